@@ -1,0 +1,1 @@
+"""thalweg: neural networks trained by gradient descent on a CPU, with every number visible."""
