@@ -1,0 +1,50 @@
+"""Random numbers from a counter, the same bits as ``program/counter.py``."""
+
+import numba
+import numpy as np
+
+from thalweg.engine.native.llvm import FLAGS
+
+U32, U64 = np.uint32, np.uint64
+
+
+@numba.njit(inline="always", **FLAGS)
+def splitmix(z):
+    """The output function of SplitMix64, on uint64."""
+    z = U64(z) + U64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> U64(30))) * U64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> U64(27))) * U64(0x94D049BB133111EB)
+    return z ^ (z >> U64(31))
+
+
+@numba.njit(inline="always", **FLAGS)
+def key(seed, iteration, stream):
+    """One 64-bit key for the numbers of one instruction in one step."""
+    return splitmix(splitmix(splitmix(U64(seed)) ^ U64(iteration)) ^ U64(stream))
+
+
+@numba.njit(inline="always", **FLAGS)
+def mix(x):
+    """lowbias32 (Wellons, hash-prospector), on uint32."""
+    x = U32(U32(x ^ (x >> U32(16))) * U32(0x7FEB352D))
+    x = U32(U32(x ^ (x >> U32(15))) * U32(0x846CA68B))
+    return U32(x ^ (x >> U32(16)))
+
+
+@numba.njit(inline="always", **FLAGS)
+def uniform(low, high, counter):
+    """A float in [0, 1) of 24 bits from the two halves of a key and a counter."""
+    bits = mix(U32(mix(U32(U32(counter) ^ low)) + high))
+    return np.float32(U32(bits >> U32(8))) * np.float32(2.0**-24)
+
+
+@numba.njit(**FLAGS)
+def shuffle(order, seed, epoch):
+    """Fisher and Yates's shuffle of 0 … n − 1 into `order`, its numbers from the counter (seed, epoch, row)."""
+    n = order.size
+    for i in range(n):
+        order[i] = i
+    start = key(seed, epoch, 0)
+    for i in range(n - 1, 0, -1):
+        j = np.int64(((splitmix(start + U64(i)) >> U64(32)) * U64(i + 1)) >> U64(32))
+        order[i], order[j] = order[j], order[i]

@@ -1,0 +1,227 @@
+"""The native engine: a program is linked to addresses once, then whole chunks run in one call on every lane."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from thalweg.engine.native import machine as m
+from thalweg.engine.native import state
+from thalweg.engine.native.compile import address_of, callable_of
+from thalweg.engine.native.kernels import KERNELS
+from thalweg.engine.native.machine import machine
+from thalweg.engine.work import Array, Chunk, Job, Outcome, aligned
+from thalweg.errors import ArgumentError
+from thalweg.program.elementwise import Reshape
+from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, SLOTS, TOTALS, WORKSPACE, Buffer, Instruction
+from thalweg.program.lowering import LOSS, ROWS
+from thalweg.program.memory import align
+
+
+class Memory(Mapping[Buffer, Array]):
+    """One lane's memory: the regions it shares with the others, and its own workspace, gradients and sums."""
+
+    def __init__(self, job: Job, block: int, gradients: Array, totals: Array) -> None:
+        self.block = block
+        self.rows = block
+        self.data = job.data
+        program = job.program
+        self.workspace = aligned(program.workspace_row * block + program.workspace_fixed)
+        self.once = program.workspace_row * block  # where the buffers that aren't per row begin
+        self.flat = {PARAMETERS: job.parameters, GRADIENTS: gradients, SLOTS: job.slots, TOTALS: totals}
+
+    def place(self, buffer: Buffer) -> tuple[Array, int]:
+        """The array that holds a buffer, and where in it the buffer starts."""
+        if buffer.region == DATA:
+            return self.data[buffer.name], 0
+        offset = buffer.storage.offset
+        if buffer.region != WORKSPACE:
+            return self.flat[buffer.region], offset
+        return self.workspace, offset * self.block if buffer.per_row else self.once + offset
+
+    def address(self, buffer: Buffer | None) -> int:
+        """Where a buffer lies, in bytes; 0 for an operand that is absent."""
+        if buffer is None:
+            return 0
+        array, offset = self.place(buffer)
+        return array.ctypes.data + offset * array.itemsize
+
+    def __getitem__(self, buffer: Buffer) -> Array:
+        array, offset = self.place(buffer)
+        if buffer.region == DATA:
+            return array.reshape(-1, *buffer.shape)
+        shape = (self.rows, *buffer.shape) if buffer.per_row else buffer.shape
+        return array[offset : offset + buffer.size * (self.rows if buffer.per_row else 1)].reshape(shape)
+
+    def __iter__(self) -> Iterator[Buffer]:
+        raise TypeError("memory is looked up by buffer, it has no list of them")
+
+    def __len__(self) -> int:
+        raise TypeError("memory is looked up by buffer, it has no list of them")
+
+
+def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) -> tuple[Array, Array]:
+    """The table of rows and the table of constants for one lane.
+
+    In the last phase, in which the lanes share the work, every lane reads the first lane's gradients: the sum of all.
+    """
+    count = sum(len(phase) for phase in phases)
+    table = aligned(count * m.ROW_WIDTH, np.int64).reshape(count, m.ROW_WIDTH)
+    constants = aligned(max(1, count) * m.CONSTANTS, np.float64).reshape(-1, m.CONSTANTS)
+    place = 0
+    for number, phase in enumerate(phases):
+        for i in phase:
+            last = number == len(phases) - 1
+            operands = [
+                (first if last and b is not None and b.region == GRADIENTS else own).address(b) for b in i.operands
+            ]
+            row = [address_of(KERNELS[i.kernel]), *operands, *i.sizes]
+            table[place, : len(row)] = row
+            constants[place, : len(i.constants)] = i.constants
+            place += 1
+    return table, constants
+
+
+def executed(instructions: Sequence[Instruction]) -> list[Instruction]:
+    """Those that do something: a reshape only gives memory another name."""
+    return [i for i in instructions if not isinstance(i, Reshape)]
+
+
+class NativeExecutor:
+    """Runs a job with compiled kernels, on one or more lanes."""
+
+    def __init__(self, job: Job) -> None:
+        if job.parameters.dtype != np.float32:
+            raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
+        self.job = job
+        self.run_lane = callable_of(machine)
+        program, lanes, block = job.program, job.lanes, job.block()
+        self.phases = [executed(p) for p in (program.prepare, program.rows, program.collect, program.finish)]
+        gathers = sum(i.kernel == "gather" for i in self.phases[1])
+        vector = align(job.parameters.size) if program.backward else 0
+        self.gradients = aligned(lanes * vector).reshape(lanes, vector)
+        self.totals = np.zeros((lanes, align(job.totals)), np.float64)
+        shuffled = job.shuffle and not job.one_batch
+        self.order = np.zeros(job.rows if shuffled else 0, np.int64)
+        self.barrier = aligned(8, np.int64)
+        self.states = aligned(lanes * state.STATE, np.int64).reshape(lanes, -1)
+        self.reals = aligned(lanes * state.REALS, np.float64).reshape(lanes, -1)
+        self.jobs = aligned(lanes * m.JOB_SIZE, np.int64).reshape(lanes, -1)
+        self.memories = [Memory(job, block, self.gradients[lane], self.totals[lane]) for lane in range(lanes)]
+        self.tables = [link(self.phases, memory, self.memories[0]) for memory in self.memories]
+        self.pool = ThreadPoolExecutor(lanes - 1, "thalweg-lane") if lanes > 1 else None
+        for lane, (table, constants) in enumerate(self.tables):
+            fixed = {
+                m.JOB_TABLE: table.ctypes.data,
+                m.JOB_CONSTANTS: constants.ctypes.data,
+                m.JOB_STATE: self.states[lane].ctypes.data,
+                m.JOB_REALS: self.reals[lane].ctypes.data,
+                m.JOB_PREPARE: len(self.phases[0]),
+                m.JOB_GATHERS: gathers,
+                m.JOB_ROWS: len(self.phases[1]),
+                m.JOB_COLLECT: len(self.phases[2]),
+                m.JOB_FINISH: len(self.phases[3]),
+                m.JOB_LANE: lane,
+                m.JOB_LANES: lanes,
+                m.JOB_DATA_ROWS: job.rows,
+                m.JOB_BATCH: job.batch,
+                m.JOB_BLOCK: block,
+                m.JOB_SEED: np.uint64(job.seed).astype(np.int64),
+                m.JOB_SHUFFLE: int(shuffled),
+                m.JOB_ORDER: self.order.ctypes.data if shuffled else 0,
+                m.JOB_TOTALS: self.totals.ctypes.data,
+                m.JOB_TOTALS_SIZE: self.totals.shape[1],
+                m.JOB_GRADIENTS: self.gradients.ctypes.data,
+                m.JOB_VECTOR: vector,
+                m.JOB_BARRIER: self.barrier.ctypes.data,
+                m.JOB_LOSS: LOSS,
+                m.JOB_COUNTED: ROWS,
+            }
+            self.jobs[lane, list(fixed)] = list(fixed.values())
+
+    def run(self, chunk: Chunk) -> Outcome:
+        job = self.job
+        epochs = (chunk.batch + chunk.steps) // job.steps_per_epoch
+        records = np.zeros((epochs, self.totals.shape[1]), np.float64)
+        self.begin(chunk, records)
+        self.call(chunk.learning_rates)
+        done, finite = int(self.jobs[0, m.JOB_DONE]), bool(self.jobs[0, m.JOB_FINITE])
+        ended = (chunk.batch + done) // job.steps_per_epoch
+        totals = self.totals.sum(axis=0)
+        return Outcome(done, records[:ended, : job.totals], finite, totals[: job.totals])
+
+    def begin(self, chunk: Chunk, records: Array) -> None:
+        self.jobs[:, m.JOB_EPOCH] = chunk.epoch
+        self.jobs[:, m.JOB_FIRST_BATCH] = chunk.batch
+        self.jobs[:, m.JOB_STEPS] = chunk.steps
+        self.jobs[:, m.JOB_ITERATION] = chunk.iteration
+        self.jobs[:, m.JOB_RECORDS] = records.ctypes.data
+        self.barrier[0] = 0
+
+    def call(self, learning_rates: Array) -> None:
+        """Enters the machine on every lane; lane 0 is this thread."""
+        rates = learning_rates.ctypes.data
+        others = [
+            self.pool.submit(self.run_lane, self.jobs[lane].ctypes.data, rates, *self.state_of(lane))
+            for lane in range(1, self.job.lanes)
+            if self.pool is not None
+        ]
+        self.run_lane(self.jobs[0].ctypes.data, rates, *self.state_of(0))
+        for other in others:
+            other.result()
+
+    def state_of(self, lane: int) -> tuple[int, int]:
+        return self.states[lane].ctypes.data, self.reals[lane].ctypes.data
+
+    def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Memory]]:
+        for instruction, _ in self.step_by_step(chunk, repeats=1):
+            yield instruction, self.memories[0]
+
+    def measure(self, chunk: Chunk, repeats: int) -> list[float]:
+        """Seconds that each instruction of the program takes in one step, the least of `repeats` runs."""
+        times: dict[int, float] = {}
+        for instruction, seconds in self.step_by_step(chunk, repeats):
+            times[id(instruction)] = times.get(id(instruction), 0.0) + seconds
+        return [times.get(id(i), 0.0) for i in self.job.program]
+
+    def step_by_step(self, chunk: Chunk, repeats: int) -> Iterator[tuple[Instruction, float]]:
+        """One step on one lane: every kernel called by itself, with the seconds it took."""
+        job, s, f, memory = self.job, self.states[0], self.reals[0], self.memories[0]
+        epoch, batch = divmod(chunk.batch, job.steps_per_epoch)
+        start = batch * job.batch
+        rows = min(job.batch, job.rows - start)
+        if self.order.size:
+            from thalweg.program.counter import permutation
+
+            self.order[:] = permutation(job.seed, chunk.epoch + epoch, job.rows)
+        s[:] = 0
+        s[state.BATCH_ROWS], s[state.ITERATION], s[state.LANES] = rows, chunk.iteration + 1, 1
+        s[state.SEED] = self.jobs[0, m.JOB_SEED]
+        f[state.LEARNING_RATE] = chunk.learning_rates[0] if len(chunk.learning_rates) else 0.0
+
+        ends = np.cumsum([0, *(len(p) for p in self.phases)])
+        yield from self.one_by_one(0, ends[0], repeats)
+        for first in range(0, rows, memory.block):
+            s[state.ROWS] = memory.rows = min(memory.block, rows - first)
+            s[state.FIRST_ROW], s[state.START] = first, start + first
+            s[state.ORDER] = self.order[start + first :].ctypes.data if self.order.size else 0
+            s[state.ACCUMULATE] = int(first > 0)
+            yield from self.one_by_one(1, ends[1], repeats)
+        yield from self.one_by_one(2, ends[2], repeats)
+        yield from self.one_by_one(3, ends[3], repeats)
+        self.totals[0, ROWS] += rows
+
+    def one_by_one(self, phase: int, place: int, repeats: int) -> Iterator[tuple[Instruction, float]]:
+        table, constants = self.tables[0]
+        for number, instruction in enumerate(self.phases[phase], start=int(place)):
+            kernel = callable_of(KERNELS[instruction.kernel])
+            arguments = (table[number, 1:].ctypes.data, constants[number].ctypes.data, *self.state_of(0))
+            seconds = []
+            for _ in range(repeats):
+                begin = time.perf_counter()
+                kernel(*arguments)
+                seconds.append(time.perf_counter() - begin)
+            yield instruction, min(seconds)

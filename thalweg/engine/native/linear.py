@@ -1,0 +1,34 @@
+"""The products of dense layers, all by the one micro-kernel."""
+
+from thalweg.engine.native import gemm
+from thalweg.engine.native.state import ACCUMULATE, ROWS
+
+
+def affine(o, c, s, f):
+    """h = x·W + b"""
+    x, W, b, h, inputs, units, positions = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
+    gemm.gemm(x, inputs, 1, W, units, h, units, b, 0, s[ROWS] * positions, units, inputs)
+
+
+def weight_gradient(o, c, s, f):
+    """dW = xᵀ·dh"""
+    x, dh, dW, inputs, units, positions = o[0], o[1], o[2], o[3], o[4], o[5]
+    gemm.gemm(x, 1, inputs, dh, units, dW, units, 0, s[ACCUMULATE], inputs, units, s[ROWS] * positions)
+
+
+def bias_gradient(o, c, s, f):
+    """db = Σ dh over rows"""
+    dh, db, units, positions = o[0], o[1], o[2], o[3]
+    gemm.column_sums(dh, s[ROWS] * positions, units, db, s[ACCUMULATE])
+
+
+def transpose(o, c, s, f):
+    """Wᵀ"""
+    W, Wt, inputs, units = o[0], o[1], o[2], o[3]
+    gemm.transpose(W, inputs, units, Wt)
+
+
+def input_gradient(o, c, s, f):
+    """dx = dh·Wᵀ"""
+    dh, Wt, dx, units, inputs, positions = o[0], o[1], o[2], o[3], o[4], o[5]
+    gemm.gemm(dh, units, 1, Wt, inputs, dx, inputs, 0, 0, s[ROWS] * positions, inputs, units)

@@ -1,0 +1,24 @@
+"""What every native function is called with, and what stands where.
+
+Every kernel is a C function `void kernel(int64 *o, double *c, int64 *s, double *f)`:
+
+- o: the instruction's operands (addresses, in the order of its fields) and after them its sizes,
+- c: the instruction's constants,
+- s: whole numbers that say where the step is; the names below are their places,
+- f: real numbers of the step.
+"""
+
+ROWS = 0  # rows in this block
+FIRST_ROW = 1  # where the block starts in its batch
+BATCH_ROWS = 2  # rows in the whole batch
+ACCUMULATE = 3  # 1 when this lane has already written gradients for the batch
+ITERATION = 4  # optimizer steps, this one included
+ORDER = 5  # address of this block's row numbers, or 0: they follow each other from START on
+START = 6
+SEED = 7
+LANE = 8
+LANES = 9
+STATE = 16  # how many there are, rounded up to two cache lines so that lanes don't share one
+
+LEARNING_RATE = 0
+REALS = 8

@@ -1,0 +1,136 @@
+"""What every layer is: a description of shapes, parameters and a forward composition of instructions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from thalweg import initializers
+from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.naming import snake_case
+from thalweg.program.builder import Builder
+from thalweg.program.instruction import PARAMETERS, Buffer
+from thalweg.regularizers import Regularizer
+
+Shape = tuple[int, ...]
+Array = NDArray[Any]
+
+
+@dataclass(eq=False)
+class Parameter:
+    """One array of weights: where it lies in the parameter vector, how it starts, what penalty it carries."""
+
+    key: str  # "W": its full name is layer/key
+    buffer: Buffer
+    initializer: initializers.Initializer
+    regularizer: Regularizer | None
+    array: Array | None = None  # the view of the parameter vector, once the model is built
+
+
+class Layer:
+    """Base of all layers. A subclass declares its parameters in `build` and composes instructions in `forward`.
+
+    A layer never writes a backward pass: the program derives it.
+
+    >>> from thalweg.layers import Dense
+    >>> class Gate(Layer):
+    ...     def build(self, input_shape):
+    ...         self.W = self.add_weight("W", (input_shape[-1], input_shape[-1]), "glorot_uniform")
+    ...     def forward(self, program, x):
+    ...         return program.add(x, program.affine(x, self.W))
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+            raise ArgumentError(f"a layer's name is a word without '/', got {name!r}")
+        self.name = name
+        self.parameters: list[Parameter] = []
+        self.input_shape: Shape | None = None
+        self.output_shape: Shape | None = None
+
+    @property
+    def built(self) -> bool:
+        """Whether the shapes are known and the parameters declared."""
+        return self.input_shape is not None
+
+    @property
+    def default_name(self) -> str:
+        """The name a layer gets when it is given none: Keras's."""
+        return snake_case(type(self).__name__)
+
+    def build(self, input_shape: Shape) -> None:
+        """Declares the parameters, by `add_weight`, for inputs of shape (rows, *input_shape)."""
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        """Appends the layer's instructions to the program and returns the buffer of its output."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {"name": self.name}
+
+    def add_weight(
+        self,
+        key: str,
+        shape: Shape,
+        initializer: str | initializers.Initializer = "glorot_uniform",
+        regularizer: Regularizer | None = None,
+    ) -> Buffer:
+        """Declares an array of weights; returns the buffer that `forward` computes with."""
+        buffer = Buffer(key, shape, PARAMETERS, per_row=False)
+        self.parameters.append(Parameter(key, buffer, initializers.get(initializer), regularizer))
+        return buffer
+
+    def connect(self, input_shape: Shape) -> Shape:
+        """Builds the layer for an input shape and returns the output shape. A layer belongs to one model."""
+        if self.built:
+            raise ThalwegError(
+                f"layer {self.name!r} already belongs to a model; make a new layer (its weights can be "
+                "copied with get_weights and set_weights)"
+            )
+        self.parameters = []
+        self.build(input_shape)
+        self.input_shape = input_shape
+        probe = Builder(training=False)
+        self.output_shape = self.forward(probe, Buffer("x", input_shape)).shape
+        return self.output_shape
+
+    def all_parameters(self) -> list[tuple[str, Parameter]]:
+        """(path, parameter) of this layer and of those inside it."""
+        return [(f"{self.name}/{p.key}", p) for p in self.parameters]
+
+    def count_params(self) -> int:
+        """How many weights the layer has."""
+        return sum(p.buffer.size for _, p in self.all_parameters())
+
+    def get_weights(self) -> list[Array]:
+        """Copies of the layer's arrays, kernel before bias."""
+        return [np.array(self.bound(p)) for _, p in self.all_parameters()]
+
+    def set_weights(self, weights: list[ArrayLike]) -> None:
+        """Replaces the layer's arrays by ones of the same shapes."""
+        set_arrays(self.all_parameters(), weights)
+
+    def bound(self, parameter: Parameter) -> Array:
+        """The parameter's array in the model."""
+        if parameter.array is None:
+            raise ThalwegError(f"layer {self.name!r} has no weights yet: build its model first")
+        return parameter.array
+
+
+def set_arrays(parameters: list[tuple[str, Parameter]], weights: list[ArrayLike]) -> None:
+    """Checks every array first, then replaces them all: a wrong one changes nothing."""
+    if len(weights) != len(parameters):
+        raise ShapeError(f"set_weights got {len(weights)} arrays for {len(parameters)}: {[p for p, _ in parameters]}")
+    arrays = [np.asarray(w) for w in weights]
+    for (path, parameter), array in zip(parameters, arrays, strict=True):
+        if array.shape != parameter.buffer.shape:
+            raise ShapeError(f"{path} has the shape {parameter.buffer.shape}, the given array {array.shape}")
+        if parameter.array is None:
+            raise ThalwegError(f"{path} has no memory yet: build the model first")
+    for (_, parameter), array in zip(parameters, arrays, strict=True):
+        assert parameter.array is not None
+        parameter.array[...] = array

@@ -1,0 +1,235 @@
+"""Input, Dense, Activation, LeakyReLU, Dropout, Flatten, Add. Names, arguments and defaults are Keras's."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from thalweg import activations, initializers, regularizers
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.layers.base import Layer, Parameter, Shape
+from thalweg.program import elementwise
+from thalweg.program.builder import Builder
+from thalweg.program.instruction import Buffer
+
+
+def whole(what: str, value: Any, least: int = 1) -> int:
+    """`value` as a whole number of at least `least`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ArgumentError(f"{what} has to be a whole number, got {value!r}") from None
+    if isinstance(value, bool) or number < least:
+        raise ArgumentError(f"{what} has to be a whole number of at least {least}, got {value!r}")
+    return number
+
+
+class Input(Layer):
+    """The shape of one row, without the batch: `Input((5,))` for five columns, `Input((28, 28))` for small images."""
+
+    def __init__(self, shape: Sequence[int] | int, name: str | None = None) -> None:
+        super().__init__(name)
+        shape = (shape,) if isinstance(shape, int) else shape
+        self.shape = tuple(whole("Input's shape", n) for n in shape)
+        if not self.shape:
+            raise ArgumentError("Input's shape can't be empty: give (1,) for one number a row")
+
+    @property
+    def default_name(self) -> str:
+        return "input"
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        return {"shape": list(self.shape), "name": self.name}
+
+
+class Dense(Layer):
+    """a = activation(x·W + b)      x (rows, …, inputs) → a (rows, …, units)
+
+    Args:
+        units: how many outputs.
+        activation: a name or one of `thalweg.activations`; None is linear.
+        use_bias: whether b is added.
+        kernel_initializer: how W, of shape (inputs, units), starts; Glorot's uniform as in Keras.
+        bias_initializer: how b, of shape (units,), starts.
+        kernel_regularizer: a penalty on W, see `thalweg.regularizers`.
+        bias_regularizer: a penalty on b.
+
+    >>> from thalweg import Sequential
+    >>> model = Sequential([Input((3,)), Dense(2, activation="relu")])
+    >>> model.count_params()
+    8
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | activations.ActivationFunction | None = None,
+        use_bias: bool = True,
+        kernel_initializer: str | initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | initializers.Initializer = "zeros",
+        kernel_regularizer: str | regularizers.Regularizer | None = None,
+        bias_regularizer: str | regularizers.Regularizer | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.units = whole("Dense's units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+
+    def build(self, input_shape: Shape) -> None:
+        inputs = input_shape[-1]
+        self.W = self.add_weight("W", (inputs, self.units), self.kernel_initializer, self.kernel_regularizer)
+        self.b = None
+        if self.use_bias:
+            self.b = self.add_weight("b", (self.units,), self.bias_initializer, self.bias_regularizer)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        h = program.affine(x, self.W, self.b)
+        return self.activation.forward(program, h)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "name": self.name,
+        }
+
+
+class Activation(Layer):
+    """a = activation(x), element by element (softmax: over the last axis)."""
+
+    def __init__(self, activation: str | activations.ActivationFunction, name: str | None = None) -> None:
+        super().__init__(name)
+        self.activation = activations.get(activation)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return self.activation.forward(program, x)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"activation": activations.serialize(self.activation), "name": self.name}
+
+
+class LeakyReLU(Layer):
+    """a = x for x > 0, otherwise negative_slope·x. (The layer's default slope is .3, the activation's .2: Keras's.)"""
+
+    def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
+        super().__init__(name)
+        self.negative_slope = float(negative_slope)
+        if not 0 <= self.negative_slope < math.inf:
+            raise ArgumentError(f"LeakyReLU's negative_slope has to be 0 or more, got {negative_slope!r}")
+
+    @property
+    def default_name(self) -> str:
+        return "leaky_re_lu"  # Keras's spelling
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.elementwise(elementwise.LeakyRelu, x, self.negative_slope)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"negative_slope": self.negative_slope, "name": self.name}
+
+
+class Dropout(Layer):
+    """In training, every element becomes 0 with probability `rate`, the others are divided by 1 − rate.
+
+    Srivastava et al., JMLR 2014. In evaluation and prediction nothing happens. The random numbers come from a counter
+    (seed, step, element), so that no mask is stored and a run can be repeated exactly. `seed` shifts the layer's
+    counter; the model's seed sets all of them.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+        super().__init__(name)
+        if not isinstance(rate, (int, float)) or not 0 <= rate < 1:
+            raise ArgumentError(f"Dropout's rate has to be at least 0 and less than 1, got {rate!r}")
+        self.rate = float(rate)
+        self.seed = None if seed is None else whole("Dropout's seed", seed, least=0)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.dropout(x, self.rate, self.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"rate": self.rate, "seed": self.seed, "name": self.name}
+
+
+class Flatten(Layer):
+    """(rows, height, width, …) → (rows, height·width·…), the last axis fastest."""
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return x if len(x.shape) == 1 else program.reshape(x, (x.size,))
+
+
+class Add(Layer):
+    """z = x + layers(x): a residual connection (He et al., CVPR 2016) around the layers inside.
+
+    Keras's `Add` sums the outputs of several layers of a graph; a sequential network has one path, so here it holds the
+    layers of the second one. Their output must have the shape of their input.
+
+    >>> from thalweg import Sequential
+    >>> model = Sequential([Input((4,)), Add([Dense(8, "relu"), Dense(4)])])
+    >>> [name for name, _ in model.named_parameters()]
+    ['add/dense/W', 'add/dense/b', 'add/dense_1/W', 'add/dense_1/b']
+    """
+
+    def __init__(self, layers: Sequence[Layer], name: str | None = None) -> None:
+        super().__init__(name)
+        self.layers = list(layers)
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise ArgumentError(f"Add takes a list of layers, got {layer!r} in it")
+        if not self.layers:
+            raise ArgumentError("Add needs at least one layer: z = x + layers(x)")
+
+    def build(self, input_shape: Shape) -> None:
+        name_layers(self.layers)
+        shape = input_shape
+        for layer in self.layers:
+            shape = layer.connect(shape)
+        if shape != input_shape:
+            raise ShapeError(
+                f"the layers inside {self.name!r} turn {input_shape} into {shape}: "
+                "a sum needs both shapes equal, so end with a layer of that size"
+            )
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        value = x
+        for layer in self.layers:
+            value = layer.forward(program, value)
+        return program.add(value, x)
+
+    def all_parameters(self) -> list[tuple[str, Parameter]]:
+        return [(f"{self.name}/{path}", p) for layer in self.layers for path, p in layer.all_parameters()]
+
+    def get_config(self) -> dict[str, Any]:
+        from thalweg.layers import serialize
+
+        return {"layers": [serialize(layer) for layer in self.layers], "name": self.name}
+
+
+def name_layers(layers: Sequence[Layer]) -> None:
+    """Gives unnamed layers Keras's names: dense, dense_1, … counted within one model."""
+    taken = [layer.name for layer in layers if layer.name is not None]
+    for name in taken:
+        if taken.count(name) > 1:
+            raise ArgumentError(f"two layers are called {name!r}: names have to differ")
+    names = set(taken)
+    for layer in layers:
+        if layer.name is None:
+            base, number = layer.default_name, 0
+            while (name := base if number == 0 else f"{base}_{number}") in names:
+                number += 1
+            layer.name = name
+            names.add(name)

@@ -1,0 +1,43 @@
+"""Names: an unknown one lists the choices, so that nobody has to look them up."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import TypeVar, overload
+
+from thalweg.errors import ArgumentError
+
+T = TypeVar("T")
+
+
+def snake_case(name: str) -> str:
+    """ "MeanSquaredError" → "mean_squared_error"
+
+    >>> snake_case("SGD"), snake_case("L1L2"), snake_case("GlorotUniform")
+    ('sgd', 'l1_l2', 'glorot_uniform')
+    """
+    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
+    return name.lower()
+
+
+@overload
+def choose(what: str, name: object, choices: Mapping[str, T]) -> T: ...
+@overload
+def choose(what: str, name: object, choices: Iterable[str]) -> str: ...
+def choose(what: str, name: object, choices: Mapping[str, T] | Iterable[str]) -> T | str:
+    """The entry called `name`; an unknown name raises and lists the nearest names, then all of them.
+
+    >>> choose("loss", "mae", {"mae": 1})
+    1
+    >>> choose("loss", "mea", ["mae", "mse"])
+    Traceback (most recent call last):
+    thalweg.errors.ArgumentError: unknown loss 'mea'; did you mean 'mae'? Choose from: mae, mse
+    """
+    names = list(choices)
+    if isinstance(name, str) and name in names:
+        return choices[name] if isinstance(choices, Mapping) else name
+    near = difflib.get_close_matches(str(name), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    raise ArgumentError(f"unknown {what} {name!r}{hint} Choose from: {', '.join(sorted(names))}")

@@ -1,0 +1,113 @@
+"""The backward half of a program, derived from the forward half: adjoints of its instructions, in reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from thalweg.program.elementwise import Add
+from thalweg.program.instruction import TOTALS, WORKSPACE, Buffer, Instruction
+
+
+class Derivation:
+    """Answers the questions of `Instruction.adjoint` while the program is walked backwards."""
+
+    def __init__(self, forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> None:
+        self.gradients = gradients  # of each parameter: a stretch of the gradient vector
+        self.trainable = trainable_values(forward, gradients)
+        self.reached = values_reaching_the_loss(forward)
+        self.contributions: dict[Buffer, list[Buffer]] = {}
+        self.finished: dict[Buffer, Buffer] = {}
+        self.uses = {v: 0 for v in self.trainable}
+        for instruction in forward:
+            for value in instruction.differentiable():
+                if value in self.uses and any(o in self.reached for o in instruction.outputs):
+                    self.uses[value] += 1
+
+    def __call__(self, value: Buffer) -> Buffer:
+        return self.finished[value]
+
+    def wants(self, value: Buffer) -> bool:
+        return value in self.trainable
+
+    def into(self, value: Buffer) -> Buffer:
+        number = len(self.contributions.setdefault(value, [])) + 1
+        if self.uses[value] == 1:
+            place = self.home(value)
+        else:
+            place = Buffer(f"d{value}_{number}", value.shape, WORKSPACE, value.per_row)
+        self.contributions[value].append(place)
+        return place
+
+    def home(self, value: Buffer) -> Buffer:
+        """Where the finished adjoint belongs."""
+        return self.gradients.get(value) or Buffer(f"d{value}", value.shape, WORKSPACE, value.per_row)
+
+    def total(self, value: Buffer) -> Buffer:
+        return self.gradients[value]
+
+    def finish(self, value: Buffer) -> list[Instruction]:
+        """Sums the contributions to one adjoint, in the order they came."""
+        parts = self.contributions[value]
+        if len(parts) == 1:
+            self.finished[value] = parts[0]
+            return []
+        sums: list[Instruction] = []
+        total = parts[0]
+        for number, part in enumerate(parts[1:], start=2):
+            last = number == len(parts)
+            result = self.home(value) if last else Buffer(f"d{value}_{number}s", value.shape, WORKSPACE, value.per_row)
+            sums.append(Add(total, part, result))
+            total = result
+        self.finished[value] = total
+        return sums
+
+
+def derive(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> list[Instruction]:
+    """The backward instructions for a forward program whose last values are losses.
+
+    Any directed acyclic graph of instructions is allowed: a value used by several gets the sum of their contributions.
+    `gradients` names, for every trainable parameter, the buffer that receives its gradient.
+    """
+    d = Derivation(forward, gradients)
+    backward: list[Instruction] = []
+    in_place: list[Instruction] = []  # what adds to a finished gradient: the penalties
+    for instruction in reversed(forward):
+        terminal = any(o.region == TOTALS for o in instruction.outputs)
+        if not terminal:
+            if not any(o in d.contributions for o in instruction.outputs):
+                continue  # nothing that counts depends on it
+            for output in instruction.outputs:
+                backward += d.finish(output)
+        elif not can_be_differentiated(instruction):
+            continue  # a metric
+        for step in instruction.adjoint(d):
+            (in_place if step.accumulates else backward).append(step)
+    for parameter in gradients:
+        if parameter not in d.contributions:
+            raise ValueError(f"the loss does not depend on {parameter}")
+        backward += d.finish(parameter)
+    return backward + in_place
+
+
+def can_be_differentiated(instruction: Instruction) -> bool:
+    return type(instruction).adjoint is not Instruction.adjoint
+
+
+def trainable_values(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> set[Buffer]:
+    """The parameters that are trained, and every value that depends on one."""
+    found = set(gradients)
+    for instruction in forward:
+        if any(v in found for v in instruction.differentiable()):
+            found.update(instruction.outputs)
+    return found
+
+
+def values_reaching_the_loss(forward: Sequence[Instruction]) -> set[Buffer]:
+    """Every value that a loss depends on, and the losses' own sums."""
+    found: set[Buffer] = set()
+    for instruction in reversed(forward):
+        loss = can_be_differentiated(instruction) and any(o.region == TOTALS for o in instruction.outputs)
+        if loss or any(o in found for o in instruction.outputs):
+            found.update(instruction.outputs)
+            found.update(instruction.differentiable())
+    return found

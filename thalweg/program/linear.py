@@ -1,0 +1,163 @@
+"""Affine maps and the three products they need: forward, weight gradient, input gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from thalweg.program.instruction import WORKSPACE, Adjoints, Array, Buffer, Instruction, Values
+
+
+def matrix(value: Array) -> Array:
+    """A view of (rows, …, width) as (rows·…, width): a dense layer acts on the last axis, at every position."""
+    return value.reshape(-1, value.shape[-1])
+
+
+def positions(value: Buffer) -> int:
+    """How many vectors of the last axis a row holds: 1 for a table, the pixels for an image."""
+    return value.size // value.shape[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(Instruction):
+    """h = x·W + b      x (rows, …, inputs), W (inputs, units), b (units,) → h (rows, …, units)"""
+
+    x: Buffer
+    W: Buffer
+    b: Buffer | None
+    h: Buffer
+
+    name = "affine"
+    writes = ("h",)
+
+    @property
+    def formula(self) -> str:
+        bias = "" if self.b is None else f" + {self.b}"
+        return f"{self.h} = {self.x}·{self.W}{bias}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.W.shape, positions(self.x))
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        dh = d(self.h)
+        if d.wants(self.W):
+            yield WeightGradient(self.x, dh, d.into(self.W))  # dW = xᵀ·dh
+        if self.b is not None and d.wants(self.b):
+            yield BiasGradient(dh, d.into(self.b))  # db = Σ dh over rows
+        if d.wants(self.x):
+            transposed = Buffer(f"{self.W}ᵀ", self.W.shape[::-1], WORKSPACE, per_row=False)
+            yield Transpose(self.W, transposed)
+            yield InputGradient(dh, transposed, d.into(self.x))  # dx = dh·Wᵀ
+
+    def reference(self, m: Values) -> None:
+        m[self.h][:] = m[self.x] @ m[self.W]
+        if self.b is not None:
+            m[self.h][:] += m[self.b]
+
+    def flops(self, rows: int) -> int:
+        return rows * positions(self.x) * (2 * self.W.size + (0 if self.b is None else self.b.size))
+
+
+@dataclass(frozen=True, eq=False)
+class WeightGradient(Instruction):
+    """dW = xᵀ·dh      x (rows, inputs), dh (rows, units) → dW (inputs, units)"""
+
+    x: Buffer
+    dh: Buffer
+    dW: Buffer
+
+    name = "weight gradient"
+    writes = ("dW",)
+    reduces = True
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dW} = {self.x}ᵀ·{self.dh}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.dW.shape, positions(self.x))
+
+    def reference(self, m: Values) -> None:
+        m.reduce(self.dW, matrix(m[self.x]).T @ matrix(m[self.dh]))
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * positions(self.x) * self.dW.size
+
+
+@dataclass(frozen=True, eq=False)
+class BiasGradient(Instruction):
+    """db = Σ dh over rows      dh (rows, units) → db (units,)"""
+
+    dh: Buffer
+    db: Buffer
+
+    name = "bias gradient"
+    writes = ("db",)
+    reduces = True
+
+    @property
+    def formula(self) -> str:
+        return f"{self.db} = Σ {self.dh}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.db.size, positions(self.dh))
+
+    def reference(self, m: Values) -> None:
+        m.reduce(self.db, matrix(m[self.dh]).sum(axis=0))
+
+    def flops(self, rows: int) -> int:
+        return rows * self.dh.size
+
+
+@dataclass(frozen=True, eq=False)
+class Transpose(Instruction):
+    """Wᵀ, once a step, so that the input gradient reads it along its rows.      W (inputs, units) → (units, inputs)"""
+
+    W: Buffer
+    Wt: Buffer
+
+    name = "transpose"
+    writes = ("Wt",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.Wt}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.W.shape
+
+    def reference(self, m: Values) -> None:
+        m[self.Wt][:] = m[self.W].T
+
+
+@dataclass(frozen=True, eq=False)
+class InputGradient(Instruction):
+    """dx = dh·Wᵀ      dh (rows, units), Wᵀ (units, inputs) → dx (rows, inputs)"""
+
+    dh: Buffer
+    Wt: Buffer
+    dx: Buffer
+
+    name = "input gradient"
+    writes = ("dx",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dx} = {self.dh}·{self.Wt}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.Wt.shape, positions(self.dh))
+
+    def reference(self, m: Values) -> None:
+        m[self.dx][:] = m[self.dh] @ m[self.Wt]
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * positions(self.dh) * self.Wt.size

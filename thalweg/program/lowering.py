@@ -1,0 +1,131 @@
+"""Network + loss + metrics + optimizer → programs: one for training, one for evaluation, one for prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from thalweg.program.autodiff import derive
+from thalweg.program.batches import Gather, Store
+from thalweg.program.builder import Builder
+from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
+from thalweg.program.losses import Loss, Penalty
+from thalweg.program.metrics import Total
+from thalweg.program.program import Program
+
+LOSS, ROWS, PENALTY, FIRST_METRIC = 0, 1, 2, 3  # places among the running sums
+
+
+class HasForward(Protocol):
+    """A layer, as far as lowering is concerned."""
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer: ...
+
+
+class LowersLoss(Protocol):
+    def target_shape(self, output: tuple[int, ...]) -> tuple[int, ...]: ...
+    def lower(
+        self, y_pred: Buffer, source: Instruction | None, y: Buffer, weight: Buffer | None, sums: Buffer
+    ) -> Loss: ...
+
+
+class LowersMetric(Protocol):
+    def sums(self, output: tuple[int, ...]) -> int: ...
+    def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> Total: ...
+
+
+class LowersUpdate(Protocol):
+    def slot_names(self) -> tuple[str, ...]: ...
+    def update(self, w: Buffer, dw: Buffer, slots: list[Buffer]) -> Instruction: ...
+
+
+@dataclass
+class Network:
+    """What lowering needs to know of a model."""
+
+    layers: Sequence[HasForward]
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    parameters: Sequence[Buffer]
+    penalties: Sequence[tuple[Buffer, float, float]]  # (W, l1, l2)
+    vector: int  # elements of the parameter vector, gaps included
+
+
+@dataclass
+class Objective:
+    """What a network is trained for: one loss and any number of metrics, over optionally weighted rows."""
+
+    loss: LowersLoss
+    metrics: Sequence[LowersMetric]
+    weighted: bool = False
+    totals: int = field(default=FIRST_METRIC, init=False)  # running sums in all, known after lowering
+
+
+def forward(network: Network, training: bool) -> tuple[list[Instruction], Buffer]:
+    """The gathered batch through every layer; the last value is called y_pred."""
+    builder = Builder(training)
+    x = Buffer("x", network.input_shape)
+    value = builder.append(Gather(Buffer("X", network.input_shape, DATA), x))
+    for layer in network.layers:
+        value = layer.forward(builder, value)
+    if value is not x:
+        value.name = "y_pred"
+    return builder.instructions, value
+
+
+def judge(network: Network, objective: Objective, y_pred: Buffer, instructions: list[Instruction]) -> None:
+    """Appends the gathered targets, the loss, the penalties and the metrics."""
+    shape = objective.loss.target_shape(y_pred.shape)
+    y = Buffer("y", shape)
+    source = next((i for i in instructions if any(o is y_pred for o in i.outputs)), None)
+    instructions.append(Gather(Buffer("Y", shape, DATA), y))
+    weight = None
+    if objective.weighted:
+        weight = Buffer("weight", (1,))
+        instructions.append(Gather(Buffer("weights", (1,), DATA), weight))
+    instructions.append(objective.loss.lower(y_pred, source, y, weight, sums("L", LOSS)))
+    for W, l1, l2 in network.penalties:
+        instructions.append(Penalty(W, sums("penalty", PENALTY), l1, l2, network.vector))
+    place = FIRST_METRIC
+    for metric in objective.metrics:
+        size = metric.sums(y_pred.shape)
+        instructions.append(metric.lower(y_pred, y, sums("score", place, size)))
+        place += size
+    objective.totals = place
+
+
+def sums(name: str, place: int, size: int = 1) -> Buffer:
+    return Buffer(name, (size,), TOTALS, per_row=False, offset=place)
+
+
+def training_program(network: Network, objective: Objective, optimizer: LowersUpdate) -> Program:
+    """Forward, backward, update."""
+    instructions, y_pred = forward(network, training=True)
+    judge(network, objective, y_pred, instructions)
+    gradients = {
+        W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in network.parameters
+    }
+    backward = derive(instructions, gradients)
+    n = network.vector
+    w = Buffer("w", (n,), PARAMETERS, per_row=False, offset=0)
+    dw = Buffer("dw", (n,), GRADIENTS, per_row=False, offset=0)
+    slots = [
+        Buffer(name, (n,), SLOTS, per_row=False, offset=number * n)
+        for number, name in enumerate(optimizer.slot_names())
+    ]
+    return Program(instructions, backward, [optimizer.update(w, dw, slots)])
+
+
+def evaluation_program(network: Network, objective: Objective) -> Program:
+    """Forward, loss and metrics."""
+    instructions, y_pred = forward(network, training=False)
+    judge(network, objective, y_pred, instructions)
+    return Program(instructions)
+
+
+def inference_program(network: Network) -> Program:
+    """Forward, and the predictions stored."""
+    instructions, y_pred = forward(network, training=False)
+    instructions.append(Store(y_pred, Buffer("Y_pred", network.output_shape, DATA)))
+    return Program(instructions)

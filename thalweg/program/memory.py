@@ -1,0 +1,99 @@
+"""The memory plan: where every workspace buffer lies, so that two that are never alive together share their place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from thalweg.program.batches import Gather
+from thalweg.program.instruction import WORKSPACE, Buffer, Instruction
+
+ALIGNMENT = 16  # elements: a cache line of float32, so that vector loads don't straddle two
+
+
+def align(elements: int) -> int:
+    """`elements` rounded up to a whole number of cache lines."""
+    return -(-elements // ALIGNMENT) * ALIGNMENT
+
+
+@dataclass(slots=True)
+class Life:
+    """The instructions between which a piece of memory is in use: written first at `start`, read last at `end`."""
+
+    size: int
+    start: int
+    end: int
+    offset: int = -1
+
+
+def place(
+    prepare: Sequence[Instruction], rows: Sequence[Instruction], collect: Sequence[Instruction]
+) -> tuple[int, int]:
+    """Sets the offset of every workspace buffer and returns the elements needed per row and once.
+
+    A per-row buffer's offset counts elements of one row: in a block of r rows it starts r times as far in. Buffers that
+    aren't per row (a transpose, a second contribution to a gradient) live through the whole step and come after.
+    """
+    per_row = workspace(rows, per_row=True)
+    once = [b for b in workspace([*prepare, *rows, *collect], per_row=False) if b.view_of is None]
+    lives = lifetimes(per_row, rows)
+    top = pack(list(dict.fromkeys(lives.values())))
+    for buffer in per_row:
+        buffer.offset = lives[buffer].offset
+    fixed = 0
+    for buffer in once:
+        buffer.offset = fixed
+        fixed += align(buffer.size)
+    return top, fixed
+
+
+def workspace(instructions: Sequence[Instruction], per_row: bool) -> list[Buffer]:
+    used = (b for i in instructions for b in i.operands if b is not None)
+    return list(dict.fromkeys(b for b in used if b.region == WORKSPACE and b.per_row == per_row))
+
+
+def lifetimes(buffers: Sequence[Buffer], rows: Sequence[Instruction]) -> dict[Buffer, Life]:
+    """One `Life` for each piece of storage; views and elementwise results that may overwrite their operand share one."""
+    lives: dict[Buffer, Life] = {}
+    for buffer in buffers:
+        uses = [n for n, i in enumerate(rows) if any(b is buffer for b in i.operands)]
+        lives[buffer] = Life(buffer.size, min(uses), max(uses))
+    batch = {b for i in rows if isinstance(i, Gather) for b in i.outputs}
+    for buffer in batch:  # a batch that is the whole data is gathered only once: it has to survive the step
+        lives[buffer].end = len(rows)
+    for buffer in buffers:
+        if buffer.view_of is not None:
+            share(lives, buffer.storage, buffer)
+    for n, instruction in enumerate(rows):
+        if instruction.inplace is None:
+            continue
+        source, result = (getattr(instruction, name) for name in instruction.inplace)
+        if source.region == result.region == WORKSPACE and source.per_row and result.per_row:
+            one, other = lives[source], lives[result]
+            if one is not other and one.end == n and other.start == n and one.size == other.size:
+                share(lives, source, result)
+    return lives
+
+
+def share(lives: dict[Buffer, Life], one: Buffer, other: Buffer) -> None:
+    """Gives the storage of two buffers one life that spans both."""
+    kept, dropped = lives[one], lives[other]
+    kept.start, kept.end = min(kept.start, dropped.start), max(kept.end, dropped.end)
+    for buffer, life in lives.items():
+        if life is dropped:
+            lives[buffer] = kept
+
+
+def pack(lives: list[Life]) -> int:
+    """Offsets by first fit, largest first (the greedy-by-size plan of Pisarchyk and Lee, arXiv 2001.03288)."""
+    placed: list[Life] = []
+    for life in sorted(lives, key=lambda life: -life.size):
+        neighbours = sorted((p for p in placed if p.start <= life.end and life.start <= p.end), key=lambda p: p.offset)
+        offset = 0
+        for neighbour in neighbours:
+            if offset + life.size <= neighbour.offset:
+                break
+            offset = max(offset, neighbour.offset + neighbour.size)
+        life.offset = offset
+        placed.append(life)
+    return max((life.offset + life.size for life in placed), default=0)

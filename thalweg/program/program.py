@@ -1,0 +1,60 @@
+"""A program: instructions in order, cut into phases, and where each buffer lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from thalweg.program.batches import Gather
+from thalweg.program.instruction import PARAMETERS, TOTALS, Buffer, Instruction
+from thalweg.program.memory import place
+
+
+@dataclass(slots=True)
+class Program:
+    """Instructions of one kind of work (training, evaluation, prediction), ready to be executed or printed.
+
+    A step runs in four phases. `prepare` depends on the parameters only and is done once; `rows` is done block by block
+    over the rows of the batch; `collect` puts together the gradients of one lane; `finish` (penalties and the update)
+    follows when every lane is there and the gradients are summed.
+    """
+
+    forward: Sequence[Instruction]
+    backward: Sequence[Instruction] = ()
+    update: Sequence[Instruction] = ()
+    workspace_row: int = 0  # elements of workspace that every row of a block needs
+    workspace_fixed: int = 0  # and those that are needed once
+    prepare: list[Instruction] = field(default_factory=list)
+    rows: list[Instruction] = field(default_factory=list)
+    collect: list[Instruction] = field(default_factory=list)
+    finish: list[Instruction] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for instruction in (*self.forward, *self.backward):
+            if instruction.per_row:
+                self.rows.append(instruction)
+            elif any(b.region == TOTALS for b in instruction.outputs) or instruction.accumulates:
+                self.finish.append(instruction)
+            elif all(b.region == PARAMETERS for b in instruction.inputs):
+                self.prepare.append(instruction)
+            else:
+                self.collect.append(instruction)
+        self.finish.extend(self.update)
+        self.rows.sort(key=lambda i: not isinstance(i, Gather))  # stable: the batch comes first
+        self.workspace_row, self.workspace_fixed = place(self.prepare, self.rows, self.collect)
+
+    def __iter__(self) -> Iterator[Instruction]:
+        """Every instruction in the order of execution."""
+        yield from self.prepare
+        yield from self.rows
+        yield from self.collect
+        yield from self.finish
+
+    def buffers(self) -> list[Buffer]:
+        """Every buffer of the program, in the order of first use."""
+        return list(dict.fromkeys(b for i in self for b in i.operands if b is not None))
+
+    def flops(self, rows: int) -> int:
+        """Floating-point operations of one step over a batch of `rows`."""
+        return sum(i.flops(rows) for i in self)
+
