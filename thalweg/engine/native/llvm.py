@@ -1,0 +1,243 @@
+"""The few LLVM instructions that numba has no word for.
+
+Every function takes raw addresses: int64, in bytes. An address is data, so compiled code never holds one and can be
+kept on disk and reused by another process. Nothing here checks bounds; the callers are lowered from checked programs.
+"""
+
+import ctypes
+import os
+import sys
+
+import llvmlite.binding as binding
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core import codegen as numba_codegen
+from numba.core import config
+from numba.extending import intrinsic
+from numba.np import arrayobj
+
+# Never plain fastmath=True: it lets LLVM assume that NaN and infinity do not occur, and they have to be found.
+FLAGS = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}, "error_model": "numpy", "nogil": True}
+
+I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
+
+
+# --- The processor -----------------------------------------------------------------------------------------------
+
+
+def vector_width(features: str, asked: str | None = None) -> int:
+    """Returns how many floats one vector register holds: 16 (AVX-512), 8 (AVX2 with FMA), else 4 (NEON, SSE).
+
+    features: LLVM's list of the processor's features, "+avx2,-avx512f,...".
+    asked: the value of the environment variable THALWEG_VECTOR, which overrides it (to test narrower code).
+    """
+    if asked:
+        if asked not in ("4", "8", "16"):
+            raise ValueError(f"THALWEG_VECTOR is the number of floats in a vector: 4, 8 or 16, not {asked!r}")
+        return int(asked)
+    present = set(features.split(","))
+    if "+avx512f" in present:
+        return 16
+    if {"+avx2", "+fma"} <= present:
+        return 8
+    return 4
+
+
+# What numba compiles for: the host, unless NUMBA_CPU_FEATURES, NUMBA_CPU_NAME or NUMBA_ENABLE_AVX say otherwise.
+FEATURES = config.CPU_FEATURES if config.CPU_FEATURES is not None else numba_codegen.get_host_cpu_features()
+VW = vector_width(FEATURES, os.environ.get("THALWEG_VECTOR"))
+
+
+# --- Memory ------------------------------------------------------------------------------------------------------
+
+
+def pointer(builder, address, to):
+    """Emits the conversion of an int64 address to a pointer to the LLVM type `to`."""
+    return builder.inttoptr(address, to.as_pointer())
+
+
+def _view(item: types.Type):
+    """Returns the intrinsic (address, n) -> 1-D array of `item` over that memory, which it does not own."""
+    array = types.Array(item, 1, "C")
+
+    @intrinsic
+    def view(typing, address, n):
+        def codegen(context, builder, signature, args):
+            address, n = args
+            size = ir.Constant(I64, context.get_abi_sizeof(context.get_data_type(item)))
+            result = context.make_array(array)(context, builder)
+            arrayobj.populate_array(
+                result,
+                data=pointer(builder, address, context.get_data_type(item)),
+                shape=[n],
+                strides=[size],
+                itemsize=size,
+                meminfo=None,
+            )
+            return result._getvalue()
+
+        return array(types.int64, types.int64), codegen
+
+    return view
+
+
+floats = _view(types.float32)
+doubles = _view(types.float64)
+integers = _view(types.int64)
+
+
+@intrinsic
+def load_f32(typing, address, index):
+    """The float at address + 4·index."""
+
+    def codegen(context, builder, signature, args):
+        item = builder.load(builder.gep(pointer(builder, args[0], F32), [args[1]]))
+        item.align = 4
+        return item
+
+    return types.float32(types.int64, types.int64), codegen
+
+
+@intrinsic
+def store_f32(typing, address, index, value):
+    """Writes the float at address + 4·index."""
+
+    def codegen(context, builder, signature, args):
+        builder.store(args[2], builder.gep(pointer(builder, args[0], F32), [args[1]])).align = 4
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.float32), codegen
+
+
+@intrinsic
+def call(typing, address, o, c, s, f):
+    """Calls the C function `void (int64_t *o, double *c, int64_t *s, double *f)` at an address."""
+
+    def codegen(context, builder, signature, args):
+        parameters = [I64.as_pointer(), F64.as_pointer(), I64.as_pointer(), F64.as_pointer()]
+        function = pointer(builder, args[0], ir.FunctionType(ir.VoidType(), parameters))
+        builder.call(function, [builder.inttoptr(a, p) for a, p in zip(args[1:], parameters, strict=True)])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 5), codegen
+
+
+# --- Lanes that meet ---------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def fetch_add(typing, address, value):
+    """Adds to the int64 at address in one indivisible step and returns what it was before."""
+
+    def codegen(context, builder, signature, args):
+        return builder.atomic_rmw("add", pointer(builder, args[0], I64), args[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def load_acquire(typing, address):
+    """The int64 at address; what its writer wrote before store_release can be read after this."""
+
+    def codegen(context, builder, signature, args):
+        return builder.load_atomic(pointer(builder, args[0], I64), "acquire", 8)
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def store_release(typing, address, value):
+    """Writes the int64 at address after everything that this thread has written before."""
+
+    def codegen(context, builder, signature, args):
+        builder.store_atomic(args[1], pointer(builder, args[0], I64), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def pause(typing):
+    """Tells the core that this is a spin loop: a few dozen cycles in which the other thread of the core runs."""
+
+    def codegen(context, builder, signature, args):
+        architecture = binding.get_process_triple().split("-")[0]
+        if architecture in ("x86_64", "i686", "amd64"):
+            builder.call(declare(builder, "llvm.x86.sse2.pause", ir.VoidType(), []), [])
+        elif architecture in ("aarch64", "arm64"):  # isb waits longer than yield, which most ARM cores ignore
+            builder.call(declare(builder, "llvm.aarch64.isb", ir.VoidType(), [I32]), [ir.Constant(I32, 15)])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+def _yield_address() -> int:
+    """The address of the C function that gives the rest of this thread's time slice to other threads."""
+    if sys.platform == "win32":
+        function = ctypes.WinDLL("kernel32").SwitchToThread
+    else:
+        function = ctypes.CDLL(None).sched_yield
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    assert address is not None
+    return address
+
+
+# Bound by name whenever code is loaded, from the compiler or from disk: compiled code holds the name, not the address.
+binding.add_symbol("thalweg_sched_yield", _yield_address())
+
+
+@intrinsic
+def sched_yield(typing):
+    """Lets the operating system run another thread on this core: POSIX sched_yield, or Windows' SwitchToThread."""
+
+    def codegen(context, builder, signature, args):
+        builder.call(declare(builder, "thalweg_sched_yield", I32, []), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+def declare(builder, name: str, result, parameters):
+    """Returns the module's declaration of the named function."""
+    declared = builder.module.globals.get(name)
+    return declared or ir.Function(builder.module, ir.FunctionType(result, parameters), name)
+
+
+# --- Arithmetic --------------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def multiply_add(typing, a, b, c):
+    """a·b + c, in one rounding where the processor has such an instruction, and in this order whatever the flags."""
+
+    def codegen(context, builder, signature, args):
+        return builder.call(declare(builder, "llvm.fmuladd.f32", F32, [F32] * 3), args)
+
+    return types.float32(types.float32, types.float32, types.float32), codegen
+
+
+@intrinsic
+def float_bits(typing, x):
+    """The 32 bits of a float as an int32: sign, 8 bits of exponent + 127, 23 bits of fraction."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], I32)
+
+    return types.int32(types.float32), codegen
+
+
+@intrinsic
+def bits_float(typing, bits):
+    """The float that these 32 bits stand for."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], F32)
+
+    return types.float32(types.int32), codegen
+
+
+@numba.njit(inline="always", **FLAGS)
+def power_of_two(k):
+    """2ᵏ as a float, for an int32 k in −126…127 (and infinity at 128), by writing the exponent's bits."""
+    return bits_float((k + numba.int32(127)) << numba.int32(23))
