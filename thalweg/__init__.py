@@ -1,1 +1,30 @@
-"""thalweg: neural networks trained by gradient descent on a CPU, with every number visible."""
+"""thalweg: neural networks trained by gradient descent on a CPU, with every number visible.
+
+>>> import thalweg
+>>> model = thalweg.Sequential([thalweg.layers.Input((4,)), thalweg.layers.Dense(3, activation="softmax")])
+>>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+"""
+
+from thalweg import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, regularizers, utils
+from thalweg.layers import Input
+from thalweg.model import Sequential
+from thalweg.saving import load_model
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Input",
+    "Sequential",
+    "__version__",
+    "activations",
+    "callbacks",
+    "initializers",
+    "layers",
+    "load_model",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "regularizers",
+    "utils",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,7 @@ class ReferenceExecutor:
             raise ArgumentError(f"the reference engine runs on one lane, not {job.lanes}")
         self.job = job
         self.memory = Memory(job, block or job.batch)
+        self.order = lru_cache(1)(lambda epoch: permutation(job.seed, epoch, job.rows))
 
     def run(self, chunk: Chunk) -> Outcome:
         m, job = self.memory, self.job
@@ -91,7 +93,7 @@ class ReferenceExecutor:
         m, job, program = self.memory, self.job, self.job.program
         epoch, batch = divmod(chunk.batch + step, job.steps_per_epoch)
         shuffled = job.shuffle and not job.one_batch
-        order = permutation(job.seed, chunk.epoch + epoch, job.rows) if shuffled else np.arange(job.rows)
+        order = self.order(chunk.epoch + epoch) if shuffled else np.arange(job.rows)
         order = order[batch * job.batch : (batch + 1) * job.batch]
         m.batch_rows = len(order)
         m.iteration = chunk.iteration + step + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from thalweg.layers.base import Layer
@@ -20,13 +21,13 @@ def serialize(layer: Layer) -> dict[str, Any]:
     return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
 
-def deserialize(description: dict[str, Any]) -> Layer:
-    """A layer from what `serialize` returned.
+def deserialize(description: dict[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None) -> Layer:
+    """A layer from what `serialize` returned; `custom_objects` holds your own classes by name.
 
     >>> deserialize(serialize(Dense(3, name="hidden"))).units
     3
     """
     config = dict(description["config"])
     if description["class_name"] == "Add":
-        config["layers"] = [deserialize(inner) for inner in config["layers"]]
-    return choose("layer", description["class_name"], CLASSES)(**config)
+        config["layers"] = [deserialize(inner, custom_objects) for inner in config["layers"]]
+    return choose("layer", description["class_name"], CLASSES | dict(custom_objects or {}))(**config)

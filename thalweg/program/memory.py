@@ -16,7 +16,7 @@ def align(elements: int) -> int:
     return -(-elements // ALIGNMENT) * ALIGNMENT
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Life:
     """The instructions between which a piece of memory is in use: written first at `start`, read last at `end`."""
 

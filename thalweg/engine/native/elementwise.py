@@ -1,7 +1,8 @@
 """Elementwise kernels: a scalar function for each value and slope, and the loops that vectorise over them.
 
 A result may overwrite its operand. LLVM vectorises a loop over two arrays behind a check that they don't overlap, and
-takes a scalar loop if they do; so the case of one array has a loop of its own.
+takes a scalar loop if they do; so the case of one array has a loop of its own. The loops are inlined into each kernel
+because numba can't keep a function on disk that is handed another as an argument.
 """
 
 import numba
@@ -16,7 +17,7 @@ F32 = np.float32
 U32, U64 = np.uint32, np.uint64
 
 
-@numba.njit(**FLAGS)
+@numba.njit(inline="always", **FLAGS)
 def each(function, h, a, n, constant):
     """a = f(h; constant), element by element."""
     y = floats(a, n)
@@ -29,7 +30,7 @@ def each(function, h, a, n, constant):
             y[i] = function(x[i], constant)
 
 
-@numba.njit(**FLAGS)
+@numba.njit(inline="always", **FLAGS)
 def each_adjoint(slope, v, da, dh, n, constant):
     """dh = da·f'(v; constant), element by element."""
     x, y = floats(v, n), floats(dh, n)

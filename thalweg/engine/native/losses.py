@@ -21,7 +21,7 @@ ONE = F32(1)
 # --- losses of one output by itself ------------------------------------------------------------------------------
 
 
-@numba.njit(**FLAGS)
+@numba.njit(inline="always", **FLAGS)
 def total(function, o, c, s):
     """sums += coefficient·Σ w·f(y, p)"""
     size = o[4]
@@ -42,7 +42,7 @@ def total(function, o, c, s):
     doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if o[6] else 1)
 
 
-@numba.njit(**FLAGS)
+@numba.njit(inline="always", **FLAGS)
 def slopes(function, o, c, s):
     """dp = scale·w·f'(y, p)"""
     size = o[4]

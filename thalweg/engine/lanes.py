@@ -1,0 +1,55 @@
+"""How many lanes: the cores this process may use, and whether a network is large enough for more than one."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from pathlib import Path
+
+from thalweg.errors import ArgumentError
+from thalweg.program.program import Program
+
+# A second lane costs the meetings of a step; below this many FLOPs a lane it loses. Measured: docs/design.md.
+LEAST_FLOPS_A_LANE = 4_000_000
+LEAST_ROWS_A_LANE = 32
+
+
+def cores() -> int:
+    """Cores this process may use: its affinity, and the quota of its control group."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(affinity, quota())))
+
+
+def quota() -> float:
+    """Cores that the control group allows, infinite where there is no limit."""
+    version_2, version_1 = Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu")
+    try:
+        if version_2.exists():
+            limit, period = version_2.read_text().split()
+        else:
+            limit, period = (version_1.joinpath(f"cpu.cfs_{n}_us").read_text() for n in ("quota", "period"))
+        return int(limit) / int(period) if limit.strip() not in ("max", "-1") else math.inf
+    except (OSError, ValueError):
+        return math.inf
+
+
+def usable_lanes(asked: int | None, program: Program, rows: int, engine: str) -> int:
+    """The number of lanes: as asked, else THALWEG_LANES, else by the work in a step."""
+    if asked is None and os.environ.get("THALWEG_LANES"):
+        try:
+            asked = int(os.environ["THALWEG_LANES"])
+        except ValueError:
+            raise ArgumentError(f"THALWEG_LANES is a whole number, got {os.environ['THALWEG_LANES']!r}") from None
+    if asked is not None:
+        try:
+            lanes = operator.index(asked)
+        except TypeError:
+            raise ArgumentError(f"lanes has to be a whole number from 1, got {asked!r}") from None
+        if lanes < 1:
+            raise ArgumentError(f"lanes has to be a whole number from 1, got {asked!r}")
+        return lanes
+    if engine == "reference":
+        return 1
+    by_work = min(program.flops(rows) // LEAST_FLOPS_A_LANE, rows // LEAST_ROWS_A_LANE)
+    return max(1, min(cores(), by_work))

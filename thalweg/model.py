@@ -1,0 +1,549 @@
+"""Sequential: a network as a list of layers, with Keras's methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from thalweg import losses as loss_module
+from thalweg import metrics as metric_module
+from thalweg import optimizers as optimizer_module
+from thalweg import saving, utils
+from thalweg.callbacks import Callback, History, Logs
+from thalweg.data import batches
+from thalweg.engine import aligned, make_executor, usable_lanes
+from thalweg.engine.work import Array, Chunk, Job, mean_loss
+from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.layers import Input, Layer
+from thalweg.layers.base import Parameter, Shape, set_arrays
+from thalweg.layers.core import name_layers, whole
+from thalweg.naming import choose
+from thalweg.program.listing import Listing, table
+from thalweg.program.lowering import (
+    FIRST_METRIC,
+    ROWS,
+    Network,
+    Objective,
+    evaluation_program,
+    inference_program,
+    training_program,
+)
+from thalweg.program.memory import align
+from thalweg.program.program import Program
+from thalweg.progress import Progress
+from thalweg.training import Fit
+
+Data = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
+
+
+class Sequential:
+    """Layers one after the other.
+
+    Args:
+        layers: the layers; an `Input` at the front fixes the shapes, otherwise they follow from the first data.
+        name: the model's name.
+        seed: fixes initial weights, shuffling and dropout; drawn from `utils.set_random_seed`'s generator if None.
+        engine: "native" (compiled, float32), or "reference" (NumPy, float32 or float64).
+        dtype: "float32", or "float64" with the reference engine.
+
+    >>> import numpy as np
+    >>> from thalweg.layers import Dense
+    >>> model = Sequential([Input((2,)), Dense(8, activation="tanh"), Dense(1, activation="sigmoid")], seed=1)
+    >>> model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
+    >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> history = model.fit(x, [0, 1, 1, 0], epochs=1000, verbose=0)
+    >>> model.predict(x).round().ravel()
+    array([0., 1., 1., 0.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer] | None = None,
+        name: str | None = None,
+        *,
+        seed: int | None = None,
+        engine: str = "native",
+        dtype: str = "float32",
+    ) -> None:
+        self.name = name or "sequential"
+        self.seed = utils.draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
+        self.engine = choose("engine", engine, ("native", "reference"))
+        self.dtype = np.dtype(choose("dtype", np.dtype(dtype).name, ("float32", "float64")))
+        if engine == "native" and self.dtype != np.float32:
+            raise ArgumentError("the native engine computes in float32; dtype='float64' needs engine='reference'")
+        self.input: Input | None = None
+        self._layers: list[Layer] = []
+        self.output_shape: Shape | None = None
+        self.vector = np.zeros(0, self.dtype)  # every parameter, at the offset its buffer has
+        self.history: History | None = None
+        self.stop_training = False
+        self.epochs_trained = 0
+        self.compiled = False
+        self._programs: dict[Any, Any] = {}
+        self._profiles: dict[Any, list[float]] = {}
+        for layer in layers or []:
+            self.add(layer)
+
+    # --- the network ---------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without `Input`."""
+        return list(self._layers)
+
+    def add(self, layer: Layer) -> None:
+        """Appends a layer."""
+        if isinstance(layer, type) or not isinstance(layer, Layer):
+            raise ArgumentError(f"a model is made of layers, got {layer!r}")
+        if self.built:
+            raise ThalwegError("the model is already built; add layers before it meets data, or make a new model")
+        if isinstance(layer, Input):
+            if self.input is not None or self._layers:
+                raise ArgumentError("Input comes first, and once")
+            self.input = layer
+        else:
+            self._layers.append(layer)
+            name_layers(self._layers)
+
+    def pop(self) -> Layer:
+        """Removes the last layer and returns it."""
+        if self.built:
+            raise ThalwegError("the model is already built; take layers away before it meets data")
+        if not self._layers:
+            raise ArgumentError("the model has no layers")
+        return self._layers.pop()
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name, or at that place."""
+        if (name is None) == (index is None):
+            raise ArgumentError("get_layer takes either a name or an index")
+        if index is not None:
+            if not -len(self._layers) <= index < len(self._layers):
+                raise ArgumentError(f"the model has {len(self._layers)} layers, there is none at {index}")
+            return self._layers[index]
+        return choose("layer", name, {str(layer.name): layer for layer in self._layers})
+
+    @property
+    def built(self) -> bool:
+        """Whether the shapes are known and the weights made."""
+        return self.output_shape is not None
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one row."""
+        if self.input is None:
+            raise ThalwegError("the input shape isn't known yet: begin with Input(shape), or give data")
+        return self.input.shape
+
+    def build(self, input_shape: Sequence[int] | None = None) -> None:
+        """Fixes the shapes and makes the initial weights; called by itself when needed. `input_shape` is one row's."""
+        if self.built:
+            return
+        if not self._layers:
+            raise ThalwegError("the model has no layers: add some first")
+        if self.input is None:
+            if input_shape is None:
+                raise ThalwegError("the input shape isn't known yet: begin with Input(shape), or give data")
+            self.input = Input(tuple(input_shape))
+        shape = self.input.shape
+        for layer in self._layers:
+            try:
+                shape = layer.connect(shape)
+            except ShapeError as error:
+                raise ShapeError(f"layer {layer.name!r} with inputs of shape {shape}: {error}") from None
+        self._place_parameters()
+        self.output_shape = shape
+
+    def _place_parameters(self) -> None:
+        """Lays every parameter into one vector, numbers their printed names, and draws their initial values."""
+        named = self.named_parameters()
+        numbers: dict[str, int] = {}
+        for path, _ in named:
+            numbers.setdefault(path.rpartition("/")[0], len(numbers) + 1)
+        offset = 0
+        for path, parameter in named:
+            parameter.buffer.offset = offset
+            number = numbers[path.rpartition("/")[0]]
+            parameter.buffer.name = parameter.key + (str(number) if len(numbers) > 1 else "")
+            offset += align(parameter.buffer.size)
+        self.vector = aligned(offset, self.dtype)
+        generator = np.random.default_rng(self.seed)
+        for _, parameter in named:
+            buffer = parameter.buffer
+            view = self.vector[buffer.offset : buffer.offset + buffer.size].reshape(buffer.shape)
+            view[...] = parameter.initializer(buffer.shape, generator)
+            parameter.array = view
+
+    def named_parameters(self) -> list[tuple[str, Parameter]]:
+        """(layer/key, parameter) of every array of weights, in order."""
+        return [pair for layer in self._layers for pair in layer.all_parameters()]
+
+    def count_params(self) -> int:
+        """How many weights the model has."""
+        self.build()
+        return sum(p.buffer.size for _, p in self.named_parameters())
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all arrays of weights: kernel and bias of the first layer, of the second, …"""
+        self.build()
+        return [np.array(p.array) for _, p in self.named_parameters()]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Replaces all arrays of weights; a wrong number or shape changes nothing."""
+        self.build()
+        set_arrays(self.named_parameters(), list(weights))
+
+    # --- what it is trained for ----------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: str | optimizer_module.Optimizer,
+        loss: str | loss_module.Loss,
+        metrics: Sequence[str | metric_module.Metric] | str | None = None,
+    ) -> None:
+        """Sets optimizer, loss and metrics, by name or as objects. The optimizer starts afresh."""
+        self.optimizer = optimizer_module.get(optimizer)
+        self.optimizer.iterations = 0
+        self.loss = loss_module.get(loss)
+        self.metric_names: list[Any] = [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]
+        self.slots = aligned(0, self.dtype)
+        self.compiled = True
+        self._programs.clear()
+        self._profiles.clear()
+        if self.built:
+            _ = self.metrics  # a name that is unknown or doesn't fit is told now
+
+    @property
+    def metrics(self) -> list[metric_module.Named]:
+        """The compiled metrics, under the names they are logged by."""
+        self.build()
+        output = self.output_shape
+        assert output is not None
+        target = self.loss.target_shape(output)
+        named = [metric_module.get(name, output, target) for name in self.metric_names]
+        for metric in named:
+            metric.metric.check(output, target)
+        return named
+
+    def _ready(self, x: ArrayLike | None = None) -> None:
+        """Builds the model from the first data if it must be, and checks that it is compiled."""
+        if not self.compiled:
+            raise ThalwegError("the model has to be compiled first: model.compile(optimizer=…, loss=…)")
+        self._build_for(x)
+        self.prepare_slots()
+
+    def prepare_slots(self) -> None:
+        """Makes the optimizer's vectors, all 0, if they aren't there yet."""
+        size = len(self.optimizer.slot_names()) * self.vector.size
+        if self.slots.size != size:
+            self.slots = aligned(size, self.dtype)
+
+    def _build_for(self, x: ArrayLike | None) -> None:
+        if not self.built and self.input is None and x is not None:
+            shape = batches.to_array(x, "x").shape[1:]
+            self.build(shape or (1,))
+        self.build()
+
+    def _network(self) -> Network:
+        named = self.named_parameters()
+        assert self.output_shape is not None
+        return Network(
+            layers=self._layers,
+            input_shape=self.input_shape,
+            output_shape=self.output_shape,
+            parameters=[p.buffer for _, p in named],
+            penalties=[(p.buffer, *p.regularizer.factors()) for _, p in named if p.regularizer is not None],
+            vector=self.vector.size,
+        )
+
+    def _lowered(self, kind: str, weighted: bool = False) -> tuple[Program, int]:
+        """The program of one kind, and how many running sums it keeps; made once."""
+        key = (kind, weighted)
+        if key not in self._programs:
+            network = self._network()
+            totals = FIRST_METRIC
+            if kind == "inference":
+                program = inference_program(network)
+            else:
+                objective = Objective(self.loss, [n.metric for n in self.metrics], weighted)
+                if kind == "training":
+                    if not network.parameters:
+                        raise ThalwegError("the model has no weights to train")
+                    program = training_program(network, objective, self.optimizer)
+                else:
+                    program = evaluation_program(network, objective)
+                totals = objective.totals
+            self._programs[key] = (program, totals)
+        result: tuple[Program, int] = self._programs[key]
+        return result
+
+    def logs(self, totals: NDArray[np.float64]) -> Logs:
+        """Loss and metrics from their running sums."""
+        assert self.output_shape is not None
+        result = {"loss": mean_loss(totals)}
+        place = FIRST_METRIC
+        for named in self.metrics:
+            size = named.metric.sums(self.output_shape)
+            result[named.key] = named.metric.result(totals[place : place + size], totals[ROWS], self.output_shape)
+            place += size
+        return result
+
+    # --- data and jobs -------------------------------------------------------------------------------------------
+
+    def _arrays(
+        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, class_weight: Mapping[int, float] | None = None
+    ) -> list[Array | None]:
+        """x, y and the row weights, checked, as the engine takes them."""
+        assert self.output_shape is not None
+        inputs = batches.input_rows(x, self.input_shape, self.dtype)
+        targets = batches.to_array(y, "y")
+        batches.same_rows(inputs, targets)
+        targets = batches.contiguous(self.loss.check_targets(targets, self.output_shape), self.dtype, "y")
+        return [inputs, targets, batches.row_weights(sample_weight, class_weight, targets, self.dtype)]
+
+    def _job(self, kind: str, arrays: Sequence[Array | None], batch: int, lanes: int = 1, **more: Any) -> Job:
+        x, y, weights = arrays
+        assert x is not None
+        assert y is not None
+        program, totals = self._lowered(kind, weights is not None)
+        data = {"X": x, "Y": y} | ({} if weights is None else {"weights": weights})
+        return Job(
+            program, data, len(x), batch, self.vector, self.slots, totals=totals, seed=self.seed, lanes=lanes, **more
+        )
+
+    def _evaluator(self, arrays: Sequence[Array | None], batch: int, lanes: int) -> Callable[[], Logs]:
+        """A function that evaluates the model on these arrays, as often as asked."""
+        x = arrays[0]
+        assert x is not None
+        # A mean over rows is the same for any batch; one batch of everything is the fastest.
+        rows = len(x) if self.loss.reduction != "sum" else batch
+        executor = make_executor(self.engine, self._job("evaluation", arrays, rows, lanes))
+        steps = -(-len(x) // rows)
+        chunk = Chunk(0, 0, steps, 0, np.zeros(steps))
+        return lambda: self.logs(executor.run(chunk).records[0])
+
+    # --- training ------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Data | None = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: ArrayLike | None = None,
+        initial_epoch: int = 0,
+        lanes: int | None = None,
+    ) -> History:
+        """Trains for `epochs` passes over the rows, in batches.
+
+        Args:
+            x: (rows, …) inputs. y: the targets, as the loss takes them.
+            batch_size: rows in a step; 32 if None. epochs: the number of the last epoch.
+            verbose: 1 or "auto": a live line on a terminal; 2: a line for each epoch; 0: nothing.
+            callbacks: see `thalweg.callbacks`.
+            validation_split: the share of the *last* rows kept for validation, taken before shuffling.
+            validation_data: (x, y) or (x, y, sample_weight) to validate on; goes before `validation_split`.
+            shuffle: whether each epoch takes the rows in a new order.
+            class_weight: a weight for each class number. sample_weight: a weight for each row.
+            initial_epoch: the number of epochs already done, for the count only.
+            lanes: cores that work together; by default one for a small network, else as many as there are
+                (or THALWEG_LANES). The same seed and the same lanes give the same bits.
+
+        Returns:
+            the history; also kept as `model.history`.
+
+        Raises:
+            DivergedError: a value stopped being finite; the last finite weights are kept.
+        """
+        batch = 32 if batch_size is None else whole("batch_size", batch_size)
+        epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
+        for callback in callbacks or []:
+            if not isinstance(callback, Callback):
+                raise ArgumentError(f"callbacks is a list of thalweg.callbacks, got {callback!r} in it")
+        self._ready(x)
+        arrays = self._arrays(x, y, sample_weight, class_weight)
+        held: list[Array | None] | None = None
+        if validation_data is not None:
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+                raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
+            held = self._arrays(validation_data[0], validation_data[1], validation_data[2] if len(validation_data) == 3 else None)
+        elif validation_split:
+            arrays, held = batches.split_off(arrays, validation_split)
+        assert arrays[0] is not None
+        batch = min(batch, len(arrays[0]))
+        program, _ = self._lowered("training", arrays[2] is not None)
+        lanes = usable_lanes(lanes, program, batch, self.engine)
+        job = self._job("training", arrays, batch, lanes, shuffle=bool(shuffle))
+        fit = Fit(
+            self,
+            job,
+            make_executor(self.engine, job),
+            epochs,
+            initial_epoch,
+            list(callbacks or []),
+            None if held is None else self._evaluator(held, batch, lanes),
+            Progress(verbose, epochs, initial_epoch, job.steps_per_epoch, job.rows),
+        )
+        return fit.run()
+
+    def train_on_batch(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step on one batch; returns its loss and metrics, computed before the step."""
+        self._ready(x)
+        arrays = self._arrays(x, y, sample_weight, class_weight)
+        assert arrays[0] is not None
+        executor = make_executor(self.engine, self._job("training", arrays, len(arrays[0])))
+        chunk = Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
+        outcome = executor.run(chunk)
+        self.optimizer.iterations += outcome.steps
+        logs = self.logs(outcome.records[0] if outcome.steps else outcome.totals)
+        return answer(logs, return_dict)
+
+    # --- using it ------------------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: ArrayLike | None = None,
+        return_dict: bool = False,
+        lanes: int | None = None,
+    ) -> Any:
+        """Loss and metrics on these rows: [loss, metric, …], the loss alone if there are no metrics, or a dict."""
+        self._ready(x)
+        arrays = self._arrays(x, y, sample_weight)
+        assert arrays[0] is not None
+        batch = 32 if batch_size is None else whole("batch_size", batch_size)
+        program, _ = self._lowered("evaluation", arrays[2] is not None)
+        logs = self._evaluator(arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))()
+        with Progress(verbose, 1, 0, 1, len(arrays[0])) as progress:
+            progress.end_epoch(0, logs)
+        return answer(logs, return_dict)
+
+    def test_on_batch(
+        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, return_dict: bool = False
+    ) -> Any:
+        """Loss and metrics of one batch, without a step."""
+        return self.evaluate(x, y, None, 0, sample_weight, return_dict, lanes=1)
+
+    def predict(
+        self, x: ArrayLike, batch_size: int | None = None, verbose: int | str = "auto", lanes: int | None = None
+    ) -> Array:
+        """The network's outputs, (rows, …). `batch_size` limits the rows that are in work at once."""
+        self._build_for(x)
+        inputs = batches.input_rows(x, self.input_shape, self.dtype)
+        assert self.output_shape is not None
+        program, totals = self._lowered("inference")
+        outputs = np.empty((len(inputs), *self.output_shape), self.dtype)
+        batch = len(inputs) if batch_size is None else min(len(inputs), whole("batch_size", batch_size))
+        lanes = usable_lanes(lanes, program, batch, self.engine)
+        job = Job(
+            program,
+            {"X": inputs, "Y_pred": outputs},
+            len(inputs),
+            batch,
+            self.vector,
+            self.vector[:0],
+            totals,
+            lanes=lanes,
+        )
+        steps = job.steps_per_epoch
+        with Progress(verbose, 1, 0, steps, len(inputs)):
+            make_executor(self.engine, job).run(Chunk(0, 0, steps, 0, np.zeros(steps)))
+        return outputs
+
+    def predict_on_batch(self, x: ArrayLike) -> Array:
+        """The network's outputs for one batch."""
+        return self.predict(x, verbose=0, lanes=1)
+
+    def __call__(self, x: ArrayLike) -> Array:
+        """The network's outputs, as `predict`."""
+        return self.predict(x, verbose=0)
+
+    # --- seeing it -----------------------------------------------------------------------------------------------
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Prints every layer with its output shape and number of weights."""
+        self.build()
+        lines = [["Layer (type)", "Output Shape", "Param #"]]
+        for layer in self._layers:
+            shape = (None, *(layer.output_shape or ()))
+            lines.append([f"{layer.name} ({type(layer).__name__})", str(shape), f"{layer.count_params():,}"])
+        count = self.count_params()
+        text = table(lines, right=(2,))
+        rule = "─" * max(len(line) for line in text.splitlines())
+        first, _, rest = text.partition("\n")
+        size = f"{count * self.dtype.itemsize / 1024:,.2f} KB"
+        show = print if print_fn is None else print_fn
+        show(f'Model: "{self.name}"\n{rule}\n{first}\n{rule}\n{rest}\n{rule}\nTotal params: {count:,} ({size})')
+
+    def program(self, kind: str = "training", batch_size: int = 32) -> Listing:
+        """What the network becomes: every instruction with formula, shape and cost.
+
+        kind: "training" (forward, backward, update), "evaluation" or "inference".
+        """
+        choose("kind of program", kind, ("training", "evaluation", "inference"))
+        if kind == "inference":
+            self.build()
+        else:
+            self._ready()
+        return Listing(self._lowered(kind)[0], whole("batch_size", batch_size), self._profiles.get((kind, batch_size)))
+
+    def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
+        """Times every instruction of a training step on random inputs, then returns the listing with times.
+
+        The weights stay as they are. Later calls of `program(batch_size=…)` show the times too.
+        """
+        if self.engine != "native":
+            raise ArgumentError("profile times the native engine; this model runs on the reference engine")
+        self._ready()
+        assert self.output_shape is not None
+        x = np.random.default_rng(0).normal(size=(batch_size, *self.input_shape)).astype(self.dtype)
+        y = np.zeros((batch_size, *self.loss.target_shape(self.output_shape)), self.dtype)
+        job = self._job("training", [x, y, None], whole("batch_size", batch_size))
+        job.parameters, job.slots = self.vector.copy(), self.slots.copy()
+        executor = make_executor(self.engine, job)
+        chunk = Chunk(0, 0, 1, 0, np.array([0.0]))
+        self._profiles[("training", batch_size)] = executor.measure(chunk, whole("repeats", repeats))
+        return self.program("training", batch_size)
+
+    # --- keeping it ----------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path, overwrite: bool = True) -> None:
+        """Writes the whole model to one safetensors file: description, weights, optimizer. See `load_model`."""
+        saving.save_model(self, path, overwrite)
+
+    def save_weights(self, path: str | Path, overwrite: bool = True) -> None:
+        """Writes the weights alone to a safetensors file."""
+        saving.save_weights(self, path, overwrite)
+
+    def load_weights(self, path: str | Path) -> None:
+        """Reads weights that `save_weights` or `save` wrote; they have to fit exactly."""
+        saving.load_weights(self, path)
+
+
+def answer(logs: Logs, return_dict: bool) -> Any:
+    """Keras's form of a score: a dict, a list, or a number if there is only the loss."""
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+

@@ -1,0 +1,209 @@
+"""Models on disk: one safetensors file with the arrays, and the description as JSON in its header. Never pickle.
+
+safetensors checks the layout of the file; a SHA-256 over description and arrays shows any other change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg import layers, losses, metrics, optimizers
+from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
+
+if TYPE_CHECKING:
+    from thalweg.model import Sequential
+
+Arrays = dict[str, NDArray[Any]]
+FORMAT = "1"
+
+
+def describe(model: Sequential) -> dict[str, Any]:
+    """Everything of a model but its arrays, as plain JSON."""
+    from thalweg import __version__
+
+    model.build()
+    description: dict[str, Any] = {
+        "format": FORMAT,
+        "thalweg": __version__,
+        "name": model.name,
+        "seed": model.seed,
+        "engine": model.engine,
+        "dtype": model.dtype.name,
+        "epochs_trained": model.epochs_trained,
+        "input_shape": list(model.input_shape),
+        "layers": [layers.serialize(layer) for layer in model.layers],
+    }
+    if model.compiled:
+        description["compile"] = {
+            "optimizer": optimizers.serialize(model.optimizer),
+            "iterations": model.optimizer.iterations,
+            "loss": losses.serialize(model.loss),
+            "metrics": [metrics.serialize(named) for named in model.metrics],
+        }
+    return description
+
+
+def save_model(model: Sequential, path: str | Path, overwrite: bool = True) -> None:
+    """Writes description, weights and the optimizer's vectors."""
+    description = describe(model)
+    arrays: Arrays = {name: np.array(p.array) for name, p in model.named_parameters()}
+    if model.compiled:
+        size = model.vector.size
+        for number, name in enumerate(model.optimizer.slot_names()):
+            if model.slots.size:
+                arrays[f"optimizer/{name}"] = model.slots[number * size : (number + 1) * size].copy()
+    write(Path(path), arrays, description, overwrite)
+
+
+def save_weights(model: Sequential, path: str | Path, overwrite: bool = True) -> None:
+    """Writes the weights alone."""
+    model.build()
+    write(Path(path), {name: np.array(p.array) for name, p in model.named_parameters()}, {"format": FORMAT}, overwrite)
+
+
+def write(path: Path, arrays: Arrays, description: dict[str, Any], overwrite: bool) -> None:
+    """Writes beside the path first, then moves: a file is either whole or not there."""
+    from safetensors.numpy import save
+
+    if path.is_dir():
+        raise ModelFileError(f"{path} is a folder; a model is saved to a file")
+    if path.exists() and not overwrite:
+        raise ModelFileError(f"{path} exists and is not overwritten")
+    if not path.parent.is_dir():
+        raise ModelFileError(f"the folder {path.parent} does not exist")
+    text = json.dumps(description, sort_keys=True)
+    content = save(arrays, {"thalweg": text, "sha256": digest(text, arrays)})
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o666 & ~current_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def current_umask() -> int:
+    """The permissions that new files don't get; it can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 of the description and of every array with its name and shape."""
+    total = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total.update(f"\0{name}\0{array.dtype}\0{array.shape}\0".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
+
+
+def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays and the description of a file that `write` made; anything else raises."""
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if path.is_dir():
+        raise ModelFileError(f"{path} is a folder, not a model file")
+    if not path.is_file():
+        raise ModelFileError(f"there is no model file {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a dict
+    except (SafetensorError, ValueError, OSError) as error:
+        raise ModelFileError(f"{path} is not a model file, or it is damaged ({error})") from None
+    if "thalweg" not in metadata or "sha256" not in metadata:
+        raise ModelFileError(f"{path} is a safetensors file, but not one that thalweg wrote")
+    text = metadata["thalweg"]
+    if digest(text, arrays) != metadata["sha256"]:
+        raise ModelFileError(f"{path} was changed after it was saved: its checksum doesn't fit")
+    description = json.loads(text)
+    if description.get("format") != FORMAT:
+        raise ModelFileError(f"{path} has the format {description.get('format')!r}, this version reads {FORMAT!r}")
+    return arrays, description
+
+
+def load_weights(model: Sequential, path: str | Path) -> None:
+    """Replaces a model's weights; names and shapes have to fit, and a misfit changes nothing."""
+    arrays, _ = read(path)
+    model.build()
+    put(model, {n: a for n, a in arrays.items() if not n.startswith("optimizer/")}, path)
+
+
+def put(model: Sequential, arrays: Arrays, path: str | Path) -> None:
+    """Checks names and shapes, then copies."""
+    named = dict(model.named_parameters())
+    missing, extra = sorted(named.keys() - arrays.keys()), sorted(arrays.keys() - named.keys())
+    if missing or extra:
+        raise ModelFileError(f"{path} doesn't fit the model: missing {missing or 'nothing'}, too many {extra or 'none'}")
+    for name, parameter in named.items():
+        if arrays[name].shape != parameter.buffer.shape:
+            raise ModelFileError(
+                f"{path} doesn't fit the model: {name} has the shape {arrays[name].shape} there, "
+                f"{parameter.buffer.shape} here"
+            )
+    for name, parameter in named.items():
+        assert parameter.array is not None
+        parameter.array[...] = arrays[name]
+
+
+def load_model(path: str | Path, custom_objects: Mapping[str, type[layers.Layer]] | None = None) -> Sequential:
+    """A model from the file that `Sequential.save` wrote: it predicts, and trains on, exactly as before.
+
+    Args:
+        path: the file.
+        custom_objects: your own layer classes, by name.
+
+    >>> import os, tempfile
+    >>> from thalweg import Sequential
+    >>> model = Sequential([layers.Input((2,)), layers.Dense(1)], seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(os.path.join(folder, "model.safetensors"))
+    ...     again = load_model(os.path.join(folder, "model.safetensors"))
+    >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
+    True
+    """
+    from thalweg.model import Sequential
+
+    arrays, description = read(path)
+    if "layers" not in description:
+        raise ModelFileError(f"{path} holds weights only; make the model, then model.load_weights(path)")
+    try:
+        model = Sequential(
+            [layers.Input(description["input_shape"])]
+            + [layers.deserialize(d, custom_objects) for d in description["layers"]],
+            name=description["name"],
+            seed=description["seed"],
+            engine=description["engine"],
+            dtype=description["dtype"],
+        )
+        model.build()
+        model.epochs_trained = int(description["epochs_trained"])
+        compiled = description.get("compile")
+        if compiled is not None:
+            model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]), compiled["metrics"])
+            model.optimizer.iterations = int(compiled["iterations"])
+    except ThalwegError as error:
+        hint = "; give your own layers in custom_objects" if isinstance(error, ArgumentError) else ""
+        raise ModelFileError(f"{path} can't be turned into a model: {error}{hint}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{path} can't be turned into a model: its description lacks or spoils {error}") from None
+    slots = [arrays.pop(f"optimizer/{name}", None) for name in (model.optimizer.slot_names() if compiled else ())]
+    put(model, arrays, path)
+    if slots and all(s is not None for s in slots):
+        model.prepare_slots()
+        model.slots[:] = np.concatenate([s for s in slots if s is not None])
+    return model

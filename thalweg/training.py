@@ -1,0 +1,175 @@
+"""The fit loop: chunks of steps in the engine, and between them records, callbacks, progress, Ctrl-C, the diagnosis."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
+from thalweg.diagnosis import diagnose
+from thalweg.engine.work import Array, Chunk, Executor, Job
+from thalweg.errors import DivergedError
+from thalweg.progress import Progress
+
+if TYPE_CHECKING:
+    from thalweg.model import Sequential
+
+CHUNK_SECONDS = 0.1  # between two looks at callbacks, progress and Ctrl-C
+BATCH_EVENTS = ("on_train_batch_begin", "on_train_batch_end")
+EPOCH_EVENTS = ("on_epoch_begin", "on_epoch_end")
+
+
+@dataclass
+class Fit:
+    """One call of `fit`: what is trained on, for how long, and who is told."""
+
+    model: Sequential
+    job: Job
+    executor: Executor
+    epochs: int
+    initial_epoch: int
+    callbacks: Sequence[Callback]
+    validate: Callable[[], Logs] | None
+    progress: Progress
+
+    def run(self) -> History:
+        """Trains; returns the history. The model's weights are updated in place, also when an error ends the fit."""
+        history = self.model.history = History()
+        self.model.stop_training = False
+        for callback in self.callbacks:
+            callback.set_model(self.model)
+            callback.set_params({"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0})
+        with interruptible() as interrupted, self.progress:
+            self.tell("on_train_begin")
+            try:
+                self.loop(history, interrupted)
+            except DivergedError as error:
+                if not any(isinstance(c, TerminateOnNaN) for c in self.callbacks):
+                    raise
+                self.progress.say(f"TerminateOnNaN: {error}")
+            self.tell("on_train_end")
+        history.interrupted = interrupted.is_set()
+        return history
+
+    def loop(self, history: History, interrupted: threading.Event) -> None:
+        """Chunk after chunk until the epochs are done or someone stops the training."""
+        per_epoch = self.job.steps_per_epoch
+        total = (self.epochs - self.initial_epoch) * per_epoch
+        batch_by_batch = any(c.listens(event) for c in self.callbacks for event in BATCH_EVENTS)
+        whole_epochs = self.validate is None and not any(
+            c.listens(event) for c in self.callbacks for event in EPOCH_EVENTS
+        )
+        done, pace = 0, 1.0  # steps done; steps to try next
+        while done < total and not self.model.stop_training and not interrupted.is_set():
+            batch = done % per_epoch
+            epoch = self.initial_epoch + done // per_epoch
+            limit = total - done if whole_epochs else per_epoch - batch
+            steps = 1 if batch_by_batch else max(1, min(limit, int(pace)))
+            if batch == 0:
+                self.tell("on_epoch_begin", epoch, {})
+            if batch_by_batch:
+                self.tell("on_train_batch_begin", batch, {})
+            begin = time.perf_counter()
+            records, logs = self.chunk(done, steps)
+            seconds = time.perf_counter() - begin
+            pace = min(steps * CHUNK_SECONDS / max(seconds, 1e-6), steps * 16.0)
+            done += steps
+            if batch_by_batch:
+                self.tell("on_train_batch_end", batch, logs)
+            for place, record in enumerate(records):
+                self.end_epoch(epoch + place, record, history)
+            self.progress.advance(self.initial_epoch + done // per_epoch, done % per_epoch, logs)
+
+    def chunk(self, done: int, steps: int) -> tuple[list[Logs], Logs]:
+        """Runs some steps. Returns the logs of the epochs that ended, and those of the epoch so far (or just ended)."""
+        job, optimizer = self.job, self.model.optimizer
+        per_epoch = job.steps_per_epoch
+        chunk = Chunk(
+            epoch=self.model.epochs_trained,
+            batch=done % per_epoch,
+            steps=steps,
+            iteration=optimizer.iterations,
+            learning_rates=np.full(steps, optimizer.learning_rate),
+        )
+        before = (job.parameters.copy(), job.slots.copy())
+        outcome = self.executor.run(chunk)
+        if not outcome.finite or not np.isfinite(job.parameters).all():
+            restore_and_explain(self, chunk, before, done)
+        optimizer.iterations += outcome.steps
+        self.model.epochs_trained += len(outcome.records)
+        records = [self.model.logs(totals) for totals in outcome.records]
+        partial = self.model.logs(outcome.totals) if (chunk.batch + steps) % per_epoch else {}
+        return records, partial or (records[-1] if records else {})
+
+    def end_epoch(self, epoch: int, logs: Logs, history: History) -> None:
+        """Validates, records, and tells the callbacks."""
+        if self.validate is not None:
+            logs = logs | {f"val_{key}": value for key, value in self.validate().items()}
+        history.append(epoch, logs)
+        self.progress.end_epoch(epoch, logs)
+        self.tell("on_epoch_end", epoch, logs)
+
+    def tell(self, event: str, *arguments: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(*arguments)
+
+
+def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], done: int) -> NoReturn:
+    """Goes back to the start of the chunk, repeats it step by step up to the last finite weights, and raises.
+
+    A step depends on nothing but the weights, the seed and its number, so the repetition is exact.
+    """
+    job, optimizer = fit.job, fit.model.optimizer
+    job.parameters[:], job.slots[:] = before
+    for step in range(chunk.steps):
+        one = replace(
+            chunk,
+            epoch=chunk.epoch + (chunk.batch + step) // job.steps_per_epoch,
+            batch=(chunk.batch + step) % job.steps_per_epoch,
+            steps=1,
+            iteration=chunk.iteration + step,
+            learning_rates=chunk.learning_rates[step : step + 1],
+        )
+        last = (job.parameters.copy(), job.slots.copy())
+        outcome = fit.executor.run(one)
+        if outcome.finite and np.isfinite(job.parameters).all():
+            continue
+        job.parameters[:], job.slots[:] = last
+        finding = diagnose(fit.executor, job, one)
+        job.parameters[:], job.slots[:] = last
+        optimizer.iterations += step
+        fit.model.epochs_trained = one.epoch
+        number = done + step
+        raise DivergedError(
+            f"training stopped in epoch {fit.initial_epoch + number // job.steps_per_epoch + 1}, "
+            f"batch {number % job.steps_per_epoch + 1} of {job.steps_per_epoch}: {finding} "
+            "The last finite weights are kept."
+        )
+    raise DivergedError("a value was not finite, but not when the steps were repeated one by one; weights are restored")
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """The first Ctrl-C only sets an event, so that the running chunk ends well; a second one interrupts at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def first(number: int, frame: FrameType | None) -> None:
+        event.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
