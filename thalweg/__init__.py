@@ -5,7 +5,18 @@
 >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 """
 
-from thalweg import activations, callbacks, initializers, layers, losses, metrics, models, optimizers, regularizers, utils
+from thalweg import (
+    activations,
+    callbacks,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+    utils,
+)
 from thalweg.layers import Input
 from thalweg.model import Sequential
 from thalweg.saving import load_model

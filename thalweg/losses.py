@@ -94,7 +94,11 @@ class Loss:
         y = self.check_targets(np.asarray(y_true), p.shape[1:])
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64).reshape(-1, 1)
         sums = Buffer("loss", (1,), TOTALS, per_row=False)
-        operands = (Buffer("y_pred", p.shape[1:]), Buffer("y", y.shape[1:]), weight if weight is None else Buffer("weight", (1,)))
+        operands = (
+            Buffer("y_pred", p.shape[1:]),
+            Buffer("y", y.shape[1:]),
+            weight if weight is None else Buffer("weight", (1,)),
+        )
         return evaluate_loss(self.lower(operands[0], None, operands[1], operands[2], sums), p, y, weight)
 
 
@@ -104,10 +108,12 @@ def fit_shape(y: Array, shape: Shape, owner: str) -> Array:
         raise DataError(f"targets have to be numbers, got an array of {y.dtype}")
     if y.shape[1:] == shape:
         return y
-    if y.ndim >= 1 and (y.shape[1:] + (1,) == shape or y.shape[1:] == shape + (1,)):
+    if y.ndim >= 1 and ((*y.shape[1:], 1) == shape or y.shape[1:] == (*shape, 1)):
         return y.reshape(len(y), *shape)
-    raise ShapeError(f"the targets have the shape (rows, {', '.join(map(str, y.shape[1:]))}), but {owner} needs "
-                     f"(rows, {', '.join(map(str, shape))})".replace("(rows, )", "(rows,)"))
+    raise ShapeError(
+        f"the targets have the shape (rows, {', '.join(map(str, y.shape[1:]))}), but {owner} needs "
+        f"(rows, {', '.join(map(str, shape))})".replace("(rows, )", "(rows,)")
+    )
 
 
 @dataclass(frozen=True)

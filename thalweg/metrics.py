@@ -44,7 +44,9 @@ class Metric:
     def check(self, output: Shape, target: Shape) -> None:
         """Raises where the metric has no meaning for these shapes."""
         if output != target:
-            raise ShapeError(f"metric {self.name!r} compares targets and predictions of one shape, got {target} and {output}")
+            raise ShapeError(
+                f"metric {self.name!r} compares targets and predictions of one shape, got {target} and {output}"
+            )
 
     def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> instructions.Total:
         """The instruction that adds a batch to the sums."""
@@ -145,7 +147,7 @@ class BinaryAccuracy(Metric):
 class CategoricalAccuracy(Metric):
     """The share of rows whose largest prediction is at the place of the largest target (one-hot)."""
 
-    instruction = instructions.CategoricalMatches
+    instruction: ClassVar[type[instructions.Total]] = instructions.CategoricalMatches
     higher_is_better = True
 
     def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:

@@ -209,7 +209,9 @@ class Sequential:
         self.optimizer = optimizer_module.get(optimizer)
         self.optimizer.iterations = 0
         self.loss = loss_module.get(loss)
-        self.metric_names: list[Any] = [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]
+        self.metric_names: list[Any] = (
+            [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]
+        )
         self.slots = aligned(0, self.dtype)
         self.compiled = True
         self._programs.clear()
@@ -295,7 +297,11 @@ class Sequential:
     # --- data and jobs -------------------------------------------------------------------------------------------
 
     def _arrays(
-        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, class_weight: Mapping[int, float] | None = None
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        class_weight: Mapping[int, float] | None = None,
     ) -> list[Array | None]:
         """x, y and the row weights, checked, as the engine takes them."""
         assert self.output_shape is not None
@@ -376,7 +382,7 @@ class Sequential:
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
                 raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
-            held = self._arrays(validation_data[0], validation_data[1], validation_data[2] if len(validation_data) == 3 else None)
+            held = self._arrays(*validation_data) if len(validation_data) == 3 else self._arrays(*validation_data, None)
         elif validation_split:
             arrays, held = batches.split_off(arrays, validation_split)
         assert arrays[0] is not None
@@ -512,8 +518,6 @@ class Sequential:
 
         The weights stay as they are. Later calls of `program(batch_size=…)` show the times too.
         """
-        if self.engine != "native":
-            raise ArgumentError("profile times the native engine; this model runs on the reference engine")
         self._ready()
         assert self.output_shape is not None
         x = np.random.default_rng(0).normal(size=(batch_size, *self.input_shape)).astype(self.dtype)
@@ -546,4 +550,3 @@ def answer(logs: Logs, return_dict: bool) -> Any:
         return logs
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
-

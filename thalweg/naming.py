@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar, overload
 
 from thalweg.errors import ArgumentError
@@ -25,8 +25,8 @@ def snake_case(name: str) -> str:
 @overload
 def choose(what: str, name: object, choices: Mapping[str, T]) -> T: ...
 @overload
-def choose(what: str, name: object, choices: Iterable[str]) -> str: ...
-def choose(what: str, name: object, choices: Mapping[str, T] | Iterable[str]) -> T | str:
+def choose(what: str, name: object, choices: Sequence[str]) -> str: ...
+def choose(what: str, name: object, choices: Mapping[str, T] | Sequence[str]) -> T | str:
     """The entry called `name`; an unknown name raises and lists the nearest names, then all of them.
 
     >>> choose("loss", "mae", {"mae": 1})

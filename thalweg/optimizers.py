@@ -7,6 +7,7 @@ length, which start at 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from thalweg.errors import ArgumentError
@@ -118,8 +119,8 @@ class Adam(Optimizer):
         }
 
 
-CLASSES: dict[str, type[Optimizer]] = {"SGD": SGD, "Adam": Adam}
-NAMES: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
+CLASSES: dict[str, Callable[..., Optimizer]] = {"SGD": SGD, "Adam": Adam}
+NAMES: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam}
 
 
 def get(identifier: str | Optimizer | dict[str, Any]) -> Optimizer:

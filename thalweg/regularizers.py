@@ -80,4 +80,6 @@ def get(identifier: str | Regularizer | dict[str, Any] | None) -> Regularizer | 
 
 def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     """A plain description that `get` turns back into an equal regularizer."""
-    return regularizer and {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
+    if regularizer is None:
+        return None
+    return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}

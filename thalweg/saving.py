@@ -148,7 +148,9 @@ def put(model: Sequential, arrays: Arrays, path: str | Path) -> None:
     named = dict(model.named_parameters())
     missing, extra = sorted(named.keys() - arrays.keys()), sorted(arrays.keys() - named.keys())
     if missing or extra:
-        raise ModelFileError(f"{path} doesn't fit the model: missing {missing or 'nothing'}, too many {extra or 'none'}")
+        raise ModelFileError(
+            f"{path} doesn't fit the model: missing {missing or 'nothing'}, too many {extra or 'none'}"
+        )
     for name, parameter in named.items():
         if arrays[name].shape != parameter.buffer.shape:
             raise ModelFileError(

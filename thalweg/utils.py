@@ -49,4 +49,5 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[Any]
     count = int(labels.max()) + 1 if num_classes is None else num_classes
     if labels.max() >= count:
         raise DataError(f"to_categorical: class {labels.max()} is not below num_classes={count}")
-    return np.eye(count)[labels]
+    rows: NDArray[Any] = np.eye(count)[labels]
+    return rows

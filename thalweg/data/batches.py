@@ -1,4 +1,4 @@
-"""Arrays at the boundary: checked once, turned into contiguous rows of the engine's float type, never again looked at."""
+"""Arrays at the boundary: checked once, and turned into contiguous rows of the engine's float type."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def input_rows(x: ArrayLike, shape: Shape, dtype: DTypeLike) -> Array:
     """x as (rows, *shape)."""
     array = to_array(x, "x")
     if array.shape[1:] != shape:
-        if array.shape[1:] + (1,) == shape:
+        if (*array.shape[1:], 1) == shape:
             array = array.reshape(len(array), *shape)
         else:
             raise ShapeError(

@@ -1,4 +1,4 @@
-"""Engines: they execute programs. `native` is compiled; `reference` is NumPy, readable, and the measure of the other."""
+"""Engines execute programs: `native` is compiled; `reference` is NumPy, readable, and the measure of the other."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -74,7 +75,7 @@ class ReferenceExecutor:
     def run(self, chunk: Chunk) -> Outcome:
         m, job = self.memory, self.job
         totals = m.flat[TOTALS]
-        records = []
+        records: list[Array] = []
         for step in range(chunk.steps):
             for _ in self.step(chunk, step):
                 if not np.isfinite(totals[LOSS]):
@@ -87,6 +88,18 @@ class ReferenceExecutor:
     def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Memory]]:
         for instruction in self.step(chunk, 0):
             yield instruction, self.memory
+
+    def measure(self, chunk: Chunk, repeats: int) -> list[float]:
+        least: dict[int, float] = {}
+        for _ in range(repeats):
+            times: dict[int, float] = {}
+            begin = time.perf_counter()
+            for instruction in self.step(chunk, 0):
+                end = time.perf_counter()
+                times[id(instruction)] = times.get(id(instruction), 0.0) + end - begin
+                begin = end
+            least = {i: min(seconds, least.get(i, seconds)) for i, seconds in times.items()}
+        return [least.get(id(i), 0.0) for i in self.job.program]
 
     def step(self, chunk: Chunk, step: int) -> Iterator[Instruction]:
         """One step of gradient descent: forward, loss, backward, update. Yields every instruction after it is done."""

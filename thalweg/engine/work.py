@@ -92,6 +92,10 @@ class Executor(Protocol):
         """
         ...
 
+    def measure(self, chunk: Chunk, repeats: int) -> list[float]:
+        """Seconds each instruction of the program takes in the first step of a chunk, the least of `repeats` runs."""
+        ...
+
 
 def mean_loss(totals: Array) -> float:
     """The loss over all rows counted, penalties included."""

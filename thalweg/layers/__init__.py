@@ -9,7 +9,18 @@ from thalweg.layers.base import Layer
 from thalweg.layers.core import Activation, Add, Dense, Dropout, Flatten, Input, LeakyReLU
 from thalweg.naming import choose
 
-__all__ = ["Activation", "Add", "Dense", "Dropout", "Flatten", "Input", "Layer", "LeakyReLU", "deserialize", "serialize"]
+__all__ = [
+    "Activation",
+    "Add",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "Layer",
+    "LeakyReLU",
+    "deserialize",
+    "serialize",
+]
 
 CLASSES: dict[str, type[Layer]] = {
     c.__name__: c for c in (Activation, Add, Dense, Dropout, Flatten, Input, LeakyReLU)

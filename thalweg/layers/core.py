@@ -180,6 +180,7 @@ class Add(Layer):
 
     >>> from thalweg import Sequential
     >>> model = Sequential([Input((4,)), Add([Dense(8, "relu"), Dense(4)])])
+    >>> model.build()
     >>> [name for name, _ in model.named_parameters()]
     ['add/dense/W', 'add/dense/b', 'add/dense_1/W', 'add/dense_1/b']
     """

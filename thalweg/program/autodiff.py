@@ -17,7 +17,7 @@ class Derivation:
         self.reached = values_reaching_the_loss(forward)
         self.contributions: dict[Buffer, list[Buffer]] = {}
         self.finished: dict[Buffer, Buffer] = {}
-        self.uses = {v: 0 for v in self.trainable}
+        self.uses = dict.fromkeys(self.trainable, 0)
         for instruction in forward:
             for value in instruction.differentiable():
                 if value in self.uses and any(o in self.reached for o in instruction.outputs):

@@ -180,7 +180,7 @@ class BinaryCrossentropy(Loss):
 
 @dataclass(frozen=True, eq=False)
 class BinaryCrossentropyLogits(Loss):
-    """ℓ = coefficient·Σ max(h, 0) − h·y + log(1 + e^−|h|): sigmoid and binary cross-entropy in one, never overflowing."""
+    """ℓ = coefficient·Σ max(h, 0) − h·y + log(1 + e^−|h|): sigmoid and binary cross-entropy in one, for any h."""
 
     name = "binary crossentropy logits"
     formula_text = "log(1 + e^{p}) − {y}·{p}"

@@ -103,9 +103,7 @@ def training_program(network: Network, objective: Objective, optimizer: LowersUp
     """Forward, backward, update."""
     instructions, y_pred = forward(network, training=True)
     judge(network, objective, y_pred, instructions)
-    gradients = {
-        W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in network.parameters
-    }
+    gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in network.parameters}
     backward = derive(instructions, gradients)
     n = network.vector
     w = Buffer("w", (n,), PARAMETERS, per_row=False, offset=0)

@@ -53,7 +53,7 @@ def workspace(instructions: Sequence[Instruction], per_row: bool) -> list[Buffer
 
 
 def lifetimes(buffers: Sequence[Buffer], rows: Sequence[Instruction]) -> dict[Buffer, Life]:
-    """One `Life` for each piece of storage; views and elementwise results that may overwrite their operand share one."""
+    """One `Life` for each piece of storage; views and elementwise results that overwrite their operand share one."""
     lives: dict[Buffer, Life] = {}
     for buffer in buffers:
         uses = [n for n, i in enumerate(rows) if any(b is buffer for b in i.operands)]

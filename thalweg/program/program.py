@@ -57,4 +57,3 @@ class Program:
     def flops(self, rows: int) -> int:
         """Floating-point operations of one step over a batch of `rows`."""
         return sum(i.flops(rows) for i in self)
-

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -48,10 +48,8 @@ def candidates() -> Iterator[Path]:
     """Where compiled code may be kept, best first: as told, in the user's cache, in the temporary folder."""
     if told := os.environ.get("THALWEG_CACHE_DIR"):
         yield Path(told)
-    try:
+    with suppress(RuntimeError):  # there may be no home
         yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thalweg"
-    except RuntimeError:  # no home at all
-        pass
     yield Path(tempfile.gettempdir()) / f"thalweg-{getattr(os, 'getuid', lambda: 'user')()}"
 
 

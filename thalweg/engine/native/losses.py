@@ -260,9 +260,7 @@ def probabilities_slopes(sparse, o, c, s):
         for j in range(classes):
             q = p[first + j] / mass
             inside = not (q < EPSILON or q > ONE - EPSILON)
-            dp[first + j] = factor * (
-                truth - (target(y, r, j, classes, sparse, smoothing) / q if inside else F32(0))
-            )
+            dp[first + j] = factor * (truth - (target(y, r, j, classes, sparse, smoothing) / q if inside else F32(0)))
 
 
 def categorical_crossentropy(o, c, s, f):

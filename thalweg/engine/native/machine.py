@@ -39,7 +39,7 @@ ROW_WIDTH = 16  # int64 in a row of the table: two cache lines
 CONSTANTS = 4  # float64 in a row of the constants
 SPINS = 2000  # turns of the spin loop before the core is given away
 
-# Places in a job. PREPARE … FINISH are the numbers of instructions in each phase; the gathers come first among the rows.
+# Places in a job. PREPARE … FINISH count the instructions of each phase; the gathers come first among the rows.
 (
     JOB_TABLE, JOB_CONSTANTS, JOB_STATE, JOB_REALS, JOB_PREPARE, JOB_GATHERS, JOB_ROWS, JOB_COLLECT, JOB_FINISH,
     JOB_LANE, JOB_LANES, JOB_DATA_ROWS, JOB_BATCH, JOB_BLOCK, JOB_EPOCH, JOB_FIRST_BATCH, JOB_STEPS, JOB_ITERATION,
