@@ -1,0 +1,69 @@
+"""Text that is meant as numbers, and cells that spoil a column of numbers, reported by their row."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from thalweg.data.cells import Array, Column, is_code, plain_number
+from thalweg.data.tables import Table
+from thalweg.errors import DataError
+
+FEW = 20
+"""Up to so many different numbers may be names of something; more are measurements."""
+
+
+def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
+    """A text column that is meant as numbers, as a number column; None where it is text.
+
+    Numbers it is when all cells are and more than 20 differ. When nine cells in ten are and others aren't, the others
+    are mistakes, unless the numbers are few and the text keeps coming back (0, 1, 2, "3+"). Codes with a leading zero
+    are text.
+
+    Raises:
+        DataError: a mistake, with its row.
+    """
+    counts = Counter(column.values[~column.missing()].tolist())
+    parsed = {text: plain_number(text) for text in counts}
+    cells = sum(count for text, count in counts.items() if parsed[text] is not None)
+    if cells < 0.9 * counts.total() or not counts or any(is_code(text) for text in counts):
+        return None
+    odd = [text for text, number in parsed.items() if number is None]
+    if len(counts) - len(odd) <= FEW and (not odd or min(counts[text] for text in odd) >= 3):
+        return None
+    if odd:
+        raise text_error(table, name, column, set(odd))
+    return Column("number", text_as_numbers(table, name, column))
+
+
+def text_as_numbers(table: Table, name: str, column: Column) -> Array:
+    """Text read as numbers, float64 (rows,) with NaN for missing cells; DataError for a cell that is none."""
+    meaning: dict[str | None, float] = {None: np.nan}
+    for text in set(column.values.tolist()) - {None}:
+        number = plain_number(text)
+        if number is None:
+            raise text_error(
+                table, name, column, {word for word in set(column.values) - {None} if plain_number(word) is None}
+            )
+        meaning[text] = number
+    numbers = np.fromiter(map(meaning.__getitem__, column.values.tolist()), np.float64, len(column.values))
+    refuse_infinite(table, name, numbers)
+    return numbers
+
+
+def text_error(table: Table, name: str, column: Column, odd: set[str]) -> DataError:
+    """The error for the first cell of a number column whose text is one of `odd`."""
+    row = next(row for row, text in enumerate(column.values.tolist()) if text in odd)
+    return DataError(
+        f"row {table.row_number(row)} of the column {name!r} holds the text {column.values[row]!r}, "
+        "where the others are numbers; correct the cell or leave it empty"
+    )
+
+
+def refuse_infinite(table: Table, name: str, values: Array) -> None:
+    """Raise DataError for the first infinite value, with its row."""
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        row = int(infinite[0])
+        raise DataError(f"row {table.row_number(row)} of the column {name!r} holds {values[row]}, which is no number")

@@ -1,0 +1,194 @@
+"""A table in memory, and how it gets there: from files and SQL queries through DuckDB, from frames through narwhals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thalweg.data.cells import Array, Column, column_of, objects, text_column
+from thalweg.data.sources import is_query, nearest, read_files, read_query, write_file
+from thalweg.errors import DataError
+
+__all__ = ["Column", "Table", "read_table", "write_table"]
+
+
+class Table:
+    """Named columns of equal length. `read_table` makes one; its arrays are not to be written to.
+
+    >>> table = Table.of({"age": [31, None], "town": ["Ulm", "?"]})
+    >>> table
+    <Table of 2 rows: age (integer), town (text)>
+    >>> table["age"], table["town"]
+    (array([31., nan]), array(['Ulm', None], dtype=object))
+
+    Attributes:
+        names: the columns' names, in order.
+        rows: the number of rows.
+        source: where the table came from, for messages: a path, a query, "a pandas frame".
+    """
+
+    __slots__ = ("_columns", "_numbers", "names", "rows", "source")
+
+    def __init__(self, columns: Mapping[str, Column], source: str, numbers: Array | None = None) -> None:
+        self._columns = dict(columns)
+        self.names = list(columns)
+        self.rows = len(next(iter(columns.values())).values) if columns else 0
+        self.source = source
+        self._numbers = numbers  # each row's number in the source, where rows were taken from a larger table
+        uneven = next((name for name, column in columns.items() if len(column.values) != self.rows), None)
+        if uneven is not None:
+            raise DataError(
+                f"the columns of {source} differ in length: {self.names[0]!r} has {self.rows} rows, "
+                f"{uneven!r} has {len(columns[uneven].values)}"
+            )
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any], source: str = "a dict of columns") -> Table:
+        """A table of arrays or lists by name; unlike `read_table` it may have no rows."""
+        return cls({str(name): _column_of_any(str(name), values) for name, values in columns.items()}, source)
+
+    def column(self, name: str) -> Column:
+        """A column with its kind; DataError, with the nearest names, where there is none of that name."""
+        if name not in self._columns:
+            hint = nearest(name, self.names) or f"; it has {_listed(self.names)}"
+            raise DataError(f"{self.source} has no column {name!r}{hint}")
+        return self._columns[name]
+
+    def __getitem__(self, name: str) -> Array:
+        """The values of a column: float64 (rows,) for numbers, integers and booleans, with NaN for a missing cell;
+        objects, `str` or None, for text; datetime64[us] for dates."""
+        return self.column(name).values
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __repr__(self) -> str:
+        held = ", ".join(f"{name} ({column.kind})" for name, column in self._columns.items())
+        return f"<Table of {self.rows} rows: {held}>"
+
+    def take(self, rows: Array | Sequence[int]) -> Table:
+        """The table of the rows given, in their order; messages go on naming them by their number in the source."""
+        chosen = np.asarray(rows, dtype=np.intp)
+        numbers = chosen if self._numbers is None else self._numbers[chosen]
+        return Table({name: column.take(chosen) for name, column in self._columns.items()}, self.source, numbers)
+
+    def row_number(self, row: int) -> int:
+        """The number by which a user knows a row: in the source, counted from 1, the header left out."""
+        return int(row if self._numbers is None else self._numbers[row]) + 1
+
+
+def read_table(source: object) -> Table:
+    """Read a table.
+
+    Args:
+        source: a path, or a glob of several files (.csv, .tsv, .txt, .parquet, .json, .jsonl; text also with .gz);
+            a SQL query, which is a string that starts with SELECT, FROM or WITH and names no file; a pandas, Polars or
+            Arrow frame; a dict of columns; or a Table, which is returned.
+
+    Row order is kept. The first line of a CSV or TSV file names the columns; its delimiter is a comma, semicolon, tab
+    or bar. Empty cells, NA, N/A, NaN, nan, null, NULL, None and ? are missing. A column of lists or structs can be
+    read but not used.
+
+    Raises:
+        DataError: there is no such file, it is empty or unreadable, the query fails, there are no rows, or two columns
+            of a frame share a name.
+
+    >>> read_table("SELECT sex, body_mass_g FROM 'examples/penguins.csv' WHERE island = 'Dream'")
+    <Table of 124 rows: sex (text), body_mass_g (number)>
+    """
+    if isinstance(source, Table):
+        return source
+    if isinstance(source, str) and is_query(source):
+        table = Table(read_query(source), "the query's result")
+    elif isinstance(source, str | Path):
+        table = Table(read_files(source), str(source))
+    elif isinstance(source, Mapping):
+        table = Table.of(source)
+    else:
+        table = _read_frame(source)
+    if not table.names:
+        raise DataError(f"{table.source} has no columns")
+    if not table.rows:
+        raise DataError(f"{table.source} has {_listed(table.names)} but no rows")
+    return table
+
+
+def write_table(path: str | Path, columns: Mapping[str, Array]) -> None:
+    """Write columns as a file: .csv, .tsv, .parquet, .json (one array) or .jsonl (one line a row).
+
+    Args:
+        path: a name that does not exist yet.
+        columns: one-dimensional arrays of equal length: booleans, integers, floats, dates or text (objects). NaN, NaT
+            and None are written as missing.
+
+    Raises:
+        DataError: the path exists, its ending is unknown, its folder is not there, or the columns differ in length.
+    """
+    write_file(path, columns)
+
+
+def _read_frame(frame: Any) -> Table:
+    import narwhals as nw
+
+    kind = type(frame)
+    source = f"the {kind.__module__.partition('.')[0]} frame"
+    repeated = _repeated(frame)
+    if repeated:
+        raise DataError(f"{source} has several columns of one name: {repeated}")
+    try:
+        wrapped = nw.from_native(frame)
+        if isinstance(wrapped, nw.LazyFrame):
+            wrapped = wrapped.collect()
+        series = [wrapped.get_column(name) for name in wrapped.columns]
+    except ModuleNotFoundError as error:
+        raise DataError(f"{source} is lazy, and collecting it needs the package {error.name}") from None
+    except TypeError:
+        raise DataError(
+            f"can't read a table from {kind.__module__}.{kind.__qualname__}: give a path, a glob, a SQL query, "
+            "a pandas, Polars or Arrow frame, or a dict of columns"
+        ) from None
+    return Table({str(column.name): _column_of_series(column) for column in series}, source)
+
+
+def _column_of_series(series: Any) -> Column:
+    import narwhals as nw
+
+    missing = np.asarray(series.is_null().to_numpy(), dtype=bool)
+    values = np.array(series.to_numpy())
+    if series.dtype in (nw.Categorical, nw.Enum):  # categories stay categories, even where numbers name them
+        whole = Column("integer", values) if values.dtype.kind in "iuf" else column_of(values.astype(object), missing)
+        return text_column([None if lost else cell for cell, lost in zip(whole.as_text(), missing, strict=True)])
+    return column_of(values, missing, integer=str(series.dtype).startswith(("Int", "UInt")))
+
+
+def _column_of_any(name: str, values: Any) -> Column:
+    if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
+        raise DataError(f"the column {name!r} is a single {type(values).__name__}; give an array or a list")
+    array = values if isinstance(values, np.ndarray) else None
+    if array is None and hasattr(values, "__array__"):
+        array = np.asarray(values)
+    elif array is None:
+        array = objects(values)
+    if array.ndim != 1:
+        raise DataError(f"the column {name!r} has shape {array.shape}; a column has one axis")
+    return column_of(array)
+
+
+def _repeated(frame: Any) -> str:
+    """The names that several columns of a pandas or Arrow frame share; 1 and "1" are one name here."""
+    if hasattr(frame, "collect"):  # a lazy frame, which would run to tell its columns
+        return ""
+    held = getattr(frame, "column_names", None) or getattr(frame, "columns", ())
+    names = [str(name) for name in held]
+    return ", ".join(sorted({name for name in names if names.count(name) > 1}))
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(names[:most]) + (", …" if len(names) > most else "")
+    return f"the column{'s' if len(names) > 1 else ''} {shown}"

@@ -1,0 +1,342 @@
+"""The column to predict: which task it sets, its classes or its scale, and the rows to learn it from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import repeat
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from thalweg.data.cells import Array, Column, column_of, number_text, objects
+from thalweg.data.numerals import FEW, numbers_in_text, refuse_infinite, text_as_numbers
+from thalweg.data.tables import Table
+from thalweg.errors import ArgumentError, DataError, ModelFileError, ShapeError
+
+Task = Literal["binary", "multiclass", "regression"]
+Label = str | int | float | bool
+
+TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
+ROWS_PER_CLASS = 5
+"""Integers are classes only where each stands, on average, for so many rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be predicted. `Target.of` reads it from a table's column.
+
+    >>> from thalweg.data import read_table
+    >>> Target.of(read_table("examples/penguins.csv"), "target")  # doctest: +ELLIPSIS
+    Target(name='target', task='multiclass', classes=('Adelie', 'Chinstrap', 'Gentoo'), ...)
+
+    Attributes:
+        name: the column.
+        task: "binary", "multiclass" or "regression".
+        classes: the labels, sorted, as they stand in the table (str, int, float or bool); of two, the second is the
+            one whose probability a binary network gives. Empty for regression.
+        mean, scale: a regression target is learned as (y - mean) / scale; 0 and 1 for classes.
+        missing: how many rows hold no target; nothing can be learned from them, and they take no part.
+        why: how the task was decided, for people.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[Label, ...] = ()
+    mean: float = 0.0
+    scale: float = 1.0
+    missing: int = 0
+    why: str = ""
+
+    @classmethod
+    def of(cls, table: Table, name: str, task: str | None = None) -> Self:
+        """The target in a whole table, so that a class whose rows all end up held out is known all the same.
+
+        Args:
+            table: all rows, before they are split.
+            name: the column to predict.
+            task: overrides what `infer_task` would decide.
+
+        Raises:
+            DataError: no such column, no values, one value only, more than two for "binary", nearly as many classes
+                as rows, an infinite value, or text where numbers are needed (named, with its row).
+            ArgumentError: an unknown task.
+        """
+        if task is not None and task not in TASKS:
+            raise ArgumentError(f"task={task!r} is unknown; it is one of {', '.join(TASKS)}")
+        column = _usable(table, name)
+        if column.kind == "text" and task in (None, "regression"):
+            column = numbers_in_text(table, name, column) or column
+        counts = _label_counts(column)
+        decided, why = _decide(column, counts, name)
+        chosen: Task = decided if task is None else next(known for known in TASKS if known == task)
+        if task is not None:
+            why = "as asked for"
+        missing = int(column.missing().sum())
+        if chosen == "regression":
+            numbers = _numbers(table, name, column)
+            mean, scale = _moments(numbers[~np.isnan(numbers)])
+            return cls(name, chosen, (), mean, scale, missing, why)
+        _check_classes(name, chosen, len(counts), len(column.values) - missing)
+        return cls(name, chosen, tuple(sorted(counts)), missing=missing, why=why)
+
+    @property
+    def outputs(self) -> int:
+        """How many units the network's last layer has: one for a number and for two classes, else one a class."""
+        return len(self.classes) if self.task == "multiclass" else 1
+
+    def fitted(self, table: Table) -> Self:
+        """The same target with mean and scale of these rows, the training rows; classes stay those of all rows."""
+        if self.task != "regression":
+            return self
+        numbers = _numbers(table, self.name, _usable(table, self.name))
+        present = numbers[~np.isnan(numbers)]
+        if not len(present):
+            raise DataError(f"the target column {self.name!r} holds no values in the rows to train on")
+        mean, scale = _moments(present)
+        return replace(self, mean=mean, scale=scale)
+
+    def encode(self, table: Table) -> Array:
+        """The targets to train on: float32 (rows, 1), standardised, for regression; float32 (rows, 1) of 0 and 1 for
+        two classes; int64 (rows,) of class numbers for several.
+
+        Raises:
+            DataError: a row's target is missing, or is none of the classes.
+        """
+        column = _usable(table, self.name)
+        lost = np.flatnonzero(column.missing())
+        if len(lost):
+            raise DataError(f"row {table.row_number(lost[0])} has no value in the target column {self.name!r}")
+        if self.task == "regression":
+            numbers = _numbers(table, self.name, column)
+            return np.ascontiguousarray((numbers - self.mean) / self.scale, dtype=np.float32)[:, None]
+        codes = self._codes(table, column)
+        return codes.astype(np.float32)[:, None] if self.task == "binary" else codes
+
+    def _codes(self, table: Table, column: Column) -> Array:
+        """Class numbers (rows,) of labels; the labels may stand in the column as text or as numbers."""
+        textual = isinstance(self.classes[0], str)
+        labels = column.as_text() if textual else column.values
+        number = {label: code for code, label in enumerate(self.classes)}
+        codes = np.fromiter(map(number.get, labels.tolist(), repeat(-1)), np.int64, len(labels))
+        unknown = np.flatnonzero(codes < 0)
+        if len(unknown):
+            row = int(unknown[0])
+            known = ", ".join(map(_shown, self.classes[:12])) + (", …" if len(self.classes) > 12 else "")
+            raise DataError(
+                f"row {table.row_number(row)} has {_shown(labels[row])} in the target column {self.name!r}, "
+                f"which is none of its classes ({known})"
+            )
+        return codes
+
+    def decode(self, y_pred: Array) -> Array:
+        """Predictions as the user writes them: (rows,), of labels in their own type, or numbers in their own unit.
+
+        Args:
+            y_pred: the network's output, (rows, outputs); for two classes the probability of the second, and 0.5 or
+                more is the second.
+        """
+        y_pred = self._checked(y_pred)
+        if self.task == "regression":
+            return y_pred[:, 0].astype(np.float64) * self.scale + self.mean
+        codes = y_pred.argmax(axis=1) if y_pred.shape[1] > 1 else (y_pred[:, 0] >= 0.5).astype(np.int64)
+        labels = objects(self.classes) if isinstance(self.classes[0], str) else np.array(self.classes)
+        decoded: Array = labels[codes]
+        return decoded
+
+    def probabilities(self, y_pred: Array) -> dict[Label, Array]:
+        """Each class's probability, a column (rows,) a class; ArgumentError for regression."""
+        if self.task == "regression":
+            raise ArgumentError(f"the target {self.name!r} is a number: a regression has no class probabilities")
+        y_pred = self._checked(y_pred)
+        if y_pred.shape[1] == 1:
+            return {self.classes[0]: 1 - y_pred[:, 0], self.classes[1]: y_pred[:, 0]}
+        return {label: y_pred[:, code] for code, label in enumerate(self.classes)}
+
+    def _checked(self, y_pred: Array) -> Array:
+        y_pred = np.asarray(y_pred)
+        shaped = y_pred[:, None] if y_pred.ndim == 1 else y_pred
+        if shaped.ndim != 2 or shaped.shape[1] not in {self.outputs, len(self.classes) or 1}:
+            raise ShapeError(f"y_pred has shape {y_pred.shape}; for {self.name!r} it has to be (rows, {self.outputs})")
+        return shaped
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "task": self.task,
+            "classes": list(self.classes),
+            "mean": self.mean,
+            "scale": self.scale,
+            "missing": self.missing,
+            "why": self.why,
+        }
+
+    @classmethod
+    def from_json(cls, stored: object) -> Self:
+        """Raises ModelFileError where `stored` is nothing that `to_json` gave."""
+        if not isinstance(stored, Mapping) or stored.get("task") not in TASKS:
+            raise ModelFileError("the model's target is damaged: it has no known task")
+        classes, task = stored.get("classes"), stored["task"]
+        numbers = [stored.get(key) for key in ("mean", "scale", "missing")]
+        if (
+            not all(isinstance(stored.get(key), str) for key in ("name", "why"))
+            or not isinstance(classes, list)
+            or not all(isinstance(label, str | int | float) for label in classes)
+            or not all(isinstance(number, int | float) and np.isfinite(number) for number in numbers)
+            or stored["scale"] <= 0
+            or not {"binary": len(classes) == 2, "multiclass": len(classes) > 1, "regression": not classes}[task]
+        ):
+            raise ModelFileError(f"the model's target is damaged: {dict(stored)}")
+        name, why, missing = stored["name"], stored["why"], int(stored["missing"])
+        return cls(name, task, tuple(classes), float(stored["mean"]), float(stored["scale"]), missing, why)
+
+
+def infer_task(table: Table, target: str) -> Task:
+    """The task that a target column sets.
+
+    * text and booleans: classes; text that is all numbers, more than 20 different ones: regression
+    * two different values of any kind: "binary"
+    * integers, also as floats: "multiclass" where they count 0, 1, 2, … or 1, 2, 3, … (or are -1, 0, 1) without a gap,
+      are at most 20, and stand for 5 rows or more each on average: so people number classes. Others, such as grades
+      3 … 9 or ages with gaps, are quantities
+    * every other number: "regression"
+
+    >>> infer_task(Table.of({"y": [0, 1, 2] * 5}), "y"), infer_task(Table.of({"y": [3, 4, 5] * 5}), "y")
+    ('multiclass', 'regression')
+    """
+    return Target.of(table, target).task
+
+
+def split_rows(y: Array, task: str, test_share: float, seed: int) -> tuple[Array, Array]:
+    """Row numbers to train on and to test on, both sorted; a row whose `y` is missing (NaN, None) is in neither.
+
+    Args:
+        y: (rows,): a target column, labels or numbers.
+        task: for "binary" and "multiclass" each part gets its share of every class. A class never lands in the test
+            part alone: a single row is trained on, and the last row of a class moves there.
+        test_share: 0 < test_share < 1.
+        seed: the same seed gives the same parts.
+
+    Raises:
+        DataError: one part would be empty.
+
+    >>> train, test = split_rows(np.array([0, 0, 0, 0, 1, 1, 1, 1, 2]), "multiclass", 0.25, seed=0)
+    >>> len(train), len(test), 8 in train
+    (6, 3, True)
+    """
+    from sklearn.model_selection import train_test_split
+
+    if task not in TASKS:
+        raise ArgumentError(f"task={task!r} is unknown; it is one of {', '.join(TASKS)}")
+    if not 0 < test_share < 1:
+        raise ArgumentError(f"test_share={test_share} must lie between 0 and 1, such as 0.2")
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise ShapeError(f"y has shape {y.shape}; rows are split by one label each, (rows,)")
+    column = column_of(y)
+    rows = np.flatnonzero(~column.missing())
+    tested = int(np.ceil(test_share * len(rows)))
+    if len(rows) < 2 or tested >= len(rows):
+        raise DataError(
+            f"{len(rows)} rows with a target can't be split with test_share={test_share}: one part would be empty"
+        )
+    if task == "regression":
+        train, test = train_test_split(rows, test_size=tested, random_state=seed)
+        return np.sort(train), np.sort(test)
+    codes = _codes_of(column)[rows]
+    counts = np.bincount(codes)
+    several = counts[codes] > 1
+    stratified = min(tested, several.sum() - tested) >= np.count_nonzero(counts > 1) > 0
+    candidates = several if stratified else np.full(len(rows), True)
+    train, test = train_test_split(
+        np.flatnonzero(candidates),
+        test_size=tested,
+        random_state=seed,
+        stratify=codes[candidates] if stratified else None,
+    )
+    first_of_class = np.unique(codes[test], return_index=True)
+    untrained = first_of_class[1][~np.isin(first_of_class[0], codes[train])]
+    kept = np.delete(test, untrained)
+    if not len(kept):
+        raise DataError(f"{len(rows)} rows are too few to test on: each class needs one row to train on")
+    return np.setdiff1d(rows, rows[kept]), np.sort(rows[kept])
+
+
+def _usable(table: Table, name: str) -> Column:
+    column = table.column(name)
+    if column.kind == "other":
+        raise DataError(f"the column {name!r} holds {column.holds} values, which can't be a target")
+    if column.kind == "date":
+        raise DataError(f"the column {name!r} holds dates, which can't be a target; turn them into numbers or text")
+    if column.kind != "text":
+        refuse_infinite(table, name, column.values)
+    return column
+
+
+def _numbers(table: Table, name: str, column: Column) -> Array:
+    """The column as float64 (rows,), text read as numbers; regression needs it."""
+    return text_as_numbers(table, name, column) if column.kind == "text" else column.values
+
+
+def _label_counts(column: Column) -> Counter[Any]:
+    """How many rows each label has, in its own type; missing cells are left out."""
+    present = column.values[~column.missing()]
+    if column.kind == "text":
+        return Counter(present.tolist())
+    convert = {"boolean": bool, "integer": int}.get(column.kind, float)
+    labels, counts = np.unique(present, return_counts=True)
+    return Counter(dict(zip(map(convert, labels.tolist()), counts.tolist(), strict=True)))
+
+
+def _codes_of(column: Column) -> Array:
+    """Any numbering of the different cells, 0 … n-1: (rows,)."""
+    numbering: dict[Any, int] = {}
+    return np.fromiter(
+        (numbering.setdefault(c, len(numbering)) for c in column.values.tolist()), int, len(column.values)
+    )
+
+
+def _moments(numbers: Array) -> tuple[float, float]:
+    """Mean and standard deviation, the latter 1 where all numbers are equal; halved first, so that no sum overflows."""
+    magnitude = float(np.abs(numbers).max(initial=0.0)) or 1.0
+    parts = numbers / magnitude
+    scale = float(parts.std()) * magnitude if parts.min() < parts.max() else 0.0
+    return float(parts.mean()) * magnitude, scale or 1.0
+
+
+def _decide(column: Column, counts: Counter[Any], name: str) -> tuple[Task, str]:
+    if not counts:
+        raise DataError(f"the target column {name!r} holds no values")
+    if len(counts) == 1:
+        only = next(iter(counts))
+        raise DataError(f"the target column {name!r} holds one value only, {only!r}: there is nothing to tell apart")
+    several = f"with {len(counts)} different values"
+    if len(counts) == 2:
+        return "binary", f"two different values, {' and '.join(_shown(label) for label in sorted(counts))}"
+    if column.kind == "text":
+        return "multiclass", f"text {several}"
+    low, high = min(counts), max(counts)
+    whole = all(float(label).is_integer() for label in counts)
+    if not whole:
+        return "regression", f"numbers {several}"
+    span = f"integers from {_shown(low)} to {_shown(high)} {several}"
+    counted = high - low == len(counts) - 1 and (low in (0, 1) or (low == -1 and high == 1))
+    if counted and len(counts) <= FEW and counts.total() >= ROWS_PER_CLASS * len(counts):
+        return "multiclass", f'{span}, numbered as classes are (task="regression" takes them as quantities)'
+    return "regression", span + (', taken as quantities (task="multiclass" takes them as classes)' * (len(counts) <= FEW))
+
+
+def _check_classes(name: str, task: Task, classes: int, rows: int) -> None:
+    if task == "binary" and classes != 2:
+        raise DataError(f"the target column {name!r} holds {classes} different values; a binary task has two")
+    if classes > FEW and classes > rows / 2:
+        raise DataError(
+            f"the target column {name!r} holds {classes} different values in {rows} rows: too many to be classes"
+        )
+
+
+def _shown(label: Label) -> str:
+    return number_text(float(label)) if isinstance(label, int | float) and not isinstance(label, bool) else str(label)
