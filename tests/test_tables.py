@@ -172,7 +172,7 @@ def test_arrays_and_cells_of_a_dict():
             "complex": np.array([1j, 2, 3]),
             "points": [(1, 2), (3, 4), (5, 6)],
             "nothing": [None, float("nan"), pd.NA],
-            "chars": "a b c".split(),
+            "chars": ["a", "b", "c"],
         }
     )
     assert cells(table, "masked") == [1, None, 3]
@@ -185,7 +185,8 @@ def test_arrays_and_cells_of_a_dict():
     assert cells(table, "zoned") == [datetime.datetime(2020, 1, 1, 1), None, datetime.datetime(2020, 1, 1)]
     assert cells(table, "huge") == [np.inf, 1, -np.inf]
     assert cells(table, "nothing") == [None] * 3
-    assert [table.column(name).holds for name in ("odd", "complex", "points")] == ["dict and int", "complex128", "tuple"]
+    held = [table.column(name).holds for name in ("odd", "complex", "points")]
+    assert held == ["dict and int", "complex128", "tuple"]
 
 
 def test_every_duckdb_type():
@@ -350,6 +351,8 @@ def test_sources_of_other_types():
     assert "can't read a table from numpy.ndarray" in message(np.zeros((2, 2)))
     repeated = pd.DataFrame([[1, 2]], columns=["a", "a"])
     assert message(repeated) == "the pandas frame has several columns of one name: a"
+    arrow = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    assert message(arrow) == "the pyarrow frame has several columns of one name: a"
     assert message(pd.DataFrame([[1, 2]], columns=[1, "1"])) == "the pandas frame has several columns of one name: 1"
     assert message({"a": [1, 2], "b": [1]}) == (
         "the columns of a dict of columns differ in length: 'a' has 2 rows, 'b' has 1"

@@ -166,11 +166,12 @@ class Sequential:
             numbers.setdefault(path.rpartition("/")[0], len(numbers) + 1)
         offset = 0
         for path, parameter in named:
-            parameter.buffer.offset = offset
+            parameter.buffer.offset = offset  # at the start of a cache line
             number = numbers[path.rpartition("/")[0]]
             parameter.buffer.name = parameter.key + (str(number) if len(numbers) > 1 else "")
-            offset += align(parameter.buffer.size)
-        self.vector = aligned(offset, self.dtype)
+            offset = align(offset + parameter.buffer.size)
+        last = named[-1][1].buffer if named else None
+        self.vector = aligned(last.offset + last.size if last else 0, self.dtype)
         generator = np.random.default_rng(self.seed)
         for _, parameter in named:
             buffer = parameter.buffer
@@ -240,7 +241,7 @@ class Sequential:
 
     def prepare_slots(self) -> None:
         """Makes the optimizer's vectors, all 0, if they aren't there yet."""
-        size = len(self.optimizer.slot_names()) * self.vector.size
+        size = len(self.optimizer.slot_names()) * align(self.vector.size)
         if self.slots.size != size:
             self.slots = aligned(size, self.dtype)
 
@@ -528,6 +529,33 @@ class Sequential:
         chunk = Chunk(0, 0, 1, 0, np.array([0.0]))
         self._profiles[("training", batch_size)] = executor.measure(chunk, whole("repeats", repeats))
         return self.program("training", batch_size)
+
+    def trace(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, Array]:
+        """Every value of one training step on these rows, by its name in `program()`; the weights stay as they are.
+
+        h, a, y_pred, their adjoints dh, da, the gradients dW, db, and w, the parameter vector after the step.
+
+        >>> import thalweg
+        >>> model = Sequential([Input((2,)), thalweg.layers.Dense(1, use_bias=False)], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> model.set_weights([[[1.0], [2.0]]])
+        >>> values = model.trace([[1.0, 1.0], [1.0, 0.0]], [[0.0], [0.0]])
+        >>> values["y_pred"].ravel(), values["dW"].ravel()
+        (array([3., 1.], dtype=float32), array([4., 3.], dtype=float32))
+        """
+        self._ready(x)
+        arrays = self._arrays(x, y, sample_weight)
+        assert arrays[0] is not None
+        job = self._job("training", arrays, len(arrays[0]))
+        job.parameters, job.slots = self.vector.copy(), self.slots.copy()
+        chunk = Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
+        blocks: dict[str, list[Array]] = {}
+        for instruction, memory in make_executor(self.engine, job).trace(chunk):
+            for buffer in instruction.outputs:
+                if not buffer.per_row:
+                    blocks.pop(buffer.name, None)
+                blocks.setdefault(buffer.name, []).append(memory[buffer].copy())
+        return {name: np.concatenate(values) for name, values in blocks.items()}
 
     # --- keeping it ----------------------------------------------------------------------------------------------
 

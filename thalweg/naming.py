@@ -31,9 +31,9 @@ def choose(what: str, name: object, choices: Mapping[str, T] | Sequence[str]) ->
 
     >>> choose("loss", "mae", {"mae": 1})
     1
-    >>> choose("loss", "mea", ["mae", "mse"])
+    >>> choose("activation", "rleu", ["relu", "tanh"])
     Traceback (most recent call last):
-    thalweg.errors.ArgumentError: unknown loss 'mea'; did you mean 'mae'? Choose from: mae, mse
+    thalweg.errors.ArgumentError: unknown activation 'rleu'; did you mean 'relu'? Choose from: relu, tanh
     """
     names = list(choices)
     if isinstance(name, str) and name in names:

@@ -57,10 +57,10 @@ def save_model(model: Sequential, path: str | Path, overwrite: bool = True) -> N
     description = describe(model)
     arrays: Arrays = {name: np.array(p.array) for name, p in model.named_parameters()}
     if model.compiled:
-        size = model.vector.size
-        for number, name in enumerate(model.optimizer.slot_names()):
-            if model.slots.size:
-                arrays[f"optimizer/{name}"] = model.slots[number * size : (number + 1) * size].copy()
+        model.prepare_slots()
+        names = model.optimizer.slot_names()
+        for name, slot in zip(names, np.split(model.slots, max(1, len(names))), strict=False):
+            arrays[f"optimizer/{name}"] = slot.copy()
     write(Path(path), arrays, description, overwrite)
 
 
@@ -203,9 +203,12 @@ def load_model(path: str | Path, custom_objects: Mapping[str, type[layers.Layer]
         raise ModelFileError(f"{path} can't be turned into a model: {error}{hint}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} can't be turned into a model: its description lacks or spoils {error}") from None
-    slots = [arrays.pop(f"optimizer/{name}", None) for name in (model.optimizer.slot_names() if compiled else ())]
-    put(model, arrays, path)
-    if slots and all(s is not None for s in slots):
+    if compiled is not None:
         model.prepare_slots()
-        model.slots[:] = np.concatenate([s for s in slots if s is not None])
+        names = [f"optimizer/{name}" for name in model.optimizer.slot_names()]
+        slots = np.concatenate([model.slots[:0], *(arrays.pop(name, model.slots[:0]) for name in names)])
+        if slots.shape != model.slots.shape:
+            raise ModelFileError(f"{path} doesn't fit itself: the optimizer's vectors have the wrong length")
+        model.slots[:] = slots
+    put(model, arrays, path)
     return model

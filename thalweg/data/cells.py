@@ -84,6 +84,13 @@ def plain_number(text: str) -> float | None:
     return float(text) if _PLAIN_NUMBER.fullmatch(text) else None
 
 
+def magnitude(values: Array) -> float:
+    """The power of two at or below the largest absolute value (1 where all are 0): numbers divided by it have sums and
+    squares that don't overflow, and lose no bit."""
+    _, exponent = np.frexp(np.abs(values).max(initial=0.0))
+    return float(np.ldexp(1.0, exponent - 1)) if np.any(values) else 1.0
+
+
 def objects(cells: Iterable[Any]) -> Array:
     """A one-dimensional object array: `np.array` would make two dimensions of a list of equally long lists."""
     cells = list(cells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -184,9 +185,10 @@ def _repeated(frame: Any) -> str:
     """The names that several columns of a pandas or Arrow frame share; 1 and "1" are one name here."""
     if hasattr(frame, "collect"):  # a lazy frame, which would run to tell its columns
         return ""
-    held = getattr(frame, "column_names", None) or getattr(frame, "columns", ())
-    names = [str(name) for name in held]
-    return ", ".join(sorted({name for name in names if names.count(name) > 1}))
+    held: Any = getattr(frame, "column_names", None)  # Arrow's; its `columns` are the data
+    held = getattr(frame, "columns", None) if held is None else held
+    counts = Counter(map(str, () if held is None else held))
+    return ", ".join(sorted(name for name, count in counts.items() if count > 1))
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:

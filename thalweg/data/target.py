@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column, column_of, number_text, objects
+from thalweg.data.cells import Array, Column, column_of, magnitude, number_text, objects
 from thalweg.data.numerals import FEW, numbers_in_text, refuse_infinite, text_as_numbers
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError, ModelFileError, ShapeError
@@ -225,8 +225,6 @@ def split_rows(y: Array, task: str, test_share: float, seed: int) -> tuple[Array
     >>> len(train), len(test), 8 in train
     (6, 3, True)
     """
-    from sklearn.model_selection import train_test_split
-
     if task not in TASKS:
         raise ArgumentError(f"task={task!r} is unknown; it is one of {', '.join(TASKS)}")
     if not 0 < test_share < 1:
@@ -244,25 +242,31 @@ def split_rows(y: Array, task: str, test_share: float, seed: int) -> tuple[Array
             f"{len(rows)} rows with a target can't be split with test_share={test_share}: one part would be empty"
         )
     if task == "regression":
+        from sklearn.model_selection import train_test_split
+
         train, test = train_test_split(rows, test_size=tested, random_state=seed)
         return np.sort(train), np.sort(test)
-    codes = _codes_of(column)[rows]
-    counts = np.bincount(codes)
-    several = counts[codes] > 1
-    stratified = min(tested, several.sum() - tested) >= np.count_nonzero(counts > 1) > 0
-    candidates = several if stratified else np.full(len(rows), True)
-    train, test = train_test_split(
-        np.flatnonzero(candidates),
-        test_size=tested,
-        random_state=seed,
-        stratify=codes[candidates] if stratified else None,
-    )
-    first_of_class = np.unique(codes[test], return_index=True)
-    untrained = first_of_class[1][~np.isin(first_of_class[0], codes[train])]
-    kept = np.delete(test, untrained)
-    if not len(kept):
+    test = rows[_held_out(_codes_of(column)[rows], tested, seed)]
+    if not len(test):
         raise DataError(f"{len(rows)} rows are too few to test on: each class needs one row to train on")
-    return np.setdiff1d(rows, rows[kept]), np.sort(rows[kept])
+    return np.setdiff1d(rows, test), np.sort(test)
+
+
+def _held_out(codes: Array, tested: int, seed: int) -> Array:
+    """Which of the rows with these classes (rows,) to test on, so that every class keeps a row to train on."""
+    from sklearn.model_selection import train_test_split
+
+    counts = np.bincount(codes)
+    several = np.flatnonzero(counts[codes] > 1)  # scikit-learn refuses to stratify a class of one row
+    if min(tested, len(several) - tested) >= np.count_nonzero(counts > 1) > 0:
+        train, test = train_test_split(several, test_size=tested, random_state=seed, stratify=codes[several])
+        classes, first = np.unique(codes[test], return_index=True)
+        kept: Array = np.delete(test, first[~np.isin(classes, codes[train])])
+        return kept
+    # There are too few rows for a share of every class: the first row of each, in random order, is trained on.
+    order = np.random.default_rng(seed).permutation(len(codes))
+    spared = np.unique(codes[order], return_index=True)[1]
+    return np.delete(order, spared)[:tested]
 
 
 def _usable(table: Table, name: str) -> Column:
@@ -300,11 +304,11 @@ def _codes_of(column: Column) -> Array:
 
 
 def _moments(numbers: Array) -> tuple[float, float]:
-    """Mean and standard deviation, the latter 1 where all numbers are equal; halved first, so that no sum overflows."""
-    magnitude = float(np.abs(numbers).max(initial=0.0)) or 1.0
-    parts = numbers / magnitude
-    scale = float(parts.std()) * magnitude if parts.min() < parts.max() else 0.0
-    return float(parts.mean()) * magnitude, scale or 1.0
+    """Mean and standard deviation, the latter 1 where all numbers are equal."""
+    unit = magnitude(numbers)
+    parts = numbers / unit
+    scale = float(parts.std()) * unit if parts.min() < parts.max() else 0.0
+    return float(parts.mean()) * unit, scale or 1.0
 
 
 def _decide(column: Column, counts: Counter[Any], name: str) -> tuple[Task, str]:
@@ -326,7 +330,8 @@ def _decide(column: Column, counts: Counter[Any], name: str) -> tuple[Task, str]
     counted = high - low == len(counts) - 1 and (low in (0, 1) or (low == -1 and high == 1))
     if counted and len(counts) <= FEW and counts.total() >= ROWS_PER_CLASS * len(counts):
         return "multiclass", f'{span}, numbered as classes are (task="regression" takes them as quantities)'
-    return "regression", span + (', taken as quantities (task="multiclass" takes them as classes)' * (len(counts) <= FEW))
+    hint = ', taken as quantities (task="multiclass" takes them as classes)' if len(counts) <= FEW else ""
+    return "regression", span + hint
 
 
 def _check_classes(name: str, task: Task, classes: int, rows: int) -> None:

@@ -79,7 +79,9 @@ class ReferenceExecutor:
         for step in range(chunk.steps):
             for _ in self.step(chunk, step):
                 if not np.isfinite(totals[LOSS]):
-                    return Outcome(step, stack(records, totals), False, totals.copy())
+                    last = totals.copy()
+                    totals[:] = 0  # so that the steps can be repeated one by one
+                    return Outcome(step, stack(records, totals), False, last)
             if (chunk.batch + step + 1) % job.steps_per_epoch == 0:
                 records.append(totals.copy())
                 totals[:] = 0

@@ -7,6 +7,7 @@ so that the mean over an epoch counts every row the same; its adjoint writes ∂
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,6 +17,11 @@ import numpy as np
 from thalweg.program.instruction import Adjoints, Array, Buffer, Instruction, Values, rows_of
 
 EPSILON = 1e-7  # Keras's: probabilities are kept this far from 0 and 1 before their logarithm is taken
+
+
+def times(factor: float) -> str:
+    """A factor as printed before a product: nothing for 1."""
+    return "" if factor == 1 else f"{factor:g}·"
 
 
 def scale(total: bool, coefficient: float, m: Values) -> float:
@@ -39,6 +45,7 @@ class Loss(Instruction):
     reduces = True
     formula_text: ClassVar[str]
     slope_text: ClassVar[str]
+    slope_factor: ClassVar[float] = 1  # before the slope, as printed
     whole_rows: ClassVar[bool] = False  # ℓ needs all classes of a row at once, not one output by itself
 
     def value(self, y: Array, p: Array) -> Array:
@@ -52,7 +59,12 @@ class Loss(Instruction):
     @property
     def formula(self) -> str:
         text = self.formula_text.format(p=self.p, y=self.y)
-        return f"L = {'Σ' if self.total else 'mean'} {text}"
+        over_rows = "Σ" if self.total else "mean"
+        if self.whole_rows or self.p.size == 1:
+            return f"L = {over_rows} {times(self.coefficient)}{text}"
+        if not self.total and math.isclose(self.coefficient * self.p.size, 1):
+            return f"L = mean {text}"
+        return f"L = {over_rows} over rows of {times(self.coefficient)}Σ {text}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -103,11 +115,9 @@ class LossGradient(Instruction):
     @property
     def formula(self) -> str:
         text = self.of.slope_text.format(p=self.p, y=self.y)
-        positions = self.p.size // self.p.shape[-1]
-        factor = self.of.coefficient * (1 if self.of.total else positions)
-        parts = f"{factor:g}·" if factor != 1 else ""
+        factor = times(self.of.coefficient * self.of.slope_factor)
         weight = "" if self.weight is None else f"{self.weight}·"
-        return f"{self.dp} = {parts}{weight}{text}" + ("" if self.of.total else "/rows")
+        return f"{self.dp} = {factor}{weight}{text}" + ("" if self.of.total else "/rows")
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -133,7 +143,8 @@ class SquaredError(Loss):
 
     name = "squared error"
     formula_text = "({p} − {y})²"
-    slope_text = "2·({p} − {y})"
+    slope_text = "({p} − {y})"
+    slope_factor = 2
 
     def value(self, y: Array, p: Array) -> Array:
         return (p - y) ** 2

@@ -11,6 +11,7 @@ from thalweg.program.batches import Gather, Store
 from thalweg.program.builder import Builder
 from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
 from thalweg.program.losses import Loss, Penalty
+from thalweg.program.memory import align
 from thalweg.program.metrics import Total
 from thalweg.program.program import Program
 
@@ -109,7 +110,7 @@ def training_program(network: Network, objective: Objective, optimizer: LowersUp
     w = Buffer("w", (n,), PARAMETERS, per_row=False, offset=0)
     dw = Buffer("dw", (n,), GRADIENTS, per_row=False, offset=0)
     slots = [
-        Buffer(name, (n,), SLOTS, per_row=False, offset=number * n)
+        Buffer(name, (n,), SLOTS, per_row=False, offset=number * align(n))
         for number, name in enumerate(optimizer.slot_names())
     ]
     return Program(instructions, backward, [optimizer.update(w, dw, slots)])

@@ -151,6 +151,8 @@ class NativeExecutor:
         done, finite = int(self.jobs[0, m.JOB_DONE]), bool(self.jobs[0, m.JOB_FINITE])
         ended = (chunk.batch + done) // job.steps_per_epoch
         totals = self.totals.sum(axis=0)
+        if not finite:
+            self.totals[:] = 0  # so that the steps can be repeated one by one
         return Outcome(done, records[:ended, : job.totals], finite, totals[: job.totals])
 
     def begin(self, chunk: Chunk, records: Array) -> None:
