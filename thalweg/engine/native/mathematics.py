@@ -27,11 +27,11 @@ SQRT_HALF_BITS = _i(0x3F3504F3)
 
 
 @numba.njit(inline="always", **FLAGS)
-def exp(x):
-    """eˣ = 2ᵏ·eʳ with k = round(x / ln 2) and r = x − k·ln 2 in ±ln 2 / 2 (Cody and Waite's reduction).
+def _exp_in_range(x):
+    """eˣ for x in −87.3 … 88.7: 2ᵏ·eʳ with k = round(x / ln 2) and r = x − k·ln 2 (Cody and Waite's reduction).
 
     eʳ = 1 + r + r²·p(r), with the polynomial of Cephes' expf; 2ᵏ is added to the exponent's bits. Error: 1 ulp.
-    Denormal results are 0.
+    Outside the range, and for NaN, the result is any number.
     """
     shifted = multiply_add(x, LOG2_E, ROUNDING)
     k = shifted - ROUNDING
@@ -42,8 +42,13 @@ def exp(x):
     p = multiply_add(p, r, _f(1.6666665459e-1))
     p = multiply_add(p, r, _f(5.0000001201e-1))
     p = multiply_add(p, r * r, r) + _f(1)
-    y = bits_float(float_bits(p) + (float_bits(shifted) << _i(23)))
-    y = _f(0) if x < EXP_MIN else y
+    return bits_float(float_bits(p) + (float_bits(shifted) << _i(23)))
+
+
+@numba.njit(inline="always", **FLAGS)
+def exp(x):
+    """eˣ. Error: 1 ulp; infinity above 88.72, and 0 below −87.34, where the result would be denormal."""
+    y = _f(0) if x < EXP_MIN else _exp_in_range(x)
     return y if x <= EXP_MAX else x + INFINITY  # infinity, or NaN where x is
 
 
@@ -90,28 +95,30 @@ def softplus(x):
 
     ln(1 + u) = ln 2 + ln(1 + (u − 1) / 2) where u > √2 − 1. Error: 2 ulp.
     """
-    u = exp(-abs(x))
+    size = abs(x)
+    u = _exp_in_range(-size) if size < -EXP_MIN else _f(0)
     large = u > _f(0.41421356)
     f = _f(0.5) * u - _f(0.5) if large else u
     base = _f(0.6931472) if large else _f(0)
     cubic, square = _log1p_near_0(f)
-    positive = _f(0) if x < _f(0) else x
+    positive = _f(0) if x < _f(0) else x  # NaN where x is
     return positive + (base + (f + (square + cubic)))
 
 
 @numba.njit(inline="always", **FLAGS)
 def tanh(x):
-    """tanh x as the quotient of an odd and an even polynomial, Eigen's ptanh; ±1 beyond ±9.01. Error: 3 ulp."""
-    clamped = _f(9.01) if x > _f(9.01) else x
-    clamped = _f(-9.01) if clamped < _f(-9.01) else clamped
-    s = clamped * clamped
-    p = multiply_add(s, _f(-2.76076847742355e-16), _f(2.00018790482477e-13))
-    p = multiply_add(p, s, _f(-8.60467152213735e-11))
-    p = multiply_add(p, s, _f(5.12229709037114e-08))
-    p = multiply_add(p, s, _f(1.48572235717979e-05))
-    p = multiply_add(p, s, _f(6.37261928875436e-04))
-    p = multiply_add(p, s, _f(4.89352455891786e-03))
-    q = multiply_add(s, _f(1.19825839466702e-06), _f(1.18534705686654e-04))
-    q = multiply_add(q, s, _f(2.26843463243900e-03))
-    q = multiply_add(q, s, _f(4.89352518554385e-03))
-    return clamped * p / q
+    """tanh x = 1 − 2 / (e²ˣ + 1) for x ≥ 0.625, and x + x³·p(x²) with the polynomial of Cephes' tanhf below.
+
+    tanh is odd. Error: 2 ulp. (A single rational approximation takes 0.6 of the time, with an error of 5 ulp.)
+    """
+    s = x * x
+    p = multiply_add(s, _f(-5.70498872745e-3), _f(2.06390887954e-2))
+    p = multiply_add(p, s, _f(-5.37397155531e-2))
+    p = multiply_add(p, s, _f(1.33314422036e-1))
+    p = multiply_add(p, s, _f(-3.33332819422e-1))
+    near = multiply_add(p * s, x, x)
+    size = abs(x)
+    twice = _f(20) if size > _f(10) else size + size
+    far = _f(1) - _f(2) / (_exp_in_range(twice) + _f(1))
+    far = -far if x < _f(0) else far
+    return far if size >= _f(0.625) else near  # NaN is near
