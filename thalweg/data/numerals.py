@@ -17,19 +17,20 @@ FEW = 20
 def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
     """A text column that is meant as numbers, as a number column; None where it is text.
 
-    Numbers it is when all cells are and more than 20 differ. When nine cells in ten are and others aren't, the others
-    are mistakes, unless the numbers are few and the text keeps coming back (0, 1, 2, "3+"). Codes with a leading zero
-    are text.
+    Numbers it is when all cells are and more than 20 differ. When nine cells in ten are and others aren't (or all of
+    five and more cells but one), the others are mistakes, unless the numbers are few and the text keeps coming back
+    (0, 1, 2, "3+"). Codes with a leading zero are text.
 
     Raises:
         DataError: a mistake, with its row.
     """
     counts = Counter(column.values[~column.missing()].tolist())
     parsed = {text: plain_number(text) for text in counts}
-    cells = sum(count for text, count in counts.items() if parsed[text] is not None)
-    if cells < 0.9 * counts.total() or not counts or any(is_code(text) for text in counts):
-        return None
     odd = [text for text, number in parsed.items() if number is None]
+    mistakes, cells = sum(counts[text] for text in odd), counts.total()
+    mostly_numbers = mistakes <= 0.1 * cells or (mistakes == 1 and cells >= 5)
+    if not cells or not mostly_numbers or any(map(is_code, counts)):
+        return None
     if len(counts) - len(odd) <= FEW and (not odd or min(counts[text] for text in odd) >= 3):
         return None
     if odd:
@@ -39,14 +40,11 @@ def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
 
 def text_as_numbers(table: Table, name: str, column: Column) -> Array:
     """Text read as numbers, float64 (rows,) with NaN for missing cells; DataError for a cell that is none."""
-    meaning: dict[str | None, float] = {None: np.nan}
-    for text in set(column.values.tolist()) - {None}:
-        number = plain_number(text)
-        if number is None:
-            raise text_error(
-                table, name, column, {word for word in set(column.values) - {None} if plain_number(word) is None}
-            )
-        meaning[text] = number
+    parsed = {text: plain_number(text) for text in set(column.values.tolist()) - {None}}
+    odd = {text for text, number in parsed.items() if number is None}
+    if odd:
+        raise text_error(table, name, column, odd)
+    meaning = {**parsed, None: np.nan}
     numbers = np.fromiter(map(meaning.__getitem__, column.values.tolist()), np.float64, len(column.values))
     refuse_infinite(table, name, numbers)
     return numbers
@@ -57,7 +55,7 @@ def text_error(table: Table, name: str, column: Column, odd: set[str]) -> DataEr
     row = next(row for row, text in enumerate(column.values.tolist()) if text in odd)
     return DataError(
         f"row {table.row_number(row)} of the column {name!r} holds the text {column.values[row]!r}, "
-        "where the others are numbers; correct the cell or leave it empty"
+        "where the others are numbers; correct the cell, leave it empty, or take the column as a category"
     )
 
 
@@ -66,4 +64,6 @@ def refuse_infinite(table: Table, name: str, values: Array) -> None:
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         row = int(infinite[0])
-        raise DataError(f"row {table.row_number(row)} of the column {name!r} holds {values[row]}, which is no number")
+        raise DataError(
+            f"row {table.row_number(row)} of the column {name!r} holds {values[row]}; only finite numbers can be used"
+        )

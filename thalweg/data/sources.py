@@ -143,6 +143,9 @@ def one_line(error: Exception) -> str:
         cause = next((line for line in lines[1:] if _CSV_CAUSE.match(line)), "the row is malformed")
         if "unicode" in cause:
             cause = "the text is not UTF-8; save the file in that encoding"
+        cells = re.match(r"Expected Number of Columns: (\d+) Found: (\d+)", cause)
+        if cells:
+            cause = f"{cells[2]} cells, and the header has {cells[1]}"
         return f"line {found[1]}: {cause.rstrip('.')}"
     candidates = next((line for line in lines[1:] if line.startswith("Candidate bindings")), "")
     return text.rstrip(".! ") + (f" ({candidates[0].lower()}{candidates[1:]})" if candidates else "")

@@ -49,6 +49,9 @@ class Table:
     @classmethod
     def of(cls, columns: Mapping[str, Any], source: str = "a dict of columns") -> Table:
         """A table of arrays or lists by name; unlike `read_table` it may have no rows."""
+        repeated = [name for name, count in Counter(map(str, columns)).items() if count > 1]
+        if repeated:  # 1 and "1" are two keys and one name
+            raise DataError(f"{source} has several columns of one name: {', '.join(repeated)}")
         return cls({str(name): _column_of_any(str(name), values) for name, values in columns.items()}, source)
 
     def column(self, name: str) -> Column:

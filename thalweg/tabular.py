@@ -1,0 +1,256 @@
+"""Columns to matrix: what each column of a table is, fitted on the training rows and stored with the model."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.data.columns import (
+    BooleanColumn,
+    CategoryColumn,
+    FittedColumn,
+    NumberColumn,
+    fit_column,
+)
+from thalweg.data.dates import DateColumn
+from thalweg.data.fitted import LeftOut, Scale
+from thalweg.data.sources import nearest
+from thalweg.data.tables import Table
+from thalweg.data.target import Label, Target, infer_task, split_rows
+from thalweg.errors import ArgumentError, DataError, ModelFileError
+
+__all__ = ["ColumnSummary", "Features", "Target", "infer_task", "split_rows"]
+
+_KINDS: dict[str, type[FittedColumn]] = {
+    "number": NumberColumn,
+    "category": CategoryColumn,
+    "date": DateColumn,
+    "boolean": BooleanColumn,
+    "left out": LeftOut,
+}
+_KIND_OF = {column: kind for kind, column in _KINDS.items()}
+
+
+class ColumnSummary(NamedTuple):
+    """One row of `Features.describe`."""
+
+    name: str
+    kind: str
+    """number, category, date, boolean or "left out"."""
+    understood: str
+    """Range, categories or span as seen in the training rows, or why the column is left out."""
+    features: int
+    """How many columns of the matrix it fills."""
+    missing: int
+    """How many of the training rows lack it."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """The columns of a table, fitted on the training rows, and the matrix they make of any further rows.
+
+    * **numbers** are scaled by mean and standard deviation, both taken without the outermost 1 % on either side, and
+      smoothly clipped to ±3 (see `Scale`); a missing one is the training median
+    * **booleans** and **two categories** are one column of -1 and +1
+    * **categories** (text) are one-hot: the 100 most frequent, and one column for all the rarer ones if there are more.
+      A category that the training rows lack is rare if there is such a column, otherwise 0 everywhere
+    * **dates** are a scaled day, the season on a circle, the day of the week, the time of day on a circle
+    * a column with missing cells in the training rows gets a further column, 1 where the cell is missing
+    * constant columns, columns without values, and text that differs in (nearly) every row are left out
+
+    Text that is nothing but numbers is a number if more than 20 differ, text that is nothing but ISO dates a date.
+
+    >>> from thalweg.data import read_table
+    >>> table = read_table("examples/penguins.csv")
+    >>> target = Target.of(table, "target")
+    >>> train, test = split_rows(table["target"], target.task, test_share=0.25, seed=0)
+    >>> features = Features.fit(table.take(train), target)
+    >>> features.feature_names[:5]
+    ['island=Biscoe', 'island=Dream', 'island=Torgersen', 'bill_length_mm', 'bill_length_mm is missing']
+    >>> features.matrix(table.take(test)).shape, features.targets(table.take(test)).shape
+    ((86, 13), (86,))
+
+    Attributes:
+        columns: the fitted columns, in the table's order, those left out among them.
+        target: what is to be predicted; None where nothing is.
+        rows: the number of training rows.
+    """
+
+    columns: tuple[FittedColumn, ...]
+    target: Target | None
+    rows: int
+
+    @classmethod
+    def fit(
+        cls,
+        table: Table,
+        target: str | Target | None = None,
+        task: str | None = None,
+        ignore: Sequence[str] = (),
+        categories: Sequence[str] = (),
+    ) -> Self:
+        """Fit the columns on the rows of `table`, which should be the training rows only.
+
+        Args:
+            table: the training rows. Those without a target are passed over.
+            target: a `Target` of the whole table, whose mean and scale are taken anew from these rows; or a column's
+                name, for a target of these rows alone; or None, for columns without one.
+            task: "binary", "multiclass" or "regression", with a name, to override what the column says.
+            ignore: columns not to use.
+            categories: columns to take as categories whatever they hold, such as numbers that are codes.
+
+        Raises:
+            DataError: an unknown column; an infinite number, or text among numbers (named, with its row); a column of
+                lists or structs that is not ignored; no column is left to learn from.
+        """
+        target = _target_of(table, target, task)
+        for name in (*ignore, *categories):
+            table.column(name)
+        if target is not None:
+            if target.name in ignore or target.name in categories:
+                raise ArgumentError(f"the target {target.name!r} can't be among the columns to ignore or to take apart")
+            table = table.take(np.flatnonzero(~table.column(target.name).missing()))
+        skipped = {*ignore, *([target.name] if target else [])}
+        columns = tuple(fit_column(name, table, name in categories) for name in table.names if name not in skipped)
+        if not any(column.features for column in columns):
+            reasons = "; ".join(f"{column.name}: {column.understood}" for column in columns[:6])
+            raise DataError(f"{table.source} has no column to learn from{f' ({reasons})' if reasons else ''}")
+        return cls(columns, target, table.rows)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """The matrix columns' names: "age", "age is missing", "sex=male", …"""
+        return [feature for column in self.columns for feature in column.features]
+
+    def matrix(self, table: Table) -> NDArray[np.float32]:
+        """The network's input, float32 (rows, features), C-contiguous and finite.
+
+        Columns are found by name: their order and further columns don't matter, and the target need not be there.
+
+        Raises:
+            DataError: a column is absent, is of another kind than in training, or holds text or infinity where it held
+                numbers (named, with its row).
+        """
+        used = [column for column in self.columns if column.features]
+        absent = [column.name for column in used if column.name not in table]
+        if absent:
+            shown = ", ".join(map(repr, absent[:5])) + (", …" if len(absent) > 5 else "")
+            hint = nearest(absent[0], table.names) if len(absent) == 1 else ""
+            raise DataError(f"{table.source} lacks {shown}, which the model was trained with{hint}")
+        out = np.zeros((table.rows, len(self.feature_names)), dtype=np.float32)
+        start = 0
+        for column in used:
+            stop = start + len(column.features)
+            column.write(table.column(column.name), table, out[:, start:stop])
+            start = stop
+        return out
+
+    def targets(self, table: Table) -> NDArray[Any]:
+        """What to learn: float32 (rows, 1), standardised, for regression; float32 (rows, 1) of 0 and 1 for two classes;
+        int64 (rows,) of class numbers for several. DataError for a missing or an unknown target, with its row."""
+        return self._known_target().encode(table)
+
+    def decode(self, y_pred: NDArray[Any]) -> NDArray[Any]:
+        """Predictions (rows, outputs) as the user's own labels or numbers: (rows,)."""
+        return self._known_target().decode(y_pred)
+
+    def probabilities(self, y_pred: NDArray[Any]) -> dict[Label, NDArray[Any]]:
+        """Each class's probability: (rows,) by label."""
+        return self._known_target().probabilities(y_pred)
+
+    def unseen(self, table: Table) -> dict[str, list[str]]:
+        """By column, the categories of a table that the training rows lack and that the network can't tell apart."""
+        found: dict[str, list[str]] = {}
+        for column in self.columns:
+            if isinstance(column, CategoryColumn) and not column.rest and column.name in table:
+                cells = table.column(column.name)
+                unknown = sorted(set(cells.as_text()[column.codes(cells) == -1].tolist()))
+                if unknown:
+                    found[column.name] = unknown
+        return found
+
+    def describe(self) -> list[ColumnSummary]:
+        """What each column was understood as, in the table's order; the target is not among them."""
+        return [
+            ColumnSummary(column.name, _KIND_OF[type(column)], column.understood, len(column.features), column.missing)
+            for column in self.columns
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that `json` writes and reads back without loss."""
+        columns = [{"kind": _KIND_OF[type(column)], **dataclasses.asdict(column)} for column in self.columns]
+        for column in columns:
+            if "categories" in column:
+                column["categories"] = list(column["categories"])
+        return {"rows": self.rows, "target": self.target.to_json() if self.target else None, "columns": columns}
+
+    @classmethod
+    def from_json(cls, stored: object) -> Self:
+        """The features that `to_json` gave; ModelFileError, with the part concerned, for anything else."""
+        if not isinstance(stored, Mapping) or not isinstance(stored.get("columns"), list):
+            raise ModelFileError("the model's table columns are damaged: there is no list of columns")
+        target = None if stored.get("target") is None else Target.from_json(stored["target"])
+        columns = tuple(_column_from_json(column) for column in stored["columns"])
+        return cls(columns, target, _read("int", stored.get("rows"), "rows"))
+
+    def _known_target(self) -> Target:
+        if self.target is None:
+            raise ArgumentError("these features were fitted without a target")
+        return self.target
+
+
+def _target_of(table: Table, target: str | Target | None, task: str | None) -> Target | None:
+    if isinstance(target, str):
+        return Target.of(table, target, task)
+    if task is not None:
+        raise ArgumentError(f"task={task!r} goes with the name of a target column; a Target has its task already")
+    return None if target is None else target.fitted(table)
+
+
+def _column_from_json(stored: object) -> FittedColumn:
+    kind = stored.get("kind") if isinstance(stored, Mapping) else None
+    if not isinstance(stored, Mapping) or kind not in _KINDS:
+        raise ModelFileError(f"the model's table columns are damaged: a column of the unknown kind {kind!r}")
+    made = _KINDS[kind]
+    where = f"the column {stored.get('name')!r}"
+    return made(**_fields(made, {key: value for key, value in stored.items() if key != "kind"}, where))
+
+
+def _fields(made: type, stored: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The arguments of a dataclass, each checked against its annotation."""
+    types = {field.name: str(field.type) for field in dataclasses.fields(made)}
+    if types.keys() != stored.keys():
+        odd = ", ".join(sorted(types.keys() ^ stored.keys()))
+        raise ModelFileError(f"the model's table columns are damaged: {where} lacks, or should not have, {odd}")
+    return {name: _read(types[name], value, f"{name} of {where}") for name, value in stored.items()}
+
+
+def _read(annotation: str, value: Any, where: str) -> Any:
+    if annotation == "Scale" and isinstance(value, Mapping):
+        scale = Scale(**_fields(Scale, value, where))
+        if scale.scale < 0:
+            raise ModelFileError(f"the model's table columns are damaged: {where} is negative")
+        return scale
+    check, make = _CHECKS.get(annotation, (None, None))
+    if check is None or make is None or not check(value):
+        raise ModelFileError(f"the model's table columns are damaged: {where} is {value!r}, not a {annotation}")
+    return make(value)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_CHECKS: dict[str, tuple[Callable[[Any], bool], Callable[[Any], Any]]] = {
+    "str": (lambda value: isinstance(value, str), str),
+    "int": (_is_count, int),
+    "bool": (lambda value: isinstance(value, bool), bool),
+    "float": (lambda value: type(value) in (int, float) and math.isfinite(value), float),
+    "tuple[str, ...]": (lambda value: isinstance(value, list) and all(isinstance(v, str) for v in value), tuple),
+}
