@@ -60,11 +60,12 @@ class Loss(Instruction):
     def formula(self) -> str:
         text = self.formula_text.format(p=self.p, y=self.y)
         over_rows = "Σ" if self.total else "mean"
+        weight = "" if self.weight is None else f"{self.weight}·"
         if self.whole_rows or self.p.size == 1:
-            return f"L = {over_rows} {times(self.coefficient)}{text}"
+            return f"{self.sums} = {over_rows} {times(self.coefficient)}{weight}{text}"
         if not self.total and math.isclose(self.coefficient * self.p.size, 1):
-            return f"L = mean {text}"
-        return f"L = {over_rows} over rows of {times(self.coefficient)}Σ {text}"
+            return f"{self.sums} = mean {weight}{text}"
+        return f"{self.sums} = {over_rows} over rows of {times(self.coefficient)}{weight}Σ {text}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -300,7 +301,7 @@ class Penalty(Instruction):
     @property
     def formula(self) -> str:
         terms = [f"{self.l1:g}·Σ|{self.W}|"] * bool(self.l1) + [f"{self.l2:g}·Σ {self.W}²"] * bool(self.l2)
-        return "L += " + " + ".join(terms)
+        return f"{self.sums} = " + " + ".join(terms)
 
     @property
     def sizes(self) -> tuple[int, ...]:

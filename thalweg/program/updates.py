@@ -106,7 +106,9 @@ class Adam(Instruction):
 
     @property
     def formula(self) -> str:
-        return f"{self.w} −= η·{self.m}/(√{self.v} + {self.epsilon:g})"
+        m = f"{self.m} += {1 - self.beta_1:g}·({self.dw} − {self.m})"
+        v = f"{self.v} += {1 - self.beta_2:g}·({self.dw}² − {self.v})"
+        return f"{m}; {v}; {self.w} −= η·{self.m}/(√{self.v} + {self.epsilon:g})"
 
     @property
     def sizes(self) -> tuple[int, ...]:
