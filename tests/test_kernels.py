@@ -1,0 +1,41 @@
+"""Every native kernel agrees with its reference to 1e-5 of the size of the sum, over a thousand random shapes."""
+
+import pytest
+from conformance import ROWS
+from harness import Case, Shape
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from thalweg.engine.native.kernels import KERNELS
+
+SHAPES = st.builds(
+    Shape,
+    rows=st.integers(1, 70),
+    width=st.integers(1, 300),
+    units=st.integers(1, 300),
+    positions=st.sampled_from((1, 1, 1, 2, 3)),
+    flags=st.integers(0, 255),
+    seed=st.integers(0, 2**32),
+)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_kernel_agrees_with_its_reference_over_a_thousand_random_shapes(kernel):
+    tried = 0
+
+    @settings(
+        max_examples=1000,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(SHAPES)
+    def check(shape):
+        nonlocal tried
+        tried += 1
+        Case(ROWS[kernel], shape).check()
+
+    check()
+    assert tried >= 1000
