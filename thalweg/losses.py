@@ -93,6 +93,9 @@ class Loss:
             p = p[:, None]
         y = self.check_targets(np.asarray(y_true), p.shape[1:])
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64).reshape(-1, 1)
+        for what, given in (("y_true", y), ("sample_weight", weight)):
+            if given is not None and len(given) != len(p):
+                raise ShapeError(f"y_pred has {len(p)} rows but {what} has {len(given)}")
         sums = Buffer("loss", (1,), TOTALS, per_row=False)
         operands = (
             Buffer("y_pred", p.shape[1:]),

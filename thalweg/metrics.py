@@ -68,6 +68,8 @@ class Metric:
         p, y = np.asarray(y_pred, dtype=np.float64), np.asarray(y_true, dtype=np.float64)
         p = p[:, None] if p.ndim == 1 else p
         y = y[:, None] if y.ndim == 1 else y
+        if len(y) != len(p):
+            raise ShapeError(f"y_pred has {len(p)} rows but y_true has {len(y)}")
         sums = Buffer(self.name, (self.sums(p.shape[1:]),), TOTALS, per_row=False)
         instruction = self.lower(Buffer("y_pred", p.shape[1:]), Buffer("y", y.shape[1:]), sums)
         return self.result(evaluate_metric(instruction, p, y), len(p), p.shape[1:])
@@ -117,7 +119,8 @@ class R2Score(Metric):
     def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         residual, total, squares = sums.reshape(3, -1)
         variation = squares - total * total / rows
-        scores = [1 - r / v if v > 0 else math.nan for r, v in zip(residual, variation, strict=True)]
+        rounding = rows * np.finfo(np.float64).eps * squares  # a smaller variation is no more than the sums' rounding
+        scores = [1 - r / v if v > e else math.nan for r, v, e in zip(residual, variation, rounding, strict=True)]
         return float(np.mean(scores))
 
 
