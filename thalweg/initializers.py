@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.checks import number
 from thalweg.errors import ArgumentError
 from thalweg.naming import choose, snake_case
 
@@ -71,6 +72,9 @@ class Constant(Initializer):
 
     value: float = 0.0
 
+    def __post_init__(self) -> None:
+        number("Constant's value", self.value, -math.inf)
+
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return np.full(shape, float(self.value))
 
@@ -83,6 +87,10 @@ class RandomNormal(Initializer):
     stddev: float = 0.05
     seed: int | None = None
 
+    def __post_init__(self) -> None:
+        number("RandomNormal's mean", self.mean, -math.inf)
+        number("RandomNormal's stddev", self.stddev)
+
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return generator.normal(self.mean, self.stddev, shape)
 
@@ -94,6 +102,10 @@ class RandomUniform(Initializer):
     minval: float = -0.05
     maxval: float = 0.05
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        number("RandomUniform's minval", self.minval, -math.inf)
+        number("RandomUniform's maxval", self.maxval, self.minval)
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return generator.uniform(self.minval, self.maxval, shape)
@@ -125,8 +137,8 @@ class VarianceScaling(Initializer):
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        if self.scale <= 0:
-            raise ArgumentError(f"VarianceScaling: scale has to be positive, got {self.scale}")
+        if number("VarianceScaling's scale", self.scale) == 0:
+            raise ArgumentError("VarianceScaling's scale has to be positive, got 0")
         choose("VarianceScaling's mode", self.mode, ("fan_in", "fan_out", "fan_avg"))
         choose(
             "VarianceScaling's distribution", self.distribution, ("truncated_normal", "untruncated_normal", "uniform")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
 from thalweg import saving, utils
 from thalweg.callbacks import Callback, History, Logs
+from thalweg.checks import whole
 from thalweg.data import batches
+from thalweg.diagnosis import diagnose
 from thalweg.engine import aligned, make_executor, usable_lanes
 from thalweg.engine.work import Array, Chunk, Job, mean_loss
-from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.layers import Input, Layer
 from thalweg.layers.base import Parameter, Shape, set_arrays
-from thalweg.layers.core import name_layers, whole
+from thalweg.layers.core import connect_all, name_layers
 from thalweg.naming import choose
 from thalweg.program.listing import Listing, table
 from thalweg.program.lowering import (
@@ -35,7 +38,7 @@ from thalweg.program.lowering import (
 from thalweg.program.memory import align
 from thalweg.program.program import Program
 from thalweg.progress import Progress
-from thalweg.training import Fit
+from thalweg.training import Fit, sound
 
 Data = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 
@@ -106,8 +109,10 @@ class Sequential:
                 raise ArgumentError("Input comes first, and once")
             self.input = layer
         else:
+            if any(layer is other for other in self._layers):
+                raise ArgumentError(f"layer {layer.name!r} is in the model already; make a new one for a second place")
+            name_layers([*self._layers, layer])
             self._layers.append(layer)
-            name_layers(self._layers)
 
     def pop(self) -> Layer:
         """Removes the last layer and returns it."""
@@ -145,18 +150,12 @@ class Sequential:
             return
         if not self._layers:
             raise ThalwegError("the model has no layers: add some first")
-        if self.input is None:
-            if input_shape is None:
-                raise ThalwegError("the input shape isn't known yet: begin with Input(shape), or give data")
-            self.input = Input(tuple(input_shape))
-        shape = self.input.shape
-        for layer in self._layers:
-            try:
-                shape = layer.connect(shape)
-            except ShapeError as error:
-                raise ShapeError(f"layer {layer.name!r} with inputs of shape {shape}: {error}") from None
+        if self.input is None and input_shape is None:
+            raise ThalwegError("the input shape isn't known yet: begin with Input(shape), or give data")
+        front = self.input or Input(tuple(input_shape or ()))
+        output = connect_all(self._layers, front.shape)
         self._place_parameters()
-        self.output_shape = shape
+        self.input, self.output_shape = front, output
 
     def _place_parameters(self) -> None:
         """Lays every parameter into one vector, numbers their printed names, and draws their initial values."""
@@ -207,30 +206,22 @@ class Sequential:
         metrics: Sequence[str | metric_module.Metric] | str | None = None,
     ) -> None:
         """Sets optimizer, loss and metrics, by name or as objects. The optimizer starts afresh."""
-        self.optimizer = optimizer_module.get(optimizer)
+        names: list[Any] = [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]
+        optimizer, loss = optimizer_module.get(optimizer), loss_module.get(loss)
+        named_metrics(names, loss, self.output_shape or (1,), check=self.built)  # told before anything changes
+        self.optimizer, self.loss, self.metric_names = optimizer, loss, names
         self.optimizer.iterations = 0
-        self.loss = loss_module.get(loss)
-        self.metric_names: list[Any] = (
-            [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]
-        )
         self.slots = aligned(0, self.dtype)
         self.compiled = True
         self._programs.clear()
         self._profiles.clear()
-        if self.built:
-            _ = self.metrics  # a name that is unknown or doesn't fit is told now
 
     @property
     def metrics(self) -> list[metric_module.Named]:
         """The compiled metrics, under the names they are logged by."""
         self.build()
-        output = self.output_shape
-        assert output is not None
-        target = self.loss.target_shape(output)
-        named = [metric_module.get(name, output, target) for name in self.metric_names]
-        for metric in named:
-            metric.metric.check(output, target)
-        return named
+        assert self.output_shape is not None
+        return named_metrics(self.metric_names, self.loss, self.output_shape)
 
     def _ready(self, x: ArrayLike | None = None) -> None:
         """Builds the model from the first data if it must be, and checks that it is compiled."""
@@ -263,7 +254,7 @@ class Sequential:
             vector=self.vector.size,
         )
 
-    def _lowered(self, kind: str, weighted: bool = False) -> tuple[Program, int]:
+    def lower(self, kind: str, weighted: bool = False) -> tuple[Program, int]:
         """The program of one kind, and how many running sums it keeps; made once."""
         key = (kind, weighted)
         if key not in self._programs:
@@ -316,7 +307,7 @@ class Sequential:
         x, y, weights = arrays
         assert x is not None
         assert y is not None
-        program, totals = self._lowered(kind, weights is not None)
+        program, totals = self.lower(kind, weights is not None)
         data = {"X": x, "Y": y} | ({} if weights is None else {"weights": weights})
         return Job(
             program, data, len(x), batch, self.vector, self.slots, totals=totals, seed=self.seed, lanes=lanes, **more
@@ -328,10 +319,21 @@ class Sequential:
         assert x is not None
         # A mean over rows is the same for any batch; one batch of everything is the fastest.
         rows = len(x) if self.loss.reduction != "sum" else batch
-        executor = make_executor(self.engine, self._job("evaluation", arrays, rows, lanes))
+        job = self._job("evaluation", arrays, rows, lanes)
+        executor = make_executor(self.engine, job)
         steps = -(-len(x) // rows)
-        chunk = Chunk(0, 0, steps, 0, np.zeros(steps))
-        return lambda: self.logs(executor.run(chunk).records[0])
+        chunk = Chunk(0, 0, steps, 0, np.full(steps, self.optimizer.learning_rate))
+
+        def evaluate() -> Logs:
+            outcome = executor.run(chunk)
+            if not outcome.finite:
+                at = replace(chunk, batch=outcome.steps, steps=1)
+                raise DivergedError(
+                    f"evaluation stopped in batch {outcome.steps + 1} of {steps}: {diagnose(executor, job, at)}"
+                )
+            return self.logs(outcome.records[0])
+
+        return evaluate
 
     # --- training ------------------------------------------------------------------------------------------------
 
@@ -374,11 +376,13 @@ class Sequential:
         """
         batch = 32 if batch_size is None else whole("batch_size", batch_size)
         epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
+        if callbacks is not None and not isinstance(callbacks, (list, tuple)):
+            raise ArgumentError(f"callbacks is a list of thalweg.callbacks, got {callbacks!r}")
         for callback in callbacks or []:
             if not isinstance(callback, Callback):
                 raise ArgumentError(f"callbacks is a list of thalweg.callbacks, got {callback!r} in it")
         self._ready(x)
-        arrays = self._arrays(x, y, sample_weight, class_weight)
+        arrays = self._arrays(x, y, sample_weight)
         held: list[Array | None] | None = None
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
@@ -387,8 +391,11 @@ class Sequential:
         elif validation_split:
             arrays, held = batches.split_off(arrays, validation_split)
         assert arrays[0] is not None
+        assert arrays[1] is not None
+        if class_weight is not None:  # as in Keras, for training alone
+            arrays[2] = batches.row_weights(arrays[2], class_weight, arrays[1], self.dtype)
         batch = min(batch, len(arrays[0]))
-        program, _ = self._lowered("training", arrays[2] is not None)
+        program, _ = self.lower("training", arrays[2] is not None)
         lanes = usable_lanes(lanes, program, batch, self.engine)
         job = self._job("training", arrays, batch, lanes, shuffle=bool(shuffle))
         fit = Fit(
@@ -415,12 +422,18 @@ class Sequential:
         self._ready(x)
         arrays = self._arrays(x, y, sample_weight, class_weight)
         assert arrays[0] is not None
-        executor = make_executor(self.engine, self._job("training", arrays, len(arrays[0])))
+        job = self._job("training", arrays, len(arrays[0]))
+        executor = make_executor(self.engine, job)
         chunk = Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
+        before = (self.vector.copy(), self.slots.copy())
         outcome = executor.run(chunk)
-        self.optimizer.iterations += outcome.steps
-        logs = self.logs(outcome.records[0] if outcome.steps else outcome.totals)
-        return answer(logs, return_dict)
+        if not sound(job, outcome):
+            self.vector[:], self.slots[:] = before
+            finding = diagnose(executor, job, chunk)
+            self.vector[:], self.slots[:] = before
+            raise DivergedError(f"the step was not done: {finding} The last finite weights are kept.")
+        self.optimizer.iterations += 1
+        return answer(self.logs(outcome.records[0]), return_dict)
 
     # --- using it ------------------------------------------------------------------------------------------------
 
@@ -439,7 +452,7 @@ class Sequential:
         arrays = self._arrays(x, y, sample_weight)
         assert arrays[0] is not None
         batch = 32 if batch_size is None else whole("batch_size", batch_size)
-        program, _ = self._lowered("evaluation", arrays[2] is not None)
+        program, _ = self.lower("evaluation", arrays[2] is not None)
         logs = self._evaluator(arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))()
         with Progress(verbose, 1, 0, 1, len(arrays[0])) as progress:
             progress.end_epoch(0, logs)
@@ -458,7 +471,7 @@ class Sequential:
         self._build_for(x)
         inputs = batches.input_rows(x, self.input_shape, self.dtype)
         assert self.output_shape is not None
-        program, totals = self._lowered("inference")
+        program, totals = self.lower("inference")
         outputs = np.empty((len(inputs), *self.output_shape), self.dtype)
         batch = len(inputs) if batch_size is None else min(len(inputs), whole("batch_size", batch_size))
         lanes = usable_lanes(lanes, program, batch, self.engine)
@@ -512,7 +525,7 @@ class Sequential:
             self.build()
         else:
             self._ready()
-        return Listing(self._lowered(kind)[0], whole("batch_size", batch_size), self._profiles.get((kind, batch_size)))
+        return Listing(self.lower(kind)[0], whole("batch_size", batch_size), self._profiles.get((kind, batch_size)))
 
     def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
         """Times every instruction of a training step on random inputs, then returns the listing with times.
@@ -570,6 +583,17 @@ class Sequential:
     def load_weights(self, path: str | Path) -> None:
         """Reads weights that `save_weights` or `save` wrote; they have to fit exactly."""
         saving.load_weights(self, path)
+
+
+def named_metrics(
+    names: Sequence[Any], loss: loss_module.Loss, output: Shape, check: bool = True
+) -> list[metric_module.Named]:
+    """The metrics for a network's output; an unknown name raises, and so does, with `check`, one that doesn't fit."""
+    target = loss.target_shape(output)
+    named = [metric_module.get(name, output, target) for name in names]
+    for metric in named if check else []:
+        metric.metric.check(output, target)
+    return named
 
 
 def answer(logs: Logs, return_dict: bool) -> Any:

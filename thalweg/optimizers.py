@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from thalweg.checks import number
 from thalweg.errors import ArgumentError
 from thalweg.naming import choose
 from thalweg.program import updates
@@ -32,13 +33,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        try:
-            rate = float(value)
-        except (TypeError, ValueError):
-            raise ArgumentError(f"{type(self).__name__}: learning_rate has to be a number, got {value!r}") from None
-        if not 0 <= rate < math.inf:
-            raise ArgumentError(f"{type(self).__name__}: learning_rate has to be 0 or more and finite, got {value!r}")
-        self._learning_rate = rate
+        self._learning_rate = self.check("learning_rate", value, 0.0, math.inf)
 
     def slot_names(self) -> tuple[str, ...]:
         """The slots that these arguments need."""
@@ -54,9 +49,7 @@ class Optimizer:
 
     def check(self, name: str, value: float, low: float, high: float) -> float:
         """`value` as a float in [low, high)."""
-        if not isinstance(value, (int, float)) or not low <= value < high:
-            raise ArgumentError(f"{type(self).__name__}: {name} has to be in [{low:g}, {high:g}), got {value!r}")
-        return float(value)
+        return number(f"{type(self).__name__}: {name}", value, low, high)
 
 
 class SGD(Optimizer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from thalweg.errors import ArgumentError
+from thalweg.checks import number
 from thalweg.naming import choose
 
 
@@ -18,8 +18,8 @@ class Regularizer:
         raise NotImplementedError
 
     def __post_init__(self) -> None:
-        if min(self.factors()) < 0:
-            raise ArgumentError(f"{type(self).__name__}: the factors can't be negative, got {self.factors()}")
+        for factor in self.factors():
+            number(f"{type(self).__name__}'s factor", factor)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal regularizer."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.diagnosis import diagnose
-from thalweg.engine.work import Array, Chunk, Executor, Job
+from thalweg.engine.work import Array, Chunk, Executor, Job, Outcome
 from thalweg.errors import DivergedError
 from thalweg.progress import Progress
 
@@ -101,8 +101,8 @@ class Fit:
         )
         before = (job.parameters.copy(), job.slots.copy())
         outcome = self.executor.run(chunk)
-        if not outcome.finite or not np.isfinite(job.parameters).all():
-            restore_and_explain(self, chunk, before, done)
+        if not sound(job, outcome):
+            restore_and_explain(self, chunk, before, done, outcome.records)
         optimizer.iterations += outcome.steps
         self.model.epochs_trained += len(outcome.records)
         records = [self.model.logs(totals) for totals in outcome.records]
@@ -122,10 +122,16 @@ class Fit:
             getattr(callback, event)(*arguments)
 
 
-def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], done: int) -> NoReturn:
+def sound(job: Job, outcome: Outcome) -> bool:
+    """Whether loss, weights and the optimizer's vectors are all finite."""
+    return outcome.finite and bool(np.isfinite(job.parameters).all() and np.isfinite(job.slots).all())
+
+
+def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], done: int, ended: Array) -> NoReturn:
     """Goes back to the start of the chunk, repeats it step by step up to the last finite weights, and raises.
 
-    A step depends on nothing but the weights, the seed and its number, so the repetition is exact.
+    A step depends on nothing but the weights, the seed and its number, so the repetition is exact. The epochs that
+    `ended` in the chunk before the step that failed are recorded.
     """
     job, optimizer = fit.job, fit.model.optimizer
     job.parameters[:], job.slots[:] = before
@@ -140,7 +146,7 @@ def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], don
         )
         last = (job.parameters.copy(), job.slots.copy())
         outcome = fit.executor.run(one)
-        if outcome.finite and np.isfinite(job.parameters).all():
+        if sound(job, outcome):
             continue
         job.parameters[:], job.slots[:] = last
         finding = diagnose(fit.executor, job, one)
@@ -148,6 +154,10 @@ def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], don
         optimizer.iterations += step
         fit.model.epochs_trained = one.epoch
         number = done + step
+        history = fit.model.history
+        assert history is not None
+        for place, totals in enumerate(ended[: one.epoch - chunk.epoch]):
+            fit.end_epoch(fit.initial_epoch + done // job.steps_per_epoch + place, fit.model.logs(totals), history)
         raise DivergedError(
             f"training stopped in epoch {fit.initial_epoch + number // job.steps_per_epoch + 1}, "
             f"batch {number % job.steps_per_epoch + 1} of {job.steps_per_epoch}: {finding} "

@@ -16,7 +16,10 @@ Shape = tuple[int, ...]
 
 def to_array(values: ArrayLike, what: str) -> Array:
     """`values` as an array of numbers with at least one row."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ShapeError(f"{what} has rows of different lengths; every row needs the same shape") from None
     if array.dtype.kind not in "buif":
         raise DataError(
             f"{what} has to be numbers, got {array.dtype.name if array.dtype.kind != 'O' else 'mixed'} values; "

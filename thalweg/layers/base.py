@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg import initializers
-from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.naming import snake_case
 from thalweg.program.builder import Builder
 from thalweg.program.instruction import PARAMETERS, Buffer
@@ -91,12 +91,20 @@ class Layer:
                 f"layer {self.name!r} already belongs to a model; make a new layer (its weights can be "
                 "copied with get_weights and set_weights)"
             )
-        self.parameters = []
-        self.build(input_shape)
-        self.input_shape = input_shape
-        probe = Builder(training=False)
-        self.output_shape = self.forward(probe, Buffer("x", input_shape)).shape
+        try:
+            self.build(input_shape)
+            self.input_shape = input_shape
+            probe = Builder(training=False)
+            self.output_shape = self.forward(probe, Buffer("x", input_shape)).shape
+        except BaseException:
+            Layer.release(self)  # of layers inside, one may be another model's: `build` has released the others
+            raise
         return self.output_shape
+
+    def release(self) -> None:
+        """Undoes `connect`, where the model can't be built: the layer may be used again."""
+        self.parameters = []
+        self.input_shape = self.output_shape = None
 
     def all_parameters(self) -> list[tuple[str, Parameter]]:
         """(path, parameter) of this layer and of those inside it."""
@@ -125,12 +133,28 @@ def set_arrays(parameters: list[tuple[str, Parameter]], weights: list[ArrayLike]
     """Checks every array first, then replaces them all: a wrong one changes nothing."""
     if len(weights) != len(parameters):
         raise ShapeError(f"set_weights got {len(weights)} arrays for {len(parameters)}: {[p for p, _ in parameters]}")
-    arrays = [np.asarray(w) for w in weights]
+    arrays = [to_numbers(w, path) for (path, _), w in zip(parameters, weights, strict=True)]
     for (path, parameter), array in zip(parameters, arrays, strict=True):
         if array.shape != parameter.buffer.shape:
             raise ShapeError(f"{path} has the shape {parameter.buffer.shape}, the given array {array.shape}")
         if parameter.array is None:
             raise ThalwegError(f"{path} has no memory yet: build the model first")
+        if (
+            array.dtype.itemsize > parameter.array.itemsize
+            and np.abs(array).max() > np.finfo(parameter.array.dtype).max
+        ):
+            raise DataError(f"the array for {path} holds a number too large for {parameter.array.dtype}")
     for (_, parameter), array in zip(parameters, arrays, strict=True):
         assert parameter.array is not None
         parameter.array[...] = array
+
+
+def to_numbers(values: ArrayLike, what: str) -> Array:
+    """`values` as an array of numbers."""
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        raise ShapeError(f"the values for {what} form no array: their lengths differ") from None
+    if array.dtype.kind not in "buif":
+        raise DataError(f"the values for {what} have to be numbers, got an array of {array.dtype}")
+    return array

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from thalweg import activations, initializers, regularizers
+from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.base import Layer, Parameter, Shape
 from thalweg.program import elementwise
@@ -15,24 +16,13 @@ from thalweg.program.builder import Builder
 from thalweg.program.instruction import Buffer
 
 
-def whole(what: str, value: Any, least: int = 1) -> int:
-    """`value` as a whole number of at least `least`."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise ArgumentError(f"{what} has to be a whole number, got {value!r}") from None
-    if isinstance(value, bool) or number < least:
-        raise ArgumentError(f"{what} has to be a whole number of at least {least}, got {value!r}")
-    return number
-
-
 class Input(Layer):
     """The shape of one row, without the batch: `Input((5,))` for five columns, `Input((28, 28))` for small images."""
 
     def __init__(self, shape: Sequence[int] | int, name: str | None = None) -> None:
         super().__init__(name)
-        shape = (shape,) if isinstance(shape, int) else shape
-        self.shape = tuple(whole("Input's shape", n) for n in shape)
+        sizes = shape if isinstance(shape, (Sequence, np.ndarray)) else (shape,)
+        self.shape = tuple(whole("Input's shape", n) for n in sizes)
         if not self.shape:
             raise ArgumentError("Input's shape can't be empty: give (1,) for one number a row")
 
@@ -128,9 +118,7 @@ class LeakyReLU(Layer):
 
     def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
         super().__init__(name)
-        self.negative_slope = float(negative_slope)
-        if not 0 <= self.negative_slope < math.inf:
-            raise ArgumentError(f"LeakyReLU's negative_slope has to be 0 or more, got {negative_slope!r}")
+        self.negative_slope = number("LeakyReLU's negative_slope", negative_slope)
 
     @property
     def default_name(self) -> str:
@@ -153,9 +141,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
-        if not isinstance(rate, (int, float)) or not 0 <= rate < 1:
-            raise ArgumentError(f"Dropout's rate has to be at least 0 and less than 1, got {rate!r}")
-        self.rate = float(rate)
+        self.rate = number("Dropout's rate", rate, 0, 1)
         self.seed = None if seed is None else whole("Dropout's seed", seed, least=0)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
@@ -196,10 +182,10 @@ class Add(Layer):
 
     def build(self, input_shape: Shape) -> None:
         name_layers(self.layers)
-        shape = input_shape
-        for layer in self.layers:
-            shape = layer.connect(shape)
+        shape = connect_all(self.layers, input_shape)
         if shape != input_shape:
+            for layer in self.layers:
+                layer.release()
             raise ShapeError(
                 f"the layers inside {self.name!r} turn {input_shape} into {shape}: "
                 "a sum needs both shapes equal, so end with a layer of that size"
@@ -211,6 +197,11 @@ class Add(Layer):
             value = layer.forward(program, value)
         return program.add(value, x)
 
+    def release(self) -> None:
+        super().release()
+        for layer in self.layers:
+            layer.release()
+
     def all_parameters(self) -> list[tuple[str, Parameter]]:
         return [(f"{self.name}/{path}", p) for layer in self.layers for path, p in layer.all_parameters()]
 
@@ -218,6 +209,20 @@ class Add(Layer):
         from thalweg.layers import serialize
 
         return {"layers": [serialize(layer) for layer in self.layers], "name": self.name}
+
+
+def connect_all(layers: Sequence[Layer], shape: Shape) -> Shape:
+    """Builds layer after layer and returns the last output shape; if one can't be built, none is."""
+    for place, layer in enumerate(layers):
+        try:
+            shape = layer.connect(shape)
+        except BaseException as error:
+            for built in layers[:place]:
+                built.release()
+            if isinstance(error, ShapeError):
+                raise ShapeError(f"layer {layer.name!r} with inputs of shape {shape}: {error}") from None
+            raise
+    return shape
 
 
 def name_layers(layers: Sequence[Layer]) -> None:

@@ -1,0 +1,38 @@
+"""Arguments checked at the boundary, once: what isn't a number in its range raises and says so."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+from thalweg.errors import ArgumentError
+
+
+def number(what: str, value: Any, low: float = 0.0, high: float = math.inf) -> float:
+    """`value` as a float in [low, high).
+
+    >>> number("Dropout's rate", 1.5, 0, 1)
+    Traceback (most recent call last):
+    thalweg.errors.ArgumentError: Dropout's rate has to be a number in [0, 1), got 1.5
+    """
+    try:
+        result = float(value) if not isinstance(value, (str, bytes)) else math.nan
+    except (TypeError, ValueError):
+        result = math.nan
+    if not low <= result < high:
+        raise ArgumentError(f"{what} has to be a number in [{low:g}, {high:g}), got {value!r}")
+    return result
+
+
+def whole(what: str, value: Any, least: int = 1) -> int:
+    """`value` as a whole number of at least `least`, and of 63 bits at most."""
+    try:
+        result = operator.index(value)
+    except TypeError:
+        raise ArgumentError(f"{what} has to be a whole number, got {value!r}") from None
+    if isinstance(value, bool) or result < least:
+        raise ArgumentError(f"{what} has to be a whole number of at least {least}, got {value!r}")
+    if result >= 1 << 63:
+        raise ArgumentError(f"{what} has to be less than 2⁶³, got {value!r}")
+    return result
