@@ -36,7 +36,7 @@ def quota() -> float:
 
 def usable_lanes(asked: int | None, program: Program, rows: int, engine: str) -> int:
     """The number of lanes: as asked, else THALWEG_LANES, else by the work in a step."""
-    if asked is None and os.environ.get("THALWEG_LANES"):
+    if asked is None and engine != "reference" and os.environ.get("THALWEG_LANES"):
         try:
             asked = int(os.environ["THALWEG_LANES"])
         except ValueError:
