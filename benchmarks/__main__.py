@@ -104,8 +104,9 @@ def versions() -> str:
     from importlib.metadata import version
 
     modules = {"torch": "torch", "scikit-learn": "sklearn"}
-    found = [f"{name} {version(name)}" for name, module in modules.items() if installed(module)]
-    return f"thalweg {thalweg.__version__}, {', '.join(found)}; Python {platform.python_version()}, {platform.machine()}, {cores()} cores"
+    found = [f"{name} {version(name).partition('+')[0]}" for name, module in modules.items() if installed(module)]
+    python = f"Python {platform.python_version()}, {platform.machine()}, {cores()} cores"
+    return ", ".join([f"thalweg {thalweg.__version__}", *found, python])
 
 
 def write(text: str) -> None:

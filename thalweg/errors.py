@@ -1,13 +1,26 @@
-"""The errors thalweg raises on purpose. Each message names what was wrong, what was expected and what to try."""
+"""The errors thalweg raises on purpose. Each message names what was wrong, what was expected and what to try.
+
+The command line prints the message without a traceback and exits with `exit_code`: 1 when the data or the training
+failed, 2 when the call was wrong.
+"""
+
+from typing import ClassVar
 
 
 class ThalwegError(Exception):
-    """Base of every error that thalweg raises on purpose; the command line prints its message without a traceback."""
+    """Base of every error that thalweg raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class DataError(ThalwegError, ValueError):
-    """The data can't be used as given: a missing file, an unknown column, text in a number column, NaN, labels out of
-    range."""
+    """The data can't be used as given: an empty file, text in a number column, NaN, labels out of range."""
+
+
+class NotFoundError(DataError):
+    """Something that the call names isn't there: a file, a column, a run folder."""
+
+    exit_code = 2
 
 
 class ShapeError(ThalwegError, ValueError):
@@ -16,6 +29,8 @@ class ShapeError(ThalwegError, ValueError):
 
 class ArgumentError(ThalwegError, ValueError):
     """An argument is unknown or out of its range; the message lists what is allowed."""
+
+    exit_code = 2
 
 
 class ModelFileError(ThalwegError, ValueError):

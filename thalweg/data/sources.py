@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thalweg.data.cells import MISSING_MARKERS, Array, Column, numbers_if_all, text_column
-from thalweg.errors import DataError
+from thalweg.errors import DataError, NotFoundError
 
 if TYPE_CHECKING:
     import duckdb
@@ -273,9 +273,9 @@ def _files(path: str | Path) -> list[Path]:
     if glob.has_magic(text):
         files = sorted(file for file in map(Path, glob.glob(text, recursive=True)) if file.is_file())
         if not files:
-            raise DataError(f"no file matches {path}")
+            raise NotFoundError(f"no file matches {path}")
         return files
-    raise DataError(f"there is no file {path}{_nearest_file(Path(text))}")
+    raise NotFoundError(f"there is no file {path}{_nearest_file(Path(text))}")
 
 
 def _exists(text: str) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from thalweg.data.cells import Array, Column, column_of, objects, text_column
 from thalweg.data.sources import is_query, nearest, read_files, read_query, write_file
-from thalweg.errors import DataError
+from thalweg.errors import DataError, NotFoundError
 
 __all__ = ["Column", "Table", "read_table", "write_table"]
 
@@ -58,7 +58,7 @@ class Table:
         """A column with its kind; DataError, with the nearest names, where there is none of that name."""
         if name not in self._columns:
             hint = nearest(name, self.names) or f"; it has {_listed(self.names)}"
-            raise DataError(f"{self.source} has no column {name!r}{hint}")
+            raise NotFoundError(f"{self.source} has no column {name!r}{hint}")
         return self._columns[name]
 
     def __getitem__(self, name: str) -> Array:

@@ -1,0 +1,264 @@
+"""The command line: parses, calls `thalweg.runs`, prints. `thalweg --help` lists the commands.
+
+Exit codes: 0 done, 1 the data or the training failed, 2 the call was wrong.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from thalweg.errors import ArgumentError, ThalwegError
+
+if TYPE_CHECKING:
+    from thalweg.model import Sequential
+    from thalweg.runs import Parts, Run, Scores
+    from thalweg.tabular import Features
+
+app = typer.Typer(
+    help="Train, judge and use neural networks on tables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def say(*things: Any) -> None:
+    """Prints to standard output, as wide as the text needs when it isn't a terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    for thing in things:
+        console.print(thing)
+
+
+def grid(title: str, header: list[str], rows: list[list[str]]) -> Any:
+    """A table for people; columns of numbers are aligned to the right."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for place, name in enumerate(header):
+        numbers = all(row[place].replace(",", "").replace(".", "").lstrip("-").isdigit() for row in rows if row[place])
+        table.add_column(name, justify="right" if rows and numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """ "64,64" → (64, 64); "" or "none" → no hidden layer."""
+    if text.strip().lower() in ("", "none"):
+        return ()
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ArgumentError(f"--layers takes whole numbers such as 64,64 (or none), got {text!r}") from None
+
+
+Source = Annotated[str, typer.Argument(help="a CSV, TSV, Parquet or JSON file, a glob, or a SQL query")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, as `thalweg train` writes it")]
+
+
+@app.command()
+def train(
+    source: Source,
+    target: Annotated[str, typer.Option(help="the column to predict")],
+    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression; follows from the target")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="a column not to use (repeat for more)")] = None,
+    category: Annotated[list[str] | None, typer.Option(help="a number column to take as categories")] = None,
+    layers: Annotated[str, typer.Option(help="units of the hidden layers, or none")] = "128,128",
+    activation: Annotated[str, typer.Option(help="of the hidden layers")] = "relu",
+    initial_weights: Annotated[str, typer.Option(help="initializer of the hidden layers")] = "he_normal",
+    loss: Annotated[str | None, typer.Option(help="by default cross-entropy for classes, mse for numbers")] = None,
+    optimizer: Annotated[str, typer.Option(help="adam or sgd")] = "adam",
+    learning_rate: Annotated[float | None, typer.Option(help="by default the optimizer's own")] = None,
+    batch_size: Annotated[int, typer.Option(help="rows in a step")] = 64,
+    epochs: Annotated[int, typer.Option(help="passes over the training rows, at most")] = 200,
+    dropout: Annotated[float, typer.Option(help="share of hidden units dropped in training")] = 0.1,
+    l2: Annotated[float, typer.Option(help="penalty on squared weights")] = 0.0,
+    test_share: Annotated[float, typer.Option(help="share of the rows held out to judge by")] = 0.2,
+    validation_share: Annotated[float, typer.Option(help="share of the other rows to stop by")] = 0.1,
+    early_stopping: Annotated[int, typer.Option(help="epochs without improvement before it stops; 0: never")] = 20,
+    seed: Annotated[
+        int | None, typer.Option(help="fixes the split, the weights and the order; drawn if absent")
+    ] = None,
+    lanes: Annotated[int | None, typer.Option(help="cores to use; by default as many as pay")] = None,
+    out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME, numbered")] = None,
+) -> None:
+    """Trains a network on a table and keeps it in a run folder."""
+    from thalweg import runs, utils
+    from thalweg.data.tables import read_table
+
+    options = runs.Options(
+        target=target,
+        task=task,
+        ignore=tuple(ignore or ()),
+        categories=tuple(category or ()),
+        layers=whole_numbers(layers),
+        activation=activation,
+        initial_weights=initial_weights,
+        loss=loss,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        epochs=epochs,
+        dropout=dropout,
+        l2=l2,
+        test_share=test_share,
+        validation_share=validation_share,
+        early_stopping=early_stopping,
+        seed=utils.draw_seed() if seed is None else seed,
+        lanes=lanes,
+    )
+    if out is not None:
+        runs.refuse_existing(out)
+    table = read_table(source)
+    run = runs.train(table, options, announce)
+    folder = out or runs.free_folder(name_of(source))
+    runs.save(run, folder, ["thalweg", *sys.argv[1:]])
+    facts = run.facts
+    epochs_done = len(run.history)
+    stopped = " (interrupted)" if facts["interrupted"] else ""
+    say("", f"trained {epochs_done} epochs in {facts['seconds']:.2f} s{stopped}", "")
+    show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"], run)
+    say("", f"run folder: {folder}", f"  look:    thalweg inspect {shlex.quote(str(folder))}")
+    say(f"  predict: thalweg predict {shlex.quote(str(folder))} NEW_ROWS --out predictions.csv")
+
+
+def name_of(source: str) -> str:
+    """A run's name from its source: the file's, or "query"."""
+    from thalweg.data.sources import is_query
+
+    stem = "query" if is_query(source) else Path(source).name.partition(".")[0]
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in stem) or "run"
+
+
+def announce(parts: Parts, features: Features, model: Sequential) -> None:
+    """What was understood of the columns, and the network, before training begins."""
+    target = features.target
+    assert target is not None
+    rows = [
+        [c.name, c.kind, c.understood, f"{c.missing:,}" if c.missing else "", str(c.features) if c.features else ""]
+        for c in features.describe()
+    ]
+    say(grid("columns", ["column", "kind", "understood as", "missing", "inputs"], rows), "")
+    classes = f": {', '.join(map(str, target.classes[:12]))}{', …' if len(target.classes) > 12 else ''}"
+    say(f"target {target.name}: {target.task}{classes if target.classes else ''} ({target.why})")
+    if target.missing:
+        say(f"{target.missing:,} rows without a target are left out")
+    held = parts.validation.rows if parts.validation is not None else 0
+    say(f"rows: {parts.train.rows:,} to learn from, {held:,} to stop by, {parts.test.rows:,} held out", "")
+    model.summary()
+    say("")
+
+
+def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None, run: Run) -> None:
+    """The scores, beside those of always giving one answer."""
+    header, lines = [f"{rows:,} rows", "network"], []
+    if baseline is not None:
+        answer = baseline["answer"]
+        header.append(f"always {answer if isinstance(answer, str) else format(answer, '.6g')}")
+    for name, value in scores.items():
+        line = [name, f"{value:.4g}" if abs(value) >= 10 else f"{value:.4f}"]
+        if baseline is not None:
+            other = baseline["scores"].get(name)
+            line.append("" if other is None else f"{other:.4g}" if abs(other) >= 10 else f"{other:.4f}")
+        lines.append(line)
+    say(grid("held-out score" if baseline is not None else "score", header, lines))
+
+
+@app.command()
+def evaluate(run: RunFolder, source: Source) -> None:
+    """Scores a run on rows whose target is known."""
+    from thalweg import runs
+    from thalweg.data.tables import read_table
+
+    loaded = runs.load(run)
+    table = read_table(source)
+    warn_of_unseen(loaded, table)
+    show_scores(runs.score(loaded, table), table.rows, None, loaded)
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    source: Source,
+    out: Annotated[Path, typer.Option(help="the file to write: .csv, .tsv, .parquet, .json or .jsonl")],
+) -> None:
+    """Writes a prediction for every row, and the probability of each class."""
+    from thalweg import runs
+    from thalweg.data.tables import read_table, write_table
+
+    loaded = runs.load(run)
+    runs.refuse_existing(out)
+    table = read_table(source)
+    warn_of_unseen(loaded, table)
+    write_table(out, runs.predictions(loaded, table))
+    say(f"{table.rows:,} predictions of {loaded.target.name}: {out}")
+
+
+def warn_of_unseen(run: Run, table: Any) -> None:
+    """Says which categories the network has never met."""
+    for column, names in run.features.unseen(table).items():
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        print(f"note: the training rows had no {shown} in column {column}; such cells say nothing", file=sys.stderr)
+
+
+@app.command()
+def inspect(
+    run: RunFolder,
+    batch_size: Annotated[int | None, typer.Option(help="rows of the listed step; by default the run's")] = None,
+) -> None:
+    """Shows a run: how it was made, its columns, network, program and history."""
+    from thalweg import runs
+    from thalweg.engine.lanes import usable_lanes
+
+    loaded = runs.load(run)
+    facts, model = loaded.facts, loaded.model
+    batch = batch_size or int(facts["options"]["batch_size"])
+    say(f"command: {shlex.join(facts['command'])}")
+    say("versions: " + ", ".join(f"{name} {number}" for name, number in facts["versions"].items()), "")
+    rows = [[c.name, c.kind, c.understood, str(c.features or "")] for c in loaded.features.describe()]
+    say(grid("columns", ["column", "kind", "understood as", "inputs"], rows), "")
+    model.summary()
+    listing = model.program("training", batch)
+    print(f"\none training step of {batch} rows\n{listing}\n")
+    flops = sum(row.flops for row in listing)
+    lanes = usable_lanes(facts["options"]["lanes"], model.lower("training")[0], batch, model.engine)
+    say(f"lanes: {lanes} for {flops:,} FLOPs a step", "")
+    keys = [key for key in loaded.history[0] if key != "epoch"] if loaded.history else []
+    say(grid("history", ["epoch", *keys], [history_line(record, keys) for record in shortened(loaded.history)]), "")
+    show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"], loaded)
+
+
+def history_line(record: dict[str, Any], keys: list[str]) -> list[str]:
+    return [str(record["epoch"] + 1), *(f"{record[key]:.4f}" for key in keys)]
+
+
+def shortened(records: list[dict[str, Any]], most: int = 20) -> list[dict[str, Any]]:
+    """All records, or about `most` evenly chosen ones with the first and the last."""
+    if len(records) <= most:
+        return records
+    return [records[round(k * (len(records) - 1) / (most - 1))] for k in range(most)]
+
+
+def main() -> None:
+    """The entry point: an error of ours is one line on standard error and its exit code."""
+    try:
+        app(prog_name="thalweg")
+    except ThalwegError as error:
+        print(f"thalweg: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("thalweg: interrupted", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

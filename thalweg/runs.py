@@ -1,0 +1,323 @@
+"""Runs: from a table to a trained network in a folder, and back.
+
+A run folder holds model.safetensors (weights and their description), columns.json (what the columns were understood
+as), history.jsonl (a line for each epoch) and run.json (the exact command, options, versions, scores). It is written at
+the end, as a whole; an existing folder is never touched.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import thalweg
+from thalweg import layers, losses, optimizers, regularizers, utils
+from thalweg.callbacks import EarlyStopping, History
+from thalweg.checks import whole
+from thalweg.data.tables import Table
+from thalweg.errors import ArgumentError, DataError, ModelFileError, NotFoundError
+from thalweg.model import Sequential
+from thalweg.tabular import Features, Target, split_rows
+
+Array = NDArray[Any]
+Scores = dict[str, float]
+
+MODEL, COLUMNS, HISTORY, RUN = "model.safetensors", "columns.json", "history.jsonl", "run.json"
+LOSSES = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy", "regression": "mse"}
+OUTPUTS = {"binary": "sigmoid", "multiclass": "softmax", "regression": "linear"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What can be chosen about training on a table; the defaults are what `thalweg train` uses."""
+
+    target: str
+    task: str | None = None
+    ignore: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    layers: tuple[int, ...] = (128, 128)
+    activation: str = "relu"
+    initial_weights: str = "he_normal"
+    loss: str | None = None
+    optimizer: str = "adam"
+    learning_rate: float | None = None
+    batch_size: int = 64
+    epochs: int = 200
+    dropout: float = 0.1
+    l2: float = 0.0
+    test_share: float = 0.2
+    validation_share: float = 0.1
+    early_stopping: int = 20
+    seed: int | None = None
+    lanes: int | None = None
+
+
+@dataclass
+class Run:
+    """A trained network with the columns it was trained on, and how it did."""
+
+    model: Sequential
+    features: Features
+    history: list[dict[str, Any]]
+    facts: dict[str, Any] = field(default_factory=dict)  # run.json: command, options, versions, scores
+
+    @property
+    def target(self) -> Target:
+        """What is predicted."""
+        assert self.features.target is not None
+        return self.features.target
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The rows of a table: to learn from, to stop by, to judge by."""
+
+    train: Table
+    validation: Table | None
+    test: Table
+
+
+def divide(table: Table, target: Target, options: Options) -> Parts:
+    """Splits the rows by class where there are classes; rows without a target are in no part."""
+    seed = (options.seed or 0) % 2**32
+    learn, test = split_rows(table[target.name], target.task, options.test_share, seed)
+    if not options.validation_share:
+        return Parts(table.take(learn), None, table.take(test))
+    labels = table[target.name][learn]
+    first, second = split_rows(labels, target.task, options.validation_share, seed)
+    return Parts(table.take(learn[first]), table.take(learn[second]), table.take(test))
+
+
+def build(features: Features, options: Options) -> Sequential:
+    """The network for these columns: hidden layers as asked, an output layer that fits the task."""
+    target = features.target
+    assert target is not None
+    penalty = regularizers.L2(options.l2) if options.l2 else None
+    stack: list[layers.Layer] = [layers.Input((len(features.feature_names),))]
+    for units in options.layers:
+        stack.append(
+            layers.Dense(
+                units,
+                options.activation,
+                kernel_initializer=options.initial_weights,
+                kernel_regularizer=penalty,
+            )
+        )
+        if options.dropout:
+            stack.append(layers.Dropout(options.dropout))
+    stack.append(layers.Dense(target.outputs, OUTPUTS[target.task], kernel_regularizer=penalty))
+    model = Sequential(stack, seed=options.seed)
+    optimizer = optimizers.get(options.optimizer)
+    if options.learning_rate is not None:
+        optimizer.learning_rate = options.learning_rate
+    model.compile(
+        optimizer=optimizer,
+        loss=losses.get(options.loss or LOSSES[target.task]),
+        metrics=["r2"] if target.task == "regression" else ["accuracy"],
+    )
+    return model
+
+
+def targets(features: Features, model: Sequential, table: Table) -> Array:
+    """What the network learns from these rows, one-hot where its loss wants that."""
+    y = features.targets(table)
+    target = features.target
+    if target is not None and target.task == "multiclass" and model.loss.target_shape((target.outputs,)) != (1,):
+        return utils.to_categorical(y, target.outputs)
+    return y
+
+
+def train(table: Table, options: Options, announce: Callable[[Parts, Features, Sequential], None] | None = None) -> Run:
+    """Divides the rows, fits the columns on the training rows, trains, and scores on the held-out rows.
+
+    `announce` is called before training begins, with all that is known then.
+    """
+    check(options)
+    target = Target.of(table, options.target, options.task)
+    parts = divide(table, target, options)
+    features = Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
+    model = build(features, options)
+    if announce is not None:
+        announce(parts, features, model)
+    held = parts.validation
+    validation = None if held is None else (features.matrix(held), targets(features, model, held))
+    stop = EarlyStopping("val_loss", patience=options.early_stopping, restore_best_weights=True)
+    begin = time.perf_counter()
+    history: History = model.fit(
+        features.matrix(parts.train),
+        targets(features, model, parts.train),
+        batch_size=options.batch_size,
+        epochs=options.epochs,
+        validation_data=validation,
+        callbacks=[stop] if options.early_stopping else [],
+        lanes=options.lanes,
+    )
+    seconds = time.perf_counter() - begin
+    run = Run(model, features, history.records())
+    run.facts = {
+        "options": asdict(options),
+        "source": table.source,
+        "rows": {
+            "train": parts.train.rows,
+            "validation": held.rows if held is not None else 0,
+            "test": parts.test.rows,
+            "without target": target.missing,
+        },
+        "seed": model.seed,
+        "seconds": seconds,
+        "interrupted": history.interrupted,
+        "held-out": score(run, parts.test),
+        "baseline": baseline(run, parts),
+    }
+    return run
+
+
+def check(options: Options) -> None:
+    """What no layer or optimizer would notice."""
+    for name in ("batch_size", "epochs"):
+        whole(name.replace("_", " "), getattr(options, name))
+    for name, least in (("test_share", 1e-9), ("validation_share", 0.0)):
+        if not least <= getattr(options, name) < 1:
+            raise ArgumentError(f"the {name.replace('_', ' ')} has to be below 1 and not negative")
+    whole("early stopping's patience", options.early_stopping, 0)
+    if options.early_stopping and not options.validation_share:
+        raise ArgumentError("early stopping needs validation rows: give a validation share, or --early-stopping 0")
+    if options.l2 < 0:
+        raise ArgumentError(f"l2 can't be negative, got {options.l2}")
+
+
+def score(run: Run, table: Table) -> Scores:
+    """How good the predictions for these rows are, in the target's own labels and units, by scikit-learn."""
+    outputs = run.model.predict(run.features.matrix(table), verbose=0)
+    truth = table[run.target.name]
+    if run.target.task == "regression":
+        return regression_scores(truth.astype(np.float64), run.features.decode(outputs))
+    from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
+
+    codes = run.features.targets(table).ravel().astype(int)
+    shares = np.column_stack(list(run.features.probabilities(outputs).values())).astype(np.float64)
+    guesses = shares.argmax(axis=1)
+    return {
+        "accuracy": float(accuracy_score(codes, guesses)),
+        "balanced accuracy": float(balanced_accuracy_score(codes, guesses)) if len(set(codes)) > 1 else float("nan"),
+        "log loss": float(log_loss(codes, shares / shares.sum(axis=1, keepdims=True), labels=range(shares.shape[1]))),
+    }
+
+
+def regression_scores(truth: Array, guess: Array) -> Scores:
+    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
+    return {
+        "R²": float(r2_score(truth, guess)) if len(truth) > 1 else float("nan"),
+        "RMSE": float(root_mean_squared_error(truth, guess)),
+        "MAE": float(mean_absolute_error(truth, guess)),
+    }
+
+
+def baseline(run: Run, parts: Parts) -> dict[str, Any]:
+    """The score of not looking at the columns: always the most frequent class of the training rows, or their mean."""
+    if run.target.task == "regression":
+        mean = run.target.mean
+        truth = parts.test[run.target.name].astype(np.float64)
+        return {"answer": mean, "scores": regression_scores(truth, np.full(len(truth), mean))}
+    codes = run.features.targets(parts.train).ravel().astype(int)
+    answer = int(np.bincount(codes).argmax())
+    test = run.features.targets(parts.test).ravel().astype(int)
+    return {"answer": run.target.classes[answer], "scores": {"accuracy": float((test == answer).mean())}}
+
+
+# --- the folder ------------------------------------------------------------------------------------------------------
+
+
+def free_folder(stem: str) -> Path:
+    """runs/penguins, or runs/penguins-2, … : the first that isn't there."""
+    folder, number = Path("runs") / stem, 1
+    while folder.exists():
+        number += 1
+        folder = Path("runs") / f"{stem}-{number}"
+    return folder
+
+
+def refuse_existing(path: Path) -> None:
+    """Nothing is overwritten."""
+    if path.exists():
+        raise ArgumentError(f"{path} exists already and is not overwritten: give another --out")
+
+
+def save(run: Run, folder: Path, command: Sequence[str]) -> None:
+    """Writes the run folder beside its place first, then moves it there: it is either whole or not there."""
+    refuse_existing(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    packages = ("numpy", "numba", "duckdb", "safetensors")
+    versions = {"thalweg": thalweg.__version__, "python": platform.python_version()}
+    versions |= {name: version(name) for name in packages}
+    facts = {"command": list(command), **run.facts, "versions": versions}
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        run.model.save(temporary / MODEL)
+        write_json(temporary / COLUMNS, run.features.to_json())
+        lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in run.history]
+        (temporary / HISTORY).write_text("".join(lines), encoding="utf-8")
+        write_json(temporary / RUN, facts)
+        temporary.chmod(0o755)
+        refuse_existing(folder)
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load(folder: str | Path) -> Run:
+    """A run from its folder."""
+    folder = Path(folder)
+    if not folder.exists():
+        raise NotFoundError(f"there is no run folder {folder}")
+    if not folder.is_dir():
+        raise NotFoundError(f"{folder} is a file, not a run folder")
+    missing = [name for name in (MODEL, COLUMNS, HISTORY, RUN) if not (folder / name).is_file()]
+    if missing:
+        raise NotFoundError(f"{folder} is not a run folder: it has no {missing[0]}")
+    features = Features.from_json(read_json(folder / COLUMNS))
+    if features.target is None:
+        raise ModelFileError(f"{folder / COLUMNS} names no target")
+    model = thalweg.load_model(folder / MODEL)
+    expected = (len(features.feature_names),), (features.target.outputs,)
+    if (model.input_shape, model.output_shape) != expected:
+        raise ModelFileError(f"{folder}: the model and the columns don't belong together")
+    history = [read_json(folder / HISTORY, line) for line in (folder / HISTORY).read_text("utf-8").splitlines()]
+    return Run(model, features, history, read_json(folder / RUN))
+
+
+def read_json(path: Path, text: str | None = None) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8") if text is None else text)
+    except ValueError as error:
+        raise ModelFileError(f"{path} is damaged: {error}") from None
+
+
+def predictions(run: Run, table: Table) -> dict[str, Array]:
+    """A column "prediction", and for classes the probability of each: what `thalweg predict` writes."""
+    outputs = run.model.predict(run.features.matrix(table), verbose=0)
+    columns: dict[str, Array] = {"prediction": run.features.decode(outputs)}
+    if run.target.task != "regression":
+        for label, share in run.features.probabilities(outputs).items():
+            name = f"probability of {label}"
+            if name in columns:
+                raise DataError(f"two classes are both written {label!r}")
+            columns[name] = share
+    return columns
