@@ -1,0 +1,236 @@
+"""Losses and metrics: their formulas in plain NumPy, reductions, weights, descriptions, and both engines alike."""
+
+import numpy as np
+import pytest
+
+from thalweg import Sequential, losses, metrics
+from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.layers import Dense, Input
+from thalweg.optimizers import SGD
+
+RANDOM = np.random.default_rng(0)
+N, C = 9, 4
+RAW = RANDOM.normal(size=(N, C))
+TARGETS = RANDOM.normal(size=(N, C))
+BITS = RANDOM.integers(0, 2, (N, C)).astype(float)
+LABELS = RANDOM.integers(0, C, N)
+ONE_HOT = np.eye(C)[LABELS]
+PROBABILITIES = np.exp(RAW) / np.exp(RAW).sum(axis=1, keepdims=True)
+SIGMOIDS = 1 / (1 + np.exp(-RAW))
+
+
+def bce(y, p):
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean(axis=1)
+
+
+def cce(y, p):
+    return -(y * np.log(p)).sum(axis=1)
+
+
+# name → (loss, targets, predictions, what each row's loss should be, the activation of a network that learns it)
+ROWS = {
+    "mse": (losses.MeanSquaredError(), TARGETS, RAW, ((TARGETS - RAW) ** 2).mean(axis=1), None),
+    "sse": (losses.SumSquaredError(), TARGETS, RAW, ((TARGETS - RAW) ** 2).sum(axis=1), None),
+    "half sse": (losses.SumSquaredError(half=True), TARGETS, RAW, ((TARGETS - RAW) ** 2).sum(axis=1) / 2, "sigmoid"),
+    "mae": (losses.MeanAbsoluteError(), TARGETS, RAW, abs(TARGETS - RAW).mean(axis=1), "tanh"),
+    "bce": (losses.BinaryCrossentropy(), BITS, SIGMOIDS, bce(BITS, SIGMOIDS), "sigmoid"),
+    "bce logits": (losses.BinaryCrossentropy(from_logits=True), BITS, RAW, bce(BITS, SIGMOIDS), None),
+    "bce smoothed": (
+        losses.BinaryCrossentropy(label_smoothing=0.2), BITS, SIGMOIDS, bce(BITS * 0.8 + 0.1, SIGMOIDS), "sigmoid",
+    ),
+    "cce": (losses.CategoricalCrossentropy(), ONE_HOT, PROBABILITIES, cce(ONE_HOT, PROBABILITIES), "softmax"),
+    "cce logits": (
+        losses.CategoricalCrossentropy(from_logits=True), ONE_HOT, RAW, cce(ONE_HOT, PROBABILITIES), None,
+    ),
+    "cce smoothed": (
+        losses.CategoricalCrossentropy(label_smoothing=0.2), ONE_HOT, PROBABILITIES,
+        cce(ONE_HOT * 0.8 + 0.2 / C, PROBABILITIES), "softmax",
+    ),
+    "cce of sums": (
+        losses.CategoricalCrossentropy(), ONE_HOT, 3 * PROBABILITIES, cce(ONE_HOT, PROBABILITIES), "sigmoid",
+    ),
+    "sparse": (losses.SparseCategoricalCrossentropy(), LABELS, PROBABILITIES, cce(ONE_HOT, PROBABILITIES), "softmax"),
+    "sparse logits": (
+        losses.SparseCategoricalCrossentropy(from_logits=True), LABELS, RAW, cce(ONE_HOT, PROBABILITIES), None,
+    ),
+}  # fmt: skip
+LOSSES = pytest.mark.parametrize(("loss", "y", "p", "rows", "activation"), ROWS.values(), ids=ROWS)
+
+
+def test_every_loss_has_a_row():
+    assert {type(row[0]) for row in ROWS.values()} == set(losses.CLASSES.values())
+    public = {c for c in vars(losses).values() if isinstance(c, type) and issubclass(c, losses.Loss)}
+    assert public - {losses.Loss} == set(losses.CLASSES.values()) == set(losses.NAMES.values())
+
+
+@LOSSES
+def test_loss_is_its_formula(loss, y, p, rows, activation):
+    weight = np.arange(N) / 4
+    assert loss(y, p) == pytest.approx(rows.mean(), rel=1e-12)
+    assert loss(y, p, weight) == pytest.approx((weight * rows).sum() / N, rel=1e-12)  # Keras divides by the rows
+
+
+@LOSSES
+def test_reduction_sum_is_the_sum_over_the_rows(loss, y, p, rows, activation):
+    total = type(loss)(**loss.get_config() | {"reduction": "sum"})
+    weight = np.arange(N) / 4
+    assert total(y, p) == pytest.approx(rows.sum(), rel=1e-12)
+    assert total(y, p, weight) == pytest.approx((weight * rows).sum(), rel=1e-12)
+
+
+@LOSSES
+def test_loss_comes_back_from_its_description(loss, y, p, rows, activation):
+    again = losses.get(losses.serialize(loss))
+    assert again == loss
+    assert losses.get(again) is again
+    assert losses.get(type(loss).__name__) == losses.get(loss.name) == type(loss)()
+
+
+def network(loss, activation, **options):
+    model = Sequential([Input((C,)), Dense(5, "tanh"), Dense(C, activation)], seed=2, **options)
+    model.compile(SGD(0.02), loss)
+    return model
+
+
+@LOSSES
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_training_lowers_it_and_both_engines_agree(loss, y, p, rows, activation, reduction, weighted):
+    loss = type(loss)(**loss.get_config() | {"reduction": reduction})
+    weight = RANDOM.uniform(0, 2, N) if weighted else None
+    native, reference = network(loss, activation), network(loss, activation, engine="reference", dtype="float64")
+    reference.set_weights(native.get_weights())
+    before = native.evaluate(RAW, y, sample_weight=weight)
+    for model in (native, reference):
+        model.fit(RAW, y, batch_size=N, epochs=3, sample_weight=weight, verbose=0)
+    assert native.evaluate(RAW, y, sample_weight=weight) < before
+    for one, other in zip(native.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    assert native.evaluate(RAW, y) == pytest.approx(reference.evaluate(RAW, y), rel=1e-5)
+
+
+@LOSSES
+def test_a_network_is_evaluated_by_the_same_formula(loss, y, p, rows, activation):
+    model = network(loss, activation, engine="reference", dtype="float64")
+    assert model.evaluate(RAW, y) == pytest.approx(loss(y, model.predict(RAW)), rel=1e-9)
+
+
+@pytest.mark.parametrize(("activation", "name"), [("sigmoid", "bce"), ("softmax", "cce"), ("softmax", "sparse")])
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_cross_entropy_after_its_activation_is_stable_for_any_logits(activation, name, engine):
+    """Computed from the pre-activations: with 1,000 for a wrong class the loss is 1,000, not −log of a clipped 0."""
+    loss, y, *_ = ROWS[name]
+    model = Sequential([Input((C,)), Dense(C, activation, use_bias=False)], engine=engine)
+    model.compile(SGD(1.0), loss)
+    model.set_weights([1000 * np.eye(C)])
+    wrong = 1 - BITS if name == "bce" else np.eye(C)[(LABELS + 1) % C]
+    logits = 2 * wrong - 1 if name == "bce" else wrong
+    assert model.evaluate(logits, y) == pytest.approx(1000, rel=1e-6)
+    model.fit(logits, y, epochs=1, verbose=0)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    assert (model.get_weights()[0] != 1000 * np.eye(C)).any()  # and the gradient is not 0
+
+
+def test_one_column_is_one_output_of_any_shape():
+    y = TARGETS[:, 0]
+    assert losses.MeanSquaredError()(y, RAW[:, 0]) == losses.MeanSquaredError()(y[:, None], RAW[:, :1])
+    assert losses.SparseCategoricalCrossentropy()(LABELS[:, None], PROBABILITIES) == ROWS["sparse"][0](
+        LABELS, PROBABILITIES
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: losses.MeanSquaredError(reduction="mean"), ArgumentError, "sum, sum_over_batch_size"),
+        (lambda: losses.MeanSquaredError(reduction="none"), ArgumentError, "reduction can't be None"),
+        (lambda: losses.MeanSquaredError(reduction=None), ArgumentError, "reduction can't be None"),
+        (lambda: losses.BinaryCrossentropy(label_smoothing=1.5), ArgumentError, "between 0 and 1, got 1.5"),
+        (lambda: losses.get("msee"), ArgumentError, "did you mean 'mse'"),
+        (lambda: losses.MeanSquaredError()([1.0, 2.0], [1.0]), ShapeError, "1 rows but y_true has 2"),
+        (lambda: losses.MeanSquaredError()([1.0], [1.0], [1.0, 1.0]), ShapeError, "sample_weight has 2"),
+        (lambda: losses.MeanSquaredError()([[1.0, 2.0]], [[1.0, 2.0, 3.0]]), ShapeError, r"\(rows, 2\).*\(rows, 3\)"),
+        (lambda: losses.BinaryCrossentropy()([2.0], [0.5]), DataError, "between 0 and 1, got .* in row 0"),
+        (lambda: losses.SparseCategoricalCrossentropy()([1, 4], RAW[:2]), DataError, "0 to 3 .*, got 4 in row 1"),
+        (lambda: losses.SparseCategoricalCrossentropy()(ONE_HOT, RAW), ShapeError, "use categorical_crossentropy"),
+        (lambda: losses.CategoricalCrossentropy()(LABELS, RAW), ShapeError, "use sparse_categorical_crossentropy"),
+        (lambda: metrics.Accuracy()([1.0, 2.0], [1.0]), ShapeError, "1 rows but y_true has 2"),
+        (lambda: metrics.Accuracy()(LABELS, RAW), ShapeError, "one shape"),
+        (lambda: metrics.SparseCategoricalAccuracy()(ONE_HOT, RAW), ShapeError, "needs class numbers"),
+        (lambda: metrics.get("acuracy", (1,), (1,)), ArgumentError, "Choose from"),
+        (lambda: metrics.get(7, (1,), (1,)), ArgumentError, "got 7"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said_in_one_sentence(make, error, words):
+    with pytest.raises(error, match=words) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+# --- metrics ---------------------------------------------------------------------------------------------------------
+
+EQUAL = np.where(BITS > 0, TARGETS, RAW)  # some predictions are right
+VARIATION = ((TARGETS - TARGETS.mean(axis=0)) ** 2).sum(axis=0)
+METRICS = {
+    metrics.MeanSquaredError: (TARGETS, RAW, ((TARGETS - RAW) ** 2).mean()),
+    metrics.RootMeanSquaredError: (TARGETS, RAW, np.sqrt(((TARGETS - RAW) ** 2).mean())),
+    metrics.MeanAbsoluteError: (TARGETS, RAW, abs(TARGETS - RAW).mean()),
+    metrics.R2Score: (TARGETS, RAW, (1 - ((TARGETS - RAW) ** 2).sum(axis=0) / VARIATION).mean()),
+    metrics.Accuracy: (TARGETS, EQUAL, (TARGETS == EQUAL).mean()),
+    metrics.BinaryAccuracy: (BITS, SIGMOIDS, ((SIGMOIDS > 0.5) == BITS).mean()),
+    metrics.CategoricalAccuracy: (ONE_HOT, RAW, (RAW.argmax(axis=1) == LABELS).mean()),
+    metrics.SparseCategoricalAccuracy: (LABELS, RAW, (RAW.argmax(axis=1) == LABELS).mean()),
+}  # fmt: skip
+
+
+def test_every_metric_has_a_row():
+    assert set(METRICS) == set(metrics.CLASSES.values()) == set(metrics.NAMES.values())
+    public = {c for c in vars(metrics).values() if isinstance(c, type) and issubclass(c, metrics.Metric)}
+    assert public - {metrics.Metric} == set(METRICS)
+
+
+@pytest.mark.parametrize("kind", METRICS)
+def test_metric_is_its_formula(kind):
+    y, p, score = METRICS[kind]
+    assert kind()(y, p) == pytest.approx(score, rel=1e-12)
+    assert 0 < abs(score) != 1  # a case that can tell
+
+
+@pytest.mark.parametrize("kind", METRICS)
+@pytest.mark.parametrize("batch_size", [2, N])
+def test_metric_of_an_epoch_counts_every_row_once(kind, batch_size):
+    """With a learning rate of 0 the score over the epoch's batches, the last one smaller, is the score of all rows."""
+    y, p, score = METRICS[kind]
+    loss = "sparse_categorical_crossentropy" if y.ndim == 1 else "mse"
+    for options in ({}, {"engine": "reference", "dtype": "float64"}):
+        model = Sequential([Input((C,)), Dense(C, use_bias=False)], **options)
+        model.compile(SGD(0.0), loss, metrics=[kind()])
+        model.set_weights([np.eye(C)])
+        x = p if kind is not metrics.Accuracy else np.float32(p)
+        target = y if kind is not metrics.Accuracy else np.float32(y)
+        history = model.fit(x, target, batch_size=batch_size, epochs=2, verbose=0).history
+        key = kind().name
+        assert history[key] == pytest.approx([score, score], rel=1e-5)
+        assert model.evaluate(x, target, return_dict=True)[key] == pytest.approx(score, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", METRICS)
+def test_metric_comes_back_from_its_description(kind):
+    named = metrics.Named("word", kind())
+    assert metrics.get(metrics.serialize(named), (C,), (C,)) == named
+    assert metrics.get(kind.__name__, (C,), (C,)).metric == kind()
+    custom = metrics.Named("b", metrics.BinaryAccuracy(threshold=0.7))
+    assert metrics.get(metrics.serialize(custom), (1,), (1,)) == custom
+
+
+def test_accuracy_is_the_kind_that_fits_the_loss():
+    assert metrics.get("accuracy", (1,), (1,)).metric == metrics.BinaryAccuracy()
+    assert metrics.get("acc", (3,), (3,)) == metrics.Named("acc", metrics.CategoricalAccuracy())
+    assert metrics.get("accuracy", (3,), (1,)).metric == metrics.SparseCategoricalAccuracy()
+
+
+def test_r2_of_equal_targets_is_nan_not_a_huge_number():
+    assert np.isnan(metrics.R2Score()([0.1] * 7, [0.2] * 7))
+    assert np.isnan(metrics.R2Score()(np.full(10_000, 0.3), np.zeros(10_000)))
+    assert metrics.R2Score()([1e4, 1e4 + 1], [1e4, 1e4]) == pytest.approx(-1)  # small, but not equal
+    assert metrics.R2Score()([1.0, 2.0], [1.0, 2.0]) == 1
