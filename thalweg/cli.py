@@ -28,6 +28,24 @@ app = typer.Typer(
 )
 
 
+def version(asked: bool) -> None:
+    """Prints the version and ends."""
+    if asked:
+        import thalweg
+
+        print(f"thalweg {thalweg.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    show: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="the version, and nothing else")
+    ] = False,
+) -> None:
+    """Train, judge and use neural networks on tables."""
+
+
 def say(*things: Any) -> None:
     """Prints to standard output, as wide as the text needs when it isn't a terminal."""
     from rich.console import Console
@@ -126,7 +144,7 @@ def train(
     epochs_done = len(run.history)
     stopped = " (interrupted)" if facts["interrupted"] else ""
     say("", f"trained {epochs_done} epochs in {facts['seconds']:.2f} s{stopped}", "")
-    show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"], run)
+    show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"])
     say("", f"run folder: {folder}", f"  look:    thalweg inspect {shlex.quote(str(folder))}")
     say(f"  predict: thalweg predict {shlex.quote(str(folder))} NEW_ROWS --out predictions.csv")
 
@@ -158,7 +176,7 @@ def announce(parts: Parts, features: Features, model: Sequential) -> None:
     say("")
 
 
-def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None, run: Run) -> None:
+def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None) -> None:
     """The scores, beside those of always giving one answer."""
     header, lines = [f"{rows:,} rows", "network"], []
     if baseline is not None:
@@ -180,9 +198,9 @@ def evaluate(run: RunFolder, source: Source) -> None:
     from thalweg.data.tables import read_table
 
     loaded = runs.load(run)
-    table = read_table(source)
+    table = runs.with_target(read_table(source), loaded.target)
     warn_of_unseen(loaded, table)
-    show_scores(runs.score(loaded, table), table.rows, None, loaded)
+    show_scores(runs.score(loaded, table), table.rows, None)
 
 
 @app.command()
@@ -193,10 +211,11 @@ def predict(
 ) -> None:
     """Writes a prediction for every row, and the probability of each class."""
     from thalweg import runs
+    from thalweg.data.sources import writable
     from thalweg.data.tables import read_table, write_table
 
     loaded = runs.load(run)
-    runs.refuse_existing(out)
+    writable(out)
     table = read_table(source)
     warn_of_unseen(loaded, table)
     write_table(out, runs.predictions(loaded, table))
@@ -234,7 +253,7 @@ def inspect(
     say(f"lanes: {lanes} for {flops:,} FLOPs a step", "")
     keys = [key for key in loaded.history[0] if key != "epoch"] if loaded.history else []
     say(grid("history", ["epoch", *keys], [history_line(record, keys) for record in shortened(loaded.history)]), "")
-    show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"], loaded)
+    show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"])
 
 
 def history_line(record: dict[str, Any], keys: list[str]) -> list[str]:

@@ -38,6 +38,7 @@ def choose(what: str, name: object, choices: Mapping[str, T] | Sequence[str]) ->
     names = list(choices)
     if isinstance(name, str) and name in names:
         return choices[name] if isinstance(choices, Mapping) else name
+    names = [n for n in names if snake_case(n) == n or snake_case(n) not in names]  # not both spellings of one thing
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ArgumentError(f"unknown {what} {name!r}{hint} Choose from: {', '.join(sorted(names))}")

@@ -34,6 +34,7 @@ Array = NDArray[Any]
 Scores = dict[str, float]
 
 MODEL, COLUMNS, HISTORY, RUN = "model.safetensors", "columns.json", "history.jsonl", "run.json"
+FACTS = ("command", "options", "rows", "seed", "seconds", "held-out", "baseline", "versions")  # what run.json holds
 LOSSES = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy", "regression": "mse"}
 OUTPUTS = {"binary": "sigmoid", "multiclass": "softmax", "regression": "linear"}
 
@@ -197,6 +198,14 @@ def check(options: Options) -> None:
         raise ArgumentError(f"l2 can't be negative, got {options.l2}")
 
 
+def with_target(table: Table, target: Target) -> Table:
+    """The rows whose target is known; an error if there is none."""
+    known = np.flatnonzero(~table.column(target.name).missing())
+    if not known.size:
+        raise DataError(f"no row of {table.source} has a value in the target column {target.name!r}")
+    return table.take(known)
+
+
 def score(run: Run, table: Table) -> Scores:
     """How good the predictions for these rows are, in the target's own labels and units, by scikit-learn."""
     outputs = run.model.predict(run.features.matrix(table), verbose=0)
@@ -300,7 +309,11 @@ def load(folder: str | Path) -> Run:
     if (model.input_shape, model.output_shape) != expected:
         raise ModelFileError(f"{folder}: the model and the columns don't belong together")
     history = [read_json(folder / HISTORY, line) for line in (folder / HISTORY).read_text("utf-8").splitlines()]
-    return Run(model, features, history, read_json(folder / RUN))
+    facts = read_json(folder / RUN)
+    absent = [key for key in FACTS if not isinstance(facts, dict) or key not in facts]
+    if absent or not all(isinstance(record, dict) and "epoch" in record for record in history):
+        raise ModelFileError(f"{folder} is damaged: {RUN if absent else HISTORY} lacks {(*absent, 'epochs')[0]!r}")
+    return Run(model, features, history, facts)
 
 
 def read_json(path: Path, text: str | None = None) -> Any:

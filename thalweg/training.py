@@ -161,7 +161,7 @@ def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], don
         raise DivergedError(
             f"training stopped in epoch {fit.initial_epoch + number // job.steps_per_epoch + 1}, "
             f"batch {number % job.steps_per_epoch + 1} of {job.steps_per_epoch}: {finding} "
-            "The last finite weights are kept."
+            "The model keeps its last finite weights."
         )
     raise DivergedError("a value was not finite, but not when the steps were repeated one by one; weights are restored")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thalweg.data.cells import MISSING_MARKERS, Array, Column, numbers_if_all, text_column
-from thalweg.errors import DataError, NotFoundError
+from thalweg.errors import ArgumentError, DataError, NotFoundError
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,23 +81,31 @@ def read_files(path: str | Path) -> dict[str, Column]:
         return {name: numbers_if_all(column) for name, column in columns.items()}
 
 
+WRITABLE = {
+    ".csv": "FORMAT csv, HEADER true",
+    ".tsv": "FORMAT csv, HEADER true, DELIMITER '\t'",
+    ".parquet": "FORMAT parquet",
+    ".json": "FORMAT json, ARRAY true",
+    ".jsonl": "FORMAT json",
+    ".ndjson": "FORMAT json",
+}
+
+
+def writable(path: str | Path) -> Path:
+    """The path, if a table can be written there: a known ending, a folder that is there, nothing to overwrite."""
+    path = Path(path).expanduser()
+    if path.suffix.lower() not in WRITABLE:
+        raise ArgumentError(f"can't write {path.name}: the name must end in {', '.join(WRITABLE)}")
+    if path.exists():
+        raise ArgumentError(f"{path} exists already; give another name, or remove it first")
+    if not path.parent.is_dir():
+        raise NotFoundError(f"can't write {path}: there is no folder {path.parent}")
+    return path
+
+
 def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
     """Write columns as .csv, .tsv, .parquet, .json (an array) or .jsonl (a line a row); see `write_table`."""
-    path = Path(path).expanduser()
-    formats = {
-        ".csv": "FORMAT csv, HEADER true",
-        ".tsv": "FORMAT csv, HEADER true, DELIMITER '\t'",
-        ".parquet": "FORMAT parquet",
-        ".json": "FORMAT json, ARRAY true",
-        ".jsonl": "FORMAT json",
-        ".ndjson": "FORMAT json",
-    }
-    if path.suffix.lower() not in formats:
-        raise DataError(f"can't write {path.name}: the name must end in {', '.join(formats)}")
-    if path.exists():
-        raise DataError(f"{path} exists already; give another name, or remove it first")
-    if not path.parent.is_dir():
-        raise DataError(f"can't write {path}: there is no folder {path.parent}")
+    path = writable(path)
     if not columns:
         raise DataError(f"can't write {path}: there are no columns")
     if len({len(values) for values in columns.values()}) > 1:
@@ -115,7 +123,7 @@ def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
         duckdb_error = _duckdb_error()
         try:
             connection.execute(f"CREATE TEMP TABLE written AS SELECT {', '.join(parts)}", cells)
-            connection.execute(f"COPY written TO {_literal(str(partial))} ({formats[path.suffix.lower()]})")
+            connection.execute(f"COPY written TO {_literal(str(partial))} ({WRITABLE[path.suffix.lower()]})")
             partial.rename(path)
         except (duckdb_error, OSError) as error:
             partial.unlink(missing_ok=True)

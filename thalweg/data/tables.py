@@ -132,7 +132,8 @@ def write_table(path: str | Path, columns: Mapping[str, Array]) -> None:
             and None are written as missing.
 
     Raises:
-        DataError: the path exists, its ending is unknown, its folder is not there, or the columns differ in length.
+        ArgumentError: the path exists, or its ending is unknown.
+        DataError: its folder is not there, or the columns differ in length.
     """
     write_file(path, columns)
 
