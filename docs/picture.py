@@ -1,0 +1,28 @@
+"""Draws docs/train.svg, the picture in the README: what a terminal shows of `make demo`. Run: python docs/picture.py"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+ROOT = Path(__file__).parent.parent
+COMMAND = ["train", "examples/penguins.csv", "--target", "target", "--seed", "1"]
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "penguins"
+        call = [sys.executable, "-m", "thalweg.cli", *COMMAND, "--out", str(out)]
+        printed = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = printed.replace(str(out), "runs/penguins")
+    console = Console(record=True, width=100, file=open("/dev/null", "w"))  # noqa: SIM115 — it lives as long as we do
+    console.print(Text(f"$ thalweg {' '.join(COMMAND)}", style="bold green"))
+    console.print(Text(printed.rstrip()))
+    console.save_svg(str(ROOT / "docs" / "train.svg"), title="thalweg")
+
+
+if __name__ == "__main__":
+    main()
