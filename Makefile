@@ -22,7 +22,7 @@ BIN := .venv/bin
 	touch $@
 
 demo: .venv/demo
-	$(BIN)/thalweg train examples/penguins.csv --target target --seed 0
+	$(BIN)/thalweg train examples/penguins.csv --target target --seed 1
 
 test: .venv/$(EXTRA)
 	$(BIN)/ruff check .
