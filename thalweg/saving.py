@@ -81,7 +81,8 @@ def write(path: Path, arrays: Arrays, description: dict[str, Any], overwrite: bo
     if not path.parent.is_dir():
         raise ModelFileError(f"the folder {path.parent} does not exist")
     text = json.dumps(description, sort_keys=True)
-    content = save(arrays, {"thalweg": text, "sha256": digest(text, arrays)})
+    # One entry, because safetensors writes several in an order of its own: equal models are to be equal files.
+    content = save(arrays, {"thalweg": f"{digest(text, arrays)} {text}"})
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -125,10 +126,10 @@ def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a dict
     except (SafetensorError, ValueError, OSError) as error:
         raise ModelFileError(f"{path} is not a model file, or it is damaged ({error})") from None
-    if "thalweg" not in metadata or "sha256" not in metadata:
+    if "thalweg" not in metadata:
         raise ModelFileError(f"{path} is a safetensors file, but not one that thalweg wrote")
-    text = metadata["thalweg"]
-    if digest(text, arrays) != metadata["sha256"]:
+    checksum, _, text = metadata["thalweg"].partition(" ")
+    if digest(text, arrays) != checksum:
         raise ModelFileError(f"{path} was changed after it was saved: its checksum doesn't fit")
     description = json.loads(text)
     if description.get("format") != FORMAT:
