@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from thalweg.errors import ThalwegError
 from thalweg.program.elementwise import Add
 from thalweg.program.instruction import TOTALS, WORKSPACE, Buffer, Instruction
 
@@ -84,7 +85,7 @@ def derive(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> l
             (in_place if step.accumulates else backward).append(step)
     for parameter in gradients:
         if parameter not in d.contributions:
-            raise ValueError(f"the loss does not depend on {parameter}")
+            raise ThalwegError(f"the loss does not depend on {parameter}: a layer declares it but never uses it")
         backward += d.finish(parameter)
     return backward + in_place
 
