@@ -1,0 +1,242 @@
+"""The memory plan: what is alive at once never overlaps, and blocks and lanes change nothing but the rounding."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from graphs import LOSSES, STEPS, WIDTH, network
+from harness import Memory
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thalweg import Sequential
+from thalweg.engine import work
+from thalweg.engine.native.executor import NativeExecutor
+from thalweg.engine.reference import ReferenceExecutor
+from thalweg.engine.work import Chunk
+from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
+from thalweg.optimizers import Adam
+from thalweg.program.batches import Gather
+from thalweg.program.elementwise import Reshape
+from thalweg.program.instruction import WORKSPACE, Buffer
+from thalweg.program.program import Program
+
+FLOAT64 = {"engine": "reference", "dtype": "float64"}
+RANDOM = np.random.default_rng(1)
+X = RANDOM.normal(size=(53, WIDTH))
+Y = RANDOM.dirichlet(np.ones(3), 53)
+SETTINGS = settings(max_examples=100, deadline=None, database=None, derandomize=True)
+KINDS = st.sampled_from(("training", "evaluation", "inference"))
+
+
+def lowered(model: Sequential, kind: str) -> Program:
+    model.build()
+    program, _ = model.lower(kind)
+    return program
+
+
+def lives(program: Program) -> dict[Buffer, tuple[int, int]]:
+    """The first and the last instruction that use each piece of storage. A batch may be kept for the next step."""
+    found: dict[Buffer, tuple[int, int]] = {}
+    for n, instruction in enumerate(program.rows):
+        for buffer in instruction.operands:
+            if buffer is not None and buffer.region == WORKSPACE and buffer.per_row:
+                first, last = found.get(buffer.storage, (n, n))
+                kept = isinstance(instruction, Gather)
+                found[buffer.storage] = (min(first, n), len(program.rows) if kept else max(last, n))
+    return found
+
+
+def overlap(one: Buffer, other: Buffer) -> bool:
+    return one.offset < other.offset + other.size and other.offset < one.offset + one.size
+
+
+@SETTINGS
+@given(STEPS, LOSSES, KINDS)
+def test_no_two_buffers_alive_at_once_overlap(steps, loss, kind):
+    program = lowered(network(steps, loss), kind)
+    spans = list(lives(program).items())
+    for place, (one, (begin, end)) in enumerate(spans):
+        assert 0 <= one.offset <= program.workspace_row - one.size
+        for other, (start, stop) in spans[place + 1 :]:
+            if not overlap(one, other) or stop < begin or end < start:
+                continue
+            # Alive at once only in the instruction that writes one over the other.
+            at = max(begin, start)
+            assert at == min(end, stop), f"{one} and {other} overlap\n{program.rows}"
+            instruction = program.rows[at]
+            assert instruction.inplace is not None
+            source, result = (getattr(instruction, name).storage for name in instruction.inplace)
+            assert {source, result} == {one, other}
+            assert source.offset == result.offset
+
+
+@SETTINGS
+@given(STEPS, LOSSES)
+def test_what_is_kept_once_a_step_never_overlaps(steps, loss):
+    program = lowered(network(steps, loss), "training")
+    everywhere = [*program.prepare, *program.rows, *program.collect]
+    once = {b for i in everywhere for b in i.operands if b is not None and b.region == WORKSPACE and not b.per_row}
+    for one in once:
+        assert 0 <= one.offset <= program.workspace_fixed - one.size
+        assert all(one is other or not overlap(one, other) for other in once)
+
+
+@SETTINGS
+@given(STEPS, LOSSES)
+def test_planned_memory_computes_what_separate_memory_does(steps, loss):
+    """Every instruction's output when it is written: the same whether or not buffers share their place."""
+    model = network(steps, loss, **FLOAT64)
+    model.build()
+    model.prepare_slots()
+    job = model._job("training", [X, Y, None], len(X))
+    start = job.parameters.copy()
+    planned = [
+        [memory[o].copy() for o in i.outputs]
+        for i, memory in ReferenceExecutor(job).trace(Chunk(0, 0, 1, 0, np.array([1.0])))
+    ]
+    job.parameters[:] = start
+    own = Memory()
+    own.rows = own.batch_rows = len(X)
+    own.first_row, own.accumulate, own.iteration, own.seed = 0, False, 1, model.seed
+    own.learning_rate, own.order = 1.0, np.arange(len(X))
+    regions = {"parameters": job.parameters, "gradients": np.zeros_like(start), "totals": np.zeros(job.totals)}
+    for buffer in job.program.buffers():
+        if buffer.region == "data":
+            own[buffer] = job.data[buffer.name]
+        elif buffer.region in regions:
+            own[buffer] = regions[buffer.region][buffer.offset :][: buffer.size].reshape(buffer.shape)
+    for instruction, outputs in zip(job.program, planned, strict=True):
+        instruction.reference(own)
+        for output, values in zip(instruction.outputs, outputs, strict=True):
+            assert np.array_equal(own[output], values), f"{instruction.title}: {instruction.formula}"
+
+
+def offsets(model: Sequential, kind: str) -> dict[str, int]:
+    return {b.name: b.storage.offset for b in lives(lowered(model, kind))}
+
+
+def compiled(*layers: Any, loss: str = "mse") -> Sequential:
+    model = Sequential([Input((8,)), *layers])
+    model.compile("sgd", loss)
+    return model
+
+
+def test_an_activation_overwrites_what_nobody_needs_any_more():
+    model = compiled(Dense(8, "tanh"), Dense(8, "relu"), LeakyReLU(), Dense(8))
+    training = offsets(model, "training")
+    assert training["h1"] == training["a1"]  # tanh's slope needs a only
+    assert training["h2"] == training["a2"]
+    assert training["a2"] != training["a2′"]  # leaky relu's slope needs h
+    inference = offsets(model, "inference")
+    assert inference["a2"] == inference["a2′"]
+
+
+def test_inference_takes_no_more_memory_the_deeper_the_network():
+    shallow = lowered(compiled(*[Dense(8, "tanh") for _ in range(2)]), "inference")
+    deep = lowered(compiled(*[Dense(8, "tanh") for _ in range(20)]), "inference")
+    assert deep.workspace_row == shallow.workspace_row
+    assert lowered(compiled(*[Dense(8, "tanh") for _ in range(20)]), "training").workspace_row > 5 * deep.workspace_row
+
+
+def test_a_view_takes_no_memory():
+    with_view = compiled(Dense(8), Flatten(), Activation("softmax"), Dense(3))
+    without = compiled(Dense(8), Activation("softmax"), Dense(3))
+    assert lowered(with_view, "training").workspace_row == lowered(without, "training").workspace_row
+    program = lowered(network([("views", 0, 0)]), "training")
+    assert any(isinstance(i, Reshape) for i in program.rows)
+    for instruction in program.rows:
+        if isinstance(instruction, Reshape):
+            assert instruction.x.storage is instruction.z.storage
+
+
+# --- blocks and lanes ------------------------------------------------------------------------------------------------
+
+STEPS_OF_ALL_KINDS = [
+    ("affine", 0, 1), ("tanh", 1, 0), ("affine", 2, 1), ("views", 3, 0), ("add", 2, 4), ("dropout", 5, 0),
+    ("reshape", 6, 0), ("affine", 7, 2), ("leaky", 8, 0), ("softmax", 9, 0),
+]  # fmt: skip
+
+
+def trained(executor: Any, model: Sequential, job: Any, epochs: int = 3) -> tuple[Any, Any]:
+    """The weights and the running sums of every epoch."""
+    steps = epochs * job.steps_per_epoch
+    outcome = executor(job).run(Chunk(0, 0, steps, 0, np.full(steps, 0.1)))
+    assert outcome.steps == steps
+    assert outcome.finite
+    return job.parameters.copy(), outcome.records
+
+
+def make(batch: int, lanes: int = 1, **options: Any) -> tuple[Sequential, Any]:
+    model = network(STEPS_OF_ALL_KINDS, "mse", **options)
+    model.optimizer = Adam()
+    model.build()
+    model.prepare_slots()
+    kind = model.dtype
+    weights = np.arange(53).reshape(-1, 1) % 5 / 2
+    arrays = [a.astype(kind) for a in (X, Y, weights)]
+    return model, model._job("training", arrays, batch, lanes, shuffle=True)
+
+
+@pytest.mark.parametrize("batch", [53, 32, 10])
+@pytest.mark.parametrize("block", [1, 3, 7, 16, 100])
+def test_blocks_equal_the_whole_batch(batch, block):
+    whole = trained(ReferenceExecutor, *make(batch, **FLOAT64))
+    parts = trained(lambda job: ReferenceExecutor(job, block), *make(batch, **FLOAT64))
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [53, 32, 10])
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+@pytest.mark.parametrize("block", [16, 32, 64])
+def test_native_blocks_and_lanes_equal_one_block(batch, lanes, block, monkeypatch):
+    one = trained(NativeExecutor, *make(batch))
+    monkeypatch.setattr(work, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(work, "LEAST_BLOCK", block)
+    model, job = make(batch, lanes)
+    assert job.block() <= block
+    many = trained(NativeExecutor, model, job)
+    for a, b in zip(one, many, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_predictions_and_scores_do_not_depend_on_blocks_lanes_or_batches(lanes, monkeypatch):
+    model = network(STEPS_OF_ALL_KINDS)
+    whole, scores = model.predict(X, lanes=1), model.evaluate(X, Y, lanes=1)
+    monkeypatch.setattr(work, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(work, "LEAST_BLOCK", 16)
+    for batch_size in (None, 7, 53):
+        np.testing.assert_allclose(model.predict(X, batch_size, lanes=lanes), whole, rtol=1e-5, atol=1e-6)
+        assert model.evaluate(X, Y, batch_size, lanes=lanes) == pytest.approx(scores, rel=1e-6)
+
+
+@SETTINGS
+@given(st.integers(1, 300), st.integers(1, 4), st.integers(1, 4000))
+def test_a_block_fits_the_cache_and_every_lane_gets_its_share(batch, lanes, width):
+    model = Sequential([Input((width,)), Dense(1)])
+    model.compile("sgd", "mse")
+    model.build()
+    job = model._job("training", [np.zeros((300, width)), np.zeros((300, 1)), None], batch, lanes)
+    block = job.block()
+    row = 4 * job.program.workspace_row  # bytes
+    most = max(work.LEAST_BLOCK, work.WORKSPACE_BYTES // row)
+    assert block % 16 == 0
+    assert block < most + 16
+    assert block < -(-batch // lanes) + 16  # no lane gets two lanes' work
+    if batch <= lanes * most:
+        assert lanes * block >= batch  # one block for every lane
+
+
+def test_dropout_is_drawn_alike_whatever_the_blocks():
+    def mask(block: int) -> Any:
+        model = Sequential([Input((WIDTH,)), Dropout(0.5), Dense(1)], seed=3, **FLOAT64)
+        model.compile("sgd", "mse")
+        model.build()
+        model.prepare_slots()
+        job = model._job("training", [X, Y[:, :1].copy(), None], 53)
+        steps = ReferenceExecutor(job, block).trace(Chunk(0, 0, 1, 0, np.zeros(1)))
+        return np.concatenate([m[i.outputs[0]].copy() for i, m in steps if i.title == "dropout"])
+
+    assert np.array_equal(mask(53), mask(5))
