@@ -48,14 +48,14 @@ class Fit:
             callback.set_model(self.model)
             callback.set_params({"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0})
         with interruptible() as interrupted, self.progress:
-            self.tell("on_train_begin")
+            self.tell("on_train_begin", {})
             try:
                 self.loop(history, interrupted)
             except DivergedError as error:
                 if not any(isinstance(c, TerminateOnNaN) for c in self.callbacks):
                     raise
                 self.progress.say(f"TerminateOnNaN: {error}")
-            self.tell("on_train_end")
+            self.tell("on_train_end", {key: values[-1] for key, values in history.history.items()})
         history.interrupted = interrupted.is_set()
         return history
 
