@@ -19,6 +19,7 @@ from thalweg import (
 )
 from thalweg.layers import Input
 from thalweg.model import Sequential
+from thalweg.population import fit_many
 from thalweg.saving import load_model
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "fit_many",
     "initializers",
     "layers",
     "load_model",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.layers import Layer
 from thalweg.layers.base import Shape
 from thalweg.naming import choose
+from thalweg.prediction import Predictor
 from thalweg.program.listing import Listing
 from thalweg.program.lowering import (
     FIRST_METRIC,
@@ -78,6 +80,7 @@ class Sequential(Stack):
         self.stop_training = False
         self.epochs_trained = 0
         self.compiled = False
+        self._predictor: Predictor | None = None
         self._programs: dict[Any, Any] = {}
         self._profiles: dict[Any, list[float]] = {}
 
@@ -351,32 +354,44 @@ class Sequential(Stack):
     def predict(
         self, x: ArrayLike, batch_size: int | None = None, verbose: int | str = "auto", lanes: int | None = None
     ) -> Array:
-        """The network's outputs, (rows, …). `batch_size` limits the rows that are in work at once."""
+        """The network's outputs, (rows, …).
+
+        Args:
+            x: (rows, …) inputs.
+            batch_size: limits the rows that are in work at once; by default blocks that fit the core's cache.
+            verbose: 1 or 2 prints the number of rows and the time; 0 or "auto" nothing.
+            lanes: cores to use; by default one for a little work, else as many as pay.
+        """
+        if verbose not in (0, "auto"):
+            return self._predict_aloud(x, batch_size, verbose, lanes)
+        predictor = self._predictor or self._prepare(x)
+        if not (
+            type(x) is np.ndarray
+            and x.dtype == self.dtype
+            and x.flags.c_contiguous
+            and x.shape[1:] == self.input_shape
+            and len(x)
+        ):
+            x = batches.input_rows(x, self.input_shape, self.dtype)
+        return predictor(x, None if batch_size is None else whole("batch_size", batch_size), lanes)
+
+    def _prepare(self, x: ArrayLike) -> Predictor:
         self._build_for(x)
-        inputs = batches.input_rows(x, self.input_shape, self.dtype)
         assert self.output_shape is not None
-        program, totals = self.lower("inference")
-        outputs = np.empty((len(inputs), *self.output_shape), self.dtype)
-        batch = len(inputs) if batch_size is None else min(len(inputs), whole("batch_size", batch_size))
-        lanes = usable_lanes(lanes, program, batch, self.engine)
-        job = Job(
-            program,
-            {"X": inputs, "Y_pred": outputs},
-            len(inputs),
-            batch,
-            self.vector,
-            self.vector[:0],
-            totals,
-            lanes=lanes,
-        )
-        steps = job.steps_per_epoch
-        with Progress(verbose, 1, 0, steps, len(inputs)):
-            make_executor(self.engine, job).run(Chunk(0, 0, steps, 0, np.zeros(steps)))
+        self._predictor = Predictor(self.lower("inference")[0], self.engine, self.vector, self.output_shape)
+        return self._predictor
+
+    def _predict_aloud(self, x: ArrayLike, batch_size: int | None, verbose: int | str, lanes: int | None) -> Array:
+        if verbose not in (1, 2):
+            raise ArgumentError(f"verbose is 0, 1, 2 or 'auto', got {verbose!r}")
+        begin = time.perf_counter()
+        outputs = self.predict(x, batch_size, 0, lanes)
+        print(f"{len(outputs):,} rows in {time.perf_counter() - begin:.3f} s")
         return outputs
 
     def predict_on_batch(self, x: ArrayLike) -> Array:
         """The network's outputs for one batch."""
-        return self.predict(x, verbose=0, lanes=1)
+        return self.predict(x, verbose=0)
 
     def __call__(self, x: ArrayLike) -> Array:
         """The network's outputs, as `predict`."""

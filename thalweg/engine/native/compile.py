@@ -84,7 +84,8 @@ def kept_in(path: Path) -> Iterator[None]:
 
 
 @cache
-def _compiled(function: Function) -> Any:
+def _compiled(function: Function, signatures: Any) -> Any:
+    """A C function for one signature; for several, a function that Python calls with arrays."""
     global _announced
     path = folder()
     mark = path / f"{function.__module__.rpartition('.')[2]}.{function.__name__}.compiled"
@@ -96,15 +97,25 @@ def _compiled(function: Function) -> Any:
             flush=True,
         )
     with kept_in(path):
-        kernel = numba.cfunc(SIGNATURE, cache=True, **OPTIONS)(function)
+        if isinstance(signatures, tuple):
+            kernel = numba.njit(list(signatures), cache=True, **FLAGS)(function)
+        else:
+            kernel = numba.cfunc(signatures, cache=True, **OPTIONS)(function)
     mark.touch()
     return kernel
+
+
+def compiled(function: Function, signatures: tuple[Any, ...]) -> Function:
+    """A compiled function that Python calls with arrays, for exactly these signatures."""
+    with _lock:
+        result: Function = _compiled(function, signatures)
+        return result
 
 
 def address_of(function: Function) -> int:
     """The address of the compiled kernel, compiled or loaded now if it wasn't before."""
     with _lock:
-        return int(_compiled(function).address)
+        return int(_compiled(function, SIGNATURE).address)
 
 
 def callable_of(function: Function) -> Function:

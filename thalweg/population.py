@@ -1,0 +1,62 @@
+"""Populations: many networks trained on the same data at once, a network a lane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from thalweg.callbacks import History
+from thalweg.checks import whole
+from thalweg.engine.lanes import cores
+from thalweg.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from thalweg.model import Sequential
+
+
+def fit_many(
+    models: Sequence[Sequential], x: ArrayLike, y: ArrayLike, *, lanes: int | None = None, **arguments: Any
+) -> list[History]:
+    """Trains independent models on the same data at once; each result has the bits of its own `fit` with one lane.
+
+    Args:
+        models: compiled models; they may differ in everything.
+        x, y: as in `Sequential.fit`.
+        lanes: how many are trained at a time; by default as many as there are cores.
+        arguments: further arguments of `Sequential.fit`, the same for all, but no callbacks: they can't be shared.
+
+    Returns:
+        the histories, in the order of the models.
+
+    Raises:
+        the error of the first model that fails, after the others have been stopped.
+
+    >>> import thalweg
+    >>> def make(seed):
+    ...     model = thalweg.Sequential([thalweg.Input((1,)), thalweg.layers.Dense(1)], seed=seed)
+    ...     model.compile("sgd", "mse")
+    ...     return model
+    >>> histories = fit_many([make(0), make(1), make(2)], [[0.0], [1.0]], [1.0, 3.0], epochs=3000)
+    >>> [round(history.history["loss"][-1], 3) for history in histories]
+    [0.0, 0.0, 0.0]
+    """
+    if arguments.get("callbacks"):
+        raise ArgumentError("fit_many takes no callbacks: one callback can't follow several models")
+    if len({id(model) for model in models}) < len(models):
+        raise ArgumentError("fit_many got the same model twice")
+    arguments = {"verbose": 0, **arguments}
+    if arguments["verbose"] not in (0, "auto"):
+        raise ArgumentError("fit_many shows no progress: leave verbose at 0")
+    at_once = cores() if lanes is None else whole("lanes", lanes)
+    with ThreadPoolExecutor(at_once, "thalweg-fit") as pool:
+        futures = [pool.submit(model.fit, x, y, lanes=1, **arguments) for model in models]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            for future, model in zip(futures, models, strict=True):
+                future.cancel()
+                model.stop_training = True
+            raise

@@ -1,0 +1,52 @@
+"""Prediction: a few rows through a program that was prepared once, many rows in blocks on all lanes."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Any
+
+import numpy as np
+
+from thalweg.engine import make_executor, usable_lanes
+from thalweg.engine.work import Array, Chunk, Job
+from thalweg.program.program import Program
+
+MANY_FLOPS = 50_000_000  # from here on a second lane is worth waking: some hundred microseconds of work
+
+
+class Predictor:
+    """Predicts with one network. Any number of threads may call it at once: each has a workspace of its own."""
+
+    def __init__(self, program: Program, engine: str, parameters: Array, output_shape: tuple[int, ...]) -> None:
+        self.program, self.engine, self.parameters = program, engine, parameters
+        self.output_shape = output_shape
+        self.row_flops = max(1, program.flops(1))
+        self.prepared = threading.local()
+
+    def __call__(self, x: Array, batch: int | None = None, lanes: int | None = None) -> Array:
+        """The outputs for x (rows, …), contiguous and of the engine's float type."""
+        y = np.empty((len(x), *self.output_shape), x.dtype)
+        if batch is None and lanes is None and self.engine == "native" and len(x) * self.row_flops < MANY_FLOPS:
+            try:
+                few = self.prepared.few
+            except AttributeError:
+                few = self.prepared.few = self.prepare(x)
+            few(x, y)
+        else:
+            self.many(x, y, len(x) if batch is None else min(batch, len(x)), lanes)
+        return y
+
+    def prepare(self, x: Array) -> Any:
+        """This thread's own native predictor."""
+        from thalweg.engine.native.predictor import NativePredictor
+
+        inputs, outputs = math.prod(x.shape[1:]), math.prod(self.output_shape)
+        return NativePredictor(self.program, self.parameters, inputs, outputs)
+
+    def many(self, x: Array, y: Array, batch: int, lanes: int | None) -> None:
+        """Fills y, `batch` rows at a time."""
+        lanes = usable_lanes(lanes, self.program, batch, self.engine)
+        job = Job(self.program, {"X": x, "Y_pred": y}, len(x), batch, self.parameters, self.parameters[:0], lanes=lanes)
+        steps = job.steps_per_epoch
+        make_executor(self.engine, job).run(Chunk(0, 0, steps, 0, np.zeros(steps)))
