@@ -241,6 +241,8 @@ class ModelCheckpoint(Callback):
                 f"ModelCheckpoint's filepath {self.filepath!r} names {missing}, which isn't logged; "
                 f"logged: epoch, {', '.join(logs or {})}"
             ) from None
+        except (IndexError, ValueError) as error:
+            raise ArgumentError(f"ModelCheckpoint's filepath {self.filepath!r} can't be filled in: {error}") from None
         if self.save_weights_only:
             self.model.save_weights(path)
         else:
