@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, NDArray[Any]]
 FORMAT = "1"
+SLOT = "/optimizer/"  # before the names of the optimizer's vectors; no layer's name begins with "/"
 
 
 def describe(model: Sequential) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def save_model(model: Sequential, path: str | Path, overwrite: bool = True) -> N
         model.prepare_slots()
         names = model.optimizer.slot_names()
         for name, slot in zip(names, np.split(model.slots, max(1, len(names))), strict=False):
-            arrays[f"optimizer/{name}"] = slot.copy()
+            arrays[SLOT + name] = slot.copy()
     write(Path(path), arrays, description, overwrite)
 
 
@@ -83,7 +84,10 @@ def write(path: Path, arrays: Arrays, description: dict[str, Any], overwrite: bo
     text = json.dumps(description, sort_keys=True)
     # One entry, because safetensors writes several in an order of its own: equal models are to be equal files.
     content = save(arrays, {"thalweg": f"{digest(text, arrays)} {text}"})
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    except OSError as error:
+        raise ModelFileError(f"{path} can't be written: {error.strerror}") from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -141,7 +145,7 @@ def load_weights(model: Sequential, path: str | Path) -> None:
     """Replaces a model's weights; names and shapes have to fit, and a misfit changes nothing."""
     arrays, _ = read(path)
     model.build()
-    put(model, {n: a for n, a in arrays.items() if not n.startswith("optimizer/")}, path)
+    put(model, {n: a for n, a in arrays.items() if not n.startswith(SLOT)}, path)
 
 
 def put(model: Sequential, arrays: Arrays, path: str | Path) -> None:
@@ -206,7 +210,7 @@ def load_model(path: str | Path, custom_objects: Mapping[str, type[layers.Layer]
         raise ModelFileError(f"{path} can't be turned into a model: its description lacks or spoils {error}") from None
     if compiled is not None:
         model.prepare_slots()
-        names = [f"optimizer/{name}" for name in model.optimizer.slot_names()]
+        names = [SLOT + name for name in model.optimizer.slot_names()]
         slots = np.concatenate([model.slots[:0], *(arrays.pop(name, model.slots[:0]) for name in names)])
         if slots.shape != model.slots.shape:
             raise ModelFileError(f"{path} doesn't fit itself: the optimizer's vectors have the wrong length")

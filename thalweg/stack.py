@@ -30,7 +30,8 @@ class Stack:
         self.name = name or "sequential"
         self.seed = utils.draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
         self.engine = choose("engine", engine, ("native", "reference"))
-        self.dtype = np.dtype(choose("dtype", np.dtype(dtype).name, ("float32", "float64")))
+        kind = getattr(dtype, "__name__", None) or str(dtype)  # np.float64, np.dtype("float64") or "float64"
+        self.dtype = np.dtype(choose("dtype", kind, ("float32", "float64")))
         if engine == "native" and self.dtype != np.float32:
             raise ArgumentError("the native engine computes in float32; dtype='float64' needs engine='reference'")
         self.input: Input | None = None
