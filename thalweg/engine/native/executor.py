@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,9 @@ from thalweg.program.elementwise import Reshape
 from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, SLOTS, TOTALS, WORKSPACE, Buffer, Instruction
 from thalweg.program.lowering import LOSS, ROWS
 from thalweg.program.memory import align
+
+PROBE_SECONDS = 1.0  # between two comparisons of one thread with all
+PROBE_SHARE = 16  # of a chunk is run in each way
 
 
 class Memory(Mapping[Buffer, Array]):
@@ -90,6 +94,35 @@ def executed(instructions: Sequence[Instruction]) -> list[Instruction]:
     return [i for i in instructions if not isinstance(i, Reshape)]
 
 
+class Crew:
+    """How many threads run the lanes: all, or one when that is faster, as where other programs hold the cores.
+
+    The results are the same; so now and then a small part of a chunk is run the other way, and the faster way is kept.
+    """
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
+        self.best = lanes
+        self.seconds: dict[int, float] = {}  # a step, for each number of threads
+        self.looked = -math.inf  # when both ways were last tried
+
+    def plan(self, steps: int) -> Iterator[tuple[int, int]]:
+        """(threads, steps): how to run the next steps, each part decided when the one before has been seen."""
+        probe = steps // PROBE_SHARE
+        if self.lanes > 1 and probe and time.perf_counter() - self.looked > PROBE_SECONDS:
+            self.looked = time.perf_counter()
+            best = self.best
+            yield (self.lanes if best == 1 else 1), probe
+            yield best, probe
+            steps -= 2 * probe
+        yield self.best, steps
+
+    def saw(self, threads: int, steps: int, seconds: float) -> None:
+        """A part took so long."""
+        self.seconds[threads] = seconds / steps
+        self.best = min(self.seconds, key=self.seconds.__getitem__)
+
+
 class NativeExecutor:
     """Runs a job with compiled kernels, on one or more lanes."""
 
@@ -97,7 +130,8 @@ class NativeExecutor:
         if job.parameters.dtype != np.float32:
             raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
         self.job = job
-        self.run_lane = callable_of(machine)
+        self.run_lanes = callable_of(machine)
+        self.crew = Crew(job.lanes)
         program, lanes, block = job.program, job.lanes, job.block()
         self.phases = [executed(p) for p in (program.prepare, program.rows, program.collect, program.finish)]
         gathers = sum(i.kernel == "gather" for i in self.phases[1])
@@ -139,39 +173,50 @@ class NativeExecutor:
                 m.JOB_BARRIER: self.barrier.ctypes.data,
                 m.JOB_LOSS: LOSS,
                 m.JOB_COUNTED: ROWS,
+                m.JOB_SELF: self.jobs[lane].ctypes.data,
+                m.JOB_MINE: lanes,
+                m.JOB_THREADS: 1,
             }
             self.jobs[lane, list(fixed)] = list(fixed.values())
 
     def run(self, chunk: Chunk) -> Outcome:
         job = self.job
-        epochs = (chunk.batch + chunk.steps) // job.steps_per_epoch
-        records = np.zeros((epochs, self.totals.shape[1]), np.float64)
-        self.begin(chunk, records)
-        self.call(chunk.learning_rates)
-        done, finite = int(self.jobs[0, m.JOB_DONE]), bool(self.jobs[0, m.JOB_FINITE])
+        done, finite = 0, True
+        records = np.zeros(((chunk.batch + chunk.steps) // job.steps_per_epoch, self.totals.shape[1]), np.float64)
+        for threads, steps in self.crew.plan(chunk.steps):
+            begin = time.perf_counter()
+            ended = (chunk.batch + done) // job.steps_per_epoch
+            self.begin(chunk, done, steps, records[ended:])
+            self.call(chunk.learning_rates[done:], threads)
+            self.crew.saw(threads, steps, time.perf_counter() - begin)
+            done += int(self.jobs[0, m.JOB_DONE])
+            finite = bool(self.jobs[0, m.JOB_FINITE])
+            if not finite:
+                break
         ended = (chunk.batch + done) // job.steps_per_epoch
         totals = self.totals.sum(axis=0)
-        if not finite:
-            self.totals[:] = 0  # so that the steps can be repeated one by one
         return Outcome(done, records[:ended, : job.totals], finite, totals[: job.totals])
 
-    def begin(self, chunk: Chunk, records: Array) -> None:
-        self.jobs[:, m.JOB_EPOCH] = chunk.epoch
-        self.jobs[:, m.JOB_FIRST_BATCH] = chunk.batch
-        self.jobs[:, m.JOB_STEPS] = chunk.steps
-        self.jobs[:, m.JOB_ITERATION] = chunk.iteration
+    def begin(self, chunk: Chunk, done: int, steps: int, records: Array) -> None:
+        """Writes into every lane's job which part of the chunk comes next."""
+        epoch, batch = divmod(chunk.batch + done, self.job.steps_per_epoch)
+        self.jobs[:, m.JOB_EPOCH] = chunk.epoch + epoch
+        self.jobs[:, m.JOB_FIRST_BATCH] = batch
+        self.jobs[:, m.JOB_STEPS] = steps
+        self.jobs[:, m.JOB_ITERATION] = chunk.iteration + done
         self.jobs[:, m.JOB_RECORDS] = records.ctypes.data
         self.barrier[0] = 0
 
-    def call(self, learning_rates: Array) -> None:
-        """Enters the machine on every lane; lane 0 is this thread."""
+    def call(self, learning_rates: Array, threads: int) -> None:
+        """Enters the machine on so many threads, each with as many lanes; the first is this thread."""
         rates = learning_rates.ctypes.data
-        others = [
-            self.pool.submit(self.run_lane, self.jobs[lane].ctypes.data, rates, *self.state_of(lane))
-            for lane in range(1, self.job.lanes)
-            if self.pool is not None
+        each = self.job.lanes // threads
+        self.jobs[:, m.JOB_MINE], self.jobs[:, m.JOB_THREADS] = each, threads
+        first = [
+            (int(self.jobs[lane, m.JOB_SELF]), rates, *self.state_of(lane)) for lane in range(0, self.job.lanes, each)
         ]
-        self.run_lane(self.jobs[0].ctypes.data, rates, *self.state_of(0))
+        others = [self.pool.submit(self.run_lanes, *arguments) for arguments in first[1:] if self.pool is not None]
+        self.run_lanes(*first[0])
         for other in others:
             other.result()
 

@@ -1,8 +1,8 @@
-"""The machine: whole chunks of an epoch in one native call. Every lane runs this same function on its own job.
+"""The machine: whole chunks of an epoch in one native call, which every thread makes for the lanes it runs.
 
-A program is a table of rows [kernel, operands …, sizes …] of int64, and a table of constants. A step is: prepare, then
-the blocks of rows that are this lane's, then collect; all lanes meet; then each lane sums, penalises and updates its
-own share of the parameter vector; all lanes meet again.
+A program is a table of rows [kernel, operands …, sizes …] of int64, and a table of constants. A step is, for each lane:
+prepare, then the blocks of rows that are this lane's, then collect; all meet; then each lane sums, penalises and updates
+its own share of the parameter vector; all meet again. What a lane computes doesn't depend on which thread runs it.
 """
 
 import math
@@ -29,32 +29,34 @@ from thalweg.engine.native.state import (
     LANES,
     LEARNING_RATE,
     ORDER,
+    REALS,
     ROWS,
     SEED,
     START,
+    STATE,
 )
 from thalweg.engine.native.updates import part, share
 
 ROW_WIDTH = 16  # int64 in a row of the table: two cache lines
 CONSTANTS = 4  # float64 in a row of the constants
-SPINS = 2000  # turns of the spin loop before the core is given away
+SPINS = 500  # turns of the spin loop before the core is given away
 
 # Places in a job. PREPARE … FINISH count the instructions of each phase; the gathers come first among the rows.
 (
     JOB_TABLE, JOB_CONSTANTS, JOB_STATE, JOB_REALS, JOB_PREPARE, JOB_GATHERS, JOB_ROWS, JOB_COLLECT, JOB_FINISH,
     JOB_LANE, JOB_LANES, JOB_DATA_ROWS, JOB_BATCH, JOB_BLOCK, JOB_EPOCH, JOB_FIRST_BATCH, JOB_STEPS, JOB_ITERATION,
     JOB_SEED, JOB_SHUFFLE, JOB_ORDER, JOB_TOTALS, JOB_TOTALS_SIZE, JOB_RECORDS, JOB_GRADIENTS, JOB_VECTOR,
-    JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED,
-) = range(31)  # fmt: skip
-JOB_SIZE = 32
+    JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_MINE, JOB_THREADS,
+) = range(34)  # fmt: skip
+JOB_SIZE = 40
 
 
 @numba.njit(**FLAGS)
-def barrier(address, lanes):
-    """Waits until every lane has come as often as this one: spinning first, then giving the core away."""
-    if lanes == 1:
+def barrier(address, threads):
+    """Waits until every thread has come as often as this one: spinning first, then giving the core away."""
+    if threads == 1:
         return
-    goal = (fetch_add(address, 1) // lanes + 1) * lanes
+    goal = (fetch_add(address, 1) // threads + 1) * threads
     turns = 0
     while load_acquire(address) < goal:
         turns += 1
@@ -122,7 +124,7 @@ def record(job, epoch):
 
 @numba.njit(**FLAGS)
 def loss_is_finite(job):
-    """Every lane asks this between the same two barriers and gets the same answer."""
+    """Every thread asks this between the same two barriers and gets the same answer."""
     size = job[JOB_TOTALS_SIZE]
     totals = doubles(job[JOB_TOTALS], size * job[JOB_LANES])
     result = 0.0
@@ -131,50 +133,69 @@ def loss_is_finite(job):
     return math.isfinite(result)
 
 
-def machine(o, c, s, f):
-    """Runs a chunk. o: the job; c: a learning rate for each step; s and f: this lane's state."""
-    job = o
-    lane, lanes = job[JOB_LANE], job[JOB_LANES]
-    n, batch = job[JOB_DATA_ROWS], job[JOB_BATCH]
-    per_epoch = (n + batch - 1) // batch
-    totals = doubles(job[JOB_TOTALS] + 8 * job[JOB_TOTALS_SIZE] * lane, job[JOB_TOTALS_SIZE])
+@numba.njit(inline="always", **FLAGS)
+def lane_job(o, k):
+    """The job of the k-th lane that this thread runs: the jobs of all lanes follow each other."""
+    return integers(o[JOB_SELF] + 8 * JOB_SIZE * k, JOB_SIZE)
+
+
+@numba.njit(**FLAGS)
+def gradients_of_lane(job, step, start, rows, learning_rate, gather):
+    """Forward and backward on the blocks that are this lane's."""
+    s = integers(job[JOB_STATE], STATE)
+    s[SEED], s[LANE], s[LANES] = job[JOB_SEED], job[JOB_LANE], job[JOB_LANES]
+    s[BATCH_ROWS] = rows
+    s[ITERATION] = job[JOB_ITERATION] + step + 1
+    doubles(job[JOB_REALS], REALS)[LEARNING_RATE] = learning_rate
+    execute(job, 0, job[JOB_PREPARE])
+    if blocks(job, s, start, rows, gather):
+        collect = job[JOB_PREPARE] + job[JOB_ROWS]
+        execute(job, collect, collect + job[JOB_COLLECT])
+
+
+@numba.njit(**FLAGS)
+def update_of_lane(job, rows):
+    """Penalties and the optimizer's step on this lane's share of the parameters, with the gradients of all lanes."""
+    if job[JOB_LANES] > 1 and job[JOB_VECTOR]:
+        sum_gradients(job, rows)
     finish = job[JOB_PREPARE] + job[JOB_ROWS] + job[JOB_COLLECT]
+    execute(job, finish, finish + job[JOB_FINISH])
+
+
+def machine(o, c, s, f):
+    """Runs a chunk on the lanes of this thread. o: the job of its first lane; c: a learning rate for each step."""
+    mine, threads, leads = o[JOB_MINE], o[JOB_THREADS], o[JOB_LANE] == 0
+    n, batch = o[JOB_DATA_ROWS], o[JOB_BATCH]
+    per_epoch = (n + batch - 1) // batch
     # When every batch is the whole data and fits one block, it is still in the workspace from the step before.
-    stays = per_epoch == 1 and n <= job[JOB_BLOCK] * lanes
-    s[SEED], s[LANE], s[LANES] = job[JOB_SEED], lane, lanes
-    job[JOB_DONE], job[JOB_FINITE] = 0, 1
+    stays = per_epoch == 1 and n <= o[JOB_BLOCK] * o[JOB_LANES]
+    o[JOB_DONE], o[JOB_FINITE] = 0, 1
     recorded = 0
 
-    for step in range(job[JOB_STEPS]):
-        epoch = (job[JOB_FIRST_BATCH] + step) // per_epoch
-        start = (job[JOB_FIRST_BATCH] + step) % per_epoch * batch
+    for step in range(o[JOB_STEPS]):
+        epoch = (o[JOB_FIRST_BATCH] + step) // per_epoch
+        start = (o[JOB_FIRST_BATCH] + step) % per_epoch * batch
         rows = min(batch, n - start)
-        if job[JOB_SHUFFLE] and (start == 0 or step == 0):
-            if lane == 0:
-                shuffle(integers(job[JOB_ORDER], n), job[JOB_SEED], job[JOB_EPOCH] + epoch)
-            barrier(job[JOB_BARRIER], lanes)
-        s[BATCH_ROWS] = rows
-        s[ITERATION] = job[JOB_ITERATION] + step + 1
-        f[LEARNING_RATE] = c[step]
+        if o[JOB_SHUFFLE] and (start == 0 or step == 0):
+            if leads:
+                shuffle(integers(o[JOB_ORDER], n), o[JOB_SEED], o[JOB_EPOCH] + epoch)
+            barrier(o[JOB_BARRIER], threads)
 
-        execute(job, 0, job[JOB_PREPARE])
-        if blocks(job, s, start, rows, not stays or step == 0):
-            execute(job, job[JOB_PREPARE] + job[JOB_ROWS], finish)
-        barrier(job[JOB_BARRIER], lanes)
-        if not loss_is_finite(job):
-            job[JOB_FINITE] = 0
+        for k in range(mine):
+            gradients_of_lane(lane_job(o, k), step, start, rows, c[step], not stays or step == 0)
+        barrier(o[JOB_BARRIER], threads)
+        if not loss_is_finite(o):
+            o[JOB_FINITE] = 0
             return
-        if lanes > 1 and job[JOB_VECTOR]:
-            sum_gradients(job, rows)
-        execute(job, finish, finish + job[JOB_FINISH])
-        if lane == 0:
-            totals[job[JOB_COUNTED]] += rows
-        barrier(job[JOB_BARRIER], lanes)
+        for k in range(mine):
+            update_of_lane(lane_job(o, k), rows)
+        if leads:
+            doubles(o[JOB_TOTALS], o[JOB_TOTALS_SIZE])[o[JOB_COUNTED]] += rows
+        barrier(o[JOB_BARRIER], threads)
 
-        job[JOB_DONE] = step + 1
+        o[JOB_DONE] = step + 1
         if start + rows == n:
-            if lane == 0:
-                record(job, recorded)
+            if leads:
+                record(o, recorded)
             recorded += 1
-            if not job[JOB_SHUFFLE]:
-                barrier(job[JOB_BARRIER], lanes)  # nobody adds to the sums before they are cleared
+            barrier(o[JOB_BARRIER], threads)  # nobody adds to the sums before they are cleared
