@@ -1,8 +1,8 @@
 """The machine: whole chunks of an epoch in one native call, which every thread makes for the lanes it runs.
 
 A program is a table of rows [kernel, operands …, sizes …] of int64, and a table of constants. A step is, for each lane:
-prepare, then the blocks of rows that are this lane's, then collect; all meet; then each lane sums, penalises and updates
-its own share of the parameter vector; all meet again. What a lane computes doesn't depend on which thread runs it.
+prepare, then the blocks of rows that are this lane's, then collect; all meet; then each lane sums, penalises and
+updates its own share of the parameter vector; all meet again. What a lane computes doesn't depend on its thread.
 """
 
 import math
