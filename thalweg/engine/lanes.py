@@ -11,8 +11,8 @@ from thalweg.errors import ArgumentError
 from thalweg.program.program import Program
 
 # A second lane costs the meetings of a step; below this many FLOPs a lane it loses. Measured: docs/design.md.
-LEAST_FLOPS_A_LANE = 4_000_000
-LEAST_ROWS_A_LANE = 32
+LEAST_FLOPS_A_LANE = 5_000_000
+LEAST_ROWS_A_LANE = 16
 
 
 def cores() -> int:

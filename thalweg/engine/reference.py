@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from thalweg.engine.work import Array, Chunk, Job, Outcome
 from thalweg.errors import ArgumentError
 from thalweg.program.counter import permutation
-from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, SLOTS, TOTALS, WORKSPACE, Buffer, Instruction
+from thalweg.program.instruction import (
+    DATA,
+    GRADIENTS,
+    PARAMETERS,
+    PREPARED,
+    SLOTS,
+    TOTALS,
+    WORKSPACE,
+    Buffer,
+    Instruction,
+)
 from thalweg.program.losses import Loss
 from thalweg.program.lowering import LOSS, ROWS
 from thalweg.program.metrics import Total
@@ -31,6 +41,7 @@ class Memory(Mapping[Buffer, Array]):
             PARAMETERS: job.parameters,
             GRADIENTS: np.zeros(job.parameters.size, kind),
             SLOTS: job.slots,
+            PREPARED: np.zeros(program.prepared, kind),
             TOTALS: np.zeros(job.totals, np.float64),
         }
         self.per_row = np.zeros(program.workspace_row * block, kind)

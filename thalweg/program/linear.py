@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from thalweg.program.instruction import WORKSPACE, Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.instruction import PREPARED, Adjoints, Array, Buffer, Instruction, Values
 
 
 def matrix(value: Array) -> Array:
@@ -49,7 +49,7 @@ class Affine(Instruction):
         if self.b is not None and d.wants(self.b):
             yield BiasGradient(dh, d.into(self.b))  # db = Σ dh over rows
         if d.wants(self.x):
-            transposed = Buffer(f"{self.W}ᵀ", self.W.shape[::-1], WORKSPACE, per_row=False)
+            transposed = Buffer(f"{self.W}ᵀ", self.W.shape[::-1], PREPARED, per_row=False)
             yield Transpose(self.W, transposed)
             yield InputGradient(dh, transposed, d.into(self.x))  # dx = dh·Wᵀ
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from thalweg.program.batches import Gather
-from thalweg.program.instruction import WORKSPACE, Buffer, Instruction
+from thalweg.program.instruction import PREPARED, WORKSPACE, Buffer, Instruction
 
 ALIGNMENT = 16  # elements: a cache line of float32, so that vector loads don't straddle two
 
@@ -28,28 +28,36 @@ class Life:
 
 def place(
     prepare: Sequence[Instruction], rows: Sequence[Instruction], collect: Sequence[Instruction]
-) -> tuple[int, int]:
-    """Sets the offset of every workspace buffer and returns the elements needed per row and once.
+) -> tuple[int, int, int]:
+    """Sets the offset of every buffer of the plan; returns the elements needed per row, once, and for what is prepared.
 
     A per-row buffer's offset counts elements of one row: in a block of r rows it starts r times as far in. Buffers that
-    aren't per row (a transpose, a second contribution to a gradient) live through the whole step and come after.
+    aren't per row (a second contribution to a gradient) live through the whole step and come after; so do those
+    that are prepared, in a region of their own.
     """
-    per_row = workspace(rows, per_row=True)
-    once = [b for b in workspace([*prepare, *rows, *collect], per_row=False) if b.view_of is None]
+    per_row = region(WORKSPACE, rows, per_row=True)
+    once = region(WORKSPACE, [*rows, *collect], per_row=False)
+    prepared = region(PREPARED, prepare, per_row=False)
     lives = lifetimes(per_row, rows)
     top = pack(list(dict.fromkeys(lives.values())))
     for buffer in per_row:
         buffer.offset = lives[buffer].offset
-    fixed = 0
-    for buffer in once:
-        buffer.offset = fixed
-        fixed += align(buffer.size)
-    return top, fixed
+    return top, in_a_row(once), in_a_row(prepared)
 
 
-def workspace(instructions: Sequence[Instruction], per_row: bool) -> list[Buffer]:
+def in_a_row(buffers: Sequence[Buffer]) -> int:
+    """Places one after the other; returns the elements they take."""
+    top = 0
+    for buffer in buffers:
+        buffer.offset = top
+        top += align(buffer.size)
+    return top
+
+
+def region(name: str, instructions: Sequence[Instruction], per_row: bool) -> list[Buffer]:
+    """The buffers of a region that these instructions use, in the order of first use."""
     used = (b for i in instructions for b in i.operands if b is not None)
-    return list(dict.fromkeys(b for b in used if b.region == WORKSPACE and b.per_row == per_row))
+    return list(dict.fromkeys(b for b in used if b.region == name and b.per_row == per_row))
 
 
 def lifetimes(buffers: Sequence[Buffer], rows: Sequence[Instruction]) -> dict[Buffer, Life]:

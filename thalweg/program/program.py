@@ -24,6 +24,7 @@ class Program:
     update: Sequence[Instruction] = ()
     workspace_row: int = 0  # elements of workspace that every row of a block needs
     workspace_fixed: int = 0  # and those that are needed once
+    prepared: int = 0  # elements of what is prepared
     prepare: list[Instruction] = field(default_factory=list)
     rows: list[Instruction] = field(default_factory=list)
     collect: list[Instruction] = field(default_factory=list)
@@ -41,7 +42,7 @@ class Program:
                 self.collect.append(instruction)
         self.finish.extend(self.update)
         self.rows.sort(key=lambda i: not isinstance(i, Gather))  # stable: the batch comes first
-        self.workspace_row, self.workspace_fixed = place(self.prepare, self.rows, self.collect)
+        self.workspace_row, self.workspace_fixed, self.prepared = place(self.prepare, self.rows, self.collect)
 
     def __iter__(self) -> Iterator[Instruction]:
         """Every instruction in the order of execution."""

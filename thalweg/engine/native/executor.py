@@ -17,25 +17,42 @@ from thalweg.engine.native.machine import machine
 from thalweg.engine.work import Array, Chunk, Job, Outcome, aligned
 from thalweg.errors import ArgumentError
 from thalweg.program.elementwise import Reshape
-from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, SLOTS, TOTALS, WORKSPACE, Buffer, Instruction
+from thalweg.program.instruction import (
+    DATA,
+    GRADIENTS,
+    PARAMETERS,
+    PREPARED,
+    SLOTS,
+    TOTALS,
+    WORKSPACE,
+    Buffer,
+    Instruction,
+)
 from thalweg.program.lowering import LOSS, ROWS
 from thalweg.program.memory import align
 
 PROBE_SECONDS = 1.0  # between two comparisons of one thread with all
-PROBE_SHARE = 16  # of a chunk is run in each way
+PROBE_SHARE = 16  # this part of a chunk is run in each way …
+PROBE_LEAST = 0.002  # … if it takes more seconds than this
 
 
 class Memory(Mapping[Buffer, Array]):
     """One lane's memory: the regions it shares with the others, and its own workspace, gradients and sums."""
 
-    def __init__(self, job: Job, block: int, gradients: Array, totals: Array) -> None:
+    def __init__(self, job: Job, block: int, prepared: Array, gradients: Array, totals: Array) -> None:
         self.block = block
         self.rows = block
         self.data = job.data
         program = job.program
         self.workspace = aligned(program.workspace_row * block + program.workspace_fixed)
         self.once = program.workspace_row * block  # where the buffers that aren't per row begin
-        self.flat = {PARAMETERS: job.parameters, GRADIENTS: gradients, SLOTS: job.slots, TOTALS: totals}
+        self.flat = {
+            PARAMETERS: job.parameters,
+            PREPARED: prepared,
+            GRADIENTS: gradients,
+            SLOTS: job.slots,
+            TOTALS: totals,
+        }
 
     def place(self, buffer: Buffer) -> tuple[Array, int]:
         """The array that holds a buffer, and where in it the buffer starts."""
@@ -109,7 +126,8 @@ class Crew:
     def plan(self, steps: int) -> Iterator[tuple[int, int]]:
         """(threads, steps): how to run the next steps, each part decided when the one before has been seen."""
         probe = steps // PROBE_SHARE
-        if self.lanes > 1 and probe and time.perf_counter() - self.looked > PROBE_SECONDS:
+        long_enough = probe * self.seconds.get(self.best, 0.0) > PROBE_LEAST  # waking the others must not count
+        if self.lanes > 1 and long_enough and time.perf_counter() - self.looked > PROBE_SECONDS:
             self.looked = time.perf_counter()
             best = self.best
             yield (self.lanes if best == 1 else 1), probe
@@ -144,7 +162,8 @@ class NativeExecutor:
         self.states = aligned(lanes * state.STATE, np.int64).reshape(lanes, -1)
         self.reals = aligned(lanes * state.REALS, np.float64).reshape(lanes, -1)
         self.jobs = aligned(lanes * m.JOB_SIZE, np.int64).reshape(lanes, -1)
-        self.memories = [Memory(job, block, self.gradients[lane], self.totals[lane]) for lane in range(lanes)]
+        prepared = aligned(program.prepared)
+        self.memories = [Memory(job, block, prepared, self.gradients[lane], self.totals[lane]) for lane in range(lanes)]
         self.tables = [link(self.phases, memory, self.memories[0]) for memory in self.memories]
         self.pool = ThreadPoolExecutor(lanes - 1, "thalweg-lane") if lanes > 1 else None
         for lane, (table, constants) in enumerate(self.tables):
@@ -195,6 +214,8 @@ class NativeExecutor:
                 break
         ended = (chunk.batch + done) // job.steps_per_epoch
         totals = self.totals.sum(axis=0)
+        if not finite:
+            self.totals[:] = 0  # so that the steps can be repeated one by one
         return Outcome(done, records[:ended, : job.totals], finite, totals[: job.totals])
 
     def begin(self, chunk: Chunk, done: int, steps: int, records: Array) -> None:

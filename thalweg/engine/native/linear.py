@@ -1,7 +1,8 @@
 """The products of dense layers, all by the one micro-kernel."""
 
-from thalweg.engine.native import gemm
-from thalweg.engine.native.state import ACCUMULATE, ROWS
+from thalweg.engine.native import gemm, transposition
+from thalweg.engine.native.state import ACCUMULATE, LANE, LANES, ROWS
+from thalweg.engine.native.updates import share
 
 
 def affine(o, c, s, f):
@@ -23,9 +24,10 @@ def bias_gradient(o, c, s, f):
 
 
 def transpose(o, c, s, f):
-    """Wᵀ"""
+    """Wᵀ, this lane's share of its rows"""
     W, Wt, inputs, units = o[0], o[1], o[2], o[3]
-    gemm.transpose(W, inputs, units, Wt)
+    first, after = share(units, s[LANE], s[LANES])
+    transposition.transpose(W, inputs, units, Wt, first, after)
 
 
 def input_gradient(o, c, s, f):

@@ -1,8 +1,9 @@
 """The machine: whole chunks of an epoch in one native call, which every thread makes for the lanes it runs.
 
 A program is a table of rows [kernel, operands …, sizes …] of int64, and a table of constants. A step is, for each lane:
-prepare, then the blocks of rows that are this lane's, then collect; all meet; then each lane sums, penalises and
-updates its own share of the parameter vector; all meet again. What a lane computes doesn't depend on its thread.
+its share of what is prepared; all meet; the blocks of rows that are this lane's, then collect; all meet; the lane's own
+share of the parameter vector is summed, penalised and updated; all meet. What a lane computes doesn't depend on which
+thread runs it.
 """
 
 import math
@@ -140,15 +141,20 @@ def lane_job(o, k):
 
 
 @numba.njit(**FLAGS)
-def gradients_of_lane(job, step, start, rows, learning_rate, gather):
-    """Forward and backward on the blocks that are this lane's."""
+def prepare_of_lane(job, step, rows, learning_rate):
+    """The state of the step, and this lane's share of what is derived from the parameters alone."""
     s = integers(job[JOB_STATE], STATE)
     s[SEED], s[LANE], s[LANES] = job[JOB_SEED], job[JOB_LANE], job[JOB_LANES]
     s[BATCH_ROWS] = rows
     s[ITERATION] = job[JOB_ITERATION] + step + 1
     doubles(job[JOB_REALS], REALS)[LEARNING_RATE] = learning_rate
     execute(job, 0, job[JOB_PREPARE])
-    if blocks(job, s, start, rows, gather):
+
+
+@numba.njit(**FLAGS)
+def gradients_of_lane(job, start, rows, gather):
+    """Forward and backward on the blocks that are this lane's."""
+    if blocks(job, integers(job[JOB_STATE], STATE), start, rows, gather):
         collect = job[JOB_PREPARE] + job[JOB_ROWS]
         execute(job, collect, collect + job[JOB_COLLECT])
 
@@ -182,7 +188,11 @@ def machine(o, c, s, f):
             barrier(o[JOB_BARRIER], threads)
 
         for k in range(mine):
-            gradients_of_lane(lane_job(o, k), step, start, rows, c[step], not stays or step == 0)
+            prepare_of_lane(lane_job(o, k), step, rows, c[step])
+        if o[JOB_PREPARE]:
+            barrier(o[JOB_BARRIER], threads)
+        for k in range(mine):
+            gradients_of_lane(lane_job(o, k), start, rows, not stays or step == 0)
         barrier(o[JOB_BARRIER], threads)
         if not loss_is_finite(o):
             o[JOB_FINITE] = 0
