@@ -93,6 +93,8 @@ class Sequential(Stack):
         metrics: Sequence[str | metric_module.Metric] | str | None = None,
     ) -> None:
         """Sets optimizer, loss and metrics, by name or as objects. The optimizer starts afresh."""
+        if metrics is not None and not isinstance(metrics, (str, metric_module.Metric, list, tuple)):
+            raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {metrics!r}")
         names: list[Any] = [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]
         optimizer, loss = optimizer_module.get(optimizer), loss_module.get(loss)
         named_metrics(names, loss, self.output_shape or (1,), check=self.built)  # told before anything changes

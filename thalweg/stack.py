@@ -59,6 +59,7 @@ class Stack:
         else:
             if any(layer is other for other in self._layers):
                 raise ArgumentError(f"layer {layer.name!r} is in the model already; make a new one for a second place")
+            layer.check_free()
             name_layers([*self._layers, layer])
             self._layers.append(layer)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from thalweg.checks import number
 from thalweg.errors import ArgumentError, DataError, ShapeError
 
 Array = NDArray[Any]
@@ -96,9 +97,7 @@ def by_class(class_weight: Mapping[int, float], y: Array) -> Array:
     if missing:
         raise ArgumentError(f"class_weight has no weight for class {missing[0]:g}; it has {sorted(class_weight)}")
     keys = np.array(sorted(class_weight))
-    values = np.array([class_weight[k] for k in keys.tolist()], dtype=np.float64)
-    if not np.isfinite(values).all() or (values < 0).any():
-        raise ArgumentError("class_weight's weights have to be finite and not negative")
+    values = np.array([number(f"class_weight's weight of class {k}", class_weight[k]) for k in keys.tolist()])
     return values[np.searchsorted(keys, labels)]
 
 

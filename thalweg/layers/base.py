@@ -86,11 +86,7 @@ class Layer:
 
     def connect(self, input_shape: Shape) -> Shape:
         """Builds the layer for an input shape and returns the output shape. A layer belongs to one model."""
-        if self.built:
-            raise ThalwegError(
-                f"layer {self.name!r} already belongs to a model; make a new layer (its weights can be "
-                "copied with get_weights and set_weights)"
-            )
+        self.check_free()
         try:
             self.build(input_shape)
             self.input_shape = input_shape
@@ -100,6 +96,14 @@ class Layer:
             Layer.release(self)  # of layers inside, one may be another model's: `build` has released the others
             raise
         return self.output_shape
+
+    def check_free(self) -> None:
+        """Raises where the layer is part of a model that has been built."""
+        if self.built:
+            raise ThalwegError(
+                f"layer {self.name!r} already belongs to a model; make a new layer (its weights can be "
+                "copied with get_weights and set_weights)"
+            )
 
     def release(self) -> None:
         """Undoes `connect`, where the model can't be built: the layer may be used again."""
