@@ -65,11 +65,17 @@ def folder() -> Path:
         except OSError:
             continue
         os.utime(path)
-        for other in parent.iterdir():
-            if other.is_dir() and len(other.name) == len(name) and time.time() - other.stat().st_mtime > KEEP_SECONDS:
-                shutil.rmtree(other, ignore_errors=True)
+        remove_old(parent)
         return path
     raise OSError("no folder to keep compiled kernels in: set THALWEG_CACHE_DIR to one that can be written")
+
+
+def remove_old(parent: Path) -> None:
+    """Removes folders that an older version made and nobody has used for long; nothing else that lies there."""
+    for mark in parent.glob("[0-9a-f]" * 16 + "/*.compiled"):
+        with suppress(OSError):  # another process may be removing it too
+            if time.time() - mark.parent.stat().st_mtime > KEEP_SECONDS:
+                shutil.rmtree(mark.parent, ignore_errors=True)
 
 
 @contextmanager
