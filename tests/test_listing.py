@@ -1,0 +1,129 @@
+"""What can be looked at: the program as a table, its measured times, the summary, the values of a step."""
+
+import json
+
+import numpy as np
+import pytest
+
+from thalweg import Sequential
+from thalweg.layers import Add, Dense, Dropout, Flatten, Input
+from thalweg.losses import SumSquaredError
+from thalweg.optimizers import SGD, Adam
+from thalweg.program.listing import table, width
+
+
+def tutorial(**options):
+    model = Sequential([Input((5,)), Dense(1, "sigmoid", use_bias=False)], seed=1, **options)
+    model.compile(SGD(0.5), SumSquaredError(half=True))
+    return model
+
+
+def test_the_tutorials_network_is_six_instructions_and_the_data():
+    listing = tutorial().program(batch_size=400)
+    rows = [(r.section, r.name, r.formula, r.shape, r.flops) for r in listing if r.name != "gather"]
+    assert rows == [
+        ("forward", "affine", "h = x·W", (400, 1), 4000),
+        ("forward", "sigmoid", "y_pred = σ(h)", (400, 1), 4800),
+        ("forward", "squared error", "L = mean 0.5·(y_pred − y)²", (1,), 1600),
+        ("backward", "squared error gradient", "dy_pred = (y_pred − y)/rows", (400, 1), 1600),
+        ("backward", "sigmoid adjoint", "dh = dy_pred·y_pred·(1 − y_pred)", (400, 1), 1200),
+        ("backward", "weight gradient", "dW = xᵀ·dh", (5, 1), 4000),
+        ("update", "gradient descent", "w −= learning_rate·dw", (5,), 10),
+    ]
+    assert [r.number for r in listing] == list(range(1, len(listing) + 1))
+    assert listing[0].formula == "x = X[order]"
+
+
+def test_the_printed_table_holds_every_row_and_the_sums():
+    model = Sequential(
+        [Input((4, 3)), Dense(8, "relu"), Flatten(), Add([Dropout(0.5), Dense(32)]), Dense(3, "softmax")]
+    )
+    model.compile(Adam(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    listing = model.program(batch_size=64)
+    lines = str(listing).splitlines()
+    assert lines[0].split()[:2] == ["#", "instruction"]
+    for row in listing:
+        line = next(line for line in lines if line.split() and line.split()[0] == str(row.number))
+        assert row.name in line
+        assert row.formula in line
+        assert f"{row.flops:,}" in line
+    assert f"{sum(r.flops for r in listing):,}" in lines[-1]
+    assert f"{sum(r.bytes for r in listing):,}" in lines[-1]
+    assert json.loads(json.dumps(listing.records()))[0]["name"] == "gather"
+
+
+def test_every_kind_of_program():
+    model = tutorial()
+    training, evaluation, inference = (model.program(kind) for kind in ("training", "evaluation", "inference"))
+    assert {r.section for r in training} == {"forward", "backward", "update"}
+    assert {r.section for r in evaluation} == {r.section for r in inference} == {"forward"}
+    assert [r.name for r in inference] == ["gather", "affine", "sigmoid", "store"]
+    bare = Sequential([Input((5,)), Dense(1)])
+    assert [r.name for r in bare.program("inference")] == ["gather", "affine", "store"]  # needs no compile
+
+
+def test_a_profile_times_every_instruction_and_changes_nothing():
+    model = Sequential([Input((20,)), Dense(30, "tanh"), Dropout(0.2), Dense(5)], seed=1)
+    model.compile(Adam(), "mse")
+    model.fit(np.ones((9, 20)), np.ones((9, 5)), verbose=0)
+    weights, slots, steps = model.vector.copy(), model.slots.copy(), model.optimizer.iterations
+    listing = model.profile(batch_size=16, repeats=3)
+    assert all(row.seconds is not None and row.seconds > 0 for row in listing)
+    assert sum(row.share for row in listing) == pytest.approx(1)
+    assert "µs" in str(listing)
+    assert [row.seconds for row in model.program(batch_size=16)] == [row.seconds for row in listing]
+    assert model.program(batch_size=17)[0].seconds is None
+    assert np.array_equal(model.vector, weights)
+    assert np.array_equal(model.slots, slots)
+    assert model.optimizer.iterations == steps
+
+
+@pytest.mark.parametrize("options", [{}, {"engine": "reference", "dtype": "float64"}])
+def test_a_trace_shows_the_values_of_one_step_and_changes_nothing(options):
+    x, y = np.random.default_rng(0).normal(size=(30, 4)), np.arange(30.0)
+    model = Sequential([Input((4,)), Dense(6, "tanh"), Dense(1)], seed=1, **options)
+    model.compile(Adam(), "mse")
+    model.fit(x, y, verbose=0)
+    weights, slots, steps = model.vector.copy(), model.slots.copy(), model.optimizer.iterations
+    values = model.trace(x, y)
+    W1, b1, W2, b2 = (w.astype(np.float64) for w in model.get_weights())
+    h1 = x @ W1 + b1
+    np.testing.assert_allclose(values["a1"], np.tanh(h1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(values["y_pred"], np.tanh(h1) @ W2 + b2, rtol=1e-4, atol=1e-5)
+    error = 2 * (np.tanh(h1) @ W2 + b2 - y[:, None]) / 30
+    np.testing.assert_allclose(values["dW2"], np.tanh(h1).T @ error, rtol=1e-4, atol=1e-4)
+    assert np.array_equal(model.vector, weights)
+    assert np.array_equal(model.slots, slots)
+    assert model.optimizer.iterations == steps
+    model.train_on_batch(x, y)
+    assert np.array_equal(values["w"], model.vector)  # the step that was shown is the step that is done
+
+
+def test_the_summary_counts_as_keras_does():
+    model = Sequential([Input((28, 28)), Flatten(), Dense(128, "relu"), Dense(10)], name="digits")
+    lines = []
+    model.summary(print_fn=lambda text: lines.extend(text.splitlines()))
+    text = "\n".join(lines)
+    assert 'Model: "digits"' in text
+    assert "Total params: 101,770 (397.54 KB)" in text
+    for name, shape, count in (
+        ("flatten (Flatten)", "(None, 784)", "0"),
+        ("dense (Dense)", "(None, 128)", "100,480"),
+        ("dense_1 (Dense)", "(None, 10)", "1,290"),
+    ):
+        line = next(line for line in lines if name in line)
+        assert shape in line
+        assert line.endswith(count)
+
+
+def test_the_summary_is_printed(capsys):
+    tutorial().summary()
+    assert "Total params: 5 " in capsys.readouterr().out
+
+
+def test_columns_align_whatever_the_signs():
+    assert width("dW = xᵀ·dh") == 10
+    assert width("層") == 2
+    assert width("é") == 1
+    lines = table([["#", "name", "層"], ["10", "é", "x"]]).splitlines()
+    assert lines == [" #  name  層", "10  é     x"]
