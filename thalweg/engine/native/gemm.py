@@ -1,41 +1,36 @@
 """Matrix products, transposes and column sums on raw addresses: the linear algebra of dense layers.
 
 Addresses are in bytes, strides in floats (one float is 4 bytes). Nothing outside the operands is read or written.
+
+    use of gemm       A            B                        C
+    dense forward     x            W                        h          rsa = inputs, csa = 1
+    weight gradient   xᵀ           error term               dW         rsa = 1, csa = inputs
+    input gradient    error term   Wᵀ, stored transposed    dx         rsa = units, csa = 1
 """
 
 import numba
 
-from .llvm import FLAGS, VW, floats
-from .microkernel import FEW, ROWS, tile
+from thalweg.engine.native.llvm import VW, compiled, floats, load_f32, stack, store_f32
+from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, WIDEST, dots, tile, transposition
 
-DEPTH = 256  # rows of B in one block: 256 rows of two vectors are 32 KiB, which stay in the L1 cache
-BLOCK = 256  # rows of A in one block: 256 x 256 floats are 256 KiB, which stay in the L2 cache
+# A block of A is BLOCK x DEPTH floats, 256 KiB, which stay in the L2 cache while all columns of B pass. Packing a panel
+# of B into contiguous memory was measured and gains nothing: the loads are far enough ahead of their use.
+DEPTH = 512
+BLOCK = 128
 
+# The last columns of C, where they would leave most of a vector empty, are cheaper as dot products (at most FEW_DOTS of
+# them), or as rows of Cᵀ (at most FEW_ROWS). The bounds are where the measured times cross.
+FEW_DOTS = 5 * VW // 8
+FEW_ROWS = 3 * VW // 4
+ACROSS = 4  # vectors of a row of Cᵀ in one tile
 
-@numba.njit(**FLAGS)
-def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, M, N, K):
-    """C = C₀ + A·B for a block of A that stays in the L2 cache: column panels of two vectors, tiles of rows."""
-    count = (M + ROWS - 1) // ROWS
-    rows, more = M // count, M % count  # `more` tiles have one row more than the others
-    widest = 4 if M <= FEW else 2
-    j = 0
-    while j < N:
-        vectors = min(widest, (N - j + VW - 1) // VW)
-        if vectors == 3:
-            vectors = 2
-        last = min(VW, N - j - (vectors - 1) * VW)
-        s = start + 4 * j if start else 0
-        i = 0
-        for t in range(count):
-            r = rows + (t < more)
-            at, to = a + 4 * i * rsa, c + 4 * (i * ldc + j)
-            begin = s + 4 * i * lds if start else 0
-            tile(r, vectors, at, rsa, csa, 0, b + 4 * j, ldb, 0, to, ldc, begin, lds, 1, K, last)
-            i += r
-        j += vectors * VW
+_columns = stack(FEW_DOTS * DEPTH)
+_one = stack(1)
+_sums = stack(VW)
+_transposed = stack(FEW_ROWS * ACROSS * VW)
 
 
-@numba.njit(**FLAGS)
+@compiled
 def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
     """C[i, j] (+)= bias[j] + Σ_k A[i·rsa + k·csa] · B[k·ldb + j], for i < M, j < N, k < K; += where accumulate is true.
 
@@ -46,15 +41,100 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
             _add(bias, c + 4 * i * ldc, N)
     start = c if accumulate else bias
     lds = ldc if accumulate else 0
-    for k in range(0, max(K, 1), DEPTH):
-        for i in range(0, M, BLOCK):
-            ak, ci = a + 4 * (i * rsa + k * csa), c + 4 * i * ldc
-            s = start + 4 * i * lds if start else 0
-            _block(ak, rsa, csa, b + 4 * k * ldb, ldb, ci, ldc, s, lds, min(BLOCK, M - i), N, min(DEPTH, K - k))
+    depth, height = _share(K, DEPTH), _share(M, BLOCK)
+    for k in range(0, max(K, 1), depth):
+        for i in range(0, M, height):
+            at, to = a + 4 * (i * rsa + k * csa), c + 4 * i * ldc
+            m, n = min(height, M - i), min(depth, K - k)
+            _block(at, rsa, csa, b + 4 * k * ldb, ldb, to, ldc, start + 4 * i * lds, lds, m, N, n)
         start, lds = c, ldc
 
 
-@numba.njit(**FLAGS)
+@compiled
+def _share(n, most):
+    """The size of each part when n is cut as evenly as possible into the fewest parts of at most `most`."""
+    parts = max(1, (n + most - 1) // most)
+    return max(1, (n + parts - 1) // parts)
+
+
+@compiled
+def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, M, N, K):
+    """C = C₀ + A·B for a block of A: by tiles, and the last few columns as what suits them."""
+    few = N % VW
+    pays = few * 2 <= M or ldb == 1
+    by_dots = csa == 1 and pays and few <= min(FEW_DOTS, K // 8 + 1)
+    by_rows = rsa == 1 and not by_dots and pays and few <= min(FEW_ROWS, K // 2)
+    wide = N - few if by_dots or by_rows else N
+    if wide:
+        _tiles(a, rsa, csa, b, ldb, c, ldc, start, lds, M, wide, K)
+    if wide < N:
+        from_ = start + 4 * wide if start else 0
+        if by_dots:
+            _dots(a, rsa, b + 4 * wide, ldb, c + 4 * wide, ldc, from_, lds, M, few, K)
+        else:
+            _rows(a, csa, b + 4 * wide, ldb, c + 4 * wide, ldc, from_, lds, M, few, K)
+
+
+@compiled
+def _tiles(a, rsa, csa, b, ldb, c, ldc, start, lds, M, N, K):
+    """C = C₀ + A·B by tiles, panel by panel of columns; rows and vectors are shared out evenly."""
+    tiles = (M + ROWS - 1) // ROWS
+    rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one row more than the others
+    widest = WIDEST[rows + (taller > 0)]
+    vectors = (N + VW - 1) // VW
+    j = 0
+    for panels in range((vectors + widest - 1) // widest, 0, -1):
+        v = (vectors + panels - 1) // panels
+        vectors -= v
+        last = min(VW, N - j - (v - 1) * VW)
+        at, to = a, c + 4 * j
+        from_ = start + 4 * j if start else 0
+        for t in range(tiles):
+            r = rows + (t < taller)
+            tile(r, v, at, rsa, csa, 0, b + 4 * j, ldb, 0, to, ldc, from_, lds, 1, K, last)
+            at += 4 * r * rsa
+            to += 4 * r * ldc
+            from_ += 4 * r * lds
+        j += v * VW
+
+
+@compiled
+def _dots(a, rsa, b, ldb, c, ldc, start, lds, M, N, K):
+    """C = C₀ + A·B for N <= FEW_DOTS, where the rows of A are contiguous: B's columns are made so, too."""
+    columns = b
+    if ldb > 1:
+        columns = _columns()
+        for j in range(N):
+            for k in range(K):
+                store_f32(columns, j * K + k, load_f32(b, k * ldb + j))
+    groups = (N + DOT_COLUMNS - 1) // DOT_COLUMNS
+    width, wider = N // groups, N % groups  # `wider` of the groups have one column more than the others
+    i = 0
+    while i < M:
+        rows = DOT_ROWS if M - i >= DOT_ROWS else 1
+        j = 0
+        for g in range(groups):
+            n = width + (g < wider)
+            from_ = start + 4 * (i * lds + j) if start else 0
+            dots(rows, n, a + 4 * i * rsa, rsa, columns + 4 * j * K, K, c + 4 * (i * ldc + j), ldc, from_, lds, K)
+            j += n
+        i += rows
+
+
+@compiled
+def _rows(a, csa, b, ldb, c, ldc, start, lds, M, N, K):
+    """C = C₀ + A·B for N <= FEW_ROWS, where the columns of A are contiguous: as the rows of Cᵀ = Bᵀ·Aᵀ."""
+    rows = _transposed()
+    for i in range(0, M, ACROSS * VW):
+        n = min(ACROSS * VW, M - i)
+        _tiles(b, 1, ldb, a + 4 * i, csa, rows, ACROSS * VW, 0, 0, N, n, K)
+        for j in range(N):
+            for r in range(n):
+                old = load_f32(start, (i + r) * lds + j) if start else numba.float32(0)
+                store_f32(c, (i + r) * ldc + j, old + load_f32(rows, j * ACROSS * VW + r))
+
+
+@compiled
 def _add(source, target, n):
     """target += source"""
     x, y = floats(source, n), floats(target, n)
@@ -62,20 +142,37 @@ def _add(source, target, n):
         y[j] += x[j]
 
 
-@numba.njit(**FLAGS)
+@compiled
 def column_sums(d, rows, n, out, accumulate):
     """out[j] (+)= Σ_i d[i, j], for d of shape (rows, n): the gradient of a bias."""
-    total = floats(out, n)
-    if not accumulate:
-        total[:] = 0
-    for i in range(rows):
-        _add(d + 4 * i * n, out, n)
+    fold = VW // n if 2 * n <= VW else 1  # short rows are summed several side by side
+    sums = _sums() if fold > 1 else out
+    _sums_of_rows(d, rows // fold, fold * n, sums, accumulate and fold == 1)
+    if fold > 1:
+        for j in range(n):
+            total = load_f32(out, j) if accumulate else numba.float32(0)
+            for i in range(fold):
+                total += load_f32(sums, i * n + j)
+            for i in range(rows // fold * fold, rows):
+                total += load_f32(d, i * n + j)
+            store_f32(out, j, total)
 
 
-@numba.njit(**FLAGS)
+@compiled
+def _sums_of_rows(d, rows, n, out, accumulate):
+    """out (+)= 1ᵀ·d, a product with a row of ones; in blocks, so that rounding errors don't grow with all rows."""
+    one = _one()
+    store_f32(one, 0, numba.float32(1))
+    start = out if accumulate else 0
+    for i in range(0, max(rows, 1), DEPTH):
+        _tiles(one, 0, 0, d + 4 * i * n, n, out, n, start, 0, 1, n, min(DEPTH, rows - i))
+        start = out
+
+
+@compiled
 def transpose(source, rows, columns, target):
     """target[j, i] = source[i, j], for a source of shape (rows, columns)."""
-    x, y = floats(source, rows * columns), floats(target, rows * columns)
-    for i in range(rows):
-        for j in range(columns):
-            y[j * rows + i] = x[i * columns + j]
+    for j in range(0, columns, VW):
+        for i in range(0, rows, VW):
+            at, to = source + 4 * (i * columns + j), target + 4 * (j * rows + i)
+            transposition(at, columns, to, rows, min(VW, rows - i), min(VW, columns - j))

@@ -5,6 +5,7 @@ kept on disk and reused by another process. Nothing here checks bounds; the call
 """
 
 import ctypes
+import functools
 import os
 import sys
 
@@ -14,13 +15,27 @@ from llvmlite import ir
 from numba import types
 from numba.core import codegen as numba_codegen
 from numba.core import config
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
 # Never plain fastmath=True: it lets LLVM assume that NaN and infinity do not occur, and they have to be found.
 FLAGS = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}, "error_model": "numpy", "nogil": True}
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
+
+
+def compiled(function):
+    """Makes a function of int64 arguments callable from compiled code, where it is compiled once.
+
+    numba.njit would compile it, and all that it calls, anew for every combination of constants in the calls.
+    """
+
+    @functools.wraps(function)
+    def stub(*arguments):
+        raise TypeError(f"{function.__name__} can be called only in code that numba compiles")
+
+    overload(stub, jit_options=FLAGS, strict=False)(lambda *types: function)
+    return stub
 
 
 # --- The processor -----------------------------------------------------------------------------------------------
@@ -108,6 +123,22 @@ def store_f32(typing, address, index, value):
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.float32), codegen
+
+
+def stack(n: int):
+    """Returns the intrinsic () -> address of n floats on the caller's stack, at the beginning of a cache line."""
+
+    @intrinsic
+    def memory(typing):
+        def codegen(context, builder, signature, args):
+            with builder.goto_entry_block():  # reserved once, however often the loop around this call turns
+                array = builder.alloca(ir.ArrayType(F32, n))
+            array.align = 64
+            return builder.ptrtoint(array, I64)
+
+        return types.int64(), codegen
+
+    return memory
 
 
 @intrinsic

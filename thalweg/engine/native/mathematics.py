@@ -9,7 +9,7 @@ The sums are written with multiply_add, which fixes their order: the compiler ma
 import numba
 import numpy as np
 
-from .llvm import FLAGS, bits_float, float_bits, multiply_add
+from thalweg.engine.native.llvm import FLAGS, bits_float, float_bits, multiply_add
 
 _f = np.float32
 _i = np.int32

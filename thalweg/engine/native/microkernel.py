@@ -1,13 +1,15 @@
-"""The one micro-kernel: a register tile of C accumulates over a batch of strided outer products.
+"""The two micro-kernels, emitted as vector LLVM IR: the auto-vectoriser would neither keep their sums in registers nor
+mask the last vector.
 
-    C[r, j] = C₀[r, j] + Σ_g Σ_k A[g·ga + r·rsa + k·csa] · B[g·gb + k·ldb + j]        r < rows, j < columns
+    tile    C[r, j] = C₀[r, j] + Σ_g Σ_k A[g·ga + r·rsa + k·csa] · B[g·gb + k·ldb + j]        vectors along j
+    dots    C[r, j] = C₀[r, j] + Σ_k A[r·rsa + k] · B[j·ldb + k]                              vectors along k
 
-A is only broadcast, one scalar at a time, so its strides are free: a transpose costs nothing, and neither do the
-overlapping rows of a convolution. B, C and C₀ are read and written along contiguous rows. C₀ is what was in C, a bias
-row (its stride 0), or zero (its address 0).
+C₀ is what was in C, or a bias row (its row stride 0), or zero (its address 0). Addresses are in bytes, strides in
+floats.
 
-A tile of R rows and V vectors keeps R·V sums in registers. Its code is emitted as vector LLVM IR rather than left to
-the auto-vectoriser, which would neither keep the sums in registers nor mask the last vector.
+The tile does nearly all the work. It only broadcasts A, one scalar at a time, so A's strides are free: a transpose
+costs nothing, and neither do the overlapping rows of a convolution. B, C and C₀ are accessed along contiguous rows. The
+dots serve the last one to three columns, for which a tile would leave most of a vector empty.
 """
 
 import llvmlite.binding as binding
@@ -15,70 +17,34 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .llvm import F32, I32, I64, VW, declare, pointer
+from thalweg.engine.native.llvm import F32, I32, I64, VW, declare, pointer
 
-ARGUMENTS = ("a", "rsa", "csa", "ga", "b", "ldb", "gb", "c", "ldc", "start", "lds", "groups", "depth", "last")
+# The widest tile of every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
+# with AVX-512 and on ARM, else 16. At least 8 sums in flight hide the latency of a multiply-add, so few rows take more
+# vectors. A tile for every number of rows and vectors lets a driver split M and N evenly: nothing small is left over.
+MANY_REGISTERS = VW == 16 or binding.get_process_triple().startswith(("aarch64", "arm64"))
+WIDEST = (0, 8, 4, 4, 4, 3, 3, 3, 3) if MANY_REGISTERS else (0, 8, 4, 3, 3, 2, 2)
+ROWS = len(WIDEST) - 1
+SHAPES = [(r, v) for r in range(1, ROWS + 1) for v in range(1, WIDEST[r] + 1)]
+
+DOT_ROWS = 4
+DOT_COLUMNS = 6 if MANY_REGISTERS else 3
+DOT_SHAPES = [(r, j) for r in (1, DOT_ROWS) for j in range(1, DOT_COLUMNS + 1)]
+
+TILE_ARGUMENTS = ("a", "rsa", "csa", "ga", "b", "ldb", "gb", "c", "ldc", "start", "lds", "groups", "depth", "last")
+DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "depth")
+TRANSPOSITION_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "columns")
 
 
-class _Tile:
-    """Emits the function of one tile: `rows` rows of `vectors` vectors, of which the last may be partly filled.
+class _Emitter:
+    """The words in which the kernels are written: loops, addresses, and vectors whose tail may be masked."""
 
-    The last vector holds the `last` first columns of VW. AVX-512 masks it at no cost, so there every tile is masked.
-    """
+    vector = ir.VectorType(F32, VW)
+    zero = ir.Constant(vector, [0.0] * VW)
 
-    def __init__(self, function, rows: int, vectors: int, masked: bool):
-        self.rows, self.vectors, self.masked = rows, vectors, masked
-        self.vector = ir.VectorType(F32, VW)
-        self.zero = ir.Constant(self.vector, [0.0] * VW)
+    def __init__(self, function, arguments):
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        self.given = dict(zip(ARGUMENTS, function.args, strict=True))
-
-    def emit(self):
-        """C = C₀ + Σ_g Σ_k A·B"""
-        builder, given = self.builder, self.given
-        if self.masked:
-            lanes = ir.Constant(ir.VectorType(I32, VW), list(range(VW)))
-            self.mask = builder.icmp_signed("<", lanes, self.splat(builder.trunc(given["last"], I32)))
-            end = builder.sub(given["last"], _integer(1))
-            self.lanes = [_integer(0)] + [
-                builder.select(builder.icmp_signed("<", _integer(i), end), _integer(i), end) for i in range(1, VW)
-            ]
-        sums = self.repeat(given["groups"], self.initial(), self.group)
-        for (r, v), value in zip(self.cells(), sums, strict=True):
-            self.store(value, self.cell("c", "ldc", r, v), v)
-        builder.ret_void()
-
-    def initial(self):
-        """C₀, or zeros where its address is 0."""
-        builder, entry = self.builder, self.builder.block
-        read, after = builder.append_basic_block("read"), builder.append_basic_block("after")
-        builder.cbranch(builder.icmp_signed("==", self.given["start"], _integer(0)), after, read)
-        builder.position_at_end(read)
-        old = [self.load(self.cell("start", "lds", r, v), v) for r, v in self.cells()]
-        builder.branch(after)
-        builder.position_at_end(after)
-        return [self.phi((self.zero, entry), (value, read)) for value in old]
-
-    def group(self, g, sums):
-        """sums += Σ_k A[g, :, k] · B[g, k, :]"""
-        a, b = (self.at(self.given[m], self.builder.mul(g, self.given["g" + m])) for m in "ab")
-        return self.repeat(self.given["depth"], sums, lambda k, sums: self.outer_product(a, b, k, sums))
-
-    def outer_product(self, a, b, k, sums):
-        """sums[r, v] += A[r, k] · B[k, v]"""
-        builder, given = self.builder, self.given
-        a = builder.gep(a, [builder.mul(k, given["csa"])])
-        b = builder.gep(b, [builder.mul(k, given["ldb"])])
-        row = [self.load(builder.gep(b, [_integer(v * VW)]), v) for v in range(self.vectors)]
-        for r in range(self.rows):
-            scalar = builder.load(builder.gep(a, [builder.mul(given["rsa"], _integer(r))]))
-            scalar.align = 4
-            scalar = self.splat(scalar)
-            for v in range(self.vectors):
-                product = builder.fmul(scalar, row[v], flags=("contract",))  # contracts to one multiply-add
-                i = r * self.vectors + v
-                sums = [*sums[:i], builder.fadd(product, sums[i], flags=("contract",)), *sums[i + 1 :]]
-        return sums
+        self.given = dict(zip(arguments, function.args, strict=True))
 
     def repeat(self, count, carried, body):
         """for i in range(count): carried = body(i, carried)"""
@@ -96,18 +62,19 @@ class _Tile:
         builder.position_at_end(after)
         return [self.phi((value, before), (latest, end)) for value, latest in zip(carried, new, strict=True)]
 
-    # --- The words these sentences are made of
+    def plus_start(self, sums, load, cells):
+        """sums + C₀, loaded cell by cell, where C₀ has an address.
 
-    def cells(self):
-        return [(r, v) for r in range(self.rows) for v in range(self.vectors)]
-
-    def cell(self, matrix, stride, r, v):
-        """Where row r and vector v of a matrix begin."""
-        offset = self.builder.mul(self.given[stride], _integer(r))
-        return self.builder.gep(self.at(self.given[matrix], offset), [_integer(v * VW)])
-
-    def at(self, address, offset):
-        return self.builder.gep(pointer(self.builder, address, F32), [offset])
+        Added last, so that each call sums from zero: the rounding errors of long sums grow with their parts only.
+        """
+        builder, before = self.builder, self.builder.block
+        read, after = builder.append_basic_block("read"), builder.append_basic_block("after")
+        builder.cbranch(builder.icmp_signed("==", self.given["start"], _integer(0)), after, read)
+        builder.position_at_end(read)
+        more = [builder.fadd(value, load(*cell)) for value, cell in zip(sums, cells, strict=True)]
+        builder.branch(after)
+        builder.position_at_end(after)
+        return [self.phi((value, before), (total, read)) for value, total in zip(sums, more, strict=True)]
 
     def phi(self, *incoming):
         phi = self.builder.phi(incoming[0][0].type)
@@ -115,90 +82,235 @@ class _Tile:
             phi.add_incoming(value, block)
         return phi
 
+    def at(self, matrix, stride, row, column):
+        """Where an element of a matrix is; row and column are numbers, or values of the program."""
+        builder = self.builder
+        row, column = (_integer(n) if isinstance(n, int) else n for n in (row, column))
+        p = builder.gep(pointer(builder, self.given[matrix], F32), [builder.mul(row, self.given[stride])])
+        return builder.gep(p, [column])
+
+    def multiply_add(self, x, y, total):
+        """total + x·y, contracted to one instruction."""
+        return self.builder.fadd(self.builder.fmul(x, y, flags=("contract",)), total, flags=("contract",))
+
     def splat(self, scalar):
         """A vector whose every element is the scalar."""
         undefined = ir.Constant(ir.VectorType(scalar.type, VW), ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
         return self.builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, VW), [0] * VW))
 
-    def load(self, p, v):
-        if not (self.masked and v == self.vectors - 1):
-            value = self.builder.load(self.builder.bitcast(p, self.vector.as_pointer()))
-            value.align = 4
-            return value
+    def shuffle(self, x, y, lanes):
+        """Picks elements of x (0 … VW−1) and y (from VW)."""
+        return self.builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, VW), lanes))
+
+    def keep(self, count):
+        """Makes load_some and store_some access the first `count` elements of a vector: 1 … VW."""
+        builder = self.builder
+        lanes = ir.Constant(ir.VectorType(I32, VW), list(range(VW)))
+        self.mask = builder.icmp_signed("<", lanes, self.splat(builder.trunc(count, I32)))
+        self.count = count
+
+    def load(self, p):
+        value = self.builder.load(self.builder.bitcast(p, self.vector.as_pointer()))
+        value.align = 4
+        return value
+
+    def load_scalar(self, p):
+        value = self.builder.load(p)
+        value.align = 4
+        return value
+
+    def load_some(self, p):
+        """The first elements at p, and zeros."""
         if VW >= 8:
-            return self.masked_call("load", self.vector, [p], [self.zero])
-        value = self.zero  # no masked loads before AVX: element by element, the last existing one standing in
-        for lane, index in enumerate(self.lanes):
-            item = self.builder.load(self.builder.gep(p, [index]))
-            item.align = 4
+            return self._masked_call("load", self.vector, [p], [self.zero])
+        value = self.zero  # no masked loads before AVX: element by element, an existing one standing in for the others
+        for lane in range(VW):
+            exists = self.builder.icmp_signed("<", _integer(lane), self.count)
+            item = self.load_scalar(self.builder.gep(p, [self.builder.select(exists, _integer(lane), _integer(0))]))
+            item = self.builder.select(exists, item, ir.Constant(F32, 0.0))
             value = self.builder.insert_element(value, item, ir.Constant(I32, lane))
         return value
 
-    def store(self, value, p, v):
-        if self.masked and v == self.vectors - 1:
-            self.masked_call("store", ir.VoidType(), [value, p], [])
-        else:
-            self.builder.store(value, self.builder.bitcast(p, self.vector.as_pointer())).align = 4
+    def store(self, value, p):
+        self.builder.store(value, self.builder.bitcast(p, self.vector.as_pointer())).align = 4
 
-    def masked_call(self, name, result, before, after):
+    def store_some(self, value, p):
+        self._masked_call("store", ir.VoidType(), [value, p], [])
+
+    def _masked_call(self, name, result, before, after):
         pointed = self.builder.bitcast(before[-1], self.vector.as_pointer())
         arguments = [*before[:-1], pointed, ir.Constant(I32, 4), self.mask, *after]
         name = f"llvm.masked.{name}.v{VW}f32.p0"
         return self.builder.call(declare(self.builder, name, result, [a.type for a in arguments]), arguments)
 
 
+class _Tile(_Emitter):
+    """A register tile of rows × vectors that accumulates outer products.
+
+    Where `masked`, the last vector holds only `last` columns. AVX-512 masks at no cost, so there every tile is masked.
+    """
+
+    def __init__(self, function, rows, vectors, masked):
+        super().__init__(function, TILE_ARGUMENTS)
+        self.rows, self.vectors, self.masked = rows, vectors, masked
+
+    def emit(self):
+        """C = C₀ + Σ_g Σ_k A·B"""
+        if self.masked:
+            self.keep(self.given["last"])
+        cells = [(r, v) for r in range(self.rows) for v in range(self.vectors)]
+        sums = self.repeat(self.given["groups"], [self.zero] * len(cells), self.group)
+        sums = self.plus_start(sums, lambda r, v: self.load_vector(self.at("start", "lds", r, v * VW), v), cells)
+        for (r, v), value in zip(cells, sums, strict=True):
+            store = self.store_some if self.masked and v == self.vectors - 1 else self.store
+            store(value, self.at("c", "ldc", r, v * VW))
+        self.builder.ret_void()
+
+    def group(self, g, sums):
+        """sums += Σ_k A[g, :, k] · B[g, k, :]"""
+        a, b = self.at("a", "ga", g, 0), self.at("b", "gb", g, 0)
+        return self.repeat(self.given["depth"], sums, lambda k, sums: self.outer_product(a, b, k, sums))
+
+    def outer_product(self, a, b, k, sums):
+        """sums[r, v] += A[r, k] · B[k, v]"""
+        builder, given = self.builder, self.given
+        a = builder.gep(a, [builder.mul(k, given["csa"])])
+        b = builder.gep(b, [builder.mul(k, given["ldb"])])
+        row = [self.load_vector(builder.gep(b, [_integer(v * VW)]), v) for v in range(self.vectors)]
+        column = [builder.gep(a, [builder.mul(given["rsa"], _integer(r))]) for r in range(self.rows)]
+        column = [self.splat(self.load_scalar(p)) for p in column]
+        pairs = [(x, y) for x in column for y in row]
+        return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
+
+    def load_vector(self, p, v):
+        return self.load_some(p) if self.masked and v == self.vectors - 1 else self.load(p)
+
+
+class _Dots(_Emitter):
+    """Dot products of each of `rows` rows of A with each of `columns` columns of B, both contiguous along k."""
+
+    def __init__(self, function, rows, columns):
+        super().__init__(function, DOT_ARGUMENTS)
+        self.rows, self.columns = rows, columns
+
+    def emit(self):
+        """C = C₀ + A·B. The last vector of k, which may be partly filled, is taken after the loop."""
+        builder = self.builder
+        whole = builder.sdiv(builder.sub(self.given["depth"], _integer(1)), _integer(VW))
+        done = builder.mul(whole, _integer(VW))
+        self.keep(builder.sub(self.given["depth"], done))
+        cells = [(r, j) for r in range(self.rows) for j in range(self.columns)]
+        sums = self.repeat(whole, [self.zero] * len(cells), lambda i, sums: self.add(sums, self.times(i), self.load))
+        sums = self.add(sums, done, self.load_some)
+        totals = [self.totals(sums[j :: self.columns]) for j in range(self.columns)]
+        totals = [totals[j][r] for r, j in cells]
+        totals = self.plus_start(totals, lambda r, j: self.load_scalar(self.at("start", "lds", r, j)), cells)
+        for (r, j), value in zip(cells, totals, strict=True):
+            builder.store(value, self.at("c", "ldc", r, j)).align = 4
+        builder.ret_void()
+
+    def times(self, i):
+        return self.builder.mul(i, _integer(VW))
+
+    def add(self, sums, k, load):
+        """sums[r, j] += A[r, k:k+VW] · B[j, k:k+VW]"""
+        a = [load(self.at("a", "rsa", r, k)) for r in range(self.rows)]
+        b = [load(self.at("b", "ldb", j, k)) for j in range(self.columns)]
+        pairs = [(x, y) for x in a for y in b]
+        return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
+
+    def totals(self, vectors):
+        """The sum of the elements of each of 1 or 4 vectors. Four are added together, half the elements at a time."""
+        groups = len(vectors)
+        size = VW
+        while len(vectors) > 1:
+            size //= 2
+            vectors = [self.halve(x, y, size) for x, y in zip(vectors[::2], vectors[1::2], strict=True)]
+        (vector,) = vectors
+        while size > 1:
+            size //= 2
+            vector = self.builder.fadd(vector, self.shuffle(vector, vector, [i ^ size for i in range(VW)]))
+        lanes = [ir.Constant(I32, i) for i in range(0, VW, VW // groups)]
+        return [self.builder.extract_element(vector, lane) for lane in lanes]
+
+    def halve(self, x, y, size):
+        """Adds neighbouring groups of `size` elements: the groups of x, then those of y."""
+        first = [i for i in range(2 * VW) if i // size % 2 == 0]
+        return self.builder.fadd(self.shuffle(x, y, first), self.shuffle(x, y, [i + size for i in first]))
+
+
+class _Transposition(_Emitter):
+    """Transposes a square of VW x VW floats in registers, or where `partly` its first `rows` and `columns`.
+
+    Stage w = 1, 2, 4 … swaps the off-diagonal squares of w x w floats in every square of 2w x 2w.
+    """
+
+    def __init__(self, function, partly):
+        super().__init__(function, TRANSPOSITION_ARGUMENTS)
+        self.partly = partly
+
+    def emit(self):
+        """B[j, i] = A[i, j]. Rows beyond the last read and write that one again, and the last to write is the right."""
+        builder, given = self.builder, self.given
+        if self.partly:
+            self.keep(given["columns"])
+        rows = [self.at("a", "lda", self.within(i, "rows"), 0) for i in range(VW)]
+        rows = [self.load_some(p) if self.partly else self.load(p) for p in rows]
+        for w in (1 << i for i in range(VW.bit_length() - 1)):
+            upper = [i if i & w == 0 else i - w + VW for i in range(VW)]
+            for i in (i for i in range(VW) if i & w == 0):
+                x, y = rows[i], rows[i + w]
+                rows[i] = self.shuffle(x, y, upper)
+                rows[i + w] = self.shuffle(x, y, [lane + w for lane in upper])
+        if self.partly:
+            self.keep(given["rows"])
+        for j in reversed(range(VW)):
+            store = self.store_some if self.partly else self.store
+            store(rows[j], self.at("b", "ldb", self.within(j, "columns"), 0))
+        builder.ret_void()
+
+    def within(self, i, count):
+        if not self.partly:
+            return i
+        last = self.builder.sub(self.given[count], _integer(1))
+        return self.builder.select(self.builder.icmp_signed("<", _integer(i), last), _integer(i), last)
+
+
 def _integer(value):
     return ir.Constant(I64, value)
 
 
-def tile_function(module, rows: int, vectors: int, masked: bool):
-    """Returns the module's function of one tile, and emits it where the module has none yet."""
-    name = f"thalweg_tile_{rows}x{vectors}x{VW}{'m' if masked else ''}"
-    if name in module.globals:
-        return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * len(ARGUMENTS)), name)
+def _function(module, name, arguments):
+    """Adds an empty function of int64 arguments to the module; copies of it in other modules are merged by the linker.
+
+    It is not inlined, for every call would compile it anew, and its loops are not unrolled (optsize), which would
+    double the time to compile and gain nothing.
+    """
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * arguments), f"thalweg_{name}_{VW}")
     function.linkage = "linkonce_odr"
-    for attribute in ("noinline", "nounwind"):
+    for attribute in ("noinline", "nounwind", "optsize"):
         function.attributes.add(attribute)
-    _Tile(function, rows, vectors, masked).emit()
     return function
 
 
-# Rows × vectors of the tiles. The sums, a row of B and one scalar of A have to fit into the registers (32 with AVX-512
-# and on ARM, 16 otherwise), and at least 8 sums have to be in flight to hide the latency of a multiply-add: few rows
-# take more vectors. A tile for every number of rows lets a driver split M evenly, so that no row is left over.
-MANY_REGISTERS = VW == 16 or binding.get_process_triple().startswith(("aarch64", "arm64"))
-ROWS = 8 if MANY_REGISTERS else 6
-FEW = 3
-SHAPES = [(r, v) for r in range(1, ROWS + 1) for v in ((1, 2, 4) if r <= FEW else (1, 2))]
-
-
-def _dispatcher(module):
-    """Returns the module's function that jumps to the tile of the given rows and vectors."""
-    name = f"thalweg_tile_{VW}"
-    if name in module.globals:
-        return module.globals[name]
-    arguments = [I64] * (2 + len(ARGUMENTS))
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
-    function.linkage = "linkonce_odr"
-    for attribute in ("noinline", "nounwind"):
-        function.attributes.add(attribute)
+def _dispatcher(module, name, arguments, kernels):
+    """Returns the module's function that jumps to one of the kernels, {key: emitter of its function}, by its key."""
+    existing = module.globals.get(f"thalweg_{name}_{VW}")
+    if existing:
+        return existing
+    function = _function(module, name, 1 + arguments)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     nothing = function.append_basic_block("nothing")
-    rows, vectors, *rest = function.args
-    partly = builder.icmp_signed("<", rest[-1], _integer(VW))
-    key = builder.add(builder.mul(rows, _integer(16)), builder.mul(vectors, _integer(2)))
-    if VW < 16:
-        key = builder.add(key, builder.zext(partly, I64))
+    key, *rest = function.args
     switch = builder.switch(key, nothing)
-    for r, v in SHAPES:
-        for masked in (True,) if VW == 16 else (False, True):
-            block = function.append_basic_block(f"tile_{r}_{v}")
-            builder.position_at_end(block)
-            builder.call(tile_function(module, r, v, masked), rest, tail=True)
-            builder.ret_void()
-            switch.add_case(_integer(16 * r + 2 * v + (masked and VW < 16)), block)
+    for k, emitter in kernels.items():
+        kernel = _function(module, f"{name}_{k}", arguments)
+        emitter(kernel).emit()
+        builder.position_at_end(block := function.append_basic_block(f"key_{k}"))
+        builder.call(kernel, rest, tail=True)
+        builder.ret_void()
+        switch.add_case(_integer(k), block)
     builder.position_at_end(nothing)
     builder.ret_void()
     return function
@@ -208,11 +320,52 @@ def _dispatcher(module):
 def tile(typing, rows, vectors, a, rsa, csa, ga, b, ldb, gb, c, ldc, start, lds, groups, depth, last):
     """Computes one tile, of which the last vector holds `last` columns: 1 … VW. (rows, vectors) is one of SHAPES.
 
-    Addresses are in bytes, strides in floats. start: the address of C₀, lds: its row stride.
+    start, lds: the address of C₀ (or 0) and its row stride.
     """
 
+    def key(rows, vectors, masked):
+        return 32 * rows + 2 * vectors + masked
+
     def codegen(context, builder, signature, args):
-        builder.call(_dispatcher(builder.module), args)
+        rows, vectors, *rest = args
+        kernels = {
+            key(r, v, masked): lambda function, r=r, v=v, masked=masked: _Tile(function, r, v, masked)
+            for r, v in SHAPES
+            for masked in ((True,) if VW == 16 else (False, True))
+        }
+        masked = _integer(1) if VW == 16 else builder.zext(builder.icmp_signed("<", rest[-1], _integer(VW)), I64)
+        at = builder.add(builder.mul(rows, _integer(32)), builder.mul(vectors, _integer(2)))
+        dispatcher = _dispatcher(builder.module, "tile", len(TILE_ARGUMENTS), kernels)
+        builder.call(dispatcher, [builder.add(at, masked), *rest])
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * (2 + len(ARGUMENTS))), codegen
+    return types.void(*[types.int64] * (2 + len(TILE_ARGUMENTS))), codegen
+
+
+@intrinsic
+def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, lds, depth):
+    """Computes the dot products of DOT_ROWS rows, or of 1, with 1 … DOT_COLUMNS columns; depth >= 1."""
+
+    def codegen(context, builder, signature, args):
+        rows, columns, *rest = args
+        kernels = {8 * r + j: lambda function, r=r, j=j: _Dots(function, r, j) for r, j in DOT_SHAPES}
+        key = builder.add(builder.mul(rows, _integer(8)), columns)
+        builder.call(_dispatcher(builder.module, "dots", len(DOT_ARGUMENTS), kernels), [key, *rest])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (2 + len(DOT_ARGUMENTS))), codegen
+
+
+@intrinsic
+def transposition(typing, a, lda, b, ldb, rows, columns):
+    """B[j, i] = A[i, j] for i < rows, j < columns, both at most VW."""
+
+    def codegen(context, builder, signature, args):
+        *_, rows, columns = args
+        kernels = {partly: lambda function, partly=partly: _Transposition(function, partly) for partly in (0, 1)}
+        full = builder.icmp_signed("==", builder.add(rows, columns), _integer(2 * VW))
+        dispatcher = _dispatcher(builder.module, "transposition", len(TRANSPOSITION_ARGUMENTS), kernels)
+        builder.call(dispatcher, [builder.select(full, _integer(0), _integer(1)), *args])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * len(TRANSPOSITION_ARGUMENTS)), codegen
