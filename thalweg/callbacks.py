@@ -72,6 +72,7 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self.interrupted = False  # whether Ctrl-C ended the training
+        self.seconds = 0.0  # that it took, without compiling kernels
 
     def append(self, epoch: int, logs: Logs) -> None:
         """Adds the record of an epoch."""

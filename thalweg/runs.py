@@ -11,7 +11,6 @@ import json
 import platform
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -154,7 +153,6 @@ def train(table: Table, options: Options, announce: Callable[[Parts, Features, S
     held = parts.validation
     validation = None if held is None else (features.matrix(held), targets(features, model, held))
     stop = EarlyStopping("val_loss", patience=options.early_stopping, restore_best_weights=True)
-    begin = time.perf_counter()
     history: History = model.fit(
         features.matrix(parts.train),
         targets(features, model, parts.train),
@@ -164,7 +162,6 @@ def train(table: Table, options: Options, announce: Callable[[Parts, Features, S
         callbacks=[stop] if options.early_stopping else [],
         lanes=options.lanes,
     )
-    seconds = time.perf_counter() - begin
     run = Run(model, features, history.records())
     run.facts = {
         "options": asdict(options),
@@ -176,7 +173,7 @@ def train(table: Table, options: Options, announce: Callable[[Parts, Features, S
             "without target": target.missing,
         },
         "seed": model.seed,
-        "seconds": seconds,
+        "seconds": history.seconds,
         "interrupted": history.interrupted,
         "held-out": score(run, parts.test),
         "baseline": baseline(run, parts),

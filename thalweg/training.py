@@ -44,6 +44,7 @@ class Fit:
         """Trains; returns the history. The model's weights are updated in place, also when an error ends the fit."""
         history = self.model.history = History()
         self.model.stop_training = False
+        begin = time.perf_counter()
         for callback in self.callbacks:
             callback.set_model(self.model)
             callback.set_params({"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0})
@@ -57,6 +58,7 @@ class Fit:
                 self.progress.say(f"TerminateOnNaN: {error}")
             self.tell("on_train_end", {key: values[-1] for key, values in history.history.items()})
         history.interrupted = interrupted.is_set()
+        history.seconds = time.perf_counter() - begin
         return history
 
     def loop(self, history: History, interrupted: threading.Event) -> None:
