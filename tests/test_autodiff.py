@@ -163,6 +163,18 @@ def test_a_loss_fused_with_its_activation_leaves_the_activation_out_of_the_backw
     assert "softmax adjoint" not in [row.name for row in rows]
 
 
+def test_a_use_that_leads_nowhere_counts_for_nothing():
+    """The same kernel in a product that the loss depends on, and in one that nobody reads."""
+
+    def forward(program, x, W):
+        program.affine(x, W)
+        return program.affine(x, W)
+
+    y = RANDOM.normal(size=X.shape)
+    plain = compiled(Custom(lambda program, x, W: program.affine(x, W)))
+    np.testing.assert_array_equal(gradient(compiled(Custom(forward)), y)[0], gradient(plain, y)[0])
+
+
 def test_a_weight_that_is_never_used_is_named():
     model = compiled(Custom(lambda program, x, W: x), Dense(3))
     with pytest.raises(ThalwegError, match="the loss does not depend on W1"):
