@@ -13,21 +13,28 @@ import numba
 from thalweg.engine.native.llvm import VW, compiled, floats, load_f32, stack, store_f32
 from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, WIDEST, dots, tile, transposition
 
-# A block of A is BLOCK x DEPTH floats, 256 KiB, which stay in the L2 cache while all columns of B pass. Packing a panel
-# of B into contiguous memory was measured and gains nothing: the loads are far enough ahead of their use.
+# A block of A is BLOCK x DEPTH floats, 256 KiB, which stay in the L2 cache while all columns of B pass.
 DEPTH = 512
 BLOCK = 128
 
 # The last columns of C, where they would leave most of a vector empty, are cheaper as dot products (at most FEW_DOTS of
-# them), or as rows of Cᵀ (at most FEW_ROWS). The bounds are where the measured times cross.
-FEW_DOTS = 5 * VW // 8
-FEW_ROWS = 3 * VW // 4
+# them) or as rows of Cᵀ (at most FEW_ROWS); fewer where there are whole vectors beside them, for one vector more costs
+# such tiles little. The bounds, (alone, beside whole vectors), are where the measured times cross.
+FEW_DOTS = {16: (10, 4), 8: (7, 3), 4: (3, 3)}[VW]
+FEW_ROWS = {16: (12, 6), 8: (7, 3), 4: (3, 3)}[VW]
 ACROSS = 4  # vectors of a row of Cᵀ in one tile
 
-_columns = stack(FEW_DOTS * DEPTH)
+# Copying a panel of B to contiguous memory gains nothing, except where its rows are so far apart that they fall into
+# the same few sets of the cache, and so narrow that each is a single cache line.
+PACKS = VW < 16
+PACKED_STRIDE = 512
+PACKED_TILES = 4  # as many tiles at least have to share the panel
+
+_columns = stack(FEW_DOTS[0] * DEPTH)
 _one = stack(1)
+_panel = stack(DEPTH * WIDEST[ROWS] * VW)
 _sums = stack(VW)
-_transposed = stack(FEW_ROWS * ACROSS * VW)
+_transposed = stack(FEW_ROWS[0] * ACROSS * VW)
 
 
 @compiled
@@ -62,8 +69,12 @@ def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, M, N, K):
     """C = C₀ + A·B for a block of A: by tiles, and the last few columns as what suits them."""
     few = N % VW
     pays = few * 2 <= M or ldb == 1
-    by_dots = csa == 1 and pays and few <= min(FEW_DOTS, K // 8 + 1)
-    by_rows = rsa == 1 and not by_dots and pays and few <= min(FEW_ROWS, K // 2)
+    if N < VW:
+        most_dots, most_rows = min(FEW_DOTS[0], K // 8 + 1), min(FEW_ROWS[0], K // 2)
+    else:
+        most_dots, most_rows = min(FEW_DOTS[1], K // 16), min(FEW_ROWS[1], K // 8)
+    by_dots = csa == 1 and pays and few <= most_dots
+    by_rows = rsa == 1 and not by_dots and pays and few <= most_rows
     wide = N - few if by_dots or by_rows else N
     if wide:
         _tiles(a, rsa, csa, b, ldb, c, ldc, start, lds, M, wide, K)
@@ -89,9 +100,13 @@ def _tiles(a, rsa, csa, b, ldb, c, ldc, start, lds, M, N, K):
         last = min(VW, N - j - (v - 1) * VW)
         at, to = a, c + 4 * j
         from_ = start + 4 * j if start else 0
+        panel, ldp = b + 4 * j, ldb
+        if PACKS and ldb % PACKED_STRIDE == 0 and tiles >= PACKED_TILES:
+            panel, ldp = _panel(), v * VW
+            _copy(b + 4 * j, ldb, panel, ldp, K, v, last)
         for t in range(tiles):
             r = rows + (t < taller)
-            tile(r, v, at, rsa, csa, 0, b + 4 * j, ldb, 0, to, ldc, from_, lds, 1, K, last)
+            tile(r, v, at, rsa, csa, 0, panel, ldp, 0, to, ldc, from_, lds, 1, K, last)
             at += 4 * r * rsa
             to += 4 * r * ldc
             from_ += 4 * r * lds
@@ -99,8 +114,18 @@ def _tiles(a, rsa, csa, b, ldb, c, ldc, start, lds, M, N, K):
 
 
 @compiled
+def _copy(source, lds, target, ldt, rows, vectors, last):
+    """target = source, by tiles that add no products to their C₀; vectors <= WIDEST[ROWS]."""
+    left = rows % ROWS
+    for i in range(left):
+        tile(1, vectors, 0, 0, 0, 0, 0, 0, 0, target + 4 * i * ldt, ldt, source + 4 * i * lds, lds, 0, 0, last)
+    for i in range(left, rows, ROWS):
+        tile(ROWS, vectors, 0, 0, 0, 0, 0, 0, 0, target + 4 * i * ldt, ldt, source + 4 * i * lds, lds, 0, 0, last)
+
+
+@compiled
 def _dots(a, rsa, b, ldb, c, ldc, start, lds, M, N, K):
-    """C = C₀ + A·B for N <= FEW_DOTS, where the rows of A are contiguous: B's columns are made so, too."""
+    """C = C₀ + A·B for N <= FEW_DOTS[0], where the rows of A are contiguous: B's columns are made so, too."""
     columns = b
     if ldb > 1:
         columns = _columns()
@@ -123,7 +148,7 @@ def _dots(a, rsa, b, ldb, c, ldc, start, lds, M, N, K):
 
 @compiled
 def _rows(a, csa, b, ldb, c, ldc, start, lds, M, N, K):
-    """C = C₀ + A·B for N <= FEW_ROWS, where the columns of A are contiguous: as the rows of Cᵀ = Bᵀ·Aᵀ."""
+    """C = C₀ + A·B for N <= FEW_ROWS[0], where the columns of A are contiguous: as the rows of Cᵀ = Bᵀ·Aᵀ."""
     rows = _transposed()
     for i in range(0, M, ACROSS * VW):
         n = min(ACROSS * VW, M - i)

@@ -240,10 +240,15 @@ def declare(builder, name: str, result, parameters):
 
 @intrinsic
 def multiply_add(typing, a, b, c):
-    """a·b + c, in one rounding where the processor has such an instruction, and in this order whatever the flags."""
+    """a·b + c, in one instruction where the processor has it, and in this order.
+
+    numba adds its flags only to operations that have none: "contract" keeps "reassoc" away, with which LLVM would merge
+    the constants of a range reduction, (x·c + large) − large, to x·c.
+    """
 
     def codegen(context, builder, signature, args):
-        return builder.call(declare(builder, "llvm.fmuladd.f32", F32, [F32] * 3), args)
+        a, b, c = args
+        return builder.fadd(builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
 
     return types.float32(types.float32, types.float32, types.float32), codegen
 

@@ -34,7 +34,7 @@ def _exp_in_range(x):
     Outside the range, and for NaN, the result is any number.
     """
     shifted = multiply_add(x, LOG2_E, ROUNDING)
-    k = shifted - ROUNDING
+    k = multiply_add(shifted, _f(1), -ROUNDING)
     r = multiply_add(k, -LN2_LOW, multiply_add(k, -LN2_HIGH, x))
     p = multiply_add(r, _f(1.9875691500e-4), _f(1.3981999507e-3))
     p = multiply_add(p, r, _f(8.3334519073e-3))
