@@ -10,6 +10,7 @@ from thalweg.regularizers import L2
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
+torch.set_num_threads(1)  # more would only wait for each other
 
 RANDOM = np.random.default_rng(5)
 ROWS, INPUTS, CLASSES, BATCH = 96, 7, 4, 32
