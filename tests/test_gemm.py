@@ -167,9 +167,9 @@ def some_of_everything():
 def test_narrower_vectors(width):
     if width >= vector_width(FEATURES):
         pytest.skip("this processor has no wider vectors, so the tests above have run this width")
-    environment = {**os.environ, "THALWEG_VECTOR": str(width)}
+    environment = {**os.environ, "THALWEG_VECTOR": str(width), "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-W", "error", "-c", "import test_gemm; test_gemm.some_of_everything()"]
-    subprocess.run(command, env=environment, cwd=os.path.dirname(__file__), check=True)
+    subprocess.run(command, env=environment, check=True)
 
 
 def test_a_wrong_width_is_refused():

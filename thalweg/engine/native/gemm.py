@@ -169,10 +169,20 @@ def _add(source, target, n):
 
 @compiled
 def column_sums(d, rows, n, out, accumulate):
-    """out[j] (+)= Σ_i d[i, j], for d of shape (rows, n): the gradient of a bias."""
-    fold = VW // n if 2 * n <= VW else 1  # short rows are summed several side by side
+    """out[j] (+)= Σ_i d[i, j], for d of shape (rows, n): the gradient of a bias.
+
+    A product with a row of ones, in blocks, so that rounding errors don't grow with all rows. Short rows are summed
+    several side by side.
+    """
+    fold = VW // n if 2 * n <= VW else 1
     sums = _sums() if fold > 1 else out
-    _sums_of_rows(d, rows // fold, fold * n, sums, accumulate and fold == 1)
+    one = _one()
+    store_f32(one, 0, numba.float32(1))
+    start = out if accumulate and fold == 1 else 0
+    for i in range(0, max(rows // fold, 1), DEPTH):
+        m = min(DEPTH, rows // fold - i)
+        _tiles(one, 0, 0, d + 4 * i * fold * n, fold * n, sums, fold * n, start, 0, 1, fold * n, m)
+        start = sums
     if fold > 1:
         for j in range(n):
             total = load_f32(out, j) if accumulate else numba.float32(0)
@@ -184,19 +194,12 @@ def column_sums(d, rows, n, out, accumulate):
 
 
 @compiled
-def _sums_of_rows(d, rows, n, out, accumulate):
-    """out (+)= 1ᵀ·d, a product with a row of ones; in blocks, so that rounding errors don't grow with all rows."""
-    one = _one()
-    store_f32(one, 0, numba.float32(1))
-    start = out if accumulate else 0
-    for i in range(0, max(rows, 1), DEPTH):
-        _tiles(one, 0, 0, d + 4 * i * n, n, out, n, start, 0, 1, n, min(DEPTH, rows - i))
-        start = out
-
-
-@compiled
 def transpose(source, rows, columns, target):
     """target[j, i] = source[i, j], for a source of shape (rows, columns)."""
+    if rows == 1 or columns == 1:
+        x, y = floats(source, rows * columns), floats(target, rows * columns)
+        y[:] = x
+        return
     for j in range(0, columns, VW):
         for i in range(0, rows, VW):
             at, to = source + 4 * (i * columns + j), target + 4 * (j * rows + i)
