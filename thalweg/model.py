@@ -84,6 +84,15 @@ class Sequential(Stack):
         self._programs: dict[Any, Any] = {}
         self._profiles: dict[Any, list[float]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle takes along: not what is made again when it is needed."""
+        return self.__dict__ | {"_predictor": None, "_programs": {}, "_profiles": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.built:
+            self._bind_parameters()  # copied arrays are no longer views of the copied vector
+
     # --- what it is trained for ----------------------------------------------------------------------------------
 
     def compile(

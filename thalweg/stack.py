@@ -120,12 +120,17 @@ class Stack:
             offset = align(offset + parameter.buffer.size)
         last = named[-1][1].buffer if named else None
         self.vector = aligned(last.offset + last.size if last else 0, self.dtype)
+        self._bind_parameters()
         generator = np.random.default_rng(self.seed)
         for _, parameter in named:
+            assert parameter.array is not None
+            parameter.array[...] = parameter.initializer(parameter.buffer.shape, generator)
+
+    def _bind_parameters(self) -> None:
+        """Makes every parameter's array the view of its stretch of the vector."""
+        for _, parameter in self.named_parameters():
             buffer = parameter.buffer
-            view = self.vector[buffer.offset : buffer.offset + buffer.size].reshape(buffer.shape)
-            view[...] = parameter.initializer(buffer.shape, generator)
-            parameter.array = view
+            parameter.array = self.vector[buffer.offset : buffer.offset + buffer.size].reshape(buffer.shape)
 
     def named_parameters(self) -> list[tuple[str, Parameter]]:
         """(layer/key, parameter) of every array of weights, in order."""
