@@ -341,6 +341,18 @@ def test_ctrl_c_ends_the_fit_well():
     assert not model.fit(X, Y, verbose=0).interrupted
 
 
+def test_a_second_ctrl_c_interrupts_at_once():
+    def press_twice(epoch, logs):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    model, before = regression(), signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, epochs=9, verbose=0, callbacks=[LambdaCallback(on_epoch_end=press_twice)])
+    assert signal.getsignal(signal.SIGINT) is before
+    assert np.isfinite(fit(model)["loss"]).all()
+
+
 def test_ctrl_c_in_a_long_native_run():
     """SIGINT from outside, in the middle of hundreds of epochs in one call: the fit returns soon, the model works."""
     script = """

@@ -1,7 +1,9 @@
 """Models on disk: everything comes back, and a file that isn't whole is never taken for one."""
 
+import copy
 import json
 import os
+import pickle
 import stat
 
 import numpy as np
@@ -96,6 +98,26 @@ def test_names_that_could_be_mistaken(tmp_path):
     model.save_weights(tmp_path / "weights")
     again.load_weights(tmp_path / "weights")
     again.load_weights(tmp_path / "model")
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize("options", [{}, {"engine": "reference", "dtype": "float64"}])
+def test_a_copy_in_memory_is_a_model_of_its_own(copied, options):
+    """Its weights are still views of its vector: what is set is predicted with, what is trained is read."""
+    model, whole = rich(**options), rich(**options)
+    assert not copied(Sequential([Dense(1)])).built
+    model.fit(X, Y, verbose=0)
+    model.predict(X)
+    again = copied(model)
+    assert np.array_equal(again.predict(X), model.predict(X))
+    before = model.vector.copy()
+    again.fit(X, Y, verbose=0)
+    whole.fit(X, Y, epochs=2, verbose=0)
+    assert np.array_equal(model.vector, before)
+    for one, other in zip(again.get_weights(), whole.get_weights(), strict=True):
+        assert np.array_equal(one, other)  # the optimizer has gone along too
+    again.set_weights([0 * w for w in again.get_weights()])
+    assert (again.predict(X) == 0.5).all()
 
 
 def test_a_users_layer_needs_its_class(tmp_path):
