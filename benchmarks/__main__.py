@@ -1,149 +1,113 @@
-"""Compares training speed side by side: python -m benchmarks [--rounds N] [--write]
+"""Compares thalweg with its peers, side by side in one run.
 
-First every peer trains from the same weights on the same batches, and all have to arrive at the same weights. Then
-they are timed in turn, round after round, so that a change of the machine's speed meets all of them; the table has
-medians, and the ratio to each peer's best setting. --write puts the table into the READMEs.
+First every peer does the same work on the same weights and batches, and all have to compute the same. Then they are
+timed in turn, round after round, so that a change of the machine's speed meets all of them. Each peer has a process of
+its own and takes part in several settings; tables have medians, and the ratio to each peer's best setting.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
-import statistics
-import time
-from dataclasses import dataclass, field
-from pathlib import Path
-
-import numpy as np
+import sys
 
 import thalweg
-from benchmarks.peers import Trainer, installed, settings
+from benchmarks import charts, report
+from benchmarks.compare import Best, Plan, measure, show, workers
+from benchmarks.costs import Cost, Share, costs, share
+from benchmarks.peers import present, versions
+from benchmarks.report import ROOT, Report
+from benchmarks.scaling import Series, scaling
 from benchmarks.workloads import WORKLOADS, Workload
 from thalweg.engine.lanes import cores
 
-CHECK_BATCHES = 20
-TOLERANCE = 1e-2  # of the change: float32 in different orders of summation, and Adam divides by small numbers
-ROUND_SECONDS = 0.3
-READMES = ("README.md", "README.zh-TW.md")
-BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
+QUICK = Plan(rounds=3, seconds=0.05, compiled=False)
 
 
-@dataclass
-class Contender:
-    """One peer in one setting on one workload, with the seconds a step took in each round."""
-
-    peer: str
-    setting: str
-    trainer: Trainer
-    count: int = 1
-    seconds: list[float] = field(default_factory=list)
-
-    def time(self) -> float:
-        """Seconds a step, over `count` steps."""
-        begin = time.perf_counter()
-        self.trainer.steps(self.count)
-        return (time.perf_counter() - begin) / self.count
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.seconds)
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--quick", action="store_true", help="two minutes: few rounds, no torch.compile, no scaling")
+    parser.add_argument("--rounds", type=int, help="rounds of every contender in turn")
+    parser.add_argument("--only", metavar="NAME", help="only the workloads with this in their name; or costs, scaling")
+    parser.add_argument("--write", action="store_true", help="put tables and pictures into the READMEs and docs/")
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--cliff", action="store_true", help="a step at every width from 1 to 300, beside its neighbour")
+    modes.add_argument(
+        "--contention", action="store_true", help="two lanes on one core; two fits on the same two cores"
+    )
+    modes.add_argument("--soak", action="store_true", help="growth of memory over 10,000 predicts and 200 fits")
+    arguments = parser.parse_args()
+    if arguments.write and (arguments.quick or arguments.only):
+        parser.error("--write wants the whole run: leave out --quick and --only")
+    return arguments
 
 
-def contenders(work: Workload) -> list[Contender]:
-    """Everyone who can do the work, checked to compute the same thing, warm, and with a count that fills a round."""
-    result = [Contender(peer, name, make(work)) for peer, all_ in settings(work, cores()) for name, make in all_]
-    expected = result[0].trainer.check(CHECK_BATCHES)
-    for contender in result[1:]:
-        weights = contender.trainer.check(CHECK_BATCHES)
-        changes = zip(work.weights(), expected, weights, strict=True)
-        off = max(
-            float(np.linalg.norm(ours - theirs) / np.linalg.norm(ours - start)) for start, ours, theirs in changes
-        )
-        if not off <= TOLERANCE:
-            raise SystemExit(f"{work.name}: {contender.peer} ({contender.setting}) computes something else: {off:.1e}")
-    for contender in result:
-        contender.count = work.steps_per_epoch
-        contender.time()
-        epochs = max(1, round(ROUND_SECONDS / (contender.time() * work.steps_per_epoch)))
-        contender.count = epochs * work.steps_per_epoch
-    return result
-
-
-def measure(work: Workload, rounds: int) -> dict[str, Contender]:
-    """The best setting of each peer, by the median over the rounds."""
-    everyone = contenders(work)
-    for _ in range(rounds):
-        for contender in everyone:
-            contender.seconds.append(contender.time())
-    best: dict[str, Contender] = {}
-    for contender in everyone:
-        if contender.peer not in best or contender.median < best[contender.peer].median:
-            best[contender.peer] = contender
-    return best
-
-
-def table(results: list[tuple[Workload, dict[str, Contender]]]) -> str:
-    """The results as Markdown."""
-    peers = list(dict.fromkeys(peer for _, best in results for peer in best if peer != "thalweg"))
-    lines = ["| one training step | thalweg | " + " | ".join(peers) + " |", "|---" * (len(peers) + 2) + "|"]
-    for work, best in results:
-        ours = best["thalweg"].median
-        cells = [f"{ours * 1e6:,.1f} µs"]
-        for peer in peers:
-            if peer not in best:
-                cells.append("–")
+def compare(peers: list[str], plan: Plan, only: str | None) -> list[tuple[Workload, Best]]:
+    """The workloads' results, printed as they come."""
+    chosen = [work for work in WORKLOADS if only is None or only in work.name]
+    results = []
+    with workers(peers if chosen else []) as everyone:
+        for work in chosen:
+            best = measure(work, everyone, plan)
+            if best:
+                show(work, best, plan)
+                results.append((work, best))
             else:
-                theirs = best[peer].median
-                cells.append(f"{theirs * 1e6:,.0f} µs: **{theirs / ours:.1f}×**")
-        lines.append(f"| {work.name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+                print(f"{work.name}: left out, thalweg can't do it")
+    return results
 
 
-def versions() -> str:
-    """What was measured on what."""
-    from importlib.metadata import version
+def everything(arguments: argparse.Namespace) -> None:
+    plan = QUICK if arguments.quick else Plan()
+    plan = Plan(arguments.rounds or plan.rounds, plan.seconds, plan.compiled)
+    only, peers = arguments.only, present()
+    results = compare(peers, plan, only)
+    second: list[Cost] = []
+    reached: Share | None = None
+    series: list[Series] = []
+    if only is None or only == "costs":
+        print("imports, starts, memory, and the share of the processor's peak …", flush=True)
+        second = costs(peers, 2 if arguments.quick else 5)
+        reached = share(rounds=plan.rounds)
+    if only == "scaling" or (only is None and not arguments.quick):
+        series = scaling(peers)
+    found = f"{versions(peers)}; Python {platform.python_version()}, {platform.machine()}, {cores()} cores"
+    whole = Report(results, second, reached, plan.rounds, found, cores())
+    if results or second:
+        print(f"\n{whole.markdown()}")
+    if not any(c in work.name for work, _ in results for c in (only or "",)) and not second and not series:
+        sys.exit(f"no workload has {only!r} in its name: {'; '.join(w.name for w in WORKLOADS)}; costs; scaling")
+    if arguments.write:
+        pictures(results, series)
+        report.write(whole)
 
-    modules = {"torch": "torch", "scikit-learn": "sklearn"}
-    found = [f"{name} {version(name).partition('+')[0]}" for name, module in modules.items() if installed(module)]
-    python = f"Python {platform.python_version()}, {platform.machine()}, {cores()} cores"
-    return ", ".join([f"thalweg {thalweg.__version__}", *found, python])
 
-
-def write(text: str) -> None:
-    """Replaces the part of the READMEs between the two marks."""
-    for name in READMES:
-        path = Path(__file__).parent.parent / name
-        before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-        _, _, after = rest.partition(END)
-        path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+def pictures(results: list[tuple[Workload, Best]], series: list[Series]) -> None:
+    if not charts.possible():
+        print("no pictures: matplotlib is not installed; pip install 'thalweg[bench]'")
+        return
+    charts.speed(results, ROOT / "docs" / "speed.svg")
+    charts.scaling(series, ROOT / "docs" / "scaling.svg")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of every contender in turn")
-    parser.add_argument("--write", action="store_true", help="put the table into the READMEs")
-    arguments = parser.parse_args()
-    if not installed("torch"):
-        print("PyTorch is not installed and left out: pip install 'thalweg[bench]'")
-    results = []
-    for work in WORKLOADS:
-        best = measure(work, arguments.rounds)
-        results.append((work, best))
-        print(f"{work.name}: all agree after {CHECK_BATCHES} steps")
-        for contender in sorted(best.values(), key=lambda c: c.median):
-            spread = f"{min(contender.seconds) * 1e6:,.1f} … {max(contender.seconds) * 1e6:,.1f}"
-            name = f"{contender.peer} {f'({contender.setting})' if contender.setting else ''}"
-            print(f"  {name:36} {contender.median * 1e6:9,.1f} µs a step   ({spread})")
-        for contender in best.values():
-            if contender.median < best["thalweg"].median:
-                print(f"  thalweg LOSES to {contender.peer} here")
-    text = (
-        table(results)
-        + f"\n\nMedians of {arguments.rounds} interleaved rounds, each peer at its best setting; {versions()}."
-    )
-    print(f"\n{text}")
-    if arguments.write:
-        write(text)
+    arguments = parsed()
+    print(f"thalweg {thalweg.__version__} on {cores()} cores", flush=True)
+    if arguments.cliff:
+        from benchmarks.cliff import cliff
+
+        cliff()
+    elif arguments.contention:
+        from benchmarks.strain import contention
+
+        contention()
+    elif arguments.soak:
+        from benchmarks.strain import soak
+
+        soak()
+    else:
+        everything(arguments)
 
 
 if __name__ == "__main__":

@@ -1,54 +1,101 @@
-"""The work that is timed: a network, its training, and data of the right size."""
+"""The work that is timed: a network, what is done with it, and data of the right size."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-Weights = list[NDArray[np.float32]]  # kernel (inputs, units), bias, kernel, bias, …
+Floats = NDArray[np.float32]
+Weights = list[Floats]  # kernel (inputs, units), bias, kernel, bias, …
+Data = tuple[Floats, NDArray[np.float32] | NDArray[np.int64]]
+
+CHECK_BATCHES = 5  # Adam divides by small numbers: after many steps the same equations part by their rounding
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A dense network with one hidden activation, trained by one optimizer on random data."""
+    """A dense network with one hidden activation, and what is done with it on random data."""
 
     name: str
     sizes: tuple[int, ...]
     batch: int
     rows: int
-    activation: str  # of the hidden layers; of the output too for a regression
-    task: str  # "classes": softmax and cross-entropy; "number": the activation and mean squared error
-    optimizer: str  # "sgd" or "adam"
-    learning_rate: float
+    does: str = "fit"  # or "predict", or "fit many"
+    activation: str = "relu"  # of the hidden layers; of the output too for a regression
+    task: str = "classes"  # softmax and cross-entropy; "number": the activation and mean squared error
+    optimizer: str = "adam"  # or "sgd"
+    learning_rate: float = 1e-3
+    networks: int = 1
+    lanes: int | None = None  # what thalweg is told; None: its own choice
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Whole batches only: every peer does the same work in each."""
+    def steps(self) -> int:
+        """Batches in an epoch; whole ones only, so that every peer does the same work in each."""
         return self.rows // self.batch
 
-    def data(self) -> tuple[NDArray[np.float32], NDArray[np.float32] | NDArray[np.int64]]:
+    @property
+    def units(self) -> int:
+        """How many units of work come at once: the steps of an epoch, else one call, or one epoch of all networks."""
+        return self.steps if self.does == "fit" else 1
+
+    @property
+    def unit(self) -> str:
+        return {"fit": "a step", "predict": "a call", "fit many": "an epoch of all"}[self.does]
+
+    def data(self) -> Data:
         """Inputs and targets."""
         generator = np.random.default_rng(0)
-        x = generator.normal(size=(self.rows, self.sizes[0])).astype(np.float32)
+        x = generator.standard_normal((self.rows, self.sizes[0]), np.float32)
         if self.task == "number":
-            return x, generator.random((self.rows, 1), dtype=np.float32)
+            return x, generator.random((self.rows, 1), np.float32)
         return x, generator.integers(0, self.sizes[-1], self.rows)
 
-    def weights(self) -> Weights:
-        """Initial weights."""
-        generator = np.random.default_rng(1)
+    def check_data(self) -> tuple[Data, int]:
+        """The first batches, and how often they are gone through, to see that all compute the same."""
+        x, y = self.data()
+        rows = min(CHECK_BATCHES, self.steps) * self.batch
+        return (x[:rows], y[:rows]), -(-CHECK_BATCHES // self.steps)
+
+    def weights(self, network: int = 0) -> Weights:
+        """Initial weights of one of the networks."""
+        generator = np.random.default_rng(1 + network)
         arrays: Weights = []
-        for inputs, units in zip(self.sizes, self.sizes[1:], strict=False):
+        for inputs, units in pairwise(self.sizes):
             limit = (6 / (inputs + units)) ** 0.5
             arrays.append(generator.uniform(-limit, limit, (inputs, units)).astype(np.float32))
             arrays.append(np.zeros(units, np.float32))
         return arrays
 
+    @property
+    def sample(self) -> list[int]:
+        """The networks whose weights are compared: the first, one in the middle, the last."""
+        return sorted({0, self.networks // 2, self.networks - 1})
+
+
+def dense(sizes: tuple[int, ...], batch: int, steps: int, lanes: int | None = None) -> Workload:
+    """Training of a classifier with Adam, named by its sizes and its batch."""
+    name = f"{'-'.join(map(str, sizes))}, batch {batch:,}, Adam"
+    return Workload(name, sizes, batch, batch * steps, lanes=lanes)
+
+
+SMALL = (30, 64, 64, 3)
+MIDDLE = dense((784, 128, 10), 128, 100)
+LARGE = dense((784, 800, 800, 10), 256, 40)
 
 WORKLOADS = [
-    Workload("5→1 sigmoid, full batch of 400, SGD", (5, 1), 400, 400, "sigmoid", "number", "sgd", 0.5),
-    Workload("30-64-64-3, batch 64, Adam", (30, 64, 64, 3), 64, 19_200, "relu", "classes", "adam", 1e-3),
-    Workload("784-128-10, batch 128, Adam", (784, 128, 10), 128, 38_400, "relu", "classes", "adam", 1e-3),
+    Workload("5-1 σ, batch 400 (all), SGD", (5, 1), 400, 400, "fit", "sigmoid", "number", "sgd", 0.5),
+    dense(SMALL, 64, 300),
+    MIDDLE,
+    LARGE,
+    Workload("predict 1 row, 30-64-64-3", SMALL, 1, 1, "predict"),
+    Workload("predict 100,000 rows, 30-64-64-3", SMALL, 100_000, 100_000, "predict"),
+    Workload("fit 64 networks 30-64-64-3, batch 64, Adam", SMALL, 64, 64 * 30, "fit many", networks=64),
 ]
+
+
+def shrunk(work: Workload) -> Workload:
+    """The same work on little data, to try whether everything runs."""
+    return replace(work, rows=min(work.rows, work.batch * 4), networks=min(work.networks, 4))

@@ -1,0 +1,124 @@
+"""What a step's time doesn't show: the share of the processor's peak, memory, import, and the start of a program."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.compare import duration
+from benchmarks.peak import peak
+from benchmarks.peers import PEERS, variants
+from benchmarks.worker import Worker, WorkerError, environment
+from benchmarks.workloads import LARGE, MIDDLE, Workload, shrunk
+from thalweg.engine.lanes import cores
+
+PRODUCTS = ("affine", "weight gradient", "input gradient")
+DEFAULT = {"PyTorch": "eager, fused"}  # the variant whose memory and start are measured, where the first isn't typical
+
+
+@dataclass
+class Cost:
+    """A row of the second table: what, and a cell for each peer."""
+
+    key: str
+    cells: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Share:
+    """FLOP/s of the processor and of thalweg on one network."""
+
+    work: Workload
+    one: float
+    all: float
+    products: float  # of one core's peak, by the instructions that are products, each timed alone
+    step_on_one: float  # of one core's peak, a whole step of `fit` on one lane
+    step: float  # of all cores' peak, a whole step of `fit` with the default lanes
+
+
+def share(work: Workload = LARGE, rounds: int = 7, seconds: float = 0.2) -> Share:
+    """Peak and step in turn, so that a change of the clock meets both; medians. Only the products' FLOPs count."""
+    from benchmarks.peers.ours import Fit
+
+    runner: Any = variants("thalweg", work)[""](work)
+    assert isinstance(runner, Fit)
+    model = runner.models[0]
+    flops = sum(row.flops for row in model.program(batch_size=work.batch) if row.name in PRODUCTS)
+
+    def step(lanes: int | None) -> float:
+        begin, steps = time.perf_counter(), 0
+        while steps == 0 or time.perf_counter() - begin < seconds:
+            model.fit(runner.x, runner.y, work.batch, 1, verbose=0, lanes=lanes)
+            steps += work.steps
+        return flops * steps / (time.perf_counter() - begin)
+
+    step(None)  # compiled and warm
+    values: list[list[float]] = []
+    for _ in range(rounds):
+        one, both = peak(1), peak(cores())
+        timed = model.profile(work.batch, repeats=5)
+        products = flops / sum(row.seconds or 0.0 for row in timed if row.name in PRODUCTS)
+        values.append([one, both, products / one, step(1) / one, step(None) / both])
+    return Share(work, *(statistics.median(column) for column in zip(*values, strict=True)))
+
+
+def memory(peer: str, work: Workload = MIDDLE, epochs: int = 3) -> tuple[int, int]:
+    """Bytes at the peak of a training, the data's own left out; and how much of that is above the imports."""
+    with Worker(peer) as worker:
+        chosen = DEFAULT.get(peer) or worker.ask("variants", peer, work)[0]
+        imported = worker.ask("memory").now
+        worker.ask("make", peer, work, chosen)
+        worker.ask("run", chosen, epochs * work.units)
+        data = sum(array.nbytes for array in work.data())
+        peak_ = worker.ask("memory").peak - data
+        return peak_, peak_ - imported
+
+
+def process(code: str) -> float:
+    """Seconds from the start of an interpreter to its end."""
+    begin = time.perf_counter()
+    with environment(None):
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, capture_output=True, timeout=120)
+    return time.perf_counter() - begin
+
+
+def first_step(peer: str) -> None:
+    """A program's beginning: import, build, one epoch of four steps."""
+    work = shrunk(MIDDLE)
+    every = variants(peer, work)
+    every[DEFAULT.get(peer) or next(iter(every))](work).run(work.units)
+
+
+def starts(peers: Sequence[str], rounds: int) -> list[Cost]:
+    """Import, and start to the first steps, of every peer in turn; the first round warms the disk's cache."""
+    codes = {
+        "import": {peer: f"import {PEERS[peer].imports}" for peer in peers},
+        "start": {peer: f"from benchmarks.costs import first_step; first_step({peer!r})" for peer in peers},
+    }
+    result = []
+    for key, by_peer in codes.items():
+        seconds: dict[str, list[float]] = {peer: [] for peer in peers}
+        for number in range(rounds + 1):
+            for peer, code in by_peer.items():
+                elapsed = process(code)
+                if number:
+                    seconds[peer].append(elapsed)
+        result.append(Cost(key, {peer: duration(statistics.median(s)) for peer, s in seconds.items()}))
+    return result
+
+
+def costs(peers: Sequence[str], rounds: int) -> list[Cost]:
+    """The second table."""
+    whole, above = Cost("memory"), Cost("memory above import")
+    for peer in peers:
+        try:
+            peak_, over = memory(peer)
+            whole.cells[peer], above.cells[peer] = f"{peak_ / 1e6:,.0f} MB", f"{over / 1e6:,.0f} MB"
+        except WorkerError as error:
+            print(f"  left out: memory of {peer}: {error}")
+    return [*starts(peers, rounds), whole, above]

@@ -1,0 +1,85 @@
+"""How many multiply-adds the cores can do: vector multiply-adds that touch nothing but registers.
+
+Each core has a few units that start a vector multiply-add every cycle and finish it some cycles later; only chains that
+don't wait for each other keep them busy. CHAINS of them, and their two factors, fit into 16 registers.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from thalweg.engine.native.llvm import F32, FLAGS, I64, VW
+
+CHAINS = 12
+UNROLLED = 4
+FLOPS_A_TURN = 2 * VW * CHAINS * UNROLLED
+
+
+@intrinsic
+def chains(typing: Any, turns: Any, factor: Any) -> Any:
+    """Repeats s = s·factor + factor in every chain, and returns one element of the sum of all."""
+    vector = ir.VectorType(F32, VW)
+
+    def splat(builder: Any, scalar: Any) -> Any:
+        value = ir.Constant(vector, ir.Undefined)
+        for place in range(VW):
+            value = builder.insert_element(value, scalar, ir.Constant(ir.IntType(32), place))
+        return value
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        turns, factor = args[0], splat(builder, args[1])
+        entry = builder.block
+        loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        i = builder.phi(I64)
+        totals = [builder.phi(vector) for _ in range(CHAINS)]
+        values: list[Any] = list(totals)
+        for _ in range(UNROLLED):
+            products = [builder.fmul(v, factor, flags=("contract",)) for v in values]
+            values = [builder.fadd(p, factor, flags=("contract",)) for p in products]
+        following = builder.add(i, ir.Constant(I64, 1))
+        i.add_incoming(ir.Constant(I64, 0), entry)
+        i.add_incoming(following, loop)
+        for number, (phi, value) in enumerate(zip(totals, values, strict=True)):
+            phi.add_incoming(ir.Constant(vector, [float(number)] * VW), entry)  # unequal, or they would be one chain
+            phi.add_incoming(value, loop)
+        builder.cbranch(builder.icmp_signed("<", following, turns), loop, after)
+        builder.position_at_end(after)
+        total = values[0]
+        for value in values[1:]:
+            total = builder.fadd(total, value)
+        return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
+
+    return types.float32(types.int64, types.float32), codegen
+
+
+@cache
+def kernel() -> Any:
+    # Without "reassoc", which would let the compiler compute a chain in another way.
+    @numba.njit(types.float32(types.int64, types.float32), nogil=True, error_model=FLAGS["error_model"])
+    def run(turns: Any, factor: Any) -> Any:
+        return chains(turns, factor)
+
+    return run
+
+
+def peak(threads: int, seconds: float = 0.03) -> float:
+    """FLOP/s of so many cores at once, a multiply-add counted as two."""
+    run, turns = kernel(), 10_000
+    begin = time.perf_counter()
+    run(turns, 0.5)
+    turns = max(turns, int(turns * seconds / (time.perf_counter() - begin)))
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(run, [turns // 20] * threads, [0.5] * threads))  # the threads exist, and the clock is up
+        begin = time.perf_counter()
+        list(pool.map(run, [turns] * threads, [0.5] * threads))
+        return threads * turns * FLOPS_A_TURN / (time.perf_counter() - begin)

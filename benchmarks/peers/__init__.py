@@ -1,0 +1,56 @@
+"""Who is compared. Each peer does the same work on the same weights and batches, in its own best way of doing so.
+
+A peer's module has `variants(work)`: the ways in which it can do a workload, by name; none if it can't.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import thalweg
+from benchmarks.peers.base import Runner
+from benchmarks.workloads import Workload
+
+Variants = dict[str, Callable[[Workload], Runner]]
+
+
+@dataclass(frozen=True)
+class Peer:
+    module: str  # here
+    package: str
+    needs: tuple[str, ...]
+    imports: str  # what `import` is timed with
+
+
+PEERS = {
+    "thalweg": Peer("ours", "thalweg", ("thalweg",), "thalweg"),
+    "PyTorch": Peer("pytorch", "torch", ("torch",), "torch"),
+    "Keras on JAX": Peer("keras_jax", "keras", ("keras", "jax"), "keras"),
+    "JAX": Peer("jax_scan", "jax", ("jax",), "jax"),
+    "scikit-learn": Peer("scikit", "scikit-learn", ("sklearn",), "sklearn.neural_network"),
+}
+
+
+def present(names: list[str] | None = None) -> list[str]:
+    """Those of the peers that are installed; the missing ones are named."""
+    wanted = list(PEERS) if names is None else names
+    absent = [n for n in wanted if not all(importlib.util.find_spec(m) for m in PEERS[n].needs)]
+    if absent:
+        print(f"not installed and left out: {', '.join(absent)}; pip install 'thalweg[bench]'")
+    return [n for n in wanted if n not in absent]
+
+
+def variants(peer: str, work: Workload) -> Variants:
+    module = importlib.import_module(f"{__name__}.{PEERS[peer].module}")
+    result: Variants = module.variants(work)
+    return result
+
+
+def versions(names: list[str]) -> str:
+    """What is compared, without the suffixes of local builds."""
+    found = [f"{PEERS[n].package} {version(PEERS[n].package).partition('+')[0]}" for n in names if n != "thalweg"]
+    return ", ".join([f"thalweg {thalweg.__version__}", *found])

@@ -1,0 +1,82 @@
+"""What every peer has: work to run, and a result to compare."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from benchmarks.workloads import Workload
+
+EPSILON = 1e-15  # Adam's; PyTorch adds it in another place than the others, so it has to be too small to matter
+
+Arrays = list[np.ndarray[Any, Any]]
+
+
+class Runner(ABC):
+    """One workload in one variant of one peer."""
+
+    @abstractmethod
+    def run(self, count: int) -> None:
+        """Does `count` units of work."""
+
+    @abstractmethod
+    def check(self) -> Arrays:
+        """The result that has to be the same for all peers."""
+
+
+class Training(Runner):
+    """Training, timed in whole epochs; compared by the weights after the first batches in order."""
+
+    def __init__(self, work: Workload) -> None:
+        self.work = work
+        self.x, self.y = work.data()
+        self.make()
+
+    def run(self, count: int) -> None:
+        self.train(self.x, self.y, max(1, count // self.work.units), shuffle=True)
+
+    def check(self) -> Arrays:
+        (x, y), epochs = self.work.check_data()
+        self.start()
+        self.train(x, y, epochs, shuffle=False)
+        return [np.asarray(w) for network in self.work.sample for w in self.weights(network)]
+
+    @abstractmethod
+    def make(self) -> None:
+        """Builds the networks."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Gives them their initial weights and fresh optimizers."""
+
+    @abstractmethod
+    def train(self, x: Any, y: Any, epochs: int, shuffle: bool) -> None: ...
+
+    @abstractmethod
+    def weights(self, network: int) -> Arrays: ...
+
+
+class Prediction(Runner):
+    """Prediction: arrays in memory in, an array in memory out."""
+
+    def __init__(self, work: Workload) -> None:
+        self.work = work
+        self.x, _ = work.data()
+        self.make()
+
+    def run(self, count: int) -> None:
+        predict, x = self.predict, self.x
+        for _ in range(count):
+            predict(x)
+
+    def check(self) -> Arrays:
+        return [np.asarray(self.predict(self.x))]
+
+    @abstractmethod
+    def make(self) -> None:
+        """Builds the network with the initial weights."""
+
+    @abstractmethod
+    def predict(self, x: Any) -> Any: ...

@@ -1,0 +1,66 @@
+"""thalweg through its public methods, all their overhead included, with its own choice of lanes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import thalweg
+from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
+from benchmarks.workloads import Workload
+from thalweg import layers
+
+
+def network(work: Workload, number: int = 0) -> thalweg.Sequential:
+    """The network, not compiled, with its initial weights."""
+    output = "softmax" if work.task == "classes" else work.activation
+    activations = [work.activation] * (len(work.sizes) - 2) + [output]
+    dense = [layers.Dense(n, activation=a) for n, a in zip(work.sizes[1:], activations, strict=True)]
+    model = thalweg.Sequential([thalweg.Input((work.sizes[0],)), *dense], seed=number)
+    model.set_weights(work.weights(number))
+    return model
+
+
+def compiled(work: Workload, model: thalweg.Sequential) -> thalweg.Sequential:
+    if work.optimizer == "adam":
+        optimizer: Any = thalweg.optimizers.Adam(work.learning_rate, epsilon=EPSILON)
+    else:
+        optimizer = thalweg.optimizers.SGD(work.learning_rate)
+    loss = "sparse_categorical_crossentropy" if work.task == "classes" else "mse"
+    model.compile(optimizer=optimizer, loss=loss)
+    return model
+
+
+class Fit(Training):
+    def make(self) -> None:
+        self.models = [network(self.work, n) for n in range(self.work.networks)]
+        for model in self.models:
+            compiled(self.work, model)
+
+    def start(self) -> None:
+        for number, model in enumerate(self.models):
+            compiled(self.work, model)
+            model.set_weights(self.work.weights(number))
+
+    def train(self, x: Any, y: Any, epochs: int, shuffle: bool) -> None:
+        self.models[0].fit(x, y, self.work.batch, epochs, verbose=0, shuffle=shuffle, lanes=self.work.lanes)
+
+    def weights(self, network: int) -> Arrays:
+        result: Arrays = self.models[network].get_weights()
+        return result
+
+
+class FitMany(Fit):
+    def train(self, x: Any, y: Any, epochs: int, shuffle: bool) -> None:
+        thalweg.fit_many(self.models, x, y, batch_size=self.work.batch, epochs=epochs, shuffle=shuffle)
+
+
+class Predict(Prediction):
+    def make(self) -> None:
+        self.model = network(self.work)
+
+    def predict(self, x: Any) -> Any:
+        return self.model.predict(x, verbose=0)
+
+
+def variants(work: Workload) -> dict[str, Any]:
+    return {"": {"fit": Fit, "predict": Predict, "fit many": FitMany}[work.does]}

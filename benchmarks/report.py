@@ -1,0 +1,162 @@
+"""The results as Markdown, in the languages of the READMEs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.compare import Best, Contender, duration
+from benchmarks.costs import Cost, Share
+from benchmarks.workloads import Workload
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
+
+ENGLISH = {
+    "work": "time, and how many times thalweg's",
+    "predict": "predict",
+    "rows": "rows",
+    "row": "row",
+    "networks": "networks",
+    "all": "all",
+    "a step": "a step",
+    "a call": "a call",
+    "an epoch of all": "an epoch of all",
+    "loses": "thalweg is slower than",
+    "nowhere": "thalweg is nowhere slower than a peer's best.",
+    "on": "on",
+    "costs": "784-128-10, batch 128",
+    "import": "import, with the interpreter's start",
+    "start": "a program from its start through four training steps",
+    "memory": "peak memory of training, data excluded",
+    "memory above import": "the same above the imported libraries",
+    "peak": "Measured peak of register-only multiply-adds: {one:,.0f} GFLOP/s on one core, {all:,.0f} on {cores} at "
+    "once. Of it thalweg's {name} reaches {products:.0%} in its products and {step_on_one:.0%} in a whole step on one core, "
+    "{step:.0%} in a whole step on all.",
+    "method": "Medians of {rounds} interleaved rounds in one run, each peer at its best setting, after a check that "
+    "all compute the same; {versions}.",
+    "charts": "Ratios as bars; how a step grows with width, batch, depth and lanes",
+}
+CHINESE = {
+    "work": "時間,以及 thalweg 的幾倍",
+    "predict": "預測",
+    "rows": "列",
+    "row": "列",
+    "networks": "個網路",
+    "all": "全部",
+    "a step": "每步",
+    "a call": "每次呼叫",
+    "an epoch of all": "全部網路各一個 epoch",
+    "loses": "thalweg 較慢之處:",
+    "nowhere": "thalweg 在任何一項都不慢於其他函式庫的最佳設定。",
+    "on": "於",
+    "costs": "784-128-10,batch 128",
+    "import": "import(含直譯器啟動)",
+    "start": "程式從啟動到完成四個訓練步驟",
+    "memory": "訓練的記憶體峰值(不含資料)",
+    "memory above import": "同上,扣除匯入函式庫本身",
+    "peak": "實測純暫存器乘加運算的峰值:單核心 {one:,.0f} GFLOP/s,{cores} 核心同時 {all:,.0f}。thalweg 的 {name} "
+    "在單核心上,乘積達到 {products:.0%},整個步驟達到 {step_on_one:.0%};用全部核心時,整個步驟達到 {step:.0%}。",
+    "method": "同一次執行中輪流量測 {rounds} 輪取中位數,各函式庫用其最佳設定,並先確認大家算出同樣的結果;{versions}。",
+    "charts": "倍數長條圖;一個步驟的時間隨寬度、批次、深度與核心數的變化",
+}
+LANGUAGES = {"README.md": ENGLISH, "README.zh-TW.md": CHINESE}
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that one run has measured."""
+
+    results: Sequence[tuple[Workload, Best]]
+    costs: Sequence[Cost]
+    share: Share | None
+    rounds: int
+    versions: str
+    cores: int
+
+    @property
+    def peers(self) -> list[str]:
+        everyone = [peer for _, best in self.results for peer in best]
+        everyone += [peer for cost in self.costs for peer in cost.cells]
+        return ["thalweg", *(peer for peer in dict.fromkeys(everyone) if peer != "thalweg")]
+
+    def losses(self) -> list[tuple[Workload, str, float]]:
+        """Where a peer is faster: (workload, peer, its time as a part of thalweg's)."""
+        ratios = [(w, peer, c.median / best["thalweg"].median) for w, best in self.results for peer, c in best.items()]
+        return [(w, peer, ratio) for w, peer, ratio in ratios if ratio < 1]
+
+    def markdown(self, words: dict[str, str] = ENGLISH) -> str:
+        parts = [self.speed(words)] if self.results else []
+        parts += [self.lost(words)] if self.results else []
+        parts += [self.other(words)] if self.costs else []
+        if self.share is not None:
+            s = self.share
+            numbers = {"products": s.products, "step_on_one": s.step_on_one, "step": s.step}
+            parts.append(
+                words["peak"].format(one=s.one / 1e9, all=s.all / 1e9, name=s.work.name, cores=self.cores, **numbers)
+            )
+        parts.append(words["method"].format(rounds=self.rounds, versions=self.versions))
+        return "\n\n".join(parts)
+
+    def speed(self, words: dict[str, str]) -> str:
+        peers = [peer for peer in self.peers if any(peer in best for _, best in self.results)]
+        lines = [self.line([words["work"], *peers]), "|" + "---|" * (len(peers) + 1)]
+        for work, best in self.results:
+            ours = best["thalweg"].median
+            label = f"{translated(work.name, words)}, {words[work.unit]}"
+            lines.append(self.line([label, duration(ours), *(against(best.get(peer), ours) for peer in peers[1:])]))
+        return "\n".join(lines)
+
+    def lost(self, words: dict[str, str]) -> str:
+        lost = [
+            f"{peer} {words['on']} {translated(work.name, words)} ({ratio:.2f}×)" for work, peer, ratio in self.losses()
+        ]
+        return f"{words['loses']} {'; '.join(lost)}." if lost else words["nowhere"]
+
+    def other(self, words: dict[str, str]) -> str:
+        peers = [peer for peer in self.peers if any(peer in cost.cells for cost in self.costs)]
+        lines = [self.line([words["costs"], *peers]), "|" + "---|" * (len(peers) + 1)]
+        lines += [self.line([words[c.key], *(c.cells.get(peer, "–") for peer in peers)]) for c in self.costs]
+        return "\n".join(lines)
+
+    @staticmethod
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cells) + " |"
+
+
+def against(contender: Contender | None, ours: float) -> str:
+    """A peer's cell: its time, and how many times ours."""
+    return "–" if contender is None else f"{duration(contender.median)}: {times(contender.median / ours)}"
+
+
+def times(ratio: float) -> str:
+    """A ratio; bold where thalweg is the faster."""
+    text = f"{ratio:,.0f}×" if ratio >= 100 else f"{ratio:.1f}×" if ratio >= 1.95 else f"{ratio:.2f}×"
+    return f"**{text}**" if ratio >= 1 else text
+
+
+def translated(name: str, words: dict[str, str]) -> str:
+    """A workload's name; its few words are replaced, the sizes stay."""
+    for word in ("predict", "rows", "row", "networks", "all"):
+        name = " ".join(
+            words[word] + part[len(word) :] if part.rstrip(",)") == word else part for part in name.split(" ")
+        )
+    return name
+
+
+def write(report: Report) -> None:
+    """Replaces the part of each README between the two marks."""
+    for name, words in LANGUAGES.items():
+        path = ROOT / name
+        before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+        _, end, after = rest.partition(END)
+        if not (begin and end):
+            raise SystemExit(f"{name} has no place for the table: it lies between {BEGIN} and {END}")
+        charts = "\n\n".join(
+            f"![{words['charts']}](docs/{chart})"
+            for chart in ("speed.svg", "scaling.svg")
+            if (ROOT / "docs" / chart).exists()
+        )
+        text = f"{before}{BEGIN}\n{report.markdown(words)}\n\n{charts}".rstrip() + f"\n{END}{after}"
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,80 @@
+"""When the cores aren't thalweg's alone, and when a process goes on for long."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.compare import duration
+from benchmarks.peers.ours import compiled, network
+from benchmarks.worker import Session, Worker, WorkerError
+from benchmarks.workloads import LARGE, SMALL, Workload, dense
+
+ROUNDS = 5
+SECONDS = 0.3
+HUNG = 60.0
+
+
+def contention() -> None:
+    """A fit of two lanes with two cores to itself, on one core, and beside another such fit; never waits forever."""
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(allowed) < 2:
+        print("contention needs two cores, and a system that can pin a process")
+        return
+    cores = allowed[:2]
+    for work in (dense(SMALL, 64, 300, lanes=2), replace(LARGE, lanes=2)):
+        print(f"{work.name}, two lanes, a step:")
+        free = together(work, [cores], 0)
+        for name, pins in (("on one core", [cores[:1]]), ("two fits at once on two cores", [cores, cores])):
+            seconds = together(work, pins, free)
+            ideal = "; 2 × is the same work on half the cores"
+            print(f"  {name:32} {duration(seconds):>9}  {seconds / free:5.2f} ×{ideal}", flush=True)
+
+
+def together(work: Workload, pins: Sequence[Sequence[int]], free: float) -> float:
+    """Seconds of a step, the median over rounds, while one worker for each set of cores does the same."""
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker("thalweg", pinned=list(cores))) for cores in pins]
+        try:
+            for worker in workers:
+                worker.ask("make", "thalweg", work, "")
+                once = worker.ask("run", "", work.units, timeout=HUNG) / work.units
+            count = work.units * max(1, round(SECONDS / ((free or once) * work.units)))
+            seconds = []
+            for _ in range(ROUNDS):
+                for worker in workers:
+                    worker.send("run", "", count)
+                seconds += [worker.receive(HUNG) / count for worker in workers]
+        except WorkerError as error:
+            raise SystemExit(f"  HUNG: {error}") from None
+    result = statistics.median(seconds)
+    if not free:
+        print(f"  {'two cores to itself':32} {duration(result):>9}", flush=True)
+    return result
+
+
+def soak(predicts: int = 10_000, fits: int = 200) -> None:
+    """How much the memory of one process grows after the first tenth."""
+    work = dense(SMALL, 64, 10)
+    model = compiled(work, network(work))
+    x, y = work.data()
+    session = Session()
+
+    def many(name: str, times: int, once: object) -> None:
+        for _ in range(times // 10):
+            once()  # type: ignore[operator]
+        before = session.memory().now
+        for _ in range(times - times // 10):
+            once()  # type: ignore[operator]
+        grown = session.memory().now - before
+        print(f"{times:,} × {name}: {grown / 1024:+,.0f} KiB after the first tenth", flush=True)
+
+    rows = np.ascontiguousarray(x[:17])
+    many("predict", predicts, lambda: model.predict(rows, verbose=0))
+    many("fit, one lane", fits, lambda: model.fit(x, y, 64, 2, verbose=0, lanes=1))
+    many("fit, two lanes", fits, lambda: model.fit(x, y, 64, 2, verbose=0, lanes=2))

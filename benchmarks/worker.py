@@ -1,0 +1,163 @@
+"""A process for each peer and number of threads. It stays alive and is asked in turn: rounds can be interleaved.
+
+Libraries share a process badly: each brings a thread pool, reads its settings when it is imported, and is counted in
+the memory of the others.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers import variants
+from benchmarks.workloads import Workload
+
+TIMEOUT = 240.0
+POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
+ALWAYS = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+ONE_XLA_THREAD = "--xla_cpu_multi_thread_eigen=false"
+
+
+class WorkerError(Exception):
+    """The worker raised, died, or didn't answer in time."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of this process: resident now, and at most so far."""
+
+    now: int
+    peak: int
+
+
+class Session:
+    """What a worker is asked for, over there."""
+
+    def __init__(self) -> None:
+        self.runners: dict[str, Any] = {}
+
+    def variants(self, peer: str, work: Workload) -> list[str]:
+        return list(variants(peer, work))
+
+    def make(self, peer: str, work: Workload, variant: str) -> None:
+        self.runners[variant] = variants(peer, work)[variant](work)
+
+    def check(self, variant: str) -> Any:
+        return self.runners[variant].check()
+
+    def run(self, variant: str, count: int) -> float:
+        """Seconds for `count` units of work."""
+        begin = time.perf_counter()
+        self.runners[variant].run(count)
+        return time.perf_counter() - begin
+
+    def drop(self, variant: str) -> None:
+        self.runners.pop(variant, None)
+        gc.collect()
+
+    def memory(self) -> Memory:
+        status = Path("/proc/self/status")
+        if not status.exists():
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+            return Memory(peak, peak)
+        # Not ru_maxrss: on Linux a process begins with the peak of the one that started it.
+        sizes = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        now, peak = (int(sizes[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
+        return Memory(now, peak)
+
+
+def serve(connection: Connection, pinned: list[int] | None) -> None:
+    """Answers until the other end is closed."""
+    if pinned is not None:
+        os.sched_setaffinity(0, pinned)
+    warnings.filterwarnings("ignore")
+    session = Session()
+    while True:
+        try:
+            name, arguments = connection.recv()
+        except (EOFError, KeyboardInterrupt):
+            return
+        try:
+            answer: tuple[bool, Any] = (True, getattr(session, name)(*arguments))
+        except Exception as error:  # whatever a library raises: the driver says so and goes on without it
+            answer = (False, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:150]}")
+        connection.send(answer)
+
+
+@contextmanager
+def environment(threads: int | None) -> Iterator[None]:
+    """The variables a worker starts with; libraries read them when they are imported."""
+    before = dict(os.environ)
+    os.environ.update(ALWAYS)
+    if threads is not None:
+        os.environ.update(dict.fromkeys(POOLS, str(threads)))
+    if threads == 1:
+        os.environ["XLA_FLAGS"] = ONE_XLA_THREAD
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+class Worker:
+    """This end of a worker. `pinned`: the cores it may use; otherwise all."""
+
+    def __init__(self, peer: str, threads: int | None = None, pinned: list[int] | None = None) -> None:
+        self.peer, self.threads = peer, threads
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, pinned))
+        with environment(threads):
+            self.process.start()
+        theirs.close()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def send(self, name: str, *arguments: Any) -> None:
+        self.connection.send((name, arguments))
+
+    def receive(self, timeout: float = TIMEOUT) -> Any:
+        """The answer; after the time is up the worker is ended, since nobody knows what it is doing."""
+        try:
+            if not self.connection.poll(timeout):
+                self.process.kill()
+                raise WorkerError(f"no answer in {timeout:.0f} seconds")
+            done, answer = self.connection.recv()
+        except (EOFError, OSError):
+            raise WorkerError("the process died") from None
+        if not done:
+            raise WorkerError(answer)
+        return answer
+
+    def ask(self, name: str, *arguments: Any, timeout: float = TIMEOUT) -> Any:
+        if not self.alive:
+            raise WorkerError("the process has ended")
+        self.send(name, *arguments)
+        return self.receive(timeout)
+
+    @property
+    def alive(self) -> bool:
+        return self.process.is_alive()
+
+    def close(self) -> None:
+        self.connection.close()
+        self.process.join(5)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
