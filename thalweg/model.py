@@ -106,9 +106,12 @@ class Sequential(Stack):
             raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {metrics!r}")
         names: list[Any] = [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]
         optimizer, loss = optimizer_module.get(optimizer), loss_module.get(loss)
+        if optimizer.owner not in (None, self):
+            kind = type(optimizer).__name__
+            raise ArgumentError(f"this {kind} belongs to another model, whose steps it counts: make a new one")
         named_metrics(names, loss, self.output_shape or (1,), check=self.built)  # told before anything changes
         self.optimizer, self.loss, self.metric_names = optimizer, loss, names
-        self.optimizer.iterations = 0
+        self.optimizer.iterations, self.optimizer.owner = 0, self
         self.slots = aligned(0, self.dtype)
         self.compiled = True
         self._programs.clear()

@@ -25,6 +25,7 @@ class Optimizer:
     def __init__(self, learning_rate: float) -> None:
         self.learning_rate = learning_rate
         self.iterations = 0  # steps done
+        self.owner: Any = None  # the model whose steps are counted
 
     @property
     def learning_rate(self) -> float:
