@@ -200,6 +200,17 @@ def test_a_layer_belongs_to_one_model():
     assert model.predict(X).shape == (20, 4)
 
 
+def test_an_optimizer_belongs_to_one_model():
+    """It counts the steps: shared, two models would spoil each other's count."""
+    optimizer, first, second = SGD(0.1), regression(), regression()
+    first.compile(optimizer, "mse")
+    assert "this SGD belongs to another model" in message(ArgumentError, lambda: second.compile(optimizer, "mse"))
+    assert second.optimizer is not optimizer
+    first.fit(X, Y, verbose=0)
+    first.compile(optimizer, "mae")  # its own may use it again, and it starts afresh
+    assert optimizer.iterations == 0
+
+
 def test_layers_that_do_not_fit_name_both_shapes_and_can_be_replaced():
     model = Sequential([Input((4,)), Dense(3), Add([Dense(5)])])
     assert "(3,) into (5,)" in message(ShapeError, model.build)
