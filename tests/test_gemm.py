@@ -23,8 +23,8 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
 
 
 @numba.njit(**FLAGS)
-def transpose(source, rows, columns, target):
-    native.transpose(source, rows, columns, target)
+def transpose(source, rows, columns, target, first, after):
+    native.transpose(source, rows, columns, target, first, after)
 
 
 @numba.njit(**FLAGS)
@@ -124,7 +124,9 @@ def test_errors_of_long_sums_do_not_grow():
 def check_transpose(random, rows, columns):
     _, x = guarded(random, rows, columns, columns)
     memory, y = guarded(random, columns, rows, rows)
-    transpose(x.ctypes.data, rows, columns, y.ctypes.data)
+    half = random.integers(0, columns + 1).item()
+    for first, after in ((0, half), (half, columns)):
+        transpose(x.ctypes.data, rows, columns, y.ctypes.data, first, after)
     np.testing.assert_array_equal(y, x.T)
     y[:] = np.nan
     assert np.isnan(memory).all()

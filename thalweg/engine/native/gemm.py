@@ -194,13 +194,13 @@ def column_sums(d, rows, n, out, accumulate):
 
 
 @compiled
-def transpose(source, rows, columns, target):
-    """target[j, i] = source[i, j], for a source of shape (rows, columns)."""
+def transpose(source, rows, columns, target, first, after):
+    """target[j, i] = source[i, j] for first ≤ j < after: a lane's share of the rows of the transpose."""
     if rows == 1 or columns == 1:
-        x, y = floats(source, rows * columns), floats(target, rows * columns)
+        x, y = floats(source + 4 * first, rows * (after - first)), floats(target + 4 * first, rows * (after - first))
         y[:] = x
         return
-    for j in range(0, columns, VW):
+    for j in range(first, after, VW):
         for i in range(0, rows, VW):
             at, to = source + 4 * (i * columns + j), target + 4 * (j * rows + i)
-            transposition(at, columns, to, rows, min(VW, rows - i), min(VW, columns - j))
+            transposition(at, columns, to, rows, min(VW, rows - i), min(VW, after - j))

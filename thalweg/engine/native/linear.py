@@ -1,6 +1,6 @@
 """The products of dense layers, all by the one micro-kernel."""
 
-from thalweg.engine.native import gemm, transposition
+from thalweg.engine.native import gemm
 from thalweg.engine.native.state import ACCUMULATE, LANE, LANES, ROWS
 from thalweg.engine.native.updates import share
 
@@ -27,7 +27,7 @@ def transpose(o, c, s, f):
     """Wᵀ, this lane's share of its rows"""
     W, Wt, inputs, units = o[0], o[1], o[2], o[3]
     first, after = share(units, s[LANE], s[LANES])
-    transposition.transpose(W, inputs, units, Wt, first, after)
+    gemm.transpose(W, inputs, units, Wt, first, after)
 
 
 def input_gradient(o, c, s, f):
