@@ -42,7 +42,10 @@ class Share:
 
 
 def share(work: Workload = LARGE, rounds: int = 7, seconds: float = 0.2) -> Share:
-    """Peak and step in turn, so that a change of the clock meets both; medians. Only the products' FLOPs count."""
+    """Peak and step in turn. The best peak, and medians of the rest: a busy machine makes the shares smaller only.
+
+    Only the FLOPs of the products count, also for the whole step.
+    """
     from benchmarks.peers.ours import Fit
 
     runner: Any = variants("thalweg", work)[""](work)
@@ -63,14 +66,17 @@ def share(work: Workload = LARGE, rounds: int = 7, seconds: float = 0.2) -> Shar
         one, both = peak(1), peak(cores())
         timed = model.profile(work.batch, repeats=5)
         products = flops / sum(row.seconds or 0.0 for row in timed if row.name in PRODUCTS)
-        values.append([one, both, products / one, step(1) / one, step(None) / both])
-    return Share(work, *(statistics.median(column) for column in zip(*values, strict=True)))
+        values.append([one, both, products, step(1), step(None)])
+    one, both = (max(row[place] for row in values) for place in (0, 1))
+    products, alone, together = (statistics.median(row[place] for row in values) for place in (2, 3, 4))
+    return Share(work, one, both, products / one, alone / one, together / both)
 
 
 def memory(peer: str, work: Workload = MIDDLE, epochs: int = 3) -> tuple[int, int]:
     """Bytes at the peak of a training, the data's own left out; and how much of that is above the imports."""
     with Worker(peer) as worker:
-        chosen = DEFAULT.get(peer) or worker.ask("variants", peer, work)[0]
+        offered = worker.ask("variants", peer, work)  # imports the peer
+        chosen = DEFAULT.get(peer) or offered[0]
         imported = worker.ask("memory").now
         worker.ask("make", peer, work, chosen)
         worker.ask("run", chosen, epochs * work.units)

@@ -32,8 +32,8 @@ ENGLISH = {
     "memory": "peak memory of training, data excluded",
     "memory above import": "the same above the imported libraries",
     "peak": "Measured peak of register-only multiply-adds: {one:,.0f} GFLOP/s on one core, {all:,.0f} on {cores} at "
-    "once. Of it thalweg's {name} reaches {products:.0%} in its products and {step_on_one:.0%} in a whole step on one core, "
-    "{step:.0%} in a whole step on all.",
+    "once. Of it thalweg's {name} reaches {products:.0%} in its products and {step_on_one:.0%} in a whole step on one "
+    "core, {step:.0%} in a whole step on all.",
     "method": "Medians of {rounds} interleaved rounds in one run, each peer at its best setting, after a check that "
     "all compute the same; {versions}.",
     "charts": "Ratios as bars; how a step grows with width, batch, depth and lanes",
