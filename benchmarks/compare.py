@@ -133,18 +133,28 @@ def agreed(work: Workload, everyone: Iterator[Contender], plan: Plan) -> list[Co
 
 def measure(work: Workload, workers: Sequence[Worker], plan: Plan) -> Best:
     """The best setting of each peer, by the median over the rounds; empty if thalweg can't do it."""
-    everyone = agreed(work, entrants(work, workers, plan), plan)
-    racing = list(everyone)
+    racing = agreed(work, entrants(work, workers, plan), plan)
     for number in range(plan.rounds):
-        for contender in racing:
-            contender.seconds.append(contender.time())
+        racing = [contender for contender in racing if lap(contender)]
         if number == 1:
             fastest = best(racing)
-            racing = [c for c in racing if min(c.seconds) <= HOPELESS * min(fastest[c.peer].seconds)]
-    for contender in everyone:
-        contender.worker.ask("drop", contender.variant)
+            hopeless = [c for c in racing if min(c.seconds) > HOPELESS * min(fastest[c.peer].seconds)]
+            racing = [c for c in racing if c not in hopeless]
+    for worker in workers:
+        if worker.alive:
+            worker.ask("clear")
     result = best(racing)
     return result if "thalweg" in result else {}
+
+
+def lap(contender: Contender) -> bool:
+    """One round of one contender; whether it came to its end."""
+    try:
+        contender.seconds.append(contender.time())
+    except WorkerError as error:
+        say(contender, error)
+        return False
+    return True
 
 
 def best(contenders: Sequence[Contender]) -> Best:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from benchmarks.compare import Plan, duration, measure, workers
+from benchmarks.worker import Worker
 from benchmarks.workloads import LARGE, Workload, dense
 from thalweg.engine.lanes import cores
 
@@ -62,11 +63,18 @@ def scaling(peers: Sequence[str], limit: int = 4096) -> list[Series]:
     return result
 
 
-def series(size: str, network: str, points: list[tuple[int, Workload]], peers: Sequence[str], who: object) -> Series:
+def series(
+    size: str,
+    network: str,
+    points: list[tuple[int, Workload]],
+    peers: Sequence[str],
+    who: Callable[[int], list[Worker]],
+) -> Series:
+    """One series; `who` are the workers that take part at a value."""
     seconds: dict[str, list[float]] = {peer: [] for peer in peers}
     print(f"{network}:")
     for value, work in points:
-        best = measure(work, who(value), PLAN)  # type: ignore[operator]
+        best = measure(work, who(value), PLAN)
         for peer in peers:
             seconds[peer].append(best[peer].median if peer in best else float("nan"))
         times = ", ".join(f"{peer} {duration(s[-1])}" for peer, s in seconds.items())

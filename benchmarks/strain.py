@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -28,23 +28,29 @@ def contention() -> None:
         return
     cores = allowed[:2]
     for work in (dense(SMALL, 64, 300, lanes=2), replace(LARGE, lanes=2)):
-        print(f"{work.name}, two lanes, a step:")
-        free = together(work, [cores], 0)
-        for name, pins in (("on one core", [cores[:1]]), ("two fits at once on two cores", [cores, cores])):
-            seconds = together(work, pins, free)
-            ideal = "; 2 × is the same work on half the cores"
-            print(f"  {name:32} {duration(seconds):>9}  {seconds / free:5.2f} ×{ideal}", flush=True)
+        print(f"{work.name}, a step; beside two lanes with two cores to themselves:")
+        cases = {
+            "two lanes, two cores": [cores],
+            "two lanes, one core": [cores[:1]],
+            "two such fits at once, two cores": [cores, cores],
+        }
+        seconds = {name: together(work, pins) for name, pins in cases.items()}
+        seconds["one lane, one core"] = together(replace(work, lanes=1), [cores[:1]])
+        free = seconds["two lanes, two cores"]
+        for name, own in seconds.items():
+            print(f"  {name:34} {duration(own):>9}  {own / free:5.2f}×", flush=True)
 
 
-def together(work: Workload, pins: Sequence[Sequence[int]], free: float) -> float:
+def together(work: Workload, pins: Sequence[Sequence[int]]) -> float:
     """Seconds of a step, the median over rounds, while one worker for each set of cores does the same."""
     with ExitStack() as stack:
         workers = [stack.enter_context(Worker("thalweg", pinned=list(cores))) for cores in pins]
         try:
             for worker in workers:
                 worker.ask("make", "thalweg", work, "")
+                worker.ask("run", "", work.units, timeout=HUNG)
                 once = worker.ask("run", "", work.units, timeout=HUNG) / work.units
-            count = work.units * max(1, round(SECONDS / ((free or once) * work.units)))
+            count = work.units * max(1, round(SECONDS / (once * work.units)))
             seconds = []
             for _ in range(ROUNDS):
                 for worker in workers:
@@ -52,10 +58,7 @@ def together(work: Workload, pins: Sequence[Sequence[int]], free: float) -> floa
                 seconds += [worker.receive(HUNG) / count for worker in workers]
         except WorkerError as error:
             raise SystemExit(f"  HUNG: {error}") from None
-    result = statistics.median(seconds)
-    if not free:
-        print(f"  {'two cores to itself':32} {duration(result):>9}", flush=True)
-    return result
+    return statistics.median(seconds)
 
 
 def soak(predicts: int = 10_000, fits: int = 200) -> None:
@@ -65,12 +68,12 @@ def soak(predicts: int = 10_000, fits: int = 200) -> None:
     x, y = work.data()
     session = Session()
 
-    def many(name: str, times: int, once: object) -> None:
+    def many(name: str, times: int, once: Callable[[], object]) -> None:
         for _ in range(times // 10):
-            once()  # type: ignore[operator]
+            once()
         before = session.memory().now
         for _ in range(times - times // 10):
-            once()  # type: ignore[operator]
+            once()
         grown = session.memory().now - before
         print(f"{times:,} × {name}: {grown / 1024:+,.0f} KiB after the first tenth", flush=True)
 

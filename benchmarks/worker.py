@@ -62,8 +62,8 @@ class Session:
         self.runners[variant].run(count)
         return time.perf_counter() - begin
 
-    def drop(self, variant: str) -> None:
-        self.runners.pop(variant, None)
+    def clear(self) -> None:
+        self.runners.clear()
         gc.collect()
 
     def memory(self) -> Memory:
