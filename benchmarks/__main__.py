@@ -21,13 +21,15 @@ from benchmarks.scaling import Series, scaling
 from benchmarks.workloads import WORKLOADS, Workload
 from thalweg.engine.lanes import cores
 
-QUICK = Plan(rounds=3, seconds=0.05, compiled=False)
+QUICK = Plan(rounds=3, seconds=0.03, compiled=False)
 
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--quick", action="store_true", help="two minutes: few rounds, no torch.compile, no scaling")
+    parser.add_argument(
+        "--quick", action="store_true", help="two or three minutes: few rounds, no torch.compile, no scaling"
+    )
     parser.add_argument("--rounds", type=int, help="rounds of every contender in turn")
     parser.add_argument("--only", metavar="NAME", help="only the workloads with this in their name; or costs, scaling")
     parser.add_argument("--write", action="store_true", help="put tables and pictures into the READMEs and docs/")
@@ -68,7 +70,7 @@ def everything(arguments: argparse.Namespace) -> None:
     series: list[Series] = []
     if only is None or only == "costs":
         print("imports, starts, memory, and the share of the processor's peak …", flush=True)
-        second = costs(peers, 2 if arguments.quick else 5)
+        second = costs(peers, 1 if arguments.quick else 5)
         reached = share(rounds=plan.rounds)
     if only == "scaling" or (only is None and not arguments.quick):
         series = scaling(peers)

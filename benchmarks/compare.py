@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from thalweg.engine.lanes import cores
 
 TOLERANCE = 1e-2  # of the change: float32, summed in different orders
 OUTPUT_TOLERANCE = 1e-4
+SETTLE = 0.25  # seconds before a lap: the threads of the peer before may spin for a fifth of a second after their work
 HOPELESS = 1.3  # a setting so many times slower than its peer's best after two rounds isn't timed any further
 
 
@@ -149,6 +151,7 @@ def measure(work: Workload, workers: Sequence[Worker], plan: Plan) -> Best:
 
 def lap(contender: Contender) -> bool:
     """One round of one contender; whether it came to its end."""
+    time.sleep(SETTLE)
     try:
         contender.seconds.append(contender.time())
     except WorkerError as error:

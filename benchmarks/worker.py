@@ -14,7 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -63,6 +63,8 @@ class Session:
         return time.perf_counter() - begin
 
     def clear(self) -> None:
+        for runner in self.runners.values():
+            runner.close()
         self.runners.clear()
         gc.collect()
 
@@ -87,12 +89,14 @@ def serve(connection: Connection, pinned: list[int] | None) -> None:
         try:
             name, arguments = connection.recv()
         except (EOFError, KeyboardInterrupt):
+            session.clear()
             return
         try:
             answer: tuple[bool, Any] = (True, getattr(session, name)(*arguments))
         except Exception as error:  # whatever a library raises: the driver says so and goes on without it
             answer = (False, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:150]}")
-        connection.send(answer)
+        with suppress(BrokenPipeError):  # the driver was stopped while this worked
+            connection.send(answer)
 
 
 @contextmanager

@@ -25,6 +25,9 @@ class Runner(ABC):
     def check(self) -> Arrays:
         """The result that has to be the same for all peers."""
 
+    def close(self) -> None:  # noqa: B027 - most have nothing to do
+        """Ends what it has started."""
+
 
 class Training(Runner):
     """Training, timed in whole epochs; compared by the weights after the first batches in order."""

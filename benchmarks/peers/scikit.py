@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from sklearn.neural_network import MLPClassifier
 
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
@@ -62,6 +63,9 @@ class FitMany(Fit):
     def train(self, x: Any, y: Any, epochs: int, shuffle: bool) -> None:
         tasks = (delayed(trained)(net, x, y, epochs, shuffle) for net in self.nets)
         self.nets = Parallel(n_jobs=-1)(tasks)
+
+    def close(self) -> None:
+        get_reusable_executor().shutdown()  # joblib's processes would outlive this one by minutes
 
 
 class Predict(Prediction):
