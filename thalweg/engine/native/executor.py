@@ -31,7 +31,7 @@ from thalweg.program.instruction import (
 from thalweg.program.lowering import LOSS, ROWS
 from thalweg.program.memory import align
 
-PROBE_SECONDS = 1.0  # between two comparisons of one thread with all
+PROBE_SECONDS = 0.3  # between two comparisons of one thread with all
 PROBE_SHARE = 16  # this part of a chunk is run in each way …
 PROBE_LEAST = 0.002  # … if it takes more seconds than this
 
