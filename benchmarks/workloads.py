@@ -12,6 +12,7 @@ Floats = NDArray[np.float32]
 Weights = list[Floats]  # kernel (inputs, units), bias, kernel, bias, …
 Data = tuple[Floats, NDArray[np.float32] | NDArray[np.int64]]
 
+MANY_EPOCHS = 10
 CHECK_BATCHES = 5  # Adam divides by small numbers: after many steps the same equations part by their rounding
 
 
@@ -38,8 +39,11 @@ class Workload:
 
     @property
     def units(self) -> int:
-        """How many units of work come at once: the steps of an epoch, else one call, or one epoch of all networks."""
-        return self.steps if self.does == "fit" else 1
+        """How many units of work come at once at least: the steps of an epoch, a call, or some epochs of all networks.
+
+        In a single epoch of many small networks the calls would be measured more than the training.
+        """
+        return {"fit": self.steps, "predict": 1, "fit many": MANY_EPOCHS}[self.does]
 
     @property
     def unit(self) -> str:

@@ -38,7 +38,8 @@ class Training(Runner):
         self.make()
 
     def run(self, count: int) -> None:
-        self.train(self.x, self.y, max(1, count // self.work.units), shuffle=True)
+        epochs = count // self.work.steps if self.work.does == "fit" else count
+        self.train(self.x, self.y, epochs, shuffle=True)
 
     def check(self) -> Arrays:
         (x, y), epochs = self.work.check_data()
