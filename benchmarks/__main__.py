@@ -75,7 +75,7 @@ def everything(arguments: argparse.Namespace) -> None:
     if only == "scaling" or (only is None and not arguments.quick):
         series = scaling(peers)
     found = f"{versions(peers)}; Python {platform.python_version()}, {platform.machine()}, {cores()} cores"
-    whole = Report(results, second, reached, plan.rounds, found, cores())
+    whole = Report(results, second, reached, plan.rounds, found, cores(), series)
     if results or second:
         print(f"\n{whole.markdown()}")
     if not any(c in work.name for work, _ in results for c in (only or "",)) and not second and not series:

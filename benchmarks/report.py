@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.compare import Best, Contender, duration
 from benchmarks.costs import Cost, Share
+from benchmarks.scaling import Series
 from benchmarks.workloads import Workload
 
 ROOT = Path(__file__).parent.parent
@@ -74,6 +75,7 @@ class Report:
     rounds: int
     versions: str
     cores: int
+    series: Sequence[Series] = ()
 
     @property
     def peers(self) -> list[str]:
@@ -85,6 +87,16 @@ class Report:
         """Where a peer is faster: (workload, peer, its time as a part of thalweg's)."""
         ratios = [(w, peer, c.median / best["thalweg"].median) for w, best in self.results for peer, c in best.items()]
         return [(w, peer, ratio) for w, peer, ratio in ratios if ratio < 1]
+
+    def scaling_losses(self) -> list[tuple[str, str, float]]:
+        """Where a peer is faster in the scaling chart: (network at a size, peer, its time as a part of thalweg's)."""
+        ratios = [
+            (f"{s.network}, {s.size[0]} = {value}", peer, theirs / ours)
+            for s in self.series
+            for peer, seconds in s.seconds.items()
+            for value, theirs, ours in zip(s.values, seconds, s.seconds["thalweg"], strict=True)
+        ]
+        return [(network, peer, ratio) for network, peer, ratio in ratios if ratio < 1]
 
     def markdown(self, words: dict[str, str] = ENGLISH) -> str:
         parts = [self.speed(words)] if self.results else []
@@ -109,9 +121,9 @@ class Report:
         return "\n".join(lines)
 
     def lost(self, words: dict[str, str]) -> str:
-        lost = [
-            f"{peer} {words['on']} {translated(work.name, words)} ({ratio:.2f}×)" for work, peer, ratio in self.losses()
-        ]
+        found = [(translated(work.name, words), peer, ratio) for work, peer, ratio in self.losses()]
+        found += self.scaling_losses()
+        lost = [f"{peer} {words['on']} {name} ({ratio:.2f}×)" for name, peer, ratio in found]
         return f"{words['loses']} {'; '.join(lost)}." if lost else words["nowhere"]
 
     def other(self, words: dict[str, str]) -> str:

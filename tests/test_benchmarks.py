@@ -16,7 +16,8 @@ from benchmarks.compare import Best, Contender, Plan, difference, duration, meas
 from benchmarks.costs import Cost, Share, share
 from benchmarks.peak import peak
 from benchmarks.peers.base import Arrays
-from benchmarks.report import Report
+from benchmarks.report import ENGLISH, Report
+from benchmarks.scaling import Series
 from benchmarks.worker import Worker, WorkerError
 from benchmarks.workloads import LARGE, SMALL, WORKLOADS, Workload, dense, shrunk
 
@@ -144,3 +145,9 @@ def test_peak_and_share_are_numbers() -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_loss_in_the_scaling_chart_is_told():
+    series = Series("width", "w-w-w", [8, 2048], {"thalweg": [1.0, 4.0], "PyTorch": [2.0, 1.0]})
+    said = Report([], [], None, 3, "thalweg 0", 2, [series]).lost(ENGLISH)
+    assert said == "thalweg is slower than PyTorch on w-w-w, w = 2048 (0.25×)."

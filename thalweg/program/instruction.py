@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -172,6 +171,3 @@ class Instruction:
 def rows_of(value: Array) -> Array:
     """A view of (rows, …) as (rows, everything else)."""
     return value.reshape(len(value), -1)
-
-
-FLOAT = np.float32

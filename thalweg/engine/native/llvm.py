@@ -169,23 +169,12 @@ def fetch_add(typing, address, value):
 
 @intrinsic
 def load_acquire(typing, address):
-    """The int64 at address; what its writer wrote before store_release can be read after this."""
+    """The int64 at address; what another thread wrote before its fetch_add can be read after this."""
 
     def codegen(context, builder, signature, args):
         return builder.load_atomic(pointer(builder, args[0], I64), "acquire", 8)
 
     return types.int64(types.int64), codegen
-
-
-@intrinsic
-def store_release(typing, address, value):
-    """Writes the int64 at address after everything that this thread has written before."""
-
-    def codegen(context, builder, signature, args):
-        builder.store_atomic(args[1], pointer(builder, args[0], I64), "release", 8)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), codegen
 
 
 @intrinsic
