@@ -2,6 +2,8 @@
 
 import numba
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
 from thalweg.engine.native.llvm import FLAGS
 
@@ -23,19 +25,34 @@ def key(seed, iteration, stream):
     return splitmix(splitmix(splitmix(U64(seed)) ^ U64(iteration)) ^ U64(stream))
 
 
-@numba.njit(inline="always", **FLAGS)
-def mix(x):
-    """lowbias32 (Wellons, hash-prospector), on uint32."""
-    x = U32(U32(x ^ (x >> U32(16))) * U32(0x7FEB352D))
-    x = U32(U32(x ^ (x >> U32(15))) * U32(0x846CA68B))
-    return U32(x ^ (x >> U32(16)))
+@intrinsic
+def mix(typing, low, high, counter):
+    """The hash of a counter: lowbias32 (Wellons, hash-prospector) of the counter and the key's two halves, on uint32.
+
+    numba widens arithmetic on uint32 to 64 bits, which would halve the vectors.
+    """
+
+    def codegen(context, builder, signature, args):
+        low, high, counter = args
+        word = counter.type
+
+        def lowbias(x):
+            x = builder.xor(x, builder.lshr(x, word(16)))
+            x = builder.mul(x, word(0x7FEB352D))
+            x = builder.xor(x, builder.lshr(x, word(15)))
+            x = builder.mul(x, word(0x846CA68B))
+            return builder.xor(x, builder.lshr(x, word(16)))
+
+        return lowbias(builder.add(lowbias(builder.xor(counter, low)), high))
+
+    return types.uint32(types.uint32, types.uint32, types.uint32), codegen
 
 
 @numba.njit(inline="always", **FLAGS)
 def uniform(low, high, counter):
     """A float in [0, 1) of 24 bits from the two halves of a key and a counter."""
-    bits = mix(U32(mix(U32(U32(counter) ^ low)) + high))
-    return np.float32(U32(bits >> U32(8))) * np.float32(2.0**-24)
+    bits = np.int32(mix(U32(low), U32(high), U32(counter)) >> U32(8))  # a signed integer is cheaper to convert
+    return np.float32(bits) * np.float32(2.0**-24)
 
 
 @numba.njit(**FLAGS)

@@ -10,20 +10,26 @@ import numpy as np
 
 from thalweg.engine.native import mathematics as maths
 from thalweg.engine.native.counter import key, uniform
-from thalweg.engine.native.llvm import FLAGS, floats
+from thalweg.engine.native.llvm import FLAGS, bits_float, float_bits, floats, select, unknown
 from thalweg.engine.native.state import FIRST_ROW, ITERATION, ROWS, SEED
 
 F32 = np.float32
+I32 = np.int32
 U32, U64 = np.uint32, np.uint64
 
 
 @numba.njit(inline="always", **FLAGS)
 def each(function, h, a, n, constant):
-    """a = f(h; constant), element by element."""
+    """a = f(h; constant), element by element.
+
+    On AVX2, LLVM makes of "store a choice between x and what lies there" a masked store of x, which takes some
+    processors six times as long. The 1 of which it doesn't know that it is one hides what lies there.
+    """
     y = floats(a, n)
     if h == a:
+        one = unknown(F32(1))
         for i in range(n):
-            y[i] = function(y[i], constant)
+            y[i] = function(y[i] * one, constant)
     else:
         x = floats(h, n)
         for i in range(n):
@@ -65,22 +71,22 @@ def tanh_slope(a, constant):
 
 @numba.njit(inline="always", **FLAGS)
 def relu_value(h, constant):
-    return F32(0) if h <= F32(0) else h  # in this order NaN stays NaN
+    return select(h < F32(0), F32(0), h)  # in this order NaN stays NaN
 
 
 @numba.njit(inline="always", **FLAGS)
 def relu_slope(a, constant):
-    return F32(1) if a > F32(0) else F32(0)
+    return select(a > F32(0), F32(1), F32(0))
 
 
 @numba.njit(inline="always", **FLAGS)
 def leaky_relu_value(h, constant):
-    return h if h > F32(0) else constant * h
+    return select(h > F32(0), h, constant * h)
 
 
 @numba.njit(inline="always", **FLAGS)
 def leaky_relu_slope(h, constant):
-    return F32(1) if h > F32(0) else constant
+    return select(h > F32(0), F32(1), constant)
 
 
 def sigmoid(o, c, s, f):
@@ -115,24 +121,47 @@ def leaky_relu_adjoint(o, c, s, f):
     each_adjoint(leaky_relu_slope, o[0], o[1], o[2], s[ROWS] * o[3], F32(c[0]))
 
 
+@numba.njit(inline="always", **FLAGS)
+def ordered(bits):
+    """Bits of a float ↔ an int32 that is as much larger as the float is: maxima of integers are vectorised."""
+    return I32(bits ^ (I32(bits >> I32(31)) & I32(0x7FFFFFFF)))
+
+
+@numba.njit(inline="always", **FLAGS)
+def row_maximum(x, n):
+    """The largest of a row. A NaN may or may not win."""
+    top = ordered(float_bits(x[0]))
+    for j in range(n):
+        top = max(top, ordered(float_bits(x[j])))
+    return bits_float(ordered(top))
+
+
 @numba.njit(**FLAGS)
 def softmax_rows(h, a, rows, classes):
-    """a = e^(h − max h)/Σ: maxima row by row, the exponentials in one long loop, sums row by row."""
-    x, y = floats(h, rows * classes), floats(a, rows * classes)
+    """a = e^(h − max h)/Σ: maxima row by row, the exponentials in one long loop, sums row by row.
+
+    A row is an array of its own: numba lets a negative index count from the end, and an index that starts at r·classes
+    might be one, for all that LLVM knows.
+    """
     for r in range(rows):
-        top = x[r * classes]
-        for j in range(r * classes + 1, (r + 1) * classes):
-            top = x[j] if not x[j] <= top else top
-        for j in range(r * classes, (r + 1) * classes):
-            y[j] = x[j] - top
+        x, y = floats(h + 4 * r * classes, classes), floats(a + 4 * r * classes, classes)
+        top = row_maximum(x, classes)
+        if h == a:
+            for j in range(classes):
+                y[j] -= top
+        else:
+            for j in range(classes):
+                y[j] = x[j] - top
+    all_rows = floats(a, rows * classes)
     for i in range(rows * classes):
-        y[i] = maths.exp(y[i])
+        all_rows[i] = maths.exp(all_rows[i])
     for r in range(rows):
+        y = floats(a + 4 * r * classes, classes)
         total = F32(0)
-        for j in range(r * classes, (r + 1) * classes):
-            total += y[j]
+        for j in range(classes):
+            total += y[j]  # NaN if any is
         scale = F32(1) / total
-        for j in range(r * classes, (r + 1) * classes):
+        for j in range(classes):
             y[j] *= scale
 
 
@@ -142,14 +171,19 @@ def softmax(o, c, s, f):
 
 def softmax_adjoint(o, c, s, f):
     """dh = a·(da − Σ da·a)"""
-    rows, classes = s[ROWS] * o[3], o[4]
-    a, da, dh = floats(o[0], rows * classes), floats(o[1], rows * classes), floats(o[2], rows * classes)
-    for r in range(rows):
+    classes = o[4]
+    for r in range(s[ROWS] * o[3]):
+        start = 4 * r * classes
+        a, da, dh = floats(o[0] + start, classes), floats(o[1] + start, classes), floats(o[2] + start, classes)
         total = F32(0)
-        for j in range(r * classes, (r + 1) * classes):
+        for j in range(classes):
             total += da[j] * a[j]
-        for j in range(r * classes, (r + 1) * classes):
-            dh[j] = a[j] * (da[j] - total)
+        if o[1] == o[2]:
+            for j in range(classes):
+                dh[j] = a[j] * (dh[j] - total)
+        else:
+            for j in range(classes):
+                dh[j] = a[j] * (da[j] - total)
 
 
 def add(o, c, s, f):
@@ -183,8 +217,8 @@ def dropout(o, c, s, f):
     a = floats(o[1], n)
     if o[0] == o[1]:
         for i in range(n):
-            a[i] = a[i] * scale if uniform(low, high, first + U32(i)) >= rate else F32(0)
+            a[i] = select(uniform(low, high, first + U32(i)) >= rate, a[i] * scale, F32(0))
     else:
         h = floats(o[0], n)
         for i in range(n):
-            a[i] = h[i] * scale if uniform(low, high, first + U32(i)) >= rate else F32(0)
+            a[i] = select(uniform(low, high, first + U32(i)) >= rate, h[i] * scale, F32(0))

@@ -243,6 +243,31 @@ def multiply_add(typing, a, b, c):
 
 
 @intrinsic
+def select(typing, condition, a, b):
+    """a where the condition holds, otherwise b; both are computed.
+
+    The same as numba's `a if condition else b`, which LLVM may however turn into a branch around a store of a, where b
+    is what lies there already. Such a loop is not vectorised.
+    """
+
+    def codegen(context, builder, signature, args):
+        return builder.select(*args)
+
+    return types.float32(types.boolean, types.float32, types.float32), codegen
+
+
+@intrinsic
+def unknown(typing, x):
+    """x, of which LLVM knows nothing."""
+
+    def codegen(context, builder, signature, args):
+        same = builder.asm(ir.FunctionType(I32, [I32]), "", "=r,0", [builder.bitcast(args[0], I32)], False)
+        return builder.bitcast(same, F32)
+
+    return types.float32(types.float32), codegen
+
+
+@intrinsic
 def float_bits(typing, x):
     """The 32 bits of a float as an int32: sign, 8 bits of exponent + 127, 23 bits of fraction."""
 
