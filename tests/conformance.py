@@ -52,9 +52,11 @@ def transpose(c: Case) -> Instruction:
 
 
 def input_gradient(c: Case) -> Instruction:
-    dh, Wt = c.normal("dh", c.row), c.normal("Wᵀ", (c.shape.width, c.shape.units), per_row=False)
-    c.sizes["dx"] = lambda m: abs(m[dh]) @ abs(m[Wt])
-    return linear.InputGradient(dh, Wt, c.output("dx", (*c.row[:-1], c.shape.units)))
+    transposed = c.has(OPTIONAL)
+    shape = (c.shape.width, c.shape.units)
+    dh, W = c.normal("dh", c.row), c.normal("W", shape if transposed else shape[::-1], per_row=False)
+    c.sizes["dx"] = lambda m: abs(m[dh]) @ (abs(m[W]) if transposed else abs(m[W]).T)
+    return linear.InputGradient(dh, W, c.output("dx", (*c.row[:-1], c.shape.units)), transposed)
 
 
 def activation(kind: type[elementwise.Elementwise], *constants: float) -> Callable[[Case], Instruction]:

@@ -23,6 +23,11 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
 
 
 @numba.njit(**FLAGS)
+def gemm_transposed(a, rsa, csa, b, ldb, c, ldc, M, N, K):
+    native.gemm_transposed(a, rsa, csa, b, ldb, c, ldc, M, N, K)
+
+
+@numba.njit(**FLAGS)
 def transpose(source, rows, columns, target, first, after):
     native.transpose(source, rows, columns, target, first, after)
 
@@ -79,6 +84,18 @@ def check(random, use, M, N, K, gap=0, bias=False, accumulate=False):
     assert np.isnan(memory).all(), f"wrote outside C: {case}"
 
 
+def check_transposed(random, M, N, K, gap):
+    """A product with a B that is stored transposed."""
+    _, A = guarded(random, M, K, K + gap)
+    _, B = guarded(random, N, K, K + gap)
+    memory, C = guarded(random, M, N, N + gap)
+    gemm_transposed(A.ctypes.data, K + gap, 1, B.ctypes.data, K + gap, C.ctypes.data, N + gap, M, N, K)
+    size = np.abs(A).astype("d") @ np.abs(B).T
+    assert np.all(np.abs(C - A.astype("d") @ B.T.astype("d")) <= 1e-5 * size), (M, N, K, gap)
+    C[:] = np.nan
+    assert np.isnan(memory).all(), f"wrote outside C: {M}x{N}x{K}"
+
+
 @st.composite
 def shapes(draw):
     """M, N, K, of which one is any width in 1 … 300 and the product is small enough to be quick."""
@@ -93,9 +110,22 @@ def test_product(shape, use, gap, bias, accumulate, seed):
 
 
 @pytest.mark.parametrize("use", USES)
-@pytest.mark.parametrize("shape", [(300, 40, 1100), (1, 1, 2000), (5, 7, 513), (129, 17, 600), (2, 300, 1024)])
+@pytest.mark.parametrize(
+    "shape", [(300, 40, 1100), (1, 1, 2000), (5, 7, 513), (129, 17, 600), (2, 300, 1024), (140, 450, 700)]
+)
 def test_several_blocks(shape, use):
     check(np.random.default_rng(0), use, *shape, 3, True, True)
+
+
+@settings(max_examples=300, deadline=None)
+@given(shapes(), st.integers(0, 5), st.integers(0, 2**32 - 1))
+def test_product_with_a_transposed_matrix(shape, gap, seed):
+    check_transposed(np.random.default_rng(seed), *shape, gap)
+
+
+@pytest.mark.parametrize("shape", [(300, 40, 1100), (3, 700, 650), (129, 500, 340), (1, 1, 2000)])
+def test_several_blocks_with_a_transposed_matrix(shape):
+    check_transposed(np.random.default_rng(0), *shape, 3)
 
 
 @pytest.mark.parametrize("accumulate", [False, True])
@@ -161,6 +191,7 @@ def some_of_everything():
         M, N, K = random.permutation([random.integers(1, 301), *random.integers(1, 50, 2)]).tolist()
         gap, bias, accumulate = random.integers(0, 4).item(), bool(i & 1), bool(i & 2)
         check(random, USES[i % 3], M, N, K, gap, bias, accumulate)
+        check_transposed(random, M, N, K, gap)
         check_transpose(random, M, min(N, 60))
         check_column_sums(random, M, N, accumulate)
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from thalweg.program.instruction import PREPARED, Adjoints, Array, Buffer, Instruction, Values
 
+# The input gradient needs Wᵀ. Up to so many elements (512 KiB) it is made once a step, for all blocks and lanes. A
+# larger one would have to come back from memory: there W is transposed panel by panel within the product.
+TRANSPOSED = 1 << 17
+
 
 def matrix(value: Array) -> Array:
     """A view of (rows, …, width) as (rows·…, width): a dense layer acts on the last axis, at every position."""
@@ -48,10 +52,14 @@ class Affine(Instruction):
             yield WeightGradient(self.x, dh, d.into(self.W))  # dW = xᵀ·dh
         if self.b is not None and d.wants(self.b):
             yield BiasGradient(dh, d.into(self.b))  # db = Σ dh over rows
-        if d.wants(self.x):
+        if not d.wants(self.x):
+            return
+        if self.W.size > TRANSPOSED:
+            yield InputGradient(dh, self.W, d.into(self.x), transposed=False)  # dx = dh·Wᵀ
+        else:
             transposed = Buffer(f"{self.W}ᵀ", self.W.shape[::-1], PREPARED, per_row=False)
             yield Transpose(self.W, transposed)
-            yield InputGradient(dh, transposed, d.into(self.x))  # dx = dh·Wᵀ
+            yield InputGradient(dh, transposed, d.into(self.x), transposed=True)
 
     def reference(self, m: Values) -> None:
         m[self.h][:] = m[self.x] @ m[self.W]
@@ -139,25 +147,27 @@ class Transpose(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class InputGradient(Instruction):
-    """dx = dh·Wᵀ      dh (rows, units), Wᵀ (units, inputs) → dx (rows, inputs)"""
+    """dx = dh·Wᵀ      dh (rows, units), W (inputs, units) or Wᵀ (units, inputs) → dx (rows, inputs)"""
 
     dh: Buffer
-    Wt: Buffer
+    W: Buffer  # Wᵀ where `transposed`
     dx: Buffer
+    transposed: bool
 
     name = "input gradient"
     writes = ("dx",)
 
     @property
     def formula(self) -> str:
-        return f"{self.dx} = {self.dh}·{self.Wt}"
+        return f"{self.dx} = {self.dh}·{self.W}" + ("" if self.transposed else "ᵀ")
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.Wt.shape, positions(self.dh))
+        inputs, units = self.W.shape[::-1] if self.transposed else self.W.shape
+        return (inputs, units, positions(self.dh), int(self.transposed))
 
     def reference(self, m: Values) -> None:
-        m[self.dx][:] = m[self.dh] @ m[self.Wt]
+        m[self.dx][:] = m[self.dh] @ (m[self.W] if self.transposed else m[self.W].T)
 
     def flops(self, rows: int) -> int:
-        return 2 * rows * positions(self.dh) * self.Wt.size
+        return 2 * rows * positions(self.dh) * self.W.size

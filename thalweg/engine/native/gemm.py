@@ -5,16 +5,18 @@ Addresses are in bytes, strides in floats (one float is 4 bytes). Nothing outsid
     use of gemm       A            B                        C
     dense forward     x            W                        h          rsa = inputs, csa = 1
     weight gradient   xᵀ           error term               dW         rsa = 1, csa = inputs
-    input gradient    error term   Wᵀ, stored transposed    dx         rsa = units, csa = 1
+    input gradient    error term   Wᵀ                       dx         rsa = units, csa = 1
 """
 
 import numba
 
 from thalweg.engine.native.llvm import VW, compiled, floats, load_f32, stack, store_f32
-from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, WIDEST, dots, tile, transposition
+from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, WIDEST, copy, dots, tile, transposition
 
-# A block of A is BLOCK x DEPTH floats, 256 KiB, which stay in the L2 cache while all columns of B pass.
-DEPTH = 512
+# A block of A is BLOCK x DEPTH floats, which stay in the L2 cache while all columns of B pass. A panel of B, DEPTH rows
+# as wide as a tile, is read again for each tile of the block: with AVX-512 from L2, which is fast enough; else it has
+# to stay in the L1 cache (20 KiB of 32).
+DEPTH = 512 if VW == 16 else 320
 BLOCK = 128
 
 # The last columns of C, where they would leave most of a vector empty, are cheaper as dot products (at most FEW_DOTS of
@@ -24,15 +26,20 @@ FEW_DOTS = {16: (10, 4), 8: (7, 3), 4: (3, 3)}[VW]
 FEW_ROWS = {16: (12, 6), 8: (7, 3), 4: (3, 3)}[VW]
 ACROSS = 4  # vectors of a row of Cᵀ in one tile
 
-# Copying a panel of B to contiguous memory gains nothing, except where its rows are so far apart that they fall into
-# the same few sets of the cache, and so narrow that each is a single cache line.
-PACKS = VW < 16
-PACKED_STRIDE = 512
-PACKED_TILES = 4  # as many tiles at least have to share the panel
+# Where rows of B are far apart, panels of it are copied to contiguous memory: their cache lines lie on different pages
+# and fall into few sets of the cache. So are the rows of a block of A, in the order in which tiles read them. Each copy
+# has to be used so many times to pay. With AVX-512 neither gained anything.
+COPIES = VW < 16
+FAR = 128  # floats between two rows of B
+COPIED_TILES = 4  # that read a panel of B
+COPIED_PANELS = 12  # that read a block of A
+STRIP = 4  # panels copied together, so that memory is read in long runs …
+STRIP_ROWS = 32  # … of so many rows at a time
 
 _columns = stack(FEW_DOTS[0] * DEPTH)
 _one = stack(1)
-_panel = stack(DEPTH * WIDEST[ROWS] * VW)
+_rows_of_a = stack(BLOCK * DEPTH)
+_strip = stack(STRIP * WIDEST[ROWS] * VW * DEPTH)
 _sums = stack(VW)
 _transposed = stack(FEW_ROWS[0] * ACROSS * VW)
 
@@ -48,12 +55,28 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
             _add(bias, c + 4 * i * ldc, N)
     start = c if accumulate else bias
     lds = ldc if accumulate else 0
+    _blocks(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, M, N, K)
+
+
+@compiled
+def gemm_transposed(a, rsa, csa, b, ldb, c, ldc, M, N, K):
+    """C[i, j] = Σ_k A[i·rsa + k·csa] · B[j·ldb + k]: B is transposed on the way, strip by strip."""
+    _blocks(a, rsa, csa, b, ldb, 1, c, ldc, 0, 0, M, N, K)
+
+
+@compiled
+def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, M, N, K):
+    """C = C₀ + A·B, block by block of A. across: B is stored transposed."""
     depth, height = _share(K, DEPTH), _share(M, BLOCK)
     for k in range(0, max(K, 1), depth):
         for i in range(0, M, height):
             at, to = a + 4 * (i * rsa + k * csa), c + 4 * i * ldc
             m, n = min(height, M - i), min(depth, K - k)
-            _block(at, rsa, csa, b + 4 * k * ldb, ldb, to, ldc, start + 4 * i * lds, lds, m, N, n)
+            from_ = b + 4 * k * (1 if across else ldb)
+            if across:
+                _tiles(at, rsa, csa, from_, ldb, 1, to, ldc, start + 4 * i * lds, lds, m, N, n)
+            else:
+                _block(at, rsa, csa, from_, ldb, to, ldc, start + 4 * i * lds, lds, m, N, n)
         start, lds = c, ldc
 
 
@@ -77,7 +100,7 @@ def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, M, N, K):
     by_rows = rsa == 1 and not by_dots and pays and few <= most_rows
     wide = N - few if by_dots or by_rows else N
     if wide:
-        _tiles(a, rsa, csa, b, ldb, c, ldc, start, lds, M, wide, K)
+        _tiles(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, M, wide, K)
     if wide < N:
         from_ = start + 4 * wide if start else 0
         if by_dots:
@@ -87,40 +110,101 @@ def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, M, N, K):
 
 
 @compiled
-def _tiles(a, rsa, csa, b, ldb, c, ldc, start, lds, M, N, K):
-    """C = C₀ + A·B by tiles, panel by panel of columns; rows and vectors are shared out evenly."""
+def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, M, N, K):
+    """C = C₀ + A·B by tiles, strip by strip of columns; rows and vectors are shared out evenly."""
     tiles = (M + ROWS - 1) // ROWS
     rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one row more than the others
     widest = WIDEST[rows + (taller > 0)]
     vectors = (N + VW - 1) // VW
+    interleaved = COPIES and vectors >= COPIED_PANELS * widest and tiles >= COPIED_TILES
+    if interleaved:
+        a = _interleave(a, rsa, csa, _rows_of_a(), tiles, rows, taller, K)
+    copies = across or (COPIES and ldb > FAR and tiles >= COPIED_TILES)
+    most = STRIP * WIDEST[ROWS] if copies else vectors
     j = 0
-    for panels in range((vectors + widest - 1) // widest, 0, -1):
-        v = (vectors + panels - 1) // panels
-        vectors -= v
-        last = min(VW, N - j - (v - 1) * VW)
-        at, to = a, c + 4 * j
+    for strips in range((vectors + most - 1) // most, 0, -1):
+        wide = (vectors + strips - 1) // strips
+        vectors -= wide
+        last = min(VW, N - j - (wide - 1) * VW)
+        at, ld = b + 4 * j, ldb
+        if copies:
+            at, ld = _strip(), 0
+            if across:
+                _copy_across(b + 4 * j * ldb, ldb, at, K, wide, widest, last)
+            else:
+                _copy(b + 4 * j, ldb, at, K, wide, widest, last)
         from_ = start + 4 * j if start else 0
-        panel, ldp = b + 4 * j, ldb
-        if PACKS and ldb % PACKED_STRIDE == 0 and tiles >= PACKED_TILES:
-            panel, ldp = _panel(), v * VW
-            _copy(b + 4 * j, ldb, panel, ldp, K, v, last)
-        for t in range(tiles):
-            r = rows + (t < taller)
-            tile(r, v, at, rsa, csa, 0, panel, ldp, 0, to, ldc, from_, lds, 1, K, last)
-            at += 4 * r * rsa
-            to += 4 * r * ldc
-            from_ += 4 * r * lds
-        j += v * VW
+        _panels(
+            a, rsa, csa, interleaved, at, ld, c + 4 * j, ldc, from_, lds, tiles, rows, taller, wide, widest, last, K
+        )
+        j += wide * VW
 
 
 @compiled
-def _copy(source, lds, target, ldt, rows, vectors, last):
-    """target = source, by tiles that add no products to their C₀; vectors <= WIDEST[ROWS]."""
-    left = rows % ROWS
-    for i in range(left):
-        tile(1, vectors, 0, 0, 0, 0, 0, 0, 0, target + 4 * i * ldt, ldt, source + 4 * i * lds, lds, 0, 0, last)
-    for i in range(left, rows, ROWS):
-        tile(ROWS, vectors, 0, 0, 0, 0, 0, 0, 0, target + 4 * i * ldt, ldt, source + 4 * i * lds, lds, 0, 0, last)
+def _panels(a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, tiles, rows, taller, vectors, widest, last, K):
+    """A strip of C, panel by panel. ldb: 0 where each panel of B is contiguous."""
+    for panels in range((vectors + widest - 1) // widest, 0, -1):
+        v = (vectors + panels - 1) // panels
+        vectors -= v
+        columns = last if panels == 1 else VW
+        at, to, from_ = a, c, start
+        for t in range(tiles):
+            r = rows + (t < taller)
+            if interleaved:
+                tile(r, v, at, 1, r, 0, b, ldb if ldb else v * VW, 0, to, ldc, from_, lds, 1, K, columns)
+                at += 4 * r * K
+            else:
+                tile(r, v, at, rsa, csa, 0, b, ldb if ldb else v * VW, 0, to, ldc, from_, lds, 1, K, columns)
+                at += 4 * r * rsa
+            to += 4 * r * ldc
+            from_ += 4 * r * lds
+        b += 4 * v * VW * (1 if ldb else K)
+        c += 4 * v * VW
+        start += 4 * v * VW if start else 0
+
+
+@compiled
+def _interleave(a, rsa, csa, target, tiles, rows, taller, K):
+    """Copies the rows of A tile by tile, column by column: the scalars that a tile broadcasts follow each other."""
+    to = target
+    for t in range(tiles):
+        r = rows + (t < taller)
+        for k in range(K):
+            for i in range(r):
+                store_f32(to, k * r + i, load_f32(a, i * rsa + k * csa))
+        a += 4 * r * rsa
+        to += 4 * r * K
+    return target
+
+
+@compiled
+def _copy(b, ldb, target, K, vectors, widest, last):
+    """Copies a strip of B, each panel contiguous. Few rows at a time, so that memory is read in long runs."""
+    for k in range(0, K, STRIP_ROWS):
+        rows = min(STRIP_ROWS, K - k)
+        at, to, left = b + 4 * k * ldb, target, vectors
+        for panels in range((vectors + widest - 1) // widest, 0, -1):
+            v = (left + panels - 1) // panels
+            left -= v
+            copy(v, at, ldb, to + 4 * k * v * VW, v * VW, rows, last if panels == 1 else VW)
+            at += 4 * v * VW
+            to += 4 * K * v * VW
+
+
+@compiled
+def _copy_across(b, ldb, target, K, vectors, widest, last):
+    """Copies a strip of B that is stored transposed, each panel contiguous."""
+    left = vectors
+    for panels in range((vectors + widest - 1) // widest, 0, -1):
+        v = (left + panels - 1) // panels
+        left -= v
+        for i in range(v):
+            columns = last if panels == 1 and i == v - 1 else VW
+            for k in range(0, K, VW):
+                to = target + 4 * (k * v * VW + i * VW)
+                transposition(b + 4 * k, ldb, to, v * VW, columns, min(VW, K - k))
+            b += 4 * VW * ldb
+        target += 4 * K * v * VW
 
 
 @compiled
@@ -152,7 +236,7 @@ def _rows(a, csa, b, ldb, c, ldc, start, lds, M, N, K):
     rows = _transposed()
     for i in range(0, M, ACROSS * VW):
         n = min(ACROSS * VW, M - i)
-        _tiles(b, 1, ldb, a + 4 * i, csa, rows, ACROSS * VW, 0, 0, N, n, K)
+        _tiles(b, 1, ldb, a + 4 * i, csa, 0, rows, ACROSS * VW, 0, 0, N, n, K)
         for j in range(N):
             for r in range(n):
                 old = load_f32(start, (i + r) * lds + j) if start else numba.float32(0)
@@ -181,7 +265,7 @@ def column_sums(d, rows, n, out, accumulate):
     start = out if accumulate and fold == 1 else 0
     for i in range(0, max(rows // fold, 1), DEPTH):
         m = min(DEPTH, rows // fold - i)
-        _tiles(one, 0, 0, d + 4 * i * fold * n, fold * n, sums, fold * n, start, 0, 1, fold * n, m)
+        _tiles(one, 0, 0, d + 4 * i * fold * n, fold * n, 0, sums, fold * n, start, 0, 1, fold * n, m)
         start = sums
     if fold > 1:
         for j in range(n):

@@ -31,6 +31,9 @@ def transpose(o, c, s, f):
 
 
 def input_gradient(o, c, s, f):
-    """dx = dh·Wᵀ"""
-    dh, Wt, dx, units, inputs, positions = o[0], o[1], o[2], o[3], o[4], o[5]
-    gemm.gemm(dh, units, 1, Wt, inputs, dx, inputs, 0, 0, s[ROWS] * positions, inputs, units)
+    """dx = dh·Wᵀ, with W as it is or transposed before"""
+    dh, W, dx, inputs, units, positions, transposed = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
+    if transposed:
+        gemm.gemm(dh, units, 1, W, inputs, dx, inputs, 0, 0, s[ROWS] * positions, inputs, units)
+    else:
+        gemm.gemm_transposed(dh, units, 1, W, units, dx, inputs, s[ROWS] * positions, inputs, units)

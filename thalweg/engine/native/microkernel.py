@@ -33,6 +33,7 @@ DOT_SHAPES = [(r, j) for r in (1, DOT_ROWS) for j in range(1, DOT_COLUMNS + 1)]
 
 TILE_ARGUMENTS = ("a", "rsa", "csa", "ga", "b", "ldb", "gb", "c", "ldc", "start", "lds", "groups", "depth", "last")
 DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "depth")
+COPY_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "last")
 TRANSPOSITION_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "columns")
 
 
@@ -240,6 +241,27 @@ class _Dots(_Emitter):
         return self.builder.fadd(self.shuffle(x, y, first), self.shuffle(x, y, [i + size for i in first]))
 
 
+class _Copy(_Emitter):
+    """Copies rows of `vectors` vectors, of which the last may be masked."""
+
+    def __init__(self, function, vectors, masked):
+        super().__init__(function, COPY_ARGUMENTS)
+        self.vectors, self.masked = vectors, masked
+
+    def emit(self):
+        """B[i, j] = A[i, j], and zeros in the rest of B's last vector"""
+        if self.masked:
+            self.keep(self.given["last"])
+        self.repeat(self.given["rows"], [], self.row)
+        self.builder.ret_void()
+
+    def row(self, i, carried):
+        for v in range(self.vectors):
+            load = self.load_some if self.masked and v == self.vectors - 1 else self.load
+            self.store(load(self.at("a", "lda", i, v * VW)), self.at("b", "ldb", i, v * VW))
+        return carried
+
+
 class _Transposition(_Emitter):
     """Transposes a square of VW x VW floats in registers, or where `partly` its first `rows` and `columns`.
 
@@ -354,6 +376,25 @@ def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, lds, depth):
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * (2 + len(DOT_ARGUMENTS))), codegen
+
+
+@intrinsic
+def copy(typing, vectors, a, lda, b, ldb, rows, last):
+    """B[i, j] = A[i, j] for rows of 1 … WIDEST[ROWS] vectors, the last of which holds `last` columns, then zeros."""
+
+    def codegen(context, builder, signature, args):
+        vectors, *rest = args
+        kernels = {
+            2 * v + masked: lambda function, v=v, masked=masked: _Copy(function, v, masked)
+            for v in range(1, max(WIDEST) + 1)
+            for masked in (False, True)
+        }
+        masked = builder.zext(builder.icmp_signed("<", rest[-1], _integer(VW)), I64)
+        key = builder.add(builder.mul(vectors, _integer(2)), masked)
+        builder.call(_dispatcher(builder.module, "copy", len(COPY_ARGUMENTS), kernels), [key, *rest])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (1 + len(COPY_ARGUMENTS))), codegen
 
 
 @intrinsic
