@@ -20,7 +20,8 @@ ROOMS = [
     ["thalweg.runs"],
     ["thalweg.tabular"],
     ["thalweg"],  # the public names
-    ["thalweg.models", "thalweg.population"],
+    ["thalweg.models", "thalweg.population", "thalweg.unit_variance"],
+    ["thalweg.inspection"],
     ["thalweg.model"],
     ["thalweg.training", "thalweg.prediction"],
     ["thalweg.saving", "thalweg.export"],

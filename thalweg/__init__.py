@@ -21,6 +21,7 @@ from thalweg.layers import Input
 from thalweg.model import Sequential
 from thalweg.population import fit_many
 from thalweg.saving import load_model
+from thalweg.unit_variance import lsuv
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "layers",
     "load_model",
     "losses",
+    "lsuv",
     "metrics",
     "models",
     "optimizers",

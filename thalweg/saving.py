@@ -197,7 +197,7 @@ def load_model(path: str | Path, custom_objects: Mapping[str, type[layers.Layer]
             engine=description["engine"],
             dtype=description["dtype"],
         )
-        model.build()
+        model.lay_out()
         model.epochs_trained = int(description["epochs_trained"])
         compiled = description.get("compile")
         if compiled is not None:

@@ -97,6 +97,18 @@ class Stack:
         """Fixes the shapes and makes the initial weights; called by itself when needed. `input_shape` is one row's."""
         if self.built:
             return
+        given = self.input
+        self.lay_out(input_shape)
+        try:
+            self._draw()
+        except BaseException:  # an initializer that can't: the model is as it was
+            for layer in self._layers:
+                layer.release()
+            self.input, self.output_shape = given, None
+            raise
+
+    def lay_out(self, input_shape: Sequence[int] | None = None) -> None:
+        """Fixes the shapes and makes the parameter vector, all 0: for weights that come from elsewhere."""
         if not self._layers:
             raise ThalwegError("the model has no layers: add some first")
         if self.input is None and input_shape is None:
@@ -107,7 +119,7 @@ class Stack:
         self.input, self.output_shape = front, output
 
     def _place_parameters(self) -> None:
-        """Lays every parameter into one vector, numbers their printed names, and draws their initial values."""
+        """Lays every parameter into one vector, and numbers their printed names."""
         named = self.named_parameters()
         numbers: dict[str, int] = {}
         for path, _ in named:
@@ -121,10 +133,13 @@ class Stack:
         last = named[-1][1].buffer if named else None
         self.vector = aligned(last.offset + last.size if last else 0, self.dtype)
         self._bind_parameters()
+
+    def _draw(self) -> None:
+        """The initial weights, each array a draw of its own."""
         generator = np.random.default_rng(self.seed)
-        for _, parameter in named:
+        for path, parameter in self.named_parameters():
             assert parameter.array is not None
-            parameter.array[...] = parameter.initializer(parameter.buffer.shape, generator)
+            parameter.array[...] = parameter.initializer.of(path)(parameter.buffer.shape, generator)
 
     def _bind_parameters(self) -> None:
         """Makes every parameter's array the view of its stretch of the vector."""

@@ -76,7 +76,7 @@ class Layer:
         self,
         key: str,
         shape: Shape,
-        initializer: str | initializers.Initializer = "glorot_uniform",
+        initializer: initializers.InitializerLike = "glorot_uniform",
         regularizer: Regularizer | None = None,
     ) -> Buffer:
         """Declares an array of weights; returns the buffer that `forward` computes with."""

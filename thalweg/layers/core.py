@@ -44,7 +44,8 @@ class Dense(Layer):
         units: how many outputs.
         activation: a name or one of `thalweg.activations`; None is linear.
         use_bias: whether b is added.
-        kernel_initializer: how W, of shape (inputs, units), starts; Glorot's uniform as in Keras.
+        kernel_initializer: how W, of shape (inputs, units), starts; Glorot's uniform as in Keras. A name, one of
+            `thalweg.initializers`, a NumPy array, or a function f(shape, generator).
         bias_initializer: how b, of shape (units,), starts.
         kernel_regularizer: a penalty on W, see `thalweg.regularizers`.
         bias_regularizer: a penalty on b.
@@ -60,8 +61,8 @@ class Dense(Layer):
         units: int,
         activation: str | activations.ActivationFunction | None = None,
         use_bias: bool = True,
-        kernel_initializer: str | initializers.Initializer = "glorot_uniform",
-        bias_initializer: str | initializers.Initializer = "zeros",
+        kernel_initializer: initializers.InitializerLike = "glorot_uniform",
+        bias_initializer: initializers.InitializerLike = "zeros",
         kernel_regularizer: str | regularizers.Regularizer | None = None,
         bias_regularizer: str | regularizers.Regularizer | None = None,
         name: str | None = None,

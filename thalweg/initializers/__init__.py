@@ -1,0 +1,81 @@
+"""Initial weights. Names, arguments and defaults are Keras's.
+
+An initializer is called with a shape and a NumPy generator and returns the weights. `fan_in` and `fan_out` of a dense
+kernel (inputs, units) are its two sizes; of a convolution kernel they are multiplied by the pixels of the kernel.
+
+Where a layer takes an initializer it also takes a NumPy array, a function f(shape, generator), or `FromFile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.errors import ArgumentError
+from thalweg.initializers.base import Initializer
+from thalweg.initializers.drawn import (
+    Constant,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    Identity,
+    LecunNormal,
+    LecunUniform,
+    Ones,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+    Zeros,
+)
+from thalweg.initializers.given import FromArray, FromFile, Function
+from thalweg.naming import choose, snake_case
+
+__all__ = [
+    "Constant", "FromArray", "FromFile", "Function", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform",
+    "Identity", "Initializer", "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "RandomNormal", "RandomUniform",
+    "TruncatedNormal", "VarianceScaling", "Zeros", "get", "serialize",
+]  # fmt: skip
+
+NAMED: tuple[type[Initializer], ...] = (  # those that need no argument
+    Zeros, Ones, Constant, Identity, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling,
+    GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal,
+)  # fmt: skip
+CLASSES: tuple[type[Initializer], ...] = (*NAMED, FromArray, FromFile, Function)
+NAMES = {snake_case(c.__name__): c for c in NAMED} | {"normal": RandomNormal, "uniform": RandomUniform}
+
+
+InitializerLike = str | Initializer | dict[str, Any] | NDArray[Any] | Callable[..., Any]  # what `get` takes
+
+
+def get(identifier: InitializerLike) -> Initializer:
+    """An initializer from its name, from what `serialize` returned, from an array or a function, or itself.
+
+    >>> get("he_normal")
+    HeNormal(seed=None)
+    """
+    if isinstance(identifier, Initializer):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, Initializer):
+        return identifier()
+    if isinstance(identifier, dict):
+        return choose("initializer", identifier["class_name"], {c.__name__: c for c in CLASSES})(**identifier["config"])
+    if isinstance(identifier, str):
+        return choose("initializer", identifier, NAMES | {c.__name__: c for c in NAMED})()
+    if isinstance(identifier, np.ndarray):
+        return FromArray(identifier)
+    if callable(identifier):
+        return Function(getattr(identifier, "__name__", type(identifier).__name__), identifier)
+    raise ArgumentError(
+        f"an initializer is a name, an Initializer, a NumPy array or a function f(shape, generator), got {identifier!r}"
+    )
+
+
+def serialize(initializer: Initializer) -> dict[str, Any]:
+    """A plain description that `get` turns back into an equal initializer."""
+    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}

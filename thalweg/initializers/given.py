@@ -1,0 +1,161 @@
+"""Initial weights that someone gives: an array, a file, a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thalweg.errors import ArgumentError, DataError, ModelFileError, NotFoundError, ShapeError, ThalwegError
+from thalweg.initializers.base import Array, Initializer, Shape
+
+
+def checked(values: Any, shape: Shape, source: str) -> Array:
+    """`values` as numbers of `shape`; an error names where they came from."""
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        raise ShapeError(f"{source} is no array: its rows have different lengths") from None
+    if array.dtype.kind not in "buif":
+        raise DataError(f"{source} has to hold numbers, got an array of {array.dtype}")
+    if array.shape != shape:
+        raise ShapeError(f"{source} has the shape {array.shape}, the weights have {shape}")
+    if not np.isfinite(array).all():
+        raise DataError(f"{source} holds a value that is not finite")
+    return array.astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class FromArray(Initializer):
+    """The given values, of exactly the weights' shape. A layer takes a NumPy array just so.
+
+    A saved model keeps the values in its description, as text: for large arrays use `FromFile`.
+
+    >>> from thalweg.layers import Dense
+    >>> Dense(2, kernel_initializer=np.eye(2)).kernel_initializer((2, 2))
+    array([[1., 0.],
+           [0., 1.]])
+    """
+
+    values: Any
+
+    formula = "W = values"
+    use = "Weights worked out by hand, or made by other code."
+    avoid = "Large arrays in models that are saved: use FromFile."
+    paper = "a definition, no paper"
+    title_zh = "指定陣列"
+    summary_zh = "直接以 NumPy 陣列作為初始權重。"
+
+    def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
+        return checked(self.values, shape, "the array of initial weights")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"values": np.asarray(self.values).tolist()}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FromArray) and bool(np.array_equal(self.values, other.values))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class FromFile(Initializer):
+    """The array in a file: .npy, or the one called `name` in an .npz or safetensors file, such as a saved model.
+
+    Without `name` it is the one that is called like the weights: dense/W, dense/b, dense_1/W, … It is read when the
+    model is built; a saved model has its weights and needs the file no more.
+
+    Raises:
+        NotFoundError: no such file, or no such array in it.
+        ModelFileError: it can't be read. ShapeError: the array has another shape.
+    """
+
+    path: str
+    name: str | None = None
+
+    formula = "W = the array in the file"
+    use = "Weights of an earlier training, of one layer or all."
+    avoid = "Loading a whole model: load_model does it."
+    paper = "a definition, no paper"
+    title_zh = "讀取檔案"
+    summary_zh = "從 .npy、.npz 或 safetensors 檔讀取初始權重。"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", str(self.path))
+        if Path(self.path).suffix not in (".npy", ".npz", ".safetensors"):
+            raise ArgumentError(f"FromFile reads .npy, .npz and .safetensors files, got {self.path!r}")
+
+    def of(self, parameter: str) -> Initializer:
+        return self if self.name is not None else FromFile(self.path, parameter)
+
+    def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
+        if not Path(self.path).is_file():
+            raise NotFoundError(f"there is no file {self.path} to take initial weights from")
+        try:
+            source, values = self.read()
+        except ThalwegError:
+            raise
+        except (ValueError, OSError, EOFError) as error:
+            raise ModelFileError(f"{self.path} can't be read as weights: {error}") from None
+        return checked(values, shape, source)
+
+    def read(self) -> tuple[str, Any]:
+        """What the array is called in messages, and the array."""
+        if self.path.endswith(".npy"):
+            return self.path, np.load(self.path, allow_pickle=False)
+        arrays: Any
+        if self.path.endswith(".npz"):
+            arrays = np.load(self.path, allow_pickle=False)
+        else:
+            arrays = safetensors(self.path)
+        with arrays as held:
+            names = list(held.keys())
+            if self.name not in names:
+                listed = ", ".join(sorted(names)[:12]) or "nothing"
+                raise NotFoundError(f"{self.path} has no array {self.name!r}; it holds {listed}")
+            values = held[self.name] if self.path.endswith(".npz") else held.get_tensor(self.name)
+        return f"{self.name} in {self.path}", values
+
+
+def safetensors(path: str) -> Any:
+    """The open file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return safe_open(path, framework="numpy")
+    except SafetensorError as error:
+        raise ValueError(error) from None
+
+
+@dataclass(frozen=True)
+class Function(Initializer):
+    """Your own function f(shape, generator) → array. A layer takes it just so.
+
+    A saved model keeps only the function's name: it has its weights, but can't draw new ones.
+
+    >>> from thalweg.layers import Dense
+    >>> layer = Dense(2, kernel_initializer=lambda shape, rng: rng.choice([-1.0, 1.0], shape))
+    >>> np.abs(layer.kernel_initializer((1, 2)))
+    array([[1., 1.]])
+    """
+
+    name: str
+    function: Callable[[Shape, np.random.Generator], Any] | None = None
+
+    formula = "W = f(shape, generator)"
+    use = "A distribution that the catalogue lacks."
+    avoid = "Where a named one does: a file can't hold a function."
+    paper = "a definition, no paper"
+    title_zh = "自訂函數"
+    summary_zh = "用自己的函數 f(shape, generator) 產生初始權重。"
+
+    def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
+        if self.function is None:
+            raise ArgumentError(f"the initializer {self.name} was a function, which a file can't hold: give it again")
+        return checked(self.function(shape, generator), shape, f"what the initializer {self.name} returned")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name}
