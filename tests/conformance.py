@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import image_rows
 import numpy as np
 from harness import ACCUMULATE, EXTREME, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Array, Case, Memory
 
@@ -356,3 +357,4 @@ ROWS: dict[str, Build] = {
 for kind in SIZES:
     ROWS[kind.name.replace(" ", "_")] = loss(kind)
     ROWS[f"{kind.name.replace(' ', '_')}_gradient"] = loss_gradient(kind)
+ROWS |= image_rows.ROWS

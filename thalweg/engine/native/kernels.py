@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thalweg.engine.native import batches, elementwise, linear, losses, metrics, updates
+from thalweg.engine.native import batches, convolution, elementwise, linear, losses, metrics, pooling, updates
 from thalweg.engine.native.compile import Function
 
 KERNELS: dict[str, Function] = {
@@ -15,6 +15,14 @@ KERNELS: dict[str, Function] = {
         linear.bias_gradient,
         linear.transpose,
         linear.input_gradient,
+        convolution.convolution,
+        convolution.kernel_gradient,
+        convolution.flip,
+        convolution.convolution_adjoint,
+        pooling.max_pooling,
+        pooling.max_pooling_adjoint,
+        pooling.average_pooling,
+        pooling.average_pooling_adjoint,
         elementwise.sigmoid,
         elementwise.sigmoid_adjoint,
         elementwise.tanh,

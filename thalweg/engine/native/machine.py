@@ -38,7 +38,7 @@ from thalweg.engine.native.state import (
 )
 from thalweg.engine.native.updates import part, share
 
-ROW_WIDTH = 16  # int64 in a row of the table: two cache lines
+ROW_WIDTH = 24  # int64 in a row of the table: three cache lines
 CONSTANTS = 4  # float64 in a row of the constants
 SPINS = 500  # turns of the spin loop before the core is given away
 

@@ -1,0 +1,283 @@
+"""Convolutions on the micro-kernel, without a copy of the patches under the kernel.
+
+In (row, height, width, channel) order the elements under one row of a kernel follow each other in memory, and those of
+the next output begin a stride further: a matrix whose rows overlap, which costs nothing, since a tile only broadcasts
+A. The border isn't filled with zeros either. The outputs are cut into rectangles whose kernels reach the same taps (the
+elements of the kernel that lie on the image): the inside, four sides, four corners. Any of a rectangle's three
+dimensions, images, rows and columns, can be the rows of a tile, so that a corner is as fast as the inside.
+
+`x`, `y` below are addresses in bytes; strides are in floats. (s, d, at, taps) of a dimension: output i sees at tap t the
+element i·s + t·d + at.
+"""
+
+from thalweg.engine.native import gemm
+from thalweg.engine.native.llvm import VW, compiled, stack
+from thalweg.engine.native.microkernel import ROWS, WIDEST, copy, tile
+from thalweg.engine.native.state import ACCUMULATE, LANE, LANES
+from thalweg.engine.native.state import ROWS as IMAGES
+
+# A panel of B (a few vectors wide, all taps deep) is copied together, so that it stays in the nearest cache while all
+# tiles pass; deeper ones are cut. It pays from so many tiles on.
+PANEL = 6144 if VW < 16 else 24576
+PACKED_TILES = 8
+
+# Places whose x and dh stay in the nearest cache while all taps of a kernel's gradient pass.
+PLACES = 256
+
+_panel = stack(PANEL)
+
+
+@compiled
+def _share(n, most):
+    """The size of each part when n is cut as evenly as possible into the fewest parts of at most `most`."""
+    parts = max(1, (n + most - 1) // max(1, most))
+    return max(1, (n + parts - 1) // parts)
+
+
+@compiled
+def _first_tap(i, s, d, at):
+    """The first tap of output i that isn't before the image."""
+    return max(0, (-at - i * s + d - 1) // d)
+
+
+@compiled
+def _after_tap(i, n, s, d, at, taps):
+    """The tap after the last of output i that isn't behind an image of n elements."""
+    return min(taps, (n - 1 - at - i * s + d) // d) if n - 1 - at - i * s >= 0 else 0
+
+
+@compiled
+def _zone(i, outputs, n, s, d, at, taps):
+    """(first tap, tap after the last, output after the last) of the outputs from i on that reach the same taps."""
+    first, after = _first_tap(i, s, d, at), _after_tap(i, n, s, d, at, taps)
+    end = i + 1
+    while end < outputs and _first_tap(end, s, d, at) == first and _after_tap(end, n, s, d, at, taps) == after:
+        end += 1
+    return first, max(first, after), end
+
+
+@compiled
+def correlate(
+    x, xi, xr, xc, H, W, B, br, bc, C, y, yi, yr, yc, N, ldb, bias,
+    images, OH, sh, dh, ah, th, OW, sw, dw, aw, tw,
+):  # fmt: skip
+    """y[image, i, j, :] = bias + Σ over the taps on the image of x[image, i·sh + a·dh + ah, j·sw + b·dw + aw, :]·B[a, b].
+
+    xi, xr, xc; yi, yr, yc: strides of image, row and column; br, bc: of the kernel's rows and columns. C channels of x
+    times a matrix of N columns, ldb apart, at each tap.
+    """
+    i = 0
+    while i < OH:
+        a, after_a, next_i = _zone(i, OH, H, sh, dh, ah, th)
+        j = 0
+        while j < OW:
+            b, after_b, next_j = _zone(j, OW, W, sw, dw, aw, tw)
+            _rectangle(
+                x + 4 * ((i * sh + a * dh + ah) * xr + (j * sw + b * dw + aw) * xc), xi, sh * xr, sw * xc,
+                dh * xr, dw * xc, C, B + 4 * (a * br + b * bc), br, bc, ldb, y + 4 * (i * yr + j * yc), yi, yr, yc, N,
+                bias, images, next_i - i, next_j - j, after_a - a, after_b - b,
+            )  # fmt: skip
+            j = next_j
+        i = next_i
+
+
+@compiled
+def _rectangle(a, an, ah, aw, ga, gb, C, b, br, bc, ldb, c, cn, ch, cw, N, bias, n, h, w, taps_h, taps_w):
+    """The outputs of a rectangle, all of which see taps_h x taps_w taps. an, ah, aw; cn, ch, cw: strides of A and C."""
+    if aw * w == ah and cw * w == ch:  # rows that follow each other are one
+        w, h = w * h, 1
+    if h == 1 and aw * w == an and cw * w == cn:
+        w, n = w * n, 1
+    if w < ROWS and h > w and h >= n:  # the longest of the three becomes the rows of the tiles
+        w, aw, cw, h, ah, ch = h, ah, ch, w, aw, cw
+    elif w < ROWS and n > w:
+        w, aw, cw, n, an, cn = n, an, cn, w, aw, cw
+    if taps_h * taps_w == 0:
+        _products(a, an, ah, aw, 0, b, 0, ldb, c, cn, ch, cw, bias, 0, n, h, w, N, 0, 0)
+    elif gb == C and bc == C * ldb:  # the taps of a kernel's row follow each other
+        _products(a, an, ah, aw, ga, b, br, ldb, c, cn, ch, cw, bias, 0, n, h, w, N, taps_h, taps_w * C)
+    else:
+        for t in range(taps_h):
+            at, to = a + 4 * t * ga, b + 4 * t * br
+            _products(at, an, ah, aw, gb, to, bc, ldb, c, cn, ch, cw, bias, t > 0, n, h, w, N, taps_w, C)
+
+
+@compiled
+def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, Q, P, M, N, groups, depth):
+    """C[q, p, r, :] (+)= bias + Σ_g Σ_k A[q·aq + p·ap + r·rsa + g·ga + k]·B[g·gb + k·ldb, :], r < M."""
+    tiles = (M + ROWS - 1) // ROWS
+    rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one row more than the others
+    widest = WIDEST[rows + (taller > 0)]
+    vectors = (N + VW - 1) // VW
+    j = 0
+    for panels in range((vectors + widest - 1) // widest, 0, -1):
+        v = (vectors + panels - 1) // panels
+        vectors -= v
+        last = min(VW, N - j - (v - 1) * VW)
+        most = PANEL // (v * VW)
+        packs = tiles * Q * P >= PACKED_TILES
+        parts = _share(groups, most // max(1, depth)) if depth <= most else 1
+        part = _share(depth, most) if depth > most else max(1, depth)
+        for g in range(0, max(1, groups), parts):
+            for k in range(0, max(1, depth), part):
+                G, K = min(parts, groups - g), min(part, depth - k)
+                panel, ldp, gp = b + 4 * (g * gb + k * ldb + j), ldb, gb
+                if packs:
+                    for i in range(G):
+                        copy(v, panel + 4 * i * gb, ldb, _panel() + 4 * i * K * v * VW, v * VW, K, last)
+                    panel, ldp, gp = _panel(), v * VW, K * v * VW
+                more = accumulate or g + k > 0
+                for q in range(Q):
+                    for p in range(P):
+                        at, to = a + 4 * (q * aq + p * ap + g * ga + k), c + 4 * (q * cq + p * cp + j)
+                        from_ = to if more else (bias + 4 * j if bias else 0)
+                        lds = ldc if more else 0
+                        for t in range(tiles):
+                            r = rows + (t < taller)
+                            tile(r, v, at, rsa, 1, ga, panel, ldp, gp, to, ldc, from_, lds, G, K, last)
+                            at += 4 * r * rsa
+                            to += 4 * r * ldc
+                            from_ += 4 * r * lds
+        j += v * VW
+
+
+def convolution(o, c, s, f):
+    """h = x ∗ W + b"""
+    x, W, b, h, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9]  # noqa: E741
+    kh, kw, sh, sw, dh, dw, top, left, groups = o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18]
+    n, m = C // groups, O // groups
+    if kh * kw * sh * sw * groups == 1 and OH * OW == H * Wd:
+        gemm.gemm(x, C, 1, W, O, h, O, b, 0, s[IMAGES] * OH * OW, O, C)
+        return
+    for g in range(groups):
+        correlate(
+            x + 4 * g * n, H * Wd * C, Wd * C, C, H, Wd, W + 4 * g * m, kw * n * O, n * O, n,
+            h + 4 * g * m, OH * OW * O, OW * O, O, m, O, b + 4 * g * m if b else 0,
+            s[IMAGES], OH, sh, dh, -top, kh, OW, sw, dw, -left, kw,
+        )  # fmt: skip
+
+
+def convolution_adjoint(o, c, s, f):
+    """dx = dh ∗ Wᶠ: elements of the image that are a stride apart lie under the same taps, so they go together."""
+    d, W, dx, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]  # noqa: E741
+    kh, kw, sh, sw, dh, dw, top, left, groups = o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17]
+    n, m = C // groups, O // groups
+    if kh * kw * sh * sw * groups == 1 and OH * OW == H * Wd:
+        gemm.gemm(d, O, 1, W, C, dx, C, 0, 0, s[IMAGES] * OH * OW, C, O)
+        return
+    for p in range(min(sh, H)):
+        a = (p + top) % sh
+        th, first_a = _of_phase(kh, sh, a), _before_phase(kh, sh, a)
+        ah = (p + top - a) // sh - (th - 1) * dh
+        for q in range(min(sw, Wd)):
+            b = (q + left) % sw
+            tw, first_b = _of_phase(kw, sw, b), _before_phase(kw, sw, b)
+            aw = (q + left - b) // sw - (tw - 1) * dw
+            for g in range(groups):
+                correlate(
+                    d + 4 * g * m, OH * OW * O, OW * O, O, OH, OW,
+                    W + 4 * ((first_a * kw + first_b) * O + g * m) * n, kw * O * n, O * n, m,
+                    dx + 4 * ((p * Wd + q) * C + g * n), H * Wd * C, sh * Wd * C, sw * C, n, n, 0,
+                    s[IMAGES], (H - p + sh - 1) // sh, 1, dh, ah, th, (Wd - q + sw - 1) // sw, 1, dw, aw, tw,
+                )  # fmt: skip
+
+
+@compiled
+def _of_phase(n, s, phase):
+    """How many of n taps are `phase` after a multiple of s."""
+    return max(0, (n - phase + s - 1) // s)
+
+
+@compiled
+def _before_phase(n, s, phase):
+    """How many of n taps belong to the phases before: where a turned kernel has the taps of this phase."""
+    count = 0
+    for p in range(phase):
+        count += _of_phase(n, s, p)
+    return count
+
+
+def flip(o, c, s, f):
+    """Wᶠ, this lane's share of its taps"""
+    W, flipped, kh, kw, C, O, sh, sw = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]  # noqa: E741
+    for t in range(s[LANE], kh * kw, s[LANES]):
+        a, b = t // kw, t % kw
+        row = _before_phase(kh, sh, a % sh) + _of_phase(kh, sh, a % sh) - 1 - a // sh
+        column = _before_phase(kw, sw, b % sw) + _of_phase(kw, sw, b % sw) - 1 - b // sw
+        gemm.transpose(W + 4 * t * C * O, C, O, flipped + 4 * (row * kw + column) * C * O, 0, O)
+
+
+@compiled
+def _first_place(tap, s, d, at):
+    """The first output whose tap isn't before the image."""
+    return max(0, (-at - tap * d + s - 1) // s)
+
+
+@compiled
+def _after_place(tap, n, outputs, s, d, at):
+    """The output after the last whose tap isn't behind an image of n elements."""
+    return min(outputs, (n - 1 - at - tap * d) // s + 1) if n - 1 - at - tap * d >= 0 else 0
+
+
+def kernel_gradient(o, c, s, f):
+    """dW = x ∗ dh: the rows of a tile are channels (of several taps, where all see the same places), its depth places.
+
+    Some places at a time, so that x and dh stay near while all taps pass.
+    """
+    x, d, dW, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]  # noqa: E741
+    kh, kw, sh, sw, dh, dw, top, left, groups = o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17]
+    images, n, m = s[IMAGES], C // groups, O // groups
+    if kh * kw * sh * sw * groups == 1 and OH * OW == H * Wd:
+        gemm.gemm(x, 1, C, d, O, dW, O, 0, s[ACCUMULATE], C, O, images * OH * OW)
+        return
+    some_rows, some_images = min(OH, max(1, PLACES // OW)), max(1, PLACES // (OH * OW))
+    more = s[ACCUMULATE]
+    for image in range(0, images, some_images):
+        for row in range(0, OH, some_rows):
+            for a in range(kh):
+                i = max(row, _first_place(a, sh, dh, -top))
+                after_i = max(i, min(row + some_rows, _after_place(a, H, OH, sh, dh, -top)))
+                b = 0
+                while b < kw:
+                    j, after_j = _first_place(b, sw, dw, -left), _after_place(b, Wd, OW, sw, dw, -left)
+                    after_b = b + 1
+                    while (
+                        after_b < kw and groups == 1 and dw == 1
+                        and _first_place(after_b, sw, dw, -left) == j
+                        and _after_place(after_b, Wd, OW, sw, dw, -left) == after_j
+                    ):  # fmt: skip
+                        after_b += 1
+                    at = x + 4 * (((image * H + i * sh + a * dh - top) * Wd + j * sw + b * dw - left) * C)
+                    to = dW + 4 * (a * kw + b) * n * O
+                    for g in range(groups):
+                        _gradient(
+                            at + 4 * g * n, H * Wd * C, sh * Wd * C, sw * C,
+                            d + 4 * (((image * OH + i) * OW + j) * O + g * m), OH * OW * O, OW * O, O,
+                            to + 4 * g * m, O, more, min(some_images, images - image), after_i - i,
+                            max(0, after_j - j), (after_b - b) * n, m,
+                        )  # fmt: skip
+                    b = after_b
+            more = 1
+
+
+@compiled
+def _gradient(a, an, ah, aw, b, bn, bh, bw, c, ldc, accumulate, n, h, w, M, N):
+    """C (+)= Σ over n images, h rows and w columns of Aᵀ·B; an, ah, aw; bn, bh, bw: the strides of A and B."""
+    tiles = (M + ROWS - 1) // ROWS
+    rows, taller = M // tiles, M % tiles
+    widest = WIDEST[rows + (taller > 0)]
+    vectors = (N + VW - 1) // VW
+    j = 0
+    for panels in range((vectors + widest - 1) // widest, 0, -1):
+        v = (vectors + panels - 1) // panels
+        vectors -= v
+        last = min(VW, N - j - (v - 1) * VW)
+        at, to = a, c + 4 * j
+        for t in range(tiles):
+            r = rows + (t < taller)
+            for q in range(n):
+                from_ = to if accumulate or q else 0
+                tile(r, v, at + 4 * q * an, 1, aw, ah, b + 4 * (q * bn + j), bw, bh, to, ldc, from_, ldc, h, w, last)
+            at += 4 * r
+            to += 4 * r * ldc
+        j += v * VW

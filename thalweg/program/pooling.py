@@ -1,0 +1,150 @@
+"""Pooling: the largest element, or the mean, of each window of an image, channel by channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.program.convolution import Window
+from thalweg.program.instruction import Adjoints, Array, Buffer, Instruction, Values
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPooling(Instruction):
+    """a = the largest element of each window; what lies beside the image doesn't count. NaN stays NaN."""
+
+    x: Buffer
+    a: Buffer
+    window: Window
+
+    name = "max pooling"
+    writes = ("a",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = max over {self.window.size} of {self.x}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, *self.a.shape, *self.window.sizes)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield MaxPoolingAdjoint(self.x, self.a, d(self.a), d.into(self.x), self.window)
+
+    def reference(self, m: Values) -> None:
+        m[self.a][:] = self.window.windows(self.window.pad(m[self.x], -np.inf)).max(axis=(-2, -1))
+
+    def flops(self, rows: int) -> int:
+        return rows * self.a.size * (self.window.size[0] * self.window.size[1] - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPoolingAdjoint(Instruction):
+    """dx = Σ of da over the windows whose first largest element it is"""
+
+    x: Buffer
+    a: Buffer
+    da: Buffer
+    dx: Buffer
+    window: Window
+
+    name = "max pooling adjoint"
+    writes = ("dx",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dx} = {self.da} where {self.x} is the first {self.a}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, *self.a.shape, *self.window.sizes)
+
+    def reference(self, m: Values) -> None:
+        x, dx = self.window.pad(m[self.x], -np.inf), self.window.pad(np.zeros_like(m[self.dx]))
+        left = np.ones(m[self.a].shape, bool)  # windows whose largest element hasn't been met
+        for a, b in np.ndindex(self.window.size):
+            here = left & (self.window.under(x, a, b, self.a.shape[:2]) == m[self.a])  # type: ignore[arg-type]
+            under = self.window.under(dx, a, b, self.a.shape[:2])  # type: ignore[arg-type]
+            under += np.where(here, m[self.da], 0)
+            left &= ~here
+        m[self.dx][:] = self.window.unpad(dx)
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.a.size * self.window.size[0] * self.window.size[1]
+
+
+def counted(window: Window, image: tuple[int, ...]) -> Array:
+    """How many elements of the image each window covers: (places down, places across, 1)."""
+    ones = window.pad(np.ones((1, *image[:2], 1)))
+    count: Array = window.windows(ones).sum(axis=(-2, -1))[0]
+    return count
+
+
+@dataclass(frozen=True, eq=False)
+class AveragePooling(Instruction):
+    """a = the mean of each window; what lies beside the image doesn't count."""
+
+    x: Buffer
+    a: Buffer
+    window: Window
+
+    name = "average pooling"
+    writes = ("a",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = mean over {self.window.size} of {self.x}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, *self.a.shape, *self.window.sizes)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield AveragePoolingAdjoint(d(self.a), d.into(self.x), self.window)
+
+    def reference(self, m: Values) -> None:
+        sums = self.window.windows(self.window.pad(m[self.x])).sum(axis=(-2, -1))
+        m[self.a][:] = sums / counted(self.window, self.x.shape)
+
+    def flops(self, rows: int) -> int:
+        return rows * self.a.size * self.window.size[0] * self.window.size[1]
+
+
+@dataclass(frozen=True, eq=False)
+class AveragePoolingAdjoint(Instruction):
+    """dx = Σ of da/elements over the windows that cover the element"""
+
+    da: Buffer
+    dx: Buffer
+    window: Window
+
+    name = "average pooling adjoint"
+    writes = ("dx",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dx} = {self.da} spread over {self.window.size}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.dx.shape, *self.da.shape, *self.window.sizes)
+
+    def reference(self, m: Values) -> None:
+        dx = self.window.pad(np.zeros_like(m[self.dx]))
+        share = m[self.da] / counted(self.window, self.dx.shape)
+        for a, b in np.ndindex(self.window.size):
+            self.window.under(dx, a, b, self.da.shape[:2])[:] += share  # type: ignore[arg-type]
+        m[self.dx][:] = self.window.unpad(dx)
+
+    def flops(self, rows: int) -> int:
+        return rows * self.da.size * self.window.size[0] * self.window.size[1]
