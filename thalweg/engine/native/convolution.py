@@ -109,6 +109,7 @@ def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, 
     rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one row more than the others
     widest = WIDEST[rows + (taller > 0)]
     vectors = (N + VW - 1) // VW
+    packed = _panel()
     j = 0
     for panels in range((vectors + widest - 1) // widest, 0, -1):
         v = (vectors + panels - 1) // panels
@@ -124,8 +125,8 @@ def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, 
                 panel, ldp, gp = b + 4 * (g * gb + k * ldb + j), ldb, gb
                 if packs:
                     for i in range(G):
-                        copy(v, panel + 4 * i * gb, ldb, _panel() + 4 * i * K * v * VW, v * VW, K, last)
-                    panel, ldp, gp = _panel(), v * VW, K * v * VW
+                        copy(v, panel + 4 * i * gb, ldb, packed + 4 * i * K * v * VW, v * VW, K, last)
+                    panel, ldp, gp = packed, v * VW, K * v * VW
                 more = accumulate or g + k > 0
                 for q in range(Q):
                     for p in range(P):
