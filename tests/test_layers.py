@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from image_layers import IMAGE_LAYERS
 
 import thalweg
 from thalweg import Sequential, activations, layers
@@ -39,6 +40,7 @@ ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]]
         (lambda: Add([Dense(3), Add([Dense(3, "relu")]), LeakyReLU()]), (2, 3), (2, 3), 24),
     ],
     Tied: [(lambda: Tied(), (3,), (3,), 9)],
+    **IMAGE_LAYERS,
     Input: [],  # describes the model's first shape; it is never among the layers
 }
 CASES = [pytest.param(*case, id=f"{kind.__name__}{n}") for kind, cases in ROWS.items() for n, case in enumerate(cases)]

@@ -6,24 +6,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from thalweg.layers.base import Layer
+from thalweg.layers.convolution import Conv2D
 from thalweg.layers.core import Activation, Add, Dense, Dropout, Flatten, Input, LeakyReLU
+from thalweg.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
 from thalweg.naming import choose
 
 __all__ = [
     "Activation",
     "Add",
+    "AveragePooling2D",
+    "Conv2D",
     "Dense",
     "Dropout",
     "Flatten",
+    "GlobalAveragePooling2D",
     "Input",
     "Layer",
     "LeakyReLU",
+    "MaxPooling2D",
     "deserialize",
     "serialize",
 ]
 
 CLASSES: dict[str, type[Layer]] = {
-    c.__name__: c for c in (Activation, Add, Dense, Dropout, Flatten, Input, LeakyReLU)
+    c.__name__: c
+    for c in (
+        Activation, Add, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Input, LeakyReLU,
+        MaxPooling2D,
+    )
 }  # fmt: skip
 
 

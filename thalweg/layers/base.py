@@ -59,7 +59,7 @@ class Layer:
     @property
     def default_name(self) -> str:
         """The name a layer gets when it is given none: Keras's."""
-        return snake_case(type(self).__name__)
+        return snake_case(type(self).__name__.replace("2D", "2d").replace("1D", "1d"))
 
     def build(self, input_shape: Shape) -> None:
         """Declares the parameters, by `add_weight`, for inputs of shape (rows, *input_shape)."""

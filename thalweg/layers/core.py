@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import activations, initializers, regularizers
+from thalweg import activations, initializers
 from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.base import Layer, Parameter, Shape
+from thalweg.layers.kernel import ActivationLike, KernelLayer, RegularizerLike
 from thalweg.program import elementwise
 from thalweg.program.builder import Builder
 from thalweg.program.instruction import Buffer
@@ -37,7 +38,7 @@ class Input(Layer):
         return {"shape": list(self.shape), "name": self.name}
 
 
-class Dense(Layer):
+class Dense(KernelLayer):
     """a = activation(x·W + b)      x (rows, …, inputs) → a (rows, …, units)
 
     Args:
@@ -59,45 +60,29 @@ class Dense(Layer):
     def __init__(
         self,
         units: int,
-        activation: str | activations.ActivationFunction | None = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
         kernel_initializer: initializers.InitializerLike = "glorot_uniform",
         bias_initializer: initializers.InitializerLike = "zeros",
-        kernel_regularizer: str | regularizers.Regularizer | None = None,
-        bias_regularizer: str | regularizers.Regularizer | None = None,
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(name)
+        super().__init__(
+            activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, name
+        )
         self.units = whole("Dense's units", units)
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
 
     def build(self, input_shape: Shape) -> None:
-        inputs = input_shape[-1]
-        self.W = self.add_weight("W", (inputs, self.units), self.kernel_initializer, self.kernel_regularizer)
-        self.b = None
-        if self.use_bias:
-            self.b = self.add_weight("b", (self.units,), self.bias_initializer, self.bias_regularizer)
+        self.W = self.add_kernel((input_shape[-1], self.units))
+        self.b = self.add_bias(self.units)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         h = program.affine(x, self.W, self.b)
         return self.activation.forward(program, h)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "name": self.name,
-        }
+        return {"units": self.units, **self.kernel_config()}
 
 
 class Activation(Layer):

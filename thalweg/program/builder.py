@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from thalweg.errors import ShapeError
+from thalweg.program.convolution import Convolution, Window
 from thalweg.program.counter import key
 from thalweg.program.elementwise import Add, Dropout, Elementwise, Reshape, Softmax
 from thalweg.program.instruction import Buffer, Instruction
 from thalweg.program.linear import Affine
+from thalweg.program.pooling import AveragePooling, MaxPooling
 
 
 class Builder:
@@ -38,6 +40,25 @@ class Builder:
             raise ShapeError(f"{x} has {x.shape[-1]} columns but {W} has {W.shape[0]} rows: x·W needs them equal")
         self.number = W.name.lstrip("W")
         return self.append(Affine(x, W, b, self.value("h", (*x.shape[:-1], W.shape[1]))))
+
+    def convolution(self, x: Buffer, W: Buffer, b: Buffer | None, window: Window, groups: int = 1) -> Buffer:
+        """h = x ∗ W + b for x (rows, height, width, channels)."""
+        self.number = W.name.lstrip("W")
+        outputs = (*self.places(x, window), W.shape[-1])
+        return self.append(Convolution(x, W, b, self.value("h", outputs), window, groups))
+
+    def pooling(self, kind: type[MaxPooling] | type[AveragePooling], x: Buffer, window: Window) -> Buffer:
+        """The largest element, or the mean, of each window."""
+        return self.append(kind(x, self.value("p", (*self.places(x, window), x.shape[-1])), window))
+
+    def places(self, x: Buffer, window: Window) -> tuple[int, int]:
+        """How many places a window takes on an image."""
+        if len(x.shape) != 3:
+            raise ShapeError(f"images of shape (height, width, channels) are needed, {x} has the shape {x.shape}")
+        places = window.outputs(*x.shape[:2])
+        if min(places) < 1:
+            raise ShapeError(f"a window that spans {window.span} is larger than an image of {x.shape[:2]}")
+        return places
 
     def elementwise(self, kind: type[Elementwise], h: Buffer, *constants: float) -> Buffer:
         """a = f(h), element by element."""

@@ -5,7 +5,7 @@ and columns, s the strides, d the dilations and p the padding before the image (
 
     h[i, j, o] = b[o] + Σ_a Σ_b Σ_c x[i·s + a·d − p, j·s + b·d − p, c] · W[a, b, c, o]
 
-In `groups` the channels are cut in as many equal parts, in and out: each part of the outputs sees one part of the inputs.
+In `groups` the channels are cut in as many equal parts, in and out: a part of the outputs sees one part of the inputs.
 """
 
 from __future__ import annotations
@@ -90,7 +90,10 @@ def ungrouped(W: Array, groups: int) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Convolution(Instruction):
-    """h = x ∗ W + b      x (rows, H, W, in), W (kernel rows, kernel columns, in/groups, out), b (out,) → h (rows, H', W', out)"""
+    """h = x ∗ W + b
+
+    x (rows, height, width, in), W (kernel rows, columns, in/groups, out), b (out,) → h (rows, height', width', out)
+    """
 
     x: Buffer
     W: Buffer

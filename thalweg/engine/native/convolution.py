@@ -6,8 +6,8 @@ A. The border isn't filled with zeros either. The outputs are cut into rectangle
 elements of the kernel that lie on the image): the inside, four sides, four corners. Any of a rectangle's three
 dimensions, images, rows and columns, can be the rows of a tile, so that a corner is as fast as the inside.
 
-`x`, `y` below are addresses in bytes; strides are in floats. (s, d, at, taps) of a dimension: output i sees at tap t the
-element i·s + t·d + at.
+`x`, `y` below are addresses in bytes; strides are in floats. (s, d, at, taps) of a dimension: output i sees at tap t
+the element i·s + t·d + at.
 """
 
 from thalweg.engine.native import gemm
@@ -61,7 +61,7 @@ def correlate(
     x, xi, xr, xc, H, W, B, br, bc, C, y, yi, yr, yc, N, ldb, bias,
     images, OH, sh, dh, ah, th, OW, sw, dw, aw, tw,
 ):  # fmt: skip
-    """y[image, i, j, :] = bias + Σ over the taps on the image of x[image, i·sh + a·dh + ah, j·sw + b·dw + aw, :]·B[a, b].
+    """y[image, i, j, :] = bias + Σ x[image, i·sh + a·dh + ah, j·sw + b·dw + aw, :]·B[a, b] over the taps on the image.
 
     xi, xr, xc; yi, yr, yc: strides of image, row and column; br, bc: of the kernel's rows and columns. C channels of x
     times a matrix of N columns, ldb apart, at each tap.
@@ -144,10 +144,10 @@ def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, 
 
 def convolution(o, c, s, f):
     """h = x ∗ W + b"""
-    x, W, b, h, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9]  # noqa: E741
+    x, W, b, h, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9]
     kh, kw, sh, sw, dh, dw, top, left, groups = o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18]
     n, m = C // groups, O // groups
-    if kh * kw * sh * sw * groups == 1 and OH * OW == H * Wd:
+    if kh * kw * sh * sw * groups == 1 and H * Wd == OH * OW:
         gemm.gemm(x, C, 1, W, O, h, O, b, 0, s[IMAGES] * OH * OW, O, C)
         return
     for g in range(groups):
@@ -160,10 +160,10 @@ def convolution(o, c, s, f):
 
 def convolution_adjoint(o, c, s, f):
     """dx = dh ∗ Wᶠ: elements of the image that are a stride apart lie under the same taps, so they go together."""
-    d, W, dx, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]  # noqa: E741
+    d, W, dx, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
     kh, kw, sh, sw, dh, dw, top, left, groups = o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17]
     n, m = C // groups, O // groups
-    if kh * kw * sh * sw * groups == 1 and OH * OW == H * Wd:
+    if kh * kw * sh * sw * groups == 1 and H * Wd == OH * OW:
         gemm.gemm(d, O, 1, W, C, dx, C, 0, 0, s[IMAGES] * OH * OW, C, O)
         return
     for p in range(min(sh, H)):
@@ -200,7 +200,7 @@ def _before_phase(n, s, phase):
 
 def flip(o, c, s, f):
     """Wᶠ, this lane's share of its taps"""
-    W, flipped, kh, kw, C, O, sh, sw = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]  # noqa: E741
+    W, flipped, kh, kw, C, O, sh, sw = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
     for t in range(s[LANE], kh * kw, s[LANES]):
         a, b = t // kw, t % kw
         row = _before_phase(kh, sh, a % sh) + _of_phase(kh, sh, a % sh) - 1 - a // sh
@@ -225,10 +225,10 @@ def kernel_gradient(o, c, s, f):
 
     Some places at a time, so that x and dh stay near while all taps pass.
     """
-    x, d, dW, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]  # noqa: E741
+    x, d, dW, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
     kh, kw, sh, sw, dh, dw, top, left, groups = o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17]
     images, n, m = s[IMAGES], C // groups, O // groups
-    if kh * kw * sh * sw * groups == 1 and OH * OW == H * Wd:
+    if kh * kw * sh * sw * groups == 1 and H * Wd == OH * OW:
         gemm.gemm(x, 1, C, d, O, dW, O, 0, s[ACCUMULATE], C, O, images * OH * OW)
         return
     some_rows, some_images = min(OH, max(1, PLACES // OW)), max(1, PLACES // (OH * OW))

@@ -1,0 +1,56 @@
+"""What layers with a kernel and a bias have in common: how both start, their penalties, the activation after."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from thalweg import activations, initializers, regularizers
+from thalweg.layers.base import Layer, Shape
+from thalweg.program.instruction import Buffer
+
+ActivationLike = str | activations.ActivationFunction | None
+RegularizerLike = str | regularizers.Regularizer | None
+
+
+class KernelLayer(Layer):
+    """Base of layers that multiply by a kernel W, add a bias b, and apply an activation."""
+
+    def __init__(
+        self,
+        activation: ActivationLike,
+        use_bias: bool,
+        kernel_initializer: initializers.InitializerLike,
+        bias_initializer: initializers.InitializerLike,
+        kernel_regularizer: RegularizerLike,
+        bias_regularizer: RegularizerLike,
+        name: str | None,
+    ) -> None:
+        super().__init__(name)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+
+    def add_kernel(self, shape: Shape, key: str = "W") -> Buffer:
+        """Declares the kernel."""
+        return self.add_weight(key, shape, self.kernel_initializer, self.kernel_regularizer)
+
+    def add_bias(self, units: int) -> Buffer | None:
+        """Declares the bias, if the layer has one."""
+        if not self.use_bias:
+            return None
+        return self.add_weight("b", (units,), self.bias_initializer, self.bias_regularizer)
+
+    def kernel_config(self) -> dict[str, Any]:
+        """The arguments that this class takes."""
+        return {
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "name": self.name,
+        }

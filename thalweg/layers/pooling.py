@@ -1,0 +1,99 @@
+"""Pooling. Names, arguments and defaults are Keras's; images are (height, width, channels)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from thalweg.layers.base import Layer, Shape
+from thalweg.layers.convolution import Sizes, image_shape, pair, placed
+from thalweg.naming import choose
+from thalweg.program.builder import Builder
+from thalweg.program.convolution import Window
+from thalweg.program.instruction import Buffer
+from thalweg.program.pooling import AveragePooling, MaxPooling
+
+
+class Pooling2D(Layer):
+    """Base of the layers that make one number of each window of an image, channel by channel."""
+
+    kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
+
+    def __init__(
+        self,
+        pool_size: Sizes = (2, 2),
+        strides: Sizes | None = None,
+        padding: str = "valid",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        what = type(self).__name__
+        self.pool_size = pair(f"{what}'s pool_size", pool_size)
+        self.strides = self.pool_size if strides is None else pair(f"{what}'s strides", strides)
+        self.padding = choose("padding", padding, ("valid", "same"))
+
+    def build(self, input_shape: Shape) -> None:
+        what = type(self).__name__
+        self.window = placed(what, self.padding, self.pool_size, self.strides, (1, 1), image_shape(what, input_shape))
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.pooling(self.kind, x, self.window)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "pool_size": list(self.pool_size),
+            "strides": list(self.strides),
+            "padding": self.padding,
+            "name": self.name,
+        }
+
+
+class MaxPooling2D(Pooling2D):
+    """a = the largest element of each window      (rows, height, width, channels) → (rows, height', width', channels)
+
+    Args:
+        pool_size: (height, width) of the window, or one number for both.
+        strides: how far it moves; None: by its own size.
+        padding: "valid": only whole windows; "same": ⌈size/strides⌉ of them; what lies beside the image doesn't count.
+
+    The gradient goes to the first largest element of a window.
+
+    >>> from thalweg import Input, Sequential
+    >>> Sequential([Input((4, 4, 1)), MaxPooling2D()]).predict([[[[1], [2]] * 2, [[3], [4]] * 2] * 2]).ravel()
+    array([4., 4., 4., 4.], dtype=float32)
+    """
+
+    kind = MaxPooling
+
+
+class AveragePooling2D(Pooling2D):
+    """a = the mean of each window      (rows, height, width, channels) → (rows, height', width', channels)
+
+    Arguments as in `MaxPooling2D`. With padding="same", what lies beside the image doesn't count.
+    """
+
+    kind = AveragePooling
+
+
+class GlobalAveragePooling2D(Layer):
+    """a = the mean of each channel over the image      (rows, height, width, channels) → (rows, channels)
+
+    Args:
+        keepdims: whether the result is (rows, 1, 1, channels).
+    """
+
+    kind: ClassVar[type[MaxPooling] | type[AveragePooling]] = AveragePooling
+
+    def __init__(self, keepdims: bool = False, name: str | None = None) -> None:
+        super().__init__(name)
+        self.keepdims = bool(keepdims)
+
+    def build(self, input_shape: Shape) -> None:
+        height, width, _ = image_shape(type(self).__name__, input_shape)
+        self.window = Window((height, width), (height, width))
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        a = program.pooling(self.kind, x, self.window)
+        return a if self.keepdims else program.reshape(a, (x.shape[-1],))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"keepdims": self.keepdims, "name": self.name}
