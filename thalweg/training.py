@@ -39,6 +39,7 @@ class Fit:
     callbacks: Sequence[Callback]
     validate: Callable[[], Logs] | None
     progress: Progress
+    before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
 
     def run(self) -> History:
         """Trains; returns the history. The model's weights are updated in place, also when an error ends the fit."""
@@ -101,10 +102,13 @@ class Fit:
             iteration=optimizer.iterations,
             learning_rates=np.full(steps, optimizer.learning_rate),
         )
-        before = (job.parameters.copy(), job.slots.copy())
+        if self.before is None:
+            self.before = (np.empty_like(job.parameters), np.empty_like(job.slots))
+        np.copyto(self.before[0], job.parameters)
+        np.copyto(self.before[1], job.slots)
         outcome = self.executor.run(chunk)
         if not sound(job, outcome):
-            restore_and_explain(self, chunk, before, done, outcome.records)
+            restore_and_explain(self, chunk, self.before, done, outcome.records)
         optimizer.iterations += outcome.steps
         self.model.epochs_trained += len(outcome.records)
         records = [self.model.logs(totals) for totals in outcome.records]
@@ -126,7 +130,13 @@ class Fit:
 
 def sound(job: Job, outcome: Outcome) -> bool:
     """Whether loss, weights and the optimizer's vectors are all finite."""
-    return outcome.finite and bool(np.isfinite(job.parameters).all() and np.isfinite(job.slots).all())
+    return outcome.finite and finite(job.parameters) and finite(job.slots)
+
+
+def finite(vector: Array) -> bool:
+    """Whether every element is. A finite sum shows it in one pass; a sum may also overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(vector.sum()) or np.isfinite(vector).all())
 
 
 def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], done: int, ended: Array) -> NoReturn:
