@@ -40,6 +40,7 @@ class Fit:
     validate: Callable[[], Logs] | None
     progress: Progress
     before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
+    between: float = 0.0  # seconds that the last chunk took without its steps
 
     def run(self) -> History:
         """Trains; returns the history. The model's weights are updated in place, also when an error ends the fit."""
@@ -102,13 +103,17 @@ class Fit:
             iteration=optimizer.iterations,
             learning_rates=np.full(steps, optimizer.learning_rate),
         )
+        begin = time.perf_counter()
         if self.before is None:
             self.before = (np.empty_like(job.parameters), np.empty_like(job.slots))
         np.copyto(self.before[0], job.parameters)
         np.copyto(self.before[1], job.slots)
+        executing = time.perf_counter()
         outcome = self.executor.run(chunk)
+        executing -= time.perf_counter()
         if not sound(job, outcome):
             restore_and_explain(self, chunk, self.before, done, outcome.records)
+        self.between = time.perf_counter() - begin + executing
         optimizer.iterations += outcome.steps
         self.model.epochs_trained += len(outcome.records)
         records = [self.model.logs(totals) for totals in outcome.records]

@@ -15,9 +15,9 @@ from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, WIDES
 
 # A block of A is BLOCK x DEPTH floats, which stay in the L2 cache while all columns of B pass. A panel of B, DEPTH rows
 # as wide as a tile, is read again for each tile of the block: with AVX-512 from L2, which is fast enough; else it has
-# to stay in the L1 cache (20 KiB of 32).
-DEPTH = 512 if VW == 16 else 320
-BLOCK = 128
+# to stay in the L1 cache (16 KiB of 32).
+DEPTH = 512 if VW == 16 else 256
+BLOCK = 128 if VW == 16 else 256
 
 # The last columns of C, where they would leave most of a vector empty, are cheaper as dot products (at most FEW_DOTS of
 # them) or as rows of Cᵀ (at most FEW_ROWS); fewer where there are whole vectors beside them, for one vector more costs
@@ -33,7 +33,7 @@ COPIES = VW < 16
 FAR = 128  # floats between two rows of B
 COPIED_TILES = 4  # that read a panel of B
 COPIED_PANELS = 12  # that read a block of A
-STRIP = 4  # panels copied together, so that memory is read in long runs …
+STRIP = 8  # panels copied together, so that memory is read in long runs …
 STRIP_ROWS = 32  # … of so many rows at a time
 
 _columns = stack(FEW_DOTS[0] * DEPTH)
