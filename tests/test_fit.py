@@ -297,8 +297,8 @@ def test_predict_is_the_same_in_every_form(options):
     assert whole.dtype == model.dtype
     assert np.array_equal(model(X), whole)
     assert np.array_equal(model.predict_on_batch(X), whole)
-    np.testing.assert_allclose(model.predict(X, batch_size=7), whole, rtol=1e-6)
-    np.testing.assert_allclose(np.concatenate([model.predict(row[None]) for row in X]), whole, rtol=1e-6)
+    np.testing.assert_allclose(model.predict(X, batch_size=7), whole, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(np.concatenate([model.predict(row[None]) for row in X]), whole, rtol=1e-6, atol=1e-6)
 
 
 # --- what is printed, and Ctrl-C -------------------------------------------------------------------------------------

@@ -22,7 +22,9 @@ from thalweg.progress import Progress
 if TYPE_CHECKING:
     from thalweg.model import Sequential
 
-CHUNK_SECONDS = 0.1  # between two looks at callbacks, progress and Ctrl-C
+CHUNK_SECONDS = 0.1  # between two looks at callbacks, progress and Ctrl-C …
+LONGEST_CHUNK = 1.0  # … or as long as this, so that what is done between chunks takes no more than this share:
+BETWEEN = 0.03
 BATCH_EVENTS = ("on_train_batch_begin", "on_train_batch_end")
 EPOCH_EVENTS = ("on_epoch_begin", "on_epoch_end")
 
@@ -84,7 +86,8 @@ class Fit:
             begin = time.perf_counter()
             records, logs = self.chunk(done, steps)
             seconds = time.perf_counter() - begin
-            pace = min(steps * CHUNK_SECONDS / max(seconds, 1e-6), steps * 16.0)
+            chunk = min(LONGEST_CHUNK, max(CHUNK_SECONDS, self.between / BETWEEN))
+            pace = min(steps * chunk / max(seconds, 1e-6), steps * 16.0)
             done += steps
             if batch_by_batch:
                 self.tell("on_train_batch_end", batch, logs)
