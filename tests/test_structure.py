@@ -20,6 +20,7 @@ ROOMS = [
     ["thalweg.runs"],
     ["thalweg.tabular"],
     ["thalweg"],  # the public names
+    ["thalweg.comparison", "thalweg.comparison_chart", "thalweg.comparison_entries"],
     ["thalweg.models", "thalweg.population", "thalweg.unit_variance"],
     ["thalweg.inspection"],
     ["thalweg.model"],
@@ -33,7 +34,7 @@ ROOMS = [
      "thalweg.regularizers", "thalweg.schedules"],
     ["thalweg.engine"],
     ["thalweg.program"],
-    ["thalweg.checks", "thalweg.naming"],
+    ["thalweg.checks", "thalweg.extras", "thalweg.naming"],
     ["thalweg.errors"],
 ]  # fmt: skip
 # Imports inside functions that point upwards: only where a description is turned into what it describes.

@@ -17,6 +17,7 @@ from thalweg import (
     regularizers,
     utils,
 )
+from thalweg.comparison import Comparison, compare
 from thalweg.layers import Input
 from thalweg.model import Sequential
 from thalweg.population import fit_many
@@ -26,11 +27,13 @@ from thalweg.unit_variance import lsuv
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "Input",
     "Sequential",
     "__version__",
     "activations",
     "callbacks",
+    "compare",
     "fit_many",
     "initializers",
     "layers",

@@ -62,7 +62,9 @@ def grid(title: str, header: list[str], rows: list[list[str]]) -> Any:
 
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for place, name in enumerate(header):
-        numbers = all(row[place].replace(",", "").replace(".", "").lstrip("-").isdigit() for row in rows if row[place])
+        numbers = all(
+            row[place].rstrip("%").replace(",", "").replace(".", "").lstrip("-").isdigit() for row in rows if row[place]
+        )
         table.add_column(name, justify="right" if rows and numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
@@ -220,6 +222,90 @@ def predict(
     warn_of_unseen(loaded, table)
     write_table(out, runs.predictions(loaded, table))
     say(f"{table.rows:,} predictions of {loaded.target.name}: {out}")
+
+
+@app.command()
+def compare(
+    knob: Annotated[str, typer.Argument(help="activation, loss, learning_rate, initializer or optimizer")],
+    source: Source,
+    target: Annotated[str, typer.Option(help="the column to predict")],
+    entries: Annotated[str | None, typer.Option(help="what to try, such as relu,tanh; by default all that fit")] = None,
+    seeds: Annotated[int, typer.Option(help="trainings of each entry")] = 3,
+    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression; follows from the target")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="a column not to use (repeat for more)")] = None,
+    category: Annotated[list[str] | None, typer.Option(help="a number column to take as categories")] = None,
+    layers: Annotated[str, typer.Option(help="units of the hidden layers, or none")] = "64,64",
+    activation: Annotated[str, typer.Option(help="of the hidden layers")] = "relu",
+    initial_weights: Annotated[str, typer.Option(help="initializer of the kernels")] = "glorot_uniform",
+    loss: Annotated[str | None, typer.Option(help="by default cross-entropy for classes, mse for numbers")] = None,
+    optimizer: Annotated[str, typer.Option(help="adam, sgd, …")] = "adam",
+    learning_rate: Annotated[float | None, typer.Option(help="by default the optimizer's own")] = None,
+    batch_size: Annotated[int, typer.Option(help="rows in a step")] = 64,
+    epochs: Annotated[int, typer.Option(help="passes over the training rows")] = 20,
+    test_share: Annotated[float, typer.Option(help="share of the rows held out to judge by")] = 0.2,
+    lanes: Annotated[int | None, typer.Option(help="trainings at a time; by default one a core")] = None,
+    out: Annotated[Path | None, typer.Option(help="the folder; by default comparisons/NAME-KNOB, numbered")] = None,
+) -> None:
+    """Trains the same network with every entry of one knob, several seeds each, and compares."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    import thalweg
+    from thalweg import runs
+    from thalweg.data.tables import read_table
+    from thalweg.naming import choose
+
+    choose("knob", knob, thalweg.Comparison.KNOBS)
+    options = runs.Options(
+        target=target,
+        task=task,
+        ignore=tuple(ignore or ()),
+        categories=tuple(category or ()),
+        layers=whole_numbers(layers),
+        activation=activation,
+        initial_weights=initial_weights,
+        loss=loss,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        epochs=epochs,
+        test_share=test_share,
+        validation_share=0.0,
+        early_stopping=0,
+        seed=0,
+        lanes=lanes,
+    )
+    if out is not None:
+        runs.refuse_existing(out)
+    tried = None if entries is None else split_entries(knob, entries)
+    table = read_table(source)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        line = bar.add_task(f"comparing {knob}")
+        found = runs.compare(
+            knob, table, options, tried, seeds, lambda done, total: bar.update(line, completed=done, total=total)
+        )
+    say(f"{found.task} target {target}: {found.rows[0]:,} rows to learn from, {found.rows[1]:,} held out", "")
+    say(grid(f"{knob}, {seeds} seed{'s' * (seeds > 1)} each", found.header(), found.lines()), "")
+    say(f"chance: {found.chance:.4f}")
+    for name, why in found.left_out.items():
+        say(f"left out: {name}: {why}")
+    folder = out or runs.free_folder(f"{name_of(source)}-{knob}", "comparisons")
+    paths = runs.save_comparison(found, folder)
+    say("", *(f"written: {path}" for path in paths))
+    if len(paths) == 1:
+        say("no picture: matplotlib is not installed; pip install 'thalweg[plot]'")
+
+
+def split_entries(knob: str, text: str) -> list[Any]:
+    """ "relu,tanh" → ["relu", "tanh"]; learning rates as numbers."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if knob != "learning_rate":
+        return list(parts)
+    try:
+        return [float(part) for part in parts]
+    except ValueError:
+        raise ArgumentError(f"--entries takes numbers such as 0.001,0.01 for learning_rate, got {text!r}") from None
 
 
 def warn_of_unseen(run: Run, table: Any) -> None:

@@ -39,3 +39,7 @@ class ModelFileError(ThalwegError, ValueError):
 
 class DivergedError(ThalwegError, FloatingPointError):
     """A value stopped being finite during training; the message names epoch, batch and instruction."""
+
+
+class MissingPackageError(ThalwegError, ImportError):
+    """A package that only this part of thalweg needs isn't installed; the message says how to install it."""

@@ -2,30 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from numpy.typing import ArrayLike
 
 from thalweg.callbacks import History
 from thalweg.checks import whole
 from thalweg.engine.lanes import cores
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, DivergedError
 
 if TYPE_CHECKING:
     from thalweg.model import Sequential
 
 
+@overload
 def fit_many(
-    models: Sequence[Sequential], x: ArrayLike, y: ArrayLike, *, lanes: int | None = None, **arguments: Any
-) -> list[History]:
+    models: Sequence[Sequential],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    lanes: int | None = None,
+    return_errors: Literal[False] = False,
+    ended: Callable[[], None] | None = None,
+    **arguments: Any,
+) -> list[History]: ...
+@overload
+def fit_many(
+    models: Sequence[Sequential],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    lanes: int | None = None,
+    return_errors: Literal[True],
+    ended: Callable[[], None] | None = None,
+    **arguments: Any,
+) -> list[History | DivergedError]: ...
+def fit_many(
+    models: Sequence[Sequential],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    lanes: int | None = None,
+    return_errors: bool = False,
+    ended: Callable[[], None] | None = None,
+    **arguments: Any,
+) -> list[History] | list[History | DivergedError]:
     """Trains independent models on the same data at once; each result has the bits of its own `fit` with one lane.
 
     Args:
         models: compiled models; they may differ in everything.
         x, y: as in `Sequential.fit`.
         lanes: how many are trained at a time; by default as many as there are cores.
+        return_errors: a training that diverges gives its DivergedError in place of a history, and the others go on.
+        ended: called after each training, in the thread that did it, one at a time.
         arguments: further arguments of `Sequential.fit`, the same for all, but no callbacks: they can't be shared.
 
     Returns:
@@ -51,8 +83,22 @@ def fit_many(
     if arguments["verbose"] not in (0, "auto"):
         raise ArgumentError("fit_many shows no progress: leave verbose at 0")
     at_once = cores() if lanes is None else whole("lanes", lanes)
+    one_by_one = Lock()
+
+    def train(model: Sequential) -> Any:
+        try:
+            return model.fit(x, y, lanes=1, **arguments)
+        except DivergedError as error:
+            if not return_errors:
+                raise
+            return error
+        finally:
+            if ended is not None:
+                with one_by_one:
+                    ended()
+
     with ThreadPoolExecutor(at_once, "thalweg-fit") as pool:
-        futures = [pool.submit(model.fit, x, y, lanes=1, **arguments) for model in models]
+        futures = [pool.submit(train, model) for model in models]
         try:
             return [future.result() for future in futures]
         except BaseException:

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -243,15 +244,69 @@ def baseline(run: Run, parts: Parts) -> dict[str, Any]:
     return {"answer": run.target.classes[answer], "scores": {"accuracy": float((test == answer).mean())}}
 
 
+# --- comparing -------------------------------------------------------------------------------------------------------
+
+COMPARISON = ("comparison.json", "comparison.png", "comparison.svg")
+
+
+def compare(
+    knob: str,
+    table: Table,
+    options: Options,
+    entries: Sequence[Any] | None,
+    seeds: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> thalweg.Comparison:
+    """`thalweg.compare` on a table, whose columns are fitted on the training rows."""
+    check(options)
+    target = Target.of(table, options.target, options.task)
+    parts = divide(table, target, options)
+    features = Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
+    shared: dict[str, Any] = {
+        "activation": options.activation,
+        "loss": options.loss,
+        "learning_rate": options.learning_rate,
+        "initializer": options.initial_weights,
+        "optimizer": options.optimizer,
+    }
+    shared.pop(knob, None)
+    return thalweg.compare(
+        knob,
+        features.matrix(parts.train),
+        features.targets(parts.train).ravel(),
+        entries=entries,
+        seeds=seeds,
+        task=target.task,
+        validation_data=(features.matrix(parts.test), features.targets(parts.test).ravel()),
+        lanes=options.lanes,
+        progress=progress,
+        layers=options.layers,
+        batch_size=options.batch_size,
+        epochs=options.epochs,
+        **shared,
+    )
+
+
+def save_comparison(comparison: thalweg.Comparison, folder: Path) -> list[Path]:
+    """Writes the numbers and, where matplotlib is installed, the picture; returns what was written."""
+    refuse_existing(folder)
+    folder.mkdir(parents=True)
+    pictures = find_spec("matplotlib") is not None
+    paths = [folder / name for name in COMPARISON if name.endswith(".json") or pictures]
+    for path in paths:
+        comparison.save(path)
+    return paths
+
+
 # --- the folder ------------------------------------------------------------------------------------------------------
 
 
-def free_folder(stem: str) -> Path:
+def free_folder(stem: str, parent: str = "runs") -> Path:
     """runs/penguins, or runs/penguins-2, … : the first that isn't there."""
-    folder, number = Path("runs") / stem, 1
+    folder, number = Path(parent) / stem, 1
     while folder.exists():
         number += 1
-        folder = Path("runs") / f"{stem}-{number}"
+        folder = Path(parent) / f"{stem}-{number}"
     return folder
 
 

@@ -1,0 +1,18 @@
+"""Packages that only some parts need: they are loaded when used, and an absent one is named with what to install."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from thalweg.errors import MissingPackageError
+
+
+def need(package: str, extra: str, purpose: str) -> None:
+    """Raises unless the package can be imported.
+
+    >>> need("no_such_package", "plot", "a picture")
+    Traceback (most recent call last):
+    thalweg.errors.MissingPackageError: a picture needs no_such_package: pip install 'thalweg[plot]'
+    """
+    if find_spec(package) is None:
+        raise MissingPackageError(f"{purpose} needs {package}: pip install 'thalweg[{extra}]'")
