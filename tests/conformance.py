@@ -13,6 +13,7 @@ from typing import Any
 
 import image_rows
 import numpy as np
+from conformance_activations import ACTIVATIONS
 from harness import ACCUMULATE, EXTREME, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Array, Case, Memory
 
 from thalweg.program import batches, elementwise, linear, losses, metrics, updates
@@ -58,33 +59,6 @@ def input_gradient(c: Case) -> Instruction:
     dh, W = c.normal("dh", c.row), c.normal("W", shape if transposed else shape[::-1], per_row=False)
     c.sizes["dx"] = lambda m: abs(m[dh]) @ (abs(m[W]) if transposed else abs(m[W]).T)
     return linear.InputGradient(dh, W, c.output("dx", (*c.row[:-1], c.shape.units)), transposed)
-
-
-def activation(kind: type[elementwise.Elementwise], *constants: float) -> Callable[[Case], Instruction]:
-    return lambda c: kind(c.logits("h"), c.output("a", c.row), *constants)
-
-
-def activation_adjoint(kind: type[elementwise.Elementwise], *constants: float) -> Callable[[Case], Instruction]:
-    def build(c: Case) -> Instruction:
-        h, da = c.logits("h"), c.normal("da", c.row)
-        of = kind(h, c.put("a", c.row, np.nan), *constants)
-        c.values[of.a] = of.value(c.values[h])
-        v = getattr(of, of.slope_of)
-        c.sizes["dh"] = lambda m: abs(m[da]) * (1 + abs(of.slope(m[v])))
-        return elementwise.ElementwiseAdjoint(of, v, da, c.output("dh", c.row))
-
-    return build
-
-
-def softmax(c: Case) -> Instruction:
-    return elementwise.Softmax(c.logits("h"), c.output("a", c.row))
-
-
-def softmax_adjoint(c: Case) -> Instruction:
-    p = c.random.dirichlet(np.ones(c.shape.width), (c.shape.rows, c.shape.positions))
-    a, da = c.put("a", c.row, p.reshape(-1, *c.row)), c.normal("da", c.row)
-    c.sizes["dh"] = lambda m: m[a] * (abs(m[da]) + (abs(m[da]) * m[a]).sum(axis=-1, keepdims=True))
-    return elementwise.SoftmaxAdjoint(a, da, c.output("dh", c.row))
 
 
 def add(c: Case) -> Instruction:
@@ -319,6 +293,7 @@ def metric(kind: type[metrics.Total], targets: Callable[[Case], Buffer], sums: s
 
 
 ROWS: dict[str, Build] = {
+    **ACTIVATIONS,
     "gather": gather,
     "store": store,
     "affine": affine,
@@ -326,16 +301,6 @@ ROWS: dict[str, Build] = {
     "bias_gradient": bias_gradient,
     "transpose": transpose,
     "input_gradient": input_gradient,
-    "sigmoid": activation(elementwise.Sigmoid),
-    "sigmoid_adjoint": activation_adjoint(elementwise.Sigmoid),
-    "tanh": activation(elementwise.Tanh),
-    "tanh_adjoint": activation_adjoint(elementwise.Tanh),
-    "relu": activation(elementwise.Relu),
-    "relu_adjoint": activation_adjoint(elementwise.Relu),
-    "leaky_relu": activation(elementwise.LeakyRelu, 0.2),
-    "leaky_relu_adjoint": activation_adjoint(elementwise.LeakyRelu, 0.2),
-    "softmax": softmax,
-    "softmax_adjoint": softmax_adjoint,
     "add": add,
     "copy": copy,
     "reshape": reshape,

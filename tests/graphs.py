@@ -8,14 +8,14 @@ from thalweg import Sequential
 from thalweg.initializers import RandomNormal
 from thalweg.layers import Dense, Dropout, Flatten, Input, Layer
 from thalweg.optimizers import SGD
-from thalweg.program import elementwise
+from thalweg.program import activations, rectifiers, rowwise
 from thalweg.regularizers import L1L2
 
 WIDTH = 6
 ACTIVATIONS = {
-    "sigmoid": (elementwise.Sigmoid, ()),
-    "tanh": (elementwise.Tanh, ()),
-    "leaky": (elementwise.LeakyRelu, (0.3,)),
+    "sigmoid": (activations.Sigmoid, ()),
+    "tanh": (activations.Tanh, ()),
+    "leaky": (rectifiers.LeakyRelu, (0.3,)),
 }
 OPERATIONS = ("affine", "affine", "add", "add", "softmax", "reshape", "views", "dropout", "unused", *ACTIVATIONS)
 
@@ -45,15 +45,15 @@ class Graph(Layer):
             elif operation == "add":
                 v = program.add(v, w)
             elif operation == "softmax":
-                v = program.softmax(v)
+                v = program.rowwise(rowwise.Softmax, v)
             elif operation == "reshape":  # softmax over halves
-                v = program.reshape(program.softmax(program.reshape(v, (2, WIDTH // 2))), (WIDTH,))
+                v = program.reshape(program.rowwise(rowwise.Softmax, program.reshape(v, (2, WIDTH // 2))), (WIDTH,))
             elif operation == "views":  # a view of a view
                 v = program.reshape(program.reshape(v, (WIDTH // 2, 2)), (WIDTH,))
             elif operation == "dropout":
                 v = program.dropout(v, 0.4)
             elif operation == "unused":
-                program.softmax(program.reshape(v, (2, WIDTH // 2)))
+                program.rowwise(rowwise.Softmax, program.reshape(v, (2, WIDTH // 2)))
             else:
                 kind, constants = ACTIVATIONS[operation]
                 v = program.elementwise(kind, v, *constants)

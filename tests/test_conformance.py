@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import thalweg.program
 from thalweg.engine.native.kernels import KERNELS
-from thalweg.program import elementwise, linear, losses
+from thalweg.program import activations, linear, losses
 from thalweg.program.autodiff import can_be_differentiated, derive
 from thalweg.program.instruction import TOTALS, WORKSPACE, Buffer, Instruction
 
@@ -52,7 +52,7 @@ def test_a_row_builds_the_instruction_that_its_kernel_is_named_after():
 
 
 def test_every_activation_instruction_has_the_kernel_of_its_adjoint():
-    for kind in subclasses(elementwise.Elementwise):
+    for kind in subclasses(activations.Elementwise):
         if kind.__module__.startswith("thalweg."):
             assert f"{kind.name.replace(' ', '_')}_adjoint" in KERNELS
 
@@ -167,7 +167,7 @@ def test_adjoint_agrees_with_a_central_difference(name, shape):
 
 
 def test_a_wrong_adjoint_is_found(monkeypatch):
-    monkeypatch.setattr(elementwise.Tanh, "slope", lambda self, v: 1 - v)
+    monkeypatch.setattr(activations.Tanh, "slope", lambda self, v: 1 - v)
     with pytest.raises(AssertionError, match=r"the adjoint gives .*, a central difference"):
         test_adjoint_agrees_with_a_central_difference.hypothesis.inner_test("tanh", Shape(seed=5))
 

@@ -1,7 +1,8 @@
-"""Every native kernel agrees with its reference to 1e-5 of the size of the sum, over a thousand random shapes."""
+"""Every native kernel agrees with its reference to 1e-5 of the size of the sum, over many random shapes."""
 
 import pytest
 from conformance import ROWS
+from conformance_activations import ACTIVATIONS
 from harness import Case, Shape
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -20,11 +21,12 @@ SHAPES = st.builds(
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_kernel_agrees_with_its_reference_over_a_thousand_random_shapes(kernel):
-    tried = 0
+def test_kernel_agrees_with_its_reference_over_many_random_shapes(kernel):
+    """A thousand; fewer for activations, which share their loops and differ in a scalar function."""
+    tried, examples = 0, 100 if kernel in ACTIVATIONS else 1000
 
     @settings(
-        max_examples=1000,
+        max_examples=examples,
         deadline=None,
         database=None,
         derandomize=True,
@@ -38,4 +40,4 @@ def test_kernel_agrees_with_its_reference_over_a_thousand_random_shapes(kernel):
         Case(ROWS[kernel], shape).check()
 
     check()
-    assert tried >= 1000
+    assert tried >= examples

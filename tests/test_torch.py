@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from thalweg import Sequential, activations, losses
+from thalweg import Sequential, losses
 from thalweg.layers import Dense, Input, LeakyReLU
 from thalweg.optimizers import SGD, Adam
 from thalweg.regularizers import L2
@@ -137,37 +137,6 @@ def test_a_hundred_steps_of_every_loss(loss, output, y, theirs, weighted, reduct
     assert_same(model, kernels)
     ours = model.evaluate(X[:BATCH], y[:BATCH], sample_weight=WEIGHTS[:BATCH] if weighted else None)
     assert ours == pytest.approx(float(of_batch(slice(0, BATCH)).detach()), rel=1e-4)
-
-
-ACTIVATIONS = {
-    "linear": lambda h: h,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "leaky_relu": lambda h: F.leaky_relu(h, 0.2),
-    "softmax": lambda h: torch.softmax(h, dim=1),
-}
-
-
-def test_every_activation_is_compared():
-    assert set(ACTIVATIONS) == set(activations.NAMES)
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_value_and_gradient_of_every_activation(name):
-    """One step of gradient descent through the activation, from pre-activations of every size."""
-    h = np.concatenate([np.linspace(-9, 9, 37), [-60.0, 60.0, 0.0]]).astype(np.float32).reshape(10, 4)
-    want = torch.tensor(h, requires_grad=True)
-    value = ACTIVATIONS[name](want)
-    covector = RANDOM.normal(size=h.shape).astype(np.float32)
-    (value * torch.tensor(covector)).sum().backward()
-    model = Sequential([Input((10,)), Dense(4, name, use_bias=False)])
-    model.compile(SGD(1.0), losses.SumSquaredError(half=True, reduction="sum"))
-    model.set_weights([h])
-    np.testing.assert_allclose(model.predict(np.eye(10)), value.detach().numpy(), rtol=1e-5, atol=1e-30)
-    # ½(a − y)² has the derivative a − y: with y = a − covector it is the covector.
-    model.train_on_batch(np.eye(10), value.detach().numpy() - covector)
-    np.testing.assert_allclose(h - model.get_weights()[0], want.grad.numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_the_layer_leaky_relu_of_any_slope():

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.naming import choose, snake_case
-from thalweg.program import elementwise
+from thalweg.program import activations, rowwise
 from thalweg.program import losses as instructions
 from thalweg.program.instruction import TOTALS, Buffer, Instruction
 
@@ -163,7 +163,7 @@ class BinaryCrossentropy(Loss):
     label_smoothing: float = 0.0
 
     instruction = instructions.BinaryCrossentropy
-    after = elementwise.Sigmoid
+    after = activations.Sigmoid
     fused = instructions.BinaryCrossentropyLogits
 
     def check_targets(self, y: Array, output: Shape) -> Array:
@@ -183,7 +183,7 @@ class CategoricalCrossentropy(Loss):
     label_smoothing: float = 0.0
 
     instruction = instructions.CategoricalCrossentropy
-    after = elementwise.Softmax
+    after = rowwise.Softmax
     fused = instructions.CategoricalCrossentropyLogits
 
     def row_coefficient(self, output: Shape) -> float:
@@ -207,7 +207,7 @@ class SparseCategoricalCrossentropy(Loss):
     from_logits: bool = False
 
     instruction = instructions.SparseCategoricalCrossentropy
-    after = elementwise.Softmax
+    after = rowwise.Softmax
     fused = instructions.SparseCategoricalCrossentropyLogits
 
     def row_coefficient(self, output: Shape) -> float:

@@ -12,9 +12,9 @@ from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.base import Layer, Parameter, Shape
 from thalweg.layers.kernel import ActivationLike, KernelLayer, RegularizerLike
-from thalweg.program import elementwise
 from thalweg.program.builder import Builder
 from thalweg.program.instruction import Buffer
+from thalweg.program.rectifiers import LeakyRelu
 
 
 class Input(Layer):
@@ -111,7 +111,7 @@ class LeakyReLU(Layer):
         return "leaky_re_lu"  # Keras's spelling
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
-        return program.elementwise(elementwise.LeakyRelu, x, self.negative_slope)
+        return program.elementwise(LeakyRelu, x, self.negative_slope)
 
     def get_config(self) -> dict[str, Any]:
         return {"negative_slope": self.negative_slope, "name": self.name}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from thalweg.errors import ShapeError
+from thalweg.program.activations import Elementwise
 from thalweg.program.convolution import Convolution, Window
 from thalweg.program.counter import key
-from thalweg.program.elementwise import Add, Dropout, Elementwise, Reshape, Softmax
+from thalweg.program.elementwise import Add, Dropout, Reshape
 from thalweg.program.instruction import Buffer, Instruction
 from thalweg.program.linear import Affine
 from thalweg.program.pooling import AveragePooling, MaxPooling
+from thalweg.program.rowwise import Rowwise
 
 
 class Builder:
@@ -64,9 +66,9 @@ class Builder:
         """a = f(h), element by element."""
         return self.append(kind(h, self.value("a", h.shape), *constants))
 
-    def softmax(self, h: Buffer) -> Buffer:
-        """a = softmax(h) over the last axis."""
-        return self.append(Softmax(h, self.value("a", h.shape)))
+    def rowwise(self, kind: type[Rowwise], h: Buffer) -> Buffer:
+        """a = f(h) over the last axis: softmax and its relatives."""
+        return self.append(kind(h, self.value("a", kind.output_shape(h.shape))))
 
     def add(self, x: Buffer, y: Buffer) -> Buffer:
         """z = x + y"""

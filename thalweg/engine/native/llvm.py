@@ -239,7 +239,7 @@ def multiply_add(typing, a, b, c):
         a, b, c = args
         return builder.fadd(builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
 
-    return types.float32(types.float32, types.float32, types.float32), codegen
+    return a(a, a, a), codegen
 
 
 @intrinsic

@@ -8,8 +8,8 @@ import numba
 import numpy as np
 
 from thalweg.engine.native import mathematics as maths
-from thalweg.engine.native.elementwise import softmax_rows
 from thalweg.engine.native.llvm import FLAGS, doubles, floats
+from thalweg.engine.native.rowwise import softmax_rows
 from thalweg.engine.native.state import BATCH_ROWS, LANE, LANES, ROWS
 from thalweg.engine.native.updates import share
 

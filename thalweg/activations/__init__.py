@@ -1,0 +1,134 @@
+"""Activation functions, by Keras's names. Each can be given to a layer, by name or itself, and called on an array.
+
+>>> import numpy as np
+>>> relu(np.array([-1.0, 2.0]))
+array([0., 2.])
+>>> relu(np.array([-1.0, 2.0]), max_value=1)
+array([0., 1.])
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from thalweg.activations.catalogue import (
+    ALIASES,
+    NAMES,
+    arctan,
+    bent_identity,
+    celu,
+    elu,
+    exponential,
+    gaussian,
+    gelu,
+    glu,
+    golu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_tanh,
+    leaky_relu,
+    linear,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    sine,
+    soft_shrink,
+    softmax,
+    softplus,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    step,
+    tanh,
+    tanh_shrink,
+    threshold,
+)
+from thalweg.activations.function import ActivationFunction
+from thalweg.errors import ArgumentError
+from thalweg.naming import choose
+
+swish = silu
+hard_swish = hard_silu
+
+__all__ = [
+    "ActivationFunction",
+    "arctan",
+    "bent_identity",
+    "celu",
+    "elu",
+    "exponential",
+    "gaussian",
+    "gelu",
+    "get",
+    "glu",
+    "golu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "sine",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "step",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+]
+
+
+def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> ActivationFunction:
+    """An activation from its name, from what `serialize` returned, or itself; None is linear.
+
+    >>> get("relu").name
+    'relu'
+    """
+    if identifier is None:
+        return linear
+    if isinstance(identifier, dict):
+        function = choose("activation", identifier["name"], NAMES).using(**identifier["arguments"])
+    elif isinstance(identifier, str):
+        function = choose("activation", identifier, NAMES | ALIASES)
+    elif isinstance(identifier, ActivationFunction):
+        function = identifier
+    else:
+        raise ArgumentError(
+            f"an activation is a name or one of thalweg.activations, got {identifier!r}. "
+            f"Choose from: {', '.join(NAMES)}"
+        )
+    function.complete()
+    return function
+
+
+def serialize(function: ActivationFunction) -> str | dict[str, Any]:
+    """A plain description that `get` turns back into an equal activation: the name where that is enough."""
+    if NAMES.get(function.name) == function:
+        return function.name
+    arguments = zip(function.argument_names(), function.arguments, strict=True)
+    return {"name": function.name, "arguments": {k: None if v == float("inf") else v for k, v in arguments}}
