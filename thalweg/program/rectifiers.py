@@ -51,7 +51,7 @@ class Relu(Elementwise):
     def value(self, h: Array) -> Array:
         if self.plain:
             return np.maximum(h, 0)
-        low = self.negative_slope * (np.minimum(h, self.threshold) - self.threshold)
+        low = self.negative_slope * (np.minimum(h, self.threshold) - self.threshold) + 0  # not −0
         return np.where(h >= self.max_value, self.max_value, np.where(h < self.threshold, low, h))
 
     def slope(self, v: Array) -> Array:
