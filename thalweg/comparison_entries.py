@@ -91,7 +91,9 @@ def distinct(names: Mapping[str, Any]) -> dict[str, Any]:
 def catalogue(knob: str, task: str) -> tuple[list[str], dict[str, str]]:
     """All entries of a knob that fit the task, and those that don't with the reason."""
     if knob == "activation":
-        return list(distinct(activations.NAMES)), {}
+        names = distinct(activations.NAMES)
+        incomplete = {name: f"needs {' and '.join(f.missing)}" for name, f in names.items() if f.missing}
+        return [name for name in names if name not in incomplete], incomplete
     if knob == "optimizer":
         return list(distinct(optimizers.NAMES)), {}
     if knob == "initializer":

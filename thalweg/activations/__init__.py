@@ -59,6 +59,7 @@ swish = silu
 hard_swish = hard_silu
 
 __all__ = [
+    "NAMES",
     "ActivationFunction",
     "arctan",
     "bent_identity",
