@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import image_rows
+import loss_rows
 import numpy as np
 from conformance_activations import ACTIVATIONS
-from harness import ACCUMULATE, EXTREME, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Array, Case, Memory
+from harness import ACCUMULATE, OPTIONAL, ORDERED, TWICE, Case, Memory
+from loss_rows import class_numbers, quarters
 
 from thalweg.program import batches, elementwise, linear, losses, metrics, updates
 from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
@@ -148,131 +150,7 @@ def adam(c: Case) -> Instruction:
     return step
 
 
-# --- losses and metrics --------------------------------------------------------------------------------------------
-
-
-def loss(kind: type[losses.Loss]) -> Build:
-    def build(c: Case) -> Instruction:
-        p, y = PREDICTIONS[kind](c), TARGETS[kind](c)
-        if c.smooth and kind is losses.AbsoluteError:  # away from the kink
-            c.values[y] = c.values[p] + np.sign(c.values[y] - c.values[p]) * (0.1 + abs(c.values[y]))
-        weight = c.put("weight", (1,), c.random.integers(0, 9, (c.shape.rows, 1)) / 4) if c.has(OPTIONAL) else None
-        smoothing = 0.1 if c.has(SMOOTHED) and kind in SMOOTHABLE else 0.0
-        result = kind(p, y, weight, c.sums("L"), 1 / c.shape.width, c.has(TOTAL), smoothing)
-        factor = result.coefficient * (c.batch_rows if result.total else 1)
-        c.sizes["sums"] = lambda m: m[result.sums] + factor * (weights(result, m) * SIZES[kind][0](result, m)).sum()
-        return result
-
-    return build
-
-
-def loss_gradient(kind: type[losses.Loss]) -> Build:
-    def build(c: Case) -> Instruction:
-        of = loss(kind)(c)
-        assert isinstance(of, losses.Loss)
-        scale = of.coefficient / (1 if of.total else c.batch_rows)
-        c.sizes["dp"] = lambda m: scale * weights(of, m) * SIZES[kind][1](of, m)
-        return losses.LossGradient(of, of.p, of.y, of.weight, c.output("dp", c.row))
-
-    return build
-
-
-def weights(of: losses.Loss, m: Memory) -> Any:
-    return 1.0 if of.weight is None else m[of.weight].reshape(-1, *[1] * len(of.p.shape))
-
-
-def probabilities(c: Case) -> Buffer:
-    """Between 0 and 1; where extreme, some are 0 or 1 exactly, and so clipped: in float32, as the kernel does."""
-    p = c.random.uniform(0.05, 0.95, (c.shape.rows, *c.row))
-    if c.has(EXTREME) and not c.smooth:
-        p = np.where(c.random.random(p.shape) < 0.3, np.round(p), p)
-        p[..., 0] = np.maximum(p[..., 0], 0.5)  # a row of zeros has no sum to be divided by
-        c.dtype = np.float32
-    return c.put("p", c.row, p)
-
-
-def classes(c: Case) -> Buffer:
-    y = c.random.dirichlet(np.ones(c.shape.width), (c.shape.rows, c.shape.positions)).reshape(-1, *c.row)
-    return c.put("y", c.row, y.round() if c.has(TWICE) else y)
-
-
-def class_numbers(c: Case) -> Buffer:
-    row = (*c.row[:-1], 1)
-    return c.put("y", row, c.random.integers(0, c.shape.width, (c.shape.rows, *row)))
-
-
-def quarters(c: Case, name: str) -> Buffer:
-    """A few values, so that some are equal."""
-    return c.put(name, c.row, c.random.integers(0, 5, (c.shape.rows, *c.row)) / 4)
-
-
-def shares(of: losses.Loss, m: Memory) -> Array:
-    return np.clip(m[of.p] / m[of.p].sum(axis=-1, keepdims=True), losses.EPSILON, 1 - losses.EPSILON)
-
-
-def binary_slope_size(of: losses.Loss, m: Memory) -> Array:
-    q = np.clip(m[of.p], losses.EPSILON, 1 - losses.EPSILON)
-    return (q + of.targets(m)) / (q * (1 - q))
-
-
-def category_slope_size(of: losses.Loss, m: Memory) -> Array:
-    y = of.targets(m)
-    return (y.sum(axis=-1, keepdims=True) + y / shares(of, m)) / m[of.p].sum(axis=-1, keepdims=True)
-
-
-def logits_value_size(of: losses.Loss, m: Memory) -> Array:
-    return of.targets(m) * (abs(losses.log_sum_exp(m[of.p])) + abs(m[of.p]))
-
-
-def logits_slope_size(of: losses.Loss, m: Memory) -> Array:
-    y = of.targets(m)
-    return np.exp(m[of.p] - losses.log_sum_exp(m[of.p])) * y.sum(axis=-1, keepdims=True) + y
-
-
-# The sizes of the sums behind the summands of a loss, and behind its slopes.
-SIZES: dict[type[losses.Loss], tuple[Any, Any]] = {
-    losses.SquaredError: (lambda of, m: (m[of.p] - m[of.y]) ** 2, lambda of, m: 2 * abs(m[of.p] - m[of.y])),
-    losses.AbsoluteError: (lambda of, m: abs(m[of.p] - m[of.y]), lambda of, m: np.ones(m[of.p].shape)),
-    losses.BinaryCrossentropy: (lambda of, m: of.value(of.targets(m), m[of.p]), binary_slope_size),
-    losses.BinaryCrossentropyLogits: (
-        lambda of, m: np.logaddexp(0, m[of.p]) + abs(m[of.p]) * of.targets(m),
-        lambda of, m: 1 + of.targets(m),
-    ),
-    losses.CategoricalCrossentropy: (
-        lambda of, m: of.targets(m) * (1 + abs(np.log(shares(of, m)))),
-        category_slope_size,
-    ),
-    losses.CategoricalCrossentropyLogits: (logits_value_size, logits_slope_size),
-}
-SIZES[losses.SparseCategoricalCrossentropy] = SIZES[losses.CategoricalCrossentropy]
-SIZES[losses.SparseCategoricalCrossentropyLogits] = SIZES[losses.CategoricalCrossentropyLogits]
-
-PREDICTIONS: dict[type[losses.Loss], Callable[[Case], Buffer]] = {
-    losses.SquaredError: lambda c: c.normal("p", c.row),
-    losses.AbsoluteError: lambda c: c.normal("p", c.row),
-    losses.BinaryCrossentropy: probabilities,
-    losses.BinaryCrossentropyLogits: lambda c: c.logits("p"),
-    losses.CategoricalCrossentropy: probabilities,
-    losses.CategoricalCrossentropyLogits: lambda c: c.logits("p"),
-    losses.SparseCategoricalCrossentropy: probabilities,
-    losses.SparseCategoricalCrossentropyLogits: lambda c: c.logits("p"),
-}
-TARGETS: dict[type[losses.Loss], Callable[[Case], Buffer]] = {
-    losses.SquaredError: lambda c: c.normal("y", c.row),
-    losses.AbsoluteError: lambda c: c.normal("y", c.row),
-    losses.BinaryCrossentropy: lambda c: quarters(c, "y"),
-    losses.BinaryCrossentropyLogits: lambda c: quarters(c, "y"),
-    losses.CategoricalCrossentropy: classes,
-    losses.CategoricalCrossentropyLogits: classes,
-    losses.SparseCategoricalCrossentropy: class_numbers,
-    losses.SparseCategoricalCrossentropyLogits: class_numbers,
-}
-SMOOTHABLE = (
-    losses.BinaryCrossentropy,
-    losses.BinaryCrossentropyLogits,
-    losses.CategoricalCrossentropy,
-    losses.CategoricalCrossentropyLogits,
-)
+# --- metrics -------------------------------------------------------------------------------------------------------
 
 
 def metric(kind: type[metrics.Total], targets: Callable[[Case], Buffer], sums: str = "1", *more: float) -> Build:
@@ -319,7 +197,4 @@ ROWS: dict[str, Build] = {
     "sparse_matches": metric(metrics.SparseMatches, class_numbers),
     "squares_and_targets": metric(metrics.SquaresAndTargets, lambda c: quarters(c, "y"), "3"),
 }
-for kind in SIZES:
-    ROWS[kind.name.replace(" ", "_")] = loss(kind)
-    ROWS[f"{kind.name.replace(' ', '_')}_gradient"] = loss_gradient(kind)
-ROWS |= image_rows.ROWS
+ROWS |= image_rows.ROWS | loss_rows.ROWS

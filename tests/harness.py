@@ -128,7 +128,12 @@ class Case:
         m = self.memory(self.dtype)
         with np.errstate(all="ignore"):
             self.instruction.reference(m)
-        return {field: m[getattr(self.instruction, field)] for field in self.instruction.writes}
+        return {field: m[b] for field, b in self.outputs().items()}
+
+    def outputs(self) -> dict[str, Buffer]:
+        """What the instruction writes, by field."""
+        written = {field: getattr(self.instruction, field) for field in self.instruction.writes}
+        return {field: b for field, b in written.items() if b is not None}
 
     def native(self) -> dict[str, Array]:
         """What the kernel makes of the same operands; fails where it writes anywhere else."""
@@ -150,8 +155,7 @@ class Case:
         before = arena.copy()
         self.call(i, places, arena, totals)
         outputs = {}
-        for field in i.writes:
-            b = getattr(i, field)
+        for field, b in self.outputs().items():
             if b.region == TOTALS:
                 assert totals[b][0] == totals[b][-1] == SENTINEL, f"{i.kernel} writes beside {b}"
                 outputs[field] = totals[b][1:-1]
@@ -167,7 +171,7 @@ class Case:
             0 if b is None else totals[b].ctypes.data + 8 if b in totals else arena.ctypes.data + 4 * places[b].start
             for b in i.operands
         ]
-        o, c = np.array([*addresses, *i.sizes], np.int64), np.array([*i.constants, 0.0])
+        o, c = np.array([*addresses, *i.sizes], np.int64), np.array([*i.constants, *[0.0] * 4])
         s, f = np.zeros(state.STATE, np.int64), np.zeros(state.REALS)
         order = np.ascontiguousarray(self.order, np.int64)
         s[state.ROWS], s[state.FIRST_ROW], s[state.BATCH_ROWS] = self.shape.rows, self.first_row, self.batch_rows

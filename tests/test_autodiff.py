@@ -155,12 +155,34 @@ def test_nothing_is_derived_that_no_weight_needs():
     assert backward.count("weight gradient") == 2
 
 
-def test_a_loss_fused_with_its_activation_leaves_the_activation_out_of_the_backward_half():
+@pytest.mark.parametrize("metrics", [[], ["accuracy"]])
+def test_a_loss_its_gradient_and_its_activation_are_one_instruction(metrics):
+    """y_pred is written only where something reads it; an evaluation has the activation and the loss by themselves."""
     model = Sequential([Input((WIDTH,)), Dense(3, "softmax")])
+    model.compile(SGD(), "categorical_crossentropy", metrics)
+    names = [row.name for row in model.program() if row.name != "gather"]
+    assert names[:2] == ["affine", "softmax + categorical crossentropy"]
+    assert not {"softmax", "softmax adjoint"} & set(names)
+    assert ("y_pred = softmax(h)" in model.program()[3].formula) == bool(metrics)
+    names = [row.name for row in model.program("evaluation") if row.name != "gather"]
+    assert names[:3] == ["affine", "softmax", "categorical crossentropy logits"]
+    values = model.trace(X, np.eye(3)[np.arange(len(X)) % 3])
+    np.testing.assert_allclose(values["y_pred"], model.predict(X), rtol=1e-6)
+
+
+def test_an_activation_that_is_read_before_the_loss_stays():
+    """The outputs are summed with themselves: the loss is not of their pre-activations alone."""
+
+    def forward(program, x, W):
+        a = program.softmax(program.affine(x, W))
+        program.add(a, a)
+        return a
+
+    model = compiled(Custom(forward))
     model.compile(SGD(), "categorical_crossentropy")
-    rows = model.program()
-    assert next(row.name for row in rows if row.section == "backward") == "categorical crossentropy logits gradient"
-    assert "softmax adjoint" not in [row.name for row in rows]
+    names = [row.name for row in model.program()]
+    assert "softmax" in names
+    assert "softmax + categorical crossentropy" in names
 
 
 def test_a_use_that_leads_nowhere_counts_for_nothing():

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -177,7 +178,7 @@ def test_metrics_updates_and_adjoints_have_no_adjoint():
         instruction = Case(ROWS[name], Shape()).instruction
         assert can_be_differentiated(instruction) == (name in WITH_ADJOINT)
         if name not in WITH_ADJOINT:
-            with pytest.raises(NotImplementedError, match=instruction.title):
+            with pytest.raises(NotImplementedError, match=re.escape(instruction.title)):
                 next(iter(instruction.adjoint(None)))
         assert kind.__doc__
 

@@ -24,12 +24,14 @@ def test_the_tutorials_network_is_six_instructions_and_the_data():
     assert rows == [
         ("forward", "affine", "h = x·W", (400, 1), 4000),
         ("forward", "sigmoid", "y_pred = σ(h)", (400, 1), 4800),
-        ("forward", "squared error", "L = mean 0.5·(y_pred − y)²", (1,), 1600),
-        ("backward", "squared error gradient", "dy_pred = (y_pred − y)/rows", (400, 1), 1600),
+        (
+            "forward", "squared error + gradient",
+            "L = mean 0.5·(y_pred − y)², dy_pred = (y_pred − y)/rows", (400, 1), 3200,
+        ),
         ("backward", "sigmoid adjoint", "dh = dy_pred·y_pred·(1 − y_pred)", (400, 1), 1200),
         ("backward", "weight gradient", "dW = xᵀ·dh", (5, 1), 4000),
         ("update", "gradient descent", "w −= learning_rate·dw", (5,), 10),
-    ]
+    ]  # fmt: skip
     assert [r.number for r in listing] == list(range(1, len(listing) + 1))
     assert listing[0].formula == "x = X[order]"
 

@@ -104,8 +104,8 @@ def test_the_order_would_notice_a_wrong_import(monkeypatch):
 
 
 def test_the_imports_of_a_module_are_found():
-    found = imports("thalweg.engine.native.losses")
-    assert ("thalweg.engine.native.rowwise", True) in found
+    found = imports("thalweg.engine.native.elementwise_losses")
+    assert ("thalweg.engine.native.activations", True) in found
     assert ("thalweg.model", False) in imports("thalweg.saving")
     assert ("thalweg.engine.native.llvm", True) in imports("thalweg.engine.native.gemm")  # a relative import
     assert "thalweg.model" not in {name for name, _ in imports("thalweg.callbacks")}  # for type checking only

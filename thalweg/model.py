@@ -156,7 +156,7 @@ class Sequential(Stack):
         )
 
     def lower(self, kind: str, weighted: bool = False) -> tuple[Program, int]:
-        """The program of one kind, and how many running sums it keeps; made once."""
+        """The program of one kind, and how many running sums it keeps; made once. Training for "trace" keeps y_pred."""
         key = (kind, weighted)
         if key not in self._programs:
             network = self._network()
@@ -165,10 +165,10 @@ class Sequential(Stack):
                 program = inference_program(network)
             else:
                 objective = Objective(self.loss, [n.metric for n in self.metrics], weighted)
-                if kind == "training":
+                if kind in ("training", "trace"):
                     if not network.parameters:
                         raise ThalwegError("the model has no weights to train")
-                    program = training_program(network, objective, self.optimizer)
+                    program = training_program(network, objective, self.optimizer, keep_predictions=kind == "trace")
                 else:
                     program = evaluation_program(network, objective)
                 totals = objective.totals
@@ -457,7 +457,7 @@ class Sequential(Stack):
         self._ready(x)
         arrays = self._arrays(x, y, sample_weight)
         assert arrays[0] is not None
-        job = self._job("training", arrays, len(arrays[0]))
+        job = self._job("trace", arrays, len(arrays[0]))
         job.parameters, job.slots = self.vector.copy(), self.slots.copy()
         chunk = Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
         blocks: dict[str, list[Array]] = {}

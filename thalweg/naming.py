@@ -15,10 +15,10 @@ T = TypeVar("T")
 def snake_case(name: str) -> str:
     """ "MeanSquaredError" → "mean_squared_error"
 
-    >>> snake_case("SGD"), snake_case("L1L2"), snake_case("GlorotUniform")
-    ('sgd', 'l1_l2', 'glorot_uniform')
+    >>> snake_case("SGD"), snake_case("L1L2"), snake_case("KLDivergence")
+    ('sgd', 'l1_l2', 'kl_divergence')
     """
-    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
+    name = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", lambda m: f"{m[1] or m[3]}_{m[2] or m[4]}", name)
     return name.lower()
 
 

@@ -2,19 +2,24 @@
 
 For one row, ℓ is a sum over its outputs times `coefficient`. The loss of a batch is the mean over its rows, or the sum
 (`total`), each row times its sample weight: L = Σ wᵢ·ℓᵢ / rows. Each instruction adds rows·L to a running float64 sum,
-so that the mean over an epoch counts every row the same; its adjoint writes ∂L/∂(the operand it reads).
+so that the mean over an epoch counts every row the same. Its adjoint computes both the value and ∂L/∂(the operand it
+reads), because they share most of their work; `fuse.py` puts it in the place of the loss.
+
+The losses themselves are in `elementwise_losses.py` (each output by itself) and `row_losses.py` (all outputs of a row).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
 
+from thalweg.program.activations import Sigmoid
 from thalweg.program.instruction import Adjoints, Array, Buffer, Instruction, Values, rows_of
+from thalweg.program.rowwise import Softmax
 
 EPSILON = 1e-7  # Keras's: probabilities are kept this far from 0 and 1 before their logarithm is taken
 
@@ -31,7 +36,10 @@ def scale(total: bool, coefficient: float, m: Values) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Loss(Instruction):
-    """Adds rows·L to `sums`. A subclass gives ℓ and its derivative by `p`, the predictions or the logits."""
+    """Adds rows·L to `sums`. A subclass gives ℓ and its derivative by `p`, the predictions or the logits.
+
+    The fields that a subclass adds are its constants: they are handed to the kernel in their order, three at most.
+    """
 
     p: Buffer
     y: Buffer
@@ -39,7 +47,7 @@ class Loss(Instruction):
     sums: Buffer
     coefficient: float
     total: bool = False
-    smoothing: float = 0.0
+    metric: bool = False  # only to be read: nothing is derived from it
 
     writes = ("sums",)
     reduces = True
@@ -47,6 +55,7 @@ class Loss(Instruction):
     slope_text: ClassVar[str]
     slope_factor: ClassVar[float] = 1  # before the slope, as printed
     whole_rows: ClassVar[bool] = False  # ℓ needs all classes of a row at once, not one output by itself
+    activation: ClassVar[type[Sigmoid | Softmax] | None] = None  # what a loss of logits computes on its way
 
     def value(self, y: Array, p: Array) -> Array:
         """The summands of ℓ, or ℓ itself where `whole_rows`."""
@@ -56,9 +65,16 @@ class Loss(Instruction):
         """∂(Σ summands)/∂p"""
         raise NotImplementedError
 
+    @classmethod
+    def options(cls) -> list[str]:
+        """The names of the constants that a subclass adds."""
+        return [field.name for field in fields(cls)[len(fields(Loss)) :]]
+
     @property
     def formula(self) -> str:
-        text = self.formula_text.format(p=self.p, y=self.y)
+        text = self.formula_text.format(
+            p=self.p, y=self.y, **{name: f"{getattr(self, name):g}" for name in self.options()}
+        )
         over_rows = "Σ" if self.total else "mean"
         weight = "" if self.weight is None else f"{self.weight}·"
         if self.whole_rows or self.p.size == 1:
@@ -69,18 +85,18 @@ class Loss(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.p.size, self.p.shape[-1], int(self.total))
+        return (self.p.size, self.p.shape[-1], self.y.shape[-1], int(self.total))
 
     @property
     def constants(self) -> tuple[float, ...]:
-        return (self.coefficient, self.smoothing)
+        return (self.coefficient, *(float(getattr(self, name)) for name in self.options()))
 
     def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.p,)
+        return () if self.metric else (self.p,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
-        if d.wants(self.p):
-            yield LossGradient(self, self.p, self.y, self.weight, d.into(self.p))
+        if not self.metric and d.wants(self.p):
+            yield LossAndGradient(self, self.p, self.y, self.weight, self.sums, d.into(self.p))
 
     def reference(self, m: Values) -> None:
         rows = rows_of(self.value(self.targets(m), m[self.p])).sum(axis=1)
@@ -97,28 +113,42 @@ class Loss(Instruction):
 
 
 @dataclass(frozen=True, eq=False)
-class LossGradient(Instruction):
-    """dp = ∂L/∂p for the loss `of`."""
+class LossAndGradient(Instruction):
+    """rows·L added to `sums` and dp = ∂L/∂p, for the loss `of`; a = its activation, where something reads it."""
 
     of: Loss
     p: Buffer
     y: Buffer
     weight: Buffer | None
+    sums: Buffer
     dp: Buffer
+    a: Buffer | None = None
 
     name = "gradient"
-    writes = ("dp",)
+    writes = ("dp", "sums", "a")
 
     @property
     def title(self) -> str:
-        return f"{self.of.title} gradient"
+        if self.of.activation is None:
+            return f"{self.of.title} + gradient"
+        return f"{self.of.activation.name} + {self.of.title.removesuffix(' logits')}"
+
+    @property
+    def kernel(self) -> str:
+        return f"{self.of.kernel}_gradient"
 
     @property
     def formula(self) -> str:
-        text = self.of.slope_text.format(p=self.p, y=self.y)
+        text = self.of.slope_text.format(
+            p=self.p, y=self.y, **{n: f"{getattr(self.of, n):g}" for n in self.of.options()}
+        )
         factor = times(self.of.coefficient * self.of.slope_factor)
         weight = "" if self.weight is None else f"{self.weight}·"
-        return f"{self.dp} = {factor}{weight}{text}" + ("" if self.of.total else "/rows")
+        gradient = f"{self.dp} = {factor}{weight}{text}" + ("" if self.of.total else "/rows")
+        activation = (
+            "" if self.a is None else f"{self.a} = {'σ' if self.of.activation is Sigmoid else 'softmax'}({self.p}), "
+        )
+        return f"{activation}{self.of.formula}, {gradient}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -129,160 +159,17 @@ class LossGradient(Instruction):
         return self.of.constants
 
     def reference(self, m: Values) -> None:
+        self.of.reference(m)
         slope = self.of.slope(self.of.targets(m), m[self.p])
         if self.weight is not None:
             slope = (rows_of(slope) * m[self.weight]).reshape(slope.shape)
+        if self.a is not None:
+            assert self.of.activation is not None
+            self.of.activation(self.p, self.a).reference(m)
         m[self.dp][:] = slope * scale(self.of.total, self.of.coefficient, m)
 
     def flops(self, rows: int) -> int:
-        return 4 * rows * self.p.size
-
-
-@dataclass(frozen=True, eq=False)
-class SquaredError(Loss):
-    """ℓ = coefficient·Σ (ŷ − y)²"""
-
-    name = "squared error"
-    formula_text = "({p} − {y})²"
-    slope_text = "({p} − {y})"
-    slope_factor = 2
-
-    def value(self, y: Array, p: Array) -> Array:
-        return (p - y) ** 2
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return 2 * (p - y)
-
-
-@dataclass(frozen=True, eq=False)
-class AbsoluteError(Loss):
-    """ℓ = coefficient·Σ |ŷ − y|; the slope at 0 is 0."""
-
-    name = "absolute error"
-    formula_text = "|{p} − {y}|"
-    slope_text = "sign({p} − {y})"
-
-    def value(self, y: Array, p: Array) -> Array:
-        return np.abs(p - y)
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.sign(p - y)
-
-
-@dataclass(frozen=True, eq=False)
-class BinaryCrossentropy(Loss):
-    """ℓ = −coefficient·Σ y·log p + (1 − y)·log(1 − p), p a probability, kept in [ε, 1 − ε] (slope 0 outside)."""
-
-    name = "binary crossentropy"
-    formula_text = "−{y}·log {p} − (1 − {y})·log(1 − {p})"
-    slope_text = "({p} − {y})/({p}·(1 − {p}))"
-
-    def targets(self, m: Values) -> Array:
-        return m[self.y] * (1 - self.smoothing) + 0.5 * self.smoothing
-
-    def value(self, y: Array, p: Array) -> Array:
-        p = np.clip(p, EPSILON, 1 - EPSILON)
-        return -(y * np.log(p) + (1 - y) * np.log(1 - p))
-
-    def slope(self, y: Array, p: Array) -> Array:
-        inside = (p >= EPSILON) & (p <= 1 - EPSILON)
-        q = np.clip(p, EPSILON, 1 - EPSILON)
-        return np.where(inside, (q - y) / (q * (1 - q)), 0)
-
-
-@dataclass(frozen=True, eq=False)
-class BinaryCrossentropyLogits(Loss):
-    """ℓ = coefficient·Σ max(h, 0) − h·y + log(1 + e^−|h|): sigmoid and binary cross-entropy in one, for any h."""
-
-    name = "binary crossentropy logits"
-    formula_text = "log(1 + e^{p}) − {y}·{p}"
-    slope_text = "(σ({p}) − {y})"
-
-    def targets(self, m: Values) -> Array:
-        return m[self.y] * (1 - self.smoothing) + 0.5 * self.smoothing
-
-    def value(self, y: Array, p: Array) -> Array:
-        return np.maximum(p, 0) - p * y + np.log1p(np.exp(-np.abs(p)))
-
-    def slope(self, y: Array, p: Array) -> Array:
-        e = np.exp(-np.abs(p))
-        return np.where(p >= 0, 1 / (1 + e), e / (1 + e)) - y
-
-
-def log_sum_exp(h: Array) -> Array:
-    top = h.max(axis=-1, keepdims=True)
-    return top + np.log(np.exp(h - top).sum(axis=-1, keepdims=True))
-
-
-def one_hot(labels: Array, like: Array) -> Array:
-    """(rows, …, 1) whole numbers → (rows, …, classes)"""
-    return (labels == np.arange(like.shape[-1])).astype(like.dtype)
-
-
-@dataclass(frozen=True, eq=False)
-class CategoricalCrossentropy(Loss):
-    """ℓ = −Σ y·log(p/Σp), p probabilities, kept in [ε, 1 − ε] (slope 0 outside)."""
-
-    name = "categorical crossentropy"
-    whole_rows = True
-    formula_text = "−Σ {y}·log {p}"
-    slope_text = "(−{y}/{p})"
-
-    def targets(self, m: Values) -> Array:
-        return m[self.y] * (1 - self.smoothing) + self.smoothing / self.y.shape[-1]
-
-    def value(self, y: Array, p: Array) -> Array:
-        q = np.clip(p / p.sum(axis=-1, keepdims=True), EPSILON, 1 - EPSILON)
-        return -(y * np.log(q)).sum(axis=-1)
-
-    def slope(self, y: Array, p: Array) -> Array:
-        total = p.sum(axis=-1, keepdims=True)
-        q = p / total
-        y = np.where((q >= EPSILON) & (q <= 1 - EPSILON), y, 0)
-        return (y.sum(axis=-1, keepdims=True) - y / np.clip(q, EPSILON, 1)) / total
-
-
-@dataclass(frozen=True, eq=False)
-class CategoricalCrossentropyLogits(Loss):
-    """ℓ = Σ y·(log Σeʰ − h): softmax and cross-entropy in one, stable for logits of any size."""
-
-    name = "categorical crossentropy logits"
-    whole_rows = True
-    formula_text = "−Σ {y}·log softmax({p})"
-    slope_text = "(softmax({p}) − {y})"
-
-    def targets(self, m: Values) -> Array:
-        return m[self.y] * (1 - self.smoothing) + self.smoothing / self.y.shape[-1]
-
-    def value(self, y: Array, p: Array) -> Array:
-        return (y * (log_sum_exp(p) - p)).sum(axis=-1)
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.exp(p - log_sum_exp(p)) * y.sum(axis=-1, keepdims=True) - y
-
-
-@dataclass(frozen=True, eq=False)
-class SparseCategoricalCrossentropy(CategoricalCrossentropy):
-    """ℓ = −log(p_y/Σp) for a class number y."""
-
-    name = "sparse categorical crossentropy"
-    formula_text = "−log {p}[{y}]"
-    slope_text = "(−[{y}]/{p})"
-
-    def targets(self, m: Values) -> Array:
-        return one_hot(m[self.y], m[self.p])
-
-
-@dataclass(frozen=True, eq=False)
-class SparseCategoricalCrossentropyLogits(CategoricalCrossentropyLogits):
-    """ℓ = log Σeʰ − h_y for a class number y: softmax and cross-entropy in one."""
-
-    name = "sparse categorical crossentropy logits"
-    formula_text = "−log softmax({p})[{y}]"
-    slope_text = "(softmax({p}) − [{y}])"
-
-    def targets(self, m: Values) -> Array:
-        return one_hot(m[self.y], m[self.p])
+        return 8 * rows * self.p.size
 
 
 @dataclass(frozen=True, eq=False)

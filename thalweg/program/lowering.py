@@ -9,6 +9,7 @@ from typing import Protocol
 from thalweg.program.autodiff import derive
 from thalweg.program.batches import Gather, Store
 from thalweg.program.builder import Builder
+from thalweg.program.fuse import fuse
 from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
 from thalweg.program.losses import Loss, Penalty
 from thalweg.program.memory import align
@@ -100,12 +101,14 @@ def sums(name: str, place: int, size: int = 1) -> Buffer:
     return Buffer(name, (size,), TOTALS, per_row=False, offset=place)
 
 
-def training_program(network: Network, objective: Objective, optimizer: LowersUpdate) -> Program:
-    """Forward, backward, update."""
+def training_program(
+    network: Network, objective: Objective, optimizer: LowersUpdate, keep_predictions: bool = False
+) -> Program:
+    """Forward, backward, update. `keep_predictions`: y_pred is computed even if no metric reads it."""
     instructions, y_pred = forward(network, training=True)
     judge(network, objective, y_pred, instructions)
     gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in network.parameters}
-    backward = derive(instructions, gradients)
+    instructions, backward = fuse(instructions, derive(instructions, gradients), [y_pred] if keep_predictions else [])
     n = network.vector
     w = Buffer("w", (n,), PARAMETERS, per_row=False, offset=0)
     dw = Buffer("dw", (n,), GRADIENTS, per_row=False, offset=0)

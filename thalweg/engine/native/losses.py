@@ -1,21 +1,31 @@
-"""Losses and their derivatives. Sums over a block are taken in float64.
+"""How losses are summed and differentiated, and the penalties. Sums over a block are taken in float64.
 
-Operands of a loss: p, y, weight (0: none), sums; sizes: elements of a row, classes, 1 for a plain sum over the batch;
-constants: coefficient, label smoothing. A loss gradient has the place of its result instead of the sums.
+Operands of a loss: p, y, weight (0: none), sums; of a loss with its gradient: p, y, weight, sums, dp, and the place of
+the activation (0: nobody reads it). Sizes: elements of a row, classes, columns of y, 1 for a plain sum over the batch.
+Constants: coefficient and up to three of the loss's own. The losses themselves are functions that are handed to the
+helpers here; they stand in `elementwise_losses.py` and `row_losses.py`.
 """
 
 import numba
 import numpy as np
 
-from thalweg.engine.native import mathematics as maths
-from thalweg.engine.native.llvm import FLAGS, doubles, floats
-from thalweg.engine.native.rowwise import softmax_rows
+from thalweg.engine.native.llvm import FLAGS, doubles, floats, stack
 from thalweg.engine.native.state import BATCH_ROWS, LANE, LANES, ROWS
 from thalweg.engine.native.updates import share
 
 F32 = np.float32
-EPSILON = F32(1e-7)
 ONE = F32(1)
+
+ELEMENTS = 256  # are done before their values are added up
+ROWS_AT_ONCE = 64  # of whole-row losses, a row in each place of a vector; …
+FEW = 32  # … this many classes fit on the stack; of more, WIDE_AT_ONCE rows are done in memory of their own
+WIDE_AT_ONCE = 16
+
+values_scratch = stack(ELEMENTS)
+slopes_scratch = stack(ELEMENTS)
+weights_scratch = stack(ELEMENTS)
+rows_scratch = stack(8 * ROWS_AT_ONCE)
+classes_scratch = stack(3 * FEW * ROWS_AT_ONCE)
 
 
 # --- losses of one output by itself ------------------------------------------------------------------------------
@@ -24,275 +34,134 @@ ONE = F32(1)
 @numba.njit(inline="always", **FLAGS)
 def total(function, o, c, s):
     """sums += coefficient·Σ w·f(y, p)"""
-    size = o[4]
+    elements(function, o, 0, o[4], o[7], c, s)
+
+
+@numba.njit(inline="always", **FLAGS)
+def total_and_slopes(function, o, c, s):
+    """sums as `total`, and dp = scale·w·f'(y, p)"""
+    elements(function, o, o[4], o[6], o[9], c, s)
+
+
+@numba.njit(inline="always", **FLAGS)
+def elements(function, o, gradient, size, is_sum, c, s):
+    """function(y, p, three constants) → (value, slope), both float32: block by block, all elements alike."""
     rows = s[ROWS]
-    p, y = floats(o[0], rows * size), floats(o[1], rows * size)
-    smoothing = F32(c[1])
+    n = rows * size
+    p, y, weight = floats(o[0], n), floats(o[1], n), floats(o[2], rows)
+    values, slopes = floats(values_scratch(), ELEMENTS), floats(slopes_scratch(), ELEMENTS)
+    weights = floats(weights_scratch(), ELEMENTS)
+    k1, k2, k3 = F32(c[1]), F32(c[2]), F32(c[3])
+    scale = F32(c[0] if is_sum else c[0] / s[BATCH_ROWS])
     result = 0.0
-    if o[2] == 0:
-        for i in range(rows * size):
-            result += function(y[i], p[i], smoothing)
-    else:
-        weight = floats(o[2], rows)
-        for r in range(rows):
-            row = 0.0
-            for i in range(r * size, (r + 1) * size):
-                row += function(y[i], p[i], smoothing)
-            result += weight[r] * row
-    doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if o[6] else 1)
-
-
-@numba.njit(inline="always", **FLAGS)
-def slopes(function, o, c, s):
-    """dp = scale·w·f'(y, p)"""
-    size = o[4]
-    rows = s[ROWS]
-    p, y, dp = floats(o[0], rows * size), floats(o[1], rows * size), floats(o[3], rows * size)
-    smoothing = F32(c[1])
-    scale = F32(scale_of(o, c, s))
-    if o[2] == 0:
-        for i in range(rows * size):
-            dp[i] = scale * function(y[i], p[i], smoothing)
-    else:
-        weight = floats(o[2], rows)
-        for r in range(rows):
-            for i in range(r * size, (r + 1) * size):
-                dp[i] = scale * weight[r] * function(y[i], p[i], smoothing)
-
-
-@numba.njit(inline="always", **FLAGS)
-def scale_of(o, c, s):
-    return c[0] if o[6] else c[0] / s[BATCH_ROWS]
-
-
-@numba.njit(inline="always", **FLAGS)
-def squared_value(y, p, smoothing):
-    return np.float64((p - y) * (p - y))
-
-
-@numba.njit(inline="always", **FLAGS)
-def squared_slope(y, p, smoothing):
-    return F32(2) * (p - y)
-
-
-@numba.njit(inline="always", **FLAGS)
-def absolute_value(y, p, smoothing):
-    return np.float64(abs(p - y))
-
-
-@numba.njit(inline="always", **FLAGS)
-def absolute_slope(y, p, smoothing):
-    e = p - y
-    return ONE if e > F32(0) else (-ONE if e < F32(0) else e)  # 0 stays 0, NaN stays NaN
-
-
-@numba.njit(inline="always", **FLAGS)
-def clipped(p):
-    p = EPSILON if p < EPSILON else p
-    return ONE - EPSILON if p > ONE - EPSILON else p  # in this order NaN stays NaN
-
-
-@numba.njit(inline="always", **FLAGS)
-def binary_value(y, p, smoothing):
-    y = y * (ONE - smoothing) + F32(0.5) * smoothing
-    q = clipped(p)
-    return np.float64(-(y * maths.log(q) + (ONE - y) * maths.log(ONE - q)))
-
-
-@numba.njit(inline="always", **FLAGS)
-def binary_slope(y, p, smoothing):
-    y = y * (ONE - smoothing) + F32(0.5) * smoothing
-    q = clipped(p)
-    slope = (q - y) / (q * (ONE - q))
-    return F32(0) if p < EPSILON or p > ONE - EPSILON else slope
-
-
-@numba.njit(inline="always", **FLAGS)
-def binary_logits_value(y, p, smoothing):
-    y = y * (ONE - smoothing) + F32(0.5) * smoothing
-    return np.float64(maths.softplus(p) - p * y)
-
-
-@numba.njit(inline="always", **FLAGS)
-def binary_logits_slope(y, p, smoothing):
-    y = y * (ONE - smoothing) + F32(0.5) * smoothing
-    return maths.sigmoid(p) - y
-
-
-def squared_error(o, c, s, f):
-    total(squared_value, o, c, s)
-
-
-def squared_error_gradient(o, c, s, f):
-    slopes(squared_slope, o, c, s)
-
-
-def absolute_error(o, c, s, f):
-    total(absolute_value, o, c, s)
-
-
-def absolute_error_gradient(o, c, s, f):
-    slopes(absolute_slope, o, c, s)
-
-
-def binary_crossentropy(o, c, s, f):
-    total(binary_value, o, c, s)
-
-
-def binary_crossentropy_gradient(o, c, s, f):
-    slopes(binary_slope, o, c, s)
-
-
-def binary_crossentropy_logits(o, c, s, f):
-    total(binary_logits_value, o, c, s)
-
-
-def binary_crossentropy_logits_gradient(o, c, s, f):
-    slopes(binary_logits_slope, o, c, s)
+    for first in range(0, n, ELEMENTS):
+        count = min(ELEMENTS, n - first)
+        for i in range(count):
+            values[i], slopes[i] = function(y[first + i], p[first + i], k1, k2, k3)
+        if o[2]:
+            r, j = first // size, first % size
+            for i in range(count):
+                weights[i] = weight[r]
+                j += 1
+                if j == size:
+                    r, j = r + 1, 0
+            for i in range(count):
+                values[i] *= weights[i]
+            for i in range(count):
+                slopes[i] *= weights[i]
+        if gradient:
+            dp = floats(gradient, n)
+            for i in range(count):
+                dp[first + i] = scale * slopes[i]
+        for i in range(count):
+            result += np.float64(values[i])
+    doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if is_sum else 1)
 
 
 # --- losses over the classes of a row ------------------------------------------------------------------------------
 
 
 @numba.njit(inline="always", **FLAGS)
-def target(y, r, j, classes, sparse, smoothing):
-    """The (smoothed) target of class j in row r, from class numbers or from one-hot rows."""
-    if sparse:
-        return ONE if np.int64(y[r]) == j else F32(0)
-    return y[r * classes + j] * (ONE - smoothing) + smoothing / F32(classes)
+def row_total(function, sparse, o, c, s):
+    """sums += coefficient·Σ w·ℓ(row)"""
+    rows_of_classes(function, sparse, o, 0, 0, o[4], o[5], o[6], o[7], c, s)
 
 
 @numba.njit(inline="always", **FLAGS)
-def weight_of(o, r, size, classes):
-    """The sample weight of row r of a (rows·positions, classes) matrix."""
-    return ONE if o[2] == 0 else floats(o[2], r * classes // size + 1)[r * classes // size]
+def row_total_and_slopes(function, sparse, o, c, s):
+    """sums as `row_total`, dp = scale·w·∂ℓ/∂p, and what the function leaves in P to the activation's place."""
+    rows_of_classes(function, sparse, o, o[4], o[5], o[6], o[7], o[8], o[9], c, s)
 
 
-@numba.njit(**FLAGS)
-def log_sum_exp(h, first, classes):
-    top = h[first]
-    for j in range(first + 1, first + classes):
-        top = h[j] if not h[j] <= top else top
-    result = F32(0)
-    for j in range(first, first + classes):
-        result += maths.exp(h[j] - top)
-    return top + maths.log(result)
+@numba.njit(inline="always", **FLAGS)
+def rows_of_classes(function, sparse, o, gradient, activation, size, classes, columns, is_sum, c, s):
+    """function(P, Y, D, T, n, classes, three constants): P and Y hold n rows, turned so that those of one class follow
+    each other; it writes the slopes to D, ℓ of each row to T[:n], and may use the rest of T and overwrite P.
 
-
-@numba.njit(**FLAGS)
-def logits_total(sparse, o, c, s):
-    """sums += coefficient·Σ w·Σ y·(log Σeʰ − h)"""
-    size, classes = o[4], o[5]
-    n = s[ROWS] * size
-    h, smoothing = floats(o[0], n), F32(c[1])
-    y = floats(o[1], n)
+    So the loops over the rows are vectors, however few the classes are. Rows that fill up a vector are zeros.
+    """
+    lines = s[ROWS] * size // classes
+    positions = size // classes
+    p, y = floats(o[0], lines * classes), floats(o[1], lines * columns)
+    weight, scale = floats(o[2], s[ROWS]), F32(c[0] if is_sum else c[0] / s[BATCH_ROWS])
+    k1, k2, k3 = F32(c[1]), F32(c[2]), F32(c[3])
+    if classes <= FEW:
+        most, work = ROWS_AT_ONCE, floats(classes_scratch(), 3 * FEW * ROWS_AT_ONCE)
+    else:
+        most, work = WIDE_AT_ONCE, np.empty(3 * classes * WIDE_AT_ONCE, np.float32)
+    T = floats(rows_scratch(), 8 * ROWS_AT_ONCE)
     result = 0.0
-    for r in range(n // classes):
-        top = log_sum_exp(h, r * classes, classes)
-        row = 0.0
+    for first in range(0, lines, most):
+        count = min(most, lines - first)
+        n = (count + 15) // 16 * 16
+        P, Y, D = work[: classes * n], work[classes * n : 2 * classes * n], work[2 * classes * n : 3 * classes * n]
+        turn(p, P, first, count, n, classes)
         if sparse:
-            row = np.float64(top - h[r * classes + np.int64(y[r])])
+            Y[:] = F32(0)
+            for r in range(count):
+                Y[np.int64(y[first + r]) * n + r] = ONE
         else:
-            for j in range(classes):
-                row += target(y, r, j, classes, sparse, smoothing) * (top - h[r * classes + j])
-        result += weight_of(o, r, size, classes) * row
-    doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if o[6] else 1)
-
-
-@numba.njit(**FLAGS)
-def logits_slopes(sparse, o, c, s):
-    """dh = scale·w·(softmax(h)·Σy − y)"""
-    size, classes = o[4], o[5]
-    n = s[ROWS] * size
-    softmax_rows(o[0], o[3], n // classes, classes)
-    y, dh, smoothing = floats(o[1], n), floats(o[3], n), F32(c[1])
-    scale = F32(scale_of(o, c, s))
-    for r in range(n // classes):
-        factor = scale * weight_of(o, r, size, classes)
-        first = r * classes
-        if sparse:
-            for j in range(first, first + classes):
-                dh[j] *= factor
-            dh[first + np.int64(y[r])] -= factor
+            turn(y, Y, first, count, n, columns)
+        function(P, Y, D, T, n, classes, k1, k2, k3)
+        if o[2]:
+            for r in range(count):
+                w = weight[(first + r) // positions]
+                T[r] *= w
+                T[n + r] = w * scale
         else:
-            mass = F32(0)
+            for r in range(count):
+                T[n + r] = scale
+        for r in range(count):
+            result += np.float64(T[r])
+        if gradient:
             for j in range(classes):
-                mass += target(y, r, j, classes, sparse, smoothing)
-            for j in range(classes):
-                dh[first + j] = factor * (dh[first + j] * mass - target(y, r, j, classes, sparse, smoothing))
+                for r in range(n):
+                    D[j * n + r] *= T[n + r]
+            turn_back(D, floats(gradient, lines * classes), first, count, n, classes)
+        if activation:
+            turn_back(P, floats(activation, lines * classes), first, count, n, classes)
+    doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if is_sum else 1)
 
 
 @numba.njit(**FLAGS)
-def probabilities_total(sparse, o, c, s):
-    """sums += −coefficient·Σ w·Σ y·log(p/Σp)"""
-    size, classes = o[4], o[5]
-    n = s[ROWS] * size
-    p, y, smoothing = floats(o[0], n), floats(o[1], n), F32(c[1])
-    result = 0.0
-    for r in range(n // classes):
-        mass = F32(0)
-        for j in range(classes):
-            mass += p[r * classes + j]
-        row = 0.0
-        for j in range(classes):
-            q = clipped(p[r * classes + j] / mass)
-            row -= target(y, r, j, classes, sparse, smoothing) * maths.log(q)
-        result += weight_of(o, r, size, classes) * row
-    doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if o[6] else 1)
+def turn(x, X, first, count, n, columns):
+    """X[column, row] = x[first + row, column]; 0 beyond the last row."""
+    for r in range(count):
+        place = (first + r) * columns
+        for j in range(columns):
+            X[j * n + r] = x[place + j]
+    for j in range(columns):
+        for r in range(count, n):
+            X[j * n + r] = F32(0)
 
 
 @numba.njit(**FLAGS)
-def probabilities_slopes(sparse, o, c, s):
-    """dp = scale·w·(Σy − y/q)/Σp for q = p/Σp, over the classes whose q is not clipped"""
-    size, classes = o[4], o[5]
-    n = s[ROWS] * size
-    p, y, dp, smoothing = floats(o[0], n), floats(o[1], n), floats(o[3], n), F32(c[1])
-    scale = F32(scale_of(o, c, s))
-    for r in range(n // classes):
-        first, mass, truth = r * classes, F32(0), F32(0)
-        for j in range(classes):
-            mass += p[first + j]
-        for j in range(classes):
-            q = p[first + j] / mass
-            inside = not (q < EPSILON or q > ONE - EPSILON)
-            truth += target(y, r, j, classes, sparse, smoothing) if inside else F32(0)
-        factor = scale * weight_of(o, r, size, classes) / mass
-        for j in range(classes):
-            q = p[first + j] / mass
-            inside = not (q < EPSILON or q > ONE - EPSILON)
-            dp[first + j] = factor * (truth - (target(y, r, j, classes, sparse, smoothing) / q if inside else F32(0)))
-
-
-def categorical_crossentropy(o, c, s, f):
-    probabilities_total(False, o, c, s)
-
-
-def categorical_crossentropy_gradient(o, c, s, f):
-    probabilities_slopes(False, o, c, s)
-
-
-def sparse_categorical_crossentropy(o, c, s, f):
-    probabilities_total(True, o, c, s)
-
-
-def sparse_categorical_crossentropy_gradient(o, c, s, f):
-    probabilities_slopes(True, o, c, s)
-
-
-def categorical_crossentropy_logits(o, c, s, f):
-    logits_total(False, o, c, s)
-
-
-def categorical_crossentropy_logits_gradient(o, c, s, f):
-    logits_slopes(False, o, c, s)
-
-
-def sparse_categorical_crossentropy_logits(o, c, s, f):
-    logits_total(True, o, c, s)
-
-
-def sparse_categorical_crossentropy_logits_gradient(o, c, s, f):
-    logits_slopes(True, o, c, s)
+def turn_back(X, x, first, count, n, columns):
+    """x[first + row, column] = X[column, row]"""
+    for r in range(count):
+        place = (first + r) * columns
+        for j in range(columns):
+            x[place + j] = X[j * n + r]
 
 
 # --- penalties on weights ------------------------------------------------------------------------------------------

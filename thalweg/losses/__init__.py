@@ -1,0 +1,109 @@
+"""Losses: the distance between predictions and truth that training makes small. Names and defaults are Keras's.
+
+Every loss takes (y_true, y_pred). For one row it is a number ℓ; for a batch, `reduction="sum_over_batch_size"` (the
+default) takes the mean of ℓ over the rows, `"sum"` their sum. A sample weight w multiplies a row's ℓ (the mean still
+divides by the number of rows, as in Keras). A cross-entropy after a sigmoid or softmax layer is computed from the
+pre-activations h, stable for any size of h, without being asked.
+
+>>> Huber(delta=2.0)([[0.0]], [[1.0]])
+0.5
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from thalweg.losses.base import Loss
+from thalweg.losses.numbers import (
+    CategoricalHinge,
+    CosineSimilarity,
+    GaussianNLL,
+    Hinge,
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    Quantile,
+    SquaredHinge,
+    SumSquaredError,
+)
+from thalweg.losses.probabilities import (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    Dice,
+    KLDivergence,
+    SparseCategoricalCrossentropy,
+    Tversky,
+)
+from thalweg.naming import choose, snake_case
+
+__all__ = [
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "Dice",
+    "GaussianNLL",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "Quantile",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "SumSquaredError",
+    "Tversky",
+    "get",
+    "serialize",
+]
+
+CLASSES: dict[str, type[Loss]] = {
+    c.__name__: c
+    for c in (
+        MeanSquaredError, SumSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredLogarithmicError,
+        LogCosh, Huber, Quantile, Poisson, GaussianNLL, Hinge, SquaredHinge, CategoricalHinge, CosineSimilarity,
+        BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
+        SparseCategoricalCrossentropy, CategoricalGeneralizedCrossEntropy, KLDivergence, Dice, Tversky,
+    )
+}  # fmt: skip
+SHORT: dict[str, type[Loss]] = {
+    "mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError, "MAPE": MeanAbsolutePercentageError,
+    "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError,
+    "sse": SumSquaredError, "SSE": SumSquaredError, "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy,
+    "kld": KLDivergence, "KLD": KLDivergence, "logcosh": LogCosh,
+}  # fmt: skip
+NAMES = {snake_case(name): c for name, c in CLASSES.items()} | SHORT
+
+
+def get(identifier: str | Loss | dict[str, Any]) -> Loss:
+    """A loss from its name, from what `serialize` returned, or itself.
+
+    >>> get("mse")
+    MeanSquaredError(reduction='sum_over_batch_size')
+    """
+    if isinstance(identifier, Loss):
+        return identifier
+    if isinstance(identifier, dict):
+        return choose("loss", identifier["class_name"], CLASSES)(**identifier["config"])
+    return choose("loss", identifier, NAMES | CLASSES)()
+
+
+def serialize(loss: Loss) -> dict[str, Any]:
+    """A plain description that `get` turns back into an equal loss."""
+    return {"class_name": type(loss).__name__, "config": loss.get_config()}

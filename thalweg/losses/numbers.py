@@ -1,0 +1,304 @@
+"""Losses of predictions that are numbers: errors, hinges, counts and variances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thalweg.checks import number
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.losses.base import Array, Loss, Shape, last_axis
+from thalweg.program import elementwise_losses, row_losses
+from thalweg.program import losses as instructions
+
+
+@dataclass(frozen=True)
+class MeanSquaredError(Loss):
+    """ℓ = mean (y − ŷ)² over the outputs."""
+
+    instruction = elementwise_losses.SquaredError
+
+    formula = "ℓ = mean (y − ŷ)²"
+    derivative = "2·(ŷ − y)/outputs"
+    range = "any number"
+    use = "Regression with errors that scatter like a normal distribution; the default."
+    avoid = "Targets with gross outliers: their squares decide everything."
+    paper = "Legendre, Nouvelles méthodes, 1805"
+    title_zh = "均方誤差"
+    summary_zh = "誤差平方的平均;迴歸的預設選擇,對離群值敏感。"
+
+
+@dataclass(frozen=True)
+class SumSquaredError(Loss):
+    """SSE: ℓ = Σ (y − ŷ)² over the outputs, with `half` ½ of it, whose derivative is the plain error ŷ − y.
+
+    With the default reduction the batch takes the mean over its rows; with `reduction="sum"` the batch's loss is the
+    sum over all rows and outputs. Not in Keras.
+
+    >>> SumSquaredError(half=True)([[0.0, 2.0]], [[1.0, 0.0]])
+    2.5
+    """
+
+    half: bool = False
+
+    instruction = elementwise_losses.SquaredError
+
+    def row_coefficient(self, output: Shape) -> float:
+        return 0.5 if self.half else 1.0
+
+    formula = "ℓ = Σ (y − ŷ)², or ½·Σ (y − ŷ)² with half"
+    derivative = "2·(ŷ − y), or ŷ − y with half"
+    range = "any number"
+    use = "Following a textbook's delta rule by hand."
+    avoid = "Networks of many outputs: the step grows with their number."
+    paper = "Widrow and Hoff, Adaptive switching circuits, 1960"
+    title_zh = "平方誤差和"
+    summary_zh = "誤差平方的總和;取一半時導數正好是誤差。"
+
+
+@dataclass(frozen=True)
+class MeanAbsoluteError(Loss):
+    """ℓ = mean |y − ŷ| over the outputs."""
+
+    instruction = elementwise_losses.AbsoluteError
+
+    formula = "ℓ = mean |y − ŷ|"
+    derivative = "sign(ŷ − y)/outputs, 0 where they are equal"
+    range = "any number"
+    use = "Targets with outliers; predicts the median."
+    avoid = "When small errors should count little: the slope doesn't shrink near the target."
+    paper = "Boscovich, 1757"
+    title_zh = "平均絕對誤差"
+    summary_zh = "誤差絕對值的平均;預測中位數,較不受離群值影響。"
+
+
+@dataclass(frozen=True)
+class MeanAbsolutePercentageError(Loss):
+    """ℓ = mean 100·|y − ŷ|/max(|y|, 10⁻⁷) over the outputs."""
+
+    instruction = elementwise_losses.PercentageError
+
+    formula = "ℓ = mean 100·|y − ŷ|/|y|"
+    derivative = "100·sign(ŷ − y)/(|y|·outputs)"
+    range = "any number but 0"
+    use = "Errors that matter in proportion to the target: prices, quantities."
+    avoid = "Targets near 0, where a tiny error is a huge percentage."
+    paper = "Makridakis, International Journal of Forecasting, 1993"
+    title_zh = "平均絕對百分比誤差"
+    summary_zh = "誤差占目標的百分比;目標接近 0 時不可用。"
+
+
+@dataclass(frozen=True)
+class MeanSquaredLogarithmicError(Loss):
+    """ℓ = mean (log(1 + y) − log(1 + ŷ))² over the outputs; both are at least 10⁻⁷."""
+
+    instruction = elementwise_losses.SquaredLogarithmicError
+
+    formula = "ℓ = mean (log(1 + y) − log(1 + ŷ))²"
+    derivative = "2·(log(1 + ŷ) − log(1 + y))/((1 + ŷ)·outputs), 0 for ŷ < 10⁻⁷"
+    range = "0 and above"
+    use = "Counts and amounts over several powers of ten."
+    avoid = "Predictions that may be negative: they get no gradient."
+    paper = ""
+    title_zh = "均方對數誤差"
+    summary_zh = "比較對數後的平方誤差;適合跨越數個數量級的非負目標。"
+
+
+@dataclass(frozen=True)
+class LogCosh(Loss):
+    """ℓ = mean log cosh(ŷ − y) over the outputs: half the square of a small error, |e| − log 2 of a large one."""
+
+    instruction = elementwise_losses.LogCosh
+
+    formula = "ℓ = mean log cosh(ŷ − y)"
+    derivative = "tanh(ŷ − y)/outputs"
+    range = "any number"
+    use = "As Huber, with a slope that bends smoothly everywhere."
+    avoid = "Errors of a scale far from 1: scale the targets first."
+    paper = "Green, IEEE Transactions on Medical Imaging, 1990"
+    title_zh = "對數雙曲餘弦"
+    summary_zh = "小誤差近似平方、大誤差近似絕對值,處處平滑。"
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """ℓ = mean of ½e² for |e| ≤ delta, otherwise delta·|e| − ½delta², with e = y − ŷ.
+
+    >>> Huber(delta=1.0)([[0.0, 0.0]], [[1.0, 3.0]])
+    1.5
+    """
+
+    delta: float = 1.0
+
+    instruction = elementwise_losses.Huber
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if number("Huber's delta", self.delta) == 0:
+            raise ArgumentError("Huber's delta has to be greater than 0")
+
+    formula = "ℓ = mean ½e² for |e| ≤ δ, else δ·|e| − ½δ²"
+    derivative = "clip(ŷ − y, −δ, δ)/outputs"
+    range = "any number"
+    use = "Regression where some targets are wrong."
+    avoid = "When δ can't be set to the size of an ordinary error."
+    paper = "Huber, Annals of Mathematical Statistics, 1964"
+    title_zh = "Huber 損失"
+    summary_zh = "小誤差用平方、大誤差用絕對值;delta 為分界。"
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """ℓ = mean max(q·e, (q − 1)·e) over the outputs, with e = y − ŷ: predicts the q-quantile. Not in Keras.
+
+    >>> Quantile(0.9)([[1.0, 0.0]], [[0.0, 1.0]])
+    0.5
+    """
+
+    quantile: float = 0.5
+
+    instruction = elementwise_losses.Quantile
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if number("Quantile's quantile", self.quantile, 0, 1) == 0:
+            raise ArgumentError("Quantile's quantile has to be between 0 and 1, got 0")
+
+    formula = "ℓ = mean max(q·e, (q − 1)·e), e = y − ŷ"
+    derivative = "([ŷ > y] − q)/outputs, 0 where they are equal"
+    range = "any number"
+    use = "Prediction intervals: one network each for .05 and .95."
+    avoid = "When the mean is asked for."
+    paper = "Koenker and Bassett, Econometrica, 1978"
+    title_zh = "分位數損失"
+    summary_zh = "預測分位數,用來得到預測區間。"
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """ℓ = mean ŷ − y·log(ŷ + 10⁻⁷) over the outputs; ŷ is a rate."""
+
+    instruction = elementwise_losses.Poisson
+
+    formula = "ℓ = mean ŷ − y·log ŷ"
+    derivative = "(1 − y/ŷ)/outputs"
+    range = "0 and above"
+    use = "Counts; end the network with softplus or exponential."
+    avoid = "Outputs that may be negative: the logarithm is then not a number."
+    paper = "Nelder and Wedderburn, Generalized linear models, 1972"
+    title_zh = "Poisson 損失"
+    summary_zh = "計數資料的負對數似然;輸出須為正。"
+
+
+@dataclass(frozen=True)
+class GaussianNLL(Loss):
+    """ℓ = mean ½(log v + (y − μ)²/v) over the targets: two outputs for each, first all means μ, then all variances v.
+
+    By default the second half of the outputs are log v, which may be any number. `log_variance=False` takes v itself,
+    at least `eps`, as PyTorch's GaussianNLLLoss. Not in Keras.
+
+    >>> round(GaussianNLL()([[1.0]], [[0.0, 0.0]]), 6)  # μ = 0, v = 1
+    0.5
+    """
+
+    log_variance: bool = True
+    eps: float = 1e-6
+
+    instruction = row_losses.GaussianNLL
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("GaussianNLL's eps", self.eps)
+
+    @property
+    def kind(self) -> type[instructions.Loss]:
+        return row_losses.GaussianNLLLogarithm if self.log_variance else row_losses.GaussianNLL
+
+    def row_coefficient(self, output: Shape) -> float:
+        return 2 / output[-1]
+
+    def target_shape(self, output: Shape) -> Shape:
+        return (*output[:-1], max(1, output[-1] // 2))
+
+    def check_targets(self, y: Array, output: Shape) -> Array:
+        if output[-1] % 2:
+            raise ShapeError(f"gaussian_nll needs two outputs for each target, got {output[-1]} outputs")
+        return super().check_targets(y, output)
+
+    formula = "ℓ = mean ½(log v + (y − μ)²/v)"
+    derivative = "(μ − y)/v by μ, ½(1 − (y − μ)²/v) by log v"
+    range = "any number"
+    use = "Regression that also says how uncertain it is."
+    avoid = "Few rows: the variance shrinks around what was learned by heart."
+    paper = "Nix and Weigend, ICNN 1994"
+    title_zh = "高斯負對數似然"
+    summary_zh = "同時預測平均值與變異數,給出不確定度。"
+
+
+@dataclass(frozen=True)
+class Hinge(Loss):
+    """ℓ = mean max(1 − y·ŷ, 0) over the outputs, y −1 or 1 (0 counts as −1)."""
+
+    instruction = elementwise_losses.Hinge
+
+    formula = "ℓ = mean max(1 − y·ŷ, 0)"
+    derivative = "−y/outputs where y·ŷ < 1, else 0"
+    range = "−1 or 1; 0 counts as −1"
+    use = "A linear output that only has to be on the right side, with a margin."
+    avoid = "When probabilities are asked for."
+    paper = "Cortes and Vapnik, Machine Learning, 1995"
+    title_zh = "合頁損失"
+    summary_zh = "支持向量機的損失;只要求分對且有間隔。"
+
+
+@dataclass(frozen=True)
+class SquaredHinge(Loss):
+    """ℓ = mean max(1 − y·ŷ, 0)² over the outputs, y −1 or 1 (0 counts as −1)."""
+
+    instruction = elementwise_losses.SquaredHinge
+
+    formula = "ℓ = mean max(1 − y·ŷ, 0)²"
+    derivative = "−2·y·max(1 − y·ŷ, 0)/outputs"
+    range = "−1 or 1; 0 counts as −1"
+    use = "As Hinge, smooth at the margin."
+    avoid = "Wrong labels: their squares decide."
+    paper = "Cortes and Vapnik, Machine Learning, 1995"
+    title_zh = "平方合頁損失"
+    summary_zh = "合頁損失的平方,邊界處平滑。"
+
+
+@dataclass(frozen=True)
+class CategoricalHinge(Loss):
+    """ℓ = max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0) over the classes, y one-hot."""
+
+    instruction = row_losses.CategoricalHinge
+
+    formula = "ℓ = max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0)"
+    derivative = "[largest wrong class] − [right class] where ℓ > 0"
+    range = "one-hot"
+    use = "Scores of classes that only have to be in the right order."
+    avoid = "When probabilities are asked for."
+    paper = "Weston and Watkins, ESANN 1999"
+    title_zh = "多類合頁損失"
+    summary_zh = "正確類別的分數須比其他最高者高出 1。"
+
+
+@dataclass(frozen=True)
+class CosineSimilarity(Loss):
+    """ℓ = −Σ y·ŷ/(‖y‖·‖ŷ‖) over the last axis: −1 for the same direction, 1 for the opposite one."""
+
+    axis: int = -1
+
+    instruction = row_losses.CosineSimilarity
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        last_axis("CosineSimilarity", self.axis)
+
+    formula = "ℓ = −Σ y·ŷ/(‖y‖·‖ŷ‖)"
+    derivative = "−(y/‖y‖ + ℓ·ŷ/‖ŷ‖)/‖ŷ‖"
+    range = "vectors that aren't 0"
+    use = "Embeddings, whose length means nothing."
+    avoid = "One output: only its sign is left."
+    paper = "Salton, Wong and Yang, Communications of the ACM, 1975"
+    title_zh = "餘弦相似度"
+    summary_zh = "只比較方向,不比較長度。"

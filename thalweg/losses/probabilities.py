@@ -1,0 +1,297 @@
+"""Losses of predictions that are probabilities: cross-entropies and their relatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thalweg.checks import number
+from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.losses.base import Array, Loss, Shape, check_probabilities, last_axis
+from thalweg.program import activations, elementwise_losses, row_losses, rowwise
+from thalweg.program import losses as instructions
+
+
+class OfProbabilities(Loss):
+    """Base: every target is a probability."""
+
+    def check_targets(self, y: Array, output: Shape) -> Array:
+        y = super().check_targets(y, output)
+        check_probabilities(y, self.name)
+        return y
+
+
+class OfOneHot(OfProbabilities):
+    """Base: a target is a probability for each class."""
+
+    def check_targets(self, y: Array, output: Shape) -> Array:
+        if y.shape[1:] != output and (y.ndim == 1 or y.shape[1:] == (1,)) and output[-1] > 1:
+            raise ShapeError(
+                f"{self.name} needs one-hot targets of shape (rows, {output[-1]}), got {y.shape}: "
+                "use sparse_categorical_crossentropy for class numbers, or thalweg.utils.to_categorical"
+            )
+        return super().check_targets(y, output)
+
+
+class OfClassNumbers(Loss):
+    """Base: a target is a class number from 0."""
+
+    def target_shape(self, output: Shape) -> Shape:
+        return (*output[:-1], 1)
+
+    def check_targets(self, y: Array, output: Shape) -> Array:
+        if y.shape[1:] == output and output[-1] > 1:
+            raise ShapeError(
+                f"{self.name} needs class numbers, got targets of shape {y.shape}: "
+                "use categorical_crossentropy for one-hot targets"
+            )
+        y = super().check_targets(y, output)
+        outside = np.flatnonzero(((y < 0) | (y >= output[-1]) | (y != np.floor(y))).reshape(len(y), -1).any(axis=1))
+        if outside.size:
+            row = int(outside[0])
+            raise DataError(
+                f"labels have to be whole numbers from 0 to {output[-1] - 1} for a network with {output[-1]} outputs, "
+                f"got {y[row].ravel()[0]:g} in row {row}"
+            )
+        return y
+
+
+@dataclass(frozen=True)
+class BinaryCrossentropy(OfProbabilities):
+    """ℓ = mean −y·log ŷ − (1 − y)·log(1 − ŷ) over the outputs, y in [0, 1], ŷ a probability.
+
+    from_logits: ŷ is a pre-activation. label_smoothing s: y becomes y·(1 − s) + s/2.
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    instruction = elementwise_losses.BinaryCrossentropy
+    after = activations.Sigmoid
+    fused = elementwise_losses.BinaryCrossentropyLogits
+
+    formula = "ℓ = mean −y·log ŷ − (1 − y)·log(1 − ŷ)"
+    derivative = "(ŷ − y)/(ŷ·(1 − ŷ)·outputs); by the pre-activation of a sigmoid (ŷ − y)/outputs"
+    range = "0 to 1"
+    use = "Two classes, or several labels that don't exclude each other."
+    avoid = "Classes that exclude each other: categorical cross-entropy."
+    paper = "Good, Rational decisions, 1952"
+    title_zh = "二元交叉熵"
+    summary_zh = "二元分類與多標籤分類的標準損失。"
+
+
+@dataclass(frozen=True)
+class BinaryFocalCrossentropy(OfProbabilities):
+    """ℓ = mean (1 − p_t)^gamma·BCE(y, ŷ) over the outputs, p_t = y·ŷ + (1 − y)·(1 − ŷ).
+
+    apply_class_balancing: times alpha for y = 1 and 1 − alpha for y = 0. from_logits: ŷ is a pre-activation.
+    label_smoothing s: y becomes y·(1 − s) + s/2. As in Keras, the cross-entropy is clipped for logits too.
+    """
+
+    apply_class_balancing: bool = False
+    alpha: float = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    instruction = elementwise_losses.BinaryFocalCrossentropy
+    fused = elementwise_losses.BinaryFocalCrossentropyLogits
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("BinaryFocalCrossentropy's alpha", self.alpha, 0, 1 + 1e-9)
+        number("BinaryFocalCrossentropy's gamma", self.gamma)
+
+    def constants(self, kind: type[instructions.Loss]) -> dict[str, Any]:
+        return super().constants(kind) | ({} if self.apply_class_balancing else {"alpha": -1.0})
+
+    formula = "ℓ = mean α_t·(1 − p_t)^γ·BCE(y, ŷ)"
+    derivative = "the product rule: α_t·((1 − p_t)^γ·(ŷ − y)/(ŷ·(1 − ŷ)) + γ·(1 − p_t)^(γ−1)·(1 − 2y)·BCE)/outputs"
+    range = "0 to 1"
+    use = "Rare positives among many easy negatives."
+    avoid = "Balanced classes, or when the probabilities have to be calibrated."
+    paper = "Lin et al., ICCV 2017, arXiv 1708.02002"
+    title_zh = "二元焦點損失"
+    summary_zh = "降低易分樣本的權重,專注於難分樣本。"
+
+
+@dataclass(frozen=True)
+class CategoricalCrossentropy(OfOneHot):
+    """ℓ = −Σ y·log ŷ over the classes, y one-hot or probabilities, ŷ probabilities (divided by their sum).
+
+    from_logits: ŷ is a pre-activation. label_smoothing s: y becomes y·(1 − s) + s/classes.
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    instruction = row_losses.CategoricalCrossentropy
+    after = rowwise.Softmax
+    fused = row_losses.CategoricalCrossentropyLogits
+
+    formula = "ℓ = −Σ y·log ŷ"
+    derivative = "−y/ŷ; by the pre-activations of a softmax ŷ − y"
+    range = "one-hot or probabilities"
+    use = "Classes that exclude each other, with one-hot targets."
+    avoid = "Several labels for one row: binary cross-entropy."
+    paper = "Bridle, NIPS 1989"
+    title_zh = "分類交叉熵"
+    summary_zh = "多類分類的標準損失,目標為 one-hot。"
+
+
+@dataclass(frozen=True)
+class CategoricalFocalCrossentropy(OfOneHot):
+    """ℓ = −Σ alpha·(1 − ŷ)^gamma·y·log ŷ over the classes, y one-hot, ŷ probabilities (divided by their sum).
+
+    from_logits: ŷ is a pre-activation. label_smoothing s: y becomes y·(1 − s) + s/classes. alpha is one number.
+    """
+
+    alpha: float = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    instruction = row_losses.CategoricalFocalCrossentropy
+    fused = row_losses.CategoricalFocalCrossentropyLogits
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("CategoricalFocalCrossentropy's alpha", self.alpha)
+        number("CategoricalFocalCrossentropy's gamma", self.gamma)
+
+    formula = "ℓ = −Σ α·(1 − ŷ)^γ·y·log ŷ"
+    derivative = "α·y·(γ·(1 − ŷ)^(γ−1)·log ŷ − (1 − ŷ)^γ/ŷ)"
+    range = "one-hot or probabilities"
+    use = "Many easy rows of frequent classes."
+    avoid = "Balanced classes, or when the probabilities have to be calibrated."
+    paper = "Lin et al., ICCV 2017, arXiv 1708.02002"
+    title_zh = "分類焦點損失"
+    summary_zh = "多類版本的焦點損失。"
+
+
+@dataclass(frozen=True)
+class SparseCategoricalCrossentropy(OfClassNumbers):
+    """ℓ = −log ŷ[y], y a class number from 0, ŷ probabilities (divided by their sum).
+
+    from_logits: ŷ is a pre-activation. label_smoothing s: a class's target is 1 − s or 0, plus s/classes (in Keras only
+    for one-hot targets, in PyTorch here too). There is no `ignore_class`: drop the rows, or weight them with 0.
+    """
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    instruction = row_losses.SparseCategoricalCrossentropy
+    after = rowwise.Softmax
+    fused = row_losses.SparseCategoricalCrossentropyLogits
+
+    formula = "ℓ = −log ŷ[y]"
+    derivative = "−[y]/ŷ; by the pre-activations of a softmax ŷ − [y]"
+    range = "class numbers from 0"
+    use = "Classes that exclude each other, with class numbers."
+    avoid = "Targets that are probabilities: categorical cross-entropy."
+    paper = "Bridle, NIPS 1989"
+    title_zh = "稀疏分類交叉熵"
+    summary_zh = "多類分類的標準損失,目標為類別編號。"
+
+
+@dataclass(frozen=True)
+class CategoricalGeneralizedCrossEntropy(OfClassNumbers):
+    """ℓ = (1 − ŷ[y]^q)/q, y a class number from 0, ŷ probabilities.
+
+    >>> CategoricalGeneralizedCrossEntropy(q=0.5)([0], [[0.25, 0.75]])
+    1.0
+    """
+
+    q: float = 0.5
+
+    instruction = row_losses.GeneralizedCrossEntropy
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if number("CategoricalGeneralizedCrossEntropy's q", self.q, 0, 1) == 0:
+            raise ArgumentError("CategoricalGeneralizedCrossEntropy's q has to be between 0 and 1, got 0")
+
+    formula = "ℓ = (1 − ŷ[y]^q)/q"
+    derivative = "−[y]·ŷ^(q − 1)"
+    range = "class numbers from 0"
+    use = "Classes some of whose labels are wrong: q between cross-entropy (0) and absolute error (1)."
+    avoid = "Clean labels: it learns more slowly."
+    paper = "Zhang and Sabuncu, NeurIPS 2018, arXiv 1805.07836"
+    title_zh = "廣義交叉熵"
+    summary_zh = "對錯誤標籤較穩健的分類損失。"
+
+
+@dataclass(frozen=True)
+class KLDivergence(Loss):
+    """ℓ = Σ y·log(y/ŷ) over the last axis; both are kept in [10⁻⁷, 1]."""
+
+    instruction = elementwise_losses.KLDivergence
+
+    def row_coefficient(self, output: Shape) -> float:
+        return 1.0
+
+    formula = "ℓ = Σ y·log(y/ŷ)"
+    derivative = "−y/ŷ"
+    range = "probabilities"
+    use = "Targets that are distributions: distillation, soft labels."
+    avoid = "One-hot targets: cross-entropy has the same gradient and is cheaper."
+    paper = "Kullback and Leibler, Annals of Mathematical Statistics, 1951"
+    title_zh = "KL 散度"
+    summary_zh = "兩個機率分布的差異。"
+
+
+@dataclass(frozen=True)
+class Dice(Loss):
+    """ℓ = 1 − 2·Σ y·ŷ/(Σ y + Σ ŷ + 10⁻⁷) over the last axis.
+
+    Keras's default, `axis=None`, sums over the whole batch; here ℓ belongs to a row, so axis is −1. For images, end the
+    network with `Flatten`: then the sums are over all pixels of one image.
+    """
+
+    axis: int = -1
+
+    instruction = row_losses.Dice
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        last_axis("Dice", self.axis)
+
+    formula = "ℓ = 1 − 2·Σ y·ŷ/(Σ y + Σ ŷ)"
+    derivative = "2·(Σ y·ŷ/S − y)/S with S = Σ y + Σ ŷ"
+    range = "0 or 1"
+    use = "Masks in which few pixels are set."
+    avoid = "Rows without any positive target: the loss is 1 whatever is predicted."
+    paper = "Milletari et al., 3DV 2016, arXiv 1606.04797"
+    title_zh = "Dice 損失"
+    summary_zh = "衡量兩個區域的重疊,用於影像分割。"
+
+
+@dataclass(frozen=True)
+class Tversky(Loss):
+    """ℓ = 1 − I/(I + alpha·Σ (1 − ŷ)·y + beta·Σ ŷ·(1 − y) + 10⁻⁷) over the last axis, I = Σ y·ŷ.
+
+    As in Keras, alpha weighs what is missed and beta what is predicted too much. For axis, see `Dice`.
+    """
+
+    alpha: float = 0.5
+    beta: float = 0.5
+    axis: int = -1
+
+    instruction = row_losses.Tversky
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("Tversky's alpha", self.alpha)
+        number("Tversky's beta", self.beta)
+        last_axis("Tversky", self.axis)
+
+    formula = "ℓ = 1 − I/(I + α·Σ (1 − ŷ)·y + β·Σ ŷ·(1 − y)), I = Σ y·ŷ"
+    derivative = "((I/B)·(y − α·y + β·(1 − y)) − y)/B, B the denominator"
+    range = "0 or 1"
+    use = "Masks in which a miss is worse than a false alarm, or the other way."
+    avoid = "Rows without any positive target."
+    paper = "Salehi et al., 2017, arXiv 1706.05721"
+    title_zh = "Tversky 損失"
+    summary_zh = "可分別調整漏報與誤報的 Dice 損失。"

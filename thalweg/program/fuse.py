@@ -1,0 +1,35 @@
+"""Fusion: a loss, its gradient and the activation before it become one instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from thalweg.program.instruction import Buffer, Instruction
+from thalweg.program.losses import LossAndGradient
+
+
+def fuse(
+    forward: Sequence[Instruction], backward: Sequence[Instruction], kept: Sequence[Buffer] = ()
+) -> tuple[list[Instruction], list[Instruction]]:
+    """Forward and backward, where the adjoint of each loss, which computes its value too, stands in the loss's place.
+
+    A loss of logits computes softmax or sigmoid on its way. So where the network ends with that activation, the
+    instruction goes, and the loss writes the activation itself, if something else reads it or it is to be `kept`.
+    """
+    forward, backward = list(forward), list(backward)
+    for gradient in [i for i in backward if isinstance(i, LossAndGradient)]:
+        backward.remove(gradient)
+        place = forward.index(gradient.of)
+        forward[place] = gradient
+        kind = gradient.of.activation
+        source = next((i for i in forward[:place] if kind and isinstance(i, kind) and i.inputs[0] is gradient.p), None)
+        if source is None:
+            continue
+        a = source.outputs[0]
+        if any(a in i.inputs for i in forward[:place]):
+            continue  # it is needed before the loss
+        read = a in kept or any(a in i.inputs for i in [*forward, *backward])
+        forward[place] = replace(gradient, a=a if read else None)
+        forward.remove(source)
+    return forward, backward
