@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,9 +37,21 @@ class Share:
     work: Workload
     one: float
     all: float
-    products: float  # of one core's peak, by the instructions that are products, each timed alone
+    products_on_one: float  # of one core's peak, by the instructions that are products, each timed alone
+    products: float  # of all cores' peak, by the same on all cores at once, each with its part of the batch
     step_on_one: float  # of one core's peak, a whole step of `fit` on one lane
     step: float  # of all cores' peak, a whole step of `fit` with the default lanes
+
+
+def products(runners: Sequence[Any], batch: int) -> float:
+    """FLOP/s of the instructions that are products: as many threads as networks, each with so many rows."""
+
+    def rate(runner: Any) -> float:
+        rows = [row for row in runner.models[0].profile(batch, repeats=5) if row.name in PRODUCTS]
+        return sum(row.flops for row in rows) / sum(row.seconds for row in rows)
+
+    with ThreadPoolExecutor(len(runners)) as pool:
+        return sum(pool.map(rate, runners))
 
 
 def share(work: Workload = LARGE, rounds: int = 7, seconds: float = 0.2) -> Share:
@@ -48,7 +61,8 @@ def share(work: Workload = LARGE, rounds: int = 7, seconds: float = 0.2) -> Shar
     """
     from benchmarks.peers.ours import Fit
 
-    runner: Any = variants("thalweg", work)[""](work)
+    runners = [variants("thalweg", work)[""](work) for _ in range(cores())]
+    runner = runners[0]
     assert isinstance(runner, Fit)
     model = runner.models[0]
     flops = sum(row.flops for row in model.program(batch_size=work.batch) if row.name in PRODUCTS)
@@ -64,12 +78,11 @@ def share(work: Workload = LARGE, rounds: int = 7, seconds: float = 0.2) -> Shar
     values: list[list[float]] = []
     for _ in range(rounds):
         one, both = peak(1), peak(cores())
-        timed = model.profile(work.batch, repeats=5)
-        products = flops / sum(row.seconds or 0.0 for row in timed if row.name in PRODUCTS)
-        values.append([one, both, products, step(1), step(None)])
+        alone, at_once = products([runner], work.batch), products(runners, work.batch // cores())
+        values.append([one, both, alone, at_once, step(1), step(None)])
     one, both = (max(row[place] for row in values) for place in (0, 1))
-    products, alone, together = (statistics.median(row[place] for row in values) for place in (2, 3, 4))
-    return Share(work, one, both, products / one, alone / one, together / both)
+    alone, at_once, step_alone, together = (statistics.median(row[place] for row in values) for place in (2, 3, 4, 5))
+    return Share(work, one, both, alone / one, at_once / both, step_alone / one, together / both)
 
 
 def memory(peer: str, work: Workload = MIDDLE, epochs: int = 3) -> tuple[int, int]:

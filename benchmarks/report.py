@@ -33,8 +33,8 @@ ENGLISH = {
     "memory": "peak memory of training, data excluded",
     "memory above import": "the same above the imported libraries",
     "peak": "Measured peak of register-only multiply-adds: {one:,.0f} GFLOP/s on one core, {all:,.0f} on {cores} at "
-    "once. Of it thalweg's {name} reaches {products:.0%} in its products and {step_on_one:.0%} in a whole step on one "
-    "core, {step:.0%} in a whole step on all.",
+    "once. Of it thalweg's {name} reaches {products_on_one:.0%} in its products and {step_on_one:.0%} in a whole step "
+    "on one core, {products:.0%} and {step:.0%} on all at once.",
     "method": "Medians of {rounds} interleaved rounds in one run, each peer at its best setting, after a check that "
     "all compute the same; {versions}.",
     "charts": "Ratios as bars; how a step grows with width, batch, depth and lanes",
@@ -58,7 +58,8 @@ CHINESE = {
     "memory": "訓練的記憶體峰值(不含資料)",
     "memory above import": "同上,扣除匯入函式庫本身",
     "peak": "實測純暫存器乘加運算的峰值:單核心 {one:,.0f} GFLOP/s,{cores} 核心同時 {all:,.0f}。thalweg 的 {name} "
-    "在單核心上,乘積達到 {products:.0%},整個步驟達到 {step_on_one:.0%};用全部核心時,整個步驟達到 {step:.0%}。",
+    "在單核心上,乘積達到 {products_on_one:.0%},整個步驟達到 {step_on_one:.0%};"
+    "全部核心同時則為 {products:.0%} 與 {step:.0%}。",
     "method": "同一次執行中輪流量測 {rounds} 輪取中位數,各函式庫用其最佳設定,並先確認大家算出同樣的結果;{versions}。",
     "charts": "倍數長條圖;一個步驟的時間隨寬度、批次、深度與核心數的變化",
 }
@@ -104,7 +105,12 @@ class Report:
         parts += [self.other(words)] if self.costs else []
         if self.share is not None:
             s = self.share
-            numbers = {"products": s.products, "step_on_one": s.step_on_one, "step": s.step}
+            numbers = {
+                "products_on_one": s.products_on_one,
+                "products": s.products,
+                "step_on_one": s.step_on_one,
+                "step": s.step,
+            }
             parts.append(
                 words["peak"].format(one=s.one / 1e9, all=s.all / 1e9, name=s.work.name, cores=self.cores, **numbers)
             )

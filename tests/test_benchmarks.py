@@ -42,7 +42,7 @@ def whole() -> Report:
         made_up(WORKLOADS[5], {"thalweg": 1e-3, "PyTorch": 2e-3}),
     ]
     costs = [Cost("import", {"thalweg": "0.1 s", "PyTorch": "1 s"})]
-    return Report(results, costs, Share(LARGE, 1e11, 2e11, 0.9, 0.8, 0.7), 3, "thalweg 0", 2)
+    return Report(results, costs, Share(LARGE, 1e11, 2e11, 0.9, 0.85, 0.8, 0.7), 3, "thalweg 0", 2)
 
 
 def test_workers_measure_the_workloads_and_agree(capsys: pytest.CaptureFixture[str]) -> None:
