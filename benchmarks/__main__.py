@@ -15,6 +15,7 @@ import thalweg
 from benchmarks import charts, report
 from benchmarks.compare import Best, Plan, measure, show, workers
 from benchmarks.costs import Cost, Share, costs, share
+from benchmarks.images import IMAGES
 from benchmarks.peers import present, versions
 from benchmarks.report import ROOT, Report
 from benchmarks.scaling import Series, scaling
@@ -47,7 +48,7 @@ def parsed() -> argparse.Namespace:
 
 def compare(peers: list[str], plan: Plan, only: str | None) -> list[tuple[Workload, Best]]:
     """The workloads' results, printed as they come."""
-    chosen = [work for work in WORKLOADS if only is None or only in work.name]
+    chosen = [work for work in [*WORKLOADS, *IMAGES] if only is None or only in work.name]
     results = []
     with workers(peers if chosen else []) as everyone:
         for work in chosen:
@@ -79,7 +80,9 @@ def everything(arguments: argparse.Namespace) -> None:
     if results or second:
         print(f"\n{whole.markdown()}")
     if not any(c in work.name for work, _ in results for c in (only or "",)) and not second and not series:
-        sys.exit(f"no workload has {only!r} in its name: {'; '.join(w.name for w in WORKLOADS)}; costs; scaling")
+        sys.exit(
+            f"no workload has {only!r} in its name: {'; '.join(w.name for w in [*WORKLOADS, *IMAGES])}; costs; scaling"
+        )
     if arguments.write:
         pictures(results, series)
         report.write(whole)

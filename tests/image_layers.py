@@ -2,7 +2,24 @@
 
 from collections.abc import Callable
 
-from thalweg.layers import AveragePooling2D, Conv2D, GlobalAveragePooling2D, Layer, MaxPooling2D
+from thalweg.layers import (
+    AveragePooling2D,
+    BatchNormalization,
+    Concatenate,
+    Conv1D,
+    Conv2D,
+    Cropping2D,
+    DepthwiseConv2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    GroupNormalization,
+    Layer,
+    LayerNormalization,
+    MaxPooling2D,
+    Reshape,
+    UpSampling2D,
+    ZeroPadding2D,
+)
 
 Row = tuple[Callable[[], Layer], tuple[int, ...], tuple[int, ...], int]
 
@@ -24,5 +41,42 @@ IMAGE_LAYERS: dict[type[Layer], list[Row]] = {
     GlobalAveragePooling2D: [
         (lambda: GlobalAveragePooling2D(), (5, 4, 3), (3,), 0),
         (lambda: GlobalAveragePooling2D(keepdims=True), (5, 4, 3), (1, 1, 3), 0),
+    ],
+    GlobalMaxPooling2D: [(lambda: GlobalMaxPooling2D(), (5, 4, 3), (3,), 0)],
+    BatchNormalization: [
+        (lambda: BatchNormalization(), (4, 3), (4, 3), 12),
+        (lambda: BatchNormalization(momentum=0.5, scale=False, epsilon=0.1), (2, 3, 5), (2, 3, 5), 15),
+        (lambda: BatchNormalization(center=False, gamma_regularizer="l2"), (6,), (6,), 18),
+    ],
+    Concatenate: [
+        (
+            lambda: Concatenate([Conv2D(2, 1), [Conv2D(3, 3, padding="same"), BatchNormalization()], []]),
+            (4, 3, 2),
+            (4, 3, 7),
+            6 + 57 + 12,
+        ),
+    ],
+    ZeroPadding2D: [
+        (lambda: ZeroPadding2D(), (3, 2, 2), (5, 4, 2), 0),
+        (lambda: ZeroPadding2D(((1, 0), (2, 3))), (3, 2, 2), (4, 7, 2), 0),
+    ],
+    Cropping2D: [(lambda: Cropping2D((1, 0)), (4, 3, 2), (2, 3, 2), 0)],
+    UpSampling2D: [(lambda: UpSampling2D((2, 3)), (2, 3, 2), (4, 9, 2), 0)],
+    Reshape: [(lambda: Reshape((4, -1)), (2, 6), (4, 3), 0)],
+    Conv1D: [
+        (lambda: Conv1D(4, 3), (9, 2), (7, 4), 28),
+        (lambda: Conv1D(6, 2, strides=2, padding="same", groups=2, activation="relu"), (9, 4), (5, 6), 30),
+    ],
+    DepthwiseConv2D: [
+        (lambda: DepthwiseConv2D(3, padding="same", depth_multiplier=2), (4, 5, 3), (4, 5, 6), 60),
+        (lambda: DepthwiseConv2D((2, 1), 2, activation="tanh", use_bias=False), (4, 5, 3), (2, 3, 3), 6),
+    ],
+    LayerNormalization: [
+        (lambda: LayerNormalization(), (4, 6), (4, 6), 12),
+        (lambda: LayerNormalization(center=False, epsilon=0.1), (7,), (7,), 7),
+    ],
+    GroupNormalization: [
+        (lambda: GroupNormalization(2), (3, 2, 4), (3, 2, 4), 8),
+        (lambda: GroupNormalization(-1, scale=False, center=False), (3, 2, 4), (3, 2, 4), 0),
     ],
 }

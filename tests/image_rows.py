@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from harness import ACCUMULATE, OPTIONAL, ORDERED, TWICE, Case
 
-from thalweg.program import convolution, pooling
+from thalweg.program import convolution, normalization, pooling, shapes, standardization
 from thalweg.program.convolution import Window
-from thalweg.program.instruction import GRADIENTS, PARAMETERS, Buffer, Instruction
+from thalweg.program.instruction import EXCHANGE, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
 
 def window(c: Case, image: tuple[int, int], dilates: bool = True) -> Window:
@@ -139,6 +139,166 @@ def average_pooling_adjoint(c: Case) -> Instruction:
     return pooling.AveragePoolingAdjoint(da, dx, w)
 
 
+def batch(c: Case) -> tuple[Buffer, int]:
+    """(x, channels); at least two values for each channel, so that their variance isn't 0."""
+    channels = 1 + c.shape.width
+    return c.put("x", (2, channels), 3 + c.random.normal(size=(c.shape.rows, 2, channels))), channels
+
+
+def channel(c: Case, name: str, n: int, region: str = WORKSPACE) -> Buffer:
+    return c.put(name, (n,), 0.5 + c.random.random(n), region, per_row=False)
+
+
+def optional(c: Case, n: int) -> tuple[Buffer | None, Buffer | None]:
+    """(γ, β)"""
+    if not c.has(OPTIONAL):
+        return None, None
+    return channel(c, "γ", n, PARAMETERS), channel(c, "β", n, PARAMETERS)
+
+
+def batch_moments(c: Case) -> Instruction:
+    x, n = batch(c)
+    parts = c.put("parts", (2 * n,), np.nan, EXCHANGE, per_row=False)
+    c.sizes["parts"] = lambda m: np.full(2 * n, abs(m[x]).sum() / n)
+    return normalization.BatchMoments(x, parts)
+
+
+def batch_normalization(c: Case) -> Instruction:
+    x, n = batch(c)
+    gamma, beta = optional(c, n)
+    rows = c.values[x].reshape(-1, n).astype(np.float64)
+    parts = np.concatenate([rows.mean(0), ((rows - rows.mean(0)) ** 2).sum(0)])
+    outputs = [c.put(name, (n,), np.nan, per_row=False) for name in ("μ", "σ²")]
+    a = c.output("a", x.shape)
+    c.sizes["a"] = lambda m: 20 + abs(m[x]) / np.sqrt(m[x].reshape(-1, n).var(0) + 1e-3)
+    return normalization.BatchNormalization(
+        x, c.put("parts", (2 * n,), parts, EXCHANGE, per_row=False), gamma, beta, a, *outputs, 1e-3
+    )
+
+
+def statistics(c: Case, x: Buffer, n: int) -> tuple[Buffer, Buffer]:
+    rows = c.values[x].reshape(-1, n)
+    return tuple(c.put(k, (n,), v, per_row=False) for k, v in (("μ", rows.mean(0)), ("σ²", rows.var(0))))  # type: ignore
+
+
+def batch_sums(c: Case) -> Instruction:
+    x, n = batch(c)
+    da, sums = c.normal("da", x.shape), c.put("sums", (2 * n,), np.nan, EXCHANGE, per_row=False)
+    c.sizes["sums"] = lambda m: np.full(2 * n, 20 * abs(m[da]).sum() + 1)
+    return normalization.BatchSums(x, *statistics(c, x, n), da, sums, 1e-3)
+
+
+def channel_gradient(c: Case) -> Instruction:
+    n = c.shape.width
+    sums = c.normal("sums", (2 * n,), EXCHANGE, per_row=False)
+    return normalization.ChannelGradient(sums, c.output("dγ", (n,), GRADIENTS, per_row=False), c.shape.seed % 2)
+
+
+def batch_normalization_adjoint(c: Case) -> Instruction:
+    x, n = batch(c)
+    da, sums, (gamma, _) = c.normal("da", x.shape), c.normal("sums", (2 * n,), EXCHANGE, per_row=False), optional(c, n)
+    dx = c.output("dx", x.shape)
+    c.sizes["dx"] = lambda m: 100 * (abs(m[da]) + 5) * (1 + abs(m[x]))
+    return normalization.BatchNormalizationAdjoint(x, *statistics(c, x, n), gamma, da, sums, dx, 1e-3)
+
+
+def moving_average(c: Case) -> Instruction:
+    n = c.shape.width
+    c.lanes = 1 + c.shape.seed % 3
+    value, moving = c.normal("μ of x", (n,), per_row=False), c.normal("μ", (n,), PARAMETERS, per_row=False)
+    c.sizes["moving"] = lambda m: abs(m[value]) + abs(m[moving])
+    return normalization.MovingAverage(value, moving, 0.75)
+
+
+def given_normalization(c: Case) -> Instruction:
+    x, n = batch(c)
+    gamma, beta = optional(c, n)
+    mean, variance = channel(c, "μ", n, PARAMETERS), channel(c, "σ²", n, PARAMETERS)
+    c.sizes["a"] = lambda m: 3 * (abs(m[x]) + 3)
+    return normalization.Normalization(x, mean, variance, gamma, beta, c.output("a", x.shape), 1e-3)
+
+
+def border(c: Case) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, int]]:
+    """(an image, the same with a border, where it lies in it)"""
+    random, (height, width) = np.random.default_rng(c.shape.seed), image(c)
+    top, left, bottom, right = random.integers(0, 4, 4).tolist()
+    n = 1 + c.shape.width % 40
+    return (height, width, n), (height + top + bottom, width + left + right, n), (top, left)
+
+
+def zero_padding(c: Case) -> Instruction:
+    small, large, before = border(c)
+    return shapes.ZeroPadding(c.normal("x", small), c.output("z", large), before)
+
+
+def cropping(c: Case) -> Instruction:
+    small, large, before = border(c)
+    return shapes.Cropping(c.normal("x", large), c.output("z", small), before)
+
+
+def enlarged(c: Case) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, int]]:
+    (height, width), size, n = image(c), (1 + c.shape.seed % 3, 1 + c.shape.seed // 3 % 3), 1 + c.shape.width % 40
+    return (height, width, n), (height * size[0], width * size[1], n), size
+
+
+def upsampling(c: Case) -> Instruction:
+    small, large, size = enlarged(c)
+    return shapes.Upsampling(c.normal("x", small), c.output("z", large), size)
+
+
+def upsampling_adjoint(c: Case) -> Instruction:
+    small, large, size = enlarged(c)
+    dz, dx = c.normal("dz", large), c.output("dx", small)
+    c.sizes["dx"] = positive(upsampling_adjoint, c, dx, dz)
+    return shapes.UpsamplingAdjoint(dz, dx, size)
+
+
+def concatenation(c: Case) -> Instruction:
+    x, y = c.normal("x", c.row), c.normal("y", (*c.row[:-1], c.shape.units))
+    return shapes.Concatenation(x, y, c.output("z", (*c.row[:-1], c.shape.width + c.shape.units)))
+
+
+def part(c: Case) -> Instruction:
+    z = c.normal("z", (*c.row[:-1], c.shape.width + c.shape.units))
+    return shapes.Part(z, c.output("x", c.row), c.shape.seed % (c.shape.units + 1))
+
+
+def standardization_parts(c: Case) -> tuple[Buffer, Buffer, int, bool]:
+    channels = 2 + c.shape.width % 60
+    groups = 2 if c.has(TWICE) and channels % 2 == 0 else 1
+    x = c.put("x", (3, channels), 2 + c.random.normal(size=(c.shape.rows, 3, channels)))
+    return x, c.output("a", x.shape), groups, c.has(ORDERED)
+
+
+def standardize(c: Case) -> Instruction:
+    x, a, groups, by_place = standardization_parts(c)
+    c.sizes["a"] = lambda m: 100 * (1 + abs(m[x]))
+    return standardization.Standardization(x, a, groups, by_place, 0.1)
+
+
+def standardization_adjoint(c: Case) -> Instruction:
+    x, a, groups, by_place = standardization_parts(c)
+    of = standardization.Standardization(x, a, groups, by_place, 0.1)
+    da, dx = c.normal("da", x.shape), c.output("dx", x.shape)
+    c.sizes["dx"] = lambda m: 100 * (5 + abs(m[x])) * (1 + abs(m[da]))
+    return standardization.StandardizationAdjoint(of, x, da, dx)
+
+
+def channel_scale(c: Case) -> Instruction:
+    x, (gamma, beta) = c.normal("x", c.row), optional(c, c.shape.width)
+    if c.has(TWICE):
+        gamma = None
+    c.sizes["a"] = lambda m: 3 * abs(m[x]) + 2
+    return standardization.ChannelScale(x, gamma, beta, c.output("a", x.shape))
+
+
+def channel_scale_gradient(c: Case) -> Instruction:
+    x, da = c.normal("x", c.row), c.normal("da", c.row)
+    dgamma = c.output("dγ", (c.shape.width,), GRADIENTS, per_row=False)
+    c.sizes["dgamma"] = positive(channel_scale_gradient, c, dgamma, x, da)
+    return standardization.ChannelScaleGradient(x, da, dgamma)
+
+
 ROWS: dict[str, Callable[[Case], Instruction]] = {
     "convolution": conv,
     "kernel_gradient": kernel_gradient,
@@ -148,4 +308,21 @@ ROWS: dict[str, Callable[[Case], Instruction]] = {
     "max_pooling_adjoint": max_pooling_adjoint,
     "average_pooling": average_pooling,
     "average_pooling_adjoint": average_pooling_adjoint,
+    "batch_moments": batch_moments,
+    "batch_normalization": batch_normalization,
+    "batch_sums": batch_sums,
+    "channel_gradient": channel_gradient,
+    "batch_normalization_adjoint": batch_normalization_adjoint,
+    "moving_average": moving_average,
+    "normalization": given_normalization,
+    "standardization": standardize,
+    "standardization_adjoint": standardization_adjoint,
+    "channel_scale": channel_scale,
+    "channel_scale_gradient": channel_scale_gradient,
+    "zero_padding": zero_padding,
+    "cropping": cropping,
+    "upsampling": upsampling,
+    "upsampling_adjoint": upsampling_adjoint,
+    "concatenation": concatenation,
+    "part": part,
 }

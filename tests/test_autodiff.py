@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from thalweg import Sequential
 from thalweg.errors import ThalwegError
-from thalweg.layers import Activation, Add, Dense, Flatten, Input, Layer, LeakyReLU
+from thalweg.layers import Activation, Dense, Flatten, Input, Layer, LeakyReLU, Residual
 from thalweg.optimizers import SGD
 
 FLOAT64 = {"engine": "reference", "dtype": "float64"}
@@ -111,8 +111,8 @@ def test_a_parameter_used_several_times_gets_the_sum(uses):
 
 
 def test_nested_residual_connections():
-    inner = Add([Dense(WIDTH, "sigmoid"), Add([Dense(4, "tanh"), Dense(WIDTH)])])
-    check(compiled(Add([inner, Add([Activation("softmax")])]), Dense(3)))
+    inner = Residual([Dense(WIDTH, "sigmoid"), Residual([Dense(4, "tanh"), Dense(WIDTH)])])
+    check(compiled(Residual([inner, Residual([Activation("softmax")])]), Dense(3)))
 
 
 def test_views_of_one_value_beside_the_value_itself():

@@ -7,7 +7,7 @@ import pytest
 
 from thalweg import Sequential, activations, initializers, layers, load_model, regularizers, utils
 from thalweg.errors import ArgumentError, DataError, ModelFileError, ShapeError, ThalwegError
-from thalweg.layers import Activation, Add, Dense, Dropout, Flatten, Input, LeakyReLU
+from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU, Residual
 from thalweg.optimizers import SGD
 
 X = np.random.default_rng(0).normal(size=(20, 4))
@@ -194,7 +194,7 @@ def test_a_layer_belongs_to_one_model():
     model = Sequential([Input((4,)), other := Dense(4)])
     assert "in the model already" in message(ArgumentError, lambda: model.add(other))
     assert len(model.layers) == 1
-    inside = Sequential([Input((4,)), Add([Dense(4), other])])
+    inside = Sequential([Input((4,)), Residual([Dense(4), other])])
     model.build()
     assert "already belongs" in message(ThalwegError, inside.build)
     assert model.predict(X).shape == (20, 4)
@@ -212,12 +212,12 @@ def test_an_optimizer_belongs_to_one_model():
 
 
 def test_layers_that_do_not_fit_name_both_shapes_and_can_be_replaced():
-    model = Sequential([Input((4,)), Dense(3), Add([Dense(5)])])
+    model = Sequential([Input((4,)), Dense(3), Residual([Dense(5)])])
     assert "(3,) into (5,)" in message(ShapeError, model.build)
     assert not model.built
     assert not any(layer.built for layer in model.layers)
     model.pop()
-    model.add(Add([Dense(3)]))
+    model.add(Residual([Dense(3)]))
     assert model.predict(X).shape == (20, 3)
 
 
@@ -310,8 +310,8 @@ def test_weights_that_do_not_fit_change_nothing(weights, error, words):
         (lambda: Input((None, 3)), "got None"),
         (lambda: Input(None), "got None"),
         (lambda: Input((2.5,)), "got 2.5"),
-        (lambda: Add([]), "at least one layer"),
-        (lambda: Add([3]), "a list of layers, got 3"),
+        (lambda: Residual([]), "at least one layer"),
+        (lambda: Residual([3]), "a list of layers, got 3"),
         (lambda: Activation("soft"), "unknown activation 'soft'"),
         (
             lambda: layers.deserialize({"class_name": "Dense2", "config": {}}),

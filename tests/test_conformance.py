@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import thalweg.program
 from thalweg.engine.native.kernels import KERNELS
-from thalweg.program import activations, linear, losses
+from thalweg.program import activations, linear, losses, normalization
 from thalweg.program.autodiff import can_be_differentiated, derive
 from thalweg.program.instruction import TOTALS, WORKSPACE, Buffer, Instruction
 
@@ -126,6 +126,9 @@ def program(case: Case) -> list[Instruction]:
         h = Buffer("h", (case.shape.units,))
         return [linear.Affine(x, tested.W, None, h), Dot(h, case.normal("c", h.shape), case.sums("s")), tested]
     output = tested.outputs[0]
+    if isinstance(tested, normalization.BatchNormalization):  # whose statistics depend on x, too
+        pulled = Dot(output, case.normal("c", output.shape), case.sums("s"))
+        return [normalization.BatchMoments(tested.x, tested.parts), tested, pulled]
     if output.region == TOTALS:
         return [tested]
     return [tested, Dot(output, case.normal("c", output.shape, per_row=output.per_row), case.sums("s"))]

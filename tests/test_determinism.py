@@ -11,7 +11,7 @@ import pytest
 import thalweg
 from thalweg import Sequential, load_model, training
 from thalweg.engine import work
-from thalweg.layers import Add, Dense, Dropout, Input
+from thalweg.layers import Dense, Dropout, Input, Residual
 from thalweg.optimizers import SGD, Adam
 from thalweg.program import counter
 
@@ -22,7 +22,13 @@ OPTIMIZERS = [lambda: SGD(0.05), lambda: SGD(0.05, momentum=0.9), lambda: SGD(0.
 
 
 def network(optimizer=Adam, seed=7, **options):
-    layers = [Input((6,)), Dense(24, "tanh"), Dropout(0.3), Add([Dense(24, "relu"), Dropout(0.1)]), Dense(3, "softmax")]
+    layers = [
+        Input((6,)),
+        Dense(24, "tanh"),
+        Dropout(0.3),
+        Residual([Dense(24, "relu"), Dropout(0.1)]),
+        Dense(3, "softmax"),
+    ]
     model = Sequential(layers, seed=seed, **options)
     model.compile(optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model

@@ -3,9 +3,26 @@
 import numpy as np
 import pytest
 
-from thalweg import Input, Sequential
+from thalweg import Input, Sequential, load_model
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers import AveragePooling2D, Conv2D, Dense, Flatten, GlobalAveragePooling2D, MaxPooling2D
+from thalweg.layers import (
+    AveragePooling2D,
+    BatchNormalization,
+    Concatenate,
+    Conv1D,
+    Conv2D,
+    Cropping2D,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    GlobalAveragePooling2D,
+    GroupNormalization,
+    LayerNormalization,
+    MaxPooling2D,
+    Reshape,
+    Residual,
+    ZeroPadding2D,
+)
 from thalweg.optimizers import SGD
 
 CONVOLUTIONS = {
@@ -71,6 +88,72 @@ def test_pooling_agrees_with_pytorch(layer):
     np.testing.assert_allclose(values["dW2"], V.grad.numpy(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_batch_normalization_agrees_with_pytorch(lanes, tmp_path):
+    """Weights and moving averages after some steps, whatever the lanes; PyTorch's variance is the unbiased one."""
+    torch = pytest.importorskip("torch")
+    x = (2 + 3 * np.random.default_rng(0).normal(size=(70, 5, 6, 3))).astype("f")
+    y = np.random.default_rng(1).normal(size=(70, 4)).astype("f")
+    model = Sequential(
+        [
+            Input(x.shape[1:]),
+            BatchNormalization(momentum=0.9),
+            Residual([Conv2D(3, 3, padding="same", use_bias=False), BatchNormalization(momentum=0.9)]),
+            GlobalAveragePooling2D(),
+            Dense(4),
+        ],
+        seed=2,
+    )
+    model.compile(SGD(0.2), "mse")
+    names = [name for name, _ in model.named_parameters()] if model.build() is None else []
+    start = {n: torch.tensor(w) for n, w in zip(names, model.get_weights(), strict=True)}
+    for name, w in start.items():
+        w.requires_grad_(not name.endswith(("μ", "σ²")))
+    optimizer = torch.optim.SGD([w for w in start.values() if w.requires_grad], 0.2)
+    h1, h2, inner = "batch_normalization", "residual/batch_normalization", "residual/conv2d/W"
+
+    def normal(h, name):
+        n = h.numel() // h.shape[1]
+        biased = h.var((0, 2, 3), correction=0)
+        with torch.no_grad():
+            start[f"{name}/μ"] += 0.1 * (h.mean((0, 2, 3)) - start[f"{name}/μ"])
+            start[f"{name}/σ²"] += 0.1 * (biased - start[f"{name}/σ²"])
+        assert n == h.shape[0] * 30
+        args = (None, None, start[f"{name}/γ"], start[f"{name}/β"], True, 0.1, 1e-3)
+        return torch.nn.functional.batch_norm(h, *args)
+
+    for _ in range(3):
+        h = normal(torch.tensor(x.transpose(0, 3, 1, 2)), h1)
+        h = h + normal(torch.nn.functional.conv2d(h, start[inner].permute(3, 2, 0, 1), padding="same"), h2)
+        loss = torch.nn.functional.mse_loss(h.mean((2, 3)) @ start["dense/W"] + start["dense/b"], torch.tensor(y))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.fit(x, y, batch_size=70, epochs=3, verbose=0, lanes=lanes)
+    for name, w in zip(names, model.get_weights(), strict=True):
+        np.testing.assert_allclose(w, start[name].detach().numpy(), rtol=1e-4, atol=1e-5, err_msg=name)
+    model.save(tmp_path / "model.safetensors")
+    assert np.array_equal(load_model(tmp_path / "model.safetensors").predict(x), model.predict(x))
+
+
+@pytest.mark.parametrize("layer", [LayerNormalization(), GroupNormalization(4)])
+def test_layer_and_group_normalization_agree_with_pytorch(layer):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).normal(size=(5, 4, 3, 8)).astype("f")
+    model = Sequential([Input(x.shape[1:]), Conv2D(8, 1), layer, Flatten(), Dense(1)], seed=1)
+    model.compile(SGD(0.1), "mse")
+    W, b, g, c, V, e = (torch.tensor(w, requires_grad=True) for w in model.get_weights())
+    h = torch.nn.functional.conv2d(torch.tensor(x.transpose(0, 3, 1, 2)), W.permute(3, 2, 0, 1), b)
+    if isinstance(layer, LayerNormalization):
+        n = torch.nn.functional.layer_norm(h.permute(0, 2, 3, 1), (8,), g, c, 1e-3)
+    else:
+        n = torch.nn.functional.group_norm(h, 4, g, c, 1e-3).permute(0, 2, 3, 1)
+    torch.nn.functional.mse_loss(n.reshape(5, -1) @ V + e, torch.zeros(5, 1)).backward()
+    values = model.trace(x, np.zeros(5))
+    for name, theirs in (("dW1", W), ("dγ2", g), ("dβ2", c), ("dW3", V)):
+        np.testing.assert_allclose(values[name], theirs.grad.numpy(), rtol=1e-4, atol=1e-5, err_msg=name)
+
+
 @pytest.mark.parametrize("width", [7, 16, 33])
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_blocks_and_lanes_change_nothing(width, lanes):
@@ -114,6 +197,16 @@ def test_blocks_and_lanes_change_nothing(width, lanes):
         (lambda: Conv2D(3, 3, 2, dilation_rate=2), None, ArgumentError, "can't combine strides"),
         (lambda: MaxPooling2D(3), (2, 8, 1), ShapeError, r"MaxPooling2D's window spans \(3, 3\)"),
         (lambda: AveragePooling2D(2, 0), None, ArgumentError, "AveragePooling2D's strides"),
+        (lambda: GroupNormalization(), (8, 8, 48), ShapeError, "32 groups don't divide the 48 channels"),
+        (lambda: Conv1D(3, 9), (8, 2), ShapeError, "Conv1D's window spans"),
+        (lambda: Conv1D(3, 2), (8, 2, 1), ShapeError, "Conv1D takes sequences"),
+        (lambda: DepthwiseConv2D(3, 2, dilation_rate=2), None, ArgumentError, "DepthwiseConv2D can't combine"),
+        (lambda: BatchNormalization(axis=1), None, ArgumentError, "normalises the last axis"),
+        (lambda: Residual([Conv2D(4, 3)]), (8, 8, 3), ShapeError, "a sum needs both shapes equal"),
+        (lambda: Concatenate([Conv2D(4, 3), []]), (8, 8, 3), ShapeError, "only the last axis may differ"),
+        (lambda: Cropping2D(4), (8, 9, 3), ShapeError, "nothing is left"),
+        (lambda: Reshape((5, -1)), (8, 8, 3), ShapeError, "the elements don't fit"),
+        (lambda: ZeroPadding2D((1, 2, 3)), None, ArgumentError, "ZeroPadding2D's padding is a whole number"),
         (lambda: GlobalAveragePooling2D(), (3, 4), ShapeError, "GlobalAveragePooling2D takes images"),
     ],
 )

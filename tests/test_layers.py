@@ -8,7 +8,7 @@ from image_layers import IMAGE_LAYERS
 
 import thalweg
 from thalweg import Sequential, activations, layers
-from thalweg.layers import Activation, Add, Dense, Dropout, Flatten, Input, Layer, LeakyReLU
+from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, Layer, LeakyReLU, Residual
 from thalweg.optimizers import SGD
 
 
@@ -35,9 +35,10 @@ ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]]
     LeakyReLU: [(lambda: LeakyReLU(), (3,), (3,), 0), (lambda: LeakyReLU(0.0), (2, 3), (2, 3), 0)],
     Dropout: [(lambda: Dropout(0.4), (3,), (3,), 0), (lambda: Dropout(0.4, seed=7), (2, 3), (2, 3), 0)],
     Flatten: [(lambda: Flatten(), (3, 2, 4), (24,), 0), (lambda: Flatten(), (3,), (3,), 0)],
-    Add: [
-        (lambda: Add([Dense(5, "tanh"), Dense(3)]), (3,), (3,), 38),
-        (lambda: Add([Dense(3), Add([Dense(3, "relu")]), LeakyReLU()]), (2, 3), (2, 3), 24),
+    Residual: [
+        (lambda: Residual([Dense(5, "tanh"), Dense(3)]), (3,), (3,), 38),
+        (lambda: Residual([Dense(3), Residual([Dense(3, "relu")]), LeakyReLU()]), (2, 3), (2, 3), 24),
+        (lambda: Residual([Dense(5, "tanh")], [Dense(5)]), (2, 3), (2, 5), 40),
     ],
     Tied: [(lambda: Tied(), (3,), (3,), 9)],
     **IMAGE_LAYERS,
@@ -140,7 +141,7 @@ def test_flatten_keeps_the_last_axis_fastest():
 def test_add_is_a_residual_connection():
     x = np.random.default_rng(0).normal(size=(6, 3))
     inner = Dense(3, use_bias=False)
-    model = Sequential([Add([inner])], engine="reference", dtype="float64")
+    model = Sequential([Residual([inner])], engine="reference", dtype="float64")
     result = model.predict(x)
     np.testing.assert_allclose(result, x + x @ inner.get_weights()[0], rtol=1e-14)
 
@@ -181,11 +182,13 @@ def test_dropout_seed_decides_over_the_mask_of_its_own_layer():
 
 
 def test_names_are_keras_names_and_count_up():
-    model = Sequential([Input((3,)), Dense(3), Dense(3, name="mine"), LeakyReLU(), Dense(3), Add([Dense(3), Dense(3)])])
-    assert [layer.name for layer in model.layers] == ["dense", "mine", "leaky_re_lu", "dense_1", "add"]
+    model = Sequential(
+        [Input((3,)), Dense(3), Dense(3, name="mine"), LeakyReLU(), Dense(3), Residual([Dense(3), Dense(3)])]
+    )
+    assert [layer.name for layer in model.layers] == ["dense", "mine", "leaky_re_lu", "dense_1", "residual"]
     model.build()
     assert [name for name, _ in model.named_parameters()][-4:] == [
-        "add/dense/W", "add/dense/b", "add/dense_1/W", "add/dense_1/b",
+        "residual/dense/W", "residual/dense/b", "residual/dense_1/W", "residual/dense_1/b",
     ]  # fmt: skip
     assert model.get_layer("mine") is model.layers[1]
     assert model.get_layer(index=-1) is model.layers[-1]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thalweg import Sequential
-from thalweg.layers import Add, Dense, Dropout, Flatten, Input
+from thalweg.layers import Dense, Dropout, Flatten, Input, Residual
 from thalweg.losses import SumSquaredError
 from thalweg.optimizers import SGD, Adam
 from thalweg.program.listing import table, width
@@ -38,7 +38,7 @@ def test_the_tutorials_network_is_six_instructions_and_the_data():
 
 def test_the_printed_table_holds_every_row_and_the_sums():
     model = Sequential(
-        [Input((4, 3)), Dense(8, "relu"), Flatten(), Add([Dropout(0.5), Dense(32)]), Dense(3, "softmax")]
+        [Input((4, 3)), Dense(8, "relu"), Flatten(), Residual([Dropout(0.5), Dense(32)]), Dense(3, "softmax")]
     )
     model.compile(Adam(), "sparse_categorical_crossentropy", metrics=["accuracy"])
     listing = model.program(batch_size=64)

@@ -14,7 +14,7 @@ import thalweg
 from thalweg import Sequential, load_model, saving
 from thalweg.callbacks import Callback
 from thalweg.errors import ModelFileError, ThalwegError
-from thalweg.layers import Activation, Add, Dense, Dropout, Flatten, Input, Layer, LeakyReLU
+from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, Layer, LeakyReLU, Residual
 from thalweg.losses import BinaryCrossentropy
 from thalweg.metrics import BinaryAccuracy
 from thalweg.optimizers import SGD, Adam
@@ -31,7 +31,7 @@ def rich(**options):
         Dense(4, "leaky_relu", kernel_initializer=thalweg.initializers.RandomNormal(0.1, 0.3, seed=5), name="first"),
         Flatten(),
         Dropout(0.2, seed=9),
-        Add([Dense(5, "relu", use_bias=False), LeakyReLU(0.1), Dense(12, kernel_regularizer=L1L2(0.1, 0.2))]),
+        Residual([Dense(5, "relu", use_bias=False), LeakyReLU(0.1), Dense(12, kernel_regularizer=L1L2(0.1, 0.2))]),
         Activation("tanh"),
         Dense(1, "sigmoid", bias_regularizer="l2", bias_initializer="ones"),
     ]

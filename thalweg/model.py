@@ -144,14 +144,14 @@ class Sequential(Stack):
         self.build()
 
     def _network(self) -> Network:
-        named = self.named_parameters()
+        trained = self.trained_parameters()
         assert self.output_shape is not None
         return Network(
             layers=self._layers,
             input_shape=self.input_shape,
             output_shape=self.output_shape,
-            parameters=[p.buffer for _, p in named],
-            penalties=[(p.buffer, *p.regularizer.factors()) for _, p in named if p.regularizer is not None],
+            parameters=[p.buffer for _, p in trained],
+            penalties=[(p.buffer, *p.regularizer.factors()) for _, p in trained if p.regularizer is not None],
             vector=self.vector.size,
         )
 

@@ -151,6 +151,10 @@ class Stack:
         """(layer/key, parameter) of every array of weights, in order."""
         return [pair for layer in self._layers for pair in layer.all_parameters()]
 
+    def trained_parameters(self) -> list[tuple[str, Parameter]]:
+        """Those that the loss has a gradient by."""
+        return [pair for layer in self._layers for pair in layer.trained_parameters()]
+
     def count_params(self) -> int:
         """How many weights the model has."""
         self.build()

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.workloads import Workload
 
@@ -96,6 +97,8 @@ class Predict(Prediction):
 
 
 def variants(work: Workload) -> dict[str, Any]:
+    if isinstance(work, Images):
+        return {}
     if work.does == "predict":
         return {"jit": Predict}
     return {"vmap of scan" if work.does == "fit many" else "scan": Fit}

@@ -8,11 +8,32 @@ from typing import Any
 import keras
 import numpy as np
 
+from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.workloads import Workload
 
 
+def image_layer(kind: str, *values: Any) -> Any:
+    """One layer of a network for images."""
+    if kind == "conv":
+        return keras.layers.Conv2D(values[0], values[1], padding=values[2])
+    kinds = {
+        "relu": keras.layers.ReLU,
+        "pool": keras.layers.MaxPooling2D,
+        "average": keras.layers.AveragePooling2D,
+        "flatten": keras.layers.Flatten,
+        "dropout": keras.layers.Dropout,
+        "dense": keras.layers.Dense,
+    }
+    return kinds[kind](*values)
+
+
 def network(work: Workload, output: str | None) -> Any:
+    if isinstance(work, Images):
+        inside = [image_layer(*layer) for layer in work.layers]
+        model = keras.Sequential([keras.Input(work.image), *inside])
+        model.set_weights(work.weights())
+        return model
     activations = [work.activation] * (len(work.sizes) - 2) + [output]
     dense = [keras.layers.Dense(n, activation=a) for n, a in zip(work.sizes[1:], activations, strict=True)]
     model = keras.Sequential([keras.Input((work.sizes[0],)), *dense])
@@ -72,6 +93,8 @@ class Predict(Prediction):
 
 
 def variants(work: Workload) -> dict[str, Any]:
+    if isinstance(work, Images) and any(layer[0] == "residual" for layer in work.layers):
+        return {}
     if work.does == "predict":
         calls = {"predict_on_batch": partial(Predict, call="on batch"), "call": partial(Predict, call="call")}
         large = {f"predict, batch {n:,}": partial(Predict, batch=n) for n in (8192,) if n < work.rows}

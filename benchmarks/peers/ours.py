@@ -5,13 +5,56 @@ from __future__ import annotations
 from typing import Any
 
 import thalweg
+from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.workloads import Workload
 from thalweg import layers
 
 
+def image_layers(description: Any) -> list[layers.Layer]:
+    """A network for images in thalweg's layers; the classifier's softmax is left to the loss."""
+    result: list[layers.Layer] = []
+    for kind, *values in description:
+        if kind == "conv":
+            result.append(layers.Conv2D(values[0], values[1], padding=values[2]))
+        elif kind == "dense":
+            result.append(layers.Dense(values[0], values[1]))
+        elif kind == "residual":
+            result += [residual(*values), layers.Activation("relu")]
+        else:
+            simple: dict[str, Any] = {
+                "relu": lambda: layers.Activation("relu"),
+                "pool": layers.MaxPooling2D,
+                "average": layers.AveragePooling2D,
+                "global": layers.GlobalAveragePooling2D,
+                "flatten": layers.Flatten,
+                "dropout": layers.Dropout,
+                "norm": layers.BatchNormalization,
+            }
+            result.append(simple[kind](*values))
+    return result
+
+
+def residual(filters: int, strides: int) -> layers.Layer:
+    """He et al.'s block; where it halves the image, the shortcut is a convolution of size 1 with its normalisation."""
+    block = [
+        layers.Conv2D(filters, 3, strides, "same", use_bias=False),
+        layers.BatchNormalization(),
+        layers.Activation("relu"),
+        layers.Conv2D(filters, 3, padding="same", use_bias=False),
+        layers.BatchNormalization(),
+    ]
+    shortcut = [layers.Conv2D(filters, 1, strides, use_bias=False), layers.BatchNormalization()]
+    return layers.Residual(block, shortcut if strides > 1 else None)
+
+
 def network(work: Workload, number: int = 0) -> thalweg.Sequential:
     """The network, not compiled, with its initial weights."""
+    if isinstance(work, Images):
+        inside = [*image_layers(work.layers), layers.Activation("softmax")]
+        model = thalweg.Sequential([thalweg.Input(work.image), *inside], seed=number)
+        model.set_weights(work.weights(number))
+        return model
     output = "softmax" if work.task == "classes" else work.activation
     activations = [work.activation] * (len(work.sizes) - 2) + [output]
     dense = [layers.Dense(n, activation=a) for n, a in zip(work.sizes[1:], activations, strict=True)]

@@ -15,6 +15,7 @@ from thalweg.errors import ArgumentError
 from thalweg.program.counter import permutation
 from thalweg.program.instruction import (
     DATA,
+    EXCHANGE,
     GRADIENTS,
     PARAMETERS,
     PREPARED,
@@ -42,6 +43,7 @@ class Memory(Mapping[Buffer, Array]):
             GRADIENTS: np.zeros(job.parameters.size, kind),
             SLOTS: job.slots,
             PREPARED: np.zeros(program.prepared, kind),
+            EXCHANGE: np.zeros(program.exchange, kind),
             TOTALS: np.zeros(job.totals, np.float64),
         }
         self.per_row = np.zeros(program.workspace_row * block, kind)

@@ -50,7 +50,12 @@ class Job:
         return self.steps_per_epoch == 1
 
     def block(self) -> int:
-        """Rows a block holds: all blocks of a batch alike, a multiple of the vector, as many for every lane."""
+        """Rows a block holds: all blocks of a batch alike, a multiple of the vector, as many for every lane.
+
+        Where lanes meet between instructions, a lane has one block.
+        """
+        if self.program.meetings:
+            return align(-(-self.batch // self.lanes))
         row_bytes = 4 * max(1, self.program.workspace_row)
         most = max(LEAST_BLOCK, WORKSPACE_BYTES // row_bytes)
         blocks = self.lanes * -(-self.batch // (self.lanes * most))

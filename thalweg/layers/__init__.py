@@ -6,24 +6,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from thalweg.layers.base import Layer
-from thalweg.layers.convolution import Conv2D
-from thalweg.layers.core import Activation, Add, Dense, Dropout, Flatten, Input, LeakyReLU
-from thalweg.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
+from thalweg.layers.containers import Concatenate, Residual
+from thalweg.layers.convolution import Conv1D, Conv2D, DepthwiseConv2D
+from thalweg.layers.core import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
+from thalweg.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
+from thalweg.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from thalweg.layers.shapes import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
 from thalweg.naming import choose
 
 __all__ = [
     "Activation",
-    "Add",
     "AveragePooling2D",
+    "BatchNormalization",
+    "Concatenate",
+    "Conv1D",
     "Conv2D",
+    "Cropping2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "GlobalAveragePooling2D",
+    "GlobalMaxPooling2D",
+    "GroupNormalization",
     "Input",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "MaxPooling2D",
+    "Reshape",
+    "Residual",
+    "UpSampling2D",
+    "ZeroPadding2D",
     "deserialize",
     "serialize",
 ]
@@ -31,8 +45,9 @@ __all__ = [
 CLASSES: dict[str, type[Layer]] = {
     c.__name__: c
     for c in (
-        Activation, Add, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Input, LeakyReLU,
-        MaxPooling2D,
+        Activation, AveragePooling2D, BatchNormalization, Concatenate, Conv1D, Conv2D, Cropping2D, Dense,
+        DepthwiseConv2D, Dropout, Flatten, GlobalAveragePooling2D, GlobalMaxPooling2D, GroupNormalization, Input,
+        LayerNormalization, LeakyReLU, MaxPooling2D, Reshape, Residual, UpSampling2D, ZeroPadding2D,
     )
 }  # fmt: skip
 
@@ -49,6 +64,13 @@ def deserialize(description: dict[str, Any], custom_objects: Mapping[str, type[L
     3
     """
     config = dict(description["config"])
-    if description["class_name"] == "Add":
-        config["layers"] = [deserialize(inner, custom_objects) for inner in config["layers"]]
+    if description["class_name"] in ("Residual", "Concatenate"):
+        config = {key: layers_of(value, custom_objects) for key, value in config.items()}
     return choose("layer", description["class_name"], CLASSES | dict(custom_objects or {}))(**config)
+
+
+def layers_of(value: Any, custom_objects: Mapping[str, type[Layer]] | None) -> Any:
+    """A container's argument, with layers for their descriptions."""
+    if isinstance(value, list):
+        return [layers_of(inner, custom_objects) for inner in value]
+    return deserialize(value, custom_objects) if isinstance(value, dict) else value

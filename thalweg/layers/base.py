@@ -27,6 +27,7 @@ class Parameter:
     buffer: Buffer
     initializer: initializers.Initializer
     regularizer: Regularizer | None
+    trainable: bool = True  # whether the loss has a gradient by it; a moving average is only kept with the weights
     array: Array | None = None  # the view of the parameter vector, once the model is built
 
 
@@ -78,10 +79,11 @@ class Layer:
         shape: Shape,
         initializer: initializers.InitializerLike = "glorot_uniform",
         regularizer: Regularizer | None = None,
+        trainable: bool = True,
     ) -> Buffer:
         """Declares an array of weights; returns the buffer that `forward` computes with."""
         buffer = Buffer(key, shape, PARAMETERS, per_row=False)
-        self.parameters.append(Parameter(key, buffer, initializers.get(initializer), regularizer))
+        self.parameters.append(Parameter(key, buffer, initializers.get(initializer), regularizer, trainable))
         return buffer
 
     def connect(self, input_shape: Shape) -> Shape:
@@ -113,6 +115,10 @@ class Layer:
     def all_parameters(self) -> list[tuple[str, Parameter]]:
         """(path, parameter) of this layer and of those inside it."""
         return [(f"{self.name}/{p.key}", p) for p in self.parameters]
+
+    def trained_parameters(self) -> list[tuple[str, Parameter]]:
+        """Those of `all_parameters` that training changes by their gradients."""
+        return [(path, p) for path, p in self.all_parameters() if p.trainable]
 
     def count_params(self) -> int:
         """How many weights the layer has."""

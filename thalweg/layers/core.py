@@ -1,4 +1,4 @@
-"""Input, Dense, Activation, LeakyReLU, Dropout, Flatten, Add. Names, arguments and defaults are Keras's."""
+"""Input, Dense, Activation, LeakyReLU, Dropout, Flatten. Names, arguments and defaults are Keras's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from thalweg import activations, initializers
 from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.base import Layer, Parameter, Shape
+from thalweg.layers.base import Layer, Shape
 from thalweg.layers.kernel import ActivationLike, KernelLayer, RegularizerLike
 from thalweg.program.builder import Builder
 from thalweg.program.instruction import Buffer
@@ -142,59 +142,6 @@ class Flatten(Layer):
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return x if len(x.shape) == 1 else program.reshape(x, (x.size,))
-
-
-class Add(Layer):
-    """z = x + layers(x): a residual connection (He et al., CVPR 2016) around the layers inside.
-
-    Keras's `Add` sums the outputs of several layers of a graph; a sequential network has one path, so here it holds the
-    layers of the second one. Their output must have the shape of their input.
-
-    >>> from thalweg import Sequential
-    >>> model = Sequential([Input((4,)), Add([Dense(8, "relu"), Dense(4)])])
-    >>> model.build()
-    >>> [name for name, _ in model.named_parameters()]
-    ['add/dense/W', 'add/dense/b', 'add/dense_1/W', 'add/dense_1/b']
-    """
-
-    def __init__(self, layers: Sequence[Layer], name: str | None = None) -> None:
-        super().__init__(name)
-        self.layers = list(layers)
-        for layer in self.layers:
-            if not isinstance(layer, Layer):
-                raise ArgumentError(f"Add takes a list of layers, got {layer!r} in it")
-        if not self.layers:
-            raise ArgumentError("Add needs at least one layer: z = x + layers(x)")
-
-    def build(self, input_shape: Shape) -> None:
-        name_layers(self.layers)
-        shape = connect_all(self.layers, input_shape)
-        if shape != input_shape:
-            for layer in self.layers:
-                layer.release()
-            raise ShapeError(
-                f"the layers inside {self.name!r} turn {input_shape} into {shape}: "
-                "a sum needs both shapes equal, so end with a layer of that size"
-            )
-
-    def forward(self, program: Builder, x: Buffer) -> Buffer:
-        value = x
-        for layer in self.layers:
-            value = layer.forward(program, value)
-        return program.add(value, x)
-
-    def release(self) -> None:
-        super().release()
-        for layer in self.layers:
-            layer.release()
-
-    def all_parameters(self) -> list[tuple[str, Parameter]]:
-        return [(f"{self.name}/{path}", p) for layer in self.layers for path, p in layer.all_parameters()]
-
-    def get_config(self) -> dict[str, Any]:
-        from thalweg.layers import serialize
-
-        return {"layers": [serialize(layer) for layer in self.layers], "name": self.name}
 
 
 def connect_all(layers: Sequence[Layer], shape: Shape) -> Shape:

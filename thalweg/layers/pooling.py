@@ -74,14 +74,10 @@ class AveragePooling2D(Pooling2D):
     kind = AveragePooling
 
 
-class GlobalAveragePooling2D(Layer):
-    """a = the mean of each channel over the image      (rows, height, width, channels) → (rows, channels)
+class GlobalPooling2D(Layer):
+    """Base of the layers that make one number of each channel of an image."""
 
-    Args:
-        keepdims: whether the result is (rows, 1, 1, channels).
-    """
-
-    kind: ClassVar[type[MaxPooling] | type[AveragePooling]] = AveragePooling
+    kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
 
     def __init__(self, keepdims: bool = False, name: str | None = None) -> None:
         super().__init__(name)
@@ -97,3 +93,23 @@ class GlobalAveragePooling2D(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {"keepdims": self.keepdims, "name": self.name}
+
+
+class GlobalAveragePooling2D(GlobalPooling2D):
+    """a = the mean of each channel over the image      (rows, height, width, channels) → (rows, channels)
+
+    Args:
+        keepdims: whether the result is (rows, 1, 1, channels).
+    """
+
+    kind = AveragePooling
+
+
+class GlobalMaxPooling2D(GlobalPooling2D):
+    """a = the largest element of each channel      (rows, height, width, channels) → (rows, channels)
+
+    Args:
+        keepdims: whether the result is (rows, 1, 1, channels).
+    """
+
+    kind = MaxPooling

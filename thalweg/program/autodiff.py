@@ -78,7 +78,8 @@ def derive(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> l
             if not any(o in d.contributions for o in instruction.outputs):
                 continue  # nothing that counts depends on it
             for output in instruction.outputs:
-                backward += d.finish(output)
+                if output in d.contributions:
+                    backward += d.finish(output)
         elif not can_be_differentiated(instruction):
             continue  # a metric
         for step in instruction.adjoint(d):

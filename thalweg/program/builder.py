@@ -7,10 +7,13 @@ from thalweg.program.activations import Elementwise
 from thalweg.program.convolution import Convolution, Window
 from thalweg.program.counter import key
 from thalweg.program.elementwise import Add, Dropout, Reshape
-from thalweg.program.instruction import Buffer, Instruction
+from thalweg.program.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
 from thalweg.program.linear import Affine
+from thalweg.program.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
 from thalweg.program.pooling import AveragePooling, MaxPooling
 from thalweg.program.rowwise import Rowwise
+from thalweg.program.shapes import Concatenation, Cropping, Upsampling, ZeroPadding
+from thalweg.program.standardization import ChannelScale, Standardization
 
 
 class Builder:
@@ -43,15 +46,79 @@ class Builder:
         self.number = W.name.lstrip("W")
         return self.append(Affine(x, W, b, self.value("h", (*x.shape[:-1], W.shape[1]))))
 
-    def convolution(self, x: Buffer, W: Buffer, b: Buffer | None, window: Window, groups: int = 1) -> Buffer:
-        """h = x ∗ W + b for x (rows, height, width, channels)."""
+    def convolution(
+        self, x: Buffer, W: Buffer, b: Buffer | None, window: Window, groups: int = 1, outputs: int | None = None
+    ) -> Buffer:
+        """h = x ∗ W + b for x (rows, height, width, channels); as many outputs as W's last axis, if not said."""
         self.number = W.name.lstrip("W")
-        outputs = (*self.places(x, window), W.shape[-1])
-        return self.append(Convolution(x, W, b, self.value("h", outputs), window, groups))
+        shape = (*self.places(x, window), outputs or W.shape[-1])
+        return self.append(Convolution(x, W, b, self.value("h", shape), window, groups))
 
     def pooling(self, kind: type[MaxPooling] | type[AveragePooling], x: Buffer, window: Window) -> Buffer:
         """The largest element, or the mean, of each window."""
         return self.append(kind(x, self.value("p", (*self.places(x, window), x.shape[-1])), window))
+
+    def normalization(
+        self, x: Buffer, mean: Buffer, variance: Buffer, gamma: Buffer | None, beta: Buffer | None, epsilon: float
+    ) -> Buffer:
+        """a = γ·(x − μ)/√(σ² + ε) + β, with given statistics of each channel."""
+        return self.append(Normalization(x, mean, variance, gamma, beta, self.value("n", x.shape), epsilon))
+
+    def batch_normalization(
+        self,
+        x: Buffer,
+        moving: tuple[Buffer, Buffer],
+        gamma: Buffer | None,
+        beta: Buffer | None,
+        momentum: float,
+        epsilon: float,
+    ) -> Buffer:
+        """The same with the statistics of the batch, which move the averages; outside of training with the averages."""
+        self.number = moving[0].name.lstrip("μ")
+        if not self.training:
+            return self.normalization(x, *moving, gamma, beta, epsilon)
+        a, channels = self.value("n", x.shape), x.shape[-1]
+        parts = Buffer(f"parts of {a}", (2 * channels,), EXCHANGE, per_row=False)
+        mean, variance = (Buffer(f"{k} of {x}", (channels,), WORKSPACE, per_row=False) for k in ("μ", "σ²"))
+        self.instructions.append(BatchMoments(x, parts))
+        self.instructions.append(BatchNormalization(x, parts, gamma, beta, a, mean, variance, epsilon))
+        for value, average in zip((mean, variance), moving, strict=True):
+            self.instructions.append(MovingAverage(value, average, momentum))
+        return a
+
+    def standardization(
+        self, x: Buffer, gamma: Buffer | None, beta: Buffer | None, groups: int, by_place: bool, epsilon: float
+    ) -> Buffer:
+        """γ·(x − mean)/√(variance + ε) + β over groups of channels, at all places of a row or at each by itself."""
+        if gamma is not None or beta is not None:
+            self.number = (gamma or beta).name[1:]  # type: ignore[union-attr]
+        a = self.append(Standardization(x, self.value("n", x.shape), groups, by_place, epsilon))
+        if gamma is None and beta is None:
+            return a
+        return self.append(ChannelScale(a, gamma, beta, self.value("n", x.shape)))
+
+    def pad(self, x: Buffer, before: tuple[int, int], after: tuple[int, int]) -> Buffer:
+        """Zeros around an image."""
+        height, width, channels = x.shape
+        shape = (height + before[0] + after[0], width + before[1] + after[1], channels)
+        return self.append(ZeroPadding(x, self.value("z", shape), before))
+
+    def crop(self, x: Buffer, before: tuple[int, int], after: tuple[int, int]) -> Buffer:
+        """An image without its border."""
+        height, width, channels = x.shape
+        shape = (height - before[0] - after[0], width - before[1] - after[1], channels)
+        return self.append(Cropping(x, self.value("z", shape), before))
+
+    def upsample(self, x: Buffer, size: tuple[int, int]) -> Buffer:
+        """Every element of an image so many times, down and across."""
+        height, width, channels = x.shape
+        return self.append(Upsampling(x, self.value("z", (height * size[0], width * size[1], channels)), size))
+
+    def concatenate(self, x: Buffer, y: Buffer) -> Buffer:
+        """The last axes of x and y one after the other."""
+        if x.shape[:-1] != y.shape[:-1]:
+            raise ShapeError(f"{x} of shape {x.shape} and {y} of shape {y.shape} differ in more than the last axis")
+        return self.append(Concatenation(x, y, self.value("z", (*x.shape[:-1], x.shape[-1] + y.shape[-1]))))
 
     def places(self, x: Buffer, window: Window) -> tuple[int, int]:
         """How many places a window takes on an image."""

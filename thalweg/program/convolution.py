@@ -114,6 +114,11 @@ class Convolution(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.x.shape, *self.h.shape, *self.window.sizes, self.groups)
 
+    @property
+    def kernel_shape(self) -> tuple[int, int, int, int]:
+        """W's shape, whatever it is seen as: (kernel rows, columns, in/groups, out)."""
+        return (*self.window.size, self.x.shape[-1] // self.groups, self.h.shape[-1])
+
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
 
@@ -124,7 +129,7 @@ class Convolution(Instruction):
         if self.b is not None and d.wants(self.b):
             yield BiasGradient(dh, d.into(self.b))
         if d.wants(self.x):
-            rows, columns, inputs, outputs = self.W.shape
+            rows, columns, inputs, outputs = self.kernel_shape
             flipped = Buffer(f"{self.W}ᶠ", (rows, columns, outputs, inputs), PREPARED, per_row=False)
             yield Flip(self.W, flipped, self.window.strides)
             yield ConvolutionAdjoint(dh, flipped, d.into(self.x), self.window, self.groups)
@@ -133,7 +138,8 @@ class Convolution(Instruction):
         windows = self.window.windows(self.window.pad(m[self.x]))
         n, i, j, c, a, b = windows.shape
         windows = windows.reshape(n, i, j, self.groups, c // self.groups, a, b)
-        result = np.einsum("nijgcab,abcgo->nijgo", windows, ungrouped(m[self.W], self.groups), optimize=True)
+        W = ungrouped(m[self.W].reshape(self.kernel_shape), self.groups)
+        result = np.einsum("nijgcab,abcgo->nijgo", windows, W, optimize=True)
         m[self.h][:] = result.reshape(n, i, j, -1)
         if self.b is not None:
             m[self.h][:] += m[self.b]
@@ -197,11 +203,13 @@ class Flip(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, *self.strides)
+        rows, columns, outputs, inputs = self.flipped.shape
+        return (rows, columns, inputs, outputs, *self.strides)
 
     def reference(self, m: Values) -> None:
-        rows, columns = (turned(n, s) for n, s in zip(self.W.shape, self.strides, strict=False))
-        m[self.flipped][:] = m[self.W][np.ix_(rows, columns)].swapaxes(2, 3)
+        rows, columns = (turned(n, s) for n, s in zip(self.flipped.shape, self.strides, strict=False))
+        W = m[self.W].reshape(*self.flipped.shape[:2], *self.flipped.shape[:1:-1])
+        m[self.flipped][:] = W[np.ix_(rows, columns)].swapaxes(2, 3)
 
 
 def turned(n: int, stride: int) -> list[int]:

@@ -23,6 +23,7 @@ GRADIENTS = "gradients"  # laid out like the parameters
 SLOTS = "slots"  # the optimizer's memory: one or more vectors laid out like the parameters
 WORKSPACE = "workspace"  # activations and their adjoints, planned by liveness
 PREPARED = "prepared"  # what a step derives from the parameters alone, once for all lanes
+EXCHANGE = "exchange"  # a part for each lane, which the others read after a meeting
 TOTALS = "totals"  # float64 running sums of the loss and the metrics
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from thalweg.program.batches import Gather
-from thalweg.program.instruction import PREPARED, WORKSPACE, Buffer, Instruction
+from thalweg.program.instruction import EXCHANGE, PREPARED, WORKSPACE, Buffer, Instruction
 
 ALIGNMENT = 16  # elements: a cache line of float32, so that vector loads don't straddle two
 
@@ -28,8 +28,9 @@ class Life:
 
 def place(
     prepare: Sequence[Instruction], rows: Sequence[Instruction], collect: Sequence[Instruction]
-) -> tuple[int, int, int]:
-    """Sets the offset of every buffer of the plan; returns the elements needed per row, once, and for what is prepared.
+) -> tuple[int, int, int, int]:
+    """Sets the offset of every buffer of the plan; returns the elements needed per row, once, for what is
+    prepared, and for a lane's part of the exchange.
 
     A per-row buffer's offset counts elements of one row: in a block of r rows it starts r times as far in. Buffers that
     aren't per row (a second contribution to a gradient) live through the whole step and come after; so do those
@@ -38,11 +39,12 @@ def place(
     per_row = region(WORKSPACE, rows, per_row=True)
     once = region(WORKSPACE, [*rows, *collect], per_row=False)
     prepared = region(PREPARED, prepare, per_row=False)
+    exchange = region(EXCHANGE, rows, per_row=False)
     lives = lifetimes(per_row, rows)
     top = pack(list(dict.fromkeys(lives.values())))
     for buffer in per_row:
         buffer.offset = lives[buffer].offset
-    return top, in_a_row(once), in_a_row(prepared)
+    return top, in_a_row(once), in_a_row(prepared), in_a_row(exchange)
 
 
 def in_a_row(buffers: Sequence[Buffer]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from thalweg.program.batches import Gather
-from thalweg.program.instruction import PARAMETERS, TOTALS, Buffer, Instruction
+from thalweg.program.instruction import EXCHANGE, PARAMETERS, TOTALS, Buffer, Instruction
 from thalweg.program.memory import place
 
 
@@ -16,7 +16,8 @@ class Program:
 
     A step runs in four phases. `prepare` depends on the parameters only and is done once; `rows` is done block by block
     over the rows of the batch; `collect` puts together the gradients of one lane; `finish` (penalties and the update)
-    follows when every lane is there and the gradients are summed.
+    follows when every lane is there and the gradients are summed. Before an instruction that reads what all lanes have
+    written (statistics of the batch) the lanes meet, and each has all its rows in one block.
     """
 
     forward: Sequence[Instruction]
@@ -25,6 +26,7 @@ class Program:
     workspace_row: int = 0  # elements of workspace that every row of a block needs
     workspace_fixed: int = 0  # and those that are needed once
     prepared: int = 0  # elements of what is prepared
+    exchange: int = 0  # elements of a lane's part of what lanes tell each other
     prepare: list[Instruction] = field(default_factory=list)
     rows: list[Instruction] = field(default_factory=list)
     collect: list[Instruction] = field(default_factory=list)
@@ -32,7 +34,9 @@ class Program:
 
     def __post_init__(self) -> None:
         for instruction in (*self.forward, *self.backward):
-            if instruction.per_row:
+            if any(b.region == PARAMETERS for b in instruction.outputs):  # averages of the batches' statistics
+                self.finish.append(instruction)
+            elif instruction.per_row:
                 self.rows.append(instruction)
             elif any(b.region == TOTALS for b in instruction.outputs) or instruction.accumulates:
                 self.finish.append(instruction)
@@ -42,7 +46,8 @@ class Program:
                 self.collect.append(instruction)
         self.finish.extend(self.update)
         self.rows.sort(key=lambda i: not isinstance(i, Gather))  # stable: the batch comes first
-        self.workspace_row, self.workspace_fixed, self.prepared = place(self.prepare, self.rows, self.collect)
+        sizes = place(self.prepare, self.rows, self.collect)
+        self.workspace_row, self.workspace_fixed, self.prepared, self.exchange = sizes
 
     def __iter__(self) -> Iterator[Instruction]:
         """Every instruction in the order of execution."""
@@ -50,6 +55,18 @@ class Program:
         yield from self.rows
         yield from self.collect
         yield from self.finish
+
+    @property
+    def meetings(self) -> list[Instruction]:
+        """The instructions of the rows phase before which all lanes meet."""
+        result: list[Instruction] = []
+        written: set[Buffer] = set()
+        for instruction in self.rows:
+            if not written.isdisjoint(instruction.inputs):
+                result.append(instruction)
+                written.clear()
+            written.update(b for b in instruction.outputs if b.region == EXCHANGE)
+        return result
 
     def buffers(self) -> list[Buffer]:
         """Every buffer of the program, in the order of first use."""

@@ -19,6 +19,7 @@ from thalweg.errors import ArgumentError
 from thalweg.program.elementwise import Reshape
 from thalweg.program.instruction import (
     DATA,
+    EXCHANGE,
     GRADIENTS,
     PARAMETERS,
     PREPARED,
@@ -39,8 +40,9 @@ PROBE_LEAST = 0.002  # … if it takes more seconds than this
 class Memory(Mapping[Buffer, Array]):
     """One lane's memory: the regions it shares with the others, and its own workspace, gradients and sums."""
 
-    def __init__(self, job: Job, block: int, prepared: Array, gradients: Array, totals: Array) -> None:
+    def __init__(self, job: Job, block: int, prepared: Array, gradients: Array, totals: Array, exchange: Array) -> None:
         self.block = block
+        self.lanes = job.lanes
         self.rows = block
         self.data = job.data
         program = job.program
@@ -49,6 +51,7 @@ class Memory(Mapping[Buffer, Array]):
         self.flat = {
             PARAMETERS: job.parameters,
             PREPARED: prepared,
+            EXCHANGE: exchange,
             GRADIENTS: gradients,
             SLOTS: job.slots,
             TOTALS: totals,
@@ -59,6 +62,8 @@ class Memory(Mapping[Buffer, Array]):
         if buffer.region == DATA:
             return self.data[buffer.name], 0
         offset = buffer.storage.offset
+        if buffer.region == EXCHANGE:
+            return self.flat[EXCHANGE], offset * self.lanes  # the lanes' parts follow each other
         if buffer.region != WORKSPACE:
             return self.flat[buffer.region], offset
         return self.workspace, offset * self.block if buffer.per_row else self.once + offset
@@ -162,8 +167,12 @@ class NativeExecutor:
         self.states = aligned(lanes * state.STATE, np.int64).reshape(lanes, -1)
         self.reals = aligned(lanes * state.REALS, np.float64).reshape(lanes, -1)
         self.jobs = aligned(lanes * m.JOB_SIZE, np.int64).reshape(lanes, -1)
-        prepared = aligned(program.prepared)
-        self.memories = [Memory(job, block, prepared, self.gradients[lane], self.totals[lane]) for lane in range(lanes)]
+        prepared, exchange = aligned(program.prepared), aligned(lanes * program.exchange)
+        met = program.meetings
+        self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
+        self.memories = [
+            Memory(job, block, prepared, self.gradients[lane], self.totals[lane], exchange) for lane in range(lanes)
+        ]
         self.tables = [link(self.phases, memory, self.memories[0]) for memory in self.memories]
         self.pool = ThreadPoolExecutor(lanes - 1, "thalweg-lane") if lanes > 1 else None
         for lane, (table, constants) in enumerate(self.tables):
@@ -176,6 +185,8 @@ class NativeExecutor:
                 m.JOB_GATHERS: gathers,
                 m.JOB_ROWS: len(self.phases[1]),
                 m.JOB_COLLECT: len(self.phases[2]),
+                m.JOB_MEETINGS: len(self.cuts),
+                m.JOB_CUTS: self.cuts.ctypes.data,
                 m.JOB_FINISH: len(self.phases[3]),
                 m.JOB_LANE: lane,
                 m.JOB_LANES: lanes,

@@ -1,9 +1,9 @@
 """The machine: whole chunks of an epoch in one native call, which every thread makes for the lanes it runs.
 
 A program is a table of rows [kernel, operands …, sizes …] of int64, and a table of constants. A step is, for each lane:
-its share of what is prepared; all meet; the blocks of rows that are this lane's, then collect; all meet; the lane's own
-share of the parameter vector is summed, penalised and updated; all meet. What a lane computes doesn't depend on which
-thread runs it.
+its share of what is prepared; all meet; the blocks of rows that are this lane's (in segments between which all meet,
+where they exchange something), then collect; all meet; the lane's own share of the parameter vector is summed,
+penalised and updated; all meet. What a lane computes doesn't depend on which thread runs it.
 """
 
 import math
@@ -24,6 +24,7 @@ from thalweg.engine.native.llvm import (
 from thalweg.engine.native.state import (
     ACCUMULATE,
     BATCH_ROWS,
+    BLOCK,
     FIRST_ROW,
     ITERATION,
     LANE,
@@ -47,8 +48,8 @@ SPINS = 500  # turns of the spin loop before the core is given away
     JOB_TABLE, JOB_CONSTANTS, JOB_STATE, JOB_REALS, JOB_PREPARE, JOB_GATHERS, JOB_ROWS, JOB_COLLECT, JOB_FINISH,
     JOB_LANE, JOB_LANES, JOB_DATA_ROWS, JOB_BATCH, JOB_BLOCK, JOB_EPOCH, JOB_FIRST_BATCH, JOB_STEPS, JOB_ITERATION,
     JOB_SEED, JOB_SHUFFLE, JOB_ORDER, JOB_TOTALS, JOB_TOTALS_SIZE, JOB_RECORDS, JOB_GRADIENTS, JOB_VECTOR,
-    JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_MINE, JOB_THREADS,
-) = range(34)  # fmt: skip
+    JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_MINE, JOB_THREADS, JOB_MEETINGS, JOB_CUTS,
+) = range(36)  # fmt: skip
 JOB_SIZE = 40
 
 
@@ -82,11 +83,9 @@ def execute(job, first, after):
 
 
 @numba.njit(**FLAGS)
-def blocks(job, s, start, rows, gather):
-    """Runs the rows phase on every block that is this lane's; returns whether there was one."""
+def blocks(job, s, start, rows, begin, end):
+    """Runs a segment of the rows phase on every block that is this lane's; returns whether there was one."""
     lane, lanes, block = job[JOB_LANE], job[JOB_LANES], job[JOB_BLOCK]
-    begin = job[JOB_PREPARE] + (0 if gather else job[JOB_GATHERS])
-    end = job[JOB_PREPARE] + job[JOB_ROWS]
     s[ACCUMULATE] = 0
     for first in range(lane * block, rows, lanes * block):
         s[ROWS] = min(block, rows - first)
@@ -145,18 +144,28 @@ def prepare_of_lane(job, step, rows, learning_rate):
     """The state of the step, and this lane's share of what is derived from the parameters alone."""
     s = integers(job[JOB_STATE], STATE)
     s[SEED], s[LANE], s[LANES] = job[JOB_SEED], job[JOB_LANE], job[JOB_LANES]
-    s[BATCH_ROWS] = rows
+    s[BATCH_ROWS], s[BLOCK] = rows, job[JOB_BLOCK]
     s[ITERATION] = job[JOB_ITERATION] + step + 1
     doubles(job[JOB_REALS], REALS)[LEARNING_RATE] = learning_rate
     execute(job, 0, job[JOB_PREPARE])
 
 
 @numba.njit(**FLAGS)
-def gradients_of_lane(job, start, rows, gather):
-    """Forward and backward on the blocks that are this lane's."""
-    if blocks(job, integers(job[JOB_STATE], STATE), start, rows, gather):
-        collect = job[JOB_PREPARE] + job[JOB_ROWS]
-        execute(job, collect, collect + job[JOB_COLLECT])
+def gradients(o, mine, threads, start, rows, gather):
+    """Forward and backward on the blocks of this thread's lanes, segment by segment."""
+    prepare, end = o[JOB_PREPARE], o[JOB_PREPARE] + o[JOB_ROWS]
+    cuts = integers(o[JOB_CUTS], o[JOB_MEETINGS])
+    begin = prepare + (0 if gather else o[JOB_GATHERS])
+    for number in range(o[JOB_MEETINGS] + 1):
+        last = number == o[JOB_MEETINGS]
+        after = end if last else prepare + cuts[number]
+        for k in range(mine):
+            job = lane_job(o, k)
+            if blocks(job, integers(job[JOB_STATE], STATE), start, rows, begin, after) and last:
+                execute(job, end, end + job[JOB_COLLECT])
+        if not last:
+            barrier(o[JOB_BARRIER], threads)
+        begin = after
 
 
 @numba.njit(**FLAGS)
@@ -191,8 +200,7 @@ def machine(o, c, s, f):
             prepare_of_lane(lane_job(o, k), step, rows, c[step])
         if o[JOB_PREPARE]:
             barrier(o[JOB_BARRIER], threads)
-        for k in range(mine):
-            gradients_of_lane(lane_job(o, k), start, rows, not stays or step == 0)
+        gradients(o, mine, threads, start, rows, not stays or step == 0)
         barrier(o[JOB_BARRIER], threads)
         if not loss_is_finite(o):
             o[JOB_FINITE] = 0

@@ -18,6 +18,7 @@ START = 6
 SEED = 7
 LANE = 8
 LANES = 9
+BLOCK = 14  # rows of a whole block
 STATE = 16  # how many there are, rounded up to two cache lines so that lanes don't share one
 
 LEARNING_RATE = 0

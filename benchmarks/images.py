@@ -1,0 +1,72 @@
+"""Networks for images that are timed, and the same networks in the words of each peer.
+
+`layers` describes a network once, as tuples: ("conv", filters, size, padding), ("pool", size), ("average", size),
+("flatten",), ("dropout", rate), ("dense", units, activation), ("norm",), ("relu",), ("residual", filters, strides),
+("global",). The weights are thalweg's, in its order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from benchmarks.workloads import Data, Weights, Workload
+
+Layers = tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class Images(Workload):
+    """Training of a classifier of images. `sizes` are the numbers of an image, and the classes."""
+
+    image: tuple[int, int, int] = (28, 28, 1)
+    layers: Layers = ()
+
+    def data(self) -> Data:
+        generator = np.random.default_rng(0)
+        x = generator.standard_normal((self.rows, *self.image), np.float32)
+        return x, generator.integers(0, self.sizes[-1], self.rows)
+
+    def weights(self, network: int = 0) -> Weights:
+        return [w.copy() for w in self._weights]
+
+    @cached_property
+    def _weights(self) -> Weights:
+        import thalweg
+        from benchmarks.peers.ours import image_layers
+
+        model = thalweg.Sequential([thalweg.Input(self.image), *image_layers(self.layers)], seed=1)
+        model.build()
+        return model.get_weights()
+
+    def without_dropout(self) -> Images:
+        """For the check that all compute the same: random numbers differ."""
+        return replace(self, layers=tuple(layer for layer in self.layers if layer[0] != "dropout"))
+
+
+def images(name: str, image: tuple[int, int, int], batch: int, steps: int, layers: Layers) -> Images:
+    return Images(name, (int(np.prod(image)), 10), batch, batch * steps, image=image, layers=layers)
+
+
+CONVNET: Layers = (
+    ("conv", 32, 3, "valid"), ("relu",), ("pool", 2), ("conv", 64, 3, "valid"), ("relu",), ("pool", 2),
+    ("flatten",), ("dropout", 0.5), ("dense", 10, None),
+)  # fmt: skip
+LENET: Layers = (
+    ("conv", 6, 5, "same"), ("relu",), ("average", 2), ("conv", 16, 5, "valid"), ("relu",), ("average", 2),
+    ("flatten",), ("dense", 120, "relu"), ("dense", 84, "relu"), ("dense", 10, None),
+)  # fmt: skip
+RESNET: Layers = (
+    ("conv", 16, 3, "same"), ("norm",), ("relu",),
+    *(("residual", filters, 2 if filters > 16 and n == 0 else 1) for filters in (16, 32, 64) for n in range(3)),
+    ("global",), ("dense", 10, None),
+)  # fmt: skip
+
+IMAGES = [
+    images("convnet: Keras's simple MNIST convnet, batch 128, Adam", (28, 28, 1), 128, 12, CONVNET),
+    images("convnet: LeNet-5, batch 64, Adam", (28, 28, 1), 64, 40, LENET),
+    images("convnet: residual network 16-32-64, 3 blocks each, 32×32×3, batch 128, Adam", (32, 32, 3), 128, 2, RESNET),
+]

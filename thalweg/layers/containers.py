@@ -1,0 +1,157 @@
+"""Containers: layers inside a layer, for networks that branch and come together again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.layers.base import Layer, Parameter, Shape
+from thalweg.layers.core import connect_all, name_layers
+from thalweg.program.builder import Builder
+from thalweg.program.instruction import Buffer
+
+Branch = list[Layer]
+
+
+class Container(Layer):
+    """Base of layers that hold others, as branches that all see the container's input."""
+
+    def __init__(self, branches: Sequence[Branch], name: str | None) -> None:
+        super().__init__(name)
+        self.branches = list(branches)
+
+    @property
+    def inside(self) -> list[Layer]:
+        """Every layer inside, in order."""
+        return [layer for branch in self.branches for layer in branch]
+
+    def connect_branches(self, input_shape: Shape) -> list[Shape]:
+        """Builds every branch for the same input; returns their output shapes. If one can't be built, none is."""
+        name_layers(self.inside)
+        shapes: list[Shape] = []
+        for branch in self.branches:
+            try:
+                shapes.append(connect_all(branch, input_shape))
+            except BaseException:
+                for done in self.branches[: len(shapes)]:
+                    for layer in done:
+                        layer.release()
+                raise
+        return shapes
+
+    def release(self) -> None:
+        super().release()
+        for layer in self.inside:
+            layer.release()
+
+    def all_parameters(self) -> list[tuple[str, Parameter]]:
+        return [(f"{self.name}/{path}", p) for layer in self.inside for path, p in layer.all_parameters()]
+
+
+def branch_of(what: str, layers: Any) -> Branch:
+    """A layer, or a list of layers, as a list."""
+    branch = [layers] if isinstance(layers, Layer) else layers
+    if not isinstance(branch, (list, tuple)):
+        raise ArgumentError(f"{what} takes a list of layers, got {layers!r}")
+    for layer in branch:
+        if not isinstance(layer, Layer):
+            raise ArgumentError(f"{what} takes a list of layers, got {layer!r} in it")
+    return list(branch)
+
+
+def through(layers: Branch, program: Builder, x: Buffer) -> Buffer:
+    """The value after these layers."""
+    for layer in layers:
+        x = layer.forward(program, x)
+    return x
+
+
+class Residual(Container):
+    """z = layers(x) + shortcut(x): a residual connection (He et al., CVPR 2016) around the layers inside.
+
+    Keras writes this with its functional interface. Both ends need the same shape; where the layers change it, the
+    shortcut has to, too, as a convolution of size 1 with the same strides does.
+
+    Args:
+        layers: the layers of the residual.
+        shortcut: a layer or a list of layers for the other way; None: x itself.
+
+    >>> from thalweg import Sequential
+    >>> from thalweg.layers import Dense, Input
+    >>> model = Sequential([Input((4,)), Residual([Dense(8, activation="relu"), Dense(4)])])
+    >>> model.build()
+    >>> [name for name, _ in model.named_parameters()]
+    ['residual/dense/W', 'residual/dense/b', 'residual/dense_1/W', 'residual/dense_1/b']
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer], shortcut: Layer | Sequence[Layer] | None = None, name: str | None = None
+    ) -> None:
+        self.layers = branch_of("Residual", layers)
+        self.shortcut = branch_of("Residual's shortcut", [] if shortcut is None else shortcut)
+        if not self.layers:
+            raise ArgumentError("Residual needs at least one layer: z = layers(x) + x")
+        super().__init__([self.layers, self.shortcut], name)
+
+    def build(self, input_shape: Shape) -> None:
+        one, other = self.connect_branches(input_shape)
+        if one != other:
+            for layer in self.inside:
+                layer.release()
+            way = "its shortcut" if self.shortcut else "the identity"
+            raise ShapeError(
+                f"the layers inside {self.name!r} turn {input_shape} into {one}, {way} into {other}: "
+                "a sum needs both shapes equal, so end with a layer of that size, or give a shortcut"
+            )
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        value = through(self.layers, program, x)
+        return program.add(value, through(self.shortcut, program, x))
+
+    def get_config(self) -> dict[str, Any]:
+        from thalweg.layers import serialize
+
+        return {
+            "layers": [serialize(layer) for layer in self.layers],
+            "shortcut": [serialize(layer) for layer in self.shortcut] or None,
+            "name": self.name,
+        }
+
+
+class Concatenate(Container):
+    """z = the outputs of several branches one after the other, along the last axis.
+
+    Args:
+        branches: a list of branches, each a layer or a list of layers; an empty list is x itself.
+
+    >>> from thalweg import Sequential
+    >>> from thalweg.layers import Conv2D, Input
+    >>> model = Sequential([Input((8, 8, 3)), Concatenate([Conv2D(4, 1), Conv2D(6, 3, padding="same"), []])])
+    >>> model.build()
+    >>> model.output_shape
+    (8, 8, 13)
+    """
+
+    def __init__(self, branches: Sequence[Layer | Sequence[Layer]], name: str | None = None) -> None:
+        if not isinstance(branches, (list, tuple)) or not branches:
+            raise ArgumentError(f"Concatenate takes a list of branches, each a list of layers, got {branches!r}")
+        super().__init__([branch_of("Concatenate's branch", branch) for branch in branches], name)
+
+    def build(self, input_shape: Shape) -> None:
+        shapes = self.connect_branches(input_shape)
+        if len({shape[:-1] for shape in shapes}) > 1:
+            for layer in self.inside:
+                layer.release()
+            raise ShapeError(f"the branches of {self.name!r} end in {shapes}: only the last axis may differ")
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        first, *rest = (through(branch, program, x) for branch in self.branches)
+        for value in rest:
+            first = program.concatenate(first, value)
+        return first
+
+    def get_config(self) -> dict[str, Any]:
+        from thalweg.layers import serialize
+
+        return {"branches": [[serialize(layer) for layer in b] for b in self.branches], "name": self.name}

@@ -1,0 +1,218 @@
+"""Batch, layer and group normalisation. Names, arguments and defaults are Keras's."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from thalweg import initializers, regularizers
+from thalweg.checks import number, whole
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.layers.base import Layer, Shape
+from thalweg.layers.kernel import RegularizerLike
+from thalweg.program.builder import Builder
+from thalweg.program.instruction import Buffer
+
+
+class BatchNormalization(Layer):
+    """a = γ·(x − μ)/√(σ² + ε) + β, with the mean μ and variance σ² of each channel over the batch
+
+    Ioffe and Szegedy, ICML 2015. In training the statistics are the batch's, over all its rows and places, also where
+    several lanes share them, and the moving averages follow: moving ← momentum·moving + (1 − momentum)·batch (the
+    variance is the biased one, as in Keras). Evaluation and prediction use the moving averages. They are kept with the
+    weights; no gradient changes them.
+
+    Args:
+        axis: only the last one (the channels).
+        momentum: of the moving averages.
+        epsilon: is added to the variance.
+        center: whether β is added. scale: whether is multiplied by γ.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: how they start.
+        beta_regularizer, gamma_regularizer: penalties.
+
+    >>> from thalweg import Input, Sequential
+    >>> model = Sequential([Input((8, 8, 3)), BatchNormalization()])
+    >>> [name for name, _ in model.named_parameters()]
+    ['batch_normalization/γ', 'batch_normalization/β', 'batch_normalization/μ', 'batch_normalization/σ²']
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: initializers.InitializerLike = "zeros",
+        gamma_initializer: initializers.InitializerLike = "ones",
+        moving_mean_initializer: initializers.InitializerLike = "zeros",
+        moving_variance_initializer: initializers.InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        if axis != -1:
+            raise ArgumentError(f"BatchNormalization normalises the last axis, axis=-1, not {axis!r}")
+        self.momentum = number("BatchNormalization's momentum", momentum, 0, 1)
+        self.epsilon = number("BatchNormalization's epsilon", epsilon)
+        self.center, self.scale = bool(center), bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+
+    def build(self, input_shape: Shape) -> None:
+        shape = (input_shape[-1],)
+        self.gamma = self.add_weight("γ", shape, self.gamma_initializer, self.gamma_regularizer) if self.scale else None
+        self.beta = self.add_weight("β", shape, self.beta_initializer, self.beta_regularizer) if self.center else None
+        self.moving = (
+            self.add_weight("μ", shape, self.moving_mean_initializer, trainable=False),
+            self.add_weight("σ²", shape, self.moving_variance_initializer, trainable=False),
+        )
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.batch_normalization(x, self.moving, self.gamma, self.beta, self.momentum, self.epsilon)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "axis": -1,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "beta_initializer": initializers.serialize(self.beta_initializer),
+            "gamma_initializer": initializers.serialize(self.gamma_initializer),
+            "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
+            "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
+            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
+            "name": self.name,
+        }
+
+
+class RowNormalization(Layer):
+    """Base of the normalisations of each row by itself: standardise, then a factor γ and an addend β a channel."""
+
+    by_place: ClassVar[bool]
+
+    def __init__(
+        self,
+        axis: int,
+        epsilon: float,
+        center: bool,
+        scale: bool,
+        beta_initializer: initializers.InitializerLike,
+        gamma_initializer: initializers.InitializerLike,
+        beta_regularizer: RegularizerLike,
+        gamma_regularizer: RegularizerLike,
+        name: str | None,
+    ) -> None:
+        super().__init__(name)
+        what = type(self).__name__
+        if axis != -1:
+            raise ArgumentError(f"{what} normalises the last axis, axis=-1, not {axis!r}")
+        self.epsilon = number(f"{what}'s epsilon", epsilon)
+        self.center, self.scale = bool(center), bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+
+    def groups_of(self, channels: int) -> int:
+        """How many groups the channels are cut into."""
+        return 1
+
+    def build(self, input_shape: Shape) -> None:
+        shape = (input_shape[-1],)
+        self.parts = self.groups_of(input_shape[-1])
+        self.gamma = self.add_weight("γ", shape, self.gamma_initializer, self.gamma_regularizer) if self.scale else None
+        self.beta = self.add_weight("β", shape, self.beta_initializer, self.beta_regularizer) if self.center else None
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.standardization(x, self.gamma, self.beta, self.parts, self.by_place, self.epsilon)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "axis": -1,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "beta_initializer": initializers.serialize(self.beta_initializer),
+            "gamma_initializer": initializers.serialize(self.gamma_initializer),
+            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
+            "name": self.name,
+        }
+
+
+class LayerNormalization(RowNormalization):
+    """a = γ·(x − mean)/√(variance + ε) + β, mean and variance over the last axis, at each place by itself
+
+    Ba, Kiros and Hinton, arXiv 1607.06450. Training and prediction do the same.
+
+    Args:
+        axis: only the last one.
+        epsilon: is added to the variance.
+        center: whether β is added. scale: whether is multiplied by γ.
+        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer: how they start, their penalties.
+    """
+
+    by_place = True
+
+    def __init__(
+        self,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: initializers.InitializerLike = "zeros",
+        gamma_initializer: initializers.InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, name
+        )
+
+
+class GroupNormalization(RowNormalization):
+    """a = γ·(x − mean)/√(variance + ε) + β, mean and variance over a group of channels at all places of a row
+
+    Wu and He, ECCV 2018. Training and prediction do the same.
+
+    Args:
+        groups: how many equal parts the channels are cut into; -1: each channel by itself (instance normalisation).
+        axis, epsilon, center, scale, beta_initializer, …: as in `LayerNormalization`.
+    """
+
+    by_place = False
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: initializers.InitializerLike = "zeros",
+        gamma_initializer: initializers.InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, name
+        )
+        self.groups = groups if groups == -1 else whole("GroupNormalization's groups", groups)
+
+    def groups_of(self, channels: int) -> int:
+        groups = channels if self.groups == -1 else self.groups
+        if channels % groups:
+            raise ShapeError(f"GroupNormalization's {groups} groups don't divide the {channels} channels of its input")
+        return groups
+
+    def get_config(self) -> dict[str, Any]:
+        return {"groups": self.groups, **super().get_config()}

@@ -1,0 +1,128 @@
+"""Layers that move elements about. Names, arguments and defaults are Keras's; images are (height, width, channels)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from thalweg.checks import whole
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.layers.base import Layer, Shape
+from thalweg.layers.convolution import Sizes, image_shape, pair
+from thalweg.naming import choose
+from thalweg.program.builder import Builder
+from thalweg.program.convolution import Pair
+from thalweg.program.instruction import Buffer
+
+
+class Reshape(Layer):
+    """(rows, …) → (rows, *target_shape): the same elements in the same order
+
+    Args:
+        target_shape: the new shape of a row; one −1 stands for what is left.
+
+    >>> from thalweg import Input, Sequential
+    >>> model = Sequential([Input((12,)), Reshape((-1, 2, 3))])
+    >>> model.build()
+    >>> model.output_shape
+    (2, 2, 3)
+    """
+
+    def __init__(self, target_shape: Sequence[int], name: str | None = None) -> None:
+        super().__init__(name)
+        if not isinstance(target_shape, (list, tuple)) or not target_shape:
+            raise ArgumentError(f"Reshape's target_shape is a tuple of whole numbers, got {target_shape!r}")
+        self.target_shape = tuple(n if n == -1 else whole("Reshape's target_shape", n) for n in target_shape)
+        if self.target_shape.count(-1) > 1:
+            raise ArgumentError(f"Reshape's target_shape may hold one −1, got {target_shape!r}")
+
+    def build(self, input_shape: Shape) -> None:
+        known = math.prod(n for n in self.target_shape if n != -1)
+        self.shape = tuple(math.prod(input_shape) // known if n == -1 else n for n in self.target_shape)
+        if math.prod(self.shape) != math.prod(input_shape):
+            raise ShapeError(f"Reshape can't turn {input_shape} into {self.target_shape}: the elements don't fit")
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.reshape(x, self.shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"target_shape": list(self.target_shape), "name": self.name}
+
+
+def border(what: str, value: Any) -> tuple[Pair, Pair]:
+    """((top, bottom), (left, right)) from one number, two numbers, or two pairs."""
+    if not isinstance(value, (list, tuple)):
+        value = (value, value)
+    if len(value) != 2:
+        raise ArgumentError(f"{what} is a whole number, two of them, or ((top, bottom), (left, right)), got {value!r}")
+    return pair(what, value[0], least=0), pair(what, value[1], least=0)
+
+
+class ZeroPadding2D(Layer):
+    """Zeros around an image      (rows, height, width, channels) → (rows, top + height + bottom, …, channels)
+
+    Args:
+        padding: a number for all sides, (height, width), or ((top, bottom), (left, right)).
+    """
+
+    def __init__(self, padding: Any = (1, 1), name: str | None = None) -> None:
+        super().__init__(name)
+        self.padding = border("ZeroPadding2D's padding", padding)
+
+    def build(self, input_shape: Shape) -> None:
+        image_shape("ZeroPadding2D", input_shape)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        (top, bottom), (left, right) = self.padding
+        return program.pad(x, (top, left), (bottom, right))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"padding": [list(side) for side in self.padding], "name": self.name}
+
+
+class Cropping2D(Layer):
+    """An image without its border      (rows, height, width, channels) → (rows, height − top − bottom, …, channels)
+
+    Args:
+        cropping: a number for all sides, (height, width), or ((top, bottom), (left, right)).
+    """
+
+    def __init__(self, cropping: Any = ((0, 0), (0, 0)), name: str | None = None) -> None:
+        super().__init__(name)
+        self.cropping = border("Cropping2D's cropping", cropping)
+
+    def build(self, input_shape: Shape) -> None:
+        sizes = image_shape("Cropping2D", input_shape)
+        if any(n <= sum(sides) for n, sides in zip(sizes, self.cropping, strict=False)):
+            raise ShapeError(f"Cropping2D takes {self.cropping} from an image of {input_shape[:2]}: nothing is left")
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        (top, bottom), (left, right) = self.cropping
+        return program.crop(x, (top, left), (bottom, right))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"cropping": [list(side) for side in self.cropping], "name": self.name}
+
+
+class UpSampling2D(Layer):
+    """Every element so many times, down and across      (rows, h, w, channels) → (rows, h·size, w·size, channels)
+
+    Args:
+        size: (height, width), or one number for both.
+        interpolation: only "nearest".
+    """
+
+    def __init__(self, size: Sizes = (2, 2), interpolation: str = "nearest", name: str | None = None) -> None:
+        super().__init__(name)
+        self.size = pair("UpSampling2D's size", size)
+        self.interpolation = choose("interpolation", interpolation, ("nearest",))
+
+    def build(self, input_shape: Shape) -> None:
+        image_shape("UpSampling2D", input_shape)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.upsample(x, self.size)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"size": list(self.size), "interpolation": self.interpolation, "name": self.name}
