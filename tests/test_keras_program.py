@@ -1,4 +1,4 @@
-"""keras.io's "Simple MNIST convnet" (F. Chollet, 2015), with only its imports and the lines that load the data changed."""
+"""keras.io's "Simple MNIST convnet" (F. Chollet, 2015), only its imports and the lines that load the data changed."""
 
 import numpy as np
 
