@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from thalweg.layers import (
+    AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
     Concatenate,
@@ -15,8 +16,10 @@ from thalweg.layers import (
     GroupNormalization,
     Layer,
     LayerNormalization,
+    MaxPooling1D,
     MaxPooling2D,
     Reshape,
+    SeparableConv2D,
     UpSampling2D,
     ZeroPadding2D,
 )
@@ -79,4 +82,7 @@ IMAGE_LAYERS: dict[type[Layer], list[Row]] = {
         (lambda: GroupNormalization(2), (3, 2, 4), (3, 2, 4), 8),
         (lambda: GroupNormalization(-1, scale=False, center=False), (3, 2, 4), (3, 2, 4), 0),
     ],
+    SeparableConv2D: [(lambda: SeparableConv2D(5, 3, depth_multiplier=2, activation="relu"), (5, 4, 3), (3, 2, 5), 89)],
+    MaxPooling1D: [(lambda: MaxPooling1D(3, 2, "same"), (7, 2), (4, 2), 0)],
+    AveragePooling1D: [(lambda: AveragePooling1D(), (7, 2), (3, 2), 0)],
 }

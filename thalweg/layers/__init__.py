@@ -7,15 +7,24 @@ from typing import Any
 
 from thalweg.layers.base import Layer
 from thalweg.layers.containers import Concatenate, Residual
-from thalweg.layers.convolution import Conv1D, Conv2D, DepthwiseConv2D
+from thalweg.layers.convolution import Conv2D
 from thalweg.layers.core import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
 from thalweg.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
-from thalweg.layers.pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from thalweg.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
+from thalweg.layers.separable import Conv1D, DepthwiseConv2D, SeparableConv2D
 from thalweg.layers.shapes import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
 from thalweg.naming import choose
 
 __all__ = [
     "Activation",
+    "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
     "Concatenate",
@@ -33,9 +42,11 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "MaxPooling1D",
     "MaxPooling2D",
     "Reshape",
     "Residual",
+    "SeparableConv2D",
     "UpSampling2D",
     "ZeroPadding2D",
     "deserialize",
@@ -45,9 +56,10 @@ __all__ = [
 CLASSES: dict[str, type[Layer]] = {
     c.__name__: c
     for c in (
-        Activation, AveragePooling2D, BatchNormalization, Concatenate, Conv1D, Conv2D, Cropping2D, Dense,
-        DepthwiseConv2D, Dropout, Flatten, GlobalAveragePooling2D, GlobalMaxPooling2D, GroupNormalization, Input,
-        LayerNormalization, LeakyReLU, MaxPooling2D, Reshape, Residual, UpSampling2D, ZeroPadding2D,
+        Activation, AveragePooling1D, AveragePooling2D, BatchNormalization, Concatenate, Conv1D, Conv2D, Cropping2D,
+        Dense, DepthwiseConv2D, Dropout, Flatten, GlobalAveragePooling2D, GlobalMaxPooling2D, GroupNormalization, Input,
+        LayerNormalization, LeakyReLU, MaxPooling1D, MaxPooling2D, Reshape, Residual, SeparableConv2D, UpSampling2D,
+        ZeroPadding2D,
     )
 }  # fmt: skip
 

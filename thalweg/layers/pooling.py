@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from thalweg.errors import ShapeError
 from thalweg.layers.base import Layer, Shape
-from thalweg.layers.convolution import Sizes, image_shape, pair, placed
+from thalweg.layers.convolution import Sizes, image_shape, pair, placed, single
 from thalweg.naming import choose
 from thalweg.program.builder import Builder
 from thalweg.program.convolution import Window
@@ -113,3 +114,55 @@ class GlobalMaxPooling2D(GlobalPooling2D):
     """
 
     kind = MaxPooling
+
+
+class Pooling1D(Layer):
+    """Base of the layers that make one number of each window of a sequence, channel by channel."""
+
+    kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
+
+    def __init__(
+        self, pool_size: int = 2, strides: int | None = None, padding: str = "valid", name: str | None = None
+    ) -> None:
+        super().__init__(name)
+        what = type(self).__name__
+        self.pool_size = single(f"{what}'s pool_size", pool_size)
+        self.strides = self.pool_size if strides is None else single(f"{what}'s strides", strides)
+        self.padding = choose("padding", padding, ("valid", "same"))
+
+    def build(self, input_shape: Shape) -> None:
+        what = type(self).__name__
+        if len(input_shape) != 2:
+            raise ShapeError(f"{what} takes sequences of shape (steps, channels), not {input_shape}")
+        sizes = (1, self.pool_size), (1, self.strides), (1, 1)
+        self.window = placed(what, self.padding, *sizes, (1, *input_shape))
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        a = program.pooling(self.kind, program.reshape(x, (1, *x.shape)), self.window)
+        return program.reshape(a, a.shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "pool_size": self.pool_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "name": self.name,
+        }
+
+
+class MaxPooling1D(Pooling1D):
+    """a = the largest element of each window      (rows, steps, channels) → (rows, steps', channels)
+
+    Arguments as in `MaxPooling2D`, each a single number.
+    """
+
+    kind = MaxPooling
+
+
+class AveragePooling1D(Pooling1D):
+    """a = the mean of each window      (rows, steps, channels) → (rows, steps', channels)
+
+    Arguments as in `MaxPooling2D`, each a single number.
+    """
+
+    kind = AveragePooling

@@ -50,7 +50,7 @@ class Builder:
         self, x: Buffer, W: Buffer, b: Buffer | None, window: Window, groups: int = 1, outputs: int | None = None
     ) -> Buffer:
         """h = x ∗ W + b for x (rows, height, width, channels); as many outputs as W's last axis, if not said."""
-        self.number = W.name.lstrip("W")
+        self.number = W.name.lstrip("WDP")
         shape = (*self.places(x, window), outputs or W.shape[-1])
         return self.append(Convolution(x, W, b, self.value("h", shape), window, groups))
 
