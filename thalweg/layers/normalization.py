@@ -31,6 +31,7 @@ class BatchNormalization(Layer):
 
     >>> from thalweg import Input, Sequential
     >>> model = Sequential([Input((8, 8, 3)), BatchNormalization()])
+    >>> model.build()
     >>> [name for name, _ in model.named_parameters()]
     ['batch_normalization/γ', 'batch_normalization/β', 'batch_normalization/μ', 'batch_normalization/σ²']
     """
