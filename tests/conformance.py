@@ -15,10 +15,11 @@ import image_rows
 import loss_rows
 import numpy as np
 from conformance_activations import ACTIVATIONS
+from conformance_formulas import FORMULAS
 from harness import ACCUMULATE, OPTIONAL, ORDERED, TWICE, Case, Memory
 from loss_rows import class_numbers, quarters
 
-from thalweg.program import batches, elementwise, linear, losses, metrics, updates
+from thalweg.program import batches, elementwise, linear, losses, metrics, noise, updates
 from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
 
 Build = Callable[[Case], Instruction]
@@ -83,6 +84,15 @@ def reshape(c: Case) -> Instruction:
 
 def dropout(c: Case) -> Instruction:
     return elementwise.Dropout(c.normal("h", c.row), c.output("a", c.row), (0.1, 0.5, 0.9)[c.shape.seed % 3], 7)
+
+
+def random_noise(kind: type[noise.Noise]) -> Build:
+    def build(c: Case) -> Instruction:
+        h = c.normal("h", c.row)
+        c.sizes["a"] = lambda m: 1 + 4 * abs(m[h])
+        return kind(h, c.output("a", c.row), (0.1, 0.5, 0.9)[c.shape.seed % 3], 7)
+
+    return build
 
 
 def gather(c: Case) -> Instruction:
@@ -172,6 +182,7 @@ def metric(kind: type[metrics.Total], targets: Callable[[Case], Buffer], sums: s
 
 ROWS: dict[str, Build] = {
     **ACTIVATIONS,
+    **FORMULAS,
     "gather": gather,
     "store": store,
     "affine": affine,
@@ -183,6 +194,10 @@ ROWS: dict[str, Build] = {
     "copy": copy,
     "reshape": reshape,
     "dropout": dropout,
+    "gaussian_noise": random_noise(noise.GaussianNoise),
+    "gaussian_dropout": random_noise(noise.GaussianDropout),
+    "alpha_dropout": random_noise(noise.AlphaDropout),
+    "alpha_dropout_adjoint": random_noise(noise.AlphaDropoutAdjoint),
     "penalty": penalty,
     "penalty_gradient": penalty_gradient,
     "gradient_descent": optimizer(updates.GradientDescent, ""),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from thalweg.engine.native import state
 from thalweg.engine.native.compile import callable_of
-from thalweg.engine.native.kernels import KERNELS
+from thalweg.engine.native.kernels import kernel_of
 from thalweg.program.elementwise import Copy
 from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, TOTALS, WORKSPACE, Buffer, Instruction
 
@@ -180,7 +180,7 @@ class Case:
         f[state.LEARNING_RATE] = 0.05
         for lane in range(self.lanes):
             s[state.LANE], s[state.LANES] = lane, self.lanes
-            callable_of(KERNELS[i.kernel])(*(a.ctypes.data for a in (o, c, s, f)))
+            callable_of(kernel_of(i))(*(a.ctypes.data for a in (o, c, s, f)))
 
     def check(self) -> None:
         """The kernel agrees with the reference to 1e-5 of the size of the sum."""

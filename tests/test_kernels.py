@@ -3,6 +3,7 @@
 import pytest
 from conformance import ROWS
 from conformance_activations import ACTIVATIONS
+from conformance_formulas import FORMULAS
 from harness import Case, Shape
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -20,10 +21,10 @@ SHAPES = st.builds(
 )
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", [*KERNELS, *FORMULAS])
 def test_kernel_agrees_with_its_reference_over_many_random_shapes(kernel):
     """A thousand; fewer for activations, which share their loops and differ in a scalar function."""
-    tried, examples = 0, 100 if kernel in ACTIVATIONS else 1000
+    tried, examples = 0, 100 if kernel in (*ACTIVATIONS, *FORMULAS) else 1000
 
     @settings(
         max_examples=examples,

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from activation_layers import ACTIVATION_LAYERS
 from image_layers import IMAGE_LAYERS
 
 import thalweg
@@ -31,7 +32,6 @@ ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]]
         (lambda: Dense(1, "sigmoid", kernel_initializer="he_normal", bias_initializer="ones"), (3,), (1,), 4),
         (lambda: Dense(2, "relu", kernel_regularizer="l2", bias_regularizer="l1"), (5, 4, 3), (5, 4, 2), 8),
     ],
-    Activation: [(lambda: Activation("tanh"), (3, 2), (3, 2), 0), (lambda: Activation("softmax"), (3,), (3,), 0)],
     LeakyReLU: [(lambda: LeakyReLU(), (3,), (3,), 0), (lambda: LeakyReLU(0.0), (2, 3), (2, 3), 0)],
     Dropout: [(lambda: Dropout(0.4), (3,), (3,), 0), (lambda: Dropout(0.4, seed=7), (2, 3), (2, 3), 0)],
     Flatten: [(lambda: Flatten(), (3, 2, 4), (24,), 0), (lambda: Flatten(), (3,), (3,), 0)],
@@ -42,6 +42,7 @@ ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]]
     ],
     Tied: [(lambda: Tied(), (3,), (3,), 9)],
     **IMAGE_LAYERS,
+    **ACTIVATION_LAYERS,
     Input: [],  # describes the model's first shape; it is never among the layers
 }
 CASES = [pytest.param(*case, id=f"{kind.__name__}{n}") for kind, cases in ROWS.items() for n, case in enumerate(cases)]

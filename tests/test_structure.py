@@ -121,6 +121,7 @@ HEAVY = {
     "polars",
     "narwhals",
     "safetensors",
+    "sympy",
     "typer",
     "torch",
 }

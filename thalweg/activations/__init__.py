@@ -52,6 +52,7 @@ from thalweg.activations.catalogue import (
     threshold,
 )
 from thalweg.activations.function import ActivationFunction
+from thalweg.activations.own import FormulaFunction, formula
 from thalweg.errors import ArgumentError
 from thalweg.naming import choose
 
@@ -61,11 +62,13 @@ hard_swish = hard_silu
 __all__ = [
     "NAMES",
     "ActivationFunction",
+    "FormulaFunction",
     "arctan",
     "bent_identity",
     "celu",
     "elu",
     "exponential",
+    "formula",
     "gaussian",
     "gelu",
     "get",
@@ -105,13 +108,17 @@ __all__ = [
 
 
 def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> ActivationFunction:
-    """An activation from its name, from what `serialize` returned, or itself; None is linear.
+    """An activation from its name, a formula, what `serialize` returned, or itself; None is linear.
 
     >>> get("relu").name
     'relu'
     """
     if identifier is None:
         return linear
+    if isinstance(identifier, dict) and "formula" in identifier:
+        return formula(identifier["formula"], identifier["constants"])
+    if isinstance(identifier, str) and not identifier.isidentifier() and not identifier.isspace() and identifier:
+        return formula(identifier)
     if isinstance(identifier, dict):
         function = choose("activation", identifier["name"], NAMES).using(**identifier["arguments"])
     elif isinstance(identifier, str):
@@ -129,6 +136,8 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
 
 def serialize(function: ActivationFunction) -> str | dict[str, Any]:
     """A plain description that `get` turns back into an equal activation: the name where that is enough."""
+    if isinstance(function, FormulaFunction):
+        return {"formula": function.name, "constants": dict(function.function.constants)}
     if NAMES.get(function.name) == function:
         return function.name
     arguments = zip(function.argument_names(), function.arguments, strict=True)

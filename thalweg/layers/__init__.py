@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from thalweg.layers.activation import ELU, LeakyReLU, ReLU, Softmax
 from thalweg.layers.base import Layer
 from thalweg.layers.containers import Concatenate, Residual
 from thalweg.layers.convolution import Conv2D
-from thalweg.layers.core import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
+from thalweg.layers.core import Activation, Dense, Dropout, Flatten, Input
+from thalweg.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from thalweg.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from thalweg.layers.pooling import (
     AveragePooling1D,
@@ -23,7 +25,9 @@ from thalweg.layers.shapes import Cropping2D, Reshape, UpSampling2D, ZeroPadding
 from thalweg.naming import choose
 
 __all__ = [
+    "ELU",
     "Activation",
+    "AlphaDropout",
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
@@ -35,6 +39,8 @@ __all__ = [
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
@@ -44,9 +50,11 @@ __all__ = [
     "LeakyReLU",
     "MaxPooling1D",
     "MaxPooling2D",
+    "ReLU",
     "Reshape",
     "Residual",
     "SeparableConv2D",
+    "Softmax",
     "UpSampling2D",
     "ZeroPadding2D",
     "deserialize",
@@ -56,6 +64,7 @@ __all__ = [
 CLASSES: dict[str, type[Layer]] = {
     c.__name__: c
     for c in (
+        AlphaDropout, ELU, GaussianDropout, GaussianNoise, ReLU, Softmax,
         Activation, AveragePooling1D, AveragePooling2D, BatchNormalization, Concatenate, Conv1D, Conv2D, Cropping2D,
         Dense, DepthwiseConv2D, Dropout, Flatten, GlobalAveragePooling2D, GlobalMaxPooling2D, GroupNormalization, Input,
         LayerNormalization, LeakyReLU, MaxPooling1D, MaxPooling2D, Reshape, Residual, SeparableConv2D, UpSampling2D,

@@ -1,8 +1,8 @@
-"""Input, Dense, Activation, LeakyReLU, Dropout, Flatten. Names, arguments and defaults are Keras's."""
+"""Input, Dense, Activation, Dropout, Flatten. Names, arguments and defaults are Keras's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from thalweg.layers.base import Layer, Shape
 from thalweg.layers.kernel import ActivationLike, KernelLayer, RegularizerLike
 from thalweg.program.builder import Builder
 from thalweg.program.instruction import Buffer
-from thalweg.program.rectifiers import LeakyRelu
 
 
 class Input(Layer):
@@ -86,35 +85,66 @@ class Dense(KernelLayer):
 
 
 class Activation(Layer):
-    """a = activation(x), element by element (softmax: over the last axis)."""
+    """a = activation(x), element by element (softmax and its relatives: over the last axis).
 
-    def __init__(self, activation: str | activations.ActivationFunction, name: str | None = None) -> None:
+    Args:
+        activation: a name, one of `thalweg.activations`, or a formula in x (see `activations.formula`).
+        constants: the formula's named numbers.
+        parameters: the formula's trainable parameters: name → where it starts, a number or an initializer. Each has a
+            number for every unit (every channel of an image), and is trained with the weights.
+
+    >>> from thalweg import Sequential
+    >>> own = Activation("max(x, 0) + a * min(x, 0)", parameters={"a": 0.25})
+    >>> model = Sequential([Input((3,)), Dense(2), own])
+    >>> model.count_params()
+    10
+    >>> own.get_weights()
+    [array([0.25, 0.25], dtype=float32)]
+    """
+
+    def __init__(
+        self,
+        activation: str | activations.ActivationFunction,
+        name: str | None = None,
+        *,
+        constants: Mapping[str, float] | None = None,
+        parameters: Mapping[str, float | initializers.InitializerLike] | None = None,
+    ) -> None:
         super().__init__(name)
-        self.activation = activations.get(activation)
+        if constants or parameters:
+            if not isinstance(activation, str) or activation in activations.NAMES:
+                raise ArgumentError("constants and parameters belong to an activation that is given as a formula")
+            self.activation: activations.ActivationFunction = activations.formula(
+                activation, constants, tuple(parameters or ())
+            )
+        else:
+            self.activation = activations.get(activation)
+        self.starts = {
+            key: initializers.get(initializers.Constant(start) if isinstance(start, (int, float)) else start)
+            for key, start in (parameters or {}).items()
+        }
+
+    def build(self, input_shape: Shape) -> None:
+        self.values = [self.add_weight(key, (input_shape[-1],), start) for key, start in self.starts.items()]
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
+        if isinstance(self.activation, activations.FormulaFunction):
+            return program.formula(self.activation.function, x, self.values)
         return self.activation.forward(program, x)
 
     def get_config(self) -> dict[str, Any]:
-        return {"activation": activations.serialize(self.activation), "name": self.name}
+        config: dict[str, Any] = {"activation": activations.serialize(self.activation), "name": self.name}
+        if self.starts:
+            config |= self.activation_config()
+        return config
 
-
-class LeakyReLU(Layer):
-    """a = x for x > 0, otherwise negative_slope·x. (The layer's default slope is .3, the activation's .2: Keras's.)"""
-
-    def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
-        super().__init__(name)
-        self.negative_slope = number("LeakyReLU's negative_slope", negative_slope)
-
-    @property
-    def default_name(self) -> str:
-        return "leaky_re_lu"  # Keras's spelling
-
-    def forward(self, program: Builder, x: Buffer) -> Buffer:
-        return program.elementwise(LeakyRelu, x, self.negative_slope)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"negative_slope": self.negative_slope, "name": self.name}
+    def activation_config(self) -> dict[str, Any]:
+        assert isinstance(self.activation, activations.FormulaFunction)
+        return {
+            "activation": self.activation.name,
+            "constants": dict(self.activation.function.constants),
+            "parameters": {key: initializers.serialize(start) for key, start in self.starts.items()},
+        }
 
 
 class Dropout(Layer):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from thalweg.errors import ShapeError
 from thalweg.program.activations import Elementwise
 from thalweg.program.convolution import Convolution, Window
 from thalweg.program.counter import key
 from thalweg.program.elementwise import Add, Dropout, Reshape
+from thalweg.program.formula_activation import FormulaActivation
+from thalweg.program.formulas import Formula
 from thalweg.program.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
 from thalweg.program.linear import Affine
+from thalweg.program.noise import Noise
 from thalweg.program.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
 from thalweg.program.pooling import AveragePooling, MaxPooling
 from thalweg.program.rowwise import Rowwise
@@ -137,6 +142,10 @@ class Builder:
         """a = f(h) over the last axis: softmax and its relatives."""
         return self.append(kind(h, self.value("a", kind.output_shape(h.shape))))
 
+    def formula(self, f: Formula, h: Buffer, parameters: Sequence[Buffer] = ()) -> Buffer:
+        """a = f(h; parameters), a formula, element by element; each parameter has a number for each unit of h."""
+        return self.append(FormulaActivation(h, self.value("a", h.shape), f, tuple(parameters)))
+
     def add(self, x: Buffer, y: Buffer) -> Buffer:
         """z = x + y"""
         if x.shape != y.shape:
@@ -151,10 +160,21 @@ class Builder:
         z.view_of = x
         return self.append(Reshape(x, z))
 
+    def noise(self, kind: type[Noise], x: Buffer, amount: float, seed: int | None = None) -> Buffer:
+        """Random numbers on every element in training; nothing otherwise."""
+        stream = self.stream(seed)
+        if not self.training or amount == 0:
+            return x
+        return self.append(kind(x, self.value("r", x.shape), amount, stream))
+
+    def stream(self, seed: int | None) -> int:
+        """The number of the next random layer's stream; counted whether the layer acts or not."""
+        self.streams += 1
+        return self.streams if seed is None else key(seed, 0, self.streams) >> 1  # fits a signed integer
+
     def dropout(self, x: Buffer, rate: float, seed: int | None = None) -> Buffer:
         """Zeroes elements with probability `rate` in training, scales the rest; nothing otherwise."""
-        self.streams += 1  # counted in any case: a stream's number is the layer's place among the dropouts
+        stream = self.stream(seed)
         if not self.training or rate == 0:
             return x
-        stream = self.streams if seed is None else key(seed, 0, self.streams) >> 1  # fits a signed integer
         return self.append(Dropout(x, self.value("r", x.shape), rate, stream))

@@ -12,7 +12,7 @@ import numpy as np
 from thalweg.engine.native import machine as m
 from thalweg.engine.native import state
 from thalweg.engine.native.compile import address_of, callable_of
-from thalweg.engine.native.kernels import KERNELS
+from thalweg.engine.native.kernels import kernel_of
 from thalweg.engine.native.machine import machine
 from thalweg.engine.work import Array, Chunk, Job, Outcome, aligned
 from thalweg.errors import ArgumentError
@@ -104,7 +104,7 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
             operands = [
                 (first if last and b is not None and b.region == GRADIENTS else own).address(b) for b in i.operands
             ]
-            row = [address_of(KERNELS[i.kernel]), *operands, *i.sizes]
+            row = [address_of(kernel_of(i)), *operands, *i.sizes]
             table[place, : len(row)] = row
             constants[place, : len(i.constants)] = i.constants
             place += 1
@@ -296,7 +296,7 @@ class NativeExecutor:
     def one_by_one(self, phase: int, place: int, repeats: int) -> Iterator[tuple[Instruction, float]]:
         table, constants = self.tables[0]
         for number, instruction in enumerate(self.phases[phase], start=int(place)):
-            kernel = callable_of(KERNELS[instruction.kernel])
+            kernel = callable_of(kernel_of(instruction))
             arguments = (table[number, 1:].ctypes.data, constants[number].ctypes.data, *self.state_of(0))
             seconds = []
             for _ in range(repeats):

@@ -11,6 +11,7 @@ from thalweg.engine.native import (
     linear,
     losses,
     metrics,
+    noise,
     normalization,
     pooling,
     rectifiers,
@@ -21,6 +22,8 @@ from thalweg.engine.native import (
     updates,
 )
 from thalweg.engine.native.compile import Function
+from thalweg.engine.native.formulas import is_formula, kernel_of_formula
+from thalweg.program.instruction import Instruction
 
 KERNELS: dict[str, Function] = {
     function.__name__: function
@@ -134,6 +137,10 @@ KERNELS: dict[str, Function] = {
         elementwise.add,
         elementwise.copy,
         elementwise.dropout,
+        noise.gaussian_noise,
+        noise.gaussian_dropout,
+        noise.alpha_dropout,
+        noise.alpha_dropout_adjoint,
         elementwise_losses.squared_error,
         elementwise_losses.squared_error_gradient,
         elementwise_losses.absolute_error,
@@ -205,3 +212,8 @@ KERNELS: dict[str, Function] = {
         updates.adam,
     )
 }
+
+
+def kernel_of(i: Instruction) -> Function:
+    """The kernel that carries out an instruction; that of a formula is made for it."""
+    return kernel_of_formula(i) if is_formula(i) else KERNELS[i.kernel]

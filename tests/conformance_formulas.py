@@ -1,0 +1,58 @@
+"""The rows of the conformance table for formulas: several, with and without parameters."""
+
+import numpy as np
+from harness import ACCUMULATE, Case
+
+from thalweg.program.formula_activation import FormulaActivation, FormulaAdjoint, ParameterGradient
+from thalweg.program.formulas import formula
+from thalweg.program.instruction import GRADIENTS, PARAMETERS, Instruction
+
+PLAIN = ["x * sigmoid(1.702 * x)", "tanh(x)", "where(x > 0.05, x, exp(x) - 1) + 0.5 * abs(x)"]
+WITH_PARAMETERS = [("max(x, 0) + a * min(x, 0)", ("a",)), ("b * log(1 + exp(a * x)) / (1 + b**2)", ("a", "b"))]
+
+
+def activation(c: Case, trained: bool) -> FormulaActivation:
+    choices = [(text, ()) for text in PLAIN] * (not trained) + WITH_PARAMETERS
+    text, names = choices[c.shape.seed % len(choices)]
+    h, a = c.logits("h"), c.output("a", c.row)
+    c.values[h] = np.clip(c.values[h], -30, 30)
+    values = [c.normal(name, (c.shape.width,), PARAMETERS, per_row=False) for name in names]
+    return FormulaActivation(h, a, formula(text, ("x",), (), names), tuple(values))
+
+
+def value(c: Case) -> Instruction:
+    i = activation(c, trained=False)
+    c.sizes["a"] = lambda m: 1 + abs(m[i.h]) * (1 + sum(abs(m[p]) for p in i.parameters))
+    return i
+
+
+def source(c: Case, of: FormulaActivation, by: str):
+    with np.errstate(all="ignore"):
+        values = {b: c.values[b].astype(np.float64) for b in (of.h, *of.parameters)}
+        c.values[of.a] = of.formula_of_h.value(**of.values(of.h, values)).astype(np.float32)
+    return of.source(by)
+
+
+def adjoint(c: Case) -> Instruction:
+    of = activation(c, trained=False)
+    da = c.normal("da", c.row)
+    v = source(c, of, "x")
+    c.sizes["dh"] = lambda m: abs(m[da]) * (2 + abs(m[v])) * (1 + sum(abs(m[p]) for p in of.parameters))
+    return FormulaAdjoint(of, v, da, c.output("dh", c.row))
+
+
+def gradient(c: Case) -> Instruction:
+    of = activation(c, trained=True)
+    number = c.shape.seed // 7 % len(of.parameters)
+    da = c.normal("da", c.row)
+    v = source(c, of, of.formula_of_h.parameters[number])
+    dp = c.output("dp", (c.shape.width,), GRADIENTS, per_row=False)
+    summands = lambda m: abs(m[da]) * (2 + abs(m[v])) * (1 + sum(abs(m[p]) for p in of.parameters))  # noqa: E731
+    c.sizes["dp"] = lambda m: (
+        summands(m).reshape(-1, c.shape.width).sum(axis=0) + (abs(m[dp]) if c.has(ACCUMULATE) else 0)
+    )
+    return ParameterGradient(of, number, v, da, dp)
+
+
+# Their kernels are made for each formula, so they are not among KERNELS.
+FORMULAS = {"formula": value, "formula_adjoint": adjoint, "formula_gradient": gradient}

@@ -1,0 +1,218 @@
+"""Kernels for formulas: numba code printed from a formula's expression, one small module for each kernel.
+
+The code is made of the functions in mathematics.py, so that it vectorises like the built-in kernels, and uses their
+loops. A module's name is a hash of its text; it lies in the folder of compiled kernels, where numba keeps what it
+compiled from it. Whatever the user wrote, only numbers and the names t0, t1, … can appear in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from thalweg.engine.native.compile import Function, folder
+from thalweg.program.formula_activation import FormulaActivation, FormulaAdjoint, ParameterGradient
+from thalweg.program.formulas import VALUE
+from thalweg.program.instruction import Instruction
+
+IMPORTS = """import numpy as np
+
+from thalweg.engine.native import mathematics as maths
+from thalweg.engine.native.activations import adjoint, scalar, value
+from thalweg.engine.native.llvm import floats, select, unknown
+from thalweg.engine.native.state import ACCUMULATE, BATCH_ROWS, ROWS
+
+F32 = np.float32
+"""
+
+PLAIN = """
+
+def {name}(o, c, s, f):
+    {loop}(function, o, s, ())
+"""
+
+# One activation's value or adjoint with parameters, a number for each unit. o: {operands}, positions, units.
+UNITS = """
+
+def {name}(o, c, s, f):
+    units = o[{last} + 2]
+    {parameters}
+    one = unknown(F32(1))
+    for r in range(s[ROWS] * o[{last} + 1]):
+        x, y = floats(o[0] + 4 * r * units, units), floats(o[{last}] + 4 * r * units, units)
+        if o[{source}] == o[{last}]:
+            for j in range(units):
+                y[j] = {in_place}
+        else:
+            z = floats(o[{source}] + 4 * r * units, units)
+            for j in range(units):
+                y[j] = {apart}
+"""
+
+GRADIENT = """
+
+def {name}(o, c, s, f):
+    units = o[{last} + 2]
+    {parameters}
+    y = floats(o[{last}], units)
+    if not s[ACCUMULATE]:
+        for j in range(units):
+            y[j] = F32(0)
+    for r in range(s[ROWS] * o[{last} + 1]):
+        x, z = floats(o[0] + 4 * r * units, units), floats(o[{source}] + 4 * r * units, units)
+        for j in range(units):
+            y[j] += z[j] * {call}
+"""
+
+
+class Code:
+    """Statements t0 = …, t1 = … for the parts of an expression; a part that occurs twice is computed once."""
+
+    def __init__(self, symbols: dict[str, str]) -> None:
+        self.symbols = symbols
+        self.lines: list[str] = []
+        self.names: dict[Any, str] = {}
+
+    def of(self, e: Any) -> str:
+        """The name, or the number, that stands for an expression."""
+        from thalweg.program.algebra import evaluate
+
+        if e.is_Symbol:
+            return self.symbols[e.name]
+        if not e.free_symbols:
+            return f"F32({float(evaluate(e, {}))!r})"
+        if e not in self.names:
+            text = self.text(e)
+            self.names[e] = f"t{len(self.lines)}"
+            self.lines.append(f"{self.names[e]} = {text}")
+        return self.names[e]
+
+    def text(self, e: Any) -> str:
+        from thalweg.program import algebra
+
+        if e.is_Add:
+            return " + ".join(self.of(a) for a in e.args)
+        if e.is_Mul:
+            above = [a for a in e.args if not (a.is_Pow and a.exp.is_Number and a.exp < 0)]
+            below = [self.of(1 / a) for a in e.args if a not in above]
+            product = " * ".join(self.of(a) for a in above) or "F32(1)"
+            return f"({product}) / ({' * '.join(below)})" if below else product
+        if e.is_Pow:
+            return self.power(e)
+        match e:
+            case algebra.where():
+                return f"select({', '.join(self.of(a) for a in e.args)})"
+            case algebra.less():
+                return "{} < {}".format(*(self.of(a) for a in e.args))
+            case algebra.less_equal():
+                return "{} <= {}".format(*(self.of(a) for a in e.args))
+            case algebra.both():
+                return "({}) & ({})".format(*(self.of(a) for a in e.args))
+            case algebra.either():
+                return "({}) | ({})".format(*(self.of(a) for a in e.args))
+            case algebra.contrary():
+                return f"not {self.of(e.args[0])}"
+            case algebra.largest() | algebra.least():
+                return self.extreme(e, "<" if isinstance(e, algebra.largest) else ">")
+            case algebra.sign():
+                x = self.of(e.args[0])
+                return f"select({x} > F32(0), F32(1), select({x} < F32(0), F32(-1), {x}))"
+            case algebra.size():
+                return f"abs({self.of(e.args[0])})"
+        return f"maths.{e.func.__name__}({self.of(e.args[0])})"
+
+    def extreme(self, e: Any, beaten: str) -> str:
+        """The larger or smaller of two, NaN if one is: a number is never NaN."""
+        x, y = e.args
+        if not x.free_symbols:
+            x, y = y, x
+        left, right = self.of(x), self.of(y)
+        if not y.free_symbols:
+            return f"select({left} {beaten} {right}, {right}, {left})"
+        return f"select(({left} {beaten} {right}) | ({right} != {right}), {right}, {left})"
+
+    def power(self, e: Any) -> str:
+        base, exponent = e.base, e.exp
+        if exponent.is_Number and exponent < 0:
+            return f"F32(1) / {self.of(base**-exponent)}"
+        if exponent.is_Integer:
+            n = int(exponent)
+            half = self.of(base ** (n // 2))
+            return f"{half} * {half}" if n % 2 == 0 else f"{half} * {half} * {self.of(base)}"
+        if exponent.is_Number and (2 * exponent).is_Integer:
+            whole = int(exponent - exponent % 1)
+            root = f"np.sqrt({self.of(base)})"
+            return f"{root} * {self.of(base**whole)}" if whole else root
+        return f"maths.power({self.of(base)}, {self.of(exponent)})"
+
+
+def function(expression: Any, symbols: dict[str, str], arguments: Sequence[str]) -> str:
+    """A scalar function of the arguments that computes the expression."""
+    code = Code(symbols)
+    result = code.of(expression)
+    body = "".join(f"    {line}\n" for line in code.lines)
+    return f"\n\n@scalar\ndef function({', '.join(arguments)}):\n{body}    return {result}\n"
+
+
+def is_formula(i: Instruction) -> bool:
+    return isinstance(i, (FormulaActivation, FormulaAdjoint, ParameterGradient))
+
+
+def kernel_of_formula(i: Instruction) -> Function:
+    """The kernel that carries out an instruction whose computation is a formula, not yet compiled."""
+    assert isinstance(i, (FormulaActivation, FormulaAdjoint, ParameterGradient))
+    of = i if isinstance(i, FormulaActivation) else i.of
+    formula, count = of.formula_of_h, len(of.parameters)
+    x = formula.variables[0]
+    symbols = {x: "x", VALUE: "x"} | {name: f"p{n}" for n, name in enumerate(formula.parameters)}
+    arguments = [f"p{n}" for n in range(count)]
+    if isinstance(i, FormulaActivation):
+        expression, by = formula.expression, ""
+    else:
+        by = x if isinstance(i, FormulaAdjoint) else formula.parameters[i.number]
+        expression = formula.slopes[by]
+    text = IMPORTS + function(expression, symbols, ["x", *(arguments or ["k"])])
+    if not count:
+        return generated(text + PLAIN, {"loop": "adjoint" if by else "value"})
+    parameters = "\n    ".join(f"p{n} = floats(o[{n + 1}], units)" for n in range(count))
+    call = f"function({{x}}, {', '.join(f'p{n}[j]' for n in range(count))})"
+    last, source = count + (2 if by else 1), count + 1 if by else 0
+    words: dict[str, Any] = {"last": last, "source": source, "parameters": parameters}
+    if isinstance(i, ParameterGradient):
+        return generated(text + GRADIENT, words | {"call": call.format(x="x[j]")})
+    if by:
+        in_place = apart = call.format(x="x[j]")
+        return generated(text + UNITS, words | {"in_place": f"y[j] * {in_place}", "apart": f"z[j] * {apart}"})
+    return generated(text + UNITS, words | {"in_place": call.format(x="y[j] * one"), "apart": call.format(x="z[j]")})
+
+
+def generated(template: str, words: dict[str, Any]) -> Function:
+    """The kernel of a module with this text; `{name}` and other words are put in."""
+    head, mark, tail = template.rpartition("\n\ndef {name}")
+    body = head + mark.replace("{name}", "NAME") + tail.format(**words) if "{" in tail else template
+    name = "formula_" + hashlib.sha256(body.encode()).hexdigest()[:24]
+    return module(name, body.replace("def NAME", f"def {name}"))
+
+
+@cache
+def module(name: str, text: str) -> Function:
+    """Writes the module where compiled kernels are kept, if it isn't there, and imports it."""
+    path = folder() / f"{name}.py"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".new", delete=False, encoding="utf-8") as file:
+            file.write(text)
+        os.replace(file.name, path)  # at once, so that nobody reads half a file
+    spec = importlib.util.spec_from_file_location(f"thalweg_formulas.{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = loaded  # numba looks functions up by their module's name
+    spec.loader.exec_module(loaded)
+    kernel: Function = getattr(loaded, name)
+    return kernel

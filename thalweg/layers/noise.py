@@ -1,0 +1,68 @@
+"""Noise in training: GaussianNoise, GaussianDropout, AlphaDropout. Names, arguments and defaults are Keras's.
+
+In evaluation and prediction nothing happens. The random numbers come from a counter (seed, step, element), so that a
+run can be repeated exactly. `seed` shifts a layer's counter; the model's seed sets all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from thalweg.checks import number, whole
+from thalweg.errors import ArgumentError
+from thalweg.layers.base import Layer
+from thalweg.program import noise
+from thalweg.program.builder import Builder
+from thalweg.program.instruction import Buffer
+
+
+class GaussianNoise(Layer):
+    """a = x + stddev·z, z normal with mean 0 and variance 1: as if there were more data, each row blurred."""
+
+    def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
+        super().__init__(name)
+        self.stddev = number("GaussianNoise's stddev", stddev)
+        self.seed = None if seed is None else whole("GaussianNoise's seed", seed, least=0)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.noise(noise.GaussianNoise, x, self.stddev, self.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"stddev": self.stddev, "seed": self.seed, "name": self.name}
+
+
+class GaussianDropout(Layer):
+    """a = x·(1 + z·√(rate/(1 − rate))), z normal with mean 0 and variance 1 (Srivastava et al., JMLR 2014)."""
+
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+        super().__init__(name)
+        self.rate = number("GaussianDropout's rate", rate, 0, 1)
+        self.seed = None if seed is None else whole("GaussianDropout's seed", seed, least=0)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.noise(noise.GaussianDropout, x, math.sqrt(self.rate / (1 - self.rate)), self.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"rate": self.rate, "seed": self.seed, "name": self.name}
+
+
+class AlphaDropout(Layer):
+    """Dropout for selu: dropped elements become −1.758, and all are scaled so that mean 0 and variance 1 stay.
+
+    Klambauer et al., Self-Normalizing Neural Networks, NeurIPS 2017. Every element has its own draw: Keras's
+    `noise_shape` can only be None.
+    """
+
+    def __init__(self, rate: float, noise_shape: None = None, seed: int | None = None, name: str | None = None) -> None:
+        super().__init__(name)
+        if noise_shape is not None:
+            raise ArgumentError("AlphaDropout draws for every element: noise_shape can only be None")
+        self.rate = number("AlphaDropout's rate", rate, 0, 1)
+        self.seed = None if seed is None else whole("AlphaDropout's seed", seed, least=0)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.noise(noise.AlphaDropout, x, self.rate, self.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"rate": self.rate, "noise_shape": None, "seed": self.seed, "name": self.name}
