@@ -1,11 +1,13 @@
 """The rows of the conformance table for formulas: several, with and without parameters."""
 
 import numpy as np
-from harness import ACCUMULATE, Case
+from harness import ACCUMULATE, OPTIONAL, TOTAL, Case
 
 from thalweg.program.formula_activation import FormulaActivation, FormulaAdjoint, ParameterGradient
+from thalweg.program.formula_loss import FormulaLoss
 from thalweg.program.formulas import formula
 from thalweg.program.instruction import GRADIENTS, PARAMETERS, Instruction
+from thalweg.program.losses import LossAndGradient
 
 PLAIN = ["x * sigmoid(1.702 * x)", "tanh(x)", "where(x > 0.05, x, exp(x) - 1) + 0.5 * abs(x)"]
 WITH_PARAMETERS = [("max(x, 0) + a * min(x, 0)", ("a",)), ("b * log(1 + exp(a * x)) / (1 + b**2)", ("a", "b"))]
@@ -54,5 +56,28 @@ def gradient(c: Case) -> Instruction:
     return ParameterGradient(of, number, v, da, dp)
 
 
+LOSSES = ["(y_pred - y_true)**2 * exp(-abs(y_true))", "log(cosh(y_pred - y_true))"]
+
+
+def loss(c: Case) -> FormulaLoss:
+    p, y = c.normal("p", c.row), c.normal("y", c.row)
+    weight = c.put("weight", (1,), c.random.integers(0, 9, (c.shape.rows, 1)) / 4) if c.has(OPTIONAL) else None
+    of = formula(LOSSES[c.shape.seed % 2], ("y_pred", "y_true"), (), (), ("y_pred",))
+    result = FormulaLoss(p, y, weight, c.sums("L"), 1 / c.shape.width, c.has(TOTAL), of=of)
+    factor = result.coefficient * (c.batch_rows if result.total else 1)
+    rows = lambda m: 1.0 if weight is None else m[weight].reshape(-1, *[1] * len(p.shape))  # noqa: E731
+    size = lambda m: (1 + abs(m[p]) + abs(m[y])) ** 2  # noqa: E731
+    scale = result.coefficient / (1 if result.total else c.batch_rows)
+    c.sizes["sums"] = lambda m: m[result.sums] + factor * (rows(m) * size(m)).sum()
+    c.sizes["dp"] = lambda m: scale * rows(m) * size(m)
+    return result
+
+
+def loss_gradient(c: Case) -> Instruction:
+    of = loss(c)
+    return LossAndGradient(of, of.p, of.y, of.weight, of.sums, c.output("dp", c.row))
+
+
 # Their kernels are made for each formula, so they are not among KERNELS.
 FORMULAS = {"formula": value, "formula_adjoint": adjoint, "formula_gradient": gradient}
+FORMULAS |= {"formula_loss": loss, "formula_loss_gradient": loss_gradient}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thalweg import Sequential, activations, load_model
+from thalweg import Sequential, activations, load_model, losses
 from thalweg.activations import formula
 from thalweg.engine.native.compile import folder
 from thalweg.engine.native.formulas import kernel_of_formula
@@ -233,3 +233,49 @@ def test_a_parameter_needs_a_layer_of_its_own():
         Sequential([Input((3,)), Dense(2, formula("a * x", parameters=("a",)))]).build()
     with pytest.raises(ArgumentError, match="belong to an activation that is given as a formula"):
         Activation("relu", parameters={"a": 1})
+
+
+# --- losses --------------------------------------------------------------------------------------------------------
+
+
+def fitted(loss, engine="native", dtype="float32"):
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    y = np.stack([x.sum(axis=1), x[:, 0]], axis=1)
+    model = Sequential([Input((3,)), Dense(5, "tanh"), Dense(2)], seed=3, engine=engine, dtype=dtype)
+    model.compile("sgd", loss)
+    history = model.fit(x, y, epochs=4, batch_size=16, verbose=0, sample_weight=np.arange(60) % 3)
+    return model, history.history["loss"], model.evaluate(x, y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "built_in"),
+    [("(y_pred - y_true)**2", "mse"), ("log(cosh(y_pred - y_true))", "log_cosh"), ("abs(y_pred - y_true)", "mae")],
+)
+def test_a_loss_formula_trains_as_the_built_in_loss_does(text, built_in):
+    own, theirs = fitted(text), fitted(built_in)
+    np.testing.assert_allclose(own[1], theirs[1], rtol=1e-4)
+    np.testing.assert_allclose(own[2], theirs[2], rtol=1e-4)
+    for ours, other in zip(own[0].get_weights(), theirs[0].get_weights(), strict=True):
+        np.testing.assert_allclose(ours, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_loss_formula_has_constants_is_listed_and_comes_back(tmp_path):
+    loss = losses.FormulaLoss("k * (1 - exp(-(y_pred - y_true)**2))", constants={"k": 0.5}, reduction="sum")
+    assert losses.get(losses.serialize(loss)) == loss
+    assert loss([[0.0], [1.0]], [[1.0], [1.0]]) == pytest.approx(0.5 * (1 - np.exp(-1)))
+    native, _, score = fitted(loss)
+    _, _, want = fitted(loss, engine="reference", dtype="float64")
+    assert score == pytest.approx(want, rel=1e-4)
+    assert "exp(-(y_pred - y)²)" in str(native.program())
+    native.save(tmp_path / "own.thalweg")
+    assert load_model(tmp_path / "own.thalweg").loss == loss
+
+
+def test_a_loss_formula_without_sense_is_refused():
+    for text, message in [
+        ("y_true**2 + 1", "derivative by y_pred is 0 everywhere"),
+        ("(y_pred - y)**2", "unknown name 'y'"),
+        ("__import__('os')", "unknown function"),
+    ]:
+        with pytest.raises(FormulaError, match=message):
+            losses.get(text)

@@ -100,7 +100,7 @@ class ActivationFunction:
             default = next(f.default for f in fields(self.instruction) if f.name == name)
             if isinstance(default, bool):
                 values[name] = bool(value)
-            elif value is None and default == math.inf:
+            elif default == math.inf and value in (None, math.inf):
                 values[name] = math.inf
             else:
                 limits = self.instruction.limits.get(name, (-math.inf, math.inf))

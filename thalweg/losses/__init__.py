@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg.losses.base import Loss
+from thalweg.losses.formula import FormulaLoss
 from thalweg.losses.numbers import (
     CategoricalHinge,
     CosineSimilarity,
@@ -52,6 +53,7 @@ __all__ = [
     "CategoricalHinge",
     "CosineSimilarity",
     "Dice",
+    "FormulaLoss",
     "GaussianNLL",
     "Hinge",
     "Huber",
@@ -92,7 +94,7 @@ NAMES = {snake_case(name): c for name, c in CLASSES.items()} | SHORT
 
 
 def get(identifier: str | Loss | dict[str, Any]) -> Loss:
-    """A loss from its name, from what `serialize` returned, or itself.
+    """A loss from its name, a formula in y_true and y_pred, what `serialize` returned, or itself.
 
     >>> get("mse")
     MeanSquaredError(reduction='sum_over_batch_size')
@@ -100,7 +102,9 @@ def get(identifier: str | Loss | dict[str, Any]) -> Loss:
     if isinstance(identifier, Loss):
         return identifier
     if isinstance(identifier, dict):
-        return choose("loss", identifier["class_name"], CLASSES)(**identifier["config"])
+        return choose("loss", identifier["class_name"], CLASSES | {"FormulaLoss": FormulaLoss})(**identifier["config"])
+    if isinstance(identifier, str) and not identifier.isidentifier() and not identifier.isspace() and identifier:
+        return FormulaLoss(identifier)
     return choose("loss", identifier, NAMES | CLASSES)()
 
 

@@ -88,9 +88,9 @@ class Loss:
         total = self.reduction == "sum"
         positions = 1 if total else y_pred.size // y_pred.shape[-1]
         coefficient = self.row_coefficient(y_pred.shape) / positions
-        return kind(operand, y, weight, sums, coefficient, total, **self.constants(kind))
+        return kind(operand, y, weight, sums, coefficient, total, **self.options(kind))
 
-    def constants(self, kind: type[instructions.Loss]) -> dict[str, Any]:
+    def options(self, kind: type[instructions.Loss]) -> dict[str, Any]:
         """The values of the fields that the instruction adds."""
         return {name: float(getattr(self, name)) for name in kind.options()}
 

@@ -104,8 +104,8 @@ class BinaryFocalCrossentropy(OfProbabilities):
         number("BinaryFocalCrossentropy's alpha", self.alpha, 0, 1 + 1e-9)
         number("BinaryFocalCrossentropy's gamma", self.gamma)
 
-    def constants(self, kind: type[instructions.Loss]) -> dict[str, Any]:
-        return super().constants(kind) | ({} if self.apply_class_balancing else {"alpha": -1.0})
+    def options(self, kind: type[instructions.Loss]) -> dict[str, Any]:
+        return super().options(kind) | ({} if self.apply_class_balancing else {"alpha": -1.0})
 
     formula = "ℓ = mean α_t·(1 − p_t)^γ·BCE(y, ŷ)"
     derivative = "the product rule: α_t·((1 − p_t)^γ·(ŷ − y)/(ŷ·(1 − ŷ)) + γ·(1 − p_t)^(γ−1)·(1 − 2y)·BCE)/outputs"

@@ -18,14 +18,18 @@ from typing import Any
 
 from thalweg.engine.native.compile import Function, folder
 from thalweg.program.formula_activation import FormulaActivation, FormulaAdjoint, ParameterGradient
+from thalweg.program.formula_loss import FormulaLoss
 from thalweg.program.formulas import VALUE
 from thalweg.program.instruction import Instruction
+from thalweg.program.losses import LossAndGradient
 
-IMPORTS = """import numpy as np
+IMPORTS = """import numba
+import numpy as np
 
 from thalweg.engine.native import mathematics as maths
 from thalweg.engine.native.activations import adjoint, scalar, value
-from thalweg.engine.native.llvm import floats, select, unknown
+from thalweg.engine.native.llvm import FLAGS, floats, select, unknown
+from thalweg.engine.native.losses import total, total_and_slopes
 from thalweg.engine.native.state import ACCUMULATE, BATCH_ROWS, ROWS
 
 F32 = np.float32
@@ -68,6 +72,13 @@ def {name}(o, c, s, f):
         x, z = floats(o[0] + 4 * r * units, units), floats(o[{source}] + 4 * r * units, units)
         for j in range(units):
             y[j] += z[j] * {call}
+"""
+
+
+LOSS = """
+
+def {name}(o, c, s, f):
+    {loop}(function, o, c, s)
 """
 
 
@@ -152,20 +163,23 @@ class Code:
         return f"maths.power({self.of(base)}, {self.of(exponent)})"
 
 
-def function(expression: Any, symbols: dict[str, str], arguments: Sequence[str]) -> str:
-    """A scalar function of the arguments that computes the expression."""
+def function(expressions: Sequence[Any], symbols: dict[str, str], arguments: Sequence[str], how: str) -> str:
+    """A scalar function of the arguments that computes the expressions."""
     code = Code(symbols)
-    result = code.of(expression)
+    results = ", ".join(code.of(e) for e in expressions)
     body = "".join(f"    {line}\n" for line in code.lines)
-    return f"\n\n@scalar\ndef function({', '.join(arguments)}):\n{body}    return {result}\n"
+    return f"\n\n@{how}\ndef function({', '.join(arguments)}):\n{body}    return {results}\n"
 
 
 def is_formula(i: Instruction) -> bool:
-    return isinstance(i, (FormulaActivation, FormulaAdjoint, ParameterGradient))
+    of = i.of if isinstance(i, LossAndGradient) else i
+    return isinstance(of, (FormulaActivation, FormulaAdjoint, ParameterGradient, FormulaLoss))
 
 
 def kernel_of_formula(i: Instruction) -> Function:
     """The kernel that carries out an instruction whose computation is a formula, not yet compiled."""
+    if isinstance(i, (FormulaLoss, LossAndGradient)):
+        return kernel_of_loss(i)
     assert isinstance(i, (FormulaActivation, FormulaAdjoint, ParameterGradient))
     of = i if isinstance(i, FormulaActivation) else i.of
     formula, count = of.formula_of_h, len(of.parameters)
@@ -177,7 +191,7 @@ def kernel_of_formula(i: Instruction) -> Function:
     else:
         by = x if isinstance(i, FormulaAdjoint) else formula.parameters[i.number]
         expression = formula.slopes[by]
-    text = IMPORTS + function(expression, symbols, ["x", *(arguments or ["k"])])
+    text = IMPORTS + function([expression], symbols, ["x", *(arguments or ["k"])], "scalar")
     if not count:
         return generated(text + PLAIN, {"loop": "adjoint" if by else "value"})
     parameters = "\n    ".join(f"p{n} = floats(o[{n + 1}], units)" for n in range(count))
@@ -190,6 +204,19 @@ def kernel_of_formula(i: Instruction) -> Function:
         in_place = apart = call.format(x="x[j]")
         return generated(text + UNITS, words | {"in_place": f"y[j] * {in_place}", "apart": f"z[j] * {apart}"})
     return generated(text + UNITS, words | {"in_place": call.format(x="y[j] * one"), "apart": call.format(x="z[j]")})
+
+
+def kernel_of_loss(i: FormulaLoss | LossAndGradient) -> Function:
+    """The kernel of a loss that is a formula, or of the loss and its gradient."""
+    loss = i.of if isinstance(i, LossAndGradient) else i
+    assert isinstance(loss, FormulaLoss)
+    f = loss.function
+    expression, slope = f.expression, f.slopes["y_pred"]
+    if VALUE in {s.name for s in slope.free_symbols}:
+        slope = slope.subs({s: expression for s in slope.free_symbols if s.name == VALUE})
+    symbols, arguments = {"y_true": "y", "y_pred": "p"}, ["y", "p", "k1", "k2", "k3"]
+    text = IMPORTS + function([expression, slope], symbols, arguments, "numba.njit(forceinline=True, **FLAGS)")
+    return generated(text + LOSS, {"loop": "total_and_slopes" if isinstance(i, LossAndGradient) else "total"})
 
 
 def generated(template: str, words: dict[str, Any]) -> Function:
