@@ -42,12 +42,24 @@ EXACT = FIRST | {
     "sinh": np.sinh,
     "cosh": np.cosh,
     "tanh_shrink": lambda x: np.where(abs(x) < 1e-3, x**3 / 3 - 2 * x**5 / 15, x - np.tanh(x)),
+    "logcosh": lambda x: np.where(
+        abs(x) < 1e-3, x**2 / 2 - x**4 / 12, abs(x) + np.log1p(np.exp(-2 * abs(x))) - np.log(2)
+    ),
     "normal_share": special.ndtr,
     "normal_density": lambda x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
 }
 # The bounds, in units in the last place.
 ULP = {"exp": 1.5, "log": 2, "tanh": 2, "sigmoid": 3, "softplus": 3, "expm1": 2, "log1p": 3, "erf": 3, "sin": 2}
-ULP |= {"cos": 2, "atan": 3, "sinh": 4, "cosh": 4, "tanh_shrink": 30, "normal_share": 6, "normal_density": 4}
+ULP |= {
+    "cos": 2,
+    "atan": 3,
+    "sinh": 4,
+    "cosh": 4,
+    "tanh_shrink": 30,
+    "logcosh": 20,
+    "normal_share": 6,
+    "normal_density": 4,
+}
 LARGEST = {"sin": 1e9, "cos": 1e9}  # beyond, the result is any number in the range
 
 
@@ -105,6 +117,7 @@ SPECIAL = {
     "sinh": [(-inf, -inf), (inf, inf), (nan, nan), (0, 0), (89, 2.2448064e38)],
     "cosh": [(-inf, inf), (inf, inf), (nan, nan), (0, 1), (89, 2.2448064e38)],
     "tanh_shrink": [(-inf, -inf), (inf, inf), (nan, nan), (0, 0), (2, 1.0359724)],
+    "logcosh": [(-inf, inf), (inf, inf), (nan, nan), (0, 0), (1, 0.43378083), (1e4, 9999.3069)],
     "normal_share": [(-inf, 0), (inf, 1), (nan, nan), (0, 0.5), (-10, 7.6198530e-24)],
     "normal_density": [(-inf, 0), (inf, 0), (nan, nan), (0, 0.39894228)],
     "softplus": [(-inf, 0), (inf, inf), (nan, nan), (0, 0.6931472), (100, 100), (-20, 2.0611537e-09)],
