@@ -182,7 +182,6 @@ def metric(kind: type[metrics.Total], targets: Callable[[Case], Buffer], sums: s
 
 ROWS: dict[str, Build] = {
     **ACTIVATIONS,
-    **FORMULAS,
     "gather": gather,
     "store": store,
     "affine": affine,
@@ -212,4 +211,4 @@ ROWS: dict[str, Build] = {
     "sparse_matches": metric(metrics.SparseMatches, class_numbers),
     "squares_and_targets": metric(metrics.SquaresAndTargets, lambda c: quarters(c, "y"), "3"),
 }
-ROWS |= image_rows.ROWS | loss_rows.ROWS
+ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS
