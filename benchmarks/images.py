@@ -1,8 +1,9 @@
 """Networks for images that are timed, and the same networks in the words of each peer.
 
-`layers` describes a network once, as tuples: ("conv", filters, size, padding), ("pool", size), ("average", size),
-("flatten",), ("dropout", rate), ("dense", units, activation), ("norm",), ("relu",), ("residual", filters, strides),
-("global",). The weights are thalweg's, in its order.
+`layers` describes a network once, as tuples: ("conv", filters, size, padding, biased), ("pool", size),
+("average", size), ("flatten",), ("dropout", rate), ("dense", units, activation), ("norm",), ("relu",),
+("residual", filters, strides), ("global",). A bias before a normalisation would have no gradient but rounding errors,
+which Adam would follow. The weights are thalweg's, in its order.
 """
 
 from __future__ import annotations
@@ -52,15 +53,15 @@ def images(name: str, image: tuple[int, int, int], batch: int, steps: int, layer
 
 
 CONVNET: Layers = (
-    ("conv", 32, 3, "valid"), ("relu",), ("pool", 2), ("conv", 64, 3, "valid"), ("relu",), ("pool", 2),
+    ("conv", 32, 3, "valid", True), ("relu",), ("pool", 2), ("conv", 64, 3, "valid", True), ("relu",), ("pool", 2),
     ("flatten",), ("dropout", 0.5), ("dense", 10, None),
 )  # fmt: skip
 LENET: Layers = (
-    ("conv", 6, 5, "same"), ("relu",), ("average", 2), ("conv", 16, 5, "valid"), ("relu",), ("average", 2),
+    ("conv", 6, 5, "same", True), ("relu",), ("average", 2), ("conv", 16, 5, "valid", True), ("relu",), ("average", 2),
     ("flatten",), ("dense", 120, "relu"), ("dense", 84, "relu"), ("dense", 10, None),
 )  # fmt: skip
 RESNET: Layers = (
-    ("conv", 16, 3, "same"), ("norm",), ("relu",),
+    ("conv", 16, 3, "same", False), ("norm",), ("relu",),
     *(("residual", filters, 2 if filters > 16 and n == 0 else 1) for filters in (16, 32, 64) for n in range(3)),
     ("global",), ("dense", 10, None),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from benchmarks.workloads import Workload
 def image_layer(kind: str, *values: Any) -> Any:
     """One layer of a network for images."""
     if kind == "conv":
-        return keras.layers.Conv2D(values[0], values[1], padding=values[2])
+        return keras.layers.Conv2D(values[0], values[1], padding=values[2], use_bias=values[3])
     kinds = {
         "relu": keras.layers.ReLU,
         "pool": keras.layers.MaxPooling2D,

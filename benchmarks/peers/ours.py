@@ -16,7 +16,7 @@ def image_layers(description: Any) -> list[layers.Layer]:
     result: list[layers.Layer] = []
     for kind, *values in description:
         if kind == "conv":
-            result.append(layers.Conv2D(values[0], values[1], padding=values[2]))
+            result.append(layers.Conv2D(values[0], values[1], padding=values[2], use_bias=values[3]))
         elif kind == "dense":
             result.append(layers.Dense(values[0], values[1]))
         elif kind == "residual":

@@ -59,7 +59,8 @@ def image_network(work: Images) -> nn.Sequential:
     for kind, *values in work.layers:
         if kind == "conv":
             same = values[2] == "same"
-            modules.append(nn.Conv2d(channels, values[0], values[1], padding=values[1] // 2 if same else 0))
+            padding = values[1] // 2 if same else 0
+            modules.append(nn.Conv2d(channels, values[0], values[1], padding=padding, bias=values[3]))
             channels, lost = values[0], 0 if same else values[1] - 1
             height, width = height - lost, width - lost
         elif kind in ("pool", "average"):
