@@ -15,7 +15,6 @@ from benchmarks.worker import Worker, WorkerError
 from benchmarks.workloads import Workload
 from thalweg.engine.lanes import cores
 
-TOLERANCE = 1e-2  # of the change: float32, summed in different orders
 OUTPUT_TOLERANCE = 1e-4
 SETTLE = 0.25  # seconds before a lap: the threads of the peer before may spin for a fifth of a second after their work
 HOPELESS = 1.3  # a setting so many times slower than its peer's best after two rounds isn't timed any further
@@ -117,7 +116,7 @@ def agreed(work: Workload, everyone: Iterator[Contender], plan: Plan) -> list[Co
     """Those who work, checked to compute the same as the first, and warm."""
     result: list[Contender] = []
     expected: Arrays = []
-    limit = OUTPUT_TOLERANCE if work.does == "predict" else TOLERANCE
+    limit = OUTPUT_TOLERANCE if work.does == "predict" else work.tolerance
     for contender in everyone:
         try:
             contender.worker.ask("make", contender.peer, work, contender.variant)

@@ -43,13 +43,31 @@ class Images(Workload):
         model.build()
         return model.get_weights()
 
-    def without_dropout(self) -> Images:
-        """For the check that all compute the same: random numbers differ."""
-        return replace(self, layers=tuple(layer for layer in self.layers if layer[0] != "dropout"))
+    @property
+    def deep(self) -> bool:
+        """Whether rounding errors grow on the way through many normalisations."""
+        return any(layer[0] == "residual" for layer in self.layers)
+
+    def check_data(self) -> tuple[Data, int]:
+        """One batch where errors grow: PyTorch is then 1.3 % from float64, thalweg 0.1 to 0.4 %; after six, 20 %."""
+        if not self.deep:
+            return super().check_data()
+        x, y = self.data()
+        return (x[: self.batch], y[: self.batch]), 1
+
+    def checked(self) -> Images:
+        """For the check that all compute the same: without dropout, whose random numbers differ.
+
+        By plain gradient descent: Adam's first steps have the size of the learning rate however small a gradient is, so
+        that in a deep network, after normalisations, rounding errors decide.
+        """
+        layers = tuple(layer for layer in self.layers if layer[0] != "dropout")
+        return replace(self, layers=layers, optimizer="sgd", learning_rate=0.01)
 
 
 def images(name: str, image: tuple[int, int, int], batch: int, steps: int, layers: Layers) -> Images:
-    return Images(name, (int(np.prod(image)), 10), batch, batch * steps, image=image, layers=layers)
+    work = Images(name, (int(np.prod(image)), 10), batch, batch * steps, image=image, layers=layers)
+    return replace(work, tolerance=5e-2) if work.deep else work
 
 
 CONVNET: Layers = (

@@ -31,6 +31,7 @@ class Workload:
     learning_rate: float = 1e-3
     networks: int = 1
     lanes: int | None = None  # what thalweg is told; None: its own choice
+    tolerance: float = 1e-2  # of the change of the weights: float32, summed in different orders
 
     @property
     def steps(self) -> int:
