@@ -236,6 +236,9 @@ def stable(expression: Expression) -> Expression:
             u = rest_of(e, -1)
             if u is not None and isinstance(u, sp.exp):
                 return expm1(u.args[0])
+            u = rest_of(e, 1)
+            if u is not None and isinstance(u, expm1):
+                return sp.exp(u.args[0])
         return e
 
     return expression.replace(lambda e: True, better)
