@@ -7,10 +7,10 @@ A row also says how large the sum is that makes each output (`sizes`): rounding 
 may cancel. Where it says nothing, the output itself is the measure.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
+import conformance_updates
 import image_rows
 import loss_rows
 import numpy as np
@@ -19,8 +19,8 @@ from conformance_formulas import FORMULAS
 from harness import ACCUMULATE, OPTIONAL, ORDERED, TWICE, Case, Memory
 from loss_rows import class_numbers, quarters
 
-from thalweg.program import batches, elementwise, linear, losses, metrics, noise, updates
-from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
+from thalweg.program import batches, elementwise, linear, losses, metrics, noise
+from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
 Build = Callable[[Case], Instruction]
 
@@ -113,51 +113,25 @@ def choose_rows(c: Case) -> None:
         c.order = c.random.permutation(c.data_rows)[: c.shape.rows]
 
 
-def penalty_operands(c: Case) -> tuple[Buffer, float, float, int]:
+def penalty_operands(c: Case) -> tuple[Buffer, float, float]:
     c.lanes = 1 + c.shape.seed % 3
     W = c.normal("W", (c.shape.width, c.shape.units), PARAMETERS, per_row=False)
     W.offset = 16 * (c.shape.seed % 7)
     l1, l2 = ((0.3, 0.0), (0.0, 0.2), (0.3, 0.2))[c.shape.seed // 7 % 3]
-    return W, l1, l2, W.offset + W.size + 16 * (c.shape.seed % 4)
+    c.vector = W.offset + W.size + 16 * (c.shape.seed % 4)
+    return W, l1, l2
 
 
 def penalty(c: Case) -> Instruction:
-    W, l1, l2, vector = penalty_operands(c)
-    return losses.Penalty(W, c.sums("penalty"), l1, l2, vector)
+    W, l1, l2 = penalty_operands(c)
+    return losses.Penalty(W, c.sums("penalty"), l1, l2)
 
 
 def penalty_gradient(c: Case) -> Instruction:
-    W, l1, l2, vector = penalty_operands(c)
+    W, l1, l2 = penalty_operands(c)
     dW = c.normal("dW", W.shape, GRADIENTS, per_row=False)
     c.sizes["dW"] = lambda m: abs(m[dW]) + l1 + 2 * l2 * abs(m[W])
-    return losses.PenaltyGradient(W, dW, l1, l2, vector)
-
-
-def optimizer(kind: type[Instruction], slots: str, *constants: float) -> Build:
-    def build(c: Case) -> Instruction:
-        c.lanes, n = 1 + c.shape.seed % 3, (c.shape.width * c.shape.rows,)
-        w, dw = c.normal("w", n, PARAMETERS, per_row=False), c.normal("dw", n, GRADIENTS, per_row=False)
-        vectors = [c.normal(name, n, SLOTS, per_row=False) for name in slots]
-        c.sizes["v"] = lambda m: abs(m[vectors[0]]) + abs(m[dw])
-        c.sizes["w"] = lambda m: abs(m[w]) + sum(abs(m[v]) for v in vectors) + abs(m[dw])
-        return kind(w, dw, *vectors, *constants)  # type: ignore[call-arg]
-
-    return build
-
-
-def adam(c: Case) -> Instruction:
-    step = optimizer(updates.Adam, "mv", 0.9, 0.99, 1e-7)(c)
-    assert isinstance(step, updates.Adam)
-    c.values[step.v] = c.values[step.v] ** 2
-    parts = lambda m: abs(m[step.m]) + abs(m[step.dw])  # noqa: E731
-    rate = 0.05 * math.sqrt(1 - 0.99**c.iteration) / (1 - 0.9**c.iteration)
-    root = lambda m: np.sqrt(0.99 * m[step.v] + 0.01 * m[step.dw] ** 2)  # noqa: E731
-    c.sizes = {
-        "m": parts,
-        "v": lambda m: m[step.v] + m[step.dw] ** 2,
-        "w": lambda m: abs(m[step.w]) + rate * parts(m) / (root(m) + 1e-7),
-    }
-    return step
+    return losses.PenaltyGradient(W, dW, l1, l2)
 
 
 # --- metrics -------------------------------------------------------------------------------------------------------
@@ -199,10 +173,6 @@ ROWS: dict[str, Build] = {
     "alpha_dropout_adjoint": random_noise(noise.AlphaDropoutAdjoint),
     "penalty": penalty,
     "penalty_gradient": penalty_gradient,
-    "gradient_descent": optimizer(updates.GradientDescent, ""),
-    "momentum": optimizer(updates.Momentum, "v", 0.9),
-    "nesterov": optimizer(updates.Nesterov, "v", 0.9),
-    "adam": adam,
     "squared_errors": metric(metrics.SquaredErrors, lambda c: quarters(c, "y")),
     "absolute_errors": metric(metrics.AbsoluteErrors, lambda c: quarters(c, "y")),
     "equal_matches": metric(metrics.EqualMatches, lambda c: quarters(c, "y")),
@@ -210,5 +180,6 @@ ROWS: dict[str, Build] = {
     "categorical_matches": metric(metrics.CategoricalMatches, lambda c: quarters(c, "y")),
     "sparse_matches": metric(metrics.SparseMatches, class_numbers),
     "squares_and_targets": metric(metrics.SquaresAndTargets, lambda c: quarters(c, "y"), "3"),
+    **conformance_updates.ROWS,
 }
 ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS

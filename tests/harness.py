@@ -11,11 +11,12 @@ from thalweg.engine.native import state
 from thalweg.engine.native.compile import callable_of
 from thalweg.engine.native.kernels import kernel_of
 from thalweg.program.elementwise import Copy
-from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, TOTALS, WORKSPACE, Buffer, Instruction
+from thalweg.program.instruction import DATA, GRADIENTS, NORMS, PARAMETERS, TOTALS, WORKSPACE, Buffer, Instruction
 
 Array = NDArray[Any]
 
 OPTIONAL, ACCUMULATE, IN_PLACE, TOTAL, EXTREME, SMOOTHED, TWICE, ORDERED = (1 << i for i in range(8))
+DOUBLES = (TOTALS, NORMS)  # regions of float64
 SENTINEL = -777.25  # fills the gaps between operands, where no kernel may write
 TOLERANCE = 1e-5
 
@@ -39,6 +40,7 @@ class Memory(dict[Buffer, Array]):
     batch_rows: int
     accumulate: bool
     iteration: int
+    update: int
     seed: int
     learning_rate: float
     order: Array
@@ -65,6 +67,8 @@ class Case:
         self.sizes: dict[str, Callable[[Memory], Array]] = {}  # of the sum that makes an output, by its field
         self.dtype: type = np.float64  # of the reference
         self.lanes = 1  # that share the work
+        self.busy = 1  # that have gradients
+        self.vector = 0  # elements of the parameter vector; as far as the first operand reaches if 0
         self.data_rows = shape.rows
         self.batch_rows = shape.rows + shape.seed % 5
         self.first_row, self.start, self.iteration = shape.seed % 11, 0, 1 + shape.seed % 1000
@@ -116,10 +120,11 @@ class Case:
     # --- execution
 
     def memory(self, dtype: type) -> Memory:
-        arrays = {b: v.astype(v.dtype if b.region == TOTALS else dtype) for b, v in self.values.items()}
+        arrays = {b: v.astype(v.dtype if b.region in DOUBLES else dtype) for b, v in self.values.items()}
         m = Memory(arrays)
         m.rows, m.first_row, m.batch_rows = self.shape.rows, self.first_row, self.batch_rows
         m.accumulate, m.iteration, m.seed = self.has(ACCUMULATE), self.iteration, self.shape.seed
+        m.update = self.iteration
         m.learning_rate, m.order = 0.05, self.order
         return m
 
@@ -142,7 +147,7 @@ class Case:
         places: dict[Buffer, slice] = {}
         cursor = 0
         for b in dict.fromkeys(b for b in i.operands if b is not None and b is not result):
-            if b.region != TOTALS:
+            if b.region not in DOUBLES:
                 begin = cursor + 16 + int(self.random.integers(16))
                 cursor = begin + self.values[b].size
                 places[b] = slice(begin, cursor)
@@ -151,12 +156,12 @@ class Case:
             arena[place] = self.values[b].ravel()
         if result is not None:
             places[result] = places[source]
-        totals = {b: np.array([SENTINEL, *v, SENTINEL]) for b, v in self.values.items() if b.region == TOTALS}
+        totals = {b: np.array([SENTINEL, *v, SENTINEL]) for b, v in self.values.items() if b.region in DOUBLES}
         before = arena.copy()
         self.call(i, places, arena, totals)
         outputs = {}
         for field, b in self.outputs().items():
-            if b.region == TOTALS:
+            if b.region in DOUBLES:
                 assert totals[b][0] == totals[b][-1] == SENTINEL, f"{i.kernel} writes beside {b}"
                 outputs[field] = totals[b][1:-1]
             else:
@@ -175,12 +180,30 @@ class Case:
         s, f = np.zeros(state.STATE, np.int64), np.zeros(state.REALS)
         order = np.ascontiguousarray(self.order, np.int64)
         s[state.ROWS], s[state.FIRST_ROW], s[state.BATCH_ROWS] = self.shape.rows, self.first_row, self.batch_rows
-        s[state.ACCUMULATE], s[state.ITERATION], s[state.SEED] = self.has(ACCUMULATE), self.iteration, self.shape.seed
+        s[state.ACCUMULATE] = self.has(ACCUMULATE) and not i.chunked
+        s[state.ITERATION], s[state.SEED] = self.iteration, self.shape.seed
         s[state.ORDER], s[state.START] = order.ctypes.data if self.has(ORDERED) else 0, self.start
+        s[state.UPDATE], s[state.BUSY] = self.iteration, self.busy
         f[state.LEARNING_RATE] = 0.05
         for lane in range(self.lanes):
             s[state.LANE], s[state.LANES] = lane, self.lanes
-            callable_of(kernel_of(i))(*(a.ctypes.data for a in (o, c, s, f)))
+            for first, after in self.stretches(lane):
+                s[state.FIRST], s[state.AFTER] = first, after
+                callable_of(kernel_of(i))(*(a.ctypes.data for a in (o, c, s, f)))
+                if i.chunked:
+                    s[state.ACCUMULATE] = 1
+
+    def stretches(self, lane: int) -> list[tuple[int, int]]:
+        """The stretches of the parameter vector that a lane works on, one after the other; any if it doesn't matter."""
+        i = self.instruction
+        if not i.chunked:
+            return [(0, 0)]
+        first = i.operands[0]
+        assert first is not None
+        vector, chunk = self.vector or first.offset + first.size, 16 * (1 + self.shape.seed % 300)
+        lines = -(-vector // 16)
+        begin, end = (min(vector, lines * n // self.lanes * 16) for n in (lane, lane + 1))
+        return [(start, min(start + chunk, end)) for start in range(begin, end, chunk)]
 
     def check(self) -> None:
         """The kernel agrees with the reference to 1e-5 of the size of the sum."""

@@ -1,9 +1,11 @@
 """Optimizers and regularizers: their equations in plain NumPy, descriptions, and both engines alike."""
 
+import json
+
 import numpy as np
 import pytest
 
-from thalweg import Sequential, optimizers, regularizers
+from thalweg import Sequential, optimizers, regularizers, schedules
 from thalweg.errors import ArgumentError
 from thalweg.layers import Dense, Input
 from thalweg.optimizers import SGD, Adam
@@ -56,8 +58,16 @@ ROWS = {
 OPTIMIZERS = pytest.mark.parametrize(("make", "equation", "slots"), ROWS.values(), ids=ROWS)
 
 
-def test_every_optimizer_has_a_row():
-    assert {type(make()) for make, *_ in ROWS.values()} == set(optimizers.CLASSES.values())
+ALL = {"weight_decay": 0.01, "clipnorm": 0.5, "use_ema": True, "gradient_accumulation_steps": 3}
+EVERY = pytest.mark.parametrize(
+    "make",
+    [lambda c=c, o=o: c(**o) for c in optimizers.CLASSES.values() for o in ({}, ALL)],
+    ids=[f"{name}-{'all' if o else 'plain'}" for name in optimizers.CLASSES for o in ({}, ALL)],
+)
+
+
+def test_every_optimizer_has_a_name():
+    assert {type(make()) for make, *_ in ROWS.values()} <= set(optimizers.CLASSES.values())
     public = {c for c in vars(optimizers).values() if isinstance(c, type) and issubclass(c, optimizers.Optimizer)}
     assert public - {optimizers.Optimizer} == set(optimizers.CLASSES.values()) == set(optimizers.NAMES.values())
 
@@ -79,12 +89,50 @@ def test_steps_follow_the_equation(make, equation, slots, steps):
         assert model.optimizer.iterations == steps
 
 
-@OPTIMIZERS
-def test_one_step_lowers_the_loss(make, equation, slots):
-    model = network(make())
-    before = model.evaluate(X, Y)
-    model.fit(X, Y, batch_size=len(X), verbose=0)
-    assert model.evaluate(X, Y) < before
+@EVERY
+def test_six_steps_lower_the_loss_alike_on_both_engines_and_on_two_lanes(make):
+    results = []
+    for options in ({}, {"lanes": 2}, {"engine": "reference", "dtype": "float64"}):
+        lanes = options.pop("lanes", None)
+        model = Sequential([Input((5,)), Dense(8, "tanh"), Dense(2)], seed=2, **options)
+        model.compile(make(), "mse")
+        before = model.evaluate(X, Y)
+        for _ in range(6):
+            model.fit(X, Y, batch_size=len(X), verbose=0, lanes=lanes)
+        assert model.evaluate(X, Y) < before or isinstance(model.optimizer, optimizers.Ftrl)  # it forgets the start
+        results.append(model.get_weights())
+    for got in results[:2]:
+        for left, right in zip(got, results[2], strict=True):
+            np.testing.assert_allclose(left, right, rtol=1e-5, atol=3e-6)
+
+
+@EVERY
+def test_records_are_there_and_the_description_is_complete(make):
+    optimizer = make()
+    for name in ("formula", "use", "avoid", "paper", "title_zh", "summary_zh"):
+        assert getattr(optimizer, name)
+    again = optimizers.get(json.loads(json.dumps(optimizers.serialize(optimizer))))
+    assert type(again) is type(optimizer)
+    assert again.get_config() == optimizer.get_config()
+    assert again.slot_names() == optimizer.slot_names()
+
+
+@EVERY
+def test_a_saved_model_goes_on_bit_for_bit(make, tmp_path):
+    from thalweg import load_model
+
+    whole, half = network(make()), network(make())
+    for model in (whole, half):
+        for _ in range(4):  # in the middle of an accumulation of three
+            model.train_on_batch(X, Y)
+    half.save(tmp_path / "half.safetensors")
+    again = load_model(tmp_path / "half.safetensors")
+    assert again.optimizer.iterations == 4
+    for model in (whole, again):
+        for _ in range(3):
+            model.train_on_batch(X, Y)
+    assert np.array_equal(again.vector, whole.vector)
+    assert np.array_equal(again.slots, whole.slots)
 
 
 @OPTIMIZERS
@@ -98,18 +146,134 @@ def test_optimizer_comes_back_from_its_description(make, equation, slots):
     assert optimizers.get(type(optimizer).__name__).get_config() == type(optimizer)().get_config()
 
 
-@OPTIMIZERS
-def test_slots_are_saved(make, equation, slots, tmp_path):
+# --- gradients, weights around the step, parts of the network ------------------------------------------------------
+
+
+def hidden(optimizer, **options):
+    model = Sequential([Input((5,)), Dense(8, "tanh", name="one"), Dense(2, name="two")], seed=2, **options)
+    model.compile(optimizer, "mse")
+    return model
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_factors_and_frozen_layers_change_only_their_weights(lanes):
+    plain, slow, frozen = (
+        hidden(SGD(0.1)),
+        hidden(SGD(0.1, learning_rate_factors={"one": 0.5, "one/b": 0})),
+        hidden("sgd"),
+    )
+    frozen.layers[0].trainable = False
+    start = plain.get_weights() if plain.built else (plain.build(), plain.get_weights())[1]
+    for model in (plain, slow):
+        model.fit(X, Y, batch_size=24, verbose=0, lanes=lanes)
+    moves = [[w - s for w, s in zip(m.get_weights(), start, strict=True)] for m in (plain, slow)]
+    np.testing.assert_allclose(moves[1][0], 0.5 * moves[0][0], rtol=1e-4, atol=1e-7)
+    assert not moves[1][1].any()
+    np.testing.assert_allclose(moves[1][2], moves[0][2], rtol=1e-4, atol=1e-7)
+    frozen.fit(X, Y, batch_size=8, epochs=2, verbose=0, lanes=lanes)
+    still = [np.array_equal(w, s) for w, s in zip(frozen.get_weights(), start, strict=True)]
+    assert still == [True, True, False, False]
+    frozen.layers[0].trainable = True  # takes effect at once
+    frozen.fit(X, Y, batch_size=8, verbose=0)
+    assert not np.array_equal(frozen.get_weights()[0], start[0])
+
+
+def test_the_global_norm_is_that_of_all_lanes():
+    rates = {}
+    for lanes in (1, 2):
+        model = hidden(SGD(1.0, global_clipnorm=0.01))
+        model.build()
+        start = model.vector.copy()
+        model.fit(X, Y, batch_size=24, verbose=0, lanes=lanes)
+        rates[lanes] = float(np.linalg.norm(model.vector.astype(np.float64) - start))
+    assert rates == pytest.approx({1: 0.01, 2: 0.01}, rel=1e-4)
+
+
+def test_the_average_replaces_the_weights_when_fit_ends():
+    model = network(SGD(0.1, use_ema=True, ema_momentum=0.5), engine="reference", dtype="float64")
+    w = average = None
+    model.build()
+    w = model.get_weights()[0]
+    for step in range(4):
+        w = descend(0.1, 1, w)
+        average = w if step == 0 else 0.5 * average + 0.5 * w
+    model.fit(X, Y, batch_size=24, epochs=4, verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], average, rtol=1e-12)
+
+
+def test_the_listing_shows_what_the_lanes_share():
+    model = hidden(Adam(clipvalue=1.0, weight_decay=0.1))
+    names = [row.name for row in model.program(lanes=2) if row.section == "update"]
+    assert names == ["reduce", "clip value", "weight decay", "adam"]
+    assert "reduce" not in [row.name for row in model.program()]
+
+
+# --- the learning rate ----------------------------------------------------------------------------------------------
+
+
+def test_a_learning_rate_may_be_a_schedule_or_a_function_of_the_step():
+    rates = [0.1, 0.05, 0.025, 0.0125, 0.00625]
+    want = None
+    for rate in (schedules.ExponentialDecay(0.1, 1, 0.5), lambda step: 0.1 * 0.5**step):
+        model = network(SGD(rate), engine="reference", dtype="float64")
+        model.build()
+        want = model.get_weights()[0]
+        for r in rates:
+            want = descend(r, 1, want)
+        model.fit(X, Y, batch_size=24, epochs=3, verbose=0)
+        assert model.optimizer.learning_rate == pytest.approx(rates[3])
+        model.fit(X, Y, batch_size=24, epochs=2, verbose=0)
+        np.testing.assert_allclose(model.get_weights()[0], want, rtol=1e-12)
+
+
+def test_a_schedule_is_saved_and_a_plain_function_says_that_it_cannot_be(tmp_path):
     from thalweg import load_model
 
-    whole, half = network(make()), network(make())
-    whole.fit(X, Y, batch_size=len(X), epochs=6, verbose=0)
-    half.fit(X, Y, batch_size=len(X), epochs=3, verbose=0)
-    half.save(tmp_path / "half.safetensors")
-    again = load_model(tmp_path / "half.safetensors")
-    assert again.optimizer.iterations == 3
-    again.fit(X, Y, batch_size=len(X), epochs=3, verbose=0)
-    assert np.array_equal(again.get_weights()[0], whole.get_weights()[0])
+    model = network(Adam(schedules.CosineDecay(0.1, 20)))
+    model.fit(X, Y, verbose=0)
+    model.save(tmp_path / "model.safetensors")
+    assert load_model(tmp_path / "model.safetensors").optimizer.learning_rate == model.optimizer.learning_rate
+    with pytest.raises(ArgumentError, match="follows CosineDecay"):
+        model.optimizer.learning_rate = 0.1
+    with pytest.raises(ArgumentError, match=r"can't be saved: use one of thalweg\.schedules"):
+        network(Adam(lambda step: 0.1)).save(tmp_path / "other.safetensors")
+    with pytest.raises(ArgumentError, match="learning rate of step 0 would be -1"):
+        network(Adam(lambda step: -1)).fit(X, Y, verbose=0)
+
+
+EXAMPLES = {
+    "ExponentialDecay": (0.1, 10, 0.5), "PiecewiseConstantDecay": ([10], [0.1, 0.01]), "PolynomialDecay": (0.1, 10),
+    "InverseTimeDecay": (0.1, 10, 0.5), "CosineDecay": (0.1, 10), "CosineDecayRestarts": (0.1, 10),
+    "OneCycle": (0.1, 100), "Coslog4": (0.1, 100), "FlatCos": (0.1, 100),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", schedules.CLASSES)
+def test_every_schedule(name):
+    schedule = schedules.CLASSES[name](*EXAMPLES[name])
+    steps = np.arange(200)
+    many = schedule(steps)
+    assert many.shape == (200,)
+    assert (many >= 0).all()
+    assert many.max() == pytest.approx(0.1, rel=1e-3)
+    assert [schedule(int(step)) for step in steps[::17]] == pytest.approx(many[::17])
+    again = schedules.get(json.loads(json.dumps(schedules.serialize(schedule))))
+    assert np.array_equal(again(steps), many)
+    for field in ("formula", "use", "avoid", "paper", "title_zh", "summary_zh"):
+        assert getattr(schedule, field)
+
+
+def test_one_cycle_is_pytorchs():
+    torch = pytest.importorskip("torch")
+    weights = [torch.nn.Parameter(torch.zeros(1))]
+    optimizer = torch.optim.SGD(weights, 0.1)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.3, total_steps=1000, cycle_momentum=False)
+    want = []
+    for _ in range(1000):
+        want.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step() if len(want) < 1000 else None
+    np.testing.assert_allclose(schedules.OneCycle(0.3, 1000)(np.arange(1000)), want, rtol=1e-5)
 
 
 def test_the_learning_rate_may_change_between_fits():
@@ -138,6 +302,15 @@ def test_a_learning_rate_of_0_changes_nothing():
         (lambda: SGD(None), "got None"),
         (lambda: SGD(momentum=1.0), r"momentum .*\[0, 1\), got 1"),
         (lambda: SGD(nesterov=True), "nesterov needs a momentum"),
+        (lambda: Adam(clipnorm=1, clipvalue=1), "only one of clipnorm and clipvalue"),
+        (lambda: SGD(clipvalue=0), "clipvalue has to be above 0"),
+        (lambda: SGD(loss_scale_factor=2.0), "loss_scale_factor has to be None"),
+        (lambda: SGD(gradient_accumulation_steps=1), "gradient_accumulation_steps .* at least 2"),
+        (lambda: optimizers.AdamW(weight_decay=None), "AdamW: weight_decay"),
+        (lambda: optimizers.Ftrl(learning_rate_power=1), "learning_rate_power can't be above 0"),
+        (lambda: schedules.CosineDecay(0.1, 0), "CosineDecay: decay_steps"),
+        (lambda: schedules.PiecewiseConstantDecay([1, 2], [1]), "one value more than boundaries"),
+        (lambda: hidden(SGD(learning_rate_factors={"three": 1})).program(), "names 'three', which no weight"),
         (lambda: Adam(beta_1=1.0), r"beta_1 .*\[0, 1\), got 1"),
         (lambda: Adam(beta_2=-0.1), "beta_2"),
         (lambda: Adam(epsilon=-1e-7), "epsilon"),

@@ -32,6 +32,7 @@ from thalweg.program.lowering import (
     ROWS,
     Network,
     Objective,
+    Weight,
     evaluation_program,
     inference_program,
     training_program,
@@ -132,10 +133,24 @@ class Sequential(Stack):
         self.prepare_slots()
 
     def prepare_slots(self) -> None:
-        """Makes the optimizer's vectors, all 0, if they aren't there yet."""
+        """Makes the optimizer's vectors if they aren't there yet."""
         size = len(self.optimizer.slot_names()) * align(self.vector.size)
         if self.slots.size != size:
             self.slots = aligned(size, self.dtype)
+            self.optimizer.initial_slots(self.named_slots(), self.vector)
+
+    def named_slots(self) -> dict[str, Array]:
+        """The optimizer's vectors by their names: views, each with an element for every weight."""
+        names = self.optimizer.slot_names()
+        parts = np.split(self.slots, len(names)) if names else []
+        return {name: part[: self.vector.size] for name, part in zip(names, parts, strict=True)}
+
+    def use_average(self) -> None:
+        """The moving average of the weights, which the optimizer keeps with use_ema=True, replaces them."""
+        average = self.named_slots()[optimizer_module.AVERAGE]
+        for _, p in self.trained_parameters():
+            assert p.array is not None
+            p.array[...] = average[p.buffer.offset :][: p.buffer.size].reshape(p.buffer.shape)
 
     def _build_for(self, x: ArrayLike | None) -> None:
         if not self.built and self.input is None and x is not None:
@@ -150,14 +165,14 @@ class Sequential(Stack):
             layers=self._layers,
             input_shape=self.input_shape,
             output_shape=self.output_shape,
-            parameters=[p.buffer for _, p in trained],
+            weights=[Weight(path, p.buffer) for path, p in trained],
             penalties=[(p.buffer, *p.regularizer.factors()) for _, p in trained if p.regularizer is not None],
             vector=self.vector.size,
         )
 
     def lower(self, kind: str, weighted: bool = False) -> tuple[Program, int]:
         """The program of one kind, and how many running sums it keeps; made once. Training for "trace" keeps y_pred."""
-        key = (kind, weighted)
+        key = (kind, weighted, *(path for path, _ in self.trained_parameters()))
         if key not in self._programs:
             network = self._network()
             totals = FIRST_METRIC
@@ -166,7 +181,7 @@ class Sequential(Stack):
             else:
                 objective = Objective(self.loss, [n.metric for n in self.metrics], weighted)
                 if kind in ("training", "trace"):
-                    if not network.parameters:
+                    if not network.weights:
                         raise ThalwegError("the model has no weights to train")
                     program = training_program(network, objective, self.optimizer, keep_predictions=kind == "trace")
                 else:
@@ -413,17 +428,19 @@ class Sequential(Stack):
 
     # --- seeing it -----------------------------------------------------------------------------------------------
 
-    def program(self, kind: str = "training", batch_size: int = 32) -> Listing:
+    def program(self, kind: str = "training", batch_size: int = 32, lanes: int = 1) -> Listing:
         """What the network becomes: every instruction with formula, shape and cost.
 
         kind: "training" (forward, backward, update), "evaluation" or "inference".
+        lanes: with more than one the sum of the lanes' gradients is shown too.
         """
         choose("kind of program", kind, ("training", "evaluation", "inference"))
         if kind == "inference":
             self.build()
         else:
             self._ready()
-        return Listing(self.lower(kind)[0], whole("batch_size", batch_size), self._profiles.get((kind, batch_size)))
+        seconds = self._profiles.get((kind, batch_size))
+        return Listing(self.lower(kind)[0], whole("batch_size", batch_size), seconds, whole("lanes", lanes))
 
     def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
         """Times every instruction of a training step on random inputs, then returns the listing with times.
@@ -437,7 +454,7 @@ class Sequential(Stack):
         job = self._job("training", [x, y, None], whole("batch_size", batch_size))
         job.parameters, job.slots = self.vector.copy(), self.slots.copy()
         executor = make_executor(self.engine, job)
-        chunk = Chunk(0, 0, 1, 0, np.array([0.0]))
+        chunk = Chunk(0, 0, 1, job.program.every - 1, np.array([0.0]))  # a step that updates
         self._profiles[("training", batch_size)] = executor.measure(chunk, whole("repeats", repeats))
         return self.program("training", batch_size)
 

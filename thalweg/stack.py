@@ -152,7 +152,7 @@ class Stack:
         return [pair for layer in self._layers for pair in layer.all_parameters()]
 
     def trained_parameters(self) -> list[tuple[str, Parameter]]:
-        """Those that the loss has a gradient by."""
+        """Those that training changes: not those of layers with `trainable = False`."""
         return [pair for layer in self._layers for pair in layer.trained_parameters()]
 
     def count_params(self) -> int:

@@ -60,6 +60,9 @@ class Fit:
                 if not any(isinstance(c, TerminateOnNaN) for c in self.callbacks):
                     raise
                 self.progress.say(f"TerminateOnNaN: {error}")
+            optimizer = self.model.optimizer
+            if optimizer.use_ema and optimizer.iterations:
+                self.model.use_average()
             self.tell("on_train_end", {key: values[-1] for key, values in history.history.items()})
         history.interrupted = interrupted.is_set()
         history.seconds = time.perf_counter() - begin
@@ -104,7 +107,7 @@ class Fit:
             batch=done % per_epoch,
             steps=steps,
             iteration=optimizer.iterations,
-            learning_rates=np.full(steps, optimizer.learning_rate),
+            learning_rates=optimizer.rates(steps),
         )
         begin = time.perf_counter()
         if self.before is None:

@@ -17,6 +17,7 @@ from thalweg.program.instruction import (
     DATA,
     EXCHANGE,
     GRADIENTS,
+    NORMS,
     PARAMETERS,
     PREPARED,
     SLOTS,
@@ -45,10 +46,11 @@ class Memory(Mapping[Buffer, Array]):
             PREPARED: np.zeros(program.prepared, kind),
             EXCHANGE: np.zeros(program.exchange, kind),
             TOTALS: np.zeros(job.totals, np.float64),
+            NORMS: np.zeros(program.norms, np.float64),
         }
         self.per_row = np.zeros(program.workspace_row * block, kind)
         self.once = np.zeros(program.workspace_fixed, kind)
-        self.rows = self.first_row = self.batch_rows = self.iteration = 0
+        self.rows = self.first_row = self.batch_rows = self.iteration = self.update = 0
         self.accumulate = False
         self.seed = job.seed
         self.learning_rate = 0.0
@@ -125,6 +127,7 @@ class ReferenceExecutor:
         order = order[batch * job.batch : (batch + 1) * job.batch]
         m.batch_rows = len(order)
         m.iteration = chunk.iteration + step + 1
+        m.update = (chunk.iteration + step) // program.every + 1
         m.learning_rate = float(chunk.learning_rates[step]) if len(chunk.learning_rates) else 0.0
 
         yield from self.execute(program.prepare)
@@ -133,7 +136,9 @@ class ReferenceExecutor:
             m.rows, m.first_row, m.accumulate = len(m.order), first, first > 0
             yield from self.execute(program.rows)
         yield from self.execute(program.collect)
-        yield from self.execute(program.finish)
+        for segment in program.segments():
+            if not segment.due or m.iteration % program.every == 0:
+                yield from self.execute(segment.instructions)
         m.flat[TOTALS][ROWS] += m.batch_rows
 
     def execute(self, instructions: list[Instruction]) -> Iterator[Instruction]:

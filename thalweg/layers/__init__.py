@@ -75,7 +75,8 @@ CLASSES: dict[str, type[Layer]] = {
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """A plain description that `deserialize` turns back into an equal layer, without its weights."""
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+    frozen = {} if layer.trainable else {"trainable": False}
+    return {"class_name": type(layer).__name__, "config": layer.get_config()} | frozen
 
 
 def deserialize(description: dict[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None) -> Layer:
@@ -87,7 +88,9 @@ def deserialize(description: dict[str, Any], custom_objects: Mapping[str, type[L
     config = dict(description["config"])
     if description["class_name"] in ("Residual", "Concatenate"):
         config = {key: layers_of(value, custom_objects) for key, value in config.items()}
-    return choose("layer", description["class_name"], CLASSES | dict(custom_objects or {}))(**config)
+    layer = choose("layer", description["class_name"], CLASSES | dict(custom_objects or {}))(**config)
+    layer.trainable = description.get("trainable", True)
+    return layer
 
 
 def layers_of(value: Any, custom_objects: Mapping[str, type[Layer]] | None) -> Any:

@@ -34,7 +34,7 @@ class Parameter:
 class Layer:
     """Base of all layers. A subclass declares its parameters in `build` and composes instructions in `forward`.
 
-    A layer never writes a backward pass: the program derives it.
+    A layer never writes a backward pass: the program derives it. `layer.trainable = False` keeps its weights.
 
     >>> from thalweg.layers import Dense
     >>> class Gate(Layer):
@@ -48,6 +48,7 @@ class Layer:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"a layer's name is a word without '/', got {name!r}")
         self.name = name
+        self.trainable = True
         self.parameters: list[Parameter] = []
         self.input_shape: Shape | None = None
         self.output_shape: Shape | None = None
@@ -117,8 +118,8 @@ class Layer:
         return [(f"{self.name}/{p.key}", p) for p in self.parameters]
 
     def trained_parameters(self) -> list[tuple[str, Parameter]]:
-        """Those of `all_parameters` that training changes by their gradients."""
-        return [(path, p) for path, p in self.all_parameters() if p.trainable]
+        """Those of `all_parameters` that training changes by their gradients; none where `trainable` is False."""
+        return [(path, p) for path, p in self.all_parameters() if p.trainable] if self.trainable else []
 
     def count_params(self) -> int:
         """How many weights the layer has."""

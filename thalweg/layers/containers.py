@@ -48,6 +48,10 @@ class Container(Layer):
     def all_parameters(self) -> list[tuple[str, Parameter]]:
         return [(f"{self.name}/{path}", p) for layer in self.inside for path, p in layer.all_parameters()]
 
+    def trained_parameters(self) -> list[tuple[str, Parameter]]:
+        inner = [pair for layer in self.inside for pair in layer.trained_parameters()] if self.trainable else []
+        return [(f"{self.name}/{path}", p) for path, p in inner]
+
 
 def branch_of(what: str, layers: Any) -> Branch:
     """A layer, or a list of layers, as a list."""

@@ -25,6 +25,7 @@ WORKSPACE = "workspace"  # activations and their adjoints, planned by liveness
 PREPARED = "prepared"  # what a step derives from the parameters alone, once for all lanes
 EXCHANGE = "exchange"  # a part for each lane, which the others read after a meeting
 TOTALS = "totals"  # float64 running sums of the loss and the metrics
+NORMS = "norms"  # float64 sums over gradients, of which each lane holds its part until all have met
 
 
 @dataclass(eq=False, slots=True)
@@ -79,7 +80,8 @@ class Values(Protocol):
     first_row: int  # where the block starts in its batch
     batch_rows: int  # rows in the whole batch
     accumulate: bool  # whether an earlier block of this batch has already written the gradients
-    iteration: int  # optimizer steps done so far, this one included (counts from 1)
+    iteration: int  # steps done so far, this one included (counts from 1)
+    update: int  # updates of the weights, this one included: with accumulated gradients one for several steps
     seed: int
     learning_rate: float
     order: Array  # the row numbers of this block
@@ -99,6 +101,11 @@ class Instruction:
     reduces: ClassVar[bool] = False  # sums over the rows of a block into something that isn't per row
     accumulates: ClassVar[bool] = False  # adds to a gradient that is otherwise finished
     inplace: ClassVar[tuple[str, str] | None] = None  # (read, written): fields that may share their memory
+    # What the machine has to know of an instruction that works on parameters, after the gradients:
+    chunked: ClassVar[bool] = False  # element by element, so that it can be done on any stretch of the vector
+    meets: ClassVar[bool] = False  # needs what the instructions before it did on every lane
+    due: ClassVar[bool] = False  # is left out in steps that only accumulate gradients
+    joins: ClassVar[bool] = False  # puts together what several lanes did: nothing to do on one lane
 
     @property
     def title(self) -> str:

@@ -29,7 +29,7 @@ class Row:
 class Listing(Sequence[Row]):
     """The rows of a program for a batch of `rows`; printing it shows the table."""
 
-    def __init__(self, program: Program, rows: int, seconds: Sequence[float] | None = None) -> None:
+    def __init__(self, program: Program, rows: int, seconds: Sequence[float] | None = None, lanes: int = 1) -> None:
         sections = {id(i): "backward" for i in program.backward} | {id(i): "update" for i in program.update}
         order = sorted(program, key=lambda i: ["forward", "backward", "update"].index(sections.get(id(i), "forward")))
         measured = dict(zip((id(i) for i in program), seconds, strict=True)) if seconds is not None else {}
@@ -47,7 +47,7 @@ class Listing(Sequence[Row]):
                 measured.get(id(i)),
                 measured[id(i)] / total if total else None,
             )
-            for number, i in enumerate(order, start=1)
+            for number, i in enumerate((i for i in order if lanes > 1 or not i.joins), start=1)
         ]
 
     def __len__(self) -> int:

@@ -180,10 +180,10 @@ class Penalty(Instruction):
     sums: Buffer
     l1: float
     l2: float
-    vector: int  # elements of the whole parameter vector, of which W is a stretch
 
     name = "penalty"
     writes = ("sums",)
+    chunked = True
 
     @property
     def formula(self) -> str:
@@ -192,7 +192,7 @@ class Penalty(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.W.size, self.W.offset, self.vector)
+        return (self.W.size, self.W.offset)
 
     @property
     def constants(self) -> tuple[float, ...]:
@@ -203,7 +203,7 @@ class Penalty(Instruction):
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.W):
-            yield PenaltyGradient(self.W, d.total(self.W), self.l1, self.l2, self.vector)
+            yield PenaltyGradient(self.W, d.total(self.W), self.l1, self.l2)
 
     def reference(self, m: Values) -> None:
         W = m[self.W].astype(np.float64)
@@ -221,11 +221,11 @@ class PenaltyGradient(Instruction):
     dW: Buffer
     l1: float
     l2: float
-    vector: int
 
     name = "penalty gradient"
     writes = ("dW",)
     accumulates = True
+    chunked = True
 
     @property
     def formula(self) -> str:
@@ -234,7 +234,7 @@ class PenaltyGradient(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.W.size, self.W.offset, self.vector)
+        return (self.W.size, self.W.offset)
 
     @property
     def constants(self) -> tuple[float, ...]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from thalweg.program.autodiff import derive
 from thalweg.program.batches import Gather, Store
 from thalweg.program.builder import Builder
 from thalweg.program.fuse import fuse
-from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
+from thalweg.program.instruction import DATA, GRADIENTS, TOTALS, Buffer, Instruction
 from thalweg.program.losses import Loss, Penalty
-from thalweg.program.memory import align
 from thalweg.program.metrics import Total
 from thalweg.program.program import Program
 
@@ -38,8 +37,16 @@ class LowersMetric(Protocol):
 
 
 class LowersUpdate(Protocol):
-    def slot_names(self) -> tuple[str, ...]: ...
-    def update(self, w: Buffer, dw: Buffer, slots: list[Buffer]) -> Instruction: ...
+    @property
+    def every(self) -> int: ...
+    def lower(self, weights: Sequence[Weight], vector: int) -> list[Instruction]: ...
+
+
+class Weight(NamedTuple):
+    """An array of weights that is trained: its full name, such as "dense_1/W", and its place."""
+
+    path: str
+    buffer: Buffer
 
 
 @dataclass
@@ -49,7 +56,7 @@ class Network:
     layers: Sequence[HasForward]
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
-    parameters: Sequence[Buffer]
+    weights: Sequence[Weight]  # those that are trained
     penalties: Sequence[tuple[Buffer, float, float]]  # (W, l1, l2)
     vector: int  # elements of the parameter vector, gaps included
 
@@ -88,7 +95,7 @@ def judge(network: Network, objective: Objective, y_pred: Buffer, instructions: 
         instructions.append(Gather(Buffer("weights", (1,), DATA), weight))
     instructions.append(objective.loss.lower(y_pred, source, y, weight, sums("L", LOSS)))
     for W, l1, l2 in network.penalties:
-        instructions.append(Penalty(W, sums("penalty", PENALTY), l1, l2, network.vector))
+        instructions.append(Penalty(W, sums("penalty", PENALTY), l1, l2))
     place = FIRST_METRIC
     for metric in objective.metrics:
         size = metric.sums(y_pred.shape)
@@ -107,16 +114,10 @@ def training_program(
     """Forward, backward, update. `keep_predictions`: y_pred is computed even if no metric reads it."""
     instructions, y_pred = forward(network, training=True)
     judge(network, objective, y_pred, instructions)
-    gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in network.parameters}
+    trained = [W for _, W in network.weights]
+    gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in trained}
     instructions, backward = fuse(instructions, derive(instructions, gradients), [y_pred] if keep_predictions else [])
-    n = network.vector
-    w = Buffer("w", (n,), PARAMETERS, per_row=False, offset=0)
-    dw = Buffer("dw", (n,), GRADIENTS, per_row=False, offset=0)
-    slots = [
-        Buffer(name, (n,), SLOTS, per_row=False, offset=number * align(n))
-        for number, name in enumerate(optimizer.slot_names())
-    ]
-    return Program(instructions, backward, [optimizer.update(w, dw, slots)])
+    return Program(instructions, backward, optimizer.lower(network.weights, network.vector), optimizer.every)
 
 
 def evaluation_program(network: Network, objective: Objective) -> Program:

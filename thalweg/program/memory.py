@@ -27,7 +27,7 @@ class Life:
 
 
 def place(
-    prepare: Sequence[Instruction], rows: Sequence[Instruction], collect: Sequence[Instruction]
+    prepare: Sequence[Instruction], rows: Sequence[Instruction], after: Sequence[Instruction]
 ) -> tuple[int, int, int, int]:
     """Sets the offset of every buffer of the plan; returns the elements needed per row, once, for what is
     prepared, and for a lane's part of the exchange.
@@ -37,7 +37,7 @@ def place(
     that are prepared, in a region of their own.
     """
     per_row = region(WORKSPACE, rows, per_row=True)
-    once = region(WORKSPACE, [*rows, *collect], per_row=False)
+    once = region(WORKSPACE, [*rows, *after], per_row=False)
     prepared = region(PREPARED, prepare, per_row=False)
     exchange = region(EXCHANGE, rows, per_row=False)
     lives = lifetimes(per_row, rows)

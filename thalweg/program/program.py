@@ -6,8 +6,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from thalweg.program.batches import Gather
-from thalweg.program.instruction import EXCHANGE, PARAMETERS, TOTALS, Buffer, Instruction
-from thalweg.program.memory import place
+from thalweg.program.instruction import EXCHANGE, NORMS, PARAMETERS, TOTALS, Buffer, Instruction
+from thalweg.program.memory import align, place
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of the finish between two meetings of the lanes.
+
+    A chunked one runs all its instructions on a few thousand parameters before the next: each vector is read from
+    memory once. Of another kind of instruction each does what it has to on whole arrays, each array on one lane.
+    """
+
+    instructions: list[Instruction]
+    chunked: bool
+    due: bool  # only in steps that update the weights
 
 
 @dataclass(slots=True)
@@ -15,14 +28,16 @@ class Program:
     """Instructions of one kind of work (training, evaluation, prediction), ready to be executed or printed.
 
     A step runs in four phases. `prepare` depends on the parameters only and is done once; `rows` is done block by block
-    over the rows of the batch; `collect` puts together the gradients of one lane; `finish` (penalties and the update)
-    follows when every lane is there and the gradients are summed. Before an instruction that reads what all lanes have
-    written (statistics of the batch) the lanes meet, and each has all its rows in one block.
+    over the rows of the batch; `collect` puts together the gradients of one lane; `finish` (penalties, the sum over the
+    lanes and the update) follows when every lane is there, cut into segments between which the lanes meet again. Before
+    an instruction of the rows that reads what all lanes have written (statistics of the batch) the lanes meet too, and
+    each has all its rows in one block.
     """
 
     forward: Sequence[Instruction]
     backward: Sequence[Instruction] = ()
     update: Sequence[Instruction] = ()
+    every: int = 1  # steps whose gradients are accumulated for one update
     workspace_row: int = 0  # elements of workspace that every row of a block needs
     workspace_fixed: int = 0  # and those that are needed once
     prepared: int = 0  # elements of what is prepared
@@ -31,6 +46,7 @@ class Program:
     rows: list[Instruction] = field(default_factory=list)
     collect: list[Instruction] = field(default_factory=list)
     finish: list[Instruction] = field(default_factory=list)
+    norms: int = 0  # elements of the region of norms
 
     def __post_init__(self) -> None:
         for instruction in (*self.forward, *self.backward):
@@ -44,10 +60,24 @@ class Program:
                 self.prepare.append(instruction)
             else:
                 self.collect.append(instruction)
+        self.finish.sort(key=lambda i: i.chunked)  # stable: one meeting at most before the update
         self.finish.extend(self.update)
         self.rows.sort(key=lambda i: not isinstance(i, Gather))  # stable: the batch comes first
-        sizes = place(self.prepare, self.rows, self.collect)
+        once = [*self.collect, *self.finish]
+        sizes = place(self.prepare, self.rows, once)
         self.workspace_row, self.workspace_fixed, self.prepared, self.exchange = sizes
+        self.norms = align(max((b.offset + b.size for b in self.buffers() if b.region == NORMS), default=0))
+
+    def segments(self) -> list[Segment]:
+        """The finish, cut where the lanes have to meet."""
+        result: list[Segment] = []
+        for instruction in self.finish:
+            kind = (instruction.chunked, instruction.due and self.every > 1)
+            behind = not result or (instruction.meets and not result[-1].instructions[0].meets)
+            if behind or kind != (result[-1].chunked, result[-1].due):
+                result.append(Segment([], *kind))
+            result[-1].instructions.append(instruction)
+        return result
 
     def __iter__(self) -> Iterator[Instruction]:
         """Every instruction in the order of execution."""

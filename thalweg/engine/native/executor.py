@@ -21,6 +21,7 @@ from thalweg.program.instruction import (
     DATA,
     EXCHANGE,
     GRADIENTS,
+    NORMS,
     PARAMETERS,
     PREPARED,
     SLOTS,
@@ -40,7 +41,9 @@ PROBE_LEAST = 0.002  # … if it takes more seconds than this
 class Memory(Mapping[Buffer, Array]):
     """One lane's memory: the regions it shares with the others, and its own workspace, gradients and sums."""
 
-    def __init__(self, job: Job, block: int, prepared: Array, gradients: Array, totals: Array, exchange: Array) -> None:
+    def __init__(
+        self, job: Job, block: int, prepared: Array, gradients: Array, totals: Array, exchange: Array, norms: Array
+    ) -> None:
         self.block = block
         self.lanes = job.lanes
         self.rows = block
@@ -55,6 +58,7 @@ class Memory(Mapping[Buffer, Array]):
             GRADIENTS: gradients,
             SLOTS: job.slots,
             TOTALS: totals,
+            NORMS: norms,
         }
 
     def place(self, buffer: Buffer) -> tuple[Array, int]:
@@ -111,9 +115,9 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
     return table, constants
 
 
-def executed(instructions: Sequence[Instruction]) -> list[Instruction]:
-    """Those that do something: a reshape only gives memory another name."""
-    return [i for i in instructions if not isinstance(i, Reshape)]
+def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instruction]:
+    """Those that do something: a reshape only gives memory another name, and one lane has nothing to put together."""
+    return [i for i in instructions if not isinstance(i, Reshape) and not (i.joins and lanes == 1)]
 
 
 class Crew:
@@ -156,10 +160,14 @@ class NativeExecutor:
         self.run_lanes = callable_of(machine)
         self.crew = Crew(job.lanes)
         program, lanes, block = job.program, job.lanes, job.block()
-        self.phases = [executed(p) for p in (program.prepare, program.rows, program.collect, program.finish)]
+        self.phases = [executed(p, lanes) for p in (program.prepare, program.rows, program.collect, program.finish)]
+        self.segments = [(executed(s.instructions, lanes), s.chunked, s.due) for s in program.segments()]
+        finish = [(len(instructions), chunked, due) for instructions, chunked, due in self.segments]
+        self.finish_cuts = np.array(finish, np.int64).reshape(-1)
         gathers = sum(i.kernel == "gather" for i in self.phases[1])
         vector = align(job.parameters.size) if program.backward else 0
         self.gradients = aligned(lanes * vector).reshape(lanes, vector)
+        self.norms = aligned(lanes * program.norms, np.float64)
         self.totals = np.zeros((lanes, align(job.totals)), np.float64)
         shuffled = job.shuffle and not job.one_batch
         self.order = np.zeros(job.rows if shuffled else 0, np.int64)
@@ -171,7 +179,8 @@ class NativeExecutor:
         met = program.meetings
         self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
         self.memories = [
-            Memory(job, block, prepared, self.gradients[lane], self.totals[lane], exchange) for lane in range(lanes)
+            Memory(job, block, prepared, self.gradients[lane], self.totals[lane], exchange, self.norms)
+            for lane in range(lanes)
         ]
         self.tables = [link(self.phases, memory, self.memories[0]) for memory in self.memories]
         self.pool = ThreadPoolExecutor(lanes - 1, "thalweg-lane") if lanes > 1 else None
@@ -187,7 +196,9 @@ class NativeExecutor:
                 m.JOB_COLLECT: len(self.phases[2]),
                 m.JOB_MEETINGS: len(self.cuts),
                 m.JOB_CUTS: self.cuts.ctypes.data,
-                m.JOB_FINISH: len(self.phases[3]),
+                m.JOB_SEGMENTS: self.finish_cuts.ctypes.data,
+                m.JOB_SEGMENT_COUNT: len(self.segments),
+                m.JOB_EVERY: program.every,
                 m.JOB_LANE: lane,
                 m.JOB_LANES: lanes,
                 m.JOB_DATA_ROWS: job.rows,
@@ -198,8 +209,7 @@ class NativeExecutor:
                 m.JOB_ORDER: self.order.ctypes.data if shuffled else 0,
                 m.JOB_TOTALS: self.totals.ctypes.data,
                 m.JOB_TOTALS_SIZE: self.totals.shape[1],
-                m.JOB_GRADIENTS: self.gradients.ctypes.data,
-                m.JOB_VECTOR: vector,
+                m.JOB_VECTOR: job.parameters.size,
                 m.JOB_BARRIER: self.barrier.ctypes.data,
                 m.JOB_LOSS: LOSS,
                 m.JOB_COUNTED: ROWS,
@@ -278,24 +288,33 @@ class NativeExecutor:
             self.order[:] = permutation(job.seed, chunk.epoch + epoch, job.rows)
         s[:] = 0
         s[state.BATCH_ROWS], s[state.ITERATION], s[state.LANES] = rows, chunk.iteration + 1, 1
+        s[state.UPDATE] = chunk.iteration // job.program.every + 1
+        s[state.BUSY], s[state.AFTER] = 1, job.parameters.size
         s[state.SEED] = self.jobs[0, m.JOB_SEED]
         f[state.LEARNING_RATE] = chunk.learning_rates[0] if len(chunk.learning_rates) else 0.0
 
         ends = np.cumsum([0, *(len(p) for p in self.phases)])
-        yield from self.one_by_one(0, ends[0], repeats)
+        yield from self.one_by_one(self.phases[0], ends[0], repeats)
         for first in range(0, rows, memory.block):
             s[state.ROWS] = memory.rows = min(memory.block, rows - first)
             s[state.FIRST_ROW], s[state.START] = first, start + first
             s[state.ORDER] = self.order[start + first :].ctypes.data if self.order.size else 0
             s[state.ACCUMULATE] = int(first > 0)
-            yield from self.one_by_one(1, ends[1], repeats)
-        yield from self.one_by_one(2, ends[2], repeats)
-        yield from self.one_by_one(3, ends[3], repeats)
+            yield from self.one_by_one(self.phases[1], ends[1], repeats)
+        yield from self.one_by_one(self.phases[2], ends[2], repeats)
+        s[state.ACCUMULATE] = 0
+        place = ends[3]
+        for instructions, _, due in self.segments:
+            if not due or (chunk.iteration + 1) % job.program.every == 0:
+                yield from self.one_by_one(instructions, place, repeats)
+            place += len(instructions)
         self.totals[0, ROWS] += rows
 
-    def one_by_one(self, phase: int, place: int, repeats: int) -> Iterator[tuple[Instruction, float]]:
+    def one_by_one(
+        self, instructions: Sequence[Instruction], place: int, repeats: int
+    ) -> Iterator[tuple[Instruction, float]]:
         table, constants = self.tables[0]
-        for number, instruction in enumerate(self.phases[phase], start=int(place)):
+        for number, instruction in enumerate(instructions, start=int(place)):
             kernel = callable_of(kernel_of(instruction))
             arguments = (table[number, 1:].ctypes.data, constants[number].ctypes.data, *self.state_of(0))
             seconds = []

@@ -1,8 +1,8 @@
 """The products of dense layers, all by the one micro-kernel."""
 
 from thalweg.engine.native import gemm
+from thalweg.engine.native.gradients import share
 from thalweg.engine.native.state import ACCUMULATE, LANE, LANES, ROWS
-from thalweg.engine.native.updates import share
 
 
 def affine(o, c, s, f):

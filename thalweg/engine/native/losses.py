@@ -9,9 +9,9 @@ helpers here; they stand in `elementwise_losses.py` and `row_losses.py`.
 import numba
 import numpy as np
 
+from thalweg.engine.native.gradients import stretch
 from thalweg.engine.native.llvm import FLAGS, doubles, floats, stack
-from thalweg.engine.native.state import BATCH_ROWS, LANE, LANES, ROWS
-from thalweg.engine.native.updates import share
+from thalweg.engine.native.state import BATCH_ROWS, ROWS
 
 F32 = np.float32
 ONE = F32(1)
@@ -167,16 +167,9 @@ def turn_back(X, x, first, count, n, columns):
 # --- penalties on weights ------------------------------------------------------------------------------------------
 
 
-@numba.njit(inline="always", **FLAGS)
-def own_part(size, offset, vector, s):
-    """(first, after): the elements of a stretch of the parameter vector that lie in this lane's share of it."""
-    first, after = share(vector, s[LANE], s[LANES])
-    return min(max(first - offset, 0), size), max(min(after - offset, size), 0)
-
-
 def penalty(o, c, s, f):
     """sums += rows·(l1·Σ|W| + l2·ΣW²)"""
-    first, after = own_part(o[2], o[3], o[4], s)
+    first, after = stretch(o[2], o[3], s)
     W = floats(o[0], o[2])
     absolute, squares = 0.0, 0.0
     for i in range(first, after):
@@ -187,7 +180,7 @@ def penalty(o, c, s, f):
 
 def penalty_gradient(o, c, s, f):
     """dW += l1·sign(W) + 2·l2·W"""
-    first, after = own_part(o[2], o[3], o[4], s)
+    first, after = stretch(o[2], o[3], s)
     W, dW = floats(o[0], o[2]), floats(o[1], o[2])
     l1, l2 = F32(c[0]), F32(2 * c[1])
     for i in range(first, after):

@@ -2,8 +2,8 @@
 
 A program is a table of rows [kernel, operands …, sizes …] of int64, and a table of constants. A step is, for each lane:
 its share of what is prepared; all meet; the blocks of rows that are this lane's (in segments between which all meet,
-where they exchange something), then collect; all meet; the lane's own share of the parameter vector is summed,
-penalised and updated; all meet. What a lane computes doesn't depend on which thread runs it.
+where they exchange something), then collect; all meet; the finish on the lane's own share of the parameter vector, in
+segments between which all meet; all meet. What a lane computes doesn't depend on which thread runs it.
 """
 
 import math
@@ -11,6 +11,7 @@ import math
 import numba
 
 from thalweg.engine.native.counter import shuffle
+from thalweg.engine.native.gradients import share
 from thalweg.engine.native.llvm import (
     FLAGS,
     call,
@@ -23,8 +24,11 @@ from thalweg.engine.native.llvm import (
 )
 from thalweg.engine.native.state import (
     ACCUMULATE,
+    AFTER,
     BATCH_ROWS,
     BLOCK,
+    BUSY,
+    FIRST,
     FIRST_ROW,
     ITERATION,
     LANE,
@@ -36,20 +40,23 @@ from thalweg.engine.native.state import (
     SEED,
     START,
     STATE,
+    UPDATE,
 )
-from thalweg.engine.native.updates import part, share
 
 ROW_WIDTH = 24  # int64 in a row of the table: three cache lines
-CONSTANTS = 4  # float64 in a row of the constants
+CONSTANTS = 8  # float64 in a row of the constants: a cache line
+CHUNK = 4096  # parameters that a segment finishes before the next: what it reads of them stays in the core's caches
 SPINS = 500  # turns of the spin loop before the core is given away
 
-# Places in a job. PREPARE … FINISH count the instructions of each phase; the gathers come first among the rows.
+# Places in a job. PREPARE … COLLECT count the instructions of each phase; the gathers come first among the rows.
+# SEGMENTS is the address of three numbers for each segment of the finish: instructions, whether chunked, whether due.
 (
-    JOB_TABLE, JOB_CONSTANTS, JOB_STATE, JOB_REALS, JOB_PREPARE, JOB_GATHERS, JOB_ROWS, JOB_COLLECT, JOB_FINISH,
-    JOB_LANE, JOB_LANES, JOB_DATA_ROWS, JOB_BATCH, JOB_BLOCK, JOB_EPOCH, JOB_FIRST_BATCH, JOB_STEPS, JOB_ITERATION,
-    JOB_SEED, JOB_SHUFFLE, JOB_ORDER, JOB_TOTALS, JOB_TOTALS_SIZE, JOB_RECORDS, JOB_GRADIENTS, JOB_VECTOR,
-    JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_MINE, JOB_THREADS, JOB_MEETINGS, JOB_CUTS,
-) = range(36)  # fmt: skip
+    JOB_TABLE, JOB_CONSTANTS, JOB_STATE, JOB_REALS, JOB_PREPARE, JOB_GATHERS, JOB_ROWS, JOB_COLLECT, JOB_SEGMENTS,
+    JOB_SEGMENT_COUNT, JOB_EVERY, JOB_LANE, JOB_LANES, JOB_DATA_ROWS, JOB_BATCH, JOB_BLOCK, JOB_EPOCH,
+    JOB_FIRST_BATCH, JOB_STEPS, JOB_ITERATION, JOB_SEED, JOB_SHUFFLE, JOB_ORDER, JOB_TOTALS, JOB_TOTALS_SIZE,
+    JOB_RECORDS, JOB_VECTOR, JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_MINE, JOB_THREADS,
+    JOB_MEETINGS, JOB_CUTS,
+) = range(37)  # fmt: skip
 JOB_SIZE = 40
 
 
@@ -98,18 +105,6 @@ def blocks(job, s, start, rows, begin, end):
 
 
 @numba.njit(**FLAGS)
-def sum_gradients(job, rows):
-    """Adds the gradients of the other lanes to the first lane's, in this lane's share, always in the same order."""
-    first, after = share(job[JOB_VECTOR], job[JOB_LANE], job[JOB_LANES])
-    busy = min(job[JOB_LANES], (rows + job[JOB_BLOCK] - 1) // job[JOB_BLOCK])  # lanes that had a block
-    result = part(job[JOB_GRADIENTS], first, after)
-    for other in range(1, busy):
-        addend = part(job[JOB_GRADIENTS] + 4 * other * job[JOB_VECTOR], first, after)
-        for i in range(result.size):
-            result[i] += addend[i]
-
-
-@numba.njit(**FLAGS)
 def record(job, epoch):
     """Writes the sums over all lanes as the record of an epoch that has ended, and clears them."""
     size = job[JOB_TOTALS_SIZE]
@@ -145,7 +140,9 @@ def prepare_of_lane(job, step, rows, learning_rate):
     s = integers(job[JOB_STATE], STATE)
     s[SEED], s[LANE], s[LANES] = job[JOB_SEED], job[JOB_LANE], job[JOB_LANES]
     s[BATCH_ROWS], s[BLOCK] = rows, job[JOB_BLOCK]
+    s[BUSY] = min(job[JOB_LANES], (rows + job[JOB_BLOCK] - 1) // job[JOB_BLOCK])
     s[ITERATION] = job[JOB_ITERATION] + step + 1
+    s[UPDATE] = (job[JOB_ITERATION] + step) // job[JOB_EVERY] + 1
     doubles(job[JOB_REALS], REALS)[LEARNING_RATE] = learning_rate
     execute(job, 0, job[JOB_PREPARE])
 
@@ -169,12 +166,33 @@ def gradients(o, mine, threads, start, rows, gather):
 
 
 @numba.njit(**FLAGS)
-def update_of_lane(job, rows):
-    """Penalties and the optimizer's step on this lane's share of the parameters, with the gradients of all lanes."""
-    if job[JOB_LANES] > 1 and job[JOB_VECTOR]:
-        sum_gradients(job, rows)
-    finish = job[JOB_PREPARE] + job[JOB_ROWS] + job[JOB_COLLECT]
-    execute(job, finish, finish + job[JOB_FINISH])
+def segment_of_lane(job, first, after, chunked):
+    """The instructions first … after − 1 of the finish: on this lane's share of the vector, chunk by chunk, or once."""
+    if not chunked:
+        execute(job, first, after)
+        return
+    s = integers(job[JOB_STATE], STATE)
+    begin, end = share(job[JOB_VECTOR], job[JOB_LANE], job[JOB_LANES])
+    s[ACCUMULATE] = 0
+    for start in range(begin, end, CHUNK):
+        s[FIRST], s[AFTER] = start, min(start + CHUNK, end)
+        execute(job, first, after)
+        s[ACCUMULATE] = 1
+
+
+@numba.njit(**FLAGS)
+def finish(o, mine, threads, iteration):
+    """Penalties, the sum of the gradients and the update, on the lanes of this thread."""
+    first = o[JOB_PREPARE] + o[JOB_ROWS] + o[JOB_COLLECT]
+    segments = integers(o[JOB_SEGMENTS], 3 * o[JOB_SEGMENT_COUNT])
+    for number in range(o[JOB_SEGMENT_COUNT]):
+        count, chunked, due = segments[3 * number], segments[3 * number + 1], segments[3 * number + 2]
+        if not due or iteration % o[JOB_EVERY] == 0:
+            if number:
+                barrier(o[JOB_BARRIER], threads)
+            for k in range(mine):
+                segment_of_lane(lane_job(o, k), first, first + count, chunked)
+        first += count
 
 
 def machine(o, c, s, f):
@@ -205,8 +223,7 @@ def machine(o, c, s, f):
         if not loss_is_finite(o):
             o[JOB_FINITE] = 0
             return
-        for k in range(mine):
-            update_of_lane(lane_job(o, k), rows)
+        finish(o, mine, threads, o[JOB_ITERATION] + step + 1)
         if leads:
             doubles(o[JOB_TOTALS], o[JOB_TOTALS_SIZE])[o[JOB_COUNTED]] += rows
         barrier(o[JOB_BARRIER], threads)

@@ -11,13 +11,16 @@ Every kernel is a C function `void kernel(int64 *o, double *c, int64 *s, double 
 ROWS = 0  # rows in this block
 FIRST_ROW = 1  # where the block starts in its batch
 BATCH_ROWS = 2  # rows in the whole batch
-ACCUMULATE = 3  # 1 when this lane has already written gradients for the batch
-ITERATION = 4  # optimizer steps, this one included
+ACCUMULATE = 3  # 1 when this lane has already written gradients (or, after them, norms) for the batch
+ITERATION = 4  # steps, this one included
 ORDER = 5  # address of this block's row numbers, or 0: they follow each other from START on
 START = 6
 SEED = 7
 LANE = 8
 LANES = 9
+FIRST, AFTER = 10, 11  # the stretch of the parameter vector that is worked on
+BUSY = 12  # lanes that had a block of the batch: their gradients count
+UPDATE = 13  # updates of the weights, this one included
 BLOCK = 14  # rows of a whole block
 STATE = 16  # how many there are, rounded up to two cache lines so that lanes don't share one
 

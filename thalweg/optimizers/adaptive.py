@@ -1,0 +1,345 @@
+"""A step of its own size for every weight: RMSprop, the family of Adam, Adagrad, Adadelta, Ftrl."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Unpack
+
+from thalweg.checks import number
+from thalweg.errors import ArgumentError
+from thalweg.optimizers.base import Array, Common, Optimizer, Rate, Shared
+from thalweg.optimizers.layout import Run
+from thalweg.program import updates
+from thalweg.program.instruction import Instruction
+
+
+class RMSprop(Optimizer):
+    """RMSprop (Hinton 2012): the gradient divided by the root of its recent mean square.
+
+    v = ρ·v + (1 − ρ)·dw²; w −= learning_rate·dw/√(v + ε). Centered: a, the mean of dw, is subtracted: √(v − a² + ε).
+    With momentum: p = momentum·p + step; w −= p. ε is inside the root as in Keras (PyTorch: outside).
+
+    >>> RMSprop(momentum=0.9, centered=True).slot_names()
+    ('v', 'a', 'p')
+    """
+
+    arguments = ("rho", "momentum", "epsilon", "centered")
+    formula = "v ← ρ·v + (1 − ρ)·dw²;  w ← w − lr·dw/√(v + ε)"
+    use = "gradients whose size changes in the course of training: recurrent networks, reinforcement learning"
+    avoid = "a momentum is wanted: Adam corrects the bias of its start"
+    paper = "Hinton, Coursera lecture 6e, 2012; centered: Graves, 2013"
+    title_zh = "均方根傳播"
+    summary_zh = "用近期梯度平方的平均調整每個權重的步伐。"
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        self.rho = self.check("rho", rho, 0.0, 1.0)
+        self.momentum = self.check("momentum", momentum, 0.0, 1.0)
+        self.epsilon = self.check("epsilon", epsilon)
+        self.centered = bool(centered)
+
+    def own_slots(self) -> tuple[str, ...]:
+        return ("v", *("a",) * self.centered, *("p",) * (self.momentum > 0))
+
+    def update(self, run: Run) -> Instruction:
+        a, p = run.slots.get("a"), run.slots.get("p")
+        numbers = (self.rho, self.momentum, self.epsilon)
+        return updates.RmsProp(run.w, run.dw, run.slots["v"], a, p, *numbers, factor=self.factor_of(run.weights[0]))
+
+
+class Moments(Optimizer):
+    """Base of those with two moving means, m of the gradient and v of its square."""
+
+    slots = ("m", "v")
+    arguments: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2", "epsilon")
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        self.beta_1 = self.check("beta_1", beta_1, 0.0, 1.0)
+        self.beta_2 = self.check("beta_2", beta_2, 0.0, 1.0)
+        self.epsilon = self.check("epsilon", epsilon)
+
+    def moments(self, run: Run) -> tuple[Any, ...]:
+        """The operands and constants that the steps of these have in common."""
+        first, second = (run.slots[name] for name in self.slots)
+        return run.w, run.dw, first, second, self.beta_1, self.beta_2, self.epsilon
+
+
+class Adam(Moments):
+    """Adam (Kingma and Ba, ICLR 2015): a step of about learning_rate for every weight, whatever its gradient's size.
+
+    m = β₁·m + (1 − β₁)·dw; v = β₂·v + (1 − β₂)·dw²; w −= lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ)·m/(√v + ε). With amsgrad (Reddi et
+    al., ICLR 2018) the largest v so far stands in the root. ε = 1e-7 is added to √v as in Keras (PyTorch: 1e-8, added
+    to the bias-corrected √v̂).
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2", "epsilon", "amsgrad")
+    formula = "m ← β₁·m + (1 − β₁)·dw;  v ← β₂·v + (1 − β₂)·dw²;  w ← w − lr·m̂/(√v̂ + ε)"
+    use = "the first choice: works with its defaults on most networks"
+    avoid = "the last points of accuracy on images, where SGD with momentum often generalises better"
+    paper = "Kingma and Ba, ICLR 2015"
+    title_zh = "Adam（自適應動量）"
+    summary_zh = "同時追蹤梯度與其平方的移動平均；大多數網路的首選。"
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **common)
+        self.amsgrad = bool(amsgrad)
+
+    def own_slots(self) -> tuple[str, ...]:
+        return (*self.slots, *("top",) * self.amsgrad)
+
+    def update(self, run: Run) -> Instruction:
+        w, dw, m, v, *numbers = self.moments(run)
+        return updates.Adam(w, dw, m, v, run.slots.get("top"), *numbers, factor=self.factor_of(run.weights[0]))
+
+
+class AdamW(Adam):
+    """Adam with a weight decay that doesn't pass through the gradient (Loshchilov and Hutter, ICLR 2019).
+
+    Before each step w −= learning_rate·weight_decay·w. In Keras every optimizer can do it; this one's default is 0.004.
+    """
+
+    arguments = ("weight_decay", *Adam.arguments)
+    formula = "w ← w − lr·λ·w;  then Adam's step"
+    use = "Adam with regularisation: larger networks, transformers, tables"
+    avoid = "biases and the scales of normalisation decay too unless they are excluded"
+    paper = "Loshchilov and Hutter, ICLR 2019"
+    title_zh = "AdamW（解耦權重衰減）"
+    summary_zh = "在 Adam 之外直接縮小權重，不經過梯度。"
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **common: Unpack[Shared],
+    ) -> None:
+        weight_decay = number("AdamW: weight_decay", weight_decay)  # None would be Adam
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **common)
+
+
+class Nadam(Moments):
+    """Nadam (Dozat, ICLR workshop 2016): Adam that looks ahead as Nesterov's momentum does.
+
+    uₜ = β₁·(1 − ½·0.96ᵗ), Uₜ their product; m̂ = uₜ₊₁·m/(1 − Uₜ₊₁) + (1 − uₜ)·dw/(1 − Uₜ);
+    w −= learning_rate·m̂/(√(v/(1 − β₂ᵗ)) + ε).
+    """
+
+    formula = "w ← w − lr·(uₜ₊₁·m/(1 − Uₜ₊₁) + (1 − uₜ)·dw/(1 − Uₜ))/(√v̂ + ε)"
+    use = "where Adam works, sometimes a little faster at the start"
+    avoid = "nothing speaks against it but that Adam is better known"
+    paper = "Dozat, ICLR workshop 2016"
+    title_zh = "Nadam（Nesterov 自適應動量）"
+    summary_zh = "Adam 加上 Nesterov 的前瞻。"
+
+    def update(self, run: Run) -> Instruction:
+        return updates.Nadam(*self.moments(run), factor=self.factor_of(run.weights[0]))
+
+
+class Adamax(Moments):
+    """Adamax (Kingma and Ba, ICLR 2015, section 7): Adam with the largest recent gradient instead of a mean square.
+
+    m = β₁·m + (1 − β₁)·dw; u = max(β₂·u, |dw|); w −= learning_rate/(1 − β₁ᵗ)·m/(u + ε).
+    """
+
+    slots = ("m", "u")
+    formula = "m ← β₁·m + (1 − β₁)·dw;  u ← max(β₂·u, |dw|);  w ← w − lr/(1 − β₁ᵗ)·m/(u + ε)"
+    use = "sparse gradients, embeddings: a rare large gradient isn't averaged away"
+    avoid = "gradients with outliers, which hold all later steps down"
+    paper = "Kingma and Ba, ICLR 2015"
+    title_zh = "Adamax（最大範數）"
+    summary_zh = "以近期最大的梯度取代 Adam 的均方。"
+
+    def update(self, run: Run) -> Instruction:
+        return updates.Adamax(*self.moments(run), factor=self.factor_of(run.weights[0]))
+
+
+class Adagrad(Optimizer):
+    """Adagrad (Duchi, Hazan and Singer, JMLR 2011): a += dw²; w −= learning_rate·dw/√(a + ε).
+
+    a starts at initial_accumulator_value. ε is inside the root as in Keras (PyTorch: outside, and a starts at 0).
+    """
+
+    slots = ("a",)
+    arguments = ("initial_accumulator_value", "epsilon")
+    formula = "a ← a + dw²;  w ← w − lr·dw/√(a + ε)"
+    use = "sparse inputs such as words: rare features keep a large step"
+    avoid = "long training: the steps only ever shrink"
+    paper = "Duchi, Hazan and Singer, JMLR 2011"
+    title_zh = "自適應梯度"
+    summary_zh = "累積所有梯度平方；罕見特徵保有較大的步伐。"
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        self.initial_accumulator_value = self.check("initial_accumulator_value", initial_accumulator_value)
+        self.epsilon = self.check("epsilon", epsilon)
+
+    def initial_slots(self, slots: dict[str, Array], w: Array) -> None:
+        slots["a"][:] = self.initial_accumulator_value
+
+    def update(self, run: Run) -> Instruction:
+        factor = self.factor_of(run.weights[0])
+        return updates.Adagrad(run.w, run.dw, run.slots["a"], self.epsilon, factor=factor)
+
+
+class Adadelta(Optimizer):
+    """Adadelta (Zeiler, arXiv 1212.5701): steps in the unit of the weights, from the mean square of earlier steps.
+
+    a = ρ·a + (1 − ρ)·dw²; step = √(d + ε)/√(a + ε)·dw; d = ρ·d + (1 − ρ)·step²; w −= learning_rate·step. The paper's
+    form has a learning_rate of 1; Keras's default is 0.001.
+    """
+
+    slots = ("a", "d")
+    arguments = ("rho", "epsilon")
+    formula = "step = √(d + ε)/√(a + ε)·dw;  w ← w − lr·step, with moving means a of dw² and d of step²"
+    use = "repeating results of the paper, with a learning rate of 1"
+    avoid = "its default rate 0.001, which hardly moves; Adam is easier"
+    paper = "Zeiler, arXiv 1212.5701, 2012"
+    title_zh = "Adadelta（自適應增量）"
+    summary_zh = "以過去步伐的大小決定下一步，單位與權重一致。"
+
+    def __init__(
+        self, learning_rate: Rate = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **common: Unpack[Common]
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        self.rho = self.check("rho", rho, 0.0, 1.0)
+        self.epsilon = self.check("epsilon", epsilon)
+
+    def update(self, run: Run) -> Instruction:
+        slots = (run.slots["a"], run.slots["d"])
+        return updates.Adadelta(run.w, run.dw, *slots, self.rho, self.epsilon, factor=self.factor_of(run.weights[0]))
+
+
+class Ftrl(Optimizer):
+    """Ftrl, follow the regularized leader (McMahan et al., KDD 2013): sets many weights to exactly 0.
+
+    n += dw²; z += dw + 2·l2_shrinkage·w − (n^−p − n₀^−p)/lr·w, with n₀ the n before and p = learning_rate_power;
+    w = (clip(z, ±l1) − z)/((n^−p + beta)/lr + 2·l2).
+    """
+
+    slots = ("n", "z")
+    arguments = (
+        "learning_rate_power",
+        "initial_accumulator_value",
+        "l1_regularization_strength",
+        "l2_regularization_strength",
+        "l2_shrinkage_regularization_strength",
+        "beta",
+    )
+    formula = "w = (clip(z, ±l1) − z)/((√n + β)/lr + 2·l2), with n the sum of dw² and z of corrected gradients"
+    use = "wide linear models of sparse features, with l1 for few weights"
+    avoid = "deep networks: the weights are computed anew from z, so initial weights are lost"
+    paper = "McMahan et al., KDD 2013"
+    title_zh = "跟隨正則化領導者"
+    summary_zh = "適合稀疏特徵的線性模型，能讓許多權重恰為 0。"
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        self.learning_rate_power = self.check("learning_rate_power", learning_rate_power, -math.inf, math.inf)
+        if self.learning_rate_power > 0:
+            raise ArgumentError(f"Ftrl: learning_rate_power can't be above 0, got {learning_rate_power!r}")
+        self.initial_accumulator_value = self.check("initial_accumulator_value", initial_accumulator_value)
+        self.l1_regularization_strength = self.check("l1_regularization_strength", l1_regularization_strength)
+        self.l2_regularization_strength = self.check("l2_regularization_strength", l2_regularization_strength)
+        self.l2_shrinkage_regularization_strength = self.check(
+            "l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength
+        )
+        self.beta = self.check("beta", beta)
+
+    def initial_slots(self, slots: dict[str, Array], w: Array) -> None:
+        slots["n"][:] = self.initial_accumulator_value
+
+    def update(self, run: Run) -> Instruction:
+        return updates.Ftrl(
+            run.w,
+            run.dw,
+            run.slots["n"],
+            run.slots["z"],
+            self.learning_rate_power,
+            self.l1_regularization_strength,
+            self.l2_regularization_strength,
+            self.l2_shrinkage_regularization_strength,
+            self.beta,
+            factor=self.factor_of(run.weights[0]),
+        )
+
+
+class ScheduleFreeAdamW(Moments):
+    """Adam that needs no schedule (Defazio et al., NeurIPS 2024): gradients are taken between z and the mean of all z.
+
+    v as in Adam; z −= lr·dw/(√(v/(1 − β₂ᵗ)) + ε); x += (z − x)/t; w = (1 − β₁)·z + β₁·x. As in Keras the weights of the
+    model are w, in training and afterwards. With warmup_steps the rate rises in a straight line first.
+    """
+
+    slots = ("z", "v")
+    arguments = ("beta_1", "beta_2", "epsilon", "warmup_steps")
+    formula = "z ← z − lr·dw/(√v̂ + ε);  x ← x + (z − x)/t;  w = (1 − β₁)·z + β₁·x"
+    use = "the number of steps isn't known: good weights at any time, with a constant rate"
+    avoid = "a tuned cosine is at hand; a batch normalisation's statistics belong to w, not to the mean x"
+    paper = "Defazio et al., NeurIPS 2024"
+    title_zh = "免排程 AdamW"
+    summary_zh = "以權重的平均取代學習率排程，隨時可停。"
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.0025,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        warmup_steps: int = 0,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **common)
+        if self.beta_1 == 0:
+            raise ArgumentError("ScheduleFreeAdamW: beta_1 has to be above 0")
+        self.warmup_steps = self.whole("warmup_steps", warmup_steps, 0)
+
+    def initial_slots(self, slots: dict[str, Array], w: Array) -> None:
+        slots["z"][: w.size] = w
+
+    def update(self, run: Run) -> Instruction:
+        w, dw, z, v, *numbers = self.moments(run)
+        factor = self.factor_of(run.weights[0])
+        return updates.ScheduleFreeAdamW(w, dw, z, v, self.warmup_steps, *numbers, factor=factor)

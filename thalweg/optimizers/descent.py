@@ -1,0 +1,80 @@
+"""Gradient descent, with momentum, and by the sign alone."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from thalweg.errors import ArgumentError
+from thalweg.optimizers.base import Common, Optimizer, Rate
+from thalweg.optimizers.layout import Run
+from thalweg.program import updates
+from thalweg.program.instruction import Instruction
+
+
+class SGD(Optimizer):
+    """Gradient descent: w −= learning_rate·dw.
+
+    With momentum (Polyak 1964): v = momentum·v − learning_rate·dw; w += v. With nesterov (Sutskever et al., ICML 2013):
+    w += momentum·v − learning_rate·dw. Keras's form: the learning rate is inside v (in PyTorch it is outside, which
+    differs only when the learning rate changes).
+
+    >>> SGD(momentum=0.9).slot_names()
+    ('v',)
+    """
+
+    arguments = ("momentum", "nesterov")
+    formula = "w ← w − lr·dw; with momentum v ← μ·v − lr·dw, w ← w + v"
+    use = "the baseline; with momentum 0.9 and a schedule still the best for many convolutional networks"
+    avoid = "inputs or layers of very different scales, unless the rate can be tuned"
+    paper = "Robbins and Monro, 1951; Polyak, 1964; Sutskever et al., ICML 2013"
+    title_zh = "隨機梯度下降"
+    summary_zh = "沿負梯度走一步；加上動量可以衝過狹長的谷。"
+
+    def __init__(
+        self, learning_rate: Rate = 0.01, momentum: float = 0.0, nesterov: bool = False, **common: Unpack[Common]
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        self.momentum = self.check("momentum", momentum, 0.0, 1.0)
+        self.nesterov = bool(nesterov)
+        if self.nesterov and self.momentum == 0:
+            raise ArgumentError("SGD: nesterov needs a momentum above 0")
+
+    def own_slots(self) -> tuple[str, ...]:
+        return ("v",) if self.momentum else ()
+
+    def update(self, run: Run) -> Instruction:
+        factor = self.factor_of(run.weights[0])
+        if not self.momentum:
+            return updates.GradientDescent(run.w, run.dw, factor=factor)
+        kind = updates.Nesterov if self.nesterov else updates.Momentum
+        return kind(run.w, run.dw, run.slots["v"], self.momentum, factor=factor)
+
+
+class Lion(Optimizer):
+    """Lion (Chen et al., NeurIPS 2023): w −= learning_rate·sign(β₁·m + (1 − β₁)·dw); m = β₂·m + (1 − β₂)·dw.
+
+    Every weight moves by the learning rate, up or down. The rate wants to be 3 to 10 times smaller than Adam's, the
+    weight decay that much larger. Keras's defaults (the paper's too).
+    """
+
+    slots = ("m",)
+    arguments = ("beta_1", "beta_2")
+    formula = "w ← w − lr·sign(β₁·m + (1 − β₁)·dw);  m ← β₂·m + (1 − β₂)·dw"
+    use = "large batches, with weight decay; half the memory of Adam"
+    avoid = "small batches, whose noise decides the sign"
+    paper = "Chen et al., NeurIPS 2023"
+    title_zh = "Lion（符號動量）"
+    summary_zh = "只看動量的正負號，每個權重每步移動相同的量。"
+
+    def __init__(
+        self, learning_rate: Rate = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **common: Unpack[Common]
+    ) -> None:
+        super().__init__(learning_rate, **common)
+        self.beta_1 = self.check("beta_1", beta_1, 0.0, 1.0)
+        self.beta_2 = self.check("beta_2", beta_2, 0.0, 1.0)
+        if self.beta_1 == 0:
+            raise ArgumentError("Lion: beta_1 has to be above 0")
+
+    def update(self, run: Run) -> Instruction:
+        factor = self.factor_of(run.weights[0])
+        return updates.Lion(run.w, run.dw, run.slots["m"], self.beta_1, self.beta_2, factor=factor)

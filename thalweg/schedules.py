@@ -1,0 +1,440 @@
+"""Learning-rate schedules: functions of the step. Names, arguments and defaults are Keras's where Keras has them.
+
+A schedule is called with a step, counted from 0, or with an array of steps. A plain function of one step does as well,
+wherever a learning rate is accepted, but can't be saved with a model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from thalweg.checks import number, whole
+from thalweg.errors import ArgumentError
+from thalweg.naming import choose
+
+Rates = NDArray[np.float64]
+
+
+class LearningRateSchedule:
+    """Base of all schedules; your own subclass needs `value(step)`, which takes and returns arrays, and `arguments`.
+
+    >>> class Halving(LearningRateSchedule):
+    ...     def value(self, step):
+    ...         return 0.1 * 0.5**step
+    >>> Halving()(2), Halving()([0, 1]).tolist()
+    (0.025, [0.1, 0.05])
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = ()
+    formula: ClassVar[str]
+    use: ClassVar[str]
+    avoid: ClassVar[str]
+    paper: ClassVar[str]
+    title_zh: ClassVar[str]
+    summary_zh: ClassVar[str]
+
+    def value(self, step: Rates) -> Any:
+        """The learning rates of these steps."""
+        raise NotImplementedError
+
+    def __call__(self, step: ArrayLike) -> Any:
+        """The learning rate of a step as a float, or of many as an array."""
+        rates = self.value(np.asarray(step, np.float64))
+        return float(rates) if np.ndim(step) == 0 else np.asarray(rates, np.float64)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal schedule."""
+        return {name: getattr(self, name) for name in self.arguments}
+
+    def number(self, name: str, value: Any, low: float = 0.0, high: float = math.inf) -> float:
+        """`value` as a float in [low, high)."""
+        return number(f"{type(self).__name__}: {name}", value, low, high)
+
+    def steps(self, name: str, value: Any, least: int = 1) -> int:
+        """`value` as a number of steps."""
+        return whole(f"{type(self).__name__}: {name}", value, least)
+
+
+class ExponentialDecay(LearningRateSchedule):
+    """initial_learning_rate·decay_rate^(step/decay_steps); with `staircase` the exponent is rounded down.
+
+    >>> ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)(20)
+    0.025
+    """
+
+    arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
+    formula = "lr(t) = lr₀·r^(t/T), stepwise with ⌊t/T⌋"
+    use = "a smooth decay without a planned end: the same factor every T steps"
+    avoid = "the number of steps is known: a cosine ends at 0 exactly then"
+    paper = "common practice; Keras"
+    title_zh = "指數衰減"
+    summary_zh = "每過固定步數，學習率乘上同一個因子。"
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "ExponentialDecay",
+    ) -> None:
+        self.initial_learning_rate = self.number("initial_learning_rate", initial_learning_rate)
+        self.decay_steps = self.steps("decay_steps", decay_steps)
+        self.decay_rate = self.number("decay_rate", decay_rate)
+        self.staircase, self.name = bool(staircase), name
+
+    def value(self, step: Rates) -> Any:
+        power = step / self.decay_steps
+        return self.initial_learning_rate * self.decay_rate ** (np.floor(power) if self.staircase else power)
+
+
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """values[0] up to step boundaries[0] (included), values[1] up to boundaries[1], …, then values[-1].
+
+    >>> PiecewiseConstantDecay([10, 20], [0.1, 0.01, 0.001])([10, 11, 21]).tolist()
+    [0.1, 0.01, 0.001]
+    """
+
+    arguments = ("boundaries", "values", "name")
+    formula = "lr(t) = vᵢ for bᵢ₋₁ < t ≤ bᵢ"
+    use = "repeating a published recipe that drops the rate at given epochs"
+    avoid = "there is no recipe: the places of the drops would have to be tuned"
+    paper = "He et al., CVPR 2016"
+    title_zh = "分段常數"
+    summary_zh = "在指定的步數把學習率換成下一個固定值。"
+
+    def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
+        self.boundaries = [self.number("boundary", b) for b in boundaries]
+        self.values = [self.number("value", v) for v in values]
+        self.name = name
+        if len(self.values) != len(self.boundaries) + 1:
+            raise ArgumentError(
+                f"PiecewiseConstantDecay needs one value more than boundaries, got {len(self.values)} values for "
+                f"{len(self.boundaries)}"
+            )
+        if sorted(self.boundaries) != self.boundaries:
+            raise ArgumentError(f"PiecewiseConstantDecay: the boundaries have to rise, got {self.boundaries}")
+
+    def value(self, step: Rates) -> Any:
+        return np.array(self.values)[np.searchsorted(self.boundaries, step, side="left")]
+
+
+class PolynomialDecay(LearningRateSchedule):
+    """(initial_learning_rate − end_learning_rate)·(1 − step/decay_steps)^power + end_learning_rate, then the end's.
+
+    With `cycle` decay_steps grows to its next multiple instead, so that the rate rises again and falls more slowly.
+
+    >>> PolynomialDecay(0.1, decay_steps=10, end_learning_rate=0.0)([0, 5, 10, 99]).tolist()
+    [0.1, 0.05, 0.0, 0.0]
+    """
+
+    arguments = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
+    formula = "lr(t) = (lr₀ − lr₁)·(1 − t/T)^p + lr₁"
+    use = "a straight line to a small rate (p = 1), as for transformers and in segmentation (p = 0.9)"
+    avoid = "training may go on after T steps: the rate stays at its end"
+    paper = "Liu et al., ParseNet, 2015"
+    title_zh = "多項式衰減"
+    summary_zh = "依 (1 − t/T) 的次方降到終值；次方為 1 時是一條直線。"
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+        name: str = "PolynomialDecay",
+    ) -> None:
+        self.initial_learning_rate = self.number("initial_learning_rate", initial_learning_rate)
+        self.decay_steps = self.steps("decay_steps", decay_steps)
+        self.end_learning_rate = self.number("end_learning_rate", end_learning_rate)
+        self.power = self.number("power", power)
+        self.cycle, self.name = bool(cycle), name
+
+    def value(self, step: Rates) -> Any:
+        whole_steps = float(self.decay_steps)
+        if self.cycle:
+            done = step / (whole_steps * np.maximum(1.0, np.ceil(step / whole_steps)))
+        else:
+            done = np.minimum(step, whole_steps) / whole_steps
+        span = self.initial_learning_rate - self.end_learning_rate
+        return span * (1 - done) ** self.power + self.end_learning_rate
+
+
+class InverseTimeDecay(LearningRateSchedule):
+    """initial_learning_rate/(1 + decay_rate·step/decay_steps); with `staircase` the fraction is rounded down.
+
+    >>> InverseTimeDecay(0.1, decay_steps=10, decay_rate=1.0)([0, 10, 30]).tolist()
+    [0.1, 0.05, 0.025]
+    """
+
+    arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
+    formula = "lr(t) = lr₀/(1 + r·t/T)"
+    use = "plain gradient descent on noisy gradients: Σ lr diverges and Σ lr² converges, as its theory asks"
+    avoid = "few epochs: the rate falls fast first and hardly at all later"
+    paper = "Robbins and Monro, 1951"
+    title_zh = "反時間衰減"
+    summary_zh = "學習率與 1 + r·t/T 成反比，符合隨機逼近的收斂條件。"
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "InverseTimeDecay",
+    ) -> None:
+        self.initial_learning_rate = self.number("initial_learning_rate", initial_learning_rate)
+        self.decay_steps = self.steps("decay_steps", decay_steps)
+        self.decay_rate = self.number("decay_rate", decay_rate)
+        self.staircase, self.name = bool(staircase), name
+
+    def value(self, step: Rates) -> Any:
+        done = step / self.decay_steps
+        return self.initial_learning_rate / (1 + self.decay_rate * (np.floor(done) if self.staircase else done))
+
+
+class CosineDecay(LearningRateSchedule):
+    """Half a cosine from the initial (or warmed-up) rate to alpha of it, over decay_steps.
+
+    With a `warmup_target` the rate first rises in a straight line from initial_learning_rate to it, over warmup_steps.
+
+    >>> CosineDecay(0.1, decay_steps=10)([0, 5, 10]).round(3).tolist()
+    [0.1, 0.05, 0.0]
+    >>> CosineDecay(0.0, decay_steps=10, warmup_target=0.1, warmup_steps=4)([0, 2, 4, 14]).round(3).tolist()
+    [0.0, 0.05, 0.1, 0.0]
+    """
+
+    arguments = ("initial_learning_rate", "decay_steps", "alpha", "name", "warmup_target", "warmup_steps")
+    formula = "lr(t) = lr₀·((1 − α)·½(1 + cos(π·t/T)) + α)"
+    use = "the default when the number of steps is known; with a warm-up for large batches and Adam"
+    avoid = "training may be stopped early or prolonged: the best weights come only at the end"
+    paper = "Loshchilov and Hutter, SGDR, ICLR 2017"
+    title_zh = "餘弦衰減"
+    summary_zh = "以半個餘弦波平滑地降到終值；可先線性暖身。"
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        alpha: float = 0.0,
+        name: str = "CosineDecay",
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ) -> None:
+        self.initial_learning_rate = self.number("initial_learning_rate", initial_learning_rate)
+        self.decay_steps = self.steps("decay_steps", decay_steps)
+        self.alpha = self.number("alpha", alpha)
+        self.name = name
+        self.warmup_target = None if warmup_target is None else self.number("warmup_target", warmup_target)
+        self.warmup_steps = self.steps("warmup_steps", warmup_steps, 0)
+        if self.warmup_steps and self.warmup_target is None:
+            raise ArgumentError("CosineDecay: warmup_steps needs a warmup_target, the rate to rise to")
+
+    def value(self, step: Rates) -> Any:
+        start, warm = self.initial_learning_rate, 0
+        if self.warmup_target is not None:
+            start, warm = self.warmup_target, self.warmup_steps
+        done = np.minimum(step - warm, self.decay_steps) / self.decay_steps
+        falling = start * ((1 - self.alpha) * 0.5 * (1 + np.cos(math.pi * done)) + self.alpha)
+        if not warm:
+            return falling
+        rising = self.initial_learning_rate + (start - self.initial_learning_rate) * step / warm
+        return np.where(step < warm, rising, falling)
+
+
+class CosineDecayRestarts(LearningRateSchedule):
+    """Half a cosine over first_decay_steps, then again over t_mul times as many from m_mul times the rate, and so on.
+
+    >>> CosineDecayRestarts(0.1, first_decay_steps=10)([0, 5, 10, 30]).round(3).tolist()
+    [0.1, 0.05, 0.1, 0.1]
+    """
+
+    arguments = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name")
+    formula = "lr(t) = lr₀·((1 − α)·mⁱ·½(1 + cos(π·t/Tᵢ)) + α), Tᵢ = T₀·kⁱ"
+    use = "good weights are wanted at several times, as for an ensemble of snapshots"
+    avoid = "one result is wanted: a single cosine over all steps is simpler and as good"
+    paper = "Loshchilov and Hutter, SGDR, ICLR 2017"
+    title_zh = "餘弦重啟"
+    summary_zh = "餘弦衰減到底後重新開始，週期逐次加長。"
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: int,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        name: str = "SGDRDecay",
+    ) -> None:
+        self.initial_learning_rate = self.number("initial_learning_rate", initial_learning_rate)
+        self.first_decay_steps = self.steps("first_decay_steps", first_decay_steps)
+        self.t_mul = self.number("t_mul", t_mul, 1.0)
+        self.m_mul = self.number("m_mul", m_mul)
+        self.alpha = self.number("alpha", alpha)
+        self.name = name
+
+    def value(self, step: Rates) -> Any:
+        done = step / self.first_decay_steps
+        k = self.t_mul
+        if k == 1:
+            restarts = np.floor(done)
+            done = done - restarts
+        else:  # the i-th period begins after (1 − kⁱ)/(1 − k) first periods; the last digits must not end it early
+            restarts = np.floor(np.log(1 - done * (1 - k)) / math.log(k) + 1e-12)
+            done = (done - (1 - k**restarts) / (1 - k)) / k**restarts
+        wave = 0.5 * self.m_mul**restarts * (1 + np.cos(math.pi * done))
+        return self.initial_learning_rate * ((1 - self.alpha) * wave + self.alpha)
+
+
+class OneCycle(LearningRateSchedule):
+    """Up to max_learning_rate over the first share `pct_start` of the steps, then down, both as half a cosine.
+
+    It starts at max_learning_rate/div_factor and ends at that divided by final_div_factor: PyTorch's OneCycleLR with
+    three_phase=False (its cycled momentum is left out).
+
+    >>> OneCycle(1.0, total_steps=101, pct_start=0.5)([0, 49.5, 100]).round(4).tolist()
+    [0.04, 1.0, 0.0]
+    """
+
+    arguments = ("max_learning_rate", "total_steps", "pct_start", "div_factor", "final_div_factor")
+    formula = "cosine from lr/25 up to lr over 30 % of the steps, then down to lr/250,000"
+    use = "few epochs with a high rate, found by find_learning_rate"
+    avoid = "the number of steps isn't known beforehand"
+    paper = "Smith and Topin, super-convergence, 2018"
+    title_zh = "單週期"
+    summary_zh = "先升到很高的學習率，再降到接近 0；適合少量回合。"
+
+    def __init__(
+        self,
+        max_learning_rate: float,
+        total_steps: int,
+        pct_start: float = 0.3,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+    ) -> None:
+        self.max_learning_rate = self.number("max_learning_rate", max_learning_rate)
+        self.total_steps = self.steps("total_steps", total_steps, 2)
+        self.pct_start = self.number("pct_start", pct_start, 0.0, 1.0)
+        self.div_factor = self.number("div_factor", div_factor, 1.0)
+        self.final_div_factor = self.number("final_div_factor", final_div_factor, 1.0)
+
+    def value(self, step: Rates) -> Any:
+        start = self.max_learning_rate / self.div_factor
+        end = start / self.final_div_factor
+        last = self.total_steps - 1
+        top = max(self.pct_start * self.total_steps - 1, 0.0)
+        up = between(start, self.max_learning_rate, step / max(top, 1e-9))
+        down = between(self.max_learning_rate, end, np.minimum((step - top) / max(last - top, 1e-9), 1.0))
+        return np.where(step < top, up, down)
+
+
+def between(start: float, end: float, done: Any) -> Any:
+    """Half a cosine from `start` to `end`."""
+    return end + (start - end) / 2 * (1 + np.cos(math.pi * done))
+
+
+class Coslog4(LearningRateSchedule):
+    """learning_rate·½(1 − cos(2π·log₂(1 + 15·step/total_steps))): four cycles, each twice as long as the one before.
+
+    It starts and ends at 0 and comes down to it three times between. RealMLP's schedule.
+
+    >>> Coslog4(0.1, total_steps=150)([0, 10, 30, 150]).round(3).tolist()
+    [0.0, 0.0, 0.0, 0.0]
+    """
+
+    arguments = ("learning_rate", "total_steps")
+    formula = "lr(t) = lr·½(1 − cos(2π·log₂(1 + 15·t/T)))"
+    use = "networks for tables whose best epoch is kept: there are good weights at several times"
+    avoid = "the number of steps isn't known beforehand"
+    paper = "Holzmüller et al., RealMLP, NeurIPS 2024"
+    title_zh = "對數餘弦四週期"
+    summary_zh = "四個週期，長度逐次加倍；RealMLP 用於表格資料。"
+
+    def __init__(self, learning_rate: float, total_steps: int) -> None:
+        self.learning_rate = self.number("learning_rate", learning_rate)
+        self.total_steps = self.steps("total_steps", total_steps)
+
+    def value(self, step: Rates) -> Any:
+        done = np.minimum(step / self.total_steps, 1.0)
+        return self.learning_rate * 0.5 * (1 - np.cos(2 * math.pi * np.log2(1 + 15 * done)))
+
+
+class FlatCos(LearningRateSchedule):
+    """learning_rate for the first share `flat` of the steps, then half a cosine down to `alpha` of it.
+
+    >>> FlatCos(0.1, total_steps=100, flat=0.5)([0, 50, 75, 100]).round(3).tolist()
+    [0.1, 0.1, 0.05, 0.0]
+    """
+
+    arguments = ("learning_rate", "total_steps", "flat", "alpha")
+    formula = "lr(t) = lr up to f·T, then half a cosine to α·lr"
+    use = "most of the training at a good constant rate, with a calm end"
+    avoid = "the number of steps isn't known beforehand"
+    paper = "Wright, Ranger, 2019; fastai's fit_flat_cos"
+    title_zh = "先平後餘弦"
+    summary_zh = "大部分時間維持固定學習率，最後以餘弦降到 0。"
+
+    def __init__(self, learning_rate: float, total_steps: int, flat: float = 0.75, alpha: float = 0.0) -> None:
+        self.learning_rate = self.number("learning_rate", learning_rate)
+        self.total_steps = self.steps("total_steps", total_steps)
+        self.flat = self.number("flat", flat, 0.0, 1.0)
+        self.alpha = self.number("alpha", alpha)
+
+    def value(self, step: Rates) -> Any:
+        done = np.clip((step / self.total_steps - self.flat) / (1 - self.flat), 0.0, 1.0)
+        return between(self.learning_rate, self.alpha * self.learning_rate, done)
+
+
+CLASSES: dict[str, Callable[..., LearningRateSchedule]] = {
+    c.__name__: c
+    for c in (
+        ExponentialDecay,
+        PiecewiseConstantDecay,
+        PolynomialDecay,
+        InverseTimeDecay,
+        CosineDecay,
+        CosineDecayRestarts,
+        OneCycle,
+        Coslog4,
+        FlatCos,
+    )
+}
+
+
+def evaluate(schedule: Any, first: int, steps: int) -> Rates:
+    """The learning rates of the steps from `first` on; what isn't a number of at least 0 raises."""
+    if isinstance(schedule, LearningRateSchedule):
+        rates = np.asarray(schedule(np.arange(first, first + steps)), np.float64)
+    else:
+        try:
+            rates = np.array([float(schedule(step)) for step in range(first, first + steps)])
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(f"the learning rate's function of the step failed: {error}") from None
+    bad = ~(np.isfinite(rates) & (rates >= 0))
+    if bad.any():
+        place = int(np.argmax(bad))
+        raise ArgumentError(f"the learning rate of step {first + place} would be {rates[place]}")
+    return rates
+
+
+def serialize(schedule: Any) -> dict[str, Any]:
+    """A plain description that `get` turns back into an equal schedule; a plain function has none and raises."""
+    name = type(schedule).__name__
+    if not isinstance(schedule, LearningRateSchedule) or CLASSES.get(name) is not type(schedule):
+        raise ArgumentError(f"a model whose learning rate is {schedule!r} can't be saved: use one of thalweg.schedules")
+    return {"class_name": name, "config": schedule.get_config()}
+
+
+def get(description: dict[str, Any]) -> LearningRateSchedule:
+    """A schedule from what `serialize` returned.
+
+    >>> get(serialize(CosineDecay(0.1, 50)))(25)
+    0.05
+    """
+    return choose("schedule", description.get("class_name"), CLASSES)(**description["config"])
