@@ -15,6 +15,7 @@ from thalweg import (
     models,
     optimizers,
     regularizers,
+    schedules,
     utils,
 )
 from thalweg.comparison import Comparison, compare
@@ -44,5 +45,6 @@ __all__ = [
     "models",
     "optimizers",
     "regularizers",
+    "schedules",
     "utils",
 ]

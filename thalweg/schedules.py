@@ -426,7 +426,8 @@ def evaluate(schedule: Any, first: int, steps: int) -> Rates:
 def serialize(schedule: Any) -> dict[str, Any]:
     """A plain description that `get` turns back into an equal schedule; a plain function has none and raises."""
     name = type(schedule).__name__
-    if not isinstance(schedule, LearningRateSchedule) or CLASSES.get(name) is not type(schedule):
+    known: Any = CLASSES.get(name)
+    if known is not type(schedule):
         raise ArgumentError(f"a model whose learning rate is {schedule!r} can't be saved: use one of thalweg.schedules")
     return {"class_name": name, "config": schedule.get_config()}
 
