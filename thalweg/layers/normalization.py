@@ -74,6 +74,8 @@ class BatchNormalization(Layer):
         )
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
+        if program.training and not self.trainable:
+            raise ArgumentError(f"{self.name!r} can't be trained through with trainable=False: its averages would move")
         return program.batch_normalization(x, self.moving, self.gamma, self.beta, self.momentum, self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
