@@ -30,7 +30,7 @@ ROOMS = [
     ["thalweg.callbacks", "thalweg.progress", "thalweg.diagnosis", "thalweg.utils"],
     ["thalweg.data"],
     ["thalweg.layers"],
-    ["thalweg.activations", "thalweg.initializers", "thalweg.losses", "thalweg.metrics", "thalweg.optimizers",
+    ["thalweg.activations", "thalweg.constraints", "thalweg.initializers", "thalweg.losses", "thalweg.metrics", "thalweg.optimizers",
      "thalweg.regularizers", "thalweg.schedules"],
     ["thalweg.engine"],
     ["thalweg.program"],

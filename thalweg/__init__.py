@@ -8,6 +8,7 @@
 from thalweg import (
     activations,
     callbacks,
+    constraints,
     initializers,
     layers,
     losses,
@@ -35,6 +36,7 @@ __all__ = [
     "activations",
     "callbacks",
     "compare",
+    "constraints",
     "fit_many",
     "initializers",
     "layers",

@@ -167,6 +167,7 @@ class Sequential(Stack):
             output_shape=self.output_shape,
             weights=[Weight(path, p.buffer) for path, p in trained],
             penalties=[(p.buffer, *p.regularizer.factors()) for _, p in trained if p.regularizer is not None],
+            constraints=[p.constraint.lower(p.buffer) for _, p in trained if p.constraint is not None],
             vector=self.vector.size,
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg import initializers
+from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.naming import snake_case
 from thalweg.program.builder import Builder
@@ -21,13 +22,14 @@ Array = NDArray[Any]
 
 @dataclass(eq=False)
 class Parameter:
-    """One array of weights: where it lies in the parameter vector, how it starts, what penalty it carries."""
+    """One array of weights: where it lies in the parameter vector, how it starts, its penalty, its bound."""
 
     key: str  # "W": its full name is layer/key
     buffer: Buffer
     initializer: initializers.Initializer
     regularizer: Regularizer | None
     trainable: bool = True  # whether the loss has a gradient by it; a moving average is only kept with the weights
+    constraint: Constraint | None = None
     array: Array | None = None  # the view of the parameter vector, once the model is built
 
 
@@ -81,10 +83,12 @@ class Layer:
         initializer: initializers.InitializerLike = "glorot_uniform",
         regularizer: Regularizer | None = None,
         trainable: bool = True,
+        constraint: Constraint | None = None,
     ) -> Buffer:
         """Declares an array of weights; returns the buffer that `forward` computes with."""
         buffer = Buffer(key, shape, PARAMETERS, per_row=False)
-        self.parameters.append(Parameter(key, buffer, initializers.get(initializer), regularizer, trainable))
+        start = initializers.get(initializer)
+        self.parameters.append(Parameter(key, buffer, start, regularizer, trainable, constraint))
         return buffer
 
     def connect(self, input_shape: Shape) -> Shape:

@@ -7,6 +7,7 @@ from typing import Any
 
 from thalweg import initializers
 from thalweg.checks import whole
+from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.base import Shape
 from thalweg.layers.kernel import ActivationLike, KernelLayer, RegularizerLike
@@ -98,10 +99,22 @@ class Conv2D(KernelLayer):
         bias_initializer: initializers.InitializerLike = "zeros",
         kernel_regularizer: RegularizerLike = None,
         bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> None:
         super().__init__(
-            activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, name
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            name,
         )
         self.filters = whole("Conv2D's filters", filters)
         self.kernel_size = pair("Conv2D's kernel_size", kernel_size)
@@ -121,7 +134,7 @@ class Conv2D(KernelLayer):
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         h = program.convolution(x, self.W, self.b, self.window, self.groups)
-        return self.activation.forward(program, h)
+        return self.activate(program, h)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -9,6 +9,7 @@ import numpy as np
 
 from thalweg import activations, initializers
 from thalweg.checks import number, whole
+from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.base import Layer, Shape
 from thalweg.layers.kernel import ActivationLike, KernelLayer, RegularizerLike
@@ -49,6 +50,8 @@ class Dense(KernelLayer):
         bias_initializer: how b, of shape (units,), starts.
         kernel_regularizer: a penalty on W, see `thalweg.regularizers`.
         bias_regularizer: a penalty on b.
+        activity_regularizer: a penalty on a, divided by the rows of the batch; L1, L2 or L1L2.
+        kernel_constraint: what W is brought to after every update, see `thalweg.constraints`. bias_constraint: b.
 
     >>> from thalweg import Sequential
     >>> model = Sequential([Input((3,)), Dense(2, activation="relu")])
@@ -65,10 +68,22 @@ class Dense(KernelLayer):
         bias_initializer: initializers.InitializerLike = "zeros",
         kernel_regularizer: RegularizerLike = None,
         bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> None:
         super().__init__(
-            activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, name
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            name,
         )
         self.units = whole("Dense's units", units)
 
@@ -77,8 +92,7 @@ class Dense(KernelLayer):
         self.b = self.add_bias(self.units)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
-        h = program.affine(x, self.W, self.b)
-        return self.activation.forward(program, h)
+        return self.activate(program, program.affine(x, self.W, self.b))
 
     def get_config(self) -> dict[str, Any]:
         return {"units": self.units, **self.kernel_config()}

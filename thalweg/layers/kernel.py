@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg import activations, initializers, regularizers
+from thalweg import activations, constraints, initializers, regularizers
 from thalweg.layers.base import Layer, Shape
+from thalweg.program.builder import Builder
 from thalweg.program.instruction import Buffer
 
 ActivationLike = str | activations.ActivationFunction | None
@@ -23,6 +24,9 @@ class KernelLayer(Layer):
         bias_initializer: initializers.InitializerLike,
         kernel_regularizer: RegularizerLike,
         bias_regularizer: RegularizerLike,
+        activity_regularizer: RegularizerLike,
+        kernel_constraint: constraints.ConstraintLike,
+        bias_constraint: constraints.ConstraintLike,
         name: str | None,
     ) -> None:
         super().__init__(name)
@@ -32,16 +36,28 @@ class KernelLayer(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        if self.activity_regularizer is not None:
+            self.activity_regularizer.factors()  # raises where it has a meaning for matrices alone
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
 
     def add_kernel(self, shape: Shape, key: str = "W") -> Buffer:
         """Declares the kernel."""
-        return self.add_weight(key, shape, self.kernel_initializer, self.kernel_regularizer)
+        return self.add_weight(key, shape, self.kernel_initializer, self.kernel_regularizer, constraint=self.kernel_constraint)
 
     def add_bias(self, units: int) -> Buffer | None:
         """Declares the bias, if the layer has one."""
         if not self.use_bias:
             return None
-        return self.add_weight("b", (units,), self.bias_initializer, self.bias_regularizer)
+        return self.add_weight("b", (units,), self.bias_initializer, self.bias_regularizer, constraint=self.bias_constraint)
+
+    def activate(self, program: Builder, h: Buffer) -> Buffer:
+        """a = activation(h), and the penalty on a."""
+        a = self.activation.forward(program, h)
+        if self.activity_regularizer is not None:
+            program.penalize(a, *self.activity_regularizer.factors())
+        return a
 
     def kernel_config(self) -> dict[str, Any]:
         """The arguments that this class takes."""
@@ -52,5 +68,8 @@ class KernelLayer(Layer):
             "bias_initializer": initializers.serialize(self.bias_initializer),
             "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
             "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
             "name": self.name,
         }

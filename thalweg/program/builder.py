@@ -30,6 +30,7 @@ class Builder:
         self.names: set[str] = set()
         self.number = ""  # of the layer at work: that of its weights
         self.streams = 0  # of random numbers handed out
+        self.penalties: list[tuple[Buffer, float, float]] = []  # (a, l1, l2): on what layers put out
 
     def value(self, name: str, shape: tuple[int, ...]) -> Buffer:
         """A new per-row value, its name made unique by primes."""
@@ -43,6 +44,10 @@ class Builder:
         """Adds an instruction and returns what it writes."""
         self.instructions.append(instruction)
         return instruction.outputs[0]
+
+    def penalize(self, a: Buffer, l1: float, l2: float) -> None:
+        """Adds l1·Σ|a| + l2·Σ a², the mean over the rows, to what is made small."""
+        self.penalties.append((a, l1, l2))
 
     def affine(self, x: Buffer, W: Buffer, b: Buffer | None = None) -> Buffer:
         """h = x·W + b over the last axis of x."""

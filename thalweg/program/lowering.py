@@ -13,6 +13,7 @@ from thalweg.program.fuse import fuse
 from thalweg.program.instruction import DATA, GRADIENTS, TOTALS, Buffer, Instruction
 from thalweg.program.losses import Loss, Penalty
 from thalweg.program.metrics import Total
+from thalweg.program.penalties import ActivityPenalty
 from thalweg.program.program import Program
 
 LOSS, ROWS, PENALTY, FIRST_METRIC = 0, 1, 2, 3  # places among the running sums
@@ -58,6 +59,7 @@ class Network:
     output_shape: tuple[int, ...]
     weights: Sequence[Weight]  # those that are trained
     penalties: Sequence[tuple[Buffer, float, float]]  # (W, l1, l2)
+    constraints: Sequence[Instruction]  # after the update
     vector: int  # elements of the parameter vector, gaps included
 
 
@@ -71,8 +73,8 @@ class Objective:
     totals: int = field(default=FIRST_METRIC, init=False)  # running sums in all, known after lowering
 
 
-def forward(network: Network, training: bool) -> tuple[list[Instruction], Buffer]:
-    """The gathered batch through every layer; the last value is called y_pred."""
+def forward(network: Network, training: bool) -> tuple[Builder, Buffer]:
+    """The gathered batch through every layer, collected by a builder; the last value is called y_pred."""
     builder = Builder(training)
     x = Buffer("x", network.input_shape)
     value = builder.append(Gather(Buffer("X", network.input_shape, DATA), x))
@@ -80,11 +82,12 @@ def forward(network: Network, training: bool) -> tuple[list[Instruction], Buffer
         value = layer.forward(builder, value)
     if value is not x:
         value.name = "y_pred"
-    return builder.instructions, value
+    return builder, value
 
 
-def judge(network: Network, objective: Objective, y_pred: Buffer, instructions: list[Instruction]) -> None:
+def judge(network: Network, objective: Objective, y_pred: Buffer, builder: Builder) -> None:
     """Appends the gathered targets, the loss, the penalties and the metrics."""
+    instructions = builder.instructions
     shape = objective.loss.target_shape(y_pred.shape)
     y = Buffer("y", shape)
     source = next((i for i in instructions if any(o is y_pred for o in i.outputs)), None)
@@ -96,6 +99,8 @@ def judge(network: Network, objective: Objective, y_pred: Buffer, instructions: 
     instructions.append(objective.loss.lower(y_pred, source, y, weight, sums("L", LOSS)))
     for W, l1, l2 in network.penalties:
         instructions.append(Penalty(W, sums("penalty", PENALTY), l1, l2))
+    for a, l1, l2 in builder.penalties:
+        instructions.append(ActivityPenalty(a, sums("penalty", PENALTY), l1, l2))
     place = FIRST_METRIC
     for metric in objective.metrics:
         size = metric.sums(y_pred.shape)
@@ -112,23 +117,25 @@ def training_program(
     network: Network, objective: Objective, optimizer: LowersUpdate, keep_predictions: bool = False
 ) -> Program:
     """Forward, backward, update. `keep_predictions`: y_pred is computed even if no metric reads it."""
-    instructions, y_pred = forward(network, training=True)
-    judge(network, objective, y_pred, instructions)
+    builder, y_pred = forward(network, training=True)
+    judge(network, objective, y_pred, builder)
+    instructions = builder.instructions
     trained = [W for _, W in network.weights]
     gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in trained}
     instructions, backward = fuse(instructions, derive(instructions, gradients), [y_pred] if keep_predictions else [])
-    return Program(instructions, backward, optimizer.lower(network.weights, network.vector), optimizer.every)
+    update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
+    return Program(instructions, backward, update, optimizer.every)
 
 
 def evaluation_program(network: Network, objective: Objective) -> Program:
     """Forward, loss and metrics."""
-    instructions, y_pred = forward(network, training=False)
-    judge(network, objective, y_pred, instructions)
-    return Program(instructions)
+    builder, y_pred = forward(network, training=False)
+    judge(network, objective, y_pred, builder)
+    return Program(builder.instructions)
 
 
 def inference_program(network: Network) -> Program:
     """Forward, and the predictions stored."""
-    instructions, y_pred = forward(network, training=False)
-    instructions.append(Store(y_pred, Buffer("Y_pred", network.output_shape, DATA)))
-    return Program(instructions)
+    builder, y_pred = forward(network, training=False)
+    builder.append(Store(y_pred, Buffer("Y_pred", network.output_shape, DATA)))
+    return Program(builder.instructions)

@@ -1,0 +1,198 @@
+"""Constraints: what is done to weights after every update, so that they keep a bound. Names and defaults are Keras's.
+
+The norms are those of the weights along `axis`: 0 for a dense kernel (inputs, units) gives one norm for each unit,
+(0, 1, 2) for a convolution kernel one for each filter. The axes have to follow each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from thalweg.checks import number, whole
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.naming import choose, snake_case
+from thalweg.program import constraints as instructions
+from thalweg.program.instruction import Buffer, Instruction
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """Base of all constraints."""
+
+    # For the reference pages.
+    formula: ClassVar[str]
+    use: ClassVar[str]
+    avoid: ClassVar[str]
+    paper: ClassVar[str]
+    title_zh: ClassVar[str]
+    summary_zh: ClassVar[str]
+
+    def lower(self, W: Buffer) -> Instruction:
+        """The instruction that changes W after an update."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal constraint."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class NormConstraint(Constraint):
+    """Base of those that scale the weights along `axis` to a norm."""
+
+    def norms(self) -> tuple[float, float, float]:
+        """(least, largest, rate)"""
+        raise NotImplementedError
+
+    def lower(self, W: Buffer) -> Instruction:
+        outer, reduced, inner = grouped(W.shape, getattr(self, "axis"))  # noqa: B009 — every subclass has one
+        return instructions.NormConstraint(W, *self.norms(), outer, reduced, inner)
+
+
+def grouped(shape: tuple[int, ...], axis: int | Sequence[int]) -> tuple[int, int, int]:
+    """Sizes of what is before, along and after the axes; an axis that the array lacks raises.
+
+    >>> grouped((3, 3, 16, 32), (0, 1, 2)), grouped((5, 7), -1)
+    ((1, 144, 32), (5, 7, 1))
+    """
+    axes = sorted(a + len(shape) if a < 0 else a for a in ((axis,) if isinstance(axis, int) else axis))
+    if axes[0] < 0 or axes[-1] >= len(shape):
+        raise ShapeError(f"a constraint's axis {axis} is none of an array of shape {shape}")
+    first, after = axes[0], axes[-1] + 1
+    return math.prod(shape[:first]), math.prod(shape[first:after]), math.prod(shape[after:])
+
+
+def check_axis(constraint: str, axis: Any) -> int | tuple[int, ...]:
+    """A whole number, or several that follow each other."""
+    if isinstance(axis, (list, tuple)):
+        axes = tuple(whole(f"{constraint}'s axis", a, -99) for a in axis)
+        if not axes or sorted(axes) != list(range(min(axes), min(axes) + len(axes))):
+            raise ArgumentError(f"{constraint}'s axes have to follow each other, such as (0, 1, 2), got {axis!r}")
+        return axes
+    return whole(f"{constraint}'s axis", axis, -99)
+
+
+@dataclass(frozen=True)
+class MaxNorm(NormConstraint):
+    """w ← w·min(‖w‖, max_value)/(‖w‖ + 1e-7): the norm along `axis` is at most max_value.
+
+    >>> MaxNorm(3).get_config()
+    {'max_value': 3.0, 'axis': 0}
+    """
+
+    max_value: float = 2.0
+    axis: int | tuple[int, ...] = 0
+
+    formula = "w ← w·min(‖w‖, max_value)/(‖w‖ + 10⁻⁷)"
+    use = "With dropout and large learning rates: weights can't run away."
+    avoid = "With weight decay of the same layer: both pull at the same length."
+    paper = "Srivastava et al., JMLR 2014"
+    title_zh = "最大範數"
+    summary_zh = "每次更新後，把過長的權重向量縮回上限。"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "max_value", number("MaxNorm's max_value", self.max_value))
+        object.__setattr__(self, "axis", check_axis("MaxNorm", self.axis))
+
+    def norms(self) -> tuple[float, float, float]:
+        return 0.0, self.max_value, 1.0
+
+
+@dataclass(frozen=True)
+class MinMaxNorm(NormConstraint):
+    """w ← w·d/(‖w‖ + 1e-7), d = rate·clip(‖w‖, min_value, max_value) + (1 − rate)·‖w‖.
+
+    rate=1 enforces the bounds at once; a smaller one lets the norm move towards them.
+    """
+
+    min_value: float = 0.0
+    max_value: float = 1.0
+    rate: float = 1.0
+    axis: int | tuple[int, ...] = 0
+
+    formula = "w ← w·(rate·clip(‖w‖, min_value, max_value) + (1 − rate)·‖w‖)/(‖w‖ + 10⁻⁷)"
+    use = "To keep the weights of every unit within two lengths."
+    avoid = "Biases and layers that have to learn their scale."
+    paper = "Keras"
+    title_zh = "範數上下限"
+    summary_zh = "每次更新後，讓權重向量的長度回到上下限之間。"
+
+    def __post_init__(self) -> None:
+        for name in ("min_value", "max_value"):
+            object.__setattr__(self, name, number(f"MinMaxNorm's {name}", getattr(self, name)))
+        if self.max_value < self.min_value:
+            raise ArgumentError(f"MinMaxNorm's max_value {self.max_value:g} is below its min_value {self.min_value:g}")
+        if number("MinMaxNorm's rate", self.rate) > 1:
+            raise ArgumentError(f"MinMaxNorm's rate has to be between 0 and 1, got {self.rate:g}")
+        object.__setattr__(self, "axis", check_axis("MinMaxNorm", self.axis))
+
+    def norms(self) -> tuple[float, float, float]:
+        return self.min_value, self.max_value, float(self.rate)
+
+
+@dataclass(frozen=True)
+class UnitNorm(NormConstraint):
+    """w ← w/(‖w‖ + 1e-7): every norm along `axis` is 1."""
+
+    axis: int | tuple[int, ...] = 0
+
+    formula = "w ← w/(‖w‖ + 10⁻⁷)"
+    use = "Where only the direction of a unit's weights has a meaning, as for cosine similarity."
+    avoid = "Layers that have to learn their scale, such as the last one of a regression."
+    paper = "Keras"
+    title_zh = "單位範數"
+    summary_zh = "每次更新後，把權重向量的長度調整為 1。"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "axis", check_axis("UnitNorm", self.axis))
+
+    def norms(self) -> tuple[float, float, float]:
+        return 1.0, 1.0, 1.0
+
+
+@dataclass(frozen=True)
+class NonNeg(Constraint):
+    """w ← max(w, 0): no weight is negative."""
+
+    formula = "w ← max(w, 0)"
+    use = "Where a larger input must never mean a smaller output: with rising activations the network is monotonic."
+    avoid = "Everywhere else: half of what a unit can say is gone."
+    paper = "Sill, NIPS 1997 (monotonic networks)"
+    title_zh = "非負"
+    summary_zh = "每次更新後，負的權重改為 0。"
+
+    def lower(self, W: Buffer) -> Instruction:
+        return instructions.NonNegative(W)
+
+
+CLASSES: dict[str, type[Constraint]] = {c.__name__: c for c in (MaxNorm, MinMaxNorm, UnitNorm, NonNeg)}
+NAMES: dict[str, type[Constraint]] = {snake_case(name): c for name, c in CLASSES.items()}
+ConstraintLike = str | Constraint | dict[str, Any] | None  # what `get` takes
+
+
+def get(identifier: ConstraintLike) -> Constraint | None:
+    """A constraint from its name, from what `serialize` returned, or itself; None stays None.
+
+    >>> get("max_norm")
+    MaxNorm(max_value=2.0, axis=0)
+    """
+    if identifier is None or isinstance(identifier, Constraint):
+        return identifier
+    if isinstance(identifier, dict):
+        return choose("constraint", identifier["class_name"], CLASSES)(**identifier["config"])
+    if callable(identifier):
+        raise ArgumentError(
+            "a constraint is a name or one of thalweg.constraints; a Python function can't run inside the compiled "
+            f"update, got {identifier!r}"
+        )
+    return choose("constraint", identifier, NAMES | CLASSES)()
+
+
+def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
+    """A plain description that `get` turns back into an equal constraint."""
+    if constraint is None:
+        return None
+    return {"class_name": type(constraint).__name__, "config": constraint.get_config()}
