@@ -1,9 +1,10 @@
 # make demo: train on real data.  make test: lint, types, tests, doctests.  make bench: compare with the peers.
+# make docs: the reference pages, in build/site.
 PYTHON ?= python3
 EXTRA ?= dev
 BIN := .venv/bin
 
-.PHONY: demo test bench clean
+.PHONY: demo test bench docs clean
 
 .venv/created:
 	$(PYTHON) -m venv .venv
@@ -21,6 +22,10 @@ BIN := .venv/bin
 	$(BIN)/pip install --quiet --editable '.[bench]'
 	touch $@
 
+.venv/docs: .venv/created pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[docs]'
+	touch $@
+
 demo: .venv/demo
 	$(BIN)/thalweg train examples/penguins.csv --target target --seed 1
 
@@ -32,6 +37,10 @@ test: .venv/$(EXTRA)
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
+
+docs: .venv/docs
+	$(BIN)/python docs/reference/generate.py build/docs
+	$(BIN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf .venv

@@ -14,6 +14,7 @@ import conformance_updates
 import image_rows
 import loss_rows
 import numpy as np
+import weight_rows
 from conformance_activations import ACTIVATIONS
 from conformance_formulas import FORMULAS
 from harness import ACCUMULATE, OPTIONAL, ORDERED, TWICE, Case, Memory
@@ -182,4 +183,4 @@ ROWS: dict[str, Build] = {
     "squares_and_targets": metric(metrics.SquaresAndTargets, lambda c: quarters(c, "y"), "3"),
     **conformance_updates.ROWS,
 }
-ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS
+ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS
