@@ -44,13 +44,17 @@ class KernelLayer(Layer):
 
     def add_kernel(self, shape: Shape, key: str = "W") -> Buffer:
         """Declares the kernel."""
-        return self.add_weight(key, shape, self.kernel_initializer, self.kernel_regularizer, constraint=self.kernel_constraint)
+        return self.add_weight(
+            key, shape, self.kernel_initializer, self.kernel_regularizer, constraint=self.kernel_constraint
+        )
 
     def add_bias(self, units: int) -> Buffer | None:
         """Declares the bias, if the layer has one."""
         if not self.use_bias:
             return None
-        return self.add_weight("b", (units,), self.bias_initializer, self.bias_regularizer, constraint=self.bias_constraint)
+        return self.add_weight(
+            "b", (units,), self.bias_initializer, self.bias_regularizer, constraint=self.bias_constraint
+        )
 
     def activate(self, program: Builder, h: Buffer) -> Buffer:
         """a = activation(h), and the penalty on a."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg import initializers, regularizers
+from thalweg import constraints, initializers, regularizers
 from thalweg.checks import whole
+from thalweg.constraints import ConstraintLike
 from thalweg.errors import ShapeError
 from thalweg.layers.base import Shape
 from thalweg.layers.convolution import Sizes, check_groups, image_shape, pair, placed, single
@@ -43,10 +44,22 @@ class Conv1D(KernelLayer):
         bias_initializer: initializers.InitializerLike = "zeros",
         kernel_regularizer: RegularizerLike = None,
         bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> None:
         super().__init__(
-            activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, name
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            name,
         )
         self.filters = whole("Conv1D's filters", filters)
         self.kernel_size = single("Conv1D's kernel_size", kernel_size)
@@ -70,7 +83,7 @@ class Conv1D(KernelLayer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         image = program.reshape(x, (1, *x.shape))
         h = program.convolution(image, self.W, self.b, self.window, self.groups)
-        return self.activation.forward(program, program.reshape(h, h.shape[1:]))
+        return self.activate(program, program.reshape(h, h.shape[1:]))
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -110,10 +123,22 @@ class DepthwiseConv2D(KernelLayer):
         bias_initializer: initializers.InitializerLike = "zeros",
         depthwise_regularizer: RegularizerLike = None,
         bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> None:
         super().__init__(
-            activation, use_bias, depthwise_initializer, bias_initializer, depthwise_regularizer, bias_regularizer, name
+            activation,
+            use_bias,
+            depthwise_initializer,
+            bias_initializer,
+            depthwise_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            depthwise_constraint,
+            bias_constraint,
+            name,
         )
         self.kernel_size = pair("DepthwiseConv2D's kernel_size", kernel_size)
         self.strides = pair("DepthwiseConv2D's strides", strides)
@@ -132,11 +157,11 @@ class DepthwiseConv2D(KernelLayer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         outputs = self.inputs * self.depth_multiplier
         h = program.convolution(x, self.W, self.b, self.window, self.inputs, outputs)
-        return self.activation.forward(program, h)
+        return self.activate(program, h)
 
     def get_config(self) -> dict[str, Any]:
         config = self.kernel_config()
-        for key in ("initializer", "regularizer"):
+        for key in ("initializer", "regularizer", "constraint"):
             config[f"depthwise_{key}"] = config.pop(f"kernel_{key}")
         return {
             "kernel_size": list(self.kernel_size),
@@ -177,13 +202,27 @@ class SeparableConv2D(KernelLayer):
         depthwise_regularizer: RegularizerLike = None,
         pointwise_regularizer: RegularizerLike = None,
         bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> None:
         super().__init__(
-            activation, use_bias, pointwise_initializer, bias_initializer, pointwise_regularizer, bias_regularizer, name
+            activation,
+            use_bias,
+            pointwise_initializer,
+            bias_initializer,
+            pointwise_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            pointwise_constraint,
+            bias_constraint,
+            name,
         )
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
+        self.depthwise_constraint = constraints.get(depthwise_constraint)
         self.filters = whole("SeparableConv2D's filters", filters)
         self.kernel_size = pair("SeparableConv2D's kernel_size", kernel_size)
         self.strides = pair("SeparableConv2D's strides", strides)
@@ -197,18 +236,19 @@ class SeparableConv2D(KernelLayer):
         sizes = self.kernel_size, self.strides, self.dilation_rate
         self.window = placed("SeparableConv2D", self.padding, *sizes, input_shape)
         depthwise = (*self.kernel_size, self.inputs, self.depth_multiplier)
-        self.D = self.add_weight("D", depthwise, self.depthwise_initializer, self.depthwise_regularizer)
+        start, penalty = self.depthwise_initializer, self.depthwise_regularizer
+        self.D = self.add_weight("D", depthwise, start, penalty, constraint=self.depthwise_constraint)
         self.P = self.add_kernel((1, 1, self.inputs * self.depth_multiplier, self.filters), "P")
         self.b = self.add_bias(self.filters)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         h = program.convolution(x, self.D, None, self.window, self.inputs, self.inputs * self.depth_multiplier)
         h = program.convolution(h, self.P, self.b, Window((1, 1)))
-        return self.activation.forward(program, h)
+        return self.activate(program, h)
 
     def get_config(self) -> dict[str, Any]:
         config = self.kernel_config()
-        for key in ("initializer", "regularizer"):
+        for key in ("initializer", "regularizer", "constraint"):
             config[f"pointwise_{key}"] = config.pop(f"kernel_{key}")
         return {
             "filters": self.filters,
@@ -219,5 +259,6 @@ class SeparableConv2D(KernelLayer):
             "depth_multiplier": self.depth_multiplier,
             "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
             "depthwise_regularizer": regularizers.serialize(self.depthwise_regularizer),
+            "depthwise_constraint": constraints.serialize(self.depthwise_constraint),
             **config,
         }
