@@ -18,8 +18,8 @@ SCHEDULES: dict[str, tuple[Any, ...]] = {  # arguments without a default, for pi
     "CosineDecay": (0.1, 1000),
     "CosineDecayRestarts": (0.1, 250),
     "OneCycle": (0.1, 1000),
-    "CosLog4": (0.1, 1000),
-    "FlatCosine": (0.1, 1000),
+    "Coslog4": (0.1, 1000),
+    "FlatCos": (0.1, 1000),
 }
 
 
@@ -64,6 +64,7 @@ def loss(name: str, kind: Any, path: Path) -> bool:
     function = kind()
     # a number; a class as a probability of two; a number and a variance
     forms = {
+        "CategoricalGeneralizedCrossEntropy": (lambda p: [p, 1 - p], [0], (0.02, 0.98), "p of the true class"),
         "SparseCategoricalCrossentropy": (lambda p: [p, 1 - p], [0], (0.02, 0.98), "p of the true class"),
         "GaussianNLL": (lambda p: [p, 1.0], [0.0], (-3, 3), "ŷ, for y = 0 and the variance 1"),
     }

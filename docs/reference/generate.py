@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import thalweg
-from thalweg import activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers
+from thalweg import activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
 from thalweg.naming import snake_case
 
 HERE = Path(__file__).parent
@@ -58,7 +57,7 @@ def classes(module: Any, skip: tuple[str, ...] = ()) -> dict[str, Any]:
 def sections() -> list[Section]:
     """Every page."""
     rule = ("formula", "use", "avoid", "paper")
-    found = [
+    return [
         Section(
             "activations",
             "激活函數",
@@ -81,6 +80,14 @@ def sections() -> list[Section]:
             'How the weights follow the gradient: `model.compile(optimizer="adam")`.',
             classes(optimizers),
             rule,
+        ),
+        Section(
+            "schedules",
+            "學習率排程",
+            "The learning rate as a function of the step: `SGD(CosineDecay(0.1, 1000))`.",
+            classes(schedules),
+            rule,
+            curves.schedule,
         ),
         Section(
             "initializers",
@@ -119,12 +126,6 @@ def sections() -> list[Section]:
             (),
         ),
     ]
-    schedules = getattr(thalweg, "schedules", None)
-    if schedules is not None:
-        intro = "The learning rate as a function of the step: `SGD(CosineDecay(0.1, 1000))`."
-        page = Section("schedules", "學習率排程", intro, classes(schedules), rule, curves.schedule)
-        found.insert(3, page)
-    return found
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ import math
 import numba
 import numpy as np
 
+from thalweg.engine.native.gradients import share
 from thalweg.engine.native.llvm import FLAGS, floats, stack
 from thalweg.engine.native.state import LANE, LANES
-from thalweg.engine.native.gradients import share
 
 F32 = np.float32
 COLUMNS = 64  # whose sums of squares are gathered at a time
