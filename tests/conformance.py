@@ -17,10 +17,10 @@ import numpy as np
 import weight_rows
 from conformance_activations import ACTIVATIONS
 from conformance_formulas import FORMULAS
-from harness import ACCUMULATE, OPTIONAL, ORDERED, TWICE, Case, Memory
+from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case, Memory
 from loss_rows import class_numbers, quarters
 
-from thalweg.program import batches, elementwise, linear, losses, metrics, noise
+from thalweg.program import augmentation, batches, elementwise, linear, losses, metrics, noise
 from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
 Build = Callable[[Case], Instruction]
@@ -96,9 +96,46 @@ def random_noise(kind: type[noise.Noise]) -> Build:
     return build
 
 
+def rescale(c: Case) -> Instruction:
+    x, z = c.normal("x", c.row), c.output("z", c.row)
+    c.sizes["z"] = lambda m: 1.7 * abs(m[x]) + 0.6
+    return elementwise.Rescale(x, z, 1.7, -0.6 if c.has(OPTIONAL) else 0.0)
+
+
 def gather(c: Case) -> Instruction:
     choose_rows(c)
     return batches.Gather(c.normal("X", c.row, DATA), c.output("x", c.row))
+
+
+def gather_bytes(c: Case) -> Instruction:
+    choose_rows(c)
+    return batches.GatherBytes(c.pixels("X", c.row), c.output("x", c.row))
+
+
+def image(c: Case) -> tuple[int, int, int]:
+    """A shape for pictures, small ones: a warp looks at every pixel by itself."""
+    return (1 + c.shape.units % 13, 1 + c.shape.width % 17, c.shape.positions)
+
+
+def random_flip(c: Case) -> Instruction:
+    ways = ((True, False), (False, True), (True, True))[c.shape.seed % 3]
+    return augmentation.RandomFlip(c.normal("x", image(c)), c.output("z", image(c)), *ways, 7)
+
+
+def random_warp(c: Case) -> Instruction:
+    x, z = c.normal("x", image(c)), c.output("z", image(c))
+    mode, way = augmentation.FILL_MODES[c.shape.flags % 4], augmentation.INTERPOLATIONS[c.has(TWICE)]
+    wide = (0.6, 1.9)
+    turn, zoom = (((-0.4, 0.7), (wide, wide)), ((0.0, 0.0), ((1.0, 1.0), (1.0, 1.0))))[c.has(SMOOTHED)]
+    shift = ((-0.4, 0.9), (-1.0, 0.3))
+    c.sizes["z"] = lambda m: np.full((), 10.0)  # of the pixels: an interpolation may cancel
+    return augmentation.RandomWarp(x, z, turn, shift, zoom, c.has(TOTAL), mode, 0.5, way, 3)
+
+
+def random_contrast(c: Case) -> Instruction:
+    x, z = c.normal("x", image(c)), c.output("z", image(c))
+    c.sizes["z"] = lambda m: np.full((), 10.0)
+    return augmentation.RandomContrast(x, z, (0.3, 1.6), (-1.0, 1.5), 7)
 
 
 def store(c: Case) -> Instruction:
@@ -158,7 +195,11 @@ def metric(kind: type[metrics.Total], targets: Callable[[Case], Buffer], sums: s
 ROWS: dict[str, Build] = {
     **ACTIVATIONS,
     "gather": gather,
+    "gather_bytes": gather_bytes,
     "store": store,
+    "random_flip": random_flip,
+    "random_warp": random_warp,
+    "random_contrast": random_contrast,
     "affine": affine,
     "weight_gradient": weight_gradient,
     "bias_gradient": bias_gradient,
@@ -168,6 +209,7 @@ ROWS: dict[str, Build] = {
     "copy": copy,
     "reshape": reshape,
     "dropout": dropout,
+    "rescale": rescale,
     "gaussian_noise": random_noise(noise.GaussianNoise),
     "gaussian_dropout": random_noise(noise.GaussianDropout),
     "alpha_dropout": random_noise(noise.AlphaDropout),

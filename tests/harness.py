@@ -89,6 +89,12 @@ class Case:
         self.values[buffer] = np.broadcast_to(values, (*leading, *shape)).astype(np.float32)
         return buffer
 
+    def pixels(self, name: str, shape: tuple[int, ...]) -> Buffer:
+        """Data of bytes."""
+        buffer = self.put(name, shape, 0, DATA)
+        self.values[buffer] = self.random.integers(0, 256, (self.data_rows, *shape), np.uint8)
+        return buffer
+
     def normal(self, name: str, shape: tuple[int, ...], region: str = WORKSPACE, per_row: bool = True) -> Buffer:
         rows = (self.data_rows if region == DATA else self.shape.rows,) if per_row else ()
         return self.put(name, shape, self.random.normal(size=(*rows, *shape)), region, per_row)
@@ -149,11 +155,11 @@ class Case:
         for b in dict.fromkeys(b for b in i.operands if b is not None and b is not result):
             if b.region not in DOUBLES:
                 begin = cursor + 16 + int(self.random.integers(16))
-                cursor = begin + self.values[b].size
+                cursor = begin + -(-self.values[b].nbytes // 4)
                 places[b] = slice(begin, cursor)
         arena = np.full(cursor + 32, SENTINEL, np.float32)
         for b, place in places.items():
-            arena[place] = self.values[b].ravel()
+            arena[place].view(np.uint8)[: self.values[b].nbytes] = self.values[b].ravel().view(np.uint8)
         if result is not None:
             places[result] = places[source]
         totals = {b: np.array([SENTINEL, *v, SENTINEL]) for b, v in self.values.items() if b.region in DOUBLES}

@@ -9,7 +9,23 @@ from image_layers import IMAGE_LAYERS
 
 import thalweg
 from thalweg import Sequential, activations, layers
-from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, Layer, LeakyReLU, Residual
+from thalweg.layers import (
+    Activation,
+    Dense,
+    Dropout,
+    Flatten,
+    Input,
+    Layer,
+    LeakyReLU,
+    RandomContrast,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+    Rescaling,
+    Residual,
+)
+from thalweg.layers.augmentation import Augmentation
 from thalweg.optimizers import SGD
 
 
@@ -34,12 +50,21 @@ ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]]
     ],
     LeakyReLU: [(lambda: LeakyReLU(), (3,), (3,), 0), (lambda: LeakyReLU(0.0), (2, 3), (2, 3), 0)],
     Dropout: [(lambda: Dropout(0.4), (3,), (3,), 0), (lambda: Dropout(0.4, seed=7), (2, 3), (2, 3), 0)],
+    Rescaling: [(lambda: Rescaling(0.5, -1), (3, 2), (3, 2), 0)],
     Flatten: [(lambda: Flatten(), (3, 2, 4), (24,), 0), (lambda: Flatten(), (3,), (3,), 0)],
     Residual: [
         (lambda: Residual([Dense(5, "tanh"), Dense(3)]), (3,), (3,), 38),
         (lambda: Residual([Dense(3), Residual([Dense(3, "relu")]), LeakyReLU()]), (2, 3), (2, 3), 24),
         (lambda: Residual([Dense(5, "tanh")], [Dense(5)]), (2, 3), (2, 5), 40),
     ],
+    RandomFlip: [(lambda: RandomFlip(), (4, 3, 2), (4, 3, 2), 0)],
+    RandomTranslation: [(lambda: RandomTranslation(0.2, (0, 0.3), "wrap", seed=3), (4, 3, 2), (4, 3, 2), 0)],
+    RandomRotation: [(lambda: RandomRotation(0.1, "constant", fill_value=2.0), (4, 3, 2), (4, 3, 2), 0)],
+    RandomZoom: [
+        (lambda: RandomZoom(0.3, interpolation="nearest"), (4, 3, 2), (4, 3, 2), 0),
+        (lambda: RandomZoom((-0.3, 0.1), 0.2, "nearest"), (4, 3, 2), (4, 3, 2), 0),
+    ],
+    RandomContrast: [(lambda: RandomContrast((0.2, 0.4), (-2, 2)), (4, 3, 2), (4, 3, 2), 0)],
     Tied: [(lambda: Tied(), (3,), (3,), 9)],
     **IMAGE_LAYERS,
     **ACTIVATION_LAYERS,
@@ -49,8 +74,10 @@ CASES = [pytest.param(*case, id=f"{kind.__name__}{n}") for kind, cases in ROWS.i
 
 
 def network(make: Any, shape: tuple[int, ...], **options: Any) -> Sequential:
-    """The layer between a dense one, whose gradient has to come through it, and the output."""
-    model = Sequential([Input(shape), Dense(shape[-1]), make(), Flatten(), Dense(2)], seed=3, **options)
+    """The layer between a dense one, whose gradient has to come through it, and the output; without, where none can."""
+    layer = make()
+    front = [layer] if isinstance(layer, Augmentation) else [Dense(shape[-1]), layer]
+    model = Sequential([Input(shape), *front, Flatten(), Dense(2)], seed=3, **options)
     model.compile(SGD(0.02), "mse", metrics=["mae"])
     return model
 

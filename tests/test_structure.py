@@ -16,9 +16,12 @@ ROOT = Path(thalweg.__file__).parent
 # From top to bottom, as docs/design.md lists them. A room may import from itself and from the rooms below.
 ROOMS = [
     ["thalweg.__main__", "thalweg.cli"],
+    ["thalweg.cli_images"],
+    ["thalweg.console"],
     ["thalweg.estimators", "thalweg.search", "thalweg.report", "thalweg.playground"],
+    ["thalweg.image_runs"],
     ["thalweg.runs"],
-    ["thalweg.tabular"],
+    ["thalweg.tabular", "thalweg.plots", "thalweg.presets"],
     ["thalweg"],  # the public names
     ["thalweg.comparison", "thalweg.comparison_chart", "thalweg.comparison_entries"],
     ["thalweg.models", "thalweg.population", "thalweg.unit_variance"],
@@ -122,6 +125,9 @@ HEAVY = {
     "narwhals",
     "safetensors",
     "sympy",
+    "matplotlib",
+    "PIL",
+    "yaml",
     "typer",
     "torch",
 }

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from thalweg import cli_images
+from thalweg.console import grid, say
 from thalweg.errors import ArgumentError, ThalwegError
 
 if TYPE_CHECKING:
+    from thalweg.image_runs import ImageRun
     from thalweg.model import Sequential
     from thalweg.runs import Parts, Run, Scores
     from thalweg.tabular import Features
 
 app = typer.Typer(
-    help="Train, judge and use neural networks on tables.",
+    help="Train, judge and use neural networks on tables and images.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -43,32 +46,7 @@ def common(
         bool, typer.Option("--version", callback=version, is_eager=True, help="the version, and nothing else")
     ] = False,
 ) -> None:
-    """Train, judge and use neural networks on tables."""
-
-
-def say(*things: Any) -> None:
-    """Prints to standard output, as wide as the text needs when it isn't a terminal."""
-    from rich.console import Console
-
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-    for thing in things:
-        console.print(thing)
-
-
-def grid(title: str, header: list[str], rows: list[list[str]]) -> Any:
-    """A table for people; columns of numbers are aligned to the right."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for place, name in enumerate(header):
-        numbers = all(
-            row[place].rstrip("%").replace(",", "").replace(".", "").lstrip("-").isdigit() for row in rows if row[place]
-        )
-        table.add_column(name, justify="right" if rows and numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+    """Train, judge and use neural networks on tables and images."""
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
@@ -81,14 +59,53 @@ def whole_numbers(text: str) -> tuple[int, ...]:
         raise ArgumentError(f"--layers takes whole numbers such as 64,64 (or none), got {text!r}") from None
 
 
-Source = Annotated[str, typer.Argument(help="a CSV, TSV, Parquet or JSON file, a glob, or a SQL query")]
+SOURCES = "a table (CSV, TSV, Parquet, JSON, a glob, a SQL query) or images (a folder of class folders, .npz, IDX)"
+Source = Annotated[str, typer.Argument(help=SOURCES)]
+FOR_TABLES = (
+    "target",
+    "task",
+    "ignore",
+    "category",
+    "layers",
+    "activation",
+    "initial_weights",
+    "loss",
+    "dropout",
+    "l2",
+)
+FOR_IMAGES = ("model", "size", "channels", "flip", "shift", "rotate", "zoom", "contrast")
+
+
+def refuse_given(context: typer.Context, names: tuple[str, ...], what: str, other: str) -> None:
+    """An option that says nothing here is an error, not a silent nothing."""
+    for name in names:
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE":
+            raise ArgumentError(f"--{name.replace('_', '-')} is for {what}; {other}")
+
+
+def two_numbers(text: str | None) -> tuple[int, int] | None:
+    """ "64" → (64, 64), "48x64" → (48, 64): height and width."""
+    if text is None:
+        return None
+    try:
+        numbers = [int(part) for part in text.lower().split("x")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or min(numbers) < 1:
+        raise ArgumentError(
+            f"--size takes a number of pixels such as 64, or height x width such as 48x64, got {text!r}"
+        )
+    return numbers[0], numbers[-1]
+
+
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, as `thalweg train` writes it")]
 
 
 @app.command()
 def train(
+    context: typer.Context,
     source: Source,
-    target: Annotated[str, typer.Option(help="the column to predict")],
+    target: Annotated[str | None, typer.Option(help="tables: the column to predict")] = None,
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression; follows from the target")] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="a column not to use (repeat for more)")] = None,
     category: Annotated[list[str] | None, typer.Option(help="a number column to take as categories")] = None,
@@ -98,23 +115,69 @@ def train(
     loss: Annotated[str | None, typer.Option(help="by default cross-entropy for classes, mse for numbers")] = None,
     optimizer: Annotated[str, typer.Option(help="adam or sgd")] = "adam",
     learning_rate: Annotated[float | None, typer.Option(help="by default the optimizer's own")] = None,
-    batch_size: Annotated[int, typer.Option(help="rows in a step")] = 64,
-    epochs: Annotated[int, typer.Option(help="passes over the training rows, at most")] = 200,
+    model: Annotated[str, typer.Option(help="images: convnet, resnet, mlp, or a .yaml file with layers")] = "convnet",
+    size: Annotated[str | None, typer.Option(help="images: bring pictures to 64 (×64) or 48x64 pixels")] = None,
+    channels: Annotated[int | None, typer.Option(help="images: 1 makes pictures grey, 3 coloured")] = None,
+    flip: Annotated[str | None, typer.Option(help="images: mirror half of them, horizontal or vertical")] = None,
+    shift: Annotated[float, typer.Option(help="images: move them by up to this share of their size")] = 0.0,
+    rotate: Annotated[float, typer.Option(help="images: turn them by up to this share of a full turn")] = 0.0,
+    zoom: Annotated[float, typer.Option(help="images: scale them by up to this share")] = 0.0,
+    contrast: Annotated[float, typer.Option(help="images: change their contrast by up to this share")] = 0.0,
+    batch_size: Annotated[int | None, typer.Option(help="rows in a step; 64, for images 128")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="passes over the training rows; 200 at most, for images 15")
+    ] = None,
     dropout: Annotated[float, typer.Option(help="share of hidden units dropped in training")] = 0.1,
     l2: Annotated[float, typer.Option(help="penalty on squared weights")] = 0.0,
     test_share: Annotated[float, typer.Option(help="share of the rows held out to judge by")] = 0.2,
     validation_share: Annotated[float, typer.Option(help="share of the other rows to stop by")] = 0.1,
-    early_stopping: Annotated[int, typer.Option(help="epochs without improvement before it stops; 0: never")] = 20,
+    early_stopping: Annotated[
+        int | None, typer.Option(help="epochs without improvement before it stops, 0: never; 20, for images 0")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="fixes the split, the weights and the order; drawn if absent")
     ] = None,
     lanes: Annotated[int | None, typer.Option(help="cores to use; by default as many as pay")] = None,
     out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME, numbered")] = None,
 ) -> None:
-    """Trains a network on a table and keeps it in a run folder."""
+    """Trains a network on a table or on images and keeps it in a run folder."""
     from thalweg import runs, utils
+    from thalweg.data.images import is_image_source
     from thalweg.data.tables import read_table
 
+    seed = utils.draw_seed() if seed is None else seed
+    if out is not None:
+        runs.refuse_existing(out)
+    if is_image_source(source):
+        from thalweg import image_runs
+
+        refuse_given(context, FOR_TABLES, "tables", f"{source} holds images (see --model)")
+        chosen = {"batch_size": batch_size, "epochs": epochs, "early_stopping": early_stopping}
+        image_options = image_runs.ImageOptions(
+            model=model,
+            size=two_numbers(size),
+            channels=channels,
+            flip=flip,
+            shift=shift,
+            rotate=rotate,
+            zoom=zoom,
+            contrast=contrast,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            test_share=test_share,
+            validation_share=validation_share,
+            seed=seed,
+            lanes=lanes,
+            **{name: number for name, number in chosen.items() if number is not None},
+        )
+        image_run = cli_images.train_images(source, image_options)
+        folder = out or runs.free_folder(name_of(source))
+        image_runs.save(image_run, folder, ["thalweg", *sys.argv[1:]])
+        show_trained(image_run, folder, "PICTURE.png")
+        return
+    refuse_given(context, FOR_IMAGES, "images", f"{source} is a table (see --layers)")
+    if target is None:
+        raise ArgumentError("give the column to predict: --target NAME")
     options = runs.Options(
         target=target,
         task=task,
@@ -126,29 +189,36 @@ def train(
         loss=loss,
         optimizer=optimizer,
         learning_rate=learning_rate,
-        batch_size=batch_size,
-        epochs=epochs,
+        batch_size=64 if batch_size is None else batch_size,
+        epochs=200 if epochs is None else epochs,
         dropout=dropout,
         l2=l2,
         test_share=test_share,
         validation_share=validation_share,
-        early_stopping=early_stopping,
-        seed=utils.draw_seed() if seed is None else seed,
+        early_stopping=20 if early_stopping is None else early_stopping,
+        seed=seed,
         lanes=lanes,
     )
-    if out is not None:
-        runs.refuse_existing(out)
     table = read_table(source)
     run = runs.train(table, options, announce)
     folder = out or runs.free_folder(name_of(source))
     runs.save(run, folder, ["thalweg", *sys.argv[1:]])
+    show_trained(run, folder, "NEW_ROWS --out predictions.csv")
+
+
+def show_trained(run: Run | ImageRun, folder: Path, new: str) -> None:
+    """How it went, where it is kept, and what can be done with it."""
     facts = run.facts
-    epochs_done = len(run.history)
     stopped = " (interrupted)" if facts["interrupted"] else ""
-    say("", f"trained {epochs_done} epochs in {facts['seconds']:.2f} s{stopped}", "")
+    say("", f"trained {len(run.history)} epochs in {facts['seconds']:.2f} s{stopped}", "")
     show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"])
-    say("", f"run folder: {folder}", f"  look:    thalweg inspect {shlex.quote(str(folder))}")
-    say(f"  predict: thalweg predict {shlex.quote(str(folder))} NEW_ROWS --out predictions.csv")
+    quoted = shlex.quote(str(folder))
+    say(
+        "",
+        f"run folder: {folder}",
+        f"  look:    thalweg inspect {quoted}",
+        f"  predict: thalweg predict {quoted} {new}",
+    )
 
 
 def name_of(source: str) -> str:
@@ -195,10 +265,13 @@ def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None) -> N
 
 @app.command()
 def evaluate(run: RunFolder, source: Source) -> None:
-    """Scores a run on rows whose target is known."""
-    from thalweg import runs
+    """Scores a run on rows whose target is known, or on images (those for testing, where the source keeps some)."""
+    from thalweg import image_runs, runs
     from thalweg.data.tables import read_table
 
+    if image_runs.is_image_run(run):
+        show_scores(*cli_images.evaluate_images(run, source), None)
+        return
     loaded = runs.load(run)
     table = runs.with_target(read_table(source), loaded.target)
     warn_of_unseen(loaded, table)
@@ -208,17 +281,26 @@ def evaluate(run: RunFolder, source: Source) -> None:
 @app.command()
 def predict(
     run: RunFolder,
-    source: Source,
-    out: Annotated[Path, typer.Option(help="the file to write: .csv, .tsv, .parquet, .json or .jsonl")],
+    source: Annotated[list[str], typer.Argument(help="a table as for train; for images, pictures or a folder of them")],
+    out: Annotated[
+        Path | None, typer.Option(help="the file to write: .csv, .tsv, .parquet, .json or .jsonl; tables need it")
+    ] = None,
 ) -> None:
-    """Writes a prediction for every row, and the probability of each class."""
-    from thalweg import runs
+    """Writes a prediction for every row, or for every picture, and the probability of each class."""
+    from thalweg import image_runs, runs
     from thalweg.data.sources import writable
     from thalweg.data.tables import read_table, write_table
 
+    if image_runs.is_image_run(run):
+        cli_images.predict_pictures(run, source, out)
+        return
     loaded = runs.load(run)
+    if out is None or len(source) > 1:
+        raise ArgumentError(
+            "a table's predictions are written to a file, one table at a time: add --out predictions.csv"
+        )
     writable(out)
-    table = read_table(source)
+    table = read_table(source[0])
     warn_of_unseen(loaded, table)
     write_table(out, runs.predictions(loaded, table))
     say(f"{table.rows:,} predictions of {loaded.target.name}: {out}")
@@ -320,17 +402,20 @@ def inspect(
     run: RunFolder,
     batch_size: Annotated[int | None, typer.Option(help="rows of the listed step; by default the run's")] = None,
 ) -> None:
-    """Shows a run: how it was made, its columns, network, program and history."""
-    from thalweg import runs
+    """Shows a run: how it was made, its columns or classes, network, program and history."""
+    from thalweg import image_runs, runs
     from thalweg.engine.lanes import usable_lanes
 
-    loaded = runs.load(run)
+    loaded: Run | ImageRun = image_runs.load(run) if image_runs.is_image_run(run) else runs.load(run)
     facts, model = loaded.facts, loaded.model
     batch = batch_size or int(facts["options"]["batch_size"])
     say(f"command: {shlex.join(facts['command'])}")
     say("versions: " + ", ".join(f"{name} {number}" for name, number in facts["versions"].items()), "")
-    rows = [[c.name, c.kind, c.understood, str(c.features or "")] for c in loaded.features.describe()]
-    say(grid("columns", ["column", "kind", "understood as", "inputs"], rows), "")
+    if isinstance(loaded, image_runs.ImageRun):
+        say(f"images of {'×'.join(map(str, model.input_shape))}; classes: {', '.join(loaded.classes)}", "")
+    else:
+        rows = [[c.name, c.kind, c.understood, str(c.features or "")] for c in loaded.features.describe()]
+        say(grid("columns", ["column", "kind", "understood as", "inputs"], rows), "")
     model.summary()
     listing = model.program("training", batch)
     print(f"\none training step of {batch} rows\n{listing}\n")
@@ -340,6 +425,10 @@ def inspect(
     keys = [key for key in loaded.history[0] if key != "epoch"] if loaded.history else []
     say(grid("history", ["epoch", *keys], [history_line(record, keys) for record in shortened(loaded.history)]), "")
     show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"])
+
+
+app.command()(cli_images.filters)
+app.command()(cli_images.features)
 
 
 def history_line(record: dict[str, Any], keys: list[str]) -> list[str]:

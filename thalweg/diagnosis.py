@@ -32,13 +32,14 @@ def worst(values: Array) -> str:
 
 
 def bad_data(job: Job, gather: Gather) -> str:
-    """Names the first row and column of the data that is not a finite number."""
-    data = job.data[gather.X.name].reshape(job.rows, -1)
-    row, column = np.argwhere(~np.isfinite(data))[0]
+    """Names the first row and column (of an image: the pixel and channel) of the data that is not a finite number."""
+    data = job.data[gather.X.name].reshape(job.rows, *gather.X.shape)
+    row, *inside = (int(i) for i in np.argwhere(~np.isfinite(data))[0])
     what = COLUMN_NAMES[gather.X.name]
-    place = f"row {row}, column {column}" if data.shape[1] > 1 else f"row {row}"
+    column = f"column {inside[0]}" if len(inside) == 1 else f"place {tuple(inside)}"
+    place = f"row {row}, {column}" if gather.X.size > 1 else f"row {row}"
     return (
-        f"the data holds {data[row, column]}: {what} at {place} (counted from 0), found by '{gather.title}', "
+        f"the data holds {data[(row, *inside)]}: {what} at {place} (counted from 0), found by '{gather.title}', "
         f"{gather.formula}. Fill in or drop missing values; thalweg.data and the command line do it for tables."
     )
 

@@ -158,7 +158,7 @@ class Sequential(Stack):
             self.build(shape or (1,))
         self.build()
 
-    def _network(self) -> Network:
+    def network(self, of_bytes: bool) -> Network:
         trained = self.trained_parameters()
         assert self.output_shape is not None
         return Network(
@@ -169,13 +169,17 @@ class Sequential(Stack):
             penalties=[(p.buffer, *p.regularizer.factors()) for _, p in trained if p.regularizer is not None],
             constraints=[p.constraint.lower(p.buffer) for _, p in trained if p.constraint is not None],
             vector=self.vector.size,
+            of_bytes=of_bytes,
         )
 
-    def lower(self, kind: str, weighted: bool = False) -> tuple[Program, int]:
-        """The program of one kind, and how many running sums it keeps; made once. Training for "trace" keeps y_pred."""
-        key = (kind, weighted, *(path for path, _ in self.trained_parameters()))
+    def lower(self, kind: str, weighted: bool = False, of_bytes: bool = False) -> tuple[Program, int]:
+        """The program of one kind, for floats or bytes as data, and how many running sums it keeps; made once.
+
+        Training for "trace" keeps y_pred.
+        """
+        key = (kind, weighted, of_bytes, *(path for path, _ in self.trained_parameters()))
         if key not in self._programs:
-            network = self._network()
+            network = self.network(of_bytes)
             totals = FIRST_METRIC
             if kind == "inference":
                 program = inference_program(network)
@@ -220,11 +224,17 @@ class Sequential(Stack):
         targets = batches.contiguous(self.loss.check_targets(targets, self.output_shape), self.dtype, "y")
         return [inputs, targets, batches.row_weights(sample_weight, class_weight, targets, self.dtype)]
 
+    def _lower_for(self, kind: str, arrays: Sequence[Array | None]) -> tuple[Program, int]:
+        """The program for these x, y and row weights."""
+        x, _, weights = arrays
+        assert x is not None
+        return self.lower(kind, weights is not None, x.dtype == np.uint8)
+
     def _job(self, kind: str, arrays: Sequence[Array | None], batch: int, lanes: int = 1, **more: Any) -> Job:
         x, y, weights = arrays
         assert x is not None
         assert y is not None
-        program, totals = self.lower(kind, weights is not None)
+        program, totals = self._lower_for(kind, arrays)
         data = {"X": x, "Y": y} | ({} if weights is None else {"weights": weights})
         return Job(
             program, data, len(x), batch, self.vector, self.slots, totals=totals, seed=self.seed, lanes=lanes, **more
@@ -273,7 +283,8 @@ class Sequential(Stack):
         """Trains for `epochs` passes over the rows, in batches.
 
         Args:
-            x: (rows, …) inputs. y: the targets, as the loss takes them.
+            x: (rows, …) inputs; bytes (uint8), such as images, are not copied to floats but converted batch by batch.
+            y: the targets, as the loss takes them.
             batch_size: rows in a step; 32 if None. epochs: the number of the last epoch.
             verbose: 1 or "auto": a live line on a terminal; 2: a line for each epoch; 0: nothing.
             callbacks: see `thalweg.callbacks`.
@@ -312,7 +323,7 @@ class Sequential(Stack):
         if class_weight is not None:  # as in Keras, for training alone
             arrays[2] = batches.row_weights(arrays[2], class_weight, arrays[1], self.dtype)
         batch = min(batch, len(arrays[0]))
-        program, _ = self.lower("training", arrays[2] is not None)
+        program, _ = self._lower_for("training", arrays)
         lanes = usable_lanes(lanes, program, batch, self.engine)
         job = self._job("training", arrays, batch, lanes, shuffle=bool(shuffle))
         fit = Fit(
@@ -369,7 +380,7 @@ class Sequential(Stack):
         arrays = self._arrays(x, y, sample_weight)
         assert arrays[0] is not None
         batch = 32 if batch_size is None else whole("batch_size", batch_size)
-        program, _ = self.lower("evaluation", arrays[2] is not None)
+        program, _ = self._lower_for("evaluation", arrays)
         logs = self._evaluator(arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))()
         with Progress(verbose, 1, 0, 1, len(arrays[0])) as progress:
             progress.end_epoch(0, logs)
@@ -408,7 +419,9 @@ class Sequential(Stack):
     def _prepare(self, x: ArrayLike) -> Predictor:
         self._build_for(x)
         assert self.output_shape is not None
-        self._predictor = Predictor(self.lower("inference")[0], self.engine, self.vector, self.output_shape)
+        self._predictor = Predictor(
+            lambda of_bytes: self.lower("inference", of_bytes=of_bytes)[0], self.engine, self.vector, self.output_shape
+        )
         return self._predictor
 
     def _predict_aloud(self, x: ArrayLike, batch_size: int | None, verbose: int | str, lanes: int | None) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,21 +19,25 @@ MANY_FLOPS = 50_000_000  # from here on a second lane is worth waking: some hund
 class Predictor:
     """Predicts with one network. Any number of threads may call it at once: each has a workspace of its own."""
 
-    def __init__(self, program: Program, engine: str, parameters: Array, output_shape: tuple[int, ...]) -> None:
-        self.program, self.engine, self.parameters = program, engine, parameters
+    def __init__(
+        self, lower: Callable[[bool], Program], engine: str, parameters: Array, output_shape: tuple[int, ...]
+    ) -> None:
+        self.lower, self.engine, self.parameters = lower, engine, parameters  # lower(of_bytes): the inference program
+        self.program = lower(False)
         self.output_shape = output_shape
-        self.row_flops = max(1, program.flops(1))
+        self.row_flops = max(1, self.program.flops(1))
         self.prepared = threading.local()
 
     def __call__(self, x: Array, batch: int | None = None, lanes: int | None = None) -> Array:
-        """The outputs for x (rows, …), contiguous and of the engine's float type."""
-        y = np.empty((len(x), *self.output_shape), x.dtype)
+        """The outputs for x (rows, …), contiguous and of the engine's float type or bytes."""
+        kind = self.parameters.dtype
+        y = np.empty((len(x), *self.output_shape), kind)
         if batch is None and lanes is None and self.engine == "native" and len(x) * self.row_flops < MANY_FLOPS:
             try:
                 few = self.prepared.few
             except AttributeError:
                 few = self.prepared.few = self.prepare(x)
-            few(x, y)
+            few(x.astype(kind, copy=False), y)
         else:
             self.many(x, y, len(x) if batch is None else min(batch, len(x)), lanes)
         return y
@@ -46,7 +51,8 @@ class Predictor:
 
     def many(self, x: Array, y: Array, batch: int, lanes: int | None) -> None:
         """Fills y, `batch` rows at a time."""
-        lanes = usable_lanes(lanes, self.program, batch, self.engine)
-        job = Job(self.program, {"X": x, "Y_pred": y}, len(x), batch, self.parameters, self.parameters[:0], lanes=lanes)
+        program = self.lower(x.dtype == np.uint8)
+        lanes = usable_lanes(lanes, program, batch, self.engine)
+        job = Job(program, {"X": x, "Y_pred": y}, len(x), batch, self.parameters, self.parameters[:0], lanes=lanes)
         steps = job.steps_per_epoch
         make_executor(self.engine, job).run(Chunk(0, 0, steps, 0, np.zeros(steps)))

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,6 +145,8 @@ def train(table: Table, options: Options, announce: Callable[[Parts, Features, S
     `announce` is called before training begins, with all that is known then.
     """
     check(options)
+    if options.l2 < 0:
+        raise ArgumentError(f"l2 can't be negative, got {options.l2}")
     target = Target.of(table, options.target, options.task)
     parts = divide(table, target, options)
     features = Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
@@ -182,7 +184,22 @@ def train(table: Table, options: Options, announce: Callable[[Parts, Features, S
     return run
 
 
-def check(options: Options) -> None:
+class Chosen(Protocol):
+    """The options that tables and images share."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def test_share(self) -> float: ...
+    @property
+    def validation_share(self) -> float: ...
+    @property
+    def early_stopping(self) -> int: ...
+
+
+def check(options: Chosen) -> None:
     """What no layer or optimizer would notice."""
     for name in ("batch_size", "epochs"):
         whole(name.replace("_", " "), getattr(options, name))
@@ -192,8 +209,6 @@ def check(options: Options) -> None:
     whole("early stopping's patience", options.early_stopping, 0)
     if options.early_stopping and not options.validation_share:
         raise ArgumentError("early stopping needs validation rows: give a validation share, or --early-stopping 0")
-    if options.l2 < 0:
-        raise ArgumentError(f"l2 can't be negative, got {options.l2}")
 
 
 def with_target(table: Table, target: Target) -> Table:
@@ -317,18 +332,37 @@ def refuse_existing(path: Path) -> None:
 
 
 def save(run: Run, folder: Path, command: Sequence[str]) -> None:
-    """Writes the run folder beside its place first, then moves it there: it is either whole or not there."""
+    """Writes the run folder."""
+    write_folder(folder, command, run.model, {COLUMNS: run.features.to_json()}, run.history, run.facts)
+
+
+def write_folder(
+    folder: Path,
+    command: Sequence[str],
+    model: Sequential,
+    descriptions: dict[str, Any],
+    history: list[dict[str, Any]],
+    facts: dict[str, Any],
+) -> None:
+    """Writes a run folder beside its place first, then moves it there: it is either whole or not there.
+
+    `descriptions` are further files, by name: JSON, or arrays by name for one that ends in .npz.
+    """
     refuse_existing(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     packages = ("numpy", "numba", "duckdb", "safetensors")
     versions = {"thalweg": thalweg.__version__, "python": platform.python_version()}
     versions |= {name: version(name) for name in packages}
-    facts = {"command": list(command), **run.facts, "versions": versions}
+    facts = {"command": list(command), **facts, "versions": versions}
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        run.model.save(temporary / MODEL)
-        write_json(temporary / COLUMNS, run.features.to_json())
-        lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in run.history]
+        model.save(temporary / MODEL)
+        for name, content in descriptions.items():
+            if name.endswith(".npz"):
+                np.savez(temporary / name, **content)
+            else:
+                write_json(temporary / name, content)
+        lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in history]
         (temporary / HISTORY).write_text("".join(lines), encoding="utf-8")
         write_json(temporary / RUN, facts)
         temporary.chmod(0o755)
@@ -346,26 +380,32 @@ def write_json(path: Path, value: Any) -> None:
 def load(folder: str | Path) -> Run:
     """A run from its folder."""
     folder = Path(folder)
-    if not folder.exists():
-        raise NotFoundError(f"there is no run folder {folder}")
-    if not folder.is_dir():
-        raise NotFoundError(f"{folder} is a file, not a run folder")
-    missing = [name for name in (MODEL, COLUMNS, HISTORY, RUN) if not (folder / name).is_file()]
-    if missing:
-        raise NotFoundError(f"{folder} is not a run folder: it has no {missing[0]}")
-    features = Features.from_json(read_json(folder / COLUMNS))
+    description, history, facts = read_folder(folder, COLUMNS)
+    features = Features.from_json(description)
     if features.target is None:
         raise ModelFileError(f"{folder / COLUMNS} names no target")
     model = thalweg.load_model(folder / MODEL)
     expected = (len(features.feature_names),), (features.target.outputs,)
     if (model.input_shape, model.output_shape) != expected:
         raise ModelFileError(f"{folder}: the model and the columns don't belong together")
+    return Run(model, features, history, facts)
+
+
+def read_folder(folder: Path, description: str) -> tuple[Any, list[dict[str, Any]], dict[str, Any]]:
+    """What describes the data (the file of that name), the history, and the facts of a run folder."""
+    if not folder.exists():
+        raise NotFoundError(f"there is no run folder {folder}")
+    if not folder.is_dir():
+        raise NotFoundError(f"{folder} is a file, not a run folder")
+    missing = [name for name in (MODEL, description, HISTORY, RUN) if not (folder / name).is_file()]
+    if missing:
+        raise NotFoundError(f"{folder} is not a run folder: it has no {missing[0]}")
     history = [read_json(folder / HISTORY, line) for line in (folder / HISTORY).read_text("utf-8").splitlines()]
     facts = read_json(folder / RUN)
     absent = [key for key in FACTS if not isinstance(facts, dict) or key not in facts]
     if absent or not all(isinstance(record, dict) and "epoch" in record for record in history):
         raise ModelFileError(f"{folder} is damaged: {RUN if absent else HISTORY} lacks {(*absent, 'epochs')[0]!r}")
-    return Run(model, features, history, facts)
+    return read_json(folder / description), history, facts
 
 
 def read_json(path: Path, text: str | None = None) -> Any:

@@ -49,7 +49,7 @@ def contiguous(array: Array, dtype: DTypeLike, what: str) -> Array:
 
 
 def input_rows(x: ArrayLike, shape: Shape, dtype: DTypeLike) -> Array:
-    """x as (rows, *shape)."""
+    """x as (rows, *shape). Bytes (uint8) stay bytes: the engine converts a batch when it gathers it."""
     array = to_array(x, "x")
     if array.shape[1:] != shape:
         if (*array.shape[1:], 1) == shape:
@@ -59,7 +59,7 @@ def input_rows(x: ArrayLike, shape: Shape, dtype: DTypeLike) -> Array:
                 f"the network takes inputs of shape (rows, {', '.join(map(str, shape))}), "
                 f"x has the shape ({', '.join(map(str, array.shape))})"
             )
-    return contiguous(array, dtype, "x")
+    return contiguous(array, np.uint8 if array.dtype == np.uint8 else dtype, "x")
 
 
 def same_rows(x: Array, y: Array, what: str = "y") -> None:

@@ -25,7 +25,8 @@ class Job:
     """A program with everything it works on, for any number of chunks.
 
     `data` maps the names of the DATA buffers (X, Y, weights, Y_pred) to arrays of shape (rows, …) that are contiguous
-    and of the engine's float type. `parameters` and `slots` are updated in place.
+    and of the engine's float type; X may be bytes, where the program gathers bytes. `parameters` and `slots` are
+    updated in place.
     """
 
     program: Program

@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from thalweg.layers.activation import ELU, LeakyReLU, ReLU, Softmax
+from thalweg.layers.augmentation import (
+    RandomContrast,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from thalweg.layers.base import Layer
 from thalweg.layers.containers import Concatenate, Residual
 from thalweg.layers.convolution import Conv2D
-from thalweg.layers.core import Activation, Dense, Dropout, Flatten, Input
+from thalweg.layers.core import Activation, Dense, Dropout, Flatten, Input, Rescaling
 from thalweg.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from thalweg.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from thalweg.layers.pooling import (
@@ -50,7 +57,13 @@ __all__ = [
     "LeakyReLU",
     "MaxPooling1D",
     "MaxPooling2D",
+    "RandomContrast",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
+    "Rescaling",
     "Reshape",
     "Residual",
     "SeparableConv2D",
@@ -67,8 +80,8 @@ CLASSES: dict[str, type[Layer]] = {
         AlphaDropout, ELU, GaussianDropout, GaussianNoise, ReLU, Softmax,
         Activation, AveragePooling1D, AveragePooling2D, BatchNormalization, Concatenate, Conv1D, Conv2D, Cropping2D,
         Dense, DepthwiseConv2D, Dropout, Flatten, GlobalAveragePooling2D, GlobalMaxPooling2D, GroupNormalization, Input,
-        LayerNormalization, LeakyReLU, MaxPooling1D, MaxPooling2D, Reshape, Residual, SeparableConv2D, UpSampling2D,
-        ZeroPadding2D,
+        LayerNormalization, LeakyReLU, MaxPooling1D, MaxPooling2D, RandomContrast, RandomFlip, RandomRotation,
+        RandomTranslation, RandomZoom, Rescaling, Reshape, Residual, SeparableConv2D, UpSampling2D, ZeroPadding2D,
     )
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.base import Layer, Shape
 from thalweg.layers.kernel import ActivationLike, KernelLayer, RegularizerLike
 from thalweg.program.builder import Builder
+from thalweg.program.elementwise import Rescale
 from thalweg.program.instruction import Buffer
 
 
@@ -179,6 +181,21 @@ class Dropout(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {"rate": self.rate, "seed": self.seed, "name": self.name}
+
+
+class Rescaling(Layer):
+    """z = scale·x + offset: `Rescaling(1 / 255)` brings the bytes of images to 0 … 1."""
+
+    def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
+        super().__init__(name)
+        self.scale = number("Rescaling's scale", scale, -math.inf)
+        self.offset = number("Rescaling's offset", offset, -math.inf)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.append(Rescale(x, program.value("z", x.shape), self.scale, self.offset))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"scale": self.scale, "offset": self.offset, "name": self.name}
 
 
 class Flatten(Layer):

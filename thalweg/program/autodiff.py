@@ -70,6 +70,7 @@ def derive(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> l
     `gradients` names, for every trainable parameter, the buffer that receives its gradient.
     """
     d = Derivation(forward, gradients)
+    refuse_without_adjoint(forward, d.trainable)
     backward: list[Instruction] = []
     in_place: list[Instruction] = []  # what adds to a finished gradient: the penalties
     for instruction in reversed(forward):
@@ -89,6 +90,18 @@ def derive(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> l
             raise ThalwegError(f"the loss does not depend on {parameter}: a layer declares it but never uses it")
         backward += d.finish(parameter)
     return backward + in_place
+
+
+def refuse_without_adjoint(forward: Sequence[Instruction], trainable: set[Buffer]) -> None:
+    """Raises where a value that depends on weights goes through something that has no adjoint, on its way to others."""
+    for i in forward:
+        if can_be_differentiated(i) or not all(o.per_row for o in i.outputs):
+            continue
+        if any(v in trainable for v in i.inputs):
+            raise ThalwegError(
+                f"'{i.title}' ({i.formula}) stands behind layers with weights, but no derivative goes back through it: "
+                "put it before them"
+            )
 
 
 def can_be_differentiated(instruction: Instruction) -> bool:

@@ -111,6 +111,45 @@ class Reshape(Instruction):
 
 
 @dataclass(frozen=True, eq=False)
+class Rescale(Instruction):
+    """z = scale·x + offset; the adjoint is the same instruction without the offset."""
+
+    x: Buffer
+    z: Buffer
+    scale: float
+    offset: float
+
+    name = "rescale"
+    writes = ("z",)
+    inplace = ("x", "z")
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.scale:.6g}·{self.x}" + (f" + {self.offset:.6g}" if self.offset else "")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.z.size,)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.scale, self.offset)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield Rescale(d(self.z), d.into(self.x), self.scale, 0.0)
+
+    def reference(self, m: Values) -> None:
+        m[self.z][:] = self.scale * m[self.x] + self.offset
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.z.size
+
+
+@dataclass(frozen=True, eq=False)
 class Dropout(Instruction):
     """a = h·keep/(1 − rate), keep drawn 0 with probability `rate` from a counter, so that no mask is stored.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from thalweg.program.autodiff import derive
-from thalweg.program.batches import Gather, Store
+from thalweg.program.batches import Gather, GatherBytes, Store
 from thalweg.program.builder import Builder
 from thalweg.program.fuse import fuse
 from thalweg.program.instruction import DATA, GRADIENTS, TOTALS, Buffer, Instruction
@@ -61,6 +61,7 @@ class Network:
     penalties: Sequence[tuple[Buffer, float, float]]  # (W, l1, l2)
     constraints: Sequence[Instruction]  # after the update
     vector: int  # elements of the parameter vector, gaps included
+    of_bytes: bool = False  # whether its data are bytes (uint8), such as images
 
 
 @dataclass
@@ -77,7 +78,8 @@ def forward(network: Network, training: bool) -> tuple[Builder, Buffer]:
     """The gathered batch through every layer, collected by a builder; the last value is called y_pred."""
     builder = Builder(training)
     x = Buffer("x", network.input_shape)
-    value = builder.append(Gather(Buffer("X", network.input_shape, DATA), x))
+    gather = GatherBytes if network.of_bytes else Gather
+    value = builder.append(gather(Buffer("X", network.input_shape, DATA), x))
     for layer in network.layers:
         value = layer.forward(builder, value)
     if value is not x:

@@ -1,6 +1,6 @@
 """Rows in and out."""
 
-from thalweg.engine.native.llvm import floats, integers
+from thalweg.engine.native.llvm import bytes_of, floats, integers
 from thalweg.engine.native.state import ORDER, ROWS, START
 
 
@@ -18,6 +18,16 @@ def gather(o, c, s, f):
             X = floats(o[0] + 4 * order[r] * size, size)
             for j in range(size):
                 x[r * size + j] = X[j]
+
+
+def gather_bytes(o, c, s, f):
+    """x = float(X[order])"""
+    rows, size = s[ROWS], o[2]
+    for r in range(rows):
+        row = s[START] + r if s[ORDER] == 0 else integers(s[ORDER], rows)[r]
+        X, x = bytes_of(o[0] + row * size, size), floats(o[1] + 4 * r * size, size)
+        for j in range(size):
+            x[j] = X[j]
 
 
 def store(o, c, s, f):

@@ -36,6 +36,19 @@ def copy(o, c, s, f):
             z[i] = x[i]
 
 
+def rescale(o, c, s, f):
+    """z = scale·x + offset"""
+    n, scale, offset = s[ROWS] * o[2], F32(c[0]), F32(c[1])
+    z = floats(o[1], n)
+    if o[0] == o[1]:
+        for i in range(n):
+            z[i] = scale * z[i] + offset
+    else:
+        x = floats(o[0], n)
+        for i in range(n):
+            z[i] = scale * x[i] + offset
+
+
 def dropout(o, c, s, f):
     """a = h·keep/(1 − rate); the counter of an element is its place in the batch."""
     size, rate, scale = o[2], F32(c[0]), F32(1.0 / (1.0 - c[0]))

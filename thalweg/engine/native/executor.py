@@ -16,6 +16,7 @@ from thalweg.engine.native.kernels import kernel_of
 from thalweg.engine.native.machine import machine
 from thalweg.engine.work import Array, Chunk, Job, Outcome, aligned
 from thalweg.errors import ArgumentError
+from thalweg.program.batches import Gather
 from thalweg.program.elementwise import Reshape
 from thalweg.program.instruction import (
     DATA,
@@ -164,7 +165,7 @@ class NativeExecutor:
         self.segments = [(executed(s.instructions, lanes), s.chunked, s.due) for s in program.segments()]
         finish = [(len(instructions), chunked, due) for instructions, chunked, due in self.segments]
         self.finish_cuts = np.array(finish, np.int64).reshape(-1)
-        gathers = sum(i.kernel == "gather" for i in self.phases[1])
+        gathers = sum(isinstance(i, Gather) for i in self.phases[1])
         vector = align(job.parameters.size) if program.backward else 0
         self.gradients = aligned(lanes * vector).reshape(lanes, vector)
         self.norms = aligned(lanes * program.norms, np.float64)

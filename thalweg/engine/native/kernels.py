@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from thalweg.engine.native import (
     activations,
+    augmentation,
     batches,
     constraints,
     convolution,
@@ -33,7 +34,11 @@ KERNELS: dict[str, Function] = {
     function.__name__: function
     for function in (
         batches.gather,
+        batches.gather_bytes,
         batches.store,
+        augmentation.random_flip,
+        augmentation.random_warp,
+        augmentation.random_contrast,
         linear.affine,
         linear.weight_gradient,
         linear.bias_gradient,
@@ -141,6 +146,7 @@ KERNELS: dict[str, Function] = {
         elementwise.add,
         elementwise.copy,
         elementwise.dropout,
+        elementwise.rescale,
         noise.gaussian_noise,
         noise.gaussian_dropout,
         noise.alpha_dropout,

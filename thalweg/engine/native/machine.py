@@ -44,7 +44,7 @@ from thalweg.engine.native.state import (
 )
 
 ROW_WIDTH = 24  # int64 in a row of the table: three cache lines
-CONSTANTS = 8  # float64 in a row of the constants: a cache line
+CONSTANTS = 12  # float64 in a row of the constants
 CHUNK = 4096  # parameters that a segment finishes before the next: what it reads of them stays in the core's caches
 SPINS = 500  # turns of the spin loop before the core is given away
 

@@ -1,0 +1,226 @@
+"""The command line on images, as a new user meets it: training, predictions, pictures, and the wrong turns."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from thalweg import Sequential, cli, layers, plots, presets
+from thalweg.data.tables import read_table
+from thalweg.errors import ArgumentError, NotFoundError
+
+Image = pytest.importorskip("PIL.Image")
+pytest.importorskip("yaml")
+pytest.importorskip("matplotlib")
+
+SMALL = """
+- Conv2D: {filters: 4, kernel_size: 3, activation: relu}
+- MaxPooling2D
+- Flatten
+- Dense: {units: 8, activation: relu}
+"""
+
+
+def stripes(rows, seed=0):
+    """Images of 8×8 with horizontal (0) or vertical (1) stripes, in noise."""
+    random = np.random.default_rng(seed)
+    y = np.arange(rows) % 2
+    pattern = np.where(np.arange(8) % 2, 200, 50)
+    x = np.where(y[:, None, None] == 0, pattern[None, :, None], pattern[None, None, :])
+    return (x + random.integers(-40, 40, (rows, 8, 8))).astype(np.uint8), y
+
+
+@pytest.fixture
+def thalweg(monkeypatch, capsys, tmp_path):
+    """Runs a command in a folder with stripes.npz and small.yaml; returns exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+    (x, y), (x_test, y_test) = stripes(120), stripes(40, seed=1)
+    np.savez("stripes.npz", x_train=x, y_train=y, x_test=x_test, y_test=y_test)
+    Path("small.yaml").write_text(SMALL)
+
+    def command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["thalweg", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return command
+
+
+QUICK = ("--seed", "0", "--batch-size", "16", "--learning-rate", "0.01")
+
+
+def test_the_whole_way(thalweg):
+    code, out, error = thalweg("train", "stripes.npz", "--model", "small.yaml", "--epochs", "8", "--out", "run", *QUICK)
+    assert code == 0, error
+    for part in ("images of 8×8 pixels, channels: 1, as bytes", "2 classes: 0, 1", "108 to learn from", "40 held out"):
+        assert part in out
+    facts = json.loads(Path("run/run.json").read_text())
+    assert facts["held-out"]["accuracy"] >= 0.95 > facts["baseline"]["scores"]["accuracy"]
+    about = json.loads(Path("run/images.json").read_text())
+    assert about == {"classes": ["0", "1"], "height": 8, "width": 8, "channels": 1, "scale": 1 / 255}
+
+    code, out, _ = thalweg("evaluate", "run", "stripes.npz")
+    assert code == 0
+    assert "40 rows" in out
+
+    x, _ = stripes(2, seed=2)
+    Path("new").mkdir()
+    for number in range(2):
+        Image.fromarray(x[number]).resize((16, 16), 0).save(f"new/{number}.png")
+    code, out, _ = thalweg("predict", "run", "new/1.png")
+    assert code == 0
+    assert "1 " in out.splitlines()[-1]
+    code, out, _ = thalweg("predict", "run", "new", "--out", "answers.csv")
+    assert code == 0
+    answers = read_table("answers.csv")
+    assert [float(label) for label in answers["prediction"]] == [0, 1]
+    assert answers.names == ["file", "prediction", "probability of 0", "probability of 1"]
+
+    code, out, _ = thalweg("inspect", "run")
+    assert code == 0
+    assert "images of 8×8×1; classes: 0, 1" in out
+    assert "conv2d (Conv2D)" in out
+
+    for arguments, file in (
+        (("filters", "run"), "filters.png"),
+        (("filters", "run", "--epochs"), "kernels.png"),
+        (("features", "run", "new/0.png", "--out", "maps.svg"), "maps.svg"),
+    ):
+        code, out, error = thalweg(*arguments)
+        assert code == 0, error
+        assert file in out
+        assert Path(file).stat().st_size > 2000
+    with Image.open("filters.png") as drawn:
+        assert drawn.size[0] > 300
+    with np.load("run/kernels.npz") as archive:
+        kernels = archive["kernels"]
+    assert kernels.shape == (9, 3, 3, 1, 4)  # before, and after each of 8 epochs
+    assert (kernels[0] != kernels[-1]).any()
+
+
+def test_a_folder_of_photographs_with_every_augmentation(thalweg):
+    x, y = stripes(24)
+    for number, (image, label) in enumerate(zip(x, y, strict=True)):
+        Path("photos", ("flat", "steep")[label]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).convert("RGB").save(f"photos/{('flat', 'steep')[label]}/{number}.jpg")
+    more = ("--flip", "horizontal", "--shift", "0.1", "--rotate", "0.02", "--zoom", "0.1", "--contrast", "0.2")
+    code, out, error = thalweg("train", "photos", "--model", "mlp", "--epochs", "2", "--size", "10x12", *more, *QUICK)
+    assert code == 0, error
+    assert "images of 10×12 pixels, channels: 3" in out
+    for layer in ("RandomFlip", "RandomTranslation", "RandomRotation", "RandomZoom", "RandomContrast", "Rescaling"):
+        assert layer in out
+    code, out, error = thalweg("evaluate", "runs/photos", "photos")
+    assert code == 0, error
+    code, _, error = thalweg("filters", "runs/photos")
+    assert code == 2
+    assert "no convolution layer" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "said"),
+    [
+        (("train", "stripes.npz", "--target", "y"), 2, "--target is for tables; stripes.npz holds images"),
+        (("train", "stripes.npz", "--size", "8"), 2, "taken as they are"),
+        (("train", "stripes.npz", "--model", "covnet"), 2, "unknown model 'covnet'; did you mean 'convnet'?"),
+        (("train", "stripes.npz", "--model", "none.yaml"), 2, "there is no file none.yaml"),
+        (("train", "stripes.npz", "--flip", "sideways"), 2, "unknown RandomFlip's mode"),
+        (("train", "stripes.npz", "--shift", "-1"), 2, "shift has to be a number in [0,"),
+        (("train", "a.csv"), 2, "give the column to predict: --target NAME"),
+        (("train", "a.csv", "--target", "a", "--zoom", "0.1"), 2, "--zoom is for images; a.csv is a table"),
+        (("train", "photos", "--size", "big"), 2, "--size takes a number of pixels such as 64"),
+        (("train", "nothing.npz"), 2, "there is no file or folder nothing.npz"),
+        (("train", "bad.npz"), 1, "bad.npz: image 3 (counted from 0) holds nan at pixel (0, 0, 0)"),
+        (("filters", "nothing"), 2, "there is no run folder nothing"),
+    ],
+)
+def test_wrong_turns_are_told_in_one_line(thalweg, arguments, exit_code, said):
+    Path("photos").mkdir()
+    Path("a.csv").write_text("a,b\n1,2\n")
+    x = np.zeros((4, 3, 3))
+    x[3, 0, 0] = np.nan
+    np.savez("bad.npz", x=x, y=[0, 1, 0, 1])
+    code, _, error = thalweg(*arguments)
+    assert said in error
+    assert code == exit_code
+    assert len(error.splitlines()) == 1
+
+
+# --- networks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", presets.PRESETS)
+@pytest.mark.parametrize("shape", [(28, 28, 1), (5, 9, 3), (64, 48, 3)])
+def test_presets_fit_small_and_large_pictures(name, shape):
+    hidden = presets.hidden_layers(name, shape)
+    model = Sequential([layers.Input(shape), *hidden, layers.Dense(3, "softmax")], seed=0)
+    model.build()
+    assert model.output_shape == (3,)
+    assert model.predict(np.ones((2, *shape))).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- Conv2D: {filters: 4}", "Conv2D: missing 1 required positional argument: 'kernel_size'"),
+        ("- Conv2D: {filtres: 4}", "unknown argument of Conv2D .* did you mean 'filters'"),
+        ("- Conv3D", "unknown layer in .*: 'Conv3D'"),
+        ("- Dense: {units: -1}", "Dense's units"),
+        ("- [1, 2]", "a layer is a name"),
+        ("- Input: {shape: [2]}", "leave Input out"),
+        ("Dense: 3", "has to be a list of layers"),
+        ("- {", "is not YAML"),
+    ],
+)
+def test_a_bad_yaml_file_is_named(tmp_path, text, said):
+    (tmp_path / "net.yaml").write_text(text)
+    with pytest.raises(ArgumentError, match=said) as error:
+        presets.read_layers(tmp_path / "net.yaml")
+    assert "net.yaml" in str(error.value)
+    with pytest.raises(NotFoundError):
+        presets.read_layers(tmp_path / "other.yaml")
+
+
+def test_layers_inside_layers(tmp_path):
+    (tmp_path / "net.yaml").write_text("- Residual: {layers: [Dense: {units: 3}, {LeakyReLU: {negative_slope: 0.1}}]}")
+    (residual,) = presets.read_layers(tmp_path / "net.yaml")
+    assert [type(layer).__name__ for layer in residual.layers] == ["Dense", "LeakyReLU"]
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+def test_feature_maps_are_what_the_layers_make():
+    stack = [layers.Input((6, 5, 1)), layers.Conv2D(2, 3, activation="relu"), layers.Flatten(), layers.Dense(3)]
+    model = Sequential(stack, seed=0)
+    picture = np.random.default_rng(0).integers(0, 256, (6, 5, 1), np.uint8)
+    values = plots.feature_maps(model, picture)
+    assert {name: value.shape for name, value in values.items()} == {
+        "conv2d": (4, 3, 2),
+        "flatten": (24,),
+        "dense": (3,),
+    }
+    assert np.array_equal(values["conv2d"].ravel(), values["flatten"])
+    np.testing.assert_allclose(values["dense"], model.predict(picture[None])[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("inputs", [1, 3, 5])
+def test_every_filter_is_drawn(inputs):
+    kernel = np.random.default_rng(0).normal(size=(3, 3, inputs, 10))
+    drawn = plots.draw_filters(kernel, "kernels")
+    assert sum(len(axis.images) for axis in drawn.axes) >= (50 if inputs == 5 else 10)
+    strip = plots.draw_strip([kernel, kernel, kernel], "epochs")
+    assert sum(len(axis.images) for axis in strip.axes) == 30
+
+
+def test_a_picture_is_png_or_svg(tmp_path):
+    with pytest.raises(ArgumentError, match=r"written as .png or .svg"):
+        plots.save_figure(plots.figure(1, 1), tmp_path / "a.bmp")
+    with pytest.raises(ArgumentError, match="no kernels were recorded"):
+        plots.draw_strip([], "none")

@@ -1,0 +1,294 @@
+"""Images: folders of pictures, IDX files (MNIST's) and .npz archives, as one array of pixels and class numbers.
+
+Pixels of one byte stay bytes (uint8) in memory; the network converts a batch when it gathers it. Pillow reads the
+pictures, and is imported when the first one is.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thalweg.data.cells import Array
+from thalweg.errors import ArgumentError, DataError, NotFoundError
+from thalweg.extras import need
+
+Size = tuple[int, int]  # height, width
+CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # how many, and what Pillow calls them
+PARTS = ("train", "test")
+IDX_NAMES = {"train": "train", "test": "t10k"}  # as MNIST's four files begin
+IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Pictures of one size with a class each.
+
+    Attributes:
+        x: (rows, height, width, channels), uint8, or float32 where the source holds other numbers.
+        y: the class number of each row.
+        classes: the name of each class.
+        source: where they come from.
+        test: the pictures that the source keeps for testing, if it does.
+    """
+
+    x: Array
+    y: Array
+    classes: tuple[str, ...]
+    source: str
+    test: Images | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)"""
+        height, width, channels = self.x.shape[1:]
+        return height, width, channels
+
+
+def is_image_source(path: str | Path) -> bool:
+    """Whether this is a folder, an .npz archive or an IDX file: what `read_images` reads, and `read_table` does not."""
+    path = Path(path)
+    return path.is_dir() or path.suffix == ".npz" or "-ubyte" in path.name
+
+
+def read_images(path: str | Path, size: Size | None = None, channels: int | None = None) -> Images:
+    """Pictures and their classes.
+
+    Args:
+        path: a folder with a folder of pictures for each class, or with such folders in train/ and test/; a folder
+            with MNIST's four IDX files, or one of them, .gz too; or an .npz archive with x_train, y_train, x_test,
+            y_test, or x and y.
+        size: (height, width) to which pictures of a folder are resized; without it they have to be of one size.
+        channels: 1 (grey), 3 (RGB) or 4 (with transparency) to convert pictures to; without it they have to be alike.
+
+    Raises:
+        NotFoundError: there is no such file or folder. DataError: it can't be read as images; the file is named.
+        ArgumentError: `size` or `channels` for a source whose arrays are taken as they are.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise NotFoundError(f"there is no file or folder {path}")
+    if channels is not None and channels not in CHANNELS:
+        raise ArgumentError(f"channels is 1, 3 or 4, got {channels!r}")
+    if path.is_dir() and not has_idx(path):
+        return read_folder(path, size, channels)
+    if size is not None or channels is not None:
+        raise ArgumentError(f"{path} holds arrays of pixels, which are taken as they are: leave out size and channels")
+    if path.suffix == ".npz":
+        return read_npz(path)
+    return read_idx_folder(path if path.is_dir() else path.parent)
+
+
+# --- folders of pictures ---------------------------------------------------------------------------------------------
+
+
+def read_folder(folder: Path, size: Size | None, channels: int | None) -> Images:
+    """A folder of class folders, or train/ and test/ with the same classes."""
+    parts = [folder / part for part in PARTS]
+    if not all(part.is_dir() for part in parts):
+        return read_classes(folder, size, channels, class_folders(folder))
+    classes = class_folders(parts[0])
+    train = read_classes(parts[0], size, channels, classes)
+    if odd := sorted(set(class_folders(parts[1])) - set(classes)):
+        raise DataError(f"{parts[1]} has the class {odd[0]!r}, which {parts[0]} doesn't")
+    test = read_classes(parts[1], size, channels, classes, some=True)
+    if test.shape != train.shape:
+        raise DataError(
+            f"{parts[0]} has images of {spell(train.shape)}, {parts[1]} of {spell(test.shape)}: give --size"
+        )
+    return Images(train.x, train.y, train.classes, str(folder), test)
+
+
+def class_folders(folder: Path) -> list[str]:
+    """The names of the classes: the folders in it that aren't hidden."""
+    names = sorted(f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+    if len(names) < 2:
+        found = f"only one, {names[0]!r}" if names else "none"
+        raise DataError(f"{folder} needs a folder of images for each of at least two classes, it has {found}")
+    return names
+
+
+def read_classes(
+    folder: Path, size: Size | None, channels: int | None, classes: Sequence[str], some: bool = False
+) -> Images:
+    """The pictures of each class; with `some`, a class may have none."""
+    files = [(number, f) for number, name in enumerate(classes) for f in pictures_in(folder / name)]
+    counts = np.bincount([number for number, _ in files], minlength=len(classes))
+    if not some and not counts.all():
+        raise DataError(f"the class folder {folder / classes[int(counts.argmin())]} has no images")
+    if not files:
+        raise DataError(f"{folder} has no images")
+    x: Array | None = None
+    for row, (_, file) in enumerate(files):
+        picture = read_picture(file, size, channels)
+        if x is None:
+            x = np.empty((len(files), *picture.shape), np.uint8)
+        elif picture.shape[2] != x.shape[3]:
+            raise DataError(
+                f"{file} has {picture.shape[2]} channels, {files[0][1]} has {x.shape[3]}: give --channels 1 or 3"
+            )
+        elif picture.shape != x.shape[1:]:
+            raise DataError(
+                f"{file} is {spell(picture.shape)}, {files[0][1]} is {spell(x.shape[1:])}: "
+                "give a size to bring them to, such as --size 64"
+            )
+        x[row] = picture
+    assert x is not None
+    return Images(x, np.array([number for number, _ in files]), tuple(classes), str(folder))
+
+
+def pictures_in(folder: Path) -> Iterator[Path]:
+    """Every file below the folder that isn't hidden, in the order of their names."""
+    if folder.is_dir():
+        yield from sorted(f for f in folder.rglob("*") if f.is_file() and not f.name.startswith("."))
+
+
+def read_picture(file: Path, size: Size | None = None, channels: int | None = None) -> Array:
+    """One picture as (height, width, channels) bytes, turned upright as the camera noted."""
+    need("PIL", "images", f"reading {file}")
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings(), Image.open(file) as opened:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            picture = ImageOps.exif_transpose(opened)
+            mode = CHANNELS[channels] if channels else mode_of(picture.mode, file)
+            picture = picture.convert(mode)
+            if size is not None:
+                picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR, reducing_gap=2.0)
+            pixels = np.asarray(picture, np.uint8)
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no file {file}") from None
+    except UnidentifiedImageError:
+        raise DataError(f"{file} is not an image") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise DataError(f"{file} has more pixels than can be sound") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{file} is a damaged image: {error}") from None
+    return pixels if pixels.ndim == 3 else pixels[:, :, None]
+
+
+def mode_of(mode: str, file: Path) -> str:
+    """Grey, colour or colour with transparency, for what Pillow calls the mode of a file."""
+    known = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "RGBA": "RGBA", "LA": "RGBA"}
+    if mode not in known:
+        raise DataError(f"{file} has pixels of the kind {mode!r}, not of one byte a channel: give --channels 1 or 3")
+    return known[mode]
+
+
+def spell(shape: Sequence[int]) -> str:
+    """ "28×28×1" """
+    return "×".join(map(str, shape))
+
+
+# --- arrays ----------------------------------------------------------------------------------------------------------
+
+
+def read_npz(path: Path) -> Images:
+    """x_train, y_train, x_test and y_test, or x and y; X_train, … too."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name.lower(): archive[name] for name in archive.files}
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+        raise DataError(f"{path} is not an .npz archive of plain arrays, or it is damaged ({error})") from None
+    if {"x_train", "y_train"} <= arrays.keys():
+        pairs = [(arrays["x_train"], arrays["y_train"])]
+        if {"x_test", "y_test"} <= arrays.keys():
+            pairs.append((arrays["x_test"], arrays["y_test"]))
+    elif {"x", "y"} <= arrays.keys():
+        pairs = [(arrays["x"], arrays["y"])]
+    else:
+        raise DataError(f"{path} needs x_train and y_train, or x and y; it has {', '.join(arrays) or 'nothing'}")
+    return of_arrays(pairs, str(path))
+
+
+def has_idx(folder: Path) -> bool:
+    """Whether IDX files lie in the folder."""
+    return any("-ubyte" in f.name for f in folder.iterdir() if f.is_file())
+
+
+def read_idx_folder(folder: Path) -> Images:
+    """MNIST's layout: train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same from t10k for testing."""
+    pairs = []
+    for part, prefix in IDX_NAMES.items():
+        files = [idx_file(folder, prefix, kind) for kind in ("images", "labels")]
+        if all(files):
+            pairs.append(tuple(read_idx(file) for file in files if file))
+        elif part == "train" or any(files):
+            kind = "labels" if files[0] else "images"
+            raise NotFoundError(f"{folder} has no IDX file of {part} {kind}: {prefix}-{kind}-idx…-ubyte, or with .gz")
+    return of_arrays(pairs, str(folder))
+
+
+def idx_file(folder: Path, prefix: str, kind: str) -> Path | None:
+    """The file of that name, with a dash or a dot before idx."""
+    return next(iter(sorted(folder.glob(f"{prefix}-{kind}[-.]idx*-ubyte*"))), None)
+
+
+def read_idx(file: Path) -> Array:
+    """An array in LeCun's IDX format: two zeros, a type, the number of dimensions, the dimensions, the elements."""
+    try:
+        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    except (OSError, EOFError) as error:
+        raise DataError(f"{file} can't be unpacked: {error}") from None
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
+        raise DataError(f"{file} is not an IDX file: it does not begin with two zeros and a known type")
+    start = 4 + 4 * content[3]
+    shape = [int(n) for n in np.frombuffer(content[4:start][: 4 * ((len(content) - 4) // 4)], ">u4")]
+    kind = np.dtype(IDX_TYPES[content[2]])
+    expected = start + math.prod(shape) * kind.itemsize
+    if len(shape) < content[3] or len(content) < expected:
+        raise DataError(f"{file} is truncated: {len(content):,} bytes of {expected:,}")
+    if len(content) > expected:
+        raise DataError(f"{file} has {len(content) - expected:,} bytes more than its header says")
+    return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
+
+
+def of_arrays(pairs: Sequence[Any], source: str) -> Images:
+    """(x, y) for training and, where there are two pairs, for testing."""
+    labels = [labels_of(x, y, source) for x, y in pairs]
+    names = np.unique(np.concatenate(labels))
+    if len(names) < 2:
+        raise DataError(f"{source} has only one class, {names[0]!s}: there is nothing to tell apart")
+    classes = tuple(str(name) for name in names.tolist())
+    pixels = [pixels_of(x, source) for x, _ in pairs]
+    if len({x.shape[1:] for x in pixels}) > 1 or len({x.dtype for x in pixels}) > 1:
+        raise DataError(f"{source}: the images for training and for testing differ in shape or type")
+    parts = [Images(x, np.searchsorted(names, y), classes, source) for x, y in zip(pixels, labels, strict=True)]
+    first = parts[0]
+    return Images(first.x, first.y, classes, source, parts[1] if len(parts) > 1 else None)
+
+
+def labels_of(x: Array, y: Array, source: str) -> Array:
+    """One label a row."""
+    y = y.reshape(len(y)) if y.ndim == 2 and y.shape[1] == 1 else y
+    if y.ndim != 1 or y.dtype.kind not in "biuU" or not len(y):
+        raise DataError(f"{source}: y has to be one class a row, not {spell(y.shape) or 'a single'} of {y.dtype}")
+    if len(x) != len(y):
+        raise DataError(f"{source} has {len(x):,} images but {len(y):,} labels")
+    return y
+
+
+def pixels_of(x: Array, source: str) -> Array:
+    """(rows, height, width, channels): bytes stay bytes, other numbers become float32 and have to be finite."""
+    x = x[..., None] if x.ndim == 3 else x
+    if x.ndim != 4 or x.dtype.kind not in "biuf":
+        raise DataError(
+            f"{source}: x has to be images, (rows, height, width) or (rows, height, width, channels), "
+            f"not {spell(x.shape) or 'a single value'} of {x.dtype}"
+        )
+    if x.dtype.kind in "bui" and x.min() >= 0 and x.max() <= 255:
+        return x.astype(np.uint8, copy=False)
+    pixels = x.astype(np.float32)
+    if not np.isfinite(pixels).all():
+        row, *place = (int(i) for i in np.argwhere(~np.isfinite(pixels))[0])
+        raise DataError(f"{source}: image {row} (counted from 0) holds {pixels[(row, *place)]} at pixel {tuple(place)}")
+    return pixels

@@ -1,0 +1,263 @@
+"""Runs on images: from pictures to a trained network in a folder, and back.
+
+The folder is a table run's, with images.json (classes, size, channels, scale) in place of columns.json, and with
+kernels.npz, the kernels of the first convolution after every epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import thalweg
+from thalweg import layers, optimizers, runs
+from thalweg.callbacks import Callback, EarlyStopping, LambdaCallback
+from thalweg.checks import number
+from thalweg.data.images import Images, read_picture
+from thalweg.data.target import split_rows
+from thalweg.errors import DataError, ModelFileError
+from thalweg.model import Sequential
+from thalweg.plots import KernelHistory, kernels_of
+from thalweg.presets import hidden_layers
+
+Array = NDArray[Any]
+IMAGES, KERNELS = "images.json", "kernels.npz"
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """What can be chosen about training on images; the defaults are what `thalweg train` uses."""
+
+    model: str = "convnet"
+    size: tuple[int, int] | None = None
+    channels: int | None = None
+    flip: str | None = None
+    shift: float = 0.0
+    rotate: float = 0.0
+    zoom: float = 0.0
+    contrast: float = 0.0
+    optimizer: str = "adam"
+    learning_rate: float | None = None
+    batch_size: int = 128
+    epochs: int = 15
+    test_share: float = 0.2
+    validation_share: float = 0.1
+    early_stopping: int = 0
+    seed: int | None = None
+    lanes: int | None = None
+
+
+@dataclass
+class ImageRun:
+    """A trained network with its classes, and how it did."""
+
+    model: Sequential
+    classes: tuple[str, ...]
+    scale: float  # the pixels are multiplied by it, in the network's first layer
+    history: list[dict[str, Any]]
+    facts: dict[str, Any] = field(default_factory=dict)
+    kernels: list[Array] = field(default_factory=list)  # of the first convolution: before, and after every epoch
+
+    def pixels(self, picture: Path) -> Array:
+        """A picture from a file as the network takes it."""
+        height, width, channels = self.model.input_shape
+        x = read_picture(picture, (height, width), channels)
+        return x if self.scale != 1 else (x / 255).astype(np.float32)  # it has learned from 0 … 1
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The images to learn from, to watch by, to judge by."""
+
+    train: Images
+    validation: Images | None
+    test: Images
+
+
+def divide(images: Images, options: ImageOptions) -> Parts:
+    """Splits by class; what the source keeps for testing is the test."""
+    seed = (options.seed or 0) % 2**32
+    learn, test = np.arange(len(images.y)), images.test
+    if test is None:
+        learn, rows = split_rows(images.y, "multiclass", options.test_share, seed)
+        test = some(images, rows)
+    if not options.validation_share:
+        return Parts(some(images, learn), None, test)
+    first, second = split_rows(images.y[learn], "multiclass", options.validation_share, seed)
+    return Parts(some(images, learn[first]), some(images, learn[second]), test)
+
+
+def some(images: Images, rows: Array) -> Images:
+    """Some of the rows; all of them without a copy."""
+    if len(rows) == len(images.y):
+        return images
+    return Images(images.x[rows], images.y[rows], images.classes, images.source)
+
+
+def augmentation(options: ImageOptions, top: float) -> list[layers.Layer]:
+    """The layers that change the images in training; `top` is the greatest pixel."""
+    stack: list[layers.Layer] = []
+    if options.flip is not None:
+        stack.append(layers.RandomFlip(options.flip))
+    if options.shift:
+        stack.append(layers.RandomTranslation(options.shift, options.shift))
+    if options.rotate:
+        stack.append(layers.RandomRotation(options.rotate))
+    if options.zoom:
+        stack.append(layers.RandomZoom(options.zoom))
+    if options.contrast:
+        stack.append(layers.RandomContrast(options.contrast, (0, top)))
+    return stack
+
+
+def build(images: Images, options: ImageOptions) -> tuple[Sequential, float]:
+    """Augmentation, the pixels brought to 0 … 1, the hidden layers, an output for each class; and that scale."""
+    scale = 1.0 if images.x.dtype != np.uint8 and float(images.x.max()) <= 1 else 1 / 255
+    stack = [layers.Input(images.shape), *augmentation(options, 1 / scale), layers.Rescaling(scale)]
+    hidden = hidden_layers(options.model, images.shape)
+    model = Sequential([*stack, *hidden, layers.Dense(len(images.classes), "softmax")], seed=options.seed)
+    optimizer = optimizers.get(options.optimizer)
+    if options.learning_rate is not None:
+        optimizer.learning_rate = options.learning_rate
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    if model.output_shape is None:
+        model.build()
+    if model.output_shape != (len(images.classes),):
+        shape = model.layers[-1].input_shape
+        raise DataError(f"{options.model} ends in the shape {shape}: end with Flatten or GlobalAveragePooling2D")
+    return model, scale
+
+
+def cosine(model: Sequential, epochs: int) -> Callback:
+    """Lowers the learning rate from epoch to epoch along half a cosine (Loshchilov and Hutter, arXiv 1608.03983)."""
+    start = float(model.optimizer.learning_rate)
+
+    def begin(epoch: int, logs: Any) -> None:
+        model.optimizer.learning_rate = start * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+    return LambdaCallback(on_epoch_begin=begin)
+
+
+def train(
+    images: Images, options: ImageOptions, announce: Callable[[Parts, Sequential], None] | None = None
+) -> ImageRun:
+    """Divides the images, trains, and scores on those held out. `announce` is called before training begins."""
+    runs.check(options)
+    for name in ("shift", "rotate", "zoom", "contrast"):
+        number(name, getattr(options, name))
+    parts = divide(images, options)
+    model, scale = build(images, options)
+    if announce is not None:
+        announce(parts, model)
+    callbacks: list[Callback] = [cosine(model, options.epochs)]
+    if options.early_stopping:
+        callbacks.append(EarlyStopping("val_loss", patience=options.early_stopping, restore_best_weights=True))
+    recorder = KernelHistory() if kernels_of(model) else None
+    held = parts.validation
+    history = model.fit(
+        parts.train.x,
+        parts.train.y,
+        batch_size=options.batch_size,
+        epochs=options.epochs,
+        validation_data=None if held is None else (held.x, held.y),
+        callbacks=[*callbacks, *([recorder] if recorder else [])],
+        lanes=options.lanes,
+    )
+    run = ImageRun(model, images.classes, scale, history.records(), kernels=recorder.kernels if recorder else [])
+    answer = int(np.bincount(parts.train.y).argmax())
+    run.facts = {
+        "options": asdict(options),
+        "source": images.source,
+        "rows": {
+            "train": len(parts.train.y),
+            "validation": 0 if held is None else len(held.y),
+            "test": len(parts.test.y),
+        },
+        "seed": model.seed,
+        "seconds": history.seconds,
+        "interrupted": history.interrupted,
+        "held-out": score(run, parts.test),
+        "baseline": {
+            "answer": images.classes[answer],
+            "scores": {"accuracy": float((parts.test.y == answer).mean())},
+        },
+    }
+    return run
+
+
+def score(run: ImageRun, images: Images) -> dict[str, float]:
+    """Accuracy and mean log loss."""
+    loss, accuracy = run.model.evaluate(images.x, images.y, verbose=0)
+    return {"accuracy": accuracy, "log loss": loss}
+
+
+def fitting(run: ImageRun, images: Images) -> Images:
+    """The images with the run's class numbers; an error where a class or the shape is another one."""
+    if images.shape != run.model.input_shape:
+        raise DataError(f"{images.source} has images of {images.shape}, the network takes {run.model.input_shape}")
+    if unknown := sorted(set(images.classes) - set(run.classes)):
+        raise DataError(f"{images.source} has the class {unknown[0]!r}, which the network has never met")
+    numbers = np.array([run.classes.index(name) for name in images.classes])
+    return Images(images.x, numbers[images.y], run.classes, images.source)
+
+
+def predictions(run: ImageRun, pictures: Sequence[Path]) -> dict[str, Array]:
+    """Columns: the file, the likeliest class, the probability of each class."""
+    shares = run.model.predict(np.stack([run.pixels(picture) for picture in pictures]), verbose=0)
+    columns: dict[str, Array] = {"file": np.array([str(picture) for picture in pictures], object)}
+    columns["prediction"] = np.array([run.classes[k] for k in shares.argmax(axis=1)], object)
+    for number_of, name in enumerate(run.classes):
+        columns[f"probability of {name}"] = shares[:, number_of]
+    return columns
+
+
+# --- the folder ------------------------------------------------------------------------------------------------------
+
+
+def is_image_run(folder: Path) -> bool:
+    """Whether the run folder is of images."""
+    return (folder / IMAGES).is_file()
+
+
+def save(run: ImageRun, folder: Path, command: Sequence[str]) -> None:
+    """Writes the run folder."""
+    height, width, channels = run.model.input_shape
+    about = {
+        "classes": list(run.classes),
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "scale": run.scale,
+    }
+    descriptions: dict[str, Any] = {IMAGES: about}
+    if run.kernels:
+        descriptions[KERNELS] = {"kernels": np.stack(run.kernels)}
+    runs.write_folder(folder, command, run.model, descriptions, run.history, run.facts)
+
+
+def load(folder: Path) -> ImageRun:
+    """A run from its folder."""
+    about, history, facts = runs.read_folder(folder, IMAGES)
+    model = thalweg.load_model(folder / runs.MODEL)
+    try:
+        classes = tuple(str(name) for name in about["classes"])
+        shape = tuple(int(about[name]) for name in ("height", "width", "channels"))
+        scale = float(about["scale"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{folder / IMAGES} is damaged: {error!r}") from None
+    if (model.input_shape, model.output_shape) != (shape, (len(classes),)):
+        raise ModelFileError(f"{folder}: the model and {IMAGES} don't belong together")
+    kernels: list[Array] = []
+    if (folder / KERNELS).is_file():
+        try:
+            with np.load(folder / KERNELS, allow_pickle=False) as archive:
+                kernels = list(archive["kernels"])
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelFileError(f"{folder / KERNELS} is damaged: {error}") from None
+    return ImageRun(model, classes, scale, history, facts, kernels)

@@ -1,0 +1,273 @@
+"""RandomFlip, RandomTranslation, RandomRotation, RandomZoom, RandomContrast: images changed in training.
+
+Names, arguments and defaults are Keras's, and for the same random numbers the pictures are too. A layer draws new
+numbers for every image in every step, from the counter (seed, step, image). These layers belong at the front: there is
+no derivative back through them, and training raises where one stands behind a layer with weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from thalweg.checks import number, whole
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.layers.base import Layer, Shape
+from thalweg.naming import choose
+from thalweg.program import augmentation
+from thalweg.program.augmentation import FILL_MODES, INTERPOLATIONS, Range
+from thalweg.program.builder import Builder
+from thalweg.program.instruction import Buffer
+
+Factor = float | Sequence[float]
+NONE: Range = (0.0, 0.0)
+ONE: Range = (1.0, 1.0)
+
+
+def bounds(what: str, factor: Factor, low: float, high: float) -> Range:
+    """A factor f stands for (−f, f), as far as that is allowed; two numbers are the range itself."""
+    pair = list(factor) if isinstance(factor, (tuple, list)) else [factor]
+    if len(pair) not in (1, 2):
+        raise ArgumentError(f"{what} is a number or two numbers in [{low:g}, {high:g}], got {factor!r}")
+    numbers = sorted(number(what, v, low, math.nextafter(high, math.inf)) for v in pair)
+    if len(numbers) == 2:
+        return numbers[0], numbers[1]
+    return max(low, -abs(numbers[0])), abs(numbers[0])
+
+
+class Augmentation(Layer):
+    """Base of the layers of this file: images in, images of the same shape out; nothing happens but in training."""
+
+    def __init__(self, seed: int | None, data_format: str | None, name: str | None) -> None:
+        super().__init__(name)
+        self.seed = None if seed is None else whole(f"{type(self).__name__}'s seed", seed, least=0)
+        if data_format not in (None, "channels_last"):
+            raise ArgumentError(
+                f"{type(self).__name__} takes images as (height, width, channels): data_format='channels_last', "
+                f"not {data_format!r}"
+            )
+
+    def build(self, input_shape: Shape) -> None:
+        if len(input_shape) != 3:
+            raise ShapeError(
+                f"{type(self).__name__} takes images of shape (height, width, channels), not {input_shape}: "
+                "give Input((28, 28, 1)) for grey ones of 28×28"
+            )
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        stream = program.stream(self.seed)
+        return self.change(program, x, program.value("v", x.shape), stream) if program.training else x
+
+    def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
+        """Appends the instruction z = changed x."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed, "name": self.name}
+
+
+class RandomFlip(Augmentation):
+    """z = x or its mirror image, each with probability ½.
+
+    Args:
+        mode: "horizontal" (left to right), "vertical", or "horizontal_and_vertical": both at once, as Keras does.
+        seed: shifts the layer's random numbers; the model's seed sets all of them.
+        data_format: None or "channels_last".
+    """
+
+    MODES = ("horizontal", "vertical", "horizontal_and_vertical")
+
+    def __init__(
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: int | None = None,
+        data_format: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(seed, data_format, name)
+        self.mode = choose("RandomFlip's mode", mode, self.MODES)
+
+    def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
+        return program.append(augmentation.RandomFlip(x, z, "horizontal" in self.mode, "vertical" in self.mode, stream))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"mode": self.mode, **super().get_config()}
+
+
+class WarpLayer(Augmentation):
+    """Base of shifts, turns and zooms: what they share is how pixels between and beyond those of x are found.
+
+    fill_mode: how x goes on beyond its edges: "reflect" (b a|a b c|c b), "constant" (fill_value), "nearest" (the
+    edge's pixel) or "wrap" (from the other side). interpolation: "bilinear" or "nearest".
+    """
+
+    def __init__(
+        self,
+        fill_mode: str,
+        interpolation: str,
+        seed: int | None,
+        fill_value: float,
+        data_format: str | None,
+        name: str | None,
+    ) -> None:
+        super().__init__(seed, data_format, name)
+        self.fill_mode = choose(f"{type(self).__name__}'s fill_mode", fill_mode, FILL_MODES)
+        self.interpolation = choose(f"{type(self).__name__}'s interpolation", interpolation, INTERPOLATIONS)
+        self.fill_value = number(f"{type(self).__name__}'s fill_value", fill_value, -math.inf)
+
+    def warp(
+        self,
+        program: Builder,
+        x: Buffer,
+        z: Buffer,
+        stream: int,
+        angle: Range = NONE,
+        shift: tuple[Range, Range] = (NONE, NONE),
+        zoom: tuple[Range, Range] = (ONE, ONE),
+        alike: bool = False,
+    ) -> Buffer:
+        fill = (self.fill_mode, self.fill_value, self.interpolation)
+        return program.append(augmentation.RandomWarp(x, z, angle, shift, zoom, alike, *fill, stream))
+
+    def get_config(self) -> dict[str, Any]:
+        fill = {"fill_mode": self.fill_mode, "interpolation": self.interpolation, "fill_value": self.fill_value}
+        return {**fill, **super().get_config()}
+
+
+class RandomTranslation(WarpLayer):
+    """z = x shifted down and to the right by random shares of its height and width.
+
+    Args:
+        height_factor: a share f for −f … f (positive: down), or the two ends.
+        width_factor: the same sideways (positive: to the right).
+        fill_mode, interpolation, fill_value: see `WarpLayer`.
+        seed: shifts the layer's random numbers.
+        data_format: None or "channels_last".
+    """
+
+    def __init__(
+        self,
+        height_factor: Factor,
+        width_factor: Factor,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, name)
+        self.height_factor = bounds("RandomTranslation's height_factor", height_factor, -1, 1)
+        self.width_factor = bounds("RandomTranslation's width_factor", width_factor, -1, 1)
+
+    def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
+        return self.warp(program, x, z, stream, shift=(self.height_factor, self.width_factor))
+
+    def get_config(self) -> dict[str, Any]:
+        factors = {"height_factor": list(self.height_factor), "width_factor": list(self.width_factor)}
+        return {**factors, **super().get_config()}
+
+
+class RandomRotation(WarpLayer):
+    """z = x turned about its centre by a random angle.
+
+    Args:
+        factor: a share f of a full turn, for −f … f (positive: counter-clockwise), or the two ends; 0.1 is ±36°.
+        fill_mode, interpolation, fill_value: see `WarpLayer`.
+        seed: shifts the layer's random numbers.
+        data_format: None or "channels_last".
+    """
+
+    def __init__(
+        self,
+        factor: Factor,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, name)
+        self.factor = bounds("RandomRotation's factor", factor, -1, 1)
+
+    def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
+        return self.warp(program, x, z, stream, angle=self.factor)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"factor": list(self.factor), **super().get_config()}
+
+
+class RandomZoom(WarpLayer):
+    """z = x seen from a random distance: +0.2 shows 20 % more in each direction, so that things become smaller.
+
+    Args:
+        height_factor: a share f in (−1, 1] for −f … f, or the two ends.
+        width_factor: the same sideways; None keeps the proportions.
+        fill_mode, interpolation, fill_value: see `WarpLayer`.
+        seed: shifts the layer's random numbers.
+        data_format: None or "channels_last".
+    """
+
+    def __init__(
+        self,
+        height_factor: Factor,
+        width_factor: Factor | None = None,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, name)
+        least = math.nextafter(-1.0, 0.0)
+        self.height_factor = bounds("RandomZoom's height_factor", height_factor, least, 1)
+        self.width_factor = (
+            None if width_factor is None else bounds("RandomZoom's width_factor", width_factor, least, 1)
+        )
+
+    def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
+        tall = (1 + self.height_factor[0], 1 + self.height_factor[1])
+        wide = tall if self.width_factor is None else (1 + self.width_factor[0], 1 + self.width_factor[1])
+        return self.warp(program, x, z, stream, zoom=(tall, wide), alike=self.width_factor is None)
+
+    def get_config(self) -> dict[str, Any]:
+        width = None if self.width_factor is None else list(self.width_factor)
+        return {"height_factor": list(self.height_factor), "width_factor": width, **super().get_config()}
+
+
+class RandomContrast(Augmentation):
+    """z = mean + f·(x − mean), clipped to `value_range`; the mean over an image's pixels, for each channel.
+
+    Args:
+        factor: a share s in [0, 1]: f is drawn from 1 − s … 1 + s; or (lower, upper): from 1 − lower … 1 + upper.
+            That is what Keras documents; Keras 3.15 itself draws from 1 … 1 + s for a single number.
+        value_range: the least and the greatest value; (0, 255) as in Keras, so put it before a rescaling.
+        seed: shifts the layer's random numbers.
+    """
+
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(seed, None, name)
+        pair = factor if isinstance(factor, (tuple, list)) else (factor, factor)
+        if len(pair) != 2:
+            raise ArgumentError(f"RandomContrast's factor is a number or two numbers in [0, 1], got {factor!r}")
+        lower, upper = (number("RandomContrast's factor", v, 0, math.nextafter(1.0, 2.0)) for v in pair)
+        self.factor = (lower, upper)
+        if len(value_range) != 2 or not value_range[0] < value_range[1]:
+            raise ArgumentError(f"RandomContrast's value_range is (least, greatest), got {value_range!r}")
+        self.value_range = (float(value_range[0]), float(value_range[1]))
+
+    def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
+        factor = (1 - self.factor[0], 1 + self.factor[1])
+        return program.append(augmentation.RandomContrast(x, z, factor, self.value_range, stream))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"factor": list(self.factor), "value_range": list(self.value_range), **super().get_config()}
