@@ -13,14 +13,14 @@ from typing import Any
 import conformance_updates
 import image_rows
 import loss_rows
+import metric_rows
 import numpy as np
 import weight_rows
 from conformance_activations import ACTIVATIONS
 from conformance_formulas import FORMULAS
 from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case, Memory
-from loss_rows import class_numbers, quarters
 
-from thalweg.program import augmentation, batches, elementwise, linear, losses, metrics, noise
+from thalweg.program import augmentation, batches, elementwise, linear, losses, noise
 from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
 Build = Callable[[Case], Instruction]
@@ -172,26 +172,6 @@ def penalty_gradient(c: Case) -> Instruction:
     return losses.PenaltyGradient(W, dW, l1, l2)
 
 
-# --- metrics -------------------------------------------------------------------------------------------------------
-
-
-def metric(kind: type[metrics.Total], targets: Callable[[Case], Buffer], sums: str = "1", *more: float) -> Build:
-    """Counts are whole numbers: the kernel's have to be equal. Sums of squares are as large as they are."""
-
-    def build(c: Case) -> Instruction:
-        p, y = quarters(c, "p"), targets(c)
-        if kind in (metrics.SquaredErrors, metrics.AbsoluteErrors, metrics.SquaresAndTargets):
-            c.values[p] += c.random.normal(size=c.values[p].shape).astype(np.float32)
-        else:
-            c.dtype, c.sizes["sums"] = np.float32, lambda m: np.zeros(1)
-        total = kind(p, y, c.sums("sums", 3 * p.size if sums == "3" else 1), *more)
-        if sums == "3":
-            c.sizes["sums"] = lambda m: m[total.sums] + np.tile(abs(m[y]).sum(axis=0).ravel() + 1, 3) * 10
-        return total
-
-    return build
-
-
 ROWS: dict[str, Build] = {
     **ACTIVATIONS,
     "gather": gather,
@@ -216,13 +196,6 @@ ROWS: dict[str, Build] = {
     "alpha_dropout_adjoint": random_noise(noise.AlphaDropoutAdjoint),
     "penalty": penalty,
     "penalty_gradient": penalty_gradient,
-    "squared_errors": metric(metrics.SquaredErrors, lambda c: quarters(c, "y")),
-    "absolute_errors": metric(metrics.AbsoluteErrors, lambda c: quarters(c, "y")),
-    "equal_matches": metric(metrics.EqualMatches, lambda c: quarters(c, "y")),
-    "binary_matches": metric(metrics.BinaryMatches, lambda c: quarters(c, "y"), "1", 0.3),
-    "categorical_matches": metric(metrics.CategoricalMatches, lambda c: quarters(c, "y")),
-    "sparse_matches": metric(metrics.SparseMatches, class_numbers),
-    "squares_and_targets": metric(metrics.SquaresAndTargets, lambda c: quarters(c, "y"), "3"),
     **conformance_updates.ROWS,
 }
-ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS
+ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_rows.ROWS

@@ -168,7 +168,7 @@ def evaluate_loss(loss: Loss, p: Array, y: Array, weight: Array | None) -> float
     return float(m[loss.sums][0] / len(p))
 
 
-def evaluate_metric(total: Total, p: Array, y: Array) -> NDArray[np.float64]:
+def evaluate_metric(total: Total | Loss, p: Array, y: Array) -> NDArray[np.float64]:
     """The sums of a metric over a batch, by its instruction's reference."""
     m = _Batch({total.p: p, total.y: y, total.sums: np.zeros(total.sums.size)})
     total.reference(m)  # type: ignore[arg-type]

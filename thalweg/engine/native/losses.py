@@ -119,7 +119,9 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
         if sparse:
             Y[:] = F32(0)
             for r in range(count):
-                Y[np.int64(y[first + r]) * n + r] = ONE
+                label = np.int64(y[first + r])
+                if 0 <= label < classes:  # always, where the loss has checked its targets; a metric has not
+                    Y[label * n + r] = ONE
         else:
             turn(y, Y, first, count, n, columns)
         function(P, Y, D, T, n, classes, k1, k2, k3)

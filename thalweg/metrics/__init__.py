@@ -1,0 +1,143 @@
+"""Metrics: scores that people read, computed beside the loss from running float64 sums. Names and defaults are Keras's.
+
+A metric never weights its rows, as `compile(metrics=…)` in Keras. `name` is the key in the history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from thalweg.errors import ArgumentError
+from thalweg.metrics.base import Metric, Shape
+from thalweg.metrics.confusion import (
+    AUC,
+    F1Score,
+    FalseNegatives,
+    FalsePositives,
+    FBetaScore,
+    Precision,
+    Recall,
+    TrueNegatives,
+    TruePositives,
+)
+from thalweg.metrics.correlation import PearsonCorrelation, R2Score
+from thalweg.metrics.matches import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+)
+from thalweg.metrics.means import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    RootMeanSquaredError,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
+from thalweg.naming import choose, snake_case
+
+__all__ = [
+    "AUC",
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Metric",
+    "Named",
+    "PearsonCorrelation",
+    "Poisson",
+    "Precision",
+    "R2Score",
+    "Recall",
+    "RootMeanSquaredError",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SquaredHinge",
+    "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+    "get",
+    "serialize",
+]
+
+CLASSES: dict[str, type[Metric]] = {
+    c.__name__: c
+    for c in (
+        MeanSquaredError, RootMeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError,
+        MeanSquaredLogarithmicError, LogCoshError, CosineSimilarity, Hinge, SquaredHinge, CategoricalHinge,
+        BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, KLDivergence, Poisson, Accuracy,
+        BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy,
+        SparseTopKCategoricalAccuracy, TruePositives, FalsePositives, FalseNegatives, TrueNegatives, Precision,
+        Recall, FBetaScore, F1Score, AUC, R2Score, PearsonCorrelation,
+    )
+}  # fmt: skip
+NAMES: dict[str, type[Metric]] = {c.short or snake_case(n): c for n, c in CLASSES.items()} | {
+    "mse": MeanSquaredError, "MSE": MeanSquaredError, "rmse": RootMeanSquaredError, "RMSE": RootMeanSquaredError,
+    "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError, "mape": MeanAbsolutePercentageError,
+    "MAPE": MeanAbsolutePercentageError, "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError,
+    "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy, "kld": KLDivergence, "KLD": KLDivergence,
+    "log_cosh": LogCoshError, "cosine": CosineSimilarity, "r2": R2Score, "R2": R2Score, "f1": F1Score,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Named:
+    """A metric and the key under which it is logged: the user's own word where one was given."""
+
+    key: str
+    metric: Metric
+
+
+def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape) -> Named:
+    """A metric from its name, its description, or itself, for a network's output and target shapes.
+
+    "accuracy" or "acc" is the binary, categorical or sparse categorical one by these shapes, as in Keras.
+
+    >>> get("accuracy", output=(10,), target=(1,))
+    Named(key='accuracy', metric=SparseCategoricalAccuracy())
+    """
+    if isinstance(identifier, Metric):
+        return Named(identifier.name, identifier)
+    if isinstance(identifier, dict):
+        metric = choose("metric", identifier["class_name"], CLASSES)(**identifier["config"])
+        return Named(identifier.get("key", metric.name), metric)
+    if identifier in ("accuracy", "acc"):
+        if output[-1] == 1:
+            return Named(identifier, BinaryAccuracy())
+        return Named(identifier, CategoricalAccuracy() if output == target else SparseCategoricalAccuracy())
+    if not isinstance(identifier, str):
+        raise ArgumentError(f"a metric is a name or one of thalweg.metrics, got {identifier!r}")
+    return Named(identifier, choose("metric", identifier, NAMES | CLASSES | {"acc": Accuracy})())
+
+
+def serialize(named: Named) -> dict[str, Any]:
+    """A plain description that `get` turns back into an equal metric."""
+    return {"class_name": type(named.metric).__name__, "config": named.metric.get_config(), "key": named.key}

@@ -1,0 +1,106 @@
+"""Metrics of classes: shares of right answers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.checks import whole
+from thalweg.metrics.base import Metric, Shape, needs_class_numbers
+from thalweg.program import metrics as instructions
+
+
+@dataclass(frozen=True)
+class Accuracy(Metric):
+    """The share of predictions that equal their target."""
+
+    instruction = instructions.EqualMatches
+    higher_is_better = True
+    formula = "mean [ŷ = y]"
+    range = "0 to 1, 1 is best"
+    use = "Outputs that are exact values."
+    title_zh = "準確率"
+    summary_zh = "預測值與目標完全相等的比例。"
+
+
+@dataclass(frozen=True)
+class BinaryAccuracy(Metric):
+    """The share of outputs on the right side of `threshold`, for targets 0 and 1."""
+
+    threshold: float = 0.5
+
+    instruction = instructions.BinaryMatches
+    higher_is_better = True
+    formula = "mean [(ŷ > threshold) = y]"
+    range = "0 to 1, 1 is best"
+    use = "Two classes of similar size."
+    title_zh = "二元準確率"
+    summary_zh = "門檻判斷正確的比例。"
+
+
+@dataclass(frozen=True)
+class CategoricalAccuracy(Metric):
+    """The share of rows whose largest prediction is at the place of the largest target (one-hot)."""
+
+    instruction: ClassVar[type[instructions.Total]] = instructions.CategoricalMatches
+    higher_is_better = True
+    formula = "mean [argmax ŷ = argmax y]"
+    range = "0 to 1, 1 is best"
+    use = "Classes of similar size, one-hot targets."
+    title_zh = "分類準確率"
+    summary_zh = "最大輸出為正確類別的比例。"
+
+    def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
+        return float(sums[0] / (rows * math.prod(output[:-1])))
+
+
+@dataclass(frozen=True)
+class SparseCategoricalAccuracy(CategoricalAccuracy):
+    """The share of rows whose largest prediction is at the place that the target, a class number, names."""
+
+    instruction = instructions.SparseMatches
+    formula = "mean [argmax ŷ = y]"
+    range = "0 to 1, 1 is best"
+    use = "Classes of similar size, class numbers."
+    title_zh = "稀疏分類準確率"
+    summary_zh = "最大輸出為正確類別的比例(類別編號)。"
+
+    def check(self, output: Shape, target: Shape) -> None:
+        needs_class_numbers(self, output, target)
+
+
+@dataclass(frozen=True)
+class TopKCategoricalAccuracy(CategoricalAccuracy):
+    """The share of rows whose class (the largest target) is among the k largest predictions; ties count."""
+
+    k: int = 5
+
+    instruction = instructions.TopMatches
+    formula = "mean [fewer than k predictions exceed ŷ[argmax y]]"
+    range = "0 to 1, 1 is best"
+    use = "Many classes, some hard to tell apart."
+    title_zh = "前 k 準確率"
+    summary_zh = "正確類別在前 k 名的比例。"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole(f"k of {self.name}", self.k)
+
+
+@dataclass(frozen=True)
+class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
+    """The share of rows whose class number is among the k largest predictions; ties count."""
+
+    instruction = instructions.SparseTopMatches
+    formula = "mean [fewer than k predictions exceed ŷ[y]]"
+    range = "0 to 1, 1 is best"
+    use = "Many classes, some hard to tell apart."
+    title_zh = "稀疏前 k 準確率"
+    summary_zh = "正確類別在前 k 名的比例(類別編號)。"
+
+    def check(self, output: Shape, target: Shape) -> None:
+        needs_class_numbers(self, output, target)

@@ -1,0 +1,238 @@
+"""Metrics that are a loss, averaged over the rows: errors, divergences, cross-entropies."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg import losses
+from thalweg.errors import ShapeError
+from thalweg.metrics.base import Metric, Shape
+from thalweg.program.instruction import Buffer
+from thalweg.program.losses import Loss
+
+
+@dataclass(frozen=True)
+class LossMetric(Metric):
+    """Base: the mean over rows (and positions) of the loss of the same name and options."""
+
+    loss: ClassVar[type[losses.Loss]]
+    sign: ClassVar[float] = 1.0
+
+    def as_loss(self) -> losses.Loss:
+        """The loss with this metric's options."""
+        return self.loss(**{f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"})
+
+    def check(self, output: Shape, target: Shape) -> None:
+        wanted = self.as_loss().target_shape(output)
+        if target != wanted:
+            raise ShapeError(f"metric {self.name!r} needs targets of shape {wanted} for outputs {output}, got {target}")
+
+    def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> Loss:
+        self.check(p.shape, y.shape)
+        loss = self.as_loss()
+        options = loss.options(loss.kind)
+        return loss.kind(p, y, None, sums, self.sign * loss.row_coefficient(p.shape), metric=True, **options)
+
+    def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
+        return float(sums[0] / (rows * math.prod(output[:-1])))
+
+
+@dataclass(frozen=True)
+class MeanSquaredError(LossMetric):
+    """mean (y − ŷ)²"""
+
+    loss = losses.MeanSquaredError
+    formula = "mean (y − ŷ)²"
+    range = "0 and above, 0 is best"
+    use = "Regression."
+    title_zh = "均方誤差"
+    summary_zh = "誤差平方的平均。"
+
+
+@dataclass(frozen=True)
+class RootMeanSquaredError(LossMetric):
+    """√ mean (y − ŷ)²"""
+
+    loss = losses.MeanSquaredError
+    formula = "√ mean (y − ŷ)²"
+    range = "0 and above, 0 is best"
+    use = "Regression, in the target's own unit."
+    title_zh = "均方根誤差"
+    summary_zh = "與目標同單位的平均誤差。"
+
+    def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
+        return math.sqrt(super().result(sums, rows, output))
+
+
+@dataclass(frozen=True)
+class MeanAbsoluteError(LossMetric):
+    """mean |y − ŷ|"""
+
+    loss = losses.MeanAbsoluteError
+    formula = "mean |y − ŷ|"
+    range = "0 and above, 0 is best"
+    use = "Regression with outliers."
+    title_zh = "平均絕對誤差"
+    summary_zh = "誤差絕對值的平均。"
+
+
+@dataclass(frozen=True)
+class MeanAbsolutePercentageError(LossMetric):
+    """mean 100·|y − ŷ|/max(|y|, 10⁻⁷)"""
+
+    loss = losses.MeanAbsolutePercentageError
+    formula = "mean 100·|y − ŷ|/|y|"
+    range = "0 and above, 0 is best"
+    use = "Targets away from 0, errors in proportion."
+    title_zh = "平均絕對百分比誤差"
+    summary_zh = "誤差占目標的百分比。"
+
+
+@dataclass(frozen=True)
+class MeanSquaredLogarithmicError(LossMetric):
+    """mean (log(1 + y) − log(1 + ŷ))²"""
+
+    loss = losses.MeanSquaredLogarithmicError
+    formula = "mean (log(1 + y) − log(1 + ŷ))²"
+    range = "0 and above, 0 is best"
+    use = "Amounts over several powers of ten."
+    title_zh = "均方對數誤差"
+    summary_zh = "比較對數後的平方誤差。"
+
+
+@dataclass(frozen=True)
+class LogCoshError(LossMetric):
+    """mean log cosh(ŷ − y)"""
+
+    loss = losses.LogCosh
+    formula = "mean log cosh(ŷ − y)"
+    range = "0 and above, 0 is best"
+    use = "Regression with some outliers."
+    title_zh = "對數雙曲餘弦誤差"
+    summary_zh = "平滑的絕對誤差。"
+    short = "logcosh"
+
+
+@dataclass(frozen=True)
+class CosineSimilarity(LossMetric):
+    """mean over the rows of Σ y·ŷ/(‖y‖·‖ŷ‖): as in Keras the similarity, which is minus the loss."""
+
+    axis: int = -1
+
+    loss = losses.CosineSimilarity
+    formula = "mean Σ y·ŷ/(‖y‖·‖ŷ‖)"
+    range = "−1 to 1, 1 is best"
+    use = "Embeddings."
+    title_zh = "餘弦相似度"
+    summary_zh = "兩向量方向的相似程度。"
+    sign = -1.0
+    higher_is_better = True
+
+
+@dataclass(frozen=True)
+class Hinge(LossMetric):
+    """mean max(1 − y·ŷ, 0), y −1 (or 0) or 1"""
+
+    loss = losses.Hinge
+    formula = "mean max(1 − y·ŷ, 0)"
+    range = "0 and above, 0 is best"
+    use = "Margins."
+    title_zh = "合頁損失"
+    summary_zh = "分類間隔的損失。"
+
+
+@dataclass(frozen=True)
+class SquaredHinge(LossMetric):
+    """mean max(1 − y·ŷ, 0)², y −1 (or 0) or 1"""
+
+    loss = losses.SquaredHinge
+    formula = "mean max(1 − y·ŷ, 0)²"
+    range = "0 and above, 0 is best"
+    use = "Margins."
+    title_zh = "平方合頁損失"
+    summary_zh = "合頁損失的平方。"
+
+
+@dataclass(frozen=True)
+class CategoricalHinge(LossMetric):
+    """mean max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0), y one-hot"""
+
+    loss = losses.CategoricalHinge
+    formula = "mean max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0)"
+    range = "0 and above, 0 is best"
+    use = "Margins between classes."
+    title_zh = "多類合頁損失"
+    summary_zh = "多類別的分類間隔損失。"
+
+
+@dataclass(frozen=True)
+class BinaryCrossentropy(LossMetric):
+    """mean −y·log ŷ − (1 − y)·log(1 − ŷ)"""
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    loss = losses.BinaryCrossentropy
+    formula = "mean −y·log ŷ − (1 − y)·log(1 − ŷ)"
+    range = "0 and above, 0 is best"
+    use = "How good probabilities of two classes are."
+    title_zh = "二元交叉熵"
+    summary_zh = "二元機率預測的品質。"
+
+
+@dataclass(frozen=True)
+class CategoricalCrossentropy(LossMetric):
+    """mean −Σ y·log ŷ, y one-hot"""
+
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    loss = losses.CategoricalCrossentropy
+    formula = "mean −Σ y·log ŷ"
+    range = "0 and above, 0 is best"
+    use = "How good probabilities of classes are."
+    title_zh = "分類交叉熵"
+    summary_zh = "多類機率預測的品質。"
+
+
+@dataclass(frozen=True)
+class SparseCategoricalCrossentropy(LossMetric):
+    """mean −log ŷ[y], y a class number"""
+
+    from_logits: bool = False
+
+    loss = losses.SparseCategoricalCrossentropy
+    formula = "mean −log ŷ[y]"
+    range = "0 and above, 0 is best"
+    use = "How good probabilities of classes are."
+    title_zh = "稀疏分類交叉熵"
+    summary_zh = "目標為類別編號的交叉熵。"
+
+
+@dataclass(frozen=True)
+class KLDivergence(LossMetric):
+    """mean Σ y·log(y/ŷ)"""
+
+    loss = losses.KLDivergence
+    formula = "mean Σ y·log(y/ŷ)"
+    range = "0 and above, 0 is best"
+    use = "Targets that are distributions."
+    title_zh = "KL 散度"
+    summary_zh = "兩個機率分布的差異。"
+
+
+@dataclass(frozen=True)
+class Poisson(LossMetric):
+    """mean ŷ − y·log(ŷ + 10⁻⁷)"""
+
+    loss = losses.Poisson
+    formula = "mean ŷ − y·log ŷ"
+    range = "any number, less is better"
+    use = "Counts."
+    title_zh = "Poisson 損失"
+    summary_zh = "計數資料的負對數似然。"
