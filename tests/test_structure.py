@@ -24,7 +24,7 @@ ROOMS = [
     ["thalweg.tabular", "thalweg.plots", "thalweg.presets"],
     ["thalweg"],  # the public names
     ["thalweg.comparison", "thalweg.comparison_chart", "thalweg.comparison_entries"],
-    ["thalweg.models", "thalweg.population", "thalweg.unit_variance"],
+    ["thalweg.learning_rates", "thalweg.models", "thalweg.population", "thalweg.unit_variance"],
     ["thalweg.inspection"],
     ["thalweg.model"],
     ["thalweg.training", "thalweg.prediction"],

@@ -21,6 +21,7 @@ from thalweg import (
 )
 from thalweg.comparison import Comparison, compare
 from thalweg.layers import Input
+from thalweg.learning_rates import LearningRateTest, find_learning_rate
 from thalweg.model import Sequential
 from thalweg.population import fit_many
 from thalweg.saving import load_model
@@ -31,12 +32,14 @@ __version__ = "0.1.0"
 __all__ = [
     "Comparison",
     "Input",
+    "LearningRateTest",
     "Sequential",
     "__version__",
     "activations",
     "callbacks",
     "compare",
     "constraints",
+    "find_learning_rate",
     "fit_many",
     "initializers",
     "layers",

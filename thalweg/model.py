@@ -240,6 +240,15 @@ class Sequential(Stack):
             program, data, len(x), batch, self.vector, self.slots, totals=totals, seed=self.seed, lanes=lanes, **more
         )
 
+    def _training_job(self, arrays: Sequence[Array | None], batch: int, lanes: int | None, shuffle: bool) -> Job:
+        """Training on these arrays in batches; one that is larger than the data is the data."""
+        assert arrays[0] is not None
+        batch = min(batch, len(arrays[0]))
+        program, _ = self._lower_for("training", arrays)
+        return self._job(
+            "training", arrays, batch, usable_lanes(lanes, program, batch, self.engine), shuffle=bool(shuffle)
+        )
+
     def _evaluator(self, arrays: Sequence[Array | None], batch: int, lanes: int) -> Callable[[], Logs]:
         """A function that evaluates the model on these arrays, as often as asked."""
         x = arrays[0]
@@ -322,10 +331,7 @@ class Sequential(Stack):
         assert arrays[1] is not None
         if class_weight is not None:  # as in Keras, for training alone
             arrays[2] = batches.row_weights(arrays[2], class_weight, arrays[1], self.dtype)
-        batch = min(batch, len(arrays[0]))
-        program, _ = self._lower_for("training", arrays)
-        lanes = usable_lanes(lanes, program, batch, self.engine)
-        job = self._job("training", arrays, batch, lanes, shuffle=bool(shuffle))
+        job = self._training_job(arrays, batch, lanes, shuffle)
         fit = Fit(
             self,
             job,
@@ -333,7 +339,7 @@ class Sequential(Stack):
             epochs,
             initial_epoch,
             list(callbacks or []),
-            None if held is None else self._evaluator(held, batch, lanes),
+            None if held is None else self._evaluator(held, job.batch, job.lanes),
             Progress(verbose, epochs, initial_epoch, job.steps_per_epoch, job.rows),
         )
         return fit.run()
