@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 
 from thalweg import Sequential, callbacks, load_model
-from thalweg.callbacks import Callback, EarlyStopping, History, LambdaCallback, ModelCheckpoint, TerminateOnNaN
+from thalweg.callbacks import (
+    BackupAndRestore,
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    History,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    SwapEMAWeights,
+    TerminateOnNaN,
+)
 from thalweg.errors import ArgumentError
 from thalweg.layers import Dense, Input
 from thalweg.optimizers import SGD
@@ -15,6 +27,7 @@ RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(40, 4))
 Y = X.sum(axis=1)
 EVENTS = [name for name in vars(Callback) if name.startswith("on_")]
+WITHOUT_NUMBER = [e for e in EVENTS if "epoch" not in e and "batch" not in e]
 
 
 def network(rate=0.05, metrics=("mae",)):
@@ -27,9 +40,10 @@ def fit(model, *listeners, **more):
     return model.fit(X, Y, verbose=0, callbacks=list(listeners), **{"epochs": 3, "batch_size": 16} | more)
 
 
-def test_every_public_callback_has_its_tests_here():
+def test_every_public_callback_has_its_tests_here_or_next_door():
     public = {c for c in vars(callbacks).values() if isinstance(c, type) and issubclass(c, Callback)}
-    assert public == {Callback, History, EarlyStopping, ModelCheckpoint, TerminateOnNaN, LambdaCallback}
+    here = {Callback, History, EarlyStopping, ModelCheckpoint, TerminateOnNaN, LambdaCallback}
+    assert public == here | {BackupAndRestore, CSVLogger, LearningRateScheduler, ReduceLROnPlateau, SwapEMAWeights}
 
 
 # --- events ----------------------------------------------------------------------------------------------------------
@@ -40,7 +54,7 @@ def recorder(*events):
     heard = []
 
     def listener(event):
-        if event in ("on_train_begin", "on_train_end"):
+        if event in WITHOUT_NUMBER:
             return lambda self, logs=None: heard.append((event, None, logs))
         return lambda self, number, logs=None: heard.append((event, number, logs))
 
@@ -146,13 +160,17 @@ def test_lambda_callback_takes_exactly_the_events_of_a_callback():
     heard = []
     functions = {
         event: (lambda logs, e=event: heard.append(e))
-        if event in ("on_train_begin", "on_train_end")
+        if event in WITHOUT_NUMBER
         else (lambda number, logs, e=event: heard.append(e))
         for event in EVENTS
     }
-    fit(network(), LambdaCallback(**functions), epochs=1, batch_size=40)
+    model, callback = network(), LambdaCallback(**functions)
+    fit(model, callback, epochs=1, batch_size=40, validation_data=(X, Y))
+    model.evaluate(X, Y, callbacks=[callback])
+    model.predict(X, callbacks=[callback])
     batch = ["on_train_batch_begin", "on_train_batch_end"]
-    assert heard == ["on_train_begin", "on_epoch_begin", *batch, "on_epoch_end", "on_train_end"]
+    test, predict = ["on_test_begin", "on_test_end"], ["on_predict_begin", "on_predict_end"]
+    assert heard == ["on_train_begin", "on_epoch_begin", *batch, *test, "on_epoch_end", "on_train_end", *test, *predict]
 
 
 # --- early stopping --------------------------------------------------------------------------------------------------

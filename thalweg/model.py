@@ -16,6 +16,7 @@ from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
 from thalweg import saving
 from thalweg.callbacks import Callback, History, Logs
+from thalweg.callbacks.base import checked, introduced, tell
 from thalweg.checks import whole
 from thalweg.data import batches
 from thalweg.diagnosis import diagnose
@@ -79,6 +80,7 @@ class Sequential(Stack):
         super().__init__(layers, name, seed, engine, dtype)
         self.history: History | None = None
         self.stop_training = False
+        self.initial_epoch = 0  # of the last fit
         self.epochs_trained = 0
         self.compiled = False
         self._predictor: Predictor | None = None
@@ -313,11 +315,7 @@ class Sequential(Stack):
         """
         batch = 32 if batch_size is None else whole("batch_size", batch_size)
         epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
-        if callbacks is not None and not isinstance(callbacks, (list, tuple)):
-            raise ArgumentError(f"callbacks is a list of thalweg.callbacks, got {callbacks!r}")
-        for callback in callbacks or []:
-            if not isinstance(callback, Callback):
-                raise ArgumentError(f"callbacks is a list of thalweg.callbacks, got {callback!r} in it")
+        listeners = checked(callbacks)
         self._ready(x)
         arrays = self._arrays(x, y, sample_weight)
         held: list[Array | None] | None = None
@@ -338,7 +336,7 @@ class Sequential(Stack):
             make_executor(self.engine, job),
             epochs,
             initial_epoch,
-            list(callbacks or []),
+            listeners,
             None if held is None else self._evaluator(held, job.batch, job.lanes),
             Progress(verbose, epochs, initial_epoch, job.steps_per_epoch, job.rows),
         )
@@ -378,6 +376,7 @@ class Sequential(Stack):
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: ArrayLike | None = None,
+        callbacks: Sequence[Callback] | None = None,
         return_dict: bool = False,
         lanes: int | None = None,
     ) -> Any:
@@ -387,7 +386,11 @@ class Sequential(Stack):
         assert arrays[0] is not None
         batch = 32 if batch_size is None else whole("batch_size", batch_size)
         program, _ = self._lower_for("evaluation", arrays)
-        logs = self._evaluator(arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))()
+        evaluate = self._evaluator(arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))
+        listeners = introduced(callbacks, self, -(-len(arrays[0]) // batch))
+        tell(listeners, "on_test_begin", {})
+        logs = evaluate()
+        tell(listeners, "on_test_end", logs)
         with Progress(verbose, 1, 0, 1, len(arrays[0])) as progress:
             progress.end_epoch(0, logs)
         return answer(logs, return_dict)
@@ -396,10 +399,15 @@ class Sequential(Stack):
         self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, return_dict: bool = False
     ) -> Any:
         """Loss and metrics of one batch, without a step."""
-        return self.evaluate(x, y, None, 0, sample_weight, return_dict, lanes=1)
+        return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict, lanes=1)
 
     def predict(
-        self, x: ArrayLike, batch_size: int | None = None, verbose: int | str = "auto", lanes: int | None = None
+        self,
+        x: ArrayLike,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        callbacks: Sequence[Callback] | None = None,
+        lanes: int | None = None,
     ) -> Array:
         """The network's outputs, (rows, …).
 
@@ -407,10 +415,11 @@ class Sequential(Stack):
             x: (rows, …) inputs.
             batch_size: limits the rows that are in work at once; by default blocks that fit the core's cache.
             verbose: 1 or 2 prints the number of rows and the time; 0 or "auto" nothing.
+            callbacks: see `thalweg.callbacks`; they hear on_predict_begin and on_predict_end.
             lanes: cores to use; by default one for a little work, else as many as pay.
         """
-        if verbose not in (0, "auto"):
-            return self._predict_aloud(x, batch_size, verbose, lanes)
+        if callbacks is not None or verbose not in (0, "auto"):
+            return self._predict_aloud(x, batch_size, verbose, callbacks, lanes)
         predictor = self._predictor or self._prepare(x)
         if not (
             type(x) is np.ndarray
@@ -430,12 +439,24 @@ class Sequential(Stack):
         )
         return self._predictor
 
-    def _predict_aloud(self, x: ArrayLike, batch_size: int | None, verbose: int | str, lanes: int | None) -> Array:
-        if verbose not in (1, 2):
+    def _predict_aloud(
+        self,
+        x: ArrayLike,
+        batch_size: int | None,
+        verbose: int | str,
+        callbacks: Sequence[Callback] | None,
+        lanes: int | None,
+    ) -> Array:
+        if verbose not in (0, 1, 2, "auto"):
             raise ArgumentError(f"verbose is 0, 1, 2 or 'auto', got {verbose!r}")
+        self._build_for(x)
+        listeners = introduced(callbacks, self, 1)
+        tell(listeners, "on_predict_begin", {})
         begin = time.perf_counter()
-        outputs = self.predict(x, batch_size, 0, lanes)
-        print(f"{len(outputs):,} rows in {time.perf_counter() - begin:.3f} s")
+        outputs = self.predict(x, batch_size, 0, lanes=lanes)
+        if verbose in (1, 2):
+            print(f"{len(outputs):,} rows in {time.perf_counter() - begin:.3f} s")
+        tell(listeners, "on_predict_end", {})
         return outputs
 
     def predict_on_batch(self, x: ArrayLike) -> Array:
@@ -518,6 +539,11 @@ class Sequential(Stack):
     def load_weights(self, path: str | Path) -> None:
         """Reads weights that `save_weights` or `save` wrote; they have to fit exactly."""
         saving.load_weights(self, path)
+
+    def load_state(self, path: str | Path) -> None:
+        """Weights, optimizer and counts of a file that `save` wrote, into this model, which has to be an equal one."""
+        self._ready()
+        saving.load_state(self, path)
 
 
 def named_metrics(

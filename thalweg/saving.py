@@ -148,6 +148,30 @@ def load_weights(model: Sequential, path: str | Path) -> None:
     put(model, {n: a for n, a in arrays.items() if not n.startswith(SLOT)}, path)
 
 
+def load_state(model: Sequential, path: str | Path) -> None:
+    """Weights, the optimizer's vectors and learning rate, and the counts: training goes on where the file was saved."""
+    arrays, description = read(path)
+    compiled = description.get("compile")
+    if compiled is None:
+        raise ModelFileError(f"{path} holds no compiled model")
+    wanted = compiled["optimizer"]
+    own = json.loads(json.dumps(optimizers.serialize(model.optimizer)))
+    rate = wanted["config"]["learning_rate"]
+    own["config"]["learning_rate"] = rate  # callbacks may have changed it
+    if own != wanted:
+        raise ModelFileError(f"{path} doesn't fit the model: it was trained by another optimizer")
+    names = model.optimizer.slot_names()
+    slots = np.concatenate([model.slots[:0], *(arrays.pop(SLOT + name, model.slots[:0]) for name in names)])
+    if slots.shape != model.slots.shape:
+        raise ModelFileError(f"{path} doesn't fit the model: the optimizer's vectors have another length")
+    put(model, arrays, path)
+    model.slots[:] = slots
+    model.epochs_trained = int(description["epochs_trained"])
+    model.optimizer.iterations = int(compiled["iterations"])
+    if model.optimizer.schedule is None:
+        model.optimizer.learning_rate = rate
+
+
 def put(model: Sequential, arrays: Arrays, path: str | Path) -> None:
     """Checks names and shapes, then copies."""
     named = dict(model.named_parameters())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
+from thalweg.callbacks.base import tell
 from thalweg.diagnosis import diagnose
 from thalweg.engine.work import Array, Chunk, Executor, Job, Outcome
 from thalweg.errors import DivergedError
@@ -48,12 +49,14 @@ class Fit:
         """Trains; returns the history. The model's weights are updated in place, also when an error ends the fit."""
         history = self.model.history = History()
         self.model.stop_training = False
+        self.model.initial_epoch = self.initial_epoch
         begin = time.perf_counter()
         for callback in self.callbacks:
             callback.set_model(self.model)
             callback.set_params({"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0})
+        self.tell("on_train_begin", {})
+        self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
         with interruptible() as interrupted, self.progress:
-            self.tell("on_train_begin", {})
             try:
                 self.loop(history, interrupted)
             except DivergedError as error:
@@ -61,10 +64,10 @@ class Fit:
                     raise
                 self.progress.say(f"TerminateOnNaN: {error}")
             optimizer = self.model.optimizer
-            if optimizer.use_ema and optimizer.iterations:
+            if optimizer.use_ema and optimizer.iterations >= optimizer.every:
                 self.model.use_average()
+            history.interrupted = interrupted.is_set()
             self.tell("on_train_end", {key: values[-1] for key, values in history.history.items()})
-        history.interrupted = interrupted.is_set()
         history.seconds = time.perf_counter() - begin
         return history
 
@@ -129,14 +132,18 @@ class Fit:
     def end_epoch(self, epoch: int, logs: Logs, history: History) -> None:
         """Validates, records, and tells the callbacks."""
         if self.validate is not None:
-            logs = logs | {f"val_{key}": value for key, value in self.validate().items()}
-        history.append(epoch, logs)
+            self.tell("on_test_begin", {})
+            found = self.validate()
+            self.tell("on_test_end", found)
+            logs = logs | {f"val_{key}": value for key, value in found.items()}
         self.progress.end_epoch(epoch, logs)
-        self.tell("on_epoch_end", epoch, logs)
+        try:
+            self.tell("on_epoch_end", epoch, logs)
+        finally:
+            history.append(epoch, logs)  # with what callbacks have added
 
     def tell(self, event: str, *arguments: Any) -> None:
-        for callback in self.callbacks:
-            getattr(callback, event)(*arguments)
+        tell(self.callbacks, event, *arguments)
 
 
 def sound(job: Job, outcome: Outcome) -> bool:

@@ -1,0 +1,219 @@
+"""Callbacks that watch a number of the logs: they stop the training or lower the learning rate."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+from thalweg.callbacks.base import Callback, Logs
+from thalweg.checks import number, whole
+from thalweg.errors import ArgumentError
+from thalweg.naming import choose
+
+
+def improvement(monitor: str, mode: str) -> Callable[[float, float], bool]:
+    """(new, best) → whether new is better; "auto" knows accuracies and R² as better when higher."""
+    choose("mode", mode, ("auto", "min", "max"))
+    if mode == "auto":
+        name = monitor.removeprefix("val_")
+        mode = "max" if name == "acc" or "accuracy" in name or name in ("r2", "R2", "r2_score", "R2Score") else "min"
+    return (lambda new, best: new > best) if mode == "max" else (lambda new, best: new < best)
+
+
+def monitored(callback: str, monitor: str, logs: Logs | None) -> float:
+    """The monitored number; a name that isn't logged raises and lists those that are."""
+    logs = logs or {}
+    if monitor not in logs:
+        hint = " (give fit validation data)" if monitor.startswith("val_") else ""
+        raise ArgumentError(f"{callback} monitors {monitor!r}, which isn't logged{hint}; logged: {', '.join(logs)}")
+    return float(logs[monitor])
+
+
+class EarlyStopping(Callback):
+    """Stops when `monitor` has not improved by more than `min_delta` for `patience` epochs.
+
+    Args:
+        monitor: a name in the logs.
+        min_delta: what counts as an improvement.
+        patience: epochs to wait.
+        verbose: 1 says when it stops.
+        mode: "min", "max" or "auto" (by the name).
+        baseline: a value that has to be beaten at all.
+        restore_best_weights: whether the weights of the best epoch come back at the end.
+        start_from_epoch: epochs to let pass first.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        self.monitor = monitor
+        self.min_delta = abs(min_delta)
+        self.patience = patience
+        self.verbose = verbose
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self.better = improvement(monitor, mode)
+        self.sign = 1.0 if self.better(0.0, 1.0) else -1.0  # +1 when lower is better
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.wait = 0
+        self.stopped_epoch = 0
+        self.best = self.sign * math.inf
+        self.best_epoch = 0
+        self.best_weights: list[Any] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if epoch < self.start_from_epoch:
+            return
+        current = monitored("EarlyStopping", self.monitor, logs)
+        if self.restore_best_weights and self.best_weights is None:
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
+        self.wait += 1
+        if self.better(current + self.sign * self.min_delta, self.best):
+            self.best, self.best_epoch = current, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self.better(current + self.sign * self.min_delta, self.baseline):
+                self.wait = 0
+            return
+        if self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self.stopped_epoch and self.verbose:
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping; the best epoch was {self.best_epoch + 1}")
+        if self.restore_best_weights and self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+
+
+class ReduceLROnPlateau(Callback):
+    """Multiplies the learning rate by `factor` when `monitor` has not improved by more than `min_delta` for a while.
+
+    new rate = max(min_lr, factor·rate). The rate of each epoch is logged as "learning_rate".
+
+    Args:
+        monitor: a name in the logs.
+        factor: below 1.
+        patience: epochs without an improvement to wait.
+        verbose: 1 says when it lowers the rate.
+        mode: "min", "max" or "auto" (by the name).
+        min_delta: what counts as an improvement.
+        cooldown: epochs to wait after a reduction before it counts again.
+        min_lr: the least rate.
+
+    Raises:
+        ArgumentError: the optimizer follows a schedule, so that its rate can't be set.
+
+    >>> ReduceLROnPlateau("loss", factor=0.5, patience=3).factor
+    0.5
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        self.monitor, self.verbose = monitor, verbose
+        self.factor = number("ReduceLROnPlateau's factor", factor, 0, 1)
+        self.patience = whole("ReduceLROnPlateau's patience", patience, 0)
+        self.min_delta = number("ReduceLROnPlateau's min_delta", min_delta)
+        self.cooldown = whole("ReduceLROnPlateau's cooldown", cooldown, 0)
+        self.min_lr = number("ReduceLROnPlateau's min_lr", min_lr)
+        self.better = improvement(monitor, mode)
+        self.sign = 1.0 if self.better(0.0, 1.0) else -1.0  # +1 when lower is better
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.best: float | None = None
+        self.wait = 0
+        self.cooling = 0  # epochs of the cooldown that are left
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        current = monitored("ReduceLROnPlateau", self.monitor, logs)
+        rate = self.model.optimizer.learning_rate
+        if logs is not None:
+            logs["learning_rate"] = rate
+        if self.cooling:
+            self.cooling -= 1
+            self.wait = 0
+        if self.best is None or self.better(current + self.sign * self.min_delta, self.best):
+            self.best, self.wait = current, 0
+        elif not self.cooling:
+            self.wait += 1
+            if self.wait >= self.patience and rate > self.min_lr:
+                self.model.optimizer.learning_rate = new = max(self.min_lr, rate * self.factor)
+                self.cooling, self.wait = self.cooldown, 0
+                if self.verbose:
+                    print(f"Epoch {epoch + 1}: the learning rate goes from {rate:g} to {new:g}")
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate before every epoch to schedule(epoch, rate), and logs it as "learning_rate".
+
+    `thalweg.schedules` change the rate in every step.
+
+    Args:
+        schedule: a function of the epoch, counted from 0, and the present rate, or of the epoch alone.
+        verbose: 1 says the rate of every epoch.
+
+    Raises:
+        ArgumentError: the schedule returns no number, or the optimizer follows a schedule of its own.
+
+    >>> halve = LearningRateScheduler(lambda epoch, rate: rate if epoch < 10 else rate / 2)
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        if not callable(schedule):
+            raise ArgumentError(f"LearningRateScheduler's schedule is a function, got {schedule!r}")
+        self.schedule, self.verbose = schedule, verbose
+        self.of_epoch_alone = not takes(schedule, 2)
+        if self.of_epoch_alone and not takes(schedule, 1):
+            raise ArgumentError("LearningRateScheduler's schedule takes the epoch and the learning rate")
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        optimizer = self.model.optimizer
+        arguments = (epoch,) if self.of_epoch_alone else (epoch, optimizer.learning_rate)
+        optimizer.learning_rate = number("what LearningRateScheduler's schedule returns", self.schedule(*arguments))
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: the learning rate is {optimizer.learning_rate:g}")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if logs is not None:
+            logs["learning_rate"] = self.model.optimizer.learning_rate
+
+
+def takes(function: Callable[..., Any], count: int) -> bool:
+    """Whether the function can be called with so many positional arguments; one that doesn't say takes any number."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+class TerminateOnNaN(Callback):
+    """Ends the training quietly where it would raise `DivergedError`: with a message, the history, the last weights.
+
+    thalweg always stops when a number is no longer finite; this only says that it is no error.
+    """
