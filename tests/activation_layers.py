@@ -1,8 +1,13 @@
 """Rows of the layers' table: activations and noise as layers, and formulas."""
 
+import math
 from typing import Any
 
+from thalweg import activations
 from thalweg.layers import ELU, Activation, AlphaDropout, GaussianDropout, GaussianNoise, Layer, ReLU, Softmax
+
+BOWL = activations.custom("bowl", lambda h: math.sqrt(1 + h * h) - 1, lambda h: h / math.sqrt(1 + h * h))
+CUSTOM_OBJECTS = {"bowl": BOWL}
 
 ACTIVATION_LAYERS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]] = {
     Activation: [
@@ -11,6 +16,7 @@ ACTIVATION_LAYERS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int,
         (lambda: Activation("glu"), (4, 6), (4, 3), 0),
         (lambda: Activation("x * sigmoid(1.702 * x)"), (3,), (3,), 0),
         (lambda: Activation("max(x, 0) + a * min(x, 0)", parameters={"a": 0.25}), (2, 3), (2, 3), 3),
+        (lambda: Activation(BOWL), (2, 3), (2, 3), 0),
         (lambda: Activation("k * x + b * tanh(x)", constants={"k": 0.1}, parameters={"b": "ones"}), (3,), (3,), 3),
     ],
     ELU: [(lambda: ELU(0.5), (3,), (3,), 0)],

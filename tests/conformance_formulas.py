@@ -1,8 +1,13 @@
-"""The rows of the conformance table for formulas: several, with and without parameters."""
+"""The rows of the conformance table for formulas and Python functions, whose kernels are made for each."""
+
+import math
 
 import numpy as np
+from conformance_activations import adjoint as adjoint_of
+from conformance_activations import value as value_of
 from harness import ACCUMULATE, OPTIONAL, TOTAL, Case
 
+from thalweg.program.custom_activation import CustomActivation, ScalarPair, scalar_function
 from thalweg.program.formula_activation import FormulaActivation, FormulaAdjoint, ParameterGradient
 from thalweg.program.formula_loss import FormulaLoss
 from thalweg.program.formulas import formula
@@ -78,6 +83,17 @@ def loss_gradient(c: Case) -> Instruction:
     return LossAndGradient(of, of.p, of.y, of.weight, of.sums, c.output("dp", c.row))
 
 
+def bent(h):
+    return h if h > 0 else 0.5 * math.expm1(h)
+
+
+def bent_slope(h):
+    return 1.0 if h > 0 else 0.5 * np.exp(h)
+
+
+BENT = ScalarPair("bent", scalar_function("value", bent), scalar_function("derivative", bent_slope))
+
 # Their kernels are made for each formula, so they are not among KERNELS.
 FORMULAS = {"formula": value, "formula_adjoint": adjoint, "formula_gradient": gradient}
 FORMULAS |= {"formula_loss": loss, "formula_loss_gradient": loss_gradient}
+FORMULAS |= {"custom": value_of(CustomActivation, BENT), "custom_adjoint": adjoint_of(CustomActivation, BENT)}

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from activation_layers import ACTIVATION_LAYERS
+from activation_layers import ACTIVATION_LAYERS, CUSTOM_OBJECTS
 from image_layers import IMAGE_LAYERS
 
 import thalweg
@@ -70,6 +70,7 @@ ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]]
     **ACTIVATION_LAYERS,
     Input: [],  # describes the model's first shape; it is never among the layers
 }
+OWN = {"Tied": Tied, **CUSTOM_OBJECTS}
 CASES = [pytest.param(*case, id=f"{kind.__name__}{n}") for kind, cases in ROWS.items() for n, case in enumerate(cases)]
 
 
@@ -108,7 +109,7 @@ def test_shapes_and_number_of_parameters(make, shape, output, count):
 def test_description_makes_an_equal_layer(make, shape, output, count):
     layer = make()
     description = layers.serialize(layer)
-    again = layers.deserialize(description, {"Tied": Tied})
+    again = layers.deserialize(description, OWN)
     assert type(again) is type(layer)
     assert layers.serialize(again) == description
     thalweg.Sequential([Input(shape), layer]).build()
@@ -121,7 +122,7 @@ def test_saved_and_loaded_it_predicts_the_same_bits(make, shape, output, count, 
     model = network(make, shape)
     model.fit(x, y, epochs=2, verbose=0)
     model.save(tmp_path / "model.safetensors")
-    again = thalweg.load_model(tmp_path / "model.safetensors", {"Tied": Tied})
+    again = thalweg.load_model(tmp_path / "model.safetensors", OWN)
     assert np.array_equal(again.predict(x), model.predict(x))
     assert [type(layer) for layer in again.layers] == [type(layer) for layer in model.layers]
     assert again.evaluate(x, y) == model.evaluate(x, y)

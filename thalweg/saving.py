@@ -191,12 +191,12 @@ def put(model: Sequential, arrays: Arrays, path: str | Path) -> None:
         parameter.array[...] = arrays[name]
 
 
-def load_model(path: str | Path, custom_objects: Mapping[str, type[layers.Layer]] | None = None) -> Sequential:
+def load_model(path: str | Path, custom_objects: layers.CustomObjects | None = None) -> Sequential:
     """A model from the file that `Sequential.save` wrote: it predicts, and trains on, exactly as before.
 
     Args:
         path: the file.
-        custom_objects: your own layer classes, by name.
+        custom_objects: your own layer classes, and activations made by `activations.custom`, by name.
 
     >>> import os, tempfile
     >>> from thalweg import Sequential
@@ -228,7 +228,8 @@ def load_model(path: str | Path, custom_objects: Mapping[str, type[layers.Layer]
             model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]), compiled["metrics"])
             model.optimizer.iterations = int(compiled["iterations"])
     except ThalwegError as error:
-        hint = "; give your own layers in custom_objects" if isinstance(error, ArgumentError) else ""
+        own = isinstance(error, ArgumentError) and "custom_objects" not in str(error)
+        hint = "; give your own layers in custom_objects" if own else ""
         raise ModelFileError(f"{path} can't be turned into a model: {error}{hint}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} can't be turned into a model: its description lacks or spoils {error}") from None

@@ -52,7 +52,7 @@ from thalweg.activations.catalogue import (
     threshold,
 )
 from thalweg.activations.function import ActivationFunction
-from thalweg.activations.own import FormulaFunction, formula
+from thalweg.activations.own import CustomFunction, FormulaFunction, custom, formula
 from thalweg.errors import ArgumentError
 from thalweg.naming import choose
 
@@ -62,10 +62,12 @@ hard_swish = hard_silu
 __all__ = [
     "NAMES",
     "ActivationFunction",
+    "CustomFunction",
     "FormulaFunction",
     "arctan",
     "bent_identity",
     "celu",
+    "custom",
     "elu",
     "exponential",
     "formula",
@@ -117,6 +119,11 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
         return linear
     if isinstance(identifier, dict) and "formula" in identifier:
         return formula(identifier["formula"], identifier["constants"])
+    if isinstance(identifier, dict) and "custom" in identifier:
+        raise ArgumentError(
+            f"the activation {identifier['custom']!r} is a pair of Python functions, which no description holds: "
+            f"give it in custom_objects"
+        )
     if isinstance(identifier, str) and not identifier.isidentifier() and not identifier.isspace() and identifier:
         return formula(identifier)
     if isinstance(identifier, dict):
@@ -138,6 +145,8 @@ def serialize(function: ActivationFunction) -> str | dict[str, Any]:
     """A plain description that `get` turns back into an equal activation: the name where that is enough."""
     if isinstance(function, FormulaFunction):
         return {"formula": function.name, "constants": dict(function.function.constants)}
+    if isinstance(function, CustomFunction):
+        return {"custom": function.name}
     if NAMES.get(function.name) == function:
         return function.name
     arguments = zip(function.argument_names(), function.arguments, strict=True)

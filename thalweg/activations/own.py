@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg.activations.catalogue import ALIASES, NAMES
 from thalweg.activations.function import ActivationFunction
 from thalweg.checks import number
 from thalweg.errors import ArgumentError
 from thalweg.program.builder import Builder
+from thalweg.program.custom_activation import CustomActivation, ScalarPair, scalar_function
 from thalweg.program.formulas import Formula
 from thalweg.program.formulas import formula as read
 from thalweg.program.instruction import Buffer
@@ -84,3 +86,88 @@ def formula(
         raise ArgumentError(f"a formula is a text such as 'x * sigmoid(x)', got {text!r}")
     values = tuple((k, number(f"the constant {k}", v, -math.inf)) for k, v in (constants or {}).items())
     return FormulaFunction(text, None, of=read(text, ("x",), values, tuple(parameters)))
+
+
+@dataclass(frozen=True)
+class CustomFunction(ActivationFunction):
+    """A pair of Python functions as an activation; made by `custom`."""
+
+    pair: ScalarPair | None = None
+
+    @property
+    def functions(self) -> ScalarPair:
+        assert self.pair is not None
+        return self.pair
+
+    @property
+    def formula(self) -> str:
+        return self.functions.value.shown
+
+    @property
+    def derivative(self) -> str:
+        return self.functions.derivative.shown
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return ()
+
+    def using(self, **arguments: Any) -> ActivationFunction:
+        raise ArgumentError(f"{self.name} takes no arguments: its numbers are written into its functions")
+
+    def forward(self, program: Builder, h: Buffer) -> Buffer:
+        return program.custom(self.functions, h)
+
+
+def custom(
+    name: str,
+    value: Callable[[float], float],
+    derivative: Callable[[float], float],
+    *,
+    range: str = "",
+    use: str = "",
+    avoid: str = "",
+    paper: str = "",
+) -> CustomFunction:
+    """An activation given as two Python functions of one number: its value f(h) and its derivative f'(h).
+
+    Both are compiled by numba, from their source. They may use math, numpy and numbers, branches and loops, but no
+    other variables. The derivative is compared with central differences between -6 and 6; at a kink it lies between
+    the slopes at both sides. Where math raises (exp of a large number), NumPy's function has a value: prefer it. What
+    can be written as a `formula` is faster, and needs no derivative.
+
+    A model file holds the name alone: `load_model(path, custom_objects={name: activation})`.
+
+    Args:
+        name: as listings and files show it.
+        value, derivative: the functions.
+        range, use, avoid, paper: for the record, as the built-in activations have.
+
+    Raises:
+        ArgumentError: a function without readable source, one that uses other variables, a wrong derivative. When
+            the model is compiled: a function that numba can't compile.
+
+    >>> import math
+    >>> def value(h):
+    ...     return math.sqrt(1 + h * h) - 1
+    >>> def derivative(h):
+    ...     return h / math.sqrt(1 + h * h)
+    >>> bowl = custom("bowl", value, derivative, range="[0, ∞)")
+    >>> bowl([0.0, 1.0]).round(3), bowl.formula
+    (array([0.   , 0.414]), 'math.sqrt(1 + h * h) - 1')
+    >>> from thalweg import Sequential, layers
+    >>> Sequential([layers.Activation(bowl)]).predict([[0.0, 1.0]]).round(3)
+    array([[0.   , 0.414]], dtype=float32)
+    >>> custom("bowl", value, math.cos)
+    Traceback (most recent call last):
+    thalweg.errors.ArgumentError: bowl's derivative has to be a Python function, got <built-in function cos>
+    >>> custom("bowl", value, value)
+    Traceback (most recent call last):
+    thalweg.errors.ArgumentError: the derivative of bowl is wrong: at -4 it is 3.12311, the value's slope is -0.970143
+    """
+    if not isinstance(name, str) or not name.isidentifier() or name in NAMES or name in ALIASES:
+        raise ArgumentError(f"an activation of your own has a name of its own, a word without spaces, got {name!r}")
+    pair = ScalarPair(
+        name, scalar_function(f"{name}'s value", value), scalar_function(f"{name}'s derivative", derivative)
+    )
+    pair.check()
+    return CustomFunction(name, CustomActivation, pair=pair, range=range, use=use, avoid=avoid, paper=paper)

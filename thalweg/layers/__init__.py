@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from thalweg.activations import CustomFunction
 from thalweg.layers.activation import ELU, LeakyReLU, ReLU, Softmax
 from thalweg.layers.augmentation import (
     RandomContrast,
@@ -30,6 +31,8 @@ from thalweg.layers.pooling import (
 from thalweg.layers.separable import Conv1D, DepthwiseConv2D, SeparableConv2D
 from thalweg.layers.shapes import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
 from thalweg.naming import choose
+
+CustomObjects = Mapping[str, type[Layer] | CustomFunction]
 
 __all__ = [
     "ELU",
@@ -92,8 +95,8 @@ def serialize(layer: Layer) -> dict[str, Any]:
     return {"class_name": type(layer).__name__, "config": layer.get_config()} | frozen
 
 
-def deserialize(description: dict[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None) -> Layer:
-    """A layer from what `serialize` returned; `custom_objects` holds your own classes by name.
+def deserialize(description: dict[str, Any], custom_objects: CustomObjects | None = None) -> Layer:
+    """A layer from what `serialize` returned; `custom_objects` holds your own classes and activations by name.
 
     >>> deserialize(serialize(Dense(3, name="hidden"))).units
     3
@@ -101,12 +104,17 @@ def deserialize(description: dict[str, Any], custom_objects: Mapping[str, type[L
     config = dict(description["config"])
     if description["class_name"] in ("Residual", "Concatenate"):
         config = {key: layers_of(value, custom_objects) for key, value in config.items()}
-    layer = choose("layer", description["class_name"], CLASSES | dict(custom_objects or {}))(**config)
+    own = dict(custom_objects or {})
+    activation = config.get("activation")
+    if isinstance(activation, dict) and activation.get("custom") in own:
+        config["activation"] = own[activation["custom"]]
+    classes = {name: thing for name, thing in own.items() if isinstance(thing, type)}
+    layer = choose("layer", description["class_name"], CLASSES | classes)(**config)
     layer.trainable = description.get("trainable", True)
     return layer
 
 
-def layers_of(value: Any, custom_objects: Mapping[str, type[Layer]] | None) -> Any:
+def layers_of(value: Any, custom_objects: CustomObjects | None) -> Any:
     """A container's argument, with layers for their descriptions."""
     if isinstance(value, list):
         return [layers_of(inner, custom_objects) for inner in value]

@@ -8,6 +8,7 @@ from thalweg.errors import ShapeError
 from thalweg.program.activations import Elementwise
 from thalweg.program.convolution import Convolution, Window
 from thalweg.program.counter import key
+from thalweg.program.custom_activation import CustomActivation, ScalarPair
 from thalweg.program.elementwise import Add, Dropout, Reshape
 from thalweg.program.formula_activation import FormulaActivation
 from thalweg.program.formulas import Formula
@@ -150,6 +151,10 @@ class Builder:
     def formula(self, f: Formula, h: Buffer, parameters: Sequence[Buffer] = ()) -> Buffer:
         """a = f(h; parameters), a formula, element by element; each parameter has a number for each unit of h."""
         return self.append(FormulaActivation(h, self.value("a", h.shape), f, tuple(parameters)))
+
+    def custom(self, pair: ScalarPair, h: Buffer) -> Buffer:
+        """a = f(h), a user's function, element by element."""
+        return self.append(CustomActivation(h, self.value("a", h.shape), pair))
 
     def add(self, x: Buffer, y: Buffer) -> Buffer:
         """z = x + y"""

@@ -27,6 +27,7 @@ from thalweg.engine.native import (
     updates,
 )
 from thalweg.engine.native.compile import Function
+from thalweg.engine.native.custom import is_custom, kernel_of_custom
 from thalweg.engine.native.formulas import is_formula, kernel_of_formula
 from thalweg.program.instruction import Instruction
 
@@ -252,5 +253,7 @@ KERNELS: dict[str, Function] = {
 
 
 def kernel_of(i: Instruction) -> Function:
-    """The kernel that carries out an instruction; that of a formula is made for it."""
+    """The kernel that carries out an instruction; that of a formula or of a user's function is made for it."""
+    if is_custom(i):
+        return kernel_of_custom(i)
     return kernel_of_formula(i) if is_formula(i) else KERNELS[i.kernel]
