@@ -33,7 +33,7 @@ test: .venv/$(EXTRA)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
