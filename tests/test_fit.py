@@ -361,7 +361,7 @@ from thalweg.layers import Dense, Input
 x = np.random.default_rng(0).normal(size=(200, 4))
 model = thalweg.Sequential([Input((4,)), Dense(8, "tanh"), Dense(1)], seed=1)
 model.compile("sgd", "mse")
-model.fit(x, x[:, 0], verbose=0)
+model.fit(x, x[:, 0], verbose=0, lanes=2)
 print("ready", flush=True)
 history = model.fit(x, x[:, 0], epochs=10**9, verbose=0, lanes=2)
 print(history.interrupted, len(history.epoch) > 0, bool(np.isfinite(model.predict(x)).all()))
