@@ -68,9 +68,7 @@ def test_an_edit_in_any_kernel_file_is_picked_up_and_compiling_is_announced_once
     assert (out, err) == (RIGHT, "")
 
     # A helper in the kernel's own file, then one in another file, which numba's own cache would not look at.
-    edit(
-        native / "elementwise.py", "\n\n@numba.njit(inline='always')\ndef relu_value(h, constant):\n    return h + h\n"
-    )
+    edit(native / "rectifiers.py", "\n\n@scalar\ndef relu_value(h, k):\n    return h + h\n")
     out, err = run(tmp_path, **settings)
     assert out.splitlines()[0] == "-2.000 4.000"
     assert out.splitlines()[1] == RIGHT.splitlines()[1]

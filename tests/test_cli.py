@@ -133,10 +133,9 @@ def test_every_option_reaches_the_training(thalweg):
     assert [layer.output_shape for layer in run.model.layers] == [(7,), (5,), (3,)]
     assert run.model.layers[0].activation.name == "tanh"
     assert run.model.loss.name == "mean_squared_error"
-    assert (run.model.optimizer.get_config(), run.model.seed) == (
-        {"learning_rate": 0.3, "momentum": 0.0, "nesterov": False},
-        5,
-    )
+    config = run.model.optimizer.get_config()
+    assert (config["learning_rate"], config["momentum"], config["nesterov"]) == (0.3, 0.0, False)
+    assert run.model.seed == 5
     assert run.facts["rows"] == {"train": 206, "validation": 52, "test": 86, "without target": 0}
     assert len(run.history) == 4
     kinds = {column.name: column.kind for column in run.features.describe()}
