@@ -120,60 +120,54 @@ class TrueNegatives(Counts):
 
 
 @dataclass(frozen=True)
-class Precision(Counts):
+class Rate(Counts):
+    """What `Precision` and `Recall` share: which outputs count, and which of them may be positive."""
+
+    thresholds: float | None = None
+    top_k: int | None = None
+    class_id: int | None = None
+
+    higher_is_better = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.top_k is not None:
+            whole(f"top_k of {self.name}", self.top_k)
+        if self.class_id is not None:
+            whole(f"class_id of {self.name}", self.class_id, 0)
+
+
+@dataclass(frozen=True)
+class Precision(Rate):
     """TP/(TP + FP); 0 where nothing is counted.
 
     thresholds: one number; 0.5 if None. top_k: only the k largest outputs of a row may be positive (then without a
     threshold, if none is given). class_id: only this output counts.
     """
 
-    thresholds: float | None = None
-    top_k: int | None = None
-    class_id: int | None = None
-
-    higher_is_better = True
     formula = "TP/(TP + FP)"
     range = "0 to 1, 1 is best"
     use = "When a false alarm is expensive."
     title_zh = "精確率"
     summary_zh = "判為正者中確為正的比例。"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.top_k is not None:
-            whole(f"top_k of {self.name}", self.top_k)
-        if self.class_id is not None:
-            whole(f"class_id of {self.name}", self.class_id, 0)
-
     def result(self, sums: Sums, rows: float, output: Shape) -> float:
         return ratio(float(sums[0]), float(sums[0] + sums[1]))
 
 
 @dataclass(frozen=True)
-class Recall(Counts):
+class Recall(Rate):
     """TP/(TP + FN); 0 where nothing is counted.
 
     thresholds: one number; 0.5 if None. top_k: only the k largest outputs of a row may be positive (then without a
     threshold, if none is given). class_id: only this output counts.
     """
 
-    thresholds: float | None = None
-    top_k: int | None = None
-    class_id: int | None = None
-
-    higher_is_better = True
     formula = "TP/(TP + FN)"
     range = "0 to 1, 1 is best"
     use = "When a miss is expensive."
     title_zh = "召回率"
     summary_zh = "實際為正者中被找出的比例。"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.top_k is not None:
-            whole(f"top_k of {self.name}", self.top_k)
-        if self.class_id is not None:
-            whole(f"class_id of {self.name}", self.class_id, 0)
 
     def result(self, sums: Sums, rows: float, output: Shape) -> float:
         return ratio(float(sums[0]), float(sums[0] + sums[2]))
