@@ -24,7 +24,7 @@ class MeanSquaredError(Loss):
     avoid = "Targets with gross outliers: their squares decide everything."
     paper = "Legendre, Nouvelles méthodes, 1805"
     title_zh = "均方誤差"
-    summary_zh = "誤差平方的平均;迴歸的預設選擇,對離群值敏感。"
+    summary_zh = "誤差平方的平均；迴歸的預設選擇，對離群值敏感。"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class SumSquaredError(Loss):
     avoid = "Networks of many outputs: the step grows with their number."
     paper = "Widrow and Hoff, Adaptive switching circuits, 1960"
     title_zh = "平方誤差和"
-    summary_zh = "誤差平方的總和;取一半時導數正好是誤差。"
+    summary_zh = "誤差平方的總和；取一半時導數正好是誤差。"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class MeanAbsoluteError(Loss):
     avoid = "When small errors should count little: the slope doesn't shrink near the target."
     paper = "Boscovich, 1757"
     title_zh = "平均絕對誤差"
-    summary_zh = "誤差絕對值的平均;預測中位數,較不受離群值影響。"
+    summary_zh = "誤差絕對值的平均；預測中位數，較不受離群值影響。"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class MeanAbsolutePercentageError(Loss):
     avoid = "Targets near 0, where a tiny error is a huge percentage."
     paper = "Makridakis, International Journal of Forecasting, 1993"
     title_zh = "平均絕對百分比誤差"
-    summary_zh = "誤差占目標的百分比;目標接近 0 時不可用。"
+    summary_zh = "誤差占目標的百分比；目標接近 0 時不可用。"
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class MeanSquaredLogarithmicError(Loss):
     avoid = "Predictions that may be negative: they get no gradient."
     paper = ""
     title_zh = "均方對數誤差"
-    summary_zh = "比較對數後的平方誤差;適合跨越數個數量級的非負目標。"
+    summary_zh = "比較對數後的平方誤差；適合跨越數個數量級的非負目標。"
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class LogCosh(Loss):
     avoid = "Errors of a scale far from 1: scale the targets first."
     paper = "Green, IEEE Transactions on Medical Imaging, 1990"
     title_zh = "對數雙曲餘弦"
-    summary_zh = "小誤差近似平方、大誤差近似絕對值,處處平滑。"
+    summary_zh = "小誤差近似平方、大誤差近似絕對值，處處平滑。"
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Huber(Loss):
     avoid = "When δ can't be set to the size of an ordinary error."
     paper = "Huber, Annals of Mathematical Statistics, 1964"
     title_zh = "Huber 損失"
-    summary_zh = "小誤差用平方、大誤差用絕對值;delta 為分界。"
+    summary_zh = "小誤差用平方、大誤差用絕對值；delta 為分界。"
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Quantile(Loss):
     avoid = "When the mean is asked for."
     paper = "Koenker and Bassett, Econometrica, 1978"
     title_zh = "分位數損失"
-    summary_zh = "預測分位數,用來得到預測區間。"
+    summary_zh = "預測分位數，用來得到預測區間。"
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ class Poisson(Loss):
     avoid = "Outputs that may be negative: the logarithm is then not a number."
     paper = "Nelder and Wedderburn, Generalized linear models, 1972"
     title_zh = "Poisson 損失"
-    summary_zh = "計數資料的負對數似然;輸出須為正。"
+    summary_zh = "計數資料的負對數似然；輸出須為正。"
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class GaussianNLL(Loss):
     avoid = "Few rows: the variance shrinks around what was learned by heart."
     paper = "Nix and Weigend, ICNN 1994"
     title_zh = "高斯負對數似然"
-    summary_zh = "同時預測平均值與變異數,給出不確定度。"
+    summary_zh = "同時預測平均值與變異數，給出不確定度。"
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ class Hinge(Loss):
     avoid = "When probabilities are asked for."
     paper = "Cortes and Vapnik, Machine Learning, 1995"
     title_zh = "合頁損失"
-    summary_zh = "支持向量機的損失;只要求分對且有間隔。"
+    summary_zh = "支持向量機的損失；只要求分對且有間隔。"
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ class SquaredHinge(Loss):
     avoid = "Wrong labels: their squares decide."
     paper = "Cortes and Vapnik, Machine Learning, 1995"
     title_zh = "平方合頁損失"
-    summary_zh = "合頁損失的平方,邊界處平滑。"
+    summary_zh = "合頁損失的平方，邊界處平滑。"
 
 
 @dataclass(frozen=True)
@@ -301,4 +301,4 @@ class CosineSimilarity(Loss):
     avoid = "One output: only its sign is left."
     paper = "Salton, Wong and Yang, Communications of the ACM, 1975"
     title_zh = "餘弦相似度"
-    summary_zh = "只比較方向,不比較長度。"
+    summary_zh = "只比較方向，不比較長度。"

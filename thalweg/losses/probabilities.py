@@ -114,7 +114,7 @@ class BinaryFocalCrossentropy(OfProbabilities):
     avoid = "Balanced classes, or when the probabilities have to be calibrated."
     paper = "Lin et al., ICCV 2017, arXiv 1708.02002"
     title_zh = "二元焦點損失"
-    summary_zh = "降低易分樣本的權重,專注於難分樣本。"
+    summary_zh = "降低易分樣本的權重，專注於難分樣本。"
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class CategoricalCrossentropy(OfOneHot):
     avoid = "Several labels for one row: binary cross-entropy."
     paper = "Bridle, NIPS 1989"
     title_zh = "分類交叉熵"
-    summary_zh = "多類分類的標準損失,目標為 one-hot。"
+    summary_zh = "多類分類的標準損失，目標為 one-hot。"
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ class SparseCategoricalCrossentropy(OfClassNumbers):
     avoid = "Targets that are probabilities: categorical cross-entropy."
     paper = "Bridle, NIPS 1989"
     title_zh = "稀疏分類交叉熵"
-    summary_zh = "多類分類的標準損失,目標為類別編號。"
+    summary_zh = "多類分類的標準損失，目標為類別編號。"
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ class Dice(Loss):
     avoid = "Rows without any positive target: the loss is 1 whatever is predicted."
     paper = "Milletari et al., 3DV 2016, arXiv 1606.04797"
     title_zh = "Dice 損失"
-    summary_zh = "衡量兩個區域的重疊,用於影像分割。"
+    summary_zh = "衡量兩個區域的重疊，用於影像分割。"
 
 
 @dataclass(frozen=True)
