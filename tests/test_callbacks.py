@@ -17,6 +17,7 @@ from thalweg.callbacks import (
     ModelCheckpoint,
     ReduceLROnPlateau,
     SwapEMAWeights,
+    TensorBoard,
     TerminateOnNaN,
 )
 from thalweg.errors import ArgumentError
@@ -43,7 +44,8 @@ def fit(model, *listeners, **more):
 def test_every_public_callback_has_its_tests_here_or_next_door():
     public = {c for c in vars(callbacks).values() if isinstance(c, type) and issubclass(c, Callback)}
     here = {Callback, History, EarlyStopping, ModelCheckpoint, TerminateOnNaN, LambdaCallback}
-    assert public == here | {BackupAndRestore, CSVLogger, LearningRateScheduler, ReduceLROnPlateau, SwapEMAWeights}
+    next_door = {BackupAndRestore, CSVLogger, LearningRateScheduler, ReduceLROnPlateau, SwapEMAWeights, TensorBoard}
+    assert public == here | next_door
 
 
 # --- events ----------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from thalweg.callbacks import (
     ReduceLROnPlateau,
     SwapEMAWeights,
 )
-from thalweg.errors import ArgumentError, ModelFileError
+from thalweg.errors import ArgumentError, DivergedError, ModelFileError
 from thalweg.layers import Dense, Input
 from thalweg.optimizers import SGD, Adam
 
@@ -240,6 +240,102 @@ def test_events_of_evaluation_and_prediction():
         ("on_test_begin", None, {}), ("on_test_end", None, logs),
         ("on_predict_begin", None, {}), ("on_predict_end", None, {}),
     ]  # fmt: skip
+
+
+def test_batches_of_evaluation_and_prediction_are_told_as_keras_tells_them():
+    """40 rows in batches of 16: numbers, the logs so far, the outputs of each batch."""
+    callback, heard = recorder(
+        "on_test_batch_begin", "on_test_batch_end", "on_predict_batch_begin", "on_predict_batch_end"
+    )
+    model = network()
+    logs = model.evaluate(X, Y, 16, callbacks=[callback], return_dict=True)
+    assert callback.params["steps"] == 3
+    tests, heard[:] = list(heard), []
+    assert [(event, number) for event, number, _ in tests] == [
+        (event, number) for number in range(3) for event in ("on_test_batch_begin", "on_test_batch_end")
+    ]
+    assert [given for event, _, given in tests if event == "on_test_batch_begin"] == [{}] * 3
+    for (_, _, given), rows in zip(tests[1::2], (16, 32, 40), strict=True):
+        assert given == pytest.approx(model.evaluate(X[:rows], Y[:rows], return_dict=True), rel=1e-6)
+    assert logs == tests[-1][2]
+    outputs = model.predict(X, 16, callbacks=[callback])
+    parts = [given["outputs"] for event, _, given in heard if event == "on_predict_batch_end"]
+    assert [len(part) for part in parts] == [16, 16, 8]
+    assert [number for event, number, _ in heard if event == "on_predict_batch_begin"] == [0, 1, 2]
+    assert np.array_equal(np.concatenate(parts), outputs)
+    np.testing.assert_allclose(outputs, model.predict(X), rtol=1e-6)
+    heard.clear()
+    model.predict(X, callbacks=[callback])
+    assert len(heard) == 4  # two batches of 32, as in Keras
+
+
+def test_keras_tells_the_same_batches():
+    theirs, ours, heard = keras_callbacks(), {}, {}
+    import keras
+
+    kept = network()
+    other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    other.compile("sgd", "mse", metrics=["mae"])
+    other.set_weights(kept.get_weights())
+    for into, model, kind in ((ours, kept, Callback), (heard, other, theirs.Callback)):
+
+        def hear(event, into=into):
+            return lambda self, number, logs=None: into.setdefault(event, []).append((number, dict(logs or {})))
+
+        events = [f"on_{what}_batch_{end}" for what in ("test", "predict") for end in ("begin", "end")]
+        listener = type("Listener", (kind,), {event: hear(event) for event in events})()
+        model.evaluate(X, Y, batch_size=16, verbose=0, callbacks=[listener])
+        model.predict(X, batch_size=16, verbose=0, callbacks=[listener])
+    assert ours.keys() == heard.keys()
+    for event in heard:
+        for (number, logs), (theirs_number, theirs_logs) in zip(ours[event], heard[event], strict=True):
+            assert number == theirs_number
+            assert logs.keys() == theirs_logs.keys()
+            for key in logs:
+                np.testing.assert_allclose(logs[key], theirs_logs[key], rtol=1e-5)
+
+
+def test_validation_of_a_fit_is_told_batch_by_batch_too():
+    callback, heard = recorder("on_test_begin", "on_test_batch_end", "on_test_end", "on_epoch_end")
+    history = fit(network(), callback, epochs=2, validation_data=(X[:24], Y[:24])).history
+    assert [event for event, *_ in heard] == 2 * [
+        "on_test_begin", "on_test_batch_end", "on_test_batch_end", "on_test_end", "on_epoch_end",
+    ]  # fmt: skip
+    assert heard[3][2] == heard[2][2] == {"loss": history["val_loss"][0], "mae": history["val_mae"][0]}
+    plain = fit(network(), epochs=2, validation_data=(X[:24], Y[:24])).history
+    assert plain["loss"] == history["loss"]
+    assert plain["val_loss"] == pytest.approx(history["val_loss"], rel=1e-6)
+
+
+def test_a_callback_may_end_evaluation_and_prediction():
+    model = network()
+    stop = LambdaCallback(
+        on_test_batch_end=lambda batch, logs: setattr(model, "stop_evaluating", batch == 0),
+        on_predict_batch_end=lambda batch, logs: setattr(model, "stop_predicting", batch == 1),
+    )
+    assert model.evaluate(X, Y, 16, callbacks=[stop]) == pytest.approx(model.evaluate(X[:16], Y[:16]), rel=1e-6)
+    assert len(model.predict(X, 16, callbacks=[stop])) == 32
+    record = fit(model, stop, epochs=2, validation_data=(X, Y)).history["val_loss"]  # nothing is left from the first
+    assert record[1] == pytest.approx(model.evaluate(X[:16], Y[:16])[0], rel=1e-6)
+    assert len(model.predict(X, 16)) == 40
+
+
+def test_a_value_that_is_not_finite_is_found_in_its_batch():
+    model, seen = network(), []
+    x = X.copy()
+    x[20] = np.nan
+    listener = LambdaCallback(on_test_batch_end=lambda batch, logs: seen.append(batch))
+    with pytest.raises(DivergedError, match="evaluation stopped in batch 2 of 3"):
+        model.evaluate(x, Y, 16, callbacks=[listener])
+    assert seen == [0]
+
+
+@pytest.mark.parametrize("old", ["on_batch_begin", "on_batch_end"])
+def test_old_names_are_not_silently_ignored(old):
+    callback = type("Old", (Callback,), {old: lambda self, batch, logs=None: None})()
+    for call in (lambda: fit(network(), callback), lambda: network().predict(X, callbacks=[callback])):
+        with pytest.raises(ArgumentError, match=f"has {old}, an old name: call it on_train_batch_"):
+            call()
 
 
 @pytest.mark.parametrize(

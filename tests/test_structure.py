@@ -28,6 +28,8 @@ ROOMS = [
     ["thalweg.inspection"],
     ["thalweg.model"],
     ["thalweg.training", "thalweg.prediction"],
+    ["thalweg.evaluation"],
+    ["thalweg.compiled"],
     ["thalweg.saving", "thalweg.export"],
     ["thalweg.stack"],
     ["thalweg.callbacks", "thalweg.progress", "thalweg.diagnosis", "thalweg.utils"],
@@ -128,6 +130,7 @@ HEAVY = {
     "matplotlib",
     "PIL",
     "yaml",
+    "tensorboardX",
     "typer",
     "torch",
 }

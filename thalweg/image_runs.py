@@ -6,7 +6,6 @@ kernels.npz, the kernels of the first convolution after every epoch.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 import thalweg
 from thalweg import layers, optimizers, runs
-from thalweg.callbacks import Callback, EarlyStopping, LambdaCallback
+from thalweg.callbacks import Callback, EarlyStopping
 from thalweg.checks import number
 from thalweg.data.images import Images, read_picture
 from thalweg.data.target import split_rows
@@ -25,6 +24,7 @@ from thalweg.errors import DataError, ModelFileError
 from thalweg.model import Sequential
 from thalweg.plots import KernelHistory, kernels_of
 from thalweg.presets import hidden_layers
+from thalweg.schedules import CosineDecay
 
 Array = NDArray[Any]
 IMAGES, KERNELS = "images.json", "kernels.npz"
@@ -134,16 +134,6 @@ def build(images: Images, options: ImageOptions) -> tuple[Sequential, float]:
     return model, scale
 
 
-def cosine(model: Sequential, epochs: int) -> Callback:
-    """Lowers the learning rate from epoch to epoch along half a cosine (Loshchilov and Hutter, arXiv 1608.03983)."""
-    start = float(model.optimizer.learning_rate)
-
-    def begin(epoch: int, logs: Any) -> None:
-        model.optimizer.learning_rate = start * (1 + math.cos(math.pi * epoch / epochs)) / 2
-
-    return LambdaCallback(on_epoch_begin=begin)
-
-
 def train(
     images: Images, options: ImageOptions, announce: Callable[[Parts, Sequential], None] | None = None
 ) -> ImageRun:
@@ -155,7 +145,9 @@ def train(
     model, scale = build(images, options)
     if announce is not None:
         announce(parts, model)
-    callbacks: list[Callback] = [cosine(model, options.epochs)]
+    steps = options.epochs * -(-len(parts.train.y) // options.batch_size)
+    model.optimizer.learning_rate = CosineDecay(model.optimizer.learning_rate, steps)
+    callbacks: list[Callback] = []
     if options.early_stopping:
         callbacks.append(EarlyStopping("val_loss", patience=options.early_stopping, restore_best_weights=True))
     recorder = KernelHistory() if kernels_of(model) else None

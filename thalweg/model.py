@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from thalweg import losses as loss_module
-from thalweg import metrics as metric_module
-from thalweg import optimizers as optimizer_module
 from thalweg import saving
 from thalweg.callbacks import Callback, History, Logs
-from thalweg.callbacks.base import checked, introduced, tell
+from thalweg.callbacks.base import checked, introduced
 from thalweg.checks import whole
+from thalweg.compiled import CompiledStack
 from thalweg.data import batches
 from thalweg.diagnosis import diagnose
-from thalweg.engine import aligned, make_executor, usable_lanes
-from thalweg.engine.work import Array, Chunk, Job, mean_loss
-from thalweg.errors import ArgumentError, DivergedError, ThalwegError
+from thalweg.engine import make_executor, usable_lanes
+from thalweg.engine.work import Array, Chunk
+from thalweg.errors import ArgumentError, DivergedError
+from thalweg.evaluation import Evaluation
 from thalweg.layers import Layer
-from thalweg.layers.base import Shape
-from thalweg.naming import choose
-from thalweg.prediction import Predictor
-from thalweg.program.listing import Listing
-from thalweg.program.lowering import (
-    FIRST_METRIC,
-    ROWS,
-    Network,
-    Objective,
-    Weight,
-    evaluation_program,
-    inference_program,
-    training_program,
-)
-from thalweg.program.memory import align
-from thalweg.program.program import Program
+from thalweg.prediction import Predictor, predict_aloud
 from thalweg.progress import Progress
-from thalweg.stack import Stack
 from thalweg.training import Fit, sound
 
 Data = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 
 
-class Sequential(Stack):
+class Sequential(CompiledStack):
     """Layers one after the other.
 
     Args:
@@ -79,13 +60,10 @@ class Sequential(Stack):
     ) -> None:
         super().__init__(layers, name, seed, engine, dtype)
         self.history: History | None = None
-        self.stop_training = False
+        self.stop_training = self.stop_evaluating = self.stop_predicting = False  # what a callback may set
         self.initial_epoch = 0  # of the last fit
         self.epochs_trained = 0
-        self.compiled = False
         self._predictor: Predictor | None = None
-        self._programs: dict[Any, Any] = {}
-        self._profiles: dict[Any, list[float]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle takes along: not what is made again when it is needed."""
@@ -95,183 +73,6 @@ class Sequential(Stack):
         self.__dict__.update(state)
         if self.built:
             self._bind_parameters()  # copied arrays are no longer views of the copied vector
-
-    # --- what it is trained for ----------------------------------------------------------------------------------
-
-    def compile(
-        self,
-        optimizer: str | optimizer_module.Optimizer,
-        loss: str | loss_module.Loss,
-        metrics: Sequence[str | metric_module.Metric] | str | None = None,
-    ) -> None:
-        """Sets optimizer, loss and metrics, by name or as objects. The optimizer starts afresh."""
-        if metrics is not None and not isinstance(metrics, (str, metric_module.Metric, list, tuple)):
-            raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {metrics!r}")
-        names: list[Any] = [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]
-        optimizer, loss = optimizer_module.get(optimizer), loss_module.get(loss)
-        if optimizer.owner not in (None, self):
-            kind = type(optimizer).__name__
-            raise ArgumentError(f"this {kind} belongs to another model, whose steps it counts: make a new one")
-        named_metrics(names, loss, self.output_shape or (1,), check=self.built)  # told before anything changes
-        self.optimizer, self.loss, self.metric_names = optimizer, loss, names
-        self.optimizer.iterations, self.optimizer.owner = 0, self
-        self.slots = aligned(0, self.dtype)
-        self.compiled = True
-        self._programs.clear()
-        self._profiles.clear()
-
-    @property
-    def metrics(self) -> list[metric_module.Named]:
-        """The compiled metrics, under the names they are logged by."""
-        self.build()
-        assert self.output_shape is not None
-        return named_metrics(self.metric_names, self.loss, self.output_shape)
-
-    def _ready(self, x: ArrayLike | None = None) -> None:
-        """Builds the model from the first data if it must be, and checks that it is compiled."""
-        if not self.compiled:
-            raise ThalwegError("the model has to be compiled first: model.compile(optimizer=…, loss=…)")
-        self._build_for(x)
-        self.prepare_slots()
-
-    def prepare_slots(self) -> None:
-        """Makes the optimizer's vectors if they aren't there yet."""
-        size = len(self.optimizer.slot_names()) * align(self.vector.size)
-        if self.slots.size != size:
-            self.slots = aligned(size, self.dtype)
-            self.optimizer.initial_slots(self.named_slots(), self.vector)
-
-    def named_slots(self) -> dict[str, Array]:
-        """The optimizer's vectors by their names: views, each with an element for every weight."""
-        names = self.optimizer.slot_names()
-        parts = np.split(self.slots, len(names)) if names else []
-        return {name: part[: self.vector.size] for name, part in zip(names, parts, strict=True)}
-
-    def use_average(self) -> None:
-        """The moving average of the weights, which the optimizer keeps with use_ema=True, replaces them."""
-        average = self.named_slots()[optimizer_module.AVERAGE]
-        for _, p in self.trained_parameters():
-            assert p.array is not None
-            p.array[...] = average[p.buffer.offset :][: p.buffer.size].reshape(p.buffer.shape)
-
-    def _build_for(self, x: ArrayLike | None) -> None:
-        if not self.built and self.input is None and x is not None:
-            shape = batches.to_array(x, "x").shape[1:]
-            self.build(shape or (1,))
-        self.build()
-
-    def network(self, of_bytes: bool) -> Network:
-        trained = self.trained_parameters()
-        assert self.output_shape is not None
-        return Network(
-            layers=self._layers,
-            input_shape=self.input_shape,
-            output_shape=self.output_shape,
-            weights=[Weight(path, p.buffer) for path, p in trained],
-            penalties=[(p.buffer, *p.regularizer.factors()) for _, p in trained if p.regularizer is not None],
-            constraints=[p.constraint.lower(p.buffer) for _, p in trained if p.constraint is not None],
-            vector=self.vector.size,
-            of_bytes=of_bytes,
-        )
-
-    def lower(self, kind: str, weighted: bool = False, of_bytes: bool = False) -> tuple[Program, int]:
-        """The program of one kind, for floats or bytes as data, and how many running sums it keeps; made once.
-
-        Training for "trace" keeps y_pred.
-        """
-        key = (kind, weighted, of_bytes, *(path for path, _ in self.trained_parameters()))
-        if key not in self._programs:
-            network = self.network(of_bytes)
-            totals = FIRST_METRIC
-            if kind == "inference":
-                program = inference_program(network)
-            else:
-                objective = Objective(self.loss, [n.metric for n in self.metrics], weighted)
-                if kind in ("training", "trace"):
-                    if not network.weights:
-                        raise ThalwegError("the model has no weights to train")
-                    program = training_program(network, objective, self.optimizer, keep_predictions=kind == "trace")
-                else:
-                    program = evaluation_program(network, objective)
-                totals = objective.totals
-            self._programs[key] = (program, totals)
-        result: tuple[Program, int] = self._programs[key]
-        return result
-
-    def logs(self, totals: NDArray[np.float64]) -> Logs:
-        """Loss and metrics from their running sums."""
-        assert self.output_shape is not None
-        result = {"loss": mean_loss(totals)}
-        place = FIRST_METRIC
-        for named in self.metrics:
-            size = named.metric.sums(self.output_shape)
-            result[named.key] = named.metric.result(totals[place : place + size], totals[ROWS], self.output_shape)
-            place += size
-        return result
-
-    # --- data and jobs -------------------------------------------------------------------------------------------
-
-    def _arrays(
-        self,
-        x: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        class_weight: Mapping[int, float] | None = None,
-    ) -> list[Array | None]:
-        """x, y and the row weights, checked, as the engine takes them."""
-        assert self.output_shape is not None
-        inputs = batches.input_rows(x, self.input_shape, self.dtype)
-        targets = batches.to_array(y, "y")
-        batches.same_rows(inputs, targets)
-        targets = batches.contiguous(self.loss.check_targets(targets, self.output_shape), self.dtype, "y")
-        return [inputs, targets, batches.row_weights(sample_weight, class_weight, targets, self.dtype)]
-
-    def _lower_for(self, kind: str, arrays: Sequence[Array | None]) -> tuple[Program, int]:
-        """The program for these x, y and row weights."""
-        x, _, weights = arrays
-        assert x is not None
-        return self.lower(kind, weights is not None, x.dtype == np.uint8)
-
-    def _job(self, kind: str, arrays: Sequence[Array | None], batch: int, lanes: int = 1, **more: Any) -> Job:
-        x, y, weights = arrays
-        assert x is not None
-        assert y is not None
-        program, totals = self._lower_for(kind, arrays)
-        data = {"X": x, "Y": y} | ({} if weights is None else {"weights": weights})
-        return Job(
-            program, data, len(x), batch, self.vector, self.slots, totals=totals, seed=self.seed, lanes=lanes, **more
-        )
-
-    def _training_job(self, arrays: Sequence[Array | None], batch: int, lanes: int | None, shuffle: bool) -> Job:
-        """Training on these arrays in batches; one that is larger than the data is the data."""
-        assert arrays[0] is not None
-        batch = min(batch, len(arrays[0]))
-        program, _ = self._lower_for("training", arrays)
-        return self._job(
-            "training", arrays, batch, usable_lanes(lanes, program, batch, self.engine), shuffle=bool(shuffle)
-        )
-
-    def _evaluator(self, arrays: Sequence[Array | None], batch: int, lanes: int) -> Callable[[], Logs]:
-        """A function that evaluates the model on these arrays, as often as asked."""
-        x = arrays[0]
-        assert x is not None
-        # A mean over rows is the same for any batch; one batch of everything is the fastest.
-        rows = len(x) if self.loss.reduction != "sum" else batch
-        job = self._job("evaluation", arrays, rows, lanes)
-        executor = make_executor(self.engine, job)
-        steps = -(-len(x) // rows)
-        chunk = Chunk(0, 0, steps, 0, np.full(steps, self.optimizer.learning_rate))
-
-        def evaluate() -> Logs:
-            outcome = executor.run(chunk)
-            if not outcome.finite:
-                at = replace(chunk, batch=outcome.steps, steps=1)
-                raise DivergedError(
-                    f"evaluation stopped in batch {outcome.steps + 1} of {steps}: {diagnose(executor, job, at)}"
-                )
-            return self.logs(outcome.records[0])
-
-        return evaluate
 
     # --- training ------------------------------------------------------------------------------------------------
 
@@ -337,7 +138,7 @@ class Sequential(Stack):
             epochs,
             initial_epoch,
             listeners,
-            None if held is None else self._evaluator(held, job.batch, job.lanes),
+            None if held is None else Evaluation(self, held, job.batch, job.lanes),
             Progress(verbose, epochs, initial_epoch, job.steps_per_epoch, job.rows),
         )
         return fit.run()
@@ -380,17 +181,18 @@ class Sequential(Stack):
         return_dict: bool = False,
         lanes: int | None = None,
     ) -> Any:
-        """Loss and metrics on these rows: [loss, metric, …], the loss alone if there are no metrics, or a dict."""
+        """Loss and metrics on these rows: [loss, metric, …], the loss alone if there are no metrics, or a dict.
+
+        A callback that listens to batches makes it go batch by batch, 32 rows each if batch_size is None; it may set
+        `model.stop_evaluating`.
+        """
         self._ready(x)
         arrays = self._arrays(x, y, sample_weight)
         assert arrays[0] is not None
         batch = 32 if batch_size is None else whole("batch_size", batch_size)
         program, _ = self._lower_for("evaluation", arrays)
-        evaluate = self._evaluator(arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))
-        listeners = introduced(callbacks, self, -(-len(arrays[0]) // batch))
-        tell(listeners, "on_test_begin", {})
-        logs = evaluate()
-        tell(listeners, "on_test_end", logs)
+        evaluate = Evaluation(self, arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))
+        logs = evaluate(introduced(callbacks, self, -(-len(arrays[0]) // batch)))
         with Progress(verbose, 1, 0, 1, len(arrays[0])) as progress:
             progress.end_epoch(0, logs)
         return answer(logs, return_dict)
@@ -415,11 +217,12 @@ class Sequential(Stack):
             x: (rows, …) inputs.
             batch_size: limits the rows that are in work at once; by default blocks that fit the core's cache.
             verbose: 1 or 2 prints the number of rows and the time; 0 or "auto" nothing.
-            callbacks: see `thalweg.callbacks`; they hear on_predict_begin and on_predict_end.
+            callbacks: see `thalweg.callbacks`. One that listens to batches makes it go batch by batch, 32 rows each if
+                batch_size is None; it may set `model.stop_predicting`.
             lanes: cores to use; by default one for a little work, else as many as pay.
         """
         if callbacks is not None or verbose not in (0, "auto"):
-            return self._predict_aloud(x, batch_size, verbose, callbacks, lanes)
+            return predict_aloud(self, x, batch_size, verbose, callbacks, lanes)
         predictor = self._predictor or self._prepare(x)
         if not (
             type(x) is np.ndarray
@@ -439,26 +242,6 @@ class Sequential(Stack):
         )
         return self._predictor
 
-    def _predict_aloud(
-        self,
-        x: ArrayLike,
-        batch_size: int | None,
-        verbose: int | str,
-        callbacks: Sequence[Callback] | None,
-        lanes: int | None,
-    ) -> Array:
-        if verbose not in (0, 1, 2, "auto"):
-            raise ArgumentError(f"verbose is 0, 1, 2 or 'auto', got {verbose!r}")
-        self._build_for(x)
-        listeners = introduced(callbacks, self, 1)
-        tell(listeners, "on_predict_begin", {})
-        begin = time.perf_counter()
-        outputs = self.predict(x, batch_size, 0, lanes=lanes)
-        if verbose in (1, 2):
-            print(f"{len(outputs):,} rows in {time.perf_counter() - begin:.3f} s")
-        tell(listeners, "on_predict_end", {})
-        return outputs
-
     def predict_on_batch(self, x: ArrayLike) -> Array:
         """The network's outputs for one batch."""
         return self.predict(x, verbose=0)
@@ -466,65 +249,6 @@ class Sequential(Stack):
     def __call__(self, x: ArrayLike) -> Array:
         """The network's outputs, as `predict`."""
         return self.predict(x, verbose=0)
-
-    # --- seeing it -----------------------------------------------------------------------------------------------
-
-    def program(self, kind: str = "training", batch_size: int = 32, lanes: int = 1) -> Listing:
-        """What the network becomes: every instruction with formula, shape and cost.
-
-        kind: "training" (forward, backward, update), "evaluation" or "inference".
-        lanes: with more than one the sum of the lanes' gradients is shown too.
-        """
-        choose("kind of program", kind, ("training", "evaluation", "inference"))
-        if kind == "inference":
-            self.build()
-        else:
-            self._ready()
-        seconds = self._profiles.get((kind, batch_size))
-        return Listing(self.lower(kind)[0], whole("batch_size", batch_size), seconds, whole("lanes", lanes))
-
-    def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
-        """Times every instruction of a training step on random inputs, then returns the listing with times.
-
-        The weights stay as they are. Later calls of `program(batch_size=…)` show the times too.
-        """
-        self._ready()
-        assert self.output_shape is not None
-        x = np.random.default_rng(0).normal(size=(batch_size, *self.input_shape)).astype(self.dtype)
-        y = np.zeros((batch_size, *self.loss.target_shape(self.output_shape)), self.dtype)
-        job = self._job("training", [x, y, None], whole("batch_size", batch_size))
-        job.parameters, job.slots = self.vector.copy(), self.slots.copy()
-        executor = make_executor(self.engine, job)
-        chunk = Chunk(0, 0, 1, job.program.every - 1, np.array([0.0]))  # a step that updates
-        self._profiles[("training", batch_size)] = executor.measure(chunk, whole("repeats", repeats))
-        return self.program("training", batch_size)
-
-    def trace(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, Array]:
-        """Every value of one training step on these rows, by its name in `program()`; the weights stay as they are.
-
-        h, a, y_pred, their adjoints dh, da, the gradients dW, db, and w, the parameter vector after the step.
-
-        >>> import thalweg
-        >>> model = Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, use_bias=False)], seed=0)
-        >>> model.compile("sgd", "mse")
-        >>> model.set_weights([[[1.0], [2.0]]])
-        >>> values = model.trace([[1.0, 1.0], [1.0, 0.0]], [[0.0], [0.0]])
-        >>> values["y_pred"].ravel(), values["dW"].ravel()
-        (array([3., 1.], dtype=float32), array([4., 3.], dtype=float32))
-        """
-        self._ready(x)
-        arrays = self._arrays(x, y, sample_weight)
-        assert arrays[0] is not None
-        job = self._job("trace", arrays, len(arrays[0]))
-        job.parameters, job.slots = self.vector.copy(), self.slots.copy()
-        chunk = Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
-        blocks: dict[str, list[Array]] = {}
-        for instruction, memory in make_executor(self.engine, job).trace(chunk):
-            for buffer in instruction.outputs:
-                if not buffer.per_row:
-                    blocks.pop(buffer.name, None)
-                blocks.setdefault(buffer.name, []).append(memory[buffer].copy())
-        return {name: np.concatenate(values) for name, values in blocks.items()}
 
     # --- keeping it ----------------------------------------------------------------------------------------------
 
@@ -544,17 +268,6 @@ class Sequential(Stack):
         """Weights, optimizer and counts of a file that `save` wrote, into this model, which has to be an equal one."""
         self._ready()
         saving.load_state(self, path)
-
-
-def named_metrics(
-    names: Sequence[Any], loss: loss_module.Loss, output: Shape, check: bool = True
-) -> list[metric_module.Named]:
-    """The metrics for a network's output; an unknown name raises, and so does, with `check`, one that doesn't fit."""
-    target = loss.target_shape(output)
-    named = [metric_module.get(name, output, target) for name in names]
-    for metric in named if check else []:
-        metric.metric.check(output, target)
-    return named
 
 
 def answer(logs: Logs, return_dict: bool) -> Any:

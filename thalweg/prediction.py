@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from thalweg.callbacks.base import Callback, introduced, listened, tell
+from thalweg.checks import whole
+from thalweg.data import batches
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.work import Array, Chunk, Job
+from thalweg.errors import ArgumentError
 from thalweg.program.program import Program
 
+if TYPE_CHECKING:
+    from thalweg.model import Sequential
+
+BATCH_EVENTS = ("on_predict_batch_begin", "on_predict_batch_end")
 MANY_FLOPS = 50_000_000  # from here on a second lane is worth waking: some hundred microseconds of work
 
 
@@ -56,3 +66,43 @@ class Predictor:
         job = Job(program, {"X": x, "Y_pred": y}, len(x), batch, self.parameters, self.parameters[:0], lanes=lanes)
         steps = job.steps_per_epoch
         make_executor(self.engine, job).run(Chunk(0, 0, steps, 0, np.zeros(steps)))
+
+
+def predict_aloud(
+    model: Sequential,
+    x: ArrayLike,
+    batch_size: int | None,
+    verbose: int | str,
+    callbacks: Sequence[Callback] | None,
+    lanes: int | None,
+) -> Array:
+    """The network's outputs, where a callback or the user is told about it."""
+    if verbose not in (0, 1, 2, "auto"):
+        raise ArgumentError(f"verbose is 0, 1, 2 or 'auto', got {verbose!r}")
+    batch = 32 if batch_size is None else whole("batch_size", batch_size)
+    model._build_for(x)
+    inputs = batches.input_rows(x, model.input_shape, model.dtype)
+    listeners = introduced(callbacks, model, -(-len(inputs) // batch))
+    tell(listeners, "on_predict_begin", {})
+    model.stop_predicting = False
+    begin = time.perf_counter()
+    if listened(listeners, BATCH_EVENTS):
+        outputs = by_batch(model, inputs, batch, listeners, lanes)
+    else:
+        outputs = model.predict(inputs, batch_size, 0, lanes=lanes)
+    if verbose in (1, 2):
+        print(f"{len(outputs):,} rows in {time.perf_counter() - begin:.3f} s")
+    tell(listeners, "on_predict_end", {})
+    return outputs
+
+
+def by_batch(model: Sequential, x: Array, batch: int, callbacks: Sequence[Callback], lanes: int | None) -> Array:
+    """Batch after batch, up to the one after which a callback has set `stop_predicting`."""
+    parts: list[Array] = []
+    for number, first in enumerate(range(0, len(x), batch)):
+        tell(callbacks, "on_predict_batch_begin", number, {})
+        parts.append(model.predict(x[first : first + batch], None, 0, lanes=lanes))
+        tell(callbacks, "on_predict_batch_end", number, {"outputs": parts[-1]})
+        if model.stop_predicting:
+            break
+    return np.concatenate(parts)

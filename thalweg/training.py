@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
-from thalweg.callbacks.base import tell
+from thalweg.callbacks.base import listened, tell
 from thalweg.diagnosis import diagnose
 from thalweg.engine.work import Array, Chunk, Executor, Job, Outcome
 from thalweg.errors import DivergedError
+from thalweg.evaluation import Evaluation
 from thalweg.progress import Progress
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Fit:
     epochs: int
     initial_epoch: int
     callbacks: Sequence[Callback]
-    validate: Callable[[], Logs] | None
+    validate: Evaluation | None
     progress: Progress
     before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
     between: float = 0.0  # seconds that the last chunk took without its steps
@@ -75,10 +76,8 @@ class Fit:
         """Chunk after chunk until the epochs are done or someone stops the training."""
         per_epoch = self.job.steps_per_epoch
         total = (self.epochs - self.initial_epoch) * per_epoch
-        batch_by_batch = any(c.listens(event) for c in self.callbacks for event in BATCH_EVENTS)
-        whole_epochs = self.validate is None and not any(
-            c.listens(event) for c in self.callbacks for event in EPOCH_EVENTS
-        )
+        batch_by_batch = listened(self.callbacks, BATCH_EVENTS)
+        whole_epochs = self.validate is None and not listened(self.callbacks, EPOCH_EVENTS)
         done, pace = 0, 1.0  # steps done; steps to try next
         while done < total and not self.model.stop_training and not interrupted.is_set():
             batch = done % per_epoch
@@ -132,10 +131,7 @@ class Fit:
     def end_epoch(self, epoch: int, logs: Logs, history: History) -> None:
         """Validates, records, and tells the callbacks."""
         if self.validate is not None:
-            self.tell("on_test_begin", {})
-            found = self.validate()
-            self.tell("on_test_end", found)
-            logs = logs | {f"val_{key}": value for key, value in found.items()}
+            logs = logs | {f"val_{key}": value for key, value in self.validate(self.callbacks).items()}
         self.progress.end_epoch(epoch, logs)
         try:
             self.tell("on_epoch_end", epoch, logs)

@@ -1,12 +1,13 @@
 """Callbacks: functions that training calls at its events. Names, arguments and defaults are Keras's.
 
-A callback that listens to batches makes training run batch by batch; one that listens to epochs, epoch by epoch; with
-neither, as many epochs as fit into a tenth of a second run in one native call.
+A callback that listens to batches makes training (evaluation, prediction) run batch by batch; one that listens to
+epochs, epoch by epoch; with neither, as many epochs as fit into a tenth of a second run in one native call.
 """
 
 from thalweg.callbacks.average import SwapEMAWeights
 from thalweg.callbacks.base import Callback, History, LambdaCallback, Logs
 from thalweg.callbacks.files import BackupAndRestore, CSVLogger, ModelCheckpoint
+from thalweg.callbacks.tensorboard import TensorBoard
 from thalweg.callbacks.watching import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "ModelCheckpoint",
     "ReduceLROnPlateau",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]

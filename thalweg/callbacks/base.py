@@ -33,7 +33,7 @@ class Callback:
         self.params = params
 
     def listens(self, event: str) -> bool:
-        """Whether this callback does anything at an event such as "on_epoch_end"."""
+        """Whether this callback does anything at an event such as "on_epoch_end"; events are only promised then."""
         return getattr(type(self), event) is not getattr(Callback, event)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -60,11 +60,23 @@ class Callback:
     def on_test_end(self, logs: Logs | None = None) -> None:
         """After an evaluation; `logs` holds loss and metrics."""
 
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of an evaluation; `logs` holds loss and metrics of the rows so far."""
+
     def on_predict_begin(self, logs: Logs | None = None) -> None:
         """Before a prediction."""
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
         """After a prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of a prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of a prediction; `logs` holds its "outputs"."""
 
 
 def checked(callbacks: Sequence[Callback] | None) -> list[Callback]:
@@ -74,6 +86,11 @@ def checked(callbacks: Sequence[Callback] | None) -> list[Callback]:
     for callback in callbacks or []:
         if not isinstance(callback, Callback):
             raise ArgumentError(f"callbacks is a list of thalweg.callbacks, got {callback!r} in it")
+        for old in ("on_batch_begin", "on_batch_end"):  # Keras still calls them
+            if hasattr(callback, old):
+                raise ArgumentError(
+                    f"{type(callback).__name__} has {old}, an old name: call it {old.replace('on_', 'on_train_')}"
+                )
     return list(callbacks or [])
 
 
@@ -84,6 +101,11 @@ def introduced(callbacks: Sequence[Callback] | None, model: Sequential, steps: i
         callback.set_model(model)
         callback.set_params({"epochs": 1, "steps": steps, "verbose": 0})
     return result
+
+
+def listened(callbacks: Sequence[Callback], events: Sequence[str]) -> bool:
+    """Whether any of the callbacks listens to any of the events."""
+    return any(callback.listens(event) for callback in callbacks for event in events)
 
 
 def tell(callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
@@ -134,8 +156,12 @@ class LambdaCallback(Callback):
         on_train_batch_end: Callable[[int, Logs], None] | None = None,
         on_test_begin: Callable[[Logs], None] | None = None,
         on_test_end: Callable[[Logs], None] | None = None,
+        on_test_batch_begin: Callable[[int, Logs], None] | None = None,
+        on_test_batch_end: Callable[[int, Logs], None] | None = None,
         on_predict_begin: Callable[[Logs], None] | None = None,
         on_predict_end: Callable[[Logs], None] | None = None,
+        on_predict_batch_begin: Callable[[int, Logs], None] | None = None,
+        on_predict_batch_end: Callable[[int, Logs], None] | None = None,
     ) -> None:
         self.functions = {
             "on_epoch_begin": on_epoch_begin,
@@ -146,8 +172,12 @@ class LambdaCallback(Callback):
             "on_train_batch_end": on_train_batch_end,
             "on_test_begin": on_test_begin,
             "on_test_end": on_test_end,
+            "on_test_batch_begin": on_test_batch_begin,
+            "on_test_batch_end": on_test_batch_end,
             "on_predict_begin": on_predict_begin,
             "on_predict_end": on_predict_end,
+            "on_predict_batch_begin": on_predict_batch_begin,
+            "on_predict_batch_end": on_predict_batch_end,
         }
         for event, function in self.functions.items():
             if function is not None:

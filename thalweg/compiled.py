@@ -1,0 +1,273 @@
+"""A stack of layers with a loss and an optimizer: the programs it becomes, and the jobs an engine gets of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from thalweg import losses as loss_module
+from thalweg import metrics as metric_module
+from thalweg import optimizers as optimizer_module
+from thalweg.callbacks import Logs
+from thalweg.checks import whole
+from thalweg.data import batches
+from thalweg.engine import aligned, make_executor, usable_lanes
+from thalweg.engine.work import Array, Chunk, Job, mean_loss
+from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.layers import Layer
+from thalweg.layers.base import Shape
+from thalweg.naming import choose
+from thalweg.program.listing import Listing
+from thalweg.program.lowering import (
+    FIRST_METRIC,
+    ROWS,
+    Network,
+    Objective,
+    Weight,
+    evaluation_program,
+    inference_program,
+    training_program,
+)
+from thalweg.program.memory import align
+from thalweg.program.program import Program
+from thalweg.stack import Stack
+
+
+class CompiledStack(Stack):
+    """Base of `Sequential`: everything about what it becomes."""
+
+    def __init__(
+        self, layers: Sequence[Layer] | None, name: str | None, seed: int | None, engine: str, dtype: str
+    ) -> None:
+        super().__init__(layers, name, seed, engine, dtype)
+        self.compiled = False
+        self._programs: dict[Any, Any] = {}
+        self._profiles: dict[Any, list[float]] = {}
+
+    # --- what it is trained for ----------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: str | optimizer_module.Optimizer,
+        loss: str | loss_module.Loss,
+        metrics: Sequence[str | metric_module.Metric] | str | None = None,
+    ) -> None:
+        """Sets optimizer, loss and metrics, by name or as objects. The optimizer starts afresh."""
+        if metrics is not None and not isinstance(metrics, (str, metric_module.Metric, list, tuple)):
+            raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {metrics!r}")
+        names: list[Any] = [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]
+        optimizer, loss = optimizer_module.get(optimizer), loss_module.get(loss)
+        if optimizer.owner not in (None, self):
+            kind = type(optimizer).__name__
+            raise ArgumentError(f"this {kind} belongs to another model, whose steps it counts: make a new one")
+        named_metrics(names, loss, self.output_shape or (1,), check=self.built)  # told before anything changes
+        self.optimizer, self.loss, self.metric_names = optimizer, loss, names
+        self.optimizer.iterations, self.optimizer.owner = 0, self
+        self.slots = aligned(0, self.dtype)
+        self.compiled = True
+        self._programs.clear()
+        self._profiles.clear()
+
+    @property
+    def metrics(self) -> list[metric_module.Named]:
+        """The compiled metrics, under the names they are logged by."""
+        self.build()
+        assert self.output_shape is not None
+        return named_metrics(self.metric_names, self.loss, self.output_shape)
+
+    def _ready(self, x: ArrayLike | None = None) -> None:
+        """Builds the model from the first data if it must be, and checks that it is compiled."""
+        if not self.compiled:
+            raise ThalwegError("the model has to be compiled first: model.compile(optimizer=…, loss=…)")
+        self._build_for(x)
+        self.prepare_slots()
+
+    def prepare_slots(self) -> None:
+        """Makes the optimizer's vectors if they aren't there yet."""
+        size = len(self.optimizer.slot_names()) * align(self.vector.size)
+        if self.slots.size != size:
+            self.slots = aligned(size, self.dtype)
+            self.optimizer.initial_slots(self.named_slots(), self.vector)
+
+    def named_slots(self) -> dict[str, Array]:
+        """The optimizer's vectors by their names: views, each with an element for every weight."""
+        names = self.optimizer.slot_names()
+        parts = np.split(self.slots, len(names)) if names else []
+        return {name: part[: self.vector.size] for name, part in zip(names, parts, strict=True)}
+
+    def use_average(self) -> None:
+        """The moving average of the weights, which the optimizer keeps with use_ema=True, replaces them."""
+        average = self.named_slots()[optimizer_module.AVERAGE]
+        for _, p in self.trained_parameters():
+            assert p.array is not None
+            p.array[...] = average[p.buffer.offset :][: p.buffer.size].reshape(p.buffer.shape)
+
+    def _build_for(self, x: ArrayLike | None) -> None:
+        if not self.built and self.input is None and x is not None:
+            shape = batches.to_array(x, "x").shape[1:]
+            self.build(shape or (1,))
+        self.build()
+
+    def network(self, of_bytes: bool) -> Network:
+        trained = self.trained_parameters()
+        assert self.output_shape is not None
+        return Network(
+            layers=self._layers,
+            input_shape=self.input_shape,
+            output_shape=self.output_shape,
+            weights=[Weight(path, p.buffer) for path, p in trained],
+            penalties=[(p.buffer, *p.regularizer.factors()) for _, p in trained if p.regularizer is not None],
+            constraints=[p.constraint.lower(p.buffer) for _, p in trained if p.constraint is not None],
+            vector=self.vector.size,
+            of_bytes=of_bytes,
+        )
+
+    def lower(self, kind: str, weighted: bool = False, of_bytes: bool = False) -> tuple[Program, int]:
+        """The program of one kind, for floats or bytes as data, and how many running sums it keeps; made once.
+
+        Training for "trace" keeps y_pred.
+        """
+        key = (kind, weighted, of_bytes, *(path for path, _ in self.trained_parameters()))
+        if key not in self._programs:
+            network = self.network(of_bytes)
+            totals = FIRST_METRIC
+            if kind == "inference":
+                program = inference_program(network)
+            else:
+                objective = Objective(self.loss, [n.metric for n in self.metrics], weighted)
+                if kind in ("training", "trace"):
+                    if not network.weights:
+                        raise ThalwegError("the model has no weights to train")
+                    program = training_program(network, objective, self.optimizer, keep_predictions=kind == "trace")
+                else:
+                    program = evaluation_program(network, objective)
+                totals = objective.totals
+            self._programs[key] = (program, totals)
+        result: tuple[Program, int] = self._programs[key]
+        return result
+
+    def logs(self, totals: NDArray[np.float64]) -> Logs:
+        """Loss and metrics from their running sums."""
+        assert self.output_shape is not None
+        result = {"loss": mean_loss(totals)}
+        place = FIRST_METRIC
+        for named in self.metrics:
+            size = named.metric.sums(self.output_shape)
+            result[named.key] = named.metric.result(totals[place : place + size], totals[ROWS], self.output_shape)
+            place += size
+        return result
+
+    # --- data and jobs -------------------------------------------------------------------------------------------
+
+    def _arrays(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> list[Array | None]:
+        """x, y and the row weights, checked, as the engine takes them."""
+        assert self.output_shape is not None
+        inputs = batches.input_rows(x, self.input_shape, self.dtype)
+        targets = batches.to_array(y, "y")
+        batches.same_rows(inputs, targets)
+        targets = batches.contiguous(self.loss.check_targets(targets, self.output_shape), self.dtype, "y")
+        return [inputs, targets, batches.row_weights(sample_weight, class_weight, targets, self.dtype)]
+
+    def _lower_for(self, kind: str, arrays: Sequence[Array | None]) -> tuple[Program, int]:
+        """The program for these x, y and row weights."""
+        x, _, weights = arrays
+        assert x is not None
+        return self.lower(kind, weights is not None, x.dtype == np.uint8)
+
+    def _job(self, kind: str, arrays: Sequence[Array | None], batch: int, lanes: int = 1, **more: Any) -> Job:
+        x, y, weights = arrays
+        assert x is not None
+        assert y is not None
+        program, totals = self._lower_for(kind, arrays)
+        data = {"X": x, "Y": y} | ({} if weights is None else {"weights": weights})
+        return Job(
+            program, data, len(x), batch, self.vector, self.slots, totals=totals, seed=self.seed, lanes=lanes, **more
+        )
+
+    def _training_job(self, arrays: Sequence[Array | None], batch: int, lanes: int | None, shuffle: bool) -> Job:
+        """Training on these arrays in batches; one that is larger than the data is the data."""
+        assert arrays[0] is not None
+        batch = min(batch, len(arrays[0]))
+        program, _ = self._lower_for("training", arrays)
+        return self._job(
+            "training", arrays, batch, usable_lanes(lanes, program, batch, self.engine), shuffle=bool(shuffle)
+        )
+
+    # --- seeing it -----------------------------------------------------------------------------------------------
+
+    def program(self, kind: str = "training", batch_size: int = 32, lanes: int = 1) -> Listing:
+        """What the network becomes: every instruction with formula, shape and cost.
+
+        kind: "training" (forward, backward, update), "evaluation" or "inference".
+        lanes: with more than one the sum of the lanes' gradients is shown too.
+        """
+        choose("kind of program", kind, ("training", "evaluation", "inference"))
+        if kind == "inference":
+            self.build()
+        else:
+            self._ready()
+        seconds = self._profiles.get((kind, batch_size))
+        return Listing(self.lower(kind)[0], whole("batch_size", batch_size), seconds, whole("lanes", lanes))
+
+    def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
+        """Times every instruction of a training step on random inputs, then returns the listing with times.
+
+        The weights stay as they are. Later calls of `program(batch_size=…)` show the times too.
+        """
+        self._ready()
+        assert self.output_shape is not None
+        x = np.random.default_rng(0).normal(size=(batch_size, *self.input_shape)).astype(self.dtype)
+        y = np.zeros((batch_size, *self.loss.target_shape(self.output_shape)), self.dtype)
+        job = self._job("training", [x, y, None], whole("batch_size", batch_size))
+        job.parameters, job.slots = self.vector.copy(), self.slots.copy()
+        executor = make_executor(self.engine, job)
+        chunk = Chunk(0, 0, 1, job.program.every - 1, np.array([0.0]))  # a step that updates
+        self._profiles[("training", batch_size)] = executor.measure(chunk, whole("repeats", repeats))
+        return self.program("training", batch_size)
+
+    def trace(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, Array]:
+        """Every value of one training step on these rows, by its name in `program()`; the weights stay as they are.
+
+        h, a, y_pred, their adjoints dh, da, the gradients dW, db, and w, the parameter vector after the step.
+
+        >>> import thalweg
+        >>> model = Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, use_bias=False)], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> model.set_weights([[[1.0], [2.0]]])
+        >>> values = model.trace([[1.0, 1.0], [1.0, 0.0]], [[0.0], [0.0]])
+        >>> values["y_pred"].ravel(), values["dW"].ravel()
+        (array([3., 1.], dtype=float32), array([4., 3.], dtype=float32))
+        """
+        self._ready(x)
+        arrays = self._arrays(x, y, sample_weight)
+        assert arrays[0] is not None
+        job = self._job("trace", arrays, len(arrays[0]))
+        job.parameters, job.slots = self.vector.copy(), self.slots.copy()
+        chunk = Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
+        blocks: dict[str, list[Array]] = {}
+        for instruction, memory in make_executor(self.engine, job).trace(chunk):
+            for buffer in instruction.outputs:
+                if not buffer.per_row:
+                    blocks.pop(buffer.name, None)
+                blocks.setdefault(buffer.name, []).append(memory[buffer].copy())
+        return {name: np.concatenate(values) for name, values in blocks.items()}
+
+
+def named_metrics(
+    names: Sequence[Any], loss: loss_module.Loss, output: Shape, check: bool = True
+) -> list[metric_module.Named]:
+    """The metrics for a network's output; an unknown name raises, and so does, with `check`, one that doesn't fit."""
+    target = loss.target_shape(output)
+    named = [metric_module.get(name, output, target) for name in names]
+    for metric in named if check else []:
+        metric.metric.check(output, target)
+    return named
