@@ -168,10 +168,12 @@ def test_lambda_callback_takes_exactly_the_events_of_a_callback():
     }
     model, callback = network(), LambdaCallback(**functions)
     fit(model, callback, epochs=1, batch_size=40, validation_data=(X, Y))
-    model.evaluate(X, Y, callbacks=[callback])
-    model.predict(X, callbacks=[callback])
+    model.evaluate(X, Y, 40, callbacks=[callback])
+    model.predict(X, 40, callbacks=[callback])
     batch = ["on_train_batch_begin", "on_train_batch_end"]
-    test, predict = ["on_test_begin", "on_test_end"], ["on_predict_begin", "on_predict_end"]
+    test, predict = (
+        [f"on_{what}_{event}" for event in ("begin", "batch_begin", "batch_end", "end")] for what in ("test", "predict")
+    )
     assert heard == ["on_train_begin", "on_epoch_begin", *batch, *test, "on_epoch_end", "on_train_end", *test, *predict]
 
 

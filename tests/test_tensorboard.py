@@ -79,9 +79,9 @@ def test_the_graph_is_the_program(tmp_path):
     fit(model, TensorBoard(tmp_path / "with"))
     fit(model, TensorBoard(tmp_path / "without", write_graph=False))
     nodes = {node.name: node for node in read(tmp_path / "with" / "train").Graph().node}
-    assert nodes["h"].op == "affine"
-    assert list(nodes["h"].input) == ["X", "W", "b"]
-    assert nodes["h"].attr["formula"].s.decode() == "h = X·W + b"
+    assert nodes["y_pred"].op == "affine"
+    assert list(nodes["y_pred"].input) == ["x", "W", "b"]
+    assert nodes["y_pred"].attr["formula"].s.decode() == "y_pred = x·W + b"
     assert not read(tmp_path / "without" / "train").Tags()["graph"]
 
 
