@@ -49,7 +49,15 @@ class Images(Workload):
         return any(layer[0] == "residual" for layer in self.layers)
 
     def check_data(self) -> tuple[Data, int]:
-        """One batch where errors grow: PyTorch is then 1.3 % from float64, thalweg 0.1 to 0.4 %; after six, 20 %."""
+        """One batch where max(h, 0) stands behind many normalisations.
+
+        Among millions of pre-activations a few lie within a rounding error of 0 (in PyTorch 0 to 11 of each layer's 0.5
+        to 2 million change their sign from float32 to float64), and there the derivative jumps. Gradients of the first
+        batch differ from PyTorch's in float64 by 0.34 % in thalweg and 1.45 % in PyTorch's float32 (the worst array's
+        norm; medians 0.20 % and 0.86 %), after three steps of SGD the weights' changes by 3.6 % and 5.1 %. With x·σ(x)
+        in place of max(x, 0), in the same network, it is 0.0006 % and 0.007 %: rounding, and nothing else. Without a
+        kink nearby, gradients agree to 2e-6 (tests/test_residual.py, which checks Adam, too).
+        """
         if not self.deep:
             return super().check_data()
         x, y = self.data()

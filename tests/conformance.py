@@ -190,6 +190,7 @@ ROWS: dict[str, Build] = {
     "reshape": reshape,
     "dropout": dropout,
     "rescale": rescale,
+    "spatial_dropout": random_noise(noise.SpatialDropout),
     "gaussian_noise": random_noise(noise.GaussianNoise),
     "gaussian_dropout": random_noise(noise.GaussianDropout),
     "alpha_dropout": random_noise(noise.AlphaDropout),

@@ -88,14 +88,19 @@ def flip(c: Case) -> Instruction:
     return convolution.Flip(W, c.put("Wᶠ", (rows, columns, outputs, inputs), np.nan, per_row=False), w.strides)
 
 
-def convolution_adjoint(c: Case) -> Instruction:
-    x, W, _, w, groups = convolution_parts(c)
-    dh = c.normal("dh", (*w.outputs(*x.shape[:2]), W.shape[-1]))
-    rows, columns, inputs, outputs = W.shape
-    flipped = c.normal("Wᶠ", (rows, columns, outputs, inputs), per_row=False)
-    dx = c.output("dx", x.shape)
-    c.sizes["dx"] = positive(convolution_adjoint, c, dx, dh, flipped)
-    return convolution.ConvolutionAdjoint(dh, flipped, dx, w, groups)
+def transposed_convolution(c: Case) -> Instruction:
+    """Over an image that has elements behind the last window, too."""
+    small, W, _, w, groups = convolution_parts(c)
+    (height, width), inputs = image(c), W.shape[-1]
+    x, filters = c.normal("x", (*w.outputs(height, width), inputs)), small.shape[-1]
+    b = c.normal("b", (filters,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
+    flip = convolution.flip_of(W, W.shape, w)  # type: ignore[arg-type]
+    m = {W: c.values[W], flip.flipped: np.empty(flip.flipped.shape, np.float32)}
+    flip.reference(m)  # type: ignore[arg-type]
+    c.values[flip.flipped] = m[flip.flipped]
+    h = c.output("h", (height, width, filters))
+    c.sizes["h"] = positive(transposed_convolution, c, h, x, flip.flipped, b)
+    return convolution.TransposedConvolution(x, W, flip.flipped, b, h, w, groups)
 
 
 def pool_parts(c: Case) -> tuple[Buffer, Window]:
@@ -214,6 +219,8 @@ def given_normalization(c: Case) -> Instruction:
     x, n = batch(c)
     gamma, beta = optional(c, n)
     mean, variance = channel(c, "μ", n, PARAMETERS), channel(c, "σ²", n, PARAMETERS)
+    if c.has(TWICE):
+        mean = None
     c.sizes["a"] = lambda m: 3 * (abs(m[x]) + 3)
     return normalization.Normalization(x, mean, variance, gamma, beta, c.output("a", x.shape), 1e-3)
 
@@ -263,6 +270,12 @@ def part(c: Case) -> Instruction:
     return shapes.Part(z, c.output("x", c.row), c.shape.seed % (c.shape.units + 1))
 
 
+def permutation(c: Case) -> Instruction:
+    shape = (*image(c), 1 + c.shape.width % 9, 1 + c.shape.units % 4)[: 1 + c.shape.seed % 4]
+    order = tuple(c.random.permutation(len(shape)).tolist())
+    return shapes.Permutation(c.normal("x", shape), c.output("z", tuple(shape[k] for k in order)), order)
+
+
 def standardization_parts(c: Case) -> tuple[Buffer, Buffer, int, bool]:
     channels = 2 + c.shape.width % 60
     groups = 2 if c.has(TWICE) and channels % 2 == 0 else 1
@@ -303,7 +316,7 @@ ROWS: dict[str, Callable[[Case], Instruction]] = {
     "convolution": conv,
     "kernel_gradient": kernel_gradient,
     "flip": flip,
-    "convolution_adjoint": convolution_adjoint,
+    "transposed_convolution": transposed_convolution,
     "max_pooling": max_pooling,
     "max_pooling_adjoint": max_pooling_adjoint,
     "average_pooling": average_pooling,
@@ -325,4 +338,5 @@ ROWS: dict[str, Callable[[Case], Instruction]] = {
     "upsampling_adjoint": upsampling_adjoint,
     "concatenation": concatenation,
     "part": part,
+    "permutation": permutation,
 }

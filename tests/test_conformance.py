@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import thalweg.program
 from thalweg.engine.native.kernels import KERNELS
-from thalweg.program import activations, linear, losses, normalization
+from thalweg.program import activations, convolution, linear, losses, normalization
 from thalweg.program.autodiff import can_be_differentiated, derive
 from thalweg.program.instruction import TOTALS, WORKSPACE, Buffer, Instruction
 
@@ -130,6 +130,9 @@ def program(case: Case) -> list[Instruction]:
     if isinstance(tested, normalization.BatchNormalization):  # whose statistics depend on x, too
         pulled = Dot(output, case.normal("c", output.shape), case.sums("s"))
         return [normalization.BatchMoments(tested.x, tested.parts), tested, pulled]
+    if isinstance(tested, convolution.TransposedConvolution):  # which reads the kernel turned around
+        flip = convolution.Flip(tested.W, tested.flipped, tested.window.strides)
+        return [flip, tested, Dot(output, case.normal("c", output.shape), case.sums("s"))]
     if output.region == TOTALS:
         return [tested]
     return [tested, Dot(output, case.normal("c", output.shape, per_row=output.per_row), case.sums("s"))]

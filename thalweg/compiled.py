@@ -130,7 +130,7 @@ class CompiledStack(Stack):
 
         Training for "trace" keeps y_pred.
         """
-        key = (kind, weighted, of_bytes, *(path for path, _ in self.trained_parameters()))
+        key = (kind, weighted, of_bytes, *(path for path, _ in self.live_parameters()))
         if key not in self._programs:
             network = self.network(of_bytes)
             totals = FIRST_METRIC

@@ -151,6 +151,10 @@ class Stack:
         """(layer/key, parameter) of every array of weights, in order."""
         return [pair for layer in self._layers for pair in layer.all_parameters()]
 
+    def live_parameters(self) -> list[tuple[str, Parameter]]:
+        """Those that training changes, moving averages included."""
+        return [pair for layer in self._layers for pair in layer.live_parameters()]
+
     def trained_parameters(self) -> list[tuple[str, Parameter]]:
         """Those that training changes: not those of layers with `trainable = False`."""
         return [pair for layer in self._layers for pair in layer.trained_parameters()]

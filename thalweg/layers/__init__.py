@@ -7,6 +7,7 @@ from typing import Any
 
 from thalweg.activations import CustomFunction
 from thalweg.layers.activation import ELU, LeakyReLU, ReLU, Softmax
+from thalweg.layers.adapted import Normalization
 from thalweg.layers.augmentation import (
     RandomContrast,
     RandomFlip,
@@ -18,18 +19,21 @@ from thalweg.layers.base import Layer
 from thalweg.layers.containers import Concatenate, Residual
 from thalweg.layers.convolution import Conv2D
 from thalweg.layers.core import Activation, Dense, Dropout, Flatten, Input, Rescaling
-from thalweg.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
+from thalweg.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
 from thalweg.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from thalweg.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     MaxPooling1D,
     MaxPooling2D,
 )
 from thalweg.layers.separable import Conv1D, DepthwiseConv2D, SeparableConv2D
-from thalweg.layers.shapes import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
+from thalweg.layers.shapes import Cropping2D, Permute, Reshape, UpSampling2D, ZeroPadding2D
+from thalweg.layers.transposed import Conv1DTranspose, Conv2DTranspose
 from thalweg.naming import choose
 
 CustomObjects = Mapping[str, type[Layer] | CustomFunction]
@@ -43,7 +47,9 @@ __all__ = [
     "BatchNormalization",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Cropping2D",
     "Dense",
     "DepthwiseConv2D",
@@ -51,7 +57,9 @@ __all__ = [
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
     "Input",
@@ -60,6 +68,8 @@ __all__ = [
     "LeakyReLU",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Normalization",
+    "Permute",
     "RandomContrast",
     "RandomFlip",
     "RandomRotation",
@@ -71,6 +81,8 @@ __all__ = [
     "Residual",
     "SeparableConv2D",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
     "UpSampling2D",
     "ZeroPadding2D",
     "deserialize",
@@ -80,11 +92,13 @@ __all__ = [
 CLASSES: dict[str, type[Layer]] = {
     c.__name__: c
     for c in (
-        AlphaDropout, ELU, GaussianDropout, GaussianNoise, ReLU, Softmax,
-        Activation, AveragePooling1D, AveragePooling2D, BatchNormalization, Concatenate, Conv1D, Conv2D, Cropping2D,
-        Dense, DepthwiseConv2D, Dropout, Flatten, GlobalAveragePooling2D, GlobalMaxPooling2D, GroupNormalization, Input,
-        LayerNormalization, LeakyReLU, MaxPooling1D, MaxPooling2D, RandomContrast, RandomFlip, RandomRotation,
-        RandomTranslation, RandomZoom, Rescaling, Reshape, Residual, SeparableConv2D, UpSampling2D, ZeroPadding2D,
+        Activation, AlphaDropout, AveragePooling1D, AveragePooling2D, BatchNormalization, Concatenate, Conv1D,
+        Conv1DTranspose, Conv2D, Conv2DTranspose, Cropping2D, Dense, DepthwiseConv2D, Dropout, ELU, Flatten,
+        GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D,
+        GlobalMaxPooling2D, GroupNormalization, Input, LayerNormalization, LeakyReLU, MaxPooling1D, MaxPooling2D,
+        Normalization, Permute, RandomContrast, RandomFlip, RandomRotation, RandomTranslation, RandomZoom, ReLU,
+        Rescaling, Reshape, Residual, SeparableConv2D, Softmax, SpatialDropout1D, SpatialDropout2D, UpSampling2D,
+        ZeroPadding2D,
     )
 }  # fmt: skip
 

@@ -121,9 +121,13 @@ class Layer:
         """(path, parameter) of this layer and of those inside it."""
         return [(f"{self.name}/{p.key}", p) for p in self.parameters]
 
+    def live_parameters(self) -> list[tuple[str, Parameter]]:
+        """Those of `all_parameters` that training changes, also moving averages; none where `trainable` is False."""
+        return self.all_parameters() if self.trainable else []
+
     def trained_parameters(self) -> list[tuple[str, Parameter]]:
-        """Those of `all_parameters` that training changes by their gradients; none where `trainable` is False."""
-        return [(path, p) for path, p in self.all_parameters() if p.trainable] if self.trainable else []
+        """Those that it changes by their gradients."""
+        return [(path, p) for path, p in self.live_parameters() if p.trainable]
 
     def count_params(self) -> int:
         """How many weights the layer has."""

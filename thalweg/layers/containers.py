@@ -48,9 +48,26 @@ class Container(Layer):
     def all_parameters(self) -> list[tuple[str, Parameter]]:
         return [(f"{self.name}/{path}", p) for layer in self.inside for path, p in layer.all_parameters()]
 
-    def trained_parameters(self) -> list[tuple[str, Parameter]]:
-        inner = [pair for layer in self.inside for pair in layer.trained_parameters()] if self.trainable else []
+    def live_parameters(self) -> list[tuple[str, Parameter]]:
+        inner = [pair for layer in self.inside for pair in layer.live_parameters()] if self.trainable else []
         return [(f"{self.name}/{path}", p) for path, p in inner]
+
+    def through(self, branch: Branch, program: Builder, x: Buffer) -> Buffer:
+        """The value after the layers of a branch."""
+        for layer in branch:
+            x = layer.forward(program, x)
+        return x
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        outside = program.frozen
+        program.frozen = outside or not self.trainable
+        value = self.join(program, x)
+        program.frozen = outside
+        return value
+
+    def join(self, program: Builder, x: Buffer) -> Buffer:
+        """Appends the instructions of all branches and those that put their outputs together."""
+        raise NotImplementedError
 
 
 def branch_of(what: str, layers: Any) -> Branch:
@@ -62,13 +79,6 @@ def branch_of(what: str, layers: Any) -> Branch:
         if not isinstance(layer, Layer):
             raise ArgumentError(f"{what} takes a list of layers, got {layer!r} in it")
     return list(branch)
-
-
-def through(layers: Branch, program: Builder, x: Buffer) -> Buffer:
-    """The value after these layers."""
-    for layer in layers:
-        x = layer.forward(program, x)
-    return x
 
 
 class Residual(Container):
@@ -109,9 +119,9 @@ class Residual(Container):
                 "a sum needs both shapes equal, so end with a layer of that size, or give a shortcut"
             )
 
-    def forward(self, program: Builder, x: Buffer) -> Buffer:
-        value = through(self.layers, program, x)
-        return program.add(value, through(self.shortcut, program, x))
+    def join(self, program: Builder, x: Buffer) -> Buffer:
+        value = self.through(self.layers, program, x)
+        return program.add(value, self.through(self.shortcut, program, x))
 
     def get_config(self) -> dict[str, Any]:
         from thalweg.layers import serialize
@@ -149,8 +159,8 @@ class Concatenate(Container):
                 layer.release()
             raise ShapeError(f"the branches of {self.name!r} end in {shapes}: only the last axis may differ")
 
-    def forward(self, program: Builder, x: Buffer) -> Buffer:
-        first, *rest = (through(branch, program, x) for branch in self.branches)
+    def join(self, program: Builder, x: Buffer) -> Buffer:
+        first, *rest = (self.through(branch, program, x) for branch in self.branches)
         for value in rest:
             first = program.concatenate(first, value)
         return first

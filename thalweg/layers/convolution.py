@@ -35,11 +35,18 @@ def image_shape(layer: str, shape: Shape) -> Shape:
     return shape
 
 
-def single(what: str, value: int | Sequence[int]) -> int:
+def sequence_shape(layer: str, shape: Shape) -> Shape:
+    """The shape of a sequence; anything else raises."""
+    if len(shape) != 2:
+        raise ShapeError(f"{layer} takes sequences of shape (steps, channels), not {shape}")
+    return shape
+
+
+def single(what: str, value: int | Sequence[int], least: int = 1) -> int:
     """A whole number, also as the only one of a list."""
     if isinstance(value, (list, tuple)) and len(value) == 1:
         value = value[0]
-    return whole(what, value)
+    return whole(what, value, least)
 
 
 def check_groups(layer: str, groups: int, filters: int, stride: int, dilation: int) -> None:

@@ -1,4 +1,4 @@
-"""Noise in training: GaussianNoise, GaussianDropout, AlphaDropout. Names, arguments and defaults are Keras's.
+"""Noise in training: of elements or of whole channels. Names, arguments and defaults are Keras's.
 
 In evaluation and prediction nothing happens. The random numbers come from a counter (seed, step, element), so that a
 run can be repeated exactly. `seed` shifts a layer's counter; the model's seed sets all of them.
@@ -7,11 +7,11 @@ run can be repeated exactly. `seed` shifts a layer's counter; the model's seed s
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from thalweg.checks import number, whole
-from thalweg.errors import ArgumentError
-from thalweg.layers.base import Layer
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.layers.base import Layer, Shape
 from thalweg.program import noise
 from thalweg.program.builder import Builder
 from thalweg.program.instruction import Buffer
@@ -45,6 +45,63 @@ class GaussianDropout(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {"rate": self.rate, "seed": self.seed, "name": self.name}
+
+
+class SpatialDropout(Layer):
+    """Base of the layers that drop whole channels."""
+
+    axes: ClassVar[tuple[str, ...]]  # of a row
+
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+        super().__init__(name)
+        what = type(self).__name__
+        self.rate = number(f"{what}'s rate", rate, 0, 1)
+        self.seed = None if seed is None else whole(f"{what}'s seed", seed, least=0)
+
+    def build(self, input_shape: Shape) -> None:
+        if len(input_shape) != len(self.axes):
+            wanted = f"({', '.join(self.axes)})"
+            raise ShapeError(f"{type(self).__name__} takes inputs of shape {wanted}, not {input_shape}")
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.noise(noise.SpatialDropout, x, self.rate, self.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"rate": self.rate, "seed": self.seed, "name": self.name}
+
+
+class SpatialDropout2D(SpatialDropout):
+    """In training, each channel of each image becomes 0 with probability `rate`, the others are divided by 1 − rate.
+
+    (rows, height, width, channels) → the same. Tompson et al., CVPR 2015: neighbouring pixels are alike, so that to
+    drop single ones would take little away.
+
+    Args:
+        rate: the probability, in [0, 1).
+        seed: shifts the layer's random numbers; the model's seed sets all of them.
+
+    >>> import numpy as np
+    >>> from thalweg import Input, Sequential
+    >>> from thalweg.layers import Flatten, Dense
+    >>> model = Sequential([Input((2, 2, 3)), SpatialDropout2D(0.5), Flatten(), Dense(1)], seed=1)
+    >>> model.compile("sgd", "mse")
+    >>> model.trace(np.ones((1, 2, 2, 3)), [0])["r"].reshape(4, 3)
+    array([[2., 0., 0.],
+           [2., 0., 0.],
+           [2., 0., 0.],
+           [2., 0., 0.]], dtype=float32)
+    """
+
+    axes = ("height", "width", "channels")
+
+
+class SpatialDropout1D(SpatialDropout):
+    """In training, each channel of each sequence becomes 0 with probability `rate`, the others are divided by 1 − rate.
+
+    (rows, steps, channels) → the same. Arguments as in `SpatialDropout2D`.
+    """
+
+    axes = ("steps", "channels")
 
 
 class AlphaDropout(Layer):

@@ -18,8 +18,8 @@ class BatchNormalization(Layer):
 
     Ioffe and Szegedy, ICML 2015. In training the statistics are the batch's, over all its rows and places, also where
     several lanes share them, and the moving averages follow: moving ← momentum·moving + (1 − momentum)·batch (the
-    variance is the biased one, as in Keras). Evaluation and prediction use the moving averages. They are kept with the
-    weights; no gradient changes them.
+    variance is the biased one, as in Keras). Evaluation and prediction use the moving averages, and so does training
+    where `trainable` is False: they stay. They are kept with the weights; no gradient changes them.
 
     Args:
         axis: only the last one (the channels).
@@ -74,9 +74,8 @@ class BatchNormalization(Layer):
         )
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
-        if program.training and not self.trainable:
-            raise ArgumentError(f"{self.name!r} can't be trained through with trainable=False: its averages would move")
-        return program.batch_normalization(x, self.moving, self.gamma, self.beta, self.momentum, self.epsilon)
+        options = self.momentum, self.epsilon, self.trainable
+        return program.batch_normalization(x, self.moving, self.gamma, self.beta, *options)
 
     def get_config(self) -> dict[str, Any]:
         return {

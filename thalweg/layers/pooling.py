@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from thalweg.errors import ShapeError
 from thalweg.layers.base import Layer, Shape
-from thalweg.layers.convolution import Sizes, image_shape, pair, placed, single
+from thalweg.layers.convolution import Sizes, image_shape, pair, placed, sequence_shape, single
 from thalweg.naming import choose
 from thalweg.program.builder import Builder
 from thalweg.program.convolution import Window
@@ -132,10 +131,8 @@ class Pooling1D(Layer):
 
     def build(self, input_shape: Shape) -> None:
         what = type(self).__name__
-        if len(input_shape) != 2:
-            raise ShapeError(f"{what} takes sequences of shape (steps, channels), not {input_shape}")
         sizes = (1, self.pool_size), (1, self.strides), (1, 1)
-        self.window = placed(what, self.padding, *sizes, (1, *input_shape))
+        self.window = placed(what, self.padding, *sizes, (1, *sequence_shape(what, input_shape)))
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         a = program.pooling(self.kind, program.reshape(x, (1, *x.shape)), self.window)
@@ -166,3 +163,48 @@ class AveragePooling1D(Pooling1D):
     """
 
     kind = AveragePooling
+
+
+class GlobalPooling1D(Layer):
+    """Base of the layers that make one number of each channel of a sequence."""
+
+    kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
+
+    def __init__(self, keepdims: bool = False, name: str | None = None) -> None:
+        super().__init__(name)
+        self.keepdims = bool(keepdims)
+
+    def build(self, input_shape: Shape) -> None:
+        steps, _ = sequence_shape(type(self).__name__, input_shape)
+        self.window = Window((1, steps), (1, steps))
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        a = program.pooling(self.kind, program.reshape(x, (1, *x.shape)), self.window)
+        return program.reshape(a, a.shape[1:] if self.keepdims else (x.shape[-1],))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"keepdims": self.keepdims, "name": self.name}
+
+
+class GlobalAveragePooling1D(GlobalPooling1D):
+    """a = the mean of each channel over the sequence      (rows, steps, channels) → (rows, channels)
+
+    Args:
+        keepdims: whether the result is (rows, 1, channels).
+
+    >>> from thalweg import Input, Sequential
+    >>> Sequential([Input((3, 2)), GlobalAveragePooling1D()]).predict([[[1, 2], [3, 4], [5, 9]]])
+    array([[3., 5.]], dtype=float32)
+    """
+
+    kind = AveragePooling
+
+
+class GlobalMaxPooling1D(GlobalPooling1D):
+    """a = the largest element of each channel      (rows, steps, channels) → (rows, channels)
+
+    Args:
+        keepdims: whether the result is (rows, 1, channels).
+    """
+
+    kind = MaxPooling

@@ -9,7 +9,7 @@ from thalweg.checks import whole
 from thalweg.constraints import ConstraintLike
 from thalweg.errors import ShapeError
 from thalweg.layers.base import Shape
-from thalweg.layers.convolution import Sizes, check_groups, image_shape, pair, placed, single
+from thalweg.layers.convolution import Sizes, check_groups, image_shape, pair, placed, sequence_shape, single
 from thalweg.layers.kernel import ActivationLike, KernelLayer, RegularizerLike
 from thalweg.naming import choose
 from thalweg.program.builder import Builder
@@ -70,9 +70,7 @@ class Conv1D(KernelLayer):
         check_groups("Conv1D", self.groups, self.filters, self.strides, self.dilation_rate)
 
     def build(self, input_shape: Shape) -> None:
-        if len(input_shape) != 2:
-            raise ShapeError(f"Conv1D takes sequences of shape (steps, channels), not {input_shape}")
-        steps, inputs = input_shape
+        steps, inputs = sequence_shape("Conv1D", input_shape)
         if inputs % self.groups:
             raise ShapeError(f"Conv1D's {self.groups} groups don't divide the {inputs} channels of its input")
         sizes = (1, self.kernel_size), (1, self.strides), (1, self.dilation_rate)

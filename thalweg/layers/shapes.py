@@ -50,6 +50,40 @@ class Reshape(Layer):
         return {"target_shape": list(self.target_shape), "name": self.name}
 
 
+class Permute(Layer):
+    """The axes of a row in another order: axis k of the result is axis dims[k] of the input, counted from 1
+
+    Args:
+        dims: the numbers 1, 2, … of the axes in their new order, the rows of the batch left aside.
+
+    >>> from thalweg import Input, Sequential
+    >>> Sequential([Input((2, 3)), Permute((2, 1))]).predict([[[1, 2, 3], [4, 5, 6]]])
+    array([[[1., 4.],
+            [2., 5.],
+            [3., 6.]]], dtype=float32)
+    """
+
+    MOST = 8  # axes: as many as a row of the machine's table holds
+
+    def __init__(self, dims: Sequence[int], name: str | None = None) -> None:
+        super().__init__(name)
+        if not isinstance(dims, (list, tuple)) or not 1 <= len(dims) <= self.MOST:
+            raise ArgumentError(f"Permute's dims is a tuple of up to {self.MOST} whole numbers, got {dims!r}")
+        self.dims = tuple(whole("Permute's dims", n) for n in dims)
+        if sorted(self.dims) != list(range(1, len(dims) + 1)):
+            raise ArgumentError(f"Permute's dims holds each of 1 … {len(dims)} once, got {dims!r}")
+
+    def build(self, input_shape: Shape) -> None:
+        if len(input_shape) != len(self.dims):
+            raise ShapeError(f"Permute{self.dims} takes inputs of {len(self.dims)} axes, not {input_shape}")
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.permute(x, tuple(n - 1 for n in self.dims))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"dims": list(self.dims), "name": self.name}
+
+
 def border(what: str, value: Any) -> tuple[Pair, Pair]:
     """((top, bottom), (left, right)) from one number, two numbers, or two pairs."""
     if not isinstance(value, (list, tuple)):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from thalweg.errors import ShapeError
 from thalweg.program.activations import Elementwise
-from thalweg.program.convolution import Convolution, Window
+from thalweg.program.convolution import Convolution, TransposedConvolution, Window, flip_of
 from thalweg.program.counter import key
 from thalweg.program.custom_activation import CustomActivation, ScalarPair
 from thalweg.program.elementwise import Add, Dropout, Reshape
@@ -18,7 +18,7 @@ from thalweg.program.noise import Noise
 from thalweg.program.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
 from thalweg.program.pooling import AveragePooling, MaxPooling
 from thalweg.program.rowwise import Rowwise
-from thalweg.program.shapes import Concatenation, Cropping, Upsampling, ZeroPadding
+from thalweg.program.shapes import Concatenation, Cropping, Permutation, Upsampling, ZeroPadding
 from thalweg.program.standardization import ChannelScale, Standardization
 
 
@@ -27,6 +27,7 @@ class Builder:
 
     def __init__(self, training: bool) -> None:
         self.training = training  # whether layers such as Dropout act
+        self.frozen = False  # whether the layer at work is inside one that isn't trained
         self.instructions: list[Instruction] = []
         self.names: set[str] = set()
         self.number = ""  # of the layer at work: that of its weights
@@ -65,6 +66,15 @@ class Builder:
         shape = (*self.places(x, window), outputs or W.shape[-1])
         return self.append(Convolution(x, W, b, self.value("h", shape), window, groups))
 
+    def transposed_convolution(
+        self, x: Buffer, W: Buffer, b: Buffer | None, window: Window, image: tuple[int, int], filters: int
+    ) -> Buffer:
+        """h = x ∗ Wᶠ + b, an image (height, width) over which the window takes a place for each element of x."""
+        self.number = W.name.lstrip("W")
+        flip = flip_of(W, (*window.size, filters, x.shape[-1]), window)
+        self.append(flip)
+        return self.append(TransposedConvolution(x, W, flip.flipped, b, self.value("h", (*image, filters)), window))
+
     def pooling(self, kind: type[MaxPooling] | type[AveragePooling], x: Buffer, window: Window) -> Buffer:
         """The largest element, or the mean, of each window."""
         return self.append(kind(x, self.value("p", (*self.places(x, window), x.shape[-1])), window))
@@ -83,10 +93,11 @@ class Builder:
         beta: Buffer | None,
         momentum: float,
         epsilon: float,
+        trained: bool = True,
     ) -> Buffer:
-        """The same with the statistics of the batch, which move the averages; outside of training with the averages."""
+        """The same with the statistics of the batch, which move the averages; where nothing is trained, with these."""
         self.number = moving[0].name.lstrip("μ")
-        if not self.training:
+        if not self.training or self.frozen or not trained:
             return self.normalization(x, *moving, gamma, beta, epsilon)
         a, channels = self.value("n", x.shape), x.shape[-1]
         parts = Buffer(f"parts of {a}", (2 * channels,), EXCHANGE, per_row=False)
@@ -124,6 +135,10 @@ class Builder:
         """Every element of an image so many times, down and across."""
         height, width, channels = x.shape
         return self.append(Upsampling(x, self.value("z", (height * size[0], width * size[1], channels)), size))
+
+    def permute(self, x: Buffer, order: tuple[int, ...]) -> Buffer:
+        """The axes of a row in another order: axis k of the result is axis order[k] of x."""
+        return self.append(Permutation(x, self.value("z", tuple(x.shape[k] for k in order)), order))
 
     def concatenate(self, x: Buffer, y: Buffer) -> Buffer:
         """The last axes of x and y one after the other."""

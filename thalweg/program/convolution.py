@@ -1,4 +1,5 @@
-"""Convolution over images of shape (height, width, channels), and the two products its adjoint needs.
+"""Convolution over images of shape (height, width, channels), the two products its adjoint needs, and one of these,
+the transposed convolution, as an operation of its own.
 
 What networks call a convolution is a correlation: the kernel is not flipped. With `a`, `b` counting the kernel's rows
 and columns, s the strides, d the dilations and p the padding before the image (zeros outside of it):
@@ -83,6 +84,28 @@ def same(size: Pair, strides: Pair, dilation: Pair, image: Pair) -> Window:
     return Window(size, strides, dilation, (before[0], before[1]), (after[0], after[1]))
 
 
+def enlarging(
+    size: Pair, strides: Pair, dilation: Pair, padding: str, more: Pair | None, places: Pair
+) -> tuple[Window, Pair]:
+    """The window of a transposed convolution as it moves over the result, and the result's (height, width).
+
+    As in Keras: "valid" has (places − 1)·strides + max(span, strides) elements, "same" places·strides; with `more`
+    elements given after the image, (places − 1)·strides + span + more, and + (span mod 2) + more.
+    """
+    before, after, image = [], [], []
+    for k, (span, s, n) in enumerate(zip(Window(size, strides, dilation).span, strides, places, strict=True)):
+        if padding == "valid":
+            first, length = 0, span + (max(0, s - span) if more is None else more[k])
+        else:
+            length = s if more is None else span % 2 + more[k]
+            first = span - 1 - min((span - 2 + length + 1) // 2, span - 1)
+        image.append((n - 1) * s + length)
+        before.append(first)
+        after.append(max(0, span - first - length))  # elements that no window reaches need no zeros after them
+    window = Window(size, strides, dilation, (before[0], before[1]), (after[0], after[1]))
+    return window, (image[0], image[1])
+
+
 def ungrouped(W: Array, groups: int) -> Array:
     """A kernel (…, inputs of a group, outputs) as (…, inputs of a group, groups, outputs of a group)."""
     return W.reshape(*W.shape[:-1], groups, -1)
@@ -129,10 +152,9 @@ class Convolution(Instruction):
         if self.b is not None and d.wants(self.b):
             yield BiasGradient(dh, d.into(self.b))
         if d.wants(self.x):
-            rows, columns, inputs, outputs = self.kernel_shape
-            flipped = Buffer(f"{self.W}ᶠ", (rows, columns, outputs, inputs), PREPARED, per_row=False)
-            yield Flip(self.W, flipped, self.window.strides)
-            yield ConvolutionAdjoint(dh, flipped, d.into(self.x), self.window, self.groups)
+            flip = flip_of(self.W, self.kernel_shape, self.window)
+            yield flip
+            yield TransposedConvolution(dh, self.W, flip.flipped, None, d.into(self.x), self.window, self.groups)
 
     def reference(self, m: Values) -> None:
         windows = self.window.windows(self.window.pad(m[self.x]))
@@ -212,44 +234,72 @@ class Flip(Instruction):
         m[self.flipped][:] = W[np.ix_(rows, columns)].swapaxes(2, 3)
 
 
+def flip_of(W: Buffer, shape: tuple[int, int, int, int], window: Window) -> Flip:
+    """The instruction that turns W, seen as (kernel rows, columns, inputs, outputs), around."""
+    rows, columns, inputs, outputs = shape
+    return Flip(W, Buffer(f"{W}ᶠ", (rows, columns, outputs, inputs), PREPARED, per_row=False), window.strides)
+
+
 def turned(n: int, stride: int) -> list[int]:
     """The elements 0 … n−1 from the last to the first, those that are a multiple of the stride apart together."""
     return [a for phase in range(stride) for a in reversed(range(phase, n, stride))]
 
 
 @dataclass(frozen=True, eq=False)
-class ConvolutionAdjoint(Instruction):
-    """dx[i·s + a·d − p, …] = Σ of dh[i, j]·W[a, b]ᵀ over all places whose window covers the element"""
+class TransposedConvolution(Instruction):
+    """h[i·s + a·d − p, …] = b + Σ of x[i, j]·W[a, b]ᵀ over all places whose window covers the element
 
-    dh: Buffer
+    The gradient of a convolution by its input, with x for dh: each is the other's adjoint. The product reads W turned
+    around, W itself is what the adjoint is for.
+    x (rows, height', width', in), W (kernel rows, columns, out/groups, in), b (out,) → h (rows, height, width, out)
+    """
+
+    x: Buffer
+    W: Buffer
     flipped: Buffer
-    dx: Buffer
-    window: Window
+    b: Buffer | None
+    h: Buffer
+    window: Window  # as it moves over h
     groups: int = 1
 
-    name = "convolution adjoint"
-    writes = ("dx",)
+    name = "transposed convolution"
+    writes = ("h",)
 
     @property
     def formula(self) -> str:
-        return f"{self.dx} = {self.dh} ∗ {self.flipped}"
+        bias = "" if self.b is None else f" + {self.b}"
+        return f"{self.h} = {self.x} ∗ {self.flipped}{bias}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.dx.shape, *self.dh.shape, *self.window.sizes, self.groups)
+        return (*self.h.shape, *self.x.shape, *self.window.sizes, self.groups)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        dh = d(self.h)
+        if d.wants(self.W):
+            yield KernelGradient(dh, self.x, d.into(self.W), self.window, self.groups)
+        if self.b is not None and d.wants(self.b):
+            yield BiasGradient(dh, d.into(self.b))
+        if d.wants(self.x):
+            yield Convolution(dh, self.W, None, d.into(self.x), self.window, self.groups)
 
     def reference(self, m: Values) -> None:
-        dh = ungrouped(m[self.dh], self.groups)
-        dx = self.window.pad(np.zeros_like(m[self.dx]))
+        x = ungrouped(m[self.x], self.groups)
+        h = self.window.pad(np.zeros_like(m[self.h]))
         rows, columns = (turned(n, s) for n, s in zip(self.window.size, self.window.strides, strict=True))
         for place, a in enumerate(rows):
             for where, b in enumerate(columns):
-                W = m[self.flipped][place, where].reshape(self.groups, dh.shape[-1], -1)
-                part = np.einsum("nijgo,goc->nijgc", dh, W, optimize=True)
-                under = self.window.under(dx, a, b, self.dh.shape[:2])  # type: ignore[arg-type]
+                W = m[self.flipped][place, where].reshape(self.groups, x.shape[-1], -1)
+                part = np.einsum("nijgo,goc->nijgc", x, W, optimize=True)
+                under = self.window.under(h, a, b, self.x.shape[:2])  # type: ignore[arg-type]
                 under += part.reshape(under.shape)
-        m[self.dx][:] = self.window.unpad(dx)
+        m[self.h][:] = self.window.unpad(h)
+        if self.b is not None:
+            m[self.h][:] += m[self.b]
 
     def flops(self, rows: int) -> int:
-        height, width, _ = self.dh.shape
-        return 2 * rows * height * width * self.flipped.size
+        height, width, _ = self.x.shape
+        return rows * (2 * height * width * self.flipped.size + (0 if self.b is None else self.h.size))

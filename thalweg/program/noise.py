@@ -11,6 +11,7 @@ import numpy as np
 from thalweg.program.counter import uniform
 from thalweg.program.elementwise import Copy
 from thalweg.program.instruction import Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.linear import positions
 
 DROPPED = -1.7580993408473766  # −scale·alpha of selu: what it gives for very negative inputs
 
@@ -87,6 +88,37 @@ class GaussianDropout(Noise):
 
     def reference(self, m: Values) -> None:
         m[self.a][:] = m[self.h] * (1 + self.amount * self.normal(m))
+
+
+@dataclass(frozen=True, eq=False)
+class SpatialDropout(Noise):
+    """a = h·keep/(1 − amount), keep drawn 0 with probability `amount` for each row and channel, the same at all places.
+
+    The adjoint is itself, as that of dropout.
+    """
+
+    name = "spatial dropout"
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = {self.h}·keep/{1 - self.amount:g}, a keep for each channel"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (positions(self.a), self.a.shape[-1], self.stream)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.h):
+            yield SpatialDropout(d(self.a), d.into(self.h), self.amount, self.stream)
+
+    def reference(self, m: Values) -> None:
+        channels = self.a.shape[-1]
+        u = uniform(m.seed, m.iteration, self.stream, m.first_row * channels, m.rows * channels)
+        keep = u.reshape(m.rows, *(1 for _ in self.a.shape[1:]), channels) >= np.float32(self.amount)
+        m[self.a][:] = np.where(keep, m[self.h] / (1 - self.amount), 0)
+
+    def flops(self, rows: int) -> int:
+        return rows * (self.a.size + 10 * self.a.shape[-1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from thalweg.program.instruction import Adjoints, Array, Buffer, Instruction, Values
-from thalweg.program.linear import matrix, positions
+from thalweg.program.linear import BiasGradient, matrix, positions
+from thalweg.program.standardization import ChannelScaleGradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,10 +241,13 @@ class MovingAverage(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class Normalization(Instruction):
-    """a = γ·(x − μ)/√(σ² + ε) + β, with a given mean μ and variance σ² of each channel"""
+    """a = γ·(x − μ)/√(σ² + ε) + β, with a given mean μ (0 where absent) and variance σ² of each channel
+
+    The statistics are constants, so that the adjoint is itself on da, without μ and β.
+    """
 
     x: Buffer
-    mean: Buffer
+    mean: Buffer | None
     variance: Buffer
     gamma: Buffer | None
     beta: Buffer | None
@@ -255,7 +259,8 @@ class Normalization(Instruction):
 
     @property
     def formula(self) -> str:
-        text = f"({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})"
+        centred = str(self.x) if self.mean is None else f"({self.x} − {self.mean})"
+        text = f"{centred}/√({self.variance} + {self.epsilon:g})"
         return f"{self.a} = {scale_text(text, self.gamma, self.beta)}"
 
     @property
@@ -266,9 +271,24 @@ class Normalization(Instruction):
     def constants(self) -> tuple[float, ...]:
         return (self.epsilon,)
 
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        da = d(self.a)
+        if self.gamma is not None and d.wants(self.gamma):
+            normal = Buffer(f"x̂ of {self.a}", self.x.shape)
+            yield Normalization(self.x, self.mean, self.variance, None, None, normal, self.epsilon)
+            yield ChannelScaleGradient(normal, da, d.into(self.gamma))
+        if self.beta is not None and d.wants(self.beta):
+            yield BiasGradient(da, d.into(self.beta))
+        if d.wants(self.x):
+            yield Normalization(da, None, self.variance, self.gamma, None, d.into(self.x), self.epsilon)
+
     def reference(self, m: Values) -> None:
-        gamma, beta = (None if b is None else m[b] for b in (self.gamma, self.beta))
-        m[self.a][:] = scaled((m[self.x] - m[self.mean]) / np.sqrt(m[self.variance] + self.epsilon), gamma, beta)
+        mean, gamma, beta = (None if b is None else m[b] for b in (self.mean, self.gamma, self.beta))
+        centred = m[self.x] if mean is None else m[self.x] - mean
+        m[self.a][:] = scaled(centred / np.sqrt(m[self.variance] + self.epsilon), gamma, beta)
 
     def flops(self, rows: int) -> int:
         return 3 * rows * self.x.size

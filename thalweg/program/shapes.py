@@ -1,9 +1,12 @@
-"""Moving elements about: borders of images, nearest upsampling, concatenation."""
+"""Moving elements about: borders of images, nearest upsampling, concatenation, the axes in another order."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import numpy as np
 
 from thalweg.program.convolution import Pair
 from thalweg.program.instruction import Adjoints, Buffer, Instruction, Values
@@ -186,3 +189,46 @@ class Part(Instruction):
 
     def reference(self, m: Values) -> None:
         m[self.x][:] = m[self.z][..., self.first : self.first + self.x.shape[-1]]
+
+
+@dataclass(frozen=True, eq=False)
+class Permutation(Instruction):
+    """z = x with its axes in another order: axis k of z is axis order[k] of x, the rows left aside"""
+
+    x: Buffer
+    z: Buffer
+    order: tuple[int, ...]
+
+    name = "permutation"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x}, its axes in the order {', '.join(str(k + 1) for k in self.order)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many axes there are, the size of each in z, and how far its elements are apart in x.
+
+        Axes that follow each other in both are one.
+        """
+        sizes: list[int] = []
+        steps: list[int] = []
+        for k, axis in enumerate(self.order):
+            n, step = self.x.shape[axis], math.prod(self.x.shape[axis + 1 :])
+            if k and self.order[k - 1] == axis - 1:
+                sizes[-1], steps[-1] = sizes[-1] * n, step
+            else:
+                sizes.append(n)
+                steps.append(step)
+        return (len(sizes), *sizes, *steps)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield Permutation(d(self.z), d.into(self.x), tuple(np.argsort(self.order).tolist()))
+
+    def reference(self, m: Values) -> None:
+        m[self.z][:] = m[self.x].transpose(0, *(k + 1 for k in self.order))

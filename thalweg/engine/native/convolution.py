@@ -158,13 +158,13 @@ def convolution(o, c, s, f):
         )  # fmt: skip
 
 
-def convolution_adjoint(o, c, s, f):
-    """dx = dh ∗ Wᶠ: elements of the image that are a stride apart lie under the same taps, so they go together."""
-    d, W, dx, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
-    kh, kw, sh, sw, dh, dw, top, left, groups = o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17]
+def transposed_convolution(o, c, s, f):
+    """h = x ∗ Wᶠ + b: elements of the image that are a stride apart lie under the same taps, so they go together."""
+    x, W, bias, h, H, Wd, C, OH, OW, O = o[0], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
+    kh, kw, sh, sw, dh, dw, top, left, groups = o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[19]
     n, m = C // groups, O // groups
     if kh * kw * sh * sw * groups == 1 and H * Wd == OH * OW:
-        gemm.gemm(d, O, 1, W, C, dx, C, 0, 0, s[IMAGES] * OH * OW, C, O)
+        gemm.gemm(x, O, 1, W, C, h, C, bias, 0, s[IMAGES] * OH * OW, C, O)
         return
     for p in range(min(sh, H)):
         a = (p + top) % sh
@@ -176,9 +176,10 @@ def convolution_adjoint(o, c, s, f):
             aw = (q + left - b) // sw - (tw - 1) * dw
             for g in range(groups):
                 correlate(
-                    d + 4 * g * m, OH * OW * O, OW * O, O, OH, OW,
+                    x + 4 * g * m, OH * OW * O, OW * O, O, OH, OW,
                     W + 4 * ((first_a * kw + first_b) * O + g * m) * n, kw * O * n, O * n, m,
-                    dx + 4 * ((p * Wd + q) * C + g * n), H * Wd * C, sh * Wd * C, sw * C, n, n, 0,
+                    h + 4 * ((p * Wd + q) * C + g * n), H * Wd * C, sh * Wd * C, sw * C, n, n,
+                    bias + 4 * g * n if bias else 0,
                     s[IMAGES], (H - p + sh - 1) // sh, 1, dh, ah, th, (Wd - q + sw - 1) // sw, 1, dw, aw, tw,
                 )  # fmt: skip
 

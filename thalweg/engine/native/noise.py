@@ -5,11 +5,14 @@ import numpy as np
 
 from thalweg.engine.native import mathematics as maths
 from thalweg.engine.native.counter import key, uniform
-from thalweg.engine.native.llvm import FLAGS, floats, select
+from thalweg.engine.native.llvm import FLAGS, floats, select, stack
 from thalweg.engine.native.state import FIRST_ROW, ITERATION, ROWS, SEED
 
 F32 = np.float32
 U32, U64 = np.uint32, np.uint64
+RUN = 1024  # channels at a time
+
+_keep = stack(RUN)
 
 
 @numba.njit(inline="always", **FLAGS)
@@ -46,6 +49,26 @@ def gaussian_dropout(o, c, s, f):
     else:
         for i in range(n):
             a[i] = h[i] * (F32(1) + amount * normal(low, high, U32(first + U32(i))))
+
+
+def spatial_dropout(o, c, s, f):
+    """a = h·keep/(1 − rate); the counter of a channel is its place among the channels of the batch."""
+    places, channels, rate, scale = o[2], o[3], F32(c[0]), F32(1.0 / (1.0 - c[0]))
+    k = key(s[SEED], s[ITERATION], o[4])
+    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+    keep = _keep()
+    for row in range(s[ROWS]):
+        for begin in range(0, channels, RUN):
+            w = min(RUN, channels - begin)
+            first = U32(U64((s[FIRST_ROW] + row) * channels + begin))
+            factor = floats(keep, w)
+            for i in range(w):
+                factor[i] = select(uniform(low, high, U32(first + U32(i))) >= rate, scale, F32(0))
+            for place in range(places):
+                at = 4 * ((row * places + place) * channels + begin)
+                h, a = floats(o[0] + at, w), floats(o[1] + at, w)
+                for i in range(w):
+                    a[i] = select(factor[i] > F32(0), h[i] * factor[i], F32(0))
 
 
 def alpha_dropout(o, c, s, f):

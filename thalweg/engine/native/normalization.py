@@ -51,7 +51,10 @@ def _normalize(x, a, rows, channels, mean, variance, gamma, beta, epsilon):
         at = 4 * c
         _inverse(variance + at, gamma + at if gamma else 0, w, epsilon, scale)
         _repeat(scale, w, copies, scale)
-        _repeat(mean + at, w, copies, centre)
+        if mean:
+            _repeat(mean + at, w, copies, centre)
+        else:
+            floats(centre, w * copies)[:] = F32(0)
         if beta:
             _repeat(beta + at, w, copies, shift)
         else:

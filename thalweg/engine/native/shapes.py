@@ -1,4 +1,4 @@
-"""Moving elements about: borders of images, nearest upsampling, concatenation."""
+"""Moving elements about: borders of images, nearest upsampling, concatenation, the axes in another order."""
 
 import numpy as np
 
@@ -71,3 +71,25 @@ def part(o, c, s, f):
     z, x, width, n, first = o[0], o[1], o[2], o[3], o[4]
     for r in range(s[ROWS] * o[5]):
         _copy(z + 4 * (r * width + first), x + 4 * r * n, n)
+
+
+def permutation(o, c, s, f):
+    """z = x, its axes in another order: runs along the last axis of z, one for each place on the others"""
+    x, z, axes = o[0], o[1], o[2]
+    n, step = o[2 + axes], o[2 + 2 * axes]
+    runs = 1
+    for k in range(axes - 1):
+        runs *= o[3 + k]
+    for row in range(s[ROWS]):
+        for run in range(runs):
+            rest, at = run, row * runs * n
+            for k in range(axes - 2, -1, -1):
+                at += rest % o[3 + k] * o[3 + axes + k]
+                rest //= o[3 + k]
+            to = z + 4 * (row * runs + run) * n
+            if step == 1:
+                _copy(x + 4 * at, to, n)
+            else:
+                u, v = floats(x + 4 * at, (n - 1) * step + 1), floats(to, n)
+                for i in range(n):
+                    v[i] = u[i * step]
