@@ -39,6 +39,9 @@ def parsed() -> argparse.Namespace:
     modes.add_argument(
         "--contention", action="store_true", help="two lanes on one core; two fits on the same two cores"
     )
+    modes.add_argument(
+        "--formulas", action="store_true", help="activations written as formulas against the built-in ones"
+    )
     modes.add_argument("--soak", action="store_true", help="growth of memory over 10,000 predicts and 200 fits")
     arguments = parser.parse_args()
     if arguments.write and (arguments.quick or arguments.only):
@@ -107,6 +110,10 @@ def main() -> None:
         from benchmarks.strain import contention
 
         contention()
+    elif arguments.formulas:
+        from benchmarks.formulas import formulas
+
+        formulas(arguments.only)
     elif arguments.soak:
         from benchmarks.strain import soak
 

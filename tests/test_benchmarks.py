@@ -151,3 +151,16 @@ def test_a_loss_in_the_scaling_chart_is_told():
     series = Series("width", "w-w-w", [8, 2048], {"thalweg": [1.0, 4.0], "PyTorch": [2.0, 1.0]})
     said = Report([], [], None, 3, "thalweg 0", 2, [series]).lost(ENGLISH)
     assert said == "thalweg is slower than PyTorch on w-w-w, w = 2048 (0.25×)."
+
+
+def test_formulas_compute_what_the_built_in_functions_do(monkeypatch, capsys):
+    from benchmarks import formulas
+
+    rows = formulas.measure(["relu", "elu"], rounds=1, times=1)
+    assert [row.name for row in rows] == ["relu", "elu"]
+    assert all(row.difference < 2e-6 and row.built_in > 0 and row.formula > 0 for row in rows)
+    monkeypatch.setitem(formulas.TEXTS, "relu", "max(x, 0.5)")  # the control
+    monkeypatch.setattr(formulas, "measure", lambda names: [formulas.Row("relu", 1.0, 1.0, 0.5)])
+    with pytest.raises(SystemExit, match="relu: the formula computes something else"):
+        formulas.formulas("relu")
+    assert "max(x, 0.5)" in capsys.readouterr().out

@@ -7,12 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thalweg import Sequential, activations, load_model, losses
+from thalweg import Sequential, activations, initializers, load_model, losses
 from thalweg.activations import formula
 from thalweg.engine.native.compile import folder
 from thalweg.engine.native.formulas import kernel_of_formula
 from thalweg.errors import ArgumentError, FormulaError
-from thalweg.layers import Activation, Dense, Input
+from thalweg.layers import (
+    Activation,
+    Conv1D,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    Input,
+    Residual,
+    SeparableConv2D,
+)
 from thalweg.program.formula_activation import FormulaActivation, FormulaAdjoint
 from thalweg.program.formulas import formula as read
 from thalweg.program.instruction import Buffer
@@ -136,7 +146,7 @@ def test_what_a_formula_cant_hold_is_refused_and_pointed_at(text):
         ("sqrt(-1 - x**2)", {}, "no finite real value|not a finite number anywhere"),
         ("log(-1 - x**2)", {}, "not a finite number anywhere"),
         ("x", {"constants": {"k": 2}}, "doesn't use its constant 'k'"),
-        ("x", {"parameters": ("a",)}, "doesn't use its parameter 'a'"),
+        ("x", {"parameters": {"a": 0.25}}, "doesn't use its parameter 'a'"),
         ("x * e", {"constants": {"e": 2}}, "'e' has a meaning of its own"),
         ("x * tanh", {"constants": {"tanh": 2}}, "'tanh' has a meaning of its own"),
         ("x * _a", {"constants": {"_a": 2}}, "'_a' has a meaning of its own"),
@@ -228,11 +238,107 @@ def test_the_listing_shows_the_formula_and_its_derivative():
     assert "·(1 - y_pred²)" in text
 
 
-def test_a_parameter_needs_a_layer_of_its_own():
-    with pytest.raises(ArgumentError, match="is a layer of its own"):
-        Sequential([Input((3,)), Dense(2, formula("a * x", parameters=("a",)))]).build()
+LEAKY = {"text": "max(x, 0) + a * min(x, 0)", "parameters": {"a": 0.25}}
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_any_layer_with_an_activation_trains_its_parameters(engine, tmp_path):
+    """Dense with the formula as its activation is Dense and then Activation."""
+    x = np.random.default_rng(0).normal(size=(64, 3))
+    results = []
+    leaky = formula(**LEAKY)
+    for hidden in ([Dense(4, leaky, name="d")], [Dense(4, name="d"), Activation(leaky, name="f")]):
+        model = Sequential([Input((3,)), *hidden, Dense(1, name="o")], seed=2, engine=engine)
+        model.compile("adam", "mse")
+        model.fit(x, abs(x).sum(axis=1), epochs=10, verbose=0)
+        results.append({path.rpartition("/")[2] + path[0]: np.array(p.array) for path, p in model.named_parameters()})
+        model.save(tmp_path / "own.thalweg")
+        again = load_model(tmp_path / "own.thalweg")
+        np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    inside, apart = results
+    np.testing.assert_array_equal(inside.pop("ad"), apart.pop("af"))
+    assert all(np.array_equal(inside[key], apart[key]) for key in inside)
+    assert inside.keys() == apart.keys()
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "units"),
+    [
+        (lambda f: Conv2D(5, 3, activation=f), (6, 6, 2), 5),
+        (lambda f: Conv1D(5, 3, activation=f), (6, 2), 5),
+        (lambda f: DepthwiseConv2D(3, depth_multiplier=2, activation=f), (6, 6, 2), 4),
+        (lambda f: SeparableConv2D(5, 3, activation=f), (6, 6, 2), 5),
+        (lambda f: Residual([Dense(3, f)]), (3,), 3),
+    ],
+)
+def test_convolutions_have_a_parameter_for_each_channel(layer, shape, units):
+    one = formula(**LEAKY)
+    x = np.random.default_rng(0).normal(size=(8, *shape))
+    results = []
+    for engine in ("native", "reference"):
+        model = Sequential([Input(shape), layer(one), Flatten(), Dense(1)], seed=2, engine=engine)
+        model.compile("sgd", "mse")
+        model.fit(x, x.reshape(8, -1).sum(axis=1), epochs=3, verbose=0)
+        (a,) = (p.array for path, p in model.named_parameters() if path.endswith("/a"))
+        assert a.shape == (units,)
+        assert (a != 0.25).all()
+        results.append(a)
+    np.testing.assert_allclose(*results, rtol=1e-4)
+
+
+def test_parameters_have_names_of_their_own():
+    own = formula("b * x", parameters={"b": 1.0})
+    with pytest.raises(ArgumentError, match="has weights called b already: choose another name in the formula"):
+        Sequential([Input((3,)), Dense(2, own)]).build()
+    assert Sequential([Input((3,)), Dense(2, own, use_bias=False)]).count_params() == 8
     with pytest.raises(ArgumentError, match="belong to an activation that is given as a formula"):
         Activation("relu", parameters={"a": 1})
+    with pytest.raises(FormulaError, match="unknown name 'a'"):
+        Dense(2, "max(x, 0) + a * min(x, 0)")
+
+
+def test_a_file_of_a_layer_with_its_parameters_apart_is_still_read():
+    """The description that earlier versions wrote."""
+    start = initializers.serialize(initializers.Constant(2.0))
+    old = Activation("a * x", "old", constants={}, parameters={"a": start})
+    assert Sequential([old]).predict([[1.0, 3.0]]).tolist() == [[2.0, 6.0]]
+
+
+# --- better forms ----------------------------------------------------------------------------------------------------
+
+FORMS = {
+    "x if x > 0 else exp(x) - 1": ("expm1", "where(less(0, _value), 1, _value + 1)"),
+    "2 * x if x >= 0 else 3 * (exp(x) - 1)": ("expm1", "where(less_equal(0, _value), 2, _value + 3)"),
+    "where(x < 0, tanh(x), x)": ("tanh", "where(less(_value, 0), 1 - _value**2, 1)"),
+    "max(x, 0)": ("largest", "where(less(0, _value), 1, 0)"),
+    "x * (1 + erf(x / sqrt(2))) / 2": ("x*share(x)", "x*density(x) + share(x)"),
+    "x * (0.5 - 0.5 * erf(-x / sqrt(2)))": ("x*share(x)", "x*density(x) + share(x)"),
+    "x * tanh(log(1 + exp(x)))": ("x*gate(x)", "x*gate_slope(x) + gate(x)"),
+    "1 + tanh(x / 2)": ("2*sigmoid(x)", "_value*(2 - _value)/2"),
+    "max(x, 0) + min(exp(x) - 1, 0)": ("expm1", "where(less(0, x), 1, 0) + where(less(x, 0), exp(x), 0)"),
+}
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_better_forms(text):
+    f = formula(text).function
+    value, slope = FORMS[text]
+    assert value in str(f.expression)
+    if "sigmoid" not in text and "tanh(x / 2)" not in text:
+        assert str(f.slopes["x"]) == slope
+    a = np.asarray(f.value(x=X))
+    x, step = X + 0.003, 1e-6
+    central = (f.value(x=x + step) - f.value(x=x - step)) / (2 * step)
+    np.testing.assert_allclose(f.slope("x", x=x, _value=f.value(x=x)), central, rtol=1e-6, atol=1e-8)
+    assert np.isfinite(a).all()
+
+
+@pytest.mark.parametrize("text", ["where(x > 0, x, -x)", "where(x > 0, x, x - 1)", "max(0, x)", "x if x >= 0 else 0"])
+def test_a_slope_is_not_taken_from_a_value_that_does_not_show_the_piece(text):
+    f = formula(text).function
+    at = np.array([-2.0, -1.0, 0.0, 0.5])
+    want = {"where(x > 0, x, -x)": [-1, -1, -1, 1], "where(x > 0, x, x - 1)": [1, 1, 1, 1]}.get(text, [0, 0, 1, 1])
+    np.testing.assert_array_equal(np.broadcast_to(f.slope("x", x=at, _value=f.value(x=at)), 4), want)
 
 
 # --- losses --------------------------------------------------------------------------------------------------------

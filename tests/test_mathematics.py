@@ -31,6 +31,16 @@ def normal_density(x):
     return mathematics.normal(x)[1]
 
 
+@numba.njit(inline="always", **FLAGS)
+def mish_gate(x):
+    return mathematics.mish_gate(x)[0]
+
+
+@numba.njit(inline="always", **FLAGS)
+def mish_slope(x):
+    return mathematics.mish_gate(x)[1]
+
+
 FIRST = {"exp": np.exp, "log": np.log, "tanh": np.tanh, "sigmoid": sigmoid, "softplus": softplus}  # in most kernels
 EXACT = FIRST | {
     "expm1": np.expm1,
@@ -47,6 +57,8 @@ EXACT = FIRST | {
     ),
     "normal_share": special.ndtr,
     "normal_density": lambda x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
+    "mish_gate": lambda x: np.tanh(softplus(x)),
+    "mish_slope": lambda x: sigmoid(x) / np.cosh(np.minimum(softplus(x), 300)) ** 2,
 }
 # The bounds, in units in the last place.
 ULP = {"exp": 1.5, "log": 2, "tanh": 2, "sigmoid": 3, "softplus": 3, "expm1": 2, "log1p": 3, "erf": 3, "sin": 2}
@@ -59,8 +71,11 @@ ULP |= {
     "logcosh": 20,
     "normal_share": 6,
     "normal_density": 4,
+    "mish_gate": 4,
+    "mish_slope": 6,
 }
 LARGEST = {"sin": 1e9, "cos": 1e9}  # beyond, the result is any number in the range
+LARGEST |= {"mish_slope": 20}  # beyond, it is 0
 
 
 def elementwise(function):
@@ -73,7 +88,12 @@ def elementwise(function):
     return loop
 
 
-OWN = {"normal_share": normal_share, "normal_density": normal_density}
+OWN = {
+    "normal_share": normal_share,
+    "normal_density": normal_density,
+    "mish_gate": mish_gate,
+    "mish_slope": mish_slope,
+}
 LOOPS = {name: elementwise(OWN.get(name) or getattr(mathematics, name)) for name in EXACT}
 
 
@@ -120,6 +140,8 @@ SPECIAL = {
     "logcosh": [(-inf, inf), (inf, inf), (nan, nan), (0, 0), (1, 0.43378083), (1e4, 9999.3069)],
     "normal_share": [(-inf, 0), (inf, 1), (nan, nan), (0, 0.5), (-10, 7.6198530e-24)],
     "normal_density": [(-inf, 0), (inf, 0), (nan, nan), (0, 0.39894228)],
+    "mish_gate": [(-inf, 0), (inf, 1), (nan, nan), (0, 0.6), (1e30, 1)],
+    "mish_slope": [(-inf, 0), (inf, 0), (nan, nan), (0, 0.32), (1e30, 0)],
     "softplus": [(-inf, 0), (inf, inf), (nan, nan), (0, 0.6931472), (100, 100), (-20, 2.0611537e-09)],
 }
 

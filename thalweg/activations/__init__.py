@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from thalweg import initializers
 from thalweg.activations.catalogue import (
     ALIASES,
     NAMES,
@@ -118,7 +119,7 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
     if identifier is None:
         return linear
     if isinstance(identifier, dict) and "formula" in identifier:
-        return formula(identifier["formula"], identifier["constants"])
+        return formula(identifier["formula"], identifier["constants"], identifier.get("parameters"))
     if isinstance(identifier, dict) and "custom" in identifier:
         raise ArgumentError(
             f"the activation {identifier['custom']!r} is a pair of Python functions, which no description holds: "
@@ -144,7 +145,10 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
 def serialize(function: ActivationFunction) -> str | dict[str, Any]:
     """A plain description that `get` turns back into an equal activation: the name where that is enough."""
     if isinstance(function, FormulaFunction):
-        return {"formula": function.name, "constants": dict(function.function.constants)}
+        described: dict[str, Any] = {"formula": function.name, "constants": dict(function.function.constants)}
+        if function.starts:
+            described["parameters"] = {key: initializers.serialize(start) for key, start in function.starts}
+        return described
     if isinstance(function, CustomFunction):
         return {"custom": function.name}
     if NAMES.get(function.name) == function:

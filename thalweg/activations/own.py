@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from thalweg.activations.catalogue import ALIASES, NAMES
 from thalweg.activations.function import ActivationFunction
 from thalweg.checks import number
 from thalweg.errors import ArgumentError
+from thalweg.initializers import Constant, Initializer, InitializerLike
+from thalweg.initializers import get as get_initializer
 from thalweg.program.builder import Builder
 from thalweg.program.custom_activation import CustomActivation, ScalarPair, scalar_function
 from thalweg.program.formulas import Formula
@@ -26,6 +28,7 @@ class FormulaFunction(ActivationFunction):
     """A formula in x as an activation; made by `formula`."""
 
     of: Formula | None = None
+    starts: tuple[tuple[str, Initializer], ...] = ()  # of its trainable parameters
 
     @property
     def function(self) -> Formula:
@@ -43,10 +46,8 @@ class FormulaFunction(ActivationFunction):
     def using(self, **arguments: Any) -> ActivationFunction:
         raise ArgumentError("a formula's constants are given where it is made: formula(text, constants=…)")
 
-    def forward(self, program: Builder, h: Buffer) -> Buffer:
-        if self.function.parameters:
-            raise ArgumentError("a formula with trainable parameters is a layer of its own: Activation(…)")
-        return program.formula(self.function, h)
+    def forward(self, program: Builder, h: Buffer, parameters: Sequence[Buffer] = ()) -> Buffer:
+        return program.formula(self.function, h, parameters)
 
     def __call__(self, x: ArrayLike, **arguments: Any) -> NDArray[Any]:
         """f(x) in the precision of x; parameters are given by name."""
@@ -59,9 +60,11 @@ class FormulaFunction(ActivationFunction):
 
 
 def formula(
-    text: str, constants: Mapping[str, float] | None = None, parameters: tuple[str, ...] = ()
+    text: str,
+    constants: Mapping[str, float] | None = None,
+    parameters: Mapping[str, float | InitializerLike] | None = None,
 ) -> FormulaFunction:
-    """An activation given as a formula in x, with named constants.
+    """An activation given as a formula in x, with named constants and trainable parameters.
 
     It may hold numbers, pi, e, + - * / **, `y if x > 0 else z`, and exp, expm1, log, log1p, sqrt, square, abs, sign,
     min, max, sin, cos, tan, arctan, sinh, cosh, tanh, sigmoid, softplus, relu, erf, pow, where. SymPy differentiates
@@ -71,11 +74,23 @@ def formula(
     kink, the derivative is that of the piece that gives the value there: for max and min the last argument's where
     both are equal, for abs 0 at 0.
 
+    Args:
+        text: the formula.
+        constants: its named numbers.
+        parameters: its trainable parameters: name → where it starts, a number or an initializer. The layer that gets
+            the activation has a number for each of its units (or channels), and trains them with its weights.
+
+    Raises:
+        FormulaError, ArgumentError: a formula that holds something else, has no derivative or no use of a name.
+
     >>> f = formula("x * sigmoid(beta * x)", constants={"beta": 1.702})
     >>> f([0.0, 1.0]).round(3)
     array([0.   , 0.846])
     >>> f.derivative
     '(1 + 1.702·x·(1 - sigmoid(1.702·x)))·sigmoid(1.702·x)'
+    >>> from thalweg.layers import Dense
+    >>> Dense(8, formula("max(x, 0) + a * min(x, 0)", parameters={"a": 0.25})).activation.formula
+    'a·min(x, 0) + max(x, 0)'
     >>> formula("x * tanh(y)")
     Traceback (most recent call last):
     thalweg.errors.FormulaError: unknown name 'y' in the formula. It knows: x, pi, e
@@ -85,7 +100,11 @@ def formula(
     if not isinstance(text, str):
         raise ArgumentError(f"a formula is a text such as 'x * sigmoid(x)', got {text!r}")
     values = tuple((k, number(f"the constant {k}", v, -math.inf)) for k, v in (constants or {}).items())
-    return FormulaFunction(text, None, of=read(text, ("x",), values, tuple(parameters)))
+    starts = tuple(
+        (key, get_initializer(Constant(start) if isinstance(start, (int, float)) else start))
+        for key, start in (parameters or {}).items()
+    )
+    return FormulaFunction(text, None, of=read(text, ("x",), values, tuple(parameters or ())), starts=starts)
 
 
 @dataclass(frozen=True)

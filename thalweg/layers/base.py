@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg import initializers
+from thalweg import activations, initializers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.naming import snake_case
@@ -90,6 +90,23 @@ class Layer:
         start = initializers.get(initializer)
         self.parameters.append(Parameter(key, buffer, start, regularizer, trainable, constraint))
         return buffer
+
+    def add_activation(self, activation: activations.ActivationFunction, units: int) -> None:
+        """Declares what an activation trains: a number for every unit and parameter of its formula."""
+        self.trained_by_activation = []
+        if isinstance(activation, activations.FormulaFunction):
+            for key, start in activation.starts:
+                if any(p.key == key for p in self.parameters):
+                    raise ArgumentError(
+                        f"the layer has weights called {key} already: choose another name in the formula"
+                    )
+                self.trained_by_activation.append(self.add_weight(key, (units,), start))
+
+    def activated(self, program: Builder, activation: activations.ActivationFunction, h: Buffer) -> Buffer:
+        """a = activation(h), with what `add_activation` declared."""
+        if isinstance(activation, activations.FormulaFunction):
+            return activation.forward(program, h, self.trained_by_activation)
+        return activation.forward(program, h)
 
     def connect(self, input_shape: Shape) -> Shape:
         """Builds the layer for an input shape and returns the output shape. A layer belongs to one model."""

@@ -127,40 +127,22 @@ class Activation(Layer):
         parameters: Mapping[str, float | initializers.InitializerLike] | None = None,
     ) -> None:
         super().__init__(name)
+        self.activation: activations.ActivationFunction
         if constants or parameters:
             if not isinstance(activation, str) or activation in activations.NAMES:
                 raise ArgumentError("constants and parameters belong to an activation that is given as a formula")
-            self.activation: activations.ActivationFunction = activations.formula(
-                activation, constants, tuple(parameters or ())
-            )
+            self.activation = activations.formula(activation, constants, parameters)
         else:
             self.activation = activations.get(activation)
-        self.starts = {
-            key: initializers.get(initializers.Constant(start) if isinstance(start, (int, float)) else start)
-            for key, start in (parameters or {}).items()
-        }
 
     def build(self, input_shape: Shape) -> None:
-        self.values = [self.add_weight(key, (input_shape[-1],), start) for key, start in self.starts.items()]
+        self.add_activation(self.activation, input_shape[-1])
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
-        if isinstance(self.activation, activations.FormulaFunction):
-            return program.formula(self.activation.function, x, self.values)
-        return self.activation.forward(program, x)
+        return self.activated(program, self.activation, x)
 
     def get_config(self) -> dict[str, Any]:
-        config: dict[str, Any] = {"activation": activations.serialize(self.activation), "name": self.name}
-        if self.starts:
-            config |= self.activation_config()
-        return config
-
-    def activation_config(self) -> dict[str, Any]:
-        assert isinstance(self.activation, activations.FormulaFunction)
-        return {
-            "activation": self.activation.name,
-            "constants": dict(self.activation.function.constants),
-            "parameters": {key: initializers.serialize(start) for key, start in self.starts.items()},
-        }
+        return {"activation": activations.serialize(self.activation), "name": self.name}
 
 
 class Dropout(Layer):

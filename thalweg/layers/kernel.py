@@ -49,16 +49,18 @@ class KernelLayer(Layer):
         )
 
     def add_bias(self, units: int) -> Buffer | None:
-        """Declares the bias, if the layer has one."""
-        if not self.use_bias:
-            return None
-        return self.add_weight(
-            "b", (units,), self.bias_initializer, self.bias_regularizer, constraint=self.bias_constraint
-        )
+        """Declares what there is for each unit: the bias, if the layer has one, and what the activation trains."""
+        b = None
+        if self.use_bias:
+            b = self.add_weight(
+                "b", (units,), self.bias_initializer, self.bias_regularizer, constraint=self.bias_constraint
+            )
+        self.add_activation(self.activation, units)
+        return b
 
     def activate(self, program: Builder, h: Buffer) -> Buffer:
         """a = activation(h), and the penalty on a."""
-        a = self.activation.forward(program, h)
+        a = self.activated(program, self.activation, h)
         if self.activity_regularizer is not None:
             program.penalize(a, *self.activity_regularizer.factors())
         return a

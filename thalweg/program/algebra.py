@@ -7,7 +7,6 @@ formula has a kink, the derivative is that of the piece which gives the value th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,6 +41,31 @@ class log1p(sp.Function):
 class logcosh(sp.Function):
     def fdiff(self, argindex: int = 1) -> Expression:
         return sp.tanh(self.args[0])
+
+
+class share(sp.Function):
+    """Φ(x), the standard normal distribution's share below x."""
+
+    def fdiff(self, argindex: int = 1) -> Expression:
+        return density(self.args[0])
+
+
+class density(sp.Function):
+    """φ(x) = Φ'(x)"""
+
+    def fdiff(self, argindex: int = 1) -> Expression:
+        return -self.args[0] * self
+
+
+class gate(sp.Function):
+    """tanh(ln(1 + eˣ)), by which mish multiplies."""
+
+    def fdiff(self, argindex: int = 1) -> Expression:
+        return gate_slope(self.args[0])
+
+
+class gate_slope(sp.Function):
+    """Its derivative."""
 
 
 class sign(sp.Function):
@@ -149,6 +173,23 @@ def _logcosh(x: Array) -> Array:
     return np.where(t < 1, np.log1p(2 * np.sinh(np.minimum(t, 1) / 2) ** 2), t + np.log1p(np.exp(-2 * t)) - np.log(2))
 
 
+def _share(x: Array) -> Array:
+    from scipy.special import ndtr
+
+    return ndtr(x)
+
+
+def _density(x: Array) -> Array:
+    return np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi)
+
+
+def _gate_slope(x: Array) -> Array:
+    """With n = eˣ(eˣ + 2), (1 − tanh²(ln(1 + eˣ)))·σ(x) = 4(n + 1)/(n + 2)²·σ(x)."""
+    u = np.exp(np.minimum(x, 30))
+    n = u * (u + 2)
+    return 4 * (n + 1) / (n + 2) ** 2 * _sigmoid(x)
+
+
 def _erf(x: Array) -> Array:
     from scipy.special import erf
 
@@ -173,6 +214,10 @@ NUMPY: dict[Any, Callable[..., Any]] = {
     sigmoid: _sigmoid,
     softplus: _softplus,
     logcosh: _logcosh,
+    share: _share,
+    density: _density,
+    gate: lambda x: np.tanh(_softplus(x)),
+    gate_slope: _gate_slope,
     sp.erf: _erf,
     less: np.less,
     less_equal: np.less_equal,
@@ -202,105 +247,3 @@ def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
             return np.exp(arguments[1])
         return np.power(arguments[0], arguments[1])
     return NUMPY[expression.func](*arguments)
-
-
-# --- better forms ------------------------------------------------------------------------------------------------
-
-
-def stable(expression: Expression) -> Expression:
-    """The same function in forms that neither overflow nor cancel: ln(1 + eᵘ) → softplus(u), 1/(1 + eᵘ) → σ(−u), …"""
-
-    def rest_of(sum_: Expression, one: int) -> Expression:
-        """u where the expression is u + one."""
-        return sum_ - one if sum_.is_Add and one in sum_.args else None
-
-    def better(e: Expression) -> Expression:
-        if isinstance(e, sp.Abs):  # SymPy's own form of √x²
-            return size(e.args[0])
-        if isinstance(e, sp.sign):
-            return sign(e.args[0])
-        if isinstance(e, sp.log):
-            inside = e.args[0]
-            if isinstance(inside, sp.cosh):
-                return logcosh(inside.args[0])
-            if isinstance(inside, sigmoid):
-                return -softplus(-inside.args[0])
-            u = rest_of(inside, 1)
-            if u is not None:
-                return softplus(u.args[0]) if isinstance(u, sp.exp) else log1p(u)
-        if e.is_Pow and e.exp == -1:
-            u = rest_of(e.base, 1)
-            if u is not None and isinstance(u, sp.exp):
-                return sigmoid(-u.args[0])
-        if e.is_Add:
-            u = rest_of(e, -1)
-            if u is not None and isinstance(u, sp.exp):
-                return expm1(u.args[0])
-            u = rest_of(e, 1)
-            if u is not None and isinstance(u, expm1):
-                return sp.exp(u.args[0])
-        return e
-
-    return expression.replace(lambda e: True, better)
-
-
-def derivative(expression: Expression, symbol: Expression) -> Expression:
-    """∂expression/∂symbol, in the shorter of two forms."""
-    result = stable(expression.diff(symbol))
-    return min(result, sp.factor_terms(result), key=sp.count_ops)
-
-
-# --- as text ------------------------------------------------------------------------------------------------------
-
-
-class _Printer(sp.StrPrinter):
-    def _print_Float(self, e: Expression) -> str:
-        return f"{float(e):.12g}"
-
-    def _print_Pow(self, e: Expression, rational: bool = False) -> str:
-        root = abs(e.exp) == 0.5
-        if not root:
-            written: str = super()._print_Pow(e, rational)
-            return written
-        return f"sqrt({self._print(e.base)})" if e.exp > 0 else f"1/sqrt({self._print(e.base)})"
-
-    def _print_size(self, e: Expression) -> str:
-        return f"|{self._print(e.args[0])}|"
-
-    def _print_largest(self, e: Expression) -> str:
-        return f"max({self.stringify(e.args, ', ')})"
-
-    def _print_least(self, e: Expression) -> str:
-        return f"min({self.stringify(e.args, ', ')})"
-
-    def _print_logcosh(self, e: Expression) -> str:
-        return f"log(cosh({self._print(e.args[0])}))"
-
-    def _print_less(self, e: Expression) -> str:
-        return self.stringify(e.args, " < ")
-
-    def _print_less_equal(self, e: Expression) -> str:
-        return self.stringify(e.args, " ≤ ")
-
-    def _print_both(self, e: Expression) -> str:
-        return self.stringify(e.args, " and ")
-
-    def _print_either(self, e: Expression) -> str:
-        return f"({self.stringify(e.args, ' or ')})"
-
-    def _print_contrary(self, e: Expression) -> str:
-        return f"not ({self._print(e.args[0])})"
-
-    def _print_where(self, e: Expression) -> str:
-        condition, x, y = map(self._print, e.args)
-        return f"({condition} ? {x} : {y})"
-
-
-def text(expression: Expression, names: Mapping[str, str]) -> str:
-    """The expression as a listing shows it, its symbols under other names."""
-    new: dict[Any, Any] = {s: sp.Symbol(names[s.name]) for s in expression.free_symbols if s.name in names}
-    new |= {n: sp.Float(float(n)) for n in expression.atoms(sp.Rational) if not n.is_Integer}
-    renamed = expression.xreplace(new)
-    written: str = _Printer({"order": "none"}).doprint(renamed)
-    written = re.sub(r"\*\*2(?![\d./])", "²", re.sub(r"\*\*3(?![\d./])", "³", written))
-    return written.replace("**", "^").replace("*", "·")

@@ -65,13 +65,13 @@ class Formula:
 
     def shown(self, **names: str) -> str:
         """The formula as a listing shows it, with other names."""
-        from thalweg.program.algebra import text
+        from thalweg.program.rewriting import text
 
         return text(self.expression, names)
 
     def shown_slope(self, by: str, **names: str) -> str:
         """∂/∂by as a listing shows it."""
-        from thalweg.program.algebra import text
+        from thalweg.program.rewriting import text
 
         return text(self.slopes[by], names)
 
@@ -87,20 +87,20 @@ def formula(
     """Reads a formula and differentiates it by its variables (or those in `by`) and parameters."""
     import sympy as sp
 
-    from thalweg.program import algebra
+    from thalweg.program import rewriting
 
     if not isinstance(text, str):
         raise ArgumentError(f"a formula is a text such as 'x * sigmoid(x)', got {text!r}")
     check_names(text, variables, [name for name, _ in constants], parameters)
     reader = Reader(text, [*variables, *parameters], dict(constants))
-    expression = algebra.stable(reader.expression())
+    expression = rewriting.stable(reader.expression())
     check_real(text, expression)
     for kind, name in [("constant", n) for n, _ in constants] + [("parameter", n) for n in parameters]:
         if name not in reader.used:
             raise FormulaError(f"the formula doesn't use its {kind} {name!r}", text)
     slopes = {}
     for name in (*(variables if by is None else by), *parameters):
-        slope = algebra.derivative(expression, symbol(name))
+        slope = rewriting.derivative(expression, symbol(name))
         if slope == 0:
             raise FormulaError(
                 f"the formula's derivative by {name} is 0 everywhere: nothing could be learned through it", text
@@ -108,16 +108,10 @@ def formula(
         check_real(text, slope)
         if sp.count_ops(slope) > MOST_OPERATIONS:
             raise FormulaError(f"the formula's derivative by {name} has more than {MOST_OPERATIONS} operations", text)
-        slopes[name] = from_value(expression, slope, symbol(variables[0]))
+        slopes[name] = rewriting.from_value(expression, slope, symbol(variables[0]), symbol(VALUE))
     result = Formula(text, variables, constants, parameters, expression, slopes)
     check_somewhere_finite(result)
     return result
-
-
-def from_value(expression: Expression, slope: Expression, x: Expression) -> Expression:
-    """The slope in terms of the value alone, where it can be: 1 − tanh²(x) → 1 − a²."""
-    shorter = slope.subs(expression, symbol(VALUE)) if expression != x else slope
-    return slope if x in shorter.free_symbols or shorter == slope else shorter
 
 
 def symbol(name: str) -> Expression:

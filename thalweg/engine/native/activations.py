@@ -269,18 +269,15 @@ def gelu_approximate_adjoint(o, c, s, f):
 
 @scalar
 def mish_value(h, k):
-    u = maths.exp(at_most(h, F32(20)))  # beyond, tanh(ln(1 + eʰ)) is 1
-    n = u * (u + F32(2))
-    return h * (n / (n + F32(2)))
+    gate, _ = maths.mish_gate(h)
+    return h * gate
 
 
 @scalar
 def mish_slope(h, k):
-    h = between(h, F32(-100), F32(20))
-    u = maths.exp(h)
-    n = u * (u + F32(2))
-    below = F32(1) / (n + F32(2))
-    return n * below + h * (F32(4) * (n + F32(1)) * (below * below)) * (u / (F32(1) + u))
+    h = between(h, F32(-100), F32(100))  # beyond, infinity times 0 would be NaN
+    gate, slope = maths.mish_gate(h)
+    return gate + h * slope
 
 
 def mish(o, c, s, f):

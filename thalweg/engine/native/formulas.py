@@ -99,10 +99,26 @@ class Code:
         if not e.free_symbols:
             return f"F32({float(evaluate(e, {}))!r})"
         if e not in self.names:
-            text = self.text(e)
-            self.names[e] = f"t{len(self.lines)}"
-            self.lines.append(f"{self.names[e]} = {text}")
+            if (twins := self.twins(e)) is None:
+                text = self.text(e)
+                self.names[e] = f"t{len(self.names)}"
+                self.lines.append(f"{self.names[e]} = {text}")
+            else:
+                first, second, function = twins
+                call = f"maths.{function}({self.of(e.args[0])})"
+                for twin in (first, second):
+                    self.names[twin] = f"t{len(self.names)}"
+                self.lines.append(f"{self.names[first]}, {self.names[second]} = {call}")
         return self.names[e]
+
+    def twins(self, e: Any) -> tuple[Any, Any, str] | None:
+        """A function and its derivative that are computed together, of which e is one; and by what."""
+        from thalweg.program.algebra import density, gate, gate_slope, share
+
+        for first, second, function in ((share, density, "normal"), (gate, gate_slope, "mish_gate")):
+            if isinstance(e, (first, second)):
+                return first(e.args[0]), second(e.args[0]), function
+        return None
 
     def text(self, e: Any) -> str:
         from thalweg.program import algebra

@@ -207,6 +207,19 @@ def normal(x):
 
 
 @numba.njit(inline="always", **FLAGS)
+def mish_gate(x):
+    """(tanh(ln(1 + eˣ)), its derivative): n/(n + 2) and 4(n + 1)/(n + 2)²·σ(x) with n = eˣ(eˣ + 2). Error: 4 ulp.
+
+    Beyond 20, they are 1 and 0.
+    """
+    u = exp(select(x > _f(20), _f(20), x))
+    n = u * (u + _f(2))
+    below = _f(1) / (n + _f(2))
+    slope = _f(4) * (n + _f(1)) * (below * below) * (u / (_f(1) + u))
+    return n / (n + _f(2)), select(x > _f(20), _f(0), slope)
+
+
+@numba.njit(inline="always", **FLAGS)
 def erf(x):
     """2/√π·∫₀ˣ e^(−t²) dt: odd, a polynomial up to ¾, then 1 − 2·Φ(−√2·x). Error: 2 ulp."""
     s = x * x
