@@ -60,7 +60,8 @@ CHINESE = {
     "peak": "實測純暫存器乘加運算的峰值：單核心 {one:,.0f} GFLOP/s,{cores} 核心同時 {all:,.0f}。thalweg 的 {name} "
     "在單核心上，乘積達到 {products_on_one:.0%},整個步驟達到 {step_on_one:.0%};"
     "全部核心同時則為 {products:.0%} 與 {step:.0%}。",
-    "method": "同一次執行中輪流量測 {rounds} 輪取中位數，各函式庫用其最佳設定，並先確認大家算出同樣的結果；{versions}。",
+    "method": "同一次執行中輪流量測 {rounds} 輪取中位數，各函式庫用其最佳設定，"
+    "並先確認大家算出同樣的結果；{versions}。",
     "charts": "倍數長條圖；一個步驟的時間隨寬度、批次、深度與核心數的變化",
 }
 LANGUAGES = {"README.md": ENGLISH, "README.zh-TW.md": CHINESE}
