@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from thalweg import Sequential
 from thalweg.engine import work
-from thalweg.engine.native.executor import NativeExecutor
+from thalweg.engine.native.executor import NativeExecutor, chunks
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.engine.work import Chunk
 from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
 from thalweg.optimizers import Adam
+from thalweg.program import linear
 from thalweg.program.batches import Gather
 from thalweg.program.elementwise import Reshape
 from thalweg.program.instruction import WORKSPACE, Buffer
@@ -199,6 +200,38 @@ def test_native_blocks_and_lanes_equal_one_block(batch, lanes, block, monkeypatc
     many = trained(NativeExecutor, model, job)
     for a, b in zip(one, many, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [53, 40, 10])
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_weight_gradients_that_lanes_share_in_the_finish_are_the_same(batch, lanes, monkeypatch):
+    one = trained(NativeExecutor, *make(batch))
+    monkeypatch.setattr(linear, "WIDE", 1)
+    model, job = make(batch, lanes)
+    assert job.shares
+    assert job.program.wide
+    executor = NativeExecutor(job)
+    assert not any(i in job.program.wide for i in executor.phases[1])
+    assert lanes * job.block() >= batch  # every row stays where the finish finds it
+    many = trained(lambda job: executor, model, job)
+    for a, b in zip(one, many, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 5])
+def test_the_chunks_of_the_lanes_are_the_parameter_vector_in_whole_rows_where_a_gradient_is_shared(lanes):
+    wide = [Buffer("dW2", (700, 200), offset=160_000), Buffer("dW1", (3, 40_000), offset=16)]
+    every = [chunks(400_000, wide, lane, lanes) for lane in range(lanes)]
+    places = sorted((first, after) for own in every for first, after in own.tolist())
+    assert [first for first, _ in places] == [0, *(after for _, after in places[:-1])]
+    assert places[-1][1] == 400_000
+    for first, after in places:
+        for dW in wide:
+            if dW.offset <= first < dW.offset + dW.size:
+                assert (first - dW.offset) % dW.shape[-1] == (after - dW.offset) % dW.shape[-1] == 0
+                assert after <= dW.offset + dW.size
+    sizes = [int((own[:, 1] - own[:, 0]).sum()) for own in every]
+    assert max(sizes) - min(sizes) <= 40_000 + 200 + 3 * 16
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])

@@ -151,12 +151,16 @@ class CompiledStack(Stack):
 
     def logs(self, totals: NDArray[np.float64]) -> Logs:
         """Loss and metrics from their running sums."""
+        return {key: values[0] for key, values in self.columns(totals[None]).items()}
+
+    def columns(self, totals: NDArray[np.float64]) -> dict[str, list[float]]:
+        """The same for many epochs at once: totals (epochs, sums); a list for each."""
         assert self.output_shape is not None
-        result = {"loss": mean_loss(totals)}
+        result = {"loss": mean_loss(totals.T).tolist()}
         place = FIRST_METRIC
         for named in self.metrics:
-            size = named.metric.sums(self.output_shape)
-            result[named.key] = named.metric.result(totals[place : place + size], totals[ROWS], self.output_shape)
+            size, score = named.metric.sums(self.output_shape), named.metric.result
+            result[named.key] = [score(t[place : place + size], t[ROWS], self.output_shape) for t in totals]
             place += size
         return result
 

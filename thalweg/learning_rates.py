@@ -145,7 +145,7 @@ def sweep(model: Sequential, job: Job, rates: NDArray[np.float64]) -> Iterator[f
             iteration += 1
             if iteration % job.program.every == 0:
                 break
-        yield mean_loss(sums)
+        yield float(mean_loss(sums))
 
 
 def moving_average(values: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:

@@ -78,6 +78,7 @@ class Fit:
         total = (self.epochs - self.initial_epoch) * per_epoch
         batch_by_batch = listened(self.callbacks, BATCH_EVENTS)
         whole_epochs = self.validate is None and not listened(self.callbacks, EPOCH_EVENTS)
+        unheard = whole_epochs and not self.progress.lines  # of an epoch nobody but the history is told
         done, pace = 0, 1.0  # steps done; steps to try next
         while done < total and not self.model.stop_training and not interrupted.is_set():
             batch = done % per_epoch
@@ -96,12 +97,15 @@ class Fit:
             done += steps
             if batch_by_batch:
                 self.tell("on_train_batch_end", batch, logs)
-            for place, record in enumerate(records):
-                self.end_epoch(epoch + place, record, history)
+            if unheard:
+                history.extend(epoch, self.model.columns(records))
+            else:
+                for place, record in enumerate(records):
+                    self.end_epoch(epoch + place, self.model.logs(record), history)
             self.progress.advance(self.initial_epoch + done // per_epoch, done % per_epoch, logs)
 
-    def chunk(self, done: int, steps: int) -> tuple[list[Logs], Logs]:
-        """Runs some steps. Returns the logs of the epochs that ended, and those of the epoch so far (or just ended)."""
+    def chunk(self, done: int, steps: int) -> tuple[Array, Logs]:
+        """Runs some steps. Returns the sums of the epochs that ended, and the logs of the last or of the one begun."""
         job, optimizer = self.job, self.model.optimizer
         per_epoch = job.steps_per_epoch
         chunk = Chunk(
@@ -124,9 +128,8 @@ class Fit:
         self.between = time.perf_counter() - begin + executing
         optimizer.iterations += outcome.steps
         self.model.epochs_trained += len(outcome.records)
-        records = [self.model.logs(totals) for totals in outcome.records]
-        partial = self.model.logs(outcome.totals) if (chunk.batch + steps) % per_epoch else {}
-        return records, partial or (records[-1] if records else {})
+        begun = (chunk.batch + steps) % per_epoch
+        return outcome.records, self.model.logs(outcome.totals if begun else outcome.records[-1])
 
     def end_epoch(self, epoch: int, logs: Logs, history: History) -> None:
         """Validates, records, and tells the callbacks."""

@@ -132,6 +132,13 @@ class History(Callback):
         for key, value in logs.items():
             self.history.setdefault(key, []).append(value)
 
+    def extend(self, epoch: int, columns: dict[str, list[float]]) -> None:
+        """Adds the records of epochs that follow each other, from `epoch` on."""
+        self.epoch.extend(range(epoch, epoch + len(columns["loss"])))
+        for key, values in columns.items():
+            if values:
+                self.history.setdefault(key, []).extend(values)
+
     def records(self) -> list[Logs]:
         """One record for each epoch: {"epoch": 0, "loss": …}."""
         return [

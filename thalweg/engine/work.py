@@ -17,6 +17,7 @@ from thalweg.program.program import Program
 Array = NDArray[Any]
 
 WORKSPACE_BYTES = 1 << 20  # a block's activations are kept to about the size of a core's own cache
+SHARED_BYTES = 8 << 20  # of activations of a lane: more are not kept until the finish
 LEAST_BLOCK = 64  # rows: below this the products lose more than the cache gains
 
 
@@ -50,12 +51,18 @@ class Job:
         """Whether every batch is the whole data: then its order can't matter and isn't drawn."""
         return self.steps_per_epoch == 1
 
+    @property
+    def shares(self) -> bool:
+        """Whether the lanes share the wide weight gradients in the finish: all activations have to be there then."""
+        rows = align(-(-self.batch // self.lanes))
+        return bool(self.program.wide) and 4 * rows * self.program.workspace_row <= SHARED_BYTES
+
     def block(self) -> int:
         """Rows a block holds: all blocks of a batch alike, a multiple of the vector, as many for every lane.
 
-        Where lanes meet between instructions, a lane has one block.
+        Where lanes meet between instructions, or share a gradient in the finish, a lane has one block.
         """
-        if self.program.meetings:
+        if self.program.meetings or self.shares:
             return align(-(-self.batch // self.lanes))
         row_bytes = 4 * max(1, self.program.workspace_row)
         most = max(LEAST_BLOCK, WORKSPACE_BYTES // row_bytes)
@@ -103,9 +110,10 @@ class Executor(Protocol):
         ...
 
 
-def mean_loss(totals: Array) -> float:
-    """The loss over all rows counted, penalties included."""
-    return float((totals[LOSS] + totals[PENALTY]) / totals[ROWS])
+def mean_loss(totals: Array) -> Array:
+    """The loss over all rows counted, penalties included; totals: (sums, …)."""
+    result: Array = (totals[LOSS] + totals[PENALTY]) / totals[ROWS]
+    return result
 
 
 def aligned(elements: int, dtype: Any = np.float32) -> Array:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from thalweg.program.instruction import Buffer, Instruction, Values
+from thalweg.program.linear import WeightGradient
 
 
 class Stretch(Instruction):
@@ -49,6 +51,20 @@ class Reduce(Stretch):
         lanes = m[self.dw].reshape(-1, min(self.vector, m[self.dw].size))
         for other in lanes[1:]:
             lanes[0] += other
+
+    def without(self, wide: Sequence[WeightGradient]) -> list[Reduce]:
+        """The sums of what is left between the gradients of which there is only one."""
+        places = [self.dw.offset]
+        for i in sorted(wide, key=lambda i: i.dW.offset):
+            if self.dw.offset <= i.dW.offset < self.dw.offset + self.dw.size:
+                places += [i.dW.offset, i.dW.offset + i.dW.size]
+        places.append(self.dw.offset + self.dw.size)
+        pairs = zip(places[::2], places[1::2], strict=True)
+        return [
+            replace(self, dw=Buffer(self.dw.name, (after - first,), self.dw.region, per_row=False, offset=first))
+            for first, after in pairs
+            if first < after
+        ]
 
     def flops(self, rows: int) -> int:
         return self.dw.size

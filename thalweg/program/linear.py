@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from thalweg.program.instruction import PREPARED, Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.instruction import GRADIENTS, PREPARED, Adjoints, Array, Buffer, Instruction, Values
 
 # The input gradient needs Wᵀ. Up to so many elements (512 KiB) it is made once a step, for all blocks and lanes. A
 # larger one would have to come back from memory: there W is transposed panel by panel within the product.
 TRANSPOSED = 1 << 17
+
+# From so many elements on (128 KiB) a weight gradient is wide: where a lane's rows fit one block, it is computed just
+# before the update, some rows of W at a time, each by one lane from all lanes' x and dh. So no lane has a second one
+# that would have to be added, and the update finds it in the core's cache.
+WIDE = 1 << 15
 
 
 def matrix(value: Array) -> Array:
@@ -88,7 +93,12 @@ class WeightGradient(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.dW.shape, positions(self.x))
+        return (*self.dW.shape, positions(self.x), self.dW.offset)
+
+    @property
+    def wide(self) -> bool:
+        """Whether it may be left to the finish: it is large, and all of W's gradient."""
+        return self.dW.size >= WIDE and self.dW.region == GRADIENTS
 
     def reference(self, m: Values) -> None:
         m.reduce(self.dW, matrix(m[self.x]).T @ matrix(m[self.dh]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from thalweg.program.batches import Gather
 from thalweg.program.instruction import EXCHANGE, PREPARED, WORKSPACE, Buffer, Instruction
+from thalweg.program.linear import WeightGradient
 
 ALIGNMENT = 16  # elements: a cache line of float32, so that vector loads don't straddle two
 
@@ -71,6 +72,8 @@ def lifetimes(buffers: Sequence[Buffer], rows: Sequence[Instruction]) -> dict[Bu
     batch = {b for i in rows if isinstance(i, Gather) for b in i.outputs}
     for buffer in batch:  # a batch that is the whole data is gathered only once: it has to survive the step
         lives[buffer].end = len(rows)
+    for buffer in (b for i in rows if isinstance(i, WeightGradient) and i.wide for b in i.inputs):
+        lives[buffer].end = len(rows)  # it may be left to the finish
     for buffer in buffers:
         if buffer.view_of is not None:
             share(lives, buffer.storage, buffer)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from thalweg.program.batches import Gather
 from thalweg.program.instruction import EXCHANGE, NORMS, PARAMETERS, TOTALS, Buffer, Instruction
+from thalweg.program.linear import WeightGradient
 from thalweg.program.memory import align, place
 
 
@@ -97,6 +98,11 @@ class Program:
                 written.clear()
             written.update(b for b in instruction.outputs if b.region == EXCHANGE)
         return result
+
+    @property
+    def wide(self) -> list[WeightGradient]:
+        """The weight gradients that may be left to the finish."""
+        return [i for i in self.rows if isinstance(i, WeightGradient) and i.wide]
 
     def buffers(self) -> list[Buffer]:
         """Every buffer of the program, in the order of first use."""

@@ -6,6 +6,8 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from thalweg.engine.work import Array, Chunk, Job, Outcome, aligned
 from thalweg.errors import ArgumentError
 from thalweg.program.batches import Gather
 from thalweg.program.elementwise import Reshape
+from thalweg.program.gradients import Reduce
 from thalweg.program.instruction import (
     DATA,
     EXCHANGE,
@@ -32,8 +35,11 @@ from thalweg.program.instruction import (
     Instruction,
 )
 from thalweg.program.lowering import LOSS, ROWS
-from thalweg.program.memory import align
+from thalweg.program.memory import ALIGNMENT, align
+from thalweg.program.program import Segment
 
+CHUNK = 4096  # parameters that are finished before the next: what is read of them stays in the core's caches
+WIDE_CHUNK = 1 << 16  # where their gradient is computed there too: enough for the product, and the L2 cache holds it
 PROBE_SECONDS = 0.3  # between two comparisons of one thread with all
 PROBE_SHARE = 16  # this part of a chunk is run in each way …
 PROBE_LEAST = 0.002  # … if it takes more seconds than this
@@ -43,14 +49,22 @@ class Memory(Mapping[Buffer, Array]):
     """One lane's memory: the regions it shares with the others, and its own workspace, gradients and sums."""
 
     def __init__(
-        self, job: Job, block: int, prepared: Array, gradients: Array, totals: Array, exchange: Array, norms: Array
+        self,
+        job: Job,
+        block: int,
+        workspace: Array,
+        prepared: Array,
+        gradients: Array,
+        totals: Array,
+        exchange: Array,
+        norms: Array,
     ) -> None:
         self.block = block
         self.lanes = job.lanes
         self.rows = block
         self.data = job.data
         program = job.program
-        self.workspace = aligned(program.workspace_row * block + program.workspace_fixed)
+        self.workspace = workspace
         self.once = program.workspace_row * block  # where the buffers that aren't per row begin
         self.flat = {
             PARAMETERS: job.parameters,
@@ -97,7 +111,8 @@ class Memory(Mapping[Buffer, Array]):
 def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) -> tuple[Array, Array]:
     """The table of rows and the table of constants for one lane.
 
-    In the last phase, in which the lanes share the work, every lane reads the first lane's gradients: the sum of all.
+    In the last phase, in which the lanes share the work, every lane finds the first lane's gradients, the sum of all,
+    and its rows, behind which are those of the others.
     """
     count = sum(len(phase) for phase in phases)
     table = aligned(count * m.ROW_WIDTH, np.int64).reshape(count, m.ROW_WIDTH)
@@ -106,9 +121,7 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
     for number, phase in enumerate(phases):
         for i in phase:
             last = number == len(phases) - 1
-            operands = [
-                (first if last and b is not None and b.region == GRADIENTS else own).address(b) for b in i.operands
-            ]
+            operands = [(first if last and shared(b) else own).address(b) for b in i.operands]
             row = [address_of(kernel_of(i)), *operands, *i.sizes]
             table[place, : len(row)] = row
             constants[place, : len(i.constants)] = i.constants
@@ -116,9 +129,46 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
     return table, constants
 
 
+def shared(buffer: Buffer | None) -> bool:
+    """Whether a buffer is found, in the finish, where the first lane has it."""
+    return buffer is not None and (buffer.region == GRADIENTS or (buffer.region == WORKSPACE and buffer.per_row))
+
+
 def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instruction]:
     """Those that do something: a reshape only gives memory another name, and one lane has nothing to put together."""
     return [i for i in instructions if not isinstance(i, Reshape) and not (i.joins and lanes == 1)]
+
+
+def finish_of(job: Job) -> list[Segment]:
+    """The segments of the finish. The gradients that lanes share come first, and aren't summed over the lanes."""
+    segments = [replace(s, instructions=executed(s.instructions, job.lanes)) for s in job.program.segments()]
+    if job.shares:
+        wide = job.program.wide
+        number = next(number for number, s in enumerate(segments) if s.chunked)
+        rest = [p for i in segments[number].instructions for p in (i.without(wide) if isinstance(i, Reduce) else [i])]
+        segments[number] = replace(segments[number], instructions=[*wide, *rest])
+    return segments
+
+
+def chunks(vector: int, wide: Sequence[Buffer], lane: int, lanes: int) -> Array:
+    """(first, after) of every stretch that a lane finishes before the next: whole rows where a gradient is shared."""
+    result: list[tuple[int, int]] = []
+
+    def cut(begin: int, size: int, unit: int, most: int) -> None:
+        """A lane's part of `size` elements from `begin` on, cut into stretches of whole units."""
+        units = -(-size // unit)
+        first, after = units * lane // lanes, units * (lane + 1) // lanes
+        parts = max(1, -(-(after - first) // max(1, most // unit)))
+        places = [begin + min(size, (first + (after - first) * k // parts) * unit) for k in range(parts + 1)]
+        result.extend((a, b) for a, b in pairwise(places) if a < b)
+
+    begin = 0
+    for dW in sorted(wide, key=lambda dW: dW.offset):
+        cut(begin, dW.offset - begin, ALIGNMENT, CHUNK)
+        cut(dW.offset, dW.size, dW.shape[-1], WIDE_CHUNK)
+        begin = dW.offset + dW.size
+    cut(begin, vector - begin, ALIGNMENT, CHUNK)
+    return np.array(result, np.int64).reshape(-1, 2)
 
 
 class Crew:
@@ -161,10 +211,13 @@ class NativeExecutor:
         self.run_lanes = callable_of(machine)
         self.crew = Crew(job.lanes)
         program, lanes, block = job.program, job.lanes, job.block()
-        self.phases = [executed(p, lanes) for p in (program.prepare, program.rows, program.collect, program.finish)]
-        self.segments = [(executed(s.instructions, lanes), s.chunked, s.due) for s in program.segments()]
-        finish = [(len(instructions), chunked, due) for instructions, chunked, due in self.segments]
-        self.finish_cuts = np.array(finish, np.int64).reshape(-1)
+        self.segments = finish_of(job)
+        wide = program.wide if job.shares else []
+        rows = [i for i in program.rows if i not in wide]
+        finish = [i for segment in self.segments for i in segment.instructions]
+        self.phases = [executed(p, lanes) for p in (program.prepare, rows, program.collect, finish)]
+        self.finish_cuts = np.array([(len(s.instructions), s.chunked, s.due) for s in self.segments], np.int64)
+        self.chunks = [chunks(job.parameters.size, [i.dW for i in wide], lane, lanes) for lane in range(lanes)]
         gathers = sum(isinstance(i, Gather) for i in self.phases[1])
         vector = align(job.parameters.size) if program.backward else 0
         self.gradients = aligned(lanes * vector).reshape(lanes, vector)
@@ -177,10 +230,14 @@ class NativeExecutor:
         self.reals = aligned(lanes * state.REALS, np.float64).reshape(lanes, -1)
         self.jobs = aligned(lanes * m.JOB_SIZE, np.int64).reshape(lanes, -1)
         prepared, exchange = aligned(program.prepared), aligned(lanes * program.exchange)
+        stride = align(program.workspace_row * block + program.workspace_fixed) + ALIGNMENT  # its address isn't round
+        workspaces = aligned(lanes * stride).reshape(lanes, stride)
         met = program.meetings
         self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
         self.memories = [
-            Memory(job, block, prepared, self.gradients[lane], self.totals[lane], exchange, self.norms)
+            Memory(
+                job, block, workspaces[lane], prepared, self.gradients[lane], self.totals[lane], exchange, self.norms
+            )
             for lane in range(lanes)
         ]
         self.tables = [link(self.phases, memory, self.memories[0]) for memory in self.memories]
@@ -210,7 +267,9 @@ class NativeExecutor:
                 m.JOB_ORDER: self.order.ctypes.data if shuffled else 0,
                 m.JOB_TOTALS: self.totals.ctypes.data,
                 m.JOB_TOTALS_SIZE: self.totals.shape[1],
-                m.JOB_VECTOR: job.parameters.size,
+                m.JOB_CHUNKS: self.chunks[lane].ctypes.data,
+                m.JOB_CHUNK_COUNT: len(self.chunks[lane]),
+                m.JOB_STRIDE: stride,
                 m.JOB_BARRIER: self.barrier.ctypes.data,
                 m.JOB_LOSS: LOSS,
                 m.JOB_COUNTED: ROWS,
@@ -267,19 +326,19 @@ class NativeExecutor:
         return self.states[lane].ctypes.data, self.reals[lane].ctypes.data
 
     def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Memory]]:
-        for instruction, _ in self.step_by_step(chunk, repeats=1):
-            yield instruction, self.memories[0]
+        for instruction, lane, _ in self.step_by_step(chunk, repeats=1):
+            yield instruction, self.memories[lane]
 
     def measure(self, chunk: Chunk, repeats: int) -> list[float]:
         """Seconds that each instruction of the program takes in one step, the least of `repeats` runs."""
         times: dict[int, float] = {}
-        for instruction, seconds in self.step_by_step(chunk, repeats):
+        for instruction, _, seconds in self.step_by_step(chunk, repeats):
             times[id(instruction)] = times.get(id(instruction), 0.0) + seconds
         return [times.get(id(i), 0.0) for i in self.job.program]
 
-    def step_by_step(self, chunk: Chunk, repeats: int) -> Iterator[tuple[Instruction, float]]:
-        """One step on one lane: every kernel called by itself, with the seconds it took."""
-        job, s, f, memory = self.job, self.states[0], self.reals[0], self.memories[0]
+    def step_by_step(self, chunk: Chunk, repeats: int) -> Iterator[tuple[Instruction, int, float]]:
+        """One step, every kernel called by itself: the instruction, in which lane's memory, the seconds it took."""
+        job, s, f = self.job, self.states[0], self.reals[0]
         epoch, batch = divmod(chunk.batch, job.steps_per_epoch)
         start = batch * job.batch
         rows = min(job.batch, job.rows - start)
@@ -287,34 +346,38 @@ class NativeExecutor:
             from thalweg.program.counter import permutation
 
             self.order[:] = permutation(job.seed, chunk.epoch + epoch, job.rows)
+        lanes = self.job.lanes
         s[:] = 0
         s[state.BATCH_ROWS], s[state.ITERATION], s[state.LANES] = rows, chunk.iteration + 1, 1
         s[state.UPDATE] = chunk.iteration // job.program.every + 1
-        s[state.BUSY], s[state.AFTER] = 1, job.parameters.size
+        s[state.BLOCK], s[state.AFTER] = self.memories[0].block, job.parameters.size
+        s[state.BUSY] = min(lanes, -(-rows // s[state.BLOCK]))
         s[state.SEED] = self.jobs[0, m.JOB_SEED]
         f[state.LEARNING_RATE] = chunk.learning_rates[0] if len(chunk.learning_rates) else 0.0
 
         ends = np.cumsum([0, *(len(p) for p in self.phases)])
         yield from self.one_by_one(self.phases[0], ends[0], repeats)
-        for first in range(0, rows, memory.block):
+        for number, first in enumerate(range(0, rows, self.memories[0].block)):
+            memory = self.memories[number % lanes]
             s[state.ROWS] = memory.rows = min(memory.block, rows - first)
             s[state.FIRST_ROW], s[state.START] = first, start + first
             s[state.ORDER] = self.order[start + first :].ctypes.data if self.order.size else 0
-            s[state.ACCUMULATE] = int(first > 0)
-            yield from self.one_by_one(self.phases[1], ends[1], repeats)
-        yield from self.one_by_one(self.phases[2], ends[2], repeats)
-        s[state.ACCUMULATE] = 0
+            s[state.ACCUMULATE] = int(number >= lanes)
+            yield from self.one_by_one(self.phases[1], ends[1], repeats, number % lanes)
+        for lane in range(s[state.BUSY]):
+            yield from self.one_by_one(self.phases[2], ends[2], repeats, lane)
+        s[state.ACCUMULATE], s[state.STRIDE] = 0, self.jobs[0, m.JOB_STRIDE]
         place = ends[3]
-        for instructions, _, due in self.segments:
-            if not due or (chunk.iteration + 1) % job.program.every == 0:
-                yield from self.one_by_one(instructions, place, repeats)
-            place += len(instructions)
+        for segment in self.segments:
+            if not segment.due or (chunk.iteration + 1) % job.program.every == 0:
+                yield from self.one_by_one(segment.instructions, place, repeats)
+            place += len(segment.instructions)
         self.totals[0, ROWS] += rows
 
     def one_by_one(
-        self, instructions: Sequence[Instruction], place: int, repeats: int
-    ) -> Iterator[tuple[Instruction, float]]:
-        table, constants = self.tables[0]
+        self, instructions: Sequence[Instruction], place: int, repeats: int, lane: int = 0
+    ) -> Iterator[tuple[Instruction, int, float]]:
+        table, constants = self.tables[lane]
         for number, instruction in enumerate(instructions, start=int(place)):
             kernel = callable_of(kernel_of(instruction))
             arguments = (table[number, 1:].ctypes.data, constants[number].ctypes.data, *self.state_of(0))
@@ -323,4 +386,4 @@ class NativeExecutor:
                 begin = time.perf_counter()
                 kernel(*arguments)
                 seconds.append(time.perf_counter() - begin)
-            yield instruction, min(seconds)
+            yield instruction, lane, min(seconds)

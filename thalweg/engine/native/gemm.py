@@ -11,7 +11,18 @@ Addresses are in bytes, strides in floats (one float is 4 bytes). Nothing outsid
 import numba
 
 from thalweg.engine.native.llvm import VW, compiled, floats, load_f32, stack, store_f32
-from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, WIDEST, copy, dots, tile, transposition
+from thalweg.engine.native.microkernel import (
+    DOT_COLUMNS,
+    DOT_ROWS,
+    ROWS,
+    SHORT,
+    WIDEST,
+    copy,
+    dots,
+    short,
+    tile,
+    transposition,
+)
 
 # A block of A is BLOCK x DEPTH floats, which stay in the L2 cache while all columns of B pass. A panel of B, DEPTH rows
 # as wide as a tile, is read again for each tile of the block: with AVX-512 from L2, which is fast enough; else it has
@@ -24,7 +35,6 @@ BLOCK = 128 if VW == 16 else 256
 # such tiles little. The bounds, (alone, beside whole vectors), are where the measured times cross.
 FEW_DOTS = {16: (10, 4), 8: (7, 3), 4: (3, 3)}[VW]
 FEW_ROWS = {16: (12, 6), 8: (7, 3), 4: (3, 3)}[VW]
-SHORT = 12  # dot products of so few numbers are added one by one
 ACROSS = 4  # vectors of a row of Cᵀ in one tile
 
 # Where rows of B are far apart, panels of it are copied to contiguous memory: their cache lines lie on different pages
@@ -212,7 +222,8 @@ def _copy_across(b, ldb, target, K, vectors, widest, last):
 def _dots(a, rsa, b, ldb, c, ldc, start, lds, M, N, K):
     """C = C₀ + A·B for N <= FEW_DOTS[0], where the rows of A are contiguous: B's columns are made so, too."""
     if K <= SHORT:
-        _short(a, rsa, b, ldb, c, ldc, start, lds, M, N, K)
+        for j in range(N):
+            short(K, a, rsa, b + 4 * j, ldb, c + 4 * j, ldc, start + 4 * j if start else 0, lds, M)
         return
     columns = b
     if ldb > 1:
@@ -232,17 +243,6 @@ def _dots(a, rsa, b, ldb, c, ldc, start, lds, M, N, K):
             dots(rows, n, a + 4 * i * rsa, rsa, columns + 4 * j * K, K, c + 4 * (i * ldc + j), ldc, from_, lds, K)
             j += n
         i += rows
-
-
-@compiled
-def _short(a, rsa, b, ldb, c, ldc, start, lds, M, N, K):
-    """C = C₀ + A·B, number by number: for dot products that hardly fill a vector."""
-    for j in range(N):
-        for i in range(M):
-            total = load_f32(start, i * lds + j) if start else numba.float32(0)
-            for k in range(K):
-                total += load_f32(a, i * rsa + k) * load_f32(b, k * ldb + j)
-            store_f32(c, i * ldc + j, total)
 
 
 @compiled

@@ -1,8 +1,8 @@
 """The products of dense layers, all by the one micro-kernel."""
 
 from thalweg.engine.native import gemm
-from thalweg.engine.native.gradients import share
-from thalweg.engine.native.state import ACCUMULATE, LANE, LANES, ROWS
+from thalweg.engine.native.gradients import share, stretch
+from thalweg.engine.native.state import ACCUMULATE, BATCH_ROWS, BLOCK, BUSY, LANE, LANES, ROWS, STRIDE
 
 
 def affine(o, c, s, f):
@@ -12,9 +12,18 @@ def affine(o, c, s, f):
 
 
 def weight_gradient(o, c, s, f):
-    """dW = xᵀ·dh"""
-    x, dh, dW, inputs, units, positions = o[0], o[1], o[2], o[3], o[4], o[5]
-    gemm.gemm(x, 1, inputs, dh, units, dW, units, 0, s[ACCUMULATE], inputs, units, s[ROWS] * positions)
+    """dW = xᵀ·dh over this block; or in the finish, over all lanes' rows, those of its rows that are worked on now"""
+    x, dh, dW, inputs, units, positions, offset = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
+    if s[STRIDE] == 0:
+        gemm.gemm(x, 1, inputs, dh, units, dW, units, 0, s[ACCUMULATE], inputs, units, s[ROWS] * positions)
+        return
+    first, after = stretch(inputs * units, offset, s)
+    row, rows = first // units, (after - first) // units
+    if rows == 0:
+        return
+    for lane in range(s[BUSY]):
+        at, n = 4 * lane * s[STRIDE], min(s[BLOCK], s[BATCH_ROWS] - lane * s[BLOCK]) * positions
+        gemm.gemm(x + at + 4 * row, 1, inputs, dh + at, units, dW + 4 * first, units, 0, lane, rows, units, n)
 
 
 def bias_gradient(o, c, s, f):

@@ -11,7 +11,6 @@ import math
 import numba
 
 from thalweg.engine.native.counter import shuffle
-from thalweg.engine.native.gradients import share
 from thalweg.engine.native.llvm import (
     FLAGS,
     call,
@@ -40,23 +39,24 @@ from thalweg.engine.native.state import (
     SEED,
     START,
     STATE,
+    STRIDE,
     UPDATE,
 )
 
 ROW_WIDTH = 24  # int64 in a row of the table: three cache lines
 CONSTANTS = 12  # float64 in a row of the constants
-CHUNK = 4096  # parameters that a segment finishes before the next: what it reads of them stays in the core's caches
 SPINS = 500  # turns of the spin loop before the core is given away
 
 # Places in a job. PREPARE … COLLECT count the instructions of each phase; the gathers come first among the rows.
-# SEGMENTS is the address of three numbers for each segment of the finish: instructions, whether chunked, whether due.
+# SEGMENTS is the address of three numbers for each segment of the finish: instructions, whether chunked, whether due;
+# CHUNKS that of (first, after) for each stretch of the parameter vector that this lane finishes before the next.
 (
     JOB_TABLE, JOB_CONSTANTS, JOB_STATE, JOB_REALS, JOB_PREPARE, JOB_GATHERS, JOB_ROWS, JOB_COLLECT, JOB_SEGMENTS,
     JOB_SEGMENT_COUNT, JOB_EVERY, JOB_LANE, JOB_LANES, JOB_DATA_ROWS, JOB_BATCH, JOB_BLOCK, JOB_EPOCH,
     JOB_FIRST_BATCH, JOB_STEPS, JOB_ITERATION, JOB_SEED, JOB_SHUFFLE, JOB_ORDER, JOB_TOTALS, JOB_TOTALS_SIZE,
-    JOB_RECORDS, JOB_VECTOR, JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_MINE, JOB_THREADS,
-    JOB_MEETINGS, JOB_CUTS,
-) = range(37)  # fmt: skip
+    JOB_RECORDS, JOB_CHUNKS, JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_MINE, JOB_THREADS,
+    JOB_MEETINGS, JOB_CUTS, JOB_CHUNK_COUNT, JOB_STRIDE,
+) = range(39)  # fmt: skip
 JOB_SIZE = 40
 
 
@@ -139,7 +139,7 @@ def prepare_of_lane(job, step, rows, learning_rate):
     """The state of the step, and this lane's share of what is derived from the parameters alone."""
     s = integers(job[JOB_STATE], STATE)
     s[SEED], s[LANE], s[LANES] = job[JOB_SEED], job[JOB_LANE], job[JOB_LANES]
-    s[BATCH_ROWS], s[BLOCK] = rows, job[JOB_BLOCK]
+    s[BATCH_ROWS], s[BLOCK], s[STRIDE] = rows, job[JOB_BLOCK], 0
     s[BUSY] = min(job[JOB_LANES], (rows + job[JOB_BLOCK] - 1) // job[JOB_BLOCK])
     s[ITERATION] = job[JOB_ITERATION] + step + 1
     s[UPDATE] = (job[JOB_ITERATION] + step) // job[JOB_EVERY] + 1
@@ -172,10 +172,10 @@ def segment_of_lane(job, first, after, chunked):
         execute(job, first, after)
         return
     s = integers(job[JOB_STATE], STATE)
-    begin, end = share(job[JOB_VECTOR], job[JOB_LANE], job[JOB_LANES])
-    s[ACCUMULATE] = 0
-    for start in range(begin, end, CHUNK):
-        s[FIRST], s[AFTER] = start, min(start + CHUNK, end)
+    chunks = integers(job[JOB_CHUNKS], 2 * job[JOB_CHUNK_COUNT])
+    s[ACCUMULATE], s[STRIDE] = 0, job[JOB_STRIDE]
+    for number in range(job[JOB_CHUNK_COUNT]):
+        s[FIRST], s[AFTER] = chunks[2 * number], chunks[2 * number + 1]
         execute(job, first, after)
         s[ACCUMULATE] = 1
 

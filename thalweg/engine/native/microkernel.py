@@ -25,6 +25,7 @@ from thalweg.engine.native.llvm import F32, I32, I64, VW, declare, pointer
 MANY_REGISTERS = VW == 16 or binding.get_process_triple().startswith(("aarch64", "arm64"))
 WIDEST = (0, 8, 4, 4, 4, 3, 3, 3, 3) if MANY_REGISTERS else (0, 8, 4, 3, 3, 2, 2)
 ROWS = len(WIDEST) - 1
+IN_FLIGHT = 8
 SHAPES = [(r, v) for r in range(1, ROWS + 1) for v in range(1, WIDEST[r] + 1)]
 
 DOT_ROWS = 4
@@ -33,6 +34,8 @@ DOT_SHAPES = [(r, j) for r in (1, DOT_ROWS) for j in range(1, DOT_COLUMNS + 1)]
 
 TILE_ARGUMENTS = ("a", "rsa", "csa", "ga", "b", "ldb", "gb", "c", "ldc", "start", "lds", "groups", "depth", "last")
 DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "depth")
+SHORT = 12  # numbers in a row of A, of which one dot product fills hardly a vector
+SHORT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "rows")
 COPY_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "last")
 TRANSPOSITION_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "columns")
 
@@ -169,9 +172,33 @@ class _Tile(_Emitter):
         self.builder.ret_void()
 
     def group(self, g, sums):
-        """sums += Σ_k A[g, :, k] · B[g, k, :]"""
+        """sums += Σ_k A[g, :, k] · B[g, k, :]
+
+        Fewer than IN_FLIGHT sums would wait for each other's additions, so those take several k side by side.
+        """
         a, b = self.at("a", "ga", g, 0), self.at("b", "gb", g, 0)
-        return self.repeat(self.given["depth"], sums, lambda k, sums: self.outer_product(a, b, k, sums))
+
+        def add(k, sums):
+            return self.outer_product(a, b, k, sums)
+
+        n, beside = len(sums), IN_FLIGHT // len(sums)
+        if beside < 2:
+            return self.repeat(self.given["depth"], sums, add)
+        whole = self.builder.sdiv(self.given["depth"], _integer(beside))
+        done = self.builder.mul(whole, _integer(beside))
+
+        def add_beside(i, parts):
+            k = self.builder.mul(i, _integer(beside))
+            each = [add(self.builder.add(k, _integer(j)), parts[j * n : (j + 1) * n]) for j in range(beside)]
+            return [value for values in each for value in values]
+
+        parts = self.repeat(whole, [*sums, *[self.zero] * (n * (beside - 1))], add_beside)
+        while len(parts) > n:
+            half = (len(parts) // n + 1) // 2 * n
+            pairs = zip(parts, parts[half:], strict=False)
+            parts = [*(self.builder.fadd(x, y) for x, y in pairs), *parts[len(parts) - half : half]]
+        rest = self.builder.sub(self.given["depth"], done)
+        return self.repeat(rest, parts, lambda k, sums: add(self.builder.add(done, k), sums))
 
     def outer_product(self, a, b, k, sums):
         """sums[r, v] += A[r, k] · B[k, v]"""
@@ -239,6 +266,34 @@ class _Dots(_Emitter):
         """Adds neighbouring groups of `size` elements: the groups of x, then those of y."""
         first = [i for i in range(2 * VW) if i // size % 2 == 0]
         return self.builder.fadd(self.shuffle(x, y, first), self.shuffle(x, y, [i + size for i in first]))
+
+
+class _Short(_Emitter):
+    """One column of C from rows of A that hold only `depth` numbers: number by number, the column of B in registers."""
+
+    def __init__(self, function, depth):
+        super().__init__(function, SHORT_ARGUMENTS)
+        self.depth = depth
+
+    def emit(self):
+        """C[i, 0] = C₀[i, 0] + Σ_k A[i, k]·B[k, 0]. Where C₀ has no address, it is read from a zero."""
+        builder, given = self.builder, self.given
+        nothing = builder.alloca(F32)
+        builder.store(ir.Constant(F32, 0.0), nothing)
+        absent = builder.icmp_signed("==", given["start"], _integer(0))
+        given["start"] = builder.select(absent, builder.ptrtoint(nothing, I64), given["start"])
+        given["lds"] = builder.select(absent, _integer(0), given["lds"])
+        column = [self.load_scalar(self.at("b", "ldb", k, 0)) for k in range(self.depth)]
+
+        def row(i, carried):
+            total = self.load_scalar(self.at("start", "lds", i, 0))
+            for k, b in enumerate(column):
+                total = self.multiply_add(self.load_scalar(self.at("a", "rsa", i, k)), b, total)
+            builder.store(total, self.at("c", "ldc", i, 0)).align = 4
+            return carried
+
+        self.repeat(given["rows"], [], row)
+        builder.ret_void()
 
 
 class _Copy(_Emitter):
@@ -376,6 +431,18 @@ def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, lds, depth):
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * (2 + len(DOT_ARGUMENTS))), codegen
+
+
+@intrinsic
+def short(typing, depth, a, rsa, b, ldb, c, ldc, start, lds, rows):
+    """Computes one column of C, for rows of A of 1 … SHORT numbers."""
+
+    def codegen(context, builder, signature, args):
+        kernels = {k: lambda function, k=k: _Short(function, k) for k in range(1, SHORT + 1)}
+        builder.call(_dispatcher(builder.module, "short", len(SHORT_ARGUMENTS), kernels), args)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (1 + len(SHORT_ARGUMENTS))), codegen
 
 
 @intrinsic

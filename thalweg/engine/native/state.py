@@ -22,6 +22,7 @@ FIRST, AFTER = 10, 11  # the stretch of the parameter vector that is worked on
 BUSY = 12  # lanes that had a block of the batch: their gradients count
 UPDATE = 13  # updates of the weights, this one included
 BLOCK = 14  # rows of a whole block
+STRIDE = 15  # floats from one lane's workspace to the next in the finish; 0 before
 STATE = 16  # how many there are, rounded up to two cache lines so that lanes don't share one
 
 LEARNING_RATE = 0
