@@ -137,12 +137,23 @@ def test_a_folder_of_photographs_with_every_augmentation(thalweg):
         (("train", "photos", "--size", "big"), 2, "--size takes a number of pixels such as 64"),
         (("train", "nothing.npz"), 2, "there is no file or folder nothing.npz"),
         (("train", "bad.npz"), 1, "bad.npz: image 3 (counted from 0) holds nan at pixel (0, 0, 0)"),
+        (("train", "photoz"), 2, "there is no file or folder photoz"),
+        (
+            ("train", "stripes.npz", "--model", "wide.yaml"),
+            1,
+            "Conv2D's window spans (9, 9), more than its input of (8, 8)",
+        ),
+        (("train", "stripes.npz", "--model", "groups.yaml"), 1, "Conv2D's 2 groups don't divide the 1 channels"),
+        (("train", "stripes.npz", "--model", "open.yaml"), 1, "end with Flatten or GlobalAveragePooling2D"),
         (("filters", "nothing"), 2, "there is no run folder nothing"),
     ],
 )
 def test_wrong_turns_are_told_in_one_line(thalweg, arguments, exit_code, said):
     Path("photos").mkdir()
     Path("a.csv").write_text("a,b\n1,2\n")
+    Path("wide.yaml").write_text("- Conv2D: {filters: 4, kernel_size: 9}\n- Flatten\n")
+    Path("groups.yaml").write_text("- Conv2D: {filters: 4, kernel_size: 3, groups: 2}\n- Flatten\n")
+    Path("open.yaml").write_text("- Conv2D: {filters: 4, kernel_size: 3}\n")
     x = np.zeros((4, 3, 3))
     x[3, 0, 0] = np.nan
     np.savez("bad.npz", x=x, y=[0, 1, 0, 1])
@@ -208,6 +219,22 @@ def test_feature_maps_are_what_the_layers_make():
     }
     assert np.array_equal(values["conv2d"].ravel(), values["flatten"])
     np.testing.assert_allclose(values["dense"], model.predict(picture[None])[0], rtol=1e-5)
+
+
+def test_feature_maps_are_drawn_without_layers_that_pass_on_and_with_the_classes():
+    maps = [layers.Conv2D(20, 3), layers.BatchNormalization(), layers.Dropout(0.5)]
+    model = Sequential([layers.Input((6, 6, 1)), *maps, layers.Flatten(), layers.Dense(3)], seed=0)
+    picture = np.random.default_rng(0).integers(0, 256, (6, 6, 1), np.uint8)
+    drawn = plots.draw_features(
+        plots.feature_maps(model, picture), picture, "title", ("cat", "dog", "a long long name")
+    )
+    rows = [axis.get_ylabel().partition("\n")[0] for axis in drawn.axes if axis.get_ylabel()]
+    assert rows == ["picture", "conv2d", "batch_normalization", "dense"]
+    assert sum(len(axis.images) for axis in drawn.axes) == 1 + 2 * plots.MOST
+    assert [text.get_text() for text in drawn.axes[-1].get_xticklabels()] == ["cat", "dog", "a long lo…"]
+    drawn.canvas.draw()
+    left = {round(axis.get_position().x0, 3) for axis in drawn.axes if axis.get_ylabel() and axis.images}
+    assert len(left) == 1  # the rows begin at one place
 
 
 @pytest.mark.parametrize("inputs", [1, 3, 5])

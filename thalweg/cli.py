@@ -14,7 +14,7 @@ import typer
 
 from thalweg import cli_images
 from thalweg.console import grid, say
-from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.errors import ArgumentError, NotFoundError, ThalwegError
 
 if TYPE_CHECKING:
     from thalweg.image_runs import ImageRun
@@ -177,6 +177,8 @@ def train(
         return
     refuse_given(context, FOR_IMAGES, "images", f"{source} is a table (see --layers)")
     if target is None:
+        if not Path(source).suffix and len(source.split()) == 1 and not Path(source).exists():
+            raise NotFoundError(f"there is no file or folder {source}")
         raise ArgumentError("give the column to predict: --target NAME")
     options = runs.Options(
         target=target,

@@ -138,7 +138,7 @@ def features(
     loaded = image_run(run)
     pixels = loaded.pixels(picture)
     values = plots.feature_maps(loaded.model, pixels)
-    drawn = plots.draw_features(values, pixels, f"{run.name}: {picture.name} through the network")
+    drawn = plots.draw_features(values, pixels, f"{run.name}: {picture.name} through the network", loaded.classes)
     path = out or Path("features.png")
     plots.save_figure(drawn, path)
     say(f"picture: {path}")

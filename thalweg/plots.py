@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 MOST = 16  # pictures beside each other, and below each other
+LONGEST = 10  # letters of a class's name under a bar
 
 
 def kernels_of(model: Sequential) -> dict[str, Layer]:
@@ -107,6 +108,7 @@ def draw_filters(kernel: Array, title: str) -> Figure:
         rows = [[kernel[:, :, i, k, None] for k in range(columns)] for i in range(min(MOST, inputs))]
         left = [f"input {i}" for i in range(len(rows))]
         title += "" if inputs <= MOST and outputs <= MOST else f" (the first {len(rows)}×{columns})"
+    title += " (mid-grey is 0)" if inputs == 3 else ""
     drawn = figure(1 + 0.9 * columns, 1 + 0.9 * len(rows))
     axes = drawn.subplots(len(rows), columns, squeeze=False)
     shown = None
@@ -148,36 +150,53 @@ def draw_strip(kernels: Sequence[Array], title: str) -> Figure:
     return drawn
 
 
-def draw_features(values: dict[str, Array], picture: Array, title: str) -> Figure:
-    """The picture and then, layer by layer, up to 16 of its maps; vectors as bars."""
-    shown = {name: v for name, v in values.items() if v.ndim in (1, 3)}
+def draw_features(values: dict[str, Array], picture: Array, title: str, classes: Sequence[str] = ()) -> Figure:
+    """The picture and then, layer by layer, up to 16 of its maps; vectors as bars, the last one's named by `classes`.
+
+    A layer that only passes on what it is given, as Flatten does, and Dropout outside of training, is left out.
+    """
+    shown: dict[str, Array] = {}
+    before = picture
+    for name, value in values.items():
+        if value.ndim in (1, 3) and not np.array_equal(value.ravel(), before.ravel()):
+            shown[name] = value
+        before = value
     drawn = figure(2.5 + 0.75 * MOST, 0.6 + 0.95 * (1 + len(shown)))
-    parts = drawn.subfigures(1 + len(shown), 1, squeeze=False)[:, 0]
-    axis = parts[0].subplots(1, MOST, squeeze=False)[0]
-    maps(axis, np.moveaxis(picture, -1, 0) if picture.shape[2] == 1 else [picture[:, :, :3]], "picture", "gray")
-    for part, (name, value) in zip(parts[1:], shown.items(), strict=True):
+    grid = drawn.add_gridspec(1 + len(shown), MOST)
+    pictures = np.moveaxis(picture, -1, 0) if picture.shape[2] == 1 else [picture[:, :, :3]]
+    maps(drawn, [grid[0, k] for k in range(MOST)], pictures, "picture", "gray")
+    for row, (name, value) in enumerate(shown.items(), start=1):
         label = f"{name}\n{'×'.join(map(str, value.shape))}"
         if value.ndim == 3:
-            maps(part.subplots(1, MOST, squeeze=False)[0], np.moveaxis(value, -1, 0), label, "viridis")
-            continue
-        axis = part.subplots(1, 1)
-        axis.stairs(value, fill=True)
-        axis.margins(x=0.01)
-        axis.tick_params(labelsize=6)
-        beside(axis, label)
+            maps(drawn, [grid[row, k] for k in range(MOST)], np.moveaxis(value, -1, 0), label, "viridis")
+        else:
+            last = row == len(shown) and len(value) == len(classes)
+            bars(drawn.add_subplot(grid[row, :]), value, label, classes if last else ())
     drawn.suptitle(title)
     return drawn
 
 
-def maps(axes: Any, cells: Any, label: str, colours: str) -> None:
+def maps(drawn: Figure, places: Sequence[Any], cells: Any, label: str, colours: str) -> None:
     """As many maps as there are places, each in its own range of colours; the name before them."""
-    for number, axis in enumerate(axes):
+    for place, cell in zip(places, cells, strict=False):
+        axis = drawn.add_subplot(place)
         bare(axis)
-        if number < len(cells):
-            axis.imshow(cells[number], cmap=colours)
-        else:
-            axis.axis("off")
-    beside(axes[0], label)
+        axis.imshow(cell, cmap=colours)
+        if place is places[0]:
+            beside(axis, label)
+
+
+def bars(axis: Any, value: Array, label: str, names: Sequence[str]) -> None:
+    """A vector: a bar for each number, under it its place or its name."""
+    axis.stairs(value, np.arange(len(value) + 1) - 0.5, fill=True)
+    axis.margins(x=0.01)
+    axis.tick_params(labelsize=6)
+    axis.locator_params(axis="x", integer=True)
+    if 0 < len(names) <= 2 * MOST:
+        axis.set_xticks(
+            range(len(names)), [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in names]
+        )
+    beside(axis, label)
 
 
 def beside(axis: Any, label: str) -> None:
