@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 import numpy as np
-from harness import Case
+from harness import ACCUMULATE, Array, Case, Memory
 
 from thalweg.program import activations, rectifiers, rowwise
 from thalweg.program.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.custom_activation import CustomActivation
-from thalweg.program.instruction import Buffer, Instruction
+from thalweg.program.instruction import GRADIENTS, PARAMETERS, Buffer, Instruction
+from thalweg.program.parametric import Prelu, PreluAdjoint, PreluGradient
 from thalweg.program.rowwise import Rowwise, RowwiseAdjoint
 
 Build = Callable[[Case], Instruction]
@@ -101,6 +102,40 @@ def row_adjoint(kind: type[Rowwise]) -> Build:
     return build
 
 
+def prelu_operands(c: Case) -> tuple[Buffer, tuple[int, ...]]:
+    """h of a row with one to three axes, and the shape of α: any axes shared."""
+    w, u = c.shape.width % 40 + 1, c.shape.units % 7 + 1
+    row = ((c.shape.width,), (u, w), (u, 2 + c.shape.positions, w))[c.shape.seed % 3]
+    values = c.random.normal(size=(c.shape.rows, *row))
+    shared = c.shape.seed // 3
+    own = tuple(1 if shared >> k & 1 else size for k, size in enumerate(row))
+    return c.put("h", row, values + np.sign(values) * 0.1 if c.smooth else values), own
+
+
+def prelu(c: Case) -> Instruction:
+    h, own = prelu_operands(c)
+    return Prelu(h, c.normal("α", own, PARAMETERS, per_row=False), c.output("a", h.shape))
+
+
+def prelu_adjoint(c: Case) -> Instruction:
+    h, own = prelu_operands(c)
+    alpha = c.normal("α", own, PARAMETERS, per_row=False)
+    return PreluAdjoint(h, alpha, c.normal("da", h.shape), c.output("dh", h.shape))
+
+
+def prelu_gradient(c: Case) -> Instruction:
+    h, own = prelu_operands(c)
+    da, dalpha = c.normal("da", h.shape), c.output("dα", own, GRADIENTS, per_row=False)
+    shared = tuple(k for k, size in enumerate(own) if size != h.shape[k])
+
+    def size(m: Memory) -> Array:
+        sums: Array = abs(m[da] * m[h]).sum(axis=0).sum(axis=shared, keepdims=True)
+        return sums + (abs(m[dalpha]) if c.has(ACCUMULATE) else 0)
+
+    c.sizes["dalpha"] = size
+    return PreluGradient(h, da, dalpha)
+
+
 KINDS: list[tuple] = [
     *((kind,) for kind in Elementwise.__subclasses__() if kind not in (rectifiers.Threshold, CustomActivation)),
     (activations.Gelu, True),
@@ -114,6 +149,9 @@ def kernel(kind: type[Elementwise], *arguments: float) -> str:
 
 
 ACTIVATIONS: dict[str, Build] = {
+    "prelu": prelu,
+    "prelu_adjoint": prelu_adjoint,
+    "prelu_gradient": prelu_gradient,
     **{kernel(*row): value(*row) for row in KINDS},
     **{f"{kernel(*row)}_adjoint": adjoint(*row) for row in KINDS},
     **{kind.name.replace(" ", "_"): row_value(kind) for kind in SIZES},

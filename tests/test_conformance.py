@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import thalweg.program
 from thalweg.engine.native.kernels import KERNELS
-from thalweg.program import activations, convolution, linear, losses, normalization
+from thalweg.program import activations, convolution, linear, losses, normalization, penalties
 from thalweg.program.autodiff import can_be_differentiated, derive
 from thalweg.program.instruction import TOTALS, WORKSPACE, Buffer, Instruction
 
@@ -122,9 +122,10 @@ def test_the_harness_finds_a_kernel_that_writes_beside_its_output(monkeypatch):
 def program(case: Case) -> list[Instruction]:
     """The instruction, pulled at by a random covector; a loss is its own end."""
     tested = case.instruction
-    if isinstance(tested, losses.Penalty):  # adds to a gradient that something else has written
-        x = case.normal("x", (case.shape.width,))
-        h = Buffer("h", (case.shape.units,))
+    if isinstance(tested, (losses.Penalty, penalties.OrthogonalPenalty)):
+        # adds to a gradient that something else has written
+        x = case.normal("x", tested.W.shape[:1])
+        h = Buffer("h", tested.W.shape[1:])
         return [linear.Affine(x, tested.W, None, h), Dot(h, case.normal("c", h.shape), case.sums("s")), tested]
     output = tested.outputs[0]
     if isinstance(tested, normalization.BatchNormalization):  # whose statistics depend on x, too

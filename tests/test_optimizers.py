@@ -9,7 +9,7 @@ from thalweg import Sequential, optimizers, regularizers, schedules
 from thalweg.errors import ArgumentError
 from thalweg.layers import Dense, Input
 from thalweg.optimizers import SGD, Adam
-from thalweg.regularizers import L1, L1L2, L2
+from thalweg.regularizers import L1, L1L2, L2, OrthogonalRegularizer
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(24, 5)), RANDOM.normal(size=(24, 2))
@@ -341,7 +341,8 @@ PENALTIES = [L1(0.03), L2(0.02), L1L2(0.01, 0.04), L1L2()]
 
 
 def test_every_regularizer_has_a_row():
-    assert {type(p) for p in PENALTIES} == set(regularizers.CLASSES.values()) == set(regularizers.NAMES.values())
+    tested = {type(p) for p in PENALTIES} | {OrthogonalRegularizer}  # see test_penalties.py
+    assert tested == set(regularizers.CLASSES.values()) == set(regularizers.NAMES.values())
     public = {c for c in vars(regularizers).values() if isinstance(c, type) and issubclass(c, regularizers.Regularizer)}
     assert public - {regularizers.Regularizer} == set(regularizers.CLASSES.values())
 
@@ -378,7 +379,7 @@ def test_the_penalty_of_an_epoch_is_its_mean_over_the_batches_rows():
     assert model.fit(X, Y, batch_size=7, verbose=0).history["loss"][0] == pytest.approx(loss, rel=1e-5)
 
 
-@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("penalty", [*PENALTIES, OrthogonalRegularizer(0.1, "columns")])
 def test_regularizer_comes_back_from_its_description(penalty):
     assert regularizers.get(regularizers.serialize(penalty)) == penalty
     assert regularizers.get(penalty) is penalty

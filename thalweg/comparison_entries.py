@@ -44,6 +44,7 @@ FITTING_LOSSES: dict[str, dict[str, str]] = {
         "poisson": "softmax",
         "cosine_similarity": "softmax",
         "categorical_hinge": "linear",
+        "center_loss": "softmax",
         "dice": "softmax",
         "tversky": "softmax",
     },

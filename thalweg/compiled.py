@@ -20,6 +20,7 @@ from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.layers import Layer
 from thalweg.layers.base import Shape
 from thalweg.naming import choose
+from thalweg.program.instruction import SLOTS, Buffer
 from thalweg.program.listing import Listing
 from thalweg.program.lowering import (
     FIRST_METRIC,
@@ -64,6 +65,8 @@ class CompiledStack(Stack):
             kind = type(optimizer).__name__
             raise ArgumentError(f"this {kind} belongs to another model, whose steps it counts: make a new one")
         named_metrics(names, loss, self.output_shape or (1,), check=self.built)  # told before anything changes
+        if self.output_shape is not None:
+            loss.keeps(self.output_shape, self.features_shape)
         self.optimizer, self.loss, self.metric_names = optimizer, loss, names
         self.optimizer.iterations, self.optimizer.owner = 0, self
         self.slots = aligned(0, self.dtype)
@@ -86,17 +89,36 @@ class CompiledStack(Stack):
         self.prepare_slots()
 
     def prepare_slots(self) -> None:
-        """Makes the optimizer's vectors if they aren't there yet."""
+        """Makes the optimizer's vectors, and what the loss keeps, if they aren't there yet."""
         size = len(self.optimizer.slot_names()) * align(self.vector.size)
+        size += sum(align(b.size) for b in self.kept_by_loss().values())
         if self.slots.size != size:
             self.slots = aligned(size, self.dtype)
             self.optimizer.initial_slots(self.named_slots(), self.vector)
 
     def named_slots(self) -> dict[str, Array]:
         """The optimizer's vectors by their names: views, each with an element for every weight."""
+        stride = align(self.vector.size)
+        return {n: self.slots[k * stride :][: self.vector.size] for k, n in enumerate(self.optimizer.slot_names())}
+
+    def kept_by_loss(self) -> dict[str, Buffer]:
+        """What the loss keeps from batch to batch, by name: it lies after the optimizer's vectors."""
+        assert self.output_shape is not None
+        place, result = len(self.optimizer.slot_names()) * align(self.vector.size), {}
+        for name, shape in self.loss.keeps(self.output_shape, self.features_shape).items():
+            result[name] = Buffer(name, shape, SLOTS, per_row=False, offset=place)
+            place += align(result[name].size)
+        return result
+
+    def training_state(self) -> dict[str, Array]:
+        """All that training keeps beside the weights, as views by name: "optimizer/m", …, "loss/centers"."""
+        self._ready()
+        stride = align(self.vector.size)
         names = self.optimizer.slot_names()
-        parts = np.split(self.slots, len(names)) if names else []
-        return {name: part[: self.vector.size] for name, part in zip(names, parts, strict=True)}
+        state = {f"optimizer/{n}": self.slots[k * stride : (k + 1) * stride] for k, n in enumerate(names)}
+        for name, b in self.kept_by_loss().items():
+            state[f"loss/{name}"] = self.slots[b.offset :][: b.size].reshape(b.shape)
+        return state
 
     def use_average(self) -> None:
         """The moving average of the weights, which the optimizer keeps with use_ema=True, replaces them."""
@@ -119,7 +141,7 @@ class CompiledStack(Stack):
             input_shape=self.input_shape,
             output_shape=self.output_shape,
             weights=[Weight(path, p.buffer) for path, p in trained],
-            penalties=[(p.buffer, *p.regularizer.factors()) for _, p in trained if p.regularizer is not None],
+            penalties=[(p.buffer, p.regularizer) for _, p in trained if p.regularizer is not None],
             constraints=[p.constraint.lower(p.buffer) for _, p in trained if p.constraint is not None],
             vector=self.vector.size,
             of_bytes=of_bytes,
@@ -137,7 +159,7 @@ class CompiledStack(Stack):
             if kind == "inference":
                 program = inference_program(network)
             else:
-                objective = Objective(self.loss, [n.metric for n in self.metrics], weighted)
+                objective = Objective(self.loss, [n.metric for n in self.metrics], weighted, self.kept_by_loss())
                 if kind in ("training", "trace"):
                     if not network.weights:
                         raise ThalwegError("the model has no weights to train")

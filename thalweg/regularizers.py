@@ -6,12 +6,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from thalweg.checks import number
-from thalweg.naming import choose
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.naming import choose, snake_case
+from thalweg.program.instruction import WORKSPACE, Buffer, Instruction
+from thalweg.program.losses import Penalty
+from thalweg.program.penalties import OrthogonalPenalty
 
 
 @dataclass(frozen=True)
 class Regularizer:
-    """Base of all regularizers: every one is l1·Σ|W| + l2·ΣW² with its own two factors."""
+    """Base of all regularizers: l1·Σ|W| + l2·ΣW² with two factors of its own, or what `lower` says."""
 
     # For the reference pages.
     formula: ClassVar[str]
@@ -24,6 +28,13 @@ class Regularizer:
     def factors(self) -> tuple[float, float]:
         """(l1, l2)"""
         raise NotImplementedError
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raises where an array of this shape can't have the penalty."""
+
+    def lower(self, W: Buffer, sums: Buffer) -> Instruction:
+        """The instruction that adds the penalty on W to its running sum; its adjoint adds to the gradient."""
+        return Penalty(W, sums, *self.factors())
 
     def __post_init__(self) -> None:
         for factor in self.factors():
@@ -90,8 +101,59 @@ class L1L2(Regularizer):
         return self.l1, self.l2
 
 
-CLASSES: dict[str, type[Regularizer]] = {"L1": L1, "L2": L2, "L1L2": L1L2}
-NAMES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
+@dataclass(frozen=True)
+class OrthogonalRegularizer(Regularizer):
+    """factor·mean |uᵢ·uⱼ| over all pairs of rows (or columns) u of a matrix W, each brought to length 1
+
+    0 where they are all at right angles, `factor` where they all lie along one line; their lengths don't matter. For
+    matrices with at least two rows (columns) alone: no biases, no convolutions. A step costs 4·n²·m operations more for
+    n vectors of m elements.
+
+    Args:
+        factor: times the mean.
+        mode: "rows", an input's weights each, or "columns", a unit's weights each.
+
+    >>> OrthogonalRegularizer(0.1, mode="columns")
+    OrthogonalRegularizer(factor=0.1, mode='columns')
+    """
+
+    factor: float = 0.01
+    mode: str = "rows"
+
+    formula = "factor·mean |uᵢ·uⱼ|, i < j, u = w/‖w‖"
+    use = "Units that should not repeat each other: features of different directions."
+    avoid = "More rows than columns (or the other way, by mode): so many can't be at right angles to each other."
+    paper = "Brock et al., ICLR 2017, arXiv 1609.07093"
+    title_zh = "正交正則化"
+    summary_zh = "懲罰列（或行）向量之間的夾角，使它們彼此垂直。"
+
+    def __post_init__(self) -> None:
+        number("OrthogonalRegularizer's factor", self.factor)
+        choose("mode of OrthogonalRegularizer", self.mode, ("rows", "columns"))
+
+    def factors(self) -> tuple[float, float]:
+        raise ArgumentError("OrthogonalRegularizer is a penalty on matrices of weights, not on what a layer puts out")
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        if len(shape) != 2 or shape[self.mode == "columns"] < 2:
+            raise ShapeError(f"OrthogonalRegularizer needs a matrix of at least two {self.mode}, not the shape {shape}")
+
+    def lower(self, W: Buffer, sums: Buffer) -> Instruction:
+        n = W.shape[self.mode == "columns"]
+        lengths, U, P = (
+            Buffer(f"{key} of {W}", shape, WORKSPACE, per_row=False)
+            for key, shape in (("lengths", (2, n)), ("U", W.shape), ("P", (n, n)))
+        )
+        return OrthogonalPenalty(W, sums, lengths, U, P, float(self.factor), self.mode == "columns")
+
+
+CLASSES: dict[str, type[Regularizer]] = {
+    "L1": L1,
+    "L2": L2,
+    "L1L2": L1L2,
+    "OrthogonalRegularizer": OrthogonalRegularizer,
+}
+NAMES: dict[str, type[Regularizer]] = {snake_case(name): c for name, c in CLASSES.items()}
 
 
 def get(identifier: str | Regularizer | dict[str, Any] | None) -> Regularizer | None:

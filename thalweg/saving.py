@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, NDArray[Any]]
 FORMAT = "1"
-SLOT = "/optimizer/"  # before the names of the optimizer's vectors; no layer's name begins with "/"
+STATE = "/"  # before the names of what training keeps beside the weights; no layer's name begins with it
 
 
 def describe(model: Sequential) -> dict[str, Any]:
@@ -58,10 +58,7 @@ def save_model(model: Sequential, path: str | Path, overwrite: bool = True) -> N
     description = describe(model)
     arrays: Arrays = {name: np.array(p.array) for name, p in model.named_parameters()}
     if model.compiled:
-        model.prepare_slots()
-        names = model.optimizer.slot_names()
-        for name, slot in zip(names, np.split(model.slots, max(1, len(names))), strict=False):
-            arrays[SLOT + name] = slot.copy()
+        arrays |= {STATE + name: view.copy() for name, view in model.training_state().items()}
     write(Path(path), arrays, description, overwrite)
 
 
@@ -145,11 +142,11 @@ def load_weights(model: Sequential, path: str | Path) -> None:
     """Replaces a model's weights; names and shapes have to fit, and a misfit changes nothing."""
     arrays, _ = read(path)
     model.build()
-    put(model, {n: a for n, a in arrays.items() if not n.startswith(SLOT)}, path)
+    put(model, {n: a for n, a in arrays.items() if not n.startswith(STATE)}, path)
 
 
 def load_state(model: Sequential, path: str | Path) -> None:
-    """Weights, the optimizer's vectors and learning rate, and the counts: training goes on where the file was saved."""
+    """Weights, all that training keeps, the learning rate and the counts: training goes on where the file was saved."""
     arrays, description = read(path)
     compiled = description.get("compile")
     if compiled is None:
@@ -160,16 +157,31 @@ def load_state(model: Sequential, path: str | Path) -> None:
     own["config"]["learning_rate"] = rate  # callbacks may have changed it
     if own != wanted:
         raise ModelFileError(f"{path} doesn't fit the model: it was trained by another optimizer")
-    names = model.optimizer.slot_names()
-    slots = np.concatenate([model.slots[:0], *(arrays.pop(SLOT + name, model.slots[:0]) for name in names)])
-    if slots.shape != model.slots.shape:
-        raise ModelFileError(f"{path} doesn't fit the model: the optimizer's vectors have another length")
+    state = take_state(model, arrays, f"{path} doesn't fit the model")
     put(model, arrays, path)
-    model.slots[:] = slots
+    set_state(model, state)
     model.epochs_trained = int(description["epochs_trained"])
     model.optimizer.iterations = int(compiled["iterations"])
     if model.optimizer.schedule is None:
         model.optimizer.learning_rate = rate
+
+
+def take_state(model: Sequential, arrays: Arrays, misfit: str) -> Arrays:
+    """Takes what training keeps out of the arrays of a file; one that is missing or of another shape raises."""
+    state = {}
+    for name, view in model.training_state().items():
+        array = arrays.pop(STATE + name, None)
+        if array is None or array.shape != view.shape:
+            there = "isn't there" if array is None else f"has the shape {array.shape}"
+            raise ModelFileError(f"{misfit}: {name} has the shape {view.shape}, in the file it {there}")
+        state[name] = array
+    return state
+
+
+def set_state(model: Sequential, state: Arrays) -> None:
+    """Copies what `take_state` took."""
+    for name, view in model.training_state().items():
+        view[...] = state[name]
 
 
 def put(model: Sequential, arrays: Arrays, path: str | Path) -> None:
@@ -234,11 +246,6 @@ def load_model(path: str | Path, custom_objects: layers.CustomObjects | None = N
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} can't be turned into a model: its description lacks or spoils {error}") from None
     if compiled is not None:
-        model.prepare_slots()
-        names = [SLOT + name for name in model.optimizer.slot_names()]
-        slots = np.concatenate([model.slots[:0], *(arrays.pop(name, model.slots[:0]) for name in names)])
-        if slots.shape != model.slots.shape:
-            raise ModelFileError(f"{path} doesn't fit itself: the optimizer's vectors have the wrong length")
-        model.slots[:] = slots
+        set_state(model, take_state(model, arrays, f"{path} doesn't fit itself"))
     put(model, arrays, path)
     return model

@@ -93,6 +93,12 @@ class Stack:
             raise ThalwegError("the input shape isn't known yet: begin with Input(shape), or give data")
         return self.input.shape
 
+    @property
+    def features_shape(self) -> Shape | None:
+        """The shape of what the last layer with weights reads; None if none with weights stands before it."""
+        weighted = [layer for layer in self._layers if layer.weighted]
+        return weighted[-1].input_shape if len(weighted) > 1 else None
+
     def build(self, input_shape: Sequence[int] | None = None) -> None:
         """Fixes the shapes and makes the initial weights; called by itself when needed. `input_shape` is one row's."""
         if self.built:

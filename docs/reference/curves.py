@@ -61,6 +61,8 @@ def activation(name: str, function: Any, path: Path) -> bool:
 
 def loss(name: str, kind: Any, path: Path) -> bool:
     """ℓ and its derivative by one prediction, for a target of 1 (numbers: 0); a loss of another form has no curve."""
+    if name == "CenterLoss":
+        return False  # of features, beside the predictions
     function = kind()
     # a number; a class as a probability of two; a number and a variance
     forms = {

@@ -2,6 +2,7 @@
 
 LAYERS = {
     "Activation": ("激活層", "對輸入套用一個激活函數。"),
+    "ActivityRegularization": ("輸出正則化", "把對輸入大小的懲罰加入損失，數值不變。"),
     "AlphaDropout": ("Alpha 隨機失活", "保持平均與變異數的隨機失活，配合 SELU。"),
     "AveragePooling1D": ("一維平均池化", "每個窗格取平均。"),
     "AveragePooling2D": ("二維平均池化", "每個窗格取平均，縮小影像。"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from thalweg.activations import CustomFunction
-from thalweg.layers.activation import ELU, LeakyReLU, ReLU, Softmax
+from thalweg.layers.activation import ELU, ActivityRegularization, LeakyReLU, PReLU, ReLU, Softmax
 from thalweg.layers.adapted import Normalization
 from thalweg.layers.augmentation import (
     RandomContrast,
@@ -41,6 +41,7 @@ CustomObjects = Mapping[str, type[Layer] | CustomFunction]
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
     "AlphaDropout",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -69,6 +70,7 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "Normalization",
+    "PReLU",
     "Permute",
     "RandomContrast",
     "RandomFlip",
@@ -92,11 +94,12 @@ __all__ = [
 CLASSES: dict[str, type[Layer]] = {
     c.__name__: c
     for c in (
-        Activation, AlphaDropout, AveragePooling1D, AveragePooling2D, BatchNormalization, Concatenate, Conv1D,
-        Conv1DTranspose, Conv2D, Conv2DTranspose, Cropping2D, Dense, DepthwiseConv2D, Dropout, ELU, Flatten,
+        Activation, ActivityRegularization, AlphaDropout, AveragePooling1D, AveragePooling2D, BatchNormalization,
+        Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Cropping2D, Dense, DepthwiseConv2D, Dropout, ELU,
+        Flatten,
         GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D,
         GlobalMaxPooling2D, GroupNormalization, Input, LayerNormalization, LeakyReLU, MaxPooling1D, MaxPooling2D,
-        Normalization, Permute, RandomContrast, RandomFlip, RandomRotation, RandomTranslation, RandomZoom, ReLU,
+        Normalization, PReLU, Permute, RandomContrast, RandomFlip, RandomRotation, RandomTranslation, RandomZoom, ReLU,
         Rescaling, Reshape, Residual, SeparableConv2D, Softmax, SpatialDropout1D, SpatialDropout2D, UpSampling2D,
         ZeroPadding2D,
     )

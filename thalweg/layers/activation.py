@@ -1,14 +1,16 @@
-"""Activations as layers: LeakyReLU, ELU, ReLU, Softmax. Names, arguments and defaults are Keras's."""
+"""Activations as layers: LeakyReLU, PReLU, ELU, ReLU, Softmax; penalties. Names, arguments and defaults are Keras's."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from thalweg import activations
-from thalweg.checks import number
-from thalweg.errors import ArgumentError
-from thalweg.layers.base import Layer
+from thalweg import activations, constraints, initializers, regularizers
+from thalweg.checks import number, whole
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.layers.base import Layer, Shape
+from thalweg.layers.kernel import RegularizerLike
 from thalweg.program.builder import Builder
 from thalweg.program.instruction import Buffer
 
@@ -29,6 +31,93 @@ class LeakyReLU(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {"negative_slope": self.negative_slope, "name": self.name}
+
+
+class PReLU(Layer):
+    """a = x for x > 0, otherwise α·x, with an α for each element of a row, which is trained      x, a (rows, …)
+
+    He, Zhang, Ren and Sun, ICCV 2015. At x = 0 the slope is α, as in PyTorch (Keras: 0). PyTorch has by default one α,
+    here `shared_axes` with all axes, which starts at 0.25.
+
+    Args:
+        alpha_initializer: how α starts; at 0 the layer begins as ReLU.
+        alpha_regularizer: a penalty on α, which pulls it to 0. alpha_constraint: what α is brought to after an update.
+        shared_axes: the axes of x, counted from 1, along which α is the same: [1, 2] is one α for each channel of
+            an image.
+
+    >>> from thalweg import Input, Sequential
+    >>> layer = PReLU(shared_axes=[1, 2])
+    >>> model = Sequential([Input((28, 28, 16)), layer])
+    >>> model.count_params()
+    16
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: initializers.InitializerLike = "zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: constraints.ConstraintLike = None,
+        shared_axes: int | Sequence[int] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
+        axes = shared_axes if isinstance(shared_axes, (list, tuple)) else [] if shared_axes is None else [shared_axes]
+        self.shared_axes = [whole("PReLU's shared axis", axis) for axis in axes]
+
+    @property
+    def default_name(self) -> str:
+        return "p_re_lu"  # Keras's spelling
+
+    def build(self, input_shape: Shape) -> None:
+        if any(axis > len(input_shape) for axis in self.shared_axes):
+            raise ShapeError(f"PReLU's shared_axes {self.shared_axes} go beyond the axes of {('rows', *input_shape)}")
+        shape = tuple(1 if axis in self.shared_axes else size for axis, size in enumerate(input_shape, start=1))
+        self.alpha = self.add_weight(
+            "α", shape, self.alpha_initializer, self.alpha_regularizer, constraint=self.alpha_constraint
+        )
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.prelu(x, self.alpha)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "alpha_initializer": initializers.serialize(self.alpha_initializer),
+            "alpha_regularizer": regularizers.serialize(self.alpha_regularizer),
+            "alpha_constraint": constraints.serialize(self.alpha_constraint),
+            "shared_axes": self.shared_axes or None,
+            "name": self.name,
+        }
+
+
+class ActivityRegularization(Layer):
+    """a = x, and l1·Σ|x| + l2·Σ x², divided by the rows of the batch, is added to the loss.
+
+    The same as `activity_regularizer` of the layer before.
+
+    >>> from thalweg import Input, Sequential
+    >>> from thalweg.layers import Dense
+    >>> model = Sequential([Input((1,)), Dense(1, use_bias=False), ActivityRegularization(l1=0.5)])
+    >>> model.set_weights([[[1.0]]])
+    >>> model.compile("sgd", "mse")
+    >>> model.evaluate([[3.0], [-1.0]], [3.0, -1.0], verbose=0)  # no error, and 0.5·(3 + 1)/2
+    1.0
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, name: str | None = None) -> None:
+        super().__init__(name)
+        self.l1 = number("ActivityRegularization's l1", l1)
+        self.l2 = number("ActivityRegularization's l2", l2)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        if self.l1 or self.l2:
+            program.penalize(x, self.l1, self.l2)
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1, "l2": self.l2, "name": self.name}
 
 
 class ELU(Layer):

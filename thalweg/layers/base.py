@@ -88,6 +88,8 @@ class Layer:
         """Declares an array of weights; returns the buffer that `forward` computes with."""
         buffer = Buffer(key, shape, PARAMETERS, per_row=False)
         start = initializers.get(initializer)
+        if regularizer is not None:
+            regularizer.check(shape)
         self.parameters.append(Parameter(key, buffer, start, regularizer, trainable, constraint))
         return buffer
 
@@ -145,6 +147,11 @@ class Layer:
     def trained_parameters(self) -> list[tuple[str, Parameter]]:
         """Those that it changes by their gradients."""
         return [(path, p) for path, p in self.live_parameters() if p.trainable]
+
+    @property
+    def weighted(self) -> bool:
+        """Whether the layer has weights that gradients are made for, trained or frozen."""
+        return any(p.trainable for _, p in self.all_parameters())
 
     def count_params(self) -> int:
         """How many weights the layer has."""

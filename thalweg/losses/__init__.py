@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg.losses.base import Loss
+from thalweg.losses.centers import CenterLoss
 from thalweg.losses.formula import FormulaLoss
 from thalweg.losses.numbers import (
     CategoricalHinge,
@@ -51,6 +52,7 @@ __all__ = [
     "CategoricalFocalCrossentropy",
     "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "CenterLoss",
     "CosineSimilarity",
     "Dice",
     "FormulaLoss",
@@ -81,6 +83,7 @@ CLASSES: dict[str, type[Loss]] = {
         LogCosh, Huber, Quantile, Poisson, GaussianNLL, Hinge, SquaredHinge, CategoricalHinge, CosineSimilarity,
         BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
         SparseCategoricalCrossentropy, CategoricalGeneralizedCrossEntropy, KLDivergence, Dice, Tversky,
+        CenterLoss,
     )
 }  # fmt: skip
 SHORT: dict[str, type[Loss]] = {

@@ -90,6 +90,25 @@ class Loss:
         coefficient = self.row_coefficient(y_pred.shape) / positions
         return kind(operand, y, weight, sums, coefficient, total, **self.options(kind))
 
+    def keeps(self, output: Shape, features: Shape | None) -> dict[str, Shape]:
+        """The arrays that the loss keeps from batch to batch: name → shape; for most there are none.
+
+        features: the shape of what the last layer with weights reads, None if no layer with weights stands before it.
+        """
+        return {}
+
+    def lower_kept(
+        self,
+        features: Buffer,
+        y: Buffer,
+        weight: Buffer | None,
+        sums: Buffer,
+        kept: dict[str, Buffer],
+        training: bool,
+    ) -> list[Instruction]:
+        """What is done beside `lower` with the features and with what the loss keeps, where it keeps anything."""
+        return []
+
     def options(self, kind: type[instructions.Loss]) -> dict[str, Any]:
         """The values of the fields that the instruction adds."""
         return {name: float(getattr(self, name)) for name in kind.options()}

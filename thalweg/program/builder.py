@@ -16,6 +16,7 @@ from thalweg.program.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
 from thalweg.program.linear import Affine
 from thalweg.program.noise import Noise
 from thalweg.program.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
+from thalweg.program.parametric import Prelu
 from thalweg.program.pooling import AveragePooling, MaxPooling
 from thalweg.program.rowwise import Rowwise
 from thalweg.program.shapes import Concatenation, Cropping, Permutation, Upsampling, ZeroPadding
@@ -33,6 +34,7 @@ class Builder:
         self.number = ""  # of the layer at work: that of its weights
         self.streams = 0  # of random numbers handed out
         self.penalties: list[tuple[Buffer, float, float]] = []  # (a, l1, l2): on what layers put out
+        self.features: Buffer  # what the last layer with weights reads
 
     def value(self, name: str, shape: tuple[int, ...]) -> Buffer:
         """A new per-row value, its name made unique by primes."""
@@ -118,6 +120,11 @@ class Builder:
         if gamma is None and beta is None:
             return a
         return self.append(ChannelScale(a, gamma, beta, self.value("n", x.shape)))
+
+    def prelu(self, x: Buffer, alpha: Buffer) -> Buffer:
+        """a = x for x > 0, otherwise α·x"""
+        self.number = alpha.name.lstrip("α")
+        return self.append(Prelu(x, alpha, self.value("a", x.shape)))
 
     def pad(self, x: Buffer, before: tuple[int, int], after: tuple[int, int]) -> Buffer:
         """Zeros around an image."""

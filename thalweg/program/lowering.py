@@ -11,7 +11,7 @@ from thalweg.program.batches import Gather, GatherBytes, Store
 from thalweg.program.builder import Builder
 from thalweg.program.fuse import fuse
 from thalweg.program.instruction import DATA, GRADIENTS, TOTALS, Buffer, Instruction
-from thalweg.program.losses import Loss, Penalty
+from thalweg.program.losses import Loss
 from thalweg.program.metrics import Total
 from thalweg.program.penalties import ActivityPenalty
 from thalweg.program.program import Program
@@ -23,6 +23,8 @@ class HasForward(Protocol):
     """A layer, as far as lowering is concerned."""
 
     def forward(self, program: Builder, x: Buffer) -> Buffer: ...
+    @property
+    def weighted(self) -> bool: ...
 
 
 class LowersLoss(Protocol):
@@ -30,6 +32,15 @@ class LowersLoss(Protocol):
     def lower(
         self, y_pred: Buffer, source: Instruction | None, y: Buffer, weight: Buffer | None, sums: Buffer
     ) -> Loss: ...
+    def lower_kept(
+        self,
+        features: Buffer,
+        y: Buffer,
+        weight: Buffer | None,
+        sums: Buffer,
+        kept: dict[str, Buffer],
+        training: bool,
+    ) -> list[Instruction]: ...
 
 
 class LowersMetric(Protocol):
@@ -41,6 +52,10 @@ class LowersUpdate(Protocol):
     @property
     def every(self) -> int: ...
     def lower(self, weights: Sequence[Weight], vector: int) -> list[Instruction]: ...
+
+
+class LowersPenalty(Protocol):
+    def lower(self, W: Buffer, sums: Buffer) -> Instruction: ...
 
 
 class Weight(NamedTuple):
@@ -58,7 +73,7 @@ class Network:
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     weights: Sequence[Weight]  # those that are trained
-    penalties: Sequence[tuple[Buffer, float, float]]  # (W, l1, l2)
+    penalties: Sequence[tuple[Buffer, LowersPenalty]]
     constraints: Sequence[Instruction]  # after the update
     vector: int  # elements of the parameter vector, gaps included
     of_bytes: bool = False  # whether its data are bytes (uint8), such as images
@@ -71,6 +86,7 @@ class Objective:
     loss: LowersLoss
     metrics: Sequence[LowersMetric]
     weighted: bool = False
+    kept: dict[str, Buffer] = field(default_factory=dict)  # what the loss keeps from batch to batch, by name
     totals: int = field(default=FIRST_METRIC, init=False)  # running sums in all, known after lowering
 
 
@@ -81,6 +97,8 @@ def forward(network: Network, training: bool) -> tuple[Builder, Buffer]:
     gather = GatherBytes if network.of_bytes else Gather
     value = builder.append(gather(Buffer("X", network.input_shape, DATA), x))
     for layer in network.layers:
+        if layer.weighted:
+            builder.features = value
         value = layer.forward(builder, value)
     if value is not x:
         value.name = "y_pred"
@@ -99,8 +117,11 @@ def judge(network: Network, objective: Objective, y_pred: Buffer, builder: Build
         weight = Buffer("weight", (1,))
         instructions.append(Gather(Buffer("weights", (1,), DATA), weight))
     instructions.append(objective.loss.lower(y_pred, source, y, weight, sums("L", LOSS)))
-    for W, l1, l2 in network.penalties:
-        instructions.append(Penalty(W, sums("penalty", PENALTY), l1, l2))
+    if objective.kept:
+        instructions += objective.loss.lower_kept(
+            builder.features, y, weight, sums("L", LOSS), objective.kept, builder.training
+        )
+    instructions += [penalty.lower(W, sums("penalty", PENALTY)) for W, penalty in network.penalties]
     for a, l1, l2 in builder.penalties:
         instructions.append(ActivityPenalty(a, sums("penalty", PENALTY), l1, l2))
     place = FIRST_METRIC

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from thalweg.program.batches import Gather
-from thalweg.program.instruction import EXCHANGE, NORMS, PARAMETERS, TOTALS, Buffer, Instruction
+from thalweg.program.instruction import EXCHANGE, NORMS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
 from thalweg.program.linear import WeightGradient
 from thalweg.program.memory import align, place
 
@@ -51,7 +51,7 @@ class Program:
 
     def __post_init__(self) -> None:
         for instruction in (*self.forward, *self.backward):
-            if any(b.region == PARAMETERS for b in instruction.outputs):  # averages of the batches' statistics
+            if any(b.region in (PARAMETERS, SLOTS) for b in instruction.outputs):  # what follows the batches
                 self.finish.append(instruction)
             elif instruction.per_row:
                 self.rows.append(instruction)

@@ -1,12 +1,18 @@
-"""Penalties on what a layer puts out."""
+"""Penalties on what a layer puts out, and on the angles between a matrix's vectors."""
 
+import math
+
+import numba
 import numpy as np
 
-from thalweg.engine.native.llvm import doubles, floats
-from thalweg.engine.native.state import BATCH_ROWS, ROWS
+from thalweg.engine.native import gemm
+from thalweg.engine.native.gradients import share
+from thalweg.engine.native.llvm import FLAGS, doubles, floats, select
+from thalweg.engine.native.state import BATCH_ROWS, LANE, LANES, ROWS
 
 F32 = np.float32
 ONE = F32(1)
+LEAST_NORM = 1e-7
 
 
 def activity_penalty(o, c, s, f):
@@ -27,3 +33,100 @@ def activity_penalty_gradient(o, c, s, f):
     for i in range(n):
         sign = ONE if a[i] > F32(0) else (-ONE if a[i] < F32(0) else F32(0))
         da[i] = l1 * sign + l2 * a[i]
+
+
+@numba.njit(inline="always", **FLAGS)
+def inverse_root(squares):
+    """1/‖w‖, where ‖w‖ is at least LEAST_NORM"""
+    return F32(1 / max(math.sqrt(np.float64(squares)), LEAST_NORM))
+
+
+@numba.njit(inline="always", **FLAGS)
+def sign(x):
+    return select(x > F32(0), ONE, select(x < F32(0), -ONE, x))  # NaN stays NaN
+
+
+@numba.njit(inline="always", **FLAGS)
+def products_of_rows(W, U, P, inverses, totals, n, width, first, after, k):
+    """uᵢ·uⱼ for this share's rows i and all rows j, their sums, and their slopes in their place."""
+    for i in range(n):
+        w, u = floats(W + 4 * i * width, width), floats(U + 4 * i * width, width)
+        squares = F32(0)
+        for j in range(width):
+            squares += w[j] * w[j]
+        inverses[i] = inverse_root(squares)
+        for j in range(width):
+            u[j] = w[j] * inverses[i]
+    gemm.gemm_transposed(U + 4 * first * width, width, 1, U, width, P + 4 * first * n, n, after - first, n, width)
+    for i in range(first, after):
+        p, total, scale = floats(P + 4 * i * n, n), F32(0), k * inverses[i]
+        p[i] = F32(0)
+        for j in range(n):
+            total += abs(p[j])
+        for j in range(n):
+            p[j] = scale * sign(p[j])
+        totals[i] = total
+
+
+@numba.njit(inline="always", **FLAGS)
+def products_of_columns(W, U, P, inverses, totals, height, n, first, after, k):
+    """The same for columns: uᵢ·uⱼ stands in row j and column i of P."""
+    for j in range(n):
+        inverses[j] = F32(0)
+    for i in range(height):
+        w = floats(W + 4 * i * n, n)
+        for j in range(n):
+            inverses[j] += w[j] * w[j]
+    for j in range(n):
+        inverses[j] = inverse_root(inverses[j])
+    for i in range(height):
+        w, u = floats(W + 4 * i * n, n), floats(U + 4 * i * n, n)
+        for j in range(n):
+            u[j] = w[j] * inverses[j]
+    gemm.gemm(U, 1, n, U + 4 * first, n, P + 4 * first, n, 0, 0, n, after - first, height)
+    for i in range(first, after):
+        floats(P + 4 * i * (n + 1), 1)[0] = F32(0)
+        totals[i] = F32(0)
+    for j in range(n):
+        p = floats(P + 4 * j * n, n)
+        for i in range(first, after):
+            totals[i] += abs(p[i])
+        for i in range(first, after):
+            p[i] = k * inverses[i] * sign(p[i])
+
+
+def orthogonal_penalty(o, c, s, f):
+    """sums += rows·factor·mean |u·u'|; U: vectors of length 1; P: slopes, of this lane's share of the vectors"""
+    W, U, P, rows, width, columns = o[0], o[3], o[4], o[5], o[6], o[7]
+    n = width if columns else rows
+    first, after = share(n, s[LANE], s[LANES])
+    if first == after:
+        return
+    inverses, totals = floats(o[2], n), floats(o[2] + 4 * n, n)
+    mean = c[0] / (np.float64(n) * np.float64(n - 1))
+    k = F32(2 * mean)
+    if columns:
+        products_of_columns(W, U, P, inverses, totals, rows, n, first, after, k)
+    else:
+        products_of_rows(W, U, P, inverses, totals, n, width, first, after, k)
+    result = 0.0
+    for i in range(first, after):
+        inside = inverses[i] < F32(1 / LEAST_NORM)  # else the vector is 0, and its length is not divided out
+        floats(P + 4 * i * (n + 1), 1)[0] = -k * inverses[i] * totals[i] if inside else F32(0)
+        result += np.float64(totals[i])
+    doubles(o[1], 1)[0] += s[BATCH_ROWS] * mean * result
+
+
+def orthogonal_penalty_gradient(o, c, s, f):
+    """dW += P·U, or U·P for columns: this lane's share of the vectors"""
+    U, P, dW, rows, width = o[0], o[1], o[2], o[3], o[4]
+    first, after = share(width if o[5] else rows, s[LANE], s[LANES])
+    if first == after:
+        return
+    if o[5]:
+        at = 4 * first
+        gemm.gemm(U, width, 1, P + at, width, dW + at, width, 0, 1, rows, after - first, width)
+    else:
+        gemm.gemm(
+            P + 4 * first * rows, rows, 1, U, width, dW + 4 * first * width, width, 0, 1, after - first, width, rows
+        )

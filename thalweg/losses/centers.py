@@ -1,0 +1,106 @@
+"""Center loss: a cross-entropy that also pulls the features of a class together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from numpy.typing import ArrayLike
+
+from thalweg.checks import number
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.losses.base import Shape
+from thalweg.losses.probabilities import OfClassNumbers
+from thalweg.program import centers, row_losses, rowwise
+from thalweg.program.instruction import EXCHANGE, Buffer, Instruction
+
+CENTERS = "centers"
+
+
+@dataclass(frozen=True)
+class CenterLoss(OfClassNumbers):
+    """ℓ = −log ŷ[y] + weight·½·‖x − c_y‖², y a class number from 0, x (rows, features) the features of the row.
+
+    The features are what the last layer with weights reads: a layer with weights has to stand before it. Each class has
+    a centre c among them, (classes, features), 0 at first. After every batch of training, with the sums over its rows,
+
+        c_j ← c_j − alpha·Σ [y = j]·(c_j − x)/(1 + Σ [y = j])
+
+    No gradient moves the centres. They belong to the training, as the optimizer's vectors do: saved and loaded with the
+    model, as "/loss/centers" in the file, and begun anew by `compile`; `model.training_state()["loss/centers"]` is a
+    view of them. Like every loss, ℓ is averaged over the rows (the paper's equations have sums, its code means), or
+    summed with `reduction="sum"`. The weight of a row multiplies its ℓ, and in the step of the centres it counts as so
+    many rows. Evaluation uses the centres as they are. A center loss can't be called with predictions alone.
+
+    Args:
+        weight: λ, of the distance to the centre.
+        alpha: the centres' rate, between 0 and 1.
+        from_logits: ŷ is a pre-activation. label_smoothing: as in `SparseCategoricalCrossentropy`.
+
+    >>> import numpy as np, thalweg
+    >>> model = thalweg.Sequential([
+    ...     thalweg.Input((3,)), thalweg.layers.Dense(2, name="features"), thalweg.layers.Dense(4, "softmax")
+    ... ], seed=0)
+    >>> model.compile("adam", CenterLoss(weight=0.1))
+    >>> history = model.fit(np.eye(3), [0, 1, 3], verbose=0)
+    >>> model.training_state()["loss/centers"].shape
+    (4, 2)
+    """
+
+    weight: float = 0.003
+    alpha: float = 0.5
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+
+    instruction = row_losses.SparseCategoricalCrossentropy
+    after = rowwise.Softmax
+    fused = row_losses.SparseCategoricalCrossentropyLogits
+
+    formula = "ℓ = −log ŷ[y] + λ·½·‖x − c_y‖²"
+    derivative = "that of the cross-entropy; by the features also λ·(x − c_y)"
+    range = "class numbers from 0"
+    use = "Features that are compared by distance, as of faces: near within a class, far between classes."
+    avoid = "Where only the class counts: there are two more numbers to tune."
+    paper = "Wen, Zhang, Li and Qiao, ECCV 2016"
+    title_zh = "中心損失"
+    summary_zh = "交叉熵之外，把同類的特徵拉向該類的中心。"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("CenterLoss's weight", self.weight)
+        number("CenterLoss's alpha", self.alpha, 0, 1 + 1e-9)
+
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        raise ArgumentError(
+            "CenterLoss needs a network's features beside its predictions: compile a model with it, then model.evaluate"
+        )
+
+    def keeps(self, output: Shape, features: Shape | None) -> dict[str, Shape]:
+        if features is None:
+            raise ArgumentError(
+                "CenterLoss pulls together what the last layer with weights reads: "
+                "the network needs a layer with weights before that one"
+            )
+        if len(output) != 1:
+            raise ShapeError(f"CenterLoss needs one class a row, so outputs (rows, classes), not (rows, {output})")
+        return {CENTERS: (output[0], math.prod(features))}
+
+    def lower_kept(
+        self,
+        features: Buffer,
+        y: Buffer,
+        weight: Buffer | None,
+        sums: Buffer,
+        kept: dict[str, Buffer],
+        training: bool,
+    ) -> list[Instruction]:
+        of, total = kept[CENTERS], self.reduction == "sum"
+        distance = centers.CenterDistance(features, y, weight, of, sums, float(self.weight), total)
+        if not training:
+            return [distance]
+        parts = Buffer(f"parts of {of}", (of.shape[0], of.shape[1] + 1), EXCHANGE, per_row=False)
+        return [
+            distance,
+            centers.CenterSums(features, y, weight, of, parts),
+            centers.CenterUpdate(parts, of, float(self.alpha)),
+        ]
