@@ -12,7 +12,7 @@ from thalweg.layers import ActivityRegularization, Conv2D, Dense, Flatten, Input
 from thalweg.optimizers import SGD
 from thalweg.program.instruction import PARAMETERS, TOTALS, Buffer
 from thalweg.program.parametric import levels
-from thalweg.regularizers import OrthogonalRegularizer
+from thalweg.regularizers import L2, OrthogonalRegularizer
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 RNG = np.random.default_rng(0)
@@ -201,6 +201,26 @@ def test_orthogonal_regularizer_is_alike_on_engines_and_lanes_and_does_what_it_s
     assert angle(reference) < 0.5 * angle(free)
     native.save(tmp_path / "m")
     assert load_model(tmp_path / "m").layers[0].kernel_regularizer == penalty
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+@pytest.mark.parametrize("penalty", [L2(0.3), None], ids=["l2", "orthogonal"])
+def test_a_wide_matrix_has_its_penalty_on_any_lanes(mode, penalty):
+    """Its gradient by the rows is made just before the update, where lanes share it: the penalty comes after."""
+    penalty = penalty or OrthogonalRegularizer(50.0, mode)
+    x, y = RNG.normal(size=(64, 200)), RNG.normal(size=(64, 2))
+
+    def step(lanes, **options):
+        model = Sequential([Input((200,)), Dense(180, "tanh", kernel_regularizer=penalty), Dense(2)], seed=3, **options)
+        model.compile(SGD(0.5), "mse")
+        before = model.get_weights()[0].astype(np.float64)
+        model.fit(x, y, batch_size=64, verbose=0, lanes=lanes)
+        return model.get_weights()[0] - before
+
+    reference = step(None, engine="reference", dtype="float64")
+    for lanes in (1, 2, 3):
+        np.testing.assert_allclose(step(lanes), reference, rtol=2e-3, atol=1e-5)
+    assert abs(reference).max() > 1e-2
 
 
 def test_a_vector_of_zeros_has_no_direction():

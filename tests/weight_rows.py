@@ -6,7 +6,7 @@ import numpy as np
 from harness import ACCUMULATE, OPTIONAL, TOTAL, Array, Case, Memory
 
 from thalweg.program import centers, constraints, penalties
-from thalweg.program.instruction import EXCHANGE, GRADIENTS, PARAMETERS, SLOTS, Buffer, Instruction
+from thalweg.program.instruction import EXCHANGE, GRADIENTS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
 
 
 def norm_constraint(c: Case) -> Instruction:
@@ -44,7 +44,10 @@ def orthogonal_penalty(c: Case) -> Instruction:
     W = c.normal("W", (2 + c.shape.width % 70, 2 + c.shape.units % 70), PARAMETERS, per_row=False)
     n = W.shape[columns]
     shapes = {"lengths": (2, n), "U": W.shape, "P": (n, n)}
-    places = [c.put(name, shape, np.nan, per_row=False) for name, shape in shapes.items()]
+    places = [
+        c.put(name, shape, np.nan, EXCHANGE if name == "P" else WORKSPACE, per_row=False)
+        for name, shape in shapes.items()
+    ]
     c.sizes["sums"] = lambda m: m[i.sums] + c.batch_rows * 0.3
     c.sizes["lengths"] = lambda m: np.stack([1 / norms(m), np.full(n, n)])
     c.sizes["P"] = lambda m: np.full((n, n), 0.6 / (n - 1) / norms(m).min())
@@ -63,8 +66,10 @@ def orthogonal_penalty_gradient(c: Case) -> Instruction:
     n = shape[columns]
     U, P = c.normal("U", shape, per_row=False), c.normal("P", (n, n), per_row=False)
     dW = c.normal("dW", shape, GRADIENTS, per_row=False)
+    dW.offset = 16 * (c.shape.seed % 7)
+    c.vector = dW.offset + dW.size + 16 * (c.shape.seed % 4)
     c.sizes["dW"] = lambda m: abs(m[dW]) + (abs(m[U]) @ abs(m[P]) if columns else abs(m[P]) @ abs(m[U]))
-    return penalties.OrthogonalPenaltyGradient(U, P, dW, columns)
+    return penalties.OrthogonalPenaltyGradient(dW, U, P, columns)
 
 
 def center_operands(c: Case) -> tuple[Buffer, Buffer, Buffer | None, Buffer]:

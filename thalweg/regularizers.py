@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from thalweg.checks import number
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.naming import choose, snake_case
-from thalweg.program.instruction import WORKSPACE, Buffer, Instruction
+from thalweg.program.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
 from thalweg.program.losses import Penalty
 from thalweg.program.penalties import OrthogonalPenalty
 
@@ -141,8 +141,12 @@ class OrthogonalRegularizer(Regularizer):
     def lower(self, W: Buffer, sums: Buffer) -> Instruction:
         n = W.shape[self.mode == "columns"]
         lengths, U, P = (
-            Buffer(f"{key} of {W}", shape, WORKSPACE, per_row=False)
-            for key, shape in (("lengths", (2, n)), ("U", W.shape), ("P", (n, n)))
+            Buffer(f"{key} of {W}", shape, region, per_row=False)
+            for key, shape, region in (
+                ("lengths", (2, n), WORKSPACE),
+                ("U", W.shape, WORKSPACE),
+                ("P", (n, n), EXCHANGE),
+            )
         )
         return OrthogonalPenalty(W, sums, lengths, U, P, float(self.factor), self.mode == "columns")
 

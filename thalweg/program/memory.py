@@ -40,7 +40,7 @@ def place(
     per_row = region(WORKSPACE, rows, per_row=True)
     once = region(WORKSPACE, [*rows, *after], per_row=False)
     prepared = region(PREPARED, prepare, per_row=False)
-    exchange = region(EXCHANGE, rows, per_row=False)
+    exchange = region(EXCHANGE, [*rows, *after], per_row=False)
     lives = lifetimes(per_row, rows)
     top = pack(list(dict.fromkeys(lives.values())))
     for buffer in per_row:

@@ -91,7 +91,7 @@ class OrthogonalPenalty(Instruction):
 
     lengths (2, n): 1/‖w‖ of each vector, and Σⱼ|uᵢ·uⱼ|. U: W with vectors of length 1. P (n, n): such that the gradient
     is P·U for rows, U·P for columns; k·sign(uᵢ·uⱼ) with k = 2·factor/(n·(n − 1)·‖wᵢ‖), on the diagonal −k·Σⱼ|uᵢ·uⱼ|,
-    since to make a vector longer changes nothing. All are each lane's own, P as far as it is that lane's share.
+    since to make a vector longer changes nothing. P is one for all lanes, each writes its share; the others are own.
     """
 
     W: Buffer
@@ -124,7 +124,7 @@ class OrthogonalPenalty(Instruction):
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.W):
-            yield OrthogonalPenaltyGradient(self.U, self.P, d.total(self.W), self.columns)
+            yield OrthogonalPenaltyGradient(d.total(self.W), self.U, self.P, self.columns)
 
     def reference(self, m: Values) -> None:
         W = m[self.W].T if self.columns else m[self.W]
@@ -147,16 +147,17 @@ class OrthogonalPenalty(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class OrthogonalPenaltyGradient(Instruction):
-    """dW += P·U, or U·P for columns, after every other contribution is in; each lane its share of the vectors"""
+    """dW += P·U, or U·P for columns, after every other contribution is in"""
 
+    dW: Buffer
     U: Buffer
     P: Buffer
-    dW: Buffer
     columns: bool = False
 
     name = "orthogonal penalty gradient"
     writes = ("dW",)
     accumulates = True
+    chunked = True
 
     @property
     def formula(self) -> str:
@@ -164,7 +165,7 @@ class OrthogonalPenaltyGradient(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.dW.shape, int(self.columns))
+        return (*self.dW.shape, int(self.columns), self.dW.offset)
 
     def reference(self, m: Values) -> None:
         m[self.dW][:] += m[self.U] @ m[self.P] if self.columns else m[self.P] @ m[self.U]

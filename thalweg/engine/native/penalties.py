@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from thalweg.engine.native import gemm
-from thalweg.engine.native.gradients import share
+from thalweg.engine.native.gradients import share, stretch
 from thalweg.engine.native.llvm import FLAGS, doubles, floats, select
 from thalweg.engine.native.state import BATCH_ROWS, LANE, LANES, ROWS
 
@@ -118,15 +118,13 @@ def orthogonal_penalty(o, c, s, f):
 
 
 def orthogonal_penalty_gradient(o, c, s, f):
-    """dW += P·U, or U·P for columns: this lane's share of the vectors"""
-    U, P, dW, rows, width = o[0], o[1], o[2], o[3], o[4]
-    first, after = share(width if o[5] else rows, s[LANE], s[LANES])
-    if first == after:
-        return
-    if o[5]:
-        at = 4 * first
-        gemm.gemm(U, width, 1, P + at, width, dW + at, width, 0, 1, rows, after - first, width)
-    else:
-        gemm.gemm(
-            P + 4 * first * rows, rows, 1, U, width, dW + 4 * first * width, width, 0, 1, after - first, width, rows
-        )
+    """dW += P·U, or U·P for columns: whole rows of dW together, and what a stretch has of its first and last"""
+    dW, U, P, rows, width, columns = o[0], o[1], o[2], o[3], o[4], o[5]
+    first, after = stretch(rows * width, o[6], s)
+    left, right, n = U if columns else P, P if columns else U, width if columns else rows
+    while first < after:
+        row, column = first // width, first % width
+        many = 1 if column else max(1, (after - first) // width)
+        span = min(width - column, after - first)
+        gemm.gemm(left + 4 * row * n, n, 1, right + 4 * column, width, dW + 4 * first, width, 0, 1, many, span, n)
+        first += many * span
