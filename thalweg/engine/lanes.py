@@ -11,7 +11,7 @@ from thalweg.errors import ArgumentError
 from thalweg.program.program import Program
 
 # A second lane costs the meetings of a step; below this many FLOPs a lane it loses. Measured: docs/design.md.
-LEAST_FLOPS_A_LANE = 5_000_000
+LEAST_FLOPS_A_LANE = 1_000_000
 LEAST_ROWS_A_LANE = 16
 
 
