@@ -16,7 +16,8 @@ from thalweg.program.program import Program
 
 Array = NDArray[Any]
 
-WORKSPACE_BYTES = 1 << 20  # a block's activations are kept to about the size of a core's own cache
+WORKSPACE_BYTES = 1 << 20  # a block's activations are kept to about the size of a core's own cache; …
+FORWARD_SHARE = 4  # … to so much less of it where no gradient has to be added to for every block
 SHARED_BYTES = 8 << 20  # of activations of a lane: more are not kept until the finish
 LEAST_BLOCK = 64  # rows: below this the products lose more than the cache gains
 
@@ -65,7 +66,7 @@ class Job:
         if self.program.meetings or self.shares:
             return align(-(-self.batch // self.lanes))
         row_bytes = 4 * max(1, self.program.workspace_row)
-        most = max(LEAST_BLOCK, WORKSPACE_BYTES // row_bytes)
+        most = max(LEAST_BLOCK, WORKSPACE_BYTES // (1 if self.program.backward else FORWARD_SHARE) // row_bytes)
         blocks = self.lanes * -(-self.batch // (self.lanes * most))
         return align(-(-self.batch // blocks))
 
