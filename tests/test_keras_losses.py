@@ -1,6 +1,7 @@
 """Keras (and PyTorch, where Keras has no such loss) as a second opinion: values and gradients of every loss."""
 
 import os
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
 jax = pytest.importorskip("jax")
 torch = pytest.importorskip("torch")
+from quick_jax import quickly_compiled  # noqa: E402 — needs JAX
+
 if keras.backend.backend() != "jax":
     pytest.skip("Keras runs on another backend", allow_module_level=True)
 
@@ -103,11 +106,61 @@ VALUES = {
     "cosine of nothing": (losses.CosineSimilarity(), K.CosineSimilarity(), REAL, 0 * RAW),
     "categorical hinge ties": (losses.CategoricalHinge(), K.CategoricalHinge(), ONE_HOT, RAW.round()),
 }  # fmt: skip
+# Values alone: at a kink, JAX takes a slope between those of both sides.
+VALUES |= {
+    "mae ties": (losses.MeanAbsoluteError(), K.MeanAbsoluteError(), RAW.round(), RAW.round()),
+    "huber at delta": (losses.Huber(1.0), K.Huber(1.0), RAW.round(), RAW.round() + 1),
+    "log cosh 0": (losses.LogCosh(), K.LogCosh(), RAW, RAW),
+    "hinge at the margin": (losses.Hinge(), K.Hinge(), 2 * BITS - 1, RAW.round()),
+    "squared hinge at the margin": (losses.SquaredHinge(), K.SquaredHinge(), 2 * BITS - 1, RAW.round()),
+    "cosine of nothing at all": (losses.CosineSimilarity(), K.CosineSimilarity(), 0 * REAL, RAW),
+    "kl divergence of nothing": (losses.KLDivergence(), K.KLDivergence(), 0 * BITS, SHARES),
+    "tversky edges": (losses.Tversky(), K.Tversky(axis=-1), BITS, EDGES),
+    "tversky of nothing": (losses.Tversky(), K.Tversky(axis=-1), 0 * BITS, 0 * EDGES),
+    "dice edges": (losses.Dice(), K.Dice(axis=-1), BITS, EDGES),
+    "poisson of nothing": (losses.Poisson(), K.Poisson(), 0 * AMOUNTS, 0 * AMOUNTS),
+    "msle 0": (losses.MeanSquaredLogarithmicError(), K.MeanSquaredLogarithmicError(), 0 * AMOUNTS, 0 * AMOUNTS),
+    "mape 0 0": (losses.MeanAbsolutePercentageError(), K.MeanAbsolutePercentageError(), 0 * RAW, 0 * RAW),
+    "cce of no class": (losses.CategoricalCrossentropy(), K.CategoricalCrossentropy(), 0 * ONE_HOT, SHARES),
+    "focal large": (
+        losses.CategoricalFocalCrossentropy(from_logits=True), K.CategoricalFocalCrossentropy(from_logits=True),
+        ONE_HOT, LARGE,
+    ),
+    "sparse one class": (
+        losses.SparseCategoricalCrossentropy(True), K.SparseCategoricalCrossentropy(True), 0 * LABELS, RAW,
+    ),
+}  # fmt: skip
+# Predictions a thousand times as large, where errors are differences.
+ROWS |= {
+    f"{kind.__name__} far": (kind(), getattr(K, kind.__name__)(), REAL, 1e3 * RAW)
+    for kind in (
+        losses.MeanSquaredError, losses.MeanAbsoluteError, losses.MeanAbsolutePercentageError, losses.Huber,
+        losses.Hinge, losses.SquaredHinge, losses.CategoricalHinge, losses.CosineSimilarity,
+    )
+}  # fmt: skip
 ALONE = {losses.SumSquaredError, losses.Quantile}  # nobody else's
+EDGY = {  # every loss is met where it is hard: a row each, beside the weights of 0 below
+    losses.MeanSquaredError: "MeanSquaredError far", losses.MeanAbsoluteError: "mae ties",
+    losses.MeanAbsolutePercentageError: "mape 0", losses.MeanSquaredLogarithmicError: "msle negative",
+    losses.LogCosh: "log cosh large", losses.Huber: "huber at delta", losses.Poisson: "poisson 0",
+    losses.Hinge: "hinge at the margin", losses.SquaredHinge: "squared hinge at the margin",
+    losses.CategoricalHinge: "categorical hinge ties", losses.CosineSimilarity: "cosine of nothing",
+    losses.BinaryCrossentropy: "bce edges", losses.BinaryFocalCrossentropy: "binary focal edges",
+    losses.CategoricalCrossentropy: "cce edges", losses.CategoricalFocalCrossentropy: "focal edges",
+    losses.SparseCategoricalCrossentropy: "sparse edges",
+    losses.CategoricalGeneralizedCrossEntropy: "generalized edges", losses.KLDivergence: "kl divergence edges",
+    losses.Dice: "dice of nothing", losses.Tversky: "tversky edges",
+}  # fmt: skip
 
 
 def test_every_loss_is_compared():
     assert {type(row[0]) for row in ROWS.values()} | ALONE == set(losses.CLASSES.values())
+
+
+def test_every_loss_of_keras_is_met_at_its_edges():
+    theirs = {kind for kind in losses.CLASSES.values() if hasattr(K, kind.__name__)}
+    assert EDGY.keys() == theirs
+    assert all(type((ROWS | VALUES)[row][0]) is kind for kind, row in EDGY.items())
 
 
 def identity(loss):
@@ -117,15 +170,29 @@ def identity(loss):
     return model
 
 
-def theirs(loss, y, p):
+@cache
+def compiled_loss(loss, plain, kind, y_shape, p_shape):
+    """(y, p[, weights]) → (value, gradient by p)"""
+
+    def value(p, y, weights=None):
+        return keras.ops.mean(keras.ops.convert_to_tensor(loss(y, p, weights)))
+
+    def function(y, p, *weights):
+        return jax.value_and_grad(value)(p, y, *weights)
+
+    like = [np.zeros(y_shape, kind), np.zeros(p_shape, np.float32)]
+    return quickly_compiled(function, *like, *([] if plain else [np.zeros(N, np.float32)]))
+
+
+def theirs(loss, y, p, weights=None):
     """(value, gradient by the predictions)"""
     if isinstance(loss, K.Loss):
         if isinstance(loss, K.CategoricalCrossentropy) and y.shape[1] == 1:
             y = np.eye(C, dtype=np.float32)[y[:, 0].astype(int)]
         if isinstance(loss, K.CategoricalGeneralizedCrossEntropy):
             y = y[:, 0]
-        per_row = lambda p: keras.ops.mean(keras.ops.convert_to_tensor(loss(y, p)))  # noqa: E731
-        value, gradient = jax.value_and_grad(per_row)(p)
+        function = compiled_loss(loss, weights is None, y.dtype, y.shape, p.shape)
+        value, gradient = function(y, np.asarray(p, np.float32), *([] if weights is None else [weights]))
         return float(value), np.asarray(gradient)
     p = torch.tensor(p, requires_grad=True)
     value = loss(torch.tensor(y), p)
@@ -153,3 +220,19 @@ def test_gradients_agree(ours, other, y, p):
     model.set_weights([p])
     trace = model.trace(np.eye(N), y)
     np.testing.assert_allclose(trace["dW"], gradient, rtol=1e-5, atol=1e-6 * abs(gradient).max())
+
+
+WEIGHTED = {name: row for name, row in ROWS.items() if isinstance(row[1], K.Loss)}
+
+
+@pytest.mark.parametrize("weights", [np.arange(N) % 3 / 2, np.zeros(N)], ids=["some 0", "all 0"])
+@pytest.mark.parametrize(("ours", "other", "y", "p"), WEIGHTED.values(), ids=WEIGHTED)
+def test_rows_of_weight_0_agree(ours, other, y, p, weights):
+    weights = weights.astype(np.float32)
+    value, gradient = theirs(other, y, p, weights)
+    model = identity(ours)
+    model.set_weights([p])
+    assert model.evaluate(np.eye(N), y, sample_weight=weights) == pytest.approx(value, rel=1e-5, abs=1e-6)
+    found = model.trace(np.eye(N), y, sample_weight=weights)["dW"]
+    np.testing.assert_allclose(found, gradient, rtol=1e-5, atol=1e-6 * abs(gradient).max())
+    assert not found[weights == 0].any()

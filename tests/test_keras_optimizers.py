@@ -11,6 +11,8 @@ from thalweg.layers import Dense, Input
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
 jax = pytest.importorskip("jax")
+from quick_jax import quickly_compiled  # noqa: E402 — needs JAX
+
 if keras.backend.backend() != "jax":
     pytest.skip("needs the JAX backend", allow_module_level=True)
 
@@ -28,11 +30,6 @@ def ours(optimizer, lanes=1):
     for _ in range(STEPS):  # not `fit`, which ends with the average of the weights
         model.train_on_batch(X, Y)
     return start, model.get_weights()
-
-
-def quickly_compiled(function, *arguments):
-    """Compiled without the optimizations that would take most of this file's time."""
-    return jax.jit(function).lower(*arguments).compile({"xla_backend_optimization_level": 0})
 
 
 def theirs(optimizer, start, excluded=()):

@@ -190,6 +190,47 @@ EXTRA = [
     (metrics.TopKCategoricalAccuracy(k=2), ONE_HOT, TIES),
     (metrics.F1Score("macro"), np.eye(C, dtype=np.float32)[np.minimum(LABELS, 1)], TIES),  # classes without rows
     (metrics.CategoricalAccuracy(), ONE_HOT, TIES),
+    (metrics.Accuracy(), BITS, BITS),
+    (metrics.BinaryAccuracy(), BITS, TIES),  # some are the threshold exactly
+    (metrics.BinaryAccuracy(0.25), BITS, TIES),
+    (metrics.SparseCategoricalAccuracy(), LABELS, TIES),
+    (metrics.SparseTopKCategoricalAccuracy(k=2), LABELS, TIES),
+    (metrics.TopKCategoricalAccuracy(k=C), ONE_HOT, RAW),  # all classes
+    (metrics.TruePositives(0.25), BITS, TIES),
+    (metrics.FalsePositives(0.25), BITS, TIES),
+    (metrics.TrueNegatives(0.25), BITS, TIES),
+    (metrics.FalseNegatives(0.25), BITS, TIES),
+    (metrics.TruePositives(), 0 * BITS, SIGMOIDS),
+    (metrics.FalsePositives(), 0 * BITS + 1, SIGMOIDS),
+    (metrics.TrueNegatives(), 0 * BITS + 1, SIGMOIDS),
+    (metrics.FalseNegatives(), 0 * BITS, SIGMOIDS),
+    (metrics.Precision(), 0 * BITS, SIGMOIDS),
+    (metrics.Recall(), BITS, 0 * SIGMOIDS),
+    (metrics.F1Score("weighted"), np.eye(C, dtype=np.float32)[np.minimum(LABELS, 1)], TIES),
+    (metrics.F1Score("micro", 0.9), BITS, 0 * SIGMOIDS),  # nothing predicted
+    (metrics.FBetaScore("macro", 2.0, 0.5), 0 * BITS, SIGMOIDS),  # nothing there
+    (metrics.AUC(), 0 * BITS + 1, SIGMOIDS),  # no negatives
+    (metrics.AUC(curve="PR"), 0 * BITS, SIGMOIDS),
+    (metrics.BinaryCrossentropy(), BITS, EDGES),
+    (metrics.BinaryCrossentropy(from_logits=True), BITS, 1e4 * RAW),
+    (metrics.CategoricalCrossentropy(), ONE_HOT, np.maximum(EDGES, [[0.5, 0, 0, 0]])),
+    (metrics.CategoricalCrossentropy(from_logits=True), ONE_HOT, 1e4 * RAW),
+    (metrics.SparseCategoricalCrossentropy(from_logits=True), LABELS, 1e4 * RAW),
+    (metrics.KLDivergence(), BITS, EDGES),
+    (metrics.Poisson(), OTHERS, 0 * AMOUNTS),
+    (metrics.MeanSquaredError(), TARGETS, 1e4 * RAW),
+    (metrics.RootMeanSquaredError(), TARGETS, TARGETS),
+    (metrics.MeanAbsoluteError(), TARGETS, 1e4 * RAW),
+    (metrics.MeanAbsolutePercentageError(), BITS, RAW),  # targets of 0
+    (metrics.MeanSquaredLogarithmicError(), TARGETS, RAW),  # negative numbers
+    (metrics.LogCoshError(), TARGETS, 1e4 * RAW),
+    (metrics.CosineSimilarity(), 0 * TARGETS, RAW),
+    (metrics.CosineSimilarity(), TARGETS, 0 * RAW),
+    (metrics.Hinge(), SIGNS, RAW.round()),  # at the margin
+    (metrics.SquaredHinge(), SIGNS, 1e4 * RAW),
+    (metrics.CategoricalHinge(), ONE_HOT, TIES),
+    (metrics.R2Score(), TARGETS, TARGETS),
+    (metrics.PearsonCorrelation(), TARGETS, 3 * TARGETS + 1),
 ]
 KERAS = [row[:3] for row in ROWS if row[0] != metrics.PearsonCorrelation(axis=0)] + EXTRA
 
@@ -207,3 +248,17 @@ def test_keras_has_the_same_number(metric, y, p):
     theirs = getattr(keras.metrics, type(metric).__name__)(**metric.get_config())
     theirs.update_state(y[:, None] if y.ndim == 1 else y, p)
     assert metric(y, p) == pytest.approx(float(theirs.result()), rel=1e-5, abs=1e-6)
+
+
+def test_every_metric_is_met_at_an_edge():
+    assert {type(metric) for metric, *_ in EXTRA} == set(metrics.CLASSES.values())
+
+
+@pytest.mark.parametrize(("metric", "y", "p"), EXTRA, ids=range(len(EXTRA)))
+def test_the_engine_has_the_same_number_at_the_edges(metric, y, p):
+    """Predictions as weights: what the compiled kernel sums is what the reference does."""
+    model = Sequential([Input((N,)), Dense(C, use_bias=False)])
+    model.compile("sgd", "sparse_categorical_crossentropy" if y.ndim == 1 else "mse", metrics=[metric])
+    model.set_weights([p])
+    score = model.evaluate(np.eye(N), y, return_dict=True)[metric.name]
+    assert score == pytest.approx(metric(y, np.asarray(p, np.float32)), rel=1e-5, abs=1e-6)

@@ -191,6 +191,12 @@ def test_terminate_on_nan_ends_quietly(options, seconds, monkeypatch, capsys):
     assert 0 < len(history.epoch) < 500
 
 
+def test_terminate_on_nan_may_raise(capsys):
+    with pytest.raises(DivergedError, match="training stopped in epoch"):
+        linear(3.0).fit(X, Y, epochs=500, verbose=0, callbacks=[TerminateOnNaN(raise_error=True)])
+    assert capsys.readouterr().out == ""
+
+
 @ENGINES
 def test_after_a_failure_training_can_go_on(options):
     model = linear(3.0, **options)

@@ -252,17 +252,17 @@ class Sequential(CompiledStack):
 
     # --- keeping it ----------------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path, overwrite: bool = True) -> None:
+    def save(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Writes the whole model to one safetensors file: description, weights, optimizer. See `load_model`."""
-        saving.save_model(self, path, overwrite)
+        saving.save_model(self, filepath, overwrite)
 
-    def save_weights(self, path: str | Path, overwrite: bool = True) -> None:
+    def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Writes the weights alone to a safetensors file."""
-        saving.save_weights(self, path, overwrite)
+        saving.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, path: str | Path) -> None:
+    def load_weights(self, filepath: str | Path) -> None:
         """Reads weights that `save_weights` or `save` wrote; they have to fit exactly."""
-        saving.load_weights(self, path)
+        saving.load_weights(self, filepath)
 
     def load_state(self, path: str | Path) -> None:
         """Weights, optimizer and counts of a file that `save` wrote, into this model, which has to be an equal one."""

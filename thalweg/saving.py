@@ -203,11 +203,11 @@ def put(model: Sequential, arrays: Arrays, path: str | Path) -> None:
         parameter.array[...] = arrays[name]
 
 
-def load_model(path: str | Path, custom_objects: layers.CustomObjects | None = None) -> Sequential:
+def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None = None) -> Sequential:
     """A model from the file that `Sequential.save` wrote: it predicts, and trains on, exactly as before.
 
     Args:
-        path: the file.
+        filepath: the file.
         custom_objects: your own layer classes, and activations made by `activations.custom`, by name.
 
     >>> import os, tempfile
@@ -221,9 +221,9 @@ def load_model(path: str | Path, custom_objects: layers.CustomObjects | None = N
     """
     from thalweg.model import Sequential
 
-    arrays, description = read(path)
+    arrays, description = read(filepath)
     if "layers" not in description:
-        raise ModelFileError(f"{path} holds weights only; make the model, then model.load_weights(path)")
+        raise ModelFileError(f"{filepath} holds weights only; make the model, then model.load_weights(path)")
     try:
         model = Sequential(
             [layers.Input(description["input_shape"])]
@@ -242,10 +242,12 @@ def load_model(path: str | Path, custom_objects: layers.CustomObjects | None = N
     except ThalwegError as error:
         own = isinstance(error, ArgumentError) and "custom_objects" not in str(error)
         hint = "; give your own layers in custom_objects" if own else ""
-        raise ModelFileError(f"{path} can't be turned into a model: {error}{hint}") from None
+        raise ModelFileError(f"{filepath} can't be turned into a model: {error}{hint}") from None
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path} can't be turned into a model: its description lacks or spoils {error}") from None
+        raise ModelFileError(
+            f"{filepath} can't be turned into a model: its description lacks or spoils {error}"
+        ) from None
     if compiled is not None:
         set_state(model, take_state(model, arrays, f"{path} doesn't fit itself"))
-    put(model, arrays, path)
+    put(model, arrays, filepath)
     return model

@@ -61,7 +61,7 @@ class Fit:
             try:
                 self.loop(history, interrupted)
             except DivergedError as error:
-                if not any(isinstance(c, TerminateOnNaN) for c in self.callbacks):
+                if not any(isinstance(c, TerminateOnNaN) and not c.raise_error for c in self.callbacks):
                     raise
                 self.progress.say(f"TerminateOnNaN: {error}")
             optimizer = self.model.optimizer

@@ -216,4 +216,10 @@ class TerminateOnNaN(Callback):
     """Ends the training quietly where it would raise `DivergedError`: with a message, the history, the last weights.
 
     thalweg always stops when a number is no longer finite; this only says that it is no error.
+
+    Args:
+        raise_error: True: it is an error after all, as without this callback.
     """
+
+    def __init__(self, raise_error: bool = False) -> None:
+        self.raise_error = bool(raise_error)
