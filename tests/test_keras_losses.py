@@ -171,17 +171,14 @@ def identity(loss):
 
 
 @cache
-def compiled_loss(loss, plain, kind, y_shape, p_shape):
-    """(y, p[, weights]) → (value, gradient by p)"""
+def compiled_loss(loss, kind, y_shape, p_shape):
+    """(p, y, weights) → (value, gradient by p)"""
 
-    def value(p, y, weights=None):
+    def value(p, y, weights):
         return keras.ops.mean(keras.ops.convert_to_tensor(loss(y, p, weights)))
 
-    def function(y, p, *weights):
-        return jax.value_and_grad(value)(p, y, *weights)
-
-    like = [np.zeros(y_shape, kind), np.zeros(p_shape, np.float32)]
-    return quickly_compiled(function, *like, *([] if plain else [np.zeros(N, np.float32)]))
+    like = np.zeros(p_shape, np.float32), np.zeros(y_shape, kind), np.zeros(N, np.float32)
+    return quickly_compiled(jax.value_and_grad(value), *like)
 
 
 def theirs(loss, y, p, weights=None):
@@ -191,8 +188,8 @@ def theirs(loss, y, p, weights=None):
             y = np.eye(C, dtype=np.float32)[y[:, 0].astype(int)]
         if isinstance(loss, K.CategoricalGeneralizedCrossEntropy):
             y = y[:, 0]
-        function = compiled_loss(loss, weights is None, y.dtype, y.shape, p.shape)
-        value, gradient = function(y, np.asarray(p, np.float32), *([] if weights is None else [weights]))
+        weights = np.ones(N, np.float32) if weights is None else weights
+        value, gradient = compiled_loss(loss, y.dtype, y.shape, p.shape)(np.asarray(p, np.float32), y, weights)
         return float(value), np.asarray(gradient)
     p = torch.tensor(p, requires_grad=True)
     value = loss(torch.tensor(y), p)

@@ -248,6 +248,6 @@ def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None
             f"{filepath} can't be turned into a model: its description lacks or spoils {error}"
         ) from None
     if compiled is not None:
-        set_state(model, take_state(model, arrays, f"{path} doesn't fit itself"))
+        set_state(model, take_state(model, arrays, f"{filepath} doesn't fit itself"))
     put(model, arrays, filepath)
     return model
