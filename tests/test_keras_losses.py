@@ -138,7 +138,7 @@ ROWS |= {
         losses.Hinge, losses.SquaredHinge, losses.CategoricalHinge, losses.CosineSimilarity,
     )
 }  # fmt: skip
-ALONE = {losses.SumSquaredError, losses.Quantile}  # nobody else's
+ALONE = {losses.SumSquaredError, losses.Quantile, losses.CenterLoss}  # nobody else's
 EDGY = {  # every loss is met where it is hard: a row each, beside the weights of 0 below
     losses.MeanSquaredError: "MeanSquaredError far", losses.MeanAbsoluteError: "mae ties",
     losses.MeanAbsolutePercentageError: "mape 0", losses.MeanSquaredLogarithmicError: "msle negative",
