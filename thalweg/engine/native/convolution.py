@@ -133,12 +133,12 @@ def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, 
                         at, to = a + 4 * (q * aq + p * ap + g * ga + k), c + 4 * (q * cq + p * cp + j)
                         from_ = to if more else (bias + 4 * j if bias else 0)
                         lds = ldc if more else 0
-                        for t in range(tiles):
-                            r = rows + (t < taller)
-                            tile(r, v, at, rsa, 1, ga, panel, ldp, gp, to, ldc, from_, lds, G, K, last)
-                            at += 4 * r * rsa
-                            to += 4 * r * ldc
-                            from_ += 4 * r * lds
+                        for r, count in ((rows + 1, taller), (rows, tiles - taller)):
+                            by = 4 * r * rsa
+                            tile(r, v, at, rsa, 1, ga, panel, ldp, gp, to, ldc, from_, lds, G, K, last, count, by)
+                            at += count * by
+                            to += 4 * count * r * ldc
+                            from_ += 4 * count * r * lds
         j += v * VW
 
 
@@ -279,7 +279,8 @@ def _gradient(a, an, ah, aw, b, bn, bh, bw, c, ldc, accumulate, n, h, w, M, N):
             r = rows + (t < taller)
             for q in range(n):
                 from_ = to if accumulate or q else 0
-                tile(r, v, at + 4 * q * an, 1, aw, ah, b + 4 * (q * bn + j), bw, bh, to, ldc, from_, ldc, h, w, last)
+                x, y = at + 4 * q * an, b + 4 * (q * bn + j)
+                tile(r, v, x, 1, aw, ah, y, bw, bh, to, ldc, from_, ldc, h, w, last, 1, 0)
             at += 4 * r
             to += 4 * r * ldc
         j += v * VW

@@ -159,16 +159,13 @@ def _panels(a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, tiles, rows, t
         vectors -= v
         columns = last if panels == 1 else VW
         at, to, from_ = a, c, start
-        for t in range(tiles):
-            r = rows + (t < taller)
-            if interleaved:
-                tile(r, v, at, 1, r, 0, b, ldb if ldb else v * VW, 0, to, ldc, from_, lds, 1, K, columns)
-                at += 4 * r * K
-            else:
-                tile(r, v, at, rsa, csa, 0, b, ldb if ldb else v * VW, 0, to, ldc, from_, lds, 1, K, columns)
-                at += 4 * r * rsa
-            to += 4 * r * ldc
-            from_ += 4 * r * lds
+        for r, count in ((rows + 1, taller), (rows, tiles - taller)):
+            ra, ca = (1, r) if interleaved else (rsa, csa)
+            step = 4 * r * (K if interleaved else rsa)
+            tile(r, v, at, ra, ca, 0, b, ldb if ldb else v * VW, 0, to, ldc, from_, lds, 1, K, columns, count, step)
+            at += count * step
+            to += 4 * count * r * ldc
+            from_ += 4 * count * r * lds
         b += 4 * v * VW * (1 if ldb else K)
         c += 4 * v * VW
         start += 4 * v * VW if start else 0

@@ -4,8 +4,8 @@ mask the last vector.
     tile    C[r, j] = C₀[r, j] + Σ_g Σ_k A[g·ga + r·rsa + k·csa] · B[g·gb + k·ldb + j]        vectors along j
     dots    C[r, j] = C₀[r, j] + Σ_k A[r·rsa + k] · B[j·ldb + k]                              vectors along k
 
-C₀ is what was in C, or a bias row (its row stride 0), or zero (its address 0). Addresses are in bytes, strides in
-floats.
+C₀ is what was in C, or a bias row (its row stride 0), or zero (its address 0, its row stride 0). Tiles that follow each
+other down C are done in one call. Addresses are in bytes, strides in floats.
 
 The tile does nearly all the work. It only broadcasts A, one scalar at a time, so A's strides are free: a transpose
 costs nothing, and neither do the overlapping rows of a convolution. B, C and C₀ are accessed along contiguous rows. The
@@ -32,7 +32,9 @@ DOT_ROWS = 4
 DOT_COLUMNS = 6 if MANY_REGISTERS else 3
 DOT_SHAPES = [(r, j) for r in (1, DOT_ROWS) for j in range(1, DOT_COLUMNS + 1)]
 
-TILE_ARGUMENTS = ("a", "rsa", "csa", "ga", "b", "ldb", "gb", "c", "ldc", "start", "lds", "groups", "depth", "last")
+TILE_ARGUMENTS = (
+    "a", "rsa", "csa", "ga", "b", "ldb", "gb", "c", "ldc", "start", "lds", "groups", "depth", "last", "tiles", "step",
+)  # fmt: skip
 DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "depth")
 SHORT = 12  # numbers in a row of A, of which one dot product fills hardly a vector
 SHORT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "rows")
@@ -163,13 +165,28 @@ class _Tile(_Emitter):
         """C = C₀ + Σ_g Σ_k A·B"""
         if self.masked:
             self.keep(self.given["last"])
+        self.repeat(self.given["tiles"], [], self.tile)
+        self.builder.ret_void()
+
+    def tile(self, t, carried):
+        """The t-th tile below the first: `step` bytes further in A."""
+        first = dict(self.given)
+        down = self.builder.mul(t, _integer(4 * self.rows))
+        moves = {name: self.builder.mul(down, first[stride]) for name, stride in (("c", "ldc"), ("start", "lds"))}
+        for name, by in {"a": self.builder.mul(t, first["step"]), **moves}.items():
+            self.given[name] = self.builder.add(first[name], by)
+        self.one()
+        self.given = first
+        return carried
+
+    def one(self):
+        """One tile."""
         cells = [(r, v) for r in range(self.rows) for v in range(self.vectors)]
         sums = self.repeat(self.given["groups"], [self.zero] * len(cells), self.group)
         sums = self.plus_start(sums, lambda r, v: self.load_vector(self.at("start", "lds", r, v * VW), v), cells)
         for (r, v), value in zip(cells, sums, strict=True):
             store = self.store_some if self.masked and v == self.vectors - 1 else self.store
             store(value, self.at("c", "ldc", r, v * VW))
-        self.builder.ret_void()
 
     def group(self, g, sums):
         """sums += Σ_k A[g, :, k] · B[g, k, :]
@@ -394,8 +411,10 @@ def _dispatcher(module, name, arguments, kernels):
 
 
 @intrinsic
-def tile(typing, rows, vectors, a, rsa, csa, ga, b, ldb, gb, c, ldc, start, lds, groups, depth, last):
-    """Computes one tile, of which the last vector holds `last` columns: 1 … VW. (rows, vectors) is one of SHAPES.
+def tile(typing, rows, vectors, a, rsa, csa, ga, b, ldb, gb, c, ldc, start, lds, groups, depth, last, tiles, step):
+    """Computes `tiles` tiles one below the other, A of each `step` bytes behind that of the one before.
+
+    (rows, vectors) is one of SHAPES; the last vector holds `last` columns: 1 … VW.
 
     start, lds: the address of C₀ (or 0) and its row stride.
     """
@@ -410,7 +429,8 @@ def tile(typing, rows, vectors, a, rsa, csa, ga, b, ldb, gb, c, ldc, start, lds,
             for r, v in SHAPES
             for masked in ((True,) if VW == 16 else (False, True))
         }
-        masked = _integer(1) if VW == 16 else builder.zext(builder.icmp_signed("<", rest[-1], _integer(VW)), I64)
+        last = rest[TILE_ARGUMENTS.index("last")]
+        masked = _integer(1) if VW == 16 else builder.zext(builder.icmp_signed("<", last, _integer(VW)), I64)
         at = builder.add(builder.mul(rows, _integer(32)), builder.mul(vectors, _integer(2)))
         dispatcher = _dispatcher(builder.module, "tile", len(TILE_ARGUMENTS), kernels)
         builder.call(dispatcher, [builder.add(at, masked), *rest])
