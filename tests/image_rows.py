@@ -109,7 +109,7 @@ def pool_parts(c: Case) -> tuple[Buffer, Window]:
     height, width = image(c)
     values = c.random.normal(size=(c.shape.rows, height, width, 1 + c.shape.width))
     if c.smooth:  # no two so near that a small step changes which is the larger
-        values = c.random.permutation(values.size).reshape(values.shape) / 8
+        values = (c.random.permutation(values.size).reshape(values.shape) - values.size // 3 + 0.5) / 8
     elif c.has(OPTIONAL):  # many are equal
         values = values.round()
     return c.put("x", values.shape[1:], values), window(c, (height, width), dilates=False)
@@ -117,17 +117,17 @@ def pool_parts(c: Case) -> tuple[Buffer, Window]:
 
 def max_pooling(c: Case) -> Instruction:
     x, w = pool_parts(c)
-    return pooling.MaxPooling(x, c.output("a", (*w.outputs(*x.shape[:2]), x.shape[-1])), w)
+    return pooling.MaxPooling(x, c.output("a", (*w.outputs(*x.shape[:2]), x.shape[-1])), w, c.shape.seed % 3 == 0)
 
 
 def max_pooling_adjoint(c: Case) -> Instruction:
     x, w = pool_parts(c)
-    windows = w.windows(w.pad(c.values[x], -np.inf))
-    a = c.put("a", (*windows.shape[1:3], x.shape[-1]), windows.max(axis=(-2, -1)))
+    largest, floor = w.windows(w.pad(c.values[x], -np.inf)).max(axis=(-2, -1)), c.shape.seed % 3 == 0
+    a = c.put("a", largest.shape[1:], np.maximum(largest, 0) if floor else largest)
     da, dx = c.normal("da", a.shape), c.output("dx", x.shape)
     c.sizes["dx"] = positive(max_pooling_adjoint, c, dx, da)
     c.sizes["dx"] = lambda m: 4 * np.abs(m[da]).max() + np.zeros((c.shape.rows, *x.shape))
-    return pooling.MaxPoolingAdjoint(x, a, da, dx, w)
+    return pooling.MaxPoolingAdjoint(x, a, da, dx, w, floor)
 
 
 def average_pooling(c: Case) -> Instruction:

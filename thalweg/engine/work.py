@@ -19,7 +19,7 @@ Array = NDArray[Any]
 WORKSPACE_BYTES = 1 << 20  # a block's activations are kept to about the size of a core's own cache; …
 FORWARD_SHARE = 4  # … to so much less of it where no gradient has to be added to for every block
 SHARED_BYTES = 8 << 20  # of activations of a lane: more are not kept until the finish
-LEAST_BLOCK = 64  # rows: below this the products lose more than the cache gains
+LEAST_BLOCK = 64  # rows of a product: below this it loses more than the cache gains
 
 
 @dataclass
@@ -66,7 +66,8 @@ class Job:
         if self.program.meetings or self.shares:
             return align(-(-self.batch // self.lanes))
         row_bytes = 4 * max(1, self.program.workspace_row)
-        most = max(LEAST_BLOCK, WORKSPACE_BYTES // (1 if self.program.backward else FORWARD_SHARE) // row_bytes)
+        least = align(-(-LEAST_BLOCK // self.program.positions))
+        most = max(least, WORKSPACE_BYTES // (1 if self.program.backward else FORWARD_SHARE) // row_bytes)
         blocks = self.lanes * -(-self.batch // (self.lanes * most))
         return align(-(-self.batch // blocks))
 

@@ -1,4 +1,4 @@
-"""Fusion: a loss, its gradient and the activation before it become one instruction."""
+"""Fusion: a loss, its gradient and the activation before it become one instruction; and relu with max pooling."""
 
 from __future__ import annotations
 
@@ -7,6 +7,26 @@ from dataclasses import replace
 
 from thalweg.program.instruction import Buffer, Instruction
 from thalweg.program.losses import LossAndGradient
+from thalweg.program.pooling import MaxPooling
+from thalweg.program.rectifiers import Relu
+
+
+def pool_before_relu(forward: Sequence[Instruction]) -> list[Instruction]:
+    """Forward, where a relu whose value only a max pooling reads is done by that pooling, after it.
+
+    The values are the same, and so are the gradients: the first largest element of a window is the same with and
+    without relu, where it is above 0. Relu and its adjoint are left with a part of the work, and no memory.
+    """
+    result = list(forward)
+    for place, pool in enumerate(forward):
+        if not isinstance(pool, MaxPooling):
+            continue
+        relu = next((i for i in forward[:place] if isinstance(i, Relu) and i.plain and i.a is pool.x), None)
+        if relu is None or any(relu.a in i.inputs for i in forward if i is not pool):
+            continue
+        result[result.index(pool)] = replace(pool, x=relu.h, floor=True)
+        result.remove(relu)
+    return result
 
 
 def fuse(

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from thalweg.program.autodiff import derive
 from thalweg.program.batches import Gather, GatherBytes, Store
 from thalweg.program.builder import Builder
-from thalweg.program.fuse import fuse
+from thalweg.program.fuse import fuse, pool_before_relu
 from thalweg.program.instruction import DATA, GRADIENTS, TOTALS, Buffer, Instruction
 from thalweg.program.losses import Loss
 from thalweg.program.metrics import Total
@@ -142,7 +142,7 @@ def training_program(
     """Forward, backward, update. `keep_predictions`: y_pred is computed even if no metric reads it."""
     builder, y_pred = forward(network, training=True)
     judge(network, objective, y_pred, builder)
-    instructions = builder.instructions
+    instructions = pool_before_relu(builder.instructions)
     trained = [W for _, W in network.weights]
     gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in trained}
     instructions, backward = fuse(instructions, derive(instructions, gradients), [y_pred] if keep_predictions else [])
@@ -154,7 +154,7 @@ def evaluation_program(network: Network, objective: Objective) -> Program:
     """Forward, loss and metrics."""
     builder, y_pred = forward(network, training=False)
     judge(network, objective, y_pred, builder)
-    return Program(builder.instructions)
+    return Program(pool_before_relu(builder.instructions))
 
 
 def inference_program(network: Network) -> Program:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from thalweg.program.batches import Gather
+from thalweg.program.convolution import Convolution
 from thalweg.program.instruction import EXCHANGE, NORMS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
-from thalweg.program.linear import WeightGradient
+from thalweg.program.linear import Affine, WeightGradient
 from thalweg.program.memory import align, place
 
 
@@ -107,6 +108,13 @@ class Program:
     def buffers(self) -> list[Buffer]:
         """Every buffer of the program, in the order of first use."""
         return list(dict.fromkeys(b for i in self for b in i.operands if b is not None))
+
+    @property
+    def positions(self) -> int:
+        """How many rows of a product one row of the batch makes on average: 1 for dense layers, more for images."""
+        products = [i for i in self.forward if isinstance(i, Affine | Convolution)]
+        rows = sum(i.flops(1) / 2 for i in products) / max(1, sum(i.W.size for i in products))
+        return max(1, int(rows))
 
     def flops(self, rows: int) -> int:
         """Floating-point operations of one step over a batch of `rows`."""

@@ -103,11 +103,27 @@ def _rectangle(a, an, ah, aw, ga, gb, C, b, br, bc, ldb, c, cn, ch, cw, N, bias,
 
 
 @compiled
+def _tiles(M, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last):
+    """M rows of C, v vectors wide, in tiles of as even a height as possible."""
+    tiles = (M + ROWS - 1) // ROWS
+    rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one row more than the others
+    if taller:
+        r = rows + 1
+        tile(r, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, taller, r * rsa)
+        a += 4 * taller * r * rsa
+        c += 4 * taller * r * ldc
+        start += 4 * taller * r * lds
+    tile(
+        rows, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, tiles - taller,
+        rows * rsa,
+    )  # fmt: skip
+
+
+@compiled
 def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, Q, P, M, N, groups, depth):
     """C[q, p, r, :] (+)= bias + Σ_g Σ_k A[q·aq + p·ap + r·rsa + g·ga + k]·B[g·gb + k·ldb, :], r < M."""
     tiles = (M + ROWS - 1) // ROWS
-    rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one row more than the others
-    widest = WIDEST[rows + (taller > 0)]
+    widest = WIDEST[(M + tiles - 1) // tiles]
     vectors = (N + VW - 1) // VW
     packed = _panel()
     j = 0
@@ -133,12 +149,7 @@ def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, 
                         at, to = a + 4 * (q * aq + p * ap + g * ga + k), c + 4 * (q * cq + p * cp + j)
                         from_ = to if more else (bias + 4 * j if bias else 0)
                         lds = ldc if more else 0
-                        for r, count in ((rows + 1, taller), (rows, tiles - taller)):
-                            by = 4 * r * rsa
-                            tile(r, v, at, rsa, 1, ga, panel, ldp, gp, to, ldc, from_, lds, G, K, last, count, by)
-                            at += count * by
-                            to += 4 * count * r * ldc
-                            from_ += 4 * count * r * lds
+                        _tiles(M, v, at, rsa, 1, ga, 0, panel, ldp, gp, 0, to, ldc, from_, lds, 1, G, K, last)
         j += v * VW
 
 
@@ -266,21 +277,14 @@ def kernel_gradient(o, c, s, f):
 def _gradient(a, an, ah, aw, b, bn, bh, bw, c, ldc, accumulate, n, h, w, M, N):
     """C (+)= Σ over n images, h rows and w columns of Aᵀ·B; an, ah, aw; bn, bh, bw: the strides of A and B."""
     tiles = (M + ROWS - 1) // ROWS
-    rows, taller = M // tiles, M % tiles
-    widest = WIDEST[rows + (taller > 0)]
+    widest = WIDEST[(M + tiles - 1) // tiles]
     vectors = (N + VW - 1) // VW
     j = 0
     for panels in range((vectors + widest - 1) // widest, 0, -1):
         v = (vectors + panels - 1) // panels
         vectors -= v
         last = min(VW, N - j - (v - 1) * VW)
-        at, to = a, c + 4 * j
-        for t in range(tiles):
-            r = rows + (t < taller)
-            for q in range(n):
-                from_ = to if accumulate or q else 0
-                x, y = at + 4 * q * an, b + 4 * (q * bn + j)
-                tile(r, v, x, 1, aw, ah, y, bw, bh, to, ldc, from_, ldc, h, w, last, 1, 0)
-            at += 4 * r
-            to += 4 * r * ldc
+        to = c + 4 * j
+        start, lds = (to, ldc) if accumulate else (0, 0)
+        _tiles(M, v, a, 1, aw, ah, an, b + 4 * j, bw, bh, bn, to, ldc, start, lds, n, h, w, last)
         j += v * VW

@@ -158,14 +158,17 @@ def _panels(a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, tiles, rows, t
         v = (vectors + panels - 1) // panels
         vectors -= v
         columns = last if panels == 1 else VW
-        at, to, from_ = a, c, start
-        for r, count in ((rows + 1, taller), (rows, tiles - taller)):
-            ra, ca = (1, r) if interleaved else (rsa, csa)
-            step = 4 * r * (K if interleaved else rsa)
-            tile(r, v, at, ra, ca, 0, b, ldb if ldb else v * VW, 0, to, ldc, from_, lds, 1, K, columns, count, step)
-            at += count * step
-            to += 4 * count * r * ldc
-            from_ += 4 * count * r * lds
+        ld, at, to, from_ = ldb if ldb else v * VW, a, c, start
+        for part in range(2):  # the tiles that have one row more, then the others
+            r, count = (rows + 1, taller) if part == 0 else (rows, tiles - taller)
+            if interleaved:
+                tile(r, v, at, 1, r, 0, 0, b, ld, 0, 0, to, ldc, from_, lds, 1, 1, K, columns, count, r * K)
+                at += 4 * r * K * count
+            else:
+                tile(r, v, at, rsa, csa, 0, 0, b, ld, 0, 0, to, ldc, from_, lds, 1, 1, K, columns, count, r * rsa)
+                at += 4 * r * rsa * count
+            to += 4 * r * ldc * count
+            from_ += 4 * r * lds * count
         b += 4 * v * VW * (1 if ldb else K)
         c += 4 * v * VW
         start += 4 * v * VW if start else 0

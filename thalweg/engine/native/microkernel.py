@@ -1,8 +1,10 @@
 """The two micro-kernels, emitted as vector LLVM IR: the auto-vectoriser would neither keep their sums in registers nor
 mask the last vector.
 
-    tile    C[r, j] = C₀[r, j] + Σ_g Σ_k A[g·ga + r·rsa + k·csa] · B[g·gb + k·ldb + j]        vectors along j
-    dots    C[r, j] = C₀[r, j] + Σ_k A[r·rsa + k] · B[j·ldb + k]                              vectors along k
+    tile    C[r, j] = C₀[r, j] + Σ_n Σ_g Σ_k A[n·na + g·ga + r·rsa + k·csa] · B[n·nb + g·gb + k·ldb + j]
+    dots    C[r, j] = C₀[r, j] + Σ_k A[r·rsa + k] · B[j·ldb + k]
+
+The vectors of a tile lie along j, those of the dots along k.
 
 C₀ is what was in C, or a bias row (its row stride 0), or zero (its address 0, its row stride 0). Tiles that follow each
 other down C are done in one call. Addresses are in bytes, strides in floats.
@@ -11,6 +13,8 @@ The tile does nearly all the work. It only broadcasts A, one scalar at a time, s
 costs nothing, and neither do the overlapping rows of a convolution. B, C and C₀ are accessed along contiguous rows. The
 dots serve the last one to three columns, for which a tile would leave most of a vector empty.
 """
+
+from functools import reduce
 
 import llvmlite.binding as binding
 from llvmlite import ir
@@ -21,11 +25,12 @@ from thalweg.engine.native.llvm import F32, I32, I64, VW, declare, pointer
 
 # The widest tile of every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
 # with AVX-512 and on ARM, else 16. At least 8 sums in flight hide the latency of a multiply-add, so few rows take more
-# vectors. A tile for every number of rows and vectors lets a driver split M and N evenly: nothing small is left over.
+# vectors, and a small tile sums several parts of its depth side by side. A tile for every number of rows and vectors
+# lets a driver split M and N evenly: nothing small is left over.
 MANY_REGISTERS = VW == 16 or binding.get_process_triple().startswith(("aarch64", "arm64"))
 WIDEST = (0, 8, 4, 4, 4, 3, 3, 3, 3) if MANY_REGISTERS else (0, 8, 4, 3, 3, 2, 2)
 ROWS = len(WIDEST) - 1
-IN_FLIGHT = 8
+IN_FLIGHT, MOST_CHAINS = 8, 4
 SHAPES = [(r, v) for r in range(1, ROWS + 1) for v in range(1, WIDEST[r] + 1)]
 
 DOT_ROWS = 4
@@ -33,7 +38,8 @@ DOT_COLUMNS = 6 if MANY_REGISTERS else 3
 DOT_SHAPES = [(r, j) for r in (1, DOT_ROWS) for j in range(1, DOT_COLUMNS + 1)]
 
 TILE_ARGUMENTS = (
-    "a", "rsa", "csa", "ga", "b", "ldb", "gb", "c", "ldc", "start", "lds", "groups", "depth", "last", "tiles", "step",
+    "a", "rsa", "csa", "ga", "na", "b", "ldb", "gb", "nb", "c", "ldc", "start", "lds", "outer", "groups", "depth",
+    "last", "tiles", "step",
 )  # fmt: skip
 DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "depth")
 SHORT = 12  # numbers in a row of A, of which one dot product fills hardly a vector
@@ -152,7 +158,7 @@ class _Emitter:
 
 
 class _Tile(_Emitter):
-    """A register tile of rows × vectors that accumulates outer products.
+    """Register tiles of rows × vectors, one below the other, that accumulate outer products.
 
     Where `masked`, the last vector holds only `last` columns. AVX-512 masks at no cost, so there every tile is masked.
     """
@@ -160,62 +166,77 @@ class _Tile(_Emitter):
     def __init__(self, function, rows, vectors, masked):
         super().__init__(function, TILE_ARGUMENTS)
         self.rows, self.vectors, self.masked = rows, vectors, masked
+        self.cells = [(r, v) for r in range(rows) for v in range(vectors)]
+        self.chains = min(MOST_CHAINS, -(-IN_FLIGHT // len(self.cells)))
 
     def emit(self):
-        """C = C₀ + Σ_g Σ_k A·B"""
+        """C = C₀ + Σ_n Σ_g Σ_k A·B for each of `tiles` tiles; the rows of A for the next are `step` floats further."""
         if self.masked:
             self.keep(self.given["last"])
-        self.repeat(self.given["tiles"], [], self.tile)
+        self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
         self.builder.ret_void()
 
-    def tile(self, t, carried):
-        """The t-th tile below the first: `step` bytes further in A."""
-        first = dict(self.given)
-        down = self.builder.mul(t, _integer(4 * self.rows))
-        moves = {name: self.builder.mul(down, first[stride]) for name, stride in (("c", "ldc"), ("start", "lds"))}
-        for name, by in {"a": self.builder.mul(t, first["step"]), **moves}.items():
-            self.given[name] = self.builder.add(first[name], by)
-        self.one()
-        self.given = first
-        return carried
-
-    def one(self):
-        """One tile."""
-        cells = [(r, v) for r in range(self.rows) for v in range(self.vectors)]
-        sums = self.repeat(self.given["groups"], [self.zero] * len(cells), self.group)
+    def tile(self, i, places):
+        builder, given, cells = self.builder, self.given, self.cells
+        given["a"], given["c"], given["start"] = places
+        zeros = [self.zero] * (len(cells) * self.chains)
+        sums = self.repeat(given["outer"], zeros, self.image)
+        parts = [sums[c * len(cells) : (c + 1) * len(cells)] for c in range(self.chains)]
+        sums = [reduce(builder.fadd, values) for values in zip(*parts, strict=True)]
         sums = self.plus_start(sums, lambda r, v: self.load_vector(self.at("start", "lds", r, v * VW), v), cells)
-        for (r, v), value in zip(cells, sums, strict=True):
-            store = self.store_some if self.masked and v == self.vectors - 1 else self.store
-            store(value, self.at("c", "ldc", r, v * VW))
+        if self.masked and VW < 16:
+            self.store_joined(sums)
+        else:
+            self.store_cells(sums, joined=False)
+        steps = (given["step"], *(builder.mul(given[name], _integer(self.rows)) for name in ("ldc", "lds")))
+        return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
 
-    def group(self, g, sums):
-        """sums += Σ_k A[g, :, k] · B[g, k, :]
+    def store_joined(self, sums):
+        """A masked store takes many cycles before AVX-512. Where C's rows follow each other, a whole vector is written
+        instead: what it writes too much is the beginning of the next row, which is written next."""
+        builder, ldc, last = self.builder, self.given["ldc"], self.given["last"]
+        joined = builder.icmp_signed("==", ldc, builder.add(last, _integer((self.vectors - 1) * VW)))
+        only_next = builder.icmp_signed(">=", builder.add(ldc, last), _integer(VW))
+        with builder.if_else(builder.and_(joined, only_next)) as (then, otherwise):
+            with then:
+                self.store_cells(sums, joined=True)
+            with otherwise:
+                self.store_cells(sums, joined=False)
 
-        Fewer than IN_FLIGHT sums would wait for each other's additions, so those take several k side by side.
-        """
-        a, b = self.at("a", "ga", g, 0), self.at("b", "gb", g, 0)
+    def store_cells(self, sums, joined):
+        for (r, v), value in zip(self.cells, sums, strict=True):
+            whole = not self.masked or v < self.vectors - 1 or (joined and r < self.rows - 1)
+            (self.store if whole else self.store_some)(value, self.at("c", "ldc", r, v * VW))
 
-        def add(k, sums):
-            return self.outer_product(a, b, k, sums)
+    def image(self, n, sums):
+        """sums += Σ_g Σ_k A[n, g, :, k] · B[n, g, k, :]"""
+        a, b = self.at("a", "na", n, 0), self.at("b", "nb", n, 0)
+        return self.repeat(self.given["groups"], sums, lambda g, sums: self.group(a, b, g, sums))
 
-        n, beside = len(sums), IN_FLIGHT // len(sums)
-        if beside < 2:
-            return self.repeat(self.given["depth"], sums, add)
-        whole = self.builder.sdiv(self.given["depth"], _integer(beside))
-        done = self.builder.mul(whole, _integer(beside))
+    def group(self, a, b, g, sums):
+        """sums += Σ_k A[:, k] · B[k, :]; the chains take every so many-th k, and the first takes what is left over."""
+        builder, given, size = self.builder, self.given, len(self.cells)
+        a = builder.gep(a, [builder.mul(g, given["ga"])])
+        b = builder.gep(b, [builder.mul(g, given["gb"])])
+        if self.chains == 1:
+            return self.repeat(given["depth"], sums, lambda k, sums: self.outer_product(a, b, k, sums))
+        chains = _integer(self.chains)
+        whole = builder.sdiv(given["depth"], chains)
+        done = builder.mul(whole, chains)
 
-        def add_beside(i, parts):
-            k = self.builder.mul(i, _integer(beside))
-            each = [add(self.builder.add(k, _integer(j)), parts[j * n : (j + 1) * n]) for j in range(beside)]
-            return [value for values in each for value in values]
+        def turn(k, sums):
+            first = builder.mul(k, chains)
+            parts = [sums[c * size : (c + 1) * size] for c in range(self.chains)]
+            parts = [self.outer_product(a, b, builder.add(first, _integer(c)), p) for c, p in enumerate(parts)]
+            return [value for part in parts for value in part]
 
-        parts = self.repeat(whole, [*sums, *[self.zero] * (n * (beside - 1))], add_beside)
-        while len(parts) > n:
-            half = (len(parts) // n + 1) // 2 * n
-            pairs = zip(parts, parts[half:], strict=False)
-            parts = [*(self.builder.fadd(x, y) for x, y in pairs), *parts[len(parts) - half : half]]
-        rest = self.builder.sub(self.given["depth"], done)
-        return self.repeat(rest, parts, lambda k, sums: add(self.builder.add(done, k), sums))
+        sums = self.repeat(whole, sums, turn)
+        rest = self.repeat(
+            builder.sub(given["depth"], done),
+            sums[:size],
+            lambda k, sums: self.outer_product(a, b, builder.add(done, k), sums),
+        )
+        return [*rest, *sums[size:]]
 
     def outer_product(self, a, b, k, sums):
         """sums[r, v] += A[r, k] · B[k, v]"""
@@ -411,12 +432,14 @@ def _dispatcher(module, name, arguments, kernels):
 
 
 @intrinsic
-def tile(typing, rows, vectors, a, rsa, csa, ga, b, ldb, gb, c, ldc, start, lds, groups, depth, last, tiles, step):
-    """Computes `tiles` tiles one below the other, A of each `step` bytes behind that of the one before.
+def tile(
+    typing, rows, vectors, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, tiles,
+    step,
+):  # fmt: skip
+    """Computes `tiles` tiles, one below the other, of which the last vector holds `last` columns: 1 … VW.
 
-    (rows, vectors) is one of SHAPES; the last vector holds `last` columns: 1 … VW.
-
-    start, lds: the address of C₀ (or 0) and its row stride.
+    (rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 where there is none.
+    step: from a tile's rows of A to the next tile's.
     """
 
     def key(rows, vectors, masked):
@@ -424,13 +447,13 @@ def tile(typing, rows, vectors, a, rsa, csa, ga, b, ldb, gb, c, ldc, start, lds,
 
     def codegen(context, builder, signature, args):
         rows, vectors, *rest = args
+        place = TILE_ARGUMENTS.index("last")
         kernels = {
             key(r, v, masked): lambda function, r=r, v=v, masked=masked: _Tile(function, r, v, masked)
             for r, v in SHAPES
             for masked in ((True,) if VW == 16 else (False, True))
         }
-        last = rest[TILE_ARGUMENTS.index("last")]
-        masked = _integer(1) if VW == 16 else builder.zext(builder.icmp_signed("<", last, _integer(VW)), I64)
+        masked = _integer(1) if VW == 16 else builder.zext(builder.icmp_signed("<", rest[place], _integer(VW)), I64)
         at = builder.add(builder.mul(rows, _integer(32)), builder.mul(vectors, _integer(2)))
         dispatcher = _dispatcher(builder.module, "tile", len(TILE_ARGUMENTS), kernels)
         builder.call(dispatcher, [builder.add(at, masked), *rest])

@@ -1,12 +1,8 @@
-"""Pooling, channel by channel: the loops over the channels are the vectors."""
-
-import numpy as np
+"""Pooling: rows of windows that reach the same elements of their image, by the loops of windows.py."""
 
 from thalweg.engine.native.llvm import compiled, floats
 from thalweg.engine.native.state import ROWS
-from thalweg.engine.native.windows import give, largest
-
-F32 = np.float32
+from thalweg.engine.native.windows import give, largest, mean, spread
 
 
 @compiled
@@ -16,55 +12,65 @@ def _reached(i, n, s, d, before, taps):
 
 
 @compiled
-def _fill(a, n):
-    """a = 0"""
-    v = floats(a, n)
-    for k in range(n):
-        v[k] = F32(0)
+def _after(j, outputs, n, s, d, before, taps):
+    """The output after the last from j on that reaches the same taps."""
+    end = j + 1
+    while end < outputs and _reached(end, n, s, d, before, taps) == _reached(j, n, s, d, before, taps):
+        end += 1
+    return end
 
 
 @compiled
-def _add(x, a, n, scale, first):
-    """a (+)= x/scale"""
-    u, v, factor = floats(x, n), floats(a, n), F32(1) / F32(scale)
-    if first:
-        for k in range(n):
-            v[k] = factor * u[k]
-    else:
-        for k in range(n):
-            v[k] += factor * u[k]
+def _down(image, i, t, H, W, C, sh, dh, top):
+    """Where row t of the windows in row i begins, in bytes from the first image."""
+    return 4 * (image * H + i * sh + t * dh - top) * W * C
+
+
+@compiled
+def _prepare(dx, images, size, kh, kw, sh, sw, tiled):
+    """dx = 0, unless every element is in one window; returns whether elements may be in several."""
+    if not tiled:
+        floats(dx, images * size)[:] = 0
+    return kh > sh or kw > sw
 
 
 def max_pooling(o, c, s, f):
-    """a = the largest element of each window"""
+    """a = the largest element of each window, or 0"""
     x, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    kh, kw, sh, sw, dh, dw, top, left = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15]
+    kh, kw, sh, sw, dh, dw, top, left, floor = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
     for image in range(s[ROWS]):
         for i in range(OH):
-            t0, t1 = _reached(i, H, sh, dh, top, kh)
-            for j in range(OW):
-                u0, u1 = _reached(j, W, sw, dw, left, kw)
-                at = x + 4 * ((image * H + i * sh + t0 * dh - top) * W + j * sw + u0 * dw - left) * C
+            t, after_t = _reached(i, H, sh, dh, top, kh)
+            j = 0
+            while j < OW:
+                u, after_u = _reached(j, W, sw, dw, left, kw)
+                end = _after(j, OW, W, sw, dw, left, kw)
+                at = x + _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 to = a + 4 * ((image * OH + i) * OW + j) * C
-                largest(at, dh * W * C, dw * C, t1 - t0, u1 - u0, to, C)
+                largest(at, to, floor, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, 1)
+                j = end
 
 
 def max_pooling_adjoint(o, c, s, f):
-    """dx = Σ of da over the windows whose first largest element it is"""
+    """dx = Σ of da over the windows whose first largest element it is, if that is above 0"""
     x, a, da, dx, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
-    kh, kw, sh, sw, dh, dw, top, left = o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17]
-    overlap = kh > sh or kw > sw
-    tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == W  # every element is in one window
+    kh, kw, sh, sw, dh, dw, top, left, floor = o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18]
+    tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == W
+    more = _prepare(dx, s[ROWS], H * W * C, kh, kw, sh, sw, tiled)
     for image in range(s[ROWS]):
-        if not tiled:
-            _fill(dx + 4 * image * H * W * C, H * W * C)
         for i in range(OH):
-            t0, t1 = _reached(i, H, sh, dh, top, kh)
-            for j in range(OW):
-                u0, u1 = _reached(j, W, sw, dw, left, kw)
-                at = 4 * ((image * H + i * sh + t0 * dh - top) * W + j * sw + u0 * dw - left) * C
+            t, after_t = _reached(i, H, sh, dh, top, kh)
+            j = 0
+            while j < OW:
+                u, after_u = _reached(j, W, sw, dw, left, kw)
+                end = _after(j, OW, W, sw, dw, left, kw)
+                at = _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 of = 4 * ((image * OH + i) * OW + j) * C
-                give(x + at, dh * W * C, dw * C, t1 - t0, u1 - u0, a + of, da + of, dx + at, overlap, C)
+                give(
+                    x + at, a + of, da + of, dx + at, floor,
+                    dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, more,
+                )  # fmt: skip
+                j = end
 
 
 def average_pooling(o, c, s, f):
@@ -73,28 +79,31 @@ def average_pooling(o, c, s, f):
     kh, kw, sh, sw, dh, dw, top, left = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15]
     for image in range(s[ROWS]):
         for i in range(OH):
-            t0, t1 = _reached(i, H, sh, dh, top, kh)
-            for j in range(OW):
-                u0, u1 = _reached(j, W, sw, dw, left, kw)
+            t, after_t = _reached(i, H, sh, dh, top, kh)
+            j = 0
+            while j < OW:
+                u, after_u = _reached(j, W, sw, dw, left, kw)
+                end = _after(j, OW, W, sw, dw, left, kw)
+                at = x + _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 to = a + 4 * ((image * OH + i) * OW + j) * C
-                for t in range(t0, t1):
-                    for u in range(u0, u1):
-                        at = x + 4 * ((image * H + i * sh + t * dh - top) * W + j * sw + u * dw - left) * C
-                        _add(at, to, C, (t1 - t0) * (u1 - u0), t == t0 and u == u0)
+                mean(at, to, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, 1)
+                j = end
 
 
 def average_pooling_adjoint(o, c, s, f):
     """dx = Σ of da/elements over the windows that cover the element"""
     da, dx, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
     kh, kw, sh, sw, dh, dw, top, left = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15]
+    tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == W
+    more = _prepare(dx, s[ROWS], H * W * C, kh, kw, sh, sw, tiled)
     for image in range(s[ROWS]):
-        _fill(dx + 4 * image * H * W * C, H * W * C)
         for i in range(OH):
-            t0, t1 = _reached(i, H, sh, dh, top, kh)
-            for j in range(OW):
-                u0, u1 = _reached(j, W, sw, dw, left, kw)
+            t, after_t = _reached(i, H, sh, dh, top, kh)
+            j = 0
+            while j < OW:
+                u, after_u = _reached(j, W, sw, dw, left, kw)
+                end = _after(j, OW, W, sw, dw, left, kw)
+                to = dx + _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 of = da + 4 * ((image * OH + i) * OW + j) * C
-                for t in range(t0, t1):
-                    for u in range(u0, u1):
-                        at = dx + 4 * ((image * H + i * sh + t * dh - top) * W + j * sw + u * dw - left) * C
-                        _add(of, at, C, (t1 - t0) * (u1 - u0), False)
+                spread(of, to, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, more)
+                j = end

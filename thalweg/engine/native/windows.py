@@ -1,8 +1,13 @@
-"""The two loops of max pooling, emitted as vector LLVM IR: several arrays at a time, which the compiler would have to
-prove apart. A window is `rows` x `columns` elements, `row` and `column` floats apart, each with its channels.
+"""The loops of pooling, emitted as vector LLVM IR: several arrays at a time, which the compiler would have to prove
+apart. A window is `rows` x `columns` elements, `row` and `column` floats apart, each with its channels. `count` windows
+are taken, `step` floats apart; their results follow each other.
 
-    largest    a = the largest element of the window; NaN stays NaN
-    give       dx (+)= da where x is the window's first element that equals a; (+) where `more` isn't 0
+    largest    a = the largest element of the window, or `floor` (0) if that is larger; NaN stays NaN
+    give       dx (+)= da where x is the window's first element that equals a, if a is above the floor
+    mean       a = the mean of the window
+    spread     dx (+)= da/elements at all elements of the window
+
+(+) where `more` isn't 0; without it every element is in one window only.
 """
 
 import math
@@ -12,40 +17,104 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.llvm import F32, I64, VW
-from thalweg.engine.native.microkernel import _Emitter, _function
+from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
 
-LARGEST_ARGUMENTS = ("x", "row", "column", "rows", "columns", "a", "channels")
-GIVE_ARGUMENTS = ("x", "row", "column", "rows", "columns", "a", "da", "dx", "more", "channels")
+WINDOW = ("row", "column", "rows", "columns", "count", "step", "channels", "joined")
+LARGEST_ARGUMENTS = ("x", "a", "floor", *WINDOW)
+GIVE_ARGUMENTS = ("x", "a", "da", "dx", "floor", *WINDOW)
+MEAN_ARGUMENTS = ("x", "a", *WINDOW)
+SPREAD_ARGUMENTS = ("da", "dx", *WINDOW)
+COMMON = (2, 2)  # the size of window that has its loops unrolled
 
 
 class _Window(_Emitter):
-    """Goes through the channels, a vector at a time; the last vector may be masked."""
+    """Goes through the windows, and through the channels, a vector at a time, of which the last may be masked.
+
+    A masked store takes many cycles before AVX-512. Where what is written follows each other (`joined`), a whole vector
+    is written instead as long as what it writes too much is written again afterwards.
+    """
+
+    def __init__(self, function, arguments, common, more):
+        super().__init__(function, arguments)
+        self.common, self.more = common, more
 
     def emit(self):
-        builder, width = self.builder, ir.Constant(I64, VW)
-        whole = builder.sdiv(self.given["channels"], width)
-        self.repeat(whole, [], lambda i, _: self.vectors(builder.mul(i, width), self.load, self.store))
-        rest = builder.srem(self.given["channels"], width)
+        builder, given = self.builder, self.given
+        whole = builder.sdiv(given["channels"], _integer(VW))
+        done = builder.mul(whole, _integer(VW))
+        rest = builder.sub(given["channels"], done)
         self.keep(rest)
-        some = builder.zext(builder.icmp_signed(">", rest, ir.Constant(I64, 0)), I64)
-        done = builder.mul(whole, width)
-        self.repeat(some, [], lambda i, _: self.vectors(done, self.load_some, self.store_some))
+        some = builder.icmp_signed(">", rest, _integer(0))
+        joined = builder.icmp_signed("!=", given["joined"], _integer(0))
+        end, reach = self.written(builder.add(done, _integer(VW)))
+        steps = {"x": given["step"], "dx": given["step"], "a": given["channels"], "da": given["channels"]}
+        arrays = [name for name in steps if name in given]
+
+        def window(w, places):
+            given.update(zip(arrays, places, strict=True))
+            with builder.if_then(some):  # first, for the others write over what it writes too much
+                inside = builder.icmp_signed("<=", builder.add(builder.mul(w, end[0]), reach), end[1])
+                with builder.if_else(builder.and_(joined, inside)) as (then, otherwise):
+                    with then:
+                        self.vectors(done, self.load_some, self.store)
+                    with otherwise:
+                        self.vectors(done, self.load_some, self.store_some)
+            self.repeat(whole, [], lambda i, _: self.vectors(builder.mul(i, _integer(VW)), self.load, self.store))
+            return [builder.add(p, builder.mul(steps[a], _integer(4))) for a, p in zip(arrays, places, strict=True)]
+
+        self.repeat(given["count"], [given[name] for name in arrays], window)
         builder.ret_void()
+
+    def written(self, vector):
+        """(floats written from a window to the next, by all), and how far a vector that ends there reaches at most."""
+        builder, given = self.builder, self.given
+        if "dx" not in given:
+            return (given["channels"], builder.mul(given["channels"], given["count"])), vector
+        last = builder.mul(builder.sub(given["columns"], _integer(1)), given["column"])
+        return (given["step"], builder.mul(given["step"], given["count"])), builder.add(last, vector)
+
+    def vectors(self, k, load, store):
+        """What is done for the channels from k on; returns nothing to carry."""
+        raise NotImplementedError
 
     def over_window(self, carried, body):
         """carried = body(element's offset, carried) for every element of the window, row by row."""
         builder, given = self.builder, self.given
 
+        def offset(r, k):
+            return builder.add(builder.mul(r, given["row"]), builder.mul(k, given["column"]))
+
+        if self.common:
+            for r in range(COMMON[0]):
+                for k in range(COMMON[1]):
+                    carried = body(offset(_integer(r), _integer(k)), carried)
+            return carried
+
         def row(r, carried):
-            start = builder.mul(r, given["row"])
-            return self.repeat(
-                given["columns"], carried, lambda k, c: body(builder.add(start, builder.mul(k, given["column"])), c)
-            )
+            return self.repeat(given["columns"], carried, lambda k, c: body(offset(r, k), c))
 
         return self.repeat(given["rows"], carried, row)
 
     def place(self, array, offset):
         return self.builder.gep(self.builder.inttoptr(self.given[array], F32.as_pointer()), [offset])
+
+    def floor(self, value, otherwise):
+        """A vector of `value` where there is a floor, otherwise of the other."""
+        some = self.builder.icmp_signed("!=", self.given["floor"], _integer(0))
+        value, otherwise = (ir.Constant(self.vector, [v] * VW) for v in (value, otherwise))
+        return self.builder.select(some, value, otherwise)
+
+    def each(self):
+        """A vector of 1/elements of the window."""
+        builder = self.builder
+        count = builder.mul(self.given["rows"], self.given["columns"])
+        return self.splat(builder.fdiv(ir.Constant(F32, 1.0), builder.sitofp(count, F32)))
+
+    def put(self, value, at, load, store):
+        """dx (+)= value"""
+        if self.more:
+            value = self.builder.fadd(load(self.place("dx", at)), value)
+        store(value, self.place("dx", at))
 
 
 class _Largest(_Window):
@@ -58,7 +127,7 @@ class _Largest(_Window):
             wins = builder.or_(builder.fcmp_ordered(">", value, top), builder.fcmp_unordered("uno", value, value))
             return [builder.select(wins, value, top)]
 
-        (top,) = self.over_window([ir.Constant(self.vector, [-math.inf] * VW)], larger)
+        (top,) = self.over_window([self.floor(0.0, -math.inf)], larger)
         store(top, self.place("a", k))
         return []
 
@@ -67,39 +136,86 @@ class _Give(_Window):
     def vectors(self, k, load, store):
         builder = self.builder
         top = load(self.place("a", k))
-        more = builder.icmp_signed("!=", self.given["more"], ir.Constant(I64, 0))
+        above = builder.fcmp_unordered(">", top, self.floor(0.0, math.nan))
 
         def take(offset, carried):
             (rest,) = carried
             at = builder.add(offset, k)
             here = builder.fcmp_ordered("==", load(self.place("x", at)), top)
-            old = builder.select(more, load(self.place("dx", at)), self.zero)
-            store(builder.fadd(old, builder.select(here, rest, self.zero)), self.place("dx", at))
+            self.put(builder.select(here, rest, self.zero), at, load, store)
             return [builder.select(here, self.zero, rest)]
 
-        self.over_window([load(self.place("da", k))], take)
+        self.over_window([builder.select(above, load(self.place("da", k)), self.zero)], take)
         return []
 
 
-def _call(kind, name, arguments):
+class _Mean(_Window):
+    def vectors(self, k, load, store):
+        builder = self.builder
+
+        def add(offset, carried):
+            return [builder.fadd(carried[0], load(self.place("x", builder.add(offset, k))))]
+
+        (total,) = self.over_window([self.zero], add)
+        store(builder.fmul(total, self.each()), self.place("a", k))
+        return []
+
+
+class _Spread(_Window):
+    def vectors(self, k, load, store):
+        builder = self.builder
+        share = builder.fmul(load(self.place("da", k)), self.each())
+
+        def add(offset, carried):
+            self.put(share, builder.add(offset, k), load, store)
+            return carried
+
+        self.over_window([], add)
+        return []
+
+
+def _call(kind, name, names, more=None):
+    """The signature and the code of an intrinsic; `more` may be its last argument."""
+
     def codegen(context, builder, signature, args):
-        function = builder.module.globals.get(f"thalweg_{name}_{VW}")
-        if function is None:
-            function = _function(builder.module, name, len(arguments))
-            kind(function, arguments).emit()
-        builder.call(function, args)
+        given = dict(zip(names, args, strict=False))
+        sizes = zip(("rows", "columns"), COMMON, strict=True)
+        rows, columns = (builder.icmp_signed("==", given[name], _integer(size)) for name, size in sizes)
+        key = builder.zext(builder.and_(rows, columns), I64)
+        if more:
+            some = builder.zext(builder.icmp_signed("!=", args[-1], _integer(0)), I64)
+            key = builder.add(key, builder.mul(some, _integer(2)))
+        kernels = {
+            common + 2 * adds: lambda f, common=common, adds=adds: kind(f, names, common, adds)
+            for common in (0, 1)
+            for adds in ((0, 1) if more else (0,))
+        }
+        dispatcher = _dispatcher(builder.module, name, len(names), kernels)
+        builder.call(dispatcher, [key, *args[: len(names)]])
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * len(arguments)), codegen
+    return types.void(*[types.int64] * (len(names) + bool(more))), codegen
 
 
 @intrinsic
-def largest(typing, x, row, column, rows, columns, a, channels):
-    """a = the largest element of a window, for every channel"""
+def largest(typing, x, a, floor, row, column, rows, columns, count, step, channels, joined):
+    """a = the largest element of each window, for every channel"""
     return _call(_Largest, "largest", LARGEST_ARGUMENTS)
 
 
 @intrinsic
-def give(typing, x, row, column, rows, columns, a, da, dx, more, channels):
-    """dx (+)= da at the first element of a window that equals a, for every channel"""
-    return _call(_Give, "give", GIVE_ARGUMENTS)
+def give(typing, x, a, da, dx, floor, row, column, rows, columns, count, step, channels, joined, more):
+    """dx (+)= da at the first element of each window that equals a, for every channel"""
+    return _call(_Give, "give", GIVE_ARGUMENTS, more)
+
+
+@intrinsic
+def mean(typing, x, a, row, column, rows, columns, count, step, channels, joined):
+    """a = the mean of each window, for every channel"""
+    return _call(_Mean, "mean", MEAN_ARGUMENTS)
+
+
+@intrinsic
+def spread(typing, da, dx, row, column, rows, columns, count, step, channels, joined, more):
+    """dx (+)= da/elements all over each window, for every channel"""
+    return _call(_Spread, "spread", SPREAD_ARGUMENTS, more)
