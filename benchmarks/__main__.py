@@ -14,6 +14,7 @@ import sys
 import thalweg
 from benchmarks import charts, report
 from benchmarks.compare import Best, Plan, measure, show, workers
+from benchmarks.convolutions import CONVOLUTIONS
 from benchmarks.costs import Cost, Share, costs, share
 from benchmarks.images import IMAGES
 from benchmarks.peers import present, versions
@@ -22,6 +23,7 @@ from benchmarks.scaling import Series, scaling
 from benchmarks.workloads import WORKLOADS, Workload
 from thalweg.engine.lanes import cores
 
+EVERYTHING: list[Workload] = [*WORKLOADS, *IMAGES, *CONVOLUTIONS]
 QUICK = Plan(rounds=3, seconds=0.03, compiled=False)
 
 
@@ -51,7 +53,7 @@ def parsed() -> argparse.Namespace:
 
 def compare(peers: list[str], plan: Plan, only: str | None) -> list[tuple[Workload, Best]]:
     """The workloads' results, printed as they come."""
-    chosen = [work for work in [*WORKLOADS, *IMAGES] if only is None or only in work.name]
+    chosen = [work for work in EVERYTHING if only is None or only in work.name]
     results = []
     with workers(peers if chosen else []) as everyone:
         for work in chosen:
@@ -83,9 +85,7 @@ def everything(arguments: argparse.Namespace) -> None:
     if results or second:
         print(f"\n{whole.markdown()}")
     if not any(c in work.name for work, _ in results for c in (only or "",)) and not second and not series:
-        sys.exit(
-            f"no workload has {only!r} in its name: {'; '.join(w.name for w in [*WORKLOADS, *IMAGES])}; costs; scaling"
-        )
+        sys.exit(f"no workload has {only!r} in its name: {'; '.join(w.name for w in EVERYTHING)}; costs; scaling")
     if arguments.write:
         pictures(results, series)
         report.write(whole)

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from benchmarks.convolutions import Convolution
+from benchmarks.peak import peak
 from benchmarks.peers.base import Arrays
 from benchmarks.worker import Worker, WorkerError
 from benchmarks.workloads import Workload
 from thalweg.engine.lanes import cores
 
+OUTPUTS = ("predict", "convolve")  # what is compared by its outputs
 OUTPUT_TOLERANCE = 1e-4
 SETTLE = 0.25  # seconds before a lap: the threads of the peer before may spin for a fifth of a second after their work
 HOPELESS = 1.3  # a setting so many times slower than its peer's best after two rounds isn't timed any further
@@ -105,9 +108,10 @@ def entrants(work: Workload, workers: Sequence[Worker], plan: Plan) -> Iterator[
 
 def difference(work: Workload, ours: Arrays, theirs: Arrays) -> float:
     """How far apart two results are: weights by their change, outputs by their size; the worst array counts."""
-    start: Arrays = [w for n in work.sample for w in work.weights(n)]
-    if work.does == "predict":
-        start = [np.zeros_like(ours[0])]
+    if work.does in OUTPUTS:
+        start: Arrays = [np.zeros_like(a) for a in ours]
+    else:
+        start = [w for n in work.sample for w in work.weights(n)]
     norm = np.linalg.norm
     return max(float(norm(a - b) / norm(a - s)) for a, b, s in zip(ours, theirs, start, strict=True))
 
@@ -116,7 +120,7 @@ def agreed(work: Workload, everyone: Iterator[Contender], plan: Plan) -> list[Co
     """Those who work, checked to compute the same as the first, and warm."""
     result: list[Contender] = []
     expected: Arrays = []
-    limit = OUTPUT_TOLERANCE if work.does == "predict" else work.tolerance
+    limit = OUTPUT_TOLERANCE if work.does in OUTPUTS else work.tolerance
     for contender in everyone:
         try:
             contender.worker.ask("make", contender.peer, work, contender.variant)
@@ -184,4 +188,7 @@ def show(work: Workload, result: Best, plan: Plan) -> None:
         name = contender.peer + (f" ({contender.setting})" if contender.setting else "")
         ratio = "" if contender.peer == "thalweg" else f"{contender.median / ours:6.2f}×"
         loses = "  thalweg LOSES here" if contender.median < ours else ""
+        if isinstance(work, Convolution):
+            rate = work.flops / contender.median
+            loses = f"  {rate / 1e9:,.0f} GFLOP/s, {rate / peak(cores()):.0%} of the peak{loses}"
         print(f"  {name:48} {duration(contender.median):>9} {ratio:>8}   ({low} … {high}){loses}", flush=True)

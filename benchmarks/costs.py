@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.compare import duration
+from benchmarks.images import IMAGES
 from benchmarks.peak import peak
 from benchmarks.peers import PEERS, variants
 from benchmarks.worker import Worker, WorkerError, environment
@@ -133,11 +134,16 @@ def starts(peers: Sequence[str], rounds: int) -> list[Cost]:
 
 def costs(peers: Sequence[str], rounds: int) -> list[Cost]:
     """The second table."""
-    whole, above = Cost("memory"), Cost("memory above import")
-    for peer in peers:
-        try:
-            peak_, over = memory(peer)
-            whole.cells[peer], above.cells[peer] = f"{peak_ / 1e6:,.0f} MB", f"{over / 1e6:,.0f} MB"
-        except WorkerError as error:
-            print(f"  left out: memory of {peer}: {error}")
-    return [*starts(peers, rounds), whole, above]
+    result = starts(peers, rounds)
+    for work, suffix in ((MIDDLE, ""), (IMAGES[0], " convnet")):
+        whole, above = Cost(f"memory{suffix}"), Cost(f"memory above import{suffix}")
+        for peer in peers:
+            if not variants(peer, work):
+                continue
+            try:
+                peak_, over = memory(peer, work)
+                whole.cells[peer], above.cells[peer] = f"{peak_ / 1e6:,.0f} MB", f"{over / 1e6:,.0f} MB"
+            except WorkerError as error:
+                print(f"  left out: memory of {peer}: {error}")
+        result += [whole, above]
+    return result

@@ -32,6 +32,8 @@ ENGLISH = {
     "start": "a program from its start through four training steps",
     "memory": "peak memory of training, data excluded",
     "memory above import": "the same above the imported libraries",
+    "memory convnet": "peak memory of training Keras's simple MNIST convnet, batch 128, data excluded",
+    "memory above import convnet": "the same above the imported libraries",
     "peak": "Measured peak of register-only multiply-adds: {one:,.0f} GFLOP/s on one core, {all:,.0f} on {cores} at "
     "once. Of it thalweg's {name} reaches {products_on_one:.0%} in its products and {step_on_one:.0%} in a whole step "
     "on one core, {products:.0%} and {step:.0%} on all at once.",

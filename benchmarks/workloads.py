@@ -24,7 +24,7 @@ class Workload:
     sizes: tuple[int, ...]
     batch: int
     rows: int
-    does: str = "fit"  # or "predict", or "fit many"
+    does: str = "fit"  # or "predict", "fit many", "convolve"
     activation: str = "relu"  # of the hidden layers; of the output too for a regression
     task: str = "classes"  # softmax and cross-entropy; "number": the activation and mean squared error
     optimizer: str = "adam"  # or "sgd"
@@ -44,11 +44,11 @@ class Workload:
 
         In a single epoch of many small networks the calls would be measured more than the training.
         """
-        return {"fit": self.steps, "predict": 1, "fit many": MANY_EPOCHS}[self.does]
+        return {"fit": self.steps, "fit many": MANY_EPOCHS}.get(self.does, 1)
 
     @property
     def unit(self) -> str:
-        return {"fit": "a step", "predict": "a call", "fit many": "an epoch of all"}[self.does]
+        return {"fit": "a step", "fit many": "an epoch of all"}.get(self.does, "a call")
 
     def data(self) -> Data:
         """Inputs and targets."""

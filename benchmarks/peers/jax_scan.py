@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from benchmarks.convolutions import Convolution
 from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.workloads import Workload
@@ -97,7 +98,7 @@ class Predict(Prediction):
 
 
 def variants(work: Workload) -> dict[str, Any]:
-    if isinstance(work, Images):
+    if isinstance(work, Images | Convolution):
         return {}
     if work.does == "predict":
         return {"jit": Predict}

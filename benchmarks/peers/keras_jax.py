@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from benchmarks.convolutions import Convolution
 from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.workloads import Workload
@@ -93,6 +94,8 @@ class Predict(Prediction):
 
 
 def variants(work: Workload) -> dict[str, Any]:
+    if isinstance(work, Convolution):
+        return {}
     if isinstance(work, Images) and any(layer[0] == "residual" for layer in work.layers):
         return {}
     if work.does == "predict":

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import thalweg
+from benchmarks.convolutions import Convolution
 from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
+from benchmarks.peers.our_convolution import Convolve
 from benchmarks.workloads import Workload
 from thalweg import layers
 
@@ -106,4 +108,6 @@ class Predict(Prediction):
 
 
 def variants(work: Workload) -> dict[str, Any]:
+    if isinstance(work, Convolution):
+        return {"": Convolve}
     return {"": {"fit": Fit, "predict": Predict, "fit many": FitMany}[work.does]}

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmarks.convolutions import Convolution
 from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
+from benchmarks.peers.pytorch_convolution import Convolve
 from benchmarks.workloads import Workload
 
 CHUNK = 2048  # rows of a prediction in parts, whose activations stay in the cache
@@ -176,6 +178,8 @@ class Predict(Prediction):
 
 
 def variants(work: Workload) -> dict[str, Any]:
+    if isinstance(work, Convolution):
+        return {"eager": Convolve, "eager, channels last": partial(Convolve, last=True)}
     if work.does == "predict":
         chunked = {"eager, in chunks": partial(Predict, chunk=CHUNK)} if work.rows > CHUNK else {}
         return {"eager": Predict, **chunked, "compiled": partial(Predict, compiled=True)}

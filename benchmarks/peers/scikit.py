@@ -9,6 +9,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 from sklearn.neural_network import MLPClassifier
 
+from benchmarks.convolutions import Convolution
 from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.workloads import Workload
@@ -80,7 +81,7 @@ class Predict(Prediction):
 
 
 def variants(work: Workload) -> dict[str, Any]:
-    if isinstance(work, Images):
+    if isinstance(work, Images | Convolution):
         return {}
     if work.task != "classes":
         return {}  # its regressor has no sigmoid output

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from thalweg.program.batches import Gather
-from thalweg.program.convolution import Convolution
+from thalweg.program.convolution import Convolution, TransposedConvolution
 from thalweg.program.instruction import EXCHANGE, NORMS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
 from thalweg.program.linear import Affine, WeightGradient
 from thalweg.program.memory import align, place
@@ -112,7 +112,7 @@ class Program:
     @property
     def positions(self) -> int:
         """How many rows of a product one row of the batch makes on average: 1 for dense layers, more for images."""
-        products = [i for i in self.forward if isinstance(i, Affine | Convolution)]
+        products = [i for i in self.forward if isinstance(i, Affine | Convolution | TransposedConvolution)]
         rows = sum(i.flops(1) / 2 for i in products) / max(1, sum(i.W.size for i in products))
         return max(1, int(rows))
 

@@ -118,6 +118,7 @@ def compiled(function: Function, signatures: tuple[Any, ...]) -> Function:
         return result
 
 
+@cache
 def address_of(function: Function) -> int:
     """The address of the compiled kernel, compiled or loaded now if it wasn't before."""
     with _lock:

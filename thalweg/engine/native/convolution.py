@@ -11,8 +11,9 @@ the element i·s + t·d + at.
 """
 
 from thalweg.engine.native import gemm
-from thalweg.engine.native.llvm import VW, compiled, stack
-from thalweg.engine.native.microkernel import ROWS, WIDEST, copy, tile
+from thalweg.engine.native.llvm import VW, compiled, floats, stack
+from thalweg.engine.native.microkernel import ROWS, WIDEST, tile
+from thalweg.engine.native.moves import copy
 from thalweg.engine.native.state import ACCUMULATE, LANE, LANES
 from thalweg.engine.native.state import ROWS as IMAGES
 
@@ -24,7 +25,11 @@ PACKED_TILES = 8
 # Places whose x and dh stay in the nearest cache while all taps of a kernel's gradient pass.
 PLACES = 256
 
-_panel = stack(PANEL)
+# Of few channels, a kernel's gradient takes so many floats of x with a border of zeros around them: then all taps see
+# the same places and are rows of one tile, which else would have a row or two.
+BORDERED = 4096
+
+_panel, _bordered = stack(PANEL), stack(BORDERED)
 
 
 @compiled
@@ -232,6 +237,23 @@ def _after_place(tap, n, outputs, s, d, at):
     return min(outputs, (n - 1 - at - tap * d) // s + 1) if n - 1 - at - tap * d >= 0 else 0
 
 
+@compiled
+def _with_border(x, H, W, C, target, images, high, wide, first, left):
+    """target = `high` rows of each image, from `first` on, `wide` elements from `left` before it; 0 outside of it."""
+    from_, to = min(left, wide) * C, min(left + W, wide) * C
+    for image in range(images):
+        for r in range(high):
+            row = floats(target + 4 * (image * high + r) * wide * C, wide * C)
+            i = first + r
+            if i < 0 or i >= H:
+                row[:] = 0
+                continue
+            source = floats(x + 4 * (image * H + i) * W * C, W * C)
+            row[:from_] = 0
+            row[from_:to] = source[: to - from_]
+            row[to:] = 0
+
+
 def kernel_gradient(o, c, s, f):
     """dW = x ∗ dh: the rows of a tile are channels (of several taps, where all see the same places), its depth places.
 
@@ -244,9 +266,23 @@ def kernel_gradient(o, c, s, f):
         gemm.gemm(x, 1, C, d, O, dW, O, 0, s[ACCUMULATE], C, O, images * OH * OW)
         return
     some_rows, some_images = min(OH, max(1, PLACES // OW)), max(1, PLACES // (OH * OW))
+    high, wide = (some_rows - 1) * sh + (kh - 1) * dh + 1, (OW - 1) * sw + kw
+    few = groups == 1 and dw == 1 and some_images * high * wide * C <= BORDERED
+    bordered = _bordered() if few and (left > 0 or wide - left > Wd) else 0
     more = s[ACCUMULATE]
     for image in range(0, images, some_images):
         for row in range(0, OH, some_rows):
+            if bordered:
+                n, h = min(some_images, images - image), min(some_rows, OH - row)
+                _with_border(x + 4 * image * H * Wd * C, H, Wd, C, bordered, n, high, wide, row * sh - top, left)
+                at = d + 4 * (image * OH + row) * OW * O
+                for a in range(kh):
+                    _gradient(
+                        bordered + 4 * a * dh * wide * C, high * wide * C, sh * wide * C, sw * C,
+                        at, OH * OW * O, OW * O, O, dW + 4 * a * kw * C * O, O, more, n, h, OW, kw * C, O,
+                    )  # fmt: skip
+                more = 1
+                continue
             for a in range(kh):
                 i = max(row, _first_place(a, sh, dh, -top))
                 after_i = max(i, min(row + some_rows, _after_place(a, H, OH, sh, dh, -top)))

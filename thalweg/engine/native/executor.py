@@ -59,6 +59,7 @@ class Memory(Mapping[Buffer, Array]):
         exchange: Array,
         norms: Array,
     ) -> None:
+        self.starts: dict[int, int] = {}
         self.block = block
         self.lanes = job.lanes
         self.rows = block
@@ -92,7 +93,9 @@ class Memory(Mapping[Buffer, Array]):
         if buffer is None:
             return 0
         array, offset = self.place(buffer)
-        return array.ctypes.data + offset * array.itemsize
+        if id(array) not in self.starts:
+            self.starts[id(array)] = array.ctypes.data  # slow: asked once for each array, all of which stay
+        return self.starts[id(array)] + offset * array.itemsize
 
     def __getitem__(self, buffer: Buffer) -> Array:
         array, offset = self.place(buffer)

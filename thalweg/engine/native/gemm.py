@@ -11,18 +11,8 @@ Addresses are in bytes, strides in floats (one float is 4 bytes). Nothing outsid
 import numba
 
 from thalweg.engine.native.llvm import VW, compiled, floats, load_f32, stack, store_f32
-from thalweg.engine.native.microkernel import (
-    DOT_COLUMNS,
-    DOT_ROWS,
-    ROWS,
-    SHORT,
-    WIDEST,
-    copy,
-    dots,
-    short,
-    tile,
-    transposition,
-)
+from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, SHORT, WIDEST, dots, short, tile
+from thalweg.engine.native.moves import copy, transposition
 
 # A block of A is BLOCK x DEPTH floats, which stay in the L2 cache while all columns of B pass. A panel of B, DEPTH rows
 # as wide as a tile, is read again for each tile of the block: with AVX-512 from L2, which is fast enough; else it has

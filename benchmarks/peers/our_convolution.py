@@ -1,0 +1,60 @@
+"""thalweg's convolution by itself: the program that a layer becomes, without anything around it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.convolutions import Convolution as Work
+from benchmarks.peers.base import Arrays, Runner
+from thalweg.engine.lanes import cores
+from thalweg.engine.native.executor import NativeExecutor
+from thalweg.engine.work import Chunk, Job, aligned
+from thalweg.program.batches import Gather, Store
+from thalweg.program.convolution import Convolution, Flip, KernelGradient, TransposedConvolution, same
+from thalweg.program.gradients import Reduce
+from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, PREPARED, Buffer, Instruction
+from thalweg.program.memory import align
+from thalweg.program.program import Program
+
+
+class Convolve(Runner):
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.executor = self.made(checked=False)
+
+    def made(self, checked: bool) -> NativeExecutor:
+        """Of the check, the results are stored where they can be read; they are too large for one block."""
+        work, (x, dh) = self.work, self.work.data()
+        self.outputs = {"H": np.empty_like(dh), "DX": np.empty_like(x)}
+        of_x, of_h, shape = x.shape[1:], dh.shape[1:], (3, 3, *work.sizes)
+        bx, bdh, bh, bdx = Buffer("x", of_x), Buffer("dh", of_h), Buffer("h", of_h), Buffer("dx", of_x)
+        W = Buffer("W", shape, PARAMETERS, per_row=False, offset=0)
+        window = same((3, 3), (1, 1), (1, 1), of_x[:2])
+        forward: list[Instruction] = [Gather(Buffer("X", of_x, DATA), bx), Convolution(bx, W, None, bh, window)]
+        backward: list[Instruction] = []
+        if work.gradients:
+            dW = Buffer("dW", shape, GRADIENTS, per_row=False, offset=0)
+            flipped = Buffer("Wᶠ", (3, 3, work.sizes[1], work.sizes[0]), PREPARED, per_row=False)
+            forward.insert(0, Gather(Buffer("DH", of_h, DATA), bdh))
+            backward = [KernelGradient(bx, bdh, dW, window), Flip(W, flipped, window.strides)]
+            backward.append(TransposedConvolution(bdh, W, flipped, None, bdx, window))
+            backward.append(Reduce(dW, align(dW.size)))
+        if checked:
+            forward.append(Store(bh, Buffer("H", of_h, DATA)))
+            backward += [Store(bdx, Buffer("DX", of_x, DATA))] if work.gradients else []
+        parameters = aligned(W.size)
+        parameters[:] = work.weights()[0].ravel()
+        data = {"X": x, "DH": dh, **self.outputs}
+        job = Job(Program(forward, backward), data, work.batch, work.batch, parameters, parameters[:0], lanes=cores())
+        return NativeExecutor(job)
+
+    def run(self, count: int) -> None:
+        self.executor.run(Chunk(0, 0, count, 0, np.zeros(count)))
+
+    def check(self) -> Arrays:
+        executor = self.made(checked=True)
+        executor.run(Chunk(0, 0, 1, 0, np.zeros(1)))
+        if not self.work.gradients:
+            return [self.outputs["H"]]
+        size = executor.job.parameters.size
+        return [self.outputs["H"], executor.gradients[0, :size].reshape(3, 3, *self.work.sizes), self.outputs["DX"]]
