@@ -6,8 +6,8 @@ mask the last vector.
 
 The vectors of a tile lie along j, those of the dots along k.
 
-C₀ is what was in C, or a bias row (its row stride 0), or zero (its address 0, its row stride 0). Tiles that follow each
-other down C are done in one call. Addresses are in bytes, strides in floats.
+C₀ is what was in C, or a bias row (its row stride 0), or zero (its address 0). Addresses are in bytes, strides in
+floats.
 
 The tile does nearly all the work. It only broadcasts A, one scalar at a time, so A's strides are free: a transpose
 costs nothing, and neither do the overlapping rows of a convolution. B, C and C₀ are accessed along contiguous rows. The
