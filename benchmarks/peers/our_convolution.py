@@ -32,20 +32,23 @@ class Convolve(Runner):
         window = same((3, 3), (1, 1), (1, 1), of_x[:2])
         forward: list[Instruction] = [Gather(Buffer("X", of_x, DATA), bx), Convolution(bx, W, None, bh, window)]
         backward: list[Instruction] = []
+        update: list[Instruction] = []
         if work.gradients:
             dW = Buffer("dW", shape, GRADIENTS, per_row=False, offset=0)
             flipped = Buffer("Wᶠ", (3, 3, work.sizes[1], work.sizes[0]), PREPARED, per_row=False)
             forward.insert(0, Gather(Buffer("DH", of_h, DATA), bdh))
             backward = [KernelGradient(bx, bdh, dW, window), Flip(W, flipped, window.strides)]
             backward.append(TransposedConvolution(bdh, W, flipped, None, bdx, window))
-            backward.append(Reduce(dW, align(dW.size)))
+            update.append(Reduce(dW, align(dW.size)))
         if checked:
             forward.append(Store(bh, Buffer("H", of_h, DATA)))
             backward += [Store(bdx, Buffer("DX", of_x, DATA))] if work.gradients else []
         parameters = aligned(W.size)
         parameters[:] = work.weights()[0].ravel()
         data = {"X": x, "DH": dh, **self.outputs}
-        job = Job(Program(forward, backward), data, work.batch, work.batch, parameters, parameters[:0], lanes=cores())
+        job = Job(
+            Program(forward, backward, update), data, work.batch, work.batch, parameters, parameters[:0], lanes=cores()
+        )
         return NativeExecutor(job)
 
     def run(self, count: int) -> None:
