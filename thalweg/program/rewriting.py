@@ -164,7 +164,7 @@ def of_sign(piece: Expression, x: Expression, value: Expression) -> Expression |
 # --- as text ------------------------------------------------------------------------------------------------------
 
 
-class _Printer(sp.StrPrinter):
+class _Printer(sp.StrPrinter):  # type: ignore[misc]  # sympy has no types
     def _print_Float(self, e: Expression) -> str:
         return f"{float(e):.12g}"
 

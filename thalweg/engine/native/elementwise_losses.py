@@ -15,11 +15,6 @@ LN_2 = F32(np.log(2))
 
 
 @numba.njit(inline="always", **FLAGS)
-def sign(e):
-    return ONE if e > ZERO else (-ONE if e < ZERO else e)  # 0 stays 0, NaN stays NaN
-
-
-@numba.njit(inline="always", **FLAGS)
 def clipped(p):
     p = EPSILON if p < EPSILON else p
     return ONE - EPSILON if p > ONE - EPSILON else p  # in this order NaN stays NaN
@@ -49,14 +44,14 @@ def squared(y, p, k1, k2, k3):
 
 @numba.njit(forceinline=True, **FLAGS)
 def absolute(y, p, k1, k2, k3):
-    return abs(p - y), sign(p - y)
+    return abs(p - y), maths.sign(p - y)
 
 
 @numba.njit(forceinline=True, **FLAGS)
 def percentage(y, p, k1, k2, k3):
     size = abs(y)
     scale = F32(100) / (EPSILON if size < EPSILON else size)
-    return abs(p - y) * scale, sign(p - y) * scale
+    return abs(p - y) * scale, maths.sign(p - y) * scale
 
 
 @numba.njit(forceinline=True, **FLAGS)

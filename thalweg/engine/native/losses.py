@@ -11,6 +11,7 @@ import numpy as np
 
 from thalweg.engine.native.gradients import stretch
 from thalweg.engine.native.llvm import FLAGS, doubles, floats, stack
+from thalweg.engine.native.mathematics import sign
 from thalweg.engine.native.state import BATCH_ROWS, ROWS
 
 F32 = np.float32
@@ -186,5 +187,4 @@ def penalty_gradient(o, c, s, f):
     W, dW = floats(o[0], o[2]), floats(o[1], o[2])
     l1, l2 = F32(c[0]), F32(2 * c[1])
     for i in range(first, after):
-        sign = ONE if W[i] > F32(0) else (-ONE if W[i] < F32(0) else F32(0))
-        dW[i] += l1 * sign + l2 * W[i]
+        dW[i] += l1 * sign(W[i]) + l2 * W[i]

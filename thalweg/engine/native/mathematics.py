@@ -32,6 +32,12 @@ SQRT_HALF_BITS = _i(0x3F3504F3)
 
 
 @numba.njit(inline="always", **FLAGS)
+def sign(x):
+    """1, 0 or −1. 0 stays 0, NaN stays NaN."""
+    return select(x > _f(0), _f(1), select(x < _f(0), _f(-1), x))
+
+
+@numba.njit(inline="always", **FLAGS)
 def _exp_in_range(x):
     """eˣ for x in −87.3 … 88.7: 2ᵏ·eʳ with k = round(x / ln 2) and r = x − k·ln 2 (Cody and Waite's reduction).
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from thalweg.engine.native import gemm
 from thalweg.engine.native.gradients import share, stretch
-from thalweg.engine.native.llvm import FLAGS, doubles, floats, select
+from thalweg.engine.native.llvm import FLAGS, doubles, floats
+from thalweg.engine.native.mathematics import sign
 from thalweg.engine.native.state import BATCH_ROWS, LANE, LANES, ROWS
 
 F32 = np.float32
@@ -31,19 +32,13 @@ def activity_penalty_gradient(o, c, s, f):
     a, da = floats(o[0], n), floats(o[1], n)
     l1, l2 = F32(c[0] / s[BATCH_ROWS]), F32(2 * c[1] / s[BATCH_ROWS])
     for i in range(n):
-        sign = ONE if a[i] > F32(0) else (-ONE if a[i] < F32(0) else F32(0))
-        da[i] = l1 * sign + l2 * a[i]
+        da[i] = l1 * sign(a[i]) + l2 * a[i]
 
 
 @numba.njit(inline="always", **FLAGS)
 def inverse_root(squares):
     """1/‖w‖, where ‖w‖ is at least LEAST_NORM"""
     return F32(1 / max(math.sqrt(np.float64(squares)), LEAST_NORM))
-
-
-@numba.njit(inline="always", **FLAGS)
-def sign(x):
-    return select(x > F32(0), ONE, select(x < F32(0), -ONE, x))  # NaN stays NaN
 
 
 @numba.njit(inline="always", **FLAGS)
