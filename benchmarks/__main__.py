@@ -31,7 +31,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        "--quick", action="store_true", help="two or three minutes: few rounds, no torch.compile, no scaling"
+        "--quick", action="store_true", help="some minutes: few rounds, no torch.compile, no scaling"
     )
     parser.add_argument("--rounds", type=int, help="rounds of every contender in turn")
     parser.add_argument("--only", metavar="NAME", help="only the workloads with this in their name; or costs, scaling")

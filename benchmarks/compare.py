@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.convolutions import Convolution
-from benchmarks.peak import peak
+from benchmarks.peak import best_peak
 from benchmarks.peers.base import Arrays
 from benchmarks.worker import Worker, WorkerError
 from benchmarks.workloads import Workload
@@ -190,5 +190,5 @@ def show(work: Workload, result: Best, plan: Plan) -> None:
         loses = "  thalweg LOSES here" if contender.median < ours else ""
         if isinstance(work, Convolution):
             rate = work.flops / contender.median
-            loses = f"  {rate / 1e9:,.0f} GFLOP/s, {rate / peak(cores()):.0%} of the peak{loses}"
+            loses = f"  {rate / 1e9:,.0f} GFLOP/s, {rate / best_peak(cores()):.0%} of the peak{loses}"
         print(f"  {name:48} {duration(contender.median):>9} {ratio:>8}   ({low} … {high}){loses}", flush=True)

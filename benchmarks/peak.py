@@ -83,3 +83,9 @@ def peak(threads: int, seconds: float = 0.03) -> float:
         begin = time.perf_counter()
         list(pool.map(run, [turns] * threads, [0.5] * threads))
         return threads * turns * FLOPS_A_TURN / (time.perf_counter() - begin)
+
+
+@cache
+def best_peak(threads: int, times: int = 7) -> float:
+    """The best of some measurements, kept for this process: what a share of the peak refers to."""
+    return max(peak(threads) for _ in range(times))

@@ -54,13 +54,15 @@ CHINESE = {
     "loses": "thalweg 較慢之處：",
     "nowhere": "thalweg 在任何一項都不慢於其他函式庫的最佳設定。",
     "on": "於",
-    "costs": "784-128-10,batch 128",
+    "costs": "784-128-10，batch 128",
     "import": "import(含直譯器啟動)",
     "start": "程式從啟動到完成四個訓練步驟",
     "memory": "訓練的記憶體峰值(不含資料)",
     "memory above import": "同上，扣除匯入函式庫本身",
-    "peak": "實測純暫存器乘加運算的峰值：單核心 {one:,.0f} GFLOP/s,{cores} 核心同時 {all:,.0f}。thalweg 的 {name} "
-    "在單核心上，乘積達到 {products_on_one:.0%},整個步驟達到 {step_on_one:.0%};"
+    "memory convnet": "訓練 Keras 的簡單 MNIST 卷積網路(批次 128)的記憶體峰值(不含資料)",
+    "memory above import convnet": "同上，扣除匯入函式庫本身",
+    "peak": "實測純暫存器乘加運算的峰值：單核心 {one:,.0f} GFLOP/s，{cores} 核心同時 {all:,.0f}。thalweg 的 {name} "
+    "在單核心上，乘積達到 {products_on_one:.0%}，整個步驟達到 {step_on_one:.0%}；"
     "全部核心同時則為 {products:.0%} 與 {step:.0%}。",
     "method": "同一次執行中輪流量測 {rounds} 輪取中位數，各函式庫用其最佳設定，"
     "並先確認大家算出同樣的結果；{versions}。",
