@@ -30,9 +30,7 @@ QUICK = Plan(rounds=3, seconds=0.03, compiled=False)
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "--quick", action="store_true", help="some minutes: few rounds, no torch.compile, no scaling"
-    )
+    parser.add_argument("--quick", action="store_true", help="some minutes: few rounds, no torch.compile, no scaling")
     parser.add_argument("--rounds", type=int, help="rounds of every contender in turn")
     parser.add_argument("--only", metavar="NAME", help="only the workloads with this in their name; or costs, scaling")
     parser.add_argument("--write", action="store_true", help="put tables and pictures into the READMEs and docs/")
