@@ -31,6 +31,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--quick", action="store_true", help="some minutes: few rounds, no torch.compile, no scaling")
+    parser.add_argument("--eager", action="store_true", help="no torch.compile, which takes half the time")
     parser.add_argument("--rounds", type=int, help="rounds of every contender in turn")
     parser.add_argument("--only", metavar="NAME", help="only the workloads with this in their name; or costs, scaling")
     parser.add_argument("--write", action="store_true", help="put tables and pictures into the READMEs and docs/")
@@ -66,7 +67,7 @@ def compare(peers: list[str], plan: Plan, only: str | None) -> list[tuple[Worklo
 
 def everything(arguments: argparse.Namespace) -> None:
     plan = QUICK if arguments.quick else Plan()
-    plan = Plan(arguments.rounds or plan.rounds, plan.seconds, plan.compiled)
+    plan = Plan(arguments.rounds or plan.rounds, plan.seconds, plan.compiled and not arguments.eager)
     only, peers = arguments.only, present()
     results = compare(peers, plan, only)
     second: list[Cost] = []
@@ -79,7 +80,7 @@ def everything(arguments: argparse.Namespace) -> None:
     if only == "scaling" or (only is None and not arguments.quick):
         series = scaling(peers)
     found = f"{versions(peers)}; Python {platform.python_version()}, {platform.machine()}, {cores()} cores"
-    whole = Report(results, second, reached, plan.rounds, found, cores(), series)
+    whole = Report(results, second, reached, plan.rounds, found, cores(), series, plan.compiled)
     if results or second:
         print(f"\n{whole.markdown()}")
     if not any(c in work.name for work, _ in results for c in (only or "",)) and not second and not series:

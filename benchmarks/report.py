@@ -39,6 +39,7 @@ ENGLISH = {
     "on one core, {products:.0%} and {step:.0%} on all at once.",
     "method": "Medians of {rounds} interleaved rounds in one run, each peer at its best setting, after a check that "
     "all compute the same; {versions}.",
+    "eager": "PyTorch ran without torch.compile.",
     "charts": "Ratios as bars; how a step grows with width, batch, depth and lanes",
 }
 CHINESE = {
@@ -66,6 +67,7 @@ CHINESE = {
     "全部核心同時則為 {products:.0%} 與 {step:.0%}。",
     "method": "同一次執行中輪流量測 {rounds} 輪取中位數，各函式庫用其最佳設定，"
     "並先確認大家算出同樣的結果；{versions}。",
+    "eager": "PyTorch 未使用 torch.compile。",
     "charts": "倍數長條圖；一個步驟的時間隨寬度、批次、深度與核心數的變化",
 }
 LANGUAGES = {"README.md": ENGLISH, "README.zh-TW.md": CHINESE}
@@ -82,6 +84,7 @@ class Report:
     versions: str
     cores: int
     series: Sequence[Series] = ()
+    compiled: bool = True  # whether torch.compile took part
 
     @property
     def peers(self) -> list[str]:
@@ -119,7 +122,8 @@ class Report:
             parts.append(
                 words["peak"].format(one=s.one / 1e9, all=s.all / 1e9, name=s.work.name, cores=self.cores, **numbers)
             )
-        parts.append(words["method"].format(rounds=self.rounds, versions=self.versions))
+        method = words["method"].format(rounds=self.rounds, versions=self.versions)
+        parts.append(method if self.compiled else f"{method} {words['eager']}")
         return "\n\n".join(parts)
 
     def speed(self, words: dict[str, str]) -> str:
