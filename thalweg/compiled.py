@@ -267,7 +267,7 @@ class CompiledStack(Stack):
         h, a, y_pred, their adjoints dh, da, the gradients dW, db, and w, the parameter vector after the step.
 
         >>> import thalweg
-        >>> model = Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, use_bias=False)], seed=0)
+        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, use_bias=False)], seed=0)
         >>> model.compile("sgd", "mse")
         >>> model.set_weights([[[1.0], [2.0]]])
         >>> values = model.trace([[1.0, 1.0], [1.0, 0.0]], [[0.0], [0.0]])
