@@ -86,10 +86,15 @@ def share(work: Workload = LARGE, rounds: int = 7, seconds: float = 0.2) -> Shar
     return Share(work, one, both, alone / one, at_once / both, step_alone / one, together / both)
 
 
-def memory(peer: str, work: Workload = MIDDLE, epochs: int = 3) -> tuple[int, int]:
-    """Bytes at the peak of a training, the data's own left out; and how much of that is above the imports."""
+def memory(peer: str, work: Workload = MIDDLE, epochs: int = 3) -> tuple[int, int] | None:
+    """Bytes at the peak of a training, the data's own left out; and how much of that is above the imports.
+
+    None where the peer can't do the work.
+    """
     with Worker(peer) as worker:
         offered = worker.ask("variants", peer, work)  # imports the peer
+        if not offered:
+            return None
         chosen = DEFAULT.get(peer) or offered[0]
         imported = worker.ask("memory").now
         worker.ask("make", peer, work, chosen)
@@ -138,11 +143,9 @@ def costs(peers: Sequence[str], rounds: int) -> list[Cost]:
     for work, suffix in ((MIDDLE, ""), (IMAGES[0], " convnet")):
         whole, above = Cost(f"memory{suffix}"), Cost(f"memory above import{suffix}")
         for peer in peers:
-            if not variants(peer, work):
-                continue
             try:
-                peak_, over = memory(peer, work)
-                whole.cells[peer], above.cells[peer] = f"{peak_ / 1e6:,.0f} MB", f"{over / 1e6:,.0f} MB"
+                if found := memory(peer, work):
+                    whole.cells[peer], above.cells[peer] = (f"{size / 1e6:,.0f} MB" for size in found)
             except WorkerError as error:
                 print(f"  left out: memory of {peer}: {error}")
         result += [whole, above]

@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 Weights = list[Floats]  # kernel (inputs, units), bias, kernel, bias, …
 Data = tuple[Floats, NDArray[np.float32] | NDArray[np.int64]]
 
-MANY_EPOCHS = 10
+MANY_EPOCHS = 3  # of 64 networks, which take a peer long
 CHECK_BATCHES = 5  # Adam divides by small numbers: after many steps the same equations part by their rounding
 
 
