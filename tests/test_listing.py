@@ -54,6 +54,14 @@ def test_the_printed_table_holds_every_row_and_the_sums():
     assert json.loads(json.dumps(listing.records()))[0]["name"] == "gather"
 
 
+def test_two_lanes_sum_what_they_do_not_share():
+    model = Sequential([Input((256,)), Dense(128, "relu"), Dense(3)])  # 256·128 elements are wide
+    model.compile(SGD(0.1), "mse")
+    sums = [[r.shape for r in model.program(batch_size=64, lanes=n) if r.name == "reduce"] for n in (1, 2)]
+    assert sums[0] == []
+    assert sum(size for (size,) in sums[1]) == model.vector.size - 256 * 128
+
+
 def test_every_kind_of_program():
     model = tutorial()
     training, evaluation, inference = (model.program(kind) for kind in ("training", "evaluation", "inference"))

@@ -234,8 +234,8 @@ class CompiledStack(Stack):
         """What the network becomes: every instruction with formula, shape and cost.
 
         kind: "training" (forward, backward, update), "evaluation" or "inference".
-        lanes: with more than one the sum of the lanes' gradients is shown too. (Those of wide layers need none: each
-            lane computes a share of them from the rows of all, right before the update.)
+        lanes: with more than one the sum of the lanes' gradients is shown too. Those of wide layers need none: each
+            lane computes a share of them from the rows of all, right before the update.
         """
         choose("kind of program", kind, ("training", "evaluation", "inference"))
         if kind == "inference":

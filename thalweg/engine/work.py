@@ -18,7 +18,6 @@ Array = NDArray[Any]
 
 WORKSPACE_BYTES = 1 << 20  # a block's activations are kept to about the size of a core's own cache; …
 FORWARD_SHARE = 4  # … to so much less of it where no gradient has to be added to for every block
-SHARED_BYTES = 8 << 20  # of activations of a lane: more are not kept until the finish
 LEAST_BLOCK = 64  # rows of a product: below this it loses more than the cache gains
 
 
@@ -55,8 +54,7 @@ class Job:
     @property
     def shares(self) -> bool:
         """Whether the lanes share the wide weight gradients in the finish: all activations have to be there then."""
-        rows = align(-(-self.batch // self.lanes))
-        return bool(self.program.wide) and 4 * rows * self.program.workspace_row <= SHARED_BYTES
+        return self.program.shares(self.batch, self.lanes)
 
     def block(self) -> int:
         """Rows a block holds: all blocks of a batch alike, a multiple of the vector, as many for every lane.

@@ -41,7 +41,6 @@ class Reduce(Stretch):
 
     name = "reduce"
     writes = ("dw",)
-    joins = True
 
     @property
     def formula(self) -> str:

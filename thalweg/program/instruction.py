@@ -105,7 +105,6 @@ class Instruction:
     chunked: ClassVar[bool] = False  # element by element, so that it can be done on any stretch of the vector
     meets: ClassVar[bool] = False  # needs what the instructions before it did on every lane
     due: ClassVar[bool] = False  # is left out in steps that only accumulate gradients
-    joins: ClassVar[bool] = False  # puts together what several lanes did: nothing to do on one lane
 
     @property
     def title(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from thalweg.program.gradients import Reduce
 from thalweg.program.instruction import Instruction
 from thalweg.program.program import Program
 
@@ -47,7 +48,7 @@ class Listing(Sequence[Row]):
                 measured.get(id(i)),
                 measured[id(i)] / total if total else None,
             )
-            for number, i in enumerate((i for i in order if lanes > 1 or not i.joins), start=1)
+            for number, i in enumerate(seen(order, program, rows, lanes), start=1)
         ]
 
     def __len__(self) -> int:
@@ -82,6 +83,16 @@ class Listing(Sequence[Row]):
         return table([header, *lines, last])
 
     __repr__ = __str__
+
+
+def seen(order: Sequence[Instruction], program: Program, rows: int, lanes: int) -> Iterator[Instruction]:
+    """What that many lanes do: one has nothing to sum, and gradients that lanes share need no sum."""
+    wide = program.wide if program.shares(rows, lanes) else []
+    for i in order:
+        if not isinstance(i, Reduce):
+            yield i
+        elif lanes > 1:
+            yield from i.without(wide)
 
 
 def shape_of(instruction: Instruction, rows: int) -> tuple[int, ...]:

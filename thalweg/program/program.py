@@ -11,6 +11,8 @@ from thalweg.program.instruction import EXCHANGE, NORMS, PARAMETERS, SLOTS, TOTA
 from thalweg.program.linear import Affine, WeightGradient
 from thalweg.program.memory import align, place
 
+SHARED_BYTES = 8 << 20  # of activations of a lane: more are not kept until the finish
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -104,6 +106,11 @@ class Program:
     def wide(self) -> list[WeightGradient]:
         """The weight gradients that may be left to the finish."""
         return [i for i in self.rows if isinstance(i, WeightGradient) and i.wide]
+
+    def shares(self, batch: int, lanes: int) -> bool:
+        """Whether the lanes share the wide weight gradients in the finish: all activations have to be there then."""
+        rows = align(-(-batch // lanes))
+        return bool(self.wide) and 4 * rows * self.workspace_row <= SHARED_BYTES
 
     def buffers(self) -> list[Buffer]:
         """Every buffer of the program, in the order of first use."""

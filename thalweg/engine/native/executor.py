@@ -139,7 +139,7 @@ def shared(buffer: Buffer | None) -> bool:
 
 def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instruction]:
     """Those that do something: a reshape only gives memory another name, and one lane has nothing to put together."""
-    return [i for i in instructions if not isinstance(i, Reshape) and not (i.joins and lanes == 1)]
+    return [i for i in instructions if not isinstance(i, Reshape) and not (isinstance(i, Reduce) and lanes == 1)]
 
 
 def finish_of(job: Job) -> list[Segment]:
