@@ -39,16 +39,16 @@ class Listing(Sequence[Row]):
         self.rows = [
             Row(
                 number,
-                sections.get(id(i), "forward"),
+                sections.get(id(whole), "forward"),
                 i.title,
                 i.formula,
                 shape_of(i, rows),
                 i.flops(rows),
                 i.bytes(rows),
-                measured.get(id(i)),
-                measured[id(i)] / total if total else None,
+                measured.get(id(whole)),
+                measured[id(whole)] / total if total else None,
             )
-            for number, i in enumerate(seen(order, program, rows, lanes), start=1)
+            for number, (whole, i) in enumerate(seen(order, program, rows, lanes), start=1)
         ]
 
     def __len__(self) -> int:
@@ -85,14 +85,19 @@ class Listing(Sequence[Row]):
     __repr__ = __str__
 
 
-def seen(order: Sequence[Instruction], program: Program, rows: int, lanes: int) -> Iterator[Instruction]:
-    """What that many lanes do: one has nothing to sum, and gradients that lanes share need no sum."""
+def seen(
+    order: Sequence[Instruction], program: Program, rows: int, lanes: int
+) -> Iterator[tuple[Instruction, Instruction]]:
+    """What that many lanes do, each beside the instruction that it is (a part of).
+
+    One lane has nothing to sum, and gradients that lanes share need no sum.
+    """
     wide = program.wide if program.shares(rows, lanes) else []
     for i in order:
         if not isinstance(i, Reduce):
-            yield i
+            yield i, i
         elif lanes > 1:
-            yield from i.without(wide)
+            yield from ((i, part) for part in i.without(wide))
 
 
 def shape_of(instruction: Instruction, rows: int) -> tuple[int, ...]:
