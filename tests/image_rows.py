@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from harness import ACCUMULATE, OPTIONAL, ORDERED, TWICE, Case
+from harness import ACCUMULATE, IN_PLACE, OPTIONAL, ORDERED, TWICE, Case
 
 from thalweg.program import convolution, normalization, pooling, shapes, standardization
 from thalweg.program.convolution import Window
@@ -174,11 +174,13 @@ def batch_normalization(c: Case) -> Instruction:
     rows = c.values[x].reshape(-1, n).astype(np.float64)
     parts = np.concatenate([rows.mean(0), ((rows - rows.mean(0)) ** 2).sum(0)])
     outputs = [c.put(name, (n,), np.nan, per_row=False) for name in ("μ", "σ²")]
+    shortcut = c.normal("s", x.shape) if c.has(TWICE) or c.has(IN_PLACE) else None
     a = c.output("a", x.shape)
-    c.sizes["a"] = lambda m: 20 + abs(m[x]) / np.sqrt(m[x].reshape(-1, n).var(0) + 1e-3)
-    return normalization.BatchNormalization(
-        x, c.put("parts", (2 * n,), parts, EXCHANGE, per_row=False), gamma, beta, a, *outputs, 1e-3
-    )
+    if c.smooth and shortcut is not None:  # far from the kink
+        c.values[shortcut] += 100 * np.sign(c.values[shortcut])
+    c.sizes["a"] = lambda m: 120 + abs(m[x]) / np.sqrt(m[x].reshape(-1, n).var(0) + 1e-3)
+    parts = c.put("parts", (2 * n,), parts, EXCHANGE, per_row=False)
+    return normalization.BatchNormalization(x, parts, gamma, beta, shortcut, a, *outputs, 1e-3, c.has(ORDERED))
 
 
 def statistics(c: Case, x: Buffer, n: int) -> tuple[Buffer, Buffer]:
@@ -189,8 +191,10 @@ def statistics(c: Case, x: Buffer, n: int) -> tuple[Buffer, Buffer]:
 def batch_sums(c: Case) -> Instruction:
     x, n = batch(c)
     da, sums = c.normal("da", x.shape), c.put("sums", (2 * n,), np.nan, EXCHANGE, per_row=False)
+    floor = c.has(ORDERED) or c.has(IN_PLACE)
+    a, dn = (c.normal("a", x.shape), c.output("dn", x.shape)) if floor else (None, None)
     c.sizes["sums"] = lambda m: np.full(2 * n, 20 * abs(m[da]).sum() + 1)
-    return normalization.BatchSums(x, *statistics(c, x, n), da, sums, 1e-3)
+    return normalization.BatchSums(x, *statistics(c, x, n), da, a, dn, sums, 1e-3)
 
 
 def channel_gradient(c: Case) -> Instruction:

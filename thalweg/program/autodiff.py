@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from thalweg.errors import ThalwegError
-from thalweg.program.elementwise import Add
+from thalweg.program.elementwise import Add, Copy
 from thalweg.program.instruction import TOTALS, WORKSPACE, Buffer, Instruction
 
 
@@ -38,6 +38,13 @@ class Derivation:
             place = Buffer(f"d{value}_{number}", value.shape, WORKSPACE, value.per_row)
         self.contributions[value].append(place)
         return place
+
+    def pass_on(self, adjoint: Buffer, value: Buffer) -> Iterator[Instruction]:
+        """No work, and the same memory: what is added to an adjoint, or done in its place, waits for all who read it."""
+        if value in self.gradients:
+            yield Copy(adjoint, self.into(value))
+        else:
+            self.contributions.setdefault(value, []).append(adjoint)
 
     def home(self, value: Buffer) -> Buffer:
         """Where the finished adjoint belongs."""

@@ -105,7 +105,7 @@ class Builder:
         parts = Buffer(f"parts of {a}", (2 * channels,), EXCHANGE, per_row=False)
         mean, variance = (Buffer(f"{k} of {x}", (channels,), WORKSPACE, per_row=False) for k in ("μ", "σ²"))
         self.instructions.append(BatchMoments(x, parts))
-        self.instructions.append(BatchNormalization(x, parts, gamma, beta, a, mean, variance, epsilon))
+        self.instructions.append(BatchNormalization(x, parts, gamma, beta, None, a, mean, variance, epsilon))
         for value, average in zip((mean, variance), moving, strict=True):
             self.instructions.append(MovingAverage(value, average, momentum))
         return a

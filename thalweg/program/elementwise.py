@@ -37,7 +37,7 @@ class Add(Instruction):
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         for value in (self.x, self.y):
             if d.wants(value):
-                yield Copy(d(self.z), d.into(value))
+                yield from d.pass_on(d(self.z), value)
 
     def reference(self, m: Values) -> None:
         m[self.z][:] = m[self.x] + m[self.y]
@@ -70,7 +70,7 @@ class Copy(Instruction):
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
-            yield Copy(d(self.z), d.into(self.x))
+            yield from d.pass_on(d(self.z), self.x)
 
     def reference(self, m: Values) -> None:
         m[self.z][:] = m[self.x]

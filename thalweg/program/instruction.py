@@ -68,6 +68,10 @@ class Adjoints(Protocol):
         """A place for one contribution to the adjoint of a value that this instruction read."""
         ...
 
+    def pass_on(self, adjoint: Buffer, value: Buffer) -> Iterator[Instruction]:
+        """Makes a finished adjoint as it is a contribution to that of a value that this instruction read."""
+        ...
+
     def total(self, value: Buffer) -> Buffer:
         """The adjoint after every contribution is in, to be added to in place."""
         ...

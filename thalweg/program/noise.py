@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from thalweg.program.counter import uniform
-from thalweg.program.elementwise import Copy
 from thalweg.program.instruction import Adjoints, Array, Buffer, Instruction, Values
 from thalweg.program.linear import positions
 
@@ -66,7 +65,7 @@ class GaussianNoise(Noise):
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.h):
-            yield Copy(d(self.a), d.into(self.h))
+            yield from d.pass_on(d(self.a), self.h)
 
     def reference(self, m: Values) -> None:
         m[self.a][:] = m[self.h] + self.amount * self.normal(m)

@@ -57,47 +57,71 @@ def scale_text(text: str, gamma: Buffer | None, beta: Buffer | None) -> str:
 
 @dataclass(frozen=True, eq=False)
 class BatchNormalization(Instruction):
-    """a = γ·(x − μ)/√(σ² + ε) + β, with mean μ and (biased) variance σ² of each channel over the batch"""
+    """a = γ·(x − μ)/√(σ² + ε) + β, with mean μ and (biased) variance σ² of each channel over the batch
+
+    With a `shortcut`, which is added, and a `floor`, max(0, …): a sum and a relu after the normalisation, in one
+    instruction (see fuse.py).
+    """
 
     x: Buffer
     parts: Buffer
     gamma: Buffer | None
     beta: Buffer | None
+    shortcut: Buffer | None
     a: Buffer
     mean: Buffer
     variance: Buffer
     epsilon: float
+    floor: bool = False
 
     name = "batch normalization"
     writes = ("a", "mean", "variance")
 
     @property
+    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
+        return None if self.shortcut is None else ("shortcut", "a")
+
+    @property
+    def title(self) -> str:
+        return self.name + ("" if self.shortcut is None else " + add") + (" + relu" if self.floor else "")
+
+    @property
+    def kernel(self) -> str:
+        return "batch_normalization"
+
+    @property
     def formula(self) -> str:
         text = scale_text(f"({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})", self.gamma, self.beta)
+        text += "" if self.shortcut is None else f" + {self.shortcut}"
+        text = f"max({text}, 0)" if self.floor else text
         return f"{self.mean}, {self.variance} from {self.parts}; {self.a} = {text}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+        return (positions(self.x), self.x.shape[-1], int(self.floor))
 
     @property
     def constants(self) -> tuple[float, ...]:
         return (self.epsilon,)
 
     def differentiable(self) -> tuple[Buffer, ...]:
-        return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
+        return tuple(b for b in (self.x, self.gamma, self.beta, self.shortcut) if b is not None)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         da = d(self.a)
-        sums = Buffer(f"Σ{da}", self.parts.shape, self.parts.region, per_row=False)
-        yield BatchSums(self.x, self.mean, self.variance, da, sums, self.epsilon)
+        dn = Buffer(f"{da}⁺", da.shape) if self.floor else da
+        sums = Buffer(f"Σ{dn}", self.parts.shape, self.parts.region, per_row=False)
+        masked = (self.a, dn) if self.floor else (None, None)
+        yield BatchSums(self.x, self.mean, self.variance, da, *masked, sums, self.epsilon)
         for place, parameter in enumerate((self.beta, self.gamma)):
             if parameter is not None and d.wants(parameter):
                 yield ChannelGradient(sums, d.into(parameter), place)
         if d.wants(self.x):
             yield BatchNormalizationAdjoint(
-                self.x, self.mean, self.variance, self.gamma, da, sums, d.into(self.x), self.epsilon
+                self.x, self.mean, self.variance, self.gamma, dn, sums, d.into(self.x), self.epsilon
             )
+        if self.shortcut is not None and d.wants(self.shortcut):
+            yield from d.pass_on(dn, self.shortcut)
 
     def reference(self, m: Values) -> None:
         channels = self.x.shape[-1]
@@ -105,29 +129,49 @@ class BatchNormalization(Instruction):
         m[self.variance][:] = m[self.parts][channels:] / (len(m[self.x]) * positions(self.x))
         normal = (m[self.x] - m[self.mean]) / np.sqrt(m[self.variance] + self.epsilon)
         gamma, beta = (None if b is None else m[b] for b in (self.gamma, self.beta))
-        m[self.a][:] = scaled(normal, gamma, beta)
+        value = scaled(normal, gamma, beta)
+        value = value if self.shortcut is None else value + m[self.shortcut]
+        m[self.a][:] = np.maximum(value, 0) if self.floor else value
 
     def flops(self, rows: int) -> int:
-        return 3 * rows * self.x.size
+        return (3 + (self.shortcut is not None) + self.floor) * rows * self.x.size
 
 
 @dataclass(frozen=True, eq=False)
 class BatchSums(Instruction):
-    """sums = for each channel Σ da and Σ da·(x − μ)/√(σ² + ε), over this lane's rows"""
+    """sums = for each channel Σ dn and Σ dn·(x − μ)/√(σ² + ε), over this lane's rows
+
+    Where the normalisation has a floor, dn = da·[a > 0] is computed here, while da is there anyway; otherwise dn is da.
+    """
 
     x: Buffer
     mean: Buffer
     variance: Buffer
     da: Buffer
+    a: Buffer | None
+    dn: Buffer | None
     sums: Buffer
     epsilon: float
 
     name = "batch sums"
-    writes = ("sums",)
+    writes = ("sums", "dn")
+
+    @property
+    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
+        return None if self.dn is None else ("da", "dn")
+
+    @property
+    def title(self) -> str:
+        return self.name if self.dn is None else f"relu adjoint + {self.name}"
+
+    @property
+    def kernel(self) -> str:
+        return "batch_sums"
 
     @property
     def formula(self) -> str:
-        return f"{self.sums} = Σ {self.da}, Σ {self.da}·({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})"
+        dn, first = (self.da, "") if self.dn is None else (self.dn, f"{self.dn} = {self.da}·[{self.a} > 0]; ")
+        return f"{first}{self.sums} = Σ {dn}, Σ {dn}·({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -139,10 +183,14 @@ class BatchSums(Instruction):
 
     def reference(self, m: Values) -> None:
         normal = (m[self.x] - m[self.mean]) / np.sqrt(m[self.variance] + self.epsilon)
-        m[self.sums][:] = np.concatenate([matrix(m[self.da]).sum(axis=0), matrix(m[self.da] * normal).sum(axis=0)])
+        dn = m[self.da]
+        if self.a is not None and self.dn is not None:
+            dn = m[self.dn]
+            dn[:] = m[self.da] * (m[self.a] > 0)
+        m[self.sums][:] = np.concatenate([matrix(dn).sum(axis=0), matrix(dn * normal).sum(axis=0)])
 
     def flops(self, rows: int) -> int:
-        return 5 * rows * self.x.size
+        return (5 + 2 * (self.dn is not None)) * rows * self.x.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +231,7 @@ class BatchNormalizationAdjoint(Instruction):
 
     name = "batch normalization adjoint"
     writes = ("dx",)
+    inplace = ("da", "dx")
 
     @property
     def formula(self) -> str:

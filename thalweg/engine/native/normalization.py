@@ -1,5 +1,6 @@
-"""Batch normalisation. A matrix of (rows·positions, channels) is walked in runs of whole rows, so that the loops are
-long also for few channels; what belongs to a channel is repeated for every row of a run.
+"""Batch normalisation: what belongs to a channel is made here, the loops over all rows are those of channels.py.
+
+Sums over many rows lose bits: they are taken over some rows at a time, and put together in float64.
 """
 
 import math
@@ -7,15 +8,33 @@ import math
 import numba
 import numpy as np
 
-from thalweg.engine.native.gemm import column_sums
-from thalweg.engine.native.llvm import FLAGS, compiled, floats, load_f32, stack, store_f32
+from thalweg.engine.native.channels import GROUP, moments, products, scale, unscale
+from thalweg.engine.native.llvm import FLAGS, VW, compiled, doubles, floats, load_f32, select, stack, store_f32
 from thalweg.engine.native.state import BATCH_ROWS, BLOCK, LANE, LANES, ROWS
 
 F32 = np.float32
-RUN = 1024  # floats in a run; of more channels so many at a time
-FLUSH = 64  # runs whose squares are summed before they are added to a total: long sums lose bits
+RUN = 1024  # channels at a time, or channels times the rows that are taken as one
+PART = 8192  # floats of which the sums are taken before they are added to the totals
 
-_a, _b, _c, _d = stack(RUN), stack(RUN), stack(RUN), stack(RUN)
+_a, _b, _c, _d, _e = stack(RUN), stack(RUN), stack(RUN), stack(RUN), stack(4 * RUN)
+
+
+@compiled
+def _copies(channels):
+    """How many rows are taken as one, so that they fill whole groups of vectors, or vectors, unless that is too long."""
+    unit = GROUP * VW
+    while unit > 1:
+        copies = unit // min(unit, channels & -channels)
+        if copies * channels <= RUN:
+            return copies
+        unit //= 2
+    return 1
+
+
+@compiled
+def _rows_at_once(width, copies):
+    """Rows that are PART floats or so, a multiple of the copies."""
+    return max(1, PART // (width * copies)) * copies
 
 
 @compiled
@@ -28,11 +47,27 @@ def _repeat(source, n, copies, target):
 
 
 @compiled
+def _fill(target, n, value):
+    """target = value"""
+    floats(target, n)[:] = F32(value)
+
+
+@compiled
 def _inverse(variance, gamma, n, epsilon, target):
     """target = γ/√(σ² + ε)"""
     for j in range(n):
         factor = load_f32(gamma, j) if gamma else F32(1)
         store_f32(target, j, factor * F32(1 / math.sqrt(load_f32(variance, j) + epsilon)))
+
+
+@compiled
+def _take(sums, n, copies, totals):
+    """totals (float64) += what the sums of all copies hold, which are 0 then"""
+    x, y = floats(sums, n * copies), doubles(totals, n)
+    for q in range(copies):
+        for j in range(n):
+            y[j] += x[q * n + j]
+    x[:] = F32(0)
 
 
 @numba.njit(inline="always", **FLAGS)
@@ -42,64 +77,72 @@ def _rows_of(lane, s):
 
 
 @compiled
-def _normalize(x, a, rows, channels, mean, variance, gamma, beta, epsilon):
-    """a = γ·(x − μ)/√(σ² + ε) + β"""
-    centre, scale, shift = _a(), _b(), _c()
-    copies = max(1, RUN // channels)
-    for c in range(0, channels, RUN):
-        w = min(RUN, channels - c)
-        at = 4 * c
-        _inverse(variance + at, gamma + at if gamma else 0, w, epsilon, scale)
-        _repeat(scale, w, copies, scale)
+def _normalize(x, a, rows, channels, mean, variance, gamma, beta, epsilon, shortcut, floor):
+    """a = γ·(x − μ)/√(σ² + ε) + β, plus the shortcut, at least 0: as far as they are there"""
+    centre, factor, shift = _a(), _b(), _c()
+    copies = _copies(channels)
+    for first in range(0, channels, RUN):
+        n, at = min(RUN, channels - first), 4 * first
+        _inverse(variance + at, gamma + at if gamma else 0, n, epsilon, factor)
+        _repeat(factor, n, copies, factor)
         if mean:
-            _repeat(mean + at, w, copies, centre)
+            _repeat(mean + at, n, copies, centre)
         else:
-            floats(centre, w * copies)[:] = F32(0)
+            _fill(centre, n * copies, 0)
         if beta:
-            _repeat(beta + at, w, copies, shift)
+            _repeat(beta + at, n, copies, shift)
         else:
-            floats(shift, w * copies)[:] = F32(0)
-        for r in range(0, rows, copies):
-            n = w * min(copies, rows - r)
-            u, v = floats(x + 4 * (r * channels + c), n), floats(a + 4 * (r * channels + c), n)
-            m, k, b = floats(centre, n), floats(scale, n), floats(shift, n)
-            for i in range(n):
-                v[i] = (u[i] - m[i]) * k[i] + b[i]
+            _fill(shift, n * copies, 0)
+        key, step = floor + (2 if shortcut else 0), _rows_at_once(n, copies)
+        for r in range(0, rows, step):
+            at = 4 * (r * channels + first)
+            scale(key, x + at, shortcut + at, a + at, centre, factor, shift, min(step, rows - r), n, channels, copies)
+
+
+@compiled
+def _moments(x, rows, n, channels, copies, mean, squares):
+    """The mean of n channels and the squared differences from it: by differences from the mean of the first rows, which
+    are about as small, and which one pass over x is enough for."""
+    centre, one, other, totals = _a(), _b(), _c(), _e()
+    step = _rows_at_once(n, copies)
+    _fill(centre, n * copies, 0)
+    _fill(one, n * copies, 0)
+    _fill(other, n * copies, 0)
+    sums, sums_of_squares = doubles(totals, n), doubles(totals + 8 * n, n)
+    sums[:] = 0.0
+    seen = min(step, rows)
+    moments(x, centre, one, other, seen, n, channels, copies)
+    _take(one, n, copies, totals)
+    for j in range(n):
+        store_f32(centre, j, F32(sums[j] / seen))
+    _repeat(centre, n, copies, centre)
+    _fill(other, n * copies, 0)
+    sums[:], sums_of_squares[:] = 0.0, 0.0
+    for r in range(0, rows, step):
+        moments(x + 4 * r * channels, centre, one, other, min(step, rows - r), n, channels, copies)
+        _take(one, n, copies, totals)
+        _take(other, n, copies, totals + 8 * n)
+    for j in range(n):
+        off = sums[j] / rows
+        left = F32(sums_of_squares[j] - sums[j] * off)
+        store_f32(mean, j, F32(load_f32(centre, j) + off))
+        store_f32(squares, j, select(left < F32(0), F32(0), left))
 
 
 def batch_moments(o, c, s, f):
     """parts = mean x, Σ (x − mean)² of this lane's rows"""
     x, channels = o[0], o[3]
-    rows = s[ROWS] * o[2]
     mean = o[1] + 8 * s[LANE] * channels
-    squares = mean + 4 * channels
-    column_sums(x, rows, channels, mean, 0)
-    for j in range(channels):
-        store_f32(mean, j, load_f32(mean, j) / F32(rows))
-    centre, sums = _a(), _b()
-    copies = max(1, RUN // channels)
-    floats(squares, channels)[:] = F32(0)
     for first in range(0, channels, RUN):
-        w = min(RUN, channels - first)
-        _repeat(mean + 4 * first, w, copies, centre)
-        for begin in range(0, rows, copies * FLUSH):
-            q = floats(sums, w * copies)
-            q[:] = F32(0)
-            for r in range(begin, min(rows, begin + copies * FLUSH), copies):
-                n = w * min(copies, rows - r)
-                u, m, t = floats(x + 4 * (r * channels + first), n), floats(centre, n), floats(sums, n)
-                for i in range(n):
-                    e = u[i] - m[i]
-                    t[i] += e * e
-            total = floats(squares + 4 * first, w)
-            for k in range(copies):
-                for j in range(w):
-                    total[j] += q[k * w + j]
+        n, at = min(RUN, channels - first), 4 * first
+        squares = mean + 4 * channels + at
+        _moments(x + at, s[ROWS] * o[2], n, channels, _copies(channels), mean + at, squares)
 
 
 def batch_normalization(o, c, s, f):
     """Every lane puts the parts of all lanes together in the same order (Chan, Golub and LeVeque 1979)."""
-    x, parts, gamma, beta, a, mean, variance, positions, channels = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
+    x, parts, gamma, beta, shortcut, a, mean, variance = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    positions, channels, floor = o[8], o[9], o[10]
     mu, sigma = floats(mean, channels), floats(variance, channels)
     mu[:], sigma[:] = F32(0), F32(0)
     seen = 0
@@ -118,40 +161,46 @@ def batch_normalization(o, c, s, f):
     scale = F32(1) / F32(seen * positions)
     for j in range(channels):
         sigma[j] *= scale
-    _normalize(x, a, s[ROWS] * positions, channels, mean, variance, gamma, beta, c[0])
+    _normalize(x, a, s[ROWS] * positions, channels, mean, variance, gamma, beta, c[0], shortcut, floor)
 
 
 def normalization(o, c, s, f):
     """a = γ·(x − μ)/√(σ² + ε) + β"""
-    _normalize(o[0], o[5], s[ROWS] * o[6], o[7], o[1], o[2], o[3], o[4], c[0])
+    _normalize(o[0], o[5], s[ROWS] * o[6], o[7], o[1], o[2], o[3], o[4], c[0], 0, 0)
+
+
+@compiled
+def _sums(x, mean, variance, da, a, kept, sums, rows, n, channels, copies, epsilon):
+    """sums = Σ v, Σ v·x̂ of n channels, v = da, or da·[a > 0], which is kept"""
+    centre, factor, one, other, totals = _a(), _b(), _c(), _d(), _e()
+    _repeat(mean, n, copies, centre)
+    _inverse(variance, 0, n, epsilon, factor)
+    _fill(one, n * copies, 0)
+    _fill(other, n * copies, 0)
+    first, second = doubles(totals, n), doubles(totals + 8 * n, n)
+    first[:], second[:] = 0.0, 0.0
+    masked, step = 1 if a else 0, _rows_at_once(n, copies)
+    for r in range(0, rows, step):
+        at, m = 4 * r * channels, min(step, rows - r)
+        products(masked, x + at, da + at, a + at, kept + at, centre, one, other, m, n, channels, copies)
+        _take(one, n, copies, totals)
+        _take(other, n, copies, totals + 8 * n)
+    for j in range(n):
+        store_f32(sums, j, F32(first[j]))
+        store_f32(sums, channels + j, F32(second[j]) * load_f32(factor, j))
 
 
 def batch_sums(o, c, s, f):
-    """sums = Σ da, Σ da·x̂ of this lane's rows"""
-    x, mean, variance, da, channels = o[0], o[1], o[2], o[3], o[6]
-    rows = s[ROWS] * o[5]
-    one = o[4] + 8 * s[LANE] * channels
-    other = one + 4 * channels
-    column_sums(da, rows, channels, one, 0)
-    centre, scale, sums = _a(), _b(), _c()
-    copies = max(1, RUN // channels)
-    floats(other, channels)[:] = F32(0)
+    """sums = Σ v, Σ v·x̂ of this lane's rows, v = da, or da·[a > 0], which is kept"""
+    x, mean, variance, da, a, kept, sums, positions, channels = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
     for first in range(0, channels, RUN):
-        w = min(RUN, channels - first)
-        _repeat(mean + 4 * first, w, copies, centre)
-        _inverse(variance + 4 * first, 0, w, c[0], scale)
-        for begin in range(0, rows, copies * FLUSH):
-            q = floats(sums, w * copies)
-            q[:] = F32(0)
-            for r in range(begin, min(rows, begin + copies * FLUSH), copies):
-                n, at = w * min(copies, rows - r), 4 * (r * channels + first)
-                u, v, m, t = floats(x + at, n), floats(da + at, n), floats(centre, n), floats(sums, n)
-                for i in range(n):
-                    t[i] += v[i] * (u[i] - m[i])
-            total, k = floats(other + 4 * first, w), floats(scale, w)
-            for p in range(copies):
-                for j in range(w):
-                    total[j] += q[p * w + j] * k[j]
+        n, at = min(RUN, channels - first), 4 * first
+        to = sums + 8 * s[LANE] * channels + at
+        masks = (a + at, kept + at) if a else (0, 0)
+        _sums(
+            x + at, mean + at, variance + at, da + at, masks[0], masks[1], to,
+            s[ROWS] * positions, n, channels, _copies(channels), c[0],
+        )  # fmt: skip
 
 
 def channel_gradient(o, c, s, f):
@@ -168,11 +217,11 @@ def batch_normalization_adjoint(o, c, s, f):
     rows, seen = s[ROWS] * positions, 0
     for lane in range(s[LANES]):
         seen += _rows_of(lane, s)
-    centre, scale, shift, slope = _a(), _b(), _c(), _d()
-    copies = max(1, RUN // channels)
+    centre, factor, shift, slope = _a(), _b(), _c(), _d()
+    copies = _copies(channels)
     for first in range(0, channels, RUN):
-        w = min(RUN, channels - first)
-        for j in range(w):
+        n = min(RUN, channels - first)
+        for j in range(n):
             one, other = F32(0), F32(0)
             for lane in range(s[LANES]):
                 if _rows_of(lane, s):
@@ -181,17 +230,15 @@ def batch_normalization_adjoint(o, c, s, f):
             store_f32(shift, j, one / F32(seen * positions))
             inverse = F32(1 / math.sqrt(load_f32(variance, first + j) + c[0]))
             store_f32(slope, j, other / F32(seen * positions) * inverse)
-        _inverse(variance + 4 * first, gamma + 4 * first if gamma else 0, w, c[0], scale)
-        _repeat(scale, w, copies, scale)
-        _repeat(shift, w, copies, shift)
-        _repeat(slope, w, copies, slope)
-        _repeat(mean + 4 * first, w, copies, centre)
-        for r in range(0, rows, copies):
-            n, at = w * min(copies, rows - r), 4 * (r * channels + first)
-            u, v, y = floats(x + at, n), floats(da + at, n), floats(dx + at, n)
-            m, k, b, p = floats(centre, n), floats(scale, n), floats(shift, n), floats(slope, n)
-            for i in range(n):
-                y[i] = k[i] * (v[i] - b[i] - (u[i] - m[i]) * p[i])
+        _inverse(variance + 4 * first, gamma + 4 * first if gamma else 0, n, c[0], factor)
+        _repeat(factor, n, copies, factor)
+        _repeat(shift, n, copies, shift)
+        _repeat(slope, n, copies, slope)
+        _repeat(mean + 4 * first, n, copies, centre)
+        step = _rows_at_once(n, copies)
+        for r in range(0, rows, step):
+            at, m = 4 * (r * channels + first), min(step, rows - r)
+            unscale(x + at, da + at, dx + at, centre, factor, shift, slope, m, n, channels, copies)
 
 
 def moving_average(o, c, s, f):
