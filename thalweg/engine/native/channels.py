@@ -136,7 +136,7 @@ class _Scale(_Channels):
 class _Unscale(_Channels):
     arguments = ("x", "da", "dx", "centre", "scale", "shift", "slope")
     constants = ("centre", "scale", "shift", "slope")
-    group = GROUP // 2  # of more, 16 registers don't hold the constants
+
 
     def cell(self, at, constants, sums, load, store):
         m, k, b, p = constants
