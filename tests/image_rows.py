@@ -193,8 +193,10 @@ def batch_sums(c: Case) -> Instruction:
     da, sums = c.normal("da", x.shape), c.put("sums", (2 * n,), np.nan, EXCHANGE, per_row=False)
     floor = c.has(ORDERED) or c.has(IN_PLACE)
     a, dn = (c.normal("a", x.shape), c.output("dn", x.shape)) if floor else (None, None)
-    c.sizes["sums"] = lambda m: np.full(2 * n, 20 * abs(m[da]).sum() + 1)
-    return normalization.BatchSums(x, *statistics(c, x, n), da, a, dn, sums, 1e-3)
+    more = c.normal("da_2", x.shape) if floor and c.has(TWICE) else None
+    c.sizes["sums"] = lambda m: np.full(2 * n, 50 * abs(m[da]).sum() + 1)
+    c.sizes["dn"] = lambda m: 4 + abs(m[da])
+    return normalization.BatchSums(x, *statistics(c, x, n), da, more, a, dn, sums, 1e-3)
 
 
 def channel_gradient(c: Case) -> Instruction:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from thalweg.program.elementwise import Add
 from thalweg.program.instruction import Buffer, Instruction
 from thalweg.program.losses import LossAndGradient
-from thalweg.program.normalization import BatchNormalization
+from thalweg.program.normalization import BatchNormalization, BatchSums
 from thalweg.program.pooling import MaxPooling
 from thalweg.program.rectifiers import Relu
 
@@ -56,6 +56,17 @@ def normalize_and_add(forward: Sequence[Instruction]) -> list[Instruction]:
         if isinstance(relu, Relu) and relu.plain:
             result[result.index(whole)] = replace(whole, a=relu.a, floor=True)
             result.remove(relu)
+    return result
+
+
+def add_before_relu(backward: Sequence[Instruction]) -> list[Instruction]:
+    """Backward, where the adjoint of such a relu, the sum of two contributions, is summed when it is read."""
+    result = list(backward)
+    for add in [i for i in backward if isinstance(i, Add)]:
+        sums = only_reader(result, add.z)
+        if isinstance(sums, BatchSums) and sums.dn is not None and sums.more is None:
+            result[result.index(sums)] = replace(sums, da=add.x, more=add.y)
+            result.remove(add)
     return result
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from thalweg.program.autodiff import derive
 from thalweg.program.batches import Gather, GatherBytes, Store
 from thalweg.program.builder import Builder
-from thalweg.program.fuse import fuse, normalize_and_add, pool_before_relu
+from thalweg.program.fuse import add_before_relu, fuse, normalize_and_add, pool_before_relu
 from thalweg.program.instruction import DATA, GRADIENTS, TOTALS, Buffer, Instruction
 from thalweg.program.losses import Loss
 from thalweg.program.metrics import Total
@@ -145,7 +145,8 @@ def training_program(
     instructions = normalize_and_add(pool_before_relu(builder.instructions))
     trained = [W for _, W in network.weights]
     gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in trained}
-    instructions, backward = fuse(instructions, derive(instructions, gradients), [y_pred] if keep_predictions else [])
+    backward = add_before_relu(derive(instructions, gradients))
+    instructions, backward = fuse(instructions, backward, [y_pred] if keep_predictions else [])
     update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
     return Program(instructions, backward, update, optimizer.every)
 

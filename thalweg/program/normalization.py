@@ -112,7 +112,7 @@ class BatchNormalization(Instruction):
         dn = Buffer(f"{da}⁺", da.shape) if self.floor else da
         sums = Buffer(f"Σ{dn}", self.parts.shape, self.parts.region, per_row=False)
         masked = (self.a, dn) if self.floor else (None, None)
-        yield BatchSums(self.x, self.mean, self.variance, da, *masked, sums, self.epsilon)
+        yield BatchSums(self.x, self.mean, self.variance, da, None, *masked, sums, self.epsilon)
         for place, parameter in enumerate((self.beta, self.gamma)):
             if parameter is not None and d.wants(parameter):
                 yield ChannelGradient(sums, d.into(parameter), place)
@@ -141,13 +141,15 @@ class BatchNormalization(Instruction):
 class BatchSums(Instruction):
     """sums = for each channel Σ dn and Σ dn·(x − μ)/√(σ² + ε), over this lane's rows
 
-    Where the normalisation has a floor, dn = da·[a > 0] is computed here, while da is there anyway; otherwise dn is da.
+    Where the normalisation has a floor, dn = (da + more)·[a > 0] is computed here, while da is there anyway; otherwise
+    dn is da. `more` is a second contribution to the adjoint of a, if it is left to this instruction (see fuse.py).
     """
 
     x: Buffer
     mean: Buffer
     variance: Buffer
     da: Buffer
+    more: Buffer | None
     a: Buffer | None
     dn: Buffer | None
     sums: Buffer
@@ -162,7 +164,7 @@ class BatchSums(Instruction):
 
     @property
     def title(self) -> str:
-        return self.name if self.dn is None else f"relu adjoint + {self.name}"
+        return ("" if self.more is None else "add + ") + ("" if self.dn is None else "relu adjoint + ") + self.name
 
     @property
     def kernel(self) -> str:
@@ -170,7 +172,8 @@ class BatchSums(Instruction):
 
     @property
     def formula(self) -> str:
-        dn, first = (self.da, "") if self.dn is None else (self.dn, f"{self.dn} = {self.da}·[{self.a} > 0]; ")
+        da = f"{self.da}" if self.more is None else f"({self.da} + {self.more})"
+        dn, first = (self.da, "") if self.dn is None else (self.dn, f"{self.dn} = {da}·[{self.a} > 0]; ")
         return f"{first}{self.sums} = Σ {dn}, Σ {dn}·({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})"
 
     @property
@@ -185,12 +188,13 @@ class BatchSums(Instruction):
         normal = (m[self.x] - m[self.mean]) / np.sqrt(m[self.variance] + self.epsilon)
         dn = m[self.da]
         if self.a is not None and self.dn is not None:
+            total = dn if self.more is None else dn + m[self.more]
             dn = m[self.dn]
-            dn[:] = m[self.da] * (m[self.a] > 0)
+            dn[:] = total * (m[self.a] > 0)
         m[self.sums][:] = np.concatenate([matrix(dn).sum(axis=0), matrix(dn * normal).sum(axis=0)])
 
     def flops(self, rows: int) -> int:
-        return (5 + 2 * (self.dn is not None)) * rows * self.x.size
+        return (5 + 2 * (self.dn is not None) + (self.more is not None)) * rows * self.x.size
 
 
 @dataclass(frozen=True, eq=False)

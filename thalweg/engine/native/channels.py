@@ -5,7 +5,7 @@ A matrix has `rows` of `width` numbers, the first of each `stride` floats behind
 are taken as one, so that few channels fill whole vectors too: what belongs to a channel is given so many times.
 
     moments     one += x − m                 other += (x − m)²
-    products    one += v                     other += v·(x − m),   v = da, or (to be kept) da·[a > 0]
+    products    one += v                     other += v·(x − m),   v = da, or (to be kept) da·[a > 0], or (da + more)·[a > 0]
     scale       a = (x − m)·k + b, plus a shortcut, then at least 0
     unscale     dx = k·(da − b − (x − m)·p)
 """
@@ -104,12 +104,14 @@ class _Moments(_Channels):
 
 
 class _Products(_Channels):
-    arguments = ("x", "da", "a", "kept", "centre", "one", "other")
+    arguments = ("x", "da", "more", "a", "kept", "centre", "one", "other")
     constants, sums = ("centre",), ("one", "other")
 
     def cell(self, at, constants, sums, load, store):
         builder = self.builder
         v = load(self.place("da", at))
+        if self.key == 2:
+            v = builder.fadd(v, load(self.place("more", at)))
         if self.key:
             above = builder.fcmp_ordered(">", load(self.place("a", at)), self.zero)
             v = builder.fmul(v, builder.select(above, ir.Constant(self.vector, [1.0] * VW), self.zero))  # NaN stays NaN
@@ -165,9 +167,9 @@ def moments(typing, x, centre, one, other, rows, width, stride, copies):
 
 
 @intrinsic
-def products(typing, masked, x, da, a, kept, centre, one, other, rows, width, stride, copies):
-    """one += Σ v, other += Σ v·(x − m); masked 1: v = da·[a > 0], which is kept, 0: v = da"""
-    return _call(_Products, "products", 2)
+def products(typing, key, x, da, more, a, kept, centre, one, other, rows, width, stride, copies):
+    """one += Σ v, other += Σ v·(x − m); key 0: v = da; 1: v = da·[a > 0], 2: v = (da + more)·[a > 0], which are kept"""
+    return _call(_Products, "products", 3)
 
 
 @intrinsic

@@ -170,8 +170,8 @@ def normalization(o, c, s, f):
 
 
 @compiled
-def _sums(x, mean, variance, da, a, kept, sums, rows, n, channels, copies, epsilon):
-    """sums = Σ v, Σ v·x̂ of n channels, v = da, or da·[a > 0], which is kept"""
+def _sums(x, mean, variance, da, more, a, kept, key, sums, rows, n, channels, copies, epsilon):
+    """sums = Σ v, Σ v·x̂ of n channels"""
     centre, factor, one, other, totals = _a(), _b(), _c(), _d(), _e()
     _repeat(mean, n, copies, centre)
     _inverse(variance, 0, n, epsilon, factor)
@@ -179,10 +179,10 @@ def _sums(x, mean, variance, da, a, kept, sums, rows, n, channels, copies, epsil
     _fill(other, n * copies, 0)
     first, second = doubles(totals, n), doubles(totals + 8 * n, n)
     first[:], second[:] = 0.0, 0.0
-    masked, step = 1 if a else 0, _rows_at_once(n, copies)
+    step = _rows_at_once(n, copies)
     for r in range(0, rows, step):
         at, m = 4 * r * channels, min(step, rows - r)
-        products(masked, x + at, da + at, a + at, kept + at, centre, one, other, m, n, channels, copies)
+        products(key, x + at, da + at, more + at, a + at, kept + at, centre, one, other, m, n, channels, copies)
         _take(one, n, copies, totals)
         _take(other, n, copies, totals + 8 * n)
     for j in range(n):
@@ -191,15 +191,16 @@ def _sums(x, mean, variance, da, a, kept, sums, rows, n, channels, copies, epsil
 
 
 def batch_sums(o, c, s, f):
-    """sums = Σ v, Σ v·x̂ of this lane's rows, v = da, or da·[a > 0], which is kept"""
-    x, mean, variance, da, a, kept, sums, positions, channels = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
+    """sums = Σ v, Σ v·x̂ of this lane's rows; v = da, or (da + more)·[a > 0], which is kept, as far as these are there"""
+    x, mean, variance, da, more, a, kept, sums, positions, channels = (
+        o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9],
+    )  # fmt: skip
+    key, to, copies = (1 if a else 0) + (1 if more else 0), sums + 8 * s[LANE] * channels, _copies(channels)
     for first in range(0, channels, RUN):
         n, at = min(RUN, channels - first), 4 * first
-        to = sums + 8 * s[LANE] * channels + at
-        masks = (a + at, kept + at) if a else (0, 0)
         _sums(
-            x + at, mean + at, variance + at, da + at, masks[0], masks[1], to,
-            s[ROWS] * positions, n, channels, _copies(channels), c[0],
+            x + at, mean + at, variance + at, da + at, more + at, a + at, kept + at, key, to + at,
+            s[ROWS] * positions, n, channels, copies, c[0],
         )  # fmt: skip
 
 
