@@ -40,7 +40,7 @@ class Derivation:
         return place
 
     def pass_on(self, adjoint: Buffer, value: Buffer) -> Iterator[Instruction]:
-        """No work, and the same memory: what is added to an adjoint, or done in its place, waits for all who read it."""
+        """The same memory, no work: the memory plan lets nobody write over an adjoint that others still read."""
         if value in self.gradients:
             yield Copy(adjoint, self.into(value))
         else:

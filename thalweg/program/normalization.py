@@ -111,8 +111,8 @@ class BatchNormalization(Instruction):
         da = d(self.a)
         dn = Buffer(f"{da}⁺", da.shape) if self.floor else da
         sums = Buffer(f"Σ{dn}", self.parts.shape, self.parts.region, per_row=False)
-        masked = (self.a, dn) if self.floor else (None, None)
-        yield BatchSums(self.x, self.mean, self.variance, da, None, *masked, sums, self.epsilon)
+        a, masked = (self.a, dn) if self.floor else (None, None)
+        yield BatchSums(self.x, self.mean, self.variance, da, None, a, masked, sums, self.epsilon)
         for place, parameter in enumerate((self.beta, self.gamma)):
             if parameter is not None and d.wants(parameter):
                 yield ChannelGradient(sums, d.into(parameter), place)

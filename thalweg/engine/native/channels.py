@@ -5,7 +5,7 @@ A matrix has `rows` of `width` numbers, the first of each `stride` floats behind
 are taken as one, so that few channels fill whole vectors too: what belongs to a channel is given so many times.
 
     moments     one += x − m                 other += (x − m)²
-    products    one += v                     other += v·(x − m),   v = da, or (to be kept) da·[a > 0], or (da + more)·[a > 0]
+    products    one += v                     other += v·(x − m),     v = da, or (da + more)·[a > 0], which is kept
     scale       a = (x − m)·k + b, plus a shortcut, then at least 0
     unscale     dx = k·(da − b − (x − m)·p)
 """
@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.llvm import F32, I64, VW
+from thalweg.engine.native.llvm import F32, VW
 from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
 
 MATRIX = ("rows", "width", "stride", "copies")
@@ -27,7 +27,6 @@ class _Channels(_Emitter):
     arguments: tuple[str, ...]
     constants: tuple[str, ...]  # of each column
     sums: tuple[str, ...] = ()  # of each column, added to what is there
-    group = GROUP
 
     def __init__(self, function, key):
         super().__init__(function, (*self.arguments, *MATRIX))
@@ -52,8 +51,8 @@ class _Channels(_Emitter):
     def columns(self, begin, rows, columns, step):
         builder = self.builder
         vectors = builder.sdiv(columns, _integer(VW))
-        groups = builder.sdiv(vectors, _integer(self.group))
-        single = builder.srem(vectors, _integer(self.group))
+        groups = builder.sdiv(vectors, _integer(GROUP))
+        single = builder.srem(vectors, _integer(GROUP))
         after, rest = builder.sub(vectors, single), builder.srem(columns, _integer(VW))
 
         def down(first, count, load=self.load, store=self.store):
@@ -61,7 +60,7 @@ class _Channels(_Emitter):
             self.down([builder.add(column, _integer(v * VW)) for v in range(count)], begin, rows, step, load, store)
             return []
 
-        self.repeat(groups, [], lambda g, _: down(builder.mul(g, _integer(self.group)), self.group))
+        self.repeat(groups, [], lambda g, _: down(builder.mul(g, _integer(GROUP)), GROUP))
         self.repeat(single, [], lambda i, _: down(builder.add(after, i), 1))
         with builder.if_then(builder.icmp_signed(">", rest, _integer(0))):
             self.keep(rest)
@@ -138,7 +137,6 @@ class _Scale(_Channels):
 class _Unscale(_Channels):
     arguments = ("x", "da", "dx", "centre", "scale", "shift", "slope")
     constants = ("centre", "scale", "shift", "slope")
-
 
     def cell(self, at, constants, sums, load, store):
         m, k, b, p = constants

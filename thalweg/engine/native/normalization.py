@@ -21,7 +21,7 @@ _a, _b, _c, _d, _e = stack(RUN), stack(RUN), stack(RUN), stack(RUN), stack(4 * R
 
 @compiled
 def _copies(channels):
-    """How many rows are taken as one, so that they fill whole groups of vectors, or vectors, unless that is too long."""
+    """How many rows are taken as one: they fill whole groups of vectors, or at least vectors, if that isn't long."""
     unit = GROUP * VW
     while unit > 1:
         copies = unit // min(unit, channels & -channels)
@@ -191,10 +191,9 @@ def _sums(x, mean, variance, da, more, a, kept, key, sums, rows, n, channels, co
 
 
 def batch_sums(o, c, s, f):
-    """sums = Σ v, Σ v·x̂ of this lane's rows; v = da, or (da + more)·[a > 0], which is kept, as far as these are there"""
-    x, mean, variance, da, more, a, kept, sums, positions, channels = (
-        o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9],
-    )  # fmt: skip
+    """sums = Σ v, Σ v·x̂ of this lane's rows; v = da, or (da + more)·[a > 0], which is kept: as far as they are there"""
+    x, mean, variance, da, more, a, kept, sums = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    positions, channels = o[8], o[9]
     key, to, copies = (1 if a else 0) + (1 if more else 0), sums + 8 * s[LANE] * channels, _copies(channels)
     for first in range(0, channels, RUN):
         n, at = min(RUN, channels - first), 4 * first
