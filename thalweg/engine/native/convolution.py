@@ -11,9 +11,10 @@ the element i·s + t·d + at.
 """
 
 from thalweg.engine.native import gemm
-from thalweg.engine.native.llvm import VW, compiled, floats, stack
+from thalweg.engine.native.llvm import compiled, floats, stack
 from thalweg.engine.native.microkernel import ROWS, WIDEST, tile
 from thalweg.engine.native.moves import copy
+from thalweg.engine.native.processor import VW
 from thalweg.engine.native.state import ACCUMULATE, LANE, LANES
 from thalweg.engine.native.state import ROWS as IMAGES
 
@@ -250,7 +251,8 @@ def _with_border(x, H, W, C, target, images, high, wide, first, left):
                 continue
             source = floats(x + 4 * (image * H + i) * W * C, W * C)
             row[:from_] = 0
-            row[from_:to] = source[: to - from_]
+            for j in range(from_, to):
+                row[j] = source[j - from_]
             row[to:] = 0
 
 
