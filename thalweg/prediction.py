@@ -40,12 +40,14 @@ class Predictor:
         self.lower, self.engine, self.parameters = lower, engine, parameters  # lower(of_bytes): the inference program
         self.program = lower(False)
         self.input_shape, self.output_shape = input_shape, output_shape
-        self.row_flops = max(1, self.program.flops(1))
+        flops = max(1, self.program.flops(1))
+        self.many_rows = -(-MANY_FLOPS // flops) if engine == "native" else 0  # the prepared path takes fewer …
+        self.long_rows = -(-LONG_FLOPS // flops)  # … and lets other threads run from here on
         self.prepared = threading.local()
 
     def few(self, x: Any) -> Array | None:
         """The outputs for x, whatever it is; None unless it is a few rows exactly as the native engine takes them."""
-        if type(x) is not np.ndarray or not x.ndim or self.engine != "native":
+        if type(x) is not np.ndarray or not x.ndim or not 0 < len(x) < self.many_rows:
             return None
         try:
             enter = self.prepared.enter
@@ -57,7 +59,7 @@ class Predictor:
     def __call__(self, x: Array, batch: int | None = None, lanes: int | None = None) -> Array:
         """The outputs for x (rows, …), contiguous and of the engine's float type or bytes."""
         kind = self.parameters.dtype
-        if batch is None and lanes is None:
+        if batch is None and lanes is None and len(x) < self.many_rows:
             # As a view, because equal types of elements may be different objects.
             y = self.few(x.astype(kind, copy=False).view(kind))
             if y is not None:
@@ -70,8 +72,7 @@ class Predictor:
         """This thread's own native predictor."""
         from thalweg.engine.native.predictor import NativePredictor
 
-        most, long = (-(-flops // self.row_flops) for flops in (MANY_FLOPS, LONG_FLOPS))
-        return NativePredictor(self.program, self.parameters, self.input_shape, self.output_shape, most, long)
+        return NativePredictor(self.program, self.parameters, self.input_shape, self.output_shape, self.long_rows)
 
     def many(self, x: Array, y: Array, batch: int, lanes: int | None) -> None:
         """Fills y, `batch` rows at a time."""

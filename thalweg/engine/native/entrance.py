@@ -18,21 +18,22 @@ def word(address):
 
 @numba.njit(**FLAGS)
 def fits(x, ticket):
-    """Whether an object is an array of some rows that the machine can read as they are."""
-    if word(x + t.TYPE) != ticket[t.ARRAY] or word(x + t.KIND) != ticket[t.FLOATS]:
-        return False
+    """Whether the machine can read an array as it is."""
     axes = word(x + t.COUNT) & 0xFF  # an int, and so are the flags; what lies in the other half is anything
-    if axes != ticket[t.AXES] or not word(x + t.HOW) & t.CONTIGUOUS:
+    if word(x + t.KIND) != ticket[t.FLOATS] or axes != ticket[t.AXES] or not word(x + t.HOW) & t.CONTIGUOUS:
         return False
     shape = integers(word(x + t.DIMENSIONS), axes)
+    same = True
     for axis in range(1, axes):
-        if shape[axis] != ticket[t.SHAPE + axis]:
-            return False
-    return 0 < shape[0] <= ticket[t.MOST]
+        same &= shape[axis] == ticket[t.SHAPE + axis]
+    return same
 
 
 def enter(self, arguments, count):
-    """enter(x, y) fills y with the outputs for x and returns it; None where x doesn't fit. self: the ticket's array."""
+    """enter(x, y), both arrays, fills y with the outputs for x and returns it; None where x doesn't fit.
+
+    self is the ticket's array, and what is returned counts as one more reference, as in any method written in C.
+    """
     ticket = integers(word(self + t.DATA), t.SIZE)
     x, y = word(arguments), word(arguments + 8)
     if not fits(x, ticket):

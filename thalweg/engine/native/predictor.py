@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,13 +34,17 @@ new_method = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_obje
 )
 
 
+@cache
+def definition() -> Definition:
+    """Of the method `enter`; methods that are made of it refer to it for ever."""
+    return Definition(b"enter", address_of(ENTER), FASTCALL, None)
+
+
 class NativePredictor:
     """One thread's own workspace and table for an inference program. Not for two threads at once."""
 
-    def __init__(
-        self, program: Program, parameters: Array, inputs: Shape, outputs: Shape, most: int, long: int
-    ) -> None:
-        """most: rows that it takes at once. long: rows from which on other threads of Python run meanwhile."""
+    def __init__(self, program: Program, parameters: Array, inputs: Shape, outputs: Shape, long: int) -> None:
+        """long: rows from which on other threads of Python run meanwhile."""
         some = {"X": np.zeros((1, *inputs), FLOAT), "Y_pred": np.zeros((1, *outputs), FLOAT)}
         job = Job(program, some, MOST_ROWS, MOST_ROWS, parameters, parameters[:0])
         self.executor = executor = NativeExecutor(job)
@@ -59,20 +64,17 @@ class NativePredictor:
             t.X_CELL: table[first + names.index("gather"), 1:].ctypes.data,  # gather reads its first operand
             t.Y_CELL: table[first + names.index("store"), 2:].ctypes.data,  # store writes its second
             t.NONE: id(None),
-            t.ARRAY: id(np.ndarray),
             t.FLOATS: id(FLOAT),
-            t.MOST: most,
             t.LONG: long,
             t.AXES: 1 + len(inputs),
             **{t.SHAPE + 1 + axis: size for axis, size in enumerate(inputs)},
         }
         self.ticket[list(places)] = list(places.values())
-        self.definition = Definition(b"enter", address_of(ENTER), FASTCALL, None)
-        self.enter: Any = new_method(ctypes.addressof(self.definition), self.ticket, None)
+        self.enter: Any = new_method(ctypes.addressof(definition()), self.ticket, None)
         self.outputs, self.shape = outputs, (1, *outputs)
 
     def __call__(self, x: Array) -> Array | None:
-        """The outputs for x; None unless it is a contiguous array of some of the network's inputs in float32."""
+        """The outputs for an array's rows; None unless it is contiguous, of the network's inputs, in float32."""
         if len(x) != self.shape[0]:
             self.shape = (len(x), *self.outputs)
         result: Array | None = self.enter(x, np.empty(self.shape, FLOAT))
