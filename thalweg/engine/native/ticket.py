@@ -1,8 +1,8 @@
 """What prediction enters the machine with: where everything lies, and what an array has to be."""
 
 # Places in a ticket: the machine, its four arguments, and the cells of the table that hold the addresses of X and Y;
-# then None, and what x has to be: the type of its elements, its axes, and from SHAPE on their lengths, of which the first
-# isn't looked at. From LONG rows on other threads of Python may run meanwhile.
+# then None; from how many rows on other threads of Python may run meanwhile; and what x has to be: the type of its
+# elements, its axes, and from SHAPE on their lengths, of which the first isn't looked at.
 MACHINE, JOB, RATES, STATE, REALS, X_CELL, Y_CELL, NONE, LONG, FLOATS, AXES, SHAPE = range(12)
 SIZE = SHAPE + 64  # as many axes as NumPy has at most
 
