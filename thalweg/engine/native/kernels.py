@@ -27,6 +27,7 @@ from thalweg.engine.native import (
     shapes,
     standardization,
     updates,
+    winograd,
 )
 from thalweg.engine.native.compile import Function
 from thalweg.engine.native.custom import is_custom, kernel_of_custom
@@ -51,6 +52,10 @@ KERNELS: dict[str, Function] = {
         convolution.kernel_gradient,
         convolution.flip,
         convolution.transposed_convolution,
+        winograd.winograd_kernel,
+        winograd.winograd_convolution,
+        winograd.winograd_gradient,
+        winograd.winograd_kernel_gradient,
         pooling.max_pooling,
         pooling.max_pooling_adjoint,
         pooling.average_pooling,
