@@ -7,6 +7,8 @@ at a time, so that what lies between the transforms stays in the core's own cach
 Channels are multiples of 16, so there are whole vectors of them. Addresses are in bytes, strides in floats.
 """
 
+from functools import reduce
+
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
@@ -26,23 +28,32 @@ A = ((1, 0), (1, 1), (1, -1), (0, 1))
 MATRICES = {IMAGE: BT, KERNEL: G, OUTPUT: tuple(zip(*A)), ERROR: A, GRADIENT: tuple(zip(*G))}
 
 SCRATCH = 1 << 17  # floats between the transforms: half a MiB, which the L2 cache holds
-MOST_TILES = 256
+MOST_TILES = 128
 MOST_CHANNELS = 512  # the program chooses this way for no more
 
-TRANSFORM_ARGUMENTS = ("x", "xr", "xc", "xs", "y", "yr", "yc", "ys", "bias", "vectors", "count")
+TRANSFORM_ARGUMENTS = (
+    "x", "xr", "xc", "xs", "y", "yr", "yc", "ys", "bias", "vectors", "count", "top", "bottom", "left", "right",
+)  # fmt: skip
 
 
 class _Transform(_Emitter):
     """Y = L·X·Lᵀ (+ bias) in each of `count` squares, `xs` and `ys` floats apart, for `vectors` vectors of channels.
 
-    xr, xc; yr, yc: from one row, and one column, of a square to the next.
+    xr, xc; yr, yc: from one row, and one column, of a square to the next. Where it is taken `partly`, only the rows
+    top … bottom − 1 and the columns left … right − 1 are there: of outputs those of Y, otherwise those of X, which is 0
+    elsewhere.
     """
 
-    def __init__(self, function, matrix):
+    def __init__(self, function, kind, partly):
         super().__init__(function, TRANSFORM_ARGUMENTS)
-        self.matrix = matrix
+        self.matrix, self.outputs, self.partly = MATRICES[kind], kind == OUTPUT, partly
 
     def emit(self):
+        if self.partly:  # what isn't there is read from a vector of zeros, or written where nobody looks
+            beside = self.builder.alloca(self.vector)
+            beside.align = 64
+            self.builder.store(self.zero, beside)
+            self.beside = self.builder.bitcast(beside, F32.as_pointer())
         self.repeat(self.given["count"], [self.given["x"], self.given["y"]], self.square)
         self.builder.ret_void()
 
@@ -56,18 +67,16 @@ class _Transform(_Emitter):
     def channels(self, k):
         """One vector of channels, those from k on."""
         n = range(len(self.matrix[0]))
-        columns = [self.times([self.load(self.place("x", "xr", "xc", i, j, k)) for i in n]) for j in n]
-        bias = self.bias(k)
+        columns = [self.times([self.load(self.source(i, j, k)) for i in n]) for j in n]
+        bias = self.bias(k) if self.outputs else None
         for i, row in enumerate(zip(*columns, strict=True)):
             for j, value in enumerate(self.times(row)):
                 value = value if bias is None else self.builder.fadd(value, bias)
-                self.store(value, self.place("y", "yr", "yc", i, j, k))
+                self.store(value, self.target(i, j, k))
         return []
 
     def bias(self, k):
-        """The biases of these channels, or zeros: of outputs only."""
-        if len(self.matrix) != 2 or len(self.matrix[0]) != 4:
-            return None
+        """The biases of these channels, or zeros."""
         builder, before = self.builder, self.builder.block
         read, after = builder.append_basic_block("read"), builder.append_basic_block("after")
         builder.cbranch(builder.icmp_signed("==", self.given["bias"], _integer(0)), after, read)
@@ -95,6 +104,21 @@ class _Transform(_Emitter):
                 total = builder.fadd(total, vector) if factor > 0 else builder.fsub(total, vector)
         return total
 
+    def source(self, i, j, k):
+        place = self.place("x", "xr", "xc", i, j, k)
+        return self.there(i, j, place) if self.partly and not self.outputs else place
+
+    def target(self, i, j, k):
+        place = self.place("y", "yr", "yc", i, j, k)
+        return self.there(i, j, place) if self.partly and self.outputs else place
+
+    def there(self, i, j, place):
+        """The place, or where nothing is there the vector beside."""
+        builder, given = self.builder, self.given
+        inside = [builder.icmp_signed("<=", given[first], _integer(n)) for first, n in (("top", i), ("left", j))]
+        inside += [builder.icmp_signed(">", given[after], _integer(n)) for after, n in (("bottom", i), ("right", j))]
+        return builder.select(reduce(builder.and_, inside), place, self.beside)
+
     def place(self, array, rows, columns, i, j, k):
         builder, given = self.builder, self.given
         offset = builder.add(builder.mul(given[rows], _integer(i)), builder.mul(given[columns], _integer(j)))
@@ -102,19 +126,25 @@ class _Transform(_Emitter):
 
 
 @intrinsic
-def transform(typing, kind, x, xr, xc, xs, y, yr, yc, ys, bias, vectors, count):
+def transform(
+    typing, kind, partly, x, xr, xc, xs, y, yr, yc, ys, bias, vectors, count, top, bottom, left, right
+):  # fmt: skip
     """Y = L·X·Lᵀ of one of the five kinds; a bias is added to outputs, where it has an address."""
 
     def codegen(context, builder, signature, args):
-        kernels = {kind: lambda function, m=m: _Transform(function, m) for kind, m in MATRICES.items()}
-        builder.call(_dispatcher(builder.module, "transform", len(TRANSFORM_ARGUMENTS), kernels), args)
+        kind, partly, *rest = args
+        kernels = {
+            2 * k + p: lambda function, k=k, p=p: _Transform(function, k, p) for k in MATRICES for p in (False, True)
+        }
+        key = builder.add(builder.mul(kind, _integer(2)), partly)
+        builder.call(_dispatcher(builder.module, "transform", len(TRANSFORM_ARGUMENTS), kernels), [key, *rest])
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * (1 + len(TRANSFORM_ARGUMENTS))), codegen
+    return types.void(*[types.int64] * (2 + len(TRANSFORM_ARGUMENTS))), codegen
 
 
 _scratch = stack(SCRATCH + 2 * 16 * 16)  # a cache line more in each plane: planes that far apart share no cache set
-_patch, _kernels = stack(16 * MOST_CHANNELS), stack(16 * VW * VW)
+_kernels = stack(16 * VW * VW)
 
 
 @compiled
@@ -134,39 +164,20 @@ def _squares(kind, x, H, W, C, size, top, left, high, wide, first, count, planes
         image, place = t // (high * wide), t % (high * wide)
         i, j = place // wide, place % wide
         n = min(wide - j, first + count - t)
-        at, row = x + 4 * image * H * W * C, 2 * i - top
-        a, b = j + n, j + n  # the squares a … b − 1 lie inside of the image
-        if row >= 0 and row + size <= H:
-            a = min(j + n, max(j, (left + 1) // 2))
-            b = min(j + n, max(a, (W + left - size) // 2 + 1))
-        to = planes + 4 * (t - first) * C
-        for k in range(j, a):
-            _edge(kind, at, H, W, C, size, row, 2 * k - left, to + 4 * (k - j) * C, plane)
-        if b > a:
+        row = 2 * i - top
+        above, below = max(0, -row), min(size, H - row)
+        at, to = x + 4 * ((image * H + row) * W + 2 * j - left) * C, planes + 4 * (t - first) * C
+        while n > 0:
+            column = 2 * j - left
+            before, after = max(0, -column), min(size, W - column)
+            partly = below - above < size or after - before < size
+            # as many as are whole, or one that isn't
+            run = 1 if partly else min(n, (W - size - column) // 2 + 1)
             transform(
-                kind, at + 4 * (row * W + 2 * a - left) * C, W * C, C, 2 * C, to + 4 * (a - j) * C, 4 * plane, plane, C,
-                0, C // VW, b - a,
+                kind, partly, at, W * C, C, 2 * C, to, 4 * plane, plane, C, 0, C // VW, run, above, below, before, after
             )  # fmt: skip
-        for k in range(b, j + n):
-            _edge(kind, at, H, W, C, size, row, 2 * k - left, to + 4 * (k - j) * C, plane)
-        t += n
-
-
-@compiled
-def _edge(kind, x, H, W, C, size, row, column, to, plane):
-    """The transform of one square that lies partly outside of the image."""
-    patch = _patch()
-    first, after = min(size, max(0, -column)), max(0, min(size, W - column))
-    for i in range(size):
-        line = floats(patch + 4 * i * size * C, size * C)
-        if row + i < 0 or row + i >= H or after <= first:
-            line[:] = 0
-            continue
-        source = floats(x + 4 * ((row + i) * W + column + first) * C, (after - first) * C)
-        line[: first * C] = 0
-        line[first * C : after * C] = source
-        line[after * C :] = 0
-    transform(kind, patch, size * C, C, 0, to, 4 * plane, plane, 0, 0, C // VW, 1)
+            at, to = at + 4 * run * 2 * C, to + 4 * run * C
+            j, n, t = j + run, n - run, t + run
 
 
 @compiled
@@ -178,15 +189,14 @@ def _outputs(planes, plane, y, H, W, C, bias, high, wide, first, count):
         i, j = place // wide, place % wide
         n = min(wide - j, first + count - t)
         at, source = y + 4 * ((image * H + 2 * i) * W + 2 * j) * C, planes + 4 * (t - first) * C
-        inside = max(0, min(n, W // 2 - j)) if 2 * i + 2 <= H else 0
-        transform(OUTPUT, source, 4 * plane, plane, C, at, W * C, C, 2 * C, bias, C // VW, inside)
-        patch = _patch()
-        for k in range(inside, n):
-            transform(OUTPUT, source + 4 * k * C, 4 * plane, plane, 0, patch, 2 * C, C, 0, bias, C // VW, 1)
-            right = min(2, W - 2 * (j + k)) * C
-            for r in range(min(2, H - 2 * i)):
-                to, line = floats(at + 4 * (r * W + 2 * k) * C, right), floats(patch + 4 * r * 2 * C, right)
-                to[:] = line
+        below = min(2, H - 2 * i)
+        whole = min(n, W // 2 - j) if below == 2 else 0
+        transform(OUTPUT, 0, source, 4 * plane, plane, C, at, W * C, C, 2 * C, bias, C // VW, whole, 0, 2, 0, 2)
+        at, source = at + 4 * whole * 2 * C, source + 4 * whole * C
+        for k in range(j + whole, j + n):
+            after = min(2, W - 2 * k)
+            transform(OUTPUT, 1, source, 4 * plane, plane, 0, at, W * C, C, 0, bias, C // VW, 1, 0, below, 0, after)
+            at, source = at + 4 * 2 * C, source + 4 * C
         t += n
 
 
@@ -230,13 +240,13 @@ def winograd_kernel(o, c, s, f):
     n = C * O
     if not turned:
         first, after = share(n, s[LANE], s[LANES])
-        transform(KERNEL, W + 4 * first, 3 * n, n, VW, U + 4 * first, 4 * n, n, VW, 0, 1, (after - first) // VW)
+        transform(KERNEL, 0, W + 4 * first, 3 * n, n, VW, U + 4 * first, 4 * n, n, VW, 0, 1, (after - first) // VW, 0, 3, 0, 3)
         return
     first, after = share(O, s[LANE], s[LANES])
     square = _kernels()
     for i in range(0, C, VW):
         for j in range(first, after, VW):
-            transform(KERNEL, W + 4 * (i * O + j), 3 * n, n, O, square, 4 * VW * VW, VW * VW, VW, 0, 1, VW)
+            transform(KERNEL, 0, W + 4 * (i * O + j), 3 * n, n, O, square, 4 * VW * VW, VW * VW, VW, 0, 1, VW, 0, 3, 0, 3)
             for a in range(4):
                 for b in range(4):  # to turn a kernel around is to swap the first and the last of its transform
                     p = 4 * ((3, 1, 2, 0)[a]) + (3, 1, 2, 0)[b]
@@ -246,4 +256,4 @@ def winograd_kernel(o, c, s, f):
 def winograd_kernel_gradient(o, c, s, f):
     """dW = Gᵀ·dU·G"""
     n = o[2] * o[3]
-    transform(GRADIENT, o[0], 4 * n, n, VW, o[1], 3 * n, n, VW, 0, 1, n // VW)
+    transform(GRADIENT, 0, o[0], 4 * n, n, VW, o[1], 3 * n, n, VW, 0, 1, n // VW, 0, 4, 0, 4)
