@@ -228,4 +228,3 @@ def turned(window: Window) -> Window:
         (window.span[0] - 1 - zeros[0], window.span[1] - 1 - zeros[1]) for zeros in (window.before, window.after)
     )
     return replace(window, before=before, after=after)
-

@@ -15,17 +15,23 @@ from numba.extending import intrinsic
 
 from thalweg.engine.native import gemm
 from thalweg.engine.native.gradients import share
-from thalweg.engine.native.llvm import F32, VW, compiled, floats, stack
+from thalweg.engine.native.llvm import F32, VW, compiled, stack
 from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
 from thalweg.engine.native.moves import transposition
 from thalweg.engine.native.state import ACCUMULATE, LANE, LANES, ROWS
 
-# Y = L·X·Lᵀ with L: Bᵀ of images, G of kernels, Aᵀ of products to outputs, A of error terms, Gᵀ of gradients to kernels.
+# Y = L·X·Lᵀ, with L = Bᵀ for images, G for kernels, Aᵀ for outputs, A for error terms, Gᵀ for the gradients of kernels.
 IMAGE, KERNEL, OUTPUT, ERROR, GRADIENT = range(5)
 BT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, -1, 0, 1))
 G = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
 A = ((1, 0), (1, 1), (1, -1), (0, 1))
-MATRICES = {IMAGE: BT, KERNEL: G, OUTPUT: tuple(zip(*A)), ERROR: A, GRADIENT: tuple(zip(*G))}
+
+
+def transposed(matrix):
+    return tuple(zip(*matrix, strict=True))
+
+
+MATRICES = {IMAGE: BT, KERNEL: G, OUTPUT: transposed(A), ERROR: A, GRADIENT: transposed(G)}
 
 SCRATCH = 1 << 17  # floats between the transforms: half a MiB, which the L2 cache holds
 MOST_TILES = 128
@@ -240,13 +246,17 @@ def winograd_kernel(o, c, s, f):
     n = C * O
     if not turned:
         first, after = share(n, s[LANE], s[LANES])
-        transform(KERNEL, 0, W + 4 * first, 3 * n, n, VW, U + 4 * first, 4 * n, n, VW, 0, 1, (after - first) // VW, 0, 3, 0, 3)
+        transform(
+            KERNEL, 0, W + 4 * first, 3 * n, n, VW, U + 4 * first, 4 * n, n, VW, 0, 1, (after - first) // VW, 0, 3, 0, 3
+        )
         return
     first, after = share(O, s[LANE], s[LANES])
     square = _kernels()
     for i in range(0, C, VW):
         for j in range(first, after, VW):
-            transform(KERNEL, 0, W + 4 * (i * O + j), 3 * n, n, O, square, 4 * VW * VW, VW * VW, VW, 0, 1, VW, 0, 3, 0, 3)
+            transform(
+                KERNEL, 0, W + 4 * (i * O + j), 3 * n, n, O, square, 4 * VW * VW, VW * VW, VW, 0, 1, VW, 0, 3, 0, 3
+            )
             for a in range(4):
                 for b in range(4):  # to turn a kernel around is to swap the first and the last of its transform
                     p = 4 * ((3, 1, 2, 0)[a]) + (3, 1, 2, 0)[b]
