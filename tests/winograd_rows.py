@@ -62,10 +62,17 @@ def kernel(c: Case) -> Instruction:
 
 def convolution(c: Case) -> Instruction:
     image, inputs, outputs, before, places = parts(c)
-    x, U = c.normal("x", (*image, inputs)), c.normal("U", (4, 4, inputs, outputs), WORKSPACE, per_row=False)
+    x, W = c.normal("x", (*image, inputs)), c.normal("W", (3, 3, inputs, outputs), PARAMETERS, per_row=False)
+    U = c.put("U", (4, 4, inputs, outputs), np.nan, WORKSPACE, per_row=False)
+    m = {W: c.values[W], U: np.empty(U.shape, np.float32)}
+    winograd.WinogradKernel(W, U).reference(m)  # type: ignore[arg-type]
+    c.values[U] = m[U]
     b = c.normal("b", (outputs,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
-    result = winograd.WinogradConvolution(x, U, b, c.output("h", (*places, outputs)), before)
-    c.sizes["h"] = magnitudes(lambda: result, x, U, b)
+    covered = tuple(max(1, n - c.has(TWICE) * n % 2) for n in places)
+    rest = None if covered == places else W
+    h = c.output("h", (*places, outputs))
+    result = winograd.WinogradConvolution(x, U, rest, b, h, before, (covered[0], covered[1]))
+    c.sizes["h"] = magnitudes(lambda: result, x, U, rest, b)
     return result
 
 

@@ -41,21 +41,35 @@ def tiles(image: Sequence[int]) -> Pair:
     return -(-image[0] // 2), -(-image[1] // 2)
 
 
-def pays(x: Buffer, h: Buffer, window: Window, groups: int) -> bool:
-    """Whether x ∗ W → h is taken this way: 3×3, every place, whole vectors of channels, and fewer operations."""
-    channels = (x.shape[-1], h.shape[-1])
-    if (*window.size, *window.strides, *window.dilation, groups) != (3, 3, 1, 1, 1, 1, 1):
-        return False
-    if any(n % CHANNELS or n > MOST_CHANNELS for n in channels):
-        return False
-    down, across = (taps(*sizes) for sizes in zip(x.shape[:2], h.shape[:2], window.before, strict=True))
-    transforms = 1 + 3 / channels[0] + 3 / channels[1]  # of a product's time: some 50 operations for each channel
-    return down * across >= GAIN * transforms * 16 * math.prod(tiles(h.shape))
-
-
 def taps(inputs: int, outputs: int, before: int) -> int:
     """How many of the multiplications along one dimension aren't with the zeros around the image."""
     return sum(0 <= i + tap - before < inputs for i in range(outputs) for tap in range(3))
+
+
+def plan(x: Buffer, h: Buffer, window: Window, groups: int, whole: bool = False) -> Pair | None:
+    """How many rows and columns of outputs are taken by tiles, if x ∗ W → h is worth taking this way; None if it isn't.
+
+    That is for 3×3 at every place, whole vectors of channels, and fewer operations. A last row or column that tiles
+    would cover half may be cheaper directly, unless the `whole` has to be taken by tiles.
+    """
+    channels = (x.shape[-1], h.shape[-1])
+    if (*window.size, *window.strides, *window.dilation, groups) != (3, 3, 1, 1, 1, 1, 1):
+        return None
+    if any(n % CHANNELS or n > MOST_CHANNELS for n in channels) or not all(0 <= n <= 2 for n in window.before):
+        return None
+    height, width = h.shape[:2]
+    transforms = 1 + 3 / channels[0] + 3 / channels[1]  # of a product's time: some 50 operations for each channel
+
+    def direct(rows: int, columns: int) -> int:
+        return taps(x.shape[0], rows, window.before[0]) * taps(x.shape[1], columns, window.before[1])
+
+    def cost(covered: Pair) -> float:
+        return direct(height, width) - direct(*covered) + 16 * math.prod(tiles(covered)) * transforms
+
+    even = (height - height % 2, width - width % 2)
+    choices = [(height, width)] if whole else [(i, j) for i in (height, even[0]) for j in (width, even[1]) if i and j]
+    best = min(choices, key=cost)
+    return best if GAIN * cost(best) <= direct(height, width) else None
 
 
 def squares(x: Array, size: int, before: Pair, image: Sequence[int]) -> Array:
@@ -99,16 +113,18 @@ class WinogradKernel(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class WinogradConvolution(Instruction):
-    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, which is x ∗ W + b
+    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, which is x ∗ W + b; W is read where the last row or column is taken directly
 
-    x (rows, height, width, in), U (4, 4, in, out), b (out,) → h (rows, height', width', out)
+    x (rows, height, width, in), U (4, 4, in, out), W (3, 3, in, out), b (out,) → h (rows, height', width', out)
     """
 
     x: Buffer
     U: Buffer
+    W: Buffer | None
     b: Buffer | None
     h: Buffer
     before: Pair  # zeros before the image
+    covered: Pair  # rows and columns of h that are taken by tiles
 
     name = "winograd convolution"
     writes = ("h",)
@@ -116,26 +132,36 @@ class WinogradConvolution(Instruction):
     @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
-        return f"{self.h} = Aᵀ·((Bᵀ·{self.x}·B) ⊙ {self.U})·A{bias}"
+        last = "" if self.W is None else f", last places {self.x} ∗ {self.W}{bias}"
+        return f"{self.h} = Aᵀ·((Bᵀ·{self.x}·B) ⊙ {self.U})·A{bias}{last}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.h.shape, *self.before)
+        return (*self.x.shape, *self.h.shape, *self.before, *self.covered)
 
     def reference(self, m: Values) -> None:
-        d = squares(m[self.x], 4, self.before, self.h.shape)
+        d = squares(m[self.x], 4, self.before, self.covered)
         v = np.einsum("pi,nhwcij,qj->nhwcpq", BT, d, BT, optimize=True)
         products = np.einsum("nhwcpq,pqco->nhwopq", v, m[self.U], optimize=True)
         y = np.einsum("pi,nhwopq,qj->nhiwjo", A, products, A, optimize=True)
-        rows, high, _, wide, _, _ = y.shape
-        height, width, outputs = self.h.shape
-        m[self.h][:] = y.reshape(rows, 2 * high, 2 * wide, outputs)[:, :height, :width]
+        (height, width), (rows, high, _, wide, _, outputs) = self.covered, y.shape
+        if self.W is not None:
+            window = Window((3, 3), before=self.before, after=self.after)
+            Convolution(self.x, self.W, None, self.h, window).reference(m)
+        m[self.h][:, :height, :width] = y.reshape(rows, 2 * high, 2 * wide, outputs)[:, :height, :width]
         if self.b is not None:
             m[self.h][:] += m[self.b]
 
+    @property
+    def after(self) -> Pair:
+        """Zeros after the image, as far as a kernel reaches."""
+        down, across = (n + 2 - b - size for n, b, size in zip(self.h.shape, self.before, self.x.shape, strict=False))
+        return max(0, down), max(0, across)
+
     def flops(self, rows: int) -> int:
-        high, wide = tiles(self.h.shape)
-        return rows * high * wide * (2 * self.U.size + 32 * self.x.shape[-1] + 28 * self.h.shape[-1])
+        (height, width, outputs), places = self.h.shape, math.prod(self.covered)
+        tile = 2 * self.U.size + 32 * self.x.shape[-1] + 28 * outputs
+        return rows * (math.prod(tiles(self.covered)) * tile + (height * width - places) * 9 * self.U.size // 8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,16 +236,27 @@ def by_winograd(
 
 def replaced(i: Instruction) -> list[Instruction]:
     """The instructions that take an instruction's place: itself, if it isn't such a convolution."""
-    if isinstance(i, Convolution) and pays(i.x, i.h, i.window, i.groups):
-        U = Buffer(f"U{i.W}", (4, 4, i.x.shape[-1], i.h.shape[-1]), PREPARED, per_row=False)
-        return [WinogradKernel(i.W, U), WinogradConvolution(i.x, U, i.b, i.h, i.window.before)]
-    if isinstance(i, TransposedConvolution) and pays(i.x, i.h, turned(i.window), i.groups):
-        U = Buffer(f"U{i.W}ᶠ", (4, 4, i.x.shape[-1], i.h.shape[-1]), PREPARED, per_row=False)
-        return [WinogradKernel(i.W, U, turned=True), WinogradConvolution(i.x, U, i.b, i.h, turned(i.window).before)]
-    if isinstance(i, KernelGradient) and pays(i.x, i.dh, i.window, i.groups):
+    if isinstance(i, Convolution) and (covered := plan(i.x, i.h, i.window, i.groups)):
+        return taken(WinogradKernel(i.W, transform_of(i.W, i.x, i.h)), i.W, i, i.window.before, covered)
+    if isinstance(i, TransposedConvolution) and (covered := plan(i.x, i.h, turned(i.window), i.groups)):
+        kernel = WinogradKernel(i.W, transform_of(i.flipped, i.x, i.h), turned=True)
+        return taken(kernel, i.flipped, i, turned(i.window).before, covered)
+    if isinstance(i, KernelGradient) and plan(i.x, i.dh, i.window, i.groups, whole=True):
         dU = Buffer(f"dU{i.dW.name.removeprefix('d')}", (4, 4, i.x.shape[-1], i.dh.shape[-1]), WORKSPACE, per_row=False)
         return [WinogradGradient(i.x, i.dh, dU, i.window.before), WinogradKernelGradient(dU, i.dW)]
     return [i]
+
+
+def transform_of(W: Buffer, x: Buffer, h: Buffer) -> Buffer:
+    return Buffer(f"U{W}", (4, 4, x.shape[-1], h.shape[-1]), PREPARED, per_row=False)
+
+
+def taken(
+    kernel: WinogradKernel, W: Buffer, i: Convolution | TransposedConvolution, before: Pair, covered: Pair
+) -> list[Instruction]:
+    """The transform of the kernel, and the convolution; W is read only for what tiles don't cover."""
+    rest = None if covered == i.h.shape[:2] else W
+    return [kernel, WinogradConvolution(i.x, kernel.U, rest, i.b, i.h, before, covered)]
 
 
 def turned(window: Window) -> Window:

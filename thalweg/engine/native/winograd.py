@@ -14,6 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native import gemm
+from thalweg.engine.native.convolution import correlate
 from thalweg.engine.native.gradients import share
 from thalweg.engine.native.llvm import F32, VW, compiled, stack
 from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
@@ -207,9 +208,10 @@ def _outputs(planes, plane, y, H, W, C, bias, high, wide, first, count):
 
 
 def winograd_convolution(o, c, s, f):
-    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b"""
-    x, U, b, h, H, W, C, OH, OW, O, top, left = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
-    high, wide = (OH + 1) // 2, (OW + 1) // 2
+    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, and directly what the tiles don't cover"""
+    x, U, kernel, b, h, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
+    top, left, rows, columns = o[11], o[12], o[13], o[14]
+    high, wide = (rows + 1) // 2, (columns + 1) // 2
     tiles, most = s[ROWS] * high * wide, _most_tiles(C + O)
     for first in range(0, tiles, most):
         n = min(most, tiles - first)
@@ -220,6 +222,19 @@ def winograd_convolution(o, c, s, f):
         for p in range(16):
             gemm.gemm(V + 4 * p * of_v, C, 1, U + 4 * p * C * O, O, M + 4 * p * of_m, O, 0, 0, n, O, C)
         _outputs(M, of_m, h, OH, OW, O, b, high, wide, first, n)
+    if rows < OH:
+        _rest(x, H, W, C, kernel, h, OH, OW, O, b, s[ROWS], top, left, rows, OH, 0, OW)
+    if columns < OW:
+        _rest(x, H, W, C, kernel, h, OH, OW, O, b, s[ROWS], top, left, 0, rows, columns, OW)
+
+
+@compiled
+def _rest(x, H, W, C, kernel, h, OH, OW, O, bias, images, top, left, row, after_row, column, after_column):
+    """The outputs of some rows and columns, by the definition."""
+    correlate(
+        x, H * W * C, W * C, C, H, W, kernel, 3 * C * O, C * O, C, h + 4 * (row * OW + column) * O, OH * OW * O, OW * O,
+        O, O, O, bias, images, after_row - row, 1, 1, row - top, 3, after_column - column, 1, 1, column - left, 3,
+    )  # fmt: skip
 
 
 def winograd_gradient(o, c, s, f):
