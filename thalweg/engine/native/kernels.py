@@ -13,6 +13,7 @@ FILES = {
     "augmentation": "random_flip random_warp random_contrast",
     "linear": "affine weight_gradient bias_gradient transpose input_gradient",
     "convolution": "convolution kernel_gradient flip transposed_convolution",
+    "winograd": "winograd_kernel winograd_convolution winograd_gradient winograd_kernel_gradient",
     "pooling": "max_pooling max_pooling_adjoint average_pooling average_pooling_adjoint",
     "normalization": """
         batch_moments batch_normalization batch_sums channel_gradient batch_normalization_adjoint moving_average
