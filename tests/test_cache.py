@@ -334,3 +334,23 @@ def test_folders_of_old_versions_are_removed_and_nothing_else(tmp_path, monkeypa
     made = fresh()
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {made.name, "fedcba9876543210", "my_important_dir", "cafe" * 4}
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners of files")
+def test_the_temporary_folder_is_taken_only_if_nobody_else_can_write_to_it(tmp_path, monkeypatch, fresh):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(compiling.tempfile, "tempdir", None)
+    folder = compiling.own_temporary_folder()
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o077 == 0
+    folder.chmod(0o777)
+    with pytest.raises(OSError, match="others can write to it"):
+        compiling.own_temporary_folder()
+    monkeypatch.delenv("THALWEG_CACHE_DIR", raising=False)
+    assert folder not in compiling.candidates()
+    folder.rmdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder.symlink_to(elsewhere)
+    with pytest.raises(OSError, match="somebody else's"):
+        compiling.own_temporary_folder()

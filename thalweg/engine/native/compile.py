@@ -12,6 +12,7 @@ import hashlib
 import importlib
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -83,7 +84,19 @@ def candidates() -> Iterator[Path]:
         yield Path(told)
     with suppress(RuntimeError):  # there may be no home
         yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thalweg"
-    yield Path(tempfile.gettempdir()) / f"thalweg-{getattr(os, 'getuid', lambda: 'user')()}"
+    with suppress(OSError):
+        yield own_temporary_folder()
+
+
+def own_temporary_folder() -> Path:
+    """A folder that others can't write to. Everybody can make one of this name; what lies in it is executed."""
+    user = os.getuid() if hasattr(os, "getuid") else None
+    path = Path(tempfile.gettempdir()) / f"thalweg-{'user' if user is None else user}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    if user is not None and (found.st_uid != user or not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o022):
+        raise OSError(f"{path} is somebody else's, or others can write to it")
+    return path
 
 
 @cache
