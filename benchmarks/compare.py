@@ -190,5 +190,6 @@ def show(work: Workload, result: Best, plan: Plan) -> None:
         loses = "  thalweg LOSES here" if contender.median < ours else ""
         if isinstance(work, Convolution):
             rate = work.flops / contender.median
-            loses = f"  {rate / 1e9:,.0f} GFLOP/s, {rate / best_peak(cores()):.0%} of the peak{loses}"
+            share = rate / best_peak(cores())
+            loses = f"  {rate / 1e9:,.0f} GFLOP/s by the definition, {share:.0%} of the peak{loses}"
         print(f"  {name:48} {duration(contender.median):>9} {ratio:>8}   ({low} … {high}){loses}", flush=True)

@@ -16,6 +16,7 @@ import loss_rows
 import metric_rows
 import numpy as np
 import weight_rows
+import winograd_rows
 from conformance_activations import ACTIVATIONS
 from conformance_formulas import FORMULAS
 from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case, Memory
@@ -200,3 +201,4 @@ ROWS: dict[str, Build] = {
     **conformance_updates.ROWS,
 }
 ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_rows.ROWS
+ROWS |= winograd_rows.ROWS

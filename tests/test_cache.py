@@ -1,5 +1,7 @@
-"""The kernels kept on disk: an edit anywhere is noticed, a folder that can't be written is passed over."""
+"""The kernels kept on disk: loaded without a compiler, an edit or damage anywhere is noticed, folders fall back."""
 
+import ctypes
+import json
 import os
 import shutil
 import subprocess
@@ -7,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import numba
+import numpy as np
 import pytest
 
 import thalweg
@@ -23,10 +27,10 @@ RIGHT = "0.000 2.000\n0.269 0.881\n"
 ANNOUNCEMENT = "compiling kernels for this processor; this happens once"
 
 
-def start(package_parent, **environment):
+def start(package_parent, script=SCRIPT, **environment):
     variables = {k: v for k, v in os.environ.items() if not k.startswith(("THALWEG", "XDG"))}
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", SCRIPT],
+        [sys.executable, "-W", "error", "-c", script],
         cwd=package_parent,  # Python looks there first
         env=variables | {"PYTHONPATH": str(package_parent)} | environment,
         stdout=subprocess.PIPE,
@@ -41,9 +45,9 @@ def finish(process):
     return out, err
 
 
-def run(package_parent, **environment):
-    """(stdout, stderr) of predictions in a fresh process."""
-    return finish(start(package_parent, **environment))
+def run(package_parent, script=SCRIPT, **environment):
+    """(stdout, stderr) of a fresh process."""
+    return finish(start(package_parent, script, **environment))
 
 
 def edit(path, text):
@@ -95,19 +99,196 @@ def test_every_kernel_file_counts(name, tmp_path, monkeypatch):
     assert compiling.fingerprint() not in (before, changed)
 
 
-@pytest.mark.parametrize("what", ["numba.__version__", "llvmlite.__version__", "FEATURES", "VW", "sys.version"])
+@pytest.mark.parametrize("what", ["llvmlite.__version__", "FEATURES", "NAME", "VW", "sys.version"])
 def test_versions_and_processor_count(what, monkeypatch):
     before = compiling.fingerprint()
     monkeypatch.setattr(f"thalweg.engine.native.compile.{what}", "another")
     assert compiling.fingerprint() != before
 
 
+def test_numbas_version_counts(monkeypatch):
+    assert numba.__version__ in compiling.numba_version()
+    before = compiling.fingerprint()
+    monkeypatch.setattr(compiling, "numba_version", lambda: "another")
+    assert compiling.fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{}, {"NUMBA_CPU_NAME": "generic"}, {"NUMBA_CPU_NAME": "ivybridge"}, {"NUMBA_CPU_FEATURES": "+sse2"},
+     {"NUMBA_ENABLE_AVX": "0"}],
+)  # fmt: skip
+def test_the_processor_is_the_one_that_numba_compiles_for(environment):
+    script = """
+from numba.core import codegen, config
+from thalweg.engine.native import processor
+features = config.CPU_FEATURES if config.CPU_FEATURES is not None else codegen.get_host_cpu_features()
+assert processor.FEATURES == features, features
+assert processor.NAME == (config.CPU_NAME or processor.binding.get_host_cpu_name())
+"""
+    run(PACKAGE.parent, script, **environment)
+
+
+# --- without the compiler ----------------------------------------------------------------------------------------
+
+TRAINING = """
+import json, sys
+import numpy as np
+from thalweg import Sequential, layers, activations
+x = np.random.default_rng(0).random((300, 20), dtype=np.float32)
+model = Sequential([layers.Input((20,)), layers.Dense(16, {activation}), layers.Dense(40, "softmax")], seed=1)
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+history = model.fit(x, np.arange(300) % 40, epochs=2, verbose=0, lanes=2)
+few, many = model.predict(x[:1]), model.predict(x, lanes=2)
+bits = [a.tobytes().hex() for a in (model.vector, few, many)]
+print(json.dumps([bits, history.history["loss"], sorted({{name.partition(".")[0] for name in sys.modules}})]))
+"""
+
+
+def trained(activation, **settings):
+    """(bits of weights and predictions, losses, packages in memory, what was said) of a fresh process."""
+    out, err = run(PACKAGE.parent, TRAINING.format(activation=activation), **settings)
+    bits, losses, modules = json.loads(out)
+    return bits, losses, set(modules), err
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A folder with the kernels of TRAINING, and what the process that compiled them says."""
+    path = tmp_path_factory.mktemp("filled")
+    return path, trained('"relu"', THALWEG_CACHE_DIR=str(path))
+
+
+def test_a_process_that_finds_its_kernels_imports_no_compiler_and_computes_the_same_bits(filled):
+    path, cold = filled
+    warm = trained('"relu"', THALWEG_CACHE_DIR=str(path))
+    assert "numba" in cold[2]
+    assert cold[3].count(ANNOUNCEMENT) == 1
+    assert warm[:2] == cold[:2]
+    assert warm[3] == ""
+    assert "llvmlite" in warm[2]
+    assert not warm[2] & {"numba", "sympy", "sklearn", "scipy", "pandas", "duckdb", "matplotlib", "rich", "safetensors"}
+
+
+@pytest.mark.parametrize(
+    "activation", ['"x * sigmoid(1.702 * x)"', 'activations.formula("a * x", parameters={"a": 1})']
+)
+def test_a_formula_is_found_too(activation, filled):
+    settings = {"THALWEG_CACHE_DIR": str(filled[0])}
+    cold, warm = trained(activation, **settings), trained(activation, **settings)
+    assert warm[:2] == cold[:2]
+    assert "numba" in cold[2]
+    assert "numba" not in warm[2]
+
+
+OWN = """
+import sys
+from thalweg import Sequential, layers, activations
+def value(h):
+    {value}
+def derivative(h):
+    return 2 * h
+own = activations.custom("own", value, derivative)
+print(Sequential([layers.Activation(own)]).predict([[1.0, 3.0]]), "numba" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "compiler"),
+    [
+        ("return h * h", False),
+        ("return [h * h for _ in range(2)][1]", True),  # makes a list, with numba's runtime
+    ],
+)
+def test_a_python_function_is_found_too_unless_it_needs_numba(value, compiler, tmp_path, filled):
+    (tmp_path / "own.py").write_text(OWN.format(value=value))
+    script = f"import runpy; runpy.run_path({str(tmp_path / 'own.py')!r})"
+    for warm in (False, True):
+        out, _ = run(PACKAGE.parent, script, THALWEG_CACHE_DIR=str(filled[0]))
+        assert out == f"[[1. 9.]] {compiler or not warm}\n"
+
+
+seven = ctypes.CFUNCTYPE(ctypes.c_int64)(lambda: 7)
+
+
+def holds_an_address(o, c, s, f):
+    o[0] = seven()
+
+
+def test_code_that_holds_an_address_is_not_kept(tmp_path, monkeypatch, fresh):
+    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(compiling.Kernel, "function", lambda kernel: holds_an_address)
+    kernel = compiling.Kernel("test", "holds_an_address")
+    o = np.zeros(1, np.int64)
+    compiling.callable_of(kernel)(o.ctypes.data, 0, 0, 0)
+    assert o[0] == 7
+    assert compiling.kept(kernel) is None
+
+
+def raises(o, c, s, f):
+    if o[0]:
+        raise ValueError("nobody can catch this")
+    o[0] = 3
+
+
+def test_an_exception_in_compiled_code_is_printed(tmp_path, monkeypatch, fresh):
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda it: said.append(str(it.exc_value)))
+    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(compiling.Kernel, "function", lambda kernel: raises)
+    kernel = compiling.callable_of(compiling.Kernel("test", "raises"))
+    o = np.zeros(1, np.int64)
+    kernel(o.ctypes.data, 0, 0, 0)
+    assert (o[0], said) == (3, [])
+    kernel(o.ctypes.data, 0, 0, 0)
+    assert said == ["a compiled function raised an exception, and its results are incomplete"]
+
+
+@pytest.mark.parametrize("damage", ["cut off", "empty", "a bit", "of another kind"])
+def test_what_is_damaged_is_compiled_again(damage, tmp_path, filled):
+    shutil.copytree(filled[0], tmp_path, dirs_exist_ok=True)
+    settings = {"THALWEG_CACHE_DIR": str(tmp_path)}
+    script = SCRIPT.replace(', "sigmoid"', ",")
+    right = RIGHT.splitlines(keepends=True)[0]
+    (path,) = tmp_path.glob("*/rectifiers.relu.compiled")
+    whole = path.read_bytes()
+    damaged = {"cut off": whole[:-100], "empty": b"", "a bit": whole[:500] + bytes([whole[500] ^ 1]) + whole[501:]}
+    path.write_bytes(damaged.get(damage, b"something else"))
+    out, err = run(PACKAGE.parent, script, **settings)
+    assert (out, err.count(ANNOUNCEMENT)) == (right, 1)
+    assert run(PACKAGE.parent, script, **settings) == (right, "")
+
+
+# --- folders -----------------------------------------------------------------------------------------------------
+
+
 @pytest.fixture
 def fresh():
-    """`folder` decides again; afterwards the kernels of this process have their own folder back."""
-    compiling.folder.cache_clear()
-    yield compiling.folder
-    compiling.folder.cache_clear()
+    """`folders` decides again; afterwards the kernels of this process have their own folder back."""
+    compiling.folders.cache_clear()
+    yield lambda: compiling.folders()[-1]
+    compiling.folders.cache_clear()
+
+
+def test_a_folder_that_can_only_be_read_is_read(tmp_path, monkeypatch, fresh):
+    """Which can't be tried out by its permissions: root may write everywhere."""
+
+    def refused(dir):
+        if dir.is_relative_to(tmp_path / "told"):
+            raise PermissionError("only to be read")
+        return temporary_file(dir=dir)
+
+    temporary_file = compiling.tempfile.TemporaryFile
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path / "told"))
+    there, missing = (compiling.Kernel("test", name) for name in ("there", "missing"))
+    compiling.keep(there, b"code")
+    monkeypatch.setattr(compiling.tempfile, "TemporaryFile", refused)
+    compiling.folders.cache_clear()
+    compiling.keep(missing, b"more")
+    assert [path.parent for path in compiling.folders()] == [tmp_path / "told", tmp_path / "xdg" / "thalweg"]
+    assert (compiling.kept(there), compiling.kept(missing)) == (b"code", b"more")
+    assert len(list((tmp_path / "told").glob("*/*"))) == 1
 
 
 def test_the_folder_is_the_first_that_can_be_written(tmp_path, monkeypatch, fresh):
@@ -116,13 +297,13 @@ def test_the_folder_is_the_first_that_can_be_written(tmp_path, monkeypatch, fres
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
     assert fresh().parent == tmp_path / "told"
-    fresh.cache_clear()
+    compiling.folders.cache_clear()
     monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path / "file" / "below"))  # not even root can make this
     assert fresh().parent == tmp_path / "xdg" / "thalweg"
-    fresh.cache_clear()
+    compiling.folders.cache_clear()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert fresh().parent.parent == tmp_path / "temporary"
-    fresh.cache_clear()
+    compiling.folders.cache_clear()
     monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
     with pytest.raises(OSError, match="THALWEG_CACHE_DIR"):
         fresh()
@@ -155,10 +336,21 @@ def test_folders_of_old_versions_are_removed_and_nothing_else(tmp_path, monkeypa
     assert left == {made.name, "fedcba9876543210", "my_important_dir", "cafe" * 4}
 
 
-def test_numbas_own_setting_is_left_as_it_was(tmp_path):
-    from numba.core import config
-
-    before = config.CACHE_DIR
-    with compiling.kept_in(tmp_path):
-        assert str(tmp_path) == config.CACHE_DIR
-    assert before == config.CACHE_DIR
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners of files")
+def test_the_temporary_folder_is_taken_only_if_nobody_else_can_write_to_it(tmp_path, monkeypatch, fresh):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(compiling.tempfile, "tempdir", None)
+    folder = compiling.own_temporary_folder()
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o077 == 0
+    folder.chmod(0o777)
+    with pytest.raises(OSError, match="others can write to it"):
+        compiling.own_temporary_folder()
+    monkeypatch.delenv("THALWEG_CACHE_DIR", raising=False)
+    assert folder not in compiling.candidates()
+    folder.rmdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder.symlink_to(elsewhere)
+    with pytest.raises(OSError, match="somebody else's"):
+        compiling.own_temporary_folder()

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thalweg.engine.native import gemm as native
-from thalweg.engine.native.llvm import FEATURES, FLAGS, vector_width
+from thalweg.engine.native.llvm import FLAGS
+from thalweg.engine.native.processor import FEATURES, vector_width
 
 GUARD = 37  # floats of NaN before and after every operand
 USES = ("forward", "weight gradient", "overlapping rows")

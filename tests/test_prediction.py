@@ -1,5 +1,7 @@
 """Prediction: the prepared path, the path of many rows, many threads; and populations."""
 
+import pickle
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -28,6 +30,7 @@ def test_both_paths_agree_with_the_reference(rows, monkeypatch):
         assert np.allclose(prepared, expected[:count], atol=1e-6)
         assert np.allclose(many, expected[:count], atol=1e-6)
     monkeypatch.setattr(prediction, "MANY_FLOPS", 1)
+    model = network()
     assert np.allclose(model.predict(rows), expected, atol=1e-6)
     assert np.allclose(model.predict(rows, batch_size=13), expected, atol=1e-6)
 
@@ -69,6 +72,60 @@ def test_inputs_that_are_not_ready(rows):
             model.predict(wrong)
     with pytest.raises(errors.ArgumentError):
         model.predict(rows, verbose=7)
+
+
+def test_every_form_of_the_same_numbers_gives_the_same_bits(rows):
+    """The prepared path reads NumPy's arrays by themselves, so whatever they may be is tried."""
+
+    class Own(np.ndarray):
+        pass
+
+    model = network()
+    x = rows[:4].astype(np.int8).astype(np.float32)
+    expected = model.predict(x)
+    wide = np.zeros((4, 14), np.float32)
+    wide[:, ::2] = x
+    shifted = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(np.float32).reshape(4, 7)
+    for given in (
+        x.astype(np.float64), x.astype(np.float16), x.astype(np.int8), x.astype(">f4"), x.tolist(), tuple(x.tolist()),
+        list(x), np.asfortranarray(x), wide[:, ::2], x[::-1].copy()[::-1], x.view(Own), pickle.loads(pickle.dumps(x)),
+        x.astype(np.dtype("f4", metadata={"of": "mine"})), np.ma.masked_array(x), memoryview(x), shifted,
+    ):  # fmt: skip
+        assert model.predict(given).tobytes() == expected.tobytes(), type(given)
+    bits = (np.abs(x) % 2).astype(np.uint8)
+    assert model.predict(bits).tobytes() == model.predict(bits.astype(np.float32)).tobytes()
+    assert model.predict(bits.astype(bool)).tobytes() == model.predict(bits.astype(np.float32)).tobytes()
+    broken = x.copy()
+    broken[1, 2] = np.nan
+    assert np.isnan(model.predict(broken)).any(axis=1).tolist() == [False, True, False, False]
+    for wrong in (1.0, np.float32(1), np.zeros((), np.float32), x.astype("O"), x[None], x[:, :3], x[:0], None, "x", {}):
+        with pytest.raises(errors.ThalwegError):
+            model.predict(wrong)
+
+
+def test_references_are_counted(rows):
+    model = network()
+    for given in (rows[:3].copy(), rows[:300].copy(), rows[:1].astype(np.float64)):
+        model.predict(given)
+        before = [sys.getrefcount(it) for it in (given, np.ndarray, given.dtype)]
+        results = [model.predict(given) for _ in range(50)]
+        count = sys.getrefcount(results[0])
+        assert count == 2  # the list's, and the argument's
+        del results
+        assert [sys.getrefcount(it) for it in (given, np.ndarray, given.dtype)] == before
+
+
+def test_other_threads_run_during_a_long_prediction(monkeypatch):
+    """And with the same bits, whether they may or not."""
+    x = np.random.default_rng(2).normal(size=(3000, 7)).astype(np.float32)
+    monkeypatch.setattr(prediction, "LONG_FLOPS", 10**12)
+    expected = network().predict(x)
+    monkeypatch.setattr(prediction, "LONG_FLOPS", 1)
+    model = network()
+    model.build()
+    with ThreadPoolExecutor(4) as pool:
+        for result in pool.map(lambda _: model.predict(x), range(40)):
+            assert result.tobytes() == expected.tobytes()
 
 
 def test_the_result_is_the_callers_own(rows):

@@ -224,21 +224,22 @@ class Sequential(CompiledStack):
         if callbacks is not None or verbose not in (0, "auto"):
             return predict_aloud(self, x, batch_size, verbose, callbacks, lanes)
         predictor = self._predictor or self._prepare(x)
-        if not (
-            type(x) is np.ndarray
-            and x.dtype == self.dtype
-            and x.flags.c_contiguous
-            and x.shape[1:] == self.input_shape
-            and len(x)
-        ):
-            x = batches.input_rows(x, self.input_shape, self.dtype)
+        if batch_size is None and lanes is None:
+            y = predictor.few(x)
+            if y is not None:
+                return y
+        x = batches.input_rows(x, self.input_shape, self.dtype)
         return predictor(x, None if batch_size is None else whole("batch_size", batch_size), lanes)
 
     def _prepare(self, x: ArrayLike) -> Predictor:
         self._build_for(x)
         assert self.output_shape is not None
         self._predictor = Predictor(
-            lambda of_bytes: self.lower("inference", of_bytes=of_bytes)[0], self.engine, self.vector, self.output_shape
+            lambda of_bytes: self.lower("inference", of_bytes=of_bytes)[0],
+            self.engine,
+            self.vector,
+            self.input_shape,
+            self.output_shape,
         )
         return self._predictor
 

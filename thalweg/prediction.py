@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,40 +23,56 @@ if TYPE_CHECKING:
 
 BATCH_EVENTS = ("on_predict_batch_begin", "on_predict_batch_end")
 MANY_FLOPS = 50_000_000  # from here on a second lane is worth waking: some hundred microseconds of work
+LONG_FLOPS = 1_000_000  # and from here on Python's other threads may run meanwhile
 
 
 class Predictor:
     """Predicts with one network. Any number of threads may call it at once: each has a workspace of its own."""
 
     def __init__(
-        self, lower: Callable[[bool], Program], engine: str, parameters: Array, output_shape: tuple[int, ...]
+        self,
+        lower: Callable[[bool], Program],
+        engine: str,
+        parameters: Array,
+        input_shape: tuple[int, ...],
+        output_shape: tuple[int, ...],
     ) -> None:
         self.lower, self.engine, self.parameters = lower, engine, parameters  # lower(of_bytes): the inference program
         self.program = lower(False)
-        self.output_shape = output_shape
-        self.row_flops = max(1, self.program.flops(1))
+        self.input_shape, self.output_shape = input_shape, output_shape
+        flops = max(1, self.program.flops(1))
+        self.many_rows = -(-MANY_FLOPS // flops) if engine == "native" else 0  # the prepared path takes fewer …
+        self.long_rows = -(-LONG_FLOPS // flops)  # … and lets other threads run from here on
         self.prepared = threading.local()
+
+    def few(self, x: Any) -> Array | None:
+        """The outputs for x, whatever it is; None unless it is a few rows exactly as the native engine takes them."""
+        if type(x) is not np.ndarray or not x.ndim or not 0 < len(x) < self.many_rows:
+            return None
+        try:
+            enter = self.prepared.enter
+        except AttributeError:
+            enter = self.prepared.enter = self.prepare()
+        result: Array | None = enter(x)
+        return result
 
     def __call__(self, x: Array, batch: int | None = None, lanes: int | None = None) -> Array:
         """The outputs for x (rows, …), contiguous and of the engine's float type or bytes."""
         kind = self.parameters.dtype
+        if batch is None and lanes is None and len(x) < self.many_rows:
+            # As a view, because equal types of elements may be different objects.
+            y = self.few(x.astype(kind, copy=False).view(kind))
+            if y is not None:
+                return y
         y = np.empty((len(x), *self.output_shape), kind)
-        if batch is None and lanes is None and self.engine == "native" and len(x) * self.row_flops < MANY_FLOPS:
-            try:
-                few = self.prepared.few
-            except AttributeError:
-                few = self.prepared.few = self.prepare(x)
-            few(x.astype(kind, copy=False), y)
-        else:
-            self.many(x, y, len(x) if batch is None else min(batch, len(x)), lanes)
+        self.many(x, y, len(x) if batch is None else min(batch, len(x)), lanes)
         return y
 
-    def prepare(self, x: Array) -> Any:
+    def prepare(self) -> Any:
         """This thread's own native predictor."""
         from thalweg.engine.native.predictor import NativePredictor
 
-        inputs, outputs = math.prod(x.shape[1:]), math.prod(self.output_shape)
-        return NativePredictor(self.program, self.parameters, inputs, outputs)
+        return NativePredictor(self.program, self.parameters, self.input_shape, self.output_shape, self.long_rows)
 
     def many(self, x: Array, y: Array, batch: int, lanes: int | None) -> None:
         """Fills y, `batch` rows at a time."""

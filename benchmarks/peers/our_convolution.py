@@ -15,6 +15,7 @@ from thalweg.program.gradients import Reduce
 from thalweg.program.instruction import DATA, GRADIENTS, PARAMETERS, PREPARED, Buffer, Instruction
 from thalweg.program.memory import align
 from thalweg.program.program import Program
+from thalweg.program.winograd import by_winograd
 
 
 class Convolve(Runner):
@@ -43,13 +44,11 @@ class Convolve(Runner):
         if checked:
             forward.append(Store(bh, Buffer("H", of_h, DATA)))
             backward += [Store(bdx, Buffer("DX", of_x, DATA))] if work.gradients else []
+        program = Program(*by_winograd(forward, backward), update)
         parameters = aligned(W.size)
         parameters[:] = work.weights()[0].ravel()
         data = {"X": x, "DH": dh, **self.outputs}
-        job = Job(
-            Program(forward, backward, update), data, work.batch, work.batch, parameters, parameters[:0], lanes=cores()
-        )
-        return NativeExecutor(job)
+        return NativeExecutor(Job(program, data, work.batch, work.batch, parameters, parameters[:0], lanes=cores()))
 
     def run(self, count: int) -> None:
         self.executor.run(Chunk(0, 0, count, 0, np.zeros(count)))

@@ -15,6 +15,7 @@ from thalweg.program.losses import Loss
 from thalweg.program.metrics import Total
 from thalweg.program.penalties import ActivityPenalty
 from thalweg.program.program import Program
+from thalweg.program.winograd import by_winograd
 
 LOSS, ROWS, PENALTY, FIRST_METRIC = 0, 1, 2, 3  # places among the running sums
 
@@ -147,6 +148,7 @@ def training_program(
     gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in trained}
     backward = add_before_relu(derive(instructions, gradients))
     instructions, backward = fuse(instructions, backward, [y_pred] if keep_predictions else [])
+    instructions, backward = by_winograd(instructions, backward)
     update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
     return Program(instructions, backward, update, optimizer.every)
 
@@ -155,11 +157,11 @@ def evaluation_program(network: Network, objective: Objective) -> Program:
     """Forward, loss and metrics."""
     builder, y_pred = forward(network, training=False)
     judge(network, objective, y_pred, builder)
-    return Program(pool_before_relu(builder.instructions))
+    return Program(by_winograd(pool_before_relu(builder.instructions))[0])
 
 
 def inference_program(network: Network) -> Program:
     """Forward, and the predictions stored."""
     builder, y_pred = forward(network, training=False)
     builder.append(Store(y_pred, Buffer("Y_pred", network.output_shape, DATA)))
-    return Program(builder.instructions)
+    return Program(by_winograd(builder.instructions)[0])

@@ -10,6 +10,7 @@ from thalweg.program.convolution import Convolution, TransposedConvolution
 from thalweg.program.instruction import EXCHANGE, NORMS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
 from thalweg.program.linear import Affine, WeightGradient
 from thalweg.program.memory import align, place
+from thalweg.program.winograd import WinogradConvolution
 
 SHARED_BYTES = 8 << 20  # of activations of a lane: more are not kept until the finish
 
@@ -120,7 +121,9 @@ class Program:
     def positions(self) -> int:
         """How many rows of a product one row of the batch makes on average: 1 for dense layers, more for images."""
         products = [i for i in self.forward if isinstance(i, Affine | Convolution | TransposedConvolution)]
-        rows = sum(i.flops(1) / 2 for i in products) / max(1, sum(i.W.size for i in products))
+        others = [i for i in self.forward if isinstance(i, WinogradConvolution)]
+        weights = sum(i.W.size for i in products) + sum(i.U.size for i in others)
+        rows = sum(i.flops(1) / 2 for i in (*products, *others)) / max(1, weights)
         return max(1, int(rows))
 
     def flops(self, rows: int) -> int:

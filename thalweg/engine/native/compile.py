@@ -1,44 +1,78 @@
 """Kernels are compiled when first used and kept on disk, in a folder named by a hash of all kernel sources.
 
-numba's own cache looks at the time stamp of one file only: it would miss an edit in a helper. Here an edit in any file
-of this folder, another version of numba, or another processor gives another folder.
+An edit in any file of this folder, another version of numba, or another processor gives another folder. What is kept is
+object code. A process that finds all it needs there loads it without numba, whose import takes longer than anything
+else such a process does at its start, and more memory.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import importlib
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite
-import numba
-from numba import types
-from numba.core import config
 
-from thalweg.engine.native.llvm import FEATURES, FLAGS, VW
+from thalweg.engine.native.loader import load
+from thalweg.engine.native.processor import FEATURES, NAME, VW
 
 Function = Callable[..., Any]
 
-SIGNATURE = types.void(*(types.CPointer(t) for t in (types.int64, types.float64, types.int64, types.float64)))
-OPTIONS = {"fastmath": FLAGS["fastmath"], "error_model": FLAGS["error_model"], "nopython": True}
 KEEP_SECONDS = 30 * 24 * 3600  # folders of older sources that nobody has used for so long are removed
+SUFFIX = ".compiled"
 
 _lock = RLock()  # two threads may ask for the same kernel
 _announced = False
+_own: list[Any] = []  # numba's functions that couldn't be kept; numba unloads what nobody holds
+
+
+class CompilerError(Exception):
+    """numba can't compile a function; the message is numba's."""
+
+
+class Kernel(NamedTuple):
+    """A native function by name. What defines it is imported only if it has to be compiled."""
+
+    module: str  # of this folder
+    name: str
+    text: str = ""  # the module's, where it isn't a file
+    method: bool = False  # called by Python as a method of an object; see `entrance.py`
+
+    def function(self) -> Function:
+        """What is compiled."""
+        if self.text:
+            names: dict[str, Any] = {"__name__": f"thalweg_{self.module}"}
+            exec(compile(self.text, f"<{self.name}>", "exec"), names)
+            made: Function = names[self.name]
+            return made
+        defined: Function = getattr(importlib.import_module(f"{__package__}.{self.module}"), self.name)
+        return defined
+
+
+def numba_version() -> str:
+    """What tells one numba from another, read without importing it (importlib.metadata takes 20 ms)."""
+    spec = find_spec("numba")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).with_name("_version.py").read_text(encoding="utf-8")
 
 
 def fingerprint() -> str:
     """A hash of everything that the compiled code depends on."""
-    parts = [numba.__version__, llvmlite.__version__, FEATURES, str(config.CPU_NAME), str(VW), sys.version]
+    parts = [numba_version(), llvmlite.__version__, FEATURES, NAME, str(VW), sys.version]
     for path in sorted(Path(__file__).parent.glob("*.py")):
         parts += [path.name, path.read_text(encoding="utf-8")]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
@@ -50,23 +84,40 @@ def candidates() -> Iterator[Path]:
         yield Path(told)
     with suppress(RuntimeError):  # there may be no home
         yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thalweg"
-    yield Path(tempfile.gettempdir()) / f"thalweg-{getattr(os, 'getuid', lambda: 'user')()}"
+    with suppress(OSError):
+        yield own_temporary_folder()
+
+
+def own_temporary_folder() -> Path:
+    """A folder that others can't write to. Everybody can make one of this name; what lies in it is executed."""
+    user = os.getuid() if hasattr(os, "getuid") else None
+    path = Path(tempfile.gettempdir()) / f"thalweg-{'user' if user is None else user}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    if user is not None and (found.st_uid != user or not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o022):
+        raise OSError(f"{path} is somebody else's, or others can write to it")
+    return path
 
 
 @cache
-def folder() -> Path:
-    """The folder for this fingerprint, made if need be; old ones beside it are removed."""
-    name = fingerprint()
+def folders() -> tuple[Path, ...]:
+    """Where compiled code is looked for: the folders for this fingerprint, up to the first that can be written.
+
+    That one comes last and is made if need be; old ones beside it are removed.
+    """
+    name, result = fingerprint(), []
     for parent in candidates():
         path = parent / name
         try:
             path.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=path).close()
         except OSError:
+            if path.is_dir():
+                result.append(path)
             continue
         os.utime(path)
         remove_old(parent)
-        return path
+        return (*result, path)
     raise OSError("no folder to keep compiled kernels in: set THALWEG_CACHE_DIR to one that can be written")
 
 
@@ -78,56 +129,64 @@ def remove_old(parent: Path) -> None:
                 shutil.rmtree(mark.parent, ignore_errors=True)
 
 
-@contextmanager
-def kept_in(path: Path) -> Iterator[None]:
-    """numba's cache folder is a global setting; it is ours only while we compile."""
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(path)
-    try:
-        yield
-    finally:
-        config.CACHE_DIR = before
+def kept(kernel: Kernel) -> bytes | None:
+    """The object code on disk; None if there is none, or if it isn't what was written."""
+    for path in folders():
+        try:
+            content = (path / f"{kernel.module}.{kernel.name}{SUFFIX}").read_bytes()
+        except OSError:
+            continue
+        digest, code = content[:32], content[32:]
+        if digest == hashlib.sha256(code).digest():
+            return code
+    return None
 
 
-@cache
-def _compiled(function: Function, signatures: Any) -> Any:
-    """A C function for one signature; for several, a function that Python calls with arrays."""
+def keep(kernel: Kernel, code: bytes) -> None:
+    """Writes object code, after its hash, to disk; at once, so that nobody reads half a file.
+
+    What tempfile makes can be read by its owner alone; here it is as the umask says.
+    """
+    path = folders()[-1] / f"{kernel.module}.{kernel.name}{SUFFIX}"
+    new = path.with_name(f"{os.urandom(8).hex()}.new")
+    new.write_bytes(hashlib.sha256(code).digest() + code)
+    new.replace(path)
+
+
+def announce() -> None:
     global _announced
-    path = folder()
-    mark = path / f"{function.__module__.rpartition('.')[2]}.{function.__name__}.compiled"
-    if not mark.exists() and not _announced:
+    if not _announced:
         _announced = True
         print(
             "thalweg: compiling kernels for this processor; this happens once and takes some seconds …",
             file=sys.stderr,
             flush=True,
         )
-    with kept_in(path):
-        if isinstance(signatures, tuple):
-            kernel = numba.njit(list(signatures), cache=True, **FLAGS)(function)
-        else:
-            kernel = numba.cfunc(signatures, cache=True, **OPTIONS)(function)
-    mark.touch()
-    return kernel
 
 
-def compiled(function: Function, signatures: tuple[Any, ...]) -> Function:
-    """A compiled function that Python calls with arrays, for exactly these signatures."""
-    with _lock:
-        result: Function = _compiled(function, signatures)
-        return result
+def compiled(kernel: Kernel) -> int:
+    """The address of the kernel, compiled now."""
+    from thalweg.engine.native import emit
+
+    announce()
+    function = emit.compiled(kernel.function(), kernel.method)
+    code = emit.object_code(function, kernel.method)
+    place = None if code is None else load(code)
+    if code is None or place is None:  # it is compiled in every process, and loaded by numba
+        _own.append(function)
+        return int(function.address)
+    keep(kernel, code)
+    return place
 
 
 @cache
-def address_of(function: Function) -> int:
+def address_of(kernel: Kernel) -> int:
     """The address of the compiled kernel, compiled or loaded now if it wasn't before."""
     with _lock:
-        return int(_compiled(function, SIGNATURE).address)
+        code = kept(kernel)
+        return (None if code is None else load(code)) or compiled(kernel)
 
 
-def callable_of(function: Function) -> Function:
+def callable_of(kernel: Kernel) -> Function:
     """The compiled kernel to be called from Python with four addresses, the global interpreter lock released."""
-    import ctypes
-
-    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
-    return kind(address_of(function))
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(address_of(kernel))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numba
-
-from thalweg.engine.native.compile import Function, address_of
+from thalweg.engine.native.compile import CompilerError, Kernel, address_of
 from thalweg.engine.native.formulas import IMPORTS, PLAIN, generated
 from thalweg.errors import ArgumentError
 from thalweg.program.activations import ElementwiseAdjoint
@@ -26,7 +24,7 @@ def is_custom(i: Instruction) -> bool:
     return isinstance(i.of if isinstance(i, ElementwiseAdjoint) else i, CustomActivation)
 
 
-def kernel_of_custom(i: Instruction) -> Function:
+def kernel_of_custom(i: Instruction) -> Kernel:
     """The kernel, compiled at once: what numba can't compile is said in one sentence."""
     of = i.of if isinstance(i, ElementwiseAdjoint) else i
     assert isinstance(of, CustomActivation)
@@ -35,7 +33,7 @@ def kernel_of_custom(i: Instruction) -> Function:
     kernel = generated(IMPORTS + OWN.replace("{definition}", definition) + PLAIN, {"loop": loop})
     try:
         address_of(kernel)
-    except numba.core.errors.NumbaError as error:
+    except CompilerError as error:
         reason = next((line for line in str(error).splitlines()[1:] if line.strip()), str(error)).strip()
         raise ArgumentError(f"numba can't compile the {what} of the activation {of.pair.name}: {reason}") from None
     return kernel

@@ -11,11 +11,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from thalweg.engine.native import machine as m
+from thalweg.engine.native import layout as m
 from thalweg.engine.native import state
 from thalweg.engine.native.compile import address_of, callable_of
-from thalweg.engine.native.kernels import kernel_of
-from thalweg.engine.native.machine import machine
+from thalweg.engine.native.kernels import MACHINE, kernel_of
 from thalweg.engine.work import Array, Chunk, Job, Outcome, aligned
 from thalweg.errors import ArgumentError
 from thalweg.program.batches import Gather
@@ -211,7 +210,7 @@ class NativeExecutor:
         if job.parameters.dtype != np.float32:
             raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
         self.job = job
-        self.run_lanes = callable_of(machine)
+        self.run_lanes = callable_of(MACHINE)
         self.crew = Crew(job.lanes)
         program, lanes, block = job.program, job.lanes, job.block()
         self.segments = finish_of(job)

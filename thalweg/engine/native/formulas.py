@@ -1,22 +1,17 @@
 """Kernels for formulas: numba code printed from a formula's expression, one small module for each kernel.
 
 The code is made of the functions in mathematics.py, so that it vectorises like the built-in kernels, and uses their
-loops. A module's name is a hash of its text; it lies in the folder of compiled kernels, where numba keeps what it
-compiled from it. Whatever the user wrote, only numbers and the names t0, t1, … can appear in it.
+loops. A kernel's name is a hash of its module's text, so that it is found where compiled kernels are kept. Whatever the
+user wrote, only numbers and the names t0, t1, … can appear in it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
-from thalweg.engine.native.compile import Function, folder
+from thalweg.engine.native.compile import Kernel
 from thalweg.program.formula_activation import FormulaActivation, FormulaAdjoint, ParameterGradient
 from thalweg.program.formula_loss import FormulaLoss
 from thalweg.program.formulas import VALUE
@@ -192,7 +187,7 @@ def is_formula(i: Instruction) -> bool:
     return isinstance(of, (FormulaActivation, FormulaAdjoint, ParameterGradient, FormulaLoss))
 
 
-def kernel_of_formula(i: Instruction) -> Function:
+def kernel_of_formula(i: Instruction) -> Kernel:
     """The kernel that carries out an instruction whose computation is a formula, not yet compiled."""
     if isinstance(i, (FormulaLoss, LossAndGradient)):
         return kernel_of_loss(i)
@@ -222,7 +217,7 @@ def kernel_of_formula(i: Instruction) -> Function:
     return generated(text + UNITS, words | {"in_place": call.format(x="y[j] * one"), "apart": call.format(x="z[j]")})
 
 
-def kernel_of_loss(i: FormulaLoss | LossAndGradient) -> Function:
+def kernel_of_loss(i: FormulaLoss | LossAndGradient) -> Kernel:
     """The kernel of a loss that is a formula, or of the loss and its gradient."""
     loss = i.of if isinstance(i, LossAndGradient) else i
     assert isinstance(loss, FormulaLoss)
@@ -235,27 +230,9 @@ def kernel_of_loss(i: FormulaLoss | LossAndGradient) -> Function:
     return generated(text + LOSS, {"loop": "total_and_slopes" if isinstance(i, LossAndGradient) else "total"})
 
 
-def generated(template: str, words: dict[str, Any]) -> Function:
+def generated(template: str, words: dict[str, Any]) -> Kernel:
     """The kernel of a module with this text; `{name}` and other words are put in."""
     head, mark, tail = template.rpartition("\n\ndef {name}")
     body = head + mark.replace("{name}", "NAME") + tail.format(**words) if "{" in tail else template
     name = "formula_" + hashlib.sha256(body.encode()).hexdigest()[:24]
-    return module(name, body.replace("def NAME", f"def {name}"))
-
-
-@cache
-def module(name: str, text: str) -> Function:
-    """Writes the module where compiled kernels are kept, if it isn't there, and imports it."""
-    path = folder() / f"{name}.py"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".new", delete=False, encoding="utf-8") as file:
-            file.write(text)
-        os.replace(file.name, path)  # at once, so that nobody reads half a file
-    spec = importlib.util.spec_from_file_location(f"thalweg_formulas.{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded  # numba looks functions up by their module's name
-    spec.loader.exec_module(loaded)
-    kernel: Function = getattr(loaded, name)
-    return kernel
+    return Kernel("formulas", name, body.replace("def NAME", f"def {name}"))

@@ -10,9 +10,10 @@ Addresses are in bytes, strides in floats (one float is 4 bytes). Nothing outsid
 
 import numba
 
-from thalweg.engine.native.llvm import VW, compiled, floats, load_f32, stack, store_f32
+from thalweg.engine.native.llvm import compiled, floats, load_f32, stack, store_f32
 from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, SHORT, WIDEST, dots, short, tile
 from thalweg.engine.native.moves import copy, transposition
+from thalweg.engine.native.processor import VW
 
 # A block of A is BLOCK x DEPTH floats, which stay in the L2 cache while all columns of B pass. A panel of B, DEPTH rows
 # as wide as a tile, is read again for each tile of the block: with AVX-512 from L2, which is fast enough; else it has
@@ -287,7 +288,8 @@ def transpose(source, rows, columns, target, first, after):
     """target[j, i] = source[i, j] for first ≤ j < after: a lane's share of the rows of the transpose."""
     if rows == 1 or columns == 1:
         x, y = floats(source + 4 * first, rows * (after - first)), floats(target + 4 * first, rows * (after - first))
-        y[:] = x
+        for i in range(x.size):  # y[:] = x would ask for the same length, and numba's error needs its runtime
+            y[i] = x[i]
         return
     for j in range(first, after, VW):
         for i in range(0, rows, VW):

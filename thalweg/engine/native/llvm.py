@@ -4,24 +4,22 @@ Every function takes raw addresses: int64, in bytes. An address is data, so comp
 kept on disk and reused by another process. Nothing here checks bounds; the callers are lowered from checked programs.
 """
 
-import ctypes
 import functools
-import os
-import sys
 
 import llvmlite.binding as binding
 import numba
 from llvmlite import ir
 from numba import types
-from numba.core import codegen as numba_codegen
-from numba.core import config
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
+
+from thalweg.engine.native.loader import SYMBOLS, YIELD
 
 # Never plain fastmath=True: it lets LLVM assume that NaN and infinity do not occur, and they have to be found.
 FLAGS = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}, "error_model": "numpy", "nogil": True}
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
+BYTES = ir.IntType(8).as_pointer()
 
 
 def compiled(function):
@@ -36,32 +34,6 @@ def compiled(function):
 
     overload(stub, jit_options=FLAGS, strict=False)(lambda *types: function)
     return stub
-
-
-# --- The processor -----------------------------------------------------------------------------------------------
-
-
-def vector_width(features: str, asked: str | None = None) -> int:
-    """Returns how many floats one vector register holds: 16 (AVX-512), 8 (AVX2 with FMA), else 4 (NEON, SSE).
-
-    features: LLVM's list of the processor's features, "+avx2,-avx512f,...".
-    asked: the value of the environment variable THALWEG_VECTOR, which overrides it (to test narrower code).
-    """
-    if asked:
-        if asked not in ("4", "8", "16"):
-            raise ValueError(f"THALWEG_VECTOR is the number of floats in a vector: 4, 8 or 16, not {asked!r}")
-        return int(asked)
-    present = set(features.split(","))
-    if "+avx512f" in present:
-        return 16
-    if {"+avx2", "+fma"} <= present:
-        return 8
-    return 4
-
-
-# What numba compiles for: the host, unless NUMBA_CPU_FEATURES, NUMBA_CPU_NAME or NUMBA_ENABLE_AVX say otherwise.
-FEATURES = config.CPU_FEATURES if config.CPU_FEATURES is not None else numba_codegen.get_host_cpu_features()
-VW = vector_width(FEATURES, os.environ.get("THALWEG_VECTOR"))
 
 
 # --- Memory ------------------------------------------------------------------------------------------------------
@@ -124,6 +96,27 @@ def store_f32(typing, address, index, value):
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.float32), codegen
+
+
+@intrinsic
+def allocate(typing, size):
+    """The address of so many bytes: C's malloc. numba's own arrays need numba's runtime, which isn't loaded."""
+
+    def codegen(context, builder, signature, args):
+        return builder.ptrtoint(builder.call(declare(builder, "malloc", BYTES, [I64]), args), I64)
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def release(typing, address):
+    """Gives back what `allocate` gave; 0 is nothing."""
+
+    def codegen(context, builder, signature, args):
+        builder.call(declare(builder, "free", ir.VoidType(), [BYTES]), [builder.inttoptr(args[0], BYTES)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
 
 
 def stack(n: int):
@@ -193,19 +186,7 @@ def pause(typing):
     return types.void(), codegen
 
 
-def _yield_address() -> int:
-    """The address of the C function that gives the rest of this thread's time slice to other threads."""
-    if sys.platform == "win32":
-        function = ctypes.WinDLL("kernel32").SwitchToThread
-    else:
-        function = ctypes.CDLL(None).sched_yield
-    address = ctypes.cast(function, ctypes.c_void_p).value
-    assert address is not None
-    return address
-
-
-# Bound by name whenever code is loaded, from the compiler or from disk: compiled code holds the name, not the address.
-binding.add_symbol("thalweg_sched_yield", _yield_address())
+binding.add_symbol(YIELD, SYMBOLS[YIELD])  # for code that numba loads
 
 
 @intrinsic
@@ -213,7 +194,7 @@ def sched_yield(typing):
     """Lets the operating system run another thread on this core: POSIX sched_yield, or Windows' SwitchToThread."""
 
     def codegen(context, builder, signature, args):
-        builder.call(declare(builder, "thalweg_sched_yield", I32, []), [])
+        builder.call(declare(builder, YIELD, I32, []), [])
         return context.get_dummy_value()
 
     return types.void(), codegen
@@ -223,6 +204,43 @@ def declare(builder, name: str, result, parameters):
     """Returns the module's declaration of the named function."""
     declared = builder.module.globals.get(name)
     return declared or ir.Function(builder.module, ir.FunctionType(result, parameters), name)
+
+
+# --- Python ------------------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def hold(typing, thing):
+    """One more reference to the Python object at an address, which it returns."""
+
+    def codegen(context, builder, signature, args):
+        thing = builder.inttoptr(args[0], BYTES)
+        builder.call(declare(builder, "Py_IncRef", ir.VoidType(), [BYTES]), [thing])
+        return args[0]
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def leave(typing):
+    """Lets other threads of Python run; returns what `reenter` needs."""
+
+    def codegen(context, builder, signature, args):
+        return builder.ptrtoint(builder.call(declare(builder, "PyEval_SaveThread", BYTES, []), []), I64)
+
+    return types.int64(), codegen
+
+
+@intrinsic
+def reenter(typing, thread):
+    """Waits until this thread may use Python's objects again."""
+
+    def codegen(context, builder, signature, args):
+        function = declare(builder, "PyEval_RestoreThread", ir.VoidType(), [BYTES])
+        builder.call(function, [builder.inttoptr(args[0], BYTES)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
 
 
 # --- Arithmetic --------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.gradients import stretch
-from thalweg.engine.native.llvm import FLAGS, doubles, floats, stack
+from thalweg.engine.native.llvm import FLAGS, allocate, doubles, floats, release, stack
 from thalweg.engine.native.mathematics import sign
 from thalweg.engine.native.state import BATCH_ROWS, ROWS
 
@@ -21,6 +21,7 @@ ELEMENTS = 256  # are done before their values are added up
 ROWS_AT_ONCE = 64  # of whole-row losses, a row in each place of a vector; …
 FEW = 32  # … this many classes fit on the stack; of more, WIDE_AT_ONCE rows are done in memory of their own
 WIDE_AT_ONCE = 16
+LINE = 64  # bytes of a cache line
 
 values_scratch = stack(ELEMENTS)
 slopes_scratch = stack(ELEMENTS)
@@ -106,10 +107,12 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
     p, y = floats(o[0], lines * classes), floats(o[1], lines * columns)
     weight, scale = floats(o[2], s[ROWS]), F32(c[0] if is_sum else c[0] / s[BATCH_ROWS])
     k1, k2, k3 = F32(c[1]), F32(c[2]), F32(c[3])
+    memory = 0
     if classes <= FEW:
         most, work = ROWS_AT_ONCE, floats(classes_scratch(), 3 * FEW * ROWS_AT_ONCE)
     else:
-        most, work = WIDE_AT_ONCE, np.empty(3 * classes * WIDE_AT_ONCE, np.float32)
+        memory = allocate(4 * 3 * classes * WIDE_AT_ONCE + LINE)
+        most, work = WIDE_AT_ONCE, floats((memory + LINE - 1) // LINE * LINE, 3 * classes * WIDE_AT_ONCE)
     T = floats(rows_scratch(), 8 * ROWS_AT_ONCE)
     result = 0.0
     for first in range(0, lines, most):
@@ -143,6 +146,7 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
             turn_back(D, floats(gradient, lines * classes), first, count, n, classes)
         if activation:
             turn_back(P, floats(activation, lines * classes), first, count, n, classes)
+    release(memory)
     doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if is_sum else 1)
 
 

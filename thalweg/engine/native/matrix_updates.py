@@ -152,7 +152,9 @@ def muon(o, c, s, f):
     if rows > columns:
         gemm.transpose(other, rows, columns, x, 0, columns)
     else:
-        floats(x, size)[:] = g
+        start = floats(x, size)
+        for i in range(size):
+            start[i] = g[i]
     a, b, c2 = F32(c[2]), F32(c[3]), F32(c[4])
     for _ in range(steps):
         gemm.transpose(x, short, long, turned, 0, long)

@@ -21,7 +21,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.llvm import F32, I32, I64, VW, declare, pointer
+from thalweg.engine.native.llvm import F32, I32, I64, declare, pointer
+from thalweg.engine.native.processor import VW
 
 # The widest tile of every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
 # with AVX-512 and on ARM, else 16. At least 8 sums in flight hide the latency of a multiply-add, so few rows take more

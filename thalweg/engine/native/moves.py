@@ -3,8 +3,9 @@
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.llvm import I64, VW
+from thalweg.engine.native.llvm import I64
 from thalweg.engine.native.microkernel import WIDEST, _dispatcher, _Emitter, _integer
+from thalweg.engine.native.processor import VW
 
 COPY_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "last")
 TRANSPOSITION_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "columns")

@@ -13,11 +13,10 @@ def _reached(i, n, s, d, before, taps):
 
 @compiled
 def _after(j, outputs, n, s, d, before, taps):
-    """The output after the last from j on that reaches the same taps."""
-    end = j + 1
-    while end < outputs and _reached(end, n, s, d, before, taps) == _reached(j, n, s, d, before, taps):
-        end += 1
-    return end
+    """The output after the last from j on whose windows are whole; the next, if that of j isn't."""
+    first, after = _reached(j, n, s, d, before, taps)
+    whole = (n - 1 + before - (taps - 1) * d) // s + 1 if after - first == taps else 0
+    return max(j + 1, min(outputs, whole))
 
 
 @compiled

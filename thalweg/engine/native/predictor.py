@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
+import ctypes
+from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import types
 
-from thalweg.engine.native import machine as m
-from thalweg.engine.native.compile import address_of, compiled
+from thalweg.engine.native import layout as m
+from thalweg.engine.native import ticket as t
+from thalweg.engine.native.compile import Kernel, address_of
 from thalweg.engine.native.executor import NativeExecutor
-from thalweg.engine.native.llvm import call, integers
-from thalweg.engine.native.machine import machine
+from thalweg.engine.native.kernels import MACHINE
 from thalweg.engine.work import Array, Job
 from thalweg.program.program import Program
 
 MOST_ROWS = 4096  # for which the workspace is planned; more go through it in blocks
-
-# Places in a ticket: the machine, its four arguments, and the cells of the table that hold the addresses of X and Y.
-MACHINE, JOB, RATES, STATE, REALS, X_CELL, Y_CELL = range(7)
-READABLE = types.Array(types.float32, 1, "C", readonly=True)
-WRITABLE = types.Array(types.float32, 1, "C")
-TICKET = types.Array(types.int64, 1, "C")
-SIGNATURES = tuple(types.void(TICKET, x, WRITABLE, types.int64) for x in (WRITABLE, READABLE))
+FLOAT = np.dtype(np.float32)
+Shape = tuple[int, ...]
+ENTER = Kernel("entrance", "enter", method=True)
 
 
-def enter(ticket, x, y, rows):
-    """Points the table at x and y and runs the machine for one step over these rows."""
-    integers(ticket[X_CELL], 1)[0] = x.ctypes.data
-    integers(ticket[Y_CELL], 1)[0] = y.ctypes.data
-    job = integers(ticket[JOB], m.JOB_SIZE)
-    job[m.JOB_DATA_ROWS] = rows
-    job[m.JOB_BATCH] = rows
-    call(ticket[MACHINE], ticket[JOB], ticket[RATES], ticket[STATE], ticket[REALS])
+class Definition(ctypes.Structure):
+    """Python's PyMethodDef."""
+
+    _fields_ = [("name", ctypes.c_char_p), ("code", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p)]
+
+
+FASTCALL = 0x80  # arguments as an array
+new_method = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
+    ("PyCFunction_NewEx", ctypes.pythonapi)
+)
+
+
+@cache
+def definition() -> Definition:
+    """Of the method `enter`; methods that are made of it refer to it for ever."""
+    return Definition(b"enter", address_of(ENTER), FASTCALL, None)
 
 
 class NativePredictor:
     """One thread's own workspace and table for an inference program. Not for two threads at once."""
 
-    def __init__(self, program: Program, parameters: Array, inputs: int, outputs: int) -> None:
-        some = {"X": np.zeros((1, inputs), np.float32), "Y_pred": np.zeros((1, outputs), np.float32)}
+    def __init__(self, program: Program, parameters: Array, inputs: Shape, outputs: Shape, long: int) -> None:
+        """long: rows from which on other threads of Python run meanwhile."""
+        some = {"X": np.zeros((1, *inputs), FLOAT), "Y_pred": np.zeros((1, *outputs), FLOAT)}
         job = Job(program, some, MOST_ROWS, MOST_ROWS, parameters, parameters[:0])
         self.executor = executor = NativeExecutor(job)
         self.record = np.zeros(executor.totals.shape[1])
@@ -48,18 +54,28 @@ class NativePredictor:
         names = [i.kernel for i in executor.phases[1]]
         table, _ = executor.tables[0]
         first = len(executor.phases[0])  # the rows phase follows what is prepared
-        self.ticket = np.array(
-            [
-                address_of(machine),
-                executor.jobs.ctypes.data,
-                self.rates.ctypes.data,
-                *executor.state_of(0),
-                table[first + names.index("gather"), 1:].ctypes.data,  # gather reads its first operand
-                table[first + names.index("store"), 2:].ctypes.data,  # store writes its second
-            ]
-        )
-        self.enter: Any = compiled(enter, SIGNATURES)
+        self.ticket = np.zeros(t.SIZE, np.int64)
+        places = {
+            t.MACHINE: address_of(MACHINE),
+            t.JOB: executor.jobs.ctypes.data,
+            t.RATES: self.rates.ctypes.data,
+            t.STATE: executor.state_of(0)[0],
+            t.REALS: executor.state_of(0)[1],
+            t.X_CELL: table[first + names.index("gather"), 1:].ctypes.data,  # gather reads its first operand
+            t.Y_CELL: table[first + names.index("store"), 2:].ctypes.data,  # store writes its second
+            t.NONE: id(None),
+            t.FLOATS: id(FLOAT),
+            t.LONG: long,
+            t.AXES: 1 + len(inputs),
+            **{t.SHAPE + 1 + axis: size for axis, size in enumerate(inputs)},
+        }
+        self.ticket[list(places)] = list(places.values())
+        self.enter: Any = new_method(ctypes.addressof(definition()), self.ticket, None)
+        self.outputs, self.shape = outputs, (1, *outputs)
 
-    def __call__(self, x: Array, y: Array) -> None:
-        """Fills y (rows, …) with the outputs for x (rows, …); both contiguous float32."""
-        self.enter(self.ticket, x.reshape(-1), y.reshape(-1), len(x))
+    def __call__(self, x: Array) -> Array | None:
+        """The outputs for an array's rows; None unless it is contiguous, of the network's inputs, in float32."""
+        if len(x) != self.shape[0]:
+            self.shape = (len(x), *self.outputs)
+        result: Array | None = self.enter(x, np.empty(self.shape, FLOAT))
+        return result

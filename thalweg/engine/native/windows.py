@@ -16,8 +16,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.llvm import F32, I64, VW
+from thalweg.engine.native.llvm import F32, I64
 from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
+from thalweg.engine.native.processor import VW
 
 WINDOW = ("row", "column", "rows", "columns", "count", "step", "channels", "joined")
 LARGEST_ARGUMENTS = ("x", "a", "floor", *WINDOW)
