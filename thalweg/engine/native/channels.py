@@ -14,8 +14,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.llvm import F32, VW
+from thalweg.engine.native.llvm import F32
 from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
+from thalweg.engine.native.processor import VW
 
 MATRIX = ("rows", "width", "stride", "copies")
 GROUP = 4  # vectors side by side, so that enough sums are in flight

@@ -9,7 +9,8 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.channels import GROUP, moments, products, scale, unscale
-from thalweg.engine.native.llvm import FLAGS, VW, compiled, doubles, floats, load_f32, select, stack, store_f32
+from thalweg.engine.native.llvm import FLAGS, compiled, doubles, floats, load_f32, select, stack, store_f32
+from thalweg.engine.native.processor import VW
 from thalweg.engine.native.state import BATCH_ROWS, BLOCK, LANE, LANES, ROWS
 
 F32 = np.float32
