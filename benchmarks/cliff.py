@@ -11,7 +11,7 @@ from benchmarks.peers.ours import Fit
 from benchmarks.workloads import dense
 
 WIDTHS = 300
-ROUND_SECONDS = 0.01
+ROUND_SECONDS = 0.03
 WORST = 10
 
 
@@ -27,7 +27,10 @@ def step_seconds(widths: int, rounds: int) -> list[float]:
     counts = []
     for runner in runners:
         timed(runner, 4)
-        counts.append(4 * max(1, round(ROUND_SECONDS / (4 * timed(runner, 4)))))
+        count = 4
+        for _ in range(2):  # a fit of few steps is mostly its beginning
+            count = 4 * max(1, round(ROUND_SECONDS / (4 * timed(runner, count))))
+        counts.append(count)
     seconds: list[list[float]] = [[] for _ in runners]
     for _ in range(rounds):
         for own, runner, count in zip(seconds, runners, counts, strict=True):

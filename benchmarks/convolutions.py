@@ -22,7 +22,7 @@ class Convolution(Workload):
 
     @property
     def flops(self) -> int:
-        """Of a call by the definition, zeros around an image included: everyone is measured by it, whoever needs fewer."""
+        """Of a call by the definition, zeros around an image included: everyone's measure, whoever needs fewer."""
         inputs, outputs = self.sizes
         once = 2 * 9 * self.batch * self.side**2 * inputs * outputs
         return 3 * once if self.gradients else once

@@ -302,6 +302,7 @@ def test_the_folder_is_the_first_that_can_be_written(tmp_path, monkeypatch, fres
     assert fresh().parent == tmp_path / "xdg" / "thalweg"
     compiling.folders.cache_clear()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    (tmp_path / "temporary").mkdir()
     assert fresh().parent.parent == tmp_path / "temporary"
     compiling.folders.cache_clear()
     monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path / "file"))

@@ -188,7 +188,7 @@ class Crew:
     def plan(self, steps: int) -> Iterator[tuple[int, int]]:
         """(threads, steps): how to run the next steps, each part decided when the one before has been seen."""
         probe = steps // PROBE_SHARE
-        long_enough = probe * self.seconds.get(self.best, 0.0) > PROBE_LEAST  # waking the others must not count
+        long_enough = probe * self.seconds.get(self.best, 0.0) > PROBE_LEAST
         if self.lanes > 1 and long_enough and time.perf_counter() - self.looked > PROBE_SECONDS:
             self.looked = time.perf_counter()
             best = self.best
@@ -286,11 +286,9 @@ class NativeExecutor:
         done, finite = 0, True
         records = np.zeros(((chunk.batch + chunk.steps) // job.steps_per_epoch, self.totals.shape[1]), np.float64)
         for threads, steps in self.crew.plan(chunk.steps):
-            begin = time.perf_counter()
             ended = (chunk.batch + done) // job.steps_per_epoch
             self.begin(chunk, done, steps, records[ended:])
-            self.call(chunk.learning_rates[done:], threads)
-            self.crew.saw(threads, steps, time.perf_counter() - begin)
+            self.crew.saw(threads, steps, self.call(chunk.learning_rates[done:], threads))
             done += int(self.jobs[0, m.JOB_DONE])
             finite = bool(self.jobs[0, m.JOB_FINITE])
             if not finite:
@@ -311,18 +309,26 @@ class NativeExecutor:
         self.jobs[:, m.JOB_RECORDS] = records.ctypes.data
         self.barrier[0] = 0
 
-    def call(self, learning_rates: Array, threads: int) -> None:
-        """Enters the machine on so many threads, each with as many lanes; the first is this thread."""
+    def call(self, learning_rates: Array, threads: int) -> float:
+        """Enters the machine on so many threads, each with as many lanes; the first is this thread.
+
+        Returns the seconds it took from when the last of them was awake.
+        """
         rates = learning_rates.ctypes.data
         each = self.job.lanes // threads
         self.jobs[:, m.JOB_MINE], self.jobs[:, m.JOB_THREADS] = each, threads
         first = [
             (int(self.jobs[lane, m.JOB_SELF]), rates, *self.state_of(lane)) for lane in range(0, self.job.lanes, each)
         ]
-        others = [self.pool.submit(self.run_lanes, *arguments) for arguments in first[1:] if self.pool is not None]
-        self.run_lanes(*first[0])
-        for other in others:
-            other.result()
+        others = [self.pool.submit(self.timed, arguments) for arguments in first[1:] if self.pool is not None]
+        own = self.timed(first[0])
+        return min([own, *(other.result() for other in others)])
+
+    def timed(self, arguments: tuple[int, int, int, int]) -> float:
+        """Seconds that this thread was in the machine."""
+        begin = time.perf_counter()
+        self.run_lanes(*arguments)
+        return time.perf_counter() - begin
 
     def state_of(self, lane: int) -> tuple[int, int]:
         return self.states[lane].ctypes.data, self.reals[lane].ctypes.data

@@ -12,6 +12,7 @@ import llvmlite.binding as binding
 
 ENTRY = "thalweg_kernel"  # the symbol by which every object is called
 YIELD = "thalweg_sched_yield"
+NAP = "thalweg_nap"
 FAILED = "thalweg_failed"
 
 _numbers = itertools.count()  # every library has a name of its own
@@ -20,11 +21,19 @@ _loaded: list[Any] = []  # LLVM unloads what nobody holds
 
 def yield_address() -> int:
     """The address of the C function that gives the rest of this thread's time slice to other threads."""
+    return address(system().SwitchToThread if sys.platform == "win32" else system().sched_yield)
+
+
+def nap_address() -> int:
+    """The address of a C function that sleeps: for so many microseconds, or of Windows milliseconds."""
+    return address(system().Sleep if sys.platform == "win32" else system().usleep)
+
+
+def system() -> Any:
+    """The operating system's functions."""
     if sys.platform == "win32":
-        function = ctypes.WinDLL("kernel32").SwitchToThread
-    else:
-        function = ctypes.CDLL(None).sched_yield
-    return address(function)
+        return ctypes.WinDLL("kernel32")
+    return ctypes.CDLL(None)
 
 
 def address(function: Any) -> int:
@@ -41,7 +50,7 @@ def failed() -> None:
 
 
 # Bound by name whenever code is loaded: compiled code holds the name, not the address.
-SYMBOLS = {YIELD: yield_address(), FAILED: address(failed)}
+SYMBOLS = {YIELD: yield_address(), NAP: nap_address(), FAILED: address(failed)}
 
 
 @cache

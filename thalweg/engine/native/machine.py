@@ -62,6 +62,7 @@ from thalweg.engine.native.llvm import (
     fetch_add,
     integers,
     load_acquire,
+    nap,
     pause,
     sched_yield,
 )
@@ -87,12 +88,14 @@ from thalweg.engine.native.state import (
     UPDATE,
 )
 
-SPINS = 500  # turns of the spin loop before the core is given away
+# Turns of the spin loop before the core is given to whoever wants it, and before this thread sleeps: the scheduler may
+# leave a thread that has just woken on the core of one that yields, for some milliseconds, while another core is idle.
+SPINS, YIELDS = 500, 200
 
 
 @numba.njit(**FLAGS)
 def barrier(address, threads):
-    """Waits until every thread has come as often as this one: spinning first, then giving the core away."""
+    """Waits until every thread has come as often as this one: spinning, then giving the core away, then asleep."""
     if threads == 1:
         return
     goal = (fetch_add(address, 1) // threads + 1) * threads
@@ -101,8 +104,10 @@ def barrier(address, threads):
         turns += 1
         if turns < SPINS:
             pause()
-        else:
+        elif turns < SPINS + YIELDS:
             sched_yield()
+        else:
+            nap()
 
 
 @numba.njit(inline="always", **FLAGS)
