@@ -95,5 +95,5 @@ RESNET: Layers = (
 IMAGES = [
     images("convnet: Keras's simple MNIST convnet, batch 128, Adam", (28, 28, 1), 128, 12, CONVNET),
     images("convnet: LeNet-5, batch 64, Adam", (28, 28, 1), 64, 40, LENET),
-    images("convnet: residual network 16-32-64, 3 blocks each, 32×32×3, batch 128, Adam", (32, 32, 3), 128, 2, RESNET),
+    images("convnet: residual network 16-32-64, 3 blocks each, 32×32×3, batch 128, Adam", (32, 32, 3), 128, 16, RESNET),
 ]

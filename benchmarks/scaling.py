@@ -13,6 +13,7 @@ from thalweg.engine.lanes import cores
 
 PLAN = Plan(rounds=3, seconds=0.1, compiled=False, check=False, only=("eager, fused",))
 STEP_FLOPS = 2e9  # what an epoch should be at least, so that the small ones aren't all overhead
+LEAST_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ class Series:
 
 
 def epoch(sizes: tuple[int, ...], batch: int, lanes: int | None = None) -> Workload:
-    """Training with enough steps in an epoch to be timed, but not too many."""
+    """Training with enough steps in an epoch to be timed, and for its beginning not to count, but not too many."""
     flops = 6 * batch * sum(a * b for a, b in pairwise(sizes))
-    return dense(sizes, batch, max(1, min(50, round(STEP_FLOPS / flops))), lanes)
+    return dense(sizes, batch, max(LEAST_STEPS, min(50, round(STEP_FLOPS / flops))), lanes)
 
 
 def powers(last: int, first: int = 1, factor: int = 2) -> list[int]:
