@@ -37,7 +37,6 @@ MATRICES = {IMAGE: BT, KERNEL: G, OUTPUT: transposed(A), ERROR: A, GRADIENT: tra
 
 SCRATCH = 1 << 17  # floats between the transforms: half a MiB, which the L2 cache holds
 MOST_TILES = 128
-MOST_CHANNELS = 512  # the program chooses this way for no more
 
 TRANSFORM_ARGUMENTS = (
     "x", "xr", "xc", "xs", "y", "yr", "yc", "ys", "bias", "vectors", "count", "top", "bottom", "left", "right",
@@ -157,8 +156,8 @@ _kernels = stack(16 * VW * VW)
 
 @compiled
 def _most_tiles(channels):
-    """How many tiles go together: 16 numbers of all these channels for each."""
-    return min(MOST_TILES, max(8, SCRATCH // (16 * channels)))
+    """How many tiles go together: 16 numbers of all these channels for each. There are 1,024 channels at most."""
+    return min(MOST_TILES, SCRATCH // (16 * channels))
 
 
 @compiled
