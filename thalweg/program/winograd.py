@@ -1,19 +1,22 @@
-"""Convolutions of 3×3 by Winograd's minimal filtering F(2×2, 3×3): 16 multiplications where the direct way takes 36.
+"""Convolutions of 3×3 and 5×5 by Winograd's minimal filtering: F(4×4, 3×3) and F(2×2, 5×5), with 36 multiplications
+where the definition takes 144 and 100.
 
-One dimension: two outputs of a filter g of three taps, from four numbers d, take four products instead of six,
+One dimension: m outputs of a filter g of r taps, from n = m + r − 1 numbers d, are the coefficients of a product of
+polynomials. It is computed from their values at n points, for which it takes n products instead of m·r:
 
-    y = Aᵀ·((G·g) ⊙ (Bᵀ·d))        Bᵀ = 1  0 −1  0      G = 1   0   0      A = 1  0
-                                        0  1  1  0          ½   ½   ½          1  1
-                                        0 −1  1  0          ½  −½   ½          1 −1
-                                        0 −1  0  1          0   0   1          0  1
+    y = Aᵀ·((G·g) ⊙ (Bᵀ·d))
 
-and an image does the same along rows and columns: squares d of 4×4 that overlap by 2 give 2×2 outputs each. Over
-channels, each of the 16 elements is a product of matrices. The gradient by the kernel is the adjoint of that,
-dg = Gᵀ·((A·dy) ⊙ (Bᵀ·d)), and the gradient by the image a convolution with the kernel turned around.
+G and A evaluate at the points, Bᵀ (transposed: the roles of the operands are exchanged) interpolates. An image does the
+same along rows and columns: squares d of 6×6 that overlap by r − 1. Over channels, each of the 36 elements is a product
+of matrices. The gradient by the kernel is the adjoint of that, dg = Gᵀ·((A·dy) ⊙ (Bᵀ·d)), and the gradient by the image
+a convolution with the kernel turned around.
+
+The points decide how exact that is. 0, ±11/16, ±3/2 and infinity have, among pairs ±a, ±b, the least rounding errors: a
+quarter of those of the usual ±1, ±2, and about twice those of the definition. Pairs halve the work of the transforms.
 
 Source: S. Winograd, Arithmetic Complexity of Computations (1980); A. Lavin and S. Gray, "Fast algorithms for
-convolutional neural networks", arXiv 1509.09308. Sums are taken in another order than by the definition, with rounding
-errors of about the same size.
+convolutional neural networks", arXiv 1509.09308; on points: B. Barabasz and others, "Error analysis and improving the
+accuracy of Winograd convolution for deep neural networks", arXiv 1803.10986.
 """
 
 from __future__ import annotations
@@ -21,65 +24,92 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
 from thalweg.program.convolution import Convolution, Flip, KernelGradient, Pair, TransposedConvolution, Window
 from thalweg.program.instruction import PREPARED, WORKSPACE, Array, Buffer, Instruction, Values
 
-BT = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]])
-G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
-A = np.array([[1, 0], [1, 1], [1, -1], [0, 1]])
+SIDE = 6  # of a square of the image
+POINTS = (0, 11 / 16, -11 / 16, 3 / 2, -3 / 2)  # and infinity
+TAPS = (3, 5)  # kernels' sizes
 
 CHANNELS = 16  # a vector of the widest processor: their number is a multiple of this …
-MOST_CHANNELS = 512  # … up to here, where a few tiles fill the core's cache
+MOST_CHANNELS = 512  # … those in and out together up to here, where a few tiles fill the core's cache
 GAIN = 1.2  # so many times fewer operations than directly, the transforms counted, or it isn't worth it
 
 
-def tiles(image: Sequence[int]) -> Pair:
-    """How many tiles of 2×2 cover (height, width, …)."""
-    return -(-image[0] // 2), -(-image[1] // 2)
+class Matrices(NamedTuple):
+    """The transforms of images (6, 6), kernels (6, taps) and, transposed, outputs (6, 7 − taps)."""
+
+    BT: Array
+    G: Array
+    A: Array
 
 
-def taps(inputs: int, outputs: int, before: int) -> int:
+@cache
+def matrices(taps: int) -> Matrices:
+    """Those of F(7 − taps, taps): powers of the points, Lagrange's polynomials, and what infinity adds."""
+    points = np.array(POINTS)
+    BT, G, A = np.zeros((SIDE, SIDE)), np.zeros((SIDE, taps)), np.zeros((SIDE, SIDE + 1 - taps))
+    for row, point in enumerate(points):
+        others = np.delete(points, row)
+        BT[row, :-1] = np.poly(others)[::-1]
+        G[row] = point ** np.arange(taps) / np.prod(point - others)
+        A[row] = point ** np.arange(SIDE + 1 - taps)
+    BT[-1], G[-1, -1], A[-1, -1] = np.poly(points)[::-1], 1, 1
+    return Matrices(BT, G, A)
+
+
+def tiles(outputs: Sequence[int], taps: int) -> Pair:
+    """How many tiles cover (height, width, …)."""
+    m = SIDE + 1 - taps
+    return -(-outputs[0] // m), -(-outputs[1] // m)
+
+
+def seen(inputs: int, outputs: int, before: int, taps: int) -> int:
     """How many of the multiplications along one dimension aren't with the zeros around the image."""
-    return sum(0 <= i + tap - before < inputs for i in range(outputs) for tap in range(3))
+    return sum(0 <= i + tap - before < inputs for i in range(outputs) for tap in range(taps))
 
 
 def plan(x: Buffer, h: Buffer, window: Window, groups: int, whole: bool = False) -> Pair | None:
     """How many rows and columns of outputs are taken by tiles, if x ∗ W → h is worth taking this way; None if it isn't.
 
-    That is for 3×3 at every place, whole vectors of channels, and fewer operations. A last row or column that tiles
-    would cover half may be cheaper directly, unless the `whole` has to be taken by tiles.
+    That is at every place, with whole vectors of channels, and fewer operations. Last rows or columns that tiles would
+    cover in part may be cheaper directly, unless the `whole` has to be taken by tiles.
     """
-    channels = (x.shape[-1], h.shape[-1])
-    if (*window.size, *window.strides, *window.dilation, groups) != (3, 3, 1, 1, 1, 1, 1):
+    inputs, outputs, r = x.shape[-1], h.shape[-1], window.size[0]
+    if r not in TAPS or window != Window((r, r), before=window.before, after=window.after) or groups > 1:
         return None
-    if any(n % CHANNELS or n > MOST_CHANNELS for n in channels) or not all(0 <= n <= 2 for n in window.before):
+    if inputs % CHANNELS or outputs % CHANNELS or inputs + outputs > MOST_CHANNELS:
         return None
-    height, width = h.shape[:2]
-    transforms = 1 + 3 / channels[0] + 3 / channels[1]  # of a product's time: some 50 operations for each channel
+    if not all(0 <= n < r for n in window.before):
+        return None
+    (height, width), m = h.shape[:2], SIDE + 1 - r
+    transforms = 1 + 6 / inputs + 6 / outputs  # of a product's time: some 200 operations for each channel
 
     def direct(rows: int, columns: int) -> int:
-        return taps(x.shape[0], rows, window.before[0]) * taps(x.shape[1], columns, window.before[1])
+        return seen(x.shape[0], rows, window.before[0], r) * seen(x.shape[1], columns, window.before[1], r)
 
     def cost(covered: Pair) -> float:
-        return direct(height, width) - direct(*covered) + 16 * math.prod(tiles(covered)) * transforms
+        return direct(height, width) - direct(*covered) + SIDE * SIDE * math.prod(tiles(covered, r)) * transforms
 
-    even = (height - height % 2, width - width % 2)
-    choices = [(height, width)] if whole else [(i, j) for i in (height, even[0]) for j in (width, even[1]) if i and j]
+    full = (height - height % m, width - width % m)
+    choices = [(height, width)] if whole else [(i, j) for i in (height, full[0]) for j in (width, full[1]) if i and j]
     best = min(choices, key=cost)
     return best if GAIN * cost(best) <= direct(height, width) else None
 
 
-def squares(x: Array, size: int, before: Pair, image: Sequence[int]) -> Array:
-    """(rows, tiles down, tiles across, channels, size, size): squares 2 apart, zeros around the image."""
-    high, wide = tiles(image)
-    padded = np.zeros((len(x), 2 * high + size - 2, 2 * wide + size - 2, x.shape[-1]), x.dtype)
+def squares(x: Array, size: int, taps: int, before: Pair, outputs: Sequence[int]) -> Array:
+    """(rows, tiles down, tiles across, channels, size, size): a tile's outputs apart, zeros around the image."""
+    (high, wide), m = tiles(outputs, taps), SIDE + 1 - taps
+    padded = np.zeros((len(x), m * high + size - m, m * wide + size - m, x.shape[-1]), x.dtype)
     inside = padded[:, before[0] :, before[1] :]
     height, width = (min(a, b) for a, b in zip(x.shape[1:3], inside.shape[1:3], strict=True))
     inside[:, :height, :width] = x[:, :height, :width]
-    return np.lib.stride_tricks.sliding_window_view(padded, (size, size), (1, 2))[:, ::2, ::2]
+    return np.lib.stride_tricks.sliding_window_view(padded, (size, size), (1, 2))[:, ::m, ::m]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +118,7 @@ class WinogradKernel(Instruction):
 
     W: Buffer
     U: Buffer
+    taps: int
     turned: bool = False
 
     name = "winograd kernel"
@@ -100,22 +131,23 @@ class WinogradKernel(Instruction):
     @property
     def sizes(self) -> tuple[int, ...]:
         channels = self.U.shape[:1:-1] if self.turned else self.U.shape[2:]
-        return (*channels, int(self.turned))
+        return (*channels, self.taps, int(self.turned))
 
     def reference(self, m: Values) -> None:
-        W = m[self.W].reshape(3, 3, *self.sizes[:2])
+        W = m[self.W].reshape(self.taps, self.taps, *self.sizes[:2])
         W = W[::-1, ::-1].swapaxes(2, 3) if self.turned else W
+        G = matrices(self.taps).G
         m[self.U][:] = np.einsum("pa,qb,abco->pqco", G, G, W)
 
     def flops(self, rows: int) -> int:
-        return 28 * self.sizes[0] * self.sizes[1]
+        return self.sizes[0] * self.sizes[1] * transform_flops(matrices(self.taps).G)
 
 
 @dataclass(frozen=True, eq=False)
 class WinogradConvolution(Instruction):
-    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, which is x ∗ W + b; W is read where the last row or column is taken directly
+    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, which is x ∗ W + b; W is read where last rows or columns are taken directly
 
-    x (rows, height, width, in), U (4, 4, in, out), W (3, 3, in, out), b (out,) → h (rows, height', width', out)
+    x (rows, height, width, in), U (6, 6, in, out), W (taps, taps, in, out), b (out,) → h (rows, height', width', out)
     """
 
     x: Buffer
@@ -123,6 +155,7 @@ class WinogradConvolution(Instruction):
     W: Buffer | None
     b: Buffer | None
     h: Buffer
+    taps: int
     before: Pair  # zeros before the image
     covered: Pair  # rows and columns of h that are taken by tiles
 
@@ -137,31 +170,35 @@ class WinogradConvolution(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.h.shape, *self.before, *self.covered)
+        return (*self.x.shape, *self.h.shape, self.taps, *self.before, *self.covered)
 
     def reference(self, m: Values) -> None:
-        d = squares(m[self.x], 4, self.before, self.covered)
+        BT, _, A = matrices(self.taps)
+        d = squares(m[self.x], SIDE, self.taps, self.before, self.covered)
         v = np.einsum("pi,nhwcij,qj->nhwcpq", BT, d, BT, optimize=True)
         products = np.einsum("nhwcpq,pqco->nhwopq", v, m[self.U], optimize=True)
         y = np.einsum("pi,nhwopq,qj->nhiwjo", A, products, A, optimize=True)
-        (height, width), (rows, high, _, wide, _, outputs) = self.covered, y.shape
+        (height, width), (rows, high, down, wide, across, outputs) = self.covered, y.shape
         if self.W is not None:
-            window = Window((3, 3), before=self.before, after=self.after)
+            window = Window((self.taps, self.taps), before=self.before, after=self.after)
             Convolution(self.x, self.W, None, self.h, window).reference(m)
-        m[self.h][:, :height, :width] = y.reshape(rows, 2 * high, 2 * wide, outputs)[:, :height, :width]
+        m[self.h][:, :height, :width] = y.reshape(rows, high * down, wide * across, outputs)[:, :height, :width]
         if self.b is not None:
             m[self.h][:] += m[self.b]
 
     @property
     def after(self) -> Pair:
         """Zeros after the image, as far as a kernel reaches."""
-        down, across = (n + 2 - b - size for n, b, size in zip(self.h.shape, self.before, self.x.shape, strict=False))
+        down, across = (
+            n + self.taps - 1 - b - size for n, b, size in zip(self.h.shape, self.before, self.x.shape, strict=False)
+        )
         return max(0, down), max(0, across)
 
     def flops(self, rows: int) -> int:
-        (height, width, outputs), places = self.h.shape, math.prod(self.covered)
-        tile = 2 * self.U.size + 32 * self.x.shape[-1] + 28 * outputs
-        return rows * (math.prod(tiles(self.covered)) * tile + (height * width - places) * 9 * self.U.size // 8)
+        (height, width, outputs), (BT, _, A) = self.h.shape, matrices(self.taps)
+        tile = 2 * self.U.size + self.x.shape[-1] * transform_flops(BT) + outputs * transform_flops(A.T)
+        rest = 2 * (height * width - math.prod(self.covered)) * self.taps**2 * self.x.shape[-1] * outputs
+        return rows * (math.prod(tiles(self.covered, self.taps)) * tile + rest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +208,7 @@ class WinogradGradient(Instruction):
     x: Buffer
     dh: Buffer
     dU: Buffer
+    taps: int
     before: Pair
 
     name = "winograd gradient"
@@ -183,16 +221,21 @@ class WinogradGradient(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.dh.shape, *self.before)
+        return (*self.x.shape, *self.dh.shape, self.taps, *self.before)
 
     def reference(self, m: Values) -> None:
-        v = np.einsum("pi,nhwcij,qj->nhwcpq", BT, squares(m[self.x], 4, self.before, self.dh.shape), BT, optimize=True)
-        e = np.einsum("pi,nhwoij,qj->nhwopq", A, squares(m[self.dh], 2, (0, 0), self.dh.shape), A, optimize=True)
+        BT, _, A = matrices(self.taps)
+        places = self.dh.shape
+        x = squares(m[self.x], SIDE, self.taps, self.before, places)
+        errors = squares(m[self.dh], SIDE + 1 - self.taps, self.taps, (0, 0), places)
+        v = np.einsum("pi,nhwcij,qj->nhwcpq", BT, x, BT, optimize=True)
+        e = np.einsum("pi,nhwoij,qj->nhwopq", A, errors, A, optimize=True)
         m.reduce(self.dU, np.einsum("nhwcpq,nhwopq->pqco", v, e, optimize=True))
 
     def flops(self, rows: int) -> int:
-        high, wide = tiles(self.dh.shape)
-        return rows * high * wide * (2 * self.dU.size + 32 * self.x.shape[-1] + 12 * self.dh.shape[-1])
+        BT, _, A = matrices(self.taps)
+        transforms = self.x.shape[-1] * transform_flops(BT) + self.dh.shape[-1] * transform_flops(A)
+        return rows * math.prod(tiles(self.dh.shape, self.taps)) * (2 * self.dU.size + transforms)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,6 +244,7 @@ class WinogradKernelGradient(Instruction):
 
     dU: Buffer
     dW: Buffer
+    taps: int
 
     name = "winograd kernel gradient"
     writes = ("dW",)
@@ -211,13 +255,20 @@ class WinogradKernelGradient(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return self.dU.shape[2:]
+        return (*self.dU.shape[2:], self.taps)
 
     def reference(self, m: Values) -> None:
+        G = matrices(self.taps).G
         m[self.dW][:] = np.einsum("pa,qb,pqco->abco", G, G, m[self.dU]).reshape(self.dW.shape)
 
     def flops(self, rows: int) -> int:
-        return 42 * self.sizes[0] * self.sizes[1]
+        return self.sizes[0] * self.sizes[1] * transform_flops(matrices(self.taps).G.T)
+
+
+def transform_flops(matrix: Array) -> int:
+    """Operations of L·X·Lᵀ: a multiply-add for every element that isn't 0, in each column of X and each row of L·X."""
+    rows, columns = matrix.shape
+    return 2 * (columns + rows) * int(np.count_nonzero(matrix))
 
 
 def by_winograd(
@@ -236,19 +287,23 @@ def by_winograd(
 
 def replaced(i: Instruction) -> list[Instruction]:
     """The instructions that take an instruction's place: itself, if it isn't such a convolution."""
+    if not isinstance(i, Convolution | TransposedConvolution | KernelGradient):
+        return [i]
+    r = i.window.size[0]
     if isinstance(i, Convolution) and (covered := plan(i.x, i.h, i.window, i.groups)):
-        return taken(WinogradKernel(i.W, transform_of(i.W, i.x, i.h)), i.W, i, i.window.before, covered)
+        return taken(WinogradKernel(i.W, transform_of(i.W, i.x, i.h), r), i.W, i, i.window.before, covered)
     if isinstance(i, TransposedConvolution) and (covered := plan(i.x, i.h, turned(i.window), i.groups)):
-        kernel = WinogradKernel(i.W, transform_of(i.flipped, i.x, i.h), turned=True)
+        kernel = WinogradKernel(i.W, transform_of(i.flipped, i.x, i.h), r, turned=True)
         return taken(kernel, i.flipped, i, turned(i.window).before, covered)
     if isinstance(i, KernelGradient) and plan(i.x, i.dh, i.window, i.groups, whole=True):
-        dU = Buffer(f"dU{i.dW.name.removeprefix('d')}", (4, 4, i.x.shape[-1], i.dh.shape[-1]), WORKSPACE, per_row=False)
-        return [WinogradGradient(i.x, i.dh, dU, i.window.before), WinogradKernelGradient(dU, i.dW)]
+        shape = (SIDE, SIDE, i.x.shape[-1], i.dh.shape[-1])
+        dU = Buffer(f"dU{i.dW.name.removeprefix('d')}", shape, WORKSPACE, per_row=False)
+        return [WinogradGradient(i.x, i.dh, dU, r, i.window.before), WinogradKernelGradient(dU, i.dW, r)]
     return [i]
 
 
 def transform_of(W: Buffer, x: Buffer, h: Buffer) -> Buffer:
-    return Buffer(f"U{W}", (4, 4, x.shape[-1], h.shape[-1]), PREPARED, per_row=False)
+    return Buffer(f"U{W}", (SIDE, SIDE, x.shape[-1], h.shape[-1]), PREPARED, per_row=False)
 
 
 def taken(
@@ -256,7 +311,7 @@ def taken(
 ) -> list[Instruction]:
     """The transform of the kernel, and the convolution; W is read only for what tiles don't cover."""
     rest = None if covered == i.h.shape[:2] else W
-    return [kernel, WinogradConvolution(i.x, kernel.U, rest, i.b, i.h, before, covered)]
+    return [kernel, WinogradConvolution(i.x, kernel.U, rest, i.b, i.h, kernel.taps, before, covered)]
 
 
 def turned(window: Window) -> Window:

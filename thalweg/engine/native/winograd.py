@@ -1,8 +1,8 @@
-"""Convolutions of 3×3 by Winograd's minimal filtering F(2×2, 3×3): 16 multiplications where the direct way takes 36.
+"""Convolutions of 3×3 and 5×5 by Winograd's minimal filtering: 36 multiplications in place of 144, and of 100.
 
-The image is cut into squares of 4×4 that overlap by 2 and give 2×2 outputs each. Squares and kernels are transformed,
-and element p of the transformed ones meets element p only: 16 products of matrices, (tiles, in)·(in, out). Some tiles
-at a time, so that what lies between the transforms stays in the core's own cache.
+The image is cut into squares of 6×6 that overlap and give 4×4, or 2×2, outputs each. Squares and kernels are
+transformed, and element p of the transformed ones meets element p only: 36 products of matrices, (tiles, in)·(in, out).
+Some tiles at a time, so that what lies between the transforms stays in the core's own cache.
 
 Channels are multiples of 16, so there are whole vectors of them. Addresses are in bytes, strides in floats.
 """
@@ -21,26 +21,38 @@ from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
 from thalweg.engine.native.moves import transposition
 from thalweg.engine.native.processor import VW
 from thalweg.engine.native.state import ACCUMULATE, LANE, LANES, ROWS
+from thalweg.program.winograd import SIDE, TAPS, matrices
 
-# Y = L·X·Lᵀ, with L = Bᵀ for images, G for kernels, Aᵀ for outputs, A for error terms, Gᵀ for the gradients of kernels.
-IMAGE, KERNEL, OUTPUT, ERROR, GRADIENT = range(5)
-BT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, -1, 0, 1))
-G = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
-A = ((1, 0), (1, 1), (1, -1), (0, 1))
-
-
-def transposed(matrix):
-    return tuple(zip(*matrix, strict=True))
+# Y = L·X·Lᵀ, with L = Bᵀ for images; for each size of kernel G for kernels, the same for kernels turned around, Aᵀ for
+# outputs, A for error terms, Gᵀ for the gradients of kernels.
+KINDS = 5
+IMAGE, KERNEL, TURNED, OUTPUT, ERROR, GRADIENT = range(1 + KINDS)
 
 
-MATRICES = {IMAGE: BT, KERNEL: G, OUTPUT: transposed(A), ERROR: A, GRADIENT: transposed(G)}
+def kinds():
+    """{kind, that of a kernel of 5 after those of 3: (matrix, whether it makes outputs)}"""
+    found = {IMAGE: (matrices(TAPS[0]).BT, False)}
+    for number, taps in enumerate(TAPS):
+        _, G, A = matrices(taps)
+        for kind, matrix in ((KERNEL, G), (TURNED, G[:, ::-1]), (OUTPUT, A.T), (ERROR, A), (GRADIENT, G.T)):
+            found[KINDS * number + kind] = (matrix, kind == OUTPUT)
+    return found
 
-SCRATCH = 1 << 17  # floats between the transforms: half a MiB, which the L2 cache holds
-MOST_TILES = 128
+
+PRODUCTS = SIDE * SIDE
+SCRATCH = 1 << 18  # floats between the transforms: at most 1 MiB …
+USUAL = 1 << 17  # … and half of it, which the L2 cache holds, where that is enough tiles for a product
+LEAST_TILES, MOST_TILES = 14, 128
 
 TRANSFORM_ARGUMENTS = (
     "x", "xr", "xc", "xs", "y", "yr", "yc", "ys", "bias", "vectors", "count", "top", "bottom", "left", "right",
 )  # fmt: skip
+
+
+def _pairs(rows):
+    """The rows (plus, minus) of points ±p: alike in their even terms, of opposite sign in the odd ones."""
+    turned = [[-f if k % 2 else f for k, f in enumerate(row)] for row in rows]
+    return [(i, j) for j in range(len(rows)) for i in range(j) if rows[i] == turned[j] and rows[i] != rows[j]]
 
 
 class _Transform(_Emitter):
@@ -51,9 +63,10 @@ class _Transform(_Emitter):
     elsewhere.
     """
 
-    def __init__(self, function, kind, partly):
+    def __init__(self, function, matrix, outputs, partly):
         super().__init__(function, TRANSFORM_ARGUMENTS)
-        self.matrix, self.outputs, self.partly = MATRICES[kind], kind == OUTPUT, partly
+        self.outputs, self.partly = outputs, partly
+        self.matrix, self.columns = matrix.tolist(), matrix.T.tolist()
 
     def emit(self):
         if self.partly:  # what isn't there is read from a vector of zeros, or written where nobody looks
@@ -73,7 +86,7 @@ class _Transform(_Emitter):
 
     def channels(self, k):
         """One vector of channels, those from k on."""
-        n = range(len(self.matrix[0]))
+        n = range(len(self.columns))
         columns = [self.times([self.load(self.source(i, j, k)) for i in n]) for j in n]
         bias = self.bias(k) if self.outputs else None
         for i, row in enumerate(zip(*columns, strict=True)):
@@ -93,23 +106,47 @@ class _Transform(_Emitter):
         builder.position_at_end(after)
         return self.phi((self.zero, before), (value, read))
 
-    def times(self, column):
-        """L times a column of vectors."""
-        return [self.combined(row, column) for row in self.matrix]
+    def times(self, vectors):
+        """L times a column of vectors. Where rows belong to points ±p, their even and odd terms are summed once; where
+        columns do, the two vectors' sum and difference."""
+        pairs = _pairs(self.matrix)
+        if pairs:
+            result = [None if row in sum(pairs, ()) else self.combined(f, vectors) for row, f in enumerate(self.matrix)]
+            for plus, minus in pairs:
+                even = self.combined([f * (k % 2 == 0) for k, f in enumerate(self.matrix[plus])], vectors)
+                odd = [f * (k % 2) for k, f in enumerate(self.matrix[plus])]
+                first = next(f for f in odd if f)
+                odd = self.combined([f / first for f in odd], vectors)
+                result[plus], result[minus] = (self.scaled(f, odd, even) for f in (first, -first))
+            return result
+        pairs = _pairs(self.columns)
+        builder, left = self.builder, [k for k in range(len(vectors)) if k not in sum(pairs, ())]
+        sums = [builder.fadd(vectors[p], vectors[m]) for p, m in pairs]
+        differences = [builder.fsub(vectors[p], vectors[m]) for p, m in pairs]
+        return [
+            self.combined(
+                [row[k] for k in left] + [row[plus] for plus, _ in pairs],
+                [vectors[k] for k in left] + (differences if number % 2 else sums),
+            )
+            for number, row in enumerate(self.matrix)
+        ]
 
     def combined(self, factors, vectors):
-        """Σ factor·vector; every factor is 0, ±1 or ±½, and one is positive: that is taken first."""
-        builder, total = self.builder, None
-        for factor, vector in sorted(zip(factors, vectors, strict=True), key=lambda pair: -pair[0]):
-            if factor == 0:
-                continue
-            if abs(factor) != 1:
-                vector = builder.fmul(vector, ir.Constant(self.vector, [abs(factor)] * VW))
-            if total is None:
-                total = vector
-            else:
-                total = builder.fadd(total, vector) if factor > 0 else builder.fsub(total, vector)
+        """Σ factor·vector over the factors that aren't 0, those that are 1 first."""
+        total = None
+        for factor, vector in sorted(zip(factors, vectors, strict=True), key=lambda pair: pair[0] != 1):
+            if factor:
+                total = self.scaled(factor, vector, total)
         return total
+
+    def scaled(self, factor, vector, total):
+        """total + factor·vector; the total may be absent."""
+        if total is not None and abs(factor) == 1:
+            return (self.builder.fadd if factor > 0 else self.builder.fsub)(total, vector)
+        if factor == 1:
+            return vector
+        constant = ir.Constant(self.vector, [factor] * VW)
+        return self.builder.fmul(vector, constant) if total is None else self.multiply_add(vector, constant, total)
 
     def source(self, i, j, k):
         place = self.place("x", "xr", "xc", i, j, k)
@@ -136,12 +173,14 @@ class _Transform(_Emitter):
 def transform(
     typing, kind, partly, x, xr, xc, xs, y, yr, yc, ys, bias, vectors, count, top, bottom, left, right
 ):  # fmt: skip
-    """Y = L·X·Lᵀ of one of the five kinds; a bias is added to outputs, where it has an address."""
+    """Y = L·X·Lᵀ of one of the kinds; a bias is added to outputs, where it has an address."""
 
     def codegen(context, builder, signature, args):
         kind, partly, *rest = args
         kernels = {
-            2 * k + p: lambda function, k=k, p=p: _Transform(function, k, p) for k in MATRICES for p in (False, True)
+            2 * kind + partly: lambda function, made=made, partly=partly: _Transform(function, *made, partly)
+            for kind, made in kinds().items()
+            for partly in (False, True)
         }
         key = builder.add(builder.mul(kind, _integer(2)), partly)
         builder.call(_dispatcher(builder.module, "transform", len(TRANSFORM_ARGUMENTS), kernels), [key, *rest])
@@ -150,19 +189,25 @@ def transform(
     return types.void(*[types.int64] * (2 + len(TRANSFORM_ARGUMENTS))), codegen
 
 
-_scratch = stack(SCRATCH + 2 * 16 * 16)  # a cache line more in each plane: planes that far apart share no cache set
-_kernels = stack(16 * VW * VW)
+_scratch = stack(SCRATCH + 2 * PRODUCTS * 16)  # a cache line more in each plane: so far apart they share no cache set
+_kernels = stack(PRODUCTS * VW * VW)
+
+
+@compiled
+def _kind(taps, kind):
+    """The number of a kind of transform for kernels of this size."""
+    return kind if taps == TAPS[0] else kind + KINDS
 
 
 @compiled
 def _most_tiles(channels):
-    """How many tiles go together: 16 numbers of all these channels for each. There are 1,024 channels at most."""
-    return min(MOST_TILES, SCRATCH // (16 * channels))
+    """How many tiles go together: 36 numbers of all these channels, 512 at most, for each."""
+    return min(MOST_TILES, max(LEAST_TILES, USUAL // (PRODUCTS * channels)))
 
 
 @compiled
-def _squares(kind, x, H, W, C, size, top, left, high, wide, first, count, planes, plane):
-    """The transforms of the squares first … first + count − 1 of `size`×`size`, 2 apart, counted through the images.
+def _squares(kind, x, H, W, C, size, apart, top, left, high, wide, first, count, planes, plane):
+    """The transforms of the squares first … first + count − 1 of `size`×`size`, counted through the images.
 
     (high, wide) squares an image; the first begins `top`, `left` before it. What lies outside of an image is 0.
     """
@@ -171,114 +216,121 @@ def _squares(kind, x, H, W, C, size, top, left, high, wide, first, count, planes
         image, place = t // (high * wide), t % (high * wide)
         i, j = place // wide, place % wide
         n = min(wide - j, first + count - t)
-        row = 2 * i - top
+        row = apart * i - top
         above, below = max(0, -row), min(size, H - row)
-        at, to = x + 4 * ((image * H + row) * W + 2 * j - left) * C, planes + 4 * (t - first) * C
+        at, to = x + 4 * ((image * H + row) * W + apart * j - left) * C, planes + 4 * (t - first) * C
         while n > 0:
-            column = 2 * j - left
+            column = apart * j - left
             before, after = max(0, -column), min(size, W - column)
             partly = below - above < size or after - before < size
             # as many as are whole, or one that isn't
-            run = 1 if partly else min(n, (W - size - column) // 2 + 1)
+            run = 1 if partly else min(n, (W - size - column) // apart + 1)
             transform(
-                kind, partly, at, W * C, C, 2 * C, to, 4 * plane, plane, C, 0, C // VW, run, above, below, before, after
+                kind, partly, at, W * C, C, apart * C, to, SIDE * plane, plane, C, 0, C // VW, run,
+                above, below, before, after,
             )  # fmt: skip
-            at, to = at + 4 * run * 2 * C, to + 4 * run * C
+            at, to = at + 4 * run * apart * C, to + 4 * run * C
             j, n, t = j + run, n - run, t + run
 
 
 @compiled
-def _outputs(planes, plane, y, H, W, C, bias, high, wide, first, count):
+def _outputs(kind, planes, plane, y, H, W, C, bias, size, high, wide, first, count):
     """The outputs of the tiles first … first + count − 1, of which the last of a row or column may be cut."""
     t = first
     while t < first + count:
         image, place = t // (high * wide), t % (high * wide)
         i, j = place // wide, place % wide
         n = min(wide - j, first + count - t)
-        at, source = y + 4 * ((image * H + 2 * i) * W + 2 * j) * C, planes + 4 * (t - first) * C
-        below = min(2, H - 2 * i)
-        whole = min(n, W // 2 - j) if below == 2 else 0
-        transform(OUTPUT, 0, source, 4 * plane, plane, C, at, W * C, C, 2 * C, bias, C // VW, whole, 0, 2, 0, 2)
-        at, source = at + 4 * whole * 2 * C, source + 4 * whole * C
+        at, source = y + 4 * ((image * H + size * i) * W + size * j) * C, planes + 4 * (t - first) * C
+        below = min(size, H - size * i)
+        whole = min(n, W // size - j) if below == size else 0
+        transform(
+            kind, 0, source, SIDE * plane, plane, C, at, W * C, C, size * C, bias, C // VW, whole, 0, size, 0, size
+        )
+        at, source = at + 4 * whole * size * C, source + 4 * whole * C
         for k in range(j + whole, j + n):
-            after = min(2, W - 2 * k)
-            transform(OUTPUT, 1, source, 4 * plane, plane, 0, at, W * C, C, 0, bias, C // VW, 1, 0, below, 0, after)
-            at, source = at + 4 * 2 * C, source + 4 * C
+            after = min(size, W - size * k)
+            transform(kind, 1, source, SIDE * plane, plane, 0, at, W * C, C, 0, bias, C // VW, 1, 0, below, 0, after)
+            at, source = at + 4 * size * C, source + 4 * C
         t += n
 
 
 def winograd_convolution(o, c, s, f):
     """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, and directly what the tiles don't cover"""
     x, U, kernel, b, h, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
-    top, left, rows, columns = o[11], o[12], o[13], o[14]
-    high, wide = (rows + 1) // 2, (columns + 1) // 2
+    taps, top, left, rows, columns = o[11], o[12], o[13], o[14], o[15]
+    size = SIDE + 1 - taps
+    high, wide = (rows + size - 1) // size, (columns + size - 1) // size
     tiles, most = s[ROWS] * high * wide, _most_tiles(C + O)
     for first in range(0, tiles, most):
         n = min(most, tiles - first)
         of_v, of_m = n * C + 16, n * O + 16
         V = _scratch()
-        M = V + 4 * 16 * of_v
-        _squares(IMAGE, x, H, W, C, 4, top, left, high, wide, first, n, V, of_v)
-        for p in range(16):
+        M = V + 4 * PRODUCTS * of_v
+        _squares(IMAGE, x, H, W, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
+        for p in range(PRODUCTS):
             gemm.gemm(V + 4 * p * of_v, C, 1, U + 4 * p * C * O, O, M + 4 * p * of_m, O, 0, 0, n, O, C)
-        _outputs(M, of_m, h, OH, OW, O, b, high, wide, first, n)
+        _outputs(_kind(taps, OUTPUT), M, of_m, h, OH, OW, O, b, size, high, wide, first, n)
     if rows < OH:
-        _rest(x, H, W, C, kernel, h, OH, OW, O, b, s[ROWS], top, left, rows, OH, 0, OW)
+        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, rows, OH, 0, OW)
     if columns < OW:
-        _rest(x, H, W, C, kernel, h, OH, OW, O, b, s[ROWS], top, left, 0, rows, columns, OW)
+        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, 0, rows, columns, OW)
 
 
 @compiled
-def _rest(x, H, W, C, kernel, h, OH, OW, O, bias, images, top, left, row, after_row, column, after_column):
+def _rest(x, H, W, C, kernel, taps, h, OH, OW, O, bias, images, top, left, row, after_row, column, after_column):
     """The outputs of some rows and columns, by the definition."""
     correlate(
-        x, H * W * C, W * C, C, H, W, kernel, 3 * C * O, C * O, C, h + 4 * (row * OW + column) * O, OH * OW * O, OW * O,
-        O, O, O, bias, images, after_row - row, 1, 1, row - top, 3, after_column - column, 1, 1, column - left, 3,
+        x, H * W * C, W * C, C, H, W, kernel, taps * C * O, C * O, C, h + 4 * (row * OW + column) * O, OH * OW * O,
+        OW * O, O, O, O, bias, images, after_row - row, 1, 1, row - top, taps, after_column - column, 1, 1,
+        column - left, taps,
     )  # fmt: skip
 
 
 def winograd_gradient(o, c, s, f):
     """dU = Σ over tiles of (Bᵀ·x·B) ⊙ (A·dh·Aᵀ)"""
-    x, d, dU, H, W, C, OH, OW, O, top, left = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
-    high, wide = (OH + 1) // 2, (OW + 1) // 2
+    x, d, dU, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
+    taps, top, left = o[9], o[10], o[11]
+    size = SIDE + 1 - taps
+    high, wide = (OH + size - 1) // size, (OW + size - 1) // size
     tiles, most = s[ROWS] * high * wide, _most_tiles(C + O)
     more = s[ACCUMULATE]
     for first in range(0, tiles, most):
         n = min(most, tiles - first)
         of_v, of_d = n * C + 16, n * O + 16
         V = _scratch()
-        D = V + 4 * 16 * of_v
-        _squares(IMAGE, x, H, W, C, 4, top, left, high, wide, first, n, V, of_v)
-        _squares(ERROR, d, OH, OW, O, 2, 0, 0, high, wide, first, n, D, of_d)
-        for p in range(16):
+        D = V + 4 * PRODUCTS * of_v
+        _squares(IMAGE, x, H, W, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
+        _squares(_kind(taps, ERROR), d, OH, OW, O, size, size, 0, 0, high, wide, first, n, D, of_d)
+        for p in range(PRODUCTS):
             gemm.gemm(V + 4 * p * of_v, 1, C, D + 4 * p * of_d, O, dU + 4 * p * C * O, O, 0, more, C, O, n)
         more = 1
 
 
 def winograd_kernel(o, c, s, f):
     """U = G·W·Gᵀ, this lane's share; or of the kernel turned around, its channels transposed"""
-    W, U, C, O, turned = o[0], o[1], o[2], o[3], o[4]
+    W, U, C, O, taps, turned = o[0], o[1], o[2], o[3], o[4], o[5]
     n = C * O
     if not turned:
         first, after = share(n, s[LANE], s[LANES])
         transform(
-            KERNEL, 0, W + 4 * first, 3 * n, n, VW, U + 4 * first, 4 * n, n, VW, 0, 1, (after - first) // VW, 0, 3, 0, 3
-        )
+            _kind(taps, KERNEL), 0, W + 4 * first, taps * n, n, VW, U + 4 * first, SIDE * n, n, VW, 0,
+            1, (after - first) // VW, 0, taps, 0, taps,
+        )  # fmt: skip
         return
     first, after = share(O, s[LANE], s[LANES])
     square = _kernels()
     for i in range(0, C, VW):
         for j in range(first, after, VW):
             transform(
-                KERNEL, 0, W + 4 * (i * O + j), 3 * n, n, O, square, 4 * VW * VW, VW * VW, VW, 0, 1, VW, 0, 3, 0, 3
-            )
-            for a in range(4):
-                for b in range(4):  # to turn a kernel around is to swap the first and the last of its transform
-                    p = 4 * ((3, 1, 2, 0)[a]) + (3, 1, 2, 0)[b]
-                    transposition(square + 4 * (4 * a + b) * VW * VW, VW, U + 4 * (p * n + j * C + i), C, VW, VW)
+                _kind(taps, TURNED), 0, W + 4 * (i * O + j), taps * n, n, O, square, SIDE * VW * VW, VW * VW, VW, 0,
+                1, VW, 0, taps, 0, taps,
+            )  # fmt: skip
+            for p in range(PRODUCTS):
+                transposition(square + 4 * p * VW * VW, VW, U + 4 * (p * n + j * C + i), C, VW, VW)
 
 
 def winograd_kernel_gradient(o, c, s, f):
     """dW = Gᵀ·dU·G"""
-    n = o[2] * o[3]
-    transform(GRADIENT, 0, o[0], 4 * n, n, VW, o[1], 3 * n, n, VW, 0, 1, n // VW, 0, 4, 0, 4)
+    n, taps = o[2] * o[3], o[4]
+    transform(_kind(taps, GRADIENT), 0, o[0], SIDE * n, n, VW, o[1], taps * n, n, VW, 0, 1, n // VW, 0, SIDE, 0, SIDE)
