@@ -36,9 +36,13 @@ SIDE = 6  # of a square of the image
 POINTS = (0, 11 / 16, -11 / 16, 3 / 2, -3 / 2)  # and infinity
 TAPS = (3, 5)  # kernels' sizes
 
-CHANNELS = 16  # a vector of the widest processor: their number is a multiple of this …
-MOST_CHANNELS = 512  # … those in and out together up to here, where a few tiles fill the core's cache
-GAIN = 1.2  # so many times fewer operations than directly, the transforms counted, or it isn't worth it
+VECTOR = 16  # channels in a vector of the widest processor
+MOST_CHANNELS = 512  # in and out together: up to here a few tiles fit the core's cache
+GAIN = 1.2  # so many times less than directly, or it isn't worth it
+
+# What a tile costs beside its products, in the time of a multiply-add of vectors: the transforms of a vector of channels
+# in and of one out, and a product's store; and the part of a vector that few channels out take directly.
+IMAGE, OUTPUT, STORE, FEW = 110, 80, 3, 0.6
 
 
 class Matrices(NamedTuple):
@@ -77,24 +81,26 @@ def seen(inputs: int, outputs: int, before: int, taps: int) -> int:
 def plan(x: Buffer, h: Buffer, window: Window, groups: int, whole: bool = False) -> Pair | None:
     """How many rows and columns of outputs are taken by tiles, if x ∗ W → h is worth taking this way; None if it isn't.
 
-    That is at every place, with whole vectors of channels, and fewer operations. Last rows or columns that tiles would
-    cover in part may be cheaper directly, unless the `whole` has to be taken by tiles.
+    That is at every place, where it takes less time. Last rows or columns that tiles would cover in part may be cheaper
+    directly, unless the `whole` has to be taken by tiles.
     """
     inputs, outputs, r = x.shape[-1], h.shape[-1], window.size[0]
     if r not in TAPS or window != Window((r, r), before=window.before, after=window.after) or groups > 1:
         return None
-    if inputs % CHANNELS or outputs % CHANNELS or inputs + outputs > MOST_CHANNELS:
-        return None
-    if not all(0 <= n < r for n in window.before):
+    if inputs + outputs > MOST_CHANNELS or not all(0 <= n < r for n in window.before):
         return None
     (height, width), m = h.shape[:2], SIDE + 1 - r
-    transforms = 1 + 6 / inputs + 6 / outputs  # of a product's time: some 200 operations for each channel
+    # In multiply-adds of vectors along the channels out, which are as many as are there, or some of several places.
+    vectors = -(-outputs // VECTOR)
+    tap = inputs * (vectors if outputs > VECTOR // 2 else FEW)
+    tile = SIDE * SIDE * (inputs + STORE) * vectors + IMAGE * -(-inputs // VECTOR) + OUTPUT * vectors
 
-    def direct(rows: int, columns: int) -> int:
-        return seen(x.shape[0], rows, window.before[0], r) * seen(x.shape[1], columns, window.before[1], r)
+    def direct(rows: int, columns: int) -> float:
+        places = seen(x.shape[0], rows, window.before[0], r) * seen(x.shape[1], columns, window.before[1], r)
+        return places * tap
 
     def cost(covered: Pair) -> float:
-        return direct(height, width) - direct(*covered) + SIDE * SIDE * math.prod(tiles(covered, r)) * transforms
+        return direct(height, width) - direct(*covered) + math.prod(tiles(covered, r)) * tile
 
     full = (height - height % m, width - width % m)
     choices = [(height, width)] if whole else [(i, j) for i in (height, full[0]) for j in (width, full[1]) if i and j]

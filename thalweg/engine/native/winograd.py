@@ -4,7 +4,7 @@ The image is cut into squares of 6×6 that overlap and give 4×4, or 2×2, outpu
 transformed, and element p of the transformed ones meets element p only: 36 products of matrices, (tiles, in)·(in, out).
 Some tiles at a time, so that what lies between the transforms stays in the core's own cache.
 
-Channels are multiples of 16, so there are whole vectors of them. Addresses are in bytes, strides in floats.
+Vectors lie along the channels. Addresses are in bytes, strides in floats.
 """
 
 from functools import reduce
@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from thalweg.engine.native import gemm
 from thalweg.engine.native.convolution import correlate
 from thalweg.engine.native.gradients import share
-from thalweg.engine.native.llvm import F32, compiled, stack
+from thalweg.engine.native.llvm import F32, I64, compiled, stack
 from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
 from thalweg.engine.native.moves import transposition
 from thalweg.engine.native.processor import VW
@@ -39,13 +39,16 @@ def kinds():
     return found
 
 
+# Those of images may be cut by the border.
+CUT = {IMAGE, OUTPUT, ERROR, KINDS + OUTPUT, KINDS + ERROR}
+
 PRODUCTS = SIDE * SIDE
 SCRATCH = 1 << 18  # floats between the transforms: at most 1 MiB …
 USUAL = 1 << 17  # … and half of it, which the L2 cache holds, where that is enough tiles for a product
 LEAST_TILES, MOST_TILES = 14, 128
 
 TRANSFORM_ARGUMENTS = (
-    "x", "xr", "xc", "xs", "y", "yr", "yc", "ys", "bias", "vectors", "count", "top", "bottom", "left", "right",
+    "x", "xr", "xc", "xs", "y", "yr", "yc", "ys", "bias", "channels", "count", "top", "bottom", "left", "right",
 )  # fmt: skip
 
 
@@ -56,7 +59,7 @@ def _pairs(rows):
 
 
 class _Transform(_Emitter):
-    """Y = L·X·Lᵀ (+ bias) in each of `count` squares, `xs` and `ys` floats apart, for `vectors` vectors of channels.
+    """Y = L·X·Lᵀ (+ bias) in each of `count` squares, `xs` and `ys` floats apart, for each of `channels`.
 
     xr, xc; yr, yc: from one row, and one column, of a square to the next. Where it is taken `partly`, only the rows
     top … bottom − 1 and the columns left … right − 1 are there: of outputs those of Y, otherwise those of X, which is 0
@@ -80,28 +83,51 @@ class _Transform(_Emitter):
     def square(self, i, places):
         builder, given = self.builder, self.given
         given["x"], given["y"] = places
-        self.repeat(given["vectors"], [], lambda v, _: self.channels(builder.mul(v, _integer(VW))))
+        self.over_channels()
         steps = (builder.mul(given[name], _integer(4)) for name in ("xs", "ys"))
         return [builder.add(place, step) for place, step in zip(places, steps, strict=True)]
 
-    def channels(self, k):
-        """One vector of channels, those from k on."""
+    def over_channels(self):
+        """A vector of channels at a time, the last masked; with AVX-512, where it costs nothing, all of them."""
+        builder, channels = self.builder, self.given["channels"]
+        whole = builder.sdiv(channels, _integer(VW))
+        done = builder.mul(whole, _integer(VW))
+        rest = builder.sub(channels, done)
+        some = builder.icmp_signed(">", rest, _integer(0))
+
+        def masked(v, _):
+            k = builder.mul(v, _integer(VW))
+            left = builder.sub(channels, k)
+            self.keep(builder.select(builder.icmp_signed("<", left, _integer(VW)), left, _integer(VW)))
+            return self.vector_of_channels(k, self.load_some, self.store_some)
+
+        if VW == 16:
+            self.repeat(builder.add(whole, builder.zext(some, I64)), [], masked)
+            return
+        self.repeat(
+            whole, [], lambda v, _: self.vector_of_channels(builder.mul(v, _integer(VW)), self.load, self.store)
+        )
+        with builder.if_then(some):
+            masked(whole, [])
+
+    def vector_of_channels(self, k, load, store):
+        """The channels from k on."""
         n = range(len(self.columns))
-        columns = [self.times([self.load(self.source(i, j, k)) for i in n]) for j in n]
-        bias = self.bias(k) if self.outputs else None
+        columns = [self.times([load(self.source(i, j, k)) for i in n]) for j in n]
+        bias = self.bias(k, load) if self.outputs else None
         for i, row in enumerate(zip(*columns, strict=True)):
             for j, value in enumerate(self.times(row)):
                 value = value if bias is None else self.builder.fadd(value, bias)
-                self.store(value, self.target(i, j, k))
+                store(value, self.target(i, j, k))
         return []
 
-    def bias(self, k):
+    def bias(self, k, load):
         """The biases of these channels, or zeros."""
         builder, before = self.builder, self.builder.block
         read, after = builder.append_basic_block("read"), builder.append_basic_block("after")
         builder.cbranch(builder.icmp_signed("==", self.given["bias"], _integer(0)), after, read)
         builder.position_at_end(read)
-        value = self.load(builder.gep(builder.inttoptr(self.given["bias"], F32.as_pointer()), [k]))
+        value = load(builder.gep(builder.inttoptr(self.given["bias"], F32.as_pointer()), [k]))
         builder.branch(after)
         builder.position_at_end(after)
         return self.phi((self.zero, before), (value, read))
@@ -171,7 +197,7 @@ class _Transform(_Emitter):
 
 @intrinsic
 def transform(
-    typing, kind, partly, x, xr, xc, xs, y, yr, yc, ys, bias, vectors, count, top, bottom, left, right
+    typing, kind, partly, x, xr, xc, xs, y, yr, yc, ys, bias, channels, count, top, bottom, left, right
 ):  # fmt: skip
     """Y = L·X·Lᵀ of one of the kinds; a bias is added to outputs, where it has an address."""
 
@@ -180,7 +206,7 @@ def transform(
         kernels = {
             2 * kind + partly: lambda function, made=made, partly=partly: _Transform(function, *made, partly)
             for kind, made in kinds().items()
-            for partly in (False, True)
+            for partly in (False, True)[: 2 if kind in CUT else 1]
         }
         key = builder.add(builder.mul(kind, _integer(2)), partly)
         builder.call(_dispatcher(builder.module, "transform", len(TRANSFORM_ARGUMENTS), kernels), [key, *rest])
@@ -226,7 +252,7 @@ def _squares(kind, x, H, W, C, size, apart, top, left, high, wide, first, count,
             # as many as are whole, or one that isn't
             run = 1 if partly else min(n, (W - size - column) // apart + 1)
             transform(
-                kind, partly, at, W * C, C, apart * C, to, SIDE * plane, plane, C, 0, C // VW, run,
+                kind, partly, at, W * C, C, apart * C, to, SIDE * plane, plane, C, 0, C, run,
                 above, below, before, after,
             )  # fmt: skip
             at, to = at + 4 * run * apart * C, to + 4 * run * C
@@ -244,13 +270,11 @@ def _outputs(kind, planes, plane, y, H, W, C, bias, size, high, wide, first, cou
         at, source = y + 4 * ((image * H + size * i) * W + size * j) * C, planes + 4 * (t - first) * C
         below = min(size, H - size * i)
         whole = min(n, W // size - j) if below == size else 0
-        transform(
-            kind, 0, source, SIDE * plane, plane, C, at, W * C, C, size * C, bias, C // VW, whole, 0, size, 0, size
-        )
+        transform(kind, 0, source, SIDE * plane, plane, C, at, W * C, C, size * C, bias, C, whole, 0, size, 0, size)
         at, source = at + 4 * whole * size * C, source + 4 * whole * C
         for k in range(j + whole, j + n):
             after = min(size, W - size * k)
-            transform(kind, 1, source, SIDE * plane, plane, 0, at, W * C, C, 0, bias, C // VW, 1, 0, below, 0, after)
+            transform(kind, 1, source, SIDE * plane, plane, 0, at, W * C, C, 0, bias, C, 1, 0, below, 0, after)
             at, source = at + 4 * size * C, source + 4 * C
         t += n
 
@@ -314,23 +338,24 @@ def winograd_kernel(o, c, s, f):
     if not turned:
         first, after = share(n, s[LANE], s[LANES])
         transform(
-            _kind(taps, KERNEL), 0, W + 4 * first, taps * n, n, VW, U + 4 * first, SIDE * n, n, VW, 0,
-            1, (after - first) // VW, 0, taps, 0, taps,
+            _kind(taps, KERNEL), 0, W + 4 * first, taps * n, n, 0, U + 4 * first, SIDE * n, n, 0, 0,
+            after - first, 1, 0, taps, 0, taps,
         )  # fmt: skip
         return
     first, after = share(O, s[LANE], s[LANES])
     square = _kernels()
     for i in range(0, C, VW):
         for j in range(first, after, VW):
+            high, wide = min(VW, C - i), min(VW, after - j)
             transform(
                 _kind(taps, TURNED), 0, W + 4 * (i * O + j), taps * n, n, O, square, SIDE * VW * VW, VW * VW, VW, 0,
-                1, VW, 0, taps, 0, taps,
+                wide, high, 0, taps, 0, taps,
             )  # fmt: skip
             for p in range(PRODUCTS):
-                transposition(square + 4 * p * VW * VW, VW, U + 4 * (p * n + j * C + i), C, VW, VW)
+                transposition(square + 4 * p * VW * VW, VW, U + 4 * (p * n + j * C + i), C, high, wide)
 
 
 def winograd_kernel_gradient(o, c, s, f):
     """dW = Gᵀ·dU·G"""
     n, taps = o[2] * o[3], o[4]
-    transform(_kind(taps, GRADIENT), 0, o[0], SIDE * n, n, VW, o[1], taps * n, n, VW, 0, 1, n // VW, 0, SIDE, 0, SIDE)
+    transform(_kind(taps, GRADIENT), 0, o[0], SIDE * n, n, 0, o[1], taps * n, n, 0, 0, n, 1, 0, SIDE, 0, SIDE)
