@@ -40,8 +40,8 @@ VECTOR = 16  # channels in a vector of the widest processor
 MOST_CHANNELS = 512  # in and out together: up to here a few tiles fit the core's cache
 GAIN = 1.2  # so many times less than directly, or it isn't worth it
 
-# What a tile costs beside its products, in the time of a multiply-add of vectors: the transforms of a vector of channels
-# in and of one out, and a product's store; and the part of a vector that few channels out take directly.
+# What a tile costs beside its products, in the time of a multiply-add of vectors: the transforms of a vector of
+# channels in and of one out, and a product's store; and the part of a vector that few channels out take directly.
 IMAGE, OUTPUT, STORE, FEW = 110, 80, 3, 0.6
 
 
