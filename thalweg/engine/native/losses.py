@@ -47,19 +47,22 @@ def total_and_slopes(function, o, c, s):
 
 @numba.njit(inline="always", **FLAGS)
 def elements(function, o, gradient, size, is_sum, c, s):
-    """function(y, p, three constants) → (value, slope), both float32: block by block, all elements alike."""
-    rows = s[ROWS]
-    n = rows * size
-    p, y, weight = floats(o[0], n), floats(o[1], n), floats(o[2], rows)
+    """function(y, p, three constants) → (value, slope), both float32: block by block, all elements alike.
+
+    A block is an array of its own: an index first + i might be negative, for all that LLVM knows, and then count from
+    the end, so that it would gather and scatter.
+    """
+    n = s[ROWS] * size
     values, slopes = floats(values_scratch(), ELEMENTS), floats(slopes_scratch(), ELEMENTS)
-    weights = floats(weights_scratch(), ELEMENTS)
+    weight, weights = floats(o[2], s[ROWS]), floats(weights_scratch(), ELEMENTS)
     k1, k2, k3 = F32(c[1]), F32(c[2]), F32(c[3])
     scale = F32(c[0] if is_sum else c[0] / s[BATCH_ROWS])
     result = 0.0
     for first in range(0, n, ELEMENTS):
         count = min(ELEMENTS, n - first)
+        p, y = floats(o[0] + 4 * first, count), floats(o[1] + 4 * first, count)
         for i in range(count):
-            values[i], slopes[i] = function(y[first + i], p[first + i], k1, k2, k3)
+            values[i], slopes[i] = function(y[i], p[i], k1, k2, k3)
         if o[2]:
             r, j = first // size, first % size
             for i in range(count):
@@ -72,9 +75,9 @@ def elements(function, o, gradient, size, is_sum, c, s):
             for i in range(count):
                 slopes[i] *= weights[i]
         if gradient:
-            dp = floats(gradient, n)
+            dp = floats(gradient + 4 * first, count)
             for i in range(count):
-                dp[first + i] = scale * slopes[i]
+                dp[i] = scale * slopes[i]
         for i in range(count):
             result += np.float64(values[i])
     doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if is_sum else 1)
