@@ -43,25 +43,21 @@ class Predictor:
         flops = max(1, self.program.flops(1))
         self.many_rows = -(-MANY_FLOPS // flops) if engine == "native" else 0  # the prepared path takes fewer …
         self.long_rows = -(-LONG_FLOPS // flops)  # … and lets other threads run from here on
-        self.prepared = threading.local()
-
-    def few(self, x: Any) -> Array | None:
-        """The outputs for x, whatever it is; None unless it is a few rows exactly as the native engine takes them."""
-        if type(x) is not np.ndarray or not x.ndim or not 0 < len(x) < self.many_rows:
-            return None
-        try:
-            enter = self.prepared.enter
-        except AttributeError:
-            enter = self.prepared.enter = self.prepare()
-        result: Array | None = enter(x)
-        return result
+        self.own = threading.local()  # where another thread is in the first
+        self.native = self.prepare() if engine == "native" else None
+        # The outputs for x, whatever it is: None unless it is a few rows exactly as the native engine takes them.
+        self.few: Callable[[Any], Array | None] = refuse if self.native is None else self.native.enter
 
     def __call__(self, x: Array, batch: int | None = None, lanes: int | None = None) -> Array:
         """The outputs for x (rows, …), contiguous and of the engine's float type or bytes."""
         kind = self.parameters.dtype
         if batch is None and lanes is None and len(x) < self.many_rows:
-            # As a view, because equal types of elements may be different objects.
-            y = self.few(x.astype(kind, copy=False).view(kind))
+            rows = x.astype(kind, copy=False).view(kind)  # as a view, because equal types may be different objects
+            y = self.few(rows)
+            if y is None:
+                if not hasattr(self.own, "native"):
+                    self.own.native = self.prepare()
+                y = self.own.native.enter(rows)
             if y is not None:
                 return y
         y = np.empty((len(x), *self.output_shape), kind)
@@ -69,10 +65,11 @@ class Predictor:
         return y
 
     def prepare(self) -> Any:
-        """This thread's own native predictor."""
+        """A native predictor."""
         from thalweg.engine.native.predictor import NativePredictor
 
-        return NativePredictor(self.program, self.parameters, self.input_shape, self.output_shape, self.long_rows)
+        shapes = self.input_shape, self.output_shape
+        return NativePredictor(self.program, self.parameters, *shapes, self.many_rows, self.long_rows)
 
     def many(self, x: Array, y: Array, batch: int, lanes: int | None) -> None:
         """Fills y, `batch` rows at a time."""
@@ -81,6 +78,10 @@ class Predictor:
         job = Job(program, {"X": x, "Y_pred": y}, len(x), batch, self.parameters, self.parameters[:0], lanes=lanes)
         steps = job.steps_per_epoch
         make_executor(self.engine, job).run(Chunk(0, 0, steps, 0, np.zeros(steps)))
+
+
+def refuse(x: Any) -> None:
+    """What another engine takes as it is: nothing."""
 
 
 def predict_aloud(

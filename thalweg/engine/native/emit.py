@@ -22,7 +22,7 @@ from thalweg.engine.native.loader import ENTRY, FAILED
 from thalweg.engine.native.processor import FEATURES, NAME
 
 KERNEL = types.void(*(types.CPointer(t) for t in (types.int64, types.float64, types.int64, types.float64)))
-METHOD = types.int64(types.int64, types.int64, types.int64)
+METHOD = types.int64(types.int64, types.int64)
 OPTIONS = {"fastmath": FLAGS["fastmath"], "error_model": FLAGS["error_model"], "nopython": True}
 RUNTIME = ("NRT_", "numba_")  # the names of what numba alone has …
 ADDRESSES = "numba.dynamic.globals"  # … and of what it writes addresses into
@@ -68,7 +68,7 @@ def wrapper(inner: str, method: bool, triple: str, layout: str) -> ir.Module:
     """The module with the function that is called from outside."""
     module = ir.Module()
     module.triple, module.data_layout = triple, layout
-    given = [I64] * 3 if method else [BYTES] * 4
+    given = [I64] * 2 if method else [BYTES] * 4
     result = I64 if method else BYTES
     status_of = ir.Function(module, ir.FunctionType(I32, [result.as_pointer(), BYTES.as_pointer(), *given]), inner)
     failed = ir.Function(module, ir.FunctionType(ir.VoidType(), []), FAILED)

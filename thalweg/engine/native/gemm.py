@@ -13,6 +13,7 @@ import numba
 from thalweg.engine.native.llvm import compiled, floats, load_f32, stack, store_f32
 from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, SHORT, WIDEST, dots, short, tile
 from thalweg.engine.native.moves import copy, transposition
+from thalweg.engine.native.one_row import MOST, row
 from thalweg.engine.native.processor import VW
 
 # A block of A is BLOCK x DEPTH floats, which stay in the L2 cache while all columns of B pass. A panel of B, DEPTH rows
@@ -57,6 +58,14 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
             _add(bias, c + 4 * i * ldc, N)
     start = c if accumulate else bias
     lds = ldc if accumulate else 0
+    if M == 1 and csa == 1 and 0 < N <= MOST * VW and 0 < K <= DEPTH:
+        row(N, a, b, ldb, c, start, K)
+        return
+    few, vectors = N % VW, (N + VW - 1) // VW
+    if 0 < M <= ROWS and vectors <= WIDEST[M] and 0 < K <= DEPTH and (few == 0 or few * 2 > M) and ldb > 1:
+        last = few if few else VW  # all of C is one tile, as of a small network and a few rows
+        tile(M, vectors, a, rsa, csa, 0, 0, b, ldb, 0, 0, c, ldc, start, lds, 1, 1, K, last, 1, 0)
+        return
     _blocks(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, M, N, K)
 
 

@@ -234,6 +234,21 @@ def hold(typing, thing):
 
 
 @intrinsic
+def new_array(typing, create, array, kind, axes, shape):
+    """A new array of NumPy's, 0 without memory: by PyArray_NewFromDescr, which keeps the reference to kind."""
+
+    def codegen(context, builder, signature, args):
+        create, array, kind, axes, shape = args
+        given = [BYTES, BYTES, I32, I64.as_pointer(), I64.as_pointer(), BYTES, I32, BYTES]
+        function = pointer(builder, create, ir.FunctionType(BYTES, given))
+        things = [builder.inttoptr(array, BYTES), builder.inttoptr(kind, BYTES), builder.trunc(axes, I32)]
+        dimensions, absent = builder.inttoptr(shape, I64.as_pointer()), [ir.Constant(t, None) for t in given[4:]]
+        return builder.ptrtoint(builder.call(function, [*things, dimensions, *absent]), I64)
+
+    return types.int64(*[types.int64] * 5), codegen
+
+
+@intrinsic
 def leave(typing):
     """Lets other threads of Python run; returns what `reenter` needs."""
 

@@ -50,12 +50,12 @@ SHORT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "rows")
 class _Emitter:
     """The words in which the kernels are written: loops, addresses, and vectors whose tail may be masked."""
 
-    vector = ir.VectorType(F32, VW)
-    zero = ir.Constant(vector, [0.0] * VW)
-
-    def __init__(self, function, arguments):
+    def __init__(self, function, arguments, width=VW):
+        """width: floats in a vector."""
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        self.given = dict(zip(arguments, function.args, strict=True))
+        self.given = dict(zip(arguments, function.args[1:], strict=True))  # after the key
+        self.width, self.vector = width, ir.VectorType(F32, width)
+        self.zero = ir.Constant(self.vector, [0.0] * width)
 
     def repeat(self, count, carried, body):
         """for i in range(count): carried = body(i, carried)"""
@@ -106,18 +106,18 @@ class _Emitter:
 
     def splat(self, scalar):
         """A vector whose every element is the scalar."""
-        undefined = ir.Constant(ir.VectorType(scalar.type, VW), ir.Undefined)
+        undefined = ir.Constant(ir.VectorType(scalar.type, self.width), ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
-        return self.builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, VW), [0] * VW))
+        return self.shuffle(first, undefined, [0] * self.width)
 
     def shuffle(self, x, y, lanes):
-        """Picks elements of x (0 … VW−1) and y (from VW)."""
-        return self.builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, VW), lanes))
+        """Picks elements of x (0 … width−1) and y (from width on)."""
+        return self.builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, self.width), lanes))
 
     def keep(self, count):
-        """Makes load_some and store_some access the first `count` elements of a vector: 1 … VW."""
+        """Makes load_some and store_some access the first `count` elements of a vector: 1 … width."""
         builder = self.builder
-        lanes = ir.Constant(ir.VectorType(I32, VW), list(range(VW)))
+        lanes = ir.Constant(ir.VectorType(I32, self.width), list(range(self.width)))
         self.mask = builder.icmp_signed("<", lanes, self.splat(builder.trunc(count, I32)))
         self.count = count
 
@@ -136,7 +136,7 @@ class _Emitter:
         if VW >= 8:
             return self._masked_call("load", self.vector, [p], [self.zero])
         value = self.zero  # no masked loads before AVX: element by element, an existing one standing in for the others
-        for lane in range(VW):
+        for lane in range(self.width):
             exists = self.builder.icmp_signed("<", _integer(lane), self.count)
             item = self.load_scalar(self.builder.gep(p, [self.builder.select(exists, _integer(lane), _integer(0))]))
             item = self.builder.select(exists, item, ir.Constant(F32, 0.0))
@@ -152,7 +152,7 @@ class _Emitter:
     def _masked_call(self, name, result, before, after):
         pointed = self.builder.bitcast(before[-1], self.vector.as_pointer())
         arguments = [*before[:-1], pointed, ir.Constant(I32, 4), self.mask, *after]
-        name = f"llvm.masked.{name}.v{VW}f32.p0"
+        name = f"llvm.masked.{name}.v{self.width}f32.p0"
         return self.builder.call(declare(self.builder, name, result, [a.type for a in arguments]), arguments)
 
 
@@ -337,34 +337,36 @@ def _integer(value):
     return ir.Constant(I64, value)
 
 
-def _function(module, name, arguments):
+def _function(module, name, arguments, *attributes):
     """Adds an empty function of int64 arguments to the module; copies of it in other modules are merged by the linker.
 
-    It is not inlined, for every call would compile it anew, and its loops are not unrolled (optsize), which would
-    double the time to compile and gain nothing.
+    It is not inlined, for every call would compile it anew.
     """
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * arguments), f"thalweg_{name}_{VW}")
     function.linkage = "linkonce_odr"
-    for attribute in ("noinline", "nounwind", "optsize"):
+    for attribute in ("noinline", "nounwind", *attributes):
         function.attributes.add(attribute)
     return function
 
 
 def _dispatcher(module, name, arguments, kernels):
-    """Returns the module's function that jumps to one of the kernels, {key: emitter of its function}, by its key."""
+    """Returns the module's function that jumps to one of the kernels, {key: emitter of its function}, by its key.
+
+    A kernel takes the key too, so that it finds its arguments where they are, and the call becomes a jump. Its loops
+    are not unrolled (optsize), which would double the time to compile and gain nothing.
+    """
     existing = module.globals.get(f"thalweg_{name}_{VW}")
     if existing:
         return existing
     function = _function(module, name, 1 + arguments)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     nothing = function.append_basic_block("nothing")
-    key, *rest = function.args
-    switch = builder.switch(key, nothing)
+    switch = builder.switch(function.args[0], nothing)
     for k, emitter in kernels.items():
-        kernel = _function(module, f"{name}_{k}", arguments)
+        kernel = _function(module, f"{name}_{k}", 1 + arguments, "optsize")
         emitter(kernel).emit()
         builder.position_at_end(block := function.append_basic_block(f"key_{k}"))
-        builder.call(kernel, rest, tail=True)
+        builder.call(kernel, function.args, tail=True)
         builder.ret_void()
         switch.add_case(_integer(k), block)
     builder.position_at_end(nothing)
@@ -384,7 +386,8 @@ def tile(
     """
 
     def key(rows, vectors, masked):
-        return 32 * rows + 2 * vectors + masked
+        """Close together, for a table of jumps."""
+        return 64 * masked + 8 * rows + vectors
 
     def codegen(context, builder, signature, args):
         rows, vectors, *rest = args
@@ -395,9 +398,9 @@ def tile(
             for masked in ((True,) if VW == 16 else (False, True))
         }
         masked = _integer(1) if VW == 16 else builder.zext(builder.icmp_signed("<", rest[place], _integer(VW)), I64)
-        at = builder.add(builder.mul(rows, _integer(32)), builder.mul(vectors, _integer(2)))
+        at = builder.add(builder.mul(rows, _integer(8)), builder.add(vectors, builder.mul(masked, _integer(64))))
         dispatcher = _dispatcher(builder.module, "tile", len(TILE_ARGUMENTS), kernels)
-        builder.call(dispatcher, [builder.add(at, masked), *rest])
+        builder.call(dispatcher, [at, *rest])
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * (2 + len(TILE_ARGUMENTS))), codegen
