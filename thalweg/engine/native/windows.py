@@ -120,16 +120,23 @@ class _Window(_Emitter):
 
 class _Largest(_Window):
     def vectors(self, k, load, store):
-        builder = self.builder
+        """NaN is looked for by itself, in two elements at once where the loops are unrolled: a maximum then is one
+        instruction."""
+        builder, none = self.builder, ir.Constant(ir.VectorType(ir.IntType(1), VW), [0] * VW)
+        others: list = []
 
         def larger(offset, carried):
-            (top,) = carried
+            top, nan = carried
             value = load(self.place("x", builder.add(offset, k)))
-            wins = builder.or_(builder.fcmp_ordered(">", value, top), builder.fcmp_unordered("uno", value, value))
-            return [builder.select(wins, value, top)]
+            top = builder.select(builder.fcmp_ordered(">", value, top), value, top)
+            if self.common and not others:
+                others.append(value)
+                return [top, nan]
+            other = others.pop() if self.common else value
+            return [top, builder.or_(nan, builder.fcmp_unordered("uno", value, other))]
 
-        (top,) = self.over_window([self.floor(0.0, -math.inf)], larger)
-        store(top, self.place("a", k))
+        top, nan = self.over_window([self.floor(0.0, -math.inf), none], larger)
+        store(builder.select(nan, ir.Constant(self.vector, [math.nan] * VW), top), self.place("a", k))
         return []
 
 
