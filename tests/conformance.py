@@ -28,7 +28,9 @@ Build = Callable[[Case], Instruction]
 
 
 def affine(c: Case) -> Instruction:
+    by_columns = c.narrow()
     x = c.normal("x", c.row)
+    x.by_columns = by_columns
     W = c.normal("W", (c.shape.width, c.shape.units), PARAMETERS, per_row=False)
     b = c.normal("b", (c.shape.units,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
     c.sizes["h"] = lambda m: abs(m[x]) @ abs(m[W]) + (0 if b is None else abs(m[b]))
@@ -36,7 +38,9 @@ def affine(c: Case) -> Instruction:
 
 
 def weight_gradient(c: Case) -> Instruction:
+    by_columns = c.narrow()
     x, dh = c.normal("x", c.row), c.normal("dh", (*c.row[:-1], c.shape.units))
+    x.by_columns = by_columns
     dW = c.output("dW", (c.shape.width, c.shape.units), GRADIENTS, per_row=False)
     c.sizes["dW"] = lambda m: linear.matrix(abs(m[x])).T @ linear.matrix(abs(m[dh])) + old(c, m, dW)
     return linear.WeightGradient(x, dh, dW)
@@ -105,7 +109,10 @@ def rescale(c: Case) -> Instruction:
 
 def gather(c: Case) -> Instruction:
     choose_rows(c)
-    return batches.Gather(c.normal("X", c.row, DATA), c.output("x", c.row))
+    by_columns = c.narrow()
+    x = c.output("x", c.row)
+    x.by_columns = by_columns
+    return batches.Gather(c.normal("X", c.row, DATA), x)
 
 
 def gather_bytes(c: Case) -> Instruction:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from thalweg.engine.native import state
 from thalweg.engine.native.compile import callable_of
 from thalweg.engine.native.kernels import kernel_of
+from thalweg.program.columns import NARROW
 from thalweg.program.elementwise import Copy
 from thalweg.program.instruction import DATA, GRADIENTS, NORMS, PARAMETERS, TOTALS, WORKSPACE, Buffer, Instruction
 
@@ -115,6 +116,13 @@ class Case:
         """The shape of a row: (width,), or (positions, width)."""
         return (self.shape.width,) if self.shape.positions == 1 else (self.shape.positions, self.shape.width)
 
+    def narrow(self) -> bool:
+        """Whether rows are by columns; if so, they are made narrow."""
+        if self.shape.positions > 1 or not self.has(TWICE):
+            return False
+        self.shape = self.shape._replace(width=1 + self.shape.width % NARROW)
+        return True
+
     def logits(self, name: str) -> Buffer:
         """Pre-activations, up to ±10,000 where extreme."""
         scale = 1e4 if self.has(EXTREME) and not self.smooth else 3.0
@@ -159,7 +167,8 @@ class Case:
                 places[b] = slice(begin, cursor)
         arena = np.full(cursor + 32, SENTINEL, np.float32)
         for b, place in places.items():
-            arena[place].view(np.uint8)[: self.values[b].nbytes] = self.values[b].ravel().view(np.uint8)
+            values = self.values[b].T if b.by_columns else self.values[b]
+            arena[place].view(np.uint8)[: values.nbytes] = values.ravel().view(np.uint8)
         if result is not None:
             places[result] = places[source]
         totals = {b: np.array([SENTINEL, *v, SENTINEL]) for b, v in self.values.items() if b.region in DOUBLES}
@@ -172,7 +181,9 @@ class Case:
                 outputs[field] = totals[b][1:-1]
             else:
                 before[places[b]] = arena[places[b]]
-                outputs[field] = arena[places[b]].reshape(self.values[b].shape)
+                values = arena[places[b]]
+                shape = self.values[b].shape
+                outputs[field] = values.reshape(shape[::-1]).T if b.by_columns else values.reshape(shape)
         changed = before.view(np.int32) != arena.view(np.int32)
         assert not changed.any(), f"{i.kernel} writes beside its outputs"
         return outputs

@@ -19,11 +19,11 @@ class Gather(Instruction):
 
     @property
     def formula(self) -> str:
-        return f"{self.x} = {self.X}[order]"
+        return f"{self.x} = {self.X}[order]" + (", by columns" if self.x.by_columns else "")
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.x.size,)
+        return (self.x.size, int(self.x.by_columns))
 
     def reference(self, m: Values) -> None:
         m[self.x][:] = m[self.X][m.order]

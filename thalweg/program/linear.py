@@ -46,7 +46,7 @@ class Affine(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, positions(self.x))
+        return (*self.W.shape, positions(self.x), int(self.x.by_columns))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
@@ -93,7 +93,7 @@ class WeightGradient(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.dW.shape, positions(self.x), self.dW.offset)
+        return (*self.dW.shape, positions(self.x), self.dW.offset, int(self.x.by_columns))
 
     @property
     def wide(self) -> bool:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from thalweg.program.autodiff import derive
 from thalweg.program.batches import Gather, GatherBytes, Store
 from thalweg.program.builder import Builder
+from thalweg.program.columns import keep_columns
 from thalweg.program.fuse import add_before_relu, fuse, normalize_and_add, pool_before_relu
 from thalweg.program.instruction import DATA, GRADIENTS, TOTALS, Buffer, Instruction
 from thalweg.program.losses import Loss
@@ -149,6 +150,7 @@ def training_program(
     backward = add_before_relu(derive(instructions, gradients))
     instructions, backward = fuse(instructions, backward, [y_pred] if keep_predictions else [])
     instructions, backward = by_winograd(instructions, backward)
+    keep_columns([*instructions, *backward])
     update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
     return Program(instructions, backward, update, optimizer.every)
 

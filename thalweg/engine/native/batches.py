@@ -1,6 +1,7 @@
 """Rows in and out."""
 
-from thalweg.engine.native.llvm import bytes_of, floats, integers
+from thalweg.engine.native import gemm
+from thalweg.engine.native.llvm import bytes_of, floats, integers, load_f32, store_f32
 from thalweg.engine.native.state import ORDER, ROWS, START
 
 
@@ -8,7 +9,15 @@ def gather(o, c, s, f):
     """x = X[order]"""
     rows, size = s[ROWS], o[2]
     x = floats(o[1], rows * size)
-    if s[ORDER] == 0:
+    if o[3] and s[ORDER] == 0:
+        gemm.transpose(o[0] + 4 * s[START] * size, rows, size, o[1], 0, size)
+    elif o[3]:
+        order = integers(s[ORDER], rows)
+        for r in range(rows):
+            at = o[0] + 4 * order[r] * size
+            for j in range(size):
+                store_f32(o[1], j * rows + r, load_f32(at, j))
+    elif s[ORDER] == 0:
         X = floats(o[0] + 4 * s[START] * size, rows * size)
         for i in range(rows * size):
             x[i] = X[i]

@@ -101,6 +101,8 @@ class Memory(Mapping[Buffer, Array]):
         if buffer.region == DATA:
             return array.reshape(-1, *buffer.shape)
         shape = (self.rows, *buffer.shape) if buffer.per_row else buffer.shape
+        if buffer.by_columns:
+            return array[offset : offset + buffer.size * self.rows].reshape(buffer.size, self.rows).T
         return array[offset : offset + buffer.size * (self.rows if buffer.per_row else 1)].reshape(shape)
 
     def __iter__(self) -> Iterator[Buffer]:

@@ -28,6 +28,7 @@ BLOCK = 128 if VW == 16 else 256
 FEW_DOTS = {16: (10, 4), 8: (7, 3), 4: (3, 3)}[VW]
 FEW_ROWS = {16: (12, 6), 8: (7, 3), 4: (3, 3)}[VW]
 ACROSS = 4  # vectors of a row of Cᵀ in one tile
+ALONE = 1 << 13  # numbers that are summed before their sum is added to others: some hundred in each place of a vector
 
 # Where rows of B are far apart, panels of it are copied to contiguous memory: their cache lines lie on different pages
 # and fall into few sets of the cache. So are the rows of a block of A, in the order in which tiles read them. Each copy
@@ -267,12 +268,26 @@ def _add(source, target, n):
 
 
 @compiled
+def _sum(d, n):
+    x, total = floats(d, n), numba.float32(0)
+    for i in range(n):
+        total += x[i]
+    return total
+
+
+@compiled
 def column_sums(d, rows, n, out, accumulate):
     """out[j] (+)= Σ_i d[i, j], for d of shape (rows, n): the gradient of a bias.
 
     A product with a row of ones, in blocks, so that rounding errors don't grow with all rows. Short rows are summed
-    several side by side.
+    several side by side; rows of one number are a vector.
     """
+    if n == 1:
+        total = load_f32(out, 0) if accumulate else numba.float32(0)
+        for i in range(0, rows, ALONE):
+            total += _sum(d + 4 * i, min(ALONE, rows - i))
+        store_f32(out, 0, total)
+        return
     fold = VW // n if 2 * n <= VW else 1
     sums = _sums() if fold > 1 else out
     one = _one()

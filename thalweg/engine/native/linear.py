@@ -1,6 +1,6 @@
 """The products of dense layers, all by the one micro-kernel."""
 
-from thalweg.engine.native import gemm
+from thalweg.engine.native import columns, gemm
 from thalweg.engine.native.gradients import share, stretch
 from thalweg.engine.native.state import ACCUMULATE, BATCH_ROWS, BLOCK, BUSY, LANE, LANES, ROWS, STRIDE
 
@@ -8,6 +8,9 @@ from thalweg.engine.native.state import ACCUMULATE, BATCH_ROWS, BLOCK, BUSY, LAN
 def affine(o, c, s, f):
     """h = x·W + b"""
     x, W, b, h, inputs, units, positions = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
+    if o[7]:
+        columns.affine(x, W, b, h, s[ROWS], inputs, units)
+        return
     gemm.gemm(x, inputs, 1, W, units, h, units, b, 0, s[ROWS] * positions, units, inputs)
 
 
@@ -15,6 +18,9 @@ def weight_gradient(o, c, s, f):
     """dW = xᵀ·dh over this block; or in the finish, over all lanes' rows, those of its rows that are worked on now"""
     x, dh, dW, inputs, units, positions, offset = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
     if s[STRIDE] == 0:
+        if o[7]:
+            columns.weight_gradient(x, dh, dW, s[ROWS], inputs, units, s[ACCUMULATE])
+            return
         gemm.gemm(x, 1, inputs, dh, units, dW, units, 0, s[ACCUMULATE], inputs, units, s[ROWS] * positions)
         return
     first, after = stretch(inputs * units, offset, s)

@@ -110,6 +110,14 @@ class _Emitter:
         first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
         return self.shuffle(first, undefined, [0] * self.width)
 
+    def total(self, vector):
+        """The sum of a vector's elements, in every place of which it then stands; the first is returned."""
+        size = self.width
+        while size > 1:
+            size //= 2
+            vector = self.builder.fadd(vector, self.shuffle(vector, vector, [i ^ size for i in range(self.width)]))
+        return self.builder.extract_element(vector, ir.Constant(I32, 0))
+
     def shuffle(self, x, y, lanes):
         """Picks elements of x (0 … width−1) and y (from width on)."""
         return self.builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, self.width), lanes))
