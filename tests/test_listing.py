@@ -33,7 +33,7 @@ def test_the_tutorials_network_is_six_instructions_and_the_data():
         ("update", "gradient descent", "w −= learning_rate·dw", (5,), 10),
     ]  # fmt: skip
     assert [r.number for r in listing] == list(range(1, len(listing) + 1))
-    assert listing[0].formula == "x = X[order]"
+    assert listing[0].formula == "x = X[order], by columns"
 
 
 def test_the_printed_table_holds_every_row_and_the_sums():

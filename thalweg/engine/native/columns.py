@@ -1,4 +1,4 @@
-"""A narrow batch by columns, a vector of rows at a time: a unit is a sum of columns, its weight gradient dot products."""
+"""A narrow batch by columns: a unit is a sum of columns, its weight gradient dot products, in vectors of rows."""
 
 import numba
 from llvmlite import ir
@@ -22,7 +22,7 @@ class _Columns(_Emitter):
     """Loops over rows."""
 
     def over_rows(self, carried, vectors, body):
-        """carried = body(row, so many vectors, load, store, carried): some vectors at a time, then what is left over."""
+        """carried = body(row, so many vectors, load, store, carried): some vectors at a time, then the rest."""
         builder, many, one = self.builder, _integer(vectors * VW), _integer(VW)
         whole = builder.sdiv(self.given["rows"], many)
         done = builder.mul(whole, many)

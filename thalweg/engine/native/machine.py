@@ -143,13 +143,13 @@ def blocks(job, s, start, rows, begin, end):
 def record(job, epoch):
     """Writes the sums over all lanes as the record of an epoch that has ended, and clears them."""
     size = job[JOB_TOTALS_SIZE]
-    totals = doubles(job[JOB_TOTALS], size * job[JOB_LANES])
     result = doubles(job[JOB_RECORDS] + 8 * size * epoch, size)
-    for i in range(size):
-        result[i] = 0.0
-        for lane in range(job[JOB_LANES]):
-            result[i] += totals[lane * size + i]
-            totals[lane * size + i] = 0.0
+    for lane in range(job[JOB_LANES]):
+        totals = doubles(job[JOB_TOTALS] + 8 * size * lane, size)
+        for i in range(size):
+            result[i] = result[i] + totals[i] if lane else totals[i]
+        for i in range(size):
+            totals[i] = 0.0
 
 
 @numba.njit(**FLAGS)
@@ -173,11 +173,13 @@ def lane_job(o, k):
 def prepare_of_lane(job, step, rows, learning_rate):
     """The state of the step, and this lane's share of what is derived from the parameters alone."""
     s = integers(job[JOB_STATE], STATE)
-    s[SEED], s[LANE], s[LANES] = job[JOB_SEED], job[JOB_LANE], job[JOB_LANES]
-    s[BATCH_ROWS], s[BLOCK], s[STRIDE] = rows, job[JOB_BLOCK], 0
-    s[BUSY] = min(job[JOB_LANES], (rows + job[JOB_BLOCK] - 1) // job[JOB_BLOCK])
+    s[STRIDE] = 0
+    if step == 0 or rows != s[BATCH_ROWS]:
+        s[SEED], s[LANE], s[LANES] = job[JOB_SEED], job[JOB_LANE], job[JOB_LANES]
+        s[BATCH_ROWS], s[BLOCK] = rows, job[JOB_BLOCK]
+        s[BUSY] = min(job[JOB_LANES], (rows + job[JOB_BLOCK] - 1) // job[JOB_BLOCK])
     s[ITERATION] = job[JOB_ITERATION] + step + 1
-    s[UPDATE] = (job[JOB_ITERATION] + step) // job[JOB_EVERY] + 1
+    s[UPDATE] = s[ITERATION] if job[JOB_EVERY] == 1 else (s[ITERATION] - 1) // job[JOB_EVERY] + 1
     doubles(job[JOB_REALS], REALS)[LEARNING_RATE] = learning_rate
     execute(job, 0, job[JOB_PREPARE])
 
@@ -238,11 +240,9 @@ def machine(o, c, s, f):
     # When every batch is the whole data and fits one block, it is still in the workspace from the step before.
     stays = per_epoch == 1 and n <= o[JOB_BLOCK] * o[JOB_LANES]
     o[JOB_DONE], o[JOB_FINITE] = 0, 1
-    recorded = 0
+    recorded, epoch, start = 0, o[JOB_FIRST_BATCH] // per_epoch, o[JOB_FIRST_BATCH] % per_epoch * batch
 
     for step in range(o[JOB_STEPS]):
-        epoch = (o[JOB_FIRST_BATCH] + step) // per_epoch
-        start = (o[JOB_FIRST_BATCH] + step) % per_epoch * batch
         rows = min(batch, n - start)
         if o[JOB_SHUFFLE] and (start == 0 or step == 0):
             if leads:
@@ -264,8 +264,9 @@ def machine(o, c, s, f):
         barrier(o[JOB_BARRIER], threads)
 
         o[JOB_DONE] = step + 1
-        if start + rows == n:
+        start += rows
+        if start == n:
             if leads:
                 record(o, recorded)
-            recorded += 1
+            recorded, epoch, start = recorded + 1, epoch + 1, 0
             barrier(o[JOB_BARRIER], threads)  # nobody adds to the sums before they are cleared
