@@ -14,7 +14,7 @@ from thalweg.callbacks.base import Callback, introduced, listened, tell
 from thalweg.checks import whole
 from thalweg.data import batches
 from thalweg.engine import make_executor, usable_lanes
-from thalweg.engine.work import Array, Chunk, Job
+from thalweg.engine.work import Array, Chunk, Executor, Job
 from thalweg.errors import ArgumentError
 from thalweg.program.program import Program
 
@@ -73,11 +73,20 @@ class Predictor:
 
     def many(self, x: Array, y: Array, batch: int, lanes: int | None) -> None:
         """Fills y, `batch` rows at a time."""
-        program = self.lower(x.dtype == np.uint8)
+        of_bytes = x.dtype == np.uint8
+        program = self.lower(of_bytes)
         lanes = usable_lanes(lanes, program, batch, self.engine)
-        job = Job(program, {"X": x, "Y_pred": y}, len(x), batch, self.parameters, self.parameters[:0], lanes=lanes)
+        data = {"X": x, "Y_pred": y}
+        job = Job(program, data, len(x), batch, self.parameters, self.parameters[:0], lanes=lanes)
+        executors: dict[Any, Executor] = vars(self.prepared).setdefault("executors", {})  # this thread's
+        executor = executors.get((of_bytes, lanes))
+        if executor is None or not executor.rebind(job):
+            executor = executors[of_bytes, lanes] = make_executor(self.engine, job)
         steps = job.steps_per_epoch
-        make_executor(self.engine, job).run(Chunk(0, 0, steps, 0, np.zeros(steps)))
+        try:
+            executor.run(Chunk(0, 0, steps, 0, np.zeros(steps)))
+        finally:
+            data.clear()  # the executor stays, the caller's arrays aren't kept
 
 
 def refuse(x: Any) -> None:

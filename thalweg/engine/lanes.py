@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import os
+from functools import cache
 from pathlib import Path
 
 from thalweg.errors import ArgumentError
@@ -21,8 +22,9 @@ def cores() -> int:
     return max(1, math.ceil(min(affinity, quota())))
 
 
+@cache
 def quota() -> float:
-    """Cores that the control group allows, infinite where there is no limit."""
+    """Cores that the control group allows, infinite where there is no limit. Looked up once: it is read from files."""
     version_2, version_1 = Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu")
     try:
         if version_2.exists():

@@ -87,6 +87,9 @@ class ReferenceExecutor:
         self.memory = Memory(job, block or job.batch)
         self.order = lru_cache(1)(lambda epoch: permutation(job.seed, epoch, job.rows))
 
+    def rebind(self, job: Job) -> bool:
+        return False
+
     def run(self, chunk: Chunk) -> Outcome:
         m, job = self.memory, self.job
         totals = m.flat[TOTALS]

@@ -105,6 +105,10 @@ class Executor(Protocol):
         """
         ...
 
+    def rebind(self, job: Job) -> bool:
+        """Goes on with a job that has other data and numbers of rows, but is otherwise the same; False: it can't."""
+        ...
+
     def measure(self, chunk: Chunk, repeats: int) -> list[float]:
         """Seconds each instruction of the program takes in the first step of a chunk, the least of `repeats` runs."""
         ...

@@ -52,6 +52,8 @@ class Program:
     collect: list[Instruction] = field(default_factory=list)
     finish: list[Instruction] = field(default_factory=list)
     norms: int = 0  # elements of the region of norms
+    meetings: list[Instruction] = field(default_factory=list)  # of the rows phase, before which all lanes meet
+    positions: int = 1  # rows of a product that one row of the batch makes on average
 
     def __post_init__(self) -> None:
         for instruction in (*self.forward, *self.backward):
@@ -71,6 +73,7 @@ class Program:
         once = [*self.collect, *self.finish]
         sizes = place(self.prepare, self.rows, once)
         self.workspace_row, self.workspace_fixed, self.prepared, self.exchange = sizes
+        self.meetings, self.positions = self.meet(), self.places()
         self.norms = align(max((b.offset + b.size for b in self.buffers() if b.region == NORMS), default=0))
 
     def segments(self) -> list[Segment]:
@@ -91,8 +94,7 @@ class Program:
         yield from self.collect
         yield from self.finish
 
-    @property
-    def meetings(self) -> list[Instruction]:
+    def meet(self) -> list[Instruction]:
         """The instructions of the rows phase before which all lanes meet."""
         result: list[Instruction] = []
         written: set[Buffer] = set()
@@ -117,8 +119,7 @@ class Program:
         """Every buffer of the program, in the order of first use."""
         return list(dict.fromkeys(b for i in self for b in i.operands if b is not None))
 
-    @property
-    def positions(self) -> int:
+    def places(self) -> int:
         """How many rows of a product one row of the batch makes on average: 1 for dense layers, more for images."""
         products = [i for i in self.forward if isinstance(i, Affine | Convolution | TransposedConvolution)]
         others = [i for i in self.forward if isinstance(i, WinogradConvolution)]

@@ -245,6 +245,12 @@ class NativeExecutor:
             for lane in range(lanes)
         ]
         self.tables = [link(self.phases, memory, self.memories[0]) for memory in self.memories]
+        self.data_cells = [  # of a table that hold addresses of the caller's arrays
+            (place, column, buffer)
+            for place, i in enumerate(i for phase in self.phases for i in phase)
+            for column, buffer in enumerate(i.operands, start=1)
+            if buffer is not None and buffer.region == DATA
+        ]
         self.pool = ThreadPoolExecutor(lanes - 1, "thalweg-lane") if lanes > 1 else None
         for lane, (table, constants) in enumerate(self.tables):
             fixed = {
@@ -282,6 +288,19 @@ class NativeExecutor:
                 m.JOB_THREADS: 1,
             }
             self.jobs[lane, list(fixed)] = list(fixed.values())
+
+    def rebind(self, job: Job) -> bool:
+        block = job.block()
+        if block > self.memories[0].block:
+            return False
+        self.job = job
+        self.jobs[:, [m.JOB_DATA_ROWS, m.JOB_BATCH, m.JOB_BLOCK]] = job.rows, job.batch, block
+        for memory, (table, _) in zip(self.memories, self.tables, strict=True):
+            memory.data = job.data
+            memory.starts.clear()
+            for place, column, buffer in self.data_cells:
+                table[place, column] = memory.address(buffer)
+        return True
 
     def run(self, chunk: Chunk) -> Outcome:
         job = self.job
