@@ -76,6 +76,28 @@ bytes_of = _view(types.uint8)
 
 
 @intrinsic
+def float_rows(typing, address, rows, columns):
+    """A 2-D array of float32 over that memory, which it does not own."""
+    array = types.Array(types.float32, 2, "C")
+
+    def codegen(context, builder, signature, args):
+        address, rows, columns = args
+        item = ir.Constant(I64, 4)
+        result = context.make_array(array)(context, builder)
+        arrayobj.populate_array(
+            result,
+            data=pointer(builder, address, F32),
+            shape=[rows, columns],
+            strides=[builder.mul(columns, item), item],
+            itemsize=item,
+            meminfo=None,
+        )
+        return result._getvalue()
+
+    return array(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
 def load_f32(typing, address, index):
     """The float at address + 4·index."""
 

@@ -10,8 +10,10 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.gradients import stretch
-from thalweg.engine.native.llvm import FLAGS, allocate, doubles, floats, release, stack
+from thalweg.engine.native.llvm import FLAGS, allocate, compiled, doubles, float_rows, floats, release, stack
 from thalweg.engine.native.mathematics import sign
+from thalweg.engine.native.moves import transposition
+from thalweg.engine.native.processor import VW
 from thalweg.engine.native.state import BATCH_ROWS, ROWS
 
 F32 = np.float32
@@ -107,71 +109,74 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
     """
     lines = s[ROWS] * size // classes
     positions = size // classes
-    p, y = floats(o[0], lines * classes), floats(o[1], lines * columns)
     weight, scale = floats(o[2], s[ROWS]), F32(c[0] if is_sum else c[0] / s[BATCH_ROWS])
     k1, k2, k3 = F32(c[1]), F32(c[2]), F32(c[3])
-    memory = 0
-    if classes <= FEW:
-        most, work = ROWS_AT_ONCE, floats(classes_scratch(), 3 * FEW * ROWS_AT_ONCE)
-    else:
-        memory = allocate(4 * 3 * classes * WIDE_AT_ONCE + LINE)
-        most, work = WIDE_AT_ONCE, floats((memory + LINE - 1) // LINE * LINE, 3 * classes * WIDE_AT_ONCE)
+    memory, most, work = 0, ROWS_AT_ONCE, classes_scratch()
+    if classes > FEW:
+        memory, most = allocate(4 * 3 * classes * WIDE_AT_ONCE + LINE), WIDE_AT_ONCE
+        work = (memory + LINE - 1) // LINE * LINE
     T = floats(rows_scratch(), 8 * ROWS_AT_ONCE)
     result = 0.0
     for first in range(0, lines, most):
         count = min(most, lines - first)
         n = (count + 15) // 16 * 16
-        P, Y, D = work[: classes * n], work[classes * n : 2 * classes * n], work[2 * classes * n : 3 * classes * n]
-        turn(p, P, first, count, n, classes)
+        to_p, to_y, to_d = work, work + 4 * classes * n, work + 8 * classes * n
+        P, Y, D = float_rows(to_p, classes, n), float_rows(to_y, classes, n), float_rows(to_d, classes, n)
+        turn(o[0] + 4 * first * classes, to_p, count, n, classes)
         if sparse:
-            Y[:] = F32(0)
+            for j in range(classes):
+                for r in range(n):
+                    Y[j, r] = F32(0)
+            labels = floats(o[1] + 4 * first, count)
             for r in range(count):
-                label = np.int64(y[first + r])
+                label = np.int64(labels[r])
                 if 0 <= label < classes:  # always, where the loss has checked its targets; a metric has not
-                    Y[label * n + r] = ONE
+                    Y[label, r] = ONE
         else:
-            turn(y, Y, first, count, n, columns)
+            turn(o[1] + 4 * first * columns, to_y, count, n, columns)
         function(P, Y, D, T, n, classes, k1, k2, k3)
+        scales = T[n : 2 * n]
         if o[2]:
             for r in range(count):
                 w = weight[(first + r) // positions]
                 T[r] *= w
-                T[n + r] = w * scale
+                scales[r] = w * scale
         else:
-            for r in range(count):
-                T[n + r] = scale
+            for r in range(n):
+                scales[r] = scale
         for r in range(count):
             result += np.float64(T[r])
         if gradient:
             for j in range(classes):
                 for r in range(n):
-                    D[j * n + r] *= T[n + r]
-            turn_back(D, floats(gradient, lines * classes), first, count, n, classes)
+                    D[j, r] *= scales[r]
+            turn_back(to_d, gradient + 4 * first * classes, count, n, classes)
         if activation:
-            turn_back(P, floats(activation, lines * classes), first, count, n, classes)
+            turn_back(to_p, activation + 4 * first * classes, count, n, classes)
     release(memory)
     doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if is_sum else 1)
 
 
-@numba.njit(**FLAGS)
-def turn(x, X, first, count, n, columns):
-    """X[column, row] = x[first + row, column]; 0 beyond the last row."""
-    for r in range(count):
-        place = (first + r) * columns
-        for j in range(columns):
-            X[j * n + r] = x[place + j]
+@compiled
+def turn(x, X, count, n, columns):
+    """X[column, row] = x[row, column], X n wide; 0 beyond the last row."""
+    for r in range(0, count, VW):
+        for j in range(0, columns, VW):
+            at, to = x + 4 * (r * columns + j), X + 4 * (j * n + r)
+            transposition(at, columns, to, n, min(VW, count - r), min(VW, columns - j))
+    rows = float_rows(X, columns, n)
     for j in range(columns):
         for r in range(count, n):
-            X[j * n + r] = F32(0)
+            rows[j, r] = F32(0)
 
 
-@numba.njit(**FLAGS)
-def turn_back(X, x, first, count, n, columns):
-    """x[first + row, column] = X[column, row]"""
-    for r in range(count):
-        place = (first + r) * columns
-        for j in range(columns):
-            x[place + j] = X[j * n + r]
+@compiled
+def turn_back(X, x, count, n, columns):
+    """x[row, column] = X[column, row]"""
+    for r in range(0, count, VW):
+        for j in range(0, columns, VW):
+            at, to = X + 4 * (j * n + r), x + 4 * (r * columns + j)
+            transposition(at, n, to, columns, min(VW, columns - j), min(VW, count - r))
 
 
 # --- penalties on weights ------------------------------------------------------------------------------------------

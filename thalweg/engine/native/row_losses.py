@@ -1,14 +1,15 @@
 """The losses of whole rows. P, Y, D: (classes, n) rows turned; T: n results first, then scratch. See `losses.py`.
 
-The loops over r are the vectors. Each touches few arrays, because LLVM checks at its beginning that they don't overlap
-and gives up where the checks are many.
+The loops over r are the vectors. The arrays have two indices because numba lets a negative one count from the end: LLVM
+sees that r isn't negative, but not that j·n + r isn't, and wouldn't vectorise. Each loop touches few arrays, because
+LLVM checks at its beginning that they don't overlap and gives up where the checks are many.
 """
 
 import numba
 
 from thalweg.engine.native import mathematics as maths
 from thalweg.engine.native.elementwise_losses import EPSILON, ZERO, clipped, power
-from thalweg.engine.native.llvm import FLAGS
+from thalweg.engine.native.llvm import FLAGS, select, unknown
 from thalweg.engine.native.losses import F32, ONE, row_total, row_total_and_slopes
 
 
@@ -16,38 +17,40 @@ from thalweg.engine.native.losses import F32, ONE, row_total, row_total_and_slop
 def sum_of(A, B, result, n, classes):
     """result[r] = Σ A·B over the classes"""
     for r in range(n):
-        result[r] = A[r] * B[r]
+        result[r] = A[0, r] * B[0, r]
     for j in range(1, classes):
         for r in range(n):
-            result[r] += A[j * n + r] * B[j * n + r]
+            result[r] += A[j, r] * B[j, r]
 
 
 @numba.njit(**FLAGS)
 def mass_of(A, result, n, classes):
     """result[r] = Σ A over the classes"""
     for r in range(n):
-        result[r] = A[r]
+        result[r] = A[0, r]
     for j in range(1, classes):
         for r in range(n):
-            result[r] += A[j * n + r]
+            result[r] += A[j, r]
 
 
 @numba.njit(**FLAGS)
-def smooth(Y, smoothing, classes):
+def smooth(Y, smoothing, n, classes):
     if smoothing != ZERO:
-        for i in range(Y.size):
-            Y[i] = Y[i] * (ONE - smoothing) + smoothing / F32(classes)
+        for j in range(classes):
+            for r in range(n):
+                Y[j, r] = Y[j, r] * (ONE - smoothing) + smoothing / F32(classes)
 
 
 @numba.njit(**FLAGS)
 def largest(P, top, n, classes):
     """top[r] = the largest of the classes; NaN where one is."""
+    one = unknown(ONE)  # as in activations.py
     for r in range(n):
-        top[r] = P[r]
+        top[r] = P[0, r]
     for j in range(1, classes):
         for r in range(n):
-            x = P[j * n + r]
-            top[r] = x if not x <= top[r] else top[r]
+            x, highest = P[j, r], top[r] * one
+            top[r] = select(x <= highest, highest, x)
 
 
 @numba.njit(**FLAGS)
@@ -55,84 +58,84 @@ def softmax(P, top, mass, n, classes):
     """P −= top, then P = eᴾ/Σ; `mass` keeps the sum of the exponentials."""
     for j in range(classes):
         for r in range(n):
-            P[j * n + r] = maths.exp(P[j * n + r] - top[r])
+            P[j, r] = maths.exp(P[j, r] - top[r])
     mass_of(P, mass, n, classes)
     for r in range(n):
         top[r] = ONE / mass[r]
     for j in range(classes):
         for r in range(n):
-            P[j * n + r] *= top[r]
+            P[j, r] *= top[r]
 
 
 @numba.njit(**FLAGS)
 def softmax_crossentropy(P, Y, D, T, n, classes, smoothing, k2, k3):
     """ℓ = Σ y·(log Σeʰ − h), dh = softmax(h)·Σy − y"""
     loss, top, mass, truth = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n], T[4 * n : 5 * n]
-    smooth(Y, smoothing, classes)
+    smooth(Y, smoothing, n, classes)
     largest(P, top, n, classes)
     loss[:] = ZERO
     for j in range(classes):
         for r in range(n):
-            loss[r] += Y[j * n + r] * (top[r] - P[j * n + r])
+            loss[r] += Y[j, r] * (top[r] - P[j, r])
     softmax(P, top, mass, n, classes)
     mass_of(Y, truth, n, classes)
     for r in range(n):
         loss[r] += truth[r] * maths.log(mass[r])
     for j in range(classes):
         for r in range(n):
-            D[j * n + r] = P[j * n + r] * truth[r] - Y[j * n + r]
+            D[j, r] = P[j, r] * truth[r] - Y[j, r]
 
 
 @numba.njit(**FLAGS)
 def crossentropy(P, Y, D, T, n, classes, smoothing, k2, k3):
     """ℓ = −Σ y·log q with q = p/Σp, clipped; dp = (Σy − y/q)/Σp over the classes whose q is not clipped."""
     loss, mass, truth = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
-    smooth(Y, smoothing, classes)
+    smooth(Y, smoothing, n, classes)
     mass_of(P, mass, n, classes)
     loss[:] = ZERO
     truth[:] = ZERO
     for j in range(classes):
         for r in range(n):
-            q = P[j * n + r] / mass[r]
-            loss[r] -= Y[j * n + r] * maths.log(clipped(q))
+            q = P[j, r] / mass[r]
+            loss[r] -= Y[j, r] * maths.log(clipped(q))
         for r in range(n):
-            q = P[j * n + r] / mass[r]
-            truth[r] += ZERO if q < EPSILON or q > ONE - EPSILON else Y[j * n + r]
+            q = P[j, r] / mass[r]
+            truth[r] += ZERO if q < EPSILON or q > ONE - EPSILON else Y[j, r]
     for j in range(classes):
         for r in range(n):
-            q = P[j * n + r] / mass[r]
-            D[j * n + r] = ZERO if q < EPSILON or q > ONE - EPSILON else Y[j * n + r] / clipped(q)
+            q = P[j, r] / mass[r]
+            D[j, r] = ZERO if q < EPSILON or q > ONE - EPSILON else Y[j, r] / clipped(q)
         for r in range(n):
-            D[j * n + r] = (truth[r] - D[j * n + r]) / mass[r]
+            D[j, r] = (truth[r] - D[j, r]) / mass[r]
 
 
 @numba.njit(**FLAGS)
 def focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
     """ℓ = −Σ α·(1 − q)^γ·y·log q with q = p/Σp, clipped"""
     loss, mass, turning = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
-    smooth(Y, smoothing, classes)
+    smooth(Y, smoothing, n, classes)
     mass_of(P, mass, n, classes)
     for j in range(classes):
         for r in range(n):  # D = log q
-            D[j * n + r] = maths.log(clipped(P[j * n + r] / mass[r]))
+            D[j, r] = maths.log(clipped(P[j, r] / mass[r]))
     loss[:] = ZERO
     turning[:] = ZERO
     for j in range(classes):
         for r in range(n):
-            q = clipped(P[j * n + r] / mass[r])
-            loss[r] -= alpha * power(ONE - q, gamma) * Y[j * n + r] * D[j * n + r]
+            q = clipped(P[j, r] / mass[r])
+            loss[r] -= alpha * power(ONE - q, gamma) * Y[j, r] * D[j, r]
         for r in range(n):
-            q = P[j * n + r] / mass[r]
+            q = P[j, r] / mass[r]
             inside = not (q < EPSILON or q > ONE - EPSILON)
             q = clipped(q)
-            outer = ZERO if gamma == ZERO else gamma * power(ONE - q, gamma - ONE) * D[j * n + r]
-            slope = alpha * Y[j * n + r] * (outer - power(ONE - q, gamma) / q)
-            D[j * n + r] = slope if inside else ZERO
+            outer = ZERO if gamma == ZERO else gamma * power(ONE - q, gamma - ONE) * D[j, r]
+            slope = alpha * Y[j, r] * (outer - power(ONE - q, gamma) / q)
+            D[j, r] = slope if inside else ZERO
         for r in range(n):
-            turning[r] += D[j * n + r] * P[j * n + r] / mass[r]
+            turning[r] += D[j, r] * P[j, r] / mass[r]
     for j in range(classes):
         for r in range(n):
-            D[j * n + r] = (D[j * n + r] - turning[r]) / mass[r]
+            D[j, r] = (D[j, r] - turning[r]) / mass[r]
 
 
 @numba.njit(**FLAGS)
@@ -145,7 +148,7 @@ def softmax_focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
     sum_of(D, P, turning, n, classes)
     for j in range(classes):
         for r in range(n):
-            D[j * n + r] = P[j * n + r] * (D[j * n + r] - turning[r])
+            D[j, r] = P[j, r] * (D[j, r] - turning[r])
 
 
 @numba.njit(**FLAGS)
@@ -159,7 +162,7 @@ def generalized(P, Y, D, T, n, classes, q, k2, k3):
         loss[r] = (ONE - power(loss[r], q)) / q
     for j in range(classes):
         for r in range(n):
-            D[j * n + r] = -slope[r] if Y[j * n + r] > ZERO else ZERO
+            D[j, r] = -slope[r] if Y[j, r] > ZERO else ZERO
 
 
 @numba.njit(**FLAGS)
@@ -167,8 +170,9 @@ def hinge_of_classes(P, Y, D, T, n, classes, k1, k2, k3):
     """ℓ = max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0)"""
     loss, top, place = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
     sum_of(P, Y, loss, n, classes)
-    for i in range(P.size):
-        D[i] = (ONE - Y[i]) * P[i]
+    for j in range(classes):
+        for r in range(n):
+            D[j, r] = (ONE - Y[j, r]) * P[j, r]
     largest(D, top, n, classes)
     for r in range(n):
         margin = top[r] - loss[r] + ONE
@@ -176,19 +180,19 @@ def hinge_of_classes(P, Y, D, T, n, classes, k1, k2, k3):
     place[:] = F32(-1)  # the first class whose (1 − y)·ŷ is the largest
     for j in range(classes):
         for r in range(n):
-            place[r] = F32(j) if D[j * n + r] == top[r] and place[r] < ZERO else place[r]
+            place[r] = F32(j) if D[j, r] == top[r] and place[r] < ZERO else place[r]
     for j in range(classes):
         for r in range(n):
-            y = Y[j * n + r]
-            D[j * n + r] = (ONE - y if place[r] == F32(j) else ZERO) - y
+            y = Y[j, r]
+            D[j, r] = (ONE - y if place[r] == F32(j) else ZERO) - y
         for r in range(n):
-            D[j * n + r] *= ONE if loss[r] > ZERO else ZERO
+            D[j, r] *= ONE if loss[r] > ZERO else ZERO
 
 
 @numba.njit(**FLAGS)
 def cosine(P, Y, D, T, n, classes, k1, k2, k3):
     """ℓ = −Σ y·ŷ/(‖y‖·‖ŷ‖)"""
-    loss, of_y, of_p = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
+    loss, of_y, of_p, turning = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n], T[4 * n : 5 * n]
     sum_of(Y, Y, of_y, n, classes)
     sum_of(P, P, of_p, n, classes)
     sum_of(P, Y, loss, n, classes)
@@ -197,18 +201,18 @@ def cosine(P, Y, D, T, n, classes, k1, k2, k3):
         of_y[r] = EPSILON if size < EPSILON else size
     for r in range(n):
         size = of_p[r] ** F32(0.5)
-        T[4 * n + r] = ZERO if size < EPSILON else ONE
+        turning[r] = ZERO if size < EPSILON else ONE
         of_p[r] = EPSILON if size < EPSILON else size
     for r in range(n):
         loss[r] = -loss[r] / (of_y[r] * of_p[r])
     for r in range(n):  # turning: ℓ/‖ŷ‖²
-        T[4 * n + r] *= loss[r] / (of_p[r] * of_p[r])
+        turning[r] *= loss[r] / (of_p[r] * of_p[r])
         of_y[r] = ONE / (of_y[r] * of_p[r])
     for j in range(classes):
         for r in range(n):
-            D[j * n + r] = -Y[j * n + r] * of_y[r]
+            D[j, r] = -Y[j, r] * of_y[r]
         for r in range(n):
-            D[j * n + r] -= P[j * n + r] * T[4 * n + r]
+            D[j, r] -= P[j, r] * turning[r]
 
 
 @numba.njit(**FLAGS)
@@ -225,7 +229,7 @@ def dice_of(P, Y, D, T, n, classes, k1, k2, k3):
         loss[r] = ONE - F32(2) * of_y[r]
     for j in range(classes):
         for r in range(n):
-            D[j * n + r] = F32(2) * (of_y[r] - Y[j * n + r]) * of_p[r]
+            D[j, r] = F32(2) * (of_y[r] - Y[j, r]) * of_p[r]
 
 
 @numba.njit(**FLAGS)
@@ -236,7 +240,7 @@ def tversky_of(P, Y, D, T, n, classes, alpha, beta, k3):
     bottom[:] = EPSILON
     for j in range(classes):
         for r in range(n):
-            p, y = P[j * n + r], Y[j * n + r]
+            p, y = P[j, r], Y[j, r]
             bottom[r] += p * y + alpha * (ONE - p) * y + beta * p * (ONE - y)
     for r in range(n):
         bottom[r] = ONE / bottom[r]
@@ -244,8 +248,8 @@ def tversky_of(P, Y, D, T, n, classes, alpha, beta, k3):
         loss[r] = ONE - ratio[r]
     for j in range(classes):
         for r in range(n):
-            y = Y[j * n + r]
-            D[j * n + r] = (ratio[r] * (y - alpha * y + beta * (ONE - y)) - y) * bottom[r]
+            y = Y[j, r]
+            D[j, r] = (ratio[r] * (y - alpha * y + beta * (ONE - y)) - y) * bottom[r]
 
 
 @numba.njit(**FLAGS)
@@ -255,15 +259,15 @@ def gaussian(P, Y, D, T, n, classes, eps, k2, k3):
     T[:n] = ZERO
     for j in range(half):
         for r in range(n):
-            v, e = P[(half + j) * n + r], P[j * n + r] - Y[j * n + r]
+            v, e = P[half + j, r], P[j, r] - Y[j, r]
             v = eps if v < eps else v
-            D[j * n + r] = e / v
+            D[j, r] = e / v
         for r in range(n):
-            v, g = P[(half + j) * n + r], D[j * n + r]
+            v, g = P[half + j, r], D[j, r]
             v = eps if v < eps else v
-            D[(half + j) * n + r] = F32(0.5) * (ONE / v - g * g)
+            D[half + j, r] = F32(0.5) * (ONE / v - g * g)
         for r in range(n):
-            v, g = P[(half + j) * n + r], D[j * n + r]
+            v, g = P[half + j, r], D[j, r]
             v = eps if v < eps else v
             T[r] += F32(0.5) * (maths.log(v) + g * g * v)
 
@@ -275,13 +279,13 @@ def gaussian_logarithm(P, Y, D, T, n, classes, eps, k2, k3):
     T[:n] = ZERO
     for j in range(half):
         for r in range(n):
-            D[j * n + r] = (P[j * n + r] - Y[j * n + r]) * maths.exp(-P[(half + j) * n + r])
+            D[j, r] = (P[j, r] - Y[j, r]) * maths.exp(-P[half + j, r])
         for r in range(n):
-            D[(half + j) * n + r] = D[j * n + r] * (P[j * n + r] - Y[j * n + r])
+            D[half + j, r] = D[j, r] * (P[j, r] - Y[j, r])
         for r in range(n):
-            T[r] += F32(0.5) * (P[(half + j) * n + r] + D[(half + j) * n + r])
+            T[r] += F32(0.5) * (P[half + j, r] + D[half + j, r])
         for r in range(n):
-            D[(half + j) * n + r] = F32(0.5) * (ONE - D[(half + j) * n + r])
+            D[half + j, r] = F32(0.5) * (ONE - D[half + j, r])
 
 
 def categorical_crossentropy(o, c, s, f):

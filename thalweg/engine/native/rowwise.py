@@ -8,7 +8,10 @@ import numba
 import numpy as np
 
 from thalweg.engine.native import mathematics as maths
-from thalweg.engine.native.llvm import FLAGS, bits_float, float_bits, floats, select
+from thalweg.engine.native import row_losses
+from thalweg.engine.native.llvm import FLAGS, bits_float, float_bits, float_rows, floats, select
+from thalweg.engine.native.losses import ROWS_AT_ONCE, classes_scratch, rows_scratch, turn, turn_back
+from thalweg.engine.native.processor import VW
 from thalweg.engine.native.state import ROWS
 
 F32, I32 = np.float32, np.int32
@@ -43,8 +46,23 @@ def row_below_maximum(h, a, n):
 
 
 @numba.njit(**FLAGS)
+def softmax_turned(h, a, rows, classes):
+    """a = e^(h − max h)/Σ for rows that don't fill a vector: turned, so that the vectors lie across the rows."""
+    turned, scratch = classes_scratch(), floats(rows_scratch(), 2 * ROWS_AT_ONCE)
+    top, mass = scratch[:ROWS_AT_ONCE], scratch[ROWS_AT_ONCE:]
+    for first in range(0, rows, ROWS_AT_ONCE):
+        count = min(ROWS_AT_ONCE, rows - first)
+        n = (count + 15) // 16 * 16
+        P = float_rows(turned, classes, n)
+        turn(h + 4 * first * classes, turned, count, n, classes)
+        row_losses.largest(P, top, n, classes)
+        row_losses.softmax(P, top, mass, n, classes)
+        turn_back(turned, a + 4 * first * classes, count, n, classes)
+
+
+@numba.njit(**FLAGS)
 def softmax_rows(h, a, rows, classes):
-    """a = e^(h − max h)/Σ: maxima row by row, the exponentials in one long loop, sums row by row."""
+    """The same for longer rows: maxima row by row, the exponentials in one long loop, sums row by row."""
     for r in range(rows):
         row_below_maximum(h + 4 * r * classes, a + 4 * r * classes, classes)
     all_rows = floats(a, rows * classes)
@@ -61,7 +79,11 @@ def softmax_rows(h, a, rows, classes):
 
 
 def softmax(o, c, s, f):
-    softmax_rows(o[0], o[1], s[ROWS] * o[2], o[3])
+    h, a, rows, classes = o[0], o[1], s[ROWS] * o[2], o[3]
+    if classes < VW and rows > 1:
+        softmax_turned(h, a, rows, classes)
+    else:
+        softmax_rows(h, a, rows, classes)
 
 
 def softmax_adjoint(o, c, s, f):
