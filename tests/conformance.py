@@ -34,7 +34,8 @@ def affine(c: Case) -> Instruction:
     W = c.normal("W", (c.shape.width, c.shape.units), PARAMETERS, per_row=False)
     b = c.normal("b", (c.shape.units,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
     c.sizes["h"] = lambda m: abs(m[x]) @ abs(m[W]) + (0 if b is None else abs(m[b]))
-    return linear.Affine(x, W, b, c.output("h", (*c.row[:-1], c.shape.units)))
+    floor = c.has(TWICE) and not c.smooth  # its adjoint is derived without
+    return linear.Affine(x, W, b, c.output("h", (*c.row[:-1], c.shape.units)), floor)
 
 
 def weight_gradient(c: Case) -> Instruction:
@@ -67,7 +68,8 @@ def input_gradient(c: Case) -> Instruction:
     shape = (c.shape.width, c.shape.units)
     dh, W = c.normal("dh", c.row), c.normal("W", shape if transposed else shape[::-1], per_row=False)
     c.sizes["dx"] = lambda m: abs(m[dh]) @ (abs(m[W]) if transposed else abs(m[W]).T)
-    return linear.InputGradient(dh, W, c.output("dx", (*c.row[:-1], c.shape.units)), transposed)
+    dx = c.output("dx", (*c.row[:-1], c.shape.units))
+    return linear.InputGradient(dh, W, dx, transposed, c.normal("a", dx.shape) if c.has(TWICE) else None)
 
 
 def add(c: Case) -> Instruction:

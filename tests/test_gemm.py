@@ -15,6 +15,7 @@ from thalweg.engine.native.llvm import FLAGS
 from thalweg.engine.native.processor import FEATURES, vector_width
 
 GUARD = 37  # floats of NaN before and after every operand
+ENDS = ((False, False), (True, False), (False, True))  # of a product: (floor, gated)
 USES = ("forward", "weight gradient", "overlapping rows")
 
 
@@ -24,8 +25,8 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
 
 
 @numba.njit(**FLAGS)
-def gemm_transposed(a, rsa, csa, b, ldb, c, ldc, M, N, K):
-    native.gemm_transposed(a, rsa, csa, b, ldb, c, ldc, M, N, K)
+def product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K):
+    native.product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K)
 
 
 @numba.njit(**FLAGS)
@@ -85,14 +86,25 @@ def check(random, use, M, N, K, gap=0, bias=False, accumulate=False):
     assert np.isnan(memory).all(), f"wrote outside C: {case}"
 
 
-def check_transposed(random, M, N, K, gap):
-    """A product with a B that is stored transposed."""
+def check_product(random, M, N, K, gap, across, bias=False, floor=False, gated=False):
+    """A product as layers need it: with a B that is stored transposed, a relu or a relu's adjoint behind it."""
     _, A = guarded(random, M, K, K + gap)
-    _, B = guarded(random, N, K, K + gap)
+    _, B = guarded(random, *((N, K, K + gap) if across else (K, N, N + gap)))
     memory, C = guarded(random, M, N, N + gap)
-    gemm_transposed(A.ctypes.data, K + gap, 1, B.ctypes.data, K + gap, C.ctypes.data, N + gap, M, N, K)
-    size = np.abs(A).astype("d") @ np.abs(B).T
-    assert np.all(np.abs(C - A.astype("d") @ B.T.astype("d")) <= 1e-5 * size), (M, N, K, gap)
+    _, G = guarded(random, M, N, N + gap)
+    _, row = guarded(random, 1, N, N)
+    at, gate = row.ctypes.data if bias else 0, address(G) if gated else 0
+    ldb = (K if across else N) + gap
+    product(address(A), K + gap, 1, address(B), ldb, across, address(C), N + gap, at, floor, gate, M, N, K)
+    right = B.T if across else B
+    exact, size = A.astype("d") @ right.astype("d"), np.abs(A).astype("d") @ np.abs(right)
+    if bias:
+        exact, size = exact + row, size + np.abs(row)
+    if floor:
+        exact = np.maximum(exact, 0)
+    if gated:
+        exact *= G > 0
+    assert np.all(np.abs(C - exact) <= 1e-5 * size), (M, N, K, gap, across, bias, floor, gated)
     C[:] = np.nan
     assert np.isnan(memory).all(), f"wrote outside C: {M}x{N}x{K}"
 
@@ -119,14 +131,16 @@ def test_several_blocks(shape, use):
 
 
 @settings(max_examples=300, deadline=None)
-@given(shapes(), st.integers(0, 5), st.integers(0, 2**32 - 1))
-def test_product_with_a_transposed_matrix(shape, gap, seed):
-    check_transposed(np.random.default_rng(seed), *shape, gap)
+@given(shapes(), st.integers(0, 5), st.booleans(), st.booleans(), st.sampled_from(ENDS), st.integers(0, 2**32 - 1))
+def test_product_of_a_layer(shape, gap, across, bias, end, seed):
+    check_product(np.random.default_rng(seed), *shape, gap, across, bias, *end)
 
 
 @pytest.mark.parametrize("shape", [(300, 40, 1100), (3, 700, 650), (129, 500, 340), (1, 1, 2000)])
-def test_several_blocks_with_a_transposed_matrix(shape):
-    check_transposed(np.random.default_rng(0), *shape, 3)
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("across", [False, True])
+def test_several_blocks_of_a_layer(shape, across, end):
+    check_product(np.random.default_rng(0), *shape, 3, across, True, *end)
 
 
 @pytest.mark.parametrize("accumulate", [False, True])
@@ -192,7 +206,7 @@ def some_of_everything():
         M, N, K = random.permutation([random.integers(1, 301), *random.integers(1, 50, 2)]).tolist()
         gap, bias, accumulate = random.integers(0, 4).item(), bool(i & 1), bool(i & 2)
         check(random, USES[i % 3], M, N, K, gap, bias, accumulate)
-        check_transposed(random, M, N, K, gap)
+        check_product(random, M, N, K, gap, bool(i & 4), bias, *ENDS[i % 3])
         check_transpose(random, M, min(N, 60))
         check_column_sums(random, M, N, accumulate)
 

@@ -124,7 +124,7 @@ def compiled(*layers: Any, loss: str = "mse") -> Sequential:
 
 
 def test_an_activation_overwrites_what_nobody_needs_any_more():
-    model = compiled(Dense(8, "tanh"), Dense(8, "relu"), LeakyReLU(), Dense(8))
+    model = compiled(Dense(8, "tanh"), Dense(8, "sigmoid"), LeakyReLU(), Dense(8))
     training = offsets(model, "training")
     assert training["h1"] == training["a1"]  # tanh's slope needs a only
     assert training["h2"] == training["a2"]

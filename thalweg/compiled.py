@@ -150,14 +150,14 @@ class CompiledStack(Stack):
     def lower(self, kind: str, weighted: bool = False, of_bytes: bool = False) -> tuple[Program, int]:
         """The program of one kind, for floats or bytes as data, and how many running sums it keeps; made once.
 
-        Training for "trace" keeps y_pred.
+        Training for "trace" keeps y_pred; "values" is inference with every layer's value computed by itself.
         """
         key = (kind, weighted, of_bytes, *(path for path, _ in self.live_parameters()))
         if key not in self._programs:
             network = self.network(of_bytes)
             totals = FIRST_METRIC
-            if kind == "inference":
-                program = inference_program(network)
+            if kind in ("inference", "values"):
+                program = inference_program(network, fused=kind == "inference")
             else:
                 objective = Objective(self.loss, [n.metric for n in self.metrics], weighted, self.kept_by_loss())
                 if kind in ("training", "trace"):

@@ -20,7 +20,7 @@ def forward_values(model: Sequential, x: Array) -> Iterator[tuple[Instruction, A
 
     Rows that don't fit the workspace at once come in several blocks: an instruction is then met several times.
     """
-    program, totals = model.lower("inference")
+    program, totals = model.lower("values")
     assert model.output_shape is not None
     data = {"X": x, "Y_pred": np.empty((len(x), *model.output_shape), model.dtype)}
     job = Job(program, data, len(x), len(x), model.vector, model.vector[:0], totals=totals)

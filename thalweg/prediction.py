@@ -78,7 +78,7 @@ class Predictor:
         lanes = usable_lanes(lanes, program, batch, self.engine)
         data = {"X": x, "Y_pred": y}
         job = Job(program, data, len(x), batch, self.parameters, self.parameters[:0], lanes=lanes)
-        executors: dict[Any, Executor] = vars(self.prepared).setdefault("executors", {})  # this thread's
+        executors: dict[Any, Executor] = vars(self.own).setdefault("executors", {})  # this thread's
         executor = executors.get((of_bytes, lanes))
         if executor is None or not executor.rebind(job):
             executor = executors[of_bytes, lanes] = make_executor(self.engine, job)

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from thalweg.program.activations import ElementwiseAdjoint
 from thalweg.program.elementwise import Add
 from thalweg.program.instruction import Buffer, Instruction
+from thalweg.program.linear import Affine, InputGradient
 from thalweg.program.losses import LossAndGradient
 from thalweg.program.normalization import BatchNormalization, BatchSums
 from thalweg.program.pooling import MaxPooling
@@ -57,6 +59,25 @@ def normalize_and_add(forward: Sequence[Instruction]) -> list[Instruction]:
             result[result.index(whole)] = replace(whole, a=relu.a, floor=True)
             result.remove(relu)
     return result
+
+
+def product_and_relu(
+    forward: Sequence[Instruction], backward: Sequence[Instruction] = ()
+) -> tuple[list[Instruction], list[Instruction]]:
+    """Forward and backward, where a product does the relu that alone reads it, and a product that makes the adjoint of
+    a relu does that relu's: a pass over each value less."""
+    forward, backward = list(forward), list(backward)
+    for affine in [i for i in forward if isinstance(i, Affine)]:
+        relu = only_reader([*forward, *backward], affine.h)
+        if isinstance(relu, Relu) and relu.plain:
+            forward[forward.index(affine)] = replace(affine, h=relu.a, floor=True)
+            forward.remove(relu)
+    for gradient in [i for i in backward if isinstance(i, InputGradient)]:
+        adjoint = only_reader(backward, gradient.dx)
+        if isinstance(adjoint, ElementwiseAdjoint) and isinstance(adjoint.of, Relu) and adjoint.of.plain:
+            backward[backward.index(gradient)] = replace(gradient, dx=adjoint.dh, a=adjoint.v)
+            backward.remove(adjoint)
+    return forward, backward
 
 
 def add_before_relu(backward: Sequence[Instruction]) -> list[Instruction]:

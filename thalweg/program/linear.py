@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from thalweg.program.instruction import GRADIENTS, PREPARED, Adjoints, Array, Buffer, Instruction, Values
 
 # The input gradient needs Wᵀ. Up to so many elements (512 KiB) it is made once a step, for all blocks and lanes. A
@@ -29,24 +31,28 @@ def positions(value: Buffer) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Affine(Instruction):
-    """h = x·W + b      x (rows, …, inputs), W (inputs, units), b (units,) → h (rows, …, units)"""
+    """h = x·W + b      x (rows, …, inputs), W (inputs, units), b (units,) → h (rows, …, units)
+
+    With `floor`, max(h, 0): a relu behind it, put here when the adjoints are already derived.
+    """
 
     x: Buffer
     W: Buffer
     b: Buffer | None
     h: Buffer
+    floor: bool = False
 
     name = "affine"
     writes = ("h",)
 
     @property
     def formula(self) -> str:
-        bias = "" if self.b is None else f" + {self.b}"
-        return f"{self.h} = {self.x}·{self.W}{bias}"
+        h = f"{self.x}·{self.W}" + ("" if self.b is None else f" + {self.b}")
+        return f"{self.h} = " + (f"max({h}, 0)" if self.floor else h)
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, positions(self.x), int(self.x.by_columns))
+        return (*self.W.shape, positions(self.x), int(self.floor), int(self.x.by_columns))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
@@ -70,9 +76,11 @@ class Affine(Instruction):
         m[self.h][:] = m[self.x] @ m[self.W]
         if self.b is not None:
             m[self.h][:] += m[self.b]
+        if self.floor:
+            np.maximum(m[self.h], 0, out=m[self.h])
 
     def flops(self, rows: int) -> int:
-        return rows * positions(self.x) * (2 * self.W.size + (0 if self.b is None else self.b.size))
+        return rows * (2 * positions(self.x) * self.W.size + ((self.b is not None) + self.floor) * self.h.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,19 +165,24 @@ class Transpose(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class InputGradient(Instruction):
-    """dx = dh·Wᵀ      dh (rows, units), W (inputs, units) or Wᵀ (units, inputs) → dx (rows, inputs)"""
+    """dx = dh·Wᵀ      dh (rows, units), W (inputs, units) or Wᵀ (units, inputs) → dx (rows, inputs)
+
+    With a, the relu's output that x is, dx·[a > 0]: the relu's adjoint behind it.
+    """
 
     dh: Buffer
     W: Buffer  # Wᵀ where `transposed`
     dx: Buffer
     transposed: bool
+    a: Buffer | None = None
 
     name = "input gradient"
     writes = ("dx",)
 
     @property
     def formula(self) -> str:
-        return f"{self.dx} = {self.dh}·{self.W}" + ("" if self.transposed else "ᵀ")
+        gate = "" if self.a is None else f"·[{self.a} > 0]"
+        return f"{self.dx} = {self.dh}·{self.W}" + ("" if self.transposed else "ᵀ") + gate
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -178,6 +191,8 @@ class InputGradient(Instruction):
 
     def reference(self, m: Values) -> None:
         m[self.dx][:] = m[self.dh] @ (m[self.W] if self.transposed else m[self.W].T)
+        if self.a is not None:
+            m[self.dx][:] *= m[self.a] > 0
 
     def flops(self, rows: int) -> int:
-        return 2 * rows * positions(self.dh) * self.W.size
+        return rows * (2 * positions(self.dh) * self.W.size + (0 if self.a is None else 2 * self.dx.size))

@@ -10,7 +10,7 @@ from thalweg.program.autodiff import derive
 from thalweg.program.batches import Gather, GatherBytes, Store
 from thalweg.program.builder import Builder
 from thalweg.program.columns import keep_columns
-from thalweg.program.fuse import add_before_relu, fuse, normalize_and_add, pool_before_relu
+from thalweg.program.fuse import add_before_relu, fuse, normalize_and_add, pool_before_relu, product_and_relu
 from thalweg.program.instruction import DATA, GRADIENTS, TOTALS, Buffer, Instruction
 from thalweg.program.losses import Loss
 from thalweg.program.metrics import Total
@@ -149,7 +149,7 @@ def training_program(
     gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in trained}
     backward = add_before_relu(derive(instructions, gradients))
     instructions, backward = fuse(instructions, backward, [y_pred] if keep_predictions else [])
-    instructions, backward = by_winograd(instructions, backward)
+    instructions, backward = by_winograd(*product_and_relu(instructions, backward))
     keep_columns([*instructions, *backward])
     update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
     return Program(instructions, backward, update, optimizer.every)
@@ -159,11 +159,12 @@ def evaluation_program(network: Network, objective: Objective) -> Program:
     """Forward, loss and metrics."""
     builder, y_pred = forward(network, training=False)
     judge(network, objective, y_pred, builder)
-    return Program(by_winograd(pool_before_relu(builder.instructions))[0])
+    return Program(by_winograd(*product_and_relu(pool_before_relu(builder.instructions)))[0])
 
 
-def inference_program(network: Network) -> Program:
-    """Forward, and the predictions stored."""
+def inference_program(network: Network, fused: bool = True) -> Program:
+    """Forward, and the predictions stored. Not `fused`: every value of the layers is computed by itself."""
     builder, y_pred = forward(network, training=False)
     builder.append(Store(y_pred, Buffer("Y_pred", network.output_shape, DATA)))
-    return Program(by_winograd(builder.instructions)[0])
+    instructions = builder.instructions
+    return Program(by_winograd(*product_and_relu(instructions))[0] if fused else instructions)

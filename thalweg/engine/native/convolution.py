@@ -181,13 +181,16 @@ def _tiles(M, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer,
     rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one row more than the others
     if taller:
         r = rows + 1
-        tile(r, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, taller, r * rsa)
+        tile(
+            r, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, taller, r * rsa,
+            0, 0,
+        )  # fmt: skip
         a += 4 * taller * r * rsa
         c += 4 * taller * r * ldc
         start += 4 * taller * r * lds
     tile(
         rows, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, tiles - taller,
-        rows * rsa,
+        rows * rsa, 0, 0,
     )  # fmt: skip
 
 

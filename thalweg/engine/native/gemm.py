@@ -10,7 +10,7 @@ Addresses are in bytes, strides in floats (one float is 4 bytes). Nothing outsid
 
 import numba
 
-from thalweg.engine.native.llvm import compiled, floats, load_f32, stack, store_f32
+from thalweg.engine.native.llvm import compiled, floats, load_f32, select, stack, store_f32, unknown
 from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, SHORT, WIDEST, dots, short, tile
 from thalweg.engine.native.moves import copy, transposition
 from thalweg.engine.native.one_row import MOST, row
@@ -25,7 +25,7 @@ BLOCK = 128 if VW == 16 else 256
 # The last columns of C, where they would leave most of a vector empty, are cheaper as dot products (at most FEW_DOTS of
 # them) or as rows of Cᵀ (at most FEW_ROWS); fewer where there are whole vectors beside them, for one vector more costs
 # such tiles little. The bounds, (alone, beside whole vectors), are where the measured times cross.
-FEW_DOTS = {16: (10, 4), 8: (7, 3), 4: (3, 3)}[VW]
+FEW_DOTS = (DOT_COLUMNS, {16: 4, 8: 3, 4: 3}[VW])
 FEW_ROWS = {16: (12, 6), 8: (7, 3), 4: (3, 3)}[VW]
 ACROSS = 4  # vectors of a row of Cᵀ in one tile
 ALONE = 1 << 13  # numbers that are summed before their sum is added to others: some hundred in each place of a vector
@@ -40,7 +40,11 @@ COPIED_PANELS = 12  # that read a block of A
 STRIP = 8  # panels copied together, so that memory is read in long runs …
 STRIP_ROWS = 32  # … of so many rows at a time
 
+HEIGHTS = (ROWS, ROWS - 1, ROWS - 2)  # of tiles
+ONE, ZERO = numba.float32(1), numba.float32(0)
+
 _columns = stack(FEW_DOTS[0] * DEPTH)
+_sums_of_dots = stack(2 * VW)
 _one = stack(1)
 _rows_of_a = stack(BLOCK * DEPTH)
 _strip = stack(STRIP * WIDEST[ROWS] * VW * DEPTH)
@@ -59,36 +63,50 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
             _add(bias, c + 4 * i * ldc, N)
     start = c if accumulate else bias
     lds = ldc if accumulate else 0
-    if M == 1 and csa == 1 and 0 < N <= MOST * VW and 0 < K <= DEPTH:
-        row(N, a, b, ldb, c, start, K)
-        return
+    if not _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, 0, 0, M, N, K):
+        _blocks(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, 0, 0, M, N, K)
+
+
+@compiled
+def product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K):
+    """C = bias + A·B as `gemm`, or the maximum of that and 0, if `floor`, or that times [G > 0], if `gate` is the
+    address of a G laid out as C.
+
+    across: B is stored transposed, B[j·ldb + k], and transposed on the way, strip by strip.
+    """
+    behind = gate - c if gate else 0
+    if across or not _at_once(a, rsa, csa, b, ldb, c, ldc, bias, 0, floor, behind, M, N, K):
+        _blocks(a, rsa, csa, b, ldb, across, c, ldc, bias, 0, floor, behind, M, N, K)
+
+
+@compiled
+def _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K):
+    """C as one row or one tile, as of a small network and a few rows; whether it could be done."""
+    if M == 1 and csa == 1 and gate == 0 and 0 < N <= MOST * VW and 0 < K <= DEPTH:
+        row(N, a, b, ldb, c, start, floor, K)
+        return True
     few, vectors = N % VW, (N + VW - 1) // VW
     if 0 < M <= ROWS and vectors <= WIDEST[M] and 0 < K <= DEPTH and (few == 0 or few * 2 > M) and ldb > 1:
-        last = few if few else VW  # all of C is one tile, as of a small network and a few rows
-        tile(M, vectors, a, rsa, csa, 0, 0, b, ldb, 0, 0, c, ldc, start, lds, 1, 1, K, last, 1, 0)
-        return
-    _blocks(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, M, N, K)
+        last = few if few else VW
+        tile(M, vectors, a, rsa, csa, 0, 0, b, ldb, 0, 0, c, ldc, start, lds, 1, 1, K, last, 1, 0, floor, gate)
+        return True
+    return False
 
 
 @compiled
-def gemm_transposed(a, rsa, csa, b, ldb, c, ldc, M, N, K):
-    """C[i, j] = Σ_k A[i·rsa + k·csa] · B[j·ldb + k]: B is transposed on the way, strip by strip."""
-    _blocks(a, rsa, csa, b, ldb, 1, c, ldc, 0, 0, M, N, K)
-
-
-@compiled
-def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, M, N, K):
-    """C = C₀ + A·B, block by block of A. across: B is stored transposed."""
+def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, M, N, K):
+    """C = C₀ + A·B, block by block of A, and at the end max(C, 0) or C·[G > 0], for a G so many bytes behind C."""
     depth, height = _share(K, DEPTH), _share(M, BLOCK)
     for k in range(0, max(K, 1), depth):
         for i in range(0, M, height):
             at, to = a + 4 * (i * rsa + k * csa), c + 4 * i * ldc
-            m, n = min(height, M - i), min(depth, K - k)
+            m, n, ends = min(height, M - i), min(depth, K - k), k + depth >= K
+            low, open_ = floor if ends else 0, gate if ends else 0
             from_ = b + 4 * k * (1 if across else ldb)
             if across:
-                _tiles(at, rsa, csa, from_, ldb, 1, to, ldc, start + 4 * i * lds, lds, m, N, n)
+                _tiles(at, rsa, csa, from_, ldb, 1, to, ldc, start + 4 * i * lds, lds, low, open_, m, N, n)
             else:
-                _block(at, rsa, csa, from_, ldb, to, ldc, start + 4 * i * lds, lds, m, N, n)
+                _block(at, rsa, csa, from_, ldb, to, ldc, start + 4 * i * lds, lds, low, open_, m, N, n)
         start, lds = c, ldc
 
 
@@ -100,7 +118,7 @@ def _share(n, most):
 
 
 @compiled
-def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, M, N, K):
+def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K):
     """C = C₀ + A·B for a block of A: by tiles, and the last few columns as what suits them."""
     few = N % VW
     pays = few * 2 <= M or ldb == 1
@@ -112,22 +130,41 @@ def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, M, N, K):
     by_rows = rsa == 1 and not by_dots and pays and few <= most_rows
     wide = N - few if by_dots or by_rows else N
     if wide:
-        _tiles(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, M, wide, K)
+        _tiles(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, floor, gate, M, wide, K)
     if wide < N:
         from_ = start + 4 * wide if start else 0
         if by_dots:
             _dots(a, rsa, b + 4 * wide, ldb, c + 4 * wide, ldc, from_, lds, M, few, K)
         else:
             _rows(a, csa, b + 4 * wide, ldb, c + 4 * wide, ldc, from_, lds, M, few, K)
+        if floor or gate:
+            end(c + 4 * wide, ldc, gate, M, few)
 
 
 @compiled
-def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, M, N, K):
+def end(c, ldc, gate, M, N):
+    """C·[G > 0], or max(C, 0) where `gate` is 0, row by row, or at once where the rows follow each other."""
+    if ldc == N:
+        M, N = 1, M * N
+    for i in range(M):
+        row, gates = floats(c + 4 * i * ldc, N), floats(c + 4 * i * ldc + gate, N)
+        if gate:
+            for j in range(N):
+                row[j] *= select(gates[j] > ZERO, ONE, ZERO)
+        else:
+            one = unknown(ONE)  # as in activations.py
+            for j in range(N):
+                x = row[j] * one
+                row[j] = select(x < ZERO, ZERO, x)
+
+
+@compiled
+def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, M, N, K):
     """C = C₀ + A·B by tiles, strip by strip of columns; rows and vectors are shared out evenly."""
-    tiles = (M + ROWS - 1) // ROWS
+    vectors = (N + VW - 1) // VW
+    tiles = _tiles_below(M, vectors)
     rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one row more than the others
     widest = WIDEST[rows + (taller > 0)]
-    vectors = (N + VW - 1) // VW
     interleaved = COPIES and vectors >= COPIED_PANELS * widest and tiles >= COPIED_TILES
     if interleaved:
         a = _interleave(a, rsa, csa, _rows_of_a(), tiles, rows, taller, K)
@@ -147,13 +184,29 @@ def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, M, N, K):
                 _copy(b + 4 * j, ldb, at, K, wide, widest, last)
         from_ = start + 4 * j if start else 0
         _panels(
-            a, rsa, csa, interleaved, at, ld, c + 4 * j, ldc, from_, lds, tiles, rows, taller, wide, widest, last, K
-        )
+            a, rsa, csa, interleaved, at, ld, c + 4 * j, ldc, from_, lds, floor, gate, tiles, rows, taller, wide,
+            widest, last, K,
+        )  # fmt: skip
         j += wide * VW
 
 
 @compiled
-def _panels(a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, tiles, rows, taller, vectors, widest, last, K):
+def _tiles_below(M, vectors):
+    """How many tiles, one below the other, M rows are cut into: the highest, or lower ones that are as much wider that
+    there are fewer in all. The ends of a tile (its sums' first values and the last, a loop that ends) cost the same."""
+    fewest, result = 0, 1
+    for height in HEIGHTS:
+        tiles = (M + height - 1) // height
+        count = tiles * ((vectors + WIDEST[height] - 1) // WIDEST[height])
+        if fewest == 0 or count < fewest:
+            fewest, result = count, tiles
+    return result
+
+
+@compiled
+def _panels(
+    a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, floor, gate, tiles, rows, taller, vectors, widest, last, K
+):
     """A strip of C, panel by panel. ldb: 0 where each panel of B is contiguous."""
     for panels in range((vectors + widest - 1) // widest, 0, -1):
         v = (vectors + panels - 1) // panels
@@ -162,12 +215,12 @@ def _panels(a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, tiles, rows, t
         ld, at, to, from_ = ldb if ldb else v * VW, a, c, start
         for part in range(2):  # the tiles that have one row more, then the others
             r, count = (rows + 1, taller) if part == 0 else (rows, tiles - taller)
-            if interleaved:
-                tile(r, v, at, 1, r, 0, 0, b, ld, 0, 0, to, ldc, from_, lds, 1, 1, K, columns, count, r * K)
-                at += 4 * r * K * count
-            else:
-                tile(r, v, at, rsa, csa, 0, 0, b, ld, 0, 0, to, ldc, from_, lds, 1, 1, K, columns, count, r * rsa)
-                at += 4 * r * rsa * count
+            row, column, step = (1, r, r * K) if interleaved else (rsa, csa, r * rsa)
+            tile(
+                r, v, at, row, column, 0, 0, b, ld, 0, 0, to, ldc, from_, lds, 1, 1, K, columns, count, step, floor,
+                gate,
+            )  # fmt: skip
+            at += 4 * step * count
             to += 4 * r * ldc * count
             from_ += 4 * r * lds * count
         b += 4 * v * VW * (1 if ldb else K)
@@ -232,18 +285,28 @@ def _dots(a, rsa, b, ldb, c, ldc, start, lds, M, N, K):
         for j in range(N):
             for k in range(K):
                 store_f32(columns, j * K + k, load_f32(b, k * ldb + j))
-    groups = (N + DOT_COLUMNS - 1) // DOT_COLUMNS
-    width, wider = N // groups, N % groups  # `wider` of the groups have one column more than the others
-    i = 0
+    rows = DOT_ROWS[N]
+    sums, i = _sums_of_dots(), 0
+    if ldc == N and (lds == 0 or lds == N):
+        if rows <= M:
+            from_ = start
+            if start and lds == 0:  # as many times as a tile has rows
+                from_ = sums
+                for j in range(rows * N):
+                    store_f32(sums, j, load_f32(start, j % N))
+            i = M // rows * rows
+            dots(rows, N, a, rsa, columns, K, c, from_, rows * lds, K, M // rows)
+        if i < M:
+            dots(1, N, a + 4 * i * rsa, rsa, columns, K, c + 4 * i * N, start + 4 * i * lds, lds, K, M - i)
+        return
     while i < M:
-        rows = DOT_ROWS if M - i >= DOT_ROWS else 1
-        j = 0
-        for g in range(groups):
-            n = width + (g < wider)
-            from_ = start + 4 * (i * lds + j) if start else 0
-            dots(rows, n, a + 4 * i * rsa, rsa, columns + 4 * j * K, K, c + 4 * (i * ldc + j), ldc, from_, lds, K)
-            j += n
-        i += rows
+        n = rows if M - i >= rows else 1
+        dots(n, N, a + 4 * i * rsa, rsa, columns, K, sums, 0, 0, K, 1)
+        for r in range(n):
+            for j in range(N):
+                old = load_f32(start, (i + r) * lds + j) if start else ZERO
+                store_f32(c, (i + r) * ldc + j, old + load_f32(sums, r * N + j))
+        i += n
 
 
 @compiled
@@ -252,7 +315,7 @@ def _rows(a, csa, b, ldb, c, ldc, start, lds, M, N, K):
     rows = _transposed()
     for i in range(0, M, ACROSS * VW):
         n = min(ACROSS * VW, M - i)
-        _tiles(b, 1, ldb, a + 4 * i, csa, 0, rows, ACROSS * VW, 0, 0, N, n, K)
+        _tiles(b, 1, ldb, a + 4 * i, csa, 0, rows, ACROSS * VW, 0, 0, 0, 0, N, n, K)
         for j in range(N):
             for r in range(n):
                 old = load_f32(start, (i + r) * lds + j) if start else numba.float32(0)
@@ -295,7 +358,7 @@ def column_sums(d, rows, n, out, accumulate):
     start = out if accumulate and fold == 1 else 0
     for i in range(0, max(rows // fold, 1), DEPTH):
         m = min(DEPTH, rows // fold - i)
-        _tiles(one, 0, 0, d + 4 * i * fold * n, fold * n, 0, sums, fold * n, start, 0, 1, fold * n, m)
+        _tiles(one, 0, 0, d + 4 * i * fold * n, fold * n, 0, sums, fold * n, start, 0, 0, 0, 1, fold * n, m)
         start = sums
     if fold > 1:
         for j in range(n):

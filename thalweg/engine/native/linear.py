@@ -6,12 +6,14 @@ from thalweg.engine.native.state import ACCUMULATE, BATCH_ROWS, BLOCK, BUSY, LAN
 
 
 def affine(o, c, s, f):
-    """h = x·W + b"""
-    x, W, b, h, inputs, units, positions = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    if o[7]:
+    """h = x·W + b, or max(h, 0)"""
+    x, W, b, h, inputs, units, positions, floor = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    if o[8]:
         columns.affine(x, W, b, h, s[ROWS], inputs, units)
+        if floor:
+            gemm.end(h, units, 0, s[ROWS], units)
         return
-    gemm.gemm(x, inputs, 1, W, units, h, units, b, 0, s[ROWS] * positions, units, inputs)
+    gemm.product(x, inputs, 1, W, units, 0, h, units, b, floor, 0, s[ROWS] * positions, units, inputs)
 
 
 def weight_gradient(o, c, s, f):
@@ -46,9 +48,7 @@ def transpose(o, c, s, f):
 
 
 def input_gradient(o, c, s, f):
-    """dx = dh·Wᵀ, with W as it is or transposed before"""
-    dh, W, dx, inputs, units, positions, transposed = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    if transposed:
-        gemm.gemm(dh, units, 1, W, inputs, dx, inputs, 0, 0, s[ROWS] * positions, inputs, units)
-    else:
-        gemm.gemm_transposed(dh, units, 1, W, units, dx, inputs, s[ROWS] * positions, inputs, units)
+    """dx = dh·Wᵀ, with W as it is or transposed before; dx·[a > 0] where there is an a"""
+    dh, W, dx, a, inputs, units, positions, transposed = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    ldw = inputs if transposed else units
+    gemm.product(dh, units, 1, W, ldw, 1 - transposed, dx, inputs, 0, 0, a, s[ROWS] * positions, inputs, units)

@@ -2,12 +2,13 @@
 mask the last vector.
 
     tile    C[r, j] = C₀[r, j] + Σ_n Σ_g Σ_k A[n·na + g·ga + r·rsa + k·csa] · B[n·nb + g·gb + k·ldb + j]
-    dots    C[r, j] = C₀[r, j] + Σ_k A[r·rsa + k] · B[j·ldb + k]
+    dots    C[r, j] = C₀[r, j] + Σ_k A[r·rsa + k] · B[j·ldb + k], C contiguous
 
 The vectors of a tile lie along j, those of the dots along k.
 
 C₀ is what was in C, or a bias row (its row stride 0), or zero (its address 0). Addresses are in bytes, strides in
-floats.
+floats. A tile may end with max(C, 0), where `floor` isn't 0, or with C·[G > 0], where G, laid out as C, lies
+`gate` bytes behind it and not 0.
 
 The tile does nearly all the work. It only broadcasts A, one scalar at a time, so A's strides are free: a transpose
 costs nothing, and neither do the overlapping rows of a convolution. B, C and C₀ are accessed along contiguous rows. The
@@ -29,20 +30,21 @@ from thalweg.engine.native.processor import VW
 # vectors, and a small tile sums several parts of its depth side by side. A tile for every number of rows and vectors
 # lets a driver split M and N evenly: nothing small is left over.
 MANY_REGISTERS = VW == 16 or binding.get_process_triple().startswith(("aarch64", "arm64"))
-WIDEST = (0, 8, 4, 4, 4, 3, 3, 3, 3) if MANY_REGISTERS else (0, 8, 4, 3, 3, 2, 2)
+WIDEST = (0, 8, 4, 4, 4, 4, 4, 3, 3) if MANY_REGISTERS else (0, 8, 4, 3, 3, 2, 2)
 ROWS = len(WIDEST) - 1
 IN_FLIGHT, MOST_CHAINS = 8, 4
 SHAPES = [(r, v) for r in range(1, ROWS + 1) for v in range(1, WIDEST[r] + 1)]
 
-DOT_ROWS = 4
-DOT_COLUMNS = 6 if MANY_REGISTERS else 3
-DOT_SHAPES = [(r, j) for r in (1, DOT_ROWS) for j in range(1, DOT_COLUMNS + 1)]
+# As many rows of dots as give a vector of sums, or enough in flight.
+DOT_COLUMNS = {16: 10, 8: 7, 4: 3}[VW]
+DOT_ROWS = (0, *(max(VW, IN_FLIGHT) // j for j in range(1, DOT_COLUMNS + 1)))
+DOT_SHAPES = sorted({(r, j) for j in range(1, DOT_COLUMNS + 1) for r in (1, DOT_ROWS[j])})
 
 TILE_ARGUMENTS = (
     "a", "rsa", "csa", "ga", "na", "b", "ldb", "gb", "nb", "c", "ldc", "start", "lds", "outer", "groups", "depth",
-    "last", "tiles", "step",
+    "last", "tiles", "step", "floor", "gate",
 )  # fmt: skip
-DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "depth")
+DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "start", "step", "depth", "tiles")
 SHORT = 12  # numbers in a row of A, of which one dot product fills hardly a vector
 SHORT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "rows")
 
@@ -78,14 +80,22 @@ class _Emitter:
 
         Added last, so that each call sums from zero: the rounding errors of long sums grow with their parts only.
         """
+        return self.if_given("start", sums, lambda value, cell: self.builder.fadd(value, load(*cell)), cells)
+
+    def if_given(self, name, sums, change, cells):
+        """change(sum, cell) for every sum, if the argument of that name isn't 0."""
         builder, before = self.builder, self.builder.block
-        read, after = builder.append_basic_block("read"), builder.append_basic_block("after")
-        builder.cbranch(builder.icmp_signed("==", self.given["start"], _integer(0)), after, read)
-        builder.position_at_end(read)
-        more = [builder.fadd(value, load(*cell)) for value, cell in zip(sums, cells, strict=True)]
+        then, after = builder.append_basic_block(name), builder.append_basic_block("after")
+        builder.cbranch(builder.icmp_signed("==", self.given[name], _integer(0)), after, then)
+        builder.position_at_end(then)
+        changed = [change(value, cell) for value, cell in zip(sums, cells, strict=True)]
         builder.branch(after)
         builder.position_at_end(after)
-        return [self.phi((value, before), (total, read)) for value, total in zip(sums, more, strict=True)]
+        return [self.phi((value, before), (new, then)) for value, new in zip(sums, changed, strict=True)]
+
+    def at_least_zero(self, value):
+        """max(value, 0); NaN stays NaN."""
+        return self.builder.select(self.builder.fcmp_ordered("<", value, self.zero), self.zero, value)
 
     def phi(self, *incoming):
         phi = self.builder.phi(incoming[0][0].type)
@@ -191,12 +201,22 @@ class _Tile(_Emitter):
         parts = [sums[c * len(cells) : (c + 1) * len(cells)] for c in range(self.chains)]
         sums = [reduce(builder.fadd, values) for values in zip(*parts, strict=True)]
         sums = self.plus_start(sums, lambda r, v: self.load_vector(self.at("start", "lds", r, v * VW), v), cells)
+        sums = self.if_given("floor", sums, lambda value, cell: self.at_least_zero(value), cells)
+        given["G"] = builder.add(given["c"], given["gate"])
+        sums = self.if_given("gate", sums, lambda value, cell: self.gated(value, *cell), cells)
         if self.masked and VW < 16:
             self.store_joined(sums)
         else:
             self.store_cells(sums, joined=False)
         steps = (given["step"], *(builder.mul(given[name], _integer(self.rows)) for name in ("ldc", "lds")))
         return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
+
+    def gated(self, value, r, v):
+        """value·[G > 0], a product, so that NaN stays NaN."""
+        gate = self.load_vector(self.at("G", "ldc", r, v * VW), v)
+        one = ir.Constant(self.vector, [1.0] * VW)
+        passes = self.builder.select(self.builder.fcmp_ordered(">", gate, self.zero), one, self.zero)
+        return self.builder.fmul(value, passes)
 
     def store_joined(self, sums):
         """A masked store takes many cycles before AVX-512. Where C's rows follow each other, a whole vector is written
@@ -261,27 +281,38 @@ class _Tile(_Emitter):
 
 
 class _Dots(_Emitter):
-    """Dot products of each of `rows` rows of A with each of `columns` columns of B, both contiguous along k."""
+    """Dot products of each of `rows` rows of A with each of `columns` columns of B, both contiguous along k, for tiles
+    of rows one below the other. C's rows follow each other, so that all numbers of a tile are written at once."""
 
     def __init__(self, function, rows, columns):
         super().__init__(function, DOT_ARGUMENTS)
         self.rows, self.columns = rows, columns
 
     def emit(self):
-        """C = C₀ + A·B. The last vector of k, which may be partly filled, is taken after the loop."""
-        builder = self.builder
-        whole = builder.sdiv(builder.sub(self.given["depth"], _integer(1)), _integer(VW))
+        """C = C₀ + A·B for each of `tiles` tiles; C₀ for the next is `step` floats further."""
+        self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
+        self.builder.ret_void()
+
+    def tile(self, i, places):
+        """The last vector of k, which may be partly filled, is taken after the loop."""
+        builder, given = self.builder, self.given
+        given["a"], given["c"], given["start"] = places
+        whole = builder.sdiv(builder.sub(given["depth"], _integer(1)), _integer(VW))
         done = builder.mul(whole, _integer(VW))
-        self.keep(builder.sub(self.given["depth"], done))
-        cells = [(r, j) for r in range(self.rows) for j in range(self.columns)]
-        sums = self.repeat(whole, [self.zero] * len(cells), lambda i, sums: self.add(sums, self.times(i), self.load))
+        cells = self.rows * self.columns
+        sums = self.repeat(whole, [self.zero] * cells, lambda i, sums: self.add(sums, self.times(i), self.load))
+        self.keep(builder.sub(given["depth"], done))
         sums = self.add(sums, done, self.load_some)
-        totals = [self.totals(sums[j :: self.columns]) for j in range(self.columns)]
-        totals = [totals[j][r] for r, j in cells]
-        totals = self.plus_start(totals, lambda r, j: self.load_scalar(self.at("start", "lds", r, j)), cells)
-        for (r, j), value in zip(cells, totals, strict=True):
-            builder.store(value, self.at("c", "ldc", r, j)).align = 4
-        builder.ret_void()
+        for first in range(0, cells, VW):
+            part = sums[first : first + VW]
+            self.keep(_integer(len(part)))
+            (total,) = self.plus_start([self.totals(part)], self.load_start, [(first,)])
+            self.store_some(total, self.at("c", "step", 0, first))
+        steps = (builder.mul(given["rsa"], _integer(self.rows)), _integer(cells), given["step"])
+        return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
+
+    def load_start(self, first):
+        return self.load_some(self.at("start", "step", 0, first))
 
     def times(self, i):
         return self.builder.mul(i, _integer(VW))
@@ -294,23 +325,28 @@ class _Dots(_Emitter):
         return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
 
     def totals(self, vectors):
-        """The sum of the elements of each of 1 or 4 vectors. Four are added together, half the elements at a time."""
-        groups = len(vectors)
-        size = VW
+        """The sums of the elements of each vector, in the first places of one.
+
+        Two are added together, half the elements at a time, until one is left, then its halves. `of` says whose sums
+        lie where.
+        """
+        count = 1 << (len(vectors) - 1).bit_length()
+        vectors = [*vectors, *[self.zero] * (count - len(vectors))]
+        of, size = [[n] * VW for n in range(count)], VW
         while len(vectors) > 1:
             size //= 2
-            vectors = [self.halve(x, y, size) for x, y in zip(vectors[::2], vectors[1::2], strict=True)]
-        (vector,) = vectors
+            span = VW if size >= 4 else 4  # shuffles within 128 bits are cheaper than across
+            halves = [i for i in range(span) if i // size % 2 == 0]
+            first = [n + i for at in range(0, VW, span) for n in (at, at + VW) for i in halves]
+            second = [i + size for i in first]
+            pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
+            vectors = [self.builder.fadd(self.shuffle(x, y, first), self.shuffle(x, y, second)) for x, y in pairs]
+            of = [[(x + y)[i] for i in first] for x, y in zip(of[::2], of[1::2], strict=True)]
+        (vector,), (of,) = vectors, of
         while size > 1:
             size //= 2
             vector = self.builder.fadd(vector, self.shuffle(vector, vector, [i ^ size for i in range(VW)]))
-        lanes = [ir.Constant(I32, i) for i in range(0, VW, VW // groups)]
-        return [self.builder.extract_element(vector, lane) for lane in lanes]
-
-    def halve(self, x, y, size):
-        """Adds neighbouring groups of `size` elements: the groups of x, then those of y."""
-        first = [i for i in range(2 * VW) if i // size % 2 == 0]
-        return self.builder.fadd(self.shuffle(x, y, first), self.shuffle(x, y, [i + size for i in first]))
+        return self.shuffle(vector, vector, [of.index(i % count) for i in range(VW)])
 
 
 class _Short(_Emitter):
@@ -385,12 +421,12 @@ def _dispatcher(module, name, arguments, kernels):
 @intrinsic
 def tile(
     typing, rows, vectors, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, tiles,
-    step,
+    step, floor, gate,
 ):  # fmt: skip
     """Computes `tiles` tiles, one below the other, of which the last vector holds `last` columns: 1 … VW.
 
     (rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 where there is none.
-    step: from a tile's rows of A to the next tile's.
+    step: from a tile's rows of A to the next tile's. floor, gate: 0, or how the tiles end.
     """
 
     def key(rows, vectors, masked):
@@ -415,13 +451,16 @@ def tile(
 
 
 @intrinsic
-def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, lds, depth):
-    """Computes the dot products of DOT_ROWS rows, or of 1, with 1 … DOT_COLUMNS columns; depth >= 1."""
+def dots(typing, rows, columns, a, rsa, b, ldb, c, start, step, depth, tiles):
+    """Computes the dot products of DOT_ROWS[columns] rows, or of 1, with 1 … DOT_COLUMNS columns; depth >= 1.
+
+    C is contiguous. start, step: the address of what is added to a tile, and how far from there the next tile's is.
+    """
 
     def codegen(context, builder, signature, args):
         rows, columns, *rest = args
-        kernels = {8 * r + j: lambda function, r=r, j=j: _Dots(function, r, j) for r, j in DOT_SHAPES}
-        key = builder.add(builder.mul(rows, _integer(8)), columns)
+        kernels = {16 * r + j: lambda function, r=r, j=j: _Dots(function, r, j) for r, j in DOT_SHAPES}
+        key = builder.add(builder.mul(rows, _integer(16)), columns)
         builder.call(_dispatcher(builder.module, "dots", len(DOT_ARGUMENTS), kernels), [key, *rest])
         return context.get_dummy_value()
 

@@ -12,7 +12,7 @@ from thalweg.engine.native.llvm import F32, pointer
 from thalweg.engine.native.microkernel import IN_FLIGHT, WIDEST, _dispatcher, _Emitter, _integer
 from thalweg.engine.native.processor import VW
 
-ARGUMENTS = ("a", "b", "ldb", "c", "start", "last", "depth")
+ARGUMENTS = ("a", "b", "ldb", "c", "start", "floor", "last", "depth")
 MOST = WIDEST[1]  # vectors of c
 # Short rows of B would mostly lie on two cache lines, if whole vectors were read. So there are narrower vectors, too.
 NARROW = [width for width in (4, 8) if width < VW]
@@ -41,7 +41,9 @@ class _Row(_Emitter):
         )
         parts = [*first, *parts[len(self.columns) :]]
         sums = [reduce(builder.fadd, parts[v :: len(self.columns)]) for v in range(len(self.columns))]
-        sums = self.plus_start(sums, self.load_columns("start"), [(j,) for j in self.columns])
+        columns = [(j,) for j in self.columns]
+        sums = self.plus_start(sums, self.load_columns("start"), columns)
+        sums = self.if_given("floor", sums, lambda value, column: self.at_least_zero(value), columns)
         for j, value in zip(self.columns, sums, strict=True):
             (self.store_some if self.is_last(j) else self.store)(value, self.element("c", j))
         builder.ret_void()
@@ -75,12 +77,12 @@ class _Row(_Emitter):
 
 
 @intrinsic
-def row(typing, columns, a, b, ldb, c, start, depth):
-    """Computes 1 … MOST·VW columns of c. start: the address of c₀, or 0."""
+def row(typing, columns, a, b, ldb, c, start, floor, depth):
+    """Computes 1 … MOST·VW columns of c. start: the address of c₀, or 0; floor: 0, or c is at least 0."""
 
     def codegen(context, builder, signature, args):
         columns, *rest = args
-        a, b, ldb, c, start, depth = rest
+        a, b, ldb, c, start, floor, depth = rest
         kernels = {v: lambda f, v=v: _Row(f, v, VW, VW == 16) for v in range(1, MOST + 1)}
         if VW < 16:
             kernels |= {MOST + v: lambda f, v=v: _Row(f, v, VW, True) for v in range(1, MOST + 1)}
@@ -96,7 +98,7 @@ def row(typing, columns, a, b, ldb, c, start, depth):
         for width in reversed(NARROW):
             key = builder.select(builder.icmp_signed("<=", columns, _integer(width)), _integer(-width), key)
         dispatcher = _dispatcher(builder.module, "row", len(ARGUMENTS), kernels | narrow)
-        builder.call(dispatcher, [key, a, b, ldb, c, start, last, depth])
+        builder.call(dispatcher, [key, a, b, ldb, c, start, floor, last, depth])
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 7), codegen
+    return types.void(*[types.int64] * 8), codegen

@@ -52,7 +52,7 @@ def products_of_rows(W, U, P, inverses, totals, n, width, first, after, k):
         inverses[i] = inverse_root(squares)
         for j in range(width):
             u[j] = w[j] * inverses[i]
-    gemm.gemm_transposed(U + 4 * first * width, width, 1, U, width, P + 4 * first * n, n, after - first, n, width)
+    gemm.product(U + 4 * first * width, width, 1, U, width, 1, P + 4 * first * n, n, 0, 0, 0, after - first, n, width)
     for i in range(first, after):
         p, total, scale = floats(P + 4 * i * n, n), F32(0), k * inverses[i]
         p[i] = F32(0)
