@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thalweg.program.instruction import GRADIENTS, PREPARED, Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.instruction import GRADIENTS, Adjoints, Array, Buffer, Instruction, Values
 
 # The input gradient needs Wᵀ. Up to so many elements (512 KiB) it is made once a step, for all blocks and lanes. A
 # larger one would have to come back from memory: there W is transposed panel by panel within the product.
@@ -68,7 +68,7 @@ class Affine(Instruction):
         if self.W.size > TRANSPOSED:
             yield InputGradient(dh, self.W, d.into(self.x), transposed=False)  # dx = dh·Wᵀ
         else:
-            transposed = Buffer(f"{self.W}ᵀ", self.W.shape[::-1], PREPARED, per_row=False)
+            transposed = Buffer(f"{self.W}ᵀ", self.W.shape[::-1], per_row=False)
             yield Transpose(self.W, transposed)
             yield InputGradient(dh, transposed, d.into(self.x), transposed=True)
 
@@ -143,7 +143,10 @@ class BiasGradient(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class Transpose(Instruction):
-    """Wᵀ, once a step, so that the input gradient reads it along its rows.      W (inputs, units) → (units, inputs)"""
+    """Wᵀ, once a step, so that the input gradient reads it along its rows.      W (inputs, units) → (units, inputs)
+
+    Each lane makes its own: a line that another core has written takes several times as long to come as to be made.
+    """
 
     W: Buffer
     Wt: Buffer

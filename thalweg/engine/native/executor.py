@@ -259,6 +259,7 @@ class NativeExecutor:
                 m.JOB_STATE: self.states[lane].ctypes.data,
                 m.JOB_REALS: self.reals[lane].ctypes.data,
                 m.JOB_PREPARE: len(self.phases[0]),
+                m.JOB_PREPARED: int(program.prepared > 0),
                 m.JOB_GATHERS: gathers,
                 m.JOB_ROWS: len(self.phases[1]),
                 m.JOB_COLLECT: len(self.phases[2]),
@@ -385,7 +386,10 @@ class NativeExecutor:
         f[state.LEARNING_RATE] = chunk.learning_rates[0] if len(chunk.learning_rates) else 0.0
 
         ends = np.cumsum([0, *(len(p) for p in self.phases)])
-        yield from self.one_by_one(self.phases[0], ends[0], repeats)
+        for lane in range(lanes):
+            for i, _, seconds in self.one_by_one(self.phases[0], ends[0], repeats, lane):
+                if lane == 0 or any(b.region == WORKSPACE for b in i.outputs):  # each lane's own
+                    yield i, lane, seconds
         for number, first in enumerate(range(0, rows, self.memories[0].block)):
             memory = self.memories[number % lanes]
             s[state.ROWS] = memory.rows = min(memory.block, rows - first)

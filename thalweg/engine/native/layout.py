@@ -4,13 +4,14 @@ ROW_WIDTH = 24  # int64 in a row of the table: three cache lines
 CONSTANTS = 12  # float64 in a row of the constants
 
 # Places in a job. PREPARE … COLLECT count the instructions of each phase; the gathers come first among the rows.
-# SEGMENTS is the address of three numbers for each segment of the finish: instructions, whether chunked, whether due;
-# CHUNKS that of (first, after) for each stretch of the parameter vector that this lane finishes before the next.
+# PREPARED says whether the lanes share something that is prepared. SEGMENTS is the address of three numbers for each
+# segment of the finish: instructions, whether chunked, whether due; CHUNKS that of (first, after) for each stretch of
+# the parameter vector that this lane finishes before the next.
 (
     JOB_TABLE, JOB_CONSTANTS, JOB_STATE, JOB_REALS, JOB_PREPARE, JOB_GATHERS, JOB_ROWS, JOB_COLLECT, JOB_SEGMENTS,
     JOB_SEGMENT_COUNT, JOB_EVERY, JOB_LANE, JOB_LANES, JOB_DATA_ROWS, JOB_BATCH, JOB_BLOCK, JOB_EPOCH,
     JOB_FIRST_BATCH, JOB_STEPS, JOB_ITERATION, JOB_SEED, JOB_SHUFFLE, JOB_ORDER, JOB_TOTALS, JOB_TOTALS_SIZE,
     JOB_RECORDS, JOB_CHUNKS, JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_MINE, JOB_THREADS,
-    JOB_MEETINGS, JOB_CUTS, JOB_CHUNK_COUNT, JOB_STRIDE,
-) = range(39)  # fmt: skip
+    JOB_MEETINGS, JOB_CUTS, JOB_CHUNK_COUNT, JOB_STRIDE, JOB_PREPARED,
+) = range(40)  # fmt: skip
 JOB_SIZE = 40

@@ -1,8 +1,8 @@
 """The products of dense layers, all by the one micro-kernel."""
 
 from thalweg.engine.native import columns, gemm
-from thalweg.engine.native.gradients import share, stretch
-from thalweg.engine.native.state import ACCUMULATE, BATCH_ROWS, BLOCK, BUSY, LANE, LANES, ROWS, STRIDE
+from thalweg.engine.native.gradients import stretch
+from thalweg.engine.native.state import ACCUMULATE, BATCH_ROWS, BLOCK, BUSY, ROWS, STRIDE
 
 
 def affine(o, c, s, f):
@@ -41,10 +41,9 @@ def bias_gradient(o, c, s, f):
 
 
 def transpose(o, c, s, f):
-    """Wᵀ, this lane's share of its rows"""
+    """Wᵀ"""
     W, Wt, inputs, units = o[0], o[1], o[2], o[3]
-    first, after = share(units, s[LANE], s[LANES])
-    gemm.transpose(W, inputs, units, Wt, first, after)
+    gemm.transpose(W, inputs, units, Wt, 0, units)
 
 
 def input_gradient(o, c, s, f):

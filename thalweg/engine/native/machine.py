@@ -37,6 +37,7 @@ from thalweg.engine.native.layout import (
     JOB_MINE,
     JOB_ORDER,
     JOB_PREPARE,
+    JOB_PREPARED,
     JOB_REALS,
     JOB_RECORDS,
     JOB_ROWS,
@@ -251,7 +252,7 @@ def machine(o, c, s, f):
 
         for k in range(mine):
             prepare_of_lane(lane_job(o, k), step, rows, c[step])
-        if o[JOB_PREPARE]:
+        if o[JOB_PREPARED]:
             barrier(o[JOB_BARRIER], threads)
         gradients(o, mine, threads, start, rows, not stays or step == 0)
         barrier(o[JOB_BARRIER], threads)
