@@ -33,6 +33,7 @@ from thalweg.program.instruction import (
     Buffer,
     Instruction,
 )
+from thalweg.program.linear import WeightGradient
 from thalweg.program.lowering import LOSS, ROWS
 from thalweg.program.memory import ALIGNMENT, align
 from thalweg.program.program import Segment
@@ -127,6 +128,8 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
             last = number == len(phases) - 1
             operands = [(first if last and shared(b) else own).address(b) for b in i.operands]
             row = [address_of(kernel_of(i)), *operands, *i.sizes]
+            if last and isinstance(i, WeightGradient):
+                row.append(own.address(replace(i.dW, region=PARAMETERS)))  # what is changed next
             table[place, : len(row)] = row
             constants[place, : len(i.constants)] = i.constants
             place += 1

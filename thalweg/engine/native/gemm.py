@@ -11,7 +11,7 @@ Addresses are in bytes, strides in floats (one float is 4 bytes). Nothing outsid
 import numba
 
 from thalweg.engine.native.llvm import compiled, floats, load_f32, select, stack, store_f32, unknown
-from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, SHORT, WIDEST, dots, short, tile
+from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, SHORT, WIDEST, dots, short, tile, tile_ahead
 from thalweg.engine.native.moves import copy, transposition
 from thalweg.engine.native.one_row import MOST, row
 from thalweg.engine.native.processor import VW
@@ -64,7 +64,7 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
     start = c if accumulate else bias
     lds = ldc if accumulate else 0
     if not _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, 0, 0, M, N, K):
-        _blocks(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, 0, 0, M, N, K)
+        _blocks(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, 0, 0, M, N, K, 0)
 
 
 @compiled
@@ -76,7 +76,7 @@ def product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K):
     """
     behind = gate - c if gate else 0
     if across or not _at_once(a, rsa, csa, b, ldb, c, ldc, bias, 0, floor, behind, M, N, K):
-        _blocks(a, rsa, csa, b, ldb, across, c, ldc, bias, 0, floor, behind, M, N, K)
+        _blocks(a, rsa, csa, b, ldb, across, c, ldc, bias, 0, floor, behind, M, N, K, 0)
 
 
 @compiled
@@ -94,7 +94,17 @@ def _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K):
 
 
 @compiled
-def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, M, N, K):
+def gemm_before_update(a, rsa, csa, b, ldb, c, ldc, accumulate, M, N, K, own):
+    """C (+)= A·B, after which this core changes what lies `own` bytes behind C; 0: nothing.
+
+    Where another core has read it, each cache line has to be taken from it, which takes as long as an update or several
+    times that. Here the processor does it while it computes.
+    """
+    _blocks(a, rsa, csa, b, ldb, 0, c, ldc, c if accumulate else 0, ldc if accumulate else 0, 0, 0, M, N, K, own)
+
+
+@compiled
+def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, M, N, K, own):
     """C = C₀ + A·B, block by block of A, and at the end max(C, 0) or C·[G > 0], for a G so many bytes behind C."""
     depth, height = _share(K, DEPTH), _share(M, BLOCK)
     for k in range(0, max(K, 1), depth):
@@ -104,10 +114,10 @@ def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, M, N, 
             low, open_ = floor if ends else 0, gate if ends else 0
             from_ = b + 4 * k * (1 if across else ldb)
             if across:
-                _tiles(at, rsa, csa, from_, ldb, 1, to, ldc, start + 4 * i * lds, lds, low, open_, m, N, n)
+                _tiles(at, rsa, csa, from_, ldb, 1, to, ldc, start + 4 * i * lds, lds, low, open_, m, N, n, own)
             else:
-                _block(at, rsa, csa, from_, ldb, to, ldc, start + 4 * i * lds, lds, low, open_, m, N, n)
-        start, lds = c, ldc
+                _block(at, rsa, csa, from_, ldb, to, ldc, start + 4 * i * lds, lds, low, open_, m, N, n, own)
+        start, lds, own = c, ldc, 0
 
 
 @compiled
@@ -118,7 +128,7 @@ def _share(n, most):
 
 
 @compiled
-def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K):
+def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K, own):
     """C = C₀ + A·B for a block of A: by tiles, and the last few columns as what suits them."""
     few = N % VW
     pays = few * 2 <= M or ldb == 1
@@ -130,7 +140,7 @@ def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K):
     by_rows = rsa == 1 and not by_dots and pays and few <= most_rows
     wide = N - few if by_dots or by_rows else N
     if wide:
-        _tiles(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, floor, gate, M, wide, K)
+        _tiles(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, floor, gate, M, wide, K, own)
     if wide < N:
         from_ = start + 4 * wide if start else 0
         if by_dots:
@@ -159,7 +169,7 @@ def end(c, ldc, gate, M, N):
 
 
 @compiled
-def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, M, N, K):
+def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, M, N, K, own):
     """C = C₀ + A·B by tiles, strip by strip of columns; rows and vectors are shared out evenly."""
     vectors = (N + VW - 1) // VW
     tiles = _tiles_below(M, vectors)
@@ -185,7 +195,7 @@ def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, M, N, K
         from_ = start + 4 * j if start else 0
         _panels(
             a, rsa, csa, interleaved, at, ld, c + 4 * j, ldc, from_, lds, floor, gate, tiles, rows, taller, wide,
-            widest, last, K,
+            widest, last, K, own,
         )  # fmt: skip
         j += wide * VW
 
@@ -205,20 +215,22 @@ def _tiles_below(M, vectors):
 
 @compiled
 def _panels(
-    a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, floor, gate, tiles, rows, taller, vectors, widest, last, K
-):
+    a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, floor, gate, tiles, rows, taller, vectors, widest, last, K,
+    own,
+):  # fmt: skip
     """A strip of C, panel by panel. ldb: 0 where each panel of B is contiguous."""
     for panels in range((vectors + widest - 1) // widest, 0, -1):
         v = (vectors + panels - 1) // panels
         vectors -= v
         columns = last if panels == 1 else VW
+        ahead = v * VW if panels > 1 and ldb else 0  # rows of the next panel: the processor doesn't foresee them
         ld, at, to, from_ = ldb if ldb else v * VW, a, c, start
         for part in range(2):  # the tiles that have one row more, then the others
             r, count = (rows + 1, taller) if part == 0 else (rows, tiles - taller)
-            row, column, step = (1, r, r * K) if interleaved else (rsa, csa, r * rsa)
-            tile(
-                r, v, at, row, column, 0, 0, b, ld, 0, 0, to, ldc, from_, lds, 1, 1, K, columns, count, step, floor,
-                gate,
+            down, right, step = (1, r, r * K) if interleaved else (rsa, csa, r * rsa)
+            tile_ahead(
+                r, v, at, down, right, 0, 0, b, ld, 0, 0, to, ldc, from_, lds, 1, 1, K, columns, count, step, floor,
+                gate, ahead, own,
             )  # fmt: skip
             at += 4 * step * count
             to += 4 * r * ldc * count
@@ -315,7 +327,7 @@ def _rows(a, csa, b, ldb, c, ldc, start, lds, M, N, K):
     rows = _transposed()
     for i in range(0, M, ACROSS * VW):
         n = min(ACROSS * VW, M - i)
-        _tiles(b, 1, ldb, a + 4 * i, csa, 0, rows, ACROSS * VW, 0, 0, 0, 0, N, n, K)
+        _tiles(b, 1, ldb, a + 4 * i, csa, 0, rows, ACROSS * VW, 0, 0, 0, 0, N, n, K, 0)
         for j in range(N):
             for r in range(n):
                 old = load_f32(start, (i + r) * lds + j) if start else numba.float32(0)
@@ -358,7 +370,7 @@ def column_sums(d, rows, n, out, accumulate):
     start = out if accumulate and fold == 1 else 0
     for i in range(0, max(rows // fold, 1), DEPTH):
         m = min(DEPTH, rows // fold - i)
-        _tiles(one, 0, 0, d + 4 * i * fold * n, fold * n, 0, sums, fold * n, start, 0, 0, 0, 1, fold * n, m)
+        _tiles(one, 0, 0, d + 4 * i * fold * n, fold * n, 0, sums, fold * n, start, 0, 0, 0, 1, fold * n, m, 0)
         start = sums
     if fold > 1:
         for j in range(n):

@@ -22,7 +22,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.llvm import F32, I32, I64, declare, pointer
+from thalweg.engine.native.llvm import BYTES, F32, I32, I64, declare, pointer
 from thalweg.engine.native.processor import VW
 
 # The widest tile of every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
@@ -42,7 +42,7 @@ DOT_SHAPES = sorted({(r, j) for j in range(1, DOT_COLUMNS + 1) for r in (1, DOT_
 
 TILE_ARGUMENTS = (
     "a", "rsa", "csa", "ga", "na", "b", "ldb", "gb", "nb", "c", "ldc", "start", "lds", "outer", "groups", "depth",
-    "last", "tiles", "step", "floor", "gate",
+    "last", "tiles", "step", "floor", "gate", "ahead", "own",
 )  # fmt: skip
 DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "start", "step", "depth", "tiles")
 SHORT = 12  # numbers in a row of A, of which one dot product fills hardly a vector
@@ -161,6 +161,12 @@ class _Emitter:
             value = self.builder.insert_element(value, item, ir.Constant(I32, lane))
         return value
 
+    def fetch(self, address):
+        """Asks for the cache line at an address, which is read soon; nothing happens where there is no memory."""
+        arguments = [self.builder.inttoptr(address, BYTES), *(ir.Constant(I32, n) for n in (0, 2, 1))]  # into L2
+        name, types = "llvm.prefetch.p0", [a.type for a in arguments]
+        self.builder.call(declare(self.builder, name, ir.VoidType(), types), arguments)
+
     def store(self, value, p):
         self.builder.store(value, self.builder.bitcast(p, self.vector.as_pointer())).align = 4
 
@@ -196,6 +202,9 @@ class _Tile(_Emitter):
     def tile(self, i, places):
         builder, given, cells = self.builder, self.given, self.cells
         given["a"], given["c"], given["start"] = places
+        which = builder.srem(i, _integer(self.vectors))  # each tile asks for another vector of the next rows of B
+        self.ahead = builder.add(given["ahead"], builder.mul(which, _integer(VW)))
+        self.each_own(self.fetch)
         zeros = [self.zero] * (len(cells) * self.chains)
         sums = self.repeat(given["outer"], zeros, self.image)
         parts = [sums[c * len(cells) : (c + 1) * len(cells)] for c in range(self.chains)]
@@ -208,6 +217,7 @@ class _Tile(_Emitter):
             self.store_joined(sums)
         else:
             self.store_cells(sums, joined=False)
+        self.each_own(self.write_back)
         steps = (given["step"], *(builder.mul(given[name], _integer(self.rows)) for name in ("ldc", "lds")))
         return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
 
@@ -234,6 +244,18 @@ class _Tile(_Emitter):
         for (r, v), value in zip(self.cells, sums, strict=True):
             whole = not self.masked or v < self.vectors - 1 or (joined and r < self.rows - 1)
             (self.store if whole else self.store_some)(value, self.at("c", "ldc", r, v * VW))
+
+    def each_own(self, act):
+        """Does something with the address `own` bytes behind each vector of C, where `own` isn't 0."""
+        builder, own = self.builder, self.given["own"]
+        with builder.if_then(builder.icmp_signed("!=", own, _integer(0))):
+            for r, v in self.cells:
+                act(builder.add(builder.ptrtoint(self.at("c", "ldc", r, v * VW), I64), own))
+
+    def write_back(self, address):
+        """Writes a number as it is: the core gets its cache line for itself. Atomic, or LLVM would leave it out."""
+        p = pointer(self.builder, address, I32)
+        self.builder.store_atomic(self.builder.load_atomic(p, "monotonic", 4), p, "monotonic", 4)
 
     def image(self, n, sums):
         """sums += Σ_g Σ_k A[n, g, :, k] · B[n, g, k, :]"""
@@ -270,6 +292,7 @@ class _Tile(_Emitter):
         builder, given = self.builder, self.given
         a = builder.gep(a, [builder.mul(k, given["csa"])])
         b = builder.gep(b, [builder.mul(k, given["ldb"])])
+        self.fetch(builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
         row = [self.load_vector(builder.gep(b, [_integer(v * VW)]), v) for v in range(self.vectors)]
         column = [builder.gep(a, [builder.mul(given["rsa"], _integer(r))]) for r in range(self.rows)]
         column = [self.splat(self.load_scalar(p)) for p in column]
@@ -418,6 +441,27 @@ def _dispatcher(module, name, arguments, kernels):
     return function
 
 
+def _tile(context, builder, signature, args):
+    """Emits the call of the kernel for tiles of so many rows and vectors."""
+
+    def key(rows, vectors, masked):
+        """Close together, for a table of jumps."""
+        return 64 * masked + 8 * rows + vectors
+
+    rows, vectors, *rest = args
+    place = TILE_ARGUMENTS.index("last")
+    kernels = {
+        key(r, v, masked): lambda function, r=r, v=v, masked=masked: _Tile(function, r, v, masked)
+        for r, v in SHAPES
+        for masked in ((True,) if VW == 16 else (False, True))
+    }
+    masked = _integer(1) if VW == 16 else builder.zext(builder.icmp_signed("<", rest[place], _integer(VW)), I64)
+    at = builder.add(builder.mul(rows, _integer(8)), builder.add(vectors, builder.mul(masked, _integer(64))))
+    dispatcher = _dispatcher(builder.module, "tile", len(TILE_ARGUMENTS), kernels)
+    builder.call(dispatcher, [at, *rest])
+    return context.get_dummy_value()
+
+
 @intrinsic
 def tile(
     typing, rows, vectors, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, tiles,
@@ -429,25 +473,23 @@ def tile(
     step: from a tile's rows of A to the next tile's. floor, gate: 0, or how the tiles end.
     """
 
-    def key(rows, vectors, masked):
-        """Close together, for a table of jumps."""
-        return 64 * masked + 8 * rows + vectors
-
     def codegen(context, builder, signature, args):
-        rows, vectors, *rest = args
-        place = TILE_ARGUMENTS.index("last")
-        kernels = {
-            key(r, v, masked): lambda function, r=r, v=v, masked=masked: _Tile(function, r, v, masked)
-            for r, v in SHAPES
-            for masked in ((True,) if VW == 16 else (False, True))
-        }
-        masked = _integer(1) if VW == 16 else builder.zext(builder.icmp_signed("<", rest[place], _integer(VW)), I64)
-        at = builder.add(builder.mul(rows, _integer(8)), builder.add(vectors, builder.mul(masked, _integer(64))))
-        dispatcher = _dispatcher(builder.module, "tile", len(TILE_ARGUMENTS), kernels)
-        builder.call(dispatcher, [at, *rest])
-        return context.get_dummy_value()
+        return _tile(context, builder, signature, [*args, _integer(0), _integer(0)])
 
-    return types.void(*[types.int64] * (2 + len(TILE_ARGUMENTS))), codegen
+    return types.void(*[types.int64] * len(TILE_ARGUMENTS)), codegen
+
+
+@intrinsic
+def tile_ahead(
+    typing, rows, vectors, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, tiles,
+    step, floor, gate, ahead, own,
+):  # fmt: skip
+    """The same, with an eye on the memory that is needed next.
+
+    ahead: floats from a row of B to one that a later call reads and that is brought near, or 0. own: bytes from C to
+    numbers that this core is about to change, and another may hold in its cache: they are made its own; or 0.
+    """
+    return types.void(*[types.int64] * (2 + len(TILE_ARGUMENTS))), _tile
 
 
 @intrinsic
