@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from harness import ACCUMULATE, IN_PLACE, OPTIONAL, ORDERED, TWICE, Case
+from harness import ACCUMULATE, EXTREME, IN_PLACE, OPTIONAL, ORDERED, TWICE, Case
 
 from thalweg.program import convolution, normalization, pooling, shapes, standardization
 from thalweg.program.convolution import Window
@@ -66,11 +66,19 @@ def positive(build: Callable[[dict[Any, Any]], Instruction], c: Case, output: Bu
     return size
 
 
+def end(c: Case, h: Buffer) -> tuple[bool, Buffer | None]:
+    """Whether a relu stands behind a product, or what a relu's adjoint reads; the product's is derived without."""
+    if c.smooth or not c.has(EXTREME):
+        return False, None
+    return (True, None) if c.has(IN_PLACE) else (False, c.normal("a", h.shape))
+
+
 def conv(c: Case) -> Instruction:
     x, W, b, w, groups = convolution_parts(c)
     h = c.output("h", (*w.outputs(*x.shape[:2]), W.shape[-1]))
-    c.sizes["h"] = positive(conv, c, h, x, W, b)
-    return convolution.Convolution(x, W, b, h, w, groups)
+    floor, a = end(c, h)
+    c.sizes["h"] = positive(conv, c, h, x, W, b, a)
+    return convolution.Convolution(x, W, b, h, w, groups, floor, a)
 
 
 def kernel_gradient(c: Case) -> Instruction:
@@ -99,8 +107,9 @@ def transposed_convolution(c: Case) -> Instruction:
     flip.reference(m)  # type: ignore[arg-type]
     c.values[flip.flipped] = m[flip.flipped]
     h = c.output("h", (height, width, filters))
-    c.sizes["h"] = positive(transposed_convolution, c, h, x, flip.flipped, b)
-    return convolution.TransposedConvolution(x, W, flip.flipped, b, h, w, groups)
+    floor, a = end(c, h)
+    c.sizes["h"] = positive(transposed_convolution, c, h, x, flip.flipped, b, a)
+    return convolution.TransposedConvolution(x, W, flip.flipped, b, h, w, groups, floor, a)
 
 
 def pool_parts(c: Case) -> tuple[Buffer, Window]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from harness import OPTIONAL, TWICE, Case
+from image_rows import end
 
 from thalweg.program import winograd
 from thalweg.program.instruction import GRADIENTS, PARAMETERS, PREPARED, WORKSPACE, Buffer, Instruction
@@ -72,8 +73,9 @@ def convolution(c: Case) -> Instruction:
     covered = tuple(n - n % m if c.has(TWICE) and n > m else n for n in places)
     rest = None if covered == places else W
     h = c.output("h", (*places, outputs))
-    result = winograd.WinogradConvolution(x, U, rest, b, h, taps, before, (covered[0], covered[1]))
-    c.sizes["h"] = magnitudes(lambda: result, x, U, rest, b)
+    floor, a = end(c, h)
+    result = winograd.WinogradConvolution(x, U, rest, b, h, taps, before, (covered[0], covered[1]), floor, a)
+    c.sizes["h"] = magnitudes(lambda: result, x, U, rest, b, a)
     return result
 
 

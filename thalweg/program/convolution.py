@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thalweg.program.instruction import PREPARED, Adjoints, Array, Buffer, Instruction, Values
-from thalweg.program.linear import BiasGradient
+from thalweg.program.linear import BiasGradient, end, ended
 
 Pair = tuple[int, int]  # (along the height, along the width)
 
@@ -116,6 +116,8 @@ class Convolution(Instruction):
     """h = x ∗ W + b
 
     x (rows, height, width, in), W (kernel rows, columns, in/groups, out), b (out,) → h (rows, height', width', out)
+
+    With `floor`, max(h, 0), a relu behind it; with a, h·[a > 0], a relu's adjoint: put here when adjoints are derived.
     """
 
     x: Buffer
@@ -124,6 +126,8 @@ class Convolution(Instruction):
     h: Buffer
     window: Window
     groups: int = 1
+    floor: bool = False
+    a: Buffer | None = None
 
     name = "convolution"
     writes = ("h",)
@@ -131,11 +135,11 @@ class Convolution(Instruction):
     @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
-        return f"{self.h} = {self.x} ∗ {self.W}{bias}"
+        return f"{self.h} = {ended(f'{self.x} ∗ {self.W}{bias}', self.floor, self.a)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.h.shape, *self.window.sizes, self.groups)
+        return (*self.x.shape, *self.h.shape, *self.window.sizes, self.groups, int(self.floor))
 
     @property
     def kernel_shape(self) -> tuple[int, int, int, int]:
@@ -165,6 +169,7 @@ class Convolution(Instruction):
         m[self.h][:] = result.reshape(n, i, j, -1)
         if self.b is not None:
             m[self.h][:] += m[self.b]
+        end(m, self.h, self.floor, self.a)
 
     def flops(self, rows: int) -> int:
         height, width, outputs = self.h.shape
@@ -252,6 +257,8 @@ class TransposedConvolution(Instruction):
     The gradient of a convolution by its input, with x for dh: each is the other's adjoint. The product reads W turned
     around, W itself is what the adjoint is for.
     x (rows, height', width', in), W (kernel rows, columns, out/groups, in), b (out,) → h (rows, height, width, out)
+
+    floor, a: as of a convolution.
     """
 
     x: Buffer
@@ -261,6 +268,8 @@ class TransposedConvolution(Instruction):
     h: Buffer
     window: Window  # as it moves over h
     groups: int = 1
+    floor: bool = False
+    a: Buffer | None = None
 
     name = "transposed convolution"
     writes = ("h",)
@@ -268,11 +277,11 @@ class TransposedConvolution(Instruction):
     @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
-        return f"{self.h} = {self.x} ∗ {self.flipped}{bias}"
+        return f"{self.h} = {ended(f'{self.x} ∗ {self.flipped}{bias}', self.floor, self.a)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.h.shape, *self.x.shape, *self.window.sizes, self.groups)
+        return (*self.h.shape, *self.x.shape, *self.window.sizes, self.groups, int(self.floor))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
@@ -299,6 +308,7 @@ class TransposedConvolution(Instruction):
         m[self.h][:] = self.window.unpad(h)
         if self.b is not None:
             m[self.h][:] += m[self.b]
+        end(m, self.h, self.floor, self.a)
 
     def flops(self, rows: int) -> int:
         height, width, _ = self.x.shape

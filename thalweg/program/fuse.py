@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from thalweg.program.activations import ElementwiseAdjoint
+from thalweg.program.convolution import Convolution, TransposedConvolution
 from thalweg.program.elementwise import Add
 from thalweg.program.instruction import Buffer, Instruction
 from thalweg.program.linear import Affine, InputGradient
@@ -67,15 +68,19 @@ def product_and_relu(
     """Forward and backward, where a product does the relu that alone reads it, and a product that makes the adjoint of
     a relu does that relu's: a pass over each value less."""
     forward, backward = list(forward), list(backward)
-    for affine in [i for i in forward if isinstance(i, Affine)]:
-        relu = only_reader([*forward, *backward], affine.h)
+    for product in [i for i in forward if isinstance(i, Affine | Convolution | TransposedConvolution)]:
+        relu = only_reader([*forward, *backward], product.h)
         if isinstance(relu, Relu) and relu.plain:
-            forward[forward.index(affine)] = replace(affine, h=relu.a, floor=True)
+            forward[forward.index(product)] = replace(product, h=relu.a, floor=True)
             forward.remove(relu)
-    for gradient in [i for i in backward if isinstance(i, InputGradient)]:
-        adjoint = only_reader(backward, gradient.dx)
+    for gradient in [i for i in backward if isinstance(i, InputGradient | Convolution | TransposedConvolution)]:
+        adjoint = only_reader(backward, gradient.outputs[0])
         if isinstance(adjoint, ElementwiseAdjoint) and isinstance(adjoint.of, Relu) and adjoint.of.plain:
-            backward[backward.index(gradient)] = replace(gradient, dx=adjoint.dh, a=adjoint.v)
+            place = backward.index(gradient)
+            if isinstance(gradient, InputGradient):
+                backward[place] = replace(gradient, dx=adjoint.dh, a=adjoint.v)
+            else:
+                backward[place] = replace(gradient, h=adjoint.dh, a=adjoint.v)
             backward.remove(adjoint)
     return forward, backward
 

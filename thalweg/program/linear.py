@@ -29,6 +29,21 @@ def positions(value: Buffer) -> int:
     return value.size // value.shape[-1]
 
 
+def ended(value: str, floor: bool, a: Buffer | None) -> str:
+    """The formula of a product with a relu behind it, or a relu's adjoint."""
+    if floor:
+        return f"max({value}, 0)"
+    return value if a is None else f"{value}·[{a} > 0]"
+
+
+def end(m: Values, h: Buffer, floor: bool, a: Buffer | None) -> None:
+    """Does what stands behind a product h, in place."""
+    if floor:
+        np.maximum(m[h], 0, out=m[h])
+    if a is not None:
+        m[h][:] *= m[a] > 0
+
+
 @dataclass(frozen=True, eq=False)
 class Affine(Instruction):
     """h = x·W + b      x (rows, …, inputs), W (inputs, units), b (units,) → h (rows, …, units)
@@ -48,7 +63,7 @@ class Affine(Instruction):
     @property
     def formula(self) -> str:
         h = f"{self.x}·{self.W}" + ("" if self.b is None else f" + {self.b}")
-        return f"{self.h} = " + (f"max({h}, 0)" if self.floor else h)
+        return f"{self.h} = {ended(h, self.floor, None)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -76,8 +91,7 @@ class Affine(Instruction):
         m[self.h][:] = m[self.x] @ m[self.W]
         if self.b is not None:
             m[self.h][:] += m[self.b]
-        if self.floor:
-            np.maximum(m[self.h], 0, out=m[self.h])
+        end(m, self.h, self.floor, None)
 
     def flops(self, rows: int) -> int:
         return rows * (2 * positions(self.x) * self.W.size + ((self.b is not None) + self.floor) * self.h.size)
@@ -184,8 +198,7 @@ class InputGradient(Instruction):
 
     @property
     def formula(self) -> str:
-        gate = "" if self.a is None else f"·[{self.a} > 0]"
-        return f"{self.dx} = {self.dh}·{self.W}" + ("" if self.transposed else "ᵀ") + gate
+        return f"{self.dx} = {ended(f'{self.dh}·{self.W}' + ('' if self.transposed else 'ᵀ'), False, self.a)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -194,8 +207,7 @@ class InputGradient(Instruction):
 
     def reference(self, m: Values) -> None:
         m[self.dx][:] = m[self.dh] @ (m[self.W] if self.transposed else m[self.W].T)
-        if self.a is not None:
-            m[self.dx][:] *= m[self.a] > 0
+        end(m, self.dx, False, self.a)
 
     def flops(self, rows: int) -> int:
         return rows * (2 * positions(self.dh) * self.W.size + (0 if self.a is None else 2 * self.dx.size))

@@ -97,6 +97,12 @@ class _Emitter:
         """max(value, 0); NaN stays NaN."""
         return self.builder.select(self.builder.fcmp_ordered("<", value, self.zero), self.zero, value)
 
+    def gated(self, value, gate):
+        """value·[gate > 0], a product, so that NaN stays NaN."""
+        one = ir.Constant(self.vector, [1.0] * self.width)
+        passes = self.builder.select(self.builder.fcmp_ordered(">", gate, self.zero), one, self.zero)
+        return self.builder.fmul(value, passes)
+
     def phi(self, *incoming):
         phi = self.builder.phi(incoming[0][0].type)
         for value, block in incoming:
@@ -212,7 +218,7 @@ class _Tile(_Emitter):
         sums = self.plus_start(sums, lambda r, v: self.load_vector(self.at("start", "lds", r, v * VW), v), cells)
         sums = self.if_given("floor", sums, lambda value, cell: self.at_least_zero(value), cells)
         given["G"] = builder.add(given["c"], given["gate"])
-        sums = self.if_given("gate", sums, lambda value, cell: self.gated(value, *cell), cells)
+        sums = self.if_given("gate", sums, lambda value, cell: self.gated(value, self.load_gate(*cell)), cells)
         if self.masked and VW < 16:
             self.store_joined(sums)
         else:
@@ -221,12 +227,8 @@ class _Tile(_Emitter):
         steps = (given["step"], *(builder.mul(given[name], _integer(self.rows)) for name in ("ldc", "lds")))
         return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
 
-    def gated(self, value, r, v):
-        """value·[G > 0], a product, so that NaN stays NaN."""
-        gate = self.load_vector(self.at("G", "ldc", r, v * VW), v)
-        one = ir.Constant(self.vector, [1.0] * VW)
-        passes = self.builder.select(self.builder.fcmp_ordered(">", gate, self.zero), one, self.zero)
-        return self.builder.fmul(value, passes)
+    def load_gate(self, r, v):
+        return self.load_vector(self.at("G", "ldc", r, v * VW), v)
 
     def store_joined(self, sums):
         """A masked store takes many cycles before AVX-512. Where C's rows follow each other, a whole vector is written

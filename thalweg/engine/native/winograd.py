@@ -7,6 +7,7 @@ Some tiles at a time, so that what lies between the transforms stays in the core
 Vectors lie along the channels. Addresses are in bytes, strides in floats.
 """
 
+import math
 from functools import reduce
 
 from llvmlite import ir
@@ -24,23 +25,25 @@ from thalweg.engine.native.state import ACCUMULATE, LANE, LANES, ROWS
 from thalweg.program.winograd import SIDE, TAPS, matrices
 
 # Y = L·X·Lᵀ, with L = Bᵀ for images; for each size of kernel G for kernels, the same for kernels turned around, Aᵀ for
-# outputs, A for error terms, Gᵀ for the gradients of kernels.
-KINDS = 5
-IMAGE, KERNEL, TURNED, OUTPUT, ERROR, GRADIENT = range(1 + KINDS)
+# outputs, A for error terms, Gᵀ for the gradients of kernels. Outputs may be gated: they end with Y·[V > 0].
+KINDS = 6
+IMAGE, KERNEL, TURNED, OUTPUT, GATED, ERROR, GRADIENT = range(1 + KINDS)
 
 
 def kinds():
-    """{kind, that of a kernel of 5 after those of 3: (matrix, whether it makes outputs)}"""
-    found = {IMAGE: (matrices(TAPS[0]).BT, False)}
+    """{kind, that of a kernel of 5 after those of 3: (matrix, OUTPUT or GATED where it makes such, else 0)}"""
+    found = {IMAGE: (matrices(TAPS[0]).BT, 0)}
     for number, taps in enumerate(TAPS):
         _, G, A = matrices(taps)
-        for kind, matrix in ((KERNEL, G), (TURNED, G[:, ::-1]), (OUTPUT, A.T), (ERROR, A), (GRADIENT, G.T)):
-            found[KINDS * number + kind] = (matrix, kind == OUTPUT)
+        for kind, matrix in {
+            KERNEL: G, TURNED: G[:, ::-1], OUTPUT: A.T, GATED: A.T, ERROR: A, GRADIENT: G.T
+        }.items():  # fmt: skip
+            found[KINDS * number + kind] = (matrix, kind if kind in (OUTPUT, GATED) else 0)
     return found
 
 
 # Those of images may be cut by the border.
-CUT = {IMAGE, OUTPUT, ERROR, KINDS + OUTPUT, KINDS + ERROR}
+CUT = {IMAGE, *(number * KINDS + kind for number in range(len(TAPS)) for kind in (OUTPUT, GATED, ERROR))}
 
 PRODUCTS = SIDE * SIDE
 SCRATCH = 1 << 18  # floats between the transforms: at most 1 MiB …
@@ -49,6 +52,7 @@ LEAST_TILES, MOST_TILES = 14, 128
 
 TRANSFORM_ARGUMENTS = (
     "x", "xr", "xc", "xs", "y", "yr", "yc", "ys", "bias", "channels", "count", "top", "bottom", "left", "right",
+    "floor", "gate",
 )  # fmt: skip
 
 
@@ -63,12 +67,12 @@ class _Transform(_Emitter):
 
     xr, xc; yr, yc: from one row, and one column, of a square to the next. Where it is taken `partly`, only the rows
     top … bottom − 1 and the columns left … right − 1 are there: of outputs those of Y, otherwise those of X, which is 0
-    elsewhere.
+    elsewhere. Outputs end with max(Y, 0), where `floor` isn't 0, or with Y·[V > 0], V `gate` bytes behind Y.
     """
 
-    def __init__(self, function, matrix, outputs, partly):
+    def __init__(self, function, matrix, kind, partly):
         super().__init__(function, TRANSFORM_ARGUMENTS)
-        self.outputs, self.partly = outputs, partly
+        self.outputs, self.has_gate, self.partly = kind in (OUTPUT, GATED), kind == GATED, partly
         self.matrix, self.columns = matrix.tolist(), matrix.T.tolist()
 
     def emit(self):
@@ -117,9 +121,21 @@ class _Transform(_Emitter):
         bias = self.bias(k, load) if self.outputs else None
         for i, row in enumerate(zip(*columns, strict=True)):
             for j, value in enumerate(self.times(row)):
-                value = value if bias is None else self.builder.fadd(value, bias)
-                store(value, self.target(i, j, k))
+                store(self.ended(value, i, j, k, bias, load) if self.outputs else value, self.target(i, j, k))
         return []
+
+    def ended(self, value, i, j, k, bias, load):
+        """An output as it is written: with its bias, and behind relu or relu's adjoint."""
+        builder = self.builder
+        value = builder.fadd(value, bias)
+        if self.has_gate:
+            gate = builder.ptrtoint(self.place("y", "yr", "yc", i, j, k), I64)
+            gate = builder.inttoptr(builder.add(gate, self.given["gate"]), F32.as_pointer())
+            gate = load(self.there(i, j, gate) if self.partly else gate)
+            return self.gated(value, gate)
+        low = builder.icmp_signed("!=", self.given["floor"], _integer(0))
+        low = builder.select(low, self.zero, ir.Constant(self.vector, [-math.inf] * VW))
+        return builder.select(builder.fcmp_ordered("<", value, low), low, value)
 
     def bias(self, k, load):
         """The biases of these channels, or zeros."""
@@ -197,7 +213,8 @@ class _Transform(_Emitter):
 
 @intrinsic
 def transform(
-    typing, kind, partly, x, xr, xc, xs, y, yr, yc, ys, bias, channels, count, top, bottom, left, right
+    typing, kind, partly, x, xr, xc, xs, y, yr, yc, ys, bias, channels, count, top, bottom, left, right,
+    floor, gate,
 ):  # fmt: skip
     """Y = L·X·Lᵀ of one of the kinds; a bias is added to outputs, where it has an address."""
 
@@ -253,14 +270,14 @@ def _squares(kind, x, H, W, C, size, apart, top, left, high, wide, first, count,
             run = 1 if partly else min(n, (W - size - column) // apart + 1)
             transform(
                 kind, partly, at, W * C, C, apart * C, to, SIDE * plane, plane, C, 0, C, run,
-                above, below, before, after,
+                above, below, before, after, 0, 0,
             )  # fmt: skip
             at, to = at + 4 * run * apart * C, to + 4 * run * C
             j, n, t = j + run, n - run, t + run
 
 
 @compiled
-def _outputs(kind, planes, plane, y, H, W, C, bias, size, high, wide, first, count):
+def _outputs(kind, planes, plane, y, H, W, C, bias, size, high, wide, first, count, floor, gate):
     """The outputs of the tiles first … first + count − 1, of which the last of a row or column may be cut."""
     t = first
     while t < first + count:
@@ -270,19 +287,25 @@ def _outputs(kind, planes, plane, y, H, W, C, bias, size, high, wide, first, cou
         at, source = y + 4 * ((image * H + size * i) * W + size * j) * C, planes + 4 * (t - first) * C
         below = min(size, H - size * i)
         whole = min(n, W // size - j) if below == size else 0
-        transform(kind, 0, source, SIDE * plane, plane, C, at, W * C, C, size * C, bias, C, whole, 0, size, 0, size)
+        transform(
+            kind, 0, source, SIDE * plane, plane, C, at, W * C, C, size * C, bias, C, whole, 0, size, 0, size,
+            floor, gate,
+        )  # fmt: skip
         at, source = at + 4 * whole * size * C, source + 4 * whole * C
         for k in range(j + whole, j + n):
             after = min(size, W - size * k)
-            transform(kind, 1, source, SIDE * plane, plane, 0, at, W * C, C, 0, bias, C, 1, 0, below, 0, after)
+            transform(
+                kind, 1, source, SIDE * plane, plane, 0, at, W * C, C, 0, bias, C, 1, 0, below, 0, after, floor, gate
+            )
             at, source = at + 4 * size * C, source + 4 * C
         t += n
 
 
 def winograd_convolution(o, c, s, f):
-    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, and directly what the tiles don't cover"""
-    x, U, kernel, b, h, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
-    taps, top, left, rows, columns = o[11], o[12], o[13], o[14], o[15]
+    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, and directly what the tiles don't cover; max(h, 0), or h·[a > 0]"""
+    x, U, kernel, b, h, a, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
+    taps, top, left, rows, columns, floor = o[12], o[13], o[14], o[15], o[16], o[17]
+    gate, kind = (a - h, GATED) if a else (0, OUTPUT)
     size = SIDE + 1 - taps
     high, wide = (rows + size - 1) // size, (columns + size - 1) // size
     tiles, most = s[ROWS] * high * wide, _most_tiles(C + O)
@@ -294,20 +317,22 @@ def winograd_convolution(o, c, s, f):
         _squares(IMAGE, x, H, W, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
         for p in range(PRODUCTS):
             gemm.gemm(V + 4 * p * of_v, C, 1, U + 4 * p * C * O, O, M + 4 * p * of_m, O, 0, 0, n, O, C)
-        _outputs(_kind(taps, OUTPUT), M, of_m, h, OH, OW, O, b, size, high, wide, first, n)
+        _outputs(_kind(taps, kind), M, of_m, h, OH, OW, O, b, size, high, wide, first, n, floor, gate)
     if rows < OH:
-        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, rows, OH, 0, OW)
+        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, rows, OH, 0, OW, floor, gate)
     if columns < OW:
-        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, 0, rows, columns, OW)
+        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, 0, rows, columns, OW, floor, gate)
 
 
 @compiled
-def _rest(x, H, W, C, kernel, taps, h, OH, OW, O, bias, images, top, left, row, after_row, column, after_column):
+def _rest(
+    x, H, W, C, kernel, taps, h, OH, OW, O, bias, images, top, left, row, after_row, column, after_column, floor, gate
+):
     """The outputs of some rows and columns, by the definition."""
     correlate(
         x, H * W * C, W * C, C, H, W, kernel, taps * C * O, C * O, C, h + 4 * (row * OW + column) * O, OH * OW * O,
         OW * O, O, O, O, bias, images, after_row - row, 1, 1, row - top, taps, after_column - column, 1, 1,
-        column - left, taps,
+        column - left, taps, floor, gate,
     )  # fmt: skip
 
 
@@ -339,7 +364,7 @@ def winograd_kernel(o, c, s, f):
         first, after = share(n, s[LANE], s[LANES])
         transform(
             _kind(taps, KERNEL), 0, W + 4 * first, taps * n, n, 0, U + 4 * first, SIDE * n, n, 0, 0,
-            after - first, 1, 0, taps, 0, taps,
+            after - first, 1, 0, taps, 0, taps, 0, 0,
         )  # fmt: skip
         return
     first, after = share(O, s[LANE], s[LANES])
@@ -349,7 +374,7 @@ def winograd_kernel(o, c, s, f):
             high, wide = min(VW, C - i), min(VW, after - j)
             transform(
                 _kind(taps, TURNED), 0, W + 4 * (i * O + j), taps * n, n, O, square, SIDE * VW * VW, VW * VW, VW, 0,
-                wide, high, 0, taps, 0, taps,
+                wide, high, 0, taps, 0, taps, 0, 0,
             )  # fmt: skip
             for p in range(PRODUCTS):
                 transposition(square + 4 * p * VW * VW, VW, U + 4 * (p * n + j * C + i), C, high, wide)
@@ -358,4 +383,4 @@ def winograd_kernel(o, c, s, f):
 def winograd_kernel_gradient(o, c, s, f):
     """dW = Gᵀ·dU·G"""
     n, taps = o[2] * o[3], o[4]
-    transform(_kind(taps, GRADIENT), 0, o[0], SIDE * n, n, 0, o[1], taps * n, n, 0, 0, n, 1, 0, SIDE, 0, SIDE)
+    transform(_kind(taps, GRADIENT), 0, o[0], SIDE * n, n, 0, o[1], taps * n, n, 0, 0, n, 1, 0, SIDE, 0, SIDE, 0, 0)
