@@ -25,6 +25,11 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
 
 
 @numba.njit(**FLAGS)
+def gemm_before_update(a, rsa, csa, b, ldb, c, ldc, accumulate, M, N, K, own):
+    native.gemm_before_update(a, rsa, csa, b, ldb, c, ldc, accumulate, M, N, K, own)
+
+
+@numba.njit(**FLAGS)
 def product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K):
     native.product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K)
 
@@ -141,6 +146,21 @@ def test_product_of_a_layer(shape, gap, across, bias, end, seed):
 @pytest.mark.parametrize("across", [False, True])
 def test_several_blocks_of_a_layer(shape, across, end):
     check_product(np.random.default_rng(0), *shape, 3, across, True, *end)
+
+
+@settings(max_examples=200, deadline=None)
+@given(shapes(), st.booleans(), st.integers(0, 2**32 - 1))
+def test_what_is_updated_next_stays_as_it_is(shape, accumulate, seed):
+    (M, N, K), random = shape, np.random.default_rng(seed)
+    _, A = guarded(random, M, K, K)
+    _, B = guarded(random, K, N, N)
+    memory, W = guarded(random, M, N, N)
+    C, before = random.standard_normal((M, N)).astype("f"), memory.copy()
+    expected, addresses = C.copy(), (A.ctypes.data, K, 1, B.ctypes.data, N)
+    gemm(*addresses, expected.ctypes.data, N, 0, accumulate, M, N, K)
+    gemm_before_update(*addresses, C.ctypes.data, N, accumulate, M, N, K, W.ctypes.data - C.ctypes.data)
+    assert np.abs(C - expected).max() <= 1e-4
+    assert np.array_equal(memory, before, equal_nan=True)
 
 
 @pytest.mark.parametrize("accumulate", [False, True])

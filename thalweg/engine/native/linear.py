@@ -19,7 +19,7 @@ def affine(o, c, s, f):
 def weight_gradient(o, c, s, f):
     """dW = xᵀ·dh over this block; or in the finish, over all lanes' rows, those of its rows that are worked on now
 
-    o[7], in the finish: where W is.
+    o[7]: by columns. o[8], in the finish: where W is.
     """
     x, dh, dW, inputs, units, positions, offset = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
     if s[STRIDE] == 0:
@@ -34,7 +34,7 @@ def weight_gradient(o, c, s, f):
         return
     for lane in range(s[BUSY]):
         at, n = 4 * lane * s[STRIDE], min(s[BLOCK], s[BATCH_ROWS] - lane * s[BLOCK]) * positions
-        to, own = dW + 4 * first, o[7] - dW if lane == 0 else 0
+        to, own = dW + 4 * first, o[8] - dW if lane == 0 else 0
         gemm.gemm_before_update(x + at + 4 * row, 1, inputs, dh + at, units, to, units, lane, rows, units, n, own)
 
 
