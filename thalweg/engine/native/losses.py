@@ -55,7 +55,7 @@ def elements(function, o, gradient, size, is_sum, c, s):
     the end, so that it would gather and scatter.
     """
     n = s[ROWS] * size
-    values, slopes = floats(values_scratch(), ELEMENTS), floats(slopes_scratch(), ELEMENTS)
+    values, nowhere = floats(values_scratch(), ELEMENTS), slopes_scratch()
     weight, weights = floats(o[2], s[ROWS]), floats(weights_scratch(), ELEMENTS)
     k1, k2, k3 = F32(c[1]), F32(c[2]), F32(c[3])
     scale = F32(c[0] if is_sum else c[0] / s[BATCH_ROWS])
@@ -63,8 +63,10 @@ def elements(function, o, gradient, size, is_sum, c, s):
     for first in range(0, n, ELEMENTS):
         count = min(ELEMENTS, n - first)
         p, y = floats(o[0] + 4 * first, count), floats(o[1] + 4 * first, count)
+        slopes = floats(gradient + 4 * first if gradient else nowhere, count)
         for i in range(count):
-            values[i], slopes[i] = function(y[i], p[i], k1, k2, k3)
+            values[i], slope = function(y[i], p[i], k1, k2, k3)
+            slopes[i] = scale * slope
         if o[2]:
             r, j = first // size, first % size
             for i in range(count):
@@ -76,10 +78,6 @@ def elements(function, o, gradient, size, is_sum, c, s):
                 values[i] *= weights[i]
             for i in range(count):
                 slopes[i] *= weights[i]
-        if gradient:
-            dp = floats(gradient + 4 * first, count)
-            for i in range(count):
-                dp[i] = scale * slopes[i]
         for i in range(count):
             result += np.float64(values[i])
     doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if is_sum else 1)
