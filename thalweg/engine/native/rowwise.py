@@ -80,7 +80,7 @@ def softmax_rows(h, a, rows, classes):
 
 def softmax(o, c, s, f):
     h, a, rows, classes = o[0], o[1], s[ROWS] * o[2], o[3]
-    if classes < VW and rows > 1:
+    if classes < VW <= rows:
         softmax_turned(h, a, rows, classes)
     else:
         softmax_rows(h, a, rows, classes)
