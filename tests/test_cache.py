@@ -156,12 +156,12 @@ def trained(activation, **settings):
 def filled(tmp_path_factory):
     """A folder with the kernels of TRAINING, and what the process that compiled them says."""
     path = tmp_path_factory.mktemp("filled")
-    return path, trained('"relu"', THALWEG_CACHE_DIR=str(path))
+    return path, trained('"sigmoid"', THALWEG_CACHE_DIR=str(path))
 
 
 def test_a_process_that_finds_its_kernels_imports_no_compiler_and_computes_the_same_bits(filled):
     path, cold = filled
-    warm = trained('"relu"', THALWEG_CACHE_DIR=str(path))
+    warm = trained('"sigmoid"', THALWEG_CACHE_DIR=str(path))
     assert "numba" in cold[2]
     assert cold[3].count(ANNOUNCEMENT) == 1
     assert warm[:2] == cold[:2]
@@ -248,9 +248,9 @@ def test_an_exception_in_compiled_code_is_printed(tmp_path, monkeypatch, fresh):
 def test_what_is_damaged_is_compiled_again(damage, tmp_path, filled):
     shutil.copytree(filled[0], tmp_path, dirs_exist_ok=True)
     settings = {"THALWEG_CACHE_DIR": str(tmp_path)}
-    script = SCRIPT.replace(', "sigmoid"', ",")
-    right = RIGHT.splitlines(keepends=True)[0]
-    (path,) = tmp_path.glob("*/rectifiers.relu.compiled")
+    script = SCRIPT.replace('"relu", "sigmoid"', '"sigmoid",')
+    right = RIGHT.splitlines(keepends=True)[1]
+    (path,) = tmp_path.glob("*/activations.sigmoid.compiled")
     whole = path.read_bytes()
     damaged = {"cut off": whole[:-100], "empty": b"", "a bit": whole[:500] + bytes([whole[500] ^ 1]) + whole[501:]}
     path.write_bytes(damaged.get(damage, b"something else"))
