@@ -10,8 +10,9 @@ Addresses are in bytes, strides in floats (one float is 4 bytes). Nothing outsid
 
 import numba
 
+from thalweg.engine.native.dots import DOT_COLUMNS, DOT_ROWS, SHORT, dots, short
 from thalweg.engine.native.llvm import compiled, floats, load_f32, select, stack, store_f32, unknown
-from thalweg.engine.native.microkernel import DOT_COLUMNS, DOT_ROWS, ROWS, SHORT, WIDEST, dots, short, tile, tile_ahead
+from thalweg.engine.native.microkernel import ROWS, WIDEST, tile_ahead
 from thalweg.engine.native.moves import copy, transposition
 from thalweg.engine.native.one_row import MOST, row
 from thalweg.engine.native.processor import VW
@@ -88,7 +89,9 @@ def _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K):
     few, vectors = N % VW, (N + VW - 1) // VW
     if 0 < M <= ROWS and vectors <= WIDEST[M] and 0 < K <= DEPTH and (few == 0 or few * 2 > M) and ldb > 1:
         last = few if few else VW
-        tile(M, vectors, a, rsa, csa, 0, 0, b, ldb, 0, 0, c, ldc, start, lds, 1, 1, K, last, 1, 0, floor, gate)
+        tile_ahead(
+            M, vectors, a, rsa, csa, 0, 0, b, ldb, 0, 0, c, ldc, start, lds, 1, 1, K, last, 1, 0, floor, gate, 0, 0
+        )
         return True
     return False
 

@@ -1,18 +1,14 @@
-"""The two micro-kernels, emitted as vector LLVM IR: the auto-vectoriser would neither keep their sums in registers nor
-mask the last vector.
+"""The micro-kernel, emitted as vector LLVM IR: the auto-vectoriser would neither keep its sums in registers nor mask
+the last vector.
 
-    tile    C[r, j] = C₀[r, j] + Σ_n Σ_g Σ_k A[n·na + g·ga + r·rsa + k·csa] · B[n·nb + g·gb + k·ldb + j]
-    dots    C[r, j] = C₀[r, j] + Σ_k A[r·rsa + k] · B[j·ldb + k], C contiguous
+    C[r, j] = C₀[r, j] + Σ_n Σ_g Σ_k A[n·na + g·ga + r·rsa + k·csa] · B[n·nb + g·gb + k·ldb + j]
 
-The vectors of a tile lie along j, those of the dots along k.
+Its vectors lie along j. C₀ is what was in C, or a bias row (its row stride 0), or zero (its address 0). Addresses are
+in bytes, strides in floats. A tile may end with max(C, 0), where `floor` isn't 0, or with C·[G > 0], where G, laid out
+as C, lies `gate` bytes behind it and not 0.
 
-C₀ is what was in C, or a bias row (its row stride 0), or zero (its address 0). Addresses are in bytes, strides in
-floats. A tile may end with max(C, 0), where `floor` isn't 0, or with C·[G > 0], where G, laid out as C, lies
-`gate` bytes behind it and not 0.
-
-The tile does nearly all the work. It only broadcasts A, one scalar at a time, so A's strides are free: a transpose
-costs nothing, and neither do the overlapping rows of a convolution. B, C and C₀ are accessed along contiguous rows. The
-dots serve the last one to three columns, for which a tile would leave most of a vector empty.
+It does nearly all the work. It only broadcasts A, one scalar at a time, so A's strides are free: a transpose costs
+nothing, and neither do the overlapping rows of a convolution. B, C and C₀ are accessed along contiguous rows.
 """
 
 from functools import reduce
@@ -35,18 +31,11 @@ ROWS = len(WIDEST) - 1
 IN_FLIGHT, MOST_CHAINS = 8, 4
 SHAPES = [(r, v) for r in range(1, ROWS + 1) for v in range(1, WIDEST[r] + 1)]
 
-# As many rows of dots as give a vector of sums, or enough in flight.
-DOT_COLUMNS = {16: 10, 8: 7, 4: 3}[VW]
-DOT_ROWS = (0, *(max(VW, IN_FLIGHT) // j for j in range(1, DOT_COLUMNS + 1)))
-DOT_SHAPES = sorted({(r, j) for j in range(1, DOT_COLUMNS + 1) for r in (1, DOT_ROWS[j])})
-
 TILE_ARGUMENTS = (
     "a", "rsa", "csa", "ga", "na", "b", "ldb", "gb", "nb", "c", "ldc", "start", "lds", "outer", "groups", "depth",
-    "last", "tiles", "step", "floor", "gate", "ahead", "own",
+    "last", "tiles", "step", "floor", "gate",
 )  # fmt: skip
-DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "start", "step", "depth", "tiles")
-SHORT = 12  # numbers in a row of A, of which one dot product fills hardly a vector
-SHORT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "rows")
+AHEAD = ("ahead", "own")
 
 
 class _Emitter:
@@ -190,11 +179,12 @@ class _Tile(_Emitter):
     """Register tiles of rows × vectors, one below the other, that accumulate outer products.
 
     Where `masked`, the last vector holds only `last` columns. AVX-512 masks at no cost, so there every tile is masked.
+    Where it `looks_ahead`, it fetches what is needed next: of short sums that would cost a tenth.
     """
 
-    def __init__(self, function, rows, vectors, masked):
-        super().__init__(function, TILE_ARGUMENTS)
-        self.rows, self.vectors, self.masked = rows, vectors, masked
+    def __init__(self, function, rows, vectors, masked, looks_ahead):
+        super().__init__(function, TILE_ARGUMENTS + (AHEAD if looks_ahead else ()))
+        self.rows, self.vectors, self.masked, self.looks_ahead = rows, vectors, masked, looks_ahead
         self.cells = [(r, v) for r in range(rows) for v in range(vectors)]
         self.chains = min(MOST_CHAINS, -(-IN_FLIGHT // len(self.cells)))
 
@@ -208,9 +198,10 @@ class _Tile(_Emitter):
     def tile(self, i, places):
         builder, given, cells = self.builder, self.given, self.cells
         given["a"], given["c"], given["start"] = places
-        which = builder.srem(i, _integer(self.vectors))  # each tile asks for another vector of the next rows of B
-        self.ahead = builder.add(given["ahead"], builder.mul(which, _integer(VW)))
-        self.each_own(self.fetch)
+        if self.looks_ahead:
+            which = builder.srem(i, _integer(self.vectors))  # each tile asks for another vector of the next rows of B
+            self.ahead = builder.add(given["ahead"], builder.mul(which, _integer(VW)))
+            self.each_own(self.fetch)
         zeros = [self.zero] * (len(cells) * self.chains)
         sums = self.repeat(given["outer"], zeros, self.image)
         parts = [sums[c * len(cells) : (c + 1) * len(cells)] for c in range(self.chains)]
@@ -223,7 +214,8 @@ class _Tile(_Emitter):
             self.store_joined(sums)
         else:
             self.store_cells(sums, joined=False)
-        self.each_own(self.write_back)
+        if self.looks_ahead:
+            self.each_own(self.write_back)
         steps = (given["step"], *(builder.mul(given[name], _integer(self.rows)) for name in ("ldc", "lds")))
         return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
 
@@ -294,7 +286,8 @@ class _Tile(_Emitter):
         builder, given = self.builder, self.given
         a = builder.gep(a, [builder.mul(k, given["csa"])])
         b = builder.gep(b, [builder.mul(k, given["ldb"])])
-        self.fetch(builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
+        if self.looks_ahead:
+            self.fetch(builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
         row = [self.load_vector(builder.gep(b, [_integer(v * VW)]), v) for v in range(self.vectors)]
         column = [builder.gep(a, [builder.mul(given["rsa"], _integer(r))]) for r in range(self.rows)]
         column = [self.splat(self.load_scalar(p)) for p in column]
@@ -303,103 +296,6 @@ class _Tile(_Emitter):
 
     def load_vector(self, p, v):
         return self.load_some(p) if self.masked and v == self.vectors - 1 else self.load(p)
-
-
-class _Dots(_Emitter):
-    """Dot products of each of `rows` rows of A with each of `columns` columns of B, both contiguous along k, for tiles
-    of rows one below the other. C's rows follow each other, so that all numbers of a tile are written at once."""
-
-    def __init__(self, function, rows, columns):
-        super().__init__(function, DOT_ARGUMENTS)
-        self.rows, self.columns = rows, columns
-
-    def emit(self):
-        """C = C₀ + A·B for each of `tiles` tiles; C₀ for the next is `step` floats further."""
-        self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
-        self.builder.ret_void()
-
-    def tile(self, i, places):
-        """The last vector of k, which may be partly filled, is taken after the loop."""
-        builder, given = self.builder, self.given
-        given["a"], given["c"], given["start"] = places
-        whole = builder.sdiv(builder.sub(given["depth"], _integer(1)), _integer(VW))
-        done = builder.mul(whole, _integer(VW))
-        cells = self.rows * self.columns
-        sums = self.repeat(whole, [self.zero] * cells, lambda i, sums: self.add(sums, self.times(i), self.load))
-        self.keep(builder.sub(given["depth"], done))
-        sums = self.add(sums, done, self.load_some)
-        for first in range(0, cells, VW):
-            part = sums[first : first + VW]
-            self.keep(_integer(len(part)))
-            (total,) = self.plus_start([self.totals(part)], self.load_start, [(first,)])
-            self.store_some(total, self.at("c", "step", 0, first))
-        steps = (builder.mul(given["rsa"], _integer(self.rows)), _integer(cells), given["step"])
-        return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
-
-    def load_start(self, first):
-        return self.load_some(self.at("start", "step", 0, first))
-
-    def times(self, i):
-        return self.builder.mul(i, _integer(VW))
-
-    def add(self, sums, k, load):
-        """sums[r, j] += A[r, k:k+VW] · B[j, k:k+VW]"""
-        a = [load(self.at("a", "rsa", r, k)) for r in range(self.rows)]
-        b = [load(self.at("b", "ldb", j, k)) for j in range(self.columns)]
-        pairs = [(x, y) for x in a for y in b]
-        return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
-
-    def totals(self, vectors):
-        """The sums of the elements of each vector, in the first places of one.
-
-        Two are added together, half the elements at a time, until one is left, then its halves. `of` says whose sums
-        lie where.
-        """
-        count = 1 << (len(vectors) - 1).bit_length()
-        vectors = [*vectors, *[self.zero] * (count - len(vectors))]
-        of, size = [[n] * VW for n in range(count)], VW
-        while len(vectors) > 1:
-            size //= 2
-            span = VW if size >= 4 else 4  # shuffles within 128 bits are cheaper than across
-            halves = [i for i in range(span) if i // size % 2 == 0]
-            first = [n + i for at in range(0, VW, span) for n in (at, at + VW) for i in halves]
-            second = [i + size for i in first]
-            pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
-            vectors = [self.builder.fadd(self.shuffle(x, y, first), self.shuffle(x, y, second)) for x, y in pairs]
-            of = [[(x + y)[i] for i in first] for x, y in zip(of[::2], of[1::2], strict=True)]
-        (vector,), (of,) = vectors, of
-        while size > 1:
-            size //= 2
-            vector = self.builder.fadd(vector, self.shuffle(vector, vector, [i ^ size for i in range(VW)]))
-        return self.shuffle(vector, vector, [of.index(i % count) for i in range(VW)])
-
-
-class _Short(_Emitter):
-    """One column of C from rows of A that hold only `depth` numbers: number by number, the column of B in registers."""
-
-    def __init__(self, function, depth):
-        super().__init__(function, SHORT_ARGUMENTS)
-        self.depth = depth
-
-    def emit(self):
-        """C[i, 0] = C₀[i, 0] + Σ_k A[i, k]·B[k, 0]. Where C₀ has no address, it is read from a zero."""
-        builder, given = self.builder, self.given
-        nothing = builder.alloca(F32)
-        builder.store(ir.Constant(F32, 0.0), nothing)
-        absent = builder.icmp_signed("==", given["start"], _integer(0))
-        given["start"] = builder.select(absent, builder.ptrtoint(nothing, I64), given["start"])
-        given["lds"] = builder.select(absent, _integer(0), given["lds"])
-        column = [self.load_scalar(self.at("b", "ldb", k, 0)) for k in range(self.depth)]
-
-        def row(i, carried):
-            total = self.load_scalar(self.at("start", "lds", i, 0))
-            for k, b in enumerate(column):
-                total = self.multiply_add(self.load_scalar(self.at("a", "rsa", i, k)), b, total)
-            builder.store(total, self.at("c", "ldc", i, 0)).align = 4
-            return carried
-
-        self.repeat(given["rows"], [], row)
-        builder.ret_void()
 
 
 def _integer(value):
@@ -443,25 +339,29 @@ def _dispatcher(module, name, arguments, kernels):
     return function
 
 
-def _tile(context, builder, signature, args):
-    """Emits the call of the kernel for tiles of so many rows and vectors."""
+def _tile(looks_ahead):
+    """The signature and the code of the call of the kernel for tiles of so many rows and vectors."""
+    arguments = len(TILE_ARGUMENTS) + (len(AHEAD) if looks_ahead else 0)
 
     def key(rows, vectors, masked):
         """Close together, for a table of jumps."""
         return 64 * masked + 8 * rows + vectors
 
-    rows, vectors, *rest = args
-    place = TILE_ARGUMENTS.index("last")
-    kernels = {
-        key(r, v, masked): lambda function, r=r, v=v, masked=masked: _Tile(function, r, v, masked)
-        for r, v in SHAPES
-        for masked in ((True,) if VW == 16 else (False, True))
-    }
-    masked = _integer(1) if VW == 16 else builder.zext(builder.icmp_signed("<", rest[place], _integer(VW)), I64)
-    at = builder.add(builder.mul(rows, _integer(8)), builder.add(vectors, builder.mul(masked, _integer(64))))
-    dispatcher = _dispatcher(builder.module, "tile", len(TILE_ARGUMENTS), kernels)
-    builder.call(dispatcher, [at, *rest])
-    return context.get_dummy_value()
+    def codegen(context, builder, signature, args):
+        rows, vectors, *rest = args
+        place = TILE_ARGUMENTS.index("last")
+        kernels = {
+            key(r, v, masked): lambda function, r=r, v=v, masked=masked: _Tile(function, r, v, masked, looks_ahead)
+            for r, v in SHAPES
+            for masked in ((True,) if VW == 16 else (False, True))
+        }
+        masked = _integer(1) if VW == 16 else builder.zext(builder.icmp_signed("<", rest[place], _integer(VW)), I64)
+        at = builder.add(builder.mul(rows, _integer(8)), builder.add(vectors, builder.mul(masked, _integer(64))))
+        dispatcher = _dispatcher(builder.module, "tile_ahead" if looks_ahead else "tile", arguments, kernels)
+        builder.call(dispatcher, [at, *rest])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (2 + arguments)), codegen
 
 
 @intrinsic
@@ -474,11 +374,7 @@ def tile(
     (rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 where there is none.
     step: from a tile's rows of A to the next tile's. floor, gate: 0, or how the tiles end.
     """
-
-    def codegen(context, builder, signature, args):
-        return _tile(context, builder, signature, [*args, _integer(0), _integer(0)])
-
-    return types.void(*[types.int64] * len(TILE_ARGUMENTS)), codegen
+    return _tile(looks_ahead=False)
 
 
 @intrinsic
@@ -491,33 +387,4 @@ def tile_ahead(
     ahead: floats from a row of B to one that a later call reads and that is brought near, or 0. own: bytes from C to
     numbers that this core is about to change, and another may hold in its cache: they are made its own; or 0.
     """
-    return types.void(*[types.int64] * (2 + len(TILE_ARGUMENTS))), _tile
-
-
-@intrinsic
-def dots(typing, rows, columns, a, rsa, b, ldb, c, start, step, depth, tiles):
-    """Computes the dot products of DOT_ROWS[columns] rows, or of 1, with 1 … DOT_COLUMNS columns; depth >= 1.
-
-    C is contiguous. start, step: the address of what is added to a tile, and how far from there the next tile's is.
-    """
-
-    def codegen(context, builder, signature, args):
-        rows, columns, *rest = args
-        kernels = {16 * r + j: lambda function, r=r, j=j: _Dots(function, r, j) for r, j in DOT_SHAPES}
-        key = builder.add(builder.mul(rows, _integer(16)), columns)
-        builder.call(_dispatcher(builder.module, "dots", len(DOT_ARGUMENTS), kernels), [key, *rest])
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * (2 + len(DOT_ARGUMENTS))), codegen
-
-
-@intrinsic
-def short(typing, depth, a, rsa, b, ldb, c, ldc, start, lds, rows):
-    """Computes one column of C, for rows of A of 1 … SHORT numbers."""
-
-    def codegen(context, builder, signature, args):
-        kernels = {k: lambda function, k=k: _Short(function, k) for k in range(1, SHORT + 1)}
-        builder.call(_dispatcher(builder.module, "short", len(SHORT_ARGUMENTS), kernels), args)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * (1 + len(SHORT_ARGUMENTS))), codegen
+    return _tile(looks_ahead=True)
