@@ -88,7 +88,7 @@ def test_the_whole_way(thalweg):
 
     code, out, _ = thalweg("inspect", "runs/penguins")
     assert code == 0
-    for part in ("command: thalweg train", "h1 = x·W1 + b1", "dW1 = xᵀ·dh1", "lanes: ", "val_loss"):
+    for part in ("command: thalweg train", "a1 = max(x·W1 + b1, 0)", "dW1 = xᵀ·dh1", "lanes: ", "val_loss"):
         assert part in out
 
 

@@ -150,7 +150,7 @@ class CompiledStack(Stack):
     def lower(self, kind: str, weighted: bool = False, of_bytes: bool = False) -> tuple[Program, int]:
         """The program of one kind, for floats or bytes as data, and how many running sums it keeps; made once.
 
-        Training for "trace" keeps y_pred; "values" is inference with every layer's value computed by itself.
+        Of "trace", which is training, and "values", which is inference, every layer's value is computed by itself.
         """
         key = (kind, weighted, of_bytes, *(path for path, _ in self.live_parameters()))
         if key not in self._programs:
@@ -163,7 +163,7 @@ class CompiledStack(Stack):
                 if kind in ("training", "trace"):
                     if not network.weights:
                         raise ThalwegError("the model has no weights to train")
-                    program = training_program(network, objective, self.optimizer, keep_predictions=kind == "trace")
+                    program = training_program(network, objective, self.optimizer, traced=kind == "trace")
                 else:
                     program = evaluation_program(network, objective)
                 totals = objective.totals

@@ -139,17 +139,20 @@ def sums(name: str, place: int, size: int = 1) -> Buffer:
 
 
 def training_program(
-    network: Network, objective: Objective, optimizer: LowersUpdate, keep_predictions: bool = False
+    network: Network, objective: Objective, optimizer: LowersUpdate, traced: bool = False
 ) -> Program:
-    """Forward, backward, update. `keep_predictions`: y_pred is computed even if no metric reads it."""
+    """Forward, backward, update. If it is to be `traced`, every layer's value is computed by itself, and y_pred even if
+    nothing reads it."""
     builder, y_pred = forward(network, training=True)
     judge(network, objective, y_pred, builder)
     instructions = normalize_and_add(pool_before_relu(builder.instructions))
     trained = [W for _, W in network.weights]
     gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in trained}
     backward = add_before_relu(derive(instructions, gradients))
-    instructions, backward = fuse(instructions, backward, [y_pred] if keep_predictions else [])
-    instructions, backward = by_winograd(*product_and_relu(instructions, backward))
+    instructions, backward = fuse(instructions, backward, [y_pred] if traced else [])
+    if not traced:
+        instructions, backward = product_and_relu(instructions, backward)
+    instructions, backward = by_winograd(instructions, backward)
     keep_columns([*instructions, *backward])
     update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
     return Program(instructions, backward, update, optimizer.every)
