@@ -138,9 +138,7 @@ def sums(name: str, place: int, size: int = 1) -> Buffer:
     return Buffer(name, (size,), TOTALS, per_row=False, offset=place)
 
 
-def training_program(
-    network: Network, objective: Objective, optimizer: LowersUpdate, traced: bool = False
-) -> Program:
+def training_program(network: Network, objective: Objective, optimizer: LowersUpdate, traced: bool = False) -> Program:
     """Forward, backward, update. If it is to be `traced`, every layer's value is computed by itself, and y_pred even if
     nothing reads it."""
     builder, y_pred = forward(network, training=True)
