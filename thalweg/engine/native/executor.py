@@ -294,6 +294,10 @@ class NativeExecutor:
             self.jobs[lane, list(fixed)] = list(fixed.values())
 
     def rebind(self, job: Job) -> bool:
+        """Binds to another number of rows and other arrays of data of the same program; False if they need more memory.
+
+        A prediction of many rows would else spend a tenth of its time on linking.
+        """
         block = job.block()
         if block > self.memories[0].block:
             return False
