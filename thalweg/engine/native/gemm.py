@@ -13,7 +13,7 @@ import numba
 from thalweg.engine.native.dots import DOT_COLUMNS, DOT_ROWS, SHORT, dots, short
 from thalweg.engine.native.llvm import compiled, floats, load_f32, select, stack, store_f32, unknown
 from thalweg.engine.native.microkernel import ROWS, WIDEST, tile_ahead
-from thalweg.engine.native.moves import copy, transposition
+from thalweg.engine.native.moves import copy, transposition, turn
 from thalweg.engine.native.one_row import MOST, row
 from thalweg.engine.native.processor import VW
 
@@ -393,7 +393,4 @@ def transpose(source, rows, columns, target, first, after):
         for i in range(x.size):  # y[:] = x would ask for the same length, and numba's error needs its runtime
             y[i] = x[i]
         return
-    for j in range(first, after, VW):
-        for i in range(0, rows, VW):
-            at, to = source + 4 * (i * columns + j), target + 4 * (j * rows + i)
-            transposition(at, columns, to, rows, min(VW, rows - i), min(VW, after - j))
+    turn(source + 4 * first, columns, target + 4 * first * rows, rows, rows, after - first)

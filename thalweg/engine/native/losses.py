@@ -12,8 +12,7 @@ import numpy as np
 from thalweg.engine.native.gradients import stretch
 from thalweg.engine.native.llvm import FLAGS, allocate, compiled, doubles, float_rows, floats, release, stack
 from thalweg.engine.native.mathematics import sign
-from thalweg.engine.native.moves import transposition
-from thalweg.engine.native.processor import VW
+from thalweg.engine.native.moves import turn
 from thalweg.engine.native.state import BATCH_ROWS, ROWS
 
 F32 = np.float32
@@ -120,7 +119,7 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
         n = (count + 15) // 16 * 16
         to_p, to_y, to_d = work, work + 4 * classes * n, work + 8 * classes * n
         P, Y, D = float_rows(to_p, classes, n), float_rows(to_y, classes, n), float_rows(to_d, classes, n)
-        turn(o[0] + 4 * first * classes, to_p, count, n, classes)
+        turn_rows(o[0] + 4 * first * classes, to_p, count, n, classes)
         if sparse:
             for j in range(classes):
                 for r in range(n):
@@ -131,7 +130,7 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
                 if 0 <= label < classes:  # always, where the loss has checked its targets; a metric has not
                     Y[label, r] = ONE
         else:
-            turn(o[1] + 4 * first * columns, to_y, count, n, columns)
+            turn_rows(o[1] + 4 * first * columns, to_y, count, n, columns)
         function(P, Y, D, T, n, classes, k1, k2, k3)
         scales = T[n : 2 * n]
         if o[2]:
@@ -148,33 +147,21 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
             for j in range(classes):
                 for r in range(n):
                     D[j, r] *= scales[r]
-            turn_back(to_d, gradient + 4 * first * classes, count, n, classes)
+            turn(to_d, n, gradient + 4 * first * classes, classes, classes, count)
         if activation:
-            turn_back(to_p, activation + 4 * first * classes, count, n, classes)
+            turn(to_p, n, activation + 4 * first * classes, classes, classes, count)
     release(memory)
     doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if is_sum else 1)
 
 
 @compiled
-def turn(x, X, count, n, columns):
+def turn_rows(x, X, count, n, columns):
     """X[column, row] = x[row, column], X n wide; 0 beyond the last row."""
-    for r in range(0, count, VW):
-        for j in range(0, columns, VW):
-            at, to = x + 4 * (r * columns + j), X + 4 * (j * n + r)
-            transposition(at, columns, to, n, min(VW, count - r), min(VW, columns - j))
+    turn(x, columns, X, n, count, columns)
     rows = float_rows(X, columns, n)
     for j in range(columns):
         for r in range(count, n):
             rows[j, r] = F32(0)
-
-
-@compiled
-def turn_back(X, x, count, n, columns):
-    """x[row, column] = X[column, row]"""
-    for r in range(0, count, VW):
-        for j in range(0, columns, VW):
-            at, to = X + 4 * (j * n + r), x + 4 * (r * columns + j)
-            transposition(at, n, to, columns, min(VW, columns - j), min(VW, count - r))
 
 
 # --- penalties on weights ------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.llvm import I64
+from thalweg.engine.native.llvm import I64, compiled
 from thalweg.engine.native.microkernel import WIDEST, _dispatcher, _Emitter, _integer
 from thalweg.engine.native.processor import VW
 
@@ -101,3 +101,12 @@ def transposition(typing, a, lda, b, ldb, rows, columns):
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * len(TRANSPOSITION_ARGUMENTS)), codegen
+
+
+@compiled
+def turn(a, lda, b, ldb, rows, columns):
+    """B[j, i] = A[i, j], square by square."""
+    for j in range(0, columns, VW):
+        for i in range(0, rows, VW):
+            at, to = a + 4 * (i * lda + j), b + 4 * (j * ldb + i)
+            transposition(at, lda, to, ldb, min(VW, rows - i), min(VW, columns - j))

@@ -10,7 +10,8 @@ import numpy as np
 from thalweg.engine.native import mathematics as maths
 from thalweg.engine.native import row_losses
 from thalweg.engine.native.llvm import FLAGS, bits_float, float_bits, float_rows, floats, select
-from thalweg.engine.native.losses import ROWS_AT_ONCE, classes_scratch, rows_scratch, turn, turn_back
+from thalweg.engine.native.losses import ROWS_AT_ONCE, classes_scratch, rows_scratch, turn_rows
+from thalweg.engine.native.moves import turn
 from thalweg.engine.native.processor import VW
 from thalweg.engine.native.state import ROWS
 
@@ -54,10 +55,10 @@ def softmax_turned(h, a, rows, classes):
         count = min(ROWS_AT_ONCE, rows - first)
         n = (count + 15) // 16 * 16
         P = float_rows(turned, classes, n)
-        turn(h + 4 * first * classes, turned, count, n, classes)
+        turn_rows(h + 4 * first * classes, turned, count, n, classes)
         row_losses.largest(P, top, n, classes)
         row_losses.softmax(P, top, mass, n, classes)
-        turn_back(turned, a + 4 * first * classes, count, n, classes)
+        turn(turned, n, a + 4 * first * classes, classes, classes, count)
 
 
 @numba.njit(**FLAGS)
