@@ -48,7 +48,10 @@ def weight_gradient(c: Case) -> Instruction:
 
 
 def bias_gradient(c: Case) -> Instruction:
-    dh, db = c.normal("dh", c.row), c.output("db", (c.shape.width,), GRADIENTS, per_row=False)
+    of_images = c.has(TWICE)
+    dh = c.normal("dh", (2, c.shape.positions, c.shape.width) if of_images else c.row)
+    dh.by_columns = of_images and c.has(OPTIONAL)
+    db = c.output("db", (c.shape.width,), GRADIENTS, per_row=False)
     c.sizes["db"] = lambda m: linear.matrix(abs(m[dh])).sum(axis=0) + old(c, m, db)
     return linear.BiasGradient(dh, db)
 

@@ -167,7 +167,7 @@ class Case:
                 places[b] = slice(begin, cursor)
         arena = np.full(cursor + 32, SENTINEL, np.float32)
         for b, place in places.items():
-            values = self.values[b].T if b.by_columns else self.values[b]
+            values = self.values[b].swapaxes(0, -1) if b.by_columns else self.values[b]
             arena[place].view(np.uint8)[: values.nbytes] = values.ravel().view(np.uint8)
         if result is not None:
             places[result] = places[source]
@@ -183,7 +183,8 @@ class Case:
                 before[places[b]] = arena[places[b]]
                 values = arena[places[b]]
                 shape = self.values[b].shape
-                outputs[field] = values.reshape(shape[::-1]).T if b.by_columns else values.reshape(shape)
+                columns = (shape[-1], *shape[1:-1], shape[0])
+                outputs[field] = values.reshape(columns).swapaxes(0, -1) if b.by_columns else values.reshape(shape)
         changed = before.view(np.int32) != arena.view(np.int32)
         assert not changed.any(), f"{i.kernel} writes beside its outputs"
         return outputs

@@ -1,22 +1,25 @@
 """The conformance table's rows for images: convolution, pooling."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from harness import ACCUMULATE, EXTREME, IN_PLACE, OPTIONAL, ORDERED, TWICE, Case
 
-from thalweg.program import convolution, normalization, pooling, shapes, standardization
+from thalweg.program import columns, convolution, normalization, pooling, shapes, standardization
 from thalweg.program.convolution import Window
 from thalweg.program.instruction import EXCHANGE, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
 
-def window(c: Case, image: tuple[int, int], dilates: bool = True) -> Window:
-    """Any kernel with any strides, or any dilation; valid, same, or any other padding."""
+def window(c: Case, image: tuple[int, int], dilates: bool = True, plain: bool = False) -> Window:
+    """Any kernel with any strides, or any dilation, or neither; valid, same, or any other padding."""
     random = np.random.default_rng(c.shape.seed)
     size = (random.integers(1, 5).item(), random.integers(1, 5).item())
     strides, dilation = (1, 1), (1, 1)
-    if c.has(TWICE) and dilates:
+    if plain:
+        pass
+    elif c.has(TWICE) and dilates:
         dilation = (random.integers(1, 4).item(), random.integers(1, 4).item())
     else:
         strides = (random.integers(1, 4).item(), random.integers(1, 4).item())
@@ -41,11 +44,13 @@ def channels(c: Case) -> tuple[int, int, int]:
     return groups, groups * (1 + c.shape.width % 20), groups * (1 + c.shape.units % 40)
 
 
-def convolution_parts(c: Case) -> tuple[Buffer, Buffer, Buffer | None, Window, int]:
+def convolution_parts(c: Case, plain: bool) -> tuple[Buffer, Buffer, Buffer | None, Window, int]:
     c.shape = c.shape._replace(rows=1 + c.shape.rows % 9)
     c.data_rows = c.shape.rows
     (height, width), (groups, inputs, outputs) = image(c), channels(c)
-    w = window(c, (height, width))
+    if plain:
+        groups, inputs, outputs = 1, inputs // groups, min(outputs // groups, columns.MOST_CHANNELS)
+    w = window(c, (height, width), plain=plain)
     x = c.normal("x", (height, width, inputs))
     W = c.normal("W", (*w.size, inputs // groups, outputs), PARAMETERS, per_row=False)
     b = c.normal("b", (outputs,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
@@ -66,6 +71,26 @@ def positive(build: Callable[[dict[Any, Any]], Instruction], c: Case, output: Bu
     return size
 
 
+def turned(i: Instruction) -> Instruction:
+    """The same on images by columns."""
+    assert columns.fits(i)
+    for b in columns.images_of(i):
+        b.by_columns = True
+    return i
+
+
+def either(c: Case, i: Instruction) -> Instruction:
+    """By columns every other time, where the kernel is the same."""
+    return turned(i) if c.shape.seed % 2 else i
+
+
+def layout(c: Case) -> Instruction:
+    shape = (*image(c), 1 + c.shape.width % 40)
+    i = columns.Layout(c.normal("x", shape), c.output("z", shape))
+    (i.x if c.has(TWICE) else i.z).by_columns = True
+    return i
+
+
 def end(c: Case, h: Buffer) -> tuple[bool, Buffer | None]:
     """Whether a relu stands behind a product, or what a relu's adjoint reads; the product's is derived without."""
     if c.smooth or not c.has(EXTREME):
@@ -73,32 +98,34 @@ def end(c: Case, h: Buffer) -> tuple[bool, Buffer | None]:
     return (True, None) if c.has(IN_PLACE) else (False, c.normal("a", h.shape))
 
 
-def conv(c: Case) -> Instruction:
-    x, W, b, w, groups = convolution_parts(c)
+def conv(c: Case, by_columns: bool = False) -> Instruction:
+    x, W, b, w, groups = convolution_parts(c, by_columns)
     h = c.output("h", (*w.outputs(*x.shape[:2]), W.shape[-1]))
     floor, a = end(c, h)
     c.sizes["h"] = positive(conv, c, h, x, W, b, a)
-    return convolution.Convolution(x, W, b, h, w, groups, floor, a)
+    i = convolution.Convolution(x, W, b, h, w, groups, floor, a)
+    return turned(i) if by_columns else i
 
 
-def kernel_gradient(c: Case) -> Instruction:
-    x, W, _, w, groups = convolution_parts(c)
+def kernel_gradient(c: Case, by_columns: bool = False) -> Instruction:
+    x, W, _, w, groups = convolution_parts(c, by_columns)
     dh = c.normal("dh", (*w.outputs(*x.shape[:2]), W.shape[-1]))
     dW = c.output("dW", W.shape, GRADIENTS, per_row=False)
     c.sizes["dW"] = positive(kernel_gradient, c, dW, x, dh)
-    return convolution.KernelGradient(x, dh, dW, w, groups)
+    i = convolution.KernelGradient(x, dh, dW, w, groups)
+    return turned(i) if by_columns else i
 
 
 def flip(c: Case) -> Instruction:
-    _, W, _, w, _ = convolution_parts(c)
+    _, W, _, w, _ = convolution_parts(c, plain=False)
     c.lanes = 1 + c.shape.seed % 3
     rows, columns, inputs, outputs = W.shape
     return convolution.Flip(W, c.put("Wᶠ", (rows, columns, outputs, inputs), np.nan, per_row=False), w.strides)
 
 
-def transposed_convolution(c: Case) -> Instruction:
+def transposed_convolution(c: Case, by_columns: bool = False) -> Instruction:
     """Over an image that has elements behind the last window, too."""
-    small, W, _, w, groups = convolution_parts(c)
+    small, W, _, w, groups = convolution_parts(c, by_columns)
     (height, width), inputs = image(c), W.shape[-1]
     x, filters = c.normal("x", (*w.outputs(height, width), inputs)), small.shape[-1]
     b = c.normal("b", (filters,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
@@ -109,7 +136,8 @@ def transposed_convolution(c: Case) -> Instruction:
     h = c.output("h", (height, width, filters))
     floor, a = end(c, h)
     c.sizes["h"] = positive(transposed_convolution, c, h, x, flip.flipped, b, a)
-    return convolution.TransposedConvolution(x, W, flip.flipped, b, h, w, groups, floor, a)
+    i = convolution.TransposedConvolution(x, W, flip.flipped, b, h, w, groups, floor, a)
+    return turned(i) if by_columns else i
 
 
 def pool_parts(c: Case) -> tuple[Buffer, Window]:
@@ -126,7 +154,8 @@ def pool_parts(c: Case) -> tuple[Buffer, Window]:
 
 def max_pooling(c: Case) -> Instruction:
     x, w = pool_parts(c)
-    return pooling.MaxPooling(x, c.output("a", (*w.outputs(*x.shape[:2]), x.shape[-1])), w, c.shape.seed % 3 == 0)
+    a, floor = c.output("a", (*w.outputs(*x.shape[:2]), x.shape[-1])), c.shape.seed % 3 == 0
+    return either(c, pooling.MaxPooling(x, a, w, floor))
 
 
 def max_pooling_adjoint(c: Case) -> Instruction:
@@ -136,21 +165,22 @@ def max_pooling_adjoint(c: Case) -> Instruction:
     da, dx = c.normal("da", a.shape), c.output("dx", x.shape)
     c.sizes["dx"] = positive(max_pooling_adjoint, c, dx, da)
     c.sizes["dx"] = lambda m: 4 * np.abs(m[da]).max() + np.zeros((c.shape.rows, *x.shape))
-    return pooling.MaxPoolingAdjoint(x, a, da, dx, w, floor)
+    return either(c, pooling.MaxPoolingAdjoint(x, a, da, dx, w, floor))
 
 
 def average_pooling(c: Case) -> Instruction:
     x, w = pool_parts(c)
     a = c.output("a", (*w.outputs(*x.shape[:2]), x.shape[-1]))
     c.sizes["a"] = positive(average_pooling, c, a, x)
-    return pooling.AveragePooling(x, a, w)
+    return either(c, pooling.AveragePooling(x, a, w))
 
 
 def average_pooling_adjoint(c: Case) -> Instruction:
     x, w = pool_parts(c)
     da, dx = c.normal("da", (*w.outputs(*x.shape[:2]), x.shape[-1])), c.output("dx", x.shape)
-    c.sizes["dx"] = positive(average_pooling_adjoint, c, dx, da)
-    return pooling.AveragePoolingAdjoint(da, dx, w)
+    a = c.normal("a", x.shape) if c.has(EXTREME) else None
+    c.sizes["dx"] = positive(average_pooling_adjoint, c, dx, da, a)
+    return either(c, pooling.AveragePoolingAdjoint(da, dx, w, a))
 
 
 def batch(c: Case) -> tuple[Buffer, int]:
@@ -330,7 +360,11 @@ def channel_scale_gradient(c: Case) -> Instruction:
 ROWS: dict[str, Callable[[Case], Instruction]] = {
     "convolution": conv,
     "kernel_gradient": kernel_gradient,
+    "convolution_by_columns": partial(conv, by_columns=True),
+    "kernel_gradient_by_columns": partial(kernel_gradient, by_columns=True),
+    "transposed_convolution_by_columns": partial(transposed_convolution, by_columns=True),
     "flip": flip,
+    "layout": layout,
     "transposed_convolution": transposed_convolution,
     "max_pooling": max_pooling,
     "max_pooling_adjoint": max_pooling_adjoint,

@@ -133,6 +133,10 @@ class Convolution(Instruction):
     writes = ("h",)
 
     @property
+    def kernel(self) -> str:
+        return "convolution_by_columns" if self.x.by_columns else "convolution"
+
+    @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
         return f"{self.h} = {ended(f'{self.x} ∗ {self.W}{bias}', self.floor, self.a)}"
@@ -189,6 +193,10 @@ class KernelGradient(Instruction):
     name = "kernel gradient"
     writes = ("dW",)
     reduces = True
+
+    @property
+    def kernel(self) -> str:
+        return "kernel_gradient_by_columns" if self.x.by_columns else "kernel_gradient"
 
     @property
     def formula(self) -> str:
@@ -273,6 +281,10 @@ class TransposedConvolution(Instruction):
 
     name = "transposed convolution"
     writes = ("h",)
+
+    @property
+    def kernel(self) -> str:
+        return "transposed_convolution_by_columns" if self.x.by_columns else "transposed_convolution"
 
     @property
     def formula(self) -> str:

@@ -13,7 +13,7 @@ from thalweg.program.instruction import Buffer, Instruction
 from thalweg.program.linear import Affine, InputGradient
 from thalweg.program.losses import LossAndGradient
 from thalweg.program.normalization import BatchNormalization, BatchSums
-from thalweg.program.pooling import MaxPooling
+from thalweg.program.pooling import AveragePoolingAdjoint, MaxPooling
 from thalweg.program.rectifiers import Relu
 
 
@@ -65,19 +65,20 @@ def normalize_and_add(forward: Sequence[Instruction]) -> list[Instruction]:
 def product_and_relu(
     forward: Sequence[Instruction], backward: Sequence[Instruction] = ()
 ) -> tuple[list[Instruction], list[Instruction]]:
-    """Forward and backward, where a product does the relu that alone reads it, and a product that makes the adjoint of
-    a relu does that relu's: a pass over each value less."""
+    """Forward and backward, where a product does the relu that alone reads it, and a product, or an average pooling,
+    that makes the adjoint of a relu does that relu's: a pass over each value less."""
     forward, backward = list(forward), list(backward)
     for product in [i for i in forward if isinstance(i, Affine | Convolution | TransposedConvolution)]:
         relu = only_reader([*forward, *backward], product.h)
         if isinstance(relu, Relu) and relu.plain:
             forward[forward.index(product)] = replace(product, h=relu.a, floor=True)
             forward.remove(relu)
-    for gradient in [i for i in backward if isinstance(i, InputGradient | Convolution | TransposedConvolution)]:
+    makers = InputGradient | AveragePoolingAdjoint | Convolution | TransposedConvolution
+    for gradient in [i for i in backward if isinstance(i, makers)]:
         adjoint = only_reader(backward, gradient.outputs[0])
         if isinstance(adjoint, ElementwiseAdjoint) and isinstance(adjoint.of, Relu) and adjoint.of.plain:
             place = backward.index(gradient)
-            if isinstance(gradient, InputGradient):
+            if isinstance(gradient, InputGradient | AveragePoolingAdjoint):
                 backward[place] = replace(gradient, dx=adjoint.dh, a=adjoint.v)
             else:
                 backward[place] = replace(gradient, h=adjoint.dh, a=adjoint.v)

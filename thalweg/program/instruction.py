@@ -38,7 +38,7 @@ class Buffer:
     per_row: bool = True
     offset: int = -1  # in elements from the start of its region; -1: to be placed by the memory plan
     view_of: Buffer | None = None  # the same storage under another shape
-    by_columns: bool = False  # of a per-row vector: in a block, all rows of its first element, then of the second, …
+    by_columns: bool = False  # in a block, all rows of its first element, then of the second, …; images by channels
 
     @property
     def size(self) -> int:

@@ -146,7 +146,7 @@ class BiasGradient(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.db.size, positions(self.dh))
+        return (self.db.size, positions(self.dh), int(self.dh.by_columns))
 
     def reference(self, m: Values) -> None:
         m.reduce(self.db, matrix(m[self.dh]).sum(axis=0))

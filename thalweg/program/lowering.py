@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from thalweg.program.autodiff import derive
 from thalweg.program.batches import Gather, GatherBytes, Store
 from thalweg.program.builder import Builder
-from thalweg.program.columns import keep_columns
+from thalweg.program.columns import images_by_columns, keep_columns
 from thalweg.program.fuse import add_before_relu, fuse, normalize_and_add, pool_before_relu, product_and_relu
 from thalweg.program.instruction import DATA, GRADIENTS, TOTALS, Buffer, Instruction
 from thalweg.program.losses import Loss
@@ -151,6 +151,8 @@ def training_program(network: Network, objective: Objective, optimizer: LowersUp
     if not traced:
         instructions, backward = product_and_relu(instructions, backward)
     instructions, backward = by_winograd(instructions, backward)
+    if not traced:
+        instructions, backward = images_by_columns(instructions, backward)
     keep_columns([*instructions, *backward])
     update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
     return Program(instructions, backward, update, optimizer.every)
@@ -160,7 +162,8 @@ def evaluation_program(network: Network, objective: Objective) -> Program:
     """Forward, loss and metrics."""
     builder, y_pred = forward(network, training=False)
     judge(network, objective, y_pred, builder)
-    return Program(by_winograd(*product_and_relu(pool_before_relu(builder.instructions)))[0])
+    instructions = by_winograd(*product_and_relu(pool_before_relu(builder.instructions)))[0]
+    return Program(images_by_columns(instructions)[0])
 
 
 def inference_program(network: Network, fused: bool = True) -> Program:

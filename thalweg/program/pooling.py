@@ -9,6 +9,7 @@ import numpy as np
 
 from thalweg.program.convolution import Window
 from thalweg.program.instruction import Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.linear import end, ended
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class MaxPooling(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.floor))
+        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.floor), int(self.x.by_columns))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -88,7 +89,7 @@ class MaxPoolingAdjoint(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.floor))
+        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.floor), int(self.x.by_columns))
 
     def reference(self, m: Values) -> None:
         x, dx = self.window.pad(m[self.x], -np.inf), self.window.pad(np.zeros_like(m[self.dx]))
@@ -128,7 +129,7 @@ class AveragePooling(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes)
+        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.x.by_columns))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -147,22 +148,26 @@ class AveragePooling(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class AveragePoolingAdjoint(Instruction):
-    """dx = Σ of da/elements over the windows that cover the element"""
+    """dx = Σ of da/elements over the windows that cover the element
+
+    With a, the relu's output that x is, dx·[a > 0]: the relu's adjoint behind it.
+    """
 
     da: Buffer
     dx: Buffer
     window: Window
+    a: Buffer | None = None
 
     name = "average pooling adjoint"
     writes = ("dx",)
 
     @property
     def formula(self) -> str:
-        return f"{self.dx} = {self.da} spread over {self.window.size}"
+        return f"{self.dx} = {ended(f'{self.da} spread over {self.window.size}', False, self.a)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.dx.shape, *self.da.shape, *self.window.sizes)
+        return (*self.dx.shape, *self.da.shape, *self.window.sizes, int(self.da.by_columns))
 
     def reference(self, m: Values) -> None:
         dx = self.window.pad(np.zeros_like(m[self.dx]))
@@ -170,6 +175,7 @@ class AveragePoolingAdjoint(Instruction):
         for a, b in np.ndindex(self.window.size):
             self.window.under(dx, a, b, self.da.shape[:2])[:] += share  # type: ignore[arg-type]
         m[self.dx][:] = self.window.unpad(dx)
+        end(m, self.dx, False, self.a)
 
     def flops(self, rows: int) -> int:
         return rows * self.da.size * self.window.size[0] * self.window.size[1]

@@ -103,7 +103,8 @@ class Memory(Mapping[Buffer, Array]):
             return array.reshape(-1, *buffer.shape)
         shape = (self.rows, *buffer.shape) if buffer.per_row else buffer.shape
         if buffer.by_columns:
-            return array[offset : offset + buffer.size * self.rows].reshape(buffer.size, self.rows).T
+            columns = array[offset : offset + buffer.size * self.rows]
+            return columns.reshape(buffer.shape[-1], *buffer.shape[:-1], self.rows).swapaxes(0, -1)
         return array[offset : offset + buffer.size * (self.rows if buffer.per_row else 1)].reshape(shape)
 
     def __iter__(self) -> Iterator[Buffer]:

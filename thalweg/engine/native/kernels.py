@@ -13,6 +13,9 @@ FILES = {
     "augmentation": "random_flip random_warp random_contrast",
     "linear": "affine weight_gradient bias_gradient transpose input_gradient",
     "convolution": "convolution kernel_gradient flip transposed_convolution",
+    "image_columns": """
+        convolution_by_columns transposed_convolution_by_columns kernel_gradient_by_columns layout
+    """,
     "winograd": "winograd_kernel winograd_convolution winograd_gradient winograd_kernel_gradient",
     "pooling": "max_pooling max_pooling_adjoint average_pooling average_pooling_adjoint",
     "normalization": """

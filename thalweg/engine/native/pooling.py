@@ -1,4 +1,7 @@
-"""Pooling: rows of windows that reach the same elements of their image, by the loops of windows.py."""
+"""Pooling: rows of windows that reach the same elements of their image, by the loops of windows.py.
+
+By columns, an image's channels are images to them, and the rows of the block their channels.
+"""
 
 from thalweg.engine.native.llvm import compiled, floats
 from thalweg.engine.native.state import ROWS
@@ -37,7 +40,8 @@ def max_pooling(o, c, s, f):
     """a = the largest element of each window, or 0"""
     x, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
     kh, kw, sh, sw, dh, dw, top, left, floor = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
-    for image in range(s[ROWS]):
+    images, C = (C, s[ROWS]) if o[17] else (s[ROWS], C)
+    for image in range(images):
         for i in range(OH):
             t, after_t = _reached(i, H, sh, dh, top, kh)
             j = 0
@@ -54,9 +58,10 @@ def max_pooling_adjoint(o, c, s, f):
     """dx = Σ of da over the windows whose first largest element it is, if that is above 0"""
     x, a, da, dx, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
     kh, kw, sh, sw, dh, dw, top, left, floor = o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18]
+    images, C = (C, s[ROWS]) if o[19] else (s[ROWS], C)
     tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == W
-    more = _prepare(dx, s[ROWS], H * W * C, kh, kw, sh, sw, tiled)
-    for image in range(s[ROWS]):
+    more = _prepare(dx, images, H * W * C, kh, kw, sh, sw, tiled)
+    for image in range(images):
         for i in range(OH):
             t, after_t = _reached(i, H, sh, dh, top, kh)
             j = 0
@@ -76,7 +81,8 @@ def average_pooling(o, c, s, f):
     """a = the mean of each window"""
     x, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
     kh, kw, sh, sw, dh, dw, top, left = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15]
-    for image in range(s[ROWS]):
+    images, C = (C, s[ROWS]) if o[16] else (s[ROWS], C)
+    for image in range(images):
         for i in range(OH):
             t, after_t = _reached(i, H, sh, dh, top, kh)
             j = 0
@@ -90,12 +96,14 @@ def average_pooling(o, c, s, f):
 
 
 def average_pooling_adjoint(o, c, s, f):
-    """dx = Σ of da/elements over the windows that cover the element"""
-    da, dx, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    kh, kw, sh, sw, dh, dw, top, left = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15]
+    """dx = Σ of da/elements over the windows that cover the element; times [a > 0], where there is an a"""
+    da, dx, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    kh, kw, sh, sw, dh, dw, top, left = o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
+    images, C = (C, s[ROWS]) if o[17] else (s[ROWS], C)
+    gate = a - dx if a else 0
     tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == W
-    more = _prepare(dx, s[ROWS], H * W * C, kh, kw, sh, sw, tiled)
-    for image in range(s[ROWS]):
+    more = _prepare(dx, images, H * W * C, kh, kw, sh, sw, tiled)
+    for image in range(images):
         for i in range(OH):
             t, after_t = _reached(i, H, sh, dh, top, kh)
             j = 0
@@ -104,5 +112,7 @@ def average_pooling_adjoint(o, c, s, f):
                 end = _after(j, OW, W, sw, dw, left, kw)
                 to = dx + _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 of = da + 4 * ((image * OH + i) * OW + j) * C
-                spread(of, to, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, more)
+                spread(
+                    of, to, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, gate, more
+                )  # fmt: skip
                 j = end

@@ -5,7 +5,8 @@ are taken, `step` floats apart; their results follow each other.
     largest    a = the largest element of the window, or `floor` (0) if that is larger; NaN stays NaN
     give       dx (+)= da where x is the window's first element that equals a, if a is above the floor
     mean       a = the mean of the window
-    spread     dx (+)= da/elements at all elements of the window
+    spread     dx (+)= da/elements at all elements of the window; where there is a gate G, laid out as dx and `gate`
+               bytes behind it, times [G > 0]
 
 (+) where `more` isn't 0; without it every element is in one window only.
 """
@@ -24,7 +25,7 @@ WINDOW = ("row", "column", "rows", "columns", "count", "step", "channels", "join
 LARGEST_ARGUMENTS = ("x", "a", "floor", *WINDOW)
 GIVE_ARGUMENTS = ("x", "a", "da", "dx", "floor", *WINDOW)
 MEAN_ARGUMENTS = ("x", "a", *WINDOW)
-SPREAD_ARGUMENTS = ("da", "dx", *WINDOW)
+SPREAD_ARGUMENTS = ("da", "dx", *WINDOW, "gate")
 COMMON = (2, 2)  # the size of window that has its loops unrolled
 
 
@@ -171,11 +172,15 @@ class _Mean(_Window):
 
 class _Spread(_Window):
     def vectors(self, k, load, store):
-        builder = self.builder
+        builder, given = self.builder, self.given
         share = builder.fmul(load(self.place("da", k)), self.each())
 
+        given["G"] = builder.add(given["dx"], given["gate"])
+
         def add(offset, carried):
-            self.put(share, builder.add(offset, k), load, store)
+            at = builder.add(offset, k)
+            (part,) = self.if_given("gate", [share], lambda v, _: self.gated(v, load(self.place("G", at))), [at])
+            self.put(part, at, load, store)
             return carried
 
         self.over_window([], add)
@@ -224,6 +229,6 @@ def mean(typing, x, a, row, column, rows, columns, count, step, channels, joined
 
 
 @intrinsic
-def spread(typing, da, dx, row, column, rows, columns, count, step, channels, joined, more):
-    """dx (+)= da/elements all over each window, for every channel"""
+def spread(typing, da, dx, row, column, rows, columns, count, step, channels, joined, gate, more):
+    """dx (+)= da/elements all over each window, for every channel; times [G > 0]"""
     return _call(_Spread, "spread", SPREAD_ARGUMENTS, more)
