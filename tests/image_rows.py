@@ -73,7 +73,6 @@ def positive(build: Callable[[dict[Any, Any]], Instruction], c: Case, output: Bu
 
 def turned(i: Instruction) -> Instruction:
     """The same on images by columns."""
-    assert columns.fits(i)
     for b in columns.images_of(i):
         b.by_columns = True
     return i

@@ -83,7 +83,7 @@ def test_other_convolutions_are_taken_directly(size, strides, dilation, groups, 
     x, h = Buffer("x", (16, 16, inputs)), Buffer("h", (*window.outputs(16, 16), outputs))
     assert plan(x, h, window, groups) is None
     window = same((3, 3), (1, 1), (1, 1), (16, 16))
-    assert plan(Buffer("x", (16, 16, 16)), Buffer("h", (16, 16, 32)), window, 1) == (16, 16)
+    assert plan(Buffer("x", (16, 16, 16)), Buffer("h", (16, 16, 32)), window, 1).covered == (16, 16)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,8 @@ def test_other_convolutions_are_taken_directly(size, strides, dilation, groups, 
 def test_tiles_cover_what_they_take_with_fewer_operations(taps, before, image, outputs, covered):
     after = tuple(max(0, o + taps - 1 - b - n) for o, b, n in zip(outputs, before, image, strict=True))
     window = Window((taps, taps), before=before, after=after)
-    assert plan(Buffer("x", (*image, 64)), Buffer("h", (*outputs, 64)), window, 1) == covered
+    way = plan(Buffer("x", (*image, 64)), Buffer("h", (*outputs, 64)), window, 1)
+    assert (way and way.covered) == covered
 
 
 def network(seed=0):

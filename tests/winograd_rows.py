@@ -1,11 +1,12 @@
 """The conformance table's rows for convolutions by Winograd's filtering, any image and padding."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from harness import OPTIONAL, TWICE, Case
-from image_rows import end
+from image_rows import end, turned
 
 from thalweg.program import winograd
 from thalweg.program.instruction import GRADIENTS, PARAMETERS, PREPARED, WORKSPACE, Buffer, Instruction
@@ -31,9 +32,9 @@ def magnitudes(build: Callable[[], Instruction], *operands: Buffer | None) -> Ca
     return size
 
 
-def parts(c: Case) -> tuple[int, tuple[int, int], int, int, tuple[int, int], tuple[int, int]]:
+def parts(c: Case, by_columns: bool = False) -> tuple[int, tuple[int, int], int, int, tuple[int, int], tuple[int, int]]:
     """Taps, height and width, channels in and out, zeros before the image, and the outputs' height and width."""
-    c.shape = c.shape._replace(rows=1 + c.shape.rows % 7)
+    c.shape = c.shape._replace(rows=1 + c.shape.rows % (20 if by_columns else 7))
     c.data_rows = c.shape.rows
     random = np.random.default_rng(c.shape.seed)
     image = (random.integers(1, 9).item(), random.integers(1, 20).item())
@@ -44,7 +45,7 @@ def parts(c: Case) -> tuple[int, tuple[int, int], int, int, tuple[int, int], tup
         taps,
         image,
         random.choice([1, 6, 16, 20, 32]).item(),
-        random.choice([1, 5, 16, 33, 48]).item(),
+        random.choice([1, 5, 16, 32] if by_columns else [1, 5, 16, 33, 48]).item(),
         (before[0], before[1]),
         (outputs[0], outputs[1]),
     )
@@ -61,8 +62,8 @@ def kernel(c: Case) -> Instruction:
     return result
 
 
-def convolution(c: Case) -> Instruction:
-    taps, image, inputs, outputs, before, places = parts(c)
+def convolution(c: Case, by_columns: bool = False) -> Instruction:
+    taps, image, inputs, outputs, before, places = parts(c, by_columns)
     x, W = c.normal("x", (*image, inputs)), c.normal("W", (taps, taps, inputs, outputs), PARAMETERS, per_row=False)
     U = c.put("U", (6, 6, inputs, outputs), np.nan, WORKSPACE, per_row=False)
     m = {W: c.values[W], U: np.empty(U.shape, np.float32)}
@@ -76,16 +77,16 @@ def convolution(c: Case) -> Instruction:
     floor, a = end(c, h)
     result = winograd.WinogradConvolution(x, U, rest, b, h, taps, before, (covered[0], covered[1]), floor, a)
     c.sizes["h"] = magnitudes(lambda: result, x, U, rest, b, a)
-    return result
+    return turned(result) if by_columns else result
 
 
-def gradient(c: Case) -> Instruction:
-    taps, image, inputs, outputs, before, places = parts(c)
+def gradient(c: Case, by_columns: bool = False) -> Instruction:
+    taps, image, inputs, outputs, before, places = parts(c, by_columns)
     x, dh = c.normal("x", (*image, inputs)), c.normal("dh", (*places, outputs))
     dU = c.output("dU", (6, 6, inputs, outputs), WORKSPACE, per_row=False)
     result = winograd.WinogradGradient(x, dh, dU, taps, before)
     c.sizes["dU"] = magnitudes(lambda: result, x, dh)
-    return result
+    return turned(result) if by_columns else result
 
 
 def kernel_gradient(c: Case) -> Instruction:
@@ -101,5 +102,7 @@ ROWS: dict[str, Callable[[Case], Instruction]] = {
     "winograd_kernel": kernel,
     "winograd_convolution": convolution,
     "winograd_gradient": gradient,
+    "winograd_convolution_by_columns": partial(convolution, by_columns=True),
+    "winograd_gradient_by_columns": partial(gradient, by_columns=True),
     "winograd_kernel_gradient": kernel_gradient,
 }

@@ -19,6 +19,7 @@ from thalweg.program.convolution import Convolution, KernelGradient, TransposedC
 from thalweg.program.instruction import WORKSPACE, Buffer, Instruction, Values
 from thalweg.program.linear import Affine, BiasGradient, WeightGradient, positions
 from thalweg.program.pooling import AveragePooling, AveragePoolingAdjoint, MaxPooling, MaxPoolingAdjoint
+from thalweg.program.winograd import planned
 
 NARROW = 8  # inputs at most: to write more than these apart costs the gathering of a shuffled batch more than is gained
 FEW = 4  # units at most: of more, a row of W fills enough of a vector
@@ -86,7 +87,19 @@ def fits(i: Instruction) -> bool:
     if not isinstance(i, Product):
         return True
     few = all(b.shape[-1] <= MOST_CHANNELS for b in images_of(i))
-    return few and i.groups == 1 and i.window.strides == i.window.dilation == (1, 1)
+    return few and i.groups == 1 and i.window.strides == i.window.dilation == (1, 1) and planned(i) is None
+
+
+def column_of(b: Buffer) -> Buffer:
+    """The buffer that holds the same by columns."""
+    return Buffer(f"{b}ᶜ", b.shape, by_columns=True)
+
+
+def turned(i: Instruction, columns: dict[Buffer, Buffer]) -> Instruction:
+    """The same instruction on other buffers."""
+    values = {f.name: getattr(i, f.name) for f in fields(i)}  # type: ignore[arg-type]
+    others = {name: columns[b] for name, b in values.items() if isinstance(b, Buffer) and b in columns}
+    return replace(i, **others)  # type: ignore[type-var]
 
 
 def filled(i: Product) -> float:
@@ -119,11 +132,17 @@ def crossing(group: Sequence[Instruction], instructions: Sequence[Instruction]) 
     return others.intersection(b for i in group for b in images_of(i))
 
 
+def part(i: Product) -> float:
+    """The part of the definition's time that a product takes by columns: less than 1 with Winograd's filtering."""
+    way = planned(turned(i, {b: column_of(b) for b in images_of(i)}))
+    return way.part if way else 1.0
+
+
 def pays(group: Sequence[Instruction], instructions: Sequence[Instruction]) -> bool:
     """Whether a group's products gain more by columns than it takes to move what others read or write."""
     products = [i for i in group if isinstance(i, Product)]
     by_rows = sum(i.flops(1) / (BY_ROWS * filled(i)) for i in products)
-    by_columns = sum(i.flops(1) / BY_COLUMNS for i in products)
+    by_columns = sum(i.flops(1) / BY_COLUMNS * part(i) for i in products)
     return by_columns + MOVED * sum(b.size for b in crossing(group, instructions)) < by_rows
 
 
@@ -133,15 +152,13 @@ def images_by_columns(
     """Forward and backward, where images of few channels are kept by columns."""
     both = [*forward, *backward]
     members = [i for group in groups_of(both) if pays(group, both) for i in group]
-    columns = {b: Buffer(f"{b}ᶜ", b.shape, by_columns=True) for i in members for b in images_of(i)}
+    columns = {b: column_of(b) for i in members for b in images_of(i)}
     outside = crossing(members, both)
 
     def rewritten(half: Sequence[Instruction]) -> Iterator[Instruction]:
         for i in half:
             if i in members:
-                names = {f.name: getattr(i, f.name) for f in fields(i)}  # type: ignore[arg-type]
-                images = {name: columns[b] for name, b in names.items() if isinstance(b, Buffer) and b in columns}
-                yield replace(i, **images)  # type: ignore[type-var]
+                yield turned(i, columns)
                 yield from (Layout(columns[b], b) for b in i.outputs if b in outside)
             else:
                 yield i

@@ -150,9 +150,9 @@ def training_program(network: Network, objective: Objective, optimizer: LowersUp
     instructions, backward = fuse(instructions, backward, [y_pred] if traced else [])
     if not traced:
         instructions, backward = product_and_relu(instructions, backward)
-    instructions, backward = by_winograd(instructions, backward)
     if not traced:
         instructions, backward = images_by_columns(instructions, backward)
+    instructions, backward = by_winograd(instructions, backward)
     keep_columns([*instructions, *backward])
     update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
     return Program(instructions, backward, update, optimizer.every)
@@ -162,8 +162,8 @@ def evaluation_program(network: Network, objective: Objective) -> Program:
     """Forward, loss and metrics."""
     builder, y_pred = forward(network, training=False)
     judge(network, objective, y_pred, builder)
-    instructions = by_winograd(*product_and_relu(pool_before_relu(builder.instructions)))[0]
-    return Program(images_by_columns(instructions)[0])
+    instructions = product_and_relu(pool_before_relu(builder.instructions))[0]
+    return Program(by_winograd(*images_by_columns(instructions))[0])
 
 
 def inference_program(network: Network, fused: bool = True) -> Program:

@@ -39,11 +39,13 @@ TAPS = (3, 5)  # kernels' sizes
 
 VECTOR = 16  # channels in a vector of the widest processor
 MOST_CHANNELS = 512  # in and out together: up to here a few tiles fit the core's cache
-GAIN = 1.2  # so many times less than directly, or it isn't worth it
+GAIN, GAIN_BY_COLUMNS = 1.2, 1.1  # so many times less than directly, or it isn't worth it
 
 # What a tile costs beside its products, in the time of a multiply-add of vectors: the transforms of a vector of
 # channels in and of one out, and a product's store; and the part of a vector that few channels out take directly.
 IMAGE, OUTPUT, STORE, FEW = 110, 80, 3, 0.6
+# By columns: a multiply-add directly, and what it costs for each channel in and out, and for every tile.
+TAP_COLUMN, IMAGE_COLUMN, OUTPUT_COLUMN, TILE = 1.05, 310, 205, 150
 
 
 class Matrices(NamedTuple):
@@ -79,11 +81,18 @@ def seen(inputs: int, outputs: int, before: int, taps: int) -> int:
     return sum(0 <= i + tap - before < inputs for i in range(outputs) for tap in range(taps))
 
 
-def plan(x: Buffer, h: Buffer, window: Window, groups: int, whole: bool = False) -> Pair | None:
-    """How many rows and columns of outputs are taken by tiles, if x ∗ W → h is worth taking this way; None if it isn't.
+class Plan(NamedTuple):
+    """How many rows and columns of outputs are taken by tiles, and what part of the time without tiles it all takes."""
 
-    That is at every place, where it takes less time. Last rows or columns that tiles would cover in part may be cheaper
-    directly, unless the `whole` has to be taken by tiles.
+    covered: Pair
+    part: float
+
+
+def plan(x: Buffer, h: Buffer, window: Window, groups: int, whole: bool = False) -> Plan | None:
+    """How x ∗ W → h is taken this way, if it is worth it; None if it isn't.
+
+    Last rows or columns that tiles would cover in part may be cheaper directly, unless the `whole` has to be taken by
+    tiles.
     """
     inputs, outputs, r = x.shape[-1], h.shape[-1], window.size[0]
     if r not in TAPS or window != Window((r, r), before=window.before, after=window.after) or groups > 1:
@@ -91,10 +100,7 @@ def plan(x: Buffer, h: Buffer, window: Window, groups: int, whole: bool = False)
     if inputs + outputs > MOST_CHANNELS or not all(0 <= n < r for n in window.before):
         return None
     (height, width), m = h.shape[:2], SIDE + 1 - r
-    # In multiply-adds of vectors along the channels out, which are as many as are there, or some of several places.
-    vectors = -(-outputs // VECTOR)
-    tap = inputs * (vectors if outputs > VECTOR // 2 else FEW)
-    tile = SIDE * SIDE * (inputs + STORE) * vectors + IMAGE * -(-inputs // VECTOR) + OUTPUT * vectors
+    tap, tile = (times_by_columns if x.by_columns else times_by_rows)(inputs, outputs)
 
     def direct(rows: int, columns: int) -> float:
         places = seen(x.shape[0], rows, window.before[0], r) * seen(x.shape[1], columns, window.before[1], r)
@@ -106,7 +112,31 @@ def plan(x: Buffer, h: Buffer, window: Window, groups: int, whole: bool = False)
     full = (height - height % m, width - width % m)
     choices = [(height, width)] if whole else [(i, j) for i in (height, full[0]) for j in (width, full[1]) if i and j]
     best = min(choices, key=cost)
-    return best if GAIN * cost(best) <= direct(height, width) else None
+    part = cost(best) / direct(height, width)
+    return Plan(best, part) if (GAIN_BY_COLUMNS if x.by_columns else GAIN) * part <= 1 else None
+
+
+def times_by_rows(inputs: int, outputs: int) -> tuple[float, float]:
+    """What a tap, and a tile, of an image take, in multiply-adds of vectors: those of the channels out, which are as
+    many as are there, or some of several places."""
+    vectors = -(-outputs // VECTOR)
+    tap = inputs * (vectors if outputs > VECTOR // 2 else FEW)
+    return tap, SIDE * SIDE * (inputs + STORE) * vectors + IMAGE * -(-inputs // VECTOR) + OUTPUT * vectors
+
+
+def times_by_columns(inputs: int, outputs: int) -> tuple[float, float]:
+    """The same for as many rows as a vector has, by columns: there each channel is transformed by itself."""
+    products = inputs * outputs
+    return TAP_COLUMN * products, SIDE * SIDE * products + IMAGE_COLUMN * inputs + OUTPUT_COLUMN * outputs + TILE
+
+
+def planned(i: Instruction) -> Plan | None:
+    """How an instruction is taken this way, if it is a convolution or one of its gradients, and worth it."""
+    if isinstance(i, Convolution):
+        return plan(i.x, i.h, i.window, i.groups)
+    if isinstance(i, TransposedConvolution):
+        return plan(i.x, i.h, turned(i.window), i.groups)
+    return plan(i.x, i.dh, i.window, i.groups, whole=True) if isinstance(i, KernelGradient) else None
 
 
 def squares(x: Array, size: int, taps: int, before: Pair, outputs: Sequence[int]) -> Array:
@@ -172,6 +202,10 @@ class WinogradConvolution(Instruction):
     writes = ("h",)
 
     @property
+    def kernel(self) -> str:
+        return "winograd_convolution_by_columns" if self.x.by_columns else "winograd_convolution"
+
+    @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
         last = "" if self.W is None else f", last places {self.x} ∗ {self.W}{bias}"
@@ -224,6 +258,10 @@ class WinogradGradient(Instruction):
     name = "winograd gradient"
     writes = ("dU",)
     reduces = True
+
+    @property
+    def kernel(self) -> str:
+        return "winograd_gradient_by_columns" if self.x.by_columns else "winograd_gradient"
 
     @property
     def formula(self) -> str:
@@ -297,19 +335,19 @@ def by_winograd(
 
 def replaced(i: Instruction) -> list[Instruction]:
     """The instructions that take an instruction's place: itself, if it isn't such a convolution."""
-    if not isinstance(i, Convolution | TransposedConvolution | KernelGradient):
+    way = planned(i)
+    if way is None:
         return [i]
-    r = i.window.size[0]
-    if isinstance(i, Convolution) and (covered := plan(i.x, i.h, i.window, i.groups)):
-        return taken(WinogradKernel(i.W, transform_of(i.W, i.x, i.h), r), i.W, i, i.window.before, covered)
-    if isinstance(i, TransposedConvolution) and (covered := plan(i.x, i.h, turned(i.window), i.groups)):
-        kernel = WinogradKernel(i.W, transform_of(i.flipped, i.x, i.h), r, turned=True)
-        return taken(kernel, i.flipped, i, turned(i.window).before, covered)
-    if isinstance(i, KernelGradient) and plan(i.x, i.dh, i.window, i.groups, whole=True):
-        shape = (SIDE, SIDE, i.x.shape[-1], i.dh.shape[-1])
-        dU = Buffer(f"dU{i.dW.name.removeprefix('d')}", shape, WORKSPACE, per_row=False)
-        return [WinogradGradient(i.x, i.dh, dU, r, i.window.before), WinogradKernelGradient(dU, i.dW, r)]
-    return [i]
+    if isinstance(i, Convolution):
+        kernel = WinogradKernel(i.W, transform_of(i.W, i.x, i.h), i.window.size[0])
+        return taken(kernel, i.W, i, i.window.before, way.covered)
+    if isinstance(i, TransposedConvolution):
+        kernel = WinogradKernel(i.W, transform_of(i.flipped, i.x, i.h), i.window.size[0], turned=True)
+        return taken(kernel, i.flipped, i, turned(i.window).before, way.covered)
+    assert isinstance(i, KernelGradient)
+    r, shape = i.window.size[0], (SIDE, SIDE, i.x.shape[-1], i.dh.shape[-1])
+    dU = Buffer(f"dU{i.dW.name.removeprefix('d')}", shape, WORKSPACE, per_row=False)
+    return [WinogradGradient(i.x, i.dh, dU, r, i.window.before), WinogradKernelGradient(dU, i.dW, r)]
 
 
 def transform_of(W: Buffer, x: Buffer, h: Buffer) -> Buffer:

@@ -12,9 +12,9 @@ Only without strides, dilation and groups.
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.convolution import _after_place, _after_tap, _first_place, _first_tap, _tiles, _zone
+from thalweg.engine.native.convolution import _after_place, _after_tap, _first_place, _first_tap, _share, _tiles, _zone
 from thalweg.engine.native.dots import _Dots
-from thalweg.engine.native.llvm import compiled, floats, load_f32, stack, store_f32
+from thalweg.engine.native.llvm import compiled, floats, load_f32, stack
 from thalweg.engine.native.microkernel import ROWS, WIDEST, _dispatcher, _integer
 from thalweg.engine.native.moves import turn
 from thalweg.engine.native.processor import VW
@@ -77,17 +77,18 @@ def dot_sums(typing, rows, columns, a, rsa, na, b, ldb, nb, c, outer, depth):
 
 
 @compiled
-def _correlate(x, H, W, C, B, y, OH, OW, O, bias, R, ah, th, aw, tw, floor, gate):
-    """y[o, i, j] = bias[o] + Σ x[c, i + a + ah, j + b + aw]·B[a, b, c, o] over the taps that lie on the image"""
+def correlate(x, H, W, C, B, y, OH, OW, O, bias, R, ah, th, aw, tw, row, after_row, column, after_column, floor, gate):
+    """y[o, i, j] = bias[o] + Σ x[c, i + a + ah, j + b + aw]·B[a, b, c, o] over the taps that lie on the image, for the
+    outputs of some rows and columns"""
     biases = _biases() if bias else 0
     for o in range(O if bias else 0):
         floats(biases + 4 * o * max(WIDEST) * VW, max(WIDEST) * VW)[:] = load_f32(bias, o)
-    for i in range(OH):
+    for i in range(row, after_row):
         a, after_a = _first_tap(i, 1, 1, ah), _after_tap(i, H, 1, 1, ah, th)
-        j = 0
-        while j < OW:
-            b, after_b, next_j = _zone(j, OW, W, 1, 1, aw, tw)
-            _stretch(
+        j = column
+        while j < after_column:
+            b, after_b, next_j = _zone(j, after_column, W, 1, 1, aw, tw)
+            stretch(
                 x + 4 * ((i + a + ah) * W + j + b + aw) * R, H * W * R, W * R, R, C, B + 4 * (a * tw + b) * C * O,
                 tw * C * O, y + 4 * (i * OW + j) * R, OH * OW * R, O, biases, (next_j - j) * R,
                 max(0, after_a - a), after_b - b, floor, gate,
@@ -96,7 +97,7 @@ def _correlate(x, H, W, C, B, y, OH, OW, O, bias, R, ah, th, aw, tw, floor, gate
 
 
 @compiled
-def _stretch(x, xc, xa, xb, C, B, ba, y, yc, O, biases, n, taps_a, taps_b, floor, gate):
+def stretch(x, xc, xa, xb, C, B, ba, y, yc, O, biases, n, taps_a, taps_b, floor, gate):
     """n floats that follow each other of every output; xc, xa, xb: from a channel, a tap's row and column to the next.
 
     The longer of channels and taps of a row is the innermost loop.
@@ -126,7 +127,8 @@ def convolution_by_columns(o, c, s, f):
     """h = x ∗ W + b; max(h, 0), or h·[a > 0]"""
     x, W, b, h, a, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
     kh, kw, top, left, floor = o[11], o[12], o[17], o[18], o[20]
-    _correlate(x, H, Wd, C, W, h, OH, OW, O, b, s[IMAGES], -top, kh, -left, kw, floor, a - h if a else 0)
+    gate = a - h if a else 0
+    correlate(x, H, Wd, C, W, h, OH, OW, O, b, s[IMAGES], -top, kh, -left, kw, 0, OH, 0, OW, floor, gate)
 
 
 def transposed_convolution_by_columns(o, c, s, f):
@@ -134,7 +136,8 @@ def transposed_convolution_by_columns(o, c, s, f):
     x, W, b, h, a, H, Wd, C, OH, OW, O = o[0], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
     kh, kw, top, left, floor = o[12], o[13], o[18], o[19], o[21]
     gate = a - h if a else 0
-    _correlate(x, OH, OW, O, W, h, H, Wd, C, b, s[IMAGES], top - kh + 1, kh, left - kw + 1, kw, floor, gate)
+    ah, aw = top - kh + 1, left - kw + 1
+    correlate(x, OH, OW, O, W, h, H, Wd, C, b, s[IMAGES], ah, kh, aw, kw, 0, H, 0, Wd, floor, gate)
 
 
 @compiled
@@ -150,17 +153,25 @@ def _with_border(x, H, W, R, left, target, wide):
 
 
 @compiled
+def add_sums(sums, rows, columns, c, ldc):
+    """C += the sums of a tile"""
+    for i in range(rows):
+        total, new = floats(c + 4 * i * ldc, columns), floats(sums + 4 * i * columns, columns)
+        for j in range(columns):
+            total[j] += new[j]
+
+
+@compiled
 def _taps(x, xa, R, taps, d, da, dc, N, n, rows, dW, O, C):
     """dW[b, o] += Σ of x[i, j + b]·d[o, i, j] over `rows` rows of n floats, for `taps` taps in a row and N outputs"""
-    sums = _sums()
-    for b in range(0, taps, len(TAPS) - 1):
-        t = min(len(TAPS) - 1, taps - b)
-        for o in range(0, N, TAPS[t]):
-            m = min(TAPS[t], N - o)
+    sums, some = _sums(), _share(taps, len(TAPS) - 1)
+    for b in range(0, taps, some):
+        t = min(some, taps - b)
+        few = _share(N, TAPS[t])
+        for o in range(0, N, few):
+            m = min(few, N - o)
             dot_sums(t, m, x + 4 * b * R, R, xa, d + 4 * o * dc, dc, da, sums, rows, n)
-            for k in range(t * m):
-                at = (b + k // m) * C * O + o + k % m
-                store_f32(dW, at, load_f32(dW, at) + load_f32(sums, k))
+            add_sums(sums, t, m, dW + 4 * (b * C * O + o), C * O)
 
 
 def kernel_gradient_by_columns(o, c, s, f):
@@ -178,23 +189,30 @@ def kernel_gradient_by_columns(o, c, s, f):
             _with_border(x + 4 * channel * H * W * R, H, W, R, left, plane, wide)
         for a in range(kh):
             i, after_i = _first_place(a, 1, 1, -top), _after_place(a, H, OH, 1, 1, -top)
-            b = 0
-            while b < kw:
-                j, after_j = _first_place(b, 1, 1, -before), _after_place(b, width, OW, 1, 1, -before)
-                after = b + 1
-                while (
-                    after < kw
-                    and _first_place(after, 1, 1, -before) == j
-                    and _after_place(after, width, OW, 1, 1, -before) == after_j
-                ):
-                    after += 1
-                if i < after_i and j < after_j:
-                    _taps(
-                        plane + 4 * ((i + a - top) * width + j + b - before) * R, width * R, R, after - b,
-                        d + 4 * (i * OW + j) * R, OW * R, OH * OW * R, O, (after_j - j) * R, after_i - i,
-                        dW + 4 * ((a * kw + b) * C + channel) * O, O, C,
-                    )  # fmt: skip
-                b = after
+            if i < after_i:
+                _row_of_taps(
+                    plane + 4 * (i + a - top) * width * R, width, before, R, d + 4 * i * OW * R, OH, OW, O,
+                    after_i - i, kw, dW + 4 * (a * kw * C + channel) * O, C,
+                )  # fmt: skip
+
+
+@compiled
+def _row_of_taps(x, W, left, R, d, OH, OW, O, rows, kw, dW, C):
+    """The gradients of the taps in a row of the kernel, those together that see the same of so many rows of places."""
+    b = 0
+    while b < kw:
+        j, after_j = _first_place(b, 1, 1, -left), _after_place(b, W, OW, 1, 1, -left)
+        after = b + 1
+        while (
+            after < kw and _first_place(after, 1, 1, -left) == j and _after_place(after, W, OW, 1, 1, -left) == after_j
+        ):
+            after += 1
+        if j < after_j:
+            _taps(
+                x + 4 * (j + b - left) * R, W * R, R, after - b, d + 4 * j * R, OW * R, OH * OW * R, O,
+                (after_j - j) * R, rows, dW + 4 * b * C * O, O, C,
+            )  # fmt: skip
+        b = after
 
 
 def layout(o, c, s, f):

@@ -16,6 +16,7 @@ FILES = {
     "image_columns": """
         convolution_by_columns transposed_convolution_by_columns kernel_gradient_by_columns layout
     """,
+    "winograd_columns": "winograd_convolution_by_columns winograd_gradient_by_columns",
     "winograd": "winograd_kernel winograd_convolution winograd_gradient winograd_kernel_gradient",
     "pooling": "max_pooling max_pooling_adjoint average_pooling average_pooling_adjoint",
     "normalization": """

@@ -249,8 +249,9 @@ def _most_tiles(channels):
 
 
 @compiled
-def _squares(kind, x, H, W, C, size, apart, top, left, high, wide, first, count, planes, plane):
-    """The transforms of the squares first … first + count − 1 of `size`×`size`, counted through the images.
+def _squares(kind, x, H, W, C, some, size, apart, top, left, high, wide, first, count, planes, plane):
+    """The transforms of the squares first … first + count − 1 of `size`×`size`, counted through the images, for `some`
+    of the C channels.
 
     (high, wide) squares an image; the first begins `top`, `left` before it. What lies outside of an image is 0.
     """
@@ -261,7 +262,7 @@ def _squares(kind, x, H, W, C, size, apart, top, left, high, wide, first, count,
         n = min(wide - j, first + count - t)
         row = apart * i - top
         above, below = max(0, -row), min(size, H - row)
-        at, to = x + 4 * ((image * H + row) * W + apart * j - left) * C, planes + 4 * (t - first) * C
+        at, to = x + 4 * ((image * H + row) * W + apart * j - left) * C, planes + 4 * (t - first) * some
         while n > 0:
             column = apart * j - left
             before, after = max(0, -column), min(size, W - column)
@@ -269,35 +270,36 @@ def _squares(kind, x, H, W, C, size, apart, top, left, high, wide, first, count,
             # as many as are whole, or one that isn't
             run = 1 if partly else min(n, (W - size - column) // apart + 1)
             transform(
-                kind, partly, at, W * C, C, apart * C, to, SIDE * plane, plane, C, 0, C, run,
+                kind, partly, at, W * C, C, apart * C, to, SIDE * plane, plane, some, 0, some, run,
                 above, below, before, after, 0, 0,
             )  # fmt: skip
-            at, to = at + 4 * run * apart * C, to + 4 * run * C
+            at, to = at + 4 * run * apart * C, to + 4 * run * some
             j, n, t = j + run, n - run, t + run
 
 
 @compiled
-def _outputs(kind, planes, plane, y, H, W, C, bias, size, high, wide, first, count, floor, gate):
-    """The outputs of the tiles first … first + count − 1, of which the last of a row or column may be cut."""
+def _outputs(kind, planes, plane, y, H, W, C, some, bias, size, high, wide, first, count, floor, gate):
+    """The outputs of the tiles first … first + count − 1, of which the last of a row or column may be cut, for `some`
+    of the C channels."""
     t = first
     while t < first + count:
         image, place = t // (high * wide), t % (high * wide)
         i, j = place // wide, place % wide
         n = min(wide - j, first + count - t)
-        at, source = y + 4 * ((image * H + size * i) * W + size * j) * C, planes + 4 * (t - first) * C
+        at, source = y + 4 * ((image * H + size * i) * W + size * j) * C, planes + 4 * (t - first) * some
         below = min(size, H - size * i)
         whole = min(n, W // size - j) if below == size else 0
         transform(
-            kind, 0, source, SIDE * plane, plane, C, at, W * C, C, size * C, bias, C, whole, 0, size, 0, size,
+            kind, 0, source, SIDE * plane, plane, some, at, W * C, C, size * C, bias, some, whole, 0, size, 0, size,
             floor, gate,
         )  # fmt: skip
-        at, source = at + 4 * whole * size * C, source + 4 * whole * C
+        at, source = at + 4 * whole * size * C, source + 4 * whole * some
         for k in range(j + whole, j + n):
             after = min(size, W - size * k)
             transform(
-                kind, 1, source, SIDE * plane, plane, 0, at, W * C, C, 0, bias, C, 1, 0, below, 0, after, floor, gate
+                kind, 1, source, SIDE * plane, plane, 0, at, W * C, C, 0, bias, some, 1, 0, below, 0, after, floor, gate
             )
-            at, source = at + 4 * size * C, source + 4 * C
+            at, source = at + 4 * size * C, source + 4 * some
         t += n
 
 
@@ -314,10 +316,10 @@ def winograd_convolution(o, c, s, f):
         of_v, of_m = n * C + 16, n * O + 16
         V = _scratch()
         M = V + 4 * PRODUCTS * of_v
-        _squares(IMAGE, x, H, W, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
+        _squares(IMAGE, x, H, W, C, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
         for p in range(PRODUCTS):
             gemm.gemm(V + 4 * p * of_v, C, 1, U + 4 * p * C * O, O, M + 4 * p * of_m, O, 0, 0, n, O, C)
-        _outputs(_kind(taps, kind), M, of_m, h, OH, OW, O, b, size, high, wide, first, n, floor, gate)
+        _outputs(_kind(taps, kind), M, of_m, h, OH, OW, O, O, b, size, high, wide, first, n, floor, gate)
     if rows < OH:
         _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, rows, OH, 0, OW, floor, gate)
     if columns < OW:
@@ -349,8 +351,8 @@ def winograd_gradient(o, c, s, f):
         of_v, of_d = n * C + 16, n * O + 16
         V = _scratch()
         D = V + 4 * PRODUCTS * of_v
-        _squares(IMAGE, x, H, W, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
-        _squares(_kind(taps, ERROR), d, OH, OW, O, size, size, 0, 0, high, wide, first, n, D, of_d)
+        _squares(IMAGE, x, H, W, C, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
+        _squares(_kind(taps, ERROR), d, OH, OW, O, O, size, size, 0, 0, high, wide, first, n, D, of_d)
         for p in range(PRODUCTS):
             gemm.gemm(V + 4 * p * of_v, 1, C, D + 4 * p * of_d, O, dU + 4 * p * C * O, O, 0, more, C, O, n)
         more = 1
