@@ -69,6 +69,7 @@ def test_the_listing_says_so():
     listing = str(network("lenet").program())
     assert "xᶜ = x by columns" in listing
     assert "p2 = p2ᶜ by rows" in listing
+    assert "by columns" not in str(network("lenet").program(batch_size=4))  # vectors of rows would be half empty
 
 
 @pytest.mark.parametrize(

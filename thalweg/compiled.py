@@ -20,6 +20,7 @@ from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.layers import Layer
 from thalweg.layers.base import Shape
 from thalweg.naming import choose
+from thalweg.program.columns import LEAST_ROWS
 from thalweg.program.instruction import SLOTS, Buffer
 from thalweg.program.listing import Listing
 from thalweg.program.lowering import (
@@ -147,12 +148,14 @@ class CompiledStack(Stack):
             of_bytes=of_bytes,
         )
 
-    def lower(self, kind: str, weighted: bool = False, of_bytes: bool = False) -> tuple[Program, int]:
-        """The program of one kind, for floats or bytes as data, and how many running sums it keeps; made once.
+    def lower(self, kind: str, weighted: bool = False, of_bytes: bool = False, batch: int = 32) -> tuple[Program, int]:
+        """The program of one kind, for floats or bytes as data, and how many running sums it keeps; made once for all
+        batches but very small ones.
 
         Of "trace", which is training, and "values", which is inference, every layer's value is computed by itself.
         """
-        key = (kind, weighted, of_bytes, *(path for path, _ in self.live_parameters()))
+        few = batch < LEAST_ROWS
+        key = (kind, weighted, of_bytes, few, *(path for path, _ in self.live_parameters()))
         if key not in self._programs:
             network = self.network(of_bytes)
             totals = FIRST_METRIC
@@ -163,9 +166,9 @@ class CompiledStack(Stack):
                 if kind in ("training", "trace"):
                     if not network.weights:
                         raise ThalwegError("the model has no weights to train")
-                    program = training_program(network, objective, self.optimizer, traced=kind == "trace")
+                    program = training_program(network, objective, self.optimizer, few, traced=kind == "trace")
                 else:
-                    program = evaluation_program(network, objective)
+                    program = evaluation_program(network, objective, few)
                 totals = objective.totals
             self._programs[key] = (program, totals)
         result: tuple[Program, int] = self._programs[key]
@@ -203,17 +206,17 @@ class CompiledStack(Stack):
         targets = batches.contiguous(self.loss.check_targets(targets, self.output_shape), self.dtype, "y")
         return [inputs, targets, batches.row_weights(sample_weight, class_weight, targets, self.dtype)]
 
-    def _lower_for(self, kind: str, arrays: Sequence[Array | None]) -> tuple[Program, int]:
+    def _lower_for(self, kind: str, arrays: Sequence[Array | None], batch: int) -> tuple[Program, int]:
         """The program for these x, y and row weights."""
         x, _, weights = arrays
         assert x is not None
-        return self.lower(kind, weights is not None, x.dtype == np.uint8)
+        return self.lower(kind, weights is not None, x.dtype == np.uint8, batch)
 
     def _job(self, kind: str, arrays: Sequence[Array | None], batch: int, lanes: int = 1, **more: Any) -> Job:
         x, y, weights = arrays
         assert x is not None
         assert y is not None
-        program, totals = self._lower_for(kind, arrays)
+        program, totals = self._lower_for(kind, arrays, batch)
         data = {"X": x, "Y": y} | ({} if weights is None else {"weights": weights})
         return Job(
             program, data, len(x), batch, self.vector, self.slots, totals=totals, seed=self.seed, lanes=lanes, **more
@@ -223,7 +226,7 @@ class CompiledStack(Stack):
         """Training on these arrays in batches; one that is larger than the data is the data."""
         assert arrays[0] is not None
         batch = min(batch, len(arrays[0]))
-        program, _ = self._lower_for("training", arrays)
+        program, _ = self._lower_for("training", arrays, batch)
         return self._job(
             "training", arrays, batch, usable_lanes(lanes, program, batch, self.engine), shuffle=bool(shuffle)
         )
@@ -243,7 +246,8 @@ class CompiledStack(Stack):
         else:
             self._ready()
         seconds = self._profiles.get((kind, batch_size))
-        return Listing(self.lower(kind)[0], whole("batch_size", batch_size), seconds, whole("lanes", lanes))
+        program, _ = self.lower(kind, batch=whole("batch_size", batch_size))
+        return Listing(program, batch_size, seconds, whole("lanes", lanes))
 
     def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
         """Times every instruction of a training step on random inputs, then returns the listing with times.

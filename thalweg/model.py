@@ -190,7 +190,7 @@ class Sequential(CompiledStack):
         arrays = self._arrays(x, y, sample_weight)
         assert arrays[0] is not None
         batch = 32 if batch_size is None else whole("batch_size", batch_size)
-        program, _ = self._lower_for("evaluation", arrays)
+        program, _ = self._lower_for("evaluation", arrays, len(arrays[0]))
         evaluate = Evaluation(self, arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))
         logs = evaluate(introduced(callbacks, self, -(-len(arrays[0]) // batch)))
         with Progress(verbose, 1, 0, 1, len(arrays[0])) as progress:

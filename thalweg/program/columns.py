@@ -24,6 +24,7 @@ from thalweg.program.winograd import planned
 NARROW = 8  # inputs at most: to write more than these apart costs the gathering of a shuffled batch more than is gained
 FEW = 4  # units at most: of more, a row of W fills enough of a vector
 
+LEAST_ROWS = 8  # of a batch of images: fewer leave vectors of rows half empty
 MOST_CHANNELS = 32  # of an image by columns: more fill their vectors row by row
 VECTOR = 16  # floats: the vector for which it is decided
 BY_COLUMNS = 0.93  # of the arithmetic peak that convolutions reach by columns; row by row they fill a part of it …

@@ -138,9 +138,11 @@ def sums(name: str, place: int, size: int = 1) -> Buffer:
     return Buffer(name, (size,), TOTALS, per_row=False, offset=place)
 
 
-def training_program(network: Network, objective: Objective, optimizer: LowersUpdate, traced: bool = False) -> Program:
-    """Forward, backward, update. If it is to be `traced`, every layer's value is computed by itself, and y_pred even if
-    nothing reads it."""
+def training_program(
+    network: Network, objective: Objective, optimizer: LowersUpdate, few: bool = False, traced: bool = False
+) -> Program:
+    """Forward, backward, update; images by rows, if a batch has `few`. If it is to be `traced`, every layer's value is
+    computed by itself, and y_pred even if nothing reads it."""
     builder, y_pred = forward(network, training=True)
     judge(network, objective, y_pred, builder)
     instructions = normalize_and_add(pool_before_relu(builder.instructions))
@@ -150,7 +152,7 @@ def training_program(network: Network, objective: Objective, optimizer: LowersUp
     instructions, backward = fuse(instructions, backward, [y_pred] if traced else [])
     if not traced:
         instructions, backward = product_and_relu(instructions, backward)
-    if not traced:
+    if not (traced or few):
         instructions, backward = images_by_columns(instructions, backward)
     instructions, backward = by_winograd(instructions, backward)
     keep_columns([*instructions, *backward])
@@ -158,12 +160,14 @@ def training_program(network: Network, objective: Objective, optimizer: LowersUp
     return Program(instructions, backward, update, optimizer.every)
 
 
-def evaluation_program(network: Network, objective: Objective) -> Program:
-    """Forward, loss and metrics."""
+def evaluation_program(network: Network, objective: Objective, few: bool = False) -> Program:
+    """Forward, loss and metrics; images by rows, if a batch has `few`."""
     builder, y_pred = forward(network, training=False)
     judge(network, objective, y_pred, builder)
     instructions = product_and_relu(pool_before_relu(builder.instructions))[0]
-    return Program(by_winograd(*images_by_columns(instructions))[0])
+    if not few:
+        instructions, _ = images_by_columns(instructions)
+    return Program(by_winograd(instructions)[0])
 
 
 def inference_program(network: Network, fused: bool = True) -> Program:
