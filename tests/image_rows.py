@@ -44,13 +44,17 @@ def channels(c: Case) -> tuple[int, int, int]:
     return groups, groups * (1 + c.shape.width % 20), groups * (1 + c.shape.units % 40)
 
 
-def convolution_parts(c: Case, plain: bool) -> tuple[Buffer, Buffer, Buffer | None, Window, int]:
+def convolution_parts(
+    c: Case, by_columns: bool = False, depthwise: bool = False
+) -> tuple[Buffer, Buffer, Buffer | None, Window, int]:
     c.shape = c.shape._replace(rows=1 + c.shape.rows % 9)
     c.data_rows = c.shape.rows
     (height, width), (groups, inputs, outputs) = image(c), channels(c)
-    if plain:
+    if by_columns:
         groups, inputs, outputs = 1, inputs // groups, min(outputs // groups, columns.MOST_CHANNELS)
-    w = window(c, (height, width), plain=plain)
+    if depthwise:
+        groups = inputs = outputs = 2 + c.shape.width % 40
+    w = window(c, (height, width), plain=by_columns)
     x = c.normal("x", (height, width, inputs))
     W = c.normal("W", (*w.size, inputs // groups, outputs), PARAMETERS, per_row=False)
     b = c.normal("b", (outputs,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
@@ -97,8 +101,8 @@ def end(c: Case, h: Buffer) -> tuple[bool, Buffer | None]:
     return (True, None) if c.has(IN_PLACE) else (False, c.normal("a", h.shape))
 
 
-def conv(c: Case, by_columns: bool = False) -> Instruction:
-    x, W, b, w, groups = convolution_parts(c, by_columns)
+def conv(c: Case, by_columns: bool = False, depthwise: bool = False) -> Instruction:
+    x, W, b, w, groups = convolution_parts(c, by_columns, depthwise)
     h = c.output("h", (*w.outputs(*x.shape[:2]), W.shape[-1]))
     floor, a = end(c, h)
     c.sizes["h"] = positive(conv, c, h, x, W, b, a)
@@ -106,8 +110,8 @@ def conv(c: Case, by_columns: bool = False) -> Instruction:
     return turned(i) if by_columns else i
 
 
-def kernel_gradient(c: Case, by_columns: bool = False) -> Instruction:
-    x, W, _, w, groups = convolution_parts(c, by_columns)
+def kernel_gradient(c: Case, by_columns: bool = False, depthwise: bool = False) -> Instruction:
+    x, W, _, w, groups = convolution_parts(c, by_columns, depthwise)
     dh = c.normal("dh", (*w.outputs(*x.shape[:2]), W.shape[-1]))
     dW = c.output("dW", W.shape, GRADIENTS, per_row=False)
     c.sizes["dW"] = positive(kernel_gradient, c, dW, x, dh)
@@ -116,15 +120,15 @@ def kernel_gradient(c: Case, by_columns: bool = False) -> Instruction:
 
 
 def flip(c: Case) -> Instruction:
-    _, W, _, w, _ = convolution_parts(c, plain=False)
+    _, W, _, w, _ = convolution_parts(c)
     c.lanes = 1 + c.shape.seed % 3
     rows, columns, inputs, outputs = W.shape
     return convolution.Flip(W, c.put("Wᶠ", (rows, columns, outputs, inputs), np.nan, per_row=False), w.strides)
 
 
-def transposed_convolution(c: Case, by_columns: bool = False) -> Instruction:
+def transposed_convolution(c: Case, by_columns: bool = False, depthwise: bool = False) -> Instruction:
     """Over an image that has elements behind the last window, too."""
-    small, W, _, w, groups = convolution_parts(c, by_columns)
+    small, W, _, w, groups = convolution_parts(c, by_columns, depthwise)
     (height, width), inputs = image(c), W.shape[-1]
     x, filters = c.normal("x", (*w.outputs(height, width), inputs)), small.shape[-1]
     b = c.normal("b", (filters,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
@@ -362,6 +366,9 @@ ROWS: dict[str, Callable[[Case], Instruction]] = {
     "convolution_by_columns": partial(conv, by_columns=True),
     "kernel_gradient_by_columns": partial(kernel_gradient, by_columns=True),
     "transposed_convolution_by_columns": partial(transposed_convolution, by_columns=True),
+    "depthwise_convolution": partial(conv, depthwise=True),
+    "depthwise_kernel_gradient": partial(kernel_gradient, depthwise=True),
+    "depthwise_transposed_convolution": partial(transposed_convolution, depthwise=True),
     "flip": flip,
     "layout": layout,
     "transposed_convolution": transposed_convolution,

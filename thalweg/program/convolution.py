@@ -111,6 +111,13 @@ def ungrouped(W: Array, groups: int) -> Array:
     return W.reshape(*W.shape[:-1], groups, -1)
 
 
+def special(kernel: str, x: Buffer, h: Buffer, groups: int) -> str:
+    """The native kernel: the usual one, or that for images by columns, or for channels that each have their kernel."""
+    if x.by_columns:
+        return f"{kernel}_by_columns"
+    return f"depthwise_{kernel}" if groups == x.shape[-1] == h.shape[-1] > 1 else kernel
+
+
 @dataclass(frozen=True, eq=False)
 class Convolution(Instruction):
     """h = x ∗ W + b
@@ -134,7 +141,7 @@ class Convolution(Instruction):
 
     @property
     def kernel(self) -> str:
-        return "convolution_by_columns" if self.x.by_columns else "convolution"
+        return special("convolution", self.x, self.h, self.groups)
 
     @property
     def formula(self) -> str:
@@ -196,7 +203,7 @@ class KernelGradient(Instruction):
 
     @property
     def kernel(self) -> str:
-        return "kernel_gradient_by_columns" if self.x.by_columns else "kernel_gradient"
+        return special("kernel_gradient", self.x, self.dh, self.groups)
 
     @property
     def formula(self) -> str:
@@ -284,7 +291,7 @@ class TransposedConvolution(Instruction):
 
     @property
     def kernel(self) -> str:
-        return "transposed_convolution_by_columns" if self.x.by_columns else "transposed_convolution"
+        return special("transposed_convolution", self.x, self.h, self.groups)
 
     @property
     def formula(self) -> str:

@@ -13,6 +13,7 @@ FILES = {
     "augmentation": "random_flip random_warp random_contrast",
     "linear": "affine weight_gradient bias_gradient transpose input_gradient",
     "convolution": "convolution kernel_gradient flip transposed_convolution",
+    "depthwise": "depthwise_convolution depthwise_transposed_convolution depthwise_kernel_gradient",
     "image_columns": """
         convolution_by_columns transposed_convolution_by_columns kernel_gradient_by_columns layout
     """,
