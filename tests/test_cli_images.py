@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thalweg import Sequential, cli, layers, plots, presets
+from thalweg import Sequential, cli, image_runs, layers, plots, presets
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, NotFoundError
 
@@ -105,6 +105,39 @@ def test_the_whole_way(thalweg):
     assert (kernels[0] != kernels[-1]).any()
 
 
+@pytest.mark.parametrize(
+    ("options", "said", "rates"),
+    [
+        ((), "up to 0.003 in 2 steps, then to 0 in 19 along half a cosine", (0.001, 0.0015, 0.0)),
+        (("--learning-rate", "0.02"), "up to 0.02 in 2 steps, then to 0 in 19 along", (0.02 / 3, 0.01, 0.0)),
+        (("--optimizer", "sgd"), "SGD's learning rate: up to 0.03 in 2 steps", (0.01, 0.015, 0.0)),
+        (("--schedule", "constant"), "Adam's learning rate: 0.001, constant", (0.001, 0.001, 0.001)),
+        (("--schedule", "constant", "--learning-rate", "0.02"), "0.02, constant", (0.02, 0.02, 0.02)),
+    ],
+)
+def test_the_learning_rate_rises_and_falls_unless_it_is_to_be_constant(thalweg, options, said, rates):
+    """108 images in batches of 16: 7 steps an epoch. Rates of the first step, half-way down, and after the last."""
+    arguments = ("--model", "small.yaml", "--epochs", "3", "--batch-size", "16", "--seed", "0", "--out", "run")
+    code, out, error = thalweg("train", "stripes.npz", *arguments, *options)
+    assert code == 0, error
+    assert said in out
+    optimizer = image_runs.load(Path("run")).model.optimizer
+    assert optimizer.iterations == 21
+    course = optimizer.schedule or (lambda step: optimizer.learning_rate)
+    assert [course(step) for step in (0, 11.5, 21)] == pytest.approx(rates, abs=1e-12)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 9, 10, 11, 1000])
+def test_the_learning_rate_of_any_number_of_steps(steps):
+    """Never 0, the peak once, and 0 where training has ended."""
+    rates = image_runs.falling(0.1, steps)(np.arange(steps + 1))
+    assert rates[:-1].min() > 0
+    assert np.argwhere(np.isclose(rates, 0.1, rtol=1e-12)).tolist() == [[steps // 10]]
+    assert (np.diff(rates)[: steps // 10] > 0).all()
+    assert (np.diff(rates)[steps // 10 :] < 0).all()
+    assert rates[-1] == pytest.approx(0, abs=1e-12)
+
+
 def test_a_folder_of_photographs_with_every_augmentation(thalweg):
     x, y = stripes(24)
     for number, (image, label) in enumerate(zip(x, y, strict=True)):
@@ -131,6 +164,9 @@ def test_a_folder_of_photographs_with_every_augmentation(thalweg):
         (("train", "stripes.npz", "--model", "covnet"), 2, "unknown model 'covnet'; did you mean 'convnet'?"),
         (("train", "stripes.npz", "--model", "none.yaml"), 2, "there is no file none.yaml"),
         (("train", "stripes.npz", "--flip", "sideways"), 2, "unknown RandomFlip's mode"),
+        (("train", "stripes.npz", "--schedule", "cosin"), 2, "unknown schedule 'cosin'; did you mean 'cosine'?"),
+        (("train", "stripes.npz", "--learning-rate", "-1"), 2, "Adam: learning_rate has to be a number in [0,"),
+        (("train", "a.csv", "--target", "a", "--schedule", "cosine"), 2, "--schedule is for images"),
         (("train", "stripes.npz", "--shift", "-1"), 2, "shift has to be a number in [0,"),
         (("train", "a.csv"), 2, "give the column to predict: --target NAME"),
         (("train", "a.csv", "--target", "a", "--zoom", "0.1"), 2, "--zoom is for images; a.csv is a table"),
@@ -174,6 +210,17 @@ def test_presets_fit_small_and_large_pictures(name, shape):
     model.build()
     assert model.output_shape == (3,)
     assert model.predict(np.ones((2, *shape))).shape == (2, 3)
+
+
+def test_the_simple_preset_is_keras_s_network():
+    """keras.io/examples/vision/mnist_convnet: 34,826 parameters, and these layers."""
+    hidden = presets.hidden_layers("simple", (28, 28, 1))
+    model = Sequential([layers.Input((28, 28, 1)), *hidden, layers.Dense(10, "softmax")])
+    model.build()
+    assert model.count_params() == 34_826
+    assert [type(layer).__name__ for layer in hidden] == [
+        *("Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Flatten", "Dropout"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ FOR_TABLES = (
     "dropout",
     "l2",
 )
-FOR_IMAGES = ("model", "size", "channels", "flip", "shift", "rotate", "zoom", "contrast")
+FOR_IMAGES = ("schedule", "model", "size", "channels", "flip", "shift", "rotate", "zoom", "contrast")
 
 
 def refuse_given(context: typer.Context, names: tuple[str, ...], what: str, other: str) -> None:
@@ -114,8 +114,18 @@ def train(
     initial_weights: Annotated[str, typer.Option(help="initializer of the hidden layers")] = "he_normal",
     loss: Annotated[str | None, typer.Option(help="by default cross-entropy for classes, mse for numbers")] = None,
     optimizer: Annotated[str, typer.Option(help="adam or sgd")] = "adam",
-    learning_rate: Annotated[float | None, typer.Option(help="by default the optimizer's own")] = None,
-    model: Annotated[str, typer.Option(help="images: convnet, resnet, mlp, or a .yaml file with layers")] = "convnet",
+    learning_rate: Annotated[
+        float | None, typer.Option(help="by default the optimizer's own; the cosine's peak is 3 times that")
+    ] = None,
+    schedule: Annotated[
+        str,
+        typer.Option(
+            help="images: cosine (the learning rate rises for a tenth of the steps, then falls to 0) or constant"
+        ),
+    ] = "cosine",
+    model: Annotated[
+        str, typer.Option(help="images: convnet, resnet, simple, mlp, or a .yaml file with layers")
+    ] = "convnet",
     size: Annotated[str | None, typer.Option(help="images: bring pictures to 64 (×64) or 48x64 pixels")] = None,
     channels: Annotated[int | None, typer.Option(help="images: 1 makes pictures grey, 3 coloured")] = None,
     flip: Annotated[str | None, typer.Option(help="images: mirror half of them, horizontal or vertical")] = None,
@@ -164,6 +174,7 @@ def train(
             contrast=contrast,
             optimizer=optimizer,
             learning_rate=learning_rate,
+            schedule=schedule,
             test_share=test_share,
             validation_share=validation_share,
             seed=seed,

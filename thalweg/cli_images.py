@@ -67,7 +67,17 @@ def announce_images(parts: Parts, model: Sequential) -> None:
     held = len(parts.validation.y) if parts.validation is not None else 0
     say(f"images: {len(images.y):,} to learn from, {held:,} to watch by, {len(parts.test.y):,} held out", "")
     model.summary()
-    say("")
+    say("", learning_rate(model), "")
+
+
+def learning_rate(model: Sequential) -> str:
+    """A line on the course of the learning rate."""
+    optimizer = model.optimizer
+    schedule, name = optimizer.schedule, type(optimizer).__name__
+    if schedule is None:
+        return f"{name}'s learning rate: {optimizer.learning_rate:g}, constant"
+    peak, rising, down = schedule.warmup_target, schedule.warmup_steps, schedule.decay_steps
+    return f"{name}'s learning rate: up to {peak:g} in {rising:,} steps, then to 0 in {down:,} along half a cosine"
 
 
 def pictures(sources: list[str]) -> list[Path]:

@@ -22,12 +22,16 @@ from thalweg.data.images import Images, read_picture
 from thalweg.data.target import split_rows
 from thalweg.errors import DataError, ModelFileError
 from thalweg.model import Sequential
+from thalweg.naming import choose
 from thalweg.plots import KernelHistory, kernels_of
 from thalweg.presets import hidden_layers
 from thalweg.schedules import CosineDecay
 
 Array = NDArray[Any]
 IMAGES, KERNELS = "images.json", "kernels.npz"
+SCHEDULES = ("cosine", "constant")
+PEAK = 3.0  # of the cosine, in the optimizer's own learning rate: a rate that falls to 0 may begin higher
+WARM_UP = 0.1  # share of the steps in which it rises to the peak: Adam's first means are of few gradients
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class ImageOptions:
     contrast: float = 0.0
     optimizer: str = "adam"
     learning_rate: float | None = None
+    schedule: str = "cosine"
     batch_size: int = 128
     epochs: int = 15
     test_share: float = 0.2
@@ -116,15 +121,29 @@ def augmentation(options: ImageOptions, top: float) -> list[layers.Layer]:
     return stack
 
 
-def build(images: Images, options: ImageOptions) -> tuple[Sequential, float]:
-    """Augmentation, the pixels brought to 0 … 1, the hidden layers, an output for each class; and that scale."""
+def falling(peak: float, steps: int) -> CosineDecay:
+    """Up to the peak in a straight line over the first tenth of the steps, then along half a cosine to 0."""
+    warm = int(WARM_UP * steps)
+    return CosineDecay(peak / (warm + 1), steps - warm, warmup_target=peak, warmup_steps=warm)
+
+
+def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential, float]:
+    """Augmentation, the pixels brought to 0 … 1, the hidden layers, an output for each class; and that scale.
+
+    It is compiled for so many steps of training.
+    """
     scale = 1.0 if images.x.dtype != np.uint8 and float(images.x.max()) <= 1 else 1 / 255
     stack = [layers.Input(images.shape), *augmentation(options, 1 / scale), layers.Rescaling(scale)]
     hidden = hidden_layers(options.model, images.shape)
     model = Sequential([*stack, *hidden, layers.Dense(len(images.classes), "softmax")], seed=options.seed)
     optimizer = optimizers.get(options.optimizer)
+    cosine = choose("schedule", options.schedule, SCHEDULES) == "cosine"
     if options.learning_rate is not None:
         optimizer.learning_rate = options.learning_rate
+    elif cosine:
+        optimizer.learning_rate *= PEAK
+    if cosine:
+        optimizer.learning_rate = falling(optimizer.learning_rate, steps)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     if model.output_shape is None:
         model.build()
@@ -142,11 +161,10 @@ def train(
     for name in ("shift", "rotate", "zoom", "contrast"):
         number(name, getattr(options, name))
     parts = divide(images, options)
-    model, scale = build(images, options)
+    steps = options.epochs * -(-len(parts.train.y) // options.batch_size)
+    model, scale = build(images, options, steps)
     if announce is not None:
         announce(parts, model)
-    steps = options.epochs * -(-len(parts.train.y) // options.batch_size)
-    model.optimizer.learning_rate = CosineDecay(model.optimizer.learning_rate, steps)
     callbacks: list[Callback] = []
     if options.early_stopping:
         callbacks.append(EarlyStopping("val_loss", patience=options.early_stopping, restore_best_weights=True))

@@ -1,4 +1,4 @@
-"""Networks for images: three presets, and layers from a YAML file."""
+"""Networks for images: presets, and layers from a YAML file."""
 
 from __future__ import annotations
 
@@ -22,6 +22,19 @@ def mlp(shape: Shape) -> list[layers.Layer]:
     for units in (256, 128):
         stack += [layers.Dense(units, "relu", kernel_initializer="he_normal"), layers.Dropout(0.2)]
     return stack
+
+
+def simple(shape: Shape) -> list[layers.Layer]:
+    """Keras's "simple MNIST convnet" (Chollet 2015): 32 and 64 filters, max pooling, half of its features dropped."""
+    stack: list[layers.Layer] = []
+    side = min(shape[:2])
+    for filters in (32, 64):
+        stack.append(layers.Conv2D(filters, 3, activation="relu"))
+        side -= 2
+        if side >= LEAST:
+            stack.append(layers.MaxPooling2D(2))
+            side //= 2
+    return [*stack, layers.Flatten(), layers.Dropout(0.5)]
 
 
 def convnet(shape: Shape) -> list[layers.Layer]:
@@ -61,7 +74,7 @@ def convolution(filters: int, strides: int = 1) -> list[layers.Layer]:
     return [kernel, layers.BatchNormalization(momentum=0.9), layers.Activation("relu")]
 
 
-PRESETS = {"convnet": convnet, "mlp": mlp, "resnet": resnet}
+PRESETS = {"convnet": convnet, "mlp": mlp, "resnet": resnet, "simple": simple}
 
 
 def hidden_layers(model: str, shape: Shape) -> list[layers.Layer]:
