@@ -30,7 +30,7 @@ from thalweg.schedules import CosineDecay
 Array = NDArray[Any]
 IMAGES, KERNELS = "images.json", "kernels.npz"
 SCHEDULES = ("cosine", "constant")
-PEAK = 3.0  # of the cosine, in the optimizer's own learning rate: a rate that falls to 0 may begin higher
+PEAK = 3.0  # of the cosine, in the optimizer's own learning rate: over all steps the mean is half of the peak
 WARM_UP = 0.1  # share of the steps in which it rises to the peak: Adam's first means are of few gradients
 
 
@@ -122,7 +122,10 @@ def augmentation(options: ImageOptions, top: float) -> list[layers.Layer]:
 
 
 def falling(peak: float, steps: int) -> CosineDecay:
-    """Up to the peak in a straight line over the first tenth of the steps, then along half a cosine to 0."""
+    """Up to the peak in a straight line over the first tenth of the steps, then along half a cosine to 0.
+
+    A gradual warm-up (Goyal et al. 2017), then SGDR's first period (Loshchilov and Hutter, ICLR 2017).
+    """
     warm = int(WARM_UP * steps)
     return CosineDecay(peak / (warm + 1), steps - warm, warmup_target=peak, warmup_steps=warm)
 
