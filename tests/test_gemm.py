@@ -25,8 +25,8 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
 
 
 @numba.njit(**FLAGS)
-def gemm_before_update(a, rsa, csa, b, ldb, c, ldc, accumulate, M, N, K, own):
-    native.gemm_before_update(a, rsa, csa, b, ldb, c, ldc, accumulate, M, N, K, own)
+def gemm_before_update(a, rsa, csa, na, b, ldb, nb, parts, c, ldc, accumulate, M, N, K, own):
+    native.gemm_before_update(a, rsa, csa, na, b, ldb, nb, parts, c, ldc, accumulate, M, N, K, own)
 
 
 @numba.njit(**FLAGS)
@@ -149,17 +149,22 @@ def test_several_blocks_of_a_layer(shape, across, end):
 
 
 @settings(max_examples=200, deadline=None)
-@given(shapes(), st.booleans(), st.integers(0, 2**32 - 1))
-def test_what_is_updated_next_stays_as_it_is(shape, accumulate, seed):
+@given(shapes(), st.integers(1, 5), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
+def test_what_is_updated_next_stays_as_it_is(shape, parts, turned, accumulate, seed):
+    """A product of several parts, as of several lanes' rows; A by columns, or by rows."""
     (M, N, K), random = shape, np.random.default_rng(seed)
-    _, A = guarded(random, M, K, K)
-    _, B = guarded(random, K, N, N)
+    _, A = guarded(random, parts * K, M, M) if turned else guarded(random, parts * M, K, K)
+    _, B = guarded(random, parts * K, N, N)
     memory, W = guarded(random, M, N, N)
     C, before = random.standard_normal((M, N)).astype("f"), memory.copy()
-    expected, addresses = C.copy(), (A.ctypes.data, K, 1, B.ctypes.data, N)
-    gemm(*addresses, expected.ctypes.data, N, 0, accumulate, M, N, K)
-    gemm_before_update(*addresses, C.ctypes.data, N, accumulate, M, N, K, W.ctypes.data - C.ctypes.data)
-    assert np.abs(C - expected).max() <= 1e-4
+    strides = (1, M) if turned else (K, 1)
+    each = A.reshape(parts, K, M).transpose(0, 2, 1) if turned else A.reshape(parts, M, K)
+    right = (C.astype("d") if accumulate else 0) + (each.astype("d") @ B.reshape(parts, K, N)).sum(axis=0)
+    gemm_before_update(
+        A.ctypes.data, *strides, M * K, B.ctypes.data, N, K * N, parts,
+        C.ctypes.data, N, accumulate, M, N, K, W.ctypes.data - C.ctypes.data,
+    )  # fmt: skip
+    assert np.abs(C - right).max() <= 1e-4
     assert np.array_equal(memory, before, equal_nan=True)
 
 

@@ -65,7 +65,7 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
     start = c if accumulate else bias
     lds = ldc if accumulate else 0
     if not _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, 0, 0, M, N, K):
-        _blocks(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, 0, 0, M, N, K, 0)
+        _blocks(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, 0, 0, 1, 0, 0, M, N, K, 0)
 
 
 @compiled
@@ -77,7 +77,7 @@ def product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K):
     """
     behind = gate - c if gate else 0
     if across or not _at_once(a, rsa, csa, b, ldb, c, ldc, bias, 0, floor, behind, M, N, K):
-        _blocks(a, rsa, csa, b, ldb, across, c, ldc, bias, 0, floor, behind, M, N, K, 0)
+        _blocks(a, rsa, csa, b, ldb, across, c, ldc, bias, 0, floor, behind, 1, 0, 0, M, N, K, 0)
 
 
 @compiled
@@ -97,18 +97,26 @@ def _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K):
 
 
 @compiled
-def gemm_before_update(a, rsa, csa, b, ldb, c, ldc, accumulate, M, N, K, own):
-    """C (+)= A·B, after which this core changes what lies `own` bytes behind C; 0: nothing.
+def gemm_before_update(a, rsa, csa, na, b, ldb, nb, parts, c, ldc, accumulate, M, N, K, own):
+    """C (+)= Σ_n A[n·na …]·B[n·nb …] for n < parts, after which this core changes what lies `own` bytes behind C; 0:
+    nothing.
 
     Where another core has read it, each cache line has to be taken from it, which takes as long as an update or several
     times that. Here the processor does it while it computes.
     """
-    _blocks(a, rsa, csa, b, ldb, 0, c, ldc, c if accumulate else 0, ldc if accumulate else 0, 0, 0, M, N, K, own)
+    together = 1 if COPIES else max(1, DEPTH // max(1, K))
+    for n in range(0, parts, together):
+        at, from_, some = a + 4 * n * na, b + 4 * n * nb, min(together, parts - n)
+        start, lds = (c, ldc) if accumulate or n else (0, 0)
+        _blocks(at, rsa, csa, from_, ldb, 0, c, ldc, start, lds, 0, 0, some, na, nb, M, N, K, 0 if n else own)
 
 
 @compiled
-def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, M, N, K, own):
-    """C = C₀ + A·B, block by block of A, and at the end max(C, 0) or C·[G > 0], for a G so many bytes behind C."""
+def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, parts, na, nb, M, N, K, own):
+    """C = C₀ + A·B, block by block of A, and at the end max(C, 0) or C·[G > 0], for a G so many bytes behind C.
+
+    parts: of as many A and B, na and nb floats apart, the sum of the products; one where K > DEPTH.
+    """
     depth, height = _share(K, DEPTH), _share(M, BLOCK)
     for k in range(0, max(K, 1), depth):
         for i in range(0, M, height):
@@ -116,10 +124,11 @@ def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, M, N, 
             m, n, ends = min(height, M - i), min(depth, K - k), k + depth >= K
             low, open_ = floor if ends else 0, gate if ends else 0
             from_ = b + 4 * k * (1 if across else ldb)
+            first = start + 4 * i * lds
             if across:
-                _tiles(at, rsa, csa, from_, ldb, 1, to, ldc, start + 4 * i * lds, lds, low, open_, m, N, n, own)
+                _tiles(at, rsa, csa, from_, ldb, 1, to, ldc, first, lds, low, open_, 1, 0, 0, m, N, n, own)
             else:
-                _block(at, rsa, csa, from_, ldb, to, ldc, start + 4 * i * lds, lds, low, open_, m, N, n, own)
+                _block(at, rsa, csa, from_, ldb, to, ldc, first, lds, low, open_, parts, na, nb, m, N, n, own)
         start, lds, own = c, ldc, 0
 
 
@@ -131,7 +140,7 @@ def _share(n, most):
 
 
 @compiled
-def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K, own):
+def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, parts, na, nb, M, N, K, own):
     """C = C₀ + A·B for a block of A: by tiles, and the last few columns as what suits them."""
     few = N % VW
     pays = few * 2 <= M or ldb == 1
@@ -143,15 +152,18 @@ def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K, own):
     by_rows = rsa == 1 and not by_dots and pays and few <= most_rows
     wide = N - few if by_dots or by_rows else N
     if wide:
-        _tiles(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, floor, gate, M, wide, K, own)
+        _tiles(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, floor, gate, parts, na, nb, M, wide, K, own)
     if wide < N:
+        to = c + 4 * wide
         from_ = start + 4 * wide if start else 0
-        if by_dots:
-            _dots(a, rsa, b + 4 * wide, ldb, c + 4 * wide, ldc, from_, lds, M, few, K)
-        else:
-            _rows(a, csa, b + 4 * wide, ldb, c + 4 * wide, ldc, from_, lds, M, few, K)
+        for n in range(parts):
+            if by_dots:
+                _dots(a + 4 * n * na, rsa, b + 4 * (wide + n * nb), ldb, to, ldc, from_, lds, M, few, K)
+            else:
+                _rows(a + 4 * n * na, csa, b + 4 * (wide + n * nb), ldb, to, ldc, from_, lds, M, few, K)
+            from_, lds = to, ldc
         if floor or gate:
-            end(c + 4 * wide, ldc, gate, M, few)
+            end(to, ldc, gate, M, few)
 
 
 @compiled
@@ -172,7 +184,7 @@ def end(c, ldc, gate, M, N):
 
 
 @compiled
-def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, M, N, K, own):
+def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, parts, na, nb, M, N, K, own):
     """C = C₀ + A·B by tiles, strip by strip of columns; rows and vectors are shared out evenly."""
     vectors = (N + VW - 1) // VW
     tiles = _tiles_below(M, vectors)
@@ -197,8 +209,8 @@ def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, M, N, K
                 _copy(b + 4 * j, ldb, at, K, wide, widest, last)
         from_ = start + 4 * j if start else 0
         _panels(
-            a, rsa, csa, interleaved, at, ld, c + 4 * j, ldc, from_, lds, floor, gate, tiles, rows, taller, wide,
-            widest, last, K, own,
+            a, rsa, csa, interleaved, at, ld, c + 4 * j, ldc, from_, lds, floor, gate, parts, na, nb, tiles, rows,
+            taller, wide, widest, last, K, own,
         )  # fmt: skip
         j += wide * VW
 
@@ -218,8 +230,8 @@ def _tiles_below(M, vectors):
 
 @compiled
 def _panels(
-    a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, floor, gate, tiles, rows, taller, vectors, widest, last, K,
-    own,
+    a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, floor, gate, parts, na, nb, tiles, rows, taller, vectors,
+    widest, last, K, own,
 ):  # fmt: skip
     """A strip of C, panel by panel. ldb: 0 where each panel of B is contiguous."""
     for panels in range((vectors + widest - 1) // widest, 0, -1):
@@ -232,8 +244,8 @@ def _panels(
             r, count = (rows + 1, taller) if part == 0 else (rows, tiles - taller)
             down, right, step = (1, r, r * K) if interleaved else (rsa, csa, r * rsa)
             tile_ahead(
-                r, v, at, down, right, 0, 0, b, ld, 0, 0, to, ldc, from_, lds, 1, 1, K, columns, count, step, floor,
-                gate, ahead, own,
+                r, v, at, down, right, 0, na, b, ld, 0, nb, to, ldc, from_, lds, parts, 1, K, columns, count, step,
+                floor, gate, ahead, own,
             )  # fmt: skip
             at += 4 * step * count
             to += 4 * r * ldc * count
@@ -330,7 +342,7 @@ def _rows(a, csa, b, ldb, c, ldc, start, lds, M, N, K):
     rows = _transposed()
     for i in range(0, M, ACROSS * VW):
         n = min(ACROSS * VW, M - i)
-        _tiles(b, 1, ldb, a + 4 * i, csa, 0, rows, ACROSS * VW, 0, 0, 0, 0, N, n, K, 0)
+        _tiles(b, 1, ldb, a + 4 * i, csa, 0, rows, ACROSS * VW, 0, 0, 0, 0, 1, 0, 0, N, n, K, 0)
         for j in range(N):
             for r in range(n):
                 old = load_f32(start, (i + r) * lds + j) if start else numba.float32(0)
@@ -373,7 +385,7 @@ def column_sums(d, rows, n, out, accumulate):
     start = out if accumulate and fold == 1 else 0
     for i in range(0, max(rows // fold, 1), DEPTH):
         m = min(DEPTH, rows // fold - i)
-        _tiles(one, 0, 0, d + 4 * i * fold * n, fold * n, 0, sums, fold * n, start, 0, 0, 0, 1, fold * n, m, 0)
+        _tiles(one, 0, 0, d + 4 * i * fold * n, fold * n, 0, sums, fold * n, start, 0, 0, 0, 1, 0, 0, 1, fold * n, m, 0)
         start = sums
     if fold > 1:
         for j in range(n):

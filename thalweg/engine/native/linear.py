@@ -37,10 +37,14 @@ def weight_gradient(o, c, s, f):
     row, rows = first // units, (after - first) // units
     if rows == 0:
         return
-    for lane in range(s[BUSY]):
-        at, n = 4 * lane * s[STRIDE], min(s[BLOCK], s[BATCH_ROWS] - lane * s[BLOCK]) * positions
-        to, own = dW + 4 * first, o[8] - dW if lane == 0 else 0
-        gemm.gemm_before_update(x + at + 4 * row, 1, inputs, dh + at, units, to, units, lane, rows, units, n, own)
+    to, own, stride = dW + 4 * first, o[8] - dW, s[STRIDE]
+    x, size, whole = x + 4 * row, s[BLOCK] * positions, s[BATCH_ROWS] // s[BLOCK]  # lanes that have a whole block
+    if whole:
+        gemm.gemm_before_update(x, 1, inputs, stride, dh, units, stride, whole, to, units, 0, rows, units, size, own)
+    if whole < s[BUSY]:
+        at, left = 4 * whole * stride, (s[BATCH_ROWS] - whole * s[BLOCK]) * positions
+        own = 0 if whole else own
+        gemm.gemm_before_update(x + at, 1, inputs, 0, dh + at, units, 0, 1, to, units, whole, rows, units, left, own)
 
 
 def bias_gradient(o, c, s, f):
