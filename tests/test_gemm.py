@@ -168,6 +168,12 @@ def test_what_is_updated_next_stays_as_it_is(shape, parts, turned, accumulate, s
     assert np.array_equal(memory, before, equal_nan=True)
 
 
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("shape", [(1, 40, 30), (5, 130, 600), (40, 300, 90), (17, 129, 1100), (150, 400, 520)])
+def test_few_rows_by_a_matrix_stored_transposed(shape, end):
+    check_product(np.random.default_rng(0), *shape, 3, True, False, *end)
+
+
 @pytest.mark.parametrize("accumulate", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
 def test_no_products_leave_bias_or_zero(bias, accumulate):

@@ -39,6 +39,7 @@ FAR = 128  # floats between two rows of B
 COPIED_TILES = 4  # that read a panel of B
 COPIED_PANELS = 12  # that read a block of A
 STRIP = 8  # panels copied together, so that memory is read in long runs …
+STRIP_SIZE = STRIP * WIDEST[ROWS] * VW * DEPTH
 STRIP_ROWS = 32  # … of so many rows at a time
 
 HEIGHTS = (ROWS, ROWS - 1, ROWS - 2)  # of tiles
@@ -48,7 +49,8 @@ _columns = stack(FEW_DOTS[0] * DEPTH)
 _sums_of_dots = stack(2 * VW)
 _one = stack(1)
 _rows_of_a = stack(BLOCK * DEPTH)
-_strip = stack(STRIP * WIDEST[ROWS] * VW * DEPTH)
+_strip = stack(STRIP_SIZE)
+_square = stack(BLOCK * (BLOCK + VW))
 _sums = stack(VW)
 _transposed = stack(FEW_ROWS[0] * ACROSS * VW)
 
@@ -73,10 +75,13 @@ def product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K):
     """C = bias + A·B as `gemm`, or the maximum of that and 0, if `floor`, or that times [G > 0], if `gate` is the
     address of a G laid out as C.
 
-    across: B is stored transposed, B[j·ldb + k], and transposed on the way, strip by strip.
+    across: B is stored transposed, B[j·ldb + k], and transposed on the way, strip by strip; or A and C are, where that
+    are fewer numbers.
     """
     behind = gate - c if gate else 0
-    if across or not _at_once(a, rsa, csa, b, ldb, c, ldc, bias, 0, floor, behind, M, N, K):
+    if across and M * (N + K) < N * K and 2 * K * VW <= STRIP_SIZE and csa == 1 and bias == 0:
+        _turned(a, rsa, b, ldb, c, ldc, floor, behind, M, N, K)
+    elif across or not _at_once(a, rsa, csa, b, ldb, c, ldc, bias, 0, floor, behind, M, N, K):
         _blocks(a, rsa, csa, b, ldb, across, c, ldc, bias, 0, floor, behind, 1, 0, 0, M, N, K, 0)
 
 
@@ -130,6 +135,27 @@ def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, parts,
             else:
                 _block(at, rsa, csa, from_, ldb, to, ldc, first, lds, low, open_, parts, na, nb, m, N, n, own)
         start, lds, own = c, ldc, 0
+
+
+@compiled
+def _turned(a, rsa, b, ldb, c, ldc, floor, gate, M, N, K):
+    """C = A·Bᵀ as the transpose of B·Aᵀ, for some rows of A and some of B at a time."""
+    square, turned, depth = _square(), _strip(), _share(K, DEPTH)
+    wide = min(BLOCK, STRIP_SIZE // K // VW * VW - VW)
+    ld = wide + VW  # no power of 2, with which all rows would fall into few sets of the cache
+    for i in range(0, M, wide):
+        m = min(wide, M - i)
+        turn(a + 4 * i * rsa, rsa, turned, ld, m, K)
+        for j in range(0, N, BLOCK):
+            n, at, to = min(BLOCK, N - j), b + 4 * j * ldb, c + 4 * (i * ldc + j)
+            start, lds = 0, 0
+            for k in range(0, K, depth):
+                rows, d = turned + 4 * k * ld, min(depth, K - k)
+                _tiles(at + 4 * k, ldb, 1, rows, ld, 0, square, ld, start, lds, 0, 0, 1, 0, 0, n, m, d, 0)
+                start, lds = square, ld
+            turn(square, ld, to, ldc, n, m)
+            if floor or gate:
+                end(to, ldc, gate, m, n)
 
 
 @compiled
