@@ -1,8 +1,23 @@
 """Rows in and out."""
 
+import numba
+
 from thalweg.engine.native import gemm
-from thalweg.engine.native.llvm import bytes_of, floats, integers, load_f32, store_f32
+from thalweg.engine.native.llvm import FLAGS, bytes_of, fetch, floats, integers, load_f32, store_f32
 from thalweg.engine.native.state import ORDER, ROWS, START
+
+LINE = 64  # bytes of a cache line
+LONG = 256  # bytes of a row from which on it pays to ask …
+AHEAD = 4096  # … for as many bytes before they are copied: memory takes as long to answer
+
+
+@numba.njit(inline="always", **FLAGS)
+def fetch_row(X, order, r, size):
+    """Asks for the row to be copied some rows after the r-th, of `size` bytes: the processor doesn't foresee which."""
+    if size >= LONG:
+        at = X + order[min(r + 1 + AHEAD // size, order.size - 1)] * size
+        for byte in range(0, size, LINE):
+            fetch(at + byte)
 
 
 def gather(o, c, s, f):
@@ -24,6 +39,7 @@ def gather(o, c, s, f):
     else:
         order = integers(s[ORDER], rows)
         for r in range(rows):
+            fetch_row(o[0], order, r, 4 * size)
             X = floats(o[0] + 4 * order[r] * size, size)
             for j in range(size):
                 x[r * size + j] = X[j]
@@ -33,7 +49,11 @@ def gather_bytes(o, c, s, f):
     """x = float(X[order])"""
     rows, size = s[ROWS], o[2]
     for r in range(rows):
-        row = s[START] + r if s[ORDER] == 0 else integers(s[ORDER], rows)[r]
+        row = s[START] + r
+        if s[ORDER]:
+            order = integers(s[ORDER], rows)
+            row = order[r]
+            fetch_row(o[0], order, r, size)
         X, x = bytes_of(o[0] + row * size, size), floats(o[1] + 4 * r * size, size)
         for j in range(size):
             x[j] = X[j]

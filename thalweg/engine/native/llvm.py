@@ -120,6 +120,24 @@ def store_f32(typing, address, index, value):
     return types.void(types.int64, types.int64, types.float32), codegen
 
 
+def ask(builder, address):
+    """Emits a prefetch of the cache line at an address, into L2; nothing happens where there is no memory."""
+    arguments = [builder.inttoptr(address, BYTES), *(ir.Constant(I32, n) for n in (0, 2, 1))]
+    function = declare(builder, "llvm.prefetch.p0", ir.VoidType(), [a.type for a in arguments])
+    builder.call(function, arguments)
+
+
+@intrinsic
+def fetch(typing, address):
+    """Asks for the cache line at an address, which is read soon."""
+
+    def codegen(context, builder, signature, args):
+        ask(builder, args[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
 @intrinsic
 def allocate(typing, size):
     """The address of so many bytes: C's malloc. numba's own arrays need numba's runtime, which isn't loaded."""

@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.llvm import BYTES, F32, I32, I64, declare, pointer
+from thalweg.engine.native.llvm import F32, I32, I64, ask, declare, pointer
 from thalweg.engine.native.processor import VW
 
 # The widest tile of every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
@@ -157,10 +157,7 @@ class _Emitter:
         return value
 
     def fetch(self, address):
-        """Asks for the cache line at an address, which is read soon; nothing happens where there is no memory."""
-        arguments = [self.builder.inttoptr(address, BYTES), *(ir.Constant(I32, n) for n in (0, 2, 1))]  # into L2
-        name, types = "llvm.prefetch.p0", [a.type for a in arguments]
-        self.builder.call(declare(self.builder, name, ir.VoidType(), types), arguments)
+        ask(self.builder, address)
 
     def store(self, value, p):
         self.builder.store(value, self.builder.bitcast(p, self.vector.as_pointer())).align = 4
