@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from thalweg import Sequential
 from thalweg.engine import work
-from thalweg.engine.native.executor import NativeExecutor, chunks
+from thalweg.engine.native.executor import TILE, WIDE_CHUNK, NativeExecutor, chunks
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.engine.work import Chunk
 from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
@@ -221,8 +221,8 @@ def test_weight_gradients_that_lanes_share_in_the_finish_are_the_same(batch, lan
 @pytest.mark.parametrize("lanes", [1, 2, 3, 5])
 def test_the_chunks_of_the_lanes_are_the_parameter_vector_in_whole_rows_where_a_gradient_is_shared(lanes):
     wide = [Buffer("dW2", (700, 200), offset=160_000), Buffer("dW1", (3, 40_000), offset=16)]
-    every = [chunks(400_000, wide, lane, lanes) for lane in range(lanes)]
-    places = sorted((first, after) for own in every for first, after in own.tolist())
+    every = [chunks(400_000, wide, lane, lanes, stays=True) for lane in range(lanes)]
+    places = sorted((first, after) for own in every for first, after, _ in own.tolist())
     assert [first for first, _ in places] == [0, *(after for _, after in places[:-1])]
     assert places[-1][1] == 400_000
     for first, after in places:
@@ -232,6 +232,19 @@ def test_the_chunks_of_the_lanes_are_the_parameter_vector_in_whole_rows_where_a_
                 assert after <= dW.offset + dW.size
     sizes = [int((own[:, 1] - own[:, 0]).sum()) for own in every]
     assert max(sizes) - min(sizes) <= 40_000 + 200 + 3 * 16
+    assert max(int((own[:, 1] - own[:, 0]).max()) for own in every) <= WIDE_CHUNK + TILE * 200
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_a_shared_gradient_that_is_read_once_has_one_place_in_each_lanes_gradients(lanes):
+    wide = [Buffer("dW2", (700, 200), offset=160_000), Buffer("dW1", (3, 40_000), offset=16)]
+    for lane in range(lanes):
+        moved = chunks(400_000, wide, lane, lanes, stays=False)
+        assert np.array_equal(moved[:, :2], chunks(400_000, wide, lane, lanes, stays=True)[:, :2])
+        for first, after, back in moved.tolist():
+            shared = any(dW.offset <= first < dW.offset + dW.size for dW in wide)
+            assert first - back == (lane * 400_000 + 160_000 if shared else first)
+            assert after - first <= 700 * 200
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])

@@ -40,6 +40,7 @@ from thalweg.program.program import Segment
 
 CHUNK = 4096  # parameters that are finished before the next: what is read of them stays in the core's caches
 WIDE_CHUNK = 1 << 16  # where their gradient is computed there too: enough for the product, and the L2 cache holds it
+TILE = 8  # rows of W in a tile of that product
 PROBE_SECONDS = 0.3  # between two comparisons of one thread with all
 PROBE_SHARE = 16  # this part of a chunk is run in each way …
 PROBE_LEAST = 0.002  # … if it takes more seconds than this
@@ -158,25 +159,32 @@ def finish_of(job: Job) -> list[Segment]:
     return segments
 
 
-def chunks(vector: int, wide: Sequence[Buffer], lane: int, lanes: int) -> Array:
-    """(first, after) of every stretch that a lane finishes before the next: whole rows where a gradient is shared."""
-    result: list[tuple[int, int]] = []
+def chunks(vector: int, wide: Sequence[Buffer], lane: int, lanes: int, stays: bool) -> Array:
+    """(first, after, back) of every stretch that a lane finishes before the next: whole rows of a shared gradient.
 
-    def cut(begin: int, size: int, unit: int, most: int) -> None:
-        """A lane's part of `size` elements from `begin` on, cut into stretches of whole units."""
-        units = -(-size // unit)
+    Unless it `stays`, a shared gradient is read by nothing but its stretch's update: then all stretches have theirs in
+    the same place of the lane's own gradients, `back` floats from where it belongs, so that it doesn't leave the cache.
+    """
+    result: list[tuple[int, int, int]] = []
+    place = lane * align(vector) + max(((dW.size, dW.offset) for dW in wide), default=(0, 0))[1]
+
+    def cut(begin: int, size: int, unit: int, most: int, moved: bool = False) -> None:
+        """A lane's part of `size` elements from `begin` on, cut into stretches of whole units, many of whole tiles."""
+        units, most = -(-size // unit), max(1, most // unit)
+        tall = TILE if most >= TILE else 1
         first, after = units * lane // lanes, units * (lane + 1) // lanes
-        parts = max(1, -(-(after - first) // max(1, most // unit)))
-        places = [begin + min(size, (first + (after - first) * k // parts) * unit) for k in range(parts + 1)]
-        result.extend((a, b) for a, b in pairwise(places) if a < b)
+        parts = max(1, -(-(after - first) // most))
+        cuts = [first + (after - first) * k // parts // tall * tall for k in range(parts)]
+        places = [begin + min(size, n * unit) for n in (*cuts, after)]
+        result.extend((a, b, a - place if moved else 0) for a, b in pairwise(places) if a < b)
 
     begin = 0
     for dW in sorted(wide, key=lambda dW: dW.offset):
         cut(begin, dW.offset - begin, ALIGNMENT, CHUNK)
-        cut(dW.offset, dW.size, dW.shape[-1], WIDE_CHUNK)
+        cut(dW.offset, dW.size, dW.shape[-1], WIDE_CHUNK, not stays)
         begin = dW.offset + dW.size
     cut(begin, vector - begin, ALIGNMENT, CHUNK)
-    return np.array(result, np.int64).reshape(-1, 2)
+    return np.array(result, np.int64).reshape(-1, 3)
 
 
 class Crew:
@@ -225,7 +233,10 @@ class NativeExecutor:
         finish = [i for segment in self.segments for i in segment.instructions]
         self.phases = [executed(p, lanes) for p in (program.prepare, rows, program.collect, finish)]
         self.finish_cuts = np.array([(len(s.instructions), s.chunked, s.due) for s in self.segments], np.int64)
-        self.chunks = [chunks(job.parameters.size, [i.dW for i in wide], lane, lanes) for lane in range(lanes)]
+        read_again = len(self.segments) > 1
+        self.chunks = [
+            chunks(job.parameters.size, [i.dW for i in wide], lane, lanes, read_again) for lane in range(lanes)
+        ]
         gathers = sum(isinstance(i, Gather) for i in self.phases[1])
         vector = align(job.parameters.size) if program.backward else 0
         self.gradients = aligned(lanes * vector).reshape(lanes, vector)
@@ -255,6 +266,13 @@ class NativeExecutor:
             for column, buffer in enumerate(i.operands, start=1)
             if buffer is not None and buffer.region == DATA
         ]
+        places = [  # of the finish's operands that are gradients, in a table, where some are moved
+            row * m.ROW_WIDTH + column
+            for row, i in enumerate(self.phases[3], start=sum(map(len, self.phases[:3])))
+            for column, buffer in enumerate(i.operands, start=1)
+            if wide and buffer is not None and buffer.region == GRADIENTS
+        ]
+        self.cells = [table.ctypes.data + 8 * np.array(places, np.int64) for table, _ in self.tables]
         self.pool = ThreadPoolExecutor(lanes - 1, "thalweg-lane") if lanes > 1 else None
         for lane, (table, constants) in enumerate(self.tables):
             fixed = {
@@ -284,6 +302,8 @@ class NativeExecutor:
                 m.JOB_TOTALS_SIZE: self.totals.shape[1],
                 m.JOB_CHUNKS: self.chunks[lane].ctypes.data,
                 m.JOB_CHUNK_COUNT: len(self.chunks[lane]),
+                m.JOB_CELLS: self.cells[lane].ctypes.data,
+                m.JOB_CELL_COUNT: len(places),
                 m.JOB_STRIDE: stride,
                 m.JOB_BARRIER: self.barrier.ctypes.data,
                 m.JOB_LOSS: LOSS,

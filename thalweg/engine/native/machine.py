@@ -16,6 +16,8 @@ from thalweg.engine.native.layout import (
     JOB_BARRIER,
     JOB_BATCH,
     JOB_BLOCK,
+    JOB_CELL_COUNT,
+    JOB_CELLS,
     JOB_CHUNK_COUNT,
     JOB_CHUNKS,
     JOB_COLLECT,
@@ -204,17 +206,27 @@ def gradients(o, mine, threads, start, rows, gather):
 
 
 @numba.njit(**FLAGS)
+def move_gradients(job, back):
+    """Lets the table's operands that are gradients point so many floats further back."""
+    cells = integers(job[JOB_CELLS], job[JOB_CELL_COUNT])
+    for i in range(cells.size):
+        integers(cells[i], 1)[0] -= 4 * back
+
+
+@numba.njit(**FLAGS)
 def segment_of_lane(job, first, after, chunked):
     """The instructions first … after − 1 of the finish: on this lane's share of the vector, chunk by chunk, or once."""
     if not chunked:
         execute(job, first, after)
         return
     s = integers(job[JOB_STATE], STATE)
-    chunks = integers(job[JOB_CHUNKS], 2 * job[JOB_CHUNK_COUNT])
+    chunks = integers(job[JOB_CHUNKS], 3 * job[JOB_CHUNK_COUNT])
     s[ACCUMULATE], s[STRIDE] = 0, job[JOB_STRIDE]
     for number in range(job[JOB_CHUNK_COUNT]):
-        s[FIRST], s[AFTER] = chunks[2 * number], chunks[2 * number + 1]
+        s[FIRST], s[AFTER], back = chunks[3 * number], chunks[3 * number + 1], chunks[3 * number + 2]
+        move_gradients(job, back)
         execute(job, first, after)
+        move_gradients(job, -back)
         s[ACCUMULATE] = 1
 
 
