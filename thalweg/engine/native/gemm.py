@@ -39,8 +39,9 @@ FAR = 128  # floats between two rows of B
 COPIED_TILES = 4  # that read a panel of B
 COPIED_PANELS = 12  # that read a block of A
 STRIP = 8  # panels copied together, so that memory is read in long runs …
-STRIP_SIZE = STRIP * WIDEST[ROWS] * VW * DEPTH
 STRIP_ROWS = 32  # … of so many rows at a time
+STRIP_SIZE = STRIP * WIDEST[ROWS] * VW * DEPTH
+TURNED_ROWS = 64  # of A that are transposed together, for B is read once for them
 
 HEIGHTS = (ROWS, ROWS - 1, ROWS - 2)  # of tiles
 ONE, ZERO = numba.float32(1), numba.float32(0)
@@ -79,7 +80,7 @@ def product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K):
     are fewer numbers.
     """
     behind = gate - c if gate else 0
-    if across and M * (N + K) < N * K and 2 * K * VW <= STRIP_SIZE and csa == 1 and bias == 0:
+    if across and csa == 1 and bias == 0 and M * (N + K) < N * K and min(M, TURNED_ROWS) <= _turned_rows(K):
         _turned(a, rsa, b, ldb, c, ldc, floor, behind, M, N, K)
     elif across or not _at_once(a, rsa, csa, b, ldb, c, ldc, bias, 0, floor, behind, M, N, K):
         _blocks(a, rsa, csa, b, ldb, across, c, ldc, bias, 0, floor, behind, 1, 0, 0, M, N, K, 0)
@@ -138,10 +139,16 @@ def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, parts,
 
 
 @compiled
+def _turned_rows(K):
+    """How many rows of K numbers have a place when they are transposed, with a gap."""
+    return min(BLOCK, STRIP_SIZE // K // VW * VW - VW)
+
+
+@compiled
 def _turned(a, rsa, b, ldb, c, ldc, floor, gate, M, N, K):
     """C = A·Bᵀ as the transpose of B·Aᵀ, for some rows of A and some of B at a time."""
     square, turned, depth = _square(), _strip(), _share(K, DEPTH)
-    wide = min(BLOCK, STRIP_SIZE // K // VW * VW - VW)
+    wide = _turned_rows(K)
     ld = wide + VW  # no power of 2, with which all rows would fall into few sets of the cache
     for i in range(0, M, wide):
         m = min(wide, M - i)
