@@ -19,9 +19,8 @@ F32 = np.float32
 ONE = F32(1)
 
 ELEMENTS = 256  # are done before their values are added up
-ROWS_AT_ONCE = 64  # of whole-row losses, a row in each place of a vector; …
-FEW = 32  # … this many classes fit on the stack; of more, WIDE_AT_ONCE rows are done in memory of their own
-WIDE_AT_ONCE = 16
+ROWS_AT_ONCE = 64  # of whole-row losses, a row in each place of a vector: with fewer, the loops cost more than a cache
+FEW = 64  # classes that fit on the stack so; more are done in memory of their own
 LINE = 64  # bytes of a cache line
 
 values_scratch = stack(ELEMENTS)
@@ -108,14 +107,14 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
     positions = size // classes
     weight, scale = floats(o[2], s[ROWS]), F32(c[0] if is_sum else c[0] / s[BATCH_ROWS])
     k1, k2, k3 = F32(c[1]), F32(c[2]), F32(c[3])
-    memory, most, work = 0, ROWS_AT_ONCE, classes_scratch()
+    memory, work = 0, classes_scratch()
     if classes > FEW:
-        memory, most = allocate(4 * 3 * classes * WIDE_AT_ONCE + LINE), WIDE_AT_ONCE
+        memory = allocate(4 * 3 * classes * min(ROWS_AT_ONCE, (lines + 15) // 16 * 16) + LINE)
         work = (memory + LINE - 1) // LINE * LINE
     T = floats(rows_scratch(), 8 * ROWS_AT_ONCE)
     result = 0.0
-    for first in range(0, lines, most):
-        count = min(most, lines - first)
+    for first in range(0, lines, ROWS_AT_ONCE):
+        count = min(ROWS_AT_ONCE, lines - first)
         n = (count + 15) // 16 * 16
         to_p, to_y, to_d = work, work + 4 * classes * n, work + 8 * classes * n
         P, Y, D = float_rows(to_p, classes, n), float_rows(to_y, classes, n), float_rows(to_d, classes, n)

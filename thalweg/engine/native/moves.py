@@ -1,14 +1,16 @@
 """Copies and transposes of a few rows, emitted as vector LLVM IR like the micro-kernels that read them."""
 
+import numba
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.llvm import I64, compiled
+from thalweg.engine.native.llvm import FLAGS, I64, compiled, load_f32, store_f32
 from thalweg.engine.native.microkernel import WIDEST, _dispatcher, _Emitter, _integer
 from thalweg.engine.native.processor import VW
 
 COPY_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "last")
 TRANSPOSITION_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "columns")
+ALONE = 3  # columns or rows of a square, at most, that are copied sooner number by number
 
 
 class _Copy(_Emitter):
@@ -103,10 +105,23 @@ def transposition(typing, a, lda, b, ldb, rows, columns):
     return types.void(*[types.int64] * len(TRANSPOSITION_ARGUMENTS)), codegen
 
 
+@numba.njit(inline="always", **FLAGS)
+def _spread(a, step, b, stride, n):
+    """b[i·stride] = a[i·step]"""
+    for i in range(n):
+        store_f32(b, i * stride, load_f32(a, i * step))
+
+
 @compiled
 def turn(a, lda, b, ldb, rows, columns):
-    """B[j, i] = A[i, j], square by square."""
-    for j in range(0, columns, VW):
-        for i in range(0, rows, VW):
+    """B[j, i] = A[i, j], square by square; the last columns and rows number by number, where they are few."""
+    n = columns - columns % VW if columns % VW <= ALONE else columns
+    m = rows - rows % VW if rows % VW <= ALONE else rows
+    for j in range(n, columns):
+        _spread(a + 4 * j, lda, b + 4 * j * ldb, 1, rows)
+    for i in range(m, rows):
+        _spread(a + 4 * i * lda, 1, b + 4 * i, ldb, n)
+    for j in range(0, n, VW):
+        for i in range(0, m, VW):
             at, to = a + 4 * (i * lda + j), b + 4 * (j * ldb + i)
-            transposition(at, lda, to, ldb, min(VW, rows - i), min(VW, columns - j))
+            transposition(at, lda, to, ldb, min(VW, m - i), min(VW, n - j))
