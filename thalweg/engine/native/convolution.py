@@ -184,15 +184,15 @@ def _tiles(M, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer,
     if taller:
         r = rows + 1
         tile(
-            r, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, taller, r * rsa,
-            floor, gate,
+            r, v, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, taller, r * rsa, floor, gate, ga, na, gb, nb,
+            outer, groups,
         )  # fmt: skip
         a += 4 * taller * r * rsa
         c += 4 * taller * r * ldc
         start += 4 * taller * r * lds
     tile(
-        rows, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, tiles - taller,
-        rows * rsa, floor, gate,
+        rows, v, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles - taller, rows * rsa, floor, gate, ga, na,
+        gb, nb, outer, groups,
     )  # fmt: skip
 
 

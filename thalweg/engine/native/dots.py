@@ -1,7 +1,7 @@
 """Products with few columns, emitted as vector LLVM IR: the last columns, for which a tile would leave most of a vector
 empty. The vectors lie along k.
 
-    dots    C[r, j] = C₀[r, j] + Σ_k A[r·rsa + k] · B[j·ldb + k], C contiguous
+    dots    C[r, j] = C₀[r, j] + Σ_k A[r·rsa + k] · B[j·ldb + k], C₀ contiguous
     short   one column of C, from rows of A that hardly fill a vector
 
 C₀ is what was in C, or a bias row, or zero (its address 0). Addresses are in bytes, strides in floats.
@@ -11,22 +11,22 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.llvm import F32, I64
+from thalweg.engine.native.llvm import F32, I32, I64
 from thalweg.engine.native.microkernel import IN_FLIGHT, _dispatcher, _Emitter, _integer
 from thalweg.engine.native.processor import VW
 
 # As many rows of dots as give a vector of sums, or enough in flight.
-DOT_COLUMNS = {16: 10, 8: 7, 4: 3}[VW]
+DOT_COLUMNS = {16: 7, 8: 7, 4: 3}[VW]
 DOT_ROWS = (0, *(max(VW, IN_FLIGHT) // j for j in range(1, DOT_COLUMNS + 1)))
 DOT_SHAPES = sorted({(r, j) for j in range(1, DOT_COLUMNS + 1) for r in (1, DOT_ROWS[j])})
-DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "start", "step", "depth", "tiles")
+DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "step", "depth", "tiles", "floor", "gate")
 SHORT = 12  # numbers in a row of A, of which one dot product fills hardly a vector
 SHORT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "rows")
 
 
 class _Dots(_Emitter):
     """Dot products of each of `rows` rows of A with each of `columns` columns of B, both contiguous along k, for tiles
-    of rows one below the other. C's rows follow each other, so that all numbers of a tile are written at once."""
+    of rows one below the other. Where C's rows follow each other, all numbers of a tile are written at once."""
 
     def __init__(self, function, rows, columns):
         super().__init__(function, DOT_ARGUMENTS)
@@ -43,20 +43,44 @@ class _Dots(_Emitter):
         given["a"], given["c"], given["start"] = places
         whole = builder.sdiv(builder.sub(given["depth"], _integer(1)), _integer(VW))
         done = builder.mul(whole, _integer(VW))
-        cells = self.rows * self.columns
-        sums = self.repeat(whole, [self.zero] * cells, lambda i, sums: self.add(sums, self.times(i), self.load))
+        cells = [(r, j) for r in range(self.rows) for j in range(self.columns)]
+        sums = self.repeat(whole, [self.zero] * len(cells), lambda i, sums: self.add(sums, self.times(i), self.load))
         self.keep(builder.sub(given["depth"], done))
         sums = self.add(sums, done, self.load_some)
-        for first in range(0, cells, VW):
-            part = sums[first : first + VW]
+        given["G"] = builder.add(given["c"], given["gate"])
+        joined = builder.icmp_signed("==", given["ldc"], _integer(self.columns))
+        for first in range(0, len(cells), VW):
+            part = cells[first : first + VW]
             self.keep(_integer(len(part)))
-            (total,) = self.plus_start([self.totals(part)], self.load_start, [(first,)])
-            self.store_some(total, self.at("c", "step", 0, first))
-        steps = (builder.mul(given["rsa"], _integer(self.rows)), _integer(cells), given["step"])
+            (total,) = self.plus_start([self.totals(sums[first : first + VW])], self.load_start, [(first,)])
+            (total,) = self.if_given("floor", [total], lambda value, _: self.at_least_zero(value), [()])
+            with builder.if_else(joined) as (then, otherwise):
+                with then:
+                    p = self.at("c", "ldc", 0, first)
+                    (value,) = self.if_given("gate", [total], self.gated_at, [self.at("G", "ldc", 0, first)])
+                    self.store_some(value, p)
+                with otherwise:
+                    (value,) = self.if_given("gate", [total], self.gated_apart, [part])
+                    self.store_apart(value, part)
+        steps = (given["rsa"], given["ldc"])
+        steps = (*(builder.mul(step, _integer(self.rows)) for step in steps), given["step"])
         return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
 
     def load_start(self, first):
         return self.load_some(self.at("start", "step", 0, first))
+
+    def gated_at(self, value, p):
+        return self.gated(value, self.load_some(p))
+
+    def gated_apart(self, value, cells):
+        gates = self.zero
+        for i, cell in enumerate(cells):
+            gates = self.builder.insert_element(gates, self.load_scalar(self.at("G", "ldc", *cell)), _place(i))
+        return self.gated(value, gates)
+
+    def store_apart(self, value, cells):
+        for i, cell in enumerate(cells):
+            self.builder.store(self.builder.extract_element(value, _place(i)), self.at("c", "ldc", *cell)).align = 4
 
     def times(self, i):
         return self.builder.mul(i, _integer(VW))
@@ -93,6 +117,10 @@ class _Dots(_Emitter):
         return self.shuffle(vector, vector, [of.index(i % count) for i in range(VW)])
 
 
+def _place(i):
+    return ir.Constant(I32, i)
+
+
 class _Short(_Emitter):
     """One column of C from rows of A that hold only `depth` numbers: number by number, the column of B in registers."""
 
@@ -122,10 +150,11 @@ class _Short(_Emitter):
 
 
 @intrinsic
-def dots(typing, rows, columns, a, rsa, b, ldb, c, start, step, depth, tiles):
+def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, step, depth, tiles, floor, gate):
     """Computes the dot products of DOT_ROWS[columns] rows, or of 1, with 1 … DOT_COLUMNS columns; depth >= 1.
 
-    C is contiguous. start, step: the address of what is added to a tile, and how far from there the next tile's is.
+    start, step: the address of what is added to a tile, and how far from there the next tile's is. floor, gate: as of
+    a tile.
     """
 
     def codegen(context, builder, signature, args):

@@ -11,8 +11,8 @@ Addresses are in bytes, strides in floats (one float is 4 bytes). Nothing outsid
 import numba
 
 from thalweg.engine.native.dots import DOT_COLUMNS, DOT_ROWS, SHORT, dots, short
-from thalweg.engine.native.llvm import compiled, floats, load_f32, select, stack, store_f32, unknown
-from thalweg.engine.native.microkernel import ROWS, WIDEST, tile_ahead
+from thalweg.engine.native.llvm import FLAGS, compiled, floats, load_f32, select, stack, store_f32, unknown
+from thalweg.engine.native.microkernel import HALF, ROWS, WIDEST, tile_ahead
 from thalweg.engine.native.moves import copy, transposition, turn
 from thalweg.engine.native.one_row import MOST, row
 from thalweg.engine.native.processor import VW
@@ -24,10 +24,11 @@ DEPTH = 512 if VW == 16 else 256
 BLOCK = 128 if VW == 16 else 256
 
 # The last columns of C, where they would leave most of a vector empty, are cheaper as dot products (at most FEW_DOTS of
-# them) or as rows of Cᵀ (at most FEW_ROWS); fewer where there are whole vectors beside them, for one vector more costs
-# such tiles little. The bounds, (alone, beside whole vectors), are where the measured times cross.
+# them) or as rows of Cᵀ (at most FEW_ROWS, or half as many where a tile's last vector is half as wide); fewer where
+# there are whole vectors beside them, for one vector more costs such tiles little. The bounds, (alone, beside whole
+# vectors), are where the measured times cross.
 FEW_DOTS = (DOT_COLUMNS, {16: 4, 8: 3, 4: 3}[VW])
-FEW_ROWS = {16: (12, 6), 8: (7, 3), 4: (3, 3)}[VW]
+FEW_ROWS = {16: (12, 8), 8: (7, 3), 4: (3, 3)}[VW]
 ACROSS = 4  # vectors of a row of Cᵀ in one tile
 ALONE = 1 << 13  # numbers that are summed before their sum is added to others: some hundred in each place of a vector
 
@@ -47,7 +48,7 @@ HEIGHTS = (ROWS, ROWS - 1, ROWS - 2)  # of tiles
 ONE, ZERO = numba.float32(1), numba.float32(0)
 
 _columns = stack(FEW_DOTS[0] * DEPTH)
-_sums_of_dots = stack(2 * VW)
+_start_of_dots = stack(2 * VW)
 _one = stack(1)
 _rows_of_a = stack(BLOCK * DEPTH)
 _strip = stack(STRIP_SIZE)
@@ -90,14 +91,12 @@ def product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K):
 def _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K):
     """C as one row or one tile, as of a small network and a few rows; whether it could be done."""
     if M == 1 and csa == 1 and gate == 0 and 0 < N <= MOST * VW and 0 < K <= DEPTH:
-        row(N, a, b, ldb, c, start, floor, K)
+        row(N, a, 1, b, ldb, c, start, floor, K)
         return True
     few, vectors = N % VW, (N + VW - 1) // VW
     if 0 < M <= ROWS and vectors <= WIDEST[M] and 0 < K <= DEPTH and (few == 0 or few * 2 > M) and ldb > 1:
         last = few if few else VW
-        tile_ahead(
-            M, vectors, a, rsa, csa, 0, 0, b, ldb, 0, 0, c, ldc, start, lds, 1, 1, K, last, 1, 0, floor, gate, 0, 0
-        )
+        tile_ahead(M, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, K, last, 1, 0, floor, gate, 0, 0, 1, 0, 0)
         return True
     return False
 
@@ -123,7 +122,7 @@ def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, parts,
 
     parts: of as many A and B, na and nb floats apart, the sum of the products; one where K > DEPTH.
     """
-    depth, height = _share(K, DEPTH), _share(M, BLOCK)
+    depth, height = max(_part(K, _parts(K, DEPTH)), 1), max(_part(M, _parts(M, BLOCK)), 1)
     for k in range(0, max(K, 1), depth):
         for i in range(0, M, height):
             at, to = a + 4 * (i * rsa + k * csa), c + 4 * i * ldc
@@ -147,7 +146,7 @@ def _turned_rows(K):
 @compiled
 def _turned(a, rsa, b, ldb, c, ldc, floor, gate, M, N, K):
     """C = A·Bᵀ as the transpose of B·Aᵀ, for some rows of A and some of B at a time."""
-    square, turned, depth = _square(), _strip(), _share(K, DEPTH)
+    square, turned, depth = _square(), _strip(), max(_part(K, _parts(K, DEPTH)), 1)
     wide = _turned_rows(K)
     ld = wide + VW  # no power of 2, with which all rows would fall into few sets of the cache
     for i in range(0, M, wide):
@@ -165,11 +164,16 @@ def _turned(a, rsa, b, ldb, c, ldc, floor, gate, M, N, K):
                 end(to, ldc, gate, m, n)
 
 
-@compiled
-def _share(n, most):
-    """The size of each part when n is cut as evenly as possible into the fewest parts of at most `most`."""
-    parts = max(1, (n + most - 1) // most)
-    return max(1, (n + parts - 1) // parts)
+@numba.njit(inline="always", **FLAGS)
+def _parts(n, most):
+    """Into how few parts of at most `most` n is cut. A division takes as long as the sums of a small tile."""
+    return 1 if n <= most else (n + most - 1) // most
+
+
+@numba.njit(inline="always", **FLAGS)
+def _part(n, parts):
+    """The largest part when n is cut as evenly as possible."""
+    return n if parts == 1 else (n + parts - 1) // parts
 
 
 @compiled
@@ -181,6 +185,8 @@ def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, parts, na, nb, 
         most_dots, most_rows = min(FEW_DOTS[0], K // 8 + 1), min(FEW_ROWS[0], K // 2)
     else:
         most_dots, most_rows = min(FEW_DOTS[1], K // 16), min(FEW_ROWS[1], K // 8)
+    if few <= HALF:
+        most_rows //= 2
     by_dots = csa == 1 and pays and few <= most_dots
     by_rows = rsa == 1 and not by_dots and pays and few <= most_rows
     wide = N - few if by_dots or by_rows else N
@@ -190,12 +196,14 @@ def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, parts, na, nb, 
         to = c + 4 * wide
         from_ = start + 4 * wide if start else 0
         for n in range(parts):
+            at, of = a + 4 * n * na, b + 4 * (wide + n * nb)
             if by_dots:
-                _dots(a + 4 * n * na, rsa, b + 4 * (wide + n * nb), ldb, to, ldc, from_, lds, M, few, K)
+                low, open_ = (floor, gate) if n == parts - 1 else (0, 0)
+                _dots(at, rsa, of, ldb, to, ldc, from_, lds, low, open_, M, few, K)
             else:
-                _rows(a + 4 * n * na, csa, b + 4 * (wide + n * nb), ldb, to, ldc, from_, lds, M, few, K)
+                _rows(at, csa, of, ldb, to, ldc, from_, lds, M, few, K)
             from_, lds = to, ldc
-        if floor or gate:
+        if by_rows and (floor or gate):
             end(to, ldc, gate, M, few)
 
 
@@ -221,7 +229,7 @@ def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, parts, 
     """C = C₀ + A·B by tiles, strip by strip of columns; rows and vectors are shared out evenly."""
     vectors = (N + VW - 1) // VW
     tiles = _tiles_below(M, vectors)
-    rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one row more than the others
+    rows, taller = (M, 0) if tiles == 1 else (M // tiles, M % tiles)  # `taller` tiles have one row more than the others
     widest = WIDEST[rows + (taller > 0)]
     interleaved = COPIES and vectors >= COPIED_PANELS * widest and tiles >= COPIED_TILES
     if interleaved:
@@ -229,8 +237,8 @@ def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, parts, 
     copies = across or (COPIES and ldb > FAR and tiles >= COPIED_TILES)
     most = STRIP * WIDEST[ROWS] if copies else vectors
     j = 0
-    for strips in range((vectors + most - 1) // most, 0, -1):
-        wide = (vectors + strips - 1) // strips
+    for strips in range(_parts(vectors, most), 0, -1):
+        wide = _part(vectors, strips)
         vectors -= wide
         last = min(VW, N - j - (wide - 1) * VW)
         at, ld = b + 4 * j, ldb
@@ -254,8 +262,8 @@ def _tiles_below(M, vectors):
     there are fewer in all. The ends of a tile (its sums' first values and the last, a loop that ends) cost the same."""
     fewest, result = 0, 1
     for height in HEIGHTS:
-        tiles = (M + height - 1) // height
-        count = tiles * ((vectors + WIDEST[height] - 1) // WIDEST[height])
+        tiles = _parts(M, height)
+        count = tiles * _parts(vectors, WIDEST[height])
         if fewest == 0 or count < fewest:
             fewest, result = count, tiles
     return result
@@ -267,8 +275,8 @@ def _panels(
     widest, last, K, own,
 ):  # fmt: skip
     """A strip of C, panel by panel. ldb: 0 where each panel of B is contiguous."""
-    for panels in range((vectors + widest - 1) // widest, 0, -1):
-        v = (vectors + panels - 1) // panels
+    for panels in range(_parts(vectors, widest), 0, -1):
+        v = _part(vectors, panels)
         vectors -= v
         columns = last if panels == 1 else VW
         ahead = v * VW if panels > 1 and ldb else 0  # rows of the next panel: the processor doesn't foresee them
@@ -277,8 +285,8 @@ def _panels(
             r, count = (rows + 1, taller) if part == 0 else (rows, tiles - taller)
             down, right, step = (1, r, r * K) if interleaved else (rsa, csa, r * rsa)
             tile_ahead(
-                r, v, at, down, right, 0, na, b, ld, 0, nb, to, ldc, from_, lds, parts, 1, K, columns, count, step,
-                floor, gate, ahead, own,
+                r, v, at, down, right, b, ld, to, ldc, from_, lds, K, columns, count, step, floor, gate, na, nb, parts,
+                ahead, own,
             )  # fmt: skip
             at += 4 * step * count
             to += 4 * r * ldc * count
@@ -308,8 +316,8 @@ def _copy(b, ldb, target, K, vectors, widest, last):
     for k in range(0, K, STRIP_ROWS):
         rows = min(STRIP_ROWS, K - k)
         at, to, left = b + 4 * k * ldb, target, vectors
-        for panels in range((vectors + widest - 1) // widest, 0, -1):
-            v = (left + panels - 1) // panels
+        for panels in range(_parts(vectors, widest), 0, -1):
+            v = _part(left, panels)
             left -= v
             copy(v, at, ldb, to + 4 * k * v * VW, v * VW, rows, last if panels == 1 else VW)
             at += 4 * v * VW
@@ -320,8 +328,8 @@ def _copy(b, ldb, target, K, vectors, widest, last):
 def _copy_across(b, ldb, target, K, vectors, widest, last):
     """Copies a strip of B that is stored transposed, each panel contiguous."""
     left = vectors
-    for panels in range((vectors + widest - 1) // widest, 0, -1):
-        v = (left + panels - 1) // panels
+    for panels in range(_parts(vectors, widest), 0, -1):
+        v = _part(left, panels)
         left -= v
         for i in range(v):
             columns = last if panels == 1 and i == v - 1 else VW
@@ -333,11 +341,13 @@ def _copy_across(b, ldb, target, K, vectors, widest, last):
 
 
 @compiled
-def _dots(a, rsa, b, ldb, c, ldc, start, lds, M, N, K):
+def _dots(a, rsa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K):
     """C = C₀ + A·B for N <= FEW_DOTS[0], where the rows of A are contiguous: B's columns are made so, too."""
     if K <= SHORT:
         for j in range(N):
             short(K, a, rsa, b + 4 * j, ldb, c + 4 * j, ldc, start + 4 * j if start else 0, lds, M)
+        if floor or gate:
+            end(c, ldc, gate, M, N)
         return
     columns = b
     if ldb > 1:
@@ -345,28 +355,20 @@ def _dots(a, rsa, b, ldb, c, ldc, start, lds, M, N, K):
         for j in range(N):
             for k in range(K):
                 store_f32(columns, j * K + k, load_f32(b, k * ldb + j))
-    rows = DOT_ROWS[N]
-    sums, i = _sums_of_dots(), 0
-    if ldc == N and (lds == 0 or lds == N):
-        if rows <= M:
-            from_ = start
-            if start and lds == 0:  # as many times as a tile has rows
-                from_ = sums
-                for j in range(rows * N):
-                    store_f32(sums, j, load_f32(start, j % N))
-            i = M // rows * rows
-            dots(rows, N, a, rsa, columns, K, c, from_, rows * lds, K, M // rows)
-        if i < M:
-            dots(1, N, a + 4 * i * rsa, rsa, columns, K, c + 4 * i * N, start + 4 * i * lds, lds, K, M - i)
-        return
+    rows, apart = DOT_ROWS[N], start and lds != N
+    i = 0
     while i < M:
         n = rows if M - i >= rows else 1
-        dots(n, N, a + 4 * i * rsa, rsa, columns, K, sums, 0, 0, K, 1)
-        for r in range(n):
-            for j in range(N):
-                old = load_f32(start, (i + r) * lds + j) if start else ZERO
-                store_f32(c, (i + r) * ldc + j, old + load_f32(sums, r * N + j))
-        i += n
+        tiles = 1 if apart and lds else (M - i) // n
+        from_ = start + 4 * i * lds
+        if apart:  # C₀ made contiguous: a bias for all tiles, or that of one tile
+            from_ = _start_of_dots()
+            for r in range(n):
+                for j in range(N):
+                    store_f32(from_, r * N + j, load_f32(start, (i + r) * lds + j))
+        step = 0 if apart else n * lds
+        dots(n, N, a + 4 * i * rsa, rsa, columns, K, c + 4 * i * ldc, ldc, from_, step, K, tiles, floor, gate)
+        i += n * tiles
 
 
 @compiled
@@ -375,7 +377,10 @@ def _rows(a, csa, b, ldb, c, ldc, start, lds, M, N, K):
     rows = _transposed()
     for i in range(0, M, ACROSS * VW):
         n = min(ACROSS * VW, M - i)
-        _tiles(b, 1, ldb, a + 4 * i, csa, 0, rows, ACROSS * VW, 0, 0, 0, 0, 1, 0, 0, N, n, K, 0)
+        if N == 1:
+            row(n, b, ldb, a + 4 * i, csa, rows, 0, 0, K)
+        else:
+            _tiles(b, 1, ldb, a + 4 * i, csa, 0, rows, ACROSS * VW, 0, 0, 0, 0, 1, 0, 0, N, n, K, 0)
         for j in range(N):
             for r in range(n):
                 old = load_f32(start, (i + r) * lds + j) if start else numba.float32(0)
@@ -402,8 +407,8 @@ def _sum(d, n):
 def column_sums(d, rows, n, out, accumulate):
     """out[j] (+)= Σ_i d[i, j], for d of shape (rows, n): the gradient of a bias.
 
-    A product with a row of ones, in blocks, so that rounding errors don't grow with all rows. Short rows are summed
-    several side by side; rows of one number are a vector.
+    A row of ones times d, in blocks, so that rounding errors don't grow with all rows. Short rows are summed several
+    side by side; rows of one number are a vector.
     """
     if n == 1:
         total = load_f32(out, 0) if accumulate else numba.float32(0)
@@ -413,12 +418,13 @@ def column_sums(d, rows, n, out, accumulate):
         return
     fold = VW // n if 2 * n <= VW else 1
     sums = _sums() if fold > 1 else out
-    one = _one()
-    store_f32(one, 0, numba.float32(1))
+    depth, one = rows // fold, _one()
+    store_f32(one, 0, ONE)
     start = out if accumulate and fold == 1 else 0
-    for i in range(0, max(rows // fold, 1), DEPTH):
-        m = min(DEPTH, rows // fold - i)
-        _tiles(one, 0, 0, d + 4 * i * fold * n, fold * n, 0, sums, fold * n, start, 0, 0, 0, 1, 0, 0, 1, fold * n, m, 0)
+    for i in range(0, max(depth, 1), DEPTH):
+        for j in range(0, fold * n, MOST * VW):
+            at, columns = d + 4 * (i * fold * n + j), min(MOST * VW, fold * n - j)
+            row(columns, one, 0, at, fold * n, sums + 4 * j, start + 4 * j if start else 0, 0, min(DEPTH, depth - i))
         start = sums
     if fold > 1:
         for j in range(n):

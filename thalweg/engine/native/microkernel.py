@@ -11,6 +11,7 @@ It does nearly all the work. It only broadcasts A, one scalar at a time, so A's 
 nothing, and neither do the overlapping rows of a convolution. B, C and C₀ are accessed along contiguous rows.
 """
 
+from copy import copy
 from functools import reduce
 
 import llvmlite.binding as binding
@@ -29,13 +30,14 @@ MANY_REGISTERS = VW == 16 or binding.get_process_triple().startswith(("aarch64",
 WIDEST = (0, 8, 4, 4, 4, 4, 4, 3, 3) if MANY_REGISTERS else (0, 8, 4, 3, 3, 2, 2)
 ROWS = len(WIDEST) - 1
 IN_FLIGHT, MOST_CHAINS = 8, 4
+HALF = VW // 2 if VW == 16 else 0  # a tile's last vector is half as wide, where it holds no more than so many columns
 SHAPES = [(r, v) for r in range(1, ROWS + 1) for v in range(1, WIDEST[r] + 1)]
 
 TILE_ARGUMENTS = (
-    "a", "rsa", "csa", "ga", "na", "b", "ldb", "gb", "nb", "c", "ldc", "start", "lds", "outer", "groups", "depth",
-    "last", "tiles", "step", "floor", "gate",
+    "a", "rsa", "csa", "b", "ldb", "c", "ldc", "start", "lds", "depth", "last", "tiles", "step", "floor", "gate",
 )  # fmt: skip
-AHEAD = ("ahead", "own")
+GROUPS = ("ga", "na", "gb", "nb", "outer", "groups")
+AHEAD = ("na", "nb", "outer", "ahead", "own")
 
 
 class _Emitter:
@@ -47,6 +49,13 @@ class _Emitter:
         self.given = dict(zip(arguments, function.args[1:], strict=True))  # after the key
         self.width, self.vector = width, ir.VectorType(F32, width)
         self.zero = ir.Constant(self.vector, [0.0] * width)
+
+    def of_width(self, width):
+        """The same words for vectors of another width."""
+        result = copy(self)
+        result.width, result.vector = width, ir.VectorType(F32, width)
+        result.zero = ir.Constant(result.vector, [0.0] * width)
+        return result
 
     def repeat(self, count, carried, body):
         """for i in range(count): carried = body(i, carried)"""
@@ -175,20 +184,23 @@ class _Emitter:
 class _Tile(_Emitter):
     """Register tiles of rows × vectors, one below the other, that accumulate outer products.
 
-    Where `masked`, the last vector holds only `last` columns. AVX-512 masks at no cost, so there every tile is masked.
-    Where it `looks_ahead`, it fetches what is needed next: of short sums that would cost a tenth.
+    Where `masked`, the last vector holds only `last` columns. AVX-512 masks at no cost, so there every tile is masked;
+    and where the last vector is `narrow`, it is half as wide, and some processors multiply two such in the time of
+    one. Where it `looks_ahead`, it fetches what is needed next, and there is no g: of the short sums of a
+    convolution that would cost a tenth.
     """
 
-    def __init__(self, function, rows, vectors, masked, looks_ahead):
-        super().__init__(function, TILE_ARGUMENTS + (AHEAD if looks_ahead else ()))
+    def __init__(self, function, rows, vectors, masked, narrow, looks_ahead):
+        super().__init__(function, TILE_ARGUMENTS + (AHEAD if looks_ahead else GROUPS))
         self.rows, self.vectors, self.masked, self.looks_ahead = rows, vectors, masked, looks_ahead
+        self.words = [self] * (vectors - 1) + [self.of_width(VW // 2) if narrow else self]
         self.cells = [(r, v) for r in range(rows) for v in range(vectors)]
         self.chains = min(MOST_CHAINS, -(-IN_FLIGHT // len(self.cells)))
 
     def emit(self):
         """C = C₀ + Σ_n Σ_g Σ_k A·B for each of `tiles` tiles; the rows of A for the next are `step` floats further."""
         if self.masked:
-            self.keep(self.given["last"])
+            self.words[-1].keep(self.given["last"])
         self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
         self.builder.ret_void()
 
@@ -199,14 +211,14 @@ class _Tile(_Emitter):
             which = builder.srem(i, _integer(self.vectors))  # each tile asks for another vector of the next rows of B
             self.ahead = builder.add(given["ahead"], builder.mul(which, _integer(VW)))
             self.each_own(self.fetch)
-        zeros = [self.zero] * (len(cells) * self.chains)
+        zeros = [self.words[v].zero for _, v in cells] * self.chains
         sums = self.repeat(given["outer"], zeros, self.image)
         parts = [sums[c * len(cells) : (c + 1) * len(cells)] for c in range(self.chains)]
         sums = [reduce(builder.fadd, values) for values in zip(*parts, strict=True)]
         sums = self.plus_start(sums, lambda r, v: self.load_vector(self.at("start", "lds", r, v * VW), v), cells)
-        sums = self.if_given("floor", sums, lambda value, cell: self.at_least_zero(value), cells)
+        sums = self.if_given("floor", sums, lambda value, cell: self.words[cell[1]].at_least_zero(value), cells)
         given["G"] = builder.add(given["c"], given["gate"])
-        sums = self.if_given("gate", sums, lambda value, cell: self.gated(value, self.load_gate(*cell)), cells)
+        sums = self.if_given("gate", sums, self.gated_cell, cells)
         if self.masked and VW < 16:
             self.store_joined(sums)
         else:
@@ -216,8 +228,9 @@ class _Tile(_Emitter):
         steps = (given["step"], *(builder.mul(given[name], _integer(self.rows)) for name in ("ldc", "lds")))
         return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
 
-    def load_gate(self, r, v):
-        return self.load_vector(self.at("G", "ldc", r, v * VW), v)
+    def gated_cell(self, value, cell):
+        r, v = cell
+        return self.words[v].gated(value, self.load_vector(self.at("G", "ldc", r, v * VW), v))
 
     def store_joined(self, sums):
         """A masked store takes many cycles before AVX-512. Where C's rows follow each other, a whole vector is written
@@ -234,7 +247,8 @@ class _Tile(_Emitter):
     def store_cells(self, sums, joined):
         for (r, v), value in zip(self.cells, sums, strict=True):
             whole = not self.masked or v < self.vectors - 1 or (joined and r < self.rows - 1)
-            (self.store if whole else self.store_some)(value, self.at("c", "ldc", r, v * VW))
+            words = self.words[v]
+            (words.store if whole else words.store_some)(value, self.at("c", "ldc", r, v * VW))
 
     def each_own(self, act):
         """Does something with the address `own` bytes behind each vector of C, where `own` isn't 0."""
@@ -251,13 +265,18 @@ class _Tile(_Emitter):
     def image(self, n, sums):
         """sums += Σ_g Σ_k A[n, g, :, k] · B[n, g, k, :]"""
         a, b = self.at("a", "na", n, 0), self.at("b", "nb", n, 0)
+        if self.looks_ahead:
+            return self.products(a, b, sums)
         return self.repeat(self.given["groups"], sums, lambda g, sums: self.group(a, b, g, sums))
 
     def group(self, a, b, g, sums):
+        a = self.builder.gep(a, [self.builder.mul(g, self.given["ga"])])
+        b = self.builder.gep(b, [self.builder.mul(g, self.given["gb"])])
+        return self.products(a, b, sums)
+
+    def products(self, a, b, sums):
         """sums += Σ_k A[:, k] · B[k, :]; the chains take every so many-th k, and the first takes what is left over."""
         builder, given, size = self.builder, self.given, len(self.cells)
-        a = builder.gep(a, [builder.mul(g, given["ga"])])
-        b = builder.gep(b, [builder.mul(g, given["gb"])])
         if self.chains == 1:
             return self.repeat(given["depth"], sums, lambda k, sums: self.outer_product(a, b, k, sums))
         chains = _integer(self.chains)
@@ -287,12 +306,15 @@ class _Tile(_Emitter):
             self.fetch(builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
         row = [self.load_vector(builder.gep(b, [_integer(v * VW)]), v) for v in range(self.vectors)]
         column = [builder.gep(a, [builder.mul(given["rsa"], _integer(r))]) for r in range(self.rows)]
-        column = [self.splat(self.load_scalar(p)) for p in column]
-        pairs = [(x, y) for x in column for y in row]
+        column = [self.load_scalar(p) for p in column]
+        kinds = list(dict.fromkeys(self.words))
+        column = [{words: words.splat(x) for words in kinds} for x in column]
+        pairs = [(x[words], y) for x in column for words, y in zip(self.words, row, strict=True)]
         return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
 
     def load_vector(self, p, v):
-        return self.load_some(p) if self.masked and v == self.vectors - 1 else self.load(p)
+        words = self.words[v]
+        return words.load_some(p) if self.masked and v == self.vectors - 1 else words.load(p)
 
 
 def _integer(value):
@@ -338,22 +360,23 @@ def _dispatcher(module, name, arguments, kernels):
 
 def _tile(looks_ahead):
     """The signature and the code of the call of the kernel for tiles of so many rows and vectors."""
-    arguments = len(TILE_ARGUMENTS) + (len(AHEAD) if looks_ahead else 0)
+    arguments = len(TILE_ARGUMENTS + (AHEAD if looks_ahead else GROUPS))
 
-    def key(rows, vectors, masked):
+    def key(rows, vectors, kind):
         """Close together, for a table of jumps."""
-        return 64 * masked + 8 * rows + vectors
+        return 72 * kind + 8 * rows + vectors
 
     def codegen(context, builder, signature, args):
         rows, vectors, *rest = args
         place = TILE_ARGUMENTS.index("last")
+        kinds = ((True, False), (True, True)) if HALF else ((False, False), (True, False))  # (masked, narrow)
         kernels = {
-            key(r, v, masked): lambda function, r=r, v=v, masked=masked: _Tile(function, r, v, masked, looks_ahead)
+            key(r, v, kind): lambda function, r=r, v=v, of=of: _Tile(function, r, v, *of, looks_ahead)
             for r, v in SHAPES
-            for masked in ((True,) if VW == 16 else (False, True))
+            for kind, of in enumerate(kinds)
         }
-        masked = _integer(1) if VW == 16 else builder.zext(builder.icmp_signed("<", rest[place], _integer(VW)), I64)
-        at = builder.add(builder.mul(rows, _integer(8)), builder.add(vectors, builder.mul(masked, _integer(64))))
+        kind = builder.zext(builder.icmp_signed("<=", rest[place], _integer(HALF or VW - 1)), I64)
+        at = builder.add(builder.mul(rows, _integer(8)), builder.add(vectors, builder.mul(kind, _integer(72))))
         dispatcher = _dispatcher(builder.module, "tile_ahead" if looks_ahead else "tile", arguments, kernels)
         builder.call(dispatcher, [at, *rest])
         return context.get_dummy_value()
@@ -363,8 +386,8 @@ def _tile(looks_ahead):
 
 @intrinsic
 def tile(
-    typing, rows, vectors, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, tiles,
-    step, floor, gate,
+    typing, rows, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles, step, floor, gate, ga, na, gb,
+    nb, outer, groups,
 ):  # fmt: skip
     """Computes `tiles` tiles, one below the other, of which the last vector holds `last` columns: 1 … VW.
 
@@ -376,8 +399,8 @@ def tile(
 
 @intrinsic
 def tile_ahead(
-    typing, rows, vectors, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, tiles,
-    step, floor, gate, ahead, own,
+    typing, rows, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles, step, floor, gate, na, nb,
+    outer, ahead, own,
 ):  # fmt: skip
     """The same, with an eye on the memory that is needed next.
 

@@ -1,4 +1,4 @@
-"""A row times a matrix, c[j] = c₀[j] + Σ_k a[k]·B[k·ldb + j]: what a prediction of one row is made of.
+"""A row times a matrix, c[j] = c₀[j] + Σ_k a[k·step]·B[k·ldb + j]: what a prediction of one row is made of.
 
 A tile does the same; but here the work is so little that a tile's nineteen arguments take a third of the time.
 """
@@ -12,7 +12,7 @@ from thalweg.engine.native.llvm import F32, pointer
 from thalweg.engine.native.microkernel import IN_FLIGHT, WIDEST, _dispatcher, _Emitter, _integer
 from thalweg.engine.native.processor import VW
 
-ARGUMENTS = ("a", "b", "ldb", "c", "start", "floor", "last", "depth")
+ARGUMENTS = ("a", "step", "b", "ldb", "c", "start", "floor", "last", "depth")
 MOST = WIDEST[1]  # vectors of c
 # Short rows of B would mostly lie on two cache lines, if whole vectors were read. So there are narrower vectors, too.
 NARROW = [width for width in (4, 8) if width < VW]
@@ -65,9 +65,9 @@ class _Row(_Emitter):
         return [value for part in parts for value in part]
 
     def add(self, k, sums):
-        """sums += a[k]·B[k, :]"""
+        """sums += a[k·step]·B[k, :]"""
         builder, given = self.builder, self.given
-        a = self.splat(self.load_scalar(builder.gep(pointer(builder, given["a"], F32), [k])))
+        a = self.splat(self.load_scalar(self.at("a", "step", k, 0)))
         row = builder.gep(pointer(builder, given["b"], F32), [builder.mul(k, given["ldb"])])
         result = []
         for j, total in zip(self.columns, sums, strict=True):
@@ -77,12 +77,12 @@ class _Row(_Emitter):
 
 
 @intrinsic
-def row(typing, columns, a, b, ldb, c, start, floor, depth):
+def row(typing, columns, a, step, b, ldb, c, start, floor, depth):
     """Computes 1 … MOST·VW columns of c. start: the address of c₀, or 0; floor: 0, or c is at least 0."""
 
     def codegen(context, builder, signature, args):
         columns, *rest = args
-        a, b, ldb, c, start, floor, depth = rest
+        *operands, depth = rest
         kernels = {v: lambda f, v=v: _Row(f, v, VW, VW == 16) for v in range(1, MOST + 1)}
         if VW < 16:
             kernels |= {MOST + v: lambda f, v=v: _Row(f, v, VW, True) for v in range(1, MOST + 1)}
@@ -98,7 +98,7 @@ def row(typing, columns, a, b, ldb, c, start, floor, depth):
         for width in reversed(NARROW):
             key = builder.select(builder.icmp_signed("<=", columns, _integer(width)), _integer(-width), key)
         dispatcher = _dispatcher(builder.module, "row", len(ARGUMENTS), kernels | narrow)
-        builder.call(dispatcher, [key, a, b, ldb, c, start, floor, last, depth])
+        builder.call(dispatcher, [key, *operands, last, depth])
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 8), codegen
+    return types.void(*[types.int64] * 9), codegen
