@@ -162,16 +162,16 @@ def add_sums(sums, rows, columns, c, ldc):
 
 
 @compiled
-def _taps(x, xa, R, taps, d, da, dc, N, n, rows, dW, O, C):
-    """dW[b, o] += Σ of x[i, j + b]·d[o, i, j] over `rows` rows of n floats, for `taps` taps in a row and N outputs"""
-    sums, some = _sums(), _share(taps, len(TAPS) - 1)
-    for b in range(0, taps, some):
-        t = min(some, taps - b)
+def add_dots(a, rsa, na, b, ldb, nb, outer, depth, c, ldc, M, N):
+    """C += A·Bᵀ, where rows of A and B are `outer` parts of `depth` floats, na and nb apart."""
+    sums, some = _sums(), _share(M, len(TAPS) - 1)
+    for i in range(0, M, some):
+        t = min(some, M - i)
         few = _share(N, TAPS[t])
-        for o in range(0, N, few):
-            m = min(few, N - o)
-            dot_sums(t, m, x + 4 * b * R, R, xa, d + 4 * o * dc, dc, da, sums, rows, n)
-            add_sums(sums, t, m, dW + 4 * (b * C * O + o), C * O)
+        for j in range(0, N, few):
+            m = min(few, N - j)
+            dot_sums(t, m, a + 4 * i * rsa, rsa, na, b + 4 * j * ldb, ldb, nb, sums, outer, depth)
+            add_sums(sums, t, m, c + 4 * (i * ldc + j), ldc)
 
 
 def kernel_gradient_by_columns(o, c, s, f):
@@ -208,9 +208,9 @@ def _row_of_taps(x, W, left, R, d, OH, OW, O, rows, kw, dW, C):
         ):
             after += 1
         if j < after_j:
-            _taps(
-                x + 4 * (j + b - left) * R, W * R, R, after - b, d + 4 * j * R, OW * R, OH * OW * R, O,
-                (after_j - j) * R, rows, dW + 4 * b * C * O, O, C,
+            add_dots(
+                x + 4 * (j + b - left) * R, R, W * R, d + 4 * j * R, OH * OW * R, OW * R, rows, (after_j - j) * R,
+                dW + 4 * b * C * O, C * O, after - b, O,
             )  # fmt: skip
         b = after
 

@@ -1,8 +1,7 @@
 """Winograd's filtering of images by columns: what are images there are channels here, and what are channels are rows of
 the block, so that the transforms are the same."""
 
-from thalweg.engine.native.convolution import _share
-from thalweg.engine.native.image_columns import MOST_SUMS, TAPS, add_sums, correlate, dot_sums, stretch
+from thalweg.engine.native.image_columns import add_dots, correlate, stretch
 from thalweg.engine.native.llvm import compiled, floats, load_f32, stack
 from thalweg.engine.native.processor import VW
 from thalweg.engine.native.state import ACCUMULATE, ROWS
@@ -23,13 +22,20 @@ from thalweg.program.winograd import SIDE
 MOST_ROWS = 1 << 12
 
 _scratch = stack(SCRATCH + 2 * 16 * PRODUCTS + MOST_ROWS)
-_sums = stack(MOST_SUMS)
 
 
 @compiled
 def _rows(R, channels):
     """How many rows go together: all, if they leave room for a tile; whole vectors."""
     return min(R, MOST_ROWS, max(VW, SCRATCH // (PRODUCTS * channels) // VW * VW))
+
+
+@compiled
+def _channels(C, kind, x, H, W, R, some, size, apart, top, left, high, wide, first, count, planes, plane):
+    """The transforms of some squares of every channel, one channel after the other, for `some` of the rows."""
+    for k in range(C):
+        at, to = k * high * wide + first, planes + 4 * k * count * some
+        _squares(kind, x, H, W, R, some, size, apart, top, left, high, wide, at, count, to, plane)
 
 
 def winograd_convolution_by_columns(o, c, s, f):
@@ -48,11 +54,7 @@ def winograd_convolution_by_columns(o, c, s, f):
             of_v, of_m = n * C * q + 16, n * O * q + 16
             M = V + 4 * PRODUCTS * of_v
             biases = M + 4 * PRODUCTS * of_m if b else 0
-            for k in range(C):
-                _squares(
-                    IMAGE, x + 4 * r, H, W, R, q, SIDE, size, top, left, high, wide, k * high * wide + t, n,
-                    V + 4 * k * n * q, of_v,
-                )  # fmt: skip
+            _channels(C, IMAGE, x + 4 * r, H, W, R, q, SIDE, size, top, left, high, wide, t, n, V, of_v)
             for p in range(PRODUCTS):
                 at, to = V + 4 * p * of_v, M + 4 * p * of_m
                 stretch(at, n * q, 0, 0, C, U + 4 * p * C * O, 0, to, n * q, O, 0, n * q, 1, 1, 0, 0)
@@ -85,28 +87,9 @@ def winograd_gradient_by_columns(o, c, s, f):
             n = min(most, high * wide - t)
             of_v, of_d = n * C * q + 16, n * O * q + 16
             D = V + 4 * PRODUCTS * of_v
-            for k in range(C):
-                _squares(
-                    IMAGE, x + 4 * r, H, W, R, q, SIDE, size, top, left, high, wide, k * high * wide + t, n,
-                    V + 4 * k * n * q, of_v,
-                )  # fmt: skip
-            for k in range(O):
-                _squares(
-                    _kind(taps, ERROR), d + 4 * r, OH, OW, R, q, size, size, 0, 0, high, wide, k * high * wide + t, n,
-                    D + 4 * k * n * q, of_d,
-                )  # fmt: skip
+            _channels(C, IMAGE, x + 4 * r, H, W, R, q, SIDE, size, top, left, high, wide, t, n, V, of_v)
+            error = _kind(taps, ERROR)
+            _channels(O, error, d + 4 * r, OH, OW, R, q, size, size, 0, 0, high, wide, t, n, D, of_d)
             for p in range(PRODUCTS):
-                _dots(V + 4 * p * of_v, D + 4 * p * of_d, n * q, dU + 4 * p * C * O, C, O)
-
-
-@compiled
-def _dots(a, b, n, c, M, N):
-    """C += A·Bᵀ, where rows of A and B are n floats and C is contiguous."""
-    sums, some = _sums(), _share(M, len(TAPS) - 1)
-    for i in range(0, M, some):
-        t = min(some, M - i)
-        few = _share(N, TAPS[t])
-        for j in range(0, N, few):
-            m = min(few, N - j)
-            dot_sums(t, m, a + 4 * i * n, n, 0, b + 4 * j * n, n, 0, sums, 1, n)
-            add_sums(sums, t, m, c + 4 * (i * N + j), N)
+                at, of = V + 4 * p * of_v, D + 4 * p * of_d
+                add_dots(at, n * q, 0, of, n * q, 0, 1, n * q, dU + 4 * p * C * O, O, C, O)
