@@ -96,7 +96,7 @@ def column_of(b: Buffer) -> Buffer:
     return Buffer(f"{b}ᶜ", b.shape, by_columns=True)
 
 
-def turned(i: Instruction, columns: dict[Buffer, Buffer]) -> Instruction:
+def on_buffers(i: Instruction, columns: dict[Buffer, Buffer]) -> Instruction:
     """The same instruction on other buffers."""
     values = {f.name: getattr(i, f.name) for f in fields(i)}  # type: ignore[arg-type]
     others = {name: columns[b] for name, b in values.items() if isinstance(b, Buffer) and b in columns}
@@ -135,7 +135,7 @@ def crossing(group: Sequence[Instruction], instructions: Sequence[Instruction]) 
 
 def part(i: Product) -> float:
     """The part of the definition's time that a product takes by columns: less than 1 with Winograd's filtering."""
-    way = planned(turned(i, {b: column_of(b) for b in images_of(i)}))
+    way = planned(on_buffers(i, {b: column_of(b) for b in images_of(i)}))
     return way.part if way else 1.0
 
 
@@ -159,7 +159,7 @@ def images_by_columns(
     def rewritten(half: Sequence[Instruction]) -> Iterator[Instruction]:
         for i in half:
             if i in members:
-                yield turned(i, columns)
+                yield on_buffers(i, columns)
                 yield from (Layout(columns[b], b) for b in i.outputs if b in outside)
             else:
                 yield i

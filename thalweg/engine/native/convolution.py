@@ -270,13 +270,9 @@ def transposed_convolution(o, c, s, f):
         dense_correlate(x, OH, OW, O, W, h, H, Wd, C, bias, s[IMAGES], 1, dh, ah, kh, 1, dw, aw, kw, floor, gate)
         return
     for p in range(min(sh, H)):
-        a = (p + top) % sh
-        th, first_a = _of_phase(kh, sh, a), _before_phase(kh, sh, a)
-        ah = (p + top - a) // sh - (th - 1) * dh
+        th, first_a, ah = _phase(p, kh, sh, dh, top)
         for q in range(min(sw, Wd)):
-            b = (q + left) % sw
-            tw, first_b = _of_phase(kw, sw, b), _before_phase(kw, sw, b)
-            aw = (q + left - b) // sw - (tw - 1) * dw
+            tw, first_b, aw = _phase(q, kw, sw, dw, left)
             for g in range(groups):
                 correlate(
                     x + 4 * g * m, OH * OW * O, OW * O, O, OH, OW,
@@ -286,6 +282,15 @@ def transposed_convolution(o, c, s, f):
                     s[IMAGES], (H - p + sh - 1) // sh, 1, dh, ah, th, (Wd - q + sw - 1) // sw, 1, dw, aw, tw,
                     floor, gate,
                 )  # fmt: skip
+
+
+@compiled
+def _phase(i, taps, s, d, before):
+    """Under what element i of an image, and those s, 2s … behind it, lie: (how many taps, where these begin in a turned
+    kernel, the place that sees i with the first of them)."""
+    phase = (i + before) % s
+    n = _of_phase(taps, s, phase)
+    return n, _before_phase(taps, s, phase), (i + before - phase) // s - (n - 1) * d
 
 
 @compiled

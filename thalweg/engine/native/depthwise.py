@@ -7,7 +7,7 @@ the run passes, and so do the sums of a kernel's gradient. Addresses are in byte
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.convolution import _before_phase, _of_phase, _zone
+from thalweg.engine.native.convolution import _phase, _zone
 from thalweg.engine.native.llvm import F32, compiled, floats, pointer
 from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
 from thalweg.engine.native.processor import VW
@@ -208,13 +208,9 @@ def depthwise_transposed_convolution(o, c, s, f):
     kh, kw, sh, sw, dh, dw, top, left, floor = o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[19], o[21]
     gate = gated - h if gated else 0
     for p in range(min(sh, H)):
-        a = (p + top) % sh
-        th, first_a = _of_phase(kh, sh, a), _before_phase(kh, sh, a)
-        ah = (p + top - a) // sh - (th - 1) * dh
+        th, first_a, ah = _phase(p, kh, sh, dh, top)
         for q in range(min(sw, Wd)):
-            b = (q + left) % sw
-            tw, first_b = _of_phase(kw, sw, b), _before_phase(kw, sw, b)
-            aw = (q + left - b) // sw - (tw - 1) * dw
+            tw, first_b, aw = _phase(q, kw, sw, dw, left)
             _correlate(
                 x, OH, OW, C, W + 4 * (first_a * kw + first_b) * C, kw * C, bias, h + 4 * (p * Wd + q) * C,
                 H * Wd * C, sh * Wd * C, sw * C, s[ROWS], (H - p + sh - 1) // sh, 1, dh, ah, th,

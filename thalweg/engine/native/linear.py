@@ -1,13 +1,8 @@
 """The products of dense layers, all by the one micro-kernel."""
 
-import numpy as np
-
 from thalweg.engine.native import columns, gemm
 from thalweg.engine.native.gradients import stretch
-from thalweg.engine.native.llvm import floats, load_f32, store_f32
 from thalweg.engine.native.state import ACCUMULATE, BATCH_ROWS, BLOCK, BUSY, ROWS, STRIDE
-
-F32 = np.float32
 
 
 def affine(o, c, s, f):
@@ -51,11 +46,9 @@ def bias_gradient(o, c, s, f):
     """db = Σ dh over rows"""
     dh, db, units, positions = o[0], o[1], o[2], o[3]
     if o[4]:
+        n = positions * s[ROWS]
         for unit in range(units):
-            column, total = floats(dh + 4 * unit * positions * s[ROWS], positions * s[ROWS]), F32(0)
-            for k in range(positions * s[ROWS]):
-                total += column[k]
-            store_f32(db, unit, total + load_f32(db, unit) if s[ACCUMULATE] else total)
+            gemm.column_sums(dh + 4 * unit * n, n, 1, db + 4 * unit, s[ACCUMULATE])
         return
     gemm.column_sums(dh, s[ROWS] * positions, units, db, s[ACCUMULATE])
 
