@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from thalweg import Sequential
 from thalweg.engine import work
-from thalweg.engine.native.executor import TILE, WIDE_CHUNK, NativeExecutor, chunks
+from thalweg.engine.native import layout
+from thalweg.engine.native.executor import NativeExecutor
+from thalweg.engine.native.stretches import TILE, WIDE_CHUNK, chunks, lines
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.engine.work import Chunk
 from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
@@ -19,7 +21,7 @@ from thalweg.optimizers import Adam
 from thalweg.program import linear
 from thalweg.program.batches import Gather
 from thalweg.program.elementwise import Reshape
-from thalweg.program.instruction import WORKSPACE, Buffer
+from thalweg.program.instruction import PARAMETERS, WORKSPACE, Buffer
 from thalweg.program.program import Program
 
 FLOAT64 = {"engine": "reference", "dtype": "float64"}
@@ -245,6 +247,35 @@ def test_a_shared_gradient_that_is_read_once_has_one_place_in_each_lanes_gradien
             shared = any(dW.offset <= first < dW.offset + dW.size for dW in wide)
             assert first - back == (lane * 400_000 + 160_000 if shared else first)
             assert after - first <= 700 * 200
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_every_line_of_weights_without_a_shared_gradient_is_taken_by_the_lane_that_updates_it(lanes):
+    wide = [Buffer("dW2", (700, 200), offset=160_000), Buffer("dW1", (3, 40_000), offset=16)]
+    vector, taken = np.zeros(400_000, np.float32), np.zeros(400_000 // 16, int)
+    for lane in range(lanes):
+        stretches = chunks(vector.size, wide, lane, lanes, stays=True)
+        places = (lines(vector, stretches, wide) - vector.ctypes.data) // 64
+        taken[places] += 1
+        for first, after, _ in stretches.tolist():
+            shared = any(dW.offset <= first < dW.offset + dW.size for dW in wide)
+            assert np.isin(np.arange(first // 16, -(-after // 16)), places).all() != shared
+    weights = np.concatenate([np.arange(16), np.arange(120_016, 160_000), np.arange(300_000, 400_000)])
+    assert taken[np.unique(weights // 16)].tolist() == [1] * len(np.unique(weights // 16))
+    assert taken.sum() == len(np.unique(weights // 16))
+
+
+@pytest.mark.parametrize("batch", [53, 40, 10])
+def test_no_instruction_reads_weights_while_lanes_take_them(batch):
+    _, job = make(batch, 2)
+    executor = NativeExecutor(job)
+    rows = executor.phases[1]
+    place = int(executor.jobs[0, layout.JOB_FREE]) - len(executor.phases[0])
+    assert 0 < place < len(rows)
+    assert any(b.region == PARAMETERS for b in rows[place - 1].inputs)
+    assert not any(b.region == PARAMETERS for i in rows[place:] for b in i.inputs)
+    count, each = executor.jobs[0, [layout.JOB_LINE_COUNT, layout.JOB_EACH]]
+    assert 0 < count <= each * (len(rows) - place)
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from thalweg.engine.native import layout as m
 from thalweg.engine.native import state
 from thalweg.engine.native.compile import address_of, callable_of
 from thalweg.engine.native.kernels import MACHINE, kernel_of
+from thalweg.engine.native.stretches import chunks, first_free, lines
 from thalweg.engine.work import Array, Chunk, Job, Outcome, aligned
 from thalweg.errors import ArgumentError
 from thalweg.program.batches import Gather
@@ -38,9 +38,6 @@ from thalweg.program.lowering import LOSS, ROWS
 from thalweg.program.memory import ALIGNMENT, align
 from thalweg.program.program import Segment
 
-CHUNK = 4096  # parameters that are finished before the next: what is read of them stays in the core's caches
-WIDE_CHUNK = 1 << 16  # where their gradient is computed there too: enough for the product, and the L2 cache holds it
-TILE = 8  # rows of W in a tile of that product
 PROBE_SECONDS = 0.3  # between two comparisons of one thread with all
 PROBE_SHARE = 16  # this part of a chunk is run in each way …
 PROBE_LEAST = 0.002  # … if it takes more seconds than this
@@ -159,34 +156,6 @@ def finish_of(job: Job) -> list[Segment]:
     return segments
 
 
-def chunks(vector: int, wide: Sequence[Buffer], lane: int, lanes: int, stays: bool) -> Array:
-    """(first, after, back) of every stretch that a lane finishes before the next: whole rows of a shared gradient.
-
-    Unless it `stays`, a shared gradient is read by nothing but its stretch's update: then all stretches have theirs in
-    the same place of the lane's own gradients, `back` floats from where it belongs, so that it doesn't leave the cache.
-    """
-    result: list[tuple[int, int, int]] = []
-    place = lane * align(vector) + max(((dW.size, dW.offset) for dW in wide), default=(0, 0))[1]
-
-    def cut(begin: int, size: int, unit: int, most: int, moved: bool = False) -> None:
-        """A lane's part of `size` elements from `begin` on, cut into stretches of whole units, many of whole tiles."""
-        units, most = -(-size // unit), max(1, most // unit)
-        tall = TILE if most >= TILE else 1
-        first, after = units * lane // lanes, units * (lane + 1) // lanes
-        parts = max(1, -(-(after - first) // most))
-        cuts = [first + (after - first) * k // parts // tall * tall for k in range(parts)]
-        places = [begin + min(size, n * unit) for n in (*cuts, after)]
-        result.extend((a, b, a - place if moved else 0) for a, b in pairwise(places) if a < b)
-
-    begin = 0
-    for dW in sorted(wide, key=lambda dW: dW.offset):
-        cut(begin, dW.offset - begin, ALIGNMENT, CHUNK)
-        cut(dW.offset, dW.size, dW.shape[-1], WIDE_CHUNK, not stays)
-        begin = dW.offset + dW.size
-    cut(begin, vector - begin, ALIGNMENT, CHUNK)
-    return np.array(result, np.int64).reshape(-1, 3)
-
-
 class Crew:
     """How many threads run the lanes: all, or one when that is faster, as where other programs hold the cores.
 
@@ -234,9 +203,10 @@ class NativeExecutor:
         self.phases = [executed(p, lanes) for p in (program.prepare, rows, program.collect, finish)]
         self.finish_cuts = np.array([(len(s.instructions), s.chunked, s.due) for s in self.segments], np.int64)
         read_again = len(self.segments) > 1
-        self.chunks = [
-            chunks(job.parameters.size, [i.dW for i in wide], lane, lanes, read_again) for lane in range(lanes)
-        ]
+        shared_gradients = [i.dW for i in wide]
+        self.chunks = [chunks(job.parameters.size, shared_gradients, lane, lanes, read_again) for lane in range(lanes)]
+        self.lines = [lines(job.parameters, self.chunks[lane], shared_gradients) for lane in range(lanes)]
+        free = first_free(self.phases[1])
         gathers = sum(isinstance(i, Gather) for i in self.phases[1])
         vector = align(job.parameters.size) if program.backward else 0
         self.gradients = aligned(lanes * vector).reshape(lanes, vector)
@@ -304,6 +274,10 @@ class NativeExecutor:
                 m.JOB_CHUNK_COUNT: len(self.chunks[lane]),
                 m.JOB_CELLS: self.cells[lane].ctypes.data,
                 m.JOB_CELL_COUNT: len(places),
+                m.JOB_LINES: self.lines[lane].ctypes.data,
+                m.JOB_LINE_COUNT: len(self.lines[lane]),
+                m.JOB_EACH: -(-len(self.lines[lane]) // max(1, len(self.phases[1]) - free)),
+                m.JOB_FREE: len(self.phases[0]) + free,
                 m.JOB_STRIDE: stride,
                 m.JOB_BARRIER: self.barrier.ctypes.data,
                 m.JOB_LOSS: LOSS,

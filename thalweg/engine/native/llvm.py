@@ -138,6 +138,24 @@ def fetch(typing, address):
     return types.void(types.int64), codegen
 
 
+def rewrite(builder, address):
+    """Emits that a number is written as it is: the core gets its cache line for itself. A prefetch for writing doesn't
+    take a line that others hold too. Atomic, or LLVM would leave it out."""
+    p = pointer(builder, address, I32)
+    builder.store_atomic(builder.load_atomic(p, "monotonic", 4), p, "monotonic", 4)
+
+
+@intrinsic
+def take(typing, address):
+    """Takes the cache line at an address from other cores. The processor goes on meanwhile."""
+
+    def codegen(context, builder, signature, args):
+        rewrite(builder, args[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
 @intrinsic
 def allocate(typing, size):
     """The address of so many bytes: C's malloc. numba's own arrays need numba's runtime, which isn't loaded."""

@@ -26,14 +26,18 @@ from thalweg.engine.native.layout import (
     JOB_CUTS,
     JOB_DATA_ROWS,
     JOB_DONE,
+    JOB_EACH,
     JOB_EPOCH,
     JOB_EVERY,
     JOB_FINITE,
     JOB_FIRST_BATCH,
+    JOB_FREE,
     JOB_GATHERS,
     JOB_ITERATION,
     JOB_LANE,
     JOB_LANES,
+    JOB_LINE_COUNT,
+    JOB_LINES,
     JOB_LOSS,
     JOB_MEETINGS,
     JOB_MINE,
@@ -68,6 +72,7 @@ from thalweg.engine.native.llvm import (
     nap,
     pause,
     sched_yield,
+    take,
 )
 from thalweg.engine.native.state import (
     ACCUMULATE,
@@ -127,6 +132,19 @@ def execute(job, first, after):
         )
 
 
+@numba.njit(inline="always", **FLAGS)
+def execute_and_take(job, first, after):
+    """The same for rows of the backward phase, and takes from the other cores, which have read them, the weights that
+    this lane updates afterwards: a few cache lines before each kernel, which computes while they come."""
+    each, count = job[JOB_EACH], job[JOB_LINE_COUNT]
+    lines = integers(job[JOB_LINES], count)
+    for i in range(first, after):
+        taken = (i - job[JOB_FREE]) * each
+        for n in range(taken, min(taken + each, count)):
+            take(lines[n])
+        execute(job, i, i + 1)
+
+
 @numba.njit(**FLAGS)
 def blocks(job, s, start, rows, begin, end):
     """Runs a segment of the rows phase on every block that is this lane's; returns whether there was one."""
@@ -137,7 +155,10 @@ def blocks(job, s, start, rows, begin, end):
         s[FIRST_ROW] = first
         s[START] = start + first
         s[ORDER] = job[JOB_ORDER] + 8 * (start + first) if job[JOB_ORDER] else 0
-        execute(job, begin, end)
+        takes = job[JOB_THREADS] > 1 and first + lanes * block >= rows
+        free = min(max(begin, job[JOB_FREE]), end) if takes else end
+        execute(job, begin, free)
+        execute_and_take(job, free, end)
         s[ACCUMULATE] = 1
     return s[ACCUMULATE] == 1
 

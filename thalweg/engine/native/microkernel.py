@@ -19,7 +19,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.llvm import F32, I32, I64, ask, declare, pointer
+from thalweg.engine.native.llvm import F32, I32, I64, ask, declare, pointer, rewrite
 from thalweg.engine.native.processor import VW
 
 # The widest tile of every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
@@ -168,6 +168,9 @@ class _Emitter:
     def fetch(self, address):
         ask(self.builder, address)
 
+    def rewrite(self, address):
+        rewrite(self.builder, address)
+
     def store(self, value, p):
         self.builder.store(value, self.builder.bitcast(p, self.vector.as_pointer())).align = 4
 
@@ -224,7 +227,7 @@ class _Tile(_Emitter):
         else:
             self.store_cells(sums, joined=False)
         if self.looks_ahead:
-            self.each_own(self.write_back)
+            self.each_own(self.rewrite)
         steps = (given["step"], *(builder.mul(given[name], _integer(self.rows)) for name in ("ldc", "lds")))
         return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
 
@@ -256,11 +259,6 @@ class _Tile(_Emitter):
         with builder.if_then(builder.icmp_signed("!=", own, _integer(0))):
             for r, v in self.cells:
                 act(builder.add(builder.ptrtoint(self.at("c", "ldc", r, v * VW), I64), own))
-
-    def write_back(self, address):
-        """Writes a number as it is: the core gets its cache line for itself. Atomic, or LLVM would leave it out."""
-        p = pointer(self.builder, address, I32)
-        self.builder.store_atomic(self.builder.load_atomic(p, "monotonic", 4), p, "monotonic", 4)
 
     def image(self, n, sums):
         """sums += Σ_g Σ_k A[n, g, :, k] · B[n, g, k, :]"""
