@@ -15,6 +15,7 @@ import image_rows
 import loss_rows
 import metric_rows
 import numpy as np
+import share_rows
 import weight_rows
 import winograd_rows
 from conformance_activations import ACTIVATIONS
@@ -213,4 +214,4 @@ ROWS: dict[str, Build] = {
     **conformance_updates.ROWS,
 }
 ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_rows.ROWS
-ROWS |= winograd_rows.ROWS
+ROWS |= winograd_rows.ROWS | share_rows.ROWS

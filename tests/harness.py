@@ -194,7 +194,8 @@ class Case:
             0 if b is None else totals[b].ctypes.data + 8 if b in totals else arena.ctypes.data + 4 * places[b].start
             for b in i.operands
         ]
-        o, c = np.array([*addresses, *i.sizes], np.int64), np.array([*i.constants, *[0.0] * 4])
+        o = np.array([*addresses, *i.sizes, 0], np.int64)  # 0: no weights to take from other cores
+        c = np.array([*i.constants, *[0.0] * 4])
         s, f = np.zeros(state.STATE, np.int64), np.zeros(state.REALS)
         order = np.ascontiguousarray(self.order, np.int64)
         s[state.ROWS], s[state.FIRST_ROW], s[state.BATCH_ROWS] = self.shape.rows, self.first_row, self.batch_rows
@@ -202,6 +203,7 @@ class Case:
         s[state.ITERATION], s[state.SEED] = self.iteration, self.shape.seed
         s[state.ORDER], s[state.START] = order.ctypes.data if self.has(ORDERED) else 0, self.start
         s[state.UPDATE], s[state.BUSY] = self.iteration, self.busy
+        s[state.BLOCK] = self.shape.rows
         f[state.LEARNING_RATE] = 0.05
         for lane in range(self.lanes):
             s[state.LANE], s[state.LANES] = lane, self.lanes
@@ -214,6 +216,8 @@ class Case:
     def stretches(self, lane: int) -> list[tuple[int, int]]:
         """The stretches of the parameter vector that a lane works on, one after the other; any if it doesn't matter."""
         i = self.instruction
+        if i.own_inputs:
+            return [(0, 1 << 40)]  # its share of them
         if not i.chunked:
             return [(0, 0)]
         first = i.operands[0]

@@ -18,10 +18,11 @@ from thalweg.engine.reference import ReferenceExecutor
 from thalweg.engine.work import Chunk
 from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
 from thalweg.optimizers import Adam
-from thalweg.program import linear
+from thalweg.program import input_shares, linear
 from thalweg.program.batches import Gather
 from thalweg.program.elementwise import Reshape
 from thalweg.program.instruction import PARAMETERS, WORKSPACE, Buffer
+from thalweg.program.linear import Affine
 from thalweg.program.program import Program
 
 FLOAT64 = {"engine": "reference", "dtype": "float64"}
@@ -317,3 +318,67 @@ def test_dropout_is_drawn_alike_whatever_the_blocks():
         return np.concatenate([m[i.outputs[0]].copy() for i, m in steps if i.title == "dropout"])
 
     assert np.array_equal(mask(53), mask(5))
+
+
+# --- inputs over lanes ----------------------------------------------------------------------------------------------
+
+
+def image_classifier(lanes: int, batch: int, **options: Any) -> tuple[Sequential, Any]:
+    """A network whose first layer reads 6×7 numbers, and a job to train it on 53 rows."""
+    model = Sequential([Input((6, 7)), Flatten(), Dense(20, "relu"), Dense(3)], seed=0)
+    model.compile(Adam(**options), "mse")
+    model.build()
+    model.prepare_slots()
+    x = np.random.default_rng(2).normal(size=(53, 6, 7)).astype(np.float32)
+    return model, model._job("training", [x, Y.astype(np.float32), None], batch, lanes, shuffle=True)
+
+
+@pytest.mark.parametrize("batch", [53, 40, 20])
+@pytest.mark.parametrize("lanes", [2, 3])
+@pytest.mark.parametrize("options", [{}, {"global_clipnorm": 0.1}, {"gradient_accumulation_steps": 2}])
+def test_inputs_divided_over_lanes_give_the_same_weights_as_one_lane(batch, lanes, options, monkeypatch):
+    one = trained(NativeExecutor, *image_classifier(1, batch, **options))
+    monkeypatch.setattr(linear, "WIDE", 1)
+    monkeypatch.setattr(input_shares, "MANY", 0)
+    model, job = image_classifier(lanes, batch, **options)
+    assert "share weight gradient" in [i.title for i in job.program]
+    assert not any(isinstance(i, Affine) and i.x.shape == (42,) for i in job.program)
+    many = trained(NativeExecutor, model, job)
+    again = trained(NativeExecutor, *image_classifier(lanes, batch, **options))
+    for a, b, c in zip(one, many, again, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)  # Adam divides by small numbers
+        np.testing.assert_array_equal(b, c)
+
+
+@pytest.mark.parametrize("lanes", [2, 3])
+def test_a_step_of_divided_inputs_done_one_by_one_is_the_same(lanes, monkeypatch):
+    monkeypatch.setattr(linear, "WIDE", 1)
+    monkeypatch.setattr(input_shares, "MANY", 0)
+    chunk = Chunk(0, 0, 1, 0, np.full(1, 0.1))
+    _, whole = image_classifier(lanes, 40)
+    NativeExecutor(whole).run(chunk)
+    _, job = image_classifier(lanes, 40)
+    seen = [i.title for i, _ in NativeExecutor(job).trace(chunk)]
+    assert seen.count("share weight gradient") == lanes
+    np.testing.assert_allclose(job.parameters, whole.parameters, rtol=1e-5, atol=1e-6)
+
+
+def test_inputs_are_divided_where_there_are_many_for_the_rows_of_a_batch():
+    model = Sequential([Input((784,)), Dense(128, "relu"), Dense(10)], seed=0)
+    model.compile("adam", "mse")
+    model.build()
+    divided = {
+        (b, n): "gather share" in [r.name for r in model.program(batch_size=b, lanes=n)]
+        for b in (128, 512)
+        for n in (1, 2)
+    }
+    assert divided == {(128, 1): False, (128, 2): True, (512, 1): False, (512, 2): False}
+    assert input_shares.first_layer(list(lowered(model, "inference"))) is None
+
+
+@pytest.mark.parametrize("layer", [Dropout(0.5), Activation("tanh"), LeakyReLU()])
+def test_inputs_are_not_divided_where_something_else_reads_them(layer, monkeypatch):
+    monkeypatch.setattr(linear, "WIDE", 1)
+    model = Sequential([Input((42,)), layer, Dense(20, "relu"), Dense(3)], seed=0)
+    model.compile("adam", "mse")
+    assert input_shares.first_layer(list(lowered(model, "training"))) is None

@@ -21,6 +21,7 @@ from thalweg.layers import Layer
 from thalweg.layers.base import Shape
 from thalweg.naming import choose
 from thalweg.program.columns import LEAST_ROWS
+from thalweg.program.input_shares import divides
 from thalweg.program.instruction import SLOTS, Buffer
 from thalweg.program.listing import Listing
 from thalweg.program.lowering import (
@@ -47,7 +48,7 @@ class CompiledStack(Stack):
         super().__init__(layers, name, seed, engine, dtype)
         self.compiled = False
         self._programs: dict[Any, Any] = {}
-        self._profiles: dict[Any, list[float]] = {}
+        self._profiles: dict[Any, tuple[Program, list[float]]] = {}
 
     # --- what it is trained for ----------------------------------------------------------------------------------
 
@@ -148,14 +149,19 @@ class CompiledStack(Stack):
             of_bytes=of_bytes,
         )
 
-    def lower(self, kind: str, weighted: bool = False, of_bytes: bool = False, batch: int = 32) -> tuple[Program, int]:
+    def lower(
+        self, kind: str, weighted: bool = False, of_bytes: bool = False, batch: int = 32, lanes: int = 1
+    ) -> tuple[Program, int]:
         """The program of one kind, for floats or bytes as data, and how many running sums it keeps; made once for all
-        batches but very small ones.
+        batches but very small ones, and all numbers of lanes unless these share the inputs of the first layer.
 
         Of "trace", which is training, and "values", which is inference, every layer's value is computed by itself.
         """
+        divided = None
+        if kind == "training" and lanes > 1 and divides(self.lower(kind, weighted, of_bytes, batch)[0], batch, lanes):
+            divided = (batch, lanes)
         few = batch < LEAST_ROWS
-        key = (kind, weighted, of_bytes, few, *(path for path, _ in self.live_parameters()))
+        key = (kind, weighted, of_bytes, few, divided, *(path for path, _ in self.live_parameters()))
         if key not in self._programs:
             network = self.network(of_bytes)
             totals = FIRST_METRIC
@@ -166,7 +172,7 @@ class CompiledStack(Stack):
                 if kind in ("training", "trace"):
                     if not network.weights:
                         raise ThalwegError("the model has no weights to train")
-                    program = training_program(network, objective, self.optimizer, few, traced=kind == "trace")
+                    program = training_program(network, objective, self.optimizer, few, kind == "trace", divided)
                 else:
                     program = evaluation_program(network, objective, few)
                 totals = objective.totals
@@ -206,17 +212,17 @@ class CompiledStack(Stack):
         targets = batches.contiguous(self.loss.check_targets(targets, self.output_shape), self.dtype, "y")
         return [inputs, targets, batches.row_weights(sample_weight, class_weight, targets, self.dtype)]
 
-    def _lower_for(self, kind: str, arrays: Sequence[Array | None], batch: int) -> tuple[Program, int]:
+    def _lower_for(self, kind: str, arrays: Sequence[Array | None], batch: int, lanes: int = 1) -> tuple[Program, int]:
         """The program for these x, y and row weights."""
         x, _, weights = arrays
         assert x is not None
-        return self.lower(kind, weights is not None, x.dtype == np.uint8, batch)
+        return self.lower(kind, weights is not None, x.dtype == np.uint8, batch, lanes)
 
     def _job(self, kind: str, arrays: Sequence[Array | None], batch: int, lanes: int = 1, **more: Any) -> Job:
         x, y, weights = arrays
         assert x is not None
         assert y is not None
-        program, totals = self._lower_for(kind, arrays, batch)
+        program, totals = self._lower_for(kind, arrays, batch, lanes)
         data = {"X": x, "Y": y} | ({} if weights is None else {"weights": weights})
         return Job(
             program, data, len(x), batch, self.vector, self.slots, totals=totals, seed=self.seed, lanes=lanes, **more
@@ -238,16 +244,17 @@ class CompiledStack(Stack):
 
         kind: "training" (forward, backward, update), "evaluation" or "inference".
         lanes: with more than one the sum of the lanes' gradients is shown too. Those of wide layers need none: each
-            lane computes a share of them from the rows of all, right before the update.
+            lane computes a share of them from the rows of all, right before the update. A first layer with many
+            inputs is divided over the lanes by its inputs.
         """
         choose("kind of program", kind, ("training", "evaluation", "inference"))
         if kind == "inference":
             self.build()
         else:
             self._ready()
-        seconds = self._profiles.get((kind, batch_size))
-        program, _ = self.lower(kind, batch=whole("batch_size", batch_size))
-        return Listing(program, batch_size, seconds, whole("lanes", lanes))
+        program, _ = self.lower(kind, batch=whole("batch_size", batch_size), lanes=whole("lanes", lanes))
+        profiled, seconds = self._profiles.get((kind, batch_size), (program, None))
+        return Listing(program, batch_size, seconds if program is profiled else None, lanes)
 
     def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
         """Times every instruction of a training step on random inputs, then returns the listing with times.
@@ -262,7 +269,8 @@ class CompiledStack(Stack):
         job.parameters, job.slots = self.vector.copy(), self.slots.copy()
         executor = make_executor(self.engine, job)
         chunk = Chunk(0, 0, 1, job.program.every - 1, np.array([0.0]))  # a step that updates
-        self._profiles[("training", batch_size)] = executor.measure(chunk, whole("repeats", repeats))
+        seconds = executor.measure(chunk, whole("repeats", repeats))
+        self._profiles[("training", batch_size)] = (job.program, seconds)
         return self.program("training", batch_size)
 
     def trace(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, Array]:

@@ -105,6 +105,7 @@ class Instruction:
     writes: ClassVar[tuple[str, ...]]  # the fields that are written; every other buffer is only read
     reduces: ClassVar[bool] = False  # sums over the rows of a block into something that isn't per row
     accumulates: ClassVar[bool] = False  # adds to a gradient that is otherwise finished
+    own_inputs: ClassVar[bool] = False  # works on those inputs that are a lane's, of all rows of the batch
     inplace: ClassVar[tuple[str, str] | None] = None  # (read, written): fields that may share their memory
     # What the machine has to know of an instruction that works on parameters, after the gradients:
     chunked: ClassVar[bool] = False  # element by element, so that it can be done on any stretch of the vector

@@ -11,6 +11,7 @@ from thalweg.program.batches import Gather, GatherBytes, Store
 from thalweg.program.builder import Builder
 from thalweg.program.columns import images_by_columns, keep_columns
 from thalweg.program.fuse import add_before_relu, fuse, normalize_and_add, pool_before_relu, product_and_relu
+from thalweg.program.input_shares import inputs_over_lanes
 from thalweg.program.instruction import DATA, GRADIENTS, TOTALS, Buffer, Instruction
 from thalweg.program.losses import Loss
 from thalweg.program.metrics import Total
@@ -139,10 +140,16 @@ def sums(name: str, place: int, size: int = 1) -> Buffer:
 
 
 def training_program(
-    network: Network, objective: Objective, optimizer: LowersUpdate, few: bool = False, traced: bool = False
+    network: Network,
+    objective: Objective,
+    optimizer: LowersUpdate,
+    few: bool = False,
+    traced: bool = False,
+    divided: tuple[int, int] | None = None,
 ) -> Program:
     """Forward, backward, update; images by rows, if a batch has `few`. If it is to be `traced`, every layer's value is
-    computed by itself, and y_pred even if nothing reads it."""
+    computed by itself, and y_pred even if nothing reads it. divided: rows of a batch and lanes that share the inputs.
+    """
     builder, y_pred = forward(network, training=True)
     judge(network, objective, y_pred, builder)
     instructions = normalize_and_add(pool_before_relu(builder.instructions))
@@ -155,6 +162,8 @@ def training_program(
     if not (traced or few):
         instructions, backward = images_by_columns(instructions, backward)
     instructions, backward = by_winograd(instructions, backward)
+    if divided is not None:
+        instructions, backward = inputs_over_lanes(instructions, backward, *divided)
     keep_columns([*instructions, *backward])
     update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
     return Program(instructions, backward, update, optimizer.every)

@@ -72,7 +72,7 @@ def lifetimes(buffers: Sequence[Buffer], rows: Sequence[Instruction]) -> dict[Bu
     batch = {b for i in rows if isinstance(i, Gather) for b in i.outputs}
     for buffer in batch:  # a batch that is the whole data is gathered only once: it has to survive the step
         lives[buffer].end = len(rows)
-    for buffer in (b for i in rows if isinstance(i, WeightGradient) and i.wide for b in i.inputs):
+    for buffer in (b for i in rows if isinstance(i, WeightGradient) and i.wide for b in i.inputs if b.per_row):
         lives[buffer].end = len(rows)  # it may be left to the finish
     for buffer in buffers:
         if buffer.view_of is not None:

@@ -32,7 +32,8 @@ class Segment:
 class Program:
     """Instructions of one kind of work (training, evaluation, prediction), ready to be executed or printed.
 
-    A step runs in four phases. `prepare` depends on the parameters only and is done once; `rows` is done block by block
+    A step runs in four phases. `prepare` depends on the parameters only, or is a lane's share of something that is done
+    for the whole batch; each is done once; `rows` is done block by block
     over the rows of the batch; `collect` puts together the gradients of one lane; `finish` (penalties, the sum over the
     lanes and the update) follows when every lane is there, cut into segments between which the lanes meet again. Before
     an instruction of the rows that reads what all lanes have written (statistics of the batch) the lanes meet too, and
@@ -59,6 +60,8 @@ class Program:
         for instruction in (*self.forward, *self.backward):
             if any(b.region in (PARAMETERS, SLOTS) for b in instruction.outputs):  # what follows the batches
                 self.finish.append(instruction)
+            elif instruction.own_inputs and not instruction.reduces:
+                self.prepare.append(instruction)
             elif instruction.per_row:
                 self.rows.append(instruction)
             elif any(b.region == TOTALS for b in instruction.outputs) or instruction.accumulates:
@@ -104,6 +107,11 @@ class Program:
                 written.clear()
             written.update(b for b in instruction.outputs if b.region == EXCHANGE)
         return result
+
+    @property
+    def meets_early(self) -> bool:
+        """Whether the lanes read what others have prepared."""
+        return self.prepared > 0 or any(i.own_inputs for i in self.prepare)
 
     @property
     def wide(self) -> list[WeightGradient]:

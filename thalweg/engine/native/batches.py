@@ -12,10 +12,12 @@ AHEAD = 4096  # … for as many bytes before they are copied: memory takes as lo
 
 
 @numba.njit(inline="always", **FLAGS)
-def fetch_row(X, order, r, size):
-    """Asks for the row to be copied some rows after the r-th, of `size` bytes: the processor doesn't foresee which."""
+def fetch_row(X, order, r, apart, size):
+    """Asks for the row to be copied some rows after the r-th, of `size` bytes: the processor doesn't foresee which.
+
+    Its address is X + order·apart."""
     if size >= LONG:
-        at = X + order[min(r + 1 + AHEAD // size, order.size - 1)] * size
+        at = X + order[min(r + 1 + AHEAD // size, order.size - 1)] * apart
         for byte in range(0, size, LINE):
             fetch(at + byte)
 
@@ -39,7 +41,7 @@ def gather(o, c, s, f):
     else:
         order = integers(s[ORDER], rows)
         for r in range(rows):
-            fetch_row(o[0], order, r, 4 * size)
+            fetch_row(o[0], order, r, 4 * size, 4 * size)
             X = floats(o[0] + 4 * order[r] * size, size)
             for j in range(size):
                 x[r * size + j] = X[j]
@@ -53,7 +55,7 @@ def gather_bytes(o, c, s, f):
         if s[ORDER]:
             order = integers(s[ORDER], rows)
             row = order[r]
-            fetch_row(o[0], order, r, size)
+            fetch_row(o[0], order, r, size, size)
         X, x = bytes_of(o[0] + row * size, size), floats(o[1] + 4 * r * size, size)
         for j in range(size):
             x[j] = X[j]

@@ -251,7 +251,7 @@ class NativeExecutor:
                 m.JOB_STATE: self.states[lane].ctypes.data,
                 m.JOB_REALS: self.reals[lane].ctypes.data,
                 m.JOB_PREPARE: len(self.phases[0]),
-                m.JOB_PREPARED: int(program.prepared > 0),
+                m.JOB_PREPARED: int(program.meets_early),
                 m.JOB_GATHERS: gathers,
                 m.JOB_ROWS: len(self.phases[1]),
                 m.JOB_COLLECT: len(self.phases[2]),
@@ -388,6 +388,8 @@ class NativeExecutor:
         f[state.LEARNING_RATE] = chunk.learning_rates[0] if len(chunk.learning_rates) else 0.0
 
         ends = np.cumsum([0, *(len(p) for p in self.phases)])
+        s[state.START] = start
+        s[state.ORDER] = self.order[start:].ctypes.data if self.order.size else 0
         for lane in range(lanes):
             for i, _, seconds in self.one_by_one(self.phases[0], ends[0], repeats, lane):
                 if lane == 0 or any(b.region == WORKSPACE for b in i.outputs):  # each lane's own
@@ -405,7 +407,9 @@ class NativeExecutor:
         place = ends[3]
         for segment in self.segments:
             if not segment.due or (chunk.iteration + 1) % job.program.every == 0:
-                yield from self.one_by_one(segment.instructions, place, repeats)
+                for n, i in enumerate(segment.instructions):
+                    for lane in range(lanes if i.own_inputs else 1):
+                        yield from self.one_by_one([i], place + n, repeats, lane)
             place += len(segment.instructions)
         self.totals[0, ROWS] += rows
 
@@ -415,6 +419,7 @@ class NativeExecutor:
         table, constants = self.tables[lane]
         for number, instruction in enumerate(instructions, start=int(place)):
             kernel = callable_of(kernel_of(instruction))
+            self.states[0, state.LANE] = lane if instruction.own_inputs else 0
             arguments = (table[number, 1:].ctypes.data, constants[number].ctypes.data, *self.state_of(0))
             seconds = []
             for _ in range(repeats):

@@ -12,6 +12,7 @@ FILES = {
     "batches": "gather gather_bytes store",
     "augmentation": "random_flip random_warp random_contrast",
     "linear": "affine weight_gradient bias_gradient transpose input_gradient",
+    "input_shares": "gather_share affine_share affine_sum share_weight_gradient",
     "convolution": "convolution kernel_gradient flip transposed_convolution",
     "depthwise": "depthwise_convolution depthwise_transposed_convolution depthwise_kernel_gradient",
     "image_columns": """

@@ -2,6 +2,7 @@
 
 from thalweg.engine.native import columns, gemm
 from thalweg.engine.native.gradients import stretch
+from thalweg.engine.native.llvm import compiled
 from thalweg.engine.native.state import ACCUMULATE, BATCH_ROWS, BLOCK, BUSY, ROWS, STRIDE
 
 
@@ -14,6 +15,20 @@ def affine(o, c, s, f):
             gemm.end(h, units, 0, s[ROWS], units)
         return
     gemm.product(x, inputs, 1, W, units, 0, h, units, b, floor, 0, s[ROWS] * positions, units, inputs)
+
+
+@compiled
+def gradient_of_all_rows(x, ldx, nx, dh, dW, own, row, rows, units, positions, s):
+    """So many rows of dW = xᵀ·dh from `row` on, over the rows of all lanes, right before W is changed, which lies `own`
+    bytes behind dW. From a row of x to the next are ldx floats, from a lane's to the next lane's nx."""
+    to, stride = dW + 4 * row * units, s[STRIDE]
+    size, whole = s[BLOCK] * positions, s[BATCH_ROWS] // s[BLOCK]  # lanes that have a whole block
+    if whole:
+        gemm.gemm_before_update(x, 1, ldx, nx, dh, units, stride, whole, to, units, 0, rows, units, size, own)
+    if whole < s[BUSY]:
+        x, dh, left = x + 4 * whole * nx, dh + 4 * whole * stride, (s[BATCH_ROWS] - whole * s[BLOCK]) * positions
+        own = 0 if whole else own
+        gemm.gemm_before_update(x, 1, ldx, 0, dh, units, 0, 1, to, units, whole, rows, units, left, own)
 
 
 def weight_gradient(o, c, s, f):
@@ -32,14 +47,7 @@ def weight_gradient(o, c, s, f):
     row, rows = first // units, (after - first) // units
     if rows == 0:
         return
-    to, own, stride = dW + 4 * first, o[8] - dW, s[STRIDE]
-    x, size, whole = x + 4 * row, s[BLOCK] * positions, s[BATCH_ROWS] // s[BLOCK]  # lanes that have a whole block
-    if whole:
-        gemm.gemm_before_update(x, 1, inputs, stride, dh, units, stride, whole, to, units, 0, rows, units, size, own)
-    if whole < s[BUSY]:
-        at, left = 4 * whole * stride, (s[BATCH_ROWS] - whole * s[BLOCK]) * positions
-        own = 0 if whole else own
-        gemm.gemm_before_update(x + at, 1, inputs, 0, dh + at, units, 0, 1, to, units, whole, rows, units, left, own)
+    gradient_of_all_rows(x + 4 * row, inputs, s[STRIDE], dh, dW, o[8] - dW, row, rows, units, positions, s)
 
 
 def bias_gradient(o, c, s, f):

@@ -145,6 +145,13 @@ def execute_and_take(job, first, after):
         execute(job, i, i + 1)
 
 
+@numba.njit(inline="always", **FLAGS)
+def place(job, s, start):
+    """Where in the data the rows are that come next."""
+    s[START] = start
+    s[ORDER] = job[JOB_ORDER] + 8 * start if job[JOB_ORDER] else 0
+
+
 @numba.njit(**FLAGS)
 def blocks(job, s, start, rows, begin, end):
     """Runs a segment of the rows phase on every block that is this lane's; returns whether there was one."""
@@ -153,8 +160,7 @@ def blocks(job, s, start, rows, begin, end):
     for first in range(lane * block, rows, lanes * block):
         s[ROWS] = min(block, rows - first)
         s[FIRST_ROW] = first
-        s[START] = start + first
-        s[ORDER] = job[JOB_ORDER] + 8 * (start + first) if job[JOB_ORDER] else 0
+        place(job, s, start + first)
         takes = job[JOB_THREADS] > 1 and first + lanes * block >= rows
         free = min(max(begin, job[JOB_FREE]), end) if takes else end
         execute(job, begin, free)
@@ -194,8 +200,8 @@ def lane_job(o, k):
 
 
 @numba.njit(**FLAGS)
-def prepare_of_lane(job, step, rows, learning_rate):
-    """The state of the step, and this lane's share of what is derived from the parameters alone."""
+def prepare_of_lane(job, step, start, rows, learning_rate):
+    """The state of the step, and this lane's share of what comes before the rows."""
     s = integers(job[JOB_STATE], STATE)
     s[STRIDE] = 0
     if step == 0 or rows != s[BATCH_ROWS]:
@@ -205,6 +211,8 @@ def prepare_of_lane(job, step, rows, learning_rate):
     s[ITERATION] = job[JOB_ITERATION] + step + 1
     s[UPDATE] = s[ITERATION] if job[JOB_EVERY] == 1 else (s[ITERATION] - 1) // job[JOB_EVERY] + 1
     doubles(job[JOB_REALS], REALS)[LEARNING_RATE] = learning_rate
+    if job[JOB_PREPARED]:
+        place(job, s, start)
     execute(job, 0, job[JOB_PREPARE])
 
 
@@ -284,7 +292,7 @@ def machine(o, c, s, f):
             barrier(o[JOB_BARRIER], threads)
 
         for k in range(mine):
-            prepare_of_lane(lane_job(o, k), step, rows, c[step])
+            prepare_of_lane(lane_job(o, k), step, start, rows, c[step])
         if o[JOB_PREPARED]:
             barrier(o[JOB_BARRIER], threads)
         gradients(o, mine, threads, start, rows, not stays or step == 0)
