@@ -23,7 +23,8 @@ class Gather(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.x.size, int(self.x.by_columns))
+        far = 0  # whether the data are far from the core: written when a lane's table is linked
+        return (self.x.size, int(self.x.by_columns), far)
 
     def reference(self, m: Values) -> None:
         m[self.x][:] = m[self.X][m.order]

@@ -38,6 +38,7 @@ from thalweg.program.lowering import LOSS, ROWS
 from thalweg.program.memory import ALIGNMENT, align
 from thalweg.program.program import Segment
 
+FAR = 1 << 20  # bytes of data, more than a core's own caches hold
 PROBE_SECONDS = 0.3  # between two comparisons of one thread with all
 PROBE_SHARE = 16  # this part of a chunk is run in each way …
 PROBE_LEAST = 0.002  # … if it takes more seconds than this
@@ -127,7 +128,9 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
             last = number == len(phases) - 1
             operands = [(first if last and shared(b) else own).address(b) for b in i.operands]
             row = [address_of(kernel_of(i)), *operands, *i.sizes]
-            if last and isinstance(i, WeightGradient):
+            if isinstance(i, Gather):
+                row[-1] = int(own.data[i.X.name].nbytes > FAR)
+            elif last and isinstance(i, WeightGradient):
                 row.append(own.address(replace(i.dW, region=PARAMETERS)))  # what is changed next
             table[place, : len(row)] = row
             constants[place, : len(i.constants)] = i.constants

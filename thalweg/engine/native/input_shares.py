@@ -3,7 +3,7 @@
 import numba
 
 from thalweg.engine.native import gemm
-from thalweg.engine.native.batches import fetch_row
+from thalweg.engine.native.batches import ask_ahead
 from thalweg.engine.native.gradients import stretch
 from thalweg.engine.native.linear import gradient_of_all_rows
 from thalweg.engine.native.llvm import FLAGS, floats, integers
@@ -26,7 +26,7 @@ def gather_share(o, c, s, f):
         if s[ORDER]:
             order = integers(s[ORDER], rows)
             row = order[r]
-            fetch_row(source, order, r, 4 * inputs, 4 * n)
+            ask_ahead(source, order, r, 4 * inputs, 4 * n)
         X, x = floats(source + 4 * row * inputs, n), floats(o[1] + 4 * r * n, n)
         for j in range(n):
             x[j] = X[j]

@@ -86,6 +86,7 @@ from thalweg.engine.native.state import (
     LANE,
     LANES,
     LEARNING_RATE,
+    NEXT,
     ORDER,
     REALS,
     ROWS,
@@ -161,6 +162,8 @@ def blocks(job, s, start, rows, begin, end):
         s[ROWS] = min(block, rows - first)
         s[FIRST_ROW] = first
         place(job, s, start + first)
+        follows = job[JOB_ORDER] and start + job[JOB_BATCH] + first + s[ROWS] <= job[JOB_DATA_ROWS]
+        s[NEXT] = s[ORDER] + 8 * job[JOB_BATCH] if follows else 0
         takes = job[JOB_THREADS] > 1 and first + lanes * block >= rows
         free = min(max(begin, job[JOB_FREE]), end) if takes else end
         execute(job, begin, free)

@@ -23,7 +23,8 @@ BUSY = 12  # lanes that had a block of the batch: their gradients count
 UPDATE = 13  # updates of the weights, this one included
 BLOCK = 14  # rows of a whole block
 STRIDE = 15  # floats from one lane's workspace to the next in the finish; 0 before
-STATE = 16  # how many there are, rounded up to two cache lines so that lanes don't share one
+NEXT = 16  # address of the row numbers that this block's place will have in the next step, or 0
+STATE = 24  # how many there are, rounded up to whole cache lines so that lanes don't share one
 
 LEARNING_RATE = 0
 REALS = 8
