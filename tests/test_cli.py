@@ -112,6 +112,20 @@ def test_two_classes_a_number_and_a_query(thalweg):
     assert 2500 < mass["prediction"].mean() < 6500
 
 
+def test_names_and_classes_are_printed_as_they_are(thalweg):
+    """Square brackets are markup to rich: units such as [kg] must not vanish, nor [/x] end the command."""
+    lines = "".join(f"{i % 7},{i * 0.37 % 1},{'[bold]' if i % 7 < 3 else '[/x] :smile:'}\n" for i in range(100))
+    Path("units.csv").write_text("weight [kg],[/b] price,[red]\n" + lines, encoding="utf-8")
+    out_folder = "a" * 150 + "[kg]"  # nor is a long path broken over lines
+    code, out, error = thalweg("train", "units.csv", "--target", "[red]", "--out", out_folder, *QUICK)
+    assert code == 0, error
+    for part in ("weight [kg]", "[/b] price", "target [red]: binary: [/x] :smile:, [bold]", f"run folder: {out_folder}"):
+        assert part in out
+    code, out, error = thalweg("inspect", out_folder)
+    assert code == 0, error
+    assert "always [/x] :smile:" in out
+
+
 def test_rows_without_a_target_are_not_judged(thalweg):
     thalweg("train", PENGUINS, "--target", "sex", "--out", "two", *QUICK)
     code, out, _ = thalweg("evaluate", "two", PENGUINS)

@@ -7,12 +7,15 @@ from typing import Any
 
 
 def say(*things: Any) -> None:
-    """Prints to standard output, as wide as the text needs when it isn't a terminal."""
+    """Prints to standard output, as wide as the text needs when it isn't a terminal.
+
+    Column names, classes and paths are the user's: nothing in them is markup, "[kg]" stays what it is.
+    """
     from rich.console import Console
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    console = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else 10_000)
     for thing in things:
-        console.print(thing)
+        console.print(thing, soft_wrap=isinstance(thing, str))  # a path that rich broke could not be copied
 
 
 def grid(title: str, header: list[str], rows: list[list[str]]) -> Any:

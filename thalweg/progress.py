@@ -38,7 +38,7 @@ class Progress:
             self.bar = Bar(
                 TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
                 BarColumn(bar_width=24),
-                TextColumn("{task.fields[step]}  {task.fields[logs]}  {task.fields[speed]}"),
+                TextColumn("{task.fields[step]}  {task.fields[logs]}  {task.fields[speed]}", markup=False),
                 TimeRemainingColumn(),
                 refresh_per_second=8,
             )
@@ -83,6 +83,6 @@ class Progress:
     def say(self, text: str) -> None:
         """A message that stays."""
         if self.bar is not None:
-            self.bar.console.print(text, highlight=False)
+            self.bar.console.print(text, highlight=False, markup=False)
         else:
             print(text, flush=True)
