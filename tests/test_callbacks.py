@@ -1,11 +1,12 @@
 """Callbacks: which events are told, in which order, with what; and what the ready-made ones do."""
 
 import inspect
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from thalweg import Sequential, callbacks, load_model
+from thalweg import Sequential, callbacks, load_model, metrics
 from thalweg.callbacks import (
     BackupAndRestore,
     Callback,
@@ -20,6 +21,7 @@ from thalweg.callbacks import (
     TensorBoard,
     TerminateOnNaN,
 )
+from thalweg.callbacks.watching import improvement
 from thalweg.errors import ArgumentError
 from thalweg.layers import Dense, Input
 from thalweg.optimizers import SGD
@@ -31,9 +33,9 @@ EVENTS = [name for name in vars(Callback) if name.startswith("on_")]
 WITHOUT_NUMBER = [e for e in EVENTS if "epoch" not in e and "batch" not in e]
 
 
-def network(rate=0.05, metrics=("mae",)):
+def network(rate=0.05, judged_by=("mae",)):
     model = Sequential([Input((4,)), Dense(1)], seed=3)
-    model.compile(SGD(rate), "mse", metrics=list(metrics))
+    model.compile(SGD(rate), "mse", metrics=list(judged_by))
     return model
 
 
@@ -193,7 +195,7 @@ class Script(Callback):
 
 def stopped(scores, key="val_loss", initial_epoch=0, **arguments):
     """(the epochs that ran, the epoch whose weights the model has)"""
-    model = network(0.0)
+    model = network(0.0, ("mae", "r2_score", metrics.R2Score(name="score")))
     stopping = EarlyStopping(monitor=key, **arguments)
     history = fit(model, Script(scores, key), stopping, epochs=len(scores), initial_epoch=initial_epoch)
     return len(history.epoch), int(model.get_weights()[0][0, 0])
@@ -224,13 +226,22 @@ def test_early_stopping_stops_where_keras_does(scores, arguments, ran, weights):
     assert stopped(scores, **arguments) == (ran, weights)
 
 
-def test_auto_mode_goes_by_the_name():
+def test_auto_mode_goes_by_the_metric():
     rising = [0.1, 0.2, 0.3, 0.4]
-    for key in ("accuracy", "val_accuracy", "binary_accuracy", "acc", "r2_score", "val_r2"):
+    for key in ("accuracy", "val_accuracy", "val_binary_accuracy", "score", "val_score", "val_r2_score"):
         assert stopped(rising, key)[0] == 4
         assert stopped(rising[::-1], key)[0] == 2
-    for key in ("loss", "val_loss", "mae", "val_mse"):
+    for key in ("loss", "val_loss", "mae", "val_mae", "val_of_my_own"):
         assert stopped(rising, key)[0] == 2
+
+
+@pytest.mark.parametrize("kind", [c for c in metrics.CLASSES.values() if c.higher_is_better], ids=lambda c: c.__name__)
+def test_auto_mode_knows_every_metric_that_is_to_be_high(kind):
+    """AUC, precision, F1 … were taken for losses: `restore_best_weights` gave the worst epoch's weights."""
+    model = SimpleNamespace(metrics=[metrics.Named("mine", kind)])
+    for monitor in ("mine", "val_mine"):
+        assert improvement(monitor, "auto", model)(0.6, 0.5)
+        assert not improvement(monitor, "min", model)(0.6, 0.5)
 
 
 def test_early_stopping_says_when(capsys):

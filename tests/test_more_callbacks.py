@@ -33,7 +33,7 @@ def keras_callbacks():
 
 def played(callback, logs):
     """The learning rate after each epoch, where these logs come in."""
-    model = SimpleNamespace(optimizer=SimpleNamespace(learning_rate=1.0))
+    model = SimpleNamespace(optimizer=SimpleNamespace(learning_rate=1.0), metrics=[])
     callback.set_model(model)
     callback.on_train_begin({})
     rates = []
@@ -119,7 +119,7 @@ def test_a_table_with_other_columns_does_not_go_on(tmp_path):
     fit(network(), CSVLogger(path), epochs=2)
     assert len(path.read_text().splitlines()) == 3
     with pytest.raises(ArgumentError, match="has the columns epoch, loss, mae, val_loss, val_mae, without mse"):
-        fit(network(metrics=("mse",)), CSVLogger(path, append=True))
+        fit(network(judged_by=("mse",)), CSVLogger(path, append=True))
     assert len(path.read_text().splitlines()) == 3
 
 

@@ -6,8 +6,9 @@ import csv
 from pathlib import Path
 
 from thalweg.callbacks.base import Callback, Logs
-from thalweg.callbacks.watching import improvement, monitored
+from thalweg.callbacks.watching import MODES, improvement, monitored
 from thalweg.errors import ArgumentError, ModelFileError
+from thalweg.naming import choose
 
 
 class ModelCheckpoint(Callback):
@@ -19,7 +20,7 @@ class ModelCheckpoint(Callback):
         verbose: 1 says when it saves.
         save_best_only: whether only an improvement is saved.
         save_weights_only: whether the description and the optimizer are left out (see `Sequential.load_weights`).
-        mode: "min", "max" or "auto" (by the name).
+        mode: "min", "max", or "auto": as the metric of that name wants it; of others, less is better.
         save_freq: "epoch", or a number of batches.
         initial_value_threshold: the value to beat at first.
     """
@@ -40,7 +41,7 @@ class ModelCheckpoint(Callback):
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        self.better = improvement(monitor, mode)
+        self.mode = choose("mode", mode, MODES)
         if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
             raise ArgumentError(f"ModelCheckpoint: save_freq is 'epoch' or a number of batches, got {save_freq!r}")
         self.save_freq = save_freq
@@ -69,7 +70,8 @@ class ModelCheckpoint(Callback):
         """Saves, if it is time to."""
         if self.save_best_only:
             current = monitored("ModelCheckpoint", self.monitor, logs)
-            if self.best is not None and not self.better(current, self.best):
+            better = improvement(self.monitor, self.mode, self.model)
+            if self.best is not None and not better(current, self.best):
                 return
             self.best = current
         try:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thalweg.callbacks.base import Callback, Logs
 from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError
 from thalweg.naming import choose
 
+if TYPE_CHECKING:
+    from thalweg.model import Sequential
 
-def improvement(monitor: str, mode: str) -> Callable[[float, float], bool]:
-    """(new, best) → whether new is better; "auto" knows accuracies and R² as better when higher."""
-    choose("mode", mode, ("auto", "min", "max"))
+MODES = ("auto", "min", "max")
+
+
+def improvement(monitor: str, mode: str, model: Sequential) -> Callable[[float, float], bool]:
+    """(new, best) → whether new is better; with "auto" the model's metric of that name says which way that is."""
     if mode == "auto":
         name = monitor.removeprefix("val_")
-        mode = "max" if name == "acc" or "accuracy" in name or name in ("r2", "R2", "r2_score", "R2Score") else "min"
+        higher = any(named.metric.higher_is_better for named in model.metrics if named.key == name)
+        mode = "max" if higher or "accuracy" in name else "min"
     return (lambda new, best: new > best) if mode == "max" else (lambda new, best: new < best)
 
 
@@ -39,7 +44,7 @@ class EarlyStopping(Callback):
         min_delta: what counts as an improvement.
         patience: epochs to wait.
         verbose: 1 says when it stops.
-        mode: "min", "max" or "auto" (by the name).
+        mode: "min", "max", or "auto": as the metric of that name wants it; of others, less is better.
         baseline: a value that has to be beaten at all.
         restore_best_weights: whether the weights of the best epoch come back at the end.
         start_from_epoch: epochs to let pass first.
@@ -63,10 +68,11 @@ class EarlyStopping(Callback):
         self.baseline = baseline
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
-        self.better = improvement(monitor, mode)
-        self.sign = 1.0 if self.better(0.0, 1.0) else -1.0  # +1 when lower is better
+        self.mode = choose("mode", mode, MODES)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.better = improvement(self.monitor, self.mode, self.model)
+        self.sign = 1.0 if self.better(0.0, 1.0) else -1.0  # +1 when lower is better
         self.wait = 0
         self.stopped_epoch = 0
         self.best = self.sign * math.inf
@@ -108,7 +114,7 @@ class ReduceLROnPlateau(Callback):
         factor: below 1.
         patience: epochs without an improvement to wait.
         verbose: 1 says when it lowers the rate.
-        mode: "min", "max" or "auto" (by the name).
+        mode: "min", "max", or "auto": as the metric of that name wants it; of others, less is better.
         min_delta: what counts as an improvement.
         cooldown: epochs to wait after a reduction before it counts again.
         min_lr: the least rate.
@@ -137,10 +143,11 @@ class ReduceLROnPlateau(Callback):
         self.min_delta = number("ReduceLROnPlateau's min_delta", min_delta)
         self.cooldown = whole("ReduceLROnPlateau's cooldown", cooldown, 0)
         self.min_lr = number("ReduceLROnPlateau's min_lr", min_lr)
-        self.better = improvement(monitor, mode)
-        self.sign = 1.0 if self.better(0.0, 1.0) else -1.0  # +1 when lower is better
+        self.mode = choose("mode", mode, MODES)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.better = improvement(self.monitor, self.mode, self.model)
+        self.sign = 1.0 if self.better(0.0, 1.0) else -1.0  # +1 when lower is better
         self.best: float | None = None
         self.wait = 0
         self.cooling = 0  # epochs of the cooldown that are left
