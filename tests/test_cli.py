@@ -238,7 +238,10 @@ def test_an_empty_file(thalweg):
         ((PENGUINS, "--target", "target", "--learning-rate", "-1"), "learning_rate"),
         ((PENGUINS, "--target", "target", "--dropout", "1"), "rate"),
         ((PENGUINS, "--target", "target", "--l2", "-1"), "l2"),
-        ((PENGUINS, "--target", "target", "--test-share", "1"), "test share"),
+        ((PENGUINS, "--target", "target", "--test-share", "1"), "test share has to be above 0 and below 1, got 1"),
+        ((PENGUINS, "--target", "target", "--test-share", "0"), "test share has to be above 0 and below 1, got 0"),
+        ((PENGUINS, "--target", "target", "--out", PENGUINS / "run"), "run can't be made: Not a directory"),
+        ((PENGUINS, "--target", "target", "--out", "r" * 300), "can't be made: File name too long"),
         ((PENGUINS, "--target", "target", "--validation-share", "0"), "validation rows"),
         ((PENGUINS, "--target", "target", "--early-stopping", "-1"), "patience"),
         ((PENGUINS, "--target", "target", "--seed", "-1"), "seed"),
@@ -309,6 +312,30 @@ def test_a_damaged_run_is_refused(thalweg, trained, change):
         code, _, error = thalweg(*command)
         assert code == 1, error
         assert error.count("\n") == 1
+def test_what_the_system_refuses_is_one_line(thalweg, trained, monkeypatch):
+    def refused(self, *_):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    code, _, error = thalweg("inspect", trained)
+    assert (code, error) == (1, f"thalweg: {trained / 'history.jsonl'}: Permission denied\n")
+
+
+def test_the_batch_of_inspect_is_checked_before_anything_is_shown(thalweg, trained):
+    for size in ("0", "-3"):
+        code, out, error = thalweg("inspect", trained, "--batch-size", size)
+        assert (code, out) == (2, "")
+        assert f"--batch-size has to be a whole number of at least 1, got {size}" in error
+
+
+def test_scores_of_very_large_numbers(thalweg):
+    Path("large.csv").write_text("a,y\n" + "".join(f"{i},{i}e200\n" for i in range(60)))
+    code, _, error = thalweg("train", "large.csv", "--target", "y", *QUICK)
+    assert (code, error) == (0, "")
+    scores = json.loads(Path("runs/large/run.json").read_text())["held-out"]
+    assert 1e198 < scores["MAE"] <= scores["RMSE"] < 1e203
+
+
         assert "damaged" in error or "changed" in error or "belong together" in error
     assert not Path("answers.csv").exists()
 

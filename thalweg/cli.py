@@ -156,8 +156,7 @@ def train(
     from thalweg.data.tables import read_table
 
     seed = utils.draw_seed() if seed is None else seed
-    if out is not None:
-        runs.refuse_existing(out)
+    runs.refuse_unwritable(out or runs.free_folder(name_of(source)))
     if is_image_source(source):
         from thalweg import image_runs
 
@@ -370,8 +369,7 @@ def compare(
         seed=0,
         lanes=lanes,
     )
-    if out is not None:
-        runs.refuse_existing(out)
+    runs.refuse_unwritable(out or runs.free_folder(f"{name_of(source)}-{knob}", "comparisons"))
     tried = None if entries is None else split_entries(knob, entries)
     table = read_table(source)
     console = Console(stderr=True)
@@ -435,6 +433,9 @@ def inspect(
     flops = sum(row.flops for row in listing)
     lanes = usable_lanes(facts["options"]["lanes"], model.lower("training")[0], batch, model.engine)
     say(f"lanes: {lanes} for {flops:,} FLOPs a step", "")
+    except OSError as error:  # a file that may not be read, a full disk
+        print(f"thalweg: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
     keys = [key for key in loaded.history[0] if key != "epoch"] if loaded.history else []
     say(grid("history", ["epoch", *keys], [history_line(record, keys) for record in shortened(loaded.history)]), "")
     show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"])

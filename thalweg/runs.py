@@ -8,6 +8,7 @@ the end, as a whole; an existing folder is never touched.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shutil
 import tempfile
@@ -339,6 +340,16 @@ def save(run: Run, folder: Path, command: Sequence[str]) -> None:
 def write_folder(
     folder: Path,
     command: Sequence[str],
+def refuse_unwritable(folder: Path) -> None:
+    """Raises before a training whose folder could not be written after it; nothing is left behind."""
+    try:
+        refuse_existing(folder)
+        parent = next(p for p in folder.absolute().parents if p.exists())
+        os.rmdir(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise ArgumentError(f"{folder} can't be made: {error.strerror}; give another --out") from None
+
+
     model: Sequential,
     descriptions: dict[str, Any],
     history: list[dict[str, Any]],
@@ -349,7 +360,6 @@ def write_folder(
     `descriptions` are further files, by name: JSON, or arrays by name for one that ends in .npz.
     """
     refuse_existing(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     packages = ("numpy", "numba", "duckdb", "safetensors")
     versions = {"thalweg": thalweg.__version__, "python": platform.python_version()}
     versions |= {name: version(name) for name in packages}
@@ -362,6 +372,7 @@ def write_folder(
                 np.savez(temporary / name, **content)
             else:
                 write_json(temporary / name, content)
+    folder.parent.mkdir(parents=True, exist_ok=True)
         lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in history]
         (temporary / HISTORY).write_text("".join(lines), encoding="utf-8")
         write_json(temporary / RUN, facts)
