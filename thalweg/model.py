@@ -114,6 +114,8 @@ class Sequential(CompiledStack):
         Raises:
             DivergedError: a value stopped being finite; the last finite weights are kept.
         """
+        if not isinstance(shuffle, (bool, np.bool_)):
+            raise ArgumentError(f"shuffle is True or False, got {shuffle!r}")
         batch = 32 if batch_size is None else whole("batch_size", batch_size)
         epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
         listeners = checked(callbacks)

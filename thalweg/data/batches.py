@@ -17,15 +17,19 @@ Shape = tuple[int, ...]
 
 def to_array(values: ArrayLike, what: str) -> Array:
     """`values` as an array of numbers with at least one row."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise DataError(f"{what} has masked values; fill them in, or leave their rows out")
     try:
         array = np.asarray(values)
     except ValueError:
         raise ShapeError(f"{what} has rows of different lengths; every row needs the same shape") from None
+    if array.dtype.kind == "O" and array.ndim == 0:  # what NumPy makes nothing of
+        hint = "; call its toarray()" if hasattr(values, "toarray") else ""
+        kind = "None" if values is None else f"a {type(values).__name__}"
+        raise DataError(f"{what} has to be numbers, got {kind}{hint}")
     if array.dtype.kind not in "buif":
-        raise DataError(
-            f"{what} has to be numbers, got {array.dtype.name if array.dtype.kind != 'O' else 'mixed'} values; "
-            "thalweg.data reads tables with text and dates"
-        )
+        held = {"O": "mixed", "U": "text", "S": "text"}.get(array.dtype.kind, array.dtype.name)
+        raise DataError(f"{what} has to be numbers, got {held} values; thalweg.data reads tables with text and dates")
     if array.ndim == 0:
         raise ShapeError(f"{what} has to be an array of rows, got the single number {array}")
     if len(array) == 0:
@@ -77,7 +81,10 @@ def row_weights(
     """
     weights: Array | None = None
     if sample_weight is not None:
-        weights = to_array(sample_weight, "sample_weight").reshape(-1).astype(np.float64)
+        weights = to_array(sample_weight, "sample_weight").astype(np.float64)
+        if weights.shape not in ((len(weights),), (len(weights), 1)):
+            raise ShapeError(f"sample_weight has to be one weight a row, got the shape {weights.shape}")
+        weights = weights.reshape(-1)
         same_rows(y, weights, "sample_weight")
         if not np.isfinite(weights).all() or (weights < 0).any():
             raise DataError("sample_weight has to be finite and not negative")
@@ -103,7 +110,11 @@ def by_class(class_weight: Mapping[int, float], y: Array) -> Array:
 
 def split_off(arrays: list[Array | None], share: float) -> tuple[list[Array | None], list[Array | None]]:
     """The first rows for training and the last `share` for validation, as Keras's validation_split."""
-    if not 0 < share < 1:
+    try:
+        inside = 0 < share < 1
+    except TypeError:  # text
+        inside = False
+    if not inside:
         raise ArgumentError(f"validation_split has to be between 0 and 1, got {share!r}")
     rows = len(next(a for a in arrays if a is not None))
     first = int(rows * (1 - share))
