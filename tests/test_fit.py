@@ -385,3 +385,21 @@ def test_a_fit_in_another_thread_needs_no_signals():
     other = regression()
     assert fit(other, epochs=3) == results[0]
     assert same(model, other)
+
+
+def test_a_model_is_frozen_as_a_whole_as_in_keras():
+    model = regression()
+    model.trainable = False
+    assert [layer.trainable for layer in model.layers] == [False, False]
+    with pytest.raises(thalweg.errors.ThalwegError, match="no weights to train"):
+        fit(model)
+    model.trainable = True
+    assert model.trainable
+    before = model.get_weights()
+    fit(model)
+    assert all(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_the_history_knows_what_was_asked_for():
+    history = regression().fit(X, Y, epochs=3, batch_size=10, verbose=0)
+    assert history.params == {"epochs": 3, "steps": 5, "verbose": 0}

@@ -126,6 +126,14 @@ def test_the_summary_counts_as_keras_does():
         assert line.endswith(count)
 
 
+def test_the_summary_tells_frozen_weights():
+    model = Sequential([Input((4,)), Dense(8), Dense(1)])
+    model.layers[0].trainable = False
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert lines[0].endswith("Total params: 49 (0.19 KB)\nTrainable params: 9\nNon-trainable params: 40")
+
+
 def test_the_summary_is_printed(capsys):
     tutorial().summary()
     assert "Total params: 5 " in capsys.readouterr().out

@@ -81,6 +81,20 @@ class Stack:
             return self._layers[index]
         return choose("layer", name, {str(layer.name): layer for layer in self._layers})
 
+    def __repr__(self) -> str:
+        state = "built" if self.built else "not built"
+        return f"<{type(self).__name__} {self.name}: {len(self._layers)} layers, {state}>"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes any layer. Setting it sets `trainable` of every layer that is there, as in Keras."""
+        return any(layer.trainable for layer in self._layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._layers:
+            layer.trainable = bool(value)
+
     @property
     def built(self) -> bool:
         """Whether the shapes are known and the weights made."""
@@ -191,6 +205,9 @@ class Stack:
         text = table(lines, right=(2,))
         rule = "─" * max(len(line) for line in text.splitlines())
         first, _, rest = text.partition("\n")
-        size = f"{count * self.dtype.itemsize / 1024:,.2f} KB"
+        size = f"({count * self.dtype.itemsize / 1024:,.2f} KB)"
+        trained = sum(p.buffer.size for _, p in self.trained_parameters())
+        if trained < count:
+            size += f"\nTrainable params: {trained:,}\nNon-trainable params: {count - trained:,}"
         show = print if print_fn is None else print_fn
-        show(f'Model: "{self.name}"\n{rule}\n{first}\n{rule}\n{rest}\n{rule}\nTotal params: {count:,} ({size})')
+        show(f'Model: "{self.name}"\n{rule}\n{first}\n{rule}\n{rest}\n{rule}\nTotal params: {count:,} {size}')
