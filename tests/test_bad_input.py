@@ -243,6 +243,21 @@ def test_adding_what_is_no_layer():
     assert "name or an index" in message(ArgumentError, model.get_layer)
 
 
+def test_the_choices_are_listed_once_each():
+    said = message(ArgumentError, lambda: regression().compile("sdg", "mse"))
+    listed = said.partition("Choose from: ")[2].split(", ")
+    assert sorted({name.lower() for name in listed}) == sorted(listed)
+
+
+def test_things_print_as_what_they_are():
+    model = regression()
+    assert repr(model) == "<Sequential sequential: 2 layers, not built>"
+    assert repr(Dense(3)) == "<Dense (unnamed)>"
+    model.build()
+    assert repr(model.layers) == "[<Dense dense: (4,) → (3,)>, <Dense dense_1: (3,) → (1,)>]"
+    assert repr(model.optimizer) == "<SGD: learning rate 0.01, 0 steps done>"
+
+
 def test_compiling_wrongly_changes_nothing():
     for model in (regression(), Sequential([Dense(1)])):
         model.compile(SGD(0.3), "mae", ["mse"])
@@ -254,6 +269,8 @@ def test_compiling_wrongly_changes_nothing():
             (("sgd", "mse", 3), "metrics"),
             (("sgd", None), "unknown loss None"),
             ((None, "mse"), "unknown optimizer None"),
+            ((SGD, "mse"), "the optimizer SGD is a class: make one, SGD(…)"),
+            (("sgd", lambda y_true, y_pred: 0), "write a loss of your own as a formula"),
         ):
             assert words in message(ArgumentError, lambda m=model, a=arguments: m.compile(*a))
         assert model.optimizer.learning_rate == 0.3

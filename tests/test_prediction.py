@@ -176,6 +176,8 @@ def test_fit_many_refuses_what_it_cannot_do(rows):
     for arguments in ({"callbacks": [thalweg.callbacks.History()]}, {"verbose": 1}, {"lanes": 0}):
         with pytest.raises(errors.ArgumentError):
             thalweg.fit_many(models, rows, y, **arguments)
+    with pytest.raises(errors.ArgumentError, match="takes a list of models"):
+        thalweg.fit_many(models[0], rows, y)
     with pytest.raises(errors.ArgumentError, match="twice"):
         thalweg.fit_many([models[0], models[0]], rows, y)
     with pytest.raises(errors.DataError):

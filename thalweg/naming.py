@@ -38,7 +38,10 @@ def choose(what: str, name: object, choices: Mapping[str, T] | Sequence[str]) ->
     names = list(choices)
     if isinstance(name, str) and name in names:
         return choices[name] if isinstance(choices, Mapping) else name
-    names = [n for n in names if snake_case(n) == n or snake_case(n) not in names]  # not both spellings of one thing
+    plain = set(names)  # of two spellings of one thing, such as Adam and adam, the plain one is enough
+    names = [n for n in names if not ({n.lower(), snake_case(n)} - {n}) & plain]
+    if isinstance(name, type) and name.__name__ in choices:
+        raise ArgumentError(f"the {what} {name.__name__} is a class: make one, {name.__name__}(…), or give its name")
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ArgumentError(f"unknown {what} {name!r}{hint} Choose from: {', '.join(sorted(names))}")

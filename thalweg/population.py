@@ -77,6 +77,8 @@ def fit_many(
     """
     if arguments.get("callbacks"):
         raise ArgumentError("fit_many takes no callbacks: one callback can't follow several models")
+    if not isinstance(models, (list, tuple)):
+        raise ArgumentError(f"fit_many takes a list of models, got {models!r}")
     if len({id(model) for model in models}) < len(models):
         raise ArgumentError("fit_many got the same model twice")
     arguments = {"verbose": 0, **arguments}

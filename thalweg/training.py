@@ -49,6 +49,7 @@ class Fit:
     def run(self) -> History:
         """Trains; returns the history. The model's weights are updated in place, also when an error ends the fit."""
         history = self.model.history = History()
+        history.set_params({"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0})
         self.model.stop_training = False
         self.model.initial_epoch = self.initial_epoch
         begin = time.perf_counter()

@@ -60,6 +60,10 @@ class Layer:
         """Whether the shapes are known and the parameters declared."""
         return self.input_shape is not None
 
+    def __repr__(self) -> str:
+        shape = "" if self.output_shape is None else f": {self.input_shape} → {self.output_shape}"
+        return f"<{type(self).__name__} {self.name or '(unnamed)'}{shape}>"
+
     @property
     def default_name(self) -> str:
         """The name a layer gets when it is given none: Keras's."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from thalweg.errors import ArgumentError
 from thalweg.losses.base import Loss
 from thalweg.losses.centers import CenterLoss
 from thalweg.losses.formula import FormulaLoss
@@ -108,6 +109,12 @@ def get(identifier: str | Loss | dict[str, Any]) -> Loss:
         return choose("loss", identifier["class_name"], CLASSES | {"FormulaLoss": FormulaLoss})(**identifier["config"])
     if isinstance(identifier, str) and not identifier.isidentifier() and not identifier.isspace() and identifier:
         return FormulaLoss(identifier)
+    given: Any = identifier
+    if callable(given) and not isinstance(given, type):
+        raise ArgumentError(
+            "a Python function can't be differentiated: write a loss of your own as a formula, "
+            "such as 'log(cosh(y_pred - y_true))'"
+        )
     return choose("loss", identifier, NAMES | CLASSES)()
 
 

@@ -114,6 +114,9 @@ class Optimizer:
         self.learning_rate_factors = {k: self.check(f"the factor of {k!r}", v) for k, v in factors.items()}
         self.not_decayed: tuple[str, ...] = ()  # patterns
 
+    def __repr__(self) -> str:
+        return f"<{self.kind}: learning rate {self.learning_rate:g}, {self.iterations} steps done>"
+
     # --- arguments -----------------------------------------------------------------------------------------------
 
     @property
