@@ -116,6 +116,14 @@ def test_every_file_kind_gives_the_same_table(tmp_path):
         assert same(read_table(source), csv), source
 
 
+def test_a_decimal_comma_is_read_where_semicolons_divide_the_cells(tmp_path):
+    table = read_table(write(tmp_path / "t.csv", "x;i;s;code\n1,5;1;a,b;0,7\n-0,25;;1,5;01\n"))
+    assert kinds(table) == {"x": "number", "i": "integer", "s": "text", "code": "text"}
+    assert cells(table, "x") == [1.5, -0.25]
+    quoted = read_table(write(tmp_path / "quoted.csv", 'x,y\n"1,5",1\n"2,5",2\n'))
+    assert cells(quoted, "x") == ["1,5", "2,5"]
+
+
 def test_every_frame_gives_the_same_table():
     columns = {
         "i": [1, None, 3],

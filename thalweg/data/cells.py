@@ -138,16 +138,16 @@ def text_column(cells: Sequence[str | None], strip: bool = False) -> Column:
     return Column("text", objects(map(meaning.__getitem__, cells) if changed else cells))
 
 
-def numbers_if_all(column: Column) -> Column:
+def numbers_if_all(column: Column, decimal_comma: bool = False) -> Column:
     """A text column that holds nothing but numbers, as a number column; every other column as it is.
 
-    Numbers with a leading zero, such as 01234, are codes and stay text.
+    Numbers with a leading zero, such as 01234, are codes and stay text. With `decimal_comma`, "0,5" is a number too.
     """
     if column.kind != "text":
         return column
     meaning: dict[str | None, float] = {None: np.nan}
     for text in set(column.values.tolist()) - {None}:
-        number = plain_number(text)
+        number = plain_number(text.replace(",", ".", 1) if decimal_comma else text)
         if number is None or is_code(text):
             return column
         meaning[text] = number

@@ -54,7 +54,7 @@ class NumberColumn:
 
     @property
     def understood(self) -> str:
-        low, median, high = map(number_text, (self.low, self.median, self.high))
+        low, median, high = (f"{v:.6g}" if abs(v) < 1e5 else number_text(v) for v in (self.low, self.median, self.high))
         return f"{low} to {high}, median {median}" if low != high else f"{low} or missing"
 
     def write(self, column: Column, table: Table, out: Array) -> None:

@@ -78,7 +78,8 @@ def read_files(path: str | Path) -> dict[str, Column]:
             )
         except DataError as error:
             raise _ragged(connection, files, options) or error from None
-        return {name: numbers_if_all(column) for name, column in columns.items()}
+        comma = options.startswith("delim=';'")  # where it doesn't divide cells, it is many languages' decimal point
+        return {name: numbers_if_all(column, comma) for name, column in columns.items()}
 
 
 WRITABLE = {
