@@ -214,6 +214,12 @@ def test_bad_data_is_named_and_exits_with_1(thalweg, change, said):
 
 
 def test_an_empty_file(thalweg):
+def test_a_folder_of_tables_is_not_taken_for_images(thalweg):
+    code, _, error = thalweg("train", PENGUINS.parent, "--target", "target")
+    assert code == 1
+    assert "is a folder; name a file in it" in error
+
+
     Path("empty.csv").touch()
     code, _, error = thalweg("train", "empty.csv", "--target", "target")
     assert (code, error) == (1, "thalweg: empty.csv is empty: it holds no header and no rows\n")

@@ -224,7 +224,11 @@ def test_other_wrong_calls(tmp_path, photos, mnist):
         read_picture(tmp_path / "nothing.png")
 
 
-def test_what_is_taken_for_images():
+def test_what_is_taken_for_images(tmp_path):
+    (tmp_path / "rows.csv").touch()
+    assert not module.is_image_source(tmp_path)
+    (tmp_path / "cat").mkdir()
+    assert module.is_image_source(tmp_path)
     assert module.is_image_source("mnist.npz")
     assert module.is_image_source("t10k-labels-idx1-ubyte.gz")
     assert module.is_image_source(".")

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.cells import Array
+from thalweg.data.sources import is_table_file
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.extras import need
 
@@ -54,8 +55,13 @@ class Images:
 
 
 def is_image_source(path: str | Path) -> bool:
-    """Whether this is a folder, an .npz archive or an IDX file: what `read_images` reads, and `read_table` does not."""
+    """Whether this is a folder, an .npz archive or an IDX file: what `read_images` reads, and `read_table` does not.
+
+    A folder with nothing but files, tables among them, is none: `read_table` says how to name them.
+    """
     path = Path(path)
+    if path.is_dir() and not has_idx(path) and not any(inside.is_dir() for inside in path.iterdir()):
+        return not any(is_table_file(inside) for inside in path.iterdir())
     return path.is_dir() or path.suffix == ".npz" or "-ubyte" in path.name
 
 

@@ -308,6 +308,11 @@ def _nearest_in_message(error: Exception) -> str:
     return _nearest_file(Path(found[1])) if found and not glob.has_magic(found[1]) else ""
 
 
+def is_table_file(file: Path) -> bool:
+    """Whether the name ends as a table's does."""
+    return _ending(file) in _ENDINGS
+
+
 def _ending(file: Path) -> str:
     name = file.name.lower().removesuffix(".gz")
     return Path(name).suffix
