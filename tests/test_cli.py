@@ -336,6 +336,13 @@ def test_the_batch_of_inspect_is_checked_before_anything_is_shown(thalweg, train
 
 def test_scores_of_very_large_numbers(thalweg):
     Path("large.csv").write_text("a,y\n" + "".join(f"{i},{i}e200\n" for i in range(60)))
+@pytest.mark.parametrize("change", [truncated, tampered, half_columns, no_scores, no_history, other_columns])
+def test_a_damaged_run_is_refused(thalweg, trained, change):
+    change(trained)
+    for command in (("inspect", trained), ("predict", trained, PENGUINS, "--out", "answers.csv")):
+        code, _, error = thalweg(*command)
+        assert code == 1, error
+        assert error.count("\n") == 1
     code, _, error = thalweg("train", "large.csv", "--target", "y", *QUICK)
     assert (code, error) == (0, "")
     scores = json.loads(Path("runs/large/run.json").read_text())["held-out"]

@@ -26,6 +26,7 @@ import thalweg
 from thalweg import layers, losses, optimizers, regularizers, utils
 from thalweg.callbacks import EarlyStopping, History
 from thalweg.checks import whole
+from thalweg.data.cells import magnitude
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError, ModelFileError, NotFoundError
 from thalweg.model import Sequential
@@ -198,15 +199,20 @@ class Chosen(Protocol):
     def validation_share(self) -> float: ...
     @property
     def early_stopping(self) -> int: ...
+    @property
+    def lanes(self) -> int | None: ...
 
 
 def check(options: Chosen) -> None:
     """What no layer or optimizer would notice."""
     for name in ("batch_size", "epochs"):
         whole(name.replace("_", " "), getattr(options, name))
-    for name, least in (("test_share", 1e-9), ("validation_share", 0.0)):
+    for name, least, said in (("test_share", 1e-9, "above 0"), ("validation_share", 0.0, "not negative")):
         if not least <= getattr(options, name) < 1:
-            raise ArgumentError(f"the {name.replace('_', ' ')} has to be below 1 and not negative")
+            given = getattr(options, name)
+            raise ArgumentError(f"the {name.replace('_', ' ')} has to be {said} and below 1, got {given:g}")
+    if options.lanes is not None:
+        whole("lanes", options.lanes)
     whole("early stopping's patience", options.early_stopping, 0)
     if options.early_stopping and not options.validation_share:
         raise ArgumentError("early stopping needs validation rows: give a validation share, or --early-stopping 0")
@@ -241,10 +247,12 @@ def score(run: Run, table: Table) -> Scores:
 def regression_scores(truth: Array, guess: Array) -> Scores:
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
+    unit = magnitude(truth)  # the squares of large numbers would overflow
+    truth, guess = truth / unit, guess / unit
     return {
         "R²": float(r2_score(truth, guess)) if len(truth) > 1 else float("nan"),
-        "RMSE": float(root_mean_squared_error(truth, guess)),
-        "MAE": float(mean_absolute_error(truth, guess)),
+        "RMSE": float(root_mean_squared_error(truth, guess)) * unit,
+        "MAE": float(mean_absolute_error(truth, guess)) * unit,
     }
 
 
@@ -332,14 +340,6 @@ def refuse_existing(path: Path) -> None:
         raise ArgumentError(f"{path} exists already and is not overwritten: give another --out")
 
 
-def save(run: Run, folder: Path, command: Sequence[str]) -> None:
-    """Writes the run folder."""
-    write_folder(folder, command, run.model, {COLUMNS: run.features.to_json()}, run.history, run.facts)
-
-
-def write_folder(
-    folder: Path,
-    command: Sequence[str],
 def refuse_unwritable(folder: Path) -> None:
     """Raises before a training whose folder could not be written after it; nothing is left behind."""
     try:
@@ -350,6 +350,14 @@ def refuse_unwritable(folder: Path) -> None:
         raise ArgumentError(f"{folder} can't be made: {error.strerror}; give another --out") from None
 
 
+def save(run: Run, folder: Path, command: Sequence[str]) -> None:
+    """Writes the run folder."""
+    write_folder(folder, command, run.model, {COLUMNS: run.features.to_json()}, run.history, run.facts)
+
+
+def write_folder(
+    folder: Path,
+    command: Sequence[str],
     model: Sequential,
     descriptions: dict[str, Any],
     history: list[dict[str, Any]],
@@ -364,6 +372,7 @@ def refuse_unwritable(folder: Path) -> None:
     versions = {"thalweg": thalweg.__version__, "python": platform.python_version()}
     versions |= {name: version(name) for name in packages}
     facts = {"command": list(command), **facts, "versions": versions}
+    folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         model.save(temporary / MODEL)
@@ -372,7 +381,6 @@ def refuse_unwritable(folder: Path) -> None:
                 np.savez(temporary / name, **content)
             else:
                 write_json(temporary / name, content)
-    folder.parent.mkdir(parents=True, exist_ok=True)
         lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in history]
         (temporary / HISTORY).write_text("".join(lines), encoding="utf-8")
         write_json(temporary / RUN, facts)
