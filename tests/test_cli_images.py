@@ -97,6 +97,11 @@ def test_the_whole_way(thalweg):
         assert code == 0, error
         assert file in out
         assert Path(file).stat().st_size > 2000
+    picture = Path("new/0.png").read_bytes()
+    code, _, error = thalweg("features", "run", "new/0.png", "--out", "new/0.png")
+    assert code == 2
+    assert "is the picture to look at and is not overwritten" in error
+    assert Path("new/0.png").read_bytes() == picture
     with Image.open("filters.png") as drawn:
         assert drawn.size[0] > 300
     with np.load("run/kernels.npz") as archive:

@@ -145,10 +145,12 @@ def features(
     """Draws what every layer makes of a picture: its feature maps, layer by layer."""
     from thalweg import plots
 
+    path = out or Path("features.png")
+    if path.exists() and picture.exists() and path.samefile(picture):
+        raise ArgumentError(f"{path} is the picture to look at and is not overwritten: give another --out")
     loaded = image_run(run)
     pixels = loaded.pixels(picture)
     values = plots.feature_maps(loaded.model, pixels)
     drawn = plots.draw_features(values, pixels, f"{run.name}: {picture.name} through the network", loaded.classes)
-    path = out or Path("features.png")
     plots.save_figure(drawn, path)
     say(f"picture: {path}")
