@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from thalweg import cli_images
+from thalweg.checks import whole
 from thalweg.console import grid, say
 from thalweg.errors import ArgumentError, NotFoundError, ThalwegError
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from thalweg.model import Sequential
     from thalweg.runs import Parts, Run, Scores
     from thalweg.tabular import Features
+
+T = TypeVar("T")
 
 app = typer.Typer(
     help="Train, judge and use neural networks on tables and images.",
@@ -98,6 +102,13 @@ def two_numbers(text: str | None) -> tuple[int, int] | None:
     return numbers[0], numbers[-1]
 
 
+def chosen(options: type[T], context: typer.Context, **read: Any) -> T:
+    """The options that were given, those that have to be read first as `read`; the others keep their defaults."""
+    names = {field.name for field in fields(options)}  # type: ignore[arg-type]
+    given = {name: value for name, value in context.params.items() if name in names and value is not None}
+    return options(**given | read)
+
+
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, as `thalweg train` writes it")]
 
 
@@ -113,7 +124,7 @@ def train(
     activation: Annotated[str, typer.Option(help="of the hidden layers")] = "relu",
     initial_weights: Annotated[str, typer.Option(help="initializer of the hidden layers")] = "he_normal",
     loss: Annotated[str | None, typer.Option(help="by default cross-entropy for classes, mse for numbers")] = None,
-    optimizer: Annotated[str, typer.Option(help="adam or sgd")] = "adam",
+    optimizer: Annotated[str, typer.Option(help="adam, sgd, …")] = "adam",
     learning_rate: Annotated[
         float | None, typer.Option(help="by default the optimizer's own; the cosine's peak is 3 times that")
     ] = None,
@@ -161,25 +172,7 @@ def train(
         from thalweg import image_runs
 
         refuse_given(context, FOR_TABLES, "tables", f"{source} holds images (see --model)")
-        chosen = {"batch_size": batch_size, "epochs": epochs, "early_stopping": early_stopping}
-        image_options = image_runs.ImageOptions(
-            model=model,
-            size=two_numbers(size),
-            channels=channels,
-            flip=flip,
-            shift=shift,
-            rotate=rotate,
-            zoom=zoom,
-            contrast=contrast,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            schedule=schedule,
-            test_share=test_share,
-            validation_share=validation_share,
-            seed=seed,
-            lanes=lanes,
-            **{name: number for name, number in chosen.items() if number is not None},
-        )
+        image_options = chosen(image_runs.ImageOptions, context, size=two_numbers(size), seed=seed)
         image_run = cli_images.train_images(source, image_options)
         folder = out or runs.free_folder(name_of(source))
         image_runs.save(image_run, folder, ["thalweg", *sys.argv[1:]])
@@ -190,26 +183,13 @@ def train(
         if not Path(source).suffix and len(source.split()) == 1 and not Path(source).exists():
             raise NotFoundError(f"there is no file or folder {source}")
         raise ArgumentError("give the column to predict: --target NAME")
-    options = runs.Options(
-        target=target,
-        task=task,
+    options = chosen(
+        runs.Options,
+        context,
         ignore=tuple(ignore or ()),
         categories=tuple(category or ()),
         layers=whole_numbers(layers),
-        activation=activation,
-        initial_weights=initial_weights,
-        loss=loss,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        batch_size=64 if batch_size is None else batch_size,
-        epochs=200 if epochs is None else epochs,
-        dropout=dropout,
-        l2=l2,
-        test_share=test_share,
-        validation_share=validation_share,
-        early_stopping=20 if early_stopping is None else early_stopping,
         seed=seed,
-        lanes=lanes,
     )
     table = read_table(source)
     run = runs.train(table, options, announce)
@@ -320,6 +300,7 @@ def predict(
 
 @app.command()
 def compare(
+    context: typer.Context,
     knob: Annotated[str, typer.Argument(help="activation, loss, learning_rate, initializer or optimizer")],
     source: Source,
     target: Annotated[str, typer.Option(help="the column to predict")],
@@ -350,24 +331,15 @@ def compare(
     from thalweg.naming import choose
 
     choose("knob", knob, thalweg.Comparison.KNOBS)
-    options = runs.Options(
-        target=target,
-        task=task,
+    options = chosen(
+        runs.Options,
+        context,
         ignore=tuple(ignore or ()),
         categories=tuple(category or ()),
         layers=whole_numbers(layers),
-        activation=activation,
-        initial_weights=initial_weights,
-        loss=loss,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        epochs=epochs,
-        test_share=test_share,
         validation_share=0.0,
         early_stopping=0,
         seed=0,
-        lanes=lanes,
     )
     runs.refuse_unwritable(out or runs.free_folder(f"{name_of(source)}-{knob}", "comparisons"))
     tried = None if entries is None else split_entries(knob, entries)
@@ -419,9 +391,10 @@ def inspect(
 
     loaded: Run | ImageRun = image_runs.load(run) if image_runs.is_image_run(run) else runs.load(run)
     facts, model = loaded.facts, loaded.model
-    batch = batch_size or int(facts["options"]["batch_size"])
+    batch = int(facts["options"]["batch_size"]) if batch_size is None else whole("--batch-size", batch_size)
     say(f"command: {shlex.join(facts['command'])}")
-    say("versions: " + ", ".join(f"{name} {number}" for name, number in facts["versions"].items()), "")
+    say("versions: " + ", ".join(f"{name} {number}" for name, number in facts["versions"].items()))
+    say(f"seed: {facts['seed']}", "")  # drawn, where the command gives none
     if isinstance(loaded, image_runs.ImageRun):
         say(f"images of {'×'.join(map(str, model.input_shape))}; classes: {', '.join(loaded.classes)}", "")
     else:
@@ -433,9 +406,6 @@ def inspect(
     flops = sum(row.flops for row in listing)
     lanes = usable_lanes(facts["options"]["lanes"], model.lower("training")[0], batch, model.engine)
     say(f"lanes: {lanes} for {flops:,} FLOPs a step", "")
-    except OSError as error:  # a file that may not be read, a full disk
-        print(f"thalweg: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
-        sys.exit(1)
     keys = [key for key in loaded.history[0] if key != "epoch"] if loaded.history else []
     say(grid("history", ["epoch", *keys], [history_line(record, keys) for record in shortened(loaded.history)]), "")
     show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"])
@@ -463,6 +433,9 @@ def main() -> None:
     except ThalwegError as error:
         print(f"thalweg: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:  # a file that may not be read, a full disk
+        print(f"thalweg: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("thalweg: interrupted", file=sys.stderr)
         sys.exit(1)
