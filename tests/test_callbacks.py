@@ -273,6 +273,8 @@ def test_a_monitor_that_is_not_logged_is_said_with_those_that_are():
     for callback in (EarlyStopping(), ModelCheckpoint("unused", save_best_only=True)):
         with pytest.raises(ArgumentError, match=r"'val_loss', which isn't logged .*validation data.*: loss, mae"):
             fit(network(), callback)
+    with pytest.raises(ArgumentError, match="'val_acc', which isn't logged; logged: loss, mae, val_loss, val_mae"):
+        fit(network(), EarlyStopping("val_acc"), validation_split=0.2)
 
 
 # --- checkpoints -----------------------------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ def monitored(callback: str, monitor: str, logs: Logs | None) -> float:
     """The monitored number; a name that isn't logged raises and lists those that are."""
     logs = logs or {}
     if monitor not in logs:
-        hint = " (give fit validation data)" if monitor.startswith("val_") else ""
+        validated = any(name.startswith("val_") for name in logs)
+        hint = " (give fit validation data)" if monitor.startswith("val_") and not validated else ""
         raise ArgumentError(f"{callback} monitors {monitor!r}, which isn't logged{hint}; logged: {', '.join(logs)}")
     return float(logs[monitor])
 

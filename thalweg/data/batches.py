@@ -59,9 +59,10 @@ def input_rows(x: ArrayLike, shape: Shape, dtype: DTypeLike) -> Array:
         if (*array.shape[1:], 1) == shape:
             array = array.reshape(len(array), *shape)
         else:
+            hint = "; a single row is x[None]" if array.shape in (shape, shape[:-1]) else ""
             raise ShapeError(
                 f"the network takes inputs of shape (rows, {', '.join(map(str, shape))}), "
-                f"x has the shape ({', '.join(map(str, array.shape))})"
+                f"x has the shape ({', '.join(map(str, array.shape))}){hint}"
             )
     return contiguous(array, np.uint8 if array.dtype == np.uint8 else dtype, "x")
 
