@@ -337,6 +337,18 @@ def test_scores_of_very_large_numbers(thalweg):
 
 
 @pytest.mark.parametrize("change", [truncated, tampered, half_columns, no_scores, no_history, other_columns])
+def test_a_score_that_is_no_number_is_null_in_the_files(thalweg):
+    """Of one row R² is not defined; NaN isn't JSON."""
+    Path("few.csv").write_text("a,y\n" + "".join(f"{i},{i * 1.5}\n" for i in range(60)))
+    code, out, error = thalweg("train", "few.csv", "--target", "y", "--test-share", "0.01", "--out", "run", *QUICK)
+    assert (code, error) == (0, "")
+    assert "nan" not in out
+    for line in [Path("run/run.json").read_text(), *Path("run/history.jsonl").read_text().splitlines()]:
+        json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    assert json.loads(Path("run/run.json").read_text())["held-out"]["R²"] is None
+    assert thalweg("inspect", "run")[0] == 0
+
+
 def test_a_damaged_run_is_refused(thalweg, trained, change):
     change(trained)
     for command in (("inspect", trained), ("predict", trained, PENGUINS, "--out", "answers.csv")):

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the data or the training failed, 2 the call was wrong.
 from __future__ import annotations
 
 import shlex
+import math
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -242,15 +243,21 @@ def announce(parts: Parts, features: Features, model: Sequential) -> None:
 
 def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None) -> None:
     """The scores, beside those of always giving one answer."""
+def figure(value: float | None) -> str:
+    """Four digits, or nothing where there is no number: JSON's null, NaN."""
+    if value is None or math.isnan(value):
+        return ""
+    return f"{value:.4g}" if abs(value) >= 10 else f"{value:.4f}"
+
+
     header, lines = [f"{rows:,} rows", "network"], []
     if baseline is not None:
         answer = baseline["answer"]
         header.append(f"always {answer if isinstance(answer, str) else format(answer, '.6g')}")
     for name, value in scores.items():
-        line = [name, f"{value:.4g}" if abs(value) >= 10 else f"{value:.4f}"]
+        line = [name, figure(value)]
         if baseline is not None:
-            other = baseline["scores"].get(name)
-            line.append("" if other is None else f"{other:.4g}" if abs(other) >= 10 else f"{other:.4f}")
+            line.append(figure(baseline["scores"].get(name)))
         lines.append(line)
     say(grid("held-out score" if baseline is not None else "score", header, lines))
 
@@ -416,7 +423,7 @@ app.command()(cli_images.features)
 
 
 def history_line(record: dict[str, Any], keys: list[str]) -> list[str]:
-    return [str(record["epoch"] + 1), *(f"{record[key]:.4f}" for key in keys)]
+    return [str(record["epoch"] + 1), *("" if record[key] is None else f"{record[key]:.4f}" for key in keys)]
 
 
 def shortened(records: list[dict[str, Any]], most: int = 20) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ import thalweg
 from thalweg import layers, losses, optimizers, regularizers, utils
 from thalweg.callbacks import EarlyStopping, History
 from thalweg.checks import whole
+from thalweg.comparison import finite
 from thalweg.data.cells import magnitude
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError, ModelFileError, NotFoundError
@@ -381,7 +382,7 @@ def write_folder(
                 np.savez(temporary / name, **content)
             else:
                 write_json(temporary / name, content)
-        lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in history]
+        lines = [json.dumps(finite(record), ensure_ascii=False, allow_nan=False) + "\n" for record in history]
         (temporary / HISTORY).write_text("".join(lines), encoding="utf-8")
         write_json(temporary / RUN, facts)
         temporary.chmod(0o755)
@@ -393,7 +394,7 @@ def write_folder(
 
 
 def write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def load(folder: str | Path) -> Run:
