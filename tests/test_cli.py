@@ -321,6 +321,15 @@ def test_what_the_system_refuses_is_one_line(thalweg, trained, monkeypatch):
     assert (code, error) == (1, f"thalweg: {trained / 'history.jsonl'}: Permission denied\n")
 
 
+def test_an_interruption_is_said(thalweg, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "train", interrupted)
+    code, _, error = thalweg("train", PENGUINS, "--target", "target")
+    assert (code, error) == (130, "thalweg: interrupted\n")
+
+
 def test_the_batch_of_inspect_is_checked_before_anything_is_shown(thalweg, trained):
     for size in ("0", "-3"):
         code, out, error = thalweg("inspect", trained, "--batch-size", size)
@@ -328,15 +337,6 @@ def test_the_batch_of_inspect_is_checked_before_anything_is_shown(thalweg, train
         assert f"--batch-size has to be a whole number of at least 1, got {size}" in error
 
 
-def test_scores_of_very_large_numbers(thalweg):
-    Path("large.csv").write_text("a,y\n" + "".join(f"{i},{i}e200\n" for i in range(60)))
-    code, _, error = thalweg("train", "large.csv", "--target", "y", *QUICK)
-    assert (code, error) == (0, "")
-    scores = json.loads(Path("runs/large/run.json").read_text())["held-out"]
-    assert 1e198 < scores["MAE"] <= scores["RMSE"] < 1e203
-
-
-@pytest.mark.parametrize("change", [truncated, tampered, half_columns, no_scores, no_history, other_columns])
 def test_a_score_that_is_no_number_is_null_in_the_files(thalweg):
     """Of one row R² is not defined; NaN isn't JSON."""
     Path("few.csv").write_text("a,y\n" + "".join(f"{i},{i * 1.5}\n" for i in range(60)))
@@ -349,6 +349,15 @@ def test_a_score_that_is_no_number_is_null_in_the_files(thalweg):
     assert thalweg("inspect", "run")[0] == 0
 
 
+def test_scores_of_very_large_numbers(thalweg):
+    Path("large.csv").write_text("a,y\n" + "".join(f"{i},{i}e200\n" for i in range(60)))
+    code, _, error = thalweg("train", "large.csv", "--target", "y", *QUICK)
+    assert (code, error) == (0, "")
+    scores = json.loads(Path("runs/large/run.json").read_text())["held-out"]
+    assert 1e198 < scores["MAE"] <= scores["RMSE"] < 1e203
+
+
+@pytest.mark.parametrize("change", [truncated, tampered, half_columns, no_scores, no_history, other_columns])
 def test_a_damaged_run_is_refused(thalweg, trained, change):
     change(trained)
     for command in (("inspect", trained), ("predict", trained, PENGUINS, "--out", "answers.csv")):

@@ -1,12 +1,13 @@
 """The command line: parses, calls `thalweg.runs`, prints. `thalweg --help` lists the commands.
 
-Exit codes: 0 done, 1 the data or the training failed, 2 the call was wrong.
+Exit codes: 0 done, 1 the data or the training failed, 2 the call was wrong, 130 interrupted. A training that Ctrl-C
+ends is kept: 0.
 """
 
 from __future__ import annotations
 
-import shlex
 import math
+import shlex
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from thalweg.tabular import Features
 
 T = TypeVar("T")
+INTERRUPTED = 130
 
 app = typer.Typer(
     help="Train, judge and use neural networks on tables and images.",
@@ -241,8 +243,6 @@ def announce(parts: Parts, features: Features, model: Sequential) -> None:
     say("")
 
 
-def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None) -> None:
-    """The scores, beside those of always giving one answer."""
 def figure(value: float | None) -> str:
     """Four digits, or nothing where there is no number: JSON's null, NaN."""
     if value is None or math.isnan(value):
@@ -250,6 +250,8 @@ def figure(value: float | None) -> str:
     return f"{value:.4g}" if abs(value) >= 10 else f"{value:.4f}"
 
 
+def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None) -> None:
+    """The scores, beside those of always giving one answer."""
     header, lines = [f"{rows:,} rows", "network"], []
     if baseline is not None:
         answer = baseline["answer"]
@@ -443,9 +445,10 @@ def main() -> None:
     except OSError as error:  # a file that may not be read, a full disk
         print(f"thalweg: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("thalweg: interrupted", file=sys.stderr)
-        sys.exit(1)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer ends without a word
+            print("thalweg: interrupted", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":
