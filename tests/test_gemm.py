@@ -4,14 +4,12 @@ import os
 import subprocess
 import sys
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thalweg.engine.native import gemm as native
-from thalweg.engine.native.llvm import FLAGS
+from thalweg.engine.native.compile import Kernel, callable_of
 from thalweg.engine.native.processor import FEATURES, vector_width
 
 GUARD = 37  # floats of NaN before and after every operand
@@ -19,29 +17,22 @@ ENDS = ((False, False), (True, False), (False, True))  # of a product: (floor, g
 USES = ("forward", "weight gradient", "overlapping rows")
 
 
-@numba.njit(**FLAGS)
-def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
-    native.gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K)
+def native(name, count):
+    """A function of gemm.py with so many arguments, as a kernel of its own."""
+    arguments = ", ".join(f"o[{i}]" for i in range(count))
+    body = f"from thalweg.engine.native import gemm\ndef {name}_{count}(o, c, s, f):\n    gemm.{name}({arguments})"
+    call = callable_of(Kernel("test_gemm", f"{name}_{count}", body))
+
+    def function(*given):
+        o = np.array(given, np.int64)
+        assert o.size == count
+        call(o.ctypes.data, 0, 0, 0)
+
+    return function
 
 
-@numba.njit(**FLAGS)
-def gemm_before_update(a, rsa, csa, na, b, ldb, nb, parts, c, ldc, accumulate, M, N, K, own):
-    native.gemm_before_update(a, rsa, csa, na, b, ldb, nb, parts, c, ldc, accumulate, M, N, K, own)
-
-
-@numba.njit(**FLAGS)
-def product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K):
-    native.product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K)
-
-
-@numba.njit(**FLAGS)
-def transpose(source, rows, columns, target, first, after):
-    native.transpose(source, rows, columns, target, first, after)
-
-
-@numba.njit(**FLAGS)
-def column_sums(d, rows, n, out, accumulate):
-    native.column_sums(d, rows, n, out, accumulate)
+gemm, product, gemm_before_update = native("gemm", 12), native("product", 14), native("gemm_before_update", 15)
+transpose, column_sums = native("transpose", 6), native("column_sums", 5)
 
 
 def guarded(random, rows, columns, stride):

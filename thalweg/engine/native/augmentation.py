@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.counter import key, uniform
-from thalweg.engine.native.llvm import FLAGS, floats
+from thalweg.engine.native.llvm import FLAGS, INNER, floats
 from thalweg.engine.native.state import FIRST_ROW, ITERATION, ROWS, SEED
 
 F32, U32, U64 = np.float32, np.uint32, np.uint64
@@ -45,7 +45,7 @@ def between(c, place, u):
     return c[place] + (c[place + 1] - c[place]) * np.float64(u)
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def inside(i, n, mode):
     """The pixel that stands at i, which may lie beyond 0 … n − 1; −1 where it is the fill value."""
     if 0 <= i < n:

@@ -15,7 +15,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.llvm import F32
-from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
+from thalweg.engine.native.microkernel import Family, _Emitter, _integer
 from thalweg.engine.native.processor import VW
 
 MATRIX = ("rows", "width", "stride", "copies")
@@ -147,37 +147,46 @@ class _Unscale(_Channels):
         return []
 
 
-def _call(kind, name, keys=0):
-    """The signature and the code of an intrinsic, whose first argument is one of so many keys if there are any."""
+def _family(name, kind, keys=1):
+    kernels = {key: lambda function, key=key: kind(function, key) for key in range(keys)}
+    return Family(__name__, name, kind.arguments + MATRIX, kernels)
+
+
+MOMENTS, PRODUCTS = _family("MOMENTS", _Moments), _family("PRODUCTS", _Products, 3)
+SCALE, UNSCALE = _family("SCALE", _Scale, 4), _family("UNSCALE", _Unscale)
+
+
+def _call(family):
+    """The signature and the code of an intrinsic, whose first argument is the key if there are several."""
+    keyed = len(family.kernels) > 1
 
     def codegen(context, builder, signature, args):
-        kernels = {key: lambda function, key=key: kind(function, key) for key in range(keys or 1)}
-        key, *rest = args if keys else (_integer(0), *args)
-        builder.call(_dispatcher(builder.module, name, len(rest), kernels), [key, *rest])
+        key, *rest = args if keyed else (_integer(0), *args)
+        family.call(builder, key, rest)
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * (bool(keys) + len(kind.arguments) + len(MATRIX))), codegen
+    return types.void(*[types.int64] * (keyed + len(family.arguments))), codegen
 
 
 @intrinsic
 def moments(typing, x, centre, one, other, rows, width, stride, copies):
     """one += Σ (x − m), other += Σ (x − m)²"""
-    return _call(_Moments, "moments")
+    return _call(MOMENTS)
 
 
 @intrinsic
 def products(typing, key, x, da, more, a, kept, centre, one, other, rows, width, stride, copies):
     """one += Σ v, other += Σ v·(x − m); key 0: v = da; 1: v = da·[a > 0], 2: v = (da + more)·[a > 0], which are kept"""
-    return _call(_Products, "products", 3)
+    return _call(PRODUCTS)
 
 
 @intrinsic
 def scale(typing, key, x, shortcut, a, centre, scale, shift, rows, width, stride, copies):
     """a = (x − m)·k + b; key + 1: at least 0, key + 2: after adding the shortcut"""
-    return _call(_Scale, "scale", 4)
+    return _call(SCALE)
 
 
 @intrinsic
 def unscale(typing, x, da, dx, centre, scale, shift, slope, rows, width, stride, copies):
     """dx = k·(da − b − (x − m)·p)"""
-    return _call(_Unscale, "unscale")
+    return _call(UNSCALE)

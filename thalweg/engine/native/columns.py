@@ -6,7 +6,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.llvm import F32, compiled, load_f32, pointer, stack, store_f32
-from thalweg.engine.native.microkernel import IN_FLIGHT, _dispatcher, _Emitter, _integer
+from thalweg.engine.native.microkernel import IN_FLIGHT, Family, _Emitter, _integer
 from thalweg.engine.native.processor import VW
 from thalweg.program.columns import NARROW
 
@@ -94,14 +94,21 @@ class _Projection(_Columns):
         return [self.multiply_add(part, d, total) for part, total in zip(parts, sums, strict=True)]
 
 
+COMBINATIONS = Family(__name__, "COMBINATIONS", ARGUMENTS, {0: _Combination})
+PROJECTIONS = Family(
+    __name__,
+    "PROJECTIONS",
+    PROJECTION_ARGUMENTS,
+    {k: lambda f, k=k: _Projection(f, k) for k in range(1, NARROW + 1)},
+)
+
+
 @intrinsic
 def combination(typing, x, ldx, w, ldw, bias, out, inputs, rows):
     """out = bias + Σ_k w[k]·x[k], columns of so many rows."""
 
     def codegen(context, builder, signature, args):
-        builder.call(
-            _dispatcher(builder.module, "combination", len(ARGUMENTS), {0: _Combination}), [_integer(0), *args]
-        )
+        COMBINATIONS.call(builder, _integer(0), args)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 8), codegen
@@ -112,8 +119,8 @@ def projection(typing, columns, x, ldx, d, w, ldw, more, rows):
     """w[k] (+)= Σ_r x[k, r]·d[r] for 1 … NARROW columns."""
 
     def codegen(context, builder, signature, args):
-        kernels = {k: lambda f, k=k: _Projection(f, k) for k in range(1, NARROW + 1)}
-        builder.call(_dispatcher(builder.module, "projection", len(PROJECTION_ARGUMENTS), kernels), args)
+        columns, *rest = args
+        PROJECTIONS.call(builder, columns, rest)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 8), codegen

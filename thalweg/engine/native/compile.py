@@ -33,8 +33,9 @@ Function = Callable[..., Any]
 
 KEEP_SECONDS = 30 * 24 * 3600  # folders of older sources that nobody has used for so long are removed
 SUFFIX = ".compiled"
+FAMILY = "thalweg."  # begins the names of families of micro-kernels, which are files of their own
 
-_lock = RLock()  # two threads may ask for the same kernel
+lock = RLock()  # two threads may ask for the same kernel
 _announced = False
 _own: list[Any] = []  # numba's functions that couldn't be kept; numba unloads what nobody holds
 
@@ -129,11 +130,15 @@ def remove_old(parent: Path) -> None:
                 shutil.rmtree(mark.parent, ignore_errors=True)
 
 
+def file_name(kernel: Kernel) -> str:
+    return f"{kernel.module}.{kernel.name}{SUFFIX}"
+
+
 def kept(kernel: Kernel) -> bytes | None:
-    """The object code on disk; None if there is none, or if it isn't what was written."""
+    """What `make` wrote to disk; None if there is nothing, or if it isn't what was written."""
     for path in folders():
         try:
-            content = (path / f"{kernel.module}.{kernel.name}{SUFFIX}").read_bytes()
+            content = (path / file_name(kernel)).read_bytes()
         except OSError:
             continue
         digest, code = content[:32], content[32:]
@@ -143,11 +148,11 @@ def kept(kernel: Kernel) -> bytes | None:
 
 
 def keep(kernel: Kernel, code: bytes) -> None:
-    """Writes object code, after its hash, to disk; at once, so that nobody reads half a file.
+    """Writes it, after its hash, to disk; at once, so that nobody reads half a file.
 
     What tempfile makes can be read by its owner alone; here it is as the umask says.
     """
-    path = folders()[-1] / f"{kernel.module}.{kernel.name}{SUFFIX}"
+    path = folders()[-1] / file_name(kernel)
     new = path.with_name(f"{os.urandom(8).hex()}.new")
     new.write_bytes(hashlib.sha256(code).digest() + code)
     new.replace(path)
@@ -164,27 +169,65 @@ def announce() -> None:
         )
 
 
-def compiled(kernel: Kernel) -> int:
-    """The address of the kernel, compiled now."""
+def symbol_of(kernel: Kernel) -> str:
+    """The name by which kernels call a family of micro-kernels."""
+    return f"{FAMILY}{kernel.module}.{kernel.name}"
+
+
+def family_of(symbol: str) -> Kernel:
+    """The family with this name."""
+    module, name = symbol.removeprefix(FAMILY).split(".")
+    return Kernel(module, name)
+
+
+def make(kernel: Kernel) -> bytes | None:
+    """What is kept of a kernel or a family, compiled now; None where another process couldn't use it.
+
+    A line with the names of the families that it calls, then object code.
+    """
     from thalweg.engine.native import emit
 
+    function = kernel.function()
+    family = hasattr(function, "emit")
+    made = (emit.family_code(function), []) if family else emit.object_code(function, kernel.method)
+    if made is None:
+        return None
+    code, families = made
+    content = " ".join(families).encode() + b"\n" + code
+    keep(kernel, content)
+    return content
+
+
+def families_of(content: bytes) -> list[str]:
+    """The names in the first line of what is kept."""
+    return content.partition(b"\n")[0].decode().split()
+
+
+def linked(content: bytes | None) -> int | None:
+    """The address of what is kept, joined with the families that it calls; None where that can't be done here."""
+    if content is None:
+        return None
+    code = content.partition(b"\n")[2]
+    return load(code, {symbol: address_of(family_of(symbol)) for symbol in families_of(content)})
+
+
+def compiled(kernel: Kernel) -> int:
+    """The address of the kernel, compiled now."""
     announce()
-    function = emit.compiled(kernel.function(), kernel.method)
-    code = emit.object_code(function, kernel.method)
-    place = None if code is None else load(code)
-    if code is None or place is None:  # it is compiled in every process, and loaded by numba
-        _own.append(function)
-        return int(function.address)
-    keep(kernel, code)
+    place = linked(make(kernel))
+    if place is None:  # it is compiled in every process, and loaded by numba
+        from thalweg.engine.native import emit
+
+        _own.append(emit.by_numba(kernel.function(), kernel.method))
+        return int(_own[-1].address)
     return place
 
 
 @cache
 def address_of(kernel: Kernel) -> int:
     """The address of the compiled kernel, compiled or loaded now if it wasn't before."""
-    with _lock:
-        code = kept(kernel)
-        return (None if code is None else load(code)) or compiled(kernel)
+    with lock:
+        return linked(kept(kernel)) or compiled(kernel)
 
 
 def callable_of(kernel: Kernel) -> Function:

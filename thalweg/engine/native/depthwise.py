@@ -9,7 +9,7 @@ from numba.extending import intrinsic
 
 from thalweg.engine.native.convolution import _phase, _zone
 from thalweg.engine.native.llvm import F32, compiled, floats, pointer
-from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
+from thalweg.engine.native.microkernel import Family, _Emitter, _integer
 from thalweg.engine.native.processor import VW
 from thalweg.engine.native.state import ACCUMULATE, ROWS
 
@@ -136,8 +136,18 @@ class _WeightGradient(_Run):
         return self.each_tap([], tap)
 
 
-def _call(kind, name, names):
+def _family(name, kind, names):
+    kernels = {n: lambda f, size=size: kind(f, names, size) for n, size in enumerate((None, *COMMON))}
+    return Family(__name__, name, names, kernels)
+
+
+WEIGHERS = _family("WEIGHERS", _Weigh, WEIGH_ARGUMENTS)
+WEIGHT_GRADIENTS = _family("WEIGHT_GRADIENTS", _WeightGradient, GRADIENT_ARGUMENTS)
+
+
+def _call(family):
     """The signature and the code of an intrinsic."""
+    names = family.arguments
 
     def codegen(context, builder, signature, args):
         given = dict(zip(names, args, strict=True))
@@ -148,8 +158,7 @@ def _call(kind, name, names):
                 for side, n in zip(("rows", "columns"), size, strict=True)
             ]
             key = builder.select(builder.and_(*same), _integer(number), key)
-        kernels = {n: lambda f, size=size: kind(f, names, size) for n, size in enumerate((None, *COMMON))}
-        builder.call(_dispatcher(builder.module, name, len(names), kernels), [key, *args])
+        family.call(builder, key, args)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * len(names)), codegen
@@ -158,13 +167,13 @@ def _call(kind, name, names):
 @intrinsic
 def weigh(typing, x, w, wr, bias, y, apart, row, column, rows, columns, count, step, channels, floor, gate):
     """y = bias + Σ x·w for a run of outputs"""
-    return _call(_Weigh, "weigh", WEIGH_ARGUMENTS)
+    return _call(WEIGHERS)
 
 
 @intrinsic
 def weigh_gradient(typing, x, d, w, wr, row, column, rows, columns, count, step, channels):
     """w += Σ x·d over a run of outputs"""
-    return _call(_WeightGradient, "weigh_gradient", GRADIENT_ARGUMENTS)
+    return _call(WEIGHT_GRADIENTS)
 
 
 @compiled

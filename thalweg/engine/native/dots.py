@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.llvm import F32, I32, I64
-from thalweg.engine.native.microkernel import IN_FLIGHT, _dispatcher, _Emitter, _integer
+from thalweg.engine.native.microkernel import IN_FLIGHT, Family, _Emitter, _integer
 from thalweg.engine.native.processor import VW
 
 # As many rows of dots as give a vector of sums, or enough in flight.
@@ -149,6 +149,20 @@ class _Short(_Emitter):
         builder.ret_void()
 
 
+DOTS = Family(
+    __name__,
+    "DOTS",
+    DOT_ARGUMENTS,
+    {16 * r + j: lambda function, r=r, j=j: _Dots(function, r, j) for r, j in DOT_SHAPES},
+)
+SHORT_DOTS = Family(
+    __name__,
+    "SHORT_DOTS",
+    SHORT_ARGUMENTS,
+    {k: lambda function, k=k: _Short(function, k) for k in range(1, SHORT + 1)},
+)
+
+
 @intrinsic
 def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, step, depth, tiles, floor, gate):
     """Computes the dot products of DOT_ROWS[columns] rows, or of 1, with 1 … DOT_COLUMNS columns; depth >= 1.
@@ -159,9 +173,8 @@ def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, step, depth, tile
 
     def codegen(context, builder, signature, args):
         rows, columns, *rest = args
-        kernels = {16 * r + j: lambda function, r=r, j=j: _Dots(function, r, j) for r, j in DOT_SHAPES}
         key = builder.add(builder.mul(rows, _integer(16)), columns)
-        builder.call(_dispatcher(builder.module, "dots", len(DOT_ARGUMENTS), kernels), [key, *rest])
+        DOTS.call(builder, key, rest)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * (2 + len(DOT_ARGUMENTS))), codegen
@@ -172,8 +185,8 @@ def short(typing, depth, a, rsa, b, ldb, c, ldc, start, lds, rows):
     """Computes one column of C, for rows of A of 1 … SHORT numbers."""
 
     def codegen(context, builder, signature, args):
-        kernels = {k: lambda function, k=k: _Short(function, k) for k in range(1, SHORT + 1)}
-        builder.call(_dispatcher(builder.module, "short", len(SHORT_ARGUMENTS), kernels), args)
+        depth, *rest = args
+        SHORT_DOTS.call(builder, depth, rest)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * (1 + len(SHORT_ARGUMENTS))), codegen

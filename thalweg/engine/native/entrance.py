@@ -8,7 +8,7 @@ import numba
 
 from thalweg.engine.native import layout as m
 from thalweg.engine.native import ticket as t
-from thalweg.engine.native.llvm import FLAGS, fetch_add, hold, integers, leave, new_array, reenter
+from thalweg.engine.native.llvm import FLAGS, INNER, fetch_add, hold, integers, leave, new_array, reenter
 from thalweg.engine.native.machine import execute
 from thalweg.engine.native.state import BATCH_ROWS, FIRST_ROW, ROWS, STATE
 
@@ -41,7 +41,7 @@ def point(cells, count, address):
         integers(places[i], 1)[0] = address
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def predict(ticket, rows, x, y):
     """Fills y, block by block: the instructions read x and write y where they lie."""
     job = integers(ticket[t.JOB], m.JOB_SIZE)

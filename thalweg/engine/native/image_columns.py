@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 from thalweg.engine.native.convolution import _after_place, _after_tap, _first_place, _first_tap, _share, _tiles, _zone
 from thalweg.engine.native.dots import _Dots
 from thalweg.engine.native.llvm import compiled, floats, load_f32, stack
-from thalweg.engine.native.microkernel import ROWS, WIDEST, _dispatcher, _integer
+from thalweg.engine.native.microkernel import ROWS, WIDEST, Family, _integer
 from thalweg.engine.native.moves import turn
 from thalweg.engine.native.processor import VW
 from thalweg.engine.native.state import ACCUMULATE
@@ -62,15 +62,22 @@ class _Sums(_Dots):
         builder.ret_void()
 
 
+DOT_SUMS = Family(
+    __name__,
+    "DOT_SUMS",
+    SUM_ARGUMENTS,
+    {16 * r + j: lambda function, r=r, j=j: _Sums(function, r, j) for r, j in SUM_SHAPES},
+)
+
+
 @intrinsic
 def dot_sums(typing, rows, columns, a, rsa, na, b, ldb, nb, c, outer, depth):
     """Computes the sums of a tile of one of SUM_SHAPES; depth >= 1."""
 
     def codegen(context, builder, signature, args):
         rows, columns, *rest = args
-        kernels = {16 * r + j: lambda function, r=r, j=j: _Sums(function, r, j) for r, j in SUM_SHAPES}
         key = builder.add(builder.mul(rows, _integer(16)), columns)
-        builder.call(_dispatcher(builder.module, "dot_sums", len(SUM_ARGUMENTS), kernels), [key, *rest])
+        DOT_SUMS.call(builder, key, rest)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * (2 + len(SUM_ARGUMENTS))), codegen

@@ -17,6 +17,7 @@ from thalweg.engine.native.loader import NAP, SYMBOLS, YIELD
 
 # Never plain fastmath=True: it lets LLVM assume that NaN and infinity do not occur, and they have to be found.
 FLAGS = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}, "error_model": "numpy", "nogil": True}
+INNER = {**FLAGS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}  # of what only compiled code calls
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 BYTES = ir.IntType(8).as_pointer()
@@ -32,7 +33,7 @@ def compiled(function):
     def stub(*arguments):
         raise TypeError(f"{function.__name__} can be called only in code that numba compiles")
 
-    overload(stub, jit_options=FLAGS, strict=False)(lambda *types: function)
+    overload(stub, jit_options=INNER, strict=False)(lambda *types: function)
     return stub
 
 

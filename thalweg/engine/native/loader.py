@@ -60,10 +60,13 @@ def linker() -> Any:
     return binding.create_lljit_compiler(suppress_errors=True)  # `load` answers them
 
 
-def load(code: bytes) -> int | None:
-    """The address of the function in the object code; None where this process lacks what the code calls."""
+def load(code: bytes, known: dict[str, int]) -> int | None:
+    """The address of the function in the object code; None where this process lacks what the code calls.
+
+    known: the addresses of other object code that it calls, by name.
+    """
     library = binding.JITLibraryBuilder().add_object_img(code).add_current_process().export_symbol(ENTRY)
-    for name, place in SYMBOLS.items():
+    for name, place in (SYMBOLS | known).items():
         library.import_symbol(name, place)
     try:
         _loaded.append(library.link(linker(), f"kernel_{next(_numbers)}"))

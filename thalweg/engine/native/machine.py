@@ -64,6 +64,7 @@ from thalweg.engine.native.layout import (
 )
 from thalweg.engine.native.llvm import (
     FLAGS,
+    INNER,
     call,
     doubles,
     fetch_add,
@@ -102,7 +103,7 @@ from thalweg.engine.native.state import (
 SPINS, YIELDS = 500, 200
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def barrier(address, threads):
     """Waits until every thread has come as often as this one: spinning, then giving the core away, then asleep."""
     if threads == 1:
@@ -153,7 +154,7 @@ def place(job, s, start):
     s[ORDER] = job[JOB_ORDER] + 8 * start if job[JOB_ORDER] else 0
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def blocks(job, s, start, rows, begin, end):
     """Runs a segment of the rows phase on every block that is this lane's; returns whether there was one."""
     lane, lanes, block = job[JOB_LANE], job[JOB_LANES], job[JOB_BLOCK]
@@ -172,7 +173,7 @@ def blocks(job, s, start, rows, begin, end):
     return s[ACCUMULATE] == 1
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def record(job, epoch):
     """Writes the sums over all lanes as the record of an epoch that has ended, and clears them."""
     size = job[JOB_TOTALS_SIZE]
@@ -185,7 +186,7 @@ def record(job, epoch):
             totals[i] = 0.0
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def loss_is_finite(job):
     """Every thread asks this between the same two barriers and gets the same answer."""
     size = job[JOB_TOTALS_SIZE]
@@ -202,7 +203,7 @@ def lane_job(o, k):
     return integers(o[JOB_SELF] + 8 * JOB_SIZE * k, JOB_SIZE)
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def prepare_of_lane(job, step, start, rows, learning_rate):
     """The state of the step, and this lane's share of what comes before the rows."""
     s = integers(job[JOB_STATE], STATE)
@@ -219,7 +220,7 @@ def prepare_of_lane(job, step, start, rows, learning_rate):
     execute(job, 0, job[JOB_PREPARE])
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def gradients(o, mine, threads, start, rows, gather):
     """Forward and backward on the blocks of this thread's lanes, segment by segment."""
     prepare, end = o[JOB_PREPARE], o[JOB_PREPARE] + o[JOB_ROWS]
@@ -237,7 +238,7 @@ def gradients(o, mine, threads, start, rows, gather):
         begin = after
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def move_gradients(job, back):
     """Lets the table's operands that are gradients point so many floats further back."""
     cells = integers(job[JOB_CELLS], job[JOB_CELL_COUNT])
@@ -245,7 +246,7 @@ def move_gradients(job, back):
         integers(cells[i], 1)[0] -= 4 * back
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def segment_of_lane(job, first, after, chunked):
     """The instructions first … after − 1 of the finish: on this lane's share of the vector, chunk by chunk, or once."""
     if not chunked:
@@ -262,7 +263,7 @@ def segment_of_lane(job, first, after, chunked):
         s[ACCUMULATE] = 1
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def finish(o, mine, threads, iteration):
     """Penalties, the sum of the gradients and the update, on the lanes of this thread."""
     first = o[JOB_PREPARE] + o[JOB_ROWS] + o[JOB_COLLECT]

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 
 from thalweg.engine.native import mathematics as maths
-from thalweg.engine.native.llvm import FLAGS, doubles, floats
+from thalweg.engine.native.llvm import INNER, doubles, floats
 from thalweg.engine.native.state import ROWS
 
 F32 = np.float32
@@ -30,7 +30,7 @@ def binary_matches(o, c, s, f):
     doubles(o[2], 1)[0] += result
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def argmax(v, first, classes):
     """The place of the first of the largest."""
     best = 0
@@ -73,7 +73,7 @@ def squares_and_targets(o, c, s, f):
             sums[2 * size + j] += t * t
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def exceeded_by_fewer(p, first, classes, own, k):
     """Whether fewer than k of a row's predictions exceed that of class `own`."""
     value, larger = p[first + own], 0

@@ -19,7 +19,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from thalweg.engine.native.compile import Kernel, symbol_of
 from thalweg.engine.native.llvm import F32, I32, I64, ask, declare, pointer, rewrite
+from thalweg.engine.native.loader import ENTRY
 from thalweg.engine.native.processor import VW
 
 # The widest tile of every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
@@ -319,67 +321,80 @@ def _integer(value):
     return ir.Constant(I64, value)
 
 
-def _function(module, name, arguments, *attributes):
-    """Adds an empty function of int64 arguments to the module; copies of it in other modules are merged by the linker.
+class Family:
+    """Micro-kernels that differ in numbers known beforehand, and a function that jumps to one of them by its key.
 
-    It is not inlined, for every call would compile it anew.
+    They are a file of object code of their own, which is linked with each kernel that calls them: a copy in every
+    kernel was what took most of the time to compile it.
+
+    A micro-kernel takes the key too, so that it finds its arguments where they are, and the call becomes a jump. It is
+    not inlined, and its loops are not unrolled (optsize), which would double the time to compile and gain nothing.
     """
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * arguments), f"thalweg_{name}_{VW}")
-    function.linkage = "linkonce_odr"
-    for attribute in ("noinline", "nounwind", *attributes):
-        function.attributes.add(attribute)
-    return function
 
+    def __init__(self, module, name, arguments, kernels):
+        """module, name: where it is found. kernels: what emits a function, by its key."""
+        self.kernel = Kernel(module.rpartition(".")[2], name)
+        self.arguments, self.kernels = arguments, kernels
 
-def _dispatcher(module, name, arguments, kernels):
-    """Returns the module's function that jumps to one of the kernels, {key: emitter of its function}, by its key.
+    def call(self, builder, key, arguments):
+        """Emits the call of the micro-kernel with this key, a value of the program."""
+        name, given = symbol_of(self.kernel), [key, *arguments]
+        builder.call(declare(builder, name, ir.VoidType(), [I64] * len(given)), given)
 
-    A kernel takes the key too, so that it finds its arguments where they are, and the call becomes a jump. Its loops
-    are not unrolled (optsize), which would double the time to compile and gain nothing.
-    """
-    existing = module.globals.get(f"thalweg_{name}_{VW}")
-    if existing:
-        return existing
-    function = _function(module, name, 1 + arguments)
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-    nothing = function.append_basic_block("nothing")
-    switch = builder.switch(function.args[0], nothing)
-    for k, emitter in kernels.items():
-        kernel = _function(module, f"{name}_{k}", 1 + arguments, "optsize")
-        emitter(kernel).emit()
-        builder.position_at_end(block := function.append_basic_block(f"key_{k}"))
-        builder.call(kernel, function.args, tail=True)
+    def emit(self, module):
+        """Adds the function and what it jumps to."""
+        builder = ir.IRBuilder(self._function(module, ENTRY).append_basic_block("entry"))
+        nothing = builder.append_basic_block("nothing")
+        switch = builder.switch(builder.function.args[0], nothing)
+        for key, emitter in self.kernels.items():
+            kernel = self._function(module, f"kernel_{key}", "linkonce_odr", "noinline", "optsize")
+            emitter(kernel).emit()
+            builder.position_at_end(block := builder.append_basic_block(f"key_{key}"))
+            builder.call(kernel, builder.function.args, tail=True)
+            builder.ret_void()
+            switch.add_case(_integer(key), block)
+        builder.position_at_end(nothing)
         builder.ret_void()
-        switch.add_case(_integer(k), block)
-    builder.position_at_end(nothing)
-    builder.ret_void()
-    return function
+
+    def _function(self, module, name, linkage="", *attributes):
+        parameters = [I64] * (1 + len(self.arguments))
+        function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), name)
+        function.linkage = linkage
+        for attribute in ("nounwind", *attributes):
+            function.attributes.add(attribute)
+        return function
 
 
-def _tile(looks_ahead):
+def _tile_key(rows, vectors, kind):
+    """Close together, for a table of jumps."""
+    return 72 * kind + 8 * rows + vectors
+
+
+def _tiles(name, looks_ahead):
+    kinds = ((True, False), (True, True)) if HALF else ((False, False), (True, False))  # (masked, narrow)
+    kernels = {
+        _tile_key(r, v, kind): lambda function, r=r, v=v, of=of: _Tile(function, r, v, *of, looks_ahead)
+        for r, v in SHAPES
+        for kind, of in enumerate(kinds)
+    }
+    return Family(__name__, name, TILE_ARGUMENTS + (AHEAD if looks_ahead else GROUPS), kernels)
+
+
+TILES, TILES_AHEAD = _tiles("TILES", False), _tiles("TILES_AHEAD", True)
+
+
+def _tile(family):
     """The signature and the code of the call of the kernel for tiles of so many rows and vectors."""
-    arguments = len(TILE_ARGUMENTS + (AHEAD if looks_ahead else GROUPS))
-
-    def key(rows, vectors, kind):
-        """Close together, for a table of jumps."""
-        return 72 * kind + 8 * rows + vectors
 
     def codegen(context, builder, signature, args):
         rows, vectors, *rest = args
         place = TILE_ARGUMENTS.index("last")
-        kinds = ((True, False), (True, True)) if HALF else ((False, False), (True, False))  # (masked, narrow)
-        kernels = {
-            key(r, v, kind): lambda function, r=r, v=v, of=of: _Tile(function, r, v, *of, looks_ahead)
-            for r, v in SHAPES
-            for kind, of in enumerate(kinds)
-        }
         kind = builder.zext(builder.icmp_signed("<=", rest[place], _integer(HALF or VW - 1)), I64)
         at = builder.add(builder.mul(rows, _integer(8)), builder.add(vectors, builder.mul(kind, _integer(72))))
-        dispatcher = _dispatcher(builder.module, "tile_ahead" if looks_ahead else "tile", arguments, kernels)
-        builder.call(dispatcher, [at, *rest])
+        family.call(builder, at, rest)
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * (2 + arguments)), codegen
+    return types.void(*[types.int64] * (2 + len(family.arguments))), codegen
 
 
 @intrinsic
@@ -392,7 +407,7 @@ def tile(
     (rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 where there is none.
     step: from a tile's rows of A to the next tile's. floor, gate: 0, or how the tiles end.
     """
-    return _tile(looks_ahead=False)
+    return _tile(TILES)
 
 
 @intrinsic
@@ -405,4 +420,4 @@ def tile_ahead(
     ahead: floats from a row of B to one that a later call reads and that is brought near, or 0. own: bytes from C to
     numbers that this core is about to change, and another may hold in its cache: they are made its own; or 0.
     """
-    return _tile(looks_ahead=True)
+    return _tile(TILES_AHEAD)

@@ -5,7 +5,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.llvm import FLAGS, I64, compiled, load_f32, store_f32
-from thalweg.engine.native.microkernel import WIDEST, _dispatcher, _Emitter, _integer
+from thalweg.engine.native.microkernel import WIDEST, Family, _Emitter, _integer
 from thalweg.engine.native.processor import VW
 
 COPY_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "last")
@@ -71,20 +71,33 @@ class _Transposition(_Emitter):
         return self.builder.select(self.builder.icmp_signed("<", _integer(i), last), _integer(i), last)
 
 
+COPIES = Family(
+    __name__,
+    "COPIES",
+    COPY_ARGUMENTS,
+    {
+        2 * v + masked: lambda function, v=v, masked=masked: _Copy(function, v, masked)
+        for v in range(1, max(WIDEST) + 1)
+        for masked in (False, True)
+    },
+)
+TRANSPOSITIONS = Family(
+    __name__,
+    "TRANSPOSITIONS",
+    TRANSPOSITION_ARGUMENTS,
+    {partly: lambda function, partly=partly: _Transposition(function, partly) for partly in (0, 1)},
+)
+
+
 @intrinsic
 def copy(typing, vectors, a, lda, b, ldb, rows, last):
     """B[i, j] = A[i, j] for rows of 1 … WIDEST[ROWS] vectors, the last of which holds `last` columns, then zeros."""
 
     def codegen(context, builder, signature, args):
         vectors, *rest = args
-        kernels = {
-            2 * v + masked: lambda function, v=v, masked=masked: _Copy(function, v, masked)
-            for v in range(1, max(WIDEST) + 1)
-            for masked in (False, True)
-        }
         masked = builder.zext(builder.icmp_signed("<", rest[-1], _integer(VW)), I64)
         key = builder.add(builder.mul(vectors, _integer(2)), masked)
-        builder.call(_dispatcher(builder.module, "copy", len(COPY_ARGUMENTS), kernels), [key, *rest])
+        COPIES.call(builder, key, rest)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * (1 + len(COPY_ARGUMENTS))), codegen
@@ -96,10 +109,8 @@ def transposition(typing, a, lda, b, ldb, rows, columns):
 
     def codegen(context, builder, signature, args):
         *_, rows, columns = args
-        kernels = {partly: lambda function, partly=partly: _Transposition(function, partly) for partly in (0, 1)}
         full = builder.icmp_signed("==", builder.add(rows, columns), _integer(2 * VW))
-        dispatcher = _dispatcher(builder.module, "transposition", len(TRANSPOSITION_ARGUMENTS), kernels)
-        builder.call(dispatcher, [builder.select(full, _integer(0), _integer(1)), *args])
+        TRANSPOSITIONS.call(builder, builder.select(full, _integer(0), _integer(1)), args)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * len(TRANSPOSITION_ARGUMENTS)), codegen

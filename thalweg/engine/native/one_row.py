@@ -9,7 +9,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.llvm import F32, pointer
-from thalweg.engine.native.microkernel import IN_FLIGHT, WIDEST, _dispatcher, _Emitter, _integer
+from thalweg.engine.native.microkernel import IN_FLIGHT, WIDEST, Family, _Emitter, _integer
 from thalweg.engine.native.processor import VW
 
 ARGUMENTS = ("a", "step", "b", "ldb", "c", "start", "floor", "last", "depth")
@@ -76,6 +76,16 @@ class _Row(_Emitter):
         return result
 
 
+ROW_PRODUCTS = Family(
+    __name__,
+    "ROW_PRODUCTS",
+    ARGUMENTS,
+    {v: lambda f, v=v: _Row(f, v, VW, VW == 16) for v in range(1, MOST + 1)}
+    | {MOST + v: lambda f, v=v: _Row(f, v, VW, True) for v in range(1, MOST + 1) if VW < 16}
+    | {-width: lambda f, width=width: _Row(f, 1, width, True) for width in NARROW},
+)
+
+
 @intrinsic
 def row(typing, columns, a, step, b, ldb, c, start, floor, depth):
     """Computes 1 … MOST·VW columns of c. start: the address of c₀, or 0; floor: 0, or c is at least 0."""
@@ -83,10 +93,6 @@ def row(typing, columns, a, step, b, ldb, c, start, floor, depth):
     def codegen(context, builder, signature, args):
         columns, *rest = args
         *operands, depth = rest
-        kernels = {v: lambda f, v=v: _Row(f, v, VW, VW == 16) for v in range(1, MOST + 1)}
-        if VW < 16:
-            kernels |= {MOST + v: lambda f, v=v: _Row(f, v, VW, True) for v in range(1, MOST + 1)}
-        narrow = {-width: lambda f, width=width: _Row(f, 1, width, True) for width in NARROW}
         size = _integer(VW)
         before = builder.sub(columns, _integer(1))
         vectors = builder.add(builder.sdiv(before, size), _integer(1))
@@ -97,8 +103,7 @@ def row(typing, columns, a, step, b, ldb, c, start, floor, depth):
             key = builder.select(partly, builder.add(vectors, _integer(MOST)), vectors)
         for width in reversed(NARROW):
             key = builder.select(builder.icmp_signed("<=", columns, _integer(width)), _integer(-width), key)
-        dispatcher = _dispatcher(builder.module, "row", len(ARGUMENTS), kernels | narrow)
-        builder.call(dispatcher, [key, *operands, last, depth])
+        ROW_PRODUCTS.call(builder, key, [*operands, last, depth])
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 9), codegen

@@ -9,11 +9,11 @@ import numba
 
 from thalweg.engine.native import mathematics as maths
 from thalweg.engine.native.elementwise_losses import EPSILON, ZERO, clipped, power
-from thalweg.engine.native.llvm import FLAGS, select, unknown
+from thalweg.engine.native.llvm import INNER, select, unknown
 from thalweg.engine.native.losses import F32, ONE, row_total, row_total_and_slopes
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def sum_of(A, B, result, n, classes):
     """result[r] = Σ A·B over the classes"""
     for r in range(n):
@@ -23,7 +23,7 @@ def sum_of(A, B, result, n, classes):
             result[r] += A[j, r] * B[j, r]
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def mass_of(A, result, n, classes):
     """result[r] = Σ A over the classes"""
     for r in range(n):
@@ -33,7 +33,7 @@ def mass_of(A, result, n, classes):
             result[r] += A[j, r]
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def smooth(Y, smoothing, n, classes):
     if smoothing != ZERO:
         for j in range(classes):
@@ -41,7 +41,7 @@ def smooth(Y, smoothing, n, classes):
                 Y[j, r] = Y[j, r] * (ONE - smoothing) + smoothing / F32(classes)
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def largest(P, top, n, classes):
     """top[r] = the largest of the classes; NaN where one is."""
     one = unknown(ONE)  # as in activations.py
@@ -53,7 +53,7 @@ def largest(P, top, n, classes):
             top[r] = select(x <= highest, highest, x)
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def softmax(P, top, mass, n, classes):
     """P −= top, then P = eᴾ/Σ; `mass` keeps the sum of the exponentials."""
     for j in range(classes):
@@ -67,7 +67,7 @@ def softmax(P, top, mass, n, classes):
             P[j, r] *= top[r]
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def softmax_crossentropy(P, Y, D, T, n, classes, smoothing, k2, k3):
     """ℓ = Σ y·(log Σeʰ − h), dh = softmax(h)·Σy − y"""
     loss, top, mass, truth = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n], T[4 * n : 5 * n]
@@ -86,7 +86,7 @@ def softmax_crossentropy(P, Y, D, T, n, classes, smoothing, k2, k3):
             D[j, r] = P[j, r] * truth[r] - Y[j, r]
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def crossentropy(P, Y, D, T, n, classes, smoothing, k2, k3):
     """ℓ = −Σ y·log q with q = p/Σp, clipped; dp = (Σy − y/q)/Σp over the classes whose q is not clipped."""
     loss, mass, truth = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
@@ -109,7 +109,7 @@ def crossentropy(P, Y, D, T, n, classes, smoothing, k2, k3):
             D[j, r] = (truth[r] - D[j, r]) / mass[r]
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
     """ℓ = −Σ α·(1 − q)^γ·y·log q with q = p/Σp, clipped"""
     loss, mass, turning = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
@@ -138,7 +138,7 @@ def focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
             D[j, r] = (D[j, r] - turning[r]) / mass[r]
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def softmax_focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
     """`focal` of p = softmax(h): dh = p·(dp − Σ dp·p)"""
     turning = T[4 * n : 5 * n]
@@ -151,7 +151,7 @@ def softmax_focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
             D[j, r] = P[j, r] * (D[j, r] - turning[r])
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def generalized(P, Y, D, T, n, classes, q, k2, k3):
     """ℓ = (1 − p_y^q)/q, dp_y = −p_y^(q − 1)"""
     loss, slope = T[:n], T[2 * n : 3 * n]
@@ -165,7 +165,7 @@ def generalized(P, Y, D, T, n, classes, q, k2, k3):
             D[j, r] = -slope[r] if Y[j, r] > ZERO else ZERO
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def hinge_of_classes(P, Y, D, T, n, classes, k1, k2, k3):
     """ℓ = max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0)"""
     loss, top, place = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
@@ -189,7 +189,7 @@ def hinge_of_classes(P, Y, D, T, n, classes, k1, k2, k3):
             D[j, r] *= ONE if loss[r] > ZERO else ZERO
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def cosine(P, Y, D, T, n, classes, k1, k2, k3):
     """ℓ = −Σ y·ŷ/(‖y‖·‖ŷ‖)"""
     loss, of_y, of_p, turning = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n], T[4 * n : 5 * n]
@@ -215,7 +215,7 @@ def cosine(P, Y, D, T, n, classes, k1, k2, k3):
             D[j, r] -= P[j, r] * turning[r]
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def dice_of(P, Y, D, T, n, classes, k1, k2, k3):
     """ℓ = 1 − 2·Σ y·ŷ/S with S = Σ y + Σ ŷ + ε, dŷ = 2·(Σ y·ŷ/S − y)/S"""
     loss, of_y, of_p = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
@@ -232,7 +232,7 @@ def dice_of(P, Y, D, T, n, classes, k1, k2, k3):
             D[j, r] = F32(2) * (of_y[r] - Y[j, r]) * of_p[r]
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def tversky_of(P, Y, D, T, n, classes, alpha, beta, k3):
     """ℓ = 1 − I/B with I = Σ y·ŷ, B = I + α·Σ (1 − ŷ)·y + β·Σ ŷ·(1 − y) + ε"""
     loss, bottom, ratio = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
@@ -252,7 +252,7 @@ def tversky_of(P, Y, D, T, n, classes, alpha, beta, k3):
             D[j, r] = (ratio[r] * (y - alpha * y + beta * (ONE - y)) - y) * bottom[r]
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def gaussian(P, Y, D, T, n, classes, eps, k2, k3):
     """ℓ = Σ ½(log v + (μ − y)²/v), v at least eps; the first half of the outputs are μ"""
     half = classes // 2
@@ -272,7 +272,7 @@ def gaussian(P, Y, D, T, n, classes, eps, k2, k3):
             T[r] += F32(0.5) * (maths.log(v) + g * g * v)
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def gaussian_logarithm(P, Y, D, T, n, classes, eps, k2, k3):
     """ℓ = Σ ½(s + (μ − y)²·e⁻ˢ)"""
     half = classes // 2

@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.engine.native import mathematics as maths
 from thalweg.engine.native import row_losses
-from thalweg.engine.native.llvm import FLAGS, bits_float, float_bits, float_rows, floats, select
+from thalweg.engine.native.llvm import FLAGS, INNER, bits_float, float_bits, float_rows, floats, select
 from thalweg.engine.native.losses import ROWS_AT_ONCE, classes_scratch, rows_scratch, turn_rows
 from thalweg.engine.native.moves import turn
 from thalweg.engine.native.processor import VW
@@ -46,7 +46,7 @@ def row_below_maximum(h, a, n):
             y[j] = x[j] - top
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def softmax_turned(h, a, rows, classes):
     """a = e^(h − max h)/Σ for rows that don't fill a vector: turned, so that the vectors lie across the rows."""
     turned, scratch = classes_scratch(), floats(rows_scratch(), 2 * ROWS_AT_ONCE)
@@ -61,7 +61,7 @@ def softmax_turned(h, a, rows, classes):
         turn(turned, n, a + 4 * first * classes, classes, classes, count)
 
 
-@numba.njit(**FLAGS)
+@numba.njit(**INNER)
 def softmax_rows(h, a, rows, classes):
     """The same for longer rows: maxima row by row, the exponentials in one long loop, sums row by row."""
     for r in range(rows):

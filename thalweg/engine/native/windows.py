@@ -18,7 +18,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.llvm import F32, I64
-from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
+from thalweg.engine.native.microkernel import Family, _Emitter, _integer
 from thalweg.engine.native.processor import VW
 
 WINDOW = ("row", "column", "rows", "columns", "count", "step", "channels", "joined")
@@ -187,8 +187,23 @@ class _Spread(_Window):
         return []
 
 
-def _call(kind, name, names, more=None):
+def _family(name, kind, names, adds=(0,)):
+    kernels = {
+        common + 2 * add: lambda f, common=common, add=add: kind(f, names, common, add)
+        for common in (0, 1)
+        for add in adds
+    }
+    return Family(__name__, name, names, kernels)
+
+
+LARGEST, MEANS = _family("LARGEST", _Largest, LARGEST_ARGUMENTS), _family("MEANS", _Mean, MEAN_ARGUMENTS)
+GIVERS = _family("GIVERS", _Give, GIVE_ARGUMENTS, (0, 1))
+SPREADERS = _family("SPREADERS", _Spread, SPREAD_ARGUMENTS, (0, 1))
+
+
+def _call(family, more=None):
     """The signature and the code of an intrinsic; `more` may be its last argument."""
+    names = family.arguments
 
     def codegen(context, builder, signature, args):
         given = dict(zip(names, args, strict=False))
@@ -198,13 +213,7 @@ def _call(kind, name, names, more=None):
         if more:
             some = builder.zext(builder.icmp_signed("!=", args[-1], _integer(0)), I64)
             key = builder.add(key, builder.mul(some, _integer(2)))
-        kernels = {
-            common + 2 * adds: lambda f, common=common, adds=adds: kind(f, names, common, adds)
-            for common in (0, 1)
-            for adds in ((0, 1) if more else (0,))
-        }
-        dispatcher = _dispatcher(builder.module, name, len(names), kernels)
-        builder.call(dispatcher, [key, *args[: len(names)]])
+        family.call(builder, key, args[: len(names)])
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * (len(names) + bool(more))), codegen
@@ -213,22 +222,22 @@ def _call(kind, name, names, more=None):
 @intrinsic
 def largest(typing, x, a, floor, row, column, rows, columns, count, step, channels, joined):
     """a = the largest element of each window, for every channel"""
-    return _call(_Largest, "largest", LARGEST_ARGUMENTS)
+    return _call(LARGEST)
 
 
 @intrinsic
 def give(typing, x, a, da, dx, floor, row, column, rows, columns, count, step, channels, joined, more):
     """dx (+)= da at the first element of each window that equals a, for every channel"""
-    return _call(_Give, "give", GIVE_ARGUMENTS, more)
+    return _call(GIVERS, more)
 
 
 @intrinsic
 def mean(typing, x, a, row, column, rows, columns, count, step, channels, joined):
     """a = the mean of each window, for every channel"""
-    return _call(_Mean, "mean", MEAN_ARGUMENTS)
+    return _call(MEANS)
 
 
 @intrinsic
 def spread(typing, da, dx, row, column, rows, columns, count, step, channels, joined, gate, more):
     """dx (+)= da/elements all over each window, for every channel; times [G > 0]"""
-    return _call(_Spread, "spread", SPREAD_ARGUMENTS, more)
+    return _call(SPREADERS, more)

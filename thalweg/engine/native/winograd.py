@@ -18,7 +18,7 @@ from thalweg.engine.native import gemm
 from thalweg.engine.native.convolution import correlate
 from thalweg.engine.native.gradients import share
 from thalweg.engine.native.llvm import F32, I64, compiled, stack
-from thalweg.engine.native.microkernel import _dispatcher, _Emitter, _integer
+from thalweg.engine.native.microkernel import Family, _Emitter, _integer
 from thalweg.engine.native.moves import transposition
 from thalweg.engine.native.processor import VW
 from thalweg.engine.native.state import ACCUMULATE, LANE, LANES, ROWS
@@ -211,6 +211,17 @@ class _Transform(_Emitter):
         return builder.gep(builder.inttoptr(given[array], F32.as_pointer()), [builder.add(offset, k)])
 
 
+def _transforms():
+    return {
+        2 * kind + partly: lambda function, made=made, partly=partly: _Transform(function, *made, partly)
+        for kind, made in kinds().items()
+        for partly in (False, True)[: 2 if kind in CUT else 1]
+    }
+
+
+TRANSFORMS = Family(__name__, "TRANSFORMS", TRANSFORM_ARGUMENTS, _transforms())
+
+
 @intrinsic
 def transform(
     typing, kind, partly, x, xr, xc, xs, y, yr, yc, ys, bias, channels, count, top, bottom, left, right,
@@ -220,13 +231,8 @@ def transform(
 
     def codegen(context, builder, signature, args):
         kind, partly, *rest = args
-        kernels = {
-            2 * kind + partly: lambda function, made=made, partly=partly: _Transform(function, *made, partly)
-            for kind, made in kinds().items()
-            for partly in (False, True)[: 2 if kind in CUT else 1]
-        }
         key = builder.add(builder.mul(kind, _integer(2)), partly)
-        builder.call(_dispatcher(builder.module, "transform", len(TRANSFORM_ARGUMENTS), kernels), [key, *rest])
+        TRANSFORMS.call(builder, key, rest)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * (2 + len(TRANSFORM_ARGUMENTS))), codegen
