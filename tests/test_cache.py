@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 
 import thalweg
+from thalweg.engine.lanes import cores
 from thalweg.engine.native import compile as compiling
+from thalweg.engine.native import workers
 
 PACKAGE = Path(thalweg.__file__).parent
 SCRIPT = """
@@ -257,6 +260,57 @@ def test_what_is_damaged_is_compiled_again(damage, tmp_path, filled):
     out, err = run(PACKAGE.parent, script, **settings)
     assert (out, err.count(ANNOUNCEMENT)) == (right, 1)
     assert run(PACKAGE.parent, script, **settings) == (right, "")
+
+
+# --- several processes -------------------------------------------------------------------------------------------
+
+SEVERAL = """
+import sys
+{before}
+from thalweg import Sequential, layers
+model = Sequential([layers.Input((2,)), *(layers.Activation(name) for name in ("relu", "sigmoid", "tanh"))])
+model.compile("sgd", "mse")
+print(model.evaluate([[-1.0, 2.0]], [[0.5, 0.5]], verbose=0), "numba" in sys.modules)
+"""
+
+
+@pytest.mark.skipif(cores() == 1, reason="one core")
+def test_workers_compile_what_is_missing_and_the_process_what_they_leave(tmp_path):
+    """No interpreter, one that ends at once, and one that never heard of some kernels."""
+    (tmp_path / "python").write_text("#!/bin/sh\n")
+    (tmp_path / "python").chmod(0o755)
+    befores = {
+        "": False,
+        "sys.executable = None": True,
+        f"sys.executable = {str(tmp_path / 'python')!r}": True,
+        f"sys.executable = {str(tmp_path / 'python_that_is_not_there')!r}": True,
+        "from thalweg.engine.native import workers; workers.json.dumps = lambda kernel: '[1, 2]'": True,
+    }
+    losses = set()
+    for number, (before, numba_here) in enumerate(befores.items()):
+        settings = {"THALWEG_CACHE_DIR": str(tmp_path / str(number))}
+        out, err = run(PACKAGE.parent, SEVERAL.format(before=before), **settings)
+        loss, here = out.split()
+        losses.add(loss)
+        assert (here, err.count(ANNOUNCEMENT)) == (str(numba_here), 1)
+        assert run(PACKAGE.parent, SEVERAL.format(before=before), **settings) == (f"{loss} False\n", "")
+    assert len(losses) == 1
+
+
+def test_workers_share_the_work_and_wait_for_what_others_find():
+    a, b, c, d = (compiling.Kernel("test", name) for name in "abcd")
+    work = workers.Work([[a], [b], [c]])
+    assert (work.take(first=True), work.take(first=False), work.take(first=False)) == ([a], [c], [b])
+    taken = []
+    waiting = threading.Thread(target=lambda: taken.append(work.take(first=True)))
+    waiting.start()
+    work.done()
+    work.found([a, d])
+    waiting.join()
+    assert taken == [[d]]
+    for _ in range(3):
+        work.done()
+    assert work.take(first=True) == []
 
 
 # --- folders -----------------------------------------------------------------------------------------------------

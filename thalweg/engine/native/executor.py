@@ -15,6 +15,7 @@ from thalweg.engine.native import state
 from thalweg.engine.native.compile import address_of, callable_of
 from thalweg.engine.native.kernels import MACHINE, kernel_of
 from thalweg.engine.native.stretches import chunks, first_free, lines
+from thalweg.engine.native.workers import prepare
 from thalweg.engine.work import Array, Chunk, Job, Outcome, aligned
 from thalweg.errors import ArgumentError
 from thalweg.program.batches import Gather
@@ -196,7 +197,6 @@ class NativeExecutor:
         if job.parameters.dtype != np.float32:
             raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
         self.job = job
-        self.run_lanes = callable_of(MACHINE)
         self.crew = Crew(job.lanes)
         program, lanes, block = job.program, job.lanes, job.block()
         self.segments = finish_of(job)
@@ -204,6 +204,8 @@ class NativeExecutor:
         rows = [i for i in program.rows if i not in wide]
         finish = [i for segment in self.segments for i in segment.instructions]
         self.phases = [executed(p, lanes) for p in (program.prepare, rows, program.collect, finish)]
+        prepare(frozenset([MACHINE, *(kernel_of(i) for phase in self.phases for i in phase)]))
+        self.run_lanes = callable_of(MACHINE)
         self.finish_cuts = np.array([(len(s.instructions), s.chunked, s.due) for s in self.segments], np.int64)
         read_again = len(self.segments) > 1
         shared_gradients = [i.dW for i in wide]
