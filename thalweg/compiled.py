@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import losses as loss_module
 from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
-from thalweg.callbacks import Logs
+from thalweg.callbacks.base import Columns, Logs
 from thalweg.checks import whole
 from thalweg.data import batches
 from thalweg.engine import aligned, make_executor, usable_lanes
@@ -182,18 +183,12 @@ class CompiledStack(Stack):
 
     def logs(self, totals: NDArray[np.float64]) -> Logs:
         """Loss and metrics from their running sums."""
-        return {key: values[0] for key, values in self.columns(totals[None]).items()}
+        return {key: values[0] for key, values in self.columns(totals[None])().items()}
 
-    def columns(self, totals: NDArray[np.float64]) -> dict[str, list[float]]:
-        """The same for many epochs at once: totals (epochs, sums); a list for each."""
+    def columns(self, totals: NDArray[np.float64]) -> Columns:
+        """The same for many epochs at once, when it is asked for: totals (epochs, sums); a list for each."""
         assert self.output_shape is not None
-        result = {"loss": mean_loss(totals.T).tolist()}
-        place = FIRST_METRIC
-        for named in self.metrics:
-            size, score = named.metric.sums(self.output_shape), named.metric.result
-            result[named.key] = [score(t[place : place + size], t[ROWS], self.output_shape) for t in totals]
-            place += size
-        return result
+        return partial(scores, tuple(self.metrics), self.output_shape, totals)
 
     # --- data and jobs -------------------------------------------------------------------------------------------
 
@@ -310,3 +305,16 @@ def named_metrics(
     for metric in named if check else []:
         metric.metric.check(output, target)
     return named
+
+
+def scores(
+    metrics: Sequence[metric_module.Named], output: Shape, totals: NDArray[np.float64]
+) -> dict[str, list[float]]:
+    """Loss and metrics of epochs from their running sums (epochs, sums)."""
+    result = {"loss": mean_loss(totals.T).tolist()}
+    place = FIRST_METRIC
+    for named in metrics:
+        size, score = named.metric.sums(output), named.metric.result
+        result[named.key] = [score(t[place : place + size], t[ROWS], output) for t in totals]
+        place += size
+    return result

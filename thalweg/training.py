@@ -69,7 +69,8 @@ class Fit:
             if optimizer.use_ema and optimizer.iterations >= optimizer.every:
                 self.model.use_average()
             history.interrupted = interrupted.is_set()
-            self.tell("on_train_end", {key: values[-1] for key, values in history.history.items()})
+            if listened(self.callbacks, ["on_train_end"]):
+                self.tell("on_train_end", {key: values[-1] for key, values in history.history.items()})
         history.seconds = time.perf_counter() - begin
         return history
 
@@ -99,7 +100,7 @@ class Fit:
             if batch_by_batch:
                 self.tell("on_train_batch_end", batch, logs)
             if unheard:
-                history.extend(epoch, self.model.columns(records))
+                history.extend(range(epoch, epoch + len(records)), self.model.columns(records))
             else:
                 for place, record in enumerate(records):
                     self.end_epoch(epoch + place, self.model.logs(record), history)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from thalweg.model import Sequential
 
 Logs = dict[str, Any]
+Columns = Callable[[], dict[str, list[float]]]
 
 
 class Callback:
@@ -121,10 +122,23 @@ class History(Callback):
     """
 
     def __init__(self) -> None:
-        self.history: dict[str, list[float]] = {}
-        self.epoch: list[int] = []
+        self._history: dict[str, list[float]] = {}
+        self._epoch: list[int] = []
+        self._unread: list[tuple[range, Columns]] = []  # of these epochs nobody has asked yet
         self.interrupted = False  # whether Ctrl-C ended the training
         self.seconds = 0.0  # that it took, without compiling kernels
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """The numbers by their names."""
+        self.read()
+        return self._history
+
+    @property
+    def epoch(self) -> list[int]:
+        """The epochs they belong to."""
+        self.read()
+        return self._epoch
 
     def append(self, epoch: int, logs: Logs) -> None:
         """Adds the record of an epoch."""
@@ -132,12 +146,18 @@ class History(Callback):
         for key, value in logs.items():
             self.history.setdefault(key, []).append(value)
 
-    def extend(self, epoch: int, columns: dict[str, list[float]]) -> None:
-        """Adds the records of epochs that follow each other, from `epoch` on."""
-        self.epoch.extend(range(epoch, epoch + len(columns["loss"])))
-        for key, values in columns.items():
-            if values:
-                self.history.setdefault(key, []).extend(values)
+    def extend(self, epochs: range, columns: Columns) -> None:
+        """Adds the records of epochs, in lists that are made when somebody asks: a step may take less time."""
+        self._unread.append((epochs, columns))
+
+    def read(self) -> None:
+        """Makes the lists."""
+        unread, self._unread = self._unread, []
+        for epochs, columns in unread:
+            self._epoch.extend(epochs)
+            for key, values in columns().items():
+                if values:
+                    self._history.setdefault(key, []).extend(values)
 
     def records(self) -> list[Logs]:
         """One record for each epoch: {"epoch": 0, "loss": …}."""

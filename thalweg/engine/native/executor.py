@@ -275,6 +275,7 @@ class NativeExecutor:
                 m.JOB_ORDER: self.order.ctypes.data if shuffled else 0,
                 m.JOB_TOTALS: self.totals.ctypes.data,
                 m.JOB_TOTALS_SIZE: self.totals.shape[1],
+                m.JOB_SUMS: job.totals,
                 m.JOB_CHUNKS: self.chunks[lane].ctypes.data,
                 m.JOB_CHUNK_COUNT: len(self.chunks[lane]),
                 m.JOB_CELLS: self.cells[lane].ctypes.data,
@@ -313,7 +314,7 @@ class NativeExecutor:
     def run(self, chunk: Chunk) -> Outcome:
         job = self.job
         done, finite = 0, True
-        records = np.zeros(((chunk.batch + chunk.steps) // job.steps_per_epoch, self.totals.shape[1]), np.float64)
+        records = np.empty(((chunk.batch + chunk.steps) // job.steps_per_epoch, job.totals), np.float64)
         for threads, steps in self.crew.plan(chunk.steps):
             ended = (chunk.batch + done) // job.steps_per_epoch
             self.begin(chunk, done, steps, records[ended:])
@@ -326,7 +327,7 @@ class NativeExecutor:
         totals = self.totals.sum(axis=0)
         if not finite:
             self.totals[:] = 0  # so that the steps can be repeated one by one
-        return Outcome(done, records[:ended, : job.totals], finite, totals[: job.totals])
+        return Outcome(done, records[:ended], finite, totals[: job.totals])
 
     def begin(self, chunk: Chunk, done: int, steps: int, records: Array) -> None:
         """Writes into every lane's job which part of the chunk comes next."""

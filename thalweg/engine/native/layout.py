@@ -10,12 +10,13 @@ CONSTANTS = 12  # float64 in a row of the constants
 # place in the vector. CELLS: that of the addresses of those of the table's operands that say where gradients are.
 # LINES: that of the addresses of the cache lines of weights that this lane updates; EACH so many are taken from the
 # other cores before every instruction of the rows from the place FREE in the table on, where no lane reads weights.
+# TOTALS_SIZE counts a lane's running sums with the gap to the next lane's, SUMS without.
 (
     JOB_TABLE, JOB_CONSTANTS, JOB_STATE, JOB_REALS, JOB_PREPARE, JOB_GATHERS, JOB_ROWS, JOB_COLLECT, JOB_SEGMENTS,
     JOB_SEGMENT_COUNT, JOB_EVERY, JOB_LANE, JOB_LANES, JOB_DATA_ROWS, JOB_BATCH, JOB_BLOCK, JOB_EPOCH,
     JOB_FIRST_BATCH, JOB_STEPS, JOB_ITERATION, JOB_SEED, JOB_SHUFFLE, JOB_ORDER, JOB_TOTALS, JOB_TOTALS_SIZE,
     JOB_RECORDS, JOB_CHUNKS, JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_MINE, JOB_THREADS,
     JOB_MEETINGS, JOB_CUTS, JOB_CHUNK_COUNT, JOB_STRIDE, JOB_PREPARED, JOB_CELLS, JOB_CELL_COUNT,
-    JOB_LINES, JOB_LINE_COUNT, JOB_EACH, JOB_FREE,
-) = range(46)  # fmt: skip
+    JOB_LINES, JOB_LINE_COUNT, JOB_EACH, JOB_FREE, JOB_SUMS,
+) = range(47)  # fmt: skip
 JOB_SIZE = 48

@@ -56,6 +56,7 @@ from thalweg.engine.native.layout import (
     JOB_STATE,
     JOB_STEPS,
     JOB_STRIDE,
+    JOB_SUMS,
     JOB_TABLE,
     JOB_THREADS,
     JOB_TOTALS,
@@ -176,10 +177,10 @@ def blocks(job, s, start, rows, begin, end):
 @numba.njit(**INNER)
 def record(job, epoch):
     """Writes the sums over all lanes as the record of an epoch that has ended, and clears them."""
-    size = job[JOB_TOTALS_SIZE]
+    size = job[JOB_SUMS]
     result = doubles(job[JOB_RECORDS] + 8 * size * epoch, size)
     for lane in range(job[JOB_LANES]):
-        totals = doubles(job[JOB_TOTALS] + 8 * size * lane, size)
+        totals = doubles(job[JOB_TOTALS] + 8 * job[JOB_TOTALS_SIZE] * lane, size)
         for i in range(size):
             result[i] = result[i] + totals[i] if lane else totals[i]
         for i in range(size):
