@@ -6,6 +6,7 @@ import numpy as np
 from conformance_activations import adjoint as adjoint_of
 from conformance_activations import value as value_of
 from harness import ACCUMULATE, OPTIONAL, TOTAL, Case
+from loss_rows import activated
 
 from thalweg.program.custom_activation import CustomActivation, ScalarPair, scalar_function
 from thalweg.program.formula_activation import FormulaActivation, FormulaAdjoint, ParameterGradient
@@ -93,7 +94,8 @@ def bent_slope(h):
 
 BENT = ScalarPair("bent", scalar_function("value", bent), scalar_function("derivative", bent_slope))
 
-# Their kernels are made for each formula, so they are not among KERNELS.
+# Their kernels are made for each formula or pair, so they are not among KERNELS.
 FORMULAS = {"formula": value, "formula_adjoint": adjoint, "formula_gradient": gradient}
 FORMULAS |= {"formula_loss": loss, "formula_loss_gradient": loss_gradient}
+FORMULAS |= {"activated_loss": activated}
 FORMULAS |= {"custom": value_of(CustomActivation, BENT), "custom_adjoint": adjoint_of(CustomActivation, BENT)}

@@ -4,10 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from conformance_activations import away_from_kinks
 from harness import EXTREME, OPTIONAL, SMOOTHED, TOTAL, TWICE, Array, Case, Memory
 
+from thalweg.program import activations, rectifiers
 from thalweg.program import elementwise_losses as each
 from thalweg.program import row_losses as rows
+from thalweg.program.activated import ActivatedLoss
+from thalweg.program.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instruction import Buffer, Instruction
 from thalweg.program.losses import EPSILON, Loss, LossAndGradient
 
@@ -44,6 +48,39 @@ def gradient(kind: type[Loss]) -> Build:
         return LossAndGradient(of, of.p, of.y, of.weight, of.sums, c.output("dp", of.p.shape), a)
 
     return build
+
+
+# Pairs with the slope from h and from ŷ, with and without arguments of either.
+ACTIVATED: list[tuple[type[Elementwise], tuple[float, ...], type[Loss]]] = [
+    (activations.Sigmoid, (), each.SquaredError),
+    (activations.Tanh, (), each.Huber),
+    (activations.Softplus, (), each.Poisson),
+    (activations.Silu, (), each.AbsoluteError),
+    (rectifiers.LeakyRelu, (0.1,), each.LogCosh),
+    (rectifiers.Relu, (0.1, 1.5, 0.5), each.SquaredError),
+]
+
+
+def activated(c: Case) -> Instruction:
+    """ŷ is there already, or not."""
+    kind, arguments, of_loss = ACTIVATED[c.shape.seed % len(ACTIVATED)]
+    h = c.put("h", c.row, c.random.uniform(-3, 3, (c.shape.rows, *c.row)))
+    away_from_kinks(c, h)
+    of = kind(h, c.put("ŷ", c.row, np.nan), *arguments)
+    p = of.value(c.values[h].astype(np.float64))
+    c.values[of.a] = p.astype(np.float32)
+    y = c.put("y", c.row, p + c.random.choice((-1, 1), p.shape) * c.random.uniform(0.1, 2, p.shape))
+    weight = c.put("weight", (1,), c.random.integers(0, 9, (c.shape.rows, 1)) / 4) if c.has(OPTIONAL) else None
+    loss = of_loss(of.a, y, weight, c.sums("L"), 1 / c.shape.width, c.has(TOTAL))
+    v = of.a if of.slope_of == "a" and c.has(TWICE) else h
+    dp, dh = Buffer("dŷ", c.row), c.output("dh", c.row)
+    rows = 1.0 if weight is None else c.values[weight].reshape(-1, *[1] * len(c.row))
+    size = rows * (1 + abs(p) + abs(c.values[y])) ** 2
+    c.sizes["sums"] = lambda m: m[loss.sums] + (c.batch_rows if loss.total else 1) * loss.coefficient * size.sum()
+    c.sizes["dh"] = lambda m: loss.coefficient / (1 if loss.total else c.batch_rows) * 2 * size
+    gradient = LossAndGradient(loss, of.a, y, weight, loss.sums, dp)
+    back = ElementwiseAdjoint(of, getattr(of, of.slope_of), dp, dh)
+    return ActivatedLoss(of, gradient, back, v, y, weight, loss.sums, dh)
 
 
 def value_size(of: Loss, m: Memory) -> Array:

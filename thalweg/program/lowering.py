@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from thalweg.program.activated import activated_losses
 from thalweg.program.autodiff import derive
 from thalweg.program.batches import Gather, GatherBytes, Store
 from thalweg.program.builder import Builder
@@ -158,6 +159,7 @@ def training_program(
     backward = add_before_relu(derive(instructions, gradients))
     instructions, backward = fuse(instructions, backward, [y_pred] if traced else [])
     if not traced:
+        instructions, backward = activated_losses(instructions, backward)
         instructions, backward = product_and_relu(instructions, backward)
     if not (traced or few):
         instructions, backward = images_by_columns(instructions, backward)

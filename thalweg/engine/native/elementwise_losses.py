@@ -1,4 +1,7 @@
-"""The losses of one output by itself: a function (y, p, three constants) → (value, slope), and its two kernels."""
+"""The losses of one output by itself: a function (y, p, three constants) → (value, slope), and its two kernels.
+
+The name of a function is that of its kernel and `_of`: `activated.py` finds it by that.
+"""
 
 import numba
 import numpy as np
@@ -37,25 +40,25 @@ def signed(y):
 
 
 @numba.njit(forceinline=True, **FLAGS)
-def squared(y, p, k1, k2, k3):
+def squared_error_of(y, p, k1, k2, k3):
     e = p - y
     return e * e, F32(2) * e
 
 
 @numba.njit(forceinline=True, **FLAGS)
-def absolute(y, p, k1, k2, k3):
+def absolute_error_of(y, p, k1, k2, k3):
     return abs(p - y), maths.sign(p - y)
 
 
 @numba.njit(forceinline=True, **FLAGS)
-def percentage(y, p, k1, k2, k3):
+def percentage_error_of(y, p, k1, k2, k3):
     size = abs(y)
     scale = F32(100) / (EPSILON if size < EPSILON else size)
     return abs(p - y) * scale, maths.sign(p - y) * scale
 
 
 @numba.njit(forceinline=True, **FLAGS)
-def squared_logarithmic(y, p, k1, k2, k3):
+def squared_logarithmic_error_of(y, p, k1, k2, k3):
     q = ONE + (EPSILON if p < EPSILON else p)
     e = maths.log(q) - maths.log(ONE + (EPSILON if y < EPSILON else y))
     return e * e, (ZERO if p < EPSILON else F32(2) * e / q)
@@ -121,7 +124,7 @@ def squared_hinge_of(y, p, k1, k2, k3):
 
 
 @numba.njit(forceinline=True, **FLAGS)
-def binary(y, p, smoothing, k2, k3):
+def binary_crossentropy_of(y, p, smoothing, k2, k3):
     y, q = smoothed(y, smoothing), clipped(p)
     slope = (q - y) / (q * (ONE - q))
     return (
@@ -131,13 +134,13 @@ def binary(y, p, smoothing, k2, k3):
 
 
 @numba.njit(forceinline=True, **FLAGS)
-def binary_logits(y, h, smoothing, k2, k3):
+def binary_crossentropy_logits_of(y, h, smoothing, k2, k3):
     y = smoothed(y, smoothing)
     return maths.softplus(h) - h * y, maths.sigmoid(h) - y
 
 
 @numba.njit(forceinline=True, **FLAGS)
-def binary_focal(y, p, smoothing, gamma, alpha):
+def binary_focal_crossentropy_of(y, p, smoothing, gamma, alpha):
     y, q = smoothed(y, smoothing), clipped(p)
     entropy = -(y * maths.log(q) + (ONE - y) * maths.log(ONE - q))
     inner = ZERO if p < EPSILON or p > ONE - EPSILON else (q - y) / (q * (ONE - q))
@@ -149,9 +152,9 @@ def binary_focal(y, p, smoothing, gamma, alpha):
 
 
 @numba.njit(forceinline=True, **FLAGS)
-def binary_focal_logits(y, h, smoothing, gamma, alpha):
+def binary_focal_crossentropy_logits_of(y, h, smoothing, gamma, alpha):
     p = maths.sigmoid(h)
-    value, slope = binary_focal(y, p, smoothing, gamma, alpha)
+    value, slope = binary_focal_crossentropy_of(y, p, smoothing, gamma, alpha)
     return value, slope * p * (ONE - p)
 
 
@@ -163,35 +166,35 @@ def write_sigmoid(o, s):
 
 
 def squared_error(o, c, s, f):
-    total(squared, o, c, s)
+    total(squared_error_of, o, c, s)
 
 
 def squared_error_gradient(o, c, s, f):
-    total_and_slopes(squared, o, c, s)
+    total_and_slopes(squared_error_of, o, c, s)
 
 
 def absolute_error(o, c, s, f):
-    total(absolute, o, c, s)
+    total(absolute_error_of, o, c, s)
 
 
 def absolute_error_gradient(o, c, s, f):
-    total_and_slopes(absolute, o, c, s)
+    total_and_slopes(absolute_error_of, o, c, s)
 
 
 def percentage_error(o, c, s, f):
-    total(percentage, o, c, s)
+    total(percentage_error_of, o, c, s)
 
 
 def percentage_error_gradient(o, c, s, f):
-    total_and_slopes(percentage, o, c, s)
+    total_and_slopes(percentage_error_of, o, c, s)
 
 
 def squared_logarithmic_error(o, c, s, f):
-    total(squared_logarithmic, o, c, s)
+    total(squared_logarithmic_error_of, o, c, s)
 
 
 def squared_logarithmic_error_gradient(o, c, s, f):
-    total_and_slopes(squared_logarithmic, o, c, s)
+    total_and_slopes(squared_logarithmic_error_of, o, c, s)
 
 
 def log_cosh(o, c, s, f):
@@ -251,34 +254,34 @@ def squared_hinge_gradient(o, c, s, f):
 
 
 def binary_crossentropy(o, c, s, f):
-    total(binary, o, c, s)
+    total(binary_crossentropy_of, o, c, s)
 
 
 def binary_crossentropy_gradient(o, c, s, f):
-    total_and_slopes(binary, o, c, s)
+    total_and_slopes(binary_crossentropy_of, o, c, s)
 
 
 def binary_crossentropy_logits(o, c, s, f):
-    total(binary_logits, o, c, s)
+    total(binary_crossentropy_logits_of, o, c, s)
 
 
 def binary_crossentropy_logits_gradient(o, c, s, f):
-    total_and_slopes(binary_logits, o, c, s)
+    total_and_slopes(binary_crossentropy_logits_of, o, c, s)
     write_sigmoid(o, s)
 
 
 def binary_focal_crossentropy(o, c, s, f):
-    total(binary_focal, o, c, s)
+    total(binary_focal_crossentropy_of, o, c, s)
 
 
 def binary_focal_crossentropy_gradient(o, c, s, f):
-    total_and_slopes(binary_focal, o, c, s)
+    total_and_slopes(binary_focal_crossentropy_of, o, c, s)
 
 
 def binary_focal_crossentropy_logits(o, c, s, f):
-    total(binary_focal_logits, o, c, s)
+    total(binary_focal_crossentropy_logits_of, o, c, s)
 
 
 def binary_focal_crossentropy_logits_gradient(o, c, s, f):
-    total_and_slopes(binary_focal_logits, o, c, s)
+    total_and_slopes(binary_focal_crossentropy_logits_of, o, c, s)
     write_sigmoid(o, s)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from thalweg.engine.native.activated import kernel_of_activated
 from thalweg.engine.native.compile import Kernel
 from thalweg.engine.native.custom import is_custom, kernel_of_custom
 from thalweg.engine.native.formulas import is_formula, kernel_of_formula
+from thalweg.program.activated import ActivatedLoss
 from thalweg.program.instruction import Instruction
 
 # The files of this folder and the kernels in them. They aren't imported: their decorators are numba's.
@@ -85,6 +87,8 @@ MACHINE = Kernel("machine", "machine")
 
 def kernel_of(i: Instruction) -> Kernel:
     """The kernel that carries out an instruction; that of a formula or of a user's function is made for it."""
+    if isinstance(i, ActivatedLoss):
+        return kernel_of_activated(i, KERNELS[i.activation.kernel].module)
     if is_custom(i):
         return kernel_of_custom(i)
     return kernel_of_formula(i) if is_formula(i) else KERNELS[i.kernel]

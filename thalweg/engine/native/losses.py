@@ -1,4 +1,4 @@
-"""How losses are summed and differentiated, and the penalties. Sums over a block are taken in float64.
+"""How losses are summed and differentiated, and the penalties. Sums over blocks are taken in float64.
 
 Operands of a loss: p, y, weight (0: none), sums; of a loss with its gradient: p, y, weight, sums, dp, and the place of
 the activation (0: nobody reads it). Sizes: elements of a row, classes, columns of y, 1 for a plain sum over the batch.
@@ -18,12 +18,11 @@ from thalweg.engine.native.state import BATCH_ROWS, ROWS
 F32 = np.float32
 ONE = F32(1)
 
-ELEMENTS = 256  # are done before their values are added up
+ELEMENTS = 512  # whose values are added up in float32
 ROWS_AT_ONCE = 64  # of whole-row losses, a row in each place of a vector: with fewer, the loops cost more than a cache
 FEW = 64  # classes that fit on the stack so; more are done in memory of their own
 LINE = 64  # bytes of a cache line
 
-values_scratch = stack(ELEMENTS)
 slopes_scratch = stack(ELEMENTS)
 weights_scratch = stack(ELEMENTS)
 rows_scratch = stack(8 * ROWS_AT_ONCE)
@@ -36,25 +35,27 @@ classes_scratch = stack(3 * FEW * ROWS_AT_ONCE)
 @numba.njit(inline="always", **FLAGS)
 def total(function, o, c, s):
     """sums += coefficient·Σ w·f(y, p)"""
-    elements(function, o, 0, o[4], o[7], c, s)
+    elements(function, (), o, 0, o[4], o[7], c, s)
 
 
 @numba.njit(inline="always", **FLAGS)
 def total_and_slopes(function, o, c, s):
     """sums as `total`, and dp = scale·w·f'(y, p)"""
-    elements(function, o, o[4], o[6], o[9], c, s)
+    elements(function, (), o, o[4], o[6], o[9], c, s)
 
 
 @numba.njit(inline="always", **FLAGS)
-def elements(function, o, gradient, size, is_sum, c, s):
-    """function(y, p, three constants) → (value, slope), both float32: block by block, all elements alike.
+def elements(function, arguments, o, gradient, size, is_sum, c, s):
+    """function(y, p, three constants, arguments) → (value, slope), both float32: block by block, all elements alike.
+
+    A place of a vector adds up some of a block's values in float32. Converting each of them takes as long as a squared
+    error and its slope.
 
     A block is an array of its own: an index first + i might be negative, for all that LLVM knows, and then count from
     the end, so that it would gather and scatter.
     """
     n = s[ROWS] * size
-    values, nowhere = floats(values_scratch(), ELEMENTS), slopes_scratch()
-    weight, weights = floats(o[2], s[ROWS]), floats(weights_scratch(), ELEMENTS)
+    nowhere, weight, weights = slopes_scratch(), floats(o[2], s[ROWS]), floats(weights_scratch(), ELEMENTS)
     k1, k2, k3 = F32(c[1]), F32(c[2]), F32(c[3])
     scale = F32(c[0] if is_sum else c[0] / s[BATCH_ROWS])
     result = 0.0
@@ -62,9 +63,7 @@ def elements(function, o, gradient, size, is_sum, c, s):
         count = min(ELEMENTS, n - first)
         p, y = floats(o[0] + 4 * first, count), floats(o[1] + 4 * first, count)
         slopes = floats(gradient + 4 * first if gradient else nowhere, count)
-        for i in range(count):
-            values[i], slope = function(y[i], p[i], k1, k2, k3)
-            slopes[i] = scale * slope
+        block = F32(0)
         if o[2]:
             r, j = first // size, first % size
             for i in range(count):
@@ -73,11 +72,15 @@ def elements(function, o, gradient, size, is_sum, c, s):
                 if j == size:
                     r, j = r + 1, 0
             for i in range(count):
-                values[i] *= weights[i]
+                value, slope = function(y[i], p[i], k1, k2, k3, *arguments)
+                slopes[i] = scale * slope * weights[i]
+                block += value * weights[i]
+        else:
             for i in range(count):
-                slopes[i] *= weights[i]
-        for i in range(count):
-            result += np.float64(values[i])
+                value, slope = function(y[i], p[i], k1, k2, k3, *arguments)
+                slopes[i] = scale * slope
+                block += value
+        result += np.float64(block)
     doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if is_sum else 1)
 
 

@@ -38,22 +38,31 @@ def sign(x):
 
 
 @numba.njit(inline="always", **FLAGS)
-def _exp_in_range(x):
-    """eˣ for x in −87.3 … 88.7: 2ᵏ·eʳ with k = round(x / ln 2) and r = x − k·ln 2 (Cody and Waite's reduction).
+def _reduced(x, rounding):
+    """A float whose lowest bits are k = round(x / ln 2), and r = x − k·ln 2 (Cody and Waite's reduction)."""
+    shifted = multiply_add(x, LOG2_E, rounding)
+    k = multiply_add(shifted, _f(1), -rounding)
+    return shifted, multiply_add(k, -LN2_LOW, multiply_add(k, -LN2_HIGH, x))
 
-    eʳ = 1 + r + r²·p(r), with the polynomial of Cephes' expf; 2ᵏ is added to the exponent's bits. Error: 1 ulp.
+
+@numba.njit(inline="always", **FLAGS)
+def _expm1_near_0(r):
+    """eʳ − 1 = r + r²·p(r) for |r| up to ½·ln 2; p of degree 4 with the smallest error relative to eʳ, 3e-9."""
+    p = multiply_add(r, _f(1.3814593e-3), _f(8.3687194e-3))
+    p = multiply_add(p, r, _f(4.1668389e-2))
+    p = multiply_add(p, r, _f(1.6666521e-1))
+    p = multiply_add(p, r, _f(4.9999994e-1))
+    return multiply_add(p, r * r, r)
+
+
+@numba.njit(inline="always", **FLAGS)
+def _exp_in_range(x):
+    """eˣ = 2ᵏ·eʳ for x in −87.3 … 88.7: 2ᵏ is added to the exponent's bits. Error: 1 ulp.
+
     Outside the range, and for NaN, the result is any number.
     """
-    shifted = multiply_add(x, LOG2_E, ROUNDING)
-    k = multiply_add(shifted, _f(1), -ROUNDING)
-    r = multiply_add(k, -LN2_LOW, multiply_add(k, -LN2_HIGH, x))
-    p = multiply_add(r, _f(1.9875691500e-4), _f(1.3981999507e-3))
-    p = multiply_add(p, r, _f(8.3334519073e-3))
-    p = multiply_add(p, r, _f(4.1665795894e-2))
-    p = multiply_add(p, r, _f(1.6666665459e-1))
-    p = multiply_add(p, r, _f(5.0000001201e-1))
-    p = multiply_add(p, r * r, r) + _f(1)
-    return bits_float(float_bits(p) + (float_bits(shifted) << _i(23)))
+    shifted, r = _reduced(x, ROUNDING)
+    return bits_float(float_bits(_expm1_near_0(r) + _f(1)) + (float_bits(shifted) << _i(23)))
 
 
 @numba.njit(inline="always", **FLAGS)
@@ -96,8 +105,15 @@ def log(x):
 
 @numba.njit(inline="always", **FLAGS)
 def sigmoid(x):
-    """σ(x) = 1 / (1 + e⁻ˣ). Error: 2 ulp; 0 below −88.7."""
-    return _f(1) / (_f(1) + exp(-x))
+    """σ(x) = 1 / (1 + 2ᵏ·eʳ) with −x = k·ln 2 + r. Error: 2 ulp; 0 below −88.4, where 2ᵏ is infinite.
+
+    2ᵏ is a factor here, so that NaN goes through; x only has to stay where k is an exponent.
+    """
+    y = _f(-87.3) if -x < _f(-87.3) else -x
+    y = _f(88.7) if y > _f(88.7) else y
+    shifted, r = _reduced(y, ROUNDING + _f(127))
+    power = bits_float(float_bits(shifted) << _i(23))
+    return _f(1) / multiply_add(_expm1_near_0(r) + _f(1), power, _f(1))
 
 
 @numba.njit(inline="always", **FLAGS)
@@ -156,15 +172,8 @@ def tanh_shrink(x):
 def expm1(x):
     """eˣ − 1, exact for small x too: 2ᵏ·(eʳ − 1) + (2ᵏ − 1), with the reduction of exp. Error: 2 ulp."""
     inside = select(x > _f(-30), select(x <= EXP_MAX, x, _f(0)), _f(0))
-    shifted = multiply_add(inside, LOG2_E, ROUNDING)
-    k = multiply_add(shifted, _f(1), -ROUNDING)
-    r = multiply_add(k, -LN2_LOW, multiply_add(k, -LN2_HIGH, inside))
-    p = multiply_add(r, _f(1.9875691500e-4), _f(1.3981999507e-3))
-    p = multiply_add(p, r, _f(8.3334519073e-3))
-    p = multiply_add(p, r, _f(4.1665795894e-2))
-    p = multiply_add(p, r, _f(1.6666665459e-1))
-    p = multiply_add(p, r, _f(5.0000001201e-1))
-    p = multiply_add(p, r * r, r)
+    shifted, r = _reduced(inside, ROUNDING)
+    p = _expm1_near_0(r)
     exponent = _i(float_bits(shifted) << _i(23))
     large = bits_float(_i(float_bits(p + _f(1)) + exponent))  # eˣ: beyond 2²⁶ the 1 makes no difference
     scale = bits_float(_i(exponent + _i(0x3F800000)))
