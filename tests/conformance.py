@@ -45,7 +45,11 @@ def weight_gradient(c: Case) -> Instruction:
     x.by_columns = by_columns
     dW = c.output("dW", (c.shape.width, c.shape.units), GRADIENTS, per_row=False)
     c.sizes["dW"] = lambda m: linear.matrix(abs(m[x])).T @ linear.matrix(abs(m[dh])) + old(c, m, dW)
-    return linear.WeightGradient(x, dh, dW)
+    if not (by_columns and c.has(OPTIONAL)):
+        return linear.WeightGradient(x, dh, dW)
+    db = c.output("db", (c.shape.units,), GRADIENTS, per_row=False)
+    c.sizes["db"] = lambda m: abs(m[dh]).sum(axis=0) + old(c, m, db)
+    return linear.WeightGradient(x, dh, dW, db)
 
 
 def bias_gradient(c: Case) -> Instruction:

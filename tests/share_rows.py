@@ -70,7 +70,7 @@ def share_weight_gradient(c: Case) -> Instruction:
         return result
 
     c.sizes["dW"] = size
-    return input_shares.ShareWeightGradient(x, dh, dW, lanes)
+    return input_shares.ShareWeightGradient(x, dh, dW, lanes=lanes)
 
 
 ROWS = {

@@ -46,6 +46,17 @@ def takes_columns(i: Instruction) -> bool:
     return (isinstance(i, Affine) and i.W.shape[1] <= FEW) or (isinstance(i, WeightGradient) and i.dW.shape[1] <= FEW)
 
 
+def biases_by_columns(backward: Sequence[Instruction]) -> list[Instruction]:
+    """Backward, where a weight gradient by columns sums the bias's gradient too: it has dh in its registers."""
+    result = list(backward)
+    for gradient in [i for i in backward if isinstance(i, WeightGradient) and i.x.by_columns]:
+        bias = next((i for i in result if isinstance(i, BiasGradient) and i.dh is gradient.dh), None)
+        if bias is not None:
+            result[result.index(gradient)] = replace(gradient, db=bias.db)
+            result.remove(bias)
+    return result
+
+
 @dataclass(frozen=True, eq=False)
 class Layout(Instruction):
     """z = x, the same numbers in another order: from rows to columns or back."""

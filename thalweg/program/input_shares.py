@@ -120,7 +120,7 @@ class AffineSum(Instruction):
 class ShareWeightGradient(WeightGradient):
     """dW = xᵀ·dh      from all rows of the batch, in the finish: of a lane's inputs"""
 
-    lanes: int
+    lanes: int = 1
 
     name = "share weight gradient"
     own_inputs = True
@@ -186,6 +186,6 @@ def inputs_over_lanes(
         AffineShare(x, affine.W, parts, lanes),
         AffineSum(parts, affine.b, affine.h, lanes, affine.floor),
     ]
-    new[id(gradient)] = [ShareWeightGradient(x, gradient.dh, gradient.dW, lanes)]
+    new[id(gradient)] = [ShareWeightGradient(x, gradient.dh, gradient.dW, lanes=lanes)]
     forward, back = ([n for i in part for n in new.get(id(i), [i])] for part in (instructions, backward))
     return forward, back

@@ -99,19 +99,23 @@ class Affine(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class WeightGradient(Instruction):
-    """dW = xᵀ·dh      x (rows, inputs), dh (rows, units) → dW (inputs, units)"""
+    """dW = xᵀ·dh      x (rows, inputs), dh (rows, units) → dW (inputs, units)
+
+    By columns, db = Σ dh over rows too: `biases_by_columns`.
+    """
 
     x: Buffer
     dh: Buffer
     dW: Buffer
+    db: Buffer | None = None
 
     name = "weight gradient"
-    writes = ("dW",)
+    writes = ("dW", "db")
     reduces = True
 
     @property
     def formula(self) -> str:
-        return f"{self.dW} = {self.x}ᵀ·{self.dh}"
+        return f"{self.dW} = {self.x}ᵀ·{self.dh}" + ("" if self.db is None else f", {self.db} = Σ {self.dh}")
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -124,9 +128,11 @@ class WeightGradient(Instruction):
 
     def reference(self, m: Values) -> None:
         m.reduce(self.dW, matrix(m[self.x]).T @ matrix(m[self.dh]))
+        if self.db is not None:
+            m.reduce(self.db, matrix(m[self.dh]).sum(axis=0))
 
     def flops(self, rows: int) -> int:
-        return 2 * rows * positions(self.x) * self.dW.size
+        return rows * (2 * positions(self.x) * self.dW.size + (0 if self.db is None else self.dh.size))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from thalweg.program.activated import activated_losses
 from thalweg.program.autodiff import derive
 from thalweg.program.batches import Gather, GatherBytes, Store
 from thalweg.program.builder import Builder
-from thalweg.program.columns import images_by_columns, keep_columns
+from thalweg.program.columns import biases_by_columns, images_by_columns, keep_columns
 from thalweg.program.fuse import add_before_relu, fuse, normalize_and_add, pool_before_relu, product_and_relu
 from thalweg.program.input_shares import inputs_over_lanes
 from thalweg.program.instruction import DATA, GRADIENTS, TOTALS, Buffer, Instruction
@@ -167,6 +167,8 @@ def training_program(
     if divided is not None:
         instructions, backward = inputs_over_lanes(instructions, backward, *divided)
     keep_columns([*instructions, *backward])
+    if not traced:
+        backward = biases_by_columns(backward)
     update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
     return Program(instructions, backward, update, optimizer.every)
 

@@ -12,7 +12,7 @@ from thalweg.program.columns import NARROW
 
 BLOCK = 256  # rows whose unit stands alone while others do, before and after, in rows of several
 ARGUMENTS = ("x", "ldx", "w", "ldw", "bias", "out", "inputs", "rows")
-PROJECTION_ARGUMENTS = ("x", "ldx", "d", "w", "ldw", "more", "rows")
+PROJECTION_ARGUMENTS = ("x", "ldx", "d", "w", "ldw", "b", "more", "rows")
 
 _unit = stack(BLOCK)
 _zero = stack(1)
@@ -76,11 +76,12 @@ class _Projection(_Columns):
         self.columns = columns
 
     def emit(self):
-        """w[k] (+)= Σ_r x[k, r]·d[r]; += where `more` isn't 0."""
+        """w[k] (+)= Σ_r x[k, r]·d[r], b (+)= Σ_r d[r]; += where `more` isn't 0."""
         builder, given = self.builder, self.given
         old = builder.icmp_signed("!=", given["more"], _integer(0))
         places = [self.place("w", builder.mul(given["ldw"], _integer(k))) for k in range(self.columns)]
-        sums = self.over_rows([self.zero] * self.columns, 1, self.add)
+        sums = self.over_rows([self.zero] * (self.columns + 1), 1, self.add)
+        places.append(self.place("b"))
         for p, vector in zip(places, sums, strict=True):
             total = self.total(vector)
             before = builder.select(old, self.load_scalar(p), ir.Constant(F32, 0.0))
@@ -91,7 +92,8 @@ class _Projection(_Columns):
         builder, ldx = self.builder, self.given["ldx"]
         d = load(self.place("d", row))
         parts = [load(self.place("x", row, builder.mul(ldx, _integer(k)))) for k in range(self.columns)]
-        return [self.multiply_add(part, d, total) for part, total in zip(parts, sums, strict=True)]
+        products = [self.multiply_add(part, d, total) for part, total in zip(parts, sums[:-1], strict=True)]
+        return [*products, builder.fadd(sums[-1], d)]
 
 
 COMBINATIONS = Family(__name__, "COMBINATIONS", ARGUMENTS, {0: _Combination})
@@ -115,15 +117,15 @@ def combination(typing, x, ldx, w, ldw, bias, out, inputs, rows):
 
 
 @intrinsic
-def projection(typing, columns, x, ldx, d, w, ldw, more, rows):
-    """w[k] (+)= Σ_r x[k, r]·d[r] for 1 … NARROW columns."""
+def projection(typing, columns, x, ldx, d, w, ldw, b, more, rows):
+    """w[k] (+)= Σ_r x[k, r]·d[r] for 1 … NARROW columns, and b (+)= Σ_r d[r]."""
 
     def codegen(context, builder, signature, args):
         columns, *rest = args
         PROJECTIONS.call(builder, columns, rest)
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 8), codegen
+    return types.void(*[types.int64] * 9), codegen
 
 
 @compiled
@@ -144,16 +146,17 @@ def affine(x, W, b, h, rows, inputs, units):
 
 
 @compiled
-def weight_gradient(x, dh, dW, rows, inputs, units, accumulate):
-    """dW[k, j] (+)= Σ_r x[k, r]·dh[r, j]"""
-    unit = _unit()
+def weight_gradient(x, dh, dW, db, rows, inputs, units, accumulate):
+    """dW[k, j] (+)= Σ_r x[k, r]·dh[r, j], db[j] (+)= Σ_r dh[r, j]; db: an address, or 0."""
+    unit, nowhere = _unit(), _zero()
     for j in range(units):
+        bias = db + 4 * j if db else nowhere
         if units == 1:
-            projection(inputs, x, rows, dh, dW, 1, accumulate, rows)
+            projection(inputs, x, rows, dh, dW, 1, bias, accumulate, rows)
             return
         for first in range(0, rows, BLOCK):
             count = min(BLOCK, rows - first)
             for r in range(count):
                 store_f32(unit, r, load_f32(dh, (first + r) * units + j))
             more = 1 if first else accumulate
-            projection(inputs, x + 4 * first, rows, unit, dW + 4 * j, units, more, count)
+            projection(inputs, x + 4 * first, rows, unit, dW + 4 * j, units, bias, more, count)

@@ -34,12 +34,12 @@ def gradient_of_all_rows(x, ldx, nx, dh, dW, own, row, rows, units, positions, s
 def weight_gradient(o, c, s, f):
     """dW = xᵀ·dh over this block; or in the finish, over all lanes' rows, those of its rows that are worked on now
 
-    o[7]: by columns. o[8], in the finish: where W is.
+    db = Σ dh too, where there is one: only by columns, which is o[8]. o[9], in the finish: where W is.
     """
-    x, dh, dW, inputs, units, positions, offset = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
+    x, dh, dW, inputs, units, positions, offset = o[0], o[1], o[2], o[4], o[5], o[6], o[7]
     if s[STRIDE] == 0:
-        if o[7]:
-            columns.weight_gradient(x, dh, dW, s[ROWS], inputs, units, s[ACCUMULATE])
+        if o[8]:
+            columns.weight_gradient(x, dh, dW, o[3], s[ROWS], inputs, units, s[ACCUMULATE])
             return
         gemm.gemm(x, 1, inputs, dh, units, dW, units, 0, s[ACCUMULATE], inputs, units, s[ROWS] * positions)
         return
@@ -47,7 +47,7 @@ def weight_gradient(o, c, s, f):
     row, rows = first // units, (after - first) // units
     if rows == 0:
         return
-    gradient_of_all_rows(x + 4 * row, inputs, s[STRIDE], dh, dW, o[8] - dW, row, rows, units, positions, s)
+    gradient_of_all_rows(x + 4 * row, inputs, s[STRIDE], dh, dW, o[9] - dW, row, rows, units, positions, s)
 
 
 def bias_gradient(o, c, s, f):

@@ -160,7 +160,8 @@ def blocks(job, s, start, rows, begin, end):
     """Runs a segment of the rows phase on every block that is this lane's; returns whether there was one."""
     lane, lanes, block = job[JOB_LANE], job[JOB_LANES], job[JOB_BLOCK]
     s[ACCUMULATE] = 0
-    for first in range(lane * block, rows, lanes * block):
+    first = lane * block
+    while first < rows:  # a range with a step begins with a division, which takes as long as 30 numbers here
         s[ROWS] = min(block, rows - first)
         s[FIRST_ROW] = first
         place(job, s, start + first)
@@ -171,6 +172,7 @@ def blocks(job, s, start, rows, begin, end):
         execute(job, begin, free)
         execute_and_take(job, free, end)
         s[ACCUMULATE] = 1
+        first += lanes * block
     return s[ACCUMULATE] == 1
 
 
@@ -271,7 +273,7 @@ def finish(o, mine, threads, iteration):
     segments = integers(o[JOB_SEGMENTS], 3 * o[JOB_SEGMENT_COUNT])
     for number in range(o[JOB_SEGMENT_COUNT]):
         count, chunked, due = segments[3 * number], segments[3 * number + 1], segments[3 * number + 2]
-        if not due or iteration % o[JOB_EVERY] == 0:
+        if not due or o[JOB_EVERY] == 1 or iteration % o[JOB_EVERY] == 0:
             if number:
                 barrier(o[JOB_BARRIER], threads)
             for k in range(mine):
