@@ -60,13 +60,14 @@ class Contender:
     def fill(self, units: int, seconds: float) -> None:
         """Warms up and sets how many units fill a round."""
         self.count = units
-        self.time()
-        once = self.time()
-        if once * units < 0.01:  # too short to divide by
-            self.count = units * max(1, round(0.01 / (once * units)))
+        for _ in range(4):  # a few units take as long as the call around them, and say little of how long many take
+            self.time()  # JAX compiles for every count
             once = self.time()
-        self.count = units * max(1, round(seconds / (once * units)))
-        self.time()  # JAX compiles for every count
+            if once * self.count > 0.7 * seconds:
+                return
+            longer = min(seconds, 25 * once * self.count)
+            self.count = units * max(1, round(longer / (once * units)))
+        self.time()
 
     @property
     def median(self) -> float:
