@@ -10,9 +10,9 @@ LEFT = -3.5  # what stays where a lane writes nothing
 
 
 def lanes_of(c: Case) -> int:
-    """How many share the inputs; the batch is the case's rows."""
+    """How many share the inputs, of which there is one for each at least; the batch is the case's rows."""
     c.batch_rows, c.first_row = c.shape.rows, 0
-    return 1 + c.shape.seed % 3
+    return 1 + c.shape.seed % min(3, c.shape.width)
 
 
 def gather_share(c: Case) -> Instruction:
