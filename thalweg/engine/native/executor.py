@@ -40,7 +40,10 @@ from thalweg.program.memory import ALIGNMENT, align
 from thalweg.program.program import Segment
 
 FAR = 1 << 20  # bytes of data, more than a core's own caches hold
-PROBE_SECONDS = 0.3  # between two comparisons of one thread with all
+PROBE_SECONDS = 0.3  # between two comparisons of one thread with all …
+SURE = 10  # … and so many times as long, if all were …
+CLEARLY = 1.3  # … so many times as fast as one, and a step since hasn't taken …
+LONGER = 1.2  # … so many times as long as then
 PROBE_SHARE = 16  # this part of a chunk is run in each way …
 PROBE_LEAST = 0.002  # … if it takes more seconds than this
 
@@ -170,24 +173,30 @@ class Crew:
         self.lanes = lanes
         self.best = lanes
         self.seconds: dict[int, float] = {}  # a step, for each number of threads
-        self.looked = -math.inf  # when both ways were last tried
+        self.usual = math.inf  # a step of the best, when both ways were last tried …
+        self.looked = -math.inf  # … which was then
+        self.patience = PROBE_SECONDS
 
     def plan(self, steps: int) -> Iterator[tuple[int, int]]:
         """(threads, steps): how to run the next steps, each part decided when the one before has been seen."""
         probe = steps // PROBE_SHARE
         long_enough = probe * self.seconds.get(self.best, 0.0) > PROBE_LEAST
-        if self.lanes > 1 and long_enough and time.perf_counter() - self.looked > PROBE_SECONDS:
-            self.looked = time.perf_counter()
-            best = self.best
-            yield (self.lanes if best == 1 else 1), probe
+        if self.lanes > 1 and long_enough and time.perf_counter() - self.looked > self.patience:
+            best, other = self.best, (self.lanes if self.best == 1 else 1)
+            yield other, probe
             yield best, probe
             steps -= 2 * probe
+            sure = self.best == self.lanes and self.seconds[1] > CLEARLY * self.seconds[self.lanes]
+            self.patience = PROBE_SECONDS * (SURE if sure else 1)
+            self.looked, self.usual = time.perf_counter(), self.seconds[self.best]
         yield self.best, steps
 
     def saw(self, threads: int, steps: int, seconds: float) -> None:
         """A part took so long."""
         self.seconds[threads] = seconds / steps
         self.best = min(self.seconds, key=self.seconds.__getitem__)
+        if self.seconds[threads] > LONGER * self.usual:
+            self.patience = PROBE_SECONDS
 
 
 class NativeExecutor:
