@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from thalweg.engine.work import Array, Chunk, Executor, Job
 from thalweg.program.batches import Gather
-from thalweg.program.instruction import PARAMETERS, SLOTS, Instruction
+from thalweg.program.instruction import PARAMETERS, SLOTS, Buffer, Instruction
+from thalweg.program.losses import class_numbers
 
 COLUMN_NAMES = {"X": "x", "Y": "y", "weights": "sample_weight"}
 
@@ -19,6 +22,8 @@ def diagnose(executor: Executor, job: Job, chunk: Chunk) -> str:
             if not np.isfinite(values).all():
                 if isinstance(instruction, Gather):
                     return bad_data(job, instruction)
+                if bad := bad_label(memory, instruction):
+                    return bad
                 return (
                     f"the first value that is not finite is {worst(values)} in {output.name}, "
                     f"the output of '{instruction.title}', {instruction.formula}. {advice(instruction, chunk)}"
@@ -41,6 +46,21 @@ def bad_data(job: Job, gather: Gather) -> str:
     return (
         f"the data holds {data[(row, *inside)]}: {what} at {place} (counted from 0), found by '{gather.title}', "
         f"{gather.formula}. Fill in or drop missing values; thalweg.data and the command line do it for tables."
+    )
+
+
+def bad_label(memory: Mapping[Buffer, Array], instruction: Instruction) -> str | None:
+    """Names the first target that is no class, if the instruction reads class numbers and there is one."""
+    if instruction.labels is None:
+        return None
+    y, classes = instruction.labels
+    labels = memory[y]
+    wrong = labels[~class_numbers(labels, classes)[1]]
+    if not len(wrong):
+        return None
+    return (
+        f"{y.name} holds {wrong[0]:g} where a class number from 0 to {classes - 1} is needed, found by "
+        f"'{instruction.title}'. It was one when the training began: y must not change while fit runs."
     )
 
 

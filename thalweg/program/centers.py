@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from thalweg.program.instruction import Adjoints, Array, Buffer, Instruction, Values, rows_of
-from thalweg.program.losses import scale, times
+from thalweg.program.losses import class_numbers, scale, times
 
 
 def away(x: Buffer, y: Buffer, centers: Buffer, m: Values) -> Array:
-    """x − c_y of each row, as (rows, features)"""
-    difference: Array = rows_of(m[x]) - m[centers][m[y][:, 0].astype(int)]
+    """x − c_y of each row, as (rows, features); NaN where y is no class"""
+    labels, known = class_numbers(m[y][:, 0], centers.shape[0])
+    difference: Array = rows_of(m[x]) - m[centers][labels]
+    difference[~known] = np.nan
     return difference
 
 
@@ -50,6 +52,10 @@ class CenterDistance(Instruction):
     reduces = True
 
     @property
+    def labels(self) -> tuple[Buffer, int] | None:
+        return (self.y, self.centers.shape[0])
+
+    @property
     def formula(self) -> str:
         over_rows = "Σ" if self.total else "mean"
         factor = f"{weight_text(self.weight)}{times(self.factor / 2)}"
@@ -57,7 +63,7 @@ class CenterDistance(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.x.size, int(self.total))
+        return (self.x.size, int(self.total), self.centers.shape[0])
 
     @property
     def constants(self) -> tuple[float, ...]:
@@ -103,7 +109,7 @@ class CenterDistanceGradient(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.x.size, int(self.total))
+        return (self.x.size, int(self.total), self.centers.shape[0])
 
     @property
     def constants(self) -> tuple[float, ...]:

@@ -154,6 +154,11 @@ class Instruction:
         """The real numbers the native kernel needs."""
         return ()
 
+    @property
+    def labels(self) -> tuple[Buffer, int] | None:
+        """The operand that has to hold class numbers, and how many classes there are, if there is one."""
+        return None
+
     def differentiable(self) -> tuple[Buffer, ...]:
         """The buffers to whose adjoint this instruction contributes."""
         return ()

@@ -29,6 +29,12 @@ def times(factor: float) -> str:
     return "" if factor == 1 else f"{factor:g}·"
 
 
+def class_numbers(y: Array, classes: int) -> tuple[Array, Array]:
+    """The class numbers that are in y, 0 where there is none, and where there is one: whole numbers below `classes`."""
+    known = (y >= 0) & (y < classes) & (y == np.floor(y))
+    return np.where(known, y, 0).astype(int), known
+
+
 def scale(total: bool, coefficient: float, m: Values) -> float:
     """∂L/∂(Σ over outputs) for a row of weight 1."""
     return coefficient if total else coefficient / m.batch_rows
@@ -153,6 +159,10 @@ class LossAndGradient(Instruction):
     @property
     def sizes(self) -> tuple[int, ...]:
         return self.of.sizes
+
+    @property
+    def labels(self) -> tuple[Buffer, int] | None:
+        return self.of.labels
 
     @property
     def constants(self) -> tuple[float, ...]:

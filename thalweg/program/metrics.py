@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from thalweg.program.instruction import Array, Buffer, Instruction, Values, rows_of
+from thalweg.program.losses import class_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,14 +134,15 @@ class TopMatches(Total):
 
 @dataclass(frozen=True, eq=False)
 class SparseTopMatches(TopMatches):
-    """sums += Σ [fewer than k predictions exceed that of class y]"""
+    """sums += Σ [fewer than k predictions exceed that of class y]; a y that is no class never matches."""
 
     name = "sparse top matches"
     formula_text = "Σ [{p}[{y}] among the largest k]"
 
     def value(self, y: Array, p: Array) -> Array:
-        own = np.take_along_axis(p, y[..., :1].astype(int), axis=-1)
-        return ((p > own).sum(axis=-1) < self.k) & np.isfinite(own[..., 0])
+        labels, known = class_numbers(y[..., :1], p.shape[-1])
+        own = np.take_along_axis(p, labels, axis=-1)
+        return ((p > own).sum(axis=-1) < self.k) & np.isfinite(own[..., 0]) & known[..., 0]
 
 
 @dataclass(frozen=True, eq=False)

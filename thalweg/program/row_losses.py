@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from thalweg.program.instruction import Array, Values
-from thalweg.program.losses import EPSILON, Loss
+from thalweg.program.instruction import Array, Buffer, Values
+from thalweg.program.losses import EPSILON, Loss, class_numbers
 from thalweg.program.rowwise import Softmax
 
 
@@ -33,8 +33,15 @@ class RowLoss(Loss):
     whole_rows: ClassVar[bool] = True
     sparse: ClassVar[bool] = False
 
+    @property
+    def labels(self) -> tuple[Buffer, int] | None:
+        return (self.y, self.p.shape[-1]) if self.sparse else None
+
     def targets(self, m: Values) -> Array:
-        y = one_hot(m[self.y], m[self.p]) if self.sparse else m[self.y]
+        y = m[self.y]
+        if self.sparse:
+            labels, known = class_numbers(y, self.p.shape[-1])
+            y = np.where(known, one_hot(labels, m[self.p]), np.nan).astype(m[self.p].dtype)
         smoothing = getattr(self, "label_smoothing", 0.0)
         return y * (1 - smoothing) + smoothing / self.p.shape[-1]
 

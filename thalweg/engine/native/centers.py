@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from thalweg.engine.native.labels import NO_CLASS, class_of
 from thalweg.engine.native.llvm import doubles, floats, load_f32
 from thalweg.engine.native.state import ACCUMULATE, BATCH_ROWS, BUSY, LANE, LANES, ROWS
 
@@ -10,13 +11,16 @@ ONE = F32(1)
 
 
 def center_distance(o, c, s, f):
-    """sums += factor·½·Σ w·‖x − c_y‖²"""
-    features, is_sum = o[5], o[6]
+    """sums += factor·½·Σ w·‖x − c_y‖², NaN where a y is no class"""
+    features, is_sum, classes = o[5], o[6], o[7]
     y = floats(o[1], s[ROWS])
     result = 0.0
     for r in range(s[ROWS]):
-        x = floats(o[0] + 4 * r * features, features)
-        center = floats(o[3] + 4 * np.int64(y[r]) * features, features)
+        label = class_of(y[r], classes)
+        if label == NO_CLASS:
+            result = np.nan
+            break
+        x, center = floats(o[0] + 4 * r * features, features), floats(o[3] + 4 * label * features, features)
         squares = F32(0)
         for k in range(features):
             e = x[k] - center[k]
@@ -26,20 +30,24 @@ def center_distance(o, c, s, f):
 
 
 def center_distance_gradient(o, c, s, f):
-    """dx = w·factor·(x − c_y)/rows"""
-    features, is_sum = o[5], o[6]
+    """dx = w·factor·(x − c_y)/rows, NaN where y is no class"""
+    features, is_sum, classes = o[5], o[6], o[7]
     y = floats(o[1], s[ROWS])
     scale = F32(c[0] if is_sum else c[0] / s[BATCH_ROWS])
     for r in range(s[ROWS]):
         x, dx = floats(o[0] + 4 * r * features, features), floats(o[4] + 4 * r * features, features)
-        center = floats(o[3] + 4 * np.int64(y[r]) * features, features)
+        label = class_of(y[r], classes)
+        if label == NO_CLASS:
+            dx[:] = F32(np.nan)
+            continue
+        center = floats(o[3] + 4 * label * features, features)
         w = scale * (load_f32(o[2], r) if o[2] else ONE)
         for k in range(features):
             dx[k] = w * (x[k] - center[k])
 
 
 def center_sums(o, c, s, f):
-    """parts = Σ w·(c − x), Σ w of each class, over this lane's rows"""
+    """parts = Σ w·(c − x), Σ w of each class, over this lane's rows that have one"""
     features, classes = o[5], o[6]
     width = features + 1
     parts = o[4] + 4 * s[LANE] * classes * width
@@ -47,7 +55,9 @@ def center_sums(o, c, s, f):
         floats(parts, classes * width)[:] = F32(0)
     y = floats(o[1], s[ROWS])
     for r in range(s[ROWS]):
-        label = np.int64(y[r])
+        label = class_of(y[r], classes)
+        if label == NO_CLASS:  # the distance is NaN then, and the step ends before the centres move
+            continue
         x, center = floats(o[0] + 4 * r * features, features), floats(o[3] + 4 * label * features, features)
         part = floats(parts + 4 * label * width, width)
         w = load_f32(o[2], r) if o[2] else ONE

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,9 @@ from thalweg.engine.native import layout as m
 from thalweg.engine.native import state
 from thalweg.engine.native.compile import address_of, callable_of
 from thalweg.engine.native.kernels import MACHINE, kernel_of
+from thalweg.engine.native.loader import ticks_a_second
 from thalweg.engine.native.stretches import chunks, first_free, lines
+from thalweg.engine.native.threads import Part, ThreadPolicy
 from thalweg.engine.native.workers import prepare
 from thalweg.engine.work import Array, Chunk, Job, Outcome, aligned
 from thalweg.errors import ArgumentError
@@ -40,12 +42,6 @@ from thalweg.program.memory import ALIGNMENT, align
 from thalweg.program.program import Segment
 
 FAR = 1 << 20  # bytes of data, more than a core's own caches hold
-PROBE_SECONDS = 0.3  # between two comparisons of one thread with all …
-SURE = 10  # … and so many times as long, if all were …
-CLEARLY = 1.3  # … so many times as fast as one, and a step since hasn't taken …
-LONGER = 1.2  # … so many times as long as then
-PROBE_SHARE = 16  # this part of a chunk is run in each way …
-PROBE_LEAST = 0.002  # … if it takes more seconds than this
 
 
 class Memory(Mapping[Buffer, Array]):
@@ -163,42 +159,6 @@ def finish_of(job: Job) -> list[Segment]:
     return segments
 
 
-class Crew:
-    """How many threads run the lanes: all, or one when that is faster, as where other programs hold the cores.
-
-    The results are the same; so now and then a small part of a chunk is run the other way, and the faster way is kept.
-    """
-
-    def __init__(self, lanes: int) -> None:
-        self.lanes = lanes
-        self.best = lanes
-        self.seconds: dict[int, float] = {}  # a step, for each number of threads
-        self.usual = math.inf  # a step of the best, when both ways were last tried …
-        self.looked = -math.inf  # … which was then
-        self.patience = PROBE_SECONDS
-
-    def plan(self, steps: int) -> Iterator[tuple[int, int]]:
-        """(threads, steps): how to run the next steps, each part decided when the one before has been seen."""
-        probe = steps // PROBE_SHARE
-        long_enough = probe * self.seconds.get(self.best, 0.0) > PROBE_LEAST
-        if self.lanes > 1 and long_enough and time.perf_counter() - self.looked > self.patience:
-            best, other = self.best, (self.lanes if self.best == 1 else 1)
-            yield other, probe
-            yield best, probe
-            steps -= 2 * probe
-            sure = self.best == self.lanes and self.seconds[1] > CLEARLY * self.seconds[self.lanes]
-            self.patience = PROBE_SECONDS * (SURE if sure else 1)
-            self.looked, self.usual = time.perf_counter(), self.seconds[self.best]
-        yield self.best, steps
-
-    def saw(self, threads: int, steps: int, seconds: float) -> None:
-        """A part took so long."""
-        self.seconds[threads] = seconds / steps
-        self.best = min(self.seconds, key=self.seconds.__getitem__)
-        if self.seconds[threads] > LONGER * self.usual:
-            self.patience = PROBE_SECONDS
-
-
 class NativeExecutor:
     """Runs a job with compiled kernels, on one or more lanes."""
 
@@ -206,7 +166,7 @@ class NativeExecutor:
         if job.parameters.dtype != np.float32:
             raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
         self.job = job
-        self.crew = Crew(job.lanes)
+        self.threads = ThreadPolicy(job.lanes, job.program.flops(job.batch))
         program, lanes, block = job.program, job.lanes, job.block()
         self.segments = finish_of(job)
         wide = program.wide if job.shares else []
@@ -228,7 +188,7 @@ class NativeExecutor:
         self.totals = np.zeros((lanes, align(job.totals)), np.float64)
         shuffled = job.shuffle and not job.one_batch
         self.order = np.zeros(job.rows if shuffled else 0, np.int64)
-        self.barrier = aligned(8, np.int64)
+        self.shared = aligned(m.COME + m.WORD * lanes, np.int64)  # what the threads tell each other
         self.states = aligned(lanes * state.STATE, np.int64).reshape(lanes, -1)
         self.reals = aligned(lanes * state.REALS, np.float64).reshape(lanes, -1)
         self.jobs = aligned(lanes * m.JOB_SIZE, np.int64).reshape(lanes, -1)
@@ -257,7 +217,9 @@ class NativeExecutor:
             if wide and buffer is not None and buffer.region == GRADIENTS
         ]
         self.cells = [table.ctypes.data + 8 * np.array(places, np.int64) for table, _ in self.tables]
-        self.pool = ThreadPoolExecutor(lanes - 1, "thalweg-lane") if lanes > 1 else None
+        self.process = os.getpid()  # whose threads are in the pool
+        self.pool: ThreadPoolExecutor | None = None
+        self.others: list[Future[None]] = []  # that may still be on their way into the machine
         for lane, (table, constants) in enumerate(self.tables):
             fixed = {
                 m.JOB_TABLE: table.ctypes.data,
@@ -294,11 +256,10 @@ class NativeExecutor:
                 m.JOB_EACH: -(-len(self.lines[lane]) // max(1, len(self.phases[1]) - free)),
                 m.JOB_FREE: len(self.phases[0]) + free,
                 m.JOB_STRIDE: stride,
-                m.JOB_BARRIER: self.barrier.ctypes.data,
+                m.JOB_BARRIER: self.shared.ctypes.data,
                 m.JOB_LOSS: LOSS,
                 m.JOB_COUNTED: ROWS,
                 m.JOB_SELF: self.jobs[lane].ctypes.data,
-                m.JOB_MINE: lanes,
                 m.JOB_THREADS: 1,
             }
             self.jobs[lane, list(fixed)] = list(fixed.values())
@@ -324,10 +285,10 @@ class NativeExecutor:
         job = self.job
         done, finite = 0, True
         records = np.empty(((chunk.batch + chunk.steps) // job.steps_per_epoch, job.totals), np.float64)
-        for threads, steps in self.crew.plan(chunk.steps):
+        for threads, steps in self.threads.plan(chunk.steps):
             ended = (chunk.batch + done) // job.steps_per_epoch
             self.begin(chunk, done, steps, records[ended:])
-            self.crew.saw(threads, steps, self.call(chunk.learning_rates[done:], threads))
+            self.call(chunk.learning_rates[done:], threads)
             done += int(self.jobs[0, m.JOB_DONE])
             finite = bool(self.jobs[0, m.JOB_FINITE])
             if not finite:
@@ -346,28 +307,62 @@ class NativeExecutor:
         self.jobs[:, m.JOB_STEPS] = steps
         self.jobs[:, m.JOB_ITERATION] = chunk.iteration + done
         self.jobs[:, m.JOB_RECORDS] = records.ctypes.data
-        self.barrier[0] = 0
 
-    def call(self, learning_rates: Array, threads: int) -> float:
-        """Enters the machine on so many threads, each with as many lanes; the first is this thread.
+    def call(self, learning_rates: Array, threads: int) -> None:
+        """Enters the machine: on this thread, which begins with all lanes, and on others, which join it when they can.
 
-        Returns the seconds it took from when the last of them was awake.
+        One that comes too late is sent away at the door, and nobody waits for it.
         """
-        rates = learning_rates.ctypes.data
-        each = self.job.lanes // threads
-        self.jobs[:, m.JOB_MINE], self.jobs[:, m.JOB_THREADS] = each, threads
-        first = [
-            (int(self.jobs[lane, m.JOB_SELF]), rates, *self.state_of(lane)) for lane in range(0, self.job.lanes, each)
-        ]
-        others = [self.pool.submit(self.timed, arguments) for arguments in first[1:] if self.pool is not None]
-        own = self.timed(first[0])
-        return min([own, *(other.result() for other in others)])
+        if self.process != os.getpid():  # after a fork there are no other threads
+            self.process, self.pool, self.others = os.getpid(), None, []
+        asked, jobs, second = threads, self.jobs, ticks_a_second()
+        if not all(other.done() for other in self.others):  # one of the last call's that is still on its way
+            threads = 1
+        jobs[:, m.JOB_THREADS] = threads
+        if self.job.lanes > 1:
+            jobs[:, m.JOB_PATIENCE : m.JOB_MOST + 1] = [round(s * second) for s in self.threads.limits()]
+            jobs[:, m.JOB_WAITED : m.JOB_TICKS_ALONE + 1] = 0
+        if threads > 1:
+            self.invite(learning_rates)
+        self.run_lanes(*self.arguments(0, learning_rates))
+        if threads > 1:
+            for lane, other in enumerate(self.others, start=1):
+                if self.shared[m.COME + m.WORD * lane] != m.CLOSED:
+                    other.result()
+        if self.job.lanes > 1:
+            self.threads.saw(asked, self.part(second))
 
-    def timed(self, arguments: tuple[int, int, int, int]) -> float:
-        """Seconds that this thread was in the machine."""
-        begin = time.perf_counter()
-        self.run_lanes(*arguments)
-        return time.perf_counter() - begin
+    def part(self, second: int) -> Part:
+        """What the last call did; second: in ticks."""
+        job = self.jobs[0]
+        together, waited = int(job[m.JOB_TOGETHER]), int(job[m.JOB_WAITED])
+        return Part(
+            alone=int(job[m.JOB_DONE]) - together,
+            seconds_alone=int(job[m.JOB_TICKS_ALONE]) / second,
+            together=together,
+            seconds_together=max(0, int(job[m.JOB_TICKS_TOGETHER]) - waited) / second,
+            account=int(job[m.JOB_ACCOUNT]) / second,
+        )
+
+    def invite(self, learning_rates: Array) -> None:
+        """Sends a thread for every other lane."""
+        if self.pool is None:
+            self.pool = self.make_pool()
+        self.shared[:] = 0
+        self.others = []
+        try:
+            for lane in range(1, self.job.lanes):
+                self.others.append(self.pool.submit(self.run_lanes, *self.arguments(lane, learning_rates)))
+        except RuntimeError:  # the system has no thread to give, or Python is about to end: one does it all
+            self.pool.shutdown(wait=False, cancel_futures=True)
+            self.pool = None
+
+    def make_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.job.lanes - 1, "thalweg-lane")
+
+    def arguments(self, lane: int, learning_rates: Array) -> tuple[int, int, int, int]:
+        """What a thread enters the machine with."""
+        return (int(self.jobs[lane, m.JOB_SELF]), learning_rates.ctypes.data, *self.state_of(lane))
 
     def state_of(self, lane: int) -> tuple[int, int]:
         return self.states[lane].ctypes.data, self.reals[lane].ctypes.data

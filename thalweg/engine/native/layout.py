@@ -11,12 +11,23 @@ CONSTANTS = 12  # float64 in a row of the constants
 # LINES: that of the addresses of the cache lines of weights that this lane updates; EACH so many are taken from the
 # other cores before every instruction of the rows from the place FREE in the table on, where no lane reads weights.
 # TOTALS_SIZE counts a lane's running sums with the gap to the next lane's, SUMS without.
+# THREADS may run the lanes in this call. The first waits PATIENCE ticks for the others; it has an ACCOUNT of ticks, to
+# which each step together adds GAIN, up to MOST, and long waits (all of them: WAITED) cost, and parts with the others
+# when it is overdrawn. It reports steps and ticks TOGETHER, and ticks ALONE.
 (
     JOB_TABLE, JOB_CONSTANTS, JOB_STATE, JOB_REALS, JOB_PREPARE, JOB_GATHERS, JOB_ROWS, JOB_COLLECT, JOB_SEGMENTS,
     JOB_SEGMENT_COUNT, JOB_EVERY, JOB_LANE, JOB_LANES, JOB_DATA_ROWS, JOB_BATCH, JOB_BLOCK, JOB_EPOCH,
     JOB_FIRST_BATCH, JOB_STEPS, JOB_ITERATION, JOB_SEED, JOB_SHUFFLE, JOB_ORDER, JOB_TOTALS, JOB_TOTALS_SIZE,
-    JOB_RECORDS, JOB_CHUNKS, JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_MINE, JOB_THREADS,
+    JOB_RECORDS, JOB_CHUNKS, JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_THREADS,
     JOB_MEETINGS, JOB_CUTS, JOB_CHUNK_COUNT, JOB_STRIDE, JOB_PREPARED, JOB_CELLS, JOB_CELL_COUNT,
-    JOB_LINES, JOB_LINE_COUNT, JOB_EACH, JOB_FREE, JOB_SUMS,
-) = range(47)  # fmt: skip
-JOB_SIZE = 48
+    JOB_LINES, JOB_LINE_COUNT, JOB_EACH, JOB_FREE, JOB_SUMS, JOB_PATIENCE, JOB_ACCOUNT, JOB_GAIN, JOB_MOST,
+    JOB_WAITED, JOB_TOGETHER, JOB_TICKS_TOGETHER, JOB_TICKS_ALONE,
+) = range(54)  # fmt: skip
+JOB_SIZE = 56
+
+# What the threads share at BARRIER, each number in a cache line of its own: how often they have met, what the first
+# thread says, and for each other lane's thread whether it has come.
+WORD = 8  # int64 from one number to the next
+MET, CALL, COME = 0, 8, 8  # COME + 8·lane
+DISMISSED = -1  # CALL: 0 wait, step + 1 begin with this step, or this
+HERE, CLOSED = 1, 2  # COME: added by the thread when it comes, and by the first when it no longer waits for it

@@ -5,6 +5,8 @@ kept on disk and reused by another process. Nothing here checks bounds; the call
 """
 
 import functools
+import sys
+import time
 
 import llvmlite.binding as binding
 import numba
@@ -13,7 +15,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
-from thalweg.engine.native.loader import NAP, SYMBOLS, YIELD
+from thalweg.engine.native.loader import CLOCK, NAP, SYMBOLS, YIELD
 
 # Never plain fastmath=True: it lets LLVM assume that NaN and infinity do not occur, and they have to be found.
 FLAGS = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}, "error_model": "numpy", "nogil": True}
@@ -231,6 +233,17 @@ def load_acquire(typing, address):
 
 
 @intrinsic
+def store_release(typing, address, value):
+    """Writes the int64 at address; what this thread wrote before can be read by whoever reads it by `load_acquire`."""
+
+    def codegen(context, builder, signature, args):
+        builder.store_atomic(args[1], pointer(builder, args[0], I64), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
 def pause(typing):
     """Tells the core that this is a spin loop: a few dozen cycles in which the other thread of the core runs."""
 
@@ -245,7 +258,7 @@ def pause(typing):
     return types.void(), codegen
 
 
-for name in (YIELD, NAP):  # for code that numba loads
+for name in (YIELD, NAP, CLOCK):  # for code that numba loads
     binding.add_symbol(name, SYMBOLS[name])
 
 
@@ -269,6 +282,25 @@ def nap(typing):
         return context.get_dummy_value()
 
     return types.void(), codegen
+
+
+@intrinsic
+def ticks(typing):
+    """A clock that never goes back, in nanoseconds; on Windows as fast as `loader.ticks_a_second` says."""
+
+    def codegen(context, builder, signature, args):
+        with builder.goto_entry_block():
+            place = builder.alloca(ir.ArrayType(I64, 2))
+        address = builder.bitcast(place, I64.as_pointer())
+        if sys.platform == "win32":
+            builder.call(declare(builder, CLOCK, I32, [address.type]), [address])
+            return builder.load(address)
+        kind = ir.Constant(I32, time.CLOCK_MONOTONIC)
+        builder.call(declare(builder, CLOCK, I32, [I32, address.type]), [kind, address])
+        rest = builder.load(builder.gep(address, [ir.Constant(I64, 1)]))
+        return builder.add(builder.mul(builder.load(address), ir.Constant(I64, 10**9)), rest)
+
+    return types.int64(), codegen
 
 
 def declare(builder, name: str, result, parameters):

@@ -13,6 +13,7 @@ import llvmlite.binding as binding
 ENTRY = "thalweg_kernel"  # the symbol by which every object is called
 YIELD = "thalweg_sched_yield"
 NAP = "thalweg_nap"
+CLOCK = "thalweg_clock"
 FAILED = "thalweg_failed"
 
 _numbers = itertools.count()  # every library has a name of its own
@@ -27,6 +28,21 @@ def yield_address() -> int:
 def nap_address() -> int:
     """The address of a C function that sleeps: for so many microseconds, or of Windows milliseconds."""
     return address(system().Sleep if sys.platform == "win32" else system().usleep)
+
+
+def clock_address() -> int:
+    """The address of the C function that reads a clock which never goes back; see `llvm.ticks`."""
+    return address(system().QueryPerformanceCounter if sys.platform == "win32" else system().clock_gettime)
+
+
+@cache
+def ticks_a_second() -> int:
+    """How fast that clock counts."""
+    if sys.platform != "win32":
+        return 10**9
+    result = ctypes.c_int64()
+    system().QueryPerformanceFrequency(ctypes.byref(result))
+    return result.value
 
 
 def system() -> Any:
@@ -50,7 +66,7 @@ def failed() -> None:
 
 
 # Bound by name whenever code is loaded: compiled code holds the name, not the address.
-SYMBOLS = {YIELD: yield_address(), NAP: nap_address(), FAILED: address(failed)}
+SYMBOLS = {YIELD: yield_address(), NAP: nap_address(), CLOCK: clock_address(), FAILED: address(failed)}
 
 
 @cache

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.gradients import stretch
+from thalweg.engine.native.labels import NO_CLASS, class_of
 from thalweg.engine.native.llvm import FLAGS, allocate, compiled, doubles, float_rows, floats, release, stack
 from thalweg.engine.native.mathematics import sign
 from thalweg.engine.native.moves import turn
@@ -128,8 +129,10 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
                     Y[j, r] = F32(0)
             labels = floats(o[1] + 4 * first, count)
             for r in range(count):
-                label = np.int64(labels[r])
-                if 0 <= label < classes:  # always, where the loss has checked its targets; a metric has not
+                label = class_of(labels[r], classes)
+                if label == NO_CLASS:
+                    Y[0, r] = F32(np.nan)  # and so is the loss
+                else:
                     Y[label, r] = ONE
         else:
             turn_rows(o[1] + 4 * first * columns, to_y, count, n, columns)

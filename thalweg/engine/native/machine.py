@@ -4,6 +4,9 @@ A program is a table of rows [kernel, operands …, sizes …] of int64, and a t
 its share of what is prepared; all meet; the blocks of rows that are this lane's (in segments between which all meet,
 where they exchange something), then collect; all meet; the finish on the lane's own share of the parameter vector, in
 segments between which all meet; all meet. What a lane computes doesn't depend on which thread runs it.
+
+The first thread begins with all lanes and is joined, between two steps, by the others when all have come. Where other
+programs hold the cores it would wait for them again and again: then it sends them away and goes on alone.
 """
 
 import math
@@ -12,7 +15,13 @@ import numba
 
 from thalweg.engine.native.counter import shuffle
 from thalweg.engine.native.layout import (
+    CALL,
+    CLOSED,
+    COME,
     CONSTANTS,
+    DISMISSED,
+    HERE,
+    JOB_ACCOUNT,
     JOB_BARRIER,
     JOB_BATCH,
     JOB_BLOCK,
@@ -32,6 +41,7 @@ from thalweg.engine.native.layout import (
     JOB_FINITE,
     JOB_FIRST_BATCH,
     JOB_FREE,
+    JOB_GAIN,
     JOB_GATHERS,
     JOB_ITERATION,
     JOB_LANE,
@@ -40,8 +50,9 @@ from thalweg.engine.native.layout import (
     JOB_LINES,
     JOB_LOSS,
     JOB_MEETINGS,
-    JOB_MINE,
+    JOB_MOST,
     JOB_ORDER,
+    JOB_PATIENCE,
     JOB_PREPARE,
     JOB_PREPARED,
     JOB_REALS,
@@ -59,9 +70,15 @@ from thalweg.engine.native.layout import (
     JOB_SUMS,
     JOB_TABLE,
     JOB_THREADS,
+    JOB_TICKS_ALONE,
+    JOB_TICKS_TOGETHER,
+    JOB_TOGETHER,
     JOB_TOTALS,
     JOB_TOTALS_SIZE,
+    JOB_WAITED,
+    MET,
     ROW_WIDTH,
+    WORD,
 )
 from thalweg.engine.native.llvm import (
     FLAGS,
@@ -74,7 +91,9 @@ from thalweg.engine.native.llvm import (
     nap,
     pause,
     sched_yield,
+    store_release,
     take,
+    ticks,
 )
 from thalweg.engine.native.state import (
     ACCUMULATE,
@@ -104,21 +123,70 @@ from thalweg.engine.native.state import (
 SPINS, YIELDS = 500, 200
 
 
+@numba.njit(inline="always", **FLAGS)
+def wait(turns):
+    """A turn of a loop that waits for another thread: spinning, then giving the core away, then asleep."""
+    if turns < SPINS:
+        pause()
+    elif turns < SPINS + YIELDS:
+        sched_yield()
+    else:
+        nap()
+
+
 @numba.njit(**INNER)
-def barrier(address, threads):
-    """Waits until every thread has come as often as this one: spinning, then giving the core away, then asleep."""
+def barrier(o, threads):
+    """Waits until every thread has come as often as this one, and counts the ticks of long waits."""
     if threads == 1:
         return
-    goal = (fetch_add(address, 1) // threads + 1) * threads
-    turns = 0
-    while load_acquire(address) < goal:
+    met = o[JOB_BARRIER] + 8 * MET
+    goal = (fetch_add(met, 1) // threads + 1) * threads
+    turns, begin = 0, 0
+    while load_acquire(met) < goal:
         turns += 1
-        if turns < SPINS:
+        if turns == SPINS:
+            begin = ticks()
+        wait(turns)
+    if turns >= SPINS:
+        waited = ticks() - begin
+        o[JOB_WAITED] += waited
+        o[JOB_ACCOUNT] -= waited
+
+
+@numba.njit(**INNER)
+def come(o):
+    """On another than the first thread: the step with which it begins, or −1 when it isn't needed."""
+    call = o[JOB_BARRIER] + 8 * CALL
+    if fetch_add(o[JOB_BARRIER] + 8 * (COME + WORD * o[JOB_LANE]), HERE) == CLOSED:
+        return -1
+    turns = 0
+    while load_acquire(call) == 0:
+        turns += 1
+        wait(turns)
+    said = load_acquire(call)
+    return -1 if said == DISMISSED else said - 1
+
+
+@numba.njit(**INNER)
+def all_here(o):
+    """On the first thread: whether the others have come. It waits for them as long as it has patience in this call."""
+    turns, begin = 0, ticks()
+    for lane in range(1, o[JOB_THREADS]):
+        while load_acquire(o[JOB_BARRIER] + 8 * (COME + WORD * lane)) != HERE:
+            if ticks() - begin >= o[JOB_PATIENCE]:
+                o[JOB_PATIENCE] = 0
+                return False
+            turns += 1
             pause()
-        elif turns < SPINS + YIELDS:
-            sched_yield()
-        else:
-            nap()
+    return True
+
+
+@numba.njit(**INNER)
+def dismiss(o):
+    """Sends the threads away that have come, and closes the door to the others, for which nobody has to wait."""
+    for lane in range(1, o[JOB_THREADS]):
+        fetch_add(o[JOB_BARRIER] + 8 * (COME + WORD * lane), CLOSED)
+    store_release(o[JOB_BARRIER] + 8 * CALL, DISMISSED)
 
 
 @numba.njit(inline="always", **FLAGS)
@@ -156,7 +224,7 @@ def place(job, s, start):
 
 
 @numba.njit(**INNER)
-def blocks(job, s, start, rows, begin, end):
+def blocks(job, s, threads, start, rows, begin, end):
     """Runs a segment of the rows phase on every block that is this lane's; returns whether there was one."""
     lane, lanes, block = job[JOB_LANE], job[JOB_LANES], job[JOB_BLOCK]
     s[ACCUMULATE] = 0
@@ -167,7 +235,7 @@ def blocks(job, s, start, rows, begin, end):
         place(job, s, start + first)
         follows = job[JOB_ORDER] and start + job[JOB_BATCH] + first + s[ROWS] <= job[JOB_DATA_ROWS]
         s[NEXT] = s[ORDER] + 8 * job[JOB_BATCH] if follows else 0
-        takes = job[JOB_THREADS] > 1 and first + lanes * block >= rows
+        takes = threads > 1 and first + lanes * block >= rows
         free = min(max(begin, job[JOB_FREE]), end) if takes else end
         execute(job, begin, free)
         execute_and_take(job, free, end)
@@ -234,10 +302,10 @@ def gradients(o, mine, threads, start, rows, gather):
         after = end if last else prepare + cuts[number]
         for k in range(mine):
             job = lane_job(o, k)
-            if blocks(job, integers(job[JOB_STATE], STATE), start, rows, begin, after) and last:
+            if blocks(job, integers(job[JOB_STATE], STATE), threads, start, rows, begin, after) and last:
                 execute(job, end, end + job[JOB_COLLECT])
         if not last:
-            barrier(o[JOB_BARRIER], threads)
+            barrier(o, threads)
         begin = after
 
 
@@ -275,42 +343,54 @@ def finish(o, mine, threads, iteration):
         count, chunked, due = segments[3 * number], segments[3 * number + 1], segments[3 * number + 2]
         if not due or o[JOB_EVERY] == 1 or iteration % o[JOB_EVERY] == 0:
             if number:
-                barrier(o[JOB_BARRIER], threads)
+                barrier(o, threads)
             for k in range(mine):
                 segment_of_lane(lane_job(o, k), first, first + count, chunked)
         first += count
 
 
-def machine(o, c, s, f):
-    """Runs a chunk on the lanes of this thread. o: the job of its first lane; c: a learning rate for each step."""
-    mine, threads, leads = o[JOB_MINE], o[JOB_THREADS], o[JOB_LANE] == 0
+@numba.njit(**INNER)
+def run(o, c, first, threads):
+    """Runs the steps from `first` on, on this thread's lanes; returns how many threads ran the last of them."""
+    leads, mine = o[JOB_LANE] == 0, o[JOB_LANES] // threads
     n, batch = o[JOB_DATA_ROWS], o[JOB_BATCH]
     per_epoch = (n + batch - 1) // batch
     # When every batch is the whole data and fits one block, it is still in the workspace from the step before.
     stays = per_epoch == 1 and n <= o[JOB_BLOCK] * o[JOB_LANES]
-    o[JOB_DONE], o[JOB_FINITE] = 0, 1
-    recorded, epoch, start = 0, o[JOB_FIRST_BATCH] // per_epoch, o[JOB_FIRST_BATCH] % per_epoch * batch
+    o[JOB_DONE], o[JOB_FINITE] = first, 1
+    at = o[JOB_FIRST_BATCH] + first
+    recorded, epoch, start = 0, at // per_epoch, at % per_epoch * batch
+    alone = threads == 1 and o[JOB_THREADS] > 1  # and waits for the others
+    since = ticks()
 
-    for step in range(o[JOB_STEPS]):
+    for step in range(first, o[JOB_STEPS]):
+        if alone and all_here(o):
+            now = ticks()
+            o[JOB_TICKS_ALONE], since, alone = now - since, now, False
+            threads, mine = o[JOB_THREADS], 1
+            store_release(o[JOB_BARRIER] + 8 * CALL, step + 1)
         rows = min(batch, n - start)
         if o[JOB_SHUFFLE] and (start == 0 or step == 0):
             if leads:
                 shuffle(integers(o[JOB_ORDER], n), o[JOB_SEED], o[JOB_EPOCH] + epoch)
-            barrier(o[JOB_BARRIER], threads)
+            barrier(o, threads)
 
         for k in range(mine):
             prepare_of_lane(lane_job(o, k), step, start, rows, c[step])
         if o[JOB_PREPARED]:
-            barrier(o[JOB_BARRIER], threads)
+            barrier(o, threads)
         gradients(o, mine, threads, start, rows, not stays or step == 0)
-        barrier(o[JOB_BARRIER], threads)
+        barrier(o, threads)
         if not loss_is_finite(o):
             o[JOB_FINITE] = 0
-            return
+            break
         finish(o, mine, threads, o[JOB_ITERATION] + step + 1)
         if leads:
             doubles(o[JOB_TOTALS], o[JOB_TOTALS_SIZE])[o[JOB_COUNTED]] += rows
-        barrier(o[JOB_BARRIER], threads)
+        leaves = leads and threads > 1 and o[JOB_ACCOUNT] < 0
+        if leaves:
+            store_release(o[JOB_BARRIER] + 8 * CALL, DISMISSED)
+        barrier(o, threads)
 
         o[JOB_DONE] = step + 1
         start += rows
@@ -318,4 +398,29 @@ def machine(o, c, s, f):
             if leads:
                 record(o, recorded)
             recorded, epoch, start = recorded + 1, epoch + 1, 0
-            barrier(o[JOB_BARRIER], threads)  # nobody adds to the sums before they are cleared
+            barrier(o, threads)  # nobody adds to the sums before they are cleared
+        if threads > 1:
+            o[JOB_TOGETHER] += 1
+            o[JOB_ACCOUNT] = min(o[JOB_ACCOUNT] + o[JOB_GAIN], o[JOB_MOST])
+            if leaves:
+                now = ticks()
+                o[JOB_TICKS_TOGETHER], since = now - since, now
+                threads, mine = 1, o[JOB_LANES]
+            elif not leads and load_acquire(o[JOB_BARRIER] + 8 * CALL) == DISMISSED:
+                return threads
+    if threads > 1:
+        o[JOB_TICKS_TOGETHER] += ticks() - since
+    else:
+        o[JOB_TICKS_ALONE] += ticks() - since
+    return threads
+
+
+def machine(o, c, s, f):
+    """Runs a chunk, or on another than the first thread a part of it. o: the job of the thread's first lane; c: a
+    learning rate for each step."""
+    if o[JOB_LANE]:
+        first = come(o)
+        if first >= 0:
+            run(o, c, first, o[JOB_THREADS])
+    elif run(o, c, 0, 1) == 1 and o[JOB_THREADS] > 1:
+        dismiss(o)

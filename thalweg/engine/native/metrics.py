@@ -4,6 +4,7 @@ import numba
 import numpy as np
 
 from thalweg.engine.native import mathematics as maths
+from thalweg.engine.native.labels import NO_CLASS, class_of
 from thalweg.engine.native.llvm import INNER, doubles, floats
 from thalweg.engine.native.state import ROWS
 
@@ -98,8 +99,9 @@ def sparse_top_matches(o, c, s, f):
     p, y = floats(o[0], n), floats(o[1], n // classes)
     result = 0
     for r in range(n // classes):
-        own = min(max(np.int64(y[r]), 0), classes - 1)
-        result += exceeded_by_fewer(p, r * classes, classes, own, o[5])
+        own = class_of(y[r], classes)
+        if own != NO_CLASS:
+            result += exceeded_by_fewer(p, r * classes, classes, own, o[5])
     doubles(o[2], 1)[0] += result
 
 
