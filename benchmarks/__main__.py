@@ -38,7 +38,7 @@ def parsed() -> argparse.Namespace:
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--cliff", action="store_true", help="a step at every width from 1 to 300, beside its neighbour")
     modes.add_argument(
-        "--contention", action="store_true", help="two lanes on one core; two fits on the same two cores"
+        "--contention", action="store_true", help="two lanes beside busy programs, on one core, beside another fit"
     )
     modes.add_argument(
         "--formulas", action="store_true", help="activations written as formulas against the built-in ones"

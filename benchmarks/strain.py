@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +15,19 @@ import numpy as np
 from benchmarks.compare import duration
 from benchmarks.peers.ours import compiled, network
 from benchmarks.worker import Session, Worker, WorkerError
-from benchmarks.workloads import LARGE, SMALL, Workload, dense
+from benchmarks.workloads import LARGE, MIDDLE, SMALL, Workload, dense
 
 ROUNDS = 5
 SECONDS = 0.3
 HUNG = 60.0
+BUSY = (0, 1, 2, 4, 6)  # other programs that never rest
+BESIDE_THEM = [
+    dense((8, 16, 2), 32, 1000),
+    dense((32, 128, 3), 64, 1000),
+    dense(SMALL, 64, 300),
+    MIDDLE,
+    LARGE,
+]
 
 
 def contention() -> None:
@@ -27,6 +37,7 @@ def contention() -> None:
         print("contention needs two cores, and a system that can pin a process")
         return
     cores = allowed[:2]
+    beside_busy_loops()
     for work in (dense(SMALL, 64, 300, lanes=2), replace(LARGE, lanes=2)):
         print(f"{work.name}, a step; beside two lanes with two cores to themselves:")
         cases = {
@@ -39,6 +50,31 @@ def contention() -> None:
         free = seconds["two lanes, two cores"]
         for name, own in seconds.items():
             print(f"  {name:34} {duration(own):>9}  {own / free:5.2f}×", flush=True)
+
+
+def beside_busy_loops() -> None:
+    """Two lanes' time over one lane's, while other programs want the cores."""
+    print("a step on two lanes over one on one lane, beside programs that never rest:")
+    print(f"  {'':32}" + "".join(f"{count:>8}" for count in BUSY))
+    for work in BESIDE_THEM:
+        ratios = []
+        for count in BUSY:
+            with busy_loops(count):
+                one, two = (together(replace(work, lanes=lanes), [sorted(os.sched_getaffinity(0))]) for lanes in (1, 2))
+            ratios.append(two / one)
+        print(f"  {work.name:32}" + "".join(f"{ratio:7.2f}×" for ratio in ratios), flush=True)
+
+
+@contextmanager
+def busy_loops(count: int) -> Iterator[None]:
+    """So many processes that compute for nothing."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
 
 
 def together(work: Workload, pins: Sequence[Sequence[int]]) -> float:

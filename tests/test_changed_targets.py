@@ -1,4 +1,4 @@
-"""Targets that change while a fit runs: the array is the caller's, and no kernel may index by what it hasn't checked."""
+"""Targets that change while a fit runs: the array is the caller's, and a kernel looks before it indexes by it."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_a_target_that_is_no_class_ends_the_fit_and_is_named(name, value, engine
     hidden = thalweg.layers.Dense(16, "relu")
     model = thalweg.Sequential([thalweg.Input((8,)), hidden, last], seed=0, engine=engine)
     model.compile("adam", LOSSES[name], metrics=["accuracy", thalweg.metrics.SparseTopKCategoricalAccuracy(k=2)])
-    with pytest.raises(DivergedError, match=f"epoch 3.* holds .* class number from 0 to {classes - 1} is needed"):
+    with pytest.raises(DivergedError, match=rf"epoch 3.* holds .* class number from 0 to {classes - 1} is needed"):
         model.fit(x, y, batch_size=16, epochs=4, verbose=0, callbacks=[Writes(y, value)])
     assert len(model.history.history["loss"]) == 2
     assert all(np.isfinite(w).all() for w in model.get_weights())
@@ -52,5 +52,5 @@ def test_a_target_that_becomes_nan_is_named_too(loss, engine):
     layers = [thalweg.Input((8,)), thalweg.layers.Dense(4, "relu"), thalweg.layers.Dense(3, "softmax")]
     model = thalweg.Sequential(layers, seed=0, engine=engine)
     model.compile("adam", loss)
-    with pytest.raises(DivergedError, match="epoch 3.*the data holds nan: y at row 5"):
+    with pytest.raises(DivergedError, match=r"epoch 3.*the data holds nan: y at row 5"):
         model.fit(x, y, batch_size=16, epochs=4, verbose=0, callbacks=[Writes(y, np.nan)])
