@@ -195,6 +195,23 @@ def test_a_system_without_threads_to_give_trains_on_one(monkeypatch):
     assert same(trained(), expected)
 
 
+def test_an_interruption_before_the_machine_leaves_no_thread_waiting_in_it(told, monkeypatch):
+    told(patience=0.0, account=60.0)
+    executors = []
+
+    def interrupted(self, learning_rates, own=NativeExecutor.invite):
+        own(self, learning_rates)
+        executors.append(self)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NativeExecutor, "invite", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trained()
+    for other in executors[0].others:
+        other.result(timeout=60)
+
+
 FORKS = {
     "predict": "predict(x)",
     "fit": "model.fit(x[:20000], y[:20000], batch_size=512, epochs=2, verbose=0, lanes=2)",

@@ -322,9 +322,13 @@ class NativeExecutor:
         if self.job.lanes > 1:
             jobs[:, m.JOB_PATIENCE : m.JOB_MOST + 1] = [round(s * second) for s in self.threads.limits()]
             jobs[:, m.JOB_WAITED : m.JOB_TICKS_ALONE + 1] = 0
-        if threads > 1:
-            self.invite(learning_rates)
-        self.run_lanes(*self.arguments(0, learning_rates))
+        try:
+            if threads > 1:
+                self.invite(learning_rates)
+            self.run_lanes(*self.arguments(0, learning_rates))
+        except BaseException:  # Ctrl-C before this thread was inside: the others must not wait for it
+            self.shared[m.CALL] = m.DISMISSED
+            raise
         if threads > 1:
             for lane, other in enumerate(self.others, start=1):
                 if self.shared[m.COME + m.WORD * lane] != m.CLOSED:

@@ -38,11 +38,11 @@ def clock_address() -> int:
 @cache
 def ticks_a_second() -> int:
     """How fast that clock counts."""
-    if sys.platform != "win32":
-        return 10**9
-    result = ctypes.c_int64()
-    system().QueryPerformanceFrequency(ctypes.byref(result))
-    return result.value
+    if sys.platform == "win32":
+        result = ctypes.c_int64()
+        system().QueryPerformanceFrequency(ctypes.byref(result))
+        return result.value
+    return 10**9
 
 
 def system() -> Any:
