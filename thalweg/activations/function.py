@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg import hooks
 from thalweg.checks import number
 from thalweg.errors import ArgumentError
 from thalweg.naming import choose
@@ -19,7 +20,7 @@ from thalweg.program.rowwise import Rowwise
 
 
 @dataclass(frozen=True)
-class ActivationFunction:
+class ActivationFunction(hooks.Hooked):
     """A named function a = f(h), carried out by one instruction (or by none, for `linear`).
 
     It is called on an array, given to a layer, and made with other arguments by `using`. Two are equal when they
@@ -29,6 +30,8 @@ class ActivationFunction:
     >>> float(elu(-20.0)), float(elu.using(alpha=0.5)(-20.0).round(6))
     (-0.9999999979388464, -0.5)
     """
+
+    unheard = hooks.ACTIVATION
 
     name: str
     instruction: type[Elementwise] | type[Rowwise] | None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg import activations, initializers
+from thalweg import activations, hooks, initializers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.naming import snake_case
@@ -33,7 +33,7 @@ class Parameter:
     array: Array | None = None  # the view of the parameter vector, once the model is built
 
 
-class Layer:
+class Layer(hooks.Hooked):
     """Base of all layers. A subclass declares its parameters in `build` and composes instructions in `forward`.
 
     A layer never writes a backward pass: the program derives it. `layer.trainable = False` keeps its weights.
@@ -45,6 +45,8 @@ class Layer:
     ...     def forward(self, program, x):
     ...         return program.add(x, program.affine(x, self.W))
     """
+
+    unheard = hooks.LAYER
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -60,6 +62,12 @@ class Layer:
         """Whether the shapes are known and the parameters declared."""
         return self.input_shape is not None
 
+    @built.setter
+    def built(self, value: bool) -> None:
+        raise ArgumentError(
+            f"{type(self).__name__} sets built, which thalweg knows by itself: leave out self.built = {value!r}"
+        )
+
     def __repr__(self) -> str:
         shape = "" if self.output_shape is None else f": {self.input_shape} → {self.output_shape}"
         return f"<{type(self).__name__} {self.name or '(unnamed)'}{shape}>"
@@ -74,7 +82,7 @@ class Layer:
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         """Appends the layer's instructions to the program and returns the buffer of its output."""
-        raise NotImplementedError
+        raise hooks.unwritten(self, "forward(self, program, x)", hooks.FORWARD)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
@@ -82,14 +90,20 @@ class Layer:
 
     def add_weight(
         self,
-        key: str,
-        shape: Shape,
+        key: str = "",
+        shape: Shape | None = None,
         initializer: initializers.InitializerLike = "glorot_uniform",
         regularizer: Regularizer | None = None,
         trainable: bool = True,
         constraint: Constraint | None = None,
+        **keras: Any,
     ) -> Buffer:
         """Declares an array of weights; returns the buffer that `forward` computes with."""
+        if keras or not key or not isinstance(key, str) or shape is None:
+            raise ArgumentError(
+                f"{type(self).__name__}: add_weight takes a key and a shape, as add_weight('W', (3, 4), 'zeros'), then "
+                "regularizer, trainable and constraint"
+            )
         buffer = Buffer(key, shape, PARAMETERS, per_row=False)
         start = initializers.get(initializer)
         if regularizer is not None:
@@ -128,7 +142,9 @@ class Layer:
         return self.output_shape
 
     def check_free(self) -> None:
-        """Raises where the layer is part of a model that has been built."""
+        """Raises where the layer is part of a model that has been built, or has not been made by `Layer.__init__`."""
+        if "parameters" not in vars(self):
+            raise ArgumentError(f"{type(self).__name__}.__init__ has to call super().__init__() first")
         if self.built:
             raise ThalwegError(
                 f"layer {self.name!r} already belongs to a model; make a new layer (its weights can be "

@@ -70,6 +70,8 @@ class CenterLoss(OfClassNumbers):
         number("CenterLoss's weight", self.weight)
         number("CenterLoss's alpha", self.alpha, 0, 1 + 1e-9)
 
+    unheard = OfClassNumbers.unheard  # its own __call__ is for users alone, as that of every loss
+
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         raise ArgumentError(
             "CenterLoss needs a network's features beside its predictions: compile a model with it, then model.evaluate"
