@@ -160,7 +160,7 @@ CLASSES: dict[str, type[Regularizer]] = {
     "L1L2": L1L2,
     "OrthogonalRegularizer": OrthogonalRegularizer,
 }
-NAMES: dict[str, type[Regularizer]] = {snake_case(name): c for name, c in CLASSES.items()}
+NAMES: dict[str, type[Regularizer]] = {snake_case(name): c for name, c in CLASSES.items()} | {"l1_l2": L1L2}
 
 
 def get(identifier: str | Regularizer | dict[str, Any] | None) -> Regularizer | None:

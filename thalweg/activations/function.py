@@ -132,9 +132,11 @@ class ActivationFunction(hooks.Hooked):
 
     def __call__(self, x: ArrayLike, **arguments: float | bool | None) -> NDArray[Any]:
         """f(x) by the NumPy reference, in the precision of x (whole numbers become float64)."""
+        h = np.asarray(x)
+        if self.rowwise and h.ndim and arguments.get("axis") == h.ndim - 1:
+            arguments = {}  # the last axis by its number
         function = self.using(**arguments) if arguments else self
         function.complete()
-        h = np.asarray(x)
         h = h if np.issubdtype(h.dtype, np.floating) else h.astype(np.float64)
         if function.instruction is None:
             return h

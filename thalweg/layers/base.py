@@ -75,7 +75,7 @@ class Layer(hooks.Hooked):
     @property
     def default_name(self) -> str:
         """The name a layer gets when it is given none: Keras's."""
-        return snake_case(type(self).__name__.replace("2D", "2d").replace("1D", "1d"))
+        return snake_case(type(self).__name__)
 
     def build(self, input_shape: Shape) -> None:
         """Declares the parameters, by `add_weight`, for inputs of shape (rows, *input_shape)."""
@@ -190,6 +190,22 @@ class Layer(hooks.Hooked):
         if parameter.array is None:
             raise ThalwegError(f"layer {self.name!r} has no weights yet: build its model first")
         return parameter.array
+
+
+def last_axis(layer: str, axis: Any) -> int:
+    """An axis that may be the last one: −1, or its number, which `check_last_axis` compares once the shape is known."""
+    one = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
+    if isinstance(one, bool) or not isinstance(one, (int, np.integer)) or (one != -1 and one < 1):
+        raise ArgumentError(f"{layer} works along the last axis: axis is -1 or its number, rows being axis 0, got {axis!r}")
+    return int(one)
+
+
+def check_last_axis(layer: str, axis: int, shape: Shape) -> None:
+    """Raises where the axis isn't the last one of inputs (rows, *shape)."""
+    if axis not in (-1, len(shape)):
+        raise ShapeError(
+            f"{layer} works along the last axis, which is axis {len(shape)} of inputs {('rows', *shape)}, not {axis}"
+        )
 
 
 def set_arrays(parameters: list[tuple[str, Parameter]], weights: list[ArrayLike]) -> None:

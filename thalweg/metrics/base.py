@@ -31,7 +31,6 @@ class Metric(hooks.Hooked):
     instruction: ClassVar[type[instructions.Total]]
     short: ClassVar[str] = ""  # the default name, where it isn't the class's
     higher_is_better: ClassVar[bool] = False
-    between_rows: ClassVar[bool] = False  # whether one row has no score; a one-dimensional input then holds many
 
     formula: ClassVar[str]  # from here on its entry in the reference pages
     range: ClassVar[str]
@@ -51,6 +50,11 @@ class Metric(hooks.Hooked):
     def sums(self, output: Shape) -> int:
         """How many running sums it needs for predictions of shape (rows, *output)."""
         return 1
+
+    @property
+    def between_rows(self) -> bool:
+        """Whether one row has no score: then a one-dimensional input of `__call__` holds many."""
+        return False
 
     def check(self, output: Shape, target: Shape) -> None:
         """Raises where the metric has no meaning for these shapes."""
