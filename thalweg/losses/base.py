@@ -37,7 +37,8 @@ class Loss(hooks.Hooked):
 
     formula: ClassVar[str]
     derivative: ClassVar[str]  # of a row's ℓ by one output
-    range: ClassVar[str]  # of the targets
+    range: ClassVar[str]  # of ℓ
+    targets: ClassVar[str]
     use: ClassVar[str]
     avoid: ClassVar[str]
     paper: ClassVar[str]
