@@ -1,4 +1,4 @@
-"""A subclass that overrides a hook of Keras which thalweg doesn't call says so, and what makes a subclass is asked for."""
+"""A subclass that overrides a hook of Keras which thalweg doesn't call says so; what makes a subclass is asked for."""
 
 import inspect
 import os
@@ -87,11 +87,11 @@ def test_a_subclass_of_a_subclass_is_checked():
             return self.units
 
     assert Own(3).describe() == 3
-    with pytest.raises(ArgumentError, match="More.call would never be called"):
+    with pytest.raises(ArgumentError, match=r"More\.call would never be called"):
         type("More", (Own,), {"call": method})
 
 
-# --- hooks that are called ---------------------------------------------------------------------------------------------
+# --- hooks that are called -------------------------------------------------------------------------------------------
 
 
 def trained(optimizer="sgd", **options):
@@ -132,7 +132,9 @@ def test_an_initializer_may_be_called_or_sampled():
 
 
 def test_the_arguments_of_keras_are_told_from_ours():
-    with pytest.raises(ArgumentError, match=r"Mine.result is called with \(sums, rows, output\) here, but takes \(self\)"):
+    with pytest.raises(
+        ArgumentError, match=r"Mine.result is called with \(sums, rows, output\) here, but takes \(self\)"
+    ):
 
         class Mine(metrics.BinaryAccuracy):
             def result(self):
@@ -140,7 +142,7 @@ def test_the_arguments_of_keras_are_told_from_ours():
 
     with pytest.raises(ArgumentError, match=r"Mine.__call__ is called with \(shape, generator\) here, but takes"):
 
-        class Mine(initializers.Ones):  # noqa: F811
+        class Mine(initializers.Ones):
             def __call__(self, shape, dtype=None):
                 return np.ones(shape)
 
@@ -151,7 +153,7 @@ def test_the_arguments_of_keras_are_told_from_ours():
     assert Percent()([1, 0], [0.9, 0.9]) == 50
 
 
-# --- what makes a subclass ---------------------------------------------------------------------------------------------
+# --- what makes a subclass -------------------------------------------------------------------------------------------
 
 
 class OwnLoss(losses.Loss):
@@ -219,7 +221,10 @@ INCOMPLETE = [
     (OwnLoss, "OwnLoss has no instruction: a loss of your own is a formula"),
     (OwnMetric, "OwnMetric has no instruction: a metric is made of sums that the engine keeps"),
     (OwnRegularizer, r"OwnRegularizer has no factors\(self\): a penalty has to be differentiated"),
-    (lambda: trained(kernel_constraint=OwnConstraint()), r"OwnConstraint has no lower\(self, W\): a constraint runs inside"),
+    (
+        lambda: trained(kernel_constraint=OwnConstraint()),
+        r"OwnConstraint has no lower\(self, W\): a constraint runs inside",
+    ),
     (lambda: OwnInitializer()((2,)), r"OwnInitializer has no sample\(self, shape, generator\)"),
     (lambda: trained(OwnOptimizer(0.1)), r"OwnOptimizer has no update\(self, run\)"),
     (lambda: trained(optimizers.SGD(OwnSchedule())), r"OwnSchedule has no value\(self, step\)"),
@@ -239,7 +244,7 @@ def test_what_is_missing_is_said_in_a_sentence(make, words):
         make()
 
 
-# --- Keras's own classes -----------------------------------------------------------------------------------------------
+# --- Keras's own classes ---------------------------------------------------------------------------------------------
 
 # Names that both have, and names that are data here; whoever makes properties of these hears of it at once.
 DATA = {

@@ -20,12 +20,14 @@ NAMES = {
     metrics: {
         "top_k_categorical_accuracy": "TopKCategoricalAccuracy", "log_cosh_error": "LogCoshError",
         "sparse_top_k_categorical_accuracy": "SparseTopKCategoricalAccuracy", "f_beta_score": "FBetaScore",
-        "fbeta_score": "FBetaScore", "f1_score": "F1Score", "r2_score": "R2Score", "auc": "AUC", "logcosh": "LogCoshError",
-        "kl_divergence": "KLDivergence", "mse": "MeanSquaredError", "MAE": "MeanAbsoluteError",
+        "fbeta_score": "FBetaScore", "f1_score": "F1Score", "r2_score": "R2Score", "auc": "AUC",
+        "kl_divergence": "KLDivergence", "logcosh": "LogCoshError", "mse": "MeanSquaredError",
+        "MAE": "MeanAbsoluteError",
     },
     losses: {
         "log_cosh": "LogCosh", "logcosh": "LogCosh", "kl_divergence": "KLDivergence", "kld": "KLDivergence",
-        "categorical_generalized_cross_entropy": "CategoricalGeneralizedCrossEntropy", "MSLE": "MeanSquaredLogarithmicError",
+        "categorical_generalized_cross_entropy": "CategoricalGeneralizedCrossEntropy",
+        "MSLE": "MeanSquaredLogarithmicError",
     },
     optimizers: {"rmsprop": "RMSprop", "adamw": "AdamW", "sgd": "SGD", "Adamax": "Adamax"},
     regularizers: {"l1l2": "L1L2", "l1_l2": "L1L2", "l2": "L2", "orthogonal_regularizer": "OrthogonalRegularizer"},

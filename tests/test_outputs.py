@@ -8,7 +8,17 @@ import pytest
 from thalweg import Sequential, activations, losses
 from thalweg.errors import ThalwegWarning
 from thalweg.layers import (
-    Activation, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Input, Permute, Rescaling, Reshape, Softmax,
+    Activation,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Input,
+    Permute,
+    Rescaling,
+    Reshape,
+    Softmax,
 )  # fmt: skip
 from thalweg.losses import outputs
 
@@ -30,7 +40,8 @@ ROWS = [  # last activation, outputs, loss, what is said
     (None, 3, losses.SparseCategoricalCrossentropy(from_logits=True), None),
     (None, 3, losses.CategoricalCrossentropy(from_logits=True), None),
     # unusual, but nobody knows better
-    ("sigmoid", 3, SPARSE, None), ("sigmoid", 3, ONE_HOT, None), ("gaussian", 1, BINARY, None), (RELU_1, 1, BINARY, None),
+    ("sigmoid", 3, SPARSE, None), ("sigmoid", 3, ONE_HOT, None), ("gaussian", 1, BINARY, None),
+    (RELU_1, 1, BINARY, None),
     ("exponential", 3, ONE_HOT, None), ("softplus", 3, SPARSE, None), (CUSTOM, 1, BINARY, None),
     ("x / (1 + abs(x))", 1, BINARY, None), (None, 1, "(y_pred - y_true)**2", None),
     (activations.threshold.using(threshold=0, default_value=0), 1, BINARY, None),
@@ -47,7 +58,8 @@ ROWS = [  # last activation, outputs, loss, what is said
     (None, 3, "binary_focal_crossentropy", "'sigmoid'"), (None, 3, "kl_divergence", "'softmax'$"),
     (None, 3, "categorical_generalized_cross_entropy", "'softmax'$"), (None, 3, "dice", "'sigmoid'$"),
     (None, 3, "tversky", "'sigmoid'$"), ("relu", 1, BINARY, "ends with relu, which leaves 0 … 1: .*'sigmoid'$"),
-    ("tanh", 1, BINARY, "ends with tanh"), ("relu", 3, SPARSE, "ends with relu"), ("tanh", 3, ONE_HOT, "ends with tanh"),
+    ("tanh", 1, BINARY, "ends with tanh"), ("relu", 3, SPARSE, "ends with relu"),
+    ("tanh", 3, ONE_HOT, "ends with tanh"),
     ("log_softmax", 3, ONE_HOT, "ends with log softmax"), ("exponential", 1, BINARY, "ends with exp"),
     (activations.relu.using(max_value=2), 1, BINARY, "ends with relu"),
     ("softmax", 3, losses.SparseCategoricalCrossentropy(from_logits=True), "from_logits=True takes pre-activations"),
@@ -117,8 +129,8 @@ def test_fit_warns_before_the_first_epoch_and_once():
     model.compile("sgd", BINARY)
     with pytest.warns(ThalwegWarning, match="end it with activation='sigmoid'") as caught:
         model.fit(np.eye(4), [0, 1, 0, 1], verbose=0)
-        model.fit(np.eye(4), [0, 1, 0, 1], verbose=0)
     assert len(caught) == 1
+    model.fit(np.eye(4), [0, 1, 0, 1], verbose=0)
 
 
 def test_what_is_within_0_and_1_is_what_the_pages_say():

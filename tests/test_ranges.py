@@ -102,7 +102,8 @@ DATA = {  # name → targets and predictions as they should be; all others take 
     "R2Score": (NUMBERS, OTHERS),
 }  # fmt: skip
 LOGITS = {  # from which clipped cross-entropies, at most −log 10⁻⁷, go on
-    name: {"from_logits": True} for name in ("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy")
+    name: {"from_logits": True}
+    for name in ("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy")
 }
 CLIPPED = {"BinaryFocalCrossentropy", "CategoricalFocalCrossentropy", "KLDivergence"}
 
@@ -145,7 +146,11 @@ def test_metrics(name):
         raw = kind(**LOGITS[name])
         values += [raw(y[r : r + 1], OTHERS[r : r + 1]) for r in range(ROWS)]
     if name in COUNTS:
-        values += [metric(np.tile(b, (20_000, 1)), np.tile(q, (20_000, 1))) for b in (BITS[:1], 1 - BITS[:1]) for q in (b, 1 - b)]
+        values += [
+            metric(np.tile(b, (20_000, 1)), np.tile(q, (20_000, 1)))
+            for b in (BITS[:1], 1 - BITS[:1])
+            for q in (b, 1 - b)
+        ]
     if name in CLIPPED:
         high = max(values)
     check(values, low, high)

@@ -1,4 +1,5 @@
-"""The errors thalweg raises on purpose, and its warning. Each message names what was wrong, what was expected and what to try.
+"""The errors thalweg raises on purpose, and its warning. Each message names what was wrong, what was expected and
+what to try.
 
 The command line prints the message without a traceback and exits with `exit_code`: 1 when the data or the training
 failed, 2 when the call was wrong.

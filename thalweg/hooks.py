@@ -17,19 +17,21 @@ class Hooked:
     """Base of everything that can be subclassed. A base class of its own kind names its `unheard` hooks."""
 
     unheard: ClassVar[Mapping[str, str]] = {}  # method → what to do instead
-    given: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # method of Keras's that is called with other arguments here
+    called_with: ClassVar[
+        Mapping[str, tuple[str, ...]]
+    ] = {}  # method of Keras's that is called with other arguments here
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        base = next(c for c in cls.__mro__ if "unheard" in vars(c))
+        base = next(c for c in cls.__mro__ if issubclass(c, Hooked) and "unheard" in vars(c))
         for owner in cls.__mro__:
             if owner in base.__mro__:
                 continue
             own = {name: member for name, member in vars(owner).items() if hasattr(member, "__get__")}
             for name in own.keys() & base.unheard.keys():
                 raise ArgumentError(f"{cls.__name__}.{name} would never be called: {base.unheard[name]}")
-            for name in own.keys() & base.given.keys():
-                check_arguments(cls.__name__, name, own[name], base.given[name])
+            for name in own.keys() & base.called_with.keys():
+                check_arguments(cls.__name__, name, own[name], base.called_with[name])
 
 
 def check_arguments(owner: str, name: str, method: Any, given: tuple[str, ...]) -> None:
@@ -140,7 +142,10 @@ OPTIMIZER = table(
     CONFIG,
 )
 REGULARIZER = table(
-    ("__call__", "a penalty has to be differentiated: give its factors(self) for l1·Σ|W| + l2·ΣW², or use L1, L2, L1L2"),
+    (
+        "__call__",
+        "a penalty has to be differentiated: give its factors(self) for l1·Σ|W| + l2·ΣW², or use L1, L2, L1L2",
+    ),
     CONFIG,
 )
 CONSTRAINT = table(

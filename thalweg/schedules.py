@@ -22,8 +22,9 @@ Rates = NDArray[np.float64]
 
 
 class LearningRateSchedule(hooks.Hooked):
-    """Base of all schedules. Your own subclass needs `value(step)`, which takes and returns arrays, and `arguments`; or as
-    in Keras `__call__(step)`, which is called step by step.
+    """Base of all schedules. Your own subclass needs `value(step)`, which takes and returns arrays, and `arguments`.
+
+    Instead of `value` it may have `__call__(step)`, as in Keras, which is called step by step.
 
     >>> class Halving(LearningRateSchedule):
     ...     def value(self, step):

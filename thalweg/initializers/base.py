@@ -19,7 +19,7 @@ class Initializer(hooks.Hooked):
     """Base of all initializers: `sample` draws the weights; `seed` fixes them regardless of the model's seed."""
 
     unheard = hooks.INITIALIZER
-    given = {"__call__": ("shape", "generator")}  # noqa: RUF012
+    called_with = {"__call__": ("shape", "generator")}  # noqa: RUF012
 
     # For the reference pages.
     formula: ClassVar[str]

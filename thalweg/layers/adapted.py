@@ -24,7 +24,8 @@ class Normalization(Layer):
     they are saved with the weights.
 
     Args:
-        axis: −1, or the number of the last axis: mean and variance for each place of the last axis (columns, channels); None: one for everything.
+        axis: −1, or the last axis's number: mean and variance for each of its places (columns, channels); None: one for
+            everything.
         mean, variance: given ones, both or neither: a number, or one for each place of the last axis.
         invert: whether the scaling is undone.
 

@@ -196,7 +196,9 @@ def last_axis(layer: str, axis: Any) -> int:
     """An axis that may be the last one: −1, or its number, which `check_last_axis` compares once the shape is known."""
     one = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
     if isinstance(one, bool) or not isinstance(one, (int, np.integer)) or (one != -1 and one < 1):
-        raise ArgumentError(f"{layer} works along the last axis: axis is -1 or its number, rows being axis 0, got {axis!r}")
+        raise ArgumentError(
+            f"{layer} works along the last axis: axis is -1 or its number, rows being axis 0, got {axis!r}"
+        )
     return int(one)
 
 

@@ -17,7 +17,11 @@ from thalweg.program.shapes import Permutation
 
 PRODUCTS = (Affine, Convolution, TransposedConvolution)
 MOVES = (Reshape, Permutation)
-OF_A_ROW = {rowwise.Softmax: 1, rowwise.Sparsemax: 1, rowwise.LogSoftmax: 0}  # and what they are for one output
+OF_A_ROW: dict[type[Instruction], int] = {
+    rowwise.Softmax: 1,
+    rowwise.Sparsemax: 1,
+    rowwise.LogSoftmax: 0,
+}  # and what they are for one output
 WITHIN = (  # 0 … 1
     smooth.Sigmoid, smooth.Gaussian, rectifiers.HardSigmoid, rectifiers.SparseSigmoid, rectifiers.Step,
     rowwise.Softmax, rowwise.Sparsemax,
@@ -25,7 +29,12 @@ WITHIN = (  # 0 … 1
 POSITIVE = (smooth.Exponential, smooth.Softplus, smooth.Squareplus)  # probabilities once they are divided by their sum
 UNKNOWN = (rectifiers.Threshold,)  # what it is depends on its numbers
 BEYOND = tuple({f.instruction for f in activations.NAMES.values()} - {None, *WITHIN, *UNKNOWN})
-DIVIDING = ("categorical_crossentropy", "categorical_focal_crossentropy", "sparse_categorical_crossentropy", "center_loss")
+DIVIDING = (
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "sparse_categorical_crossentropy",
+    "center_loss",
+)
 
 
 def doubt(loss: Loss, y_pred: Buffer, instructions: Sequence[Instruction]) -> str | None:

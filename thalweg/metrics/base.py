@@ -24,7 +24,7 @@ class Metric(hooks.Hooked):
     """Base of all metrics: which sums it needs (`instruction`), and how they become a score (`result`)."""
 
     unheard = hooks.METRIC
-    given = {"result": ("sums", "rows", "output")}  # noqa: RUF012
+    called_with = {"result": ("sums", "rows", "output")}  # noqa: RUF012
 
     name: str = field(default="", kw_only=True, repr=False)  # the key in `History` and in the logs
 

@@ -197,7 +197,7 @@ def lion(o, c, s, f):
 
 
 def ftrl(o, c, s, f):
-    """n += dw²; z += dw + 2·shrink·w − (n⁻ᵖ − n₀⁻ᵖ)/lr·w; w = (clip(z, ±l1) − z)/((n⁻ᵖ + β)/lr + 2·l2), unless that is 0"""
+    """n += dw²; z += dw + 2·shrink·w − (n⁻ᵖ − n₀⁻ᵖ)/lr·w; w = (clip(z, ±l1) − z)/((n⁻ᵖ + β)/lr + 2·l2) if that not 0/0"""
     first, after = stretch(o[4], o[5], s)
     w, dw = part(o[0], first, after), part(o[1], first, after)
     n, z = part(o[2], first, after), part(o[3], first, after)
