@@ -201,7 +201,7 @@ def test_blocks_and_lanes_change_nothing(width, lanes):
         (lambda: Conv1D(3, 9), (8, 2), ShapeError, "Conv1D's window spans"),
         (lambda: Conv1D(3, 2), (8, 2, 1), ShapeError, "Conv1D takes sequences"),
         (lambda: DepthwiseConv2D(3, 2, dilation_rate=2), None, ArgumentError, "DepthwiseConv2D can't combine"),
-        (lambda: BatchNormalization(axis=1), None, ArgumentError, "normalises the last axis"),
+        (lambda: BatchNormalization(axis=1), (8, 8, 3), ShapeError, r"last axis, which is axis 3 of inputs .*, not 1"),
         (lambda: Residual([Conv2D(4, 3)]), (8, 8, 3), ShapeError, "a sum needs both shapes equal"),
         (lambda: Concatenate([Conv2D(4, 3), []]), (8, 8, 3), ShapeError, "only the last axis may differ"),
         (lambda: Cropping2D(4), (8, 9, 3), ShapeError, "nothing is left"),

@@ -170,7 +170,7 @@ def test_loss_comes_back_from_its_description(loss, y, p, rows, activation):
     assert again == loss
     assert losses.get(again) is again
     assert losses.get(type(loss).__name__) == losses.get(loss.name) == type(loss)()
-    words = ("formula", "derivative", "range", "use", "avoid", "title_zh", "summary_zh")
+    words = ("formula", "derivative", "range", "targets", "use", "avoid", "title_zh", "summary_zh")
     assert all(getattr(loss, word) for word in words)  # its entry in the reference pages
 
 
@@ -221,7 +221,8 @@ def test_cross_entropy_after_its_activation_is_stable_for_any_logits(activation,
 
 def test_one_column_is_one_output_of_any_shape():
     y = TARGETS[:, 0]
-    assert losses.MeanSquaredError()(y, RAW[:, 0]) == losses.MeanSquaredError()(y[:, None], RAW[:, :1])
+    one, several = losses.MeanSquaredError()(y, RAW[:, 0]), losses.MeanSquaredError()(y[:, None], RAW[:, :1])
+    assert one == pytest.approx(several)  # one row of several outputs, several rows of one
     assert losses.SparseCategoricalCrossentropy()(LABELS[:, None], PROBABILITIES) == ROWS["sparse"][0](
         LABELS, PROBABILITIES
     )
@@ -243,7 +244,8 @@ def test_one_column_is_one_output_of_any_shape():
         (lambda: losses.MeanSquaredError(reduction=None), ArgumentError, "reduction can't be None"),
         (lambda: losses.BinaryCrossentropy(label_smoothing=1.5), ArgumentError, "between 0 and 1, got 1.5"),
         (lambda: losses.get("msee"), ArgumentError, "did you mean 'mse'"),
-        (lambda: losses.MeanSquaredError()([1.0, 2.0], [1.0]), ShapeError, "1 rows but y_true has 2"),
+        (lambda: losses.MeanSquaredError()([1.0, 2.0], [1.0]), ShapeError, r"\(rows, 2\), but .* \(rows, 1\)"),
+        (lambda: losses.MeanSquaredError()([[1.0], [2.0]], [[1.0]]), ShapeError, "1 rows but y_true has 2"),
         (lambda: losses.MeanSquaredError()([1.0], [1.0], [1.0, 1.0]), ShapeError, "sample_weight has 2"),
         (lambda: losses.MeanSquaredError()([[1.0, 2.0]], [[1.0, 2.0, 3.0]]), ShapeError, r"\(rows, 2\).*\(rows, 3\)"),
         (lambda: losses.BinaryCrossentropy()([2.0], [0.5]), DataError, "between 0 and 1, got .* in row 0"),

@@ -126,8 +126,8 @@ def test_metric_comes_back_from_its_description(metric, y, p, score):
     named = metrics.Named("word", metric)
     assert metrics.get(metrics.serialize(named), (C,), (C,)) == named
     kind = type(metric)
-    assert metrics.get(kind.__name__, (C,), (C,)).metric == kind()
     if kind is not metrics.Accuracy:  # that word means the kind that fits
+        assert metrics.get(kind.__name__, (C,), (C,)).metric == kind()
         assert metrics.get(kind().name, (C,), (C,)).metric == kind()
 
 
@@ -153,7 +153,8 @@ def test_r2_of_equal_targets_is_nan_not_a_huge_number():
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: metrics.Accuracy()([1.0, 2.0], [1.0]), ShapeError, "1 rows but y_true has 2"),
+        (lambda: metrics.Accuracy()([1.0, 2.0], [1.0]), ShapeError, "of one shape"),
+        (lambda: metrics.Accuracy()([[1.0], [2.0]], [[1.0]]), ShapeError, "1 rows but y_true has 2"),
         (lambda: metrics.Accuracy()(LABELS, RAW), ShapeError, "one shape"),
         (lambda: metrics.SparseCategoricalAccuracy()(ONE_HOT, RAW), ShapeError, "needs class numbers"),
         (lambda: metrics.SparseCategoricalCrossentropy()(ONE_HOT, RAW), ShapeError, "targets of shape"),

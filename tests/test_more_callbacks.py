@@ -330,14 +330,6 @@ def test_a_value_that_is_not_finite_is_found_in_its_batch():
     assert seen == [0]
 
 
-@pytest.mark.parametrize("old", ["on_batch_begin", "on_batch_end"])
-def test_old_names_are_not_silently_ignored(old):
-    callback = type("Old", (Callback,), {old: lambda self, batch, logs=None: None})()
-    for call in (lambda: fit(network(), callback), lambda: network().predict(X, callbacks=[callback])):
-        with pytest.raises(ArgumentError, match=f"has {old}, an old name: call it on_train_batch_"):
-            call()
-
-
 @pytest.mark.parametrize(
     ("make", "words"),
     [

@@ -254,7 +254,7 @@ def test_freezing_takes_effect_between_two_fits_also_without_weights_to_train():
         (lambda: SpatialDropout2D(0.5), (4, 2), ShapeError, r"takes inputs of shape \(height, width, channels\)"),
         (lambda: SpatialDropout1D(0.5), (4, 2, 2), ShapeError, r"takes inputs of shape \(steps, channels\)"),
         (lambda: GlobalAveragePooling1D(), (4, 2, 2), ShapeError, "GlobalAveragePooling1D takes sequences"),
-        (lambda: Normalization(axis=1), None, ArgumentError, "Normalization's axis is -1"),
+        (lambda: Normalization(axis=0), None, ArgumentError, "Normalization works along the last axis"),
         (lambda: Normalization(mean=1.0), None, ArgumentError, "mean and variance together"),
         (lambda: Normalization(mean=0, variance=-1), None, ArgumentError, "can't be negative"),
         (lambda: Normalization(mean=np.nan, variance=1), None, ArgumentError, "has to be finite"),

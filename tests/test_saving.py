@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import stat
+import zipfile
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from safetensors.numpy import save_file
 
 import thalweg
 from thalweg import Sequential, load_model, saving
-from thalweg.callbacks import Callback
-from thalweg.errors import ModelFileError, ThalwegError
-from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, Layer, LeakyReLU, Residual
+from thalweg.callbacks import Callback, ModelCheckpoint
+from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
+from thalweg.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Layer, LeakyReLU, Residual
 from thalweg.losses import BinaryCrossentropy
 from thalweg.metrics import BinaryAccuracy
 from thalweg.optimizers import SGD, Adam
@@ -309,3 +310,45 @@ def test_a_checkpoint_in_the_middle_of_an_epoch_goes_on_exactly(tmp_path):
     again = load_model(tmp_path / "1")
     again.fit(x, x, batch_size=10, epochs=2, verbose=0)
     assert np.array_equal(again.vector, model.vector)
+
+
+OTHERS = ["x.keras", "x.weights.h5", "x.HDF5", "x.pt", "x.pkl", "x.onnx", "x.npz", "x.json", "x.zip"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_name_of_another_format_is_refused(name, tmp_path):
+    model = Sequential([Input((2,)), Dense(1)])
+    words = rf"{name}: a model is saved as a safetensors file, so call it {name.rpartition('.')[0]}\.safetensors$"
+    for save in (model.save, model.save_weights, ModelCheckpoint):
+        with pytest.raises(ArgumentError, match=words):
+            save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    for free in ("x", "x.safetensors", "x.thalweg", "x.v2"):
+        model.save(tmp_path / free)
+
+
+def test_files_of_keras_are_told_when_they_are_read(tmp_path):
+    model = Sequential([Input((2,)), Dense(1)])
+    with zipfile.ZipFile(tmp_path / "x.keras", "w") as archive:
+        archive.writestr("metadata.json", "{}")
+    (tmp_path / "x.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    for name, kind in (("x.keras", "a zip archive, as Keras's .keras"), ("x.h5", "an HDF5 file, as Keras's .h5")):
+        for read in (load_model, model.load_weights, model.load_state):
+            if read == model.load_state:
+                model.compile("sgd", "mse")
+            with pytest.raises(ModelFileError, match=rf"{name} is {kind} files are, .* model.set_weights"):
+                read(tmp_path / name)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras's own, of NumPy 2
+def test_a_model_of_keras_itself_is_told_and_its_weights_can_be_copied(tmp_path):
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras", exc_type=ImportError)
+    theirs = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1), keras.layers.BatchNormalization()])
+    theirs.save(tmp_path / "x.keras")
+    with pytest.raises(ModelFileError, match=r"as Keras's \.keras files are"):
+        load_model(tmp_path / "x.keras")
+    ours = Sequential([Input((2,)), Dense(1), BatchNormalization()])
+    ours.set_weights(theirs.get_weights())
+    x = np.array([[1.0, -2.0]], np.float32)
+    np.testing.assert_allclose(ours.predict(x), np.asarray(theirs(x)), rtol=1e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from pathlib import Path
 from typing import Any
 
 from thalweg.errors import ArgumentError
@@ -36,3 +37,23 @@ def whole(what: str, value: Any, least: int = 1) -> int:
     if result >= 1 << 63:
         raise ArgumentError(f"{what} has to be less than 2⁶³, got {value!r}")
     return result
+
+
+OTHER_FORMATS = (
+    ".keras", ".h5", ".hdf5", ".tf", ".pb", ".tflite", ".ckpt", ".onnx", ".pt", ".pth", ".pkl", ".pickle", ".joblib",
+    ".npz", ".npy", ".json", ".yaml", ".yml", ".zip",
+)  # fmt: skip
+
+
+def model_path(path: str | Path) -> Path:
+    """The path of a model file; a name that promises another format raises.
+
+    >>> model_path("best.keras")
+    Traceback (most recent call last):
+    thalweg.errors.ArgumentError: best.keras: a model is saved as a safetensors file, so call it best.safetensors
+    """
+    path = Path(path)
+    if path.suffix.lower() in OTHER_FORMATS:
+        name = path.name[: -len(path.suffix)]
+        raise ArgumentError(f"{path}: a model is saved as a safetensors file, so call it {name}.safetensors")
+    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,9 +18,10 @@ from thalweg.checks import whole
 from thalweg.data import batches
 from thalweg.engine import aligned, make_executor, usable_lanes
 from thalweg.engine.work import Array, Chunk, Job, mean_loss
-from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers import Layer
 from thalweg.layers.base import Shape
+from thalweg.losses.outputs import doubt
 from thalweg.naming import choose
 from thalweg.program.columns import LEAST_ROWS
 from thalweg.program.input_shares import divides
@@ -32,6 +34,7 @@ from thalweg.program.lowering import (
     Objective,
     Weight,
     evaluation_program,
+    forward,
     inference_program,
     training_program,
 )
@@ -76,6 +79,21 @@ class CompiledStack(Stack):
         self.compiled = True
         self._programs.clear()
         self._profiles.clear()
+        self._warn()
+
+    def build(self, input_shape: Sequence[int] | None = None) -> None:
+        new = not self.built
+        super().build(input_shape)
+        if new:
+            self._warn()
+
+    def _warn(self) -> None:
+        """Warns once both are known, where the network's output isn't what the loss takes."""
+        if self.built and self.compiled:
+            builder, y_pred = forward(self.network(of_bytes=False), training=False)
+            reason = doubt(self.loss, y_pred, builder.instructions)
+            if reason is not None:
+                warnings.warn(reason, ThalwegWarning, stacklevel=3)
 
     @property
     def metrics(self) -> list[metric_module.Named]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from thalweg import hooks
 from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.naming import choose, snake_case
@@ -19,8 +20,10 @@ from thalweg.program.instruction import Buffer, Instruction
 
 
 @dataclass(frozen=True)
-class Constraint:
+class Constraint(hooks.Hooked):
     """Base of all constraints."""
+
+    unheard = hooks.CONSTRAINT
 
     # For the reference pages.
     formula: ClassVar[str]
@@ -32,7 +35,7 @@ class Constraint:
 
     def lower(self, W: Buffer) -> Instruction:
         """The instruction that changes W after an update."""
-        raise NotImplementedError
+        raise hooks.unwritten(self, "lower(self, W)", hooks.CONSTRAINT["__call__"])
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal constraint."""
@@ -45,7 +48,7 @@ class NormConstraint(Constraint):
 
     def norms(self) -> tuple[float, float, float]:
         """(least, largest, rate)"""
-        raise NotImplementedError
+        raise hooks.unwritten(self, "norms(self)", "it is (least, largest, rate)")
 
     def lower(self, W: Buffer) -> Instruction:
         outer, reduced, inner = grouped(W.shape, getattr(self, "axis"))  # noqa: B009 — every subclass has one

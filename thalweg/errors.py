@@ -1,4 +1,5 @@
-"""The errors thalweg raises on purpose. Each message names what was wrong, what was expected and what to try.
+"""The errors thalweg raises on purpose, and its warning. Each message names what was wrong, what was expected and
+what to try.
 
 The command line prints the message without a traceback and exits with `exit_code`: 1 when the data or the training
 failed, 2 when the call was wrong.
@@ -50,6 +51,10 @@ class ModelFileError(ThalwegError, ValueError):
 
 class DivergedError(ThalwegError, FloatingPointError):
     """A value stopped being finite during training; the message names epoch, batch and instruction."""
+
+
+class ThalwegWarning(UserWarning):
+    """Something that works, but certainly not as it is meant; the message says what to do."""
 
 
 class MissingPackageError(ThalwegError, ImportError):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from thalweg import saving
+from thalweg import hooks, saving
 from thalweg.callbacks import Callback, History, Logs
 from thalweg.callbacks.base import checked, introduced
 from thalweg.checks import whole
@@ -48,6 +48,8 @@ class Sequential(CompiledStack):
     >>> model.predict(x).round().ravel()
     array([0., 1., 1., 0.], dtype=float32)
     """
+
+    unheard = hooks.MODEL
 
     def __init__(
         self,

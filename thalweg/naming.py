@@ -13,13 +13,13 @@ T = TypeVar("T")
 
 
 def snake_case(name: str) -> str:
-    """ "MeanSquaredError" → "mean_squared_error"
+    """ "MeanSquaredError" → "mean_squared_error", by Keras's rule.
 
-    >>> snake_case("SGD"), snake_case("L1L2"), snake_case("KLDivergence")
-    ('sgd', 'l1_l2', 'kl_divergence')
+    >>> snake_case("TopKCategoricalAccuracy"), snake_case("KLDivergence"), snake_case("LeakyReLU"), snake_case("Conv2D")
+    ('top_k_categorical_accuracy', 'kl_divergence', 'leaky_re_lu', 'conv2d')
     """
-    name = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", lambda m: f"{m[1] or m[3]}_{m[2] or m[4]}", name)
-    return name.lower()
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 @overload

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from thalweg import hooks
 from thalweg.checks import number
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.naming import choose, snake_case
@@ -14,8 +15,10 @@ from thalweg.program.penalties import OrthogonalPenalty
 
 
 @dataclass(frozen=True)
-class Regularizer:
+class Regularizer(hooks.Hooked):
     """Base of all regularizers: l1·Σ|W| + l2·ΣW² with two factors of its own, or what `lower` says."""
+
+    unheard = hooks.REGULARIZER
 
     # For the reference pages.
     formula: ClassVar[str]
@@ -27,7 +30,7 @@ class Regularizer:
 
     def factors(self) -> tuple[float, float]:
         """(l1, l2)"""
-        raise NotImplementedError
+        raise hooks.unwritten(self, "factors(self)", hooks.REGULARIZER["__call__"])
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raises where an array of this shape can't have the penalty."""
@@ -157,7 +160,7 @@ CLASSES: dict[str, type[Regularizer]] = {
     "L1L2": L1L2,
     "OrthogonalRegularizer": OrthogonalRegularizer,
 }
-NAMES: dict[str, type[Regularizer]] = {snake_case(name): c for name, c in CLASSES.items()}
+NAMES: dict[str, type[Regularizer]] = {snake_case(name): c for name, c in CLASSES.items()} | {"l1_l2": L1L2}
 
 
 def get(identifier: str | Regularizer | dict[str, Any] | None) -> Regularizer | None:

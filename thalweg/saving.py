@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg import layers, losses, metrics, optimizers
+from thalweg.checks import model_path
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, NDArray[Any]]
 FORMAT = "1"
+FOREIGN = {
+    b"PK\x03\x04": "a zip archive, as Keras's .keras files are",
+    b"\x89HDF\r\n": "an HDF5 file, as Keras's .h5 files are",
+}
 STATE = "/"  # before the names of what training keeps beside the weights; no layer's name begins with it
 
 
@@ -55,17 +60,19 @@ def describe(model: Sequential) -> dict[str, Any]:
 
 def save_model(model: Sequential, path: str | Path, overwrite: bool = True) -> None:
     """Writes description, weights and the optimizer's vectors."""
+    path = model_path(path)
     description = describe(model)
     arrays: Arrays = {name: np.array(p.array) for name, p in model.named_parameters()}
     if model.compiled:
         arrays |= {STATE + name: view.copy() for name, view in model.training_state().items()}
-    write(Path(path), arrays, description, overwrite)
+    write(path, arrays, description, overwrite)
 
 
 def save_weights(model: Sequential, path: str | Path, overwrite: bool = True) -> None:
     """Writes the weights alone."""
+    path = model_path(path)
     model.build()
-    write(Path(path), {name: np.array(p.array) for name, p in model.named_parameters()}, {"format": FORMAT}, overwrite)
+    write(path, {name: np.array(p.array) for name, p in model.named_parameters()}, {"format": FORMAT}, overwrite)
 
 
 def write(path: Path, arrays: Arrays, description: dict[str, Any], overwrite: bool) -> None:
@@ -126,6 +133,14 @@ def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a dict
     except (SafetensorError, ValueError, OSError) as error:
+        with open(path, "rb") as file:
+            start = file.read(8)
+        for first, kind in FOREIGN.items():
+            if start.startswith(first):
+                raise ModelFileError(
+                    f"{path} is {kind}, and not a safetensors file of thalweg's: make the same model here and copy "
+                    "the weights, model.set_weights(keras_model.get_weights())"
+                ) from None
         raise ModelFileError(f"{path} is not a model file, or it is damaged ({error})") from None
     if "thalweg" not in metadata:
         raise ModelFileError(f"{path} is a safetensors file, but not one that thalweg wrote")

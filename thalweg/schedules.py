@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg import hooks
 from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError
 from thalweg.naming import choose
@@ -20,8 +21,10 @@ from thalweg.naming import choose
 Rates = NDArray[np.float64]
 
 
-class LearningRateSchedule:
-    """Base of all schedules; your own subclass needs `value(step)`, which takes and returns arrays, and `arguments`.
+class LearningRateSchedule(hooks.Hooked):
+    """Base of all schedules. Your own subclass needs `value(step)`, which takes and returns arrays, and `arguments`.
+
+    Instead of `value` it may have `__call__(step)`, as in Keras, which is called step by step.
 
     >>> class Halving(LearningRateSchedule):
     ...     def value(self, step):
@@ -29,6 +32,8 @@ class LearningRateSchedule:
     >>> Halving()(2), Halving()([0, 1]).tolist()
     (0.025, [0.1, 0.05])
     """
+
+    unheard = hooks.SCHEDULE
 
     arguments: ClassVar[tuple[str, ...]] = ()
     formula: ClassVar[str]
@@ -40,7 +45,7 @@ class LearningRateSchedule:
 
     def value(self, step: Rates) -> Any:
         """The learning rates of these steps."""
-        raise NotImplementedError
+        raise hooks.unwritten(self, "value(self, step)", "it takes and returns an array")
 
     def __call__(self, step: ArrayLike) -> Any:
         """The learning rate of a step as a float, or of many as an array."""
@@ -409,7 +414,7 @@ CLASSES: dict[str, Callable[..., LearningRateSchedule]] = {
 
 def evaluate(schedule: Any, first: int, steps: int) -> Rates:
     """The learning rates of the steps from `first` on; what isn't a number of at least 0 raises."""
-    if isinstance(schedule, LearningRateSchedule):
+    if isinstance(schedule, LearningRateSchedule) and type(schedule).__call__ is LearningRateSchedule.__call__:
         rates = np.asarray(schedule(np.arange(first, first + steps)), np.float64)
     else:
         try:

@@ -13,6 +13,7 @@ from thalweg.checks import whole
 from thalweg.engine import aligned
 from thalweg.engine.work import Array
 from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.hooks import Hooked
 from thalweg.layers import Input, Layer
 from thalweg.layers.base import Parameter, Shape, set_arrays
 from thalweg.layers.core import connect_all, name_layers
@@ -21,7 +22,7 @@ from thalweg.program.listing import table
 from thalweg.program.memory import align
 
 
-class Stack:
+class Stack(Hooked):
     """Base of `Sequential`: everything about its layers and weights."""
 
     def __init__(

@@ -28,6 +28,7 @@ FACTS = {
     "formula": "Formula 公式",
     "derivative": "Derivative 導數",
     "range": "Range 值域",
+    "targets": "Targets 目標",
     "use": "When to use it 適用",
     "avoid": "When not 不適用",
     "paper": "Source 出處",
@@ -71,7 +72,7 @@ def sections() -> list[Section]:
             "損失函數",
             'What training makes small: `model.compile(loss="mse")`.',
             classes(losses),
-            ("formula", "derivative", "range", "use", "avoid", "paper"),
+            ("formula", "derivative", "range", "targets", "use", "avoid", "paper"),
             curves.loss,
         ),
         Section(

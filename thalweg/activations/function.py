@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg import hooks
 from thalweg.checks import number
 from thalweg.errors import ArgumentError
 from thalweg.naming import choose
@@ -19,7 +20,7 @@ from thalweg.program.rowwise import Rowwise
 
 
 @dataclass(frozen=True)
-class ActivationFunction:
+class ActivationFunction(hooks.Hooked):
     """A named function a = f(h), carried out by one instruction (or by none, for `linear`).
 
     It is called on an array, given to a layer, and made with other arguments by `using`. Two are equal when they
@@ -29,6 +30,8 @@ class ActivationFunction:
     >>> float(elu(-20.0)), float(elu.using(alpha=0.5)(-20.0).round(6))
     (-0.9999999979388464, -0.5)
     """
+
+    unheard = hooks.ACTIVATION
 
     name: str
     instruction: type[Elementwise] | type[Rowwise] | None
@@ -129,9 +132,11 @@ class ActivationFunction:
 
     def __call__(self, x: ArrayLike, **arguments: float | bool | None) -> NDArray[Any]:
         """f(x) by the NumPy reference, in the precision of x (whole numbers become float64)."""
+        h = np.asarray(x)
+        if self.rowwise and h.ndim and arguments.get("axis") == h.ndim - 1:
+            arguments = {}  # the last axis by its number
         function = self.using(**arguments) if arguments else self
         function.complete()
-        h = np.asarray(x)
         h = h if np.issubdtype(h.dtype, np.floating) else h.astype(np.float64)
         if function.instruction is None:
             return h

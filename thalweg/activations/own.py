@@ -27,6 +27,8 @@ from thalweg.program.instruction import Buffer
 class FormulaFunction(ActivationFunction):
     """A formula in x as an activation; made by `formula`."""
 
+    unheard = ActivationFunction.unheard  # this is where formulas of one's own are
+
     of: Formula | None = None
     starts: tuple[tuple[str, Initializer], ...] = ()  # of its trainable parameters
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from thalweg import hooks
 from thalweg.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -14,13 +15,15 @@ Logs = dict[str, Any]
 Columns = Callable[[], dict[str, list[float]]]
 
 
-class Callback:
+class Callback(hooks.Hooked):
     """Base of all callbacks: override the events you want. `self.model` and `self.params` are set before the first.
 
     >>> class Report(Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
     ...         print(epoch, logs["loss"])
     """
+
+    unheard = hooks.CALLBACK
 
     model: Sequential
     params: dict[str, Any]
@@ -87,11 +90,6 @@ def checked(callbacks: Sequence[Callback] | None) -> list[Callback]:
     for callback in callbacks or []:
         if not isinstance(callback, Callback):
             raise ArgumentError(f"callbacks is a list of thalweg.callbacks, got {callback!r} in it")
-        for old in ("on_batch_begin", "on_batch_end"):  # Keras still calls them
-            if hasattr(callback, old):
-                raise ArgumentError(
-                    f"{type(callback).__name__} has {old}, an old name: call it {old.replace('on_', 'on_train_')}"
-                )
     return list(callbacks or [])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from thalweg.callbacks.base import Callback, Logs
 from thalweg.callbacks.watching import MODES, improvement, monitored
+from thalweg.checks import model_path
 from thalweg.errors import ArgumentError, ModelFileError
 from thalweg.naming import choose
 
@@ -36,7 +37,7 @@ class ModelCheckpoint(Callback):
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
-        self.filepath = str(filepath)
+        self.filepath = str(model_path(filepath))
         self.monitor = monitor
         self.verbose = verbose
         self.save_best_only = save_best_only

@@ -48,7 +48,9 @@ NAMED: tuple[type[Initializer], ...] = (  # those that need no argument
 )  # fmt: skip
 CLASSES: tuple[type[Initializer], ...] = (*NAMED, FromArray, FromFile, Function)
 NAMES = {snake_case(c.__name__): c for c in NAMED} | {"normal": RandomNormal, "uniform": RandomUniform}
-
+ALIASES = {  # that Keras has
+    "zero": "zeros", "one": "ones", "IdentityInitializer": "identity", "OrthogonalInitializer": "orthogonal",
+}  # fmt: skip
 
 InitializerLike = str | Initializer | dict[str, Any] | NDArray[Any] | Callable[..., Any]  # what `get` takes
 
@@ -66,7 +68,8 @@ def get(identifier: InitializerLike) -> Initializer:
     if isinstance(identifier, dict):
         return choose("initializer", identifier["class_name"], {c.__name__: c for c in CLASSES})(**identifier["config"])
     if isinstance(identifier, str):
-        return choose("initializer", identifier, NAMES | {c.__name__: c for c in NAMED})()
+        name = ALIASES.get(identifier, identifier)
+        return choose("initializer", name, NAMES | {c.__name__: c for c in NAMED})()
     if isinstance(identifier, np.ndarray):
         return FromArray(identifier)
     if callable(identifier):

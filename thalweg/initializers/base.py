@@ -8,13 +8,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import hooks
+
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Initializer:
+class Initializer(hooks.Hooked):
     """Base of all initializers: `sample` draws the weights; `seed` fixes them regardless of the model's seed."""
+
+    unheard = hooks.INITIALIZER
+    called_with = {"__call__": ("shape", "generator")}  # noqa: RUF012
 
     # For the reference pages.
     formula: ClassVar[str]
@@ -26,7 +31,7 @@ class Initializer:
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         """Weights of `shape`."""
-        raise NotImplementedError
+        raise hooks.unwritten(self, "sample(self, shape, generator)", "it returns the weights as an array")
 
     def __call__(self, shape: Shape, generator: np.random.Generator | None = None) -> Array:
         """Weights of `shape`, from the initializer's own seed if it has one, else from `generator`.

@@ -10,6 +10,7 @@ import numpy as np
 
 from thalweg.checks import number
 from thalweg.errors import ArgumentError, ShapeError
+from thalweg.hooks import unwritten
 from thalweg.initializers.base import Array, Initializer, Shape
 from thalweg.naming import choose
 
@@ -268,7 +269,7 @@ class Scaled(Initializer):
 
     def scaling(self) -> VarianceScaling:
         """The case of `VarianceScaling` that this initializer is."""
-        raise NotImplementedError
+        raise unwritten(self, "scaling(self)", "it is the case of VarianceScaling that this is")
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return self.scaling().sample(shape, generator)

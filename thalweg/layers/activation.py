@@ -8,8 +8,8 @@ from typing import Any
 
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.checks import number, whole
-from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.base import Layer, Shape
+from thalweg.errors import ShapeError
+from thalweg.layers.base import Layer, Shape, check_last_axis, last_axis
 from thalweg.layers.kernel import RegularizerLike
 from thalweg.program.builder import Builder
 from thalweg.program.instruction import Buffer
@@ -21,10 +21,6 @@ class LeakyReLU(Layer):
     def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
         super().__init__(name)
         self.negative_slope = number("LeakyReLU's negative_slope", negative_slope)
-
-    @property
-    def default_name(self) -> str:
-        return "leaky_re_lu"  # Keras's spelling
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return activations.leaky_relu.using(negative_slope=self.negative_slope).forward(program, x)
@@ -66,10 +62,6 @@ class PReLU(Layer):
         self.alpha_constraint = constraints.get(alpha_constraint)
         axes = shared_axes if isinstance(shared_axes, (list, tuple)) else [] if shared_axes is None else [shared_axes]
         self.shared_axes = [whole("PReLU's shared axis", axis) for axis in axes]
-
-    @property
-    def default_name(self) -> str:
-        return "p_re_lu"  # Keras's spelling
 
     def build(self, input_shape: Shape) -> None:
         if any(axis > len(input_shape) for axis in self.shared_axes):
@@ -133,10 +125,6 @@ class ELU(Layer):
         super().__init__(name)
         self.alpha = number("ELU's alpha", alpha)
 
-    @property
-    def default_name(self) -> str:
-        return "elu"
-
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return activations.elu.using(alpha=self.alpha).forward(program, x)
 
@@ -145,7 +133,7 @@ class ELU(Layer):
 
 
 class ReLU(Layer):
-    """a = max_value for x ≥ max_value, x for x ≥ threshold, otherwise negative_slope·(x − threshold)
+    """a = min(x, max_value) for x > threshold, otherwise negative_slope·(x − threshold)
 
     max_value: None is no upper bound.
     """
@@ -161,10 +149,6 @@ class ReLU(Layer):
         self.max_value = None if max_value is None else number("ReLU's max_value", max_value)
         self.negative_slope = number("ReLU's negative_slope", negative_slope)
         self.threshold = number("ReLU's threshold", threshold)
-
-    @property
-    def default_name(self) -> str:
-        return "re_lu"  # Keras's spelling
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return activations.relu.using(
@@ -183,15 +167,17 @@ class ReLU(Layer):
 
 
 class Softmax(Layer):
-    """a = eˣ / Σ eˣ over the last axis; axis can only be −1."""
+    """a = eˣ / Σ eˣ over the last axis: axis is −1 or its number."""
 
     def __init__(self, axis: int = -1, name: str | None = None) -> None:
         super().__init__(name)
-        if axis != -1:
-            raise ArgumentError(f"Softmax works along the last axis: axis can only be -1, got {axis!r}")
+        self.axis = last_axis("Softmax", axis)
+
+    def build(self, input_shape: Shape) -> None:
+        check_last_axis("Softmax", self.axis, input_shape)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return activations.softmax.forward(program, x)
 
     def get_config(self) -> dict[str, Any]:
-        return {"axis": -1, "name": self.name}
+        return {"axis": self.axis, "name": self.name}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.errors import ArgumentError, DataError, ShapeError
-from thalweg.layers.base import Array, Layer, Shape, to_numbers
+from thalweg.layers.base import Array, Layer, Shape, check_last_axis, last_axis, to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.instruction import Buffer
 from thalweg.program.standardization import ChannelScale
@@ -24,7 +24,8 @@ class Normalization(Layer):
     they are saved with the weights.
 
     Args:
-        axis: −1: mean and variance for each place of the last axis (columns, channels); None: one for everything.
+        axis: −1, or the last axis's number: mean and variance for each of its places (columns, channels); None: one for
+            everything.
         mean, variance: given ones, both or neither: a number, or one for each place of the last axis.
         invert: whether the scaling is undone.
 
@@ -45,11 +46,10 @@ class Normalization(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        if axis is not None and (isinstance(axis, bool) or axis != -1):
-            raise ArgumentError(f"Normalization's axis is -1, the last one, or None, one scale for all; got {axis!r}")
         if (mean is None) != (variance is None):
             raise ArgumentError("Normalization takes mean and variance together, or neither")
-        self.axis, self.invert = axis, bool(invert)
+        self.axis = None if axis is None else last_axis("Normalization", axis)
+        self.invert = bool(invert)
         self.given = mean is not None
         self.mean = self.given_numbers("mean", 0.0 if mean is None else mean)
         self.variance = self.given_numbers("variance", 1.0 if variance is None else variance)
@@ -73,6 +73,8 @@ class Normalization(Layer):
         x = to_numbers(data, "Normalization.adapt")
         if x.size == 0 or x.ndim == 0:
             raise DataError(f"Normalization.adapt needs rows to measure, got an array of shape {x.shape}")
+        if self.axis is not None:
+            check_last_axis("Normalization.adapt", self.axis, x.shape[1:] or (1,))
         channels = x.shape[-1] if x.ndim > 1 else 1
         if self.input_shape is not None and channels != self.input_shape[-1]:
             raise ShapeError(
@@ -102,6 +104,8 @@ class Normalization(Layer):
         return mean, scale
 
     def build(self, input_shape: Shape) -> None:
+        if self.axis is not None:
+            check_last_axis("Normalization", self.axis, input_shape)
         channels = input_shape[-1]
         for what, values in (("mean", self.mean), ("variance", self.variance)):
             if values.ndim and len(values) != channels:

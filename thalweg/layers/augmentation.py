@@ -13,6 +13,7 @@ from typing import Any
 
 from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError, ShapeError
+from thalweg.hooks import unwritten
 from thalweg.layers.base import Layer, Shape
 from thalweg.naming import choose
 from thalweg.program import augmentation
@@ -61,7 +62,7 @@ class Augmentation(Layer):
 
     def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
         """Appends the instruction z = changed x."""
-        raise NotImplementedError
+        raise unwritten(self, "change(self, program, x, z, stream)", "it appends the instruction z = changed x")
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed, "name": self.name}

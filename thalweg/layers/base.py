@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg import activations, initializers
+from thalweg import activations, hooks, initializers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.naming import snake_case
@@ -33,7 +33,7 @@ class Parameter:
     array: Array | None = None  # the view of the parameter vector, once the model is built
 
 
-class Layer:
+class Layer(hooks.Hooked):
     """Base of all layers. A subclass declares its parameters in `build` and composes instructions in `forward`.
 
     A layer never writes a backward pass: the program derives it. `layer.trainable = False` keeps its weights.
@@ -45,6 +45,8 @@ class Layer:
     ...     def forward(self, program, x):
     ...         return program.add(x, program.affine(x, self.W))
     """
+
+    unheard = hooks.LAYER
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -60,6 +62,12 @@ class Layer:
         """Whether the shapes are known and the parameters declared."""
         return self.input_shape is not None
 
+    @built.setter
+    def built(self, value: bool) -> None:
+        raise ArgumentError(
+            f"{type(self).__name__} sets built, which thalweg knows by itself: leave out self.built = {value!r}"
+        )
+
     def __repr__(self) -> str:
         shape = "" if self.output_shape is None else f": {self.input_shape} → {self.output_shape}"
         return f"<{type(self).__name__} {self.name or '(unnamed)'}{shape}>"
@@ -67,14 +75,14 @@ class Layer:
     @property
     def default_name(self) -> str:
         """The name a layer gets when it is given none: Keras's."""
-        return snake_case(type(self).__name__.replace("2D", "2d").replace("1D", "1d"))
+        return snake_case(type(self).__name__)
 
     def build(self, input_shape: Shape) -> None:
         """Declares the parameters, by `add_weight`, for inputs of shape (rows, *input_shape)."""
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         """Appends the layer's instructions to the program and returns the buffer of its output."""
-        raise NotImplementedError
+        raise hooks.unwritten(self, "forward(self, program, x)", hooks.FORWARD)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
@@ -82,14 +90,20 @@ class Layer:
 
     def add_weight(
         self,
-        key: str,
-        shape: Shape,
+        key: str = "",
+        shape: Shape | None = None,
         initializer: initializers.InitializerLike = "glorot_uniform",
         regularizer: Regularizer | None = None,
         trainable: bool = True,
         constraint: Constraint | None = None,
+        **keras: Any,
     ) -> Buffer:
         """Declares an array of weights; returns the buffer that `forward` computes with."""
+        if keras or not key or not isinstance(key, str) or shape is None:
+            raise ArgumentError(
+                f"{type(self).__name__}: add_weight takes a key and a shape, as add_weight('W', (3, 4), 'zeros'), then "
+                "regularizer, trainable and constraint"
+            )
         buffer = Buffer(key, shape, PARAMETERS, per_row=False)
         start = initializers.get(initializer)
         if regularizer is not None:
@@ -128,7 +142,9 @@ class Layer:
         return self.output_shape
 
     def check_free(self) -> None:
-        """Raises where the layer is part of a model that has been built."""
+        """Raises where the layer is part of a model that has been built, or has not been made by `Layer.__init__`."""
+        if "parameters" not in vars(self):
+            raise ArgumentError(f"{type(self).__name__}.__init__ has to call super().__init__() first")
         if self.built:
             raise ThalwegError(
                 f"layer {self.name!r} already belongs to a model; make a new layer (its weights can be "
@@ -174,6 +190,24 @@ class Layer:
         if parameter.array is None:
             raise ThalwegError(f"layer {self.name!r} has no weights yet: build its model first")
         return parameter.array
+
+
+def last_axis(layer: str, axis: Any) -> int:
+    """An axis that may be the last one: −1, or its number, which `check_last_axis` compares once the shape is known."""
+    one = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
+    if isinstance(one, bool) or not isinstance(one, (int, np.integer)) or (one != -1 and one < 1):
+        raise ArgumentError(
+            f"{layer} works along the last axis: axis is -1 or its number, rows being axis 0, got {axis!r}"
+        )
+    return int(one)
+
+
+def check_last_axis(layer: str, axis: int, shape: Shape) -> None:
+    """Raises where the axis isn't the last one of inputs (rows, *shape)."""
+    if axis not in (-1, len(shape)):
+        raise ShapeError(
+            f"{layer} works along the last axis, which is axis {len(shape)} of inputs {('rows', *shape)}, not {axis}"
+        )
 
 
 def set_arrays(parameters: list[tuple[str, Parameter]], weights: list[ArrayLike]) -> None:

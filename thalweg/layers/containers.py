@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from thalweg.errors import ArgumentError, ShapeError
+from thalweg.hooks import unwritten
 from thalweg.layers.base import Layer, Parameter, Shape
 from thalweg.layers.core import connect_all, name_layers
 from thalweg.program.builder import Builder
@@ -67,7 +68,7 @@ class Container(Layer):
 
     def join(self, program: Builder, x: Buffer) -> Buffer:
         """Appends the instructions of all branches and those that put their outputs together."""
-        raise NotImplementedError
+        raise unwritten(self, "join(self, program, x)", "it puts the outputs of the branches together")
 
 
 def branch_of(what: str, layers: Any) -> Branch:
@@ -78,6 +79,7 @@ def branch_of(what: str, layers: Any) -> Branch:
     for layer in branch:
         if not isinstance(layer, Layer):
             raise ArgumentError(f"{what} takes a list of layers, got {layer!r} in it")
+        layer.check_free()
     return list(branch)
 
 

@@ -29,10 +29,6 @@ class Input(Layer):
         if not self.shape:
             raise ArgumentError("Input's shape can't be empty: give (1,) for one number a row")
 
-    @property
-    def default_name(self) -> str:
-        return "input"
-
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return x
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from thalweg import initializers, regularizers
 from thalweg.checks import number, whole
-from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.base import Layer, Shape
+from thalweg.errors import ShapeError
+from thalweg.layers.base import Layer, Shape, check_last_axis, last_axis
 from thalweg.layers.kernel import RegularizerLike
 from thalweg.program.builder import Builder
 from thalweg.program.instruction import Buffer
@@ -22,7 +22,7 @@ class BatchNormalization(Layer):
     where `trainable` is False: they stay. They are kept with the weights; no gradient changes them.
 
     Args:
-        axis: only the last one (the channels).
+        axis: the last one (the channels): -1, or its number, 3 for images.
         momentum: of the moving averages.
         epsilon: is added to the variance.
         center: whether β is added. scale: whether is multiplied by γ.
@@ -52,8 +52,7 @@ class BatchNormalization(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        if axis != -1:
-            raise ArgumentError(f"BatchNormalization normalises the last axis, axis=-1, not {axis!r}")
+        self.axis = last_axis("BatchNormalization", axis)
         self.momentum = number("BatchNormalization's momentum", momentum, 0, 1)
         self.epsilon = number("BatchNormalization's epsilon", epsilon)
         self.center, self.scale = bool(center), bool(scale)
@@ -65,6 +64,7 @@ class BatchNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
 
     def build(self, input_shape: Shape) -> None:
+        check_last_axis("BatchNormalization", self.axis, input_shape)
         shape = (input_shape[-1],)
         self.gamma = self.add_weight("γ", shape, self.gamma_initializer, self.gamma_regularizer) if self.scale else None
         self.beta = self.add_weight("β", shape, self.beta_initializer, self.beta_regularizer) if self.center else None
@@ -79,7 +79,7 @@ class BatchNormalization(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            "axis": -1,
+            "axis": self.axis,
             "momentum": self.momentum,
             "epsilon": self.epsilon,
             "center": self.center,
@@ -113,8 +113,7 @@ class RowNormalization(Layer):
     ) -> None:
         super().__init__(name)
         what = type(self).__name__
-        if axis != -1:
-            raise ArgumentError(f"{what} normalises the last axis, axis=-1, not {axis!r}")
+        self.axis = last_axis(what, axis)
         self.epsilon = number(f"{what}'s epsilon", epsilon)
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
@@ -127,6 +126,7 @@ class RowNormalization(Layer):
         return 1
 
     def build(self, input_shape: Shape) -> None:
+        check_last_axis(type(self).__name__, self.axis, input_shape)
         shape = (input_shape[-1],)
         self.parts = self.groups_of(input_shape[-1])
         self.gamma = self.add_weight("γ", shape, self.gamma_initializer, self.gamma_regularizer) if self.scale else None
@@ -137,7 +137,7 @@ class RowNormalization(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            "axis": -1,
+            "axis": self.axis,
             "epsilon": self.epsilon,
             "center": self.center,
             "scale": self.scale,
@@ -155,7 +155,7 @@ class LayerNormalization(RowNormalization):
     Ba, Kiros and Hinton, arXiv 1607.06450. Training and prediction do the same.
 
     Args:
-        axis: only the last one.
+        axis: the last one: -1, or its number.
         epsilon: is added to the variance.
         center: whether β is added. scale: whether is multiplied by γ.
         beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer: how they start, their penalties.

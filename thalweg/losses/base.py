@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg import hooks
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.naming import choose, snake_case
 from thalweg.program import losses as instructions
@@ -18,13 +19,15 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Loss:
+class Loss(hooks.Hooked):
     """Base of all losses. A subclass says which instruction computes it and what targets it takes.
 
     Its fields that the instruction has too (`delta`, `label_smoothing`, …) are handed to it.
 
     The class attributes from `formula` on are its entry in the reference pages.
     """
+
+    unheard = hooks.LOSS
 
     reduction: str = field(default="sum_over_batch_size", kw_only=True)
 
@@ -34,7 +37,8 @@ class Loss:
 
     formula: ClassVar[str]
     derivative: ClassVar[str]  # of a row's ℓ by one output
-    range: ClassVar[str]  # of the targets
+    range: ClassVar[str]  # of ℓ
+    targets: ClassVar[str]
     use: ClassVar[str]
     avoid: ClassVar[str]
     paper: ClassVar[str]
@@ -42,6 +46,8 @@ class Loss:
     summary_zh: ClassVar[str]
 
     def __post_init__(self) -> None:
+        if not hasattr(self, "instruction"):
+            raise hooks.unwritten(self, "instruction", hooks.FORMULA)
         if self.reduction is None or self.reduction in ("none", "mean_with_sample_weight"):
             raise ArgumentError(
                 f"{self.name}: training needs one number a batch that is a sum over its rows, "
@@ -118,7 +124,7 @@ class Loss:
         return fit_shape(y, self.target_shape(output), f"the network's output for {self.name}")
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """The loss of a batch of predictions, in float64.
+        """The loss of a batch of predictions, in float64. A one-dimensional y_pred is one row, as in Keras.
 
         >>> from thalweg.losses import MeanSquaredError
         >>> MeanSquaredError()([[0.0], [1.0]], [[1.0], [1.0]])
@@ -126,14 +132,16 @@ class Loss:
         """
         from thalweg.engine.reference import evaluate_loss
 
-        p = np.asarray(y_pred, dtype=np.float64)
-        if p.ndim == 1:
-            p = p[:, None]
-        y = self.check_targets(np.asarray(y_true), p.shape[1:])
+        p, y = np.asarray(y_pred, dtype=np.float64), np.asarray(y_true)
+        row = p.ndim == 1
+        if row:
+            p, y = p[None], y[None]
+        y = self.check_targets(y, p.shape[1:])
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64).reshape(-1, 1)
         for what, given in (("y_true", y), ("sample_weight", weight)):
             if given is not None and len(given) != len(p):
-                raise ShapeError(f"y_pred has {len(p)} rows but {what} has {len(given)}")
+                hint = ": one dimension is one row, so give (rows, 1) for rows of one output" if row else ""
+                raise ShapeError(f"y_pred has {len(p)} rows but {what} has {len(given)}{hint}")
         sums = Buffer("loss", (1,), TOTALS, per_row=False)
         operands = (
             Buffer("y_pred", p.shape[1:]),

@@ -58,7 +58,8 @@ class CenterLoss(OfClassNumbers):
 
     formula = "ℓ = −log ŷ[y] + λ·½·‖x − c_y‖²"
     derivative = "that of the cross-entropy; by the features also λ·(x − c_y)"
-    range = "class numbers from 0"
+    range = "0 and above"
+    targets = "class numbers from 0"
     use = "Features that are compared by distance, as of faces: near within a class, far between classes."
     avoid = "Where only the class counts: there are two more numbers to tune."
     paper = "Wen, Zhang, Li and Qiao, ECCV 2016"
@@ -69,6 +70,8 @@ class CenterLoss(OfClassNumbers):
         super().__post_init__()
         number("CenterLoss's weight", self.weight)
         number("CenterLoss's alpha", self.alpha, 0, 1 + 1e-9)
+
+    unheard = OfClassNumbers.unheard  # its own __call__ is for users alone, as that of every loss
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         raise ArgumentError(

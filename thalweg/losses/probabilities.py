@@ -74,7 +74,8 @@ class BinaryCrossentropy(OfProbabilities):
 
     formula = "ℓ = mean −y·log ŷ − (1 − y)·log(1 − ŷ)"
     derivative = "(ŷ − y)/(ŷ·(1 − ŷ)·outputs); by the pre-activation of a sigmoid (ŷ − y)/outputs"
-    range = "0 to 1"
+    range = "0 and above"
+    targets = "0 to 1"
     use = "Two classes, or several labels that don't exclude each other."
     avoid = "Classes that exclude each other: categorical cross-entropy."
     paper = "Good, Rational decisions, 1952"
@@ -109,7 +110,8 @@ class BinaryFocalCrossentropy(OfProbabilities):
 
     formula = "ℓ = mean α_t·(1 − p_t)^γ·BCE(y, ŷ)"
     derivative = "the product rule: α_t·((1 − p_t)^γ·(ŷ − y)/(ŷ·(1 − ŷ)) + γ·(1 − p_t)^(γ−1)·(1 − 2y)·BCE)/outputs"
-    range = "0 to 1"
+    range = "0 and above"
+    targets = "0 to 1"
     use = "Rare positives among many easy negatives."
     avoid = "Balanced classes, or when the probabilities have to be calibrated."
     paper = "Lin et al., ICCV 2017, arXiv 1708.02002"
@@ -133,7 +135,8 @@ class CategoricalCrossentropy(OfOneHot):
 
     formula = "ℓ = −Σ y·log ŷ"
     derivative = "−y/ŷ; by the pre-activations of a softmax ŷ − y"
-    range = "one-hot or probabilities"
+    range = "0 and above"
+    targets = "one-hot or probabilities"
     use = "Classes that exclude each other, with one-hot targets."
     avoid = "Several labels for one row: binary cross-entropy."
     paper = "Bridle, NIPS 1989"
@@ -163,7 +166,8 @@ class CategoricalFocalCrossentropy(OfOneHot):
 
     formula = "ℓ = −Σ α·(1 − ŷ)^γ·y·log ŷ"
     derivative = "α·y·(γ·(1 − ŷ)^(γ−1)·log ŷ − (1 − ŷ)^γ/ŷ)"
-    range = "one-hot or probabilities"
+    range = "0 and above"
+    targets = "one-hot or probabilities"
     use = "Many easy rows of frequent classes."
     avoid = "Balanced classes, or when the probabilities have to be calibrated."
     paper = "Lin et al., ICCV 2017, arXiv 1708.02002"
@@ -188,7 +192,8 @@ class SparseCategoricalCrossentropy(OfClassNumbers):
 
     formula = "ℓ = −log ŷ[y]"
     derivative = "−[y]/ŷ; by the pre-activations of a softmax ŷ − [y]"
-    range = "class numbers from 0"
+    range = "0 and above"
+    targets = "class numbers from 0"
     use = "Classes that exclude each other, with class numbers."
     avoid = "Targets that are probabilities: categorical cross-entropy."
     paper = "Bridle, NIPS 1989"
@@ -215,7 +220,8 @@ class CategoricalGeneralizedCrossEntropy(OfClassNumbers):
 
     formula = "ℓ = (1 − ŷ[y]^q)/q"
     derivative = "−[y]·ŷ^(q − 1)"
-    range = "class numbers from 0"
+    range = "0 to 1/q"
+    targets = "class numbers from 0"
     use = "Classes some of whose labels are wrong: q between cross-entropy (0) and absolute error (1)."
     avoid = "Clean labels: it learns more slowly."
     paper = "Zhang and Sabuncu, NeurIPS 2018, arXiv 1805.07836"
@@ -234,7 +240,8 @@ class KLDivergence(Loss):
 
     formula = "ℓ = Σ y·log(y/ŷ)"
     derivative = "−y/ŷ"
-    range = "probabilities"
+    range = "0 and above, of distributions"
+    targets = "probabilities"
     use = "Targets that are distributions: distillation, soft labels."
     avoid = "One-hot targets: cross-entropy has the same gradient and is cheaper."
     paper = "Kullback and Leibler, Annals of Mathematical Statistics, 1951"
@@ -260,7 +267,8 @@ class Dice(Loss):
 
     formula = "ℓ = 1 − 2·Σ y·ŷ/(Σ y + Σ ŷ)"
     derivative = "2·(Σ y·ŷ/S − y)/S with S = Σ y + Σ ŷ"
-    range = "0 or 1"
+    range = "0 to 1"
+    targets = "0 or 1"
     use = "Masks in which few pixels are set."
     avoid = "Rows without any positive target: the loss is 1 whatever is predicted."
     paper = "Milletari et al., 3DV 2016, arXiv 1606.04797"
@@ -289,7 +297,8 @@ class Tversky(Loss):
 
     formula = "ℓ = 1 − I/(I + α·Σ (1 − ŷ)·y + β·Σ ŷ·(1 − y)), I = Σ y·ŷ"
     derivative = "((I/B)·(y − α·y + β·(1 − y)) − y)/B, B the denominator"
-    range = "0 or 1"
+    range = "0 to 1"
+    targets = "0 or 1"
     use = "Masks in which a miss is worse than a false alarm, or the other way."
     avoid = "Rows without any positive target."
     paper = "Salehi et al., 2017, arXiv 1706.05721"

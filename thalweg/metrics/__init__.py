@@ -99,7 +99,8 @@ CLASSES: dict[str, type[Metric]] = {
         Recall, FBetaScore, F1Score, AUC, R2Score, PearsonCorrelation,
     )
 }  # fmt: skip
-NAMES: dict[str, type[Metric]] = {c.short or snake_case(n): c for n, c in CLASSES.items()} | {
+NAMES: dict[str, type[Metric]] = {snake_case(n): c for n, c in CLASSES.items()} | {
+    **{c.short: c for c in CLASSES.values() if c.short},
     "mse": MeanSquaredError, "MSE": MeanSquaredError, "rmse": RootMeanSquaredError, "RMSE": RootMeanSquaredError,
     "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError, "mape": MeanAbsolutePercentageError,
     "MAPE": MeanAbsolutePercentageError, "msle": MeanSquaredLogarithmicError, "MSLE": MeanSquaredLogarithmicError,
@@ -119,7 +120,7 @@ class Named:
 def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape) -> Named:
     """A metric from its name, its description, or itself, for a network's output and target shapes.
 
-    "accuracy" or "acc" is the binary, categorical or sparse categorical one by these shapes, as in Keras.
+    "accuracy" or "acc", in any case, is the binary, categorical or sparse categorical one by these shapes, as in Keras.
 
     >>> get("accuracy", output=(10,), target=(1,))
     Named(key='accuracy', metric=SparseCategoricalAccuracy())
@@ -129,13 +130,13 @@ def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape)
     if isinstance(identifier, dict):
         metric = choose("metric", identifier["class_name"], CLASSES)(**identifier["config"])
         return Named(identifier.get("key", metric.name), metric)
-    if identifier in ("accuracy", "acc"):
+    if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc"):
         if output[-1] == 1:
             return Named(identifier, BinaryAccuracy())
         return Named(identifier, CategoricalAccuracy() if output == target else SparseCategoricalAccuracy())
     if not isinstance(identifier, str):
         raise ArgumentError(f"a metric is a name or one of thalweg.metrics, got {identifier!r}")
-    return Named(identifier, choose("metric", identifier, NAMES | CLASSES | {"acc": Accuracy})())
+    return Named(identifier, choose("metric", identifier, NAMES | CLASSES)())
 
 
 def serialize(named: Named) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg import hooks
 from thalweg.errors import ShapeError
 from thalweg.naming import snake_case
 from thalweg.program import metrics as instructions
@@ -19,8 +20,11 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Metric:
+class Metric(hooks.Hooked):
     """Base of all metrics: which sums it needs (`instruction`), and how they become a score (`result`)."""
+
+    unheard = hooks.METRIC
+    called_with = {"result": ("sums", "rows", "output")}  # noqa: RUF012
 
     name: str = field(default="", kw_only=True, repr=False)  # the key in `History` and in the logs
 
@@ -35,6 +39,8 @@ class Metric:
     summary_zh: ClassVar[str]
 
     def __post_init__(self) -> None:
+        if not hasattr(self, "instruction") and type(self).lower is Metric.lower:
+            raise hooks.unwritten(self, "instruction", hooks.METRIC["update_state"])
         object.__setattr__(self, "name", self.name or self.short or snake_case(type(self).__name__))
 
     def get_config(self) -> dict[str, Any]:
@@ -44,6 +50,11 @@ class Metric:
     def sums(self, output: Shape) -> int:
         """How many running sums it needs for predictions of shape (rows, *output)."""
         return 1
+
+    @property
+    def between_rows(self) -> bool:
+        """Whether one row has no score: then a one-dimensional input of `__call__` holds many."""
+        return False
 
     def check(self, output: Shape, target: Shape) -> None:
         """Raises where the metric has no meaning for these shapes."""
@@ -66,7 +77,7 @@ class Metric:
         return float(sums[0] / (rows * math.prod(output)))
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike) -> float:
-        """The score of a batch of predictions.
+        """The score of a batch of predictions. A one-dimensional input is one row, as in Keras.
 
         >>> from thalweg.metrics import SparseCategoricalAccuracy
         >>> SparseCategoricalAccuracy()([1, 0], [[0.1, 0.9], [0.2, 0.8]])
@@ -75,7 +86,8 @@ class Metric:
         from thalweg.engine.reference import evaluate_metric
 
         p, y = np.asarray(y_pred, dtype=np.float64), np.asarray(y_true, dtype=np.float64)
-        p = p[:, None] if p.ndim == 1 else p
+        if p.ndim == 1:
+            p, y = (p[:, None], y[:, None]) if self.between_rows else (p[None], y[None])
         y = y[:, None] if y.ndim == 1 else y
         if len(y) != len(p):
             raise ShapeError(f"y_pred has {len(p)} rows but y_true has {len(y)}")

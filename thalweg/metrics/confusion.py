@@ -207,6 +207,10 @@ class FBetaScore(Metric):
     def constants(self) -> dict[str, float]:
         return {"threshold": -1.0 if self.threshold is None else self.threshold}
 
+    @property
+    def between_rows(self) -> bool:
+        return True
+
     def sums(self, output: Shape) -> int:
         return 3 * output[-1]
 
@@ -261,7 +265,6 @@ class AUC(Metric):
     from_logits: bool = False
 
     instruction: ClassVar[type[instructions.Total]] = instructions.ScoreHistogram
-    short: ClassVar[str] = "auc"
     higher_is_better = True
     formula = "∫ TPR dFPR, or ∫ precision drecall"
     range = "0 to 1, 1 is best; 0.5 is chance (ROC)"
@@ -277,6 +280,10 @@ class AUC(Metric):
 
     def constants(self) -> dict[str, float]:
         return {"buckets": self.num_thresholds, "by_output": int(self.multi_label), "logits": int(self.from_logits)}
+
+    @property
+    def between_rows(self) -> bool:
+        return True
 
     def sums(self, output: Shape) -> int:
         return 2 * self.num_thresholds * (output[-1] if self.multi_label else 1)

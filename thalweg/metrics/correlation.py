@@ -33,7 +33,6 @@ class R2Score(Metric):
     num_regressors: int = 0
 
     instruction = instructions.SquaresAndTargets
-    short = "r2_score"
     higher_is_better = True
     formula = "1 − Σ(y − ŷ)²/Σ(y − mean y)²"
     range = "up to 1, 1 is best"
@@ -46,6 +45,10 @@ class R2Score(Metric):
         aggregations = ("uniform_average", "variance_weighted_average")
         choose("class_aggregation of R2Score", self.class_aggregation, aggregations)
         whole("num_regressors of R2Score", self.num_regressors, 0)
+
+    @property
+    def between_rows(self) -> bool:
+        return True
 
     def sums(self, output: Shape) -> int:
         return 3 * math.prod(output)
@@ -92,6 +95,10 @@ class PearsonCorrelation(Metric):
     def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> instructions.Total:
         self.check(p.shape, y.shape)
         return (instructions.Moments if self.axis == 0 else instructions.RowCorrelations)(p, y, sums)
+
+    @property
+    def between_rows(self) -> bool:
+        return self.axis == 0
 
     def sums(self, output: Shape) -> int:
         return 5 * math.prod(output) if self.axis == 0 else 1

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg import schedules
+from thalweg import hooks, schedules
 from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError
 from thalweg.optimizers.layout import Layout, Run, matches
@@ -46,7 +46,7 @@ class Common(Shared, total=False):
     weight_decay: float | None
 
 
-class Optimizer:
+class Optimizer(hooks.Hooked):
     """Base of all optimizers.
 
     Args:
@@ -63,6 +63,8 @@ class Optimizer:
         name: a name; the class's by default.
         learning_rate_factors: {layer or "layer/W": factor}: the learning rate of these weights is multiplied by it.
     """
+
+    unheard = hooks.OPTIMIZER
 
     slots: ClassVar[tuple[str, ...]] = ()  # names of the vectors it remembers
     arguments: ClassVar[tuple[str, ...]] = ()  # its own, beside the learning rate
@@ -213,7 +215,7 @@ class Optimizer:
 
     def update(self, run: Run) -> Instruction:
         """The instruction that does one step on a run of weights."""
-        raise NotImplementedError
+        raise hooks.unwritten(self, "update(self, run)", hooks.OPTIMIZER["update_step"])
 
     def kind_of(self, weight: Weight) -> Any:
         """What weights must have in common, beside learning rate and decay, to be updated as one run."""

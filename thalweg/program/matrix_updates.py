@@ -50,7 +50,7 @@ class Lamb(WholeUpdate):
         w, t = m[self.w], m.update
         move(m[self.m], m[self.v], m[self.dw], self.beta_1, self.beta_2)
         u = m[self.m] / (1 - self.beta_1**t) / (np.sqrt(m[self.v] / (1 - self.beta_2**t)) + self.epsilon)
-        norms = math.sqrt((w * w).sum()), math.sqrt((u * u).sum())
+        norms = [math.sqrt((x.astype(np.float64) ** 2).sum()) for x in (w, u)]  # the squares of small ones underflow
         w[:] -= self.learning_rate(m) * (norms[0] / norms[1] if all(norms) else 1.0) * u
 
 

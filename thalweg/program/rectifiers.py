@@ -16,8 +16,8 @@ from thalweg.program.instruction import Array
 class Relu(Elementwise):
     """a = max(h, 0); the slope at 0 is taken as 0, as in Keras and PyTorch. NaN stays NaN.
 
-    With Keras's three arguments: max_value for h ≥ max_value, h for h ≥ threshold, below that
-    negative_slope·(h − threshold). This general form has a kernel of its own.
+    With Keras's three arguments: min(h, max_value) for h > threshold, otherwise negative_slope·(h − threshold). This
+    general form has a kernel of its own. Its slope at the threshold is 0, and that of a leaky relu negative_slope.
     """
 
     negative_slope: float = 0.0
@@ -46,18 +46,26 @@ class Relu(Elementwise):
         if self.plain:
             return super().formula
         low, top, slope = (f"{v:g}" for v in (self.threshold, self.max_value, self.negative_slope))
-        return f"{self.a} = {self.h} ≥ {top} ? {top} : {self.h} ≥ {low} ? {self.h} : {slope}·({self.h} − {low})"
+        return f"{self.a} = ({self.h} > {low} ? min({self.h}, {top}) : {slope}·({self.h} − {low}))"
+
+    @property
+    def at_threshold(self) -> float:
+        """The slope at h = threshold."""
+        leaky = self.max_value == math.inf and self.threshold == 0
+        return self.negative_slope if leaky else 0.0
 
     def value(self, h: Array) -> Array:
         if self.plain:
             return np.maximum(h, 0)
         low = self.negative_slope * (np.minimum(h, self.threshold) - self.threshold) + 0  # not −0
-        return np.where(h >= self.max_value, self.max_value, np.where(h < self.threshold, low, h))
+        return np.where(h > self.threshold, np.minimum(h, self.max_value), low)
 
     def slope(self, v: Array) -> Array:
         if self.plain:
             return v > 0
-        return np.where(v >= self.max_value, 0, np.where(v < self.threshold, self.negative_slope, 1))
+        above = np.where(v < self.max_value, 1.0, 0.0)
+        below = np.where(v < self.threshold, self.negative_slope, self.at_threshold)
+        return np.where(v > self.threshold, above, below)
 
 
 @dataclass(frozen=True, eq=False)

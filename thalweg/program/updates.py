@@ -335,7 +335,8 @@ class Lion(Update):
 class Ftrl(Update):
     """n ← n + dw²;  z ← z + dw + 2·shrink·w − (n⁻ᵖ − n₀⁻ᵖ)/lr·w;  w ← (clip(z, ±l1) − z)/(n⁻ᵖ/lr + 2·l2 + β/lr)
 
-    McMahan et al., KDD 2013; n₀ is n before the step, p the power of the learning rate.
+    McMahan et al., KDD 2013; n₀ is n before the step, p the power of the learning rate. Where the divisor is 0, with no
+    gradient yet and n from 0 on, w stays.
     """
 
     n: Buffer
@@ -364,7 +365,8 @@ class Ftrl(Update):
         n[:] += g * g
         root = n**-self.power
         z[:] += g + 2 * self.shrinkage * w - (root - before) / rate * w
-        w[:] = (np.clip(z, -self.l1, self.l1) - z) / ((root + self.beta) / rate + 2 * self.l2)
+        divisor = (root + self.beta) / rate + 2 * self.l2
+        w[:] = np.divide(np.clip(z, -self.l1, self.l1) - z, divisor, out=w.copy(), where=divisor != 0)
 
 
 @dataclass(frozen=True, eq=False)

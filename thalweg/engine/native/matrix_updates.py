@@ -86,14 +86,17 @@ def adafactor(o, c, s, f):
         for i in range(rows):
             at = 4 * (k * rows + i) * columns
             w_row, dw_row = floats(w_address + at, columns), floats(dw_address + at, columns)
-            share = of_rows[i] / mean
+            share = np.float64(of_rows[i]) / mean
             for j in range(columns):
-                w_row[j] -= step * (dw_row[j] / math.sqrt(share * of_columns[j]))
+                w_row[j] -= step * F32(dw_row[j] / math.sqrt(share * np.float64(of_columns[j])))
 
 
 @numba.njit(inline="always", **FLAGS)
 def means_of_squares(dw_address, r_address, c_address, k, rows, columns, new, old, epsilon):
-    """Moves r and c of the k-th matrix of a stack; returns Σ u² over it."""
+    """Moves r and c of the k-th matrix of a stack; returns Σ u² over it.
+
+    r·c/mean r is taken in float64: LLVM may multiply first, and the product of two small squares underflows in float32.
+    """
     of_rows, of_columns = floats(r_address + 4 * k * rows, rows), floats(c_address + 4 * k * columns, columns)
     per_row = new / F32(rows)
     for j in range(columns):
@@ -111,20 +114,19 @@ def means_of_squares(dw_address, r_address, c_address, k, rows, columns, new, ol
     result = 0.0
     for i in range(rows):
         dw = floats(dw_address + 4 * (k * rows + i) * columns, columns)
-        share, total = of_rows[i] / mean, F32(0)
+        share = np.float64(of_rows[i]) / mean
         for j in range(columns):
-            g = dw[j]
-            total += g * g / (share * of_columns[j])
-        result += np.float64(total)
+            g = np.float64(dw[j])
+            result += g * g / (share * np.float64(of_columns[j]))
     return result
 
 
 @numba.njit(inline="always", **FLAGS)
 def mean_of(x):
-    total = F32(0)
+    total = 0.0
     for i in range(x.size):
-        total += x[i]
-    return total / F32(x.size)
+        total += np.float64(x[i])
+    return total / x.size
 
 
 def muon(o, c, s, f):

@@ -36,13 +36,14 @@ def relu_adjoint(o, c, s, f):
 def general_relu_value(h, k):
     slope, top, low = k
     below = slope * (at_most(h, low) - low)
-    return select(h >= top, top, select(h < low, below, h))
+    return select(h > low, at_most(h, top), below)
 
 
 @scalar
 def general_relu_slope(h, k):
     slope, top, low = k
-    return select(h >= top, F32(0), select(h < low, slope, F32(1)))
+    at_low = select(low == F32(0), select(top == F32(np.inf), slope, F32(0)), F32(0))
+    return select(h > low, select(h < top, F32(1), F32(0)), select(h < low, slope, at_low))
 
 
 def general_relu(o, c, s, f):

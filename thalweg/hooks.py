@@ -1,0 +1,163 @@
+"""Keras's hooks that thalweg doesn't call: a subclass that overrides one says so, instead of training without it.
+
+A table for each kind of thing that can be subclassed, method → what to do instead. To support a hook, take it off its
+table.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from thalweg.errors import ArgumentError
+
+
+class Hooked:
+    """Base of everything that can be subclassed. A base class of its own kind names its `unheard` hooks."""
+
+    unheard: ClassVar[Mapping[str, str]] = {}  # method → what to do instead
+    called_with: ClassVar[
+        Mapping[str, tuple[str, ...]]
+    ] = {}  # method of Keras's that is called with other arguments here
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        base = next(c for c in cls.__mro__ if issubclass(c, Hooked) and "unheard" in vars(c))
+        for owner in cls.__mro__:
+            if owner in base.__mro__:
+                continue
+            own = {name: member for name, member in vars(owner).items() if hasattr(member, "__get__")}
+            for name in own.keys() & base.unheard.keys():
+                raise ArgumentError(f"{cls.__name__}.{name} would never be called: {base.unheard[name]}")
+            for name in own.keys() & base.called_with.keys():
+                check_arguments(cls.__name__, name, own[name], base.called_with[name])
+
+
+def check_arguments(owner: str, name: str, method: Any, given: tuple[str, ...]) -> None:
+    """Raises where a method can't take these arguments, or has Keras's dtype in their place."""
+    signature = inspect.signature(method)
+    try:
+        signature.bind(None, *given)
+        fits = "dtype" not in signature.parameters
+    except TypeError:
+        fits = False
+    if not fits:
+        raise ArgumentError(f"{owner}.{name} is called with ({', '.join(given)}) here, but takes {signature}")
+
+
+def unwritten(thing: object, method: str, what: str) -> ArgumentError:
+    """The error of a subclass that lacks the method that makes it one."""
+    return ArgumentError(f"{type(thing).__name__} has no {method}: {what}")
+
+
+def table(*rows: tuple[str, str]) -> dict[str, str]:
+    """(methods, what to do instead) → method → what to do instead."""
+    return {name: instead for names, instead in rows for name in names.split()}
+
+
+CONFIG = ("from_config", "it is made again with the arguments that get_config returns")
+SAVED = (
+    "get_build_config build_from_config save_own_variables load_own_variables variable_serialization_spec",
+    "the weights are saved by the names that add_weight gave them",
+)
+WEIGHTS = (
+    "variables trainable_variables non_trainable_variables weights trainable_weights non_trainable_weights "
+    "metrics_variables add_variable",
+    "all weights lie in one vector; see get_weights() and named_parameters() of the model",
+)
+TYPES = (
+    "dtype compute_dtype input_dtype variable_dtype dtype_policy quantization_mode quantize quantized_build "
+    "quantized_call",
+    "a model computes in its own dtype, Sequential(…, dtype=…)",
+)
+GRAPH = ("input output inputs outputs input_spec path", "a model knows its layers' shapes; choose another name")
+MASKS = ("compute_mask supports_masking", "there are no masks; weight the rows with sample_weight")
+SHAPES = ("compute_output_shape compute_output_spec", "the shape follows from what forward(self, program, x) composes")
+
+FORWARD = "a layer composes its instructions in forward(self, program, x)"
+LAYER = table(
+    ("call __call__ stateless_call symbolic_call rematerialized_call convolution_op enable_lora", FORWARD),
+    ("kernel", "the kernel is what build gets from add_weight"),
+    ("add_loss add_metric losses metrics", "a penalty on an output is program.penalize(a, l1, l2) in forward"),
+    ("finalize_state", "Normalization keeps its mean and variance in adapt"),
+    (
+        "convert_weight get_random_transformation transform_images transform_labels transform_bounding_boxes "
+        "transform_segmentation_masks transform_single_image transform_single_label transform_single_bounding_box "
+        "transform_single_segmentation_mask get_transformed_x_y get_shifted_bbox get_clipped_bbox",
+        "a layer for images composes its instructions in forward(self, program, x)",
+    ),
+    *(CONFIG, SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
+)
+STEP = "a step is compiled as one program: choose loss and optimizer in compile, or loop over train_on_batch"
+MODEL = table(
+    (
+        "train_step test_step predict_step make_train_function make_test_function make_predict_function "
+        "compute_loss compute_loss_and_updates stateless_compute_loss jax_state_sync",
+        STEP,
+    ),
+    (
+        "call __call__ stateless_call symbolic_call rematerialized_call",
+        "a model computes its layers one after the other; what is between them is a layer with a forward of its own",
+    ),
+    (
+        "compute_metrics get_metrics_result reset_metrics metrics metrics_names add_metric",
+        "metrics are named in compile(metrics=[…])",
+    ),
+    ("add_loss losses", "a loss may be a formula, compile(loss='…'); penalties belong to layers"),
+    ("add_weight", "weights belong to layers"),
+    (
+        "get_config from_config get_compile_config compile_from_config to_json get_state_tree set_state_tree export "
+        "get_quantization_layer_structure",
+        "a model is kept by save and load_model, which makes a Sequential of it",
+    ),
+    ("run_eagerly jit_compile", "every program is compiled; engine='reference' runs it in NumPy"),
+    *(SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
+)
+FORMULA = "a loss of your own is a formula, such as compile(loss='(y_pred - y_true)**2')"
+LOSS = table(("call __call__", FORMULA), ("dtype", TYPES[1]), CONFIG)
+METRIC = table(
+    (
+        "update_state reset_state stateless_update_state stateless_result stateless_reset_state",
+        "a metric is made of sums that the engine keeps; compute your own from model.predict(x) in a callback's "
+        "on_epoch_end",
+    ),
+    ("add_variable add_weight variables", "a metric's sums are declared by its instruction"),
+    ("dtype", TYPES[1]),
+    ("interpolate_pr_auc", "the area is computed by AUC's area"),
+    CONFIG,
+)
+OPTIMIZER = table(
+    (
+        "update_step apply apply_gradients stateless_apply assign assign_add assign_sub scale_loss "
+        "finalize_variable_values transpose_last_axis lr_adjust zeropower_via_newtonschulz5",
+        "an optimizer's step is the instruction that update(self, run) returns",
+    ),
+    (
+        "build add_variable add_variable_from_reference add_optimizer_variables variables set_weights "
+        "save_own_variables load_own_variables",
+        "an optimizer's vectors are named in its `slots`",
+    ),
+    ("learning_rate iterations", "a changing learning rate is a schedule, learning_rate=…"),
+    CONFIG,
+)
+REGULARIZER = table(
+    (
+        "__call__",
+        "a penalty has to be differentiated: give its factors(self) for l1·Σ|W| + l2·ΣW², or use L1, L2, L1L2",
+    ),
+    CONFIG,
+)
+CONSTRAINT = table(
+    ("__call__", "a constraint runs inside the compiled update: use MaxNorm, MinMaxNorm, UnitNorm or NonNeg"), CONFIG
+)
+INITIALIZER = table(("clone", "an initializer is never changed, so that it needs no copy"), CONFIG)
+SCHEDULE = table(CONFIG)
+ACTIVATION = table(("__call__", "an activation of your own is a formula, or activations.custom(value, derivative)"))
+CALLBACK = table(
+    ("on_batch_begin", "an old name: call it on_train_batch_begin"),
+    ("on_batch_end", "an old name: call it on_train_batch_end"),
+    ("get_monitor_value", "the monitored value is that of the logs"),
+    ("in_cooldown", "ReduceLROnPlateau counts its cooldown itself"),
+    ("summary", "TensorBoard writes what its arguments say"),
+)

@@ -1,0 +1,90 @@
+"""Whether a network ends in what its loss takes: what would be trained to a wrong output is told before it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from thalweg import activations
+from thalweg.losses.base import Loss
+from thalweg.losses.probabilities import Dice, KLDivergence, OfClassNumbers, OfOneHot, OfProbabilities, Tversky
+from thalweg.program import activations as smooth
+from thalweg.program import rectifiers, rowwise
+from thalweg.program.convolution import Convolution, TransposedConvolution
+from thalweg.program.elementwise import Reshape
+from thalweg.program.instruction import Buffer, Instruction
+from thalweg.program.linear import Affine
+from thalweg.program.shapes import Permutation
+
+PRODUCTS = (Affine, Convolution, TransposedConvolution)
+MOVES = (Reshape, Permutation)
+OF_A_ROW: dict[type[Instruction], int] = {
+    rowwise.Softmax: 1,
+    rowwise.Sparsemax: 1,
+    rowwise.LogSoftmax: 0,
+}  # and what they are for one output
+WITHIN = (  # 0 … 1
+    smooth.Sigmoid, smooth.Gaussian, rectifiers.HardSigmoid, rectifiers.SparseSigmoid, rectifiers.Step,
+    rowwise.Softmax, rowwise.Sparsemax,
+)  # fmt: skip
+POSITIVE = (smooth.Exponential, smooth.Softplus, smooth.Squareplus)  # probabilities once they are divided by their sum
+UNKNOWN = (rectifiers.Threshold,)  # what it is depends on its numbers
+BEYOND = tuple({f.instruction for f in activations.NAMES.values()} - {None, *WITHIN, *UNKNOWN})
+DIVIDING = (
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "sparse_categorical_crossentropy",
+    "center_loss",
+)
+
+
+def doubt(loss: Loss, y_pred: Buffer, instructions: Sequence[Instruction]) -> str | None:
+    """What is wrong with these predictions for the loss, and the remedy; None where nothing certainly is."""
+    source = origin(y_pred, instructions)
+    if source is None:
+        return None
+    one = y_pred.shape[-1] == 1
+    if one and type(source) in OF_A_ROW:
+        return (
+            f"{source.name} over one output is always {OF_A_ROW[type(source)]}: end the network with "
+            "Dense(1, activation='sigmoid') for two classes, or with an output for each class"
+        )
+    if one and isinstance(loss, (OfOneHot, OfClassNumbers)):
+        return (
+            f"{loss.name} compares classes, but the network has one output: take binary_crossentropy with "
+            "activation='sigmoid' for two classes, or an output for each class with activation='softmax'"
+        )
+    if getattr(loss, "from_logits", False):
+        return (
+            f"{loss.name} with from_logits=True takes pre-activations, but the network ends with {source.name}: leave "
+            "out one of the two"
+            if isinstance(source, WITHIN)
+            else None
+        )
+    if not of_probabilities(loss) or not leaves(source, loss):
+        return None
+    single = isinstance(loss, (Dice, Tversky)) or not isinstance(loss, (OfOneHot, OfClassNumbers, KLDivergence))
+    end = "no activation" if isinstance(source, PRODUCTS) else source.name
+    logits = " (or give the loss from_logits=True)" if hasattr(loss, "from_logits") and end == "no activation" else ""
+    return (
+        f"{loss.name} takes probabilities, but the network ends with {end}, which leaves 0 … 1: "
+        f"end it with activation='{'sigmoid' if single else 'softmax'}'{logits}"
+    )
+
+
+def origin(value: Buffer, instructions: Sequence[Instruction]) -> Instruction | None:
+    """The instruction whose numbers these are, in whatever order."""
+    source = next((i for i in instructions if any(o is value for o in i.outputs)), None)
+    return origin(source.inputs[0], instructions) if isinstance(source, MOVES) else source
+
+
+def of_probabilities(loss: Loss) -> bool:
+    return isinstance(loss, (OfProbabilities, OfClassNumbers, KLDivergence, Dice, Tversky))
+
+
+def leaves(source: Instruction, loss: Loss) -> bool:
+    """Whether values certainly leave 0 … 1, or what the loss makes them by dividing them by their sum."""
+    if isinstance(source, rectifiers.Relu) and source.max_value <= 1 and source.negative_slope == 0:
+        return False
+    if isinstance(source, POSITIVE) and loss.name in DIVIDING:
+        return False
+    return isinstance(source, PRODUCTS) or type(source) in BEYOND
