@@ -1,8 +1,11 @@
-"""`pytest --skipped`: the tests that were skipped for want of a package, once it is there.
+"""What all tests share: Keras, where it is installed, and `pytest --skipped`.
 
-A test that lacks a package is remembered until it has run; `make parity` installs PyTorch, Keras, JAX and TensorBoard
-and runs those that are. One that is skipped again is then a failure: nothing is left that no run has run.
+`--skipped` runs the tests that were skipped for want of a package, once it is there. A test that lacks one is
+remembered until it has run; `make parity` installs PyTorch, Keras, JAX and TensorBoard and runs what is remembered. A
+test that is skipped again is then a failure: nothing is left that no run has run.
 """
+
+import os
 
 import pytest
 
@@ -57,3 +60,9 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.pluginmanager.register(Skipped(config), "skipped")
+
+
+@pytest.fixture(scope="session")
+def keras():
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    return pytest.importorskip("keras", exc_type=ImportError)

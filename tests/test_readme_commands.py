@@ -64,8 +64,8 @@ def commands(name):
             if not line:
                 continue
             choice = re.search(r"\[(.*)\]", line)
-            for option in choice[1].split("|") if choice else [""]:
-                found.append((line.replace(choice[0], option.strip()) if choice else line, brought))
+            options = [line.replace(choice[0], part.strip()) for part in choice[1].split("|")] if choice else [line]
+            found += [(option, brought) for option in options]
     return found
 
 
@@ -99,7 +99,7 @@ def folder(tmp_path):
 
 
 def test_both_readmes_have_the_same_commands():
-    assert COMMANDS == commands("README.zh-TW.md")
+    assert commands("README.zh-TW.md") == COMMANDS
     lines = [line for line, _ in COMMANDS]
     for one in ("thalweg train examples/penguins.csv --target target", "thalweg filters RUN --epochs", "make demo"):
         assert one in lines
