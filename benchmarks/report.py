@@ -60,7 +60,8 @@ CHINESE = {
     "peak": "只在暫存器中做乘加運算，實測峰值為單核心 {one:,.0f} GFLOP/s、{cores} 核心同時 {all:,.0f} GFLOP/s。"
     "thalweg 訓練「{name}」時，單核心的矩陣乘法達到峰值的 {products_on_one:.0%}，整個步驟達到 {step_on_one:.0%}；"
     "全部核心同時則為 {products:.0%} 與 {step:.0%}。",
-    "method": "在同一次執行中交替測量 {rounds} 回，取中位數；各函式庫都用自己最快的設定，並先確認結果一致。{versions}。",
+    "method": "在同一次執行中交替測量 {rounds} 次，取中位數；各函式庫都用自己最快的設定，並先確認結果一致。"
+    "{versions}。",
     "eager": "PyTorch 未使用 torch.compile。",
     "charts": "倍數長條圖；一個步驟的時間隨寬度、批次、深度與執行緒數的變化",
 }
