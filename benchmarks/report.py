@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +17,14 @@ BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 
 ENGLISH = {
     "work": "time, and how many times thalweg's",
-    "predict": "predict",
-    "rows": "rows",
-    "row": "row",
-    "networks": "networks",
-    "all": "all",
+    "label": "{name}, {unit}",
     "a step": "a step",
     "a call": "a call",
     "an epoch of all": "an epoch of all",
-    "loses": "thalweg is slower than",
+    "loses": "thalweg is slower than {all}.",
+    "loss": "{peer} on {name} ({ratio:.2f}×)",
+    "between losses": "; ",
     "nowhere": "thalweg is nowhere slower than a peer's best.",
-    "on": "on",
     "costs": "784-128-10, batch 128",
     "import": "import, with the interpreter's start",
     "start": "a program from its start through four training steps",
@@ -43,32 +41,46 @@ ENGLISH = {
     "charts": "Ratios as bars; how a step grows with width, batch, depth and lanes",
 }
 CHINESE = {
-    "work": "時間，以及 thalweg 的幾倍",
-    "predict": "預測",
-    "rows": "列",
-    "row": "列",
-    "networks": "個網路",
-    "all": "全部",
+    "work": "時間，以及是 thalweg 的幾倍",
+    "label": "{name}，{unit}",
     "a step": "每步",
     "a call": "每次呼叫",
-    "an epoch of all": "全部網路各一個 epoch",
-    "loses": "thalweg 較慢之處：",
+    "an epoch of all": "全部網路各一輪",
+    "loses": "thalweg 較慢的項目：{all}。",
+    "loss": "{name} 慢於 {peer}（{ratio:.2f}×）",
+    "between losses": "；",
     "nowhere": "thalweg 在任何一項都不慢於其他函式庫的最佳設定。",
-    "on": "於",
-    "costs": "784-128-10，batch 128",
-    "import": "import(含直譯器啟動)",
+    "costs": "784-128-10，批次 128",
+    "import": "import（含直譯器啟動）",
     "start": "程式從啟動到完成四個訓練步驟",
-    "memory": "訓練的記憶體峰值(不含資料)",
-    "memory above import": "同上，扣除匯入函式庫本身",
-    "memory convnet": "訓練 Keras 的簡單 MNIST 卷積網路(批次 128)的記憶體峰值(不含資料)",
-    "memory above import convnet": "同上，扣除匯入函式庫本身",
-    "peak": "實測純暫存器乘加運算的峰值：單核心 {one:,.0f} GFLOP/s，{cores} 核心同時 {all:,.0f}。thalweg 的 {name} "
-    "在單核心上，乘積達到 {products_on_one:.0%}，整個步驟達到 {step_on_one:.0%}；"
+    "memory": "訓練的記憶體峰值（不含資料）",
+    "memory above import": "同上，扣除匯入函式庫所占",
+    "memory convnet": "訓練 Keras 的簡單 MNIST 卷積網路（批次 128）的記憶體峰值（不含資料）",
+    "memory above import convnet": "同上，扣除匯入函式庫所占",
+    "peak": "只在暫存器中做乘加運算，實測峰值為單核心 {one:,.0f} GFLOP/s、{cores} 核心同時 {all:,.0f} GFLOP/s。"
+    "thalweg 訓練「{name}」時，單核心的矩陣乘法達到峰值的 {products_on_one:.0%}，整個步驟達到 {step_on_one:.0%}；"
     "全部核心同時則為 {products:.0%} 與 {step:.0%}。",
-    "method": "同一次執行中輪流量測 {rounds} 輪取中位數，各函式庫用其最佳設定，"
-    "並先確認大家算出同樣的結果；{versions}。",
+    "method": "在同一次執行中交替測量 {rounds} 次，取中位數；各函式庫都用自己最快的設定，並先確認結果一致。"
+    "{versions}。",
     "eager": "PyTorch 未使用 torch.compile。",
-    "charts": "倍數長條圖；一個步驟的時間隨寬度、批次、深度與核心數的變化",
+    "charts": "倍數長條圖；一個步驟的時間隨寬度、批次、深度與執行緒數的變化",
+}
+CHINESE_NAMES = {  # what the names of workloads and versions are made of, first things first
+    r"Keras's simple MNIST convnet": "Keras 的簡單 MNIST 卷積網路",
+    r"residual network": "殘差網路",
+    r"(\d+) blocks each": r"每段 \1 個區塊",
+    r"convnet: ": "卷積網路：",
+    r"convolutions: ": "卷積：",
+    r"forward and both gradients": "前向傳播與兩個梯度",
+    r"forward": "前向傳播",
+    r"predict ([\d,]+) rows?": r"預測 \1 列",
+    r"fit (\d+) networks ": r"訓練 \1 個網路，",
+    r"batch": "批次",
+    r"d layers": "d 層",
+    r" \(all\)": "（全部）",
+    r"([\d,]+) cores": r"\1 核心",
+    r"; ": "；",
+    r", ": "，",
 }
 LANGUAGES = {"README.md": ENGLISH, "README.zh-TW.md": CHINESE}
 
@@ -120,9 +132,15 @@ class Report:
                 "step": s.step,
             }
             parts.append(
-                words["peak"].format(one=s.one / 1e9, all=s.all / 1e9, name=s.work.name, cores=self.cores, **numbers)
+                words["peak"].format(
+                    one=s.one / 1e9,
+                    all=s.all / 1e9,
+                    name=translated(s.work.name, words),
+                    cores=self.cores,
+                    **numbers,
+                )
             )
-        method = words["method"].format(rounds=self.rounds, versions=self.versions)
+        method = words["method"].format(rounds=self.rounds, versions=translated(self.versions, words))
         parts.append(method if self.compiled else f"{method} {words['eager']}")
         return "\n\n".join(parts)
 
@@ -131,15 +149,16 @@ class Report:
         lines = [self.line([words["work"], *peers]), "|" + "---|" * (len(peers) + 1)]
         for work, best in self.results:
             ours = best["thalweg"].median
-            label = f"{translated(work.name, words)}, {words[work.unit]}"
+            label = words["label"].format(name=translated(work.name, words), unit=words[work.unit])
             lines.append(self.line([label, duration(ours), *(against(best.get(peer), ours) for peer in peers[1:])]))
         return "\n".join(lines)
 
     def lost(self, words: dict[str, str]) -> str:
-        found = [(translated(work.name, words), peer, ratio) for work, peer, ratio in self.losses()]
-        found += self.scaling_losses()
-        lost = [f"{peer} {words['on']} {name} ({ratio:.2f}×)" for name, peer, ratio in found]
-        return f"{words['loses']} {'; '.join(lost)}." if lost else words["nowhere"]
+        found = [(work.name, peer, ratio) for work, peer, ratio in self.losses()] + self.scaling_losses()
+        lost = [
+            words["loss"].format(name=translated(name, words), peer=peer, ratio=ratio) for name, peer, ratio in found
+        ]
+        return words["loses"].format(all=words["between losses"].join(lost)) if lost else words["nowhere"]
 
     def other(self, words: dict[str, str]) -> str:
         peers = [peer for peer in self.peers if any(peer in cost.cells for cost in self.costs)]
@@ -164,11 +183,9 @@ def times(ratio: float) -> str:
 
 
 def translated(name: str, words: dict[str, str]) -> str:
-    """A workload's name; its few words are replaced, the sizes stay."""
-    for word in ("predict", "rows", "row", "networks", "all"):
-        name = " ".join(
-            words[word] + part[len(word) :] if part.rstrip(",)") == word else part for part in name.split(" ")
-        )
+    """A workload's name; its words are replaced, the sizes stay."""
+    for pattern, chinese in CHINESE_NAMES.items() if words is CHINESE else ():
+        name = re.sub(pattern, chinese, name)
     return name
 
 

@@ -21,6 +21,7 @@ def main() -> None:
     console = Console(record=True, width=100, file=open("/dev/null", "w"))  # noqa: SIM115 — it lives as long as we do
     console.print(Text(f"$ thalweg {' '.join(COMMAND)}", style="bold green"))
     console.print(Text(printed.rstrip()))
+    console.print()  # rich clips the last line: below its baseline nothing is seen, such as a _
     console.save_svg(str(ROOT / "docs" / "train.svg"), title="thalweg")
 
 

@@ -4,18 +4,18 @@ A 6×6 image with a bright left half (10) and a dark right half (0), under a ker
 columns 0, 30, 30, 0: the kernel answers where bright turns to dark. Then a network whose only layer is one convolution
 of 3×3 is shown photographs and their edge maps, made by Sobel's operator. Nobody tells it the kernel; it finds it.
 
-    pip install 'thalweg[images]' scikit-image scipy
+    pip install 'thalweg[images]'
     python examples/edges.py
 """
 
 import numpy as np
 from scipy import ndimage, signal
-from skimage import data
+from sklearn.datasets import load_sample_images
 
 import thalweg
 from thalweg.layers import Conv2D
 
-PHOTOGRAPHS = ("camera", "coins", "moon", "page")  # those that come with scikit-image, in grey
+PHOTOGRAPHS = 2  # those that come with scikit-learn: a temple and a flower
 PATCH = 64  # pixels: the photographs are cut into squares
 
 
@@ -36,8 +36,8 @@ def by_hand():
 def patches():
     """Squares of photographs (rows, 64, 64, 1), 0 … 1, and their maps of vertical edges without the margin."""
     squares = []
-    for name in PHOTOGRAPHS:
-        photograph = getattr(data, name)() / 255.0
+    for image in load_sample_images().images:
+        photograph = image.mean(axis=2) / 255.0  # in grey
         rows, columns = (side // PATCH for side in photograph.shape)
         cut = photograph[: rows * PATCH, : columns * PATCH].reshape(rows, PATCH, columns, PATCH)
         squares.append(cut.swapaxes(1, 2).reshape(-1, PATCH, PATCH))
@@ -65,7 +65,7 @@ def main():
         print(f"{what}\n{values.astype(int)}\n")
     learned, sobel = learn()
     correlation = np.corrcoef(learned.ravel(), sobel.ravel())[0, 1]
-    print(f"Sobel's kernel\n{sobel.astype(int)}\n\nlearned from {len(PHOTOGRAPHS)} photographs\n{learned.round(2)}\n")
+    print(f"Sobel's kernel\n{sobel.astype(int)}\n\nlearned from {PHOTOGRAPHS} photographs\n{learned.round(2)}\n")
     print(f"correlation {correlation:.4f}")
 
 

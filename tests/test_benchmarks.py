@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # benchmarks/ is not inst
 
 from benchmarks import charts, cliff, peers, report, scaling, strain
 from benchmarks.compare import Best, Contender, Plan, difference, duration, measure, show
+from benchmarks.convolutions import CONVOLUTIONS
 from benchmarks.costs import Cost, Share, share
+from benchmarks.images import IMAGES
 from benchmarks.peak import peak
 from benchmarks.peers.base import Arrays
 from benchmarks.report import ENGLISH, Report
@@ -103,6 +106,17 @@ def test_the_readmes_get_the_tables_in_their_language_with_what_loses(
         assert "0.90×" in text
     assert "thalweg is slower than JAX on 30-64-64-3" in english
     assert "預測 100,000 列" in chinese
+    assert "30-64-64-3，批次 64，Adam 慢於 JAX（0.90×）" in chinese
+
+
+def test_every_name_of_a_workload_is_told_in_chinese() -> None:
+    names = [work.name for work in (*WORKLOADS, *IMAGES, *CONVOLUTIONS)]
+    names += [network for _, network, _ in scaling.plans(8)]
+    for name in names:
+        chinese = report.translated(name, report.CHINESE)
+        left = re.sub(r"Keras|MNIST|LeNet|Adam|SGD", "", chinese)
+        assert not re.search(r"[A-Za-z]{2,}|, ", left), f"{name}: {chinese}"
+        assert report.translated(name, report.ENGLISH) == name
 
 
 def test_both_languages_have_the_same_words() -> None:

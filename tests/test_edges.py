@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("skimage")
-pytest.importorskip("scipy")
+pytest.importorskip("PIL")  # scikit-learn reads its photographs with it
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """docs/keras-differences.md is complete: what Keras has and thalweg lacks, names and arguments, is in its table."""
 
 import inspect
-import os
 import re
 from pathlib import Path
 from typing import get_type_hints
@@ -45,12 +44,6 @@ METHODS = (
     "compile", "fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch", "summary", "add",
     "pop", "get_layer", "save", "save_weights", "load_weights",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def keras():
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    return pytest.importorskip("keras", exc_type=ImportError)
 
 
 def namespace(keras, group):

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from quick_jax import quickly_compiled
 
 from thalweg import Sequential, losses
 from thalweg.layers import Dense, Input
@@ -14,7 +15,6 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
 jax = pytest.importorskip("jax")
 torch = pytest.importorskip("torch")
-from quick_jax import quickly_compiled  # noqa: E402 — needs JAX
 
 if keras.backend.backend() != "jax":
     pytest.skip("Keras runs on another backend", allow_module_level=True)

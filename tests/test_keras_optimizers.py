@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from quick_jax import quickly_compiled
 
 from thalweg import Sequential, optimizers, schedules
 from thalweg.layers import Dense, Input
@@ -11,7 +12,6 @@ from thalweg.layers import Dense, Input
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
 jax = pytest.importorskip("jax")
-from quick_jax import quickly_compiled  # noqa: E402 — needs JAX
 
 if keras.backend.backend() != "jax":
     pytest.skip("needs the JAX backend", allow_module_level=True)

@@ -22,6 +22,16 @@ def test_both_readmes_show_the_same_code():
     assert english == chinese
 
 
+def test_the_picture_of_the_terminal_shows_its_last_line_whole():
+    picture = (ROOT / "docs" / "train.svg").read_text(encoding="utf-8")
+    seen = float(re.search(r'clip-terminal">\s*<rect [^>]*height="([\d.]+)"', picture)[1])
+    lines = [
+        float(y) for y, text in re.findall(r'<text [^>]* y="([\d.]+)"[^>]*>([^<]*)</text>', picture) if text.strip()
+    ]
+    assert max(lines) + 10 < seen  # a letter's part below the baseline is a quarter of 20 pixels
+    assert "predict" in picture
+
+
 @pytest.mark.parametrize("name", READMES)
 def test_the_six_steps(name, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)

@@ -6,6 +6,9 @@
 In thalweg's words: one sigmoid unit without bias, ½ the sum of squared errors, gradient descent on all rows at once.
 """
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -150,3 +153,31 @@ def test_every_number_of_the_first_step_can_be_seen(options, tolerance):
     close(values["dW"].ravel() * 40, -FEATURES.T @ error_term, tolerance)
     close(values["w"].ravel()[:5], start[:, 0] + LEARN_RATE * FEATURES.T @ error_term / 40, tolerance)
     assert np.array_equal(model.get_weights()[0], start.astype(model.dtype))  # the weights stay as they were
+
+
+ROW = re.compile(r"^\| `(\w+)` \| `([^`]+)` \|$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-TW.md"])
+def test_the_readmes_table_of_both_names(name):
+    """Each line: the tutorial's name, and what is equal to it, written with the names of the listing."""
+    rows = ROW.findall((Path(__file__).parent.parent / name).read_text(encoding="utf-8"))
+    x, y, w = exact([1.0, 2.0, -0.5, 0.25, -1.0]), 0.8, exact([0.1, 0.3, -0.2, 0.4, 0.2])
+    hand = {"h": np.dot(x, w)}
+    hand["y_predict"] = sigmoid(hand["h"])
+    hand["error"] = y - hand["y_predict"]
+    hand["error_term"] = hand["error"] * sigmoid_prime(hand["h"])
+    hand["delta_w"] = LEARN_RATE * hand["error_term"] * x
+    assert [name for name, _ in rows] == list(hand)
+
+    model = Sequential([Input((5,)), Dense(1, "sigmoid", use_bias=False)], engine="reference", dtype="float64")
+    model.compile(SGD(LEARN_RATE), SumSquaredError(half=True))
+    model.set_weights([w[:, None]])
+    values = model.trace(x[None], [y]) | {"learning_rate": LEARN_RATE}
+    listing = str(model.program(batch_size=1))
+    for name, formula in rows:
+        close(np.ravel(eval(formula, {}, values)), np.ravel(hand[name]), 1e-12)
+        assert re.search(rf"\b{re.findall(r'[A-Za-z_]+', formula)[-1]}\b", listing)
+
+    many = model.trace(np.stack([x, x]), [y, y])
+    close(many["dh"].ravel() * 2, [-hand["error_term"]] * 2, 1e-12)  # of several rows, divided by their number

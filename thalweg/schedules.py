@@ -313,7 +313,7 @@ class OneCycle(LearningRateSchedule):
     avoid = "the number of steps isn't known beforehand"
     paper = "Smith and Topin, super-convergence, 2018"
     title_zh = "單週期"
-    summary_zh = "先升到很高的學習率，再降到接近 0；適合少量回合。"
+    summary_zh = "先升到很高的學習率，再降到接近 0；適合輪數少的訓練。"
 
     def __init__(
         self,

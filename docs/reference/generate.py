@@ -1,7 +1,7 @@
 """Writes the reference pages, generated from the code: python docs/reference/generate.py FOLDER, or `make docs`.
 
 A page for each catalogue: a table of everything in it, then an entry each with its call, formula, curve, and when to
-use it. Every fact is an attribute of the thing itself; only layers and metrics have their Chinese titles in titles.py.
+use it. Every fact is an attribute of the thing itself; only layers have their Chinese titles in titles.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
 import curves  # noqa: E402 — stands beside this file
-from titles import LAYERS, METRICS  # noqa: E402
+from titles import LAYERS  # noqa: E402
 
 FACTS = {
     "formula": "Formula 公式",
@@ -61,7 +61,7 @@ def sections() -> list[Section]:
     return [
         Section(
             "activations",
-            "激活函數",
+            "激勵函數",
             'What a unit makes of its pre-activation: `Dense(64, activation="relu")`.',
             dict(sorted(activations.NAMES.items())),
             ("formula", "derivative", "range", "use", "avoid", "paper"),
@@ -133,11 +133,10 @@ def sections() -> list[Section]:
 
 
 def fact(section: Section, name: str, thing: Any, which: str) -> str:
-    """One fact of an entry: its own attribute, or for titles of layers and metrics the table's."""
+    """One fact of an entry: its own attribute, or for titles of layers the table's."""
     value = getattr(thing, which, None)
     if not isinstance(value, str) and which in ("title_zh", "summary_zh"):
-        known = {"layers": LAYERS, "metrics": METRICS}.get(section.name, {})
-        value = known.get(name, ("", ""))[0 if which == "title_zh" else 1]
+        value = LAYERS.get(name, ("", ""))[0 if which == "title_zh" else 1]
     if which == "paper" and value == "":
         return "a definition, no paper"
     return value if isinstance(value, str) else ""

@@ -52,7 +52,7 @@ leaky_relu = ActivationFunction(
     avoid="where exact zeros are wanted",
     paper="Maas, Hannun & Ng, ICML 2013",
     title_zh="帶洩漏線性整流",
-    summary_zh="負半邊保留小斜率，神經元不會死。",
+    summary_zh="負半邊保留小斜率，單元不會死。",
 )
 relu6 = ActivationFunction(
     "relu6",
@@ -91,7 +91,7 @@ selu = ActivationFunction(
     use="deep plain networks without normalisation, with lecun_normal weights and AlphaDropout",
     avoid="networks with normalisation, residual paths or other initial weights",
     paper="Klambauer et al., Self-Normalizing Neural Networks, NeurIPS 2017",
-    title_zh="自歸一化指數線性單元",
+    title_zh="自正規化指數線性單元",
     summary_zh="讓每層輸出自動趨向平均 0、變異數 1。",
 )
 gelu = ActivationFunction(
@@ -102,7 +102,7 @@ gelu = ActivationFunction(
     avoid="where relu does as well and speed counts",
     paper="Hendrycks & Gimpel, arXiv 1606.08415",
     title_zh="高斯誤差線性單元",
-    summary_zh="以常態分佈的累積機率當作閘門。",
+    summary_zh="以常態分布的累積機率當作閘門。",
 )
 silu = ActivationFunction(
     "silu",
@@ -132,7 +132,7 @@ golu = ActivationFunction(
     avoid="where relu does as well and speed counts",
     paper="Das et al., Gompertz Linear Units, 2025",
     title_zh="Gompertz 線性單元",
-    summary_zh="以 Gompertz 函數當作閘門的自閘激活。",
+    summary_zh="以 Gompertz 函數當作閘門的激勵函數。",
 )
 softplus = ActivationFunction(
     "softplus",
@@ -259,7 +259,7 @@ sparse_sigmoid = ActivationFunction(
     avoid="deep networks: beyond ±1 the slope is 0",
     paper="Martins & Astudillo, ICML 2016",
     title_zh="稀疏 S 型",
-    summary_zh="sparsemax 的二類版本。",
+    summary_zh="sparsemax 的二元版本。",
 )
 threshold = ActivationFunction(
     "threshold",
@@ -325,7 +325,7 @@ softmax = ActivationFunction(
     use="the output for one of several classes",
     avoid="hidden layers, but for attention",
     paper="Bridle, NATO ASI 1990",
-    title_zh="歸一化指數",
+    title_zh="正規化指數函數",
     summary_zh="一列輸出變成總和為 1 的機率。",
 )
 log_softmax = ActivationFunction(
@@ -354,7 +354,7 @@ glu = ActivationFunction(
     use="gated layers: one half decides how much of the other passes",
     avoid="where the layer before can't be twice as wide",
     paper="Dauphin et al., ICML 2017",
-    title_zh="門控線性單元",
+    title_zh="閘控線性單元",
     summary_zh="一半輸入作閘門，控制另一半。",
 )
 

@@ -27,7 +27,7 @@ class Zeros(Initializer):
     avoid = "The kernel of a hidden layer: its units stay equal and learn nothing."
     paper = "a definition, no paper"
     title_zh = "全零"
-    summary_zh = "所有權重都從 0 開始；適合偏置，不適合隱藏層的權重。"
+    summary_zh = "所有權重都從 0 開始；適合偏差，不適合隱藏層的權重。"
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return np.zeros(shape)

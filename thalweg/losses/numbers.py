@@ -194,8 +194,8 @@ class Poisson(Loss):
     use = "Counts; end the network with softplus or exponential."
     avoid = "Outputs that may be negative: the logarithm is then not a number."
     paper = "Nelder and Wedderburn, Generalized linear models, 1972"
-    title_zh = "Poisson 損失"
-    summary_zh = "計數資料的負對數似然；輸出須為正。"
+    title_zh = "卜瓦松損失"
+    summary_zh = "計數資料的負對數概似；輸出須為正。"
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ class GaussianNLL(Loss):
     use = "Regression that also says how uncertain it is."
     avoid = "Few rows: the variance shrinks around what was learned by heart."
     paper = "Nix and Weigend, ICNN 1994"
-    title_zh = "高斯負對數似然"
+    title_zh = "高斯負對數概似"
     summary_zh = "同時預測平均值與變異數，給出不確定度。"
 
 
@@ -257,8 +257,8 @@ class Hinge(Loss):
     use = "A linear output that only has to be on the right side, with a margin."
     avoid = "When probabilities are asked for."
     paper = "Cortes and Vapnik, Machine Learning, 1995"
-    title_zh = "合頁損失"
-    summary_zh = "支持向量機的損失；只要求分對且有間隔。"
+    title_zh = "鉸鏈損失"
+    summary_zh = "支援向量機的損失；只要求分對且有間隔。"
 
 
 @dataclass(frozen=True)
@@ -274,8 +274,8 @@ class SquaredHinge(Loss):
     use = "As Hinge, smooth at the margin."
     avoid = "Wrong labels: their squares decide."
     paper = "Cortes and Vapnik, Machine Learning, 1995"
-    title_zh = "平方合頁損失"
-    summary_zh = "合頁損失的平方，邊界處平滑。"
+    title_zh = "平方鉸鏈損失"
+    summary_zh = "鉸鏈損失的平方，邊界處平滑。"
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,7 @@ class CategoricalHinge(Loss):
     use = "Scores of classes that only have to be in the right order."
     avoid = "When probabilities are asked for."
     paper = "Weston and Watkins, ESANN 1999"
-    title_zh = "多類合頁損失"
+    title_zh = "多類別鉸鏈損失"
     summary_zh = "正確類別的分數須比其他最高者高出 1。"
 
 

@@ -141,7 +141,7 @@ class CategoricalCrossentropy(OfOneHot):
     avoid = "Several labels for one row: binary cross-entropy."
     paper = "Bridle, NIPS 1989"
     title_zh = "分類交叉熵"
-    summary_zh = "多類分類的標準損失，目標為 one-hot。"
+    summary_zh = "多類別分類的標準損失，目標為 one-hot。"
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class CategoricalFocalCrossentropy(OfOneHot):
     avoid = "Balanced classes, or when the probabilities have to be calibrated."
     paper = "Lin et al., ICCV 2017, arXiv 1708.02002"
     title_zh = "分類焦點損失"
-    summary_zh = "多類版本的焦點損失。"
+    summary_zh = "多類別版本的焦點損失。"
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class SparseCategoricalCrossentropy(OfClassNumbers):
     avoid = "Targets that are probabilities: categorical cross-entropy."
     paper = "Bridle, NIPS 1989"
     title_zh = "稀疏分類交叉熵"
-    summary_zh = "多類分類的標準損失，目標為類別編號。"
+    summary_zh = "多類別分類的標準損失，目標為類別編號。"
 
 
 @dataclass(frozen=True)

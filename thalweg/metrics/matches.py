@@ -67,7 +67,7 @@ class SparseCategoricalAccuracy(CategoricalAccuracy):
     range = "0 to 1, 1 is best"
     use = "Classes of similar size, class numbers."
     title_zh = "稀疏分類準確率"
-    summary_zh = "最大輸出為正確類別的比例(類別編號)。"
+    summary_zh = "最大輸出為正確類別的比例（類別編號）。"
 
     def check(self, output: Shape, target: Shape) -> None:
         needs_class_numbers(self, output, target)
@@ -100,7 +100,7 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
     range = "0 to 1, 1 is best"
     use = "Many classes, some hard to tell apart."
     title_zh = "稀疏前 k 準確率"
-    summary_zh = "正確類別在前 k 名的比例(類別編號)。"
+    summary_zh = "正確類別在前 k 名的比例（類別編號）。"
 
     def check(self, output: Shape, target: Shape) -> None:
         needs_class_numbers(self, output, target)

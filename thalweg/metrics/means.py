@@ -142,7 +142,7 @@ class Hinge(LossMetric):
     formula = "mean max(1 − y·ŷ, 0)"
     range = "0 and above, 0 is best"
     use = "Margins."
-    title_zh = "合頁損失"
+    title_zh = "鉸鏈損失"
     summary_zh = "分類間隔的損失。"
 
 
@@ -154,8 +154,8 @@ class SquaredHinge(LossMetric):
     formula = "mean max(1 − y·ŷ, 0)²"
     range = "0 and above, 0 is best"
     use = "Margins."
-    title_zh = "平方合頁損失"
-    summary_zh = "合頁損失的平方。"
+    title_zh = "平方鉸鏈損失"
+    summary_zh = "鉸鏈損失的平方。"
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class CategoricalHinge(LossMetric):
     formula = "mean max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0)"
     range = "0 and above, 0 is best"
     use = "Margins between classes."
-    title_zh = "多類合頁損失"
+    title_zh = "多類別鉸鏈損失"
     summary_zh = "多類別的分類間隔損失。"
 
 
@@ -197,7 +197,7 @@ class CategoricalCrossentropy(LossMetric):
     range = "0 and above, 0 is best"
     use = "How good probabilities of classes are."
     title_zh = "分類交叉熵"
-    summary_zh = "多類機率預測的品質。"
+    summary_zh = "多類別機率預測的品質。"
 
 
 @dataclass(frozen=True)
@@ -234,5 +234,5 @@ class Poisson(LossMetric):
     formula = "mean ŷ − y·log ŷ"
     range = "any number, less is better"
     use = "Counts."
-    title_zh = "Poisson 損失"
-    summary_zh = "計數資料的負對數似然。"
+    title_zh = "卜瓦松損失"
+    summary_zh = "計數資料的負對數概似。"

@@ -1,0 +1,68 @@
+"""What all tests share: Keras, where it is installed, and `pytest --skipped`.
+
+`--skipped` runs the tests that were skipped for want of a package, once it is there. A test that lacks one is
+remembered until it has run; `make parity` installs PyTorch, Keras, JAX and TensorBoard and runs what is remembered. A
+test that is skipped again is then a failure: nothing is left that no run has run.
+"""
+
+import os
+
+import pytest
+
+KEY = "thalweg/skipped"  # in pytest's cache folder
+
+
+class Skipped:
+    """The ids of tests, and of modules that skip themselves, that lack a package."""
+
+    def __init__(self, config):
+        self.config = config
+        self.waiting = set(config.cache.get(KEY, []))
+        self.only = config.getoption("skipped")
+        self.reasons = {}  # those of this run
+
+    def pytest_collectreport(self, report):
+        if report.skipped and "could not import" in str(report.longrepr):
+            self.waiting.add(report.nodeid)
+            self.reasons[report.nodeid] = report.longrepr[2]
+
+    def pytest_runtest_logreport(self, report):
+        self.pytest_collectreport(report)
+        if report.nodeid not in self.reasons:  # a test that was skipped passes its teardown
+            self.waiting -= {report.nodeid, module(report.nodeid)}
+
+    def pytest_collection_modifyitems(self, config, items):
+        if self.only:
+            others = [i for i in items if not {i.nodeid, module(i.nodeid)} & self.waiting]
+            config.hook.pytest_deselected(items=others)
+            items[:] = [i for i in items if i not in set(others)]
+
+    def pytest_sessionfinish(self, session):
+        if hasattr(self.config, "workerinput"):
+            return  # the session that started xdist's workers hears of all their tests
+        self.config.cache.set(KEY, sorted(self.waiting))
+        if self.only and self.reasons:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter):
+        if self.only:
+            for nodeid, reason in self.reasons.items():
+                terminalreporter.write_line(f"STILL SKIPPED {nodeid}: {reason}", red=True)
+
+
+def module(nodeid):
+    return nodeid.partition("::")[0]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--skipped", action="store_true", help="only tests that were skipped for want of a package")
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Skipped(config), "skipped")
+
+
+@pytest.fixture(scope="session")
+def keras():
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    return pytest.importorskip("keras", exc_type=ImportError)
