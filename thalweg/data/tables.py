@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column, column_of, objects, text_column
-from thalweg.data.sources import is_query, nearest, read_files, read_query, write_file
+from thalweg.data.cells import Array, Column, category_column, column_of, objects
+from thalweg.data.queries import read_query
+from thalweg.data.sources import is_query, nearest, read_files, write_file
 from thalweg.errors import DataError, NotFoundError
 
 __all__ = ["Column", "Table", "read_table", "write_table"]
@@ -168,7 +169,7 @@ def _column_of_series(series: Any) -> Column:
     values = np.array(series.to_numpy())
     if series.dtype in (nw.Categorical, nw.Enum):  # categories stay categories, even where numbers name them
         whole = Column("integer", values) if values.dtype.kind in "iuf" else column_of(values.astype(object), missing)
-        return text_column([None if lost else cell for cell, lost in zip(whole.as_text(), missing, strict=True)])
+        return category_column([None if lost else cell for cell, lost in zip(whole.as_text(), missing, strict=True)])
     return column_of(values, missing, integer=str(series.dtype).startswith(("Int", "UInt")))
 
 
