@@ -196,7 +196,7 @@ def _coded(connection: duckdb.DuckDBPyConnection, texts: Sequence[int]) -> dict[
     coded = {}
     for i in (i for i, count in zip(texts, different, strict=True) if 0 < count <= _SAMPLE):
         distinct = f"SELECT DISTINCT c{i} FROM fetched WHERE c{i} IS NOT NULL"
-        connection.execute(f"CREATE TEMP TYPE text{i} AS ENUM ({distinct})")
+        connection.execute(f"CREATE TYPE text{i} AS ENUM ({distinct})")
         names = connection.execute(f"SELECT unnest(enum_range(NULL::text{i}))").fetchall()
         coded[i] = [name for (name,) in names], f"enum_code(CAST(c{i} AS text{i}))"
     return coded
