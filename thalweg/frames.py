@@ -40,8 +40,8 @@ def _frame(values: Any) -> Any:
     one NumPy type, which comes as an array without a copy."""
     if type(values).__module__.partition(".")[0] not in ("pandas", "polars", "pyarrow"):
         return None
-    types = getattr(values, "dtypes", None)
-    types = types.tolist() if hasattr(types, "tolist") else [types]
+    held: Any = getattr(values, "dtypes", None)
+    types = held.tolist() if hasattr(held, "tolist") else [held]
     if isinstance(types[0], np.dtype) and types[0].kind != "O" and types.count(types[0]) == len(types):
         return None
     import narwhals as nw

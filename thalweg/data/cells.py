@@ -143,7 +143,8 @@ def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Col
     kind, meaning = found
     dtype, missing = ("datetime64[us]", np.datetime64("NaT")) if kind == "date" else ("float64", np.nan)
     written = {} if kind == "date" else spelling(meaning, truth_text if kind == "boolean" else number_text)
-    values = map({**meaning, None: missing}.__getitem__, text.values.tolist())
+    says: dict[str | None, Any] = {**meaning, None: missing}
+    values = map(says.__getitem__, text.values.tolist())
     return Column(kind, np.fromiter(values, dtype, len(cells)), written=written)
 
 
@@ -224,4 +225,4 @@ def _seconds(cell: Any) -> float:
 
 
 def _cell_text(cell: Any) -> str:
-    return truth_text(cell) if isinstance(cell, bool | np.bool_) else number_text(_float(cell))
+    return truth_text(float(cell)) if isinstance(cell, bool | np.bool_) else number_text(_float(cell))

@@ -73,7 +73,7 @@ def fetch(
         sql |= {i: cell for i, (_, cell) in read.items()} | {i: cell for i, (_, cell) in coded.items()}
         wanted = ", ".join(f"{cell} AS c{i}" for i, cell in sql.items())
         found = connection.execute(f"SELECT {wanted} FROM fetched").fetchnumpy() if wanted else {}
-        written = {i: _spelling(connection, i) for i, (kind, _) in read.items() if kind != "date"}
+        written = _spellings(connection, read)
     except failure as error:
         raise DataError(f"can't read {what}: {one_line(error)}") from None
     columns = {}
@@ -220,14 +220,22 @@ def _count(cell: str, pattern: str, sql_type: str) -> str:
     return f"count({cell}), count(*) FILTER ({fits}{real})"
 
 
-def _spelling(connection: duckdb.DuckDBPyConnection, position: int) -> dict[float, str]:
-    """How a column's few different numbers are written, if otherwise than we write them; see `spelling`."""
-    column = f"c{position}"
-    for rows in (f"(SELECT {column} FROM fetched WHERE {column} IS NOT NULL LIMIT {_SAMPLE})", "fetched"):
-        seen = connection.execute(f"SELECT DISTINCT {bare_text(column)} FROM {rows} LIMIT {FEW + 2}").fetchall()
-        if len(seen) > FEW + 1:  # one of them may be the missing cell
-            return {}
-    return spelling({text: float(text) for (text,) in seen if text is not None}, number_text)
+def _spellings(connection: duckdb.DuckDBPyConnection, read: dict[int, tuple[Kind, str]]) -> dict[int, dict[float, str]]:
+    """How the few different numbers of a column are written, if otherwise than we write them; see `spelling`."""
+    places = {i: kind for i, (kind, _) in read.items() if kind != "date"}
+    if not places:
+        return {}
+    first = f"(SELECT {', '.join(f'c{i}' for i in places)} FROM fetched LIMIT {_SAMPLE})"
+    different = connection.execute(f"SELECT {', '.join(f'count(DISTINCT c{i})' for i in places)} FROM {first}")
+    few = [i for i, count in zip(places, different.fetchall()[0], strict=True) if count <= FEW]
+    # An integer that is written otherwise begins with +.
+    odd = [f"bool_or(contains(c{i}, '+'))" if places[i] == "integer" else "true" for i in few]
+    asked = connection.execute(f"SELECT {', '.join(odd)} FROM fetched").fetchall()[0] if few else ()
+    written = {}
+    for i in (i for i, wanted in zip(few, asked, strict=True) if wanted):
+        cells = connection.execute(f"SELECT DISTINCT {bare_text(f'c{i}')} FROM fetched LIMIT {FEW + 2}").fetchall()
+        written[i] = spelling({text: float(text) for (text,) in cells if text is not None}, number_text)
+    return written
 
 
 def _column(values: Any, sql_type: str, decimal_comma: bool) -> Column:
