@@ -233,7 +233,7 @@ def test_an_empty_file(thalweg):
         (("*.nope.csv", "--target", "target"), "no file matches"),
         ((PENGUINS, "--target", "targt"), "no column 'targt' (did you mean target?)"),
         ((PENGUINS, "--target", "target", "--ignore", "isle"), "no column 'isle'"),
-        ((PENGUINS, "--target", "target", "--task", "guess"), "task='guess' is unknown"),
+        ((PENGUINS, "--target", "target", "--task", "guess"), "--task guess is unknown"),
         ((PENGUINS, "--target", "target", "--activation", "rleu"), "did you mean 'relu'?"),
         ((PENGUINS, "--target", "target", "--loss", "msee"), "did you mean 'mse'?"),
         ((PENGUINS, "--target", "target", "--optimizer", "adm"), "did you mean 'adam'?"),
@@ -416,3 +416,61 @@ def test_real_tables(name, score, least):
         pytest.skip("the data isn't here")
     run = runs.train(read_table(path), runs.Options("target", seed=0, epochs=30))
     assert run.facts["held-out"][score] >= least
+
+
+# ------------------------------------------------------------------------------------------- what the messages call it
+
+
+def test_truth_values_are_called_so(thalweg):
+    Path("t.csv").write_text("x,y\n" + "".join(f"{n},{n % 3 == 0}\n" for n in range(60)))
+    Path("t.json").write_text(json.dumps([{"x": n, "y": n % 3 == 0} for n in range(60)]))
+    for name in ("t.csv", "t.json"):
+        code, out, error = thalweg("train", name, "--target", "y", "--out", f"run-{name}", *QUICK)
+        assert code == 0, error
+        assert "always False" in out
+        assert "binary: False, True" in out
+        assert "always False" in thalweg("inspect", f"run-{name}")[1]
+    Path("n.csv").write_text("x,y\n" + "".join(f"{n},{1234567 + n % 2}\n" for n in range(60)))
+    assert "always 123456" in thalweg("train", "n.csv", "--target", "y", *QUICK)[1]
+
+
+def test_messages_name_options_and_not_arguments(thalweg):
+    Path("t.csv").write_text("x,y\n" + "".join(f"{n},{3 + n % 5}\n" for n in range(60)))
+    out = thalweg("train", "t.csv", "--target", "y", *QUICK)[1]
+    assert "taken as quantities (--task multiclass takes them as classes)" in out
+    Path("t.csv").write_text("x,y\n" + "".join(f"{n},{n % 3}\n" for n in range(60)))
+    out = thalweg("train", "t.csv", "--target", "y", *QUICK)[1]
+    assert "numbered as classes are (--task regression takes them as quantities)" in out
+    code, _, error = thalweg("train", "t.csv", "--target", "y", "--task", "ordinal", *QUICK)
+    assert (code, error) == (2, "thalweg: --task ordinal is unknown; it is one of binary, multiclass, regression\n")
+
+
+def test_one_table_at_a_time(thalweg, trained):
+    code, _, error = thalweg("predict", trained, PENGUINS, PENGUINS, "--out", "p.csv")
+    assert code == 2
+    assert error == (
+        "thalweg: run was trained on a table and takes one source, got 2: call it for each of them, or give a glob in "
+        "quotes, such as 'rows-*.csv'\n"
+    )
+    code, _, error = thalweg("predict", trained, PENGUINS)
+    assert (code, error) == (2, "thalweg: a table's predictions are written to a file: add --out predictions.csv\n")
+
+
+def test_many_columns_are_counted(thalweg):
+    names = [f"c{n}" for n in range(300)]
+    rows = [[f"{(n * 7 + k) % 50 / 4}" if k < 200 else "ab"[n % 2] for k in range(300)] for n in range(60)]
+    Path("t.csv").write_text(
+        "\n".join(",".join(row) for row in [[*names, "y"], *([*r, "pq"[len(r[0]) % 2]] for r in rows)])
+    )
+    code, out, error = thalweg("train", "t.csv", "--target", "y", "--out", "run", *QUICK)
+    assert code == 0, error
+    line = "… and 260 more columns (160 number, 100 category); the run folder's columns.json has them all"
+    for listing in (out, thalweg("inspect", "run")[1]):
+        assert line in listing.splitlines()
+        assert "c39 " in listing
+        assert "c40" not in listing
+        assert listing.count("\n") < 140
+    Path("new.csv").write_text(Path("t.csv").read_text().replace("a", "z"))
+    _, _, error = thalweg("evaluate", "run", "new.csv")
+    assert error.count("\n") == 41
+    assert "note: nor did they have some cells of 60 more columns" in error

@@ -7,8 +7,10 @@ ends is kept: 0.
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import sys
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 INTERRUPTED = 130
+MOST_COLUMNS = 40
+"""So many columns of a table are listed; a line counts the others."""
 
 app = typer.Typer(
     help="Train, judge and use neural networks on tables and images.",
@@ -232,15 +236,30 @@ def announce(parts: Parts, features: Features, model: Sequential) -> None:
         [c.name, c.kind, c.understood, f"{c.missing:,}" if c.missing else "", str(c.features) if c.features else ""]
         for c in features.describe()
     ]
-    say(grid("columns", ["column", "kind", "understood as", "missing", "inputs"], rows), "")
+    say(grid("columns", ["column", "kind", "understood as", "missing", "inputs"], rows[:MOST_COLUMNS]))
+    say(*further_columns(features), "")
     classes = f": {', '.join(map(str, target.classes[:12]))}{', …' if len(target.classes) > 12 else ''}"
-    say(f"target {target.name}: {target.task}{classes if target.classes else ''} ({target.why})")
+    say(f"target {target.name}: {target.task}{classes if target.classes else ''} ({in_options(target.why)})")
     if target.missing:
         say(f"{target.missing:,} rows without a target are left out")
     held = parts.validation.rows if parts.validation is not None else 0
     say(f"rows: {parts.train.rows:,} to learn from, {held:,} to stop by, {parts.test.rows:,} held out", "")
     model.summary()
     say("")
+
+
+def further_columns(features: Features) -> list[str]:
+    """A line about the columns that a listing of `MOST_COLUMNS` leaves out, if there are any."""
+    kinds = Counter(column.kind for column in features.describe()[MOST_COLUMNS:])
+    if not kinds:
+        return []
+    counted = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+    return [f"… and {kinds.total():,} more columns ({counted}); the run folder's columns.json has them all"]
+
+
+def in_options(text: str) -> str:
+    """Arguments in a message as the options that they are here: task="multiclass" is --task multiclass."""
+    return re.sub(r"""\btask=["'](\w+)["']""", r"--task \1", text)
 
 
 def figure(value: float | None) -> str:
@@ -255,7 +274,7 @@ def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None) -> N
     header, lines = [f"{rows:,} rows", "network"], []
     if baseline is not None:
         answer = baseline["answer"]
-        header.append(f"always {answer if isinstance(answer, str) else format(answer, '.6g')}")
+        header.append(f"always {format(answer, '.6g') if isinstance(answer, float) else answer}")
     for name, value in scores.items():
         line = [name, figure(value)]
         if baseline is not None:
@@ -296,10 +315,13 @@ def predict(
         cli_images.predict_pictures(run, source, out)
         return
     loaded = runs.load(run)
-    if out is None or len(source) > 1:
+    if len(source) > 1:
         raise ArgumentError(
-            "a table's predictions are written to a file, one table at a time: add --out predictions.csv"
+            f"{run} was trained on a table and takes one source, got {len(source)}: call it for each of them, or give "
+            "a glob in quotes, such as 'rows-*.csv'"
         )
+    if out is None:
+        raise ArgumentError("a table's predictions are written to a file: add --out predictions.csv")
     writable(out)
     table = read_table(source[0])
     warn_of_unseen(loaded, table)
@@ -384,9 +406,12 @@ def split_entries(knob: str, text: str) -> list[Any]:
 
 def warn_of_unseen(run: Run, table: Any) -> None:
     """Says which categories the network has never met."""
-    for column, names in run.features.unseen(table).items():
+    unseen = run.features.unseen(table)
+    for column, names in list(unseen.items())[:MOST_COLUMNS]:
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         print(f"note: the training rows had no {shown} in column {column}; such cells say nothing", file=sys.stderr)
+    if len(unseen) > MOST_COLUMNS:
+        print(f"note: nor did they have some cells of {len(unseen) - MOST_COLUMNS:,} more columns", file=sys.stderr)
 
 
 @app.command()
@@ -408,7 +433,8 @@ def inspect(
         say(f"images of {'×'.join(map(str, model.input_shape))}; classes: {', '.join(loaded.classes)}", "")
     else:
         rows = [[c.name, c.kind, c.understood, str(c.features or "")] for c in loaded.features.describe()]
-        say(grid("columns", ["column", "kind", "understood as", "inputs"], rows), "")
+        say(grid("columns", ["column", "kind", "understood as", "inputs"], rows[:MOST_COLUMNS]))
+        say(*further_columns(loaded.features), "")
     model.summary()
     listing = model.program("training", batch)
     print(f"\none training step of {batch} rows\n{listing}\n")
@@ -440,7 +466,7 @@ def main() -> None:
     try:
         app(prog_name="thalweg")
     except ThalwegError as error:
-        print(f"thalweg: {error}", file=sys.stderr)
+        print(f"thalweg: {in_options(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:  # a file that may not be read, a full disk
         print(f"thalweg: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)

@@ -230,9 +230,8 @@ def with_target(table: Table, target: Target) -> Table:
 def score(run: Run, table: Table) -> Scores:
     """How good the predictions for these rows are, in the target's own labels and units, by scikit-learn."""
     outputs = run.model.predict(run.features.matrix(table), verbose=0)
-    truth = table[run.target.name]
     if run.target.task == "regression":
-        return regression_scores(truth.astype(np.float64), run.features.decode(outputs))
+        return regression_scores(run.target.numbers(table), run.features.decode(outputs))
     from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 
     codes = run.features.targets(table).ravel().astype(int)
@@ -261,7 +260,7 @@ def baseline(run: Run, parts: Parts) -> dict[str, Any]:
     """The score of not looking at the columns: always the most frequent class of the training rows, or their mean."""
     if run.target.task == "regression":
         mean = run.target.mean
-        truth = parts.test[run.target.name].astype(np.float64)
+        truth = run.target.numbers(parts.test)
         return {"answer": mean, "scores": regression_scores(truth, np.full(len(truth), mean))}
     codes = run.features.targets(parts.train).ravel().astype(int)
     answer = int(np.bincount(codes).argmax())

@@ -20,9 +20,10 @@ from thalweg.data.columns import (
 )
 from thalweg.data.dates import DateColumn
 from thalweg.data.fitted import LeftOut, Scale
+from thalweg.data.labels import Label
 from thalweg.data.sources import nearest
 from thalweg.data.tables import Table
-from thalweg.data.target import Label, Target, infer_task, split_rows
+from thalweg.data.target import Target, infer_task, split_rows
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 
 __all__ = ["ColumnSummary", "Features", "Target", "infer_task", "split_rows"]
@@ -64,7 +65,9 @@ class Features:
     * a column with missing cells in the training rows gets a further column, 1 where the cell is missing
     * constant columns, columns without values, and text that differs in (nearly) every row are left out
 
-    Text that is nothing but numbers is a number if more than 20 differ, text that is nothing but ISO dates a date.
+    What text says follows one set of rules in every format (`thalweg.data.reading`): text that is nothing but numbers,
+    truth values or dates is a number, a boolean or a date. A column that was yes and no in training may be true and
+    false later, or 1 and 0, and the other way round; a category is found by what it says, 7 for "7.0" or "007".
 
     >>> from thalweg.data import read_table
     >>> table = read_table("examples/penguins.csv")

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from thalweg.checks import number
 from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.frames import as_array
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -20,7 +21,9 @@ def to_array(values: ArrayLike, what: str) -> Array:
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise DataError(f"{what} has masked values; fill them in, or leave their rows out")
     try:
-        array = np.asarray(values)
+        array = as_array(values, what)
+    except DataError:
+        raise
     except ValueError:
         raise ShapeError(f"{what} has rows of different lengths; every row needs the same shape") from None
     if array.dtype.kind == "O" and array.ndim == 0:  # what NumPy makes nothing of

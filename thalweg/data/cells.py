@@ -17,22 +17,22 @@ from __future__ import annotations
 import datetime
 import decimal
 import numbers
-import re
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.data.reading import bare, read
+
 Array = NDArray[Any]
 Kind = Literal["number", "integer", "boolean", "text", "date", "other"]
 
-MISSING_MARKERS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
-"""Text that means "missing", also with white space around it; a database's NULL, None and NaN are always missing."""
+FEW = 20
+"""Up to so many different numbers may be names of something; more are measurements."""
 
-_PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 _EPOCH = datetime.datetime(1970, 1, 1)
 
 
@@ -43,6 +43,8 @@ class Column:
     kind: Kind
     values: Array
     holds: str = ""  # only for "other": the type that no network can read, such as LIST
+    written: Mapping[float, str] = field(default_factory=dict)
+    """How text wrote the values, where that is not how this package does: {1.0: "TRUE", 0.0: "FALSE"}."""
 
     def missing(self) -> NDArray[np.bool_]:
         """Which cells hold nothing: (rows,)."""
@@ -51,37 +53,31 @@ class Column:
         return np.isnat(self.values) if self.kind == "date" else np.isnan(self.values)
 
     def take(self, rows: Array) -> Column:
-        return Column(self.kind, self.values[rows], self.holds)
+        return replace(self, values=self.values[rows])
 
     def as_text(self) -> Array:
-        """The cells as `str` or None, an integral number without its point: (rows,) of objects."""
+        """The cells as `str` or None, as they were written; 3 and not 3.0: (rows,) of objects."""
         if self.kind in ("text", "other"):
             return self.values
         present = ~self.missing()
         text = np.full(len(self.values), None, dtype=object)
         if self.kind == "date":
             text[present] = np.datetime_as_string(self.values[present], unit="s").astype(object)
-        elif self.kind == "boolean":
-            text[present] = np.where(self.values[present] == 1, "true", "false").astype(object)
-        else:
-            different, codes = np.unique(self.values[present], return_inverse=True)
-            text[present] = objects(map(number_text, different.tolist()))[codes]
+            return text
+        plain = truth_text if self.kind == "boolean" else number_text
+        different, codes = np.unique(self.values[present], return_inverse=True)
+        text[present] = objects(self.written.get(value) or plain(value) for value in different.tolist())[codes]
         return text
 
 
 def number_text(value: float) -> str:
     """A number as a person writes it: 3 and not 3.0, otherwise the shortest text that reads back equal."""
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return str(int(value)) if value.is_integer() and abs(value) <= 2**53 else repr(value)
 
 
-def plain_number(text: str) -> float | None:
-    """The number that `text` writes, or None. "1_000", "0x10" and "12 kg" are no numbers.
-
-    >>> plain_number(" -1.5e3 "), plain_number("3+"), plain_number("1_000")
-    (-1500.0, None, None)
-    """
-    text = text.strip()
-    return float(text) if _PLAIN_NUMBER.fullmatch(text) else None
+def truth_text(value: float) -> str:
+    """ "true" for 1, "false" for 0."""
+    return "true" if value else "false"
 
 
 def magnitude(values: Array) -> float:
@@ -123,45 +119,43 @@ def column_of(values: Array, missing: Array | None = None, integer: bool = False
     return Column("other", np.full(len(values), None, dtype=object), holds=str(values.dtype))
 
 
-def text_column(cells: Sequence[str | None], strip: bool = False) -> Column:
-    """Text, with the usual markers of a missing cell replaced by None; `strip` takes white space off the others.
+def category_column(cells: Sequence[str | None]) -> Column:
+    """Text that stays text whatever it says, with None for its missing cells.
 
-    >>> text_column(["red", "?", None, " NA"]).values.tolist()
-    ['red', None, None, None]
+    >>> category_column(["7", "?", None, " NA"]).values.tolist()
+    ['7', None, None, None]
     """
-    meaning: dict[str | None, str | None] = {}
-    changed = False
-    for text in set(cells):
-        bare = text.strip() if text is not None else None
-        meaning[text] = None if bare in MISSING_MARKERS else bare if strip else text
-        changed = changed or meaning[text] != text
+    meaning = {text: bare(text) for text in set(cells)}
+    changed = any(text != said for text, said in meaning.items())
     return Column("text", objects(map(meaning.__getitem__, cells) if changed else cells))
 
 
-def numbers_if_all(column: Column, decimal_comma: bool = False) -> Column:
-    """A text column that holds nothing but numbers, as a number column; every other column as it is.
+def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Column:
+    """What text says: a column of numbers, truth values or dates where all cells are (`thalweg.data.reading`), or text.
 
-    Numbers with a leading zero, such as 01234, are codes and stay text. With `decimal_comma`, "0,5" is a number too.
+    >>> text_column(["7", "?", " 1.5"]).values.tolist(), text_column(["red", " NA"]).values.tolist()
+    ([7.0, nan, 1.5], ['red', None])
     """
-    if column.kind != "text":
-        return column
-    meaning: dict[str | None, float] = {None: np.nan}
-    for text in set(column.values.tolist()) - {None}:
-        number = plain_number(text.replace(",", ".", 1) if decimal_comma else text)
-        if number is None or is_code(text):
-            return column
-        meaning[text] = number
-    if len(meaning) == 1:
-        return column
-    values = np.fromiter(map(meaning.__getitem__, column.values.tolist()), np.float64, len(column.values))
-    integer = all(number.is_integer() for number in meaning.values() if number == number)
-    return Column("integer" if integer else "number", values)
+    text = category_column(cells)
+    found = read(set(text.values.tolist()) - {None}, decimal_comma)
+    if found is None:
+        return text
+    kind, meaning = found
+    dtype, missing = ("datetime64[us]", np.datetime64("NaT")) if kind == "date" else ("float64", np.nan)
+    written = {} if kind == "date" else spelling(meaning, truth_text if kind == "boolean" else number_text)
+    says: dict[str | None, Any] = {**meaning, None: missing}
+    values = map(says.__getitem__, text.values.tolist())
+    return Column(kind, np.fromiter(values, dtype, len(cells)), written=written)
 
 
-def is_code(text: str) -> bool:
-    """Whether a number is written as codes are, with a leading zero: 007, 01234."""
-    digits = text.strip()
-    return len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
+def spelling(meaning: Mapping[str, float], plain: Callable[[float], str]) -> dict[float, str]:
+    """How few values are written, by value, where text writes one of them otherwise than we: +1 for 1, TRUE for true.
+
+    Nothing where they are many, as measurements are, or where one value is written in several ways.
+    """
+    written = {value: text for text, value in meaning.items()}
+    ours = all(text in (plain(value), repr(value)) for text, value in meaning.items())
+    return {} if ours or len(meaning) > FEW or len(written) < len(meaning) else written
 
 
 def _hide(values: Array, missing: Array | None, empty: Any) -> Array:
@@ -231,4 +225,4 @@ def _seconds(cell: Any) -> float:
 
 
 def _cell_text(cell: Any) -> str:
-    return str(cell).lower() if isinstance(cell, bool | np.bool_) else number_text(_float(cell))
+    return truth_text(float(cell)) if isinstance(cell, bool | np.bool_) else number_text(_float(cell))

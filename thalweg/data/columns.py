@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import repeat
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column, number_text, plain_number
+from thalweg.data.cells import FEW, Array, Column, number_text
 from thalweg.data.dates import DateColumn, dates_in_text
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
-from thalweg.data.numerals import FEW, numbers_in_text, refuse_infinite, text_as_numbers
+from thalweg.data.labels import label_codes
+from thalweg.data.numerals import numbers_in_text, refuse_infinite, text_as_numbers
 from thalweg.data.tables import Table
 from thalweg.errors import DataError
 
@@ -145,14 +145,7 @@ class CategoryColumn:
 
     def codes(self, column: Column) -> Array:
         """Category numbers (rows,); -1 for a category that the training rows lack, -2 for a missing cell."""
-        numbering: dict[Any, int] = {category: code for code, category in enumerate(self.categories)}
-        if column.kind in ("number", "integer"):  # 7 and 7.0 are the category that was read as the text "7.0" or "007"
-            for category, code in list(numbering.items()):
-                number = plain_number(category)
-                numbering.setdefault(category if number is None else number_text(number), code)
-        numbering[None] = -2
-        cells = column.as_text().tolist()
-        return np.fromiter(map(numbering.get, cells, repeat(-1)), np.int64, len(cells))
+        return label_codes(self.categories, column)
 
     def write(self, column: Column, table: Table, out: Array) -> None:
         if column.kind == "other":
@@ -205,13 +198,10 @@ def _numbers(name: str, column: Column, table: Table) -> Array:
 
 def _truths(name: str, column: Column, table: Table) -> Array:
     """Float64 (rows,) of 0, 1 and NaN of a column that was boolean in training."""
-    values = column.values
-    if column.kind == "text":
-        meaning = {"true": 1.0, "false": 0.0, "": np.nan}
-        values = np.array([meaning.get((cell or "").lower(), 2.0) for cell in values.tolist()])
-    if column.kind in ("date", "other") or not np.isin(values[~np.isnan(values)], (0, 1)).all():
+    codes = label_codes((False, True), column)
+    if (codes == -1).any() or column.kind == "other":
         raise kind_changed(name, column, "true and false", table)
-    return values
+    return np.where(codes == -2, np.nan, codes)
 
 
 def _median(values: Array) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,11 +9,11 @@ import numpy as np
 
 from thalweg.data.cells import Array, Column
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
+from thalweg.data.reading import date_in
 from thalweg.data.tables import Table
 from thalweg.errors import DataError
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_ISO_DATE = re.compile(r"(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?)Z?", re.ASCII)
 _DAY = np.timedelta64(1, "D")
 
 
@@ -92,24 +91,12 @@ class DateColumn:
 
 
 def dates_in_text(column: Column) -> Array | None:
-    """The dates of a text column in which every cell is one, written as 2024-05-31 or with a time; else None."""
-    different = list(set(column.values.tolist()) - {None})
-    moments = [_moment(text) for text in different[:1]]
-    if not different or moments[0] is None:
+    """The dates of a text column in which every cell is one, datetime64[us] (rows,); else None."""
+    cells = column.values.tolist()
+    meaning = {text: date_in(text) for text in set(cells) - {None}}
+    if not meaning or any(moment is None for moment in meaning.values()):
         return None
-    moments = list(map(_moment, different))
-    if any(moment is None for moment in moments):
-        return None
-    meaning = dict(zip(different, moments, strict=True))
-    return np.array([meaning.get(text) for text in column.values.tolist()], dtype="datetime64[us]")
-
-
-def _moment(text: str) -> np.datetime64 | None:
-    found = _ISO_DATE.fullmatch(text.strip())
-    try:
-        return np.datetime64(found[1], "us") if found else None
-    except ValueError:  # a 31st of February
-        return None
+    return np.array([meaning.get(text) for text in cells], dtype="datetime64[us]")
 
 
 def _dates(name: str, column: Column, table: Table) -> Array:
@@ -120,7 +107,7 @@ def _dates(name: str, column: Column, table: Table) -> Array:
         return np.full(len(column.values), np.datetime64("NaT"), dtype="datetime64[us]")
     dates = dates_in_text(column) if column.kind == "text" else None
     if dates is None and column.kind == "text":
-        row = next(row for row, text in enumerate(column.values.tolist()) if text is not None and _moment(text) is None)
+        row = next(row for row, text in enumerate(column.values.tolist()) if text is not None and date_in(text) is None)
         raise DataError(
             f"row {table.row_number(row)} of the column {name!r} holds the text {column.values[row]!r}, "
             "and in training it held dates; write them as 2024-05-31"

@@ -1,4 +1,4 @@
-"""Text that is meant as numbers, and cells that spoil a column of numbers, reported by their row."""
+"""Text that is meant as numbers though not all cells are, and cells that spoil a column of numbers, reported by row."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections import Counter
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column, is_code, plain_number
+from thalweg.data.cells import FEW, Array, Column
+from thalweg.data.reading import is_code, number_in, plain_number
 from thalweg.data.tables import Table
 from thalweg.errors import DataError
-
-FEW = 20
-"""Up to so many different numbers may be names of something; more are measurements."""
 
 
 def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
@@ -40,7 +38,7 @@ def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
 
 def text_as_numbers(table: Table, name: str, column: Column) -> Array:
     """Text read as numbers, float64 (rows,) with NaN for missing cells; DataError for a cell that is none."""
-    parsed = {text: plain_number(text) for text in set(column.values.tolist()) - {None}}
+    parsed = {text: number_in(text) for text in set(column.values.tolist()) - {None}}
     odd = {text for text, number in parsed.items() if number is None}
     if odd:
         raise text_error(table, name, column, odd)

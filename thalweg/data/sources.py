@@ -1,4 +1,4 @@
-"""Files and SQL queries, read by DuckDB, and written by it. DuckDB is imported when the first one is read."""
+"""Files, read by DuckDB, and written by it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thalweg.data.cells import MISSING_MARKERS, Array, Column, numbers_if_all, text_column
+from thalweg.data.cells import Array, Column
+from thalweg.data.database import connect, duckdb_error, fetch, literal, literals, one_line, quoted
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 
 if TYPE_CHECKING:
@@ -29,13 +30,8 @@ _ENDINGS = {
     ".jsonl": "json",
     ".ndjson": "json",
 }
+_JSON_TEXT = re.compile(r"^(DATE|TIME|TIMESTAMP)( WITH TIME ZONE|_NS)?$|^UUID$")
 _QUERY = re.compile(r"\s*(select|from|with)\b", re.IGNORECASE)
-_CSV_CAUSE = re.compile(r"Expected Number|Error when|Invalid |Value with|Could not|Maximum line")
-_INTEGERS = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|BIGNUM|VARINT|DECIMAL\(\d+,0\)")
-_NUMBERS = re.compile(r"FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
-_TEXTS = re.compile(r"VARCHAR|UUID|ENUM\(.*\)", re.DOTALL)
-_DATES = re.compile(r"DATE|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?")
-_TIMES = re.compile(r"TIME|TIME WITH TIME ZONE|TIME_NS|INTERVAL")
 
 
 def is_query(text: str) -> bool:
@@ -43,43 +39,51 @@ def is_query(text: str) -> bool:
     return _QUERY.match(text) is not None and not _exists(text)
 
 
-def read_query(query: str) -> dict[str, Column]:
-    """The columns of a SQL query's result, in its order of rows. Python variables are out of the query's reach."""
-    with _connect() as connection:
-        return _fetch(connection, f"({query.strip().rstrip(';')}\n)", "the query")
-
-
 def read_files(path: str | Path) -> dict[str, Column]:
     """The columns of a file, or of all files that a glob matches, in the order of their names.
 
     Columns of several files are matched by name; one that a file lacks is missing there.
     """
-    files = _files(path)
-    kind = _file_kind(files[0])
-    other = next((file for file in files if _file_kind(file) != kind), None)
-    if other is not None:
-        raise DataError(f"{path} matches files of different kinds: {files[0].name} and {other.name}")
-    empty = next((file for file in files if file.stat().st_size == 0), None)
-    if empty is not None:
-        raise DataError(f"{empty} is empty: it holds no header and no rows")
+    files = named_files(path)
     what = str(path) if len(files) > 1 else str(files[0])
-    listed = "[" + ", ".join(_literal(glob.escape(str(file))) for file in files) + "]"
-    # A single file in a folder named seed=1 must not gain a column "seed"; for many, such folders are columns.
-    common = ", union_by_name=true" if len(files) > 1 else ", hive_partitioning=false"
-    with _connect() as connection:
+    kind = file_kind(files[0])
+    with connect() as connection:
         if kind == "parquet":
-            return _fetch(connection, f"FROM read_parquet({listed}{common})", what)
+            return fetch(connection, f"FROM read_parquet({_listed(files)})", what)
         if kind == "json":
-            return _fetch(connection, f"FROM read_json({listed}, sample_size=-1{common})", what)
-        options = _csv_options(files[0])
+            return fetch(connection, _json_source(connection, files, what), what)
         try:
-            columns = _fetch(
-                connection, f"FROM read_csv({listed}, sample_size=-1, {options}{common})", what, strip=True
-            )
+            return fetch(connection, csv_source(files), what, commas_are_decimal(files))
         except DataError as error:
-            raise _ragged(connection, files, options) or error from None
-        comma = options.startswith("delim=';'")  # where it doesn't divide cells, it is many languages' decimal point
-        return {name: numbers_if_all(column, comma) for name, column in columns.items()}
+            raise csv_failure(connection, files, error) from None
+
+
+def csv_source(files: Sequence[Path]) -> str:
+    """The SQL that reads CSV files, all cells as text: what they say is for `thalweg.data.reading` to tell."""
+    return f"FROM read_csv({_listed(files)}, all_varchar=true, {_dialect(files[0])})"
+
+
+def commas_are_decimal(files: Sequence[Path]) -> bool:
+    """Where semicolons divide the cells, the comma is many languages' decimal point."""
+    return _delimiter(files[0]) == ";"
+
+
+def _json_source(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], what: str) -> str:
+    """The SQL that reads JSON files, with text left as it is, where DuckDB would make dates and times of it."""
+    source = f"FROM read_json({_listed(files)}, sample_size=-1"
+    try:
+        types = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE {source})").fetchall()]
+    except duckdb_error() as error:
+        raise DataError(f"can't read {what}: {one_line(error)}") from None
+    kept = ", ".join(f"{literal(name)}: {literal(_JSON_TEXT.sub('VARCHAR', sql_type))}" for name, sql_type in types)
+    return f"{source}, columns={{{kept}}})"
+
+
+def _listed(files: Sequence[Path]) -> str:
+    """The files as DuckDB's readers take them. A single file in a folder named seed=1 must not gain a column "seed";
+    for many, such folders are columns."""
+    common = "union_by_name=true" if len(files) > 1 else "hive_partitioning=false"
+    return f"{literals([glob.escape(str(file)) for file in files])}, {common}"
 
 
 WRITABLE = {
@@ -117,16 +121,16 @@ def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
     parts, cells = [], []
     for position, (name, values) in enumerate(columns.items(), start=1):
         sql_type, text = _as_text_cells(name, np.asarray(values))
-        parts.append(f"CAST(unnest(from_json(${position}, '[\"VARCHAR\"]')) AS {sql_type}) AS {_quoted(name)}")
+        parts.append(f"CAST(unnest(from_json(${position}, '[\"VARCHAR\"]')) AS {sql_type}) AS {quoted(name)}")
         cells.append(json.dumps(text))
     partial = path.with_name(path.name + ".part")
-    with _connect() as connection:
-        duckdb_error = _duckdb_error()
+    with connect() as connection:
+        failure = duckdb_error()
         try:
             connection.execute(f"CREATE TEMP TABLE written AS SELECT {', '.join(parts)}", cells)
-            connection.execute(f"COPY written TO {_literal(str(partial))} ({WRITABLE[path.suffix.lower()]})")
+            connection.execute(f"COPY written TO {literal(str(partial))} ({WRITABLE[path.suffix.lower()]})")
             partial.rename(path)
-        except (duckdb_error, OSError) as error:
+        except (failure, OSError) as error:
             partial.unlink(missing_ok=True)
             raise DataError(f"can't write {path}: {one_line(error)}") from None
 
@@ -142,103 +146,15 @@ def nearest(name: str, names: Sequence[str], cutoff: float = 0.6) -> str:
     return f" (did you mean {' or '.join(folded[match] for match in close)}?)" if close else ""
 
 
-def one_line(error: Exception) -> str:
-    """The message of a DuckDB error as one line: its class, the SQL and the list of settings say nothing to a user."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = re.sub(r"^([A-Z][A-Za-z ]+ Error: )+", "", lines[0]) if lines else type(error).__name__
-    found = re.match(r"CSV Error on Line: (\d+)", text)
-    if found:
-        # the original line, which may be many when a quote is left open, stands between the heading and the cause
-        cause = next((line for line in lines[1:] if _CSV_CAUSE.match(line)), "the row is malformed")
-        if "unicode" in cause:
-            cause = "the text is not UTF-8; save the file in that encoding"
-        cells = re.match(r"Expected Number of Columns: (\d+) Found: (\d+)", cause)
-        if cells:
-            cause = f"{cells[2]} cells, and the header has {cells[1]}"
-        return f"line {found[1]}: {cause.rstrip('.')}"
-    candidates = next((line for line in lines[1:] if line.startswith("Candidate bindings")), "")
-    return text.rstrip(".! ") + (f" ({candidates[0].lower()}{candidates[1:]})" if candidates else "")
-
-
-def _connect() -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    connection = duckdb.connect(":memory:")
-    connection.execute("SET enable_progress_bar = false")
-    connection.execute("SET python_enable_replacements = false")  # FROM x must not find a variable of this package
-    return connection
-
-
-def _duckdb_error() -> type[Exception]:
-    import duckdb
-
-    return duckdb.Error
-
-
-def _fetch(connection: duckdb.DuckDBPyConnection, source: str, what: str, strip: bool = False) -> dict[str, Column]:
-    """Run `source` once into a temporary table, look at the types, and fetch each column in the form of its kind."""
-    duckdb_error = _duckdb_error()
-    try:
-        connection.execute(f"CREATE TEMP TABLE fetched AS {source}")
-        types = {row[0]: row[1] for row in connection.execute("DESCRIBE fetched").fetchall()}
-        readable = [(name, _expression(name, sql_type)) for name, sql_type in types.items()]
-        wanted = ", ".join(f"{sql} AS c{i}" for i, (_, sql) in enumerate(readable) if sql)
-        rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
-        found = connection.execute(f"SELECT {wanted} FROM fetched").fetchnumpy() if wanted else {}
-    except duckdb_error as error:
-        raise DataError(f"can't read {what}: {one_line(error)}{_nearest_in_message(error)}") from None
-    columns = {}
-    for i, (name, sql) in enumerate(readable):
-        columns[name] = _column(found[f"c{i}"], types[name], strip) if sql else _unreadable(types[name], rows)
-    return columns
-
-
-def _expression(name: str, sql_type: str) -> str | None:
-    """The SQL that turns a column into something `fetchnumpy` gives without loss; None where nothing does."""
-    column = _quoted(name)
-    if _INTEGERS.fullmatch(sql_type) or _NUMBERS.fullmatch(sql_type) or sql_type == "BOOLEAN":
-        return f"CAST({column} AS DOUBLE)"
-    if _TEXTS.fullmatch(sql_type):
-        return f"CAST({column} AS VARCHAR)"
-    if sql_type == "JSON":  # what read_json gives for a key that holds numbers here and text there
-        return f"({column} ->> '$')"
-    if _DATES.fullmatch(sql_type):  # an infinite date is no date; DuckDB hands a time zone's moments over in UTC
-        return f"CASE WHEN isfinite({column}) THEN {column} END"
-    if _TIMES.fullmatch(sql_type):
-        return f"CAST(epoch({column}) AS DOUBLE)"
-    return None
-
-
-def _column(values: Array, sql_type: str, strip: bool) -> Column:
-    missing = np.ma.getmaskarray(values)
-    plain = np.asarray(np.ma.getdata(values))
-    if _TEXTS.fullmatch(sql_type) or sql_type == "JSON":
-        cells = plain.astype(object)
-        cells[missing] = None
-        return text_column(cells.tolist(), strip)
-    if _DATES.fullmatch(sql_type):
-        moments = plain.astype("datetime64[us]")
-        moments[missing] = np.datetime64("NaT")
-        return Column("date", moments)
-    numbers = plain.astype(np.float64)
-    numbers[missing] = np.nan
-    if sql_type == "BOOLEAN":
-        return Column("boolean", numbers)
-    return Column("integer" if _INTEGERS.fullmatch(sql_type) else "number", numbers)
-
-
-def _unreadable(sql_type: str, rows: int) -> Column:
-    holds = "LIST" if sql_type.endswith("]") else re.split(r"[(\s]", sql_type)[0]
-    return Column("other", np.full(rows, None, dtype=object), holds)
-
-
-def _csv_options(file: Path) -> str:
+def _dialect(file: Path) -> str:
     """read_csv's dialect. The delimiter is the header's: DuckDB's own guess turns a file with one ragged row into a
     single column, drops rows before the "real" header and takes rows that start with # for comments."""
+    return f"delim={literal(_delimiter(file))}, header=true, skip=0, quote='\"', escape='\"', comment=''"
+
+
+def _delimiter(file: Path) -> str:
     header = _header(file)
-    delimiter = "\t" if _ending(file) in (".tsv", ".tab") else max(",;\t|", key=re.sub('"[^"]*"', "", header).count)
-    markers = "[" + ", ".join(_literal(marker) for marker in MISSING_MARKERS) + "]"
-    return f"delim={_literal(delimiter)}, header=true, skip=0, quote='\"', escape='\"', comment='', nullstr={markers}"
+    return "\t" if _ending(file) in (".tsv", ".tab") else max(",;\t|", key=re.sub('"[^"]*"', "", header).count)
 
 
 def _header(file: Path) -> str:
@@ -254,21 +170,32 @@ def _header(file: Path) -> str:
     return header.rstrip("\r\n")
 
 
-def _ragged(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], options: str) -> DataError | None:
-    """The file and line whose number of cells differs from the header's, for which DuckDB's detection has no line."""
-    duckdb_error = _duckdb_error()
+def csv_failure(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], error: DataError) -> DataError:
+    """The file and line whose number of cells differs from the header's, which DuckDB's detection doesn't tell; or the
+    error as it is."""
+    failure = duckdb_error()
     for file in files:
-        delimiter = options.partition("delim='")[2][0]
-        names = re.sub('"[^"]*"', "", _header(file)).split(delimiter)
+        names = re.sub('"[^"]*"', "", _header(file)).split(_delimiter(file))
         columns = "{" + ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(names))) + "}"
-        path = _literal(glob.escape(str(file)))
+        options = f"{_dialect(files[0])}, auto_detect=false, columns={columns}"
         try:
-            connection.execute(
-                f"SELECT count(COLUMNS(*)) FROM read_csv({path}, {options}, auto_detect=false, columns={columns})"
-            ).fetchall()
-        except duckdb_error as error:
-            return DataError(f"can't read {file}: {one_line(error)}")
-    return None
+            connection.execute(f"SELECT count(COLUMNS(*)) FROM read_csv({_listed([file])}, {options})").fetchall()
+        except failure as found:
+            return DataError(f"can't read {file}: {one_line(found)}")
+    return error
+
+
+def named_files(path: str | Path) -> list[Path]:
+    """The file of that name, or all files that the glob matches, of one kind and none of them empty."""
+    files = _files(path)
+    kind = file_kind(files[0])
+    other = next((file for file in files if file_kind(file) != kind), None)
+    if other is not None:
+        raise DataError(f"{path} matches files of different kinds: {files[0].name} and {other.name}")
+    empty = next((file for file in files if file.stat().st_size == 0), None)
+    if empty is not None:
+        raise DataError(f"{empty} is empty: it holds no header and no rows")
+    return files
 
 
 def _files(path: str | Path) -> list[Path]:
@@ -302,12 +229,6 @@ def _nearest_file(path: Path) -> str:
     return nearest(path.name, files, cutoff=0.7)  # the ending alone makes two names alike
 
 
-def _nearest_in_message(error: Exception) -> str:
-    """For a query that names a file which is not there: the nearest one that is."""
-    found = re.search(r'No files found that match the pattern "([^"]*)"', str(error))
-    return _nearest_file(Path(found[1])) if found and not glob.has_magic(found[1]) else ""
-
-
 def is_table_file(file: Path) -> bool:
     """Whether the name ends as a table's does."""
     return _ending(file) in _ENDINGS
@@ -318,7 +239,7 @@ def _ending(file: Path) -> str:
     return Path(name).suffix
 
 
-def _file_kind(file: Path) -> str:
+def file_kind(file: Path) -> str:
     kind = _ENDINGS.get(_ending(file))
     if kind is None or (kind == "parquet" and file.name.lower().endswith(".gz")):
         raise DataError(f"can't tell what {file} is: the name must end in {READABLE}")
@@ -343,11 +264,3 @@ def _as_text_cells(name: str, values: Array) -> tuple[str, list[str | None]]:
     if kind in "UO":
         return "VARCHAR", [None if cell is None or cell != cell else str(cell) for cell in values.tolist()]
     raise DataError(f"can't write the column {name!r}: its values are of type {values.dtype}")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

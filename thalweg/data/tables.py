@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column, column_of, objects, text_column
-from thalweg.data.sources import is_query, nearest, read_files, read_query, write_file
+from thalweg.data.cells import Array, Column, category_column, column_of, objects
+from thalweg.data.queries import read_query
+from thalweg.data.sources import is_query, nearest, read_files, write_file
 from thalweg.errors import DataError, NotFoundError
 
 __all__ = ["Column", "Table", "read_table", "write_table"]
@@ -95,13 +96,20 @@ def read_table(source: object) -> Table:
             a SQL query, which is a string that starts with SELECT, FROM or WITH and names no file; a pandas, Polars or
             Arrow frame; a dict of columns; or a Table, which is returned.
 
-    Row order is kept. The first line of a CSV or TSV file names the columns; its delimiter is a comma, semicolon, tab
-    or bar; between semicolons, 0,5 is a number. Empty cells, NA, N/A, NaN, nan, null, NULL, None and ? are missing. A
-    column of lists or structs can be read but not used.
+    Row order is kept. The first line of a CSV or TSV file names the columns, as written; its delimiter is a comma,
+    semicolon, tab or bar. What a cell of text says doesn't depend on the format (`thalweg.data.reading`): a column whose
+    cells are all numbers, true and false, dates or times of day is that, in CSV as in Parquet, JSON or a frame; other
+    text, such as yes and no, or codes with leading zeros, stays text. Empty cells, NA, N/A, NaN, nan, null, NULL, None
+    and ? are missing. A column of categories (pandas, Polars, Arrow, DuckDB's ENUM) stays one whatever it says. A column
+    of lists or structs can be read but not used.
+
+    A query is one SELECT, which DuckDB runs in memory. It reads the local files that it names, in FROM 'rows.parquet' or
+    in read_csv, read_parquet or read_json, and no others; it can't write, reach the network, load extensions or change
+    settings.
 
     Raises:
-        DataError: there is no such file, it is empty or unreadable, the query fails, there are no rows, or two columns
-            of a frame share a name.
+        DataError: there is no such file, it is empty or unreadable, the query fails or is more than a SELECT of files
+            it names, there are no rows, or two columns of a frame share a name.
 
     >>> read_table("SELECT sex, body_mass_g FROM 'examples/penguins.csv' WHERE island = 'Dream'")
     <Table of 124 rows: sex (text), body_mass_g (number)>
@@ -168,7 +176,7 @@ def _column_of_series(series: Any) -> Column:
     values = np.array(series.to_numpy())
     if series.dtype in (nw.Categorical, nw.Enum):  # categories stay categories, even where numbers name them
         whole = Column("integer", values) if values.dtype.kind in "iuf" else column_of(values.astype(object), missing)
-        return text_column([None if lost else cell for cell, lost in zip(whole.as_text(), missing, strict=True)])
+        return category_column([None if lost else cell for cell, lost in zip(whole.as_text(), missing, strict=True)])
     return column_of(values, missing, integer=str(series.dtype).startswith(("Int", "UInt")))
 
 

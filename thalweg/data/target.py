@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import repeat
 from typing import Any, Literal, Self
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column, column_of, magnitude, number_text, objects
-from thalweg.data.numerals import FEW, numbers_in_text, refuse_infinite, text_as_numbers
+from thalweg.data.cells import FEW, Array, Column, column_of, magnitude, number_text, objects
+from thalweg.data.fitted import kind_changed
+from thalweg.data.labels import Label, label_codes
+from thalweg.data.numerals import numbers_in_text, refuse_infinite, text_as_numbers
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError, ModelFileError, ShapeError
 
 Task = Literal["binary", "multiclass", "regression"]
-Label = str | int | float | bool
 
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
 ROWS_PER_CLASS = 5
@@ -66,6 +66,8 @@ class Target:
         if task is not None and task not in TASKS:
             raise ArgumentError(f"task={task!r} is unknown; it is one of {', '.join(TASKS)}")
         column = _usable(table, name)
+        if column.kind == "date":
+            raise DataError(f"the column {name!r} holds dates, which can't be a target; turn them into numbers or text")
         if column.kind == "text" and task in (None, "regression"):
             column = numbers_in_text(table, name, column) or column
         counts = _label_counts(column)
@@ -79,7 +81,10 @@ class Target:
             mean, scale = _moments(numbers[~np.isnan(numbers)])
             return cls(name, chosen, (), mean, scale, missing, why)
         _check_classes(name, chosen, len(counts), len(column.values) - missing)
-        return cls(name, chosen, tuple(sorted(counts)), missing=missing, why=why)
+        classes = sorted(counts)
+        if column.written:
+            classes = [column.written.get(float(label), label) for label in classes]
+        return cls(name, chosen, tuple(classes), missing=missing, why=why)
 
     @property
     def outputs(self) -> int:
@@ -90,7 +95,7 @@ class Target:
         """The same target with mean and scale of these rows, the training rows; classes stay those of all rows."""
         if self.task != "regression":
             return self
-        numbers = _numbers(table, self.name, _usable(table, self.name))
+        numbers = self.numbers(table)
         present = numbers[~np.isnan(numbers)]
         if not len(present):
             raise DataError(f"the target column {self.name!r} holds no values in the rows to train on")
@@ -109,23 +114,24 @@ class Target:
         if len(lost):
             raise DataError(f"row {table.row_number(lost[0])} has no value in the target column {self.name!r}")
         if self.task == "regression":
-            numbers = _numbers(table, self.name, column)
-            return np.ascontiguousarray((numbers - self.mean) / self.scale, dtype=np.float32)[:, None]
+            return np.ascontiguousarray((self.numbers(table) - self.mean) / self.scale, dtype=np.float32)[:, None]
         codes = self._codes(table, column)
         return codes.astype(np.float32)[:, None] if self.task == "binary" else codes
 
+    def numbers(self, table: Table) -> Array:
+        """A regression's targets in their own unit: float64 (rows,), NaN where missing; DataError for text."""
+        return _numbers(table, self.name, _usable(table, self.name))
+
     def _codes(self, table: Table, column: Column) -> Array:
-        """Class numbers (rows,) of labels; the labels may stand in the column as text or as numbers."""
-        textual = isinstance(self.classes[0], str)
-        labels = column.as_text() if textual else column.values
-        number = {label: code for code, label in enumerate(self.classes)}
-        codes = np.fromiter(map(number.get, labels.tolist(), repeat(-1)), np.int64, len(labels))
+        """Class numbers (rows,) of labels, whether the column holds them as text, as numbers or as truth values."""
+        codes = label_codes(self.classes, column)
         unknown = np.flatnonzero(codes < 0)
         if len(unknown):
             row = int(unknown[0])
-            known = ", ".join(map(_shown, self.classes[:12])) + (", …" if len(self.classes) > 12 else "")
+            known = ", ".join(map(label_text, self.classes[:12])) + (", …" if len(self.classes) > 12 else "")
+            found = column.take(unknown[:1]).as_text()[0]
             raise DataError(
-                f"row {table.row_number(row)} has {_shown(labels[row])} in the target column {self.name!r}, "
+                f"row {table.row_number(row)} has {found} in the target column {self.name!r}, "
                 f"which is none of its classes ({known})"
             )
         return codes
@@ -275,15 +281,15 @@ def _usable(table: Table, name: str) -> Column:
     column = table.column(name)
     if column.kind == "other":
         raise DataError(f"the column {name!r} holds {column.holds} values, which can't be a target")
-    if column.kind == "date":
-        raise DataError(f"the column {name!r} holds dates, which can't be a target; turn them into numbers or text")
-    if column.kind != "text":
+    if column.kind not in ("text", "date"):
         refuse_infinite(table, name, column.values)
     return column
 
 
 def _numbers(table: Table, name: str, column: Column) -> Array:
     """The column as float64 (rows,), text read as numbers; regression needs it."""
+    if column.kind == "date":
+        raise kind_changed(name, column, "numbers", table)
     return text_as_numbers(table, name, column) if column.kind == "text" else column.values
 
 
@@ -321,14 +327,14 @@ def _decide(column: Column, counts: Counter[Any], name: str) -> tuple[Task, str]
         raise DataError(f"the target column {name!r} holds one value only, {only!r}: there is nothing to tell apart")
     several = f"with {len(counts)} different values"
     if len(counts) == 2:
-        return "binary", f"two different values, {' and '.join(_shown(label) for label in sorted(counts))}"
+        return "binary", f"two different values, {' and '.join(label_text(label) for label in sorted(counts))}"
     if column.kind == "text":
         return "multiclass", f"text {several}"
     low, high = min(counts), max(counts)
     whole = all(float(label).is_integer() for label in counts)
     if not whole:
         return "regression", f"numbers {several}"
-    span = f"integers from {_shown(low)} to {_shown(high)} {several}"
+    span = f"integers from {label_text(low)} to {label_text(high)} {several}"
     counted = high - low == len(counts) - 1 and (low in (0, 1) or (low == -1 and high == 1))
     if counted and len(counts) <= FEW and counts.total() >= ROWS_PER_CLASS * len(counts):
         return "multiclass", f'{span}, numbered as classes are (task="regression" takes them as quantities)'
@@ -345,5 +351,6 @@ def _check_classes(name: str, task: Task, classes: int, rows: int) -> None:
         )
 
 
-def _shown(label: Label) -> str:
+def label_text(label: Label) -> str:
+    """A label as people read it: 3 and not 3.0, True and not 1."""
     return number_text(float(label)) if isinstance(label, int | float) and not isinstance(label, bool) else str(label)

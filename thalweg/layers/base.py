@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import activations, hooks, initializers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
+from thalweg.frames import as_array
 from thalweg.naming import snake_case
 from thalweg.program.builder import Builder
 from thalweg.program.instruction import PARAMETERS, Buffer
@@ -233,7 +234,9 @@ def set_arrays(parameters: list[tuple[str, Parameter]], weights: list[ArrayLike]
 def to_numbers(values: ArrayLike, what: str) -> Array:
     """`values` as an array of numbers."""
     try:
-        array = np.asarray(values)
+        array = as_array(values, what)
+    except DataError:
+        raise
     except ValueError:  # rows of different lengths
         raise ShapeError(f"the values for {what} form no array: their lengths differ") from None
     if array.dtype.kind not in "buif":

@@ -1,0 +1,260 @@
+"""DuckDB: a connection, and the columns of what it reads. It is imported when the first file is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thalweg.data.cells import FEW, Array, Column, Kind, category_column, number_text, spelling, text_column
+from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, NUMBER, WHITE_SPACE, bare
+from thalweg.errors import DataError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_CSV_CAUSE = re.compile(r"Expected Number|Error when|Invalid |Value with|Could not|Maximum line")
+_INTEGERS = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|BIGNUM|VARINT|DECIMAL\(\d+,0\)")
+_NUMBERS = re.compile(r"FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
+_TEXTS = re.compile(r"VARCHAR|UUID|JSON")
+_CATEGORIES = re.compile(r"ENUM\(.*\)", re.DOTALL)
+_DATES = re.compile(r"DATE|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?")
+_TIMES = re.compile(r"TIME|TIME WITH TIME ZONE|TIME_NS|INTERVAL")
+# Text that DuckDB converts; all other text is read by `text_column`, which reads these in the same way.
+_CONVERTED: dict[Kind, tuple[str, str]] = {
+    "integer": (INTEGER, "DOUBLE"),
+    "number": (NUMBER, "DOUBLE"),
+    "date": (MOMENT, "TIMESTAMP"),
+}
+_SAMPLE = 1000
+"""Rows that say what a column of text may be, before all are looked at."""
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A database in memory, which loads no extension and sees no variable of this process."""
+    import duckdb
+
+    connection = duckdb.connect(":memory:")
+    for setting in (
+        "enable_progress_bar",
+        "python_enable_replacements",  # FROM x must not find a variable of this package
+        "autoinstall_known_extensions",
+        "autoload_known_extensions",
+        "allow_community_extensions",
+        "allow_persistent_secrets",
+    ):
+        connection.execute(f"SET {setting} = false")
+    return connection
+
+
+def duckdb_error() -> type[Exception]:
+    import duckdb
+
+    return duckdb.Error
+
+
+def fetch(
+    connection: duckdb.DuckDBPyConnection, source: str, what: str, decimal_comma: bool = False
+) -> dict[str, Column]:
+    """The columns of `source`, a SELECT, which is run once.
+
+    Raises:
+        DataError: DuckDB can't read it; `what` says what, for people.
+    """
+    failure = duckdb_error()
+    try:
+        types = load(connection, "fetched", source)
+        read = converted(connection, "fetched", types)
+        rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
+        coded = _coded(connection, [i for i in _texts(types) if i not in read]) if rows > _SAMPLE else {}
+        sql = {i: f"c{i}" for i, (_, sql_type) in enumerate(types) if _cell(i, sql_type)}
+        sql |= {i: cell for i, (_, cell) in read.items()} | {i: cell for i, (_, cell) in coded.items()}
+        wanted = ", ".join(f"{cell} AS c{i}" for i, cell in sql.items())
+        found = connection.execute(f"SELECT {wanted} FROM fetched").fetchnumpy() if wanted else {}
+        written = _spellings(connection, read)
+    except failure as error:
+        raise DataError(f"can't read {what}: {one_line(error)}") from None
+    columns = {}
+    for i, (name, sql_type) in enumerate(types):
+        if i in coded:
+            codes = np.ma.filled(np.ma.asarray(found[f"c{i}"]).astype(np.int64), -1)  # the last, None, where missing
+            columns[name] = text_column([*coded[i][0], None], decimal_comma).take(codes)
+        elif i in read:
+            columns[name] = Column(read[i][0], _values(found[f"c{i}"], read[i][0]), written=written.get(i, {}))
+        elif i in sql:
+            columns[name] = _column(found[f"c{i}"], sql_type, decimal_comma)
+        else:
+            holds = "LIST" if sql_type.endswith("]") else re.split(r"[(\s]", sql_type)[0]
+            columns[name] = Column("other", np.full(rows, None, dtype=object), holds)
+    return columns
+
+
+def load(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> list[tuple[str, str]]:
+    """Run `source` into a table with columns c0, c1, … of text, DOUBLE or dates; returns its own names and types."""
+    types = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM ({source}\n)").fetchall()]
+    cells = ", ".join(f"{_cell(i, sql_type) or 'NULL'} AS c{i}" for i, (_, sql_type) in enumerate(types))
+    places = ", ".join(f"c{i}" for i in range(len(types)))
+    connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {cells} FROM ({source}\n) AS source({places})")
+    return types
+
+
+def converted(
+    connection: duckdb.DuckDBPyConnection, table: str, types: Sequence[tuple[str, str]]
+) -> dict[int, tuple[Kind, str]]:
+    """The text columns of a loaded table that hold nothing but integers, numbers or plain moments, by their position:
+    their kind, and the SQL that converts them."""
+    texts = _texts(types)
+    if not texts:
+        return {}
+    places = ", ".join(f"c{i}" for i in texts)
+    sample = connection.execute(f"SELECT {places} FROM {table} LIMIT {_SAMPLE}").fetchnumpy()
+    trials = {i: _trials(i, set(np.ma.compressed(sample[f"c{i}"]).tolist())) for i in texts}
+    found: dict[int, tuple[Kind, str]] = {}
+    while pending := {i: trial.pop(0) for i, trial in trials.items() if trial and i not in found}:
+        counts = ", ".join(_count(cell, *_CONVERTED[kind]) for kind, cell in pending.values())
+        counted = connection.execute(f"SELECT {counts} FROM {table}").fetchall()[0]
+        for (i, (kind, cell)), present, fitting in zip(pending.items(), counted[::2], counted[1::2], strict=True):
+            if 0 < present == fitting:
+                found[i] = kind, f"TRY_CAST({cell} AS {_CONVERTED[kind][1]})"
+    return found
+
+
+def bare_text(text: str) -> str:
+    """`reading.bare` in SQL. Most cells have no white space to take off, which their first and last characters tell."""
+    markers = ", ".join(map(literal, MISSING_MARKERS))
+    stripped = f"trim({text}, {literal(WHITE_SPACE)})"
+    return (
+        f"CASE WHEN {text}[1] > ' ' AND {text}[-1] > ' ' AND {text} NOT IN ({markers}) THEN {text} "
+        f"WHEN {stripped} NOT IN ({markers}) THEN {stripped} END"
+    )
+
+
+def one_line(error: Exception) -> str:
+    """The message of a DuckDB error as one line: its class, the SQL and the list of settings say nothing to a user."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = re.sub(r"^([A-Z][A-Za-z ]+ Error: )+", "", lines[0]) if lines else type(error).__name__
+    found = re.match(r"CSV Error on Line: (\d+)", text)
+    if found:
+        # the original line, which may be many when a quote is left open, stands between the heading and the cause
+        cause = next((line for line in lines[1:] if _CSV_CAUSE.match(line)), "the row is malformed")
+        if "unicode" in cause:
+            cause = "the text is not UTF-8; save the file in that encoding"
+        cells = re.match(r"Expected Number of Columns: (\d+) Found: (\d+)", cause)
+        if cells:
+            cause = f"{cells[2]} cells, and the header has {cells[1]}"
+        return f"line {found[1]}: {cause.rstrip('.')}"
+    candidates = next((line for line in lines[1:] if line.startswith("Candidate bindings")), "")
+    return text.rstrip(".! ") + (f" ({candidates[0].lower()}{candidates[1:]})" if candidates else "")
+
+
+def quoted(name: str) -> str:
+    """A name in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def literals(texts: Sequence[str]) -> str:
+    """A list of texts in SQL."""
+    return "[" + ", ".join(map(literal, texts)) + "]"
+
+
+def _cell(position: int, sql_type: str) -> str | None:
+    """The SQL that turns a cell into something `fetchnumpy` gives without loss; None where nothing does."""
+    column = f"c{position}"
+    if _INTEGERS.fullmatch(sql_type) or _NUMBERS.fullmatch(sql_type) or sql_type == "BOOLEAN":
+        return f"CAST({column} AS DOUBLE)"
+    if _CATEGORIES.fullmatch(sql_type):
+        return f"CAST({column} AS VARCHAR)"
+    if _TEXTS.fullmatch(sql_type):  # JSON is what read_json gives for a key that holds numbers here and text there
+        return f"({column} ->> '$')" if sql_type == "JSON" else f"CAST({column} AS VARCHAR)"
+    if _DATES.fullmatch(sql_type):  # an infinite date is no date; DuckDB hands a time zone's moments over in UTC
+        return f"CASE WHEN isfinite({column}) THEN {column} END"
+    if _TIMES.fullmatch(sql_type):
+        return f"CAST(epoch({column}) AS DOUBLE)"
+    return None
+
+
+def _texts(types: Sequence[tuple[str, str]]) -> list[int]:
+    return [i for i, (_, sql_type) in enumerate(types) if _TEXTS.fullmatch(sql_type)]
+
+
+def _coded(connection: duckdb.DuckDBPyConnection, texts: Sequence[int]) -> dict[int, tuple[list[str], str]]:
+    """The columns of texts that come again and again, by position: the different texts, and the SQL for their numbers.
+
+    One `str` for each text instead of one for each cell is a fraction of the time and the memory.
+    """
+    if not texts:
+        return {}
+    counts = ", ".join(f"approx_count_distinct(c{i})" for i in texts)
+    different = connection.execute(f"SELECT {counts} FROM fetched").fetchall()[0]
+    coded = {}
+    for i in (i for i, count in zip(texts, different, strict=True) if 0 < count <= _SAMPLE):
+        distinct = f"SELECT DISTINCT c{i} FROM fetched WHERE c{i} IS NOT NULL"
+        connection.execute(f"CREATE TYPE text{i} AS ENUM ({distinct})")
+        names = connection.execute(f"SELECT unnest(enum_range(NULL::text{i}))").fetchall()
+        coded[i] = [name for (name,) in names], f"enum_code(CAST(c{i} AS text{i}))"
+    return coded
+
+
+def _trials(position: int, sample: set[str]) -> list[tuple[Kind, str]]:
+    """What a text column may be, by some of its cells, and the SQL for its cells: as they are (faster), or bare.
+
+    An integer is a number too, so that integers are tried first.
+    """
+    cells = {cell for cell in map(bare, sample) if cell is not None}
+    fitting = [kind for kind, (pattern, _) in _CONVERTED.items() if all(re.fullmatch(pattern, cell) for cell in cells)]
+    forms = [f"c{position}"] * (cells == sample) + [bare_text(f"c{position}")]
+    return [(kind, form) for form in forms for kind in fitting]
+
+
+def _count(cell: str, pattern: str, sql_type: str) -> str:
+    """The SQL that counts cells, and those that fit a pattern and say something: there is no 31st of February."""
+    fits = f"regexp_full_match({cell}, {literal(pattern)})"
+    real = f" AND TRY_CAST({cell} AS TIMESTAMP) IS NOT NULL" if sql_type == "TIMESTAMP" else ""
+    return f"count({cell}), count(*) FILTER ({fits}{real})"
+
+
+def _spellings(connection: duckdb.DuckDBPyConnection, read: dict[int, tuple[Kind, str]]) -> dict[int, dict[float, str]]:
+    """How the few different numbers of a column are written, if otherwise than we write them; see `spelling`."""
+    places = {i: kind for i, (kind, _) in read.items() if kind != "date"}
+    if not places:
+        return {}
+    first = f"(SELECT {', '.join(f'c{i}' for i in places)} FROM fetched LIMIT {_SAMPLE})"
+    different = connection.execute(f"SELECT {', '.join(f'count(DISTINCT c{i})' for i in places)} FROM {first}")
+    few = [i for i, count in zip(places, different.fetchall()[0], strict=True) if count <= FEW]
+    # An integer that is written otherwise begins with +.
+    odd = [f"bool_or(contains(c{i}, '+'))" if places[i] == "integer" else "true" for i in few]
+    asked = connection.execute(f"SELECT {', '.join(odd)} FROM fetched").fetchall()[0] if few else ()
+    written = {}
+    for i in (i for i, wanted in zip(few, asked, strict=True) if wanted):
+        cells = connection.execute(f"SELECT DISTINCT {bare_text(f'c{i}')} FROM fetched LIMIT {FEW + 2}").fetchall()
+        written[i] = spelling({text: float(text) for (text,) in cells if text is not None}, number_text)
+    return written
+
+
+def _column(values: Any, sql_type: str, decimal_comma: bool) -> Column:
+    """What DuckDB holds in a column, or what its text says."""
+    if _TEXTS.fullmatch(sql_type) or _CATEGORIES.fullmatch(sql_type):
+        cells = np.ma.getdata(values).astype(object)
+        cells[np.ma.getmaskarray(values)] = None
+        texts = cells.tolist()
+        return text_column(texts, decimal_comma) if _TEXTS.fullmatch(sql_type) else category_column(texts)
+    kind: Kind = "boolean" if sql_type == "BOOLEAN" else "date" if _DATES.fullmatch(sql_type) else "number"
+    if _INTEGERS.fullmatch(sql_type):
+        kind = "integer"
+    return Column(kind, _values(values, kind))
+
+
+def _values(values: Any, kind: Kind) -> Array:
+    """The cells that `fetchnumpy` gives, as `Column` holds them."""
+    dtype, missing = ("datetime64[us]", np.datetime64("NaT")) if kind == "date" else ("float64", np.nan)
+    cells = np.asarray(np.ma.getdata(values), dtype=dtype)
+    if np.ma.is_masked(values):
+        cells[np.ma.getmaskarray(values)] = missing
+    return cells

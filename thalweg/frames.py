@@ -1,0 +1,103 @@
+"""Frames of numbers as arrays: columns of several types side by side, nullable ones, and cells that are missing."""
+
+from __future__ import annotations
+
+import decimal
+import numbers
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.errors import DataError
+
+Array = NDArray[Any]
+
+
+def as_array(values: Any, what: str) -> Array:
+    """`np.asarray`, but where that makes objects of numbers, truth values and missing cells: those are numbers too.
+
+    A frame of columns of several types, pandas' nullable and Arrow's types, and an array of such objects become one
+    array of bool, int64 or float64. A missing cell is NaN.
+
+    Raises:
+        DataError: a frame has a column that is no number, named; `what` is what the caller calls the values.
+    """
+    frame = _frame(values)
+    if frame is None:
+        array = np.asarray(values)
+        if array.dtype.kind != "O" or not array.ndim:
+            return array
+        found = _of_objects(array)
+        return array if found is None else found
+    if hasattr(frame, "iter_columns"):
+        return np.column_stack([_of_column(column, what) for column in frame.iter_columns()])
+    return _of_column(frame, what)
+
+
+def _frame(values: Any) -> Any:
+    """A pandas, Polars or Arrow frame or column, as narwhals wraps it. None for everything else, and for pandas with
+    one NumPy type, which comes as an array without a copy."""
+    if type(values).__module__.partition(".")[0] not in ("pandas", "polars", "pyarrow"):
+        return None
+    held: Any = getattr(values, "dtypes", None)
+    types = held.tolist() if hasattr(held, "tolist") else [held]
+    if isinstance(types[0], np.dtype) and types[0].kind != "O" and types.count(types[0]) == len(types):
+        return None
+    import narwhals as nw
+
+    try:
+        wrapped = nw.from_native(values, allow_series=True, pass_through=True)
+        wrapped.shape  # noqa: B018 - some libraries' names are compared only now
+    except nw.exceptions.DuplicateError:  # as an array, names don't matter
+        return None
+    return wrapped if isinstance(wrapped, nw.DataFrame | nw.Series) and wrapped.shape[-1] and len(wrapped) else None
+
+
+def _of_column(column: Any, what: str) -> Array:
+    """A column of numbers or truth values, NaN where it is missing."""
+    import narwhals as nw
+
+    kind = column.dtype
+    missing = np.asarray(column.is_null().to_numpy(), dtype=bool)
+    array: Array | None = None
+    if kind.is_numeric() or kind in (nw.Boolean, nw.Object, nw.Unknown):
+        array = np.asarray(column.to_numpy())
+        if array.dtype.kind == "O":
+            array = _of_objects(array)
+        elif array.dtype.kind in "bui" and missing.any():
+            array = array.astype(np.float64)
+    if array is None or array.dtype.kind not in "buif":
+        name = f"its column {column.name!r}" if column.name is not None else "the column"
+        raise DataError(
+            f"{what} has to be numbers, and {name} holds {kind} values; thalweg.data reads tables with text and dates"
+        )
+    if missing.any():
+        array = np.where(missing, np.nan, array)
+    return array
+
+
+def _of_objects(array: Array) -> Array | None:
+    """Python numbers, truth values and missing cells as an array of numbers; None where others are among them."""
+    cells = array.ravel().tolist()
+    types = set(map(type, cells))
+    empty = {kind for kind in types if kind is type(None) or kind.__name__ == "NAType"}
+    held = types - empty
+    if not all(issubclass(kind, numbers.Real | decimal.Decimal | np.bool_) for kind in held):
+        return None
+    if not empty and held and all(issubclass(kind, bool | np.bool_) for kind in held):
+        return array.astype(np.bool_)
+    if not empty and held and all(issubclass(kind, numbers.Integral | np.bool_) for kind in held):
+        try:
+            return array.astype(np.int64)
+        except OverflowError:
+            pass  # as floats
+    floats = [np.nan if type(cell) in empty else _float(cell) for cell in cells]
+    return np.array(floats, dtype=np.float64).reshape(array.shape)
+
+
+def _float(cell: Any) -> float:
+    try:
+        return float(cell)
+    except OverflowError:  # an integer beyond 1.8e308
+        return np.inf if cell > 0 else -np.inf
