@@ -14,6 +14,7 @@ from thalweg.diagnosis import diagnose
 from thalweg.engine import make_executor
 from thalweg.engine.work import Array, Chunk, Executor, Job
 from thalweg.errors import DivergedError
+from thalweg.interrupts import Held
 
 if TYPE_CHECKING:
     from thalweg.model import Sequential
@@ -71,7 +72,8 @@ class Evaluation:
     def steps(self, job: Job, executor: Executor, first: int, steps: int) -> Logs:
         """Evaluates some batches; returns the logs of the rows since the first batch of all."""
         chunk = Chunk(0, first, steps, 0, np.full(steps, self.model.optimizer.learning_rate))
-        outcome = executor.run(chunk)
+        with Held():  # no thread is left alone in the engine
+            outcome = executor.run(chunk)
         if not outcome.finite:
             at = replace(chunk, batch=first + outcome.steps, steps=1)
             raise DivergedError(

@@ -15,6 +15,7 @@ import numpy as np
 
 from thalweg.data.cells import MISSING_MARKERS, Array, Column, numbers_if_all, text_column
 from thalweg.errors import ArgumentError, DataError, NotFoundError
+from thalweg.interrupts import as_keyboard_interrupt
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,12 +44,14 @@ def is_query(text: str) -> bool:
     return _QUERY.match(text) is not None and not _exists(text)
 
 
+@as_keyboard_interrupt()
 def read_query(query: str) -> dict[str, Column]:
     """The columns of a SQL query's result, in its order of rows. Python variables are out of the query's reach."""
     with _connect() as connection:
         return _fetch(connection, f"({query.strip().rstrip(';')}\n)", "the query")
 
 
+@as_keyboard_interrupt()
 def read_files(path: str | Path) -> dict[str, Column]:
     """The columns of a file, or of all files that a glob matches, in the order of their names.
 
@@ -104,6 +107,7 @@ def writable(path: str | Path) -> Path:
     return path
 
 
+@as_keyboard_interrupt()
 def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
     """Write columns as .csv, .tsv, .parquet, .json (an array) or .jsonl (a line a row); see `write_table`."""
     path = writable(path)
@@ -127,8 +131,9 @@ def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
             connection.execute(f"COPY written TO {_literal(str(partial))} ({WRITABLE[path.suffix.lower()]})")
             partial.rename(path)
         except (duckdb_error, OSError) as error:
-            partial.unlink(missing_ok=True)
             raise DataError(f"can't write {path}: {one_line(error)}") from None
+        finally:
+            partial.unlink(missing_ok=True)  # where it wasn't renamed
 
 
 def nearest(name: str, names: Sequence[str], cutoff: float = 0.6) -> str:
