@@ -301,26 +301,6 @@ def test_predict_is_the_same_in_every_form(options):
     np.testing.assert_allclose(np.concatenate([model.predict(row[None]) for row in X]), whole, rtol=1e-6, atol=1e-6)
 
 
-# --- what is printed -------------------------------------------------------------------------------------------------
-
-
-def test_verbose(capsys):
-    model = regression()
-    for verbose in (0, 1, "auto"):  # 1 and "auto" draw on a terminal only
-        model.fit(X, Y, epochs=3, verbose=verbose)
-        assert capsys.readouterr().out == ""
-    model.fit(X, Y, epochs=4, initial_epoch=2, verbose=2, validation_split=0.2)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["epoch 3/4", "epoch 4/4"]
-    assert all("loss " in line and "val_mae " in line for line in lines)
-
-
-def test_a_terminal_shows_epoch_and_loss(monkeypatch, capsys):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    regression().fit(X, Y, epochs=3, verbose=1)
-    assert "epoch 3/3" in capsys.readouterr().out
-
-
 def test_a_fit_in_another_thread_needs_no_signals():
     model, results = regression(), []
     thread = threading.Thread(target=lambda: results.append(fit(model, epochs=3)))

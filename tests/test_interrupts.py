@@ -162,7 +162,6 @@ def test_best_weights_come_back_and_backups_stay(tmp_path):
             press()
 
     spoiled = LambdaCallback(on_epoch_end=spoil)
-    weights = model.get_weights() if model.built else None
     model.build()
     weights = model.get_weights()
     with pytest.raises(KeyboardInterrupt):

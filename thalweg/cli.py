@@ -331,13 +331,11 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="the folder; by default comparisons/NAME-KNOB, numbered")] = None,
 ) -> None:
     """Trains the same network with every entry of one knob, several seeds each, and compares."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     import thalweg
     from thalweg import runs
     from thalweg.data.tables import read_table
     from thalweg.naming import choose
+    from thalweg.progress import Trainings
 
     choose("knob", knob, thalweg.Comparison.KNOBS)
     options = chosen(
@@ -353,12 +351,8 @@ def compare(
     runs.refuse_unwritable(out or runs.free_folder(f"{name_of(source)}-{knob}", "comparisons"))
     tried = None if entries is None else split_entries(knob, entries)
     table = read_table(source)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        line = bar.add_task(f"comparing {knob}")
-        found = runs.compare(
-            knob, table, options, tried, seeds, lambda done, total: bar.update(line, completed=done, total=total)
-        )
+    with Trainings(f"comparing {knob}") as progress:
+        found = runs.compare(knob, table, options, tried, seeds, progress)
     say(f"{found.task} target {target}: {found.rows[0]:,} rows to learn from, {found.rows[1]:,} held out", "")
     say(grid(f"{knob}, {seeds} seed{'s' * (seeds > 1)} each", found.header(), found.lines()), "")
     say(f"chance: {found.chance:.4f}")
