@@ -13,8 +13,10 @@ import pytest
 from rich.console import Console
 
 import thalweg
-from thalweg import Sequential, progress
+from thalweg import Sequential, cli, evaluation, prediction, progress
 from thalweg.callbacks import LambdaCallback
+from thalweg.engine import stopwatch
+from thalweg.engine.native import compile
 from thalweg.errors import ArgumentError
 from thalweg.layers import Dense, Input
 from thalweg.optimizers import SGD
@@ -240,3 +242,72 @@ def test_a_comparison_says_how_far_it_is(monkeypatch, capsys):
         for done in range(1, 5):
             count(done, 4)
     assert capsys.readouterr().err == "comparing loss: 2 of 4 trainings\ncomparing loss: 4 of 4 trainings\n"
+
+
+# --- compiling isn't training ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by_batch", [False, True])
+def test_what_validates_is_made_before_the_clock_begins(monkeypatch, by_batch):
+    made, at_begin = [], []
+    make = evaluation.make_executor
+
+    def making(engine, job):
+        made.append(job.batch)
+        return make(engine, job)
+
+    monkeypatch.setattr(evaluation, "make_executor", making)
+    heard = [LambdaCallback(on_train_begin=lambda logs: at_begin.extend(made))]
+    heard += [LambdaCallback(on_test_batch_end=lambda batch, logs: None)] * by_batch
+    regression().fit(X, Y, epochs=2, batch_size=8, validation_data=(X, Y), callbacks=heard, verbose=0)
+    assert made == at_begin == [8 if by_batch else 50]
+
+
+def test_a_stopwatch_counts_what_is_inside_twice_once(monkeypatch):
+    monkeypatch.setattr(stopwatch.time, "perf_counter", itertools.count().__next__)
+    watch = stopwatch.Stopwatch()
+
+    @watch
+    def inside():
+        with watch:
+            pass
+
+    inside()
+    inside()
+    assert watch.seconds == 2
+
+
+def test_compiling_is_counted_and_not_part_of_a_prediction(monkeypatch, capsys):
+    text = "def nothing(o, c, s, f):\n    pass\n"
+    before = stopwatch.compiling.seconds
+    compile.compiled(compile.Kernel("nothing_at_all", "nothing", text))
+    assert stopwatch.compiling.seconds > before
+
+    now, model = [0.0], regression()
+
+    def predict(*_, **__):
+        now[0] += 12.0
+        stopwatch.compiling.seconds += 9.0
+        return X
+
+    monkeypatch.setattr(stopwatch.compiling, "seconds", 3.0)
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(model, "predict", predict)
+    prediction.predict_aloud(model, X, None, 1, None, None)
+    assert capsys.readouterr().out == "50 rows in 3.000 s\n"
+
+
+def test_the_command_line_tells_them_apart(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stopwatch.compiling, "seconds", 8.74)
+    penguins, quick = str(ROOT / "examples" / "penguins.csv"), ["--epochs", "2", "--target", "target"]
+    monkeypatch.setattr(sys, "argv", ["thalweg", "train", penguins, *quick, "--early-stopping", "0"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert re.search(r"trained 2 epochs in \d+\.\d\d s \(and \d+\.\d s to compile kernels\)\n", capsys.readouterr().out)
+    monkeypatch.setattr(sys, "argv", ["thalweg", "compare", "optimizer", penguins, *quick, "--entries", "sgd"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "compiling kernels took " in capsys.readouterr().out
+    monkeypatch.setattr(stopwatch.compiling, "seconds", 0.0)
+    assert cli.compile_seconds() == ""

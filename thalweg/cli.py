@@ -205,7 +205,9 @@ def show_trained(run: Run | ImageRun, folder: Path, new: str) -> None:
     """How it went, where it is kept, and what can be done with it."""
     facts = run.facts
     stopped = " (interrupted)" if facts["interrupted"] else ""
-    say("", f"trained {len(run.history)} epochs in {facts['seconds']:.2f} s{stopped}", "")
+    compiled = compile_seconds()
+    apart = f" (and {compiled} s to compile kernels)" if compiled else ""
+    say("", f"trained {len(run.history)} epochs in {facts['seconds']:.2f} s{apart}{stopped}", "")
     show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"])
     quoted = shlex.quote(str(folder))
     say(
@@ -214,6 +216,13 @@ def show_trained(run: Run | ImageRun, folder: Path, new: str) -> None:
         f"  look:    thalweg inspect {quoted}",
         f"  predict: thalweg predict {quoted} {new}",
     )
+
+
+def compile_seconds() -> str:
+    """The seconds that no time of training holds; "" if there were none to speak of."""
+    from thalweg.engine.stopwatch import compiling
+
+    return f"{compiling.seconds:.1f}" if compiling.seconds >= 0.05 else ""
 
 
 def name_of(source: str) -> str:
@@ -356,6 +365,8 @@ def compare(
     say(f"{found.task} target {target}: {found.rows[0]:,} rows to learn from, {found.rows[1]:,} held out", "")
     say(grid(f"{knob}, {seeds} seed{'s' * (seeds > 1)} each", found.header(), found.lines()), "")
     say(f"chance: {found.chance:.4f}")
+    if compiled := compile_seconds():
+        say(f"the seconds are those of training; compiling kernels took {compiled} more")
     for name, why in found.left_out.items():
         say(f"left out: {name}: {why}")
     folder = out or runs.free_folder(f"{name_of(source)}-{knob}", "comparisons")

@@ -48,6 +48,8 @@ class Fit:
 
         The first Ctrl-C ends the training after the running chunk, as `stop_training` does, and is handed on then.
         """
+        if self.validate is not None:
+            self.validate.prepare(self.callbacks)  # compiling isn't training
         history = self.model.history = History()
         history.set_params({"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0})
         self.model.stop_training = False
