@@ -1,18 +1,12 @@
 """fit, evaluate and predict: the contract that users of Keras know."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import thalweg
 from thalweg import Sequential
-from thalweg.callbacks import LambdaCallback
 from thalweg.layers import Dense, Flatten, Input
 from thalweg.optimizers import SGD
 

@@ -9,6 +9,8 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from thalweg.errors import ArgumentError
 from thalweg.program.listing import width
 from thalweg.terminal import interactive
@@ -34,7 +36,7 @@ def level(verbose: Any) -> int:
 
 
 def pairs(logs: Logs) -> list[str]:
-    """ ["loss 0.123", "accuracy 0.95"] """
+    """["loss 0.123", "accuracy 0.95"]"""
     return [f"{key} {value:.4g}" for key, value in logs.items()]
 
 
@@ -157,7 +159,7 @@ class Progress:
             self.display.below[1:] = [held] if held else []
         self.end_epochs(epoch, [logs], dict)
 
-    def end_epochs(self, first: int, records: Sequence[Any], logs: Callable[[Any], Logs]) -> None:
+    def end_epochs(self, first: int, records: Sequence[Any] | NDArray[Any], logs: Callable[[Any], Logs]) -> None:
         """After epochs from `first` on; `logs` makes the numbers of a record."""
         count = len(records)
         if not self.lines or not count:
