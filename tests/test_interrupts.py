@@ -262,8 +262,9 @@ def pressed_while_duckdb_works(monkeypatch):
     connect = source_files._connect
 
     def connected():
-        threading.Timer(0.3, press).start()
-        return connect()
+        connection = connect()
+        threading.Timer(1.0, press).start()  # while it works on what would take years
+        return connection
 
     monkeypatch.setattr(source_files, "_connect", connected)
 

@@ -248,9 +248,9 @@ def test_a_grid_breaks_no_number(room):
     assert blocks == 1 or room < 100
 
 
-def test_a_grid_folds_texts():
+def test_a_grid_folds_texts_and_not_numbers():
     file = io.StringIO()
-    text = "3 categories: Biscoe, Dream, Torgersen and some more"
-    Console(file=file, width=40).print(grid("columns", ["column", "understood as", "inputs"], [["island", text, "3"]]))
-    assert max(map(len, file.getvalue().splitlines())) <= 40
-    assert set(text.split()) <= set(file.getvalue().split())
+    text, number = "3 categories: Biscoe, Dream, Torgersen and some more", "123,456,789,012,345,678"
+    Console(file=file, width=52).print(grid("columns", ["column", "understood as", "sum"], [["island", text, number]]))
+    assert max(map(len, file.getvalue().splitlines())) <= 52
+    assert {*text.split(), number} <= set(file.getvalue().split())
