@@ -42,6 +42,6 @@ model.fit(x[train], y[train], batch_size=16, epochs=60, validation_data=(x[test]
 # 6. model.summary
 model.summary()
 
-loss, accuracy = model.evaluate(x[test], y[test])
+loss, accuracy = model.evaluate(x[test], y[test], verbose=0)
 print(f"test accuracy {accuracy:.3f}, loss {loss:.3f}")
 print("the first five test penguins:", [species[k] for k in model.predict(x[test][:5]).argmax(axis=1)])

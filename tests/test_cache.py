@@ -27,7 +27,7 @@ for name in ("relu", "sigmoid"):
     print(*(f"{value:.3f}" for value in model.predict([[-1.0, 2.0]])[0]))
 """
 RIGHT = "0.000 2.000\n0.269 0.881\n"
-ANNOUNCEMENT = "compiling kernels for this processor; this happens once"
+ANNOUNCEMENT = "compiling kernels that this network is the first here to need"
 
 
 def start(package_parent, script=SCRIPT, **environment):

@@ -1,18 +1,12 @@
 """fit, evaluate and predict: the contract that users of Keras know."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import thalweg
 from thalweg import Sequential
-from thalweg.callbacks import LambdaCallback
 from thalweg.layers import Dense, Flatten, Input
 from thalweg.optimizers import SGD
 
@@ -299,82 +293,6 @@ def test_predict_is_the_same_in_every_form(options):
     assert np.array_equal(model.predict_on_batch(X), whole)
     np.testing.assert_allclose(model.predict(X, batch_size=7), whole, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(np.concatenate([model.predict(row[None]) for row in X]), whole, rtol=1e-6, atol=1e-6)
-
-
-# --- what is printed, and Ctrl-C -------------------------------------------------------------------------------------
-
-
-def test_verbose(capsys):
-    model = regression()
-    for verbose in (0, 1, "auto"):  # 1 and "auto" draw on a terminal only
-        model.fit(X, Y, epochs=3, verbose=verbose)
-        assert capsys.readouterr().out == ""
-    model.fit(X, Y, epochs=4, initial_epoch=2, verbose=2, validation_split=0.2)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["epoch 3/4", "epoch 4/4"]
-    assert all("loss " in line and "val_mae " in line for line in lines)
-
-
-def test_a_terminal_shows_epoch_and_loss(monkeypatch, capsys):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    regression().fit(X, Y, epochs=3, verbose=1)
-    assert "epoch 3/3" in capsys.readouterr().out
-
-
-def test_ctrl_c_ends_the_fit_well():
-    model = regression()
-    seen = []
-
-    def press(epoch, logs):
-        seen.append(epoch)
-        if epoch == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    before = signal.getsignal(signal.SIGINT)
-    history = model.fit(X, Y, epochs=1000, verbose=0, callbacks=[LambdaCallback(on_epoch_end=press)])
-    assert history.interrupted
-    assert history.epoch == seen == [0, 1, 2]
-    assert signal.getsignal(signal.SIGINT) is before
-    three = regression()
-    fit(three, epochs=3)
-    assert same(model, three)
-    assert not model.fit(X, Y, verbose=0).interrupted
-
-
-def test_a_second_ctrl_c_interrupts_at_once():
-    def press_twice(epoch, logs):
-        for _ in range(2):
-            os.kill(os.getpid(), signal.SIGINT)
-
-    model, before = regression(), signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X, Y, epochs=9, verbose=0, callbacks=[LambdaCallback(on_epoch_end=press_twice)])
-    assert signal.getsignal(signal.SIGINT) is before
-    assert np.isfinite(fit(model)["loss"]).all()
-
-
-def test_ctrl_c_in_a_long_native_run():
-    """SIGINT from outside, in the middle of hundreds of epochs in one call: the fit returns soon, the model works."""
-    script = """
-import numpy as np, thalweg
-from thalweg.layers import Dense, Input
-x = np.random.default_rng(0).normal(size=(200, 4))
-model = thalweg.Sequential([Input((4,)), Dense(8, "tanh"), Dense(1)], seed=1)
-model.compile("sgd", "mse")
-model.fit(x, x[:, 0], verbose=0, lanes=2)
-print("ready", flush=True)
-history = model.fit(x, x[:, 0], epochs=10**9, verbose=0, lanes=2)
-print(history.interrupted, len(history.epoch) > 0, bool(np.isfinite(model.predict(x)).all()))
-"""
-    environment = os.environ | {"PYTHONPATH": str(Path(thalweg.__file__).parents[1])}
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
-    assert process.stdout is not None
-    with process:
-        assert process.stdout.readline() == "ready\n"
-        threading.Event().wait(0.5)
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.read() == "True True True\n"
-    assert process.returncode == 0
 
 
 def test_a_fit_in_another_thread_needs_no_signals():

@@ -1,14 +1,19 @@
 """What can be looked at: the program as a table, its measured times, the summary, the values of a step."""
 
+import io
 import json
+import re
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from thalweg import Sequential
-from thalweg.layers import Dense, Dropout, Flatten, Input, Residual
+from thalweg import Sequential, comparison, stack
+from thalweg.console import grid
+from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Residual
 from thalweg.losses import SumSquaredError
 from thalweg.optimizers import SGD, Adam
+from thalweg.program import listing as listings
 from thalweg.program.listing import table, width
 
 
@@ -46,7 +51,7 @@ def test_the_printed_table_holds_every_row_and_the_sums():
     for row in listing:
         line = next(line for line in lines if line.split() and line.split()[0] == str(row.number))
         assert row.name in line
-        assert row.formula in line
+        assert line.endswith(f"  {row.formula}")
         assert f"{row.flops:,}" in line
     assert f"{sum(r.flops for r in listing):,}" in lines[-1]
     assert f"{sum(r.bytes for r in listing):,}" in lines[-1]
@@ -142,5 +147,110 @@ def test_columns_align_whatever_the_signs():
     assert width("dW = xᵀ·dh") == 10
     assert width("層") == 2
     assert width("é") == 1
-    lines = table([["#", "name", "層"], ["10", "é", "x"]]).splitlines()
+    lines = table([["#", "name", "層"], ["10", "é", "x"]], right=(0, 4)).splitlines()
     assert lines == [" #  name  層", "10  é     x"]
+
+
+# --- on narrow terminals ---------------------------------------------------------------------------------------------
+
+
+def convolutional():
+    model = Sequential(
+        [Input((28, 28, 1)), Conv2D(8, 3, activation="relu"), BatchNormalization(), Flatten(), Dense(10, "softmax")]
+    )
+    model.compile(Adam(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    def of(room):
+        for module in (listings, comparison, stack):
+            monkeypatch.setattr(module, "columns", lambda: room)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("room", "profiled"), [(60, False), *((room, timed) for room in (80, 100, 120, 200) for timed in (False, True))]
+)
+def test_a_listing_fits_a_terminal_and_loses_nothing_but_names(terminal, room, profiled):
+    model = convolutional()
+    if profiled:
+        model.profile(batch_size=16, repeats=1)
+    listing = model.program(batch_size=16)
+    whole = str(listing)
+    assert whole == str(listing)
+    terminal(room)
+    text = str(listing)
+    assert max(map(width, text.splitlines())) <= room
+    numbers = re.findall(r"\d[\d,]{3,}", whole)
+    assert re.findall(r"\d[\d,]{3,}", text) == numbers  # none is broken
+    for row in listing:
+        assert "".join(row.formula.split()) in "".join(text.split())
+    terminal(None)
+    assert str(listing) == whole  # where the output isn't a terminal it depends on nothing
+
+
+def test_formulas_stand_behind_the_numbers_or_below(terminal):
+    listing = tutorial().program(batch_size=1)
+    terminal(80)
+    lines = str(listing).splitlines()
+    place = lines[0].index("formula")
+    row = next(n for n, line in enumerate(lines) if line.startswith("4"))
+    assert lines[row][place:].startswith("y_pred = σ(h)")
+    assert lines[row + 1].startswith(" " * place)
+    assert lines[row + 1].strip()
+    terminal(60)
+    lines = str(listing).splitlines()
+    assert lines[1].strip() == "formula"
+    row = next(n for n, line in enumerate(lines) if line.startswith("3"))
+    assert lines[row + 1] == "    h = x·W"
+
+
+def test_a_summary_fits_a_terminal(terminal, capsys):
+    model = Sequential([Input((4,)), Dense(1_000_000, name="a" * 90), Dense(1)])
+    model.output_shape = None
+    model.lay_out()
+    terminal(60)
+    model.summary()
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(width, lines)) == 60
+    assert any("…" in line and line.endswith("5,000,000") for line in lines)
+    printed = []
+    model.summary(print_fn=printed.append)
+    assert f"{'a' * 90} (Dense)" in printed[0]  # not for the terminal
+
+
+def test_a_comparison_fits_a_terminal(terminal):
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    found = comparison.compare(
+        "activation", x, (x[:, 0] > 0).astype(int), entries={"a" * 50: "relu"}, seeds=2, epochs=1, layers=(4,)
+    )
+    terminal(80)
+    assert max(map(width, str(found).splitlines())) == 80
+    assert "…" in str(found)
+
+
+@pytest.mark.parametrize("room", [30, 40, 60, 80, 100, 200])
+def test_a_grid_breaks_no_number(room):
+    keys = ["loss", "accuracy", "precision", "recall", "val_loss", "val_accuracy", "val_precision", "val_recall"]
+    rows = [[str(epoch), *(f"{epoch / 7 + place:.4f}" for place in range(len(keys)))] for epoch in range(1, 4)]
+    file = io.StringIO()
+    Console(file=file, width=room).print(grid("history", ["epoch", *keys], rows))
+    lines = file.getvalue().splitlines()
+    assert max(map(len, lines)) <= room
+    words = file.getvalue().split()
+    for name in [*keys, *(cell for row in rows for cell in row[1:])]:
+        assert name in words
+    blocks = words.count("epoch")
+    assert [words.count(str(epoch)) for epoch in (1, 2, 3)] == [blocks] * 3
+    assert blocks == 1 or room < 100
+
+
+def test_a_grid_folds_texts_and_not_numbers():
+    file = io.StringIO()
+    text, number = "3 categories: Biscoe, Dream, Torgersen and some more", "123,456,789,012,345,678"
+    Console(file=file, width=52).print(grid("columns", ["column", "understood as", "sum"], [["island", text, number]]))
+    assert max(map(len, file.getvalue().splitlines())) <= 52
+    assert {*text.split(), number} <= set(file.getvalue().split())

@@ -39,7 +39,8 @@ ROOMS = [
      "thalweg.optimizers", "thalweg.regularizers", "thalweg.schedules"],
     ["thalweg.engine"],
     ["thalweg.program"],
-    ["thalweg.checks", "thalweg.extras", "thalweg.frames", "thalweg.hooks", "thalweg.naming"],
+    ["thalweg.checks", "thalweg.extras", "thalweg.frames", "thalweg.hooks", "thalweg.interrupts", "thalweg.naming",
+     "thalweg.terminal"],
     ["thalweg.errors"],
 ]  # fmt: skip
 # Imports inside functions that point upwards: only where a description is turned into what it describes.

@@ -209,7 +209,9 @@ def show_trained(run: Run | ImageRun, folder: Path, new: str) -> None:
     """How it went, where it is kept, and what can be done with it."""
     facts = run.facts
     stopped = " (interrupted)" if facts["interrupted"] else ""
-    say("", f"trained {len(run.history)} epochs in {facts['seconds']:.2f} s{stopped}", "")
+    compiled = compile_seconds()
+    apart = f" (and {compiled} s to compile kernels)" if compiled else ""
+    say("", f"trained {len(run.history)} epochs in {facts['seconds']:.2f} s{apart}{stopped}", "")
     show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"])
     quoted = shlex.quote(str(folder))
     say(
@@ -218,6 +220,13 @@ def show_trained(run: Run | ImageRun, folder: Path, new: str) -> None:
         f"  look:    thalweg inspect {quoted}",
         f"  predict: thalweg predict {quoted} {new}",
     )
+
+
+def compile_seconds() -> str:
+    """The seconds that no time of training holds; "" if there were none to speak of."""
+    from thalweg.engine.stopwatch import compiling
+
+    return f"{compiling.seconds:.1f}" if compiling.seconds >= 0.05 else ""
 
 
 def name_of(source: str) -> str:
@@ -353,13 +362,11 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="the folder; by default comparisons/NAME-KNOB, numbered")] = None,
 ) -> None:
     """Trains the same network with every entry of one knob, several seeds each, and compares."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     import thalweg
     from thalweg import runs
     from thalweg.data.tables import read_table
     from thalweg.naming import choose
+    from thalweg.progress import Trainings
 
     choose("knob", knob, thalweg.Comparison.KNOBS)
     options = chosen(
@@ -375,15 +382,13 @@ def compare(
     runs.refuse_unwritable(out or runs.free_folder(f"{name_of(source)}-{knob}", "comparisons"))
     tried = None if entries is None else split_entries(knob, entries)
     table = read_table(source)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        line = bar.add_task(f"comparing {knob}")
-        found = runs.compare(
-            knob, table, options, tried, seeds, lambda done, total: bar.update(line, completed=done, total=total)
-        )
+    with Trainings(f"comparing {knob}") as progress:
+        found = runs.compare(knob, table, options, tried, seeds, progress)
     say(f"{found.task} target {target}: {found.rows[0]:,} rows to learn from, {found.rows[1]:,} held out", "")
     say(grid(f"{knob}, {seeds} seed{'s' * (seeds > 1)} each", found.header(), found.lines()), "")
     say(f"chance: {found.chance:.4f}")
+    if compiled := compile_seconds():
+        say(f"the seconds are those of training; compiling kernels took {compiled} more")
     for name, why in found.left_out.items():
         say(f"left out: {name}: {why}")
     folder = out or runs.free_folder(f"{name_of(source)}-{knob}", "comparisons")

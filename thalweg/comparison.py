@@ -25,6 +25,7 @@ from thalweg.model import Sequential
 from thalweg.naming import choose
 from thalweg.population import fit_many
 from thalweg.program.listing import table
+from thalweg.terminal import columns
 from thalweg.unit_variance import lsuv
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Comparison:
         ]
 
     def __str__(self) -> str:
-        return table([self.header(), *self.lines()], right=range(1, 7))
+        return table([self.header(), *self.lines()], range(1, 7), columns())
 
     def records(self) -> dict[str, Any]:
         """Everything, as plain values that `json` writes: what isn't a number is None."""

@@ -14,6 +14,7 @@ from thalweg.diagnosis import diagnose
 from thalweg.engine import make_executor
 from thalweg.engine.work import Array, Chunk, Executor, Job
 from thalweg.errors import DivergedError
+from thalweg.interrupts import Held
 
 if TYPE_CHECKING:
     from thalweg.model import Sequential
@@ -42,15 +43,23 @@ class Evaluation:
         tell(callbacks, "on_test_end", logs)
         return logs
 
+    def prepare(self, callbacks: Sequence[Callback] = ()) -> tuple[Job, Executor]:
+        """The job and its engine, whose kernels are compiled now if they weren't before.
+
+        A mean over rows is the same for any batch, and one batch of everything is the fastest.
+        """
+        if listened(callbacks, BATCH_EVENTS):
+            return self.of(min(self.batch, self.rows))
+        return self.of(self.rows if self.model.loss.reduction != "sum" else self.batch)
+
     def at_once(self) -> Logs:
-        """A mean over rows is the same for any batch, and one batch of everything is the fastest."""
-        rows = self.rows if self.model.loss.reduction != "sum" else self.batch
-        job, executor = self.of(rows)
+        """All rows, and nobody is told in between."""
+        job, executor = self.prepare()
         return self.steps(job, executor, 0, job.steps_per_epoch)
 
     def by_batch(self, callbacks: Sequence[Callback]) -> Logs:
         """Batch after batch; after each, the callbacks hear loss and metrics of the rows so far."""
-        job, executor = self.of(min(self.batch, self.rows))
+        job, executor = self.prepare(callbacks)
         logs: Logs = {}
         for batch in range(job.steps_per_epoch):
             tell(callbacks, "on_test_batch_begin", batch, {})
@@ -71,7 +80,8 @@ class Evaluation:
     def steps(self, job: Job, executor: Executor, first: int, steps: int) -> Logs:
         """Evaluates some batches; returns the logs of the rows since the first batch of all."""
         chunk = Chunk(0, first, steps, 0, np.full(steps, self.model.optimizer.learning_rate))
-        outcome = executor.run(chunk)
+        with Held():  # no thread is left alone in the engine
+            outcome = executor.run(chunk)
         if not outcome.finite:
             at = replace(chunk, batch=first + outcome.steps, steps=1)
             raise DivergedError(

@@ -173,7 +173,8 @@ def train(
         callbacks.append(EarlyStopping("val_loss", patience=options.early_stopping, restore_best_weights=True))
     recorder = KernelHistory() if kernels_of(model) else None
     held = parts.validation
-    history = model.fit(
+    history = runs.fit(
+        model,
         parts.train.x,
         parts.train.y,
         batch_size=options.batch_size,

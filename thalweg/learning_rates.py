@@ -15,6 +15,7 @@ from thalweg.engine import make_executor
 from thalweg.engine.work import Array, Chunk, Job, mean_loss
 from thalweg.errors import ArgumentError
 from thalweg.extras import need
+from thalweg.interrupts import Held
 from thalweg.training import sound
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def sweep(model: Sequential, job: Job, rates: NDArray[np.float64]) -> Iterator[f
     for rate in rates:
         sums: Array = np.zeros(job.totals)
         while True:
-            outcome = executor.run(Chunk(epoch, batch, 1, iteration, np.array([rate])))
+            with Held():  # no thread is left alone in the engine
+                outcome = executor.run(Chunk(epoch, batch, 1, iteration, np.array([rate])))
             if not sound(job, outcome):
                 yield None
                 return

@@ -20,9 +20,10 @@ from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.work import Array, Chunk
 from thalweg.errors import ArgumentError, DivergedError
 from thalweg.evaluation import Evaluation
+from thalweg.interrupts import Held
 from thalweg.layers import Layer
 from thalweg.prediction import Predictor, predict_aloud
-from thalweg.progress import Progress
+from thalweg.progress import Progress, level, shown
 from thalweg.training import Fit, sound
 
 Data = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
@@ -100,7 +101,8 @@ class Sequential(CompiledStack):
             x: (rows, …) inputs; bytes (uint8), such as images, are not copied to floats but converted batch by batch.
             y: the targets, as the loss takes them.
             batch_size: rows in a step; 32 if None. epochs: the number of the last epoch.
-            verbose: 1 or "auto": a live line on a terminal; 2: a line for each epoch; 0: nothing.
+            verbose: 1 or "auto": on a terminal a few lines that are drawn anew; elsewhere a line for each epoch, after
+                the first hundred at most ten a second. 2: a line for each epoch. 0: nothing.
             callbacks: see `thalweg.callbacks`.
             validation_split: the share of the *last* rows kept for validation, taken before shuffling.
             validation_data: (x, y) or (x, y, sample_weight) to validate on; goes before `validation_split`.
@@ -115,6 +117,8 @@ class Sequential(CompiledStack):
 
         Raises:
             DivergedError: a value stopped being finite; the last finite weights are kept.
+            KeyboardInterrupt: Ctrl-C. What is running in the engine, for a second at most or a step, is finished first,
+                and the callbacks hear `on_train_end`; the weights and `model.history` are those of the steps done.
         """
         if not isinstance(shuffle, (bool, np.bool_)):
             raise ArgumentError(f"shuffle is True or False, got {shuffle!r}")
@@ -163,13 +167,14 @@ class Sequential(CompiledStack):
         executor = make_executor(self.engine, job)
         chunk = Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
         before = (self.vector.copy(), self.slots.copy())
-        outcome = executor.run(chunk)
-        if not sound(job, outcome):
-            self.vector[:], self.slots[:] = before
-            finding = diagnose(executor, job, chunk)
-            self.vector[:], self.slots[:] = before
-            raise DivergedError(f"the step was not done: {finding} The last finite weights are kept.")
-        self.optimizer.iterations += 1
+        with Held():  # the step is either counted or not done
+            outcome = executor.run(chunk)
+            if not sound(job, outcome):
+                self.vector[:], self.slots[:] = before
+                finding = diagnose(executor, job, chunk)
+                self.vector[:], self.slots[:] = before
+                raise DivergedError(f"the step was not done: {finding} The last finite weights are kept.")
+            self.optimizer.iterations += 1
         return answer(self.logs(outcome.records[0]), return_dict)
 
     # --- using it ------------------------------------------------------------------------------------------------
@@ -188,8 +193,9 @@ class Sequential(CompiledStack):
         """Loss and metrics on these rows: [loss, metric, …], the loss alone if there are no metrics, or a dict.
 
         A callback that listens to batches makes it go batch by batch, 32 rows each if batch_size is None; it may set
-        `model.stop_evaluating`.
+        `model.stop_evaluating`. With verbose 1, 2 or "auto" they are printed too, in a line; with 0 they are not.
         """
+        aloud = level(verbose) > 0
         self._ready(x)
         arrays = self._arrays(x, y, sample_weight)
         assert arrays[0] is not None
@@ -197,8 +203,8 @@ class Sequential(CompiledStack):
         program, _ = self._lower_for("evaluation", arrays, len(arrays[0]))
         evaluate = Evaluation(self, arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))
         logs = evaluate(introduced(callbacks, self, -(-len(arrays[0]) // batch)))
-        with Progress(verbose, 1, 0, 1, len(arrays[0])) as progress:
-            progress.end_epoch(0, logs)
+        if aloud:
+            print(f"{len(arrays[0]):,} rows  {shown(logs)}", flush=True)
         return answer(logs, return_dict)
 
     def test_on_batch(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from numpy.typing import ArrayLike
 
-from thalweg.callbacks import History
+from thalweg.callbacks import History, LambdaCallback
 from thalweg.checks import whole
 from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, DivergedError
@@ -64,7 +64,7 @@ def fit_many(
         the histories, in the order of the models.
 
     Raises:
-        the error of the first model that fails, after the others have been stopped.
+        the error of the first model that fails, or KeyboardInterrupt, after the others have been stopped.
 
     >>> import thalweg
     >>> def make(seed):
@@ -85,11 +85,15 @@ def fit_many(
     if arguments["verbose"] not in (0, "auto"):
         raise ArgumentError("fit_many shows no progress: leave verbose at 0")
     at_once = cores() if lanes is None else whole("lanes", lanes)
-    one_by_one = Lock()
+    one_by_one, stopped = Lock(), Event()
 
     def train(model: Sequential) -> Any:
+        def begin(logs: Any) -> None:
+            if stopped.is_set():  # a fit that begins takes back what was set before
+                model.stop_training = True
+
         try:
-            return model.fit(x, y, lanes=1, **arguments)
+            return model.fit(x, y, lanes=1, **{**arguments, "callbacks": [LambdaCallback(on_train_begin=begin)]})
         except DivergedError as error:
             if not return_errors:
                 raise
@@ -104,6 +108,7 @@ def fit_many(
         try:
             return [future.result() for future in futures]
         except BaseException:
+            stopped.set()
             for future, model in zip(futures, models, strict=True):
                 future.cancel()
                 model.stop_training = True

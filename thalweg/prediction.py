@@ -14,9 +14,11 @@ from thalweg.callbacks.base import Callback, introduced, listened, tell
 from thalweg.checks import whole
 from thalweg.data import batches
 from thalweg.engine import make_executor, usable_lanes
+from thalweg.engine.stopwatch import compiling
 from thalweg.engine.work import Array, Chunk, Executor, Job
-from thalweg.errors import ArgumentError
+from thalweg.interrupts import Held
 from thalweg.program.program import Program
+from thalweg.progress import level
 
 if TYPE_CHECKING:
     from thalweg.model import Sequential
@@ -84,7 +86,8 @@ class Predictor:
             executor = executors[of_bytes, lanes] = make_executor(self.engine, job)
         steps = job.steps_per_epoch
         try:
-            executor.run(Chunk(0, 0, steps, 0, np.zeros(steps)))
+            with Held():  # no thread is left alone in the engine
+                executor.run(Chunk(0, 0, steps, 0, np.zeros(steps)))
         finally:
             data.clear()  # the executor stays, the caller's arrays aren't kept
 
@@ -102,21 +105,20 @@ def predict_aloud(
     lanes: int | None,
 ) -> Array:
     """The network's outputs, where a callback or the user is told about it."""
-    if verbose not in (0, 1, 2, "auto"):
-        raise ArgumentError(f"verbose is 0, 1, 2 or 'auto', got {verbose!r}")
+    aloud = level(verbose) > 0 and verbose != "auto"
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
     model._build_for(x)
     inputs = batches.input_rows(x, model.input_shape, model.dtype)
     listeners = introduced(callbacks, model, -(-len(inputs) // batch))
     tell(listeners, "on_predict_begin", {})
     model.stop_predicting = False
-    begin = time.perf_counter()
+    begin = time.perf_counter() - compiling.seconds
     if listened(listeners, BATCH_EVENTS):
         outputs = by_batch(model, inputs, batch, listeners, lanes)
     else:
         outputs = model.predict(inputs, batch_size, 0, lanes=lanes)
-    if verbose in (1, 2):
-        print(f"{len(outputs):,} rows in {time.perf_counter() - begin:.3f} s")
+    if aloud:
+        print(f"{len(outputs):,} rows in {time.perf_counter() - compiling.seconds - begin:.3f} s")
     tell(listeners, "on_predict_end", {})
     return outputs
 

@@ -159,7 +159,8 @@ def train(table: Table, options: Options, announce: Callable[[Parts, Features, S
     held = parts.validation
     validation = None if held is None else (features.matrix(held), targets(features, model, held))
     stop = EarlyStopping("val_loss", patience=options.early_stopping, restore_best_weights=True)
-    history: History = model.fit(
+    history = fit(
+        model,
         features.matrix(parts.train),
         targets(features, model, parts.train),
         batch_size=options.batch_size,
@@ -185,6 +186,16 @@ def train(table: Table, options: Options, announce: Callable[[Parts, Features, S
         "baseline": baseline(run, parts),
     }
     return run
+
+
+def fit(model: Sequential, x: Array, y: Array, **more: Any) -> History:
+    """`Sequential.fit` for a run: a training that Ctrl-C ends is kept."""
+    try:
+        return model.fit(x, y, **more)
+    except KeyboardInterrupt:
+        if model.history is None or not model.history.interrupted:  # it hadn't begun
+            raise
+        return model.history
 
 
 class Chosen(Protocol):

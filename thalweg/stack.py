@@ -20,6 +20,7 @@ from thalweg.layers.core import connect_all, name_layers
 from thalweg.naming import choose
 from thalweg.program.listing import table
 from thalweg.program.memory import align
+from thalweg.terminal import columns
 
 
 class Stack(Hooked):
@@ -203,7 +204,7 @@ class Stack(Hooked):
             shape = (None, *(layer.output_shape or ()))
             lines.append([f"{layer.name} ({type(layer).__name__})", str(shape), f"{layer.count_params():,}"])
         count = self.count_params()
-        text = table(lines, right=(2,))
+        text = table(lines, (2,), columns() if print_fn is None else None)
         rule = "─" * max(len(line) for line in text.splitlines())
         first, _, rest = text.partition("\n")
         size = f"({count * self.dtype.itemsize / 1024:,.2f} KB)"

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -19,6 +15,7 @@ from thalweg.diagnosis import diagnose
 from thalweg.engine.work import Array, Chunk, Executor, Job, Outcome
 from thalweg.errors import DivergedError
 from thalweg.evaluation import Evaluation
+from thalweg.interrupts import Held
 from thalweg.progress import Progress
 
 if TYPE_CHECKING:
@@ -47,7 +44,12 @@ class Fit:
     between: float = 0.0  # seconds that the last chunk took without its steps
 
     def run(self) -> History:
-        """Trains; returns the history. The model's weights are updated in place, also when an error ends the fit."""
+        """Trains; returns the history. The model's weights are updated in place, also when an error ends the fit.
+
+        The first Ctrl-C ends the training after the running chunk, as `stop_training` does, and is handed on then.
+        """
+        if self.validate is not None:
+            self.validate.prepare(self.callbacks)  # compiling isn't training
         history = self.model.history = History()
         history.set_params({"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0})
         self.model.stop_training = False
@@ -58,31 +60,34 @@ class Fit:
             callback.set_params({"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0})
         self.tell("on_train_begin", {})
         self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
-        with interruptible() as interrupted, self.progress:
-            try:
-                self.loop(history, interrupted)
-            except DivergedError as error:
-                if not any(isinstance(c, TerminateOnNaN) and not c.raise_error for c in self.callbacks):
-                    raise
-                self.progress.say(f"TerminateOnNaN: {error}")
-            optimizer = self.model.optimizer
-            if optimizer.use_ema and optimizer.iterations >= optimizer.every:
-                self.model.use_average()
-            history.interrupted = interrupted.is_set()
-            if listened(self.callbacks, ["on_train_end"]):
-                self.tell("on_train_end", {key: values[-1] for key, values in history.history.items()})
-        history.seconds = time.perf_counter() - begin
+        interrupts = Held(first_only=True)
+        try:
+            with interrupts, self.progress:
+                try:
+                    self.loop(history, interrupts)
+                except DivergedError as error:
+                    if not any(isinstance(c, TerminateOnNaN) and not c.raise_error for c in self.callbacks):
+                        raise
+                    self.progress.say(f"TerminateOnNaN: {error}")
+                optimizer = self.model.optimizer
+                if optimizer.use_ema and optimizer.iterations >= optimizer.every:
+                    self.model.use_average()
+                history.interrupted = interrupts.pressed
+                if listened(self.callbacks, ["on_train_end"]):
+                    self.tell("on_train_end", {key: values[-1] for key, values in history.history.items()})
+        finally:
+            history.interrupted = interrupts.pressed
+            history.seconds = time.perf_counter() - begin
         return history
 
-    def loop(self, history: History, interrupted: threading.Event) -> None:
+    def loop(self, history: History, interrupts: Held) -> None:
         """Chunk after chunk until the epochs are done or someone stops the training."""
         per_epoch = self.job.steps_per_epoch
         total = (self.epochs - self.initial_epoch) * per_epoch
         batch_by_batch = listened(self.callbacks, BATCH_EVENTS)
         whole_epochs = self.validate is None and not listened(self.callbacks, EPOCH_EVENTS)
-        unheard = whole_epochs and not self.progress.lines  # of an epoch nobody but the history is told
         done, pace = 0, 1.0  # steps done; steps to try next
-        while done < total and not self.model.stop_training and not interrupted.is_set():
+        while done < total and not self.model.stop_training and not interrupts.pressed:
             batch = done % per_epoch
             epoch = self.initial_epoch + done // per_epoch
             limit = total - done if whole_epochs else per_epoch - batch
@@ -92,18 +97,21 @@ class Fit:
             if batch_by_batch:
                 self.tell("on_train_batch_begin", batch, {})
             begin = time.perf_counter()
-            records, logs = self.chunk(done, steps)
+            with Held():  # what is done is counted and recorded, however often Ctrl-C is pressed
+                records, logs = self.chunk(done, steps)
+                if whole_epochs:
+                    history.extend(range(epoch, epoch + len(records)), self.model.columns(records))
             seconds = time.perf_counter() - begin
             chunk = min(LONGEST_CHUNK, max(CHUNK_SECONDS, self.between / BETWEEN))
             pace = min(steps * chunk / max(seconds, 1e-6), steps * 16.0)
             done += steps
             if batch_by_batch:
                 self.tell("on_train_batch_end", batch, logs)
-            if unheard:
-                history.extend(range(epoch, epoch + len(records)), self.model.columns(records))
+            if whole_epochs:  # of an epoch nobody but the history and the progress is told
+                self.progress.end_epochs(epoch, records, self.model.logs)
             else:
-                for place, record in enumerate(records):
-                    self.end_epoch(epoch + place, self.model.logs(record), history)
+                for record in records:  # at most one
+                    self.end_epoch(epoch, self.model.logs(record), history)
             self.progress.advance(self.initial_epoch + done // per_epoch, done % per_epoch, logs)
 
     def chunk(self, done: int, steps: int) -> tuple[Array, Logs]:
@@ -195,22 +203,3 @@ def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], don
             "The model keeps its last finite weights."
         )
     raise DivergedError("a value was not finite, but not when the steps were repeated one by one; weights are restored")
-
-
-@contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """The first Ctrl-C only sets an event, so that the running chunk ends well; a second one interrupts at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-
-    def first(number: int, frame: FrameType | None) -> None:
-        event.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, first)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -22,7 +22,7 @@ class SwapEMAWeights(Callback):
     >>> model.compile(thalweg.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), "mse")
     >>> swap = SwapEMAWeights()
     >>> history = model.fit([[1.0]], [1.0], epochs=3, verbose=0, validation_data=([[1.0]], [1.0]), callbacks=[swap])
-    >>> model.evaluate([[1.0]], [1.0]) == history.history["val_loss"][-1]  # fit ends with the average
+    >>> model.evaluate([[1.0]], [1.0], verbose=0) == history.history["val_loss"][-1]  # fit ends with the average
     True
     """
 

@@ -16,6 +16,7 @@ import numpy as np
 from thalweg.data.cells import Array, Column
 from thalweg.data.database import connect, duckdb_error, fetch, literal, literals, one_line, quoted
 from thalweg.errors import ArgumentError, DataError, NotFoundError
+from thalweg.interrupts import as_keyboard_interrupt
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,6 +40,7 @@ def is_query(text: str) -> bool:
     return _QUERY.match(text) is not None and not _exists(text)
 
 
+@as_keyboard_interrupt()
 def read_files(path: str | Path) -> dict[str, Column]:
     """The columns of a file, or of all files that a glob matches, in the order of their names.
 
@@ -108,6 +110,7 @@ def writable(path: str | Path) -> Path:
     return path
 
 
+@as_keyboard_interrupt()
 def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
     """Write columns as .csv, .tsv, .parquet, .json (an array) or .jsonl (a line a row); see `write_table`."""
     path = writable(path)
@@ -131,8 +134,9 @@ def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
             connection.execute(f"COPY written TO {literal(str(partial))} ({WRITABLE[path.suffix.lower()]})")
             partial.rename(path)
         except (failure, OSError) as error:
-            partial.unlink(missing_ok=True)
             raise DataError(f"can't write {path}: {one_line(error)}") from None
+        finally:
+            partial.unlink(missing_ok=True)  # where it wasn't renamed
 
 
 def nearest(name: str, names: Sequence[str], cutoff: float = 0.6) -> str:

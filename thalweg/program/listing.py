@@ -1,7 +1,8 @@
-"""A program as a table: number, name, formula with the real names, shape, FLOPs, bytes, and the measured time."""
+"""A program as a table: number, name, shape, FLOPs, bytes, the measured time, and the formula with the real names."""
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +11,10 @@ from typing import Any
 from thalweg.program.gradients import Reduce
 from thalweg.program.instruction import Instruction
 from thalweg.program.program import Program
+from thalweg.terminal import columns
+
+LEAST_FORMULA = 24  # columns; a formula that has fewer stands on lines of its own
+LEAST_CUT = 8  # columns of a text that is cut
 
 
 @dataclass(frozen=True)
@@ -65,22 +70,25 @@ class Listing(Sequence[Row]):
         return [asdict(row) for row in self.rows]
 
     def __str__(self) -> str:
+        """Formulas come last, so that no number is cut where lines are too long; a terminal's are as wide as it is."""
         timed = any(row.seconds is not None for row in self.rows)
-        header = ["#", "instruction", "formula", "shape", "FLOPs", "bytes"] + ["time", "share"] * timed
-        lines: list[list[str]] = []
-        section = ""
+        header = ["#", "instruction", "shape", "FLOPs", "bytes"] + ["time", "share"] * timed
+        lines, formulas, section = [header], ["formula"], ""
         for row in self.rows:
             if row.section != section:
                 section = row.section
                 lines.append(["", section])
-            cells = [str(row.number), row.name, row.formula, str(row.shape), f"{row.flops:,}", f"{row.bytes:,}"]
+                formulas.append("")
+            cells = [str(row.number), row.name, str(row.shape), f"{row.flops:,}", f"{row.bytes:,}"]
             if timed:
                 cells += [f"{(row.seconds or 0) * 1e6:,.1f} µs", f"{(row.share or 0):.1%}"]
             lines.append(cells)
-        last = ["", "one step", "", "", f"{sum(r.flops for r in self.rows):,}", f"{sum(r.bytes for r in self.rows):,}"]
+            formulas.append(row.formula)
+        last = ["", "one step", "", f"{sum(r.flops for r in self.rows):,}", f"{sum(r.bytes for r in self.rows):,}"]
         if timed:
             last += [f"{sum(r.seconds or 0 for r in self.rows) * 1e6:,.1f} µs", ""]
-        return table([header, *lines, last])
+        room = columns()
+        return beside(table([*lines, last], (0, 3, 4, 5, 6), room, cut=1), [*formulas, ""], room)
 
     __repr__ = __str__
 
@@ -112,15 +120,41 @@ def width(text: str) -> int:
     return sum(wide)
 
 
-def table(lines: Sequence[Sequence[str]], right: Sequence[int] = (0, 4, 5, 6, 7)) -> str:
-    """Aligned columns; those in `right` are aligned to the right."""
-    columns = max(len(line) for line in lines)
-    widths = [max((width(line[c]) for line in lines if c < len(line)), default=0) for c in range(columns)]
+def table(lines: Sequence[Sequence[str]], right: Sequence[int], room: int | None = None, cut: int = 0) -> str:
+    """Aligned columns; those in `right` are aligned to the right. Column `cut` gives way where the room is narrow."""
+    count = max(len(line) for line in lines)
+    widths = [max((width(line[c]) for line in lines if c < len(line)), default=0) for c in range(count)]
+    if room is not None and (over := sum(widths) + 2 * (count - 1) - room) > 0:
+        widths[cut] = max(min(LEAST_CUT, widths[cut]), widths[cut] - over)
     texts = []
     for line in lines:
         cells = [
             " " * (widths[c] - width(cell)) + cell if c in right else cell + " " * (widths[c] - width(cell))
-            for c, cell in enumerate(line)
+            for c, cell in enumerate(shortened(cell, widths[c]) for c, cell in enumerate(line))
         ]
         texts.append("  ".join(cells).rstrip())
+    return "\n".join(texts)
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or its beginning and …, where it takes more columns."""
+    if width(text) <= most:
+        return text
+    while width(text) > most - 1:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def beside(text: str, formulas: Sequence[str], room: int | None) -> str:
+    """The lines of a table, each with its formula: behind it, in as many lines as the room asks for, or below it."""
+    lines = text.splitlines()
+    indent = max(map(width, lines)) + 2
+    if room is not None and room - indent < LEAST_FORMULA < max(map(width, formulas)):
+        indent = 4
+    texts = []
+    for line, formula in zip(lines, formulas, strict=True):
+        folded = textwrap.wrap(formula, room - indent, break_on_hyphens=False) if room is not None else [formula]
+        if folded and width(line) < indent - 1:
+            line += " " * (indent - width(line)) + folded.pop(0)
+        texts += [line.rstrip(), *(" " * indent + part for part in folded)]
     return "\n".join(texts)

@@ -28,6 +28,7 @@ import llvmlite
 
 from thalweg.engine.native.loader import load
 from thalweg.engine.native.processor import FEATURES, NAME, VW
+from thalweg.engine.stopwatch import compiling
 
 Function = Callable[..., Any]
 
@@ -163,7 +164,7 @@ def announce() -> None:
     if not _announced:
         _announced = True
         print(
-            "thalweg: compiling kernels for this processor; this happens once and takes some seconds …",
+            "thalweg: compiling kernels that this network is the first here to need; that takes some seconds …",
             file=sys.stderr,
             flush=True,
         )
@@ -211,6 +212,7 @@ def linked(content: bytes | None) -> int | None:
     return load(code, {symbol: address_of(family_of(symbol)) for symbol in families_of(content)})
 
 
+@compiling
 def compiled(kernel: Kernel) -> int:
     """The address of the kernel, compiled now."""
     announce()

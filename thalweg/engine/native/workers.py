@@ -22,6 +22,7 @@ from thalweg.engine.lanes import cores
 from thalweg.engine.native import compile as compiling
 from thalweg.engine.native.compile import Kernel, families_of, family_of, file_name, kept, make
 from thalweg.engine.native.kernels import FILES
+from thalweg.engine.stopwatch import compiling as compiling_time
 
 MANY = 4  # kernels from which on it pays to start workers, which takes a second
 MOST = 4  # workers, each of which imports numba and compiles for itself what several kernels call
@@ -70,6 +71,7 @@ def prepare(kernels: frozenset[Kernel]) -> None:
             compile_together(missing)
 
 
+@compiling_time
 def compile_together(kernels: list[Kernel]) -> None:
     """In the order of the files in kernels.py; those of one file are compiled by one worker."""
     order = {module: n for n, module in enumerate(FILES)}

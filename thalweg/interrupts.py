@@ -1,0 +1,70 @@
+"""Ctrl-C at places where work must not be cut in two: it waits, and is never lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any
+
+
+@contextmanager
+def as_keyboard_interrupt() -> Iterator[None]:
+    """DuckDB makes a RuntimeError of a Ctrl-C that comes while it works; here it is a KeyboardInterrupt again."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from None
+        raise
+
+
+class Held:
+    """While this context is open Ctrl-C only sets `pressed`; it is handed on when the context closes.
+
+    It goes to whoever took it before: by default a KeyboardInterrupt is raised, also where another error closes the
+    context. A signal that nobody in Python handles isn't touched, nor does a thread other than the main one hold any.
+
+    Args:
+        first_only: whether a second Ctrl-C is handed on at once.
+
+    >>> with Held() as interrupts:
+    ...     interrupts.pressed
+    False
+    """
+
+    def __init__(self, first_only: bool = False) -> None:
+        self.first_only = first_only
+        self.pressed = self.waiting = False
+        self.before: Callable[[int, FrameType | None], Any] | None = None
+
+    def __enter__(self) -> Held:
+        if threading.current_thread() is threading.main_thread():
+            before = signal.getsignal(signal.SIGINT)
+            if callable(before):  # not SIG_IGN, nor SIG_DFL
+                self.before = before
+                signal.signal(signal.SIGINT, self.take)
+        return self
+
+    def take(self, number: int, frame: FrameType | None) -> None:
+        """The signal's handler."""
+        again = self.waiting
+        self.pressed = self.waiting = True
+        if again and self.first_only:
+            self.hand_on()
+
+    def hand_on(self) -> None:
+        """Calls the handler of before."""
+        self.waiting = False
+        assert self.before is not None
+        self.before(signal.SIGINT, None)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+            if self.waiting:
+                self.hand_on()
