@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from thalweg import Input, Sequential, layers
+from thalweg.comparison import pose
 from thalweg.errors import DataError, DivergedError, ShapeError
 from thalweg.frames import as_array
 from thalweg.layers import Dense, Normalization
@@ -150,3 +151,11 @@ def test_a_frame_is_measured_by_normalization():
     expected.adapt(PLAIN)
     assert np.array_equal(layer.mean, expected.mean)
     assert layers.Normalization is Normalization
+
+
+def test_compare_takes_nullable_targets():
+    problem = pose(NUMBERS, pd.Series([0, 1] * 6, dtype="Int64"), None, None, 0.25, 0)
+    assert (problem.task, problem.held.y.dtype.kind) == ("binary", "i")
+    numbers = pd.Series(np.arange(12) / 7, dtype="Float64")
+    held = NUMBERS, numbers
+    assert pose(NUMBERS, numbers, None, held, 0.25, 0).task == "regression"

@@ -21,6 +21,7 @@ from thalweg.data.tables import Table
 from thalweg.data.target import Target as TableTarget
 from thalweg.data.target import split_rows
 from thalweg.errors import ArgumentError, DataError, DivergedError
+from thalweg.frames import as_array
 from thalweg.model import Sequential
 from thalweg.naming import choose
 from thalweg.population import fit_many
@@ -272,7 +273,7 @@ class Problem:
 
 def pose(x: ArrayLike, y: ArrayLike, task: str | None, held: Any, test_share: float, seed: int) -> Problem:
     """The problem that these arrays set, checked."""
-    inputs, targets = batches.to_array(x, "x"), np.asarray(y)
+    inputs, targets = batches.to_array(x, "x"), as_array(np.asarray(y), "y")
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
     if inputs.ndim != 2 or targets.ndim != 1 or len(inputs) != len(targets):
@@ -286,7 +287,7 @@ def pose(x: ArrayLike, y: ArrayLike, task: str | None, held: Any, test_share: fl
     else:
         if not isinstance(held, (tuple, list)) or len(held) != 2:
             raise ArgumentError("validation_data is (x, y)")
-        parts = (inputs, targets), (batches.to_array(held[0], "x"), np.asarray(held[1]).reshape(-1))
+        parts = (inputs, targets), (batches.to_array(held[0], "x"), as_array(np.asarray(held[1]), "y").reshape(-1))
         batches.same_rows(*parts[1])
     (x_train, y_train), (x_held, y_held) = parts
     if task == "regression":

@@ -143,7 +143,8 @@ def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Col
     kind, meaning = found
     dtype, missing = ("datetime64[us]", np.datetime64("NaT")) if kind == "date" else ("float64", np.nan)
     written = {} if kind == "date" else spelling(meaning, truth_text if kind == "boolean" else number_text)
-    says: dict[str | None, Any] = {**meaning, None: missing}
+    says: dict[str | None, Any] = {None: missing}
+    says.update(meaning)
     values = map(says.__getitem__, text.values.tolist())
     return Column(kind, np.fromiter(values, dtype, len(cells)), written=written)
 

@@ -97,15 +97,15 @@ def read_table(source: object) -> Table:
             Arrow frame; a dict of columns; or a Table, which is returned.
 
     Row order is kept. The first line of a CSV or TSV file names the columns, as written; its delimiter is a comma,
-    semicolon, tab or bar. What a cell of text says doesn't depend on the format (`thalweg.data.reading`): a column whose
-    cells are all numbers, true and false, dates or times of day is that, in CSV as in Parquet, JSON or a frame; other
-    text, such as yes and no, or codes with leading zeros, stays text. Empty cells, NA, N/A, NaN, nan, null, NULL, None
-    and ? are missing. A column of categories (pandas, Polars, Arrow, DuckDB's ENUM) stays one whatever it says. A column
-    of lists or structs can be read but not used.
+    semicolon, tab or bar. What a cell of text says doesn't depend on the format (`thalweg.data.reading`): a column
+    whose cells are all numbers, true and false, dates or times of day is that, in CSV as in Parquet, JSON or a frame;
+    other text, such as yes and no, or codes with leading zeros, stays text. Empty cells, NA, N/A, NaN, nan, null, NULL,
+    None and ? are missing. A column of categories (pandas, Polars, Arrow, DuckDB's ENUM) stays one whatever it says. A
+    column of lists or structs can be read but not used.
 
-    A query is one SELECT, which DuckDB runs in memory. It reads the local files that it names, in FROM 'rows.parquet' or
-    in read_csv, read_parquet or read_json, and no others; it can't write, reach the network, load extensions or change
-    settings.
+    A query is one SELECT, which DuckDB runs in memory. It reads the local files that it names, in FROM 'rows.parquet'
+    or in read_csv, read_parquet or read_json, and no others; it can't write, reach the network, load extensions or
+    change settings.
 
     Raises:
         DataError: there is no such file, it is empty or unreadable, the query fails or is more than a SELECT of files
