@@ -197,7 +197,7 @@ def lion(o, c, s, f):
 
 
 def ftrl(o, c, s, f):
-    """n += dw²; z += dw + 2·shrink·w − (n⁻ᵖ − n₀⁻ᵖ)/lr·w; w = (clip(z, ±l1) − z)/((n⁻ᵖ + β)/lr + 2·l2) if that not 0/0"""
+    """n += dw²; z += dw + 2·shrink·w − (n⁻ᵖ − n₀⁻ᵖ)/lr·w; w = (clip(z, ±l1) − z)/((n⁻ᵖ + β)/lr + 2·l2)"""
     first, after = stretch(o[4], o[5], s)
     w, dw = part(o[0], first, after), part(o[1], first, after)
     n, z = part(o[2], first, after), part(o[3], first, after)
@@ -213,7 +213,7 @@ def ftrl(o, c, s, f):
             clipped = l1 if z1 > l1 else (-l1 if z1 < -l1 else z1)
             n[i] = n1
             z[i] = z1
-            divisor = root * per_rate + below
+            divisor = root * per_rate + below  # 0 where nothing was learned yet
             w[i] = select(divisor == ZERO, w0, (clipped - z1) / divisor)
     else:
         for i in range(w.size):
