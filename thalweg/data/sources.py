@@ -7,7 +7,8 @@ import glob
 import gzip
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from thalweg.data.cells import MISSING_MARKERS, Array, Column, numbers_if_all, text_column
 from thalweg.errors import ArgumentError, DataError, NotFoundError
-from thalweg.interrupts import as_keyboard_interrupt
+from thalweg.interrupts import stopped_by_ctrl_c
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,14 +45,12 @@ def is_query(text: str) -> bool:
     return _QUERY.match(text) is not None and not _exists(text)
 
 
-@as_keyboard_interrupt()
 def read_query(query: str) -> dict[str, Column]:
     """The columns of a SQL query's result, in its order of rows. Python variables are out of the query's reach."""
     with _connect() as connection:
         return _fetch(connection, f"({query.strip().rstrip(';')}\n)", "the query")
 
 
-@as_keyboard_interrupt()
 def read_files(path: str | Path) -> dict[str, Column]:
     """The columns of a file, or of all files that a glob matches, in the order of their names.
 
@@ -107,7 +106,6 @@ def writable(path: str | Path) -> Path:
     return path
 
 
-@as_keyboard_interrupt()
 def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
     """Write columns as .csv, .tsv, .parquet, .json (an array) or .jsonl (a line a row); see `write_table`."""
     path = writable(path)
@@ -165,13 +163,14 @@ def one_line(error: Exception) -> str:
     return text.rstrip(".! ") + (f" ({candidates[0].lower()}{candidates[1:]})" if candidates else "")
 
 
-def _connect() -> duckdb.DuckDBPyConnection:
+@contextmanager
+def _connect() -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
-    connection = duckdb.connect(":memory:")
-    connection.execute("SET enable_progress_bar = false")
-    connection.execute("SET python_enable_replacements = false")  # FROM x must not find a variable of this package
-    return connection
+    with duckdb.connect(":memory:") as connection, stopped_by_ctrl_c(connection.interrupt):
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET python_enable_replacements = false")  # FROM x must not find a variable of this package
+        yield connection
 
 
 def _duckdb_error() -> type[Exception]:
