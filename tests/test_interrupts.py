@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -15,8 +16,8 @@ from thalweg import Sequential, cli, training
 from thalweg.callbacks import BackupAndRestore, EarlyStopping, LambdaCallback
 from thalweg.data import read_table
 from thalweg.data import sources as source_files
-from thalweg.errors import DivergedError
-from thalweg.interrupts import Held
+from thalweg.errors import DataError, DivergedError
+from thalweg.interrupts import Held, stopped_by_ctrl_c
 from thalweg.layers import Dense, Input
 from thalweg.optimizers import SGD
 
@@ -25,7 +26,7 @@ PENGUINS = ROOT / "examples" / "penguins.csv"
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(50, 4))
 Y = X @ [1.0, -2.0, 0.5, 0.0]
-ENDLESS = "SELECT sum(a.range) AS y FROM range(100000000) a, range(100000000) b"
+ENDLESS = "SELECT sum(range) AS y FROM range(100000000000000)"
 
 
 def regression(rate=0.05):
@@ -259,19 +260,40 @@ def command(monkeypatch, capsys, tmp_path):
 
 @pytest.fixture
 def pressed_while_duckdb_works(monkeypatch):
-    connect = source_files._connect
+    connect = duckdb.connect
 
-    def connected():
-        connection = connect()
+    def connected(*arguments):
+        connection = connect(*arguments)
         threading.Timer(1.0, press).start()  # while it works on what would take years
         return connection
 
-    monkeypatch.setattr(source_files, "_connect", connected)
+    monkeypatch.setattr(duckdb, "connect", connected)
 
 
 def test_a_query_is_interrupted(pressed_while_duckdb_works):
     with pytest.raises(KeyboardInterrupt):
         read_table(ENDLESS)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Query interrupted"), DataError("can't read it: Interrupted")])
+def test_what_a_library_makes_of_ctrl_c_is_one_again(error):
+    stopped = []
+
+    def work():
+        with stopped_by_ctrl_c(lambda: stopped.append("stopped")):
+            try:
+                press()
+            except KeyboardInterrupt:
+                raise error from None
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert stopped == ["stopped"]
+
+
+def test_errors_without_ctrl_c_are_what_they_are():
+    with pytest.raises(RuntimeError, match="of another kind"), stopped_by_ctrl_c(print):
+        raise RuntimeError("of another kind")
 
 
 def test_the_command_line_is_interrupted_while_it_reads(command, pressed_while_duckdb_works):

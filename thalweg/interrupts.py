@@ -11,14 +11,34 @@ from typing import Any
 
 
 @contextmanager
-def as_keyboard_interrupt() -> Iterator[None]:
-    """DuckDB makes a RuntimeError of a Ctrl-C that comes while it works; here it is a KeyboardInterrupt again."""
+def stopped_by_ctrl_c(stop: Callable[[], Any]) -> Iterator[None]:
+    """Ctrl-C calls `stop` before it interrupts a library that works on threads of its own, such as DuckDB.
+
+    That waits for its threads, and makes an error of its own of the KeyboardInterrupt, which here becomes one again.
+    """
+    raised: list[BaseException] = []
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+
+    def take(number: int, frame: FrameType | None) -> None:
+        try:
+            before(number, frame)
+        except BaseException as error:
+            raised.append(error)
+            stop()
+            raise
+
+    signal.signal(signal.SIGINT, take)
     try:
         yield
-    except RuntimeError as error:
-        if str(error) == "Query interrupted":
-            raise KeyboardInterrupt from None
+    except Exception:
+        if raised:
+            raise raised[0] from None
         raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Held:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from thalweg.data.cells import FEW, Array, Column, Kind, category_column, number_text, spelling, text_column
 from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, NUMBER, WHITE_SPACE, bare
 from thalweg.errors import DataError
+from thalweg.interrupts import stopped_by_ctrl_c
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,21 +34,22 @@ _SAMPLE = 1000
 """Rows that say what a column of text may be, before all are looked at."""
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """A database in memory, which loads no extension and sees no variable of this process."""
+@contextmanager
+def connect() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory, which loads no extension and sees no variable of this process. Ctrl-C stops its threads."""
     import duckdb
 
-    connection = duckdb.connect(":memory:")
-    for setting in (
-        "enable_progress_bar",
-        "python_enable_replacements",  # FROM x must not find a variable of this package
-        "autoinstall_known_extensions",
-        "autoload_known_extensions",
-        "allow_community_extensions",
-        "allow_persistent_secrets",
-    ):
-        connection.execute(f"SET {setting} = false")
-    return connection
+    with duckdb.connect(":memory:") as connection, stopped_by_ctrl_c(connection.interrupt):
+        for setting in (
+            "enable_progress_bar",
+            "python_enable_replacements",  # FROM x must not find a variable of this package
+            "autoinstall_known_extensions",
+            "autoload_known_extensions",
+            "allow_community_extensions",
+            "allow_persistent_secrets",
+        ):
+            connection.execute(f"SET {setting} = false")
+        yield connection
 
 
 def duckdb_error() -> type[Exception]:

@@ -27,7 +27,6 @@ from thalweg.data.database import (
 )
 from thalweg.data.sources import csv_failure, csv_source, file_kind, is_table_file, named_files
 from thalweg.errors import DataError
-from thalweg.interrupts import as_keyboard_interrupt
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,7 +42,6 @@ _REFUSED = "disabled by configuration"
 Node = dict[str, Any]
 
 
-@as_keyboard_interrupt()
 def read_query(query: str) -> dict[str, Column]:
     """The columns of a SELECT's result, in its order of rows.
 

@@ -16,7 +16,6 @@ import numpy as np
 from thalweg.data.cells import Array, Column
 from thalweg.data.database import connect, duckdb_error, fetch, literal, literals, one_line, quoted
 from thalweg.errors import ArgumentError, DataError, NotFoundError
-from thalweg.interrupts import as_keyboard_interrupt
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,7 +39,6 @@ def is_query(text: str) -> bool:
     return _QUERY.match(text) is not None and not _exists(text)
 
 
-@as_keyboard_interrupt()
 def read_files(path: str | Path) -> dict[str, Column]:
     """The columns of a file, or of all files that a glob matches, in the order of their names.
 
@@ -110,7 +108,6 @@ def writable(path: str | Path) -> Path:
     return path
 
 
-@as_keyboard_interrupt()
 def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
     """Write columns as .csv, .tsv, .parquet, .json (an array) or .jsonl (a line a row); see `write_table`."""
     path = writable(path)
