@@ -139,6 +139,7 @@ def test_scaling_goes_through_every_size(capsys: pytest.CaptureFixture[str], mon
     assert sizes == ["width", "batch", "depth", "lanes"]
 
 
+@pytest.mark.filterwarnings("ignore::thalweg.errors.ThalwegWarning")  # width 1: a softmax over one output
 def test_cliff_and_soak(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cliff, "ROUND_SECONDS", 0.0)
     cliff.cliff(widths=4, rounds=1)

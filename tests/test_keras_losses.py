@@ -16,6 +16,8 @@ keras = pytest.importorskip("keras")
 jax = pytest.importorskip("jax")
 torch = pytest.importorskip("torch")
 
+# The network's outputs are its weights, whatever they are, so that it warns where they are probabilities.
+pytestmark = pytest.mark.filterwarnings("ignore::thalweg.errors.ThalwegWarning")
 if keras.backend.backend() != "jax":
     pytest.skip("Keras runs on another backend", allow_module_level=True)
 

@@ -108,6 +108,7 @@ def test_metric_is_its_formula(metric, y, p, score):
     assert 0 < abs(score) != 1  # a case that can tell
 
 
+@pytest.mark.filterwarnings("ignore::thalweg.errors.ThalwegWarning")  # for class numbers it has the loss alone
 @METRICS
 def test_metric_of_an_epoch_counts_every_row_once(metric, y, p, score):
     """With a learning rate of 0 the score over the epoch's batches, the last one smaller, is the score of all rows."""
@@ -260,6 +261,7 @@ def test_every_metric_is_met_at_an_edge():
     assert {type(metric) for metric, *_ in EXTRA} == set(metrics.CLASSES.values())
 
 
+@pytest.mark.filterwarnings("ignore::thalweg.errors.ThalwegWarning")  # predictions as weights
 @pytest.mark.parametrize(("metric", "y", "p"), EXTRA, ids=range(len(EXTRA)))
 def test_keras_has_the_same_number_at_the_edges(metric, y, p):
     """By the engine, with the predictions as weights: at 0 and 1, float32 clips elsewhere than float64."""

@@ -6,7 +6,7 @@ import pytest
 from thalweg import Sequential, training
 from thalweg.callbacks import LambdaCallback, TerminateOnNaN
 from thalweg.engine import work
-from thalweg.errors import DataError, DivergedError
+from thalweg.errors import DataError, DivergedError, ThalwegWarning
 from thalweg.layers import Dense, Input
 from thalweg.optimizers import SGD, Adam
 
@@ -95,7 +95,8 @@ def test_bad_sample_weights_and_labels_never_reach_the_engine():
     for weight in (spoilt(np.ones(64), 3), spoilt(np.ones(64), 3, np.inf), spoilt(np.ones(64), 3, -1.0)):
         with pytest.raises(DataError, match="sample_weight"):
             model.fit(X, Y, sample_weight=weight, verbose=0)
-    model.compile("sgd", "binary_crossentropy")
+    with pytest.warns(ThalwegWarning, match="takes probabilities"):  # which is not the point here
+        model.compile("sgd", "binary_crossentropy")
     with pytest.raises(DataError, match="between 0 and 1"):
         model.fit(X, spoilt(np.ones(64), 5, np.inf), verbose=0)
     assert all(np.array_equal(a, b) for a, b in zip(start, model.get_weights(), strict=True))
