@@ -39,7 +39,7 @@ ROOMS = [
      "thalweg.optimizers", "thalweg.regularizers", "thalweg.schedules"],
     ["thalweg.engine"],
     ["thalweg.program"],
-    ["thalweg.checks", "thalweg.extras", "thalweg.naming"],
+    ["thalweg.checks", "thalweg.extras", "thalweg.naming", "thalweg.printing", "thalweg.reading"],
     ["thalweg.errors"],
 ]  # fmt: skip
 # Imports inside functions that point upwards: only where a description is turned into what it describes.

@@ -25,6 +25,7 @@ from thalweg.model import Sequential
 from thalweg.naming import choose
 from thalweg.plots import KernelHistory, kernels_of
 from thalweg.presets import hidden_layers
+from thalweg.reading import Npz, readable
 from thalweg.schedules import CosineDecay
 
 Array = NDArray[Any]
@@ -268,9 +269,9 @@ def load(folder: Path) -> ImageRun:
         raise ModelFileError(f"{folder}: the model and {IMAGES} don't belong together")
     kernels: list[Array] = []
     if (folder / KERNELS).is_file():
-        try:
-            with np.load(folder / KERNELS, allow_pickle=False) as archive:
-                kernels = list(archive["kernels"])
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelFileError(f"{folder / KERNELS} is damaged: {error}") from None
+        with readable(ModelFileError, f"{folder / KERNELS} is damaged"), Npz(folder / KERNELS) as archive:
+            recorded = archive["kernels"]
+        if recorded.ndim != 5 or recorded.dtype.kind != "f" or not recorded.size:
+            raise ModelFileError(f"{folder / KERNELS} is damaged: it holds no kernels of a convolution")
+        kernels = list(recorded)
     return ImageRun(model, classes, scale, history, facts, kernels)

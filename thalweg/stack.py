@@ -127,14 +127,21 @@ class Stack:
             self.input, self.output_shape = given, None
             raise
 
-    def lay_out(self, input_shape: Sequence[int] | None = None) -> None:
-        """Fixes the shapes and makes the parameter vector, all 0: for weights that come from elsewhere."""
+    def lay_out(
+        self, input_shape: Sequence[int] | None = None, check: Callable[[dict[str, Shape]], None] | None = None
+    ) -> None:
+        """Fixes the shapes and makes the parameter vector, all 0: for weights that come from elsewhere.
+
+        `check` gets the shape of every parameter, by name, before there is memory for any.
+        """
         if not self._layers:
             raise ThalwegError("the model has no layers: add some first")
         if self.input is None and input_shape is None:
             raise ThalwegError("the input shape isn't known yet: begin with Input(shape), or give data")
         front = self.input or Input(tuple(input_shape or ()))
         output = connect_all(self._layers, front.shape)
+        if check is not None:
+            check({name: parameter.buffer.shape for name, parameter in self.named_parameters()})
         self._place_parameters()
         self.input, self.output_shape = front, output
 

@@ -6,10 +6,8 @@ pictures, and is imported when the first one is.
 
 from __future__ import annotations
 
-import gzip
 import math
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +19,13 @@ from thalweg.data.cells import Array
 from thalweg.data.sources import is_table_file
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.extras import need
+from thalweg.reading import CHUNK, Npz, allowed, read_exactly, readable, too_large, unpacked
 
 Size = tuple[int, int]  # height, width
 CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # how many, and what Pillow calls them
 PARTS = ("train", "test")
 IDX_NAMES = {"train": "train", "test": "t10k"}  # as MNIST's four files begin
+MOST_AXES = 4  # of an IDX file: row, height, width, channel
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
@@ -200,19 +200,17 @@ def spell(shape: Sequence[int]) -> str:
 
 def read_npz(path: Path) -> Images:
     """x_train, y_train, x_test and y_test, or x and y; X_train, … too."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name.lower(): archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-        raise DataError(f"{path} is not an .npz archive of plain arrays, or it is damaged ({error})") from None
-    if {"x_train", "y_train"} <= arrays.keys():
-        pairs = [(arrays["x_train"], arrays["y_train"])]
-        if {"x_test", "y_test"} <= arrays.keys():
-            pairs.append((arrays["x_test"], arrays["y_test"]))
-    elif {"x", "y"} <= arrays.keys():
-        pairs = [(arrays["x"], arrays["y"])]
-    else:
-        raise DataError(f"{path} needs x_train and y_train, or x and y; it has {', '.join(arrays) or 'nothing'}")
+    with readable(DataError, f"{path} is not an .npz archive of plain arrays, or it is damaged"), Npz(path) as archive:
+        names = {name.lower(): name for name in archive.members}
+        if {"x_train", "y_train"} <= names.keys():
+            wanted = [("x_train", "y_train")]
+            if {"x_test", "y_test"} <= names.keys():
+                wanted.append(("x_test", "y_test"))
+        elif {"x", "y"} <= names.keys():
+            wanted = [("x", "y")]
+        else:
+            raise DataError(f"{path} needs x_train and y_train, or x and y; it has {', '.join(names) or 'nothing'}")
+        pairs = [tuple(archive[names[name]] for name in pair) for pair in wanted]
     return of_arrays(pairs, str(path))
 
 
@@ -241,21 +239,28 @@ def idx_file(folder: Path, prefix: str, kind: str) -> Path | None:
 
 def read_idx(file: Path) -> Array:
     """An array in LeCun's IDX format: two zeros, a type, the number of dimensions, the dimensions, the elements."""
-    try:
-        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    except (OSError, EOFError) as error:
-        raise DataError(f"{file} can't be unpacked: {error}") from None
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
-        raise DataError(f"{file} is not an IDX file: it does not begin with two zeros and a known type")
-    start = 4 + 4 * content[3]
-    shape = [int(n) for n in np.frombuffer(content[4:start][: 4 * ((len(content) - 4) // 4)], ">u4")]
-    kind = np.dtype(IDX_TYPES[content[2]])
-    expected = start + math.prod(shape) * kind.itemsize
-    if len(shape) < content[3] or len(content) < expected:
-        raise DataError(f"{file} is truncated: {len(content):,} bytes of {expected:,}")
-    if len(content) > expected:
-        raise DataError(f"{file} has {len(content) - expected:,} bytes more than its header says")
-    return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
+    with readable(DataError, f"{file} can't be unpacked"), unpacked(file) as stream:
+        head = stream.read(4)
+        if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES:
+            raise DataError(f"{file} is not an IDX file: it does not begin with two zeros and a known type")
+        if head[3] > MOST_AXES:
+            raise DataError(f"{file} has {head[3]} axes: images have {MOST_AXES} at most")
+        start = 4 + 4 * head[3]
+        sizes = stream.read(start - 4)
+        if len(sizes) < start - 4:
+            raise DataError(f"{file} is truncated: {4 + len(sizes):,} bytes of {start:,}")
+        shape = np.frombuffer(sizes, ">u4").tolist()
+        kind = np.dtype(IDX_TYPES[head[2]])
+        size, limit = math.prod(shape) * kind.itemsize, allowed(file)
+        if size > limit and file.suffix == ".gz":
+            raise too_large(f"{file}, unpacked,", limit, size)
+        content = read_exactly(stream, size)
+        if len(content) < size:
+            raise DataError(f"{file} is truncated: {start + len(content):,} bytes of {start + size:,}")
+        if rest := len(stream.read(CHUNK)):
+            some = f"{rest:,}" if rest < CHUNK else f"{rest:,} or more"
+            raise DataError(f"{file} has {some} bytes more than its header says")
+        return np.frombuffer(content, kind).reshape(shape).astype(kind.newbyteorder("="))
 
 
 def of_arrays(pairs: Sequence[Any], source: str) -> Images:
