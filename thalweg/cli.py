@@ -19,6 +19,7 @@ from thalweg import cli_images
 from thalweg.checks import whole
 from thalweg.console import grid, say
 from thalweg.errors import ArgumentError, NotFoundError, ThalwegError
+from thalweg.printing import tolerate
 
 if TYPE_CHECKING:
     from thalweg.image_runs import ImageRun
@@ -437,6 +438,8 @@ def shortened(records: list[dict[str, Any]], most: int = 20) -> list[dict[str, A
 
 def main() -> None:
     """The entry point: an error of ours is one line on standard error and its exit code."""
+    tolerate(sys.stdout)
+    tolerate(sys.stderr)
     try:
         app(prog_name="thalweg")
     except ThalwegError as error:
@@ -444,6 +447,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except OSError as error:  # a file that may not be read, a full disk
         print(f"thalweg: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
+    except MemoryError:
+        print("thalweg: there is not enough memory: give a smaller network, batch or source", file=sys.stderr)
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # typer ends without a word

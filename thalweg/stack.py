@@ -17,6 +17,7 @@ from thalweg.layers import Input, Layer
 from thalweg.layers.base import Parameter, Shape, set_arrays
 from thalweg.layers.core import connect_all, name_layers
 from thalweg.naming import choose
+from thalweg.printing import out
 from thalweg.program.listing import table
 from thalweg.program.memory import align
 
@@ -216,5 +217,5 @@ class Stack:
         trained = sum(p.buffer.size for _, p in self.trained_parameters())
         if trained < count:
             size += f"\nTrainable params: {trained:,}\nNon-trainable params: {count - trained:,}"
-        show = print if print_fn is None else print_fn
+        show = out if print_fn is None else print_fn
         show(f'Model: "{self.name}"\n{rule}\n{first}\n{rule}\n{rest}\n{rule}\nTotal params: {count:,} {size}')
