@@ -73,8 +73,18 @@ def places_in(value):
         yield from places_in(value[key])
 
 
-def of_json_text(random, text):
+def of_json_text(random, content):
     """Now the structure, now the letters."""
     if random.randrange(4):
-        return json.dumps(of_json(random, json.loads(text))).encode()
-    return of_bytes(random, text.encode())
+        return json.dumps(of_json(random, json.loads(content))).encode()
+    return of_bytes(random, content)
+
+
+def of_lines(random, content):
+    """JSON line by line: one of them changed, or letters."""
+    lines = content.splitlines()
+    if random.randrange(4):
+        place = random.randrange(len(lines))
+        lines[place] = json.dumps(of_json(random, json.loads(lines[place]))).encode()
+        return b"\n".join(lines)
+    return of_bytes(random, content)

@@ -21,6 +21,7 @@ ROOMS = [
     ["thalweg.estimators", "thalweg.search", "thalweg.report", "thalweg.playground"],
     ["thalweg.image_runs"],
     ["thalweg.runs"],
+    ["thalweg.run_folder"],
     ["thalweg.tabular", "thalweg.plots", "thalweg.presets"],
     ["thalweg"],  # the public names
     ["thalweg.comparison", "thalweg.comparison_chart", "thalweg.comparison_entries"],

@@ -106,9 +106,10 @@ def show_predictions(columns: dict[str, Any]) -> None:
 
 def image_run(folder: Path) -> ImageRun:
     """A run on images; one on a table is an error."""
-    from thalweg import image_runs, runs
+    from thalweg import image_runs
+    from thalweg.run_folder import COLUMNS
 
-    if folder.is_dir() and (folder / runs.COLUMNS).is_file():
+    if folder.is_dir() and (folder / COLUMNS).is_file():
         raise ArgumentError(f"{folder} is a run on a table: kernels and feature maps belong to runs on images")
     return image_runs.load(folder)
 

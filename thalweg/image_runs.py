@@ -26,10 +26,18 @@ from thalweg.naming import choose
 from thalweg.plots import KernelHistory, kernels_of
 from thalweg.presets import hidden_layers
 from thalweg.reading import Npz, readable
+from thalweg.run_folder import MODEL, is_number, is_text, is_whole, read_folder
 from thalweg.schedules import CosineDecay
 
 Array = NDArray[Any]
 IMAGES, KERNELS = "images.json", "kernels.npz"
+DESCRIPTION: dict[str, Callable[[Any], bool]] = {  # what images.json holds
+    "classes": lambda value: isinstance(value, list) and all(map(is_text, value)),
+    "height": is_whole,
+    "width": is_whole,
+    "channels": is_whole,
+    "scale": lambda value: value is not None and is_number(value) and 0 < value <= 1,
+}
 SCHEDULES = ("cosine", "constant")
 PEAK = 3.0  # of the cosine, in the optimizer's own learning rate: over all steps the mean is half of the peak
 WARM_UP = 0.1  # share of the steps in which it rises to the peak: Adam's first means are of few gradients
@@ -257,14 +265,14 @@ def save(run: ImageRun, folder: Path, command: Sequence[str]) -> None:
 
 def load(folder: Path) -> ImageRun:
     """A run from its folder."""
-    about, history, facts = runs.read_folder(folder, IMAGES)
-    model = thalweg.load_model(folder / runs.MODEL)
-    try:
-        classes = tuple(str(name) for name in about["classes"])
-        shape = tuple(int(about[name]) for name in ("height", "width", "channels"))
-        scale = float(about["scale"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{folder / IMAGES} is damaged: {error!r}") from None
+    about, history, facts = read_folder(folder, IMAGES)
+    if not isinstance(about, dict) or not all(
+        name in about and check(about[name]) for name, check in DESCRIPTION.items()
+    ):
+        raise ModelFileError(f"{folder / IMAGES} is damaged: it needs {', '.join(DESCRIPTION)}")
+    classes, scale = tuple(about["classes"]), float(about["scale"])
+    shape = tuple(about[name] for name in ("height", "width", "channels"))
+    model = thalweg.load_model(folder / MODEL)
     if (model.input_shape, model.output_shape) != (shape, (len(classes),)):
         raise ModelFileError(f"{folder}: the model and {IMAGES} don't belong together")
     kernels: list[Array] = []

@@ -49,6 +49,8 @@ def readable(kind: type[ThalwegError], problem: str) -> Iterator[None]:
     except ThalwegError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:  # it can't be opened, which is no damage
+            raise kind(f"{error.filename}: {error.strerror}") from error
         raise kind(f"{problem} ({reason(error)})") from error
 
 

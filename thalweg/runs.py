@@ -29,15 +29,15 @@ from thalweg.checks import whole
 from thalweg.comparison import finite
 from thalweg.data.cells import magnitude
 from thalweg.data.tables import Table
-from thalweg.errors import ArgumentError, DataError, ModelFileError, NotFoundError
+from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.model import Sequential
+from thalweg.reading import readable
+from thalweg.run_folder import COLUMNS, HISTORY, MODEL, RUN, read_folder
 from thalweg.tabular import Features, Target, split_rows
 
 Array = NDArray[Any]
 Scores = dict[str, float]
 
-MODEL, COLUMNS, HISTORY, RUN = "model.safetensors", "columns.json", "history.jsonl", "run.json"
-FACTS = ("command", "options", "rows", "seed", "seconds", "held-out", "baseline", "versions")  # what run.json holds
 LOSSES = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy", "regression": "mse"}
 OUTPUTS = {"binary": "sigmoid", "multiclass": "softmax", "regression": "linear"}
 
@@ -401,7 +401,8 @@ def load(folder: str | Path) -> Run:
     """A run from its folder."""
     folder = Path(folder)
     description, history, facts = read_folder(folder, COLUMNS)
-    features = Features.from_json(description)
+    with readable(ModelFileError, f"{folder / COLUMNS} is damaged"):
+        features = Features.from_json(description)
     if features.target is None:
         raise ModelFileError(f"{folder / COLUMNS} names no target")
     model = thalweg.load_model(folder / MODEL)
@@ -409,30 +410,6 @@ def load(folder: str | Path) -> Run:
     if (model.input_shape, model.output_shape) != expected:
         raise ModelFileError(f"{folder}: the model and the columns don't belong together")
     return Run(model, features, history, facts)
-
-
-def read_folder(folder: Path, description: str) -> tuple[Any, list[dict[str, Any]], dict[str, Any]]:
-    """What describes the data (the file of that name), the history, and the facts of a run folder."""
-    if not folder.exists():
-        raise NotFoundError(f"there is no run folder {folder}")
-    if not folder.is_dir():
-        raise NotFoundError(f"{folder} is a file, not a run folder")
-    missing = [name for name in (MODEL, description, HISTORY, RUN) if not (folder / name).is_file()]
-    if missing:
-        raise NotFoundError(f"{folder} is not a run folder: it has no {missing[0]}")
-    history = [read_json(folder / HISTORY, line) for line in (folder / HISTORY).read_text("utf-8").splitlines()]
-    facts = read_json(folder / RUN)
-    absent = [key for key in FACTS if not isinstance(facts, dict) or key not in facts]
-    if absent or not all(isinstance(record, dict) and "epoch" in record for record in history):
-        raise ModelFileError(f"{folder} is damaged: {RUN if absent else HISTORY} lacks {(*absent, 'epochs')[0]!r}")
-    return read_json(folder / description), history, facts
-
-
-def read_json(path: Path, text: str | None = None) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8") if text is None else text)
-    except ValueError as error:
-        raise ModelFileError(f"{path} is damaged: {error}") from None
 
 
 def predictions(run: Run, table: Table) -> dict[str, Array]:

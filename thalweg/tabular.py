@@ -21,7 +21,7 @@ from thalweg.data.columns import (
 from thalweg.data.dates import DateColumn
 from thalweg.data.fitted import LeftOut, Scale
 from thalweg.data.sources import nearest
-from thalweg.data.tables import Table
+from thalweg.data.tables import Table, read_table
 from thalweg.data.target import Label, Target, infer_task, split_rows
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 
@@ -89,7 +89,7 @@ class Features:
     @classmethod
     def fit(
         cls,
-        table: Table,
+        table: Any,
         target: str | Target | None = None,
         task: str | None = None,
         ignore: Sequence[str] = (),
@@ -98,7 +98,8 @@ class Features:
         """Fit the columns on the rows of `table`, which should be the training rows only.
 
         Args:
-            table: the training rows. Those without a target are passed over.
+            table: the training rows, a Table or anything that `read_table` makes one of, such as a pandas frame. Rows
+                without a target are passed over.
             target: a `Target` of the whole table, whose mean and scale are taken anew from these rows; or a column's
                 name, for a target of these rows alone; or None, for columns without one.
             task: "binary", "multiclass" or "regression", with a name, to override what the column says.
@@ -109,6 +110,7 @@ class Features:
             DataError: an unknown column; an infinite number, or text among numbers (named, with its row); a column of
                 lists or structs that is not ignored; no column is left to learn from.
         """
+        table = read_table(table)
         target = _target_of(table, target, task)
         for name in (*ignore, *categories):
             table.column(name)
@@ -128,15 +130,17 @@ class Features:
         """The matrix columns' names: "age", "age is missing", "sex=male", …"""
         return [feature for column in self.columns for feature in column.features]
 
-    def matrix(self, table: Table) -> NDArray[np.float32]:
+    def matrix(self, table: Any) -> NDArray[np.float32]:
         """The network's input, float32 (rows, features), C-contiguous and finite.
 
-        Columns are found by name: their order and further columns don't matter, and the target need not be there.
+        `table` is a Table or anything that `read_table` makes one of. Columns are found by name: their order and
+        further columns don't matter, and the target need not be there.
 
         Raises:
             DataError: a column is absent, is of another kind than in training, or holds text or infinity where it held
                 numbers (named, with its row).
         """
+        table = read_table(table)
         used = [column for column in self.columns if column.features]
         absent = [column.name for column in used if column.name not in table]
         if absent:
@@ -151,10 +155,10 @@ class Features:
             start = stop
         return out
 
-    def targets(self, table: Table) -> NDArray[Any]:
+    def targets(self, table: Any) -> NDArray[Any]:
         """What to learn: float32 (rows, 1), standardised, for regression; float32 (rows, 1) of 0 and 1 for two classes;
         int64 (rows,) of class numbers for several. DataError for a missing or an unknown target, with its row."""
-        return self._known_target().encode(table)
+        return self._known_target().encode(read_table(table))
 
     def decode(self, y_pred: NDArray[Any]) -> NDArray[Any]:
         """Predictions (rows, outputs) as the user's own labels or numbers: (rows,)."""
@@ -164,8 +168,9 @@ class Features:
         """Each class's probability: (rows,) by label."""
         return self._known_target().probabilities(y_pred)
 
-    def unseen(self, table: Table) -> dict[str, list[str]]:
+    def unseen(self, table: Any) -> dict[str, list[str]]:
         """By column, the categories of a table that the training rows lack and that the network can't tell apart."""
+        table = read_table(table)
         found: dict[str, list[str]] = {}
         for column in self.columns:
             if isinstance(column, CategoryColumn) and not column.rest and column.name in table:

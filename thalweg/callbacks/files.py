@@ -9,6 +9,7 @@ from thalweg.callbacks.base import Callback, Logs
 from thalweg.callbacks.watching import MODES, improvement, monitored
 from thalweg.errors import ArgumentError, ModelFileError
 from thalweg.naming import choose
+from thalweg.printing import out
 
 
 class ModelCheckpoint(Callback):
@@ -88,7 +89,7 @@ class ModelCheckpoint(Callback):
         else:
             self.model.save(path)
         if self.verbose:
-            print(f"Epoch {epoch + 1}: saved {path}")
+            out(f"Epoch {epoch + 1}: saved {path}")
 
 
 class CSVLogger(Callback):

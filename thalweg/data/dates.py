@@ -33,6 +33,9 @@ class DateColumn:
     clock: bool
     missing: int = 0
 
+    def __post_init__(self) -> None:
+        np.datetime64(self.first, "us")  # a ValueError where a file says otherwise
+
     @classmethod
     def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
         values = _dates(name, column, table)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import glob
-import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,11 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thalweg.data.cells import MISSING_MARKERS, Array, Column, numbers_if_all, text_column
+from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, DataError, NotFoundError
+from thalweg.reading import allowed, readable, too_large, unpacked
 
 if TYPE_CHECKING:
     import duckdb
 
+THREAD_BYTES = 256 << 20  # of memory for each thread of DuckDB
+NUMBER_BYTES, TEXT_BYTES = 26, 100  # that a cell takes while it is read: in DuckDB, as it is handed over, and in a column
+LONGEST_LINE = 2_000_000  # DuckDB's own limit
 READABLE = ".csv, .tsv, .txt, .parquet, .json, .jsonl or .ndjson (the text ones also with .gz)"
 _TEXT_ENDINGS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv"}
 _ENDINGS = {
@@ -45,8 +49,8 @@ def is_query(text: str) -> bool:
 
 def read_query(query: str) -> dict[str, Column]:
     """The columns of a SQL query's result, in its order of rows. Python variables are out of the query's reach."""
-    with _connect() as connection:
-        return _fetch(connection, f"({query.strip().rstrip(';')}\n)", "the query")
+    with _connect(limit := allowed()) as connection:
+        return _fetch(connection, f"({query.strip().rstrip(';')}\n)", "the query", limit)
 
 
 def read_files(path: str | Path) -> dict[str, Column]:
@@ -66,15 +70,15 @@ def read_files(path: str | Path) -> dict[str, Column]:
     listed = "[" + ", ".join(_literal(glob.escape(str(file))) for file in files) + "]"
     # A single file in a folder named seed=1 must not gain a column "seed"; for many, such folders are columns.
     common = ", union_by_name=true" if len(files) > 1 else ", hive_partitioning=false"
-    with _connect() as connection:
+    with _connect(limit := allowed(*files)) as connection:
         if kind == "parquet":
-            return _fetch(connection, f"FROM read_parquet({listed}{common})", what)
+            return _fetch(connection, f"FROM read_parquet({listed}{common})", what, limit)
         if kind == "json":
-            return _fetch(connection, f"FROM read_json({listed}, sample_size=-1{common})", what)
+            return _fetch(connection, f"FROM read_json({listed}, sample_size=-1{common})", what, limit)
         options = _csv_options(files[0])
         try:
             columns = _fetch(
-                connection, f"FROM read_csv({listed}, sample_size=-1, {options}{common})", what, strip=True
+                connection, f"FROM read_csv({listed}, sample_size=-1, {options}{common})", what, limit, strip=True
             )
         except DataError as error:
             raise _ragged(connection, files, options) or error from None
@@ -160,10 +164,15 @@ def one_line(error: Exception) -> str:
     return text.rstrip(".! ") + (f" ({candidates[0].lower()}{candidates[1:]})" if candidates else "")
 
 
-def _connect() -> duckdb.DuckDBPyConnection:
+def _connect(memory: int | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection, which takes no more than `memory` bytes."""
     import duckdb
 
     connection = duckdb.connect(":memory:")
+    if memory is not None:
+        connection.execute(f"SET memory_limit = '{memory}B'")
+        connection.execute("SET temp_directory = ''")  # nor is the disk filled instead
+        connection.execute(f"SET threads = {max(1, min(cores(), memory // THREAD_BYTES))}")
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET python_enable_replacements = false")  # FROM x must not find a variable of this package
     return connection
@@ -175,8 +184,12 @@ def _duckdb_error() -> type[Exception]:
     return duckdb.Error
 
 
-def _fetch(connection: duckdb.DuckDBPyConnection, source: str, what: str, strip: bool = False) -> dict[str, Column]:
+def _fetch(
+    connection: duckdb.DuckDBPyConnection, source: str, what: str, limit: int, strip: bool = False
+) -> dict[str, Column]:
     """Run `source` once into a temporary table, look at the types, and fetch each column in the form of its kind."""
+    import duckdb
+
     duckdb_error = _duckdb_error()
     try:
         connection.execute(f"CREATE TEMP TABLE fetched AS {source}")
@@ -184,7 +197,12 @@ def _fetch(connection: duckdb.DuckDBPyConnection, source: str, what: str, strip:
         readable = [(name, _expression(name, sql_type)) for name, sql_type in types.items()]
         wanted = ", ".join(f"{sql} AS c{i}" for i, (_, sql) in enumerate(readable) if sql)
         rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
+        needed = rows * sum(TEXT_BYTES if _TEXTS.fullmatch(t) or t == "JSON" else NUMBER_BYTES for t in types.values())
+        if needed > limit:
+            raise too_large(f"{what}, {rows:,} rows and {len(types):,} columns,", limit, needed)
         found = connection.execute(f"SELECT {wanted} FROM fetched").fetchnumpy() if wanted else {}
+    except duckdb.OutOfMemoryException:
+        raise too_large(what, limit) from None
     except duckdb_error as error:
         raise DataError(f"can't read {what}: {one_line(error)}{_nearest_in_message(error)}") from None
     columns = {}
@@ -243,15 +261,15 @@ def _csv_options(file: Path) -> str:
 
 def _header(file: Path) -> str:
     """The first line with anything on it."""
-    opener = gzip.open if file.name.lower().endswith(".gz") else open
-    try:
-        with opener(file, "rt", encoding="utf-8-sig", errors="replace") as lines:
-            header = next((line for line in lines if line.strip()), None)
-    except (OSError, EOFError) as error:
-        raise DataError(f"can't read {file}: {error}") from None
-    if header is None:
+    with readable(DataError, f"can't read {file}"), unpacked(file) as stream:
+        head = stream.read(LONGEST_LINE + 1)
+    lines = re.split(r"\r\n|\r|\n", head.decode("utf-8-sig", errors="replace"))
+    found = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if len(head) > LONGEST_LINE and found in (None, len(lines) - 1):  # it may go on
+        raise DataError(f"can't read {file}: its header doesn't end within {LONGEST_LINE:,} bytes")
+    if found is None:
         raise DataError(f"{file} is empty: it holds no header and no rows")
-    return header.rstrip("\r\n")
+    return lines[found]
 
 
 def _ragged(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], options: str) -> DataError | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from thalweg.data.cells import Array, Column, column_of, magnitude, number_text, objects
 from thalweg.data.numerals import FEW, numbers_in_text, refuse_infinite, text_as_numbers
-from thalweg.data.tables import Table
+from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError, DataError, ModelFileError, ShapeError
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -50,11 +50,11 @@ class Target:
     why: str = ""
 
     @classmethod
-    def of(cls, table: Table, name: str, task: str | None = None) -> Self:
+    def of(cls, table: Any, name: str, task: str | None = None) -> Self:
         """The target in a whole table, so that a class whose rows all end up held out is known all the same.
 
         Args:
-            table: all rows, before they are split.
+            table: all rows, before they are split: a Table, or anything that `read_table` makes one of.
             name: the column to predict.
             task: overrides what `infer_task` would decide.
 
@@ -65,6 +65,7 @@ class Target:
         """
         if task is not None and task not in TASKS:
             raise ArgumentError(f"task={task!r} is unknown; it is one of {', '.join(TASKS)}")
+        table = read_table(table)
         column = _usable(table, name)
         if column.kind == "text" and task in (None, "regression"):
             column = numbers_in_text(table, name, column) or column
@@ -192,7 +193,7 @@ class Target:
         return cls(name, task, tuple(classes), float(stored["mean"]), float(stored["scale"]), missing, why)
 
 
-def infer_task(table: Table, target: str) -> Task:
+def infer_task(table: Any, target: str) -> Task:
     """The task that a target column sets.
 
     * text and booleans: classes; text that is all numbers, more than 20 different ones: regression
