@@ -1,7 +1,10 @@
 """Damaged files: seeded mutations of bytes, of text and of JSON, for the tests of everything that reads files."""
 
 import copy
+import gzip
+import io
 import json
+import zipfile
 
 TOKENS = (
     b"", b"\0", b"\xff", b"\n", b'"', b"'", b",", b";", b"[", b"]", b"{", b"}", b":", b"-", b"*a", b"&a ", b"!!int ",
@@ -88,3 +91,28 @@ def of_lines(random, content):
         lines[place] = json.dumps(of_json(random, json.loads(lines[place]))).encode()
         return b"\n".join(lines)
     return of_bytes(random, content)
+
+
+def of_gzip(random, content):
+    """What is packed changed, and packed again; or the packed bytes."""
+    if random.randrange(3):
+        return gzip.compress(of_bytes(random, gzip.decompress(content)), 1)
+    return of_bytes(random, content)
+
+
+def of_zip(random, content):
+    """One member changed, with a checksum that fits; or the bytes of the archive."""
+    if not random.randrange(3):
+        return of_bytes(random, content)
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as new:
+        chosen = random.choice(old.namelist())
+        for name in old.namelist():
+            member = old.read(name)
+            new.writestr(name, of_header(random, member) if name == chosen else member)
+    return changed.getvalue()
+
+
+def of_header(random, content):
+    """Mostly the first 128 bytes, NumPy's header."""
+    return of_bytes(random, content[:128]) + content[128:] if random.randrange(4) else of_bytes(random, content)

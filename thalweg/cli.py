@@ -17,8 +17,8 @@ import typer
 
 from thalweg import cli_images
 from thalweg.checks import whole
-from thalweg.console import grid, say
-from thalweg.errors import ArgumentError, NotFoundError, ThalwegError
+from thalweg.console import grid, say, say_skipped
+from thalweg.errors import ArgumentError, BadRowsError, NotFoundError, ThalwegError
 from thalweg.printing import tolerate
 
 if TYPE_CHECKING:
@@ -113,6 +113,9 @@ def chosen(options: type[T], context: typer.Context, **read: Any) -> T:
     return options(**given | read)
 
 
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="leave out rows and pictures that can't be used; says how many, and why")
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, as `thalweg train` writes it")]
 
 
@@ -163,6 +166,7 @@ def train(
         int | None, typer.Option(help="fixes the split, the weights and the order; drawn if absent")
     ] = None,
     lanes: Annotated[int | None, typer.Option(help="cores to use; by default as many as pay")] = None,
+    skip_bad: SkipBad = False,
     out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME, numbered")] = None,
 ) -> None:
     """Trains a network on a table or on images and keeps it in a run folder."""
@@ -238,6 +242,7 @@ def announce(parts: Parts, features: Features, model: Sequential) -> None:
     say(f"target {target.name}: {target.task}{classes if target.classes else ''} ({target.why})")
     if target.missing:
         say(f"{target.missing:,} rows without a target are left out")
+    say_skipped(parts.skipped)
     held = parts.validation.rows if parts.validation is not None else 0
     say(f"rows: {parts.train.rows:,} to learn from, {held:,} to stop by, {parts.test.rows:,} held out", "")
     model.summary()
@@ -266,16 +271,19 @@ def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None) -> N
 
 
 @app.command()
-def evaluate(run: RunFolder, source: Source) -> None:
+def evaluate(run: RunFolder, source: Source, skip_bad: SkipBad = False) -> None:
     """Scores a run on rows whose target is known, or on images (those for testing, where the source keeps some)."""
     from thalweg import image_runs, runs
     from thalweg.data.tables import read_table
 
     if image_runs.is_image_run(run):
-        show_scores(*cli_images.evaluate_images(run, source), None)
+        show_scores(*cli_images.evaluate_images(run, source, skip_bad), None)
         return
     loaded = runs.load(run)
     table = runs.with_target(read_table(source), loaded.target)
+    if skip_bad:
+        table, skipped = runs.usable(loaded, table, with_targets=True)
+        say_skipped(skipped)
     warn_of_unseen(loaded, table)
     show_scores(runs.score(loaded, table), table.rows, None)
 
@@ -287,14 +295,18 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="the file to write: .csv, .tsv, .parquet, .json or .jsonl; tables need it")
     ] = None,
+    skip_bad: SkipBad = False,
 ) -> None:
-    """Writes a prediction for every row, or for every picture, and the probability of each class."""
+    """Writes a prediction for every row, or for every picture, and the probability of each class.
+
+    With --skip-bad a table's predictions begin with a column "row", the row's number.
+    """
     from thalweg import image_runs, runs
     from thalweg.data.sources import writable
     from thalweg.data.tables import read_table, write_table
 
     if image_runs.is_image_run(run):
-        cli_images.predict_pictures(run, source, out)
+        cli_images.predict_pictures(run, source, out, skip_bad)
         return
     loaded = runs.load(run)
     if out is None or len(source) > 1:
@@ -303,8 +315,11 @@ def predict(
         )
     writable(out)
     table = read_table(source[0])
+    if skip_bad:
+        table, skipped = runs.usable(loaded, table)
+        say_skipped(skipped)
     warn_of_unseen(loaded, table)
-    write_table(out, runs.predictions(loaded, table))
+    write_table(out, runs.predictions(loaded, table, numbered=skip_bad))
     say(f"{table.rows:,} predictions of {loaded.target.name}: {out}")
 
 
@@ -329,6 +344,7 @@ def compare(
     epochs: Annotated[int, typer.Option(help="passes over the training rows")] = 20,
     test_share: Annotated[float, typer.Option(help="share of the rows held out to judge by")] = 0.2,
     lanes: Annotated[int | None, typer.Option(help="trainings at a time; by default one a core")] = None,
+    skip_bad: SkipBad = False,
     out: Annotated[Path | None, typer.Option(help="the folder; by default comparisons/NAME-KNOB, numbered")] = None,
 ) -> None:
     """Trains the same network with every entry of one knob, several seeds each, and compares."""
@@ -353,7 +369,8 @@ def compare(
     )
     runs.refuse_unwritable(out or runs.free_folder(f"{name_of(source)}-{knob}", "comparisons"))
     tried = None if entries is None else split_entries(knob, entries)
-    table = read_table(source)
+    table, skipped = runs.sound(read_table(source), options)
+    say_skipped(skipped)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         line = bar.add_task(f"comparing {knob}")
@@ -443,7 +460,8 @@ def main() -> None:
     try:
         app(prog_name="thalweg")
     except ThalwegError as error:
-        print(f"thalweg: {error}", file=sys.stderr)
+        hint = "; --skip-bad leaves them out" if isinstance(error, BadRowsError) else ""
+        print(f"thalweg: {error}{hint}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:  # a file that may not be read, a full disk
         print(f"thalweg: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)

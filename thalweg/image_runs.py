@@ -7,7 +7,7 @@ kernels.npz, the kernels of the first convolution after every epoch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from thalweg.callbacks import Callback, EarlyStopping
 from thalweg.checks import number
 from thalweg.data.images import Images, read_picture
 from thalweg.data.target import split_rows
-from thalweg.errors import DataError, ModelFileError
+from thalweg.errors import BadRowsError, DataError, ModelFileError, NotFoundError
 from thalweg.model import Sequential
 from thalweg.naming import choose
 from thalweg.plots import KernelHistory, kernels_of
@@ -65,6 +65,7 @@ class ImageOptions:
     early_stopping: int = 0
     seed: int | None = None
     lanes: int | None = None
+    skip_bad: bool = False  # leave out pictures that can't be read
 
 
 @dataclass
@@ -111,7 +112,7 @@ def some(images: Images, rows: Array) -> Images:
     """Some of the rows; all of them without a copy."""
     if len(rows) == len(images.y):
         return images
-    return Images(images.x[rows], images.y[rows], images.classes, images.source)
+    return replace(images, x=images.x[rows], y=images.y[rows])
 
 
 def augmentation(options: ImageOptions, top: float) -> list[layers.Layer]:
@@ -200,6 +201,7 @@ def train(
             "train": len(parts.train.y),
             "validation": 0 if held is None else len(held.y),
             "test": len(parts.test.y),
+            "skipped": len(images.skipped),
         },
         "seed": model.seed,
         "seconds": history.seconds,
@@ -226,17 +228,30 @@ def fitting(run: ImageRun, images: Images) -> Images:
     if unknown := sorted(set(images.classes) - set(run.classes)):
         raise DataError(f"{images.source} has the class {unknown[0]!r}, which the network has never met")
     numbers = np.array([run.classes.index(name) for name in images.classes])
-    return Images(images.x, numbers[images.y], run.classes, images.source)
+    return replace(images, y=numbers[images.y], classes=run.classes)
 
 
-def predictions(run: ImageRun, pictures: Sequence[Path]) -> dict[str, Array]:
-    """Columns: the file, the likeliest class, the probability of each class."""
-    shares = run.model.predict(np.stack([run.pixels(picture) for picture in pictures]), verbose=0)
-    columns: dict[str, Array] = {"file": np.array([str(picture) for picture in pictures], object)}
+def predictions(
+    run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False
+) -> tuple[dict[str, Array], list[str]]:
+    """Columns: the file, the likeliest class, the probability of each class; and what was wrong with those left out."""
+    x: dict[Path, Array] = {}
+    bad: dict[Path, str] = {}
+    for picture in pictures:
+        try:
+            x[picture] = run.pixels(picture)
+        except NotFoundError:
+            raise
+        except DataError as error:
+            bad[picture] = str(error)
+    if bad and not (skip_bad and x):
+        raise BadRowsError(bad)
+    shares = run.model.predict(np.stack(list(x.values())), verbose=0)
+    columns: dict[str, Array] = {"file": np.array([str(picture) for picture in x], object)}
     columns["prediction"] = np.array([run.classes[k] for k in shares.argmax(axis=1)], object)
     for number_of, name in enumerate(run.classes):
         columns[f"probability of {name}"] = shares[:, number_of]
-    return columns
+    return columns, list(bad.values())
 
 
 # --- the folder ------------------------------------------------------------------------------------------------------

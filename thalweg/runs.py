@@ -13,7 +13,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,7 +33,7 @@ from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.model import Sequential
 from thalweg.reading import readable
 from thalweg.run_folder import COLUMNS, HISTORY, MODEL, RUN, read_folder
-from thalweg.tabular import Features, Target, split_rows
+from thalweg.tabular import Features, Target, split_rows, without_bad_rows
 
 Array = NDArray[Any]
 Scores = dict[str, float]
@@ -65,6 +65,7 @@ class Options:
     early_stopping: int = 20
     seed: int | None = None
     lanes: int | None = None
+    skip_bad: bool = False  # leave out rows that can't be used, such as those with an infinite number
 
 
 @dataclass
@@ -90,6 +91,25 @@ class Parts:
     train: Table
     validation: Table | None
     test: Table
+    skipped: Sequence[str] = ()  # what was wrong with each of the rows that are left out
+
+
+def sound(table: Table, options: Options) -> tuple[Table, list[str]]:
+    """The rows that can be used, and what is wrong with the others; without `skip_bad` these raise later."""
+
+    def use(rows: Table) -> None:
+        target = Target.of(rows, options.target, options.task)
+        Features.fit(rows, target, ignore=options.ignore, categories=options.categories)
+
+    return without_bad_rows(table, use) if options.skip_bad else (table, [])
+
+
+def understand(table: Table, options: Options) -> tuple[Target, Parts, Features]:
+    """The target in all rows, the rows of each part, and the columns, fitted on the training rows."""
+    table, skipped = sound(table, options)
+    target = Target.of(table, options.target, options.task)
+    parts = replace(divide(table, target, options), skipped=skipped)
+    return target, parts, Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
 
 
 def divide(table: Table, target: Target, options: Options) -> Parts:
@@ -150,9 +170,7 @@ def train(table: Table, options: Options, announce: Callable[[Parts, Features, S
     check(options)
     if options.l2 < 0:
         raise ArgumentError(f"l2 can't be negative, got {options.l2}")
-    target = Target.of(table, options.target, options.task)
-    parts = divide(table, target, options)
-    features = Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
+    target, parts, features = understand(table, options)
     model = build(features, options)
     if announce is not None:
         announce(parts, features, model)
@@ -177,6 +195,7 @@ def train(table: Table, options: Options, announce: Callable[[Parts, Features, S
             "validation": held.rows if held is not None else 0,
             "test": parts.test.rows,
             "without target": target.missing,
+            "skipped": len(parts.skipped),
         },
         "seed": model.seed,
         "seconds": history.seconds,
@@ -225,6 +244,17 @@ def with_target(table: Table, target: Target) -> Table:
     if not known.size:
         raise DataError(f"no row of {table.source} has a value in the target column {target.name!r}")
     return table.take(known)
+
+
+def usable(run: Run, table: Table, with_targets: bool = False) -> tuple[Table, list[str]]:
+    """The rows that the network can be given, with a target that it knows where that is asked; and why not the others."""
+
+    def use(rows: Table) -> None:
+        run.features.matrix(rows)
+        if with_targets:
+            run.features.targets(rows)
+
+    return without_bad_rows(table, use)
 
 
 def score(run: Run, table: Table) -> Scores:
@@ -284,9 +314,7 @@ def compare(
 ) -> thalweg.Comparison:
     """`thalweg.compare` on a table, whose columns are fitted on the training rows."""
     check(options)
-    target = Target.of(table, options.target, options.task)
-    parts = divide(table, target, options)
-    features = Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
+    target, parts, features = understand(table, options)
     shared: dict[str, Any] = {
         "activation": options.activation,
         "loss": options.loss,
@@ -328,11 +356,16 @@ def save_comparison(comparison: thalweg.Comparison, folder: Path) -> list[Path]:
 
 def free_folder(stem: str, parent: str = "runs") -> Path:
     """runs/penguins, or runs/penguins-2, … : the first that isn't there."""
-    folder, number = Path(parent) / stem, 1
-    while folder.exists():
+    return free_path(Path(parent) / stem)
+
+
+def free_path(path: Path) -> Path:
+    """The path, or the first of filters-2.png, filters-3.png, … that isn't there."""
+    free, number = path, 1
+    while free.exists():
         number += 1
-        folder = Path(parent) / f"{stem}-{number}"
-    return folder
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
 
 
 def refuse_existing(path: Path) -> None:
@@ -412,10 +445,14 @@ def load(folder: str | Path) -> Run:
     return Run(model, features, history, facts)
 
 
-def predictions(run: Run, table: Table) -> dict[str, Array]:
-    """A column "prediction", and for classes the probability of each: what `thalweg predict` writes."""
+def predictions(run: Run, table: Table, numbered: bool = False) -> dict[str, Array]:
+    """A column "prediction", and for classes the probability of each: what `thalweg predict` writes.
+
+    `numbered` puts a column "row" first, each row's number in its source, where some of that were left out.
+    """
     outputs = run.model.predict(run.features.matrix(table), verbose=0)
-    columns: dict[str, Array] = {"prediction": run.features.decode(outputs)}
+    columns: dict[str, Array] = {"row": np.array([table.row_number(k) for k in range(table.rows)])} if numbered else {}
+    columns["prediction"] = run.features.decode(outputs)
     if run.target.task != "regression":
         for label, share in run.features.probabilities(outputs).items():
             name = f"probability of {label}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,12 @@ from thalweg.data.fitted import LeftOut, Scale
 from thalweg.data.sources import nearest
 from thalweg.data.tables import Table, read_table
 from thalweg.data.target import Label, Target, infer_task, split_rows
-from thalweg.errors import ArgumentError, DataError, ModelFileError
+from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError
 
 __all__ = ["ColumnSummary", "Features", "Target", "infer_task", "split_rows"]
 
+T = TypeVar("T")
+Result = TypeVar("Result")
 _KINDS: dict[str, type[FittedColumn]] = {
     "number": NumberColumn,
     "category": CategoryColumn,
@@ -119,7 +121,8 @@ class Features:
                 raise ArgumentError(f"the target {target.name!r} can't be among the columns to ignore or to take apart")
             table = table.take(np.flatnonzero(~table.column(target.name).missing()))
         skipped = {*ignore, *([target.name] if target else [])}
-        columns = tuple(fit_column(name, table, name in categories) for name in table.names if name not in skipped)
+        names = [name for name in table.names if name not in skipped]
+        columns = tuple(for_each(names, lambda name: fit_column(name, table, name in categories)))
         if not any(column.features for column in columns):
             reasons = "; ".join(f"{column.name}: {column.understood}" for column in columns[:6])
             raise DataError(f"{table.source} has no column to learn from{f' ({reasons})' if reasons else ''}")
@@ -148,11 +151,9 @@ class Features:
             hint = nearest(absent[0], table.names) if len(absent) == 1 else ""
             raise DataError(f"{table.source} lacks {shown}, which the model was trained with{hint}")
         out = np.zeros((table.rows, len(self.feature_names)), dtype=np.float32)
-        start = 0
-        for column in used:
-            stop = start + len(column.features)
-            column.write(table.column(column.name), table, out[:, start:stop])
-            start = stop
+        ends = np.cumsum([len(column.features) for column in used]).tolist()
+        parts = zip(used, [0, *ends], ends, strict=False)
+        for_each(parts, lambda part: part[0].write(table.column(part[0].name), table, out[:, part[1] : part[2]]))
         return out
 
     def targets(self, table: Any) -> NDArray[Any]:
@@ -208,6 +209,41 @@ class Features:
         if self.target is None:
             raise ArgumentError("these features were fitted without a target")
         return self.target
+
+
+def for_each(things: Iterable[T], use: Callable[[T], Result]) -> list[Result]:
+    """`use` of each; the bad rows that any of them finds are told together."""
+    results: list[Result] = []
+    errors: list[BadRowsError] = []
+    for thing in things:
+        try:
+            results.append(use(thing))
+        except BadRowsError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0] if len(errors) == 1 else BadRowsError.together(errors)
+    return results
+
+
+def without_bad_rows(table: Table, use: Callable[[Table], object]) -> tuple[Table, list[str]]:
+    """The rows with which `use` raises no BadRowsError, and what is wrong with each of the others.
+
+    >>> table = Table.of({"x": [1.0, 2.0, float("inf"), 4.0], "y": ["a", "b", "a", "b"]})
+    >>> without_bad_rows(table, lambda rows: Features.fit(rows, "y"))
+    (<Table of 3 rows: x (number), y (text)>, ["row 3 of the column 'x' holds inf"])
+    """
+    skipped: list[str] = []
+    while True:
+        try:
+            use(table)
+        except BadRowsError as error:
+            rows = [row for row in range(table.rows) if table.row_number(row) not in error.problems]
+            if not rows:
+                raise
+            skipped += error.problems.values()
+            table = table.take(rows)
+        else:
+            return table, skipped
 
 
 def _target_of(table: Table, target: str | Target | None, task: str | None) -> Target | None:

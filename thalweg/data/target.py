@@ -13,7 +13,7 @@ import numpy as np
 from thalweg.data.cells import Array, Column, column_of, magnitude, number_text, objects
 from thalweg.data.numerals import FEW, numbers_in_text, refuse_infinite, text_as_numbers
 from thalweg.data.tables import Table, read_table
-from thalweg.errors import ArgumentError, DataError, ModelFileError, ShapeError
+from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError, ShapeError
 
 Task = Literal["binary", "multiclass", "regression"]
 Label = str | int | float | bool
@@ -123,11 +123,11 @@ class Target:
         codes = np.fromiter(map(number.get, labels.tolist(), repeat(-1)), np.int64, len(labels))
         unknown = np.flatnonzero(codes < 0)
         if len(unknown):
-            row = int(unknown[0])
             known = ", ".join(map(_shown, self.classes[:12])) + (", …" if len(self.classes) > 12 else "")
-            raise DataError(
-                f"row {table.row_number(row)} has {_shown(labels[row])} in the target column {self.name!r}, "
-                f"which is none of its classes ({known})"
+            cells = {table.row_number(row): _shown(labels[row]) for row in unknown.tolist()}
+            raise BadRowsError(
+                {row: f"row {row} has {shown} in the target column {self.name!r}" for row, shown in cells.items()},
+                f", which is none of its classes ({known})",
             )
         return codes
 
