@@ -45,7 +45,7 @@ YAML = """# a network
 """
 
 
-# --- what is read: each makes a file (or several) in a folder, and reads what has become of it --------------------------
+# --- what is read: each makes a file (or several) in a folder, and reads what has become of it -----------------------
 
 
 def table(ending):
@@ -211,36 +211,37 @@ def outcome(read, path):
     try:
         read(path)
     except ThalwegError as error:
-        assert "\n" not in str(error)
-        assert str(error).strip()
-        return False
-    return True
+        said = str(error)
+    else:
+        return True
+    assert said.strip()
+    assert len(said.splitlines()) == 1
+    return False
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of damaged pictures that it reads
 @pytest.mark.parametrize("name", PARSERS)
-def test_a_mutant_is_read_or_refused(name, tmp_path, seeds=None):
+def test_a_mutant_is_read_or_refused(name, tmp_path):
     make, mutate, read, count = PARSERS[name]
     path = make(tmp_path)
     content = path.read_bytes()
     assert outcome(read, path)
-    read_all = refused = 0
-    for seed in seeds or range(count):
+    refused = 0
+    for seed in range(count):
         mutant = mutate(random.Random(f"{name} {seed}"), content)
         path.write_bytes(mutant)
         try:
-            whole = outcome(read, path)
+            refused += not outcome(read, path)
         except BaseException as error:
             raise AssertionError(f"{name}, mutant {seed}: {error!r}") from error
-        read_all, refused = read_all + whole, refused + (not whole)
     assert refused
 
 
-def test_a_description_with_a_checksum_that_fits_is_read_or_refused(tmp_path, seeds=range(300)):
+def test_a_description_with_a_checksum_that_fits_is_read_or_refused(tmp_path):
     path = model_file(tmp_path)
     arrays, description = saving.read(path)
     refused = 0
-    for seed in seeds:
+    for seed in range(300):
         saving.write(path, arrays, mutants.of_json(random.Random(seed), description), overwrite=True)
         refused += not outcome(saving.load_model, path)
-    assert refused > len(seeds) / 2
+    assert refused > 150

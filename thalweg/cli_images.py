@@ -37,8 +37,8 @@ def evaluate_images(run: Path, source: str, skip_bad: bool) -> tuple[dict[str, f
     known = image_runs.load(run)
     height, width, channels = known.model.input_shape
     pictures = Path(source).is_dir() and not has_idx(Path(source))
-    fit = ((height, width), channels) if pictures else (None, None)
-    images = read_images(source, *fit, skip_bad)
+    size, kind = ((height, width), channels) if pictures else (None, None)
+    images = read_images(source, size, kind, skip_bad)
     say_skipped(images.skipped)
     images = image_runs.fitting(known, images.test or images)
     return image_runs.score(known, images), len(images.y)

@@ -231,9 +231,7 @@ def fitting(run: ImageRun, images: Images) -> Images:
     return replace(images, y=numbers[images.y], classes=run.classes)
 
 
-def predictions(
-    run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False
-) -> tuple[dict[str, Array], list[str]]:
+def predictions(run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False) -> tuple[dict[str, Array], list[str]]:
     """Columns: the file, the likeliest class, the probability of each class; and what was wrong with those left out."""
     x: dict[Path, Array] = {}
     bad: dict[Path, str] = {}

@@ -15,7 +15,11 @@ from thalweg.naming import choose
 from thalweg.reading import readable, reason
 
 Shape = tuple[int, int, int]  # height, width, channels
-MOST_BYTES, MOST_NODES, MOST_DEPTH = 1_000_000, 100_000, 100  # of a YAML file: its length, names and numbers, lists in lists
+MOST_BYTES, MOST_NODES, MOST_DEPTH = (
+    1_000_000,
+    100_000,
+    100,
+)  # of a YAML file: its length, names and numbers, lists in lists
 LEAST = 6  # pixels: a smaller picture is not halved any more
 
 

@@ -1,4 +1,4 @@
-"""Files from elsewhere, which may be damaged, or larger than they look: whatever is wrong with one becomes one sentence.
+"""Files from elsewhere, which may be damaged, or larger than they look: what is wrong with one becomes one sentence.
 
 What a file unpacks to may take 2 GiB, or ten times the file's own size; the environment variable THALWEG_MAX_BYTES
 allows more. Nothing larger is allocated on the word of a header.
@@ -26,7 +26,7 @@ Array = NDArray[Any]
 VARIABLE = "THALWEG_MAX_BYTES"
 MAX_BYTES = 2 << 30
 EXPANSION = 10
-"""Packed text and pictures seldom unpack to more than ten times their size, so that a large file needs no permission."""
+"""Packed text and pictures seldom unpack to more than ten times their size: a large file needs no permission."""
 CHUNK = 1 << 20
 LONGEST = 200
 """Letters of another library's message that are passed on."""
@@ -97,9 +97,15 @@ def too_large(what: str, limit: int, needed: int | None = None, instead: str = "
 # --- parsers ---------------------------------------------------------------------------------------------------------
 
 
-def unpacked(file: Path) -> IO[bytes]:
+@contextmanager
+def unpacked(file: Path) -> Iterator[IO[bytes]]:
     """The file's content as a stream, which unpacks a .gz file as it is read."""
-    return gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb")  # noqa: SIM115 - the caller closes
+    with file.open("rb") as packed:
+        if not file.name.lower().endswith(".gz"):
+            yield packed
+            return
+        with gzip.open(packed) as stream:
+            yield stream  # type: ignore[misc]
 
 
 def read_exactly(stream: IO[bytes], size: int) -> bytearray:

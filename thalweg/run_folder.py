@@ -16,7 +16,7 @@ Records = list[dict[str, Any]]
 
 def is_number(value: object) -> bool:
     """Whether JSON holds a number; null stands for NaN."""
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    return value is None or isinstance(value, float) or is_whole(value, -(1 << 63))
 
 
 def is_whole(value: object, least: int = 0) -> bool:
@@ -37,7 +37,8 @@ def is_baseline(value: Any) -> bool:
     if value is None:
         return True
     known = isinstance(value, dict) and value.keys() >= {"answer", "scores"} and holds(value["scores"], is_number)
-    return known and isinstance(value["answer"], str | int | float)
+    answer = value["answer"] if known else None
+    return isinstance(answer, str | bool) or (answer is not None and is_number(answer))
 
 
 FACTS: dict[str, Callable[[Any], bool]] = {  # what run.json holds
@@ -45,7 +46,8 @@ FACTS: dict[str, Callable[[Any], bool]] = {  # what run.json holds
     "options": lambda value: (
         isinstance(value, dict)
         and is_whole(value.get("batch_size"), 1)
-        and (value.get("lanes") is None or is_whole(value["lanes"], 1))
+        and "lanes" in value
+        and (value["lanes"] is None or is_whole(value["lanes"], 1))
     ),
     "rows": lambda value: holds(value, is_whole, "train", "test"),
     "seed": is_whole,

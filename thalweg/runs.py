@@ -247,7 +247,7 @@ def with_target(table: Table, target: Target) -> Table:
 
 
 def usable(run: Run, table: Table, with_targets: bool = False) -> tuple[Table, list[str]]:
-    """The rows that the network can be given, with a target that it knows where that is asked; and why not the others."""
+    """The rows that the network can be given (and scored on, where that is asked), and why not the others."""
 
     def use(rows: Table) -> None:
         run.features.matrix(rows)

@@ -155,7 +155,8 @@ def load_state(model: Sequential, path: str | Path) -> None:
     with readable(ModelFileError, f"{path} has a damaged description"):
         wanted = compiled["optimizer"]
         rate = wanted["config"]["learning_rate"]
-        epochs, steps = whole("epochs_trained", description["epochs_trained"], 0), whole("iterations", compiled["iterations"], 0)
+        epochs = whole("epochs_trained", description["epochs_trained"], 0)
+        steps = whole("iterations", compiled["iterations"], 0)
     own["config"]["learning_rate"] = rate  # callbacks may have changed it
     if own != wanted:
         raise ModelFileError(f"{path} doesn't fit the model: it was trained by another optimizer")

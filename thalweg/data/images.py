@@ -162,14 +162,14 @@ def read_classes(
     read = read_pictures([f for _, f in files], size, channels, bad, skip_bad)
     y = np.array([number for number, f in files if f not in bad], int)
     counts = np.bincount(y, minlength=len(classes))
-    for name in () if some else [classes[number] for number in np.flatnonzero(counts == 0)]:
+    for name in () if some else [classes[number] for number in np.flatnonzero(counts == 0).tolist()]:
         unread = any(path.is_relative_to(folder / name) for path in bad)
         bad[folder / name] = f"the class folder {folder / name} has no images{' that can be read' if unread else ''}"
     if bad and not skip_bad:
         raise BadRowsError(bad)
     if read is None:
         raise DataError(f"{folder} has no images{' that can be read' if files else ''}")
-    kept = np.arange(len(classes)) if some else np.flatnonzero(counts)
+    kept: list[int] = (np.arange(len(classes)) if some else np.flatnonzero(counts)).tolist()
     if len(kept) < 2:
         raise DataError(f"{folder} has images of one class only, {classes[kept[0]]!r}: there is nothing to tell apart")
     names = tuple(classes[number] for number in kept)

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     import duckdb
 
 THREAD_BYTES = 256 << 20  # of memory for each thread of DuckDB
-NUMBER_BYTES, TEXT_BYTES = 26, 100  # that a cell takes while it is read: in DuckDB, as it is handed over, and in a column
+NUMBER_BYTES, TEXT_BYTES = (
+    26,
+    100,
+)  # that a cell takes while it is read: in DuckDB, as it is handed over, and in a column
 LONGEST_LINE = 2_000_000  # DuckDB's own limit
 READABLE = ".csv, .tsv, .txt, .parquet, .json, .jsonl or .ndjson (the text ones also with .gz)"
 _TEXT_ENDINGS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv"}

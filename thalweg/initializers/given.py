@@ -117,7 +117,9 @@ class FromFile(Initializer):
         """How the array is called in messages, if it is there."""
         names = sorted(names)
         if self.name not in names:
-            raise NotFoundError(f"{self.path} has no array {self.name!r}; it holds {', '.join(names[:12]) or 'nothing'}")
+            raise NotFoundError(
+                f"{self.path} has no array {self.name!r}; it holds {', '.join(names[:12]) or 'nothing'}"
+            )
         return f"{self.name} in {self.path}"
 
 
