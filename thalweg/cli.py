@@ -151,9 +151,12 @@ def train(
     rotate: Annotated[float, typer.Option(help="images: turn them by up to this share of a full turn")] = 0.0,
     zoom: Annotated[float, typer.Option(help="images: scale them by up to this share")] = 0.0,
     contrast: Annotated[float, typer.Option(help="images: change their contrast by up to this share")] = 0.0,
-    batch_size: Annotated[int | None, typer.Option(help="rows in a step; 64, for images 128")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="rows in a step; 64, for images 128, or fewer where they are few")
+    ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="passes over the training rows; 200 at most, for images 15")
+        int | None,
+        typer.Option(help="passes over the training rows; 200 at most, for images 15, or more where they are few"),
     ] = None,
     dropout: Annotated[float, typer.Option(help="share of hidden units dropped in training")] = 0.1,
     l2: Annotated[float, typer.Option(help="penalty on squared weights")] = 0.0,

@@ -61,7 +61,7 @@ def predict_pictures(run: Path, source: list[str], out: Path | None, skip_bad: b
         say(f"{len(columns['file']):,} predictions: {out}")
 
 
-def announce_images(parts: Parts, model: Sequential) -> None:
+def announce_images(parts: Parts, model: Sequential, course: str) -> None:
     """What was read, and the network, before training begins."""
     images = parts.train
     height, width, channels = images.shape
@@ -74,7 +74,7 @@ def announce_images(parts: Parts, model: Sequential) -> None:
     held = len(parts.validation.y) if parts.validation is not None else 0
     say(f"images: {len(images.y):,} to learn from, {held:,} to watch by, {len(parts.test.y):,} held out", "")
     model.summary()
-    say("", learning_rate(model), "")
+    say("", course, learning_rate(model), "")
 
 
 def learning_rate(model: Sequential) -> str:

@@ -40,6 +40,9 @@ DESCRIPTION: dict[str, Callable[[Any], bool]] = {  # what images.json holds
 }
 SCHEDULES = ("cosine", "constant")
 PEAK = 3.0  # of the cosine, in the optimizer's own learning rate: over all steps the mean is half of the peak
+BATCHES, LEAST_STEPS_AN_EPOCH = (128, 64, 32, 16), 20
+EPOCHS, MOST_EPOCHS, LEAST_STEPS = 15, 100, 600
+USUAL = (BATCHES[0], EPOCHS)
 WARM_UP = 0.1  # share of the steps in which it rises to the peak: Adam's first means are of few gradients
 
 
@@ -58,8 +61,8 @@ class ImageOptions:
     optimizer: str = "adam"
     learning_rate: float | None = None
     schedule: str = "cosine"
-    batch_size: int = 128
-    epochs: int = 15
+    batch_size: int | None = None  # by default 128, and fewer where there are few images: see `course`
+    epochs: int | None = None
     test_share: float = 0.2
     validation_share: float = 0.1
     early_stopping: int = 0
@@ -93,6 +96,35 @@ class Parts:
     train: Images
     validation: Images | None
     test: Images
+
+
+def course(rows: int, options: ImageOptions) -> ImageOptions:
+    """The options with batch size and epochs: as asked for, or by the number of images to learn from.
+
+    A network learns in steps, not in epochs: 86 images in batches of 128 would be one step an epoch. So a batch is 128
+    images where these are 20 steps, else half of that, down to 16; and epochs are 15, or as many more, up to 100, as
+    600 steps take.
+
+    >>> [(o.batch_size, o.epochs) for o in (course(rows, ImageOptions()) for rows in (54_000, 1000, 86))]
+    [(128, 15), (32, 19), (16, 100)]
+    """
+    batch, epochs = options.batch_size, options.epochs
+    if batch is None:
+        batch = next((b for b in BATCHES if b * LEAST_STEPS_AN_EPOCH <= rows), BATCHES[-1])
+    if epochs is None:
+        epochs = min(max(EPOCHS, -(-LEAST_STEPS // -(-rows // batch))), MOST_EPOCHS)
+    return replace(options, batch_size=batch, epochs=epochs)
+
+
+def said(rows: int, asked: ImageOptions, chosen: ImageOptions) -> str:
+    """A line on batch size and epochs, with the reason where they aren't the usual ones or those asked for."""
+    assert chosen.batch_size is not None
+    assert chosen.epochs is not None
+    steps, usual = (epochs * -(-rows // batch) for batch, epochs in ((chosen.batch_size, chosen.epochs), USUAL))
+    line = f"batches of {chosen.batch_size:,}, {chosen.epochs:,} epochs: {steps:,} steps"
+    if (chosen.batch_size, chosen.epochs) in (USUAL, (asked.batch_size, asked.epochs)):
+        return line
+    return f"{line} (the usual {USUAL[0]} and {USUAL[1]} would be {usual:,}, too few for {rows:,} images)"
 
 
 def divide(images: Images, options: ImageOptions) -> Parts:
@@ -167,17 +199,20 @@ def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential
 
 
 def train(
-    images: Images, options: ImageOptions, announce: Callable[[Parts, Sequential], None] | None = None
+    images: Images, options: ImageOptions, announce: Callable[[Parts, Sequential, str], None] | None = None
 ) -> ImageRun:
     """Divides the images, trains, and scores on those held out. `announce` is called before training begins."""
     runs.check(options)
     for name in ("shift", "rotate", "zoom", "contrast"):
         number(name, getattr(options, name))
     parts = divide(images, options)
-    steps = options.epochs * -(-len(parts.train.y) // options.batch_size)
-    model, scale = build(images, options, steps)
+    rows, asked = len(parts.train.y), options
+    options = course(rows, asked)
+    assert options.batch_size is not None
+    assert options.epochs is not None
+    model, scale = build(images, options, options.epochs * -(-rows // options.batch_size))
     if announce is not None:
-        announce(parts, model)
+        announce(parts, model, said(rows, asked, options))
     callbacks: list[Callback] = []
     if options.early_stopping:
         callbacks.append(EarlyStopping("val_loss", patience=options.early_stopping, restore_best_weights=True))

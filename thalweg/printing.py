@@ -15,7 +15,8 @@ HANDLER = "thalweg-ascii"
 SPELLINGS = {
     "−": "-", "–": "-", "—": "-", "×": "x", "·": "*", "…": "...", "→": "->", "←": "<-", "≤": "<=", "≥": ">=", "≠": "!=",
     "≈": "~", "±": "+-", "√": "sqrt", "∑": "sum", "∏": "prod", "∂": "d", "∇": "grad", "∞": "inf", "∈": "in", "µ": "u",
-    "‖": "||", "⌊": "floor(", "⌋": ")", "′": "'", "“": '"', "”": '"', "‘": "'", "’": "'", "│": "|", "┃": "|", "█": "#",
+    "‖": "||", "⌊": "floor(", "⌋": ")", "′": "'", "“": '"', "”": '"', "‘": "'", "’": "'", "│": "|", "┃": "|", "█": "#", "ß": "ss", "°": "deg", "↔": "<->",
+    "∗": "*", "⊙": "*", "∪": "or", "∫": "integral", "⌈": "ceil(", "⌉": ")",
 }  # fmt: skip
 
 
@@ -27,17 +28,19 @@ def spelled(sign: str) -> str:
     """
     if sign.isascii():
         return sign
-    name = unicodedata.name(sign, "")
     if sign in SPELLINGS:
         return SPELLINGS[sign]
+    if unicodedata.combining(sign):  # the letter before it stands without
+        return ""
+    name = unicodedata.name(sign, "")
     if name.startswith("GREEK "):
         letter = name.rpartition("LETTER ")[2].partition(" ")[0].lower()
         return letter.capitalize() if "CAPITAL" in name else letter
     if name.startswith("BOX DRAWINGS"):
         return "+" if " AND " in name else "-"
     raised = "^" if name.startswith(("SUPERSCRIPT", "MODIFIER LETTER")) else ""
-    parts = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
-    return raised + parts if parts else "?"
+    parts = unicodedata.normalize("NFKD", sign)
+    return raised + "".join(map(spelled, parts)) if parts != sign else "?"
 
 
 def spell_error(error: UnicodeError) -> tuple[str, int]:

@@ -145,7 +145,7 @@ class Npz:
         member = self.members[name]
         self.left -= member.file_size
         if self.left < 0:
-            raise too_large(f"{name} in {self.path}, unpacked,", self.limit, self.limit - self.left)
+            raise too_large(f"{self.path}, unpacked,", self.limit, sum(m.file_size for m in self.members.values()))
         with self.file.open(member) as stream:
             return read_npy(stream, member.file_size)
 

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +30,7 @@ from thalweg.checks import whole
 from thalweg.comparison import finite
 from thalweg.data.cells import magnitude
 from thalweg.data.tables import Table
-from thalweg.errors import ArgumentError, DataError, ModelFileError
+from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError
 from thalweg.model import Sequential
 from thalweg.reading import readable
 from thalweg.run_folder import COLUMNS, HISTORY, MODEL, RUN, read_folder
@@ -95,13 +96,14 @@ class Parts:
 
 
 def sound(table: Table, options: Options) -> tuple[Table, list[str]]:
-    """The rows that can be used, and what is wrong with the others; without `skip_bad` these raise later."""
+    """The rows that can be used, and what is wrong with the others; without `skip_bad` all, which may raise later."""
+    return without_bad_rows(table, partial(fit_all, options=options)) if options.skip_bad else (table, [])
 
-    def use(rows: Table) -> None:
-        target = Target.of(rows, options.target, options.task)
-        Features.fit(rows, target, ignore=options.ignore, categories=options.categories)
 
-    return without_bad_rows(table, use) if options.skip_bad else (table, [])
+def fit_all(table: Table, options: Options) -> None:
+    """Fits target and columns on all rows, to see whether they can be used."""
+    target = Target.of(table, options.target, options.task)
+    Features.fit(table, target, ignore=options.ignore, categories=options.categories)
 
 
 def understand(table: Table, options: Options) -> tuple[Target, Parts, Features]:
@@ -109,7 +111,12 @@ def understand(table: Table, options: Options) -> tuple[Target, Parts, Features]
     table, skipped = sound(table, options)
     target = Target.of(table, options.target, options.task)
     parts = replace(divide(table, target, options), skipped=skipped)
-    return target, parts, Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
+    try:
+        features = Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
+    except BadRowsError:
+        fit_all(table, options)  # names the bad rows of all parts
+        raise
+    return target, parts, features
 
 
 def divide(table: Table, target: Target, options: Options) -> Parts:
@@ -210,9 +217,9 @@ class Chosen(Protocol):
     """The options that tables and images share."""
 
     @property
-    def batch_size(self) -> int: ...
+    def batch_size(self) -> int | None: ...
     @property
-    def epochs(self) -> int: ...
+    def epochs(self) -> int | None: ...
     @property
     def test_share(self) -> float: ...
     @property
@@ -226,7 +233,8 @@ class Chosen(Protocol):
 def check(options: Chosen) -> None:
     """What no layer or optimizer would notice."""
     for name in ("batch_size", "epochs"):
-        whole(name.replace("_", " "), getattr(options, name))
+        if getattr(options, name) is not None:  # else they are chosen by the number of rows
+            whole(name.replace("_", " "), getattr(options, name))
     for name, least, said in (("test_share", 1e-9, "above 0"), ("validation_share", 0.0, "not negative")):
         if not least <= getattr(options, name) < 1:
             given = getattr(options, name)

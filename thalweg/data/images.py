@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,19 @@ class Images:
 def is_image_source(path: str | Path) -> bool:
     """Whether this is a folder, an .npz archive or an IDX file: what `read_images` reads, and `read_table` does not.
 
-    A folder with nothing but files, tables among them, is none: `read_table` says how to name them.
+    A folder with tables in it, or in its folders, and no pictures is none: `read_table` says how to name them.
     """
     path = Path(path)
-    if path.is_dir() and not has_idx(path) and not any(inside.is_dir() for inside in path.iterdir()):
-        return not any(is_table_file(inside) for inside in path.iterdir())
-    return path.is_dir() or path.suffix == ".npz" or "-ubyte" in path.name
+    if not path.is_dir():
+        return path.suffix == ".npz" or "-ubyte" in path.name
+    if has_idx(path):
+        return True
+    tables = False
+    for file in pictures_in(path):
+        if (guess_type(file.name)[0] or "").startswith("image/"):
+            return True
+        tables = tables or is_table_file(file)
+    return not tables
 
 
 def read_images(

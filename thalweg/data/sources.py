@@ -295,9 +295,10 @@ def _ragged(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], option
 def _files(path: str | Path) -> list[Path]:
     text = str(Path(path).expanduser())
     if Path(text).is_dir():
-        raise DataError(
-            f"{path} is a folder; name a file in it, or several with a glob such as {Path(path, '*.parquet')}"
-        )
+        inside = next((file for file in sorted(Path(text).rglob("*")) if file.is_file() and is_table_file(file)), None)
+        deep = inside is not None and inside.parent != Path(text)
+        pattern = f"{'**/' * deep}*{inside.suffix if inside else '.parquet'}"
+        raise DataError(f"{path} is a folder; name a file in it, or several with a glob such as {Path(path, pattern)}")
     if _exists(text):
         return [Path(text)]
     if glob.has_magic(text):

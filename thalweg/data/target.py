@@ -183,7 +183,9 @@ class Target:
         if (
             not all(isinstance(stored.get(key), str) for key in ("name", "why"))
             or not isinstance(classes, list)
-            or not all(isinstance(label, str | int | float) for label in classes)
+            or not all(
+                isinstance(label, str) or (isinstance(label, int | float) and abs(label) < 2**63) for label in classes
+            )
             or not all(isinstance(number, int | float) and np.isfinite(number) for number in numbers)
             or stored["scale"] <= 0
             or not {"binary": len(classes) == 2, "multiclass": len(classes) > 1, "regression": not classes}[task]
