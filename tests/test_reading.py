@@ -1,5 +1,6 @@
 """Files that are larger than they look, or whose headers lie: refused before there is memory for them."""
 
+import contextlib
 import gzip
 import io
 import json
@@ -16,7 +17,7 @@ from thalweg import Sequential, layers, presets, reading, saving
 from thalweg.data import sources
 from thalweg.data.images import read_images, read_picture
 from thalweg.data.tables import read_table
-from thalweg.errors import ArgumentError, DataError, ModelFileError, ThalwegError
+from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.initializers import FromFile
 from thalweg.tabular import Features, Target
 
@@ -123,16 +124,27 @@ def header(shape, descr="|u1"):
 
 
 @pytest.mark.parametrize(
-    "member",
-    [header((10**6, 10**6, 10**6)), header((4, -1, 1)) + bytes(4), header((2, 2, 2), "|O") + bytes(64), b"\x93NUMPY"],
+    ("member", "words"),
+    [
+        (
+            header((10**6, 10**6, 10**6)),
+            "(its header says shape (1000000, 1000000, 1000000) of uint8, but 0 bytes follow)",
+        ),
+        (header((4, -1, 1)) + bytes(4), "(its header says shape (4, -1, 1) of uint8, but 4 bytes follow)"),
+        (header((4,)) + bytes(3), "(its header says shape (4,) of uint8, but 3 bytes follow)"),
+        (header((2, 2, 2), "|O") + bytes(64), "(it holds objects or records, not plain numbers or text)"),
+        (b"\x93NUMPY", "(EOF"),
+    ],
 )
-def test_an_array_is_what_follows_its_header(member, tmp_path):
+def test_an_array_is_what_follows_its_header(member, words, tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("x.npy", member)
         archive.writestr("y.npy", header((4,)) + bytes([0, 1, 0, 1]))
-    assert "a.npz is not an .npz archive of plain arrays" in said(DataError, lambda: read_images(tmp_path / "a.npz"))
+    error = said(DataError, lambda: read_images(tmp_path / "a.npz"))
+    assert f"a.npz is not an .npz archive of plain arrays, or it is damaged {words}" in error
     (tmp_path / "w.npy").write_bytes(member)
-    assert "w.npy can't be read as weights" in said(ModelFileError, lambda: FromFile(tmp_path / "w.npy")((4,)))
+    error = said(ModelFileError, lambda: FromFile(tmp_path / "w.npy")((4,)))
+    assert f"w.npy can't be read as weights {words}" in error
 
 
 def test_an_archive_packed_in_a_way_that_python_lacks(tmp_path):
@@ -166,10 +178,8 @@ def test_damaged_gzip_of_every_kind(tmp_path):
         damaged = bytearray(packed)
         damaged[place] ^= 0xFF
         (tmp_path / "a.csv.gz").write_bytes(damaged)
-        try:
+        with contextlib.suppress(DataError):  # a wrong time of packing is no damage
             read_table(tmp_path / "a.csv.gz")
-        except ThalwegError as error:
-            assert "a.csv.gz" in str(error)
     (tmp_path / "a.csv.gz").write_bytes(packed[:10] + zlib.compress(b"a,b\n")[2:])
     assert "can't read" in said(DataError, lambda: read_table(tmp_path / "a.csv.gz"))
 

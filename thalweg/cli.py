@@ -20,6 +20,7 @@ from thalweg.checks import whole
 from thalweg.console import grid, say, say_skipped
 from thalweg.errors import ArgumentError, BadRowsError, NotFoundError, ThalwegError
 from thalweg.printing import tolerate
+from thalweg.reading import VARIABLE
 
 if TYPE_CHECKING:
     from thalweg.image_runs import ImageRun
@@ -32,6 +33,7 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     help="Train, judge and use neural networks on tables and images.",
+    epilog=f"{VARIABLE}=8000000000 lets a file unpack to so many bytes; 2 GiB, or ten times its size, by default.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

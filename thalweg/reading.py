@@ -39,10 +39,10 @@ def readable(kind: type[ThalwegError], problem: str) -> Iterator[None]:
     zlib, zipfile, struct, NumPy's headers, PyYAML, Pillow, …: what they raise on damaged content is documented nowhere,
     and no list of it was ever complete.
 
-    >>> with readable(ArgumentError, "net.json is damaged"):
-    ...     json.loads("[1, 2")
+    >>> with readable(ArgumentError, "sizes.txt is damaged"):
+    ...     int("1O")
     Traceback (most recent call last):
-    thalweg.errors.ArgumentError: net.json is damaged (Expecting ',' delimiter: line 1 column 7 (char 6))
+    thalweg.errors.ArgumentError: sizes.txt is damaged (invalid literal for int() with base 10: '1O')
     """
     try:
         yield
