@@ -72,7 +72,8 @@ class Images:
 def is_image_source(path: str | Path) -> bool:
     """Whether this is a folder, an .npz archive or an IDX file: what `read_images` reads, and `read_table` does not.
 
-    A folder with tables in it, or in its folders, and no pictures is none: `read_table` says how to name them.
+    A folder with tables in its folders (or in itself, if it has none) and no pictures there is none: `read_table` says
+    how to name them.
     """
     path = Path(path)
     if not path.is_dir():
@@ -80,10 +81,11 @@ def is_image_source(path: str | Path) -> bool:
     if has_idx(path):
         return True
     tables = False
-    for file in pictures_in(path):
-        if (guess_type(file.name)[0] or "").startswith("image/"):
-            return True
-        tables = tables or is_table_file(file)
+    for folder in sorted(inside for inside in path.iterdir() if inside.is_dir()) or [path]:
+        for file in pictures_in(folder):
+            if (guess_type(file.name)[0] or "").startswith("image/"):
+                return True
+            tables = tables or is_table_file(file)
     return not tables
 
 
