@@ -151,7 +151,7 @@ def test_every_option_reaches_the_training(thalweg):
     config = run.model.optimizer.get_config()
     assert (config["learning_rate"], config["momentum"], config["nesterov"]) == (0.3, 0.0, False)
     assert run.model.seed == 5
-    assert run.facts["rows"] == {"train": 206, "validation": 52, "test": 86, "without target": 0}
+    assert run.facts["rows"] == {"train": 206, "validation": 52, "test": 86, "without target": 0, "skipped": 0}
     assert len(run.history) == 4
     kinds = {column.name: column.kind for column in run.features.describe()}
     assert "sex" not in kinds

@@ -100,7 +100,7 @@ def test_the_whole_way(thalweg):
     picture = Path("new/0.png").read_bytes()
     code, _, error = thalweg("features", "run", "new/0.png", "--out", "new/0.png")
     assert code == 2
-    assert "is the picture to look at and is not overwritten" in error
+    assert "new/0.png exists already and is not overwritten: give another --out" in error
     assert Path("new/0.png").read_bytes() == picture
     with Image.open("filters.png") as drawn:
         assert drawn.size[0] > 300

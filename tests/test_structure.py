@@ -21,6 +21,7 @@ ROOMS = [
     ["thalweg.estimators", "thalweg.search", "thalweg.report", "thalweg.playground"],
     ["thalweg.image_runs"],
     ["thalweg.runs"],
+    ["thalweg.run_folder"],
     ["thalweg.tabular", "thalweg.plots", "thalweg.presets"],
     ["thalweg"],  # the public names
     ["thalweg.comparison", "thalweg.comparison_chart", "thalweg.comparison_entries"],
@@ -40,7 +41,7 @@ ROOMS = [
     ["thalweg.engine"],
     ["thalweg.program"],
     ["thalweg.checks", "thalweg.extras", "thalweg.frames", "thalweg.hooks", "thalweg.interrupts", "thalweg.naming",
-     "thalweg.terminal"],
+     "thalweg.printing", "thalweg.terminal", "thalweg.untrusted"],
     ["thalweg.errors"],
 ]  # fmt: skip
 # Imports inside functions that point upwards: only where a description is turned into what it describes.

@@ -19,8 +19,10 @@ import typer
 
 from thalweg import cli_images
 from thalweg.checks import whole
-from thalweg.console import grid, say
-from thalweg.errors import ArgumentError, NotFoundError, ThalwegError
+from thalweg.console import grid, say, say_skipped
+from thalweg.errors import ArgumentError, BadRowsError, NotFoundError, ThalwegError
+from thalweg.printing import tolerate
+from thalweg.untrusted import VARIABLE
 
 if TYPE_CHECKING:
     from thalweg.image_runs import ImageRun
@@ -35,6 +37,7 @@ MOST_COLUMNS = 40
 
 app = typer.Typer(
     help="Train, judge and use neural networks on tables and images.",
+    epilog=f"{VARIABLE}=8000000000 lets a file unpack to so many bytes; 2 GiB, or ten times its size, by default.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -116,6 +119,9 @@ def chosen(options: type[T], context: typer.Context, **read: Any) -> T:
     return options(**given | read)
 
 
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="leave out rows and pictures that can't be used; says how many, and why")
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, as `thalweg train` writes it")]
 
 
@@ -151,9 +157,12 @@ def train(
     rotate: Annotated[float, typer.Option(help="images: turn them by up to this share of a full turn")] = 0.0,
     zoom: Annotated[float, typer.Option(help="images: scale them by up to this share")] = 0.0,
     contrast: Annotated[float, typer.Option(help="images: change their contrast by up to this share")] = 0.0,
-    batch_size: Annotated[int | None, typer.Option(help="rows in a step; 64, for images 128")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="rows in a step; 64, for images 128, or fewer where they are few")
+    ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="passes over the training rows; 200 at most, for images 15")
+        int | None,
+        typer.Option(help="passes over the training rows; 200 at most, for images 15, or more where they are few"),
     ] = None,
     dropout: Annotated[float, typer.Option(help="share of hidden units dropped in training")] = 0.1,
     l2: Annotated[float, typer.Option(help="penalty on squared weights")] = 0.0,
@@ -166,6 +175,7 @@ def train(
         int | None, typer.Option(help="fixes the split, the weights and the order; drawn if absent")
     ] = None,
     lanes: Annotated[int | None, typer.Option(help="cores to use; by default as many as pay")] = None,
+    skip_bad: SkipBad = False,
     out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME, numbered")] = None,
 ) -> None:
     """Trains a network on a table or on images and keeps it in a run folder."""
@@ -251,6 +261,7 @@ def announce(parts: Parts, features: Features, model: Sequential) -> None:
     say(f"target {target.name}: {target.task}{classes if target.classes else ''} ({in_options(target.why)})")
     if target.missing:
         say(f"{target.missing:,} rows without a target are left out")
+    say_skipped(parts.skipped)
     held = parts.validation.rows if parts.validation is not None else 0
     say(f"rows: {parts.train.rows:,} to learn from, {held:,} to stop by, {parts.test.rows:,} held out", "")
     model.summary()
@@ -293,16 +304,19 @@ def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None) -> N
 
 
 @app.command()
-def evaluate(run: RunFolder, source: Source) -> None:
+def evaluate(run: RunFolder, source: Source, skip_bad: SkipBad = False) -> None:
     """Scores a run on rows whose target is known, or on images (those for testing, where the source keeps some)."""
     from thalweg import image_runs, runs
     from thalweg.data.tables import read_table
 
     if image_runs.is_image_run(run):
-        show_scores(*cli_images.evaluate_images(run, source), None)
+        show_scores(*cli_images.evaluate_images(run, source, skip_bad), None)
         return
     loaded = runs.load(run)
     table = runs.with_target(read_table(source), loaded.target)
+    if skip_bad:
+        table, skipped = runs.usable(loaded, table, with_targets=True)
+        say_skipped(skipped)
     warn_of_unseen(loaded, table)
     show_scores(runs.score(loaded, table), table.rows, None)
 
@@ -314,14 +328,18 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="the file to write: .csv, .tsv, .parquet, .json or .jsonl; tables need it")
     ] = None,
+    skip_bad: SkipBad = False,
 ) -> None:
-    """Writes a prediction for every row, or for every picture, and the probability of each class."""
+    """Writes a prediction for every row, or for every picture, and the probability of each class.
+
+    With --skip-bad a table's predictions begin with a column "row", the row's number.
+    """
     from thalweg import image_runs, runs
     from thalweg.data.sources import writable
     from thalweg.data.tables import read_table, write_table
 
     if image_runs.is_image_run(run):
-        cli_images.predict_pictures(run, source, out)
+        cli_images.predict_pictures(run, source, out, skip_bad)
         return
     loaded = runs.load(run)
     if len(source) > 1:
@@ -333,8 +351,11 @@ def predict(
         raise ArgumentError("a table's predictions are written to a file: add --out predictions.csv")
     writable(out)
     table = read_table(source[0])
+    if skip_bad:
+        table, skipped = runs.usable(loaded, table)
+        say_skipped(skipped)
     warn_of_unseen(loaded, table)
-    write_table(out, runs.predictions(loaded, table))
+    write_table(out, runs.predictions(loaded, table, numbered=skip_bad))
     say(f"{table.rows:,} predictions of {loaded.target.name}: {out}")
 
 
@@ -359,6 +380,7 @@ def compare(
     epochs: Annotated[int, typer.Option(help="passes over the training rows")] = 20,
     test_share: Annotated[float, typer.Option(help="share of the rows held out to judge by")] = 0.2,
     lanes: Annotated[int | None, typer.Option(help="trainings at a time; by default one a core")] = None,
+    skip_bad: SkipBad = False,
     out: Annotated[Path | None, typer.Option(help="the folder; by default comparisons/NAME-KNOB, numbered")] = None,
 ) -> None:
     """Trains the same network with every entry of one knob, several seeds each, and compares."""
@@ -381,7 +403,8 @@ def compare(
     )
     runs.refuse_unwritable(out or runs.free_folder(f"{name_of(source)}-{knob}", "comparisons"))
     tried = None if entries is None else split_entries(knob, entries)
-    table = read_table(source)
+    table, skipped = runs.sound(read_table(source), options)
+    say_skipped(skipped)
     with Trainings(f"comparing {knob}") as progress:
         found = runs.compare(knob, table, options, tried, seeds, progress)
     say(f"{found.task} target {target}: {found.rows[0]:,} rows to learn from, {found.rows[1]:,} held out", "")
@@ -468,13 +491,19 @@ def shortened(records: list[dict[str, Any]], most: int = 20) -> list[dict[str, A
 
 def main() -> None:
     """The entry point: an error of ours is one line on standard error and its exit code."""
+    tolerate(sys.stdout)
+    tolerate(sys.stderr)
     try:
         app(prog_name="thalweg")
     except ThalwegError as error:
-        print(f"thalweg: {in_options(str(error))}", file=sys.stderr)
+        hint = "; --skip-bad leaves them out" if isinstance(error, BadRowsError) else ""
+        print(f"thalweg: {in_options(str(error))}{hint}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:  # a file that may not be read, a full disk
         print(f"thalweg: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
+    except MemoryError:
+        print("thalweg: there is not enough memory: give a smaller network, batch or source", file=sys.stderr)
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # typer ends without a word

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from thalweg.console import grid, say
+from thalweg.console import grid, say, say_skipped
 from thalweg.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from thalweg.model import Sequential
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder of images")]
-Out = Annotated[Path | None, typer.Option(help="the picture to write, .png or .svg")]
+Out = Annotated[
+    Path | None, typer.Option(help="the picture to write, .png or .svg; by default named after the command, numbered")
+]
 
 
 def train_images(source: str, options: ImageOptions) -> ImageRun:
@@ -23,10 +25,11 @@ def train_images(source: str, options: ImageOptions) -> ImageRun:
     from thalweg import image_runs
     from thalweg.data.images import read_images
 
-    return image_runs.train(read_images(source, options.size, options.channels), options, announce_images)
+    images = read_images(source, options.size, options.channels, options.skip_bad)
+    return image_runs.train(images, options, announce_images)
 
 
-def evaluate_images(run: Path, source: str) -> tuple[dict[str, float], int]:
+def evaluate_images(run: Path, source: str, skip_bad: bool) -> tuple[dict[str, float], int]:
     """The scores of a run on images (those for testing, where the source keeps some), and how many there were."""
     from thalweg import image_runs
     from thalweg.data.images import has_idx, read_images
@@ -34,12 +37,14 @@ def evaluate_images(run: Path, source: str) -> tuple[dict[str, float], int]:
     known = image_runs.load(run)
     height, width, channels = known.model.input_shape
     pictures = Path(source).is_dir() and not has_idx(Path(source))
-    images = read_images(source, (height, width), channels) if pictures else read_images(source)
+    size, kind = ((height, width), channels) if pictures else (None, None)
+    images = read_images(source, size, kind, skip_bad)
+    say_skipped(images.skipped)
     images = image_runs.fitting(known, images.test or images)
     return image_runs.score(known, images), len(images.y)
 
 
-def predict_pictures(run: Path, source: list[str], out: Path | None) -> None:
+def predict_pictures(run: Path, source: list[str], out: Path | None, skip_bad: bool) -> None:
     """A line for every picture on the screen, or a table of them in a file."""
     from thalweg import image_runs
     from thalweg.data.sources import writable
@@ -47,7 +52,8 @@ def predict_pictures(run: Path, source: list[str], out: Path | None) -> None:
 
     if out is not None:
         writable(out)
-    columns = image_runs.predictions(image_runs.load(run), pictures(source))
+    columns, skipped = image_runs.predictions(image_runs.load(run), pictures(source), skip_bad)
+    say_skipped(skipped)
     if out is None:
         show_predictions(columns)
     else:
@@ -55,7 +61,7 @@ def predict_pictures(run: Path, source: list[str], out: Path | None) -> None:
         say(f"{len(columns['file']):,} predictions: {out}")
 
 
-def announce_images(parts: Parts, model: Sequential) -> None:
+def announce_images(parts: Parts, model: Sequential, course: str) -> None:
     """What was read, and the network, before training begins."""
     images = parts.train
     height, width, channels = images.shape
@@ -64,10 +70,11 @@ def announce_images(parts: Parts, model: Sequential) -> None:
     say(
         f"images of {height}×{width} pixels, channels: {channels}, as {kind}", f"{len(images.classes)} classes: {names}"
     )
+    say_skipped(images.skipped)
     held = len(parts.validation.y) if parts.validation is not None else 0
     say(f"images: {len(images.y):,} to learn from, {held:,} to watch by, {len(parts.test.y):,} held out", "")
     model.summary()
-    say("", learning_rate(model), "")
+    say("", course, learning_rate(model), "")
 
 
 def learning_rate(model: Sequential) -> str:
@@ -106,11 +113,22 @@ def show_predictions(columns: dict[str, Any]) -> None:
 
 def image_run(folder: Path) -> ImageRun:
     """A run on images; one on a table is an error."""
-    from thalweg import image_runs, runs
+    from thalweg import image_runs
+    from thalweg.run_folder import COLUMNS
 
-    if folder.is_dir() and (folder / runs.COLUMNS).is_file():
+    if folder.is_dir() and (folder / COLUMNS).is_file():
         raise ArgumentError(f"{folder} is a run on a table: kernels and feature maps belong to runs on images")
     return image_runs.load(folder)
+
+
+def free_picture(out: Path | None, stem: str) -> Path:
+    """The picture to write: as asked for, which may not exist yet, or the first of filters.png, filters-2.png, …"""
+    from thalweg import runs
+
+    if out is None:
+        return runs.free_path(Path(f"{stem}.png"))
+    runs.refuse_existing(out)
+    return out
 
 
 def filters(
@@ -122,6 +140,7 @@ def filters(
     """Draws the kernels that a convolution has learned: blue below 0, red above."""
     from thalweg import plots
 
+    path = free_picture(out, "kernels" if epochs else "filters")
     loaded = image_run(run)
     if epochs:
         if layer is not None:
@@ -132,7 +151,6 @@ def filters(
     else:
         name, kernel = plots.kernel_of(loaded.model, layer)
         drawn = plots.draw_filters(kernel, f"{run.name}: kernels of {name}, {'×'.join(map(str, kernel.shape))}")
-    path = out or Path("kernels.png" if epochs else "filters.png")
     plots.save_figure(drawn, path)
     say(f"picture: {path}")
 
@@ -145,9 +163,7 @@ def features(
     """Draws what every layer makes of a picture: its feature maps, layer by layer."""
     from thalweg import plots
 
-    path = out or Path("features.png")
-    if path.exists() and picture.exists() and path.samefile(picture):
-        raise ArgumentError(f"{path} is the picture to look at and is not overwritten: give another --out")
+    path = free_picture(out, "features")
     loaded = image_run(run)
     pixels = loaded.pixels(picture)
     values = plots.feature_maps(loaded.model, pixels)

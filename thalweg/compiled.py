@@ -141,6 +141,11 @@ class CompiledStack(Stack):
             state[f"loss/{name}"] = self.slots[b.offset :][: b.size].reshape(b.shape)
         return state
 
+    def state_shapes(self) -> dict[str, Shape]:
+        """The shapes of `training_state`'s arrays, before there are any."""
+        shapes: dict[str, Shape] = {f"optimizer/{n}": (align(self.vector.size),) for n in self.optimizer.slot_names()}
+        return shapes | {f"loss/{name}": b.shape for name, b in self.kept_by_loss().items()}
+
     def use_average(self) -> None:
         """The moving average of the weights, which the optimizer keeps with use_ema=True, replaces them."""
         average = self.named_slots()[optimizer_module.AVERAGE]

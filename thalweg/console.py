@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from thalweg.errors import first_of
 from thalweg.program.listing import width
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ def say(*things: Any) -> None:
     console = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else 10_000)
     for thing in things:
         console.print(thing, soft_wrap=isinstance(thing, str))  # a path that rich broke could not be copied
+
+
+def say_skipped(problems: Sequence[str]) -> None:
+    """How much was left out, and the first three reasons."""
+    if problems:
+        say(f"skipped {len(problems):,}: {first_of(problems)}")
 
 
 def grid(title: str, header: list[str], rows: list[list[str]]) -> Any:

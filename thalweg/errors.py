@@ -5,7 +5,10 @@ The command line prints the message without a traceback and exits with `exit_cod
 failed, 2 when the call was wrong.
 """
 
-from typing import ClassVar
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 
 class ThalwegError(Exception):
@@ -16,6 +19,39 @@ class ThalwegError(Exception):
 
 class DataError(ThalwegError, ValueError):
     """The data can't be used as given: an empty file, text in a number column, NaN, labels out of range."""
+
+
+class BadRowsError(DataError):
+    """Some rows or files of a source can't be used, while the others can: they may be corrected, or left out.
+
+    Attributes:
+        problems: what is wrong with each, by row (its number in the source, from 1) or by file.
+        remedy: what can be done, the end of the message.
+    """
+
+    SHOWN: ClassVar[int] = 3
+
+    def __init__(self, problems: Mapping[Any, str], remedy: str = "") -> None:
+        self.problems, self.remedy = dict(problems), remedy
+        super().__init__(f"{first_of(list(self.problems.values()))}{remedy}")
+
+    @classmethod
+    def together(cls, errors: Sequence[BadRowsError]) -> BadRowsError:
+        """One error for several columns: of a row with several problems, it names the first."""
+        problems: dict[Any, str] = {}
+        for error in errors:
+            problems = {**error.problems, **problems}
+        return cls(dict(sorted(problems.items())), "".join(dict.fromkeys(error.remedy for error in errors)))
+
+
+def first_of(problems: Sequence[str]) -> str:
+    """The first three, and how many more there are.
+
+    >>> first_of(["row 1 is bad", "row 2 is bad", "row 5 is bad", "row 7 is bad"])
+    'row 1 is bad; row 2 is bad; row 5 is bad; and 1 more'
+    """
+    more = len(problems) - BadRowsError.SHOWN
+    return "; ".join([*problems[: BadRowsError.SHOWN], *([f"and {more:,} more"] if more > 0 else [])])
 
 
 class NotFoundError(DataError):

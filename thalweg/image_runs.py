@@ -7,7 +7,7 @@ kernels.npz, the kernels of the first convolution after every epoch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,29 @@ from thalweg.callbacks import Callback, EarlyStopping
 from thalweg.checks import number
 from thalweg.data.images import Images, read_picture
 from thalweg.data.target import split_rows
-from thalweg.errors import DataError, ModelFileError
+from thalweg.errors import BadRowsError, DataError, ModelFileError, NotFoundError
 from thalweg.model import Sequential
 from thalweg.naming import choose
 from thalweg.plots import KernelHistory, kernels_of
 from thalweg.presets import hidden_layers
+from thalweg.run_folder import MODEL, is_number, is_text, is_whole, read_folder
 from thalweg.schedules import CosineDecay
+from thalweg.untrusted import Npz, readable
 
 Array = NDArray[Any]
 IMAGES, KERNELS = "images.json", "kernels.npz"
+DESCRIPTION: dict[str, Callable[[Any], bool]] = {  # what images.json holds
+    "classes": lambda value: isinstance(value, list) and all(map(is_text, value)),
+    "height": is_whole,
+    "width": is_whole,
+    "channels": is_whole,
+    "scale": lambda value: value is not None and is_number(value) and 0 < value <= 1,
+}
 SCHEDULES = ("cosine", "constant")
 PEAK = 3.0  # of the cosine, in the optimizer's own learning rate: over all steps the mean is half of the peak
+BATCHES, LEAST_STEPS_AN_EPOCH = (128, 64, 32, 16), 20
+EPOCHS, MOST_EPOCHS, LEAST_STEPS = 15, 100, 600
+USUAL = (BATCHES[0], EPOCHS)
 WARM_UP = 0.1  # share of the steps in which it rises to the peak: Adam's first means are of few gradients
 
 
@@ -49,13 +61,14 @@ class ImageOptions:
     optimizer: str = "adam"
     learning_rate: float | None = None
     schedule: str = "cosine"
-    batch_size: int = 128
-    epochs: int = 15
+    batch_size: int | None = None  # by default 128, and fewer where there are few images: see `course`
+    epochs: int | None = None
     test_share: float = 0.2
     validation_share: float = 0.1
     early_stopping: int = 0
     seed: int | None = None
     lanes: int | None = None
+    skip_bad: bool = False  # leave out pictures that can't be read
 
 
 @dataclass
@@ -85,6 +98,35 @@ class Parts:
     test: Images
 
 
+def course(rows: int, options: ImageOptions) -> ImageOptions:
+    """The options with batch size and epochs: as asked for, or by the number of images to learn from.
+
+    A network learns in steps, not in epochs: 86 images in batches of 128 would be one step an epoch. So a batch is 128
+    images where these are 20 steps, else half of that, down to 16; and epochs are 15, or as many more, up to 100, as
+    600 steps take.
+
+    >>> [(o.batch_size, o.epochs) for o in (course(rows, ImageOptions()) for rows in (54_000, 1000, 86))]
+    [(128, 15), (32, 19), (16, 100)]
+    """
+    batch, epochs = options.batch_size, options.epochs
+    if batch is None:
+        batch = next((b for b in BATCHES if b * LEAST_STEPS_AN_EPOCH <= rows), BATCHES[-1])
+    if epochs is None:
+        epochs = min(max(EPOCHS, -(-LEAST_STEPS // -(-rows // batch))), MOST_EPOCHS)
+    return replace(options, batch_size=batch, epochs=epochs)
+
+
+def said(rows: int, asked: ImageOptions, chosen: ImageOptions) -> str:
+    """A line on batch size and epochs, with the reason where they aren't the usual ones or those asked for."""
+    assert chosen.batch_size is not None
+    assert chosen.epochs is not None
+    steps, usual = (epochs * -(-rows // batch) for batch, epochs in ((chosen.batch_size, chosen.epochs), USUAL))
+    line = f"batches of {chosen.batch_size:,}, {chosen.epochs:,} epochs: {steps:,} steps"
+    if (chosen.batch_size, chosen.epochs) in (USUAL, (asked.batch_size, asked.epochs)):
+        return line
+    return f"{line} (the usual {USUAL[0]} and {USUAL[1]} would be {usual:,}, too few for {rows:,} images)"
+
+
 def divide(images: Images, options: ImageOptions) -> Parts:
     """Splits by class; what the source keeps for testing is the test."""
     seed = (options.seed or 0) % 2**32
@@ -102,7 +144,7 @@ def some(images: Images, rows: Array) -> Images:
     """Some of the rows; all of them without a copy."""
     if len(rows) == len(images.y):
         return images
-    return Images(images.x[rows], images.y[rows], images.classes, images.source)
+    return replace(images, x=images.x[rows], y=images.y[rows])
 
 
 def augmentation(options: ImageOptions, top: float) -> list[layers.Layer]:
@@ -157,17 +199,20 @@ def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential
 
 
 def train(
-    images: Images, options: ImageOptions, announce: Callable[[Parts, Sequential], None] | None = None
+    images: Images, options: ImageOptions, announce: Callable[[Parts, Sequential, str], None] | None = None
 ) -> ImageRun:
     """Divides the images, trains, and scores on those held out. `announce` is called before training begins."""
     runs.check(options)
     for name in ("shift", "rotate", "zoom", "contrast"):
         number(name, getattr(options, name))
     parts = divide(images, options)
-    steps = options.epochs * -(-len(parts.train.y) // options.batch_size)
-    model, scale = build(images, options, steps)
+    rows, asked = len(parts.train.y), options
+    options = course(rows, asked)
+    assert options.batch_size is not None
+    assert options.epochs is not None
+    model, scale = build(images, options, options.epochs * -(-rows // options.batch_size))
     if announce is not None:
-        announce(parts, model)
+        announce(parts, model, said(rows, asked, options))
     callbacks: list[Callback] = []
     if options.early_stopping:
         callbacks.append(EarlyStopping("val_loss", patience=options.early_stopping, restore_best_weights=True))
@@ -192,6 +237,7 @@ def train(
             "train": len(parts.train.y),
             "validation": 0 if held is None else len(held.y),
             "test": len(parts.test.y),
+            "skipped": len(images.skipped),
         },
         "seed": model.seed,
         "seconds": history.seconds,
@@ -218,17 +264,28 @@ def fitting(run: ImageRun, images: Images) -> Images:
     if unknown := sorted(set(images.classes) - set(run.classes)):
         raise DataError(f"{images.source} has the class {unknown[0]!r}, which the network has never met")
     numbers = np.array([run.classes.index(name) for name in images.classes])
-    return Images(images.x, numbers[images.y], run.classes, images.source)
+    return replace(images, y=numbers[images.y], classes=run.classes)
 
 
-def predictions(run: ImageRun, pictures: Sequence[Path]) -> dict[str, Array]:
-    """Columns: the file, the likeliest class, the probability of each class."""
-    shares = run.model.predict(np.stack([run.pixels(picture) for picture in pictures]), verbose=0)
-    columns: dict[str, Array] = {"file": np.array([str(picture) for picture in pictures], object)}
+def predictions(run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False) -> tuple[dict[str, Array], list[str]]:
+    """Columns: the file, the likeliest class, the probability of each class; and what was wrong with those left out."""
+    x: dict[Path, Array] = {}
+    bad: dict[Path, str] = {}
+    for picture in pictures:
+        try:
+            x[picture] = run.pixels(picture)
+        except NotFoundError:
+            raise
+        except DataError as error:
+            bad[picture] = str(error)
+    if bad and not (skip_bad and x):
+        raise BadRowsError(bad)
+    shares = run.model.predict(np.stack(list(x.values())), verbose=0)
+    columns: dict[str, Array] = {"file": np.array([str(picture) for picture in x], object)}
     columns["prediction"] = np.array([run.classes[k] for k in shares.argmax(axis=1)], object)
     for number_of, name in enumerate(run.classes):
         columns[f"probability of {name}"] = shares[:, number_of]
-    return columns
+    return columns, list(bad.values())
 
 
 # --- the folder ------------------------------------------------------------------------------------------------------
@@ -257,21 +314,21 @@ def save(run: ImageRun, folder: Path, command: Sequence[str]) -> None:
 
 def load(folder: Path) -> ImageRun:
     """A run from its folder."""
-    about, history, facts = runs.read_folder(folder, IMAGES)
-    model = thalweg.load_model(folder / runs.MODEL)
-    try:
-        classes = tuple(str(name) for name in about["classes"])
-        shape = tuple(int(about[name]) for name in ("height", "width", "channels"))
-        scale = float(about["scale"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{folder / IMAGES} is damaged: {error!r}") from None
+    about, history, facts = read_folder(folder, IMAGES)
+    if not isinstance(about, dict) or not all(
+        name in about and check(about[name]) for name, check in DESCRIPTION.items()
+    ):
+        raise ModelFileError(f"{folder / IMAGES} is damaged: it needs {', '.join(DESCRIPTION)}")
+    classes, scale = tuple(about["classes"]), float(about["scale"])
+    shape = tuple(about[name] for name in ("height", "width", "channels"))
+    model = thalweg.load_model(folder / MODEL)
     if (model.input_shape, model.output_shape) != (shape, (len(classes),)):
         raise ModelFileError(f"{folder}: the model and {IMAGES} don't belong together")
     kernels: list[Array] = []
     if (folder / KERNELS).is_file():
-        try:
-            with np.load(folder / KERNELS, allow_pickle=False) as archive:
-                kernels = list(archive["kernels"])
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelFileError(f"{folder / KERNELS} is damaged: {error}") from None
+        with readable(ModelFileError, f"{folder / KERNELS} is damaged"), Npz(folder / KERNELS) as archive:
+            recorded = archive["kernels"]
+        if recorded.ndim != 5 or recorded.dtype.kind != "f" or not recorded.size:
+            raise ModelFileError(f"{folder / KERNELS} is damaged: it holds no kernels of a convolution")
+        kernels = list(recorded)
     return ImageRun(model, classes, scale, history, facts, kernels)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from thalweg.callbacks import History, LambdaCallback
 from thalweg.checks import whole
-from thalweg.engine.lanes import cores
+from thalweg.engine.lanes import cores, startable
 from thalweg.errors import ArgumentError, DivergedError
 
 if TYPE_CHECKING:
@@ -103,6 +103,9 @@ def fit_many(
                 with one_by_one:
                     ended()
 
+    at_once = startable(min(at_once, len(models)))
+    if not at_once:
+        return [train(model) for model in models]
     with ThreadPoolExecutor(at_once, "thalweg-fit") as pool:
         futures = [pool.submit(train, model) for model in models]
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,14 @@ from thalweg import layers
 from thalweg.errors import ArgumentError, NotFoundError, ThalwegError
 from thalweg.extras import need
 from thalweg.naming import choose
+from thalweg.untrusted import readable, reason
 
 Shape = tuple[int, int, int]  # height, width, channels
+MOST_BYTES, MOST_NODES, MOST_DEPTH = (
+    1_000_000,
+    100_000,
+    100,
+)  # of a YAML file: its length, names and numbers, lists in lists
 LEAST = 6  # pixels: a smaller picture is not halved any more
 
 
@@ -93,17 +100,42 @@ def read_layers(path: Path) -> list[layers.Layer]:
     - Dense: {units: 64, activation: relu}
     """
     need("yaml", "images", f"reading {path}")
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise NotFoundError(f"there is no file {path}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ArgumentError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not path.is_file():
+        raise NotFoundError(f"there is no file {path}")
+    with readable(ArgumentError, f"{path} is not YAML"):
+        content = parsed(path)
     if not isinstance(content, list) or not content:
         raise ArgumentError(f"{path} has to be a list of layers, each line like '- Dense: {{units: 64}}'")
     return [make_layer(entry, path) for entry in content]
+
+
+def parsed(path: Path) -> Any:
+    """What a YAML file says. Its aliases (*name) are counted before they are followed: a few lines of them can stand
+    for billions of layers."""
+    import yaml
+
+    if path.stat().st_size > MOST_BYTES:
+        raise ArgumentError(f"{path} has more than {MOST_BYTES:,} bytes, which no description of a network needs")
+    text = path.read_text("utf-8")
+    nodes = spelled_out(yaml.compose(text, yaml.SafeLoader), {})
+    if nodes > MOST_NODES:
+        raise ArgumentError(f"{path} stands for {nodes:.3g} names and numbers, and may have {MOST_NODES:,}")
+    return yaml.safe_load(text)
+
+
+def spelled_out(node: Any, known: dict[int, float], depth: int = 0) -> float:
+    """How many nodes a YAML node stands for where aliases are spelled out: infinitely many if it holds itself.
+
+    `known` has those counted, and those that are being counted.
+    """
+    if depth > MOST_DEPTH:
+        raise RecursionError
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        inside = node.value if hasattr(node, "flow_style") else ()  # a list of nodes, or of pairs of them
+        nodes = (part for item in inside for part in (item if isinstance(item, tuple) else (item,)))
+        known[id(node)] = 1 + sum(spelled_out(part, known, depth + 1) for part in nodes)
+    return known[id(node)]
 
 
 def branch(entries: list[Any], path: Path) -> list[Any]:
@@ -131,8 +163,9 @@ def make_layer(entry: Any, path: Path) -> layers.Layer:
             given[argument] = branch(given[argument], path)
     try:
         layer: layers.Layer = kind(**given)
-    except TypeError as error:  # one that is needed is absent
-        raise ArgumentError(f"{path}: {name}: {str(error).partition('__init__() ')[2] or error}") from None
     except ThalwegError as error:
-        raise ArgumentError(f"{path}: {error}") from None
+        raise ArgumentError(f"{path}: {str(error).partition(chr(10))[0]}") from None
+    except Exception as error:  # one that is needed is absent, or of a kind that nobody thought of, such as a date
+        said = reason(error)
+        raise ArgumentError(f"{path}: {name}: {said.partition('__init__() ')[2] or said}") from error
     return layer

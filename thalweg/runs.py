@@ -13,7 +13,8 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,15 +30,15 @@ from thalweg.checks import whole
 from thalweg.comparison import finite
 from thalweg.data.cells import magnitude
 from thalweg.data.tables import Table
-from thalweg.errors import ArgumentError, DataError, ModelFileError, NotFoundError
+from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError
 from thalweg.model import Sequential
-from thalweg.tabular import Features, Target, split_rows
+from thalweg.run_folder import COLUMNS, HISTORY, MODEL, RUN, read_folder
+from thalweg.tabular import Features, Target, split_rows, without_bad_rows
+from thalweg.untrusted import readable
 
 Array = NDArray[Any]
 Scores = dict[str, float]
 
-MODEL, COLUMNS, HISTORY, RUN = "model.safetensors", "columns.json", "history.jsonl", "run.json"
-FACTS = ("command", "options", "rows", "seed", "seconds", "held-out", "baseline", "versions")  # what run.json holds
 LOSSES = {"binary": "binary_crossentropy", "multiclass": "sparse_categorical_crossentropy", "regression": "mse"}
 OUTPUTS = {"binary": "sigmoid", "multiclass": "softmax", "regression": "linear"}
 
@@ -65,6 +66,7 @@ class Options:
     early_stopping: int = 20
     seed: int | None = None
     lanes: int | None = None
+    skip_bad: bool = False  # leave out rows that can't be used, such as those with an infinite number
 
 
 @dataclass
@@ -90,6 +92,31 @@ class Parts:
     train: Table
     validation: Table | None
     test: Table
+    skipped: Sequence[str] = ()  # what was wrong with each of the rows that are left out
+
+
+def sound(table: Table, options: Options) -> tuple[Table, list[str]]:
+    """The rows that can be used, and what is wrong with the others; without `skip_bad` all, which may raise later."""
+    return without_bad_rows(table, partial(fit_all, options=options)) if options.skip_bad else (table, [])
+
+
+def fit_all(table: Table, options: Options) -> None:
+    """Fits target and columns on all rows, to see whether they can be used."""
+    target = Target.of(table, options.target, options.task)
+    Features.fit(table, target, ignore=options.ignore, categories=options.categories)
+
+
+def understand(table: Table, options: Options) -> tuple[Target, Parts, Features]:
+    """The target in all rows, the rows of each part, and the columns, fitted on the training rows."""
+    table, skipped = sound(table, options)
+    target = Target.of(table, options.target, options.task)
+    parts = replace(divide(table, target, options), skipped=skipped)
+    try:
+        features = Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
+    except BadRowsError:
+        fit_all(table, options)  # names the bad rows of all parts
+        raise
+    return target, parts, features
 
 
 def divide(table: Table, target: Target, options: Options) -> Parts:
@@ -150,9 +177,7 @@ def train(table: Table, options: Options, announce: Callable[[Parts, Features, S
     check(options)
     if options.l2 < 0:
         raise ArgumentError(f"l2 can't be negative, got {options.l2}")
-    target = Target.of(table, options.target, options.task)
-    parts = divide(table, target, options)
-    features = Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
+    target, parts, features = understand(table, options)
     model = build(features, options)
     if announce is not None:
         announce(parts, features, model)
@@ -178,6 +203,7 @@ def train(table: Table, options: Options, announce: Callable[[Parts, Features, S
             "validation": held.rows if held is not None else 0,
             "test": parts.test.rows,
             "without target": target.missing,
+            "skipped": len(parts.skipped),
         },
         "seed": model.seed,
         "seconds": history.seconds,
@@ -202,9 +228,9 @@ class Chosen(Protocol):
     """The options that tables and images share."""
 
     @property
-    def batch_size(self) -> int: ...
+    def batch_size(self) -> int | None: ...
     @property
-    def epochs(self) -> int: ...
+    def epochs(self) -> int | None: ...
     @property
     def test_share(self) -> float: ...
     @property
@@ -218,7 +244,8 @@ class Chosen(Protocol):
 def check(options: Chosen) -> None:
     """What no layer or optimizer would notice."""
     for name in ("batch_size", "epochs"):
-        whole(name.replace("_", " "), getattr(options, name))
+        if getattr(options, name) is not None:  # else they are chosen by the number of rows
+            whole(name.replace("_", " "), getattr(options, name))
     for name, least, said in (("test_share", 1e-9, "above 0"), ("validation_share", 0.0, "not negative")):
         if not least <= getattr(options, name) < 1:
             given = getattr(options, name)
@@ -236,6 +263,17 @@ def with_target(table: Table, target: Target) -> Table:
     if not known.size:
         raise DataError(f"no row of {table.source} has a value in the target column {target.name!r}")
     return table.take(known)
+
+
+def usable(run: Run, table: Table, with_targets: bool = False) -> tuple[Table, list[str]]:
+    """The rows that the network can be given (and scored on, where that is asked), and why not the others."""
+
+    def use(rows: Table) -> None:
+        run.features.matrix(rows)
+        if with_targets:
+            run.features.targets(rows)
+
+    return without_bad_rows(table, use)
 
 
 def score(run: Run, table: Table) -> Scores:
@@ -294,9 +332,7 @@ def compare(
 ) -> thalweg.Comparison:
     """`thalweg.compare` on a table, whose columns are fitted on the training rows."""
     check(options)
-    target = Target.of(table, options.target, options.task)
-    parts = divide(table, target, options)
-    features = Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
+    target, parts, features = understand(table, options)
     shared: dict[str, Any] = {
         "activation": options.activation,
         "loss": options.loss,
@@ -338,11 +374,16 @@ def save_comparison(comparison: thalweg.Comparison, folder: Path) -> list[Path]:
 
 def free_folder(stem: str, parent: str = "runs") -> Path:
     """runs/penguins, or runs/penguins-2, … : the first that isn't there."""
-    folder, number = Path(parent) / stem, 1
-    while folder.exists():
+    return free_path(Path(parent) / stem)
+
+
+def free_path(path: Path) -> Path:
+    """The path, or the first of filters-2.png, filters-3.png, … that isn't there."""
+    free, number = path, 1
+    while free.exists():
         number += 1
-        folder = Path(parent) / f"{stem}-{number}"
-    return folder
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
 
 
 def refuse_existing(path: Path) -> None:
@@ -411,7 +452,8 @@ def load(folder: str | Path) -> Run:
     """A run from its folder."""
     folder = Path(folder)
     description, history, facts = read_folder(folder, COLUMNS)
-    features = Features.from_json(description)
+    with readable(ModelFileError, f"{folder / COLUMNS} is damaged"):
+        features = Features.from_json(description)
     if features.target is None:
         raise ModelFileError(f"{folder / COLUMNS} names no target")
     model = thalweg.load_model(folder / MODEL)
@@ -421,34 +463,14 @@ def load(folder: str | Path) -> Run:
     return Run(model, features, history, facts)
 
 
-def read_folder(folder: Path, description: str) -> tuple[Any, list[dict[str, Any]], dict[str, Any]]:
-    """What describes the data (the file of that name), the history, and the facts of a run folder."""
-    if not folder.exists():
-        raise NotFoundError(f"there is no run folder {folder}")
-    if not folder.is_dir():
-        raise NotFoundError(f"{folder} is a file, not a run folder")
-    missing = [name for name in (MODEL, description, HISTORY, RUN) if not (folder / name).is_file()]
-    if missing:
-        raise NotFoundError(f"{folder} is not a run folder: it has no {missing[0]}")
-    history = [read_json(folder / HISTORY, line) for line in (folder / HISTORY).read_text("utf-8").splitlines()]
-    facts = read_json(folder / RUN)
-    absent = [key for key in FACTS if not isinstance(facts, dict) or key not in facts]
-    if absent or not all(isinstance(record, dict) and "epoch" in record for record in history):
-        raise ModelFileError(f"{folder} is damaged: {RUN if absent else HISTORY} lacks {(*absent, 'epochs')[0]!r}")
-    return read_json(folder / description), history, facts
+def predictions(run: Run, table: Table, numbered: bool = False) -> dict[str, Array]:
+    """A column "prediction", and for classes the probability of each: what `thalweg predict` writes.
 
-
-def read_json(path: Path, text: str | None = None) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8") if text is None else text)
-    except ValueError as error:
-        raise ModelFileError(f"{path} is damaged: {error}") from None
-
-
-def predictions(run: Run, table: Table) -> dict[str, Array]:
-    """A column "prediction", and for classes the probability of each: what `thalweg predict` writes."""
+    `numbered` puts a column "row" first, each row's number in its source, where some of that were left out.
+    """
     outputs = run.model.predict(run.features.matrix(table), verbose=0)
-    columns: dict[str, Array] = {"prediction": run.features.decode(outputs)}
+    columns: dict[str, Array] = {"row": np.array([table.row_number(k) for k in range(table.rows)])} if numbered else {}
+    columns["prediction"] = run.features.decode(outputs)
     if run.target.task != "regression":
         for label, share in run.features.probabilities(outputs).items():
             name = f"probability of {label}"

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg import layers, losses, metrics, optimizers
-from thalweg.checks import model_path
+from thalweg.checks import model_path, whole
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
+from thalweg.untrusted import readable, reason
 
 if TYPE_CHECKING:
     from thalweg.model import Sequential
@@ -121,36 +122,39 @@ def digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
 
 def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
     """The arrays and the description of a file that `write` made; anything else raises."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     path = Path(path)
     if path.is_dir():
         raise ModelFileError(f"{path} is a folder, not a model file")
     if not path.is_file():
         raise ModelFileError(f"there is no model file {path}")
-    try:
+    refuse_foreign(path)
+    with readable(ModelFileError, f"{path} is not a model file, or it is damaged"):
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a dict
-    except (SafetensorError, ValueError, OSError) as error:
-        with open(path, "rb") as file:
-            start = file.read(8)
-        for first, kind in FOREIGN.items():
-            if start.startswith(first):
-                raise ModelFileError(
-                    f"{path} is {kind}, and not a safetensors file of thalweg's: make the same model here and copy "
-                    "the weights, model.set_weights(keras_model.get_weights())"
-                ) from None
-        raise ModelFileError(f"{path} is not a model file, or it is damaged ({error})") from None
-    if "thalweg" not in metadata:
-        raise ModelFileError(f"{path} is a safetensors file, but not one that thalweg wrote")
-    checksum, _, text = metadata["thalweg"].partition(" ")
-    if digest(text, arrays) != checksum:
-        raise ModelFileError(f"{path} was changed after it was saved: its checksum doesn't fit")
-    description = json.loads(text)
-    if description.get("format") != FORMAT:
-        raise ModelFileError(f"{path} has the format {description.get('format')!r}, this version reads {FORMAT!r}")
+        if "thalweg" not in metadata:
+            raise ModelFileError(f"{path} is a safetensors file, but not one that thalweg wrote")
+        checksum, _, text = metadata["thalweg"].partition(" ")
+        if digest(text, arrays) != checksum:
+            raise ModelFileError(f"{path} was changed after it was saved: its checksum doesn't fit")
+        description = json.loads(text)
+        if description["format"] != FORMAT:
+            raise ModelFileError(f"{path} has the format {description['format']!r}, this version reads {FORMAT!r}")
     return arrays, description
+
+
+def refuse_foreign(path: Path) -> None:
+    """Says what a file of another library is."""
+    with readable(ModelFileError, f"{path} can't be read"), path.open("rb") as file:
+        start = file.read(8)
+    for first, kind in FOREIGN.items():
+        if start.startswith(first):
+            raise ModelFileError(
+                f"{path} is {kind}, and not a safetensors file of thalweg's: make the same model here and copy "
+                "the weights, model.set_weights(keras_model.get_weights())"
+            )
 
 
 def load_weights(model: Sequential, path: str | Path) -> None:
@@ -166,17 +170,19 @@ def load_state(model: Sequential, path: str | Path) -> None:
     compiled = description.get("compile")
     if compiled is None:
         raise ModelFileError(f"{path} holds no compiled model")
-    wanted = compiled["optimizer"]
     own = json.loads(json.dumps(optimizers.serialize(model.optimizer)))
-    rate = wanted["config"]["learning_rate"]
+    with readable(ModelFileError, f"{path} has a damaged description"):
+        wanted = compiled["optimizer"]
+        rate = wanted["config"]["learning_rate"]
+        epochs = whole("epochs_trained", description["epochs_trained"], 0)
+        steps = whole("iterations", compiled["iterations"], 0)
     own["config"]["learning_rate"] = rate  # callbacks may have changed it
     if own != wanted:
         raise ModelFileError(f"{path} doesn't fit the model: it was trained by another optimizer")
     state = take_state(model, arrays, f"{path} doesn't fit the model")
     put(model, arrays, path)
     set_state(model, state)
-    model.epochs_trained = int(description["epochs_trained"])
-    model.optimizer.iterations = int(compiled["iterations"])
+    model.epochs_trained, model.optimizer.iterations = epochs, steps
     if model.optimizer.schedule is None:
         model.optimizer.learning_rate = rate
 
@@ -184,11 +190,11 @@ def load_state(model: Sequential, path: str | Path) -> None:
 def take_state(model: Sequential, arrays: Arrays, misfit: str) -> Arrays:
     """Takes what training keeps out of the arrays of a file; one that is missing or of another shape raises."""
     state = {}
-    for name, view in model.training_state().items():
+    for name, shape in model.state_shapes().items():
         array = arrays.pop(STATE + name, None)
-        if array is None or array.shape != view.shape:
+        if array is None or array.shape != shape:
             there = "isn't there" if array is None else f"has the shape {array.shape}"
-            raise ModelFileError(f"{misfit}: {name} has the shape {view.shape}, in the file it {there}")
+            raise ModelFileError(f"{misfit}: {name} has the shape {shape}, in the file it {there}")
         state[name] = array
     return state
 
@@ -202,20 +208,24 @@ def set_state(model: Sequential, state: Arrays) -> None:
 def put(model: Sequential, arrays: Arrays, path: str | Path) -> None:
     """Checks names and shapes, then copies."""
     named = dict(model.named_parameters())
-    missing, extra = sorted(named.keys() - arrays.keys()), sorted(arrays.keys() - named.keys())
+    compare({name: parameter.buffer.shape for name, parameter in named.items()}, arrays, path)
+    for name, parameter in named.items():
+        assert parameter.array is not None
+        parameter.array[...] = arrays[name]
+
+
+def compare(shapes: Mapping[str, tuple[int, ...]], arrays: Arrays, path: str | Path) -> None:
+    """Raises unless the arrays have the names and shapes of the weights."""
+    missing, extra = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
     if missing or extra:
         raise ModelFileError(
             f"{path} doesn't fit the model: missing {missing or 'nothing'}, too many {extra or 'none'}"
         )
-    for name, parameter in named.items():
-        if arrays[name].shape != parameter.buffer.shape:
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
             raise ModelFileError(
-                f"{path} doesn't fit the model: {name} has the shape {arrays[name].shape} there, "
-                f"{parameter.buffer.shape} here"
+                f"{path} doesn't fit the model: {name} has the shape {arrays[name].shape} there, {shape} here"
             )
-    for name, parameter in named.items():
-        assert parameter.array is not None
-        parameter.array[...] = arrays[name]
 
 
 def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None = None) -> Sequential:
@@ -234,35 +244,47 @@ def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None
     >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
     True
     """
-    from thalweg.model import Sequential
-
     arrays, description = read(filepath)
     if "layers" not in description:
         raise ModelFileError(f"{filepath} holds weights only; make the model, then model.load_weights(path)")
     try:
-        model = Sequential(
-            [layers.Input(description["input_shape"])]
-            + [layers.deserialize(d, custom_objects) for d in description["layers"]],
-            name=description["name"],
-            seed=description["seed"],
-            engine=description["engine"],
-            dtype=description["dtype"],
-        )
-        model.lay_out()
-        model.epochs_trained = int(description["epochs_trained"])
-        compiled = description.get("compile")
-        if compiled is not None:
-            model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]), compiled["metrics"])
-            model.optimizer.iterations = int(compiled["iterations"])
+        model = described(description, arrays, filepath, custom_objects)
+    except ModelFileError:
+        raise
     except ThalwegError as error:
         own = isinstance(error, ArgumentError) and "custom_objects" not in str(error)
         hint = "; give your own layers in custom_objects" if own else ""
-        raise ModelFileError(f"{filepath} can't be turned into a model: {error}{hint}") from None
-    except (KeyError, TypeError, ValueError) as error:
+        said = str(error).partition("\n")[0]  # a formula's error shows the place below
+        raise ModelFileError(f"{filepath} can't be turned into a model: {said}{hint}") from None
+    except Exception as error:  # a description is data: what a constructor makes of any value is listed nowhere
         raise ModelFileError(
-            f"{filepath} can't be turned into a model: its description lacks or spoils {error}"
-        ) from None
-    if compiled is not None:
+            f"{filepath} can't be turned into a model: its description lacks or spoils something ({reason(error)})"
+        ) from error
+    if model.compiled:
         set_state(model, take_state(model, arrays, f"{filepath} doesn't fit itself"))
     put(model, arrays, filepath)
+    return model
+
+
+def described(
+    description: dict[str, Any], arrays: Arrays, path: str | Path, custom_objects: layers.CustomObjects | None
+) -> Sequential:
+    """The model of a description, all weights 0. There is no memory for them before their shapes are the arrays'."""
+    from thalweg.model import Sequential
+
+    stored = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
+    model = Sequential(
+        [layers.Input(description["input_shape"])]
+        + [layers.deserialize(d, custom_objects) for d in description["layers"]],
+        name=description["name"],
+        seed=description["seed"],
+        engine=description["engine"],
+        dtype=description["dtype"],
+    )
+    model.lay_out(check=lambda shapes: compare(shapes, stored, path))
+    model.epochs_trained = whole("epochs_trained", description["epochs_trained"], 0)
+    compiled = description.get("compile")
+    if compiled is not None:
+        model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]), compiled["metrics"])
+        model.optimizer.iterations = whole("iterations", compiled["iterations"], 0)
     return model

@@ -18,6 +18,7 @@ from thalweg.layers import Input, Layer
 from thalweg.layers.base import Parameter, Shape, set_arrays
 from thalweg.layers.core import connect_all, name_layers
 from thalweg.naming import choose
+from thalweg.printing import out
 from thalweg.program.listing import table
 from thalweg.program.memory import align
 from thalweg.terminal import columns
@@ -129,14 +130,21 @@ class Stack(Hooked):
             self.input, self.output_shape = given, None
             raise
 
-    def lay_out(self, input_shape: Sequence[int] | None = None) -> None:
-        """Fixes the shapes and makes the parameter vector, all 0: for weights that come from elsewhere."""
+    def lay_out(
+        self, input_shape: Sequence[int] | None = None, check: Callable[[dict[str, Shape]], None] | None = None
+    ) -> None:
+        """Fixes the shapes and makes the parameter vector, all 0: for weights that come from elsewhere.
+
+        `check` gets the shape of every parameter, by name, before there is memory for any.
+        """
         if not self._layers:
             raise ThalwegError("the model has no layers: add some first")
         if self.input is None and input_shape is None:
             raise ThalwegError("the input shape isn't known yet: begin with Input(shape), or give data")
         front = self.input or Input(tuple(input_shape or ()))
         output = connect_all(self._layers, front.shape)
+        if check is not None:
+            check({name: parameter.buffer.shape for name, parameter in self.named_parameters()})
         self._place_parameters()
         self.input, self.output_shape = front, output
 
@@ -211,5 +219,5 @@ class Stack(Hooked):
         trained = sum(p.buffer.size for _, p in self.trained_parameters())
         if trained < count:
             size += f"\nTrainable params: {trained:,}\nNon-trainable params: {count - trained:,}"
-        show = print if print_fn is None else print_fn
+        show = out if print_fn is None else print_fn
         show(f'Model: "{self.name}"\n{rule}\n{first}\n{rule}\n{rest}\n{rule}\nTotal params: {count:,} {size}')

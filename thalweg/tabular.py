@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,14 @@ from thalweg.data.dates import DateColumn
 from thalweg.data.fitted import LeftOut, Scale
 from thalweg.data.labels import Label
 from thalweg.data.sources import nearest
-from thalweg.data.tables import Table
+from thalweg.data.tables import Table, read_table
 from thalweg.data.target import Target, infer_task, split_rows
-from thalweg.errors import ArgumentError, DataError, ModelFileError
+from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError
 
 __all__ = ["ColumnSummary", "Features", "Target", "infer_task", "split_rows"]
 
+T = TypeVar("T")
+Result = TypeVar("Result")
 _KINDS: dict[str, type[FittedColumn]] = {
     "number": NumberColumn,
     "category": CategoryColumn,
@@ -92,7 +94,7 @@ class Features:
     @classmethod
     def fit(
         cls,
-        table: Table,
+        table: Any,
         target: str | Target | None = None,
         task: str | None = None,
         ignore: Sequence[str] = (),
@@ -101,7 +103,8 @@ class Features:
         """Fit the columns on the rows of `table`, which should be the training rows only.
 
         Args:
-            table: the training rows. Those without a target are passed over.
+            table: the training rows, a Table or anything that `read_table` makes one of, such as a pandas frame. Rows
+                without a target are passed over.
             target: a `Target` of the whole table, whose mean and scale are taken anew from these rows; or a column's
                 name, for a target of these rows alone; or None, for columns without one.
             task: "binary", "multiclass" or "regression", with a name, to override what the column says.
@@ -112,6 +115,7 @@ class Features:
             DataError: an unknown column; an infinite number, or text among numbers (named, with its row); a column of
                 lists or structs that is not ignored; no column is left to learn from.
         """
+        table = read_table(table)
         target = _target_of(table, target, task)
         for name in (*ignore, *categories):
             table.column(name)
@@ -120,7 +124,8 @@ class Features:
                 raise ArgumentError(f"the target {target.name!r} can't be among the columns to ignore or to take apart")
             table = table.take(np.flatnonzero(~table.column(target.name).missing()))
         skipped = {*ignore, *([target.name] if target else [])}
-        columns = tuple(fit_column(name, table, name in categories) for name in table.names if name not in skipped)
+        names = [name for name in table.names if name not in skipped]
+        columns = tuple(for_each(names, lambda name: fit_column(name, table, name in categories)))
         if not any(column.features for column in columns):
             reasons = "; ".join(f"{column.name}: {column.understood}" for column in columns[:6])
             raise DataError(f"{table.source} has no column to learn from{f' ({reasons})' if reasons else ''}")
@@ -131,15 +136,17 @@ class Features:
         """The matrix columns' names: "age", "age is missing", "sex=male", …"""
         return [feature for column in self.columns for feature in column.features]
 
-    def matrix(self, table: Table) -> NDArray[np.float32]:
+    def matrix(self, table: Any) -> NDArray[np.float32]:
         """The network's input, float32 (rows, features), C-contiguous and finite.
 
-        Columns are found by name: their order and further columns don't matter, and the target need not be there.
+        `table` is a Table or anything that `read_table` makes one of. Columns are found by name: their order and
+        further columns don't matter, and the target need not be there.
 
         Raises:
             DataError: a column is absent, is of another kind than in training, or holds text or infinity where it held
                 numbers (named, with its row).
         """
+        table = read_table(table)
         used = [column for column in self.columns if column.features]
         absent = [column.name for column in used if column.name not in table]
         if absent:
@@ -147,17 +154,15 @@ class Features:
             hint = nearest(absent[0], table.names) if len(absent) == 1 else ""
             raise DataError(f"{table.source} lacks {shown}, which the model was trained with{hint}")
         out = np.zeros((table.rows, len(self.feature_names)), dtype=np.float32)
-        start = 0
-        for column in used:
-            stop = start + len(column.features)
-            column.write(table.column(column.name), table, out[:, start:stop])
-            start = stop
+        ends = np.cumsum([len(column.features) for column in used]).tolist()
+        parts = zip(used, [0, *ends], ends, strict=False)
+        for_each(parts, lambda part: part[0].write(table.column(part[0].name), table, out[:, part[1] : part[2]]))
         return out
 
-    def targets(self, table: Table) -> NDArray[Any]:
+    def targets(self, table: Any) -> NDArray[Any]:
         """What to learn: float32 (rows, 1), standardised, for regression; float32 (rows, 1) of 0 and 1 for two classes;
         int64 (rows,) of class numbers for several. DataError for a missing or an unknown target, with its row."""
-        return self._known_target().encode(table)
+        return self._known_target().encode(read_table(table))
 
     def decode(self, y_pred: NDArray[Any]) -> NDArray[Any]:
         """Predictions (rows, outputs) as the user's own labels or numbers: (rows,)."""
@@ -167,8 +172,9 @@ class Features:
         """Each class's probability: (rows,) by label."""
         return self._known_target().probabilities(y_pred)
 
-    def unseen(self, table: Table) -> dict[str, list[str]]:
+    def unseen(self, table: Any) -> dict[str, list[str]]:
         """By column, the categories of a table that the training rows lack and that the network can't tell apart."""
+        table = read_table(table)
         found: dict[str, list[str]] = {}
         for column in self.columns:
             if isinstance(column, CategoryColumn) and not column.rest and column.name in table:
@@ -206,6 +212,41 @@ class Features:
         if self.target is None:
             raise ArgumentError("these features were fitted without a target")
         return self.target
+
+
+def for_each(things: Iterable[T], use: Callable[[T], Result]) -> list[Result]:
+    """`use` of each; the bad rows that any of them finds are told together."""
+    results: list[Result] = []
+    errors: list[BadRowsError] = []
+    for thing in things:
+        try:
+            results.append(use(thing))
+        except BadRowsError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0] if len(errors) == 1 else BadRowsError.together(errors)
+    return results
+
+
+def without_bad_rows(table: Table, use: Callable[[Table], object]) -> tuple[Table, list[str]]:
+    """The rows with which `use` raises no BadRowsError, and what is wrong with each of the others.
+
+    >>> table = Table.of({"x": [1.0, 2.0, float("inf"), 4.0], "y": ["a", "b", "a", "b"]})
+    >>> without_bad_rows(table, lambda rows: Features.fit(rows, "y"))
+    (<Table of 3 rows: x (number), y (text)>, ["row 3 of the column 'x' holds inf"])
+    """
+    skipped: list[str] = []
+    while True:
+        try:
+            use(table)
+        except BadRowsError as error:
+            rows = [row for row in range(table.rows) if table.row_number(row) not in error.problems]
+            if not rows:
+                raise
+            skipped += error.problems.values()
+            table = table.take(rows)
+        else:
+            return table, skipped
 
 
 def _target_of(table: Table, target: str | Target | None, task: str | None) -> Target | None:

@@ -10,6 +10,7 @@ from thalweg.callbacks.watching import MODES, improvement, monitored
 from thalweg.checks import model_path
 from thalweg.errors import ArgumentError, ModelFileError
 from thalweg.naming import choose
+from thalweg.printing import out
 
 
 class ModelCheckpoint(Callback):
@@ -89,7 +90,7 @@ class ModelCheckpoint(Callback):
         else:
             self.model.save(path)
         if self.verbose:
-            print(f"Epoch {epoch + 1}: saved {path}")
+            out(f"Epoch {epoch + 1}: saved {path}")
 
 
 class CSVLogger(Callback):

@@ -11,6 +11,7 @@ from thalweg.callbacks.base import Callback, Logs
 from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError
 from thalweg.naming import choose
+from thalweg.printing import out
 
 if TYPE_CHECKING:
     from thalweg.model import Sequential
@@ -100,7 +101,7 @@ class EarlyStopping(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.stopped_epoch and self.verbose:
-            print(f"Epoch {self.stopped_epoch + 1}: early stopping; the best epoch was {self.best_epoch + 1}")
+            out(f"Epoch {self.stopped_epoch + 1}: early stopping; the best epoch was {self.best_epoch + 1}")
         if self.restore_best_weights and self.best_weights is not None:
             self.model.set_weights(self.best_weights)
 
@@ -169,7 +170,7 @@ class ReduceLROnPlateau(Callback):
                 self.model.optimizer.learning_rate = new = max(self.min_lr, rate * self.factor)
                 self.cooling, self.wait = self.cooldown, 0
                 if self.verbose:
-                    print(f"Epoch {epoch + 1}: the learning rate goes from {rate:g} to {new:g}")
+                    out(f"Epoch {epoch + 1}: the learning rate goes from {rate:g} to {new:g}")
 
 
 class LearningRateScheduler(Callback):
@@ -200,7 +201,7 @@ class LearningRateScheduler(Callback):
         arguments = (epoch,) if self.of_epoch_alone else (epoch, optimizer.learning_rate)
         optimizer.learning_rate = number("what LearningRateScheduler's schedule returns", self.schedule(*arguments))
         if self.verbose:
-            print(f"Epoch {epoch + 1}: the learning rate is {optimizer.learning_rate:g}")
+            out(f"Epoch {epoch + 1}: the learning rate is {optimizer.learning_rate:g}")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:

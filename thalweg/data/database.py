@@ -11,8 +11,10 @@ import numpy as np
 
 from thalweg.data.cells import FEW, Array, Column, Kind, category_column, number_text, spelling, text_column
 from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, NUMBER, WHITE_SPACE, bare
+from thalweg.engine.lanes import cores
 from thalweg.errors import DataError
 from thalweg.interrupts import stopped_by_ctrl_c
+from thalweg.untrusted import too_large
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,16 +32,21 @@ _CONVERTED: dict[Kind, tuple[str, str]] = {
     "number": (NUMBER, "DOUBLE"),
     "date": (MOMENT, "TIMESTAMP"),
 }
+THREAD_BYTES = 256 << 20  # of memory for each thread of DuckDB
+NUMBER_BYTES, TEXT_BYTES = 26, 100  # that a cell takes while it is read: in DuckDB, as it is handed over, in a column
 _SAMPLE = 1000
 """Rows that say what a column of text may be, before all are looked at."""
 
 
 @contextmanager
-def connect() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory, which loads no extension and sees no variable of this process. Ctrl-C stops its threads."""
+def connect(memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory, of which it takes no more than so many bytes. It loads no extension and sees no variable of
+    this process. Ctrl-C stops its threads."""
     import duckdb
 
     with duckdb.connect(":memory:") as connection, stopped_by_ctrl_c(connection.interrupt):
+        confine(connection, memory)
+        connection.execute("SET temp_directory = ''")  # the disk isn't filled instead
         for setting in (
             "enable_progress_bar",
             "python_enable_replacements",  # FROM x must not find a variable of this package
@@ -52,6 +59,12 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+def confine(connection: duckdb.DuckDBPyConnection, memory: int) -> None:
+    """Lets it take so many bytes of memory, and as many threads as they suffice for."""
+    connection.execute(f"SET memory_limit = '{memory}B'")
+    connection.execute(f"SET threads = {max(1, min(cores(), memory // THREAD_BYTES))}")
+
+
 def duckdb_error() -> type[Exception]:
     import duckdb
 
@@ -59,24 +72,32 @@ def duckdb_error() -> type[Exception]:
 
 
 def fetch(
-    connection: duckdb.DuckDBPyConnection, source: str, what: str, decimal_comma: bool = False
+    connection: duckdb.DuckDBPyConnection, source: str, what: str, limit: int, decimal_comma: bool = False
 ) -> dict[str, Column]:
     """The columns of `source`, a SELECT, which is run once.
 
     Raises:
-        DataError: DuckDB can't read it; `what` says what, for people.
+        DataError: DuckDB can't read it, or it takes more than `limit` bytes; `what` says what, for people.
     """
+    import duckdb
+
     failure = duckdb_error()
     try:
         types = load(connection, "fetched", source)
         read = converted(connection, "fetched", types)
         rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
         coded = _coded(connection, [i for i in _texts(types) if i not in read]) if rows > _SAMPLE else {}
+        texts = sum(i not in read and i not in coded for i in _texts(types))
+        needed = rows * (TEXT_BYTES * texts + NUMBER_BYTES * (len(types) - texts))
+        if needed > limit:
+            raise too_large(f"{what}, {rows:,} rows and {len(types):,} columns,", limit, needed)
         sql = {i: f"c{i}" for i, (_, sql_type) in enumerate(types) if _cell(i, sql_type)}
         sql |= {i: cell for i, (_, cell) in read.items()} | {i: cell for i, (_, cell) in coded.items()}
         wanted = ", ".join(f"{cell} AS c{i}" for i, cell in sql.items())
         found = connection.execute(f"SELECT {wanted} FROM fetched").fetchnumpy() if wanted else {}
         written = _spellings(connection, read)
+    except duckdb.OutOfMemoryException:
+        raise too_large(what, limit) from None
     except failure as error:
         raise DataError(f"can't read {what}: {one_line(error)}") from None
     columns = {}

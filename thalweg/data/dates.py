@@ -11,7 +11,7 @@ from thalweg.data.cells import Array, Column
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
 from thalweg.data.reading import date_in
 from thalweg.data.tables import Table
-from thalweg.errors import DataError
+from thalweg.errors import BadRowsError
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DAY = np.timedelta64(1, "D")
@@ -31,6 +31,9 @@ class DateColumn:
     weekday: bool
     clock: bool
     missing: int = 0
+
+    def __post_init__(self) -> None:
+        np.datetime64(self.first, "us")  # a ValueError where a file says otherwise
 
     @classmethod
     def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
@@ -107,10 +110,15 @@ def _dates(name: str, column: Column, table: Table) -> Array:
         return np.full(len(column.values), np.datetime64("NaT"), dtype="datetime64[us]")
     dates = dates_in_text(column) if column.kind == "text" else None
     if dates is None and column.kind == "text":
-        row = next(row for row, text in enumerate(column.values.tolist()) if text is not None and date_in(text) is None)
-        raise DataError(
-            f"row {table.row_number(row)} of the column {name!r} holds the text {column.values[row]!r}, "
-            "and in training it held dates; write them as 2024-05-31"
+        moments = {text: date_in(text) for text in set(column.values.tolist()) - {None}}
+        cells = {
+            table.row_number(row): text
+            for row, text in enumerate(column.values.tolist())
+            if text is not None and moments[text] is None
+        }
+        raise BadRowsError(
+            {row: f"row {row} of the column {name!r} holds the text {text!r}" for row, text in cells.items()},
+            ", and in training it held dates; write them as 2024-05-31",
         )
     if dates is None:
         raise kind_changed(name, column, "dates", table)

@@ -6,12 +6,11 @@ pictures, and is imported when the first one is.
 
 from __future__ import annotations
 
-import gzip
 import math
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,27 @@ import numpy as np
 
 from thalweg.data.cells import Array
 from thalweg.data.sources import is_table_file
-from thalweg.errors import ArgumentError, DataError, NotFoundError
+from thalweg.errors import ArgumentError, BadRowsError, DataError, NotFoundError, ThalwegError
 from thalweg.extras import need
+from thalweg.untrusted import (
+    CHUNK,
+    VARIABLE,
+    Npz,
+    allowed,
+    given_max_bytes,
+    read_exactly,
+    readable,
+    reason,
+    too_large,
+    unpacked,
+)
 
 Size = tuple[int, int]  # height, width
 CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # how many, and what Pillow calls them
 PARTS = ("train", "test")
 IDX_NAMES = {"train": "train", "test": "t10k"}  # as MNIST's four files begin
+PIXEL_BYTES = 24  # that reading a pixel may take; with 2 GiB that is Pillow's own limit
+MOST_AXES = 4  # of an IDX file: row, height, width, channel
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
@@ -39,6 +52,7 @@ class Images:
         classes: the name of each class.
         source: where they come from.
         test: the pictures that the source keeps for testing, if it does.
+        skipped: what was wrong with each of those that were left out.
     """
 
     x: Array
@@ -46,6 +60,7 @@ class Images:
     classes: tuple[str, ...]
     source: str
     test: Images | None = None
+    skipped: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -57,15 +72,26 @@ class Images:
 def is_image_source(path: str | Path) -> bool:
     """Whether this is a folder, an .npz archive or an IDX file: what `read_images` reads, and `read_table` does not.
 
-    A folder with nothing but files, tables among them, is none: `read_table` says how to name them.
+    A folder with tables in its folders (or in itself, if it has none) and no pictures there is none: `read_table` says
+    how to name them.
     """
     path = Path(path)
-    if path.is_dir() and not has_idx(path) and not any(inside.is_dir() for inside in path.iterdir()):
-        return not any(is_table_file(inside) for inside in path.iterdir())
-    return path.is_dir() or path.suffix == ".npz" or "-ubyte" in path.name
+    if not path.is_dir():
+        return path.suffix == ".npz" or "-ubyte" in path.name
+    if has_idx(path):
+        return True
+    tables = False
+    for folder in sorted(inside for inside in path.iterdir() if inside.is_dir()) or [path]:
+        for file in pictures_in(folder):
+            if (guess_type(file.name)[0] or "").startswith("image/"):
+                return True
+            tables = tables or is_table_file(file)
+    return not tables
 
 
-def read_images(path: str | Path, size: Size | None = None, channels: int | None = None) -> Images:
+def read_images(
+    path: str | Path, size: Size | None = None, channels: int | None = None, skip_bad: bool = False
+) -> Images:
     """Pictures and their classes.
 
     Args:
@@ -74,9 +100,14 @@ def read_images(path: str | Path, size: Size | None = None, channels: int | None
             y_test, or x and y.
         size: (height, width) to which pictures of a folder are resized; without it they have to be of one size.
         channels: 1 (grey), 3 (RGB) or 4 (with transparency) to convert pictures to; without it they have to be alike.
+        skip_bad: leaves out pictures that can't be read, class folders without any, and images with pixels that aren't
+            finite; `Images.skipped` says which.
+
+    What the pictures take in memory, or an archive unpacks to, is limited: see `thalweg.untrusted`.
 
     Raises:
         NotFoundError: there is no such file or folder. DataError: it can't be read as images; the file is named.
+        BadRowsError: some pictures can't be read; the first three are named.
         ArgumentError: `size` or `channels` for a source whose arrays are taken as they are.
     """
     path = Path(path)
@@ -85,32 +116,37 @@ def read_images(path: str | Path, size: Size | None = None, channels: int | None
     if channels is not None and channels not in CHANNELS:
         raise ArgumentError(f"channels is 1, 3 or 4, got {channels!r}")
     if path.is_dir() and not has_idx(path):
-        return read_folder(path, size, channels)
+        return read_folder(path, size, channels, skip_bad)
     if size is not None or channels is not None:
         raise ArgumentError(f"{path} holds arrays of pixels, which are taken as they are: leave out size and channels")
     if path.suffix == ".npz":
-        return read_npz(path)
-    return read_idx_folder(path if path.is_dir() else path.parent)
+        return read_npz(path, skip_bad)
+    return read_idx_folder(path if path.is_dir() else path.parent, skip_bad)
 
 
 # --- folders of pictures ---------------------------------------------------------------------------------------------
 
 
-def read_folder(folder: Path, size: Size | None, channels: int | None) -> Images:
+def read_folder(folder: Path, size: Size | None, channels: int | None, skip_bad: bool = False) -> Images:
     """A folder of class folders, or train/ and test/ with the same classes."""
     parts = [folder / part for part in PARTS]
     if not all(part.is_dir() for part in parts):
-        return read_classes(folder, size, channels, class_folders(folder))
-    classes = class_folders(parts[0])
-    train = read_classes(parts[0], size, channels, classes)
-    if odd := sorted(set(class_folders(parts[1])) - set(classes)):
-        raise DataError(f"{parts[1]} has the class {odd[0]!r}, which {parts[0]} doesn't")
-    test = read_classes(parts[1], size, channels, classes, some=True)
+        return read_classes(folder, size, channels, class_folders(folder), skip_bad)
+    train = read_classes(parts[0], size, channels, class_folders(parts[0]), skip_bad)
+    odd = {
+        parts[1] / name: f"{parts[1]} has the class {name!r}, which {parts[0]} doesn't"
+        for name in class_folders(parts[1])
+        if name not in train.classes
+    }
+    if odd and not skip_bad:
+        raise BadRowsError(odd)
+    test = read_classes(parts[1], size, channels, train.classes, skip_bad, some=True)
     if test.shape != train.shape:
         raise DataError(
             f"{parts[0]} has images of {spell(train.shape)}, {parts[1]} of {spell(test.shape)}: give --size"
         )
-    return Images(train.x, train.y, train.classes, str(folder), test)
+    skipped = (*train.skipped, *odd.values(), *test.skipped)
+    return Images(train.x, train.y, train.classes, str(folder), test, skipped)
 
 
 def class_folders(folder: Path) -> list[str]:
@@ -123,32 +159,63 @@ def class_folders(folder: Path) -> list[str]:
 
 
 def read_classes(
-    folder: Path, size: Size | None, channels: int | None, classes: Sequence[str], some: bool = False
+    folder: Path,
+    size: Size | None,
+    channels: int | None,
+    classes: Sequence[str],
+    skip_bad: bool = False,
+    some: bool = False,
 ) -> Images:
     """The pictures of each class; with `some`, a class may have none."""
     files = [(number, f) for number, name in enumerate(classes) for f in pictures_in(folder / name)]
-    counts = np.bincount([number for number, _ in files], minlength=len(classes))
-    if not some and not counts.all():
-        raise DataError(f"the class folder {folder / classes[int(counts.argmin())]} has no images")
-    if not files:
-        raise DataError(f"{folder} has no images")
-    x: Array | None = None
-    for row, (_, file) in enumerate(files):
-        picture = read_picture(file, size, channels)
+    bad: dict[Path, str] = {}
+    read = read_pictures([f for _, f in files], size, channels, bad, skip_bad)
+    y = np.array([number for number, f in files if f not in bad], int)
+    counts = np.bincount(y, minlength=len(classes))
+    for name in () if some else [classes[number] for number in np.flatnonzero(counts == 0).tolist()]:
+        unread = any(path.is_relative_to(folder / name) for path in bad)
+        bad[folder / name] = f"the class folder {folder / name} has no images{' that can be read' if unread else ''}"
+    if bad and not skip_bad:
+        raise BadRowsError(bad)
+    if read is None:
+        raise DataError(f"{folder} has no images{' that can be read' if files else ''}")
+    kept: list[int] = (np.arange(len(classes)) if some else np.flatnonzero(counts)).tolist()
+    if len(kept) < 2:
+        raise DataError(f"{folder} has images of one class only, {classes[kept[0]]!r}: there is nothing to tell apart")
+    names = tuple(classes[number] for number in kept)
+    return Images(read, np.searchsorted(kept, y), names, str(folder), skipped=tuple(bad.values()))
+
+
+def read_pictures(
+    files: Sequence[Path], size: Size | None, channels: int | None, bad: dict[Path, str], skip_bad: bool
+) -> Array | None:
+    """(rows, height, width, channels) of the pictures that can be read, and in `bad` why the others can't: all of them,
+    or the first three if they aren't to be skipped. None if there are none."""
+    x, first, row = None, None, 0
+    for file in files:
+        try:
+            picture = read_picture(file, size, channels)
+        except DataError as error:
+            bad[file] = str(error)
+            if len(bad) == BadRowsError.SHOWN and not skip_bad:
+                break
+            continue
         if x is None:
+            first, limit, needed = file, allowed(*files), len(files) * picture.nbytes
+            if needed > limit:
+                what = f"{len(files):,} pictures of {spell(picture.shape)} bytes"
+                raise too_large(what, limit, needed, "give a smaller --size, or, ")
             x = np.empty((len(files), *picture.shape), np.uint8)
         elif picture.shape[2] != x.shape[3]:
-            raise DataError(
-                f"{file} has {picture.shape[2]} channels, {files[0][1]} has {x.shape[3]}: give --channels 1 or 3"
-            )
+            raise DataError(f"{file} has {picture.shape[2]} channels, {first} has {x.shape[3]}: give --channels 1 or 3")
         elif picture.shape != x.shape[1:]:
             raise DataError(
-                f"{file} is {spell(picture.shape)}, {files[0][1]} is {spell(x.shape[1:])}: "
+                f"{file} is {spell(picture.shape)}, {first} is {spell(x.shape[1:])}: "
                 "give a size to bring them to, such as --size 64"
             )
         x[row] = picture
-    assert x is not None
-    return Images(x, np.array([number for number, _ in files]), tuple(classes), str(folder))
+        row += 1
+    return None if x is None else x[:row]
 
 
 def pictures_in(folder: Path) -> Iterator[Path]:
@@ -162,6 +229,8 @@ def read_picture(file: Path, size: Size | None = None, channels: int | None = No
     need("PIL", "images", f"reading {file}")
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    if (given := given_max_bytes()) is not None:
+        Image.MAX_IMAGE_PIXELS = given // PIXEL_BYTES
     try:
         with warnings.catch_warnings(), Image.open(file) as opened:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -176,9 +245,14 @@ def read_picture(file: Path, size: Size | None = None, channels: int | None = No
     except UnidentifiedImageError:
         raise DataError(f"{file} is not an image") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise DataError(f"{file} has more pixels than can be sound") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{file} is a damaged image: {error}") from None
+        raise DataError(
+            f"{file} has more than {Image.MAX_IMAGE_PIXELS:,} pixels: if you trust it, "
+            f"set {VARIABLE} to {PIXEL_BYTES} times their number"
+        ) from None
+    except ThalwegError:
+        raise
+    except Exception as error:  # Pillow's plugins raise what they like
+        raise DataError(f"{file} is a damaged image: {reason(error)}") from error
     return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
@@ -198,22 +272,20 @@ def spell(shape: Sequence[int]) -> str:
 # --- arrays ----------------------------------------------------------------------------------------------------------
 
 
-def read_npz(path: Path) -> Images:
+def read_npz(path: Path, skip_bad: bool = False) -> Images:
     """x_train, y_train, x_test and y_test, or x and y; X_train, … too."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name.lower(): archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-        raise DataError(f"{path} is not an .npz archive of plain arrays, or it is damaged ({error})") from None
-    if {"x_train", "y_train"} <= arrays.keys():
-        pairs = [(arrays["x_train"], arrays["y_train"])]
-        if {"x_test", "y_test"} <= arrays.keys():
-            pairs.append((arrays["x_test"], arrays["y_test"]))
-    elif {"x", "y"} <= arrays.keys():
-        pairs = [(arrays["x"], arrays["y"])]
-    else:
-        raise DataError(f"{path} needs x_train and y_train, or x and y; it has {', '.join(arrays) or 'nothing'}")
-    return of_arrays(pairs, str(path))
+    with readable(DataError, f"{path} is not an .npz archive of plain arrays, or it is damaged"), Npz(path) as archive:
+        names = {name.lower(): name for name in archive.members}
+        if {"x_train", "y_train"} <= names.keys():
+            wanted = [("x_train", "y_train")]
+            if {"x_test", "y_test"} <= names.keys():
+                wanted.append(("x_test", "y_test"))
+        elif {"x", "y"} <= names.keys():
+            wanted = [("x", "y")]
+        else:
+            raise DataError(f"{path} needs x_train and y_train, or x and y; it has {', '.join(names) or 'nothing'}")
+        pairs = [tuple(archive[names[name]] for name in pair) for pair in wanted]
+    return of_arrays(pairs, str(path), skip_bad)
 
 
 def has_idx(folder: Path) -> bool:
@@ -221,7 +293,7 @@ def has_idx(folder: Path) -> bool:
     return any("-ubyte" in f.name for f in folder.iterdir() if f.is_file())
 
 
-def read_idx_folder(folder: Path) -> Images:
+def read_idx_folder(folder: Path, skip_bad: bool = False) -> Images:
     """MNIST's layout: train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same from t10k for testing."""
     pairs = []
     for part, prefix in IDX_NAMES.items():
@@ -231,7 +303,7 @@ def read_idx_folder(folder: Path) -> Images:
         elif part == "train" or any(files):
             kind = "labels" if files[0] else "images"
             raise NotFoundError(f"{folder} has no IDX file of {part} {kind}: {prefix}-{kind}-idx…-ubyte, or with .gz")
-    return of_arrays(pairs, str(folder))
+    return of_arrays(pairs, str(folder), skip_bad)
 
 
 def idx_file(folder: Path, prefix: str, kind: str) -> Path | None:
@@ -241,36 +313,52 @@ def idx_file(folder: Path, prefix: str, kind: str) -> Path | None:
 
 def read_idx(file: Path) -> Array:
     """An array in LeCun's IDX format: two zeros, a type, the number of dimensions, the dimensions, the elements."""
-    try:
-        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    except (OSError, EOFError) as error:
-        raise DataError(f"{file} can't be unpacked: {error}") from None
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
-        raise DataError(f"{file} is not an IDX file: it does not begin with two zeros and a known type")
-    start = 4 + 4 * content[3]
-    shape = [int(n) for n in np.frombuffer(content[4:start][: 4 * ((len(content) - 4) // 4)], ">u4")]
-    kind = np.dtype(IDX_TYPES[content[2]])
-    expected = start + math.prod(shape) * kind.itemsize
-    if len(shape) < content[3] or len(content) < expected:
-        raise DataError(f"{file} is truncated: {len(content):,} bytes of {expected:,}")
-    if len(content) > expected:
-        raise DataError(f"{file} has {len(content) - expected:,} bytes more than its header says")
-    return np.frombuffer(content, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="))
+    with readable(DataError, f"{file} can't be unpacked"), unpacked(file) as stream:
+        head = stream.read(4)
+        if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES:
+            raise DataError(f"{file} is not an IDX file: it does not begin with two zeros and a known type")
+        if head[3] > MOST_AXES:
+            raise DataError(f"{file} has {head[3]} axes: images have {MOST_AXES} at most")
+        start = 4 + 4 * head[3]
+        sizes = stream.read(start - 4)
+        if len(sizes) < start - 4:
+            raise DataError(f"{file} is truncated: {4 + len(sizes):,} bytes of {start:,}")
+        shape = np.frombuffer(sizes, ">u4").tolist()
+        kind = np.dtype(IDX_TYPES[head[2]])
+        size, limit = math.prod(shape) * kind.itemsize, allowed(file)
+        if size > limit and file.suffix == ".gz":
+            raise too_large(f"{file}, unpacked,", limit, size)
+        content = read_exactly(stream, size)
+        if len(content) < size:
+            raise DataError(f"{file} is truncated: {start + len(content):,} bytes of {start + size:,}")
+        if rest := len(stream.read(CHUNK)):
+            some = f"{rest:,}" if rest < CHUNK else f"{rest:,} or more"
+            raise DataError(f"{file} has {some} bytes more than its header says")
+        return np.frombuffer(content, kind).reshape(shape).astype(kind.newbyteorder("="))
 
 
-def of_arrays(pairs: Sequence[Any], source: str) -> Images:
+def of_arrays(pairs: Sequence[Any], source: str, skip_bad: bool = False) -> Images:
     """(x, y) for training and, where there are two pairs, for testing."""
     labels = [labels_of(x, y, source) for x, y in pairs]
-    names = np.unique(np.concatenate(labels))
-    if len(names) < 2:
-        raise DataError(f"{source} has only one class, {names[0]!s}: there is nothing to tell apart")
-    classes = tuple(str(name) for name in names.tolist())
     pixels = [pixels_of(x, source) for x, _ in pairs]
+    skipped: list[str] = []
+    for part, x in enumerate(pixels):
+        bad = not_finite(x, source)
+        if bad and not skip_bad:
+            raise BadRowsError(bad)
+        if bad:
+            pixels[part], labels[part] = (np.delete(array, list(bad), axis=0) for array in (x, labels[part]))
+            skipped += bad.values()
+    names = np.unique(np.concatenate(labels))
+    if len(names) < 2 or not all(map(len, labels)):
+        found = f"only one class, {names[0]!s}" if len(names) else "no images"
+        raise DataError(f"{source} has {found}: there is nothing to tell apart")
+    classes = tuple(str(name) for name in names.tolist())
     if len({x.shape[1:] for x in pixels}) > 1 or len({x.dtype for x in pixels}) > 1:
         raise DataError(f"{source}: the images for training and for testing differ in shape or type")
     parts = [Images(x, np.searchsorted(names, y), classes, source) for x, y in zip(pixels, labels, strict=True)]
     first = parts[0]
-    return Images(first.x, first.y, classes, source, parts[1] if len(parts) > 1 else None)
+    return Images(first.x, first.y, classes, source, parts[1] if len(parts) > 1 else None, tuple(skipped))
 
 
 def labels_of(x: Array, y: Array, source: str) -> Array:
@@ -284,17 +372,25 @@ def labels_of(x: Array, y: Array, source: str) -> Array:
 
 
 def pixels_of(x: Array, source: str) -> Array:
-    """(rows, height, width, channels): bytes stay bytes, other numbers become float32 and have to be finite."""
+    """(rows, height, width, channels): bytes stay bytes, other numbers become float32."""
     x = x[..., None] if x.ndim == 3 else x
-    if x.ndim != 4 or x.dtype.kind not in "biuf":
+    if x.ndim != 4 or x.dtype.kind not in "biuf" or not x.size:
         raise DataError(
             f"{source}: x has to be images, (rows, height, width) or (rows, height, width, channels), "
             f"not {spell(x.shape) or 'a single value'} of {x.dtype}"
         )
     if x.dtype.kind in "bui" and x.min() >= 0 and x.max() <= 255:
         return x.astype(np.uint8, copy=False)
-    pixels = x.astype(np.float32)
-    if not np.isfinite(pixels).all():
-        row, *place = (int(i) for i in np.argwhere(~np.isfinite(pixels))[0])
-        raise DataError(f"{source}: image {row} (counted from 0) holds {pixels[(row, *place)]} at pixel {tuple(place)}")
-    return pixels
+    with np.errstate(over="ignore"):
+        return x.astype(np.float32)
+
+
+def not_finite(pixels: Array, source: str) -> dict[int, str]:
+    """The images with a pixel that isn't finite, counted from 0, and the first such pixel of each."""
+    bad: dict[int, str] = {}
+    if pixels.dtype == np.uint8:
+        return bad
+    for row in np.flatnonzero(~np.isfinite(pixels).all(axis=(1, 2, 3))).tolist():
+        place = tuple(np.argwhere(~np.isfinite(pixels[row]))[0].tolist())
+        bad[row] = f"{source}: image {row} (counted from 0) holds {pixels[row][place]} at pixel {place}"
+    return bad

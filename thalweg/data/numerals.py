@@ -9,7 +9,7 @@ import numpy as np
 from thalweg.data.cells import FEW, Array, Column
 from thalweg.data.reading import is_code, number_in, plain_number
 from thalweg.data.tables import Table
-from thalweg.errors import DataError
+from thalweg.errors import BadRowsError
 
 
 def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
@@ -20,7 +20,7 @@ def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
     (0, 1, 2, "3+"). Codes with a leading zero are text.
 
     Raises:
-        DataError: a mistake, with its row.
+        BadRowsError: mistakes, with their rows.
     """
     counts = Counter(column.values[~column.missing()].tolist())
     parsed = {text: plain_number(text) for text in counts}
@@ -37,7 +37,7 @@ def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
 
 
 def text_as_numbers(table: Table, name: str, column: Column) -> Array:
-    """Text read as numbers, float64 (rows,) with NaN for missing cells; DataError for a cell that is none."""
+    """Text read as numbers, float64 (rows,) with NaN for missing cells; BadRowsError for cells that are none."""
     parsed = {text: number_in(text) for text in set(column.values.tolist()) - {None}}
     odd = {text for text, number in parsed.items() if number is None}
     if odd:
@@ -48,20 +48,20 @@ def text_as_numbers(table: Table, name: str, column: Column) -> Array:
     return numbers
 
 
-def text_error(table: Table, name: str, column: Column, odd: set[str]) -> DataError:
-    """The error for the first cell of a number column whose text is one of `odd`."""
-    row = next(row for row, text in enumerate(column.values.tolist()) if text in odd)
-    return DataError(
-        f"row {table.row_number(row)} of the column {name!r} holds the text {column.values[row]!r}, "
-        "where the others are numbers; correct the cell, leave it empty, or take the column as a category"
+def text_error(table: Table, name: str, column: Column, odd: set[str]) -> BadRowsError:
+    """The error for the cells of a number column whose text is one of `odd`."""
+    cells = {table.row_number(row): text for row, text in enumerate(column.values.tolist()) if text in odd}
+    return BadRowsError(
+        {row: f"row {row} of the column {name!r} holds the text {text!r}" for row, text in cells.items()},
+        ", where the others are numbers; correct the cell, leave it empty, or take the column as a category",
     )
 
 
 def refuse_infinite(table: Table, name: str, values: Array) -> None:
-    """Raise DataError for the first infinite value, with its row."""
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
-        row = int(infinite[0])
-        raise DataError(
-            f"row {table.row_number(row)} of the column {name!r} holds {values[row]}; only finite numbers can be used"
+    """Raise BadRowsError for infinite values, with their rows."""
+    cells = {table.row_number(row): values[row] for row in np.flatnonzero(np.isinf(values)).tolist()}
+    if cells:
+        raise BadRowsError(
+            {row: f"row {row} of the column {name!r} holds {value}" for row, value in cells.items()},
+            "; only finite numbers can be used",
         )

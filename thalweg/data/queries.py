@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from thalweg.data.cells import Column
 from thalweg.data.database import (
     bare_text,
+    confine,
     connect,
     converted,
     duckdb_error,
@@ -27,6 +28,7 @@ from thalweg.data.database import (
 )
 from thalweg.data.sources import csv_failure, csv_source, file_kind, is_table_file, named_files
 from thalweg.errors import DataError
+from thalweg.untrusted import allowed
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,17 +51,19 @@ def read_query(query: str) -> dict[str, Column]:
         DataError: `query` is more or other than one SELECT, it fails, or it reads what it may not.
         NotFoundError: a file that it names isn't there.
     """
-    with connect() as connection:
+    with connect(allowed()) as connection:
         text = _without_semicolon(query)
         tree = _tree(connection, text)
         paths, shadows = _files(connection, tree)
         if _renamed(tree, shadows):
             text = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()[0][0]
+        limit = allowed(*(path for name in paths if (path := Path(name)).is_file()), *_shadowed(shadows))
+        confine(connection, limit)
         connection.execute(f"SET allowed_paths = {literals(sorted(paths))}")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
-            return fetch(connection, text, "the query")
+            return fetch(connection, text, "the query", limit)
         except DataError as error:
             if _REFUSED not in str(error):
                 raise
@@ -138,6 +142,7 @@ def _shadow(connection: duckdb.DuckDBPyConnection, name: str) -> None:
         raise DataError(f"the query names {name!r}, and a query reads local files only")
     files = named_files(name)
     failure = duckdb_error()
+    confine(connection, allowed(*files))
     try:
         types = load(connection, "cells", csv_source(files))
         read = converted(connection, "cells", types)
@@ -153,6 +158,11 @@ def _shadow(connection: duckdb.DuckDBPyConnection, name: str) -> None:
         connection.execute("DROP TABLE cells")
     except failure as error:
         raise csv_failure(connection, files, DataError(f"can't read {name}: {one_line(error)}")) from None
+
+
+def _shadowed(shadows: dict[str, str]) -> list[Path]:
+    """The files behind the tables that stand in their place."""
+    return [file for name in shadows for file in named_files(name)]
 
 
 def _renamed(tree: Node, shadows: dict[str, str]) -> bool:

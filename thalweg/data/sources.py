@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import glob
-import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,10 +15,12 @@ import numpy as np
 from thalweg.data.cells import Array, Column
 from thalweg.data.database import connect, duckdb_error, fetch, literal, literals, one_line, quoted
 from thalweg.errors import ArgumentError, DataError, NotFoundError
+from thalweg.untrusted import allowed, readable, unpacked
 
 if TYPE_CHECKING:
     import duckdb
 
+LONGEST_LINE = 2_000_000  # DuckDB's own limit
 READABLE = ".csv, .tsv, .txt, .parquet, .json, .jsonl or .ndjson (the text ones also with .gz)"
 _TEXT_ENDINGS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv"}
 _ENDINGS = {
@@ -47,13 +48,13 @@ def read_files(path: str | Path) -> dict[str, Column]:
     files = named_files(path)
     what = str(path) if len(files) > 1 else str(files[0])
     kind = file_kind(files[0])
-    with connect() as connection:
+    with connect(limit := allowed(*files)) as connection:
         if kind == "parquet":
-            return fetch(connection, f"FROM read_parquet({_listed(files)})", what)
+            return fetch(connection, f"FROM read_parquet({_listed(files)})", what, limit)
         if kind == "json":
-            return fetch(connection, _json_source(connection, files, what), what)
+            return fetch(connection, _json_source(connection, files, what), what, limit)
         try:
-            return fetch(connection, csv_source(files), what, commas_are_decimal(files))
+            return fetch(connection, csv_source(files), what, limit, commas_are_decimal(files))
         except DataError as error:
             raise csv_failure(connection, files, error) from None
 
@@ -124,7 +125,7 @@ def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
         parts.append(f"CAST(unnest(from_json(${position}, '[\"VARCHAR\"]')) AS {sql_type}) AS {quoted(name)}")
         cells.append(json.dumps(text))
     partial = path.with_name(path.name + ".part")
-    with connect() as connection:
+    with connect(allowed()) as connection:
         failure = duckdb_error()
         try:
             connection.execute(f"CREATE TEMP TABLE written AS SELECT {', '.join(parts)}", cells)
@@ -160,15 +161,15 @@ def _delimiter(file: Path) -> str:
 
 def _header(file: Path) -> str:
     """The first line with anything on it."""
-    opener = gzip.open if file.name.lower().endswith(".gz") else open
-    try:
-        with opener(file, "rt", encoding="utf-8-sig", errors="replace") as lines:
-            header = next((line for line in lines if line.strip()), None)
-    except (OSError, EOFError) as error:
-        raise DataError(f"can't read {file}: {error}") from None
-    if header is None:
+    with readable(DataError, f"can't read {file}"), unpacked(file) as stream:
+        head = stream.read(LONGEST_LINE + 1)
+    lines = re.split(r"\r\n|\r|\n", head.decode("utf-8-sig", errors="replace"))
+    found = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if len(head) > LONGEST_LINE and found in (None, len(lines) - 1):  # it may go on
+        raise DataError(f"can't read {file}: its header doesn't end within {LONGEST_LINE:,} bytes")
+    if found is None:
         raise DataError(f"{file} is empty: it holds no header and no rows")
-    return header.rstrip("\r\n")
+    return lines[found]
 
 
 def csv_failure(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], error: DataError) -> DataError:
@@ -202,9 +203,10 @@ def named_files(path: str | Path) -> list[Path]:
 def _files(path: str | Path) -> list[Path]:
     text = str(Path(path).expanduser())
     if Path(text).is_dir():
-        raise DataError(
-            f"{path} is a folder; name a file in it, or several with a glob such as {Path(path, '*.parquet')}"
-        )
+        inside = next((file for file in sorted(Path(text).rglob("*")) if file.is_file() and is_table_file(file)), None)
+        deep = inside is not None and inside.parent != Path(text)
+        pattern = f"{'**/' * deep}*{inside.suffix if inside else '.parquet'}"
+        raise DataError(f"{path} is a folder; name a file in it, or several with a glob such as {Path(path, pattern)}")
     if _exists(text):
         return [Path(text)]
     if glob.has_magic(text):

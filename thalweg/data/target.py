@@ -13,8 +13,8 @@ from thalweg.data.cells import FEW, Array, Column, column_of, magnitude, number_
 from thalweg.data.fitted import kind_changed
 from thalweg.data.labels import Label, label_codes
 from thalweg.data.numerals import numbers_in_text, refuse_infinite, text_as_numbers
-from thalweg.data.tables import Table
-from thalweg.errors import ArgumentError, DataError, ModelFileError, ShapeError
+from thalweg.data.tables import Table, read_table
+from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError, ShapeError
 
 Task = Literal["binary", "multiclass", "regression"]
 
@@ -50,11 +50,11 @@ class Target:
     why: str = ""
 
     @classmethod
-    def of(cls, table: Table, name: str, task: str | None = None) -> Self:
+    def of(cls, table: Any, name: str, task: str | None = None) -> Self:
         """The target in a whole table, so that a class whose rows all end up held out is known all the same.
 
         Args:
-            table: all rows, before they are split.
+            table: all rows, before they are split: a Table, or anything that `read_table` makes one of.
             name: the column to predict.
             task: overrides what `infer_task` would decide.
 
@@ -65,6 +65,7 @@ class Target:
         """
         if task is not None and task not in TASKS:
             raise ArgumentError(f"task={task!r} is unknown; it is one of {', '.join(TASKS)}")
+        table = read_table(table)
         column = _usable(table, name)
         if column.kind == "date":
             raise DataError(f"the column {name!r} holds dates, which can't be a target; turn them into numbers or text")
@@ -127,12 +128,12 @@ class Target:
         codes = label_codes(self.classes, column)
         unknown = np.flatnonzero(codes < 0)
         if len(unknown):
-            row = int(unknown[0])
             known = ", ".join(map(label_text, self.classes[:12])) + (", …" if len(self.classes) > 12 else "")
-            found = column.take(unknown[:1]).as_text()[0]
-            raise DataError(
-                f"row {table.row_number(row)} has {found} in the target column {self.name!r}, "
-                f"which is none of its classes ({known})"
+            found = zip(unknown.tolist(), column.take(unknown).as_text(), strict=True)
+            cells = {table.row_number(row): text for row, text in found}
+            raise BadRowsError(
+                {row: f"row {row} has {text} in the target column {self.name!r}" for row, text in cells.items()},
+                f", which is none of its classes ({known})",
             )
         return codes
 
@@ -188,7 +189,9 @@ class Target:
         if (
             not all(isinstance(stored.get(key), str) for key in ("name", "why"))
             or not isinstance(classes, list)
-            or not all(isinstance(label, str | int | float) for label in classes)
+            or not all(
+                isinstance(label, str) or (isinstance(label, int | float) and abs(label) < 2**63) for label in classes
+            )
             or not all(isinstance(number, int | float) and np.isfinite(number) for number in numbers)
             or stored["scale"] <= 0
             or not {"binary": len(classes) == 2, "multiclass": len(classes) > 1, "regression": not classes}[task]
@@ -198,7 +201,7 @@ class Target:
         return cls(name, task, tuple(classes), float(stored["mean"]), float(stored["scale"]), missing, why)
 
 
-def infer_task(table: Table, target: str) -> Task:
+def infer_task(table: Any, target: str) -> Task:
     """The task that a target column sets.
 
     * text and booleans: classes; text that is all numbers, more than 20 different ones: regression

@@ -7,6 +7,7 @@ import operator
 import os
 from functools import cache
 from pathlib import Path
+from threading import Event, Thread
 
 from thalweg.errors import ArgumentError
 from thalweg.program.program import Program
@@ -34,6 +35,23 @@ def quota() -> float:
         return int(limit) / int(period) if limit.strip() not in ("max", "-1") else math.inf
     except (OSError, ValueError):
         return math.inf
+
+
+def startable(threads: int) -> int:
+    """How many of so many threads the system lets this process have at once."""
+    done = Event()
+    started: list[Thread] = []
+    try:
+        for _ in range(threads):
+            thread = Thread(target=done.wait, daemon=True)
+            thread.start()
+            started.append(thread)
+    except RuntimeError:  # can't start new thread
+        pass
+    done.set()
+    for thread in started:
+        thread.join()
+    return len(started)
 
 
 def usable_lanes(asked: int | None, program: Program, rows: int, engine: str) -> int:

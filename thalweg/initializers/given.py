@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, DataError, ModelFileError, NotFoundError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, DataError, ModelFileError, NotFoundError, ShapeError
 from thalweg.initializers.base import Array, Initializer, Shape
+from thalweg.untrusted import Npz, read_npy, readable
 
 
 def checked(values: Any, shape: Shape, source: str) -> Array:
@@ -94,40 +95,32 @@ class FromFile(Initializer):
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         if not Path(self.path).is_file():
             raise NotFoundError(f"there is no file {self.path} to take initial weights from")
-        try:
+        with readable(ModelFileError, f"{self.path} can't be read as weights"):
             source, values = self.read()
-        except ThalwegError:
-            raise
-        except (ValueError, OSError, EOFError) as error:
-            raise ModelFileError(f"{self.path} can't be read as weights: {error}") from None
         return checked(values, shape, source)
 
-    def read(self) -> tuple[str, Any]:
+    def read(self) -> tuple[str, Array]:
         """What the array is called in messages, and the array."""
-        if self.path.endswith(".npy"):
-            return self.path, np.load(self.path, allow_pickle=False)
-        arrays: Any
-        if self.path.endswith(".npz"):
-            arrays = np.load(self.path, allow_pickle=False)
-        else:
-            arrays = safetensors(self.path)
-        with arrays as held:
-            names = list(held.keys())
-            if self.name not in names:
-                listed = ", ".join(sorted(names)[:12]) or "nothing"
-                raise NotFoundError(f"{self.path} has no array {self.name!r}; it holds {listed}")
-            values = held[self.name] if self.path.endswith(".npz") else held.get_tensor(self.name)
-        return f"{self.name} in {self.path}", values
+        path = Path(self.path)
+        if path.suffix == ".npy":
+            with path.open("rb") as stream:
+                return self.path, read_npy(stream, path.stat().st_size)
+        if path.suffix == ".npz":
+            with Npz(path) as archive:
+                return self.found(archive.members), archive[str(self.name)]
+        from safetensors import safe_open
 
+        with safe_open(path, framework="numpy") as held:
+            return self.found(held.keys()), held.get_tensor(self.name)
 
-def safetensors(path: str) -> Any:
-    """The open file."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        return safe_open(path, framework="numpy")
-    except SafetensorError as error:
-        raise ValueError(error) from None
+    def found(self, names: Iterable[str]) -> str:
+        """How the array is called in messages, if it is there."""
+        names = sorted(names)
+        if self.name not in names:
+            raise NotFoundError(
+                f"{self.path} has no array {self.name!r}; it holds {', '.join(names[:12]) or 'nothing'}"
+            )
+        return f"{self.name} in {self.path}"
 
 
 @dataclass(frozen=True)
