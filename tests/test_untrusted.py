@@ -14,7 +14,7 @@ import pytest
 
 import thalweg
 from thalweg import Sequential, layers, presets, saving, untrusted
-from thalweg.data import sources
+from thalweg.data import database
 from thalweg.data.images import read_images, read_picture
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, DataError, ModelFileError
@@ -76,8 +76,7 @@ def test_a_table_s_cells_are_counted_before_they_are_handed_over(tmp_path, monke
     file.write_bytes(gzip.compress(b"a\n" + b"1\n" * 100_000))
     assert read_table(file).rows == 100_000
     monkeypatch.setenv("THALWEG_MAX_BYTES", str(2_599_999))
-    connect = sources._connect
-    monkeypatch.setattr(sources, "_connect", lambda memory: connect())  # DuckDB itself may take what it likes
+    monkeypatch.setattr(database, "confine", lambda connection, memory: None)  # DuckDB itself may take what it likes
     words = said(DataError, lambda: read_table(file))
     assert "a.csv.gz, 100,000 rows and 1 columns, takes 2,600,000 bytes, more than the 2,599,999" in words
     monkeypatch.setenv("THALWEG_MAX_BYTES", words.rpartition(" ")[2])

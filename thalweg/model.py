@@ -23,6 +23,7 @@ from thalweg.evaluation import Evaluation
 from thalweg.interrupts import Held
 from thalweg.layers import Layer
 from thalweg.prediction import Predictor, predict_aloud
+from thalweg.printing import out
 from thalweg.progress import Progress, level, shown
 from thalweg.training import Fit, sound
 
@@ -204,7 +205,7 @@ class Sequential(CompiledStack):
         evaluate = Evaluation(self, arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))
         logs = evaluate(introduced(callbacks, self, -(-len(arrays[0]) // batch)))
         if aloud:
-            print(f"{len(arrays[0]):,} rows  {shown(logs)}", flush=True)
+            out(f"{len(arrays[0]):,} rows  {shown(logs)}")
         return answer(logs, return_dict)
 
     def test_on_batch(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from thalweg.errors import ArgumentError
+from thalweg.printing import out
 from thalweg.program.listing import width
 from thalweg.terminal import interactive
 
@@ -181,7 +182,7 @@ class Progress:
         self.print(f"{self.epoch(epoch)}  {shown(logs)}")
 
     def print(self, text: str) -> None:
-        print(text, flush=True)
+        out(text)
         self.printed, self.last = self.printed + 1, time.perf_counter()
 
     def say(self, text: str) -> None:
@@ -190,7 +191,7 @@ class Progress:
         if self.display is not None:
             self.display.live.console.print(text, highlight=False, markup=False)
         else:
-            print(text, flush=True)
+            out(text)
 
 
 class Trainings:
