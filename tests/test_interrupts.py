@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -218,19 +219,30 @@ def test_held_contexts_hand_on_to_each_other_once():
     assert seen == [(True, False), (True, True)]
 
 
-def test_many_networks_stop(monkeypatch):
+@pytest.mark.parametrize("first", ["while others are given out", "while all are awaited"])
+def test_many_networks_stop(monkeypatch, first):
     """One is interrupted before it begins, which takes back what stopped it; the last ones wait for a thread."""
-    run = training.Fit.run
+    run, submit = training.Fit.run, ThreadPoolExecutor.submit
     models = [regression() for _ in range(6)]
-    pressed = threading.Lock()
+    pressed, given_out = threading.Lock(), threading.Event()
+
+    def submitted(pool, *arguments):
+        future = submit(pool, *arguments)
+        if first == "while others are given out":
+            press()
+        elif arguments[-1] is models[-1]:
+            given_out.set()
+        return future
 
     def interrupted(fit):
-        if pressed.acquire(blocking=False):
+        if first == "while all are awaited" and pressed.acquire(blocking=False):
+            given_out.wait()
             press()
         while not fit.model.stop_training:
             threading.Event().wait(0.01)
         return run(fit)
 
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submitted)
     monkeypatch.setattr(training.Fit, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         thalweg.fit_many(models, X, Y, epochs=50, lanes=2)

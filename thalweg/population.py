@@ -107,12 +107,12 @@ def fit_many(
     if not at_once:
         return [train(model) for model in models]
     with ThreadPoolExecutor(at_once, "thalweg-fit") as pool:
-        futures = [pool.submit(train, model) for model in models]
         try:
+            futures = [pool.submit(train, model) for model in models]
             return [future.result() for future in futures]
         except BaseException:
             stopped.set()
-            for future, model in zip(futures, models, strict=True):
-                future.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for model in models:
                 model.stop_training = True
             raise
