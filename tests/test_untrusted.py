@@ -132,6 +132,7 @@ def header(shape, descr="|u1"):
         (header((4, -1, 1)) + bytes(4), "(its header says shape (4, -1, 1) of uint8, but 4 bytes follow)"),
         (header((4,)) + bytes(3), "(its header says shape (4,) of uint8, but 3 bytes follow)"),
         (header((2, 2, 2), "|O") + bytes(64), "(it holds objects or records, not plain numbers or text)"),
+        (header((1,), "<U1") + b"\xff\xff\xff\x7f", "(it holds text that is no Unicode)"),
         (b"\x93NUMPY", "(EOF"),
     ],
 )

@@ -10,6 +10,7 @@ import gzip
 import json
 import math
 import os
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -165,5 +166,9 @@ def read_npy(stream: IO[bytes], size: int) -> Array:
     content = read_exactly(stream, size - start)
     if len(content) < size - start:
         raise EOFError(f"{len(content):,} bytes of {size - start:,}")
+    if dtype.kind == "U":  # NumPy takes any four bytes for a letter, and fails when it is asked for it
+        letters = np.frombuffer(content, np.dtype("u4").newbyteorder(dtype.byteorder))
+        if letters.max(initial=0) > sys.maxunicode:
+            raise ValueError("it holds text that is no Unicode")
     flat = np.frombuffer(content, dtype, count)
     return flat.reshape(shape[::-1]).T if by_columns else flat.reshape(shape)
