@@ -1,8 +1,10 @@
 """How many threads run the lanes: the faster way, and one where the others aren't let run; the results are the same."""
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from concurrent.futures import Future
 
 import numpy as np
@@ -179,6 +181,29 @@ def test_a_thread_that_comes_late_finds_the_door_closed(told, monkeypatch):
     with_late_threads = trained()
     monkeypatch.undo()
     assert same(with_late_threads, trained())
+
+
+def test_what_a_late_thread_looks_at_is_still_there(told, monkeypatch):
+    told(patience=0.0, account=60.0)
+    late, executors = [], []
+
+    class After:
+        def submit(self, function, *arguments):
+            late.append(lambda: function(*arguments))
+            return Future()
+
+    def seen(self, learning_rates, own=NativeExecutor.invite):
+        executors.append(weakref.ref(self))
+        own(self, learning_rates)
+
+    monkeypatch.setattr(NativeExecutor, "make_pool", lambda self: After())
+    monkeypatch.setattr(NativeExecutor, "invite", seen)
+    trained()
+    gc.collect()
+    assert executors[0]() is not None  # though the fit is over
+    late.pop()()
+    gc.collect()
+    assert executors[0]() is None
 
 
 def test_a_system_without_threads_to_give_trains_on_one(monkeypatch):

@@ -325,7 +325,7 @@ class NativeExecutor:
         try:
             if threads > 1:
                 self.invite(learning_rates)
-            self.run_lanes(*self.arguments(0, learning_rates))
+            self.enter(0, learning_rates)
         except BaseException:  # Ctrl-C before this thread was inside: the others must not wait for it
             self.shared[m.CALL] = m.DISMISSED
             raise
@@ -356,7 +356,7 @@ class NativeExecutor:
         self.others = []
         try:
             for lane in range(1, self.job.lanes):
-                self.others.append(self.pool.submit(self.run_lanes, *self.arguments(lane, learning_rates)))
+                self.others.append(self.pool.submit(self.enter, lane, learning_rates))
         except RuntimeError:  # the system has no thread to give, or Python is about to end: one does it all
             self.pool.shutdown(wait=False, cancel_futures=True)
             self.pool = None
@@ -364,9 +364,9 @@ class NativeExecutor:
     def make_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.job.lanes - 1, "thalweg-lane")
 
-    def arguments(self, lane: int, learning_rates: Array) -> tuple[int, int, int, int]:
-        """What a thread enters the machine with."""
-        return (int(self.jobs[lane, m.JOB_SELF]), learning_rates.ctypes.data, *self.state_of(lane))
+    def enter(self, lane: int, learning_rates: Array) -> None:
+        """Runs the machine on this thread. A method, so that a thread which comes late finds all this still there."""
+        self.run_lanes(int(self.jobs[lane, m.JOB_SELF]), learning_rates.ctypes.data, *self.state_of(lane))
 
     def state_of(self, lane: int) -> tuple[int, int]:
         return self.states[lane].ctypes.data, self.reals[lane].ctypes.data
