@@ -8,6 +8,11 @@ from typing import Any
 
 import numpy as np
 
+try:
+    from numpy._core._multiarray_umath import _ARRAY_API
+except ImportError:  # before NumPy 2
+    from numpy.core._multiarray_umath import _ARRAY_API
+
 from thalweg.engine.native import state
 from thalweg.engine.native import ticket as t
 from thalweg.engine.native.compile import Kernel, address_of
@@ -46,7 +51,7 @@ def maker_of_arrays() -> int:
     """The address of NumPy's PyArray_NewFromDescr, from the table that NumPy gives every program written in C."""
     table = ctypes.pythonapi.PyCapsule_GetPointer
     table.restype, table.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    start = table(np._core._multiarray_umath._ARRAY_API, None)  # type: ignore[attr-defined]
+    start = table(_ARRAY_API, None)
     return int(ctypes.c_void_p.from_address(start + 94 * ctypes.sizeof(ctypes.c_void_p)).value or 0)
 
 
