@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numba
@@ -16,8 +15,8 @@ import pytest
 
 import thalweg
 from thalweg.engine.lanes import cores
+from thalweg.engine.native import cache, workers
 from thalweg.engine.native import compile as compiling
-from thalweg.engine.native import workers
 
 PACKAGE = Path(thalweg.__file__).parent
 SCRIPT = """
@@ -92,28 +91,28 @@ def test_an_edit_in_any_kernel_file_is_picked_up_and_compiling_is_announced_once
 def test_every_kernel_file_counts(name, tmp_path, monkeypatch):
     copy = tmp_path / "native"
     shutil.copytree(PACKAGE / "engine" / "native", copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(compiling, "__file__", str(copy / "compile.py"))
-    before = compiling.fingerprint()
-    assert compiling.fingerprint() == before
+    monkeypatch.setattr(cache, "__file__", str(copy / "cache.py"))
+    before = cache.fingerprint()
+    assert cache.fingerprint() == before
     edit(copy / name, "# an edit\n")
-    changed = compiling.fingerprint()
+    changed = cache.fingerprint()
     assert changed != before
     (copy / name).rename(copy / f"other_{name}")
-    assert compiling.fingerprint() not in (before, changed)
+    assert cache.fingerprint() not in (before, changed)
 
 
 @pytest.mark.parametrize("what", ["llvmlite.__version__", "FEATURES", "NAME", "VW", "sys.version"])
 def test_versions_and_processor_count(what, monkeypatch):
-    before = compiling.fingerprint()
-    monkeypatch.setattr(f"thalweg.engine.native.compile.{what}", "another")
-    assert compiling.fingerprint() != before
+    before = cache.fingerprint()
+    monkeypatch.setattr(f"thalweg.engine.native.cache.{what}", "another")
+    assert cache.fingerprint() != before
 
 
 def test_numbas_version_counts(monkeypatch):
-    assert numba.__version__ in compiling.numba_version()
-    before = compiling.fingerprint()
-    monkeypatch.setattr(compiling, "numba_version", lambda: "another")
-    assert compiling.fingerprint() != before
+    assert numba.__version__ in cache.numba_version()
+    before = cache.fingerprint()
+    monkeypatch.setattr(cache, "numba_version", lambda: "another")
+    assert cache.fingerprint() != before
 
 
 @pytest.mark.parametrize(
@@ -225,7 +224,7 @@ def test_code_that_holds_an_address_is_not_kept(tmp_path, monkeypatch, fresh):
     o = np.zeros(1, np.int64)
     compiling.callable_of(kernel)(o.ctypes.data, 0, 0, 0)
     assert o[0] == 7
-    assert compiling.kept(kernel) is None
+    assert cache.kept(kernel) is None
 
 
 def raises(o, c, s, f):
@@ -311,101 +310,3 @@ def test_workers_share_the_work_and_wait_for_what_others_find():
     for _ in range(3):
         work.done()
     assert work.take(first=True) == []
-
-
-# --- folders -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def fresh():
-    """`folders` decides again; afterwards the kernels of this process have their own folder back."""
-    compiling.folders.cache_clear()
-    yield lambda: compiling.folders()[-1]
-    compiling.folders.cache_clear()
-
-
-def test_a_folder_that_can_only_be_read_is_read(tmp_path, monkeypatch, fresh):
-    """Which can't be tried out by its permissions: root may write everywhere."""
-
-    def refused(dir):
-        if dir.is_relative_to(tmp_path / "told"):
-            raise PermissionError("only to be read")
-        return temporary_file(dir=dir)
-
-    temporary_file = compiling.tempfile.TemporaryFile
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path / "told"))
-    there, missing = (compiling.Kernel("test", name) for name in ("there", "missing"))
-    compiling.keep(there, b"code")
-    monkeypatch.setattr(compiling.tempfile, "TemporaryFile", refused)
-    compiling.folders.cache_clear()
-    compiling.keep(missing, b"more")
-    assert [path.parent for path in compiling.folders()] == [tmp_path / "told", tmp_path / "xdg" / "thalweg"]
-    assert (compiling.kept(there), compiling.kept(missing)) == (b"code", b"more")
-    assert len(list((tmp_path / "told").glob("*/*"))) == 1
-
-
-def test_the_folder_is_the_first_that_can_be_written(tmp_path, monkeypatch, fresh):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path / "told"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
-    assert fresh().parent == tmp_path / "told"
-    compiling.folders.cache_clear()
-    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path / "file" / "below"))  # not even root can make this
-    assert fresh().parent == tmp_path / "xdg" / "thalweg"
-    compiling.folders.cache_clear()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    (tmp_path / "temporary").mkdir()
-    assert fresh().parent.parent == tmp_path / "temporary"
-    compiling.folders.cache_clear()
-    monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
-    with pytest.raises(OSError, match="THALWEG_CACHE_DIR"):
-        fresh()
-
-
-def test_without_a_home_the_temporary_folder_serves(tmp_path, monkeypatch, fresh):
-    def homeless():
-        raise RuntimeError("no home")
-
-    monkeypatch.delenv("THALWEG_CACHE_DIR", raising=False)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(compiling.Path, "home", homeless)
-    monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path))
-    assert fresh().parent.parent == tmp_path
-
-
-def test_folders_of_old_versions_are_removed_and_nothing_else(tmp_path, monkeypatch, fresh):
-    long_ago = time.time() - compiling.KEEP_SECONDS - 1000
-    folders = {
-        name: tmp_path / name for name in ("0123456789abcdef", "fedcba9876543210", "my_important_dir", "cafe" * 4)
-    }
-    for name, folder in folders.items():
-        folder.mkdir()
-        (folder / ("thesis.txt" if name == "cafe" * 4 else "elementwise.relu.compiled")).touch()
-        if name != "fedcba9876543210":
-            os.utime(folder, (long_ago, long_ago))
-    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path))
-    made = fresh()
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {made.name, "fedcba9876543210", "my_important_dir", "cafe" * 4}
-
-
-@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners of files")
-def test_the_temporary_folder_is_taken_only_if_nobody_else_can_write_to_it(tmp_path, monkeypatch, fresh):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(compiling.tempfile, "tempdir", None)
-    folder = compiling.own_temporary_folder()
-    assert folder.parent == tmp_path
-    assert folder.stat().st_mode & 0o077 == 0
-    folder.chmod(0o777)
-    with pytest.raises(OSError, match="others can write to it"):
-        compiling.own_temporary_folder()
-    monkeypatch.delenv("THALWEG_CACHE_DIR", raising=False)
-    assert folder not in compiling.candidates()
-    folder.rmdir()
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    folder.symlink_to(elsewhere)
-    with pytest.raises(OSError, match="somebody else's"):
-        compiling.own_temporary_folder()

@@ -17,7 +17,7 @@ ROOT = Path(thalweg.__file__).parent
 ROOMS = [
     ["thalweg.__main__", "thalweg.cli"],
     ["thalweg.cli_images"],
-    ["thalweg.console"],
+    ["thalweg.console", "thalweg.keeping"],
     ["thalweg.estimators", "thalweg.search", "thalweg.report", "thalweg.playground"],
     ["thalweg.image_runs"],
     ["thalweg.runs"],
@@ -40,8 +40,8 @@ ROOMS = [
      "thalweg.optimizers", "thalweg.regularizers", "thalweg.schedules"],
     ["thalweg.engine"],
     ["thalweg.program"],
-    ["thalweg.checks", "thalweg.extras", "thalweg.frames", "thalweg.hooks", "thalweg.interrupts", "thalweg.naming",
-     "thalweg.printing", "thalweg.terminal", "thalweg.untrusted"],
+    ["thalweg.checks", "thalweg.extras", "thalweg.files", "thalweg.frames", "thalweg.hooks", "thalweg.interrupts",
+     "thalweg.naming", "thalweg.printing", "thalweg.terminal", "thalweg.untrusted"],
     ["thalweg.errors"],
 ]  # fmt: skip
 # Imports inside functions that point upwards: only where a description is turned into what it describes.

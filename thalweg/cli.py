@@ -20,7 +20,8 @@ import typer
 from thalweg import cli_images
 from thalweg.checks import whole
 from thalweg.console import grid, say, say_skipped
-from thalweg.errors import ArgumentError, BadRowsError, NotFoundError, ThalwegError
+from thalweg.errors import ArgumentError, BadRowsError, ModelFileError, NotFoundError, ThalwegError
+from thalweg.keeping import keep
 from thalweg.printing import tolerate
 from thalweg.untrusted import VARIABLE
 
@@ -185,6 +186,7 @@ def train(
 
     seed = utils.draw_seed() if seed is None else seed
     runs.refuse_unwritable(out or runs.free_folder(name_of(source)))
+    command = ["thalweg", *sys.argv[1:]]
     if is_image_source(source):
         from thalweg import image_runs
 
@@ -192,8 +194,9 @@ def train(
         image_options = chosen(image_runs.ImageOptions, context, size=two_numbers(size), seed=seed)
         image_run = cli_images.train_images(source, image_options)
         folder = out or runs.free_folder(name_of(source))
-        image_runs.save(image_run, folder, ["thalweg", *sys.argv[1:]])
-        show_trained(image_run, folder, "PICTURE.png")
+        kept, problem = keep(lambda place: image_runs.save(image_run, place, command), folder)
+        show_trained(image_run, kept, "PICTURE.png")
+        end_after(problem)
         return
     refuse_given(context, FOR_IMAGES, "images", f"{source} is a table (see --layers)")
     if target is None:
@@ -211,8 +214,15 @@ def train(
     table = read_table(source)
     run = runs.train(table, options, announce)
     folder = out or runs.free_folder(name_of(source))
-    runs.save(run, folder, ["thalweg", *sys.argv[1:]])
-    show_trained(run, folder, "NEW_ROWS --out predictions.csv")
+    kept, problem = keep(lambda place: runs.save(run, place, command), folder)
+    show_trained(run, kept, "NEW_ROWS --out predictions.csv")
+    end_after(problem)
+
+
+def end_after(problem: str) -> None:
+    """Ends with an error, if there is one to tell after what went well."""
+    if problem:
+        raise ModelFileError(problem)
 
 
 def show_trained(run: Run | ImageRun, folder: Path, new: str) -> None:
@@ -415,10 +425,12 @@ def compare(
     for name, why in found.left_out.items():
         say(f"left out: {name}: {why}")
     folder = out or runs.free_folder(f"{name_of(source)}-{knob}", "comparisons")
-    paths = runs.save_comparison(found, folder)
+    kept, problem = keep(lambda place: runs.save_comparison(found, place), folder)
+    paths = [path for name in runs.COMPARISON if (path := kept / name).exists()]
     say("", *(f"written: {path}" for path in paths))
     if len(paths) == 1:
         say("no picture: matplotlib is not installed; pip install 'thalweg[plot]'")
+    end_after(problem)
 
 
 def split_entries(knob: str, text: str) -> list[Any]:

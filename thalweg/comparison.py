@@ -21,6 +21,7 @@ from thalweg.data.tables import Table
 from thalweg.data.target import Target as TableTarget
 from thalweg.data.target import split_rows
 from thalweg.errors import ArgumentError, DataError, DivergedError
+from thalweg.files import writing
 from thalweg.frames import as_array
 from thalweg.model import Sequential
 from thalweg.naming import choose
@@ -199,9 +200,11 @@ class Comparison:
         """Writes `records()` as JSON, or the picture as PNG or SVG, by the ending of the path."""
         path = Path(path)
         if path.suffix == ".json":
-            path.write_text(json.dumps(self.records(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            with writing(path) as new:
+                new.write_text(json.dumps(self.records(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         elif path.suffix in (".png", ".svg"):
-            self.figure().savefig(path)
+            with writing(path) as new:
+                self.figure().savefig(new)
         else:
             raise ArgumentError(f"a comparison is saved as .json, .png or .svg, not as {path.name!r}")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, wraps
+from threading import get_ident
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,7 @@ from thalweg.callbacks.base import Columns, Logs
 from thalweg.checks import whole
 from thalweg.data import batches
 from thalweg.engine import aligned, make_executor, usable_lanes
+from thalweg.engine.once import making
 from thalweg.engine.work import Array, Chunk, Job, mean_loss
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers import Layer
@@ -42,6 +44,26 @@ from thalweg.program.memory import align
 from thalweg.program.program import Program
 from thalweg.stack import Stack
 
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+Method = Callable[Concatenate[Any, Given], Result]
+
+
+def trains(method: Method[Given, Result]) -> Method[Given, Result]:
+    """A method that trains a model. One thread at a time may: two would change the same weights."""
+
+    @wraps(method)
+    def alone(self: CompiledStack, /, *arguments: Given.args, **named: Given.kwargs) -> Result:
+        with making:
+            self._check_trainer("train it")
+            before, self._trainer = self._trainer, get_ident()  # a callback may call another such method
+        try:
+            return method(self, *arguments, **named)
+        finally:
+            self._trainer = before
+
+    return alone
+
 
 class CompiledStack(Stack):
     """Base of `Sequential`: everything about what it becomes."""
@@ -53,6 +75,7 @@ class CompiledStack(Stack):
         self.compiled = False
         self._programs: dict[Any, Any] = {}
         self._profiles: dict[Any, tuple[Program, list[float]]] = {}
+        self._trainer: int | None = None  # the thread that trains it
 
     # --- what it is trained for ----------------------------------------------------------------------------------
 
@@ -63,6 +86,16 @@ class CompiledStack(Stack):
         metrics: Sequence[str | metric_module.Metric] | str | None = None,
     ) -> None:
         """Sets optimizer, loss and metrics, by name or as objects. The optimizer starts afresh."""
+        with making:
+            self._check_trainer("compile it")
+            self._compile(optimizer, loss, metrics)
+
+    def _compile(
+        self,
+        optimizer: str | optimizer_module.Optimizer,
+        loss: str | loss_module.Loss,
+        metrics: Sequence[str | metric_module.Metric] | str | None,
+    ) -> None:
         if metrics is not None and not isinstance(metrics, (str, metric_module.Metric, list, tuple)):
             raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {metrics!r}")
         names: list[Any] = [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]
@@ -102,12 +135,20 @@ class CompiledStack(Stack):
         assert self.output_shape is not None
         return named_metrics(self.metric_names, self.loss, self.output_shape)
 
+    def _check_trainer(self, what: str) -> None:
+        if self._trainer not in (None, get_ident()):
+            raise ThalwegError(
+                f"{self.name!r} is being trained by another thread: {what} when that has ended, or take a copy of it "
+                "(copy.deepcopy)"
+            )
+
     def _ready(self, x: ArrayLike | None = None) -> None:
         """Builds the model from the first data if it must be, and checks that it is compiled."""
         if not self.compiled:
             raise ThalwegError("the model has to be compiled first: model.compile(optimizer=…, loss=…)")
         self._build_for(x)
-        self.prepare_slots()
+        with making:
+            self.prepare_slots()
 
     def prepare_slots(self) -> None:
         """Makes the optimizer's vectors, and what the loss keeps, if they aren't there yet."""
@@ -186,23 +227,27 @@ class CompiledStack(Stack):
             divided = (batch, lanes)
         few = batch < LEAST_ROWS
         key = (kind, weighted, of_bytes, few, divided, *(path for path, _ in self.live_parameters()))
-        if key not in self._programs:
-            network = self.network(of_bytes)
-            totals = FIRST_METRIC
-            if kind in ("inference", "values"):
-                program = inference_program(network, fused=kind == "inference")
-            else:
-                objective = Objective(self.loss, [n.metric for n in self.metrics], weighted, self.kept_by_loss())
-                if kind in ("training", "trace"):
-                    if not network.weights:
-                        raise ThalwegError("the model has no weights to train")
-                    program = training_program(network, objective, self.optimizer, few, kind == "trace", divided)
-                else:
-                    program = evaluation_program(network, objective, few)
-                totals = objective.totals
-            self._programs[key] = (program, totals)
-        result: tuple[Program, int] = self._programs[key]
-        return result
+        found: tuple[Program, int] | None = self._programs.get(key)
+        if found is None:
+            with making:
+                found = self._programs.get(key) or self._lower(kind, weighted, of_bytes, few, divided)
+                self._programs[key] = found
+        return found
+
+    def _lower(
+        self, kind: str, weighted: bool, of_bytes: bool, few: bool, divided: tuple[int, int] | None
+    ) -> tuple[Program, int]:
+        """The program itself; few: for a batch of very few rows; divided: (batch, lanes) that share inputs."""
+        network = self.network(of_bytes)
+        if kind in ("inference", "values"):
+            return inference_program(network, fused=kind == "inference"), FIRST_METRIC
+        objective = Objective(self.loss, [n.metric for n in self.metrics], weighted, self.kept_by_loss())
+        if kind == "evaluation":
+            return evaluation_program(network, objective, few), objective.totals
+        if not network.weights:
+            raise ThalwegError("the model has no weights to train")
+        program = training_program(network, objective, self.optimizer, few, kind == "trace", divided)
+        return program, objective.totals
 
     def logs(self, totals: NDArray[np.float64]) -> Logs:
         """Loss and metrics from their running sums."""
@@ -210,8 +255,12 @@ class CompiledStack(Stack):
 
     def columns(self, totals: NDArray[np.float64]) -> Columns:
         """The same for many epochs at once, when it is asked for: totals (epochs, sums); a list for each."""
+        return partial(self.scores(), totals)
+
+    def scores(self) -> Callable[[NDArray[np.float64]], dict[str, list[float]]]:
+        """Loss and metrics of epochs from their running sums (epochs, sums), as the model is compiled now."""
         assert self.output_shape is not None
-        return partial(scores, tuple(self.metrics), self.output_shape, totals)
+        return partial(scores, tuple(self.metrics), self.output_shape)
 
     # --- data and jobs -------------------------------------------------------------------------------------------
 
@@ -279,11 +328,12 @@ class CompiledStack(Stack):
 
         The weights stay as they are. Later calls of `program(batch_size=…)` show the times too.
         """
-        self._ready()
-        assert self.output_shape is not None
-        x = np.random.default_rng(0).normal(size=(batch_size, *self.input_shape)).astype(self.dtype)
-        y = np.zeros((batch_size, *self.loss.target_shape(self.output_shape)), self.dtype)
-        job = self._job("training", [x, y, None], whole("batch_size", batch_size))
+        with making:  # no other thread compiles the model
+            self._ready()
+            assert self.output_shape is not None
+            x = np.random.default_rng(0).normal(size=(batch_size, *self.input_shape)).astype(self.dtype)
+            y = np.zeros((batch_size, *self.loss.target_shape(self.output_shape)), self.dtype)
+            job = self._job("training", [x, y, None], whole("batch_size", batch_size))
         job.parameters, job.slots = self.vector.copy(), self.slots.copy()
         executor = make_executor(self.engine, job)
         chunk = Chunk(0, 0, 1, job.program.every - 1, np.array([0.0]))  # a step that updates
@@ -304,10 +354,11 @@ class CompiledStack(Stack):
         >>> values["y_pred"].ravel(), values["dW"].ravel()
         (array([3., 1.], dtype=float32), array([4., 3.], dtype=float32))
         """
-        self._ready(x)
-        arrays = self._arrays(x, y, sample_weight)
-        assert arrays[0] is not None
-        job = self._job("trace", arrays, len(arrays[0]))
+        with making:  # no other thread compiles the model
+            self._ready(x)
+            arrays = self._arrays(x, y, sample_weight)
+            assert arrays[0] is not None
+            job = self._job("trace", arrays, len(arrays[0]))
         job.parameters, job.slots = self.vector.copy(), self.slots.copy()
         chunk = Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
         blocks: dict[str, list[Array]] = {}

@@ -82,7 +82,7 @@ class FormulaError(ArgumentError):
 
 
 class ModelFileError(ThalwegError, ValueError):
-    """A file or folder is not a saved model or run, or it is damaged."""
+    """A file or folder is not a saved model or run, is damaged, or can't be written."""
 
 
 class DivergedError(ThalwegError, FloatingPointError):

@@ -12,8 +12,9 @@ from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.base import listened, tell
 from thalweg.diagnosis import diagnose
 from thalweg.engine import make_executor
+from thalweg.engine.once import making
 from thalweg.engine.work import Array, Chunk, Executor, Job
-from thalweg.errors import DivergedError
+from thalweg.errors import DivergedError, ThalwegError
 from thalweg.interrupts import Held
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Evaluation:
 
     def __init__(self, model: Sequential, arrays: Sequence[Array | None], batch: int, lanes: int) -> None:
         self.model, self.arrays, self.batch, self.lanes = model, arrays, batch, lanes
+        self.loss, self.scores = model.loss, model.scores()  # as the arrays were checked, and as it is compiled now
         self.prepared: dict[int, tuple[Job, Executor]] = {}  # by the rows of a batch
 
     @property
@@ -44,16 +46,15 @@ class Evaluation:
         return logs
 
     def prepare(self, callbacks: Sequence[Callback] = ()) -> tuple[Job, Executor]:
-        """The job and its engine, whose kernels are compiled now if they weren't before.
+        """The job and its engine for these listeners; kernels are compiled now if they weren't before.
 
         A mean over rows is the same for any batch, and one batch of everything is the fastest.
         """
-        if listened(callbacks, BATCH_EVENTS):
-            return self.of(min(self.batch, self.rows))
-        return self.of(self.rows if self.model.loss.reduction != "sum" else self.batch)
+        at_once = not listened(callbacks, BATCH_EVENTS) and self.loss.reduction != "sum"
+        return self.of(self.rows if at_once else min(self.batch, self.rows))
 
     def at_once(self) -> Logs:
-        """All rows, and nobody is told in between."""
+        """All batches in one go."""
         job, executor = self.prepare()
         return self.steps(job, executor, 0, job.steps_per_epoch)
 
@@ -73,7 +74,12 @@ class Evaluation:
     def of(self, rows: int) -> tuple[Job, Executor]:
         """The job with so many rows a batch, and its engine."""
         if rows not in self.prepared:
-            job = self.model._job("evaluation", self.arrays, rows, self.lanes)
+            with making:
+                if self.model.loss is not self.loss:
+                    raise ThalwegError(
+                        f"{self.model.name!r} was compiled again while it was evaluated: evaluate it anew"
+                    )
+                job = self.model._job("evaluation", self.arrays, rows, self.lanes)
             self.prepared[rows] = job, make_executor(self.model.engine, job)
         return self.prepared[rows]
 
@@ -87,4 +93,5 @@ class Evaluation:
             raise DivergedError(
                 f"evaluation stopped in batch {at.batch + 1} of {job.steps_per_epoch}: {diagnose(executor, job, at)}"
             )
-        return self.model.logs(outcome.records[0] if len(outcome.records) else outcome.totals)
+        totals = outcome.records[0] if len(outcome.records) else outcome.totals
+        return {key: values[0] for key, values in self.scores(totals[None]).items()}

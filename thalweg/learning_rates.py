@@ -12,9 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg.checks import number, whole
 from thalweg.engine import make_executor
+from thalweg.engine.once import making
 from thalweg.engine.work import Array, Chunk, Job, mean_loss
 from thalweg.errors import ArgumentError
 from thalweg.extras import need
+from thalweg.files import writing
 from thalweg.interrupts import Held
 from thalweg.training import sound
 
@@ -58,7 +60,8 @@ class LearningRateTest:
         axes.set_xlabel("learning rate")
         axes.set_ylabel("loss")
         axes.legend()
-        figure.savefig(path)
+        with writing(path) as new:
+            figure.savefig(new)
 
 
 def find_learning_rate(
@@ -105,8 +108,9 @@ def find_learning_rate(
     count = whole("find_learning_rate's steps", steps, LEAST_LOSSES)
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
     number("find_learning_rate's stop_factor", stop_factor, 1)
-    model._ready(x)
-    job = model._training_job(model._arrays(x, y, sample_weight, class_weight), batch, lanes, shuffle=True)
+    with making:  # no other thread compiles the model
+        model._ready(x)
+        job = model._training_job(model._arrays(x, y, sample_weight, class_weight), batch, lanes, shuffle=True)
     rates = np.geomspace(start, end, count)
     losses: list[float] = []
     limit, ended = np.inf, "end"

@@ -13,10 +13,11 @@ from thalweg import hooks, saving
 from thalweg.callbacks import Callback, History, Logs
 from thalweg.callbacks.base import checked, introduced
 from thalweg.checks import whole
-from thalweg.compiled import CompiledStack
+from thalweg.compiled import CompiledStack, trains
 from thalweg.data import batches
 from thalweg.diagnosis import diagnose
 from thalweg.engine import make_executor, usable_lanes
+from thalweg.engine.once import making
 from thalweg.engine.work import Array, Chunk
 from thalweg.errors import ArgumentError, DivergedError
 from thalweg.evaluation import Evaluation
@@ -71,7 +72,7 @@ class Sequential(CompiledStack):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle takes along: not what is made again when it is needed."""
-        return self.__dict__ | {"_predictor": None, "_programs": {}, "_profiles": {}}
+        return self.__dict__ | {"_predictor": None, "_programs": {}, "_profiles": {}, "_trainer": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -80,6 +81,7 @@ class Sequential(CompiledStack):
 
     # --- training ------------------------------------------------------------------------------------------------
 
+    @trains
     def fit(
         self,
         x: ArrayLike,
@@ -120,6 +122,7 @@ class Sequential(CompiledStack):
             DivergedError: a value stopped being finite; the last finite weights are kept.
             KeyboardInterrupt: Ctrl-C. What is running in the engine, for a second at most or a step, is finished first,
                 and the callbacks hear `on_train_end`; the weights and `model.history` are those of the steps done.
+            ThalwegError: another thread is training the model.
         """
         if not isinstance(shuffle, (bool, np.bool_)):
             raise ArgumentError(f"shuffle is True or False, got {shuffle!r}")
@@ -152,6 +155,7 @@ class Sequential(CompiledStack):
         )
         return fit.run()
 
+    @trains
     def train_on_batch(
         self,
         x: ArrayLike,
@@ -197,13 +201,16 @@ class Sequential(CompiledStack):
         `model.stop_evaluating`. With verbose 1, 2 or "auto" they are printed too, in a line; with 0 they are not.
         """
         aloud = level(verbose) > 0
-        self._ready(x)
-        arrays = self._arrays(x, y, sample_weight)
-        assert arrays[0] is not None
         batch = 32 if batch_size is None else whole("batch_size", batch_size)
-        program, _ = self._lower_for("evaluation", arrays, len(arrays[0]))
-        evaluate = Evaluation(self, arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))
-        logs = evaluate(introduced(callbacks, self, -(-len(arrays[0]) // batch)))
+        with making:  # no other thread compiles the model
+            self._ready(x)
+            arrays = self._arrays(x, y, sample_weight)
+            assert arrays[0] is not None
+            program, _ = self._lower_for("evaluation", arrays, len(arrays[0]))
+            evaluate = Evaluation(self, arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))
+            listeners = introduced(callbacks, self, -(-len(arrays[0]) // batch))
+            evaluate.prepare(listeners)
+        logs = evaluate(listeners)
         if aloud:
             out(f"{len(arrays[0]):,} rows  {shown(logs)}")
         return answer(logs, return_dict)
@@ -245,14 +252,16 @@ class Sequential(CompiledStack):
     def _prepare(self, x: ArrayLike) -> Predictor:
         self._build_for(x)
         assert self.output_shape is not None
-        self._predictor = Predictor(
-            lambda of_bytes: self.lower("inference", of_bytes=of_bytes)[0],
-            self.engine,
-            self.vector,
-            self.input_shape,
-            self.output_shape,
-        )
-        return self._predictor
+        with making:
+            if self._predictor is None:
+                self._predictor = Predictor(
+                    lambda of_bytes: self.lower("inference", of_bytes=of_bytes)[0],
+                    self.engine,
+                    self.vector,
+                    self.input_shape,
+                    self.output_shape,
+                )
+            return self._predictor
 
     def predict_on_batch(self, x: ArrayLike) -> Array:
         """The network's outputs for one batch."""

@@ -18,6 +18,7 @@ from thalweg.engine import make_executor
 from thalweg.engine.work import Chunk, Job
 from thalweg.errors import ArgumentError
 from thalweg.extras import need
+from thalweg.files import writing
 from thalweg.layers import Layer
 from thalweg.naming import choose
 from thalweg.program.lowering import inference_program
@@ -215,4 +216,5 @@ def save_figure(drawn: Figure, path: Path) -> None:
         raise ArgumentError(f"a picture is written as .png or .svg, not as {path.name!r}")
     if not path.parent.is_dir():
         raise ArgumentError(f"the folder {path.parent} does not exist")
-    drawn.savefig(path, dpi=150)
+    with writing(path) as new:
+        drawn.savefig(new, dpi=150)

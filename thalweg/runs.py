@@ -31,6 +31,7 @@ from thalweg.comparison import finite
 from thalweg.data.cells import magnitude
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError
+from thalweg.files import explained
 from thalweg.model import Sequential
 from thalweg.run_folder import COLUMNS, HISTORY, MODEL, RUN, read_folder
 from thalweg.tabular import Features, Target, split_rows, without_bad_rows
@@ -361,11 +362,16 @@ def compare(
 def save_comparison(comparison: thalweg.Comparison, folder: Path) -> list[Path]:
     """Writes the numbers and, where matplotlib is installed, the picture; returns what was written."""
     refuse_existing(folder)
-    folder.mkdir(parents=True)
+    with explained(folder):
+        folder.mkdir(parents=True)
     pictures = find_spec("matplotlib") is not None
     paths = [folder / name for name in COMPARISON if name.endswith(".json") or pictures]
-    for path in paths:
-        comparison.save(path)
+    try:
+        for path in paths:
+            comparison.save(path)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return paths
 
 
@@ -424,24 +430,25 @@ def write_folder(
     versions = {"thalweg": thalweg.__version__, "python": platform.python_version()}
     versions |= {name: version(name) for name in packages}
     facts = {"command": list(command), **facts, "versions": versions}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        model.save(temporary / MODEL)
-        for name, content in descriptions.items():
-            if name.endswith(".npz"):
-                np.savez(temporary / name, **content)
-            else:
-                write_json(temporary / name, content)
-        lines = [json.dumps(finite(record), ensure_ascii=False, allow_nan=False) + "\n" for record in history]
-        (temporary / HISTORY).write_text("".join(lines), encoding="utf-8")
-        write_json(temporary / RUN, facts)
-        temporary.chmod(0o755)
-        refuse_existing(folder)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    with explained(folder, ModelFileError):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            model.save(temporary / MODEL)
+            for name, content in descriptions.items():
+                if name.endswith(".npz"):
+                    np.savez(temporary / name, **content)
+                else:
+                    write_json(temporary / name, content)
+            lines = [json.dumps(finite(record), ensure_ascii=False, allow_nan=False) + "\n" for record in history]
+            (temporary / HISTORY).write_text("".join(lines), encoding="utf-8")
+            write_json(temporary / RUN, facts)
+            temporary.chmod(0o755)
+            refuse_existing(folder)
+            temporary.rename(folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
 
 
 def write_json(path: Path, value: Any) -> None:

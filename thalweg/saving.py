@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from thalweg import layers, losses, metrics, optimizers
 from thalweg.checks import model_path, whole
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
+from thalweg.files import writing
 from thalweg.untrusted import readable, reason
 
 if TYPE_CHECKING:
@@ -77,37 +77,20 @@ def save_weights(model: Sequential, path: str | Path, overwrite: bool = True) ->
 
 
 def write(path: Path, arrays: Arrays, description: dict[str, Any], overwrite: bool) -> None:
-    """Writes beside the path first, then moves: a file is either whole or not there."""
+    """Writes the file whole, or leaves what is there."""
     from safetensors.numpy import save
 
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ModelFileError(f"{path} is a folder; a model is saved to a file")
-    if path.exists() and not overwrite:
+    if os.path.exists(path) and not overwrite:
         raise ModelFileError(f"{path} exists and is not overwritten")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise ModelFileError(f"the folder {path.parent} does not exist")
     text = json.dumps(description, sort_keys=True)
     # One entry, because safetensors writes several in an order of its own: equal models are to be equal files.
     content = save(arrays, {"thalweg": f"{digest(text, arrays)} {text}"})
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    except OSError as error:
-        raise ModelFileError(f"{path} can't be written: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o666 & ~current_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def current_umask() -> int:
-    """The permissions that new files don't get; it can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with writing(path, ModelFileError) as new:
+        new.write_bytes(content)
 
 
 def digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:

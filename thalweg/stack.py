@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from thalweg import utils
 from thalweg.checks import whole
 from thalweg.engine import aligned
+from thalweg.engine.once import making
 from thalweg.engine.work import Array
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.hooks import Hooked
@@ -118,35 +119,39 @@ class Stack(Hooked):
 
     def build(self, input_shape: Sequence[int] | None = None) -> None:
         """Fixes the shapes and makes the initial weights; called by itself when needed. `input_shape` is one row's."""
-        if self.built:
-            return
-        given = self.input
-        self.lay_out(input_shape)
-        try:
-            self._draw()
-        except BaseException:  # an initializer that can't: the model is as it was
-            for layer in self._layers:
-                layer.release()
-            self.input, self.output_shape = given, None
-            raise
+        if not self.built:
+            self.lay_out(input_shape, draw=True)
 
     def lay_out(
-        self, input_shape: Sequence[int] | None = None, check: Callable[[dict[str, Shape]], None] | None = None
+        self,
+        input_shape: Sequence[int] | None = None,
+        draw: bool = False,
+        check: Callable[[dict[str, Shape]], None] | None = None,
     ) -> None:
-        """Fixes the shapes and makes the parameter vector, all 0: for weights that come from elsewhere.
+        """Fixes the shapes and makes the parameter vector: the initial weights, or 0 for those from elsewhere.
 
         `check` gets the shape of every parameter, by name, before there is memory for any.
         """
-        if not self._layers:
-            raise ThalwegError("the model has no layers: add some first")
-        if self.input is None and input_shape is None:
-            raise ThalwegError("the input shape isn't known yet: begin with Input(shape), or give data")
-        front = self.input or Input(tuple(input_shape or ()))
-        output = connect_all(self._layers, front.shape)
-        if check is not None:
-            check({name: parameter.buffer.shape for name, parameter in self.named_parameters()})
-        self._place_parameters()
-        self.input, self.output_shape = front, output
+        with making:
+            if self.built:  # by another thread
+                return
+            if not self._layers:
+                raise ThalwegError("the model has no layers: add some first")
+            if self.input is None and input_shape is None:
+                raise ThalwegError("the input shape isn't known yet: begin with Input(shape), or give data")
+            front = self.input or Input(tuple(input_shape or ()))
+            output = connect_all(self._layers, front.shape)
+            try:
+                if check is not None:
+                    check({name: parameter.buffer.shape for name, parameter in self.named_parameters()})
+                self._place_parameters()
+                if draw:
+                    self._draw()
+            except BaseException:  # an initializer that can't: the model is as it was
+                for layer in self._layers:
+                    layer.release()
+                raise
+            self.input, self.output_shape = front, output  # last: now other threads take it as built
 
     def _place_parameters(self) -> None:
         """Lays every parameter into one vector, and numbers their printed names."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 from thalweg.callbacks.base import Callback, Logs
 from thalweg.callbacks.watching import MODES, improvement, monitored
 from thalweg.checks import model_path
 from thalweg.errors import ArgumentError, ModelFileError
+from thalweg.files import append, explained
 from thalweg.naming import choose
 from thalweg.printing import out
 
@@ -126,25 +128,27 @@ class CSVLogger(Callback):
             with self.filename.open(encoding="utf-8", newline="") as file:
                 self.columns = next(csv.reader(file, delimiter=self.separator), [])
         else:
-            self.filename.write_text("", encoding="utf-8")
+            with explained(self.filename):
+                self.filename.write_text("", encoding="utf-8")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
         names = sorted(logs)
         if not any(name.startswith("val_") for name in names):
             names += [f"val_{name}" for name in names]
-        with self.filename.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, delimiter=self.separator)
-            if not self.columns:
-                self.columns = ["epoch", *names]
-                writer.writerow(self.columns)
-            missing = sorted(logs.keys() - set(self.columns))
-            if missing or self.columns[0] != "epoch":
-                raise ArgumentError(
-                    f"CSVLogger: {self.filename} has the columns {', '.join(self.columns)}, without "
-                    f"{', '.join(missing) or 'epoch'}"
-                )
-            writer.writerow([epoch, *(logs.get(name, "NA") for name in self.columns[1:])])
+        lines = io.StringIO(newline="")
+        writer = csv.writer(lines, delimiter=self.separator)
+        if not self.columns:
+            self.columns = ["epoch", *names]
+            writer.writerow(self.columns)
+        missing = sorted(logs.keys() - set(self.columns))
+        if missing or self.columns[0] != "epoch":
+            raise ArgumentError(
+                f"CSVLogger: {self.filename} has the columns {', '.join(self.columns)}, without "
+                f"{', '.join(missing) or 'epoch'}"
+            )
+        writer.writerow([epoch, *(logs.get(name, "NA") for name in self.columns[1:])])
+        append(self.filename, lines.getvalue())
 
 
 class BackupAndRestore(Callback):
@@ -198,15 +202,17 @@ class BackupAndRestore(Callback):
             return
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        self.backup_dir.mkdir(parents=True, exist_ok=True)
-        self.model.save(self.backup_dir / f"epoch-{epoch + 1:06d}.safetensors")
-        for _, path in self.backups()[1 + self.double_checkpoint :]:
-            path.unlink()
+        with explained(self.backup_dir):
+            self.backup_dir.mkdir(parents=True, exist_ok=True)
+            self.model.save(self.backup_dir / f"epoch-{epoch + 1:06d}.safetensors")
+            for _, path in self.backups()[1 + self.double_checkpoint :]:
+                path.unlink()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         history = self.model.history
         if self.delete_checkpoint and not (history is not None and history.interrupted):
-            for _, path in self.backups():
-                path.unlink()
-            if self.backup_dir.is_dir() and not any(self.backup_dir.iterdir()):
-                self.backup_dir.rmdir()
+            with explained(self.backup_dir):
+                for _, path in self.backups():
+                    path.unlink()
+                if self.backup_dir.is_dir() and not any(self.backup_dir.iterdir()):
+                    self.backup_dir.rmdir()

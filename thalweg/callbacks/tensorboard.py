@@ -10,6 +10,7 @@ from thalweg.callbacks.base import Callback, Logs
 from thalweg.checks import whole
 from thalweg.errors import ArgumentError
 from thalweg.extras import need
+from thalweg.files import explained
 
 if TYPE_CHECKING:
     from thalweg.program.program import Program
@@ -86,36 +87,55 @@ class TensorBoard(Callback):
     # --- writing -------------------------------------------------------------------------------------------------
 
     def writer(self, part: str) -> Any:
-        """The writer of "train" or "validation"; its file is made when there is something to write."""
+        """The writer of "train" or "validation"; its file is made when there is something to write.
+
+        It writes in this thread: FileWriter's own thread ends when the disk is full, and then all wait for it.
+        """
         need("tensorboardX", "tensorboard", "the TensorBoard callback")
-        from tensorboardX import FileWriter
+        from tensorboardX.event_file_writer import EventsWriter
 
         if part not in self.writers:
-            self.writers[part] = FileWriter(str(self.log_dir / part))
+            folder = self.log_dir / part
+            folder.mkdir(parents=True, exist_ok=True)
+            self.writers[part] = EventsWriter(str(folder / "events"))
         return self.writers[part]
+
+    def write(self, part: str, step: int = 0, **content: Any) -> None:
+        """An event: a summary of a step, or the graph."""
+        with explained(self.log_dir):
+            writer = self.writer(part)
+            from tensorboardX.proto.event_pb2 import Event
+
+            writer.write_event(Event(wall_time=time.time(), step=step, **content))
 
     def scalars(self, part: str, logs: Logs, name: str, step: int) -> None:
         """Each number under `name`, in which {} is its own."""
         from tensorboardX import summary
 
         for key, value in logs.items():
-            self.writer(part).add_summary(summary.scalar(name.format(key), value), step)
+            self.write(part, step, summary=summary.scalar(name.format(key), value))
+
+    def flush(self) -> None:
+        """Brings all on disk."""
+        with explained(self.log_dir):
+            for writer in self.writers.values():
+                writer.flush()
 
     def close(self) -> None:
         """Finishes the files."""
-        for writer in self.writers.values():
-            writer.close()
+        with explained(self.log_dir):
+            for writer in self.writers.values():
+                writer.close()
         self.writers.clear()
 
     # --- events --------------------------------------------------------------------------------------------------
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        writer = self.writer("train")  # raises before the training where it can't be
+        with explained(self.log_dir):
+            self.writer("train")  # raises before the training where it can't be
         self.training, self.batches = True, 0
         if self.write_graph:
-            from tensorboardX.proto.event_pb2 import Event
-
-            writer.add_event(Event(graph_def=graph(self.model.lower("inference")[0])))
+            self.write("train", graph_def=graph(self.model.lower("inference")[0]))
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.training = False
@@ -137,13 +157,15 @@ class TensorBoard(Callback):
         self.scalars("validation", held, "epoch_{}", epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self.histograms(epoch)
+        self.flush()
 
     def histograms(self, epoch: int) -> None:
         """The distribution of each array of weights."""
         from tensorboardX import summary
 
         for path, parameter in self.model.named_parameters():
-            self.writer("train").add_summary(summary.histogram(f"{path}/histogram", parameter.array, BINS), epoch)
+            values = summary.histogram(f"{path}/histogram", parameter.array, BINS)
+            self.write("train", epoch, summary=values)
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         self.batch_began = time.perf_counter()

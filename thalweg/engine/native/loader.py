@@ -5,10 +5,11 @@ from __future__ import annotations
 import ctypes
 import itertools
 import sys
-from functools import cache
 from typing import Any
 
 import llvmlite.binding as binding
+
+from thalweg.engine.once import once
 
 ENTRY = "thalweg_kernel"  # the symbol by which every object is called
 YIELD = "thalweg_sched_yield"
@@ -35,7 +36,7 @@ def clock_address() -> int:
     return address(system().QueryPerformanceCounter if sys.platform == "win32" else system().clock_gettime)
 
 
-@cache
+@once
 def ticks_a_second() -> int:
     """How fast that clock counts."""
     if sys.platform == "win32":
@@ -69,7 +70,7 @@ def failed() -> None:
 SYMBOLS = {YIELD: yield_address(), NAP: nap_address(), CLOCK: clock_address(), FAILED: address(failed)}
 
 
-@cache
+@once
 def linker() -> Any:
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()

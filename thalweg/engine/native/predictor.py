@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
+import importlib
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from thalweg.engine.native import state
 from thalweg.engine.native import ticket as t
 from thalweg.engine.native.compile import Kernel, address_of
 from thalweg.engine.native.executor import NativeExecutor
+from thalweg.engine.once import once
 from thalweg.engine.work import Array, Job
 from thalweg.program.batches import Gather, Store
 from thalweg.program.instruction import Buffer
@@ -35,18 +36,19 @@ new_method = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_obje
 )
 
 
-@cache
+@once
 def definition() -> Definition:
     """Of the method `enter`; methods that are made of it refer to it for ever."""
     return Definition(b"enter", address_of(ENTER), ONE_ARGUMENT, None)
 
 
-@cache
+@once
 def maker_of_arrays() -> int:
     """The address of NumPy's PyArray_NewFromDescr, from the table that NumPy gives every program written in C."""
     table = ctypes.pythonapi.PyCapsule_GetPointer
     table.restype, table.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    start = table(np._core._multiarray_umath._ARRAY_API, None)  # type: ignore[attr-defined]
+    core = importlib.import_module("numpy._core" if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else "numpy.core")
+    start = table(core._multiarray_umath._ARRAY_API, None)
     return int(ctypes.c_void_p.from_address(start + 94 * ctypes.sizeof(ctypes.c_void_p)).value or 0)
 
 

@@ -12,16 +12,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
-from functools import cache
 from itertools import groupby
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
 
 from thalweg.engine.lanes import cores
-from thalweg.engine.native import compile as compiling
-from thalweg.engine.native.compile import Kernel, families_of, family_of, file_name, kept, make
+from thalweg.engine.native.cache import is_there, kept, places
+from thalweg.engine.native.compile import Kernel, announce, families_of, family_of, make
 from thalweg.engine.native.kernels import FILES
+from thalweg.engine.once import once
 from thalweg.engine.stopwatch import compiling as compiling_time
 
 MANY = 4  # kernels from which on it pays to start workers, which takes a second
@@ -61,14 +61,13 @@ class Work:
             self.changed.notify_all()
 
 
-@cache
+@once
 def prepare(kernels: frozenset[Kernel]) -> None:
     """Compiles what is missing of the kernels of a program, if it is much."""
-    with compiling.lock:
-        missing = [k for k in kernels if not any((path / file_name(k)).exists() for path in compiling.folders())]
-        if len(missing) >= MANY and possible():
-            compiling.announce()
-            compile_together(missing)
+    missing = [kernel for kernel in kernels if not is_there(kernel)]
+    if len(missing) >= MANY and possible():
+        announce()
+        compile_together(missing)
 
 
 @compiling_time
@@ -83,11 +82,12 @@ def compile_together(kernels: list[Kernel]) -> None:
     try:
         for n in range(min(cores(), MOST, len(groups))):
             workers.append(worker := start())
-            threads.append(Thread(target=direct, args=(worker, work, n % 2 == 0), daemon=True))
-            threads[-1].start()
+            thread = Thread(target=direct, args=(worker, work, n % 2 == 0), daemon=True)
+            thread.start()
+            threads.append(thread)
         for thread in threads:
             thread.join()
-    except OSError:  # no worker can be started here
+    except (OSError, RuntimeError):  # no worker, or no thread, can be started here
         pass
     finally:
         for worker in workers:
@@ -99,8 +99,9 @@ def compile_together(kernels: list[Kernel]) -> None:
 
 
 def possible() -> bool:
-    """Whether there is a second core, and an interpreter: a program that Python is part of isn't one."""
-    return cores() > 1 and Path(sys.executable or "").stem.lower().startswith("python")
+    """Whether there is a second core, a folder to hand the code over in, and an interpreter: a program that Python is
+    part of isn't one."""
+    return cores() > 1 and places().write is not None and Path(sys.executable or "").stem.lower().startswith("python")
 
 
 def start() -> subprocess.Popen[str]:
@@ -139,7 +140,10 @@ def serve() -> None:
         families = []
         try:
             kernel = Kernel(*json.loads(line))
-            families = [family_of(symbol) for symbol in families_of(kept(kernel) or make(kernel) or b"")]
+            content = kept(kernel) or make(kernel)
+            if content and not is_there(kernel):  # the disk is full: nothing can be handed over
+                return
+            families = [family_of(symbol) for symbol in families_of(content or b"")]
         except Exception:  # it will be seen in the process that needs the kernel
             pass
         print(json.dumps(families), file=answers, flush=True)

@@ -1,0 +1,35 @@
+"""What several threads want at once is made by one of them, while the others wait.
+
+One lock serves for all: models that are built, programs that are lowered, kernels that are compiled.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from threading import RLock
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+making = RLock()
+if hasattr(os, "register_at_fork"):  # a child has only the thread that forked: the lock must be its own, or free
+    os.register_at_fork(before=making.acquire, after_in_parent=making.release, after_in_child=making.release)
+
+
+def once(function: Function) -> Function:
+    """Like functools.cache, which may call a function twice when two threads ask; what is there is found without a
+    lock."""
+    found: dict[Any, Any] = {}
+
+    @wraps(function)
+    def ask(*arguments: Any) -> Any:
+        if arguments not in found:
+            with making:
+                if arguments not in found:
+                    found[arguments] = function(*arguments)
+        return found[arguments]
+
+    ask.cache_clear = found.clear  # type: ignore[attr-defined]
+    return ask  # type: ignore[return-value]

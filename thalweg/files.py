@@ -1,0 +1,59 @@
+"""Files are written beside their place and then moved there: a file is either whole or as it was before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from thalweg.errors import ThalwegError
+
+
+@contextmanager
+def explained(path: Path, error: type[ThalwegError] = ThalwegError) -> Iterator[None]:
+    """What the system says against writing, as an error of ours."""
+    try:
+        yield
+    except OSError as caught:
+        why = caught.strerror or str(caught)
+        raise error(f"{path} can't be written: {why}; make room there, or give another path") from None
+
+
+@contextmanager
+def writing(path: Path, error: type[ThalwegError] = ThalwegError) -> Iterator[Path]:
+    """A path to write to; what is there at the end is moved to `path`, after an error nothing is left.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with writing(Path(folder) / "a.txt") as new:
+    ...         _ = new.write_text("whole")
+    ...     [(path.name, path.read_text()) for path in Path(folder).iterdir()]
+    [('a.txt', 'whole')]
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise error(f"{path} is a folder or a device: give the path of a file")
+    new = path.with_name(f".thalweg-{os.urandom(8).hex()}{path.suffix}")
+    with explained(path, error):
+        try:
+            new.open("xb").close()
+            yield new
+            new.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                new.unlink()
+            raise
+
+
+def append(path: Path, text: str) -> None:
+    """Adds text at the end of a file, all of it or nothing."""
+    rest = text.encode()
+    with explained(path), path.open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError:
+            with suppress(OSError):
+                file.truncate(before)
+            raise
