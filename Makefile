@@ -1,10 +1,11 @@
 # make demo: train on real data.  make test: lint, types, tests, doctests.  make bench: compare with the peers.
 # make docs: the reference pages, in build/site.
+# make lowest: some tests with the lowest versions of the dependencies that pyproject.toml allows (Python 3.11 or 3.12).
 # make parity: after `make test`, the tests that it skipped for want of PyTorch, Keras, JAX or TensorBoard.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test parity bench docs clean
+.PHONY: demo test parity lowest bench docs clean
 
 .venv/created:
 	$(PYTHON) -m venv .venv
@@ -30,6 +31,16 @@ test: .venv/dev
 parity: .venv/parity
 	$(BIN)/pytest -n auto --dist loadfile --skipped tests
 
+.venv-lowest/installed: tests/lowest.txt pyproject.toml
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet --editable '.[dev,tensorboard]' --constraint tests/lowest.txt
+	touch $@
+
+lowest: .venv-lowest/installed
+	.venv-lowest/bin/pytest -n auto --dist loadfile tests/test_lowest.py tests/test_prediction.py tests/test_tables.py \
+		tests/test_formats.py tests/test_queries.py tests/test_saving.py tests/test_formulas.py tests/test_cli.py \
+		tests/test_structure.py tests/test_full_disk.py
+
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
 
@@ -38,4 +49,4 @@ docs: .venv/docs
 	$(BIN)/mkdocs build --strict --quiet
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-lowest
