@@ -66,3 +66,14 @@ def pytest_configure(config):
 def keras():
     os.environ.setdefault("KERAS_BACKEND", "jax")
     return pytest.importorskip("keras", exc_type=ImportError)
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """The folders for kernels are looked for again; afterwards those of this process have their own folder back."""
+    from thalweg.engine.native import cache
+
+    monkeypatch.setattr(cache, "_warned", False)
+    cache.places.cache_clear()
+    yield lambda: cache.places.cache_clear() or cache.places()
+    cache.places.cache_clear()

@@ -67,15 +67,6 @@ def copy(filled, tmp_path):
     return tmp_path / "copy", relu
 
 
-@pytest.fixture
-def fresh(monkeypatch):
-    """`places` decides again; afterwards the kernels of this process have their own folder back."""
-    monkeypatch.setattr(cache, "_warned", False)
-    cache.places.cache_clear()
-    yield lambda: cache.places.cache_clear() or cache.places()
-    cache.places.cache_clear()
-
-
 # --- nothing can be kept -----------------------------------------------------------------------------------------
 
 
