@@ -210,14 +210,6 @@ def test_a_python_function_is_found_too_unless_it_needs_numba(value, compiler, t
         assert out == f"[[1. 9.]] {compiler or not warm}\n"
 
 
-@pytest.fixture
-def fresh():
-    """The folders are looked for again; afterwards the kernels of this process have their own back."""
-    cache.places.cache_clear()
-    yield
-    cache.places.cache_clear()
-
-
 seven = ctypes.CFUNCTYPE(ctypes.c_int64)(lambda: 7)
 
 
