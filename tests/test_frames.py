@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from thalweg import Input, Sequential, layers
+from thalweg import Input, Sequential, layers, losses
 from thalweg.comparison import pose
 from thalweg.errors import DataError, DivergedError, ShapeError
 from thalweg.frames import as_array
@@ -104,7 +104,7 @@ def test_a_missing_target_and_a_missing_weight():
         network().fit(PLAIN, y, verbose=0)
     with pytest.raises(DataError, match="sample_weight has to be finite"):
         network().fit(PLAIN, NUMBERS["c"], sample_weight=y, verbose=0)
-    sparse = network(loss="binary_crossentropy")
+    sparse = network(loss=losses.BinaryCrossentropy(from_logits=True))
     with pytest.raises(DivergedError, match="the data holds nan: y at row 1"):
         sparse.fit(PLAIN, y.astype("boolean"), verbose=0)
 

@@ -104,13 +104,14 @@ def test_the_variable_is_a_number_of_bytes(text, tmp_path, monkeypatch):
 
 def test_a_picture_s_pixels_are_limited_too(tmp_path, monkeypatch):
     Image.new("L", (200, 100)).save(tmp_path / "a.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # put back afterwards
+    before = Image.MAX_IMAGE_PIXELS
     monkeypatch.setenv("THALWEG_MAX_BYTES", str(24 * 20_000))
     assert read_picture(tmp_path / "a.png").shape == (100, 200, 1)
     monkeypatch.setenv("THALWEG_MAX_BYTES", str(24 * 19_999))
     assert "a.png has more than 19,999 pixels: if you trust it, set THALWEG_MAX_BYTES" in said(
         DataError, lambda: read_picture(tmp_path / "a.png")
     )
+    assert before == Image.MAX_IMAGE_PIXELS  # which other code relies on
 
 
 # --- headers that lie ------------------------------------------------------------------------------------------------

@@ -229,11 +229,19 @@ def read_picture(file: Path, size: Size | None = None, channels: int | None = No
     need("PIL", "images", f"reading {file}")
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    limit = Image.MAX_IMAGE_PIXELS
     if (given := given_max_bytes()) is not None:
-        Image.MAX_IMAGE_PIXELS = given // PIXEL_BYTES
+        limit = given // PIXEL_BYTES
+        Image.MAX_IMAGE_PIXELS = max(limit, Image.MAX_IMAGE_PIXELS or limit)  # Pillow's own may be raised, not lowered
+    many = DataError(
+        f"{file} has more than {limit or 0:,} pixels: if you trust it, "
+        f"set {VARIABLE} to {PIXEL_BYTES} times their number"
+    )
     try:
         with warnings.catch_warnings(), Image.open(file) as opened:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if limit is not None and opened.width * opened.height > limit:
+                raise many
             picture = ImageOps.exif_transpose(opened)
             mode = CHANNELS[channels] if channels else mode_of(picture.mode, file)
             picture = picture.convert(mode)
@@ -245,10 +253,7 @@ def read_picture(file: Path, size: Size | None = None, channels: int | None = No
     except UnidentifiedImageError:
         raise DataError(f"{file} is not an image") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise DataError(
-            f"{file} has more than {Image.MAX_IMAGE_PIXELS:,} pixels: if you trust it, "
-            f"set {VARIABLE} to {PIXEL_BYTES} times their number"
-        ) from None
+        raise many from None
     except ThalwegError:
         raise
     except Exception as error:  # Pillow's plugins raise what they like
