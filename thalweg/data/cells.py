@@ -114,7 +114,7 @@ def column_of(values: Array, missing: Array | None = None, integer: bool = False
         cells = _hide(values.astype(np.float64), missing, np.nan)
         return Column("boolean" if kind == "b" else "integer" if kind in "iu" or integer else "number", cells)
     if kind == "M":
-        return Column("date", _hide(values.astype("datetime64[us]"), missing, np.datetime64("NaT")))
+        return Column("date", _hide(values.astype("datetime64[us]"), missing, np.datetime64("NaT", "us")))
     if kind == "m":
         seconds = np.where(np.isnat(values), np.nan, values / np.timedelta64(1, "s"))
         return Column("number", _hide(seconds, missing, np.nan))

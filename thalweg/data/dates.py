@@ -15,7 +15,7 @@ from thalweg.errors import DataError
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ISO_DATE = re.compile(r"(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?)Z?", re.ASCII)
-_DAY = np.timedelta64(1, "D")
+_DAY, _YEAR = np.timedelta64(1, "D"), np.timedelta64(1, "Y")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class DateColumn:
         if self.scale.scale > 0:
             parts.append(self.scale.apply(_days(moments)))
         if self.season:
-            length = (years + 1).astype("datetime64[D]") - years.astype("datetime64[D]")
+            length = (years + _YEAR).astype("datetime64[D]") - years.astype("datetime64[D]")
             parts += _circle((moments - years) / length)
         if self.clock:
             parts += _circle((moments - days) / _DAY)
@@ -117,7 +117,7 @@ def _dates(name: str, column: Column, table: Table) -> Array:
     if column.kind == "date":
         return column.values
     if column.missing().all() and column.kind != "other":
-        return np.full(len(column.values), np.datetime64("NaT"), dtype="datetime64[us]")
+        return np.full(len(column.values), np.datetime64("NaT", "us"), dtype="datetime64[us]")
     dates = dates_in_text(column) if column.kind == "text" else None
     if dates is None and column.kind == "text":
         row = next(row for row, text in enumerate(column.values.tolist()) if text is not None and _moment(text) is None)

@@ -218,7 +218,7 @@ def _column(values: Array, sql_type: str, strip: bool) -> Column:
         return text_column(cells.tolist(), strip)
     if _DATES.fullmatch(sql_type):
         moments = plain.astype("datetime64[us]")
-        moments[missing] = np.datetime64("NaT")
+        moments[missing] = np.datetime64("NaT", "us")
         return Column("date", moments)
     numbers = plain.astype(np.float64)
     numbers[missing] = np.nan
