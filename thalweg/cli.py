@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import shlex
 import sys
+from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -364,8 +365,9 @@ def compare(
     tried = None if entries is None else split_entries(knob, entries)
     table = read_table(source)
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        line = bar.add_task(f"comparing {knob}")
+    bar = Progress(console=console, transient=True)
+    line = bar.add_task(f"comparing {knob}")
+    with bar if console.is_terminal else nullcontext():  # rich before 15 ends a disabled one with an empty line
         found = runs.compare(
             knob, table, options, tried, seeds, lambda done, total: bar.update(line, completed=done, total=total)
         )
