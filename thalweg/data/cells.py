@@ -110,7 +110,7 @@ def column_of(values: Array, missing: Array | None = None, integer: bool = False
         cells = _hide(values.astype(np.float64), missing, np.nan)
         return Column("boolean" if kind == "b" else "integer" if kind in "iu" or integer else "number", cells)
     if kind == "M":
-        return Column("date", _hide(values.astype("datetime64[us]"), missing, np.datetime64("NaT")))
+        return Column("date", _hide(values.astype("datetime64[us]"), missing, np.datetime64("NaT", "us")))
     if kind == "m":
         seconds = np.where(np.isnat(values), np.nan, values / np.timedelta64(1, "s"))
         return Column("number", _hide(seconds, missing, np.nan))
@@ -141,7 +141,7 @@ def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Col
     if found is None:
         return text
     kind, meaning = found
-    dtype, missing = ("datetime64[us]", np.datetime64("NaT")) if kind == "date" else ("float64", np.nan)
+    dtype, missing = ("datetime64[us]", np.datetime64("NaT", "us")) if kind == "date" else ("float64", np.nan)
     written = {} if kind == "date" else spelling(meaning, truth_text if kind == "boolean" else number_text)
     says: dict[str | None, Any] = {None: missing}
     says.update(meaning)

@@ -277,7 +277,7 @@ def _column(values: Any, sql_type: str, decimal_comma: bool) -> Column:
 
 def _values(values: Any, kind: Kind) -> Array:
     """The cells that `fetchnumpy` gives, as `Column` holds them."""
-    dtype, missing = ("datetime64[us]", np.datetime64("NaT")) if kind == "date" else ("float64", np.nan)
+    dtype, missing = ("datetime64[us]", np.datetime64("NaT", "us")) if kind == "date" else ("float64", np.nan)
     cells = np.asarray(np.ma.getdata(values), dtype=dtype)
     if np.ma.is_masked(values):
         cells[np.ma.getmaskarray(values)] = missing

@@ -14,7 +14,7 @@ from thalweg.data.tables import Table
 from thalweg.errors import BadRowsError
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_DAY = np.timedelta64(1, "D")
+_DAY, _YEAR = np.timedelta64(1, "D"), np.timedelta64(1, "Y")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class DateColumn:
         if self.scale.scale > 0:
             parts.append(self.scale.apply(_days(moments)))
         if self.season:
-            length = (years + 1).astype("datetime64[D]") - years.astype("datetime64[D]")
+            length = (years + _YEAR).astype("datetime64[D]") - years.astype("datetime64[D]")
             parts += _circle((moments - years) / length)
         if self.clock:
             parts += _circle((moments - days) / _DAY)
@@ -107,7 +107,7 @@ def _dates(name: str, column: Column, table: Table) -> Array:
     if column.kind == "date":
         return column.values
     if column.missing().all() and column.kind != "other":
-        return np.full(len(column.values), np.datetime64("NaT"), dtype="datetime64[us]")
+        return np.full(len(column.values), np.datetime64("NaT", "us"), dtype="datetime64[us]")
     dates = dates_in_text(column) if column.kind == "text" else None
     if dates is None and column.kind == "text":
         moments = {text: date_in(text) for text in set(column.values.tolist()) - {None}}
