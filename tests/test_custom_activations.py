@@ -55,6 +55,8 @@ def test_two_lambdas_on_a_line_are_told_apart():
     np.testing.assert_allclose(
         Sequential([Input((3,)), Dense(3, cube, kernel_initializer="identity")]).predict(x), x**3
     )
+    line, flat = custom("line", lambda h: 2.0 * h, lambda h: 2.0), custom("flat", lambda h: 1.0, lambda h: 0.0)
+    assert [(f.formula, f.derivative) for f in (line, flat)] == [("2.0 * h", "2.0"), ("1.0", "0.0")]
     same = custom("cube", lambda h: h**3, lambda h: 3 * h * h)  # old versions of pytest move what stands in an assert
     other = custom("cube", lambda h: h**3 + h, lambda h: 3 * h * h + 1)
     assert cube == same

@@ -95,7 +95,9 @@ def surrounds(node: ast.expr, code: CodeType) -> bool:
     """Whether all instructions of a function come from this part of its source."""
     begin, end = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
     places = [p for p in code.co_positions() if None not in p and p[2:] != (0, 0) and p[2] != p[3]]
-    return bool(places) and all(begin <= (p[0], p[2]) and (p[1], p[3]) <= end for p in places)
+    if not places:  # Python 3.12 says of no constant where it comes from
+        return isinstance(node, ast.Constant) and node.value in code.co_consts
+    return all(begin <= (p[0], p[2]) and (p[1], p[3]) <= end for p in places)
 
 
 def imports(what: str, function: FunctionType, body: list[ast.stmt], argument: str) -> list[str]:
