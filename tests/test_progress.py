@@ -311,3 +311,20 @@ def test_the_command_line_tells_them_apart(monkeypatch, capsys, tmp_path):
     assert "compiling kernels took " in capsys.readouterr().out
     monkeypatch.setattr(stopwatch.compiling, "seconds", 0.0)
     assert cli.compile_seconds() == ""
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(28, "No space left on device")])
+def test_a_training_goes_on_when_its_lines_can_no_longer_be_written(error, monkeypatch):
+    written = []
+
+    def out(text):
+        if len(written) == 2:
+            raise error
+        written.append(text)
+
+    monkeypatch.setattr("thalweg.progress.out", out)
+    model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    history = model.fit(np.zeros((8, 2)), np.zeros(8), epochs=5, verbose=2)
+    assert [line.split()[1] for line in written] == ["1/5", "2/5"]
+    assert len(history.history["loss"]) == 5

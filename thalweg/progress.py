@@ -182,7 +182,10 @@ class Progress:
         self.print(f"{self.epoch(epoch)}  {shown(logs)}")
 
     def print(self, text: str) -> None:
-        out(text)
+        try:
+            out(text)
+        except OSError:  # nobody reads on, or the disk with the log is full, which is no reason to end a training
+            self.lines = False
         self.printed, self.last = self.printed + 1, time.perf_counter()
 
     def say(self, text: str) -> None:
