@@ -215,7 +215,10 @@ def test_bad_data_is_named_and_exits_with_1(thalweg, change, said):
 
 
 def test_a_folder_of_tables_is_not_taken_for_images(thalweg):
-    code, _, error = thalweg("train", PENGUINS.parent, "--target", "target")
+    for left_by_programs in ("__pycache__", "__MACOSX", ".ipynb_checkpoints"):
+        Path("tables", left_by_programs).mkdir(parents=True)
+    Path("tables", "penguins.csv").write_bytes(PENGUINS.read_bytes())
+    code, _, error = thalweg("train", "tables", "--target", "target")
     assert code == 1
     assert "is a folder; name a file in it" in error
 

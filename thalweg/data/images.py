@@ -81,7 +81,7 @@ def is_image_source(path: str | Path) -> bool:
     if has_idx(path):
         return True
     tables = False
-    for folder in sorted(inside for inside in path.iterdir() if inside.is_dir()) or [path]:
+    for folder in [path / name for name in folders_in(path)] or [path]:
         for file in pictures_in(folder):
             if (guess_type(file.name)[0] or "").startswith("image/"):
                 return True
@@ -151,7 +151,7 @@ def read_folder(folder: Path, size: Size | None, channels: int | None, skip_bad:
 
 def class_folders(folder: Path) -> list[str]:
     """The names of the classes: the folders in it that aren't hidden."""
-    names = sorted(f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+    names = folders_in(folder)
     if len(names) < 2:
         found = f"only one, {names[0]!r}" if names else "none"
         raise DataError(f"{folder} needs a folder of images for each of at least two classes, it has {found}")
@@ -216,6 +216,11 @@ def read_pictures(
         x[row] = picture
         row += 1
     return None if x is None else x[:row]
+
+
+def folders_in(folder: Path) -> list[str]:
+    """The folders in it, by name, but for hidden ones and what programs leave there, as __MACOSX and __pycache__."""
+    return sorted(f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith((".", "__")))
 
 
 def pictures_in(folder: Path) -> Iterator[Path]:
