@@ -6,6 +6,7 @@ test that is skipped again is then a failure: nothing is left that no run has ru
 """
 
 import os
+import sys
 
 import pytest
 
@@ -78,3 +79,23 @@ def fresh(monkeypatch):
     cache.places.cache_clear()
     yield lambda: cache.places.cache_clear() or cache.places()
     cache.places.cache_clear()
+
+
+@pytest.fixture
+def run_thalweg(monkeypatch, capsys, tmp_path):
+    """Runs a command in an empty folder; returns exit code, standard output, standard error."""
+    from thalweg import cli
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["thalweg", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run

@@ -2,13 +2,12 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from thalweg import cli, runs
+from thalweg import runs
 from thalweg.data.tables import read_table
 
 ROOT = Path(__file__).parent.parent
@@ -18,21 +17,9 @@ QUICK = ("--epochs", "3", "--early-stopping", "0", "--layers", "8", "--seed", "0
 
 
 @pytest.fixture
-def thalweg(monkeypatch, capsys, tmp_path):
+def thalweg(run_thalweg):
     """Runs a command in an empty folder; returns exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["thalweg", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return command
+    return run_thalweg
 
 
 @pytest.fixture

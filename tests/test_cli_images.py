@@ -1,13 +1,12 @@
 """The command line on images, as a new user meets it: training, predictions, pictures, and the wrong turns."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from thalweg import Sequential, cli, image_runs, layers, plots, presets
+from thalweg import Sequential, image_runs, layers, plots, presets
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, NotFoundError
 
@@ -33,24 +32,12 @@ def stripes(rows, seed=0):
 
 
 @pytest.fixture
-def thalweg(monkeypatch, capsys, tmp_path):
+def thalweg(run_thalweg):
     """Runs a command in a folder with stripes.npz and small.yaml; returns exit code, output, errors."""
-    monkeypatch.chdir(tmp_path)
     (x, y), (x_test, y_test) = stripes(120), stripes(40, seed=1)
     np.savez("stripes.npz", x_train=x, y_train=y, x_test=x_test, y_test=y_test)
     Path("small.yaml").write_text(SMALL)
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["thalweg", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return command
+    return run_thalweg
 
 
 QUICK = ("--seed", "0", "--batch-size", "16", "--learning-rate", "0.01")

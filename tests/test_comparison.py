@@ -3,14 +3,13 @@
 import json
 import math
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import thalweg
-from thalweg import activations, cli, compare, initializers, losses, optimizers
+from thalweg import activations, compare, initializers, losses, optimizers
 from thalweg.comparison import Entry, Run, look_at_units
 from thalweg.comparison_entries import FITTING_LOSSES, UNFIT_LOSSES, catalogue, entries_of
 from thalweg.errors import ArgumentError, DataError
@@ -199,20 +198,8 @@ PENGUINS = Path(__file__).parent.parent / "examples" / "penguins.csv"
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["thalweg", "compare", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
+def command(run_thalweg):
+    return lambda *arguments: run_thalweg("compare", *arguments)
 
 
 def test_the_command(command):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import thalweg
-from thalweg import Sequential, cli, training
+from thalweg import Sequential, training
 from thalweg.callbacks import BackupAndRestore, EarlyStopping, LambdaCallback
 from thalweg.data import read_table
 from thalweg.data import sources as source_files
@@ -253,24 +253,6 @@ def test_many_networks_stop(monkeypatch, first):
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Runs a command in an empty folder; returns exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["thalweg", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
-
-
-@pytest.fixture
 def pressed_while_duckdb_works(monkeypatch):
     connect = duckdb.connect
 
@@ -308,18 +290,18 @@ def test_errors_without_ctrl_c_are_what_they_are():
         raise RuntimeError("of another kind")
 
 
-def test_the_command_line_is_interrupted_while_it_reads(command, pressed_while_duckdb_works):
-    assert command("train", ENDLESS, "--target", "y") == (130, "", "thalweg: interrupted\n")
+def test_the_command_line_is_interrupted_while_it_reads(run_thalweg, pressed_while_duckdb_works):
+    assert run_thalweg("train", ENDLESS, "--target", "y") == (130, "", "thalweg: interrupted\n")
 
 
-def test_a_run_that_ctrl_c_ends_is_kept(command, monkeypatch):
+def test_a_run_that_ctrl_c_ends_is_kept(run_thalweg, monkeypatch):
     train = EarlyStopping.on_epoch_end
     monkeypatch.setattr(
         EarlyStopping,
         "on_epoch_end",
         lambda self, epoch, logs: (train(self, epoch, logs), press() if epoch == 2 else 0),
     )
-    code, out, error = command("train", PENGUINS, "--target", "target", "--seed", "0", "--out", "run")
+    code, out, error = run_thalweg("train", PENGUINS, "--target", "target", "--seed", "0", "--out", "run")
     assert (code, error) == (0, "")
     assert "trained 3 epochs" in out
     assert "(interrupted)" in out
@@ -328,12 +310,12 @@ def test_a_run_that_ctrl_c_ends_is_kept(command, monkeypatch):
 
 @pytest.mark.parametrize("place", ["thalweg.tabular.Features.fit", "thalweg.runs.build", "thalweg.runs.score",
                                    "thalweg.saving.save_model", "thalweg.engine.make_executor"])  # fmt: skip
-def test_elsewhere_nothing_is_left(command, monkeypatch, place):
+def test_elsewhere_nothing_is_left(run_thalweg, monkeypatch, place):
     module, name = place.rsplit(".", 1)
     owner = thalweg.tabular.Features if name == "fit" else sys.modules[module]
     for holder in [owner, thalweg.model] if name == "make_executor" else [owner]:
         monkeypatch.setattr(holder, name, lambda *_, **__: press())
-    code, _, error = command("train", PENGUINS, "--target", "target", "--epochs", "2", "--early-stopping", "0")
+    code, _, error = run_thalweg("train", PENGUINS, "--target", "target", "--epochs", "2", "--early-stopping", "0")
     assert (code, error) == (130, "thalweg: interrupted\n")
     assert not [path for path in Path().rglob("*") if path.is_file()]
 

@@ -1,13 +1,12 @@
 """One bad row, picture or class: named with the first three of its kind, and left out where that is asked."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from thalweg import cli, image_runs, runs
+from thalweg import image_runs, runs
 from thalweg.data.images import Images, is_image_source, read_images
 from thalweg.data.tables import Table, read_table, write_table
 from thalweg.errors import BadRowsError, DataError
@@ -17,21 +16,9 @@ Image = pytest.importorskip("PIL.Image")
 
 
 @pytest.fixture
-def thalweg(monkeypatch, capsys, tmp_path):
+def thalweg(run_thalweg):
     """Runs a command in an empty folder; returns exit code, output, errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["thalweg", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return command
+    return run_thalweg
 
 
 def columns(rows=60):
