@@ -170,13 +170,12 @@ def come(o):
 @numba.njit(**INNER)
 def all_here(o):
     """On the first thread: whether the others have come. It waits for them as long as it has patience in this call."""
-    turns, begin = 0, ticks()
+    begin = ticks()
     for lane in range(1, o[JOB_THREADS]):
         while load_acquire(o[JOB_BARRIER] + 8 * (COME + WORD * lane)) != HERE:
             if ticks() - begin >= o[JOB_PATIENCE]:
                 o[JOB_PATIENCE] = 0
                 return False
-            turns += 1
             pause()
     return True
 
