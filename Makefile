@@ -37,9 +37,9 @@ parity: .venv/parity
 	touch $@
 
 lowest: .venv-lowest/installed
-	.venv-lowest/bin/pytest -n auto --dist loadfile tests/test_lowest.py tests/test_prediction.py tests/test_tables.py \
-		tests/test_formats.py tests/test_queries.py tests/test_saving.py tests/test_formulas.py tests/test_cli.py \
-		tests/test_structure.py tests/test_full_disk.py
+	.venv-lowest/bin/pytest -n auto --dist loadfile tests/project/test_lowest.py tests/models/test_prediction.py tests/data/test_tables.py \
+		tests/data/test_formats.py tests/data/test_queries.py tests/models/test_saving.py tests/activations/test_formulas.py tests/cli/test_cli.py \
+		tests/project/test_structure.py tests/cli/test_full_disk.py
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks

@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Runs the command line."""
     try:
-        from thalweg.cli import main as run
+        from thalweg.cli.main import main as run
 
         run()
     except KeyboardInterrupt:

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg import activations
-from thalweg.engine.native.compile import address_of
-from thalweg.engine.native.kernels import kernel_of
-from thalweg.engine.native.llvm import call
+from thalweg.engine.native.compiler.compile import address_of
+from thalweg.engine.native.compiler.llvm import call
+from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.program.builder import Builder
-from thalweg.program.instruction import Buffer, Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction
 
 ELEMENTS = 4096
 TEXTS = {

@@ -56,7 +56,7 @@ class Images(Workload):
         batch differ from PyTorch's in float64 by 0.34 % in thalweg and 1.45 % in PyTorch's float32 (the worst array's
         norm; medians 0.20 % and 0.86 %), after three steps of SGD the weights' changes by 3.6 % and 5.1 %. With x·σ(x)
         in place of max(x, 0), in the same network, it is 0.0006 % and 0.007 %: rounding, and nothing else. Without a
-        kink nearby, gradients agree to 2e-6 (tests/test_residual.py, which checks Adam, too).
+        kink nearby, gradients agree to 2e-6 (tests/layers/test_residual.py, which checks Adam, too).
         """
         if not self.deep:
             return super().check_data()

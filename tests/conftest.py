@@ -73,7 +73,7 @@ def keras():
 @pytest.fixture
 def fresh(monkeypatch):
     """The folders for kernels are looked for again; afterwards those of this process have their own folder back."""
-    from thalweg.engine.native import cache
+    from thalweg.engine.native.compiler import cache
 
     monkeypatch.setattr(cache, "_warned", False)
     cache.places.cache_clear()
@@ -84,7 +84,7 @@ def fresh(monkeypatch):
 @pytest.fixture
 def run_thalweg(monkeypatch, capsys, tmp_path):
     """Runs a command in an empty folder; returns exit code, standard output, standard error."""
-    from thalweg import cli
+    from thalweg.cli import main as cli
 
     monkeypatch.chdir(tmp_path)
 

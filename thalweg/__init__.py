@@ -19,15 +19,14 @@ from thalweg import (
     schedules,
     utils,
 )
-from thalweg.comparison import Comparison, compare
+from thalweg.experiments.comparison import Comparison, compare
+from thalweg.experiments.population import fit_many
+from thalweg.experiments.range_test import LearningRateTest, find_learning_rate
+from thalweg.experiments.unit_variance import lsuv
 from thalweg.layers import Input
-from thalweg.learning_rates import LearningRateTest, find_learning_rate
-from thalweg.model import Sequential
-from thalweg.population import fit_many
-from thalweg.saving import load_model
-from thalweg.unit_variance import lsuv
-
-__version__ = "0.1.0"
+from thalweg.models.saving import load_model
+from thalweg.models.sequential import Sequential
+from thalweg.version import __version__
 
 __all__ = [
     "Comparison",

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from thalweg import hooks
-from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.naming import choose, snake_case
-from thalweg.program import constraints as instructions
-from thalweg.program.instruction import Buffer, Instruction
+from thalweg.program.instructions.updates import constraints as instructions
+from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.support import hooks
+from thalweg.support.checks import number, whole
+from thalweg.support.naming import choose, snake_case
 
 
 @dataclass(frozen=True)

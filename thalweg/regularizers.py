@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from thalweg import hooks
-from thalweg.checks import number
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.naming import choose, snake_case
-from thalweg.program.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
-from thalweg.program.losses import Penalty
-from thalweg.program.penalties import OrthogonalPenalty
+from thalweg.program.instructions.losses.loss_instruction import Penalty
+from thalweg.program.instructions.losses.penalties import OrthogonalPenalty
+from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
+from thalweg.support import hooks
+from thalweg.support.checks import number
+from thalweg.support.naming import choose, snake_case
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg import hooks
-from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError
-from thalweg.naming import choose
+from thalweg.support import hooks
+from thalweg.support.checks import number, whole
+from thalweg.support.naming import choose
 
 Rates = NDArray[np.float64]
 

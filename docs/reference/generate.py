@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from thalweg import activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
-from thalweg.naming import snake_case
+from thalweg.support.naming import snake_case
 
 HERE = Path(__file__).parent
 if str(HERE) not in sys.path:

@@ -55,7 +55,7 @@ from thalweg.activations.catalogue import (
 from thalweg.activations.function import ActivationFunction
 from thalweg.activations.own import CustomFunction, FormulaFunction, custom, formula
 from thalweg.errors import ArgumentError
-from thalweg.naming import choose
+from thalweg.support.naming import choose
 
 swish = silu
 hard_swish = hard_silu

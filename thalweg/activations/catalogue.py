@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thalweg.activations.function import ActivationFunction
-from thalweg.program import activations, rectifiers, rowwise
+from thalweg.program.instructions import activations, rectifiers, rowwise
 
 linear = ActivationFunction(
     "linear",

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg import hooks
-from thalweg.checks import number
 from thalweg.errors import ArgumentError
-from thalweg.naming import choose
-from thalweg.program.activations import Elementwise
 from thalweg.program.builder import Builder
-from thalweg.program.instruction import Buffer
-from thalweg.program.rowwise import Rowwise
+from thalweg.program.instructions.activations import Elementwise
+from thalweg.program.instructions.rowwise import Rowwise
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support import hooks
+from thalweg.support.checks import number
+from thalweg.support.naming import choose
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg.activations.catalogue import ALIASES, NAMES
 from thalweg.activations.function import ActivationFunction
-from thalweg.checks import number
 from thalweg.errors import ArgumentError
 from thalweg.initializers import Constant, Initializer, InitializerLike
 from thalweg.initializers import get as get_initializer
 from thalweg.program.builder import Builder
-from thalweg.program.custom_activation import CustomActivation, ScalarPair, scalar_function
-from thalweg.program.formulas import Formula
-from thalweg.program.formulas import formula as read
-from thalweg.program.instruction import Buffer
+from thalweg.program.formula.parsing import Formula
+from thalweg.program.formula.parsing import formula as read
+from thalweg.program.instructions.custom_activation import CustomActivation, ScalarPair, scalar_function
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support.checks import number
 
 
 @dataclass(frozen=True)

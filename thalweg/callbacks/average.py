@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.callbacks.base import Callback, Logs
+from thalweg.callbacks.callback import Callback, Logs
 from thalweg.errors import ArgumentError
 
 

@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thalweg.callbacks.base import Callback, Logs
-from thalweg.checks import whole
+from thalweg.callbacks.callback import Callback, Logs
 from thalweg.errors import ArgumentError
-from thalweg.extras import need
-from thalweg.files import explained
+from thalweg.support.checks import whole
+from thalweg.support.extras import need
+from thalweg.support.files import explained
 
 if TYPE_CHECKING:
-    from thalweg.program.program import Program
+    from thalweg.program.ir.program import Program
 
 BINS = 30  # of a histogram, as TensorFlow's
 
@@ -58,7 +58,7 @@ class TensorBoard(Callback):
         embeddings_metadata: Any = None,
     ) -> None:
         if write_images:
-            raise ArgumentError("TensorBoard can't write images, write_images has to be False: see thalweg.plots")
+            raise ArgumentError("TensorBoard can't write images, write_images has to be False: see thalweg.views.plots")
         if profile_batch:
             raise ArgumentError("TensorBoard can't profile, profile_batch has to be 0: see model.profile()")
         if embeddings_freq or embeddings_metadata is not None:

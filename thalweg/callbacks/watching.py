@@ -7,14 +7,14 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from thalweg.callbacks.base import Callback, Logs
-from thalweg.checks import number, whole
+from thalweg.callbacks.callback import Callback, Logs
 from thalweg.errors import ArgumentError
-from thalweg.naming import choose
-from thalweg.printing import out
+from thalweg.support.checks import number, whole
+from thalweg.support.naming import choose
+from thalweg.support.printing import out
 
 if TYPE_CHECKING:
-    from thalweg.model import Sequential
+    from thalweg.models.sequential import Sequential
 
 MODES = ("auto", "min", "max")
 

@@ -13,8 +13,8 @@ from thalweg.data.cells import FEW, Array, Column, Kind, category_column, number
 from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, NUMBER, WHITE_SPACE, bare
 from thalweg.engine.lanes import cores
 from thalweg.errors import DataError
-from thalweg.interrupts import stopped_by_ctrl_c
-from thalweg.untrusted import too_large
+from thalweg.support.interrupts import stopped_by_ctrl_c
+from thalweg.support.untrusted import too_large
 
 if TYPE_CHECKING:
     import duckdb

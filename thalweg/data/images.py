@@ -19,8 +19,8 @@ import numpy as np
 from thalweg.data.cells import Array
 from thalweg.data.sources import is_table_file
 from thalweg.errors import ArgumentError, BadRowsError, DataError, NotFoundError, ThalwegError
-from thalweg.extras import need
-from thalweg.untrusted import (
+from thalweg.support.extras import need
+from thalweg.support.untrusted import (
     CHUNK,
     VARIABLE,
     Npz,
@@ -103,7 +103,7 @@ def read_images(
         skip_bad: leaves out pictures that can't be read, class folders without any, and images with pixels that aren't
             finite; `Images.skipped` says which.
 
-    What the pictures take in memory, or an archive unpacks to, is limited: see `thalweg.untrusted`.
+    What the pictures take in memory, or an archive unpacks to, is limited: see `thalweg.support.untrusted`.
 
     Raises:
         NotFoundError: there is no such file or folder. DataError: it can't be read as images; the file is named.

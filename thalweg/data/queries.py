@@ -28,7 +28,7 @@ from thalweg.data.database import (
 )
 from thalweg.data.sources import csv_failure, csv_source, file_kind, is_table_file, named_files
 from thalweg.errors import DataError
-from thalweg.untrusted import allowed
+from thalweg.support.untrusted import allowed
 
 if TYPE_CHECKING:
     import duckdb

@@ -15,7 +15,7 @@ import numpy as np
 from thalweg.data.cells import Array, Column
 from thalweg.data.database import connect, duckdb_error, fetch, literal, literals, one_line, quoted
 from thalweg.errors import ArgumentError, DataError, NotFoundError
-from thalweg.untrusted import allowed, readable, unpacked
+from thalweg.support.untrusted import allowed, readable, unpacked
 
 if TYPE_CHECKING:
     import duckdb

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from thalweg.engine.contract import Executor, Job, aligned
 from thalweg.engine.lanes import usable_lanes
-from thalweg.engine.work import Executor, Job, aligned
 
 __all__ = ["aligned", "make_executor", "usable_lanes"]
 
@@ -14,6 +14,6 @@ def make_executor(engine: str, job: Job) -> Executor:
         from thalweg.engine.reference import ReferenceExecutor
 
         return ReferenceExecutor(job)
-    from thalweg.engine.native.executor import NativeExecutor
+    from thalweg.engine.native.runtime.executor import NativeExecutor
 
     return NativeExecutor(job)

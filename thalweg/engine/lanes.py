@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from thalweg.errors import ArgumentError
-from thalweg.program.program import Program
+from thalweg.program.ir.program import Program
 
 # A second lane costs the meetings of a step; below this many FLOPs a lane it loses. Measured: docs/design.md.
 LEAST_FLOPS_A_LANE = 1_000_000

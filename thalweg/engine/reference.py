@@ -10,25 +10,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.engine.work import Array, Chunk, Job, Outcome
+from thalweg.engine.contract import Array, Chunk, Job, Outcome
 from thalweg.errors import ArgumentError
-from thalweg.program.counter import permutation
-from thalweg.program.instruction import (
+from thalweg.program.instructions.losses.loss_instruction import Loss
+from thalweg.program.instructions.metrics import Total
+from thalweg.program.ir.counter import permutation
+from thalweg.program.ir.instruction import (
     DATA,
     EXCHANGE,
     GRADIENTS,
+    LOSS,
     NORMS,
     PARAMETERS,
     PREPARED,
+    ROWS,
     SLOTS,
     TOTALS,
     WORKSPACE,
     Buffer,
     Instruction,
 )
-from thalweg.program.losses import Loss
-from thalweg.program.lowering import LOSS, ROWS
-from thalweg.program.metrics import Total
 
 
 class Memory(Mapping[Buffer, Array]):

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.errors import ArgumentError
-from thalweg.initializers.base import Initializer
 from thalweg.initializers.drawn import (
     Constant,
     GlorotNormal,
@@ -34,7 +33,8 @@ from thalweg.initializers.drawn import (
     Zeros,
 )
 from thalweg.initializers.given import FromArray, FromFile, Function
-from thalweg.naming import choose, snake_case
+from thalweg.initializers.initializer import Initializer
+from thalweg.support.naming import choose, snake_case
 
 __all__ = [
     "Constant", "FromArray", "FromFile", "Function", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform",

@@ -8,11 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from thalweg.checks import number
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.hooks import unwritten
-from thalweg.initializers.base import Array, Initializer, Shape
-from thalweg.naming import choose
+from thalweg.initializers.initializer import Array, Initializer, Shape
+from thalweg.support.checks import number
+from thalweg.support.hooks import unwritten
+from thalweg.support.naming import choose
 
 # The standard deviation of a normal distribution cut off at two standard deviations (Keras's constant).
 TRUNCATED_STDDEV = 0.87962566103423978

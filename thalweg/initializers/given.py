@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ArgumentError, DataError, ModelFileError, NotFoundError, ShapeError
-from thalweg.initializers.base import Array, Initializer, Shape
-from thalweg.untrusted import Npz, read_npy, readable
+from thalweg.initializers.initializer import Array, Initializer, Shape
+from thalweg.support.untrusted import Npz, read_npy, readable
 
 
 def checked(values: Any, shape: Shape, source: str) -> Array:

@@ -15,10 +15,10 @@ from thalweg.layers.augmentation import (
     RandomTranslation,
     RandomZoom,
 )
-from thalweg.layers.base import Layer
 from thalweg.layers.containers import Concatenate, Residual
 from thalweg.layers.convolution import Conv2D
 from thalweg.layers.core import Activation, Dense, Dropout, Flatten, Input, Rescaling
+from thalweg.layers.layer import Layer
 from thalweg.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
 from thalweg.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from thalweg.layers.pooling import (
@@ -34,7 +34,7 @@ from thalweg.layers.pooling import (
 from thalweg.layers.separable import Conv1D, DepthwiseConv2D, SeparableConv2D
 from thalweg.layers.shapes import Cropping2D, Permute, Reshape, UpSampling2D, ZeroPadding2D
 from thalweg.layers.transposed import Conv1DTranspose, Conv2DTranspose
-from thalweg.naming import choose
+from thalweg.support.naming import choose
 
 CustomObjects = Mapping[str, type[Layer] | CustomFunction]
 

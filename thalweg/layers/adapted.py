@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.errors import ArgumentError, DataError, ShapeError
-from thalweg.layers.base import Array, Layer, Shape, check_last_axis, last_axis, to_numbers
+from thalweg.layers.layer import Array, Layer, Shape, check_last_axis, last_axis, to_numbers
 from thalweg.program.builder import Builder
-from thalweg.program.instruction import Buffer
-from thalweg.program.standardization import ChannelScale
+from thalweg.program.instructions.standardization import ChannelScale
+from thalweg.program.ir.instruction import Buffer
 
 LEAST = 1e-7  # no standard deviation is taken for less, so that a constant column becomes 0: Keras's epsilon
 ROWS = 4096  # that are looked at together

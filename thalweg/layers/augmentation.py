@@ -11,15 +11,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.hooks import unwritten
-from thalweg.layers.base import Layer, Shape
-from thalweg.naming import choose
-from thalweg.program import augmentation
-from thalweg.program.augmentation import FILL_MODES, INTERPOLATIONS, Range
+from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
-from thalweg.program.instruction import Buffer
+from thalweg.program.instructions import augmentation
+from thalweg.program.instructions.augmentation import FILL_MODES, INTERPOLATIONS, Range
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support.checks import number, whole
+from thalweg.support.hooks import unwritten
+from thalweg.support.naming import choose
 
 Factor = float | Sequence[float]
 NONE: Range = (0.0, 0.0)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.hooks import unwritten
-from thalweg.layers.base import Layer, Parameter, Shape
 from thalweg.layers.core import connect_all, name_layers
+from thalweg.layers.layer import Layer, Parameter, Shape
 from thalweg.program.builder import Builder
-from thalweg.program.instruction import Buffer
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support.hooks import unwritten
 
 Branch = list[Layer]
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from thalweg import initializers
-from thalweg.checks import whole
 from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.base import Shape
-from thalweg.layers.kernel import ActivationLike, KernelLayer, RegularizerLike
-from thalweg.naming import choose
-from thalweg.program import convolution
+from thalweg.layers.kernel_layer import ActivationLike, KernelLayer, RegularizerLike
+from thalweg.layers.layer import Shape
 from thalweg.program.builder import Builder
-from thalweg.program.convolution import Pair, Window
-from thalweg.program.instruction import Buffer
+from thalweg.program.instructions import convolution
+from thalweg.program.instructions.convolution import Pair, Window
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support.checks import whole
+from thalweg.support.naming import choose
 
 Sizes = int | Sequence[int]
 

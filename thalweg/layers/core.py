@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from thalweg import activations, initializers
-from thalweg.checks import number, whole
 from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.base import Layer, Shape
-from thalweg.layers.kernel import ActivationLike, KernelLayer, RegularizerLike
+from thalweg.layers.kernel_layer import ActivationLike, KernelLayer, RegularizerLike
+from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
-from thalweg.program.elementwise import Rescale
-from thalweg.program.instruction import Buffer
+from thalweg.program.instructions.elementwise import Rescale
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support.checks import number, whole
 
 
 class Input(Layer):

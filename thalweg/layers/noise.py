@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.base import Layer, Shape
-from thalweg.program import noise
+from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
-from thalweg.program.instruction import Buffer
+from thalweg.program.instructions import noise
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support.checks import number, whole
 
 
 class GaussianNoise(Layer):

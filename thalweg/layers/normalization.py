@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from thalweg import initializers, regularizers
-from thalweg.checks import number, whole
 from thalweg.errors import ShapeError
-from thalweg.layers.base import Layer, Shape, check_last_axis, last_axis
-from thalweg.layers.kernel import RegularizerLike
+from thalweg.layers.kernel_layer import RegularizerLike
+from thalweg.layers.layer import Layer, Shape, check_last_axis, last_axis
 from thalweg.program.builder import Builder
-from thalweg.program.instruction import Buffer
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support.checks import number, whole
 
 
 class BatchNormalization(Layer):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from thalweg.layers.base import Layer, Shape
 from thalweg.layers.convolution import Sizes, image_shape, pair, placed, sequence_shape, single
-from thalweg.naming import choose
+from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
-from thalweg.program.convolution import Window
-from thalweg.program.instruction import Buffer
-from thalweg.program.pooling import AveragePooling, MaxPooling
+from thalweg.program.instructions.convolution import Window
+from thalweg.program.instructions.pooling import AveragePooling, MaxPooling
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support.naming import choose
 
 
 class Pooling2D(Layer):

@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from thalweg.checks import whole
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.base import Layer, Shape
 from thalweg.layers.convolution import Sizes, image_shape, pair
-from thalweg.naming import choose
+from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
-from thalweg.program.convolution import Pair
-from thalweg.program.instruction import Buffer
+from thalweg.program.instructions.convolution import Pair
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support.checks import whole
+from thalweg.support.naming import choose
 
 
 class Reshape(Layer):

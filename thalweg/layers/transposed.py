@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg import initializers
-from thalweg.checks import whole
 from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.base import Shape
 from thalweg.layers.convolution import Sizes, check_groups, image_shape, pair, sequence_shape, single
-from thalweg.layers.kernel import ActivationLike, KernelLayer, RegularizerLike
-from thalweg.naming import choose
+from thalweg.layers.kernel_layer import ActivationLike, KernelLayer, RegularizerLike
+from thalweg.layers.layer import Shape
 from thalweg.program.builder import Builder
-from thalweg.program.convolution import Pair, Window, enlarging
-from thalweg.program.instruction import Buffer
+from thalweg.program.instructions.convolution import Pair, Window, enlarging
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support.checks import whole
+from thalweg.support.naming import choose
 
 
 def check_output_padding(layer: str, output_padding: Pair | None, strides: Pair) -> None:

@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg.errors import ArgumentError
-from thalweg.losses.base import Loss
 from thalweg.losses.centers import CenterLoss
 from thalweg.losses.formula import FormulaLoss
+from thalweg.losses.loss import Loss
 from thalweg.losses.numbers import (
     CategoricalHinge,
     CosineSimilarity,
@@ -44,7 +44,7 @@ from thalweg.losses.probabilities import (
     SparseCategoricalCrossentropy,
     Tversky,
 )
-from thalweg.naming import choose, snake_case
+from thalweg.support.naming import choose, snake_case
 
 __all__ = [
     "BinaryCrossentropy",

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from thalweg.checks import number
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.losses.base import Shape
+from thalweg.losses.loss import Shape
 from thalweg.losses.probabilities import OfClassNumbers
-from thalweg.program import centers, row_losses, rowwise
-from thalweg.program.instruction import EXCHANGE, Buffer, Instruction
+from thalweg.program.instructions import rowwise
+from thalweg.program.instructions.losses import centers, row_losses
+from thalweg.program.ir.instruction import EXCHANGE, Buffer, Instruction
+from thalweg.support.checks import number
 
 CENTERS = "centers"
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from thalweg.checks import number
 from thalweg.errors import ArgumentError
-from thalweg.losses.base import Loss
-from thalweg.program.formula_loss import FormulaLoss as Instruction
-from thalweg.program.formulas import Formula as Read
-from thalweg.program.formulas import formula as read
-from thalweg.program.losses import Loss as LossInstruction
+from thalweg.losses.loss import Loss
+from thalweg.program.formula.parsing import Formula as Read
+from thalweg.program.formula.parsing import formula as read
+from thalweg.program.instructions.losses.formula_loss import FormulaLoss as Instruction
+from thalweg.program.instructions.losses.loss_instruction import Loss as LossInstruction
+from thalweg.support.checks import number
 
 
 @dataclass(frozen=True)

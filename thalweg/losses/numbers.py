@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from thalweg.checks import number
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.losses.base import Array, Loss, Shape, last_axis
-from thalweg.program import elementwise_losses, row_losses
-from thalweg.program import losses as instructions
+from thalweg.losses.loss import Array, Loss, Shape, last_axis
+from thalweg.program.instructions.losses import elementwise_losses, row_losses
+from thalweg.program.instructions.losses import loss_instruction as instructions
+from thalweg.support.checks import number
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from thalweg import activations
-from thalweg.losses.base import Loss
+from thalweg.losses.loss import Loss
 from thalweg.losses.probabilities import Dice, KLDivergence, OfClassNumbers, OfOneHot, OfProbabilities, Tversky
-from thalweg.program import activations as smooth
-from thalweg.program import rectifiers, rowwise
-from thalweg.program.convolution import Convolution, TransposedConvolution
-from thalweg.program.elementwise import Reshape
-from thalweg.program.instruction import Buffer, Instruction
-from thalweg.program.linear import Affine
-from thalweg.program.shapes import Permutation
+from thalweg.program.instructions import activations as smooth
+from thalweg.program.instructions import rectifiers, rowwise
+from thalweg.program.instructions.convolution import Convolution, TransposedConvolution
+from thalweg.program.instructions.elementwise import Reshape
+from thalweg.program.instructions.linear import Affine
+from thalweg.program.instructions.shapes import Permutation
+from thalweg.program.ir.instruction import Buffer, Instruction
 
 PRODUCTS = (Affine, Convolution, TransposedConvolution)
 MOVES = (Reshape, Permutation)

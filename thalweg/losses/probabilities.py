@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.checks import number
 from thalweg.errors import ArgumentError, DataError, ShapeError
-from thalweg.losses.base import Array, Loss, Shape, check_probabilities, last_axis
-from thalweg.program import activations, elementwise_losses, row_losses, rowwise
-from thalweg.program import losses as instructions
+from thalweg.losses.loss import Array, Loss, Shape, check_probabilities, last_axis
+from thalweg.program.instructions import activations, rowwise
+from thalweg.program.instructions.losses import elementwise_losses, row_losses
+from thalweg.program.instructions.losses import loss_instruction as instructions
+from thalweg.support.checks import number
 
 
 class OfProbabilities(Loss):

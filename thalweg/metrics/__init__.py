@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from thalweg.errors import ArgumentError
-from thalweg.metrics.base import Metric, Shape
 from thalweg.metrics.confusion import (
     AUC,
     F1Score,
@@ -47,7 +46,8 @@ from thalweg.metrics.means import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
-from thalweg.naming import choose, snake_case
+from thalweg.metrics.metric import Metric, Shape
+from thalweg.support.naming import choose, snake_case
 
 __all__ = [
     "AUC",

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.checks import number, whole
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.metrics.base import Metric, Shape, ratio
-from thalweg.naming import choose
-from thalweg.program import metrics as instructions
+from thalweg.metrics.metric import Metric, Shape, ratio
+from thalweg.program.instructions import metrics as instructions
+from thalweg.support.checks import number, whole
+from thalweg.support.naming import choose
 
 EPSILON = 1e-7
 Sums = NDArray[np.float64]

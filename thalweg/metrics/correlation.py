@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.checks import whole
 from thalweg.errors import ArgumentError
-from thalweg.metrics.base import Metric, Shape
-from thalweg.naming import choose
-from thalweg.program import metrics as instructions
-from thalweg.program.instruction import Buffer
+from thalweg.metrics.metric import Metric, Shape
+from thalweg.program.instructions import metrics as instructions
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support.checks import whole
+from thalweg.support.naming import choose
 
 
 @dataclass(frozen=True)

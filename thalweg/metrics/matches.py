@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.checks import whole
-from thalweg.metrics.base import Metric, Shape, needs_class_numbers
-from thalweg.program import metrics as instructions
+from thalweg.metrics.metric import Metric, Shape, needs_class_numbers
+from thalweg.program.instructions import metrics as instructions
+from thalweg.support.checks import whole
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from thalweg import losses
 from thalweg.errors import ShapeError
-from thalweg.metrics.base import Metric, Shape
-from thalweg.program.instruction import Buffer
-from thalweg.program.losses import Loss
+from thalweg.metrics.metric import Metric, Shape
+from thalweg.program.instructions.losses.loss_instruction import Loss
+from thalweg.program.ir.instruction import Buffer
 
 
 @dataclass(frozen=True)

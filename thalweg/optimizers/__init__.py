@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from thalweg import schedules
-from thalweg.naming import choose
 from thalweg.optimizers.adaptive import (
     Adadelta,
     Adagrad,
@@ -22,9 +21,10 @@ from thalweg.optimizers.adaptive import (
     RMSprop,
     ScheduleFreeAdamW,
 )
-from thalweg.optimizers.base import AVERAGE, Optimizer
 from thalweg.optimizers.descent import SGD, Lion
 from thalweg.optimizers.matrices import Adafactor, Lamb, Muon
+from thalweg.optimizers.optimizer import AVERAGE, Optimizer
+from thalweg.support.naming import choose
 
 __all__ = [
     "AVERAGE",

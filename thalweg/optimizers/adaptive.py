@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar, Unpack
 
-from thalweg.checks import number
 from thalweg.errors import ArgumentError
-from thalweg.optimizers.base import Array, Common, Optimizer, Rate, Shared
 from thalweg.optimizers.layout import Run
-from thalweg.program import updates
-from thalweg.program.instruction import Instruction
+from thalweg.optimizers.optimizer import Array, Common, Optimizer, Rate, Shared
+from thalweg.program.instructions.updates import updates
+from thalweg.program.ir.instruction import Instruction
+from thalweg.support.checks import number
 
 
 class RMSprop(Optimizer):

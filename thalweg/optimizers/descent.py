@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Unpack
 
 from thalweg.errors import ArgumentError
-from thalweg.optimizers.base import Common, Optimizer, Rate
 from thalweg.optimizers.layout import Run
-from thalweg.program import updates
-from thalweg.program.instruction import Instruction
+from thalweg.optimizers.optimizer import Common, Optimizer, Rate
+from thalweg.program.instructions.updates import updates
+from thalweg.program.ir.instruction import Instruction
 
 
 class SGD(Optimizer):

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from thalweg.program.instruction import GRADIENTS, PARAMETERS, SLOTS, Buffer
+from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, SLOTS, Buffer
+from thalweg.program.ir.memory import align
 from thalweg.program.lowering import Weight
-from thalweg.program.memory import align
 
 ALIASES = {"W": "kernel", "b": "bias"}  # what Keras calls them
 

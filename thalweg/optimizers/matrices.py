@@ -9,10 +9,10 @@ from typing import Any, Unpack
 
 from thalweg.errors import ArgumentError
 from thalweg.optimizers.adaptive import Moments
-from thalweg.optimizers.base import Common, Optimizer, Rate, Shared
 from thalweg.optimizers.layout import Run, matches
-from thalweg.program import matrix_updates, updates
-from thalweg.program.instruction import WORKSPACE, Buffer, Instruction
+from thalweg.optimizers.optimizer import Common, Optimizer, Rate, Shared
+from thalweg.program.instructions.updates import matrix_updates, updates
+from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
 from thalweg.program.lowering import Weight
 
 

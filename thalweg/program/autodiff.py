@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from thalweg.errors import ThalwegError
-from thalweg.program.elementwise import Add, Copy
-from thalweg.program.instruction import TOTALS, WORKSPACE, Buffer, Instruction
+from thalweg.program.instructions.elementwise import Add, Copy
+from thalweg.program.ir.instruction import TOTALS, WORKSPACE, Buffer, Instruction
 
 
 class Derivation:

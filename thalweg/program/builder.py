@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from thalweg.errors import ShapeError
-from thalweg.program.activations import Elementwise
-from thalweg.program.convolution import Convolution, TransposedConvolution, Window, flip_of
-from thalweg.program.counter import key
-from thalweg.program.custom_activation import CustomActivation, ScalarPair
-from thalweg.program.elementwise import Add, Dropout, Reshape
-from thalweg.program.formula_activation import FormulaActivation
-from thalweg.program.formulas import Formula
-from thalweg.program.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
-from thalweg.program.linear import Affine
-from thalweg.program.noise import Noise
-from thalweg.program.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
-from thalweg.program.parametric import Prelu
-from thalweg.program.pooling import AveragePooling, MaxPooling
-from thalweg.program.rowwise import Rowwise
-from thalweg.program.shapes import Concatenation, Cropping, Permutation, Upsampling, ZeroPadding
-from thalweg.program.standardization import ChannelScale, Standardization
+from thalweg.program.formula.parsing import Formula
+from thalweg.program.instructions.activations import Elementwise
+from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window, flip_of
+from thalweg.program.instructions.custom_activation import CustomActivation, ScalarPair
+from thalweg.program.instructions.elementwise import Add, Dropout, Reshape
+from thalweg.program.instructions.formula_activation import FormulaActivation
+from thalweg.program.instructions.linear import Affine
+from thalweg.program.instructions.noise import Noise
+from thalweg.program.instructions.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
+from thalweg.program.instructions.parametric import Prelu
+from thalweg.program.instructions.pooling import AveragePooling, MaxPooling
+from thalweg.program.instructions.rowwise import Rowwise
+from thalweg.program.instructions.shapes import Concatenation, Cropping, Permutation, Upsampling, ZeroPadding
+from thalweg.program.instructions.standardization import ChannelScale, Standardization
+from thalweg.program.ir.counter import key
+from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
 
 
 class Builder:

@@ -6,21 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from thalweg.program.activated import activated_losses
 from thalweg.program.autodiff import derive
-from thalweg.program.batches import Gather, GatherBytes, Store
 from thalweg.program.builder import Builder
-from thalweg.program.columns import biases_by_columns, images_by_columns, keep_columns
-from thalweg.program.fuse import add_before_relu, fuse, normalize_and_add, pool_before_relu, product_and_relu
-from thalweg.program.input_shares import inputs_over_lanes
-from thalweg.program.instruction import DATA, GRADIENTS, TOTALS, Buffer, Instruction
-from thalweg.program.losses import Loss
-from thalweg.program.metrics import Total
-from thalweg.program.penalties import ActivityPenalty
-from thalweg.program.program import Program
-from thalweg.program.winograd import by_winograd
-
-LOSS, ROWS, PENALTY, FIRST_METRIC = 0, 1, 2, 3  # places among the running sums
+from thalweg.program.instructions.batches import Gather, GatherBytes, Store
+from thalweg.program.instructions.losses.loss_instruction import Loss
+from thalweg.program.instructions.losses.penalties import ActivityPenalty
+from thalweg.program.instructions.metrics import Total
+from thalweg.program.ir.instruction import DATA, FIRST_METRIC, GRADIENTS, LOSS, PENALTY, TOTALS, Buffer, Instruction
+from thalweg.program.ir.program import Program
+from thalweg.program.passes.activated import activated_losses
+from thalweg.program.passes.fuse import add_before_relu, fuse, normalize_and_add, pool_before_relu, product_and_relu
 
 
 class HasForward(Protocol):
@@ -151,6 +146,10 @@ def training_program(
     """Forward, backward, update; images by rows, if a batch has `few`. If it is to be `traced`, every layer's value is
     computed by itself, and y_pred even if nothing reads it. divided: rows of a batch and lanes that share the inputs.
     """
+    from thalweg.engine.native.passes.image_columns import biases_by_columns, images_by_columns, keep_columns
+    from thalweg.engine.native.passes.input_split import inputs_over_lanes
+    from thalweg.engine.native.passes.winograd import by_winograd
+
     builder, y_pred = forward(network, training=True)
     judge(network, objective, y_pred, builder)
     instructions = normalize_and_add(pool_before_relu(builder.instructions))
@@ -175,6 +174,9 @@ def training_program(
 
 def evaluation_program(network: Network, objective: Objective, few: bool = False) -> Program:
     """Forward, loss and metrics; images by rows, if a batch has `few`."""
+    from thalweg.engine.native.passes.image_columns import images_by_columns
+    from thalweg.engine.native.passes.winograd import by_winograd
+
     builder, y_pred = forward(network, training=False)
     judge(network, objective, y_pred, builder)
     instructions = product_and_relu(pool_before_relu(builder.instructions))[0]
@@ -185,6 +187,8 @@ def evaluation_program(network: Network, objective: Objective, few: bool = False
 
 def inference_program(network: Network, fused: bool = True) -> Program:
     """Forward, and the predictions stored. Not `fused`: every value of the layers is computed by itself."""
+    from thalweg.engine.native.passes.winograd import by_winograd
+
     builder, y_pred = forward(network, training=False)
     builder.append(Store(y_pred, Buffer("Y_pred", network.output_shape, DATA)))
     instructions = builder.instructions

@@ -1,0 +1,312 @@
+"""The kernels kept on disk: loaded without a compiler, an edit or damage anywhere is noticed, folders fall back."""
+
+import ctypes
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import thalweg
+from thalweg.engine.lanes import cores
+from thalweg.engine.native.compiler import cache, workers
+from thalweg.engine.native.compiler import compile as compiling
+
+PACKAGE = Path(thalweg.__file__).parent
+SCRIPT = """
+from thalweg import Sequential, layers
+for name in ("relu", "sigmoid"):
+    model = Sequential([layers.Input((2,)), layers.Activation(name)])
+    print(*(f"{value:.3f}" for value in model.predict([[-1.0, 2.0]])[0]))
+"""
+RIGHT = "0.000 2.000\n0.269 0.881\n"
+ANNOUNCEMENT = "compiling kernels that this network is the first here to need"
+
+
+def start(package_parent, script=SCRIPT, **environment):
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("THALWEG", "XDG"))}
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=package_parent,  # Python looks there first
+        env=variables | {"PYTHONPATH": str(package_parent)} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process):
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    return out, err
+
+
+def run(package_parent, script=SCRIPT, **environment):
+    """(stdout, stderr) of a fresh process."""
+    return finish(start(package_parent, script, **environment))
+
+
+def edit(path, text):
+    """Appends to a file and gives it its old time stamp again, as a reinstalled package may have."""
+    before = path.stat()
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+    os.utime(path, (before.st_atime, before.st_mtime))
+
+
+def test_an_edit_in_any_kernel_file_is_picked_up_and_compiling_is_announced_once(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "thalweg", ignore=shutil.ignore_patterns("__pycache__"))
+    native = tmp_path / "thalweg" / "engine" / "native"
+    settings = {"THALWEG_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    first, second = (start(tmp_path, **settings) for _ in range(2))  # two at once disturb each other in nothing
+    for out, err in (finish(first), finish(second)):
+        assert out == RIGHT
+        assert err.count(ANNOUNCEMENT) <= 1
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+    out, err = run(tmp_path, **settings)
+    assert (out, err) == (RIGHT, "")
+
+    # A helper in the kernel's own file, then one in another file, which numba's own cache would not look at.
+    edit(native / "rectifiers.py", "\n\n@scalar\ndef relu_value(h, k):\n    return h + h\n")
+    out, err = run(tmp_path, **settings)
+    assert out.splitlines()[0] == "-2.000 4.000"
+    assert out.splitlines()[1] == RIGHT.splitlines()[1]
+    assert err.count(ANNOUNCEMENT) == 1
+    edit(native / "mathematics.py", "\n\n@numba.njit(inline='always')\ndef sigmoid(x):\n    return x * _f(3)\n")
+    out, err = run(tmp_path, **settings)
+    assert out == "-2.000 4.000\n-3.000 6.000\n"
+    assert err.count(ANNOUNCEMENT) == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 3
+    assert run(tmp_path, **settings) == (out, "")
+
+
+@pytest.mark.parametrize("name", [p.name for p in (PACKAGE / "engine" / "native").glob("*.py")])
+def test_every_kernel_file_counts(name, tmp_path, monkeypatch):
+    copy = tmp_path / "native"
+    shutil.copytree(PACKAGE / "engine" / "native", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(cache, "__file__", str(copy / "cache.py"))
+    before = cache.fingerprint()
+    assert cache.fingerprint() == before
+    edit(copy / name, "# an edit\n")
+    changed = cache.fingerprint()
+    assert changed != before
+    (copy / name).rename(copy / f"other_{name}")
+    assert cache.fingerprint() not in (before, changed)
+
+
+@pytest.mark.parametrize("what", ["llvmlite.__version__", "FEATURES", "NAME", "VW", "sys.version"])
+def test_versions_and_processor_count(what, monkeypatch):
+    before = cache.fingerprint()
+    monkeypatch.setattr(f"thalweg.engine.native.compiler.cache.{what}", "another")
+    assert cache.fingerprint() != before
+
+
+def test_numbas_version_counts(monkeypatch):
+    assert numba.__version__ in cache.numba_version()
+    before = cache.fingerprint()
+    monkeypatch.setattr(cache, "numba_version", lambda: "another")
+    assert cache.fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{}, {"NUMBA_CPU_NAME": "generic"}, {"NUMBA_CPU_NAME": "ivybridge"}, {"NUMBA_CPU_FEATURES": "+sse2"},
+     {"NUMBA_ENABLE_AVX": "0"}],
+)  # fmt: skip
+def test_the_processor_is_the_one_that_numba_compiles_for(environment):
+    script = """
+from numba.core import codegen, config
+from thalweg.engine.native.compiler import processor
+features = config.CPU_FEATURES if config.CPU_FEATURES is not None else codegen.get_host_cpu_features()
+assert processor.FEATURES == features, features
+assert processor.NAME == (config.CPU_NAME or processor.binding.get_host_cpu_name())
+"""
+    run(PACKAGE.parent, script, **environment)
+
+
+# --- without the compiler ----------------------------------------------------------------------------------------
+
+TRAINING = """
+import json, sys
+import numpy as np
+from thalweg import Sequential, layers, activations
+x = np.random.default_rng(0).random((300, 20), dtype=np.float32)
+model = Sequential([layers.Input((20,)), layers.Dense(16, {activation}), layers.Dense(40, "softmax")], seed=1)
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+history = model.fit(x, np.arange(300) % 40, epochs=2, verbose=0, lanes=2)
+few, many = model.predict(x[:1]), model.predict(x, lanes=2)
+bits = [a.tobytes().hex() for a in (model.vector, few, many)]
+print(json.dumps([bits, history.history["loss"], sorted({{name.partition(".")[0] for name in sys.modules}})]))
+"""
+
+
+def trained(activation, **settings):
+    """(bits of weights and predictions, losses, packages in memory, what was said) of a fresh process."""
+    out, err = run(PACKAGE.parent, TRAINING.format(activation=activation), **settings)
+    bits, losses, modules = json.loads(out)
+    return bits, losses, set(modules), err
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A folder with the kernels of TRAINING, and what the process that compiled them says."""
+    path = tmp_path_factory.mktemp("filled")
+    return path, trained('"sigmoid"', THALWEG_CACHE_DIR=str(path))
+
+
+def test_a_process_that_finds_its_kernels_imports_no_compiler_and_computes_the_same_bits(filled):
+    path, cold = filled
+    warm = trained('"sigmoid"', THALWEG_CACHE_DIR=str(path))
+    assert "numba" in cold[2]
+    assert cold[3].count(ANNOUNCEMENT) == 1
+    assert warm[:2] == cold[:2]
+    assert warm[3] == ""
+    assert "llvmlite" in warm[2]
+    assert not warm[2] & {"numba", "sympy", "sklearn", "scipy", "pandas", "duckdb", "matplotlib", "rich", "safetensors"}
+
+
+@pytest.mark.parametrize(
+    "activation", ['"x * sigmoid(1.702 * x)"', 'activations.formula("a * x", parameters={"a": 1})']
+)
+def test_a_formula_is_found_too(activation, filled):
+    settings = {"THALWEG_CACHE_DIR": str(filled[0])}
+    cold, warm = trained(activation, **settings), trained(activation, **settings)
+    assert warm[:2] == cold[:2]
+    assert "numba" in cold[2]
+    assert "numba" not in warm[2]
+
+
+OWN = """
+import sys
+from thalweg import Sequential, layers, activations
+def value(h):
+    {value}
+def derivative(h):
+    return 2 * h
+own = activations.custom("own", value, derivative)
+print(Sequential([layers.Activation(own)]).predict([[1.0, 3.0]]), "numba" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "compiler"),
+    [
+        ("return h * h", False),
+        ("return [h * h for _ in range(2)][1]", True),  # makes a list, with numba's runtime
+    ],
+)
+def test_a_python_function_is_found_too_unless_it_needs_numba(value, compiler, tmp_path, filled):
+    (tmp_path / "own.py").write_text(OWN.format(value=value))
+    script = f"import runpy; runpy.run_path({str(tmp_path / 'own.py')!r})"
+    for warm in (False, True):
+        out, _ = run(PACKAGE.parent, script, THALWEG_CACHE_DIR=str(filled[0]))
+        assert out == f"[[1. 9.]] {compiler or not warm}\n"
+
+
+seven = ctypes.CFUNCTYPE(ctypes.c_int64)(lambda: 7)
+
+
+def holds_an_address(o, c, s, f):
+    o[0] = seven()
+
+
+def test_code_that_holds_an_address_is_not_kept(tmp_path, monkeypatch, fresh):
+    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(compiling.Kernel, "function", lambda kernel: holds_an_address)
+    kernel = compiling.Kernel("test", "holds_an_address")
+    o = np.zeros(1, np.int64)
+    compiling.callable_of(kernel)(o.ctypes.data, 0, 0, 0)
+    assert o[0] == 7
+    assert cache.kept(kernel) is None
+
+
+def raises(o, c, s, f):
+    if o[0]:
+        raise ValueError("nobody can catch this")
+    o[0] = 3
+
+
+def test_an_exception_in_compiled_code_is_printed(tmp_path, monkeypatch, fresh):
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda it: said.append(str(it.exc_value)))
+    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(compiling.Kernel, "function", lambda kernel: raises)
+    kernel = compiling.callable_of(compiling.Kernel("test", "raises"))
+    o = np.zeros(1, np.int64)
+    kernel(o.ctypes.data, 0, 0, 0)
+    assert (o[0], said) == (3, [])
+    kernel(o.ctypes.data, 0, 0, 0)
+    assert said == ["a compiled function raised an exception, and its results are incomplete"]
+
+
+@pytest.mark.parametrize("damage", ["cut off", "empty", "a bit", "of another kind"])
+def test_what_is_damaged_is_compiled_again(damage, tmp_path, filled):
+    shutil.copytree(filled[0], tmp_path, dirs_exist_ok=True)
+    settings = {"THALWEG_CACHE_DIR": str(tmp_path)}
+    script = SCRIPT.replace('"relu", "sigmoid"', '"sigmoid",')
+    right = RIGHT.splitlines(keepends=True)[1]
+    (path,) = tmp_path.glob("*/activations.sigmoid.compiled")
+    whole = path.read_bytes()
+    damaged = {"cut off": whole[:-100], "empty": b"", "a bit": whole[:500] + bytes([whole[500] ^ 1]) + whole[501:]}
+    path.write_bytes(damaged.get(damage, b"something else"))
+    out, err = run(PACKAGE.parent, script, **settings)
+    assert (out, err.count(ANNOUNCEMENT)) == (right, 1)
+    assert run(PACKAGE.parent, script, **settings) == (right, "")
+
+
+# --- several processes -------------------------------------------------------------------------------------------
+
+SEVERAL = """
+import sys
+{before}
+from thalweg import Sequential, layers
+model = Sequential([layers.Input((2,)), *(layers.Activation(name) for name in ("relu", "sigmoid", "tanh"))])
+model.compile("sgd", "mse")
+print(model.evaluate([[-1.0, 2.0]], [[0.5, 0.5]], verbose=0), "numba" in sys.modules)
+"""
+
+
+@pytest.mark.skipif(cores() == 1, reason="one core")
+def test_workers_compile_what_is_missing_and_the_process_what_they_leave(tmp_path):
+    """No interpreter, one that ends at once, and one that never heard of some kernels."""
+    (tmp_path / "python").write_text("#!/bin/sh\n")
+    (tmp_path / "python").chmod(0o755)
+    befores = {
+        "": False,
+        "sys.executable = None": True,
+        f"sys.executable = {str(tmp_path / 'python')!r}": True,
+        f"sys.executable = {str(tmp_path / 'python_that_is_not_there')!r}": True,
+        "from thalweg.engine.native.compiler import workers; workers.json.dumps = lambda kernel: '[1, 2]'": True,
+    }
+    losses = set()
+    for number, (before, numba_here) in enumerate(befores.items()):
+        settings = {"THALWEG_CACHE_DIR": str(tmp_path / str(number))}
+        out, err = run(PACKAGE.parent, SEVERAL.format(before=before), **settings)
+        loss, here = out.split()
+        losses.add(loss)
+        assert (here, err.count(ANNOUNCEMENT)) == (str(numba_here), 1)
+        assert run(PACKAGE.parent, SEVERAL.format(before=before), **settings) == (f"{loss} False\n", "")
+    assert len(losses) == 1
+
+
+def test_workers_share_the_work_and_wait_for_what_others_find():
+    a, b, c, d = (compiling.Kernel("test", name) for name in "abcd")
+    work = workers.Work([[a], [b], [c]])
+    assert (work.take(first=True), work.take(first=False), work.take(first=False)) == ([a], [c], [b])
+    taken = []
+    waiting = threading.Thread(target=lambda: taken.append(work.take(first=True)))
+    waiting.start()
+    work.done()
+    work.found([a, d])
+    waiting.join()
+    assert taken == [[d]]
+    for _ in range(3):
+        work.done()
+    assert work.take(first=True) == []

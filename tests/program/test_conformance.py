@@ -1,0 +1,232 @@
+"""Every instruction has a row in the table, a correct adjoint, a cost and a formula; a missing row fails."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from conformance import ROWS
+from conformance_formulas import FORMULAS
+from harness import IN_PLACE, Case, Dot, Shape, run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import thalweg.program
+from thalweg.engine.native.kernels.table import KERNELS
+from thalweg.program.autodiff import can_be_differentiated, derive
+from thalweg.program.instructions import activations, convolution, linear, normalization
+from thalweg.program.instructions.losses import loss_instruction as losses
+from thalweg.program.instructions.losses import penalties
+from thalweg.program.ir.instruction import TOTALS, WORKSPACE, Buffer, Instruction
+
+CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items()}
+WITH_ADJOINT = [name for name, kind in CLASSES.items() if kind.adjoint is not Instruction.adjoint]
+
+
+def subclasses(kind: type) -> Iterator[type]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from subclasses(child)
+
+
+def instructions() -> set[type[Instruction]]:
+    """Every concrete instruction of the package: the abstract ones have no name."""
+    for module in pkgutil.iter_modules(thalweg.program.__path__):
+        importlib.import_module(f"thalweg.program.{module.name}")
+    return {c for c in subclasses(Instruction) if c.__module__.startswith("thalweg.") and hasattr(c, "name")}
+
+
+# --- the table is complete -----------------------------------------------------------------------------------------
+
+
+def test_every_instruction_has_a_row():
+    missing = {kind.__name__ for kind in instructions() - set(CLASSES.values())}
+    assert not missing, f"give these instructions a row in tests/tables/conformance.py: {sorted(missing)}"
+
+
+def test_every_kernel_has_a_row_and_every_row_but_reshape_a_kernel():
+    assert set(KERNELS) == set(ROWS) - {"reshape", *FORMULAS}
+
+
+def test_a_row_builds_the_instruction_that_its_kernel_is_named_after():
+    for name, build in ROWS.items():
+        assert Case(build, Shape()).instruction.kernel == name
+
+
+def test_every_activation_instruction_has_the_kernel_of_its_adjoint():
+    for kind in subclasses(activations.Elementwise):
+        if kind.__module__.startswith("thalweg."):
+            assert f"{kind.name.replace(' ', '_')}_adjoint" in ROWS
+
+
+def test_an_instruction_without_a_row_is_noticed(monkeypatch):
+    class Forgotten(Instruction):
+        name = "forgotten"
+
+    Forgotten.__module__ = "thalweg.program.instructions.elementwise"
+    try:
+        with pytest.raises(AssertionError, match="Forgotten"):
+            test_every_instruction_has_a_row()
+    finally:
+        Forgotten.__module__ = "tests"
+    monkeypatch.delitem(KERNELS, "add")
+    with pytest.raises(AssertionError):
+        test_every_kernel_has_a_row_and_every_row_but_reshape_a_kernel()
+
+
+# --- a wrong kernel is found ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kernel", "wrong"),
+    [
+        ("nesterov", "momentum"),
+        ("relu", "tanh"),
+        ("tanh", "sigmoid"),
+        ("squared_error_gradient", "absolute_error_gradient"),
+        ("categorical_matches", "equal_matches"),
+        ("softmax", "copy"),
+    ],
+)
+def test_the_harness_finds_a_wrong_kernel(kernel, wrong, monkeypatch):
+    Case(ROWS[kernel], Shape(rows=3, width=5, seed=3)).check()
+    monkeypatch.setitem(KERNELS, kernel, KERNELS[wrong])
+    with pytest.raises(AssertionError, match=r"the reference says|writes beside"):
+        Case(ROWS[kernel], Shape(rows=3, width=5, seed=3)).check()
+
+
+def test_the_harness_finds_an_error_of_one_part_in_fifty_thousand(monkeypatch):
+    case = Case(ROWS["affine"], Shape(rows=3, width=50, seed=3))
+    right = case.native()
+    monkeypatch.setattr(case, "native", lambda: {"h": right["h"] + 2e-5 * case.sizes["h"](case.memory(np.float64))})
+    with pytest.raises(AssertionError, match="the reference says"):
+        case.check()
+
+
+def test_the_harness_finds_a_kernel_that_writes_beside_its_output(monkeypatch):
+    case = Case(ROWS["relu"], Shape(rows=3, width=5))
+    call = case.call
+
+    def overrun(i, places, arena, totals):
+        call(i, places, arena, totals)
+        arena[places[i.a].stop] = 0
+
+    monkeypatch.setattr(case, "call", overrun)
+    with pytest.raises(AssertionError, match="relu writes beside its outputs"):
+        case.check()
+
+
+@pytest.mark.parametrize("rows", [16, 17, 64, 65, 150])
+@pytest.mark.parametrize("width", [2, 3, 15, 16, 40])
+@pytest.mark.parametrize("kernel", ["softmax", "sparse_categorical_crossentropy_logits_gradient"])
+def test_more_rows_than_a_vector_holds(kernel, rows, width):
+    Case(ROWS[kernel], Shape(rows, width)).check()
+
+
+# --- adjoints ------------------------------------------------------------------------------------------------------
+
+
+def program(case: Case) -> list[Instruction]:
+    """The instruction, pulled at by a random covector; a loss is its own end."""
+    tested = case.instruction
+    if isinstance(tested, (losses.Penalty, penalties.OrthogonalPenalty)):
+        # adds to a gradient that something else has written
+        x = case.normal("x", tested.W.shape[:1])
+        h = Buffer("h", tested.W.shape[1:])
+        return [linear.Affine(x, tested.W, None, h), Dot(h, case.normal("c", h.shape), case.sums("s")), tested]
+    output = tested.outputs[0]
+    if isinstance(tested, normalization.BatchNormalization):  # whose statistics depend on x, too
+        pulled = Dot(output, case.normal("c", output.shape), case.sums("s"))
+        return [normalization.BatchMoments(tested.x, tested.parts), tested, pulled]
+    if isinstance(tested, convolution.TransposedConvolution):  # which reads the kernel turned around
+        flip = convolution.Flip(tested.W, tested.flipped, tested.window.strides)
+        return [flip, tested, Dot(output, case.normal("c", output.shape), case.sums("s"))]
+    if output.region == TOTALS:
+        return [tested]
+    return [tested, Dot(output, case.normal("c", output.shape, per_row=output.per_row), case.sums("s"))]
+
+
+@pytest.mark.parametrize("name", WITH_ADJOINT)
+@settings(max_examples=40, deadline=None, database=None, derandomize=True)
+@given(
+    st.builds(
+        Shape,
+        rows=st.integers(1, 6),
+        width=st.integers(1, 9),
+        units=st.integers(1, 5),
+        positions=st.sampled_from((1, 2)),
+        flags=st.sampled_from([flag & ~2 for flag in range(256)]),  # nothing was there to be added to
+        seed=st.integers(0, 2**32),
+    )
+)
+def test_adjoint_agrees_with_a_central_difference(name, shape):
+    case = Case(ROWS[name], shape, smooth=True)
+    forward = program(case)
+    written = {o for i in forward for o in i.outputs}
+    values = [v for v in dict.fromkeys(v for i in forward for v in i.differentiable()) if v not in written]
+    gradients = {v: Buffer(f"d{v}", v.shape, WORKSPACE, v.per_row) for v in values}
+    m = case.memory(np.float64)
+    run([*forward, *derive(forward, gradients)], m)
+    directions = {v: case.random.normal(size=m[v].shape) for v in values}
+    adjoint = sum(float((m[gradients[v]] * directions[v]).sum()) for v in values)
+
+    def moved(step: float) -> float:
+        there = case.memory(np.float64)
+        for v in values:
+            there[v] = there[v] + step * directions[v]
+        return run(forward, there)
+
+    difference = (moved(1e-5) - moved(-1e-5)) / 2e-5
+    assert abs(adjoint - difference) <= 1e-6 * max(1, abs(difference)), (
+        f"{case.instruction.title} at {shape}: the adjoint gives {adjoint:.12g}, a central difference {difference:.12g}"
+    )
+
+
+def test_a_wrong_adjoint_is_found(monkeypatch):
+    monkeypatch.setattr(activations.Tanh, "slope", lambda self, v: 1 - v)
+    with pytest.raises(AssertionError, match=r"the adjoint gives .*, a central difference"):
+        test_adjoint_agrees_with_a_central_difference.hypothesis.inner_test("tanh", Shape(seed=5))
+
+
+def test_metrics_updates_and_adjoints_have_no_adjoint():
+    for name, kind in CLASSES.items():
+        instruction = Case(ROWS[name], Shape()).instruction
+        assert can_be_differentiated(instruction) == (name in WITH_ADJOINT)
+        if name not in WITH_ADJOINT:
+            with pytest.raises(NotImplementedError, match=re.escape(instruction.title)):
+                next(iter(instruction.adjoint(None)))
+        assert kind.__doc__
+
+
+# --- cost and formula ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_cost_is_a_whole_number_that_grows_with_the_rows(name):
+    for flags in range(256):
+        i = Case(ROWS[name], Shape(width=7, units=2, positions=2, flags=flags)).instruction
+        for cost in (i.flops, i.bytes):
+            assert all(type(cost(rows)) is int for rows in (0, 1, 64))
+            assert 0 <= cost(1) <= cost(64)
+        if i.per_row and name != "reshape":
+            assert i.bytes(64) > i.bytes(1)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_formula_names_every_operand(name):
+    for flags in (0, 1, 255):
+        i = Case(ROWS[name], Shape(width=7, units=2, positions=2, flags=flags)).instruction
+        for operand in i.operands:
+            assert operand is None or operand.name in i.formula, f"{i.title} hides {operand} in {i.formula!r}"
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_operands_are_read_or_written(name):
+    case = Case(ROWS[name], Shape(flags=1 | IN_PLACE))
+    i = case.instruction
+    assert {*i.inputs, *i.outputs} == {b for b in i.operands if b is not None}
+    assert all(isinstance(size, int) for size in i.sizes)
+    assert all(isinstance(constant, float) for constant in i.constants)
+    assert i.inplace is None or (i.inplace[1] in i.writes and i.inplace[0] not in i.writes)

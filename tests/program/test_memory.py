@@ -1,0 +1,385 @@
+"""The memory plan: what is alive at once never overlaps, and blocks and lanes change nothing but the rounding."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from graphs import LOSSES, STEPS, WIDTH, network
+from harness import Memory
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thalweg import Sequential
+from thalweg.engine import contract as work
+from thalweg.engine.contract import Chunk
+from thalweg.engine.native.layouts import job as layout
+from thalweg.engine.native.passes import input_split as input_shares
+from thalweg.engine.native.runtime.executor import NativeExecutor
+from thalweg.engine.native.runtime.partition import TILE, WIDE_CHUNK, chunks, lines
+from thalweg.engine.reference import ReferenceExecutor
+from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
+from thalweg.optimizers import Adam
+from thalweg.program.instructions import linear
+from thalweg.program.instructions.batches import Gather
+from thalweg.program.instructions.elementwise import Reshape
+from thalweg.program.instructions.linear import Affine
+from thalweg.program.ir.instruction import PARAMETERS, WORKSPACE, Buffer
+from thalweg.program.ir.program import Program
+
+FLOAT64 = {"engine": "reference", "dtype": "float64"}
+RANDOM = np.random.default_rng(1)
+X = RANDOM.normal(size=(53, WIDTH))
+Y = RANDOM.dirichlet(np.ones(3), 53)
+SETTINGS = settings(max_examples=100, deadline=None, database=None, derandomize=True)
+KINDS = st.sampled_from(("training", "evaluation", "inference"))
+
+
+def lowered(model: Sequential, kind: str) -> Program:
+    model.build()
+    program, _ = model.lower(kind)
+    return program
+
+
+def lives(program: Program) -> dict[Buffer, tuple[int, int]]:
+    """The first and the last instruction that use each piece of storage. A batch may be kept for the next step."""
+    found: dict[Buffer, tuple[int, int]] = {}
+    for n, instruction in enumerate(program.rows):
+        for buffer in instruction.operands:
+            if buffer is not None and buffer.region == WORKSPACE and buffer.per_row:
+                first, last = found.get(buffer.storage, (n, n))
+                kept = isinstance(instruction, Gather)
+                found[buffer.storage] = (min(first, n), len(program.rows) if kept else max(last, n))
+    return found
+
+
+def overlap(one: Buffer, other: Buffer) -> bool:
+    return one.offset < other.offset + other.size and other.offset < one.offset + one.size
+
+
+@SETTINGS
+@given(STEPS, LOSSES, KINDS)
+def test_no_two_buffers_alive_at_once_overlap(steps, loss, kind):
+    program = lowered(network(steps, loss), kind)
+    spans = list(lives(program).items())
+    for place, (one, (begin, end)) in enumerate(spans):
+        assert 0 <= one.offset <= program.workspace_row - one.size
+        for other, (start, stop) in spans[place + 1 :]:
+            if not overlap(one, other) or stop < begin or end < start:
+                continue
+            # Alive at once only in the instruction that writes one over the other.
+            at = max(begin, start)
+            assert at == min(end, stop), f"{one} and {other} overlap\n{program.rows}"
+            instruction = program.rows[at]
+            assert instruction.inplace is not None
+            source, result = (getattr(instruction, name).storage for name in instruction.inplace)
+            assert {source, result} == {one, other}
+            assert source.offset == result.offset
+
+
+@SETTINGS
+@given(STEPS, LOSSES)
+def test_what_is_kept_once_a_step_never_overlaps(steps, loss):
+    program = lowered(network(steps, loss), "training")
+    everywhere = [*program.prepare, *program.rows, *program.collect]
+    once = {b for i in everywhere for b in i.operands if b is not None and b.region == WORKSPACE and not b.per_row}
+    for one in once:
+        assert 0 <= one.offset <= program.workspace_fixed - one.size
+        assert all(one is other or not overlap(one, other) for other in once)
+
+
+@SETTINGS
+@given(STEPS, LOSSES)
+def test_planned_memory_computes_what_separate_memory_does(steps, loss):
+    """Every instruction's output when it is written: the same whether or not buffers share their place."""
+    model = network(steps, loss, **FLOAT64)
+    model.build()
+    model.prepare_slots()
+    job = model._job("training", [X, Y, None], len(X))
+    start = job.parameters.copy()
+    planned = [
+        [memory[o].copy() for o in i.outputs]
+        for i, memory in ReferenceExecutor(job).trace(Chunk(0, 0, 1, 0, np.array([1.0])))
+    ]
+    job.parameters[:] = start
+    own = Memory()
+    own.rows = own.batch_rows = len(X)
+    own.first_row, own.accumulate, own.iteration, own.seed = 0, False, 1, model.seed
+    own.learning_rate, own.order = 1.0, np.arange(len(X))
+    regions = {"parameters": job.parameters, "gradients": np.zeros_like(start), "totals": np.zeros(job.totals)}
+    for buffer in job.program.buffers():
+        if buffer.region == "data":
+            own[buffer] = job.data[buffer.name]
+        elif buffer.region in regions:
+            own[buffer] = regions[buffer.region][buffer.offset :][: buffer.size].reshape(buffer.shape)
+    for instruction, outputs in zip(job.program, planned, strict=True):
+        instruction.reference(own)
+        for output, values in zip(instruction.outputs, outputs, strict=True):
+            assert np.array_equal(own[output], values), f"{instruction.title}: {instruction.formula}"
+
+
+def offsets(model: Sequential, kind: str) -> dict[str, int]:
+    return {b.name: b.storage.offset for b in lives(lowered(model, kind))}
+
+
+def compiled(*layers: Any, loss: str = "mse") -> Sequential:
+    model = Sequential([Input((8,)), *layers])
+    model.compile("sgd", loss)
+    return model
+
+
+def test_an_activation_overwrites_what_nobody_needs_any_more():
+    model = compiled(Dense(8, "tanh"), Dense(8, "sigmoid"), LeakyReLU(), Dense(8))
+    training = offsets(model, "training")
+    assert training["h1"] == training["a1"]  # tanh's slope needs a only
+    assert training["h2"] == training["a2"]
+    assert training["a2"] != training["a2′"]  # leaky relu's slope needs h
+    inference = offsets(model, "inference")
+    assert inference["a2"] == inference["a2′"]
+
+
+def test_inference_takes_no_more_memory_the_deeper_the_network():
+    shallow = lowered(compiled(*[Dense(8, "tanh") for _ in range(2)]), "inference")
+    deep = lowered(compiled(*[Dense(8, "tanh") for _ in range(20)]), "inference")
+    assert deep.workspace_row == shallow.workspace_row
+    assert lowered(compiled(*[Dense(8, "tanh") for _ in range(20)]), "training").workspace_row > 5 * deep.workspace_row
+
+
+def test_a_view_takes_no_memory():
+    with_view = compiled(Dense(8), Flatten(), Activation("softmax"), Dense(3))
+    without = compiled(Dense(8), Activation("softmax"), Dense(3))
+    assert lowered(with_view, "training").workspace_row == lowered(without, "training").workspace_row
+    program = lowered(network([("views", 0, 0)]), "training")
+    assert any(isinstance(i, Reshape) for i in program.rows)
+    for instruction in program.rows:
+        if isinstance(instruction, Reshape):
+            assert instruction.x.storage is instruction.z.storage
+
+
+# --- blocks and lanes ------------------------------------------------------------------------------------------------
+
+STEPS_OF_ALL_KINDS = [
+    ("affine", 0, 1), ("tanh", 1, 0), ("affine", 2, 1), ("views", 3, 0), ("add", 2, 4), ("dropout", 5, 0),
+    ("reshape", 6, 0), ("affine", 7, 2), ("leaky", 8, 0), ("softmax", 9, 0),
+]  # fmt: skip
+
+
+def trained(executor: Any, model: Sequential, job: Any, epochs: int = 3) -> tuple[Any, Any]:
+    """The weights and the running sums of every epoch."""
+    steps = epochs * job.steps_per_epoch
+    outcome = executor(job).run(Chunk(0, 0, steps, 0, np.full(steps, 0.1)))
+    assert outcome.steps == steps
+    assert outcome.finite
+    return job.parameters.copy(), outcome.records
+
+
+def make(batch: int, lanes: int = 1, **options: Any) -> tuple[Sequential, Any]:
+    model = network(STEPS_OF_ALL_KINDS, "mse", **options)
+    model.optimizer = Adam()
+    model.build()
+    model.prepare_slots()
+    kind = model.dtype
+    weights = np.arange(53).reshape(-1, 1) % 5 / 2
+    arrays = [a.astype(kind) for a in (X, Y, weights)]
+    return model, model._job("training", arrays, batch, lanes, shuffle=True)
+
+
+@pytest.mark.parametrize("batch", [53, 32, 10])
+@pytest.mark.parametrize("block", [1, 3, 7, 16, 100])
+def test_blocks_equal_the_whole_batch(batch, block):
+    whole = trained(ReferenceExecutor, *make(batch, **FLOAT64))
+    parts = trained(lambda job: ReferenceExecutor(job, block), *make(batch, **FLOAT64))
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [53, 40, 32, 10])  # of 40, the last batch is a block less: a lane has nothing to do
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+@pytest.mark.parametrize("block", [16, 32, 64])
+def test_native_blocks_and_lanes_equal_one_block(batch, lanes, block, monkeypatch):
+    one = trained(NativeExecutor, *make(batch))
+    monkeypatch.setattr(work, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(work, "LEAST_BLOCK", block)
+    model, job = make(batch, lanes)
+    assert job.block() <= block
+    many = trained(NativeExecutor, model, job)
+    for a, b in zip(one, many, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [53, 40, 10])
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_weight_gradients_that_lanes_share_in_the_finish_are_the_same(batch, lanes, monkeypatch):
+    one = trained(NativeExecutor, *make(batch))
+    monkeypatch.setattr(linear, "WIDE", 1)
+    model, job = make(batch, lanes)
+    assert job.shares
+    assert job.program.wide
+    executor = NativeExecutor(job)
+    assert not any(i in job.program.wide for i in executor.phases[1])
+    assert lanes * job.block() >= batch  # every row stays where the finish finds it
+    many = trained(lambda job: executor, model, job)
+    for a, b in zip(one, many, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 5])
+def test_the_chunks_of_the_lanes_are_the_parameter_vector_in_whole_rows_where_a_gradient_is_shared(lanes):
+    wide = [Buffer("dW2", (700, 200), offset=160_000), Buffer("dW1", (3, 40_000), offset=16)]
+    every = [chunks(400_000, wide, lane, lanes, stays=True) for lane in range(lanes)]
+    places = sorted((first, after) for own in every for first, after, _ in own.tolist())
+    assert [first for first, _ in places] == [0, *(after for _, after in places[:-1])]
+    assert places[-1][1] == 400_000
+    for first, after in places:
+        for dW in wide:
+            if dW.offset <= first < dW.offset + dW.size:
+                assert (first - dW.offset) % dW.shape[-1] == (after - dW.offset) % dW.shape[-1] == 0
+                assert after <= dW.offset + dW.size
+    sizes = [int((own[:, 1] - own[:, 0]).sum()) for own in every]
+    assert max(sizes) - min(sizes) <= 40_000 + 200 + 3 * 16
+    assert max(int((own[:, 1] - own[:, 0]).max()) for own in every) <= WIDE_CHUNK + TILE * 200
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_a_shared_gradient_that_is_read_once_has_one_place_in_each_lanes_gradients(lanes):
+    wide = [Buffer("dW2", (700, 200), offset=160_000), Buffer("dW1", (3, 40_000), offset=16)]
+    for lane in range(lanes):
+        moved = chunks(400_000, wide, lane, lanes, stays=False)
+        assert np.array_equal(moved[:, :2], chunks(400_000, wide, lane, lanes, stays=True)[:, :2])
+        for first, after, back in moved.tolist():
+            shared = any(dW.offset <= first < dW.offset + dW.size for dW in wide)
+            assert first - back == (lane * 400_000 + 160_000 if shared else first)
+            assert after - first <= 700 * 200
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_every_line_of_weights_without_a_shared_gradient_is_taken_by_the_lane_that_updates_it(lanes):
+    wide = [Buffer("dW2", (700, 200), offset=160_000), Buffer("dW1", (3, 40_000), offset=16)]
+    vector, taken = np.zeros(400_000, np.float32), np.zeros(400_000 // 16, int)
+    for lane in range(lanes):
+        stretches = chunks(vector.size, wide, lane, lanes, stays=True)
+        places = (lines(vector, stretches, wide) - vector.ctypes.data) // 64
+        taken[places] += 1
+        for first, after, _ in stretches.tolist():
+            shared = any(dW.offset <= first < dW.offset + dW.size for dW in wide)
+            assert np.isin(np.arange(first // 16, -(-after // 16)), places).all() != shared
+    weights = np.concatenate([np.arange(16), np.arange(120_016, 160_000), np.arange(300_000, 400_000)])
+    assert taken[np.unique(weights // 16)].tolist() == [1] * len(np.unique(weights // 16))
+    assert taken.sum() == len(np.unique(weights // 16))
+
+
+@pytest.mark.parametrize("batch", [53, 40, 10])
+def test_no_instruction_reads_weights_while_lanes_take_them(batch):
+    _, job = make(batch, 2)
+    executor = NativeExecutor(job)
+    rows = executor.phases[1]
+    place = int(executor.jobs[0, layout.JOB_FREE]) - len(executor.phases[0])
+    assert 0 < place < len(rows)
+    assert any(b.region == PARAMETERS for b in rows[place - 1].inputs)
+    assert not any(b.region == PARAMETERS for i in rows[place:] for b in i.inputs)
+    count, each = executor.jobs[0, [layout.JOB_LINE_COUNT, layout.JOB_EACH]]
+    assert 0 < count <= each * (len(rows) - place)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_predictions_and_scores_do_not_depend_on_blocks_lanes_or_batches(lanes, monkeypatch):
+    model = network(STEPS_OF_ALL_KINDS)
+    whole, scores = model.predict(X, lanes=1), model.evaluate(X, Y, lanes=1)
+    monkeypatch.setattr(work, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(work, "LEAST_BLOCK", 16)
+    for batch_size in (None, 7, 53):
+        np.testing.assert_allclose(model.predict(X, batch_size, lanes=lanes), whole, rtol=1e-5, atol=1e-6)
+        assert model.evaluate(X, Y, batch_size, lanes=lanes) == pytest.approx(scores, rel=1e-6)
+
+
+@SETTINGS
+@given(st.integers(1, 300), st.integers(1, 4), st.integers(1, 4000))
+def test_a_block_fits_the_cache_and_every_lane_gets_its_share(batch, lanes, width):
+    model = Sequential([Input((width,)), Dense(1)])
+    model.compile("sgd", "mse")
+    model.build()
+    job = model._job("training", [np.zeros((300, width)), np.zeros((300, 1)), None], batch, lanes)
+    block = job.block()
+    row = 4 * job.program.workspace_row  # bytes
+    most = max(work.LEAST_BLOCK, work.WORKSPACE_BYTES // row)
+    assert block % 16 == 0
+    assert block < most + 16
+    assert block < -(-batch // lanes) + 16  # no lane gets two lanes' work
+    if batch <= lanes * most:
+        assert lanes * block >= batch  # one block for every lane
+
+
+def test_dropout_is_drawn_alike_whatever_the_blocks():
+    def mask(block: int) -> Any:
+        model = Sequential([Input((WIDTH,)), Dropout(0.5), Dense(1)], seed=3, **FLOAT64)
+        model.compile("sgd", "mse")
+        model.build()
+        model.prepare_slots()
+        job = model._job("training", [X, Y[:, :1].copy(), None], 53)
+        steps = ReferenceExecutor(job, block).trace(Chunk(0, 0, 1, 0, np.zeros(1)))
+        return np.concatenate([m[i.outputs[0]].copy() for i, m in steps if i.title == "dropout"])
+
+    assert np.array_equal(mask(53), mask(5))
+
+
+# --- inputs over lanes ----------------------------------------------------------------------------------------------
+
+
+def image_classifier(lanes: int, batch: int, **options: Any) -> tuple[Sequential, Any]:
+    """A network whose first layer reads 6×7 numbers, and a job to train it on 53 rows."""
+    model = Sequential([Input((6, 7)), Flatten(), Dense(20, "relu"), Dense(3)], seed=0)
+    model.compile(Adam(**options), "mse")
+    model.build()
+    model.prepare_slots()
+    x = np.random.default_rng(2).normal(size=(53, 6, 7)).astype(np.float32)
+    return model, model._job("training", [x, Y.astype(np.float32), None], batch, lanes, shuffle=True)
+
+
+@pytest.mark.parametrize("batch", [53, 40, 20])
+@pytest.mark.parametrize("lanes", [2, 3])
+@pytest.mark.parametrize("options", [{}, {"global_clipnorm": 0.1}, {"gradient_accumulation_steps": 2}])
+def test_inputs_divided_over_lanes_give_the_same_weights_as_one_lane(batch, lanes, options, monkeypatch):
+    one = trained(NativeExecutor, *image_classifier(1, batch, **options))
+    monkeypatch.setattr(linear, "WIDE", 1)
+    monkeypatch.setattr(input_shares, "MANY", 0)
+    model, job = image_classifier(lanes, batch, **options)
+    assert "share weight gradient" in [i.title for i in job.program]
+    assert not any(isinstance(i, Affine) and i.x.shape == (42,) for i in job.program)
+    many = trained(NativeExecutor, model, job)
+    again = trained(NativeExecutor, *image_classifier(lanes, batch, **options))
+    for a, b, c in zip(one, many, again, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)  # Adam divides by small numbers
+        np.testing.assert_array_equal(b, c)
+
+
+@pytest.mark.parametrize("lanes", [2, 3])
+def test_a_step_of_divided_inputs_done_one_by_one_is_the_same(lanes, monkeypatch):
+    monkeypatch.setattr(linear, "WIDE", 1)
+    monkeypatch.setattr(input_shares, "MANY", 0)
+    chunk = Chunk(0, 0, 1, 0, np.full(1, 0.1))
+    _, whole = image_classifier(lanes, 40)
+    NativeExecutor(whole).run(chunk)
+    _, job = image_classifier(lanes, 40)
+    seen = [i.title for i, _ in NativeExecutor(job).trace(chunk)]
+    assert seen.count("share weight gradient") == lanes
+    np.testing.assert_allclose(job.parameters, whole.parameters, rtol=1e-5, atol=1e-6)
+
+
+def test_inputs_are_divided_where_there_are_many_for_the_rows_of_a_batch():
+    model = Sequential([Input((784,)), Dense(128, "relu"), Dense(10)], seed=0)
+    model.compile("adam", "mse")
+    model.build()
+    divided = {
+        (b, n): "gather share" in [r.name for r in model.program(batch_size=b, lanes=n)]
+        for b in (128, 512)
+        for n in (1, 2)
+    }
+    assert divided == {(128, 1): False, (128, 2): True, (512, 1): False, (512, 2): False}
+    assert input_shares.first_layer(list(lowered(model, "inference"))) is None
+
+
+@pytest.mark.parametrize("layer", [Dropout(0.5), Activation("tanh"), LeakyReLU()])
+def test_inputs_are_not_divided_where_something_else_reads_them(layer, monkeypatch):
+    monkeypatch.setattr(linear, "WIDE", 1)
+    model = Sequential([Input((42,)), layer, Dense(20, "relu"), Dense(3)], seed=0)
+    model.compile("adam", "mse")
+    assert input_shares.first_layer(list(lowered(model, "training"))) is None

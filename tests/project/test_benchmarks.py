@@ -1,0 +1,181 @@
+"""The benchmark's pieces work and agree; how fast anything is, is not asserted."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is not installed
+
+from benchmarks import charts, cliff, peers, report, scaling, strain
+from benchmarks.compare import Best, Contender, Plan, difference, duration, measure, show
+from benchmarks.convolutions import CONVOLUTIONS
+from benchmarks.costs import Cost, Share, share
+from benchmarks.images import IMAGES
+from benchmarks.peak import peak
+from benchmarks.peers.base import Arrays
+from benchmarks.report import ENGLISH, Report
+from benchmarks.scaling import Series
+from benchmarks.worker import Worker, WorkerError
+from benchmarks.workloads import LARGE, SMALL, WORKLOADS, Workload, dense, shrunk
+
+TINY = Plan(rounds=2, seconds=0.001, compiled=False)
+LITTLE = [shrunk(work) for work in WORKLOADS if work.sizes != LARGE.sizes]
+
+
+def made_up(work: Workload, seconds: dict[str, float]) -> tuple[Workload, Best]:
+    """A result without a measurement."""
+    result = {}
+    for peer, time in seconds.items():
+        worker = object.__new__(Worker)
+        worker.peer, worker.threads = peer, 1
+        result[peer] = Contender(worker, "", seconds=[time])
+    return work, result
+
+
+@pytest.fixture
+def whole() -> Report:
+    results = [
+        made_up(WORKLOADS[1], {"thalweg": 1e-5, "PyTorch": 2e-4, "JAX": 9e-6}),
+        made_up(WORKLOADS[5], {"thalweg": 1e-3, "PyTorch": 2e-3}),
+    ]
+    costs = [Cost("import", {"thalweg": "0.1 s", "PyTorch": "1 s"})]
+    return Report(results, costs, Share(LARGE, 1e11, 2e11, 0.9, 0.85, 0.8, 0.7), 3, "thalweg 0", 2)
+
+
+def test_workers_measure_the_workloads_and_agree(capsys: pytest.CaptureFixture[str]) -> None:
+    with Worker("thalweg") as ours, Worker("scikit-learn", 1) as theirs:
+        for work in LITTLE:
+            only_ours = work.does == "fit many"  # joblib would start processes of its own
+            result = measure(work, [ours] if only_ours else [ours, theirs], TINY)
+            show(work, result, TINY)
+            assert set(result) == {"thalweg"} | (
+                {"scikit-learn"} if work.task == "classes" and not only_ours else set()
+            )
+            assert all(c.median > 0 for c in result.values())
+        memory = ours.ask("memory")
+        assert memory.peak >= memory.now > 0
+    assert capsys.readouterr().out.count("all agree") == len(LITTLE)
+
+
+def test_a_peer_that_computes_something_else_stops_the_run() -> None:
+    work = dense(SMALL, 4, 3)
+    start: Arrays = list(work.weights())
+    ours: Arrays = [w + 1e-3 for w in start]
+    assert difference(work, ours, [w + 1e-3 for w in start]) < 1e-6
+    assert difference(work, ours, [w + 2e-3 for w in start]) > 0.5
+    assert difference(replace(work, does="predict"), [np.ones(3)], [np.ones(3) * 1.1]) == pytest.approx(0.1)
+
+
+def test_what_a_worker_raises_is_said_and_the_worker_stays() -> None:
+    with Worker("thalweg") as worker:
+        with pytest.raises(WorkerError, match="KeyError: 'nothing'"):
+            worker.ask("run", "nothing", 1)
+        assert worker.ask("variants", "thalweg", LARGE) == [""]
+        with pytest.raises(WorkerError, match="no answer in 0 seconds"):
+            worker.ask("make", "thalweg", LARGE, "", timeout=0)
+        with pytest.raises(WorkerError, match=r"ended|died"):
+            worker.ask("memory", timeout=5)
+
+
+def test_absent_peers_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(peers.PEERS, "PyTorch", replace(peers.PEERS["PyTorch"], needs=("no_such_module",)))
+    assert peers.present(["thalweg", "PyTorch"]) == ["thalweg"]
+    assert "PyTorch" in capsys.readouterr().out
+
+
+def test_the_readmes_get_the_tables_in_their_language_with_what_loses(
+    whole: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "ROOT", tmp_path)
+    for name in report.LANGUAGES:
+        (tmp_path / name).write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
+    for _ in range(2):  # a second run replaces the first's
+        report.write(whole)
+    english, chinese = ((tmp_path / name).read_text(encoding="utf-8") for name in report.LANGUAGES)
+    for text in (english, chinese):
+        assert text.startswith("before\n")
+        assert text.endswith("after\n")
+        assert "old" not in text
+        assert text.count("**20.0×**") == 1
+        assert "0.90×" in text
+    assert "thalweg is slower than JAX on 30-64-64-3" in english
+    assert "預測 100,000 列" in chinese
+    assert "30-64-64-3，批次 64，Adam 慢於 JAX（0.90×）" in chinese
+
+
+def test_every_name_of_a_workload_is_told_in_chinese() -> None:
+    names = [work.name for work in (*WORKLOADS, *IMAGES, *CONVOLUTIONS)]
+    names += [network for _, network, _ in scaling.plans(8)]
+    for name in names:
+        chinese = report.translated(name, report.CHINESE)
+        left = re.sub(r"Keras|MNIST|LeNet|Adam|SGD", "", chinese)
+        assert not re.search(r"[A-Za-z]{2,}|, ", left), f"{name}: {chinese}"
+        assert report.translated(name, report.ENGLISH) == name
+
+
+def test_both_languages_have_the_same_words() -> None:
+    assert set(report.ENGLISH) == set(report.CHINESE)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_pictures(whole: Report, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    one = scaling.Series("width", "w-w-w", [8, 16], {"thalweg": [1e-6, 2e-6], "PyTorch": [1e-5, float("nan")]})
+    charts.speed(whole.results, tmp_path / "speed.svg")
+    charts.scaling([one] * 4, tmp_path / "scaling.svg")
+    assert "thalweg" in (tmp_path / "speed.svg").read_text(encoding="utf-8")
+    assert "w-w-w" in (tmp_path / "scaling.svg").read_text(encoding="utf-8")
+
+
+def test_scaling_goes_through_every_size(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaling, "PLAN", replace(scaling.PLAN, rounds=1, seconds=0.001))
+    sizes = [series.size for series in scaling.scaling(["thalweg"], limit=16)]
+    assert sizes == ["width", "batch", "depth", "lanes"]
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.errors.ThalwegWarning")  # width 1: a softmax over one output
+def test_cliff_and_soak(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cliff, "ROUND_SECONDS", 0.0)
+    cliff.cliff(widths=4, rounds=1)
+    strain.soak(predicts=20, fits=10)
+    printed = capsys.readouterr().out
+    assert "most slower" in printed
+    assert "KiB" in printed
+
+
+def test_peak_and_share_are_numbers() -> None:
+    assert peak(1, 1e-4) > 1e6
+    reached = share(shrunk(WORKLOADS[1]), rounds=1, seconds=0.0)
+    assert min(reached.one, reached.all, reached.products, reached.step_on_one, reached.step) > 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(1.5e-6, "1.5 µs"), (0.000123, "123 µs"), (0.0456, "45.6 ms"), (2.0, "2 s"), (0.5, "500 ms")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_loss_in_the_scaling_chart_is_told():
+    series = Series("width", "w-w-w", [8, 2048], {"thalweg": [1.0, 4.0], "PyTorch": [2.0, 1.0]})
+    said = Report([], [], None, 3, "thalweg 0", 2, [series]).lost(ENGLISH)
+    assert said == "thalweg is slower than PyTorch on w-w-w, w = 2048 (0.25×)."
+
+
+def test_formulas_compute_what_the_built_in_functions_do(monkeypatch, capsys):
+    from benchmarks import formulas
+
+    rows = formulas.measure(["relu", "elu"], rounds=1, times=1)
+    assert [row.name for row in rows] == ["relu", "elu"]
+    assert all(row.difference < 2e-6 and row.built_in > 0 and row.formula > 0 for row in rows)
+    monkeypatch.setitem(formulas.TEXTS, "relu", "max(x, 0.5)")  # the control
+    monkeypatch.setattr(formulas, "measure", lambda names: [formulas.Row("relu", 1.0, 1.0, 0.5)])
+    with pytest.raises(SystemExit, match="relu: the formula computes something else"):
+        formulas.formulas("relu")
+    assert "max(x, 0.5)" in capsys.readouterr().out

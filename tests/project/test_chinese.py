@@ -1,0 +1,57 @@
+"""The Chinese of the README, the reference pages and the benchmark: one word for a thing, and one kind of brackets."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.zh-TW.md"
+CHINESE = "[\u4e00-\u9fff]"
+FILES = [README, ROOT / "mkdocs.yml", ROOT / "benchmarks" / "report.py"]
+FILES += [path for folder in ("thalweg", "docs") for path in sorted((ROOT / folder).rglob("*.py"))]
+SAID = {path: text for path in FILES if re.search(CHINESE, text := path.read_text(encoding="utf-8"))}
+OTHER_WORDS = {  # pattern → the word chosen
+    "函式(?!庫)": "函數",
+    "(激活|啟用|活化)函數|激活": "激勵函數",
+    "缺失": "遺漏",
+    "保存": "儲存",
+    "偏置": "偏差",
+    "神經元": "單元",
+    "回合": "輪",
+    "過擬合": "過度擬合",
+    "分佈": "分布",
+    "似然": "概似",
+    "合頁": "鉸鏈",
+    "多類(?!別)": "多類別",
+    "評價": "評估",
+    "預設網路": "內建網路",
+    f"{CHINESE} ?epoch": "輪",
+    f"{CHINESE} ?batch|batch ?{CHINESE}": "批次",
+    rf"{CHINESE}\(": "（）",
+}
+
+
+def faults(text):
+    """The words that aren't the chosen ones; the README's glossary, code and addresses are left out."""
+    text = re.sub(r"## 用語.*?(?=## )", "", text, flags=re.DOTALL)
+    text = re.sub(r"\]\([^)]*\)", "]", text)
+    return [f"{found[0]} → {word}" for other, word in OTHER_WORDS.items() for found in re.finditer(other, text)]
+
+
+@pytest.mark.parametrize("path", SAID, ids=lambda path: str(path.relative_to(ROOT)))
+def test_one_word_for_a_thing(path):
+    assert not faults(SAID[path])
+
+
+def test_other_words_and_brackets_would_be_found():
+    assert faults("損失函式與激活函數(見下)。") == ["函式 → 函數", "激活函數 → 激勵函數", "數( → （）"]
+    assert faults("一個 epoch，缺失值") == ["缺失 → 遺漏", "個 epoch → 輪"]
+    assert faults("函式庫、損失函數（見[下](a.md)）") == []
+    assert len(SAID) > 15
+
+
+def test_the_glossary_has_the_chosen_words():
+    glossary = re.search(r"## 用語(.*?)## ", SAID[README], re.DOTALL)[1]
+    for word in ("權重、偏差", "激勵函數", "損失函數", "前向傳播、反向傳播", "過度擬合", "卷積核、特徵圖", "遺漏值"):
+        assert f"| {word} |" in glossary

@@ -1,0 +1,222 @@
+"""The conformance table: a row for every instruction, that builds it at any shape with values for its operands.
+
+Three kinds of tests read it: gradients against central differences, kernels against references, costs and formulas. A
+new instruction needs a row in `ROWS` and nothing else; `test_conformance.py` fails where a row is missing.
+
+A row also says how large the sum is that makes each output (`sizes`): rounding errors are measured by it, since a sum
+may cancel. Where it says nothing, the output itself is the measure.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import conformance_updates
+import image_rows
+import loss_rows
+import metric_rows
+import numpy as np
+import share_rows
+import weight_rows
+import winograd_rows
+from conformance_activations import ACTIVATIONS
+from conformance_formulas import FORMULAS
+from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case, Memory
+
+from thalweg.program.instructions import augmentation, batches, elementwise, linear, noise
+from thalweg.program.instructions.losses import loss_instruction as losses
+from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
+
+Build = Callable[[Case], Instruction]
+
+
+def affine(c: Case) -> Instruction:
+    by_columns = c.narrow()
+    x = c.normal("x", c.row)
+    x.by_columns = by_columns
+    W = c.normal("W", (c.shape.width, c.shape.units), PARAMETERS, per_row=False)
+    b = c.normal("b", (c.shape.units,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
+    c.sizes["h"] = lambda m: abs(m[x]) @ abs(m[W]) + (0 if b is None else abs(m[b]))
+    floor = c.has(TWICE) and not c.smooth  # its adjoint is derived without
+    return linear.Affine(x, W, b, c.output("h", (*c.row[:-1], c.shape.units)), floor)
+
+
+def weight_gradient(c: Case) -> Instruction:
+    by_columns = c.narrow()
+    x, dh = c.normal("x", c.row), c.normal("dh", (*c.row[:-1], c.shape.units))
+    x.by_columns = by_columns
+    dW = c.output("dW", (c.shape.width, c.shape.units), GRADIENTS, per_row=False)
+    c.sizes["dW"] = lambda m: linear.matrix(abs(m[x])).T @ linear.matrix(abs(m[dh])) + old(c, m, dW)
+    if not (by_columns and c.has(OPTIONAL)):
+        return linear.WeightGradient(x, dh, dW)
+    db = c.output("db", (c.shape.units,), GRADIENTS, per_row=False)
+    c.sizes["db"] = lambda m: abs(m[dh]).sum(axis=0) + old(c, m, db)
+    return linear.WeightGradient(x, dh, dW, db)
+
+
+def bias_gradient(c: Case) -> Instruction:
+    of_images = c.has(TWICE)
+    dh = c.normal("dh", (2, c.shape.positions, c.shape.width) if of_images else c.row)
+    dh.by_columns = of_images and c.has(OPTIONAL)
+    db = c.output("db", (c.shape.width,), GRADIENTS, per_row=False)
+    c.sizes["db"] = lambda m: linear.matrix(abs(m[dh])).sum(axis=0) + old(c, m, db)
+    return linear.BiasGradient(dh, db)
+
+
+def old(c: Case, m: Memory, gradient: Buffer) -> Any:
+    """The size of what is added to."""
+    return abs(m[gradient]) if c.has(ACCUMULATE) else 0
+
+
+def transpose(c: Case) -> Instruction:
+    W = c.normal("W", (c.shape.width, c.shape.units), PARAMETERS, per_row=False)
+    return linear.Transpose(W, c.put("Wᵀ", (c.shape.units, c.shape.width), np.nan, per_row=False))
+
+
+def input_gradient(c: Case) -> Instruction:
+    transposed = c.has(OPTIONAL)
+    shape = (c.shape.width, c.shape.units)
+    dh, W = c.normal("dh", c.row), c.normal("W", shape if transposed else shape[::-1], per_row=False)
+    c.sizes["dx"] = lambda m: abs(m[dh]) @ (abs(m[W]) if transposed else abs(m[W]).T)
+    dx = c.output("dx", (*c.row[:-1], c.shape.units))
+    return linear.InputGradient(dh, W, dx, transposed, c.normal("a", dx.shape) if c.has(TWICE) else None)
+
+
+def add(c: Case) -> Instruction:
+    once = c.has(ORDERED)  # the two contributions to the gradient of a parameter: not per row
+    region = PARAMETERS if once else WORKSPACE
+    x = c.normal("x", c.row, region, not once)
+    y = x if c.has(TWICE) else c.normal("y", c.row, region, not once)
+    c.sizes["z"] = lambda m: abs(m[x]) + abs(m[y])
+    return elementwise.Add(x, y, c.put("z", c.row, np.nan, region, not once))
+
+
+def copy(c: Case) -> Instruction:
+    return elementwise.Copy(c.normal("x", c.row), c.output("z", c.row))
+
+
+def reshape(c: Case) -> Instruction:
+    x = c.normal("x", (2, c.shape.width))
+    return elementwise.Reshape(x, Buffer("z", (2 * c.shape.width,), view_of=x))
+
+
+def dropout(c: Case) -> Instruction:
+    return elementwise.Dropout(c.normal("h", c.row), c.output("a", c.row), (0.1, 0.5, 0.9)[c.shape.seed % 3], 7)
+
+
+def random_noise(kind: type[noise.Noise]) -> Build:
+    def build(c: Case) -> Instruction:
+        h = c.normal("h", c.row)
+        c.sizes["a"] = lambda m: 1 + 4 * abs(m[h])
+        return kind(h, c.output("a", c.row), (0.1, 0.5, 0.9)[c.shape.seed % 3], 7)
+
+    return build
+
+
+def rescale(c: Case) -> Instruction:
+    x, z = c.normal("x", c.row), c.output("z", c.row)
+    c.sizes["z"] = lambda m: 1.7 * abs(m[x]) + 0.6
+    return elementwise.Rescale(x, z, 1.7, -0.6 if c.has(OPTIONAL) else 0.0)
+
+
+def gather(c: Case) -> Instruction:
+    choose_rows(c)
+    by_columns = c.narrow()
+    x = c.output("x", c.row)
+    x.by_columns = by_columns
+    return batches.Gather(c.normal("X", c.row, DATA), x)
+
+
+def gather_bytes(c: Case) -> Instruction:
+    choose_rows(c)
+    return batches.GatherBytes(c.pixels("X", c.row), c.output("x", c.row))
+
+
+def image(c: Case) -> tuple[int, int, int]:
+    """A shape for pictures, small ones: a warp looks at every pixel by itself."""
+    return (1 + c.shape.units % 13, 1 + c.shape.width % 17, c.shape.positions)
+
+
+def random_flip(c: Case) -> Instruction:
+    ways = ((True, False), (False, True), (True, True))[c.shape.seed % 3]
+    return augmentation.RandomFlip(c.normal("x", image(c)), c.output("z", image(c)), *ways, 7)
+
+
+def random_warp(c: Case) -> Instruction:
+    x, z = c.normal("x", image(c)), c.output("z", image(c))
+    mode, way = augmentation.FILL_MODES[c.shape.flags % 4], augmentation.INTERPOLATIONS[c.has(TWICE)]
+    wide = (0.6, 1.9)
+    turn, zoom = (((-0.4, 0.7), (wide, wide)), ((0.0, 0.0), ((1.0, 1.0), (1.0, 1.0))))[c.has(SMOOTHED)]
+    shift = ((-0.4, 0.9), (-1.0, 0.3))
+    c.sizes["z"] = lambda m: np.full((), 10.0)  # of the pixels: an interpolation may cancel
+    return augmentation.RandomWarp(x, z, turn, shift, zoom, c.has(TOTAL), mode, 0.5, way, 3)
+
+
+def random_contrast(c: Case) -> Instruction:
+    x, z = c.normal("x", image(c)), c.output("z", image(c))
+    c.sizes["z"] = lambda m: np.full((), 10.0)
+    return augmentation.RandomContrast(x, z, (0.3, 1.6), (-1.0, 1.5), 7)
+
+
+def store(c: Case) -> Instruction:
+    choose_rows(c)
+    return batches.Store(c.normal("y", c.row), c.normal("Y", c.row, DATA))
+
+
+def choose_rows(c: Case) -> None:
+    """Some rows out of more: any, or those from `start` on."""
+    c.data_rows, c.start = c.shape.rows + 9, c.shape.seed % 10
+    c.order = np.arange(c.start, c.start + c.shape.rows)
+    if c.has(ORDERED):
+        c.order = c.random.permutation(c.data_rows)[: c.shape.rows]
+
+
+def penalty_operands(c: Case) -> tuple[Buffer, float, float]:
+    c.lanes = 1 + c.shape.seed % 3
+    W = c.normal("W", (c.shape.width, c.shape.units), PARAMETERS, per_row=False)
+    W.offset = 16 * (c.shape.seed % 7)
+    l1, l2 = ((0.3, 0.0), (0.0, 0.2), (0.3, 0.2))[c.shape.seed // 7 % 3]
+    c.vector = W.offset + W.size + 16 * (c.shape.seed % 4)
+    return W, l1, l2
+
+
+def penalty(c: Case) -> Instruction:
+    W, l1, l2 = penalty_operands(c)
+    return losses.Penalty(W, c.sums("penalty"), l1, l2)
+
+
+def penalty_gradient(c: Case) -> Instruction:
+    W, l1, l2 = penalty_operands(c)
+    dW = c.normal("dW", W.shape, GRADIENTS, per_row=False)
+    c.sizes["dW"] = lambda m: abs(m[dW]) + l1 + 2 * l2 * abs(m[W])
+    return losses.PenaltyGradient(W, dW, l1, l2)
+
+
+ROWS: dict[str, Build] = {
+    **ACTIVATIONS,
+    "gather": gather,
+    "gather_bytes": gather_bytes,
+    "store": store,
+    "random_flip": random_flip,
+    "random_warp": random_warp,
+    "random_contrast": random_contrast,
+    "affine": affine,
+    "weight_gradient": weight_gradient,
+    "bias_gradient": bias_gradient,
+    "transpose": transpose,
+    "input_gradient": input_gradient,
+    "add": add,
+    "copy": copy,
+    "reshape": reshape,
+    "dropout": dropout,
+    "rescale": rescale,
+    "spatial_dropout": random_noise(noise.SpatialDropout),
+    "gaussian_noise": random_noise(noise.GaussianNoise),
+    "gaussian_dropout": random_noise(noise.GaussianDropout),
+    "alpha_dropout": random_noise(noise.AlphaDropout),
+    "alpha_dropout_adjoint": random_noise(noise.AlphaDropoutAdjoint),
+    "penalty": penalty,
+    "penalty_gradient": penalty_gradient,
+    **conformance_updates.ROWS,
+}
+ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_rows.ROWS
+ROWS |= winograd_rows.ROWS | share_rows.ROWS

@@ -1,0 +1,272 @@
+"""One instruction at one random shape: its operands with values, its reference and its native kernel on them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.engine.native.compiler.compile import callable_of
+from thalweg.engine.native.kernels.table import kernel_of
+from thalweg.engine.native.layouts import state
+from thalweg.engine.native.passes.image_columns import NARROW
+from thalweg.program.instructions.elementwise import Copy
+from thalweg.program.ir.instruction import DATA, GRADIENTS, NORMS, PARAMETERS, TOTALS, WORKSPACE, Buffer, Instruction
+
+Array = NDArray[Any]
+
+OPTIONAL, ACCUMULATE, IN_PLACE, TOTAL, EXTREME, SMOOTHED, TWICE, ORDERED = (1 << i for i in range(8))
+DOUBLES = (TOTALS, NORMS)  # regions of float64
+SENTINEL = -777.25  # fills the gaps between operands, where no kernel may write
+TOLERANCE = 1e-5
+
+
+class Shape(NamedTuple):
+    """What hypothesis draws. Every row reads of it what it needs."""
+
+    rows: int = 5
+    width: int = 4
+    units: int = 3
+    positions: int = 1
+    flags: int = 0
+    seed: int = 0
+
+
+class Memory(dict[Buffer, Array]):
+    """Arrays by buffer, and the state of a step: what a reference implementation sees."""
+
+    rows: int
+    first_row: int
+    batch_rows: int
+    accumulate: bool
+    iteration: int
+    update: int
+    seed: int
+    learning_rate: float
+    order: Array
+
+    def __missing__(self, buffer: Buffer) -> Array:
+        if buffer.view_of is not None:
+            leading = (self.rows,) if buffer.per_row else ()
+            self[buffer] = self[buffer.storage].reshape(*leading, *buffer.shape)
+        else:
+            self[buffer] = np.full((self.rows, *buffer.shape) if buffer.per_row else buffer.shape, np.nan)
+        return self[buffer]
+
+    def reduce(self, buffer: Buffer, value: Array) -> None:
+        self[buffer][...] = self[buffer] + value if self.accumulate else value
+
+
+class Case:
+    """One instruction at one shape. `smooth` keeps the values away from kinks, for central differences."""
+
+    def __init__(self, build: "Callable[[Case], Instruction]", shape: Shape, smooth: bool = False) -> None:
+        self.shape, self.smooth = shape, smooth
+        self.random = np.random.default_rng(shape.seed)
+        self.values: dict[Buffer, Array] = {}
+        self.sizes: dict[str, Callable[[Memory], Array]] = {}  # of the sum that makes an output, by its field
+        self.dtype: type = np.float64  # of the reference
+        self.lanes = 1  # that share the work
+        self.busy = 1  # that have gradients
+        self.vector = 0  # elements of the parameter vector; as far as the first operand reaches if 0
+        self.data_rows = shape.rows
+        self.batch_rows = shape.rows + shape.seed % 5
+        self.first_row, self.start, self.iteration = shape.seed % 11, 0, 1 + shape.seed % 1000
+        self.order: Array = np.arange(shape.rows)
+        self.instruction = build(self)
+        self.inplace = self.has(IN_PLACE) and self.instruction.inplace is not None
+
+    def has(self, flag: int) -> bool:
+        return bool(self.shape.flags & flag)
+
+    # --- operands
+
+    def put(
+        self, name: str, shape: tuple[int, ...], values: Any, region: str = WORKSPACE, per_row: bool = True
+    ) -> Buffer:
+        buffer = Buffer(name, shape, region, per_row, 0 if region in (PARAMETERS, GRADIENTS, TOTALS) else -1)
+        leading = (self.data_rows if region == DATA else self.shape.rows,) if per_row else ()
+        self.values[buffer] = np.broadcast_to(values, (*leading, *shape)).astype(np.float32)
+        return buffer
+
+    def pixels(self, name: str, shape: tuple[int, ...]) -> Buffer:
+        """Data of bytes."""
+        buffer = self.put(name, shape, 0, DATA)
+        self.values[buffer] = self.random.integers(0, 256, (self.data_rows, *shape), np.uint8)
+        return buffer
+
+    def normal(self, name: str, shape: tuple[int, ...], region: str = WORKSPACE, per_row: bool = True) -> Buffer:
+        rows = (self.data_rows if region == DATA else self.shape.rows,) if per_row else ()
+        return self.put(name, shape, self.random.normal(size=(*rows, *shape)), region, per_row)
+
+    def output(self, name: str, shape: tuple[int, ...], region: str = WORKSPACE, per_row: bool = True) -> Buffer:
+        """Filled with NaN, so that an element left out is seen; with numbers where the instruction adds to it."""
+        if self.has(ACCUMULATE) and not per_row:
+            return self.normal(name, shape, region, per_row)
+        return self.put(name, shape, np.nan, region, per_row)
+
+    def sums(self, name: str, size: int = 1) -> Buffer:
+        buffer = Buffer(name, (size,), TOTALS, per_row=False, offset=0)
+        self.values[buffer] = self.random.uniform(0, 10, size)
+        return buffer
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """The shape of a row: (width,), or (positions, width)."""
+        return (self.shape.width,) if self.shape.positions == 1 else (self.shape.positions, self.shape.width)
+
+    def narrow(self) -> bool:
+        """Whether rows are by columns; if so, they are made narrow."""
+        if self.shape.positions > 1 or not self.has(TWICE):
+            return False
+        self.shape = self.shape._replace(width=1 + self.shape.width % NARROW)
+        return True
+
+    def logits(self, name: str) -> Buffer:
+        """Pre-activations, up to ±10,000 where extreme."""
+        scale = 1e4 if self.has(EXTREME) and not self.smooth else 3.0
+        h = self.random.uniform(-scale, scale, (self.shape.rows, *self.row)).astype(np.float32)
+        if self.smooth:
+            h += np.sign(h) * np.float32(0.1)
+        return self.put(name, self.row, h)
+
+    # --- execution
+
+    def memory(self, dtype: type) -> Memory:
+        arrays = {b: v.astype(v.dtype if b.region in DOUBLES else dtype) for b, v in self.values.items()}
+        m = Memory(arrays)
+        m.rows, m.first_row, m.batch_rows = self.shape.rows, self.first_row, self.batch_rows
+        m.accumulate, m.iteration, m.seed = self.has(ACCUMULATE), self.iteration, self.shape.seed
+        m.update = self.iteration
+        m.learning_rate, m.order = 0.05, self.order
+        return m
+
+    def reference(self) -> dict[str, Array]:
+        """What the outputs should be, by field."""
+        m = self.memory(self.dtype)
+        with np.errstate(all="ignore"):
+            self.instruction.reference(m)
+        return {field: m[b] for field, b in self.outputs().items()}
+
+    def outputs(self) -> dict[str, Buffer]:
+        """What the instruction writes, by field."""
+        written = {field: getattr(self.instruction, field) for field in self.instruction.writes}
+        return {field: b for field, b in written.items() if b is not None}
+
+    def native(self) -> dict[str, Array]:
+        """What the kernel makes of the same operands; fails where it writes anywhere else."""
+        i = self.instruction
+        source, result = (getattr(i, f) for f in i.inplace) if self.inplace and i.inplace else (None, None)
+        places: dict[Buffer, slice] = {}
+        cursor = 0
+        for b in dict.fromkeys(b for b in i.operands if b is not None and b is not result):
+            if b.region not in DOUBLES:
+                begin = cursor + 16 + int(self.random.integers(16))
+                cursor = begin + -(-self.values[b].nbytes // 4)
+                places[b] = slice(begin, cursor)
+        arena = np.full(cursor + 32, SENTINEL, np.float32)
+        for b, place in places.items():
+            values = self.values[b].swapaxes(0, -1) if b.by_columns else self.values[b]
+            arena[place].view(np.uint8)[: values.nbytes] = values.ravel().view(np.uint8)
+        if result is not None:
+            places[result] = places[source]
+        totals = {b: np.array([SENTINEL, *v, SENTINEL]) for b, v in self.values.items() if b.region in DOUBLES}
+        before = arena.copy()
+        self.call(i, places, arena, totals)
+        outputs = {}
+        for field, b in self.outputs().items():
+            if b.region in DOUBLES:
+                assert totals[b][0] == totals[b][-1] == SENTINEL, f"{i.kernel} writes beside {b}"
+                outputs[field] = totals[b][1:-1]
+            else:
+                before[places[b]] = arena[places[b]]
+                values = arena[places[b]]
+                shape = self.values[b].shape
+                columns = (shape[-1], *shape[1:-1], shape[0])
+                outputs[field] = values.reshape(columns).swapaxes(0, -1) if b.by_columns else values.reshape(shape)
+        changed = before.view(np.int32) != arena.view(np.int32)
+        assert not changed.any(), f"{i.kernel} writes beside its outputs"
+        return outputs
+
+    def call(self, i: Instruction, places: dict[Buffer, slice], arena: Array, totals: dict[Buffer, Array]) -> None:
+        addresses = [
+            0 if b is None else totals[b].ctypes.data + 8 if b in totals else arena.ctypes.data + 4 * places[b].start
+            for b in i.operands
+        ]
+        o = np.array([*addresses, *i.sizes, 0], np.int64)  # 0: no weights to take from other cores
+        c = np.array([*i.constants, *[0.0] * 4])
+        s, f = np.zeros(state.STATE, np.int64), np.zeros(state.REALS)
+        order = np.ascontiguousarray(self.order, np.int64)
+        s[state.ROWS], s[state.FIRST_ROW], s[state.BATCH_ROWS] = self.shape.rows, self.first_row, self.batch_rows
+        s[state.ACCUMULATE] = self.has(ACCUMULATE) and not i.chunked
+        s[state.ITERATION], s[state.SEED] = self.iteration, self.shape.seed
+        s[state.ORDER], s[state.START] = order.ctypes.data if self.has(ORDERED) else 0, self.start
+        s[state.UPDATE], s[state.BUSY] = self.iteration, self.busy
+        s[state.BLOCK] = self.shape.rows
+        f[state.LEARNING_RATE] = 0.05
+        for lane in range(self.lanes):
+            s[state.LANE], s[state.LANES] = lane, self.lanes
+            for first, after in self.stretches(lane):
+                s[state.FIRST], s[state.AFTER] = first, after
+                callable_of(kernel_of(i))(*(a.ctypes.data for a in (o, c, s, f)))
+                if i.chunked:
+                    s[state.ACCUMULATE] = 1
+
+    def stretches(self, lane: int) -> list[tuple[int, int]]:
+        """The stretches of the parameter vector that a lane works on, one after the other; any if it doesn't matter."""
+        i = self.instruction
+        if i.own_inputs:
+            return [(0, 1 << 40)]  # its share of them
+        if not i.chunked:
+            return [(0, 0)]
+        first = i.operands[0]
+        assert first is not None
+        vector, chunk = self.vector or first.offset + first.size, 16 * (1 + self.shape.seed % 300)
+        lines = -(-vector // 16)
+        begin, end = (min(vector, lines * n // self.lanes * 16) for n in (lane, lane + 1))
+        return [(start, min(start + chunk, end)) for start in range(begin, end, chunk)]
+
+    def check(self) -> None:
+        """The kernel agrees with the reference to 1e-5 of the size of the sum."""
+        got, want, m = self.native(), self.reference(), self.memory(np.float64)
+        for field, right in want.items():
+            size = self.sizes[field](m) if field in self.sizes else np.abs(right)
+            error = np.abs(got[field] - right)
+            bad = ~(error <= TOLERANCE * size + 1e-11)
+            assert not bad.any(), (
+                f"{self.instruction.kernel} at {self.shape}: {field} is {got[field][bad][0]}, "
+                f"the reference says {right[bad][0]}, at {np.argwhere(bad)[0]}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Dot(Instruction):
+    """sums += rows·Σ c·p: a loss with the covector c, to pull any value's derivatives back through a program."""
+
+    p: Buffer
+    c: Buffer
+    sums: Buffer
+
+    name = "dot"
+    writes = ("sums",)
+    reduces = True
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.p,)
+
+    def adjoint(self, d: Any) -> Iterator[Instruction]:
+        yield Copy(self.c, d.into(self.p))
+
+    def reference(self, m: Any) -> None:
+        m[self.sums][0] += m.batch_rows * float((m[self.c] * m[self.p]).sum())
+
+
+def run(instructions: Sequence[Instruction], m: Memory) -> float:
+    """Executes the references in order; returns the loss, the mean of what was added to the sums."""
+    totals = [b for i in instructions for b in i.outputs if b.region == TOTALS]
+    for b in totals:
+        m[b] = np.zeros(b.size)
+    for i in instructions:
+        i.reference(m)
+    return sum(float(m[b][0]) for b in dict.fromkeys(totals)) / m.batch_rows

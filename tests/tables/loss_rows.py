@@ -1,0 +1,333 @@
+"""The rows of the losses in the conformance table: predictions, targets, and how large the sums behind a result are."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from conformance_activations import away_from_kinks
+from harness import EXTREME, OPTIONAL, SMOOTHED, TOTAL, TWICE, Array, Case, Memory
+
+from thalweg.program.instructions import activations, rectifiers
+from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
+from thalweg.program.instructions.losses import elementwise_losses as each
+from thalweg.program.instructions.losses import row_losses as rows
+from thalweg.program.instructions.losses.loss_instruction import EPSILON, Loss, LossAndGradient
+from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.program.passes.activated import ActivatedLoss
+
+Build = Callable[[Case], Instruction]
+Operand = Callable[[Case], Buffer]
+
+
+def loss(kind: type[Loss]) -> Build:
+    def build(c: Case) -> Loss:
+        p, y = PREDICTIONS.get(kind, normal)(c), TARGETS.get(kind, normal_targets)(c)
+        if c.smooth and kind in KINKED:  # away from the kink
+            c.values[y] = c.values[p] + np.sign(c.values[y] - c.values[p]) * (0.1 + abs(c.values[y]))
+        weight = c.put("weight", (1,), c.random.integers(0, 9, (c.shape.rows, 1)) / 4) if c.has(OPTIONAL) else None
+        more = CONSTANTS.get(kind, {})
+        if "label_smoothing" in kind.options():
+            more = more | {"label_smoothing": 0.1 if c.has(SMOOTHED) else 0.0}
+        result = kind(p, y, weight, c.sums("L"), 1 / c.shape.width, c.has(TOTAL), **more)
+        factor = result.coefficient * (c.batch_rows if result.total else 1)
+        c.sizes["sums"] = lambda m: m[result.sums] + factor * (weights(result, m) * value_size(result, m)).sum()
+        return result
+
+    return build
+
+
+def gradient(kind: type[Loss]) -> Build:
+    def build(c: Case) -> Instruction:
+        of = loss(kind)(c)
+        assert isinstance(of, Loss)
+        scale = of.coefficient / (1 if of.total else c.batch_rows)
+        c.sizes["dp"] = lambda m: scale * weights(of, m) * slope_size(of, m)
+        a = c.output("a", of.p.shape) if of.activation is not None and c.has(TWICE) else None
+        if a is not None:  # Σ of probabilities is 1: they are measured by it where they vanish
+            c.sizes["a"] = lambda m: np.ones(m[a].shape)
+        return LossAndGradient(of, of.p, of.y, of.weight, of.sums, c.output("dp", of.p.shape), a)
+
+    return build
+
+
+# Pairs with the slope from h and from ŷ, with and without arguments of either.
+ACTIVATED: list[tuple[type[Elementwise], tuple[float, ...], type[Loss]]] = [
+    (activations.Sigmoid, (), each.SquaredError),
+    (activations.Tanh, (), each.Huber),
+    (activations.Softplus, (), each.Poisson),
+    (activations.Silu, (), each.AbsoluteError),
+    (rectifiers.LeakyRelu, (0.1,), each.LogCosh),
+    (rectifiers.Relu, (0.1, 1.5, 0.5), each.SquaredError),
+]
+
+
+def activated(c: Case) -> Instruction:
+    """ŷ is there already, or not."""
+    kind, arguments, of_loss = ACTIVATED[c.shape.seed % len(ACTIVATED)]
+    h = c.put("h", c.row, c.random.uniform(-3, 3, (c.shape.rows, *c.row)))
+    away_from_kinks(c, h)
+    of = kind(h, c.put("ŷ", c.row, np.nan), *arguments)
+    p = of.value(c.values[h].astype(np.float64))
+    c.values[of.a] = p.astype(np.float32)
+    y = c.put("y", c.row, p + c.random.choice((-1, 1), p.shape) * c.random.uniform(0.1, 2, p.shape))
+    weight = c.put("weight", (1,), c.random.integers(0, 9, (c.shape.rows, 1)) / 4) if c.has(OPTIONAL) else None
+    loss = of_loss(of.a, y, weight, c.sums("L"), 1 / c.shape.width, c.has(TOTAL))
+    v = of.a if of.slope_of == "a" and c.has(TWICE) else h
+    dp, dh = Buffer("dŷ", c.row), c.output("dh", c.row)
+    rows = 1.0 if weight is None else c.values[weight].reshape(-1, *[1] * len(c.row))
+    size = rows * (1 + abs(p) + abs(c.values[y])) ** 2
+    c.sizes["sums"] = lambda m: m[loss.sums] + (c.batch_rows if loss.total else 1) * loss.coefficient * size.sum()
+    c.sizes["dh"] = lambda m: loss.coefficient / (1 if loss.total else c.batch_rows) * 2 * size
+    gradient = LossAndGradient(loss, of.a, y, weight, loss.sums, dp)
+    back = ElementwiseAdjoint(of, getattr(of, of.slope_of), dp, dh)
+    return ActivatedLoss(of, gradient, back, v, y, weight, loss.sums, dh)
+
+
+def value_size(of: Loss, m: Memory) -> Array:
+    size = VALUE_SIZES.get(type(of), lambda of, m: abs(of.value(of.targets(m), m[of.p])))
+    result: Array = size(of, m)
+    return result
+
+
+def slope_size(of: Loss, m: Memory) -> Array:
+    size = SLOPE_SIZES.get(type(of), lambda of, m: abs(of.slope(of.targets(m), m[of.p])))
+    result: Array = size(of, m)
+    return result
+
+
+def weights(of: Loss, m: Memory) -> Any:
+    return 1.0 if of.weight is None else m[of.weight].reshape(-1, *[1] * len(of.p.shape))
+
+
+# --- operands ------------------------------------------------------------------------------------------------------
+
+
+def normal(c: Case) -> Buffer:
+    return c.normal("p", c.row)
+
+
+def normal_targets(c: Case) -> Buffer:
+    return c.normal("y", c.row)
+
+
+def logits(c: Case) -> Buffer:
+    return c.logits("p")
+
+
+def mild_logits(c: Case) -> Buffer:
+    return c.put("p", c.row, c.random.uniform(-3, 3, (c.shape.rows, *c.row)))
+
+
+def probabilities(c: Case) -> Buffer:
+    """Between 0 and 1; where extreme, some are 0 or 1 exactly, and so clipped: in float32, as the kernel does."""
+    p = c.random.uniform(0.05, 0.95, (c.shape.rows, *c.row))
+    if c.has(EXTREME) and not c.smooth:
+        p = np.where(c.random.random(p.shape) < 0.3, np.round(p), p)
+        p[..., 0] = np.maximum(p[..., 0], 0.5)  # a row of zeros has no sum to be divided by
+        c.dtype = np.float32
+    return c.put("p", c.row, p)
+
+
+def inner(c: Case) -> Buffer:
+    return c.put("p", c.row, c.random.uniform(0.05, 0.95, (c.shape.rows, *c.row)))
+
+
+def positive(name: str) -> Operand:
+    return lambda c: c.put(name, c.row, c.random.uniform(0.2, 5, (c.shape.rows, *c.row)))
+
+
+def classes(c: Case) -> Buffer:
+    y = c.random.dirichlet(np.ones(c.shape.width), (c.shape.rows, c.shape.positions)).reshape(-1, *c.row)
+    return c.put("y", c.row, y.round() if c.has(TWICE) else y)
+
+
+def one_hot(c: Case) -> Buffer:
+    labels = c.random.integers(0, c.shape.width, (c.shape.rows, *c.row[:-1], 1))
+    return c.put("y", c.row, labels == np.arange(c.shape.width))
+
+
+def class_numbers(c: Case) -> Buffer:
+    row = (*c.row[:-1], 1)
+    return c.put("y", row, c.random.integers(0, c.shape.width, (c.shape.rows, *row)))
+
+
+def quarters(c: Case, name: str) -> Buffer:
+    """A few values, so that some are equal."""
+    return c.put(name, c.row, c.random.integers(0, 5, (c.shape.rows, *c.row)) / 4)
+
+
+def quarter_targets(c: Case) -> Buffer:
+    return quarters(c, "y")
+
+
+def bits(c: Case) -> Buffer:
+    return c.put("y", c.row, c.random.integers(0, 2, (c.shape.rows, *c.row)))
+
+
+def signs(c: Case) -> Buffer:
+    return c.put("y", c.row, c.random.integers(-1, 2, (c.shape.rows, *c.row)))
+
+
+def margins(c: Case) -> Buffer:
+    """Predictions that are not at the margin, where y·p = 1."""
+    p = c.random.normal(size=(c.shape.rows, *c.row))
+    return c.put("p", c.row, np.where(abs(abs(p) - 1) < 0.05, 0.5, p))
+
+
+def spread(c: Case) -> Buffer:
+    """No two of a row are equal or nearly so."""
+    p = c.random.permuted(np.tile(np.arange(c.shape.width), (c.shape.rows * c.shape.positions, 1)), axis=1)
+    return c.put("p", c.row, p.reshape(-1, *c.row) / 7 + 0.03)
+
+
+def means_and_variances(c: Case) -> Buffer:
+    row = (*c.row[:-1], 2 * c.shape.width)
+    p = c.random.uniform(0.3, 2, (c.shape.rows, *row))
+    return c.put("p", row, p)
+
+
+PREDICTIONS: dict[type[Loss], Operand] = {
+    each.SquaredLogarithmicError: positive("p"),
+    each.Poisson: positive("p"),
+    each.KLDivergence: probabilities,
+    each.Hinge: margins,
+    each.SquaredHinge: margins,
+    each.BinaryCrossentropy: probabilities,
+    each.BinaryCrossentropyLogits: logits,
+    each.BinaryFocalCrossentropy: probabilities,
+    each.BinaryFocalCrossentropyLogits: mild_logits,
+    rows.CategoricalCrossentropy: probabilities,
+    rows.SparseCategoricalCrossentropy: probabilities,
+    rows.CategoricalCrossentropyLogits: logits,
+    rows.SparseCategoricalCrossentropyLogits: logits,
+    rows.CategoricalFocalCrossentropy: inner,
+    rows.CategoricalFocalCrossentropyLogits: mild_logits,
+    rows.GeneralizedCrossEntropy: inner,
+    rows.CategoricalHinge: spread,
+    rows.Dice: inner,
+    rows.Tversky: inner,
+    rows.GaussianNLL: means_and_variances,
+    rows.GaussianNLLLogarithm: means_and_variances,
+}
+TARGETS: dict[type[Loss], Operand] = {
+    each.PercentageError: positive("y"),
+    each.SquaredLogarithmicError: positive("y"),
+    each.Poisson: positive("y"),
+    each.KLDivergence: quarter_targets,
+    each.Hinge: signs,
+    each.SquaredHinge: signs,
+    each.BinaryCrossentropy: quarter_targets,
+    each.BinaryCrossentropyLogits: quarter_targets,
+    each.BinaryFocalCrossentropy: bits,
+    each.BinaryFocalCrossentropyLogits: bits,
+    rows.CategoricalCrossentropy: classes,
+    rows.CategoricalCrossentropyLogits: classes,
+    rows.SparseCategoricalCrossentropy: class_numbers,
+    rows.SparseCategoricalCrossentropyLogits: class_numbers,
+    rows.CategoricalFocalCrossentropy: classes,
+    rows.CategoricalFocalCrossentropyLogits: classes,
+    rows.GeneralizedCrossEntropy: class_numbers,
+    rows.CategoricalHinge: one_hot,
+    rows.Dice: quarter_targets,
+    rows.Tversky: quarter_targets,
+}
+CONSTANTS: dict[type[Loss], dict[str, float]] = {
+    each.Huber: {"delta": 0.7},
+    each.Quantile: {"quantile": 0.3},
+    each.BinaryFocalCrossentropy: {"gamma": 1.5, "alpha": 0.3},
+    rows.CategoricalFocalCrossentropy: {"gamma": 1.5, "alpha": 0.3},
+    rows.GeneralizedCrossEntropy: {"q": 0.7},
+    rows.Tversky: {"alpha": 0.3, "beta": 0.6},
+}
+KINKED = (each.AbsoluteError, each.PercentageError, each.Quantile)
+
+
+# --- the sizes of the sums behind a result, where it is smaller than they are ----------------------------------------
+
+
+def shares(of: Loss, m: Memory) -> Array:
+    return np.clip(m[of.p] / rows.over_classes(m[of.p]), EPSILON, 1 - EPSILON)
+
+
+def operands_size(of: Loss, m: Memory) -> Array:
+    return abs(m[of.p]) + abs(m[of.y])
+
+
+def binary_slope_size(of: Loss, m: Memory) -> Array:
+    q = np.clip(m[of.p], EPSILON, 1 - EPSILON)
+    return (q + of.targets(m)) / (q * (1 - q))
+
+
+def category_slope_size(of: Loss, m: Memory) -> Array:
+    y = of.targets(m)
+    return (rows.over_classes(y) + y / shares(of, m)) / rows.over_classes(m[of.p])
+
+
+def logits_value_size(of: Loss, m: Memory) -> Array:
+    return of.targets(m) * (abs(rows.log_sum_exp(m[of.p])) + abs(m[of.p]))
+
+
+def logits_slope_size(of: Loss, m: Memory) -> Array:
+    y = of.targets(m)
+    return np.exp(m[of.p] - rows.log_sum_exp(m[of.p])) * rows.over_classes(y) + y
+
+
+def ones(of: Loss, m: Memory) -> Array:
+    return np.ones(m[of.p].shape)
+
+
+def gaussian_size(of: Loss, m: Memory) -> Array:
+    assert isinstance(of, rows.GaussianNLL)
+    mean, v = of.split(m[of.p])
+    v = np.exp(v) if isinstance(of, rows.GaussianNLLLogarithm) else v
+    e = (abs(mean) + abs(m[of.y])) ** 2
+    return np.concatenate([e / v + 1, 1 + 1 / v + e / v**2 + e / v], axis=-1)
+
+
+VALUE_SIZES: dict[type[Loss], Any] = {
+    each.SquaredLogarithmicError: lambda of, m: abs(of.value(m[of.y], m[of.p])) + 1e-1,
+    each.Poisson: lambda of, m: m[of.p] + m[of.y] * abs(np.log(m[of.p])),
+    each.KLDivergence: lambda of, m: 1 + abs(of.value(m[of.y], m[of.p])),
+    each.BinaryCrossentropyLogits: lambda of, m: np.logaddexp(0, m[of.p]) + abs(m[of.p]) * of.targets(m),
+    rows.CategoricalCrossentropy: lambda of, m: of.targets(m) * (1 + abs(np.log(shares(of, m)))),
+    rows.CategoricalCrossentropyLogits: logits_value_size,
+    rows.GeneralizedCrossEntropy: ones,
+    rows.CategoricalHinge: lambda of, m: 1 + abs(m[of.p]).max(axis=-1),
+    rows.CosineSimilarity: ones,
+    rows.Dice: ones,
+    rows.Tversky: ones,
+    rows.GaussianNLL: gaussian_size,
+    rows.GaussianNLLLogarithm: gaussian_size,
+}
+SLOPE_SIZES: dict[type[Loss], Any] = {
+    each.SquaredError: lambda of, m: 2 * abs(m[of.p] - m[of.y]),
+    each.SquaredLogarithmicError: ones,
+    each.Poisson: lambda of, m: 1 + m[of.y] / m[of.p],
+    each.SquaredHinge: lambda of, m: 2 + 2 * abs(m[of.p]),
+    each.BinaryCrossentropy: binary_slope_size,
+    each.BinaryCrossentropyLogits: lambda of, m: 1 + of.targets(m),
+    each.BinaryFocalCrossentropyLogits: ones,
+    rows.CategoricalCrossentropy: category_slope_size,
+    rows.CategoricalCrossentropyLogits: logits_slope_size,
+    rows.CategoricalFocalCrossentropy: category_slope_size,
+    rows.CategoricalFocalCrossentropyLogits: ones,
+    rows.CosineSimilarity: lambda of, m: 2 / np.sqrt(rows.over_classes(m[of.p] ** 2)),
+    rows.Dice: lambda of, m: 4 / (rows.over_classes(m[of.p] + m[of.y]) + EPSILON),
+    rows.Tversky: lambda of, m: 4 / (rows.over_classes(m[of.p] + m[of.y]) + EPSILON),
+    rows.GaussianNLL: gaussian_size,
+    rows.GaussianNLLLogarithm: gaussian_size,
+}
+for table in (VALUE_SIZES, SLOPE_SIZES):
+    table[rows.SparseCategoricalCrossentropy] = table[rows.CategoricalCrossentropy]
+    table[rows.SparseCategoricalCrossentropyLogits] = table[rows.CategoricalCrossentropyLogits]
+
+
+def subclasses(kind: type[Loss]) -> set[type[Loss]]:
+    return {kind}.union(*(subclasses(child) for child in kind.__subclasses__()))
+
+
+ROWS: dict[str, Build] = {}
+for kind in sorted(subclasses(Loss), key=lambda kind: kind.__name__):
+    if hasattr(kind, "name"):
+        ROWS[kind.name.replace(" ", "_")] = loss(kind)
+        ROWS[f"{kind.name.replace(' ', '_')}_gradient"] = gradient(kind)

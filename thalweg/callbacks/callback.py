@@ -1,0 +1,214 @@
+"""What every callback is, the record of a fit, and callbacks made of functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from thalweg.errors import ArgumentError
+from thalweg.support import hooks
+
+if TYPE_CHECKING:
+    from thalweg.models.sequential import Sequential
+
+Logs = dict[str, Any]
+Columns = Callable[[], dict[str, list[float]]]
+
+
+class Callback(hooks.Hooked):
+    """Base of all callbacks: override the events you want. `self.model` and `self.params` are set before the first.
+
+    >>> class Report(Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(epoch, logs["loss"])
+    """
+
+    unheard = hooks.CALLBACK
+
+    model: Sequential
+    params: dict[str, Any]
+
+    def set_model(self, model: Sequential) -> None:
+        """Called once before the first event."""
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """`params` holds epochs, steps and verbose."""
+        self.params = params
+
+    def listens(self, event: str) -> bool:
+        """Whether this callback does anything at an event such as "on_epoch_end"; events are only promised then."""
+        return getattr(type(self), event) is not getattr(Callback, event)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """After the last epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Before an epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """After an epoch and its validation; `logs` holds loss, metrics, val_loss, …"""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch; `logs` holds the means over the epoch so far."""
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Before an evaluation, the validation of an epoch included."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """After an evaluation; `logs` holds loss and metrics."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of an evaluation; `logs` holds loss and metrics of the rows so far."""
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Before a prediction."""
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """After a prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of a prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of a prediction; `logs` holds its "outputs"."""
+
+
+def checked(callbacks: Sequence[Callback] | None) -> list[Callback]:
+    """The callbacks as a list; anything else raises."""
+    if callbacks is not None and not isinstance(callbacks, (list, tuple)):
+        raise ArgumentError(f"callbacks is a list of thalweg.callbacks, got {callbacks!r}")
+    for callback in callbacks or []:
+        if not isinstance(callback, Callback):
+            raise ArgumentError(f"callbacks is a list of thalweg.callbacks, got {callback!r} in it")
+    return list(callbacks or [])
+
+
+def introduced(callbacks: Sequence[Callback] | None, model: Sequential, steps: int) -> list[Callback]:
+    """The callbacks of one evaluation or prediction, which know their model."""
+    result = checked(callbacks)
+    for callback in result:
+        callback.set_model(model)
+        callback.set_params({"epochs": 1, "steps": steps, "verbose": 0})
+    return result
+
+
+def listened(callbacks: Sequence[Callback], events: Sequence[str]) -> bool:
+    """Whether any of the callbacks listens to any of the events."""
+    return any(callback.listens(event) for callback in callbacks for event in events)
+
+
+def tell(callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
+    """Calls an event of every callback, in their order."""
+    for callback in callbacks:
+        getattr(callback, event)(*arguments)
+
+
+class History(Callback):
+    """What happened: `history.history["loss"]` is a list with a number for each epoch in `history.epoch`.
+
+    `fit` keeps and returns one; it needs no place in `callbacks`.
+    """
+
+    def __init__(self) -> None:
+        self._history: dict[str, list[float]] = {}
+        self._epoch: list[int] = []
+        self._unread: list[tuple[range, Columns]] = []  # of these epochs nobody has asked yet
+        self.interrupted = False  # whether Ctrl-C ended the training
+        self.seconds = 0.0  # that it took, without compiling kernels
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """The numbers by their names."""
+        self.read()
+        return self._history
+
+    @property
+    def epoch(self) -> list[int]:
+        """The epochs they belong to."""
+        self.read()
+        return self._epoch
+
+    def append(self, epoch: int, logs: Logs) -> None:
+        """Adds the record of an epoch."""
+        self.epoch.append(epoch)
+        for key, value in logs.items():
+            self.history.setdefault(key, []).append(value)
+
+    def extend(self, epochs: range, columns: Columns) -> None:
+        """Adds the records of epochs, in lists that are made when somebody asks: a step may take less time."""
+        self._unread.append((epochs, columns))
+
+    def read(self) -> None:
+        """Makes the lists."""
+        unread, self._unread = self._unread, []
+        for epochs, columns in unread:
+            self._epoch.extend(epochs)
+            for key, values in columns().items():
+                if values:
+                    self._history.setdefault(key, []).extend(values)
+
+    def records(self) -> list[Logs]:
+        """One record for each epoch: {"epoch": 0, "loss": …}."""
+        return [
+            {"epoch": epoch} | {key: values[place] for key, values in self.history.items() if place < len(values)}
+            for place, epoch in enumerate(self.epoch)
+        ]
+
+
+class LambdaCallback(Callback):
+    """A callback from functions.
+
+    >>> report = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
+    """
+
+    def __init__(
+        self,
+        on_epoch_begin: Callable[[int, Logs], None] | None = None,
+        on_epoch_end: Callable[[int, Logs], None] | None = None,
+        on_train_begin: Callable[[Logs], None] | None = None,
+        on_train_end: Callable[[Logs], None] | None = None,
+        on_train_batch_begin: Callable[[int, Logs], None] | None = None,
+        on_train_batch_end: Callable[[int, Logs], None] | None = None,
+        on_test_begin: Callable[[Logs], None] | None = None,
+        on_test_end: Callable[[Logs], None] | None = None,
+        on_test_batch_begin: Callable[[int, Logs], None] | None = None,
+        on_test_batch_end: Callable[[int, Logs], None] | None = None,
+        on_predict_begin: Callable[[Logs], None] | None = None,
+        on_predict_end: Callable[[Logs], None] | None = None,
+        on_predict_batch_begin: Callable[[int, Logs], None] | None = None,
+        on_predict_batch_end: Callable[[int, Logs], None] | None = None,
+    ) -> None:
+        self.functions = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+            "on_test_begin": on_test_begin,
+            "on_test_end": on_test_end,
+            "on_test_batch_begin": on_test_batch_begin,
+            "on_test_batch_end": on_test_batch_end,
+            "on_predict_begin": on_predict_begin,
+            "on_predict_end": on_predict_end,
+            "on_predict_batch_begin": on_predict_batch_begin,
+            "on_predict_batch_end": on_predict_batch_end,
+        }
+        for event, function in self.functions.items():
+            if function is not None:
+                if not callable(function):
+                    raise ArgumentError(f"LambdaCallback: {event} has to be a function, got {function!r}")
+                setattr(self, event, function)
+
+    def listens(self, event: str) -> bool:
+        return self.functions.get(event) is not None

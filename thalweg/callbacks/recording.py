@@ -1,0 +1,218 @@
+"""Callbacks that write files: models, a table of the epochs, and backups from which an interrupted fit goes on."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from thalweg.callbacks.callback import Callback, Logs
+from thalweg.callbacks.watching import MODES, improvement, monitored
+from thalweg.errors import ArgumentError, ModelFileError
+from thalweg.support.checks import model_path
+from thalweg.support.files import append, explained
+from thalweg.support.naming import choose
+from thalweg.support.printing import out
+
+
+class ModelCheckpoint(Callback):
+    """Saves the model, after every epoch or when `monitor` improved; the file's name may hold {epoch} and log names.
+
+    Args:
+        filepath: such as "best.safetensors" or "model-{epoch:03d}-{val_loss:.3f}.safetensors" (epoch counts from 1).
+        monitor: a name in the logs, for `save_best_only`.
+        verbose: 1 says when it saves.
+        save_best_only: whether only an improvement is saved.
+        save_weights_only: whether the description and the optimizer are left out (see `Sequential.load_weights`).
+        mode: "min", "max", or "auto": as the metric of that name wants it; of others, less is better.
+        save_freq: "epoch", or a number of batches.
+        initial_value_threshold: the value to beat at first.
+    """
+
+    def __init__(
+        self,
+        filepath: str | Path,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        self.filepath = str(model_path(filepath))
+        self.monitor = monitor
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.mode = choose("mode", mode, MODES)
+        if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
+            raise ArgumentError(f"ModelCheckpoint: save_freq is 'epoch' or a number of batches, got {save_freq!r}")
+        self.save_freq = save_freq
+        self.best = initial_value_threshold
+        self.batches = 0
+        self.epoch = 0
+
+    def listens(self, event: str) -> bool:
+        if event == "on_train_batch_end":
+            return self.save_freq != "epoch"
+        return super().listens(event)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self.batches += 1
+        if isinstance(self.save_freq, int) and self.batches % self.save_freq == 0:
+            self.save(self.epoch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.save_freq == "epoch":
+            self.save(epoch, logs)
+
+    def save(self, epoch: int, logs: Logs | None) -> None:
+        """Saves, if it is time to."""
+        if self.save_best_only:
+            current = monitored("ModelCheckpoint", self.monitor, logs)
+            better = improvement(self.monitor, self.mode, self.model)
+            if self.best is not None and not better(current, self.best):
+                return
+            self.best = current
+        try:
+            path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
+        except KeyError as missing:
+            raise ArgumentError(
+                f"ModelCheckpoint's filepath {self.filepath!r} names {missing}, which isn't logged; "
+                f"logged: epoch, {', '.join(logs or {})}"
+            ) from None
+        except (IndexError, ValueError) as error:
+            raise ArgumentError(f"ModelCheckpoint's filepath {self.filepath!r} can't be filled in: {error}") from None
+        if self.save_weights_only:
+            self.model.save_weights(path)
+        else:
+            self.model.save(path)
+        if self.verbose:
+            out(f"Epoch {epoch + 1}: saved {path}")
+
+
+class CSVLogger(Callback):
+    """Writes a line for each epoch to a table: epoch (from 0), then the logs by name; "NA" where a number is missing.
+
+    There are columns for the validation too, whether or not there is one.
+
+    Args:
+        filename: such as "training.csv".
+        separator: one character.
+        append: whether an existing table goes on; its columns have to be the same. Else it is written anew.
+
+    >>> import tempfile, thalweg
+    >>> model = thalweg.Sequential([thalweg.Input((1,)), thalweg.layers.Dense(1, "linear", False)], seed=0)
+    >>> model.compile("sgd", "mse")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "training.csv"
+    ...     history = model.fit([[0.0]], [1.0], epochs=2, verbose=0, callbacks=[CSVLogger(path)])
+    ...     print(path.read_text().splitlines())
+    ['epoch,loss,val_loss', '0,1.0,NA', '1,1.0,NA']
+    """
+
+    def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ArgumentError(f"CSVLogger's separator is one character, got {separator!r}")
+        self.filename, self.separator, self.append = Path(filename), separator, bool(append)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.columns: list[str] = []
+        if not self.filename.parent.is_dir():
+            raise ArgumentError(f"CSVLogger: the folder {self.filename.parent} does not exist")
+        if self.append and self.filename.exists():
+            with self.filename.open(encoding="utf-8", newline="") as file:
+                self.columns = next(csv.reader(file, delimiter=self.separator), [])
+        else:
+            with explained(self.filename):
+                self.filename.write_text("", encoding="utf-8")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
+        names = sorted(logs)
+        if not any(name.startswith("val_") for name in names):
+            names += [f"val_{name}" for name in names]
+        lines = io.StringIO(newline="")
+        writer = csv.writer(lines, delimiter=self.separator)
+        if not self.columns:
+            self.columns = ["epoch", *names]
+            writer.writerow(self.columns)
+        missing = sorted(logs.keys() - set(self.columns))
+        if missing or self.columns[0] != "epoch":
+            raise ArgumentError(
+                f"CSVLogger: {self.filename} has the columns {', '.join(self.columns)}, without "
+                f"{', '.join(missing) or 'epoch'}"
+            )
+        writer.writerow([epoch, *(logs.get(name, "NA") for name in self.columns[1:])])
+        append(self.filename, lines.getvalue())
+
+
+class BackupAndRestore(Callback):
+    """Saves the model after every epoch, so that the same `fit`, called again after a crash, goes on from there.
+
+    Weights, the optimizer with its learning rate, and the counts of steps and epochs come back: a model of the same
+    seed ends with the same bits as without the interruption. What other callbacks remember does not come back, nor do
+    the history's earlier epochs.
+
+    Args:
+        backup_dir: a folder for this training alone; made if it doesn't exist.
+        save_freq: "epoch".
+        double_checkpoint: whether the epoch before is kept too, for the case that the last file is damaged.
+        delete_checkpoint: whether the files go when the training has ended; after Ctrl-C or an error they stay.
+
+    Raises:
+        ArgumentError: another save_freq: the record of an epoch would lose its first batches.
+        ModelFileError: a backup is damaged or was made by another network or optimizer.
+    """
+
+    def __init__(
+        self,
+        backup_dir: str | Path,
+        save_freq: str = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        if not backup_dir:
+            raise ArgumentError("BackupAndRestore's backup_dir is empty")
+        if save_freq != "epoch":
+            raise ArgumentError(f"BackupAndRestore saves after each epoch: save_freq is 'epoch', got {save_freq!r}")
+        self.backup_dir = Path(backup_dir)
+        self.save_freq = save_freq
+        self.double_checkpoint, self.delete_checkpoint = bool(double_checkpoint), bool(delete_checkpoint)
+
+    def backups(self) -> list[tuple[int, Path]]:
+        """(epochs done, file) of those there are, the last one first."""
+        names = self.backup_dir.glob("epoch-*.safetensors")
+        return sorted(((int(p.stem.removeprefix("epoch-")), p) for p in names), reverse=True)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        found = self.backups()
+        for place, (epochs, path) in enumerate(found):
+            try:
+                self.model.load_state(path)
+            except ModelFileError:
+                if place + 1 == len(found):
+                    raise
+                continue  # with the one before it
+            self.model.initial_epoch = epochs
+            return
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        with explained(self.backup_dir):
+            self.backup_dir.mkdir(parents=True, exist_ok=True)
+            self.model.save(self.backup_dir / f"epoch-{epoch + 1:06d}.safetensors")
+            for _, path in self.backups()[1 + self.double_checkpoint :]:
+                path.unlink()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        history = self.model.history
+        if self.delete_checkpoint and not (history is not None and history.interrupted):
+            with explained(self.backup_dir):
+                for _, path in self.backups():
+                    path.unlink()
+                if self.backup_dir.is_dir() and not any(self.backup_dir.iterdir()):
+                    self.backup_dir.rmdir()

@@ -1,0 +1,84 @@
+"""What the command line prints with: text and tables, by rich."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from thalweg.errors import first_of
+from thalweg.support.typesetting import width
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.table import Table
+    from rich.text import Text
+
+FOLDED = 16  # columns that a text has at least, or all it needs
+
+
+def say(*things: Any) -> None:
+    """Prints to standard output, as wide as the text needs when it isn't a terminal.
+
+    Column names, classes and paths are the user's: nothing in them is markup, "[kg]" stays what it is.
+    """
+    from rich.console import Console
+
+    console = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else 10_000)
+    for thing in things:
+        console.print(thing, soft_wrap=isinstance(thing, str))  # a path that rich broke could not be copied
+
+
+def say_skipped(problems: Sequence[str]) -> None:
+    """How much was left out, and the first three reasons."""
+    if problems:
+        say(f"skipped {len(problems):,}: {first_of(problems)}")
+
+
+def grid(title: str, header: list[str], rows: list[list[str]]) -> Any:
+    """A table for people; columns of numbers are aligned to the right and never broken over lines."""
+    return Grid(title, header, rows)
+
+
+class Grid:
+    """A table, in blocks of columns, each with the first column, where all together are too wide."""
+
+    def __init__(self, title: str, header: list[str], rows: list[list[str]]) -> None:
+        self.title, self.header, self.rows = title, header, rows
+        self.numbers = [all(is_number(row[place]) for row in rows if row[place]) for place in range(len(header))]
+        cells = [[header[place], *(row[place] for row in rows)] for place in range(len(header))]
+        self.widths = [  # texts may be folded
+            max(map(width, column)) if numbers else min(FOLDED, max(map(width, column)))
+            for column, numbers in zip(cells, self.numbers, strict=True)
+        ]
+
+    def blocks(self, room: int) -> Iterator[list[int]]:
+        """The columns that stand side by side."""
+        block = [0]
+        for place in range(1, len(self.header)):
+            if sum(self.widths[c] + 2 for c in [*block, place]) - 2 > room and len(block) > 1:
+                yield block
+                block = [0]
+            block.append(place)
+        yield block
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table | Text]:
+        from rich.table import Table
+        from rich.text import Text
+
+        for number, block in enumerate(self.blocks(options.max_width)):
+            yield Text("" if number else self.title, "bold")
+            table = Table(box=None, pad_edge=False)
+            for place in block:
+                numbers = bool(self.rows) and self.numbers[place]
+                table.add_column(
+                    self.header[place], justify="right" if numbers else "left", overflow="fold", no_wrap=numbers
+                )
+            for row in self.rows:
+                table.add_row(*(Text(row[place]) for place in block))
+            yield table
+
+
+def is_number(text: str) -> bool:
+    """Whether it is digits, with their signs."""
+    return text.rstrip("%").replace(",", "").replace(".", "").lstrip("-").isdigit()

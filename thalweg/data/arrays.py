@@ -1,0 +1,127 @@
+"""Arrays at the boundary: checked once, and turned into contiguous rows of the engine's float type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.support.checks import number
+from thalweg.support.frames import as_array
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+
+def to_array(values: ArrayLike, what: str) -> Array:
+    """`values` as an array of numbers with at least one row."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise DataError(f"{what} has masked values; fill them in, or leave their rows out")
+    try:
+        array = as_array(values, what)
+    except DataError:
+        raise
+    except ValueError:
+        raise ShapeError(f"{what} has rows of different lengths; every row needs the same shape") from None
+    if array.dtype.kind == "O" and array.ndim == 0:  # what NumPy makes nothing of
+        hint = "; call its toarray()" if hasattr(values, "toarray") else ""
+        kind = "None" if values is None else f"a {type(values).__name__}"
+        raise DataError(f"{what} has to be numbers, got {kind}{hint}")
+    if array.dtype.kind not in "buif":
+        held = {"O": "mixed", "U": "text", "S": "text"}.get(array.dtype.kind, array.dtype.name)
+        raise DataError(f"{what} has to be numbers, got {held} values; thalweg.data reads tables with text and dates")
+    if array.ndim == 0:
+        raise ShapeError(f"{what} has to be an array of rows, got the single number {array}")
+    if len(array) == 0:
+        raise DataError(f"{what} has no rows")
+    return array
+
+
+def contiguous(array: Array, dtype: DTypeLike, what: str) -> Array:
+    """The array in the engine's float type, in C order; not copied where it already is.
+
+    Numbers too large for float32 would silently become infinite, so they raise.
+    """
+    with np.errstate(over="ignore"):
+        result = np.ascontiguousarray(array, dtype=dtype)
+    if array.dtype.kind in "uif" and array.dtype.itemsize > result.dtype.itemsize:
+        lost = np.isinf(result) & ~np.isinf(array)
+        if lost.any():
+            row = int(np.argwhere(lost)[0][0])
+            raise DataError(f"{what} holds a number too large for float32 in row {row}: scale the data first")
+    return result
+
+
+def input_rows(x: ArrayLike, shape: Shape, dtype: DTypeLike) -> Array:
+    """x as (rows, *shape). Bytes (uint8) stay bytes: the engine converts a batch when it gathers it."""
+    array = to_array(x, "x")
+    if array.shape[1:] != shape:
+        if (*array.shape[1:], 1) == shape:
+            array = array.reshape(len(array), *shape)
+        else:
+            hint = "; a single row is x[None]" if array.shape in (shape, shape[:-1]) else ""
+            raise ShapeError(
+                f"the network takes inputs of shape (rows, {', '.join(map(str, shape))}), "
+                f"x has the shape ({', '.join(map(str, array.shape))}){hint}"
+            )
+    return contiguous(array, np.uint8 if array.dtype == np.uint8 else dtype, "x")
+
+
+def same_rows(x: Array, y: Array, what: str = "y") -> None:
+    """Raises where x and y don't have a row for each other."""
+    if len(x) != len(y):
+        raise ShapeError(f"x has {len(x)} rows but {what} has {len(y)}")
+
+
+def row_weights(
+    sample_weight: ArrayLike | None, class_weight: Mapping[int, float] | None, y: Array, dtype: DTypeLike
+) -> Array | None:
+    """One weight a row as (rows, 1), the product of both kinds; None where there is neither.
+
+    y is (rows, 1) class numbers, or (rows, classes) one-hot.
+    """
+    weights: Array | None = None
+    if sample_weight is not None:
+        weights = to_array(sample_weight, "sample_weight").astype(np.float64)
+        if weights.shape not in ((len(weights),), (len(weights), 1)):
+            raise ShapeError(f"sample_weight has to be one weight a row, got the shape {weights.shape}")
+        weights = weights.reshape(-1)
+        same_rows(y, weights, "sample_weight")
+        if not np.isfinite(weights).all() or (weights < 0).any():
+            raise DataError("sample_weight has to be finite and not negative")
+    if class_weight is not None:
+        weights = by_class(class_weight, y) * (1.0 if weights is None else weights)
+    return None if weights is None else contiguous(weights.reshape(-1, 1), dtype, "sample_weight")
+
+
+def by_class(class_weight: Mapping[int, float], y: Array) -> Array:
+    """The weight of each row's class."""
+    if not isinstance(class_weight, Mapping) or not class_weight:
+        raise ArgumentError(f"class_weight is a dict from class number to weight, got {class_weight!r}")
+    if y.ndim != 2:
+        raise ArgumentError("class_weight needs one class a row")
+    labels = y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
+    missing = sorted(set(np.unique(labels).tolist()) - set(class_weight))
+    if missing:
+        raise ArgumentError(f"class_weight has no weight for class {missing[0]:g}; it has {sorted(class_weight)}")
+    keys = np.array(sorted(class_weight))
+    values = np.array([number(f"class_weight's weight of class {k}", class_weight[k]) for k in keys.tolist()])
+    return values[np.searchsorted(keys, labels)]
+
+
+def split_off(arrays: list[Array | None], share: float) -> tuple[list[Array | None], list[Array | None]]:
+    """The first rows for training and the last `share` for validation, as Keras's validation_split."""
+    try:
+        inside = 0 < share < 1
+    except TypeError:  # text
+        inside = False
+    if not inside:
+        raise ArgumentError(f"validation_split has to be between 0 and 1, got {share!r}")
+    rows = len(next(a for a in arrays if a is not None))
+    first = int(rows * (1 - share))
+    if first in (0, rows):
+        raise DataError(f"validation_split={share:g} of {rows} rows leaves no row on one side")
+    return [a if a is None else a[:first] for a in arrays], [a if a is None else a[first:] for a in arrays]

@@ -1,0 +1,128 @@
+"""What an engine is given and what it gives back: the same for every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.program.ir.instruction import FIRST_METRIC, LOSS, PENALTY, ROWS, Buffer, Instruction
+from thalweg.program.ir.memory import ALIGNMENT, align
+from thalweg.program.ir.program import Program
+
+Array = NDArray[Any]
+
+WORKSPACE_BYTES = 1 << 20  # a block's activations are kept to about the size of a core's own cache; …
+FORWARD_SHARE = 4  # … to so much less of it where no gradient has to be added to for every block
+LEAST_BLOCK = 64  # rows of a product: below this it loses more than the cache gains
+
+
+@dataclass
+class Job:
+    """A program with everything it works on, for any number of chunks.
+
+    `data` maps the names of the DATA buffers (X, Y, weights, Y_pred) to arrays of shape (rows, …) that are contiguous
+    and of the engine's float type; X may be bytes, where the program gathers bytes. `parameters` and `slots` are
+    updated in place.
+    """
+
+    program: Program
+    data: Mapping[str, Array]
+    rows: int
+    batch: int
+    parameters: Array
+    slots: Array
+    totals: int = FIRST_METRIC
+    seed: int = 0
+    shuffle: bool = False
+    lanes: int = 1
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch, the last one possibly smaller."""
+        return -(-self.rows // self.batch)
+
+    @property
+    def one_batch(self) -> bool:
+        """Whether every batch is the whole data: then its order can't matter and isn't drawn."""
+        return self.steps_per_epoch == 1
+
+    @property
+    def shares(self) -> bool:
+        """Whether the lanes share the wide weight gradients in the finish: all activations have to be there then."""
+        return self.program.shares(self.batch, self.lanes)
+
+    def block(self) -> int:
+        """Rows a block holds: all blocks of a batch alike, a multiple of the vector, as many for every lane.
+
+        Where lanes meet between instructions, or share a gradient in the finish, a lane has one block.
+        """
+        if self.program.meetings or self.shares:
+            return align(-(-self.batch // self.lanes))
+        row_bytes = 4 * max(1, self.program.workspace_row)
+        least = align(-(-LEAST_BLOCK // self.program.positions))
+        most = max(least, WORKSPACE_BYTES // (1 if self.program.backward else FORWARD_SHARE) // row_bytes)
+        blocks = self.lanes * -(-self.batch // (self.lanes * most))
+        return align(-(-self.batch // blocks))
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A run of steps: from batch `batch` of epoch `epoch` on, across the ends of epochs if there are enough steps."""
+
+    epoch: int
+    batch: int
+    steps: int
+    iteration: int  # optimizer steps done before
+    learning_rates: Array  # one for each step, float64
+
+
+@dataclass
+class Outcome:
+    """What a chunk did. If `finite` is false it stopped *before* the update of a step whose loss was not finite."""
+
+    steps: int
+    records: Array  # (epochs that ended in the chunk, totals): their running sums
+    finite: bool
+    totals: Array  # the running sums of the epoch that has begun
+
+
+class Executor(Protocol):
+    """An engine bound to a job."""
+
+    def run(self, chunk: Chunk) -> Outcome:
+        """Executes a chunk."""
+        ...
+
+    def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Mapping[Buffer, Array]]]:
+        """Executes the first step of a chunk one instruction and one block at a time, the update included.
+
+        Yields after each instruction: it, and a mapping that shows any buffer's values.
+        """
+        ...
+
+    def rebind(self, job: Job) -> bool:
+        """Goes on with a job that has other data and numbers of rows, but is otherwise the same; False: it can't."""
+        ...
+
+    def measure(self, chunk: Chunk, repeats: int) -> list[float]:
+        """Seconds each instruction of the program takes in the first step of a chunk, the least of `repeats` runs."""
+        ...
+
+
+def mean_loss(totals: Array) -> Array:
+    """The loss over all rows counted, penalties included; totals: (sums, …)."""
+    result: Array = (totals[LOSS] + totals[PENALTY]) / totals[ROWS]
+    return result
+
+
+def aligned(elements: int, dtype: Any = np.float32) -> Array:
+    """Zeros whose first element lies at the start of a cache line."""
+    itemsize = np.dtype(dtype).itemsize
+    line = ALIGNMENT * 4
+    raw = np.zeros(elements * itemsize + line, np.uint8)
+    start = -raw.ctypes.data % line
+    return raw[start : start + elements * itemsize].view(dtype)

@@ -1,0 +1,206 @@
+"""The folder in which compiled code is kept, named by a hash of compiler and processor, a file by one of its sources.
+
+What lies there is executed. So a folder, and a file in it, serves only where nobody else but root can have written it;
+and a file begins with a hash of its code and of the kernel and the folder that it was made for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from thalweg.engine.native.compiler.fingerprint import environment, fingerprint
+from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.support.once import once
+
+KEEP_SECONDS = 30 * 24 * 3600  # code that nobody has used for so long is removed
+USED_SECONDS = 24 * 3600  # so often it is noted that a file is used
+UNFINISHED_SECONDS = 3600  # files that were begun so long ago, and never finished, are too
+SUFFIX, UNFINISHED = ".compiled", ".new"
+PROBE = 1 << 16  # bytes that a folder has to have room for
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+_warned = False
+
+
+class Places(NamedTuple):
+    """Where compiled code is looked for, where it is kept, and why not in places that go before."""
+
+    read: tuple[Path, ...]
+    write: Path | None
+    refused: tuple[str, ...]
+
+
+def candidates() -> Iterator[Path]:
+    """Where compiled code may be kept, best first: as told, in the user's cache, in the temporary folder."""
+    if told := os.environ.get("THALWEG_CACHE_DIR"):
+        yield Path(told)
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(base):  # any other is ignored, says the specification
+        yield Path(base) / "thalweg"
+    else:
+        with suppress(RuntimeError):  # there may be no home
+            yield Path.home() / ".cache" / "thalweg"
+    with suppress(OSError):  # nor a temporary folder
+        yield Path(tempfile.gettempdir()) / f"thalweg-{os.geteuid() if hasattr(os, 'geteuid') else 'user'}"
+
+
+@once
+def places() -> Places:
+    """The folders for this environment, up to the first that can be written.
+
+    That one is made if need be; old ones beside it are removed.
+    """
+    name, read, refused = environment(), [], []
+    for parent in candidates():
+        path = parent / name
+        try:
+            for folder in (parent, path):
+                make(folder)
+                check(folder)
+            read.append(path)
+            probe(path)
+        except OSError as error:
+            refused.append(f"{parent} ({error.strerror or error})")
+            continue
+        with suppress(OSError):
+            os.utime(path)
+            remove_old(path)
+        return Places(tuple(read), path, tuple(refused))
+    return Places(tuple(read), None, tuple(refused))
+
+
+def make(folder: Path) -> None:
+    """Makes a folder, and those it lies in, for this user alone whatever the umask."""
+    if not folder.is_absolute():
+        raise OSError("not an absolute path")
+    if os.path.isdir(folder):
+        return
+    make(folder.parent)
+    found = folder.parent.stat()
+    if not (trusted(found) or found.st_mode & stat.S_ISVTX):
+        raise OSError(f"{folder.parent} is somebody else's")  # as with sudo, which may keep another user's HOME
+    with suppress(FileExistsError):  # another process made it, or it is no folder, which `check` will see
+        folder.mkdir(mode=0o700)
+
+
+def check(folder: Path) -> None:
+    """Raises an OSError that says why what lies in the folder must not be executed."""
+    found = folder.stat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise OSError("not a folder")
+    if not (trusted(found) and trusted(folder.lstat())):  # a link too can be put there by anybody
+        raise OSError("it is somebody else's")
+    if others_write(found):
+        raise OSError("others can write to it: chmod go-w")
+
+
+def probe(folder: Path) -> None:
+    """Raises an OSError where nothing can be written."""
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        file.write(bytes(PROBE))
+
+
+def trusted(found: os.stat_result) -> bool:
+    """Whether a file is this user's, or root's."""
+    return not hasattr(os, "geteuid") or found.st_uid in (0, os.geteuid())
+
+
+def others_write(found: os.stat_result) -> bool:
+    """Whether a file can be written by others; Windows has no such modes."""
+    return hasattr(os, "geteuid") and bool(found.st_mode & OTHERS_WRITE)
+
+
+def remove_old(path: Path) -> None:
+    """Removes unfinished files, and code that nobody has used for long, in other versions' folders too."""
+    for mark in path.parent.glob("[0-9a-f]" * 16 + f"/*{SUFFIX}"):
+        with suppress(OSError):  # another process may be removing it too
+            if time.time() - mark.parent.stat().st_mtime > KEEP_SECONDS:
+                shutil.rmtree(mark.parent, ignore_errors=True)
+    for suffix, seconds in ((UNFINISHED, UNFINISHED_SECONDS), (SUFFIX, KEEP_SECONDS)):
+        for file in path.glob(f"*{suffix}"):
+            with suppress(OSError):
+                if time.time() - file.stat().st_mtime > seconds:
+                    file.unlink()
+
+
+def file_name(kernel: Kernel) -> str:
+    return f"{kernel.module}.{kernel.name}.{fingerprint(kernel)}{SUFFIX}"
+
+
+def digest(folder: Path, kernel: Kernel, code: bytes) -> bytes:
+    """Of the code, of the file it was made for and of the folder: no file can take another's place."""
+    return hashlib.sha256("\0".join((folder.name, file_name(kernel), str(kernel.method), "")).encode() + code).digest()
+
+
+def kept(kernel: Kernel) -> bytes | None:
+    """What `keep` wrote to disk; None if there is nothing, or if it isn't what was written."""
+    for folder in places().read:
+        try:
+            with open(folder / file_name(kernel), "rb") as file:
+                found, content = os.fstat(file.fileno()), file.read()
+        except OSError:
+            continue
+        if not trusted(found) or others_write(found):
+            continue
+        if content[:32] == digest(folder, kernel, content[32:]):
+            if time.time() - found.st_mtime > USED_SECONDS:
+                with suppress(OSError):  # it may be another's folder, which is only read
+                    os.utime(folder / file_name(kernel))
+            return content[32:]
+    return None
+
+
+def is_there(kernel: Kernel) -> bool:
+    """Whether there is a file of the kernel, whatever is in it."""
+    return any(os.path.exists(folder / file_name(kernel)) for folder in places().read)
+
+
+def keep(kernel: Kernel, code: bytes) -> None:
+    """Writes it, after its hash, to disk; at once, so that nobody reads half a file. Where it can't, it says so."""
+    folder = places().write
+    if folder is None:
+        return
+    new = folder / f"{os.urandom(8).hex()}{UNFINISHED}"
+    try:
+        with open(new, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(digest(folder, kernel, code) + code)
+        new.replace(folder / file_name(kernel))
+    except BaseException as error:
+        with suppress(OSError):
+            new.unlink()
+        if not isinstance(error, OSError):
+            raise
+        warn(
+            f"compiled kernels can't be kept in {folder.parent} ({error.strerror or error}), so the next process "
+            "compiles them again; make room there, or set THALWEG_CACHE_DIR to a folder with room"
+        )
+
+
+def warn_of_refused() -> None:
+    """Says, when something has to be compiled, which folders weren't taken and why."""
+    _, folder, refused = places()
+    if folder is None:
+        warn(
+            f"compiled kernels can't be kept, so every process compiles them anew: not in {', '.join(refused)}; "
+            "set THALWEG_CACHE_DIR to a folder of yours with room"
+        )
+    elif refused:
+        warn(f"compiled kernels are kept in {folder.parent}, not in {', '.join(refused)}")
+
+
+def warn(text: str) -> None:
+    """Says it on standard error; of several such things the first."""
+    global _warned
+    if not _warned:
+        _warned = True
+        print(f"thalweg: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,156 @@
+"""Object code from numba: one file for each kernel, which calls nothing of numba's and can be loaded without it.
+
+numba makes machine code of every function before it goes on with its caller, together with all that it calls: what lies
+six calls deep is made six times. Here its libraries only hold what LLVM has optimised, and machine code is made once,
+of the whole kernel. A family of micro-kernels is optimised and kept by itself; kernels call it by name.
+
+numba makes a C function that wraps the compiled one, and turns errors into Python's exceptions with the help of
+numba's runtime. Our own wrapper leaves that out. It relies on the two places, for its result and its error, that a
+compiled function takes before its arguments, and on the status that it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as binding
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.cpu_options import FastMathOptions
+from numba.core.fastmathpass import rewrite_module
+from numba.core.registry import cpu_target
+
+from thalweg.engine.native.compiler.kernel import FAMILY, CompilerError
+from thalweg.engine.native.compiler.llvm import BYTES, FLAGS, I32, I64
+from thalweg.engine.native.compiler.loader import ENTRY, FAILED
+from thalweg.engine.native.compiler.processor import FEATURES, NAME
+
+KERNEL = types.void(*(types.CPointer(t) for t in (types.int64, types.float64, types.int64, types.float64)))
+METHOD = types.int64(types.int64, types.int64)
+OPTIONS = {"fastmath": FLAGS["fastmath"], "error_model": FLAGS["error_model"], "nopython": True}
+RUNTIME = ("NRT_", "numba_")  # the names of what numba alone has …
+ADDRESSES = "numba.dynamic.globals"  # … and of what it writes addresses into
+DESTRUCTOR = "NRT_MemInfo_call_dtor"
+
+
+class _Library(JITCodeLibrary):  # type: ignore[misc]
+    """A function and what it calls, optimised by numba, but not made machine code."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        self._ensure_finalized()
+        return 0
+
+
+class _Codegen(JITCPUCodegen):  # type: ignore[misc]
+    _library_class = _Library
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """There is no place for it in memory."""
+
+
+@cache
+def codegen() -> _Codegen:
+    return _Codegen("thalweg")
+
+
+@cache
+def target_machine() -> Any:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    target = binding.Target.from_triple(binding.get_process_triple())
+    place = "static" if target.name.startswith("x86") else "default"  # as numba's own engine does
+    return target.create_target_machine(NAME, FEATURES, opt=3, reloc=place, codemodel="jitdefault", jit=True)
+
+
+def by_numba(function: Callable[..., Any], method: bool) -> Any:
+    """numba's C function. Those that numba itself has to load, of a user's Python functions, call no micro-kernels."""
+    try:
+        return numba.cfunc(METHOD if method else KERNEL, **OPTIONS)(function)
+    except numba.core.errors.NumbaError as error:
+        raise CompilerError(str(error)) from error
+
+
+def optimised(function: Callable[..., Any], method: bool) -> Any:
+    """numba's C function without machine code."""
+    context = cpu_target.target_context
+    with global_compiler_lock:
+        before = context._internal_codegen
+        context._internal_codegen = codegen()
+        try:
+            return by_numba(function, method)
+        finally:
+            context._internal_codegen = before
+
+
+def object_code(function: Callable[..., Any], method: bool) -> tuple[bytes, list[str]] | None:
+    """The object code of a function, and the names of the families of micro-kernels that it calls.
+
+    None where another process couldn't use it: where it holds an address, or needs numba's runtime to make an array.
+    """
+    made = optimised(function, method)
+    source = binding.parse_assembly(made.inspect_llvm())
+    inner = made.native_name.removeprefix("cfunc.")
+    if any(v.name.startswith(ADDRESSES) for v in source.global_variables):
+        return None
+    for value in (*source.functions, *source.global_variables):
+        if not value.is_declaration:
+            value.linkage = "internal"  # LLVM takes over only those that something refers to
+    source.get_function(inner).linkage = "linkonce_odr"
+    module = binding.parse_assembly(str(wrapper(inner, method, source.triple, source.data_layout)))
+    module.link_in(source)
+    module.get_function(inner).linkage = "internal"
+    called = [f.name for f in module.functions if f.is_declaration]
+    if any(name.startswith(RUNTIME) for name in called):
+        return None
+    return target_machine().emit_object(module), [name for name in called if name.startswith(FAMILY)]
+
+
+def family_code(family: Any) -> bytes:
+    """The object code of a family of micro-kernels."""
+    machine, empty = target_machine(), ir.Module()
+    empty.triple, empty.data_layout = machine.triple, str(machine.target_data)
+    family.emit(empty)
+    rewrite_module(empty, FastMathOptions(FLAGS["fastmath"]))  # as numba does with what it compiles
+    with global_compiler_lock:
+        library = codegen().create_library("family")
+        library.add_ir_module(empty)
+        library.finalize()
+    module = library._final_module
+    for function in module.functions:
+        if not function.is_declaration and function.name != ENTRY:
+            function.linkage = "internal"  # now; LLVM would have changed the arguments of what nobody else may call
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+def wrapper(inner: str, method: bool, triple: str, layout: str) -> ir.Module:
+    """The module with the function that is called from outside."""
+    module = ir.Module()
+    module.triple, module.data_layout = triple, layout
+    given = [I64] * 2 if method else [BYTES] * 4
+    result = I64 if method else BYTES
+    status_of = ir.Function(module, ir.FunctionType(I32, [result.as_pointer(), BYTES.as_pointer(), *given]), inner)
+    failed = ir.Function(module, ir.FunctionType(ir.VoidType(), []), FAILED)
+    entry = ir.Function(module, ir.FunctionType(I64 if method else ir.VoidType(), given), ENTRY)
+    builder = ir.IRBuilder(entry.append_basic_block("entry"))
+    place, error = builder.alloca(result), builder.alloca(BYTES)
+    builder.store(ir.Constant(result, None), place)
+    status = builder.call(status_of, [place, error, *entry.args])
+    with builder.if_then(builder.icmp_signed("!=", status, ir.Constant(I32, 0)), likely=False):
+        builder.call(failed, [])
+    if method:
+        builder.ret(builder.load(place))
+    else:
+        builder.ret_void()
+    # numba calls it for arrays that own their memory. Kernels have none, but that is known only when they run.
+    destructor = ir.Function(module, ir.FunctionType(ir.VoidType(), [BYTES]), DESTRUCTOR)
+    ir.IRBuilder(destructor.append_basic_block("entry")).ret_void()
+    return module

@@ -1,0 +1,90 @@
+"""What compiled code depends on, as a hash: the sources that its module imports, the compiler, the processor.
+
+A kernel is compiled again after an edit in its own module or in one that this imports, however far away, and not after
+an edit elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import llvmlite
+
+from thalweg.engine.native.compiler.kernel import HOME, Kernel
+from thalweg.engine.native.compiler.processor import FEATURES, NAME, VW
+from thalweg.support.once import once
+
+PACKAGE = HOME.partition(".")[0]
+ROOT = Path(__file__).parents[len(HOME.split(".")) + 1]  # the folder that the package lies in
+EMITTER = f"{HOME}.compiler.emit"  # makes the code of all kernels
+IMPORT = re.compile(
+    rf"^[ \t]*(?:from[ \t]+({PACKAGE}[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+({PACKAGE}[\w.]*))", re.M
+)
+
+
+@once
+def environment() -> str:
+    """A hash of what all compiled code depends on: versions, the processor, and what makes object code."""
+    parts = [numba_version(), llvmlite.__version__, FEATURES, NAME, str(VW), sys.version, sources([EMITTER])]
+    return digest(parts)
+
+
+@cache
+def fingerprint(kernel: Kernel) -> str:
+    """A hash of the sources that define a kernel or a family of micro-kernels."""
+    if kernel.text:
+        return digest([kernel.text, sources(imported(kernel.text))])
+    return sources([f"{HOME}.{kernel.module}"])
+
+
+def digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def sources(modules: Iterable[str]) -> str:
+    """A hash of these modules and of all that they import of this package."""
+    found: set[str] = set()
+    waiting = [*modules]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += imported(source(module) or "")
+    return digest(part for module in sorted(found) for part in (module, source(module) or ""))
+
+
+@cache
+def source(module: str) -> str | None:
+    """The text of a module or of a package's __init__; None if there is neither."""
+    path = ROOT.joinpath(*module.split("."))
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.is_file():
+            return file.read_text(encoding="utf-8")
+    return None
+
+
+def imported(text: str) -> Iterator[str]:
+    """The modules of this package that a text imports, anywhere in it."""
+    for package, names, module in IMPORT.findall(text):
+        if module:
+            yield module
+            continue
+        parts = [f"{package}.{name}" for name in re.findall(r"\w+", names)]
+        inner = [part for part in parts if source(part) is not None]
+        yield from inner
+        if not inner:
+            yield package
+
+
+def numba_version() -> str:
+    """What tells one numba from another, read without importing it (importlib.metadata takes 20 ms)."""
+    spec = find_spec("numba")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).with_name("_version.py").read_text(encoding="utf-8")

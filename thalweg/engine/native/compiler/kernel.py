@@ -1,0 +1,46 @@
+"""Which native function is meant: a module of this engine and a name in it, or a text that defines it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Function = Callable[..., Any]
+
+HOME = __name__.removesuffix(".compiler.kernel")  # the package that kernels' modules are in
+FAMILY = "thalweg."  # begins the names of families of micro-kernels, which are files of their own
+
+
+class CompilerError(Exception):
+    """numba can't compile a function; the message is numba's."""
+
+
+class Kernel(NamedTuple):
+    """A native function by name. What defines it is imported only if it has to be compiled."""
+
+    module: str  # of the native engine
+    name: str
+    text: str = ""  # the module's, where it isn't a file
+    method: bool = False  # called by Python as a method of an object; see `entrance.py`
+
+    def function(self) -> Function:
+        """What is compiled."""
+        if self.text:
+            names: dict[str, Any] = {"__name__": f"thalweg_{self.module}"}
+            exec(compile(self.text, f"<{self.name}>", "exec"), names)
+            made: Function = names[self.name]
+            return made
+        defined: Function = getattr(importlib.import_module(f"{HOME}.{self.module}"), self.name)
+        return defined
+
+
+def symbol_of(kernel: Kernel) -> str:
+    """The name by which kernels call a family of micro-kernels."""
+    return f"{FAMILY}{kernel.module}.{kernel.name}"
+
+
+def family_of(symbol: str) -> Kernel:
+    """The family with this name."""
+    module, _, name = symbol.removeprefix(FAMILY).rpartition(".")
+    return Kernel(module, name)

@@ -1,0 +1,430 @@
+"""The few LLVM instructions that numba has no word for.
+
+Every function takes raw addresses: int64, in bytes. An address is data, so compiled code never holds one and can be
+kept on disk and reused by another process. Nothing here checks bounds; the callers are lowered from checked programs.
+"""
+
+import functools
+import sys
+import time
+
+import llvmlite.binding as binding
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+from numba.np import arrayobj
+
+from thalweg.engine.native.compiler.loader import CLOCK, NAP, SYMBOLS, YIELD
+
+# Never plain fastmath=True: it lets LLVM assume that NaN and infinity do not occur, and they have to be found.
+FLAGS = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}, "error_model": "numpy", "nogil": True}
+INNER = {**FLAGS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}  # of what only compiled code calls
+
+I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
+BYTES = ir.IntType(8).as_pointer()
+
+
+def compiled(function):
+    """Makes a function of int64 arguments callable from compiled code, where it is compiled once.
+
+    numba.njit would compile it, and all that it calls, anew for every combination of constants in the calls.
+    """
+
+    @functools.wraps(function)
+    def stub(*arguments):
+        raise TypeError(f"{function.__name__} can be called only in code that numba compiles")
+
+    overload(stub, jit_options=INNER, strict=False)(lambda *types: function)
+    return stub
+
+
+# --- Memory ------------------------------------------------------------------------------------------------------
+
+
+def pointer(builder, address, to):
+    """Emits the conversion of an int64 address to a pointer to the LLVM type `to`."""
+    return builder.inttoptr(address, to.as_pointer())
+
+
+def _view(item: types.Type):
+    """Returns the intrinsic (address, n) -> 1-D array of `item` over that memory, which it does not own."""
+    array = types.Array(item, 1, "C")
+
+    @intrinsic
+    def view(typing, address, n):
+        def codegen(context, builder, signature, args):
+            address, n = args
+            size = ir.Constant(I64, context.get_abi_sizeof(context.get_data_type(item)))
+            result = context.make_array(array)(context, builder)
+            arrayobj.populate_array(
+                result,
+                data=pointer(builder, address, context.get_data_type(item)),
+                shape=[n],
+                strides=[size],
+                itemsize=size,
+                meminfo=None,
+            )
+            return result._getvalue()
+
+        return array(types.int64, types.int64), codegen
+
+    return view
+
+
+floats = _view(types.float32)
+doubles = _view(types.float64)
+integers = _view(types.int64)
+bytes_of = _view(types.uint8)
+
+
+@intrinsic
+def float_rows(typing, address, rows, columns):
+    """A 2-D array of float32 over that memory, which it does not own."""
+    array = types.Array(types.float32, 2, "C")
+
+    def codegen(context, builder, signature, args):
+        address, rows, columns = args
+        item = ir.Constant(I64, 4)
+        result = context.make_array(array)(context, builder)
+        arrayobj.populate_array(
+            result,
+            data=pointer(builder, address, F32),
+            shape=[rows, columns],
+            strides=[builder.mul(columns, item), item],
+            itemsize=item,
+            meminfo=None,
+        )
+        return result._getvalue()
+
+    return array(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def load_f32(typing, address, index):
+    """The float at address + 4·index."""
+
+    def codegen(context, builder, signature, args):
+        item = builder.load(builder.gep(pointer(builder, args[0], F32), [args[1]]))
+        item.align = 4
+        return item
+
+    return types.float32(types.int64, types.int64), codegen
+
+
+@intrinsic
+def store_f32(typing, address, index, value):
+    """Writes the float at address + 4·index."""
+
+    def codegen(context, builder, signature, args):
+        builder.store(args[2], builder.gep(pointer(builder, args[0], F32), [args[1]])).align = 4
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.float32), codegen
+
+
+def ask(builder, address):
+    """Emits a prefetch of the cache line at an address, into L2; nothing happens where there is no memory."""
+    arguments = [builder.inttoptr(address, BYTES), *(ir.Constant(I32, n) for n in (0, 2, 1))]
+    function = declare(builder, "llvm.prefetch.p0", ir.VoidType(), [a.type for a in arguments])
+    builder.call(function, arguments)
+
+
+@intrinsic
+def fetch(typing, address):
+    """Asks for the cache line at an address, which is read soon."""
+
+    def codegen(context, builder, signature, args):
+        ask(builder, args[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+def rewrite(builder, address):
+    """Emits that a number is written as it is: the core gets its cache line for itself. A prefetch for writing doesn't
+    take a line that others hold too. Atomic, or LLVM would leave it out."""
+    p = pointer(builder, address, I32)
+    builder.store_atomic(builder.load_atomic(p, "monotonic", 4), p, "monotonic", 4)
+
+
+@intrinsic
+def take(typing, address):
+    """Takes the cache line at an address from other cores. The processor goes on meanwhile."""
+
+    def codegen(context, builder, signature, args):
+        rewrite(builder, args[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+@intrinsic
+def allocate(typing, size):
+    """The address of so many bytes: C's malloc. numba's own arrays need numba's runtime, which isn't loaded."""
+
+    def codegen(context, builder, signature, args):
+        return builder.ptrtoint(builder.call(declare(builder, "malloc", BYTES, [I64]), args), I64)
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def release(typing, address):
+    """Gives back what `allocate` gave; 0 is nothing."""
+
+    def codegen(context, builder, signature, args):
+        builder.call(declare(builder, "free", ir.VoidType(), [BYTES]), [builder.inttoptr(args[0], BYTES)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+def stack(n: int):
+    """Returns the intrinsic () -> address of n floats on the caller's stack, at the beginning of a cache line."""
+
+    @intrinsic
+    def memory(typing):
+        def codegen(context, builder, signature, args):
+            with builder.goto_entry_block():  # reserved once, however often the loop around this call turns
+                array = builder.alloca(ir.ArrayType(F32, n))
+            array.align = 64
+            return builder.ptrtoint(array, I64)
+
+        return types.int64(), codegen
+
+    return memory
+
+
+@intrinsic
+def call(typing, address, o, c, s, f):
+    """Calls the C function `void (int64_t *o, double *c, int64_t *s, double *f)` at an address."""
+
+    def codegen(context, builder, signature, args):
+        parameters = [I64.as_pointer(), F64.as_pointer(), I64.as_pointer(), F64.as_pointer()]
+        function = pointer(builder, args[0], ir.FunctionType(ir.VoidType(), parameters))
+        builder.call(function, [builder.inttoptr(a, p) for a, p in zip(args[1:], parameters, strict=True)])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 5), codegen
+
+
+# --- Lanes that meet ---------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def fetch_add(typing, address, value):
+    """Adds to the int64 at address in one indivisible step and returns what it was before."""
+
+    def codegen(context, builder, signature, args):
+        return builder.atomic_rmw("add", pointer(builder, args[0], I64), args[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def load_acquire(typing, address):
+    """The int64 at address; what another thread wrote before its fetch_add can be read after this."""
+
+    def codegen(context, builder, signature, args):
+        return builder.load_atomic(pointer(builder, args[0], I64), "acquire", 8)
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def store_release(typing, address, value):
+    """Writes the int64 at address; what this thread wrote before can be read by whoever reads it by `load_acquire`."""
+
+    def codegen(context, builder, signature, args):
+        builder.store_atomic(args[1], pointer(builder, args[0], I64), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def pause(typing):
+    """Tells the core that this is a spin loop: a few dozen cycles in which the other thread of the core runs."""
+
+    def codegen(context, builder, signature, args):
+        architecture = binding.get_process_triple().split("-")[0]
+        if architecture in ("x86_64", "i686", "amd64"):
+            builder.call(declare(builder, "llvm.x86.sse2.pause", ir.VoidType(), []), [])
+        elif architecture in ("aarch64", "arm64"):  # isb waits longer than yield, which most ARM cores ignore
+            builder.call(declare(builder, "llvm.aarch64.isb", ir.VoidType(), [I32]), [ir.Constant(I32, 15)])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+for name in (YIELD, NAP, CLOCK):  # for code that numba loads
+    binding.add_symbol(name, SYMBOLS[name])
+
+
+@intrinsic
+def sched_yield(typing):
+    """Lets the operating system run another thread on this core: POSIX sched_yield, or Windows' SwitchToThread."""
+
+    def codegen(context, builder, signature, args):
+        builder.call(declare(builder, YIELD, I32, []), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def nap(typing):
+    """Sleeps for the shortest time there is: some 50 µs, on Windows 1 ms."""
+
+    def codegen(context, builder, signature, args):
+        builder.call(declare(builder, NAP, I32, [I32]), [ir.Constant(I32, 1)])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def ticks(typing):
+    """A clock that never goes back, in nanoseconds; on Windows as fast as `loader.ticks_a_second` says."""
+
+    def codegen(context, builder, signature, args):
+        with builder.goto_entry_block():
+            place = builder.alloca(ir.ArrayType(I64, 2))
+        address = builder.bitcast(place, I64.as_pointer())
+        if sys.platform == "win32":
+            builder.call(declare(builder, CLOCK, I32, [address.type]), [address])
+            return builder.load(address)
+        kind = ir.Constant(I32, time.CLOCK_MONOTONIC)
+        builder.call(declare(builder, CLOCK, I32, [I32, address.type]), [kind, address])
+        rest = builder.load(builder.gep(address, [ir.Constant(I64, 1)]))
+        return builder.add(builder.mul(builder.load(address), ir.Constant(I64, 10**9)), rest)
+
+    return types.int64(), codegen
+
+
+def declare(builder, name: str, result, parameters):
+    """Returns the module's declaration of the named function."""
+    declared = builder.module.globals.get(name)
+    return declared or ir.Function(builder.module, ir.FunctionType(result, parameters), name)
+
+
+# --- Python ------------------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def hold(typing, thing):
+    """One more reference to the Python object at an address, which it returns."""
+
+    def codegen(context, builder, signature, args):
+        thing = builder.inttoptr(args[0], BYTES)
+        builder.call(declare(builder, "Py_IncRef", ir.VoidType(), [BYTES]), [thing])
+        return args[0]
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def new_array(typing, create, array, kind, axes, shape):
+    """A new array of NumPy's, 0 without memory: by PyArray_NewFromDescr, which keeps the reference to kind."""
+
+    def codegen(context, builder, signature, args):
+        create, array, kind, axes, shape = args
+        given = [BYTES, BYTES, I32, I64.as_pointer(), I64.as_pointer(), BYTES, I32, BYTES]
+        function = pointer(builder, create, ir.FunctionType(BYTES, given))
+        things = [builder.inttoptr(array, BYTES), builder.inttoptr(kind, BYTES), builder.trunc(axes, I32)]
+        dimensions, absent = builder.inttoptr(shape, I64.as_pointer()), [ir.Constant(t, None) for t in given[4:]]
+        return builder.ptrtoint(builder.call(function, [*things, dimensions, *absent]), I64)
+
+    return types.int64(*[types.int64] * 5), codegen
+
+
+@intrinsic
+def leave(typing):
+    """Lets other threads of Python run; returns what `reenter` needs."""
+
+    def codegen(context, builder, signature, args):
+        return builder.ptrtoint(builder.call(declare(builder, "PyEval_SaveThread", BYTES, []), []), I64)
+
+    return types.int64(), codegen
+
+
+@intrinsic
+def reenter(typing, thread):
+    """Waits until this thread may use Python's objects again."""
+
+    def codegen(context, builder, signature, args):
+        function = declare(builder, "PyEval_RestoreThread", ir.VoidType(), [BYTES])
+        builder.call(function, [builder.inttoptr(args[0], BYTES)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+# --- Arithmetic --------------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def multiply_add(typing, a, b, c):
+    """a·b + c, in one instruction where the processor has it, and in this order.
+
+    numba adds its flags only to operations that have none: "contract" keeps "reassoc" away, with which LLVM would merge
+    the constants of a range reduction, (x·c + large) − large, to x·c.
+    """
+
+    def codegen(context, builder, signature, args):
+        a, b, c = args
+        return builder.fadd(builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
+
+    return a(a, a, a), codegen
+
+
+@intrinsic
+def select(typing, condition, a, b):
+    """a where the condition holds, otherwise b; both are computed.
+
+    The same as numba's `a if condition else b`, which LLVM may however turn into a branch around a store of a, where b
+    is what lies there already. Such a loop is not vectorised.
+    """
+
+    def codegen(context, builder, signature, args):
+        return builder.select(*args)
+
+    return types.float32(types.boolean, types.float32, types.float32), codegen
+
+
+@intrinsic
+def unknown(typing, x):
+    """x, of which LLVM knows nothing."""
+
+    def codegen(context, builder, signature, args):
+        same = builder.asm(ir.FunctionType(I32, [I32]), "", "=r,0", [builder.bitcast(args[0], I32)], False)
+        return builder.bitcast(same, F32)
+
+    return types.float32(types.float32), codegen
+
+
+@intrinsic
+def float_bits(typing, x):
+    """The 32 bits of a float as an int32: sign, 8 bits of exponent + 127, 23 bits of fraction."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], I32)
+
+    return types.int32(types.float32), codegen
+
+
+@intrinsic
+def bits_float(typing, bits):
+    """The float that these 32 bits stand for."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], F32)
+
+    return types.float32(types.int32), codegen
+
+
+@numba.njit(inline="always", **FLAGS)
+def power_of_two(k):
+    """2ᵏ as a float, for an int32 k in −126…127 (and infinity at 128), by writing the exponent's bits."""
+    return bits_float((k + numba.int32(127)) << numba.int32(23))

@@ -1,0 +1,148 @@
+"""Kernels compiled by several processes at once, for numba compiles one after the other in a process.
+
+A worker is an interpreter of its own, neither a fork nor a copy of the caller's main module. It reads a kernel a line,
+keeps it on disk, and answers with the families of micro-kernels that it calls, which are work too. What no worker could
+do, or none could be started for, is done by the process that needs it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from threading import Condition, Thread
+from typing import Any
+
+from thalweg.engine.lanes import cores
+from thalweg.engine.native.compiler.cache import is_there, kept, places
+from thalweg.engine.native.compiler.compile import announce, families_of, make
+from thalweg.engine.native.compiler.kernel import Kernel, family_of
+from thalweg.support.once import once
+from thalweg.support.stopwatch import compiling as compiling_time
+
+MANY = 4  # kernels from which on it pays to start workers, which takes a second
+MOST = 4  # workers, each of which imports numba and compiles for itself what several kernels call
+
+
+class Work:
+    """Groups of kernels. Neighbours have much in common, which each worker that does one of them has to compile: so
+    some workers begin with the first, and the others with the last."""
+
+    def __init__(self, groups: Iterable[list[Kernel]]) -> None:
+        self.waiting = list(groups)
+        self.known = {kernel for group in self.waiting for kernel in group}
+        self.busy = 0
+        self.changed = Condition()
+
+    def take(self, first: bool) -> list[Kernel]:
+        """The first group or the last; empty when there will be none."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.waiting or not self.busy)
+            if not self.waiting:
+                return []
+            self.busy += 1
+            return self.waiting.pop(0 if first else -1)
+
+    def found(self, families: Iterable[Kernel]) -> None:
+        """Adds those that nobody knew of. They have nothing in common with others."""
+        with self.changed:
+            new = [kernel for kernel in families if kernel not in self.known]
+            self.known.update(new)
+            self.waiting += [[kernel] for kernel in new]
+            self.changed.notify_all()
+
+    def done(self) -> None:
+        with self.changed:
+            self.busy -= 1
+            self.changed.notify_all()
+
+
+@once
+def prepare(kernels: frozenset[Kernel]) -> None:
+    """Compiles what is missing of the kernels of a program, if it is much."""
+    missing = [kernel for kernel in kernels if not is_there(kernel)]
+    if len(missing) >= MANY and possible():
+        announce()
+        compile_together(missing)
+
+
+@compiling_time
+def compile_together(kernels: list[Kernel]) -> None:
+    """Those of one file are compiled by one worker."""
+    kernels = sorted(kernels)
+    groups = [list(group) for _, group in groupby(kernels, key=lambda kernel: kernel.module)]
+    work = Work(groups)
+    workers: list[subprocess.Popen[str]] = []
+    threads: list[Thread] = []
+    try:
+        for n in range(min(cores(), MOST, len(groups))):
+            workers.append(worker := start())
+            thread = Thread(target=direct, args=(worker, work, n % 2 == 0), daemon=True)
+            thread.start()
+            threads.append(thread)
+        for thread in threads:
+            thread.join()
+    except (OSError, RuntimeError):  # no worker, or no thread, can be started here
+        pass
+    finally:
+        for worker in workers:
+            worker.kill()
+        for thread in threads:
+            thread.join()
+        for worker in workers:
+            worker.communicate()  # closes the pipes
+
+
+def possible() -> bool:
+    """Whether there is a second core, a folder to hand the code over in, and an interpreter: a program that Python is
+    part of isn't one."""
+    return cores() > 1 and places().write is not None and Path(sys.executable or "").stem.lower().startswith("python")
+
+
+def start() -> subprocess.Popen[str]:
+    """A worker that finds the modules where this process finds them."""
+    return subprocess.Popen(
+        [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        text=True,
+    )
+
+
+def direct(worker: subprocess.Popen[str], work: Work, first: bool) -> None:
+    """Gives a worker what there is to do, kernel by kernel, until nothing is left or the worker ends."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    while group := work.take(first):
+        try:
+            for kernel in group:
+                print(json.dumps(kernel), file=worker.stdin, flush=True)
+                work.found(Kernel(*family) for family in json.loads(worker.stdout.readline()))
+        except (OSError, ValueError):  # the worker has ended
+            return
+        finally:
+            work.done()
+
+
+def serve() -> None:
+    """A worker's part."""
+    gc.disable()  # it would look at numba's many objects again and again, and free little
+    answers: Any = sys.stdout
+    sys.stdout = sys.stderr  # for whatever prints when it is imported
+    for line in sys.stdin:
+        families = []
+        try:
+            kernel = Kernel(*json.loads(line))
+            content = kept(kernel) or make(kernel)
+            if content and not is_there(kernel):  # the disk is full: nothing can be handed over
+                return
+            families = [family_of(symbol) for symbol in families_of(content or b"")]
+        except Exception:  # it will be seen in the process that needs the kernel
+            pass
+        print(json.dumps(families), file=answers, flush=True)

@@ -1,0 +1,247 @@
+"""Depthwise convolutions: every channel has a kernel of its own. No product of matrices then, but vectors of channels.
+
+The outputs of a row that reach the same taps are a run: for a vector of channels its kernel stays in registers while
+the run passes, and so do the sums of a kernel's gradient. Addresses are in bytes, strides in floats.
+"""
+
+from numba import types
+from numba.extending import intrinsic
+
+from thalweg.engine.native.compiler.llvm import F32, compiled, floats, pointer
+from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.kernels.convolution import _phase, _zone
+from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
+from thalweg.engine.native.linalg.microkernel import Family, _Emitter, _integer
+
+RUN = ("row", "column", "rows", "columns", "count", "step", "channels")
+WEIGH_ARGUMENTS = ("x", "w", "wr", "bias", "y", "apart", *RUN, "floor", "gate")
+GRADIENT_ARGUMENTS = ("x", "d", "w", "wr", *RUN)
+COMMON = ((3, 3), (5, 5))  # sizes of kernels whose loops are unrolled
+
+
+class _Run(_Emitter):
+    """A run of `count` outputs, which see windows `step` floats apart, of rows × columns elements, `row` and `column`
+    floats apart; for all channels, a vector of them at a time."""
+
+    def __init__(self, function, arguments, size):
+        super().__init__(function, arguments)
+        self.size = size  # the window's, or None
+
+    def emit(self):
+        builder, channels = self.builder, self.given["channels"]
+        whole = builder.sdiv(channels, _integer(VW))
+        done = builder.mul(whole, _integer(VW))
+        self.repeat(
+            whole, [], lambda v, _: self.vector_of_channels(builder.mul(v, _integer(VW)), self.load, self.store)
+        )
+        rest = builder.sub(channels, done)
+        with builder.if_then(builder.icmp_signed(">", rest, _integer(0))):
+            self.keep(rest)
+            self.vector_of_channels(done, self.load_some, self.store_some)
+        builder.ret_void()
+
+    def vector_of_channels(self, k, load, store):
+        """What is done for the channels from k on; returns nothing to carry."""
+        raise NotImplementedError
+
+    def place(self, name, *steps):
+        p = pointer(self.builder, self.given[name], F32)
+        for step in steps:
+            p = self.builder.gep(p, [step])
+        return p
+
+    def times(self, a, name):
+        """a · an argument, a number or a value"""
+        return self.builder.mul(_integer(a) if isinstance(a, int) else a, self.given[name])
+
+    def taps(self):
+        """(row, column) of every element of a window of known size."""
+        return [(a, b) for a in range(self.size[0]) for b in range(self.size[1])]
+
+    def weight(self, a, b, k):
+        return self.place("w", self.times(a, "wr"), self.times(b, "channels"), k)
+
+    def seen(self, i, a, b, k):
+        return self.place("x", self.times(i, "step"), self.times(a, "row"), self.times(b, "column"), k)
+
+    def each_tap(self, carried, body):
+        """carried = body(a, b, carried) for every element of a window."""
+        given = self.given
+        return self.repeat(
+            given["rows"],
+            carried,
+            lambda a, carried: self.repeat(given["columns"], carried, lambda b, carried: body(a, b, carried)),
+        )
+
+
+class _Weigh(_Run):
+    def vector_of_channels(self, k, load, store):
+        """y = bias + Σ x·w, or max(y, 0), or y·[G > 0], G `gate` bytes behind y; outputs are `apart` floats apart."""
+        builder, given = self.builder, self.given
+        given["G"] = builder.add(given["y"], given["gate"])
+        (start,) = self.if_given("bias", [self.zero], lambda _, where: load(self.place("bias", where)), [k])
+        weights = {tap: load(self.weight(*tap, k)) for tap in (self.taps() if self.size else ())}
+
+        def output(i, carried):
+            if self.size:
+                total = start
+                for (a, b), w in weights.items():
+                    total = self.multiply_add(load(self.seen(i, a, b, k)), w, total)
+            else:
+                (total,) = self.each_tap([start], add(i))
+            at = self.times(i, "apart")
+            total = self.if_given("floor", [total], lambda v, _: self.at_least_zero(v), [at])
+            (total,) = self.if_given("gate", total, lambda v, at: self.gated(v, load(self.place("G", at, k))), [at])
+            store(total, self.place("y", at, k))
+            return carried
+
+        def add(i):
+            return lambda a, b, sums: [
+                self.multiply_add(load(self.seen(i, a, b, k)), load(self.weight(a, b, k)), sums[0])
+            ]
+
+        return self.repeat(given["count"], [], output)
+
+
+class _WeightGradient(_Run):
+    def vector_of_channels(self, k, load, store):
+        """w += Σ over the run of x·d"""
+
+        def error(i):
+            return load(self.place("d", self.times(i, "channels"), k))
+
+        def add(i, sums):
+            d = error(i)
+            return [
+                self.multiply_add(load(self.seen(i, a, b, k)), d, total)
+                for (a, b), total in zip(self.taps(), sums, strict=True)
+            ]
+
+        if self.size:
+            places = [self.weight(a, b, k) for a, b in self.taps()]
+            sums = self.repeat(self.given["count"], [self.zero] * len(places), add)
+            for p, total in zip(places, sums, strict=True):
+                store(self.builder.fadd(load(p), total), p)
+            return []
+
+        def tap(a, b, carried):
+            def one(i, sums):
+                return [self.multiply_add(load(self.seen(i, a, b, k)), error(i), sums[0])]
+
+            p = self.weight(a, b, k)
+            (total,) = self.repeat(self.given["count"], [self.zero], one)
+            store(self.builder.fadd(load(p), total), p)
+            return carried
+
+        return self.each_tap([], tap)
+
+
+def _family(name, kind, names):
+    kernels = {n: lambda f, size=size: kind(f, names, size) for n, size in enumerate((None, *COMMON))}
+    return Family(__name__, name, names, kernels)
+
+
+WEIGHERS = _family("WEIGHERS", _Weigh, WEIGH_ARGUMENTS)
+WEIGHT_GRADIENTS = _family("WEIGHT_GRADIENTS", _WeightGradient, GRADIENT_ARGUMENTS)
+
+
+def _call(family):
+    """The signature and the code of an intrinsic."""
+    names = family.arguments
+
+    def codegen(context, builder, signature, args):
+        given = dict(zip(names, args, strict=True))
+        key = _integer(0)
+        for number, size in enumerate(COMMON, start=1):
+            same = [
+                builder.icmp_signed("==", given[side], _integer(n))
+                for side, n in zip(("rows", "columns"), size, strict=True)
+            ]
+            key = builder.select(builder.and_(*same), _integer(number), key)
+        family.call(builder, key, args)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * len(names)), codegen
+
+
+@intrinsic
+def weigh(typing, x, w, wr, bias, y, apart, row, column, rows, columns, count, step, channels, floor, gate):
+    """y = bias + Σ x·w for a run of outputs"""
+    return _call(WEIGHERS)
+
+
+@intrinsic
+def weigh_gradient(typing, x, d, w, wr, row, column, rows, columns, count, step, channels):
+    """w += Σ x·d over a run of outputs"""
+    return _call(WEIGHT_GRADIENTS)
+
+
+@compiled
+def _correlate(
+    x, H, W, C, w, wr, bias, y, yi, yr, yc, images, OH, sh, dh, ah, th, OW, sw, dw, aw, tw, floor, gate
+):  # fmt: skip
+    """y[image, i, j] = bias + Σ x[image, i·sh + a·dh + ah, j·sw + b·dw + aw]·w[a, b] over the taps on the image.
+
+    yi, yr, yc: from an image, row and column of y to the next.
+    """
+    for image in range(images):
+        i = 0
+        while i < OH:
+            a, after_a, next_i = _zone(i, OH, H, sh, dh, ah, th)
+            j = 0
+            while j < OW:
+                b, after_b, next_j = _zone(j, OW, W, sw, dw, aw, tw)
+                for r in range(i, next_i):
+                    weigh(
+                        x + 4 * ((image * H + r * sh + a * dh + ah) * W + j * sw + b * dw + aw) * C,
+                        w + 4 * (a * wr + b * C), wr, bias, y + 4 * (image * yi + r * yr + j * yc), yc,
+                        dh * W * C, dw * C, after_a - a, max(0, after_b - b), next_j - j, sw * C, C, floor, gate,
+                    )  # fmt: skip
+                j = next_j
+            i = next_i
+
+
+def depthwise_convolution(o, c, s, f):
+    """h = x ∗ W + b; max(h, 0), or h·[a > 0]"""
+    x, W, b, h, a, H, Wd, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9]
+    kh, kw, sh, sw, dh, dw, top, left, floor = o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[20]
+    _correlate(
+        x, H, Wd, C, W, kw * C, b, h, OH * OW * C, OW * C, C, s[ROWS], OH, sh, dh, -top, kh, OW, sw, dw, -left, kw,
+        floor, a - h if a else 0,
+    )  # fmt: skip
+
+
+def depthwise_transposed_convolution(o, c, s, f):
+    """h = x ∗ Wᶠ + b; max(h, 0), or h·[a > 0]; elements that are a stride apart lie under the same taps."""
+    x, W, bias, h, gated, H, Wd, C, OH, OW = o[0], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
+    kh, kw, sh, sw, dh, dw, top, left, floor = o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[19], o[21]
+    gate = gated - h if gated else 0
+    for p in range(min(sh, H)):
+        th, first_a, ah = _phase(p, kh, sh, dh, top)
+        for q in range(min(sw, Wd)):
+            tw, first_b, aw = _phase(q, kw, sw, dw, left)
+            _correlate(
+                x, OH, OW, C, W + 4 * (first_a * kw + first_b) * C, kw * C, bias, h + 4 * (p * Wd + q) * C,
+                H * Wd * C, sh * Wd * C, sw * C, s[ROWS], (H - p + sh - 1) // sh, 1, dh, ah, th,
+                (Wd - q + sw - 1) // sw, 1, dw, aw, tw, floor, gate,
+            )  # fmt: skip
+
+
+def depthwise_kernel_gradient(o, c, s, f):
+    """dW = x ∗ dh"""
+    x, d, dW, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    kh, kw, sh, sw, dh, dw, top, left = o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
+    if s[ACCUMULATE] == 0:
+        floats(dW, kh * kw * C)[:] = 0
+    for image in range(s[ROWS]):
+        for i in range(OH):
+            a, after_a, _ = _zone(i, i + 1, H, sh, dh, -top, kh)
+            j = 0
+            while j < OW:
+                b, after_b, next_j = _zone(j, OW, W, sw, dw, -left, kw)
+                weigh_gradient(
+                    x + 4 * ((image * H + i * sh + a * dh - top) * W + j * sw + b * dw - left) * C,
+                    d + 4 * ((image * OH + i) * OW + j) * C, dW + 4 * (a * kw + b) * C, kw * C,
+                    dh * W * C, dw * C, after_a - a, max(0, after_b - b), next_j - j, sw * C, C,
+                )  # fmt: skip
+                j = next_j

@@ -1,0 +1,65 @@
+"""Kernels that act on every element by itself, besides the activations: sums, copies, dropout.
+
+A result may overwrite its operand. LLVM vectorises a loop over two arrays behind a check that they don't overlap, and
+takes a scalar loop if they do; so the case of one array has a loop of its own.
+"""
+
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import floats, select
+from thalweg.engine.native.layouts.state import FIRST_ROW, ITERATION, ROWS, SEED
+from thalweg.engine.native.linalg.hashing import key, uniform
+
+F32 = np.float32
+U32, U64 = np.uint32, np.uint64
+
+
+def add(o, c, s, f):
+    """z = x + y; x, y or both may be z."""
+    n = o[3] * (s[ROWS] if o[4] else 1)
+    z, y = floats(o[2], n), floats(o[1], n)
+    if o[0] == o[2]:
+        for i in range(n):
+            z[i] += y[i]
+    else:
+        x = floats(o[0], n)
+        for i in range(n):
+            z[i] = x[i] + y[i]
+
+
+def copy(o, c, s, f):
+    """z = x"""
+    n = s[ROWS] * o[2]
+    if o[0] != o[1]:
+        x, z = floats(o[0], n), floats(o[1], n)
+        for i in range(n):
+            z[i] = x[i]
+
+
+def rescale(o, c, s, f):
+    """z = scale·x + offset"""
+    n, scale, offset = s[ROWS] * o[2], F32(c[0]), F32(c[1])
+    z = floats(o[1], n)
+    if o[0] == o[1]:
+        for i in range(n):
+            z[i] = scale * z[i] + offset
+    else:
+        x = floats(o[0], n)
+        for i in range(n):
+            z[i] = scale * x[i] + offset
+
+
+def dropout(o, c, s, f):
+    """a = h·keep/(1 − rate); the counter of an element is its place in the batch."""
+    size, rate, scale = o[2], F32(c[0]), F32(1.0 / (1.0 - c[0]))
+    n, first = s[ROWS] * size, U32(U64(s[FIRST_ROW] * size))
+    k = key(s[SEED], s[ITERATION], o[3])
+    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+    a = floats(o[1], n)
+    if o[0] == o[1]:
+        for i in range(n):
+            a[i] = select(uniform(low, high, first + U32(i)) >= rate, a[i] * scale, F32(0))
+    else:
+        h = floats(o[0], n)
+        for i in range(n):
+            a[i] = select(uniform(low, high, first + U32(i)) >= rate, h[i] * scale, F32(0))

@@ -1,0 +1,40 @@
+"""Kernels of activations that are pairs of Python functions: the user's function in the loop of the built-in ones."""
+
+from __future__ import annotations
+
+from thalweg.engine.native.compiler.compile import address_of
+from thalweg.engine.native.compiler.kernel import CompilerError, Kernel
+from thalweg.engine.native.kernels.generated.formulas import IMPORTS, PLAIN, generated
+from thalweg.errors import ArgumentError
+from thalweg.program.instructions.activations import ElementwiseAdjoint
+from thalweg.program.instructions.custom_activation import CustomActivation
+from thalweg.program.ir.instruction import Instruction
+
+OWN = """
+
+{definition}
+
+
+@scalar
+def function(h, k):
+    return own(h)
+"""
+
+
+def is_custom(i: Instruction) -> bool:
+    return isinstance(i.of if isinstance(i, ElementwiseAdjoint) else i, CustomActivation)
+
+
+def kernel_of_custom(i: Instruction) -> Kernel:
+    """The kernel, compiled at once: what numba can't compile is said in one sentence."""
+    of = i.of if isinstance(i, ElementwiseAdjoint) else i
+    assert isinstance(of, CustomActivation)
+    own, what, loop = (of.pair.value, "value", "value") if of is i else (of.pair.derivative, "derivative", "adjoint")
+    definition = own.text.replace("def own(", "@numba.njit(forceinline=True, **FLAGS)\ndef own(", 1)
+    kernel = generated(IMPORTS + OWN.replace("{definition}", definition) + PLAIN, {"loop": loop})
+    try:
+        address_of(kernel)
+    except CompilerError as error:
+        reason = next((line for line in str(error).splitlines()[1:] if line.strip()), str(error)).strip()
+        raise ArgumentError(f"numba can't compile the {what} of the activation {of.pair.name}: {reason}") from None
+    return kernel

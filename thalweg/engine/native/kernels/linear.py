@@ -1,0 +1,75 @@
+"""The products of dense layers, all by the one micro-kernel."""
+
+from thalweg.engine.native.compiler.llvm import compiled
+from thalweg.engine.native.kernels.updates.gradients import stretch
+from thalweg.engine.native.layouts.state import ACCUMULATE, BATCH_ROWS, BLOCK, BUSY, ROWS, STRIDE
+from thalweg.engine.native.linalg import gemm
+from thalweg.engine.native.linalg import narrow as columns
+
+
+def affine(o, c, s, f):
+    """h = x·W + b, or max(h, 0)"""
+    x, W, b, h, inputs, units, positions, floor = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    if o[8]:
+        columns.affine(x, W, b, h, s[ROWS], inputs, units)
+        if floor:
+            gemm.end(h, units, 0, s[ROWS], units)
+        return
+    gemm.product(x, inputs, 1, W, units, 0, h, units, b, floor, 0, s[ROWS] * positions, units, inputs)
+
+
+@compiled
+def gradient_of_all_rows(x, ldx, nx, dh, dW, own, row, rows, units, positions, s):
+    """So many rows of dW = xᵀ·dh from `row` on, over the rows of all lanes, right before W is changed, which lies `own`
+    bytes behind dW. From a row of x to the next are ldx floats, from a lane's to the next lane's nx."""
+    to, stride = dW + 4 * row * units, s[STRIDE]
+    size, whole = s[BLOCK] * positions, s[BATCH_ROWS] // s[BLOCK]  # lanes that have a whole block
+    if whole:
+        gemm.gemm_before_update(x, 1, ldx, nx, dh, units, stride, whole, to, units, 0, rows, units, size, own)
+    if whole < s[BUSY]:
+        x, dh, left = x + 4 * whole * nx, dh + 4 * whole * stride, (s[BATCH_ROWS] - whole * s[BLOCK]) * positions
+        own = 0 if whole else own
+        gemm.gemm_before_update(x, 1, ldx, 0, dh, units, 0, 1, to, units, whole, rows, units, left, own)
+
+
+def weight_gradient(o, c, s, f):
+    """dW = xᵀ·dh over this block; or in the finish, over all lanes' rows, those of its rows that are worked on now
+
+    db = Σ dh too, where there is one: only by columns, which is o[8]. o[9], in the finish: where W is.
+    """
+    x, dh, dW, inputs, units, positions, offset = o[0], o[1], o[2], o[4], o[5], o[6], o[7]
+    if s[STRIDE] == 0:
+        if o[8]:
+            columns.weight_gradient(x, dh, dW, o[3], s[ROWS], inputs, units, s[ACCUMULATE])
+            return
+        gemm.gemm(x, 1, inputs, dh, units, dW, units, 0, s[ACCUMULATE], inputs, units, s[ROWS] * positions)
+        return
+    first, after = stretch(inputs * units, offset, s)
+    row, rows = first // units, (after - first) // units
+    if rows == 0:
+        return
+    gradient_of_all_rows(x + 4 * row, inputs, s[STRIDE], dh, dW, o[9] - dW, row, rows, units, positions, s)
+
+
+def bias_gradient(o, c, s, f):
+    """db = Σ dh over rows"""
+    dh, db, units, positions = o[0], o[1], o[2], o[3]
+    if o[4]:
+        n = positions * s[ROWS]
+        for unit in range(units):
+            gemm.column_sums(dh + 4 * unit * n, n, 1, db + 4 * unit, s[ACCUMULATE])
+        return
+    gemm.column_sums(dh, s[ROWS] * positions, units, db, s[ACCUMULATE])
+
+
+def transpose(o, c, s, f):
+    """Wᵀ"""
+    W, Wt, inputs, units = o[0], o[1], o[2], o[3]
+    gemm.transpose(W, inputs, units, Wt, 0, units)
+
+
+def input_gradient(o, c, s, f):
+    """dx = dh·Wᵀ, with W as it is or transposed before; dx·[a > 0] where there is an a"""
+    dh, W, dx, a, inputs, units, positions, transposed = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    ldw = inputs if transposed else units
+    gemm.product(dh, units, 1, W, ldw, 1 - transposed, dx, inputs, 0, 0, a, s[ROWS] * positions, inputs, units)

@@ -1,0 +1,22 @@
+"""Class numbers among the data."""
+
+import numba
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import FLAGS
+
+F32 = np.float32
+NO_CLASS = -1
+
+
+@numba.njit(inline="always", **FLAGS)
+def class_of(y, classes):
+    """The class number that a target is, NO_CLASS where it is none: NaN, a fraction, negative, too large.
+
+    Targets are checked when a fit begins, but the array is the caller's and may change until it ends: a kernel looks
+    before it indexes.
+    """
+    if not F32(0) <= y < F32(classes):
+        return NO_CLASS
+    number = np.int64(y)
+    return number if F32(number) == y else NO_CLASS

@@ -1,0 +1,125 @@
+"""Penalties on what a layer puts out, and on the angles between a matrix's vectors."""
+
+import math
+
+import numba
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import FLAGS, doubles, floats
+from thalweg.engine.native.kernels.updates.gradients import share, stretch
+from thalweg.engine.native.layouts.state import BATCH_ROWS, LANE, LANES, ROWS
+from thalweg.engine.native.linalg import gemm
+from thalweg.engine.native.linalg.mathematics import sign
+
+F32 = np.float32
+ONE = F32(1)
+LEAST_NORM = 1e-7
+
+
+def activity_penalty(o, c, s, f):
+    """sums += l1·Σ|a| + l2·Σ a²"""
+    a = floats(o[0], s[ROWS] * o[2])
+    absolute, squares = 0.0, 0.0
+    for i in range(a.size):
+        absolute += np.float64(abs(a[i]))
+        squares += np.float64(a[i]) * np.float64(a[i])
+    doubles(o[1], 1)[0] += c[0] * absolute + c[1] * squares
+
+
+def activity_penalty_gradient(o, c, s, f):
+    """da = (l1·sign(a) + 2·l2·a)/rows"""
+    n = s[ROWS] * o[2]
+    a, da = floats(o[0], n), floats(o[1], n)
+    l1, l2 = F32(c[0] / s[BATCH_ROWS]), F32(2 * c[1] / s[BATCH_ROWS])
+    for i in range(n):
+        da[i] = l1 * sign(a[i]) + l2 * a[i]
+
+
+@numba.njit(inline="always", **FLAGS)
+def inverse_root(squares):
+    """1/‖w‖, where ‖w‖ is at least LEAST_NORM"""
+    return F32(1 / max(math.sqrt(np.float64(squares)), LEAST_NORM))
+
+
+@numba.njit(inline="always", **FLAGS)
+def products_of_rows(W, U, P, inverses, totals, n, width, first, after, k):
+    """uᵢ·uⱼ for this share's rows i and all rows j, their sums, and their slopes in their place."""
+    for i in range(n):
+        w, u = floats(W + 4 * i * width, width), floats(U + 4 * i * width, width)
+        squares = F32(0)
+        for j in range(width):
+            squares += w[j] * w[j]
+        inverses[i] = inverse_root(squares)
+        for j in range(width):
+            u[j] = w[j] * inverses[i]
+    gemm.product(U + 4 * first * width, width, 1, U, width, 1, P + 4 * first * n, n, 0, 0, 0, after - first, n, width)
+    for i in range(first, after):
+        p, total, scale = floats(P + 4 * i * n, n), F32(0), k * inverses[i]
+        p[i] = F32(0)
+        for j in range(n):
+            total += abs(p[j])
+        for j in range(n):
+            p[j] = scale * sign(p[j])
+        totals[i] = total
+
+
+@numba.njit(inline="always", **FLAGS)
+def products_of_columns(W, U, P, inverses, totals, height, n, first, after, k):
+    """The same for columns: uᵢ·uⱼ stands in row j and column i of P."""
+    for j in range(n):
+        inverses[j] = F32(0)
+    for i in range(height):
+        w = floats(W + 4 * i * n, n)
+        for j in range(n):
+            inverses[j] += w[j] * w[j]
+    for j in range(n):
+        inverses[j] = inverse_root(inverses[j])
+    for i in range(height):
+        w, u = floats(W + 4 * i * n, n), floats(U + 4 * i * n, n)
+        for j in range(n):
+            u[j] = w[j] * inverses[j]
+    gemm.gemm(U, 1, n, U + 4 * first, n, P + 4 * first, n, 0, 0, n, after - first, height)
+    for i in range(first, after):
+        floats(P + 4 * i * (n + 1), 1)[0] = F32(0)
+        totals[i] = F32(0)
+    for j in range(n):
+        p = floats(P + 4 * j * n, n)
+        for i in range(first, after):
+            totals[i] += abs(p[i])
+        for i in range(first, after):
+            p[i] = k * inverses[i] * sign(p[i])
+
+
+def orthogonal_penalty(o, c, s, f):
+    """sums += rows·factor·mean |u·u'|; U: vectors of length 1; P: slopes, of this lane's share of the vectors"""
+    W, U, P, rows, width, columns = o[0], o[3], o[4], o[5], o[6], o[7]
+    n = width if columns else rows
+    first, after = share(n, s[LANE], s[LANES])
+    if first == after:
+        return
+    inverses, totals = floats(o[2], n), floats(o[2] + 4 * n, n)
+    mean = c[0] / (np.float64(n) * np.float64(n - 1))
+    k = F32(2 * mean)
+    if columns:
+        products_of_columns(W, U, P, inverses, totals, rows, n, first, after, k)
+    else:
+        products_of_rows(W, U, P, inverses, totals, n, width, first, after, k)
+    result = 0.0
+    for i in range(first, after):
+        inside = inverses[i] < F32(1 / LEAST_NORM)  # else the vector is 0, and its length is not divided out
+        floats(P + 4 * i * (n + 1), 1)[0] = -k * inverses[i] * totals[i] if inside else F32(0)
+        result += np.float64(totals[i])
+    doubles(o[1], 1)[0] += s[BATCH_ROWS] * mean * result
+
+
+def orthogonal_penalty_gradient(o, c, s, f):
+    """dW += P·U, or U·P for columns: whole rows of dW together, and what a stretch has of its first and last"""
+    dW, U, P, rows, width, columns = o[0], o[1], o[2], o[3], o[4], o[5]
+    first, after = stretch(rows * width, o[6], s)
+    left, right, n = U if columns else P, P if columns else U, width if columns else rows
+    while first < after:
+        row, column = first // width, first % width
+        many = 1 if column else max(1, (after - first) // width)
+        span = min(width - column, after - first)
+        gemm.gemm(left + 4 * row * n, n, 1, right + 4 * column, width, dW + 4 * first, width, 0, 1, many, span, n)
+        first += many * span

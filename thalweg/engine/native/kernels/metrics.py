@@ -1,0 +1,188 @@
+"""Running float64 sums for metrics. Operands: p, y, sums; sizes: elements of a row, classes."""
+
+import numba
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import INNER, doubles, floats
+from thalweg.engine.native.kernels.losses.class_numbers import NO_CLASS, class_of
+from thalweg.engine.native.layouts.state import ROWS
+from thalweg.engine.native.linalg import mathematics as maths
+
+F32 = np.float32
+
+
+def equal_matches(o, c, s, f):
+    """sums += Σ [ŷ = y]"""
+    n = s[ROWS] * o[3]
+    p, y = floats(o[0], n), floats(o[1], n)
+    result = 0
+    for i in range(n):
+        result += p[i] == y[i]
+    doubles(o[2], 1)[0] += result
+
+
+def binary_matches(o, c, s, f):
+    """sums += Σ [(ŷ > threshold) = y]"""
+    n = s[ROWS] * o[3]
+    p, y, threshold = floats(o[0], n), floats(o[1], n), F32(c[0])
+    result = 0
+    for i in range(n):
+        result += (F32(1) if p[i] > threshold else F32(0)) == y[i]
+    doubles(o[2], 1)[0] += result
+
+
+@numba.njit(**INNER)
+def argmax(v, first, classes):
+    """The place of the first of the largest."""
+    best = 0
+    for j in range(1, classes):
+        if v[first + j] > v[first + best]:
+            best = j
+    return best
+
+
+def categorical_matches(o, c, s, f):
+    """sums += Σ [argmax ŷ = argmax y]"""
+    n, classes = s[ROWS] * o[3], o[4]
+    p, y = floats(o[0], n), floats(o[1], n)
+    result = 0
+    for first in range(0, n, classes):
+        result += argmax(p, first, classes) == argmax(y, first, classes)
+    doubles(o[2], 1)[0] += result
+
+
+def sparse_matches(o, c, s, f):
+    """sums += Σ [argmax ŷ = y]"""
+    n, classes = s[ROWS] * o[3], o[4]
+    p, y = floats(o[0], n), floats(o[1], n // classes)
+    result = 0
+    for r in range(n // classes):
+        result += F32(argmax(p, r * classes, classes)) == y[r]
+    doubles(o[2], 1)[0] += result
+
+
+def squares_and_targets(o, c, s, f):
+    """sums += Σ (ŷ − y)², Σ y, Σ y², for each output"""
+    rows, size = s[ROWS], o[3]
+    p, y, sums = floats(o[0], rows * size), floats(o[1], rows * size), doubles(o[2], 3 * size)
+    for r in range(rows):
+        for j in range(size):
+            t = np.float64(y[r * size + j])
+            e = np.float64(p[r * size + j]) - t
+            sums[j] += e * e
+            sums[size + j] += t
+            sums[2 * size + j] += t * t
+
+
+@numba.njit(**INNER)
+def exceeded_by_fewer(p, first, classes, own, k):
+    """Whether fewer than k of a row's predictions exceed that of class `own`."""
+    value, larger = p[first + own], 0
+    for j in range(first, first + classes):
+        larger += p[j] > value
+    return larger < k and np.isfinite(value)
+
+
+def top_matches(o, c, s, f):
+    """sums += Σ [fewer than k predictions exceed ŷ[argmax y]]"""
+    n, classes = s[ROWS] * o[3], o[4]
+    p, y = floats(o[0], n), floats(o[1], n)
+    result = 0
+    for first in range(0, n, classes):
+        result += exceeded_by_fewer(p, first, classes, argmax(y, first, classes), o[5])
+    doubles(o[2], 1)[0] += result
+
+
+def sparse_top_matches(o, c, s, f):
+    """sums += Σ [fewer than k predictions exceed ŷ[y]]"""
+    n, classes = s[ROWS] * o[3], o[4]
+    p, y = floats(o[0], n), floats(o[1], n // classes)
+    result = 0
+    for r in range(n // classes):
+        own = class_of(y[r], classes)
+        if own != NO_CLASS:
+            result += exceeded_by_fewer(p, r * classes, classes, own, o[5])
+    doubles(o[2], 1)[0] += result
+
+
+def confusion_counts(o, c, s, f):
+    """sums += TP, FP, FN, TN"""
+    n, classes, only, top = s[ROWS] * o[3], o[4], o[5], o[6]
+    p, y, sums, threshold = floats(o[0], n), floats(o[1], n), doubles(o[2], 4), F32(c[0])
+    for i in range(n):
+        j = i % classes
+        if only >= 0 and j != only:
+            continue
+        positive = p[i] > threshold
+        if top and positive:
+            larger = 0
+            for k in range(classes):
+                other = p[i - j + k]
+                larger += other > p[i] or (other == p[i] and k < j)
+            positive = larger < top
+        sums[(0 if positive else 2) + (0 if y[i] != F32(0) else 1)] += 1.0
+
+
+def class_counts(o, c, s, f):
+    """sums += right, predicted and actual rows of each class"""
+    n, classes, columns = s[ROWS] * o[3], o[4], o[5]
+    lines = n // classes
+    p, y, sums, threshold = floats(o[0], n), floats(o[1], lines * columns), doubles(o[2], 3 * classes), F32(c[0])
+    for r in range(lines):
+        first = r * classes
+        top = p[first + argmax(p, first, classes)]
+        for j in range(classes):
+            value = p[first + j]
+            positive = value > threshold if threshold >= F32(0) else value >= top and abs(value) > F32(1e-9)
+            truth = np.float64(y[r * columns + j]) if columns == classes else 1.0 * (y[r] == F32(j))
+            sums[j] += truth if positive else 0.0
+            sums[classes + j] += 1.0 if positive else 0.0
+            sums[2 * classes + j] += truth
+
+
+def score_histogram(o, c, s, f):
+    """sums += Σ y, Σ (1 − y) in each bucket of ŷ"""
+    n, classes, buckets, by_output, logits = s[ROWS] * o[3], o[4], o[5], o[6], o[7]
+    p, y = floats(o[0], n), floats(o[1], n)
+    sums = doubles(o[2], 2 * buckets * (classes if by_output else 1))
+    for i in range(n):
+        value = maths.sigmoid(p[i]) if logits else p[i]
+        value = value if value < F32(1) else F32(1)
+        value = value if value > F32(0) else F32(0)  # NaN too
+        bucket = max(np.int64(np.ceil(value * F32(buckets - 1))) - 1, 0)
+        place = (i % classes * 2 * buckets if by_output else 0) + bucket
+        sums[place] += y[i]
+        sums[place + buckets] += F32(1) - y[i]
+
+
+def row_correlations(o, c, s, f):
+    """sums += Σ over rows of the correlation of y and ŷ"""
+    n, classes = s[ROWS] * o[3], o[4]
+    p, y = floats(o[0], n), floats(o[1], n)
+    result = 0.0
+    for first in range(0, n, classes):
+        mean_p, mean_y = 0.0, 0.0
+        for j in range(first, first + classes):
+            mean_p += p[j]
+            mean_y += y[j]
+        mean_p, mean_y = mean_p / classes, mean_y / classes
+        pp, yy, py = 0.0, 0.0, 0.0
+        for j in range(first, first + classes):
+            a, b = p[j] - mean_p, y[j] - mean_y
+            pp, yy, py = pp + a * a, yy + b * b, py + a * b
+        result += py / np.sqrt(pp * yy)
+    doubles(o[2], 1)[0] += result
+
+
+def moments(o, c, s, f):
+    """sums += Σ ŷ, Σ y, Σ ŷ², Σ y², Σ ŷ·y, for each output"""
+    rows, size = s[ROWS], o[3]
+    p, y, sums = floats(o[0], rows * size), floats(o[1], rows * size), doubles(o[2], 5 * size)
+    for r in range(rows):
+        for j in range(size):
+            a, b = np.float64(p[r * size + j]), np.float64(y[r * size + j])
+            sums[j] += a
+            sums[size + j] += b
+            sums[2 * size + j] += a * a
+            sums[3 * size + j] += b * b
+            sums[4 * size + j] += a * b

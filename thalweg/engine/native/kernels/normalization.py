@@ -1,0 +1,251 @@
+"""Batch normalisation: what belongs to a channel is made here, the loops over all rows are those of channels.py.
+
+Sums over many rows lose bits: they are taken over some rows at a time, and put together in float64.
+"""
+
+import math
+
+import numba
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import FLAGS, compiled, doubles, floats, load_f32, select, stack, store_f32
+from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.layouts.state import BATCH_ROWS, BLOCK, LANE, LANES, ROWS
+from thalweg.engine.native.linalg.channels import GROUP, moments, products, scale, unscale
+
+F32 = np.float32
+RUN = 1024  # channels at a time, or channels times the rows that are taken as one
+PART = 8192  # floats of which the sums are taken before they are added to the totals
+
+_a, _b, _c, _d, _e = stack(RUN), stack(RUN), stack(RUN), stack(RUN), stack(4 * RUN)
+
+
+@compiled
+def _copies(channels):
+    """How many rows are taken as one: they fill whole groups of vectors, or at least vectors, if that isn't long."""
+    unit = GROUP * VW
+    while unit > 1:
+        copies = unit // min(unit, channels & -channels)
+        if copies * channels <= RUN:
+            return copies
+        unit //= 2
+    return 1
+
+
+@compiled
+def _rows_at_once(width, copies):
+    """Rows that are PART floats or so, a multiple of the copies."""
+    return max(1, PART // (width * copies)) * copies
+
+
+@compiled
+def _repeat(source, n, copies, target):
+    """target = source, so many times"""
+    x, y = floats(source, n), floats(target, n * copies)
+    for q in range(copies):
+        for j in range(n):
+            y[q * n + j] = x[j]
+
+
+@compiled
+def _fill(target, n, value):
+    """target = value"""
+    floats(target, n)[:] = F32(value)
+
+
+@compiled
+def _inverse(variance, gamma, n, epsilon, target):
+    """target = γ/√(σ² + ε)"""
+    for j in range(n):
+        factor = load_f32(gamma, j) if gamma else F32(1)
+        store_f32(target, j, factor * F32(1 / math.sqrt(load_f32(variance, j) + epsilon)))
+
+
+@compiled
+def _take(sums, n, copies, totals):
+    """totals (float64) += what the sums of all copies hold, which are 0 then"""
+    x, y = floats(sums, n * copies), doubles(totals, n)
+    for q in range(copies):
+        for j in range(n):
+            y[j] += x[q * n + j]
+    x[:] = F32(0)
+
+
+@numba.njit(inline="always", **FLAGS)
+def _rows_of(lane, s):
+    """The rows of the batch that are a lane's."""
+    return s[ROWS] if s[LANES] == 1 else max(0, min(s[BLOCK], s[BATCH_ROWS] - lane * s[BLOCK]))
+
+
+@compiled
+def _normalize(x, a, rows, channels, mean, variance, gamma, beta, epsilon, shortcut, floor):
+    """a = γ·(x − μ)/√(σ² + ε) + β, plus the shortcut, at least 0: as far as they are there"""
+    centre, factor, shift = _a(), _b(), _c()
+    copies = _copies(channels)
+    for first in range(0, channels, RUN):
+        n, at = min(RUN, channels - first), 4 * first
+        _inverse(variance + at, gamma + at if gamma else 0, n, epsilon, factor)
+        _repeat(factor, n, copies, factor)
+        if mean:
+            _repeat(mean + at, n, copies, centre)
+        else:
+            _fill(centre, n * copies, 0)
+        if beta:
+            _repeat(beta + at, n, copies, shift)
+        else:
+            _fill(shift, n * copies, 0)
+        key, step = floor + (2 if shortcut else 0), _rows_at_once(n, copies)
+        for r in range(0, rows, step):
+            at = 4 * (r * channels + first)
+            scale(key, x + at, shortcut + at, a + at, centre, factor, shift, min(step, rows - r), n, channels, copies)
+
+
+@compiled
+def _moments(x, rows, n, channels, copies, mean, squares):
+    """The mean of n channels and the squared differences from it: by differences from the mean of the first rows, which
+    are about as small, and which one pass over x is enough for."""
+    centre, one, other, totals = _a(), _b(), _c(), _e()
+    step = _rows_at_once(n, copies)
+    _fill(centre, n * copies, 0)
+    _fill(one, n * copies, 0)
+    _fill(other, n * copies, 0)
+    sums, sums_of_squares = doubles(totals, n), doubles(totals + 8 * n, n)
+    sums[:] = 0.0
+    seen = min(step, rows)
+    moments(x, centre, one, other, seen, n, channels, copies)
+    _take(one, n, copies, totals)
+    for j in range(n):
+        store_f32(centre, j, F32(sums[j] / seen))
+    _repeat(centre, n, copies, centre)
+    _fill(other, n * copies, 0)
+    sums[:], sums_of_squares[:] = 0.0, 0.0
+    for r in range(0, rows, step):
+        moments(x + 4 * r * channels, centre, one, other, min(step, rows - r), n, channels, copies)
+        _take(one, n, copies, totals)
+        _take(other, n, copies, totals + 8 * n)
+    for j in range(n):
+        off = sums[j] / rows
+        left = F32(sums_of_squares[j] - sums[j] * off)
+        store_f32(mean, j, F32(load_f32(centre, j) + off))
+        store_f32(squares, j, select(left < F32(0), F32(0), left))
+
+
+def batch_moments(o, c, s, f):
+    """parts = mean x, Σ (x − mean)² of this lane's rows"""
+    x, channels = o[0], o[3]
+    mean = o[1] + 8 * s[LANE] * channels
+    for first in range(0, channels, RUN):
+        n, at = min(RUN, channels - first), 4 * first
+        squares = mean + 4 * channels + at
+        _moments(x + at, s[ROWS] * o[2], n, channels, _copies(channels), mean + at, squares)
+
+
+def batch_normalization(o, c, s, f):
+    """Every lane puts the parts of all lanes together in the same order (Chan, Golub and LeVeque 1979)."""
+    x, parts, gamma, beta, shortcut, a, mean, variance = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    positions, channels, floor = o[8], o[9], o[10]
+    mu, sigma = floats(mean, channels), floats(variance, channels)
+    mu[:], sigma[:] = F32(0), F32(0)
+    seen = 0
+    for lane in range(s[LANES]):
+        more = _rows_of(lane, s)
+        if more == 0:
+            continue
+        part = floats(parts + 8 * lane * channels, 2 * channels)
+        share = F32(more / (seen + more))
+        weight = F32(seen * positions) * share
+        for j in range(channels):
+            e = part[j] - mu[j]
+            mu[j] += e * share
+            sigma[j] += part[channels + j] + e * e * weight
+        seen += more
+    scale = F32(1) / F32(seen * positions)
+    for j in range(channels):
+        sigma[j] *= scale
+    _normalize(x, a, s[ROWS] * positions, channels, mean, variance, gamma, beta, c[0], shortcut, floor)
+
+
+def normalization(o, c, s, f):
+    """a = γ·(x − μ)/√(σ² + ε) + β"""
+    _normalize(o[0], o[5], s[ROWS] * o[6], o[7], o[1], o[2], o[3], o[4], c[0], 0, 0)
+
+
+@compiled
+def _sums(x, mean, variance, da, more, a, kept, key, sums, rows, n, channels, copies, epsilon):
+    """sums = Σ v, Σ v·x̂ of n channels"""
+    centre, factor, one, other, totals = _a(), _b(), _c(), _d(), _e()
+    _repeat(mean, n, copies, centre)
+    _inverse(variance, 0, n, epsilon, factor)
+    _fill(one, n * copies, 0)
+    _fill(other, n * copies, 0)
+    first, second = doubles(totals, n), doubles(totals + 8 * n, n)
+    first[:], second[:] = 0.0, 0.0
+    step = _rows_at_once(n, copies)
+    for r in range(0, rows, step):
+        at, m = 4 * r * channels, min(step, rows - r)
+        products(key, x + at, da + at, more + at, a + at, kept + at, centre, one, other, m, n, channels, copies)
+        _take(one, n, copies, totals)
+        _take(other, n, copies, totals + 8 * n)
+    for j in range(n):
+        store_f32(sums, j, F32(first[j]))
+        store_f32(sums, channels + j, F32(second[j]) * load_f32(factor, j))
+
+
+def batch_sums(o, c, s, f):
+    """sums = Σ v, Σ v·x̂ of this lane's rows; v = da, or (da + more)·[a > 0], which is kept: as far as they are there"""
+    x, mean, variance, da, more, a, kept, sums = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    positions, channels = o[8], o[9]
+    key, to, copies = (1 if a else 0) + (1 if more else 0), sums + 8 * s[LANE] * channels, _copies(channels)
+    for first in range(0, channels, RUN):
+        n, at = min(RUN, channels - first), 4 * first
+        _sums(
+            x + at, mean + at, variance + at, da + at, more + at, a + at, kept + at, key, to + at,
+            s[ROWS] * positions, n, channels, copies, c[0],
+        )  # fmt: skip
+
+
+def channel_gradient(o, c, s, f):
+    """dβ or dγ of this lane"""
+    n = o[2]
+    source, target = floats(o[0] + 4 * (2 * s[LANE] + o[3]) * n, n), floats(o[1], n)
+    for j in range(n):
+        target[j] = source[j]
+
+
+def batch_normalization_adjoint(o, c, s, f):
+    """dx = γ/√(σ² + ε)·(da − mean da − x̂·mean(da·x̂))"""
+    x, mean, variance, gamma, da, sums, dx, positions, channels = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
+    rows, seen = s[ROWS] * positions, 0
+    for lane in range(s[LANES]):
+        seen += _rows_of(lane, s)
+    centre, factor, shift, slope = _a(), _b(), _c(), _d()
+    copies = _copies(channels)
+    for first in range(0, channels, RUN):
+        n = min(RUN, channels - first)
+        for j in range(n):
+            one, other = F32(0), F32(0)
+            for lane in range(s[LANES]):
+                if _rows_of(lane, s):
+                    one += load_f32(sums, (2 * lane) * channels + first + j)
+                    other += load_f32(sums, (2 * lane + 1) * channels + first + j)
+            store_f32(shift, j, one / F32(seen * positions))
+            inverse = F32(1 / math.sqrt(load_f32(variance, first + j) + c[0]))
+            store_f32(slope, j, other / F32(seen * positions) * inverse)
+        _inverse(variance + 4 * first, gamma + 4 * first if gamma else 0, n, c[0], factor)
+        _repeat(factor, n, copies, factor)
+        _repeat(shift, n, copies, shift)
+        _repeat(slope, n, copies, slope)
+        _repeat(mean + 4 * first, n, copies, centre)
+        step = _rows_at_once(n, copies)
+        for r in range(0, rows, step):
+            at, m = 4 * (r * channels + first), min(step, rows - r)
+            unscale(x + at, da + at, dx + at, centre, factor, shift, slope, m, n, channels, copies)
+
+
+def moving_average(o, c, s, f):
+    """moving += (1 − momentum)·(value − moving), by the first lane"""
+    if s[LANE] == 0:
+        n, rate = o[2], F32(1 - c[0])
+        value, moving = floats(o[0], n), floats(o[1], n)
+        for j in range(n):
+            moving[j] += rate * (value[j] - moving[j])

@@ -1,0 +1,124 @@
+"""PReLU. A row is (A, B, C, D, E): along A, C and E its elements share an α, along B and D each has its own.
+
+The innermost loop goes along E, or along D where E is 1. Where D is short, as with an α for each channel of an image,
+several places are done at once, with the α repeated for each of them.
+"""
+
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import floats, load_f32, select, stack, unknown
+from thalweg.engine.native.kernels.activations import scalar
+from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
+
+F32 = np.float32
+ONE = F32(1)
+RUN = 1024  # elements that are done at once
+run_on_stack = stack(RUN)
+
+
+@scalar
+def slopes_of_own(h, alpha, z, y, n):
+    """y = z·(h > 0 ? 1 : α), an α for each element; y may be z, and both may be h."""
+    k, target = floats(alpha, n), floats(y, n)
+    if h == y:
+        one = unknown(ONE)
+        for i in range(n):
+            x = target[i] * one  # see activations.each
+            target[i] = x * select(x > F32(0), ONE, k[i])
+    elif z == y:
+        x = floats(h, n)
+        for i in range(n):
+            target[i] *= select(x[i] > F32(0), ONE, k[i])
+    else:
+        x, source = floats(h, n), floats(z, n)
+        for i in range(n):
+            target[i] = source[i] * select(x[i] > F32(0), ONE, k[i])
+
+
+@scalar
+def slopes_of_shared(h, k, z, y, n):
+    """The same with one α for all."""
+    target = floats(y, n)
+    if h == y:
+        one = unknown(ONE)
+        for i in range(n):
+            x = target[i] * one
+            target[i] = x * select(x > F32(0), ONE, k)
+    elif z == y:
+        x = floats(h, n)
+        for i in range(n):
+            target[i] *= select(x[i] > F32(0), ONE, k)
+    else:
+        x, source = floats(h, n), floats(z, n)
+        for i in range(n):
+            target[i] = source[i] * select(x[i] > F32(0), ONE, k)
+
+
+@scalar
+def slopes(h, alpha, z, y, rows, A, B, C, D, E):
+    """y = z·(h > 0 ? 1 : α)"""
+    if B == 1 and E == 1 and 2 * D <= RUN:
+        run = run_on_stack()
+        repeated, once = floats(run, RUN), floats(alpha, D)
+        n = RUN // D * D
+        for i in range(n):
+            repeated[i] = once[i % D]
+        for at in range(0, rows * A * C * D, n):
+            there = 4 * at
+            slopes_of_own(h + there, run, z + there, y + there, min(n, rows * A * C * D - at))
+        return
+    for place in range(rows * A * B * C):
+        own, at = alpha + 4 * (place // C % B) * D, 4 * place * D * E
+        if E == 1:
+            slopes_of_own(h + at, own, z + at, y + at, D)
+        else:
+            for j in range(D):
+                there = at + 4 * j * E
+                slopes_of_shared(h + there, load_f32(own, j), z + there, y + there, E)
+
+
+def prelu(o, c, s, f):
+    """a = h·(h > 0 ? 1 : α)"""
+    slopes(o[0], o[1], o[0], o[2], s[ROWS], o[3], o[4], o[5], o[6], o[7])
+
+
+def prelu_adjoint(o, c, s, f):
+    """dh = da·(h > 0 ? 1 : α)"""
+    slopes(o[0], o[1], o[2], o[3], s[ROWS], o[4], o[5], o[6], o[7], o[8])
+
+
+@scalar
+def sums_of_short(h, da, dalpha, D, size):
+    """dα += Σ da·min(h, 0), several places at once; each of them has sums of its own until the end."""
+    sums, total, n = floats(run_on_stack(), RUN), floats(dalpha, D), RUN // D * D
+    sums[:] = F32(0)
+    for at in range(0, size, n):
+        x, d = floats(h + 4 * at, min(n, size - at)), floats(da + 4 * at, min(n, size - at))
+        for i in range(x.size):
+            sums[i] += d[i] * select(x[i] > F32(0), F32(0), x[i])
+    for k in range(0, n, D):
+        for j in range(D):
+            total[j] += sums[k + j]
+
+
+def prelu_gradient(o, c, s, f):
+    """dα = Σ da·min(h, 0)"""
+    B, C, D, E = o[4], o[5], o[6], o[7]
+    if not s[ACCUMULATE]:
+        floats(o[2], B * D)[:] = F32(0)
+    if B == 1 and E == 1 and 2 * D <= RUN:
+        sums_of_short(o[0], o[1], o[2], D, s[ROWS] * o[3] * C * D)
+        return
+    for place in range(s[ROWS] * o[3] * B * C):
+        total, at = floats(o[2] + 4 * (place // C % B) * D, D), 4 * place * D * E
+        if E == 1:
+            h, da = floats(o[0] + at, D), floats(o[1] + at, D)
+            for j in range(D):
+                total[j] += da[j] * select(h[j] > F32(0), F32(0), h[j])
+        else:
+            for j in range(D):
+                h, da = floats(o[0] + at + 4 * j * E, E), floats(o[1] + at + 4 * j * E, E)
+                part = F32(0)
+                for i in range(E):
+                    part += da[i] * select(h[i] > F32(0), F32(0), h[i])
+                total[j] += part

@@ -1,0 +1,118 @@
+"""Pooling: rows of windows that reach the same elements of their image, by the loops of windows.py.
+
+By columns, an image's channels are images to them, and the rows of the block their channels.
+"""
+
+from thalweg.engine.native.compiler.llvm import compiled, floats
+from thalweg.engine.native.layouts.state import ROWS
+from thalweg.engine.native.linalg.windows import give, largest, mean, spread
+
+
+@compiled
+def _reached(i, n, s, d, before, taps):
+    """(first tap, tap after the last) of output i that lie on an image of n elements; tap t sees i·s + t·d − before."""
+    return max(0, (before - i * s + d - 1) // d), min(taps, (n - 1 + before - i * s) // d + 1)
+
+
+@compiled
+def _after(j, outputs, n, s, d, before, taps):
+    """The output after the last from j on whose windows are whole; the next, if that of j isn't."""
+    first, after = _reached(j, n, s, d, before, taps)
+    whole = (n - 1 + before - (taps - 1) * d) // s + 1 if after - first == taps else 0
+    return max(j + 1, min(outputs, whole))
+
+
+@compiled
+def _down(image, i, t, H, W, C, sh, dh, top):
+    """Where row t of the windows in row i begins, in bytes from the first image."""
+    return 4 * (image * H + i * sh + t * dh - top) * W * C
+
+
+@compiled
+def _prepare(dx, images, size, kh, kw, sh, sw, tiled):
+    """dx = 0, unless every element is in one window; returns whether elements may be in several."""
+    if not tiled:
+        floats(dx, images * size)[:] = 0
+    return kh > sh or kw > sw
+
+
+def max_pooling(o, c, s, f):
+    """a = the largest element of each window, or 0"""
+    x, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
+    kh, kw, sh, sw, dh, dw, top, left, floor = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
+    images, C = (C, s[ROWS]) if o[17] else (s[ROWS], C)
+    for image in range(images):
+        for i in range(OH):
+            t, after_t = _reached(i, H, sh, dh, top, kh)
+            j = 0
+            while j < OW:
+                u, after_u = _reached(j, W, sw, dw, left, kw)
+                end = _after(j, OW, W, sw, dw, left, kw)
+                at = x + _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
+                to = a + 4 * ((image * OH + i) * OW + j) * C
+                largest(at, to, floor, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, 1)
+                j = end
+
+
+def max_pooling_adjoint(o, c, s, f):
+    """dx = Σ of da over the windows whose first largest element it is, if that is above 0"""
+    x, a, da, dx, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
+    kh, kw, sh, sw, dh, dw, top, left, floor = o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18]
+    images, C = (C, s[ROWS]) if o[19] else (s[ROWS], C)
+    tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == W
+    more = _prepare(dx, images, H * W * C, kh, kw, sh, sw, tiled)
+    for image in range(images):
+        for i in range(OH):
+            t, after_t = _reached(i, H, sh, dh, top, kh)
+            j = 0
+            while j < OW:
+                u, after_u = _reached(j, W, sw, dw, left, kw)
+                end = _after(j, OW, W, sw, dw, left, kw)
+                at = _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
+                of = 4 * ((image * OH + i) * OW + j) * C
+                give(
+                    x + at, a + of, da + of, dx + at, floor,
+                    dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, more,
+                )  # fmt: skip
+                j = end
+
+
+def average_pooling(o, c, s, f):
+    """a = the mean of each window"""
+    x, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
+    kh, kw, sh, sw, dh, dw, top, left = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15]
+    images, C = (C, s[ROWS]) if o[16] else (s[ROWS], C)
+    for image in range(images):
+        for i in range(OH):
+            t, after_t = _reached(i, H, sh, dh, top, kh)
+            j = 0
+            while j < OW:
+                u, after_u = _reached(j, W, sw, dw, left, kw)
+                end = _after(j, OW, W, sw, dw, left, kw)
+                at = x + _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
+                to = a + 4 * ((image * OH + i) * OW + j) * C
+                mean(at, to, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, 1)
+                j = end
+
+
+def average_pooling_adjoint(o, c, s, f):
+    """dx = Σ of da/elements over the windows that cover the element; times [a > 0], where there is an a"""
+    da, dx, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    kh, kw, sh, sw, dh, dw, top, left = o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
+    images, C = (C, s[ROWS]) if o[17] else (s[ROWS], C)
+    gate = a - dx if a else 0
+    tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == W
+    more = _prepare(dx, images, H * W * C, kh, kw, sh, sw, tiled)
+    for image in range(images):
+        for i in range(OH):
+            t, after_t = _reached(i, H, sh, dh, top, kh)
+            j = 0
+            while j < OW:
+                u, after_u = _reached(j, W, sw, dw, left, kw)
+                end = _after(j, OW, W, sw, dw, left, kw)
+                to = dx + _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
+                of = da + 4 * ((image * OH + i) * OW + j) * C
+                spread(
+                    of, to, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, gate, more
+                )  # fmt: skip
+                j = end

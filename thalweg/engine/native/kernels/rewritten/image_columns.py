@@ -1,0 +1,245 @@
+"""Convolutions of few channels by columns: the elements of an image lie channel by channel, and of each all rows of the
+block follow each other, so that a vector holds rows, however few channels there are.
+
+    x[c, i, j, r]      channel, row and column of the image, row of the block
+
+Along a row of the image and the rows of the block the elements that lie under one tap follow each other: a product of
+matrices whose rows are channels, by the same micro-kernel. The gradient by the kernel are dot products.
+
+Only without strides, dilation and groups.
+"""
+
+from numba import types
+from numba.extending import intrinsic
+
+from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack
+from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.kernels.convolution import (
+    _after_place,
+    _after_tap,
+    _first_place,
+    _first_tap,
+    _share,
+    _tiles,
+    _zone,
+)
+from thalweg.engine.native.layouts.limits import MOST_CHANNELS
+from thalweg.engine.native.layouts.state import ACCUMULATE
+from thalweg.engine.native.layouts.state import ROWS as IMAGES
+from thalweg.engine.native.linalg.dots import _Dots
+from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, Family, _integer
+from thalweg.engine.native.linalg.moves import turn
+
+# So many taps, and so many outputs, of a kernel's gradient are summed at a time: what fits into the registers.
+TAPS = (0, 8, 8, 6, 5, 4) if VW == 16 else (0, 6, 4, 3, 2)
+SUM_SHAPES = [(t, n) for t in range(1, len(TAPS)) for n in range(1, TAPS[t] + 1)]
+SUM_ARGUMENTS = ("a", "rsa", "na", "b", "ldb", "nb", "c", "outer", "depth")
+MOST_SUMS = max(t * n for t, n in SUM_SHAPES)
+
+BORDERED = 1 << 16  # a channel gets zeros on both sides if it has at most so many elements then
+
+_biases, _sums, _border = stack(MOST_CHANNELS * max(WIDEST) * VW), stack(MOST_SUMS), stack(BORDERED)
+
+
+class _Sums(_Dots):
+    """Dot products of rows of A with rows of B, each in `outer` parts of `depth` floats, na and nb apart."""
+
+    def __init__(self, function, rows, columns):
+        super(_Dots, self).__init__(function, SUM_ARGUMENTS)
+        self.rows, self.columns = rows, columns
+
+    def emit(self):
+        """C[r, j] = Σ_n Σ_k A[n·na + r·rsa + k]·B[n·nb + j·ldb + k]"""
+        builder, given = self.builder, self.given
+        whole = builder.sdiv(builder.sub(given["depth"], _integer(1)), _integer(VW))
+        done = builder.mul(whole, _integer(VW))
+        self.keep(builder.sub(given["depth"], done))
+        first, cells = (given["a"], given["b"]), self.rows * self.columns
+
+        def part(n, sums):
+            for name, place in zip("ab", first, strict=True):
+                given[name] = builder.add(place, builder.mul(builder.mul(n, given["n" + name]), _integer(4)))
+            sums = self.repeat(whole, sums, lambda i, sums: self.add(sums, self.times(i), self.load))
+            return self.add(sums, done, self.load_some)
+
+        sums = self.repeat(given["outer"], [self.zero] * cells, part)
+        for at in range(0, cells, VW):
+            some = sums[at : at + VW]
+            self.keep(_integer(len(some)))
+            self.store_some(self.totals(some), self.at("c", "depth", 0, at))
+        builder.ret_void()
+
+
+DOT_SUMS = Family(
+    __name__,
+    "DOT_SUMS",
+    SUM_ARGUMENTS,
+    {16 * r + j: lambda function, r=r, j=j: _Sums(function, r, j) for r, j in SUM_SHAPES},
+)
+
+
+@intrinsic
+def dot_sums(typing, rows, columns, a, rsa, na, b, ldb, nb, c, outer, depth):
+    """Computes the sums of a tile of one of SUM_SHAPES; depth >= 1."""
+
+    def codegen(context, builder, signature, args):
+        rows, columns, *rest = args
+        key = builder.add(builder.mul(rows, _integer(16)), columns)
+        DOT_SUMS.call(builder, key, rest)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (2 + len(SUM_ARGUMENTS))), codegen
+
+
+@compiled
+def correlate(x, H, W, C, B, y, OH, OW, O, bias, R, ah, th, aw, tw, row, after_row, column, after_column, floor, gate):
+    """y[o, i, j] = bias[o] + Σ x[c, i + a + ah, j + b + aw]·B[a, b, c, o] over the taps that lie on the image, for the
+    outputs of some rows and columns"""
+    biases = _biases() if bias else 0
+    for o in range(O if bias else 0):
+        floats(biases + 4 * o * max(WIDEST) * VW, max(WIDEST) * VW)[:] = load_f32(bias, o)
+    for i in range(row, after_row):
+        a, after_a = _first_tap(i, 1, 1, ah), _after_tap(i, H, 1, 1, ah, th)
+        j = column
+        while j < after_column:
+            b, after_b, next_j = _zone(j, after_column, W, 1, 1, aw, tw)
+            stretch(
+                x + 4 * ((i + a + ah) * W + j + b + aw) * R, H * W * R, W * R, R, C, B + 4 * (a * tw + b) * C * O,
+                tw * C * O, y + 4 * (i * OW + j) * R, OH * OW * R, O, biases, (next_j - j) * R,
+                max(0, after_a - a), after_b - b, floor, gate,
+            )  # fmt: skip
+            j = next_j
+
+
+@compiled
+def stretch(x, xc, xa, xb, C, B, ba, y, yc, O, biases, n, taps_a, taps_b, floor, gate):
+    """n floats that follow each other of every output; xc, xa, xb: from a channel, a tap's row and column to the next.
+
+    The longer of channels and taps of a row is the innermost loop.
+    """
+    tiles = (O + ROWS - 1) // ROWS
+    widest = WIDEST[(O + tiles - 1) // tiles]
+    vectors = (n + VW - 1) // VW
+    lds = max(WIDEST) * VW if biases else 0
+    j = 0
+    for panels in range((vectors + widest - 1) // widest, 0, -1):
+        v = (vectors + panels - 1) // panels
+        vectors -= v
+        last = min(VW, n - j - (v - 1) * VW)
+        at, to = x + 4 * j, y + 4 * j
+        if taps_b <= C:
+            _tiles(
+                O, v, B, 1, O, C * O, ba, at, xc, xb, xa, to, yc, biases, lds, taps_a, taps_b, C, last, floor, gate
+            )  # fmt: skip
+        else:
+            _tiles(
+                O, v, B, 1, C * O, O, ba, at, xb, xc, xa, to, yc, biases, lds, taps_a, C, taps_b, last, floor, gate
+            )  # fmt: skip
+        j += v * VW
+
+
+def convolution_by_columns(o, c, s, f):
+    """h = x ∗ W + b; max(h, 0), or h·[a > 0]"""
+    x, W, b, h, a, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
+    kh, kw, top, left, floor = o[11], o[12], o[17], o[18], o[20]
+    gate = a - h if a else 0
+    correlate(x, H, Wd, C, W, h, OH, OW, O, b, s[IMAGES], -top, kh, -left, kw, 0, OH, 0, OW, floor, gate)
+
+
+def transposed_convolution_by_columns(o, c, s, f):
+    """h = x ∗ Wᶠ + b; max(h, 0), or h·[a > 0]"""
+    x, W, b, h, a, H, Wd, C, OH, OW, O = o[0], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
+    kh, kw, top, left, floor = o[12], o[13], o[18], o[19], o[21]
+    gate = a - h if a else 0
+    ah, aw = top - kh + 1, left - kw + 1
+    correlate(x, OH, OW, O, W, h, H, Wd, C, b, s[IMAGES], ah, kh, aw, kw, 0, H, 0, Wd, floor, gate)
+
+
+@compiled
+def _with_border(x, H, W, R, left, target, wide):
+    """target = a channel's rows, `wide` elements from `left` before them on; 0 beside the image"""
+    width = min(W, wide - left) * R
+    for i in range(H):
+        row, source = floats(target + 4 * i * wide * R, wide * R), floats(x + 4 * i * W * R, width)
+        row[: left * R] = 0
+        for k in range(width):
+            row[left * R + k] = source[k]
+        row[left * R + width :] = 0
+
+
+@compiled
+def add_sums(sums, rows, columns, c, ldc):
+    """C += the sums of a tile"""
+    for i in range(rows):
+        total, new = floats(c + 4 * i * ldc, columns), floats(sums + 4 * i * columns, columns)
+        for j in range(columns):
+            total[j] += new[j]
+
+
+@compiled
+def add_dots(a, rsa, na, b, ldb, nb, outer, depth, c, ldc, M, N):
+    """C += A·Bᵀ, where rows of A and B are `outer` parts of `depth` floats, na and nb apart."""
+    sums, some = _sums(), _share(M, len(TAPS) - 1)
+    for i in range(0, M, some):
+        t = min(some, M - i)
+        few = _share(N, TAPS[t])
+        for j in range(0, N, few):
+            m = min(few, N - j)
+            dot_sums(t, m, a + 4 * i * rsa, rsa, na, b + 4 * j * ldb, ldb, nb, sums, outer, depth)
+            add_sums(sums, t, m, c + 4 * (i * ldc + j), ldc)
+
+
+def kernel_gradient_by_columns(o, c, s, f):
+    """dW = x ∗ dh: channel by channel; with zeros around it, so that all taps in a row see the same places."""
+    x, d, dW, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
+    kh, kw, top, left = o[9], o[10], o[15], o[16]
+    R, wide = s[IMAGES], OW + kw - 1
+    if s[ACCUMULATE] == 0:
+        floats(dW, kh * kw * C * O)[:] = 0
+    copies = (left > 0 or wide > W) and H * wide * R <= BORDERED
+    for channel in range(C):
+        plane, width, before = x + 4 * channel * H * W * R, W, left
+        if copies:
+            plane, width, before = _border(), wide, 0
+            _with_border(x + 4 * channel * H * W * R, H, W, R, left, plane, wide)
+        for a in range(kh):
+            i, after_i = _first_place(a, 1, 1, -top), _after_place(a, H, OH, 1, 1, -top)
+            if i < after_i:
+                _row_of_taps(
+                    plane + 4 * (i + a - top) * width * R, width, before, R, d + 4 * i * OW * R, OH, OW, O,
+                    after_i - i, kw, dW + 4 * (a * kw * C + channel) * O, C,
+                )  # fmt: skip
+
+
+@compiled
+def _row_of_taps(x, W, left, R, d, OH, OW, O, rows, kw, dW, C):
+    """The gradients of the taps in a row of the kernel, those together that see the same of so many rows of places."""
+    b = 0
+    while b < kw:
+        j, after_j = _first_place(b, 1, 1, -left), _after_place(b, W, OW, 1, 1, -left)
+        after = b + 1
+        while (
+            after < kw and _first_place(after, 1, 1, -left) == j and _after_place(after, W, OW, 1, 1, -left) == after_j
+        ):
+            after += 1
+        if j < after_j:
+            add_dots(
+                x + 4 * (j + b - left) * R, R, W * R, d + 4 * j * R, OH * OW * R, OW * R, rows, (after_j - j) * R,
+                dW + 4 * b * C * O, C * O, after - b, O,
+            )  # fmt: skip
+        b = after
+
+
+def layout(o, c, s, f):
+    """z = x by columns, or by rows again"""
+    x, z, places, C, back = o[0], o[1], o[2], o[3], o[4]
+    R = s[IMAGES]
+    if C == 1:
+        rows, columns = (places, R) if back else (R, places)
+        turn(x, columns, z, rows, rows, columns)
+        return
+    for p in range(places):
+        if back:
+            turn(x + 4 * p * R, places * R, z + 4 * p * C, places * C, C, R)
+        else:
+            turn(x + 4 * p * C, places * C, z + 4 * p * R, places * R, R, C)

@@ -1,0 +1,394 @@
+"""Convolutions of 3×3 and 5×5 by Winograd's minimal filtering: 36 multiplications in place of 144, and of 100.
+
+The image is cut into squares of 6×6 that overlap and give 4×4, or 2×2, outputs each. Squares and kernels are
+transformed, and element p of the transformed ones meets element p only: 36 products of matrices, (tiles, in)·(in, out).
+Some tiles at a time, so that what lies between the transforms stays in the core's own cache.
+
+Vectors lie along the channels. Addresses are in bytes, strides in floats.
+"""
+
+import math
+from functools import reduce
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from thalweg.engine.native.compiler.llvm import F32, I64, compiled, stack
+from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.kernels.convolution import correlate
+from thalweg.engine.native.kernels.updates.gradients import share
+from thalweg.engine.native.layouts.filtering import SIDE, TAPS, matrices
+from thalweg.engine.native.layouts.state import ACCUMULATE, LANE, LANES, ROWS
+from thalweg.engine.native.linalg import gemm
+from thalweg.engine.native.linalg.microkernel import Family, _Emitter, _integer
+from thalweg.engine.native.linalg.moves import transposition
+
+# Y = L·X·Lᵀ, with L = Bᵀ for images; for each size of kernel G for kernels, the same for kernels turned around, Aᵀ for
+# outputs, A for error terms, Gᵀ for the gradients of kernels. Outputs may be gated: they end with Y·[V > 0].
+KINDS = 6
+IMAGE, KERNEL, TURNED, OUTPUT, GATED, ERROR, GRADIENT = range(1 + KINDS)
+
+
+def kinds():
+    """{kind, that of a kernel of 5 after those of 3: (matrix, OUTPUT or GATED where it makes such, else 0)}"""
+    found = {IMAGE: (matrices(TAPS[0]).BT, 0)}
+    for number, taps in enumerate(TAPS):
+        _, G, A = matrices(taps)
+        for kind, matrix in {
+            KERNEL: G, TURNED: G[:, ::-1], OUTPUT: A.T, GATED: A.T, ERROR: A, GRADIENT: G.T
+        }.items():  # fmt: skip
+            found[KINDS * number + kind] = (matrix, kind if kind in (OUTPUT, GATED) else 0)
+    return found
+
+
+# Those of images may be cut by the border.
+CUT = {IMAGE, *(number * KINDS + kind for number in range(len(TAPS)) for kind in (OUTPUT, GATED, ERROR))}
+
+PRODUCTS = SIDE * SIDE
+SCRATCH = 1 << 18  # floats between the transforms: at most 1 MiB …
+USUAL = 1 << 17  # … and half of it, which the L2 cache holds, where that is enough tiles for a product
+LEAST_TILES, MOST_TILES = 14, 128
+
+TRANSFORM_ARGUMENTS = (
+    "x", "xr", "xc", "xs", "y", "yr", "yc", "ys", "bias", "channels", "count", "top", "bottom", "left", "right",
+    "floor", "gate",
+)  # fmt: skip
+
+
+def _pairs(rows):
+    """The rows (plus, minus) of points ±p: alike in their even terms, of opposite sign in the odd ones."""
+    turned = [[-f if k % 2 else f for k, f in enumerate(row)] for row in rows]
+    return [(i, j) for j in range(len(rows)) for i in range(j) if rows[i] == turned[j] and rows[i] != rows[j]]
+
+
+class _Transform(_Emitter):
+    """Y = L·X·Lᵀ (+ bias) in each of `count` squares, `xs` and `ys` floats apart, for each of `channels`.
+
+    xr, xc; yr, yc: from one row, and one column, of a square to the next. Where it is taken `partly`, only the rows
+    top … bottom − 1 and the columns left … right − 1 are there: of outputs those of Y, otherwise those of X, which is 0
+    elsewhere. Outputs end with max(Y, 0), where `floor` isn't 0, or with Y·[V > 0], V `gate` bytes behind Y.
+    """
+
+    def __init__(self, function, matrix, kind, partly):
+        super().__init__(function, TRANSFORM_ARGUMENTS)
+        self.outputs, self.has_gate, self.partly = kind in (OUTPUT, GATED), kind == GATED, partly
+        self.matrix, self.columns = matrix.tolist(), matrix.T.tolist()
+
+    def emit(self):
+        if self.partly:  # what isn't there is read from a vector of zeros, or written where nobody looks
+            beside = self.builder.alloca(self.vector)
+            beside.align = 64
+            self.builder.store(self.zero, beside)
+            self.beside = self.builder.bitcast(beside, F32.as_pointer())
+        self.repeat(self.given["count"], [self.given["x"], self.given["y"]], self.square)
+        self.builder.ret_void()
+
+    def square(self, i, places):
+        builder, given = self.builder, self.given
+        given["x"], given["y"] = places
+        self.over_channels()
+        steps = (builder.mul(given[name], _integer(4)) for name in ("xs", "ys"))
+        return [builder.add(place, step) for place, step in zip(places, steps, strict=True)]
+
+    def over_channels(self):
+        """A vector of channels at a time, the last masked; with AVX-512, where it costs nothing, all of them."""
+        builder, channels = self.builder, self.given["channels"]
+        whole = builder.sdiv(channels, _integer(VW))
+        done = builder.mul(whole, _integer(VW))
+        rest = builder.sub(channels, done)
+        some = builder.icmp_signed(">", rest, _integer(0))
+
+        def masked(v, _):
+            k = builder.mul(v, _integer(VW))
+            left = builder.sub(channels, k)
+            self.keep(builder.select(builder.icmp_signed("<", left, _integer(VW)), left, _integer(VW)))
+            return self.vector_of_channels(k, self.load_some, self.store_some)
+
+        if VW == 16:
+            self.repeat(builder.add(whole, builder.zext(some, I64)), [], masked)
+            return
+        self.repeat(
+            whole, [], lambda v, _: self.vector_of_channels(builder.mul(v, _integer(VW)), self.load, self.store)
+        )
+        with builder.if_then(some):
+            masked(whole, [])
+
+    def vector_of_channels(self, k, load, store):
+        """The channels from k on."""
+        n = range(len(self.columns))
+        columns = [self.times([load(self.source(i, j, k)) for i in n]) for j in n]
+        bias = self.bias(k, load) if self.outputs else None
+        for i, row in enumerate(zip(*columns, strict=True)):
+            for j, value in enumerate(self.times(row)):
+                store(self.ended(value, i, j, k, bias, load) if self.outputs else value, self.target(i, j, k))
+        return []
+
+    def ended(self, value, i, j, k, bias, load):
+        """An output as it is written: with its bias, and behind relu or relu's adjoint."""
+        builder = self.builder
+        value = builder.fadd(value, bias)
+        if self.has_gate:
+            gate = builder.ptrtoint(self.place("y", "yr", "yc", i, j, k), I64)
+            gate = builder.inttoptr(builder.add(gate, self.given["gate"]), F32.as_pointer())
+            gate = load(self.there(i, j, gate) if self.partly else gate)
+            return self.gated(value, gate)
+        low = builder.icmp_signed("!=", self.given["floor"], _integer(0))
+        low = builder.select(low, self.zero, ir.Constant(self.vector, [-math.inf] * VW))
+        return builder.select(builder.fcmp_ordered("<", value, low), low, value)
+
+    def bias(self, k, load):
+        """The biases of these channels, or zeros."""
+        builder, before = self.builder, self.builder.block
+        read, after = builder.append_basic_block("read"), builder.append_basic_block("after")
+        builder.cbranch(builder.icmp_signed("==", self.given["bias"], _integer(0)), after, read)
+        builder.position_at_end(read)
+        value = load(builder.gep(builder.inttoptr(self.given["bias"], F32.as_pointer()), [k]))
+        builder.branch(after)
+        builder.position_at_end(after)
+        return self.phi((self.zero, before), (value, read))
+
+    def times(self, vectors):
+        """L times a column of vectors. Where rows belong to points ±p, their even and odd terms are summed once; where
+        columns do, the two vectors' sum and difference."""
+        pairs = _pairs(self.matrix)
+        if pairs:
+            result = [None if row in sum(pairs, ()) else self.combined(f, vectors) for row, f in enumerate(self.matrix)]
+            for plus, minus in pairs:
+                even = self.combined([f * (k % 2 == 0) for k, f in enumerate(self.matrix[plus])], vectors)
+                odd = [f * (k % 2) for k, f in enumerate(self.matrix[plus])]
+                first = next(f for f in odd if f)
+                odd = self.combined([f / first for f in odd], vectors)
+                result[plus], result[minus] = (self.scaled(f, odd, even) for f in (first, -first))
+            return result
+        pairs = _pairs(self.columns)
+        builder, left = self.builder, [k for k in range(len(vectors)) if k not in sum(pairs, ())]
+        sums = [builder.fadd(vectors[p], vectors[m]) for p, m in pairs]
+        differences = [builder.fsub(vectors[p], vectors[m]) for p, m in pairs]
+        return [
+            self.combined(
+                [row[k] for k in left] + [row[plus] for plus, _ in pairs],
+                [vectors[k] for k in left] + (differences if number % 2 else sums),
+            )
+            for number, row in enumerate(self.matrix)
+        ]
+
+    def combined(self, factors, vectors):
+        """Σ factor·vector over the factors that aren't 0, those that are 1 first."""
+        total = None
+        for factor, vector in sorted(zip(factors, vectors, strict=True), key=lambda pair: pair[0] != 1):
+            if factor:
+                total = self.scaled(factor, vector, total)
+        return total
+
+    def scaled(self, factor, vector, total):
+        """total + factor·vector; the total may be absent."""
+        if total is not None and abs(factor) == 1:
+            return (self.builder.fadd if factor > 0 else self.builder.fsub)(total, vector)
+        if factor == 1:
+            return vector
+        constant = ir.Constant(self.vector, [factor] * VW)
+        return self.builder.fmul(vector, constant) if total is None else self.multiply_add(vector, constant, total)
+
+    def source(self, i, j, k):
+        place = self.place("x", "xr", "xc", i, j, k)
+        return self.there(i, j, place) if self.partly and not self.outputs else place
+
+    def target(self, i, j, k):
+        place = self.place("y", "yr", "yc", i, j, k)
+        return self.there(i, j, place) if self.partly and self.outputs else place
+
+    def there(self, i, j, place):
+        """The place, or where nothing is there the vector beside."""
+        builder, given = self.builder, self.given
+        inside = [builder.icmp_signed("<=", given[first], _integer(n)) for first, n in (("top", i), ("left", j))]
+        inside += [builder.icmp_signed(">", given[after], _integer(n)) for after, n in (("bottom", i), ("right", j))]
+        return builder.select(reduce(builder.and_, inside), place, self.beside)
+
+    def place(self, array, rows, columns, i, j, k):
+        builder, given = self.builder, self.given
+        offset = builder.add(builder.mul(given[rows], _integer(i)), builder.mul(given[columns], _integer(j)))
+        return builder.gep(builder.inttoptr(given[array], F32.as_pointer()), [builder.add(offset, k)])
+
+
+def _transforms():
+    return {
+        2 * kind + partly: lambda function, made=made, partly=partly: _Transform(function, *made, partly)
+        for kind, made in kinds().items()
+        for partly in (False, True)[: 2 if kind in CUT else 1]
+    }
+
+
+TRANSFORMS = Family(__name__, "TRANSFORMS", TRANSFORM_ARGUMENTS, _transforms())
+
+
+@intrinsic
+def transform(
+    typing, kind, partly, x, xr, xc, xs, y, yr, yc, ys, bias, channels, count, top, bottom, left, right,
+    floor, gate,
+):  # fmt: skip
+    """Y = L·X·Lᵀ of one of the kinds; a bias is added to outputs, where it has an address."""
+
+    def codegen(context, builder, signature, args):
+        kind, partly, *rest = args
+        key = builder.add(builder.mul(kind, _integer(2)), partly)
+        TRANSFORMS.call(builder, key, rest)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (2 + len(TRANSFORM_ARGUMENTS))), codegen
+
+
+_scratch = stack(SCRATCH + 2 * PRODUCTS * 16)  # a cache line more in each plane: so far apart they share no cache set
+_kernels = stack(PRODUCTS * VW * VW)
+
+
+@compiled
+def _kind(taps, kind):
+    """The number of a kind of transform for kernels of this size."""
+    return kind if taps == TAPS[0] else kind + KINDS
+
+
+@compiled
+def _most_tiles(channels):
+    """How many tiles go together: 36 numbers of all these channels, 512 at most, for each."""
+    return min(MOST_TILES, max(LEAST_TILES, USUAL // (PRODUCTS * channels)))
+
+
+@compiled
+def _squares(kind, x, H, W, C, some, size, apart, top, left, high, wide, first, count, planes, plane):
+    """The transforms of the squares first … first + count − 1 of `size`×`size`, counted through the images, for `some`
+    of the C channels.
+
+    (high, wide) squares an image; the first begins `top`, `left` before it. What lies outside of an image is 0.
+    """
+    t = first
+    while t < first + count:
+        image, place = t // (high * wide), t % (high * wide)
+        i, j = place // wide, place % wide
+        n = min(wide - j, first + count - t)
+        row = apart * i - top
+        above, below = max(0, -row), min(size, H - row)
+        at, to = x + 4 * ((image * H + row) * W + apart * j - left) * C, planes + 4 * (t - first) * some
+        while n > 0:
+            column = apart * j - left
+            before, after = max(0, -column), min(size, W - column)
+            partly = below - above < size or after - before < size
+            # as many as are whole, or one that isn't
+            run = 1 if partly else min(n, (W - size - column) // apart + 1)
+            transform(
+                kind, partly, at, W * C, C, apart * C, to, SIDE * plane, plane, some, 0, some, run,
+                above, below, before, after, 0, 0,
+            )  # fmt: skip
+            at, to = at + 4 * run * apart * C, to + 4 * run * some
+            j, n, t = j + run, n - run, t + run
+
+
+@compiled
+def _outputs(kind, planes, plane, y, H, W, C, some, bias, size, high, wide, first, count, floor, gate):
+    """The outputs of the tiles first … first + count − 1, of which the last of a row or column may be cut, for `some`
+    of the C channels."""
+    t = first
+    while t < first + count:
+        image, place = t // (high * wide), t % (high * wide)
+        i, j = place // wide, place % wide
+        n = min(wide - j, first + count - t)
+        at, source = y + 4 * ((image * H + size * i) * W + size * j) * C, planes + 4 * (t - first) * some
+        below = min(size, H - size * i)
+        whole = min(n, W // size - j) if below == size else 0
+        transform(
+            kind, 0, source, SIDE * plane, plane, some, at, W * C, C, size * C, bias, some, whole, 0, size, 0, size,
+            floor, gate,
+        )  # fmt: skip
+        at, source = at + 4 * whole * size * C, source + 4 * whole * some
+        for k in range(j + whole, j + n):
+            after = min(size, W - size * k)
+            transform(
+                kind, 1, source, SIDE * plane, plane, 0, at, W * C, C, 0, bias, some, 1, 0, below, 0, after, floor, gate
+            )
+            at, source = at + 4 * size * C, source + 4 * some
+        t += n
+
+
+def winograd_convolution(o, c, s, f):
+    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, and directly what the tiles don't cover; max(h, 0), or h·[a > 0]"""
+    x, U, kernel, b, h, a, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
+    taps, top, left, rows, columns, floor = o[12], o[13], o[14], o[15], o[16], o[17]
+    gate, kind = (a - h, GATED) if a else (0, OUTPUT)
+    size = SIDE + 1 - taps
+    high, wide = (rows + size - 1) // size, (columns + size - 1) // size
+    tiles, most = s[ROWS] * high * wide, _most_tiles(C + O)
+    for first in range(0, tiles, most):
+        n = min(most, tiles - first)
+        of_v, of_m = n * C + 16, n * O + 16
+        V = _scratch()
+        M = V + 4 * PRODUCTS * of_v
+        _squares(IMAGE, x, H, W, C, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
+        for p in range(PRODUCTS):
+            gemm.gemm(V + 4 * p * of_v, C, 1, U + 4 * p * C * O, O, M + 4 * p * of_m, O, 0, 0, n, O, C)
+        _outputs(_kind(taps, kind), M, of_m, h, OH, OW, O, O, b, size, high, wide, first, n, floor, gate)
+    if rows < OH:
+        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, rows, OH, 0, OW, floor, gate)
+    if columns < OW:
+        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, 0, rows, columns, OW, floor, gate)
+
+
+@compiled
+def _rest(
+    x, H, W, C, kernel, taps, h, OH, OW, O, bias, images, top, left, row, after_row, column, after_column, floor, gate
+):
+    """The outputs of some rows and columns, by the definition."""
+    correlate(
+        x, H * W * C, W * C, C, H, W, kernel, taps * C * O, C * O, C, h + 4 * (row * OW + column) * O, OH * OW * O,
+        OW * O, O, O, O, bias, images, after_row - row, 1, 1, row - top, taps, after_column - column, 1, 1,
+        column - left, taps, floor, gate,
+    )  # fmt: skip
+
+
+def winograd_gradient(o, c, s, f):
+    """dU = Σ over tiles of (Bᵀ·x·B) ⊙ (A·dh·Aᵀ)"""
+    x, d, dU, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
+    taps, top, left = o[9], o[10], o[11]
+    size = SIDE + 1 - taps
+    high, wide = (OH + size - 1) // size, (OW + size - 1) // size
+    tiles, most = s[ROWS] * high * wide, _most_tiles(C + O)
+    more = s[ACCUMULATE]
+    for first in range(0, tiles, most):
+        n = min(most, tiles - first)
+        of_v, of_d = n * C + 16, n * O + 16
+        V = _scratch()
+        D = V + 4 * PRODUCTS * of_v
+        _squares(IMAGE, x, H, W, C, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
+        _squares(_kind(taps, ERROR), d, OH, OW, O, O, size, size, 0, 0, high, wide, first, n, D, of_d)
+        for p in range(PRODUCTS):
+            gemm.gemm(V + 4 * p * of_v, 1, C, D + 4 * p * of_d, O, dU + 4 * p * C * O, O, 0, more, C, O, n)
+        more = 1
+
+
+def winograd_kernel(o, c, s, f):
+    """U = G·W·Gᵀ, this lane's share; or of the kernel turned around, its channels transposed"""
+    W, U, C, O, taps, turned = o[0], o[1], o[2], o[3], o[4], o[5]
+    n = C * O
+    if not turned:
+        first, after = share(n, s[LANE], s[LANES])
+        transform(
+            _kind(taps, KERNEL), 0, W + 4 * first, taps * n, n, 0, U + 4 * first, SIDE * n, n, 0, 0,
+            after - first, 1, 0, taps, 0, taps, 0, 0,
+        )  # fmt: skip
+        return
+    first, after = share(O, s[LANE], s[LANES])
+    square = _kernels()
+    for i in range(0, C, VW):
+        for j in range(first, after, VW):
+            high, wide = min(VW, C - i), min(VW, after - j)
+            transform(
+                _kind(taps, TURNED), 0, W + 4 * (i * O + j), taps * n, n, O, square, SIDE * VW * VW, VW * VW, VW, 0,
+                wide, high, 0, taps, 0, taps, 0, 0,
+            )  # fmt: skip
+            for p in range(PRODUCTS):
+                transposition(square + 4 * p * VW * VW, VW, U + 4 * (p * n + j * C + i), C, high, wide)
+
+
+def winograd_kernel_gradient(o, c, s, f):
+    """dW = Gᵀ·dU·G"""
+    n, taps = o[2] * o[3], o[4]
+    transform(_kind(taps, GRADIENT), 0, o[0], SIDE * n, n, 0, o[1], taps * n, n, 0, 0, n, 1, 0, SIDE, 0, SIDE, 0, 0)

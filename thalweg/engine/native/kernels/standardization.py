@@ -1,0 +1,113 @@
+"""Layer and group normalisation, and the scale of each channel."""
+
+import math
+
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import floats, load_f32, stack, store_f32
+from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
+
+F32 = np.float32
+RUN = 1024  # channels at a time
+FLUSH = 64  # rows whose products are summed before they are added to a total: long sums lose bits
+
+_sums = stack(RUN)
+
+
+def standardization(o, c, s, f):
+    """a = (x − mean)/√(variance + ε)"""
+    x, a, places, groups, channels = o[0], o[1], o[3], o[4], o[5]
+    width = groups * channels
+    for r in range(s[ROWS] * o[2]):
+        for g in range(groups):
+            first = 4 * (r * places * width + g * channels)
+            total = 0.0
+            for p in range(places):
+                u = floats(x + first + 4 * p * width, channels)
+                part = F32(0)
+                for k in range(channels):
+                    part += u[k]
+                total += part
+            mean, squares = F32(total / (places * channels)), 0.0
+            for p in range(places):
+                u = floats(x + first + 4 * p * width, channels)
+                part = F32(0)
+                for k in range(channels):
+                    part += (u[k] - mean) * (u[k] - mean)
+                squares += part
+            scale = F32(1 / math.sqrt(squares / (places * channels) + c[0]))
+            for p in range(places):
+                u, v = floats(x + first + 4 * p * width, channels), floats(a + first + 4 * p * width, channels)
+                for k in range(channels):
+                    v[k] = (u[k] - mean) * scale
+
+
+def standardization_adjoint(o, c, s, f):
+    """dx = (da − mean da − x̂·mean(da·x̂))/√(variance + ε)"""
+    x, da, dx, places, groups, channels = o[0], o[1], o[2], o[4], o[5], o[6]
+    width, n = groups * channels, places * channels
+    for r in range(s[ROWS] * o[3]):
+        for g in range(groups):
+            first = 4 * (r * places * width + g * channels)
+            total, sums = 0.0, 0.0
+            for p in range(places):
+                u, d = floats(x + first + 4 * p * width, channels), floats(da + first + 4 * p * width, channels)
+                part, more = F32(0), F32(0)
+                for k in range(channels):
+                    part += u[k]
+                    more += d[k]
+                total += part
+                sums += more
+            mean, squares, products = F32(total / n), 0.0, 0.0
+            for p in range(places):
+                u, d = floats(x + first + 4 * p * width, channels), floats(da + first + 4 * p * width, channels)
+                part, more = F32(0), F32(0)
+                for k in range(channels):
+                    part += (u[k] - mean) * (u[k] - mean)
+                    more += (u[k] - mean) * d[k]
+                squares += part
+                products += more
+            variance = squares / n + c[0]
+            scale, shift, slope = F32(1 / math.sqrt(variance)), F32(sums / n), F32(products / n / variance)
+            for p in range(places):
+                u, d = floats(x + first + 4 * p * width, channels), floats(da + first + 4 * p * width, channels)
+                v = floats(dx + first + 4 * p * width, channels)
+                for k in range(channels):
+                    v[k] = (d[k] - shift - (u[k] - mean) * slope) * scale
+
+
+def channel_scale(o, c, s, f):
+    """a = γ·x + β"""
+    x, gamma, beta, a, channels = o[0], o[1], o[2], o[3], o[5]
+    for r in range(s[ROWS] * o[4]):
+        u, v = floats(x + 4 * r * channels, channels), floats(a + 4 * r * channels, channels)
+        if gamma:
+            k = floats(gamma, channels)
+            for i in range(channels):
+                v[i] = u[i] * k[i]
+        else:
+            for i in range(channels):
+                v[i] = u[i]
+        if beta:
+            b = floats(beta, channels)
+            for i in range(channels):
+                v[i] += b[i]
+
+
+def channel_scale_gradient(o, c, s, f):
+    """dγ = Σ da·x"""
+    x, da, target, channels = o[0], o[1], o[2], o[4]
+    rows, sums = s[ROWS] * o[3], _sums()
+    if not s[ACCUMULATE]:
+        floats(target, channels)[:] = F32(0)
+    for first in range(0, channels, RUN):
+        w = min(RUN, channels - first)
+        for begin in range(0, rows, FLUSH):
+            floats(sums, w)[:] = F32(0)
+            for r in range(begin, min(rows, begin + FLUSH)):
+                at = 4 * (r * channels + first)
+                u, d, t = floats(x + at, w), floats(da + at, w), floats(sums, w)
+                for i in range(w):
+                    t[i] += d[i] * u[i]
+            for i in range(w):
+                store_f32(target, first + i, load_f32(target, first + i) + load_f32(sums, i))

@@ -1,0 +1,192 @@
+"""The loops of batch normalisation, emitted as vector LLVM IR: several arrays at a time, which the compiler would have
+to prove apart, and a few channels whose constants and sums stay in registers while all rows pass.
+
+A matrix has `rows` of `width` numbers, the first of each `stride` floats behind that of the row before. `copies` rows
+are taken as one, so that few channels fill whole vectors too: what belongs to a channel is given so many times.
+
+    moments     one += x − m                 other += (x − m)²
+    products    one += v                     other += v·(x − m),     v = da, or (da + more)·[a > 0], which is kept
+    scale       a = (x − m)·k + b, plus a shortcut, then at least 0
+    unscale     dx = k·(da − b − (x − m)·p)
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from thalweg.engine.native.compiler.llvm import F32
+from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.linalg.microkernel import Family, _Emitter, _integer
+
+MATRIX = ("rows", "width", "stride", "copies")
+GROUP = 4  # vectors side by side, so that enough sums are in flight
+
+
+class _Channels(_Emitter):
+    """Goes down all rows with some vectors of columns, then with the next. The last one may be masked."""
+
+    arguments: tuple[str, ...]
+    constants: tuple[str, ...]  # of each column
+    sums: tuple[str, ...] = ()  # of each column, added to what is there
+
+    def __init__(self, function, key):
+        super().__init__(function, (*self.arguments, *MATRIX))
+        self.key = key
+
+    def emit(self):
+        builder, given = self.builder, self.given
+        whole, rest = (op(given["rows"], given["copies"]) for op in (builder.sdiv, builder.srem))
+        step = builder.mul(given["copies"], given["stride"])
+
+        def part(i, carried):
+            """The whole rows; then the rest of them, which fill a part of one."""
+            last = builder.icmp_signed(">", i, _integer(0))
+            columns = builder.mul(builder.select(last, rest, given["copies"]), given["width"])
+            begin = builder.mul(builder.mul(i, whole), step)
+            self.columns(begin, builder.select(last, _integer(1), whole), columns, step)
+            return carried
+
+        self.repeat(_integer(2), [], part)
+        builder.ret_void()
+
+    def columns(self, begin, rows, columns, step):
+        builder = self.builder
+        vectors = builder.sdiv(columns, _integer(VW))
+        groups = builder.sdiv(vectors, _integer(GROUP))
+        single = builder.srem(vectors, _integer(GROUP))
+        after, rest = builder.sub(vectors, single), builder.srem(columns, _integer(VW))
+
+        def down(first, count, load=self.load, store=self.store):
+            column = builder.mul(first, _integer(VW))
+            self.down([builder.add(column, _integer(v * VW)) for v in range(count)], begin, rows, step, load, store)
+            return []
+
+        self.repeat(groups, [], lambda g, _: down(builder.mul(g, _integer(GROUP)), GROUP))
+        self.repeat(single, [], lambda i, _: down(builder.add(after, i), 1))
+        with builder.if_then(builder.icmp_signed(">", rest, _integer(0))):
+            self.keep(rest)
+            down(vectors, 1, self.load_some, self.store_some)
+
+    def down(self, columns, begin, rows, step, load, store):
+        """All rows of the vectors that begin at these columns."""
+        builder, size = self.builder, len(self.sums)
+        constants = [[load(self.place(name, k)) for name in self.constants] for k in columns]
+        places = [self.place(name, k) for k in columns for name in self.sums]
+
+        def row(r, sums):
+            at = builder.add(begin, builder.mul(r, step))
+            parts = [sums[v * size : (v + 1) * size] for v in range(len(columns))]
+            cells = zip(columns, constants, parts, strict=True)
+            return [s for k, c, p in cells for s in self.cell(builder.add(at, k), c, p, load, store)]
+
+        for total, place in zip(self.repeat(rows, [load(p) for p in places], row), places, strict=True):
+            store(total, place)
+
+    def cell(self, at, constants, sums, load, store):
+        """What is done with the numbers `at` floats behind the first; returns the new sums."""
+        raise NotImplementedError
+
+    def place(self, array, offset):
+        return self.builder.gep(self.builder.inttoptr(self.given[array], F32.as_pointer()), [offset])
+
+    def minus(self, x, y):
+        """x − y, in this place: numba lets operations without flags of their own be put into another order."""
+        return self.builder.fsub(x, y, flags=("contract",))
+
+
+class _Moments(_Channels):
+    arguments = ("x", "centre", "one", "other")
+    constants, sums = ("centre",), ("one", "other")
+
+    def cell(self, at, constants, sums, load, store):
+        e = self.minus(load(self.place("x", at)), constants[0])
+        return [self.builder.fadd(sums[0], e), self.multiply_add(e, e, sums[1])]
+
+
+class _Products(_Channels):
+    arguments = ("x", "da", "more", "a", "kept", "centre", "one", "other")
+    constants, sums = ("centre",), ("one", "other")
+
+    def cell(self, at, constants, sums, load, store):
+        builder = self.builder
+        v = load(self.place("da", at))
+        if self.key == 2:
+            v = builder.fadd(v, load(self.place("more", at)))
+        if self.key:
+            above = builder.fcmp_ordered(">", load(self.place("a", at)), self.zero)
+            v = builder.fmul(v, builder.select(above, ir.Constant(self.vector, [1.0] * VW), self.zero))  # NaN stays NaN
+            store(v, self.place("kept", at))
+        e = self.minus(load(self.place("x", at)), constants[0])
+        return [builder.fadd(sums[0], v), self.multiply_add(v, e, sums[1])]
+
+
+class _Scale(_Channels):
+    arguments = ("x", "shortcut", "a", "centre", "scale", "shift")
+    constants = ("centre", "scale", "shift")
+
+    def cell(self, at, constants, sums, load, store):
+        builder, (m, k, b) = self.builder, constants
+        v = self.multiply_add(self.minus(load(self.place("x", at)), m), k, b)
+        if self.key & 2:
+            v = builder.fadd(v, load(self.place("shortcut", at)))
+        if self.key & 1:
+            v = builder.select(builder.fcmp_ordered("<", v, self.zero), self.zero, v)  # NaN stays NaN
+        store(v, self.place("a", at))
+        return []
+
+
+class _Unscale(_Channels):
+    arguments = ("x", "da", "dx", "centre", "scale", "shift", "slope")
+    constants = ("centre", "scale", "shift", "slope")
+
+    def cell(self, at, constants, sums, load, store):
+        m, k, b, p = constants
+        e = self.builder.fmul(self.minus(load(self.place("x", at)), m), p, flags=("contract",))
+        v = self.minus(self.minus(load(self.place("da", at)), b), e)
+        store(self.builder.fmul(v, k), self.place("dx", at))
+        return []
+
+
+def _family(name, kind, keys=1):
+    kernels = {key: lambda function, key=key: kind(function, key) for key in range(keys)}
+    return Family(__name__, name, kind.arguments + MATRIX, kernels)
+
+
+MOMENTS, PRODUCTS = _family("MOMENTS", _Moments), _family("PRODUCTS", _Products, 3)
+SCALE, UNSCALE = _family("SCALE", _Scale, 4), _family("UNSCALE", _Unscale)
+
+
+def _call(family):
+    """The signature and the code of an intrinsic, whose first argument is the key if there are several."""
+    keyed = len(family.kernels) > 1
+
+    def codegen(context, builder, signature, args):
+        key, *rest = args if keyed else (_integer(0), *args)
+        family.call(builder, key, rest)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (keyed + len(family.arguments))), codegen
+
+
+@intrinsic
+def moments(typing, x, centre, one, other, rows, width, stride, copies):
+    """one += Σ (x − m), other += Σ (x − m)²"""
+    return _call(MOMENTS)
+
+
+@intrinsic
+def products(typing, key, x, da, more, a, kept, centre, one, other, rows, width, stride, copies):
+    """one += Σ v, other += Σ v·(x − m); key 0: v = da; 1: v = da·[a > 0], 2: v = (da + more)·[a > 0], which are kept"""
+    return _call(PRODUCTS)
+
+
+@intrinsic
+def scale(typing, key, x, shortcut, a, centre, scale, shift, rows, width, stride, copies):
+    """a = (x − m)·k + b; key + 1: at least 0, key + 2: after adding the shortcut"""
+    return _call(SCALE)
+
+
+@intrinsic
+def unscale(typing, x, da, dx, centre, scale, shift, slope, rows, width, stride, copies):
+    """dx = k·(da − b − (x − m)·p)"""
+    return _call(UNSCALE)

@@ -1,0 +1,192 @@
+"""Products with few columns, emitted as vector LLVM IR: the last columns, for which a tile would leave most of a vector
+empty. The vectors lie along k.
+
+    dots    C[r, j] = C₀[r, j] + Σ_k A[r·rsa + k] · B[j·ldb + k], C₀ contiguous
+    short   one column of C, from rows of A that hardly fill a vector
+
+C₀ is what was in C, or a bias row, or zero (its address 0). Addresses are in bytes, strides in floats.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from thalweg.engine.native.compiler.llvm import F32, I32, I64
+from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Family, _Emitter, _integer
+
+# As many rows of dots as give a vector of sums, or enough in flight.
+DOT_COLUMNS = {16: 7, 8: 7, 4: 3}[VW]
+DOT_ROWS = (0, *(max(VW, IN_FLIGHT) // j for j in range(1, DOT_COLUMNS + 1)))
+DOT_SHAPES = sorted({(r, j) for j in range(1, DOT_COLUMNS + 1) for r in (1, DOT_ROWS[j])})
+DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "step", "depth", "tiles", "floor", "gate")
+SHORT = 12  # numbers in a row of A, of which one dot product fills hardly a vector
+SHORT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "rows")
+
+
+class _Dots(_Emitter):
+    """Dot products of each of `rows` rows of A with each of `columns` columns of B, both contiguous along k, for tiles
+    of rows one below the other. Where C's rows follow each other, all numbers of a tile are written at once."""
+
+    def __init__(self, function, rows, columns):
+        super().__init__(function, DOT_ARGUMENTS)
+        self.rows, self.columns = rows, columns
+
+    def emit(self):
+        """C = C₀ + A·B for each of `tiles` tiles; C₀ for the next is `step` floats further."""
+        self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
+        self.builder.ret_void()
+
+    def tile(self, i, places):
+        """The last vector of k, which may be partly filled, is taken after the loop."""
+        builder, given = self.builder, self.given
+        given["a"], given["c"], given["start"] = places
+        whole = builder.sdiv(builder.sub(given["depth"], _integer(1)), _integer(VW))
+        done = builder.mul(whole, _integer(VW))
+        cells = [(r, j) for r in range(self.rows) for j in range(self.columns)]
+        sums = self.repeat(whole, [self.zero] * len(cells), lambda i, sums: self.add(sums, self.times(i), self.load))
+        self.keep(builder.sub(given["depth"], done))
+        sums = self.add(sums, done, self.load_some)
+        given["G"] = builder.add(given["c"], given["gate"])
+        joined = builder.icmp_signed("==", given["ldc"], _integer(self.columns))
+        for first in range(0, len(cells), VW):
+            part = cells[first : first + VW]
+            self.keep(_integer(len(part)))
+            (total,) = self.plus_start([self.totals(sums[first : first + VW])], self.load_start, [(first,)])
+            (total,) = self.if_given("floor", [total], lambda value, _: self.at_least_zero(value), [()])
+            with builder.if_else(joined) as (then, otherwise):
+                with then:
+                    p = self.at("c", "ldc", 0, first)
+                    (value,) = self.if_given("gate", [total], self.gated_at, [self.at("G", "ldc", 0, first)])
+                    self.store_some(value, p)
+                with otherwise:
+                    (value,) = self.if_given("gate", [total], self.gated_apart, [part])
+                    self.store_apart(value, part)
+        steps = (given["rsa"], given["ldc"])
+        steps = (*(builder.mul(step, _integer(self.rows)) for step in steps), given["step"])
+        return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
+
+    def load_start(self, first):
+        return self.load_some(self.at("start", "step", 0, first))
+
+    def gated_at(self, value, p):
+        return self.gated(value, self.load_some(p))
+
+    def gated_apart(self, value, cells):
+        gates = self.zero
+        for i, cell in enumerate(cells):
+            gates = self.builder.insert_element(gates, self.load_scalar(self.at("G", "ldc", *cell)), _place(i))
+        return self.gated(value, gates)
+
+    def store_apart(self, value, cells):
+        for i, cell in enumerate(cells):
+            self.builder.store(self.builder.extract_element(value, _place(i)), self.at("c", "ldc", *cell)).align = 4
+
+    def times(self, i):
+        return self.builder.mul(i, _integer(VW))
+
+    def add(self, sums, k, load):
+        """sums[r, j] += A[r, k:k+VW] · B[j, k:k+VW]"""
+        a = [load(self.at("a", "rsa", r, k)) for r in range(self.rows)]
+        b = [load(self.at("b", "ldb", j, k)) for j in range(self.columns)]
+        pairs = [(x, y) for x in a for y in b]
+        return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
+
+    def totals(self, vectors):
+        """The sums of the elements of each vector, in the first places of one.
+
+        Two are added together, half the elements at a time, until one is left, then its halves. `of` says whose sums
+        lie where.
+        """
+        count = 1 << (len(vectors) - 1).bit_length()
+        vectors = [*vectors, *[self.zero] * (count - len(vectors))]
+        of, size = [[n] * VW for n in range(count)], VW
+        while len(vectors) > 1:
+            size //= 2
+            span = VW if size >= 4 else 4  # shuffles within 128 bits are cheaper than across
+            halves = [i for i in range(span) if i // size % 2 == 0]
+            first = [n + i for at in range(0, VW, span) for n in (at, at + VW) for i in halves]
+            second = [i + size for i in first]
+            pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
+            vectors = [self.builder.fadd(self.shuffle(x, y, first), self.shuffle(x, y, second)) for x, y in pairs]
+            of = [[(x + y)[i] for i in first] for x, y in zip(of[::2], of[1::2], strict=True)]
+        (vector,), (of,) = vectors, of
+        while size > 1:
+            size //= 2
+            vector = self.builder.fadd(vector, self.shuffle(vector, vector, [i ^ size for i in range(VW)]))
+        return self.shuffle(vector, vector, [of.index(i % count) for i in range(VW)])
+
+
+def _place(i):
+    return ir.Constant(I32, i)
+
+
+class _Short(_Emitter):
+    """One column of C from rows of A that hold only `depth` numbers: number by number, the column of B in registers."""
+
+    def __init__(self, function, depth):
+        super().__init__(function, SHORT_ARGUMENTS)
+        self.depth = depth
+
+    def emit(self):
+        """C[i, 0] = C₀[i, 0] + Σ_k A[i, k]·B[k, 0]. Where C₀ has no address, it is read from a zero."""
+        builder, given = self.builder, self.given
+        nothing = builder.alloca(F32)
+        builder.store(ir.Constant(F32, 0.0), nothing)
+        absent = builder.icmp_signed("==", given["start"], _integer(0))
+        given["start"] = builder.select(absent, builder.ptrtoint(nothing, I64), given["start"])
+        given["lds"] = builder.select(absent, _integer(0), given["lds"])
+        column = [self.load_scalar(self.at("b", "ldb", k, 0)) for k in range(self.depth)]
+
+        def row(i, carried):
+            total = self.load_scalar(self.at("start", "lds", i, 0))
+            for k, b in enumerate(column):
+                total = self.multiply_add(self.load_scalar(self.at("a", "rsa", i, k)), b, total)
+            builder.store(total, self.at("c", "ldc", i, 0)).align = 4
+            return carried
+
+        self.repeat(given["rows"], [], row)
+        builder.ret_void()
+
+
+DOTS = Family(
+    __name__,
+    "DOTS",
+    DOT_ARGUMENTS,
+    {16 * r + j: lambda function, r=r, j=j: _Dots(function, r, j) for r, j in DOT_SHAPES},
+)
+SHORT_DOTS = Family(
+    __name__,
+    "SHORT_DOTS",
+    SHORT_ARGUMENTS,
+    {k: lambda function, k=k: _Short(function, k) for k in range(1, SHORT + 1)},
+)
+
+
+@intrinsic
+def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, step, depth, tiles, floor, gate):
+    """Computes the dot products of DOT_ROWS[columns] rows, or of 1, with 1 … DOT_COLUMNS columns; depth >= 1.
+
+    start, step: the address of what is added to a tile, and how far from there the next tile's is. floor, gate: as of
+    a tile.
+    """
+
+    def codegen(context, builder, signature, args):
+        rows, columns, *rest = args
+        key = builder.add(builder.mul(rows, _integer(16)), columns)
+        DOTS.call(builder, key, rest)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (2 + len(DOT_ARGUMENTS))), codegen
+
+
+@intrinsic
+def short(typing, depth, a, rsa, b, ldb, c, ldc, start, lds, rows):
+    """Computes one column of C, for rows of A of 1 … SHORT numbers."""
+
+    def codegen(context, builder, signature, args):
+        depth, *rest = args
+        SHORT_DOTS.call(builder, depth, rest)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (1 + len(SHORT_ARGUMENTS))), codegen

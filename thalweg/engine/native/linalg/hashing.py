@@ -1,0 +1,67 @@
+"""Random numbers from a counter, the same bits as ``program/counter.py``."""
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from thalweg.engine.native.compiler.llvm import FLAGS
+
+U32, U64 = np.uint32, np.uint64
+
+
+@numba.njit(inline="always", **FLAGS)
+def splitmix(z):
+    """The output function of SplitMix64, on uint64."""
+    z = U64(z) + U64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> U64(30))) * U64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> U64(27))) * U64(0x94D049BB133111EB)
+    return z ^ (z >> U64(31))
+
+
+@numba.njit(inline="always", **FLAGS)
+def key(seed, iteration, stream):
+    """One 64-bit key for the numbers of one instruction in one step."""
+    return splitmix(splitmix(splitmix(U64(seed)) ^ U64(iteration)) ^ U64(stream))
+
+
+@intrinsic
+def mix(typing, low, high, counter):
+    """The hash of a counter: lowbias32 (Wellons, hash-prospector) of the counter and the key's two halves, on uint32.
+
+    numba widens arithmetic on uint32 to 64 bits, which would halve the vectors.
+    """
+
+    def codegen(context, builder, signature, args):
+        low, high, counter = args
+        word = counter.type
+
+        def lowbias(x):
+            x = builder.xor(x, builder.lshr(x, word(16)))
+            x = builder.mul(x, word(0x7FEB352D))
+            x = builder.xor(x, builder.lshr(x, word(15)))
+            x = builder.mul(x, word(0x846CA68B))
+            return builder.xor(x, builder.lshr(x, word(16)))
+
+        return lowbias(builder.add(lowbias(builder.xor(counter, low)), high))
+
+    return types.uint32(types.uint32, types.uint32, types.uint32), codegen
+
+
+@numba.njit(inline="always", **FLAGS)
+def uniform(low, high, counter):
+    """A float in [0, 1) of 24 bits from the two halves of a key and a counter."""
+    bits = np.int32(mix(U32(low), U32(high), U32(counter)) >> U32(8))  # a signed integer is cheaper to convert
+    return np.float32(bits) * np.float32(2.0**-24)
+
+
+@numba.njit(**FLAGS)
+def shuffle(order, seed, epoch):
+    """Fisher and Yates's shuffle of 0 … n − 1 into `order`, its numbers from the counter (seed, epoch, row)."""
+    n = order.size
+    for i in range(n):
+        order[i] = i
+    start = key(seed, epoch, 0)
+    for i in range(n - 1, 0, -1):
+        j = np.int64(((splitmix(start + U64(i)) >> U64(32)) * U64(i + 1)) >> U64(32))
+        order[i], order[j] = order[j], order[i]

@@ -1,0 +1,423 @@
+"""The micro-kernel, emitted as vector LLVM IR: the auto-vectoriser would neither keep its sums in registers nor mask
+the last vector.
+
+    C[r, j] = C₀[r, j] + Σ_n Σ_g Σ_k A[n·na + g·ga + r·rsa + k·csa] · B[n·nb + g·gb + k·ldb + j]
+
+Its vectors lie along j. C₀ is what was in C, or a bias row (its row stride 0), or zero (its address 0). Addresses are
+in bytes, strides in floats. A tile may end with max(C, 0), where `floor` isn't 0, or with C·[G > 0], where G, laid out
+as C, lies `gate` bytes behind it and not 0.
+
+It does nearly all the work. It only broadcasts A, one scalar at a time, so A's strides are free: a transpose costs
+nothing, and neither do the overlapping rows of a convolution. B, C and C₀ are accessed along contiguous rows.
+"""
+
+from copy import copy
+from functools import reduce
+
+import llvmlite.binding as binding
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from thalweg.engine.native.compiler.kernel import HOME, Kernel, symbol_of
+from thalweg.engine.native.compiler.llvm import F32, I32, I64, ask, declare, pointer, rewrite
+from thalweg.engine.native.compiler.loader import ENTRY
+from thalweg.engine.native.compiler.processor import VW
+
+# The widest tile of every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
+# with AVX-512 and on ARM, else 16. At least 8 sums in flight hide the latency of a multiply-add, so few rows take more
+# vectors, and a small tile sums several parts of its depth side by side. A tile for every number of rows and vectors
+# lets a driver split M and N evenly: nothing small is left over.
+MANY_REGISTERS = VW == 16 or binding.get_process_triple().startswith(("aarch64", "arm64"))
+WIDEST = (0, 8, 4, 4, 4, 4, 4, 3, 3) if MANY_REGISTERS else (0, 8, 4, 3, 3, 2, 2)
+ROWS = len(WIDEST) - 1
+IN_FLIGHT, MOST_CHAINS = 8, 4
+HALF = VW // 2 if VW == 16 else 0  # a tile's last vector is half as wide, where it holds no more than so many columns
+SHAPES = [(r, v) for r in range(1, ROWS + 1) for v in range(1, WIDEST[r] + 1)]
+
+TILE_ARGUMENTS = (
+    "a", "rsa", "csa", "b", "ldb", "c", "ldc", "start", "lds", "depth", "last", "tiles", "step", "floor", "gate",
+)  # fmt: skip
+GROUPS = ("ga", "na", "gb", "nb", "outer", "groups")
+AHEAD = ("na", "nb", "outer", "ahead", "own")
+
+
+class _Emitter:
+    """The words in which the kernels are written: loops, addresses, and vectors whose tail may be masked."""
+
+    def __init__(self, function, arguments, width=VW):
+        """width: floats in a vector."""
+        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self.given = dict(zip(arguments, function.args[1:], strict=True))  # after the key
+        self.width, self.vector = width, ir.VectorType(F32, width)
+        self.zero = ir.Constant(self.vector, [0.0] * width)
+
+    def of_width(self, width):
+        """The same words for vectors of another width."""
+        result = copy(self)
+        result.width, result.vector = width, ir.VectorType(F32, width)
+        result.zero = ir.Constant(result.vector, [0.0] * width)
+        return result
+
+    def repeat(self, count, carried, body):
+        """for i in range(count): carried = body(i, carried)"""
+        builder, before = self.builder, self.builder.block
+        loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+        builder.cbranch(builder.icmp_signed(">", count, _integer(0)), loop, after)
+        builder.position_at_end(loop)
+        i = self.phi((_integer(0), before))
+        old = [self.phi((value, before)) for value in carried]
+        new = body(i, old)
+        following, end = builder.add(i, _integer(1)), builder.block
+        for phi, value in zip([i, *old], [following, *new], strict=True):
+            phi.add_incoming(value, end)
+        builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
+        builder.position_at_end(after)
+        return [self.phi((value, before), (latest, end)) for value, latest in zip(carried, new, strict=True)]
+
+    def plus_start(self, sums, load, cells):
+        """sums + C₀, loaded cell by cell, where C₀ has an address.
+
+        Added last, so that each call sums from zero: the rounding errors of long sums grow with their parts only.
+        """
+        return self.if_given("start", sums, lambda value, cell: self.builder.fadd(value, load(*cell)), cells)
+
+    def if_given(self, name, sums, change, cells):
+        """change(sum, cell) for every sum, if the argument of that name isn't 0."""
+        builder, before = self.builder, self.builder.block
+        then, after = builder.append_basic_block(name), builder.append_basic_block("after")
+        builder.cbranch(builder.icmp_signed("==", self.given[name], _integer(0)), after, then)
+        builder.position_at_end(then)
+        changed = [change(value, cell) for value, cell in zip(sums, cells, strict=True)]
+        builder.branch(after)
+        builder.position_at_end(after)
+        return [self.phi((value, before), (new, then)) for value, new in zip(sums, changed, strict=True)]
+
+    def at_least_zero(self, value):
+        """max(value, 0); NaN stays NaN."""
+        return self.builder.select(self.builder.fcmp_ordered("<", value, self.zero), self.zero, value)
+
+    def gated(self, value, gate):
+        """value·[gate > 0], a product, so that NaN stays NaN."""
+        one = ir.Constant(self.vector, [1.0] * self.width)
+        passes = self.builder.select(self.builder.fcmp_ordered(">", gate, self.zero), one, self.zero)
+        return self.builder.fmul(value, passes)
+
+    def phi(self, *incoming):
+        phi = self.builder.phi(incoming[0][0].type)
+        for value, block in incoming:
+            phi.add_incoming(value, block)
+        return phi
+
+    def at(self, matrix, stride, row, column):
+        """Where an element of a matrix is; row and column are numbers, or values of the program."""
+        builder = self.builder
+        row, column = (_integer(n) if isinstance(n, int) else n for n in (row, column))
+        p = builder.gep(pointer(builder, self.given[matrix], F32), [builder.mul(row, self.given[stride])])
+        return builder.gep(p, [column])
+
+    def multiply_add(self, x, y, total):
+        """total + x·y, contracted to one instruction."""
+        return self.builder.fadd(self.builder.fmul(x, y, flags=("contract",)), total, flags=("contract",))
+
+    def splat(self, scalar):
+        """A vector whose every element is the scalar."""
+        undefined = ir.Constant(ir.VectorType(scalar.type, self.width), ir.Undefined)
+        first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
+        return self.shuffle(first, undefined, [0] * self.width)
+
+    def total(self, vector):
+        """The sum of a vector's elements, in every place of which it then stands; the first is returned."""
+        size = self.width
+        while size > 1:
+            size //= 2
+            vector = self.builder.fadd(vector, self.shuffle(vector, vector, [i ^ size for i in range(self.width)]))
+        return self.builder.extract_element(vector, ir.Constant(I32, 0))
+
+    def shuffle(self, x, y, lanes):
+        """Picks elements of x (0 … width−1) and y (from width on)."""
+        return self.builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, self.width), lanes))
+
+    def keep(self, count):
+        """Makes load_some and store_some access the first `count` elements of a vector: 1 … width."""
+        builder = self.builder
+        lanes = ir.Constant(ir.VectorType(I32, self.width), list(range(self.width)))
+        self.mask = builder.icmp_signed("<", lanes, self.splat(builder.trunc(count, I32)))
+        self.count = count
+
+    def load(self, p):
+        value = self.builder.load(self.builder.bitcast(p, self.vector.as_pointer()))
+        value.align = 4
+        return value
+
+    def load_scalar(self, p):
+        value = self.builder.load(p)
+        value.align = 4
+        return value
+
+    def load_some(self, p):
+        """The first elements at p, and zeros."""
+        if VW >= 8:
+            return self._masked_call("load", self.vector, [p], [self.zero])
+        value = self.zero  # no masked loads before AVX: element by element, an existing one standing in for the others
+        for lane in range(self.width):
+            exists = self.builder.icmp_signed("<", _integer(lane), self.count)
+            item = self.load_scalar(self.builder.gep(p, [self.builder.select(exists, _integer(lane), _integer(0))]))
+            item = self.builder.select(exists, item, ir.Constant(F32, 0.0))
+            value = self.builder.insert_element(value, item, ir.Constant(I32, lane))
+        return value
+
+    def fetch(self, address):
+        ask(self.builder, address)
+
+    def rewrite(self, address):
+        rewrite(self.builder, address)
+
+    def store(self, value, p):
+        self.builder.store(value, self.builder.bitcast(p, self.vector.as_pointer())).align = 4
+
+    def store_some(self, value, p):
+        self._masked_call("store", ir.VoidType(), [value, p], [])
+
+    def _masked_call(self, name, result, before, after):
+        pointed = self.builder.bitcast(before[-1], self.vector.as_pointer())
+        arguments = [*before[:-1], pointed, ir.Constant(I32, 4), self.mask, *after]
+        name = f"llvm.masked.{name}.v{self.width}f32.p0"
+        return self.builder.call(declare(self.builder, name, result, [a.type for a in arguments]), arguments)
+
+
+class _Tile(_Emitter):
+    """Register tiles of rows × vectors, one below the other, that accumulate outer products.
+
+    Where `masked`, the last vector holds only `last` columns. AVX-512 masks at no cost, so there every tile is masked;
+    and where the last vector is `narrow`, it is half as wide, and some processors multiply two such in the time of
+    one. Where it `looks_ahead`, it fetches what is needed next, and there is no g: of the short sums of a
+    convolution that would cost a tenth.
+    """
+
+    def __init__(self, function, rows, vectors, masked, narrow, looks_ahead):
+        super().__init__(function, TILE_ARGUMENTS + (AHEAD if looks_ahead else GROUPS))
+        self.rows, self.vectors, self.masked, self.looks_ahead = rows, vectors, masked, looks_ahead
+        self.words = [self] * (vectors - 1) + [self.of_width(VW // 2) if narrow else self]
+        self.cells = [(r, v) for r in range(rows) for v in range(vectors)]
+        self.chains = min(MOST_CHAINS, -(-IN_FLIGHT // len(self.cells)))
+
+    def emit(self):
+        """C = C₀ + Σ_n Σ_g Σ_k A·B for each of `tiles` tiles; the rows of A for the next are `step` floats further."""
+        if self.masked:
+            self.words[-1].keep(self.given["last"])
+        self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
+        self.builder.ret_void()
+
+    def tile(self, i, places):
+        builder, given, cells = self.builder, self.given, self.cells
+        given["a"], given["c"], given["start"] = places
+        if self.looks_ahead:
+            which = builder.srem(i, _integer(self.vectors))  # each tile asks for another vector of the next rows of B
+            self.ahead = builder.add(given["ahead"], builder.mul(which, _integer(VW)))
+            self.each_own(self.fetch)
+        zeros = [self.words[v].zero for _, v in cells] * self.chains
+        sums = self.repeat(given["outer"], zeros, self.image)
+        parts = [sums[c * len(cells) : (c + 1) * len(cells)] for c in range(self.chains)]
+        sums = [reduce(builder.fadd, values) for values in zip(*parts, strict=True)]
+        sums = self.plus_start(sums, lambda r, v: self.load_vector(self.at("start", "lds", r, v * VW), v), cells)
+        sums = self.if_given("floor", sums, lambda value, cell: self.words[cell[1]].at_least_zero(value), cells)
+        given["G"] = builder.add(given["c"], given["gate"])
+        sums = self.if_given("gate", sums, self.gated_cell, cells)
+        if self.masked and VW < 16:
+            self.store_joined(sums)
+        else:
+            self.store_cells(sums, joined=False)
+        if self.looks_ahead:
+            self.each_own(self.rewrite)
+        steps = (given["step"], *(builder.mul(given[name], _integer(self.rows)) for name in ("ldc", "lds")))
+        return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
+
+    def gated_cell(self, value, cell):
+        r, v = cell
+        return self.words[v].gated(value, self.load_vector(self.at("G", "ldc", r, v * VW), v))
+
+    def store_joined(self, sums):
+        """A masked store takes many cycles before AVX-512. Where C's rows follow each other, a whole vector is written
+        instead: what it writes too much is the beginning of the next row, which is written next."""
+        builder, ldc, last = self.builder, self.given["ldc"], self.given["last"]
+        joined = builder.icmp_signed("==", ldc, builder.add(last, _integer((self.vectors - 1) * VW)))
+        only_next = builder.icmp_signed(">=", builder.add(ldc, last), _integer(VW))
+        with builder.if_else(builder.and_(joined, only_next)) as (then, otherwise):
+            with then:
+                self.store_cells(sums, joined=True)
+            with otherwise:
+                self.store_cells(sums, joined=False)
+
+    def store_cells(self, sums, joined):
+        for (r, v), value in zip(self.cells, sums, strict=True):
+            whole = not self.masked or v < self.vectors - 1 or (joined and r < self.rows - 1)
+            words = self.words[v]
+            (words.store if whole else words.store_some)(value, self.at("c", "ldc", r, v * VW))
+
+    def each_own(self, act):
+        """Does something with the address `own` bytes behind each vector of C, where `own` isn't 0."""
+        builder, own = self.builder, self.given["own"]
+        with builder.if_then(builder.icmp_signed("!=", own, _integer(0))):
+            for r, v in self.cells:
+                act(builder.add(builder.ptrtoint(self.at("c", "ldc", r, v * VW), I64), own))
+
+    def image(self, n, sums):
+        """sums += Σ_g Σ_k A[n, g, :, k] · B[n, g, k, :]"""
+        a, b = self.at("a", "na", n, 0), self.at("b", "nb", n, 0)
+        if self.looks_ahead:
+            return self.products(a, b, sums)
+        return self.repeat(self.given["groups"], sums, lambda g, sums: self.group(a, b, g, sums))
+
+    def group(self, a, b, g, sums):
+        a = self.builder.gep(a, [self.builder.mul(g, self.given["ga"])])
+        b = self.builder.gep(b, [self.builder.mul(g, self.given["gb"])])
+        return self.products(a, b, sums)
+
+    def products(self, a, b, sums):
+        """sums += Σ_k A[:, k] · B[k, :]; the chains take every so many-th k, and the first takes what is left over."""
+        builder, given, size = self.builder, self.given, len(self.cells)
+        if self.chains == 1:
+            return self.repeat(given["depth"], sums, lambda k, sums: self.outer_product(a, b, k, sums))
+        chains = _integer(self.chains)
+        whole = builder.sdiv(given["depth"], chains)
+        done = builder.mul(whole, chains)
+
+        def turn(k, sums):
+            first = builder.mul(k, chains)
+            parts = [sums[c * size : (c + 1) * size] for c in range(self.chains)]
+            parts = [self.outer_product(a, b, builder.add(first, _integer(c)), p) for c, p in enumerate(parts)]
+            return [value for part in parts for value in part]
+
+        sums = self.repeat(whole, sums, turn)
+        rest = self.repeat(
+            builder.sub(given["depth"], done),
+            sums[:size],
+            lambda k, sums: self.outer_product(a, b, builder.add(done, k), sums),
+        )
+        return [*rest, *sums[size:]]
+
+    def outer_product(self, a, b, k, sums):
+        """sums[r, v] += A[r, k] · B[k, v]"""
+        builder, given = self.builder, self.given
+        a = builder.gep(a, [builder.mul(k, given["csa"])])
+        b = builder.gep(b, [builder.mul(k, given["ldb"])])
+        if self.looks_ahead:
+            self.fetch(builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
+        row = [self.load_vector(builder.gep(b, [_integer(v * VW)]), v) for v in range(self.vectors)]
+        column = [builder.gep(a, [builder.mul(given["rsa"], _integer(r))]) for r in range(self.rows)]
+        column = [self.load_scalar(p) for p in column]
+        kinds = list(dict.fromkeys(self.words))
+        column = [{words: words.splat(x) for words in kinds} for x in column]
+        pairs = [(x[words], y) for x in column for words, y in zip(self.words, row, strict=True)]
+        return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
+
+    def load_vector(self, p, v):
+        words = self.words[v]
+        return words.load_some(p) if self.masked and v == self.vectors - 1 else words.load(p)
+
+
+def _integer(value):
+    return ir.Constant(I64, value)
+
+
+class Family:
+    """Micro-kernels that differ in numbers known beforehand, and a function that jumps to one of them by its key.
+
+    They are a file of object code of their own, which is linked with each kernel that calls them: a copy in every
+    kernel was what took most of the time to compile it.
+
+    A micro-kernel takes the key too, so that it finds its arguments where they are, and the call becomes a jump. It is
+    not inlined, and its loops are not unrolled (optsize), which would double the time to compile and gain nothing.
+    """
+
+    def __init__(self, module, name, arguments, kernels):
+        """module, name: where it is found. kernels: what emits a function, by its key."""
+        self.kernel = Kernel(module.removeprefix(f"{HOME}."), name)
+        self.arguments, self.kernels = arguments, kernels
+
+    def call(self, builder, key, arguments):
+        """Emits the call of the micro-kernel with this key, a value of the program."""
+        name, given = symbol_of(self.kernel), [key, *arguments]
+        builder.call(declare(builder, name, ir.VoidType(), [I64] * len(given)), given)
+
+    def emit(self, module):
+        """Adds the function and what it jumps to."""
+        builder = ir.IRBuilder(self._function(module, ENTRY).append_basic_block("entry"))
+        nothing = builder.append_basic_block("nothing")
+        switch = builder.switch(builder.function.args[0], nothing)
+        for key, emitter in self.kernels.items():
+            kernel = self._function(module, f"kernel_{key}", "linkonce_odr", "noinline", "optsize")
+            emitter(kernel).emit()
+            builder.position_at_end(block := builder.append_basic_block(f"key_{key}"))
+            builder.call(kernel, builder.function.args, tail=True)
+            builder.ret_void()
+            switch.add_case(_integer(key), block)
+        builder.position_at_end(nothing)
+        builder.ret_void()
+
+    def _function(self, module, name, linkage="", *attributes):
+        parameters = [I64] * (1 + len(self.arguments))
+        function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), name)
+        function.linkage = linkage
+        for attribute in ("nounwind", *attributes):
+            function.attributes.add(attribute)
+        return function
+
+
+def _tile_key(rows, vectors, kind):
+    """Close together, for a table of jumps."""
+    return 72 * kind + 8 * rows + vectors
+
+
+def _tiles(name, looks_ahead):
+    kinds = ((True, False), (True, True)) if HALF else ((False, False), (True, False))  # (masked, narrow)
+    kernels = {
+        _tile_key(r, v, kind): lambda function, r=r, v=v, of=of: _Tile(function, r, v, *of, looks_ahead)
+        for r, v in SHAPES
+        for kind, of in enumerate(kinds)
+    }
+    return Family(__name__, name, TILE_ARGUMENTS + (AHEAD if looks_ahead else GROUPS), kernels)
+
+
+TILES, TILES_AHEAD = _tiles("TILES", False), _tiles("TILES_AHEAD", True)
+
+
+def _tile(family):
+    """The signature and the code of the call of the kernel for tiles of so many rows and vectors."""
+
+    def codegen(context, builder, signature, args):
+        rows, vectors, *rest = args
+        place = TILE_ARGUMENTS.index("last")
+        kind = builder.zext(builder.icmp_signed("<=", rest[place], _integer(HALF or VW - 1)), I64)
+        at = builder.add(builder.mul(rows, _integer(8)), builder.add(vectors, builder.mul(kind, _integer(72))))
+        family.call(builder, at, rest)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (2 + len(family.arguments))), codegen
+
+
+@intrinsic
+def tile(
+    typing, rows, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles, step, floor, gate, ga, na, gb,
+    nb, outer, groups,
+):  # fmt: skip
+    """Computes `tiles` tiles, one below the other, of which the last vector holds `last` columns: 1 … VW.
+
+    (rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 where there is none.
+    step: from a tile's rows of A to the next tile's. floor, gate: 0, or how the tiles end.
+    """
+    return _tile(TILES)
+
+
+@intrinsic
+def tile_ahead(
+    typing, rows, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles, step, floor, gate, na, nb,
+    outer, ahead, own,
+):  # fmt: skip
+    """The same, with an eye on the memory that is needed next.
+
+    ahead: floats from a row of B to one that a later call reads and that is brought near, or 0. own: bytes from C to
+    numbers that this core is about to change, and another may hold in its cache: they are made its own; or 0.
+    """
+    return _tile(TILES_AHEAD)

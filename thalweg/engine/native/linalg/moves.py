@@ -1,0 +1,138 @@
+"""Copies and transposes of a few rows, emitted as vector LLVM IR like the micro-kernels that read them."""
+
+import numba
+from numba import types
+from numba.extending import intrinsic
+
+from thalweg.engine.native.compiler.llvm import FLAGS, I64, compiled, load_f32, store_f32
+from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.linalg.microkernel import WIDEST, Family, _Emitter, _integer
+
+COPY_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "last")
+TRANSPOSITION_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "columns")
+ALONE = 3  # columns or rows of a square, at most, that are copied sooner number by number
+
+
+class _Copy(_Emitter):
+    """Copies rows of `vectors` vectors, of which the last may be masked."""
+
+    def __init__(self, function, vectors, masked):
+        super().__init__(function, COPY_ARGUMENTS)
+        self.vectors, self.masked = vectors, masked
+
+    def emit(self):
+        """B[i, j] = A[i, j], and zeros in the rest of B's last vector"""
+        if self.masked:
+            self.keep(self.given["last"])
+        self.repeat(self.given["rows"], [], self.row)
+        self.builder.ret_void()
+
+    def row(self, i, carried):
+        for v in range(self.vectors):
+            load = self.load_some if self.masked and v == self.vectors - 1 else self.load
+            self.store(load(self.at("a", "lda", i, v * VW)), self.at("b", "ldb", i, v * VW))
+        return carried
+
+
+class _Transposition(_Emitter):
+    """Transposes a square of VW x VW floats in registers, or where `partly` its first `rows` and `columns`.
+
+    Stage w = 1, 2, 4 … swaps the off-diagonal squares of w x w floats in every square of 2w x 2w.
+    """
+
+    def __init__(self, function, partly):
+        super().__init__(function, TRANSPOSITION_ARGUMENTS)
+        self.partly = partly
+
+    def emit(self):
+        """B[j, i] = A[i, j]. Rows beyond the last read and write that one again, and the last to write is the right."""
+        builder, given = self.builder, self.given
+        if self.partly:
+            self.keep(given["columns"])
+        rows = [self.at("a", "lda", self.within(i, "rows"), 0) for i in range(VW)]
+        rows = [self.load_some(p) if self.partly else self.load(p) for p in rows]
+        for w in (1 << i for i in range(VW.bit_length() - 1)):
+            upper = [i if i & w == 0 else i - w + VW for i in range(VW)]
+            for i in (i for i in range(VW) if i & w == 0):
+                x, y = rows[i], rows[i + w]
+                rows[i] = self.shuffle(x, y, upper)
+                rows[i + w] = self.shuffle(x, y, [lane + w for lane in upper])
+        if self.partly:
+            self.keep(given["rows"])
+        for j in reversed(range(VW)):
+            store = self.store_some if self.partly else self.store
+            store(rows[j], self.at("b", "ldb", self.within(j, "columns"), 0))
+        builder.ret_void()
+
+    def within(self, i, count):
+        if not self.partly:
+            return i
+        last = self.builder.sub(self.given[count], _integer(1))
+        return self.builder.select(self.builder.icmp_signed("<", _integer(i), last), _integer(i), last)
+
+
+COPIES = Family(
+    __name__,
+    "COPIES",
+    COPY_ARGUMENTS,
+    {
+        2 * v + masked: lambda function, v=v, masked=masked: _Copy(function, v, masked)
+        for v in range(1, max(WIDEST) + 1)
+        for masked in (False, True)
+    },
+)
+TRANSPOSITIONS = Family(
+    __name__,
+    "TRANSPOSITIONS",
+    TRANSPOSITION_ARGUMENTS,
+    {partly: lambda function, partly=partly: _Transposition(function, partly) for partly in (0, 1)},
+)
+
+
+@intrinsic
+def copy(typing, vectors, a, lda, b, ldb, rows, last):
+    """B[i, j] = A[i, j] for rows of 1 … WIDEST[ROWS] vectors, the last of which holds `last` columns, then zeros."""
+
+    def codegen(context, builder, signature, args):
+        vectors, *rest = args
+        masked = builder.zext(builder.icmp_signed("<", rest[-1], _integer(VW)), I64)
+        key = builder.add(builder.mul(vectors, _integer(2)), masked)
+        COPIES.call(builder, key, rest)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (1 + len(COPY_ARGUMENTS))), codegen
+
+
+@intrinsic
+def transposition(typing, a, lda, b, ldb, rows, columns):
+    """B[j, i] = A[i, j] for i < rows, j < columns, both at most VW."""
+
+    def codegen(context, builder, signature, args):
+        *_, rows, columns = args
+        full = builder.icmp_signed("==", builder.add(rows, columns), _integer(2 * VW))
+        TRANSPOSITIONS.call(builder, builder.select(full, _integer(0), _integer(1)), args)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * len(TRANSPOSITION_ARGUMENTS)), codegen
+
+
+@numba.njit(inline="always", **FLAGS)
+def _spread(a, step, b, stride, n):
+    """b[i·stride] = a[i·step]"""
+    for i in range(n):
+        store_f32(b, i * stride, load_f32(a, i * step))
+
+
+@compiled
+def turn(a, lda, b, ldb, rows, columns):
+    """B[j, i] = A[i, j], square by square; the last columns and rows number by number, where they are few."""
+    n = columns - columns % VW if columns % VW <= ALONE else columns
+    m = rows - rows % VW if rows % VW <= ALONE else rows
+    for j in range(n, columns):
+        _spread(a + 4 * j, lda, b + 4 * j * ldb, 1, rows)
+    for i in range(m, rows):
+        _spread(a + 4 * i * lda, 1, b + 4 * i, ldb, n)
+    for j in range(0, n, VW):
+        for i in range(0, m, VW):
+            at, to = a + 4 * (i * lda + j), b + 4 * (j * ldb + i)
+            transposition(at, lda, to, ldb, min(VW, m - i), min(VW, n - j))

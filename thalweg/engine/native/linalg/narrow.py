@@ -1,0 +1,162 @@
+"""A narrow batch by columns: a unit is a sum of columns, its weight gradient dot products, in vectors of rows."""
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from thalweg.engine.native.compiler.llvm import F32, compiled, load_f32, pointer, stack, store_f32
+from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.layouts.limits import NARROW
+from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Family, _Emitter, _integer
+
+BLOCK = 256  # rows whose unit stands alone while others do, before and after, in rows of several
+ARGUMENTS = ("x", "ldx", "w", "ldw", "bias", "out", "inputs", "rows")
+PROJECTION_ARGUMENTS = ("x", "ldx", "d", "w", "ldw", "b", "more", "rows")
+
+_unit = stack(BLOCK)
+_zero = stack(1)
+
+
+class _Columns(_Emitter):
+    """Loops over rows."""
+
+    def over_rows(self, carried, vectors, body):
+        """carried = body(row, so many vectors, load, store, carried): some vectors at a time, then the rest."""
+        builder, many, one = self.builder, _integer(vectors * VW), _integer(VW)
+        whole = builder.sdiv(self.given["rows"], many)
+        done = builder.mul(whole, many)
+        carried = self.repeat(
+            whole, carried, lambda i, c: body(builder.mul(i, many), vectors, self.load, self.store, c)
+        )
+        rest = builder.sub(self.given["rows"], done)
+
+        def some(i, carried):
+            before = builder.mul(i, one)
+            left = builder.sub(rest, before)
+            self.keep(builder.select(builder.icmp_signed("<", left, one), left, one))
+            return body(builder.add(done, before), 1, self.load_some, self.store_some, carried)
+
+        return self.repeat(builder.sdiv(builder.add(rest, _integer(VW - 1)), one), carried, some)
+
+    def place(self, name, *steps):
+        p = pointer(self.builder, self.given[name], F32)
+        for step in steps:
+            p = self.builder.gep(p, [step])
+        return p
+
+
+class _Combination(_Columns):
+    def __init__(self, function):
+        super().__init__(function, ARGUMENTS)
+
+    def emit(self):
+        self.bias = self.splat(self.load_scalar(self.place("bias")))
+        self.over_rows([], IN_FLIGHT, self.sum)
+        self.builder.ret_void()
+
+    def sum(self, row, vectors, load, store, carried):
+        """out[row:] = bias + Σ_k w[k]·x[k, row:]"""
+        builder, given = self.builder, self.given
+
+        def add(k, sums):
+            factor = self.splat(self.load_scalar(self.place("w", builder.mul(k, given["ldw"]))))
+            column = self.place("x", row, builder.mul(k, given["ldx"]))
+            parts = [load(builder.gep(column, [_integer(v * VW)])) for v in range(vectors)]
+            return [self.multiply_add(factor, part, total) for part, total in zip(parts, sums, strict=True)]
+
+        for v, total in enumerate(self.repeat(given["inputs"], [self.zero] * vectors, add)):
+            store(builder.fadd(total, self.bias), self.place("out", row, _integer(v * VW)))
+        return carried
+
+
+class _Projection(_Columns):
+    def __init__(self, function, columns):
+        super().__init__(function, PROJECTION_ARGUMENTS)
+        self.columns = columns
+
+    def emit(self):
+        """w[k] (+)= Σ_r x[k, r]·d[r], b (+)= Σ_r d[r]; += where `more` isn't 0."""
+        builder, given = self.builder, self.given
+        old = builder.icmp_signed("!=", given["more"], _integer(0))
+        places = [self.place("w", builder.mul(given["ldw"], _integer(k))) for k in range(self.columns)]
+        sums = self.over_rows([self.zero] * (self.columns + 1), 1, self.add)
+        places.append(self.place("b"))
+        for p, vector in zip(places, sums, strict=True):
+            total = self.total(vector)
+            before = builder.select(old, self.load_scalar(p), ir.Constant(F32, 0.0))
+            builder.store(builder.fadd(before, total), p).align = 4
+        builder.ret_void()
+
+    def add(self, row, vectors, load, store, sums):
+        builder, ldx = self.builder, self.given["ldx"]
+        d = load(self.place("d", row))
+        parts = [load(self.place("x", row, builder.mul(ldx, _integer(k)))) for k in range(self.columns)]
+        products = [self.multiply_add(part, d, total) for part, total in zip(parts, sums[:-1], strict=True)]
+        return [*products, builder.fadd(sums[-1], d)]
+
+
+COMBINATIONS = Family(__name__, "COMBINATIONS", ARGUMENTS, {0: _Combination})
+PROJECTIONS = Family(
+    __name__,
+    "PROJECTIONS",
+    PROJECTION_ARGUMENTS,
+    {k: lambda f, k=k: _Projection(f, k) for k in range(1, NARROW + 1)},
+)
+
+
+@intrinsic
+def combination(typing, x, ldx, w, ldw, bias, out, inputs, rows):
+    """out = bias + Σ_k w[k]·x[k], columns of so many rows."""
+
+    def codegen(context, builder, signature, args):
+        COMBINATIONS.call(builder, _integer(0), args)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 8), codegen
+
+
+@intrinsic
+def projection(typing, columns, x, ldx, d, w, ldw, b, more, rows):
+    """w[k] (+)= Σ_r x[k, r]·d[r] for 1 … NARROW columns, and b (+)= Σ_r d[r]."""
+
+    def codegen(context, builder, signature, args):
+        columns, *rest = args
+        PROJECTIONS.call(builder, columns, rest)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 9), codegen
+
+
+@compiled
+def affine(x, W, b, h, rows, inputs, units):
+    """h[r, j] = b[j] + Σ_k x[k, r]·W[k, j]; b: an address, or 0."""
+    zero, unit = _zero(), _unit()
+    store_f32(zero, 0, numba.float32(0))
+    for j in range(units):
+        bias = b + 4 * j if b else zero
+        if units == 1:
+            combination(x, rows, W, 1, bias, h, inputs, rows)
+            return
+        for first in range(0, rows, BLOCK):
+            count = min(BLOCK, rows - first)
+            combination(x + 4 * first, rows, W + 4 * j, units, bias, unit, inputs, count)
+            for r in range(count):
+                store_f32(h, (first + r) * units + j, load_f32(unit, r))
+
+
+@compiled
+def weight_gradient(x, dh, dW, db, rows, inputs, units, accumulate):
+    """dW[k, j] (+)= Σ_r x[k, r]·dh[r, j], db[j] (+)= Σ_r dh[r, j]; db: an address, or 0."""
+    unit, nowhere = _unit(), _zero()
+    for j in range(units):
+        bias = db + 4 * j if db else nowhere
+        if units == 1:
+            projection(inputs, x, rows, dh, dW, 1, bias, accumulate, rows)
+            return
+        for first in range(0, rows, BLOCK):
+            count = min(BLOCK, rows - first)
+            for r in range(count):
+                store_f32(unit, r, load_f32(dh, (first + r) * units + j))
+            more = 1 if first else accumulate
+            projection(inputs, x + 4 * first, rows, unit, dW + 4 * j, units, bias, more, count)

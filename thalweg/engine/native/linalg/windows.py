@@ -1,0 +1,243 @@
+"""The loops of pooling, emitted as vector LLVM IR: several arrays at a time, which the compiler would have to prove
+apart. A window is `rows` x `columns` elements, `row` and `column` floats apart, each with its channels. `count` windows
+are taken, `step` floats apart; their results follow each other.
+
+    largest    a = the largest element of the window, or `floor` (0) if that is larger; NaN stays NaN
+    give       dx (+)= da where x is the window's first element that equals a, if a is above the floor
+    mean       a = the mean of the window
+    spread     dx (+)= da/elements at all elements of the window; where there is a gate G, laid out as dx and `gate`
+               bytes behind it, times [G > 0]
+
+(+) where `more` isn't 0; without it every element is in one window only.
+"""
+
+import math
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from thalweg.engine.native.compiler.llvm import F32, I64
+from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.linalg.microkernel import Family, _Emitter, _integer
+
+WINDOW = ("row", "column", "rows", "columns", "count", "step", "channels", "joined")
+LARGEST_ARGUMENTS = ("x", "a", "floor", *WINDOW)
+GIVE_ARGUMENTS = ("x", "a", "da", "dx", "floor", *WINDOW)
+MEAN_ARGUMENTS = ("x", "a", *WINDOW)
+SPREAD_ARGUMENTS = ("da", "dx", *WINDOW, "gate")
+COMMON = (2, 2)  # the size of window that has its loops unrolled
+
+
+class _Window(_Emitter):
+    """Goes through the windows, and through the channels, a vector at a time, of which the last may be masked.
+
+    A masked store takes many cycles before AVX-512. Where what is written follows each other (`joined`), a whole vector
+    is written instead as long as what it writes too much is written again afterwards.
+    """
+
+    def __init__(self, function, arguments, common, more):
+        super().__init__(function, arguments)
+        self.common, self.more = common, more
+
+    def emit(self):
+        builder, given = self.builder, self.given
+        whole = builder.sdiv(given["channels"], _integer(VW))
+        done = builder.mul(whole, _integer(VW))
+        rest = builder.sub(given["channels"], done)
+        self.keep(rest)
+        some = builder.icmp_signed(">", rest, _integer(0))
+        joined = builder.icmp_signed("!=", given["joined"], _integer(0))
+        end, reach = self.written(builder.add(done, _integer(VW)))
+        steps = {"x": given["step"], "dx": given["step"], "a": given["channels"], "da": given["channels"]}
+        arrays = [name for name in steps if name in given]
+
+        def window(w, places):
+            given.update(zip(arrays, places, strict=True))
+            with builder.if_then(some):  # first, for the others write over what it writes too much
+                inside = builder.icmp_signed("<=", builder.add(builder.mul(w, end[0]), reach), end[1])
+                with builder.if_else(builder.and_(joined, inside)) as (then, otherwise):
+                    with then:
+                        self.vectors(done, self.load_some, self.store)
+                    with otherwise:
+                        self.vectors(done, self.load_some, self.store_some)
+            self.repeat(whole, [], lambda i, _: self.vectors(builder.mul(i, _integer(VW)), self.load, self.store))
+            return [builder.add(p, builder.mul(steps[a], _integer(4))) for a, p in zip(arrays, places, strict=True)]
+
+        self.repeat(given["count"], [given[name] for name in arrays], window)
+        builder.ret_void()
+
+    def written(self, vector):
+        """(floats written from a window to the next, by all), and how far a vector that ends there reaches at most."""
+        builder, given = self.builder, self.given
+        if "dx" not in given:
+            return (given["channels"], builder.mul(given["channels"], given["count"])), vector
+        last = builder.mul(builder.sub(given["columns"], _integer(1)), given["column"])
+        return (given["step"], builder.mul(given["step"], given["count"])), builder.add(last, vector)
+
+    def vectors(self, k, load, store):
+        """What is done for the channels from k on; returns nothing to carry."""
+        raise NotImplementedError
+
+    def over_window(self, carried, body):
+        """carried = body(element's offset, carried) for every element of the window, row by row."""
+        builder, given = self.builder, self.given
+
+        def offset(r, k):
+            return builder.add(builder.mul(r, given["row"]), builder.mul(k, given["column"]))
+
+        if self.common:
+            for r in range(COMMON[0]):
+                for k in range(COMMON[1]):
+                    carried = body(offset(_integer(r), _integer(k)), carried)
+            return carried
+
+        def row(r, carried):
+            return self.repeat(given["columns"], carried, lambda k, c: body(offset(r, k), c))
+
+        return self.repeat(given["rows"], carried, row)
+
+    def place(self, array, offset):
+        return self.builder.gep(self.builder.inttoptr(self.given[array], F32.as_pointer()), [offset])
+
+    def floor(self, value, otherwise):
+        """A vector of `value` where there is a floor, otherwise of the other."""
+        some = self.builder.icmp_signed("!=", self.given["floor"], _integer(0))
+        value, otherwise = (ir.Constant(self.vector, [v] * VW) for v in (value, otherwise))
+        return self.builder.select(some, value, otherwise)
+
+    def each(self):
+        """A vector of 1/elements of the window."""
+        builder = self.builder
+        count = builder.mul(self.given["rows"], self.given["columns"])
+        return self.splat(builder.fdiv(ir.Constant(F32, 1.0), builder.sitofp(count, F32)))
+
+    def put(self, value, at, load, store):
+        """dx (+)= value"""
+        if self.more:
+            value = self.builder.fadd(load(self.place("dx", at)), value)
+        store(value, self.place("dx", at))
+
+
+class _Largest(_Window):
+    def vectors(self, k, load, store):
+        """NaN is looked for by itself, in two elements at once where the loops are unrolled: a maximum then is one
+        instruction."""
+        builder, none = self.builder, ir.Constant(ir.VectorType(ir.IntType(1), VW), [0] * VW)
+        others: list = []
+
+        def larger(offset, carried):
+            top, nan = carried
+            value = load(self.place("x", builder.add(offset, k)))
+            top = builder.select(builder.fcmp_ordered(">", value, top), value, top)
+            if self.common and not others:
+                others.append(value)
+                return [top, nan]
+            other = others.pop() if self.common else value
+            return [top, builder.or_(nan, builder.fcmp_unordered("uno", value, other))]
+
+        top, nan = self.over_window([self.floor(0.0, -math.inf), none], larger)
+        store(builder.select(nan, ir.Constant(self.vector, [math.nan] * VW), top), self.place("a", k))
+        return []
+
+
+class _Give(_Window):
+    def vectors(self, k, load, store):
+        builder = self.builder
+        top = load(self.place("a", k))
+        above = builder.fcmp_unordered(">", top, self.floor(0.0, math.nan))
+
+        def take(offset, carried):
+            (rest,) = carried
+            at = builder.add(offset, k)
+            here = builder.fcmp_ordered("==", load(self.place("x", at)), top)
+            self.put(builder.select(here, rest, self.zero), at, load, store)
+            return [builder.select(here, self.zero, rest)]
+
+        self.over_window([builder.select(above, load(self.place("da", k)), self.zero)], take)
+        return []
+
+
+class _Mean(_Window):
+    def vectors(self, k, load, store):
+        builder = self.builder
+
+        def add(offset, carried):
+            return [builder.fadd(carried[0], load(self.place("x", builder.add(offset, k))))]
+
+        (total,) = self.over_window([self.zero], add)
+        store(builder.fmul(total, self.each()), self.place("a", k))
+        return []
+
+
+class _Spread(_Window):
+    def vectors(self, k, load, store):
+        builder, given = self.builder, self.given
+        share = builder.fmul(load(self.place("da", k)), self.each())
+
+        given["G"] = builder.add(given["dx"], given["gate"])
+
+        def add(offset, carried):
+            at = builder.add(offset, k)
+            (part,) = self.if_given("gate", [share], lambda v, _: self.gated(v, load(self.place("G", at))), [at])
+            self.put(part, at, load, store)
+            return carried
+
+        self.over_window([], add)
+        return []
+
+
+def _family(name, kind, names, adds=(0,)):
+    kernels = {
+        common + 2 * add: lambda f, common=common, add=add: kind(f, names, common, add)
+        for common in (0, 1)
+        for add in adds
+    }
+    return Family(__name__, name, names, kernels)
+
+
+LARGEST, MEANS = _family("LARGEST", _Largest, LARGEST_ARGUMENTS), _family("MEANS", _Mean, MEAN_ARGUMENTS)
+GIVERS = _family("GIVERS", _Give, GIVE_ARGUMENTS, (0, 1))
+SPREADERS = _family("SPREADERS", _Spread, SPREAD_ARGUMENTS, (0, 1))
+
+
+def _call(family, more=None):
+    """The signature and the code of an intrinsic; `more` may be its last argument."""
+    names = family.arguments
+
+    def codegen(context, builder, signature, args):
+        given = dict(zip(names, args, strict=False))
+        sizes = zip(("rows", "columns"), COMMON, strict=True)
+        rows, columns = (builder.icmp_signed("==", given[name], _integer(size)) for name, size in sizes)
+        key = builder.zext(builder.and_(rows, columns), I64)
+        if more:
+            some = builder.zext(builder.icmp_signed("!=", args[-1], _integer(0)), I64)
+            key = builder.add(key, builder.mul(some, _integer(2)))
+        family.call(builder, key, args[: len(names)])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (len(names) + bool(more))), codegen
+
+
+@intrinsic
+def largest(typing, x, a, floor, row, column, rows, columns, count, step, channels, joined):
+    """a = the largest element of each window, for every channel"""
+    return _call(LARGEST)
+
+
+@intrinsic
+def give(typing, x, a, da, dx, floor, row, column, rows, columns, count, step, channels, joined, more):
+    """dx (+)= da at the first element of each window that equals a, for every channel"""
+    return _call(GIVERS, more)
+
+
+@intrinsic
+def mean(typing, x, a, row, column, rows, columns, count, step, channels, joined):
+    """a = the mean of each window, for every channel"""
+    return _call(MEANS)
+
+
+@intrinsic
+def spread(typing, da, dx, row, column, rows, columns, count, step, channels, joined, gate, more):
+    """dx (+)= da/elements all over each window, for every channel; times [G > 0]"""
+    return _call(SPREADERS, more)

@@ -1,0 +1,178 @@
+"""By columns: where all rows of a block follow each other, element by element, a vector holds rows.
+
+A narrow batch: row by row, 5 inputs fill a third of a vector of 16, and one unit a sixteenth. By columns a unit is a
+sum of columns, and its weight gradient are dot products of columns.
+
+Images of few channels: row by row, a convolution's vectors lie along its channels out, its input gradient's along those
+in. Of 6 channels, two neighbouring outputs together fill 12 of 16 lanes, with zeros among the kernel. By columns every
+lane counts, and all work on these images, pooling and activations too, is on whole vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+
+from thalweg.engine.native.layouts.limits import MOST_CHANNELS, NARROW
+from thalweg.engine.native.passes.winograd import planned
+from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
+from thalweg.program.instructions.batches import Gather
+from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution
+from thalweg.program.instructions.linear import Affine, BiasGradient, WeightGradient, positions
+from thalweg.program.instructions.pooling import AveragePooling, AveragePoolingAdjoint, MaxPooling, MaxPoolingAdjoint
+from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction, Values
+
+FEW = 4  # units at most: of more, a row of W fills enough of a vector
+
+LEAST_ROWS = 8  # of a batch of images: fewer leave vectors of rows half empty
+VECTOR = 16  # floats: the vector for which it is decided
+BY_COLUMNS = 0.93  # of the arithmetic peak that convolutions reach by columns; row by row they fill a part of it …
+BY_ROWS = 0.95  # … so well
+MOVED = 24  # floating-point operations in the time in which an element goes from one layout to the other
+
+
+def keep_columns(instructions: Sequence[Instruction]) -> None:
+    """Marks what is gathered and then read by nothing but affine maps of few units and their weight gradients."""
+    for gather in [i for i in instructions if type(i) is Gather]:
+        x = gather.x
+        readers = [i for i in instructions if any(b.storage is x for b in i.inputs)]
+        if len(x.shape) == 1 and 1 < x.size <= NARROW and readers and all(takes_columns(i) for i in readers):
+            x.by_columns = all(i.x is x for i in readers if isinstance(i, Affine | WeightGradient))
+
+
+def takes_columns(i: Instruction) -> bool:
+    """Whether an instruction reads its x by columns at least as fast."""
+    return (isinstance(i, Affine) and i.W.shape[1] <= FEW) or (isinstance(i, WeightGradient) and i.dW.shape[1] <= FEW)
+
+
+def biases_by_columns(backward: Sequence[Instruction]) -> list[Instruction]:
+    """Backward, where a weight gradient by columns sums the bias's gradient too: it has dh in its registers."""
+    result = list(backward)
+    for gradient in [i for i in backward if isinstance(i, WeightGradient) and i.x.by_columns]:
+        bias = next((i for i in result if isinstance(i, BiasGradient) and i.dh is gradient.dh), None)
+        if bias is not None:
+            result[result.index(gradient)] = replace(gradient, db=bias.db)
+            result.remove(bias)
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Layout(Instruction):
+    """z = x, the same numbers in another order: from rows to columns or back."""
+
+    x: Buffer
+    z: Buffer
+
+    name = "layout"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x} by {'columns' if self.z.by_columns else 'rows'}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (positions(self.x), self.x.shape[-1], int(self.x.by_columns))
+
+    def reference(self, m: Values) -> None:
+        m[self.z][:] = m[self.x]
+
+
+Product = Convolution | TransposedConvolution | KernelGradient
+FOLLOWING = (
+    BiasGradient, AveragePooling, AveragePoolingAdjoint, MaxPooling, MaxPoolingAdjoint, Elementwise, ElementwiseAdjoint,
+)  # fmt: skip
+
+
+def images_of(i: Instruction) -> list[Buffer]:
+    """The images an instruction reads or writes, row by row."""
+    return [b for b in i.operands if b is not None and b.per_row and b.region == WORKSPACE]
+
+
+def fits(i: Instruction) -> bool:
+    """Whether an instruction can work by columns."""
+    if not isinstance(i, (Convolution, TransposedConvolution, KernelGradient, *FOLLOWING)):
+        return False
+    if any(len(b.shape) != 3 for b in images_of(i)):
+        return False
+    if not isinstance(i, Product):
+        return True
+    few = all(b.shape[-1] <= MOST_CHANNELS for b in images_of(i))
+    return few and i.groups == 1 and i.window.strides == i.window.dilation == (1, 1) and planned(i) is None
+
+
+def column_of(b: Buffer) -> Buffer:
+    """The buffer that holds the same by columns."""
+    return Buffer(f"{b}ᶜ", b.shape, by_columns=True)
+
+
+def on_buffers(i: Instruction, columns: dict[Buffer, Buffer]) -> Instruction:
+    """The same instruction on other buffers."""
+    values = {f.name: getattr(i, f.name) for f in fields(i)}  # type: ignore[arg-type]
+    others = {name: columns[b] for name, b in values.items() if isinstance(b, Buffer) and b in columns}
+    return replace(i, **others)  # type: ignore[type-var]
+
+
+def filled(i: Product) -> float:
+    """The part of the arithmetic that counts, row by row: g neighbouring outputs taken together fill a vector better,
+    but see g − 1 taps more."""
+    outputs = i.dh if isinstance(i, KernelGradient) else i.h
+    taps, channels, width = i.window.size[1], outputs.shape[-1], outputs.shape[1]
+    together = [g for g in range(1, max(1, VECTOR // channels) + 1) if width % g == 0]
+    return max(taps * g * channels / ((taps + g - 1) * VECTOR * -(-g * channels // VECTOR)) for g in together)
+
+
+def groups_of(instructions: Sequence[Instruction]) -> Iterator[list[Instruction]]:
+    """Those that can work by columns, in groups that share images."""
+    writers = [b for i in instructions for b in i.outputs]
+    left = [i for i in instructions if fits(i) and all(writers.count(b) == 1 for b in images_of(i))]
+    while left:
+        group: list[Instruction] = []
+        joining = left[:1]
+        while joining:
+            group += joining
+            left = [i for i in left if i not in joining]
+            images = {b for i in group for b in images_of(i)}
+            joining = [i for i in left if not images.isdisjoint(images_of(i))]
+        yield group
+
+
+def crossing(group: Sequence[Instruction], instructions: Sequence[Instruction]) -> set[Buffer]:
+    """The images of a group that others read or write."""
+    others = {b for i in instructions if i not in group for b in i.operands if b is not None}
+    return others.intersection(b for i in group for b in images_of(i))
+
+
+def part(i: Product) -> float:
+    """The part of the definition's time that a product takes by columns: less than 1 with Winograd's filtering."""
+    way = planned(on_buffers(i, {b: column_of(b) for b in images_of(i)}))
+    return way.part if way else 1.0
+
+
+def pays(group: Sequence[Instruction], instructions: Sequence[Instruction]) -> bool:
+    """Whether a group's products gain more by columns than it takes to move what others read or write."""
+    products = [i for i in group if isinstance(i, Product)]
+    by_rows = sum(i.flops(1) / (BY_ROWS * filled(i)) for i in products)
+    by_columns = sum(i.flops(1) / BY_COLUMNS * part(i) for i in products)
+    return by_columns + MOVED * sum(b.size for b in crossing(group, instructions)) < by_rows
+
+
+def images_by_columns(
+    forward: Sequence[Instruction], backward: Sequence[Instruction] = ()
+) -> tuple[list[Instruction], list[Instruction]]:
+    """Forward and backward, where images of few channels are kept by columns."""
+    both = [*forward, *backward]
+    members = [i for group in groups_of(both) if pays(group, both) for i in group]
+    columns = {b: column_of(b) for i in members for b in images_of(i)}
+    outside = crossing(members, both)
+
+    def rewritten(half: Sequence[Instruction]) -> Iterator[Instruction]:
+        for i in half:
+            if i in members:
+                yield on_buffers(i, columns)
+                yield from (Layout(columns[b], b) for b in i.outputs if b in outside)
+            else:
+                yield i
+                yield from (Layout(b, columns[b]) for b in i.outputs if b in outside)
+
+    return list(rewritten(forward)), list(rewritten(backward))

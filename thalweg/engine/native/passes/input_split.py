@@ -1,0 +1,191 @@
+"""A first layer with many inputs, divided over the lanes by its inputs instead of its rows.
+
+By rows, every lane reads all of W, much of which other lanes have just changed, and the weight gradient reads all rows
+of x: lines that come from other cores, in every step. By inputs, a lane gathers its inputs of all rows of the batch and
+multiplies them by its rows of W, which never leave its core. What the lanes exchange are their sums, batch × units
+numbers. After a meeting each lane adds up those of its own rows, and everything else is by rows again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from thalweg.program.instructions.batches import Gather
+from thalweg.program.instructions.elementwise import Reshape
+from thalweg.program.instructions.linear import Affine, WeightGradient, end, ended, matrix
+from thalweg.program.ir.instruction import EXCHANGE, Buffer, Instruction, Values
+from thalweg.program.ir.memory import align
+from thalweg.program.ir.program import Program
+
+MANY = 2  # as many inputs for each row of a batch are where it begins to pay: measured, docs/design.md
+
+
+def share(inputs: int, lane: int, lanes: int) -> slice:
+    """The inputs that are a lane's."""
+    return slice(inputs * lane // lanes, inputs * (lane + 1) // lanes)
+
+
+@dataclass(frozen=True, eq=False)
+class GatherShare(Instruction):
+    """xₗ = X[order]      of all rows of the batch, the inputs that are this lane's"""
+
+    X: Buffer
+    x: Buffer  # (rows, inputs of a lane), the first lane's as many as any
+    lanes: int
+
+    name = "gather share"
+    writes = ("x",)
+    own_inputs = True
+
+    @property
+    def formula(self) -> str:
+        return f"{self.x} = {self.X}[order], all rows, a lane's inputs"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.X.size, self.lanes)
+
+    def reference(self, m: Values) -> None:
+        own = matrix(m[self.X][m.order].reshape(len(m.order), -1))[:, share(self.X.size, 0, self.lanes)]
+        m[self.x].reshape(-1)[: own.size] = own.reshape(-1)
+
+    def bytes(self, rows: int) -> int:
+        return 8 * rows * self.X.size
+
+
+@dataclass(frozen=True, eq=False)
+class AffineShare(Instruction):
+    """hₗ = xₗ·Wₗ      of all rows of the batch, what this lane's inputs give"""
+
+    x: Buffer
+    W: Buffer
+    h: Buffer
+    lanes: int
+
+    name = "affine share"
+    writes = ("h",)
+    own_inputs = True
+
+    @property
+    def formula(self) -> str:
+        return f"{self.h} = {self.x}·{self.W}, a lane's rows of {self.W}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.W.shape, self.lanes, self.h.size)
+
+    def reference(self, m: Values) -> None:
+        rows, own = m.batch_rows, share(self.W.shape[0], 0, self.lanes)
+        x = m[self.x].reshape(-1)[: rows * (own.stop - own.start)].reshape(rows, -1)
+        m[self.h][:rows] = x @ m[self.W][own]
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.W.size
+
+
+@dataclass(frozen=True, eq=False)
+class AffineSum(Instruction):
+    """h = Σ hₗ + b over the lanes, or with `floor` max(h, 0)      of this lane's rows"""
+
+    parts: Buffer
+    b: Buffer | None
+    h: Buffer
+    lanes: int
+    floor: bool
+
+    name = "affine sum"
+    writes = ("h",)
+
+    @property
+    def formula(self) -> str:
+        h = f"Σ {self.parts}" + ("" if self.b is None else f" + {self.b}")
+        return f"{self.h} = {ended(h, self.floor, None)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.h.size, self.lanes, self.parts.size, int(self.floor))
+
+    def reference(self, m: Values) -> None:
+        parts = m[self.parts].reshape(self.lanes, -1, self.h.size)[:, m.first_row : m.first_row + m.rows]
+        m[self.h][:] = parts.sum(axis=0) + (0 if self.b is None else m[self.b])
+        end(m, self.h, self.floor, None)
+
+    def flops(self, rows: int) -> int:
+        return rows * (self.lanes + self.floor) * self.h.size
+
+
+@dataclass(frozen=True, eq=False)
+class ShareWeightGradient(WeightGradient):
+    """dW = xᵀ·dh      from all rows of the batch, in the finish: of a lane's inputs"""
+
+    lanes: int = 1
+
+    name = "share weight gradient"
+    own_inputs = True
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dW} = {self.x}ᵀ·{self.dh}, a lane's rows of {self.dW}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.dW.shape, self.dW.offset, self.lanes)
+
+    def reference(self, m: Values) -> None:
+        rows, own = m.batch_rows, share(self.dW.shape[0], 0, self.lanes)
+        x = m[self.x].reshape(-1)[: rows * (own.stop - own.start)].reshape(rows, -1)
+        m[self.dW][own] = x.T @ m[self.dh]
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.dW.size
+
+
+class FirstLayer(NamedTuple):
+    """A dense layer that alone reads what is gathered, which may be called by another shape in between."""
+
+    gather: Gather
+    affine: Affine
+    gradient: WeightGradient
+    reshapes: Sequence[Instruction]
+
+
+def first_layer(instructions: Sequence[Instruction]) -> FirstLayer | None:
+    """The layer that could be divided: its weight gradient is wide."""
+    for gather in (i for i in instructions if type(i) is Gather):
+        readers = [i for i in instructions if any(b.storage is gather.x for b in i.inputs)]
+        reshapes = [i for i in readers if isinstance(i, Reshape)]
+        affine = [i for i in readers if isinstance(i, Affine)]
+        gradients = [i for i in readers if isinstance(i, WeightGradient) and i.wide_gradient and len(i.x.shape) == 1]
+        if len(affine) == len(gradients) == 1 and len(readers) == 2 + len(reshapes):
+            return FirstLayer(gather, affine[0], gradients[0], reshapes)
+    return None
+
+
+def divides(program: Program, batch: int, lanes: int) -> bool:
+    """Whether so many lanes share the inputs: there are many for the rows of a batch, all of whose x and dh stay."""
+    layer = first_layer([*program.forward, *program.backward])
+    return layer is not None and layer.affine.W.shape[0] > MANY * batch and program.shares(batch, lanes)
+
+
+def inputs_over_lanes(
+    instructions: Sequence[Instruction], backward: Sequence[Instruction], batch: int, lanes: int
+) -> tuple[list[Instruction], list[Instruction]]:
+    """The same program for so many lanes, with the first layer divided by its inputs."""
+    layer = first_layer([*instructions, *backward])
+    assert layer is not None
+    gather, affine, gradient, reshapes = layer
+    inputs, units = affine.W.shape
+    rows = lanes * align(-(-batch // lanes))  # as many as all lanes have a place for
+    x = Buffer(f"{affine.x}ₗ", (rows, -(-inputs // lanes)), per_row=False)
+    parts = Buffer(f"parts of {affine.h}", (rows, units), EXCHANGE, per_row=False)
+    new: dict[int, list[Instruction]] = {id(i): [] for i in reshapes}
+    new[id(gather)] = [GatherShare(gather.X, x, lanes)]
+    new[id(affine)] = [
+        AffineShare(x, affine.W, parts, lanes),
+        AffineSum(parts, affine.b, affine.h, lanes, affine.floor),
+    ]
+    new[id(gradient)] = [ShareWeightGradient(x, gradient.dh, gradient.dW, lanes=lanes)]
+    forward, back = ([n for i in part for n in new.get(id(i), [i])] for part in (instructions, backward))
+    return forward, back

@@ -1,0 +1,356 @@
+"""Convolutions of 3×3 and 5×5 by Winograd's minimal filtering: F(4×4, 3×3) and F(2×2, 5×5), with 36 multiplications
+where the definition takes 144 and 100.
+
+One dimension: m outputs of a filter g of r taps, from n = m + r − 1 numbers d, are the coefficients of a product of
+polynomials. It is computed from their values at n points, for which it takes n products instead of m·r:
+
+    y = Aᵀ·((G·g) ⊙ (Bᵀ·d))
+
+G and A evaluate at the points, Bᵀ (transposed: the roles of the operands are exchanged) interpolates. An image does the
+same along rows and columns: squares d of 6×6 that overlap by r − 1. Over channels, each of the 36 elements is a product
+of matrices. The gradient by the kernel is the adjoint of that, dg = Gᵀ·((A·dy) ⊙ (Bᵀ·d)), and the gradient by the image
+a convolution with the kernel turned around.
+
+The points decide how exact that is. 0, ±11/16, ±3/2 and infinity have, among pairs ±a, ±b, the least rounding errors: a
+quarter of those of the usual ±1, ±2, and about twice those of the definition. Pairs halve the work of the transforms.
+
+Source: S. Winograd, Arithmetic Complexity of Computations (1980); A. Lavin and S. Gray, "Fast algorithms for
+convolutional neural networks", arXiv 1509.09308; on points: B. Barabasz and others, "Error analysis and improving the
+accuracy of Winograd convolution for deep neural networks", arXiv 1803.10986.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from thalweg.engine.native.layouts.filtering import SIDE, TAPS, matrices
+from thalweg.program.instructions.convolution import (
+    Convolution,
+    Flip,
+    KernelGradient,
+    Pair,
+    TransposedConvolution,
+    Window,
+)
+from thalweg.program.instructions.linear import end, ended
+from thalweg.program.ir.instruction import PREPARED, WORKSPACE, Array, Buffer, Instruction, Values
+
+VECTOR = 16  # channels in a vector of the widest processor
+MOST_CHANNELS = 512  # in and out together: up to here a few tiles fit the core's cache
+GAIN, GAIN_BY_COLUMNS = 1.2, 1.1  # so many times less than directly, or it isn't worth it
+
+# What a tile costs beside its products, in the time of a multiply-add of vectors: the transforms of a vector of
+# channels in and of one out, and a product's store; and the part of a vector that few channels out take directly.
+IMAGE, OUTPUT, STORE, FEW = 110, 80, 3, 0.6
+# By columns: a multiply-add directly, and what it costs for each channel in and out, and for every tile.
+TAP_COLUMN, IMAGE_COLUMN, OUTPUT_COLUMN, TILE = 1.05, 310, 205, 150
+
+
+def tiles(outputs: Sequence[int], taps: int) -> Pair:
+    """How many tiles cover (height, width, …)."""
+    m = SIDE + 1 - taps
+    return -(-outputs[0] // m), -(-outputs[1] // m)
+
+
+def seen(inputs: int, outputs: int, before: int, taps: int) -> int:
+    """How many of the multiplications along one dimension aren't with the zeros around the image."""
+    return sum(0 <= i + tap - before < inputs for i in range(outputs) for tap in range(taps))
+
+
+class Plan(NamedTuple):
+    """How many rows and columns of outputs are taken by tiles, and what part of the time without tiles it all takes."""
+
+    covered: Pair
+    part: float
+
+
+def plan(x: Buffer, h: Buffer, window: Window, groups: int, whole: bool = False) -> Plan | None:
+    """How x ∗ W → h is taken this way, if it is worth it; None if it isn't.
+
+    Last rows or columns that tiles would cover in part may be cheaper directly, unless the `whole` has to be taken by
+    tiles.
+    """
+    inputs, outputs, r = x.shape[-1], h.shape[-1], window.size[0]
+    if r not in TAPS or window != Window((r, r), before=window.before, after=window.after) or groups > 1:
+        return None
+    if inputs + outputs > MOST_CHANNELS or not all(0 <= n < r for n in window.before):
+        return None
+    (height, width), m = h.shape[:2], SIDE + 1 - r
+    tap, tile = (times_by_columns if x.by_columns else times_by_rows)(inputs, outputs)
+
+    def direct(rows: int, columns: int) -> float:
+        places = seen(x.shape[0], rows, window.before[0], r) * seen(x.shape[1], columns, window.before[1], r)
+        return places * tap
+
+    def cost(covered: Pair) -> float:
+        return direct(height, width) - direct(*covered) + math.prod(tiles(covered, r)) * tile
+
+    full = (height - height % m, width - width % m)
+    choices = [(height, width)] if whole else [(i, j) for i in (height, full[0]) for j in (width, full[1]) if i and j]
+    best = min(choices, key=cost)
+    part = cost(best) / direct(height, width)
+    return Plan(best, part) if (GAIN_BY_COLUMNS if x.by_columns else GAIN) * part <= 1 else None
+
+
+def times_by_rows(inputs: int, outputs: int) -> tuple[float, float]:
+    """What a tap, and a tile, of an image take, in multiply-adds of vectors: those of the channels out, which are as
+    many as are there, or some of several places."""
+    vectors = -(-outputs // VECTOR)
+    tap = inputs * (vectors if outputs > VECTOR // 2 else FEW)
+    return tap, SIDE * SIDE * (inputs + STORE) * vectors + IMAGE * -(-inputs // VECTOR) + OUTPUT * vectors
+
+
+def times_by_columns(inputs: int, outputs: int) -> tuple[float, float]:
+    """The same for as many rows as a vector has, by columns: there each channel is transformed by itself."""
+    products = inputs * outputs
+    return TAP_COLUMN * products, SIDE * SIDE * products + IMAGE_COLUMN * inputs + OUTPUT_COLUMN * outputs + TILE
+
+
+def planned(i: Instruction) -> Plan | None:
+    """How an instruction is taken this way, if it is a convolution or one of its gradients, and worth it."""
+    if isinstance(i, Convolution):
+        return plan(i.x, i.h, i.window, i.groups)
+    if isinstance(i, TransposedConvolution):
+        return plan(i.x, i.h, turned(i.window), i.groups)
+    return plan(i.x, i.dh, i.window, i.groups, whole=True) if isinstance(i, KernelGradient) else None
+
+
+def squares(x: Array, size: int, taps: int, before: Pair, outputs: Sequence[int]) -> Array:
+    """(rows, tiles down, tiles across, channels, size, size): a tile's outputs apart, zeros around the image."""
+    (high, wide), m = tiles(outputs, taps), SIDE + 1 - taps
+    padded = np.zeros((len(x), m * high + size - m, m * wide + size - m, x.shape[-1]), x.dtype)
+    inside = padded[:, before[0] :, before[1] :]
+    height, width = (min(a, b) for a, b in zip(x.shape[1:3], inside.shape[1:3], strict=True))
+    inside[:, :height, :width] = x[:, :height, :width]
+    return np.lib.stride_tricks.sliding_window_view(padded, (size, size), (1, 2))[:, ::m, ::m]
+
+
+@dataclass(frozen=True, eq=False)
+class WinogradKernel(Instruction):
+    """U = G·W·Gᵀ, once a step; or of the kernel turned around and its channels transposed, for the input gradient"""
+
+    W: Buffer
+    U: Buffer
+    taps: int
+    turned: bool = False
+
+    name = "winograd kernel"
+    writes = ("U",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.U} = G·{self.W}{' turned around' if self.turned else ''}·Gᵀ"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        channels = self.U.shape[:1:-1] if self.turned else self.U.shape[2:]
+        return (*channels, self.taps, int(self.turned))
+
+    def reference(self, m: Values) -> None:
+        W = m[self.W].reshape(self.taps, self.taps, *self.sizes[:2])
+        W = W[::-1, ::-1].swapaxes(2, 3) if self.turned else W
+        G = matrices(self.taps).G
+        m[self.U][:] = np.einsum("pa,qb,abco->pqco", G, G, W)
+
+    def flops(self, rows: int) -> int:
+        return self.sizes[0] * self.sizes[1] * transform_flops(matrices(self.taps).G)
+
+
+@dataclass(frozen=True, eq=False)
+class WinogradConvolution(Instruction):
+    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, which is x ∗ W + b; W is read where last rows or columns are taken directly
+
+    x (rows, height, width, in), U (6, 6, in, out), W (taps, taps, in, out), b (out,) → h (rows, height', width', out)
+    """
+
+    x: Buffer
+    U: Buffer
+    W: Buffer | None
+    b: Buffer | None
+    h: Buffer
+    taps: int
+    before: Pair  # zeros before the image
+    covered: Pair  # rows and columns of h that are taken by tiles
+    floor: bool = False  # a relu behind it, as of a convolution
+    a: Buffer | None = None  # a relu's adjoint
+
+    name = "winograd convolution"
+    writes = ("h",)
+
+    @property
+    def kernel(self) -> str:
+        return "winograd_convolution_by_columns" if self.x.by_columns else "winograd_convolution"
+
+    @property
+    def formula(self) -> str:
+        bias = "" if self.b is None else f" + {self.b}"
+        last = "" if self.W is None else f", last places {self.x} ∗ {self.W}{bias}"
+        return f"{self.h} = {ended(f'Aᵀ·((Bᵀ·{self.x}·B) ⊙ {self.U})·A{bias}', self.floor, self.a)}{last}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, *self.h.shape, self.taps, *self.before, *self.covered, int(self.floor))
+
+    def reference(self, m: Values) -> None:
+        BT, _, A = matrices(self.taps)
+        d = squares(m[self.x], SIDE, self.taps, self.before, self.covered)
+        v = np.einsum("pi,nhwcij,qj->nhwcpq", BT, d, BT, optimize=True)
+        products = np.einsum("nhwcpq,pqco->nhwopq", v, m[self.U], optimize=True)
+        y = np.einsum("pi,nhwopq,qj->nhiwjo", A, products, A, optimize=True)
+        (height, width), (rows, high, down, wide, across, outputs) = self.covered, y.shape
+        if self.W is not None:
+            window = Window((self.taps, self.taps), before=self.before, after=self.after)
+            Convolution(self.x, self.W, None, self.h, window).reference(m)
+        m[self.h][:, :height, :width] = y.reshape(rows, high * down, wide * across, outputs)[:, :height, :width]
+        if self.b is not None:
+            m[self.h][:] += m[self.b]
+        end(m, self.h, self.floor, self.a)
+
+    @property
+    def after(self) -> Pair:
+        """Zeros after the image, as far as a kernel reaches."""
+        down, across = (
+            n + self.taps - 1 - b - size for n, b, size in zip(self.h.shape, self.before, self.x.shape, strict=False)
+        )
+        return max(0, down), max(0, across)
+
+    @property
+    def matrix_size(self) -> int:
+        return self.U.size
+
+    def flops(self, rows: int) -> int:
+        (height, width, outputs), (BT, _, A) = self.h.shape, matrices(self.taps)
+        tile = 2 * self.U.size + self.x.shape[-1] * transform_flops(BT) + outputs * transform_flops(A.T)
+        rest = 2 * (height * width - math.prod(self.covered)) * self.taps**2 * self.x.shape[-1] * outputs
+        return rows * (math.prod(tiles(self.covered, self.taps)) * tile + rest)
+
+
+@dataclass(frozen=True, eq=False)
+class WinogradGradient(Instruction):
+    """dU = Σ over rows and tiles of (Bᵀ·x·B) ⊙ (A·dh·Aᵀ)"""
+
+    x: Buffer
+    dh: Buffer
+    dU: Buffer
+    taps: int
+    before: Pair
+
+    name = "winograd gradient"
+    writes = ("dU",)
+    reduces = True
+
+    @property
+    def kernel(self) -> str:
+        return "winograd_gradient_by_columns" if self.x.by_columns else "winograd_gradient"
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dU} = Σ (Bᵀ·{self.x}·B) ⊙ (A·{self.dh}·Aᵀ)"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, *self.dh.shape, self.taps, *self.before)
+
+    def reference(self, m: Values) -> None:
+        BT, _, A = matrices(self.taps)
+        places = self.dh.shape
+        x = squares(m[self.x], SIDE, self.taps, self.before, places)
+        errors = squares(m[self.dh], SIDE + 1 - self.taps, self.taps, (0, 0), places)
+        v = np.einsum("pi,nhwcij,qj->nhwcpq", BT, x, BT, optimize=True)
+        e = np.einsum("pi,nhwoij,qj->nhwopq", A, errors, A, optimize=True)
+        m.reduce(self.dU, np.einsum("nhwcpq,nhwopq->pqco", v, e, optimize=True))
+
+    def flops(self, rows: int) -> int:
+        BT, _, A = matrices(self.taps)
+        transforms = self.x.shape[-1] * transform_flops(BT) + self.dh.shape[-1] * transform_flops(A)
+        return rows * math.prod(tiles(self.dh.shape, self.taps)) * (2 * self.dU.size + transforms)
+
+
+@dataclass(frozen=True, eq=False)
+class WinogradKernelGradient(Instruction):
+    """dW = Gᵀ·dU·G, once all blocks of a lane are in"""
+
+    dU: Buffer
+    dW: Buffer
+    taps: int
+
+    name = "winograd kernel gradient"
+    writes = ("dW",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dW} = Gᵀ·{self.dU}·G"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.dU.shape[2:], self.taps)
+
+    def reference(self, m: Values) -> None:
+        G = matrices(self.taps).G
+        m[self.dW][:] = np.einsum("pa,qb,pqco->abco", G, G, m[self.dU]).reshape(self.dW.shape)
+
+    def flops(self, rows: int) -> int:
+        return self.sizes[0] * self.sizes[1] * transform_flops(matrices(self.taps).G.T)
+
+
+def transform_flops(matrix: Array) -> int:
+    """Operations of L·X·Lᵀ: a multiply-add for every element that isn't 0, in each column of X and each row of L·X."""
+    rows, columns = matrix.shape
+    operations: int = 2 * (columns + rows) * int(np.count_nonzero(matrix))
+    return operations
+
+
+def by_winograd(
+    forward: Sequence[Instruction], backward: Sequence[Instruction] = ()
+) -> tuple[list[Instruction], list[Instruction]]:
+    """Forward and backward, where every convolution for which it pays, and its two gradients, are taken this way."""
+    forward, backward = ([j for i in half for j in replaced(i)] for half in (forward, backward))
+    read = {b for i in (*forward, *backward) for b in i.inputs}
+
+    def needed(half: Sequence[Instruction]) -> list[Instruction]:
+        """Without the kernels turned around that nothing reads any more."""
+        return [i for i in half if not isinstance(i, Flip) or i.flipped in read]
+
+    return needed(forward), needed(backward)
+
+
+def replaced(i: Instruction) -> list[Instruction]:
+    """The instructions that take an instruction's place: itself, if it isn't such a convolution."""
+    way = planned(i)
+    if way is None:
+        return [i]
+    if isinstance(i, Convolution):
+        kernel = WinogradKernel(i.W, transform_of(i.W, i.x, i.h), i.window.size[0])
+        return taken(kernel, i.W, i, i.window.before, way.covered)
+    if isinstance(i, TransposedConvolution):
+        kernel = WinogradKernel(i.W, transform_of(i.flipped, i.x, i.h), i.window.size[0], turned=True)
+        return taken(kernel, i.flipped, i, turned(i.window).before, way.covered)
+    assert isinstance(i, KernelGradient)
+    r, shape = i.window.size[0], (SIDE, SIDE, i.x.shape[-1], i.dh.shape[-1])
+    dU = Buffer(f"dU{i.dW.name.removeprefix('d')}", shape, WORKSPACE, per_row=False)
+    return [WinogradGradient(i.x, i.dh, dU, r, i.window.before), WinogradKernelGradient(dU, i.dW, r)]
+
+
+def transform_of(W: Buffer, x: Buffer, h: Buffer) -> Buffer:
+    return Buffer(f"U{W}", (SIDE, SIDE, x.shape[-1], h.shape[-1]), PREPARED, per_row=False)
+
+
+def taken(
+    kernel: WinogradKernel, W: Buffer, i: Convolution | TransposedConvolution, before: Pair, covered: Pair
+) -> list[Instruction]:
+    """The transform of the kernel, and the convolution; W is read only for what tiles don't cover."""
+    rest = None if covered == i.h.shape[:2] else W
+    return [kernel, WinogradConvolution(i.x, kernel.U, rest, i.b, i.h, kernel.taps, before, covered, i.floor, i.a)]
+
+
+def turned(window: Window) -> Window:
+    """The window of the kernel turned around, as it moves over the places of the first."""
+    before, after = (
+        (window.span[0] - 1 - zeros[0], window.span[1] - 1 - zeros[1]) for zeros in (window.before, window.after)
+    )
+    return replace(window, before=before, after=after)

@@ -1,0 +1,443 @@
+"""The native engine: a program is linked to addresses once, then whole chunks run in one call on every lane."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+
+from thalweg.engine.contract import Array, Chunk, Job, Outcome, aligned
+from thalweg.engine.native.compiler.compile import address_of, callable_of
+from thalweg.engine.native.compiler.loader import ticks_a_second
+from thalweg.engine.native.compiler.workers import prepare
+from thalweg.engine.native.kernels.table import MACHINE, kernel_of
+from thalweg.engine.native.layouts import job as m
+from thalweg.engine.native.layouts import state
+from thalweg.engine.native.runtime.partition import chunks, first_free, lines
+from thalweg.engine.native.runtime.threads import Part, ThreadPolicy
+from thalweg.errors import ArgumentError
+from thalweg.program.instructions.batches import Gather
+from thalweg.program.instructions.elementwise import Reshape
+from thalweg.program.instructions.linear import WeightGradient
+from thalweg.program.ir.instruction import (
+    DATA,
+    EXCHANGE,
+    GRADIENTS,
+    LOSS,
+    NORMS,
+    PARAMETERS,
+    PREPARED,
+    ROWS,
+    SLOTS,
+    TOTALS,
+    WORKSPACE,
+    Buffer,
+    Instruction,
+)
+from thalweg.program.ir.memory import ALIGNMENT, align
+from thalweg.program.ir.program import Segment
+
+FAR = 1 << 20  # bytes of data, more than a core's own caches hold
+
+
+class Memory(Mapping[Buffer, Array]):
+    """One lane's memory: the regions it shares with the others, and its own workspace, gradients and sums."""
+
+    def __init__(
+        self,
+        job: Job,
+        block: int,
+        workspace: Array,
+        prepared: Array,
+        gradients: Array,
+        totals: Array,
+        exchange: Array,
+        norms: Array,
+    ) -> None:
+        self.starts: dict[int, int] = {}
+        self.block = block
+        self.lanes = job.lanes
+        self.rows = block
+        self.data = job.data
+        program = job.program
+        self.workspace = workspace
+        self.once = program.workspace_row * block  # where the buffers that aren't per row begin
+        self.flat = {
+            PARAMETERS: job.parameters,
+            PREPARED: prepared,
+            EXCHANGE: exchange,
+            GRADIENTS: gradients,
+            SLOTS: job.slots,
+            TOTALS: totals,
+            NORMS: norms,
+        }
+
+    def place(self, buffer: Buffer) -> tuple[Array, int]:
+        """The array that holds a buffer, and where in it the buffer starts."""
+        if buffer.region == DATA:
+            return self.data[buffer.name], 0
+        offset = buffer.storage.offset
+        if buffer.region == EXCHANGE:
+            return self.flat[EXCHANGE], offset * self.lanes  # the lanes' parts follow each other
+        if buffer.region != WORKSPACE:
+            return self.flat[buffer.region], offset
+        return self.workspace, offset * self.block if buffer.per_row else self.once + offset
+
+    def address(self, buffer: Buffer | None) -> int:
+        """Where a buffer lies, in bytes; 0 for an operand that is absent."""
+        if buffer is None:
+            return 0
+        array, offset = self.place(buffer)
+        if id(array) not in self.starts:
+            self.starts[id(array)] = array.ctypes.data  # slow: asked once for each array, all of which stay
+        return self.starts[id(array)] + offset * array.itemsize
+
+    def __getitem__(self, buffer: Buffer) -> Array:
+        array, offset = self.place(buffer)
+        if buffer.region == DATA:
+            return array.reshape(-1, *buffer.shape)
+        shape = (self.rows, *buffer.shape) if buffer.per_row else buffer.shape
+        if buffer.by_columns:
+            columns = array[offset : offset + buffer.size * self.rows]
+            return columns.reshape(buffer.shape[-1], *buffer.shape[:-1], self.rows).swapaxes(0, -1)
+        return array[offset : offset + buffer.size * (self.rows if buffer.per_row else 1)].reshape(shape)
+
+    def __iter__(self) -> Iterator[Buffer]:
+        raise TypeError("memory is looked up by buffer, it has no list of them")
+
+    def __len__(self) -> int:
+        raise TypeError("memory is looked up by buffer, it has no list of them")
+
+
+def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) -> tuple[Array, Array]:
+    """The table of rows and the table of constants for one lane.
+
+    In the last phase, in which the lanes share the work, every lane finds the first lane's gradients, the sum of all,
+    and its rows, behind which are those of the others.
+    """
+    count = sum(len(phase) for phase in phases)
+    table = aligned(count * m.ROW_WIDTH, np.int64).reshape(count, m.ROW_WIDTH)
+    constants = aligned(max(1, count) * m.CONSTANTS, np.float64).reshape(-1, m.CONSTANTS)
+    place = 0
+    for number, phase in enumerate(phases):
+        for i in phase:
+            last = number == len(phases) - 1
+            operands = [(first if last and shared(b) else own).address(b) for b in i.operands]
+            row = [address_of(kernel_of(i)), *operands, *i.sizes]
+            if isinstance(i, Gather):
+                row[-1] = int(own.data[i.X.name].nbytes > FAR)
+            elif last and isinstance(i, WeightGradient):
+                row.append(own.address(replace(i.dW, region=PARAMETERS)))  # what is changed next
+            table[place, : len(row)] = row
+            constants[place, : len(i.constants)] = i.constants
+            place += 1
+    return table, constants
+
+
+def shared(buffer: Buffer | None) -> bool:
+    """Whether a buffer is found, in the finish, where the first lane has it."""
+    return buffer is not None and (buffer.region == GRADIENTS or (buffer.region == WORKSPACE and buffer.per_row))
+
+
+def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instruction]:
+    """Those that do something: a reshape only gives memory another name, and one lane has nothing to put together."""
+    return [i for i in instructions if not isinstance(i, Reshape) and i.on_lanes(lanes, [])]
+
+
+def finish_of(job: Job) -> list[Segment]:
+    """The segments of the finish. The gradients that lanes share come first, and aren't summed over the lanes."""
+    segments = [replace(s, instructions=executed(s.instructions, job.lanes)) for s in job.program.segments()]
+    if job.shares:
+        shared = job.program.wide_gradients
+        number = next(number for number, s in enumerate(segments) if s.chunked)
+        rest = [part for i in segments[number].instructions for part in i.on_lanes(job.lanes, shared)]
+        segments[number] = replace(segments[number], instructions=[*job.program.wide, *rest])
+    return segments
+
+
+class NativeExecutor:
+    """Runs a job with compiled kernels, on one or more lanes."""
+
+    def __init__(self, job: Job) -> None:
+        if job.parameters.dtype != np.float32:
+            raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
+        self.job = job
+        self.threads = ThreadPolicy(job.lanes, job.program.flops(job.batch))
+        program, lanes, block = job.program, job.lanes, job.block()
+        self.segments = finish_of(job)
+        wide = program.wide if job.shares else []
+        rows = [i for i in program.rows if i not in wide]
+        finish = [i for segment in self.segments for i in segment.instructions]
+        self.phases = [executed(p, lanes) for p in (program.prepare, rows, program.collect, finish)]
+        prepare(frozenset([MACHINE, *(kernel_of(i) for phase in self.phases for i in phase)]))
+        self.run_lanes = callable_of(MACHINE)
+        self.finish_cuts = np.array([(len(s.instructions), s.chunked, s.due) for s in self.segments], np.int64)
+        read_again = len(self.segments) > 1
+        shared_gradients = program.wide_gradients if job.shares else []
+        self.chunks = [chunks(job.parameters.size, shared_gradients, lane, lanes, read_again) for lane in range(lanes)]
+        self.lines = [lines(job.parameters, self.chunks[lane], shared_gradients) for lane in range(lanes)]
+        free = first_free(self.phases[1])
+        gathers = sum(isinstance(i, Gather) for i in self.phases[1])
+        vector = align(job.parameters.size) if program.backward else 0
+        self.gradients = aligned(lanes * vector).reshape(lanes, vector)
+        self.norms = aligned(lanes * program.norms, np.float64)
+        self.totals = np.zeros((lanes, align(job.totals)), np.float64)
+        shuffled = job.shuffle and not job.one_batch
+        self.order = np.zeros(job.rows if shuffled else 0, np.int64)
+        self.shared = aligned(m.COME + m.WORD * lanes, np.int64)  # what the threads tell each other
+        self.states = aligned(lanes * state.STATE, np.int64).reshape(lanes, -1)
+        self.reals = aligned(lanes * state.REALS, np.float64).reshape(lanes, -1)
+        self.jobs = aligned(lanes * m.JOB_SIZE, np.int64).reshape(lanes, -1)
+        prepared, exchange = aligned(program.prepared), aligned(lanes * program.exchange)
+        stride = align(program.workspace_row * block + program.workspace_fixed) + ALIGNMENT  # its address isn't round
+        workspaces = aligned(lanes * stride).reshape(lanes, stride)
+        met = program.meetings
+        self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
+        self.memories = [
+            Memory(
+                job, block, workspaces[lane], prepared, self.gradients[lane], self.totals[lane], exchange, self.norms
+            )
+            for lane in range(lanes)
+        ]
+        self.tables = [link(self.phases, memory, self.memories[0]) for memory in self.memories]
+        self.data_cells = [  # of a table that hold addresses of the caller's arrays
+            (place, column, buffer)
+            for place, i in enumerate(i for phase in self.phases for i in phase)
+            for column, buffer in enumerate(i.operands, start=1)
+            if buffer is not None and buffer.region == DATA
+        ]
+        places = [  # of the finish's operands that are gradients, in a table, where some are moved
+            row * m.ROW_WIDTH + column
+            for row, i in enumerate(self.phases[3], start=sum(map(len, self.phases[:3])))
+            for column, buffer in enumerate(i.operands, start=1)
+            if wide and buffer is not None and buffer.region == GRADIENTS
+        ]
+        self.cells = [table.ctypes.data + 8 * np.array(places, np.int64) for table, _ in self.tables]
+        self.process = os.getpid()  # whose threads are in the pool
+        self.pool: ThreadPoolExecutor | None = None
+        self.others: list[Future[None]] = []  # that may still be on their way into the machine
+        for lane, (table, constants) in enumerate(self.tables):
+            fixed = {
+                m.JOB_TABLE: table.ctypes.data,
+                m.JOB_CONSTANTS: constants.ctypes.data,
+                m.JOB_STATE: self.states[lane].ctypes.data,
+                m.JOB_REALS: self.reals[lane].ctypes.data,
+                m.JOB_PREPARE: len(self.phases[0]),
+                m.JOB_PREPARED: int(program.meets_early),
+                m.JOB_GATHERS: gathers,
+                m.JOB_ROWS: len(self.phases[1]),
+                m.JOB_COLLECT: len(self.phases[2]),
+                m.JOB_MEETINGS: len(self.cuts),
+                m.JOB_CUTS: self.cuts.ctypes.data,
+                m.JOB_SEGMENTS: self.finish_cuts.ctypes.data,
+                m.JOB_SEGMENT_COUNT: len(self.segments),
+                m.JOB_EVERY: program.every,
+                m.JOB_LANE: lane,
+                m.JOB_LANES: lanes,
+                m.JOB_DATA_ROWS: job.rows,
+                m.JOB_BATCH: job.batch,
+                m.JOB_BLOCK: block,
+                m.JOB_SEED: np.uint64(job.seed).astype(np.int64),
+                m.JOB_SHUFFLE: int(shuffled),
+                m.JOB_ORDER: self.order.ctypes.data if shuffled else 0,
+                m.JOB_TOTALS: self.totals.ctypes.data,
+                m.JOB_TOTALS_SIZE: self.totals.shape[1],
+                m.JOB_SUMS: job.totals,
+                m.JOB_CHUNKS: self.chunks[lane].ctypes.data,
+                m.JOB_CHUNK_COUNT: len(self.chunks[lane]),
+                m.JOB_CELLS: self.cells[lane].ctypes.data,
+                m.JOB_CELL_COUNT: len(places),
+                m.JOB_LINES: self.lines[lane].ctypes.data,
+                m.JOB_LINE_COUNT: len(self.lines[lane]),
+                m.JOB_EACH: -(-len(self.lines[lane]) // max(1, len(self.phases[1]) - free)),
+                m.JOB_FREE: len(self.phases[0]) + free,
+                m.JOB_STRIDE: stride,
+                m.JOB_BARRIER: self.shared.ctypes.data,
+                m.JOB_LOSS: LOSS,
+                m.JOB_COUNTED: ROWS,
+                m.JOB_SELF: self.jobs[lane].ctypes.data,
+                m.JOB_THREADS: 1,
+            }
+            self.jobs[lane, list(fixed)] = list(fixed.values())
+
+    def rebind(self, job: Job) -> bool:
+        """Binds to another number of rows and other arrays of data of the same program; False if they need more memory.
+
+        A prediction of many rows would else spend a tenth of its time on linking.
+        """
+        block = job.block()
+        if block > self.memories[0].block:
+            return False
+        self.job = job
+        self.jobs[:, [m.JOB_DATA_ROWS, m.JOB_BATCH, m.JOB_BLOCK]] = job.rows, job.batch, block
+        for memory, (table, _) in zip(self.memories, self.tables, strict=True):
+            memory.data = job.data
+            memory.starts.clear()
+            for place, column, buffer in self.data_cells:
+                table[place, column] = memory.address(buffer)
+        return True
+
+    def run(self, chunk: Chunk) -> Outcome:
+        job = self.job
+        done, finite = 0, True
+        records = np.empty(((chunk.batch + chunk.steps) // job.steps_per_epoch, job.totals), np.float64)
+        for threads, steps in self.threads.plan(chunk.steps):
+            ended = (chunk.batch + done) // job.steps_per_epoch
+            self.begin(chunk, done, steps, records[ended:])
+            self.call(chunk.learning_rates[done:], threads)
+            done += int(self.jobs[0, m.JOB_DONE])
+            finite = bool(self.jobs[0, m.JOB_FINITE])
+            if not finite:
+                break
+        ended = (chunk.batch + done) // job.steps_per_epoch
+        totals = self.totals.sum(axis=0)
+        if not finite:
+            self.totals[:] = 0  # so that the steps can be repeated one by one
+        return Outcome(done, records[:ended], finite, totals[: job.totals])
+
+    def begin(self, chunk: Chunk, done: int, steps: int, records: Array) -> None:
+        """Writes into every lane's job which part of the chunk comes next."""
+        epoch, batch = divmod(chunk.batch + done, self.job.steps_per_epoch)
+        self.jobs[:, m.JOB_EPOCH] = chunk.epoch + epoch
+        self.jobs[:, m.JOB_FIRST_BATCH] = batch
+        self.jobs[:, m.JOB_STEPS] = steps
+        self.jobs[:, m.JOB_ITERATION] = chunk.iteration + done
+        self.jobs[:, m.JOB_RECORDS] = records.ctypes.data
+
+    def call(self, learning_rates: Array, threads: int) -> None:
+        """Enters the machine: on this thread, which begins with all lanes, and on others, which join it when they can.
+
+        One that comes too late is sent away at the door, and nobody waits for it.
+        """
+        if self.process != os.getpid():  # after a fork there are no other threads
+            self.process, self.pool, self.others = os.getpid(), None, []
+        asked, jobs, second = threads, self.jobs, ticks_a_second()
+        if not all(other.done() for other in self.others):  # one of the last call's that is still on its way
+            threads = 1
+        jobs[:, m.JOB_THREADS] = threads
+        if self.job.lanes > 1:
+            jobs[:, m.JOB_PATIENCE : m.JOB_MOST + 1] = [round(s * second) for s in self.threads.limits()]
+            jobs[:, m.JOB_WAITED : m.JOB_TICKS_ALONE + 1] = 0
+        try:
+            if threads > 1:
+                self.invite(learning_rates)
+            self.enter(0, learning_rates)
+        except BaseException:  # Ctrl-C before this thread was inside: the others must not wait for it
+            self.shared[m.CALL] = m.DISMISSED
+            raise
+        if threads > 1:
+            for lane, other in enumerate(self.others, start=1):
+                if self.shared[m.COME + m.WORD * lane] != m.CLOSED:
+                    other.result()
+        if self.job.lanes > 1:
+            self.threads.saw(asked, self.part(second))
+
+    def part(self, second: int) -> Part:
+        """What the last call did; second: in ticks."""
+        job = self.jobs[0]
+        together, waited = int(job[m.JOB_TOGETHER]), int(job[m.JOB_WAITED])
+        return Part(
+            alone=int(job[m.JOB_DONE]) - together,
+            seconds_alone=int(job[m.JOB_TICKS_ALONE]) / second,
+            together=together,
+            seconds_together=max(0, int(job[m.JOB_TICKS_TOGETHER]) - waited) / second,
+            account=int(job[m.JOB_ACCOUNT]) / second,
+        )
+
+    def invite(self, learning_rates: Array) -> None:
+        """Sends a thread for every other lane."""
+        if self.pool is None:
+            self.pool = self.make_pool()
+        self.shared[:] = 0
+        self.others = []
+        try:
+            for lane in range(1, self.job.lanes):
+                self.others.append(self.pool.submit(self.enter, lane, learning_rates))
+        except RuntimeError:  # the system has no thread to give, or Python is about to end: one does it all
+            self.pool.shutdown(wait=False, cancel_futures=True)
+            self.pool = None
+
+    def make_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.job.lanes - 1, "thalweg-lane")
+
+    def enter(self, lane: int, learning_rates: Array) -> None:
+        """Runs the machine on this thread. A method, so that a thread which comes late finds all this still there."""
+        self.run_lanes(int(self.jobs[lane, m.JOB_SELF]), learning_rates.ctypes.data, *self.state_of(lane))
+
+    def state_of(self, lane: int) -> tuple[int, int]:
+        return self.states[lane].ctypes.data, self.reals[lane].ctypes.data
+
+    def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Memory]]:
+        for instruction, lane, _ in self.step_by_step(chunk, repeats=1):
+            yield instruction, self.memories[lane]
+
+    def measure(self, chunk: Chunk, repeats: int) -> list[float]:
+        """Seconds that each instruction of the program takes in one step, the least of `repeats` runs."""
+        times: dict[int, float] = {}
+        for instruction, _, seconds in self.step_by_step(chunk, repeats):
+            times[id(instruction)] = times.get(id(instruction), 0.0) + seconds
+        return [times.get(id(i), 0.0) for i in self.job.program]
+
+    def step_by_step(self, chunk: Chunk, repeats: int) -> Iterator[tuple[Instruction, int, float]]:
+        """One step, every kernel called by itself: the instruction, in which lane's memory, the seconds it took."""
+        job, s, f = self.job, self.states[0], self.reals[0]
+        epoch, batch = divmod(chunk.batch, job.steps_per_epoch)
+        start = batch * job.batch
+        rows = min(job.batch, job.rows - start)
+        if self.order.size:
+            from thalweg.program.ir.counter import permutation
+
+            self.order[:] = permutation(job.seed, chunk.epoch + epoch, job.rows)
+        lanes = self.job.lanes
+        s[:] = 0
+        s[state.BATCH_ROWS], s[state.ITERATION], s[state.LANES] = rows, chunk.iteration + 1, 1
+        s[state.UPDATE] = chunk.iteration // job.program.every + 1
+        s[state.BLOCK], s[state.AFTER] = self.memories[0].block, job.parameters.size
+        s[state.BUSY] = min(lanes, -(-rows // s[state.BLOCK]))
+        s[state.SEED] = self.jobs[0, m.JOB_SEED]
+        f[state.LEARNING_RATE] = chunk.learning_rates[0] if len(chunk.learning_rates) else 0.0
+
+        ends = np.cumsum([0, *(len(p) for p in self.phases)])
+        s[state.START] = start
+        s[state.ORDER] = self.order[start:].ctypes.data if self.order.size else 0
+        for lane in range(lanes):
+            for i, _, seconds in self.one_by_one(self.phases[0], ends[0], repeats, lane):
+                if lane == 0 or any(b.region == WORKSPACE for b in i.outputs):  # each lane's own
+                    yield i, lane, seconds
+        for number, first in enumerate(range(0, rows, self.memories[0].block)):
+            memory = self.memories[number % lanes]
+            s[state.ROWS] = memory.rows = min(memory.block, rows - first)
+            s[state.FIRST_ROW], s[state.START] = first, start + first
+            s[state.ORDER] = self.order[start + first :].ctypes.data if self.order.size else 0
+            s[state.ACCUMULATE] = int(number >= lanes)
+            yield from self.one_by_one(self.phases[1], ends[1], repeats, number % lanes)
+        for lane in range(s[state.BUSY]):
+            yield from self.one_by_one(self.phases[2], ends[2], repeats, lane)
+        s[state.ACCUMULATE], s[state.STRIDE] = 0, self.jobs[0, m.JOB_STRIDE]
+        place = ends[3]
+        for segment in self.segments:
+            if not segment.due or (chunk.iteration + 1) % job.program.every == 0:
+                for n, i in enumerate(segment.instructions):
+                    for lane in range(lanes if i.own_inputs else 1):
+                        yield from self.one_by_one([i], place + n, repeats, lane)
+            place += len(segment.instructions)
+        self.totals[0, ROWS] += rows
+
+    def one_by_one(
+        self, instructions: Sequence[Instruction], place: int, repeats: int, lane: int = 0
+    ) -> Iterator[tuple[Instruction, int, float]]:
+        table, constants = self.tables[lane]
+        for number, instruction in enumerate(instructions, start=int(place)):
+            kernel = callable_of(kernel_of(instruction))
+            self.states[0, state.LANE] = lane if instruction.own_inputs else 0
+            arguments = (table[number, 1:].ctypes.data, constants[number].ctypes.data, *self.state_of(0))
+            seconds = []
+            for _ in range(repeats):
+                begin = time.perf_counter()
+                kernel(*arguments)
+                seconds.append(time.perf_counter() - begin)
+            yield instruction, lane, min(seconds)

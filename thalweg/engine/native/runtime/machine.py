@@ -1,0 +1,425 @@
+"""The machine: whole chunks of an epoch in one native call, which every thread makes for the lanes it runs.
+
+A program is a table of rows [kernel, operands …, sizes …] of int64, and a table of constants. A step is, for each lane:
+its share of what is prepared; all meet; the blocks of rows that are this lane's (in segments between which all meet,
+where they exchange something), then collect; all meet; the finish on the lane's own share of the parameter vector, in
+segments between which all meet; all meet. What a lane computes doesn't depend on which thread runs it.
+
+The first thread begins with all lanes and is joined, between two steps, by the others when all have come. Where other
+programs hold the cores it would wait for them again and again: then it sends them away and goes on alone.
+"""
+
+import math
+
+import numba
+
+from thalweg.engine.native.compiler.llvm import (
+    FLAGS,
+    INNER,
+    call,
+    doubles,
+    fetch_add,
+    integers,
+    load_acquire,
+    nap,
+    pause,
+    sched_yield,
+    store_release,
+    take,
+    ticks,
+)
+from thalweg.engine.native.layouts.job import (
+    CALL,
+    CLOSED,
+    COME,
+    CONSTANTS,
+    DISMISSED,
+    HERE,
+    JOB_ACCOUNT,
+    JOB_BARRIER,
+    JOB_BATCH,
+    JOB_BLOCK,
+    JOB_CELL_COUNT,
+    JOB_CELLS,
+    JOB_CHUNK_COUNT,
+    JOB_CHUNKS,
+    JOB_COLLECT,
+    JOB_CONSTANTS,
+    JOB_COUNTED,
+    JOB_CUTS,
+    JOB_DATA_ROWS,
+    JOB_DONE,
+    JOB_EACH,
+    JOB_EPOCH,
+    JOB_EVERY,
+    JOB_FINITE,
+    JOB_FIRST_BATCH,
+    JOB_FREE,
+    JOB_GAIN,
+    JOB_GATHERS,
+    JOB_ITERATION,
+    JOB_LANE,
+    JOB_LANES,
+    JOB_LINE_COUNT,
+    JOB_LINES,
+    JOB_LOSS,
+    JOB_MEETINGS,
+    JOB_MOST,
+    JOB_ORDER,
+    JOB_PATIENCE,
+    JOB_PREPARE,
+    JOB_PREPARED,
+    JOB_REALS,
+    JOB_RECORDS,
+    JOB_ROWS,
+    JOB_SEED,
+    JOB_SEGMENT_COUNT,
+    JOB_SEGMENTS,
+    JOB_SELF,
+    JOB_SHUFFLE,
+    JOB_SIZE,
+    JOB_STATE,
+    JOB_STEPS,
+    JOB_STRIDE,
+    JOB_SUMS,
+    JOB_TABLE,
+    JOB_THREADS,
+    JOB_TICKS_ALONE,
+    JOB_TICKS_TOGETHER,
+    JOB_TOGETHER,
+    JOB_TOTALS,
+    JOB_TOTALS_SIZE,
+    JOB_WAITED,
+    MET,
+    ROW_WIDTH,
+    WORD,
+)
+from thalweg.engine.native.layouts.state import (
+    ACCUMULATE,
+    AFTER,
+    BATCH_ROWS,
+    BLOCK,
+    BUSY,
+    FIRST,
+    FIRST_ROW,
+    ITERATION,
+    LANE,
+    LANES,
+    LEARNING_RATE,
+    NEXT,
+    ORDER,
+    REALS,
+    ROWS,
+    SEED,
+    START,
+    STATE,
+    STRIDE,
+    UPDATE,
+)
+from thalweg.engine.native.linalg.hashing import shuffle
+
+# Turns of the spin loop before the core is given to whoever wants it, and before this thread sleeps: the scheduler may
+# leave a thread that has just woken on the core of one that yields, for some milliseconds, while another core is idle.
+SPINS, YIELDS = 500, 200
+
+
+@numba.njit(inline="always", **FLAGS)
+def wait(turns):
+    """A turn of a loop that waits for another thread: spinning, then giving the core away, then asleep."""
+    if turns < SPINS:
+        pause()
+    elif turns < SPINS + YIELDS:
+        sched_yield()
+    else:
+        nap()
+
+
+@numba.njit(**INNER)
+def barrier(o, threads):
+    """Waits until every thread has come as often as this one, and counts the ticks of long waits."""
+    if threads == 1:
+        return
+    met = o[JOB_BARRIER] + 8 * MET
+    goal = (fetch_add(met, 1) // threads + 1) * threads
+    turns, begin = 0, 0
+    while load_acquire(met) < goal:
+        turns += 1
+        if turns == SPINS:
+            begin = ticks()
+        wait(turns)
+    if turns >= SPINS:
+        waited = ticks() - begin
+        o[JOB_WAITED] += waited
+        o[JOB_ACCOUNT] -= waited
+
+
+@numba.njit(**INNER)
+def come(o):
+    """On another than the first thread: the step with which it begins, or −1 when it isn't needed."""
+    call = o[JOB_BARRIER] + 8 * CALL
+    if fetch_add(o[JOB_BARRIER] + 8 * (COME + WORD * o[JOB_LANE]), HERE) == CLOSED:
+        return -1
+    turns = 0
+    while load_acquire(call) == 0:
+        turns += 1
+        wait(turns)
+    said = load_acquire(call)
+    return -1 if said == DISMISSED else said - 1
+
+
+@numba.njit(**INNER)
+def all_here(o):
+    """On the first thread: whether the others have come. It waits for them as long as it has patience in this call."""
+    begin = ticks()
+    for lane in range(1, o[JOB_THREADS]):
+        while load_acquire(o[JOB_BARRIER] + 8 * (COME + WORD * lane)) != HERE:
+            if ticks() - begin >= o[JOB_PATIENCE]:
+                o[JOB_PATIENCE] = 0
+                return False
+            pause()
+    return True
+
+
+@numba.njit(**INNER)
+def dismiss(o):
+    """Sends the threads away that have come, and closes the door to the others, for which nobody has to wait."""
+    for lane in range(1, o[JOB_THREADS]):
+        fetch_add(o[JOB_BARRIER] + 8 * (COME + WORD * lane), CLOSED)
+    store_release(o[JOB_BARRIER] + 8 * CALL, DISMISSED)
+
+
+@numba.njit(inline="always", **FLAGS)
+def execute(job, first, after):
+    """Calls the kernels of the table's rows first … after − 1."""
+    for i in range(first, after):
+        row = job[JOB_TABLE] + 8 * ROW_WIDTH * i
+        call(
+            integers(row, 1)[0],
+            row + 8,
+            job[JOB_CONSTANTS] + 8 * CONSTANTS * i,
+            job[JOB_STATE],
+            job[JOB_REALS],
+        )
+
+
+@numba.njit(inline="always", **FLAGS)
+def execute_and_take(job, first, after):
+    """The same for rows of the backward phase, and takes from the other cores, which have read them, the weights that
+    this lane updates afterwards: a few cache lines before each kernel, which computes while they come."""
+    each, count = job[JOB_EACH], job[JOB_LINE_COUNT]
+    lines = integers(job[JOB_LINES], count)
+    for i in range(first, after):
+        taken = (i - job[JOB_FREE]) * each
+        for n in range(taken, min(taken + each, count)):
+            take(lines[n])
+        execute(job, i, i + 1)
+
+
+@numba.njit(inline="always", **FLAGS)
+def place(job, s, start):
+    """Where in the data the rows are that come next."""
+    s[START] = start
+    s[ORDER] = job[JOB_ORDER] + 8 * start if job[JOB_ORDER] else 0
+
+
+@numba.njit(**INNER)
+def blocks(job, s, threads, start, rows, begin, end):
+    """Runs a segment of the rows phase on every block that is this lane's; returns whether there was one."""
+    lane, lanes, block = job[JOB_LANE], job[JOB_LANES], job[JOB_BLOCK]
+    s[ACCUMULATE] = 0
+    first = lane * block
+    while first < rows:  # a range with a step begins with a division, which takes as long as 30 numbers here
+        s[ROWS] = min(block, rows - first)
+        s[FIRST_ROW] = first
+        place(job, s, start + first)
+        follows = job[JOB_ORDER] and start + job[JOB_BATCH] + first + s[ROWS] <= job[JOB_DATA_ROWS]
+        s[NEXT] = s[ORDER] + 8 * job[JOB_BATCH] if follows else 0
+        takes = threads > 1 and first + lanes * block >= rows
+        free = min(max(begin, job[JOB_FREE]), end) if takes else end
+        execute(job, begin, free)
+        execute_and_take(job, free, end)
+        s[ACCUMULATE] = 1
+        first += lanes * block
+    return s[ACCUMULATE] == 1
+
+
+@numba.njit(**INNER)
+def record(job, epoch):
+    """Writes the sums over all lanes as the record of an epoch that has ended, and clears them."""
+    size = job[JOB_SUMS]
+    result = doubles(job[JOB_RECORDS] + 8 * size * epoch, size)
+    for lane in range(job[JOB_LANES]):
+        totals = doubles(job[JOB_TOTALS] + 8 * job[JOB_TOTALS_SIZE] * lane, size)
+        for i in range(size):
+            result[i] = result[i] + totals[i] if lane else totals[i]
+        for i in range(size):
+            totals[i] = 0.0
+
+
+@numba.njit(**INNER)
+def loss_is_finite(job):
+    """Every thread asks this between the same two barriers and gets the same answer."""
+    size = job[JOB_TOTALS_SIZE]
+    totals = doubles(job[JOB_TOTALS], size * job[JOB_LANES])
+    result = 0.0
+    for lane in range(job[JOB_LANES]):
+        result += totals[lane * size + job[JOB_LOSS]]
+    return math.isfinite(result)
+
+
+@numba.njit(inline="always", **FLAGS)
+def lane_job(o, k):
+    """The job of the k-th lane that this thread runs: the jobs of all lanes follow each other."""
+    return integers(o[JOB_SELF] + 8 * JOB_SIZE * k, JOB_SIZE)
+
+
+@numba.njit(**INNER)
+def prepare_of_lane(job, step, start, rows, learning_rate):
+    """The state of the step, and this lane's share of what comes before the rows."""
+    s = integers(job[JOB_STATE], STATE)
+    s[STRIDE] = 0
+    if step == 0 or rows != s[BATCH_ROWS]:
+        s[SEED], s[LANE], s[LANES] = job[JOB_SEED], job[JOB_LANE], job[JOB_LANES]
+        s[BATCH_ROWS], s[BLOCK] = rows, job[JOB_BLOCK]
+        s[BUSY] = min(job[JOB_LANES], (rows + job[JOB_BLOCK] - 1) // job[JOB_BLOCK])
+    s[ITERATION] = job[JOB_ITERATION] + step + 1
+    s[UPDATE] = s[ITERATION] if job[JOB_EVERY] == 1 else (s[ITERATION] - 1) // job[JOB_EVERY] + 1
+    doubles(job[JOB_REALS], REALS)[LEARNING_RATE] = learning_rate
+    if job[JOB_PREPARED]:
+        place(job, s, start)
+    execute(job, 0, job[JOB_PREPARE])
+
+
+@numba.njit(**INNER)
+def gradients(o, mine, threads, start, rows, gather):
+    """Forward and backward on the blocks of this thread's lanes, segment by segment."""
+    prepare, end = o[JOB_PREPARE], o[JOB_PREPARE] + o[JOB_ROWS]
+    cuts = integers(o[JOB_CUTS], o[JOB_MEETINGS])
+    begin = prepare + (0 if gather else o[JOB_GATHERS])
+    for number in range(o[JOB_MEETINGS] + 1):
+        last = number == o[JOB_MEETINGS]
+        after = end if last else prepare + cuts[number]
+        for k in range(mine):
+            job = lane_job(o, k)
+            if blocks(job, integers(job[JOB_STATE], STATE), threads, start, rows, begin, after) and last:
+                execute(job, end, end + job[JOB_COLLECT])
+        if not last:
+            barrier(o, threads)
+        begin = after
+
+
+@numba.njit(**INNER)
+def move_gradients(job, back):
+    """Lets the table's operands that are gradients point so many floats further back."""
+    cells = integers(job[JOB_CELLS], job[JOB_CELL_COUNT])
+    for i in range(cells.size):
+        integers(cells[i], 1)[0] -= 4 * back
+
+
+@numba.njit(**INNER)
+def segment_of_lane(job, first, after, chunked):
+    """The instructions first … after − 1 of the finish: on this lane's share of the vector, chunk by chunk, or once."""
+    if not chunked:
+        execute(job, first, after)
+        return
+    s = integers(job[JOB_STATE], STATE)
+    chunks = integers(job[JOB_CHUNKS], 3 * job[JOB_CHUNK_COUNT])
+    s[ACCUMULATE], s[STRIDE] = 0, job[JOB_STRIDE]
+    for number in range(job[JOB_CHUNK_COUNT]):
+        s[FIRST], s[AFTER], back = chunks[3 * number], chunks[3 * number + 1], chunks[3 * number + 2]
+        move_gradients(job, back)
+        execute(job, first, after)
+        move_gradients(job, -back)
+        s[ACCUMULATE] = 1
+
+
+@numba.njit(**INNER)
+def finish(o, mine, threads, iteration):
+    """Penalties, the sum of the gradients and the update, on the lanes of this thread."""
+    first = o[JOB_PREPARE] + o[JOB_ROWS] + o[JOB_COLLECT]
+    segments = integers(o[JOB_SEGMENTS], 3 * o[JOB_SEGMENT_COUNT])
+    for number in range(o[JOB_SEGMENT_COUNT]):
+        count, chunked, due = segments[3 * number], segments[3 * number + 1], segments[3 * number + 2]
+        if not due or o[JOB_EVERY] == 1 or iteration % o[JOB_EVERY] == 0:
+            if number:
+                barrier(o, threads)
+            for k in range(mine):
+                segment_of_lane(lane_job(o, k), first, first + count, chunked)
+        first += count
+
+
+@numba.njit(**INNER)
+def run(o, c, first, threads):
+    """Runs the steps from `first` on, on this thread's lanes; returns how many threads ran the last of them."""
+    leads, mine = o[JOB_LANE] == 0, o[JOB_LANES] // threads
+    n, batch = o[JOB_DATA_ROWS], o[JOB_BATCH]
+    per_epoch = (n + batch - 1) // batch
+    # When every batch is the whole data and fits one block, it is still in the workspace from the step before.
+    stays = per_epoch == 1 and n <= o[JOB_BLOCK] * o[JOB_LANES]
+    o[JOB_DONE], o[JOB_FINITE] = first, 1
+    at = o[JOB_FIRST_BATCH] + first
+    recorded, epoch, start = 0, at // per_epoch, at % per_epoch * batch
+    alone = threads == 1 and o[JOB_THREADS] > 1  # and waits for the others
+    since = ticks()
+
+    for step in range(first, o[JOB_STEPS]):
+        if alone and all_here(o):
+            now = ticks()
+            o[JOB_TICKS_ALONE], since, alone = now - since, now, False
+            threads, mine = o[JOB_THREADS], 1
+            store_release(o[JOB_BARRIER] + 8 * CALL, step + 1)
+        rows = min(batch, n - start)
+        if o[JOB_SHUFFLE] and (start == 0 or step == 0):
+            if leads:
+                shuffle(integers(o[JOB_ORDER], n), o[JOB_SEED], o[JOB_EPOCH] + epoch)
+            barrier(o, threads)
+
+        for k in range(mine):
+            prepare_of_lane(lane_job(o, k), step, start, rows, c[step])
+        if o[JOB_PREPARED]:
+            barrier(o, threads)
+        gradients(o, mine, threads, start, rows, not stays or step == 0)
+        barrier(o, threads)
+        if not loss_is_finite(o):
+            o[JOB_FINITE] = 0
+            break
+        finish(o, mine, threads, o[JOB_ITERATION] + step + 1)
+        if leads:
+            doubles(o[JOB_TOTALS], o[JOB_TOTALS_SIZE])[o[JOB_COUNTED]] += rows
+        leaves = leads and threads > 1 and o[JOB_ACCOUNT] < 0
+        if leaves:
+            store_release(o[JOB_BARRIER] + 8 * CALL, DISMISSED)
+        barrier(o, threads)
+
+        o[JOB_DONE] = step + 1
+        start += rows
+        if start == n:
+            if leads:
+                record(o, recorded)
+            recorded, epoch, start = recorded + 1, epoch + 1, 0
+            barrier(o, threads)  # nobody adds to the sums before they are cleared
+        if threads > 1:
+            o[JOB_TOGETHER] += 1
+            o[JOB_ACCOUNT] = min(o[JOB_ACCOUNT] + o[JOB_GAIN], o[JOB_MOST])
+            if leaves:
+                now = ticks()
+                o[JOB_TICKS_TOGETHER], since = now - since, now
+                threads, mine = 1, o[JOB_LANES]
+            elif not leads and load_acquire(o[JOB_BARRIER] + 8 * CALL) == DISMISSED:
+                return threads
+    if threads > 1:
+        o[JOB_TICKS_TOGETHER] += ticks() - since
+    else:
+        o[JOB_TICKS_ALONE] += ticks() - since
+    return threads
+
+
+def machine(o, c, s, f):
+    """Runs a chunk, or on another than the first thread a part of it. o: the job of the thread's first lane; c: a
+    learning rate for each step."""
+    if o[JOB_LANE]:
+        first = come(o)
+        if first >= 0:
+            run(o, c, first, o[JOB_THREADS])
+    elif run(o, c, 0, 1) == 1 and o[JOB_THREADS] > 1:
+        dismiss(o)

@@ -1,0 +1,119 @@
+"""Prediction that is prepared once: a call writes two addresses and a number of rows, and executes the instructions."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+from typing import Any
+
+import numpy as np
+
+from thalweg.engine.contract import Array, Job
+from thalweg.engine.native.compiler.compile import address_of
+from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.engine.native.layouts import predict_frame as t
+from thalweg.engine.native.layouts import state
+from thalweg.engine.native.runtime.executor import NativeExecutor
+from thalweg.program.instructions.batches import Gather, Store
+from thalweg.program.ir.instruction import Buffer
+from thalweg.program.ir.program import Program
+from thalweg.support.once import once
+
+MOST_ROWS = 4096  # for which the workspace is planned; more go through it in blocks
+FLOAT = np.dtype(np.float32)
+Shape = tuple[int, ...]
+ENTER = Kernel("runtime.entrance", "enter", method=True)
+
+
+class Definition(ctypes.Structure):
+    """Python's PyMethodDef."""
+
+    _fields_ = [("name", ctypes.c_char_p), ("code", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p)]
+
+
+ONE_ARGUMENT = 0x8  # METH_O
+new_method = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
+    ("PyCFunction_NewEx", ctypes.pythonapi)
+)
+
+
+@once
+def definition() -> Definition:
+    """Of the method `enter`; methods that are made of it refer to it for ever."""
+    return Definition(b"enter", address_of(ENTER), ONE_ARGUMENT, None)
+
+
+@once
+def maker_of_arrays() -> int:
+    """The address of NumPy's PyArray_NewFromDescr, from the table that NumPy gives every program written in C."""
+    table = ctypes.pythonapi.PyCapsule_GetPointer
+    table.restype, table.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    core = importlib.import_module("numpy._core" if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else "numpy.core")
+    start = table(core._multiarray_umath._ARRAY_API, None)
+    return int(ctypes.c_void_p.from_address(start + 94 * ctypes.sizeof(ctypes.c_void_p)).value or 0)
+
+
+class NativePredictor:
+    """A workspace and a table for an inference program, and the method `enter`. In use by one thread at a time."""
+
+    def __init__(
+        self, program: Program, parameters: Array, inputs: Shape, outputs: Shape, many: int, long: int
+    ) -> None:
+        """many: rows that are too many; long: from so many on other threads of Python run meanwhile."""
+        some = {"X": np.zeros((1, *inputs), FLOAT), "Y_pred": np.zeros((1, *outputs), FLOAT)}
+        job = Job(program, some, MOST_ROWS, MOST_ROWS, parameters, parameters[:0])
+        self.executor = executor = NativeExecutor(job)
+        memory = executor.states[0]
+        memory[[state.LANES, state.BUSY, state.BLOCK]] = 1, 1, job.block()
+        first, after, x_cells, y_cells = self.cells()
+        self.x_cells, self.y_cells = np.array(x_cells, np.int64), np.array(y_cells, np.int64)
+        self.ticket = np.zeros(t.SIZE, np.int64)
+        places = {
+            t.JOB: executor.jobs.ctypes.data,
+            t.FIRST: first,
+            t.AFTER: after,
+            t.X_CELLS: self.x_cells.ctypes.data,
+            t.X_COUNT: len(x_cells),
+            t.X_BYTES: some["X"].nbytes,
+            t.Y_CELLS: self.y_cells.ctypes.data,
+            t.Y_COUNT: len(y_cells),
+            t.Y_BYTES: some["Y_pred"].nbytes,
+            t.NONE: id(None),
+            t.MANY: many,
+            t.LONG: long,
+            t.NEW: maker_of_arrays(),
+            t.ARRAY: id(np.ndarray),
+            t.FLOATS: id(FLOAT),
+            t.X_AXES: 1 + len(inputs),
+            t.Y_AXES: 1 + len(outputs),
+            **{t.X_SHAPE + 1 + axis: size for axis, size in enumerate(inputs)},
+            **{t.Y_SHAPE + 1 + axis: size for axis, size in enumerate(outputs)},
+        }
+        self.ticket[list(places)] = list(places.values())
+        self.enter: Any = new_method(ctypes.addressof(definition()), self.ticket, None)
+
+    def cells(self) -> tuple[int, int, list[int], list[int]]:
+        """The rows of the table to execute, first and after, and the cells in them that hold an address in X, or in Y.
+
+        The batch isn't gathered, nor the result stored: the instructions in between find both with the caller. Only
+        where nothing is computed the result is stored.
+        """
+        program, (table, _) = self.executor.phases[1], self.executor.tables[0]
+        gather, store = program[0], program[-1]
+        assert isinstance(gather, Gather)
+        assert isinstance(store, Store)
+        begin = len(self.executor.phases[0])
+        x, y = gather.x.storage, store.y.storage
+        last = len(program) if x is y else len(program) - 1
+        if x is y:
+            y = store.Y
+
+        def holding(buffer: Buffer) -> list[int]:
+            return [
+                table[begin + row, 1 + place :].ctypes.data
+                for row in range(1, last)
+                for place, operand in enumerate(program[row].operands)
+                if operand is not None and operand.storage is buffer
+            ]
+
+        return begin + 1, begin + last, holding(x), holding(y)

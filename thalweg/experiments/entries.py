@@ -1,0 +1,134 @@
+"""What can be compared: the entries of every knob, and which losses fit which task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from thalweg import activations, initializers, losses, optimizers
+from thalweg.errors import ArgumentError
+from thalweg.support.naming import snake_case
+
+LEARNING_RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+
+# The losses that fit a task, the usual one first, with the output layer's activation each of them asks for. A margin
+# loss wants any number, of which 0 is the middle; a probability loss a probability.
+FITTING_LOSSES: dict[str, dict[str, str]] = {
+    "binary": {
+        "binary_crossentropy": "sigmoid",
+        "binary_focal_crossentropy": "sigmoid",
+        "mean_squared_error": "sigmoid",
+        "sum_squared_error": "sigmoid",
+        "mean_absolute_error": "sigmoid",
+        "log_cosh": "sigmoid",
+        "huber": "sigmoid",
+        "poisson": "sigmoid",
+        "hinge": "linear",
+        "squared_hinge": "linear",
+        "dice": "sigmoid",
+        "tversky": "sigmoid",
+    },
+    "multiclass": {
+        "sparse_categorical_crossentropy": "softmax",
+        "categorical_crossentropy": "softmax",
+        "categorical_focal_crossentropy": "softmax",
+        "categorical_generalized_cross_entropy": "softmax",
+        "kl_divergence": "softmax",
+        "binary_crossentropy": "sigmoid",
+        "binary_focal_crossentropy": "sigmoid",
+        "mean_squared_error": "softmax",
+        "sum_squared_error": "softmax",
+        "mean_absolute_error": "softmax",
+        "log_cosh": "softmax",
+        "huber": "softmax",
+        "poisson": "softmax",
+        "cosine_similarity": "softmax",
+        "categorical_hinge": "linear",
+        "center_loss": "softmax",
+        "dice": "softmax",
+        "tversky": "softmax",
+    },
+    "regression": {
+        "mean_squared_error": "linear",
+        "sum_squared_error": "linear",
+        "mean_absolute_error": "linear",
+        "mean_absolute_percentage_error": "linear",
+        "log_cosh": "linear",
+        "huber": "linear",
+        "quantile": "linear",
+    },
+}
+UNFIT_LOSSES = {
+    "mean_squared_logarithmic_error": "needs targets above −1; here they are standardised, or classes",
+    "gaussian_nll": "needs a second output, the variance",
+}
+
+
+def usual_loss(task: str) -> str:
+    """The loss of a task where none is asked for."""
+    return next(iter(FITTING_LOSSES[task]))
+
+
+def finished_by(task: str, loss: losses.Loss) -> str:
+    """The output layer's activation for a loss; a loss that doesn't fit the task raises."""
+    fitting = FITTING_LOSSES[task]
+    if loss.name not in fitting:
+        offered = ", ".join(name for name in fitting if name in losses.NAMES)
+        raise ArgumentError(f"the loss {loss.name} doesn't fit a {task} target; those that do: {offered}")
+    if getattr(loss, "from_logits", False):
+        raise ArgumentError(f"{loss.name}: compare's networks end in probabilities, so from_logits has to be False")
+    return fitting[loss.name]
+
+
+def distinct(names: Mapping[str, Any]) -> dict[str, Any]:
+    """One name for each thing: the longest, which is the one that is not a shorthand."""
+    kept: dict[int, str] = {}
+    for name, thing in names.items():
+        if name == snake_case(name) and len(name) > len(kept.get(id(thing), "")):
+            kept[id(thing)] = name
+    return {name: names[name] for name in names if name in kept.values()}
+
+
+def catalogue(knob: str, task: str) -> tuple[list[str], dict[str, str]]:
+    """All entries of a knob that fit the task, and those that don't with the reason."""
+    if knob == "activation":
+        names = distinct(activations.NAMES)
+        incomplete = {name: f"needs {' and '.join(f.missing)}" for name, f in names.items() if f.missing}
+        return [name for name in names if name not in incomplete], incomplete
+    if knob == "optimizer":
+        return list(distinct(optimizers.NAMES)), {}
+    if knob == "initializer":
+        return [*distinct(initializers.NAMES), "lsuv"], {}
+    everything = {snake_case(name) for name in losses.CLASSES}
+    fitting = [name for name in FITTING_LOSSES[task] if name in everything]
+    other = f"doesn't fit a {task} target"
+    return fitting, {name: UNFIT_LOSSES.get(name, other) for name in sorted(everything - set(fitting))}
+
+
+def entries_of(
+    knob: str, task: str, given: Sequence[Any] | Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values to try, by the name to show, and what is left out of the catalogue, with the reason."""
+    if given is None:
+        if knob == "learning_rate":
+            return {f"{rate:g}": rate for rate in LEARNING_RATES}, {}
+        names, left_out = catalogue(knob, task)
+        return {name: name for name in names}, left_out
+    if isinstance(given, (str, bytes)) or not isinstance(given, (Sequence, Mapping)) or not given:
+        raise ArgumentError(f"entries is a list of values, or a dict of values by name, got {given!r}")
+    if isinstance(given, Mapping):
+        return {str(name): value for name, value in given.items()}, {}
+    named = {name_of(value): value for value in given}
+    if len(named) < len(given):
+        raise ArgumentError("two entries have the same name: give a dict of values by name")
+    return named, {}
+
+
+def name_of(value: Any) -> str:
+    """How an entry is shown."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)):
+        return f"{value:g}"
+    name = getattr(value, "name", None) or getattr(value, "__name__", None)
+    return name if isinstance(name, str) else repr(value)

@@ -1,0 +1,97 @@
+"""Evaluation: loss and metrics of a model on some rows, all at once, or batch by batch where a callback listens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from thalweg.callbacks import Callback, Logs
+from thalweg.callbacks.callback import listened, tell
+from thalweg.engine import make_executor
+from thalweg.engine.contract import Array, Chunk, Executor, Job
+from thalweg.errors import DivergedError, ThalwegError
+from thalweg.models.diagnosis import diagnose
+from thalweg.support.interrupts import Held
+from thalweg.support.once import making
+
+if TYPE_CHECKING:
+    from thalweg.models.sequential import Sequential
+
+BATCH_EVENTS = ("on_test_batch_begin", "on_test_batch_end")
+
+
+class Evaluation:
+    """What a model is evaluated on; called as often as asked."""
+
+    def __init__(self, model: Sequential, arrays: Sequence[Array | None], batch: int, lanes: int) -> None:
+        self.model, self.arrays, self.batch, self.lanes = model, arrays, batch, lanes
+        self.loss, self.scores = model.loss, model.scores()  # as the arrays were checked, and as it is compiled now
+        self.prepared: dict[int, tuple[Job, Executor]] = {}  # by the rows of a batch
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        assert self.arrays[0] is not None
+        return len(self.arrays[0])
+
+    def __call__(self, callbacks: Sequence[Callback] = ()) -> Logs:
+        """Loss and metrics; the callbacks are told."""
+        tell(callbacks, "on_test_begin", {})
+        self.model.stop_evaluating = False
+        logs = self.by_batch(callbacks) if listened(callbacks, BATCH_EVENTS) else self.at_once()
+        tell(callbacks, "on_test_end", logs)
+        return logs
+
+    def prepare(self, callbacks: Sequence[Callback] = ()) -> tuple[Job, Executor]:
+        """The job and its engine for these listeners; kernels are compiled now if they weren't before.
+
+        A mean over rows is the same for any batch, and one batch of everything is the fastest.
+        """
+        at_once = not listened(callbacks, BATCH_EVENTS) and self.loss.reduction != "sum"
+        return self.of(self.rows if at_once else min(self.batch, self.rows))
+
+    def at_once(self) -> Logs:
+        """All batches in one go."""
+        job, executor = self.prepare()
+        return self.steps(job, executor, 0, job.steps_per_epoch)
+
+    def by_batch(self, callbacks: Sequence[Callback]) -> Logs:
+        """Batch after batch; after each, the callbacks hear loss and metrics of the rows so far."""
+        job, executor = self.prepare(callbacks)
+        logs: Logs = {}
+        for batch in range(job.steps_per_epoch):
+            tell(callbacks, "on_test_batch_begin", batch, {})
+            logs = self.steps(job, executor, batch, 1)
+            tell(callbacks, "on_test_batch_end", batch, logs)
+            if self.model.stop_evaluating:
+                self.prepared.clear()  # its sums are those of the rows so far
+                break
+        return logs
+
+    def of(self, rows: int) -> tuple[Job, Executor]:
+        """The job with so many rows a batch, and its engine."""
+        if rows not in self.prepared:
+            with making:
+                if self.model.loss is not self.loss:
+                    raise ThalwegError(
+                        f"{self.model.name!r} was compiled again while it was evaluated: evaluate it anew"
+                    )
+                job = self.model._job("evaluation", self.arrays, rows, self.lanes)
+            self.prepared[rows] = job, make_executor(self.model.engine, job)
+        return self.prepared[rows]
+
+    def steps(self, job: Job, executor: Executor, first: int, steps: int) -> Logs:
+        """Evaluates some batches; returns the logs of the rows since the first batch of all."""
+        chunk = Chunk(0, first, steps, 0, np.full(steps, self.model.optimizer.learning_rate))
+        with Held():  # no thread is left alone in the engine
+            outcome = executor.run(chunk)
+        if not outcome.finite:
+            at = replace(chunk, batch=first + outcome.steps, steps=1)
+            raise DivergedError(
+                f"evaluation stopped in batch {at.batch + 1} of {job.steps_per_epoch}: {diagnose(executor, job, at)}"
+            )
+        totals = outcome.records[0] if len(outcome.records) else outcome.totals
+        return {key: values[0] for key, values in self.scores(totals[None]).items()}

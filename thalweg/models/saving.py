@@ -1,0 +1,272 @@
+"""Models on disk: one safetensors file with the arrays, and the description as JSON in its header. Never pickle.
+
+safetensors checks the layout of the file; a SHA-256 over description and arrays shows any other change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg import layers, losses, metrics, optimizers
+from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
+from thalweg.support.checks import model_path, whole
+from thalweg.support.files import writing
+from thalweg.support.untrusted import readable, reason
+from thalweg.version import __version__
+
+if TYPE_CHECKING:
+    from thalweg.models.sequential import Sequential
+
+Arrays = dict[str, NDArray[Any]]
+FORMAT = "1"
+FOREIGN = {
+    b"PK\x03\x04": "a zip archive, as Keras's .keras files are",
+    b"\x89HDF\r\n": "an HDF5 file, as Keras's .h5 files are",
+}
+STATE = "/"  # before the names of what training keeps beside the weights; no layer's name begins with it
+
+
+def describe(model: Sequential) -> dict[str, Any]:
+    """Everything of a model but its arrays, as plain JSON."""
+    model.build()
+    description: dict[str, Any] = {
+        "format": FORMAT,
+        "thalweg": __version__,
+        "name": model.name,
+        "seed": model.seed,
+        "engine": model.engine,
+        "dtype": model.dtype.name,
+        "epochs_trained": model.epochs_trained,
+        "input_shape": list(model.input_shape),
+        "layers": [layers.serialize(layer) for layer in model.layers],
+    }
+    if model.compiled:
+        description["compile"] = {
+            "optimizer": optimizers.serialize(model.optimizer),
+            "iterations": model.optimizer.iterations,
+            "loss": losses.serialize(model.loss),
+            "metrics": [metrics.serialize(named) for named in model.metrics],
+        }
+    return description
+
+
+def save_model(model: Sequential, path: str | Path, overwrite: bool = True) -> None:
+    """Writes description, weights and the optimizer's vectors."""
+    path = model_path(path)
+    description = describe(model)
+    arrays: Arrays = {name: np.array(p.array) for name, p in model.named_parameters()}
+    if model.compiled:
+        arrays |= {STATE + name: view.copy() for name, view in model.training_state().items()}
+    write(path, arrays, description, overwrite)
+
+
+def save_weights(model: Sequential, path: str | Path, overwrite: bool = True) -> None:
+    """Writes the weights alone."""
+    path = model_path(path)
+    model.build()
+    write(path, {name: np.array(p.array) for name, p in model.named_parameters()}, {"format": FORMAT}, overwrite)
+
+
+def write(path: Path, arrays: Arrays, description: dict[str, Any], overwrite: bool) -> None:
+    """Writes the file whole, or leaves what is there."""
+    from safetensors.numpy import save
+
+    if os.path.isdir(path):
+        raise ModelFileError(f"{path} is a folder; a model is saved to a file")
+    if os.path.exists(path) and not overwrite:
+        raise ModelFileError(f"{path} exists and is not overwritten")
+    if not os.path.isdir(path.parent):
+        raise ModelFileError(f"the folder {path.parent} does not exist")
+    text = json.dumps(description, sort_keys=True)
+    # One entry, because safetensors writes several in an order of its own: equal models are to be equal files.
+    content = save(arrays, {"thalweg": f"{digest(text, arrays)} {text}"})
+    with writing(path, ModelFileError) as new:
+        new.write_bytes(content)
+
+
+def digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 of the description and of every array with its name and shape."""
+    total = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total.update(f"\0{name}\0{array.dtype}\0{array.shape}\0".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
+
+
+def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays and the description of a file that `write` made; anything else raises."""
+    from safetensors import safe_open
+
+    path = Path(path)
+    if path.is_dir():
+        raise ModelFileError(f"{path} is a folder, not a model file")
+    if not path.is_file():
+        raise ModelFileError(f"there is no model file {path}")
+    refuse_foreign(path)
+    with readable(ModelFileError, f"{path} is not a model file, or it is damaged"):
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a dict
+        if "thalweg" not in metadata:
+            raise ModelFileError(f"{path} is a safetensors file, but not one that thalweg wrote")
+        checksum, _, text = metadata["thalweg"].partition(" ")
+        if digest(text, arrays) != checksum:
+            raise ModelFileError(f"{path} was changed after it was saved: its checksum doesn't fit")
+        description = json.loads(text)
+        if description["format"] != FORMAT:
+            raise ModelFileError(f"{path} has the format {description['format']!r}, this version reads {FORMAT!r}")
+    return arrays, description
+
+
+def refuse_foreign(path: Path) -> None:
+    """Says what a file of another library is."""
+    with readable(ModelFileError, f"{path} can't be read"), path.open("rb") as file:
+        start = file.read(8)
+    for first, kind in FOREIGN.items():
+        if start.startswith(first):
+            raise ModelFileError(
+                f"{path} is {kind}, and not a safetensors file of thalweg's: make the same model here and copy "
+                "the weights, model.set_weights(keras_model.get_weights())"
+            )
+
+
+def load_weights(model: Sequential, path: str | Path) -> None:
+    """Replaces a model's weights; names and shapes have to fit, and a misfit changes nothing."""
+    arrays, _ = read(path)
+    model.build()
+    put(model, {n: a for n, a in arrays.items() if not n.startswith(STATE)}, path)
+
+
+def load_state(model: Sequential, path: str | Path) -> None:
+    """Weights, all that training keeps, the learning rate and the counts: training goes on where the file was saved."""
+    arrays, description = read(path)
+    compiled = description.get("compile")
+    if compiled is None:
+        raise ModelFileError(f"{path} holds no compiled model")
+    own = json.loads(json.dumps(optimizers.serialize(model.optimizer)))
+    with readable(ModelFileError, f"{path} has a damaged description"):
+        wanted = compiled["optimizer"]
+        rate = wanted["config"]["learning_rate"]
+        epochs = whole("epochs_trained", description["epochs_trained"], 0)
+        steps = whole("iterations", compiled["iterations"], 0)
+    own["config"]["learning_rate"] = rate  # callbacks may have changed it
+    if own != wanted:
+        raise ModelFileError(f"{path} doesn't fit the model: it was trained by another optimizer")
+    state = take_state(model, arrays, f"{path} doesn't fit the model")
+    put(model, arrays, path)
+    set_state(model, state)
+    model.epochs_trained, model.optimizer.iterations = epochs, steps
+    if model.optimizer.schedule is None:
+        model.optimizer.learning_rate = rate
+
+
+def take_state(model: Sequential, arrays: Arrays, misfit: str) -> Arrays:
+    """Takes what training keeps out of the arrays of a file; one that is missing or of another shape raises."""
+    state = {}
+    for name, shape in model.state_shapes().items():
+        array = arrays.pop(STATE + name, None)
+        if array is None or array.shape != shape:
+            there = "isn't there" if array is None else f"has the shape {array.shape}"
+            raise ModelFileError(f"{misfit}: {name} has the shape {shape}, in the file it {there}")
+        state[name] = array
+    return state
+
+
+def set_state(model: Sequential, state: Arrays) -> None:
+    """Copies what `take_state` took."""
+    for name, view in model.training_state().items():
+        view[...] = state[name]
+
+
+def put(model: Sequential, arrays: Arrays, path: str | Path) -> None:
+    """Checks names and shapes, then copies."""
+    named = dict(model.named_parameters())
+    compare({name: parameter.buffer.shape for name, parameter in named.items()}, arrays, path)
+    for name, parameter in named.items():
+        assert parameter.array is not None
+        parameter.array[...] = arrays[name]
+
+
+def compare(shapes: Mapping[str, tuple[int, ...]], arrays: Arrays, path: str | Path) -> None:
+    """Raises unless the arrays have the names and shapes of the weights."""
+    missing, extra = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
+    if missing or extra:
+        raise ModelFileError(
+            f"{path} doesn't fit the model: missing {missing or 'nothing'}, too many {extra or 'none'}"
+        )
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise ModelFileError(
+                f"{path} doesn't fit the model: {name} has the shape {arrays[name].shape} there, {shape} here"
+            )
+
+
+def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None = None) -> Sequential:
+    """A model from the file that `Sequential.save` wrote: it predicts, and trains on, exactly as before.
+
+    Args:
+        filepath: the file.
+        custom_objects: your own layer classes, and activations made by `activations.custom`, by name.
+
+    >>> import os, tempfile
+    >>> from thalweg import Sequential
+    >>> model = Sequential([layers.Input((2,)), layers.Dense(1)], seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(os.path.join(folder, "model.safetensors"))
+    ...     again = load_model(os.path.join(folder, "model.safetensors"))
+    >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
+    True
+    """
+    arrays, description = read(filepath)
+    if "layers" not in description:
+        raise ModelFileError(f"{filepath} holds weights only; make the model, then model.load_weights(path)")
+    try:
+        model = described(description, arrays, filepath, custom_objects)
+    except ModelFileError:
+        raise
+    except ThalwegError as error:
+        own = isinstance(error, ArgumentError) and "custom_objects" not in str(error)
+        hint = "; give your own layers in custom_objects" if own else ""
+        said = str(error).partition("\n")[0]  # a formula's error shows the place below
+        raise ModelFileError(f"{filepath} can't be turned into a model: {said}{hint}") from None
+    except Exception as error:  # a description is data: what a constructor makes of any value is listed nowhere
+        raise ModelFileError(
+            f"{filepath} can't be turned into a model: its description lacks or spoils something ({reason(error)})"
+        ) from error
+    if model.compiled:
+        set_state(model, take_state(model, arrays, f"{filepath} doesn't fit itself"))
+    put(model, arrays, filepath)
+    return model
+
+
+def described(
+    description: dict[str, Any], arrays: Arrays, path: str | Path, custom_objects: layers.CustomObjects | None
+) -> Sequential:
+    """The model of a description, all weights 0. There is no memory for them before their shapes are the arrays'."""
+    from thalweg.models.sequential import Sequential
+
+    stored = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
+    model = Sequential(
+        [layers.Input(description["input_shape"])]
+        + [layers.deserialize(d, custom_objects) for d in description["layers"]],
+        name=description["name"],
+        seed=description["seed"],
+        engine=description["engine"],
+        dtype=description["dtype"],
+    )
+    model.lay_out(check=lambda shapes: compare(shapes, stored, path))
+    model.epochs_trained = whole("epochs_trained", description["epochs_trained"], 0)
+    compiled = description.get("compile")
+    if compiled is not None:
+        model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]), compiled["metrics"])
+        model.optimizer.iterations = whole("iterations", compiled["iterations"], 0)
+    return model

@@ -1,0 +1,279 @@
+"""What every optimizer is: an equation over the flat vectors, its slots, and what all of them have in common."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg import schedules
+from thalweg.errors import ArgumentError
+from thalweg.optimizers.layout import Layout, Run, matches
+from thalweg.program.instructions.updates import gradients
+from thalweg.program.ir.instruction import NORMS, Buffer, Instruction
+from thalweg.program.ir.memory import align
+from thalweg.program.lowering import Weight
+from thalweg.support import hooks
+from thalweg.support.checks import number, whole
+
+Array = NDArray[Any]
+Rate = float | schedules.LearningRateSchedule | Callable[[int], float]
+
+AVERAGE, ACCUMULATED = "average", "accumulated"  # slots of use_ema and of gradient_accumulation_steps
+
+
+class Shared(TypedDict, total=False):
+    """The arguments that every optimizer takes by keyword alone; see `Optimizer`."""
+
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
+    learning_rate_factors: dict[str, float] | None
+
+
+class Common(Shared, total=False):
+    """And the one that two of them have in another place."""
+
+    weight_decay: float | None
+
+
+class Optimizer(hooks.Hooked):
+    """Base of all optimizers.
+
+    Args:
+        learning_rate: a number, one of `thalweg.schedules`, or a function of the step (0, 1, …).
+        weight_decay: before each update w −= learning_rate·weight_decay·w (see `exclude_from_weight_decay`).
+        clipnorm: the longest that the gradient of one array of weights may be.
+        clipvalue: the largest that an element of the gradient may be.
+        global_clipnorm: the longest that the gradient of all weights together may be. One of the three at most.
+        use_ema: whether a moving average of the weights is kept; it replaces them when `fit` ends.
+        ema_momentum: the share of the old average that is kept in each step.
+        ema_overwrite_frequency: after so many updates the average replaces the weights, again and again.
+        loss_scale_factor: None; there is nothing to scale in float32.
+        gradient_accumulation_steps: the gradients of so many batches are averaged for one update.
+        name: a name; the class's by default.
+        learning_rate_factors: {layer or "layer/W": factor}: the learning rate of these weights is multiplied by it.
+    """
+
+    unheard = hooks.OPTIMIZER
+
+    slots: ClassVar[tuple[str, ...]] = ()  # names of the vectors it remembers
+    arguments: ClassVar[tuple[str, ...]] = ()  # its own, beside the learning rate
+    formula: ClassVar[str]  # the equation of a step
+    use: ClassVar[str]  # when it is the right choice
+    avoid: ClassVar[str]  # and when not
+    paper: ClassVar[str]
+    title_zh: ClassVar[str]
+    summary_zh: ClassVar[str]
+
+    def __init__(
+        self,
+        learning_rate: Rate,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        learning_rate_factors: dict[str, float] | None = None,
+    ) -> None:
+        self.name = name or type(self).__name__.lower()
+        self.schedule: Any = None  # called with a step
+        self.set_learning_rate(learning_rate)
+        self.iterations = 0  # steps done
+        self.owner: Any = None  # the model whose steps are counted
+        self.weight_decay = self.optional("weight_decay", weight_decay)
+        limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        given = [key for key, limit in limits.items() if limit is not None]
+        if len(given) > 1:
+            raise ArgumentError(f"{self.kind}: only one of {' and '.join(given)} can be given")
+        self.clipnorm, self.clipvalue, self.global_clipnorm = (self.limit(k, v) for k, v in limits.items())
+        self.use_ema = bool(use_ema)
+        self.ema_momentum = self.check("ema_momentum", ema_momentum, 0.0, 1.0)
+        overwrite = ema_overwrite_frequency
+        self.ema_overwrite_frequency = None if overwrite is None else self.whole("ema_overwrite_frequency", overwrite)
+        if loss_scale_factor is not None:
+            raise ArgumentError(f"{self.kind}: loss_scale_factor has to be None: in float32 there is nothing to scale")
+        self.loss_scale_factor = None
+        steps = gradient_accumulation_steps
+        self.gradient_accumulation_steps = (
+            None if steps is None else self.whole("gradient_accumulation_steps", steps, 2)
+        )
+        factors = dict(learning_rate_factors or {})
+        self.learning_rate_factors = {k: self.check(f"the factor of {k!r}", v) for k, v in factors.items()}
+        self.not_decayed: tuple[str, ...] = ()  # patterns
+
+    def __repr__(self) -> str:
+        return f"<{self.kind}: learning rate {self.learning_rate:g}, {self.iterations} steps done>"
+
+    # --- arguments -----------------------------------------------------------------------------------------------
+
+    @property
+    def kind(self) -> str:
+        return type(self).__name__
+
+    def check(self, name: str, value: Any, low: float = 0.0, high: float = math.inf) -> float:
+        """`value` as a float in [low, high)."""
+        return number(f"{self.kind}: {name}", value, low, high)
+
+    def whole(self, name: str, value: Any, least: int = 1) -> int:
+        return whole(f"{self.kind}: {name}", value, least)
+
+    def optional(self, name: str, value: float | None) -> float | None:
+        return None if value is None else self.check(name, value)
+
+    def limit(self, name: str, value: float | None) -> float | None:
+        """A bound for gradients: 0 would stop every step."""
+        if value is not None and self.check(name, value) == 0:
+            raise ArgumentError(f"{self.kind}: {name} has to be above 0, or None")
+        return None if value is None else float(value)
+
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[str] | None = None, var_names: Sequence[str] | None = None
+    ) -> None:
+        """Weights that do not decay; called before the optimizer meets its model.
+
+        var_list: names of arrays, such as "dense_1/W".
+        var_names: regular expressions, of which one is found in the name. A kernel is called W and kernel, a bias b and
+            bias, so ["bias"] means all biases.
+
+        >>> optimizer = Optimizer(0.1, weight_decay=0.01)
+        >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
+        >>> optimizer.not_decayed
+        ('bias',)
+        """
+        if self.owner is not None:
+            raise ArgumentError(f"{self.kind}: exclude_from_weight_decay comes before compile")
+        self.not_decayed = (*(f"^{re.escape(name)}$" for name in var_list or ()), *(var_names or ()))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal optimizer."""
+        common = [name for name in Common.__annotations__ if name not in self.arguments]
+        rate = self._learning_rate if self.schedule is None else schedules.serialize(self.schedule)
+        return {"learning_rate": rate} | {name: getattr(self, name) for name in (*self.arguments, *common)}
+
+    # --- the learning rate ---------------------------------------------------------------------------------------
+
+    @property
+    def learning_rate(self) -> float:
+        """The size of the next step, per unit of gradient; may be set at any time between batches."""
+        return self._learning_rate if self.schedule is None else float(self.rates(1)[0])
+
+    @learning_rate.setter
+    def learning_rate(self, value: Rate) -> None:
+        if isinstance(self.schedule, schedules.LearningRateSchedule) and not callable(value):
+            name = type(self.schedule).__name__
+            raise ArgumentError(f"the learning rate of this {self.kind} follows {name} and can't be set to a number")
+        self.set_learning_rate(value)
+
+    def set_learning_rate(self, value: Any) -> None:
+        """A number, or anything that is called with a step."""
+        if isinstance(value, dict):
+            value = schedules.get(value)
+        if callable(value):
+            self.schedule, self._learning_rate = value, 0.0
+        else:
+            self.schedule, self._learning_rate = None, self.check("learning_rate", value)
+
+    def rates(self, steps: int) -> NDArray[np.float64]:
+        """The learning rates of the next steps."""
+        if self.schedule is None:
+            return np.full(steps, self._learning_rate)
+        return schedules.evaluate(self.schedule, self.iterations, steps)
+
+    # --- lowering ------------------------------------------------------------------------------------------------
+
+    def own_slots(self) -> tuple[str, ...]:
+        """The slots that the equation needs with these arguments."""
+        return self.slots
+
+    def slot_names(self) -> tuple[str, ...]:
+        """All slots, those of averaging and accumulation included."""
+        extra = (AVERAGE,) * self.use_ema + (ACCUMULATED,) * (self.gradient_accumulation_steps is not None)
+        return (*self.own_slots(), *extra)
+
+    def initial_slots(self, slots: dict[str, Array], w: Array) -> None:
+        """Fills the new slots, which are all 0, with what they start at."""
+
+    @property
+    def every(self) -> int:
+        """Steps for one update."""
+        return self.gradient_accumulation_steps or 1
+
+    def update(self, run: Run) -> Instruction:
+        """The instruction that does one step on a run of weights."""
+        raise hooks.unwritten(self, "update(self, run)", hooks.OPTIMIZER["update_step"])
+
+    def kind_of(self, weight: Weight) -> Any:
+        """What weights must have in common, beside learning rate and decay, to be updated as one run."""
+        return None
+
+    def decay_of(self, weight: Weight) -> float:
+        """The weight decay of these weights."""
+        return 0.0 if matches(self.not_decayed, weight.path) else self.weight_decay or 0.0
+
+    def factor_of(self, weight: Weight) -> float:
+        """The factor of the longest name that fits."""
+        names = [n for n in self.learning_rate_factors if weight.path == n or weight.path.startswith(f"{n}/")]
+        return self.learning_rate_factors[max(names, key=len)] if names else 1.0
+
+    def lower(self, weights: Sequence[Weight], vector: int) -> list[Instruction]:
+        """Everything that is done with the gradients: sum over the lanes, clipping, decay, update, average.
+
+        weights: those that are trained, in the order of the parameter vector, which has so many elements.
+        """
+        for name in self.learning_rate_factors:
+            if not any(w.path == name or w.path.startswith(f"{name}/") for w in weights):
+                raise ArgumentError(f"{self.kind}: learning_rate_factors names {name!r}, which no weight belongs to")
+        for pattern in self.not_decayed:
+            if not any(matches((pattern,), w.path) for w in weights):
+                raise ArgumentError(f"{self.kind}: no weight's name fits {pattern!r}, which is not to decay")
+        layout = Layout(weights, vector, self.slot_names())
+        everything = layout.runs(lambda weight: None)
+        groups = layout.runs(lambda weight: (self.kind_of(weight), self.factor_of(weight), self.decay_of(weight)))
+        steps: list[Instruction] = [gradients.Reduce(run.dw, align(vector)) for run in everything]
+        if self.gradient_accumulation_steps:
+            n = self.gradient_accumulation_steps
+            steps += [gradients.Accumulate(run.dw, run.slots[ACCUMULATED], n) for run in everything]
+        steps += self.clipping(layout, everything)
+        for run in groups:
+            decay = self.decay_of(run.weights[0])
+            if decay:
+                steps.append(gradients.Decay(run.w, decay, self.factor_of(run.weights[0])))
+            steps.append(self.update(run))
+        steps.sort(key=lambda i: bool(i.due and not i.chunked))  # decay first: one meeting before what isn't chunked
+        if self.use_ema:
+            overwrite = self.ema_overwrite_frequency or 0
+            steps += [gradients.Average(r.w, r.slots[AVERAGE], overwrite, self.ema_momentum) for r in everything]
+        return steps
+
+    def clipping(self, layout: Layout, everything: list[Run]) -> list[Instruction]:
+        """The instructions that bound the gradients."""
+        if self.clipvalue is not None:
+            return [gradients.ClipValue(run.dw, self.clipvalue) for run in everything]
+        limit = self.clipnorm or self.global_clipnorm
+        if limit is None:
+            return []
+        runs = everything if self.clipnorm is None else layout.runs(lambda weight: weight.path)
+        stride = align(len(runs))
+        norms = [Buffer(f"n{k or ''}", (1,), NORMS, per_row=False, offset=k) for k in range(len(runs))]
+        together = Buffer("n", (len(runs),), NORMS, per_row=False, offset=0)
+        total = [together] * len(runs) if self.clipnorm is None else norms
+        return [
+            *(gradients.SquaredNorm(run.dw, n, stride) for run, n in zip(runs, norms, strict=True)),
+            *(gradients.ClipNorm(run.dw, n, stride, limit) for run, n in zip(runs, total, strict=True)),
+        ]

@@ -1,0 +1,368 @@
+"""Formulas that users write: read, checked and differentiated. A formula is data: nothing of it is ever executed.
+
+Python's own parser makes a tree of the text; the few kinds of nodes that a formula may have are turned into a SymPy
+expression one by one, and everything else is refused with a line that points at it. What is computed later is printed
+from that expression by `engine/native/formulas.py`, or evaluated with NumPy.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from thalweg.errors import ArgumentError, FormulaError
+from thalweg.program.ir.instruction import Array
+from thalweg.support.naming import choose
+
+if TYPE_CHECKING:
+    from thalweg.program.formula.algebra import Expression
+
+LONGEST = 500  # characters
+DEEPEST = 40  # levels of brackets and operators
+LARGEST_POWER = 64
+LARGEST_NUMBER = 1e30  # and its inverse the smallest: within float32, with room to multiply
+MOST_OPERATIONS = 2000  # of a derivative
+RESERVED = ("pi", "e")
+VALUE = "_value"  # the symbol of the formula's own value in a slope
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula in some variables, with named constants and trainable parameters, and its derivatives.
+
+    >>> f = formula("x * sigmoid(1.702 * x)", ("x",))
+    >>> f.shown(), f.shown_slope("x")
+    ('x·sigmoid(1.702·x)', '(1 + 1.702·x·(1 - sigmoid(1.702·x)))·sigmoid(1.702·x)')
+    """
+
+    text: str
+    variables: tuple[str, ...]
+    constants: tuple[tuple[str, float], ...] = ()
+    parameters: tuple[str, ...] = ()
+    expression: Expression = field(default=None, compare=False, repr=False)
+    slopes: Mapping[str, Expression] = field(default_factory=dict, compare=False, repr=False)  # by variable, parameter
+
+    def value(self, **values: Array) -> Any:
+        """The formula's value with NumPy."""
+        from thalweg.program.formula.algebra import evaluate
+
+        return evaluate(self.expression, values)
+
+    def slope(self, by: str, **values: Array) -> Any:
+        """∂/∂by with NumPy; the symbol VALUE may stand for the formula's value."""
+        from thalweg.program.formula.algebra import evaluate
+
+        return evaluate(self.slopes[by], values)
+
+    def needs(self, by: str) -> bool:
+        """Whether ∂/∂by needs the first variable; otherwise it is had from the value."""
+        return any(s.name == self.variables[0] for s in self.slopes[by].free_symbols)
+
+    def shown(self, **names: str) -> str:
+        """The formula as a listing shows it, with other names."""
+        from thalweg.program.formula.rewriting import text
+
+        return text(self.expression, names)
+
+    def shown_slope(self, by: str, **names: str) -> str:
+        """∂/∂by as a listing shows it."""
+        from thalweg.program.formula.rewriting import text
+
+        return text(self.slopes[by], names)
+
+
+@lru_cache(maxsize=256)
+def formula(
+    text: str,
+    variables: tuple[str, ...],
+    constants: tuple[tuple[str, float], ...] = (),
+    parameters: tuple[str, ...] = (),
+    by: tuple[str, ...] | None = None,
+) -> Formula:
+    """Reads a formula and differentiates it by its variables (or those in `by`) and parameters."""
+    import sympy as sp
+
+    from thalweg.program.formula import rewriting
+
+    if not isinstance(text, str):
+        raise ArgumentError(f"a formula is a text such as 'x * sigmoid(x)', got {text!r}")
+    check_names(text, variables, [name for name, _ in constants], parameters)
+    reader = Reader(text, [*variables, *parameters], dict(constants))
+    expression = rewriting.stable(reader.expression())
+    check_real(text, expression)
+    for kind, name in [("constant", n) for n, _ in constants] + [("parameter", n) for n in parameters]:
+        if name not in reader.used:
+            raise FormulaError(f"the formula doesn't use its {kind} {name!r}", text)
+    slopes = {}
+    for name in (*(variables if by is None else by), *parameters):
+        slope = rewriting.derivative(expression, symbol(name))
+        if slope == 0:
+            raise FormulaError(
+                f"the formula's derivative by {name} is 0 everywhere: nothing could be learned through it", text
+            )
+        check_real(text, slope)
+        if sp.count_ops(slope) > MOST_OPERATIONS:
+            raise FormulaError(f"the formula's derivative by {name} has more than {MOST_OPERATIONS} operations", text)
+        slopes[name] = rewriting.from_value(expression, slope, symbol(variables[0]), symbol(VALUE))
+    result = Formula(text, variables, constants, parameters, expression, slopes)
+    check_somewhere_finite(result)
+    return result
+
+
+def symbol(name: str) -> Expression:
+    import sympy as sp
+
+    return sp.Symbol(name, real=True)
+
+
+def check_names(text: str, variables: Sequence[str], constants: Sequence[str], parameters: Sequence[str]) -> None:
+    """Constants and parameters have names of their own."""
+    from thalweg.program.formula.algebra import FUNCTIONS
+
+    taken = {*variables, *RESERVED, *FUNCTIONS}
+    for name in [*constants, *parameters]:
+        if not isinstance(name, str) or not name.isidentifier() or not name.isascii() or len(name) > 30:
+            raise ArgumentError(f"a constant's or parameter's name is a short word of letters, got {name!r}")
+        if name in taken or name.startswith("_"):
+            raise ArgumentError(f"the name {name!r} has a meaning of its own in formulas: choose another")
+        taken.add(name)
+
+
+def check_real(text: str, expression: Expression) -> None:
+    """No imaginary or infinite parts, and only functions that there is code for."""
+    import sympy as sp
+
+    from thalweg.program.formula.algebra import CONDITIONS, NUMPY
+
+    if expression.has(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo):
+        raise FormulaError("the formula has no finite real value", text)
+    for node in sp.preorder_traversal(expression):
+        known = node.is_Add or node.is_Mul or node.is_Pow or node.is_Symbol or node.is_Number or node.is_NumberSymbol
+        if not known and node.func not in NUMPY and not isinstance(node, CONDITIONS):
+            raise FormulaError(f"the formula can't be differentiated: {node.func.__name__} has no derivative", text)
+        if node.is_Pow and node.exp.is_Number and abs(node.exp) > 2 * LARGEST_POWER:
+            raise FormulaError(f"a power in the formula is larger than {LARGEST_POWER}", text)
+
+
+def check_somewhere_finite(f: Formula) -> None:
+    """A formula that is NaN or infinite wherever one looks is a mistake."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    names = [*f.variables, *f.parameters]
+    values = {name: random.uniform(-3, 3, 100) for name in names}
+    for name in f.parameters:
+        values[name] = np.abs(values[name])
+    with np.errstate(all="ignore"):
+        a = f.value(**values)
+        slopes = [f.slope(by, **values, **{VALUE: a}) for by in f.slopes]
+    for part, what in ((a, "value"), *((s, "derivative") for s in slopes)):
+        if not np.isfinite(np.broadcast_to(part, 100)).any():
+            raise FormulaError(f"the formula's {what} is not a finite number anywhere between -3 and 3")
+
+
+class Reader:
+    """Turns the tree of a text into a SymPy expression, node by node."""
+
+    def __init__(self, text: str, symbols: Sequence[str], constants: Mapping[str, float]) -> None:
+        self.text = text
+        self.symbols, self.constants = symbols, constants
+        self.used: set[str] = set()
+
+    def error(self, message: str, node: ast.AST) -> FormulaError:
+        """Points at a node; Python counts bytes of UTF-8."""
+        line = self.text.encode()
+        start, end = (len(line[: getattr(node, f)].decode(errors="ignore")) for f in ("col_offset", "end_col_offset"))
+        return FormulaError(message, self.text, start, end)
+
+    def expression(self) -> Expression:
+        tree = self.tree()
+        result = self.number_or_expression(tree.body, 0)
+        if not any(name in self.used for name in self.symbols):
+            raise FormulaError(f"the formula doesn't depend on {' or '.join(self.symbols)}", self.text)
+        return result
+
+    def tree(self) -> ast.Expression:
+        text = self.text
+        if not text.strip():
+            raise ArgumentError("the formula is empty")
+        if len(text) > LONGEST:
+            raise ArgumentError(f"a formula has at most {LONGEST} characters, this one has {len(text)}")
+        for place, letter in enumerate(text):
+            if not letter.isascii() or not letter.isprintable():
+                raise FormulaError(f"a formula can't hold the character {letter!r}", text, place)
+        if text != text.lstrip():
+            raise FormulaError("a formula can't begin with a space", text, 0)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python warns of `1if x`
+                return ast.parse(text, mode="eval")
+        except SyntaxError as error:
+            raise FormulaError(
+                f"the formula has a syntax error: {error.msg}", text, error.offset - 1 if error.offset else len(text)
+            ) from None
+        except (ValueError, RecursionError, MemoryError):
+            raise FormulaError("the formula is nested too deeply", text) from None
+
+    def number_or_expression(self, node: ast.expr, depth: int) -> Expression:
+        """The node's expression; one of numbers alone becomes a number at once, so that none grows without bound."""
+        import sympy as sp
+
+        from thalweg.program.formula.algebra import evaluate
+
+        if depth > DEEPEST:
+            raise self.error(f"the formula is nested more than {DEEPEST} levels deep", node)
+        result = self.convert(node, depth + 1)
+        if not result.free_symbols and not isinstance(node, ast.Constant):
+            try:
+                value = float(evaluate(result, {}))
+            except (TypeError, ValueError, OverflowError, KeyError, ZeroDivisionError):
+                value = math.nan
+            result = self.number(value, node)
+        if result.has(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo):
+            raise self.error("this has no finite real value", node)
+        return result
+
+    def number(self, value: float, node: ast.AST) -> Expression:
+        import sympy as sp
+
+        if not math.isfinite(value):
+            raise self.error("this has no finite real value", node)
+        if abs(value) > LARGEST_NUMBER or 0 < abs(value) < 1 / LARGEST_NUMBER:
+            raise self.error(f"this number is {value:g}: numbers lie between 1e-30 and 1e30 in size", node)
+        return sp.Rational(repr(float(value))) if value != int(value) or abs(value) > 1e15 else sp.Integer(int(value))
+
+    def convert(self, node: ast.expr, depth: int) -> Expression:
+        def inner(part: ast.expr) -> Expression:
+            return self.number_or_expression(part, depth)
+
+        match node:
+            case ast.Constant(value=value) if type(value) in (int, float):
+                try:
+                    return self.number(float(value), node)  # type: ignore[arg-type]
+                except OverflowError:
+                    raise self.error("this number is too large", node) from None
+            case ast.Name(id=name):
+                return self.named(name, node)
+            case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
+                return -inner(operand) if isinstance(sign, ast.USub) else inner(operand)
+            case ast.BinOp(left=left, op=operator, right=right):
+                return self.operation(operator, inner(left), inner(right), node)
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+                return self.call(name, arguments, node, depth)
+            case ast.IfExp(test=test, body=body, orelse=other):
+                from thalweg.program.formula.algebra import where
+
+                return where(self.condition(test, depth), inner(body), inner(other))
+            case ast.Compare() | ast.BoolOp() | ast.UnaryOp():
+                raise self.error("a comparison can only be the condition of where(…, …, …) or of … if … else …", node)
+            case ast.BinOp() | ast.Call():
+                raise self.error("a formula can't hold this", node)
+        raise self.error(f"a formula can't hold this ({type(node).__name__.lower()})", node)
+
+    def named(self, name: str, node: ast.AST) -> Expression:
+        from thalweg.program.formula.algebra import FUNCTIONS
+
+        self.used.add(name)
+        if name in self.symbols:
+            return symbol(name)
+        if name in self.constants:
+            return self.number(self.constants[name], node)
+        if name in RESERVED:
+            return self.number(math.pi if name == "pi" else math.e, node)
+        if name in FUNCTIONS:
+            raise self.error(f"{name} is a function: write {name}(…)", node)
+        known = [*self.symbols, *self.constants, *RESERVED]
+        raise self.error(f"unknown name {name!r} in the formula. It knows: {', '.join(known)}", node)
+
+    def operation(self, operator: ast.operator, left: Expression, right: Expression, node: ast.AST) -> Expression:
+        match operator:
+            case ast.Add():
+                return left + right
+            case ast.Sub():
+                return left - right
+            case ast.Mult():
+                return left * right
+            case ast.Div():
+                if right == 0:
+                    raise self.error("this divides by 0", node)
+                return left / right
+            case ast.Pow():
+                return self.power(left, right, node)
+            case ast.BitXor():
+                raise self.error("a power is written **, not ^", node)
+        raise self.error("a formula knows + - * / and ** only", node)
+
+    def power(self, base: Expression, exponent: Expression, node: ast.AST) -> Expression:
+        import sympy as sp
+
+        if exponent.is_Number and abs(exponent) > LARGEST_POWER:
+            raise self.error(f"a power can't be larger than {LARGEST_POWER}", node)
+        if base.is_Number and exponent.is_Number:
+            try:
+                value = float(base) ** float(exponent)
+            except (OverflowError, ZeroDivisionError):
+                value = math.inf
+            return self.number(value if isinstance(value, float) else math.nan, node)
+        result = base**exponent
+        if result.is_Pow and result.exp.is_Number and abs(result.exp) > LARGEST_POWER:
+            raise self.error(f"a power can't be larger than {LARGEST_POWER}", node)
+        return sp.sympify(result)  # of an expression, not of a text
+
+    def call(self, name: str, arguments: list[ast.expr], node: ast.Call, depth: int) -> Expression:
+        from thalweg.program.formula.algebra import FUNCTIONS
+
+        if name not in FUNCTIONS:
+            try:
+                choose("function in the formula", name, FUNCTIONS)
+            except ArgumentError as error:
+                raise self.error(str(error), node.func) from None
+        count: int = FUNCTIONS[name][0]
+        function: Any = FUNCTIONS[name][1]
+        if len(arguments) != count and not (name in ("min", "max") and len(arguments) > 1):
+            raise self.error(f"{name} takes {count} argument{'s' * (count > 1)}, here are {len(arguments)}", node)
+        if name == "where":
+            values = [self.number_or_expression(a, depth) for a in arguments[1:]]
+            return function(self.condition(arguments[0], depth), *values)
+        values = [self.number_or_expression(a, depth) for a in arguments]
+        if name == "pow":
+            return self.power(values[0], values[1], node)
+        result = function(*values[:count])
+        for more in values[count:]:  # max(a, b, c) is max(max(a, b), c)
+            result = function(result, more)
+        return result
+
+    def condition(self, node: ast.expr, depth: int) -> Expression:
+        from thalweg.program.formula.algebra import both, contrary, either, less, less_equal
+
+        if depth > DEEPEST:
+            raise self.error(f"the formula is nested more than {DEEPEST} levels deep", node)
+        match node:
+            case ast.Compare(left=left, ops=operators, comparators=others):
+                values = [self.number_or_expression(n, depth + 1) for n in (left, *others)]
+                result = None
+                for operator, x, y in zip(operators, values, values[1:], strict=False):
+                    match operator:
+                        case ast.Lt() | ast.Gt():
+                            one = less(x, y) if isinstance(operator, ast.Lt) else less(y, x)
+                        case ast.LtE() | ast.GtE():
+                            one = less_equal(x, y) if isinstance(operator, ast.LtE) else less_equal(y, x)
+                        case _:
+                            raise self.error("a condition compares with <, <=, > or >=", node)
+                    result = one if result is None else both(result, one)
+                return result
+            case ast.BoolOp(op=operator, values=parts):
+                conditions = [self.condition(part, depth + 1) for part in parts]
+                join = both if isinstance(operator, ast.And) else either
+                result = conditions[0]
+                for more in conditions[1:]:
+                    result = join(result, more)
+                return result
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return contrary(self.condition(operand, depth + 1))
+        raise self.error("a condition is a comparison such as x > 0", node)

@@ -1,0 +1,187 @@
+"""Random changes of images, a new one for every image in every step: flips, warps (shift, turn, zoom), contrast.
+
+Their random numbers come from the counter (seed, step, place in the batch), so that nothing is stored. They have no
+adjoint: they belong before the first layer with weights, and a derivation that meets one behind it says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.program.ir.counter import uniform
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, Values
+
+Range = tuple[float, float]
+FILL_MODES = ("constant", "nearest", "wrap", "reflect")  # what lies beyond an edge; the kernel counts them so
+INTERPOLATIONS = ("nearest", "bilinear")
+DRAWS = 5  # random numbers that a warp takes for an image
+
+
+def draws(m: Values, stream: int, count: int) -> Array:
+    """`count` numbers in [0, 1) for every image of the block: (rows, count)."""
+    return uniform(m.seed, m.iteration, stream, m.first_row * count, m.rows * count).reshape(m.rows, count)
+
+
+def between(u: Array, bounds: Range) -> Array:
+    """Numbers in [0, 1) moved to the range, in float64."""
+    return bounds[0] + (bounds[1] - bounds[0]) * u.astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class RandomFlip(Instruction):
+    """z = x or x mirrored, each image with probability ½, left to right, top to bottom or both at once."""
+
+    x: Buffer
+    z: Buffer
+    horizontal: bool
+    vertical: bool
+    stream: int
+
+    name = "random flip"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        axes = ["x → −x"] * self.horizontal + ["y → −y"] * self.vertical
+        return f"{self.z} = {self.x}, half of them {', '.join(axes)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, int(self.horizontal), int(self.vertical), self.stream)
+
+    def reference(self, m: Values) -> None:
+        axes = [1] * self.vertical + [2] * self.horizontal
+        flips = draws(m, self.stream, 1)[:, :, None, None] <= 0.5
+        m[self.z][:] = np.where(flips, np.flip(m[self.x], tuple(axes)), m[self.x])
+
+
+@dataclass(frozen=True, eq=False)
+class RandomWarp(Instruction):
+    """z[p] = x[c + R·Z·(p − c) − t], c the centre, R a turn, Z = diag(zoom), t a shift, drawn for each image.
+
+    Pixels lie at whole numbers. Between them x is interpolated; beyond its edges it is continued as `fill_mode` says:
+    "constant" (k k|a b c|k k), "nearest" (a a|a b c|c c), "wrap" (b c|a b c|a b), "reflect" (b a|a b c|c b).
+    Angles are in turns, shifts in shares of the height and width; a zoom above 1 makes the picture smaller.
+    """
+
+    x: Buffer
+    z: Buffer
+    angle: Range
+    shift: tuple[Range, Range]  # down, to the right
+    zoom: tuple[Range, Range]  # vertically, horizontally
+    alike: bool  # whether both zooms are one number
+    fill_mode: str
+    fill_value: float
+    interpolation: str
+    stream: int
+
+    name = "random warp"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        parts = {
+            f"turn {limits(self.angle)}": self.angle != (0, 0),
+            f"shift {limits(self.shift[0])}, {limits(self.shift[1])}": self.shift != ((0, 0), (0, 0)),
+            f"zoom {limits(self.zoom[0])}, {'alike' if self.alike else limits(self.zoom[1])}": self.zoom
+            != ((1, 1), (1, 1)),
+        }
+        return f"{self.z} = {self.x}[{'; '.join(text for text, acts in parts.items() if acts) or 'as it is'}]"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        mode = FILL_MODES.index(self.fill_mode)
+        return (*self.x.shape, int(self.alike), mode, INTERPOLATIONS.index(self.interpolation), self.stream)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        ranges = (self.angle, *self.shift, *self.zoom)
+        return (self.fill_value, *(float(bound) for pair in ranges for bound in pair))
+
+    def maps(self, m: Values) -> tuple[Array, Array]:
+        """For every image a matrix (rows, 2, 2) and an offset (rows, 2): p in z is matrix·p + offset in x."""
+        u = draws(m, self.stream, DRAWS)
+        height, width, _ = self.x.shape
+        turn = 2 * np.pi * between(u[:, 0], self.angle)
+        down, right = between(u[:, 1], self.shift[0]) * height, between(u[:, 2], self.shift[1]) * width
+        tall = between(u[:, 3], self.zoom[0])
+        wide = tall if self.alike else between(u[:, 4], self.zoom[1])
+        cos, sin = np.cos(turn), np.sin(turn)
+        matrix = np.stack([cos * tall, sin * wide, -sin * tall, cos * wide], axis=1).reshape(-1, 2, 2)
+        centre = np.array([(height - 1) / 2, (width - 1) / 2])
+        return matrix, centre - matrix @ centre - np.stack([down, right], axis=1)
+
+    def reference(self, m: Values) -> None:
+        height, width, _ = self.x.shape
+        matrix, offset = self.maps(m)
+        grid = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), axis=-1)
+        places = np.einsum("nij,yxj->nyxi", matrix, grid) + offset[:, None, None, :]
+        if self.interpolation == "nearest":
+            m[self.z][:] = self.look(m[self.x], np.floor(places + 0.5).astype(int))
+            return
+        low = np.floor(places).astype(int)
+        share = places - low
+        m[self.z][:] = 0
+        for corner in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            weight = np.where(corner, share, 1 - share).prod(axis=-1, keepdims=True)
+            m[self.z][:] += weight * self.look(m[self.x], low + corner)
+
+    def look(self, x: Array, places: Array) -> Array:
+        """The pixels at whole positions (rows, height, width, 2), also beyond the edges."""
+        n = np.array(self.x.shape[:2])
+        inside = ((places >= 0) & (places < n)).all(axis=-1, keepdims=True)
+        if self.fill_mode == "reflect":
+            places = np.minimum(places % (2 * n), 2 * n - 1 - places % (2 * n))
+        elif self.fill_mode == "wrap":
+            places = places % n
+        else:
+            places = np.clip(places, 0, n - 1)
+        pixels = x[np.arange(len(x))[:, None, None], places[..., 0], places[..., 1]]
+        return pixels if self.fill_mode != "constant" else np.where(inside, pixels, self.fill_value)
+
+    def flops(self, rows: int) -> int:
+        height, width, channels = self.x.shape
+        return rows * height * width * (4 + (0 if self.interpolation == "nearest" else 4 + 8 * channels))
+
+
+@dataclass(frozen=True, eq=False)
+class RandomContrast(Instruction):
+    """z = clip(mean + f·(x − mean), low, high), the mean over an image's pixels, for each channel; f drawn for each."""
+
+    x: Buffer
+    z: Buffer
+    factor: Range
+    clip: Range
+    stream: int
+
+    name = "random contrast"
+    writes = ("z",)
+    inplace = ("x", "z")
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = clip(mean + f·({self.x} − mean)), f {limits(self.factor)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, self.stream)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (*self.factor, *self.clip)
+
+    def reference(self, m: Values) -> None:
+        x = m[self.x]
+        factor = between(draws(m, self.stream, 1), self.factor).astype(x.dtype)[:, :, None, None]
+        mean = x.mean(axis=(1, 2), keepdims=True)
+        m[self.z][:] = np.clip(mean + factor * (x - mean), *self.clip)
+
+    def flops(self, rows: int) -> int:
+        return 4 * rows * self.x.size
+
+
+def limits(bounds: Range) -> str:
+    """ "−0.1…0.1" """
+    return "…".join(f"{bound:g}".replace("-", "−") for bound in bounds)

@@ -1,0 +1,342 @@
+"""Convolution over images of shape (height, width, channels), the two products its adjoint needs, and one of these,
+the transposed convolution, as an operation of its own.
+
+What networks call a convolution is a correlation: the kernel is not flipped. With `a`, `b` counting the kernel's rows
+and columns, s the strides, d the dilations and p the padding before the image (zeros outside of it):
+
+    h[i, j, o] = b[o] + Σ_a Σ_b Σ_c x[i·s + a·d − p, j·s + b·d − p, c] · W[a, b, c, o]
+
+In `groups` the channels are cut in as many equal parts, in and out: a part of the outputs sees one part of the inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.program.instructions.linear import BiasGradient, end, ended
+from thalweg.program.ir.instruction import PREPARED, Adjoints, Array, Buffer, Instruction, Values
+
+Pair = tuple[int, int]  # (along the height, along the width)
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a window moves over an image: its size, strides, dilation, and the zeros before and after the image."""
+
+    size: Pair
+    strides: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    before: Pair = (0, 0)
+    after: Pair = (0, 0)
+
+    def outputs(self, height: int, width: int) -> Pair:
+        """How many places the window takes: (height, width)."""
+        h, w = (
+            (n + self.before[k] + self.after[k] - self.span[k]) // self.strides[k] + 1
+            for k, n in enumerate((height, width))
+        )
+        return h, w
+
+    @property
+    def span(self) -> Pair:
+        """What the window covers, dilation included."""
+        h, w = (1 + (n - 1) * d for n, d in zip(self.size, self.dilation, strict=True))
+        return h, w
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """As the native kernels take it."""
+        return (*self.size, *self.strides, *self.dilation, *self.before)
+
+    def pad(self, x: Array, value: float = 0.0) -> Array:
+        """(rows, height, width, channels) with the border around it."""
+        border = [(b, a) for b, a in zip(self.before, self.after, strict=True)]
+        return np.pad(x, [(0, 0), *border, (0, 0)], constant_values=value)
+
+    def unpad(self, x: Array) -> Array:
+        """The view without the border."""
+        (top, left), (bottom, right) = self.before, self.after
+        return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
+
+    def windows(self, padded: Array) -> Array:
+        """A view (rows, places down, places across, channels, kernel rows, kernel columns) of a padded image."""
+        every = np.lib.stride_tricks.sliding_window_view(padded, self.span, (1, 2))
+        (s, t), (d, e) = self.strides, self.dilation
+        return every[:, ::s, ::t, :, ::d, ::e]
+
+    def under(self, padded: Array, a: int, b: int, outputs: Pair) -> Array:
+        """The view of what lies under the kernel's element (a, b): (rows, places down, places across, channels)."""
+        y, x = a * self.dilation[0], b * self.dilation[1]
+        (s, t), (h, w) = self.strides, outputs
+        return padded[:, y : y + (h - 1) * s + 1 : s, x : x + (w - 1) * t + 1 : t]
+
+
+def same(size: Pair, strides: Pair, dilation: Pair, image: Pair) -> Window:
+    """Padding such that there are ⌈image / strides⌉ places; an odd zero goes after the image, as in Keras."""
+    before, after = [], []
+    for k, s, d, n in zip(size, strides, dilation, image, strict=True):
+        zeros = max(0, (-(-n // s) - 1) * s + 1 + (k - 1) * d - n)
+        before.append(zeros // 2)
+        after.append(zeros - zeros // 2)
+    return Window(size, strides, dilation, (before[0], before[1]), (after[0], after[1]))
+
+
+def enlarging(
+    size: Pair, strides: Pair, dilation: Pair, padding: str, more: Pair | None, places: Pair
+) -> tuple[Window, Pair]:
+    """The window of a transposed convolution as it moves over the result, and the result's (height, width).
+
+    As in Keras: "valid" has (places − 1)·strides + max(span, strides) elements, "same" places·strides; with `more`
+    elements given after the image, (places − 1)·strides + span + more, and + (span mod 2) + more.
+    """
+    before, after, image = [], [], []
+    for k, (span, s, n) in enumerate(zip(Window(size, strides, dilation).span, strides, places, strict=True)):
+        if padding == "valid":
+            first, length = 0, span + (max(0, s - span) if more is None else more[k])
+        else:
+            length = s if more is None else span % 2 + more[k]
+            first = span - 1 - min((span - 2 + length + 1) // 2, span - 1)
+        image.append((n - 1) * s + length)
+        before.append(first)
+        after.append(max(0, span - first - length))  # elements that no window reaches need no zeros after them
+    window = Window(size, strides, dilation, (before[0], before[1]), (after[0], after[1]))
+    return window, (image[0], image[1])
+
+
+def ungrouped(W: Array, groups: int) -> Array:
+    """A kernel (…, inputs of a group, outputs) as (…, inputs of a group, groups, outputs of a group)."""
+    return W.reshape(*W.shape[:-1], groups, -1)
+
+
+def special(kernel: str, x: Buffer, h: Buffer, groups: int) -> str:
+    """The native kernel: the usual one, or that for images by columns, or for channels that each have their kernel."""
+    if x.by_columns:
+        return f"{kernel}_by_columns"
+    return f"depthwise_{kernel}" if groups == x.shape[-1] == h.shape[-1] > 1 else kernel
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution(Instruction):
+    """h = x ∗ W + b
+
+    x (rows, height, width, in), W (kernel rows, columns, in/groups, out), b (out,) → h (rows, height', width', out)
+
+    With `floor`, max(h, 0), a relu behind it; with a, h·[a > 0], a relu's adjoint: put here when adjoints are derived.
+    """
+
+    x: Buffer
+    W: Buffer
+    b: Buffer | None
+    h: Buffer
+    window: Window
+    groups: int = 1
+    floor: bool = False
+    a: Buffer | None = None
+
+    name = "convolution"
+    writes = ("h",)
+
+    @property
+    def kernel(self) -> str:
+        return special("convolution", self.x, self.h, self.groups)
+
+    @property
+    def formula(self) -> str:
+        bias = "" if self.b is None else f" + {self.b}"
+        return f"{self.h} = {ended(f'{self.x} ∗ {self.W}{bias}', self.floor, self.a)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, *self.h.shape, *self.window.sizes, self.groups, int(self.floor))
+
+    @property
+    def kernel_shape(self) -> tuple[int, int, int, int]:
+        """W's shape, whatever it is seen as: (kernel rows, columns, in/groups, out)."""
+        return (*self.window.size, self.x.shape[-1] // self.groups, self.h.shape[-1])
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        dh = d(self.h)
+        if d.wants(self.W):
+            yield KernelGradient(self.x, dh, d.into(self.W), self.window, self.groups)
+        if self.b is not None and d.wants(self.b):
+            yield BiasGradient(dh, d.into(self.b))
+        if d.wants(self.x):
+            flip = flip_of(self.W, self.kernel_shape, self.window)
+            yield flip
+            yield TransposedConvolution(dh, self.W, flip.flipped, None, d.into(self.x), self.window, self.groups)
+
+    def reference(self, m: Values) -> None:
+        windows = self.window.windows(self.window.pad(m[self.x]))
+        n, i, j, c, a, b = windows.shape
+        windows = windows.reshape(n, i, j, self.groups, c // self.groups, a, b)
+        W = ungrouped(m[self.W].reshape(self.kernel_shape), self.groups)
+        result = np.einsum("nijgcab,abcgo->nijgo", windows, W, optimize=True)
+        m[self.h][:] = result.reshape(n, i, j, -1)
+        if self.b is not None:
+            m[self.h][:] += m[self.b]
+        end(m, self.h, self.floor, self.a)
+
+    @property
+    def matrix_size(self) -> int:
+        return self.W.size
+
+    def flops(self, rows: int) -> int:
+        height, width, outputs = self.h.shape
+        return rows * height * width * (2 * self.W.size + (0 if self.b is None else outputs))
+
+
+@dataclass(frozen=True, eq=False)
+class KernelGradient(Instruction):
+    """dW[a, b, c, o] = Σ over rows and places of x under (a, b)·dh"""
+
+    x: Buffer
+    dh: Buffer
+    dW: Buffer
+    window: Window
+    groups: int = 1
+
+    name = "kernel gradient"
+    writes = ("dW",)
+    reduces = True
+
+    @property
+    def kernel(self) -> str:
+        return special("kernel_gradient", self.x, self.dh, self.groups)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dW} = {self.x} ∗ {self.dh}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, *self.dh.shape, *self.window.sizes, self.groups)
+
+    def reference(self, m: Values) -> None:
+        windows = self.window.windows(self.window.pad(m[self.x]))
+        n, i, j, c, a, b = windows.shape
+        windows = windows.reshape(n, i, j, self.groups, c // self.groups, a, b)
+        dh = ungrouped(m[self.dh], self.groups)
+        m.reduce(self.dW, np.einsum("nijgcab,nijgo->abcgo", windows, dh, optimize=True).reshape(self.dW.shape))
+
+    def flops(self, rows: int) -> int:
+        height, width, _ = self.dh.shape
+        return 2 * rows * height * width * self.dW.size
+
+
+@dataclass(frozen=True, eq=False)
+class Flip(Instruction):
+    """Wᶠ, once a step: W with its kernel turned around and its channels transposed, for the input gradient.
+
+    With strides s, an element of the image lies only under every s-th element of the kernel: these stand together.
+    """
+
+    W: Buffer
+    flipped: Buffer
+    strides: Pair
+
+    name = "flip"
+    writes = ("flipped",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.flipped} = {self.W} turned around"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        rows, columns, outputs, inputs = self.flipped.shape
+        return (rows, columns, inputs, outputs, *self.strides)
+
+    def reference(self, m: Values) -> None:
+        rows, columns = (turned(n, s) for n, s in zip(self.flipped.shape, self.strides, strict=False))
+        W = m[self.W].reshape(*self.flipped.shape[:2], *self.flipped.shape[:1:-1])
+        m[self.flipped][:] = W[np.ix_(rows, columns)].swapaxes(2, 3)
+
+
+def flip_of(W: Buffer, shape: tuple[int, int, int, int], window: Window) -> Flip:
+    """The instruction that turns W, seen as (kernel rows, columns, inputs, outputs), around."""
+    rows, columns, inputs, outputs = shape
+    return Flip(W, Buffer(f"{W}ᶠ", (rows, columns, outputs, inputs), PREPARED, per_row=False), window.strides)
+
+
+def turned(n: int, stride: int) -> list[int]:
+    """The elements 0 … n−1 from the last to the first, those that are a multiple of the stride apart together."""
+    return [a for phase in range(stride) for a in reversed(range(phase, n, stride))]
+
+
+@dataclass(frozen=True, eq=False)
+class TransposedConvolution(Instruction):
+    """h[i·s + a·d − p, …] = b + Σ of x[i, j]·W[a, b]ᵀ over all places whose window covers the element
+
+    The gradient of a convolution by its input, with x for dh: each is the other's adjoint. The product reads W turned
+    around, W itself is what the adjoint is for.
+    x (rows, height', width', in), W (kernel rows, columns, out/groups, in), b (out,) → h (rows, height, width, out)
+
+    floor, a: as of a convolution.
+    """
+
+    x: Buffer
+    W: Buffer
+    flipped: Buffer
+    b: Buffer | None
+    h: Buffer
+    window: Window  # as it moves over h
+    groups: int = 1
+    floor: bool = False
+    a: Buffer | None = None
+
+    name = "transposed convolution"
+    writes = ("h",)
+
+    @property
+    def kernel(self) -> str:
+        return special("transposed_convolution", self.x, self.h, self.groups)
+
+    @property
+    def formula(self) -> str:
+        bias = "" if self.b is None else f" + {self.b}"
+        return f"{self.h} = {ended(f'{self.x} ∗ {self.flipped}{bias}', self.floor, self.a)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.h.shape, *self.x.shape, *self.window.sizes, self.groups, int(self.floor))
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        dh = d(self.h)
+        if d.wants(self.W):
+            yield KernelGradient(dh, self.x, d.into(self.W), self.window, self.groups)
+        if self.b is not None and d.wants(self.b):
+            yield BiasGradient(dh, d.into(self.b))
+        if d.wants(self.x):
+            yield Convolution(dh, self.W, None, d.into(self.x), self.window, self.groups)
+
+    def reference(self, m: Values) -> None:
+        x = ungrouped(m[self.x], self.groups)
+        h = self.window.pad(np.zeros_like(m[self.h]))
+        rows, columns = (turned(n, s) for n, s in zip(self.window.size, self.window.strides, strict=True))
+        for place, a in enumerate(rows):
+            for where, b in enumerate(columns):
+                W = m[self.flipped][place, where].reshape(self.groups, x.shape[-1], -1)
+                part = np.einsum("nijgo,goc->nijgc", x, W, optimize=True)
+                under = self.window.under(h, a, b, self.x.shape[:2])  # type: ignore[arg-type]
+                under += part.reshape(under.shape)
+        m[self.h][:] = self.window.unpad(h)
+        if self.b is not None:
+            m[self.h][:] += m[self.b]
+        end(m, self.h, self.floor, self.a)
+
+    @property
+    def matrix_size(self) -> int:
+        return self.W.size
+
+    def flops(self, rows: int) -> int:
+        height, width, _ = self.x.shape
+        return rows * (2 * height * width * self.flipped.size + (0 if self.b is None else self.h.size))

@@ -1,0 +1,190 @@
+"""An activation given as two Python functions of one number: its value and its derivative.
+
+Both are read as text, because what is compiled is a module with that text in it: it can be kept on disk, and it holds
+nothing but math, numpy and numbers. A function that needs more is refused in one sentence.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import math
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from thalweg.errors import ArgumentError
+from thalweg.program.instructions.activations import Elementwise
+from thalweg.program.ir.instruction import Array
+
+BUILTINS = ("abs", "max", "min", "pow", "float", "int", "range", "round", "bool")  # that numba compiles
+
+
+@dataclass(frozen=True)
+class ScalarFunction:
+    """A Python function of one number, and the text from which it is compiled."""
+
+    text: str  # the imports it needs, and a function called `own`
+    shown: str  # what it returns, where that is one expression, else a call
+    function: Any = field(compare=False, repr=False)
+
+    def __call__(self, h: Array) -> Array:
+        """Number by number in Python; NaN where Python has no value for it, as for the logarithm of a negative."""
+        with np.errstate(all="ignore"):
+            return np.array([self.one(x) for x in np.ravel(h)], dtype=h.dtype).reshape(h.shape)
+
+    def one(self, x: Any) -> float:
+        try:
+            return float(self.function(np.float64(x)))
+        except (ValueError, OverflowError, ZeroDivisionError):  # of the math module; NumPy's give nan or inf
+            return math.nan
+
+
+def scalar_function(what: str, function: Any) -> ScalarFunction:
+    """Reads a function's source; `what` names it in errors."""
+    if not isinstance(function, FunctionType):
+        raise ArgumentError(f"{what} has to be a Python function, got {function!r}")
+    if function.__closure__:
+        names = ", ".join(function.__code__.co_freevars)
+        raise ArgumentError(f"{what} can't use variables of the function around it ({names}): write the numbers out")
+    node = definition(what, function)
+    arguments = node.args
+    if len(arguments.args) != 1 or arguments.posonlyargs or arguments.kwonlyargs or arguments.vararg or arguments.kwarg:
+        raise ArgumentError(f"{what} has to take one argument, it takes {ast.unparse(arguments) or 'none'}")
+    if arguments.defaults:
+        raise ArgumentError(f"{what} has to take one argument without a default")
+    argument = arguments.args[0].arg
+    body: list[ast.stmt] = [ast.Return(node.body)] if isinstance(node, ast.Lambda) else node.body
+    if ast.get_docstring(node) if isinstance(node, ast.FunctionDef) else None:
+        body = body[1:]
+    lines = [*imports(what, function, body, argument), f"def own({argument}):"]
+    code = "\n".join(ast.unparse(statement) for statement in body)
+    text = "\n".join([*lines, *(f"    {line}" for line in code.splitlines())])
+    only = body[0] if len(body) == 1 else None
+    expression = only.value if isinstance(only, ast.Return) else None
+    return ScalarFunction(text, ast.unparse(expression) if expression else f"{function.__name__}({argument})", function)
+
+
+def definition(what: str, function: FunctionType) -> ast.FunctionDef | ast.Lambda:
+    """The part of the source file that defines the function: of several lambdas on a line, the one around its code."""
+    code, name = function.__code__, function.__name__
+    found: list[ast.FunctionDef | ast.Lambda] = []
+    with suppress(OSError, TypeError, SyntaxError):
+        lines, _ = inspect.findsource(function)
+        for node in ast.walk(ast.parse("".join(lines))):
+            if isinstance(node, ast.Lambda) and name == "<lambda>" and node.lineno == code.co_firstlineno:
+                found.append(node)
+            elif isinstance(node, ast.FunctionDef) and (node.name, first_line(node)) == (name, code.co_firstlineno):
+                return node
+    if len(found) > 1:
+        found = [node for node in found if isinstance(node, ast.Lambda) and surrounds(node.body, code)]
+    if not found:
+        raise ArgumentError(f"{what} has no source that can be read: define it in a file or a notebook's cell")
+    return found[0]
+
+
+def first_line(node: ast.FunctionDef) -> int:
+    return min([node.lineno, *(d.lineno for d in node.decorator_list)])
+
+
+def surrounds(node: ast.expr, code: CodeType) -> bool:
+    """Whether all instructions of a function come from this part of its source."""
+    begin, end = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
+    places = [p for p in code.co_positions() if None not in p and p[2:] != (0, 0) and p[2] != p[3]]
+    if not places:  # Python 3.12 says of no constant where it comes from
+        return isinstance(node, ast.Constant) and node.value in code.co_consts
+    return all(begin <= (p[0], p[2]) and (p[1], p[3]) <= end for p in places)
+
+
+def imports(what: str, function: FunctionType, body: list[ast.stmt], argument: str) -> list[str]:
+    """The lines that import what the function uses of math and NumPy; anything else is refused."""
+    names = [n for statement in body for n in ast.walk(statement) if isinstance(n, ast.Name)]
+    own = {argument} | {n.id for n in names if isinstance(n.ctx, ast.Store)}
+    result = set()
+    for name in {n.id for n in names} - own:
+        thing = function.__globals__.get(name, getattr(builtins, name, None))
+        if isinstance(thing, ModuleType) and thing in (math, np):
+            result.add(f"import {thing.__name__} as {name}")
+        elif name in BUILTINS and thing is getattr(builtins, name):
+            continue
+        elif home := next((m for m in (math, np) if is_of(m, thing)), None):
+            result.add(f"from {home.__name__} import {getattr(thing, '__name__')} as {name}")  # noqa: B009
+        else:
+            raise ArgumentError(f"{what} uses {name}, but may use only math, numpy and numbers: write it out")
+    return sorted(result)
+
+
+def is_of(module: ModuleType, thing: Any) -> bool:
+    """Whether a thing is one of a module's functions."""
+    name = getattr(thing, "__name__", None)
+    return callable(thing) and isinstance(name, str) and getattr(module, name, None) is thing
+
+
+@dataclass(frozen=True)
+class ScalarPair:
+    """A named value and its derivative."""
+
+    name: str
+    value: ScalarFunction
+    derivative: ScalarFunction
+
+    def check(self) -> None:
+        """Raises where the derivative isn't the value's, by central differences at 200 points and 17 round ones.
+
+        At a kink the slopes at both sides differ, and any between them will do; but a function can't be all kinks.
+        """
+        x = np.concatenate([np.arange(-4, 4.1, 0.5), np.random.default_rng(0).uniform(-6, 6, 200)])
+        step = 1e-5
+        try:
+            before, here, after = (self.value(x + d) for d in (-step, 0, step))
+            given = self.derivative(x)
+        except Exception as error:
+            raise ArgumentError(f"the activation {self.name} can't be computed: {error}") from None
+        with np.errstate(all="ignore"):
+            central, left, right = (after - before) / (2 * step), (here - before) / step, (after - here) / step
+            close = 1e-4 * (1 + abs(central))
+            between = (np.minimum(left, right) - close <= given) & (given <= np.maximum(left, right) + close)
+            wrong = np.isfinite(central) & ~(abs(given - central) <= close)
+        if wrong.mean() <= 0.05:
+            wrong &= ~between
+        if not np.isfinite(here).any():
+            raise ArgumentError(f"the activation {self.name} is not a finite number anywhere between -6 and 6")
+        if wrong.any():
+            i = np.flatnonzero(wrong)[0]
+            raise ArgumentError(
+                f"the derivative of {self.name} is wrong: at {x[i]:.6g} it is {given[i]:.6g}, "
+                f"the value's slope is {central[i]:.6g}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class CustomActivation(Elementwise):
+    """a = f(h), element by element, f a Python function that is compiled."""
+
+    pair: ScalarPair
+
+    name = "custom"
+    slope_of = "h"
+    cost = 10
+
+    @classmethod
+    def argument_names(cls) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def formula_text(self) -> str:  # type: ignore[override]
+        return f"{self.pair.name}({{h}})"
+
+    @property
+    def slope_text(self) -> str:  # type: ignore[override]
+        return f"{self.pair.name}′({{h}})"
+
+    def value(self, h: Array) -> Array:
+        return self.pair.value(h)
+
+    def slope(self, v: Array) -> Array:
+        return self.pair.derivative(v)

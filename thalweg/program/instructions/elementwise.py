@@ -1,0 +1,193 @@
+"""Instructions that act on every element by itself, besides the activations: sums, copies, other shapes, dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.program.ir.counter import uniform
+from thalweg.program.ir.instruction import Adjoints, Buffer, Instruction, Values
+
+
+@dataclass(frozen=True, eq=False)
+class Add(Instruction):
+    """z = x + y: a residual connection, or the two contributions to one adjoint. Per row or once a step."""
+
+    x: Buffer
+    y: Buffer
+    z: Buffer
+
+    name = "add"
+    writes = ("z",)
+    inplace = ("x", "z")
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x} + {self.y}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.z.size, int(self.z.per_row))
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x, self.y)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        for value in (self.x, self.y):
+            if d.wants(value):
+                yield from d.pass_on(d(self.z), value)
+
+    def reference(self, m: Values) -> None:
+        m[self.z][:] = m[self.x] + m[self.y]
+
+    def flops(self, rows: int) -> int:
+        return self.z.size * (rows if self.z.per_row else 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Copy(Instruction):
+    """z = x"""
+
+    x: Buffer
+    z: Buffer
+
+    name = "copy"
+    writes = ("z",)
+    inplace = ("x", "z")
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.z.size,)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield from d.pass_on(d(self.z), self.x)
+
+    def reference(self, m: Values) -> None:
+        m[self.z][:] = m[self.x]
+
+
+@dataclass(frozen=True, eq=False)
+class Reshape(Instruction):
+    """z = x under another shape: the same memory, no work."""
+
+    x: Buffer
+    z: Buffer
+
+    name = "reshape"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x} as {self.z.shape}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return ()
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            dx = d.into(self.x)
+            dx.view_of = d(self.z)
+            yield Reshape(d(self.z), dx)
+
+    def reference(self, m: Values) -> None:
+        """Nothing: z is a view of x."""
+
+    def bytes(self, rows: int) -> int:
+        return 0
+
+
+@dataclass(frozen=True, eq=False)
+class Rescale(Instruction):
+    """z = scale·x + offset; the adjoint is the same instruction without the offset."""
+
+    x: Buffer
+    z: Buffer
+    scale: float
+    offset: float
+
+    name = "rescale"
+    writes = ("z",)
+    inplace = ("x", "z")
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.scale:.6g}·{self.x}" + (f" + {self.offset:.6g}" if self.offset else "")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.z.size,)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.scale, self.offset)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield Rescale(d(self.z), d.into(self.x), self.scale, 0.0)
+
+    def reference(self, m: Values) -> None:
+        m[self.z][:] = self.scale * m[self.x] + self.offset
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.z.size
+
+
+@dataclass(frozen=True, eq=False)
+class Dropout(Instruction):
+    """a = h·keep/(1 − rate), keep drawn 0 with probability `rate` from a counter, so that no mask is stored.
+
+    The adjoint is the same instruction on the adjoints: the same counter gives the same mask.
+    """
+
+    h: Buffer
+    a: Buffer
+    rate: float
+    stream: int  # tells this layer's random numbers from another's
+
+    name = "dropout"
+    writes = ("a",)
+    inplace = ("h", "a")
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = {self.h}·keep/{1 - self.rate:g}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.a.size, self.stream)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.rate,)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.h,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.h):
+            yield Dropout(d(self.a), d.into(self.h), self.rate, self.stream)
+
+    def reference(self, m: Values) -> None:
+        first = m.first_row * self.a.size
+        u = uniform(m.seed, m.iteration, self.stream, first, m.rows * self.a.size).reshape(m[self.a].shape)
+        m[self.a][:] = np.where(u >= self.rate, m[self.h] / (1 - self.rate), 0)
+
+    def flops(self, rows: int) -> int:
+        return 10 * rows * self.a.size

@@ -1,0 +1,223 @@
+"""Affine maps and the three products they need: forward, weight gradient, input gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.program.ir.instruction import GRADIENTS, Adjoints, Array, Buffer, Instruction, Values
+
+# The input gradient needs Wᵀ. Up to so many elements (512 KiB) it is made once a step, for all blocks and lanes. A
+# larger one would have to come back from memory: there W is transposed panel by panel within the product.
+TRANSPOSED = 1 << 17
+
+# From so many elements on (128 KiB) a weight gradient is wide: where a lane's rows fit one block, it is computed just
+# before the update, some rows of W at a time, each by one lane from all lanes' x and dh. So no lane has a second one
+# that would have to be added, and the update finds it in the core's cache.
+WIDE = 1 << 15
+
+
+def matrix(value: Array) -> Array:
+    """A view of (rows, …, width) as (rows·…, width): a dense layer acts on the last axis, at every position."""
+    return value.reshape(-1, value.shape[-1])
+
+
+def positions(value: Buffer) -> int:
+    """How many vectors of the last axis a row holds: 1 for a table, the pixels for an image."""
+    return value.size // value.shape[-1]
+
+
+def ended(value: str, floor: bool, a: Buffer | None) -> str:
+    """The formula of a product with a relu behind it, or a relu's adjoint."""
+    if floor:
+        return f"max({value}, 0)"
+    return value if a is None else f"{value}·[{a} > 0]"
+
+
+def end(m: Values, h: Buffer, floor: bool, a: Buffer | None) -> None:
+    """Does what stands behind a product h, in place."""
+    if floor:
+        np.maximum(m[h], 0, out=m[h])
+    if a is not None:
+        m[h][:] *= m[a] > 0
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(Instruction):
+    """h = x·W + b      x (rows, …, inputs), W (inputs, units), b (units,) → h (rows, …, units)
+
+    With `floor`, max(h, 0): a relu behind it, put here when the adjoints are already derived.
+    """
+
+    x: Buffer
+    W: Buffer
+    b: Buffer | None
+    h: Buffer
+    floor: bool = False
+
+    name = "affine"
+    writes = ("h",)
+
+    @property
+    def formula(self) -> str:
+        h = f"{self.x}·{self.W}" + ("" if self.b is None else f" + {self.b}")
+        return f"{self.h} = {ended(h, self.floor, None)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.W.shape, positions(self.x), int(self.floor), int(self.x.by_columns))
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        dh = d(self.h)
+        if d.wants(self.W):
+            yield WeightGradient(self.x, dh, d.into(self.W))  # dW = xᵀ·dh
+        if self.b is not None and d.wants(self.b):
+            yield BiasGradient(dh, d.into(self.b))  # db = Σ dh over rows
+        if not d.wants(self.x):
+            return
+        if self.W.size > TRANSPOSED:
+            yield InputGradient(dh, self.W, d.into(self.x), transposed=False)  # dx = dh·Wᵀ
+        else:
+            transposed = Buffer(f"{self.W}ᵀ", self.W.shape[::-1], per_row=False)
+            yield Transpose(self.W, transposed)
+            yield InputGradient(dh, transposed, d.into(self.x), transposed=True)
+
+    def reference(self, m: Values) -> None:
+        m[self.h][:] = m[self.x] @ m[self.W]
+        if self.b is not None:
+            m[self.h][:] += m[self.b]
+        end(m, self.h, self.floor, None)
+
+    @property
+    def matrix_size(self) -> int:
+        return self.W.size
+
+    def flops(self, rows: int) -> int:
+        return rows * (2 * positions(self.x) * self.W.size + ((self.b is not None) + self.floor) * self.h.size)
+
+
+@dataclass(frozen=True, eq=False)
+class WeightGradient(Instruction):
+    """dW = xᵀ·dh      x (rows, inputs), dh (rows, units) → dW (inputs, units)
+
+    By columns, db = Σ dh over rows too: `biases_by_columns`.
+    """
+
+    x: Buffer
+    dh: Buffer
+    dW: Buffer
+    db: Buffer | None = None
+
+    name = "weight gradient"
+    writes = ("dW", "db")
+    reduces = True
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dW} = {self.x}ᵀ·{self.dh}" + ("" if self.db is None else f", {self.db} = Σ {self.dh}")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.dW.shape, positions(self.x), self.dW.offset, int(self.x.by_columns))
+
+    @property
+    def wide_gradient(self) -> Buffer | None:
+        """dW, where it is large, and all of W's gradient."""
+        return self.dW if self.dW.size >= WIDE and self.dW.region == GRADIENTS else None
+
+    def reference(self, m: Values) -> None:
+        m.reduce(self.dW, matrix(m[self.x]).T @ matrix(m[self.dh]))
+        if self.db is not None:
+            m.reduce(self.db, matrix(m[self.dh]).sum(axis=0))
+
+    def flops(self, rows: int) -> int:
+        return rows * (2 * positions(self.x) * self.dW.size + (0 if self.db is None else self.dh.size))
+
+
+@dataclass(frozen=True, eq=False)
+class BiasGradient(Instruction):
+    """db = Σ dh over rows      dh (rows, units) → db (units,)"""
+
+    dh: Buffer
+    db: Buffer
+
+    name = "bias gradient"
+    writes = ("db",)
+    reduces = True
+
+    @property
+    def formula(self) -> str:
+        return f"{self.db} = Σ {self.dh}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.db.size, positions(self.dh), int(self.dh.by_columns))
+
+    def reference(self, m: Values) -> None:
+        m.reduce(self.db, matrix(m[self.dh]).sum(axis=0))
+
+    def flops(self, rows: int) -> int:
+        return rows * self.dh.size
+
+
+@dataclass(frozen=True, eq=False)
+class Transpose(Instruction):
+    """Wᵀ, once a step, so that the input gradient reads it along its rows.      W (inputs, units) → (units, inputs)
+
+    Each lane makes its own: a line that another core has written takes several times as long to come as to be made.
+    """
+
+    W: Buffer
+    Wt: Buffer
+
+    name = "transpose"
+    writes = ("Wt",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.Wt}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.W.shape
+
+    def reference(self, m: Values) -> None:
+        m[self.Wt][:] = m[self.W].T
+
+
+@dataclass(frozen=True, eq=False)
+class InputGradient(Instruction):
+    """dx = dh·Wᵀ      dh (rows, units), W (inputs, units) or Wᵀ (units, inputs) → dx (rows, inputs)
+
+    With a, the relu's output that x is, dx·[a > 0]: the relu's adjoint behind it.
+    """
+
+    dh: Buffer
+    W: Buffer  # Wᵀ where `transposed`
+    dx: Buffer
+    transposed: bool
+    a: Buffer | None = None
+
+    name = "input gradient"
+    writes = ("dx",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dx} = {ended(f'{self.dh}·{self.W}' + ('' if self.transposed else 'ᵀ'), False, self.a)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        inputs, units = self.W.shape[::-1] if self.transposed else self.W.shape
+        return (inputs, units, positions(self.dh), int(self.transposed))
+
+    def reference(self, m: Values) -> None:
+        m[self.dx][:] = m[self.dh] @ (m[self.W] if self.transposed else m[self.W].T)
+        end(m, self.dx, False, self.a)
+
+    def flops(self, rows: int) -> int:
+        return rows * (2 * positions(self.dh) * self.W.size + (0 if self.a is None else 2 * self.dx.size))

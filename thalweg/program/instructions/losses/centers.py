@@ -1,0 +1,190 @@
+"""Centres of the classes among features: the distance to them, its gradient, and how they follow.
+
+Each lane sums over its own rows into its part of the exchange. When all lanes have, each moves its share of the centres
+by the sum of all parts, in the order of the lanes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.program.instructions.losses.loss_instruction import class_numbers, scale, times
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values, rows_of
+
+
+def away(x: Buffer, y: Buffer, centers: Buffer, m: Values) -> Array:
+    """x − c_y of each row, as (rows, features); NaN where y is no class"""
+    labels, known = class_numbers(m[y][:, 0], centers.shape[0])
+    difference: Array = rows_of(m[x]) - m[centers][labels]
+    difference[~known] = np.nan
+    return difference
+
+
+def weighted(rows: Array, weight: Buffer | None, m: Values) -> Array:
+    """(rows, …) times the weight of each row."""
+    return rows if weight is None else rows * m[weight]
+
+
+def weight_text(weight: Buffer | None) -> str:
+    return "" if weight is None else f"{weight}·"
+
+
+@dataclass(frozen=True, eq=False)
+class CenterDistance(Instruction):
+    """Adds rows·L to `sums`, L = mean (or Σ) w·factor·½·‖x − c_y‖² over the rows
+
+    x (rows, …), of so many features in all, y (rows, 1) class numbers, centers (classes, features)
+    """
+
+    x: Buffer
+    y: Buffer
+    weight: Buffer | None
+    centers: Buffer
+    sums: Buffer
+    factor: float
+    total: bool = False
+
+    name = "center distance"
+    writes = ("sums",)
+    reduces = True
+
+    @property
+    def labels(self) -> tuple[Buffer, int] | None:
+        return (self.y, self.centers.shape[0])
+
+    @property
+    def formula(self) -> str:
+        over_rows = "Σ" if self.total else "mean"
+        factor = f"{weight_text(self.weight)}{times(self.factor / 2)}"
+        return f"{self.sums} += {over_rows} {factor}‖{self.x} − {self.centers}[{self.y}]‖²"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.x.size, int(self.total), self.centers.shape[0])
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.factor,)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)  # no gradient moves the centres
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield CenterDistanceGradient(
+                self.x, self.y, self.weight, self.centers, d.into(self.x), self.factor, self.total
+            )
+
+    def reference(self, m: Values) -> None:
+        squares = (away(self.x, self.y, self.centers, m) ** 2).sum(axis=1, keepdims=True)
+        mean = float(weighted(squares, self.weight, m).sum(dtype=np.float64)) * self.factor / 2
+        m[self.sums][0] += mean * (m.batch_rows if self.total else 1)
+
+    def flops(self, rows: int) -> int:
+        return 3 * rows * self.x.size
+
+
+@dataclass(frozen=True, eq=False)
+class CenterDistanceGradient(Instruction):
+    """dx = w·factor·(x − c_y)/rows, or without /rows"""
+
+    x: Buffer
+    y: Buffer
+    weight: Buffer | None
+    centers: Buffer
+    dx: Buffer
+    factor: float
+    total: bool = False
+
+    name = "center distance gradient"
+    writes = ("dx",)
+
+    @property
+    def formula(self) -> str:
+        text = f"{weight_text(self.weight)}{times(self.factor)}({self.x} − {self.centers}[{self.y}])"
+        return f"{self.dx} = {text}" + ("" if self.total else "/rows")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.x.size, int(self.total), self.centers.shape[0])
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.factor,)
+
+    def reference(self, m: Values) -> None:
+        slope = weighted(away(self.x, self.y, self.centers, m), self.weight, m) * scale(self.total, self.factor, m)
+        m[self.dx][:] = slope.reshape(m[self.dx].shape)
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.x.size
+
+
+@dataclass(frozen=True, eq=False)
+class CenterSums(Instruction):
+    """parts = for each class Σ w·(c − x) and, in the last column, Σ w over this lane's rows of the class
+
+    parts (classes, features + 1). A row of weight 2 counts as two rows, one of weight 0 as none.
+    """
+
+    x: Buffer
+    y: Buffer
+    weight: Buffer | None
+    centers: Buffer
+    parts: Buffer
+
+    name = "center sums"
+    writes = ("parts",)
+    reduces = True
+
+    @property
+    def formula(self) -> str:
+        w = weight_text(self.weight)
+        return f"{self.parts} = Σ {w}({self.centers} − {self.x}), Σ {w or '1'} of each {self.y}".replace("· of", " of")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.x.size, self.parts.shape[0])
+
+    def reference(self, m: Values) -> None:
+        difference = away(self.x, self.y, self.centers, m)
+        rows = np.concatenate([-difference, np.ones_like(difference[:, :1])], axis=1)
+        classes = np.arange(self.parts.shape[0])
+        m.reduce(self.parts, (m[self.y] == classes).astype(rows.dtype).T @ weighted(rows, self.weight, m))
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.x.size
+
+
+@dataclass(frozen=True, eq=False)
+class CenterUpdate(Instruction):
+    """c ← c − alpha·Σ (c − x)/(1 + n) of each class, from the parts of all lanes; n = the rows of the class"""
+
+    parts: Buffer
+    centers: Buffer
+    alpha: float
+
+    name = "center update"
+    writes = ("centers",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.centers} −= {times(self.alpha)}Σ/(1 + n) from {self.parts}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.centers.shape
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.alpha,)
+
+    def reference(self, m: Values) -> None:
+        parts = m[self.parts]
+        m[self.centers][:] -= self.alpha * parts[:, :-1] / (1 + parts[:, -1:])
+
+    def flops(self, rows: int) -> int:
+        return 3 * self.centers.size

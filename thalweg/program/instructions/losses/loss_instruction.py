@@ -1,0 +1,257 @@
+"""Losses: how far the predictions are from the truth, and the first derivative of the backward pass.
+
+For one row, ℓ is a sum over its outputs times `coefficient`. The loss of a batch is the mean over its rows, or the sum
+(`total`), each row times its sample weight: L = Σ wᵢ·ℓᵢ / rows. Each instruction adds rows·L to a running float64 sum,
+so that the mean over an epoch counts every row the same. Its adjoint computes both the value and ∂L/∂(the operand it
+reads), because they share most of their work; `fuse.py` puts it in the place of the loss.
+
+The losses themselves are in `elementwise_losses.py` (each output by itself) and `row_losses.py` (all outputs of a row).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+
+from thalweg.program.instructions.activations import Sigmoid
+from thalweg.program.instructions.rowwise import Softmax
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values, rows_of
+
+EPSILON = 1e-7  # Keras's: probabilities are kept this far from 0 and 1 before their logarithm is taken
+
+
+def times(factor: float) -> str:
+    """A factor as printed before a product: nothing for 1."""
+    return "" if factor == 1 else f"{factor:g}·"
+
+
+def class_numbers(y: Array, classes: int) -> tuple[Array, Array]:
+    """The class numbers that are in y, 0 where there is none, and where there is one: whole numbers below `classes`."""
+    known = (y >= 0) & (y < classes) & (y == np.floor(y))
+    return np.where(known, y, 0).astype(int), known
+
+
+def scale(total: bool, coefficient: float, m: Values) -> float:
+    """∂L/∂(Σ over outputs) for a row of weight 1."""
+    return coefficient if total else coefficient / m.batch_rows
+
+
+@dataclass(frozen=True, eq=False)
+class Loss(Instruction):
+    """Adds rows·L to `sums`. A subclass gives ℓ and its derivative by `p`, the predictions or the logits.
+
+    The fields that a subclass adds are its constants: they are handed to the kernel in their order, three at most.
+    """
+
+    p: Buffer
+    y: Buffer
+    weight: Buffer | None
+    sums: Buffer
+    coefficient: float
+    total: bool = False
+    metric: bool = False  # only to be read: nothing is derived from it
+
+    writes = ("sums",)
+    reduces = True
+    formula_text: ClassVar[str]
+    slope_text: ClassVar[str]
+    slope_factor: ClassVar[float] = 1  # before the slope, as printed
+    whole_rows: ClassVar[bool] = False  # ℓ needs all classes of a row at once, not one output by itself
+    activation: ClassVar[type[Sigmoid | Softmax] | None] = None  # what a loss of logits computes on its way
+
+    def value(self, y: Array, p: Array) -> Array:
+        """The summands of ℓ, or ℓ itself where `whole_rows`."""
+        raise NotImplementedError
+
+    def slope(self, y: Array, p: Array) -> Array:
+        """∂(Σ summands)/∂p"""
+        raise NotImplementedError
+
+    @classmethod
+    def options(cls) -> list[str]:
+        """The names of the constants that a subclass adds."""
+        return [field.name for field in fields(cls)[len(fields(Loss)) :]]
+
+    @property
+    def formula(self) -> str:
+        text = self.formula_text.format(
+            p=self.p, y=self.y, **{name: f"{getattr(self, name):g}" for name in self.options()}
+        )
+        over_rows = "Σ" if self.total else "mean"
+        weight = "" if self.weight is None else f"{self.weight}·"
+        if self.whole_rows or self.p.size == 1:
+            return f"{self.sums} = {over_rows} {times(self.coefficient)}{weight}{text}"
+        if not self.total and math.isclose(self.coefficient * self.p.size, 1):
+            return f"{self.sums} = mean {weight}{text}"
+        return f"{self.sums} = {over_rows} over rows of {times(self.coefficient)}{weight}Σ {text}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.p.size, self.p.shape[-1], self.y.shape[-1], int(self.total))
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.coefficient, *(float(getattr(self, name)) for name in self.options()))
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return () if self.metric else (self.p,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if not self.metric and d.wants(self.p):
+            yield LossAndGradient(self, self.p, self.y, self.weight, self.sums, d.into(self.p))
+
+    def reference(self, m: Values) -> None:
+        rows = rows_of(self.value(self.targets(m), m[self.p])).sum(axis=1)
+        if self.weight is not None:
+            rows = rows * m[self.weight][:, 0]
+        m[self.sums][0] += float(rows.sum()) * self.coefficient * (m.batch_rows if self.total else 1)
+
+    def targets(self, m: Values) -> Array:
+        """The targets, smoothed if asked."""
+        return m[self.y]
+
+    def flops(self, rows: int) -> int:
+        return 4 * rows * self.p.size
+
+
+@dataclass(frozen=True, eq=False)
+class LossAndGradient(Instruction):
+    """rows·L added to `sums` and dp = ∂L/∂p, for the loss `of`; a = its activation, where something reads it."""
+
+    of: Loss
+    p: Buffer
+    y: Buffer
+    weight: Buffer | None
+    sums: Buffer
+    dp: Buffer
+    a: Buffer | None = None
+
+    name = "gradient"
+    writes = ("dp", "sums", "a")
+
+    @property
+    def title(self) -> str:
+        if self.of.activation is None:
+            return f"{self.of.title} + gradient"
+        return f"{self.of.activation.name} + {self.of.title.removesuffix(' logits')}"
+
+    @property
+    def kernel(self) -> str:
+        return f"{self.of.kernel}_gradient"
+
+    @property
+    def formula(self) -> str:
+        text = self.of.slope_text.format(
+            p=self.p, y=self.y, **{n: f"{getattr(self.of, n):g}" for n in self.of.options()}
+        )
+        factor = times(self.of.coefficient * self.of.slope_factor)
+        weight = "" if self.weight is None else f"{self.weight}·"
+        gradient = f"{self.dp} = {factor}{weight}{text}" + ("" if self.of.total else "/rows")
+        activation = (
+            "" if self.a is None else f"{self.a} = {'σ' if self.of.activation is Sigmoid else 'softmax'}({self.p}), "
+        )
+        return f"{activation}{self.of.formula}, {gradient}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.of.sizes
+
+    @property
+    def labels(self) -> tuple[Buffer, int] | None:
+        return self.of.labels
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return self.of.constants
+
+    def reference(self, m: Values) -> None:
+        self.of.reference(m)
+        slope = self.of.slope(self.of.targets(m), m[self.p])
+        if self.weight is not None:
+            slope = (rows_of(slope) * m[self.weight]).reshape(slope.shape)
+        if self.a is not None:
+            assert self.of.activation is not None
+            self.of.activation(self.p, self.a).reference(m)
+        m[self.dp][:] = slope * scale(self.of.total, self.of.coefficient, m)
+
+    def flops(self, rows: int) -> int:
+        return 8 * rows * self.p.size
+
+
+@dataclass(frozen=True, eq=False)
+class Penalty(Instruction):
+    """Adds rows·(l1·Σ|W| + l2·Σ W²) to the penalty's running sum, once a step."""
+
+    W: Buffer
+    sums: Buffer
+    l1: float
+    l2: float
+
+    name = "penalty"
+    writes = ("sums",)
+    chunked = True
+
+    @property
+    def formula(self) -> str:
+        terms = [f"{self.l1:g}·Σ|{self.W}|"] * bool(self.l1) + [f"{self.l2:g}·Σ {self.W}²"] * bool(self.l2)
+        return f"{self.sums} = " + " + ".join(terms)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.W.size, self.W.offset)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.l1, self.l2)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return ()  # the contribution is added in place, after all others
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.W):
+            yield PenaltyGradient(self.W, d.total(self.W), self.l1, self.l2)
+
+    def reference(self, m: Values) -> None:
+        W = m[self.W].astype(np.float64)
+        m[self.sums][0] += m.batch_rows * float(self.l1 * np.abs(W).sum() + self.l2 * (W * W).sum())
+
+    def flops(self, rows: int) -> int:
+        return 3 * self.W.size
+
+
+@dataclass(frozen=True, eq=False)
+class PenaltyGradient(Instruction):
+    """dW += l1·sign(W) + 2·l2·W, after every other contribution is in."""
+
+    W: Buffer
+    dW: Buffer
+    l1: float
+    l2: float
+
+    name = "penalty gradient"
+    writes = ("dW",)
+    accumulates = True
+    chunked = True
+
+    @property
+    def formula(self) -> str:
+        terms = [f"{self.l1:g}·sign({self.W})"] * bool(self.l1) + [f"{2 * self.l2:g}·{self.W}"] * bool(self.l2)
+        return f"{self.dW} += " + " + ".join(terms)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.W.size, self.W.offset)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.l1, self.l2)
+
+    def reference(self, m: Values) -> None:
+        m[self.dW][:] += self.l1 * np.sign(m[self.W]) + 2 * self.l2 * m[self.W]
+
+    def flops(self, rows: int) -> int:
+        return 4 * self.W.size

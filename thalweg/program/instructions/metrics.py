@@ -1,0 +1,261 @@
+"""Metrics: running float64 sums over predictions and targets, from which a score is computed at the end of an epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+
+from thalweg.program.instructions.losses.loss_instruction import class_numbers
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, Values, rows_of
+
+
+@dataclass(frozen=True, eq=False)
+class Total(Instruction):
+    """sums += what this batch adds, from predictions `p` and targets `y`."""
+
+    p: Buffer
+    y: Buffer
+    sums: Buffer
+
+    writes = ("sums",)
+    reduces = True
+    formula_text: ClassVar[str]
+
+    def value(self, y: Array, p: Array) -> Array:
+        """What each row adds, of shape (rows, …); summed over everything but the last axis of `sums`."""
+        raise NotImplementedError
+
+    @classmethod
+    def options(cls) -> list[str]:
+        """The names of the fields that a subclass adds."""
+        return [field.name for field in fields(cls)[len(fields(Total)) :]]
+
+    @property
+    def formula(self) -> str:
+        return f"{self.sums} += {self.formula_text.format(p=self.p, y=self.y)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.p.size, self.p.shape[-1])
+
+    def reference(self, m: Values) -> None:
+        m[self.sums][0] += float(self.value(m[self.y], m[self.p]).sum(dtype=np.float64))
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.p.size
+
+
+@dataclass(frozen=True, eq=False)
+class EqualMatches(Total):
+    """sums += Σ [ŷ = y]"""
+
+    name = "equal matches"
+    formula_text = "Σ [{p} = {y}]"
+
+    def value(self, y: Array, p: Array) -> Array:
+        return p == y
+
+
+@dataclass(frozen=True, eq=False)
+class BinaryMatches(Total):
+    """sums += Σ [(ŷ > threshold) = y]"""
+
+    threshold: float = 0.5
+
+    name = "binary matches"
+    formula_text = "Σ [({p} > threshold) = {y}]"
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.threshold,)
+
+    def value(self, y: Array, p: Array) -> Array:
+        return (p > self.threshold) == y
+
+
+@dataclass(frozen=True, eq=False)
+class CategoricalMatches(Total):
+    """sums += Σ [argmax ŷ = argmax y]; the first of equal maxima counts."""
+
+    name = "categorical matches"
+    formula_text = "Σ [argmax {p} = argmax {y}]"
+
+    def value(self, y: Array, p: Array) -> Array:
+        return p.argmax(axis=-1) == y.argmax(axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class SparseMatches(Total):
+    """sums += Σ [argmax ŷ = y] for class numbers y; the first of equal maxima counts."""
+
+    name = "sparse matches"
+    formula_text = "Σ [argmax {p} = {y}]"
+
+    def value(self, y: Array, p: Array) -> Array:
+        return p.argmax(axis=-1) == y[..., 0]
+
+
+@dataclass(frozen=True, eq=False)
+class SquaresAndTargets(Total):
+    """sums += Σ (ŷ − y)², Σ y, Σ y² for each output: what R² = 1 − Σ(ŷ − y)²/Σ(y − mean y)² needs."""
+
+    name = "squares and targets"
+    formula_text = "Σ ({p} − {y})², Σ {y}, Σ {y}²"
+
+    def reference(self, m: Values) -> None:
+        y, p = rows_of(m[self.y]).astype(np.float64), rows_of(m[self.p]).astype(np.float64)
+        m[self.sums][:] += np.concatenate([((p - y) ** 2).sum(axis=0), y.sum(axis=0), (y * y).sum(axis=0)])
+
+
+def classes_of(y: Array, p: Array) -> Array:
+    """The class of each row: the target itself where it is a number, else the place of the largest."""
+    return y[..., 0].astype(int) if y.shape[-1] == 1 and p.shape[-1] > 1 else y.argmax(axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class TopMatches(Total):
+    """sums += Σ [fewer than k predictions exceed that of the class, argmax y]; a prediction that is NaN is wrong."""
+
+    k: int = 5
+
+    name = "top matches"
+    formula_text = "Σ [{p}[argmax {y}] among the largest k]"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.p.size, self.p.shape[-1], self.k)
+
+    def value(self, y: Array, p: Array) -> Array:
+        own = np.take_along_axis(p, classes_of(y, p)[..., None], axis=-1)
+        return ((p > own).sum(axis=-1) < self.k) & np.isfinite(own[..., 0])
+
+
+@dataclass(frozen=True, eq=False)
+class SparseTopMatches(TopMatches):
+    """sums += Σ [fewer than k predictions exceed that of class y]; a y that is no class never matches."""
+
+    name = "sparse top matches"
+    formula_text = "Σ [{p}[{y}] among the largest k]"
+
+    def value(self, y: Array, p: Array) -> Array:
+        labels, known = class_numbers(y[..., :1], p.shape[-1])
+        own = np.take_along_axis(p, labels, axis=-1)
+        return ((p > own).sum(axis=-1) < self.k) & np.isfinite(own[..., 0]) & known[..., 0]
+
+
+@dataclass(frozen=True, eq=False)
+class ConfusionCounts(Total):
+    """sums += the true positives, false positives, false negatives, true negatives of ŷ > threshold.
+
+    class_id ≥ 0: of this output alone. top_k > 0: only the k largest outputs of a row, the first of equal ones, may be
+    positive.
+    """
+
+    threshold: float = 0.5
+    class_id: int = -1
+    top_k: int = 0
+
+    name = "confusion counts"
+    formula_text = "TP, FP, FN, TN of ({p} > threshold) and {y}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.p.size, self.p.shape[-1], self.class_id, self.top_k)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (float(self.threshold),)
+
+    def reference(self, m: Values) -> None:
+        p, y = m[self.p].reshape(-1, self.p.shape[-1]), m[self.y].reshape(-1, self.p.shape[-1]) != 0
+        positive = p > self.threshold
+        if self.top_k:
+            ranks = (-p).argsort(axis=-1, kind="stable").argsort(axis=-1)
+            positive &= ranks < self.top_k
+        if self.class_id >= 0:
+            positive, y = positive[:, self.class_id], y[:, self.class_id]
+        m[self.sums][:] += [(a & b).sum() for a, b in ((positive, y), (positive, ~y), (~positive, y), (~positive, ~y))]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassCounts(Total):
+    """sums += for each class: rows predicted and right, rows predicted, rows of the class.
+
+    Predicted are the outputs above the threshold; if it is negative the largest of a row, where they aren't 0.
+    """
+
+    threshold: float = -1.0
+
+    name = "class counts"
+    formula_text = "right, predicted and actual rows of each class, from {p} and {y}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.p.size, self.p.shape[-1], self.y.shape[-1])
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (float(self.threshold),)
+
+    def reference(self, m: Values) -> None:
+        p, y = m[self.p].reshape(-1, self.p.shape[-1]), m[self.y].reshape(-1, self.y.shape[-1])
+        if y.shape[-1] != p.shape[-1]:
+            y = (y == np.arange(p.shape[-1])).astype(p.dtype)
+        positive = p > self.threshold
+        if self.threshold < 0:
+            positive = (p >= p.max(axis=-1, keepdims=True)) & (np.abs(p) > 1e-9)
+        m[self.sums][:] += np.concatenate([(positive * y).sum(axis=0), positive.sum(axis=0), y.sum(axis=0)])
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreHistogram(Total):
+    """sums += Σ y and Σ (1 − y) in each of `buckets` buckets of ŷ, ⌈ŷ·(buckets − 1)⌉ − 1; for each output if asked."""
+
+    buckets: int = 200
+    by_output: int = 0
+    logits: int = 0
+
+    name = "score histogram"
+    formula_text = "Σ {y}, Σ (1 − {y}) in each bucket of {p}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.p.size, self.p.shape[-1], self.buckets, self.by_output, self.logits)
+
+    def reference(self, m: Values) -> None:
+        p, y = m[self.p].reshape(-1, self.p.shape[-1]), m[self.y].reshape(-1, self.p.shape[-1])
+        if self.logits:
+            p = 1 / (1 + np.exp(-p))
+        bucket = np.maximum(np.ceil(np.clip(p, 0, 1) * (self.buckets - 1)).astype(int) - 1, 0)
+        output = np.broadcast_to(np.arange(p.shape[1]) if self.by_output else 0, p.shape)
+        place = 2 * self.buckets * output + bucket
+        size = m[self.sums].size
+        m[self.sums][:] += np.bincount(place.ravel(), y.ravel(), size)
+        m[self.sums][:] += np.bincount((place + self.buckets).ravel(), (1 - y).ravel(), size)
+
+
+@dataclass(frozen=True, eq=False)
+class RowCorrelations(Total):
+    """sums += Σ over rows of the correlation of y and ŷ along the last axis"""
+
+    name = "row correlations"
+    formula_text = "Σ corr({y}, {p})"
+
+    def reference(self, m: Values) -> None:
+        p, y = (m[b].astype(np.float64) for b in (self.p, self.y))
+        p, y = p - p.mean(axis=-1, keepdims=True), y - y.mean(axis=-1, keepdims=True)
+        m[self.sums][0] += ((p * y).sum(axis=-1) / np.sqrt((p * p).sum(axis=-1) * (y * y).sum(axis=-1))).sum()
+
+
+@dataclass(frozen=True, eq=False)
+class Moments(Total):
+    """sums += Σ ŷ, Σ y, Σ ŷ², Σ y², Σ ŷ·y for each output"""
+
+    name = "moments"
+    formula_text = "Σ {p}, Σ {y}, Σ {p}², Σ {y}², Σ {p}·{y}"
+
+    def reference(self, m: Values) -> None:
+        p, y = rows_of(m[self.p]).astype(np.float64), rows_of(m[self.y]).astype(np.float64)
+        m[self.sums][:] += np.concatenate([v.sum(axis=0) for v in (p, y, p * p, y * y, p * y)])

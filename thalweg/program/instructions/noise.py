@@ -1,0 +1,170 @@
+"""Noise in training: added, multiplied, or in the place of elements. A counter gives the numbers: none is stored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.program.instructions.linear import positions
+from thalweg.program.ir.counter import uniform
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+
+DROPPED = -1.7580993408473766  # −scale·alpha of selu: what it gives for very negative inputs
+
+
+@dataclass(frozen=True, eq=False)
+class Noise(Instruction):
+    """Base of instructions that draw numbers for every element of h."""
+
+    h: Buffer
+    a: Buffer
+    amount: float  # a standard deviation or a rate
+    stream: int  # tells this layer's random numbers from another's
+
+    writes = ("a",)
+    inplace = ("h", "a")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.a.size, self.stream)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.amount,)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.h,)
+
+    def uniform(self, m: Values, each: int = 1) -> Array:
+        """`each` numbers in [0, 1) for every element, along the last axis."""
+        first = m.first_row * self.a.size * each
+        count = m.rows * self.a.size * each
+        return uniform(m.seed, m.iteration, self.stream, first, count).reshape(*m[self.a].shape, each)
+
+    def normal(self, m: Values) -> Array:
+        """A number of mean 0 and variance 1 for every element (Box and Muller 1958)."""
+        u = self.uniform(m, 2).astype(np.float64)
+        return np.sqrt(-2 * np.log(1 - u[..., 0])) * np.cos(2 * np.pi * u[..., 1])
+
+    def flops(self, rows: int) -> int:
+        return 40 * rows * self.a.size
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianNoise(Noise):
+    """a = h + amount·z, z normal with mean 0 and variance 1"""
+
+    name = "gaussian noise"
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = {self.h} + {self.amount:g}·z"
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.h):
+            yield from d.pass_on(d(self.a), self.h)
+
+    def reference(self, m: Values) -> None:
+        m[self.a][:] = m[self.h] + self.amount * self.normal(m)
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianDropout(Noise):
+    """a = h·(1 + amount·z), z normal with mean 0 and variance 1. The adjoint is itself, as that of dropout."""
+
+    name = "gaussian dropout"
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = {self.h}·(1 + {self.amount:g}·z)"
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.h):
+            yield GaussianDropout(d(self.a), d.into(self.h), self.amount, self.stream)
+
+    def reference(self, m: Values) -> None:
+        m[self.a][:] = m[self.h] * (1 + self.amount * self.normal(m))
+
+
+@dataclass(frozen=True, eq=False)
+class SpatialDropout(Noise):
+    """a = h·keep/(1 − amount), keep drawn 0 with probability `amount` for each row and channel, the same at all places.
+
+    The adjoint is itself, as that of dropout.
+    """
+
+    name = "spatial dropout"
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = {self.h}·keep/{1 - self.amount:g}, a keep for each channel"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (positions(self.a), self.a.shape[-1], self.stream)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.h):
+            yield SpatialDropout(d(self.a), d.into(self.h), self.amount, self.stream)
+
+    def reference(self, m: Values) -> None:
+        channels = self.a.shape[-1]
+        u = uniform(m.seed, m.iteration, self.stream, m.first_row * channels, m.rows * channels)
+        keep = u.reshape(m.rows, *(1 for _ in self.a.shape[1:]), channels) >= np.float32(self.amount)
+        m[self.a][:] = np.where(keep, m[self.h] / (1 - self.amount), 0)
+
+    def flops(self, rows: int) -> int:
+        return rows * (self.a.size + 10 * self.a.shape[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class AlphaDropout(Noise):
+    """a = scale·(keep ? h : −1.758) + shift: mean 0 and variance 1 stay what they are (Klambauer et al. 2017)."""
+
+    name = "alpha dropout"
+
+    @property
+    def scale(self) -> float:
+        return 1 / math.sqrt((1 - self.amount) * (1 + self.amount * DROPPED**2))
+
+    @property
+    def shift(self) -> float:
+        return -self.scale * self.amount * DROPPED
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.amount, self.scale, self.shift)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = {self.scale:.4g}·(keep ? {self.h} : {DROPPED:.4g}) + {self.shift:.4g}"
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.h):
+            yield AlphaDropoutAdjoint(d(self.a), d.into(self.h), self.amount, self.stream)
+
+    def reference(self, m: Values) -> None:
+        keep = self.uniform(m)[..., 0] >= np.float32(self.amount)
+        m[self.a][:] = self.scale * np.where(keep, m[self.h], DROPPED) + self.shift
+
+
+@dataclass(frozen=True, eq=False)
+class AlphaDropoutAdjoint(AlphaDropout):
+    """dh = scale·keep·da, here called a and h"""
+
+    name = "alpha dropout adjoint"
+    adjoint = Instruction.adjoint
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return ()
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = {self.scale:.4g}·keep·{self.h}"
+
+    def reference(self, m: Values) -> None:
+        keep = self.uniform(m)[..., 0] >= np.float32(self.amount)
+        m[self.a][:] = np.where(keep, self.scale * m[self.h], 0)

@@ -1,0 +1,347 @@
+"""Batch normalisation: the statistics of a whole batch, which all lanes compute together.
+
+A lane writes what it knows of its own rows into an exchange; when all lanes have, each reads every lane's part and puts
+them together in the same order. That is why the rows phase of such a program is cut into segments, and why a lane keeps
+all its rows of the batch in one block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.program.instructions.linear import BiasGradient, matrix, positions
+from thalweg.program.instructions.standardization import ChannelScaleGradient
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+
+
+@dataclass(frozen=True, eq=False)
+class BatchMoments(Instruction):
+    """parts = for each channel, the mean over this lane's rows, and the sum of squared differences from it"""
+
+    x: Buffer
+    parts: Buffer
+
+    name = "batch moments"
+    writes = ("parts",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.parts} = mean {self.x}, Σ ({self.x} − mean)²"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (positions(self.x), self.x.shape[-1])
+
+    def reference(self, m: Values) -> None:
+        x = matrix(m[self.x])
+        mean = x.mean(axis=0)
+        m[self.parts][:] = np.concatenate([mean, ((x - mean) ** 2).sum(axis=0)])
+
+    def flops(self, rows: int) -> int:
+        return 4 * rows * self.x.size
+
+
+def scaled(value: Array, gamma: Array | None, beta: Array | None) -> Array:
+    """value·γ + β, as far as they are there."""
+    value = value if gamma is None else value * gamma
+    return value if beta is None else value + beta
+
+
+def scale_text(text: str, gamma: Buffer | None, beta: Buffer | None) -> str:
+    """The formula's ends."""
+    return ("" if gamma is None else f"{gamma}·") + text + ("" if beta is None else f" + {beta}")
+
+
+@dataclass(frozen=True, eq=False)
+class BatchNormalization(Instruction):
+    """a = γ·(x − μ)/√(σ² + ε) + β, with mean μ and (biased) variance σ² of each channel over the batch
+
+    With a `shortcut`, which is added, and a `floor`, max(0, …): a sum and a relu after the normalisation, in one
+    instruction (see fuse.py).
+    """
+
+    x: Buffer
+    parts: Buffer
+    gamma: Buffer | None
+    beta: Buffer | None
+    shortcut: Buffer | None
+    a: Buffer
+    mean: Buffer
+    variance: Buffer
+    epsilon: float
+    floor: bool = False
+
+    name = "batch normalization"
+    writes = ("a", "mean", "variance")
+
+    @property
+    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
+        return None if self.shortcut is None else ("shortcut", "a")
+
+    @property
+    def title(self) -> str:
+        return self.name + ("" if self.shortcut is None else " + add") + (" + relu" if self.floor else "")
+
+    @property
+    def kernel(self) -> str:
+        return "batch_normalization"
+
+    @property
+    def formula(self) -> str:
+        text = scale_text(f"({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})", self.gamma, self.beta)
+        text += "" if self.shortcut is None else f" + {self.shortcut}"
+        text = f"max({text}, 0)" if self.floor else text
+        return f"{self.mean}, {self.variance} from {self.parts}; {self.a} = {text}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (positions(self.x), self.x.shape[-1], int(self.floor))
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.epsilon,)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return tuple(b for b in (self.x, self.gamma, self.beta, self.shortcut) if b is not None)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        da = d(self.a)
+        dn = Buffer(f"{da}⁺", da.shape) if self.floor else da
+        sums = Buffer(f"Σ{dn}", self.parts.shape, self.parts.region, per_row=False)
+        a, masked = (self.a, dn) if self.floor else (None, None)
+        yield BatchSums(self.x, self.mean, self.variance, da, None, a, masked, sums, self.epsilon)
+        for place, parameter in enumerate((self.beta, self.gamma)):
+            if parameter is not None and d.wants(parameter):
+                yield ChannelGradient(sums, d.into(parameter), place)
+        if d.wants(self.x):
+            yield BatchNormalizationAdjoint(
+                self.x, self.mean, self.variance, self.gamma, dn, sums, d.into(self.x), self.epsilon
+            )
+        if self.shortcut is not None and d.wants(self.shortcut):
+            yield from d.pass_on(dn, self.shortcut)
+
+    def reference(self, m: Values) -> None:
+        channels = self.x.shape[-1]
+        m[self.mean][:] = m[self.parts][:channels]
+        m[self.variance][:] = m[self.parts][channels:] / (len(m[self.x]) * positions(self.x))
+        normal = (m[self.x] - m[self.mean]) / np.sqrt(m[self.variance] + self.epsilon)
+        gamma, beta = (None if b is None else m[b] for b in (self.gamma, self.beta))
+        value = scaled(normal, gamma, beta)
+        value = value if self.shortcut is None else value + m[self.shortcut]
+        m[self.a][:] = np.maximum(value, 0) if self.floor else value
+
+    def flops(self, rows: int) -> int:
+        return (3 + (self.shortcut is not None) + self.floor) * rows * self.x.size
+
+
+@dataclass(frozen=True, eq=False)
+class BatchSums(Instruction):
+    """sums = for each channel Σ dn and Σ dn·(x − μ)/√(σ² + ε), over this lane's rows
+
+    Where the normalisation has a floor, dn = (da + more)·[a > 0] is computed here, while da is there anyway; otherwise
+    dn is da. `more` is a second contribution to the adjoint of a, if it is left to this instruction (see fuse.py).
+    """
+
+    x: Buffer
+    mean: Buffer
+    variance: Buffer
+    da: Buffer
+    more: Buffer | None
+    a: Buffer | None
+    dn: Buffer | None
+    sums: Buffer
+    epsilon: float
+
+    name = "batch sums"
+    writes = ("sums", "dn")
+
+    @property
+    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
+        return None if self.dn is None else ("da", "dn")
+
+    @property
+    def title(self) -> str:
+        return ("" if self.more is None else "add + ") + ("" if self.dn is None else "relu adjoint + ") + self.name
+
+    @property
+    def kernel(self) -> str:
+        return "batch_sums"
+
+    @property
+    def formula(self) -> str:
+        da = f"{self.da}" if self.more is None else f"({self.da} + {self.more})"
+        dn, first = (self.da, "") if self.dn is None else (self.dn, f"{self.dn} = {da}·[{self.a} > 0]; ")
+        return f"{first}{self.sums} = Σ {dn}, Σ {dn}·({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (positions(self.x), self.x.shape[-1])
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.epsilon,)
+
+    def reference(self, m: Values) -> None:
+        normal = (m[self.x] - m[self.mean]) / np.sqrt(m[self.variance] + self.epsilon)
+        dn = m[self.da]
+        if self.a is not None and self.dn is not None:
+            total = dn if self.more is None else dn + m[self.more]
+            dn = m[self.dn]
+            dn[:] = total * (m[self.a] > 0)
+        m[self.sums][:] = np.concatenate([matrix(dn).sum(axis=0), matrix(dn * normal).sum(axis=0)])
+
+    def flops(self, rows: int) -> int:
+        return (5 + 2 * (self.dn is not None) + (self.more is not None)) * rows * self.x.size
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelGradient(Instruction):
+    """dβ (place 0) or dγ (place 1) of this lane, from its sums"""
+
+    sums: Buffer
+    dp: Buffer
+    place: int
+
+    name = "channel gradient"
+    writes = ("dp",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dp} = part {self.place} of {self.sums}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.dp.size, self.place)
+
+    def reference(self, m: Values) -> None:
+        m[self.dp][:] = m[self.sums][self.place * self.dp.size :][: self.dp.size]
+
+
+@dataclass(frozen=True, eq=False)
+class BatchNormalizationAdjoint(Instruction):
+    """dx = γ/√(σ² + ε)·(da − mean da − x̂·mean(da·x̂)),  x̂ = (x − μ)/√(σ² + ε)"""
+
+    x: Buffer
+    mean: Buffer
+    variance: Buffer
+    gamma: Buffer | None
+    da: Buffer
+    sums: Buffer
+    dx: Buffer
+    epsilon: float
+
+    name = "batch normalization adjoint"
+    writes = ("dx",)
+    inplace = ("da", "dx")
+
+    @property
+    def formula(self) -> str:
+        normal = f"({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})"
+        return f"{self.dx} = {scale_text('', self.gamma, None)}({self.da} − means from {self.sums})/√…, x̂ = {normal}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (positions(self.x), self.x.shape[-1])
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.epsilon,)
+
+    def reference(self, m: Values) -> None:
+        inverse = 1 / np.sqrt(m[self.variance] + self.epsilon)
+        normal = (m[self.x] - m[self.mean]) * inverse
+        one, other = np.split(m[self.sums] / (len(m[self.x]) * positions(self.x)), 2)
+        m[self.dx][:] = scaled((m[self.da] - one - normal * other) * inverse, None, None)
+        if self.gamma is not None:
+            m[self.dx][:] *= m[self.gamma]
+
+    def flops(self, rows: int) -> int:
+        return 6 * rows * self.x.size
+
+
+@dataclass(frozen=True, eq=False)
+class MovingAverage(Instruction):
+    """moving ← momentum·moving + (1 − momentum)·value, once a step, with the update"""
+
+    value: Buffer
+    moving: Buffer
+    momentum: float
+
+    name = "moving average"
+    writes = ("moving",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.moving} += {1 - self.momentum:g}·({self.value} − {self.moving})"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.moving.size,)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.momentum,)
+
+    def reference(self, m: Values) -> None:
+        m[self.moving][:] += (1 - self.momentum) * (m[self.value] - m[self.moving])
+
+    def flops(self, rows: int) -> int:
+        return 3 * self.moving.size
+
+
+@dataclass(frozen=True, eq=False)
+class Normalization(Instruction):
+    """a = γ·(x − μ)/√(σ² + ε) + β, with a given mean μ (0 where absent) and variance σ² of each channel
+
+    The statistics are constants, so that the adjoint is itself on da, without μ and β.
+    """
+
+    x: Buffer
+    mean: Buffer | None
+    variance: Buffer
+    gamma: Buffer | None
+    beta: Buffer | None
+    a: Buffer
+    epsilon: float
+
+    name = "normalization"
+    writes = ("a",)
+
+    @property
+    def formula(self) -> str:
+        centred = str(self.x) if self.mean is None else f"({self.x} − {self.mean})"
+        text = f"{centred}/√({self.variance} + {self.epsilon:g})"
+        return f"{self.a} = {scale_text(text, self.gamma, self.beta)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (positions(self.x), self.x.shape[-1])
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.epsilon,)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        da = d(self.a)
+        if self.gamma is not None and d.wants(self.gamma):
+            normal = Buffer(f"x̂ of {self.a}", self.x.shape)
+            yield Normalization(self.x, self.mean, self.variance, None, None, normal, self.epsilon)
+            yield ChannelScaleGradient(normal, da, d.into(self.gamma))
+        if self.beta is not None and d.wants(self.beta):
+            yield BiasGradient(da, d.into(self.beta))
+        if d.wants(self.x):
+            yield Normalization(da, None, self.variance, self.gamma, None, d.into(self.x), self.epsilon)
+
+    def reference(self, m: Values) -> None:
+        mean, gamma, beta = (None if b is None else m[b] for b in (self.mean, self.gamma, self.beta))
+        centred = m[self.x] if mean is None else m[self.x] - mean
+        m[self.a][:] = scaled(centred / np.sqrt(m[self.variance] + self.epsilon), gamma, beta)
+
+    def flops(self, rows: int) -> int:
+        return 3 * rows * self.x.size

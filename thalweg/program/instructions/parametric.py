@@ -1,0 +1,126 @@
+"""PReLU: a rectifier whose slope below 0 is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.errors import ShapeError
+from thalweg.program.ir.instruction import Adjoints, Buffer, Instruction, Values
+
+
+def levels(row: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
+    """(A, B, C, D, E): the axes of a row, those that follow each other alike taken together. Along A, C and E the
+    elements share an α, along B and D each has its own.
+
+    >>> levels((28, 28, 16), (1, 1, 16)), levels((28, 28, 16), (28, 28, 1)), levels((5,), (5,))
+    ((1, 1, 784, 16, 1), (1, 1, 1, 784, 16), (1, 1, 1, 5, 1))
+    """
+    groups: list[tuple[bool, int]] = []  # (whether shared, size)
+    for size, of_alpha in zip(row, own, strict=True):
+        shared = of_alpha != size
+        if groups and (size == 1 or groups[-1][0] == shared):
+            groups[-1] = (groups[-1][0], groups[-1][1] * size)
+        else:
+            groups.append((shared, size))
+    if not groups[-1][0]:
+        groups.append((True, 1))
+    sizes = [1] * (5 - len(groups)) + [size for _, size in groups]
+    if len(sizes) > 5:
+        raise ShapeError(f"PReLU's shared axes cut rows of shape {row} into too many pieces: use Reshape before it")
+    return tuple(sizes)
+
+
+@dataclass(frozen=True, eq=False)
+class Prelu(Instruction):
+    """a = h for h > 0, otherwise α·h      h, a (rows, *shape), α of the same shape with 1 where an axis is shared"""
+
+    h: Buffer
+    alpha: Buffer
+    a: Buffer
+
+    name = "prelu"
+    writes = ("a",)
+    inplace = ("h", "a")
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = ({self.h} > 0 ? {self.h} : {self.alpha}·{self.h})"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return levels(self.h.shape, self.alpha.shape)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.h, self.alpha)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.alpha):
+            yield PreluGradient(self.h, d(self.a), d.into(self.alpha))
+        if d.wants(self.h):
+            yield PreluAdjoint(self.h, self.alpha, d(self.a), d.into(self.h))
+
+    def reference(self, m: Values) -> None:
+        m[self.a][:] = np.where(m[self.h] > 0, m[self.h], m[self.alpha] * m[self.h])
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.h.size
+
+
+@dataclass(frozen=True, eq=False)
+class PreluAdjoint(Instruction):
+    """dh = da for h > 0, otherwise α·da; at 0, as in PyTorch, the slope is α"""
+
+    h: Buffer
+    alpha: Buffer
+    da: Buffer
+    dh: Buffer
+
+    name = "prelu adjoint"
+    writes = ("dh",)
+    inplace = ("da", "dh")
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dh} = {self.da}·({self.h} > 0 ? 1 : {self.alpha})"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return levels(self.h.shape, self.alpha.shape)
+
+    def reference(self, m: Values) -> None:
+        m[self.dh][:] = m[self.da] * np.where(m[self.h] > 0, 1, m[self.alpha])
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.h.size
+
+
+@dataclass(frozen=True, eq=False)
+class PreluGradient(Instruction):
+    """dα = Σ da·min(h, 0), over the rows and the axes along which α is shared"""
+
+    h: Buffer
+    da: Buffer
+    dalpha: Buffer
+
+    name = "prelu gradient"
+    writes = ("dalpha",)
+    reduces = True
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dalpha} = Σ {self.da}·min({self.h}, 0)"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return levels(self.h.shape, self.dalpha.shape)
+
+    def reference(self, m: Values) -> None:
+        products = (m[self.da] * np.minimum(m[self.h], 0)).sum(axis=0)
+        shared = tuple(k for k, size in enumerate(self.dalpha.shape) if size != self.h.shape[k])
+        m.reduce(self.dalpha, products.sum(axis=shared, keepdims=True))
+
+    def flops(self, rows: int) -> int:
+        return 3 * rows * self.h.size

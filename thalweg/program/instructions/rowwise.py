@@ -1,0 +1,184 @@
+"""Activations that act on one row at a time, over its last axis: softmax and its relatives, and gated linear units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from thalweg.errors import ShapeError
+from thalweg.program.instructions.activations import sigmoid
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+
+
+@dataclass(frozen=True, eq=False)
+class Rowwise(Instruction):
+    """a = f(h), each vector of the last axis by itself. A subclass is one activation and names its adjoint."""
+
+    h: Buffer
+    a: Buffer
+
+    writes = ("a",)
+    inplace = ("h", "a")
+
+    formula_text: ClassVar[str]  # of {h}
+    slope_text: ClassVar[str]  # dh, of {a} or {h}, and {da}
+    slope_of: ClassVar[str] = "a"
+    cost: ClassVar[int] = 14
+
+    def value(self, h: Array) -> Array:
+        """f(h)"""
+        raise NotImplementedError
+
+    def pull(self, v: Array, da: Array) -> Array:
+        """dh, from the operand that `slope_of` names and da."""
+        raise NotImplementedError
+
+    @classmethod
+    def output_shape(cls, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a for an h of this shape."""
+        return shape
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = {self.formula_text.format(h=self.h)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Vectors in a row, and numbers in a vector of h."""
+        return (self.h.size // self.h.shape[-1], self.h.shape[-1])
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.h,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.h):
+            yield RowwiseAdjoint(self, getattr(self, self.slope_of), d(self.a), d.into(self.h))
+
+    def reference(self, m: Values) -> None:
+        m[self.a][:] = self.value(m[self.h])
+
+    def flops(self, rows: int) -> int:
+        return self.cost * rows * self.a.size
+
+
+@dataclass(frozen=True, eq=False)
+class RowwiseAdjoint(Instruction):
+    """dh from da for the activation `of`, each vector of the last axis by itself."""
+
+    of: Rowwise
+    v: Buffer  # h or a
+    da: Buffer
+    dh: Buffer
+
+    name = "adjoint"
+    writes = ("dh",)
+
+    @property
+    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
+        return ("da", "dh") if self.da.shape == self.dh.shape else None
+
+    @property
+    def title(self) -> str:
+        return f"{self.of.title} adjoint"
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dh} = {self.of.slope_text.format(h=self.v, a=self.v, da=self.da)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.of.sizes
+
+    def reference(self, m: Values) -> None:
+        m[self.dh][:] = self.of.pull(m[self.v], m[self.da])
+
+    def flops(self, rows: int) -> int:
+        return 4 * rows * self.dh.size
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax(Rowwise):
+    """a = e^(h − max h) / Σ e^(h − max h) over the last axis      h, a (rows, …, classes)"""
+
+    name = "softmax"
+    formula_text = "softmax({h})"
+    slope_text = "{a}·({da} − Σ {da}·{a})"
+
+    def value(self, h: Array) -> Array:
+        e = np.exp(h - h.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+
+    def pull(self, v: Array, da: Array) -> Array:
+        return v * (da - (da * v).sum(axis=-1, keepdims=True))
+
+
+@dataclass(frozen=True, eq=False)
+class LogSoftmax(Rowwise):
+    """a = h − ln Σ eʰ over the last axis      h, a (rows, …, classes)"""
+
+    name = "log softmax"
+    formula_text = "{h} − ln Σ e^{h}"
+    slope_text = "{da} − e^{a}·Σ {da}"
+
+    def value(self, h: Array) -> Array:
+        below = h - h.max(axis=-1, keepdims=True)
+        return below - np.log(np.exp(below).sum(axis=-1, keepdims=True))
+
+    def pull(self, v: Array, da: Array) -> Array:
+        return da - np.exp(v) * da.sum(axis=-1, keepdims=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Sparsemax(Rowwise):
+    """a = max(h − τ, 0), with the τ that makes Σ a = 1 over the last axis      h, a (rows, …, classes)
+
+    The nearest point to h among the probabilities (Martins and Astudillo, ICML 2016); many of them are exactly 0.
+    """
+
+    name = "sparsemax"
+    formula_text = "max({h} − τ, 0), Σ = 1"
+    slope_text = "[{a} > 0]·({da} − mean of {da} where {a} > 0)"
+
+    def value(self, h: Array) -> Array:
+        top = h.max(axis=-1, keepdims=True)  # less than top − 1 can't be part of it
+        falling = -np.sort(-(h - top), axis=-1)
+        sums = falling.cumsum(axis=-1) - 1
+        counts = np.arange(1, h.shape[-1] + 1)
+        last = (falling * counts > sums).sum(axis=-1, keepdims=True) - 1
+        tau = np.take_along_axis(sums, np.maximum(last, 0), axis=-1) / (last + 1)
+        return np.maximum(h - top - tau, 0)
+
+    def pull(self, v: Array, da: Array) -> Array:
+        support = v > 0
+        mean = (da * support).sum(axis=-1, keepdims=True) / support.sum(axis=-1, keepdims=True)
+        return support * (da - mean)
+
+
+@dataclass(frozen=True, eq=False)
+class Glu(Rowwise):
+    """a = x·σ(g), x and g the two halves of h along its last axis      h (rows, …, 2n) → a (rows, …, n)"""
+
+    name = "glu"
+    inplace = None  # type: ignore[assignment]
+    formula_text = "x·σ(g), x and g the halves of {h}"
+    slope_text = "({da}·σ(g), {da}·x·σ'(g)), x and g the halves of {h}"
+    slope_of = "h"
+    cost = 13
+
+    @classmethod
+    def output_shape(cls, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if shape[-1] % 2:
+            raise ShapeError(f"glu halves the last axis, so its size has to be even, not {shape[-1]}")
+        return (*shape[:-1], shape[-1] // 2)
+
+    def value(self, h: Array) -> Array:
+        x, g = np.split(h, 2, axis=-1)
+        return x * sigmoid(g)
+
+    def pull(self, v: Array, da: Array) -> Array:
+        x, g = np.split(v, 2, axis=-1)
+        s = sigmoid(g)
+        return np.concatenate([da * s, da * x * s * (1 - s)], axis=-1)

@@ -1,0 +1,234 @@
+"""Moving elements about: borders of images, nearest upsampling, concatenation, the axes in another order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.program.instructions.convolution import Pair
+from thalweg.program.instructions.linear import positions
+from thalweg.program.ir.instruction import Adjoints, Buffer, Instruction, Values
+
+
+def inside(image: tuple[int, ...], before: Pair) -> tuple[slice, ...]:
+    """Where an image lies in one with a border: the index of (rows, height, width, channels)."""
+    return (slice(None), *(slice(b, b + n) for b, n in zip(before, image, strict=False)))
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroPadding(Instruction):
+    """z = x with zeros around it"""
+
+    x: Buffer
+    z: Buffer
+    before: Pair
+
+    name = "zero padding"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x} with zeros around it"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, *self.z.shape[:2], *self.before)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield Cropping(d(self.z), d.into(self.x), self.before)
+
+    def reference(self, m: Values) -> None:
+        m[self.z][:] = 0
+        m[self.z][inside(self.x.shape, self.before)] = m[self.x]
+
+
+@dataclass(frozen=True, eq=False)
+class Cropping(Instruction):
+    """z = x without its border"""
+
+    x: Buffer
+    z: Buffer
+    before: Pair
+
+    name = "cropping"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x} without its border"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.z.shape, *self.x.shape[:2], *self.before)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield ZeroPadding(d(self.z), d.into(self.x), self.before)
+
+    def reference(self, m: Values) -> None:
+        m[self.z][:] = m[self.x][inside(self.z.shape, self.before)]
+
+
+@dataclass(frozen=True, eq=False)
+class Upsampling(Instruction):
+    """z[i, j] = x[i // size, j // size]: every element so many times, down and across"""
+
+    x: Buffer
+    z: Buffer
+    size: Pair
+
+    name = "upsampling"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x}, each {self.size} times"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, *self.size)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield UpsamplingAdjoint(d(self.z), d.into(self.x), self.size)
+
+    def reference(self, m: Values) -> None:
+        m[self.z][:] = m[self.x].repeat(self.size[0], axis=1).repeat(self.size[1], axis=2)
+
+
+@dataclass(frozen=True, eq=False)
+class UpsamplingAdjoint(Instruction):
+    """dx = Σ of dz over the places of each element"""
+
+    dz: Buffer
+    dx: Buffer
+    size: Pair
+
+    name = "upsampling adjoint"
+    writes = ("dx",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dx} = Σ over {self.size} of {self.dz}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.dx.shape, *self.size)
+
+    def reference(self, m: Values) -> None:
+        rows, (height, width, channels) = len(m[self.dx]), self.dx.shape
+        m[self.dx][:] = m[self.dz].reshape(rows, height, self.size[0], width, self.size[1], channels).sum(axis=(2, 4))
+
+    def flops(self, rows: int) -> int:
+        return rows * self.dz.size
+
+
+@dataclass(frozen=True, eq=False)
+class Concatenation(Instruction):
+    """z = x and y one after the other, along the last axis"""
+
+    x: Buffer
+    y: Buffer
+    z: Buffer
+
+    name = "concatenation"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x}, {self.y}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.x.shape[-1], self.y.shape[-1], positions(self.z))
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x, self.y)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        for value, first in ((self.x, 0), (self.y, self.x.shape[-1])):
+            if d.wants(value):
+                yield Part(d(self.z), d.into(value), first)
+
+    def reference(self, m: Values) -> None:
+        n = self.x.shape[-1]
+        m[self.z][..., :n], m[self.z][..., n:] = m[self.x], m[self.y]
+
+
+@dataclass(frozen=True, eq=False)
+class Part(Instruction):
+    """x = some of z, along the last axis"""
+
+    z: Buffer
+    x: Buffer
+    first: int
+
+    name = "part"
+    writes = ("x",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.x} = {self.z}[…, {self.first}:{self.first + self.x.shape[-1]}]"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.z.shape[-1], self.x.shape[-1], self.first, positions(self.x))
+
+    def reference(self, m: Values) -> None:
+        m[self.x][:] = m[self.z][..., self.first : self.first + self.x.shape[-1]]
+
+
+@dataclass(frozen=True, eq=False)
+class Permutation(Instruction):
+    """z = x with its axes in another order: axis k of z is axis order[k] of x, the rows left aside"""
+
+    x: Buffer
+    z: Buffer
+    order: tuple[int, ...]
+
+    name = "permutation"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x}, its axes in the order {', '.join(str(k + 1) for k in self.order)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many axes there are, the size of each in z, and how far its elements are apart in x.
+
+        Axes that follow each other in both are one.
+        """
+        sizes: list[int] = []
+        steps: list[int] = []
+        for k, axis in enumerate(self.order):
+            n, step = self.x.shape[axis], math.prod(self.x.shape[axis + 1 :])
+            if k and self.order[k - 1] == axis - 1:
+                sizes[-1], steps[-1] = sizes[-1] * n, step
+            else:
+                sizes.append(n)
+                steps.append(step)
+        return (len(sizes), *sizes, *steps)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield Permutation(d(self.z), d.into(self.x), tuple(np.argsort(self.order).tolist()))
+
+    def reference(self, m: Values) -> None:
+        m[self.z][:] = m[self.x].transpose(0, *(k + 1 for k in self.order))

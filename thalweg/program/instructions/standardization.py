@@ -1,0 +1,166 @@
+"""Layer and group normalisation: each row by itself, so that lanes need not meet; and the scale of each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.program.instructions.linear import BiasGradient, matrix, positions
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+
+
+@dataclass(frozen=True, eq=False)
+class Standardization(Instruction):
+    """a = (x − mean)/√(variance + ε) over each set: a group of a row's channels, at all its places or each by itself"""
+
+    x: Buffer
+    a: Buffer
+    groups: int
+    by_place: bool  # each place is a set of its own
+    epsilon: float
+
+    name = "standardization"
+    writes = ("a",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = ({self.x} − mean)/√(variance + {self.epsilon:g})"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        places = positions(self.x)
+        rows, inside = (places, 1) if self.by_place else (1, places)
+        return (rows, inside, self.groups, self.x.shape[-1] // self.groups)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.epsilon,)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield StandardizationAdjoint(self, self.x, d(self.a), d.into(self.x))
+
+    def sets(self, x: Array) -> Array:
+        """x as (rows, places, groups, channels of a group)."""
+        return x.reshape(-1, *self.sizes[1:])
+
+    def standard(self, x: Array) -> tuple[Array, Array]:
+        """(the standardised sets, 1/√(variance + ε))"""
+        x = self.sets(x)
+        scale = 1 / np.sqrt(x.var(axis=(1, 3), keepdims=True) + self.epsilon)
+        return (x - x.mean(axis=(1, 3), keepdims=True)) * scale, scale
+
+    def reference(self, m: Values) -> None:
+        m[self.a][:] = self.standard(m[self.x])[0].reshape(m[self.a].shape)
+
+    def flops(self, rows: int) -> int:
+        return 6 * rows * self.x.size
+
+
+@dataclass(frozen=True, eq=False)
+class StandardizationAdjoint(Instruction):
+    """dx = (da − mean da − x̂·mean(da·x̂))/√(variance + ε), the means over each set"""
+
+    of: Standardization
+    x: Buffer
+    da: Buffer
+    dx: Buffer
+
+    name = "standardization adjoint"
+    writes = ("dx",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dx} = ({self.da} − mean {self.da} − x̂·mean({self.da}·x̂))/√…, x̂ standardised {self.x}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.of.sizes
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return self.of.constants
+
+    def reference(self, m: Values) -> None:
+        normal, scale = self.of.standard(m[self.x])
+        da = self.of.sets(m[self.da])
+        means = (v.mean(axis=(1, 3), keepdims=True) for v in (da, da * normal))
+        one, other = means
+        m[self.dx][:] = ((da - one - normal * other) * scale).reshape(m[self.dx].shape)
+
+    def flops(self, rows: int) -> int:
+        return 12 * rows * self.x.size
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelScale(Instruction):
+    """a = γ·x + β, a factor and an addend for each channel"""
+
+    x: Buffer
+    gamma: Buffer | None
+    beta: Buffer | None
+    a: Buffer
+
+    name = "channel scale"
+    writes = ("a",)
+    inplace = None  # x is kept for γ's gradient
+
+    @property
+    def formula(self) -> str:
+        factor = "" if self.gamma is None else f"{self.gamma}·"
+        return f"{self.a} = {factor}{self.x}" + ("" if self.beta is None else f" + {self.beta}")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (positions(self.x), self.x.shape[-1])
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        da = d(self.a)
+        if self.gamma is not None and d.wants(self.gamma):
+            yield ChannelScaleGradient(self.x, da, d.into(self.gamma))
+        if self.beta is not None and d.wants(self.beta):
+            yield BiasGradient(da, d.into(self.beta))
+        if d.wants(self.x):
+            yield ChannelScale(da, self.gamma, None, d.into(self.x))
+
+    def reference(self, m: Values) -> None:
+        value = m[self.x] if self.gamma is None else m[self.x] * m[self.gamma]
+        m[self.a][:] = value if self.beta is None else value + m[self.beta]
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.x.size
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelScaleGradient(Instruction):
+    """dγ = Σ da·x over rows and places"""
+
+    x: Buffer
+    da: Buffer
+    dgamma: Buffer
+
+    name = "channel scale gradient"
+    writes = ("dgamma",)
+    reduces = True
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dgamma} = Σ {self.da}·{self.x}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (positions(self.x), self.x.shape[-1])
+
+    def reference(self, m: Values) -> None:
+        m.reduce(self.dgamma, matrix(m[self.da] * m[self.x]).sum(axis=0))
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.x.size

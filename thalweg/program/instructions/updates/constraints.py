@@ -1,0 +1,85 @@
+"""What weights are brought to after an update: a norm, a sign. Each lane takes its own share of an array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.program.ir.instruction import Buffer, Instruction, Values
+
+EPSILON = 1e-7  # Keras's: a vector of zeros stays one
+
+
+@dataclass(frozen=True, eq=False)
+class NormConstraint(Instruction):
+    """w ← w·d/(‖w‖ + ε), d = rate·clip(‖w‖, low, high) + (1 − rate)·‖w‖, for W seen as (outer, reduced, inner).
+
+    The norm is taken over the middle axis.
+    """
+
+    W: Buffer
+    low: float
+    high: float
+    rate: float
+    outer: int
+    reduced: int
+    inner: int
+
+    name = "norm constraint"
+    writes = ("W",)
+    due = True
+    meets = True  # a norm needs all of its weights updated
+
+    @property
+    def formula(self) -> str:
+        w = self.W
+        if self.low == self.high == self.rate == 1:
+            return f"{w} ·= 1/(‖{w}‖ + ε)"
+        clipped = f"clip(‖{w}‖, {self.low:g}, {self.high:g})"
+        if self.rate == 1:
+            return f"{w} ·= {clipped}/(‖{w}‖ + ε)"
+        return f"{w} ·= ({self.rate:g}·{clipped} + {1 - self.rate:g}·‖{w}‖)/(‖{w}‖ + ε)"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.outer, self.reduced, self.inner)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.low, self.high, self.rate)
+
+    def reference(self, m: Values) -> None:
+        W = m[self.W].reshape(self.outer, self.reduced, self.inner)
+        norm = np.sqrt((W * W).sum(axis=1, keepdims=True))
+        desired = self.rate * np.clip(norm, self.low, self.high) + (1 - self.rate) * norm
+        W *= desired / (EPSILON + norm)
+
+    def flops(self, rows: int) -> int:
+        return 3 * self.W.size + 6 * self.outer * self.inner
+
+
+@dataclass(frozen=True, eq=False)
+class NonNegative(Instruction):
+    """w ← max(w, 0)"""
+
+    W: Buffer
+
+    name = "non negative"
+    writes = ("W",)
+    due = True
+    meets = True
+
+    @property
+    def formula(self) -> str:
+        return f"{self.W} = max({self.W}, 0)"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.W.size,)
+
+    def reference(self, m: Values) -> None:
+        np.maximum(m[self.W], 0, out=m[self.W])
+
+    def flops(self, rows: int) -> int:
+        return self.W.size

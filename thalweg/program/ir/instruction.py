@@ -1,0 +1,207 @@
+"""Buffers and instructions: what a program is made of.
+
+An instruction holds, in one place, its formula as printed, the buffers it reads and writes, its adjoint (the
+instructions that carry derivatives backwards through it), its NumPy reference and its cost. The native kernel of the
+same name stands in ``thalweg/engine/native/``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Protocol
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+# The regions of memory. Each is one flat vector; a buffer is a stretch of one of them.
+DATA = "data"  # the caller's arrays: all rows of x, y and the sample weights
+PARAMETERS = "parameters"  # every weight and bias of the network
+GRADIENTS = "gradients"  # laid out like the parameters
+SLOTS = "slots"  # the optimizer's vectors, laid out like the parameters, and after them what the loss keeps
+WORKSPACE = "workspace"  # activations and their adjoints, planned by liveness
+PREPARED = "prepared"  # what a step derives from the parameters alone, once for all lanes
+EXCHANGE = "exchange"  # a part for each lane, which the others read after a meeting
+TOTALS = "totals"  # float64 running sums of the loss and the metrics
+LOSS, ROWS, PENALTY, FIRST_METRIC = 0, 1, 2, 3  # places in TOTALS
+NORMS = "norms"  # float64 sums over gradients, of which each lane holds its part until all have met
+
+
+@dataclass(eq=False, slots=True)
+class Buffer:
+    """A named stretch of memory; `per_row` buffers hold one `shape` for every row of the batch."""
+
+    name: str
+    shape: tuple[int, ...]
+    region: str = WORKSPACE
+    per_row: bool = True
+    offset: int = -1  # in elements from the start of its region; -1: to be placed by the memory plan
+    view_of: Buffer | None = None  # the same storage under another shape
+    by_columns: bool = False  # in a block, all rows of its first element, then of the second, …; images by channels
+
+    @property
+    def size(self) -> int:
+        """Elements of one row (or of the whole buffer when it isn't per row)."""
+        return math.prod(self.shape)
+
+    @property
+    def storage(self) -> Buffer:
+        """The buffer whose memory this one uses: itself unless it is a view."""
+        return self if self.view_of is None else self.view_of.storage
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Adjoints(Protocol):
+    """What an instruction asks for when it writes its adjoint; `autodiff.py` answers."""
+
+    def __call__(self, value: Buffer) -> Buffer:
+        """The finished adjoint of a value that this instruction wrote."""
+        ...
+
+    def wants(self, value: Buffer) -> bool:
+        """Whether anything trainable depends on this value, so that its adjoint has to be computed."""
+        ...
+
+    def into(self, value: Buffer) -> Buffer:
+        """A place for one contribution to the adjoint of a value that this instruction read."""
+        ...
+
+    def pass_on(self, adjoint: Buffer, value: Buffer) -> Iterator[Instruction]:
+        """Makes a finished adjoint as it is a contribution to that of a value that this instruction read."""
+        ...
+
+    def total(self, value: Buffer) -> Buffer:
+        """The adjoint after every contribution is in, to be added to in place."""
+        ...
+
+
+class Values(Protocol):
+    """What a reference implementation sees: NumPy views of buffers, and the state of the step."""
+
+    rows: int  # rows in this block
+    first_row: int  # where the block starts in its batch
+    batch_rows: int  # rows in the whole batch
+    accumulate: bool  # whether an earlier block of this batch has already written the gradients
+    iteration: int  # steps done so far, this one included (counts from 1)
+    update: int  # updates of the weights, this one included: with accumulated gradients one for several steps
+    seed: int
+    learning_rate: float
+    order: Array  # the row numbers of this block
+
+    def __getitem__(self, buffer: Buffer) -> Array: ...
+
+    def reduce(self, buffer: Buffer, value: Array) -> None:
+        """Writes a sum over the rows of this block, or adds it to what earlier blocks of the batch wrote."""
+        ...
+
+
+class Instruction:
+    """One operation of a program. Subclasses are frozen dataclasses whose `Buffer` fields are the operands."""
+
+    name: ClassVar[str]  # as printed; the native kernel has the same name with underscores
+    writes: ClassVar[tuple[str, ...]]  # the fields that are written; every other buffer is only read
+    reduces: ClassVar[bool] = False  # sums over the rows of a block into something that isn't per row
+    accumulates: ClassVar[bool] = False  # adds to a gradient that is otherwise finished
+    gathers: ClassVar[bool] = False  # brings rows of the data, which the others then work on
+    own_inputs: ClassVar[bool] = False  # works on those inputs that are a lane's, of all rows of the batch
+    inplace: ClassVar[tuple[str, str] | None] = None  # (read, written): fields that may share their memory
+    # What the machine has to know of an instruction that works on parameters, after the gradients:
+    chunked: ClassVar[bool] = False  # element by element, so that it can be done on any stretch of the vector
+    meets: ClassVar[bool] = False  # needs what the instructions before it did on every lane
+    due: ClassVar[bool] = False  # is left out in steps that only accumulate gradients
+
+    @property
+    def title(self) -> str:
+        """The name as printed."""
+        return self.name
+
+    @property
+    def kernel(self) -> str:
+        """The name of the native kernel."""
+        return self.title.replace(" ", "_")
+
+    @property
+    def formula(self) -> str:
+        """The operation with the real names of its buffers."""
+        raise NotImplementedError
+
+    @property
+    def operands(self) -> tuple[Buffer | None, ...]:
+        """Every buffer field in order of declaration; None where an optional one is absent."""
+        values = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+        return tuple(v for v in values if v is None or isinstance(v, Buffer))
+
+    @property
+    def outputs(self) -> tuple[Buffer, ...]:
+        """The buffers written."""
+        return tuple(b for b in (getattr(self, name) for name in self.writes) if b is not None)
+
+    @property
+    def inputs(self) -> tuple[Buffer, ...]:
+        """The buffers read."""
+        outputs = self.outputs
+        return tuple(b for b in self.operands if b is not None and not any(b is o for o in outputs))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The whole numbers the native kernel needs besides the number of rows."""
+        raise NotImplementedError
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        """The real numbers the native kernel needs."""
+        return ()
+
+    @property
+    def labels(self) -> tuple[Buffer, int] | None:
+        """The operand that has to hold class numbers, and how many classes there are, if there is one."""
+        return None
+
+    @property
+    def matrix_size(self) -> int:
+        """Elements of the matrix, of a product; 0 of anything else."""
+        return 0
+
+    @property
+    def wide_gradient(self) -> Buffer | None:
+        """The gradient that this computes, where it is so large that the lanes may share it in the finish."""
+        return None
+
+    def on_lanes(self, lanes: int, shared: Sequence[Buffer]) -> Sequence[Instruction]:
+        """What so many lanes do of it: all, but for the sums over the lanes of gradients that they share."""
+        return [self]
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        """The buffers to whose adjoint this instruction contributes."""
+        return ()
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        """The instructions that compute the adjoints of what was read from the adjoints of what was written."""
+        raise NotImplementedError(f"{self.title} has no adjoint")
+
+    def reference(self, m: Values) -> None:
+        """The operation in NumPy."""
+        raise NotImplementedError
+
+    def flops(self, rows: int) -> int:
+        """Floating-point operations for a batch of `rows` (a multiplication and an addition count as two)."""
+        return 0
+
+    def bytes(self, rows: int) -> int:
+        """Bytes read and written for a batch of `rows`, each buffer counted once, in float32."""
+        touched = (b for b in self.operands if b is not None)
+        return sum(4 * b.size * (rows if b.per_row else 1) for b in touched)
+
+    @property
+    def per_row(self) -> bool:
+        """Whether the work is done row by row, block by block, or once a step."""
+        return any(b.per_row for b in self.operands if b is not None)
+
+
+def rows_of(value: Array) -> Array:
+    """A view of (rows, …) as (rows, everything else)."""
+    return value.reshape(len(value), -1)

@@ -1,0 +1,124 @@
+"""A program as a table: number, name, shape, FLOPs, bytes, the measured time, and the formula with the real names."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from thalweg.program.ir.instruction import Instruction
+from thalweg.program.ir.program import Program
+from thalweg.support.terminal import columns
+from thalweg.support.typesetting import table, width
+
+LEAST_FORMULA = 24  # columns; a formula that has fewer stands on lines of its own
+
+
+@dataclass(frozen=True)
+class Row:
+    """One instruction of a listing. Times are seconds of one step; None before they are measured."""
+
+    number: int
+    section: str
+    name: str
+    formula: str
+    shape: tuple[int, ...]
+    flops: int
+    bytes: int
+    seconds: float | None = None
+    share: float | None = None
+
+
+class Listing(Sequence[Row]):
+    """The rows of a program for a batch of `rows`; printing it shows the table."""
+
+    def __init__(self, program: Program, rows: int, seconds: Sequence[float] | None = None, lanes: int = 1) -> None:
+        sections = {id(i): "backward" for i in program.backward} | {id(i): "update" for i in program.update}
+        order = sorted(program, key=lambda i: ["forward", "backward", "update"].index(sections.get(id(i), "forward")))
+        measured = dict(zip((id(i) for i in program), seconds, strict=True)) if seconds is not None else {}
+        total = sum(measured.values())
+        self.batch = rows
+        self.rows = [
+            Row(
+                number,
+                sections.get(id(whole), "forward"),
+                i.title,
+                i.formula,
+                shape_of(i, rows),
+                i.flops(rows),
+                i.bytes(rows),
+                measured.get(id(whole)),
+                measured[id(whole)] / total if total else None,
+            )
+            for number, (whole, i) in enumerate(seen(order, program, rows, lanes), start=1)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.rows[place]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as plain dicts."""
+        return [asdict(row) for row in self.rows]
+
+    def __str__(self) -> str:
+        """Formulas come last, so that no number is cut where lines are too long; a terminal's are as wide as it is."""
+        timed = any(row.seconds is not None for row in self.rows)
+        header = ["#", "instruction", "shape", "FLOPs", "bytes"] + ["time", "share"] * timed
+        lines, formulas, section = [header], ["formula"], ""
+        for row in self.rows:
+            if row.section != section:
+                section = row.section
+                lines.append(["", section])
+                formulas.append("")
+            cells = [str(row.number), row.name, str(row.shape), f"{row.flops:,}", f"{row.bytes:,}"]
+            if timed:
+                cells += [f"{(row.seconds or 0) * 1e6:,.1f} µs", f"{(row.share or 0):.1%}"]
+            lines.append(cells)
+            formulas.append(row.formula)
+        last = ["", "one step", "", f"{sum(r.flops for r in self.rows):,}", f"{sum(r.bytes for r in self.rows):,}"]
+        if timed:
+            last += [f"{sum(r.seconds or 0 for r in self.rows) * 1e6:,.1f} µs", ""]
+        room = columns()
+        return beside(table([*lines, last], (0, 3, 4, 5, 6), room, cut=1), [*formulas, ""], room)
+
+    __repr__ = __str__
+
+
+def seen(
+    order: Sequence[Instruction], program: Program, rows: int, lanes: int
+) -> Iterator[tuple[Instruction, Instruction]]:
+    """What that many lanes do, each beside the instruction that it is (a part of).
+
+    One lane has nothing to sum, and gradients that lanes share need no sum.
+    """
+    shared = program.wide_gradients if program.shares(rows, lanes) else []
+    for i in order:
+        yield from ((i, part) for part in i.on_lanes(lanes, shared))
+
+
+def shape_of(instruction: Instruction, rows: int) -> tuple[int, ...]:
+    """The shape of what an instruction writes."""
+    output = instruction.outputs[0]
+    return (rows, *output.shape) if output.per_row else output.shape
+
+
+def beside(text: str, formulas: Sequence[str], room: int | None) -> str:
+    """The lines of a table, each with its formula: behind it, in as many lines as the room asks for, or below it."""
+    lines = text.splitlines()
+    indent = max(map(width, lines)) + 2
+    if room is not None and room - indent < LEAST_FORMULA < max(map(width, formulas)):
+        indent = 4
+    texts = []
+    for line, formula in zip(lines, formulas, strict=True):
+        folded = textwrap.wrap(formula, room - indent, break_on_hyphens=False) if room is not None else [formula]
+        if folded and width(line) < indent - 1:
+            line += " " * (indent - width(line)) + folded.pop(0)
+        texts += [line.rstrip(), *(" " * indent + part for part in folded)]
+    return "\n".join(texts)

@@ -1,0 +1,110 @@
+"""The memory plan: where every workspace buffer lies, so that two that are never alive together share their place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from thalweg.program.ir.instruction import EXCHANGE, PREPARED, WORKSPACE, Buffer, Instruction
+
+ALIGNMENT = 16  # elements: a cache line of float32, so that vector loads don't straddle two
+
+
+def align(elements: int) -> int:
+    """`elements` rounded up to a whole number of cache lines."""
+    return -(-elements // ALIGNMENT) * ALIGNMENT
+
+
+@dataclass(eq=False, slots=True)
+class Life:
+    """The instructions between which a piece of memory is in use: written first at `start`, read last at `end`."""
+
+    size: int
+    start: int
+    end: int
+    offset: int = -1
+
+
+def place(
+    prepare: Sequence[Instruction], rows: Sequence[Instruction], after: Sequence[Instruction]
+) -> tuple[int, int, int, int]:
+    """Sets the offset of every buffer of the plan; returns the elements needed per row, once, for what is
+    prepared, and for a lane's part of the exchange.
+
+    A per-row buffer's offset counts elements of one row: in a block of r rows it starts r times as far in. Buffers that
+    aren't per row (a second contribution to a gradient) live through the whole step and come after; so do those
+    that are prepared, in a region of their own.
+    """
+    per_row = region(WORKSPACE, rows, per_row=True)
+    once = region(WORKSPACE, [*rows, *after], per_row=False)
+    prepared = region(PREPARED, prepare, per_row=False)
+    exchange = region(EXCHANGE, [*rows, *after], per_row=False)
+    lives = lifetimes(per_row, rows)
+    top = pack(list(dict.fromkeys(lives.values())))
+    for buffer in per_row:
+        buffer.offset = lives[buffer].offset
+    return top, in_a_row(once), in_a_row(prepared), in_a_row(exchange)
+
+
+def in_a_row(buffers: Sequence[Buffer]) -> int:
+    """Places one after the other; returns the elements they take."""
+    top = 0
+    for buffer in buffers:
+        buffer.offset = top
+        top += align(buffer.size)
+    return top
+
+
+def region(name: str, instructions: Sequence[Instruction], per_row: bool) -> list[Buffer]:
+    """The buffers of a region that these instructions use, in the order of first use."""
+    used = (b for i in instructions for b in i.operands if b is not None)
+    return list(dict.fromkeys(b for b in used if b.region == name and b.per_row == per_row))
+
+
+def lifetimes(buffers: Sequence[Buffer], rows: Sequence[Instruction]) -> dict[Buffer, Life]:
+    """One `Life` for each piece of storage; views and elementwise results that overwrite their operand share one."""
+    lives: dict[Buffer, Life] = {}
+    for buffer in buffers:
+        uses = [n for n, i in enumerate(rows) if any(b is buffer for b in i.operands)]
+        lives[buffer] = Life(buffer.size, min(uses), max(uses))
+    batch = {b for i in rows if i.gathers for b in i.outputs}
+    for buffer in batch:  # a batch that is the whole data is gathered only once: it has to survive the step
+        lives[buffer].end = len(rows)
+    for buffer in (b for i in rows if i.wide_gradient is not None for b in i.inputs if b.per_row):
+        lives[buffer].end = len(rows)  # it may be left to the finish
+    for buffer in buffers:
+        if buffer.view_of is not None:
+            share(lives, buffer.storage, buffer)
+    for n, instruction in enumerate(rows):
+        if instruction.inplace is None:
+            continue
+        source, result = (getattr(instruction, name) for name in instruction.inplace)
+        if source.region == result.region == WORKSPACE and source.per_row and result.per_row:
+            one, other = lives[source], lives[result]
+            if one is not other and one.end == n and other.start == n and one.size == other.size:
+                share(lives, source, result)
+    return lives
+
+
+def share(lives: dict[Buffer, Life], one: Buffer, other: Buffer) -> None:
+    """Gives the storage of two buffers one life that spans both."""
+    kept, dropped = lives[one], lives[other]
+    kept.start, kept.end = min(kept.start, dropped.start), max(kept.end, dropped.end)
+    for buffer, life in lives.items():
+        if life is dropped:
+            lives[buffer] = kept
+
+
+def pack(lives: list[Life]) -> int:
+    """Offsets by first fit, largest first (the greedy-by-size plan of Pisarchyk and Lee, arXiv 2001.03288)."""
+    placed: list[Life] = []
+    for life in sorted(lives, key=lambda life: -life.size):
+        neighbours = sorted((p for p in placed if p.start <= life.end and life.start <= p.end), key=lambda p: p.offset)
+        offset = 0
+        for neighbour in neighbours:
+            if offset + life.size <= neighbour.offset:
+                break
+            offset = max(offset, neighbour.offset + neighbour.size)
+        life.offset = offset
+        placed.append(life)
+    return max((life.offset + life.size for life in placed), default=0)

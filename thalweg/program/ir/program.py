@@ -1,0 +1,139 @@
+"""A program: instructions in order, cut into phases, and where each buffer lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from thalweg.program.ir.instruction import EXCHANGE, NORMS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
+from thalweg.program.ir.memory import align, place
+
+SHARED_BYTES = 8 << 20  # of activations of a lane: more are not kept until the finish
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of the finish between two meetings of the lanes.
+
+    A chunked one runs all its instructions on a few thousand parameters before the next: each vector is read from
+    memory once. Of another kind of instruction each does what it has to on whole arrays, each array on one lane.
+    """
+
+    instructions: list[Instruction]
+    chunked: bool
+    due: bool  # only in steps that update the weights
+
+
+@dataclass(slots=True)
+class Program:
+    """Instructions of one kind of work (training, evaluation, prediction), ready to be executed or printed.
+
+    A step runs in four phases. `prepare` depends on the parameters only, or is a lane's share of something that is done
+    for the whole batch; each is done once; `rows` is done block by block
+    over the rows of the batch; `collect` puts together the gradients of one lane; `finish` (penalties, the sum over the
+    lanes and the update) follows when every lane is there, cut into segments between which the lanes meet again. Before
+    an instruction of the rows that reads what all lanes have written (statistics of the batch) the lanes meet too, and
+    each has all its rows in one block.
+    """
+
+    forward: Sequence[Instruction]
+    backward: Sequence[Instruction] = ()
+    update: Sequence[Instruction] = ()
+    every: int = 1  # steps whose gradients are accumulated for one update
+    workspace_row: int = 0  # elements of workspace that every row of a block needs
+    workspace_fixed: int = 0  # and those that are needed once
+    prepared: int = 0  # elements of what is prepared
+    exchange: int = 0  # elements of a lane's part of what lanes tell each other
+    prepare: list[Instruction] = field(default_factory=list)
+    rows: list[Instruction] = field(default_factory=list)
+    collect: list[Instruction] = field(default_factory=list)
+    finish: list[Instruction] = field(default_factory=list)
+    norms: int = 0  # elements of the region of norms
+    meetings: list[Instruction] = field(default_factory=list)  # of the rows phase, before which all lanes meet
+    positions: int = 1  # rows of a product that one row of the batch makes on average
+
+    def __post_init__(self) -> None:
+        for instruction in (*self.forward, *self.backward):
+            if any(b.region in (PARAMETERS, SLOTS) for b in instruction.outputs):  # what follows the batches
+                self.finish.append(instruction)
+            elif instruction.own_inputs and not instruction.reduces:
+                self.prepare.append(instruction)
+            elif instruction.per_row:
+                self.rows.append(instruction)
+            elif any(b.region == TOTALS for b in instruction.outputs) or instruction.accumulates:
+                self.finish.append(instruction)
+            elif all(b.region == PARAMETERS for b in instruction.inputs):
+                self.prepare.append(instruction)
+            else:
+                self.collect.append(instruction)
+        self.finish.sort(key=lambda i: i.chunked)  # stable: one meeting at most before the update
+        self.finish.extend(self.update)
+        self.rows.sort(key=lambda i: not i.gathers)  # stable: the batch comes first
+        once = [*self.collect, *self.finish]
+        sizes = place(self.prepare, self.rows, once)
+        self.workspace_row, self.workspace_fixed, self.prepared, self.exchange = sizes
+        self.meetings, self.positions = self.meet(), self.places()
+        self.norms = align(max((b.offset + b.size for b in self.buffers() if b.region == NORMS), default=0))
+
+    def segments(self) -> list[Segment]:
+        """The finish, cut where the lanes have to meet."""
+        result: list[Segment] = []
+        for instruction in self.finish:
+            kind = (instruction.chunked, instruction.due and self.every > 1)
+            behind = not result or (instruction.meets and not result[-1].instructions[0].meets)
+            if behind or kind != (result[-1].chunked, result[-1].due):
+                result.append(Segment([], *kind))
+            result[-1].instructions.append(instruction)
+        return result
+
+    def __iter__(self) -> Iterator[Instruction]:
+        """Every instruction in the order of execution."""
+        yield from self.prepare
+        yield from self.rows
+        yield from self.collect
+        yield from self.finish
+
+    def meet(self) -> list[Instruction]:
+        """The instructions of the rows phase before which all lanes meet."""
+        result: list[Instruction] = []
+        written: set[Buffer] = set()
+        for instruction in self.rows:
+            if not written.isdisjoint(instruction.inputs):
+                result.append(instruction)
+                written.clear()
+            written.update(b for b in instruction.outputs if b.region == EXCHANGE)
+        return result
+
+    @property
+    def meets_early(self) -> bool:
+        """Whether the lanes read what others have prepared."""
+        return self.prepared > 0 or any(i.own_inputs for i in self.prepare)
+
+    @property
+    def wide(self) -> list[Instruction]:
+        """What computes the weight gradients that may be left to the finish."""
+        return [i for i in self.rows if i.wide_gradient is not None]
+
+    @property
+    def wide_gradients(self) -> list[Buffer]:
+        """Those gradients."""
+        return [gradient for i in self.rows if (gradient := i.wide_gradient) is not None]
+
+    def shares(self, batch: int, lanes: int) -> bool:
+        """Whether the lanes share the wide weight gradients in the finish: all activations have to be there then."""
+        rows = align(-(-batch // lanes))
+        return bool(self.wide) and 4 * rows * self.workspace_row <= SHARED_BYTES
+
+    def buffers(self) -> list[Buffer]:
+        """Every buffer of the program, in the order of first use."""
+        return list(dict.fromkeys(b for i in self for b in i.operands if b is not None))
+
+    def places(self) -> int:
+        """How many rows of a product one row of the batch makes on average: 1 for dense layers, more for images."""
+        products = [i for i in self.forward if i.matrix_size]
+        rows = sum(i.flops(1) / 2 for i in products) / max(1, sum(i.matrix_size for i in products))
+        return max(1, int(rows))
+
+    def flops(self, rows: int) -> int:
+        """Floating-point operations of one step over a batch of `rows`."""
+        return sum(i.flops(rows) for i in self)

@@ -1,0 +1,114 @@
+"""A loss and the activation before it in one pass: ŷ and its adjoint stay in registers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
+from thalweg.program.instructions.custom_activation import CustomActivation
+from thalweg.program.instructions.losses.formula_loss import FormulaLoss
+from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, Values
+
+
+@dataclass(frozen=True, eq=False)
+class ActivatedLoss(Instruction):
+    """ŷ = f(h), rows·L added to `sums`, and dh = ∂L/∂h, by the three instructions that it stands for.
+
+    Where something else reads ŷ, the activation is left out, and v is ŷ.
+    """
+
+    activation: Elementwise
+    loss: LossAndGradient
+    back: ElementwiseAdjoint
+    v: Buffer
+    y: Buffer
+    weight: Buffer | None
+    sums: Buffer
+    dh: Buffer
+
+    name = "activated loss"
+    writes = ("dh", "sums")
+
+    @property
+    def parts(self) -> Sequence[Instruction]:
+        first = [self.activation] if self.v is self.activation.h else []
+        return [*first, self.loss, self.back]
+
+    @property
+    def title(self) -> str:
+        first = self.activation.title if self.v is self.activation.h else f"{self.activation.title} adjoint"
+        return f"{first} + {self.loss.of.title}"
+
+    @property
+    def kernel(self) -> str:
+        return "activated_loss"
+
+    @property
+    def formula(self) -> str:
+        return ", ".join(i.formula for i in self.parts)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.loss.sizes
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        """The loss's four, then the activation's."""
+        own = self.loss.constants
+        return (*own, *[0.0] * (4 - len(own)), *self.activation.constants)
+
+    def reference(self, m: Values) -> None:
+        between = {b: np.empty_like(m[self.dh]) for b in (self.activation.a, self.loss.dp) if b is not self.v}
+        for i in self.parts:
+            i.reference(Between(m, between))
+
+    def flops(self, rows: int) -> int:
+        return sum(i.flops(rows) for i in self.parts)
+
+
+class Between:
+    """Memory with values that are nowhere else."""
+
+    def __init__(self, m: Values, values: Mapping[Buffer, Array]) -> None:
+        self.m, self.values = m, values
+
+    def __getitem__(self, buffer: Buffer) -> Array:
+        return self.values[buffer] if buffer in self.values else self.m[buffer]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.m, name)
+
+
+def activated_losses(
+    forward: Sequence[Instruction], backward: Sequence[Instruction]
+) -> tuple[list[Instruction], list[Instruction]]:
+    """Forward and backward, where a loss of single outputs does the adjoint of the activation before it, and the
+    activation itself, if nothing else reads it."""
+    forward, backward = list(forward), list(backward)
+    for loss in [i for i in forward if isinstance(i, LossAndGradient)]:
+        both = [*forward, *backward]
+        adjoint = next((i for i in both if isinstance(i, ElementwiseAdjoint) and i.da is loss.dp), None)
+        if adjoint is None or not goes_with(loss, adjoint) or sum(loss.dp in i.inputs for i in both) > 1:
+            continue
+        of, place = adjoint.of, forward.index(loss)
+        alone = not any(of.a in i.inputs for i in both if i not in (loss, adjoint))
+        if not alone and adjoint.v is not of.a:
+            continue
+        v = of.h if alone else of.a
+        forward[place] = ActivatedLoss(of, loss, adjoint, v, loss.y, loss.weight, loss.sums, adjoint.dh)
+        backward.remove(adjoint)
+        if alone:
+            forward.remove(of)
+    return forward, backward
+
+
+def goes_with(loss: LossAndGradient, adjoint: ElementwiseAdjoint) -> bool:
+    """Whether both are made of functions of one number that can be found by their names."""
+    own = isinstance(adjoint.of, CustomActivation) or isinstance(loss.of, FormulaLoss)
+    single = not loss.of.whole_rows and loss.of.activation is None and loss.a is None
+    return single and not own and adjoint.of.a is loss.p

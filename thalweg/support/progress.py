@@ -1,0 +1,228 @@
+"""Progress: on a terminal lines that are drawn anew, by rich; elsewhere a line for each epoch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from thalweg.errors import ArgumentError
+from thalweg.support.printing import out
+from thalweg.support.terminal import interactive
+from thalweg.support.typesetting import width
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.text import Text
+
+Logs = dict[str, Any]
+LEVELS = {0: 0, 1: 1, 2: 2, "0": 0, "1": 1, "2": 2, "auto": 1}
+ALL = 100  # so many epochs have a line each, …
+PAUSE = 0.1  # … later ones if the line before is so many seconds old
+LONG = 30.0  # seconds in an epoch after which a line says where in it the training is
+BAR = (8, 24)  # the least and the greatest width
+
+
+def level(verbose: Any) -> int:
+    """0: nothing; 1: a terminal's lines are drawn anew; 2: a line for each epoch."""
+    found = [number for name, number in LEVELS.items() if name == verbose]
+    if not found:
+        raise ArgumentError(f"verbose is 0, 1, 2 or 'auto', got {verbose!r}")
+    return found[0]
+
+
+def pairs(logs: Logs) -> list[str]:
+    """["loss 0.123", "accuracy 0.95"]"""
+    return [f"{key} {value:.4g}" for key, value in logs.items()]
+
+
+def shown(logs: Logs) -> str:
+    """ "loss 0.123  accuracy 0.95" """
+    return "  ".join(pairs(logs))
+
+
+class Display:
+    """Lines on a terminal that are drawn anew: what is done as a bar, and numbers below it.
+
+    Of what doesn't fit into a line the last parts are left out.
+    """
+
+    def __init__(self, total: int, stderr: bool = False) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self.total, self.done, self.ended = total, 0, False
+        self.head = self.place = self.speed = ""
+        self.below: list[list[str]] = []
+        self.begin = time.perf_counter()
+        self.live = Live(
+            console=Console(stderr=stderr),
+            get_renderable=lambda: self,
+            transient=stderr,
+            refresh_per_second=8,
+            redirect_stderr=False,
+        )
+
+    def clock(self) -> str:
+        """The time left; in the end, what it took."""
+        passed = time.perf_counter() - self.begin
+        if self.ended:
+            return str(timedelta(seconds=round(passed)))
+        return f"{timedelta(seconds=round(passed / self.done * (self.total - self.done)))} left" if self.done else ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        from rich.text import Text
+
+        room = options.max_width - 1  # a line that fills the last column is two on some terminals
+        texts = [text for text in (self.place, self.clock(), self.speed) if text]
+        while texts and len("  ".join([self.head, *texts])) + 2 + BAR[0] > room:
+            texts.pop()
+        bar = min(BAR[1], room - 2 - len("  ".join([self.head, *texts])))
+        full = round(bar * self.done / max(1, self.total))
+        line, signs = Text(f"{self.head}  ", no_wrap=True), "=-" if options.ascii_only else "━─"
+        line.append(signs[0] * full, "green").append(signs[1] * (bar - full))  # told apart without colours too
+        yield line.append("".join(f"  {text}" for text in texts))
+        for parts in self.below:
+            yield Text(fitting(parts, room), no_wrap=True)
+
+
+def fitting(parts: Sequence[str], room: int) -> str:
+    """As many of the parts as a line holds, and … where some are left out."""
+    for count in range(len(parts), 0, -1):
+        line = "  ".join([*parts[:count], *["…"] * (count < len(parts))])
+        if width(line) <= room:
+            return line
+    return ""
+
+
+class Progress:
+    """How far a fit is.
+
+    verbose: 0 nothing; 1 or "auto" lines that are drawn anew on a terminal; elsewhere, as with 2, a line for each
+    epoch. With 1 and "auto" the first hundred epochs have one each, later ones at most ten a second and the last one,
+    and an epoch that takes long says where it is.
+    """
+
+    def __init__(self, verbose: int | str, epochs: int, initial_epoch: int, steps_per_epoch: int, rows: int) -> None:
+        kind = level(verbose)
+        self.live = kind == 1 and interactive()
+        self.lines = kind > 0 and not self.live
+        self.all = kind == 2
+        self.epochs, self.initial_epoch = epochs, initial_epoch
+        self.steps_per_epoch, self.rows = steps_per_epoch, rows
+        self.display: Display | None = None
+        self.printed, self.last = 0, 0.0  # lines, and when the last one was
+        self.unprinted: tuple[int, Logs] | None = None  # the last epoch, where it has had no line
+
+    def __enter__(self) -> Progress:
+        self.last = time.perf_counter()
+        if self.live:
+            self.display = Display((self.epochs - self.initial_epoch) * self.steps_per_epoch)
+            self.display.head = self.epoch(self.initial_epoch)
+            self.display.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.catch_up()
+        if self.display is not None:
+            self.display.ended = True
+            self.display.live.stop()
+
+    def epoch(self, number: int) -> str:
+        """ "epoch 3/50", the third being number 2."""
+        return f"epoch {min(number + 1, self.epochs)}/{self.epochs}"
+
+    def advance(self, epoch: int, step: int, logs: Logs) -> None:
+        """After a chunk: `epoch` epochs and `step` steps of the next are done."""
+        place = f"step {step or self.steps_per_epoch}/{self.steps_per_epoch}"
+        if self.display is not None:
+            display = self.display
+            display.done = (epoch - self.initial_epoch) * self.steps_per_epoch + step
+            seconds = time.perf_counter() - display.begin
+            display.head = self.epoch(epoch if step else epoch - 1)
+            display.place = place
+            display.speed = f"{display.done / self.steps_per_epoch * self.rows / seconds:,.0f} rows/s"
+            display.below[:1] = [pairs(logs)]
+        elif self.lines and not self.all and step and time.perf_counter() - self.last > LONG:
+            self.print(f"{self.epoch(epoch)}, {place}  {shown(logs)}")
+
+    def end_epoch(self, epoch: int, logs: Logs) -> None:
+        """After an epoch and its validation."""
+        if self.display is not None:
+            held = pairs({key: value for key, value in logs.items() if key.startswith("val_")})
+            self.display.below[1:] = [held] if held else []
+        self.end_epochs(epoch, [logs], dict)
+
+    def end_epochs(self, first: int, records: Sequence[Any] | NDArray[Any], logs: Callable[[Any], Logs]) -> None:
+        """After epochs from `first` on; `logs` makes the numbers of a record."""
+        count = len(records)
+        if not self.lines or not count:
+            return
+        due = list(range(count if self.all else min(count, max(0, ALL - self.printed))))
+        if len(due) < count and time.perf_counter() - self.last >= PAUSE:
+            due.append(count - 1)
+        for place in due:
+            self.print_epoch(first + place, logs(records[place]))
+        self.unprinted = None if count - 1 in due else (first + count - 1, logs(records[-1]))
+
+    def catch_up(self) -> None:
+        """Prints the last epoch, if it has had no line."""
+        if self.unprinted is not None:
+            self.print_epoch(*self.unprinted)
+            self.unprinted = None
+
+    def print_epoch(self, epoch: int, logs: Logs) -> None:
+        self.print(f"{self.epoch(epoch)}  {shown(logs)}")
+
+    def print(self, text: str) -> None:
+        try:
+            out(text)
+        except OSError:  # nobody reads on, or the disk with the log is full, which is no reason to end a training
+            self.lines = False
+        self.printed, self.last = self.printed + 1, time.perf_counter()
+
+    def say(self, text: str) -> None:
+        """A message that stays."""
+        self.catch_up()
+        if self.display is not None:
+            self.display.live.console.print(text, highlight=False, markup=False)
+        else:
+            out(text)
+
+
+class Trainings:
+    """How many of many trainings are done, on standard error: a bar on a terminal, elsewhere a line now and then."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.display: Display | None = None
+        self.last = time.perf_counter()
+
+    def __enter__(self) -> Trainings:
+        if interactive(sys.stderr):
+            self.display = Display(1, stderr=True)
+            self.display.head = self.what
+            self.display.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.display is not None:
+            self.display.live.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        """So many are done."""
+        place = f"{done} of {total} trainings"
+        if self.display is not None:
+            self.display.done, self.display.total, self.display.place = done, total, place
+        elif time.perf_counter() - self.last > LONG:
+            print(f"{self.what}: {place}", file=sys.stderr, flush=True)
+            self.last = time.perf_counter()

@@ -1,0 +1,39 @@
+"""Text in columns, as wide as a terminal shows it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+LEAST_CUT = 8  # columns of a text that is cut
+
+
+def width(text: str) -> int:
+    """Columns that the text takes on a terminal: wide characters two, combining ones none."""
+    wide = (2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text if not unicodedata.combining(c))
+    return sum(wide)
+
+
+def table(lines: Sequence[Sequence[str]], right: Sequence[int], room: int | None = None, cut: int = 0) -> str:
+    """Aligned columns; those in `right` are aligned to the right. Column `cut` gives way where the room is narrow."""
+    count = max(len(line) for line in lines)
+    widths = [max((width(line[c]) for line in lines if c < len(line)), default=0) for c in range(count)]
+    if room is not None and (over := sum(widths) + 2 * (count - 1) - room) > 0:
+        widths[cut] = max(min(LEAST_CUT, widths[cut]), widths[cut] - over)
+    texts = []
+    for line in lines:
+        cells = [
+            " " * (widths[c] - width(cell)) + cell if c in right else cell + " " * (widths[c] - width(cell))
+            for c, cell in enumerate(shortened(cell, widths[c]) for c, cell in enumerate(line))
+        ]
+        texts.append("  ".join(cells).rstrip())
+    return "\n".join(texts)
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or its beginning and …, where it takes more columns."""
+    if width(text) <= most:
+        return text
+    while width(text) > most - 1:
+        text = text[:-1]
+    return f"{text}…"
