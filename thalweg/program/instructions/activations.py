@@ -1,86 +1,166 @@
-"""The activations that are smooth, element by element. Those made of straight pieces are in rectifiers.py."""
+"""Activations, element by element: an equation, or a function of the user's own, and their derivatives."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from thalweg.program.formula.equation import Equation
+from thalweg.program.formula.language import evaluate, names_in, shown, within
+from thalweg.program.instructions.linear import matrix
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+
+# The activations that passes and losses know. The others stand in thalweg/activations/catalogue.py.
+RELU = Equation("relu", "max(h, 0)", "where(a > 0, 1, 0)")
+GENERAL_RELU = Equation(
+    "general relu",
+    "where(h > threshold, min(h, max_value), 0 - negative_slope * (threshold - h))",
+    """at_threshold = where(threshold == 0 and max_value == inf, negative_slope, 0)
+where(h > threshold, where(h < max_value, 1, 0), where(h < threshold, negative_slope, at_threshold))""",
+    {"negative_slope": 0.0, "max_value": math.inf, "threshold": 0.0},
+    dict.fromkeys(("negative_slope", "max_value", "threshold"), (0.0, math.inf)),
+)
+SIGMOID = Equation("sigmoid", "sigmoid(h)", "a * (1 - a)", cost=12)
 
 
 @dataclass(frozen=True, eq=False)
-class Elementwise(Instruction):
-    """a = f(h), element by element. A subclass is one activation: its formula, its slope, and both in NumPy.
-
-    Its fields besides h and a are the function's arguments, numbers that the kernel finds in the same order among its
-    constants. The texts have places for them too: {alpha}.
-    """
+class Activation(Instruction):
+    """Base: a = f(h), element by element."""
 
     h: Buffer
     a: Buffer
 
     writes = ("a",)
     inplace = ("h", "a")
-
-    formula_text: ClassVar[str]  # of {h}
-    slope_text: ClassVar[str]  # of {h} or {a}, whichever `slope_of` names
-    slope_of: ClassVar[str] = "a"  # with "a", h need not be kept and a may overwrite it
-    limits: ClassVar[dict[str, tuple[float, float]]] = {}  # of arguments that can't be any number: from, up to
-    cost: ClassVar[int] = 1  # floating-point operations an element, roughly
-
-    def value(self, h: Array) -> Array:
-        """f(h)"""
-        raise NotImplementedError
-
-    def slope(self, v: Array) -> Array:
-        """f'(h), from the operand that `slope_of` names."""
-        raise NotImplementedError
-
-    @classmethod
-    def argument_names(cls) -> tuple[str, ...]:
-        """The function's arguments, as Keras calls them."""
-        return tuple(field.name for field in fields(cls)[2:])
+    parameters = ()
 
     @property
-    def arguments(self) -> dict[str, str]:
-        """The arguments as they are printed."""
-        return {name: f"{getattr(self, name):g}" for name in self.argument_names()}
+    def source(self) -> Buffer:
+        """What the slope is computed from: h, or a."""
+        return self.h
 
-    @property
-    def formula(self) -> str:
-        return f"{self.a} = {self.formula_text.format(h=self.h, **self.arguments)}"
+    def slope(self, xp: Any, v: Array, parameters: tuple[Array, ...] = ()) -> Array:
+        """f'(h), from the source."""
+        raise NotImplementedError
+
+    def shown_slope(self, factor: Buffer) -> str:
+        """factor·f'(h), as printed."""
+        raise NotImplementedError
 
     @property
     def sizes(self) -> tuple[int, ...]:
         return (self.a.size,)
-
-    @property
-    def constants(self) -> tuple[float, ...]:
-        return tuple(float(getattr(self, name)) for name in self.argument_names())
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.h,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.h):
-            yield ElementwiseAdjoint(self, getattr(self, self.slope_of), d(self.a), d.into(self.h))
-
-    def reference(self, m: Values) -> None:
-        m[self.a][:] = self.value(m[self.h])
+            yield ElementwiseAdjoint(self, self.source, d(self.a), d.into(self.h))
 
     def flops(self, rows: int) -> int:
-        return self.cost * rows * self.a.size
+        return 10 * rows * self.a.size
+
+
+@dataclass(frozen=True, eq=False)
+class Elementwise(Activation):
+    """a = f(h; arguments, p₀, p₁, …) by an equation      h, a (rows, …, units), each trainable parameter (units,)"""
+
+    equation: Equation
+    arguments: tuple[float, ...] = ()
+    parameters: tuple[Buffer, ...] = ()
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.equation.name
+
+    @property
+    def operands(self) -> tuple[Buffer | None, ...]:
+        return (self.h, *self.parameters, self.a)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The arguments by name."""
+        return dict(zip(self.equation.arguments, self.arguments, strict=True))
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The equation's variables → the names of the buffers."""
+        return {"h": self.h.name, "a": self.a.name} | {f"p{n}": p.name for n, p in enumerate(self.parameters)}
+
+    def shown(self, text: str, v: Buffer, factor: Buffer | None = None) -> str:
+        """A formula of v as printed, times a factor; of trainable parameters that it doesn't need, it says so."""
+        text = text if factor is None else within("factor * {}", text)
+        line = shown(text, self.names | {"factor": str(factor)}, self.numbers)
+        unused = [b.name for b in (v, *self.parameters) if self.parameters and b.name not in line]
+        return line + (f"  (for all {', '.join(unused)})" if unused else "")
+
+    @property
+    def formula(self) -> str:
+        return f"{self.a} = {self.shown(self.equation.value, self.h)}"
+
+    def shown_slope(self, factor: Buffer) -> str:
+        return self.shown(self.equation.slope, self.source, factor)
+
+    @property
+    def source(self) -> Buffer:
+        return self.a if self.equation.of_value else self.h
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return sizes(self, self.a)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return tuple(map(float, self.arguments))
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.h, *self.parameters)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        for number, parameter in enumerate(self.parameters):
+            if d.wants(parameter):
+                v = self.h if "h" in names_in(self.equation.by_parameter[number]) else self.a
+                yield ParameterGradient(self, number, v, d(self.a), d.into(parameter))
+        yield from super().adjoint(d)
+
+    def evaluate(self, text: str, xp: Any, v: Array, parameters: tuple[Array, ...]) -> Array:
+        """A text's value; v is h or a, whichever it is of."""
+        values = {"h": v, "a": v, **self.numbers, **{f"p{n}": p for n, p in enumerate(parameters)}}
+        result: Array = evaluate(text, values, xp)
+        return result
+
+    def value(self, xp: Any, h: Array, parameters: tuple[Array, ...] = ()) -> Array:
+        """f(h)"""
+        return self.evaluate(self.equation.value, xp, h, parameters)
+
+    def slope(self, xp: Any, v: Array, parameters: tuple[Array, ...] = ()) -> Array:
+        return self.evaluate(self.equation.slope, xp, v, parameters)
+
+    def reference(self, m: Values) -> None:
+        m[self.a][:] = self.value(np, m[self.h], tuple(m[p] for p in self.parameters))
+
+    def flops(self, rows: int) -> int:
+        return self.equation.cost * rows * self.a.size
+
+
+def sizes(of: Activation, like: Buffer) -> tuple[int, ...]:
+    """The size of a row; with parameters how many times it holds all units, and how many units."""
+    if not of.parameters:
+        return (like.size,)
+    units = of.parameters[0].size
+    return like.size // units, units
 
 
 @dataclass(frozen=True, eq=False)
 class ElementwiseAdjoint(Instruction):
     """dh = da·f'(h), element by element, for the activation `of`."""
 
-    of: Elementwise
+    of: Activation
     v: Buffer  # h or a
     da: Buffer
     dh: Buffer
@@ -94,382 +174,65 @@ class ElementwiseAdjoint(Instruction):
         return f"{self.of.title} adjoint"
 
     @property
+    def parameters(self) -> tuple[Buffer, ...]:
+        return self.of.parameters
+
+    @property
+    def operands(self) -> tuple[Buffer | None, ...]:
+        return (self.v, *self.parameters, self.da, self.dh)
+
+    @property
     def formula(self) -> str:
-        return f"{self.dh} = {self.da}·{self.of.slope_text.format(h=self.v, a=self.v, **self.of.arguments)}"
+        return f"{self.dh} = {self.of.shown_slope(self.da)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.dh.size,)
+        return sizes(self.of, self.dh)
 
     @property
     def constants(self) -> tuple[float, ...]:
         return self.of.constants
 
     def reference(self, m: Values) -> None:
-        m[self.dh][:] = m[self.da] * self.of.slope(m[self.v])
+        m[self.dh][:] = m[self.da] * self.of.slope(np, m[self.v], tuple(m[p] for p in self.parameters))
 
     def flops(self, rows: int) -> int:
         return 3 * rows * self.dh.size
 
 
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al., NeurIPS 2017
-
-
-def sigmoid(x: Array) -> Array:
-    """1/(1 + e⁻ˣ), without overflow."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
-
-
-def softplus(x: Array) -> Array:
-    """ln(1 + eˣ), without overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-
-def normal_share(x: Array) -> Array:
-    """Φ(x): the standard normal distribution's share below x."""
-    from scipy.special import ndtr
-
-    return ndtr(x)
-
-
 @dataclass(frozen=True, eq=False)
-class Sigmoid(Elementwise):
-    """a = σ(h) = 1/(1 + e⁻ʰ)"""
+class ParameterGradient(Instruction):
+    """dp = Σ da·∂f/∂p over rows and positions, for a trainable parameter of the equation of `of`."""
 
-    name = "sigmoid"
-    formula_text = "σ({h})"
-    slope_text = "{a}·(1 − {a})"
-    cost = 12
+    of: Elementwise
+    number: int
+    v: Buffer  # h or a
+    da: Buffer
+    dp: Buffer
 
-    def value(self, h: Array) -> Array:
-        return sigmoid(h)
-
-    def slope(self, v: Array) -> Array:
-        return v * (1 - v)
-
-
-@dataclass(frozen=True, eq=False)
-class LogSigmoid(Elementwise):
-    """a = ln σ(h) = −ln(1 + e⁻ʰ)"""
-
-    name = "log sigmoid"
-    formula_text = "ln σ({h})"
-    slope_text = "(1 − e^{a})"
-    cost = 20
-
-    def value(self, h: Array) -> Array:
-        return -softplus(-h)
-
-    def slope(self, v: Array) -> Array:
-        return -np.expm1(v)
-
-
-@dataclass(frozen=True, eq=False)
-class Tanh(Elementwise):
-    """a = tanh(h)"""
-
-    name = "tanh"
-    formula_text = "tanh({h})"
-    slope_text = "(1 − {a}²)"
-    cost = 12
-
-    def value(self, h: Array) -> Array:
-        return np.tanh(h)
-
-    def slope(self, v: Array) -> Array:
-        return 1 - v * v
-
-
-@dataclass(frozen=True, eq=False)
-class TanhShrink(Elementwise):
-    """a = h − tanh(h)"""
-
-    name = "tanh shrink"
-    formula_text = "{h} − tanh({h})"
-    slope_text = "tanh²({h})"
-    slope_of = "h"
-    cost = 14
-
-    def value(self, h: Array) -> Array:
-        return h - np.tanh(h)
-
-    def slope(self, v: Array) -> Array:
-        return np.tanh(v) ** 2
-
-
-@dataclass(frozen=True, eq=False)
-class Softplus(Elementwise):
-    """a = ln(1 + eʰ)"""
-
-    name = "softplus"
-    formula_text = "ln(1 + e^{h})"
-    slope_text = "(1 − e^−{a})"
-    cost = 20
-
-    def value(self, h: Array) -> Array:
-        return softplus(h)
-
-    def slope(self, v: Array) -> Array:
-        return -np.expm1(-v)
-
-
-@dataclass(frozen=True, eq=False)
-class Softsign(Elementwise):
-    """a = h/(1 + |h|)"""
-
-    name = "softsign"
-    formula_text = "{h}/(1 + |{h}|)"
-    slope_text = "(1 − |{a}|)²"
-    cost = 3
-
-    def value(self, h: Array) -> Array:
-        return h / (1 + np.abs(h))
-
-    def slope(self, v: Array) -> Array:
-        return (1 - np.abs(v)) ** 2
-
-
-@dataclass(frozen=True, eq=False)
-class Exponential(Elementwise):
-    """a = eʰ"""
-
-    name = "exponential"
-    formula_text = "e^{h}"
-    slope_text = "{a}"
-    cost = 10
-
-    def value(self, h: Array) -> Array:
-        return np.exp(h)
-
-    def slope(self, v: Array) -> Array:
-        return v
-
-
-@dataclass(frozen=True, eq=False)
-class Silu(Elementwise):
-    """a = h·σ(h), also called swish"""
-
-    name = "silu"
-    formula_text = "{h}·σ({h})"
-    slope_text = "σ({h})·(1 + {h}·(1 − σ({h})))"
-    slope_of = "h"
-    cost = 13
-
-    def value(self, h: Array) -> Array:
-        return h * sigmoid(h)
-
-    def slope(self, v: Array) -> Array:
-        return sigmoid(v) * (1 + v * sigmoid(-v))
-
-
-@dataclass(frozen=True, eq=False)
-class Gelu(Elementwise):
-    """a = h·Φ(h), Φ the standard normal distribution's share below h.
-
-    `approximate`: h·σ(√(8/π)·(h + 0.044715·h³)), which is ½h·(1 + tanh(√(2/π)·(h + 0.044715·h³))).
-    """
-
-    approximate: bool = False
-
-    name = "gelu"
-    formula_text = "{h}·Φ({h})"
-    slope_text = "(Φ({h}) + {h}·φ({h}))"
-    slope_of = "h"
-    cost = 30
+    name = "formula gradient"
+    writes = ("dp",)
+    reduces = True
 
     @property
-    def title(self) -> str:
-        return "gelu approximate" if self.approximate else "gelu"
+    def text(self) -> str:
+        return self.of.equation.by_parameter[self.number]
 
-    @staticmethod
-    def inner(h: Array) -> Array:
-        return math.sqrt(8 / math.pi) * (h + 0.044715 * h**3)
+    @property
+    def operands(self) -> tuple[Buffer | None, ...]:
+        return (self.v, *self.of.parameters, self.da, self.dp)
 
-    def value(self, h: Array) -> Array:
-        if self.approximate:
-            return h * sigmoid(self.inner(h))
-        return h * normal_share(h)
+    @property
+    def formula(self) -> str:
+        return f"{self.dp} = Σ {self.of.shown(self.text, self.v, self.da)}"
 
-    def slope(self, v: Array) -> Array:
-        if self.approximate:
-            s = sigmoid(self.inner(v))
-            return s + v * s * (1 - s) * math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * v * v)
-        return normal_share(v) + v * np.exp(-0.5 * v * v) / math.sqrt(2 * math.pi)
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return sizes(self.of, self.da)
 
+    def reference(self, m: Values) -> None:
+        slope = self.of.evaluate(self.text, np, m[self.v], tuple(m[p] for p in self.of.parameters))
+        m.reduce(self.dp, matrix(m[self.da] * slope).sum(axis=0))
 
-@dataclass(frozen=True, eq=False)
-class Mish(Elementwise):
-    """a = h·tanh(ln(1 + eʰ))"""
-
-    name = "mish"
-    formula_text = "{h}·tanh(ln(1 + e^{h}))"
-    slope_text = "(t + {h}·(1 − t²)·σ({h})), t = tanh(ln(1 + e^{h}))"
-    slope_of = "h"
-    cost = 20
-
-    def value(self, h: Array) -> Array:
-        return h * np.tanh(softplus(h))
-
-    def slope(self, v: Array) -> Array:
-        t = np.tanh(softplus(v))
-        return t + v * (1 - t * t) * sigmoid(v)
-
-
-@dataclass(frozen=True, eq=False)
-class Golu(Elementwise):
-    """a = h·e^(−e⁻ʰ): the gate is Gumbel's distribution"""
-
-    name = "golu"
-    formula_text = "{h}·e^(−e^−{h})"
-    slope_text = "g·(1 + {h}·e^−{h}), g = e^(−e^−{h})"
-    slope_of = "h"
-    cost = 20
-
-    def value(self, h: Array) -> Array:
-        return h * np.exp(-np.exp(-h))
-
-    def slope(self, v: Array) -> Array:
-        e = np.exp(-np.maximum(v, -30))
-        return np.exp(-e) * (1 + v * e)
-
-
-@dataclass(frozen=True, eq=False)
-class Elu(Elementwise):
-    """a = h for h > 0, otherwise alpha·(eʰ − 1)"""
-
-    alpha: float = 1.0
-
-    name = "elu"
-    formula_text = "({h} > 0 ? {h} : {alpha}·(e^{h} − 1))"
-    slope_text = "({a} > 0 ? 1 : {a} + {alpha})"
-    limits: ClassVar = {"alpha": (0.0, math.inf)}
-    cost = 12
-
-    def value(self, h: Array) -> Array:
-        return np.where(h > 0, h, self.alpha * np.expm1(np.minimum(h, 0)))
-
-    def slope(self, v: Array) -> Array:
-        return np.where(v > 0, 1, v + self.alpha)
-
-
-@dataclass(frozen=True, eq=False)
-class Celu(Elementwise):
-    """a = max(h, 0) + min(0, alpha·(e^(h/alpha) − 1))"""
-
-    alpha: float = 1.0
-
-    name = "celu"
-    formula_text = "({h} > 0 ? {h} : {alpha}·(e^({h}/{alpha}) − 1))"
-    slope_text = "({a} > 0 ? 1 : {a}/{alpha} + 1)"
-    limits: ClassVar = {"alpha": (1e-6, math.inf)}
-    cost = 13
-
-    def value(self, h: Array) -> Array:
-        return np.where(h > 0, h, self.alpha * np.expm1(np.minimum(h, 0) / self.alpha))
-
-    def slope(self, v: Array) -> Array:
-        return np.where(v > 0, 1, v / self.alpha + 1)
-
-
-@dataclass(frozen=True, eq=False)
-class Selu(Elementwise):
-    """a = 1.0507·h for h > 0, otherwise 1.7581·(eʰ − 1)"""
-
-    name = "selu"
-    formula_text = "({h} > 0 ? 1.0507·{h} : 1.7581·(e^{h} − 1))"
-    slope_text = "({a} > 0 ? 1.0507 : {a} + 1.7581)"
-    cost = 12
-
-    def value(self, h: Array) -> Array:
-        return SELU_SCALE * np.where(h > 0, h, SELU_ALPHA * np.expm1(np.minimum(h, 0)))
-
-    def slope(self, v: Array) -> Array:
-        return np.where(v > 0, SELU_SCALE, v + SELU_SCALE * SELU_ALPHA)
-
-
-@dataclass(frozen=True, eq=False)
-class Squareplus(Elementwise):
-    """a = (h + √(h² + b))/2"""
-
-    b: float = 4.0
-
-    name = "squareplus"
-    formula_text = "({h} + √({h}² + {b}))/2"
-    slope_text = "4{a}²/(4{a}² + {b})"
-    limits: ClassVar = {"b": (1e-6, math.inf)}
-    cost = 6
-
-    def value(self, h: Array) -> Array:
-        return np.maximum(h, 0) + self.b / (2 * (np.sqrt(h * h + self.b) + np.abs(h)))
-
-    def slope(self, v: Array) -> Array:
-        return 4 * v * v / (4 * v * v + self.b)
-
-
-@dataclass(frozen=True, eq=False)
-class Gaussian(Elementwise):
-    """a = e^(−h²)"""
-
-    name = "gaussian"
-    formula_text = "e^(−{h}²)"
-    slope_text = "(−2{h}·e^(−{h}²))"
-    slope_of = "h"
-    cost = 11
-
-    def value(self, h: Array) -> Array:
-        return np.exp(-h * h)
-
-    def slope(self, v: Array) -> Array:
-        return -2 * v * np.exp(-v * v)
-
-
-@dataclass(frozen=True, eq=False)
-class Sine(Elementwise):
-    """a = sin(h)"""
-
-    name = "sine"
-    formula_text = "sin({h})"
-    slope_text = "cos({h})"
-    slope_of = "h"
-    cost = 12
-
-    def value(self, h: Array) -> Array:
-        return np.sin(h)
-
-    def slope(self, v: Array) -> Array:
-        return np.cos(v)
-
-
-@dataclass(frozen=True, eq=False)
-class Arctan(Elementwise):
-    """a = arctan(h)"""
-
-    name = "arctan"
-    formula_text = "arctan({h})"
-    slope_text = "1/(1 + {h}²)"
-    slope_of = "h"
-    cost = 12
-
-    def value(self, h: Array) -> Array:
-        return np.arctan(h)
-
-    def slope(self, v: Array) -> Array:
-        return 1 / (1 + v * v)
-
-
-@dataclass(frozen=True, eq=False)
-class BentIdentity(Elementwise):
-    """a = h + (√(h² + 1) − 1)/2"""
-
-    name = "bent identity"
-    formula_text = "{h} + (√({h}² + 1) − 1)/2"
-    slope_text = "(1 + {h}/(2√({h}² + 1)))"
-    slope_of = "h"
-    cost = 7
-
-    def value(self, h: Array) -> Array:
-        return h + h * (h / (np.sqrt(h * h + 1) + 1)) / 2
-
-    def slope(self, v: Array) -> Array:
-        return 1 + v / (2 * np.sqrt(v * v + 1))
+    def flops(self, rows: int) -> int:
+        return 12 * rows * self.da.size

@@ -1,0 +1,39 @@
+"""An equation: a function of single numbers and its derivative, each stated once, as a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from thalweg.program.formula.language import names_in
+
+
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """An activation a = f(h), or the loss ℓ(y, p) of one output, and its derivative by h or p.
+
+    The texts are in the language of formulas, of these variables and the equation's arguments. The slope of an
+    activation is one of h, or of a alone: then h need not be kept, and a may overwrite it.
+
+    >>> Equation("tanh", "tanh(h)", "1 - a**2").of_value
+    True
+    """
+
+    name: str  # as printed
+    value: str
+    slope: str
+    arguments: Mapping[str, float | None] = field(default_factory=dict)  # → its default; None: it has to be given
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of arguments: from, up to
+    cost: int = 1  # floating-point operations an element, roughly
+    by_parameter: tuple[str, ...] = ()  # the derivatives by the trainable parameters p0, p1, …
+    fused: Equation | None = None  # of a loss: the activation that it takes the place of
+
+    @property
+    def of_value(self) -> bool:
+        """Whether the slope is one of a."""
+        return "h" not in names_in(self.slope)
+
+    @property
+    def kernel(self) -> str:
+        """The name that kernels begin with."""
+        return self.name.replace(" ", "_")
