@@ -9,104 +9,29 @@ array([0., 1.])
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from thalweg import initializers
-from thalweg.activations.catalogue import (
-    ALIASES,
-    NAMES,
-    arctan,
-    bent_identity,
-    celu,
-    elu,
-    exponential,
-    gaussian,
-    gelu,
-    glu,
-    golu,
-    hard_shrink,
-    hard_sigmoid,
-    hard_silu,
-    hard_tanh,
-    leaky_relu,
-    linear,
-    log_sigmoid,
-    log_softmax,
-    mish,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    sine,
-    soft_shrink,
-    softmax,
-    softplus,
-    softsign,
-    sparse_plus,
-    sparse_sigmoid,
-    sparsemax,
-    squareplus,
-    step,
-    tanh,
-    tanh_shrink,
-    threshold,
-)
-from thalweg.activations.function import ActivationFunction
+from thalweg.activations.catalogue import *  # noqa: F403 — every function of the catalogue
+from thalweg.activations.catalogue import ALIASES, NAMES, linear
+from thalweg.activations.function import ActivationFunction, BuiltInFunction
 from thalweg.activations.own import CustomFunction, FormulaFunction, custom, formula
 from thalweg.errors import ArgumentError
 from thalweg.support.naming import choose
 
-swish = silu
-hard_swish = hard_silu
-
 __all__ = [
     "NAMES",
     "ActivationFunction",
+    "BuiltInFunction",
     "CustomFunction",
     "FormulaFunction",
-    "arctan",
-    "bent_identity",
-    "celu",
     "custom",
-    "elu",
-    "exponential",
     "formula",
-    "gaussian",
-    "gelu",
     "get",
-    "glu",
-    "golu",
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_silu",
-    "hard_swish",
-    "hard_tanh",
-    "leaky_relu",
-    "linear",
-    "log_sigmoid",
-    "log_softmax",
-    "mish",
-    "relu",
-    "relu6",
-    "selu",
     "serialize",
-    "sigmoid",
-    "silu",
-    "sine",
-    "soft_shrink",
-    "softmax",
-    "softplus",
-    "softsign",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "sparsemax",
-    "squareplus",
-    "step",
-    "swish",
-    "tanh",
-    "tanh_shrink",
-    "threshold",
+    *NAMES,
+    *ALIASES,
 ]
 
 
@@ -145,7 +70,7 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
 def serialize(function: ActivationFunction) -> str | dict[str, Any]:
     """A plain description that `get` turns back into an equal activation: the name where that is enough."""
     if isinstance(function, FormulaFunction):
-        described: dict[str, Any] = {"formula": function.name, "constants": dict(function.function.constants)}
+        described: dict[str, Any] = {"formula": function.name, "constants": dict(function.of.constants)}
         if function.starts:
             described["parameters"] = {key: initializers.serialize(start) for key, start in function.starts}
         return described
@@ -153,5 +78,6 @@ def serialize(function: ActivationFunction) -> str | dict[str, Any]:
         return {"custom": function.name}
     if NAMES.get(function.name) == function:
         return function.name
-    arguments = zip(function.argument_names(), function.arguments, strict=True)
-    return {"name": function.name, "arguments": {k: None if v == float("inf") else v for k, v in arguments}}
+    assert isinstance(function, BuiltInFunction)
+    arguments = {name: None if value == math.inf else value for name, value in function.numbers().items()}
+    return {"name": function.name, "arguments": arguments}

@@ -1,11 +1,30 @@
-"""The activation functions, by Keras's names, and the facts about each that the reference pages show."""
+"""The activation functions, by Keras's names: the equation of each, and the facts that the reference pages show.
+
+An equation is a text of h and the function's arguments; its slope one of h, or of a, the function's value. Where they
+would be infinity times 0, h is kept between two numbers beyond which nothing changes.
+"""
 
 from __future__ import annotations
 
-from thalweg.activations.function import ActivationFunction
-from thalweg.program.instructions import activations, rectifiers, rowwise
+import math
+from typing import TYPE_CHECKING
 
-linear = ActivationFunction(
+from thalweg.activations.function import ActivationFunction, BuiltInFunction, elementwise
+from thalweg.program.formula.equation import Equation
+from thalweg.program.instructions import rowwise
+from thalweg.program.instructions.activations import GENERAL_RELU, RELU, SIGMOID
+
+GELU_APPROXIMATE = Equation(
+    "gelu approximate",
+    "h * sigmoid(sqrt(8 / pi) * h * (1 + 0.044715 * h**2))",
+    """x = min(max(h, -30), 30)
+s = sigmoid(sqrt(8 / pi) * x * (1 + 0.044715 * x**2))
+s + s * (1 - s) * x * sqrt(8 / pi) * (1 + 0.134145 * x**2)""",
+    {"approximate": False},
+    cost=30,
+)
+
+linear = BuiltInFunction(
     "linear",
     None,
     range="(−∞, ∞)",
@@ -14,9 +33,9 @@ linear = ActivationFunction(
     title_zh="線性（恆等）",
     summary_zh="輸出等於輸入；迴歸的輸出層。",
 )
-sigmoid = ActivationFunction(
+sigmoid = BuiltInFunction(
     "sigmoid",
-    activations.Sigmoid,
+    SIGMOID,
     range="(0, 1)",
     use="the output for two classes or several independent ones; gates",
     avoid="hidden layers of deep networks: the slope is at most ¼ and vanishes for large |x|",
@@ -24,9 +43,11 @@ sigmoid = ActivationFunction(
     title_zh="S 型函數",
     summary_zh="把任何數壓到 0 與 1 之間，可當作機率。",
 )
-tanh = ActivationFunction(
+tanh = elementwise(
     "tanh",
-    activations.Tanh,
+    "tanh(h)",
+    "1 - a**2",
+    cost=12,
     range="(−1, 1)",
     use="hidden layers of small networks; centred on 0, so that the next layer learns faster",
     avoid="deep networks: the slope vanishes for large |x|",
@@ -34,9 +55,10 @@ tanh = ActivationFunction(
     title_zh="雙曲正切",
     summary_zh="以 0 為中心的 S 型函數。",
 )
-relu = ActivationFunction(
+relu = BuiltInFunction(
     "relu",
-    rectifiers.Relu,
+    RELU,
+    general=GENERAL_RELU,
     range="[0, ∞)",
     use="the first choice for hidden layers: cheap, and the slope doesn't vanish for x > 0",
     avoid="a large learning rate: a unit that is negative for every row learns no more",
@@ -44,9 +66,11 @@ relu = ActivationFunction(
     title_zh="線性整流",
     summary_zh="負數歸零，正數不變；隱藏層的預設選擇。",
 )
-leaky_relu = ActivationFunction(
+leaky_relu = elementwise(
     "leaky_relu",
-    rectifiers.LeakyRelu,
+    "where(h > 0, h, negative_slope * h)",
+    "where(h > 0, 1, negative_slope)",
+    arguments={"negative_slope": 0.2},
     range="(−∞, ∞)",
     use="where units of relu die",
     avoid="where exact zeros are wanted",
@@ -54,9 +78,11 @@ leaky_relu = ActivationFunction(
     title_zh="帶洩漏線性整流",
     summary_zh="負半邊保留小斜率，單元不會死。",
 )
-relu6 = ActivationFunction(
+relu6 = elementwise(
     "relu6",
-    rectifiers.Relu6,
+    "min(max(h, 0), 6)",
+    "where(0 < a < 6, 1, 0)",
+    cost=2,
     range="[0, 6]",
     use="networks that will be stored in few bits",
     avoid="other networks: beyond 6 the slope is 0",
@@ -64,9 +90,13 @@ relu6 = ActivationFunction(
     title_zh="上限為 6 的線性整流",
     summary_zh="線性整流，最大到 6，利於低位元量化。",
 )
-elu = ActivationFunction(
+elu = elementwise(
     "elu",
-    activations.Elu,
+    "where(h > 0, h, alpha * expm1(h))",
+    "where(a > 0, 1, a + alpha)",
+    arguments={"alpha": 1.0},
+    limits={"alpha": (0.0, math.inf)},
+    cost=12,
     range="(−alpha, ∞)",
     use="hidden layers whose mean should be near 0, without normalisation",
     avoid="where the time of an exponential counts",
@@ -74,9 +104,13 @@ elu = ActivationFunction(
     title_zh="指數線性單元",
     summary_zh="負半邊平滑地趨近 −alpha，使平均值接近 0。",
 )
-celu = ActivationFunction(
+celu = elementwise(
     "celu",
-    activations.Celu,
+    "where(h > 0, h, alpha * expm1(h / alpha))",
+    "where(a > 0, 1, a / alpha + 1)",
+    arguments={"alpha": 1.0},
+    limits={"alpha": (1e-6, math.inf)},
+    cost=13,
     range="(−alpha, ∞)",
     use="as elu, with a slope that is continuous for every alpha",
     avoid="as elu",
@@ -84,9 +118,11 @@ celu = ActivationFunction(
     title_zh="連續可微指數線性單元",
     summary_zh="斜率處處連續的 ELU。",
 )
-selu = ActivationFunction(
+selu = elementwise(
     "selu",
-    activations.Selu,
+    "where(h > 0, 1.0507009873554805 * h, 1.7580993408473766 * expm1(h))",
+    "where(a > 0, 1.0507009873554805, a + 1.7580993408473766)",
+    cost=12,
     range="(−1.758, ∞)",
     use="deep plain networks without normalisation, with lecun_normal weights and AlphaDropout",
     avoid="networks with normalisation, residual paths or other initial weights",
@@ -94,9 +130,13 @@ selu = ActivationFunction(
     title_zh="自正規化指數線性單元",
     summary_zh="讓每層輸出自動趨向平均 0、變異數 1。",
 )
-gelu = ActivationFunction(
+gelu = elementwise(
     "gelu",
-    activations.Gelu,
+    "h * normal(h)",
+    """x = min(max(h, -14), 14)
+normal(x) + x * normal_density(x)""",
+    general=GELU_APPROXIMATE,
+    cost=30,
     range="[−0.170, ∞)",
     use="transformers; often a little better than relu",
     avoid="where relu does as well and speed counts",
@@ -104,9 +144,13 @@ gelu = ActivationFunction(
     title_zh="高斯誤差線性單元",
     summary_zh="以常態分布的累積機率當作閘門。",
 )
-silu = ActivationFunction(
+silu = elementwise(
     "silu",
-    activations.Silu,
+    "h * sigmoid(h)",
+    """x = min(max(h, -100), 100)
+s = sigmoid(x)
+s + s * x * (1 - s)""",
+    cost=13,
     range="[−0.278, ∞)",
     use="deep networks, as a smooth relu",
     avoid="where relu does as well and speed counts",
@@ -114,9 +158,12 @@ silu = ActivationFunction(
     title_zh="S 型加權線性單元",
     summary_zh="輸入乘以自己的 sigmoid，又稱 swish。",
 )
-mish = ActivationFunction(
+mish = elementwise(
     "mish",
-    activations.Mish,
+    "h * mish_gate(h)",
+    """x = min(max(h, -100), 100)
+mish_gate(x) + x * mish_gate_slope(x)""",
+    cost=20,
     range="[−0.309, ∞)",
     use="image networks, as a smooth relu",
     avoid="where relu does as well and speed counts",
@@ -124,9 +171,12 @@ mish = ActivationFunction(
     title_zh="Mish",
     summary_zh="平滑、非單調，類似 silu。",
 )
-golu = ActivationFunction(
+golu = elementwise(
     "golu",
-    activations.Golu,
+    "h * exp(-exp(-max(h, -4.5)))",
+    """x = max(h, -4.5)
+exp(-exp(-x)) * (1 + x * exp(-x))""",
+    cost=20,
     range="[−0.0973, ∞)",
     use="deep networks, in the place of gelu or silu; its gate is lower for small x, which lowers the variance",
     avoid="where relu does as well and speed counts",
@@ -134,9 +184,11 @@ golu = ActivationFunction(
     title_zh="Gompertz 線性單元",
     summary_zh="以 Gompertz 函數當作閘門的激勵函數。",
 )
-softplus = ActivationFunction(
+softplus = elementwise(
     "softplus",
-    activations.Softplus,
+    "softplus(h)",
+    "-expm1(-a)",
+    cost=20,
     range="(0, ∞)",
     use="an output that has to be positive: a scale, a rate, a variance",
     avoid="hidden layers: relu is cheaper and learns faster",
@@ -144,9 +196,11 @@ softplus = ActivationFunction(
     title_zh="軟性整流",
     summary_zh="relu 的平滑版本，輸出恆正。",
 )
-softsign = ActivationFunction(
+softsign = elementwise(
     "softsign",
-    activations.Softsign,
+    "h / (1 + abs(h))",
+    "(1 - abs(a))**2",
+    cost=3,
     range="(−1, 1)",
     use="in the place of tanh, with tails that flatten more slowly",
     avoid="where a probability is wanted",
@@ -154,18 +208,22 @@ softsign = ActivationFunction(
     title_zh="軟符號",
     summary_zh="尾端趨近較慢的 tanh。",
 )
-exponential = ActivationFunction(
+exponential = elementwise(
     "exponential",
-    activations.Exponential,
+    "exp(h)",
+    "a",
+    cost=10,
     range="(0, ∞)",
     use="the output of a Poisson regression, whose logarithm is linear",
     avoid="hidden layers: it explodes",
     title_zh="指數",
     summary_zh="輸出恆正；卜瓦松迴歸的輸出層。",
 )
-hard_sigmoid = ActivationFunction(
+hard_sigmoid = elementwise(
     "hard_sigmoid",
-    rectifiers.HardSigmoid,
+    "min(max(h / 6 + 0.5, 0), 1)",
+    "where(0 < a < 1, 1 / 6, 0)",
+    cost=4,
     range="[0, 1]",
     use="gates where an exponential is too slow",
     avoid="outputs that are read as probabilities: it reaches 0 and 1",
@@ -173,9 +231,11 @@ hard_sigmoid = ActivationFunction(
     title_zh="硬 S 型函數",
     summary_zh="以三段直線近似 sigmoid。",
 )
-hard_silu = ActivationFunction(
+hard_silu = elementwise(
     "hard_silu",
-    rectifiers.HardSilu,
+    "h * min(max(h / 6 + 0.5, 0), 1)",
+    "where(h <= -3, 0, where(h >= 3, 1, h / 3 + 0.5))",
+    cost=5,
     range="[−0.375, ∞)",
     use="small image networks on phones",
     avoid="where the time of silu doesn't matter",
@@ -183,9 +243,11 @@ hard_silu = ActivationFunction(
     title_zh="硬 silu",
     summary_zh="以直線近似 silu，又稱 hard swish。",
 )
-hard_tanh = ActivationFunction(
+hard_tanh = elementwise(
     "hard_tanh",
-    rectifiers.HardTanh,
+    "min(max(h, -1), 1)",
+    "where(-1 < a < 1, 1, 0)",
+    cost=2,
     range="[−1, 1]",
     use="in the place of tanh where an exponential is too slow",
     avoid="deep networks: beyond ±1 the slope is 0",
@@ -193,9 +255,12 @@ hard_tanh = ActivationFunction(
     title_zh="硬雙曲正切",
     summary_zh="截斷在 −1 與 1 之間的直線。",
 )
-hard_shrink = ActivationFunction(
+hard_shrink = elementwise(
     "hard_shrink",
-    rectifiers.HardShrink,
+    "where(abs(h) <= threshold, 0, h)",
+    "where(a == 0, 0, 1)",
+    arguments={"threshold": 0.5},
+    limits={"threshold": (0.0, math.inf)},
     range="(−∞, −threshold) ∪ {0} ∪ (threshold, ∞)",
     use="to remove small values, as in denoising",
     avoid="as the only activation: it jumps at ±threshold",
@@ -203,9 +268,13 @@ hard_shrink = ActivationFunction(
     title_zh="硬收縮",
     summary_zh="絕對值小於門檻者歸零。",
 )
-soft_shrink = ActivationFunction(
+soft_shrink = elementwise(
     "soft_shrink",
-    rectifiers.SoftShrink,
+    "h - min(max(h, -threshold), threshold)",
+    "where(a == 0, 0, 1)",
+    arguments={"threshold": 0.5},
+    limits={"threshold": (0.0, math.inf)},
+    cost=3,
     range="(−∞, ∞)",
     use="sparse codes: the step of an L1 penalty",
     avoid="where large values have to keep their size",
@@ -213,27 +282,35 @@ soft_shrink = ActivationFunction(
     title_zh="軟收縮",
     summary_zh="往 0 收縮一個門檻，小者歸零。",
 )
-tanh_shrink = ActivationFunction(
+tanh_shrink = elementwise(
     "tanh_shrink",
-    activations.TanhShrink,
+    "tanh_shrink(h)",
+    "tanh(h)**2",
+    cost=14,
     range="(−∞, ∞)",
     use="sparse codes; nearly 0 around 0",
     avoid="as a general activation: its slope is 0 at 0",
     title_zh="tanh 收縮",
     summary_zh="輸入減去自己的 tanh。",
 )
-log_sigmoid = ActivationFunction(
+log_sigmoid = elementwise(
     "log_sigmoid",
-    activations.LogSigmoid,
+    "-softplus(-h)",
+    "-expm1(a)",
+    cost=20,
     range="(−∞, 0)",
     use="the logarithm of a probability, without loss of digits",
     avoid="hidden layers",
     title_zh="對數 S 型",
     summary_zh="sigmoid 的對數，數值穩定。",
 )
-squareplus = ActivationFunction(
+squareplus = elementwise(
     "squareplus",
-    activations.Squareplus,
+    "max(h, 0) + b / (2 * (sqrt(h**2 + b) + abs(h)))",
+    "1 / (1 + b / (4 * a**2))",
+    arguments={"b": 4.0},
+    limits={"b": (1e-6, math.inf)},
+    cost=6,
     range="(0, ∞)",
     use="in the place of softplus, without exponential or logarithm",
     avoid="where its slow approach to 0 for x < 0 matters",
@@ -241,9 +318,11 @@ squareplus = ActivationFunction(
     title_zh="平方整流",
     summary_zh="只用平方根的平滑 relu。",
 )
-sparse_plus = ActivationFunction(
+sparse_plus = elementwise(
     "sparse_plus",
-    rectifiers.SparsePlus,
+    "where(h >= 1, h, (min(max(h, -1), 1) + 1)**2 / 4)",
+    "min(sqrt(a), 1)",
+    cost=5,
     range="[0, ∞)",
     use="with sparse_sigmoid: the softplus that belongs to sparsemax",
     avoid="where every unit has to keep learning: below −1 the slope is 0",
@@ -251,9 +330,11 @@ sparse_plus = ActivationFunction(
     title_zh="稀疏整流",
     summary_zh="小於 −1 為 0、大於 1 為直線，中間為拋物線。",
 )
-sparse_sigmoid = ActivationFunction(
+sparse_sigmoid = elementwise(
     "sparse_sigmoid",
-    rectifiers.SparseSigmoid,
+    "min(max((h + 1) / 2, 0), 1)",
+    "where(0 < a < 1, 0.5, 0)",
+    cost=4,
     range="[0, 1]",
     use="sparsemax for two classes",
     avoid="deep networks: beyond ±1 the slope is 0",
@@ -261,18 +342,21 @@ sparse_sigmoid = ActivationFunction(
     title_zh="稀疏 S 型",
     summary_zh="sparsemax 的二元版本。",
 )
-threshold = ActivationFunction(
+threshold = elementwise(
     "threshold",
-    rectifiers.Threshold,
+    "where(h <= threshold, default_value, h)",
+    "where(h > threshold, 1, 0)",
+    arguments={"threshold": None, "default_value": None},
     range="{default_value} ∪ (threshold, ∞)",
     use="to pass only what exceeds a threshold",
     avoid="as the only activation: it may jump",
     title_zh="門檻",
     summary_zh="大於門檻者通過，其餘換成預設值。",
 )
-step = ActivationFunction(
+step = elementwise(
     "step",
-    rectifiers.Step,
+    "where(h >= 0, 1, where(h < 0, 0, h))",
+    "0 * a",
     range="{0, 1}",
     use="to show what a perceptron computes; prediction only",
     avoid="training: the slope is 0, so nothing before it learns",
@@ -280,9 +364,12 @@ step = ActivationFunction(
     title_zh="階梯函數",
     summary_zh="大於等於 0 為 1，否則為 0；無法以梯度學習。",
 )
-gaussian = ActivationFunction(
+gaussian = elementwise(
     "gaussian",
-    activations.Gaussian,
+    "exp(-(h**2))",
+    """x = min(max(h, -100), 100)
+-2 * x * exp(-(x**2))""",
+    cost=11,
     range="(0, 1]",
     use="units that answer near one place only, as radial basis functions",
     avoid="deep networks: the slope vanishes for large |x|",
@@ -290,9 +377,11 @@ gaussian = ActivationFunction(
     title_zh="高斯函數",
     summary_zh="只在 0 附近有反應的鐘形函數。",
 )
-sine = ActivationFunction(
+sine = elementwise(
     "sine",
-    activations.Sine,
+    "sin(h)",
+    "cos(h)",
+    cost=12,
     range="[−1, 1]",
     use="signals, images and fields as functions of a coordinate; periodic data",
     avoid="tables: many local minima",
@@ -300,25 +389,31 @@ sine = ActivationFunction(
     title_zh="正弦",
     summary_zh="週期函數，適合表示訊號與影像。",
 )
-arctan = ActivationFunction(
+arctan = elementwise(
     "arctan",
-    activations.Arctan,
+    "arctan(h)",
+    "1 / (1 + h**2)",
+    cost=12,
     range="(−π/2, π/2)",
     use="in the place of tanh, with tails that flatten more slowly",
     avoid="where an output between −1 and 1 is wanted",
     title_zh="反正切",
     summary_zh="尾端較平緩的 S 型函數。",
 )
-bent_identity = ActivationFunction(
+bent_identity = elementwise(
     "bent_identity",
-    activations.BentIdentity,
+    """x = min(max(h, -1e9), 1e9)
+h + h * (x / (sqrt(x**2 + 1) + 1)) / 2""",
+    """x = min(max(h, -1e9), 1e9)
+1 + x / (2 * sqrt(x**2 + 1))""",
+    cost=7,
     range="(−∞, ∞)",
     use="regression, where a slope that never falls below ½ is wanted",
     avoid="networks that need strong curvature or sparse values",
     title_zh="彎曲恆等",
     summary_zh="略為彎曲的直線，斜率介於 ½ 與 1½。",
 )
-softmax = ActivationFunction(
+softmax = BuiltInFunction(
     "softmax",
     rowwise.Softmax,
     range="(0, 1), each row sums to 1",
@@ -328,7 +423,7 @@ softmax = ActivationFunction(
     title_zh="正規化指數函數",
     summary_zh="一列輸出變成總和為 1 的機率。",
 )
-log_softmax = ActivationFunction(
+log_softmax = BuiltInFunction(
     "log_softmax",
     rowwise.LogSoftmax,
     range="(−∞, 0)",
@@ -337,7 +432,7 @@ log_softmax = ActivationFunction(
     title_zh="對數 softmax",
     summary_zh="softmax 的對數，數值穩定。",
 )
-sparsemax = ActivationFunction(
+sparsemax = BuiltInFunction(
     "sparsemax",
     rowwise.Sparsemax,
     range="[0, 1], each row sums to 1",
@@ -347,7 +442,7 @@ sparsemax = ActivationFunction(
     title_zh="稀疏 softmax",
     summary_zh="投影到機率單形，多數機率恰為 0。",
 )
-glu = ActivationFunction(
+glu = BuiltInFunction(
     "glu",
     rowwise.Glu,
     range="(−∞, ∞), half as many",
@@ -358,45 +453,10 @@ glu = ActivationFunction(
     summary_zh="一半輸入作閘門，控制另一半。",
 )
 
-NAMES = {
-    f.name: f
-    for f in (
-        linear,
-        sigmoid,
-        tanh,
-        relu,
-        leaky_relu,
-        relu6,
-        elu,
-        celu,
-        selu,
-        gelu,
-        silu,
-        mish,
-        golu,
-        softplus,
-        softsign,
-        exponential,
-        hard_sigmoid,
-        hard_silu,
-        hard_tanh,
-        hard_shrink,
-        soft_shrink,
-        tanh_shrink,
-        log_sigmoid,
-        squareplus,
-        sparse_plus,
-        sparse_sigmoid,
-        threshold,
-        step,
-        gaussian,
-        sine,
-        arctan,
-        bent_identity,
-        softmax,
-        log_softmax,
-        sparsemax,
-        glu,
-    )
-}
-ALIASES = {"swish": silu, "hard_swish": hard_silu}  # Keras's second names
+NAMES = {f.name: f for f in tuple(globals().values()) if isinstance(f, ActivationFunction)}
+
+swish, hard_swish = silu, hard_silu  # Keras's second names
+ALIASES = {"swish": swish, "hard_swish": hard_swish}
+
+if not TYPE_CHECKING:  # type checkers take every name that is defined here
+    __all__ = [*NAMES, *ALIASES]

@@ -1,9 +1,10 @@
-"""What an activation function is: a name, the instruction that carries it out, and the facts about it."""
+"""What an activation function is: a name, the equation or the instruction that carries it out, and facts about it."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError
 from thalweg.program.builder import Builder
-from thalweg.program.instructions.activations import Elementwise
+from thalweg.program.formula.equation import Equation
+from thalweg.program.formula.language import evaluate, shown
 from thalweg.program.instructions.rowwise import Rowwise
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support import hooks
@@ -21,21 +23,14 @@ from thalweg.support.naming import choose
 
 @dataclass(frozen=True)
 class ActivationFunction(hooks.Hooked):
-    """A named function a = f(h), carried out by one instruction (or by none, for `linear`).
+    """Base: a named function a = f(h), which is called on an array or given to a layer.
 
-    It is called on an array, given to a layer, and made with other arguments by `using`. Two are equal when they
-    compute the same.
-
-    >>> from thalweg.activations import elu
-    >>> float(elu(-20.0)), float(elu.using(alpha=0.5)(-20.0).round(6))
-    (-0.9999999979388464, -0.5)
+    Two are equal when they compute the same.
     """
 
     unheard = hooks.ACTIVATION
 
     name: str
-    instruction: type[Elementwise] | type[Rowwise] | None
-    arguments: tuple[float, ...] = ()  # of the instruction, in its order; those left out have its defaults
 
     range: str = field(default="", kw_only=True, compare=False)  # of its values
     use: str = field(default="", kw_only=True, compare=False)  # when
@@ -44,43 +39,85 @@ class ActivationFunction(hooks.Hooked):
     title_zh: str = field(default="", kw_only=True, compare=False)
     summary_zh: str = field(default="", kw_only=True, compare=False)
 
+    rowwise = False  # whether an output depends on its whole row, as in softmax
+
     @property
     def formula(self) -> str:
         """f(x), its arguments by name."""
-        return self.written("formula_text", "x", "x")
+        raise NotImplementedError
 
     @property
     def derivative(self) -> str:
         """f'(x), its arguments by name; for a function of a row, dx from the derivative da of its output a."""
-        a = "a" if self.rowwise else "f(x)"
-        return self.written("slope_text", "1", a)
-
-    def written(self, text: str, identity: str, a: str) -> str:
-        if self.instruction is None:
-            return identity
-        names = {name: name for name in self.argument_names()}
-        written: str = getattr(self.instruction, text).format(h="x", a=a, da="da", **names)
-        return written
-
-    @property
-    def rowwise(self) -> bool:
-        """Whether an output depends on its whole row, as in softmax."""
-        return self.instruction is not None and issubclass(self.instruction, Rowwise)
+        raise NotImplementedError
 
     def argument_names(self) -> tuple[str, ...]:
         """What `using` takes."""
-        kind = self.instruction
-        return kind.argument_names() if kind is not None and issubclass(kind, Elementwise) else ()
+        return ()
+
+    def using(self, **arguments: Any) -> ActivationFunction:
+        """The same function with other arguments."""
+        raise NotImplementedError
+
+    def complete(self) -> None:
+        """Raises where an argument has no value."""
+
+    def forward(self, program: Builder, h: Buffer) -> Buffer:
+        """Appends the instruction."""
+        raise NotImplementedError
+
+    def __call__(self, x: ArrayLike, **arguments: Any) -> NDArray[Any]:
+        """f(x) in the precision of x (whole numbers become float64)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class BuiltInFunction(ActivationFunction):
+    """A function of the catalogue, carried out by an equation, by an instruction, or (`linear`) by none.
+
+    >>> from thalweg.activations import elu
+    >>> float(elu(-20.0)), float(elu.using(alpha=0.5)(-20.0).round(6))
+    (-0.9999999979388464, -0.5)
+    """
+
+    unheard = ActivationFunction.unheard
+
+    kind: Equation | type[Rowwise] | None
+    arguments: tuple[float, ...] = ()  # of the equation, in its order; without them it has its defaults
+    general: Equation | None = field(default=None, compare=False)  # the equation that takes the arguments, if another
 
     @property
-    def missing(self) -> tuple[str, ...]:
-        """Arguments that have no default and were not given."""
-        if self.instruction is None or self.rowwise:
-            return ()
-        needed = [f.name for f in fields(self.instruction)[2:] if f.default is f.default_factory]  # both MISSING
-        return tuple(needed[len(self.arguments) :])
+    def equation(self) -> Equation | None:
+        """The equation with these arguments."""
+        if self.general is not None and self.arguments:
+            return self.general
+        return self.kind if isinstance(self.kind, Equation) else None
 
-    def using(self, **arguments: float | bool | None) -> ActivationFunction:
+    @property
+    def taking(self) -> Equation | None:
+        """The equation that takes arguments."""
+        return self.general or self.equation
+
+    @property
+    def formula(self) -> str:
+        if isinstance(self.kind, Equation):
+            return shown(self.kind.value, {"h": "x"})
+        return "x" if self.kind is None else self.kind.formula_text.format(h="x")
+
+    @property
+    def derivative(self) -> str:
+        if isinstance(self.kind, Equation):
+            return shown(self.kind.slope, {"h": "x", "a": "f(x)"})
+        return "1" if self.kind is None else self.kind.slope_text.format(h="x", a="a", da="da")
+
+    @property
+    def rowwise(self) -> bool:  # type: ignore[override]
+        return self.kind is not None and not isinstance(self.kind, Equation)
+
+    def argument_names(self) -> tuple[str, ...]:
+        return () if self.taking is None else tuple(self.taking.arguments)
+
+    def using(self, **arguments: float | bool | None) -> BuiltInFunction:
         """The same function with other arguments, by Keras's names and with Keras's defaults.
 
         >>> from thalweg.activations import relu
@@ -96,53 +133,75 @@ class ActivationFunction(hooks.Hooked):
             if not names:
                 raise ArgumentError(f"{self.name} takes no arguments, got {name}")
             choose(f"argument of {self.name}", name, names)
-        if self.instruction is None or not issubclass(self.instruction, Elementwise):
+        if self.taking is None:
             return self
-        values = dict(zip(names, self.arguments, strict=False))
+        defaults = self.taking.arguments
+        values = dict(defaults) | dict(zip(names, self.arguments, strict=False))
         for name, value in arguments.items():
-            default = next(f.default for f in fields(self.instruction) if f.name == name)
-            if isinstance(default, bool):
+            if isinstance(defaults[name], bool):
                 values[name] = bool(value)
-            elif default == math.inf and value in (None, math.inf):
+            elif defaults[name] == math.inf and value in (None, math.inf):
                 values[name] = math.inf
             else:
-                limits = self.instruction.limits.get(name, (-math.inf, math.inf))
+                limits = self.taking.limits.get(name, (-math.inf, math.inf))
                 values[name] = number(f"{self.name}'s {name}", value, *limits)
-        result = replace(self, arguments=())
-        for name in result.missing:
-            if name not in values:
+        for name, given in values.items():
+            if given is None:
                 raise ArgumentError(f"{self.name} needs a value for {name}")
-        defaults: dict[str, Any] = {f.name: f.default for f in fields(self.instruction)}
-        full = tuple(values.get(name, defaults[name]) for name in names)
-        return result if full == tuple(defaults[name] for name in names) else replace(self, arguments=full)
+        full = tuple(value for value in values.values() if value is not None)
+        return replace(self, arguments=() if values == dict(defaults) else full)
 
     def complete(self) -> None:
-        """Raises where an argument has no value."""
-        if self.missing:
-            asked = ", ".join(f"{name}=…" for name in self.missing)
+        missing = [n for n, default in (self.taking.arguments if self.taking else {}).items() if default is None]
+        if missing[len(self.arguments) :]:
+            asked = ", ".join(f"{name}=…" for name in missing)
             raise ArgumentError(f"{self.name} has no defaults: say activations.{self.name}.using({asked})")
 
+    def numbers(self) -> dict[str, float]:
+        """The arguments that the equation takes: those given, or its defaults."""
+        defaults = {} if self.equation is None else self.equation.arguments
+        return dict(zip(defaults, self.arguments or defaults.values(), strict=True))  # type: ignore[arg-type]
+
     def forward(self, program: Builder, h: Buffer) -> Buffer:
-        """Appends the instruction."""
-        if self.instruction is None:
-            return h
-        if issubclass(self.instruction, Rowwise):
-            return program.rowwise(self.instruction, h)
-        return program.elementwise(self.instruction, h, *self.arguments)
+        if self.equation is not None:
+            return program.elementwise(self.equation, h, tuple(self.numbers().values()))
+        return h if self.kind is None else program.rowwise(self.kind, h)  # type: ignore[arg-type]
 
     def __call__(self, x: ArrayLike, **arguments: float | bool | None) -> NDArray[Any]:
-        """f(x) by the NumPy reference, in the precision of x (whole numbers become float64)."""
+        """f(x) in the precision of x (whole numbers become float64), with NumPy."""
         h = np.asarray(x)
         if self.rowwise and h.ndim and arguments.get("axis") == h.ndim - 1:
             arguments = {}  # the last axis by its number
         function = self.using(**arguments) if arguments else self
         function.complete()
         h = h if np.issubdtype(h.dtype, np.floating) else h.astype(np.float64)
-        if function.instruction is None:
-            return h
         if function.rowwise and h.ndim == 0:
             raise ArgumentError(f"{self.name} takes an array of at least one axis")
+        if function.equation is not None:
+            return evaluated(function.equation.value, h, function.numbers())
         program = Builder(training=False)
-        result = function.forward(program, Buffer("h", h.shape if function.rowwise else (1,)))
-        values: NDArray[Any] = program.instructions[0].value(h)  # type: ignore[attr-defined]
-        return np.asarray(values).reshape(result.shape if function.rowwise else h.shape).astype(h.dtype, copy=False)
+        result = function.forward(program, Buffer("h", h.shape))
+        return h if self.kind is None else program.instructions[0].value(h).reshape(result.shape)  # type: ignore[attr-defined]
+
+
+def elementwise(
+    name: str,
+    value: str,
+    slope: str,
+    *,
+    arguments: Mapping[str, float | None] | None = None,
+    limits: Mapping[str, tuple[float, float]] | None = None,
+    cost: int = 1,
+    general: Equation | None = None,
+    **facts: Any,
+) -> BuiltInFunction:
+    """A function by its equation: see `Equation`, and `ActivationFunction` for the facts."""
+    equation = Equation(name.replace("_", " "), value, slope, arguments or {}, limits or {}, cost)
+    return BuiltInFunction(name, equation, general=general, **facts)
+
+
+def evaluated(text: str, h: NDArray[Any], values: Mapping[str, Any]) -> NDArray[Any]:
+    """A formula of h with NumPy, in the precision of h."""
+    with np.errstate(all="ignore"):
+        result = np.asarray(evaluate(text, {"h": h, **values}, np))
+    return np.broadcast_to(result, h.shape).astype(h.dtype)

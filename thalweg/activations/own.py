@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.activations.catalogue import ALIASES, NAMES
-from thalweg.activations.function import ActivationFunction
+from thalweg.activations.function import ActivationFunction, evaluated
 from thalweg.errors import ArgumentError
 from thalweg.initializers import Constant, Initializer, InitializerLike
 from thalweg.initializers import get as get_initializer
 from thalweg.program.builder import Builder
+from thalweg.program.formula.language import shown
 from thalweg.program.formula.parsing import Formula
 from thalweg.program.formula.parsing import formula as read
-from thalweg.program.instructions.custom_activation import CustomActivation, ScalarPair, scalar_function
+from thalweg.program.instructions.custom_activation import ScalarPair, scalar_function
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number
 
@@ -29,36 +30,36 @@ class FormulaFunction(ActivationFunction):
 
     unheard = ActivationFunction.unheard  # this is where formulas of one's own are
 
-    of: Formula | None = None
+    of: Formula
     starts: tuple[tuple[str, Initializer], ...] = ()  # of its trainable parameters
 
     @property
-    def function(self) -> Formula:
-        assert self.of is not None
-        return self.of
+    def names(self) -> dict[str, str]:
+        """What the equation calls h, a and the parameters → what the formula calls them."""
+        return {"h": "x", "a": "f(x)"} | {f"p{n}": name for n, name in enumerate(self.of.parameters)}
 
     @property
     def formula(self) -> str:
-        return self.function.shown()
+        return shown(self.of.equation.value, self.names)
 
     @property
     def derivative(self) -> str:
-        return self.function.shown_slope("x", _value="f(x)")
+        return shown(self.of.equation.slope, self.names)
 
     def using(self, **arguments: Any) -> ActivationFunction:
         raise ArgumentError("a formula's constants are given where it is made: formula(text, constants=…)")
 
     def forward(self, program: Builder, h: Buffer, parameters: Sequence[Buffer] = ()) -> Buffer:
-        return program.formula(self.function, h, parameters)
+        return program.elementwise(self.of.equation, h, (), parameters)
 
     def __call__(self, x: ArrayLike, **arguments: Any) -> NDArray[Any]:
         """f(x) in the precision of x; parameters are given by name."""
         h = np.asarray(x)
         h = h if np.issubdtype(h.dtype, np.floating) else h.astype(np.float64)
-        if set(arguments) != set(self.function.parameters):
-            raise ArgumentError(f"the formula's parameters are {list(self.function.parameters)}, got {list(arguments)}")
-        with np.errstate(all="ignore"):
-            return np.asarray(self.function.value(x=h, **arguments)).astype(h.dtype, copy=False)
+        if set(arguments) != set(self.of.parameters):
+            raise ArgumentError(f"the formula's parameters are {list(self.of.parameters)}, got {list(arguments)}")
+        values = {f"p{n}": arguments[name] for n, name in enumerate(self.of.parameters)}
+        return evaluated(self.of.equation.value, h, values)
 
 
 def formula(
@@ -106,37 +107,28 @@ def formula(
         (key, get_initializer(Constant(start) if isinstance(start, (int, float)) else start))
         for key, start in (parameters or {}).items()
     )
-    return FormulaFunction(text, None, of=read(text, ("x",), values, tuple(parameters or ())), starts=starts)
+    return FormulaFunction(text, of=read(text, ("x",), values, tuple(parameters or ())), starts=starts)
 
 
 @dataclass(frozen=True)
 class CustomFunction(ActivationFunction):
     """A pair of Python functions as an activation; made by `custom`."""
 
-    pair: ScalarPair | None = None
-
-    @property
-    def functions(self) -> ScalarPair:
-        assert self.pair is not None
-        return self.pair
+    pair: ScalarPair
 
     @property
     def formula(self) -> str:
-        return self.functions.value.shown
+        return self.pair.value.shown
 
     @property
     def derivative(self) -> str:
-        return self.functions.derivative.shown
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        return ()
+        return self.pair.derivative.shown
 
     def using(self, **arguments: Any) -> ActivationFunction:
         raise ArgumentError(f"{self.name} takes no arguments: its numbers are written into its functions")
 
     def forward(self, program: Builder, h: Buffer) -> Buffer:
-        return program.custom(self.functions, h)
+        return program.custom(self.pair, h)
 
 
 def custom(
@@ -191,4 +183,4 @@ def custom(
         name, scalar_function(f"{name}'s value", value), scalar_function(f"{name}'s derivative", derivative)
     )
     pair.check()
-    return CustomFunction(name, CustomActivation, pair=pair, range=range, use=use, avoid=avoid, paper=paper)
+    return CustomFunction(name, pair, range=range, use=use, avoid=avoid, paper=paper)

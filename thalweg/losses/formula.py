@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from thalweg.errors import ArgumentError
 from thalweg.losses.loss import Loss
-from thalweg.program.formula.parsing import Formula as Read
-from thalweg.program.formula.parsing import formula as read
-from thalweg.program.instructions.losses.formula_loss import FormulaLoss as Instruction
-from thalweg.program.instructions.losses.loss_instruction import Loss as LossInstruction
+from thalweg.program.formula.equation import Equation
+from thalweg.program.formula.parsing import Formula, formula
 from thalweg.support.checks import number
 
 
@@ -32,18 +29,16 @@ class FormulaLoss(Loss):
     text: str = ""
     constants: Mapping[str, float] = field(default_factory=dict)
 
-    instruction = Instruction
-
     def __post_init__(self) -> None:
-        super().__post_init__()
         if not isinstance(self.text, str):
             raise ArgumentError(f"a loss's formula is a text such as '(y_pred - y_true)**2', got {self.text!r}")
-        self.read()
+        super().__post_init__()  # reads it
 
-    def read(self) -> Read:
+    def read(self) -> Formula:
         """The formula, differentiated by y_pred."""
         values = tuple((k, number(f"the constant {k}", v, -math.inf)) for k, v in self.constants.items())
-        return read(self.text, ("y_pred", "y_true"), values, (), ("y_pred",))
+        return formula(self.text, ("y_pred", "y_true"), values)
 
-    def options(self, kind: type[LossInstruction]) -> dict[str, Any]:
-        return {"of": self.read()}
+    @property
+    def equation(self) -> Equation:  # type: ignore[override]
+        return self.read().equation

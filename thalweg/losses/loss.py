@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError, DataError, ShapeError
-from thalweg.program.instructions.losses import loss_instruction as instructions
+from thalweg.program.formula.equation import Equation
+from thalweg.program.instructions.activations import is_activation
+from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
+from thalweg.program.instructions.losses.loss_instruction import Loss as LossInstruction
+from thalweg.program.instructions.losses.row_losses import RowLoss
 from thalweg.program.ir.instruction import TOTALS, Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.naming import choose, snake_case
@@ -20,9 +24,9 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Loss(hooks.Hooked):
-    """Base of all losses. A subclass says which instruction computes it and what targets it takes.
+    """Base of all losses. A subclass says which equation or instruction it is and what targets it takes.
 
-    Its fields that the instruction has too (`delta`, `label_smoothing`, …) are handed to it.
+    Its fields that are arguments of the equation (`delta`, `label_smoothing`, …) are handed to it.
 
     The class attributes from `formula` on are its entry in the reference pages.
     """
@@ -31,9 +35,10 @@ class Loss(hooks.Hooked):
 
     reduction: str = field(default="sum_over_batch_size", kw_only=True)
 
-    instruction: ClassVar[type[instructions.Loss]]
-    after: ClassVar[type[Instruction] | None] = None  # the activation this loss is fused with …
-    fused: ClassVar[type[instructions.Loss] | None] = None  # … by this instruction on its pre-activations
+    equation: ClassVar[Equation | None] = None  # of each output by itself; or …
+    instruction: ClassVar[type[RowLoss]]  # … that of all outputs of a row
+    after: ClassVar[Equation | type[Instruction] | None] = None  # the activation this loss is fused with …
+    fused: ClassVar[Equation | type[RowLoss] | None] = None  # … as this one of its pre-activations
 
     formula: ClassVar[str]
     derivative: ClassVar[str]  # of a row's ℓ by one output
@@ -46,7 +51,7 @@ class Loss(hooks.Hooked):
     summary_zh: ClassVar[str]
 
     def __post_init__(self) -> None:
-        if not hasattr(self, "instruction"):
+        if self.equation is None and not hasattr(self, "instruction"):
             raise hooks.unwritten(self, "instruction", hooks.FORMULA)
         if self.reduction is None or self.reduction in ("none", "mean_with_sample_weight"):
             raise ArgumentError(
@@ -73,28 +78,53 @@ class Loss(hooks.Hooked):
 
     def row_coefficient(self, output: Shape) -> float:
         """What a row's sum is multiplied with: the mean over the last axis, 1 where ℓ is one number for the row."""
-        return 1.0 if self.instruction.whole_rows else 1 / output[-1]
+        return 1.0 if self.equation is None else 1 / output[-1]
 
     @property
-    def kind(self) -> type[instructions.Loss]:
-        """The instruction of the loss on the network's outputs."""
+    def kind(self) -> Equation | type[RowLoss]:
+        """What the loss on the network's outputs is."""
         if getattr(self, "from_logits", False):
             assert self.fused is not None
             return self.fused
-        return self.instruction
+        return self.equation or self.instruction
+
+    def made(
+        self,
+        kind: Equation | type[RowLoss],
+        p: Buffer,
+        y: Buffer,
+        weight: Buffer | None,
+        sums: Buffer,
+        coefficient: float,
+        total: bool = False,
+        metric: bool = False,
+    ) -> LossInstruction:
+        """An instruction of this kind on these operands."""
+        names = kind.arguments if isinstance(kind, Equation) else kind.options()
+        options: dict[str, Any] = {name: float(self.option(name)) for name in names}
+        operands = (p, y, weight, sums, coefficient, total, metric)
+        if isinstance(kind, Equation):
+            return ElementwiseLoss(*operands, equation=kind, arguments=tuple(options.values()))
+        return kind(*operands, **options)
+
+    def option(self, name: str) -> float:
+        """The value of an argument of the equation or instruction."""
+        value: float = getattr(self, name)
+        return value
 
     def lower(
         self, y_pred: Buffer, source: Instruction | None, y: Buffer, weight: Buffer | None, sums: Buffer
-    ) -> instructions.Loss:
+    ) -> LossInstruction:
         """The instruction of this loss, on the pre-activations if `source`, which made y_pred, is fused with it."""
         kind, operand = self.kind, y_pred
-        if self.after is not None and kind is not self.fused and isinstance(source, self.after):
+        if source is not None and self.after is not None and kind is not self.fused:
             assert self.fused is not None
-            kind, operand = self.fused, source.inputs[0]
+            if is_activation(source, self.after):
+                kind, operand = self.fused, source.inputs[0]
         total = self.reduction == "sum"
         positions = 1 if total else y_pred.size // y_pred.shape[-1]
         coefficient = self.row_coefficient(y_pred.shape) / positions
-        return kind(operand, y, weight, sums, coefficient, total, **self.options(kind))
+        return self.made(kind, operand, y, weight, sums, coefficient, total)
 
     def keeps(self, output: Shape, features: Shape | None) -> dict[str, Shape]:
         """The arrays that the loss keeps from batch to batch: name → shape; for most there are none.
@@ -114,10 +144,6 @@ class Loss(hooks.Hooked):
     ) -> list[Instruction]:
         """What is done beside `lower` with the features and with what the loss keeps, where it keeps anything."""
         return []
-
-    def options(self, kind: type[instructions.Loss]) -> dict[str, Any]:
-        """The values of the fields that the instruction adds."""
-        return {name: float(getattr(self, name)) for name in kind.options()}
 
     def check_targets(self, y: Array, output: Shape) -> Array:
         """Targets as (rows, *target_shape) numbers; raises where they don't fit the network's output."""

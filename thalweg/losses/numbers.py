@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.losses.loss import Array, Loss, Shape, last_axis
-from thalweg.program.instructions.losses import elementwise_losses, row_losses
-from thalweg.program.instructions.losses import loss_instruction as instructions
+from thalweg.program.formula.equation import Equation
+from thalweg.program.instructions.losses import row_losses
 from thalweg.support.checks import number
+
+SQUARED_ERROR = Equation("squared error", "(p - y)**2", "2 * (p - y)")
 
 
 @dataclass(frozen=True)
 class MeanSquaredError(Loss):
     """ℓ = mean (y − ŷ)² over the outputs."""
 
-    instruction = elementwise_losses.SquaredError
+    equation = SQUARED_ERROR
 
     formula = "ℓ = mean (y − ŷ)²"
     derivative = "2·(ŷ − y)/outputs"
@@ -41,7 +43,7 @@ class SumSquaredError(Loss):
 
     half: bool = False
 
-    instruction = elementwise_losses.SquaredError
+    equation = SQUARED_ERROR
 
     def row_coefficient(self, output: Shape) -> float:
         return 0.5 if self.half else 1.0
@@ -61,7 +63,7 @@ class SumSquaredError(Loss):
 class MeanAbsoluteError(Loss):
     """ℓ = mean |y − ŷ| over the outputs."""
 
-    instruction = elementwise_losses.AbsoluteError
+    equation = Equation("absolute error", "abs(p - y)", "sign(p - y)")
 
     formula = "ℓ = mean |y − ŷ|"
     derivative = "sign(ŷ − y)/outputs, 0 where they are equal"
@@ -78,7 +80,11 @@ class MeanAbsoluteError(Loss):
 class MeanAbsolutePercentageError(Loss):
     """ℓ = mean 100·|y − ŷ|/max(|y|, 10⁻⁷) over the outputs."""
 
-    instruction = elementwise_losses.PercentageError
+    equation = Equation(
+        "percentage error",
+        "100 * abs(p - y) / max(abs(y), 1e-7)",
+        "100 * sign(p - y) / max(abs(y), 1e-7)",
+    )
 
     formula = "ℓ = mean 100·|y − ŷ|/|y|"
     derivative = "100·sign(ŷ − y)/(|y|·outputs)"
@@ -95,7 +101,13 @@ class MeanAbsolutePercentageError(Loss):
 class MeanSquaredLogarithmicError(Loss):
     """ℓ = mean (log(1 + y) − log(1 + ŷ))² over the outputs; both are at least 10⁻⁷."""
 
-    instruction = elementwise_losses.SquaredLogarithmicError
+    equation = Equation(
+        "squared logarithmic error",
+        """q = 1 + max(p, 1e-7)
+(log(q) - log(1 + max(y, 1e-7)))**2""",
+        """q = 1 + max(p, 1e-7)
+where(p < 1e-7, 0, 2 * (log(q) - log(1 + max(y, 1e-7))) / q)""",
+    )
 
     formula = "ℓ = mean (log(1 + y) − log(1 + ŷ))²"
     derivative = "2·(log(1 + ŷ) − log(1 + y))/((1 + ŷ)·outputs), 0 for ŷ < 10⁻⁷"
@@ -112,7 +124,7 @@ class MeanSquaredLogarithmicError(Loss):
 class LogCosh(Loss):
     """ℓ = mean log cosh(ŷ − y) over the outputs: half the square of a small error, |e| − log 2 of a large one."""
 
-    instruction = elementwise_losses.LogCosh
+    equation = Equation("log cosh", "logcosh(p - y)", "tanh(p - y)")
 
     formula = "ℓ = mean log cosh(ŷ − y)"
     derivative = "tanh(ŷ − y)/outputs"
@@ -135,7 +147,13 @@ class Huber(Loss):
 
     delta: float = 1.0
 
-    instruction = elementwise_losses.Huber
+    equation = Equation(
+        "huber",
+        """e = p - y
+where(abs(e) <= delta, 0.5 * e**2, delta * abs(e) - 0.5 * delta**2)""",
+        "min(max(p - y, -delta), delta)",
+        {"delta": 1.0},
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -163,7 +181,14 @@ class Quantile(Loss):
 
     quantile: float = 0.5
 
-    instruction = elementwise_losses.Quantile
+    equation = Equation(
+        "quantile",
+        """e = p - y
+where(e > 0, (1 - quantile) * e, -quantile * e)""",
+        """e = p - y
+where(e > 0, 1 - quantile, where(e < 0, -quantile, e))""",
+        {"quantile": 0.5},
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -185,7 +210,7 @@ class Quantile(Loss):
 class Poisson(Loss):
     """ℓ = mean ŷ − y·log(ŷ + 10⁻⁷) over the outputs; ŷ is a rate."""
 
-    instruction = elementwise_losses.Poisson
+    equation = Equation("poisson", "p - y * log(p + 1e-7)", "1 - y / (p + 1e-7)")
 
     formula = "ℓ = mean ŷ − y·log ŷ"
     derivative = "(1 − y/ŷ)/outputs"
@@ -219,7 +244,7 @@ class GaussianNLL(Loss):
         number("GaussianNLL's eps", self.eps)
 
     @property
-    def kind(self) -> type[instructions.Loss]:
+    def kind(self) -> type[row_losses.RowLoss]:
         return row_losses.GaussianNLLLogarithm if self.log_variance else row_losses.GaussianNLL
 
     def row_coefficient(self, output: Shape) -> float:
@@ -248,7 +273,13 @@ class GaussianNLL(Loss):
 class Hinge(Loss):
     """ℓ = mean max(1 − y·ŷ, 0) over the outputs, y −1 or 1 (0 counts as −1)."""
 
-    instruction = elementwise_losses.Hinge
+    equation = Equation(
+        "hinge",
+        """t = where(y == 0, -1, y)
+max(1 - t * p, 0)""",
+        """t = where(y == 0, -1, y)
+where(t * p < 1, -t, 0)""",
+    )
 
     formula = "ℓ = mean max(1 − y·ŷ, 0)"
     derivative = "−y/outputs where y·ŷ < 1, else 0"
@@ -265,7 +296,13 @@ class Hinge(Loss):
 class SquaredHinge(Loss):
     """ℓ = mean max(1 − y·ŷ, 0)² over the outputs, y −1 or 1 (0 counts as −1)."""
 
-    instruction = elementwise_losses.SquaredHinge
+    equation = Equation(
+        "squared hinge",
+        """t = where(y == 0, -1, y)
+max(1 - t * p, 0)**2""",
+        """t = where(y == 0, -1, y)
+-2 * t * max(1 - t * p, 0)""",
+    )
 
     formula = "ℓ = mean max(1 − y·ŷ, 0)²"
     derivative = "−2·y·max(1 − y·ŷ, 0)/outputs"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from thalweg import activations
 from thalweg.losses.loss import Loss
 from thalweg.losses.probabilities import Dice, KLDivergence, OfClassNumbers, OfOneHot, OfProbabilities, Tversky
-from thalweg.program.instructions import activations as smooth
-from thalweg.program.instructions import rectifiers, rowwise
+from thalweg.program.instructions import rowwise
+from thalweg.program.instructions.activations import GENERAL_RELU, Elementwise, is_activation
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution
 from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import Affine
@@ -23,12 +23,11 @@ OF_A_ROW: dict[type[Instruction], int] = {
     rowwise.LogSoftmax: 0,
 }  # and what they are for one output
 WITHIN = (  # 0 … 1
-    smooth.Sigmoid, smooth.Gaussian, rectifiers.HardSigmoid, rectifiers.SparseSigmoid, rectifiers.Step,
-    rowwise.Softmax, rowwise.Sparsemax,
+    "sigmoid", "gaussian", "hard_sigmoid", "sparse_sigmoid", "step", "softmax", "sparsemax",
 )  # fmt: skip
-POSITIVE = (smooth.Exponential, smooth.Softplus, smooth.Squareplus)  # probabilities once they are divided by their sum
-UNKNOWN = (rectifiers.Threshold,)  # what it is depends on its numbers
-BEYOND = tuple({f.instruction for f in activations.NAMES.values()} - {None, *WITHIN, *UNKNOWN})
+POSITIVE = ("exponential", "softplus", "squareplus")  # probabilities once they are divided by their sum
+UNKNOWN = ("linear", "threshold")  # what it is depends on its numbers
+BEYOND = tuple(activations.NAMES.keys() - {*WITHIN, *UNKNOWN})
 DIVIDING = (
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
@@ -57,7 +56,7 @@ def doubt(loss: Loss, y_pred: Buffer, instructions: Sequence[Instruction]) -> st
         return (
             f"{loss.name} with from_logits=True takes pre-activations, but the network ends with {source.name}: leave "
             "out one of the two"
-            if isinstance(source, WITHIN)
+            if made_by(source, WITHIN)
             else None
         )
     if not of_probabilities(loss) or not leaves(source, loss):
@@ -83,8 +82,19 @@ def of_probabilities(loss: Loss) -> bool:
 
 def leaves(source: Instruction, loss: Loss) -> bool:
     """Whether values certainly leave 0 … 1, or what the loss makes them by dividing them by their sum."""
-    if isinstance(source, rectifiers.Relu) and source.max_value <= 1 and source.negative_slope == 0:
+    if (
+        isinstance(source, Elementwise)
+        and source.equation is GENERAL_RELU
+        and source.numbers["max_value"] <= 1
+        and source.numbers["negative_slope"] == 0
+    ):
         return False
-    if isinstance(source, POSITIVE) and loss.name in DIVIDING:
+    if made_by(source, POSITIVE) and loss.name in DIVIDING:
         return False
-    return isinstance(source, PRODUCTS) or type(source) in BEYOND
+    return isinstance(source, PRODUCTS) or made_by(source, BEYOND)
+
+
+def made_by(source: Instruction, names: Sequence[str]) -> bool:
+    """Whether it is one of these activations."""
+    functions = (f for f in map(activations.NAMES.get, names) if isinstance(f, activations.BuiltInFunction))
+    return any(is_activation(source, kind) for f in functions for kind in (f.kind, f.general) if kind is not None)

@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.losses.loss import Array, Loss, Shape, check_probabilities, last_axis
-from thalweg.program.instructions import activations, rowwise
-from thalweg.program.instructions.losses import elementwise_losses, row_losses
-from thalweg.program.instructions.losses import loss_instruction as instructions
+from thalweg.program.formula.equation import Equation
+from thalweg.program.formula.language import within
+from thalweg.program.instructions import rowwise
+from thalweg.program.instructions.activations import SIGMOID
+from thalweg.program.instructions.losses import row_losses
 from thalweg.support.checks import number
+
+SMOOTHED = """t = y * (1 - label_smoothing) + 0.5 * label_smoothing
+"""
+CLIPPED = "q = min(max(p, 1e-7), 1 - 1e-7)"
+
+
+def focal(value: str) -> str:
+    """A formula of the parts of the binary focal cross-entropy, for the probability s. A negative alpha is none."""
+    return f"""{SMOOTHED}q = min(max(s, 1e-7), 1 - 1e-7)
+missing = t * (1 - s) + (1 - t) * s
+balance = where(alpha < 0, 1, t * alpha + (1 - t) * (1 - alpha))
+entropy = -(t * log(q) + (1 - t) * log(1 - q))
+{value}"""
+
+
+FOCAL = focal("balance * missing**gamma * entropy")
+FOCAL_SLOPE = focal("""inner = where(s < 1e-7 or s > 1 - 1e-7, 0, (q - t) / (q * (1 - q)))
+outer = where(gamma == 0, 0, gamma * missing**(gamma - 1) * (1 - 2 * t))
+balance * (missing**gamma * inner + outer * entropy)""")
+FOCAL_ARGUMENTS = {"label_smoothing": 0.0, "gamma": 2.0, "alpha": -1.0}
 
 
 class OfProbabilities(Loss):
@@ -69,9 +90,22 @@ class BinaryCrossentropy(OfProbabilities):
     from_logits: bool = False
     label_smoothing: float = 0.0
 
-    instruction = elementwise_losses.BinaryCrossentropy
-    after = activations.Sigmoid
-    fused = elementwise_losses.BinaryCrossentropyLogits
+    equation = Equation(
+        "binary crossentropy",
+        f"""{SMOOTHED}{CLIPPED}
+-(t * log(q) + (1 - t) * log(1 - q))""",
+        f"""{SMOOTHED}{CLIPPED}
+where(p < 1e-7 or p > 1 - 1e-7, 0, (q - t) / (q * (1 - q)))""",
+        {"label_smoothing": 0.0},
+    )
+    after = SIGMOID
+    fused = Equation(
+        "binary crossentropy logits",
+        f"{SMOOTHED}softplus(p) - p * t",
+        f"{SMOOTHED}sigmoid(p) - t",
+        {"label_smoothing": 0.0},
+        activation=SIGMOID,
+    )
 
     formula = "ℓ = mean −y·log ŷ − (1 − y)·log(1 − ŷ)"
     derivative = "(ŷ − y)/(ŷ·(1 − ŷ)·outputs); by the pre-activation of a sigmoid (ŷ − y)/outputs"
@@ -98,16 +132,22 @@ class BinaryFocalCrossentropy(OfProbabilities):
     from_logits: bool = False
     label_smoothing: float = 0.0
 
-    instruction = elementwise_losses.BinaryFocalCrossentropy
-    fused = elementwise_losses.BinaryFocalCrossentropyLogits
+    equation = Equation("binary focal crossentropy", f"s = p\n{FOCAL}", f"s = p\n{FOCAL_SLOPE}", FOCAL_ARGUMENTS)
+    fused = Equation(
+        "binary focal crossentropy logits",
+        f"s = sigmoid(p)\n{FOCAL}",
+        f"s = sigmoid(p)\n{within('{} * s * (1 - s)', FOCAL_SLOPE)}",
+        FOCAL_ARGUMENTS,
+        activation=SIGMOID,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         number("BinaryFocalCrossentropy's alpha", self.alpha, 0, 1 + 1e-9)
         number("BinaryFocalCrossentropy's gamma", self.gamma)
 
-    def options(self, kind: type[instructions.Loss]) -> dict[str, Any]:
-        return super().options(kind) | ({} if self.apply_class_balancing else {"alpha": -1.0})
+    def option(self, name: str) -> float:
+        return -1.0 if name == "alpha" and not self.apply_class_balancing else super().option(name)
 
     formula = "ℓ = mean α_t·(1 − p_t)^γ·BCE(y, ŷ)"
     derivative = "the product rule: α_t·((1 − p_t)^γ·(ŷ − y)/(ŷ·(1 − ŷ)) + γ·(1 − p_t)^(γ−1)·(1 − 2y)·BCE)/outputs"
@@ -234,7 +274,13 @@ class CategoricalGeneralizedCrossEntropy(OfClassNumbers):
 class KLDivergence(Loss):
     """ℓ = Σ y·log(y/ŷ) over the last axis; both are kept in [10⁻⁷, 1]."""
 
-    instruction = elementwise_losses.KLDivergence
+    equation = Equation(
+        "kl divergence",
+        """t = min(max(y, 1e-7), 1)
+t * log(t / min(max(p, 1e-7), 1))""",
+        """t = min(max(y, 1e-7), 1)
+where(p < 1e-7 or p > 1, 0, -t / min(max(p, 1e-7), 1))""",
+    )
 
     def row_coefficient(self, output: Shape) -> float:
         return 1.0

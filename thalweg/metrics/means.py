@@ -35,8 +35,7 @@ class LossMetric(Metric):
     def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> Loss:
         self.check(p.shape, y.shape)
         loss = self.as_loss()
-        options = loss.options(loss.kind)
-        return loss.kind(p, y, None, sums, self.sign * loss.row_coefficient(p.shape), metric=True, **options)
+        return loss.made(loss.kind, p, y, None, sums, self.sign * loss.row_coefficient(p.shape), metric=True)
 
     def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         return float(sums[0] / (rows * math.prod(output[:-1])))

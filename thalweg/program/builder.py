@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from thalweg.errors import ShapeError
-from thalweg.program.formula.parsing import Formula
+from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window, flip_of
 from thalweg.program.instructions.custom_activation import CustomActivation, ScalarPair
 from thalweg.program.instructions.elementwise import Add, Dropout, Reshape
-from thalweg.program.instructions.formula_activation import FormulaActivation
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.instructions.noise import Noise
 from thalweg.program.instructions.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
@@ -162,17 +161,15 @@ class Builder:
             raise ShapeError(f"a window that spans {window.span} is larger than an image of {x.shape[:2]}")
         return places
 
-    def elementwise(self, kind: type[Elementwise], h: Buffer, *constants: float) -> Buffer:
-        """a = f(h), element by element."""
-        return self.append(kind(h, self.value("a", h.shape), *constants))
+    def elementwise(
+        self, equation: Equation, h: Buffer, arguments: Sequence[float] = (), parameters: Sequence[Buffer] = ()
+    ) -> Buffer:
+        """a = f(h), element by element; each trainable parameter has a number for each unit of h."""
+        return self.append(Elementwise(h, self.value("a", h.shape), equation, tuple(arguments), tuple(parameters)))
 
     def rowwise(self, kind: type[Rowwise], h: Buffer) -> Buffer:
         """a = f(h) over the last axis: softmax and its relatives."""
         return self.append(kind(h, self.value("a", kind.output_shape(h.shape))))
-
-    def formula(self, f: Formula, h: Buffer, parameters: Sequence[Buffer] = ()) -> Buffer:
-        """a = f(h; parameters), a formula, element by element; each parameter has a number for each unit of h."""
-        return self.append(FormulaActivation(h, self.value("a", h.shape), f, tuple(parameters)))
 
     def custom(self, pair: ScalarPair, h: Buffer) -> Buffer:
         """a = f(h), a user's function, element by element."""

@@ -1,4 +1,4 @@
-"""Formulas as SymPy expressions: the functions they are made of, their derivatives, and their values in NumPy.
+"""Formulas as SymPy expressions: the functions they are made of, and their derivatives.
 
 Only a formula needs SymPy, so this module is imported when the first one is read. Numbers are exact fractions. Where a
 formula has a kink, the derivative is that of the piece which gives the value there: the second one of `max(a, b)` and
@@ -7,14 +7,13 @@ formula has a kink, the derivative is that of the piece which gives the value th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from thalweg.program.formula import functions as language
+
 Expression = Any  # a SymPy expression; SymPy has no types
 
 
@@ -128,8 +127,6 @@ class least(sp.Function):
         return where(less(x, y), x.diff(symbol), y.diff(symbol))
 
 
-CONDITIONS = (less, less_equal, both, either, contrary)
-
 # The closed list: what a formula may call → (how many arguments, what it becomes).
 FUNCTIONS: dict[str, tuple[int, Callable[..., Expression]]] = {
     "exp": (1, sp.exp),
@@ -159,91 +156,24 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Expression]]] = {
 }
 
 
-def _sigmoid(x: Array) -> Array:
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
-
-
-def _softplus(x: Array) -> Array:
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-
-def _logcosh(x: Array) -> Array:
-    t = np.abs(x)
-    return np.where(t < 1, np.log1p(2 * np.sinh(np.minimum(t, 1) / 2) ** 2), t + np.log1p(np.exp(-2 * t)) - np.log(2))
-
-
-def _share(x: Array) -> Array:
-    from scipy.special import ndtr
-
-    return ndtr(x)
-
-
-def _density(x: Array) -> Array:
-    return np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi)
-
-
-def _gate_slope(x: Array) -> Array:
-    """With n = eˣ(eˣ + 2), (1 − tanh²(ln(1 + eˣ)))·σ(x) = 4(n + 1)/(n + 2)²·σ(x)."""
-    u = np.exp(np.minimum(x, 30))
-    n = u * (u + 2)
-    return 4 * (n + 1) / (n + 2) ** 2 * _sigmoid(x)
-
-
-def _erf(x: Array) -> Array:
-    from scipy.special import erf
-
-    return erf(x)
-
-
-NUMPY: dict[Any, Callable[..., Any]] = {
-    sp.exp: np.exp,
-    expm1: np.expm1,
-    sp.log: np.log,
-    log1p: np.log1p,
-    size: np.abs,
-    sign: np.sign,
-    least: np.minimum,
-    largest: np.maximum,
-    sp.sin: np.sin,
-    sp.cos: np.cos,
-    sp.atan: np.arctan,
-    sp.sinh: np.sinh,
-    sp.cosh: np.cosh,
-    sp.tanh: np.tanh,
-    sigmoid: _sigmoid,
-    softplus: _softplus,
-    logcosh: _logcosh,
-    share: _share,
-    density: _density,
-    gate: lambda x: np.tanh(_softplus(x)),
-    gate_slope: _gate_slope,
-    sp.erf: _erf,
-    less: np.less,
-    less_equal: np.less_equal,
-    both: np.logical_and,
-    either: np.logical_or,
-    contrary: np.logical_not,
-    where: np.where,
+# What the language of formulas calls a function, or a condition, that isn't called the same there.
+NAMES: dict[Any, str] = {
+    size: "abs",
+    largest: "max",
+    least: "min",
+    sp.atan: "arctan",
+    share: "normal",
+    density: "normal_density",
+    gate: "mish_gate",
+    gate_slope: "mish_gate_slope",
+    less: "({0} < {1})",
+    less_equal: "({0} <= {1})",
+    both: "({0} and {1})",
+    either: "({0} or {1})",
+    contrary: "(not {0})",
 }
 
 
-def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
-    """The expression's value with NumPy, in the precision of the values."""
-    if expression.is_Symbol:
-        return values[expression.name]
-    if expression.is_Number or expression.is_NumberSymbol:
-        return float(expression)
-    arguments = [evaluate(a, values) for a in expression.args]
-    if expression.is_Add:
-        return sum(arguments[1:], start=arguments[0])
-    if expression.is_Mul:
-        product = arguments[0]
-        for factor in arguments[1:]:
-            product = product * factor
-        return product
-    if expression.is_Pow:
-        if expression.base is sp.E:
-            return np.exp(arguments[1])
-        return np.power(arguments[0], arguments[1])
-    return NUMPY[expression.func](*arguments)
+def known_function(kind: Any) -> bool:
+    """Whether the language has a SymPy function."""
+    return kind in NAMES or kind.__name__ in language.FUNCTIONS

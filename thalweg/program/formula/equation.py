@@ -26,7 +26,7 @@ class Equation:
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of arguments: from, up to
     cost: int = 1  # floating-point operations an element, roughly
     by_parameter: tuple[str, ...] = ()  # the derivatives by the trainable parameters p0, p1, …
-    fused: Equation | None = None  # of a loss: the activation that it takes the place of
+    activation: Equation | None = None  # of a loss of logits: the activation that it computes on its way
 
     @property
     def of_value(self) -> bool:

@@ -1,8 +1,8 @@
 """Formulas that users write: read, checked and differentiated. A formula is data: nothing of it is ever executed.
 
 Python's own parser makes a tree of the text; the few kinds of nodes that a formula may have are turned into a SymPy
-expression one by one, and everything else is refused with a line that points at it. What is computed later is printed
-from that expression by `engine/native/formulas.py`, or evaluated with NumPy.
+expression one by one, and everything else is refused with a line that points at it. What is made of
+that expression is an equation in the language of formulas, as the built-in ones are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from thalweg.errors import ArgumentError, FormulaError
-from thalweg.program.ir.instruction import Array
+from thalweg.program.formula.equation import Equation
+from thalweg.program.formula.language import CONSTANTS, evaluate
 from thalweg.support.naming import choose
 
 if TYPE_CHECKING:
@@ -31,49 +32,24 @@ RESERVED = ("pi", "e")
 VALUE = "_value"  # the symbol of the formula's own value in a slope
 
 
+# What the equation calls the variables of a user's formula, and its own value in a slope.
+SYMBOLS = {"x": "h", VALUE: "a", "y_pred": "p", "y_true": "y"}
+
+
 @dataclass(frozen=True)
 class Formula:
-    """A formula in some variables, with named constants and trainable parameters, and its derivatives.
+    """A formula in some variables, with named constants and trainable parameters, and the equation it is.
 
     >>> f = formula("x * sigmoid(1.702 * x)", ("x",))
-    >>> f.shown(), f.shown_slope("x")
-    ('x·sigmoid(1.702·x)', '(1 + 1.702·x·(1 - sigmoid(1.702·x)))·sigmoid(1.702·x)')
+    >>> f.equation.value, f.equation.slope
+    ('1.702*h*sigmoid(1.702*h)/1.702', '(1 + 1.702·x·(1 - sigmoid(1.702·x)))·sigmoid(1.702·x)')
     """
 
     text: str
     variables: tuple[str, ...]
     constants: tuple[tuple[str, float], ...] = ()
     parameters: tuple[str, ...] = ()
-    expression: Expression = field(default=None, compare=False, repr=False)
-    slopes: Mapping[str, Expression] = field(default_factory=dict, compare=False, repr=False)  # by variable, parameter
-
-    def value(self, **values: Array) -> Any:
-        """The formula's value with NumPy."""
-        from thalweg.program.formula.algebra import evaluate
-
-        return evaluate(self.expression, values)
-
-    def slope(self, by: str, **values: Array) -> Any:
-        """∂/∂by with NumPy; the symbol VALUE may stand for the formula's value."""
-        from thalweg.program.formula.algebra import evaluate
-
-        return evaluate(self.slopes[by], values)
-
-    def needs(self, by: str) -> bool:
-        """Whether ∂/∂by needs the first variable; otherwise it is had from the value."""
-        return any(s.name == self.variables[0] for s in self.slopes[by].free_symbols)
-
-    def shown(self, **names: str) -> str:
-        """The formula as a listing shows it, with other names."""
-        from thalweg.program.formula.rewriting import text
-
-        return text(self.expression, names)
-
-    def shown_slope(self, by: str, **names: str) -> str:
-        """∂/∂by as a listing shows it."""
-        from thalweg.program.formula.rewriting import text
-
-        return text(self.slopes[by], names)
+    equation: Equation = field(default=Equation("", "0", "0"), compare=False, repr=False)
 
 
 @lru_cache(maxsize=256)
@@ -82,9 +58,8 @@ def formula(
     variables: tuple[str, ...],
     constants: tuple[tuple[str, float], ...] = (),
     parameters: tuple[str, ...] = (),
-    by: tuple[str, ...] | None = None,
 ) -> Formula:
-    """Reads a formula and differentiates it by its variables (or those in `by`) and parameters."""
+    """Reads a formula in x, or in y_pred and y_true, and differentiates it by the first of them and its parameters."""
     import sympy as sp
 
     from thalweg.program.formula import rewriting
@@ -98,8 +73,9 @@ def formula(
     for kind, name in [("constant", n) for n, _ in constants] + [("parameter", n) for n in parameters]:
         if name not in reader.used:
             raise FormulaError(f"the formula doesn't use its {kind} {name!r}", text)
-    slopes = {}
-    for name in (*(variables if by is None else by), *parameters):
+    symbols = SYMBOLS | {name: f"p{n}" for n, name in enumerate(parameters)}
+    slopes = []
+    for name in (variables[0], *parameters):
         slope = rewriting.derivative(expression, symbol(name))
         if slope == 0:
             raise FormulaError(
@@ -108,10 +84,14 @@ def formula(
         check_real(text, slope)
         if sp.count_ops(slope) > MOST_OPERATIONS:
             raise FormulaError(f"the formula's derivative by {name} has more than {MOST_OPERATIONS} operations", text)
-        slopes[name] = rewriting.from_value(expression, slope, symbol(variables[0]), symbol(VALUE))
-    result = Formula(text, variables, constants, parameters, expression, slopes)
-    check_somewhere_finite(result)
-    return result
+        if variables == ("x",):
+            slope = rewriting.from_value(expression, slope, symbol("x"), symbol(VALUE))
+        slopes.append(rewriting.text(slope, symbols))
+    kind = "formula" if variables == ("x",) else "formula loss"
+    value = rewriting.text(expression, symbols)
+    equation = Equation(kind, value, slopes[0], cost=10, by_parameter=tuple(slopes[1:]))
+    check_somewhere_finite(equation)
+    return Formula(text, variables, constants, parameters, equation)
 
 
 def symbol(name: str) -> Expression:
@@ -124,7 +104,7 @@ def check_names(text: str, variables: Sequence[str], constants: Sequence[str], p
     """Constants and parameters have names of their own."""
     from thalweg.program.formula.algebra import FUNCTIONS
 
-    taken = {*variables, *RESERVED, *FUNCTIONS}
+    taken = {*variables, *RESERVED, *CONSTANTS, *FUNCTIONS}
     for name in [*constants, *parameters]:
         if not isinstance(name, str) or not name.isidentifier() or not name.isascii() or len(name) > 30:
             raise ArgumentError(f"a constant's or parameter's name is a short word of letters, got {name!r}")
@@ -137,31 +117,29 @@ def check_real(text: str, expression: Expression) -> None:
     """No imaginary or infinite parts, and only functions that there is code for."""
     import sympy as sp
 
-    from thalweg.program.formula.algebra import CONDITIONS, NUMPY
+    from thalweg.program.formula.algebra import known_function
 
     if expression.has(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo):
         raise FormulaError("the formula has no finite real value", text)
     for node in sp.preorder_traversal(expression):
         known = node.is_Add or node.is_Mul or node.is_Pow or node.is_Symbol or node.is_Number or node.is_NumberSymbol
-        if not known and node.func not in NUMPY and not isinstance(node, CONDITIONS):
+        if not known and not known_function(node.func):
             raise FormulaError(f"the formula can't be differentiated: {node.func.__name__} has no derivative", text)
         if node.is_Pow and node.exp.is_Number and abs(node.exp) > 2 * LARGEST_POWER:
             raise FormulaError(f"a power in the formula is larger than {LARGEST_POWER}", text)
 
 
-def check_somewhere_finite(f: Formula) -> None:
+def check_somewhere_finite(equation: Equation) -> None:
     """A formula that is NaN or infinite wherever one looks is a mistake."""
     import numpy as np
 
     random = np.random.default_rng(0)
-    names = [*f.variables, *f.parameters]
-    values = {name: random.uniform(-3, 3, 100) for name in names}
-    for name in f.parameters:
-        values[name] = np.abs(values[name])
+    values = {name: random.uniform(-3, 3, 100) for name in ("h", "p", "y")}
+    values |= {f"p{n}": random.uniform(0, 3, 100) for n in range(len(equation.by_parameter))}
     with np.errstate(all="ignore"):
-        a = f.value(**values)
-        slopes = [f.slope(by, **values, **{VALUE: a}) for by in f.slopes]
-    for part, what in ((a, "value"), *((s, "derivative") for s in slopes)):
+        values["a"] = value = evaluate(equation.value, values, np)
+        slopes = [evaluate(text, values, np) for text in (equation.slope, *equation.by_parameter)]
+    for part, what in ((value, "value"), *((s, "derivative") for s in slopes)):
         if not np.isfinite(np.broadcast_to(part, 100)).any():
             raise FormulaError(f"the formula's {what} is not a finite number anywhere between -3 and 3")
 
@@ -211,16 +189,18 @@ class Reader:
 
     def number_or_expression(self, node: ast.expr, depth: int) -> Expression:
         """The node's expression; one of numbers alone becomes a number at once, so that none grows without bound."""
+        import numpy as np
         import sympy as sp
 
-        from thalweg.program.formula.algebra import evaluate
+        from thalweg.program.formula import rewriting
 
         if depth > DEEPEST:
             raise self.error(f"the formula is nested more than {DEEPEST} levels deep", node)
         result = self.convert(node, depth + 1)
         if not result.free_symbols and not isinstance(node, ast.Constant):
             try:
-                value = float(evaluate(result, {}))
+                with np.errstate(all="ignore"):
+                    value = float(evaluate(rewriting.text(result, {}), {}, np))
             except (TypeError, ValueError, OverflowError, KeyError, ZeroDivisionError):
                 value = math.nan
             result = self.number(value, node)

@@ -1,15 +1,16 @@
-"""Formulas in better forms: the same functions without overflow or cancellation, and fast; and formulas as text."""
+"""Formulas in better forms: the same functions without overflow or cancellation, and fast; and as texts."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import sympy as sp
+from sympy.printing.precedence import PRECEDENCE
 
 from thalweg.program.formula.algebra import (
+    NAMES,
     Expression,
     expm1,
     gate,
@@ -165,66 +166,35 @@ def of_sign(piece: Expression, x: Expression, value: Expression) -> Expression |
 
 
 class _Printer(sp.StrPrinter):  # type: ignore[misc]  # sympy has no types
+    """Prints in the language of formulas."""
+
     def _print_Float(self, e: Expression) -> str:
-        return f"{float(e):.12g}"
+        return repr(float(e))
+
+    def _print_Exp1(self, e: Expression) -> str:
+        return "exp(1)"
 
     def _print_Pow(self, e: Expression, rational: bool = False) -> str:
-        root = abs(e.exp) == 0.5
-        if not root:
-            written: str = super()._print_Pow(e, rational)
-            return written
-        return f"sqrt({self._print(e.base)})" if e.exp > 0 else f"1/sqrt({self._print(e.base)})"
+        """No negative powers, and square roots by their name."""
+        if e.exp.is_Number and e.exp < 0:
+            return f"1/{self.parenthesize(1 / e, PRECEDENCE['Pow'])}"
+        if e.exp.is_Number and (2 * e.exp).is_Integer and not e.exp.is_Integer:
+            root, rest = f"sqrt({self._print(e.base)})", e.base ** (e.exp - sp.Rational(1, 2))
+            return root if rest == 1 else f"({self.parenthesize(rest, PRECEDENCE['Mul'])}*{root})"
+        written: str = super()._print_Pow(e, rational)
+        return written
 
-    def _print_size(self, e: Expression) -> str:
-        return f"|{self._print(e.args[0])}|"
-
-    def _print_largest(self, e: Expression) -> str:
-        return f"max({self.stringify(e.args, ', ')})"
-
-    def _print_least(self, e: Expression) -> str:
-        return f"min({self.stringify(e.args, ', ')})"
-
-    def _print_logcosh(self, e: Expression) -> str:
-        return f"log(cosh({self._print(e.args[0])}))"
-
-    def _print_share(self, e: Expression) -> str:
-        return f"Φ({self._print(e.args[0])})"
-
-    def _print_density(self, e: Expression) -> str:
-        return f"φ({self._print(e.args[0])})"
-
-    def _print_gate(self, e: Expression) -> str:
-        return f"tanh(softplus({self._print(e.args[0])}))"
-
-    def _print_gate_slope(self, e: Expression) -> str:
-        x = self._print(e.args[0])
-        return f"(1 - tanh(softplus({x}))²)·sigmoid({x})"
-
-    def _print_less(self, e: Expression) -> str:
-        return self.stringify(e.args, " < ")
-
-    def _print_less_equal(self, e: Expression) -> str:
-        return self.stringify(e.args, " ≤ ")
-
-    def _print_both(self, e: Expression) -> str:
-        return self.stringify(e.args, " and ")
-
-    def _print_either(self, e: Expression) -> str:
-        return f"({self.stringify(e.args, ' or ')})"
-
-    def _print_contrary(self, e: Expression) -> str:
-        return f"not ({self._print(e.args[0])})"
-
-    def _print_where(self, e: Expression) -> str:
-        condition, x, y = map(self._print, e.args)
-        return f"({condition} ? {x} : {y})"
+    def _print_Function(self, e: Expression) -> str:
+        name, arguments = NAMES.get(e.func, e.func.__name__), [self._print(a) for a in e.args]
+        if "{0}" in name:
+            return name.format(*arguments)
+        return f"{name}({', '.join(arguments)})"
 
 
 def text(expression: Expression, names: Mapping[str, str]) -> str:
-    """The expression as a listing shows it, its symbols under other names."""
+    """The expression in the language of formulas, its symbols under other names."""
     new: dict[Any, Any] = {s: sp.Symbol(names[s.name]) for s in expression.free_symbols if s.name in names}
-    new |= {n: sp.Float(float(n)) for n in expression.atoms(sp.Rational) if not n.is_Integer}
-    renamed = expression.xreplace(new)
-    written: str = _Printer({"order": "none"}).doprint(renamed)
-    written = re.sub(r"\*\*2(?![\d./])", "²", re.sub(r"\*\*3(?![\d./])", "³", written))
-    return written.replace("**", "^").replace("*", "·")
+    roots = {e.exp for e in expression.atoms(sp.Pow) if (2 * e.exp).is_Integer}
+    new |= {n: sp.Float(float(n), 17) for n in expression.atoms(sp.Rational) - roots if not n.is_Integer}
+    written: str = _Printer({"order": "none"}).doprint(expression.xreplace(new))
+    return written

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
 
 
 def simplified(e: ast.expr, given: Mapping[str, ast.expr]) -> ast.expr:
@@ -23,10 +34,22 @@ def simplified(e: ast.expr, given: Mapping[str, ast.expr]) -> ast.expr:
             return ast.Compare(simplified(x, given), ops, [simplified(y, given) for y in others])
         case ast.Call(func=ast.Name(id=name) as function, args=arguments):
             inner_ones = [simplified(a, given) for a in arguments]
+            if name == "where" and (holds := truth(inner_ones[0])) is not None:
+                return inner_ones[1 if holds else 2]
             if name in ("min", "max") and number(inner_ones[1]) == (math.inf if name == "min" else -math.inf):
                 return inner_ones[0]
             return ast.Call(function, inner_ones, [])
     return e
+
+
+def truth(e: ast.expr) -> bool | None:
+    """Whether a condition on numbers alone holds; None of another."""
+    match e:
+        case ast.Compare(left=x, ops=[op], comparators=[y]) if None not in (number(x), number(y)):
+            return bool(COMPARISONS[type(op)](number(x), number(y)))
+        case ast.BoolOp(op=join, values=parts) if None not in map(truth, parts):
+            return all(map(truth, parts)) if isinstance(join, ast.And) else any(map(truth, parts))
+    return None
 
 
 def number(e: ast.expr) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -36,7 +36,11 @@ class Activation(Instruction):
 
     writes = ("a",)
     inplace = ("h", "a")
-    parameters = ()
+
+    @property
+    def parameters(self) -> tuple[Buffer, ...]:
+        """Those that are trained, a number for each unit."""
+        return ()
 
     @property
     def source(self) -> Buffer:
@@ -146,6 +150,18 @@ class Elementwise(Activation):
 
     def flops(self, rows: int) -> int:
         return self.equation.cost * rows * self.a.size
+
+
+def is_activation(i: Instruction | None, kind: Equation | type[Instruction]) -> bool:
+    """Whether an instruction is a certain activation: one with this equation, or of this class."""
+    if isinstance(kind, Equation):
+        return isinstance(i, Elementwise) and i.equation is kind
+    return isinstance(i, kind)
+
+
+def is_relu(i: Instruction | None) -> TypeGuard[Elementwise]:
+    """Whether an instruction is relu without arguments, which others can do on their way."""
+    return is_activation(i, RELU)
 
 
 def sizes(of: Activation, like: Buffer) -> tuple[int, ...]:

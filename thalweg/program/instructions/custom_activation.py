@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ArgumentError
-from thalweg.program.instructions.activations import Elementwise
-from thalweg.program.ir.instruction import Array
+from thalweg.program.instructions.activations import Activation
+from thalweg.program.ir.instruction import Array, Buffer, Values
 
 BUILTINS = ("abs", "max", "min", "pow", "float", "int", "range", "round", "bool")  # that numba compiles
 
@@ -162,29 +162,25 @@ class ScalarPair:
 
 
 @dataclass(frozen=True, eq=False)
-class CustomActivation(Elementwise):
+class CustomActivation(Activation):
     """a = f(h), element by element, f a Python function that is compiled."""
 
     pair: ScalarPair
 
     name = "custom"
-    slope_of = "h"
-    cost = 10
-
-    @classmethod
-    def argument_names(cls) -> tuple[str, ...]:
-        return ()
 
     @property
-    def formula_text(self) -> str:  # type: ignore[override]
-        return f"{self.pair.name}({{h}})"
+    def formula(self) -> str:
+        return f"{self.a} = {self.pair.name}({self.h})"
 
-    @property
-    def slope_text(self) -> str:  # type: ignore[override]
-        return f"{self.pair.name}′({{h}})"
+    def shown_slope(self, factor: Buffer) -> str:
+        return f"{factor}·{self.pair.name}′({self.h})"
 
-    def value(self, h: Array) -> Array:
-        return self.pair.value(h)
-
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array, parameters: tuple[Array, ...] = ()) -> Array:
         return self.pair.derivative(v)
+
+    def reference(self, m: Values) -> None:
+        m[self.a][:] = self.value(np, m[self.h])
+
+    def value(self, xp: Any, h: Array) -> Array:
+        return self.pair.value(h)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from thalweg.errors import ShapeError
-from thalweg.program.instructions.activations import sigmoid
+from thalweg.program.formula.functions import sigmoid
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
 
 
@@ -176,9 +176,9 @@ class Glu(Rowwise):
 
     def value(self, h: Array) -> Array:
         x, g = np.split(h, 2, axis=-1)
-        return x * sigmoid(g)
+        return x * sigmoid(np, g)
 
     def pull(self, v: Array, da: Array) -> Array:
         x, g = np.split(v, 2, axis=-1)
-        s = sigmoid(g)
+        s = sigmoid(np, g)
         return np.concatenate([da * s, da * x * s * (1 - s)], axis=-1)

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
-from thalweg.program.instructions.custom_activation import CustomActivation
-from thalweg.program.instructions.losses.formula_loss import FormulaLoss
+from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, Values
 
@@ -96,6 +95,7 @@ def activated_losses(
         if adjoint is None or not goes_with(loss, adjoint) or sum(loss.dp in i.inputs for i in both) > 1:
             continue
         of, place = adjoint.of, forward.index(loss)
+        assert isinstance(of, Elementwise)
         alone = not any(of.a in i.inputs for i in both if i not in (loss, adjoint))
         if not alone and adjoint.v is not of.a:
             continue
@@ -108,7 +108,6 @@ def activated_losses(
 
 
 def goes_with(loss: LossAndGradient, adjoint: ElementwiseAdjoint) -> bool:
-    """Whether both are made of functions of one number that can be found by their names."""
-    own = isinstance(adjoint.of, CustomActivation) or isinstance(loss.of, FormulaLoss)
-    single = not loss.of.whole_rows and loss.of.activation is None and loss.a is None
-    return single and not own and adjoint.of.a is loss.p
+    """Whether both are equations of one number, with nothing else to do."""
+    plain = isinstance(adjoint.of, Elementwise) and not adjoint.of.parameters and adjoint.of.a is loss.p
+    return plain and isinstance(loss.of, ElementwiseLoss) and loss.of.activation is None and loss.a is None

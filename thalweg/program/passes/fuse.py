@@ -6,14 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from thalweg.program.instructions.activations import ElementwiseAdjoint
+from thalweg.program.instructions.activations import ElementwiseAdjoint, is_activation, is_relu
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution
 from thalweg.program.instructions.elementwise import Add
 from thalweg.program.instructions.linear import Affine, InputGradient
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.normalization import BatchNormalization, BatchSums
 from thalweg.program.instructions.pooling import AveragePoolingAdjoint, MaxPooling
-from thalweg.program.instructions.rectifiers import Relu
 from thalweg.program.ir.instruction import Buffer, Instruction
 
 
@@ -27,7 +26,7 @@ def pool_before_relu(forward: Sequence[Instruction]) -> list[Instruction]:
     for place, pool in enumerate(forward):
         if not isinstance(pool, MaxPooling):
             continue
-        relu = next((i for i in forward[:place] if isinstance(i, Relu) and i.plain and i.a is pool.x), None)
+        relu = next((i for i in forward[:place] if is_relu(i) and i.a is pool.x), None)
         if relu is None or any(relu.a in i.inputs for i in forward if i is not pool):
             continue
         result[result.index(pool)] = replace(pool, x=relu.h, floor=True)
@@ -56,7 +55,7 @@ def normalize_and_add(forward: Sequence[Instruction]) -> list[Instruction]:
             result.remove(norm)
             result[result.index(add)] = whole
         relu = only_reader(result, whole.a)
-        if isinstance(relu, Relu) and relu.plain:
+        if is_relu(relu):
             result[result.index(whole)] = replace(whole, a=relu.a, floor=True)
             result.remove(relu)
     return result
@@ -70,13 +69,13 @@ def product_and_relu(
     forward, backward = list(forward), list(backward)
     for product in [i for i in forward if isinstance(i, Affine | Convolution | TransposedConvolution)]:
         relu = only_reader([*forward, *backward], product.h)
-        if isinstance(relu, Relu) and relu.plain:
+        if is_relu(relu):
             forward[forward.index(product)] = replace(product, h=relu.a, floor=True)
             forward.remove(relu)
     makers = InputGradient | AveragePoolingAdjoint | Convolution | TransposedConvolution
     for gradient in [i for i in backward if isinstance(i, makers)]:
         adjoint = only_reader(backward, gradient.outputs[0])
-        if isinstance(adjoint, ElementwiseAdjoint) and isinstance(adjoint.of, Relu) and adjoint.of.plain:
+        if isinstance(adjoint, ElementwiseAdjoint) and is_relu(adjoint.of):
             place = backward.index(gradient)
             if isinstance(gradient, InputGradient | AveragePoolingAdjoint):
                 backward[place] = replace(gradient, dx=adjoint.dh, a=adjoint.v)
@@ -111,7 +110,9 @@ def fuse(
         place = forward.index(gradient.of)
         forward[place] = gradient
         kind = gradient.of.activation
-        source = next((i for i in forward[:place] if kind and isinstance(i, kind) and i.inputs[0] is gradient.p), None)
+        source = next(
+            (i for i in forward[:place] if kind and is_activation(i, kind) and i.inputs[0] is gradient.p), None
+        )
         if source is None:
             continue
         a = source.outputs[0]

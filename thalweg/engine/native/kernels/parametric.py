@@ -7,7 +7,7 @@ several places are done at once, with the α repeated for each of them.
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import floats, load_f32, select, stack, unknown
-from thalweg.engine.native.kernels.activations import scalar
+from thalweg.engine.native.kernels.generated.loops import scalar
 from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
 
 F32 = np.float32
@@ -23,7 +23,7 @@ def slopes_of_own(h, alpha, z, y, n):
     if h == y:
         one = unknown(ONE)
         for i in range(n):
-            x = target[i] * one  # see activations.each
+            x = target[i] * one  # see loops.each
             target[i] = x * select(x > F32(0), ONE, k[i])
     elif z == y:
         x = floats(h, n)

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from thalweg.engine.native.compiler.kernel import Kernel
-from thalweg.engine.native.kernels.generated.activated_losses import kernel_of_activated
 from thalweg.engine.native.kernels.generated.custom import is_custom, kernel_of_custom
-from thalweg.engine.native.kernels.generated.formulas import is_formula, kernel_of_formula
+from thalweg.engine.native.kernels.generated.formulas import kernel_of_equation
 from thalweg.program.ir.instruction import Instruction
-from thalweg.program.passes.activated import ActivatedLoss
 
 KERNEL = re.compile(r"^def (\w+)\(o, c, s, f\):", re.M)
 
@@ -29,9 +27,7 @@ MACHINE = Kernel("runtime.machine", "machine")
 
 
 def kernel_of(i: Instruction) -> Kernel:
-    """The kernel that carries out an instruction; that of a formula or of a user's function is made for it."""
-    if isinstance(i, ActivatedLoss):
-        return kernel_of_activated(i, KERNELS[i.activation.kernel].module)
-    if is_custom(i):
-        return kernel_of_custom(i)
-    return kernel_of_formula(i) if is_formula(i) else KERNELS[i.kernel]
+    """The kernel that carries out an instruction: written by hand, or made of its equation or a user's function."""
+    if i.kernel in KERNELS:
+        return KERNELS[i.kernel]
+    return kernel_of_custom(i) if is_custom(i) else kernel_of_equation(i)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 
 from thalweg.engine.native.layouts.limits import MOST_CHANNELS, NARROW
 from thalweg.engine.native.passes.winograd import planned
-from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
+from thalweg.program.instructions.activations import Activation, ElementwiseAdjoint
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution
 from thalweg.program.instructions.linear import Affine, BiasGradient, WeightGradient, positions
@@ -80,7 +80,7 @@ class Layout(Instruction):
 
 Product = Convolution | TransposedConvolution | KernelGradient
 FOLLOWING = (
-    BiasGradient, AveragePooling, AveragePoolingAdjoint, MaxPooling, MaxPoolingAdjoint, Elementwise, ElementwiseAdjoint,
+    BiasGradient, AveragePooling, AveragePoolingAdjoint, MaxPooling, MaxPoolingAdjoint, Activation, ElementwiseAdjoint,
 )  # fmt: skip
 
 
@@ -94,6 +94,8 @@ def fits(i: Instruction) -> bool:
     if not isinstance(i, (Convolution, TransposedConvolution, KernelGradient, *FOLLOWING)):
         return False
     if any(len(b.shape) != 3 for b in images_of(i)):
+        return False
+    if isinstance(i, Activation | ElementwiseAdjoint) and i.parameters:  # a number for each channel
         return False
     if not isinstance(i, Product):
         return True

@@ -1,4 +1,4 @@
-"""Losses of each output by itself: ℓ is a sum of f(y, p) over the outputs of a row."""
+"""Losses of each output by itself: ℓ is a sum of f(y, p) over the outputs of a row, f an equation."""
 
 from __future__ import annotations
 
@@ -6,288 +6,57 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thalweg.program.instructions.activations import Sigmoid
-from thalweg.program.instructions.losses.loss_instruction import EPSILON, Loss
-from thalweg.program.ir.instruction import Array, Values
+from thalweg.program.formula.equation import Equation
+from thalweg.program.formula.language import PRODUCT, evaluate, shown, within
+from thalweg.program.instructions.losses.loss_instruction import Loss
+from thalweg.program.ir.instruction import Array
 
 
-@dataclass(frozen=True, eq=False)
-class SquaredError(Loss):
-    """ℓ = coefficient·Σ (ŷ − y)²"""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ElementwiseLoss(Loss):
+    """ℓ = coefficient·Σ f(y, ŷ; arguments)
 
-    name = "squared error"
-    formula_text = "({p} − {y})²"
-    slope_text = "({p} − {y})"
-    slope_factor = 2
-
-    def value(self, y: Array, p: Array) -> Array:
-        return (p - y) ** 2
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return 2 * (p - y)
-
-
-@dataclass(frozen=True, eq=False)
-class AbsoluteError(Loss):
-    """ℓ = coefficient·Σ |ŷ − y|; the slope at 0 is 0."""
-
-    name = "absolute error"
-    formula_text = "|{p} − {y}|"
-    slope_text = "sign({p} − {y})"
-
-    def value(self, y: Array, p: Array) -> Array:
-        return np.abs(p - y)
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.sign(p - y)
-
-
-@dataclass(frozen=True, eq=False)
-class PercentageError(Loss):
-    """ℓ = coefficient·Σ 100·|ŷ − y|/max(|y|, ε)"""
-
-    name = "percentage error"
-    formula_text = "100·|{p} − {y}|/|{y}|"
-    slope_text = "sign({p} − {y})/|{y}|"
-    slope_factor = 100
-
-    def value(self, y: Array, p: Array) -> Array:
-        return 100 * np.abs(p - y) / np.maximum(np.abs(y), EPSILON)
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return 100 * np.sign(p - y) / np.maximum(np.abs(y), EPSILON)
-
-
-@dataclass(frozen=True, eq=False)
-class SquaredLogarithmicError(Loss):
-    """ℓ = coefficient·Σ (log(1 + ŷ) − log(1 + y))², both at least ε (slope 0 below)."""
-
-    name = "squared logarithmic error"
-    formula_text = "(log(1 + {p}) − log(1 + {y}))²"
-    slope_text = "(log(1 + {p}) − log(1 + {y}))/(1 + {p})"
-    slope_factor = 2
-
-    def value(self, y: Array, p: Array) -> Array:
-        return (np.log1p(np.maximum(p, EPSILON)) - np.log1p(np.maximum(y, EPSILON))) ** 2
-
-    def slope(self, y: Array, p: Array) -> Array:
-        q = np.maximum(p, EPSILON)
-        slope = 2 * (np.log1p(q) - np.log1p(np.maximum(y, EPSILON))) / (1 + q)
-        return np.where(p < EPSILON, 0, slope)
-
-
-@dataclass(frozen=True, eq=False)
-class LogCosh(Loss):
-    """ℓ = coefficient·Σ log cosh(ŷ − y)"""
-
-    name = "log cosh"
-    formula_text = "log cosh({p} − {y})"
-    slope_text = "tanh({p} − {y})"
-
-    def value(self, y: Array, p: Array) -> Array:
-        size = np.abs(p - y)  # log cosh x = log(1 + 2·sinh²(x/2)), and x + log(1 + e^−2x) − log 2 where that overflows
-        near = np.log1p(2 * np.sinh(np.minimum(size, 1) / 2) ** 2)
-        return np.where(size < 1, near, size + np.log1p(np.exp(-2 * size)) - np.log(2))
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.tanh(p - y)
-
-
-@dataclass(frozen=True, eq=False)
-class Huber(Loss):
-    """ℓ = coefficient·Σ ½e² for |e| ≤ delta, otherwise delta·|e| − ½delta², with e = ŷ − y"""
-
-    delta: float = 1.0
-
-    name = "huber"
-    formula_text = "(|{p} − {y}| ≤ {delta} ? ½({p} − {y})² : {delta}·|{p} − {y}| − ½·{delta}²)"
-    slope_text = "clip({p} − {y}, −{delta}, {delta})"
-
-    def value(self, y: Array, p: Array) -> Array:
-        e = np.abs(p - y)
-        return np.where(e <= self.delta, 0.5 * e * e, self.delta * e - 0.5 * self.delta**2)
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.clip(p - y, -self.delta, self.delta)
-
-
-@dataclass(frozen=True, eq=False)
-class Quantile(Loss):
-    """ℓ = coefficient·Σ max(q·e, (q − 1)·e), with e = y − ŷ; the slope at 0 is 0."""
-
-    quantile: float = 0.5
-
-    name = "quantile"
-    formula_text = "max({quantile}·({y} − {p}), ({quantile} − 1)·({y} − {p}))"
-    slope_text = "([{p} > {y}] − {quantile})"
-
-    def value(self, y: Array, p: Array) -> Array:
-        return np.maximum(self.quantile * (y - p), (self.quantile - 1) * (y - p))
-
-    def slope(self, y: Array, p: Array) -> Array:
-        e = p - y
-        return np.where(e > 0, 1 - self.quantile, np.where(e < 0, -self.quantile, e))
-
-
-@dataclass(frozen=True, eq=False)
-class Poisson(Loss):
-    """ℓ = coefficient·Σ ŷ − y·log(ŷ + ε)"""
-
-    name = "poisson"
-    formula_text = "({p} − {y}·log {p})"
-    slope_text = "(1 − {y}/{p})"
-
-    def value(self, y: Array, p: Array) -> Array:
-        return p - y * np.log(p + EPSILON)
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return 1 - y / (p + EPSILON)
-
-
-@dataclass(frozen=True, eq=False)
-class KLDivergence(Loss):
-    """ℓ = coefficient·Σ y·log(y/ŷ), both kept in [ε, 1] (slope 0 outside)."""
-
-    name = "kl divergence"
-    formula_text = "{y}·log({y}/{p})"
-    slope_text = "(−{y}/{p})"
-
-    def value(self, y: Array, p: Array) -> Array:
-        y = np.clip(y, EPSILON, 1)
-        return y * np.log(y / np.clip(p, EPSILON, 1))
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.where((p < EPSILON) | (p > 1), 0, -np.clip(y, EPSILON, 1) / np.clip(p, EPSILON, 1))
-
-
-def signed(y: Array) -> Array:
-    """The targets of a hinge: −1 or 1; 0 counts as −1."""
-    return np.where(y == 0, -1, y)
-
-
-@dataclass(frozen=True, eq=False)
-class Hinge(Loss):
-    """ℓ = coefficient·Σ max(1 − y·ŷ, 0), y −1 (or 0) or 1; the slope at the kink is 0."""
-
-    name = "hinge"
-    formula_text = "max(1 − {y}·{p}, 0)"
-    slope_text = "[{y}·{p} < 1]·(−{y})"
-
-    def value(self, y: Array, p: Array) -> Array:
-        return np.maximum(1 - signed(y) * p, 0)
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.where(1 - signed(y) * p > 0, -signed(y), 0)
-
-
-@dataclass(frozen=True, eq=False)
-class SquaredHinge(Loss):
-    """ℓ = coefficient·Σ max(1 − y·ŷ, 0)², y −1 (or 0) or 1"""
-
-    name = "squared hinge"
-    formula_text = "max(1 − {y}·{p}, 0)²"
-    slope_text = "max(1 − {y}·{p}, 0)·(−{y})"
-    slope_factor = 2
-
-    def value(self, y: Array, p: Array) -> Array:
-        return np.maximum(1 - signed(y) * p, 0) ** 2
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return -2 * signed(y) * np.maximum(1 - signed(y) * p, 0)
-
-
-@dataclass(frozen=True, eq=False)
-class SmoothedLoss(Loss):
-    """Base of the binary cross-entropies: y becomes y·(1 − s) + s/2."""
-
-    label_smoothing: float = 0.0
-
-    def targets(self, m: Values) -> Array:
-        return m[self.y] * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
-
-
-@dataclass(frozen=True, eq=False)
-class BinaryCrossentropy(SmoothedLoss):
-    """ℓ = −coefficient·Σ y·log p + (1 − y)·log(1 − p), p a probability, kept in [ε, 1 − ε] (slope 0 outside)."""
-
-    name = "binary crossentropy"
-    formula_text = "−{y}·log {p} − (1 − {y})·log(1 − {p})"
-    slope_text = "({p} − {y})/({p}·(1 − {p}))"
-
-    def value(self, y: Array, p: Array) -> Array:
-        p = np.clip(p, EPSILON, 1 - EPSILON)
-        return -(y * np.log(p) + (1 - y) * np.log(1 - p))
-
-    def slope(self, y: Array, p: Array) -> Array:
-        inside = (p >= EPSILON) & (p <= 1 - EPSILON)
-        q = np.clip(p, EPSILON, 1 - EPSILON)
-        return np.where(inside, (q - y) / (q * (1 - q)), 0)
-
-
-def sigmoid(h: Array) -> Array:
-    e = np.exp(-np.abs(h))  # never overflows
-    return np.where(h >= 0, 1 / (1 + e), e / (1 + e))
-
-
-@dataclass(frozen=True, eq=False)
-class BinaryCrossentropyLogits(SmoothedLoss):
-    """ℓ = coefficient·Σ max(h, 0) − h·y + log(1 + e^−|h|): sigmoid and binary cross-entropy in one, for any h."""
-
-    name = "binary crossentropy logits"
-    formula_text = "log(1 + e^{p}) − {y}·{p}"
-    slope_text = "(σ({p}) − {y})"
-    activation = Sigmoid
-
-    def value(self, y: Array, p: Array) -> Array:
-        return np.maximum(p, 0) - p * y + np.log1p(np.exp(-np.abs(p)))
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return sigmoid(p) - y
-
-
-@dataclass(frozen=True, eq=False)
-class BinaryFocalCrossentropy(SmoothedLoss):
-    """ℓ = coefficient·Σ α_t·(1 − p_t)^γ·BCE(y, p), p_t = y·p + (1 − y)·(1 − p), α_t = y·α + (1 − y)·(1 − α).
-
-    A negative α stands for α_t = 1. BCE is clipped as in `BinaryCrossentropy`.
+    Where the equation takes the place of an activation (`activation`), it is one of the pre-activations.
     """
 
-    gamma: float = 2.0
-    alpha: float = -1.0
+    equation: Equation
+    arguments: tuple[float, ...] = ()
 
-    name = "binary focal crossentropy"
-    formula_text = "(1 − p_t)^{gamma}·BCE({y}, {p})"
-    slope_text = "∂((1 − p_t)^{gamma}·BCE({y}, {p}))/∂{p}"
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.equation.name
 
-    def balance(self, y: Array) -> Array:
-        return y * self.alpha + (1 - y) * (1 - self.alpha) if self.alpha >= 0 else np.ones_like(y)
+    @property
+    def activation(self) -> Equation | None:  # type: ignore[override]
+        return self.equation.activation
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The arguments by name."""
+        return dict(zip(self.equation.arguments, self.arguments, strict=True))
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.coefficient, *map(float, self.arguments))
+
+    def shown(self, text: str, outer: str = "{}", factor: float = 1.0) -> str:
+        """A formula as printed; of operands that it doesn't need, it says so."""
+        names = {"y": str(self.y), "p": str(self.p), "weight": str(self.weight)}
+        line = shown(within(outer, text), names, self.numbers | {"factor": factor}, PRODUCT)
+        unused = [b.name for b in (self.y, self.p) if b.name not in line]
+        return line + (f"  (for all {', '.join(unused)})" if unused else "")
+
+    def shown_value(self, factor: float, weight: str) -> str:
+        return self.shown(self.equation.value, f"factor * {'weight * ' * bool(weight)}{{}}", factor)
+
+    def shown_slope(self, factor: float, weight: str) -> str:
+        outer = f"factor * {'weight * ' * bool(weight)}{{}}{'' if self.total else ' / rows'}"
+        return self.shown(self.equation.slope, outer, factor)
 
     def value(self, y: Array, p: Array) -> Array:
-        q = np.clip(p, EPSILON, 1 - EPSILON)
-        missing = y * (1 - p) + (1 - y) * p  # 1 − p_t
-        return -self.balance(y) * missing**self.gamma * (y * np.log(q) + (1 - y) * np.log(1 - q))
+        result: Array = evaluate(self.equation.value, {"y": y, "p": p, **self.numbers}, np)
+        return result
 
     def slope(self, y: Array, p: Array) -> Array:
-        q = np.clip(p, EPSILON, 1 - EPSILON)
-        missing = y * (1 - p) + (1 - y) * p
-        entropy = -(y * np.log(q) + (1 - y) * np.log(1 - q))
-        inner = np.where(q == p, (q - y) / (q * (1 - q)), 0)
-        outer = self.gamma * missing ** (self.gamma - 1) * (1 - 2 * y) if self.gamma else 0
-        return self.balance(y) * (missing**self.gamma * inner + outer * entropy)
-
-
-@dataclass(frozen=True, eq=False)
-class BinaryFocalCrossentropyLogits(BinaryFocalCrossentropy):
-    """`BinaryFocalCrossentropy` of p = σ(h)."""
-
-    name = "binary focal crossentropy logits"
-    formula_text = "(1 − p_t)^{gamma}·BCE({y}, σ({p}))"
-    slope_text = "∂((1 − p_t)^{gamma}·BCE({y}, σ({p})))/∂{p}"
-    activation = Sigmoid
-
-    def value(self, y: Array, p: Array) -> Array:
-        return super().value(y, sigmoid(p))
-
-    def slope(self, y: Array, p: Array) -> Array:
-        s = sigmoid(p)
-        return super().slope(y, s) * s * (1 - s)
+        result: Array = evaluate(self.equation.slope, {"y": y, "p": p, **self.numbers}, np) + 0 * p
+        return result

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from thalweg.program.instructions.activations import Sigmoid
+from thalweg.program.formula.equation import Equation
+from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.rowwise import Softmax
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values, rows_of
 
@@ -42,10 +43,7 @@ def scale(total: bool, coefficient: float, m: Values) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Loss(Instruction):
-    """Adds rows·L to `sums`. A subclass gives ℓ and its derivative by `p`, the predictions or the logits.
-
-    The fields that a subclass adds are its constants: they are handed to the kernel in their order, three at most.
-    """
+    """Base: adds rows·L to `sums`. A subclass gives ℓ and its derivative by `p`, the predictions or the logits."""
 
     p: Buffer
     y: Buffer
@@ -57,11 +55,8 @@ class Loss(Instruction):
 
     writes = ("sums",)
     reduces = True
-    formula_text: ClassVar[str]
-    slope_text: ClassVar[str]
-    slope_factor: ClassVar[float] = 1  # before the slope, as printed
     whole_rows: ClassVar[bool] = False  # ℓ needs all classes of a row at once, not one output by itself
-    activation: ClassVar[type[Sigmoid | Softmax] | None] = None  # what a loss of logits computes on its way
+    activation: ClassVar[Equation | type[Softmax] | None] = None  # what a loss of logits computes on its way
 
     def value(self, y: Array, p: Array) -> Array:
         """The summands of ℓ, or ℓ itself where `whole_rows`."""
@@ -71,23 +66,24 @@ class Loss(Instruction):
         """∂(Σ summands)/∂p"""
         raise NotImplementedError
 
-    @classmethod
-    def options(cls) -> list[str]:
-        """The names of the constants that a subclass adds."""
-        return [field.name for field in fields(cls)[len(fields(Loss)) :]]
+    def shown_value(self, factor: float, weight: str) -> str:
+        """factor·weight·ℓ, or the summands of ℓ, as printed; the weight is "" or "w·"."""
+        raise NotImplementedError
+
+    def shown_slope(self, factor: float, weight: str) -> str:
+        """factor·weight·∂ℓ/∂p/rows, or without /rows, as printed."""
+        raise NotImplementedError
 
     @property
     def formula(self) -> str:
-        text = self.formula_text.format(
-            p=self.p, y=self.y, **{name: f"{getattr(self, name):g}" for name in self.options()}
-        )
         over_rows = "Σ" if self.total else "mean"
         weight = "" if self.weight is None else f"{self.weight}·"
         if self.whole_rows or self.p.size == 1:
-            return f"{self.sums} = {over_rows} {times(self.coefficient)}{weight}{text}"
+            return f"{self.sums} = {over_rows} {self.shown_value(self.coefficient, weight)}"
         if not self.total and math.isclose(self.coefficient * self.p.size, 1):
-            return f"{self.sums} = mean {weight}{text}"
-        return f"{self.sums} = {over_rows} over rows of {times(self.coefficient)}{weight}Σ {text}"
+            return f"{self.sums} = mean {self.shown_value(1, weight)}"
+        summed = f"{times(self.coefficient)}{weight}Σ {self.shown_value(1, '')}"
+        return f"{self.sums} = {over_rows} over rows of {summed}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -95,7 +91,7 @@ class Loss(Instruction):
 
     @property
     def constants(self) -> tuple[float, ...]:
-        return (self.coefficient, *(float(getattr(self, name)) for name in self.options()))
+        return (self.coefficient,)
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return () if self.metric else (self.p,)
@@ -145,16 +141,16 @@ class LossAndGradient(Instruction):
 
     @property
     def formula(self) -> str:
-        text = self.of.slope_text.format(
-            p=self.p, y=self.y, **{n: f"{getattr(self.of, n):g}" for n in self.of.options()}
-        )
-        factor = times(self.of.coefficient * self.of.slope_factor)
         weight = "" if self.weight is None else f"{self.weight}·"
-        gradient = f"{self.dp} = {factor}{weight}{text}" + ("" if self.of.total else "/rows")
-        activation = (
-            "" if self.a is None else f"{self.a} = {'σ' if self.of.activation is Sigmoid else 'softmax'}({self.p}), "
-        )
+        gradient = f"{self.dp} = {self.of.shown_slope(self.of.coefficient, weight)}"
+        activation = "" if self.a is None else f"{self.activated(self.a).formula}, "
         return f"{activation}{self.of.formula}, {gradient}"
+
+    def activated(self, a: Buffer) -> Elementwise | Softmax:
+        """The activation that a loss of logits computes on its way, as an instruction."""
+        kind = self.of.activation
+        assert kind is not None
+        return Elementwise(self.p, a, kind) if isinstance(kind, Equation) else kind(self.p, a)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -174,8 +170,7 @@ class LossAndGradient(Instruction):
         if self.weight is not None:
             slope = (rows_of(slope) * m[self.weight]).reshape(slope.shape)
         if self.a is not None:
-            assert self.of.activation is not None
-            self.of.activation(self.p, self.a).reference(m)
+            self.activated(self.a).reference(m)
         m[self.dp][:] = slope * scale(self.of.total, self.of.coefficient, m)
 
     def flops(self, rows: int) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
 
-from thalweg.program.instructions.losses.loss_instruction import EPSILON, Loss, class_numbers
+from thalweg.program.instructions.losses.loss_instruction import EPSILON, Loss, class_numbers, times
 from thalweg.program.instructions.rowwise import Softmax
 from thalweg.program.ir.instruction import Array, Buffer, Values
 
@@ -28,10 +28,33 @@ def over_classes(x: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class RowLoss(Loss):
-    """Base: the target is a row of the same width, or with `sparse` a class number."""
+    """Base: the target is a row of the same width, or with `sparse` a class number.
+
+    The fields that a subclass adds are its constants: they are handed to the kernel in their order, three at most.
+    """
 
     whole_rows: ClassVar[bool] = True
     sparse: ClassVar[bool] = False
+    formula_text: ClassVar[str]
+    slope_text: ClassVar[str]
+
+    @classmethod
+    def options(cls) -> list[str]:
+        """The names of the constants that a subclass adds."""
+        return [field.name for field in fields(cls)[len(fields(Loss)) :]]
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.coefficient, *(float(getattr(self, name)) for name in self.options()))
+
+    def shown(self, text: str) -> str:
+        return text.format(p=self.p, y=self.y, **{name: f"{getattr(self, name):g}" for name in self.options()})
+
+    def shown_value(self, factor: float, weight: str) -> str:
+        return f"{times(factor)}{weight}{self.shown(self.formula_text)}"
+
+    def shown_slope(self, factor: float, weight: str) -> str:
+        return f"{times(factor)}{weight}{self.shown(self.slope_text)}{'' if self.total else '/rows'}"
 
     @property
     def labels(self) -> tuple[Buffer, int] | None:

@@ -99,7 +99,8 @@ class Code:
         match y:
             case ast.Constant(value=int() | float() as n) if n == int(n) and n > 0:
                 return self.product(base, int(n))
-        return f"maths.power({base}, {self.of(y)})"
+        exponent = self.of(y)
+        return f"select({exponent} == F32(0), F32(1), maths.power({base}, {exponent}))"
 
     def product(self, base: str, n: int) -> str:
         if n == 1:

@@ -1,45 +1,52 @@
-"""Kernels for formulas: numba code printed from a formula's expression, one small module for each kernel.
+"""Kernels for equations: numba code made of their texts, one small module for each kernel.
 
-The code is made of the functions in mathematics.py, so that it vectorises like the built-in kernels, and uses their
-loops. A kernel's name is a hash of its module's text, so that it is found where compiled kernels are kept. Whatever the
-user wrote, only numbers and the names t0, t1, … can appear in it.
+The code is made of the functions in mathematics.py, so that it vectorises, and put into the loops of activations and
+losses. A kernel's name ends with a hash of its module's text, so that it is found where compiled kernels are kept.
+Whatever a user's formula is, only numbers and the names t0, t1, … can appear in it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from thalweg.engine.native.compiler.kernel import Kernel
-from thalweg.program.formula.parsing import VALUE
-from thalweg.program.instructions.formula_activation import FormulaActivation, FormulaAdjoint, ParameterGradient
-from thalweg.program.instructions.losses.formula_loss import FormulaLoss
+from thalweg.engine.native.kernels.generated.code import Code
+from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint, ParameterGradient
+from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import Instruction
+from thalweg.program.passes.activated import ActivatedLoss
 
 IMPORTS = """import numba
 import numpy as np
 
 from thalweg.engine.native.linalg import mathematics as maths
-from thalweg.engine.native.kernels.activations import adjoint, scalar, value
+from thalweg.engine.native.kernels.generated.loops import adjoint, each, scalar, value
 from thalweg.engine.native.compiler.llvm import FLAGS, floats, select, unknown
-from thalweg.engine.native.kernels.losses.loss_loops import total, total_and_slopes
+from thalweg.engine.native.kernels.losses.loss_loops import elements, total, total_and_slopes
 from thalweg.engine.native.layouts.state import ACCUMULATE, BATCH_ROWS, ROWS
 
 F32 = np.float32
 """
 
-PLAIN = """
+FUNCTION = """
 
-def {name}(o, c, s, f):
-    {loop}(function, o, s, ())
+@{how}
+def {name}({arguments}):
+    {lines}
 """
 
-# One activation's value or adjoint with parameters, a number for each unit. o: {operands}, positions, units.
+PLAIN = """
+
+def NAME(o, c, s, f):
+    {loop}(function, o, s, {k})
+"""
+
+# An activation's value or adjoint with trainable parameters, a number for each unit. o: operands, positions, units.
 UNITS = """
 
-def {name}(o, c, s, f):
+def NAME(o, c, s, f):
     units = o[{last} + 2]
     {parameters}
     one = unknown(F32(1))
@@ -56,7 +63,7 @@ def {name}(o, c, s, f):
 
 GRADIENT = """
 
-def {name}(o, c, s, f):
+def NAME(o, c, s, f):
     units = o[{last} + 2]
     {parameters}
     y = floats(o[{last}], units)
@@ -69,170 +76,119 @@ def {name}(o, c, s, f):
             y[j] += z[j] * {call}
 """
 
-
 LOSS = """
 
-def {name}(o, c, s, f):
+def NAME(o, c, s, f):
     {loop}(function, o, c, s)
 """
 
+# … and the activation that it takes the place of, where something reads it.
+LOSS_OF_LOGITS = (
+    LOSS
+    + """    if o[5]:
+        each(activation, o[0], o[5], s[ROWS] * o[6], ())
+"""
+)
 
-class Code:
-    """Statements t0 = …, t1 = … for the parts of an expression; a part that occurs twice is computed once."""
+ACTIVATED = """
 
-    def __init__(self, symbols: dict[str, str]) -> None:
-        self.symbols = symbols
-        self.lines: list[str] = []
-        self.names: dict[Any, str] = {}
+def NAME(o, c, s, f):
+    elements(function, {k}, o, o[4], o[5], o[8], c, s)
+"""
 
-    def of(self, e: Any) -> str:
-        """The name, or the number, that stands for an expression."""
-        from thalweg.program.formula.algebra import evaluate
-
-        if e.is_Symbol:
-            return self.symbols[e.name]
-        if not e.free_symbols:
-            return f"F32({float(evaluate(e, {}))!r})"
-        if e not in self.names:
-            if (twins := self.twins(e)) is None:
-                text = self.text(e)
-                self.names[e] = f"t{len(self.names)}"
-                self.lines.append(f"{self.names[e]} = {text}")
-            else:
-                first, second, function = twins
-                call = f"maths.{function}({self.of(e.args[0])})"
-                for twin in (first, second):
-                    self.names[twin] = f"t{len(self.names)}"
-                self.lines.append(f"{self.names[first]}, {self.names[second]} = {call}")
-        return self.names[e]
-
-    def twins(self, e: Any) -> tuple[Any, Any, str] | None:
-        """A function and its derivative that are computed together, of which e is one; and by what."""
-        from thalweg.program.formula.algebra import density, gate, gate_slope, share
-
-        for first, second, function in ((share, density, "normal"), (gate, gate_slope, "mish_gate")):
-            if isinstance(e, (first, second)):
-                return first(e.args[0]), second(e.args[0]), function
-        return None
-
-    def text(self, e: Any) -> str:
-        from thalweg.program.formula import algebra
-
-        if e.is_Add:
-            return " + ".join(self.of(a) for a in e.args)
-        if e.is_Mul:
-            above = [a for a in e.args if not (a.is_Pow and a.exp.is_Number and a.exp < 0)]
-            below = [self.of(1 / a) for a in e.args if a not in above]
-            product = " * ".join(self.of(a) for a in above) or "F32(1)"
-            return f"({product}) / ({' * '.join(below)})" if below else product
-        if e.is_Pow:
-            return self.power(e)
-        match e:
-            case algebra.where():
-                return f"select({', '.join(self.of(a) for a in e.args)})"
-            case algebra.less():
-                return "{} < {}".format(*(self.of(a) for a in e.args))
-            case algebra.less_equal():
-                return "{} <= {}".format(*(self.of(a) for a in e.args))
-            case algebra.both():
-                return "({}) & ({})".format(*(self.of(a) for a in e.args))
-            case algebra.either():
-                return "({}) | ({})".format(*(self.of(a) for a in e.args))
-            case algebra.contrary():
-                return f"not {self.of(e.args[0])}"
-            case algebra.largest() | algebra.least():
-                return self.extreme(e, "<" if isinstance(e, algebra.largest) else ">")
-            case algebra.sign():
-                x = self.of(e.args[0])
-                return f"select({x} > F32(0), F32(1), select({x} < F32(0), F32(-1), {x}))"
-            case algebra.size():
-                return f"abs({self.of(e.args[0])})"
-        return f"maths.{e.func.__name__}({self.of(e.args[0])})"
-
-    def extreme(self, e: Any, beaten: str) -> str:
-        """The larger or smaller of two, NaN if one is: a number is never NaN."""
-        x, y = e.args
-        if not x.free_symbols:
-            x, y = y, x
-        left, right = self.of(x), self.of(y)
-        if not y.free_symbols:
-            return f"select({left} {beaten} {right}, {right}, {left})"
-        return f"select(({left} {beaten} {right}) | ({right} != {right}), {right}, {left})"
-
-    def power(self, e: Any) -> str:
-        base, exponent = e.base, e.exp
-        if exponent.is_Number and exponent < 0:
-            return f"F32(1) / {self.of(base**-exponent)}"
-        if exponent.is_Integer:
-            n = int(exponent)
-            half = self.of(base ** (n // 2))
-            return f"{half} * {half}" if n % 2 == 0 else f"{half} * {half} * {self.of(base)}"
-        if exponent.is_Number and (2 * exponent).is_Integer:
-            whole = int(exponent - exponent % 1)
-            root = f"np.sqrt({self.of(base)})"
-            return f"{root} * {self.of(base**whole)}" if whole else root
-        return f"maths.power({self.of(base)}, {self.of(exponent)})"
+FORCED = "numba.njit(forceinline=True, **FLAGS)"
 
 
-def function(expressions: Sequence[Any], symbols: dict[str, str], arguments: Sequence[str], how: str) -> str:
-    """A scalar function of the arguments that computes the expressions."""
-    code = Code(symbols)
-    results = ", ".join(code.of(e) for e in expressions)
-    body = "".join(f"    {line}\n" for line in code.lines)
-    return f"\n\n@{how}\ndef function({', '.join(arguments)}):\n{body}    return {results}\n"
+def written(
+    code: Code, results: Sequence[str], arguments: Sequence[str], how: str = "scalar", name: str = "function"
+) -> str:
+    """A scalar function with these results."""
+    lines = [*code.lines, f"return {', '.join(results)}"]
+    return FUNCTION.format(how=how, name=name, arguments=", ".join(arguments), lines="\n    ".join(lines))
 
 
-def is_formula(i: Instruction) -> bool:
-    of = i.of if isinstance(i, LossAndGradient) else i
-    return isinstance(of, (FormulaActivation, FormulaAdjoint, ParameterGradient, FormulaLoss))
+def places(names: Iterable[str], place: str, first: int = 0) -> dict[str, str]:
+    """What the code calls arguments: k[0], k[1], … where place is k[{}]."""
+    return {name: place.format(first + n) for n, name in enumerate(names)}
 
 
-def kernel_of_formula(i: Instruction) -> Kernel:
-    """The kernel that carries out an instruction whose computation is a formula, not yet compiled."""
-    if isinstance(i, (FormulaLoss, LossAndGradient)):
-        return kernel_of_loss(i)
-    assert isinstance(i, (FormulaActivation, FormulaAdjoint, ParameterGradient))
-    of = i if isinstance(i, FormulaActivation) else i.of
-    formula, count = of.formula_of_h, len(of.parameters)
-    x = formula.variables[0]
-    symbols = {x: "x", VALUE: "x"} | {name: f"p{n}" for n, name in enumerate(formula.parameters)}
-    arguments = [f"p{n}" for n in range(count)]
-    if isinstance(i, FormulaActivation):
-        expression, by = formula.expression, ""
-    else:
-        by = x if isinstance(i, FormulaAdjoint) else formula.parameters[i.number]
-        expression = formula.slopes[by]
-    text = IMPORTS + function([expression], symbols, ["x", *(arguments or ["k"])], "scalar")
+def tuple_of(count: int, first: int = 0) -> str:
+    """A kernel's constants as a tuple."""
+    return f"({''.join(f'F32(c[{first + n}]), ' for n in range(count))})"
+
+
+def kernel_of_equation(i: Instruction) -> Kernel:
+    """The kernel of an instruction whose computation is an equation, not yet compiled."""
+    match i:
+        case Elementwise() | ElementwiseAdjoint(of=Elementwise()) | ParameterGradient():
+            return kernel_of_activation(i)
+        case ElementwiseLoss() | LossAndGradient(of=ElementwiseLoss()):
+            return kernel_of_loss(i)
+        case ActivatedLoss():
+            return kernel_of_activated(i)
+    raise KeyError(f"there is no kernel for {i.kernel}")
+
+
+def kernel_of_activation(i: Instruction) -> Kernel:
+    of = i if isinstance(i, Elementwise) else getattr(i, "of")  # noqa: B009
+    equation, count = of.equation, len(of.parameters)
+    text = equation.value if i is of else i.text if isinstance(i, ParameterGradient) else equation.slope
+    parameters = [f"p{n}" for n in range(count)]
+    symbols = {"h": "x", "a": "x"} | places(equation.arguments, "k[{}]") | {p: p for p in parameters}
+    code = Code(symbols, equation.arguments)
+    head = IMPORTS + written(code, [code.of(text)], ["x", "k", *parameters])
+    k = tuple_of(len(equation.arguments))
     if not count:
-        return generated(text + PLAIN, {"loop": "adjoint" if by else "value"})
-    parameters = "\n    ".join(f"p{n} = floats(o[{n + 1}], units)" for n in range(count))
-    call = f"function({{x}}, {', '.join(f'p{n}[j]' for n in range(count))})"
-    last, source = count + (2 if by else 1), count + 1 if by else 0
-    words: dict[str, Any] = {"last": last, "source": source, "parameters": parameters}
+        return generated(i.kernel, head + PLAIN.format(loop="value" if i is of else "adjoint", k=k))
+    call = f"function({{}}, {k}, {', '.join(f'{p}[j]' for p in parameters)})"
+    last, source = (count + 1, 0) if i is of else (count + 2, count + 1)
+    words: dict[str, str | int] = {"last": last, "source": source}
+    words["parameters"] = "\n    ".join(f"{p} = floats(o[{n + 1}], units)" for n, p in enumerate(parameters))
     if isinstance(i, ParameterGradient):
-        return generated(text + GRADIENT, words | {"call": call.format(x="x[j]")})
-    if by:
-        in_place = apart = call.format(x="x[j]")
-        return generated(text + UNITS, words | {"in_place": f"y[j] * {in_place}", "apart": f"z[j] * {apart}"})
-    return generated(text + UNITS, words | {"in_place": call.format(x="y[j] * one"), "apart": call.format(x="z[j]")})
+        return generated(i.kernel, head + GRADIENT.format(call=call.format("x[j]"), **words))
+    in_place, apart = (
+        (call.format("y[j] * one"), call.format("z[j]"))
+        if i is of
+        else (f"y[j] * {call.format('x[j]')}", f"z[j] * {call.format('x[j]')}")
+    )
+    return generated(i.kernel, head + UNITS.format(in_place=in_place, apart=apart, **words))
 
 
-def kernel_of_loss(i: FormulaLoss | LossAndGradient) -> Kernel:
-    """The kernel of a loss that is a formula, or of the loss and its gradient."""
+def kernel_of_loss(i: Instruction) -> Kernel:
+    """The kernel of a loss, or of the loss and its gradient."""
     loss = i.of if isinstance(i, LossAndGradient) else i
-    assert isinstance(loss, FormulaLoss)
-    f = loss.function
-    expression, slope = f.expression, f.slopes["y_pred"]
-    if VALUE in {s.name for s in slope.free_symbols}:
-        slope = slope.subs({s: expression for s in slope.free_symbols if s.name == VALUE})
-    symbols, arguments = {"y_true": "y", "y_pred": "p"}, ["y", "p", "k1", "k2", "k3"]
-    text = IMPORTS + function([expression, slope], symbols, arguments, "numba.njit(forceinline=True, **FLAGS)")
-    return generated(text + LOSS, {"loop": "total_and_slopes" if isinstance(i, LossAndGradient) else "total"})
+    assert isinstance(loss, ElementwiseLoss)
+    equation = loss.equation
+    code = Code({"y": "y", "p": "p"} | places(equation.arguments, "k{}", 1), equation.arguments)
+    results = [code.of(equation.value), code.of(equation.slope)]
+    head = IMPORTS + written(code, results, ["y", "p", "k1", "k2", "k3"], FORCED)
+    if i is loss:
+        return generated(i.kernel, head + LOSS.format(loop="total"))
+    if equation.activation is None:
+        return generated(i.kernel, head + LOSS.format(loop="total_and_slopes"))
+    code = Code({"h": "x"})
+    head += written(code, [code.of(equation.activation.value)], ["x", "k"], name="activation")
+    return generated(i.kernel, head + LOSS_OF_LOGITS.format(loop="total_and_slopes"))
 
 
-def generated(template: str, words: dict[str, Any]) -> Kernel:
-    """The kernel of a module with this text; `{name}` and other words are put in."""
-    head, mark, tail = template.rpartition("\n\ndef {name}")
-    body = head + mark.replace("{name}", "NAME") + tail.format(**words) if "{" in tail else template
-    name = "formula_" + hashlib.sha256(body.encode()).hexdigest()[:24]
-    return Kernel("formulas", name, body.replace("def NAME", f"def {name}"))
+def kernel_of_activated(i: ActivatedLoss) -> Kernel:
+    """The kernel of a loss with the activation before it: both functions in one."""
+    activation, whole = i.activation.equation, i.v is i.activation.h
+    assert isinstance(i.loss.of, ElementwiseLoss)
+    loss = i.loss.of.equation
+    own = places(activation.arguments, "j{}")
+    code = Code({"h": "v", "a": "v"} | own, activation.arguments)
+    a = code.of(activation.value) if whole else "v"
+    code.symbols["a"] = a
+    back = code.of(activation.slope)
+    code.symbols, code.numbers = {"y": "y", "p": a} | places(loss.arguments, "k{}", 1), set(loss.arguments)
+    results = [code.of(loss.value), f"{code.of(loss.slope)} * {back}"]
+    head = IMPORTS + written(code, results, ["y", "v", "k1", "k2", "k3", *own.values()], FORCED)
+    name = f"{activation.kernel}{'' if whole else '_adjoint'}_{loss.kernel}"
+    return generated(name, head + ACTIVATED.format(k=tuple_of(len(own), 4)))
+
+
+def generated(name: str, text: str) -> Kernel:
+    """The kernel of a module with this text, in which it is called NAME."""
+    name = f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return Kernel("generated", name, text.replace("def NAME", f"def {name}"))

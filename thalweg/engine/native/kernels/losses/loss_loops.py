@@ -3,7 +3,7 @@
 Operands of a loss: p, y, weight (0: none), sums; of a loss with its gradient: p, y, weight, sums, dp, and the place of
 the activation (0: nobody reads it). Sizes: elements of a row, classes, columns of y, 1 for a plain sum over the batch.
 Constants: coefficient and up to three of the loss's own. The losses themselves are functions that are handed to the
-helpers here; they stand in `elementwise_losses.py` and `row_losses.py`.
+helpers here: those of one output are made of their equations, those of whole rows stand in `row_losses.py`.
 """
 
 import numba

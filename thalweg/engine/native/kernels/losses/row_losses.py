@@ -7,10 +7,24 @@ LLVM checks at its beginning that they don't overlap and gives up where the chec
 
 import numba
 
-from thalweg.engine.native.compiler.llvm import INNER, select, unknown
-from thalweg.engine.native.kernels.losses.elementwise_losses import EPSILON, ZERO, clipped, power
+from thalweg.engine.native.compiler.llvm import FLAGS, INNER, select, unknown
 from thalweg.engine.native.kernels.losses.loss_loops import F32, ONE, row_total, row_total_and_slopes
 from thalweg.engine.native.linalg import mathematics as maths
+
+ZERO = F32(0)
+EPSILON = F32(1e-7)
+
+
+@numba.njit(inline="always", **FLAGS)
+def clipped(p):
+    p = EPSILON if p < EPSILON else p
+    return ONE - EPSILON if p > ONE - EPSILON else p  # in this order NaN stays NaN
+
+
+@numba.njit(inline="always", **FLAGS)
+def power(x, exponent):
+    """x ≥ 0 to an exponent; x⁰ is 1."""
+    return ONE if exponent == ZERO else maths.power(x, exponent)
 
 
 @numba.njit(**INNER)

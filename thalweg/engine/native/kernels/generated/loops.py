@@ -1,0 +1,59 @@
+"""The loops that vectorise over an activation: a scalar function is handed to them, its value or its slope.
+
+A result may overwrite its operand. LLVM vectorises a loop over two arrays behind a check that they don't overlap, and
+takes a scalar loop if they do; so the case of one array has a loop of its own. The loops are inlined into each kernel
+because numba can't keep a function on disk that is handed another as an argument.
+"""
+
+import numba
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import FLAGS, floats, unknown
+from thalweg.engine.native.layouts.state import ROWS
+
+F32 = np.float32
+
+scalar = numba.njit(inline="always", **FLAGS)
+
+
+@scalar
+def each(function, h, a, n, arguments):
+    """a = f(h; arguments), element by element.
+
+    On AVX2, LLVM makes of "store a choice between x and what lies there" a masked store of x, which takes some
+    processors six times as long. The 1 of which it doesn't know that it is one hides what lies there.
+    """
+    y = floats(a, n)
+    if h == a:
+        one = unknown(F32(1))
+        for i in range(n):
+            y[i] = function(y[i] * one, arguments)
+    else:
+        x = floats(h, n)
+        for i in range(n):
+            y[i] = function(x[i], arguments)
+
+
+@scalar
+def each_adjoint(slope, v, da, dh, n, arguments):
+    """dh = da·f'(v; arguments), element by element."""
+    x, y = floats(v, n), floats(dh, n)
+    if da == dh:
+        for i in range(n):
+            y[i] *= slope(x[i], arguments)
+    else:
+        d = floats(da, n)
+        for i in range(n):
+            y[i] = d[i] * slope(x[i], arguments)
+
+
+@scalar
+def value(function, o, s, arguments):
+    """The kernel of an activation a = f(h; arguments)."""
+    each(function, o[0], o[1], s[ROWS] * o[2], arguments)
+
+
+@scalar
+def adjoint(slope, o, s, arguments):
+    """The kernel of its adjoint, dh = da·f'(v; arguments)."""
+    each_adjoint(slope, o[0], o[1], o[2], s[ROWS] * o[3], arguments)
