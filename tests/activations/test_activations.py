@@ -206,7 +206,7 @@ def test_nan_stays_nan_and_infinity_gives_what_the_reference_gives(name, argumen
 def model_value(model, x):
     """The layer's kernel on values that `predict` would refuse at the boundary."""
     from thalweg.engine.native.compiler.compile import callable_of
-    from thalweg.engine.native.kernels.table import KERNELS
+    from thalweg.engine.native.kernels.table import kernel_of
     from thalweg.engine.native.layouts.state import REALS, ROWS, STATE
     from thalweg.program.builder import Builder
     from thalweg.program.ir.instruction import Buffer
@@ -220,7 +220,7 @@ def model_value(model, x):
     o, c = np.array([h.ctypes.data, a.ctypes.data, *i.sizes], np.int64), np.array([*i.constants, 0.0])
     s, f = np.zeros(STATE, np.int64), np.zeros(REALS)
     s[ROWS] = len(x)
-    callable_of(KERNELS[i.kernel])(*(v.ctypes.data for v in (o, c, s, f)))
+    callable_of(kernel_of(i))(*(v.ctypes.data for v in (o, c, s, f)))
     return a
 
 

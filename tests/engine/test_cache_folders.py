@@ -63,7 +63,7 @@ def filled(tmp_path_factory):
 def copy(filled, tmp_path):
     """A copy of that folder, to be changed, and the file of relu in it."""
     shutil.copytree(filled, tmp_path / "copy")
-    (relu,) = tmp_path.glob("copy/*/*.relu.*.compiled")
+    (relu,) = tmp_path.glob("copy/*/*.relu_????????????????.*.compiled")
     return tmp_path / "copy", relu
 
 

@@ -253,6 +253,6 @@ def test_activation_comes_back_from_its_description(name):
 
 
 def test_an_activation_of_other_constants_comes_back_too():
-    steep = activations.ActivationFunction("leaky_relu", activations.leaky_relu.instruction, (0.7,))
+    steep = activations.BuiltInFunction("leaky_relu", activations.leaky_relu.kind, (0.7,))
     assert activations.get(activations.serialize(steep)) == steep
     assert steep(np.array([-1.0]))[0] == -0.7

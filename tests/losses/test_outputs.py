@@ -141,7 +141,7 @@ def test_what_is_within_0_and_1_is_what_the_pages_say():
         try:
             low, high = map(float, known)
         except ValueError:  # its numbers are the user's
-            assert function.instruction not in outputs.WITHIN
+            assert function.name not in outputs.WITHIN
             continue
-        assert (low >= 0 and high <= 1) == (function.instruction in outputs.WITHIN), function.name
-        assert (low >= 0 and high > 1 and "[" not in function.range) == (function.instruction in outputs.POSITIVE)
+        assert (low >= 0 and high <= 1) == (function.name in outputs.WITHIN), function.name
+        assert (low >= 0 and high > 1 and "[" not in function.range) == (function.name in outputs.POSITIVE)

@@ -1,36 +1,39 @@
-"""The rows of the conformance table for activations: a value and an adjoint each, built from the class alone."""
+"""The rows of the conformance table for activations: a value and an adjoint each, built from the equation alone."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from harness import ACCUMULATE, Array, Case, Memory
 
-from thalweg.program.instructions import activations, rectifiers, rowwise
+from thalweg.activations import NAMES, BuiltInFunction
+from thalweg.program.formula.equation import Equation
+from thalweg.program.instructions import rowwise
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
-from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.instructions.parametric import Prelu, PreluAdjoint, PreluGradient
 from thalweg.program.instructions.rowwise import Rowwise, RowwiseAdjoint
 from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, Buffer, Instruction
 
 Build = Callable[[Case], Instruction]
+Make = Callable[[Buffer, Buffer], Any]  # an activation from h and a
 
 
-def value(kind: type[Elementwise], *arguments: float) -> Build:
+def value(make: Make, name: str = "") -> Build:
     def build(c: Case) -> Instruction:
         h = c.logits("h")
         if c.smooth:
             away_from_kinks(c, h)
-        scaled(c, kind, h)
-        if kind in (activations.Sine, rectifiers.HardSigmoid, rectifiers.HardSilu):
+        scaled(c, name, h)
+        if name in ("sine", "hard_sigmoid", "hard_silu"):
             c.sizes["a"] = lambda m: 1 + abs(m[h])
-        return kind(h, c.output("a", c.row), *arguments)
+        return make(h, c.output("a", c.row))
 
     return build
 
 
-def scaled(c: Case, kind: type[Elementwise], h: Buffer) -> None:
+def scaled(c: Case, name: str, h: Buffer) -> None:
     """Keeps the exponential finite, and the sine where a float32 is known to a small part of a period."""
-    if kind in (activations.Sine, activations.Exponential):
+    if name in ("sine", "exponential"):
         c.values[h] = np.clip(c.values[h], -80, 80)
 
 
@@ -41,16 +44,15 @@ def away_from_kinks(c: Case, h: Buffer) -> None:
         c.values[h] = np.where(near, kink + 0.02, c.values[h]).astype(np.float32)
 
 
-def adjoint(kind: type[Elementwise], *arguments: float) -> Build:
+def adjoint(make: Make, name: str = "") -> Build:
     def build(c: Case) -> Instruction:
         h, da = c.logits("h"), c.normal("da", c.row)
-        scaled(c, kind, h)
-        of = kind(h, c.put("a", c.row, np.nan), *arguments)
+        scaled(c, name, h)
+        of = make(h, c.put("a", c.row, np.nan))
         with np.errstate(all="ignore"):
-            c.values[of.a] = of.value(c.values[h].astype(np.float64)).astype(np.float32)
-        v = getattr(of, of.slope_of)
-        c.sizes["dh"] = lambda m: abs(m[da]) * (1 + abs(of.slope(m[v])))
-        return ElementwiseAdjoint(of, v, da, c.output("dh", c.row))
+            c.values[of.a] = of.value(np, c.values[h].astype(np.float64)).astype(np.float32)
+        c.sizes["dh"] = lambda m: abs(m[da]) * (1 + abs(of.slope(np, m[of.source])))
+        return ElementwiseAdjoint(of, of.source, da, c.output("dh", c.row))
 
     return build
 
@@ -136,24 +138,28 @@ def prelu_gradient(c: Case) -> Instruction:
     return PreluGradient(h, da, dalpha)
 
 
-KINDS: list[tuple] = [
-    *((kind,) for kind in Elementwise.__subclasses__() if kind not in (rectifiers.Threshold, CustomActivation)),
-    (activations.Gelu, True),
-    (rectifiers.Relu, 0.1, 1.5, 0.5),
-    (rectifiers.Threshold, 0.5, 0.25),
-]
+# Every equation of the catalogue, and arguments for those that aren't tried with their defaults.
+EQUATIONS = {
+    equation.kernel: equation
+    for function in NAMES.values()
+    if isinstance(function, BuiltInFunction)
+    for equation in (function.kind, function.general)
+    if isinstance(equation, Equation)
+}
+EXAMPLES = {"general_relu": (0.1, 1.5, 0.5), "gelu_approximate": (1.0,), "threshold": (0.5, 0.25)}
 
 
-def kernel(kind: type[Elementwise], *arguments: float) -> str:
-    return kind(Buffer("h", (1,)), Buffer("a", (1,)), *arguments).kernel
+def made(equation: Equation) -> Make:
+    arguments = EXAMPLES.get(equation.kernel, tuple(equation.arguments.values()))
+    return lambda h, a: Elementwise(h, a, equation, arguments)
 
 
 ACTIVATIONS: dict[str, Build] = {
     "prelu": prelu,
     "prelu_adjoint": prelu_adjoint,
     "prelu_gradient": prelu_gradient,
-    **{kernel(*row): value(*row) for row in KINDS},
-    **{f"{kernel(*row)}_adjoint": adjoint(*row) for row in KINDS},
+    **{name: value(made(equation), name) for name, equation in EQUATIONS.items()},
+    **{f"{name}_adjoint": adjoint(made(equation), name) for name, equation in EQUATIONS.items()},
     **{kind.name.replace(" ", "_"): row_value(kind) for kind in SIZES},
     **{f"{kind.name.replace(' ', '_')}_adjoint": row_adjoint(kind) for kind in SIZES},
 }

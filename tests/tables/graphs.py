@@ -4,18 +4,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from thalweg import Sequential
+from thalweg import Sequential, activations
 from thalweg.initializers import RandomNormal
 from thalweg.layers import Dense, Dropout, Flatten, Input, Layer
 from thalweg.optimizers import SGD
-from thalweg.program.instructions import activations, rectifiers, rowwise
+from thalweg.program.instructions import rowwise
 from thalweg.regularizers import L1L2
 
 WIDTH = 6
 ACTIVATIONS = {
-    "sigmoid": (activations.Sigmoid, ()),
-    "tanh": (activations.Tanh, ()),
-    "leaky": (rectifiers.LeakyRelu, (0.3,)),
+    "sigmoid": activations.sigmoid,
+    "tanh": activations.tanh,
+    "leaky": activations.leaky_relu.using(negative_slope=0.3),
 }
 OPERATIONS = ("affine", "affine", "add", "add", "softmax", "reshape", "views", "dropout", "unused", *ACTIVATIONS)
 
@@ -55,8 +55,7 @@ class Graph(Layer):
             elif operation == "unused":
                 program.rowwise(rowwise.Softmax, program.reshape(v, (2, WIDTH // 2)))
             else:
-                kind, constants = ACTIVATIONS[operation]
-                v = program.elementwise(kind, v, *constants)
+                v = ACTIVATIONS[operation].forward(program, v)
             values.append(v)
         total = values[0]
         for value in values[1:]:

@@ -4,31 +4,40 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from conformance_activations import EQUATIONS as ACTIVATIONS
 from conformance_activations import away_from_kinks
 from harness import EXTREME, OPTIONAL, SMOOTHED, TOTAL, TWICE, Array, Case, Memory
 
-from thalweg.program.instructions import activations, rectifiers
+from thalweg import losses
+from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
-from thalweg.program.instructions.losses import elementwise_losses as each
 from thalweg.program.instructions.losses import row_losses as rows
+from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import EPSILON, Loss, LossAndGradient
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.passes.activated import ActivatedLoss
 
 Build = Callable[[Case], Instruction]
+Key = str | type[Loss]  # an equation by the name of its kernel, or the class of a loss of whole rows
 Operand = Callable[[Case], Buffer]
 
 
-def loss(kind: type[Loss]) -> Build:
+# Every equation of a loss, of predictions or of logits.
+EQUATIONS = {
+    equation.kernel: equation
+    for kind in losses.CLASSES.values()
+    for equation in (kind.equation, kind.fused)
+    if isinstance(equation, Equation)
+}
+
+
+def loss(kind: Key) -> Build:
     def build(c: Case) -> Loss:
         p, y = PREDICTIONS.get(kind, normal)(c), TARGETS.get(kind, normal_targets)(c)
         if c.smooth and kind in KINKED:  # away from the kink
             c.values[y] = c.values[p] + np.sign(c.values[y] - c.values[p]) * (0.1 + abs(c.values[y]))
         weight = c.put("weight", (1,), c.random.integers(0, 9, (c.shape.rows, 1)) / 4) if c.has(OPTIONAL) else None
-        more = CONSTANTS.get(kind, {})
-        if "label_smoothing" in kind.options():
-            more = more | {"label_smoothing": 0.1 if c.has(SMOOTHED) else 0.0}
-        result = kind(p, y, weight, c.sums("L"), 1 / c.shape.width, c.has(TOTAL), **more)
+        result = loss_of(kind, p, y, weight, c.sums("L"), 1 / c.shape.width, c.has(TOTAL), c.has(SMOOTHED))
         factor = result.coefficient * (c.batch_rows if result.total else 1)
         c.sizes["sums"] = lambda m: m[result.sums] + factor * (weights(result, m) * value_size(result, m)).sum()
         return result
@@ -36,7 +45,21 @@ def loss(kind: type[Loss]) -> Build:
     return build
 
 
-def gradient(kind: type[Loss]) -> Build:
+def loss_of(kind: Key, p, y, weight, sums, coefficient, total, smoothed=False) -> Loss:
+    """A loss with constants that aren't its defaults."""
+    operands = (p, y, weight, sums, coefficient, total)
+    more = CONSTANTS.get(kind, {}) | {"label_smoothing": 0.1 if smoothed else 0.0}
+    if isinstance(kind, str):
+        arguments = (more.get(name, default) for name, default in EQUATIONS[kind].arguments.items())
+        return ElementwiseLoss(*operands, equation=EQUATIONS[kind], arguments=tuple(arguments))
+    return kind(*operands, **{name: value for name, value in more.items() if name in kind.options()})
+
+
+def key(of: Loss) -> Key:
+    return of.equation.kernel if isinstance(of, ElementwiseLoss) else type(of)
+
+
+def gradient(kind: Key) -> Build:
     def build(c: Case) -> Instruction:
         of = loss(kind)(c)
         assert isinstance(of, Loss)
@@ -51,46 +74,47 @@ def gradient(kind: type[Loss]) -> Build:
 
 
 # Pairs with the slope from h and from ŷ, with and without arguments of either.
-ACTIVATED: list[tuple[type[Elementwise], tuple[float, ...], type[Loss]]] = [
-    (activations.Sigmoid, (), each.SquaredError),
-    (activations.Tanh, (), each.Huber),
-    (activations.Softplus, (), each.Poisson),
-    (activations.Silu, (), each.AbsoluteError),
-    (rectifiers.LeakyRelu, (0.1,), each.LogCosh),
-    (rectifiers.Relu, (0.1, 1.5, 0.5), each.SquaredError),
+ACTIVATED: list[tuple[str, tuple[float, ...], str]] = [
+    ("sigmoid", (), "squared_error"),
+    ("tanh", (), "huber"),
+    ("softplus", (), "poisson"),
+    ("silu", (), "absolute_error"),
+    ("leaky_relu", (0.1,), "log_cosh"),
+    ("general_relu", (0.1, 1.5, 0.5), "squared_error"),
+    ("elu", (0.7,), "huber"),
 ]
 
 
 def activated(c: Case) -> Instruction:
     """ŷ is there already, or not."""
-    kind, arguments, of_loss = ACTIVATED[c.shape.seed % len(ACTIVATED)]
+    name, arguments, of_loss = ACTIVATED[c.shape.seed % len(ACTIVATED)]
     h = c.put("h", c.row, c.random.uniform(-3, 3, (c.shape.rows, *c.row)))
     away_from_kinks(c, h)
-    of = kind(h, c.put("ŷ", c.row, np.nan), *arguments)
-    p = of.value(c.values[h].astype(np.float64))
+    of = Elementwise(h, c.put("ŷ", c.row, np.nan), ACTIVATIONS[name], arguments)
+    p = of.value(np, c.values[h].astype(np.float64))
     c.values[of.a] = p.astype(np.float32)
     y = c.put("y", c.row, p + c.random.choice((-1, 1), p.shape) * c.random.uniform(0.1, 2, p.shape))
     weight = c.put("weight", (1,), c.random.integers(0, 9, (c.shape.rows, 1)) / 4) if c.has(OPTIONAL) else None
-    loss = of_loss(of.a, y, weight, c.sums("L"), 1 / c.shape.width, c.has(TOTAL))
-    v = of.a if of.slope_of == "a" and c.has(TWICE) else h
+    loss = loss_of(of_loss, of.a, y, weight, c.sums("L"), 1 / c.shape.width, c.has(TOTAL))
+    v = of.a if of.source is of.a and c.has(TWICE) else h
     dp, dh = Buffer("dŷ", c.row), c.output("dh", c.row)
     rows = 1.0 if weight is None else c.values[weight].reshape(-1, *[1] * len(c.row))
     size = rows * (1 + abs(p) + abs(c.values[y])) ** 2
     c.sizes["sums"] = lambda m: m[loss.sums] + (c.batch_rows if loss.total else 1) * loss.coefficient * size.sum()
     c.sizes["dh"] = lambda m: loss.coefficient / (1 if loss.total else c.batch_rows) * 2 * size
     gradient = LossAndGradient(loss, of.a, y, weight, loss.sums, dp)
-    back = ElementwiseAdjoint(of, getattr(of, of.slope_of), dp, dh)
+    back = ElementwiseAdjoint(of, of.source, dp, dh)
     return ActivatedLoss(of, gradient, back, v, y, weight, loss.sums, dh)
 
 
 def value_size(of: Loss, m: Memory) -> Array:
-    size = VALUE_SIZES.get(type(of), lambda of, m: abs(of.value(of.targets(m), m[of.p])))
+    size = VALUE_SIZES.get(key(of), lambda of, m: abs(of.value(of.targets(m), m[of.p])))
     result: Array = size(of, m)
     return result
 
 
 def slope_size(of: Loss, m: Memory) -> Array:
-    size = SLOPE_SIZES.get(type(of), lambda of, m: abs(of.slope(of.targets(m), m[of.p])))
+    size = SLOPE_SIZES.get(key(of), lambda of, m: abs(of.slope(of.targets(m), m[of.p])))
     result: Array = size(of, m)
     return result
 
@@ -186,16 +210,16 @@ def means_and_variances(c: Case) -> Buffer:
     return c.put("p", row, p)
 
 
-PREDICTIONS: dict[type[Loss], Operand] = {
-    each.SquaredLogarithmicError: positive("p"),
-    each.Poisson: positive("p"),
-    each.KLDivergence: probabilities,
-    each.Hinge: margins,
-    each.SquaredHinge: margins,
-    each.BinaryCrossentropy: probabilities,
-    each.BinaryCrossentropyLogits: logits,
-    each.BinaryFocalCrossentropy: probabilities,
-    each.BinaryFocalCrossentropyLogits: mild_logits,
+PREDICTIONS: dict[Key, Operand] = {
+    "squared_logarithmic_error": positive("p"),
+    "poisson": positive("p"),
+    "kl_divergence": probabilities,
+    "hinge": margins,
+    "squared_hinge": margins,
+    "binary_crossentropy": probabilities,
+    "binary_crossentropy_logits": logits,
+    "binary_focal_crossentropy": probabilities,
+    "binary_focal_crossentropy_logits": mild_logits,
     rows.CategoricalCrossentropy: probabilities,
     rows.SparseCategoricalCrossentropy: probabilities,
     rows.CategoricalCrossentropyLogits: logits,
@@ -209,17 +233,17 @@ PREDICTIONS: dict[type[Loss], Operand] = {
     rows.GaussianNLL: means_and_variances,
     rows.GaussianNLLLogarithm: means_and_variances,
 }
-TARGETS: dict[type[Loss], Operand] = {
-    each.PercentageError: positive("y"),
-    each.SquaredLogarithmicError: positive("y"),
-    each.Poisson: positive("y"),
-    each.KLDivergence: quarter_targets,
-    each.Hinge: signs,
-    each.SquaredHinge: signs,
-    each.BinaryCrossentropy: quarter_targets,
-    each.BinaryCrossentropyLogits: quarter_targets,
-    each.BinaryFocalCrossentropy: bits,
-    each.BinaryFocalCrossentropyLogits: bits,
+TARGETS: dict[Key, Operand] = {
+    "percentage_error": positive("y"),
+    "squared_logarithmic_error": positive("y"),
+    "poisson": positive("y"),
+    "kl_divergence": quarter_targets,
+    "hinge": signs,
+    "squared_hinge": signs,
+    "binary_crossentropy": quarter_targets,
+    "binary_crossentropy_logits": quarter_targets,
+    "binary_focal_crossentropy": bits,
+    "binary_focal_crossentropy_logits": bits,
     rows.CategoricalCrossentropy: classes,
     rows.CategoricalCrossentropyLogits: classes,
     rows.SparseCategoricalCrossentropy: class_numbers,
@@ -231,15 +255,15 @@ TARGETS: dict[type[Loss], Operand] = {
     rows.Dice: quarter_targets,
     rows.Tversky: quarter_targets,
 }
-CONSTANTS: dict[type[Loss], dict[str, float]] = {
-    each.Huber: {"delta": 0.7},
-    each.Quantile: {"quantile": 0.3},
-    each.BinaryFocalCrossentropy: {"gamma": 1.5, "alpha": 0.3},
+CONSTANTS: dict[Key, dict[str, float]] = {
+    "huber": {"delta": 0.7},
+    "quantile": {"quantile": 0.3},
+    "binary_focal_crossentropy": {"gamma": 1.5, "alpha": 0.3},
     rows.CategoricalFocalCrossentropy: {"gamma": 1.5, "alpha": 0.3},
     rows.GeneralizedCrossEntropy: {"q": 0.7},
     rows.Tversky: {"alpha": 0.3, "beta": 0.6},
 }
-KINKED = (each.AbsoluteError, each.PercentageError, each.Quantile)
+KINKED = ("absolute_error", "percentage_error", "quantile")
 
 
 # --- the sizes of the sums behind a result, where it is smaller than they are ----------------------------------------
@@ -284,11 +308,11 @@ def gaussian_size(of: Loss, m: Memory) -> Array:
     return np.concatenate([e / v + 1, 1 + 1 / v + e / v**2 + e / v], axis=-1)
 
 
-VALUE_SIZES: dict[type[Loss], Any] = {
-    each.SquaredLogarithmicError: lambda of, m: abs(of.value(m[of.y], m[of.p])) + 1e-1,
-    each.Poisson: lambda of, m: m[of.p] + m[of.y] * abs(np.log(m[of.p])),
-    each.KLDivergence: lambda of, m: 1 + abs(of.value(m[of.y], m[of.p])),
-    each.BinaryCrossentropyLogits: lambda of, m: np.logaddexp(0, m[of.p]) + abs(m[of.p]) * of.targets(m),
+VALUE_SIZES: dict[Key, Any] = {
+    "squared_logarithmic_error": lambda of, m: abs(of.value(m[of.y], m[of.p])) + 1e-1,
+    "poisson": lambda of, m: m[of.p] + m[of.y] * abs(np.log(m[of.p])),
+    "kl_divergence": lambda of, m: 1 + abs(of.value(m[of.y], m[of.p])),
+    "binary_crossentropy_logits": lambda of, m: np.logaddexp(0, m[of.p]) + abs(m[of.p]) * of.targets(m),
     rows.CategoricalCrossentropy: lambda of, m: of.targets(m) * (1 + abs(np.log(shares(of, m)))),
     rows.CategoricalCrossentropyLogits: logits_value_size,
     rows.GeneralizedCrossEntropy: ones,
@@ -299,14 +323,14 @@ VALUE_SIZES: dict[type[Loss], Any] = {
     rows.GaussianNLL: gaussian_size,
     rows.GaussianNLLLogarithm: gaussian_size,
 }
-SLOPE_SIZES: dict[type[Loss], Any] = {
-    each.SquaredError: lambda of, m: 2 * abs(m[of.p] - m[of.y]),
-    each.SquaredLogarithmicError: ones,
-    each.Poisson: lambda of, m: 1 + m[of.y] / m[of.p],
-    each.SquaredHinge: lambda of, m: 2 + 2 * abs(m[of.p]),
-    each.BinaryCrossentropy: binary_slope_size,
-    each.BinaryCrossentropyLogits: lambda of, m: 1 + of.targets(m),
-    each.BinaryFocalCrossentropyLogits: ones,
+SLOPE_SIZES: dict[Key, Any] = {
+    "squared_error": lambda of, m: 2 * abs(m[of.p] - m[of.y]),
+    "squared_logarithmic_error": ones,
+    "poisson": lambda of, m: 1 + m[of.y] / m[of.p],
+    "squared_hinge": lambda of, m: 2 + 2 * abs(m[of.p]),
+    "binary_crossentropy": binary_slope_size,
+    "binary_crossentropy_logits": lambda of, m: 1 + of.targets(m),
+    "binary_focal_crossentropy_logits": ones,
     rows.CategoricalCrossentropy: category_slope_size,
     rows.CategoricalCrossentropyLogits: logits_slope_size,
     rows.CategoricalFocalCrossentropy: category_slope_size,
@@ -327,7 +351,9 @@ def subclasses(kind: type[Loss]) -> set[type[Loss]]:
 
 
 ROWS: dict[str, Build] = {}
-for kind in sorted(subclasses(Loss), key=lambda kind: kind.__name__):
+for name in EQUATIONS:
+    ROWS |= {name: loss(name), f"{name}_gradient": gradient(name)}
+for kind in sorted(subclasses(rows.RowLoss), key=lambda kind: kind.__name__):
     if hasattr(kind, "name"):
         ROWS[kind.name.replace(" ", "_")] = loss(kind)
         ROWS[f"{kind.name.replace(' ', '_')}_gradient"] = gradient(kind)

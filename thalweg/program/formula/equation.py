@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from thalweg.program.formula.language import names_in
-
 
 @dataclass(frozen=True, eq=False)
 class Equation:
@@ -14,9 +12,6 @@ class Equation:
 
     The texts are in the language of formulas, of these variables and the equation's arguments. The slope of an
     activation is one of h, or of a alone: then h need not be kept, and a may overwrite it.
-
-    >>> Equation("tanh", "tanh(h)", "1 - a**2").of_value
-    True
     """
 
     name: str  # as printed
@@ -27,11 +22,6 @@ class Equation:
     cost: int = 1  # floating-point operations an element, roughly
     by_parameter: tuple[str, ...] = ()  # the derivatives by the trainable parameters p0, p1, …
     activation: Equation | None = None  # of a loss of logits: the activation that it computes on its way
-
-    @property
-    def of_value(self) -> bool:
-        """Whether the slope is one of a."""
-        return "h" not in names_in(self.slope)
 
     @property
     def kernel(self) -> str:

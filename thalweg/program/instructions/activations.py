@@ -97,10 +97,10 @@ class Elementwise(Activation):
         return {"h": self.h.name, "a": self.a.name} | {f"p{n}": p.name for n, p in enumerate(self.parameters)}
 
     def shown(self, text: str, v: Buffer, factor: Buffer | None = None) -> str:
-        """A formula of v as printed, times a factor; of trainable parameters that it doesn't need, it says so."""
+        """A formula of v as printed, times a factor; of operands that it doesn't need, it says so."""
         text = text if factor is None else within("factor * {}", text)
         line = shown(text, self.names | {"factor": str(factor)}, self.numbers)
-        unused = [b.name for b in (v, *self.parameters) if self.parameters and b.name not in line]
+        unused = [b.name for b in (v, *self.parameters, factor) if b is not None and b.name not in line]
         return line + (f"  (for all {', '.join(unused)})" if unused else "")
 
     @property
@@ -112,7 +112,11 @@ class Elementwise(Activation):
 
     @property
     def source(self) -> Buffer:
-        return self.a if self.equation.of_value else self.h
+        return self.source_of(self.equation.slope)
+
+    def source_of(self, slope: str) -> Buffer:
+        """h, or a where a slope is had from it."""
+        return self.h if "h" in names_in(slope) else self.a
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -128,7 +132,7 @@ class Elementwise(Activation):
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         for number, parameter in enumerate(self.parameters):
             if d.wants(parameter):
-                v = self.h if "h" in names_in(self.equation.by_parameter[number]) else self.a
+                v = self.source_of(self.equation.by_parameter[number])
                 yield ParameterGradient(self, number, v, d(self.a), d.into(parameter))
         yield from super().adjoint(d)
 

@@ -39,14 +39,14 @@ def {name}({arguments}):
 
 PLAIN = """
 
-def NAME(o, c, s, f):
+def {{name}}(o, c, s, f):
     {loop}(function, o, s, {k})
 """
 
 # An activation's value or adjoint with trainable parameters, a number for each unit. o: operands, positions, units.
 UNITS = """
 
-def NAME(o, c, s, f):
+def {{name}}(o, c, s, f):
     units = o[{last} + 2]
     {parameters}
     one = unknown(F32(1))
@@ -63,7 +63,7 @@ def NAME(o, c, s, f):
 
 GRADIENT = """
 
-def NAME(o, c, s, f):
+def {{name}}(o, c, s, f):
     units = o[{last} + 2]
     {parameters}
     y = floats(o[{last}], units)
@@ -78,7 +78,7 @@ def NAME(o, c, s, f):
 
 LOSS = """
 
-def NAME(o, c, s, f):
+def {{name}}(o, c, s, f):
     {loop}(function, o, c, s)
 """
 
@@ -92,7 +92,7 @@ LOSS_OF_LOGITS = (
 
 ACTIVATED = """
 
-def NAME(o, c, s, f):
+def {{name}}(o, c, s, f):
     elements(function, {k}, o, o[4], o[5], o[8], c, s)
 """
 
@@ -189,6 +189,6 @@ def kernel_of_activated(i: ActivatedLoss) -> Kernel:
 
 
 def generated(name: str, text: str) -> Kernel:
-    """The kernel of a module with this text, in which it is called NAME."""
+    """The kernel of a module with this text, in which it is called {name}."""
     name = f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    return Kernel("generated", name, text.replace("def NAME", f"def {name}"))
+    return Kernel("generated", name, text.replace("def {name}", f"def {name}", 1))
