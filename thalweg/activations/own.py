@@ -90,7 +90,7 @@ def formula(
     >>> f([0.0, 1.0]).round(3)
     array([0.   , 0.846])
     >>> f.derivative
-    '(1 + 1.702·x·(1 - sigmoid(1.702·x)))·sigmoid(1.702·x)'
+    '(1 + 1.702·x·(1 − σ(1.702·x)))·σ(1.702·x)'
     >>> from thalweg.layers import Dense
     >>> Dense(8, formula("max(x, 0) + a * min(x, 0)", parameters={"a": 0.25})).activation.formula
     'a·min(x, 0) + max(x, 0)'
@@ -114,6 +114,8 @@ def formula(
 class CustomFunction(ActivationFunction):
     """A pair of Python functions as an activation; made by `custom`."""
 
+    unheard = ActivationFunction.unheard
+
     pair: ScalarPair
 
     @property
@@ -129,6 +131,12 @@ class CustomFunction(ActivationFunction):
 
     def forward(self, program: Builder, h: Buffer) -> Buffer:
         return program.custom(self.pair, h)
+
+    def __call__(self, x: ArrayLike, **arguments: Any) -> NDArray[Any]:
+        """f(x) in the precision of x, number by number in Python."""
+        h = np.asarray(x)
+        h = h if np.issubdtype(h.dtype, np.floating) else h.astype(np.float64)
+        return (self.using(**arguments) if arguments else self).pair.value(h)
 
 
 def custom(

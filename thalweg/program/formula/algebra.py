@@ -166,11 +166,11 @@ NAMES: dict[Any, str] = {
     density: "normal_density",
     gate: "mish_gate",
     gate_slope: "mish_gate_slope",
-    less: "({0} < {1})",
-    less_equal: "({0} <= {1})",
+    less: "{0} < {1}",
+    less_equal: "{0} <= {1}",
     both: "({0} and {1})",
     either: "({0} or {1})",
-    contrary: "(not {0})",
+    contrary: "not {0}",
 }
 
 

@@ -42,7 +42,7 @@ class Formula:
 
     >>> f = formula("x * sigmoid(1.702 * x)", ("x",))
     >>> f.equation.value, f.equation.slope
-    ('1.702*h*sigmoid(1.702*h)/1.702', '(1 + 1.702·x·(1 - sigmoid(1.702·x)))·sigmoid(1.702·x)')
+    ('h*sigmoid(1.702*h)', '(1 + 1.702*h*(1 - sigmoid(1.702*h)))*sigmoid(1.702*h)')
     """
 
     text: str
