@@ -22,7 +22,7 @@ WITH_PARAMETERS = [("max(x, 0) + a * min(x, 0)", ("a",)), ("b * log(1 + exp(a * 
 def activation(c: Case, trained: bool) -> Elementwise:
     choices = [(text, ()) for text in PLAIN] * (not trained) + WITH_PARAMETERS
     text, names = choices[c.shape.seed % len(choices)]
-    h, a = c.logits("h"), c.output("a", c.row)
+    h, a = c.logits("h"), c.output("f", c.row)
     c.values[h] = np.clip(c.values[h], -30, 30)
     values = [c.normal(name, (c.shape.width,), PARAMETERS, per_row=False) for name in names]
     return Elementwise(h, a, formula(text, ("x",), (), names).equation, (), tuple(values))

@@ -18,8 +18,22 @@ PROBABILITIES = np.exp(RAW) / np.exp(RAW).sum(axis=1, keepdims=True)
 SIGMOIDS = 1 / (1 + np.exp(-RAW))
 
 
+SMOOTHED = 0.8 * BITS + 0.1
+EDGES = np.where(RAW > 0.5, 1.0, np.where(RAW < -0.5, 0.0, SIGMOIDS))  # some are 0 or 1
+
+
+def cross(y, p):
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
 def bce(y, p):
-    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean(axis=1)
+    return cross(y, p).mean(axis=1)
+
+
+def focal(p, alpha=0.3):
+    missing = SMOOTHED * (1 - p) + (1 - SMOOTHED) * p
+    balance = np.where(BITS == 1, 0.9 * alpha + 0.1 * (1 - alpha), 0.1 * alpha + 0.9 * (1 - alpha))
+    return balance * missing**2 * cross(SMOOTHED, np.clip(p, 1e-7, 1 - 1e-7))
 
 
 def cce(y, p):
@@ -43,6 +57,24 @@ ROWS = {
     "half sse": (losses.SumSquaredError(half=True), TARGETS, RAW, ((TARGETS - RAW) ** 2).sum(axis=1) / 2, "sigmoid"),
     "mae": (losses.MeanAbsoluteError(), TARGETS, RAW, abs(TARGETS - RAW).mean(axis=1), "tanh"),
     "bce": (losses.BinaryCrossentropy(), BITS, SIGMOIDS, bce(BITS, SIGMOIDS), "sigmoid"),
+    "bce clipped": (losses.BinaryCrossentropy(), BITS, EDGES, bce(BITS, np.clip(EDGES, 1e-7, 1 - 1e-7)), "sigmoid"),
+    "focal clipped": (
+        losses.BinaryFocalCrossentropy(True, 0.3, label_smoothing=0.2), BITS, EDGES, focal(EDGES).mean(axis=1), "sigmoid",
+    ),
+    "kl divergence clipped": (
+        losses.KLDivergence(), np.clip(2 * TARGETS, 0, 1.5), 1.5 * EDGES,
+        (T := np.clip(2 * TARGETS, 1e-7, 1), T * np.log(T / np.clip(1.5 * EDGES, 1e-7, 1)))[1].sum(axis=1), "sigmoid",
+    ),
+    "focal without focus": (
+        losses.BinaryFocalCrossentropy(gamma=0.0), BITS, EDGES, bce(BITS, np.clip(EDGES, 1e-7, 1 - 1e-7)), "sigmoid",
+    ),
+    "focal logits clipped": (
+        losses.BinaryFocalCrossentropy(True, 0.3, from_logits=True, label_smoothing=0.2), BITS, 40 * RAW,
+        focal(1 / (1 + np.exp(-40 * RAW))).mean(axis=1), None,
+    ),
+    "bce logits smoothed": (
+        losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2), BITS, RAW, bce(SMOOTHED, SIGMOIDS), None,
+    ),
     "bce logits": (losses.BinaryCrossentropy(from_logits=True), BITS, RAW, bce(BITS, SIGMOIDS), None),
     "bce smoothed": (
         losses.BinaryCrossentropy(label_smoothing=0.2), BITS, SIGMOIDS, bce(BITS * 0.8 + 0.1, SIGMOIDS), "sigmoid",
@@ -92,7 +124,7 @@ ROWS = {
         (np.log(VARIANCES) + (FEW - MEANS) ** 2 / VARIANCES).mean(axis=1) / 2, "sigmoid",
     ),
     "hinge": (losses.Hinge(), BITS, RAW, np.maximum(1 - SIGNS * RAW, 0).mean(axis=1), None),
-    "squared hinge": (losses.SquaredHinge(), SIGNS, RAW, (np.maximum(1 - SIGNS * RAW, 0) ** 2).mean(axis=1), None),
+    "squared hinge": (losses.SquaredHinge(), BITS, RAW, (np.maximum(1 - SIGNS * RAW, 0) ** 2).mean(axis=1), None),
     "categorical hinge": (
         losses.CategoricalHinge(), ONE_HOT, RAW,
         np.maximum(((1 - ONE_HOT) * RAW).max(axis=1) - (ONE_HOT * RAW).sum(axis=1) + 1, 0), None,
@@ -103,8 +135,8 @@ ROWS = {
         "sigmoid",
     ),
     "binary focal balanced": (
-        losses.BinaryFocalCrossentropy(True, 0.3, from_logits=True), BITS, RAW,
-        (-(0.3 * BITS + 0.7 * (1 - BITS)) * (1 - P_T) ** 2 * np.log(P_T)).mean(axis=1), None,
+        losses.BinaryFocalCrossentropy(True, 0.3, from_logits=True, label_smoothing=0.2), BITS, RAW,
+        focal(SIGMOIDS).mean(axis=1), None,
     ),
     "focal": (
         losses.CategoricalFocalCrossentropy(0.3, 1.5), ONE_HOT, 2 * PROBABILITIES,

@@ -173,7 +173,8 @@ mish_gate(x) + x * mish_gate_slope(x)""",
 )
 golu = elementwise(
     "golu",
-    "h * exp(-exp(-max(h, -4.5)))",
+    """x = max(h, -4.5)
+h * exp(-exp(-x))""",
     """x = max(h, -4.5)
 exp(-exp(-x)) * (1 + x * exp(-x))""",
     cost=20,
@@ -320,7 +321,7 @@ squareplus = elementwise(
 )
 sparse_plus = elementwise(
     "sparse_plus",
-    "where(h >= 1, h, (min(max(h, -1), 1) + 1)**2 / 4)",
+    "where(h >= 1, h, (max(h, -1) + 1)**2 / 4)",
     "min(sqrt(a), 1)",
     cost=5,
     range="[0, ∞)",
@@ -355,7 +356,7 @@ threshold = elementwise(
 )
 step = elementwise(
     "step",
-    "where(h >= 0, 1, where(h < 0, 0, h))",
+    "where(h < 0, 0, where(h >= 0, 1, h))",
     "0 * a",
     range="{0, 1}",
     use="to show what a perceptron computes; prediction only",

@@ -82,8 +82,8 @@ class MeanAbsolutePercentageError(Loss):
 
     equation = Equation(
         "percentage error",
-        "100 * abs(p - y) / max(abs(y), 1e-7)",
-        "100 * sign(p - y) / max(abs(y), 1e-7)",
+        "abs(p - y) * (100 / max(abs(y), 1e-7))",
+        "sign(p - y) * (100 / max(abs(y), 1e-7))",
     )
 
     formula = "ℓ = mean 100·|y − ŷ|/|y|"

@@ -17,7 +17,6 @@ from thalweg.support.checks import number
 
 SMOOTHED = """t = y * (1 - label_smoothing) + 0.5 * label_smoothing
 """
-CLIPPED = "q = min(max(p, 1e-7), 1 - 1e-7)"
 
 
 def focal(value: str) -> str:
@@ -30,7 +29,7 @@ entropy = -(t * log(q) + (1 - t) * log(1 - q))
 
 
 FOCAL = focal("balance * missing**gamma * entropy")
-FOCAL_SLOPE = focal("""inner = where(s < 1e-7 or s > 1 - 1e-7, 0, (q - t) / (q * (1 - q)))
+FOCAL_SLOPE = focal("""inner = where(s < 1e-7 or s > 1 - 1e-7, 0, (s - t) / (s * (1 - s)))
 outer = where(gamma == 0, 0, gamma * missing**(gamma - 1) * (1 - 2 * t))
 balance * (missing**gamma * inner + outer * entropy)""")
 FOCAL_ARGUMENTS = {"label_smoothing": 0.0, "gamma": 2.0, "alpha": -1.0}
@@ -92,10 +91,9 @@ class BinaryCrossentropy(OfProbabilities):
 
     equation = Equation(
         "binary crossentropy",
-        f"""{SMOOTHED}{CLIPPED}
+        f"""{SMOOTHED}q = min(max(p, 1e-7), 1 - 1e-7)
 -(t * log(q) + (1 - t) * log(1 - q))""",
-        f"""{SMOOTHED}{CLIPPED}
-where(p < 1e-7 or p > 1 - 1e-7, 0, (q - t) / (q * (1 - q)))""",
+        f"{SMOOTHED}where(p < 1e-7 or p > 1 - 1e-7, 0, (p - t) / (p * (1 - p)))",
         {"label_smoothing": 0.0},
     )
     after = SIGMOID
@@ -279,7 +277,7 @@ class KLDivergence(Loss):
         """t = min(max(y, 1e-7), 1)
 t * log(t / min(max(p, 1e-7), 1))""",
         """t = min(max(y, 1e-7), 1)
-where(p < 1e-7 or p > 1, 0, -t / min(max(p, 1e-7), 1))""",
+where(p < 1e-7 or p > 1, 0, -t / p)""",
     )
 
     def row_coefficient(self, output: Shape) -> float:

@@ -125,7 +125,8 @@ class Rescale(Instruction):
 
     @property
     def formula(self) -> str:
-        return f"{self.z} = {self.scale:.6g}·{self.x}" + (f" + {self.offset:.6g}" if self.offset else "")
+        offset = f" {'−' if self.offset < 0 else '+'} {abs(self.offset):.6g}" if self.offset else ""
+        return f"{self.z} = {self.scale:.6g}·{self.x}{offset}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
