@@ -25,6 +25,7 @@ from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.ir.instruction import PARAMETERS, WORKSPACE, Buffer
 from thalweg.program.ir.program import Program
+from thalweg.program.passes.draft import Request
 
 FLOAT64 = {"engine": "reference", "dtype": "float64"}
 RANDOM = np.random.default_rng(1)
@@ -36,7 +37,7 @@ KINDS = st.sampled_from(("training", "evaluation", "inference"))
 
 def lowered(model: Sequential, kind: str) -> Program:
     model.build()
-    program, _ = model.lower(kind)
+    program, _ = model.lower(Request(kind))
     return program
 
 

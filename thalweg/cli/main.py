@@ -464,6 +464,7 @@ def inspect(
 ) -> None:
     """Shows a run: how it was made, its columns or classes, network, program and history."""
     from thalweg.engine.lanes import usable_lanes
+    from thalweg.program.passes.draft import Request
     from thalweg.runs import image_run as image_runs
     from thalweg.runs import table_run as runs
 
@@ -483,7 +484,7 @@ def inspect(
     listing = model.program("training", batch)
     print(f"\none training step of {batch} rows\n{listing}\n")
     flops = sum(row.flops for row in listing)
-    lanes = usable_lanes(facts["options"]["lanes"], model.lower("training")[0], batch, model.engine)
+    lanes = usable_lanes(facts["options"]["lanes"], model.lower(Request())[0], batch, model.engine)
     say(f"lanes: {lanes} for {flops:,} FLOPs a step", "")
     keys = [key for key in loaded.history[0] if key != "epoch"] if loaded.history else []
     say(grid("history", ["epoch", *keys], [history_line(record, keys) for record in shortened(loaded.history)]), "")

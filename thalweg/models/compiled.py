@@ -16,10 +16,8 @@ from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
 from thalweg.callbacks.callback import Columns, Logs
 from thalweg.data import arrays as batches
-from thalweg.engine import aligned, make_executor, usable_lanes
+from thalweg.engine import TARGETS, aligned, make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Job, mean_loss
-from thalweg.engine.native.passes.image_columns import LEAST_ROWS
-from thalweg.engine.native.passes.input_split import divides
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers import Layer
 from thalweg.layers.layer import Shape
@@ -29,15 +27,8 @@ from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
 from thalweg.program.ir.listing import Listing
 from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
-from thalweg.program.lowering import (
-    Network,
-    Objective,
-    Weight,
-    evaluation_program,
-    forward,
-    inference_program,
-    training_program,
-)
+from thalweg.program.lowering import Network, Objective, Weight, forward, lower
+from thalweg.program.passes.draft import KINDS, Request
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 from thalweg.support.once import making
@@ -212,40 +203,30 @@ class CompiledStack(Stack):
             of_bytes=of_bytes,
         )
 
-    def lower(
-        self, kind: str, weighted: bool = False, of_bytes: bool = False, batch: int = 32, lanes: int = 1
-    ) -> tuple[Program, int]:
-        """The program of one kind, for floats or bytes as data, and how many running sums it keeps; made once for all
-        batches but very small ones, and all numbers of lanes unless these share the inputs of the first layer.
-
-        Of "trace", which is training, and "values", which is inference, every layer's value is computed by itself.
-        """
-        divided = None
-        if kind == "training" and lanes > 1 and divides(self.lower(kind, weighted, of_bytes, batch)[0], batch, lanes):
-            divided = (batch, lanes)
-        few = batch < LEAST_ROWS
-        key = (kind, weighted, of_bytes, few, divided, *(path for path, _ in self.live_parameters()))
+    def lower(self, request: Request) -> tuple[Program, int]:
+        """The program for a request, made once for all that get the same, and how many running sums it keeps."""
+        request = self._common(request)
+        key = (request, *(path for path, _ in self.live_parameters()))
         found: tuple[Program, int] | None = self._programs.get(key)
         if found is None:
             with making:
-                found = self._programs.get(key) or self._lower(kind, weighted, of_bytes, few, divided)
+                found = self._programs.get(key) or self._lower(request)
                 self._programs[key] = found
         return found
 
-    def _lower(
-        self, kind: str, weighted: bool, of_bytes: bool, few: bool, divided: tuple[int, int] | None
-    ) -> tuple[Program, int]:
-        """The program itself; few: for a batch of very few rows; divided: (batch, lanes) that share inputs."""
-        network = self.network(of_bytes)
-        if kind in ("inference", "values"):
-            return inference_program(network, fused=kind == "inference"), FIRST_METRIC
-        objective = Objective(self.loss, [n.metric for n in self.metrics], weighted, self.kept_by_loss())
-        if kind == "evaluation":
-            return evaluation_program(network, objective, few), objective.totals
-        if not network.weights:
+    def _common(self, request: Request) -> Request:
+        """The request that stands for all with the same program."""
+        return TARGETS[self.engine].common(request, lambda other: self.lower(other)[0])
+
+    def _lower(self, request: Request, after: str | None = None) -> tuple[Program, int]:
+        """The program itself, or what it is after the pass of that name."""
+        network, passes = self.network(request.of_bytes), TARGETS[self.engine].passes
+        if request.kind == "inference":
+            return lower(network, request, passes, after=after), FIRST_METRIC
+        if request.trains and not network.weights:
             raise ThalwegError("the model has no weights to train")
-        program = training_program(network, objective, self.optimizer, few, kind == "trace", divided)
-        return program, objective.totals
+        objective = Objective(self.loss, [n.metric for n in self.metrics], request.weighted, self.kept_by_loss())
+        return lower(network, request, passes, objective, self.optimizer, after), objective.totals
 
     def logs(self, totals: NDArray[np.float64]) -> Logs:
         """Loss and metrics from their running sums."""
@@ -277,17 +258,27 @@ class CompiledStack(Stack):
         targets = batches.contiguous(self.loss.check_targets(targets, self.output_shape), self.dtype, "y")
         return [inputs, targets, batches.row_weights(sample_weight, class_weight, targets, self.dtype)]
 
-    def _lower_for(self, kind: str, arrays: Sequence[Array | None], batch: int, lanes: int = 1) -> tuple[Program, int]:
+    def _lower_for(
+        self, kind: str, arrays: Sequence[Array | None], batch: int, lanes: int = 1, visible: bool = False
+    ) -> tuple[Program, int]:
         """The program for these x, y and row weights."""
         x, _, weights = arrays
         assert x is not None
-        return self.lower(kind, weights is not None, x.dtype == np.uint8, batch, lanes)
+        return self.lower(Request(kind, batch, lanes, weights is not None, x.dtype == np.uint8, visible))
 
-    def _job(self, kind: str, arrays: Sequence[Array | None], batch: int, lanes: int = 1, **more: Any) -> Job:
+    def _job(
+        self,
+        kind: str,
+        arrays: Sequence[Array | None],
+        batch: int,
+        lanes: int = 1,
+        visible: bool = False,
+        **more: Any,
+    ) -> Job:
         x, y, weights = arrays
         assert x is not None
         assert y is not None
-        program, totals = self._lower_for(kind, arrays, batch, lanes)
+        program, totals = self._lower_for(kind, arrays, batch, lanes, visible)
         data = {"X": x, "Y": y} | ({} if weights is None else {"weights": weights})
         return Job(
             program, data, len(x), batch, self.vector, self.slots, totals=totals, seed=self.seed, lanes=lanes, **more
@@ -304,20 +295,38 @@ class CompiledStack(Stack):
 
     # --- seeing it -----------------------------------------------------------------------------------------------
 
-    def program(self, kind: str = "training", batch_size: int = 32, lanes: int = 1) -> Listing:
+    def program(
+        self, kind: str = "training", batch_size: int = 32, lanes: int = 1, after: str | None = None
+    ) -> Listing:
         """What the network becomes: every instruction with formula, shape and cost.
 
         kind: "training" (forward, backward, update), "evaluation" or "inference".
         lanes: with more than one the sum of the lanes' gradients is shown too. Those of wide layers need none: each
             lane computes a share of them from the rows of all, right before the update. A first layer with many
-            inputs is divided over the lanes by its inputs.
+            inputs is split over the lanes by its inputs.
+        after: shows the program as the pass of this name leaves it. The native engine's are, in their order, "pool
+            before relu", "normalize and add", "derive" (the backward half), "add before relu", "fuse losses", "losses
+            with activations", "products with relu", "images by columns", "winograd", "inputs over lanes", "narrow
+            batches by columns" and "biases by columns", as far as they apply; the reference engine's "derive" and
+            "fuse losses".
+
+        >>> import thalweg
+        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
+        >>> model.compile("sgd", "mse")
+        >>> [row.name for row in model.program(after="derive") if row.section == "backward"]
+        ['squared error + gradient', 'sigmoid adjoint', 'weight gradient', 'bias gradient']
+        >>> [row.name for row in model.program() if row.section == "backward"]
+        ['weight gradient']
         """
-        choose("kind of program", kind, ("training", "evaluation", "inference"))
+        choose("kind of program", kind, KINDS)
         if kind == "inference":
             self.build()
         else:
             self._ready()
-        program, _ = self.lower(kind, batch=whole("batch_size", batch_size), lanes=whole("lanes", lanes))
+        request = Request(kind, whole("batch_size", batch_size), whole("lanes", lanes))
+        if after is not None:
+            return Listing(self._lower(self._common(request), after)[0], batch_size, None, lanes)
+        program, _ = self.lower(request)
         profiled, seconds = self._profiles.get((kind, batch_size), (program, None))
         return Listing(program, batch_size, seconds if program is profiled else None, lanes)
 
@@ -356,7 +365,7 @@ class CompiledStack(Stack):
             self._ready(x)
             arrays = self._arrays(x, y, sample_weight)
             assert arrays[0] is not None
-            job = self._job("trace", arrays, len(arrays[0]))
+            job = self._job("training", arrays, len(arrays[0]), visible=True)
         job.parameters, job.slots = self.vector.copy(), self.slots.copy()
         chunk = Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
         blocks: dict[str, list[Array]] = {}

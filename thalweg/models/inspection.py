@@ -10,6 +10,7 @@ import numpy as np
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.program.ir.instruction import Instruction
+from thalweg.program.passes.draft import Request
 
 if TYPE_CHECKING:
     from thalweg.models.sequential import Sequential
@@ -20,7 +21,7 @@ def forward_values(model: Sequential, x: Array) -> Iterator[tuple[Instruction, A
 
     Rows that don't fit the workspace at once come in several blocks: an instruction is then met several times.
     """
-    program, totals = model.lower("values")
+    program, totals = model.lower(Request("inference", visible=True))
     assert model.output_shape is not None
     data = {"X": x, "Y_pred": np.empty((len(x), *model.output_shape), model.dtype)}
     job = Job(program, data, len(x), len(x), model.vector, model.vector[:0], totals=totals)

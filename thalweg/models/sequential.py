@@ -22,6 +22,7 @@ from thalweg.models.diagnosis import diagnose
 from thalweg.models.evaluator import Evaluation
 from thalweg.models.predictor import Predictor, predict_aloud
 from thalweg.models.trainer import Fit, sound
+from thalweg.program.passes.draft import Request
 from thalweg.support import hooks
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
@@ -256,7 +257,7 @@ class Sequential(CompiledStack):
         with making:
             if self._predictor is None:
                 self._predictor = Predictor(
-                    lambda of_bytes: self.lower("inference", of_bytes=of_bytes)[0],
+                    lambda of_bytes: self.lower(Request("inference", of_bytes=of_bytes))[0],
                     self.engine,
                     self.vector,
                     self.input_shape,

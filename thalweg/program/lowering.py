@@ -1,4 +1,5 @@
-"""Network + loss + metrics + optimizer → programs: one for training, one for evaluation, one for prediction."""
+"""Network + loss + metrics + optimizer → a program, for training, evaluation or inference: layers become instructions,
+which the passes of an engine rewrite."""
 
 from __future__ import annotations
 
@@ -6,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from thalweg.program.autodiff import derive
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.batches import Gather, GatherBytes, Store
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.losses.penalties import ActivityPenalty
 from thalweg.program.instructions.metrics import Total
-from thalweg.program.ir.instruction import DATA, FIRST_METRIC, GRADIENTS, LOSS, PENALTY, TOTALS, Buffer, Instruction
+from thalweg.program.ir.instruction import DATA, FIRST_METRIC, LOSS, PENALTY, TOTALS, Buffer, Instruction
 from thalweg.program.ir.program import Program
-from thalweg.program.passes.activated import activated_losses
-from thalweg.program.passes.fuse import add_before_relu, fuse, normalize_and_add, pool_before_relu, product_and_relu
+from thalweg.program.passes.draft import Draft, Pass, Request, names, rewritten
+from thalweg.support.naming import choose
 
 
 class HasForward(Protocol):
@@ -135,61 +135,31 @@ def sums(name: str, place: int, size: int = 1) -> Buffer:
     return Buffer(name, (size,), TOTALS, per_row=False, offset=place)
 
 
-def training_program(
+def lower(
     network: Network,
-    objective: Objective,
-    optimizer: LowersUpdate,
-    few: bool = False,
-    traced: bool = False,
-    divided: tuple[int, int] | None = None,
+    request: Request,
+    passes: Sequence[Pass],
+    objective: Objective | None = None,
+    optimizer: LowersUpdate | None = None,
+    after: str | None = None,
 ) -> Program:
-    """Forward, backward, update; images by rows, if a batch has `few`. If it is to be `traced`, every layer's value is
-    computed by itself, and y_pred even if nothing reads it. divided: rows of a batch and lanes that share the inputs.
+    """The program for a request: forward, what an engine's passes make of it, and in training the update.
+
+    objective: needed in training and evaluation; optimizer: in training.
+    after: the name of a pass that runs for the request: the program is as that pass leaves it, and without an update
+        where there are no gradients yet.
     """
-    from thalweg.engine.native.passes.image_columns import biases_by_columns, images_by_columns, keep_columns
-    from thalweg.engine.native.passes.input_split import inputs_over_lanes
-    from thalweg.engine.native.passes.winograd import by_winograd
-
-    builder, y_pred = forward(network, training=True)
-    judge(network, objective, y_pred, builder)
-    instructions = normalize_and_add(pool_before_relu(builder.instructions))
+    if after is not None:
+        choose(f"pass of a program for {request.kind}", after, names(passes, request))
+    builder, y_pred = forward(network, request.trains)
+    if objective is not None:
+        judge(network, objective, y_pred, builder)
+    else:
+        builder.append(Store(y_pred, Buffer("Y_pred", network.output_shape, DATA)))
     trained = [W for _, W in network.weights]
-    gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in trained}
-    backward = add_before_relu(derive(instructions, gradients))
-    instructions, backward = fuse(instructions, backward, [y_pred] if traced else [])
-    if not traced:
-        instructions, backward = activated_losses(instructions, backward)
-        instructions, backward = product_and_relu(instructions, backward)
-    if not (traced or few):
-        instructions, backward = images_by_columns(instructions, backward)
-    instructions, backward = by_winograd(instructions, backward)
-    if divided is not None:
-        instructions, backward = inputs_over_lanes(instructions, backward, *divided)
-    keep_columns([*instructions, *backward])
-    if not traced:
-        backward = biases_by_columns(backward)
+    draft = rewritten(Draft(builder.instructions, (), request, trained, y_pred), passes, after)
+    if not draft.backward:
+        return Program(draft.forward)
+    assert optimizer is not None
     update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
-    return Program(instructions, backward, update, optimizer.every)
-
-
-def evaluation_program(network: Network, objective: Objective, few: bool = False) -> Program:
-    """Forward, loss and metrics; images by rows, if a batch has `few`."""
-    from thalweg.engine.native.passes.image_columns import images_by_columns
-    from thalweg.engine.native.passes.winograd import by_winograd
-
-    builder, y_pred = forward(network, training=False)
-    judge(network, objective, y_pred, builder)
-    instructions = product_and_relu(pool_before_relu(builder.instructions))[0]
-    if not few:
-        instructions, _ = images_by_columns(instructions)
-    return Program(by_winograd(instructions)[0])
-
-
-def inference_program(network: Network, fused: bool = True) -> Program:
-    """Forward, and the predictions stored. Not `fused`: every value of the layers is computed by itself."""
-    from thalweg.engine.native.passes.winograd import by_winograd
-
-    builder, y_pred = forward(network, training=False)
-    builder.append(Store(y_pred, Buffer("Y_pred", network.output_shape, DATA)))
-    instructions = builder.instructions
-    return Program(by_winograd(*product_and_relu(instructions))[0] if fused else instructions)
+    return Program(draft.forward, draft.backward, update, optimizer.every)

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.callbacks import Callback, Logs
-from thalweg.engine import make_executor
+from thalweg.engine import TARGETS, make_executor
 from thalweg.engine.contract import Chunk, Job
 from thalweg.errors import ArgumentError
 from thalweg.layers import Layer
-from thalweg.program.lowering import inference_program
+from thalweg.program.lowering import lower
+from thalweg.program.passes.draft import Request
 from thalweg.support.extras import need
 from thalweg.support.files import writing
 from thalweg.support.naming import choose
@@ -69,13 +70,15 @@ def feature_maps(model: Sequential, picture: Array) -> dict[str, Array]:
     """What every layer makes of one row, by the layer's name, in the order of the network."""
     model.build()
     x = picture[None]
-    network = model.network(of_bytes=x.dtype == np.uint8)
+    network, passes = model.network(of_bytes=x.dtype == np.uint8), TARGETS[model.engine].passes
     values: dict[str, Array] = {}
     for count, layer in enumerate(model.layers, start=1):
         assert layer.output_shape is not None
         first = replace(network, layers=model.layers[:count], output_shape=layer.output_shape)
         y = np.empty((1, *layer.output_shape), model.dtype)
-        job = Job(inference_program(first), {"X": x, "Y_pred": y}, 1, 1, model.vector, model.vector[:0])
+        job = Job(
+            lower(first, Request("inference"), passes), {"X": x, "Y_pred": y}, 1, 1, model.vector, model.vector[:0]
+        )
         make_executor(model.engine, job).run(Chunk(0, 0, 1, 0, np.zeros(1)))
         values[str(layer.name)] = y[0]
     return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.instructions.losses.formula_loss import FormulaLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, Values
+from thalweg.program.passes.draft import Draft
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +85,10 @@ class Between:
         return getattr(self.m, name)
 
 
-def activated_losses(
-    forward: Sequence[Instruction], backward: Sequence[Instruction]
-) -> tuple[list[Instruction], list[Instruction]]:
-    """Forward and backward, where a loss of single outputs does the adjoint of the activation before it, and the
-    activation itself, if nothing else reads it."""
-    forward, backward = list(forward), list(backward)
+def activated_losses(draft: Draft) -> Draft:
+    """A loss of single outputs does the adjoint of the activation before it, and the activation itself, if nothing else
+    reads it."""
+    forward, backward = list(draft.forward), list(draft.backward)
     for loss in [i for i in forward if isinstance(i, LossAndGradient)]:
         both = [*forward, *backward]
         adjoint = next((i for i in both if isinstance(i, ElementwiseAdjoint) and i.da is loss.dp), None)
@@ -104,7 +103,7 @@ def activated_losses(
         backward.remove(adjoint)
         if alone:
             forward.remove(of)
-    return forward, backward
+    return replace(draft, forward=forward, backward=backward)
 
 
 def goes_with(loss: LossAndGradient, adjoint: ElementwiseAdjoint) -> bool:

@@ -1,4 +1,4 @@
-"""A first layer with many inputs, divided over the lanes by its inputs instead of its rows.
+"""A first layer with many inputs, split over the lanes by its inputs instead of its rows.
 
 By rows, every lane reads all of W, much of which other lanes have just changed, and the weight gradient reads all rows
 of x: lines that come from other cores, in every step. By inputs, a lane gathers its inputs of all rows of the batch and
@@ -8,8 +8,8 @@ numbers. After a meeting each lane adds up those of its own rows, and everything
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from thalweg.program.instructions.batches import Gather
@@ -18,6 +18,7 @@ from thalweg.program.instructions.linear import Affine, WeightGradient, end, end
 from thalweg.program.ir.instruction import EXCHANGE, Buffer, Instruction, Values
 from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
+from thalweg.program.passes.draft import Draft, Request
 
 MANY = 2  # as many inputs for each row of a batch are where it begins to pay: measured, docs/design.md
 
@@ -151,8 +152,9 @@ class FirstLayer(NamedTuple):
     reshapes: Sequence[Instruction]
 
 
-def first_layer(instructions: Sequence[Instruction]) -> FirstLayer | None:
-    """The layer that could be divided: its weight gradient is wide."""
+def first_layer(program: Iterable[Instruction]) -> FirstLayer | None:
+    """The layer that could be split: its weight gradient is wide."""
+    instructions = list(program)
     for gather in (i for i in instructions if type(i) is Gather):
         readers = [i for i in instructions if any(b.storage is gather.x for b in i.inputs)]
         reshapes = [i for i in readers if isinstance(i, Reshape)]
@@ -163,21 +165,21 @@ def first_layer(instructions: Sequence[Instruction]) -> FirstLayer | None:
     return None
 
 
-def divides(program: Program, batch: int, lanes: int) -> bool:
-    """Whether so many lanes share the inputs: there are many for the rows of a batch, all of whose x and dh stay."""
-    layer = first_layer([*program.forward, *program.backward])
+def splits(program: Program, request: Request) -> bool:
+    """Whether the lanes share the inputs: there are many for the rows of a batch, all of whose x and dh stay."""
+    if not request.trains or request.visible:
+        return False
+    layer, batch, lanes = first_layer((*program.forward, *program.backward)), request.batch, request.lanes
     return layer is not None and layer.affine.W.shape[0] > MANY * batch and program.shares(batch, lanes)
 
 
-def inputs_over_lanes(
-    instructions: Sequence[Instruction], backward: Sequence[Instruction], batch: int, lanes: int
-) -> tuple[list[Instruction], list[Instruction]]:
-    """The same program for so many lanes, with the first layer divided by its inputs."""
-    layer = first_layer([*instructions, *backward])
+def inputs_over_lanes(draft: Draft) -> Draft:
+    """The first layer is split by its inputs, which are so many that each lane takes some."""
+    layer, lanes = first_layer(draft), draft.request.lanes
     assert layer is not None
     gather, affine, gradient, reshapes = layer
     inputs, units = affine.W.shape
-    rows = lanes * align(-(-batch // lanes))  # as many as all lanes have a place for
+    rows = lanes * align(-(-draft.request.batch // lanes))  # as many as all lanes have a place for
     x = Buffer(f"{affine.x}ₗ", (rows, -(-inputs // lanes)), per_row=False)
     parts = Buffer(f"parts of {affine.h}", (rows, units), EXCHANGE, per_row=False)
     new: dict[int, list[Instruction]] = {id(i): [] for i in reshapes}
@@ -187,5 +189,5 @@ def inputs_over_lanes(
         AffineSum(parts, affine.b, affine.h, lanes, affine.floor),
     ]
     new[id(gradient)] = [ShareWeightGradient(x, gradient.dh, gradient.dW, lanes=lanes)]
-    forward, back = ([n for i in part for n in new.get(id(i), [i])] for part in (instructions, backward))
-    return forward, back
+    forward, backward = ([n for i in half for n in new.get(id(i), [i])] for half in (draft.forward, draft.backward))
+    return replace(draft, forward=forward, backward=backward)

@@ -39,6 +39,7 @@ from thalweg.program.instructions.convolution import (
 )
 from thalweg.program.instructions.linear import end, ended
 from thalweg.program.ir.instruction import PREPARED, WORKSPACE, Array, Buffer, Instruction, Values
+from thalweg.program.passes.draft import Draft
 
 VECTOR = 16  # channels in a vector of the widest processor
 MOST_CHANNELS = 512  # in and out together: up to here a few tiles fit the core's cache
@@ -305,18 +306,16 @@ def transform_flops(matrix: Array) -> int:
     return operations
 
 
-def by_winograd(
-    forward: Sequence[Instruction], backward: Sequence[Instruction] = ()
-) -> tuple[list[Instruction], list[Instruction]]:
-    """Forward and backward, where every convolution for which it pays, and its two gradients, are taken this way."""
-    forward, backward = ([j for i in half for j in replaced(i)] for half in (forward, backward))
+def by_winograd(draft: Draft) -> Draft:
+    """Every convolution for which it pays, and its two gradients, are taken this way."""
+    forward, backward = ([j for i in half for j in replaced(i)] for half in (draft.forward, draft.backward))
     read = {b for i in (*forward, *backward) for b in i.inputs}
 
     def needed(half: Sequence[Instruction]) -> list[Instruction]:
         """Without the kernels turned around that nothing reads any more."""
         return [i for i in half if not isinstance(i, Flip) or i.flipped in read]
 
-    return needed(forward), needed(backward)
+    return replace(draft, forward=needed(forward), backward=needed(backward))
 
 
 def replaced(i: Instruction) -> list[Instruction]:
