@@ -161,7 +161,7 @@ def test_before_the_derivatives_there_is_no_update():
 def test_an_unknown_pass_is_told_with_the_nearest_name_and_all_that_run():
     model = network("narrow")
     with pytest.raises(
-        ArgumentError, match=r"unknown pass of a program for training 'derivation'; did you mean 'derive'?"
+        ArgumentError, match=r"unknown pass of a program for training 'derivation'; did you mean 'derive'\?"
     ):
         model.program(after="derivation")
     with pytest.raises(ArgumentError, match=r"for inference 'derive'.* Choose from: products with relu, winograd$"):
