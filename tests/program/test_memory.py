@@ -13,7 +13,7 @@ from thalweg import Sequential
 from thalweg.engine import contract as work
 from thalweg.engine.contract import Chunk
 from thalweg.engine.native.layouts import job as layout
-from thalweg.engine.native.passes import input_split as input_shares
+from thalweg.engine.native.passes import input_split
 from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.engine.native.runtime.partition import TILE, WIDE_CHUNK, chunks, lines
 from thalweg.engine.reference import ReferenceExecutor
@@ -338,10 +338,10 @@ def image_classifier(lanes: int, batch: int, **options: Any) -> tuple[Sequential
 @pytest.mark.parametrize("batch", [53, 40, 20])
 @pytest.mark.parametrize("lanes", [2, 3])
 @pytest.mark.parametrize("options", [{}, {"global_clipnorm": 0.1}, {"gradient_accumulation_steps": 2}])
-def test_inputs_divided_over_lanes_give_the_same_weights_as_one_lane(batch, lanes, options, monkeypatch):
+def test_inputs_split_over_lanes_give_the_same_weights_as_one_lane(batch, lanes, options, monkeypatch):
     one = trained(NativeExecutor, *image_classifier(1, batch, **options))
     monkeypatch.setattr(linear, "WIDE", 1)
-    monkeypatch.setattr(input_shares, "MANY", 0)
+    monkeypatch.setattr(input_split, "MANY", 0)
     model, job = image_classifier(lanes, batch, **options)
     assert "share weight gradient" in [i.title for i in job.program]
     assert not any(isinstance(i, Affine) and i.x.shape == (42,) for i in job.program)
@@ -353,9 +353,9 @@ def test_inputs_divided_over_lanes_give_the_same_weights_as_one_lane(batch, lane
 
 
 @pytest.mark.parametrize("lanes", [2, 3])
-def test_a_step_of_divided_inputs_done_one_by_one_is_the_same(lanes, monkeypatch):
+def test_a_step_of_split_inputs_done_one_by_one_is_the_same(lanes, monkeypatch):
     monkeypatch.setattr(linear, "WIDE", 1)
-    monkeypatch.setattr(input_shares, "MANY", 0)
+    monkeypatch.setattr(input_split, "MANY", 0)
     chunk = Chunk(0, 0, 1, 0, np.full(1, 0.1))
     _, whole = image_classifier(lanes, 40)
     NativeExecutor(whole).run(chunk)
@@ -365,22 +365,22 @@ def test_a_step_of_divided_inputs_done_one_by_one_is_the_same(lanes, monkeypatch
     np.testing.assert_allclose(job.parameters, whole.parameters, rtol=1e-5, atol=1e-6)
 
 
-def test_inputs_are_divided_where_there_are_many_for_the_rows_of_a_batch():
+def test_inputs_are_split_where_there_are_many_for_the_rows_of_a_batch():
     model = Sequential([Input((784,)), Dense(128, "relu"), Dense(10)], seed=0)
     model.compile("adam", "mse")
     model.build()
-    divided = {
+    split = {
         (b, n): "gather share" in [r.name for r in model.program(batch_size=b, lanes=n)]
         for b in (128, 512)
         for n in (1, 2)
     }
-    assert divided == {(128, 1): False, (128, 2): True, (512, 1): False, (512, 2): False}
-    assert input_shares.first_layer(list(lowered(model, "inference"))) is None
+    assert split == {(128, 1): False, (128, 2): True, (512, 1): False, (512, 2): False}
+    assert input_split.first_layer(list(lowered(model, "inference"))) is None
 
 
 @pytest.mark.parametrize("layer", [Dropout(0.5), Activation("tanh"), LeakyReLU()])
-def test_inputs_are_not_divided_where_something_else_reads_them(layer, monkeypatch):
+def test_inputs_are_not_split_where_something_else_reads_them(layer, monkeypatch):
     monkeypatch.setattr(linear, "WIDE", 1)
     model = Sequential([Input((42,)), layer, Dense(20, "relu"), Dense(3)], seed=0)
     model.compile("adam", "mse")
-    assert input_shares.first_layer(list(lowered(model, "training"))) is None
+    assert input_split.first_layer(list(lowered(model, "training"))) is None

@@ -135,7 +135,7 @@ def test_every_pass_has_been_tried():
         model = network(name)
         steps = [[i.formula for i in program(model, "training", PASSES[:n])] for n in range(len(PASSES) + 1)]
         changed |= {p.name for p, before, after in zip(PASSES, steps, steps[1:], strict=False) if before != after}
-    assert changed == {p.name for p in PASSES} - {"inputs over lanes"}
+    assert changed == {p.name for p in PASSES} - {"split inputs"}
 
 
 def test_the_last_pass_leaves_the_program_that_runs():
@@ -148,7 +148,7 @@ def test_the_last_pass_leaves_the_program_that_runs():
 def test_inputs_are_split_after_a_pass_of_that_name():
     model = Sequential([Input((3000,)), Dense(64, "relu"), Dense(3)])
     model.compile("sgd", "mse")
-    before, after = (model.program(lanes=2, after=name) for name in ("winograd", "inputs over lanes"))
+    before, after = (model.program(lanes=2, after=name) for name in ("winograd", "split inputs"))
     assert "gather share" not in [row.name for row in before]
     assert "gather share" in [row.name for row in after]
 
@@ -164,10 +164,10 @@ def test_an_unknown_pass_is_told_with_the_nearest_name_and_all_that_run():
         ArgumentError, match=r"unknown pass of a program for training 'derivation'; did you mean 'derive'\?"
     ):
         model.program(after="derivation")
-    with pytest.raises(ArgumentError, match=r"for inference 'derive'.* Choose from: products with relu, winograd$"):
+    with pytest.raises(ArgumentError, match=r"for inference 'derive'.* Choose from: fuse relu, winograd$"):
         model.program("inference", after="derive")
-    with pytest.raises(ArgumentError, match=r"'inputs over lanes'"):
-        model.program(after="inputs over lanes")  # one lane
+    with pytest.raises(ArgumentError, match=r"'split inputs'"):
+        model.program(after="split inputs")  # one lane
     with pytest.raises(ArgumentError, match=r"'images by columns'"):
         network("few channels").program(batch_size=4, after="images by columns")  # vectors of rows would be half empty
 

@@ -105,7 +105,7 @@ class Affine(Instruction):
 class WeightGradient(Instruction):
     """dW = xᵀ·dh      x (rows, inputs), dh (rows, units) → dW (inputs, units)
 
-    By columns, db = Σ dh over rows too: `biases_by_columns`.
+    By columns, db = Σ dh over rows too: `fuse_biases`.
     """
 
     x: Buffer

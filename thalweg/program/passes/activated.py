@@ -85,7 +85,7 @@ class Between:
         return getattr(self.m, name)
 
 
-def activated_losses(draft: Draft) -> Draft:
+def fuse_activations(draft: Draft) -> Draft:
     """A loss of single outputs does the adjoint of the activation before it, and the activation itself, if nothing else
     reads it."""
     forward, backward = list(draft.forward), list(draft.backward)

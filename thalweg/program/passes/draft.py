@@ -12,7 +12,7 @@ KINDS = ("training", "evaluation", "inference")
 
 @dataclass(frozen=True)
 class Request:
-    """Which program is wanted, and for what: the engine says which batches and lanes it makes a difference for."""
+    """Which program is wanted, and for what. Few batches and lanes make a difference: see `Target.common`."""
 
     kind: str = "training"  # one of KINDS
     batch: int = 32  # rows

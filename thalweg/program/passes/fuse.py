@@ -63,7 +63,7 @@ def normalize_and_add(draft: Draft) -> Draft:
     return replace(draft, forward=result)
 
 
-def relu_in_products(draft: Draft) -> Draft:
+def fuse_relu(draft: Draft) -> Draft:
     """A product does the relu that alone reads it, and a product, or an average pooling, that makes the adjoint of a
     relu does that relu's: a pass over each value less."""
     forward, backward = list(draft.forward), list(draft.backward)

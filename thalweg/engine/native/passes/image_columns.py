@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 from thalweg.engine.native.layouts.limits import MOST_CHANNELS, NARROW
-from thalweg.engine.native.passes.winograd import planned
+from thalweg.engine.native.passes.winograd import VECTOR, planned
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution
@@ -23,16 +23,15 @@ from thalweg.program.instructions.pooling import AveragePooling, AveragePoolingA
 from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction, Values
 from thalweg.program.passes.draft import Draft
 
-FEW = 4  # units at most: of more, a row of W fills enough of a vector
+MOST_UNITS = 4  # of more, a row of W fills enough of a vector
 
 LEAST_ROWS = 8  # of a batch of images: fewer leave vectors of rows half empty
-VECTOR = 16  # floats: the vector for which it is decided
 BY_COLUMNS = 0.93  # of the arithmetic peak that convolutions reach by columns; row by row they fill a part of it …
 BY_ROWS = 0.95  # … so well
 MOVED = 24  # floating-point operations in the time in which an element goes from one layout to the other
 
 
-def keep_columns(draft: Draft) -> Draft:
+def batches_by_columns(draft: Draft) -> Draft:
     """What is gathered, and read by nothing but affine maps of few units and their weight gradients, lies by columns.
 
     Its buffer is marked: all who read it take their kernels by that.
@@ -48,10 +47,12 @@ def keep_columns(draft: Draft) -> Draft:
 
 def takes_columns(i: Instruction) -> bool:
     """Whether an instruction reads its x by columns at least as fast."""
-    return (isinstance(i, Affine) and i.W.shape[1] <= FEW) or (isinstance(i, WeightGradient) and i.dW.shape[1] <= FEW)
+    return (isinstance(i, Affine) and i.W.shape[1] <= MOST_UNITS) or (
+        isinstance(i, WeightGradient) and i.dW.shape[1] <= MOST_UNITS
+    )
 
 
-def biases_by_columns(draft: Draft) -> Draft:
+def fuse_biases(draft: Draft) -> Draft:
     """A weight gradient by columns sums the bias's gradient too: it has dh in its registers."""
     result = list(draft.backward)
     for gradient in [i for i in result if isinstance(i, WeightGradient) and i.x.by_columns]:
@@ -103,8 +104,8 @@ def fits(i: Instruction) -> bool:
         return False
     if not isinstance(i, Product):
         return True
-    few = all(b.shape[-1] <= MOST_CHANNELS for b in images_of(i))
-    return few and i.groups == 1 and i.window.strides == i.window.dilation == (1, 1) and planned(i) is None
+    narrow = all(b.shape[-1] <= MOST_CHANNELS for b in images_of(i))
+    return narrow and i.groups == 1 and i.window.strides == i.window.dilation == (1, 1) and planned(i) is None
 
 
 def column_of(b: Buffer) -> Buffer:

@@ -173,7 +173,7 @@ def splits(program: Program, request: Request) -> bool:
     return layer is not None and layer.affine.W.shape[0] > MANY * batch and program.shares(batch, lanes)
 
 
-def inputs_over_lanes(draft: Draft) -> Draft:
+def split_inputs(draft: Draft) -> Draft:
     """The first layer is split by its inputs, which are so many that each lane takes some."""
     layer, lanes = first_layer(draft), draft.request.lanes
     assert layer is not None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from thalweg.engine.contract import Target
-from thalweg.engine.native.passes.image_columns import LEAST_ROWS, biases_by_columns, images_by_columns, keep_columns
-from thalweg.engine.native.passes.input_split import inputs_over_lanes, splits
+from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_columns, fuse_biases, images_by_columns
+from thalweg.engine.native.passes.input_split import split_inputs, splits
 from thalweg.engine.native.passes.winograd import by_winograd
-from thalweg.program.passes.activated import activated_losses
+from thalweg.program.passes.activated import fuse_activations
 from thalweg.program.passes.draft import Pass, Request
-from thalweg.program.passes.fuse import add_before_relu, normalize_and_add, pool_before_relu, relu_in_products
+from thalweg.program.passes.fuse import add_before_relu, fuse_relu, normalize_and_add, pool_before_relu
 from thalweg.program.pipeline import DERIVE, FUSE_LOSSES
 
 
@@ -26,16 +26,16 @@ PIPELINE = (
     DERIVE,
     Pass("add before relu", add_before_relu, trains),
     FUSE_LOSSES,
-    Pass("losses with activations", activated_losses, trains_unseen),
-    Pass("products with relu", relu_in_products, lambda r: not r.visible),
+    Pass("fuse activations", fuse_activations, trains_unseen),
+    Pass("fuse relu", fuse_relu, lambda r: not r.visible),
     Pass(
         "images by columns",
         images_by_columns,
         lambda r: r.kind != "inference" and not r.visible and r.batch >= LEAST_ROWS,
     ),
     Pass("winograd", by_winograd, lambda r: r.trains or not r.visible),
-    Pass("inputs over lanes", inputs_over_lanes, lambda r: r.lanes > 1),
-    Pass("narrow batches by columns", keep_columns, trains),
-    Pass("biases by columns", biases_by_columns, trains_unseen),
+    Pass("split inputs", split_inputs, lambda r: r.lanes > 1),
+    Pass("batches by columns", batches_by_columns, trains),
+    Pass("fuse biases", fuse_biases, trains_unseen),
 )
 TARGET = Target(PIPELINE, small_batch=LEAST_ROWS, splits=splits)

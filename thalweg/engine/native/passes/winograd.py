@@ -41,7 +41,7 @@ from thalweg.program.instructions.linear import end, ended
 from thalweg.program.ir.instruction import PREPARED, WORKSPACE, Array, Buffer, Instruction, Values
 from thalweg.program.passes.draft import Draft
 
-VECTOR = 16  # channels in a vector of the widest processor
+VECTOR = 16  # floats in a vector of the widest processor, for which all passes decide: programs are the same everywhere
 MOST_CHANNELS = 512  # in and out together: up to here a few tiles fit the core's cache
 GAIN, GAIN_BY_COLUMNS = 1.2, 1.1  # so many times less than directly, or it isn't worth it
 
