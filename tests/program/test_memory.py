@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thalweg import Sequential
-from thalweg.engine import contract as work
 from thalweg.engine.contract import Chunk
+from thalweg.engine.native.layouts import blocks
 from thalweg.engine.native.layouts import job as layout
 from thalweg.engine.native.passes import input_split
 from thalweg.engine.native.runtime.executor import NativeExecutor
@@ -198,10 +198,10 @@ def test_blocks_equal_the_whole_batch(batch, block):
 @pytest.mark.parametrize("block", [16, 32, 64])
 def test_native_blocks_and_lanes_equal_one_block(batch, lanes, block, monkeypatch):
     one = trained(NativeExecutor, *make(batch))
-    monkeypatch.setattr(work, "WORKSPACE_BYTES", 1)
-    monkeypatch.setattr(work, "LEAST_BLOCK", block)
+    monkeypatch.setattr(blocks, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(blocks, "LEAST_BLOCK", block)
     model, job = make(batch, lanes)
-    assert job.block() <= block
+    assert blocks.block_of(job) <= block
     many = trained(NativeExecutor, model, job)
     for a, b in zip(one, many, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
@@ -213,11 +213,11 @@ def test_weight_gradients_that_lanes_share_in_the_finish_are_the_same(batch, lan
     one = trained(NativeExecutor, *make(batch))
     monkeypatch.setattr(linear, "WIDE", 1)
     model, job = make(batch, lanes)
-    assert job.shares
+    assert blocks.shared_gradients(job.program, batch, lanes)
     assert job.program.wide
     executor = NativeExecutor(job)
     assert not any(i in job.program.wide for i in executor.phases[1])
-    assert lanes * job.block() >= batch  # every row stays where the finish finds it
+    assert lanes * blocks.block_of(job) >= batch  # every row stays where the finish finds it
     many = trained(lambda job: executor, model, job)
     for a, b in zip(one, many, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
@@ -285,8 +285,8 @@ def test_no_instruction_reads_weights_while_lanes_take_them(batch):
 def test_predictions_and_scores_do_not_depend_on_blocks_lanes_or_batches(lanes, monkeypatch):
     model = network(STEPS_OF_ALL_KINDS)
     whole, scores = model.predict(X, lanes=1), model.evaluate(X, Y, lanes=1)
-    monkeypatch.setattr(work, "WORKSPACE_BYTES", 1)
-    monkeypatch.setattr(work, "LEAST_BLOCK", 16)
+    monkeypatch.setattr(blocks, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(blocks, "LEAST_BLOCK", 16)
     for batch_size in (None, 7, 53):
         np.testing.assert_allclose(model.predict(X, batch_size, lanes=lanes), whole, rtol=1e-5, atol=1e-6)
         assert model.evaluate(X, Y, batch_size, lanes=lanes) == pytest.approx(scores, rel=1e-6)
@@ -299,9 +299,9 @@ def test_a_block_fits_the_cache_and_every_lane_gets_its_share(batch, lanes, widt
     model.compile("sgd", "mse")
     model.build()
     job = model._job("training", [np.zeros((300, width)), np.zeros((300, 1)), None], batch, lanes)
-    block = job.block()
+    block = blocks.block_of(job)
     row = 4 * job.program.workspace_row  # bytes
-    most = max(work.LEAST_BLOCK, work.WORKSPACE_BYTES // row)
+    most = max(blocks.LEAST_BLOCK, blocks.WORKSPACE_BYTES // row)
     assert block % 16 == 0
     assert block < most + 16
     assert block < -(-batch // lanes) + 16  # no lane gets two lanes' work

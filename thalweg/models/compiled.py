@@ -321,11 +321,10 @@ class CompiledStack(Stack):
         else:
             self._ready()
         request = Request(kind, whole("batch_size", batch_size), whole("lanes", lanes))
-        if after is not None:
-            return Listing(self._lower(self._common(request), after)[0], batch_size, None, lanes)
-        program, _ = self.lower(request)
+        program, _ = self.lower(request) if after is None else self._lower(self._common(request), after)
         profiled, seconds = self._profiles.get((kind, batch_size), (program, None))
-        return Listing(program, batch_size, seconds if program is profiled else None, lanes)
+        shared = TARGETS[self.engine].shared_gradients(program, batch_size, lanes)
+        return Listing(program, batch_size, seconds if program is profiled else None, lanes, shared)
 
     def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
         """Times every instruction of a training step on random inputs, then returns the listing with times.

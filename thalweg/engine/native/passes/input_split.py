@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from thalweg.engine.native.layouts.blocks import shared_gradients
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import Affine, WeightGradient, end, ended, matrix
@@ -170,7 +171,8 @@ def splits(program: Program, request: Request) -> bool:
     if not request.trains or request.visible:
         return False
     layer, batch, lanes = first_layer((*program.forward, *program.backward)), request.batch, request.lanes
-    return layer is not None and layer.affine.W.shape[0] > MANY * batch and program.shares(batch, lanes)
+    many = layer is not None and layer.affine.W.shape[0] > MANY * batch
+    return many and bool(shared_gradients(program, batch, lanes))
 
 
 def split_inputs(draft: Draft) -> Draft:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from thalweg.engine.contract import Target
+from thalweg.engine.native.layouts.blocks import shared_gradients
 from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_columns, fuse_biases, images_by_columns
 from thalweg.engine.native.passes.input_split import split_inputs, splits
 from thalweg.engine.native.passes.winograd import by_winograd
@@ -38,4 +39,4 @@ PIPELINE = (
     Pass("batches by columns", batches_by_columns, trains),
     Pass("fuse biases", fuse_biases, trains_unseen),
 )
-TARGET = Target(PIPELINE, small_batch=LEAST_ROWS, splits=splits)
+TARGET = Target(PIPELINE, LEAST_ROWS, splits, shared_gradients)

@@ -17,6 +17,7 @@ from thalweg.engine.native.compiler.workers import prepare
 from thalweg.engine.native.kernels.table import MACHINE, kernel_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import state
+from thalweg.engine.native.layouts.blocks import block_of, shared_gradients
 from thalweg.engine.native.runtime.partition import chunks, first_free, lines
 from thalweg.engine.native.runtime.threads import Part, ThreadPolicy
 from thalweg.errors import ArgumentError
@@ -148,11 +149,10 @@ def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instructio
     return [i for i in instructions if not isinstance(i, Reshape) and i.on_lanes(lanes, [])]
 
 
-def finish_of(job: Job) -> list[Segment]:
+def finish_of(job: Job, shared: Sequence[Buffer]) -> list[Segment]:
     """The segments of the finish. The gradients that lanes share come first, and aren't summed over the lanes."""
     segments = [replace(s, instructions=executed(s.instructions, job.lanes)) for s in job.program.segments()]
-    if job.shares:
-        shared = job.program.wide_gradients
+    if shared:
         number = next(number for number, s in enumerate(segments) if s.chunked)
         rest = [part for i in segments[number].instructions for part in i.on_lanes(job.lanes, shared)]
         segments[number] = replace(segments[number], instructions=[*job.program.wide, *rest])
@@ -161,9 +161,8 @@ def finish_of(job: Job) -> list[Segment]:
 
 def phases_of(job: Job, finish: Sequence[Segment]) -> list[list[Instruction]]:
     """What is executed in each phase. The gradients that lanes share are left to the finish."""
-    wide = job.program.wide if job.shares else []
-    rows = [i for i in job.program.rows if i not in wide]
     last = [i for segment in finish for i in segment.instructions]
+    rows = [i for i in job.program.rows if i not in last]
     return [executed(phase, job.lanes) for phase in (job.program.prepare, rows, job.program.collect, last)]
 
 
@@ -178,7 +177,8 @@ class NativeExecutor:
         self.process = os.getpid()  # whose threads are in the pool
         self.pool: ThreadPoolExecutor | None = None
         self.others: list[Future[None]] = []  # that may still be on their way into the machine
-        self.segments = finish_of(job)
+        self.shared_gradients = shared_gradients(job.program, job.batch, job.lanes)
+        self.segments = finish_of(job, self.shared_gradients)
         self.phases = phases_of(job, self.segments)
         prepare(frozenset([MACHINE, *(kernel_of(i) for phase in self.phases for i in phase)]))
         self.run_lanes = callable_of(MACHINE)
@@ -191,7 +191,7 @@ class NativeExecutor:
 
     def allocate(self) -> None:
         """The memory of all lanes, and what the machine keeps for each."""
-        job, program, lanes, block = self.job, self.job.program, self.job.lanes, self.job.block()
+        job, program, lanes, block = self.job, self.job.program, self.job.lanes, block_of(self.job)
         vector = align(job.parameters.size) if program.backward else 0
         self.gradients = aligned(lanes * vector).reshape(lanes, vector)
         self.norms = aligned(lanes * program.norms, np.float64)
@@ -216,7 +216,7 @@ class NativeExecutor:
         job, lanes, met = self.job, range(self.job.lanes), self.job.program.meetings
         self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
         self.finish_cuts = np.array([(len(s.instructions), s.chunked, s.due) for s in self.segments], np.int64)
-        shared, read_again = job.program.wide_gradients if job.shares else [], len(self.segments) > 1
+        shared, read_again = self.shared_gradients, len(self.segments) > 1
         self.chunks = [chunks(job.parameters.size, shared, lane, job.lanes, read_again) for lane in lanes]
         self.lines = [lines(job.parameters, own, shared) for own in self.chunks]
 
@@ -229,7 +229,7 @@ class NativeExecutor:
             for column, buffer in enumerate(i.operands, start=1)
             if buffer is not None and buffer.region == DATA
         ]
-        moved = GRADIENTS if self.job.shares else None
+        moved = GRADIENTS if self.shared_gradients else None
         places = [  # of the finish's operands that are gradients, in a table, where some are moved
             row * m.ROW_WIDTH + column
             for row, i in enumerate(self.phases[3], start=sum(map(len, self.phases[:3])))
@@ -295,7 +295,7 @@ class NativeExecutor:
 
         A prediction of many rows would else spend a tenth of its time on linking.
         """
-        block = job.block()
+        block = block_of(job)
         if block > self.memories[0].block:
             return False
         self.job = job

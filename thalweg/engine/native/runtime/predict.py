@@ -64,7 +64,7 @@ class NativePredictor:
         job = Job(program, some, MOST_ROWS, MOST_ROWS, parameters, parameters[:0])
         self.executor = executor = NativeExecutor(job)
         memory = executor.states[0]
-        memory[[state.LANES, state.BUSY, state.BLOCK]] = 1, 1, job.block()
+        memory[[state.LANES, state.BUSY, state.BLOCK]] = 1, 1, executor.memories[0].block
         first, after, x_cells, y_cells = self.cells()
         self.x_cells, self.y_cells = np.array(x_cells, np.int64), np.array(y_cells, np.int64)
         self.frame = np.zeros(t.SIZE, np.int64)
