@@ -9,6 +9,7 @@ from pipelines import leave_out
 from thalweg import Input, Sequential, layers
 from thalweg.engine.native.passes import winograd
 from thalweg.engine.native.passes.winograd import plan
+from thalweg.engine.reference import execute
 from thalweg.program.instructions.convolution import (
     Convolution,
     Flip,
@@ -17,7 +18,7 @@ from thalweg.program.instructions.convolution import (
     Window,
     same,
 )
-from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, Buffer
+from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, Buffer, StepState
 from thalweg.program.passes.draft import Draft
 
 RANDOM = np.random.default_rng(0)
@@ -25,13 +26,10 @@ NAMES = ["winograd kernel", "winograd convolution", "winograd gradient", "winogr
 
 
 class Memory(dict):
-    """What references see: every buffer has a value."""
+    """What instructions are executed on: every buffer has a value."""
 
-    rows = 2
+    step = StepState(rows=2)
     accumulate = False
-
-    def reduce(self, buffer, value):
-        self[buffer] = value
 
 
 def computed(instructions, memory):
@@ -39,7 +37,7 @@ def computed(instructions, memory):
     for i in instructions:
         for b in i.outputs:
             memory.setdefault(b, np.full((2, *b.shape) if b.per_row else b.shape, np.nan))
-        i.reference(memory)
+        execute(i, memory)
     return memory[instructions[-1].outputs[0]]
 
 
