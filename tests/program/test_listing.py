@@ -10,7 +10,7 @@ from rich.console import Console
 
 from thalweg import Sequential
 from thalweg.cli.console import grid
-from thalweg.experiments import comparison
+from thalweg.experiments import comparison, results
 from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Residual
 from thalweg.losses import SumSquaredError
 from thalweg.models import stack
@@ -167,7 +167,7 @@ def convolutional():
 @pytest.fixture
 def terminal(monkeypatch):
     def of(room):
-        for module in (listings, comparison, stack):
+        for module in (listings, results, stack):
             monkeypatch.setattr(module, "columns", lambda: room)
 
     return of
