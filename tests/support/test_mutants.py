@@ -14,7 +14,7 @@ import pytest
 
 import thalweg
 from thalweg import Sequential, layers
-from thalweg.cli.inspect import inspect
+from thalweg.cli.inspect_run import inspect
 from thalweg.data.images import read_images, read_picture
 from thalweg.data.tables import read_table, write_table
 from thalweg.errors import ThalwegError

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 import thalweg
-from thalweg.cli.console import grid, say, say_skipped
+from thalweg.cli.console import Grid, say, say_skipped
 from thalweg.cli.options import Columns, ComparedTraining, Source, chosen, grouped, name_of, whole_numbers
 from thalweg.cli.report import compile_seconds, end_after
 from thalweg.data.tables import read_table
@@ -69,7 +69,7 @@ def split_entries(knob: str, text: str) -> list[Any]:
 def show_comparison(found: thalweg.Comparison, target: str, seeds: int) -> None:
     """The table, best entry first, and what was left out."""
     say(f"{found.task} target {target}: {found.rows[0]:,} rows to learn from, {found.rows[1]:,} held out", "")
-    say(grid(f"{found.knob}, {seeds} seed{'s' * (seeds > 1)} each", found.header(), found.lines()), "")
+    say(Grid(f"{found.knob}, {seeds} seed{'s' * (seeds > 1)} each", found.header(), found.lines()), "")
     say(f"chance: {found.chance:.4f}")
     if compiled := compile_seconds():
         say(f"the seconds are those of training; compiling kernels took {compiled} more")

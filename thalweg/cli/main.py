@@ -13,7 +13,7 @@ import typer
 
 from thalweg.cli.apply import evaluate, predict
 from thalweg.cli.compare import compare
-from thalweg.cli.inspect import inspect
+from thalweg.cli.inspect_run import inspect
 from thalweg.cli.pictures import features, filters
 from thalweg.cli.report import in_options
 from thalweg.cli.train import train

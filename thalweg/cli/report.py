@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from thalweg.cli.console import grid, say, say_skipped
+from thalweg.cli.console import Grid, say, say_skipped
 from thalweg.data.images import Images
 from thalweg.data.tables import Table
 from thalweg.errors import ModelFileError
@@ -48,7 +48,7 @@ def show_columns(features: Features, missing: bool = False) -> None:
         [c.name, c.kind, c.understood, *[f"{c.missing:,}" if c.missing else ""] * missing, str(c.features or "")]
         for c in columns[:MOST_COLUMNS]
     ]
-    say(grid("columns", header, rows))
+    say(Grid("columns", header, rows))
     if kinds := Counter(column.kind for column in columns[MOST_COLUMNS:]):
         counted = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
         say(f"… and {kinds.total():,} more columns ({counted}); the run folder's columns.json has them all")
@@ -132,7 +132,7 @@ def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None) -> N
         if baseline is not None:
             line.append(figure(baseline["scores"].get(name)))
         lines.append(line)
-    say(grid("held-out score" if baseline is not None else "score", header, lines))
+    say(Grid("held-out score" if baseline is not None else "score", header, lines))
 
 
 def warn_of_unseen(run: TableRun, table: Table) -> None:
@@ -153,4 +153,4 @@ def show_predictions(columns: dict[str, Any]) -> None:
         likeliest = sorted(names, key=lambda name: -columns[name][row])[:3]
         shares = [f"{name.removeprefix('probability of ')} {columns[name][row]:.1%}" for name in likeliest]
         rows.append([str(file), str(columns["prediction"][row]), ", ".join(shares)])
-    say(grid("predictions", ["picture", "prediction", "probabilities"], rows))
+    say(Grid("predictions", ["picture", "prediction", "probabilities"], rows))

@@ -89,66 +89,44 @@ class Recipe:
         return y
 
 
+def expecting(activation: str, names: str) -> dict[str, str]:
+    """Losses that expect this activation of the output layer."""
+    return dict.fromkeys(names.split(), activation)
+
+
 RECIPES: dict[str, Recipe] = {
     "binary": Recipe(
         "binary",
         "accuracy",
         "accuracy",
-        {
-            "binary_crossentropy": "sigmoid",
-            "binary_focal_crossentropy": "sigmoid",
-            "mean_squared_error": "sigmoid",
-            "sum_squared_error": "sigmoid",
-            "mean_absolute_error": "sigmoid",
-            "log_cosh": "sigmoid",
-            "huber": "sigmoid",
-            "poisson": "sigmoid",
-            "hinge": "linear",
-            "squared_hinge": "linear",
-            "dice": "sigmoid",
-            "tversky": "sigmoid",
-        },
+        expecting(
+            "sigmoid",
+            """binary_crossentropy binary_focal_crossentropy mean_squared_error sum_squared_error mean_absolute_error
+            log_cosh huber poisson dice tversky""",
+        )
+        | expecting("linear", "hinge squared_hinge"),
     ),
     "multiclass": Recipe(
         "multiclass",
         "accuracy",
         "accuracy",
-        {
-            "sparse_categorical_crossentropy": "softmax",
-            "categorical_crossentropy": "softmax",
-            "categorical_focal_crossentropy": "softmax",
-            "categorical_generalized_cross_entropy": "softmax",
-            "kl_divergence": "softmax",
-            "binary_crossentropy": "sigmoid",
-            "binary_focal_crossentropy": "sigmoid",
-            "mean_squared_error": "softmax",
-            "sum_squared_error": "softmax",
-            "mean_absolute_error": "softmax",
-            "log_cosh": "softmax",
-            "huber": "softmax",
-            "poisson": "softmax",
-            "cosine_similarity": "softmax",
-            "categorical_hinge": "linear",
-            "center_loss": "softmax",
-            "dice": "softmax",
-            "tversky": "softmax",
-        },
+        expecting(
+            "softmax",
+            """sparse_categorical_crossentropy categorical_crossentropy categorical_focal_crossentropy
+            categorical_generalized_cross_entropy kl_divergence mean_squared_error sum_squared_error mean_absolute_error
+            log_cosh huber poisson cosine_similarity center_loss dice tversky""",
+        )
+        | expecting("sigmoid", "binary_crossentropy binary_focal_crossentropy")
+        | expecting("linear", "categorical_hinge"),
     ),
     "regression": Recipe(
         "regression",
         "r2",
         "R²",
-        dict.fromkeys(
-            (
-                "mean_squared_error",
-                "sum_squared_error",
-                "mean_absolute_error",
-                "mean_absolute_percentage_error",
-                "log_cosh",
-                "huber",
-                "quantile",
-            ),
+        expecting(
             "linear",
+            """mean_squared_error sum_squared_error mean_absolute_error mean_absolute_percentage_error log_cosh huber
+            quantile""",
         ),
     ),
 }

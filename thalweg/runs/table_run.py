@@ -231,9 +231,7 @@ def load(folder: str | Path) -> TableRun:
     if features.target is None:
         raise ModelFileError(f"{folder / COLUMNS} names no target")
     shapes = (len(features.feature_names),), (features.target.outputs,)
-    return TableRun(
-        model=load_network(folder, shapes, "the columns"), features=features, history=history, facts=facts
-    )
+    return TableRun(model=load_network(folder, shapes, "the columns"), features=features, history=history, facts=facts)
 
 
 def predictions(run: TableRun, table: Table, numbered: bool = False) -> dict[str, Array]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from thalweg.cli import report
-from thalweg.cli.console import grid, say
+from thalweg.cli.console import Grid, say
 from thalweg.cli.options import RunFolder
 from thalweg.engine.lanes import usable_lanes
 from thalweg.runs import image_run, table_run
@@ -37,7 +37,7 @@ def inspect(
     lanes = usable_lanes(facts["options"]["lanes"], model.lower("training")[0], batch, model.engine)
     say(f"lanes: {lanes} for {flops:,} FLOPs a step", "")
     keys = [key for key in loaded.history[0] if key != "epoch"] if loaded.history else []
-    say(grid("history", ["epoch", *keys], [history_line(record, keys) for record in shortened(loaded.history)]), "")
+    say(Grid("history", ["epoch", *keys], [history_line(record, keys) for record in shortened(loaded.history)]), "")
     report.show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"])
 
 
