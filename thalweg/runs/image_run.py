@@ -27,10 +27,8 @@ from thalweg.runs.run import (
     Scores,
     TrainingOptions,
     class_baseline,
-    fit,
     load_network,
     prediction_columns,
-    training_facts,
 )
 from thalweg.schedules import CosineDecay
 from thalweg.support.checks import number
@@ -209,18 +207,11 @@ def train(
     recorder = KernelHistory() if kernels_of(model) else None
     held = parts.validation
     validation = None if held is None else (held.x, held.y)
-    history = fit(
-        model, (parts.train.x, parts.train.y), validation, RECIPE, options, [recorder] if recorder is not None else []
-    )
+    recorders = [recorder] if recorder is not None else []
+    history = options.fit(model, (parts.train.x, parts.train.y), validation, RECIPE, recorders)
     run = ImageRun(model=model, classes=images.classes, scale=scale, history=history.records())
     run.kernels = recorder.kernels if recorder is not None else []
-    counts = {
-        "train": rows,
-        "validation": 0 if held is None else len(held.y),
-        "test": len(parts.test.y),
-        "skipped": len(parts.skipped),
-    }
-    run.facts = training_facts(options, images.source, counts, model, history)
+    run.facts = options.facts(images.source, parts.count(lambda part: len(part.y)), model, history)
     run.facts["held-out"] = score(run, parts.test)
     run.facts["baseline"] = class_baseline(parts.train.y, parts.test.y, images.classes)
     return run

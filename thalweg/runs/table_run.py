@@ -24,10 +24,8 @@ from thalweg.runs.run import (
     Scores,
     TrainingOptions,
     class_baseline,
-    fit,
     load_network,
     prediction_columns,
-    training_facts,
 )
 from thalweg.support.untrusted import readable
 from thalweg.tabular.features import Features, Target, without_bad_rows
@@ -150,16 +148,10 @@ def train(
         announce(parts, features, model)
     held = parts.validation
     validation = None if held is None else encoded(features, model, held)
-    history = fit(model, encoded(features, model, parts.train), validation, recipe(target.task), options)
+    history = options.fit(model, encoded(features, model, parts.train), validation, recipe(target.task))
     run = TableRun(model=model, features=features, history=history.records())
-    rows = {
-        "train": parts.train.rows,
-        "validation": held.rows if held is not None else 0,
-        "test": parts.test.rows,
-        "without target": target.missing,
-        "skipped": len(parts.skipped),
-    }
-    run.facts = training_facts(options, table.source, rows, model, history)
+    rows = parts.count(lambda part: part.rows) | {"without target": target.missing}
+    run.facts = options.facts(table.source, rows, model, history)
     run.facts |= {"held-out": score(run, parts.test), "baseline": baseline(run, parts)}
     return run
 
