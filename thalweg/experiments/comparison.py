@@ -80,6 +80,7 @@ def compare(
     Raises:
         ArgumentError: an unknown knob, entry or setting, or one that doesn't fit the task. DataError: unfit data.
 
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(300, 2))
     >>> found = compare("learning_rate", x, (x[:, 0] > x[:, 1]).astype(int), entries=[0.0, 0.01], seeds=2, epochs=5)
