@@ -41,7 +41,7 @@ def test_every_task_has_a_recipe():
 def test_what_a_task_asks(task, units, activation, loss, metric, score):
     found = recipe(task)
     assert (found.units(CLASSES[task]), found.activation, found.loss) == (units, activation, loss)
-    assert (found.metric, found.score) == (metric, score)
+    assert (found.metric, found.score, found.monitor) == (metric, score, "val_loss")
 
 
 @pytest.mark.parametrize("task", TASKS)
