@@ -18,7 +18,7 @@ from thalweg.layers.augmentation import (
 from thalweg.layers.containers import Concatenate, Residual
 from thalweg.layers.convolution import Conv2D
 from thalweg.layers.core import Activation, Dense, Dropout, Flatten, Input, Rescaling
-from thalweg.layers.layer import Layer
+from thalweg.layers.layer import Layer, serialize
 from thalweg.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
 from thalweg.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from thalweg.layers.pooling import (
@@ -92,24 +92,8 @@ __all__ = [
 ]
 
 CLASSES: dict[str, type[Layer]] = {
-    c.__name__: c
-    for c in (
-        Activation, ActivityRegularization, AlphaDropout, AveragePooling1D, AveragePooling2D, BatchNormalization,
-        Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Cropping2D, Dense, DepthwiseConv2D, Dropout, ELU,
-        Flatten,
-        GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D,
-        GlobalMaxPooling2D, GroupNormalization, Input, LayerNormalization, LeakyReLU, MaxPooling1D, MaxPooling2D,
-        Normalization, PReLU, Permute, RandomContrast, RandomFlip, RandomRotation, RandomTranslation, RandomZoom, ReLU,
-        Rescaling, Reshape, Residual, SeparableConv2D, Softmax, SpatialDropout1D, SpatialDropout2D, UpSampling2D,
-        ZeroPadding2D,
-    )
-}  # fmt: skip
-
-
-def serialize(layer: Layer) -> dict[str, Any]:
-    """A plain description that `deserialize` turns back into an equal layer, without its weights."""
-    frozen = {} if layer.trainable else {"trainable": False}
-    return {"class_name": type(layer).__name__, "config": layer.get_config()} | frozen
+    name: globals()[name] for name in __all__ if name not in ("Layer", "deserialize", "serialize")
+}
 
 
 def deserialize(description: dict[str, Any], custom_objects: CustomObjects | None = None) -> Layer:
