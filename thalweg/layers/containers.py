@@ -12,6 +12,8 @@ from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.hooks import unwritten
 
+__all__ = ["Concatenate", "Residual"]
+
 Branch = list[Layer]
 
 

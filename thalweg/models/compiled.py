@@ -83,7 +83,7 @@ class Compiled:
             kind = type(optimizer).__name__
             raise ArgumentError(f"this {kind} belongs to another model, whose steps it counts: make a new one")
         output = self.graph.output_shape
-        named_metrics(names, loss, output or (1,), check=output is not None)  # told before anything changes
+        named_metrics(names, loss, output or (1,), check=output is not None)  # raises before anything changes
         if output is not None:
             loss.state_shapes(output, self.graph.features_shape)
         self.optimizer, self.loss, self.metric_names = optimizer, loss, names
