@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -136,40 +135,38 @@ class Compiled:
 
     # --- what training keeps beside the weights ------------------------------------------------------------------
 
-    def prepare_slots(self) -> None:
-        """Makes the optimizer's vectors, and the state of the loss, if they aren't there yet."""
-        size = sum(align(math.prod(shape)) for shape in self.state_shapes().values())
-        if self.slots.size != size:
-            self.slots = aligned(size, self.weights.dtype)
-            self.optimizer.initial_slots(self.named_slots(), self.weights.vector)
+    def state_buffers(self) -> dict[str, Buffer]:
+        """Where `slots` holds it, by name: "optimizer/m", …, then the state of the loss, "loss/centers"."""
+        shapes: dict[str, Shape] = {
+            f"optimizer/{n}": (align(self.weights.vector.size),) for n in self.optimizer.slot_names()
+        }
+        of_loss = self.loss.state_shapes(self.output_shape, self.graph.features_shape)
+        place, result = 0, {}
+        for name, shape in (shapes | {f"loss/{n}": shape for n, shape in of_loss.items()}).items():
+            result[name] = Buffer(name.partition("/")[2], shape, SLOTS, per_row=False, offset=place)
+            place += align(result[name].size)
+        return result
+
+    def loss_state(self) -> dict[str, Buffer]:
+        """What the loss carries from batch to batch, by name."""
+        return {b.name: b for name, b in self.state_buffers().items() if name.startswith("loss/")}
 
     def named_slots(self) -> dict[str, Array]:
         """The optimizer's vectors by their names: views, each with an element for every weight."""
         size = self.weights.vector.size
         return {n: self.slots[k * align(size) :][:size] for k, n in enumerate(self.optimizer.slot_names())}
 
-    def loss_state(self) -> dict[str, Buffer]:
-        """What the loss carries from batch to batch, by name: it lies after the optimizer's vectors."""
-        place, result = len(self.optimizer.slot_names()) * align(self.weights.vector.size), {}
-        for name, shape in self.loss.state_shapes(self.output_shape, self.graph.features_shape).items():
-            result[name] = Buffer(name, shape, SLOTS, per_row=False, offset=place)
-            place += align(result[name].size)
-        return result
+    def prepare_slots(self) -> None:
+        """Makes `slots`, if it isn't there yet."""
+        size = sum(align(b.size) for b in self.state_buffers().values())
+        if self.slots.size != size:
+            self.slots = aligned(size, self.weights.dtype)
+            self.optimizer.initial_slots(self.named_slots(), self.weights.vector)
 
     def training_state(self) -> dict[str, Array]:
         """All that training keeps beside the weights, as views by name: "optimizer/m", …, "loss/centers"."""
         self.ready()
-        state, place = {}, 0
-        for name, shape in self.state_shapes().items():
-            state[name] = self.slots[place:][: math.prod(shape)].reshape(shape)
-            place += align(state[name].size)
-        return state
-
-    def state_shapes(self) -> dict[str, Shape]:
-        """The shapes of `training_state`'s arrays, in the order of `slots`, before there are any."""
-        stride = align(self.weights.vector.size)
-        shapes: dict[str, Shape] = {f"optimizer/{n}": (stride,) for n in self.optimizer.slot_names()}
-        return shapes | {f"loss/{name}": b.shape for name, b in self.loss_state().items()}
+        return {n: self.slots[b.offset :][: b.size].reshape(b.shape) for n, b in self.state_buffers().items()}
 
     def use_average(self) -> None:
         """The moving average of the weights, which the optimizer keeps with use_ema=True, replaces them."""

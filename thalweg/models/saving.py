@@ -170,8 +170,8 @@ def load_state(model: Compiled, path: str | Path) -> None:
 def take_state(model: Compiled, arrays: Arrays, misfit: str) -> Arrays:
     """Takes what training keeps out of the arrays of a file; one that is missing or of another shape raises."""
     state = {}
-    for name, shape in model.state_shapes().items():
-        array = arrays.pop(STATE + name, None)
+    for name, buffer in model.state_buffers().items():
+        array, shape = arrays.pop(STATE + name, None), buffer.shape
         if array is None or array.shape != shape:
             there = "isn't there" if array is None else f"has the shape {array.shape}"
             raise ModelFileError(f"{misfit}: {name} has the shape {shape}, in the file it {there}")

@@ -22,7 +22,7 @@ from thalweg.models.compiled import Compiled
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
 from thalweg.models.predictor import Predictor, predict_aloud
-from thalweg.models.trainer import Data, Trainer
+from thalweg.models.trainer import Data, Fit, Trainer
 from thalweg.models.weights import Weights
 from thalweg.optimizers import Optimizer
 from thalweg.support import hooks
@@ -240,10 +240,10 @@ class Sequential(hooks.Hooked):
             ThalwegError: another thread is training the model.
         """
         with self._trainer.alone():
-            return self._trainer.fit(
-                self, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle,
-                class_weight, sample_weight, initial_epoch, lanes,
-            )  # fmt: skip
+            return Fit(
+                self, self._compiled, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data,
+                shuffle, class_weight, sample_weight, initial_epoch, lanes,
+            ).run()  # fmt: skip
 
     def train_on_batch(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import get_ident
 from typing import Any, NoReturn
 
@@ -36,7 +36,7 @@ EPOCH_EVENTS = ("on_epoch_begin", "on_epoch_end")
 
 
 class Trainer:
-    """Trains a compiled model, one thread at a time."""
+    """Who trains a model: one thread at a time, in a `Fit`, or step by step."""
 
     def __init__(self, compiled: Compiled) -> None:
         self.compiled = compiled
@@ -64,56 +64,6 @@ class Trainer:
         finally:
             self.thread = before
 
-    def fit(
-        self,
-        model: Model,
-        x: ArrayLike,
-        y: ArrayLike,
-        batch_size: int | None,
-        epochs: int,
-        verbose: int | str,
-        callbacks: Sequence[Callback] | None,
-        validation_split: float,
-        validation_data: Data | None,
-        shuffle: bool,
-        class_weight: Mapping[int, float] | None,
-        sample_weight: ArrayLike | None,
-        initial_epoch: int,
-        lanes: int | None,
-    ) -> History:
-        """Checks the arguments, makes the job and its engine, and trains; see `Sequential.fit`."""
-        compiled = self.compiled
-        if not isinstance(shuffle, (bool, np.bool_)):
-            raise ArgumentError(f"shuffle is True or False, got {shuffle!r}")
-        batch = 32 if batch_size is None else whole("batch_size", batch_size)
-        epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
-        listeners = checked(callbacks)
-        compiled.ready(x)
-        arrays = compiled.arrays(x, y, sample_weight)
-        held: list[Array | None] | None = None
-        if validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-                raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
-            held = compiled.arrays(*validation_data)
-        elif validation_split:
-            arrays, held = batches.split_off(arrays, validation_split)
-        assert arrays[0] is not None
-        assert arrays[1] is not None
-        if class_weight is not None:  # as in Keras, for training alone
-            arrays[2] = batches.row_weights(arrays[2], class_weight, arrays[1], compiled.weights.dtype)
-        job = compiled.training_job(arrays, batch, lanes, shuffle)
-        return Fit(
-            model,
-            compiled,
-            job,
-            make_executor(compiled.engine, job),
-            epochs,
-            initial_epoch,
-            listeners,
-            None if held is None else Evaluation(model, compiled, held, job.batch, job.lanes),
-            Progress(verbose, epochs, initial_epoch, job.steps_per_epoch, job.rows),
-        ).run()
-
     def train_on_batch(
         self,
         x: ArrayLike,
@@ -140,21 +90,52 @@ class Trainer:
         return format_scores(compiled.logs(outcome.records[0]), return_dict)
 
 
-@dataclass
 class Fit:
-    """One call of `fit`: what is trained on, for how long, and who is notified."""
+    """One call of `fit`: its job and engine, for how long, who is notified. The arguments are `Sequential.fit`'s."""
 
-    model: Model
-    compiled: Compiled
-    job: Job
-    executor: Executor
-    epochs: int
-    initial_epoch: int
-    callbacks: Sequence[Callback]
-    validate: Evaluation | None
-    progress: Progress
-    before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
-    between: float = 0.0  # seconds that the last chunk took without its steps
+    def __init__(
+        self,
+        model: Model,
+        compiled: Compiled,
+        x: ArrayLike,
+        y: ArrayLike,
+        batch_size: int | None,
+        epochs: int,
+        verbose: int | str,
+        callbacks: Sequence[Callback] | None,
+        validation_split: float,
+        validation_data: Data | None,
+        shuffle: bool,
+        class_weight: Mapping[int, float] | None,
+        sample_weight: ArrayLike | None,
+        initial_epoch: int,
+        lanes: int | None,
+    ) -> None:
+        if not isinstance(shuffle, (bool, np.bool_)):
+            raise ArgumentError(f"shuffle is True or False, got {shuffle!r}")
+        batch = 32 if batch_size is None else whole("batch_size", batch_size)
+        self.model, self.compiled = model, compiled
+        self.epochs, self.initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
+        self.callbacks = checked(callbacks)
+        compiled.ready(x)
+        arrays = compiled.arrays(x, y, sample_weight)
+        held: list[Array | None] | None = None
+        if validation_data is not None:
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+                raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
+            held = compiled.arrays(*validation_data)
+        elif validation_split:
+            arrays, held = batches.split_off(arrays, validation_split)
+        assert arrays[0] is not None
+        assert arrays[1] is not None
+        if class_weight is not None:  # as in Keras, for training alone
+            arrays[2] = batches.row_weights(arrays[2], class_weight, arrays[1], compiled.weights.dtype)
+        self.job = job = compiled.training_job(arrays, batch, lanes, shuffle)
+        self.executor = make_executor(compiled.engine, job)
+        self.validate = None if held is None else Evaluation(model, compiled, held, job.batch, job.lanes)
+        self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows)
+        self.before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
+        self.between = 0.0  # seconds that the last chunk took without its steps
 
     def run(self) -> History:
         """Trains; returns the history. The model's weights are updated in place, also when an error ends the fit.
@@ -164,13 +145,14 @@ class Fit:
         if self.validate is not None:
             self.validate.prepare(self.callbacks)  # compiling isn't training
         history = self.model.history = History()
-        history.set_params({"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0})
+        params = {"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0}
+        history.set_params(params)
         self.model.stop_training = False
         self.model.initial_epoch = self.initial_epoch
         begin = time.perf_counter()
         for callback in self.callbacks:
             callback.set_model(self.model)
-            callback.set_params({"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0})
+            callback.set_params(params)
         self.notify("on_train_begin", {})
         self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
         interrupts = Held(first_only=True)
