@@ -136,7 +136,7 @@ class Compiled:
     # --- what training keeps beside the weights ------------------------------------------------------------------
 
     def state_buffers(self) -> dict[str, Buffer]:
-        """Where `slots` holds it, by name: "optimizer/m", …, then the state of the loss, "loss/centers"."""
+        """Where `slots` holds what, by name: "optimizer/m", …, then the state of the loss, "loss/centers"."""
         shapes: dict[str, Shape] = {
             f"optimizer/{n}": (align(self.weights.vector.size),) for n in self.optimizer.slot_names()
         }
