@@ -70,10 +70,7 @@ class Evaluation:
         self, model: Model, compiled: Compiled, arrays: Sequence[Array | None], batch: int, lanes: int
     ) -> None:
         self.model, self.compiled, self.arrays, self.batch, self.lanes = model, compiled, arrays, batch, lanes
-        self.loss, self.scores = (
-            compiled.loss,
-            compiled.scores(),
-        )  # as the arrays were checked, and as it is compiled now
+        self.loss, self.scores = compiled.loss, compiled.scores()  # those that the arrays were checked for
         self.prepared: dict[int, tuple[Job, Executor]] = {}  # by the rows of a batch
 
     @property
