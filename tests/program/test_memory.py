@@ -94,8 +94,8 @@ def test_planned_memory_computes_what_separate_memory_does(steps, loss):
     """Every instruction's output when it is written: the same whether or not buffers share their place."""
     model = network(steps, loss, **FLOAT64)
     model.build()
-    model.prepare_slots()
-    job = model._job("training", [X, Y, None], len(X))
+    model._compiled.prepare_slots()
+    job = model._compiled.job("training", [X, Y, None], len(X))
     start = job.parameters.copy()
     planned = [
         [memory[o].copy() for o in i.outputs]
@@ -175,11 +175,11 @@ def make(batch: int, lanes: int = 1, **options: Any) -> tuple[Sequential, Any]:
     model = network(STEPS_OF_ALL_KINDS, "mse", **options)
     model.optimizer = Adam()
     model.build()
-    model.prepare_slots()
+    model._compiled.prepare_slots()
     kind = model.dtype
     weights = np.arange(53).reshape(-1, 1) % 5 / 2
     arrays = [a.astype(kind) for a in (X, Y, weights)]
-    return model, model._job("training", arrays, batch, lanes, shuffle=True)
+    return model, model._compiled.job("training", arrays, batch, lanes, shuffle=True)
 
 
 @pytest.mark.parametrize("batch", [53, 32, 10])
@@ -296,7 +296,7 @@ def test_a_block_fits_the_cache_and_every_lane_gets_its_share(batch, lanes, widt
     model = Sequential([Input((width,)), Dense(1)])
     model.compile("sgd", "mse")
     model.build()
-    job = model._job("training", [np.zeros((300, width)), np.zeros((300, 1)), None], batch, lanes)
+    job = model._compiled.job("training", [np.zeros((300, width)), np.zeros((300, 1)), None], batch, lanes)
     block = blocks.block_of(job)
     row = 4 * job.program.workspace_row  # bytes
     most = max(blocks.LEAST_BLOCK, blocks.WORKSPACE_BYTES // row)
@@ -312,8 +312,8 @@ def test_dropout_is_drawn_alike_whatever_the_blocks():
         model = Sequential([Input((WIDTH,)), Dropout(0.5), Dense(1)], seed=3, **FLOAT64)
         model.compile("sgd", "mse")
         model.build()
-        model.prepare_slots()
-        job = model._job("training", [X, Y[:, :1].copy(), None], 53)
+        model._compiled.prepare_slots()
+        job = model._compiled.job("training", [X, Y[:, :1].copy(), None], 53)
         steps = ReferenceExecutor(job, block).trace(Chunk(0, 0, 1, 0, np.zeros(1)))
         return np.concatenate([m[i.outputs[0]].copy() for i, m in steps if i.title == "dropout"])
 
@@ -328,9 +328,9 @@ def image_classifier(lanes: int, batch: int, **options: Any) -> tuple[Sequential
     model = Sequential([Input((6, 7)), Flatten(), Dense(20, "relu"), Dense(3)], seed=0)
     model.compile(Adam(**options), "mse")
     model.build()
-    model.prepare_slots()
+    model._compiled.prepare_slots()
     x = np.random.default_rng(2).normal(size=(53, 6, 7)).astype(np.float32)
-    return model, model._job("training", [x, Y.astype(np.float32), None], batch, lanes, shuffle=True)
+    return model, model._compiled.job("training", [x, Y.astype(np.float32), None], batch, lanes, shuffle=True)
 
 
 @pytest.mark.parametrize("batch", [53, 40, 20])

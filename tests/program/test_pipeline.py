@@ -69,13 +69,13 @@ def network(name, **options):
     model = Sequential([Input(shape), *inside], seed=2, **options)
     model.compile(SGD(0.1, momentum=0.9), loss)
     model.build()
-    model.prepare_slots()
+    model._compiled.prepare_slots()
     return model
 
 
 def program(model, kind, passes, after=None):
     objective = None if kind == "inference" else Objective(model.loss, [])
-    return lower(model.network(of_bytes=False), Request(kind), passes, objective, model.optimizer, after)
+    return lower(model._compiled.network(of_bytes=False), Request(kind), passes, objective, model.optimizer, after)
 
 
 def computed(model, executor, dtype, kind, passes, after=None):
@@ -84,7 +84,7 @@ def computed(model, executor, dtype, kind, passes, after=None):
     x = random.normal(size=(ROWS, *model.input_shape)).astype(dtype)
     y = random.integers(0, 2, (ROWS, *model.loss.target_shape(model.output_shape))).astype(dtype)
     outputs = np.zeros((ROWS, *model.output_shape), dtype)
-    parameters, slots = aligned(model.vector.size, dtype), aligned(model.slots.size, dtype)
+    parameters, slots = aligned(model.vector.size, dtype), aligned(model._compiled.slots.size, dtype)
     parameters[:] = model.vector
     lowered = program(model, kind, passes, after)
     job = Job(lowered, {"X": x, "Y": y, "Y_pred": outputs}, ROWS, ROWS, parameters, slots)

@@ -13,6 +13,8 @@ from thalweg.program.builder import Builder
 from thalweg.program.instructions.standardization import ChannelScale
 from thalweg.program.ir.instruction import Buffer
 
+__all__ = ["Normalization"]
+
 LEAST = 1e-7  # no standard deviation is taken for less, so that a constant column becomes 0: Keras's epsilon
 ROWS = 4096  # that are looked at together
 

@@ -21,6 +21,8 @@ from thalweg.support.checks import number, whole
 from thalweg.support.hooks import unwritten
 from thalweg.support.naming import choose
 
+__all__ = ["RandomContrast", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"]
+
 Factor = float | Sequence[float]
 NONE: Range = (0.0, 0.0)
 ONE: Range = (1.0, 1.0)

@@ -7,10 +7,12 @@ from typing import Any
 
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.core import connect_all, name_layers
-from thalweg.layers.layer import Layer, Parameter, Shape
+from thalweg.layers.layer import Layer, Parameter, Shape, serialize
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.hooks import unwritten
+
+__all__ = ["Concatenate", "Residual"]
 
 Branch = list[Layer]
 
@@ -126,8 +128,6 @@ class Residual(Container):
         return program.add(value, self.through(self.shortcut, program, x))
 
     def get_config(self) -> dict[str, Any]:
-        from thalweg.layers import serialize
-
         return {
             "layers": [serialize(layer) for layer in self.layers],
             "shortcut": [serialize(layer) for layer in self.shortcut] or None,
@@ -168,6 +168,4 @@ class Concatenate(Container):
         return first
 
     def get_config(self) -> dict[str, Any]:
-        from thalweg.layers import serialize
-
         return {"branches": [[serialize(layer) for layer in b] for b in self.branches], "name": self.name}

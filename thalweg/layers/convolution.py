@@ -17,6 +17,8 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 
+__all__ = ["Conv2D"]
+
 Sizes = int | Sequence[int]
 
 

@@ -18,6 +18,8 @@ from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 
+__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "Rescaling"]
+
 
 class Input(Layer):
     """The shape of one row, without the batch: `Input((5,))` for five columns, `Input((28, 28))` for small images."""

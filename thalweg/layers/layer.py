@@ -194,6 +194,12 @@ class Layer(hooks.Hooked):
         return parameter.array
 
 
+def serialize(layer: Layer) -> dict[str, Any]:
+    """A plain description that `deserialize` turns back into an equal layer, without its weights."""
+    frozen = {} if layer.trainable else {"trainable": False}
+    return {"class_name": type(layer).__name__, "config": layer.get_config()} | frozen
+
+
 def last_axis(layer: str, axis: Any) -> int:
     """An axis that may be the last one: −1, or its number, which `check_last_axis` compares once the shape is known."""
     one = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis

@@ -16,6 +16,8 @@ from thalweg.program.instructions import noise
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 
+__all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D"]
+
 
 class GaussianNoise(Layer):
     """a = x + stddev·z, z normal with mean 0 and variance 1: as if there were more data, each row blurred."""

@@ -12,6 +12,8 @@ from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 
+__all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization"]
+
 
 class BatchNormalization(Layer):
     """a = γ·(x − μ)/√(σ² + ε) + β, with the mean μ and variance σ² of each channel over the batch

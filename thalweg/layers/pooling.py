@@ -12,6 +12,17 @@ from thalweg.program.instructions.pooling import AveragePooling, MaxPooling
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.naming import choose
 
+__all__ = [
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+]
+
 
 class Pooling2D(Layer):
     """Base of the layers that make one number of each window of an image, channel by channel."""

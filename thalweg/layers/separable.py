@@ -16,6 +16,8 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 
+__all__ = ["Conv1D", "DepthwiseConv2D", "SeparableConv2D"]
+
 
 class Conv1D(KernelLayer):
     """a = activation(x ∗ W + b)      x (rows, steps, inputs) → a (rows, steps', filters)

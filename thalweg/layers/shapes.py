@@ -15,6 +15,8 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 
+__all__ = ["Cropping2D", "Permute", "Reshape", "UpSampling2D", "ZeroPadding2D"]
+
 
 class Reshape(Layer):
     """(rows, …) → (rows, *target_shape): the same elements in the same order

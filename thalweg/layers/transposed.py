@@ -16,6 +16,8 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 
+__all__ = ["Conv1DTranspose", "Conv2DTranspose"]
+
 
 def check_output_padding(layer: str, output_padding: Pair | None, strides: Pair) -> None:
     """As many elements as the strides would be another place."""

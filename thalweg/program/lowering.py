@@ -31,13 +31,13 @@ class LowersLoss(Protocol):
     def lower(
         self, y_pred: Buffer, source: Instruction | None, y: Buffer, weight: Buffer | None, sums: Buffer
     ) -> Loss: ...
-    def lower_kept(
+    def lower_state(
         self,
         features: Buffer,
         y: Buffer,
         weight: Buffer | None,
         sums: Buffer,
-        kept: dict[str, Buffer],
+        state: dict[str, Buffer],
         training: bool,
     ) -> list[Instruction]: ...
 
@@ -85,7 +85,7 @@ class Objective:
     loss: LowersLoss
     metrics: Sequence[LowersMetric]
     weighted: bool = False
-    kept: dict[str, Buffer] = field(default_factory=dict)  # what the loss keeps from batch to batch, by name
+    state: dict[str, Buffer] = field(default_factory=dict)  # what the loss carries from batch to batch, by name
     totals: int = field(default=FIRST_METRIC, init=False)  # running sums in all, known after lowering
 
 
@@ -116,9 +116,9 @@ def judge(network: Network, objective: Objective, y_pred: Buffer, builder: Build
         weight = Buffer("weight", (1,))
         instructions.append(GatherFloats(Buffer("weights", (1,), DATA), weight))
     instructions.append(objective.loss.lower(y_pred, source, y, weight, sums("L", LOSS)))
-    if objective.kept:
-        instructions += objective.loss.lower_kept(
-            builder.features, y, weight, sums("L", LOSS), objective.kept, builder.training
+    if objective.state:
+        instructions += objective.loss.lower_state(
+            builder.features, y, weight, sums("L", LOSS), objective.state, builder.training
         )
     instructions += [penalty.lower(W, sums("penalty", PENALTY)) for W, penalty in network.penalties]
     for a, l1, l2 in builder.penalties:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.callbacks import Callback, Logs
+from thalweg.callbacks.callback import Model
 from thalweg.engine import TARGETS, make_executor
 from thalweg.engine.contract import Chunk, Job
 from thalweg.errors import ArgumentError
@@ -30,13 +31,13 @@ MOST = 16  # pictures beside each other, and below each other
 LONGEST = 10  # letters of a class's name under a bar
 
 
-def kernels_of(model: Sequential) -> dict[str, Layer]:
+def kernels_of(model: Model) -> dict[str, Layer]:
     """The layers with a kernel (height, width, inputs, outputs), by name."""
     model.build()
     return {str(layer.name): layer for layer in model.layers if any(len(p.buffer.shape) == 4 for p in layer.parameters)}
 
 
-def kernel_of(model: Sequential, layer: str | None) -> tuple[str, Array]:
+def kernel_of(model: Model, layer: str | None) -> tuple[str, Array]:
     """The name and the kernel of a layer: of the first convolution if none is named."""
     found = kernels_of(model)
     if not found:
@@ -66,7 +67,7 @@ def feature_maps(model: Sequential, picture: Array) -> dict[str, Array]:
     """What every layer makes of one row, by the layer's name, in the order of the network."""
     model.build()
     x = picture[None]
-    network, passes = model.network(of_bytes=x.dtype == np.uint8), TARGETS[model.engine].passes
+    network, passes = model._compiled.network(of_bytes=x.dtype == np.uint8), TARGETS[model.engine].passes
     values: dict[str, Array] = {}
     for count, layer in enumerate(model.layers, start=1):
         assert layer.output_shape is not None
