@@ -171,7 +171,7 @@ def test_more_channels_than_are_taken_at_a_time(kernel, flags):
 @pytest.mark.parametrize("channels", [2, 8, 33])
 @pytest.mark.parametrize("flags", [0, ORDERED, ORDERED | TWICE])
 def test_what_is_not_finite_goes_where_it_should(channels, flags):
-    """As by the reference: NaN stays NaN behind the floor, and only its own channel and place are touched."""
+    """As by the reference: NaN stays NaN behind the relu, and only its own channel and place are touched."""
     bad = [np.nan, np.inf, -np.inf]
     shape = Shape(rows=20, width=channels - 1, flags=flags)
     for kernel, field in (("batch_normalization", "x"), ("batch_sums", "da"), ("batch_normalization_adjoint", "da")):

@@ -124,7 +124,7 @@ class Convolution(Instruction):
 
     x (rows, height, width, in), W (kernel rows, columns, in/groups, out), b (out,) → h (rows, height', width', out)
 
-    With `floor`, max(h, 0), a relu behind it; with a, h·[a > 0], a relu's adjoint: put here when adjoints are derived.
+    With `relu`, max(h, 0), a relu behind it; with a, h·[a > 0], a relu's adjoint: put here when adjoints are derived.
     """
 
     x: Buffer
@@ -133,7 +133,7 @@ class Convolution(Instruction):
     h: Buffer
     window: Window
     groups: int = 1
-    floor: bool = False
+    relu: bool = False
     a: Buffer | None = None
 
     name = "convolution"
@@ -146,11 +146,11 @@ class Convolution(Instruction):
     @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
-        return f"{self.h} = {ended(f'{self.x} ∗ {self.W}{bias}', self.floor, self.a)}"
+        return f"{self.h} = {ended(f'{self.x} ∗ {self.W}{bias}', self.relu, self.a)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.h.shape, *self.window.sizes, self.groups, int(self.floor))
+        return (*self.x.shape, *self.h.shape, *self.window.sizes, self.groups, int(self.relu))
 
     @property
     def kernel_shape(self) -> tuple[int, int, int, int]:
@@ -180,7 +180,7 @@ class Convolution(Instruction):
         m[self.h][:] = result.reshape(n, i, j, -1)
         if self.b is not None:
             m[self.h][:] += m[self.b]
-        end(m, self.h, self.floor, self.a)
+        end(m, self.h, self.relu, self.a)
 
     @property
     def matrix_size(self) -> int:
@@ -277,7 +277,7 @@ class TransposedConvolution(Instruction):
     around, W itself is what the adjoint is for.
     x (rows, height', width', in), W (kernel rows, columns, out/groups, in), b (out,) → h (rows, height, width, out)
 
-    floor, a: as of a convolution.
+    relu, a: as of a convolution.
     """
 
     x: Buffer
@@ -287,7 +287,7 @@ class TransposedConvolution(Instruction):
     h: Buffer
     window: Window  # as it moves over h
     groups: int = 1
-    floor: bool = False
+    relu: bool = False
     a: Buffer | None = None
 
     name = "transposed convolution"
@@ -300,11 +300,11 @@ class TransposedConvolution(Instruction):
     @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
-        return f"{self.h} = {ended(f'{self.x} ∗ {self.flipped}{bias}', self.floor, self.a)}"
+        return f"{self.h} = {ended(f'{self.x} ∗ {self.flipped}{bias}', self.relu, self.a)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.h.shape, *self.x.shape, *self.window.sizes, self.groups, int(self.floor))
+        return (*self.h.shape, *self.x.shape, *self.window.sizes, self.groups, int(self.relu))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
@@ -331,7 +331,7 @@ class TransposedConvolution(Instruction):
         m[self.h][:] = self.window.unpad(h)
         if self.b is not None:
             m[self.h][:] += m[self.b]
-        end(m, self.h, self.floor, self.a)
+        end(m, self.h, self.relu, self.a)
 
     @property
     def matrix_size(self) -> int:

@@ -29,16 +29,16 @@ def positions(value: Buffer) -> int:
     return value.size // value.shape[-1]
 
 
-def ended(value: str, floor: bool, a: Buffer | None) -> str:
+def ended(value: str, relu: bool, a: Buffer | None) -> str:
     """The formula of a product with a relu behind it, or a relu's adjoint."""
-    if floor:
+    if relu:
         return f"max({value}, 0)"
     return value if a is None else f"{value}·[{a} > 0]"
 
 
-def end(m: Values, h: Buffer, floor: bool, a: Buffer | None) -> None:
+def end(m: Values, h: Buffer, relu: bool, a: Buffer | None) -> None:
     """Does what stands behind a product h, in place."""
-    if floor:
+    if relu:
         np.maximum(m[h], 0, out=m[h])
     if a is not None:
         m[h][:] *= m[a] > 0
@@ -48,14 +48,14 @@ def end(m: Values, h: Buffer, floor: bool, a: Buffer | None) -> None:
 class Affine(Instruction):
     """h = x·W + b      x (rows, …, inputs), W (inputs, units), b (units,) → h (rows, …, units)
 
-    With `floor`, max(h, 0): a relu behind it, put here when the adjoints are already derived.
+    With `relu`, max(h, 0): a relu behind it, put here when the adjoints are already derived.
     """
 
     x: Buffer
     W: Buffer
     b: Buffer | None
     h: Buffer
-    floor: bool = False
+    relu: bool = False
 
     name = "affine"
     writes = ("h",)
@@ -63,11 +63,11 @@ class Affine(Instruction):
     @property
     def formula(self) -> str:
         h = f"{self.x}·{self.W}" + ("" if self.b is None else f" + {self.b}")
-        return f"{self.h} = {ended(h, self.floor, None)}"
+        return f"{self.h} = {ended(h, self.relu, None)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, positions(self.x), int(self.floor), int(self.x.by_columns))
+        return (*self.W.shape, positions(self.x), int(self.relu), int(self.x.by_columns))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
@@ -91,14 +91,14 @@ class Affine(Instruction):
         m[self.h][:] = m[self.x] @ m[self.W]
         if self.b is not None:
             m[self.h][:] += m[self.b]
-        end(m, self.h, self.floor, None)
+        end(m, self.h, self.relu, None)
 
     @property
     def matrix_size(self) -> int:
         return self.W.size
 
     def flops(self, rows: int) -> int:
-        return rows * (2 * positions(self.x) * self.W.size + ((self.b is not None) + self.floor) * self.h.size)
+        return rows * (2 * positions(self.x) * self.W.size + ((self.b is not None) + self.relu) * self.h.size)
 
 
 @dataclass(frozen=True, eq=False)

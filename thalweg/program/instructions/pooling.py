@@ -16,21 +16,21 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction,
 class MaxPooling(Instruction):
     """a = the largest element of each window; what lies beside the image doesn't count. NaN stays NaN.
 
-    With a `floor`, a = max(0, the largest element): a relu before the pooling, in one instruction. Of numbers that only
+    With `relu`, a = max(0, the largest element): a relu before the pooling, in one instruction. Of numbers that only
     get larger the largest stays the largest.
     """
 
     x: Buffer
     a: Buffer
     window: Window
-    floor: bool = False
+    relu: bool = False
 
     name = "max pooling"
     writes = ("a",)
 
     @property
     def title(self) -> str:
-        return "relu + max pooling" if self.floor else self.name
+        return "relu + max pooling" if self.relu else self.name
 
     @property
     def kernel(self) -> str:
@@ -38,45 +38,45 @@ class MaxPooling(Instruction):
 
     @property
     def formula(self) -> str:
-        of = f"max({self.x}, 0)" if self.floor else f"{self.x}"
+        of = f"max({self.x}, 0)" if self.relu else f"{self.x}"
         return f"{self.a} = max over {self.window.size} of {of}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.floor), int(self.x.by_columns))
+        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.relu), int(self.x.by_columns))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
-            yield MaxPoolingAdjoint(self.x, self.a, d(self.a), d.into(self.x), self.window, self.floor)
+            yield MaxPoolingAdjoint(self.x, self.a, d(self.a), d.into(self.x), self.window, self.relu)
 
     def reference(self, m: Values) -> None:
         largest = self.window.windows(self.window.pad(m[self.x], -np.inf)).max(axis=(-2, -1))
-        m[self.a][:] = np.maximum(largest, 0) if self.floor else largest
+        m[self.a][:] = np.maximum(largest, 0) if self.relu else largest
 
     def flops(self, rows: int) -> int:
-        return rows * self.a.size * (self.window.size[0] * self.window.size[1] - 1 + self.floor)
+        return rows * self.a.size * (self.window.size[0] * self.window.size[1] - 1 + self.relu)
 
 
 @dataclass(frozen=True, eq=False)
 class MaxPoolingAdjoint(Instruction):
-    """dx = Σ of da over the windows whose first largest element it is; with a floor, if that is above 0"""
+    """dx = Σ of da over the windows whose first largest element it is; with a relu, if that is above 0"""
 
     x: Buffer
     a: Buffer
     da: Buffer
     dx: Buffer
     window: Window
-    floor: bool = False
+    relu: bool = False
 
     name = "max pooling adjoint"
     writes = ("dx",)
 
     @property
     def title(self) -> str:
-        return "relu + max pooling adjoint" if self.floor else self.name
+        return "relu + max pooling adjoint" if self.relu else self.name
 
     @property
     def kernel(self) -> str:
@@ -84,16 +84,16 @@ class MaxPoolingAdjoint(Instruction):
 
     @property
     def formula(self) -> str:
-        above = f" and {self.a} > 0" if self.floor else ""
+        above = f" and {self.a} > 0" if self.relu else ""
         return f"{self.dx} = {self.da} where {self.x} is the first {self.a}{above}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.floor), int(self.x.by_columns))
+        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.relu), int(self.x.by_columns))
 
     def reference(self, m: Values) -> None:
         x, dx = self.window.pad(m[self.x], -np.inf), self.window.pad(np.zeros_like(m[self.dx]))
-        left = m[self.a] > 0 if self.floor else np.ones(m[self.a].shape, bool)  # whose largest hasn't been met
+        left = m[self.a] > 0 if self.relu else np.ones(m[self.a].shape, bool)  # whose largest hasn't been met
         for a, b in np.ndindex(self.window.size):
             here = left & (self.window.under(x, a, b, self.a.shape[:2]) == m[self.a])  # type: ignore[arg-type]
             under = self.window.under(dx, a, b, self.a.shape[:2])  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ def pool_before_relu(draft: Draft) -> Draft:
         relu = next((i for i in forward[:place] if isinstance(i, Relu) and i.plain and i.a is pool.x), None)
         if relu is None or any(relu.a in i.inputs for i in forward if i is not pool):
             continue
-        result[result.index(pool)] = replace(pool, x=relu.h, floor=True)
+        result[result.index(pool)] = replace(pool, x=relu.h, relu=True)
         result.remove(relu)
     return replace(draft, forward=result)
 
@@ -58,7 +58,7 @@ def normalize_and_add(draft: Draft) -> Draft:
             result[result.index(add)] = whole
         relu = only_reader(result, whole.a)
         if isinstance(relu, Relu) and relu.plain:
-            result[result.index(whole)] = replace(whole, a=relu.a, floor=True)
+            result[result.index(whole)] = replace(whole, a=relu.a, relu=True)
             result.remove(relu)
     return replace(draft, forward=result)
 
@@ -70,7 +70,7 @@ def fuse_relu(draft: Draft) -> Draft:
     for product in [i for i in forward if isinstance(i, Affine | Convolution | TransposedConvolution)]:
         relu = only_reader([*forward, *backward], product.h)
         if isinstance(relu, Relu) and relu.plain:
-            forward[forward.index(product)] = replace(product, h=relu.a, floor=True)
+            forward[forward.index(product)] = replace(product, h=relu.a, relu=True)
             forward.remove(relu)
     makers = InputGradient | AveragePoolingAdjoint | Convolution | TransposedConvolution
     for gradient in [i for i in backward if isinstance(i, makers)]:

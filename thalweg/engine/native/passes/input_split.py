@@ -89,13 +89,13 @@ class AffineShare(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class AffineSum(Instruction):
-    """h = Σ hₗ + b over the lanes, or with `floor` max(h, 0)      of this lane's rows"""
+    """h = Σ hₗ + b over the lanes, or with `relu` max(h, 0)      of this lane's rows"""
 
     parts: Buffer
     b: Buffer | None
     h: Buffer
     lanes: int
-    floor: bool
+    relu: bool
 
     name = "affine sum"
     writes = ("h",)
@@ -103,19 +103,19 @@ class AffineSum(Instruction):
     @property
     def formula(self) -> str:
         h = f"Σ {self.parts}" + ("" if self.b is None else f" + {self.b}")
-        return f"{self.h} = {ended(h, self.floor, None)}"
+        return f"{self.h} = {ended(h, self.relu, None)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.h.size, self.lanes, self.parts.size, int(self.floor))
+        return (self.h.size, self.lanes, self.parts.size, int(self.relu))
 
     def reference(self, m: Values) -> None:
         parts = m[self.parts].reshape(self.lanes, -1, self.h.size)[:, m.first_row : m.first_row + m.rows]
         m[self.h][:] = parts.sum(axis=0) + (0 if self.b is None else m[self.b])
-        end(m, self.h, self.floor, None)
+        end(m, self.h, self.relu, None)
 
     def flops(self, rows: int) -> int:
-        return rows * (self.lanes + self.floor) * self.h.size
+        return rows * (self.lanes + self.relu) * self.h.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +188,7 @@ def split_inputs(draft: Draft) -> Draft:
     new[id(gather)] = [GatherShare(gather.X, x, lanes)]
     new[id(affine)] = [
         AffineShare(x, affine.W, parts, lanes),
-        AffineSum(parts, affine.b, affine.h, lanes, affine.floor),
+        AffineSum(parts, affine.b, affine.h, lanes, affine.relu),
     ]
     new[id(gradient)] = [ShareWeightGradient(x, gradient.dh, gradient.dW, lanes=lanes)]
     forward, backward = ([n for i in half for n in new.get(id(i), [i])] for half in (draft.forward, draft.backward))

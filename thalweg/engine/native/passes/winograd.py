@@ -177,7 +177,7 @@ class WinogradConvolution(Instruction):
     taps: int
     before: Pair  # zeros before the image
     covered: Pair  # rows and columns of h that are taken by tiles
-    floor: bool = False  # a relu behind it, as of a convolution
+    relu: bool = False  # a relu behind it, as of a convolution
     a: Buffer | None = None  # a relu's adjoint
 
     name = "winograd convolution"
@@ -191,11 +191,11 @@ class WinogradConvolution(Instruction):
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
         last = "" if self.W is None else f", last places {self.x} ∗ {self.W}{bias}"
-        return f"{self.h} = {ended(f'Aᵀ·((Bᵀ·{self.x}·B) ⊙ {self.U})·A{bias}', self.floor, self.a)}{last}"
+        return f"{self.h} = {ended(f'Aᵀ·((Bᵀ·{self.x}·B) ⊙ {self.U})·A{bias}', self.relu, self.a)}{last}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.h.shape, self.taps, *self.before, *self.covered, int(self.floor))
+        return (*self.x.shape, *self.h.shape, self.taps, *self.before, *self.covered, int(self.relu))
 
     def reference(self, m: Values) -> None:
         BT, _, A = matrices(self.taps)
@@ -210,7 +210,7 @@ class WinogradConvolution(Instruction):
         m[self.h][:, :height, :width] = y.reshape(rows, high * down, wide * across, outputs)[:, :height, :width]
         if self.b is not None:
             m[self.h][:] += m[self.b]
-        end(m, self.h, self.floor, self.a)
+        end(m, self.h, self.relu, self.a)
 
     @property
     def after(self) -> Pair:
@@ -344,7 +344,7 @@ def taken(
 ) -> list[Instruction]:
     """The transform of the kernel, and the convolution; W is read only for what tiles don't cover."""
     rest = None if covered == i.h.shape[:2] else W
-    return [kernel, WinogradConvolution(i.x, kernel.U, rest, i.b, i.h, kernel.taps, before, covered, i.floor, i.a)]
+    return [kernel, WinogradConvolution(i.x, kernel.U, rest, i.b, i.h, kernel.taps, before, covered, i.relu, i.a)]
 
 
 def turned(window: Window) -> Window:
