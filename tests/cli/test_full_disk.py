@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from thalweg.runs.table_comparison import save_comparison
 
 import thalweg
 from thalweg import Sequential, callbacks, load_model
@@ -16,6 +15,7 @@ from thalweg.errors import ModelFileError, ThalwegError
 from thalweg.layers import Dense, Input
 from thalweg.runs import table_run as runs
 from thalweg.runs.keeping import keep
+from thalweg.runs.table_comparison import save_comparison
 from thalweg.support.files import append, writing
 
 resource = pytest.importorskip("resource", reason="no limits on the size of files")
