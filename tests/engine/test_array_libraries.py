@@ -17,6 +17,7 @@ SHAPES = [Shape(rows=3, width=5, units=3, positions=2, seed=8), Shape(rows=4, wi
 EACH = pytest.mark.parametrize("shape", SHAPES, ids=["plain", "every option"])
 OF_NUMPY = ("formula", "custom")  # rows of what is compiled from the user's text: its NumPy form knows no other library
 TOLERANCE = 1e-10
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # what isn't finite is compared, too
 
 
 @pytest.fixture

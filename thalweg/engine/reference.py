@@ -63,8 +63,7 @@ def compute(instruction: Instruction, memory: Storage, xp: Any = np) -> tuple[An
         memory.step if name == "step" else argument(getattr(instruction, name), memory, xp)
         for name in parameters(type(instruction))  # type: ignore[arg-type]
     ]
-    with np.errstate(all="ignore"):  # what isn't finite is found and named by the training loop
-        results = instruction.reference(xp, *arguments)
+    results = instruction.reference(xp, *arguments)
     return results if isinstance(results, tuple) else (results,)
 
 
@@ -74,9 +73,9 @@ def execute(instruction: Instruction, memory: Storage, xp: Any = np) -> None:
     Added to what is there: a running sum (TOTALS), what is to `accumulate`, and a sum over the rows (`reduces`) after
     the first block of a batch, unless it is of the whole batch at once (`own_inputs`). Anything else is set.
     """
-    results = [value if value is None else np.asarray(value) for value in compute(instruction, memory, xp)]
     later = memory.accumulate and instruction.reduces and not instruction.own_inputs
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # what isn't finite is found and named by the training loop
+        results = [value if value is None else np.asarray(value) for value in compute(instruction, memory, xp)]
         for name, value in zip(instruction.writes, results, strict=True):
             if value is not None:
                 buffer = getattr(instruction, name)
