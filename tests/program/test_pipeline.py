@@ -75,7 +75,7 @@ def network(name, **options):
 
 def program(model, kind, passes, after=None):
     objective = None if kind == "inference" else Objective(model.loss, [])
-    return lower(model._compiled.network(of_bytes=False), Request(kind), passes, objective, model.optimizer, after)
+    return lower(model._compiled.network(), Request(kind), passes, objective, model.optimizer, after)
 
 
 def computed(model, executor, dtype, kind, passes, after=None):

@@ -107,7 +107,7 @@ class Compiled:
     def warn(self) -> None:
         """Warns once both are known, where the network's output isn't what the loss takes."""
         if self.graph.built and self.complete:
-            builder, y_pred = forward(self.network(of_bytes=False), training=False)
+            builder, y_pred = forward(self.network(), Request("inference"))
             reason = doubt(self.loss, y_pred, builder.instructions)
             if reason is not None:
                 warnings.warn(reason, ThalwegWarning, stacklevel=4)
@@ -168,8 +168,8 @@ class Compiled:
 
     # --- programs ------------------------------------------------------------------------------------------------
 
-    def network(self, of_bytes: bool) -> Network:
-        """What lowering needs to know; of_bytes: for data of bytes (uint8)."""
+    def network(self) -> Network:
+        """What lowering needs to know."""
         trained = self.weights.trained()
         return Network(
             layers=self.graph.layers,
@@ -179,7 +179,6 @@ class Compiled:
             penalties=[(p.buffer, p.regularizer) for _, p in trained if p.regularizer is not None],
             constraints=[p.constraint.lower(p.buffer) for _, p in trained if p.constraint is not None],
             vector=self.weights.vector.size,
-            of_bytes=of_bytes,
         )
 
     def lower(self, request: Request) -> tuple[Program, int]:
@@ -199,12 +198,12 @@ class Compiled:
 
     def _lower(self, request: Request, after: str | None = None) -> tuple[Program, int]:
         """The program itself, or what it is after the pass of that name."""
-        network, passes = self.network(request.of_bytes), TARGETS[self.engine].passes
+        network, passes = self.network(), TARGETS[self.engine].passes
         if request.kind == "inference":
             return lower(network, request, passes, after=after), FIRST_METRIC
         if request.trains and not network.weights:
             raise ThalwegError("the model has no weights to train")
-        objective = Objective(self.loss, [n.metric for n in self.metrics], request.weighted, self.loss_state())
+        objective = Objective(self.loss, [n.metric for n in self.metrics], self.loss_state())
         return lower(network, request, passes, objective, self.optimizer, after), objective.totals
 
     def logs(self, totals: NDArray[np.float64]) -> Logs:

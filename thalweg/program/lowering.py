@@ -75,25 +75,23 @@ class Network:
     penalties: Sequence[tuple[Buffer, LowersPenalty]]
     constraints: Sequence[Instruction]  # after the update
     vector: int  # elements of the parameter vector, gaps included
-    of_bytes: bool = False  # whether its data are bytes (uint8), such as images
 
 
 @dataclass
 class Objective:
-    """What a network is trained for: one loss and any number of metrics, over optionally weighted rows."""
+    """What a network is trained for: one loss and any number of metrics."""
 
     loss: LowersLoss
     metrics: Sequence[LowersMetric]
-    weighted: bool = False
     state: dict[str, Buffer] = field(default_factory=dict)  # what the loss carries from batch to batch, by name
     totals: int = field(default=FIRST_METRIC, init=False)  # running sums in all, known after lowering
 
 
-def forward(network: Network, training: bool) -> tuple[Builder, Buffer]:
+def forward(network: Network, request: Request) -> tuple[Builder, Buffer]:
     """The gathered batch through every layer, collected by a builder; the last value is called y_pred."""
-    builder = Builder(training)
+    builder = Builder(request.trains)
     x = Buffer("x", network.input_shape)
-    gather = GatherBytes if network.of_bytes else GatherFloats
+    gather = GatherBytes if request.of_bytes else GatherFloats
     value = builder.append(gather(Buffer("X", network.input_shape, DATA), x))
     for layer in network.layers:
         if layer.weighted:
@@ -104,7 +102,7 @@ def forward(network: Network, training: bool) -> tuple[Builder, Buffer]:
     return builder, value
 
 
-def judge(network: Network, objective: Objective, y_pred: Buffer, builder: Builder) -> None:
+def judge(network: Network, objective: Objective, weighted: bool, y_pred: Buffer, builder: Builder) -> None:
     """Appends the gathered targets, the loss, the penalties and the metrics."""
     instructions = builder.instructions
     shape = objective.loss.target_shape(y_pred.shape)
@@ -112,7 +110,7 @@ def judge(network: Network, objective: Objective, y_pred: Buffer, builder: Build
     source = next((i for i in instructions if any(o is y_pred for o in i.outputs)), None)
     instructions.append(GatherFloats(Buffer("Y", shape, DATA), y))
     weight = None
-    if objective.weighted:
+    if weighted:
         weight = Buffer("weight", (1,))
         instructions.append(GatherFloats(Buffer("weights", (1,), DATA), weight))
     instructions.append(objective.loss.lower(y_pred, source, y, weight, sums("L", LOSS)))
@@ -151,9 +149,9 @@ def lower(
     """
     if after is not None:
         choose(f"pass of a program for {request.kind}", after, names(passes, request))
-    builder, y_pred = forward(network, request.trains)
+    builder, y_pred = forward(network, request)
     if objective is not None:
-        judge(network, objective, y_pred, builder)
+        judge(network, objective, request.weighted, y_pred, builder)
     else:
         builder.append(Store(y_pred, Buffer("Y_pred", network.output_shape, DATA)))
     trained = [W for _, W in network.weights]

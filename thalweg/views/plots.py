@@ -67,13 +67,14 @@ def feature_maps(model: Sequential, picture: Array) -> dict[str, Array]:
     """What every layer makes of one row, by the layer's name, in the order of the network."""
     model.build()
     x = picture[None]
-    network, passes = model._compiled.network(of_bytes=x.dtype == np.uint8), TARGETS[model.engine].passes
+    network, passes = model._compiled.network(), TARGETS[model.engine].passes
+    request = Request("inference", of_bytes=x.dtype == np.uint8)
     values: dict[str, Array] = {}
     for count, layer in enumerate(model.layers, start=1):
         assert layer.output_shape is not None
         first = replace(network, layers=model.layers[:count], output_shape=layer.output_shape)
         y = np.empty((1, *layer.output_shape), model.dtype)
-        program = lower(first, Request("inference"), passes)
+        program = lower(first, request, passes)
         job = Job(program, {"X": x, "Y_pred": y}, 1, 1, model.vector, model.vector[:0])
         make_executor(model.engine, job).run(Chunk(0, 0, 1, 0, np.zeros(1)))
         values[str(layer.name)] = y[0]
