@@ -39,6 +39,9 @@ class Normalization(Layer):
     array([[0., 1.]], dtype=float32)
     """
 
+    title_zh = "標準化"
+    summary_zh = "以訓練資料的平均與變異數標準化輸入。"
+
     def __init__(
         self,
         axis: int | None = -1,

@@ -38,6 +38,9 @@ class BatchNormalization(Layer):
     ['batch_normalization/γ', 'batch_normalization/β', 'batch_normalization/μ', 'batch_normalization/σ²']
     """
 
+    title_zh = "批次正規化"
+    summary_zh = "以批次的平均與變異數把每個通道標準化。"
+
     def __init__(
         self,
         axis: int = -1,
@@ -163,6 +166,8 @@ class LayerNormalization(RowNormalization):
         beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer: how they start, their penalties.
     """
 
+    title_zh = "層正規化"
+    summary_zh = "對每一列資料各自標準化。"
     by_place = True
 
     def __init__(
@@ -192,6 +197,8 @@ class GroupNormalization(RowNormalization):
         axis, epsilon, center, scale, beta_initializer, …: as in `LayerNormalization`.
     """
 
+    title_zh = "分組正規化"
+    summary_zh = "把通道分組，各組標準化。"
     by_place = False
 
     def __init__(

@@ -61,6 +61,9 @@ class Conv2DTranspose(KernelLayer):
     ((14, 14, 4), 292)
     """
 
+    title_zh = "二維轉置卷積"
+    summary_zh = "卷積的反向，放大影像。"
+
     def __init__(
         self,
         filters: int,
@@ -138,6 +141,9 @@ class Conv1DTranspose(KernelLayer):
     >>> model.output_shape
     (23, 8)
     """
+
+    title_zh = "一維轉置卷積"
+    summary_zh = "卷積的反向，拉長序列。"
 
     def __init__(
         self,
