@@ -333,12 +333,12 @@ def standardization_parts(c: Case) -> tuple[Buffer, Buffer, int, bool]:
 def standardize(c: Case) -> Instruction:
     x, a, groups, by_place = standardization_parts(c)
     c.sizes["a"] = lambda m: 100 * (1 + abs(m[x]))
-    return standardization.Standardization(x, a, groups, by_place, 0.1)
+    return standardization.Standardization(x, a, groups, by_place, 0.1, not c.has(OPTIONAL))
 
 
 def standardization_adjoint(c: Case) -> Instruction:
     x, a, groups, by_place = standardization_parts(c)
-    of = standardization.Standardization(x, a, groups, by_place, 0.1)
+    of = standardization.Standardization(x, a, groups, by_place, 0.1, not c.has(OPTIONAL))
     da, dx = c.normal("da", x.shape), c.output("dx", x.shape)
     c.sizes["dx"] = lambda m: 100 * (5 + abs(m[x])) * (1 + abs(m[da]))
     return standardization.StandardizationAdjoint(of, x, da, dx)
