@@ -1,4 +1,4 @@
-"""Every activation against independent statements, PyTorch and Keras: values and slopes, at ordinary and extreme places."""
+"""Every activation against an independent statement, PyTorch and Keras: values and slopes, at extreme places too."""
 
 import os
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pipelines import leave_out
 
 from thalweg import Input, Sequential, layers
 from thalweg.engine.native.passes import winograd
 from thalweg.engine.native.passes.winograd import plan
-from thalweg.program import lowering
+from thalweg.engine.reference import execute
 from thalweg.program.instructions.convolution import (
     Convolution,
     Flip,
@@ -17,20 +18,18 @@ from thalweg.program.instructions.convolution import (
     Window,
     same,
 )
-from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, Buffer
+from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, Buffer, StepState
+from thalweg.program.passes.draft import Draft
 
 RANDOM = np.random.default_rng(0)
 NAMES = ["winograd kernel", "winograd convolution", "winograd gradient", "winograd kernel gradient"]
 
 
 class Memory(dict):
-    """What references see: every buffer has a value."""
+    """What instructions are executed on: every buffer has a value."""
 
-    rows = 2
+    step = StepState(rows=2)
     accumulate = False
-
-    def reduce(self, buffer, value):
-        self[buffer] = value
 
 
 def computed(instructions, memory):
@@ -38,7 +37,7 @@ def computed(instructions, memory):
     for i in instructions:
         for b in i.outputs:
             memory.setdefault(b, np.full((2, *b.shape) if b.per_row else b.shape, np.nan))
-        i.reference(memory)
+        execute(i, memory)
     return memory[instructions[-1].outputs[0]]
 
 
@@ -67,7 +66,7 @@ def test_it_is_the_convolution_and_its_gradients(taps, image, padding, inputs, o
     ):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(winograd, "GAIN", 0)  # also where it doesn't pay
-            other = winograd.by_winograd([], direct)[1]
+            other = winograd.by_winograd(Draft([], direct)).backward
         assert not {i.name for i in other}.isdisjoint(NAMES)
         expected = computed(direct, Memory(start))
         np.testing.assert_allclose(computed(other, Memory(start)), expected, rtol=0, atol=1e-11)
@@ -135,7 +134,7 @@ def test_a_network_trains_as_with_direct_convolutions(lanes, monkeypatch):
     trained = []
     for direct in (False, True):
         if direct:
-            monkeypatch.setattr(lowering, "by_winograd", lambda forward, backward=(): (list(forward), list(backward)))
+            leave_out(monkeypatch, "winograd")
         model = network()
         names = {row.name for row in model.program()}
         assert names.isdisjoint(NAMES) if direct else names.issuperset(NAMES)

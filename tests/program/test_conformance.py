@@ -38,8 +38,8 @@ def subclasses(kind: type) -> Iterator[type]:
 
 def instructions() -> set[type[Instruction]]:
     """Every concrete instruction of the package: the abstract ones have no name."""
-    for module in pkgutil.iter_modules(thalweg.program.__path__):
-        importlib.import_module(f"thalweg.program.{module.name}")
+    for module in pkgutil.walk_packages(thalweg.program.__path__, "thalweg.program."):
+        importlib.import_module(module.name)
     return {c for c in subclasses(Instruction) if c.__module__.startswith("thalweg.") and hasattr(c, "name")}
 
 

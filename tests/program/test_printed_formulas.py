@@ -36,7 +36,7 @@ UNREAD = frozenset(
     store top_matches transpose transposed_convolution transposed_convolution_by_columns tversky
     tversky_gradient upsampling upsampling_adjoint winograd_convolution winograd_convolution_by_columns
     winograd_gradient winograd_gradient_by_columns winograd_kernel winograd_kernel_gradient zero_padding
-    """.split()
+    """.split()  # noqa: SIM905
 )
 SHAPES = [Shape(rows=4, width=5, units=3, flags=flags & ~ACCUMULATE, seed=seed) for flags, seed in
           ((0, 0), (1, 1), (8, 2), (255 - EXTREME, 3), (32, 4), (33, 5), (97, 6), (1, 7), (65, 8))]  # fmt: skip
@@ -60,7 +60,7 @@ def computed(case: Case) -> dict[str, np.ndarray]:
 
     def value(place: int):
         def of(name: str):
-            known = {"rows": case.batch_rows, "learning_rate": m.learning_rate, "π": np.pi}
+            known = {"rows": case.batch_rows, "learning_rate": m.step.learning_rate, "π": np.pi}
             if name in known:
                 return known[name]
             if name in result:

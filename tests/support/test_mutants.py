@@ -14,7 +14,7 @@ import pytest
 
 import thalweg
 from thalweg import Sequential, layers
-from thalweg.cli import main as cli
+from thalweg.cli.inspect_run import inspect
 from thalweg.data.images import read_images, read_picture
 from thalweg.data.tables import read_table, write_table
 from thalweg.errors import ThalwegError
@@ -114,8 +114,8 @@ def network(folder):
 
 def run_on_a_table(name):
     def make(folder):
-        options = runs.Options("kind", layers=(4,), epochs=2, batch_size=8, seed=0, early_stopping=0)
-        runs.save(runs.train(read_table(COLUMNS), options), folder / "run", ["thalweg", "train"])
+        options = runs.TableOptions(target="kind", layers=(4,), epochs=2, batch_size=8, seed=0, early_stopping=0)
+        runs.train(read_table(COLUMNS), options).save(folder / "run", ["thalweg", "train"])
         return folder / "run" / name
 
     return make
@@ -125,9 +125,9 @@ def run_on_images(name):
     def make(folder):
         (folder / "net.yaml").write_text("- Conv2D: {filters: 2, kernel_size: 3}\n- Flatten\n")
         np.savez(folder / "a.npz", x=PIXELS.repeat(4, axis=0), y=np.arange(24) % 2)
-        options = image_runs.ImageOptions(str(folder / "net.yaml"), epochs=2, batch_size=8, seed=0)
+        options = image_runs.ImageOptions(model=str(folder / "net.yaml"), epochs=2, batch_size=8, seed=0)
         run = image_runs.train(read_images(folder / "a.npz"), options)
-        image_runs.save(run, folder / "run", ["thalweg", "train"])
+        run.save(folder / "run", ["thalweg", "train"])
         return folder / "run" / name
 
     return make
@@ -135,7 +135,7 @@ def run_on_images(name):
 
 def use(path):
     """A run of any kind, looked at and used."""
-    cli.inspect(path.parent)
+    inspect(path.parent)
     if not image_runs.is_image_run(path.parent):
         run = runs.load(path.parent)
         runs.predictions(run, read_table(COLUMNS))
@@ -204,7 +204,7 @@ PARSERS = {  # by name: what makes the file, how its content is mutated, what re
     "run.json": (run_on_a_table("run.json"), mutants.of_json_text, use, 40),
     "images.json": (run_on_images("images.json"), mutants.of_json_text, use, 20),
     "kernels.npz": (run_on_images("kernels.npz"), mutants.of_zip, use, 20),
-    "model": (model_file, mutants.of_bytes, saving.load_model, 100),
+    "model": (model_file, mutants.of_bytes, thalweg.load_model, 100),
     "npy weights": (weights("npy"), mutants.of_bytes, lambda path: FromFile(path)((3, 3)), 150),
     "npz weights": (weights("npz"), mutants.of_zip, lambda path: FromFile(path, "w")((3, 3)), 150),
     "safetensors weights": (weights("safetensors"), mutants.of_bytes, lambda path: FromFile(path, "w")((3, 3)), 150),
@@ -248,5 +248,5 @@ def test_a_description_with_a_checksum_that_fits_is_read_or_refused(tmp_path):
     refused = 0
     for seed in range(300):
         saving.write(path, arrays, mutants.of_json(random.Random(seed), description), overwrite=True)
-        refused += not outcome(saving.load_model, path)
+        refused += not outcome(thalweg.load_model, path)
     assert refused > 150

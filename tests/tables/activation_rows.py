@@ -19,7 +19,7 @@ class Row(NamedTuple):
 
     name: str
     statement: Callable[..., Array]
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}  # noqa: RUF012 — read only
     among: tuple[float, float] = (-1e4, 1e4)
 
 
@@ -87,9 +87,7 @@ ROWS = [
     Row("hard_shrink", lambda h: h * (abs(h) > 0.5)),
     Row("hard_shrink", lambda h, threshold: h * (abs(h) > threshold), {"threshold": 1.25}),
     Row("soft_shrink", lambda h: np.sign(h) * np.maximum(abs(h) - 0.5, 0)),
-    Row(
-        "soft_shrink", lambda h, threshold: np.sign(h) * np.maximum(abs(h) - threshold, 0), {"threshold": 1.25}
-    ),
+    Row("soft_shrink", lambda h, threshold: np.sign(h) * np.maximum(abs(h) - threshold, 0), {"threshold": 1.25}),
     Row("tanh_shrink", lambda h: h + 1 - 2 * special.expit(2 * h)),
     Row("log_sigmoid", special.log_expit),
     Row("squareplus", lambda h: 2 / (np.sqrt(h**2 + 4) - h), among=(-1e4, 60)),

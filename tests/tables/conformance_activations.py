@@ -89,7 +89,7 @@ def row_adjoint(kind: type[Rowwise]) -> Build:
         h = doubled(c) if kind is rowwise.Glu else c.put("h", c.row, c.random.uniform(-3, 3, (c.shape.rows, *c.row)))
         of = kind(h, c.put("a", kind.output_shape(h.shape), np.nan))
         da = c.normal("da", of.a.shape)
-        c.values[of.a] = of.value(c.values[h].astype(np.float64)).astype(np.float32)
+        c.values[of.a] = of.value(np, c.values[h].astype(np.float64)).astype(np.float32)
         v = getattr(of, of.slope_of)
         total = lambda m: abs(m[da]).sum(axis=-1, keepdims=True)  # noqa: E731
         if kind is rowwise.Softmax:

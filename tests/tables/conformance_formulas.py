@@ -96,7 +96,6 @@ def bent_slope(h):
 BENT = ScalarPair("bent", scalar_function("value", bent), scalar_function("derivative", bent_slope))
 
 
-
 def custom(h: Buffer, a: Buffer) -> CustomActivation:
     return CustomActivation(h, a, BENT)
 

@@ -16,7 +16,8 @@ from thalweg.program.formula.language import evaluate, trees
 H = np.concatenate([np.random.default_rng(0).uniform(-5, 5, 300), [-6.7, 6.7]])
 KINKS = np.array([-3, -1, -0.5, 0, 0.5, 1, 1.5, 3, 6])
 H = np.concatenate([H, KINKS - 1e-3, KINKS + 1e-3])  # both sides of every kink and jump
-P, Y = (v.ravel() for v in np.meshgrid([*np.linspace(0.03, 0.98, 24), -0.4, 1e-9, 1 - 1e-9, 1.7], [0.0, 1.0, 0.3, 0.85, 1.2]))
+PLACES = [*np.linspace(0.03, 0.98, 24), -0.4, 1e-9, 1 - 1e-9, 1.7]
+P, Y = (v.ravel() for v in np.meshgrid(PLACES, [0.0, 1.0, 0.3, 0.85, 1.2]))
 
 # The functions that users' formulas lack, in words that these have.
 WORDS = {

@@ -107,14 +107,18 @@ def activated(c: Case) -> Instruction:
     return ActivatedLoss(of, gradient, back, v, y, weight, loss.sums, dh)
 
 
+def targets(of: Loss, m: Memory) -> Array:
+    return of.targets(np, m[of.y], m[of.p])
+
+
 def value_size(of: Loss, m: Memory) -> Array:
-    size = VALUE_SIZES.get(key(of), lambda of, m: abs(of.value(of.targets(m), m[of.p])))
+    size = VALUE_SIZES.get(key(of), lambda of, m: abs(of.value(np, targets(of, m), m[of.p])))
     result: Array = size(of, m)
     return result
 
 
 def slope_size(of: Loss, m: Memory) -> Array:
-    size = SLOPE_SIZES.get(key(of), lambda of, m: abs(of.slope(of.targets(m), m[of.p])))
+    size = SLOPE_SIZES.get(key(of), lambda of, m: abs(of.slope(np, targets(of, m), m[of.p])))
     result: Array = size(of, m)
     return result
 
@@ -279,21 +283,21 @@ def operands_size(of: Loss, m: Memory) -> Array:
 
 def binary_slope_size(of: Loss, m: Memory) -> Array:
     q = np.clip(m[of.p], EPSILON, 1 - EPSILON)
-    return (q + of.targets(m)) / (q * (1 - q))
+    return (q + targets(of, m)) / (q * (1 - q))
 
 
 def category_slope_size(of: Loss, m: Memory) -> Array:
-    y = of.targets(m)
+    y = targets(of, m)
     return (rows.over_classes(y) + y / shares(of, m)) / rows.over_classes(m[of.p])
 
 
 def logits_value_size(of: Loss, m: Memory) -> Array:
-    return of.targets(m) * (abs(rows.log_sum_exp(m[of.p])) + abs(m[of.p]))
+    return targets(of, m) * (abs(rows.log_sum_exp(np, m[of.p])) + abs(m[of.p]))
 
 
 def logits_slope_size(of: Loss, m: Memory) -> Array:
-    y = of.targets(m)
-    return np.exp(m[of.p] - rows.log_sum_exp(m[of.p])) * rows.over_classes(y) + y
+    y = targets(of, m)
+    return np.exp(m[of.p] - rows.log_sum_exp(np, m[of.p])) * rows.over_classes(y) + y
 
 
 def ones(of: Loss, m: Memory) -> Array:
@@ -301,19 +305,19 @@ def ones(of: Loss, m: Memory) -> Array:
 
 
 def gaussian_size(of: Loss, m: Memory) -> Array:
-    assert isinstance(of, rows.GaussianNLL)
-    mean, v = of.split(m[of.p])
-    v = np.exp(v) if isinstance(of, rows.GaussianNLLLogarithm) else v
+    assert isinstance(of, rows.GaussianLoss)
+    mean, v = np.split(m[of.p], 2, axis=-1)
+    v = np.exp(v) if isinstance(of, rows.GaussianNLLLogarithm) else np.maximum(v, of.eps)
     e = (abs(mean) + abs(m[of.y])) ** 2
     return np.concatenate([e / v + 1, 1 + 1 / v + e / v**2 + e / v], axis=-1)
 
 
 VALUE_SIZES: dict[Key, Any] = {
-    "squared_logarithmic_error": lambda of, m: abs(of.value(m[of.y], m[of.p])) + 1e-1,
+    "squared_logarithmic_error": lambda of, m: abs(of.value(np, m[of.y], m[of.p])) + 1e-1,
     "poisson": lambda of, m: m[of.p] + m[of.y] * abs(np.log(m[of.p])),
-    "kl_divergence": lambda of, m: 1 + abs(of.value(m[of.y], m[of.p])),
-    "binary_crossentropy_logits": lambda of, m: np.logaddexp(0, m[of.p]) + abs(m[of.p]) * of.targets(m),
-    rows.CategoricalCrossentropy: lambda of, m: of.targets(m) * (1 + abs(np.log(shares(of, m)))),
+    "kl_divergence": lambda of, m: 1 + abs(of.value(np, m[of.y], m[of.p])),
+    "binary_crossentropy_logits": lambda of, m: np.logaddexp(0, m[of.p]) + abs(m[of.p]) * targets(of, m),
+    rows.CategoricalCrossentropy: lambda of, m: targets(of, m) * (1 + abs(np.log(shares(of, m)))),
     rows.CategoricalCrossentropyLogits: logits_value_size,
     rows.GeneralizedCrossEntropy: ones,
     rows.CategoricalHinge: lambda of, m: 1 + abs(m[of.p]).max(axis=-1),
@@ -329,7 +333,7 @@ SLOPE_SIZES: dict[Key, Any] = {
     "poisson": lambda of, m: 1 + m[of.y] / m[of.p],
     "squared_hinge": lambda of, m: 2 + 2 * abs(m[of.p]),
     "binary_crossentropy": binary_slope_size,
-    "binary_crossentropy_logits": lambda of, m: 1 + of.targets(m),
+    "binary_crossentropy_logits": lambda of, m: 1 + targets(of, m),
     "binary_focal_crossentropy_logits": ones,
     rows.CategoricalCrossentropy: category_slope_size,
     rows.CategoricalCrossentropyLogits: logits_slope_size,

@@ -59,7 +59,8 @@ ROWS = {
     "bce": (losses.BinaryCrossentropy(), BITS, SIGMOIDS, bce(BITS, SIGMOIDS), "sigmoid"),
     "bce clipped": (losses.BinaryCrossentropy(), BITS, EDGES, bce(BITS, np.clip(EDGES, 1e-7, 1 - 1e-7)), "sigmoid"),
     "focal clipped": (
-        losses.BinaryFocalCrossentropy(True, 0.3, label_smoothing=0.2), BITS, EDGES, focal(EDGES).mean(axis=1), "sigmoid",
+        losses.BinaryFocalCrossentropy(True, 0.3, label_smoothing=0.2), BITS, EDGES, focal(EDGES).mean(axis=1),
+        "sigmoid",
     ),
     "kl divergence clipped": (
         losses.KLDivergence(), np.clip(2 * TARGETS, 0, 1.5), 1.5 * EDGES,

@@ -17,7 +17,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "√": np.sqrt,
 }  # fmt: skip
 NUMBERS = {"∞": np.inf, "½": 0.5}
-COMPARISONS = {"<": np.less, "≤": np.less_equal, ">": np.greater, "≥": np.greater_equal, "=": np.equal, "≠": np.not_equal}
+COMPARISONS = {
+    "<": np.less, "≤": np.less_equal, ">": np.greater, "≥": np.greater_equal, "=": np.equal, "≠": np.not_equal,
+}  # fmt: skip
 
 
 class Unreadable(Exception):

@@ -181,7 +181,7 @@ class BuiltInFunction(ActivationFunction):
             return evaluated(function.equation.value, h, function.numbers())
         program = Builder(training=False)
         result = function.forward(program, Buffer("h", h.shape))
-        return h if self.kind is None else program.instructions[0].value(h).reshape(result.shape)  # type: ignore[attr-defined]
+        return h if self.kind is None else program.instructions[0].value(np, h).reshape(result.shape)  # type: ignore[attr-defined]
 
 
 def elementwise(

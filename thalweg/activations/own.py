@@ -136,7 +136,9 @@ class CustomFunction(ActivationFunction):
         """f(x) in the precision of x, number by number in Python."""
         h = np.asarray(x)
         h = h if np.issubdtype(h.dtype, np.floating) else h.astype(np.float64)
-        return (self.using(**arguments) if arguments else self).pair.value(h)
+        if arguments:
+            self.using(**arguments)
+        return self.pair.value(h)
 
 
 def custom(

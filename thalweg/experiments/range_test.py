@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job, mean_loss
 from thalweg.errors import ArgumentError
-from thalweg.models.trainer import sound
+from thalweg.models.trainer import all_finite
 from thalweg.support.checks import number, whole
-from thalweg.support.extras import need
-from thalweg.support.files import writing
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making
+from thalweg.views.charts import draw_range_test
+from thalweg.views.figures import write_figure
 
 if TYPE_CHECKING:
     from thalweg.models.sequential import Sequential
@@ -47,21 +47,7 @@ class LearningRateTest:
         path = Path(path)
         if path.suffix not in (".png", ".svg"):
             raise ArgumentError(f"a learning rate test is drawn as .png or .svg, not as {path.name!r}")
-        need("matplotlib", "plot", "a picture")
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(7, 4.2), layout="constrained")
-        axes = figure.subplots()
-        axes.plot(self.learning_rates, self.losses, ".", color="0.65", markersize=4, label="loss of a step")
-        axes.plot(self.learning_rates, self.smoothed, color="C0", label="smoothed")
-        if self.suggestion is not None:
-            axes.axvline(self.suggestion, color="C3", linestyle=":", label=f"steepest: {self.suggestion:.2g}")
-        axes.set_xscale("log")
-        axes.set_xlabel("learning rate")
-        axes.set_ylabel("loss")
-        axes.legend()
-        with writing(path) as new:
-            figure.savefig(new)
+        write_figure(draw_range_test(self.learning_rates, self.losses, self.smoothed, self.suggestion), path)
 
 
 def find_learning_rate(
@@ -108,9 +94,10 @@ def find_learning_rate(
     count = whole("find_learning_rate's steps", steps, LEAST_LOSSES)
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
     number("find_learning_rate's stop_factor", stop_factor, 1)
+    compiled = model._compiled
     with making:  # no other thread compiles the model
-        model._ready(x)
-        job = model._training_job(model._arrays(x, y, sample_weight, class_weight), batch, lanes, shuffle=True)
+        compiled.ready(x)
+        job = compiled.training_job(compiled.arrays(x, y, sample_weight, class_weight), batch, lanes, shuffle=True)
     rates = np.geomspace(start, end, count)
     losses: list[float] = []
     limit, ended = np.inf, "end"
@@ -141,7 +128,7 @@ def sweep(model: Sequential, job: Job, rates: NDArray[np.float64]) -> Iterator[f
         while True:
             with Held():  # no thread is left alone in the engine
                 outcome = executor.run(Chunk(epoch, batch, 1, iteration, np.array([rate])))
-            if not sound(job, outcome):
+            if not all_finite(job, outcome):
                 yield None
                 return
             last = len(outcome.records) == 1  # of its epoch

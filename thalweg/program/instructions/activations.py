@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-import numpy as np
-
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate, names_in, shown, within
 from thalweg.program.instructions.linear import matrix
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 # The activations that passes and losses know. The others stand in thalweg/activations/catalogue.py.
 RELU = Equation("relu", "max(h, 0)", "where(a > 0, 1, 0)")
@@ -149,8 +147,8 @@ class Elementwise(Activation):
     def slope(self, xp: Any, v: Array, parameters: tuple[Array, ...] = ()) -> Array:
         return self.evaluate(self.equation.slope, xp, v, parameters)
 
-    def reference(self, m: Values) -> None:
-        m[self.a][:] = self.value(np, m[self.h], tuple(m[p] for p in self.parameters))
+    def reference(self, xp: Any, h: Array, parameters: tuple[Array, ...]) -> Array:
+        return self.value(xp, h, parameters)
 
     def flops(self, rows: int) -> int:
         return self.equation.cost * rows * self.a.size
@@ -213,8 +211,8 @@ class ElementwiseAdjoint(Instruction):
     def constants(self) -> tuple[float, ...]:
         return self.of.constants
 
-    def reference(self, m: Values) -> None:
-        m[self.dh][:] = m[self.da] * self.of.slope(np, m[self.v], tuple(m[p] for p in self.parameters))
+    def reference(self, xp: Any, v: Array, parameters: tuple[Array, ...], da: Array) -> Array:
+        return da * self.of.slope(xp, v, parameters)
 
     def flops(self, rows: int) -> int:
         return 3 * rows * self.dh.size
@@ -239,6 +237,10 @@ class ParameterGradient(Instruction):
         return self.of.equation.by_parameter[self.number]
 
     @property
+    def parameters(self) -> tuple[Buffer, ...]:
+        return self.of.parameters
+
+    @property
     def operands(self) -> tuple[Buffer | None, ...]:
         return (self.v, *self.of.parameters, self.da, self.dp)
 
@@ -250,9 +252,9 @@ class ParameterGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return sizes(self.of, self.da)
 
-    def reference(self, m: Values) -> None:
-        slope = self.of.evaluate(self.text, np, m[self.v], tuple(m[p] for p in self.of.parameters))
-        m.reduce(self.dp, matrix(m[self.da] * slope).sum(axis=0))
+    def reference(self, xp: Any, v: Array, parameters: tuple[Array, ...], da: Array) -> Array:
+        dp: Array = matrix(da * self.of.evaluate(self.text, xp, v, parameters)).sum(axis=0)
+        return dp
 
     def flops(self, rows: int) -> int:
         return 12 * rows * self.da.size

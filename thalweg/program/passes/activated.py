@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
+from thalweg.program.passes.draft import Draft
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,34 +60,19 @@ class ActivatedLoss(Instruction):
         own = self.loss.constants
         return (*own, *[0.0] * (4 - len(own)), *self.activation.constants)
 
-    def reference(self, m: Values) -> None:
-        between = {b: np.empty_like(m[self.dh]) for b in (self.activation.a, self.loss.dp) if b is not self.v}
-        for i in self.parts:
-            i.reference(Between(m, between))
+    def reference(self, xp: Any, v: Array, y: Array, weight: Array | None, step: StepState) -> tuple[Array, Array]:
+        a = v if self.v is self.activation.a else self.activation.value(xp, v)
+        da, sums, _ = self.loss.reference(xp, a, y, weight, step)
+        return self.back.reference(xp, a if self.back.v is self.activation.a else v, (), da), sums
 
     def flops(self, rows: int) -> int:
         return sum(i.flops(rows) for i in self.parts)
 
 
-class Between:
-    """Memory with values that are nowhere else."""
-
-    def __init__(self, m: Values, values: Mapping[Buffer, Array]) -> None:
-        self.m, self.values = m, values
-
-    def __getitem__(self, buffer: Buffer) -> Array:
-        return self.values[buffer] if buffer in self.values else self.m[buffer]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.m, name)
-
-
-def activated_losses(
-    forward: Sequence[Instruction], backward: Sequence[Instruction]
-) -> tuple[list[Instruction], list[Instruction]]:
-    """Forward and backward, where a loss of single outputs does the adjoint of the activation before it, and the
-    activation itself, if nothing else reads it."""
-    forward, backward = list(forward), list(backward)
+def fuse_activations(draft: Draft) -> Draft:
+    """A loss of single outputs does the adjoint of the activation before it, and the activation itself, if nothing else
+    reads it."""
+    forward, backward = list(draft.forward), list(draft.backward)
     for loss in [i for i in forward if isinstance(i, LossAndGradient)]:
         both = [*forward, *backward]
         adjoint = next((i for i in both if isinstance(i, ElementwiseAdjoint) and i.da is loss.dp), None)
@@ -104,7 +88,7 @@ def activated_losses(
         backward.remove(adjoint)
         if alone:
             forward.remove(of)
-    return forward, backward
+    return replace(draft, forward=forward, backward=backward)
 
 
 def goes_with(loss: LossAndGradient, adjoint: ElementwiseAdjoint) -> bool:

@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,9 +38,10 @@ from thalweg.program.instructions.convolution import (
     Window,
 )
 from thalweg.program.instructions.linear import end, ended
-from thalweg.program.ir.instruction import PREPARED, WORKSPACE, Array, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import PREPARED, WORKSPACE, Array, Buffer, Instruction
+from thalweg.program.passes.draft import Draft
 
-VECTOR = 16  # channels in a vector of the widest processor
+VECTOR = 16  # floats in a vector of the widest processor, for which all passes decide: programs are the same everywhere
 MOST_CHANNELS = 512  # in and out together: up to here a few tiles fit the core's cache
 GAIN, GAIN_BY_COLUMNS = 1.2, 1.1  # so many times less than directly, or it isn't worth it
 
@@ -120,14 +121,14 @@ def planned(i: Instruction) -> Plan | None:
     return plan(i.x, i.dh, i.window, i.groups, whole=True) if isinstance(i, KernelGradient) else None
 
 
-def squares(x: Array, size: int, taps: int, before: Pair, outputs: Sequence[int]) -> Array:
+def squares(xp: Any, x: Array, size: int, taps: int, before: Pair, outputs: Sequence[int]) -> Array:
     """(rows, tiles down, tiles across, channels, size, size): a tile's outputs apart, zeros around the image."""
-    (high, wide), m = tiles(outputs, taps), SIDE + 1 - taps
-    padded = np.zeros((len(x), m * high + size - m, m * wide + size - m, x.shape[-1]), x.dtype)
-    inside = padded[:, before[0] :, before[1] :]
-    height, width = (min(a, b) for a, b in zip(x.shape[1:3], inside.shape[1:3], strict=True))
-    inside[:, :height, :width] = x[:, :height, :width]
-    return np.lib.stride_tricks.sliding_window_view(padded, (size, size), (1, 2))[:, ::m, ::m]
+    m = SIDE + 1 - taps
+    room = [m * n + size - m - b for n, b in zip(tiles(outputs, taps), before, strict=True)]  # for the image
+    x = x[:, : room[0], : room[1]]
+    after = (room[0] - x.shape[1], room[1] - x.shape[2])
+    window = Window((size, size), (m, m), before=before, after=after)
+    return window.windows(xp, window.pad(xp, x))
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,11 +152,12 @@ class WinogradKernel(Instruction):
         channels = self.U.shape[:1:-1] if self.turned else self.U.shape[2:]
         return (*channels, self.taps, int(self.turned))
 
-    def reference(self, m: Values) -> None:
-        W = m[self.W].reshape(self.taps, self.taps, *self.sizes[:2])
+    def reference(self, xp: Any, W: Array) -> Array:
+        W = W.reshape(self.taps, self.taps, *self.sizes[:2])
         W = W[::-1, ::-1].swapaxes(2, 3) if self.turned else W
         G = matrices(self.taps).G
-        m[self.U][:] = np.einsum("pa,qb,abco->pqco", G, G, W)
+        U: Array = xp.einsum("pa,qb,abco->pqco", G, G, W)
+        return U
 
     def flops(self, rows: int) -> int:
         return self.sizes[0] * self.sizes[1] * transform_flops(matrices(self.taps).G)
@@ -176,7 +178,7 @@ class WinogradConvolution(Instruction):
     taps: int
     before: Pair  # zeros before the image
     covered: Pair  # rows and columns of h that are taken by tiles
-    floor: bool = False  # a relu behind it, as of a convolution
+    relu: bool = False  # a relu behind it, as of a convolution
     a: Buffer | None = None  # a relu's adjoint
 
     name = "winograd convolution"
@@ -190,26 +192,26 @@ class WinogradConvolution(Instruction):
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
         last = "" if self.W is None else f", last places {self.x} ∗ {self.W}{bias}"
-        return f"{self.h} = {ended(f'Aᵀ·((Bᵀ·{self.x}·B) ⊙ {self.U})·A{bias}', self.floor, self.a)}{last}"
+        return f"{self.h} = {ended(f'Aᵀ·((Bᵀ·{self.x}·B) ⊙ {self.U})·A{bias}', self.relu, self.a)}{last}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.h.shape, self.taps, *self.before, *self.covered, int(self.floor))
+        return (*self.x.shape, *self.h.shape, self.taps, *self.before, *self.covered, int(self.relu))
 
-    def reference(self, m: Values) -> None:
+    def reference(self, xp: Any, x: Array, U: Array, W: Array | None, b: Array | None, a: Array | None) -> Array:
         BT, _, A = matrices(self.taps)
-        d = squares(m[self.x], SIDE, self.taps, self.before, self.covered)
-        v = np.einsum("pi,nhwcij,qj->nhwcpq", BT, d, BT, optimize=True)
-        products = np.einsum("nhwcpq,pqco->nhwopq", v, m[self.U], optimize=True)
-        y = np.einsum("pi,nhwopq,qj->nhiwjo", A, products, A, optimize=True)
+        d = squares(xp, x, SIDE, self.taps, self.before, self.covered)
+        v = xp.einsum("pi,nhwcij,qj->nhwcpq", BT, d, BT, optimize=True)
+        products = xp.einsum("nhwcpq,pqco->nhwopq", v, U, optimize=True)
+        y = xp.einsum("pi,nhwopq,qj->nhiwjo", A, products, A, optimize=True)
         (height, width), (rows, high, down, wide, across, outputs) = self.covered, y.shape
+        h = y.reshape(rows, high * down, wide * across, outputs)[:, :height, :width]
         if self.W is not None:
             window = Window((self.taps, self.taps), before=self.before, after=self.after)
-            Convolution(self.x, self.W, None, self.h, window).reference(m)
-        m[self.h][:, :height, :width] = y.reshape(rows, high * down, wide * across, outputs)[:, :height, :width]
-        if self.b is not None:
-            m[self.h][:] += m[self.b]
-        end(m, self.h, self.floor, self.a)
+            direct = Convolution(self.x, self.W, None, self.h, window).reference(xp, x, W, None, None)  # type: ignore[arg-type]
+            h = xp.concatenate([h, direct[:, :height, width:]], axis=2)
+            h = xp.concatenate([h, direct[:, height:]], axis=1)
+        return end(xp, h if b is None else h + b, self.relu, a)
 
     @property
     def after(self) -> Pair:
@@ -256,14 +258,14 @@ class WinogradGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.x.shape, *self.dh.shape, self.taps, *self.before)
 
-    def reference(self, m: Values) -> None:
+    def reference(self, xp: Any, x: Array, dh: Array) -> Array:
         BT, _, A = matrices(self.taps)
-        places = self.dh.shape
-        x = squares(m[self.x], SIDE, self.taps, self.before, places)
-        errors = squares(m[self.dh], SIDE + 1 - self.taps, self.taps, (0, 0), places)
-        v = np.einsum("pi,nhwcij,qj->nhwcpq", BT, x, BT, optimize=True)
-        e = np.einsum("pi,nhwoij,qj->nhwopq", A, errors, A, optimize=True)
-        m.reduce(self.dU, np.einsum("nhwcpq,nhwopq->pqco", v, e, optimize=True))
+        x = squares(xp, x, SIDE, self.taps, self.before, self.dh.shape[:2])
+        errors = squares(xp, dh, SIDE + 1 - self.taps, self.taps, (0, 0), self.dh.shape[:2])
+        v = xp.einsum("pi,nhwcij,qj->nhwcpq", BT, x, BT, optimize=True)
+        e = xp.einsum("pi,nhwoij,qj->nhwopq", A, errors, A, optimize=True)
+        dU: Array = xp.einsum("nhwcpq,nhwopq->pqco", v, e, optimize=True)
+        return dU
 
     def flops(self, rows: int) -> int:
         BT, _, A = matrices(self.taps)
@@ -290,9 +292,10 @@ class WinogradKernelGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.dU.shape[2:], self.taps)
 
-    def reference(self, m: Values) -> None:
+    def reference(self, xp: Any, dU: Array) -> Array:
         G = matrices(self.taps).G
-        m[self.dW][:] = np.einsum("pa,qb,pqco->abco", G, G, m[self.dU]).reshape(self.dW.shape)
+        dW: Array = xp.einsum("pa,qb,pqco->abco", G, G, dU)
+        return dW.reshape(self.dW.shape)
 
     def flops(self, rows: int) -> int:
         return self.sizes[0] * self.sizes[1] * transform_flops(matrices(self.taps).G.T)
@@ -305,18 +308,16 @@ def transform_flops(matrix: Array) -> int:
     return operations
 
 
-def by_winograd(
-    forward: Sequence[Instruction], backward: Sequence[Instruction] = ()
-) -> tuple[list[Instruction], list[Instruction]]:
-    """Forward and backward, where every convolution for which it pays, and its two gradients, are taken this way."""
-    forward, backward = ([j for i in half for j in replaced(i)] for half in (forward, backward))
+def by_winograd(draft: Draft) -> Draft:
+    """Every convolution for which it pays, and its two gradients, are taken this way."""
+    forward, backward = ([j for i in half for j in replaced(i)] for half in (draft.forward, draft.backward))
     read = {b for i in (*forward, *backward) for b in i.inputs}
 
     def needed(half: Sequence[Instruction]) -> list[Instruction]:
         """Without the kernels turned around that nothing reads any more."""
         return [i for i in half if not isinstance(i, Flip) or i.flipped in read]
 
-    return needed(forward), needed(backward)
+    return replace(draft, forward=needed(forward), backward=needed(backward))
 
 
 def replaced(i: Instruction) -> list[Instruction]:
@@ -345,7 +346,7 @@ def taken(
 ) -> list[Instruction]:
     """The transform of the kernel, and the convolution; W is read only for what tiles don't cover."""
     rest = None if covered == i.h.shape[:2] else W
-    return [kernel, WinogradConvolution(i.x, kernel.U, rest, i.b, i.h, kernel.taps, before, covered, i.floor, i.a)]
+    return [kernel, WinogradConvolution(i.x, kernel.U, rest, i.b, i.h, kernel.taps, before, covered, i.relu, i.a)]
 
 
 def turned(window: Window) -> Window:

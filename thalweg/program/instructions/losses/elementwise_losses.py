@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import PRODUCT, evaluate, shown, within
@@ -53,10 +52,10 @@ class ElementwiseLoss(Loss):
         outer = f"factor * {'weight * ' * bool(weight)}{{}}{'' if self.total else ' / rows'}"
         return self.shown(self.equation.slope, outer, factor)
 
-    def value(self, y: Array, p: Array) -> Array:
-        result: Array = evaluate(self.equation.value, {"y": y, "p": p, **self.numbers}, np)
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        result: Array = evaluate(self.equation.value, {"y": y, "p": p, **self.numbers}, xp) + 0 * p
         return result
 
-    def slope(self, y: Array, p: Array) -> Array:
-        result: Array = evaluate(self.equation.slope, {"y": y, "p": p, **self.numbers}, np) + 0 * p
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        result: Array = evaluate(self.equation.slope, {"y": y, "p": p, **self.numbers}, xp) + 0 * p
         return result
