@@ -108,7 +108,7 @@ def test_every_damage_of_a_loss_is_noticed(equation, monkeypatch):
 def test_a_wrong_function_is_noticed(name, monkeypatch):
     """By the activations and losses whose equations call it."""
     right = FUNCTIONS[name].value
-    wrong = FUNCTIONS[name]._replace(value=lambda xp, *arguments: 1.01 * right(xp, *arguments) + 0.01)
+    wrong = FUNCTIONS[name]._replace(value=lambda xp, *arguments: 1.01 * right(xp, *arguments) + 0.03)
     monkeypatch.setitem(FUNCTIONS, name, wrong)
     noticed = 0
     for equation, (activation, _) in EQUATIONS.items():

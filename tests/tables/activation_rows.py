@@ -78,6 +78,7 @@ ROWS = [
     Row("silu", lambda h: h * special.expit(h)),
     Row("mish", lambda h: h * np.tanh(np.logaddexp(0, h))),
     Row("golu", lambda h: h / np.exp(np.exp(-h)), among=(-6, 1e4)),
+    Row("lisht", lambda h: abs(h) * (1 - 2 * special.expit(-2 * abs(h)))),
     Row("softplus", lambda h: np.logaddexp(0, h)),
     Row("softsign", lambda h: np.sign(h) - np.sign(h) / (1 + abs(h))),
     Row("exponential", lambda h: np.exp(h / 2) ** 2, among=(-60, 3)),

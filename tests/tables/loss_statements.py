@@ -69,6 +69,10 @@ ROWS = {
     "focal without focus": (
         losses.BinaryFocalCrossentropy(gamma=0.0), BITS, EDGES, bce(BITS, np.clip(EDGES, 1e-7, 1 - 1e-7)), "sigmoid",
     ),
+    "focal logits unbalanced": (
+        losses.BinaryFocalCrossentropy(from_logits=True), BITS, RAW,
+        (-((1 - P_T) ** 2) * np.log(P_T)).mean(axis=1), None,
+    ),
     "focal logits clipped": (
         losses.BinaryFocalCrossentropy(True, 0.3, from_logits=True, label_smoothing=0.2), BITS, 40 * RAW,
         focal(1 / (1 + np.exp(-40 * RAW))).mean(axis=1), None,

@@ -185,6 +185,20 @@ exp(-exp(-x)) * (1 + x * exp(-x))""",
     title_zh="Gompertz 線性單元",
     summary_zh="以 Gompertz 函數當作閘門的激勵函數。",
 )
+lisht = elementwise(
+    "lisht",
+    "h * tanh(h)",
+    """x = min(max(h, -30), 30)
+t = tanh(x)
+t + x * (1 - t**2)""",
+    cost=14,
+    range="[0, ∞)",
+    use="where the sign of an input means nothing: it is even, and never negative",
+    avoid="where units have to tell x from −x",
+    paper="Roy et al., LiSHT: Non-Parametric Linearly Scaled Hyperbolic Tangent, arXiv 1901.05894",
+    title_zh="線性縮放雙曲正切",
+    summary_zh="輸入乘以自己的 tanh，左右對稱且不為負。",
+)
 softplus = elementwise(
     "softplus",
     "softplus(h)",
