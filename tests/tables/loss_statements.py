@@ -69,6 +69,9 @@ ROWS = {
     "focal without focus": (
         losses.BinaryFocalCrossentropy(gamma=0.0), BITS, EDGES, bce(BITS, np.clip(EDGES, 1e-7, 1 - 1e-7)), "sigmoid",
     ),
+    "focal logits without focus": (
+        losses.BinaryFocalCrossentropy(gamma=0.0, from_logits=True), BITS, RAW, bce(BITS, SIGMOIDS), None,
+    ),
     "focal logits unbalanced": (
         losses.BinaryFocalCrossentropy(from_logits=True), BITS, RAW,
         (-((1 - P_T) ** 2) * np.log(P_T)).mean(axis=1), None,

@@ -62,7 +62,7 @@ def doubt(loss: Loss, y_pred: Buffer, instructions: Sequence[Instruction]) -> st
     if not of_probabilities(loss) or not leaves(source, loss):
         return None
     single = isinstance(loss, (Dice, Tversky)) or not isinstance(loss, (OfOneHot, OfClassNumbers, KLDivergence))
-    end = "no activation" if isinstance(source, PRODUCTS) else source.name
+    end = "no activation" if isinstance(source, PRODUCTS) else source.name.removeprefix("general ")
     logits = " (or give the loss from_logits=True)" if hasattr(loss, "from_logits") and end == "no activation" else ""
     return (
         f"{loss.name} takes probabilities, but the network ends with {end}, which leaves 0 … 1: "
