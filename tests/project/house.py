@@ -46,6 +46,10 @@ class House:
         room = self.room(module)
         return next((number for number, row in enumerate(self.rooms) if room in row), None)
 
+    @cached_property
+    def trees(self):
+        return {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in self.files.items()}
+
     def imports(self, module):
         """(imported module, whether at the top of the file); imports for type checking don't count."""
         path = self.files[module]
@@ -53,6 +57,8 @@ class House:
 
         def visit(node, top):
             for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.expr):
+                    continue
                 if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
                     continue
                 if isinstance(child, ast.Import):
@@ -65,11 +71,10 @@ class House:
                     for alias in child.names:
                         whole = f"{base}.{alias.name}"
                         yield (whole if whole in self.files else base), top
-                inner = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+                inner = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef))
                 yield from visit(child, top and not inner)
 
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        return {(name, top) for name, top in visit(tree, True) if name.split(".")[0] == self.root.name}
+        return {(name, top) for name, top in visit(self.trees[module], True) if name.split(".")[0] == self.root.name}
 
     @cached_property
     def graph(self):
@@ -117,7 +122,7 @@ class House:
         calls = (
             called(node.func, loaded)
             for module, loaded in self.loaded.items()
-            for node in ast.walk(ast.parse(self.files[module].read_text(encoding="utf-8")))
+            for node in ast.walk(self.trees[module])
             if isinstance(node, ast.Call)
         )
         return {thing for thing in calls if isinstance(thing, type)}
