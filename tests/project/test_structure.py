@@ -19,9 +19,10 @@ ROOT = Path(thalweg.__file__).parent
 ROOMS = [
     ["thalweg.cli"],
     ["thalweg.runs"],
-    ["thalweg.views", "thalweg.tabular"],
+    ["thalweg.tabular"],
     ["thalweg"],  # the public names
     ["thalweg.experiments"],
+    ["thalweg.views"],
     ["thalweg.models"],
     ["thalweg.callbacks", "thalweg.utils"],
     ["thalweg.data"],
@@ -57,7 +58,6 @@ ROLES = [
 ]
 # What isn't yet as it should be. Each test that reads a set here fails, too, when a name in it has become right.
 STILL_UPWARDS = {
-    ("thalweg.experiments.comparison", "thalweg.views.comparison_chart"),
     ("thalweg.program.lowering", "thalweg.engine.native.passes.image_columns"),
     ("thalweg.program.lowering", "thalweg.engine.native.passes.input_split"),
     ("thalweg.program.lowering", "thalweg.engine.native.passes.winograd"),
@@ -68,23 +68,16 @@ STILL_IN_A_CIRCLE = {
     "thalweg.models.saving",
     "thalweg.models.sequential",
 }
-STILL_TOO_LONG = {"thalweg.cli.main", "thalweg.experiments.comparison"}
+STILL_TOO_LONG = set()
 STILL_CONCRETE = {
     "thalweg.activations.function.ActivationFunction",
     "thalweg.engine.native.linalg.dots._Dots",
     "thalweg.engine.native.linalg.microkernel._Emitter",
     "thalweg.engine.native.linalg.narrow._Columns",
     "thalweg.optimizers.adaptive.Adam",
-    "thalweg.program.instructions.batches.Gather",
-    "thalweg.program.instructions.linear.WeightGradient",
     "thalweg.program.instructions.losses.elementwise_losses.BinaryFocalCrossentropy",
-    "thalweg.program.instructions.losses.row_losses.CategoricalCrossentropy",
-    "thalweg.program.instructions.losses.row_losses.CategoricalCrossentropyLogits",
-    "thalweg.program.instructions.losses.row_losses.CategoricalFocalCrossentropy",
-    "thalweg.program.instructions.losses.row_losses.GaussianNLL",
-    "thalweg.program.instructions.metrics.TopMatches",
-    "thalweg.program.instructions.noise.AlphaDropout",
     "thalweg.program.instructions.updates.updates.Momentum",
+    "thalweg.runs.run.TrainingOptions",
 }
 HOUSE = House(ROOT, ROOMS)
 MODULES = HOUSE.modules

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from harness import OPTIONAL, TWICE, Array, Case, Memory
 
+from thalweg.engine.reference import execute
 from thalweg.program.instructions.updates import gradients, matrix_updates, updates
 from thalweg.program.ir.instruction import GRADIENTS, NORMS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
 
@@ -64,8 +65,7 @@ def moved(c: Case, w: Buffer) -> Callable[[Memory], Array]:
 
     def size(m: Memory) -> Array:
         after = c.memory(np.float64)
-        with np.errstate(all="ignore"):
-            c.instruction.reference(after)
+        execute(c.instruction, after)
         moving = sum(abs(m[v]) for v in (getattr(c.instruction, name, None) for name in ("v", "p")) if v is not None)
         return abs(m[w]) + 3 * abs(after[w] - m[w]) + 0.1 * (moving + 0.05 * abs(m[c.instruction.dw]))
 

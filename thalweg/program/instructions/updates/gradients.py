@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
-from thalweg.program.ir.instruction import Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 
 class Stretch(Instruction):
@@ -45,10 +46,9 @@ class Reduce(Stretch):
     def formula(self) -> str:
         return f"{self.dw} = Σ {self.dw} over the lanes"
 
-    def reference(self, m: Values) -> None:
-        lanes = m[self.dw].reshape(-1, min(self.vector, m[self.dw].size))
-        for other in lanes[1:]:
-            lanes[0] += other
+    def reference(self, xp: Any, dw: Array) -> Array:
+        first, *others = dw.reshape(-1, min(self.vector, dw.size))
+        return xp.concatenate([sum(others, first), *others])
 
     def on_lanes(self, lanes: int, shared: Sequence[Buffer]) -> list[Reduce]:
         """The sums of what is left between the gradients of which there is only one; one lane has nothing to sum."""
@@ -85,12 +85,10 @@ class Accumulate(Stretch):
     def formula(self) -> str:
         return f"{self.a} += {self.dw}; every {self.steps} steps: {self.dw} = {self.a}/{self.steps}; {self.a} = 0"
 
-    def reference(self, m: Values) -> None:
-        if m.iteration % self.steps:
-            m[self.a][:] += m[self.dw]
-        else:
-            m[self.dw][:] = (m[self.dw] + m[self.a]) / self.steps
-            m[self.a][:] = 0
+    def reference(self, xp: Any, dw: Array, a: Array, step: StepState) -> tuple[Array, Array]:
+        if step.iteration % self.steps:
+            return dw, a + dw
+        return (dw + a) / self.steps, xp.zeros_like(a)
 
     def flops(self, rows: int) -> int:
         return self.dw.size
@@ -111,8 +109,8 @@ class ClipValue(Stretch):
     def formula(self) -> str:
         return f"{self.dw} = min(max({self.dw}, −{self.limit:g}), {self.limit:g})"
 
-    def reference(self, m: Values) -> None:
-        m[self.dw][:] = np.clip(m[self.dw], -self.limit, self.limit)
+    def reference(self, xp: Any, dw: Array) -> Array:
+        return xp.clip(dw, -self.limit, self.limit)
 
     def flops(self, rows: int) -> int:
         return 2 * self.dw.size
@@ -134,9 +132,8 @@ class SquaredNorm(Stretch):
     def formula(self) -> str:
         return f"{self.n} = Σ {self.dw}²"
 
-    def reference(self, m: Values) -> None:
-        g = m[self.dw].astype(np.float64)
-        m[self.n][0] = float((g * g).sum())
+    def reference(self, xp: Any, dw: Array) -> Array:
+        return (dw.astype(np.float64) ** 2).sum()
 
     def flops(self, rows: int) -> int:
         return 2 * self.dw.size
@@ -164,8 +161,8 @@ class ClipNorm(Stretch):
     def sizes(self) -> tuple[int, ...]:
         return (*super().sizes, self.n.size)
 
-    def reference(self, m: Values) -> None:
-        m[self.dw][:] *= self.limit / max(float(np.sqrt(m[self.n].sum())), self.limit)
+    def reference(self, xp: Any, dw: Array, n: Array) -> Array:
+        return dw * (self.limit / xp.maximum(xp.sqrt(n.sum()), self.limit))
 
     def flops(self, rows: int) -> int:
         return self.dw.size
@@ -187,8 +184,8 @@ class Decay(Stretch):
     def formula(self) -> str:
         return f"{self.w} −= learning_rate·{self.decay * self.factor:g}·{self.w}"
 
-    def reference(self, m: Values) -> None:
-        m[self.w][:] -= m[self.w] * (m.learning_rate * self.factor * self.decay)
+    def reference(self, xp: Any, w: Array, step: StepState) -> Array:
+        return w - w * (step.learning_rate * self.factor * self.decay)
 
     def flops(self, rows: int) -> int:
         return 2 * self.w.size
@@ -211,11 +208,10 @@ class Average(Stretch):
         back = f"; every {self.overwrite} updates: {self.w} = {self.a}" if self.overwrite else ""
         return f"{self.a} += {1 - self.momentum:g}·({self.w} − {self.a}){back}"
 
-    def reference(self, m: Values) -> None:
-        keep = self.momentum if m.update > 1 else 0.0
-        m[self.a][:] = keep * m[self.a] + (1 - keep) * m[self.w]
-        if self.overwrite and m.update % self.overwrite == 0:
-            m[self.w][:] = m[self.a]
+    def reference(self, xp: Any, w: Array, a: Array, step: StepState) -> tuple[Array, Array]:
+        keep = self.momentum if step.update > 1 else 0.0
+        a = keep * a + (1 - keep) * w
+        return (a if self.overwrite and step.update % self.overwrite == 0 else w), a
 
     def flops(self, rows: int) -> int:
         return 3 * self.w.size

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar
-
-import numpy as np
+from typing import Any, ClassVar
 
 from thalweg.program.instructions.updates.gradients import Stretch
-from thalweg.program.ir.instruction import Array, Buffer, Values
+from thalweg.program.ir.instruction import Array, Buffer, StepState
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +30,8 @@ class Update(Stretch):
     def scale(self) -> str:
         return "" if self.factor == 1 else f"{self.factor:g}·"
 
-    def learning_rate(self, m: Values) -> float:
-        return m.learning_rate * self.factor
+    def learning_rate(self, step: StepState) -> float:
+        return step.learning_rate * self.factor
 
     def flops(self, rows: int) -> int:
         return self.cost * self.w.size
@@ -51,8 +49,8 @@ class GradientDescent(Update):
     def formula(self) -> str:
         return f"{self.w} −= {self.rate}·{self.dw}"
 
-    def reference(self, m: Values) -> None:
-        m[self.w][:] -= self.learning_rate(m) * m[self.dw]
+    def reference(self, xp: Any, w: Array, dw: Array, step: StepState) -> Array:
+        return w - self.learning_rate(step) * dw
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +68,9 @@ class Momentum(Update):
     def formula(self) -> str:
         return f"{self.v} = {self.momentum:g}·{self.v} − {self.rate}·{self.dw}; {self.w} += {self.v}"
 
-    def reference(self, m: Values) -> None:
-        m[self.v][:] = self.momentum * m[self.v] - self.learning_rate(m) * m[self.dw]
-        m[self.w][:] += m[self.v]
+    def reference(self, xp: Any, w: Array, dw: Array, v: Array, step: StepState) -> tuple[Array, Array]:
+        v = self.momentum * v - self.learning_rate(step) * dw
+        return w + v, v
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +85,10 @@ class Nesterov(Momentum):
         step = f"{self.rate}·{self.dw}"
         return f"{self.v} = {self.momentum:g}·{self.v} − {step}; {self.w} += {self.momentum:g}·{self.v} − {step}"
 
-    def reference(self, m: Values) -> None:
-        step = self.learning_rate(m) * m[self.dw]
-        m[self.v][:] = self.momentum * m[self.v] - step
-        m[self.w][:] += self.momentum * m[self.v] - step
+    def reference(self, xp: Any, w: Array, dw: Array, v: Array, step: StepState) -> tuple[Array, Array]:
+        move = self.learning_rate(step) * dw
+        v = self.momentum * v - move
+        return w + (self.momentum * v - move), v
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,17 +123,18 @@ class RmsProp(Update):
             step = f"{self.p}"
         return "; ".join([*parts, f"{self.w} −= {step}"])
 
-    def reference(self, m: Values) -> None:
-        g = m[self.dw]
-        m[self.v][:] += (1 - self.rho) * (g * g - m[self.v])
-        spread = m[self.v] + self.epsilon
-        if self.a is not None:
-            m[self.a][:] += (1 - self.rho) * (g - m[self.a])
-            spread = m[self.v] - m[self.a] ** 2 + self.epsilon
-        step = self.learning_rate(m) * g / np.sqrt(spread)
-        if self.p is not None:
-            m[self.p][:] = step = self.momentum * m[self.p] + step
-        m[self.w][:] -= step
+    def reference(
+        self, xp: Any, w: Array, dw: Array, v: Array, a: Array | None, p: Array | None, step: StepState
+    ) -> tuple[Array | None, ...]:
+        v = v + (1 - self.rho) * (dw * dw - v)
+        spread = v + self.epsilon
+        if a is not None:
+            a = a + (1 - self.rho) * (dw - a)
+            spread = v - a**2 + self.epsilon
+        move = self.learning_rate(step) * dw / xp.sqrt(spread)
+        if p is not None:
+            p = move = self.momentum * p + move
+        return w - move, v, a, p
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,14 +165,14 @@ class Adam(Update):
             v = self.top
         return "; ".join([*parts, f"{self.w} −= {self.scale}η·{self.m}/(√{v} + {self.epsilon:g})"])
 
-    def reference(self, m: Values) -> None:
-        t = m.update
-        rate = self.learning_rate(m) * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        move(m[self.m], m[self.v], m[self.dw], self.beta_1, self.beta_2)
-        v = m[self.v]
-        if self.top is not None:
-            m[self.top][:] = v = np.maximum(m[self.top], v)
-        m[self.w][:] -= rate * m[self.m] / (np.sqrt(v) + self.epsilon)
+    def reference(
+        self, xp: Any, w: Array, dw: Array, m: Array, v: Array, top: Array | None, step: StepState
+    ) -> tuple[Array | None, ...]:
+        t = step.update
+        rate = self.learning_rate(step) * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        m, v = moved(m, v, dw, self.beta_1, self.beta_2)
+        top = None if top is None else xp.maximum(top, v)
+        return w - rate * m / (xp.sqrt(v if top is None else top) + self.epsilon), m, v, top
 
 
 def moments(m: Buffer, v: Buffer, dw: Buffer, beta_1: float, beta_2: float) -> str:
@@ -181,10 +180,9 @@ def moments(m: Buffer, v: Buffer, dw: Buffer, beta_1: float, beta_2: float) -> s
     return f"{m} += {1 - beta_1:g}·({dw} − {m}); {v} += {1 - beta_2:g}·({dw}² − {v})"
 
 
-def move(m: Array, v: Array, g: Array, beta_1: float, beta_2: float) -> None:
+def moved(m: Array, v: Array, g: Array, beta_1: float, beta_2: float) -> tuple[Array, Array]:
     """The two moving means, of the gradient and of its square."""
-    m[:] += (1 - beta_1) * (g - m)
-    v[:] += (1 - beta_2) * (g * g - v)
+    return m + (1 - beta_1) * (g - m), v + (1 - beta_2) * (g * g - v)
 
 
 NADAM_STEPS = 500  # from here on the schedule of the momentum has become constant, to one part in 10⁹
@@ -218,14 +216,14 @@ class Nadam(Update):
         step = f"{self.w} −= {self.rate}·(c₁·{self.m} + c₂·{self.dw})/(√({self.v}/c₃) + {self.epsilon:g})"
         return f"{moments(self.m, self.v, self.dw, self.beta_1, self.beta_2)}; {step}"
 
-    def reference(self, m: Values) -> None:
-        t, beta = m.update, self.beta_1
+    def reference(self, xp: Any, w: Array, dw: Array, m: Array, v: Array, step: StepState) -> tuple[Array, ...]:
+        t, beta = step.update, self.beta_1
         u, after = (beta * (1 - 0.5 * 0.96**i) for i in (t, t + 1))
         product = beta**t * nadam_product(t)
-        move(m[self.m], m[self.v], m[self.dw], beta, self.beta_2)
-        ahead = after * m[self.m] / (1 - product * after) + (1 - u) * m[self.dw] / (1 - product)
-        root = np.sqrt(m[self.v] / (1 - self.beta_2**t)) + self.epsilon
-        m[self.w][:] -= self.learning_rate(m) * ahead / root
+        m, v = moved(m, v, dw, beta, self.beta_2)
+        ahead = after * m / (1 - product * after) + (1 - u) * dw / (1 - product)
+        root = xp.sqrt(v / (1 - self.beta_2**t)) + self.epsilon
+        return w - self.learning_rate(step) * ahead / root, m, v
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,11 +249,11 @@ class Adamax(Update):
         u = f"{self.u} = max({self.beta_2:g}·{self.u}, |{self.dw}|)"
         return f"{m}; {u}; {self.w} −= {self.rate}/(1 − {self.beta_1:g}ᵗ)·{self.m}/({self.u} + {self.epsilon:g})"
 
-    def reference(self, m: Values) -> None:
-        g, rate = m[self.dw], self.learning_rate(m) / (1 - self.beta_1**m.update)
-        m[self.m][:] += (1 - self.beta_1) * (g - m[self.m])
-        m[self.u][:] = np.maximum(self.beta_2 * m[self.u], np.abs(g))
-        m[self.w][:] -= rate * m[self.m] / (m[self.u] + self.epsilon)
+    def reference(self, xp: Any, w: Array, dw: Array, m: Array, u: Array, step: StepState) -> tuple[Array, ...]:
+        rate = self.learning_rate(step) / (1 - self.beta_1**step.update)
+        m = m + (1 - self.beta_1) * (dw - m)
+        u = xp.maximum(self.beta_2 * u, xp.abs(dw))
+        return w - rate * m / (u + self.epsilon), m, u
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,9 +271,9 @@ class Adagrad(Update):
     def formula(self) -> str:
         return f"{self.a} += {self.dw}²; {self.w} −= {self.rate}·{self.dw}/√({self.a} + {self.epsilon:g})"
 
-    def reference(self, m: Values) -> None:
-        m[self.a][:] += m[self.dw] ** 2
-        m[self.w][:] -= self.learning_rate(m) * m[self.dw] / np.sqrt(m[self.a] + self.epsilon)
+    def reference(self, xp: Any, w: Array, dw: Array, a: Array, step: StepState) -> tuple[Array, Array]:
+        a = a + dw**2
+        return w - self.learning_rate(step) * dw / xp.sqrt(a + self.epsilon), a
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,11 +299,11 @@ class Adadelta(Update):
         means = f"{self.a} += {new}·({self.dw}² − {self.a}); {step}; {self.d} += {new}·(step² − {self.d})"
         return f"{means}; {self.w} −= {self.rate}·step"
 
-    def reference(self, m: Values) -> None:
-        m[self.a][:] += (1 - self.rho) * (m[self.dw] ** 2 - m[self.a])
-        step = np.sqrt(m[self.d] + self.epsilon) / np.sqrt(m[self.a] + self.epsilon) * m[self.dw]
-        m[self.d][:] += (1 - self.rho) * (step * step - m[self.d])
-        m[self.w][:] -= self.learning_rate(m) * step
+    def reference(self, xp: Any, w: Array, dw: Array, a: Array, d: Array, step: StepState) -> tuple[Array, ...]:
+        a = a + (1 - self.rho) * (dw**2 - a)
+        move = xp.sqrt(d + self.epsilon) / xp.sqrt(a + self.epsilon) * dw
+        d = d + (1 - self.rho) * (move * move - d)
+        return w - self.learning_rate(step) * move, a, d
 
 
 @dataclass(frozen=True, eq=False)
@@ -325,10 +323,9 @@ class Lion(Update):
         sign = f"sign({self.beta_1:g}·{self.m} + {1 - self.beta_1:g}·{self.dw})"
         return f"{self.w} −= {self.rate}·{sign}; {self.m} += {1 - self.beta_2:g}·({self.dw} − {self.m})"
 
-    def reference(self, m: Values) -> None:
-        g = m[self.dw]
-        m[self.w][:] -= self.learning_rate(m) * np.sign(self.beta_1 * m[self.m] + (1 - self.beta_1) * g)
-        m[self.m][:] += (1 - self.beta_2) * (g - m[self.m])
+    def reference(self, xp: Any, w: Array, dw: Array, m: Array, step: StepState) -> tuple[Array, Array]:
+        sign = xp.sign(self.beta_1 * m + (1 - self.beta_1) * dw)
+        return w - self.learning_rate(step) * sign, m + (1 - self.beta_2) * (dw - m)
 
 
 @dataclass(frozen=True, eq=False)
@@ -359,14 +356,13 @@ class Ftrl(Update):
         below = f"({n}^{p} + {self.beta:g})/{rate} + {2 * self.l2:g}"
         return f"{steps}; {w} = (clip({z}, ±{self.l1:g}) − {z})/({below})"
 
-    def reference(self, m: Values) -> None:
-        w, n, z, g, rate = m[self.w], m[self.n], m[self.z], m[self.dw], self.learning_rate(m)
-        before = n**-self.power
-        n[:] += g * g
+    def reference(self, xp: Any, w: Array, dw: Array, n: Array, z: Array, step: StepState) -> tuple[Array, ...]:
+        rate, before = self.learning_rate(step), n**-self.power
+        n = n + dw * dw
         root = n**-self.power
-        z[:] += g + 2 * self.shrinkage * w - (root - before) / rate * w
+        z = z + dw + 2 * self.shrinkage * w - (root - before) / rate * w
         divisor = (root + self.beta) / rate + 2 * self.l2
-        w[:] = np.divide(np.clip(z, -self.l1, self.l1) - z, divisor, out=w.copy(), where=divisor != 0)
+        return xp.where(divisor != 0, (xp.clip(z, -self.l1, self.l1) - z) / divisor, w), n, z
 
 
 @dataclass(frozen=True, eq=False)
@@ -399,10 +395,10 @@ class ScheduleFreeAdamW(Update):
     def kernel(self) -> str:
         return "schedule_free_adamw"
 
-    def reference(self, m: Values) -> None:
-        w, z, v, g, t = m[self.w], m[self.z], m[self.v], m[self.dw], m.update
-        rate = self.learning_rate(m) * (min(t / self.warmup, 1.0) if self.warmup else 1.0)
+    def reference(self, xp: Any, w: Array, dw: Array, z: Array, v: Array, step: StepState) -> tuple[Array, ...]:
+        t = step.update
+        rate = self.learning_rate(step) * (min(t / self.warmup, 1.0) if self.warmup else 1.0)
         x = (w - (1 - self.beta_1) * z) / self.beta_1
-        v[:] += (1 - self.beta_2) * (g * g - v)
-        z[:] -= rate * g / (np.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)
-        w[:] = (1 - self.beta_1) * z + self.beta_1 * (x + (z - x) / t)
+        v = v + (1 - self.beta_2) * (dw * dw - v)
+        z = z - rate * dw / (xp.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)
+        return (1 - self.beta_1) * z + self.beta_1 * (x + (z - x) / t), z, v

@@ -1,0 +1,97 @@
+"""Formulas as native code: statements for numba, in which a part that occurs twice is computed once."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+
+from thalweg.program.formula.functions import FUNCTIONS
+from thalweg.program.formula.language import CONSTANTS, parsed
+
+OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+
+
+class Code:
+    """Statements t0 = …, t1 = …, all of float32. symbols: what the code calls each variable of the formulas."""
+
+    def __init__(self, symbols: Mapping[str, str]) -> None:
+        self.symbols = dict(symbols)
+        self.lines: list[str] = []
+        self.names: dict[str, str] = {}  # the code of a part → its name
+
+    def of(self, text: str | ast.expr) -> str:
+        """The name, or the number, that stands for an expression."""
+        e = parsed(text) if isinstance(text, str) else text
+        match e:
+            case ast.Constant(value=value):
+                return f"F32({float(value)!r})"
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)):
+                return f"F32({-float(value)!r})"
+            case ast.Name(id=name) if name not in self.symbols and name in CONSTANTS:
+                return f"F32({'np.inf' if name == 'inf' else repr(CONSTANTS[name])})"
+            case ast.Name(id=name):
+                return self.symbols[name]
+        return self.named(self.code(e))
+
+    def named(self, code: str) -> str:
+        """A name for what the code computes; the same code has one name."""
+        if code not in self.names:
+            self.names[code] = f"t{len(self.names)}"
+            self.lines.append(f"{self.names[code]} = {code}")
+        return self.names[code]
+
+    def code(self, e: ast.expr) -> str:
+        match e:
+            case ast.UnaryOp(op=ast.USub(), operand=x):
+                return f"-{self.of(x)}"
+            case ast.UnaryOp(op=ast.Not(), operand=x):
+                return f"not {self.of(x)}"
+            case ast.BinOp(left=x, op=ast.Pow(), right=y):
+                return self.power(x, y)
+            case ast.BinOp(left=x, op=op, right=y):
+                return f"{self.of(x)} {OPERATORS[type(op)]} {self.of(y)}"
+            case ast.BoolOp(op=op, values=parts):
+                return (" & " if isinstance(op, ast.And) else " | ").join(f"({self.of(p)})" for p in parts)
+            case ast.Compare(left=x, ops=ops, comparators=others):
+                sides = [self.of(side) for side in (x, *others)]
+                pairs = zip(ops, sides, sides[1:], strict=False)
+                return " & ".join(f"({left} {COMPARISONS[type(op)]} {right})" for op, left, right in pairs)
+            case ast.Call(func=ast.Name(id="min" | "max" as name), args=[x, y]):
+                return self.extreme(x, y, "<" if name == "max" else ">")
+            case ast.Call(func=ast.Name(id=name), args=arguments):
+                function = FUNCTIONS[name]
+                call = function.native.format(*(self.of(a) for a in arguments))
+                return self.one_of(call, function.also, name) if function.also else call
+        raise TypeError(f"not part of a formula: {ast.unparse(e)}")
+
+    def one_of(self, call: str, results: tuple[str, ...], name: str) -> str:
+        """One of several results that are computed together."""
+        keys = [f"{call}[{n}]" for n in range(len(results))]
+        if keys[0] not in self.names:
+            for key in keys:
+                self.names[key] = f"t{len(self.names)}"
+            self.lines.append(f"{', '.join(self.names[key] for key in keys)} = {call}")
+        return self.names[keys[results.index(name)]]
+
+    def extreme(self, x: ast.expr, y: ast.expr, beaten: str) -> str:
+        """The larger or smaller of two, NaN if one is: a number is never NaN."""
+        if isinstance(x, ast.Constant):
+            x, y = y, x
+        left, right = self.of(x), self.of(y)
+        if right.startswith("F32("):
+            return f"select({left} {beaten} {right}, {right}, {left})"
+        return f"select(({left} {beaten} {right}) | ({right} != {right}), {right}, {left})"
+
+    def power(self, x: ast.expr, y: ast.expr) -> str:
+        """Whole exponents as products; others, of x ≥ 0, by the logarithm."""
+        base = self.of(x)
+        if isinstance(y, ast.Constant) and float(y.value).is_integer() and y.value > 0:
+            return self.product(base, int(y.value))
+        return f"maths.power({base}, {self.of(y)})"
+
+    def product(self, base: str, n: int) -> str:
+        if n == 1:
+            return base
+        half = base if n < 4 else self.named(self.product(base, n // 2))
+        return " * ".join([half, half] + [base] * (n % 2))

@@ -1,0 +1,90 @@
+"""The functions of formulas: the value of each in any array library, its native code, and how it is shown."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Function(NamedTuple):
+    """One function of the language. The texts have places for the arguments: {0}, {1}, …"""
+
+    value: Callable[..., Any]  # (xp, *arguments), xp NumPy or a library with its functions
+    native: str  # of min and max written by generated/code.py, which knows which argument can be NaN
+    shown: str
+    also: tuple[str, ...] = ()  # the functions whose native code computes this one too, in the order of its results
+
+
+def same(name: str, native: str, shown: str) -> Function:
+    """A function that array libraries have under this name."""
+    return Function(lambda xp, *arguments: getattr(xp, name)(*arguments), native, shown)
+
+
+def special(xp: Any) -> Any:
+    """The special functions of an array library; NumPy's are in SciPy."""
+    home = xp.__name__.partition(".")[0]
+    return importlib.import_module("scipy.special" if home == "numpy" else f"{home}.scipy.special")
+
+
+def sigmoid(xp: Any, x: Any) -> Any:
+    """1/(1 + e⁻ˣ), without overflow."""
+    e = xp.exp(-xp.abs(x))
+    return xp.where(x >= 0, 1, e) / (1 + e)
+
+
+def softplus(xp: Any, x: Any) -> Any:
+    """ln(1 + eˣ), without overflow."""
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def logcosh(xp: Any, x: Any) -> Any:
+    """ln(1 + 2·sinh²(x/2)); of large |x| |x| + ln(1 + e^−2|x|) − ln 2, where that overflows."""
+    t = xp.abs(x)
+    near = xp.log1p(2 * xp.sinh(xp.minimum(t, 1) / 2) ** 2)
+    return xp.where(t < 1, near, t + xp.log1p(xp.exp(-2 * t)) - math.log(2))
+
+
+def mish_gate_slope(xp: Any, x: Any) -> Any:
+    """With n = eˣ(eˣ + 2), (1 − tanh²(ln(1 + eˣ)))·σ(x) = 4(n + 1)/(n + 2)²·σ(x)."""
+    u = xp.exp(xp.minimum(x, 30))
+    n = u * (u + 2)
+    return 4 * (n + 1) / (n + 2) ** 2 * sigmoid(xp, x)
+
+
+def normal_density(xp: Any, x: Any) -> Any:
+    return xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+
+
+NORMAL, GATE = ("normal", "normal_density"), ("mish_gate", "mish_gate_slope")
+
+FUNCTIONS = {
+    "exp": same("exp", "maths.exp({0})", "e^{0}"),
+    "expm1": same("expm1", "maths.expm1({0})", "expm1({0})"),
+    "log": same("log", "maths.log({0})", "ln({0})"),
+    "log1p": same("log1p", "maths.log1p({0})", "log1p({0})"),
+    "sqrt": same("sqrt", "np.sqrt({0})", "√({0})"),
+    "abs": same("abs", "abs({0})", "|{0}|"),
+    "sign": same("sign", "maths.sign({0})", "sign({0})"),
+    "sin": same("sin", "maths.sin({0})", "sin({0})"),
+    "cos": same("cos", "maths.cos({0})", "cos({0})"),
+    "arctan": same("arctan", "maths.atan({0})", "arctan({0})"),
+    "sinh": same("sinh", "maths.sinh({0})", "sinh({0})"),
+    "cosh": same("cosh", "maths.cosh({0})", "cosh({0})"),
+    "tanh": same("tanh", "maths.tanh({0})", "tanh({0})"),
+    "min": same("minimum", "", "min({0}, {1})"),
+    "max": same("maximum", "", "max({0}, {1})"),
+    "where": same("where", "select({0}, {1}, {2})", "({0} ? {1} : {2})"),
+    "sigmoid": Function(sigmoid, "maths.sigmoid({0})", "σ({0})"),
+    "softplus": Function(softplus, "maths.softplus({0})", "ln(1 + e^({0}))"),
+    "logcosh": Function(logcosh, "maths.logcosh({0})", "ln cosh({0})"),
+    "tanh_shrink": Function(lambda xp, x: x - xp.tanh(x), "maths.tanh_shrink({0})", "({0} − tanh({0}))"),
+    "erf": Function(lambda xp, x: special(xp).erf(x), "maths.erf({0})", "erf({0})"),
+    "normal": Function(lambda xp, x: special(xp).ndtr(x), "maths.normal({0})", "Φ({0})", NORMAL),
+    "normal_density": Function(normal_density, "maths.normal({0})", "φ({0})", NORMAL),
+    "mish_gate": Function(
+        lambda xp, x: xp.tanh(softplus(xp, x)), "maths.mish_gate({0})", "tanh(ln(1 + e^({0})))", GATE
+    ),
+    "mish_gate_slope": Function(mish_gate_slope, "maths.mish_gate({0})", "(1 − tanh(ln(1 + e^({0})))²)·σ({0})", GATE),
+}
