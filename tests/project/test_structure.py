@@ -77,7 +77,6 @@ STILL_CONCRETE = {
     "thalweg.optimizers.adaptive.Adam",
     "thalweg.program.instructions.losses.elementwise_losses.BinaryFocalCrossentropy",
     "thalweg.program.instructions.updates.updates.Momentum",
-    "thalweg.runs.run.TrainingOptions",
 }
 HOUSE = House(ROOT, ROOMS)
 MODULES = HOUSE.modules
