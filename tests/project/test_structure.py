@@ -56,19 +56,7 @@ ROLES = [
     ["program.instructions", "engine.native.passes"],
     ["engine.native.kernels"],
 ]
-# What isn't yet as it should be. Each test that reads a set here fails, too, when a name in it has become right.
-STILL_UPWARDS = {
-    ("thalweg.program.lowering", "thalweg.engine.native.passes.image_columns"),
-    ("thalweg.program.lowering", "thalweg.engine.native.passes.input_split"),
-    ("thalweg.program.lowering", "thalweg.engine.native.passes.winograd"),
-}
-STILL_IN_A_CIRCLE = {
-    "thalweg.layers",
-    "thalweg.layers.containers",
-    "thalweg.models.saving",
-    "thalweg.models.sequential",
-}
-STILL_TOO_LONG = set()
+# Still to be given a common base; a class that has one has to be taken out.
 STILL_CONCRETE = {
     "thalweg.activations.function.ActivationFunction",
     "thalweg.engine.native.linalg.dots._Dots",
@@ -136,7 +124,7 @@ def test_a_room_too_many_or_too_few_would_be_found(tmp_path):
 
 
 def test_imports_point_downwards():
-    assert {(module, imported) for module, imported, _ in HOUSE.upwards()} == STILL_UPWARDS
+    assert HOUSE.upwards() == []
 
 
 def test_an_import_of_a_room_above_would_be_found(tmp_path):
@@ -162,7 +150,7 @@ def test_the_imports_of_a_module_are_found(tmp_path):
 
 
 def test_no_circles():
-    assert {module for circle in HOUSE.circles() for module in circle} == STILL_IN_A_CIRCLE
+    assert HOUSE.circles() == []
 
 
 def test_a_circle_would_be_found(tmp_path):
@@ -173,7 +161,7 @@ def test_a_circle_would_be_found(tmp_path):
 
 def test_rooms_and_files_are_small():
     assert crowded(HOUSE) == {}
-    assert too_long(HOUSE) == STILL_TOO_LONG
+    assert too_long(HOUSE) == set()
 
 
 def test_a_large_room_or_file_would_be_found(tmp_path):
