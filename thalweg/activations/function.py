@@ -59,8 +59,16 @@ class ActivationFunction(hooks.Hooked):
         """The same function with other arguments."""
         raise NotImplementedError
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Arguments that have no default and were not given."""
+        return ()
+
     def complete(self) -> None:
         """Raises where an argument has no value."""
+        if self.missing:
+            asked = ", ".join(f"{name}=…" for name in self.missing)
+            raise ArgumentError(f"{self.name} has no defaults: say activations.{self.name}.using({asked})")
 
     def forward(self, program: Builder, h: Buffer) -> Buffer:
         """Appends the instruction."""
@@ -151,11 +159,10 @@ class BuiltInFunction(ActivationFunction):
         full = tuple(value for value in values.values() if value is not None)
         return replace(self, arguments=() if values == dict(defaults) else full)
 
-    def complete(self) -> None:
-        missing = [n for n, default in (self.taking.arguments if self.taking else {}).items() if default is None]
-        if missing[len(self.arguments) :]:
-            asked = ", ".join(f"{name}=…" for name in missing)
-            raise ArgumentError(f"{self.name} has no defaults: say activations.{self.name}.using({asked})")
+    @property
+    def missing(self) -> tuple[str, ...]:
+        defaults = {} if self.taking is None or self.arguments else self.taking.arguments
+        return tuple(name for name, default in defaults.items() if default is None)
 
     def numbers(self) -> dict[str, float]:
         """The arguments that the equation takes: those given, or its defaults."""
