@@ -13,7 +13,7 @@ import pytest
 from thalweg.engine.native.compiler import cache
 from thalweg.engine.native.compiler.kernel import Kernel
 
-PARENT = Path(cache.__file__).parents[3]
+PARENT = Path(cache.__file__).parents[4]
 KERNEL = Kernel("test", "kernel")
 SCRIPT = """
 from thalweg import Sequential, layers
@@ -63,7 +63,7 @@ def filled(tmp_path_factory):
 def copy(filled, tmp_path):
     """A copy of that folder, to be changed, and the file of relu in it."""
     shutil.copytree(filled, tmp_path / "copy")
-    (relu,) = tmp_path.glob("copy/*/*.relu_????????????????.*.compiled")
+    (relu,) = tmp_path.glob("copy/*/*.relu_????????????????*.compiled")
     return tmp_path / "copy", relu
 
 
