@@ -277,7 +277,7 @@ class KLDivergence(Loss):
         """t = min(max(y, 1e-7), 1)
 t * log(t / min(max(p, 1e-7), 1))""",
         """t = min(max(y, 1e-7), 1)
-where(p < 1e-7 or p > 1, 0, -t / p)""",
+where(p < 1e-7 or p > 1, 0, -t / max(p, 1e-7))""",
     )
 
     def row_coefficient(self, output: Shape) -> float:
