@@ -23,6 +23,7 @@ INNER = {**FLAGS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}  # of wh
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 BYTES = ir.IntType(8).as_pointer()
+APART = 8  # so many arrays at most can be told apart
 
 
 def compiled(function):
@@ -121,6 +122,41 @@ def store_f32(typing, address, index, value):
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.float32), codegen
+
+
+@functools.cache
+def apart(k: int):
+    """Returns the intrinsics (address, index) and (address, index, value) that load and store an element of array k.
+
+    Arrays of different k don't overlap, LLVM is told: it would have to check that, and doesn't for more than four.
+    """
+
+    def access(builder, instruction):
+        instruction.align = 4
+        add = builder.module.add_metadata
+        word = functools.partial(ir.MetaDataString, builder.module)
+        scopes = [add([word(f"array {n}"), add([word("arrays apart")])]) for n in range(APART)]
+        instruction.set_metadata("alias.scope", add([scopes[k]]))
+        instruction.set_metadata("noalias", add([scope for n, scope in enumerate(scopes) if n != k]))
+        return instruction
+
+    @intrinsic
+    def load(typing, address, index):
+        def codegen(context, builder, signature, args):
+            return access(builder, builder.load(builder.gep(pointer(builder, args[0], F32), [args[1]], inbounds=True)))
+
+        return types.float32(types.int64, types.int64), codegen
+
+    @intrinsic
+    def store(typing, address, index, value):
+        def codegen(context, builder, signature, args):
+            place = builder.gep(pointer(builder, args[0], F32), [args[1]], inbounds=True)
+            access(builder, builder.store(args[2], place))
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64, types.float32), codegen
+
+    return load, store
 
 
 def ask(builder, address):

@@ -6,6 +6,8 @@ from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.activated_losses import kernel_of_activated
 from thalweg.engine.native.kernels.generated.custom import is_custom, kernel_of_custom
 from thalweg.engine.native.kernels.generated.formulas import is_formula, kernel_of_formula
+from thalweg.engine.native.kernels.generated.updates import kernel_of_statements
+from thalweg.program.instructions.updates.updates import Statements
 from thalweg.program.ir.instruction import Instruction
 from thalweg.program.passes.activated import ActivatedLoss
 
@@ -74,11 +76,7 @@ FILES = {
         equal_matches binary_matches categorical_matches sparse_matches squares_and_targets top_matches
         sparse_top_matches confusion_counts class_counts score_histogram row_correlations moments
     """,
-    "updates.gradients": "reduce accumulate clip_value squared_norm clip_norm weight_decay average",
-    "updates.updates": """
-        gradient_descent momentum nesterov rmsprop adam nadam adamax adagrad adadelta lion ftrl
-        schedule_free_adamw
-    """,
+    "updates.gradients": "reduce squared_norm clip_norm",
     "updates.matrix_updates": "lamb adafactor muon",
 }
 KERNELS = {name: Kernel(f"kernels.{file}", name) for file, names in FILES.items() for name in names.split()}
@@ -91,4 +89,6 @@ def kernel_of(i: Instruction) -> Kernel:
         return kernel_of_activated(i, KERNELS[i.activation.kernel].module)
     if is_custom(i):
         return kernel_of_custom(i)
+    if isinstance(i, Statements):
+        return kernel_of_statements(i)
     return kernel_of_formula(i) if is_formula(i) else KERNELS[i.kernel]
