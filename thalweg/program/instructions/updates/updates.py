@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
 
 import numpy as np
 
@@ -44,27 +43,33 @@ class Statements(Stretch):
 
     called: str  # as printed
     text: str
-    vectors: Mapping[str, Buffer]  # by their names in the text
+    buffers: Mapping[str, Buffer]  # of the vectors, by their names in the text
     numbers: Mapping[str, float]
     factor: float = field(default=1.0, kw_only=True)
 
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The names of the vectors, in the order of the operands."""
-        return tuple(self.vectors)
+    writes = ("vectors",)
 
     @property
     def title(self) -> str:
         return self.called
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the vectors, in the order of the operands."""
+        return tuple(self.buffers)
+
+    @property
+    def vectors(self) -> tuple[Buffer, ...]:
+        return tuple(self.buffers.values())
+
+    @property
     def operands(self) -> tuple[Buffer, ...]:
-        return tuple(self.vectors.values())
+        return self.vectors
 
     @property
     def outputs(self) -> tuple[Buffer, ...]:
         changed = targets(self.text)
-        return tuple(b for name, b in self.vectors.items() if name in changed)
+        return tuple(b for name, b in self.buffers.items() if name in changed)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -77,15 +82,15 @@ class Statements(Stretch):
 
     @property
     def formula(self) -> str:
-        names = {name: str(buffer) for name, buffer in self.vectors.items()}
+        names = {name: str(buffer) for name, buffer in self.buffers.items()}
         rate = "learning_rate" if self.factor == 1 else f"{self.factor:g}·learning_rate"
         return shown_step(self.text, self.numbers, names | {"learning_rate": rate})
 
     def reference(self, m: Values) -> None:
-        values = {name: m[buffer] for name, buffer in self.vectors.items()}
+        values = {name: m[buffer] for name, buffer in self.buffers.items()}
         given = {"t": m.update, "iteration": m.iteration, "learning_rate": m.learning_rate * self.factor}
         after = run(self.text, {**values, **given, **self.numbers}, np)
-        for name, buffer in self.vectors.items():
+        for name, buffer in self.buffers.items():
             m[buffer][...] = after[name]
 
     def flops(self, rows: int) -> int:
@@ -97,7 +102,6 @@ class Update(Statements):
     """What is done when the weights are updated: an optimizer's step, weight decay, the clipping of gradients."""
 
     name = "update"
-    writes = ("vectors",)
     due = True
 
 
@@ -106,4 +110,3 @@ class Running(Statements):
     """What is done in every step, also in those that only accumulate gradients: sums and means that go on."""
 
     name = "running"
-    writes = ("vectors",)
