@@ -1,5 +1,6 @@
 """The kernels kept on disk: loaded without a compiler, an edit or damage anywhere is noticed, folders fall back."""
 
+import ast
 import ctypes
 import json
 import os
@@ -15,8 +16,10 @@ import pytest
 
 import thalweg
 from thalweg.engine.lanes import cores
-from thalweg.engine.native.compiler import cache, workers
+from thalweg.engine.native.compiler import cache, fingerprint, workers
 from thalweg.engine.native.compiler import compile as compiling
+from thalweg.engine.native.compiler.kernel import HOME, Kernel
+from thalweg.engine.native.kernels.table import KERNELS, MACHINE
 
 PACKAGE = Path(thalweg.__file__).parent
 SCRIPT = """
@@ -59,7 +62,7 @@ def edit(path, text):
     os.utime(path, (before.st_atime, before.st_mtime))
 
 
-def test_an_edit_in_any_kernel_file_is_picked_up_and_compiling_is_announced_once(tmp_path):
+def test_an_edit_is_picked_up_where_it_counts_and_compiling_is_announced_once(tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "thalweg", ignore=shutil.ignore_patterns("__pycache__"))
     native = tmp_path / "thalweg" / "engine" / "native"
     settings = {"THALWEG_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -68,51 +71,90 @@ def test_an_edit_in_any_kernel_file_is_picked_up_and_compiling_is_announced_once
     for out, err in (finish(first), finish(second)):
         assert out == RIGHT
         assert err.count(ANNOUNCEMENT) <= 1
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert run(tmp_path, **settings) == (RIGHT, "")
 
+    edit(native / "kernels" / "pooling.py", "# of no kernel here\n")
+    assert run(tmp_path, **settings) == (RIGHT, "")
+    # In a file that the kernel's own imports, which numba's own cache would not look at.
+    edit(
+        native / "linalg" / "mathematics.py",
+        "\n\n@numba.njit(inline='always')\ndef sigmoid(x):\n    return x * _f(3)\n",
+    )
     out, err = run(tmp_path, **settings)
-    assert (out, err) == (RIGHT, "")
-
-    # A helper in the kernel's own file, then one in another file, which numba's own cache would not look at.
-    edit(native / "rectifiers.py", "\n\n@scalar\ndef relu_value(h, k):\n    return h + h\n")
-    out, err = run(tmp_path, **settings)
-    assert out.splitlines()[0] == "-2.000 4.000"
-    assert out.splitlines()[1] == RIGHT.splitlines()[1]
+    assert out == "0.000 2.000\n-3.000 6.000\n"
     assert err.count(ANNOUNCEMENT) == 1
-    edit(native / "mathematics.py", "\n\n@numba.njit(inline='always')\ndef sigmoid(x):\n    return x * _f(3)\n")
-    out, err = run(tmp_path, **settings)
-    assert out == "-2.000 4.000\n-3.000 6.000\n"
-    assert err.count(ANNOUNCEMENT) == 1
-    assert len(list((tmp_path / "cache").iterdir())) == 3
     assert run(tmp_path, **settings) == (out, "")
 
 
-@pytest.mark.parametrize("name", [p.name for p in (PACKAGE / "engine" / "native").glob("*.py")])
-def test_every_kernel_file_counts(name, tmp_path, monkeypatch):
-    copy = tmp_path / "native"
-    shutil.copytree(PACKAGE / "engine" / "native", copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(cache, "__file__", str(copy / "cache.py"))
-    before = cache.fingerprint()
-    assert cache.fingerprint() == before
-    edit(copy / name, "# an edit\n")
-    changed = cache.fingerprint()
-    assert changed != before
-    (copy / name).rename(copy / f"other_{name}")
-    assert cache.fingerprint() not in (before, changed)
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """A copy of the package, in which fingerprints are taken."""
+    shutil.copytree(PACKAGE, tmp_path / "thalweg", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
+    forget()
+    yield tmp_path
+    forget()
+
+
+def forget():
+    """What was read of the sources."""
+    fingerprint.source.cache_clear()
+    fingerprint.fingerprint.cache_clear()
+    fingerprint.environment.cache_clear()
+
+
+def path_in(folder, module):
+    return folder.joinpath(*module.split(".")).with_suffix(".py")
+
+
+@pytest.mark.parametrize("module", sorted({kernel.module for kernel in (*KERNELS.values(), MACHINE)}))
+def test_a_kernel_depends_on_its_file_and_all_that_this_imports(module, sources):
+    """The imports are found by Python's own parser here."""
+    kernel = Kernel(module, "any")
+    needed, waiting = set(), [f"{HOME}.{module}"]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed and path_in(sources, name).exists():
+            needed.add(name)
+            for node in ast.walk(ast.parse(path_in(sources, name).read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and node.level == 0:
+                    waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    assert len(needed) > 2
+    before = fingerprint.fingerprint(kernel)
+    for name in needed:
+        text = path_in(sources, name).read_text(encoding="utf-8")
+        path_in(sources, name).write_text(text + "# an edit\n", encoding="utf-8")
+        forget()
+        assert fingerprint.fingerprint(kernel) != before, name
+        path_in(sources, name).write_text(text, encoding="utf-8")
+    for path in (sources / "thalweg").rglob("*.py"):
+        if ".".join(path.relative_to(sources).with_suffix("").parts) not in needed:
+            edit(path, "# an edit\n")
+    forget()
+    assert fingerprint.fingerprint(kernel) == before
+
+
+def test_what_makes_object_code_counts_for_all(sources):
+    before = fingerprint.environment()
+    edit(path_in(sources, fingerprint.EMITTER), "# an edit\n")
+    forget()
+    assert fingerprint.environment() != before
 
 
 @pytest.mark.parametrize("what", ["llvmlite.__version__", "FEATURES", "NAME", "VW", "sys.version"])
-def test_versions_and_processor_count(what, monkeypatch):
-    before = cache.fingerprint()
-    monkeypatch.setattr(f"thalweg.engine.native.compiler.cache.{what}", "another")
-    assert cache.fingerprint() != before
+def test_versions_and_processor_count(what, monkeypatch, sources):
+    before = fingerprint.environment()
+    monkeypatch.setattr(f"thalweg.engine.native.compiler.fingerprint.{what}", "another")
+    forget()
+    assert fingerprint.environment() != before
 
 
-def test_numbas_version_counts(monkeypatch):
-    assert numba.__version__ in cache.numba_version()
-    before = cache.fingerprint()
-    monkeypatch.setattr(cache, "numba_version", lambda: "another")
-    assert cache.fingerprint() != before
+def test_numbas_version_counts(monkeypatch, sources):
+    assert numba.__version__ in fingerprint.numba_version()
+    before = fingerprint.environment()
+    monkeypatch.setattr(fingerprint, "numba_version", lambda: "another")
+    forget()
+    assert fingerprint.environment() != before
 
 
 @pytest.mark.parametrize(
@@ -219,8 +261,8 @@ def holds_an_address(o, c, s, f):
 
 def test_code_that_holds_an_address_is_not_kept(tmp_path, monkeypatch, fresh):
     monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(compiling.Kernel, "function", lambda kernel: holds_an_address)
-    kernel = compiling.Kernel("test", "holds_an_address")
+    monkeypatch.setattr(Kernel, "function", lambda kernel: holds_an_address)
+    kernel = Kernel("test", "holds_an_address")
     o = np.zeros(1, np.int64)
     compiling.callable_of(kernel)(o.ctypes.data, 0, 0, 0)
     assert o[0] == 7
@@ -237,8 +279,8 @@ def test_an_exception_in_compiled_code_is_printed(tmp_path, monkeypatch, fresh):
     said = []
     monkeypatch.setattr(sys, "unraisablehook", lambda it: said.append(str(it.exc_value)))
     monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(compiling.Kernel, "function", lambda kernel: raises)
-    kernel = compiling.callable_of(compiling.Kernel("test", "raises"))
+    monkeypatch.setattr(Kernel, "function", lambda kernel: raises)
+    kernel = compiling.callable_of(Kernel("test", "raises"))
     o = np.zeros(1, np.int64)
     kernel(o.ctypes.data, 0, 0, 0)
     assert (o[0], said) == (3, [])
@@ -252,7 +294,7 @@ def test_what_is_damaged_is_compiled_again(damage, tmp_path, filled):
     settings = {"THALWEG_CACHE_DIR": str(tmp_path)}
     script = SCRIPT.replace('"relu", "sigmoid"', '"sigmoid",')
     right = RIGHT.splitlines(keepends=True)[1]
-    (path,) = tmp_path.glob("*/activations.sigmoid.compiled")
+    (path,) = tmp_path.glob("*/*.sigmoid.*.compiled")
     whole = path.read_bytes()
     damaged = {"cut off": whole[:-100], "empty": b"", "a bit": whole[:500] + bytes([whole[500] ^ 1]) + whole[501:]}
     path.write_bytes(damaged.get(damage, b"something else"))
@@ -297,7 +339,7 @@ def test_workers_compile_what_is_missing_and_the_process_what_they_leave(tmp_pat
 
 
 def test_workers_share_the_work_and_wait_for_what_others_find():
-    a, b, c, d = (compiling.Kernel("test", name) for name in "abcd")
+    a, b, c, d = (Kernel("test", name) for name in "abcd")
     work = workers.Work([[a], [b], [c]])
     assert (work.take(first=True), work.take(first=False), work.take(first=False)) == ([a], [c], [b])
     taken = []

@@ -63,7 +63,7 @@ def filled(tmp_path_factory):
 def copy(filled, tmp_path):
     """A copy of that folder, to be changed, and the file of relu in it."""
     shutil.copytree(filled, tmp_path / "copy")
-    (relu,) = tmp_path.glob("copy/*/rectifiers.relu.compiled")
+    (relu,) = tmp_path.glob("copy/*/*.relu.*.compiled")
     return tmp_path / "copy", relu
 
 
@@ -156,7 +156,7 @@ def test_what_is_made_is_this_users_alone_whatever_the_umask(mask, tmp_path, mon
     finally:
         os.umask(before)
     modes = {path.relative_to(tmp_path).parts[-1]: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
-    assert modes.pop("test.kernel.compiled") == 0o600
+    assert modes.pop(cache.file_name(KERNEL)) == 0o600
     assert len(modes) == 3
     assert set(modes.values()) == {0o700}
     assert cache.kept(KERNEL) == b"code"
@@ -278,7 +278,7 @@ def test_a_refused_folder_is_told_when_something_is_compiled(copy, tmp_path):
 
 def test_kernels_under_each_others_names_are_not_loaded(copy):
     folder, relu = copy
-    tanh, between = relu.with_name("activations.tanh.compiled"), folder / "between"
+    (tanh,), between = folder.glob("*/*.tanh.*.compiled"), folder / "between"
     relu.rename(between)
     tanh.rename(relu)
     between.rename(tanh)
@@ -300,7 +300,7 @@ def test_code_of_another_kernel_or_folder_is_not_loaded(other, tmp_path, monkeyp
     assert cache.kept(KERNEL) is None
     cache.keep(KERNEL, b"code")
     assert cache.kept(KERNEL) == b"code"
-    monkeypatch.setattr(cache, "fingerprint", lambda: "0123456789abcdef")
+    monkeypatch.setattr(cache, "environment", lambda: "0123456789abcdef")
     shutil.copytree(file.parent, tmp_path / "0123456789abcdef")
     assert fresh().write.name == "0123456789abcdef"
     assert cache.kept(KERNEL) is None
@@ -339,7 +339,7 @@ def test_without_a_home_the_temporary_folder_serves(tmp_path, monkeypatch, fresh
 
 def test_what_is_old_is_removed_and_nothing_else(tmp_path, monkeypatch, fresh):
     long_ago = time.time() - cache.KEEP_SECONDS - 1000
-    monkeypatch.setattr(cache, "fingerprint", lambda: "0000111122223333")
+    monkeypatch.setattr(cache, "environment", lambda: "0000111122223333")
     names = ("0123456789abcdef", "fedcba9876543210", "my_important_dir", "cafe" * 4, "0000111122223333")
     folders = {name: tmp_path / name for name in names}
     for name, folder in folders.items():
@@ -347,7 +347,8 @@ def test_what_is_old_is_removed_and_nothing_else(tmp_path, monkeypatch, fresh):
         (folder / ("thesis.txt" if name == "cafe" * 4 else "elementwise.relu.compiled")).touch()
         if name != "fedcba9876543210":
             os.utime(folder, (long_ago, long_ago))
-    for name, age in (("old.new", 2 * cache.UNFINISHED_SECONDS), ("begun.new", 10), ("thesis.txt", 10**8)):
+    unused = ("elementwise.tanh.compiled", 2 * cache.KEEP_SECONDS)
+    for name, age in (("old.new", 2 * cache.UNFINISHED_SECONDS), ("begun.new", 10), ("thesis.txt", 10**8), unused):
         file = folders["0000111122223333"] / name
         file.touch()
         os.utime(file, (time.time() - age,) * 2)

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FOLDERS = ("tests", "thalweg", "docs", "examples")
+TABLES = ROOT / "tests" / "tables"  # which pytest looks in for imports
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 CONFTEST = Path(__file__).parents[1].joinpath("conftest.py").read_text(encoding="utf-8")
 
@@ -49,7 +50,7 @@ def installed_by(*extras):
 
 def foreign(path, known):
     """The imports in a file of what isn't known: (package, line, whether as soon as the file is imported)."""
-    near = {p.stem for p in path.parent.glob("*.py")} | {"thalweg", "benchmarks"}
+    near = {p.stem for folder in (path.parent, TABLES) for p in folder.glob("*.py")} | {"thalweg", "benchmarks"}
 
     def visit(node, top):
         for child in ast.iter_child_nodes(node):
