@@ -88,7 +88,7 @@ FUNCTIONS = {
     "erf": Function(lambda xp, x: special(xp).erf(x), "maths.erf({0})", "erf({0})"),
     "normal": Function(lambda xp, x: special(xp).ndtr(x), "maths.normal({0})", "Φ({0})", NORMAL),
     "normal_density": Function(normal_density, "maths.normal({0})", "φ({0})", NORMAL),
-    "pochhammer": Function(pochhammer, "maths.pochhammer({0}, {1}, {2})", "({0}; {1})_{2}"),
+    "pochhammer": Function(pochhammer, "maths.pochhammer({0}, {1}, {2})", "Π_{{k<{2}}} (1 − {0}·{1}^k)"),
     "mish_gate": Function(
         lambda xp, x: xp.tanh(softplus(xp, x)), "maths.mish_gate({0})", "tanh(ln(1 + e^({0})))", GATE
     ),
