@@ -13,7 +13,7 @@ class Function(NamedTuple):
 
     value: Callable[..., Any]  # (xp, *arguments), xp NumPy or a library with its functions
     native: str  # of min and max written by generated/code.py, which knows which argument can be NaN
-    shown: str
+    shown: str  # or, without places, a formula of x that says what it is
     also: tuple[str, ...] = ()  # the functions whose native code computes this one too, in the order of its results
 
 
@@ -66,9 +66,9 @@ NORMAL, GATE = ("normal", "normal_density"), ("mish_gate", "mish_gate_slope")
 
 FUNCTIONS = {
     "exp": same("exp", "maths.exp({0})", "e^{0}"),
-    "expm1": same("expm1", "maths.expm1({0})", "expm1({0})"),
+    "expm1": same("expm1", "maths.expm1({0})", "exp(x) - 1"),
     "log": same("log", "maths.log({0})", "ln({0})"),
-    "log1p": same("log1p", "maths.log1p({0})", "log1p({0})"),
+    "log1p": same("log1p", "maths.log1p({0})", "log(1 + x)"),
     "sqrt": same("sqrt", "np.sqrt({0})", "√({0})"),
     "abs": same("abs", "abs({0})", "|{0}|"),
     "sign": same("sign", "maths.sign({0})", "sign({0})"),
@@ -82,15 +82,17 @@ FUNCTIONS = {
     "max": same("maximum", "", "max({0}, {1})"),
     "where": same("where", "select({0}, {1}, {2})", "({0} ? {1} : {2})"),
     "sigmoid": Function(sigmoid, "maths.sigmoid({0})", "σ({0})"),
-    "softplus": Function(softplus, "maths.softplus({0})", "ln(1 + e^({0}))"),
+    "softplus": Function(softplus, "maths.softplus({0})", "log(1 + exp(x))"),
     "logcosh": Function(logcosh, "maths.logcosh({0})", "ln cosh({0})"),
-    "tanh_shrink": Function(lambda xp, x: x - xp.tanh(x), "maths.tanh_shrink({0})", "({0} − tanh({0}))"),
+    "tanh_shrink": Function(lambda xp, x: x - xp.tanh(x), "maths.tanh_shrink({0})", "x - tanh(x)"),
     "erf": Function(lambda xp, x: special(xp).erf(x), "maths.erf({0})", "erf({0})"),
     "normal": Function(lambda xp, x: special(xp).ndtr(x), "maths.normal({0})", "Φ({0})", NORMAL),
     "normal_density": Function(normal_density, "maths.normal({0})", "φ({0})", NORMAL),
     "pochhammer": Function(pochhammer, "maths.pochhammer({0}, {1}, {2})", "Π_{{k<{2}}} (1 − {0}·{1}^k)"),
     "mish_gate": Function(
-        lambda xp, x: xp.tanh(softplus(xp, x)), "maths.mish_gate({0})", "tanh(ln(1 + e^({0})))", GATE
+        lambda xp, x: xp.tanh(softplus(xp, x)), "maths.mish_gate({0})", "tanh(log(1 + exp(x)))", GATE
     ),
-    "mish_gate_slope": Function(mish_gate_slope, "maths.mish_gate({0})", "(1 − tanh(ln(1 + e^({0})))²)·σ({0})", GATE),
+    "mish_gate_slope": Function(
+        mish_gate_slope, "maths.mish_gate({0})", "(1 - tanh(log(1 + exp(x)))**2) * sigmoid(x)", GATE
+    ),
 }

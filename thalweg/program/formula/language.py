@@ -1,14 +1,16 @@
 """The language of formulas: a text in Python's syntax that is evaluated, printed, or made into a kernel.
 
 One text states an equation once. `evaluate` gives its value in any array library, `shown` the line of a listing, and
-`engine/native/kernels/generated/code.py` the native code. A text is data: nothing of it is ever executed.
+`engine/native/kernels/generated/code.py` the native code. A text is data: nothing of it is ever executed. Before its
+last line, which is the value, it may name parts of it, a line each.
 
->>> text = "where(h > 0, h, alpha * expm1(h))"
+>>> text = '''q = max(p, 0.1)
+... -log(q) / alpha'''
 >>> import numpy as np
->>> evaluate(text, {"h": np.array([-1.0, 2.0]), "alpha": 1.0}, np).round(3)
-array([-0.632,  2.   ])
->>> shown(text, {"h": "h1", "alpha": "0.5"})
-'(h1 > 0 ? h1 : 0.5·expm1(h1))'
+>>> evaluate(text, {"p": np.array([0.0, 1.0]), "alpha": 2.0}, np).round(3)
+array([ 1.151, -0.   ])
+>>> shown(text, {"p": "p1"}, {"alpha": 2.0})
+'−ln(q)/2 with q = max(p1, 0.1)'
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from functools import lru_cache
 from typing import Any
 
 from thalweg.program.formula.functions import FUNCTIONS
+from thalweg.program.formula.simplify import simplified
+
+Definitions = tuple[tuple[str, ast.expr], ...]
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
 ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
@@ -43,26 +48,48 @@ SIGNS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "=", 
 
 
 @lru_cache(maxsize=1024)
-def parsed(text: str) -> ast.expr:
-    """The tree of an expression."""
-    return ast.parse(text.strip(), mode="eval").body
+def parsed(text: str) -> tuple[Definitions, ast.expr]:
+    """The parts that a text names, and the tree of its value."""
+    definitions = []
+    for statement in ast.parse(text.strip()).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                definitions.append((name, value))
+            case ast.Expr(value=value):
+                return tuple(definitions), value
+    raise TypeError(f"not a formula: {text!r}")
+
+
+def trees(text: str | ast.expr) -> tuple[Definitions, ast.expr]:
+    return parsed(text) if isinstance(text, str) else ((), text)
+
+
+def within(outer: str, text: str) -> str:
+    """A text whose value is that of `outer`, where {} stands for the value of a text."""
+    *definitions, value = text.strip().split("\n")
+    return "\n".join([*definitions, outer.format(f"({value})")])
 
 
 def names_in(text: str | ast.expr) -> set[str]:
-    """The variables, constants and parameters of an expression."""
-    tree = parsed(text) if isinstance(text, str) else text
-    called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called}
-    return found - set(CONSTANTS)
+    """The variables, arguments and parameters of a formula, without those that it defines."""
+    definitions, value = trees(text)
+    found: set[str] = set()
+    for part in (value, *(part for _, part in definitions)):
+        called = {id(n.func) for n in ast.walk(part) if isinstance(n, ast.Call)}
+        found |= {n.id for n in ast.walk(part) if isinstance(n, ast.Name) and id(n) not in called}
+    return found - set(CONSTANTS) - {name for name, _ in definitions}
 
 
 def evaluate(text: str | ast.expr, values: Mapping[str, Any], xp: Any) -> Any:
     """The value, with the functions of an array library."""
+    definitions, value = trees(text)
+    for name, part in definitions:
+        values = {**values, name: evaluate(part, values, xp)}
 
     def of(e: ast.expr) -> Any:
         match e:
-            case ast.Constant(value=value):
-                return value
+            case ast.Constant(value=number):
+                return number
             case ast.Name(id=name):
                 return values[name] if name in values else CONSTANTS[name]
             case ast.UnaryOp(op=ast.USub(), operand=x):
@@ -80,14 +107,14 @@ def evaluate(text: str | ast.expr, values: Mapping[str, Any], xp: Any) -> Any:
             case ast.Compare(left=x, ops=ops, comparators=others):
                 sides = [of(side) for side in (x, *others)]
                 result = COMPARISONS[type(ops[0])](sides[0], sides[1])
-                for op, left, right in zip(ops[1:], sides[1:], sides[2:], strict=False):
-                    result = xp.logical_and(result, COMPARISONS[type(op)](left, right))
+                for sign, left, right in zip(ops[1:], sides[1:], sides[2:], strict=False):
+                    result = xp.logical_and(result, COMPARISONS[type(sign)](left, right))
                 return result
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 return FUNCTIONS[name].value(xp, *(of(a) for a in arguments))
         raise TypeError(f"not part of a formula: {ast.unparse(e)}")
 
-    return of(parsed(text) if isinstance(text, str) else text)
+    return of(value)
 
 
 # --- as a listing shows it --------------------------------------------------------------------------------------------
@@ -103,9 +130,25 @@ SYMBOLS = {
 EXPONENTS = {2: "²", 3: "³"}
 
 
-def shown(text: str | ast.expr, names: Mapping[str, str]) -> str:
-    """The expression in the signs of mathematics, its variables under other names."""
-    return _shown(parsed(text) if isinstance(text, str) else text, names)[0]
+def shown(
+    text: str | ast.expr, names: Mapping[str, str], numbers: Mapping[str, float] | None = None, least: int = CHOICE
+) -> str:
+    """The formula in the signs of mathematics, its variables under other names, its arguments as numbers.
+
+    least: in brackets, if it holds together less than this.
+    """
+    definitions, value = trees(text)
+    given: dict[str, Any] = {name: ast.Constant(float(number)) for name, number in (numbers or {}).items()}
+    parts = []
+    for name, part in definitions:
+        simple = simplified(part, given)
+        if isinstance(simple, ast.Name | ast.Constant):
+            given[name] = simple
+        else:
+            parts.append(f"{name} = {_shown(simple, names)[0]}")
+    line, holds = _shown(simplified(value, given), names)
+    line = line if holds >= least else f"({line})"
+    return f"{line} with {', '.join(parts)}" if parts else line
 
 
 def _shown(e: ast.expr, names: Mapping[str, str]) -> tuple[str, int]:
@@ -116,34 +159,43 @@ def _shown(e: ast.expr, names: Mapping[str, str]) -> tuple[str, int]:
         return text if holds >= least else f"({text})"
 
     match e:
-        case ast.Constant(value=value):
-            return f"{value:.12g}", ATOM
+        case ast.Constant(value=int() | float() as number):
+            sign = "−" * (number < 0)
+            return sign + f"{abs(number):.12g}".replace("inf", "∞"), SIGN if sign else ATOM
         case ast.Name(id=name):
             text = names.get(name, {"pi": "π", "inf": "∞"}.get(name, name))
-            return text, ATOM if not text.startswith(("-", "−")) else SIGN
+            return text, ATOM if text.isalnum() else ATOM - (text[0] in "-−")
         case ast.UnaryOp(op=ast.USub(), operand=x):
-            return f"−{at_least(x, SIGN)}", SIGN
+            return f"−{at_least(x, PRODUCT)}", SIGN if _shown(x, names)[1] >= POWER else PRODUCT
         case ast.UnaryOp(op=ast.Not(), operand=x):
             return f"not {at_least(x, ATOM)}", CHOICE
-        case ast.BinOp(left=x, op=ast.Pow(), right=ast.Constant(value=n)) if n in EXPONENTS:
-            return f"{at_least(x, ATOM)}{EXPONENTS[n]}", POWER
+        case ast.BinOp(left=x, op=ast.Pow(), right=ast.Constant(value=int() | float() as n)) if n in EXPONENTS:
+            return f"{at_least(x, ATOM)}{EXPONENTS[int(n)]}", POWER
         case ast.BinOp(left=x, op=ast.Pow(), right=y):
             return f"{at_least(x, ATOM)}^{at_least(y, ATOM)}", POWER
         case ast.BinOp(left=x, op=op, right=y):
             sign, holds = SYMBOLS[type(op)]
-            stronger = holds + isinstance(op, (ast.Sub, ast.Div))  # a − (b − c), a/(b·c)
+            stronger = SIGN + 1 if holds == PRODUCT and _negative(y) else holds + isinstance(op, ast.Sub | ast.Div)
             return f"{at_least(x, holds)}{sign}{at_least(y, stronger)}", holds
         case ast.BoolOp(op=op, values=parts):
             return f" {'and' if isinstance(op, ast.And) else 'or'} ".join(at_least(p, SUM) for p in parts), CHOICE
         case ast.Compare(left=x, ops=ops, comparators=others):
             rest = "".join(f" {SIGNS[type(op)]} {at_least(y, SUM)}" for op, y in zip(ops, others, strict=True))
-            return at_least(x, SUM) + rest, CHOICE + 1
+            return at_least(x, SUM) + rest, SUM
         case ast.Call(func=ast.Name(id="where"), args=[condition, ast.Constant(value=1), ast.Constant(value=0)]):
-            return f"[{at_least(condition, CHOICE)}]", ATOM
+            return f"[{_shown(condition, names)[0]}]", ATOM
         case ast.Call(func=ast.Name(id="exp"), args=[x]):
-            return f"e^{at_least(x, SIGN if isinstance(x, ast.UnaryOp) else ATOM)}", POWER
+            plain = isinstance(x, ast.UnaryOp) and isinstance(x.operand, ast.Name)
+            return f"e^{at_least(x, CHOICE if plain else ATOM)}", POWER
         case ast.Call(func=ast.Name(id="sqrt"), args=[ast.Name() as x]):
-            return f"√{_shown(x, names)[0]}", ATOM
+            return f"√{at_least(x, ATOM)}", ATOM
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            return FUNCTIONS[name].shown.format(*(_shown(a, names)[0] for a in arguments)), ATOM
+            form = FUNCTIONS[name].shown
+            if "{0}" in form:
+                return form.format(*(_shown(a, names)[0] for a in arguments)), ATOM
+            return _shown(simplified(parsed(form)[1], {"x": arguments[0]}), names)
     raise TypeError(f"not part of a formula: {ast.unparse(e)}")
+
+
+def _negative(e: ast.expr) -> bool:
+    return isinstance(e, ast.UnaryOp) or (isinstance(e, ast.Constant) and isinstance(e.value, float) and e.value < 0)

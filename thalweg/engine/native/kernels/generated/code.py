@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+
+import numpy as np
 
 from thalweg.program.formula.functions import FUNCTIONS
-from thalweg.program.formula.language import CONSTANTS, parsed
+from thalweg.program.formula.language import evaluate, names_in, trees
 
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 
 
 class Code:
-    """Statements t0 = …, t1 = …, all of float32. symbols: what the code calls each variable of the formulas."""
+    """Statements t0 = …, t1 = …, all of float32.
 
-    def __init__(self, symbols: Mapping[str, str]) -> None:
+    symbols: what the code calls each variable of the formulas. numbers: the variables that are never NaN.
+    """
+
+    def __init__(self, symbols: Mapping[str, str], numbers: Collection[str] = ()) -> None:
         self.symbols = dict(symbols)
+        self.numbers = set(numbers)
         self.lines: list[str] = []
         self.names: dict[str, str] = {}  # the code of a part → its name
 
     def of(self, text: str | ast.expr) -> str:
         """The name, or the number, that stands for an expression."""
-        e = parsed(text) if isinstance(text, str) else text
-        match e:
-            case ast.Constant(value=value):
-                return f"F32({float(value)!r})"
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)):
-                return f"F32({-float(value)!r})"
-            case ast.Name(id=name) if name not in self.symbols and name in CONSTANTS:
-                return f"F32({'np.inf' if name == 'inf' else repr(CONSTANTS[name])})"
-            case ast.Name(id=name):
-                return self.symbols[name]
+        definitions, e = trees(text)
+        outer = self.symbols
+        for name, part in definitions:
+            self.symbols = {**self.symbols, name: self.of(part)}
+        result = self.symbol(e)
+        self.symbols = outer
+        return result
+
+    def symbol(self, e: ast.expr) -> str:
+        if isinstance(e, ast.Name) and e.id in self.symbols:
+            return self.symbols[e.id]
+        if not names_in(e) and not isinstance(e, ast.Compare | ast.BoolOp):
+            value = float(evaluate(e, {}, np))
+            return f"F32({value!r})" if np.isfinite(value) else f"F32({'-' * (value < 0)}np.inf)"
         return self.named(self.code(e))
 
     def named(self, code: str) -> str:
@@ -72,22 +82,23 @@ class Code:
             for key in keys:
                 self.names[key] = f"t{len(self.names)}"
             self.lines.append(f"{', '.join(self.names[key] for key in keys)} = {call}")
-        return self.names[keys[results.index(name)]]
+        return keys[results.index(name)]
 
     def extreme(self, x: ast.expr, y: ast.expr, beaten: str) -> str:
-        """The larger or smaller of two, NaN if one is: a number is never NaN."""
-        if isinstance(x, ast.Constant):
+        """The larger or smaller of two, NaN if one is."""
+        if names_in(x) <= self.numbers:
             x, y = y, x
         left, right = self.of(x), self.of(y)
-        if right.startswith("F32("):
+        if names_in(y) <= self.numbers:
             return f"select({left} {beaten} {right}, {right}, {left})"
         return f"select(({left} {beaten} {right}) | ({right} != {right}), {right}, {left})"
 
     def power(self, x: ast.expr, y: ast.expr) -> str:
         """Whole exponents as products; others, of x ≥ 0, by the logarithm."""
         base = self.of(x)
-        if isinstance(y, ast.Constant) and float(y.value).is_integer() and y.value > 0:
-            return self.product(base, int(y.value))
+        match y:
+            case ast.Constant(value=int() | float() as n) if n == int(n) and n > 0:
+                return self.product(base, int(n))
         return f"maths.power({base}, {self.of(y)})"
 
     def product(self, base: str, n: int) -> str:
