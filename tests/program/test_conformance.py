@@ -82,7 +82,6 @@ def test_an_instruction_without_a_row_is_noticed(monkeypatch):
 @pytest.mark.parametrize(
     ("kernel", "wrong"),
     [
-        ("nesterov", "momentum"),
         ("relu", "tanh"),
         ("tanh", "sigmoid"),
         ("squared_error_gradient", "absolute_error_gradient"),

@@ -108,7 +108,8 @@ class Writer:
             if names and not names & self.every:
                 text = f"F32({self.scalar(e)})"
                 name = constants.setdefault(text, f"k{len(constants)}")
-                code.symbols[name] = f"F32({name})"  # which `Code` takes for a number: never NaN
+                code.symbols[name] = name
+                code.numbers.add(name)
                 return ast.Name(name, ast.Load())
             for name in [e.id] if isinstance(e, ast.Name) and e.id not in code.symbols else []:
                 if name in self.vectors:
