@@ -145,6 +145,11 @@ def muon(
     return w - learning_rate * (1 if rms_rate is None else np.sqrt(max(w.shape)) * rms_rate) * x
 
 
+FTRL = {
+    "learning_rate": 0.1, "beta": 0.3, "l1_regularization_strength": 0.2, "l2_regularization_strength": 0.1,
+    "l2_shrinkage_regularization_strength": 0.05,
+}  # fmt: skip
+
 # The class's name → its equation, and the options that it is tried with beside the defaults.
 EQUATIONS = {
     "SGD": (sgd, {"learning_rate": 0.1, "momentum": 0.8}, {"momentum": 0.8, "nesterov": True}),
@@ -158,16 +163,15 @@ EQUATIONS = {
     "Adamax": (adamax, {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.5, "epsilon": 0.1}),
     "Adagrad": (adagrad, {"learning_rate": 0.1, "initial_accumulator_value": 0.5, "epsilon": 0.1}),
     "Adadelta": (adadelta, {"learning_rate": 1.0, "rho": 0.8, "epsilon": 1e-3}),
-    "Lion": (lion, {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.6}),
+    "Lion": (lion, {"learning_rate": 0.3, "beta_1": 0.5, "beta_2": 0.6}, {"learning_rate": 0.1, "beta_1": 0.8}),
     "Adafactor": (adafactor, {"learning_rate": 0.01, "clip_threshold": 0.5, "beta_2_decay": -0.5, "epsilon_1": 0.1}),
     "Lamb": (lamb, {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.8, "epsilon": 0.1}),
     "Ftrl": (
         ftrl,
-        {"initial_accumulator_value": 0.0, "l1_regularization_strength": 0.1, "l2_regularization_strength": 0.0},
-        {
-            "learning_rate": 0.1, "learning_rate_power": -0.7, "beta": 0.3, "l1_regularization_strength": 0.2,
-            "l2_regularization_strength": 0.1, "l2_shrinkage_regularization_strength": 0.05,
-        },
+        {"initial_accumulator_value": 0.0, "l1_regularization_strength": 0.1},
+        {"initial_accumulator_value": 0.0, "l1_regularization_strength": 0.1, "learning_rate_power": -0.7},
+        FTRL,
+        FTRL | {"learning_rate_power": -0.7},
     ),
     "Muon": (muon, {"nesterov": False, "rms_rate": None, "momentum": 0.5}, {"adam_lr_ratio": 0.5, "epsilon": 0.1}),
     "ScheduleFreeAdamW": (
