@@ -42,7 +42,10 @@ class Sum:
 
     def __pow__(self, n):
         value = self.value**n
-        return Sum(value, np.abs(n * self.value ** (n - 1)) * self.size + (1 + np.abs(np.log(np.abs(self.value)))) * np.abs(value))
+        return Sum(
+            value,
+            np.abs(n * self.value ** (n - 1)) * self.size + (1 + np.abs(np.log(np.abs(self.value)))) * np.abs(value),
+        )
 
     def __radd__(self, other):
         return self + other
@@ -102,4 +105,4 @@ def minimum(x, y):
     return where(lift(x).value < lift(y).value, x, y)
 
 
-abs = absolute  # noqa: A001 — NumPy's name
+abs = absolute  # NumPy's other name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from thalweg.errors import ArgumentError
-from thalweg.optimizers.optimizer import Common, Optimizer, Rate
+from thalweg.optimizers.optimizer import Common, Optimizer, Rate, printed
 
 __all__ = ["SGD", "Lion"]
 
@@ -29,7 +29,7 @@ w += v"""
     with_nesterov = """
 v = momentum * v - learning_rate * dw
 w += momentum * v - learning_rate * dw"""
-    formula = "w ← w − lr·dw; with momentum v ← μ·v − lr·dw, w ← w + v"
+    formula = f"{printed(equation)}; with momentum {printed(with_momentum)}"
     use = "the baseline; with momentum 0.9 and a schedule still the best for many convolutional networks"
     avoid = "inputs or layers of very different scales, unless the rate can be tuned"
     paper = "Robbins and Monro, 1951; Polyak, 1964; Sutskever et al., ICML 2013"

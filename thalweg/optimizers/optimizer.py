@@ -33,6 +33,11 @@ SYMBOLS = {
     "rho": "ρ",
     "momentum": "μ",
     "eta": "η",
+    "beta": "β",
+    "learning_rate_power": "p",
+    "l1_regularization_strength": "l1",
+    "l2_regularization_strength": "l2",
+    "l2_shrinkage_regularization_strength": "shrinkage",
 }  # of the names in equations, where no numbers are put in
 
 AVERAGE, ACCUMULATED = "average", "accumulated"  # slots of use_ema and of gradient_accumulation_steps
@@ -57,6 +62,11 @@ class Common(Shared, total=False):
     """And the one that two of them have in another place."""
 
     weight_decay: float | None
+
+
+def printed(equation: str) -> str:
+    """An equation without numbers, in the signs of mathematics."""
+    return shown_step(equation, {}, SYMBOLS)
 
 
 class Optimizer(hooks.Hooked):
@@ -91,7 +101,7 @@ class Optimizer(hooks.Hooked):
 
     def __init_subclass__(cls) -> None:
         if "equation" in vars(cls) and "formula" not in vars(cls):
-            cls.formula = shown_step(cls.equation, {}, SYMBOLS)
+            cls.formula = printed(cls.equation)
 
     def __init__(
         self,
@@ -242,7 +252,7 @@ class Optimizer(hooks.Hooked):
         """The instruction that does one step on a run of weights."""
         called, text = self.step()
         if not text:
-            raise hooks.unwritten(self, "an equation", hooks.OPTIMIZER["update_step"])
+            raise hooks.unwritten(self, "equation", hooks.OPTIMIZER["update_step"])
         vectors = {"w": run.w, "dw": run.dw} | {name: run.slots[name] for name in self.own_slots()}
         names = sorted(names_of(text) - {*vectors, *GIVEN, *targets(text)})
         if unknown := [name for name in names if not hasattr(self, name)]:

@@ -20,6 +20,7 @@ array([0.95, 2.05])
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -27,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.program.formula.language import SYMBOLS, evaluate, names_in, shown
+from thalweg.program.formula.simplify import simplified
 
 OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.BoolOp)
 
@@ -119,8 +121,12 @@ class Numbers(ast.NodeTransformer):
         return ast.UnaryOp(ast.USub(), ast.Constant(-number)) if number < 0 else ast.Constant(number)
 
 
-def shown_step(text: str, numbers: Mapping[str, float], names: Mapping[str, str]) -> str:
-    """A step in the signs of mathematics, with its numbers, its vectors under other names."""
+def shown_step(text: str, numbers: Mapping[str, float], names: Mapping[str, str], factor: float = 1.0) -> str:
+    """A step in the signs of mathematics, with its numbers, its vectors under other names.
+
+    factor: what the learning rate is multiplied by.
+    """
+    rate = ast.BinOp(ast.Constant(factor), ast.Mult(), ast.Name("learning_rate", ast.Load()))
 
     def lines(body: Sequence[ast.stmt]) -> str:
         return "; ".join(map(line, body))
@@ -134,6 +140,8 @@ def shown_step(text: str, numbers: Mapping[str, float], names: Mapping[str, str]
         return f"{names.get(target(s), target(s))} {sign}= {formula(s.value)}"
 
     def formula(e: ast.expr) -> str:
-        return shown(Numbers(numbers).visit(ast.parse(ast.unparse(e), mode="eval").body), names)
+        return shown(
+            simplified(Numbers(numbers).visit(copy.deepcopy(e)), {"learning_rate": simplified(rate, {})}), names
+        )
 
     return lines(statements(text))

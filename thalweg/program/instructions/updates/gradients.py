@@ -133,7 +133,7 @@ def clip_value(dw: Buffer, limit: float) -> Update:
 
 def weight_decay(w: Buffer, decay: float, factor: float = 1.0) -> Update:
     """Weight decay that no gradient sees (Loshchilov and Hutter, ICLR 2019)."""
-    return Update("weight decay", "w -= learning_rate * decay * w", {"w": w}, {"decay": decay}, factor=factor)
+    return Update("weight decay", "w -= decay * learning_rate * w", {"w": w}, {"decay": decay}, factor=factor)
 
 
 def average(w: Buffer, a: Buffer, momentum: float, overwrite: int = 0) -> Running:

@@ -83,8 +83,7 @@ class Statements(Stretch):
     @property
     def formula(self) -> str:
         names = {name: str(buffer) for name, buffer in self.buffers.items()}
-        rate = "learning_rate" if self.factor == 1 else f"{self.factor:g}·learning_rate"
-        return shown_step(self.text, self.numbers, names | {"learning_rate": rate, "eta": "η"})
+        return shown_step(self.text, self.numbers, names | {"eta": "η"}, self.factor)
 
     def reference(self, m: Values) -> None:
         values = {name: m[buffer] for name, buffer in self.buffers.items()}
