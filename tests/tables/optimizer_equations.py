@@ -37,6 +37,14 @@ def adamw(w, g, t, s, learning_rate=0.001, weight_decay=0.004, **others):
     return adam(w - learning_rate * weight_decay * w, g, t, s, learning_rate, **others)
 
 
+def adabelief(w, g, t, s, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-16):
+    """Zhuang et al., NeurIPS 2020, algorithm 2."""
+    s["m"] = beta_1 * s.get("m", 0) + (1 - beta_1) * g
+    s["s"] = beta_2 * s.get("s", 0) + (1 - beta_2) * (g - s["m"]) ** 2 + epsilon
+    m_hat, s_hat = s["m"] / (1 - beta_1**t), s["s"] / (1 - beta_2**t)
+    return w - learning_rate * m_hat / (np.sqrt(s_hat) + epsilon)
+
+
 def nadam(w, g, t, s, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
     """Dozat, ICLR workshop 2016, algorithm 2, with the schedule of its section 3."""
     mu, mu_next = beta_1 * (1 - 0.5 * 0.96**t), beta_1 * (1 - 0.5 * 0.96 ** (t + 1))
@@ -159,6 +167,7 @@ EQUATIONS = {
     ),
     "Adam": (adam, {"beta_1": 0.5, "beta_2": 0.8, "epsilon": 0.1}, {"amsgrad": True, "beta_1": 0.5, "beta_2": 0.2}),
     "AdamW": (adamw, {"learning_rate": 0.05, "weight_decay": 0.1}, {"amsgrad": True, "beta_2": 0.2}),
+    "AdaBelief": (adabelief, {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.8, "epsilon": 1e-3}),
     "Nadam": (nadam, {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.8, "epsilon": 0.1}),
     "Adamax": (adamax, {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.5, "epsilon": 0.1}),
     "Adagrad": (adagrad, {"learning_rate": 0.1, "initial_accumulator_value": 0.5, "epsilon": 0.1}),

@@ -9,7 +9,18 @@ from thalweg.errors import ArgumentError
 from thalweg.optimizers.optimizer import Array, Common, Optimizer, Rate, Shared
 from thalweg.support.checks import number
 
-__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Nadam", "RMSprop", "ScheduleFreeAdamW"]
+__all__ = [
+    "AdaBelief",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Nadam",
+    "RMSprop",
+    "ScheduleFreeAdamW",
+]
 
 MOMENTS = """
 m += (1 - beta_1) * (dw - m)
@@ -155,6 +166,39 @@ class AdamW(AdamStep):
     ) -> None:
         weight_decay = number("AdamW: weight_decay", weight_decay)  # None would be Adam
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **common)
+
+
+class AdaBelief(Moments):
+    """AdaBelief (Zhuang et al., NeurIPS 2020): large steps where gradients are as expected, small ones elsewhere.
+
+    m = β₁·m + (1 − β₁)·dw; s = β₂·s + (1 − β₂)·(dw − m)² + ε; w −= lr·m̂/(√ŝ + ε), m̂ = m/(1 − β₁ᵗ), ŝ = s/(1 − β₂ᵗ):
+    Adam with the variance of the gradient around its mean m in place of its square. Neither Keras nor PyTorch has it;
+    ε = 1e-16 is that of the authors' code.
+
+    >>> AdaBelief().formula.partition("; ")[2]
+    's = β₂·s + (1 − β₂)·(dw − m)² + ε; w −= lr/(1 − β₁^t)·m/(√(s/(1 − β₂^t)) + ε)'
+    """
+
+    slots = ("m", "s")
+    equation = """
+m += (1 - beta_1) * (dw - m)
+s = beta_2 * s + (1 - beta_2) * (dw - m) ** 2 + epsilon
+w -= learning_rate / (1 - beta_1**t) * m / (sqrt(s / (1 - beta_2**t)) + epsilon)"""
+    use = "Adam's speed with a generalisation closer to SGD's; also generative adversarial networks"
+    avoid = "gradients of pure noise; comparisons with published results, which mostly use Adam"
+    paper = "Zhuang et al., NeurIPS 2020"
+    title_zh = "AdaBelief（信念自適應）"
+    summary_zh = "以梯度偏離其平均的程度調整步伐：越符合預期，步伐越大。"
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-16,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **common)
 
 
 class Nadam(Moments):
