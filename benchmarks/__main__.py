@@ -8,6 +8,7 @@ its own and takes part in several settings; tables have medians, and the ratio t
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 
@@ -17,7 +18,7 @@ from benchmarks.compare import Best, Plan, measure, show, workers
 from benchmarks.convolutions import CONVOLUTIONS
 from benchmarks.costs import Cost, Share, costs, share
 from benchmarks.images import IMAGES
-from benchmarks.peers import present, versions
+from benchmarks.peers import BEFORE, present, versions
 from benchmarks.report import ROOT, Report
 from benchmarks.scaling import Series, scaling
 from benchmarks.workloads import WORKLOADS, Workload
@@ -34,6 +35,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--eager", action="store_true", help="no torch.compile, which takes half the time")
     parser.add_argument("--rounds", type=int, help="rounds of every contender in turn")
     parser.add_argument("--only", metavar="NAME", help="only the workloads with this in their name; or costs, scaling")
+    parser.add_argument(
+        "--before", metavar="FOLDER", help="with the thalweg in another checkout too, and without the other peers"
+    )
     parser.add_argument("--write", action="store_true", help="put tables and pictures into the READMEs and docs/")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--cliff", action="store_true", help="a step at every width from 1 to 300, beside its neighbour")
@@ -69,6 +73,10 @@ def everything(arguments: argparse.Namespace) -> None:
     plan = QUICK if arguments.quick else Plan()
     plan = Plan(arguments.rounds or plan.rounds, plan.seconds, plan.compiled and not arguments.eager)
     only, peers = arguments.only, present()
+    if arguments.before:
+        os.environ["BENCHMARKS_THALWEG"] = os.path.abspath(arguments.before)
+        compare(["thalweg", BEFORE], plan, only)
+        return
     results = compare(peers, plan, only)
     second: list[Cost] = []
     reached: Share | None = None

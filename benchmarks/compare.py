@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.convolutions import Convolution
 from benchmarks.peak import best_peak
+from benchmarks.peers import BEFORE
 from benchmarks.peers.base import Arrays
 from benchmarks.worker import Worker, WorkerError
 from benchmarks.workloads import Workload
@@ -84,7 +85,7 @@ def workers(peers: Sequence[str]) -> Iterator[list[Worker]]:
     started: list[Worker] = []
     try:
         for peer in peers:
-            started += [Worker(peer, n) for n in ([None] if peer == "thalweg" else threads)]
+            started += [Worker(peer, n) for n in ([None] if peer in ("thalweg", BEFORE) else threads)]
         yield started
     finally:
         for worker in started:

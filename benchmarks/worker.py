@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import variants
+from benchmarks.peers import BEFORE, variants
 from benchmarks.workloads import Workload
 
 TIMEOUT = 240.0
@@ -100,10 +100,12 @@ def serve(connection: Connection, pinned: list[int] | None) -> None:
 
 
 @contextmanager
-def environment(threads: int | None) -> Iterator[None]:
+def environment(peer: str, threads: int | None) -> Iterator[None]:
     """The variables a worker starts with; libraries read them when they are imported."""
     before = dict(os.environ)
     os.environ.update(ALWAYS)
+    if peer != BEFORE:
+        os.environ.pop("BENCHMARKS_THALWEG", None)
     if threads is not None:
         os.environ.update(dict.fromkeys(POOLS, str(threads)))
     if threads == 1:
@@ -123,7 +125,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, pinned))
-        with environment(threads):
+        with environment(peer, threads):
             self.process.start()
         theirs.close()
 

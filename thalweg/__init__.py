@@ -19,9 +19,10 @@ from thalweg import (
     schedules,
     utils,
 )
-from thalweg.experiments.comparison import Comparison, compare
+from thalweg.experiments.comparison import compare
 from thalweg.experiments.population import fit_many
 from thalweg.experiments.range_test import LearningRateTest, find_learning_rate
+from thalweg.experiments.results import Comparison
 from thalweg.experiments.unit_variance import lsuv
 from thalweg.layers import Input
 from thalweg.models.saving import load_model

@@ -26,8 +26,10 @@ class Peer:
     imports: str  # what `import` is timed with
 
 
+BEFORE = "thalweg before"  # another version of it, with --before
 PEERS = {
     "thalweg": Peer("ours", "thalweg", ("thalweg",), "thalweg"),
+    BEFORE: Peer("ours", "thalweg", ("thalweg",), "thalweg"),
     "PyTorch": Peer("pytorch", "torch", ("torch",), "torch"),
     "Keras on JAX": Peer("keras_jax", "keras", ("keras", "jax"), "keras"),
     "JAX": Peer("jax_scan", "jax", ("jax",), "jax"),
@@ -37,7 +39,7 @@ PEERS = {
 
 def present(names: list[str] | None = None) -> list[str]:
     """Those of the peers that are installed; the missing ones are named."""
-    wanted = list(PEERS) if names is None else names
+    wanted = [name for name in PEERS if name != BEFORE] if names is None else names
     absent = [n for n in wanted if not all(importlib.util.find_spec(m) for m in PEERS[n].needs)]
     if absent:
         print(f"not installed and left out: {', '.join(absent)}; pip install 'thalweg[bench]'")
@@ -52,5 +54,9 @@ def variants(peer: str, work: Workload) -> Variants:
 
 def versions(names: list[str]) -> str:
     """What is compared, without the suffixes of local builds."""
-    found = [f"{PEERS[n].package} {version(PEERS[n].package).partition('+')[0]}" for n in names if n != "thalweg"]
+    found = [
+        f"{PEERS[n].package} {version(PEERS[n].package).partition('+')[0]}"
+        for n in names
+        if n not in ("thalweg", BEFORE)
+    ]
     return ", ".join([f"thalweg {thalweg.__version__}", *found])

@@ -12,6 +12,7 @@ from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run as image_runs
 from thalweg.runs import presets
 from thalweg.views import plots
+from thalweg.views.figures import new_figure
 
 Image = pytest.importorskip("PIL.Image")
 pytest.importorskip("yaml")
@@ -125,7 +126,7 @@ def test_the_learning_rate_rises_and_falls_unless_it_is_to_be_constant(thalweg, 
 @pytest.mark.parametrize("steps", [1, 2, 9, 10, 11, 1000])
 def test_the_learning_rate_of_any_number_of_steps(steps):
     """Never 0, the peak once, and 0 where training has ended."""
-    rates = image_runs.falling(0.1, steps)(np.arange(steps + 1))
+    rates = image_runs.warm_cosine(0.1, steps)(np.arange(steps + 1))
     assert rates[:-1].min() > 0
     assert np.argwhere(np.isclose(rates, 0.1, rtol=1e-12)).tolist() == [[steps // 10]]
     assert (np.diff(rates)[: steps // 10] > 0).all()
@@ -290,6 +291,6 @@ def test_every_filter_is_drawn(inputs):
 
 def test_a_picture_is_png_or_svg(tmp_path):
     with pytest.raises(ArgumentError, match=r"written as .png or .svg"):
-        plots.save_figure(plots.figure(1, 1), tmp_path / "a.bmp")
+        plots.save_figure(new_figure(1, 1), tmp_path / "a.bmp")
     with pytest.raises(ArgumentError, match="no kernels were recorded"):
         plots.draw_strip([], "none")

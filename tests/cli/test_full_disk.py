@@ -15,6 +15,7 @@ from thalweg.errors import ModelFileError, ThalwegError
 from thalweg.layers import Dense, Input
 from thalweg.runs import table_run as runs
 from thalweg.runs.keeping import keep
+from thalweg.runs.table_comparison import save_comparison
 from thalweg.support.files import append, writing
 
 resource = pytest.importorskip("resource", reason="no limits on the size of files")
@@ -140,7 +141,7 @@ def test_a_comparison_that_cannot_be_saved_leaves_no_folder(tmp_path, full):
     found = thalweg.compare("optimizer", np.ones((8, 2)), np.arange(8) % 2, entries=["sgd"], seeds=1, epochs=1)
     full()
     with pytest.raises(ThalwegError, match="can't be written"):
-        runs.save_comparison(found, tmp_path / "comparison")
+        save_comparison(found, tmp_path / "comparison")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -148,16 +149,17 @@ def test_a_comparison_that_cannot_be_saved_leaves_no_folder(tmp_path, full):
 
 TRAIN = """
 import sys
-from thalweg import cli, runs
+from thalweg.cli.main import main
 from thalweg.errors import ModelFileError
-save = runs.save
+from thalweg.runs.run import Run
+save = Run.save
 def on_a_full_disk(run, folder, command):
     if not str(folder).startswith({room!r}):
         raise ModelFileError(f"{{folder}} can't be written: No space left on device")
     save(run, folder, command)
-runs.save = on_a_full_disk
+Run.save = on_a_full_disk
 sys.argv[1:] = ["train", {table!r}, "--target", "y", "--epochs", "2", "--seed", "1", "--out", {out!r}]
-cli.main()
+main()
 """
 
 

@@ -174,8 +174,8 @@ def test_a_run_scores_the_same_rows_alike_in_every_format(tmp_path):
     frame.to_json(tmp_path / "rows.json", orient="records")
     names = [tmp_path / name for name in ("rows.csv", "rows.parquet", "typed.parquet", "rows.json")]
     tables = [read_table(source) for source in [*names, f"FROM '{tmp_path}/rows.csv'", frame]]
-    options = runs.Options(
-        "subscribed", layers=(8,), epochs=3, dropout=0, early_stopping=0, validation_share=0, seed=1, lanes=1
+    options = runs.TableOptions(
+        target="subscribed", layers=(8,), epochs=3, dropout=0, early_stopping=0, validation_share=0, seed=1, lanes=1
     )
     for table in tables:
         run = runs.train(table, options)
@@ -316,7 +316,7 @@ def test_labels_are_given_back_as_they_were_written(tmp_path):
 
 def test_text_in_a_regression_target_is_named_with_its_row():
     table = Table.of({"x": np.arange(30), "y": np.arange(30) / 4})
-    run = runs.train(table, runs.Options("y", layers=(), epochs=1, early_stopping=0, validation_share=0))
+    run = runs.train(table, runs.TableOptions(target="y", layers=(), epochs=1, early_stopping=0, validation_share=0))
     with pytest.raises(DataError, match="row 2 of the column 'y' holds the text 'abc'"):
         runs.score(run, Table.of({"x": [1, 2], "y": ["1.5", "abc"]}))
     with pytest.raises(DataError, match="held numbers in training and holds dates"):

@@ -10,7 +10,7 @@ import pytest
 
 from thalweg import Input, Sequential, layers, losses
 from thalweg.errors import DataError, DivergedError, ShapeError
-from thalweg.experiments.comparison import pose
+from thalweg.experiments.problem import pose
 from thalweg.layers import Dense, Normalization
 from thalweg.support.frames import as_array
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from thalweg import Input, Sequential, layers
 from thalweg.engine.native.passes import winograd
 from thalweg.engine.native.passes.winograd import plan
+from thalweg.engine.reference import execute
 from thalweg.program import lowering
 from thalweg.program.instructions.convolution import (
     Convolution,
@@ -17,20 +18,17 @@ from thalweg.program.instructions.convolution import (
     Window,
     same,
 )
-from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, Buffer
+from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, Buffer, StepState
 
 RANDOM = np.random.default_rng(0)
 NAMES = ["winograd kernel", "winograd convolution", "winograd gradient", "winograd kernel gradient"]
 
 
 class Memory(dict):
-    """What references see: every buffer has a value."""
+    """What instructions are executed on: every buffer has a value."""
 
-    rows = 2
+    step = StepState(rows=2)
     accumulate = False
-
-    def reduce(self, buffer, value):
-        self[buffer] = value
 
 
 def computed(instructions, memory):
@@ -38,7 +36,7 @@ def computed(instructions, memory):
     for i in instructions:
         for b in i.outputs:
             memory.setdefault(b, np.full((2, *b.shape) if b.per_row else b.shape, np.nan))
-        i.reference(memory)
+        execute(i, memory)
     return memory[instructions[-1].outputs[0]]
 
 

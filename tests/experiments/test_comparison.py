@@ -10,9 +10,11 @@ import pytest
 
 import thalweg
 from thalweg import activations, compare, initializers, losses, optimizers
+from thalweg.data.recipe import RECIPES
 from thalweg.errors import ArgumentError, DataError
-from thalweg.experiments.comparison import Entry, Run, look_at_units
-from thalweg.experiments.entries import FITTING_LOSSES, UNFIT_LOSSES, catalogue, entries_of
+from thalweg.experiments.entries import UNFIT_LOSSES, catalogue, entries_of
+from thalweg.experiments.results import Entry, Run
+from thalweg.experiments.units import look_at_units
 from thalweg.layers import Dense, Input
 from thalweg.support.naming import snake_case
 
@@ -105,9 +107,9 @@ def test_every_entry_of_the_catalogue_is_tried_or_left_out_with_a_reason():
         assert things == {id(thing) for name, thing in module.NAMES.items() if name not in left_out}
         assert len(names) == len(things) + (knob == "initializer")
     everything = {snake_case(name) for name in losses.CLASSES}
-    known = {name for table in FITTING_LOSSES.values() for name in table} | set(UNFIT_LOSSES)
-    assert everything <= known, f"say which tasks these losses fit, in comparison_entries.py: {everything - known}"
-    for task in FITTING_LOSSES:
+    known = {name for recipe in RECIPES.values() for name in recipe.fitting} | set(UNFIT_LOSSES)
+    assert everything <= known, f"say which tasks these losses fit, in data/recipe.py: {everything - known}"
+    for task in RECIPES:
         names, left_out = catalogue("loss", task)
         assert {*names, *left_out} == everything
         assert all(left_out.values())

@@ -275,8 +275,8 @@ def test_a_run_s_files_are_checked(tmp_path):
     from thalweg.runs import table_run as runs
 
     table = {"x": np.arange(30.0), "y": ["a", "b", "b"] * 10}
-    options = runs.Options("y", layers=(2,), epochs=2, early_stopping=0, seed=0)
-    runs.save(runs.train(read_table(table), options), tmp_path / "run", ["thalweg"])
+    options = runs.TableOptions(target="y", layers=(2,), epochs=2, early_stopping=0, seed=0)
+    runs.train(read_table(table), options).save(tmp_path / "run", ["thalweg"])
     for name, old, new, words in (
         ("history.jsonl", '"epoch": 1', '"epoch": "1"', "history.jsonl is damaged: line 2 is no record of an epoch"),
         ("history.jsonl", '"loss"', '"lost"', None),

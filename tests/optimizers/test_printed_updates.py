@@ -41,7 +41,7 @@ def carried_out(text, values):
 
 def check(case):
     i, m = case.instruction, case.memory(np.float64)
-    given = {"t": m.update, "iteration": m.iteration, "learning_rate": m.learning_rate}
+    given = {"t": m.step.update, "iteration": m.step.iteration, "learning_rate": m.step.learning_rate}
     with np.errstate(all="ignore"):
         after = carried_out(i.formula, {b.name: m[b] for b in i.operands} | given)
     for name, right in case.reference().items():

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from thalweg import Sequential
-from thalweg.cli.console import grid
-from thalweg.experiments import comparison
+from thalweg.cli.console import Grid
+from thalweg.experiments import comparison, results
 from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Residual
 from thalweg.losses import SumSquaredError
 from thalweg.models import stack
@@ -167,7 +167,7 @@ def convolutional():
 @pytest.fixture
 def terminal(monkeypatch):
     def of(room):
-        for module in (listings, comparison, stack):
+        for module in (listings, results, stack):
             monkeypatch.setattr(module, "columns", lambda: room)
 
     return of
@@ -239,7 +239,7 @@ def test_a_grid_breaks_no_number(room):
     keys = ["loss", "accuracy", "precision", "recall", "val_loss", "val_accuracy", "val_precision", "val_recall"]
     rows = [[str(epoch), *(f"{epoch / 7 + place:.4f}" for place in range(len(keys)))] for epoch in range(1, 4)]
     file = io.StringIO()
-    Console(file=file, width=room).print(grid("history", ["epoch", *keys], rows))
+    Console(file=file, width=room).print(Grid("history", ["epoch", *keys], rows))
     lines = file.getvalue().splitlines()
     assert max(map(len, lines)) <= room
     words = file.getvalue().split()
@@ -253,6 +253,6 @@ def test_a_grid_breaks_no_number(room):
 def test_a_grid_folds_texts_and_not_numbers():
     file = io.StringIO()
     text, number = "3 categories: Biscoe, Dream, Torgersen and some more", "123,456,789,012,345,678"
-    Console(file=file, width=52).print(grid("columns", ["column", "understood as", "sum"], [["island", text, number]]))
+    Console(file=file, width=52).print(Grid("columns", ["column", "understood as", "sum"], [["island", text, number]]))
     assert max(map(len, file.getvalue().splitlines())) <= 52
     assert {*text.split(), number} <= set(file.getvalue().split())

@@ -16,14 +16,14 @@ from thalweg.engine.native.layouts import job as layout
 from thalweg.engine.native.passes import input_split as input_shares
 from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.engine.native.runtime.partition import TILE, WIDE_CHUNK, chunks, lines
-from thalweg.engine.reference import ReferenceExecutor
+from thalweg.engine.reference import ReferenceExecutor, execute
 from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
 from thalweg.optimizers import Adam
 from thalweg.program.instructions import linear
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import Affine
-from thalweg.program.ir.instruction import PARAMETERS, WORKSPACE, Buffer
+from thalweg.program.ir.instruction import PARAMETERS, WORKSPACE, Buffer, StepState
 from thalweg.program.ir.program import Program
 
 FLOAT64 = {"engine": "reference", "dtype": "float64"}
@@ -102,9 +102,7 @@ def test_planned_memory_computes_what_separate_memory_does(steps, loss):
     ]
     job.parameters[:] = start
     own = Memory()
-    own.rows = own.batch_rows = len(X)
-    own.first_row, own.accumulate, own.iteration, own.seed = 0, False, 1, model.seed
-    own.learning_rate, own.order = 1.0, np.arange(len(X))
+    own.step = StepState(rows=len(X), batch_rows=len(X), seed=model.seed, learning_rate=1.0, order=np.arange(len(X)))
     regions = {"parameters": job.parameters, "gradients": np.zeros_like(start), "totals": np.zeros(job.totals)}
     for buffer in job.program.buffers():
         if buffer.region == "data":
@@ -112,7 +110,7 @@ def test_planned_memory_computes_what_separate_memory_does(steps, loss):
         elif buffer.region in regions:
             own[buffer] = regions[buffer.region][buffer.offset :][: buffer.size].reshape(buffer.shape)
     for instruction, outputs in zip(job.program, planned, strict=True):
-        instruction.reference(own)
+        execute(instruction, own)
         for output, values in zip(instruction.outputs, outputs, strict=True):
             assert np.array_equal(own[output], values), f"{instruction.title}: {instruction.formula}"
 

@@ -17,9 +17,10 @@ ROOT = Path(thalweg.__file__).parent
 ROOMS = [
     ["thalweg.cli"],
     ["thalweg.runs"],
-    ["thalweg.views", "thalweg.tabular"],
+    ["thalweg.tabular"],
     ["thalweg"],  # the public names
     ["thalweg.experiments"],
+    ["thalweg.views"],
     ["thalweg.models"],
     ["thalweg.callbacks", "thalweg.utils"],
     ["thalweg.data"],

@@ -14,7 +14,7 @@ import pytest
 
 import thalweg
 from thalweg import Sequential, layers
-from thalweg.cli import main as cli
+from thalweg.cli.inspect_run import inspect
 from thalweg.data.images import read_images, read_picture
 from thalweg.data.tables import read_table, write_table
 from thalweg.errors import ThalwegError
@@ -114,8 +114,8 @@ def network(folder):
 
 def run_on_a_table(name):
     def make(folder):
-        options = runs.Options("kind", layers=(4,), epochs=2, batch_size=8, seed=0, early_stopping=0)
-        runs.save(runs.train(read_table(COLUMNS), options), folder / "run", ["thalweg", "train"])
+        options = runs.TableOptions(target="kind", layers=(4,), epochs=2, batch_size=8, seed=0, early_stopping=0)
+        runs.train(read_table(COLUMNS), options).save(folder / "run", ["thalweg", "train"])
         return folder / "run" / name
 
     return make
@@ -125,9 +125,9 @@ def run_on_images(name):
     def make(folder):
         (folder / "net.yaml").write_text("- Conv2D: {filters: 2, kernel_size: 3}\n- Flatten\n")
         np.savez(folder / "a.npz", x=PIXELS.repeat(4, axis=0), y=np.arange(24) % 2)
-        options = image_runs.ImageOptions(str(folder / "net.yaml"), epochs=2, batch_size=8, seed=0)
+        options = image_runs.ImageOptions(model=str(folder / "net.yaml"), epochs=2, batch_size=8, seed=0)
         run = image_runs.train(read_images(folder / "a.npz"), options)
-        image_runs.save(run, folder / "run", ["thalweg", "train"])
+        run.save(folder / "run", ["thalweg", "train"])
         return folder / "run" / name
 
     return make
@@ -135,7 +135,7 @@ def run_on_images(name):
 
 def use(path):
     """A run of any kind, looked at and used."""
-    cli.inspect(path.parent)
+    inspect(path.parent)
     if not image_runs.is_image_run(path.parent):
         run = runs.load(path.parent)
         runs.predictions(run, read_table(COLUMNS))

@@ -16,6 +16,7 @@ import thalweg
 from thalweg import Sequential
 from thalweg.callbacks import LambdaCallback
 from thalweg.cli import main as cli
+from thalweg.cli import report
 from thalweg.engine.native.compiler import compile
 from thalweg.errors import ArgumentError
 from thalweg.layers import Dense, Input
@@ -313,7 +314,7 @@ def test_the_command_line_tells_them_apart(monkeypatch, capsys, tmp_path):
         cli.main()
     assert "compiling kernels took " in capsys.readouterr().out
     monkeypatch.setattr(stopwatch.compiling, "seconds", 0.0)
-    assert cli.compile_seconds() == ""
+    assert report.compile_seconds() == ""
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), OSError(28, "No space left on device")])

@@ -123,7 +123,7 @@ def gather(c: Case) -> Instruction:
     by_columns = c.narrow()
     x = c.output("x", c.row)
     x.by_columns = by_columns
-    return batches.Gather(c.normal("X", c.row, DATA), x)
+    return batches.GatherFloats(c.normal("X", c.row, DATA), x)
 
 
 def gather_bytes(c: Case) -> Instruction:

@@ -47,9 +47,9 @@ def adjoint(kind: type[Elementwise], *arguments: float) -> Build:
         scaled(c, kind, h)
         of = kind(h, c.put("a", c.row, np.nan), *arguments)
         with np.errstate(all="ignore"):
-            c.values[of.a] = of.value(c.values[h].astype(np.float64)).astype(np.float32)
+            c.values[of.a] = of.value(np, c.values[h].astype(np.float64)).astype(np.float32)
         v = getattr(of, of.slope_of)
-        c.sizes["dh"] = lambda m: abs(m[da]) * (1 + abs(of.slope(m[v])))
+        c.sizes["dh"] = lambda m: abs(m[da]) * (1 + abs(of.slope(np, m[v])))
         return ElementwiseAdjoint(of, v, da, c.output("dh", c.row))
 
     return build
@@ -87,7 +87,7 @@ def row_adjoint(kind: type[Rowwise]) -> Build:
         h = doubled(c) if kind is rowwise.Glu else c.put("h", c.row, c.random.uniform(-3, 3, (c.shape.rows, *c.row)))
         of = kind(h, c.put("a", kind.output_shape(h.shape), np.nan))
         da = c.normal("da", of.a.shape)
-        c.values[of.a] = of.value(c.values[h].astype(np.float64)).astype(np.float32)
+        c.values[of.a] = of.value(np, c.values[h].astype(np.float64)).astype(np.float32)
         v = getattr(of, of.slope_of)
         total = lambda m: abs(m[da]).sum(axis=-1, keepdims=True)  # noqa: E731
         if kind is rowwise.Softmax:

@@ -37,8 +37,8 @@ def value(c: Case) -> Instruction:
 
 def source(c: Case, of: FormulaActivation, by: str):
     with np.errstate(all="ignore"):
-        values = {b: c.values[b].astype(np.float64) for b in (of.h, *of.parameters)}
-        c.values[of.a] = of.formula_of_h.value(**of.values(of.h, values)).astype(np.float32)
+        h, *parameters = (c.values[b].astype(np.float64) for b in (of.h, *of.parameters))
+        c.values[of.a] = of.reference(np, h, tuple(parameters)).astype(np.float32)
     return of.source(by)
 
 

@@ -9,6 +9,7 @@ from harness import OPTIONAL, TWICE, Array, Case, Memory, Shape
 from optimizer_equations import EQUATIONS
 
 from thalweg import optimizers
+from thalweg.engine.reference import execute
 from thalweg.optimizers.layout import Run
 from thalweg.program.formula.statements import run
 from thalweg.program.instructions.updates import gradients, matrix_updates
@@ -70,8 +71,7 @@ def moved(c: Case, w: Buffer) -> Callable[[Memory], Array]:
 
     def size(m: Memory) -> Array:
         after = c.memory(np.float64)
-        with np.errstate(all="ignore"):
-            c.instruction.reference(after)
+        execute(c.instruction, after)
         return abs(m[w]) + 3 * abs(after[w] - m[w]) + 0.005 * abs(m[c.instruction.dw])
 
     return size
@@ -102,7 +102,7 @@ def sized(c: Case, i: Statements) -> Statements:
 
     def size(m: Memory, name: str) -> Array:
         vectors = {key: sums.Sum(m[b], abs(m[b])) for key, b in i.buffers.items()}
-        given = {"t": m.update, "iteration": m.iteration, "learning_rate": m.learning_rate * i.factor}
+        given = {"t": m.step.update, "iteration": m.step.iteration, "learning_rate": m.step.learning_rate * i.factor}
         with np.errstate(all="ignore"):
             after = run(i.text, {**vectors, **given, **i.numbers}, sums)[name]
         return after.size if isinstance(after, sums.Sum) else np.abs(after)

@@ -11,8 +11,19 @@ from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.passes.image_columns import NARROW
+from thalweg.engine.reference import execute
 from thalweg.program.instructions.elementwise import Copy
-from thalweg.program.ir.instruction import DATA, GRADIENTS, NORMS, PARAMETERS, TOTALS, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import (
+    DATA,
+    GRADIENTS,
+    NORMS,
+    PARAMETERS,
+    TOTALS,
+    WORKSPACE,
+    Buffer,
+    Instruction,
+    StepState,
+)
 
 Array = NDArray[Any]
 
@@ -34,28 +45,24 @@ class Shape(NamedTuple):
 
 
 class Memory(dict[Buffer, Array]):
-    """Arrays by buffer, and the state of a step: what a reference implementation sees."""
+    """Arrays by buffer, and the state of a step: what an instruction is executed on."""
 
-    rows: int
-    first_row: int
-    batch_rows: int
-    accumulate: bool
-    iteration: int
-    update: int
-    seed: int
-    learning_rate: float
-    order: Array
+    step: StepState
+    accumulate: bool = False
 
     def __missing__(self, buffer: Buffer) -> Array:
         if buffer.view_of is not None:
-            leading = (self.rows,) if buffer.per_row else ()
+            leading = (self.step.rows,) if buffer.per_row else ()
             self[buffer] = self[buffer.storage].reshape(*leading, *buffer.shape)
         else:
-            self[buffer] = np.full((self.rows, *buffer.shape) if buffer.per_row else buffer.shape, np.nan)
+            self[buffer] = np.full((self.step.rows, *buffer.shape) if buffer.per_row else buffer.shape, np.nan)
         return self[buffer]
 
-    def reduce(self, buffer: Buffer, value: Array) -> None:
-        self[buffer][...] = self[buffer] + value if self.accumulate else value
+    def on(self, arrays: dict[Buffer, Array]) -> "Memory":
+        """The same step on other arrays."""
+        other = Memory(arrays)
+        other.__dict__.update(self.__dict__)
+        return other
 
 
 class Case:
@@ -136,17 +143,23 @@ class Case:
     def memory(self, dtype: type) -> Memory:
         arrays = {b: v.astype(v.dtype if b.region in DOUBLES else dtype) for b, v in self.values.items()}
         m = Memory(arrays)
-        m.rows, m.first_row, m.batch_rows = self.shape.rows, self.first_row, self.batch_rows
-        m.accumulate, m.iteration, m.seed = self.has(ACCUMULATE), self.iteration, self.shape.seed
-        m.update = self.iteration
-        m.learning_rate, m.order = 0.05, self.order
+        m.accumulate = self.has(ACCUMULATE)
+        m.step = StepState(
+            rows=self.shape.rows,
+            first_row=self.first_row,
+            batch_rows=self.batch_rows,
+            iteration=self.iteration,
+            update=self.iteration,
+            seed=self.shape.seed,
+            learning_rate=0.05,
+            order=self.order,
+        )
         return m
 
-    def reference(self) -> dict[str, Array]:
-        """What the outputs should be, by field."""
+    def reference(self, xp: Any = np) -> dict[str, Array]:
+        """What the outputs should be, by field, computed with an array library."""
         m = self.memory(self.dtype)
-        with np.errstate(all="ignore"):
-            self.instruction.reference(m)
+        execute(self.instruction, m, xp)
         return {field: m[b] for field, b in self.outputs().items()}
 
     def outputs(self) -> dict[str, Buffer]:
@@ -259,8 +272,9 @@ class Dot(Instruction):
     def adjoint(self, d: Any) -> Iterator[Instruction]:
         yield Copy(self.c, d.into(self.p))
 
-    def reference(self, m: Any) -> None:
-        m[self.sums][0] += m.batch_rows * float((m[self.c] * m[self.p]).sum())
+    def reference(self, xp: Any, p: Array, c: Array, step: StepState) -> Array:
+        total: Array = step.batch_rows * (c * p).sum()
+        return total
 
 
 def run(instructions: Sequence[Instruction], m: Memory) -> float:
@@ -269,5 +283,5 @@ def run(instructions: Sequence[Instruction], m: Memory) -> float:
     for b in totals:
         m[b] = np.zeros(b.size)
     for i in instructions:
-        i.reference(m)
-    return sum(float(m[b][0]) for b in dict.fromkeys(totals)) / m.batch_rows
+        execute(i, m)
+    return sum(float(m[b][0]) for b in dict.fromkeys(totals)) / m.step.batch_rows

@@ -8,6 +8,7 @@ import numpy as np
 from harness import ACCUMULATE, EXTREME, IN_PLACE, OPTIONAL, ORDERED, TWICE, Case
 
 from thalweg.engine.native.passes import image_columns as columns
+from thalweg.engine.reference import execute
 from thalweg.program.instructions import convolution, normalization, pooling, shapes, standardization
 from thalweg.program.instructions.convolution import Window
 from thalweg.program.ir.instruction import EXCHANGE, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
@@ -66,11 +67,10 @@ def positive(build: Callable[[dict[Any, Any]], Instruction], c: Case, output: Bu
     """The same instruction on the sizes of its operands: the size of the sum behind each output."""
 
     def size(m: Any) -> Any:
-        copy = type(m)({b: abs(m[b]) for b in operands if b is not None})
-        copy.__dict__.update(m.__dict__)
+        copy = m.on({b: abs(m[b]) for b in operands if b is not None})
         if c.has(ACCUMULATE) and not output.per_row:
             copy[output] = abs(m[output])
-        c.instruction.reference(copy)
+        execute(c.instruction, copy)
         return copy[output]
 
     return size
@@ -134,9 +134,7 @@ def transposed_convolution(c: Case, by_columns: bool = False, depthwise: bool = 
     x, filters = c.normal("x", (*w.outputs(height, width), inputs)), small.shape[-1]
     b = c.normal("b", (filters,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
     flip = convolution.flip_of(W, W.shape, w)  # type: ignore[arg-type]
-    m = {W: c.values[W], flip.flipped: np.empty(flip.flipped.shape, np.float32)}
-    flip.reference(m)  # type: ignore[arg-type]
-    c.values[flip.flipped] = m[flip.flipped]
+    c.values[flip.flipped] = flip.reference(np, c.values[W])
     h = c.output("h", (height, width, filters))
     floor, a = end(c, h)
     c.sizes["h"] = positive(transposed_convolution, c, h, x, flip.flipped, b, a)
@@ -164,7 +162,7 @@ def max_pooling(c: Case) -> Instruction:
 
 def max_pooling_adjoint(c: Case) -> Instruction:
     x, w = pool_parts(c)
-    largest, floor = w.windows(w.pad(c.values[x], -np.inf)).max(axis=(-2, -1)), c.shape.seed % 3 == 0
+    largest, floor = w.windows(np, w.pad(np, c.values[x], -np.inf)).max(axis=(-2, -1)), c.shape.seed % 3 == 0
     a = c.put("a", largest.shape[1:], np.maximum(largest, 0) if floor else largest)
     da, dx = c.normal("da", a.shape), c.output("dx", x.shape)
     c.sizes["dx"] = positive(max_pooling_adjoint, c, dx, da)

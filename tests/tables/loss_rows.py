@@ -67,7 +67,7 @@ def activated(c: Case) -> Instruction:
     h = c.put("h", c.row, c.random.uniform(-3, 3, (c.shape.rows, *c.row)))
     away_from_kinks(c, h)
     of = kind(h, c.put("ŷ", c.row, np.nan), *arguments)
-    p = of.value(c.values[h].astype(np.float64))
+    p = of.value(np, c.values[h].astype(np.float64))
     c.values[of.a] = p.astype(np.float32)
     y = c.put("y", c.row, p + c.random.choice((-1, 1), p.shape) * c.random.uniform(0.1, 2, p.shape))
     weight = c.put("weight", (1,), c.random.integers(0, 9, (c.shape.rows, 1)) / 4) if c.has(OPTIONAL) else None
@@ -83,14 +83,18 @@ def activated(c: Case) -> Instruction:
     return ActivatedLoss(of, gradient, back, v, y, weight, loss.sums, dh)
 
 
+def targets(of: Loss, m: Memory) -> Array:
+    return of.targets(np, m[of.y], m[of.p])
+
+
 def value_size(of: Loss, m: Memory) -> Array:
-    size = VALUE_SIZES.get(type(of), lambda of, m: abs(of.value(of.targets(m), m[of.p])))
+    size = VALUE_SIZES.get(type(of), lambda of, m: abs(of.value(np, targets(of, m), m[of.p])))
     result: Array = size(of, m)
     return result
 
 
 def slope_size(of: Loss, m: Memory) -> Array:
-    size = SLOPE_SIZES.get(type(of), lambda of, m: abs(of.slope(of.targets(m), m[of.p])))
+    size = SLOPE_SIZES.get(type(of), lambda of, m: abs(of.slope(np, targets(of, m), m[of.p])))
     result: Array = size(of, m)
     return result
 
@@ -255,21 +259,21 @@ def operands_size(of: Loss, m: Memory) -> Array:
 
 def binary_slope_size(of: Loss, m: Memory) -> Array:
     q = np.clip(m[of.p], EPSILON, 1 - EPSILON)
-    return (q + of.targets(m)) / (q * (1 - q))
+    return (q + targets(of, m)) / (q * (1 - q))
 
 
 def category_slope_size(of: Loss, m: Memory) -> Array:
-    y = of.targets(m)
+    y = targets(of, m)
     return (rows.over_classes(y) + y / shares(of, m)) / rows.over_classes(m[of.p])
 
 
 def logits_value_size(of: Loss, m: Memory) -> Array:
-    return of.targets(m) * (abs(rows.log_sum_exp(m[of.p])) + abs(m[of.p]))
+    return targets(of, m) * (abs(rows.log_sum_exp(np, m[of.p])) + abs(m[of.p]))
 
 
 def logits_slope_size(of: Loss, m: Memory) -> Array:
-    y = of.targets(m)
-    return np.exp(m[of.p] - rows.log_sum_exp(m[of.p])) * rows.over_classes(y) + y
+    y = targets(of, m)
+    return np.exp(m[of.p] - rows.log_sum_exp(np, m[of.p])) * rows.over_classes(y) + y
 
 
 def ones(of: Loss, m: Memory) -> Array:
@@ -277,19 +281,19 @@ def ones(of: Loss, m: Memory) -> Array:
 
 
 def gaussian_size(of: Loss, m: Memory) -> Array:
-    assert isinstance(of, rows.GaussianNLL)
-    mean, v = of.split(m[of.p])
-    v = np.exp(v) if isinstance(of, rows.GaussianNLLLogarithm) else v
+    assert isinstance(of, rows.GaussianLoss)
+    mean, v = np.split(m[of.p], 2, axis=-1)
+    v = np.exp(v) if isinstance(of, rows.GaussianNLLLogarithm) else np.maximum(v, of.eps)
     e = (abs(mean) + abs(m[of.y])) ** 2
     return np.concatenate([e / v + 1, 1 + 1 / v + e / v**2 + e / v], axis=-1)
 
 
 VALUE_SIZES: dict[type[Loss], Any] = {
-    each.SquaredLogarithmicError: lambda of, m: abs(of.value(m[of.y], m[of.p])) + 1e-1,
+    each.SquaredLogarithmicError: lambda of, m: abs(of.value(np, m[of.y], m[of.p])) + 1e-1,
     each.Poisson: lambda of, m: m[of.p] + m[of.y] * abs(np.log(m[of.p])),
-    each.KLDivergence: lambda of, m: 1 + abs(of.value(m[of.y], m[of.p])),
-    each.BinaryCrossentropyLogits: lambda of, m: np.logaddexp(0, m[of.p]) + abs(m[of.p]) * of.targets(m),
-    rows.CategoricalCrossentropy: lambda of, m: of.targets(m) * (1 + abs(np.log(shares(of, m)))),
+    each.KLDivergence: lambda of, m: 1 + abs(of.value(np, m[of.y], m[of.p])),
+    each.BinaryCrossentropyLogits: lambda of, m: np.logaddexp(0, m[of.p]) + abs(m[of.p]) * targets(of, m),
+    rows.CategoricalCrossentropy: lambda of, m: targets(of, m) * (1 + abs(np.log(shares(of, m)))),
     rows.CategoricalCrossentropyLogits: logits_value_size,
     rows.GeneralizedCrossEntropy: ones,
     rows.CategoricalHinge: lambda of, m: 1 + abs(m[of.p]).max(axis=-1),
@@ -305,7 +309,7 @@ SLOPE_SIZES: dict[type[Loss], Any] = {
     each.Poisson: lambda of, m: 1 + m[of.y] / m[of.p],
     each.SquaredHinge: lambda of, m: 2 + 2 * abs(m[of.p]),
     each.BinaryCrossentropy: binary_slope_size,
-    each.BinaryCrossentropyLogits: lambda of, m: 1 + of.targets(m),
+    each.BinaryCrossentropyLogits: lambda of, m: 1 + targets(of, m),
     each.BinaryFocalCrossentropyLogits: ones,
     rows.CategoricalCrossentropy: category_slope_size,
     rows.CategoricalCrossentropyLogits: logits_slope_size,

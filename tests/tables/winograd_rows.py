@@ -8,7 +8,9 @@ import numpy as np
 from harness import OPTIONAL, TWICE, Case
 from image_rows import end, turned
 
+from thalweg.engine.native.layouts import filtering
 from thalweg.engine.native.passes import winograd
+from thalweg.engine.reference import execute
 from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, PREPARED, WORKSPACE, Buffer, Instruction
 
 
@@ -18,13 +20,11 @@ def magnitudes(build: Callable[[], Instruction], *operands: Buffer | None) -> Ca
     def size(m: Any) -> Any:
         i = build()
         (output,) = i.outputs
-        values = type(m)({b: abs(m[b]) for b in operands if b is not None})
-        values.__dict__.update(m.__dict__)
-        values[output] = np.zeros_like(m[output])
+        values = m.on({b: abs(m[b]) for b in operands if b is not None} | {output: np.zeros_like(m[output])})
         signed = winograd.matrices
         try:
-            winograd.matrices = lambda taps: winograd.Matrices(*map(abs, signed(taps)))  # type: ignore[assignment]
-            i.reference(values)
+            winograd.matrices = lambda taps: filtering.Matrices(*map(abs, signed(taps)))  # type: ignore[assignment]
+            execute(i, values)
         finally:
             winograd.matrices = signed
         return values[output] + np.nan_to_num(abs(m[output]))  # a number where it is added to
@@ -66,9 +66,7 @@ def convolution(c: Case, by_columns: bool = False) -> Instruction:
     taps, image, inputs, outputs, before, places = parts(c, by_columns)
     x, W = c.normal("x", (*image, inputs)), c.normal("W", (taps, taps, inputs, outputs), PARAMETERS, per_row=False)
     U = c.put("U", (6, 6, inputs, outputs), np.nan, WORKSPACE, per_row=False)
-    m = {W: c.values[W], U: np.empty(U.shape, np.float32)}
-    winograd.WinogradKernel(W, U, taps).reference(m)  # type: ignore[arg-type]
-    c.values[U] = m[U]
+    c.values[U] = winograd.WinogradKernel(W, U, taps).reference(np, c.values[W]).astype(np.float32)
     b = c.normal("b", (outputs,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
     m = winograd.SIDE + 1 - taps
     covered = tuple(n - n % m if c.has(TWICE) and n > m else n for n in places)

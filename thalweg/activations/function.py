@@ -144,5 +144,5 @@ class ActivationFunction(hooks.Hooked):
             raise ArgumentError(f"{self.name} takes an array of at least one axis")
         program = Builder(training=False)
         result = function.forward(program, Buffer("h", h.shape if function.rowwise else (1,)))
-        values: NDArray[Any] = program.instructions[0].value(h)  # type: ignore[attr-defined]
+        values: NDArray[Any] = program.instructions[0].value(np, h)  # type: ignore[attr-defined]
         return np.asarray(values).reshape(result.shape if function.rowwise else h.shape).astype(h.dtype, copy=False)

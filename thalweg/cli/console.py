@@ -35,13 +35,11 @@ def say_skipped(problems: Sequence[str]) -> None:
         say(f"skipped {len(problems):,}: {first_of(problems)}")
 
 
-def grid(title: str, header: list[str], rows: list[list[str]]) -> Any:
-    """A table for people; columns of numbers are aligned to the right and never broken over lines."""
-    return Grid(title, header, rows)
-
-
 class Grid:
-    """A table, in blocks of columns, each with the first column, where all together are too wide."""
+    """A table for people; columns of numbers are aligned to the right and never broken over lines.
+
+    Columns that don't fit side by side follow in further blocks, each with the first column.
+    """
 
     def __init__(self, title: str, header: list[str], rows: list[list[str]]) -> None:
         self.title, self.header, self.rows = title, header, rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,12 +13,10 @@ from thalweg.data.cells import FEW, Array, Column, column_of, magnitude, number_
 from thalweg.data.fitted import kind_changed
 from thalweg.data.labels import Label, label_codes
 from thalweg.data.numerals import numbers_in_text, refuse_infinite, text_as_numbers
+from thalweg.data.recipe import TASKS, Task, recipe
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError, ShapeError
 
-Task = Literal["binary", "multiclass", "regression"]
-
-TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
 ROWS_PER_CLASS = 5
 """Integers are classes only where each stands, on average, for so many rows."""
 
@@ -63,8 +61,7 @@ class Target:
                 as rows, an infinite value, or text where numbers are needed (named, with its row).
             ArgumentError: an unknown task.
         """
-        if task is not None and task not in TASKS:
-            raise ArgumentError(f"task={task!r} is unknown; it is one of {', '.join(TASKS)}")
+        asked = None if task is None else recipe(task).task
         table = read_table(table)
         column = _usable(table, name)
         if column.kind == "date":
@@ -73,8 +70,8 @@ class Target:
             column = numbers_in_text(table, name, column) or column
         counts = _label_counts(column)
         decided, why = _decide(column, counts, name)
-        chosen: Task = decided if task is None else next(known for known in TASKS if known == task)
-        if task is not None:
+        chosen = asked or decided
+        if asked:
             why = "as asked for"
         missing = int(column.missing().sum())
         if chosen == "regression":
@@ -90,7 +87,7 @@ class Target:
     @property
     def outputs(self) -> int:
         """How many units the network's last layer has: one for a number and for two classes, else one a class."""
-        return len(self.classes) if self.task == "multiclass" else 1
+        return recipe(self.task).units(len(self.classes))
 
     def fitted(self, table: Table) -> Self:
         """The same target with mean and scale of these rows, the training rows; classes stay those of all rows."""
@@ -234,8 +231,7 @@ def split_rows(y: Array, task: str, test_share: float, seed: int) -> tuple[Array
     >>> len(train), len(test), 8 in train
     (6, 3, True)
     """
-    if task not in TASKS:
-        raise ArgumentError(f"task={task!r} is unknown; it is one of {', '.join(TASKS)}")
+    recipe(task)  # an unknown task raises
     if not 0 < test_share < 1:
         raise ArgumentError(f"test_share={test_share} must lie between 0 and 1, such as 0.2")
     if not 0 <= seed < 2**32:

@@ -1,11 +1,13 @@
-"""The readable engine: each instruction's NumPy reference, one after the other, in any float type."""
+"""The readable engine: each instruction's reference, one after the other, in any float type, with any array library."""
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any
+from dataclasses import replace
+from functools import cache, lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +31,68 @@ from thalweg.program.ir.instruction import (
     WORKSPACE,
     Buffer,
     Instruction,
+    StepState,
 )
 
 
+class Storage(Protocol):
+    """What instructions are executed on: an array for each buffer, to be written in place, and the step's state."""
+
+    step: StepState
+    accumulate: bool  # whether an earlier block of the batch has written the sums over the rows
+
+    def __getitem__(self, buffer: Buffer) -> Array: ...
+
+
+@cache
+def parameters(kind: Any) -> tuple[str, ...]:
+    """The names of what the reference of a class of instructions takes after the array library."""
+    return tuple(inspect.signature(kind.reference).parameters)[2:]
+
+
+def argument(value: Any, memory: Storage, xp: Any) -> Any:
+    """What a reference gets for a field: an array of `xp`, None, or a tuple of arrays."""
+    if isinstance(value, Buffer):
+        return memory[value] if xp is np else xp.asarray(memory[value])
+    return value if value is None else tuple(argument(v, memory, xp) for v in value)
+
+
+def written(instruction: Instruction) -> list[Buffer]:
+    """The buffers of the fields in `writes`, of which each holds one or several."""
+    values = (getattr(instruction, name) for name in instruction.writes)
+    return [buffer for value in values for buffer in (value if isinstance(value, tuple) else (value,))]
+
+
+def compute(instruction: Instruction, memory: Storage, xp: Any = np) -> tuple[Any, ...]:
+    """What an instruction's reference makes of arrays of `xp`, in the order of `writes`."""
+    arguments = [
+        memory.step if name == "step" else argument(getattr(instruction, name), memory, xp)
+        for name in parameters(type(instruction))  # type: ignore[arg-type]
+    ]
+    results = instruction.reference(xp, *arguments)
+    return results if isinstance(results, tuple) else (results,)
+
+
+def execute(instruction: Instruction, memory: Storage, xp: Any = np) -> None:
+    """Calls an instruction's reference and stores what it returns.
+
+    Added to what is there: a running sum (TOTALS), what is to `accumulate`, and a sum over the rows (`reduces`) after
+    the first block of a batch, unless it is of the whole batch at once (`own_inputs`). Anything else is set.
+    """
+    later = memory.accumulate and instruction.reduces and not instruction.own_inputs
+    with np.errstate(all="ignore"):  # what isn't finite is found and named by the training loop
+        results = [value if value is None else np.asarray(value) for value in compute(instruction, memory, xp)]
+        for buffer, value in zip(written(instruction), results, strict=True):
+            if value is not None:
+                place = memory[buffer]
+                if later or instruction.accumulates or buffer.region == TOTALS:
+                    place += value
+                else:
+                    place[...] = value
+
+
 class Memory(Mapping[Buffer, Array]):
-    """Every region as an array, every buffer as a view; also the state of the step, as instructions see it."""
+    """Every region as an array, every buffer as a view; and the state of the step."""
 
     def __init__(self, job: Job, block: int) -> None:
         kind = job.parameters.dtype
@@ -51,13 +110,17 @@ class Memory(Mapping[Buffer, Array]):
         }
         self.per_row = np.zeros(program.workspace_row * block, kind)
         self.once = np.zeros(program.workspace_fixed, kind)
-        self.rows = self.first_row = self.batch_rows = self.iteration = self.update = 0
+        self.views: dict[tuple[Buffer, int], Array] = {}  # by the buffer and the rows in the block
+        self.step = StepState(seed=job.seed)
         self.accumulate = False
-        self.seed = job.seed
-        self.learning_rate = 0.0
-        self.order = np.arange(0)
 
     def __getitem__(self, buffer: Buffer) -> Array:
+        key = (buffer, self.step.rows)
+        if key not in self.views:
+            self.views[key] = self.view(buffer)
+        return self.views[key]
+
+    def view(self, buffer: Buffer) -> Array:
         storage = buffer.storage
         if buffer.region == DATA:
             return self.data[buffer.name].reshape(-1, *buffer.shape)
@@ -65,7 +128,8 @@ class Memory(Mapping[Buffer, Array]):
             return self.flat[buffer.region][storage.offset :][: buffer.size].reshape(buffer.shape)
         if not buffer.per_row:
             return self.once[storage.offset :][: buffer.size].reshape(buffer.shape)
-        return self.per_row[storage.offset * self.block :][: self.rows * buffer.size].reshape(self.rows, *buffer.shape)
+        rows = self.step.rows
+        return self.per_row[storage.offset * self.block :][: rows * buffer.size].reshape(rows, *buffer.shape)
 
     def __iter__(self) -> Iterator[Buffer]:
         raise TypeError("memory is looked up by buffer, it has no list of them")
@@ -73,19 +137,20 @@ class Memory(Mapping[Buffer, Array]):
     def __len__(self) -> int:
         raise TypeError("memory is looked up by buffer, it has no list of them")
 
-    def reduce(self, buffer: Buffer, value: Array) -> None:
-        """Writes a sum over the rows of a block; later blocks of the batch add to it."""
-        self[buffer][...] = self[buffer] + value if self.accumulate else value
-
 
 class ReferenceExecutor:
-    """Runs a job with NumPy. `block` may be set to try the division into blocks; by default a batch is one block."""
+    """Runs a job with an array library, by default NumPy.
 
-    def __init__(self, job: Job, block: int | None = None) -> None:
+    `block` may be set to try the division into blocks; by default a batch is one block. Memory is NumPy's all the same:
+    flat vectors, some of them the caller's, into which the memory plan places every buffer.
+    """
+
+    def __init__(self, job: Job, block: int | None = None, xp: Any = np) -> None:
         if job.lanes != 1:
             raise ArgumentError(f"the reference engine runs on one lane, not {job.lanes}")
         self.job = job
         self.memory = Memory(job, block or job.batch)
+        self.xp = xp
         self.order = lru_cache(1)(lambda epoch: permutation(job.seed, epoch, job.rows))
 
     def rebind(self, job: Job) -> bool:
@@ -129,26 +194,27 @@ class ReferenceExecutor:
         shuffled = job.shuffle and not job.one_batch
         order = self.order(chunk.epoch + epoch) if shuffled else np.arange(job.rows)
         order = order[batch * job.batch : (batch + 1) * job.batch]
-        m.batch_rows = len(order)
-        m.iteration = chunk.iteration + step + 1
-        m.update = (chunk.iteration + step) // program.every + 1
-        m.learning_rate = float(chunk.learning_rates[step]) if len(chunk.learning_rates) else 0.0
-
+        m.step = state = StepState(
+            batch_rows=len(order),
+            iteration=chunk.iteration + step + 1,
+            update=(chunk.iteration + step) // program.every + 1,
+            seed=job.seed,
+            learning_rate=float(chunk.learning_rates[step]) if len(chunk.learning_rates) else 0.0,
+        )
         yield from self.execute(program.prepare)
         for first in range(0, len(order), m.block):
-            m.order = order[first : first + m.block]
-            m.rows, m.first_row, m.accumulate = len(m.order), first, first > 0
+            own = order[first : first + m.block]
+            m.step, m.accumulate = replace(state, rows=len(own), first_row=first, order=own), first > 0
             yield from self.execute(program.rows)
         yield from self.execute(program.collect)
         for segment in program.segments():
-            if not segment.due or m.iteration % program.every == 0:
+            if not segment.due or state.iteration % program.every == 0:
                 yield from self.execute(segment.instructions)
-        m.flat[TOTALS][ROWS] += m.batch_rows
+        m.flat[TOTALS][ROWS] += len(order)
 
     def execute(self, instructions: list[Instruction]) -> Iterator[Instruction]:
         for instruction in instructions:
-            with np.errstate(all="ignore"):  # what isn't finite is found and named by the training loop
-                instruction.reference(self.memory)
+            execute(instruction, self.memory, self.xp)
             yield instruction
 
 
@@ -156,25 +222,18 @@ def stack(records: list[Array], totals: Array) -> Array:
     return np.array(records).reshape(len(records), len(totals))
 
 
-class _Batch(dict[Buffer, Any]):
-    """Just enough memory for one instruction on one batch of predictions and targets."""
-
-    batch_rows: int
-
-
 def evaluate_loss(loss: Loss, p: Array, y: Array, weight: Array | None) -> float:
     """The loss of a batch, by its instruction's reference."""
-    m = _Batch({loss.p: p, loss.y: y, loss.sums: np.zeros(1)})
-    if loss.weight is not None:
-        m[loss.weight] = weight
-    m.batch_rows = len(p)
-    loss.reference(m)  # type: ignore[arg-type]
-    return float(m[loss.sums][0] / len(p))
+    with np.errstate(all="ignore"):
+        sums = loss.reference(np, p, y, weight, StepState(batch_rows=len(p)))
+    return float(sums / len(p))
 
 
 def evaluate_metric(total: Total | Loss, p: Array, y: Array) -> NDArray[np.float64]:
     """The sums of a metric over a batch, by its instruction's reference."""
-    m = _Batch({total.p: p, total.y: y, total.sums: np.zeros(total.sums.size)})
-    total.reference(m)  # type: ignore[arg-type]
-    sums: NDArray[np.float64] = m[total.sums]
-    return sums
+    with np.errstate(all="ignore"):
+        if isinstance(total, Loss):
+            sums = total.reference(np, p, y, None, StepState(batch_rows=len(p)))
+        else:
+            sums = total.reference(np, p, y)
+    return np.asarray(sums, np.float64).reshape(total.sums.size)

@@ -1,4 +1,4 @@
-"""What can be compared: the entries of every knob, and which losses fit which task."""
+"""What can be compared: the entries of every knob."""
 
 from __future__ import annotations
 
@@ -6,78 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from thalweg import activations, initializers, losses, optimizers
+from thalweg.data.recipe import recipe
 from thalweg.errors import ArgumentError
 from thalweg.support.naming import snake_case
 
 LEARNING_RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
-# The losses that fit a task, the usual one first, with the output layer's activation each of them asks for. A margin
-# loss wants any number, of which 0 is the middle; a probability loss a probability.
-FITTING_LOSSES: dict[str, dict[str, str]] = {
-    "binary": {
-        "binary_crossentropy": "sigmoid",
-        "binary_focal_crossentropy": "sigmoid",
-        "mean_squared_error": "sigmoid",
-        "sum_squared_error": "sigmoid",
-        "mean_absolute_error": "sigmoid",
-        "log_cosh": "sigmoid",
-        "huber": "sigmoid",
-        "poisson": "sigmoid",
-        "hinge": "linear",
-        "squared_hinge": "linear",
-        "dice": "sigmoid",
-        "tversky": "sigmoid",
-    },
-    "multiclass": {
-        "sparse_categorical_crossentropy": "softmax",
-        "categorical_crossentropy": "softmax",
-        "categorical_focal_crossentropy": "softmax",
-        "categorical_generalized_cross_entropy": "softmax",
-        "kl_divergence": "softmax",
-        "binary_crossentropy": "sigmoid",
-        "binary_focal_crossentropy": "sigmoid",
-        "mean_squared_error": "softmax",
-        "sum_squared_error": "softmax",
-        "mean_absolute_error": "softmax",
-        "log_cosh": "softmax",
-        "huber": "softmax",
-        "poisson": "softmax",
-        "cosine_similarity": "softmax",
-        "categorical_hinge": "linear",
-        "center_loss": "softmax",
-        "dice": "softmax",
-        "tversky": "softmax",
-    },
-    "regression": {
-        "mean_squared_error": "linear",
-        "sum_squared_error": "linear",
-        "mean_absolute_error": "linear",
-        "mean_absolute_percentage_error": "linear",
-        "log_cosh": "linear",
-        "huber": "linear",
-        "quantile": "linear",
-    },
-}
 UNFIT_LOSSES = {
     "mean_squared_logarithmic_error": "needs targets above −1; here they are standardised, or classes",
     "gaussian_nll": "needs a second output, the variance",
 }
-
-
-def usual_loss(task: str) -> str:
-    """The loss of a task where none is asked for."""
-    return next(iter(FITTING_LOSSES[task]))
-
-
-def finished_by(task: str, loss: losses.Loss) -> str:
-    """The output layer's activation for a loss; a loss that doesn't fit the task raises."""
-    fitting = FITTING_LOSSES[task]
-    if loss.name not in fitting:
-        offered = ", ".join(name for name in fitting if name in losses.NAMES)
-        raise ArgumentError(f"the loss {loss.name} doesn't fit a {task} target; those that do: {offered}")
-    if getattr(loss, "from_logits", False):
-        raise ArgumentError(f"{loss.name}: compare's networks end in probabilities, so from_logits has to be False")
-    return fitting[loss.name]
 
 
 def distinct(names: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,7 +38,7 @@ def catalogue(knob: str, task: str) -> tuple[list[str], dict[str, str]]:
     if knob == "initializer":
         return [*distinct(initializers.NAMES), "lsuv"], {}
     everything = {snake_case(name) for name in losses.CLASSES}
-    fitting = [name for name in FITTING_LOSSES[task] if name in everything]
+    fitting = [name for name in recipe(task).fitting if name in everything]
     other = f"doesn't fit a {task} target"
     return fitting, {name: UNFIT_LOSSES.get(name, other) for name in sorted(everything - set(fitting))}
 

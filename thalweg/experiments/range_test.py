@@ -15,10 +15,10 @@ from thalweg.engine.contract import Array, Chunk, Job, mean_loss
 from thalweg.errors import ArgumentError
 from thalweg.models.trainer import sound
 from thalweg.support.checks import number, whole
-from thalweg.support.extras import need
-from thalweg.support.files import writing
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making
+from thalweg.views.charts import draw_range_test
+from thalweg.views.figures import write_figure
 
 if TYPE_CHECKING:
     from thalweg.models.sequential import Sequential
@@ -47,21 +47,7 @@ class LearningRateTest:
         path = Path(path)
         if path.suffix not in (".png", ".svg"):
             raise ArgumentError(f"a learning rate test is drawn as .png or .svg, not as {path.name!r}")
-        need("matplotlib", "plot", "a picture")
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(7, 4.2), layout="constrained")
-        axes = figure.subplots()
-        axes.plot(self.learning_rates, self.losses, ".", color="0.65", markersize=4, label="loss of a step")
-        axes.plot(self.learning_rates, self.smoothed, color="C0", label="smoothed")
-        if self.suggestion is not None:
-            axes.axvline(self.suggestion, color="C3", linestyle=":", label=f"steepest: {self.suggestion:.2g}")
-        axes.set_xscale("log")
-        axes.set_xlabel("learning rate")
-        axes.set_ylabel("loss")
-        axes.legend()
-        with writing(path) as new:
-            figure.savefig(new)
+        write_figure(draw_range_test(self.learning_rates, self.losses, self.smoothed, self.suggestion), path)
 
 
 def find_learning_rate(

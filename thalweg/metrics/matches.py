@@ -79,7 +79,7 @@ class TopKCategoricalAccuracy(CategoricalAccuracy):
 
     k: int = 5
 
-    instruction = instructions.TopMatches
+    instruction: ClassVar[type[instructions.LargestMatches]] = instructions.TopMatches
     formula = "mean [fewer than k predictions exceed ŷ[argmax y]]"
     range = "0 to 1, 1 is best"
     use = "Many classes, some hard to tell apart."

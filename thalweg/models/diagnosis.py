@@ -55,7 +55,7 @@ def bad_label(memory: Mapping[Buffer, Array], instruction: Instruction) -> str |
         return None
     y, classes = instruction.labels
     labels = memory[y]
-    wrong = labels[~class_numbers(labels, classes)[1]]
+    wrong = labels[~class_numbers(np, labels, classes)[1]]
     if not len(wrong):
         return None
     return (

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from thalweg.program.autodiff import derive
 from thalweg.program.builder import Builder
-from thalweg.program.instructions.batches import Gather, GatherBytes, Store
+from thalweg.program.instructions.batches import GatherBytes, GatherFloats, Store
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.losses.penalties import ActivityPenalty
 from thalweg.program.instructions.metrics import Total
@@ -93,7 +93,7 @@ def forward(network: Network, training: bool) -> tuple[Builder, Buffer]:
     """The gathered batch through every layer, collected by a builder; the last value is called y_pred."""
     builder = Builder(training)
     x = Buffer("x", network.input_shape)
-    gather = GatherBytes if network.of_bytes else Gather
+    gather = GatherBytes if network.of_bytes else GatherFloats
     value = builder.append(gather(Buffer("X", network.input_shape, DATA), x))
     for layer in network.layers:
         if layer.weighted:
@@ -110,11 +110,11 @@ def judge(network: Network, objective: Objective, y_pred: Buffer, builder: Build
     shape = objective.loss.target_shape(y_pred.shape)
     y = Buffer("y", shape)
     source = next((i for i in instructions if any(o is y_pred for o in i.outputs)), None)
-    instructions.append(Gather(Buffer("Y", shape, DATA), y))
+    instructions.append(GatherFloats(Buffer("Y", shape, DATA), y))
     weight = None
     if objective.weighted:
         weight = Buffer("weight", (1,))
-        instructions.append(Gather(Buffer("weights", (1,), DATA), weight))
+        instructions.append(GatherFloats(Buffer("weights", (1,), DATA), weight))
     instructions.append(objective.loss.lower(y_pred, source, y, weight, sums("L", LOSS)))
     if objective.kept:
         instructions += objective.loss.lower_kept(

@@ -1,17 +1,104 @@
-"""What a run folder holds beside model and columns, read back: every value that is used later is checked here."""
+"""Run folders: written as a whole or not at all, and read back with every value that is used later checked.
+
+A run folder holds model.safetensors (weights and their description), a description of the data (columns.json or
+images.json), history.jsonl (a line for each epoch) and run.json (the exact command, options, versions, scores).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from thalweg.errors import ModelFileError, NotFoundError
+import numpy as np
+
+from thalweg.errors import ArgumentError, ModelFileError, NotFoundError
+from thalweg.models.sequential import Sequential
+from thalweg.support.files import explained, to_json
 from thalweg.support.untrusted import read_json, readable
+from thalweg.version import __version__
 
 MODEL, COLUMNS, HISTORY, RUN = "model.safetensors", "columns.json", "history.jsonl", "run.json"
+PACKAGES = ("numpy", "numba", "duckdb", "safetensors")  # whose versions run.json names
 Facts = dict[str, Any]
 Records = list[dict[str, Any]]
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def free_folder(stem: str, parent: str = "runs") -> Path:
+    """runs/penguins, or runs/penguins-2, … : the first that isn't there."""
+    return free_path(Path(parent) / stem)
+
+
+def free_path(path: Path) -> Path:
+    """The path, or the first of filters-2.png, filters-3.png, … that isn't there."""
+    free, number = path, 1
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
+def refuse_existing(path: Path) -> None:
+    """Nothing is overwritten."""
+    if path.exists():
+        raise ArgumentError(f"{path} exists already and is not overwritten: give another --out")
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raises before a training whose folder could not be written after it; nothing is left behind."""
+    try:
+        refuse_existing(folder)
+        parent = next(p for p in folder.absolute().parents if p.exists())
+        os.rmdir(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise ArgumentError(f"{folder} can't be made: {error.strerror}; give another --out") from None
+
+
+def write_folder(
+    folder: Path,
+    command: Sequence[str],
+    model: Sequential,
+    descriptions: dict[str, Any],
+    history: Records,
+    facts: Facts,
+) -> None:
+    """Writes a run folder beside its place first, then moves it there: it is either whole or not there.
+
+    `descriptions` are further files, by name: JSON, or arrays by name for one that ends in .npz.
+    """
+    refuse_existing(folder)
+    versions = {"thalweg": __version__, "python": platform.python_version()}
+    versions |= {name: version(name) for name in PACKAGES}
+    facts = {"command": list(command), **facts, "versions": versions}
+    with explained(folder, ModelFileError):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            model.save(temporary / MODEL)
+            for name, content in descriptions.items():
+                if name.endswith(".npz"):
+                    np.savez(temporary / name, **content)
+                else:
+                    (temporary / name).write_text(to_json(content, indent=2), encoding="utf-8")
+            (temporary / HISTORY).write_text("".join(map(to_json, history)), encoding="utf-8")
+            (temporary / RUN).write_text(to_json(facts, indent=2), encoding="utf-8")
+            temporary.chmod(0o755)
+            refuse_existing(folder)
+            temporary.rename(folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def is_number(value: object) -> bool:

@@ -7,30 +7,36 @@ kernels.npz, the kernels of the first convolution after every epoch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-import thalweg
-from thalweg import layers, optimizers
-from thalweg.runs import table_run as runs
-from thalweg.callbacks import Callback, EarlyStopping
-from thalweg.support.checks import number
+from thalweg import layers
 from thalweg.data.images import Images, read_picture
-from thalweg.data.target import split_rows
+from thalweg.data.recipe import recipe
 from thalweg.errors import BadRowsError, DataError, ModelFileError, NotFoundError
 from thalweg.models.sequential import Sequential
-from thalweg.support.naming import choose
-from thalweg.views.plots import KernelHistory, kernels_of
+from thalweg.runs.folder import is_number, is_text, is_whole, read_folder
 from thalweg.runs.presets import hidden_layers
-from thalweg.runs.folder import MODEL, is_number, is_text, is_whole, read_folder
+from thalweg.runs.run import (
+    Array,
+    Parts,
+    Run,
+    Scores,
+    TrainingOptions,
+    class_baseline,
+    load_network,
+    prediction_columns,
+)
 from thalweg.schedules import CosineDecay
+from thalweg.support.checks import number
+from thalweg.support.naming import choose
 from thalweg.support.untrusted import Npz, readable
+from thalweg.views.plots import KernelHistory, kernels_of
 
-Array = NDArray[Any]
+RECIPE = recipe("multiclass")
 IMAGES, KERNELS = "images.json", "kernels.npz"
 DESCRIPTION: dict[str, Callable[[Any], bool]] = {  # what images.json holds
     "classes": lambda value: isinstance(value, list) and all(map(is_text, value)),
@@ -47,8 +53,8 @@ USUAL = (BATCHES[0], EPOCHS)
 WARM_UP = 0.1  # share of the steps in which it rises to the peak: Adam's first means are of few gradients
 
 
-@dataclass(frozen=True)
-class ImageOptions:
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions(TrainingOptions):
     """What can be chosen about training on images; the defaults are what `thalweg train` uses."""
 
     model: str = "convnet"
@@ -59,44 +65,37 @@ class ImageOptions:
     rotate: float = 0.0
     zoom: float = 0.0
     contrast: float = 0.0
-    optimizer: str = "adam"
-    learning_rate: float | None = None
     schedule: str = "cosine"
     batch_size: int | None = None  # by default 128, and fewer where there are few images: see `course`
     epochs: int | None = None
-    test_share: float = 0.2
-    validation_share: float = 0.1
     early_stopping: int = 0
-    seed: int | None = None
-    lanes: int | None = None
-    skip_bad: bool = False  # leave out pictures that can't be read
 
 
-@dataclass
-class ImageRun:
-    """A trained network with its classes, and how it did."""
+@dataclass(kw_only=True)
+class ImageRun(Run):
+    """A network with the classes it tells apart."""
 
-    model: Sequential
     classes: tuple[str, ...]
     scale: float  # the pixels are multiplied by it, in the network's first layer
-    history: list[dict[str, Any]]
-    facts: dict[str, Any] = field(default_factory=dict)
     kernels: list[Array] = field(default_factory=list)  # of the first convolution: before, and after every epoch
+
+    def descriptions(self) -> dict[str, Any]:
+        """Classes, size, channels and scale, as images.json, and the recorded kernels, as kernels.npz."""
+        height, width, channels = self.model.input_shape
+        about = {
+            "classes": list(self.classes),
+            "height": height,
+            "width": width,
+            "channels": channels,
+            "scale": self.scale,
+        }
+        return {IMAGES: about} | ({KERNELS: {"kernels": np.stack(self.kernels)}} if self.kernels else {})
 
     def pixels(self, picture: Path) -> Array:
         """A picture from a file as the network takes it."""
         height, width, channels = self.model.input_shape
         x = read_picture(picture, (height, width), channels)
         return x if self.scale != 1 else (x / 255).astype(np.float32)  # it has learned from 0 … 1
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The images to learn from, to watch by, to judge by."""
-
-    train: Images
-    validation: Images | None
-    test: Images
 
 
 def course(rows: int, options: ImageOptions) -> ImageOptions:
@@ -117,7 +116,7 @@ def course(rows: int, options: ImageOptions) -> ImageOptions:
     return replace(options, batch_size=batch, epochs=epochs)
 
 
-def said(rows: int, asked: ImageOptions, chosen: ImageOptions) -> str:
+def describe_course(rows: int, asked: ImageOptions, chosen: ImageOptions) -> str:
     """A line on batch size and epochs, with the reason where they aren't the usual ones or those asked for."""
     assert chosen.batch_size is not None
     assert chosen.epochs is not None
@@ -128,20 +127,14 @@ def said(rows: int, asked: ImageOptions, chosen: ImageOptions) -> str:
     return f"{line} (the usual {USUAL[0]} and {USUAL[1]} would be {usual:,}, too few for {rows:,} images)"
 
 
-def divide(images: Images, options: ImageOptions) -> Parts:
+def divide(images: Images, options: ImageOptions) -> Parts[Images]:
     """Splits by class; what the source keeps for testing is the test."""
-    seed = (options.seed or 0) % 2**32
-    learn, test = np.arange(len(images.y)), images.test
-    if test is None:
-        learn, rows = split_rows(images.y, "multiclass", options.test_share, seed)
-        test = some(images, rows)
-    if not options.validation_share:
-        return Parts(some(images, learn), None, test)
-    first, second = split_rows(images.y[learn], "multiclass", options.validation_share, seed)
-    return Parts(some(images, learn[first]), some(images, learn[second]), test)
+    learn, held, test = options.split(images.y, RECIPE.task, test_apart=images.test is not None)
+    validation = None if held is None else take(images, held)
+    return Parts(take(images, learn), validation, images.test or take(images, test), images.skipped)
 
 
-def some(images: Images, rows: Array) -> Images:
+def take(images: Images, rows: Array) -> Images:
     """Some of the rows; all of them without a copy."""
     if len(rows) == len(images.y):
         return images
@@ -164,7 +157,7 @@ def augmentation(options: ImageOptions, top: float) -> list[layers.Layer]:
     return stack
 
 
-def falling(peak: float, steps: int) -> CosineDecay:
+def warm_cosine(peak: float, steps: int) -> CosineDecay:
     """Up to the peak in a straight line over the first tenth of the steps, then along half a cosine to 0.
 
     A gradual warm-up (Goyal et al. 2017), then SGDR's first period (Loshchilov and Hutter, ICLR 2017).
@@ -180,17 +173,14 @@ def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential
     """
     scale = 1.0 if images.x.dtype != np.uint8 and float(images.x.max()) <= 1 else 1 / 255
     stack = [layers.Input(images.shape), *augmentation(options, 1 / scale), layers.Rescaling(scale)]
-    hidden = hidden_layers(options.model, images.shape)
-    model = Sequential([*stack, *hidden, layers.Dense(len(images.classes), "softmax")], seed=options.seed)
-    optimizer = optimizers.get(options.optimizer)
-    cosine = choose("schedule", options.schedule, SCHEDULES) == "cosine"
-    if options.learning_rate is not None:
-        optimizer.learning_rate = options.learning_rate
-    elif cosine:
-        optimizer.learning_rate *= PEAK
-    if cosine:
-        optimizer.learning_rate = falling(optimizer.learning_rate, steps)
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    stack += hidden_layers(options.model, images.shape)
+    stack.append(layers.Dense(RECIPE.units(len(images.classes)), RECIPE.activation))
+    model = Sequential(stack, seed=options.seed)
+    optimizer = options.make_optimizer()
+    if choose("schedule", options.schedule, SCHEDULES) == "cosine":
+        peak = optimizer.learning_rate * (PEAK if options.learning_rate is None else 1)
+        optimizer.learning_rate = warm_cosine(peak, steps)
+    model.compile(optimizer, RECIPE.loss, metrics=[RECIPE.metric])
     if model.output_shape is None:
         model.build()
     if model.output_shape != (len(images.classes),):
@@ -200,10 +190,10 @@ def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential
 
 
 def train(
-    images: Images, options: ImageOptions, announce: Callable[[Parts, Sequential, str], None] | None = None
+    images: Images, options: ImageOptions, announce: Callable[[Parts[Images], Sequential, str], None] | None = None
 ) -> ImageRun:
     """Divides the images, trains, and scores on those held out. `announce` is called before training begins."""
-    runs.check(options)
+    options.check()
     for name in ("shift", "rotate", "zoom", "contrast"):
         number(name, getattr(options, name))
     parts = divide(images, options)
@@ -213,46 +203,21 @@ def train(
     assert options.epochs is not None
     model, scale = build(images, options, options.epochs * -(-rows // options.batch_size))
     if announce is not None:
-        announce(parts, model, said(rows, asked, options))
-    callbacks: list[Callback] = []
-    if options.early_stopping:
-        callbacks.append(EarlyStopping("val_loss", patience=options.early_stopping, restore_best_weights=True))
+        announce(parts, model, describe_course(rows, asked, options))
     recorder = KernelHistory() if kernels_of(model) else None
     held = parts.validation
-    history = runs.fit(
-        model,
-        parts.train.x,
-        parts.train.y,
-        batch_size=options.batch_size,
-        epochs=options.epochs,
-        validation_data=None if held is None else (held.x, held.y),
-        callbacks=[*callbacks, *([recorder] if recorder else [])],
-        lanes=options.lanes,
-    )
-    run = ImageRun(model, images.classes, scale, history.records(), kernels=recorder.kernels if recorder else [])
-    answer = int(np.bincount(parts.train.y).argmax())
-    run.facts = {
-        "options": asdict(options),
-        "source": images.source,
-        "rows": {
-            "train": len(parts.train.y),
-            "validation": 0 if held is None else len(held.y),
-            "test": len(parts.test.y),
-            "skipped": len(images.skipped),
-        },
-        "seed": model.seed,
-        "seconds": history.seconds,
-        "interrupted": history.interrupted,
-        "held-out": score(run, parts.test),
-        "baseline": {
-            "answer": images.classes[answer],
-            "scores": {"accuracy": float((parts.test.y == answer).mean())},
-        },
-    }
+    validation = None if held is None else (held.x, held.y)
+    recorders = [recorder] if recorder is not None else []
+    history = options.fit(model, (parts.train.x, parts.train.y), validation, RECIPE, recorders)
+    run = ImageRun(model=model, classes=images.classes, scale=scale, history=history.records())
+    run.kernels = recorder.kernels if recorder is not None else []
+    run.facts = options.facts(images.source, parts.count(lambda part: len(part.y)), model, history)
+    run.facts["held-out"] = score(run, parts.test)
+    run.facts["baseline"] = class_baseline(parts.train.y, parts.test.y, images.classes)
     return run
 
 
-def score(run: ImageRun, images: Images) -> dict[str, float]:
+def score(run: ImageRun, images: Images) -> Scores:
     """Accuracy and mean log loss."""
     loss, accuracy = run.model.evaluate(images.x, images.y, verbose=0)
     return {"accuracy": accuracy, "log loss": loss}
@@ -282,10 +247,9 @@ def predictions(run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False)
     if bad and not (skip_bad and x):
         raise BadRowsError(bad)
     shares = run.model.predict(np.stack(list(x.values())), verbose=0)
-    columns: dict[str, Array] = {"file": np.array([str(picture) for picture in x], object)}
-    columns["prediction"] = np.array([run.classes[k] for k in shares.argmax(axis=1)], object)
-    for number_of, name in enumerate(run.classes):
-        columns[f"probability of {name}"] = shares[:, number_of]
+    files = np.array([str(picture) for picture in x], object)
+    guesses = np.array([run.classes[k] for k in shares.argmax(axis=1)], object)
+    columns = prediction_columns({"file": files}, guesses, dict(zip(run.classes, shares.T, strict=True)))
     return columns, list(bad.values())
 
 
@@ -297,22 +261,6 @@ def is_image_run(folder: Path) -> bool:
     return (folder / IMAGES).is_file()
 
 
-def save(run: ImageRun, folder: Path, command: Sequence[str]) -> None:
-    """Writes the run folder."""
-    height, width, channels = run.model.input_shape
-    about = {
-        "classes": list(run.classes),
-        "height": height,
-        "width": width,
-        "channels": channels,
-        "scale": run.scale,
-    }
-    descriptions: dict[str, Any] = {IMAGES: about}
-    if run.kernels:
-        descriptions[KERNELS] = {"kernels": np.stack(run.kernels)}
-    runs.write_folder(folder, command, run.model, descriptions, run.history, run.facts)
-
-
 def load(folder: Path) -> ImageRun:
     """A run from its folder."""
     about, history, facts = read_folder(folder, IMAGES)
@@ -322,9 +270,7 @@ def load(folder: Path) -> ImageRun:
         raise ModelFileError(f"{folder / IMAGES} is damaged: it needs {', '.join(DESCRIPTION)}")
     classes, scale = tuple(about["classes"]), float(about["scale"])
     shape = tuple(about[name] for name in ("height", "width", "channels"))
-    model = thalweg.load_model(folder / MODEL)
-    if (model.input_shape, model.output_shape) != (shape, (len(classes),)):
-        raise ModelFileError(f"{folder}: the model and {IMAGES} don't belong together")
+    model = load_network(folder, (shape, (len(classes),)), IMAGES)
     kernels: list[Array] = []
     if (folder / KERNELS).is_file():
         with readable(ModelFileError, f"{folder / KERNELS} is damaged"), Npz(folder / KERNELS) as archive:
@@ -332,4 +278,4 @@ def load(folder: Path) -> ImageRun:
         if recorded.ndim != 5 or recorded.dtype.kind != "f" or not recorded.size:
             raise ModelFileError(f"{folder / KERNELS} is damaged: it holds no kernels of a convolution")
         kernels = list(recorded)
-    return ImageRun(model, classes, scale, history, facts, kernels)
+    return ImageRun(model=model, classes=classes, scale=scale, history=history, facts=facts, kernels=kernels)

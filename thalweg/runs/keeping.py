@@ -1,4 +1,4 @@
-"""What took long is not lost because its folder can't be written: another place is looked for, or asked for."""
+"""Saves the result of a long training somewhere else if its folder can't be written."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ Save = Callable[[Path], object]  # writes a folder that isn't there
 
 
 def keep(save: Save, folder: Path) -> tuple[Path, str]:
-    """Saves. Returns the folder where it is, and a sentence on what went wrong, empty if it is the one given.
+    """Saves to the folder, or else to a temporary one, or to one that the user names.
+
+    Returns:
+        the folder it was saved to, and a sentence on what went wrong, "" if it is the folder given.
 
     Raises:
-        ModelFileError: there was no place, and nobody at a terminal who could name one.
+        ModelFileError: no folder could be written, and nobody at a terminal could name one.
     """
     why = failure(save, folder)
     if not why:
@@ -48,7 +51,7 @@ def failure(save: Save, folder: Path) -> str:
 
 
 def other_places() -> Iterator[Path]:
-    """Where something can be kept for a while, best first; the second is in memory, where there is such a folder."""
+    """Folders for temporary files, best first; the second is in memory, on systems that have it."""
     with suppress(OSError):  # there may be none
         yield Path(tempfile.gettempdir())
     yield Path("/dev/shm")
@@ -57,7 +60,7 @@ def other_places() -> Iterator[Path]:
 
 
 def asked(folder: Path) -> Iterator[Path]:
-    """Folders that the user names, as long as there is a user."""
+    """Folders that the user names, as long as there is a terminal to ask at."""
     while sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
         question = f"Make room and press Enter to try {folder} again, or type another folder: "
         print(question, end="", file=sys.stderr, flush=True)

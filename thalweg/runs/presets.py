@@ -15,11 +15,8 @@ from thalweg.support.naming import choose
 from thalweg.support.untrusted import readable, reason
 
 Shape = tuple[int, int, int]  # height, width, channels
-MOST_BYTES, MOST_NODES, MOST_DEPTH = (
-    1_000_000,
-    100_000,
-    100,
-)  # of a YAML file: its length, names and numbers, lists in lists
+# A YAML file's greatest length, number of names and numbers, and depth of lists in lists.
+MOST_BYTES, MOST_NODES, MOST_DEPTH = 1_000_000, 100_000, 100
 LEAST = 6  # pixels: a smaller picture is not halved any more
 
 

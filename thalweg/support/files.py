@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from thalweg.errors import ThalwegError
 
@@ -57,3 +60,21 @@ def append(path: Path, text: str) -> None:
             with suppress(OSError):
                 file.truncate(before)
             raise
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON with a line break at its end. NaN and infinity, for which JSON has no word, are null.
+
+    >>> to_json({"loss": float("nan"), "scores": (0.5, 1.0)})
+    '{"loss": null, "scores": [0.5, 1.0]}\\n'
+    """
+    return json.dumps(finite(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def finite(value: Any) -> Any:
+    """Plain values with None in place of NaN and infinity."""
+    if isinstance(value, dict):
+        return {key: finite(v) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,7 +1,4 @@
-"""Pictures of what a network has learned, by matplotlib: kernels, feature maps, kernels over the epochs.
-
-matplotlib is an extra, imported when the first picture is drawn: pip install 'thalweg[plot]'.
-"""
+"""Pictures of what a network has learned: kernels, feature maps, kernels over the epochs."""
 
 from __future__ import annotations
 
@@ -19,9 +16,8 @@ from thalweg.engine.contract import Chunk, Job
 from thalweg.errors import ArgumentError
 from thalweg.layers import Layer
 from thalweg.program.lowering import inference_program
-from thalweg.support.extras import need
-from thalweg.support.files import writing
 from thalweg.support.naming import choose
+from thalweg.views.figures import new_figure, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,14 +80,6 @@ def feature_maps(model: Sequential, picture: Array) -> dict[str, Array]:
 # --- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches, that no window shows."""
-    need("matplotlib", "plot", "a picture")
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def draw_filters(kernel: Array, title: str) -> Figure:
     """Every filter as a picture: blue below 0, red above; three input channels as one picture in colour.
 
@@ -110,7 +98,7 @@ def draw_filters(kernel: Array, title: str) -> Figure:
         left = [f"input {i}" for i in range(len(rows))]
         title += "" if inputs <= MOST and outputs <= MOST else f" (the first {len(rows)}×{columns})"
     title += " (mid-grey is 0)" if inputs == 3 else ""
-    drawn = figure(1 + 0.9 * columns, 1 + 0.9 * len(rows))
+    drawn = new_figure(1 + 0.9 * columns, 1 + 0.9 * len(rows))
     axes = drawn.subplots(len(rows), columns, squeeze=False)
     shown = None
     for line, cells, text in zip(axes, rows, left, strict=True):
@@ -139,7 +127,7 @@ def draw_strip(kernels: Sequence[Array], title: str) -> Figure:
     outputs = min(MOST, kernels[0].shape[3])
     epochs = sorted({round(k * (len(kernels) - 1) / max(1, MOST - 1)) for k in range(MOST)})
     limit = max(float(np.abs(k).max()) for k in kernels) or 1.0
-    drawn = figure(1.2 + 0.7 * outputs, 0.8 + 0.7 * len(epochs))
+    drawn = new_figure(1.2 + 0.7 * outputs, 0.8 + 0.7 * len(epochs))
     axes = drawn.subplots(len(epochs), outputs, squeeze=False)
     for line, epoch in zip(axes, epochs, strict=True):
         for number, axis in enumerate(line):
@@ -162,7 +150,7 @@ def draw_features(values: dict[str, Array], picture: Array, title: str, classes:
         if value.ndim in (1, 3) and not np.array_equal(value.ravel(), before.ravel()):
             shown[name] = value
         before = value
-    drawn = figure(2.5 + 0.75 * MOST, 0.6 + 0.95 * (1 + len(shown)))
+    drawn = new_figure(2.5 + 0.75 * MOST, 0.6 + 0.95 * (1 + len(shown)))
     grid = drawn.add_gridspec(1 + len(shown), MOST)
     pictures = np.moveaxis(picture, -1, 0) if picture.shape[2] == 1 else [picture[:, :, :3]]
     maps(drawn, [grid[0, k] for k in range(MOST)], pictures, "picture", "gray")
@@ -216,5 +204,4 @@ def save_figure(drawn: Figure, path: Path) -> None:
         raise ArgumentError(f"a picture is written as .png or .svg, not as {path.name!r}")
     if not path.parent.is_dir():
         raise ArgumentError(f"the folder {path.parent} does not exist")
-    with writing(path) as new:
-        drawn.savefig(new, dpi=150)
+    write_figure(drawn, path, dpi=150)

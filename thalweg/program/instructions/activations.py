@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import numpy as np
-
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +30,11 @@ class Elementwise(Instruction):
     limits: ClassVar[dict[str, tuple[float, float]]] = {}  # of arguments that can't be any number: from, up to
     cost: ClassVar[int] = 1  # floating-point operations an element, roughly
 
-    def value(self, h: Array) -> Array:
+    def value(self, xp: Any, h: Array) -> Array:
         """f(h)"""
         raise NotImplementedError
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         """f'(h), from the operand that `slope_of` names."""
         raise NotImplementedError
 
@@ -69,8 +67,8 @@ class Elementwise(Instruction):
         if d.wants(self.h):
             yield ElementwiseAdjoint(self, getattr(self, self.slope_of), d(self.a), d.into(self.h))
 
-    def reference(self, m: Values) -> None:
-        m[self.a][:] = self.value(m[self.h])
+    def reference(self, xp: Any, h: Array) -> Array:
+        return self.value(xp, h)
 
     def flops(self, rows: int) -> int:
         return self.cost * rows * self.a.size
@@ -105,8 +103,8 @@ class ElementwiseAdjoint(Instruction):
     def constants(self) -> tuple[float, ...]:
         return self.of.constants
 
-    def reference(self, m: Values) -> None:
-        m[self.dh][:] = m[self.da] * self.of.slope(m[self.v])
+    def reference(self, xp: Any, v: Array, da: Array) -> Array:
+        return da * self.of.slope(xp, v)
 
     def flops(self, rows: int) -> int:
         return 3 * rows * self.dh.size
@@ -115,15 +113,15 @@ class ElementwiseAdjoint(Instruction):
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al., NeurIPS 2017
 
 
-def sigmoid(x: Array) -> Array:
+def sigmoid(xp: Any, x: Array) -> Array:
     """1/(1 + e⁻ˣ), without overflow."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    e = xp.exp(-xp.abs(x))
+    return xp.where(x >= 0, 1, e) / (1 + e)
 
 
-def softplus(x: Array) -> Array:
+def softplus(xp: Any, x: Array) -> Array:
     """ln(1 + eˣ), without overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
 def normal_share(x: Array) -> Array:
@@ -142,10 +140,10 @@ class Sigmoid(Elementwise):
     slope_text = "{a}·(1 − {a})"
     cost = 12
 
-    def value(self, h: Array) -> Array:
-        return sigmoid(h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return sigmoid(xp, h)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return v * (1 - v)
 
 
@@ -158,11 +156,11 @@ class LogSigmoid(Elementwise):
     slope_text = "(1 − e^{a})"
     cost = 20
 
-    def value(self, h: Array) -> Array:
-        return -softplus(-h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return -softplus(xp, -h)
 
-    def slope(self, v: Array) -> Array:
-        return -np.expm1(v)
+    def slope(self, xp: Any, v: Array) -> Array:
+        return -xp.expm1(v)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,10 +172,10 @@ class Tanh(Elementwise):
     slope_text = "(1 − {a}²)"
     cost = 12
 
-    def value(self, h: Array) -> Array:
-        return np.tanh(h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.tanh(h)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return 1 - v * v
 
 
@@ -191,11 +189,11 @@ class TanhShrink(Elementwise):
     slope_of = "h"
     cost = 14
 
-    def value(self, h: Array) -> Array:
-        return h - np.tanh(h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return h - xp.tanh(h)
 
-    def slope(self, v: Array) -> Array:
-        return np.tanh(v) ** 2
+    def slope(self, xp: Any, v: Array) -> Array:
+        return xp.tanh(v) ** 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,11 +205,11 @@ class Softplus(Elementwise):
     slope_text = "(1 − e^−{a})"
     cost = 20
 
-    def value(self, h: Array) -> Array:
-        return softplus(h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return softplus(xp, h)
 
-    def slope(self, v: Array) -> Array:
-        return -np.expm1(-v)
+    def slope(self, xp: Any, v: Array) -> Array:
+        return -xp.expm1(-v)
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,11 +221,11 @@ class Softsign(Elementwise):
     slope_text = "(1 − |{a}|)²"
     cost = 3
 
-    def value(self, h: Array) -> Array:
-        return h / (1 + np.abs(h))
+    def value(self, xp: Any, h: Array) -> Array:
+        return h / (1 + xp.abs(h))
 
-    def slope(self, v: Array) -> Array:
-        return (1 - np.abs(v)) ** 2
+    def slope(self, xp: Any, v: Array) -> Array:
+        return (1 - xp.abs(v)) ** 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,10 +237,10 @@ class Exponential(Elementwise):
     slope_text = "{a}"
     cost = 10
 
-    def value(self, h: Array) -> Array:
-        return np.exp(h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.exp(h)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return v
 
 
@@ -256,11 +254,11 @@ class Silu(Elementwise):
     slope_of = "h"
     cost = 13
 
-    def value(self, h: Array) -> Array:
-        return h * sigmoid(h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return h * sigmoid(xp, h)
 
-    def slope(self, v: Array) -> Array:
-        return sigmoid(v) * (1 + v * sigmoid(-v))
+    def slope(self, xp: Any, v: Array) -> Array:
+        return sigmoid(xp, v) * (1 + v * sigmoid(xp, -v))
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,16 +284,16 @@ class Gelu(Elementwise):
     def inner(h: Array) -> Array:
         return math.sqrt(8 / math.pi) * (h + 0.044715 * h**3)
 
-    def value(self, h: Array) -> Array:
+    def value(self, xp: Any, h: Array) -> Array:
         if self.approximate:
-            return h * sigmoid(self.inner(h))
+            return h * sigmoid(xp, self.inner(h))
         return h * normal_share(h)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         if self.approximate:
-            s = sigmoid(self.inner(v))
+            s = sigmoid(xp, self.inner(v))
             return s + v * s * (1 - s) * math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * v * v)
-        return normal_share(v) + v * np.exp(-0.5 * v * v) / math.sqrt(2 * math.pi)
+        return normal_share(v) + v * xp.exp(-0.5 * v * v) / math.sqrt(2 * math.pi)
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,12 +306,12 @@ class Mish(Elementwise):
     slope_of = "h"
     cost = 20
 
-    def value(self, h: Array) -> Array:
-        return h * np.tanh(softplus(h))
+    def value(self, xp: Any, h: Array) -> Array:
+        return h * xp.tanh(softplus(xp, h))
 
-    def slope(self, v: Array) -> Array:
-        t = np.tanh(softplus(v))
-        return t + v * (1 - t * t) * sigmoid(v)
+    def slope(self, xp: Any, v: Array) -> Array:
+        t = xp.tanh(softplus(xp, v))
+        return t + v * (1 - t * t) * sigmoid(xp, v)
 
 
 @dataclass(frozen=True, eq=False)
@@ -326,12 +324,12 @@ class Golu(Elementwise):
     slope_of = "h"
     cost = 20
 
-    def value(self, h: Array) -> Array:
-        return h * np.exp(-np.exp(-h))
+    def value(self, xp: Any, h: Array) -> Array:
+        return h * xp.exp(-xp.exp(-h))
 
-    def slope(self, v: Array) -> Array:
-        e = np.exp(-np.maximum(v, -30))
-        return np.exp(-e) * (1 + v * e)
+    def slope(self, xp: Any, v: Array) -> Array:
+        e = xp.exp(-xp.maximum(v, -30))
+        return xp.exp(-e) * (1 + v * e)
 
 
 @dataclass(frozen=True, eq=False)
@@ -346,11 +344,11 @@ class Elu(Elementwise):
     limits: ClassVar = {"alpha": (0.0, math.inf)}
     cost = 12
 
-    def value(self, h: Array) -> Array:
-        return np.where(h > 0, h, self.alpha * np.expm1(np.minimum(h, 0)))
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.where(h > 0, h, self.alpha * xp.expm1(xp.minimum(h, 0)))
 
-    def slope(self, v: Array) -> Array:
-        return np.where(v > 0, 1, v + self.alpha)
+    def slope(self, xp: Any, v: Array) -> Array:
+        return xp.where(v > 0, 1, v + self.alpha)
 
 
 @dataclass(frozen=True, eq=False)
@@ -365,11 +363,11 @@ class Celu(Elementwise):
     limits: ClassVar = {"alpha": (1e-6, math.inf)}
     cost = 13
 
-    def value(self, h: Array) -> Array:
-        return np.where(h > 0, h, self.alpha * np.expm1(np.minimum(h, 0) / self.alpha))
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.where(h > 0, h, self.alpha * xp.expm1(xp.minimum(h, 0) / self.alpha))
 
-    def slope(self, v: Array) -> Array:
-        return np.where(v > 0, 1, v / self.alpha + 1)
+    def slope(self, xp: Any, v: Array) -> Array:
+        return xp.where(v > 0, 1, v / self.alpha + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -381,11 +379,11 @@ class Selu(Elementwise):
     slope_text = "({a} > 0 ? 1.0507 : {a} + 1.7581)"
     cost = 12
 
-    def value(self, h: Array) -> Array:
-        return SELU_SCALE * np.where(h > 0, h, SELU_ALPHA * np.expm1(np.minimum(h, 0)))
+    def value(self, xp: Any, h: Array) -> Array:
+        return SELU_SCALE * xp.where(h > 0, h, SELU_ALPHA * xp.expm1(xp.minimum(h, 0)))
 
-    def slope(self, v: Array) -> Array:
-        return np.where(v > 0, SELU_SCALE, v + SELU_SCALE * SELU_ALPHA)
+    def slope(self, xp: Any, v: Array) -> Array:
+        return xp.where(v > 0, SELU_SCALE, v + SELU_SCALE * SELU_ALPHA)
 
 
 @dataclass(frozen=True, eq=False)
@@ -400,10 +398,10 @@ class Squareplus(Elementwise):
     limits: ClassVar = {"b": (1e-6, math.inf)}
     cost = 6
 
-    def value(self, h: Array) -> Array:
-        return np.maximum(h, 0) + self.b / (2 * (np.sqrt(h * h + self.b) + np.abs(h)))
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.maximum(h, 0) + self.b / (2 * (xp.sqrt(h * h + self.b) + xp.abs(h)))
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return 4 * v * v / (4 * v * v + self.b)
 
 
@@ -417,11 +415,11 @@ class Gaussian(Elementwise):
     slope_of = "h"
     cost = 11
 
-    def value(self, h: Array) -> Array:
-        return np.exp(-h * h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.exp(-h * h)
 
-    def slope(self, v: Array) -> Array:
-        return -2 * v * np.exp(-v * v)
+    def slope(self, xp: Any, v: Array) -> Array:
+        return -2 * v * xp.exp(-v * v)
 
 
 @dataclass(frozen=True, eq=False)
@@ -434,11 +432,11 @@ class Sine(Elementwise):
     slope_of = "h"
     cost = 12
 
-    def value(self, h: Array) -> Array:
-        return np.sin(h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.sin(h)
 
-    def slope(self, v: Array) -> Array:
-        return np.cos(v)
+    def slope(self, xp: Any, v: Array) -> Array:
+        return xp.cos(v)
 
 
 @dataclass(frozen=True, eq=False)
@@ -451,10 +449,10 @@ class Arctan(Elementwise):
     slope_of = "h"
     cost = 12
 
-    def value(self, h: Array) -> Array:
-        return np.arctan(h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.arctan(h)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return 1 / (1 + v * v)
 
 
@@ -468,8 +466,8 @@ class BentIdentity(Elementwise):
     slope_of = "h"
     cost = 7
 
-    def value(self, h: Array) -> Array:
-        return h + h * (h / (np.sqrt(h * h + 1) + 1)) / 2
+    def value(self, xp: Any, h: Array) -> Array:
+        return h + h * (h / (xp.sqrt(h * h + 1) + 1)) / 2
 
-    def slope(self, v: Array) -> Array:
-        return 1 + v / (2 * np.sqrt(v * v + 1))
+    def slope(self, xp: Any, v: Array) -> Array:
+        return 1 + v / (2 * xp.sqrt(v * v + 1))

@@ -7,21 +7,17 @@ adjoint: they belong before the first layer with weights, and a derivation that 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from thalweg.program.ir.counter import uniform
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, Values
+from thalweg.program.ir.counter import drawn
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 Range = tuple[float, float]
 FILL_MODES = ("constant", "nearest", "wrap", "reflect")  # what lies beyond an edge; the kernel counts them so
 INTERPOLATIONS = ("nearest", "bilinear")
 DRAWS = 5  # random numbers that a warp takes for an image
-
-
-def draws(m: Values, stream: int, count: int) -> Array:
-    """`count` numbers in [0, 1) for every image of the block: (rows, count)."""
-    return uniform(m.seed, m.iteration, stream, m.first_row * count, m.rows * count).reshape(m.rows, count)
 
 
 def between(u: Array, bounds: Range) -> Array:
@@ -51,10 +47,9 @@ class RandomFlip(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.x.shape, int(self.horizontal), int(self.vertical), self.stream)
 
-    def reference(self, m: Values) -> None:
+    def reference(self, xp: Any, x: Array, step: StepState) -> Array:
         axes = [1] * self.vertical + [2] * self.horizontal
-        flips = draws(m, self.stream, 1)[:, :, None, None] <= 0.5
-        m[self.z][:] = np.where(flips, np.flip(m[self.x], tuple(axes)), m[self.x])
+        return xp.where(drawn(step, self.stream, (1, 1, 1)) <= 0.5, xp.flip(x, tuple(axes)), x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +95,9 @@ class RandomWarp(Instruction):
         ranges = (self.angle, *self.shift, *self.zoom)
         return (self.fill_value, *(float(bound) for pair in ranges for bound in pair))
 
-    def maps(self, m: Values) -> tuple[Array, Array]:
+    def maps(self, step: StepState) -> tuple[Array, Array]:
         """For every image a matrix (rows, 2, 2) and an offset (rows, 2): p in z is matrix·p + offset in x."""
-        u = draws(m, self.stream, DRAWS)
+        u = drawn(step, self.stream, (DRAWS,))
         height, width, _ = self.x.shape
         turn = 2 * np.pi * between(u[:, 0], self.angle)
         down, right = between(u[:, 1], self.shift[0]) * height, between(u[:, 2], self.shift[1]) * width
@@ -113,22 +108,22 @@ class RandomWarp(Instruction):
         centre = np.array([(height - 1) / 2, (width - 1) / 2])
         return matrix, centre - matrix @ centre - np.stack([down, right], axis=1)
 
-    def reference(self, m: Values) -> None:
+    def reference(self, xp: Any, x: Array, step: StepState) -> Array:
         height, width, _ = self.x.shape
-        matrix, offset = self.maps(m)
+        matrix, offset = self.maps(step)
         grid = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), axis=-1)
         places = np.einsum("nij,yxj->nyxi", matrix, grid) + offset[:, None, None, :]
         if self.interpolation == "nearest":
-            m[self.z][:] = self.look(m[self.x], np.floor(places + 0.5).astype(int))
-            return
+            return self.look(xp, x, np.floor(places + 0.5).astype(int))
         low = np.floor(places).astype(int)
         share = places - low
-        m[self.z][:] = 0
+        z: Any = 0.0
         for corner in ((0, 0), (0, 1), (1, 0), (1, 1)):
             weight = np.where(corner, share, 1 - share).prod(axis=-1, keepdims=True)
-            m[self.z][:] += weight * self.look(m[self.x], low + corner)
+            z = z + weight * self.look(xp, x, low + corner)
+        return z
 
-    def look(self, x: Array, places: Array) -> Array:
+    def look(self, xp: Any, x: Array, places: Array) -> Array:
         """The pixels at whole positions (rows, height, width, 2), also beyond the edges."""
         n = np.array(self.x.shape[:2])
         inside = ((places >= 0) & (places < n)).all(axis=-1, keepdims=True)
@@ -139,7 +134,7 @@ class RandomWarp(Instruction):
         else:
             places = np.clip(places, 0, n - 1)
         pixels = x[np.arange(len(x))[:, None, None], places[..., 0], places[..., 1]]
-        return pixels if self.fill_mode != "constant" else np.where(inside, pixels, self.fill_value)
+        return pixels if self.fill_mode != "constant" else xp.where(inside, pixels, self.fill_value)
 
     def flops(self, rows: int) -> int:
         height, width, channels = self.x.shape
@@ -172,11 +167,10 @@ class RandomContrast(Instruction):
     def constants(self) -> tuple[float, ...]:
         return (*self.factor, *self.clip)
 
-    def reference(self, m: Values) -> None:
-        x = m[self.x]
-        factor = between(draws(m, self.stream, 1), self.factor).astype(x.dtype)[:, :, None, None]
+    def reference(self, xp: Any, x: Array, step: StepState) -> Array:
+        factor = between(drawn(step, self.stream, (1, 1, 1)), self.factor).astype(x.dtype)
         mean = x.mean(axis=(1, 2), keepdims=True)
-        m[self.z][:] = np.clip(mean + factor * (x - mean), *self.clip)
+        return xp.clip(mean + factor * (x - mean), *self.clip)
 
     def flops(self, rows: int) -> int:
         return 4 * rows * self.x.size

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from thalweg.program.ir.instruction import Buffer, Instruction, Values
+import numpy as np
+
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 
 @dataclass(frozen=True, eq=False)
 class Gather(Instruction):
-    """x = X[order]      the rows of this batch, in this epoch's order, from all rows of the data"""
+    """Base: x = X[order]      the rows of this batch, in this epoch's order, from all rows of the data"""
 
     X: Buffer
     x: Buffer
 
-    name = "gather"
     writes = ("x",)
     gathers = True
-
-    @property
-    def formula(self) -> str:
-        return f"{self.x} = {self.X}[order]" + (", by columns" if self.x.by_columns else "")
 
     @property
     def sizes(self) -> tuple[int, ...]:
         far = 0  # whether the data are far from the core: written when a lane's table is linked
         return (self.x.size, int(self.x.by_columns), far)
 
-    def reference(self, m: Values) -> None:
-        m[self.x][:] = m[self.X][m.order]
+    def reference(self, xp: Any, X: Array, step: StepState) -> Array:
+        return xp.take(X, step.order, axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class GatherFloats(Gather):
+    """x = X[order]      from data of float32"""
+
+    name = "gather"
+
+    @property
+    def formula(self) -> str:
+        return f"{self.x} = {self.X}[order]" + (", by columns" if self.x.by_columns else "")
 
     def bytes(self, rows: int) -> int:
         return 8 * rows * self.x.size
@@ -66,8 +75,10 @@ class Store(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (self.y.size,)
 
-    def reference(self, m: Values) -> None:
-        m[self.Y][m.order] = m[self.y]
+    def reference(self, xp: Any, y: Array, Y: Array, step: StepState) -> Array:
+        rows, every = len(step.order), np.arange(len(Y)) + len(step.order)
+        every[step.order] = np.arange(rows)  # where each row of Y is found in y and Y, one after the other
+        return xp.take(xp.concatenate([y, Y]), every, axis=0)
 
     def bytes(self, rows: int) -> int:
         return 8 * rows * self.y.size

@@ -11,13 +11,14 @@ In `groups` the channels are cut in as many equal parts, in and out: a part of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from thalweg.program.instructions.linear import BiasGradient, end, ended
-from thalweg.program.ir.instruction import PREPARED, Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import PREPARED, Adjoints, Array, Buffer, Instruction
 
 Pair = tuple[int, int]  # (along the height, along the width)
 
@@ -51,27 +52,35 @@ class Window:
         """As the native kernels take it."""
         return (*self.size, *self.strides, *self.dilation, *self.before)
 
-    def pad(self, x: Array, value: float = 0.0) -> Array:
+    def pad(self, xp: Any, x: Array, value: float = 0.0) -> Array:
         """(rows, height, width, channels) with the border around it."""
         border = [(b, a) for b, a in zip(self.before, self.after, strict=True)]
-        return np.pad(x, [(0, 0), *border, (0, 0)], constant_values=value)
+        return xp.pad(x, [(0, 0), *border, (0, 0)], constant_values=value)
 
-    def unpad(self, x: Array) -> Array:
-        """The view without the border."""
-        (top, left), (bottom, right) = self.before, self.after
-        return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
+    def under(self, padded: Array, a: int, b: int) -> Array:
+        """What lies under the kernel's element (a, b): (rows, places down, places across, channels)."""
+        (s, t), (d, e), (down, across) = self.strides, self.dilation, self.span
+        last = padded.shape[1] - down, padded.shape[2] - across  # where the last window may begin
+        return padded[:, a * d : a * d + last[0] + 1 : s, b * e : b * e + last[1] + 1 : t]
 
-    def windows(self, padded: Array) -> Array:
-        """A view (rows, places down, places across, channels, kernel rows, kernel columns) of a padded image."""
-        every = np.lib.stride_tricks.sliding_window_view(padded, self.span, (1, 2))
+    def windows(self, xp: Any, padded: Array) -> Array:
+        """(rows, places down, places across, channels, kernel rows, kernel columns) of a padded image."""
+        rows = [xp.stack([self.under(padded, a, b) for b in range(self.size[1])], -1) for a in range(self.size[0])]
+        return xp.stack(rows, -2)
+
+    def spread(self, xp: Any, parts: Mapping[Pair, Array], image: tuple[int, ...]) -> Array:
+        """The adjoint of `pad` and `under`: the sum of what each kernel's element (a, b) adds to the image under it."""
         (s, t), (d, e) = self.strides, self.dilation
-        return every[:, ::s, ::t, :, ::d, ::e]
-
-    def under(self, padded: Array, a: int, b: int, outputs: Pair) -> Array:
-        """The view of what lies under the kernel's element (a, b): (rows, places down, places across, channels)."""
-        y, x = a * self.dilation[0], b * self.dilation[1]
-        (s, t), (h, w) = self.strides, outputs
-        return padded[:, y : y + (h - 1) * s + 1 : s, x : x + (w - 1) * t + 1 : t]
+        height, width = (n + b + a for n, b, a in zip(image, self.before, self.after, strict=False))
+        total = 0
+        for (a, b), part in parts.items():
+            n, h, w, c = part.shape
+            apart = xp.pad(part[:, :, None, :, None], [(0, 0), (0, 0), (0, s - 1), (0, 0), (0, t - 1), (0, 0)])
+            apart = apart.reshape(n, h * s, w * t, c)[:, : (h - 1) * s + 1, : (w - 1) * t + 1]
+            below, right = height - a * d - apart.shape[1], width - b * e - apart.shape[2]
+            total = total + xp.pad(apart, [(0, 0), (a * d, below), (b * e, right), (0, 0)])
+        (top, left), (bottom, right) = self.before, self.after
+        return total[:, top : height - bottom, left : width - right]  # type: ignore[index]
 
 
 def same(size: Pair, strides: Pair, dilation: Pair, image: Pair) -> Window:
@@ -109,6 +118,13 @@ def enlarging(
 def ungrouped(W: Array, groups: int) -> Array:
     """A kernel (…, inputs of a group, outputs) as (…, inputs of a group, groups, outputs of a group)."""
     return W.reshape(*W.shape[:-1], groups, -1)
+
+
+def grouped_windows(xp: Any, x: Array, window: Window, groups: int) -> Array:
+    """(rows, places down, places across, groups, channels of a group, kernel rows, kernel columns)"""
+    windows = window.windows(xp, window.pad(xp, x))
+    n, i, j, c, a, b = windows.shape
+    return windows.reshape(n, i, j, groups, c // groups, a, b)
 
 
 def special(kernel: str, x: Buffer, h: Buffer, groups: int) -> str:
@@ -171,16 +187,12 @@ class Convolution(Instruction):
             yield flip
             yield TransposedConvolution(dh, self.W, flip.flipped, None, d.into(self.x), self.window, self.groups)
 
-    def reference(self, m: Values) -> None:
-        windows = self.window.windows(self.window.pad(m[self.x]))
-        n, i, j, c, a, b = windows.shape
-        windows = windows.reshape(n, i, j, self.groups, c // self.groups, a, b)
-        W = ungrouped(m[self.W].reshape(self.kernel_shape), self.groups)
-        result = np.einsum("nijgcab,abcgo->nijgo", windows, W, optimize=True)
-        m[self.h][:] = result.reshape(n, i, j, -1)
-        if self.b is not None:
-            m[self.h][:] += m[self.b]
-        end(m, self.h, self.floor, self.a)
+    def reference(self, xp: Any, x: Array, W: Array, b: Array | None, a: Array | None) -> Array:
+        windows = grouped_windows(xp, x, self.window, self.groups)
+        W = ungrouped(W.reshape(self.kernel_shape), self.groups)
+        h = xp.einsum("nijgcab,abcgo->nijgo", windows, W, optimize=True)
+        h = h.reshape(*h.shape[:3], -1)
+        return end(xp, h if b is None else h + b, self.floor, a)
 
     @property
     def matrix_size(self) -> int:
@@ -217,12 +229,10 @@ class KernelGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.x.shape, *self.dh.shape, *self.window.sizes, self.groups)
 
-    def reference(self, m: Values) -> None:
-        windows = self.window.windows(self.window.pad(m[self.x]))
-        n, i, j, c, a, b = windows.shape
-        windows = windows.reshape(n, i, j, self.groups, c // self.groups, a, b)
-        dh = ungrouped(m[self.dh], self.groups)
-        m.reduce(self.dW, np.einsum("nijgcab,nijgo->abcgo", windows, dh, optimize=True).reshape(self.dW.shape))
+    def reference(self, xp: Any, x: Array, dh: Array) -> Array:
+        windows = grouped_windows(xp, x, self.window, self.groups)
+        dW: Array = xp.einsum("nijgcab,nijgo->abcgo", windows, ungrouped(dh, self.groups), optimize=True)
+        return dW.reshape(self.dW.shape)
 
     def flops(self, rows: int) -> int:
         height, width, _ = self.dh.shape
@@ -252,10 +262,10 @@ class Flip(Instruction):
         rows, columns, outputs, inputs = self.flipped.shape
         return (rows, columns, inputs, outputs, *self.strides)
 
-    def reference(self, m: Values) -> None:
+    def reference(self, xp: Any, W: Array) -> Array:
         rows, columns = (turned(n, s) for n, s in zip(self.flipped.shape, self.strides, strict=False))
-        W = m[self.W].reshape(*self.flipped.shape[:2], *self.flipped.shape[:1:-1])
-        m[self.flipped][:] = W[np.ix_(rows, columns)].swapaxes(2, 3)
+        W = W.reshape(*self.flipped.shape[:2], *self.flipped.shape[:1:-1])
+        return W[np.ix_(rows, columns)].swapaxes(2, 3)
 
 
 def flip_of(W: Buffer, shape: tuple[int, int, int, int], window: Window) -> Flip:
@@ -318,20 +328,17 @@ class TransposedConvolution(Instruction):
         if d.wants(self.x):
             yield Convolution(dh, self.W, None, d.into(self.x), self.window, self.groups)
 
-    def reference(self, m: Values) -> None:
-        x = ungrouped(m[self.x], self.groups)
-        h = self.window.pad(np.zeros_like(m[self.h]))
+    def reference(self, xp: Any, x: Array, flipped: Array, b: Array | None, a: Array | None) -> Array:
+        x = ungrouped(x, self.groups)
         rows, columns = (turned(n, s) for n, s in zip(self.window.size, self.window.strides, strict=True))
-        for place, a in enumerate(rows):
-            for where, b in enumerate(columns):
-                W = m[self.flipped][place, where].reshape(self.groups, x.shape[-1], -1)
-                part = np.einsum("nijgo,goc->nijgc", x, W, optimize=True)
-                under = self.window.under(h, a, b, self.x.shape[:2])  # type: ignore[arg-type]
-                under += part.reshape(under.shape)
-        m[self.h][:] = self.window.unpad(h)
-        if self.b is not None:
-            m[self.h][:] += m[self.b]
-        end(m, self.h, self.floor, self.a)
+        parts = {}
+        for place, row in enumerate(rows):
+            for where, column in enumerate(columns):
+                W = flipped[place, where].reshape(self.groups, x.shape[-1], -1)
+                part = xp.einsum("nijgo,goc->nijgc", x, W, optimize=True)
+                parts[row, column] = part.reshape(*part.shape[:3], -1)
+        h = self.window.spread(xp, parts, self.h.shape)
+        return end(xp, h if b is None else h + b, self.floor, a)
 
     @property
     def matrix_size(self) -> int:

@@ -183,8 +183,8 @@ class CustomActivation(Elementwise):
     def slope_text(self) -> str:  # type: ignore[override]
         return f"{self.pair.name}′({{h}})"
 
-    def value(self, h: Array) -> Array:
+    def value(self, xp: Any, h: Array) -> Array:
         return self.pair.value(h)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return self.pair.derivative(v)

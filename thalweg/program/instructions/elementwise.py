@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from thalweg.program.ir.counter import uniform
-from thalweg.program.ir.instruction import Adjoints, Buffer, Instruction, Values
+from thalweg.program.ir.counter import drawn
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +38,8 @@ class Add(Instruction):
             if d.wants(value):
                 yield from d.pass_on(d(self.z), value)
 
-    def reference(self, m: Values) -> None:
-        m[self.z][:] = m[self.x] + m[self.y]
+    def reference(self, xp: Any, x: Array, y: Array) -> Array:
+        return x + y
 
     def flops(self, rows: int) -> int:
         return self.z.size * (rows if self.z.per_row else 1)
@@ -72,8 +71,8 @@ class Copy(Instruction):
         if d.wants(self.x):
             yield from d.pass_on(d(self.z), self.x)
 
-    def reference(self, m: Values) -> None:
-        m[self.z][:] = m[self.x]
+    def reference(self, xp: Any, x: Array) -> Array:
+        return x
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +102,8 @@ class Reshape(Instruction):
             dx.view_of = d(self.z)
             yield Reshape(d(self.z), dx)
 
-    def reference(self, m: Values) -> None:
-        """Nothing: z is a view of x."""
+    def reference(self, xp: Any, x: Array) -> Array:
+        return x.reshape(-1, *self.z.shape)
 
     def bytes(self, rows: int) -> int:
         return 0
@@ -142,8 +141,8 @@ class Rescale(Instruction):
         if d.wants(self.x):
             yield Rescale(d(self.z), d.into(self.x), self.scale, 0.0)
 
-    def reference(self, m: Values) -> None:
-        m[self.z][:] = self.scale * m[self.x] + self.offset
+    def reference(self, xp: Any, x: Array) -> Array:
+        return self.scale * x + self.offset
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.z.size
@@ -184,10 +183,9 @@ class Dropout(Instruction):
         if d.wants(self.h):
             yield Dropout(d(self.a), d.into(self.h), self.rate, self.stream)
 
-    def reference(self, m: Values) -> None:
-        first = m.first_row * self.a.size
-        u = uniform(m.seed, m.iteration, self.stream, first, m.rows * self.a.size).reshape(m[self.a].shape)
-        m[self.a][:] = np.where(u >= self.rate, m[self.h] / (1 - self.rate), 0)
+    def reference(self, xp: Any, h: Array, step: StepState) -> Array:
+        u = drawn(step, self.stream, self.a.shape)
+        return xp.where(u >= self.rate, h / (1 - self.rate), 0)
 
     def flops(self, rows: int) -> int:
         return 10 * rows * self.a.size

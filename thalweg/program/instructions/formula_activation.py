@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from thalweg.program.formula.parsing import VALUE, Formula
 from thalweg.program.instructions.linear import matrix
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +39,10 @@ class FormulaActivation(Instruction):
             name: p.name for name, p in zip(f.parameters, self.parameters, strict=True)
         }
 
-    def values(self, v: Buffer, m: Values) -> dict[str, Array]:
+    def values(self, v: Array, parameters: tuple[Array, ...]) -> dict[str, Array]:
         """The formula's symbols → their values."""
         f = self.formula_of_h
-        return {f.variables[0]: m[v], VALUE: m[v]} | {
-            name: m[p] for name, p in zip(f.parameters, self.parameters, strict=True)
-        }
+        return {f.variables[0]: v, VALUE: v} | dict(zip(f.parameters, parameters, strict=True))
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -64,8 +63,8 @@ class FormulaActivation(Instruction):
             x = self.formula_of_h.variables[0]
             yield FormulaAdjoint(self, self.source(x), d(self.a), d.into(self.h))
 
-    def reference(self, m: Values) -> None:
-        m[self.a][:] = self.formula_of_h.value(**self.values(self.h, m))
+    def reference(self, xp: Any, h: Array, parameters: tuple[Array, ...]) -> Array:
+        return self.formula_of_h.value(**self.values(h, parameters))
 
     def flops(self, rows: int) -> int:
         return 10 * rows * self.a.size
@@ -93,8 +92,12 @@ class FormulaAdjoint(Instruction):
     inplace = ("da", "dh")
 
     @property
+    def parameters(self) -> tuple[Buffer, ...]:
+        return self.of.parameters
+
+    @property
     def operands(self) -> tuple[Buffer | None, ...]:
-        return (self.v, *self.of.parameters, self.da, self.dh)
+        return (self.v, *self.parameters, self.da, self.dh)
 
     @property
     def formula(self) -> str:
@@ -111,9 +114,9 @@ class FormulaAdjoint(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return sizes(self.of, self.dh)
 
-    def reference(self, m: Values) -> None:
+    def reference(self, xp: Any, v: Array, parameters: tuple[Array, ...], da: Array) -> Array:
         f = self.of.formula_of_h
-        m[self.dh][:] = m[self.da] * f.slope(f.variables[0], **self.of.values(self.v, m))
+        return da * f.slope(f.variables[0], **self.of.values(v, parameters))
 
     def flops(self, rows: int) -> int:
         return 12 * rows * self.dh.size
@@ -134,8 +137,12 @@ class ParameterGradient(Instruction):
     reduces = True
 
     @property
+    def parameters(self) -> tuple[Buffer, ...]:
+        return self.of.parameters
+
+    @property
     def operands(self) -> tuple[Buffer | None, ...]:
-        return (self.v, *self.of.parameters, self.da, self.dp)
+        return (self.v, *self.parameters, self.da, self.dp)
 
     @property
     def formula(self) -> str:
@@ -148,10 +155,10 @@ class ParameterGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return sizes(self.of, self.da)
 
-    def reference(self, m: Values) -> None:
+    def reference(self, xp: Any, v: Array, parameters: tuple[Array, ...], da: Array) -> Array:
         f = self.of.formula_of_h
-        slope = f.slope(f.parameters[self.number], **self.of.values(self.v, m))
-        m.reduce(self.dp, matrix(m[self.da] * slope).sum(axis=0))
+        slope = f.slope(f.parameters[self.number], **self.of.values(v, parameters))
+        return matrix(da * slope).sum(axis=0)
 
     def flops(self, rows: int) -> int:
         return 12 * rows * self.da.size

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from thalweg.program.ir.instruction import GRADIENTS, Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import GRADIENTS, Adjoints, Array, Buffer, Instruction
 
 # The input gradient needs Wᵀ. Up to so many elements (512 KiB) it is made once a step, for all blocks and lanes. A
 # larger one would have to come back from memory: there W is transposed panel by panel within the product.
@@ -36,12 +35,10 @@ def ended(value: str, floor: bool, a: Buffer | None) -> str:
     return value if a is None else f"{value}·[{a} > 0]"
 
 
-def end(m: Values, h: Buffer, floor: bool, a: Buffer | None) -> None:
-    """Does what stands behind a product h, in place."""
-    if floor:
-        np.maximum(m[h], 0, out=m[h])
-    if a is not None:
-        m[h][:] *= m[a] > 0
+def end(xp: Any, h: Array, floor: bool, a: Array | None) -> Array:
+    """A product h with what stands behind it: a relu, or a relu's adjoint."""
+    h = xp.maximum(h, 0) if floor else h
+    return h if a is None else h * (a > 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +84,9 @@ class Affine(Instruction):
             yield Transpose(self.W, transposed)
             yield InputGradient(dh, transposed, d.into(self.x), transposed=True)
 
-    def reference(self, m: Values) -> None:
-        m[self.h][:] = m[self.x] @ m[self.W]
-        if self.b is not None:
-            m[self.h][:] += m[self.b]
-        end(m, self.h, self.floor, None)
+    def reference(self, xp: Any, x: Array, W: Array, b: Array | None) -> Array:
+        h = x @ W if b is None else x @ W + b
+        return end(xp, h, self.floor, None)
 
     @property
     def matrix_size(self) -> int:
@@ -102,20 +97,31 @@ class Affine(Instruction):
 
 
 @dataclass(frozen=True, eq=False)
-class WeightGradient(Instruction):
-    """dW = xᵀ·dh      x (rows, inputs), dh (rows, units) → dW (inputs, units)
-
-    By columns, db = Σ dh over rows too: `biases_by_columns`.
-    """
+class DenseGradient(Instruction):
+    """Base: dW = xᵀ·dh      x (rows, inputs), dh (rows, units) → dW (inputs, units)"""
 
     x: Buffer
     dh: Buffer
     dW: Buffer
     db: Buffer | None = None
 
-    name = "weight gradient"
     writes = ("dW", "db")
     reduces = True
+
+    @property
+    def wide_gradient(self) -> Buffer | None:
+        """dW, where it is large, and all of W's gradient."""
+        return self.dW if self.dW.size >= WIDE and self.dW.region == GRADIENTS else None
+
+
+@dataclass(frozen=True, eq=False)
+class WeightGradient(DenseGradient):
+    """dW = xᵀ·dh      of the rows of a block
+
+    By columns, db = Σ dh over rows too: `biases_by_columns`.
+    """
+
+    name = "weight gradient"
 
     @property
     def formula(self) -> str:
@@ -125,15 +131,8 @@ class WeightGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.dW.shape, positions(self.x), self.dW.offset, int(self.x.by_columns))
 
-    @property
-    def wide_gradient(self) -> Buffer | None:
-        """dW, where it is large, and all of W's gradient."""
-        return self.dW if self.dW.size >= WIDE and self.dW.region == GRADIENTS else None
-
-    def reference(self, m: Values) -> None:
-        m.reduce(self.dW, matrix(m[self.x]).T @ matrix(m[self.dh]))
-        if self.db is not None:
-            m.reduce(self.db, matrix(m[self.dh]).sum(axis=0))
+    def reference(self, xp: Any, x: Array, dh: Array) -> tuple[Array, Array | None]:
+        return matrix(x).T @ matrix(dh), None if self.db is None else matrix(dh).sum(axis=0)
 
     def flops(self, rows: int) -> int:
         return rows * (2 * positions(self.x) * self.dW.size + (0 if self.db is None else self.dh.size))
@@ -158,8 +157,8 @@ class BiasGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (self.db.size, positions(self.dh), int(self.dh.by_columns))
 
-    def reference(self, m: Values) -> None:
-        m.reduce(self.db, matrix(m[self.dh]).sum(axis=0))
+    def reference(self, xp: Any, dh: Array) -> Array:
+        return matrix(dh).sum(axis=0)
 
     def flops(self, rows: int) -> int:
         return rows * self.dh.size
@@ -186,8 +185,8 @@ class Transpose(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return self.W.shape
 
-    def reference(self, m: Values) -> None:
-        m[self.Wt][:] = m[self.W].T
+    def reference(self, xp: Any, W: Array) -> Array:
+        return W.T
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,9 +214,8 @@ class InputGradient(Instruction):
         inputs, units = self.W.shape[::-1] if self.transposed else self.W.shape
         return (inputs, units, positions(self.dh), int(self.transposed))
 
-    def reference(self, m: Values) -> None:
-        m[self.dx][:] = m[self.dh] @ (m[self.W] if self.transposed else m[self.W].T)
-        end(m, self.dx, False, self.a)
+    def reference(self, xp: Any, dh: Array, W: Array, a: Array | None) -> Array:
+        return end(xp, dh @ (W if self.transposed else W.T), False, a)
 
     def flops(self, rows: int) -> int:
         return rows * (2 * positions(self.dh) * self.W.size + (0 if self.a is None else 2 * self.dx.size))

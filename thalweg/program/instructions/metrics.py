@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, Values, rows_of
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, rows_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +23,8 @@ class Total(Instruction):
     reduces = True
     formula_text: ClassVar[str]
 
-    def value(self, y: Array, p: Array) -> Array:
-        """What each row adds, of shape (rows, …); summed over everything but the last axis of `sums`."""
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        """What each row adds, of shape (rows, …)."""
         raise NotImplementedError
 
     @classmethod
@@ -40,8 +40,8 @@ class Total(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (self.p.size, self.p.shape[-1])
 
-    def reference(self, m: Values) -> None:
-        m[self.sums][0] += float(self.value(m[self.y], m[self.p]).sum(dtype=np.float64))
+    def reference(self, xp: Any, p: Array, y: Array) -> Array:
+        return self.value(xp, y, p).sum(dtype=np.float64)
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.p.size
@@ -54,7 +54,7 @@ class EqualMatches(Total):
     name = "equal matches"
     formula_text = "Σ [{p} = {y}]"
 
-    def value(self, y: Array, p: Array) -> Array:
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
         return p == y
 
 
@@ -71,7 +71,7 @@ class BinaryMatches(Total):
     def constants(self) -> tuple[float, ...]:
         return (self.threshold,)
 
-    def value(self, y: Array, p: Array) -> Array:
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
         return (p > self.threshold) == y
 
 
@@ -82,7 +82,7 @@ class CategoricalMatches(Total):
     name = "categorical matches"
     formula_text = "Σ [argmax {p} = argmax {y}]"
 
-    def value(self, y: Array, p: Array) -> Array:
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
         return p.argmax(axis=-1) == y.argmax(axis=-1)
 
 
@@ -93,7 +93,7 @@ class SparseMatches(Total):
     name = "sparse matches"
     formula_text = "Σ [argmax {p} = {y}]"
 
-    def value(self, y: Array, p: Array) -> Array:
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
         return p.argmax(axis=-1) == y[..., 0]
 
 
@@ -104,9 +104,9 @@ class SquaresAndTargets(Total):
     name = "squares and targets"
     formula_text = "Σ ({p} − {y})², Σ {y}, Σ {y}²"
 
-    def reference(self, m: Values) -> None:
-        y, p = rows_of(m[self.y]).astype(np.float64), rows_of(m[self.p]).astype(np.float64)
-        m[self.sums][:] += np.concatenate([((p - y) ** 2).sum(axis=0), y.sum(axis=0), (y * y).sum(axis=0)])
+    def reference(self, xp: Any, p: Array, y: Array) -> Array:
+        y, p = rows_of(y).astype(np.float64), rows_of(p).astype(np.float64)
+        return xp.concatenate([((p - y) ** 2).sum(axis=0), y.sum(axis=0), (y * y).sum(axis=0)])
 
 
 def classes_of(y: Array, p: Array) -> Array:
@@ -115,34 +115,42 @@ def classes_of(y: Array, p: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class TopMatches(Total):
-    """sums += Σ [fewer than k predictions exceed that of the class, argmax y]; a prediction that is NaN is wrong."""
+class LargestMatches(Total):
+    """Base: sums += Σ [fewer than k predictions exceed that of the class]; a prediction that is NaN is wrong."""
 
     k: int = 5
-
-    name = "top matches"
-    formula_text = "Σ [{p}[argmax {y}] among the largest k]"
 
     @property
     def sizes(self) -> tuple[int, ...]:
         return (self.p.size, self.p.shape[-1], self.k)
 
-    def value(self, y: Array, p: Array) -> Array:
-        own = np.take_along_axis(p, classes_of(y, p)[..., None], axis=-1)
-        return ((p > own).sum(axis=-1) < self.k) & np.isfinite(own[..., 0])
+    def among_largest(self, xp: Any, p: Array, classes: Array) -> Array:
+        """Whether the prediction of each row's class, (rows, …, 1), is among the k largest."""
+        own = xp.take_along_axis(p, classes, axis=-1)
+        return ((p > own).sum(axis=-1) < self.k) & xp.isfinite(own[..., 0])
 
 
 @dataclass(frozen=True, eq=False)
-class SparseTopMatches(TopMatches):
+class TopMatches(LargestMatches):
+    """sums += Σ [fewer than k predictions exceed that of the class, argmax y]"""
+
+    name = "top matches"
+    formula_text = "Σ [{p}[argmax {y}] among the largest k]"
+
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return self.among_largest(xp, p, classes_of(y, p)[..., None])
+
+
+@dataclass(frozen=True, eq=False)
+class SparseTopMatches(LargestMatches):
     """sums += Σ [fewer than k predictions exceed that of class y]; a y that is no class never matches."""
 
     name = "sparse top matches"
     formula_text = "Σ [{p}[{y}] among the largest k]"
 
-    def value(self, y: Array, p: Array) -> Array:
-        labels, known = class_numbers(y[..., :1], p.shape[-1])
-        own = np.take_along_axis(p, labels, axis=-1)
-        return ((p > own).sum(axis=-1) < self.k) & np.isfinite(own[..., 0]) & known[..., 0]
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        labels, known = class_numbers(xp, y[..., :1], p.shape[-1])
+        return self.among_largest(xp, p, labels) & known[..., 0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,15 +176,17 @@ class ConfusionCounts(Total):
     def constants(self) -> tuple[float, ...]:
         return (float(self.threshold),)
 
-    def reference(self, m: Values) -> None:
-        p, y = m[self.p].reshape(-1, self.p.shape[-1]), m[self.y].reshape(-1, self.p.shape[-1]) != 0
+    def reference(self, xp: Any, p: Array, y: Array) -> Array:
+        p, y = p.reshape(-1, self.p.shape[-1]), y.reshape(-1, self.p.shape[-1]) != 0
         positive = p > self.threshold
         if self.top_k:
-            ranks = (-p).argsort(axis=-1, kind="stable").argsort(axis=-1)
-            positive &= ranks < self.top_k
+            one, other = p[:, :, None], p[:, None, :]
+            before = (other > one) | ((other == one) & xp.tri(p.shape[-1], k=-1, dtype=bool))
+            positive = positive & (before.sum(axis=-1) < self.top_k)
         if self.class_id >= 0:
             positive, y = positive[:, self.class_id], y[:, self.class_id]
-        m[self.sums][:] += [(a & b).sum() for a, b in ((positive, y), (positive, ~y), (~positive, y), (~positive, ~y))]
+        pairs = ((positive, y), (positive, ~y), (~positive, y), (~positive, ~y))
+        return xp.stack([(a & b).sum() for a, b in pairs])
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,14 +209,14 @@ class ClassCounts(Total):
     def constants(self) -> tuple[float, ...]:
         return (float(self.threshold),)
 
-    def reference(self, m: Values) -> None:
-        p, y = m[self.p].reshape(-1, self.p.shape[-1]), m[self.y].reshape(-1, self.y.shape[-1])
+    def reference(self, xp: Any, p: Array, y: Array) -> Array:
+        p, y = p.reshape(-1, self.p.shape[-1]), y.reshape(-1, self.y.shape[-1])
         if y.shape[-1] != p.shape[-1]:
-            y = (y == np.arange(p.shape[-1])).astype(p.dtype)
+            y = (y == xp.arange(p.shape[-1])).astype(p.dtype)
         positive = p > self.threshold
         if self.threshold < 0:
-            positive = (p >= p.max(axis=-1, keepdims=True)) & (np.abs(p) > 1e-9)
-        m[self.sums][:] += np.concatenate([(positive * y).sum(axis=0), positive.sum(axis=0), y.sum(axis=0)])
+            positive = (p >= p.max(axis=-1, keepdims=True)) & (xp.abs(p) > 1e-9)
+        return xp.concatenate([(positive * y).sum(axis=0), positive.sum(axis=0), y.sum(axis=0)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,16 +234,16 @@ class ScoreHistogram(Total):
     def sizes(self) -> tuple[int, ...]:
         return (self.p.size, self.p.shape[-1], self.buckets, self.by_output, self.logits)
 
-    def reference(self, m: Values) -> None:
-        p, y = m[self.p].reshape(-1, self.p.shape[-1]), m[self.y].reshape(-1, self.p.shape[-1])
+    def reference(self, xp: Any, p: Array, y: Array) -> Array:
+        p, y = p.reshape(-1, self.p.shape[-1]), y.reshape(-1, self.p.shape[-1])
         if self.logits:
-            p = 1 / (1 + np.exp(-p))
-        bucket = np.maximum(np.ceil(np.clip(p, 0, 1) * (self.buckets - 1)).astype(int) - 1, 0)
-        output = np.broadcast_to(np.arange(p.shape[1]) if self.by_output else 0, p.shape)
-        place = 2 * self.buckets * output + bucket
-        size = m[self.sums].size
-        m[self.sums][:] += np.bincount(place.ravel(), y.ravel(), size)
-        m[self.sums][:] += np.bincount((place + self.buckets).ravel(), (1 - y).ravel(), size)
+            p = 1 / (1 + xp.exp(-p))
+        bucket = xp.maximum(xp.ceil(xp.clip(p, 0, 1) * (self.buckets - 1)).astype(int) - 1, 0)
+        output = xp.arange(p.shape[1]) if self.by_output else 0
+        place = (2 * self.buckets * output + bucket).ravel()
+        size = self.sums.size
+        negative = xp.bincount(place + self.buckets, (1 - y).ravel(), size)
+        return xp.bincount(place, y.ravel(), size) + negative
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,10 +253,10 @@ class RowCorrelations(Total):
     name = "row correlations"
     formula_text = "Σ corr({y}, {p})"
 
-    def reference(self, m: Values) -> None:
-        p, y = (m[b].astype(np.float64) for b in (self.p, self.y))
+    def reference(self, xp: Any, p: Array, y: Array) -> Array:
+        p, y = (v.astype(np.float64) for v in (p, y))
         p, y = p - p.mean(axis=-1, keepdims=True), y - y.mean(axis=-1, keepdims=True)
-        m[self.sums][0] += ((p * y).sum(axis=-1) / np.sqrt((p * p).sum(axis=-1) * (y * y).sum(axis=-1))).sum()
+        return ((p * y).sum(axis=-1) / xp.sqrt((p * p).sum(axis=-1) * (y * y).sum(axis=-1))).sum()
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,6 +266,6 @@ class Moments(Total):
     name = "moments"
     formula_text = "Σ {p}, Σ {y}, Σ {p}², Σ {y}², Σ {p}·{y}"
 
-    def reference(self, m: Values) -> None:
-        p, y = rows_of(m[self.p]).astype(np.float64), rows_of(m[self.y]).astype(np.float64)
-        m[self.sums][:] += np.concatenate([v.sum(axis=0) for v in (p, y, p * p, y * y, p * y)])
+    def reference(self, xp: Any, p: Array, y: Array) -> Array:
+        p, y = rows_of(p).astype(np.float64), rows_of(y).astype(np.float64)
+        return xp.concatenate([v.sum(axis=0) for v in (p, y, p * p, y * y, p * y)])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from thalweg.program.instructions.linear import positions
-from thalweg.program.ir.counter import uniform
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.ir.counter import drawn
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState
 
 DROPPED = -1.7580993408473766  # −scale·alpha of selu: what it gives for very negative inputs
 
@@ -38,15 +39,9 @@ class Noise(Instruction):
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.h,)
 
-    def uniform(self, m: Values, each: int = 1) -> Array:
-        """`each` numbers in [0, 1) for every element, along the last axis."""
-        first = m.first_row * self.a.size * each
-        count = m.rows * self.a.size * each
-        return uniform(m.seed, m.iteration, self.stream, first, count).reshape(*m[self.a].shape, each)
-
-    def normal(self, m: Values) -> Array:
+    def normal(self, step: StepState) -> Array:
         """A number of mean 0 and variance 1 for every element (Box and Muller 1958)."""
-        u = self.uniform(m, 2).astype(np.float64)
+        u = drawn(step, self.stream, (*self.a.shape, 2)).astype(np.float64)
         return np.sqrt(-2 * np.log(1 - u[..., 0])) * np.cos(2 * np.pi * u[..., 1])
 
     def flops(self, rows: int) -> int:
@@ -67,8 +62,8 @@ class GaussianNoise(Noise):
         if d.wants(self.h):
             yield from d.pass_on(d(self.a), self.h)
 
-    def reference(self, m: Values) -> None:
-        m[self.a][:] = m[self.h] + self.amount * self.normal(m)
+    def reference(self, xp: Any, h: Array, step: StepState) -> Array:
+        return h + self.amount * self.normal(step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +80,8 @@ class GaussianDropout(Noise):
         if d.wants(self.h):
             yield GaussianDropout(d(self.a), d.into(self.h), self.amount, self.stream)
 
-    def reference(self, m: Values) -> None:
-        m[self.a][:] = m[self.h] * (1 + self.amount * self.normal(m))
+    def reference(self, xp: Any, h: Array, step: StepState) -> Array:
+        return h * (1 + self.amount * self.normal(step))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,21 +105,18 @@ class SpatialDropout(Noise):
         if d.wants(self.h):
             yield SpatialDropout(d(self.a), d.into(self.h), self.amount, self.stream)
 
-    def reference(self, m: Values) -> None:
-        channels = self.a.shape[-1]
-        u = uniform(m.seed, m.iteration, self.stream, m.first_row * channels, m.rows * channels)
-        keep = u.reshape(m.rows, *(1 for _ in self.a.shape[1:]), channels) >= np.float32(self.amount)
-        m[self.a][:] = np.where(keep, m[self.h] / (1 - self.amount), 0)
+    def reference(self, xp: Any, h: Array, step: StepState) -> Array:
+        one_place = (*(1 for _ in self.a.shape[1:]), self.a.shape[-1])
+        keep = drawn(step, self.stream, one_place) >= np.float32(self.amount)
+        return xp.where(keep, h / (1 - self.amount), 0)
 
     def flops(self, rows: int) -> int:
         return rows * (self.a.size + 10 * self.a.shape[-1])
 
 
 @dataclass(frozen=True, eq=False)
-class AlphaDropout(Noise):
-    """a = scale·(keep ? h : −1.758) + shift: mean 0 and variance 1 stay what they are (Klambauer et al. 2017)."""
-
-    name = "alpha dropout"
+class AlphaNoise(Noise):
+    """Base of alpha dropout and its adjoint: what both keep, and how what is kept is scaled."""
 
     @property
     def scale(self) -> float:
@@ -138,6 +130,17 @@ class AlphaDropout(Noise):
     def constants(self) -> tuple[float, ...]:
         return (self.amount, self.scale, self.shift)
 
+    def keep(self, step: StepState) -> Array:
+        """Which elements are kept."""
+        return drawn(step, self.stream, self.a.shape) >= np.float32(self.amount)
+
+
+@dataclass(frozen=True, eq=False)
+class AlphaDropout(AlphaNoise):
+    """a = scale·(keep ? h : −1.758) + shift: mean 0 and variance 1 stay what they are (Klambauer et al. 2017)."""
+
+    name = "alpha dropout"
+
     @property
     def formula(self) -> str:
         return f"{self.a} = {self.scale:.4g}·(keep ? {self.h} : {DROPPED:.4g}) + {self.shift:.4g}"
@@ -146,17 +149,15 @@ class AlphaDropout(Noise):
         if d.wants(self.h):
             yield AlphaDropoutAdjoint(d(self.a), d.into(self.h), self.amount, self.stream)
 
-    def reference(self, m: Values) -> None:
-        keep = self.uniform(m)[..., 0] >= np.float32(self.amount)
-        m[self.a][:] = self.scale * np.where(keep, m[self.h], DROPPED) + self.shift
+    def reference(self, xp: Any, h: Array, step: StepState) -> Array:
+        return self.scale * xp.where(self.keep(step), h, DROPPED) + self.shift
 
 
 @dataclass(frozen=True, eq=False)
-class AlphaDropoutAdjoint(AlphaDropout):
+class AlphaDropoutAdjoint(AlphaNoise):
     """dh = scale·keep·da, here called a and h"""
 
     name = "alpha dropout adjoint"
-    adjoint = Instruction.adjoint
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return ()
@@ -165,6 +166,5 @@ class AlphaDropoutAdjoint(AlphaDropout):
     def formula(self) -> str:
         return f"{self.a} = {self.scale:.4g}·keep·{self.h}"
 
-    def reference(self, m: Values) -> None:
-        keep = self.uniform(m)[..., 0] >= np.float32(self.amount)
-        m[self.a][:] = np.where(keep, self.scale * m[self.h], 0)
+    def reference(self, xp: Any, h: Array, step: StepState) -> Array:
+        return xp.where(self.keep(step), self.scale * h, 0)

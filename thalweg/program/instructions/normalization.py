@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from thalweg.program.instructions.linear import BiasGradient, matrix, positions
-from thalweg.program.instructions.standardization import ChannelScaleGradient
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.instructions.linear import BiasGradient, end, matrix, positions
+from thalweg.program.instructions.standardization import ChannelScaleGradient, scaled
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,19 +34,13 @@ class BatchMoments(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (positions(self.x), self.x.shape[-1])
 
-    def reference(self, m: Values) -> None:
-        x = matrix(m[self.x])
+    def reference(self, xp: Any, x: Array) -> Array:
+        x = matrix(x)
         mean = x.mean(axis=0)
-        m[self.parts][:] = np.concatenate([mean, ((x - mean) ** 2).sum(axis=0)])
+        return xp.concatenate([mean, ((x - mean) ** 2).sum(axis=0)])
 
     def flops(self, rows: int) -> int:
         return 4 * rows * self.x.size
-
-
-def scaled(value: Array, gamma: Array | None, beta: Array | None) -> Array:
-    """value·γ + β, as far as they are there."""
-    value = value if gamma is None else value * gamma
-    return value if beta is None else value + beta
 
 
 def scale_text(text: str, gamma: Buffer | None, beta: Buffer | None) -> str:
@@ -123,15 +116,14 @@ class BatchNormalization(Instruction):
         if self.shortcut is not None and d.wants(self.shortcut):
             yield from d.pass_on(dn, self.shortcut)
 
-    def reference(self, m: Values) -> None:
-        channels = self.x.shape[-1]
-        m[self.mean][:] = m[self.parts][:channels]
-        m[self.variance][:] = m[self.parts][channels:] / (len(m[self.x]) * positions(self.x))
-        normal = (m[self.x] - m[self.mean]) / np.sqrt(m[self.variance] + self.epsilon)
-        gamma, beta = (None if b is None else m[b] for b in (self.gamma, self.beta))
-        value = scaled(normal, gamma, beta)
-        value = value if self.shortcut is None else value + m[self.shortcut]
-        m[self.a][:] = np.maximum(value, 0) if self.floor else value
+    def reference(
+        self, xp: Any, x: Array, parts: Array, gamma: Array | None, beta: Array | None, shortcut: Array | None
+    ) -> tuple[Array, ...]:
+        mean, variance = xp.split(parts, 2)
+        variance = variance / (len(x) * positions(self.x))
+        a = scaled((x - mean) / xp.sqrt(variance + self.epsilon), gamma, beta)
+        a = a if shortcut is None else a + shortcut
+        return end(xp, a, self.floor, None), mean, variance
 
     def flops(self, rows: int) -> int:
         return (3 + (self.shortcut is not None) + self.floor) * rows * self.x.size
@@ -184,14 +176,13 @@ class BatchSums(Instruction):
     def constants(self) -> tuple[float, ...]:
         return (self.epsilon,)
 
-    def reference(self, m: Values) -> None:
-        normal = (m[self.x] - m[self.mean]) / np.sqrt(m[self.variance] + self.epsilon)
-        dn = m[self.da]
-        if self.a is not None and self.dn is not None:
-            total = dn if self.more is None else dn + m[self.more]
-            dn = m[self.dn]
-            dn[:] = total * (m[self.a] > 0)
-        m[self.sums][:] = np.concatenate([matrix(dn).sum(axis=0), matrix(dn * normal).sum(axis=0)])
+    def reference(
+        self, xp: Any, x: Array, mean: Array, variance: Array, da: Array, more: Array | None, a: Array | None
+    ) -> tuple[Array, Array | None]:
+        normal = (x - mean) / xp.sqrt(variance + self.epsilon)
+        dn = end(xp, da if more is None else da + more, False, a)
+        sums = xp.concatenate([matrix(dn).sum(axis=0), matrix(dn * normal).sum(axis=0)])
+        return sums, None if self.dn is None else dn
 
     def flops(self, rows: int) -> int:
         return (5 + 2 * (self.dn is not None) + (self.more is not None)) * rows * self.x.size
@@ -216,8 +207,8 @@ class ChannelGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (self.dp.size, self.place)
 
-    def reference(self, m: Values) -> None:
-        m[self.dp][:] = m[self.sums][self.place * self.dp.size :][: self.dp.size]
+    def reference(self, xp: Any, sums: Array) -> Array:
+        return xp.split(sums, 2)[self.place]
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,13 +241,12 @@ class BatchNormalizationAdjoint(Instruction):
     def constants(self) -> tuple[float, ...]:
         return (self.epsilon,)
 
-    def reference(self, m: Values) -> None:
-        inverse = 1 / np.sqrt(m[self.variance] + self.epsilon)
-        normal = (m[self.x] - m[self.mean]) * inverse
-        one, other = np.split(m[self.sums] / (len(m[self.x]) * positions(self.x)), 2)
-        m[self.dx][:] = scaled((m[self.da] - one - normal * other) * inverse, None, None)
-        if self.gamma is not None:
-            m[self.dx][:] *= m[self.gamma]
+    def reference(
+        self, xp: Any, x: Array, mean: Array, variance: Array, gamma: Array | None, da: Array, sums: Array
+    ) -> Array:
+        inverse = 1 / xp.sqrt(variance + self.epsilon)
+        one, other = xp.split(sums / (len(x) * positions(self.x)), 2)
+        return scaled((da - one - (x - mean) * inverse * other) * inverse, gamma, None)
 
     def flops(self, rows: int) -> int:
         return 6 * rows * self.x.size
@@ -285,8 +275,8 @@ class MovingAverage(Instruction):
     def constants(self) -> tuple[float, ...]:
         return (self.momentum,)
 
-    def reference(self, m: Values) -> None:
-        m[self.moving][:] += (1 - self.momentum) * (m[self.value] - m[self.moving])
+    def reference(self, xp: Any, value: Array, moving: Array) -> Array:
+        return moving + (1 - self.momentum) * (value - moving)
 
     def flops(self, rows: int) -> int:
         return 3 * self.moving.size
@@ -338,10 +328,11 @@ class Normalization(Instruction):
         if d.wants(self.x):
             yield Normalization(da, None, self.variance, self.gamma, None, d.into(self.x), self.epsilon)
 
-    def reference(self, m: Values) -> None:
-        mean, gamma, beta = (None if b is None else m[b] for b in (self.mean, self.gamma, self.beta))
-        centred = m[self.x] if mean is None else m[self.x] - mean
-        m[self.a][:] = scaled(centred / np.sqrt(m[self.variance] + self.epsilon), gamma, beta)
+    def reference(
+        self, xp: Any, x: Array, mean: Array | None, variance: Array, gamma: Array | None, beta: Array | None
+    ) -> Array:
+        centred = x if mean is None else x - mean
+        return scaled(centred / xp.sqrt(variance + self.epsilon), gamma, beta)
 
     def flops(self, rows: int) -> int:
         return 3 * rows * self.x.size

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from thalweg.errors import ShapeError
-from thalweg.program.ir.instruction import Adjoints, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 def levels(row: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
@@ -62,8 +61,8 @@ class Prelu(Instruction):
         if d.wants(self.h):
             yield PreluAdjoint(self.h, self.alpha, d(self.a), d.into(self.h))
 
-    def reference(self, m: Values) -> None:
-        m[self.a][:] = np.where(m[self.h] > 0, m[self.h], m[self.alpha] * m[self.h])
+    def reference(self, xp: Any, h: Array, alpha: Array) -> Array:
+        return xp.where(h > 0, h, alpha * h)
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.h.size
@@ -90,8 +89,8 @@ class PreluAdjoint(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return levels(self.h.shape, self.alpha.shape)
 
-    def reference(self, m: Values) -> None:
-        m[self.dh][:] = m[self.da] * np.where(m[self.h] > 0, 1, m[self.alpha])
+    def reference(self, xp: Any, h: Array, alpha: Array, da: Array) -> Array:
+        return da * xp.where(h > 0, 1, alpha)
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.h.size
@@ -117,10 +116,10 @@ class PreluGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return levels(self.h.shape, self.dalpha.shape)
 
-    def reference(self, m: Values) -> None:
-        products = (m[self.da] * np.minimum(m[self.h], 0)).sum(axis=0)
+    def reference(self, xp: Any, h: Array, da: Array) -> Array:
+        products = (da * xp.minimum(h, 0)).sum(axis=0)
         shared = tuple(k for k, size in enumerate(self.dalpha.shape) if size != self.h.shape[k])
-        m.reduce(self.dalpha, products.sum(axis=shared, keepdims=True))
+        return products.sum(axis=shared, keepdims=True)
 
     def flops(self, rows: int) -> int:
         return 3 * rows * self.h.size

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from thalweg.program.instructions.convolution import Window
 from thalweg.program.instructions.linear import end, ended
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +53,9 @@ class MaxPooling(Instruction):
         if d.wants(self.x):
             yield MaxPoolingAdjoint(self.x, self.a, d(self.a), d.into(self.x), self.window, self.floor)
 
-    def reference(self, m: Values) -> None:
-        largest = self.window.windows(self.window.pad(m[self.x], -np.inf)).max(axis=(-2, -1))
-        m[self.a][:] = np.maximum(largest, 0) if self.floor else largest
+    def reference(self, xp: Any, x: Array) -> Array:
+        largest = self.window.windows(xp, self.window.pad(xp, x, -np.inf)).max(axis=(-2, -1))
+        return end(xp, largest, self.floor, None)
 
     def flops(self, rows: int) -> int:
         return rows * self.a.size * (self.window.size[0] * self.window.size[1] - 1 + self.floor)
@@ -91,15 +92,14 @@ class MaxPoolingAdjoint(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.floor), int(self.x.by_columns))
 
-    def reference(self, m: Values) -> None:
-        x, dx = self.window.pad(m[self.x], -np.inf), self.window.pad(np.zeros_like(m[self.dx]))
-        left = m[self.a] > 0 if self.floor else np.ones(m[self.a].shape, bool)  # whose largest hasn't been met
-        for a, b in np.ndindex(self.window.size):
-            here = left & (self.window.under(x, a, b, self.a.shape[:2]) == m[self.a])  # type: ignore[arg-type]
-            under = self.window.under(dx, a, b, self.a.shape[:2])  # type: ignore[arg-type]
-            under += np.where(here, m[self.da], 0)
-            left &= ~here
-        m[self.dx][:] = self.window.unpad(dx)
+    def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
+        padded, parts = self.window.pad(xp, x, -np.inf), {}
+        left = a > 0 if self.floor else xp.ones(a.shape, bool)  # whose largest hasn't been met
+        for place in np.ndindex(self.window.size):
+            here = left & (self.window.under(padded, *place) == a)
+            parts[place] = xp.where(here, da, 0)
+            left = left & ~here
+        return self.window.spread(xp, parts, self.dx.shape)
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.a.size * self.window.size[0] * self.window.size[1]
@@ -107,8 +107,8 @@ class MaxPoolingAdjoint(Instruction):
 
 def counted(window: Window, image: tuple[int, ...]) -> Array:
     """How many elements of the image each window covers: (places down, places across, 1)."""
-    ones = window.pad(np.ones((1, *image[:2], 1)))
-    count: Array = window.windows(ones).sum(axis=(-2, -1))[0]
+    ones = window.pad(np, np.ones((1, *image[:2], 1)))
+    count: Array = window.windows(np, ones).sum(axis=(-2, -1))[0]
     return count
 
 
@@ -138,9 +138,9 @@ class AveragePooling(Instruction):
         if d.wants(self.x):
             yield AveragePoolingAdjoint(d(self.a), d.into(self.x), self.window)
 
-    def reference(self, m: Values) -> None:
-        sums = self.window.windows(self.window.pad(m[self.x])).sum(axis=(-2, -1))
-        m[self.a][:] = sums / counted(self.window, self.x.shape)
+    def reference(self, xp: Any, x: Array) -> Array:
+        sums = self.window.windows(xp, self.window.pad(xp, x)).sum(axis=(-2, -1))
+        return sums / counted(self.window, self.x.shape)
 
     def flops(self, rows: int) -> int:
         return rows * self.a.size * self.window.size[0] * self.window.size[1]
@@ -169,13 +169,10 @@ class AveragePoolingAdjoint(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.dx.shape, *self.da.shape, *self.window.sizes, int(self.da.by_columns))
 
-    def reference(self, m: Values) -> None:
-        dx = self.window.pad(np.zeros_like(m[self.dx]))
-        share = m[self.da] / counted(self.window, self.dx.shape)
-        for a, b in np.ndindex(self.window.size):
-            self.window.under(dx, a, b, self.da.shape[:2])[:] += share  # type: ignore[arg-type]
-        m[self.dx][:] = self.window.unpad(dx)
-        end(m, self.dx, False, self.a)
+    def reference(self, xp: Any, da: Array, a: Array | None) -> Array:
+        share = da / counted(self.window, self.dx.shape)
+        dx = self.window.spread(xp, dict.fromkeys(np.ndindex(self.window.size), share), self.dx.shape)
+        return end(xp, dx, False, a)
 
     def flops(self, rows: int) -> int:
         return rows * self.da.size * self.window.size[0] * self.window.size[1]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
-
-import numpy as np
+from typing import Any, ClassVar
 
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.ir.instruction import Array
@@ -54,18 +52,18 @@ class Relu(Elementwise):
         leaky = self.max_value == math.inf and self.threshold == 0
         return self.negative_slope if leaky else 0.0
 
-    def value(self, h: Array) -> Array:
+    def value(self, xp: Any, h: Array) -> Array:
         if self.plain:
-            return np.maximum(h, 0)
-        low = self.negative_slope * (np.minimum(h, self.threshold) - self.threshold) + 0  # not −0
-        return np.where(h > self.threshold, np.minimum(h, self.max_value), low)
+            return xp.maximum(h, 0)
+        low = self.negative_slope * (xp.minimum(h, self.threshold) - self.threshold) + 0  # not −0
+        return xp.where(h > self.threshold, xp.minimum(h, self.max_value), low)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         if self.plain:
             return v > 0
-        above = np.where(v < self.max_value, 1.0, 0.0)
-        below = np.where(v < self.threshold, self.negative_slope, self.at_threshold)
-        return np.where(v > self.threshold, above, below)
+        above = xp.where(v < self.max_value, 1.0, 0.0)
+        below = xp.where(v < self.threshold, self.negative_slope, self.at_threshold)
+        return xp.where(v > self.threshold, above, below)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +77,11 @@ class LeakyRelu(Elementwise):
     slope_text = "[{h} > 0, otherwise {negative_slope}]"
     slope_of = "h"  # the sign of a is not that of h when the slope is 0 or negative
 
-    def value(self, h: Array) -> Array:
-        return np.where(h > 0, h, self.negative_slope * h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.where(h > 0, h, self.negative_slope * h)
 
-    def slope(self, v: Array) -> Array:
-        return np.where(v > 0, 1.0, self.negative_slope)
+    def slope(self, xp: Any, v: Array) -> Array:
+        return xp.where(v > 0, 1.0, self.negative_slope)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +93,10 @@ class Relu6(Elementwise):
     slope_text = "[0 < {a} < 6]"
     cost = 2
 
-    def value(self, h: Array) -> Array:
-        return np.clip(h, 0, 6)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.clip(h, 0, 6)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return (v > 0) & (v < 6)
 
 
@@ -111,10 +109,10 @@ class HardSigmoid(Elementwise):
     slope_text = "[0 < {a} < 1]/6"
     cost = 4
 
-    def value(self, h: Array) -> Array:
-        return np.clip(h / 6 + 0.5, 0, 1)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.clip(h / 6 + 0.5, 0, 1)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return ((v > 0) & (v < 1)) / 6
 
 
@@ -128,11 +126,11 @@ class HardSilu(Elementwise):
     slope_of = "h"
     cost = 5
 
-    def value(self, h: Array) -> Array:
-        return h * np.clip(h / 6 + 0.5, 0, 1)
+    def value(self, xp: Any, h: Array) -> Array:
+        return h * xp.clip(h / 6 + 0.5, 0, 1)
 
-    def slope(self, v: Array) -> Array:
-        return np.where(v <= -3, 0, np.where(v >= 3, 1, v / 3 + 0.5))
+    def slope(self, xp: Any, v: Array) -> Array:
+        return xp.where(v <= -3, 0, xp.where(v >= 3, 1, v / 3 + 0.5))
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,11 +142,11 @@ class HardTanh(Elementwise):
     slope_text = "[−1 < {a} < 1]"
     cost = 2
 
-    def value(self, h: Array) -> Array:
-        return np.clip(h, -1, 1)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.clip(h, -1, 1)
 
-    def slope(self, v: Array) -> Array:
-        return np.abs(v) < 1
+    def slope(self, xp: Any, v: Array) -> Array:
+        return xp.abs(v) < 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,10 +160,10 @@ class HardShrink(Elementwise):
     slope_text = "[{a} ≠ 0]"
     limits: ClassVar = {"threshold": (0.0, math.inf)}
 
-    def value(self, h: Array) -> Array:
-        return np.where(np.abs(h) <= self.threshold, 0, h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.where(xp.abs(h) <= self.threshold, 0, h)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return v != 0
 
 
@@ -181,10 +179,10 @@ class SoftShrink(Elementwise):
     limits: ClassVar = {"threshold": (0.0, math.inf)}
     cost = 3
 
-    def value(self, h: Array) -> Array:
-        return h - np.clip(h, -self.threshold, self.threshold)
+    def value(self, xp: Any, h: Array) -> Array:
+        return h - xp.clip(h, -self.threshold, self.threshold)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return v != 0
 
 
@@ -197,11 +195,11 @@ class SparsePlus(Elementwise):
     slope_text = "min(√{a}, 1)"
     cost = 5
 
-    def value(self, h: Array) -> Array:
-        return np.where(h >= 1, h, (np.clip(h, -1, 1) + 1) ** 2 / 4)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.where(h >= 1, h, (xp.clip(h, -1, 1) + 1) ** 2 / 4)
 
-    def slope(self, v: Array) -> Array:
-        return np.minimum(np.sqrt(v), 1)
+    def slope(self, xp: Any, v: Array) -> Array:
+        return xp.minimum(xp.sqrt(v), 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,10 +211,10 @@ class SparseSigmoid(Elementwise):
     slope_text = "[0 < {a} < 1]/2"
     cost = 4
 
-    def value(self, h: Array) -> Array:
-        return np.clip((h + 1) / 2, 0, 1)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.clip((h + 1) / 2, 0, 1)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return ((v > 0) & (v < 1)) / 2
 
 
@@ -232,10 +230,10 @@ class Threshold(Elementwise):
     slope_text = "[{h} > {threshold}]"
     slope_of = "h"
 
-    def value(self, h: Array) -> Array:
-        return np.where(h <= self.threshold, self.default_value, h)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.where(h <= self.threshold, self.default_value, h)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return v > self.threshold
 
 
@@ -247,8 +245,8 @@ class Step(Elementwise):
     formula_text = "({h} ≥ 0 ? 1 : 0)"
     slope_text = "0·{a}"
 
-    def value(self, h: Array) -> Array:
-        return np.heaviside(h, 1)
+    def value(self, xp: Any, h: Array) -> Array:
+        return xp.heaviside(h, 1)
 
-    def slope(self, v: Array) -> Array:
+    def slope(self, xp: Any, v: Array) -> Array:
         return 0 * v

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
-
-import numpy as np
+from typing import Any, ClassVar
 
 from thalweg.errors import ShapeError
 from thalweg.program.instructions.activations import sigmoid
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +26,11 @@ class Rowwise(Instruction):
     slope_of: ClassVar[str] = "a"
     cost: ClassVar[int] = 14
 
-    def value(self, h: Array) -> Array:
+    def value(self, xp: Any, h: Array) -> Array:
         """f(h)"""
         raise NotImplementedError
 
-    def pull(self, v: Array, da: Array) -> Array:
+    def pull(self, xp: Any, v: Array, da: Array) -> Array:
         """dh, from the operand that `slope_of` names and da."""
         raise NotImplementedError
 
@@ -57,8 +55,8 @@ class Rowwise(Instruction):
         if d.wants(self.h):
             yield RowwiseAdjoint(self, getattr(self, self.slope_of), d(self.a), d.into(self.h))
 
-    def reference(self, m: Values) -> None:
-        m[self.a][:] = self.value(m[self.h])
+    def reference(self, xp: Any, h: Array) -> Array:
+        return self.value(xp, h)
 
     def flops(self, rows: int) -> int:
         return self.cost * rows * self.a.size
@@ -92,8 +90,8 @@ class RowwiseAdjoint(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return self.of.sizes
 
-    def reference(self, m: Values) -> None:
-        m[self.dh][:] = self.of.pull(m[self.v], m[self.da])
+    def reference(self, xp: Any, v: Array, da: Array) -> Array:
+        return self.of.pull(xp, v, da)
 
     def flops(self, rows: int) -> int:
         return 4 * rows * self.dh.size
@@ -107,11 +105,11 @@ class Softmax(Rowwise):
     formula_text = "softmax({h})"
     slope_text = "{a}·({da} − Σ {da}·{a})"
 
-    def value(self, h: Array) -> Array:
-        e = np.exp(h - h.max(axis=-1, keepdims=True))
+    def value(self, xp: Any, h: Array) -> Array:
+        e = xp.exp(h - h.max(axis=-1, keepdims=True))
         return e / e.sum(axis=-1, keepdims=True)
 
-    def pull(self, v: Array, da: Array) -> Array:
+    def pull(self, xp: Any, v: Array, da: Array) -> Array:
         return v * (da - (da * v).sum(axis=-1, keepdims=True))
 
 
@@ -123,12 +121,12 @@ class LogSoftmax(Rowwise):
     formula_text = "{h} − ln Σ e^{h}"
     slope_text = "{da} − e^{a}·Σ {da}"
 
-    def value(self, h: Array) -> Array:
+    def value(self, xp: Any, h: Array) -> Array:
         below = h - h.max(axis=-1, keepdims=True)
-        return below - np.log(np.exp(below).sum(axis=-1, keepdims=True))
+        return below - xp.log(xp.exp(below).sum(axis=-1, keepdims=True))
 
-    def pull(self, v: Array, da: Array) -> Array:
-        return da - np.exp(v) * da.sum(axis=-1, keepdims=True)
+    def pull(self, xp: Any, v: Array, da: Array) -> Array:
+        return da - xp.exp(v) * da.sum(axis=-1, keepdims=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,16 +140,16 @@ class Sparsemax(Rowwise):
     formula_text = "max({h} − τ, 0), Σ = 1"
     slope_text = "[{a} > 0]·({da} − mean of {da} where {a} > 0)"
 
-    def value(self, h: Array) -> Array:
+    def value(self, xp: Any, h: Array) -> Array:
         top = h.max(axis=-1, keepdims=True)  # less than top − 1 can't be part of it
-        falling = -np.sort(-(h - top), axis=-1)
+        falling = -xp.sort(-(h - top), axis=-1)
         sums = falling.cumsum(axis=-1) - 1
-        counts = np.arange(1, h.shape[-1] + 1)
+        counts = xp.arange(1, h.shape[-1] + 1)
         last = (falling * counts > sums).sum(axis=-1, keepdims=True) - 1
-        tau = np.take_along_axis(sums, np.maximum(last, 0), axis=-1) / (last + 1)
-        return np.maximum(h - top - tau, 0)
+        tau = xp.take_along_axis(sums, xp.maximum(last, 0), axis=-1) / (last + 1)
+        return xp.maximum(h - top - tau, 0)
 
-    def pull(self, v: Array, da: Array) -> Array:
+    def pull(self, xp: Any, v: Array, da: Array) -> Array:
         support = v > 0
         mean = (da * support).sum(axis=-1, keepdims=True) / support.sum(axis=-1, keepdims=True)
         return support * (da - mean)
@@ -174,11 +172,11 @@ class Glu(Rowwise):
             raise ShapeError(f"glu halves the last axis, so its size has to be even, not {shape[-1]}")
         return (*shape[:-1], shape[-1] // 2)
 
-    def value(self, h: Array) -> Array:
-        x, g = np.split(h, 2, axis=-1)
-        return x * sigmoid(g)
+    def value(self, xp: Any, h: Array) -> Array:
+        x, g = xp.split(h, 2, axis=-1)
+        return x * sigmoid(xp, g)
 
-    def pull(self, v: Array, da: Array) -> Array:
-        x, g = np.split(v, 2, axis=-1)
-        s = sigmoid(g)
-        return np.concatenate([da * s, da * x * s * (1 - s)], axis=-1)
+    def pull(self, xp: Any, v: Array, da: Array) -> Array:
+        x, g = xp.split(v, 2, axis=-1)
+        s = sigmoid(xp, g)
+        return xp.concatenate([da * s, da * x * s * (1 - s)], axis=-1)

@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from thalweg.program.instructions.convolution import Pair
 from thalweg.program.instructions.linear import positions
-from thalweg.program.ir.instruction import Adjoints, Buffer, Instruction, Values
-
-
-def inside(image: tuple[int, ...], before: Pair) -> tuple[slice, ...]:
-    """Where an image lies in one with a border: the index of (rows, height, width, channels)."""
-    return (slice(None), *(slice(b, b + n) for b, n in zip(before, image, strict=False)))
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +40,9 @@ class ZeroPadding(Instruction):
         if d.wants(self.x):
             yield Cropping(d(self.z), d.into(self.x), self.before)
 
-    def reference(self, m: Values) -> None:
-        m[self.z][:] = 0
-        m[self.z][inside(self.x.shape, self.before)] = m[self.x]
+    def reference(self, xp: Any, x: Array) -> Array:
+        sizes = zip(self.z.shape, self.x.shape, self.before, strict=False)
+        return xp.pad(x, [(0, 0), *((before, whole - before - own) for whole, own, before in sizes), (0, 0)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +71,8 @@ class Cropping(Instruction):
         if d.wants(self.x):
             yield ZeroPadding(d(self.z), d.into(self.x), self.before)
 
-    def reference(self, m: Values) -> None:
-        m[self.z][:] = m[self.x][inside(self.z.shape, self.before)]
+    def reference(self, xp: Any, x: Array) -> Array:
+        return x[(slice(None), *(slice(b, b + n) for b, n in zip(self.before, self.z.shape, strict=False)))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +101,8 @@ class Upsampling(Instruction):
         if d.wants(self.x):
             yield UpsamplingAdjoint(d(self.z), d.into(self.x), self.size)
 
-    def reference(self, m: Values) -> None:
-        m[self.z][:] = m[self.x].repeat(self.size[0], axis=1).repeat(self.size[1], axis=2)
+    def reference(self, xp: Any, x: Array) -> Array:
+        return x.repeat(self.size[0], axis=1).repeat(self.size[1], axis=2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +124,9 @@ class UpsamplingAdjoint(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.dx.shape, *self.size)
 
-    def reference(self, m: Values) -> None:
-        rows, (height, width, channels) = len(m[self.dx]), self.dx.shape
-        m[self.dx][:] = m[self.dz].reshape(rows, height, self.size[0], width, self.size[1], channels).sum(axis=(2, 4))
+    def reference(self, xp: Any, dz: Array) -> Array:
+        height, width, channels = self.dx.shape
+        return dz.reshape(-1, height, self.size[0], width, self.size[1], channels).sum(axis=(2, 4))
 
     def flops(self, rows: int) -> int:
         return rows * self.dz.size
@@ -163,9 +159,8 @@ class Concatenation(Instruction):
             if d.wants(value):
                 yield Part(d(self.z), d.into(value), first)
 
-    def reference(self, m: Values) -> None:
-        n = self.x.shape[-1]
-        m[self.z][..., :n], m[self.z][..., n:] = m[self.x], m[self.y]
+    def reference(self, xp: Any, x: Array, y: Array) -> Array:
+        return xp.concatenate([x, y], axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,8 +182,8 @@ class Part(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (self.z.shape[-1], self.x.shape[-1], self.first, positions(self.x))
 
-    def reference(self, m: Values) -> None:
-        m[self.x][:] = m[self.z][..., self.first : self.first + self.x.shape[-1]]
+    def reference(self, xp: Any, z: Array) -> Array:
+        return z[..., self.first : self.first + self.x.shape[-1]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,5 +225,5 @@ class Permutation(Instruction):
         if d.wants(self.x):
             yield Permutation(d(self.z), d.into(self.x), tuple(np.argsort(self.order).tolist()))
 
-    def reference(self, m: Values) -> None:
-        m[self.z][:] = m[self.x].transpose(0, *(k + 1 for k in self.order))
+    def reference(self, xp: Any, x: Array) -> Array:
+        return x.transpose(0, *(k + 1 for k in self.order))

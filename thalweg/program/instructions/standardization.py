@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from thalweg.program.instructions.linear import BiasGradient, matrix, positions
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +48,14 @@ class Standardization(Instruction):
         """x as (rows, places, groups, channels of a group)."""
         return x.reshape(-1, *self.sizes[1:])
 
-    def standard(self, x: Array) -> tuple[Array, Array]:
+    def standard(self, xp: Any, x: Array) -> tuple[Array, Array]:
         """(the standardised sets, 1/√(variance + ε))"""
         x = self.sets(x)
-        scale = 1 / np.sqrt(x.var(axis=(1, 3), keepdims=True) + self.epsilon)
+        scale = 1 / xp.sqrt(x.var(axis=(1, 3), keepdims=True) + self.epsilon)
         return (x - x.mean(axis=(1, 3), keepdims=True)) * scale, scale
 
-    def reference(self, m: Values) -> None:
-        m[self.a][:] = self.standard(m[self.x])[0].reshape(m[self.a].shape)
+    def reference(self, xp: Any, x: Array) -> Array:
+        return self.standard(xp, x)[0].reshape(x.shape)
 
     def flops(self, rows: int) -> int:
         return 6 * rows * self.x.size
@@ -86,15 +85,20 @@ class StandardizationAdjoint(Instruction):
     def constants(self) -> tuple[float, ...]:
         return self.of.constants
 
-    def reference(self, m: Values) -> None:
-        normal, scale = self.of.standard(m[self.x])
-        da = self.of.sets(m[self.da])
-        means = (v.mean(axis=(1, 3), keepdims=True) for v in (da, da * normal))
-        one, other = means
-        m[self.dx][:] = ((da - one - normal * other) * scale).reshape(m[self.dx].shape)
+    def reference(self, xp: Any, x: Array, da: Array) -> Array:
+        normal, scale = self.of.standard(xp, x)
+        da = self.of.sets(da)
+        one, other = (v.mean(axis=(1, 3), keepdims=True) for v in (da, da * normal))
+        return ((da - one - normal * other) * scale).reshape(x.shape)
 
     def flops(self, rows: int) -> int:
         return 12 * rows * self.x.size
+
+
+def scaled(value: Array, gamma: Array | None, beta: Array | None) -> Array:
+    """value·γ + β, as far as they are there."""
+    value = value if gamma is None else value * gamma
+    return value if beta is None else value + beta
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +135,8 @@ class ChannelScale(Instruction):
         if d.wants(self.x):
             yield ChannelScale(da, self.gamma, None, d.into(self.x))
 
-    def reference(self, m: Values) -> None:
-        value = m[self.x] if self.gamma is None else m[self.x] * m[self.gamma]
-        m[self.a][:] = value if self.beta is None else value + m[self.beta]
+    def reference(self, xp: Any, x: Array, gamma: Array | None, beta: Array | None) -> Array:
+        return scaled(x, gamma, beta)
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.x.size
@@ -159,8 +162,8 @@ class ChannelScaleGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (positions(self.x), self.x.shape[-1])
 
-    def reference(self, m: Values) -> None:
-        m.reduce(self.dgamma, matrix(m[self.da] * m[self.x]).sum(axis=0))
+    def reference(self, xp: Any, x: Array, da: Array) -> Array:
+        return matrix(da * x).sum(axis=0)
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.x.size

@@ -5,8 +5,12 @@ The NumPy form here and the native form in ``engine/native/counter.py`` give the
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
+
+from thalweg.program.ir.instruction import StepState
 
 MASK = (1 << 64) - 1
 
@@ -42,6 +46,13 @@ def uniform(seed: int, iteration: int, stream: int, first: int, count: int) -> N
     counter = np.arange(first, first + count, dtype=np.uint64).astype(np.uint32)
     bits = mix(mix(counter ^ low) + high)
     return (bits >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
+
+
+def drawn(step: StepState, stream: int, row: tuple[int, ...]) -> NDArray[np.float32]:
+    """Numbers in [0, 1) for every row of a block, of this shape: (rows, *row). They depend on no array."""
+    size = math.prod(row)
+    numbers = uniform(step.seed, step.iteration, stream, step.first_row * size, step.rows * size)
+    return numbers.reshape(step.rows, *row)
 
 
 def permutation(seed: int, epoch: int, n: int) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """Buffers and instructions: what a program is made of.
 
 An instruction holds, in one place, its formula as printed, the buffers it reads and writes, its adjoint (the
-instructions that carry derivatives backwards through it), its NumPy reference and its cost. The native kernel of the
+instructions that carry derivatives backwards through it), its reference and its cost. The native kernel of the
 same name stands in ``thalweg/engine/native/``.
 """
 
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -79,24 +80,18 @@ class Adjoints(Protocol):
         ...
 
 
-class Values(Protocol):
-    """What a reference implementation sees: NumPy views of buffers, and the state of the step."""
+@dataclass(frozen=True, kw_only=True)
+class StepState:
+    """What a reference may know of the step besides its arrays."""
 
-    rows: int  # rows in this block
-    first_row: int  # where the block starts in its batch
-    batch_rows: int  # rows in the whole batch
-    accumulate: bool  # whether an earlier block of this batch has already written the gradients
-    iteration: int  # steps done so far, this one included (counts from 1)
-    update: int  # updates of the weights, this one included: with accumulated gradients one for several steps
-    seed: int
-    learning_rate: float
-    order: Array  # the row numbers of this block
-
-    def __getitem__(self, buffer: Buffer) -> Array: ...
-
-    def reduce(self, buffer: Buffer, value: Array) -> None:
-        """Writes a sum over the rows of this block, or adds it to what earlier blocks of the batch wrote."""
-        ...
+    rows: int = 0  # rows in this block
+    first_row: int = 0  # where the block starts in its batch
+    batch_rows: int = 0  # rows in the whole batch
+    iteration: int = 1  # steps done so far, this one included (counts from 1)
+    update: int = 1  # updates of the weights, this one included: with accumulated gradients one for several steps
+    seed: int = 0
+    learning_rate: float = 0.0
+    order: Array = field(default_factory=lambda: np.arange(0))  # the row numbers of this block
 
 
 class Instruction:
@@ -183,8 +178,17 @@ class Instruction:
         """The instructions that compute the adjoints of what was read from the adjoints of what was written."""
         raise NotImplementedError(f"{self.title} has no adjoint")
 
-    def reference(self, m: Values) -> None:
-        """The operation in NumPy."""
+    def reference(self, *args: Any, **kwargs: Any) -> Any:
+        """The operation as a pure function: `reference(self, xp, x, W, b) -> h` takes arrays and returns arrays.
+
+        `xp` is the array library, NumPy or one with its functions. The other parameters are named after the operands
+        that are read: each is an array (None for an absent operand, a tuple for several), read-only; an output is among
+        them where what it held before matters. A parameter called `step` is the `StepState`.
+
+        Returned is one array, or a tuple in the order of `writes`, with None for what is not written. Of the running
+        sums (TOTALS) it is what this block adds, of instructions that `reduce` this block's sum, of those that
+        `accumulate` the summand, and of all others the new value: the executor adds or sets, see `execute` there.
+        """
         raise NotImplementedError
 
     def flops(self, rows: int) -> int:
@@ -205,3 +209,9 @@ class Instruction:
 def rows_of(value: Array) -> Array:
     """A view of (rows, …) as (rows, everything else)."""
     return value.reshape(len(value), -1)
+
+
+def front_replaced(xp: Any, x: Array, front: Array) -> Array:
+    """x with other numbers in the place of its first ones."""
+    replaced: Array = xp.concatenate([front.reshape(-1), x.reshape(-1)[front.size :]]).reshape(x.shape)
+    return replaced

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.instructions.losses.formula_loss import FormulaLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,26 +60,13 @@ class ActivatedLoss(Instruction):
         own = self.loss.constants
         return (*own, *[0.0] * (4 - len(own)), *self.activation.constants)
 
-    def reference(self, m: Values) -> None:
-        between = {b: np.empty_like(m[self.dh]) for b in (self.activation.a, self.loss.dp) if b is not self.v}
-        for i in self.parts:
-            i.reference(Between(m, between))
+    def reference(self, xp: Any, v: Array, y: Array, weight: Array | None, step: StepState) -> tuple[Array, Array]:
+        a = v if self.v is self.activation.a else self.activation.reference(xp, v)
+        da, sums, _ = self.loss.reference(xp, a, y, weight, step)
+        return self.back.reference(xp, a if self.back.v is self.activation.a else v, da), sums
 
     def flops(self, rows: int) -> int:
         return sum(i.flops(rows) for i in self.parts)
-
-
-class Between:
-    """Memory with values that are nowhere else."""
-
-    def __init__(self, m: Values, values: Mapping[Buffer, Array]) -> None:
-        self.m, self.values = m, values
-
-    def __getitem__(self, buffer: Buffer) -> Array:
-        return self.values[buffer] if buffer in self.values else self.m[buffer]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.m, name)
 
 
 def activated_losses(

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from thalweg.engine.native.layouts.limits import MOST_CHANNELS, NARROW
 from thalweg.engine.native.passes.winograd import planned
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
-from thalweg.program.instructions.batches import Gather
+from thalweg.program.instructions.batches import GatherFloats
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution
 from thalweg.program.instructions.linear import Affine, BiasGradient, WeightGradient, positions
 from thalweg.program.instructions.pooling import AveragePooling, AveragePoolingAdjoint, MaxPooling, MaxPoolingAdjoint
-from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import WORKSPACE, Array, Buffer, Instruction
 
 FEW = 4  # units at most: of more, a row of W fills enough of a vector
 
@@ -33,7 +34,7 @@ MOVED = 24  # floating-point operations in the time in which an element goes fro
 
 def keep_columns(instructions: Sequence[Instruction]) -> None:
     """Marks what is gathered and then read by nothing but affine maps of few units and their weight gradients."""
-    for gather in [i for i in instructions if type(i) is Gather]:
+    for gather in [i for i in instructions if isinstance(i, GatherFloats)]:
         x = gather.x
         readers = [i for i in instructions if any(b.storage is x for b in i.inputs)]
         if len(x.shape) == 1 and 1 < x.size <= NARROW and readers and all(takes_columns(i) for i in readers):
@@ -74,8 +75,8 @@ class Layout(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (positions(self.x), self.x.shape[-1], int(self.x.by_columns))
 
-    def reference(self, m: Values) -> None:
-        m[self.z][:] = m[self.x]
+    def reference(self, xp: Any, x: Array) -> Array:
+        return x
 
 
 Product = Convolution | TransposedConvolution | KernelGradient

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from thalweg.program.instructions.batches import Gather
+from thalweg.program.instructions.batches import GatherFloats
 from thalweg.program.instructions.elementwise import Reshape
-from thalweg.program.instructions.linear import Affine, WeightGradient, end, ended, matrix
-from thalweg.program.ir.instruction import EXCHANGE, Buffer, Instruction, Values
+from thalweg.program.instructions.linear import Affine, DenseGradient, WeightGradient, end, ended
+from thalweg.program.ir.instruction import EXCHANGE, Array, Buffer, Instruction, StepState, front_replaced
 from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
 
@@ -25,6 +25,11 @@ MANY = 2  # as many inputs for each row of a batch are where it begins to pay: m
 def share(inputs: int, lane: int, lanes: int) -> slice:
     """The inputs that are a lane's."""
     return slice(inputs * lane // lanes, inputs * (lane + 1) // lanes)
+
+
+def first_inputs(x: Array, rows: int, own: slice) -> Array:
+    """The inputs that a lane has gathered, at the front of their buffer, as (rows, inputs)."""
+    return x.reshape(-1)[: rows * (own.stop - own.start)].reshape(rows, -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +52,9 @@ class GatherShare(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (self.X.size, self.lanes)
 
-    def reference(self, m: Values) -> None:
-        own = matrix(m[self.X][m.order].reshape(len(m.order), -1))[:, share(self.X.size, 0, self.lanes)]
-        m[self.x].reshape(-1)[: own.size] = own.reshape(-1)
+    def reference(self, xp: Any, X: Array, x: Array, step: StepState) -> Array:
+        own = xp.take(X.reshape(len(X), -1), step.order, axis=0)[:, share(self.X.size, 0, self.lanes)]
+        return front_replaced(xp, x, own)
 
     def bytes(self, rows: int) -> int:
         return 8 * rows * self.X.size
@@ -76,10 +81,9 @@ class AffineShare(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.W.shape, self.lanes, self.h.size)
 
-    def reference(self, m: Values) -> None:
-        rows, own = m.batch_rows, share(self.W.shape[0], 0, self.lanes)
-        x = m[self.x].reshape(-1)[: rows * (own.stop - own.start)].reshape(rows, -1)
-        m[self.h][:rows] = x @ m[self.W][own]
+    def reference(self, xp: Any, x: Array, W: Array, h: Array, step: StepState) -> Array:
+        own = share(self.W.shape[0], 0, self.lanes)
+        return front_replaced(xp, h, first_inputs(x, step.batch_rows, own) @ W[own])
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.W.size
@@ -107,17 +111,16 @@ class AffineSum(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (self.h.size, self.lanes, self.parts.size, int(self.floor))
 
-    def reference(self, m: Values) -> None:
-        parts = m[self.parts].reshape(self.lanes, -1, self.h.size)[:, m.first_row : m.first_row + m.rows]
-        m[self.h][:] = parts.sum(axis=0) + (0 if self.b is None else m[self.b])
-        end(m, self.h, self.floor, None)
+    def reference(self, xp: Any, parts: Array, b: Array | None, step: StepState) -> Array:
+        parts = parts.reshape(self.lanes, -1, self.h.size)[:, step.first_row : step.first_row + step.rows]
+        return end(xp, parts.sum(axis=0) + (0 if b is None else b), self.floor, None)
 
     def flops(self, rows: int) -> int:
         return rows * (self.lanes + self.floor) * self.h.size
 
 
 @dataclass(frozen=True, eq=False)
-class ShareWeightGradient(WeightGradient):
+class ShareWeightGradient(DenseGradient):
     """dW = xᵀ·dh      from all rows of the batch, in the finish: of a lane's inputs"""
 
     lanes: int = 1
@@ -133,10 +136,9 @@ class ShareWeightGradient(WeightGradient):
     def sizes(self) -> tuple[int, ...]:
         return (*self.dW.shape, self.dW.offset, self.lanes)
 
-    def reference(self, m: Values) -> None:
-        rows, own = m.batch_rows, share(self.dW.shape[0], 0, self.lanes)
-        x = m[self.x].reshape(-1)[: rows * (own.stop - own.start)].reshape(rows, -1)
-        m[self.dW][own] = x.T @ m[self.dh]
+    def reference(self, xp: Any, x: Array, dh: Array, dW: Array, step: StepState) -> tuple[Array, None]:
+        own = share(self.dW.shape[0], 0, self.lanes)
+        return front_replaced(xp, dW, first_inputs(x, step.batch_rows, own).T @ dh), None
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.dW.size
@@ -145,7 +147,7 @@ class ShareWeightGradient(WeightGradient):
 class FirstLayer(NamedTuple):
     """A dense layer that alone reads what is gathered, which may be called by another shape in between."""
 
-    gather: Gather
+    gather: GatherFloats
     affine: Affine
     gradient: WeightGradient
     reshapes: Sequence[Instruction]
@@ -153,7 +155,7 @@ class FirstLayer(NamedTuple):
 
 def first_layer(instructions: Sequence[Instruction]) -> FirstLayer | None:
     """The layer that could be divided: its weight gradient is wide."""
-    for gather in (i for i in instructions if type(i) is Gather):
+    for gather in (i for i in instructions if isinstance(i, GatherFloats)):
         readers = [i for i in instructions if any(b.storage is gather.x for b in i.inputs)]
         reshapes = [i for i in readers if isinstance(i, Reshape)]
         affine = [i for i in readers if isinstance(i, Affine)]

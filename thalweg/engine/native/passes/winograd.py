@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,7 +38,7 @@ from thalweg.program.instructions.convolution import (
     Window,
 )
 from thalweg.program.instructions.linear import end, ended
-from thalweg.program.ir.instruction import PREPARED, WORKSPACE, Array, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import PREPARED, WORKSPACE, Array, Buffer, Instruction
 
 VECTOR = 16  # channels in a vector of the widest processor
 MOST_CHANNELS = 512  # in and out together: up to here a few tiles fit the core's cache
@@ -120,14 +120,14 @@ def planned(i: Instruction) -> Plan | None:
     return plan(i.x, i.dh, i.window, i.groups, whole=True) if isinstance(i, KernelGradient) else None
 
 
-def squares(x: Array, size: int, taps: int, before: Pair, outputs: Sequence[int]) -> Array:
+def squares(xp: Any, x: Array, size: int, taps: int, before: Pair, outputs: Sequence[int]) -> Array:
     """(rows, tiles down, tiles across, channels, size, size): a tile's outputs apart, zeros around the image."""
-    (high, wide), m = tiles(outputs, taps), SIDE + 1 - taps
-    padded = np.zeros((len(x), m * high + size - m, m * wide + size - m, x.shape[-1]), x.dtype)
-    inside = padded[:, before[0] :, before[1] :]
-    height, width = (min(a, b) for a, b in zip(x.shape[1:3], inside.shape[1:3], strict=True))
-    inside[:, :height, :width] = x[:, :height, :width]
-    return np.lib.stride_tricks.sliding_window_view(padded, (size, size), (1, 2))[:, ::m, ::m]
+    m = SIDE + 1 - taps
+    room = [m * n + size - m - b for n, b in zip(tiles(outputs, taps), before, strict=True)]  # for the image
+    x = x[:, : room[0], : room[1]]
+    after = (room[0] - x.shape[1], room[1] - x.shape[2])
+    window = Window((size, size), (m, m), before=before, after=after)
+    return window.windows(xp, window.pad(xp, x))
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,11 +151,12 @@ class WinogradKernel(Instruction):
         channels = self.U.shape[:1:-1] if self.turned else self.U.shape[2:]
         return (*channels, self.taps, int(self.turned))
 
-    def reference(self, m: Values) -> None:
-        W = m[self.W].reshape(self.taps, self.taps, *self.sizes[:2])
+    def reference(self, xp: Any, W: Array) -> Array:
+        W = W.reshape(self.taps, self.taps, *self.sizes[:2])
         W = W[::-1, ::-1].swapaxes(2, 3) if self.turned else W
         G = matrices(self.taps).G
-        m[self.U][:] = np.einsum("pa,qb,abco->pqco", G, G, W)
+        U: Array = xp.einsum("pa,qb,abco->pqco", G, G, W)
+        return U
 
     def flops(self, rows: int) -> int:
         return self.sizes[0] * self.sizes[1] * transform_flops(matrices(self.taps).G)
@@ -196,20 +197,20 @@ class WinogradConvolution(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.x.shape, *self.h.shape, self.taps, *self.before, *self.covered, int(self.floor))
 
-    def reference(self, m: Values) -> None:
+    def reference(self, xp: Any, x: Array, U: Array, W: Array | None, b: Array | None, a: Array | None) -> Array:
         BT, _, A = matrices(self.taps)
-        d = squares(m[self.x], SIDE, self.taps, self.before, self.covered)
-        v = np.einsum("pi,nhwcij,qj->nhwcpq", BT, d, BT, optimize=True)
-        products = np.einsum("nhwcpq,pqco->nhwopq", v, m[self.U], optimize=True)
-        y = np.einsum("pi,nhwopq,qj->nhiwjo", A, products, A, optimize=True)
+        d = squares(xp, x, SIDE, self.taps, self.before, self.covered)
+        v = xp.einsum("pi,nhwcij,qj->nhwcpq", BT, d, BT, optimize=True)
+        products = xp.einsum("nhwcpq,pqco->nhwopq", v, U, optimize=True)
+        y = xp.einsum("pi,nhwopq,qj->nhiwjo", A, products, A, optimize=True)
         (height, width), (rows, high, down, wide, across, outputs) = self.covered, y.shape
+        h = y.reshape(rows, high * down, wide * across, outputs)[:, :height, :width]
         if self.W is not None:
             window = Window((self.taps, self.taps), before=self.before, after=self.after)
-            Convolution(self.x, self.W, None, self.h, window).reference(m)
-        m[self.h][:, :height, :width] = y.reshape(rows, high * down, wide * across, outputs)[:, :height, :width]
-        if self.b is not None:
-            m[self.h][:] += m[self.b]
-        end(m, self.h, self.floor, self.a)
+            direct = Convolution(self.x, self.W, None, self.h, window).reference(xp, x, W, None, None)  # type: ignore[arg-type]
+            h = xp.concatenate([h, direct[:, :height, width:]], axis=2)
+            h = xp.concatenate([h, direct[:, height:]], axis=1)
+        return end(xp, h if b is None else h + b, self.floor, a)
 
     @property
     def after(self) -> Pair:
@@ -256,14 +257,14 @@ class WinogradGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.x.shape, *self.dh.shape, self.taps, *self.before)
 
-    def reference(self, m: Values) -> None:
+    def reference(self, xp: Any, x: Array, dh: Array) -> Array:
         BT, _, A = matrices(self.taps)
-        places = self.dh.shape
-        x = squares(m[self.x], SIDE, self.taps, self.before, places)
-        errors = squares(m[self.dh], SIDE + 1 - self.taps, self.taps, (0, 0), places)
-        v = np.einsum("pi,nhwcij,qj->nhwcpq", BT, x, BT, optimize=True)
-        e = np.einsum("pi,nhwoij,qj->nhwopq", A, errors, A, optimize=True)
-        m.reduce(self.dU, np.einsum("nhwcpq,nhwopq->pqco", v, e, optimize=True))
+        x = squares(xp, x, SIDE, self.taps, self.before, self.dh.shape[:2])
+        errors = squares(xp, dh, SIDE + 1 - self.taps, self.taps, (0, 0), self.dh.shape[:2])
+        v = xp.einsum("pi,nhwcij,qj->nhwcpq", BT, x, BT, optimize=True)
+        e = xp.einsum("pi,nhwoij,qj->nhwopq", A, errors, A, optimize=True)
+        dU: Array = xp.einsum("nhwcpq,nhwopq->pqco", v, e, optimize=True)
+        return dU
 
     def flops(self, rows: int) -> int:
         BT, _, A = matrices(self.taps)
@@ -290,9 +291,10 @@ class WinogradKernelGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.dU.shape[2:], self.taps)
 
-    def reference(self, m: Values) -> None:
+    def reference(self, xp: Any, dU: Array) -> Array:
         G = matrices(self.taps).G
-        m[self.dW][:] = np.einsum("pa,qb,pqco->abco", G, G, m[self.dU]).reshape(self.dW.shape)
+        dW: Array = xp.einsum("pa,qb,pqco->abco", G, G, dU)
+        return dW.reshape(self.dW.shape)
 
     def flops(self, rows: int) -> int:
         return self.sizes[0] * self.sizes[1] * transform_flops(matrices(self.taps).G.T)

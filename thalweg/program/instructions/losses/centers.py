@@ -8,24 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from thalweg.program.instructions.losses.loss_instruction import class_numbers, scale, times
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values, rows_of
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState, rows_of
 
 
-def away(x: Buffer, y: Buffer, centers: Buffer, m: Values) -> Array:
+def away(xp: Any, x: Array, y: Array, centers: Array) -> Array:
     """x − c_y of each row, as (rows, features); NaN where y is no class"""
-    labels, known = class_numbers(m[y][:, 0], centers.shape[0])
-    difference: Array = rows_of(m[x]) - m[centers][labels]
-    difference[~known] = np.nan
-    return difference
+    labels, known = class_numbers(xp, y[:, 0], len(centers))
+    return xp.where(known[:, None], rows_of(x) - xp.take(centers, labels, axis=0), np.nan)
 
 
-def weighted(rows: Array, weight: Buffer | None, m: Values) -> Array:
+def weighted(rows: Array, weight: Array | None) -> Array:
     """(rows, …) times the weight of each row."""
-    return rows if weight is None else rows * m[weight]
+    return rows if weight is None else rows * weight
 
 
 def weight_text(weight: Buffer | None) -> str:
@@ -78,10 +77,10 @@ class CenterDistance(Instruction):
                 self.x, self.y, self.weight, self.centers, d.into(self.x), self.factor, self.total
             )
 
-    def reference(self, m: Values) -> None:
-        squares = (away(self.x, self.y, self.centers, m) ** 2).sum(axis=1, keepdims=True)
-        mean = float(weighted(squares, self.weight, m).sum(dtype=np.float64)) * self.factor / 2
-        m[self.sums][0] += mean * (m.batch_rows if self.total else 1)
+    def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array, step: StepState) -> Array:
+        squares = (away(xp, x, y, centers) ** 2).sum(axis=1, keepdims=True)
+        mean = weighted(squares, weight).sum(dtype=np.float64) * self.factor / 2
+        return mean * (step.batch_rows if self.total else 1)
 
     def flops(self, rows: int) -> int:
         return 3 * rows * self.x.size
@@ -115,9 +114,9 @@ class CenterDistanceGradient(Instruction):
     def constants(self) -> tuple[float, ...]:
         return (self.factor,)
 
-    def reference(self, m: Values) -> None:
-        slope = weighted(away(self.x, self.y, self.centers, m), self.weight, m) * scale(self.total, self.factor, m)
-        m[self.dx][:] = slope.reshape(m[self.dx].shape)
+    def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array, step: StepState) -> Array:
+        slope = weighted(away(xp, x, y, centers), weight) * scale(self.total, self.factor, step)
+        return slope.reshape(x.shape)
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.x.size
@@ -149,11 +148,11 @@ class CenterSums(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (self.x.size, self.parts.shape[0])
 
-    def reference(self, m: Values) -> None:
-        difference = away(self.x, self.y, self.centers, m)
-        rows = np.concatenate([-difference, np.ones_like(difference[:, :1])], axis=1)
-        classes = np.arange(self.parts.shape[0])
-        m.reduce(self.parts, (m[self.y] == classes).astype(rows.dtype).T @ weighted(rows, self.weight, m))
+    def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array) -> Array:
+        difference = away(xp, x, y, centers)
+        rows = xp.concatenate([-difference, xp.ones_like(difference[:, :1])], axis=1)
+        classes = xp.arange(self.parts.shape[0])
+        return (y == classes).astype(rows.dtype).T @ weighted(rows, weight)
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.x.size
@@ -182,9 +181,8 @@ class CenterUpdate(Instruction):
     def constants(self) -> tuple[float, ...]:
         return (self.alpha,)
 
-    def reference(self, m: Values) -> None:
-        parts = m[self.parts]
-        m[self.centers][:] -= self.alpha * parts[:, :-1] / (1 + parts[:, -1:])
+    def reference(self, xp: Any, parts: Array, centers: Array) -> Array:
+        return centers - self.alpha * parts[:, :-1] / (1 + parts[:, -1:])
 
     def flops(self, rows: int) -> int:
         return 3 * self.centers.size

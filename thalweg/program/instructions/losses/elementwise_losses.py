@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from thalweg.program.instructions.activations import Sigmoid
 from thalweg.program.instructions.losses.loss_instruction import EPSILON, Loss
-from thalweg.program.ir.instruction import Array, Values
+from thalweg.program.ir.instruction import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,10 +19,10 @@ class SquaredError(Loss):
     slope_text = "({p} − {y})"
     slope_factor = 2
 
-    def value(self, y: Array, p: Array) -> Array:
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
         return (p - y) ** 2
 
-    def slope(self, y: Array, p: Array) -> Array:
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
         return 2 * (p - y)
 
 
@@ -35,11 +34,11 @@ class AbsoluteError(Loss):
     formula_text = "|{p} − {y}|"
     slope_text = "sign({p} − {y})"
 
-    def value(self, y: Array, p: Array) -> Array:
-        return np.abs(p - y)
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return xp.abs(p - y)
 
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.sign(p - y)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        return xp.sign(p - y)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +50,11 @@ class PercentageError(Loss):
     slope_text = "sign({p} − {y})/|{y}|"
     slope_factor = 100
 
-    def value(self, y: Array, p: Array) -> Array:
-        return 100 * np.abs(p - y) / np.maximum(np.abs(y), EPSILON)
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return 100 * xp.abs(p - y) / xp.maximum(xp.abs(y), EPSILON)
 
-    def slope(self, y: Array, p: Array) -> Array:
-        return 100 * np.sign(p - y) / np.maximum(np.abs(y), EPSILON)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        return 100 * xp.sign(p - y) / xp.maximum(xp.abs(y), EPSILON)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +66,13 @@ class SquaredLogarithmicError(Loss):
     slope_text = "(log(1 + {p}) − log(1 + {y}))/(1 + {p})"
     slope_factor = 2
 
-    def value(self, y: Array, p: Array) -> Array:
-        return (np.log1p(np.maximum(p, EPSILON)) - np.log1p(np.maximum(y, EPSILON))) ** 2
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return (xp.log1p(xp.maximum(p, EPSILON)) - xp.log1p(xp.maximum(y, EPSILON))) ** 2
 
-    def slope(self, y: Array, p: Array) -> Array:
-        q = np.maximum(p, EPSILON)
-        slope = 2 * (np.log1p(q) - np.log1p(np.maximum(y, EPSILON))) / (1 + q)
-        return np.where(p < EPSILON, 0, slope)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        q = xp.maximum(p, EPSILON)
+        slope = 2 * (xp.log1p(q) - xp.log1p(xp.maximum(y, EPSILON))) / (1 + q)
+        return xp.where(p < EPSILON, 0, slope)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +83,13 @@ class LogCosh(Loss):
     formula_text = "log cosh({p} − {y})"
     slope_text = "tanh({p} − {y})"
 
-    def value(self, y: Array, p: Array) -> Array:
-        size = np.abs(p - y)  # log cosh x = log(1 + 2·sinh²(x/2)), and x + log(1 + e^−2x) − log 2 where that overflows
-        near = np.log1p(2 * np.sinh(np.minimum(size, 1) / 2) ** 2)
-        return np.where(size < 1, near, size + np.log1p(np.exp(-2 * size)) - np.log(2))
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        size = xp.abs(p - y)  # log cosh x = log(1 + 2·sinh²(x/2)), and x + log(1 + e^−2x) − log 2 where that overflows
+        near = xp.log1p(2 * xp.sinh(xp.minimum(size, 1) / 2) ** 2)
+        return xp.where(size < 1, near, size + xp.log1p(xp.exp(-2 * size)) - xp.log(2))
 
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.tanh(p - y)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        return xp.tanh(p - y)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +102,12 @@ class Huber(Loss):
     formula_text = "(|{p} − {y}| ≤ {delta} ? ½({p} − {y})² : {delta}·|{p} − {y}| − ½·{delta}²)"
     slope_text = "clip({p} − {y}, −{delta}, {delta})"
 
-    def value(self, y: Array, p: Array) -> Array:
-        e = np.abs(p - y)
-        return np.where(e <= self.delta, 0.5 * e * e, self.delta * e - 0.5 * self.delta**2)
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        e = xp.abs(p - y)
+        return xp.where(e <= self.delta, 0.5 * e * e, self.delta * e - 0.5 * self.delta**2)
 
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.clip(p - y, -self.delta, self.delta)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        return xp.clip(p - y, -self.delta, self.delta)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,12 +120,12 @@ class Quantile(Loss):
     formula_text = "max({quantile}·({y} − {p}), ({quantile} − 1)·({y} − {p}))"
     slope_text = "([{p} > {y}] − {quantile})"
 
-    def value(self, y: Array, p: Array) -> Array:
-        return np.maximum(self.quantile * (y - p), (self.quantile - 1) * (y - p))
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return xp.maximum(self.quantile * (y - p), (self.quantile - 1) * (y - p))
 
-    def slope(self, y: Array, p: Array) -> Array:
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
         e = p - y
-        return np.where(e > 0, 1 - self.quantile, np.where(e < 0, -self.quantile, e))
+        return xp.where(e > 0, 1 - self.quantile, xp.where(e < 0, -self.quantile, e))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,10 +136,10 @@ class Poisson(Loss):
     formula_text = "({p} − {y}·log {p})"
     slope_text = "(1 − {y}/{p})"
 
-    def value(self, y: Array, p: Array) -> Array:
-        return p - y * np.log(p + EPSILON)
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return p - y * xp.log(p + EPSILON)
 
-    def slope(self, y: Array, p: Array) -> Array:
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
         return 1 - y / (p + EPSILON)
 
 
@@ -152,17 +151,17 @@ class KLDivergence(Loss):
     formula_text = "{y}·log({y}/{p})"
     slope_text = "(−{y}/{p})"
 
-    def value(self, y: Array, p: Array) -> Array:
-        y = np.clip(y, EPSILON, 1)
-        return y * np.log(y / np.clip(p, EPSILON, 1))
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        y = xp.clip(y, EPSILON, 1)
+        return y * xp.log(y / xp.clip(p, EPSILON, 1))
 
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.where((p < EPSILON) | (p > 1), 0, -np.clip(y, EPSILON, 1) / np.clip(p, EPSILON, 1))
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        return xp.where((p < EPSILON) | (p > 1), 0, -xp.clip(y, EPSILON, 1) / xp.clip(p, EPSILON, 1))
 
 
-def signed(y: Array) -> Array:
+def signed(xp: Any, y: Array) -> Array:
     """The targets of a hinge: −1 or 1; 0 counts as −1."""
-    return np.where(y == 0, -1, y)
+    return xp.where(y == 0, -1, y)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,11 +172,11 @@ class Hinge(Loss):
     formula_text = "max(1 − {y}·{p}, 0)"
     slope_text = "[{y}·{p} < 1]·(−{y})"
 
-    def value(self, y: Array, p: Array) -> Array:
-        return np.maximum(1 - signed(y) * p, 0)
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return xp.maximum(1 - signed(xp, y) * p, 0)
 
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.where(1 - signed(y) * p > 0, -signed(y), 0)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        return xp.where(1 - signed(xp, y) * p > 0, -signed(xp, y), 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,11 +188,11 @@ class SquaredHinge(Loss):
     slope_text = "max(1 − {y}·{p}, 0)·(−{y})"
     slope_factor = 2
 
-    def value(self, y: Array, p: Array) -> Array:
-        return np.maximum(1 - signed(y) * p, 0) ** 2
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return xp.maximum(1 - signed(xp, y) * p, 0) ** 2
 
-    def slope(self, y: Array, p: Array) -> Array:
-        return -2 * signed(y) * np.maximum(1 - signed(y) * p, 0)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        return -2 * signed(xp, y) * xp.maximum(1 - signed(xp, y) * p, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,8 +201,8 @@ class SmoothedLoss(Loss):
 
     label_smoothing: float = 0.0
 
-    def targets(self, m: Values) -> Array:
-        return m[self.y] * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+    def targets(self, xp: Any, y: Array, p: Array) -> Array:
+        return y * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,19 +213,19 @@ class BinaryCrossentropy(SmoothedLoss):
     formula_text = "−{y}·log {p} − (1 − {y})·log(1 − {p})"
     slope_text = "({p} − {y})/({p}·(1 − {p}))"
 
-    def value(self, y: Array, p: Array) -> Array:
-        p = np.clip(p, EPSILON, 1 - EPSILON)
-        return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        p = xp.clip(p, EPSILON, 1 - EPSILON)
+        return -(y * xp.log(p) + (1 - y) * xp.log(1 - p))
 
-    def slope(self, y: Array, p: Array) -> Array:
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
         inside = (p >= EPSILON) & (p <= 1 - EPSILON)
-        q = np.clip(p, EPSILON, 1 - EPSILON)
-        return np.where(inside, (q - y) / (q * (1 - q)), 0)
+        q = xp.clip(p, EPSILON, 1 - EPSILON)
+        return xp.where(inside, (q - y) / (q * (1 - q)), 0)
 
 
-def sigmoid(h: Array) -> Array:
-    e = np.exp(-np.abs(h))  # never overflows
-    return np.where(h >= 0, 1 / (1 + e), e / (1 + e))
+def sigmoid(xp: Any, h: Array) -> Array:
+    e = xp.exp(-xp.abs(h))  # never overflows
+    return xp.where(h >= 0, 1 / (1 + e), e / (1 + e))
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,11 +237,11 @@ class BinaryCrossentropyLogits(SmoothedLoss):
     slope_text = "(σ({p}) − {y})"
     activation = Sigmoid
 
-    def value(self, y: Array, p: Array) -> Array:
-        return np.maximum(p, 0) - p * y + np.log1p(np.exp(-np.abs(p)))
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return xp.maximum(p, 0) - p * y + xp.log1p(xp.exp(-xp.abs(p)))
 
-    def slope(self, y: Array, p: Array) -> Array:
-        return sigmoid(p) - y
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        return sigmoid(xp, p) - y
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,21 +258,21 @@ class BinaryFocalCrossentropy(SmoothedLoss):
     formula_text = "(1 − p_t)^{gamma}·BCE({y}, {p})"
     slope_text = "∂((1 − p_t)^{gamma}·BCE({y}, {p}))/∂{p}"
 
-    def balance(self, y: Array) -> Array:
-        return y * self.alpha + (1 - y) * (1 - self.alpha) if self.alpha >= 0 else np.ones_like(y)
+    def balance(self, xp: Any, y: Array) -> Array:
+        return y * self.alpha + (1 - y) * (1 - self.alpha) if self.alpha >= 0 else xp.ones_like(y)
 
-    def value(self, y: Array, p: Array) -> Array:
-        q = np.clip(p, EPSILON, 1 - EPSILON)
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        q = xp.clip(p, EPSILON, 1 - EPSILON)
         missing = y * (1 - p) + (1 - y) * p  # 1 − p_t
-        return -self.balance(y) * missing**self.gamma * (y * np.log(q) + (1 - y) * np.log(1 - q))
+        return -self.balance(xp, y) * missing**self.gamma * (y * xp.log(q) + (1 - y) * xp.log(1 - q))
 
-    def slope(self, y: Array, p: Array) -> Array:
-        q = np.clip(p, EPSILON, 1 - EPSILON)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        q = xp.clip(p, EPSILON, 1 - EPSILON)
         missing = y * (1 - p) + (1 - y) * p
-        entropy = -(y * np.log(q) + (1 - y) * np.log(1 - q))
-        inner = np.where(q == p, (q - y) / (q * (1 - q)), 0)
+        entropy = -(y * xp.log(q) + (1 - y) * xp.log(1 - q))
+        inner = xp.where(q == p, (q - y) / (q * (1 - q)), 0)
         outer = self.gamma * missing ** (self.gamma - 1) * (1 - 2 * y) if self.gamma else 0
-        return self.balance(y) * (missing**self.gamma * inner + outer * entropy)
+        return self.balance(xp, y) * (missing**self.gamma * inner + outer * entropy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,9 +284,9 @@ class BinaryFocalCrossentropyLogits(BinaryFocalCrossentropy):
     slope_text = "∂((1 − p_t)^{gamma}·BCE({y}, σ({p})))/∂{p}"
     activation = Sigmoid
 
-    def value(self, y: Array, p: Array) -> Array:
-        return super().value(y, sigmoid(p))
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return super().value(xp, y, sigmoid(xp, p))
 
-    def slope(self, y: Array, p: Array) -> Array:
-        s = sigmoid(p)
-        return super().slope(y, s) * s * (1 - s)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        s = sigmoid(xp, p)
+        return super().slope(xp, y, s) * s * (1 - s)

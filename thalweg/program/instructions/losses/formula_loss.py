@@ -44,9 +44,9 @@ class FormulaLoss(Loss):
         names = [b.name for b in (self.y, self.p) if b.name not in text]
         return f" for {', '.join(names)}" if names else ""
 
-    def value(self, y: Array, p: Array) -> Array:
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
         return self.function.value(y_true=y, y_pred=p) + 0 * p
 
-    def slope(self, y: Array, p: Array) -> Array:
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
         a = self.function.value(y_true=y, y_pred=p)
         return self.function.slope("y_pred", y_true=y, y_pred=p, **{VALUE: a}) + 0 * p

@@ -13,13 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from thalweg.program.instructions.activations import Sigmoid
 from thalweg.program.instructions.rowwise import Softmax
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Values, rows_of
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState, rows_of
 
 EPSILON = 1e-7  # Keras's: probabilities are kept this far from 0 and 1 before their logarithm is taken
 
@@ -29,15 +29,15 @@ def times(factor: float) -> str:
     return "" if factor == 1 else f"{factor:g}·"
 
 
-def class_numbers(y: Array, classes: int) -> tuple[Array, Array]:
+def class_numbers(xp: Any, y: Array, classes: int) -> tuple[Array, Array]:
     """The class numbers that are in y, 0 where there is none, and where there is one: whole numbers below `classes`."""
-    known = (y >= 0) & (y < classes) & (y == np.floor(y))
-    return np.where(known, y, 0).astype(int), known
+    known = (y >= 0) & (y < classes) & (y == xp.floor(y))
+    return xp.where(known, y, 0).astype(int), known
 
 
-def scale(total: bool, coefficient: float, m: Values) -> float:
+def scale(total: bool, coefficient: float, step: StepState) -> float:
     """∂L/∂(Σ over outputs) for a row of weight 1."""
-    return coefficient if total else coefficient / m.batch_rows
+    return coefficient if total else coefficient / step.batch_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +63,11 @@ class Loss(Instruction):
     whole_rows: ClassVar[bool] = False  # ℓ needs all classes of a row at once, not one output by itself
     activation: ClassVar[type[Sigmoid | Softmax] | None] = None  # what a loss of logits computes on its way
 
-    def value(self, y: Array, p: Array) -> Array:
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
         """The summands of ℓ, or ℓ itself where `whole_rows`."""
         raise NotImplementedError
 
-    def slope(self, y: Array, p: Array) -> Array:
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
         """∂(Σ summands)/∂p"""
         raise NotImplementedError
 
@@ -104,15 +104,14 @@ class Loss(Instruction):
         if not self.metric and d.wants(self.p):
             yield LossAndGradient(self, self.p, self.y, self.weight, self.sums, d.into(self.p))
 
-    def reference(self, m: Values) -> None:
-        rows = rows_of(self.value(self.targets(m), m[self.p])).sum(axis=1)
-        if self.weight is not None:
-            rows = rows * m[self.weight][:, 0]
-        m[self.sums][0] += float(rows.sum()) * self.coefficient * (m.batch_rows if self.total else 1)
+    def reference(self, xp: Any, p: Array, y: Array, weight: Array | None, step: StepState) -> Array:
+        rows = rows_of(self.value(xp, self.targets(xp, y, p), p)).sum(axis=1)
+        rows = rows if weight is None else rows * weight[:, 0]
+        return rows.sum() * self.coefficient * (step.batch_rows if self.total else 1)
 
-    def targets(self, m: Values) -> Array:
+    def targets(self, xp: Any, y: Array, p: Array) -> Array:
         """The targets, smoothed if asked."""
-        return m[self.y]
+        return y
 
     def flops(self, rows: int) -> int:
         return 4 * rows * self.p.size
@@ -168,15 +167,18 @@ class LossAndGradient(Instruction):
     def constants(self) -> tuple[float, ...]:
         return self.of.constants
 
-    def reference(self, m: Values) -> None:
-        self.of.reference(m)
-        slope = self.of.slope(self.of.targets(m), m[self.p])
-        if self.weight is not None:
-            slope = (rows_of(slope) * m[self.weight]).reshape(slope.shape)
+    def reference(
+        self, xp: Any, p: Array, y: Array, weight: Array | None, step: StepState
+    ) -> tuple[Array, Array, Array | None]:
+        slope = self.of.slope(xp, self.of.targets(xp, y, p), p)
+        if weight is not None:
+            slope = (rows_of(slope) * weight).reshape(slope.shape)
+        a = None
         if self.a is not None:
             assert self.of.activation is not None
-            self.of.activation(self.p, self.a).reference(m)
-        m[self.dp][:] = slope * scale(self.of.total, self.of.coefficient, m)
+            a = self.of.activation(self.p, self.a).reference(xp, p)
+        sums = self.of.reference(xp, p, y, weight, step)
+        return slope * scale(self.of.total, self.of.coefficient, step), sums, a
 
     def flops(self, rows: int) -> int:
         return 8 * rows * self.p.size
@@ -215,9 +217,9 @@ class Penalty(Instruction):
         if d.wants(self.W):
             yield PenaltyGradient(self.W, d.total(self.W), self.l1, self.l2)
 
-    def reference(self, m: Values) -> None:
-        W = m[self.W].astype(np.float64)
-        m[self.sums][0] += m.batch_rows * float(self.l1 * np.abs(W).sum() + self.l2 * (W * W).sum())
+    def reference(self, xp: Any, W: Array, step: StepState) -> Array:
+        W = W.astype(np.float64)
+        return step.batch_rows * (self.l1 * xp.abs(W).sum() + self.l2 * (W * W).sum())
 
     def flops(self, rows: int) -> int:
         return 3 * self.W.size
@@ -250,8 +252,8 @@ class PenaltyGradient(Instruction):
     def constants(self) -> tuple[float, ...]:
         return (self.l1, self.l2)
 
-    def reference(self, m: Values) -> None:
-        m[self.dW][:] += self.l1 * np.sign(m[self.W]) + 2 * self.l2 * m[self.W]
+    def reference(self, xp: Any, W: Array) -> Array:
+        return self.l1 * xp.sign(W) + 2 * self.l2 * W
 
     def flops(self, rows: int) -> int:
         return 4 * self.W.size

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from thalweg.program.ir.instruction import Adjoints, Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState
 
 LEAST_NORM = 1e-7  # Keras's: a vector of zeros stays one
 
@@ -45,9 +46,9 @@ class ActivityPenalty(Instruction):
         if d.wants(self.a):
             yield ActivityPenaltyGradient(self.a, d.into(self.a), self.l1, self.l2)
 
-    def reference(self, m: Values) -> None:
-        a = m[self.a].astype(np.float64)
-        m[self.sums][0] += float(self.l1 * np.abs(a).sum() + self.l2 * (a * a).sum())
+    def reference(self, xp: Any, a: Array) -> Array:
+        a = a.astype(np.float64)
+        return self.l1 * xp.abs(a).sum() + self.l2 * (a * a).sum()
 
     def flops(self, rows: int) -> int:
         return 3 * rows * self.a.size
@@ -78,8 +79,8 @@ class ActivityPenaltyGradient(Instruction):
     def constants(self) -> tuple[float, ...]:
         return (self.l1, self.l2)
 
-    def reference(self, m: Values) -> None:
-        m[self.da][:] = (self.l1 * np.sign(m[self.a]) + 2 * self.l2 * m[self.a]) / m.batch_rows
+    def reference(self, xp: Any, a: Array, step: StepState) -> Array:
+        return (self.l1 * xp.sign(a) + 2 * self.l2 * a) / step.batch_rows
 
     def flops(self, rows: int) -> int:
         return 4 * rows * self.a.size
@@ -126,20 +127,19 @@ class OrthogonalPenalty(Instruction):
         if d.wants(self.W):
             yield OrthogonalPenaltyGradient(d.total(self.W), self.U, self.P, self.columns)
 
-    def reference(self, m: Values) -> None:
-        W = m[self.W].T if self.columns else m[self.W]
-        norms = np.sqrt((W * W).sum(axis=1, keepdims=True))
-        inverse = 1 / np.maximum(norms, LEAST_NORM)
+    def reference(self, xp: Any, W: Array, step: StepState) -> tuple[Array, ...]:
+        W = W.T if self.columns else W
+        norms = xp.sqrt((W * W).sum(axis=1, keepdims=True))
+        inverse = 1 / xp.maximum(norms, LEAST_NORM)
         U, n = W * inverse, len(W)
-        products = U @ U.T
-        np.fill_diagonal(products, 0)
-        k, totals = self.factor / (n * (n - 1)), abs(products).sum(axis=1)
-        m[self.sums][0] += m.batch_rows * k * float(totals.sum(dtype=np.float64))
-        P = np.sign(products)
-        np.fill_diagonal(P, np.where(norms[:, 0] > LEAST_NORM, -totals, 0))
-        P *= 2 * k * inverse
-        m[self.lengths][:] = inverse[:, 0], totals
-        m[self.U][:], m[self.P][:] = (U.T, P.T) if self.columns else (U, P)
+        diagonal = xp.eye(n, dtype=bool)
+        products = xp.where(diagonal, 0, U @ U.T)
+        k, totals = self.factor / (n * (n - 1)), xp.abs(products).sum(axis=1)
+        sums = step.batch_rows * k * totals.sum(dtype=np.float64)
+        longer = xp.where(norms > LEAST_NORM, -totals[:, None], 0)
+        P = xp.where(diagonal, longer, xp.sign(products)) * (2 * k * inverse)
+        lengths = xp.stack([inverse[:, 0], totals])
+        return (sums, lengths, U.T, P.T) if self.columns else (sums, lengths, U, P)
 
     def flops(self, rows: int) -> int:
         return 2 * self.W.size * self.P.shape[0]
@@ -167,8 +167,8 @@ class OrthogonalPenaltyGradient(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (*self.dW.shape, int(self.columns), self.dW.offset)
 
-    def reference(self, m: Values) -> None:
-        m[self.dW][:] += m[self.U] @ m[self.P] if self.columns else m[self.P] @ m[self.U]
+    def reference(self, xp: Any, U: Array, P: Array) -> Array:
+        return U @ P if self.columns else P @ U
 
     def flops(self, rows: int) -> int:
         return 2 * self.dW.size * self.P.shape[0]

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from thalweg.program.instructions.losses.loss_instruction import EPSILON, Loss, class_numbers
 from thalweg.program.instructions.rowwise import Softmax
-from thalweg.program.ir.instruction import Array, Buffer, Values
+from thalweg.program.ir.instruction import Array, Buffer
 
 
-def log_sum_exp(h: Array) -> Array:
+def log_sum_exp(xp: Any, h: Array) -> Array:
     top = h.max(axis=-1, keepdims=True)
-    return top + np.log(np.exp(h - top).sum(axis=-1, keepdims=True))
+    return top + xp.log(xp.exp(h - top).sum(axis=-1, keepdims=True))
 
 
-def one_hot(labels: Array, like: Array) -> Array:
+def one_hot(xp: Any, labels: Array, like: Array) -> Array:
     """(rows, …, 1) whole numbers → (rows, …, classes)"""
-    return (labels == np.arange(like.shape[-1])).astype(like.dtype)
+    return (labels == xp.arange(like.shape[-1])).astype(like.dtype)
 
 
 def over_classes(x: Array) -> Array:
@@ -37,56 +37,66 @@ class RowLoss(Loss):
     def labels(self) -> tuple[Buffer, int] | None:
         return (self.y, self.p.shape[-1]) if self.sparse else None
 
-    def targets(self, m: Values) -> Array:
-        y = m[self.y]
+    def targets(self, xp: Any, y: Array, p: Array) -> Array:
         if self.sparse:
-            labels, known = class_numbers(y, self.p.shape[-1])
-            y = np.where(known, one_hot(labels, m[self.p]), np.nan).astype(m[self.p].dtype)
+            labels, known = class_numbers(xp, y, self.p.shape[-1])
+            y = xp.where(known, one_hot(xp, labels, p), np.nan).astype(p.dtype)
         smoothing = getattr(self, "label_smoothing", 0.0)
         return y * (1 - smoothing) + smoothing / self.p.shape[-1]
 
 
 @dataclass(frozen=True, eq=False)
-class CategoricalCrossentropy(RowLoss):
-    """ℓ = −Σ y·log(p/Σp), p probabilities, kept in [ε, 1 − ε] (slope 0 outside)."""
+class CrossentropyOfProbabilities(RowLoss):
+    """Base: ℓ = −Σ y·log(p/Σp), p probabilities, kept in [ε, 1 − ε] (slope 0 outside)."""
 
     label_smoothing: float = 0.0
+
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        q = xp.clip(p / over_classes(p), EPSILON, 1 - EPSILON)
+        return -(y * xp.log(q)).sum(axis=-1)
+
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        total = over_classes(p)
+        q = p / total
+        y = xp.where((q >= EPSILON) & (q <= 1 - EPSILON), y, 0)
+        return (over_classes(y) - y / xp.clip(q, EPSILON, 1)) / total
+
+
+@dataclass(frozen=True, eq=False)
+class CrossentropyOfLogits(RowLoss):
+    """Base: ℓ = Σ y·(log Σeʰ − h): softmax and cross-entropy in one, stable for logits of any size."""
+
+    label_smoothing: float = 0.0
+
+    activation = Softmax
+
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return (y * (log_sum_exp(xp, p) - p)).sum(axis=-1)
+
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        return xp.exp(p - log_sum_exp(xp, p)) * over_classes(y) - y
+
+
+@dataclass(frozen=True, eq=False)
+class CategoricalCrossentropy(CrossentropyOfProbabilities):
+    """ℓ = −Σ y·log(p/Σp) for a row of probabilities y."""
 
     name = "categorical crossentropy"
     formula_text = "−Σ {y}·log {p}"
     slope_text = "(−{y}/{p})"
 
-    def value(self, y: Array, p: Array) -> Array:
-        q = np.clip(p / over_classes(p), EPSILON, 1 - EPSILON)
-        return -(y * np.log(q)).sum(axis=-1)
-
-    def slope(self, y: Array, p: Array) -> Array:
-        total = over_classes(p)
-        q = p / total
-        y = np.where((q >= EPSILON) & (q <= 1 - EPSILON), y, 0)
-        return (over_classes(y) - y / np.clip(q, EPSILON, 1)) / total
-
 
 @dataclass(frozen=True, eq=False)
-class CategoricalCrossentropyLogits(RowLoss):
-    """ℓ = Σ y·(log Σeʰ − h): softmax and cross-entropy in one, stable for logits of any size."""
-
-    label_smoothing: float = 0.0
+class CategoricalCrossentropyLogits(CrossentropyOfLogits):
+    """ℓ = Σ y·(log Σeʰ − h) for a row of probabilities y."""
 
     name = "categorical crossentropy logits"
     formula_text = "−Σ {y}·log softmax({p})"
     slope_text = "(softmax({p}) − {y})"
-    activation = Softmax
-
-    def value(self, y: Array, p: Array) -> Array:
-        return (y * (log_sum_exp(p) - p)).sum(axis=-1)
-
-    def slope(self, y: Array, p: Array) -> Array:
-        return np.exp(p - log_sum_exp(p)) * over_classes(y) - y
 
 
 @dataclass(frozen=True, eq=False)
-class SparseCategoricalCrossentropy(CategoricalCrossentropy):
+class SparseCategoricalCrossentropy(CrossentropyOfProbabilities):
     """ℓ = −log(p_y/Σp) for a class number y."""
 
     name = "sparse categorical crossentropy"
@@ -96,7 +106,7 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
 
 
 @dataclass(frozen=True, eq=False)
-class SparseCategoricalCrossentropyLogits(CategoricalCrossentropyLogits):
+class SparseCategoricalCrossentropyLogits(CrossentropyOfLogits):
     """ℓ = log Σeʰ − h_y for a class number y: softmax and cross-entropy in one."""
 
     name = "sparse categorical crossentropy logits"
@@ -106,46 +116,57 @@ class SparseCategoricalCrossentropyLogits(CategoricalCrossentropyLogits):
 
 
 @dataclass(frozen=True, eq=False)
-class CategoricalFocalCrossentropy(RowLoss):
-    """ℓ = −Σ α·(1 − q)^γ·y·log q, q = p/Σp kept in [ε, 1 − ε] (slope 0 outside)."""
+class FocalCrossentropy(RowLoss):
+    """Base: ℓ = −Σ α·(1 − q)^γ·y·log q, q = p/Σp kept in [ε, 1 − ε] (slope 0 outside)."""
 
     label_smoothing: float = 0.0
     gamma: float = 2.0
     alpha: float = 0.25
 
-    name = "categorical focal crossentropy"
-    formula_text = "−Σ {alpha}·(1 − {p})^{gamma}·{y}·log {p}"
-    slope_text = "∂(−Σ {alpha}·(1 − {p})^{gamma}·{y}·log {p})/∂{p}"
+    def of_probabilities(self, xp: Any, y: Array, p: Array) -> Array:
+        q = xp.clip(p / over_classes(p), EPSILON, 1 - EPSILON)
+        return -(self.alpha * (1 - q) ** self.gamma * y * xp.log(q)).sum(axis=-1)
 
-    def value(self, y: Array, p: Array) -> Array:
-        q = np.clip(p / over_classes(p), EPSILON, 1 - EPSILON)
-        return -(self.alpha * (1 - q) ** self.gamma * y * np.log(q)).sum(axis=-1)
-
-    def slope(self, y: Array, p: Array) -> Array:
+    def slope_of_probabilities(self, xp: Any, y: Array, p: Array) -> Array:
         total = over_classes(p)
         q = p / total
         inside = (q >= EPSILON) & (q <= 1 - EPSILON)
-        c = np.clip(q, EPSILON, 1 - EPSILON)
-        outer = self.gamma * (1 - c) ** (self.gamma - 1) * np.log(c) if self.gamma else 0
-        slope = np.where(inside, self.alpha * y * (outer - (1 - c) ** self.gamma / c), 0)
+        c = xp.clip(q, EPSILON, 1 - EPSILON)
+        outer = self.gamma * (1 - c) ** (self.gamma - 1) * xp.log(c) if self.gamma else 0
+        slope = xp.where(inside, self.alpha * y * (outer - (1 - c) ** self.gamma / c), 0)
         return (slope - over_classes(slope * q)) / total
 
 
 @dataclass(frozen=True, eq=False)
-class CategoricalFocalCrossentropyLogits(CategoricalFocalCrossentropy):
-    """`CategoricalFocalCrossentropy` of p = softmax(h)."""
+class CategoricalFocalCrossentropy(FocalCrossentropy):
+    """`FocalCrossentropy` of probabilities p."""
+
+    name = "categorical focal crossentropy"
+    formula_text = "−Σ {alpha}·(1 − {p})^{gamma}·{y}·log {p}"
+    slope_text = "∂(−Σ {alpha}·(1 − {p})^{gamma}·{y}·log {p})/∂{p}"
+
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return self.of_probabilities(xp, y, p)
+
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        return self.slope_of_probabilities(xp, y, p)
+
+
+@dataclass(frozen=True, eq=False)
+class CategoricalFocalCrossentropyLogits(FocalCrossentropy):
+    """`FocalCrossentropy` of p = softmax(h)."""
 
     name = "categorical focal crossentropy logits"
     formula_text = "−Σ {alpha}·(1 − ŷ)^{gamma}·{y}·log ŷ with ŷ = softmax({p})"
     slope_text = "∂(−Σ {alpha}·(1 − ŷ)^{gamma}·{y}·log ŷ)/∂{p}"
     activation = Softmax
 
-    def value(self, y: Array, p: Array) -> Array:
-        return super().value(y, np.exp(p - log_sum_exp(p)))
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return self.of_probabilities(xp, y, xp.exp(p - log_sum_exp(xp, p)))
 
-    def slope(self, y: Array, p: Array) -> Array:
-        s = np.exp(p - log_sum_exp(p))
-        slope = super().slope(y, s)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        s = xp.exp(p - log_sum_exp(xp, p))
+        slope = self.slope_of_probabilities(xp, y, s)
         return s * (slope - over_classes(slope * s))
 
 
@@ -160,10 +181,10 @@ class GeneralizedCrossEntropy(RowLoss):
     slope_text = "(−[{y}]·{p}^({q} − 1))"
     sparse = True
 
-    def value(self, y: Array, p: Array) -> Array:
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
         return (1 - (y * p).sum(axis=-1) ** self.q) / self.q
 
-    def slope(self, y: Array, p: Array) -> Array:
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
         return -y * over_classes(y * p) ** (self.q - 1)
 
 
@@ -175,12 +196,12 @@ class CategoricalHinge(RowLoss):
     formula_text = "max(max (1 − {y})·{p} − Σ {y}·{p} + 1, 0)"
     slope_text = "[L > 0]·((1 − {y})·[{p} is the largest] − {y})"
 
-    def value(self, y: Array, p: Array) -> Array:
-        return np.maximum(((1 - y) * p).max(axis=-1) - (y * p).sum(axis=-1) + 1, 0)
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return xp.maximum(((1 - y) * p).max(axis=-1) - (y * p).sum(axis=-1) + 1, 0)
 
-    def slope(self, y: Array, p: Array) -> Array:
-        first = one_hot(((1 - y) * p).argmax(axis=-1)[..., None], p)
-        return np.where(self.value(y, p)[..., None] > 0, (1 - y) * first - y, 0)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        first = one_hot(xp, ((1 - y) * p).argmax(axis=-1)[..., None], p)
+        return xp.where(self.value(xp, y, p)[..., None] > 0, (1 - y) * first - y, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,15 +212,15 @@ class CosineSimilarity(RowLoss):
     formula_text = "−Σ {y}·{p}/(‖{y}‖·‖{p}‖)"
     slope_text = "∂(−Σ {y}·{p}/(‖{y}‖·‖{p}‖))/∂{p}"
 
-    def value(self, y: Array, p: Array) -> Array:
-        norms = np.sqrt((y * y).sum(axis=-1)), np.sqrt((p * p).sum(axis=-1))
-        return -(y * p).sum(axis=-1) / (np.maximum(norms[0], EPSILON) * np.maximum(norms[1], EPSILON))
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        norms = xp.sqrt((y * y).sum(axis=-1)), xp.sqrt((p * p).sum(axis=-1))
+        return -(y * p).sum(axis=-1) / (xp.maximum(norms[0], EPSILON) * xp.maximum(norms[1], EPSILON))
 
-    def slope(self, y: Array, p: Array) -> Array:
-        of_y = np.maximum(np.sqrt(over_classes(y * y)), EPSILON)
-        size = np.sqrt(over_classes(p * p))
-        of_p = np.maximum(size, EPSILON)
-        turning = np.where(size < EPSILON, 0, over_classes(y * p) * p / of_p**2)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        of_y = xp.maximum(xp.sqrt(over_classes(y * y)), EPSILON)
+        size = xp.sqrt(over_classes(p * p))
+        of_p = xp.maximum(size, EPSILON)
+        turning = xp.where(size < EPSILON, 0, over_classes(y * p) * p / of_p**2)
         return -(y - turning) / (of_y * of_p)
 
 
@@ -211,10 +232,10 @@ class Dice(RowLoss):
     formula_text = "(1 − 2·Σ {y}·{p}/(Σ {y} + Σ {p}))"
     slope_text = "∂(1 − 2·Σ {y}·{p}/(Σ {y} + Σ {p}))/∂{p}"
 
-    def value(self, y: Array, p: Array) -> Array:
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
         return 1 - 2 * (y * p).sum(axis=-1) / (y.sum(axis=-1) + p.sum(axis=-1) + EPSILON)
 
-    def slope(self, y: Array, p: Array) -> Array:
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
         total = over_classes(y) + over_classes(p) + EPSILON
         return 2 * (over_classes(y * p) / total - y) / total
 
@@ -230,61 +251,62 @@ class Tversky(RowLoss):
     formula_text = "(1 − I/(I + {alpha}·Σ (1 − {p})·{y} + {beta}·Σ {p}·(1 − {y}))) with I = Σ {y}·{p}"
     slope_text = "∂(1 − I/(I + {alpha}·Σ (1 − {p})·{y} + {beta}·Σ {p}·(1 − {y})))/∂{p}"
 
-    def bottom(self, y: Array, p: Array) -> Array:
+    def bottom(self, xp: Any, y: Array, p: Array) -> Array:
         return over_classes(y * p + self.alpha * (1 - p) * y + self.beta * p * (1 - y)) + EPSILON
 
-    def value(self, y: Array, p: Array) -> Array:
-        return 1 - (y * p).sum(axis=-1) / self.bottom(y, p)[..., 0]
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        return 1 - (y * p).sum(axis=-1) / self.bottom(xp, y, p)[..., 0]
 
-    def slope(self, y: Array, p: Array) -> Array:
-        bottom = self.bottom(y, p)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        bottom = self.bottom(xp, y, p)
         return (over_classes(y * p) / bottom * (y - self.alpha * y + self.beta * (1 - y)) - y) / bottom
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianNLL(RowLoss):
-    """ℓ = coefficient·Σ ½(log v + (μ − y)²/v), for outputs (μ…, v…), v at least `eps`."""
+class GaussianLoss(RowLoss):
+    """Base: the target is a row of numbers, the outputs are as many means and as many variances or their logarithms."""
 
     eps: float = 1e-6
+
+    def targets(self, xp: Any, y: Array, p: Array) -> Array:
+        return y
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianNLL(GaussianLoss):
+    """ℓ = coefficient·Σ ½(log v + (μ − y)²/v), for outputs (μ…, v…), v at least `eps`."""
 
     name = "gaussian nll"
     formula_text = "Σ ½(log v + (μ − {y})²/v) with (μ, v) = {p}"
     slope_text = "((μ − {y})/v, ½(1 − (μ − {y})²/v)/v)"
 
-    def targets(self, m: Values) -> Array:
-        return m[self.y]
+    def split(self, xp: Any, p: Array) -> tuple[Array, Array]:
+        mean, variance = xp.split(p, 2, axis=-1)
+        return mean, xp.maximum(variance, self.eps)
 
-    def split(self, p: Array) -> tuple[Array, Array]:
-        half = p.shape[-1] // 2
-        return p[..., :half], np.maximum(p[..., half:], self.eps)
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        mean, variance = self.split(xp, p)
+        return 0.5 * (xp.log(variance) + (mean - y) ** 2 / variance).sum(axis=-1)
 
-    def value(self, y: Array, p: Array) -> Array:
-        mean, variance = self.split(p)
-        return 0.5 * (np.log(variance) + (mean - y) ** 2 / variance).sum(axis=-1)
-
-    def slope(self, y: Array, p: Array) -> Array:
-        mean, variance = self.split(p)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        mean, variance = self.split(xp, p)
         of_mean = (mean - y) / variance
-        return np.concatenate([of_mean, 0.5 * (1 / variance - of_mean**2)], axis=-1)
+        return xp.concatenate([of_mean, 0.5 * (1 / variance - of_mean**2)], axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianNLLLogarithm(GaussianNLL):
+class GaussianNLLLogarithm(GaussianLoss):
     """ℓ = coefficient·Σ ½(s + (μ − y)²·e^−s), for outputs (μ…, s…) with s = log v."""
 
     name = "gaussian nll logarithm"
     formula_text = "Σ ½(s + (μ − {y})²·e^−s) with (μ, s) = {p}"
     slope_text = "((μ − {y})·e^−s, ½(1 − (μ − {y})²·e^−s))"
 
-    def split(self, p: Array) -> tuple[Array, Array]:
-        half = p.shape[-1] // 2
-        return p[..., :half], p[..., half:]
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
+        mean, s = xp.split(p, 2, axis=-1)
+        return 0.5 * (s + (mean - y) ** 2 * xp.exp(-s)).sum(axis=-1)
 
-    def value(self, y: Array, p: Array) -> Array:
-        mean, s = self.split(p)
-        return 0.5 * (s + (mean - y) ** 2 * np.exp(-s)).sum(axis=-1)
-
-    def slope(self, y: Array, p: Array) -> Array:
-        mean, s = self.split(p)
-        of_mean = (mean - y) * np.exp(-s)
-        return np.concatenate([of_mean, 0.5 * (1 - of_mean * (mean - y))], axis=-1)
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
+        mean, s = xp.split(p, 2, axis=-1)
+        of_mean = (mean - y) * xp.exp(-s)
+        return xp.concatenate([of_mean, 0.5 * (1 - of_mean * (mean - y))], axis=-1)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from thalweg.program.ir.instruction import Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Array, Buffer, Instruction
 
 EPSILON = 1e-7  # Keras's: a vector of zeros stays one
 
@@ -49,11 +48,11 @@ class NormConstraint(Instruction):
     def constants(self) -> tuple[float, ...]:
         return (self.low, self.high, self.rate)
 
-    def reference(self, m: Values) -> None:
-        W = m[self.W].reshape(self.outer, self.reduced, self.inner)
-        norm = np.sqrt((W * W).sum(axis=1, keepdims=True))
-        desired = self.rate * np.clip(norm, self.low, self.high) + (1 - self.rate) * norm
-        W *= desired / (EPSILON + norm)
+    def reference(self, xp: Any, W: Array) -> Array:
+        w = W.reshape(self.outer, self.reduced, self.inner)
+        norm = xp.sqrt((w * w).sum(axis=1, keepdims=True))
+        desired = self.rate * xp.clip(norm, self.low, self.high) + (1 - self.rate) * norm
+        return (w * (desired / (EPSILON + norm))).reshape(W.shape)
 
     def flops(self, rows: int) -> int:
         return 3 * self.W.size + 6 * self.outer * self.inner
@@ -78,8 +77,8 @@ class NonNegative(Instruction):
     def sizes(self) -> tuple[int, ...]:
         return (self.W.size,)
 
-    def reference(self, m: Values) -> None:
-        np.maximum(m[self.W], 0, out=m[self.W])
+    def reference(self, xp: Any, W: Array) -> Array:
+        return xp.maximum(W, 0)
 
     def flops(self, rows: int) -> int:
         return self.W.size

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from thalweg.program.instructions.updates.updates import Running, Stretch, Update
-from thalweg.program.ir.instruction import Buffer, Values
+from thalweg.program.ir.instruction import Array, Buffer
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +26,9 @@ class Reduce(Stretch):
     def formula(self) -> str:
         return f"{self.dw} = Σ {self.dw} over the lanes"
 
-    def reference(self, m: Values) -> None:
-        lanes = m[self.dw].reshape(-1, min(self.vector, m[self.dw].size))
-        for other in lanes[1:]:
-            lanes[0] += other
+    def reference(self, xp: Any, dw: Array) -> Array:
+        first, *others = dw.reshape(-1, min(self.vector, dw.size))
+        return xp.concatenate([sum(others, first), *others])
 
     def on_lanes(self, lanes: int, shared: Sequence[Buffer]) -> list[Reduce]:
         """The sums of what is left between the gradients of which there is only one; one lane has nothing to sum."""
@@ -66,9 +66,8 @@ class SquaredNorm(Stretch):
     def formula(self) -> str:
         return f"{self.n} = Σ {self.dw}²"
 
-    def reference(self, m: Values) -> None:
-        g = m[self.dw].astype(np.float64)
-        m[self.n][0] = float((g * g).sum())
+    def reference(self, xp: Any, dw: Array) -> Array:
+        return (dw.astype(np.float64) ** 2).sum()
 
     def flops(self, rows: int) -> int:
         return 2 * self.dw.size
@@ -96,8 +95,8 @@ class ClipNorm(Stretch):
     def sizes(self) -> tuple[int, ...]:
         return (*super().sizes, self.n.size)
 
-    def reference(self, m: Values) -> None:
-        m[self.dw][:] *= self.limit / max(float(np.sqrt(m[self.n].sum())), self.limit)
+    def reference(self, xp: Any, dw: Array, n: Array) -> Array:
+        return dw * (self.limit / xp.maximum(xp.sqrt(n.sum()), self.limit))
 
     def flops(self, rows: int) -> int:
         return self.dw.size

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from thalweg.program.instructions.updates.updates import Stretch
-from thalweg.program.ir.instruction import Array, Buffer, Values
+from thalweg.program.ir.instruction import Array, Buffer, StepState, front_replaced
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,8 @@ class WholeUpdate(Stretch):
         """The learning rate as printed."""
         return "learning_rate" if self.factor == 1 else f"{self.factor:g}·learning_rate"
 
-    def learning_rate(self, m: Values) -> float:
-        return m.learning_rate * self.factor
+    def learning_rate(self, step: StepState) -> float:
+        return step.learning_rate * self.factor
 
     def flops(self, rows: int) -> int:
         return self.cost * self.w.size
@@ -68,13 +68,14 @@ class Lamb(WholeUpdate):
         v = f"{self.v} += {1 - self.beta_2:g}·({self.dw}² − {self.v})"
         return f"{m}; {v}; {u}; {step}"
 
-    def reference(self, m: Values) -> None:
-        w, g, t = m[self.w], m[self.dw], m.update
-        m[self.m][:] += (1 - self.beta_1) * (g - m[self.m])
-        m[self.v][:] += (1 - self.beta_2) * (g * g - m[self.v])
-        u = m[self.m] / (1 - self.beta_1**t) / (np.sqrt(m[self.v] / (1 - self.beta_2**t)) + self.epsilon)
-        norms = [math.sqrt((x.astype(np.float64) ** 2).sum()) for x in (w, u)]  # the squares of small ones underflow
-        w[:] -= self.learning_rate(m) * (norms[0] / norms[1] if all(norms) else 1.0) * u
+    def reference(self, xp: Any, w: Array, dw: Array, m: Array, v: Array, step: StepState) -> tuple[Array, ...]:
+        t = step.update
+        m = m + (1 - self.beta_1) * (dw - m)
+        v = v + (1 - self.beta_2) * (dw * dw - v)
+        u = m / (1 - self.beta_1**t) / (xp.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)
+        of_w, of_u = (xp.sqrt((x.astype(np.float64) ** 2).sum()) for x in (w, u))  # squares of small ones underflow
+        ratio = xp.where((of_w != 0) & (of_u != 0), of_w / of_u, 1)
+        return w - self.learning_rate(step) * ratio * u, m, v
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,27 +109,27 @@ class Adafactor(WholeUpdate):
         step = f"max({self.epsilon_2:g}, rms {self.w})·min({self.rate}, 1/√t)·u/max(1, rms(u)/{self.limit:g})"
         return f"{r}; {c}; {u}; {self.w} −= {step}"
 
-    def reference(self, m: Values) -> None:
-        w, g, t = m[self.w], m[self.dw], m.update
-        new = t**self.decay
-        square = g * g + self.epsilon_1
+    def reference(self, xp: Any, w: Array, dw: Array, r: Array, c: Array, step: StepState) -> tuple[Array, ...]:
+        new = step.update**self.decay
+        square = dw * dw + self.epsilon_1
         if self.columns:
             square = square.reshape(self.matrices, self.rows, self.columns)
-            r = m[self.r].ravel()[: self.matrices * self.rows].reshape(self.matrices, self.rows, 1)
-            c = m[self.c].ravel()[: self.matrices * self.columns].reshape(self.matrices, 1, self.columns)
-            r[:] = (1 - new) * r + new * square.mean(axis=2, keepdims=True)
-            c[:] = (1 - new) * c + new * square.mean(axis=1, keepdims=True)
-            v = (r / r.mean(axis=1, keepdims=True) * c).reshape(g.shape)
+            kept = square.shape[:2], (self.matrices, self.columns)  # at the front of r and of c
+            of_rows, of_columns = (x.ravel()[: math.prod(k)].reshape(k) for x, k in zip((r, c), kept, strict=True))
+            of_rows = (1 - new) * of_rows + new * square.mean(axis=2)
+            of_columns = (1 - new) * of_columns + new * square.mean(axis=1)
+            share = of_rows / of_rows.mean(axis=1, keepdims=True)
+            v = (share[:, :, None] * of_columns[:, None]).reshape(dw.shape)
+            r, c = front_replaced(xp, r, of_rows), front_replaced(xp, c, of_columns)
         else:
-            m[self.r][:] = (1 - new) * m[self.r] + new * square
-            v = m[self.r]
-        u = g / np.sqrt(v)
-        rate = max(self.epsilon_2, rms(w)) * min(self.learning_rate(m), 1 / math.sqrt(t))
-        w[:] -= rate * u / max(1.0, rms(u) / self.limit)
+            v = r = (1 - new) * r + new * square
+        u = dw / xp.sqrt(v)
+        rate = xp.maximum(self.epsilon_2, rms(xp, w)) * min(self.learning_rate(step), 1 / math.sqrt(step.update))
+        return w - rate * u / xp.maximum(1.0, rms(xp, u) / self.limit), r, c
 
 
-def rms(x: Array) -> float:
-    return math.sqrt(float((x * x).mean()))
+def rms(xp: Any, x: Array) -> Array:
+    return xp.sqrt((x * x).mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,17 +161,17 @@ class Muon(WholeUpdate):
         step = f"{self.w} −= {self.scale_of_step:g}·{self.rate}·orthogonal({g})"
         return f"{self.m} = {self.momentum:g}·{self.m} + {self.dw}; {step} in {self.scratch}"
 
-    def reference(self, m: Values) -> None:
-        m[self.m][:] = self.momentum * m[self.m] + m[self.dw]
-        g = m[self.dw] + self.momentum * m[self.m] if self.nesterov else m[self.m]
+    def reference(self, xp: Any, w: Array, dw: Array, m: Array, step: StepState) -> tuple[Array, Array, None]:
+        m = self.momentum * m + dw
+        g = dw + self.momentum * m if self.nesterov else m
         x = g.reshape(self.rows, self.columns)
         x = x.T if self.rows > self.columns else x
-        x = x / (math.sqrt(float((x * x).sum())) + 1e-7)
+        x = x / (xp.sqrt((x * x).sum()) + 1e-7)
         for _ in range(self.steps):
             gram = x @ x.T
             x = self.a * x + (self.b * gram + self.c * gram @ gram) @ x
         x = x.T if self.rows > self.columns else x
-        m[self.w][:] -= self.learning_rate(m) * self.scale_of_step * x.reshape(g.shape)
+        return w - self.learning_rate(step) * self.scale_of_step * x.reshape(g.shape), m, None
 
     def flops(self, rows: int) -> int:
         short, long = sorted((self.rows, self.columns))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-
-import numpy as np
+from typing import Any
 
 from thalweg.program.formula.statements import operations, run, shown_step, targets
-from thalweg.program.ir.instruction import Buffer, Instruction, Values
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 GIVEN = ("t", "iteration", "learning_rate")  # what a text may use of the step: the update, the step, the rate
 
@@ -85,12 +84,11 @@ class Statements(Stretch):
         names = {name: str(buffer) for name, buffer in self.buffers.items()}
         return shown_step(self.text, self.numbers, names | {"eta": "η"}, self.factor)
 
-    def reference(self, m: Values) -> None:
-        values = {name: m[buffer] for name, buffer in self.buffers.items()}
-        given = {"t": m.update, "iteration": m.iteration, "learning_rate": m.learning_rate * self.factor}
-        after = run(self.text, {**values, **given, **self.numbers}, np)
-        for name, buffer in self.buffers.items():
-            m[buffer][...] = after[name]
+    def reference(self, xp: Any, vectors: tuple[Array, ...], step: StepState) -> tuple[Array | None, ...]:
+        given = {"t": step.update, "iteration": step.iteration, "learning_rate": step.learning_rate * self.factor}
+        after = run(self.text, {**dict(zip(self.names, vectors, strict=True)), **given, **self.numbers}, xp)
+        changed = targets(self.text)
+        return tuple(after[name] if name in changed else None for name in self.names)
 
     def flops(self, rows: int) -> int:
         return operations(self.text, self.names) * self.operands[0].size

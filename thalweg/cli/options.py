@@ -1,0 +1,200 @@
+"""The options of the command line, declared once, in groups by what they configure."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+from typer import Argument, Option
+
+from thalweg.errors import ArgumentError
+
+T = TypeVar("T")
+
+SOURCES = "a table (CSV, TSV, Parquet, JSON, a glob, a SQL query) or images (a folder of class folders, .npz, IDX)"
+Source = Annotated[str, Argument(help=SOURCES)]
+RunFolder = Annotated[Path, Argument(metavar="RUN", help="a run folder, as `thalweg train` writes it")]
+SkipBad = Annotated[
+    bool, Option("--skip-bad", help="leave out rows and pictures that can't be used; says how many, and why")
+]
+Activation = Annotated[str, Option(help="of the hidden layers")]
+Loss = Annotated[str | None, Option(help="by default cross-entropy for classes, mse for numbers")]
+Optimizer = Annotated[str, Option(help="adam, sgd, …")]
+TestShare = Annotated[float, Option(help="share of the rows held out to judge by")]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns of a table are."""
+
+    task: Annotated[str | None, Option(help="binary, multiclass or regression; follows from the target")] = None
+    ignore: Annotated[list[str] | None, Option(help="a column not to use (repeat for more)")] = None
+    category: Annotated[list[str] | None, Option(help="a number column to take as categories")] = None
+
+    def lists(self) -> dict[str, tuple[str, ...]]:
+        """The columns named, by what the options of a run call them."""
+        return {"ignore": tuple(self.ignore or ()), "categories": tuple(self.category or ())}
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network for a table."""
+
+    layers: Annotated[str, Option(help="units of the hidden layers, or none")] = "128,128"
+    activation: Activation = "relu"
+    initial_weights: Annotated[str, Option(help="initializer of the hidden layers")] = "he_normal"
+    loss: Loss = None
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """The optimizer and its learning rate."""
+
+    optimizer: Optimizer = "adam"
+    learning_rate: Annotated[
+        float | None, Option(help="by default the optimizer's own; the cosine's peak is 3 times that")
+    ] = None
+    schedule: Annotated[
+        str,
+        Option(help="images: cosine (the learning rate rises for a tenth of the steps, then falls to 0) or constant"),
+    ] = "cosine"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The network for images, and how they are read and augmented."""
+
+    model: Annotated[str, Option(help="images: convnet, resnet, simple, mlp, or a .yaml file with layers")] = "convnet"
+    size: Annotated[str | None, Option(help="images: bring pictures to 64 (×64) or 48x64 pixels")] = None
+    channels: Annotated[int | None, Option(help="images: 1 makes pictures grey, 3 coloured")] = None
+    flip: Annotated[str | None, Option(help="images: mirror half of them, horizontal or vertical")] = None
+    shift: Annotated[float, Option(help="images: move them by up to this share of their size")] = 0.0
+    rotate: Annotated[float, Option(help="images: turn them by up to this share of a full turn")] = 0.0
+    zoom: Annotated[float, Option(help="images: scale them by up to this share")] = 0.0
+    contrast: Annotated[float, Option(help="images: change their contrast by up to this share")] = 0.0
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long, on which rows, and with which safeguards a network is trained."""
+
+    batch_size: Annotated[
+        int | None, Option(help="rows in a step; 64, for images 128, or fewer where they are few")
+    ] = None
+    epochs: Annotated[
+        int | None,
+        Option(help="passes over the training rows; 200 at most, for images 15, or more where they are few"),
+    ] = None
+    dropout: Annotated[float, Option(help="share of hidden units dropped in training")] = 0.1
+    l2: Annotated[float, Option(help="penalty on squared weights")] = 0.0
+    test_share: TestShare = 0.2
+    validation_share: Annotated[float, Option(help="share of the other rows to stop by")] = 0.1
+    early_stopping: Annotated[
+        int | None, Option(help="epochs without improvement before it stops, 0: never; 20, for images 0")
+    ] = None
+    seed: Annotated[int | None, Option(help="fixes the split, the weights and the order; drawn if absent")] = None
+    lanes: Annotated[int | None, Option(help="cores to use; by default as many as pay")] = None
+    skip_bad: SkipBad = False
+
+
+@dataclass(frozen=True)
+class ComparedTraining:
+    """The network that `compare` trains with each entry, and its training."""
+
+    layers: Annotated[str, Option(help="units of the hidden layers, or none")] = "64,64"
+    activation: Activation = "relu"
+    initial_weights: Annotated[str, Option(help="initializer of the kernels")] = "glorot_uniform"
+    loss: Loss = None
+    optimizer: Optimizer = "adam"
+    learning_rate: Annotated[float | None, Option(help="by default the optimizer's own")] = None
+    batch_size: Annotated[int, Option(help="rows in a step")] = 64
+    epochs: Annotated[int, Option(help="passes over the training rows")] = 20
+    test_share: TestShare = 0.2
+    lanes: Annotated[int | None, Option(help="trainings at a time; by default one a core")] = None
+    skip_bad: SkipBad = False
+
+
+FOR_TABLES = ("target", *(field.name for group in (Columns, Network) for field in fields(group)), "dropout", "l2")
+FOR_IMAGES = ("schedule", *(field.name for field in fields(Pictures)))
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """A command for typer, which wants each option as a parameter of its own, from one that takes them in groups.
+
+    Each parameter that is a dataclass is replaced by its fields; the command is called with the dataclass made of them.
+    """
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, Any] = {}
+    for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
+        if is_dataclass(parameter.annotation):
+            groups[name] = parameter.annotation
+            hints = get_type_hints(parameter.annotation, include_extras=True)
+            parameters += [option(field.name, hints[field.name], field.default) for field in fields(groups[name])]
+        else:
+            parameters.append(option(name, parameter.annotation, parameter.default))
+
+    def call(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        command(**given)
+
+    call.__name__, call.__doc__ = command.__name__, command.__doc__
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return call
+
+
+def option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    """A parameter that is given by name."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+def chosen(kind: type[T], *groups: Any, **read: Any) -> T:
+    """The options of a run, from groups of those given and from what was `read` of them; others keep their defaults."""
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    given = {name: value for group in groups for name, value in vars(group).items() if name in names}
+    return kind(**{name: value for name, value in given.items() if value is not None} | read)
+
+
+def refuse_given(context: typer.Context, names: tuple[str, ...], what: str, other: str) -> None:
+    """An option that doesn't apply here is an error, not silently ignored."""
+    for name in names:
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE":
+            raise ArgumentError(f"--{name.replace('_', '-')} is for {what}; {other}")
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """ "64,64" → (64, 64); "" or "none" → no hidden layer."""
+    if text.strip().lower() in ("", "none"):
+        return ()
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ArgumentError(f"--layers takes whole numbers such as 64,64 (or none), got {text!r}") from None
+
+
+def two_numbers(text: str | None) -> tuple[int, int] | None:
+    """ "64" → (64, 64), "48x64" → (48, 64): height and width."""
+    if text is None:
+        return None
+    try:
+        numbers = [int(part) for part in text.lower().split("x")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or min(numbers) < 1:
+        raise ArgumentError(
+            f"--size takes a number of pixels such as 64, or height x width such as 48x64, got {text!r}"
+        )
+    return numbers[0], numbers[-1]
+
+
+def name_of(source: str) -> str:
+    """A run's name from its source: the file's, or "query"."""
+    from thalweg.data.sources import is_query
+
+    stem = "query" if is_query(source) else Path(source).name.partition(".")[0]
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in stem) or "run"

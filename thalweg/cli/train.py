@@ -1,0 +1,68 @@
+"""`thalweg train`: a network from a table or from images, kept in a run folder."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thalweg import utils
+from thalweg.cli import options as given
+from thalweg.cli import report
+from thalweg.cli.options import Columns, Network, Optimization, Pictures, Source, Training, chosen, refuse_given
+from thalweg.data.images import is_image_source, read_images
+from thalweg.data.tables import read_table
+from thalweg.errors import ArgumentError, NotFoundError
+from thalweg.runs import image_run, table_run
+from thalweg.runs.folder import free_folder, refuse_unwritable
+from thalweg.runs.keeping import keep
+from thalweg.runs.run import Run
+
+
+@given.grouped
+def train(
+    context: typer.Context,
+    source: Source,
+    *,
+    target: Annotated[str | None, typer.Option(help="tables: the column to predict")] = None,
+    columns: Columns,
+    network: Network,
+    optimization: Optimization,
+    pictures: Pictures,
+    training: Training,
+    out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME, numbered")] = None,
+) -> None:
+    """Trains a network on a table or on images and keeps it in a run folder."""
+    if training.seed is None:
+        training = replace(training, seed=utils.draw_seed())
+    refuse_unwritable(out or free_folder(given.name_of(source)))
+    run: Run
+    if is_image_source(source):
+        refuse_given(context, given.FOR_TABLES, "tables", f"{source} holds images (see --model)")
+        size = given.two_numbers(pictures.size)
+        image_options = chosen(image_run.ImageOptions, optimization, pictures, training, size=size)
+        images = read_images(source, image_options.size, image_options.channels, image_options.skip_bad)
+        run, next_input = image_run.train(images, image_options, report.announce_images), "PICTURE.png"
+    else:
+        refuse_given(context, given.FOR_IMAGES, "images", f"{source} is a table (see --layers)")
+        check_target(source, target)
+        read = {"target": target, "layers": given.whole_numbers(network.layers), **columns.lists()}
+        options = chosen(table_run.TableOptions, columns, network, optimization, training, **read)
+        run = table_run.train(read_table(source), options, report.announce_table)
+        next_input = "NEW_ROWS --out predictions.csv"
+    command = ["thalweg", *sys.argv[1:]]
+    folder, problem = keep(lambda place: run.save(place, command), out or free_folder(given.name_of(source)))
+    report.show_trained(run, folder, next_input)
+    report.end_after(problem)
+
+
+def check_target(source: str, target: str | None) -> None:
+    """A table needs a column to predict; a source that isn't there is no table."""
+    if target is not None:
+        return
+    if not Path(source).suffix and len(source.split()) == 1 and not Path(source).exists():
+        raise NotFoundError(f"there is no file or folder {source}")
+    raise ArgumentError("give the column to predict: --target NAME")

@@ -1,0 +1,191 @@
+"""What a comparison found: every training, every entry with its trainings, and all of them as table, JSON and chart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.errors import ArgumentError
+from thalweg.experiments.problem import Settings
+from thalweg.support.files import finite, to_json, writing
+from thalweg.support.terminal import columns
+from thalweg.support.typesetting import table
+from thalweg.views.charts import Scored, draw_scores
+from thalweg.views.figures import write_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Array = NDArray[Any]
+
+
+@dataclass
+class Run:
+    """One training: an entry with one seed."""
+
+    seed: int
+    scores: list[float] = field(default_factory=list)  # held-out, after each epoch
+    losses: list[float] = field(default_factory=list)  # of training, in each epoch
+    seconds: float = 0.0
+    failure: str = ""  # "", "diverged: …", or "stuck: …"
+    dead: float = math.nan  # share of hidden units whose output is the same on every row
+    saturated: float = math.nan  # share of those that hardly react to their input on nearly every row
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a value stopped being finite."""
+        return self.failure.startswith("diverged")
+
+
+@dataclass
+class Entry:
+    """One value of the knob with its runs."""
+
+    name: str
+    runs: list[Run]
+
+    @property
+    def finals(self) -> list[float]:
+        """The last score of each run that reached its end."""
+        return [run.scores[-1] for run in self.runs if not run.diverged]
+
+    @property
+    def score(self) -> float:
+        """The mean of the last held-out scores; NaN if every run diverged."""
+        return float(np.mean(self.finals)) if self.finals else math.nan
+
+    @property
+    def interval(self) -> float:
+        """Half of the 95% confidence interval of `score` over the seeds, by Student's t; NaN for fewer than two."""
+        finals = self.finals
+        if len(finals) < 2:
+            return math.nan
+        from scipy.stats import t
+
+        return float(t.ppf(0.975, len(finals) - 1) * np.std(finals, ddof=1) / math.sqrt(len(finals)))
+
+    @property
+    def failed(self) -> float:
+        """The share of runs that diverged or did not get beyond chance."""
+        return sum(bool(run.failure) for run in self.runs) / len(self.runs)
+
+    @property
+    def seconds(self) -> float:
+        """The median time of a training."""
+        return float(np.median([run.seconds for run in self.runs]))
+
+    def units(self, kind: str) -> float:
+        """The mean share of "dead" or "saturated" hidden units; NaN where it isn't known."""
+        known = [value for run in self.runs if not math.isnan(value := getattr(run, kind))]
+        return float(np.mean(known)) if known else math.nan
+
+    def curve(self) -> tuple[Array, Array, Array]:
+        """Mean, least and largest held-out score after each epoch, over the runs that reached their end."""
+        scores = np.array([run.scores for run in self.runs if not run.diverged])
+        return (scores.mean(axis=0), scores.min(axis=0), scores.max(axis=0)) if scores.size else (scores,) * 3
+
+
+@dataclass
+class Comparison:
+    """What `compare` found; printing it shows the table, best entry first."""
+
+    KNOBS: ClassVar[tuple[str, ...]] = ("activation", "loss", "learning_rate", "initializer", "optimizer")
+
+    knob: str
+    task: str
+    metric: str
+    chance: float  # the score of an answer that doesn't look at x
+    settings: Settings
+    rows: tuple[int, int]  # to learn from, held out
+    entries: list[Entry]
+    left_out: dict[str, str] = field(default_factory=dict)  # entries that don't fit the task, and why
+
+    def ranked(self) -> list[Entry]:
+        """The entries, best score first, those without one last."""
+        return sorted(self.entries, key=lambda e: (math.isnan(e.score), -e.score if not math.isnan(e.score) else 0.0))
+
+    def header(self) -> list[str]:
+        """The columns of the table."""
+        return [self.knob, f"held-out {self.metric}", "± 95%", "failed", "seconds", "dead", "saturated"]
+
+    def lines(self) -> list[list[str]]:
+        """The rows of the table."""
+        return [
+            [
+                e.name,
+                number_text(e.score, "{:.4f}"),
+                number_text(e.interval, "{:.4f}"),
+                f"{e.failed:.0%}" if e.failed else "",
+                f"{e.seconds:.2f}",
+                number_text(e.units("dead"), "{:.0%}"),
+                number_text(e.units("saturated"), "{:.0%}"),
+            ]
+            for e in self.ranked()
+        ]
+
+    def __str__(self) -> str:
+        return table([self.header(), *self.lines()], range(1, 7), columns())
+
+    def records(self) -> dict[str, Any]:
+        """Everything, as plain values that `json` writes: what isn't a number is None."""
+        entries = [
+            {
+                "name": e.name,
+                "score": e.score,
+                "interval": e.interval,
+                "failed": e.failed,
+                "seconds": e.seconds,
+                "dead": e.units("dead"),
+                "saturated": e.units("saturated"),
+                "runs": [asdict(run) for run in e.runs],
+            }
+            for e in self.ranked()
+        ]
+        facts = {
+            "knob": self.knob,
+            "task": self.task,
+            "metric": self.metric,
+            "chance": self.chance,
+            "rows": {"train": self.rows[0], "held out": self.rows[1]},
+            "settings": {name: plain(value) for name, value in vars(self.settings).items()},
+            "left out": self.left_out,
+            "entries": entries,
+        }
+        result: dict[str, Any] = finite(facts)
+        return result
+
+    def save(self, path: str | Path) -> None:
+        """Writes `records()` as JSON, or the picture as PNG or SVG, by the ending of the path."""
+        path = Path(path)
+        if path.suffix == ".json":
+            with writing(path) as new:
+                new.write_text(to_json(self.records(), indent=1), encoding="utf-8")
+        elif path.suffix in (".png", ".svg"):
+            write_figure(self.figure(), path)
+        else:
+            raise ArgumentError(f"a comparison is saved as .json, .png or .svg, not as {path.name!r}")
+
+    def figure(self) -> Figure:
+        """Scores with their intervals, and curves with the spread over seeds: a matplotlib figure."""
+        scored = [Scored(e.name, e.score, e.interval, e.finals, e.failed, e.curve()) for e in self.ranked()]
+        settings = self.settings
+        title = (
+            f"{self.knob.replace('_', ' ')}: {self.task}, {self.rows[0]:,} rows to learn from, "
+            f"layers {'-'.join(map(str, settings.layers)) or 'none'}, {settings.epochs} epochs"
+        )
+        return draw_scores(scored, self.metric, self.chance, title)
+
+
+def number_text(value: float, form: str) -> str:
+    """A number, or nothing where there is none."""
+    return "" if math.isnan(value) else form.format(value)
+
+
+def plain(value: Any) -> Any:
+    """A setting as JSON can hold it."""
+    return value if isinstance(value, (str, int, float, tuple, type(None))) else repr(value)

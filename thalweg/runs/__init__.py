@@ -1,0 +1,1 @@
+"""Runs: a training from its data to a folder, and back."""

@@ -1,0 +1,61 @@
+"""Comparisons on a table, from its columns to a folder with the numbers and the chart."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import thalweg
+from thalweg.data.tables import Table
+from thalweg.runs.folder import refuse_existing
+from thalweg.runs.table_run import TableOptions, understand
+from thalweg.support.files import explained
+
+SETTINGS = ("layers", "activation", "loss", "learning_rate", "optimizer", "batch_size", "epochs")
+FILES = ("comparison.json", "comparison.png", "comparison.svg")
+
+
+def compare(
+    knob: str,
+    table: Table,
+    options: TableOptions,
+    entries: Sequence[Any] | None,
+    seeds: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> thalweg.Comparison:
+    """`thalweg.compare` on a table, whose columns are fitted on the training rows."""
+    options.check()
+    target, parts, features = understand(table, options)
+    settings = {name: getattr(options, name) for name in SETTINGS} | {"initializer": options.initial_weights}
+    settings.pop(knob, None)
+    return thalweg.compare(
+        knob,
+        features.matrix(parts.train),
+        features.targets(parts.train).ravel(),
+        entries=entries,
+        seeds=seeds,
+        task=target.task,
+        validation_data=(features.matrix(parts.test), features.targets(parts.test).ravel()),
+        lanes=options.lanes,
+        progress=progress,
+        **settings,
+    )
+
+
+def save_comparison(comparison: thalweg.Comparison, folder: Path) -> list[Path]:
+    """Writes the numbers and, where matplotlib is installed, the picture; returns what was written."""
+    refuse_existing(folder)
+    with explained(folder):
+        folder.mkdir(parents=True)
+    pictures = find_spec("matplotlib") is not None
+    paths = [folder / name for name in FILES if name.endswith(".json") or pictures]
+    try:
+        for path in paths:
+            comparison.save(path)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return paths
