@@ -85,10 +85,13 @@ class Statements(Stretch):
         return shown_step(self.text, self.numbers, names | {"eta": "η"}, self.factor)
 
     def reference(self, xp: Any, vectors: tuple[Array, ...], step: StepState) -> tuple[Array | None, ...]:
+        before = dict(zip(self.names, vectors, strict=True))
         given = {"t": step.update, "iteration": step.iteration, "learning_rate": step.learning_rate * self.factor}
-        after = run(self.text, {**dict(zip(self.names, vectors, strict=True)), **given, **self.numbers}, xp)
-        changed = targets(self.text)
-        return tuple(after[name] if name in changed else None for name in self.names)
+        after, changed = run(self.text, {**before, **given, **self.numbers}, xp), targets(self.text)
+        return tuple(
+            None if name not in changed else after[name] if xp.ndim(after[name]) else xp.full_like(old, after[name])
+            for name, old in before.items()
+        )
 
     def flops(self, rows: int) -> int:
         return operations(self.text, self.names) * self.operands[0].size
