@@ -12,7 +12,7 @@ from thalweg import optimizers
 from thalweg.engine.reference import execute
 from thalweg.optimizers.layout import Run
 from thalweg.program.formula.statements import run
-from thalweg.program.instructions.updates import gradients, matrix_updates
+from thalweg.program.instructions.updates import constraints, gradients, matrix_updates
 from thalweg.program.instructions.updates.updates import Statements
 from thalweg.program.ir.instruction import GRADIENTS, NORMS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
 from thalweg.program.lowering import Weight
@@ -165,6 +165,7 @@ BUILDS = [
     average,
     lambda c: gradients.clip_value(vector(c, "dw", GRADIENTS), 0.7),
     lambda c: gradients.weight_decay(vector(c, "w", PARAMETERS), 0.3, 0.5),
+    lambda c: constraints.non_negative(vector(c, "W", PARAMETERS, (c.shape.width, 9 * c.shape.units))),
     *(step_of(name) for name in EQUATIONS if optimizers.CLASSES[name].equation),
 ]
 STATEMENTS: dict[str, Build] = {Case(build, Shape()).instruction.kernel: build for build in BUILDS}

@@ -58,7 +58,7 @@ def normal_density(xp: Any, x: Any) -> Any:
 
 
 def pochhammer(xp: Any, a: float, q: float, n: float) -> float:
-    """The q-Pochhammer symbol (a; q)ₙ = Π (1 − a·qᵏ) for k < n; of numbers alone, |a| and |q| < 1."""
+    """The q-Pochhammer symbol (a; q)ₙ = Π (1 − a·qᵏ) for k < n; of numbers alone, 0 ≤ a < ½, 0 ≤ q < 1."""
     return math.prod(1 - a * q**k for k in range(min(int(n), 2000)))
 
 

@@ -340,7 +340,7 @@ def power(x, y):
 def pochhammer(a, q, n):
     """(a; q)ₙ = Π (1 − a·qᵏ) for k < n, in float64, by the series of its logarithm, −Σ aᵏ·(1 − qⁿᵏ)/(k·(1 − qᵏ))."""
     whole, total, a_k, q_k, whole_k = q**n, 0.0, 1.0, 1.0, 1.0
-    for k in range(1, 33):
+    for k in range(1, 25):  # a < ½: to one part in 10⁹
         a_k, q_k, whole_k = a_k * a, q_k * q, whole_k * whole
         total -= a_k * (1.0 - whole_k) / (k * (1.0 - q_k))
     return math.exp(total)
