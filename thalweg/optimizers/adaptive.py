@@ -210,7 +210,7 @@ class Nadam(Moments):
 
     equation = f"""
 now = beta_1 * (1 - 0.5 * 0.96**t)
-ahead = beta_1 * (1 - 0.5 * 0.96 ** (t + 1))
+ahead = beta_1 * (1 - 0.48 * 0.96**t)
 product = beta_1**t * pochhammer(0.48, 0.96, t){MOMENTS}
 step = ahead / (1 - product * ahead) * m + (1 - now) / (1 - product) * dw
 w -= learning_rate * step / (sqrt(v / (1 - beta_2**t)) + epsilon)"""

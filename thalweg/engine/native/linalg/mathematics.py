@@ -11,7 +11,7 @@ import math
 import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, INNER, bits_float, float_bits, multiply_add, select
+from thalweg.engine.native.compiler.llvm import FLAGS, bits_float, float_bits, multiply_add, select
 
 _f = np.float32
 _d = np.float64
@@ -336,10 +336,11 @@ def power(x, y):
     return exp(y * log(x))
 
 
-@numba.njit(**INNER)
+@numba.njit(forceinline=True, **FLAGS)
 def pochhammer(a, q, n):
     """(a; q)ₙ = Π (1 − a·qᵏ) for k < n, in float64, by the series of its logarithm, −Σ aᵏ·(1 − qⁿᵏ)/(k·(1 − qᵏ))."""
-    whole, total, a_k, q_k, whole_k = q**n, 0.0, 1.0, 1.0, 1.0
+    # qⁿ is bounded, or its powers become denormal numbers, which are slow.
+    whole, total, a_k, q_k, whole_k = max(q**n, 1e-12), 0.0, 1.0, 1.0, 1.0
     for k in range(1, 25):  # a < ½: to one part in 10⁹
         a_k, q_k, whole_k = a_k * a, q_k * q, whole_k * whole
         total -= a_k * (1.0 - whole_k) / (k * (1.0 - q_k))
