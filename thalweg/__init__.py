@@ -25,7 +25,7 @@ from thalweg.experiments.range_test import LearningRateTest, find_learning_rate
 from thalweg.experiments.results import Comparison
 from thalweg.experiments.unit_variance import lsuv
 from thalweg.layers import Input
-from thalweg.models.saving import load_model
+from thalweg.models.loading import load_model
 from thalweg.models.sequential import Sequential
 from thalweg.version import __version__
 

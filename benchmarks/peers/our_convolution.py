@@ -16,6 +16,7 @@ from thalweg.program.instructions.updates.gradients import Reduce
 from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, PREPARED, Buffer, Instruction
 from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
+from thalweg.program.passes.draft import Draft
 
 
 class Convolve(Runner):
@@ -44,7 +45,8 @@ class Convolve(Runner):
         if checked:
             forward.append(Store(bh, Buffer("H", of_h, DATA)))
             backward += [Store(bdx, Buffer("DX", of_x, DATA))] if work.gradients else []
-        program = Program(*by_winograd(forward, backward), update)
+        draft = by_winograd(Draft(forward, backward))
+        program = Program(draft.forward, draft.backward, update)
         parameters = aligned(W.size)
         parameters[:] = work.weights()[0].ravel()
         data = {"X": x, "DH": dh, **self.outputs}

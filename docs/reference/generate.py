@@ -1,7 +1,7 @@
 """Writes the reference pages, generated from the code: python docs/reference/generate.py FOLDER, or `make docs`.
 
 A page for each catalogue: a table of everything in it, then an entry each with its call, formula, curve, and when to
-use it. Every fact is an attribute of the thing itself; only layers have their Chinese titles in titles.py.
+use it. Every fact is an attribute of the thing itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
 import curves  # noqa: E402 — stands beside this file
-from titles import LAYERS  # noqa: E402
 
 FACTS = {
     "formula": "Formula 公式",
@@ -132,11 +131,9 @@ def sections() -> list[Section]:
 # --- facts -----------------------------------------------------------------------------------------------------------
 
 
-def fact(section: Section, name: str, thing: Any, which: str) -> str:
-    """One fact of an entry: its own attribute, or for titles of layers the table's."""
+def fact(thing: Any, which: str) -> str:
+    """One fact of an entry, which is its own attribute."""
     value = getattr(thing, which, None)
-    if not isinstance(value, str) and which in ("title_zh", "summary_zh"):
-        value = LAYERS.get(name, ("", ""))[0 if which == "title_zh" else 1]
     if which == "paper" and value == "":
         return "a definition, no paper"
     return value if isinstance(value, str) else ""
@@ -174,7 +171,7 @@ def page(section: Section, folder: Path) -> str:
     lines = [f"# {section.name.capitalize()} {section.title_zh}", "", section.intro, ""]
     lines += ["| name | 中文 | |", "|---|---|---|"]
     for name, thing in section.things.items():
-        title, summary = (fact(section, name, thing, which) for which in ("title_zh", "summary_zh"))
+        title, summary = (fact(thing, which) for which in ("title_zh", "summary_zh"))
         lines.append(f"| [`{name}`](#{name.lower()}) | {title} | {summary} |")
     for name, thing in section.things.items():
         lines += ["", *entry(section, name, thing, folder)]
@@ -183,7 +180,7 @@ def page(section: Section, folder: Path) -> str:
 
 def entry(section: Section, name: str, thing: Any, folder: Path) -> Iterator[str]:
     """The lines of one entry."""
-    title, summary = (fact(section, name, thing, which) for which in ("title_zh", "summary_zh"))
+    title, summary = (fact(thing, which) for which in ("title_zh", "summary_zh"))
     yield f"## {name} {title} {{: #{name.lower()} }}"
     yield ""
     yield summary
@@ -198,7 +195,7 @@ def entry(section: Section, name: str, thing: Any, folder: Path) -> Iterator[str
         yield "| | |"
         yield "|---|---|"
         for which in section.facts:
-            value = fact(section, name, thing, which)
+            value = fact(thing, which)
             shown = f"`{value}`" if which in CODE else value
             yield f"| **{FACTS[which]}** | {shown.replace('|', chr(92) + '|')} |"
     picture = f"{section.name}-{snake_case(name)}.svg"

@@ -21,6 +21,7 @@ from thalweg.callbacks import (
     TensorBoard,
     TerminateOnNaN,
 )
+from thalweg.callbacks.callback import Model
 from thalweg.callbacks.watching import improvement
 from thalweg.errors import ArgumentError
 from thalweg.layers import Dense, Input
@@ -48,6 +49,69 @@ def test_every_public_callback_has_its_tests_here_or_next_door():
     here = {Callback, History, EarlyStopping, ModelCheckpoint, TerminateOnNaN, LambdaCallback}
     next_door = {BackupAndRestore, CSVLogger, LearningRateScheduler, ReduceLROnPlateau, SwapEMAWeights, TensorBoard}
     assert public == here | next_door
+
+
+# --- what they may use of the model ----------------------------------------------------------------------------------
+
+PROMISED = {name for name in [*vars(Model), *Model.__annotations__] if not name.startswith("_")}
+
+
+class Promised:
+    """A model of which only what `callbacks.callback.Model` promises can be seen."""
+
+    def __init__(self, model):
+        object.__setattr__(self, "model", model)
+
+    def __getattribute__(self, name):
+        if name not in PROMISED:
+            raise AssertionError(f"no callback is promised a model's {name}")
+        return getattr(object.__getattribute__(self, "model"), name)
+
+    def __setattr__(self, name, value):
+        if name not in PROMISED:
+            raise AssertionError(f"no callback is promised that it may set a model's {name}")
+        setattr(object.__getattribute__(self, "model"), name, value)
+
+
+def see_less(callback):
+    callback.set_model = lambda model: Callback.set_model(callback, Promised(model))
+    return callback
+
+
+READY = [
+    lambda folder: BackupAndRestore(folder / "backup"),
+    lambda folder: CSVLogger(folder / "table.csv"),
+    lambda folder: EarlyStopping("loss", restore_best_weights=True),
+    lambda folder: LearningRateScheduler(lambda epoch, rate: rate / 2),
+    lambda folder: ModelCheckpoint(folder / "model.safetensors", save_best_only=True),
+    lambda folder: ModelCheckpoint(folder / "weights.safetensors", save_weights_only=True),
+    lambda folder: ReduceLROnPlateau("mae", patience=0, min_delta=1e9),
+    lambda folder: SwapEMAWeights(swap_on_epoch=True),
+    lambda folder: TerminateOnNaN(),
+]
+
+
+@pytest.mark.parametrize("make", READY)
+def test_they_use_no_more_of_the_model_than_is_promised(make, tmp_path):
+    model = Sequential([Input((4,)), Dense(1)], seed=3)
+    model.compile(SGD(0.05, use_ema=True), "mse", metrics=["mae"])
+    fit(model, see_less(make(tmp_path)), validation_data=(X, Y))
+    assert model.history.epoch == [0, 1, 2]
+
+
+def test_the_board_uses_no_more_of_it_either(tmp_path):
+    pytest.importorskip("tensorboardX")
+    fit(network(), see_less(TensorBoard(tmp_path, histogram_freq=1)))
+    assert list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("more", [lambda m: m._compiled, lambda m: setattr(m, "vector", None)])
+def test_more_than_is_promised_would_be_noticed(more):
+    model = network()
+    assert all(hasattr(model, name) for name in PROMISED)
+    callback = LambdaCallback(on_train_begin=lambda logs: more(callback.model))
+    with pytest.raises(AssertionError, match="no callback is promised"):
+        fit(model, see_less(callback))
 
 
 # --- events ----------------------------------------------------------------------------------------------------------

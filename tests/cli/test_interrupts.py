@@ -179,7 +179,6 @@ def test_best_weights_come_back_and_backups_stay(tmp_path):
 
 def test_evaluation_and_single_steps_are_not_cut_in_two(monkeypatch):
     from thalweg.models import evaluator as evaluation
-    from thalweg.models import sequential as models
 
     class Pressing:
         """An engine in which Ctrl-C is pressed."""
@@ -193,8 +192,8 @@ def test_evaluation_and_single_steps_are_not_cut_in_two(monkeypatch):
             ran.append(chunk)
             return outcome
 
-    make, ran, model = models.make_executor, [], regression()
-    monkeypatch.setattr(models, "make_executor", Pressing)
+    make, ran, model = training.make_executor, [], regression()
+    monkeypatch.setattr(training, "make_executor", Pressing)
     monkeypatch.setattr(evaluation, "make_executor", Pressing)
     with pytest.raises(KeyboardInterrupt):
         model.train_on_batch(X, Y)
@@ -317,7 +316,7 @@ def test_a_run_that_ctrl_c_ends_is_kept(run_thalweg, monkeypatch):
 def test_elsewhere_nothing_is_left(run_thalweg, monkeypatch, place):
     module, name = place.rsplit(".", 1)
     owner = thalweg.tabular.features.Features if name == "fit" else sys.modules[module]
-    for holder in [owner, thalweg.models.sequential] if name == "make_executor" else [owner]:
+    for holder in [owner, training] if name == "make_executor" else [owner]:
         monkeypatch.setattr(holder, name, lambda *_, **__: press())
     code, _, error = run_thalweg("train", PENGUINS, "--target", "target", "--epochs", "2", "--early-stopping", "0")
     assert (code, error) == (130, "thalweg: interrupted\n")

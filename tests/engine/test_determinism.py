@@ -10,7 +10,7 @@ import pytest
 
 import thalweg
 from thalweg import Sequential, load_model
-from thalweg.engine import contract as work
+from thalweg.engine.native.layouts import blocks
 from thalweg.layers import Dense, Dropout, Input, Residual
 from thalweg.models import trainer as training
 from thalweg.optimizers import SGD, Adam
@@ -78,8 +78,8 @@ def test_two_processes_get_the_same_bits_on_one_lane_and_on_two():
 
 
 def test_two_lanes_with_work_for_both_get_the_same_bits_again(monkeypatch):
-    monkeypatch.setattr(work, "LEAST_BLOCK", 16)
-    monkeypatch.setattr(work, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(blocks, "LEAST_BLOCK", 16)
+    monkeypatch.setattr(blocks, "WORKSPACE_BYTES", 1)
     models = [network() for _ in range(4)]
     for model in models:
         fit(model, epochs=20, lanes=2)

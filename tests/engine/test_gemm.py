@@ -14,7 +14,7 @@ from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.compiler.processor import FEATURES, vector_width
 
 GUARD = 37  # floats of NaN before and after every operand
-ENDS = ((False, False), (True, False), (False, True))  # of a product: (floor, gated)
+ENDS = ((False, False), (True, False), (False, True))  # of a product: (relu, gated)
 USES = ("forward", "weight gradient", "overlapping rows")
 
 
@@ -85,7 +85,7 @@ def check(random, use, M, N, K, gap=0, bias=False, accumulate=False):
     assert np.isnan(memory).all(), f"wrote outside C: {case}"
 
 
-def check_product(random, M, N, K, gap, across, bias=False, floor=False, gated=False):
+def check_product(random, M, N, K, gap, across, bias=False, relu=False, gated=False):
     """A product as layers need it: with a B that is stored transposed, a relu or a relu's adjoint behind it."""
     _, A = guarded(random, M, K, K + gap)
     _, B = guarded(random, *((N, K, K + gap) if across else (K, N, N + gap)))
@@ -94,16 +94,16 @@ def check_product(random, M, N, K, gap, across, bias=False, floor=False, gated=F
     _, row = guarded(random, 1, N, N)
     at, gate = row.ctypes.data if bias else 0, address(G) if gated else 0
     ldb = (K if across else N) + gap
-    product(address(A), K + gap, 1, address(B), ldb, across, address(C), N + gap, at, floor, gate, M, N, K)
+    product(address(A), K + gap, 1, address(B), ldb, across, address(C), N + gap, at, relu, gate, M, N, K)
     right = B.T if across else B
     exact, size = A.astype("d") @ right.astype("d"), np.abs(A).astype("d") @ np.abs(right)
     if bias:
         exact, size = exact + row, size + np.abs(row)
-    if floor:
+    if relu:
         exact = np.maximum(exact, 0)
     if gated:
         exact *= G > 0
-    assert np.all(np.abs(C - exact) <= 1e-5 * size), (M, N, K, gap, across, bias, floor, gated)
+    assert np.all(np.abs(C - exact) <= 1e-5 * size), (M, N, K, gap, across, bias, relu, gated)
     C[:] = np.nan
     assert np.isnan(memory).all(), f"wrote outside C: {M}x{N}x{K}"
 

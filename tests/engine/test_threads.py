@@ -19,6 +19,8 @@ from thalweg import Sequential
 from thalweg.callbacks import Callback
 from thalweg.errors import ThalwegError
 from thalweg.layers import Dense
+from thalweg.models.compiled import Compiled
+from thalweg.models.weights import Weights
 from thalweg.support.once import making, once
 
 THREADS = 8
@@ -114,9 +116,9 @@ def test_evaluation_keeps_to_the_loss_it_began_with(impatient):
     assert all("needs one-hot targets of shape (rows, 3)" in text for text in failures), set(failures)
 
 
-def held_up(monkeypatch, method):
+def held_up(monkeypatch, owner, method):
     """The method takes long from now on; returns the event that says it has begun."""
-    begun, original = threading.Event(), getattr(Sequential, method)
+    begun, original = threading.Event(), getattr(owner, method)
 
     def slowly(self, *arguments, **named):
         result = original(self, *arguments, **named)
@@ -124,13 +126,13 @@ def held_up(monkeypatch, method):
         time.sleep(0.3)
         return result
 
-    monkeypatch.setattr(Sequential, method, slowly)
+    monkeypatch.setattr(owner, method, slowly)
     return begun
 
 
 def test_no_thread_sees_a_model_before_its_weights_are_drawn(monkeypatch):
     alone = unbuilt().predict(X)
-    begun, model = held_up(monkeypatch, "_place_parameters"), unbuilt()
+    begun, model = held_up(monkeypatch, Weights, "place"), unbuilt()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(model.predict, X)
         assert begun.wait(60)
@@ -141,7 +143,7 @@ def test_no_thread_sees_a_model_before_its_weights_are_drawn(monkeypatch):
 def test_compiling_waits_until_an_evaluation_has_all_it_needs(monkeypatch):
     model = unbuilt()
     alone = model.evaluate(X, Y, verbose=0)
-    begun = held_up(monkeypatch, "_arrays")
+    begun = held_up(monkeypatch, Compiled, "arrays")
     with ThreadPoolExecutor(1) as pool:
         evaluation = pool.submit(model.evaluate, X, Y, verbose=0)
         assert begun.wait(60)
@@ -249,6 +251,8 @@ import sys, threading
 import numpy as np
 from thalweg import Sequential
 from thalweg.layers import Dense
+from thalweg.models.compiled import Compiled
+from thalweg.models.weights import Weights
 sys.setswitchinterval(1e-6)
 model = Sequential([Dense(7, "tanh"), Dense(3)], seed=1)
 x = np.ones((4, 6), np.float32)

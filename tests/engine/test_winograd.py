@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pipelines import leave_out
 
 from thalweg import Input, Sequential, layers
 from thalweg.engine.native.passes import winograd
 from thalweg.engine.native.passes.winograd import plan
 from thalweg.engine.reference import execute
-from thalweg.program import lowering
 from thalweg.program.instructions.convolution import (
     Convolution,
     Flip,
@@ -19,6 +19,7 @@ from thalweg.program.instructions.convolution import (
     same,
 )
 from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, Buffer, StepState
+from thalweg.program.passes.draft import Draft
 
 RANDOM = np.random.default_rng(0)
 NAMES = ["winograd kernel", "winograd convolution", "winograd gradient", "winograd kernel gradient"]
@@ -65,7 +66,7 @@ def test_it_is_the_convolution_and_its_gradients(taps, image, padding, inputs, o
     ):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(winograd, "GAIN", 0)  # also where it doesn't pay
-            other = winograd.by_winograd([], direct)[1]
+            other = winograd.by_winograd(Draft([], direct)).backward
         assert not {i.name for i in other}.isdisjoint(NAMES)
         expected = computed(direct, Memory(start))
         np.testing.assert_allclose(computed(other, Memory(start)), expected, rtol=0, atol=1e-11)
@@ -133,7 +134,7 @@ def test_a_network_trains_as_with_direct_convolutions(lanes, monkeypatch):
     trained = []
     for direct in (False, True):
         if direct:
-            monkeypatch.setattr(lowering, "by_winograd", lambda forward, backward=(): (list(forward), list(backward)))
+            leave_out(monkeypatch, "winograd")
         model = network()
         names = {row.name for row in model.program()}
         assert names.isdisjoint(NAMES) if direct else names.issuperset(NAMES)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conformance import ROWS
 from harness import IN_PLACE, ORDERED, TWICE, Case, Shape
+from pipelines import leave_out
 
 from thalweg import Input, Sequential
 from thalweg.layers import (
@@ -19,7 +20,6 @@ from thalweg.layers import (
     Residual,
 )
 from thalweg.optimizers import SGD
-from thalweg.program import lowering
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(1, 2, (50, 6, 5, 3)).astype("f")
@@ -102,28 +102,24 @@ def test_a_normalisation_that_is_not_trained_stays_by_itself():
     assert {"normalization", "relu"} <= set(names(network(stack()), "evaluation"))
 
 
-def weights(monkeypatch, together, lanes, **options):
+def weights(monkeypatch, together, lanes):
     with monkeypatch.context() as patch:
         if not together:
-            patch.setattr(lowering, "normalize_and_add", list)
-            patch.setattr(lowering, "add_before_relu", list)
-        model = network(stack(), **options)
+            leave_out(patch, "normalize and add", "add before relu")
+        model = network(stack())
         assert together == ("batch normalization + add + relu" in names(model))
         model.fit(X, Y, batch_size=25, epochs=3, verbose=0, lanes=lanes)
     return model.get_weights()
 
 
-@pytest.mark.parametrize(
-    ("options", "lanes", "tolerance"),
-    [({"engine": "reference", "dtype": "float64"}, None, 1e-12), ({}, 1, 1e-5), ({}, 2, 1e-5), ({}, 3, 1e-5)],
-)
-def test_together_or_one_by_one_the_training_is_the_same(monkeypatch, options, lanes, tolerance):
-    one, other = (weights(monkeypatch, together, lanes, **options) for together in (True, False))
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_together_or_one_by_one_the_training_is_the_same(monkeypatch, lanes):
+    """In float64, by the references of the instructions, too: tests/program/test_pipeline.py."""
+    one, other = (weights(monkeypatch, together, lanes) for together in (True, False))
     for left, right in zip(one, other, strict=True):
-        np.testing.assert_allclose(left, right, rtol=tolerance, atol=tolerance)
-    if lanes:
-        again = weights(monkeypatch, True, lanes, **options)
-        assert all(np.array_equal(left, right) for left, right in zip(one, again, strict=True))
+        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-5)
+    again = weights(monkeypatch, True, lanes)
+    assert all(np.array_equal(left, right) for left, right in zip(one, again, strict=True))
 
 
 def test_no_adjoint_is_copied():
@@ -175,7 +171,7 @@ def test_more_channels_than_are_taken_at_a_time(kernel, flags):
 @pytest.mark.parametrize("channels", [2, 8, 33])
 @pytest.mark.parametrize("flags", [0, ORDERED, ORDERED | TWICE])
 def test_what_is_not_finite_goes_where_it_should(channels, flags):
-    """As by the reference: NaN stays NaN behind the floor, and only its own channel and place are touched."""
+    """As by the reference: NaN stays NaN behind the relu, and only its own channel and place are touched."""
     bad = [np.nan, np.inf, -np.inf]
     shape = Shape(rows=20, width=channels - 1, flags=flags)
     for kernel, field in (("batch_normalization", "x"), ("batch_sums", "da"), ("batch_normalization_adjoint", "da")):

@@ -7,6 +7,7 @@ import pytest
 
 from thalweg import Sequential
 from thalweg.layers import Dense, Flatten, Input
+from thalweg.program.passes.draft import Request
 
 X = np.random.default_rng(0).integers(0, 256, (90, 5, 4, 1), dtype=np.uint8)
 Y = (X.reshape(90, -1)[:, :3] / 255).astype(np.float32)
@@ -52,4 +53,4 @@ def test_the_listing_says_that_bytes_are_gathered():
     model = network()
     assert "float(X[order])" not in str(model.program())
     model.fit(X, Y, verbose=0)
-    assert model.lower("training", of_bytes=True)[0].rows[0].title == "gather bytes"
+    assert model.lower(Request(of_bytes=True))[0].rows[0].title == "gather bytes"

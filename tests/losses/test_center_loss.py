@@ -8,7 +8,7 @@ import pytest
 
 from thalweg import Sequential, compare, load_model, losses
 from thalweg.callbacks import BackupAndRestore, LambdaCallback
-from thalweg.engine import contract as work
+from thalweg.engine.native.layouts import blocks
 from thalweg.errors import ArgumentError, DataError, DivergedError, ModelFileError, NotFoundError, ShapeError
 from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Normalization
 from thalweg.losses import CenterLoss
@@ -71,7 +71,7 @@ def step(weights, c, x, y, w, weight, alpha, rate, total=False):
 def test_fifty_steps_follow_the_equations(lanes, block, weighted, total, monkeypatch):
     """lanes 0: the reference engine, in float64. block: blocks of 64 rows, so that a lane has several in a batch."""
     if block:
-        monkeypatch.setattr(work, "WORKSPACE_BYTES", 1)
+        monkeypatch.setattr(blocks, "WORKSPACE_BYTES", 1)
     batch, rate = 260 if block else 64, 0.001 if total else 0.1
     loss = CenterLoss(0.3, 0.6, reduction="sum" if total else "sum_over_batch_size")
     options = {} if lanes else {"engine": "reference", "dtype": "float64"}

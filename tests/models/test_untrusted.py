@@ -201,7 +201,7 @@ def test_no_memory_is_taken_on_the_word_of_a_description(units, tmp_path, monkey
     saving.write(tmp_path / "model", arrays, description, overwrite=True)
     largest = []
     monkeypatch.setattr(
-        "thalweg.models.stack.aligned", lambda size, dtype: largest.append(size) or np.zeros(size, dtype)
+        "thalweg.models.weights.aligned", lambda size, dtype: largest.append(size) or np.zeros(size, dtype)
     )
     words = said(ModelFileError, lambda: thalweg.load_model(tmp_path / "model"))
     assert f"doesn't fit the model: dense/W has the shape (3, 4) there, (3, {units}) here" in words

@@ -13,7 +13,7 @@ from thalweg.cli.console import Grid
 from thalweg.experiments import comparison, results
 from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Residual
 from thalweg.losses import SumSquaredError
-from thalweg.models import stack
+from thalweg.models import inspection
 from thalweg.optimizers import SGD, Adam
 from thalweg.program.ir import listing as listings
 from thalweg.support.typesetting import table, width
@@ -167,7 +167,7 @@ def convolutional():
 @pytest.fixture
 def terminal(monkeypatch):
     def of(room):
-        for module in (listings, results, stack):
+        for module in (listings, results, inspection):
             monkeypatch.setattr(module, "columns", lambda: room)
 
     return of
@@ -213,7 +213,7 @@ def test_formulas_stand_behind_the_numbers_or_below(terminal):
 def test_a_summary_fits_a_terminal(terminal, capsys):
     model = Sequential([Input((4,)), Dense(1_000_000, name="a" * 90), Dense(1)])
     model.output_shape = None
-    model.lay_out()
+    model._weights.build()
     terminal(60)
     model.summary()
     lines = capsys.readouterr().out.splitlines()

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thalweg import Sequential
-from thalweg.engine import contract as work
 from thalweg.engine.contract import Chunk
+from thalweg.engine.native.layouts import blocks
 from thalweg.engine.native.layouts import job as layout
-from thalweg.engine.native.passes import input_split as input_shares
+from thalweg.engine.native.passes import input_split
 from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.engine.native.runtime.partition import TILE, WIDE_CHUNK, chunks, lines
 from thalweg.engine.reference import ReferenceExecutor, execute
@@ -25,6 +25,7 @@ from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.ir.instruction import PARAMETERS, WORKSPACE, Buffer, StepState
 from thalweg.program.ir.program import Program
+from thalweg.program.passes.draft import Request
 
 FLOAT64 = {"engine": "reference", "dtype": "float64"}
 RANDOM = np.random.default_rng(1)
@@ -36,7 +37,7 @@ KINDS = st.sampled_from(("training", "evaluation", "inference"))
 
 def lowered(model: Sequential, kind: str) -> Program:
     model.build()
-    program, _ = model.lower(kind)
+    program, _ = model.lower(Request(kind))
     return program
 
 
@@ -93,8 +94,8 @@ def test_planned_memory_computes_what_separate_memory_does(steps, loss):
     """Every instruction's output when it is written: the same whether or not buffers share their place."""
     model = network(steps, loss, **FLOAT64)
     model.build()
-    model.prepare_slots()
-    job = model._job("training", [X, Y, None], len(X))
+    model._compiled.prepare_slots()
+    job = model._compiled.job("training", [X, Y, None], len(X))
     start = job.parameters.copy()
     planned = [
         [memory[o].copy() for o in i.outputs]
@@ -174,11 +175,11 @@ def make(batch: int, lanes: int = 1, **options: Any) -> tuple[Sequential, Any]:
     model = network(STEPS_OF_ALL_KINDS, "mse", **options)
     model.optimizer = Adam()
     model.build()
-    model.prepare_slots()
+    model._compiled.prepare_slots()
     kind = model.dtype
     weights = np.arange(53).reshape(-1, 1) % 5 / 2
     arrays = [a.astype(kind) for a in (X, Y, weights)]
-    return model, model._job("training", arrays, batch, lanes, shuffle=True)
+    return model, model._compiled.job("training", arrays, batch, lanes, shuffle=True)
 
 
 @pytest.mark.parametrize("batch", [53, 32, 10])
@@ -195,10 +196,10 @@ def test_blocks_equal_the_whole_batch(batch, block):
 @pytest.mark.parametrize("block", [16, 32, 64])
 def test_native_blocks_and_lanes_equal_one_block(batch, lanes, block, monkeypatch):
     one = trained(NativeExecutor, *make(batch))
-    monkeypatch.setattr(work, "WORKSPACE_BYTES", 1)
-    monkeypatch.setattr(work, "LEAST_BLOCK", block)
+    monkeypatch.setattr(blocks, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(blocks, "LEAST_BLOCK", block)
     model, job = make(batch, lanes)
-    assert job.block() <= block
+    assert blocks.block_of(job) <= block
     many = trained(NativeExecutor, model, job)
     for a, b in zip(one, many, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
@@ -210,11 +211,11 @@ def test_weight_gradients_that_lanes_share_in_the_finish_are_the_same(batch, lan
     one = trained(NativeExecutor, *make(batch))
     monkeypatch.setattr(linear, "WIDE", 1)
     model, job = make(batch, lanes)
-    assert job.shares
+    assert blocks.shared_gradients(job.program, batch, lanes)
     assert job.program.wide
     executor = NativeExecutor(job)
     assert not any(i in job.program.wide for i in executor.phases[1])
-    assert lanes * job.block() >= batch  # every row stays where the finish finds it
+    assert lanes * blocks.block_of(job) >= batch  # every row stays where the finish finds it
     many = trained(lambda job: executor, model, job)
     for a, b in zip(one, many, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
@@ -282,8 +283,8 @@ def test_no_instruction_reads_weights_while_lanes_take_them(batch):
 def test_predictions_and_scores_do_not_depend_on_blocks_lanes_or_batches(lanes, monkeypatch):
     model = network(STEPS_OF_ALL_KINDS)
     whole, scores = model.predict(X, lanes=1), model.evaluate(X, Y, lanes=1)
-    monkeypatch.setattr(work, "WORKSPACE_BYTES", 1)
-    monkeypatch.setattr(work, "LEAST_BLOCK", 16)
+    monkeypatch.setattr(blocks, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(blocks, "LEAST_BLOCK", 16)
     for batch_size in (None, 7, 53):
         np.testing.assert_allclose(model.predict(X, batch_size, lanes=lanes), whole, rtol=1e-5, atol=1e-6)
         assert model.evaluate(X, Y, batch_size, lanes=lanes) == pytest.approx(scores, rel=1e-6)
@@ -295,10 +296,10 @@ def test_a_block_fits_the_cache_and_every_lane_gets_its_share(batch, lanes, widt
     model = Sequential([Input((width,)), Dense(1)])
     model.compile("sgd", "mse")
     model.build()
-    job = model._job("training", [np.zeros((300, width)), np.zeros((300, 1)), None], batch, lanes)
-    block = job.block()
+    job = model._compiled.job("training", [np.zeros((300, width)), np.zeros((300, 1)), None], batch, lanes)
+    block = blocks.block_of(job)
     row = 4 * job.program.workspace_row  # bytes
-    most = max(work.LEAST_BLOCK, work.WORKSPACE_BYTES // row)
+    most = max(blocks.LEAST_BLOCK, blocks.WORKSPACE_BYTES // row)
     assert block % 16 == 0
     assert block < most + 16
     assert block < -(-batch // lanes) + 16  # no lane gets two lanes' work
@@ -311,8 +312,8 @@ def test_dropout_is_drawn_alike_whatever_the_blocks():
         model = Sequential([Input((WIDTH,)), Dropout(0.5), Dense(1)], seed=3, **FLOAT64)
         model.compile("sgd", "mse")
         model.build()
-        model.prepare_slots()
-        job = model._job("training", [X, Y[:, :1].copy(), None], 53)
+        model._compiled.prepare_slots()
+        job = model._compiled.job("training", [X, Y[:, :1].copy(), None], 53)
         steps = ReferenceExecutor(job, block).trace(Chunk(0, 0, 1, 0, np.zeros(1)))
         return np.concatenate([m[i.outputs[0]].copy() for i, m in steps if i.title == "dropout"])
 
@@ -327,18 +328,18 @@ def image_classifier(lanes: int, batch: int, **options: Any) -> tuple[Sequential
     model = Sequential([Input((6, 7)), Flatten(), Dense(20, "relu"), Dense(3)], seed=0)
     model.compile(Adam(**options), "mse")
     model.build()
-    model.prepare_slots()
+    model._compiled.prepare_slots()
     x = np.random.default_rng(2).normal(size=(53, 6, 7)).astype(np.float32)
-    return model, model._job("training", [x, Y.astype(np.float32), None], batch, lanes, shuffle=True)
+    return model, model._compiled.job("training", [x, Y.astype(np.float32), None], batch, lanes, shuffle=True)
 
 
 @pytest.mark.parametrize("batch", [53, 40, 20])
 @pytest.mark.parametrize("lanes", [2, 3])
 @pytest.mark.parametrize("options", [{}, {"global_clipnorm": 0.1}, {"gradient_accumulation_steps": 2}])
-def test_inputs_divided_over_lanes_give_the_same_weights_as_one_lane(batch, lanes, options, monkeypatch):
+def test_inputs_split_over_lanes_give_the_same_weights_as_one_lane(batch, lanes, options, monkeypatch):
     one = trained(NativeExecutor, *image_classifier(1, batch, **options))
     monkeypatch.setattr(linear, "WIDE", 1)
-    monkeypatch.setattr(input_shares, "MANY", 0)
+    monkeypatch.setattr(input_split, "MANY", 0)
     model, job = image_classifier(lanes, batch, **options)
     assert "share weight gradient" in [i.title for i in job.program]
     assert not any(isinstance(i, Affine) and i.x.shape == (42,) for i in job.program)
@@ -350,9 +351,9 @@ def test_inputs_divided_over_lanes_give_the_same_weights_as_one_lane(batch, lane
 
 
 @pytest.mark.parametrize("lanes", [2, 3])
-def test_a_step_of_divided_inputs_done_one_by_one_is_the_same(lanes, monkeypatch):
+def test_a_step_of_split_inputs_done_one_by_one_is_the_same(lanes, monkeypatch):
     monkeypatch.setattr(linear, "WIDE", 1)
-    monkeypatch.setattr(input_shares, "MANY", 0)
+    monkeypatch.setattr(input_split, "MANY", 0)
     chunk = Chunk(0, 0, 1, 0, np.full(1, 0.1))
     _, whole = image_classifier(lanes, 40)
     NativeExecutor(whole).run(chunk)
@@ -362,22 +363,22 @@ def test_a_step_of_divided_inputs_done_one_by_one_is_the_same(lanes, monkeypatch
     np.testing.assert_allclose(job.parameters, whole.parameters, rtol=1e-5, atol=1e-6)
 
 
-def test_inputs_are_divided_where_there_are_many_for_the_rows_of_a_batch():
+def test_inputs_are_split_where_there_are_many_for_the_rows_of_a_batch():
     model = Sequential([Input((784,)), Dense(128, "relu"), Dense(10)], seed=0)
     model.compile("adam", "mse")
     model.build()
-    divided = {
+    split = {
         (b, n): "gather share" in [r.name for r in model.program(batch_size=b, lanes=n)]
         for b in (128, 512)
         for n in (1, 2)
     }
-    assert divided == {(128, 1): False, (128, 2): True, (512, 1): False, (512, 2): False}
-    assert input_shares.first_layer(list(lowered(model, "inference"))) is None
+    assert split == {(128, 1): False, (128, 2): True, (512, 1): False, (512, 2): False}
+    assert input_split.first_layer(list(lowered(model, "inference"))) is None
 
 
 @pytest.mark.parametrize("layer", [Dropout(0.5), Activation("tanh"), LeakyReLU()])
-def test_inputs_are_not_divided_where_something_else_reads_them(layer, monkeypatch):
+def test_inputs_are_not_split_where_something_else_reads_them(layer, monkeypatch):
     monkeypatch.setattr(linear, "WIDE", 1)
     model = Sequential([Input((42,)), layer, Dense(20, "relu"), Dense(3)], seed=0)
     model.compile("adam", "mse")
-    assert input_shares.first_layer(list(lowered(model, "training"))) is None
+    assert input_split.first_layer(list(lowered(model, "training"))) is None

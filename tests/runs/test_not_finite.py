@@ -5,7 +5,7 @@ import pytest
 
 from thalweg import Sequential
 from thalweg.callbacks import LambdaCallback, TerminateOnNaN
-from thalweg.engine import contract as work
+from thalweg.engine.native.layouts import blocks
 from thalweg.errors import DataError, DivergedError, ThalwegWarning
 from thalweg.layers import Dense, Input
 from thalweg.models import trainer as training
@@ -80,8 +80,8 @@ def test_bad_targets_are_named_by_row(options):
 @ENGINES
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_a_shuffled_batch_is_found_too(options, lanes, monkeypatch):
-    monkeypatch.setattr(work, "LEAST_BLOCK", 16)
-    monkeypatch.setattr(work, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(blocks, "LEAST_BLOCK", 16)
+    monkeypatch.setattr(blocks, "WORKSPACE_BYTES", 1)
     if options:
         lanes = 1
     model = network(**options)
@@ -142,8 +142,8 @@ def test_the_history_of_a_failed_run_is_the_same_for_any_chunks(monkeypatch):
 
 
 def test_two_lanes_stop_at_the_same_step_with_the_same_weights(monkeypatch):
-    monkeypatch.setattr(work, "LEAST_BLOCK", 16)
-    monkeypatch.setattr(work, "WORKSPACE_BYTES", 1)
+    monkeypatch.setattr(blocks, "LEAST_BLOCK", 16)
+    monkeypatch.setattr(blocks, "WORKSPACE_BYTES", 1)
     messages, models = [], []
     for lanes in (1, 2):
         model = linear(3.0)

@@ -204,7 +204,7 @@ PARSERS = {  # by name: what makes the file, how its content is mutated, what re
     "run.json": (run_on_a_table("run.json"), mutants.of_json_text, use, 40),
     "images.json": (run_on_images("images.json"), mutants.of_json_text, use, 20),
     "kernels.npz": (run_on_images("kernels.npz"), mutants.of_zip, use, 20),
-    "model": (model_file, mutants.of_bytes, saving.load_model, 100),
+    "model": (model_file, mutants.of_bytes, thalweg.load_model, 100),
     "npy weights": (weights("npy"), mutants.of_bytes, lambda path: FromFile(path)((3, 3)), 150),
     "npz weights": (weights("npz"), mutants.of_zip, lambda path: FromFile(path, "w")((3, 3)), 150),
     "safetensors weights": (weights("safetensors"), mutants.of_bytes, lambda path: FromFile(path, "w")((3, 3)), 150),
@@ -248,5 +248,5 @@ def test_a_description_with_a_checksum_that_fits_is_read_or_refused(tmp_path):
     refused = 0
     for seed in range(300):
         saving.write(path, arrays, mutants.of_json(random.Random(seed), description), overwrite=True)
-        refused += not outcome(saving.load_model, path)
+        refused += not outcome(thalweg.load_model, path)
     assert refused > 150

@@ -36,8 +36,8 @@ def affine(c: Case) -> Instruction:
     W = c.normal("W", (c.shape.width, c.shape.units), PARAMETERS, per_row=False)
     b = c.normal("b", (c.shape.units,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
     c.sizes["h"] = lambda m: abs(m[x]) @ abs(m[W]) + (0 if b is None else abs(m[b]))
-    floor = c.has(TWICE) and not c.smooth  # its adjoint is derived without
-    return linear.Affine(x, W, b, c.output("h", (*c.row[:-1], c.shape.units)), floor)
+    relu = c.has(TWICE) and not c.smooth  # its adjoint is derived without
+    return linear.Affine(x, W, b, c.output("h", (*c.row[:-1], c.shape.units)), relu)
 
 
 def weight_gradient(c: Case) -> Instruction:

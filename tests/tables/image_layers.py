@@ -25,6 +25,7 @@ from thalweg.layers import (
     Normalization,
     Permute,
     Reshape,
+    RMSNormalization,
     SeparableConv2D,
     SpatialDropout1D,
     SpatialDropout2D,
@@ -85,6 +86,10 @@ IMAGE_LAYERS: dict[type[Layer], list[Row]] = {
     LayerNormalization: [
         (lambda: LayerNormalization(), (4, 6), (4, 6), 12),
         (lambda: LayerNormalization(center=False, epsilon=0.1), (7,), (7,), 7),
+    ],
+    RMSNormalization: [
+        (lambda: RMSNormalization(), (4, 6), (4, 6), 6),
+        (lambda: RMSNormalization(epsilon=0.1), (7,), (7,), 7),
     ],
     GroupNormalization: [
         (lambda: GroupNormalization(2), (3, 2, 4), (3, 2, 4), 8),

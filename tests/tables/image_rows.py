@@ -105,9 +105,9 @@ def end(c: Case, h: Buffer) -> tuple[bool, Buffer | None]:
 def conv(c: Case, by_columns: bool = False, depthwise: bool = False) -> Instruction:
     x, W, b, w, groups = convolution_parts(c, by_columns, depthwise)
     h = c.output("h", (*w.outputs(*x.shape[:2]), W.shape[-1]))
-    floor, a = end(c, h)
+    relu, a = end(c, h)
     c.sizes["h"] = positive(conv, c, h, x, W, b, a)
-    i = convolution.Convolution(x, W, b, h, w, groups, floor, a)
+    i = convolution.Convolution(x, W, b, h, w, groups, relu, a)
     return turned(i) if by_columns else i
 
 
@@ -136,9 +136,9 @@ def transposed_convolution(c: Case, by_columns: bool = False, depthwise: bool = 
     flip = convolution.flip_of(W, W.shape, w)  # type: ignore[arg-type]
     c.values[flip.flipped] = flip.reference(np, c.values[W])
     h = c.output("h", (height, width, filters))
-    floor, a = end(c, h)
+    relu, a = end(c, h)
     c.sizes["h"] = positive(transposed_convolution, c, h, x, flip.flipped, b, a)
-    i = convolution.TransposedConvolution(x, W, flip.flipped, b, h, w, groups, floor, a)
+    i = convolution.TransposedConvolution(x, W, flip.flipped, b, h, w, groups, relu, a)
     return turned(i) if by_columns else i
 
 
@@ -156,18 +156,18 @@ def pool_parts(c: Case) -> tuple[Buffer, Window]:
 
 def max_pooling(c: Case) -> Instruction:
     x, w = pool_parts(c)
-    a, floor = c.output("a", (*w.outputs(*x.shape[:2]), x.shape[-1])), c.shape.seed % 3 == 0
-    return either(c, pooling.MaxPooling(x, a, w, floor))
+    a, relu = c.output("a", (*w.outputs(*x.shape[:2]), x.shape[-1])), c.shape.seed % 3 == 0
+    return either(c, pooling.MaxPooling(x, a, w, relu))
 
 
 def max_pooling_adjoint(c: Case) -> Instruction:
     x, w = pool_parts(c)
-    largest, floor = w.windows(np, w.pad(np, c.values[x], -np.inf)).max(axis=(-2, -1)), c.shape.seed % 3 == 0
-    a = c.put("a", largest.shape[1:], np.maximum(largest, 0) if floor else largest)
+    largest, relu = w.windows(np, w.pad(np, c.values[x], -np.inf)).max(axis=(-2, -1)), c.shape.seed % 3 == 0
+    a = c.put("a", largest.shape[1:], np.maximum(largest, 0) if relu else largest)
     da, dx = c.normal("da", a.shape), c.output("dx", x.shape)
     c.sizes["dx"] = positive(max_pooling_adjoint, c, dx, da)
     c.sizes["dx"] = lambda m: 4 * np.abs(m[da]).max() + np.zeros((c.shape.rows, *x.shape))
-    return either(c, pooling.MaxPoolingAdjoint(x, a, da, dx, w, floor))
+    return either(c, pooling.MaxPoolingAdjoint(x, a, da, dx, w, relu))
 
 
 def average_pooling(c: Case) -> Instruction:
@@ -232,9 +232,9 @@ def statistics(c: Case, x: Buffer, n: int) -> tuple[Buffer, Buffer]:
 def batch_sums(c: Case) -> Instruction:
     x, n = batch(c)
     da, sums = c.normal("da", x.shape), c.put("sums", (2 * n,), np.nan, EXCHANGE, per_row=False)
-    floor = c.has(ORDERED) or c.has(IN_PLACE)
-    a, dn = (c.normal("a", x.shape), c.output("dn", x.shape)) if floor else (None, None)
-    more = c.normal("da_2", x.shape) if floor and c.has(TWICE) else None
+    relu = c.has(ORDERED) or c.has(IN_PLACE)
+    a, dn = (c.normal("a", x.shape), c.output("dn", x.shape)) if relu else (None, None)
+    more = c.normal("da_2", x.shape) if relu and c.has(TWICE) else None
     c.sizes["sums"] = lambda m: np.full(2 * n, 50 * abs(m[da]).sum() + 1)
     c.sizes["dn"] = lambda m: 4 + abs(m[da])
     return normalization.BatchSums(x, *statistics(c, x, n), da, more, a, dn, sums, 1e-3)
@@ -333,12 +333,12 @@ def standardization_parts(c: Case) -> tuple[Buffer, Buffer, int, bool]:
 def standardize(c: Case) -> Instruction:
     x, a, groups, by_place = standardization_parts(c)
     c.sizes["a"] = lambda m: 100 * (1 + abs(m[x]))
-    return standardization.Standardization(x, a, groups, by_place, 0.1)
+    return standardization.Standardization(x, a, groups, by_place, 0.1, not c.has(OPTIONAL))
 
 
 def standardization_adjoint(c: Case) -> Instruction:
     x, a, groups, by_place = standardization_parts(c)
-    of = standardization.Standardization(x, a, groups, by_place, 0.1)
+    of = standardization.Standardization(x, a, groups, by_place, 0.1, not c.has(OPTIONAL))
     da, dx = c.normal("da", x.shape), c.output("dx", x.shape)
     c.sizes["dx"] = lambda m: 100 * (5 + abs(m[x])) * (1 + abs(m[da]))
     return standardization.StandardizationAdjoint(of, x, da, dx)

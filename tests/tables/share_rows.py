@@ -1,9 +1,9 @@
-"""Rows of the conformance table: a first layer divided over the lanes by its inputs; here the first lane's share."""
+"""Rows of the conformance table: a first layer split over the lanes by its inputs; here the first lane's share."""
 
 import numpy as np
 from harness import OPTIONAL, ORDERED, TWICE, Array, Case, Memory
 
-from thalweg.engine.native.passes import input_split as input_shares
+from thalweg.engine.native.passes import input_split
 from thalweg.program.ir.instruction import DATA, EXCHANGE, GRADIENTS, PARAMETERS, Buffer, Instruction
 
 LEFT = -3.5  # what stays where a lane writes nothing
@@ -23,12 +23,12 @@ def gather_share(c: Case) -> Instruction:
         c.order = c.random.permutation(c.data_rows)[: c.shape.rows]
     X = c.normal("X", c.row, DATA)
     x = c.put("x", (c.shape.rows, -(-X.size // lanes)), LEFT, per_row=False)
-    return input_shares.GatherShare(X, x, lanes)
+    return input_split.GatherShare(X, x, lanes)
 
 
 def affine_share(c: Case) -> Instruction:
     lanes = lanes_of(c)
-    own = input_shares.share(c.shape.width, 0, lanes)
+    own = input_split.share(c.shape.width, 0, lanes)
     x = c.normal("x", (c.shape.rows, own.stop), per_row=False)
     W = c.normal("W", (c.shape.width, c.shape.units), PARAMETERS, per_row=False)
     h = c.put("h", (c.shape.rows + 3, c.shape.units), LEFT, EXCHANGE, per_row=False)
@@ -39,7 +39,7 @@ def affine_share(c: Case) -> Instruction:
         return result
 
     c.sizes["h"] = size
-    return input_shares.AffineShare(x, W, h, lanes)
+    return input_split.AffineShare(x, W, h, lanes)
 
 
 def affine_sum(c: Case) -> Instruction:
@@ -55,12 +55,12 @@ def affine_sum(c: Case) -> Instruction:
         return np.asarray(every + (0 if b is None else abs(m[b])))
 
     c.sizes["h"] = size
-    return input_shares.AffineSum(parts, b, c.output("h", (c.shape.units,)), lanes, c.has(TWICE))
+    return input_split.AffineSum(parts, b, c.output("h", (c.shape.units,)), lanes, c.has(TWICE))
 
 
 def share_weight_gradient(c: Case) -> Instruction:
     lanes = lanes_of(c)
-    own = input_shares.share(c.shape.width, 0, lanes)
+    own = input_split.share(c.shape.width, 0, lanes)
     x, dh = c.normal("x", (c.shape.rows, own.stop), per_row=False), c.normal("dh", (c.shape.units,))
     dW = c.put("dW", (c.shape.width, c.shape.units), LEFT, GRADIENTS, per_row=False)
 
@@ -70,7 +70,7 @@ def share_weight_gradient(c: Case) -> Instruction:
         return result
 
     c.sizes["dW"] = size
-    return input_shares.ShareWeightGradient(x, dh, dW, lanes=lanes)
+    return input_split.ShareWeightGradient(x, dh, dW, lanes=lanes)
 
 
 ROWS = {

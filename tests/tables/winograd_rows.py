@@ -72,8 +72,8 @@ def convolution(c: Case, by_columns: bool = False) -> Instruction:
     covered = tuple(n - n % m if c.has(TWICE) and n > m else n for n in places)
     rest = None if covered == places else W
     h = c.output("h", (*places, outputs))
-    floor, a = end(c, h)
-    result = winograd.WinogradConvolution(x, U, rest, b, h, taps, before, (covered[0], covered[1]), floor, a)
+    relu, a = end(c, h)
+    result = winograd.WinogradConvolution(x, U, rest, b, h, taps, before, (covered[0], covered[1]), relu, a)
     c.sizes["h"] = magnitudes(lambda: result, x, U, rest, b, a)
     return turned(result) if by_columns else result
 

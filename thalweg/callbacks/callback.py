@@ -3,16 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError
+from thalweg.layers import Layer
+from thalweg.layers.layer import Parameter
+from thalweg.losses import Loss
+from thalweg.metrics import Named
+from thalweg.optimizers import Optimizer
+from thalweg.program.ir.program import Program
+from thalweg.program.passes.draft import Request
 from thalweg.support import hooks
-
-if TYPE_CHECKING:
-    from thalweg.models.sequential import Sequential
 
 Logs = dict[str, Any]
 Columns = Callable[[], dict[str, list[float]]]
+
+
+class Model(Protocol):
+    """What a callback may use of its model. Its `Sequential` has more, but nothing else is promised."""
+
+    name: str
+    seed: int
+    optimizer: Optimizer
+    loss: Loss
+    history: History | None
+    initial_epoch: int  # may be set in on_train_begin
+    stop_training: bool  # these may be set at any time
+    stop_evaluating: bool
+    stop_predicting: bool
+
+    @property
+    def layers(self) -> list[Layer]: ...
+    @property
+    def metrics(self) -> list[Named]: ...
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> Any: ...
+    def build(self) -> None: ...
+    def named_parameters(self) -> list[tuple[str, Parameter]]: ...
+    def get_weights(self) -> list[NDArray[Any]]: ...
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None: ...
+    def use_average(self) -> None: ...
+    def predict(
+        self, x: ArrayLike, batch_size: int | None = None, verbose: int | str = "auto", *, lanes: int | None = None
+    ) -> NDArray[Any]: ...
+    def evaluate(
+        self, x: ArrayLike, y: ArrayLike, batch_size: int | None = None, verbose: int | str = "auto"
+    ) -> Any: ...
+    def lower(self, request: Request) -> tuple[Program, int]: ...
+    def save(self, filepath: str | Path, overwrite: bool = True) -> None: ...
+    def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None: ...
+    def load_weights(self, filepath: str | Path) -> None: ...
+    def load_state(self, path: str | Path) -> None: ...
 
 
 class Callback(hooks.Hooked):
@@ -25,10 +71,10 @@ class Callback(hooks.Hooked):
 
     unheard = hooks.CALLBACK
 
-    model: Sequential
+    model: Model
     params: dict[str, Any]
 
-    def set_model(self, model: Sequential) -> None:
+    def set_model(self, model: Model) -> None:
         """Called once before the first event."""
         self.model = model
 
@@ -93,7 +139,7 @@ def checked(callbacks: Sequence[Callback] | None) -> list[Callback]:
     return list(callbacks or [])
 
 
-def introduced(callbacks: Sequence[Callback] | None, model: Sequential, steps: int) -> list[Callback]:
+def introduced(callbacks: Sequence[Callback] | None, model: Model, steps: int) -> list[Callback]:
     """The callbacks of one evaluation or prediction, which know their model."""
     result = checked(callbacks)
     for callback in result:
@@ -107,7 +153,7 @@ def listened(callbacks: Sequence[Callback], events: Sequence[str]) -> bool:
     return any(callback.listens(event) for callback in callbacks for event in events)
 
 
-def tell(callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
+def notify(callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
     """Calls an event of every callback, in their order."""
     for callback in callbacks:
         getattr(callback, event)(*arguments)
@@ -188,22 +234,7 @@ class LambdaCallback(Callback):
         on_predict_batch_begin: Callable[[int, Logs], None] | None = None,
         on_predict_batch_end: Callable[[int, Logs], None] | None = None,
     ) -> None:
-        self.functions = {
-            "on_epoch_begin": on_epoch_begin,
-            "on_epoch_end": on_epoch_end,
-            "on_train_begin": on_train_begin,
-            "on_train_end": on_train_end,
-            "on_train_batch_begin": on_train_batch_begin,
-            "on_train_batch_end": on_train_batch_end,
-            "on_test_begin": on_test_begin,
-            "on_test_end": on_test_end,
-            "on_test_batch_begin": on_test_batch_begin,
-            "on_test_batch_end": on_test_batch_end,
-            "on_predict_begin": on_predict_begin,
-            "on_predict_end": on_predict_end,
-            "on_predict_batch_begin": on_predict_batch_begin,
-            "on_predict_batch_end": on_predict_batch_end,
-        }
+        self.functions = {name: given for name, given in locals().items() if name.startswith("on_")}
         for event, function in self.functions.items():
             if function is not None:
                 if not callable(function):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from thalweg.callbacks.callback import Callback, Logs
 from thalweg.errors import ArgumentError
+from thalweg.program.passes.draft import Request
 from thalweg.support.checks import whole
 from thalweg.support.extras import need
 from thalweg.support.files import explained
@@ -135,7 +136,7 @@ class TensorBoard(Callback):
             self.writer("train")  # raises before the training where it can't be
         self.training, self.batches = True, 0
         if self.write_graph:
-            self.write("train", graph_def=graph(self.model.lower("inference")[0]))
+            self.write("train", graph_def=graph(self.model.lower(Request("inference"))[0]))
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.training = False

@@ -5,21 +5,18 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from thalweg.callbacks.callback import Callback, Logs
+from thalweg.callbacks.callback import Callback, Logs, Model
 from thalweg.errors import ArgumentError
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 from thalweg.support.printing import out
 
-if TYPE_CHECKING:
-    from thalweg.models.sequential import Sequential
-
 MODES = ("auto", "min", "max")
 
 
-def improvement(monitor: str, mode: str, model: Sequential) -> Callable[[float, float], bool]:
+def improvement(monitor: str, mode: str, model: Model) -> Callable[[float, float], bool]:
     """(new, best) → whether new is better; with "auto" the model's metric of that name says which way that is."""
     if mode == "auto":
         name = monitor.removeprefix("val_")

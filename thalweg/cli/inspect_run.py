@@ -11,6 +11,7 @@ from thalweg.cli import report
 from thalweg.cli.console import Grid, say
 from thalweg.cli.options import RunFolder
 from thalweg.engine.lanes import usable_lanes
+from thalweg.program.passes.draft import Request
 from thalweg.runs import image_run, table_run
 from thalweg.support.checks import whole
 
@@ -34,7 +35,7 @@ def inspect(
     listing = model.program("training", batch)
     print(f"\none training step of {batch} rows\n{listing}\n")
     flops = sum(row.flops for row in listing)
-    lanes = usable_lanes(facts["options"]["lanes"], model.lower("training")[0], batch, model.engine)
+    lanes = usable_lanes(facts["options"]["lanes"], model.lower(Request())[0], batch, model.engine)
     say(f"lanes: {lanes} for {flops:,} FLOPs a step", "")
     keys = [key for key in loaded.history[0] if key != "epoch"] if loaded.history else []
     say(Grid("history", ["epoch", *keys], [history_line(record, keys) for record in shortened(loaded.history)]), "")

@@ -1,23 +1,38 @@
-"""What an engine is given and what it gives back: the same for every engine."""
+"""What an engine can, what it is given and what it gives back: the same for every engine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.program.ir.instruction import FIRST_METRIC, LOSS, PENALTY, ROWS, Buffer, Instruction
-from thalweg.program.ir.memory import ALIGNMENT, align
+from thalweg.program.ir.memory import ALIGNMENT
 from thalweg.program.ir.program import Program
+from thalweg.program.passes.draft import Pass, Request
 
 Array = NDArray[Any]
 
-WORKSPACE_BYTES = 1 << 20  # a block's activations are kept to about the size of a core's own cache; …
-FORWARD_SHARE = 4  # … to so much less of it where no gradient has to be added to for every block
-LEAST_BLOCK = 64  # rows of a product: below this it loses more than the cache gains
+
+@dataclass(frozen=True)
+class Target:
+    """What an engine can, as far as a program depends on it."""
+
+    passes: Sequence[Pass]  # that make its programs, in their order
+    small_batch: int = 1  # batches of fewer rows get another program
+    splits: Callable[[Program, Request], bool] = lambda program, request: False  # whether lanes share a layer's inputs
+    shared_gradients: Callable[[Program, int, int], Sequence[Buffer]] = lambda program, batch, lanes: ()  # by lanes
+
+    def common(self, request: Request, lower: Callable[[Request], Program]) -> Request:
+        """The request that stands for all with the same program: only some batches and lanes make a difference.
+
+        Whether lanes share the inputs of the first layer is seen by the program in which they don't.
+        """
+        common = replace(request, batch=1 if request.batch < self.small_batch else self.small_batch, lanes=1)
+        return request if request.lanes > 1 and self.splits(lower(common), request) else common
 
 
 @dataclass
@@ -49,24 +64,6 @@ class Job:
     def one_batch(self) -> bool:
         """Whether every batch is the whole data: then its order can't matter and isn't drawn."""
         return self.steps_per_epoch == 1
-
-    @property
-    def shares(self) -> bool:
-        """Whether the lanes share the wide weight gradients in the finish: all activations have to be there then."""
-        return self.program.shares(self.batch, self.lanes)
-
-    def block(self) -> int:
-        """Rows a block holds: all blocks of a batch alike, a multiple of the vector, as many for every lane.
-
-        Where lanes meet between instructions, or share a gradient in the finish, a lane has one block.
-        """
-        if self.program.meetings or self.shares:
-            return align(-(-self.batch // self.lanes))
-        row_bytes = 4 * max(1, self.program.workspace_row)
-        least = align(-(-LEAST_BLOCK // self.program.positions))
-        most = max(least, WORKSPACE_BYTES // (1 if self.program.backward else FORWARD_SHARE) // row_bytes)
-        blocks = self.lanes * -(-self.batch // (self.lanes * most))
-        return align(-(-self.batch // blocks))
 
 
 @dataclass(frozen=True)

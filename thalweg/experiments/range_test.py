@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job, mean_loss
 from thalweg.errors import ArgumentError
-from thalweg.models.trainer import sound
+from thalweg.models.trainer import all_finite
 from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making
@@ -94,9 +94,10 @@ def find_learning_rate(
     count = whole("find_learning_rate's steps", steps, LEAST_LOSSES)
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
     number("find_learning_rate's stop_factor", stop_factor, 1)
+    compiled = model._compiled
     with making:  # no other thread compiles the model
-        model._ready(x)
-        job = model._training_job(model._arrays(x, y, sample_weight, class_weight), batch, lanes, shuffle=True)
+        compiled.ready(x)
+        job = compiled.training_job(compiled.arrays(x, y, sample_weight, class_weight), batch, lanes, shuffle=True)
     rates = np.geomspace(start, end, count)
     losses: list[float] = []
     limit, ended = np.inf, "end"
@@ -127,7 +128,7 @@ def sweep(model: Sequential, job: Job, rates: NDArray[np.float64]) -> Iterator[f
         while True:
             with Held():  # no thread is left alone in the engine
                 outcome = executor.run(Chunk(epoch, batch, 1, iteration, np.array([rate])))
-            if not sound(job, outcome):
+            if not all_finite(job, outcome):
                 yield None
                 return
             last = len(outcome.records) == 1  # of its epoch

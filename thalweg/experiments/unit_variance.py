@@ -78,7 +78,7 @@ def lsuv(
 
 def variance_after(model: Sequential, x: Array, W: Buffer) -> float:
     """The variance, over rows and units, of what the instruction computes that reads W."""
-    values = [h.ravel() for i, h in forward_values(model, x) if any(b is W for b in i.inputs)]
+    values = [h.ravel() for i, h in forward_values(model._compiled, x) if any(b is W for b in i.inputs)]
     if not values:
         raise ArgumentError(f"lsuv: no instruction computes something of each row with {W}")
     return float(np.concatenate(values).var())

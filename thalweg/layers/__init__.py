@@ -6,110 +6,54 @@ from collections.abc import Mapping
 from typing import Any
 
 from thalweg.activations import CustomFunction
-from thalweg.layers.activation import ELU, ActivityRegularization, LeakyReLU, PReLU, ReLU, Softmax
-from thalweg.layers.adapted import Normalization
-from thalweg.layers.augmentation import (
-    RandomContrast,
-    RandomFlip,
-    RandomRotation,
-    RandomTranslation,
-    RandomZoom,
+from thalweg.layers import (
+    activation,
+    adapted,
+    augmentation,
+    containers,
+    convolution,
+    core,
+    noise,
+    normalization,
+    pooling,
+    separable,
+    shapes,
+    transposed,
 )
-from thalweg.layers.containers import Concatenate, Residual
-from thalweg.layers.convolution import Conv2D
-from thalweg.layers.core import Activation, Dense, Dropout, Flatten, Input, Rescaling
-from thalweg.layers.layer import Layer
-from thalweg.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
-from thalweg.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
-from thalweg.layers.pooling import (
-    AveragePooling1D,
-    AveragePooling2D,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    MaxPooling1D,
-    MaxPooling2D,
-)
-from thalweg.layers.separable import Conv1D, DepthwiseConv2D, SeparableConv2D
-from thalweg.layers.shapes import Cropping2D, Permute, Reshape, UpSampling2D, ZeroPadding2D
-from thalweg.layers.transposed import Conv1DTranspose, Conv2DTranspose
+from thalweg.layers.activation import *  # noqa: F403 — a new layer is named in its own file alone
+from thalweg.layers.adapted import *  # noqa: F403
+from thalweg.layers.augmentation import *  # noqa: F403
+from thalweg.layers.containers import *  # noqa: F403
+from thalweg.layers.convolution import *  # noqa: F403
+from thalweg.layers.core import *  # noqa: F403
+from thalweg.layers.layer import Layer, serialize
+from thalweg.layers.noise import *  # noqa: F403
+from thalweg.layers.normalization import *  # noqa: F403
+from thalweg.layers.pooling import *  # noqa: F403
+from thalweg.layers.separable import *  # noqa: F403
+from thalweg.layers.shapes import *  # noqa: F403
+from thalweg.layers.transposed import *  # noqa: F403
 from thalweg.support.naming import choose
 
 CustomObjects = Mapping[str, type[Layer] | CustomFunction]
 
-__all__ = [
-    "ELU",
-    "Activation",
-    "ActivityRegularization",
-    "AlphaDropout",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "BatchNormalization",
-    "Concatenate",
-    "Conv1D",
-    "Conv1DTranspose",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Cropping2D",
-    "Dense",
-    "DepthwiseConv2D",
-    "Dropout",
-    "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GroupNormalization",
-    "Input",
-    "Layer",
-    "LayerNormalization",
-    "LeakyReLU",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "Normalization",
-    "PReLU",
-    "Permute",
-    "RandomContrast",
-    "RandomFlip",
-    "RandomRotation",
-    "RandomTranslation",
-    "RandomZoom",
-    "ReLU",
-    "Rescaling",
-    "Reshape",
-    "Residual",
-    "SeparableConv2D",
-    "Softmax",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "UpSampling2D",
-    "ZeroPadding2D",
-    "deserialize",
-    "serialize",
-]
+__all__ = ["Layer", "deserialize", "serialize"]
+__all__ += activation.__all__
+__all__ += adapted.__all__
+__all__ += augmentation.__all__
+__all__ += containers.__all__
+__all__ += convolution.__all__
+__all__ += core.__all__
+__all__ += noise.__all__
+__all__ += normalization.__all__
+__all__ += pooling.__all__
+__all__ += separable.__all__
+__all__ += shapes.__all__
+__all__ += transposed.__all__
 
 CLASSES: dict[str, type[Layer]] = {
-    c.__name__: c
-    for c in (
-        Activation, ActivityRegularization, AlphaDropout, AveragePooling1D, AveragePooling2D, BatchNormalization,
-        Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Cropping2D, Dense, DepthwiseConv2D, Dropout, ELU,
-        Flatten,
-        GaussianDropout, GaussianNoise, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D,
-        GlobalMaxPooling2D, GroupNormalization, Input, LayerNormalization, LeakyReLU, MaxPooling1D, MaxPooling2D,
-        Normalization, PReLU, Permute, RandomContrast, RandomFlip, RandomRotation, RandomTranslation, RandomZoom, ReLU,
-        Rescaling, Reshape, Residual, SeparableConv2D, Softmax, SpatialDropout1D, SpatialDropout2D, UpSampling2D,
-        ZeroPadding2D,
-    )
-}  # fmt: skip
-
-
-def serialize(layer: Layer) -> dict[str, Any]:
-    """A plain description that `deserialize` turns back into an equal layer, without its weights."""
-    frozen = {} if layer.trainable else {"trainable": False}
-    return {"class_name": type(layer).__name__, "config": layer.get_config()} | frozen
+    name: globals()[name] for name in sorted(__all__) if name not in ("Layer", "deserialize", "serialize")
+}
 
 
 def deserialize(description: dict[str, Any], custom_objects: CustomObjects | None = None) -> Layer:

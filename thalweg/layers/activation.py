@@ -14,9 +14,14 @@ from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 
+__all__ = ["ELU", "ActivityRegularization", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+
 
 class LeakyReLU(Layer):
     """a = x for x > 0, otherwise negative_slope·x. (The layer's default slope is .3, the activation's .2: Keras's.)"""
+
+    title_zh = "帶洩漏線性整流層"
+    summary_zh = "負半邊保留小斜率。"
 
     def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
         super().__init__(name)
@@ -47,6 +52,9 @@ class PReLU(Layer):
     >>> model.count_params()
     16
     """
+
+    title_zh = "參數化線性整流層"
+    summary_zh = "負半邊的斜率由訓練決定。"
 
     def __init__(
         self,
@@ -98,6 +106,9 @@ class ActivityRegularization(Layer):
     1.0
     """
 
+    title_zh = "輸出正則化"
+    summary_zh = "把對輸入大小的懲罰加入損失，數值不變。"
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
         self.l1 = number("ActivityRegularization's l1", l1)
@@ -121,6 +132,9 @@ class ELU(Layer):
     array([[-0.5,  1. ]], dtype=float32)
     """
 
+    title_zh = "指數線性單元層"
+    summary_zh = "負半邊為指數曲線的激勵層。"
+
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)
         self.alpha = number("ELU's alpha", alpha)
@@ -137,6 +151,9 @@ class ReLU(Layer):
 
     max_value: None is no upper bound.
     """
+
+    title_zh = "線性整流層"
+    summary_zh = "負數歸零的激勵層。"
 
     def __init__(
         self,
@@ -168,6 +185,9 @@ class ReLU(Layer):
 
 class Softmax(Layer):
     """a = eˣ / Σ eˣ over the last axis: axis is −1 or its number."""
+
+    title_zh = "Softmax 層"
+    summary_zh = "把一列數變成機率。"
 
     def __init__(self, axis: int = -1, name: str | None = None) -> None:
         super().__init__(name)

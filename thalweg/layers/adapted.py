@@ -13,6 +13,8 @@ from thalweg.program.builder import Builder
 from thalweg.program.instructions.standardization import ChannelScale
 from thalweg.program.ir.instruction import Buffer
 
+__all__ = ["Normalization"]
+
 LEAST = 1e-7  # no standard deviation is taken for less, so that a constant column becomes 0: Keras's epsilon
 ROWS = 4096  # that are looked at together
 
@@ -36,6 +38,9 @@ class Normalization(Layer):
     >>> Sequential([Input((2,)), layer]).predict([[1.0, 11.0]])
     array([[0., 1.]], dtype=float32)
     """
+
+    title_zh = "標準化"
+    summary_zh = "以訓練資料的平均與變異數標準化輸入。"
 
     def __init__(
         self,

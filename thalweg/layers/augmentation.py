@@ -21,6 +21,8 @@ from thalweg.support.checks import number, whole
 from thalweg.support.hooks import unwritten
 from thalweg.support.naming import choose
 
+__all__ = ["RandomContrast", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"]
+
 Factor = float | Sequence[float]
 NONE: Range = (0.0, 0.0)
 ONE: Range = (1.0, 1.0)
@@ -77,6 +79,8 @@ class RandomFlip(Augmentation):
         data_format: None or "channels_last".
     """
 
+    title_zh = "隨機翻轉"
+    summary_zh = "訓練時隨機把影像左右或上下翻轉。"
     MODES = ("horizontal", "vertical", "horizontal_and_vertical")
 
     def __init__(
@@ -147,6 +151,9 @@ class RandomTranslation(WarpLayer):
         data_format: None or "channels_last".
     """
 
+    title_zh = "隨機平移"
+    summary_zh = "訓練時隨機平移影像。"
+
     def __init__(
         self,
         height_factor: Factor,
@@ -180,6 +187,9 @@ class RandomRotation(WarpLayer):
         data_format: None or "channels_last".
     """
 
+    title_zh = "隨機旋轉"
+    summary_zh = "訓練時隨機旋轉影像。"
+
     def __init__(
         self,
         factor: Factor,
@@ -210,6 +220,9 @@ class RandomZoom(WarpLayer):
         seed: shifts the layer's random numbers.
         data_format: None or "channels_last".
     """
+
+    title_zh = "隨機縮放"
+    summary_zh = "訓練時隨機放大或縮小影像。"
 
     def __init__(
         self,
@@ -248,6 +261,9 @@ class RandomContrast(Augmentation):
         value_range: the least and the greatest value; (0, 255) as in Keras, so put it before a rescaling.
         seed: shifts the layer's random numbers.
     """
+
+    title_zh = "隨機對比"
+    summary_zh = "訓練時隨機改變影像的對比。"
 
     def __init__(
         self,

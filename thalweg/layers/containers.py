@@ -7,10 +7,12 @@ from typing import Any
 
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.core import connect_all, name_layers
-from thalweg.layers.layer import Layer, Parameter, Shape
+from thalweg.layers.layer import Layer, Parameter, Shape, serialize
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.hooks import unwritten
+
+__all__ = ["Concatenate", "Residual"]
 
 Branch = list[Layer]
 
@@ -101,6 +103,9 @@ class Residual(Container):
     ['residual/dense/W', 'residual/dense/b', 'residual/dense_1/W', 'residual/dense_1/b']
     """
 
+    title_zh = "殘差連接"
+    summary_zh = "把輸入加到內部各層的輸出上，形成捷徑。"
+
     def __init__(
         self, layers: Sequence[Layer], shortcut: Layer | Sequence[Layer] | None = None, name: str | None = None
     ) -> None:
@@ -126,8 +131,6 @@ class Residual(Container):
         return program.add(value, self.through(self.shortcut, program, x))
 
     def get_config(self) -> dict[str, Any]:
-        from thalweg.layers import serialize
-
         return {
             "layers": [serialize(layer) for layer in self.layers],
             "shortcut": [serialize(layer) for layer in self.shortcut] or None,
@@ -149,6 +152,9 @@ class Concatenate(Container):
     (8, 8, 13)
     """
 
+    title_zh = "串接"
+    summary_zh = "把多個輸出接成一個。"
+
     def __init__(self, branches: Sequence[Layer | Sequence[Layer]], name: str | None = None) -> None:
         if not isinstance(branches, (list, tuple)) or not branches:
             raise ArgumentError(f"Concatenate takes a list of branches, each a list of layers, got {branches!r}")
@@ -168,6 +174,4 @@ class Concatenate(Container):
         return first
 
     def get_config(self) -> dict[str, Any]:
-        from thalweg.layers import serialize
-
         return {"branches": [[serialize(layer) for layer in b] for b in self.branches], "name": self.name}

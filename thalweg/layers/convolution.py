@@ -17,6 +17,8 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 
+__all__ = ["Conv2D"]
+
 Sizes = int | Sequence[int]
 
 
@@ -91,6 +93,9 @@ class Conv2D(KernelLayer):
     >>> model.output_shape, model.count_params()
     ((26, 26, 32), 320)
     """
+
+    title_zh = "二維卷積"
+    summary_zh = "卷積核在影像上滑動，取出局部特徵。"
 
     def __init__(
         self,

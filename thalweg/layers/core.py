@@ -18,9 +18,14 @@ from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 
+__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "Rescaling"]
+
 
 class Input(Layer):
     """The shape of one row, without the batch: `Input((5,))` for five columns, `Input((28, 28))` for small images."""
+
+    title_zh = "輸入"
+    summary_zh = "說明一列資料的形狀。"
 
     def __init__(self, shape: Sequence[int] | int, name: str | None = None) -> None:
         super().__init__(name)
@@ -56,6 +61,9 @@ class Dense(KernelLayer):
     >>> model.count_params()
     8
     """
+
+    title_zh = "全連接層"
+    summary_zh = "每個單元連接所有輸入：a = f(x·W + b)。"
 
     def __init__(
         self,
@@ -114,6 +122,9 @@ class Activation(Layer):
     [array([0.25, 0.25], dtype=float32)]
     """
 
+    title_zh = "激勵層"
+    summary_zh = "對輸入套用一個激勵函數。"
+
     def __init__(
         self,
         activation: str | activations.ActivationFunction,
@@ -149,6 +160,9 @@ class Dropout(Layer):
     counter; the model's seed sets all of them.
     """
 
+    title_zh = "隨機失活"
+    summary_zh = "訓練時隨機把一部分輸出歸零，減少過度擬合。"
+
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
         self.rate = number("Dropout's rate", rate, 0, 1)
@@ -164,6 +178,9 @@ class Dropout(Layer):
 class Rescaling(Layer):
     """z = scale·x + offset: `Rescaling(1 / 255)` brings the bytes of images to 0 … 1."""
 
+    title_zh = "縮放"
+    summary_zh = "把輸入乘上倍數再加位移。"
+
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
         self.scale = number("Rescaling's scale", scale, -math.inf)
@@ -178,6 +195,9 @@ class Rescaling(Layer):
 
 class Flatten(Layer):
     """(rows, height, width, …) → (rows, height·width·…), the last axis fastest."""
+
+    title_zh = "攤平"
+    summary_zh = "把一列資料的所有軸攤成一個向量。"
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return x if len(x.shape) == 1 else program.reshape(x, (x.size,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,6 +49,8 @@ class Layer(hooks.Hooked):
     """
 
     unheard = hooks.LAYER
+    title_zh: ClassVar[str] = ""
+    summary_zh: ClassVar[str] = ""
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -192,6 +194,12 @@ class Layer(hooks.Hooked):
         if parameter.array is None:
             raise ThalwegError(f"layer {self.name!r} has no weights yet: build its model first")
         return parameter.array
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """A plain description that `deserialize` turns back into an equal layer, without its weights."""
+    frozen = {} if layer.trainable else {"trainable": False}
+    return {"class_name": type(layer).__name__, "config": layer.get_config()} | frozen
 
 
 def last_axis(layer: str, axis: Any) -> int:

@@ -9,8 +9,11 @@ from thalweg.errors import ShapeError
 from thalweg.layers.kernel_layer import RegularizerLike
 from thalweg.layers.layer import Layer, Shape, check_last_axis, last_axis
 from thalweg.program.builder import Builder
+from thalweg.program.instructions.standardization import ChannelScale, Standardization
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
+
+__all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization"]
 
 
 class BatchNormalization(Layer):
@@ -35,6 +38,9 @@ class BatchNormalization(Layer):
     >>> [name for name, _ in model.named_parameters()]
     ['batch_normalization/γ', 'batch_normalization/β', 'batch_normalization/μ', 'batch_normalization/σ²']
     """
+
+    title_zh = "批次正規化"
+    summary_zh = "以批次的平均與變異數把每個通道標準化。"
 
     def __init__(
         self,
@@ -161,6 +167,8 @@ class LayerNormalization(RowNormalization):
         beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer: how they start, their penalties.
     """
 
+    title_zh = "層正規化"
+    summary_zh = "對每一列資料各自標準化。"
     by_place = True
 
     def __init__(
@@ -190,6 +198,8 @@ class GroupNormalization(RowNormalization):
         axis, epsilon, center, scale, beta_initializer, …: as in `LayerNormalization`.
     """
 
+    title_zh = "分組正規化"
+    summary_zh = "把通道分組，各組標準化。"
     by_place = False
 
     def __init__(
@@ -218,3 +228,40 @@ class GroupNormalization(RowNormalization):
 
     def get_config(self) -> dict[str, Any]:
         return {"groups": self.groups, **super().get_config()}
+
+
+class RMSNormalization(Layer):
+    """a = γ·x/√(mean x² + ε), the mean over the last axis, at each place by itself
+
+    Zhang and Sennrich, NeurIPS 2019: layer normalisation without the mean. Training and prediction do the same.
+
+    Args:
+        axis: the last one: -1, or its number.
+        epsilon: is added to the mean of the squares.
+
+    >>> import thalweg
+    >>> model = thalweg.Sequential([thalweg.Input((2,)), RMSNormalization(epsilon=0.0)])
+    >>> model.predict([[3.0, 4.0]]).round(3)
+    array([[0.849, 1.131]], dtype=float32)
+    """
+
+    title_zh = "均方根正規化"
+    summary_zh = "以均方根縮放每一列資料，不減平均。"
+
+    def __init__(self, axis: int = -1, epsilon: float = 1e-6, name: str | None = None) -> None:
+        super().__init__(name)
+        self.axis = last_axis("RMSNormalization", axis)
+        self.epsilon = number("RMSNormalization's epsilon", epsilon)
+
+    def build(self, input_shape: Shape) -> None:
+        check_last_axis("RMSNormalization", self.axis, input_shape)
+        self.gamma = self.add_weight("γ", (input_shape[-1],), "ones")
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        program.number = self.gamma.name[1:]
+        n = program.value("n", x.shape)
+        n = program.append(Standardization(x, n, groups=1, by_place=True, epsilon=self.epsilon, centered=False))
+        return program.append(ChannelScale(n, self.gamma, None, program.value("n", x.shape)))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"axis": self.axis, "epsilon": self.epsilon, "name": self.name}

@@ -12,6 +12,17 @@ from thalweg.program.instructions.pooling import AveragePooling, MaxPooling
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.naming import choose
 
+__all__ = [
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+]
+
 
 class Pooling2D(Layer):
     """Base of the layers that make one number of each window of an image, channel by channel."""
@@ -62,6 +73,8 @@ class MaxPooling2D(Pooling2D):
     array([4., 4., 4., 4.], dtype=float32)
     """
 
+    title_zh = "二維最大池化"
+    summary_zh = "每個窗格取最大值，縮小影像。"
     kind = MaxPooling
 
 
@@ -71,6 +84,8 @@ class AveragePooling2D(Pooling2D):
     Arguments as in `MaxPooling2D`. With padding="same", what lies beside the image doesn't count.
     """
 
+    title_zh = "二維平均池化"
+    summary_zh = "每個窗格取平均，縮小影像。"
     kind = AveragePooling
 
 
@@ -102,6 +117,8 @@ class GlobalAveragePooling2D(GlobalPooling2D):
         keepdims: whether the result is (rows, 1, 1, channels).
     """
 
+    title_zh = "全域平均池化"
+    summary_zh = "每個通道取整張影像的平均。"
     kind = AveragePooling
 
 
@@ -112,6 +129,8 @@ class GlobalMaxPooling2D(GlobalPooling2D):
         keepdims: whether the result is (rows, 1, 1, channels).
     """
 
+    title_zh = "全域最大池化"
+    summary_zh = "每個通道取整張影像的最大值。"
     kind = MaxPooling
 
 
@@ -153,6 +172,8 @@ class MaxPooling1D(Pooling1D):
     Arguments as in `MaxPooling2D`, each a single number.
     """
 
+    title_zh = "一維最大池化"
+    summary_zh = "每個窗格取最大值。"
     kind = MaxPooling
 
 
@@ -162,6 +183,8 @@ class AveragePooling1D(Pooling1D):
     Arguments as in `MaxPooling2D`, each a single number.
     """
 
+    title_zh = "一維平均池化"
+    summary_zh = "每個窗格取平均。"
     kind = AveragePooling
 
 
@@ -197,6 +220,8 @@ class GlobalAveragePooling1D(GlobalPooling1D):
     array([[3., 5.]], dtype=float32)
     """
 
+    title_zh = "一維全域平均池化"
+    summary_zh = "每個通道取整段序列的平均。"
     kind = AveragePooling
 
 
@@ -207,4 +232,6 @@ class GlobalMaxPooling1D(GlobalPooling1D):
         keepdims: whether the result is (rows, 1, channels).
     """
 
+    title_zh = "一維全域最大池化"
+    summary_zh = "每個通道取整段序列的最大值。"
     kind = MaxPooling

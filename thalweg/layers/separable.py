@@ -16,6 +16,8 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 
+__all__ = ["Conv1D", "DepthwiseConv2D", "SeparableConv2D"]
+
 
 class Conv1D(KernelLayer):
     """a = activation(x ∗ W + b)      x (rows, steps, inputs) → a (rows, steps', filters)
@@ -29,6 +31,9 @@ class Conv1D(KernelLayer):
     >>> model.output_shape
     (48, 8)
     """
+
+    title_zh = "一維卷積"
+    summary_zh = "卷積核沿序列滑動。"
 
     def __init__(
         self,
@@ -108,6 +113,9 @@ class DepthwiseConv2D(KernelLayer):
     ((6, 6, 6), 60)
     """
 
+    title_zh = "逐通道卷積"
+    summary_zh = "每個通道各自卷積。"
+
     def __init__(
         self,
         kernel_size: Sizes,
@@ -183,6 +191,9 @@ class SeparableConv2D(KernelLayer):
     >>> model.output_shape, model.count_params()
     ((6, 6, 16), 91)
     """
+
+    title_zh = "可分離卷積"
+    summary_zh = "先逐通道卷積，再混合通道。"
 
     def __init__(
         self,

@@ -15,6 +15,8 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 
+__all__ = ["Cropping2D", "Permute", "Reshape", "UpSampling2D", "ZeroPadding2D"]
+
 
 class Reshape(Layer):
     """(rows, …) → (rows, *target_shape): the same elements in the same order
@@ -28,6 +30,9 @@ class Reshape(Layer):
     >>> model.output_shape
     (2, 2, 3)
     """
+
+    title_zh = "改變形狀"
+    summary_zh = "同樣的數，另一個形狀。"
 
     def __init__(self, target_shape: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)
@@ -63,6 +68,8 @@ class Permute(Layer):
             [3., 6.]]], dtype=float32)
     """
 
+    title_zh = "換軸"
+    summary_zh = "改變各軸的順序。"
     MOST = 8  # axes: as many as a row of the machine's table holds
 
     def __init__(self, dims: Sequence[int], name: str | None = None) -> None:
@@ -100,6 +107,9 @@ class ZeroPadding2D(Layer):
         padding: a number for all sides, (height, width), or ((top, bottom), (left, right)).
     """
 
+    title_zh = "補零"
+    summary_zh = "在影像四周補零。"
+
     def __init__(self, padding: Any = (1, 1), name: str | None = None) -> None:
         super().__init__(name)
         self.padding = border("ZeroPadding2D's padding", padding)
@@ -121,6 +131,9 @@ class Cropping2D(Layer):
     Args:
         cropping: a number for all sides, (height, width), or ((top, bottom), (left, right)).
     """
+
+    title_zh = "裁切"
+    summary_zh = "去掉影像邊緣。"
 
     def __init__(self, cropping: Any = ((0, 0), (0, 0)), name: str | None = None) -> None:
         super().__init__(name)
@@ -146,6 +159,9 @@ class UpSampling2D(Layer):
         size: (height, width), or one number for both.
         interpolation: only "nearest".
     """
+
+    title_zh = "放大"
+    summary_zh = "重複像素，放大影像。"
 
     def __init__(self, size: Sizes = (2, 2), interpolation: str = "nearest", name: str | None = None) -> None:
         super().__init__(name)

@@ -16,6 +16,8 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 
+__all__ = ["Conv1DTranspose", "Conv2DTranspose"]
+
 
 def check_output_padding(layer: str, output_padding: Pair | None, strides: Pair) -> None:
     """As many elements as the strides would be another place."""
@@ -58,6 +60,9 @@ class Conv2DTranspose(KernelLayer):
     >>> model.output_shape, model.count_params()
     ((14, 14, 4), 292)
     """
+
+    title_zh = "二維轉置卷積"
+    summary_zh = "卷積的反向，放大影像。"
 
     def __init__(
         self,
@@ -136,6 +141,9 @@ class Conv1DTranspose(KernelLayer):
     >>> model.output_shape
     (23, 8)
     """
+
+    title_zh = "一維轉置卷積"
+    summary_zh = "卷積的反向，拉長序列。"
 
     def __init__(
         self,

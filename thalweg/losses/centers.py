@@ -79,7 +79,7 @@ class CenterLoss(OfClassNumbers):
             "CenterLoss needs a network's features beside its predictions: compile a model with it, then model.evaluate"
         )
 
-    def keeps(self, output: Shape, features: Shape | None) -> dict[str, Shape]:
+    def state_shapes(self, output: Shape, features: Shape | None) -> dict[str, Shape]:
         if features is None:
             raise ArgumentError(
                 "CenterLoss pulls together what the last layer with weights reads: "
@@ -89,16 +89,16 @@ class CenterLoss(OfClassNumbers):
             raise ShapeError(f"CenterLoss needs one class a row, so outputs (rows, classes), not (rows, {output})")
         return {CENTERS: (output[0], math.prod(features))}
 
-    def lower_kept(
+    def lower_state(
         self,
         features: Buffer,
         y: Buffer,
         weight: Buffer | None,
         sums: Buffer,
-        kept: dict[str, Buffer],
+        state: dict[str, Buffer],
         training: bool,
     ) -> list[Instruction]:
-        of, total = kept[CENTERS], self.reduction == "sum"
+        of, total = state[CENTERS], self.reduction == "sum"
         distance = centers.CenterDistance(features, y, weight, of, sums, float(self.weight), total)
         if not training:
             return [distance]

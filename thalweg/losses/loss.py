@@ -96,23 +96,23 @@ class Loss(hooks.Hooked):
         coefficient = self.row_coefficient(y_pred.shape) / positions
         return kind(operand, y, weight, sums, coefficient, total, **self.options(kind))
 
-    def keeps(self, output: Shape, features: Shape | None) -> dict[str, Shape]:
-        """The arrays that the loss keeps from batch to batch: name → shape; for most there are none.
+    def state_shapes(self, output: Shape, features: Shape | None) -> dict[str, Shape]:
+        """The arrays that the loss carries from batch to batch, its state: name → shape; for most there are none.
 
         features: the shape of what the last layer with weights reads, None if no layer with weights stands before it.
         """
         return {}
 
-    def lower_kept(
+    def lower_state(
         self,
         features: Buffer,
         y: Buffer,
         weight: Buffer | None,
         sums: Buffer,
-        kept: dict[str, Buffer],
+        state: dict[str, Buffer],
         training: bool,
     ) -> list[Instruction]:
-        """What is done beside `lower` with the features and with what the loss keeps, where it keeps anything."""
+        """What is done beside `lower` with the features and the state, where there is one."""
         return []
 
     def options(self, kind: type[instructions.Loss]) -> dict[str, Any]:

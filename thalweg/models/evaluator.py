@@ -4,31 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, Logs
-from thalweg.callbacks.callback import listened, tell
-from thalweg.engine import make_executor
+from thalweg.callbacks.callback import Model, introduced, listened, notify
+from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.errors import DivergedError, ThalwegError
+from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose
+from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making
-
-if TYPE_CHECKING:
-    from thalweg.models.sequential import Sequential
+from thalweg.support.printing import out
+from thalweg.support.progress import level, shown
 
 BATCH_EVENTS = ("on_test_batch_begin", "on_test_batch_end")
+
+
+def evaluate(
+    model: Model,
+    compiled: Compiled,
+    x: ArrayLike,
+    y: ArrayLike,
+    batch_size: int | None,
+    verbose: int | str,
+    sample_weight: ArrayLike | None,
+    callbacks: Sequence[Callback] | None,
+    return_dict: bool,
+    lanes: int | None,
+) -> Any:
+    """Loss and metrics on these rows; see `Sequential.evaluate`."""
+    aloud = level(verbose) > 0
+    batch = 32 if batch_size is None else whole("batch_size", batch_size)
+    with making:  # no other thread compiles the model
+        compiled.ready(x)
+        arrays = compiled.arrays(x, y, sample_weight)
+        assert arrays[0] is not None
+        rows = len(arrays[0])
+        program, _ = compiled.lower_for("evaluation", arrays, rows)
+        evaluation = Evaluation(model, compiled, arrays, batch, usable_lanes(lanes, program, rows, compiled.engine))
+        listeners = introduced(callbacks, model, -(-rows // batch))
+        evaluation.prepare(listeners)
+    logs = evaluation(listeners)
+    if aloud:
+        out(f"{rows:,} rows  {shown(logs)}")
+    return format_scores(logs, return_dict)
+
+
+def format_scores(logs: Logs, return_dict: bool) -> Any:
+    """Keras's form of a score: a dict, a list, or a number if there is only the loss."""
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
 
 
 class Evaluation:
     """What a model is evaluated on; called as often as asked."""
 
-    def __init__(self, model: Sequential, arrays: Sequence[Array | None], batch: int, lanes: int) -> None:
-        self.model, self.arrays, self.batch, self.lanes = model, arrays, batch, lanes
-        self.loss, self.scores = model.loss, model.scores()  # as the arrays were checked, and as it is compiled now
+    def __init__(
+        self, model: Model, compiled: Compiled, arrays: Sequence[Array | None], batch: int, lanes: int
+    ) -> None:
+        self.model, self.compiled, self.arrays, self.batch, self.lanes = model, compiled, arrays, batch, lanes
+        self.loss, self.scores = compiled.loss, compiled.scores()  # those that the arrays were checked for
         self.prepared: dict[int, tuple[Job, Executor]] = {}  # by the rows of a batch
 
     @property
@@ -38,11 +80,11 @@ class Evaluation:
         return len(self.arrays[0])
 
     def __call__(self, callbacks: Sequence[Callback] = ()) -> Logs:
-        """Loss and metrics; the callbacks are told."""
-        tell(callbacks, "on_test_begin", {})
+        """Loss and metrics; the callbacks are notified."""
+        notify(callbacks, "on_test_begin", {})
         self.model.stop_evaluating = False
         logs = self.by_batch(callbacks) if listened(callbacks, BATCH_EVENTS) else self.at_once()
-        tell(callbacks, "on_test_end", logs)
+        notify(callbacks, "on_test_end", logs)
         return logs
 
     def prepare(self, callbacks: Sequence[Callback] = ()) -> tuple[Job, Executor]:
@@ -63,9 +105,9 @@ class Evaluation:
         job, executor = self.prepare(callbacks)
         logs: Logs = {}
         for batch in range(job.steps_per_epoch):
-            tell(callbacks, "on_test_batch_begin", batch, {})
+            notify(callbacks, "on_test_batch_begin", batch, {})
             logs = self.steps(job, executor, batch, 1)
-            tell(callbacks, "on_test_batch_end", batch, logs)
+            notify(callbacks, "on_test_batch_end", batch, logs)
             if self.model.stop_evaluating:
                 self.prepared.clear()  # its sums are those of the rows so far
                 break
@@ -75,17 +117,17 @@ class Evaluation:
         """The job with so many rows a batch, and its engine."""
         if rows not in self.prepared:
             with making:
-                if self.model.loss is not self.loss:
+                if self.compiled.loss is not self.loss:
                     raise ThalwegError(
-                        f"{self.model.name!r} was compiled again while it was evaluated: evaluate it anew"
+                        f"{self.compiled.graph.name!r} was compiled again while it was evaluated: evaluate it anew"
                     )
-                job = self.model._job("evaluation", self.arrays, rows, self.lanes)
-            self.prepared[rows] = job, make_executor(self.model.engine, job)
+                job = self.compiled.job("evaluation", self.arrays, rows, self.lanes)
+            self.prepared[rows] = job, make_executor(self.compiled.engine, job)
         return self.prepared[rows]
 
     def steps(self, job: Job, executor: Executor, first: int, steps: int) -> Logs:
         """Evaluates some batches; returns the logs of the rows since the first batch of all."""
-        chunk = Chunk(0, first, steps, 0, np.full(steps, self.model.optimizer.learning_rate))
+        chunk = Chunk(0, first, steps, 0, np.full(steps, self.compiled.optimizer.learning_rate))
         with Held():  # no thread is left alone in the engine
             outcome = executor.run(chunk)
         if not outcome.finite:

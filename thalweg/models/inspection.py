@@ -1,30 +1,51 @@
-"""What a network computes on given rows, value by value."""
+"""What a network is, as a table of its layers, and what it computes on given rows, value by value."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job
+from thalweg.models.compiled import Compiled
+from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import Instruction
+from thalweg.program.passes.draft import Request
+from thalweg.support.printing import out
+from thalweg.support.terminal import columns
+from thalweg.support.typesetting import table
 
-if TYPE_CHECKING:
-    from thalweg.models.sequential import Sequential
+
+def summary(weights: Weights, print_fn: Callable[[str], Any] | None) -> None:
+    """Prints every layer with its output shape and number of weights."""
+    graph, count = weights.graph, weights.count()
+    lines = [["Layer (type)", "Output Shape", "Param #"]]
+    for layer in graph.layers:
+        shape = (None, *(layer.output_shape or ()))
+        lines.append([f"{layer.name} ({type(layer).__name__})", str(shape), f"{layer.count_params():,}"])
+    text = table(lines, (2,), columns() if print_fn is None else None)
+    rule = "─" * max(len(line) for line in text.splitlines())
+    first, _, rest = text.partition("\n")
+    size = f"({count * weights.dtype.itemsize / 1024:,.2f} KB)"
+    trained = sum(p.buffer.size for _, p in weights.trained())
+    if trained < count:
+        size += f"\nTrainable params: {trained:,}\nNon-trainable params: {count - trained:,}"
+    show = out if print_fn is None else print_fn
+    show(f'Model: "{graph.name}"\n{rule}\n{first}\n{rule}\n{rest}\n{rule}\nTotal params: {count:,} {size}')
 
 
-def forward_values(model: Sequential, x: Array) -> Iterator[tuple[Instruction, Array]]:
+def forward_values(compiled: Compiled, x: Array) -> Iterator[tuple[Instruction, Array]]:
     """Every instruction of a prediction for x (rows, …), and what it wrote, (rows, …) in float64.
 
     Rows that don't fit the workspace at once come in several blocks: an instruction is then met several times.
     """
-    program, totals = model.lower("values")
-    assert model.output_shape is not None
-    data = {"X": x, "Y_pred": np.empty((len(x), *model.output_shape), model.dtype)}
-    job = Job(program, data, len(x), len(x), model.vector, model.vector[:0], totals=totals)
-    for instruction, memory in make_executor(model.engine, job).trace(Chunk(0, 0, 1, 0, np.zeros(1))):
+    program, totals = compiled.lower(Request("inference", visible=True))
+    vector = compiled.weights.vector
+    data = {"X": x, "Y_pred": np.empty((len(x), *compiled.output_shape), vector.dtype)}
+    job = Job(program, data, len(x), len(x), vector, vector[:0], totals=totals)
+    for instruction, memory in make_executor(compiled.engine, job).trace(Chunk(0, 0, 1, 0, np.zeros(1))):
         output = instruction.outputs[0]
         if output.per_row and instruction.name != "store":
             yield instruction, np.array(memory[output], np.float64)

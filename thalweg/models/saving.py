@@ -10,20 +10,18 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thalweg import layers, losses, metrics, optimizers
-from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
+from thalweg.errors import ModelFileError
+from thalweg.models.compiled import Compiled
 from thalweg.support.checks import model_path, whole
 from thalweg.support.files import writing
-from thalweg.support.untrusted import readable, reason
+from thalweg.support.untrusted import readable
 from thalweg.version import __version__
-
-if TYPE_CHECKING:
-    from thalweg.models.sequential import Sequential
 
 Arrays = dict[str, NDArray[Any]]
 FORMAT = "1"
@@ -34,21 +32,21 @@ FOREIGN = {
 STATE = "/"  # before the names of what training keeps beside the weights; no layer's name begins with it
 
 
-def describe(model: Sequential) -> dict[str, Any]:
+def describe(model: Compiled) -> dict[str, Any]:
     """Everything of a model but its arrays, as plain JSON."""
     model.build()
     description: dict[str, Any] = {
         "format": FORMAT,
         "thalweg": __version__,
-        "name": model.name,
+        "name": model.graph.name,
         "seed": model.seed,
         "engine": model.engine,
-        "dtype": model.dtype.name,
+        "dtype": model.weights.dtype.name,
         "epochs_trained": model.epochs_trained,
-        "input_shape": list(model.input_shape),
-        "layers": [layers.serialize(layer) for layer in model.layers],
+        "input_shape": list(model.graph.input_shape),
+        "layers": [layers.serialize(layer) for layer in model.graph.layers],
     }
-    if model.compiled:
+    if model.complete:
         description["compile"] = {
             "optimizer": optimizers.serialize(model.optimizer),
             "iterations": model.optimizer.iterations,
@@ -58,21 +56,21 @@ def describe(model: Sequential) -> dict[str, Any]:
     return description
 
 
-def save_model(model: Sequential, path: str | Path, overwrite: bool = True) -> None:
+def save_model(model: Compiled, path: str | Path, overwrite: bool = True) -> None:
     """Writes description, weights and the optimizer's vectors."""
     path = model_path(path)
     description = describe(model)
-    arrays: Arrays = {name: np.array(p.array) for name, p in model.named_parameters()}
-    if model.compiled:
+    arrays: Arrays = {name: np.array(p.array) for name, p in model.weights.named()}
+    if model.complete:
         arrays |= {STATE + name: view.copy() for name, view in model.training_state().items()}
     write(path, arrays, description, overwrite)
 
 
-def save_weights(model: Sequential, path: str | Path, overwrite: bool = True) -> None:
+def save_weights(model: Compiled, path: str | Path, overwrite: bool = True) -> None:
     """Writes the weights alone."""
     path = model_path(path)
     model.build()
-    write(path, {name: np.array(p.array) for name, p in model.named_parameters()}, {"format": FORMAT}, overwrite)
+    write(path, {name: np.array(p.array) for name, p in model.weights.named()}, {"format": FORMAT}, overwrite)
 
 
 def write(path: Path, arrays: Arrays, description: dict[str, Any], overwrite: bool) -> None:
@@ -139,14 +137,14 @@ def refuse_foreign(path: Path) -> None:
             )
 
 
-def load_weights(model: Sequential, path: str | Path) -> None:
-    """Replaces a model's weights; names and shapes have to fit, and a misfit changes nothing."""
+def load_weights(model: Compiled, path: str | Path) -> None:
+    """Replaces the weights; names and shapes have to fit, and a misfit changes nothing."""
     arrays, _ = read(path)
     model.build()
     put(model, {n: a for n, a in arrays.items() if not n.startswith(STATE)}, path)
 
 
-def load_state(model: Sequential, path: str | Path) -> None:
+def load_state(model: Compiled, path: str | Path) -> None:
     """Weights, all that training keeps, the learning rate and the counts: training goes on where the file was saved."""
     arrays, description = read(path)
     compiled = description.get("compile")
@@ -169,11 +167,11 @@ def load_state(model: Sequential, path: str | Path) -> None:
         model.optimizer.learning_rate = rate
 
 
-def take_state(model: Sequential, arrays: Arrays, misfit: str) -> Arrays:
+def take_state(model: Compiled, arrays: Arrays, misfit: str) -> Arrays:
     """Takes what training keeps out of the arrays of a file; one that is missing or of another shape raises."""
     state = {}
-    for name, shape in model.state_shapes().items():
-        array = arrays.pop(STATE + name, None)
+    for name, buffer in model.state_buffers().items():
+        array, shape = arrays.pop(STATE + name, None), buffer.shape
         if array is None or array.shape != shape:
             there = "isn't there" if array is None else f"has the shape {array.shape}"
             raise ModelFileError(f"{misfit}: {name} has the shape {shape}, in the file it {there}")
@@ -181,15 +179,15 @@ def take_state(model: Sequential, arrays: Arrays, misfit: str) -> Arrays:
     return state
 
 
-def set_state(model: Sequential, state: Arrays) -> None:
+def set_state(model: Compiled, state: Arrays) -> None:
     """Copies what `take_state` took."""
     for name, view in model.training_state().items():
         view[...] = state[name]
 
 
-def put(model: Sequential, arrays: Arrays, path: str | Path) -> None:
+def put(model: Compiled, arrays: Arrays, path: str | Path) -> None:
     """Checks names and shapes, then copies."""
-    named = dict(model.named_parameters())
+    named = dict(model.weights.named())
     compare({name: parameter.buffer.shape for name, parameter in named.items()}, arrays, path)
     for name, parameter in named.items():
         assert parameter.array is not None
@@ -208,65 +206,3 @@ def compare(shapes: Mapping[str, tuple[int, ...]], arrays: Arrays, path: str | P
             raise ModelFileError(
                 f"{path} doesn't fit the model: {name} has the shape {arrays[name].shape} there, {shape} here"
             )
-
-
-def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None = None) -> Sequential:
-    """A model from the file that `Sequential.save` wrote: it predicts, and trains on, exactly as before.
-
-    Args:
-        filepath: the file.
-        custom_objects: your own layer classes, and activations made by `activations.custom`, by name.
-
-    >>> import os, tempfile
-    >>> from thalweg import Sequential
-    >>> model = Sequential([layers.Input((2,)), layers.Dense(1)], seed=0)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     model.save(os.path.join(folder, "model.safetensors"))
-    ...     again = load_model(os.path.join(folder, "model.safetensors"))
-    >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
-    True
-    """
-    arrays, description = read(filepath)
-    if "layers" not in description:
-        raise ModelFileError(f"{filepath} holds weights only; make the model, then model.load_weights(path)")
-    try:
-        model = described(description, arrays, filepath, custom_objects)
-    except ModelFileError:
-        raise
-    except ThalwegError as error:
-        own = isinstance(error, ArgumentError) and "custom_objects" not in str(error)
-        hint = "; give your own layers in custom_objects" if own else ""
-        said = str(error).partition("\n")[0]  # a formula's error shows the place below
-        raise ModelFileError(f"{filepath} can't be turned into a model: {said}{hint}") from None
-    except Exception as error:  # a description is data: what a constructor makes of any value is listed nowhere
-        raise ModelFileError(
-            f"{filepath} can't be turned into a model: its description lacks or spoils something ({reason(error)})"
-        ) from error
-    if model.compiled:
-        set_state(model, take_state(model, arrays, f"{filepath} doesn't fit itself"))
-    put(model, arrays, filepath)
-    return model
-
-
-def described(
-    description: dict[str, Any], arrays: Arrays, path: str | Path, custom_objects: layers.CustomObjects | None
-) -> Sequential:
-    """The model of a description, all weights 0. There is no memory for them before their shapes are the arrays'."""
-    from thalweg.models.sequential import Sequential
-
-    stored = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
-    model = Sequential(
-        [layers.Input(description["input_shape"])]
-        + [layers.deserialize(d, custom_objects) for d in description["layers"]],
-        name=description["name"],
-        seed=description["seed"],
-        engine=description["engine"],
-        dtype=description["dtype"],
-    )
-    model.lay_out(check=lambda shapes: compare(shapes, stored, path))
-    model.epochs_trained = whole("epochs_trained", description["epochs_trained"], 0)
-    compiled = description.get("compile")
-    if compiled is not None:
-        model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]), compiled["metrics"])
-        model.optimizer.iterations = whole("iterations", compiled["iterations"], 0)
-    return model

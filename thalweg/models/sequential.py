@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from thalweg.callbacks import Callback, History, Logs
-from thalweg.callbacks.callback import checked, introduced
+from thalweg.callbacks import Callback, History
 from thalweg.data import arrays as batches
-from thalweg.engine import make_executor, usable_lanes
-from thalweg.engine.contract import Array, Chunk
-from thalweg.errors import ArgumentError, DivergedError
-from thalweg.layers import Layer
-from thalweg.models import saving
-from thalweg.models.compiled import CompiledStack, trains
-from thalweg.models.diagnosis import diagnose
-from thalweg.models.evaluator import Evaluation
+from thalweg.engine.contract import Array
+from thalweg.layers import Input, Layer
+from thalweg.layers.layer import Shape
+from thalweg.losses import Loss
+from thalweg.metrics import Metric, Named
+from thalweg.models import evaluator, saving
+from thalweg.models.compiled import Compiled
+from thalweg.models.graph import Graph
+from thalweg.models.inspection import summary
 from thalweg.models.predictor import Predictor, predict_aloud
-from thalweg.models.trainer import Fit, sound
+from thalweg.models.trainer import Data, Fit, Trainer
+from thalweg.models.weights import Weights
+from thalweg.optimizers import Optimizer
 from thalweg.support import hooks
 from thalweg.support.checks import whole
-from thalweg.support.interrupts import Held
 from thalweg.support.once import making
-from thalweg.support.printing import out
-from thalweg.support.progress import Progress, level, shown
 
-Data = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
-class Sequential(CompiledStack):
+def held_by(part: str, name: str, doc: str) -> Any:
+    """An attribute that one of the model's parts holds."""
+    return property(
+        lambda self: getattr(getattr(self, part), name),
+        lambda self, value: setattr(getattr(self, part), name, value),
+        doc=doc,
+    )
+
+
+def done_by(
+    part: str, method: Callable[Concatenate[Any, Given], Result]
+) -> Callable[Concatenate[Sequential, Given], Result]:
+    """A method that one of the model's parts has."""
+
+    @wraps(method)
+    def delegate(self: Sequential, /, *arguments: Given.args, **named: Given.kwargs) -> Result:
+        return method(getattr(self, part), *arguments, **named)
+
+    return delegate
+
+
+class Sequential(hooks.Hooked):
     """Layers one after the other.
 
     Args:
@@ -64,25 +86,117 @@ class Sequential(CompiledStack):
         engine: str = "native",
         dtype: str = "float32",
     ) -> None:
-        super().__init__(layers, name, seed, engine, dtype)
+        self._graph = Graph(layers, name)
+        self._weights = Weights(self._graph, dtype)
+        self._compiled = Compiled(self._graph, self._weights, seed, engine)
+        self._trainer = Trainer(self._compiled)
+        self._predictor: Predictor | None = None  # made when it is needed
         self.history: History | None = None
         self.stop_training = self.stop_evaluating = self.stop_predicting = False  # what a callback may set
         self.initial_epoch = 0  # of the last fit
-        self.epochs_trained = 0
-        self._predictor: Predictor | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy or a pickle takes along: not what is made again when it is needed."""
-        return self.__dict__ | {"_predictor": None, "_programs": {}, "_profiles": {}, "_trainer": None}
+        return self.__dict__ | {"_predictor": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if self.built:
-            self._bind_parameters()  # copied arrays are no longer views of the copied vector
+            self._weights.bind()  # copied arrays are no longer views of the copied vector
 
-    # --- training ------------------------------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        state = "built" if self.built else "not built"
+        return f"<{type(self).__name__} {self.name}: {len(self._graph.layers)} layers, {state}>"
 
-    @trains
+    # --- layers and weights --------------------------------------------------------------------------------------
+
+    name: str = held_by("_graph", "name", "The model's name.")
+    input: Input | None = held_by("_graph", "input", "The layer that says the shape of a row, if there is one.")
+    input_shape: Shape = held_by("_graph", "input_shape", "The shape of one row.")
+    output_shape: Shape | None = held_by("_graph", "output_shape", "The shape of one row's output, once it is built.")
+    built: bool = held_by("_graph", "built", "Whether the shapes are known and the weights made.")
+    dtype: np.dtype[Any] = held_by("_weights", "dtype", "The type of the weights and of all that is computed.")
+    vector: Array = held_by("_weights", "vector", "All weights, in one array.")
+    seed: int = held_by("_compiled", "seed", "What fixes initial weights, shuffling and dropout.")
+    engine: str = held_by("_compiled", "engine", '"native" or "reference".')
+
+    add = done_by("_graph", Graph.add)
+    pop = done_by("_graph", Graph.pop)
+    named_parameters = done_by("_weights", Weights.named)
+    trained_parameters = done_by("_weights", Weights.trained)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without `Input`."""
+        return list(self._graph.layers)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes any layer. Setting it sets `trainable` of every layer that is there, as in Keras."""
+        return any(layer.trainable for layer in self._graph.layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._graph.layers:
+            layer.trainable = bool(value)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name, or at that place."""
+        return self._graph.get(name, index)
+
+    def build(self, input_shape: Sequence[int] | None = None) -> None:
+        """Fixes the shapes and makes the initial weights; called by itself when needed. `input_shape` is one row's."""
+        self._compiled.build(input_shape)
+
+    def count_params(self) -> int:
+        """How many weights the model has."""
+        self.build()
+        return self._weights.count()
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all arrays of weights: kernel and bias of the first layer, of the second, …"""
+        self.build()
+        return self._weights.get()
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Replaces all arrays of weights; a wrong number or shape changes nothing."""
+        self.build()
+        self._weights.set(weights)
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Prints every layer with its output shape and number of weights."""
+        self.build()
+        summary(self._weights, print_fn)
+
+    # --- what it is trained for, and what becomes of it ----------------------------------------------------------
+
+    compiled: bool = held_by("_compiled", "complete", "Whether `compile` was called.")
+    optimizer: Optimizer = held_by("_compiled", "optimizer", "The compiled optimizer.")
+    loss: Loss = held_by("_compiled", "loss", "The compiled loss.")
+    metrics: list[Named] = held_by("_compiled", "metrics", "The compiled metrics, by the names they are logged by.")
+    metric_names: list[Any] = held_by("_compiled", "metric_names", "The metrics as `compile` got them.")
+    slots: Array = held_by("_compiled", "slots", "The optimizer's vectors and the state of the loss, in one array.")
+    epochs_trained: int = held_by("_compiled", "epochs_trained", "How many epochs all fits together have done.")
+
+    training_state = done_by("_compiled", Compiled.training_state)
+    use_average = done_by("_compiled", Compiled.use_average)
+    lower = done_by("_compiled", Compiled.lower)
+    program = done_by("_compiled", Compiled.program)
+    profile = done_by("_compiled", Compiled.profile)
+    trace = done_by("_compiled", Compiled.trace)
+
+    def compile(
+        self,
+        optimizer: str | Optimizer,
+        loss: str | Loss,
+        metrics: Sequence[str | Metric] | str | None = None,
+    ) -> None:
+        """Sets optimizer, loss and metrics, by name or as objects. The optimizer starts afresh."""
+        with making:
+            self._trainer.check("compile it")
+            self._compiled.compile(optimizer, loss, metrics)
+
+    # --- training and using it -----------------------------------------------------------------------------------
+
     def fit(
         self,
         x: ArrayLike,
@@ -125,38 +239,12 @@ class Sequential(CompiledStack):
                 and the callbacks hear `on_train_end`; the weights and `model.history` are those of the steps done.
             ThalwegError: another thread is training the model.
         """
-        if not isinstance(shuffle, (bool, np.bool_)):
-            raise ArgumentError(f"shuffle is True or False, got {shuffle!r}")
-        batch = 32 if batch_size is None else whole("batch_size", batch_size)
-        epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
-        listeners = checked(callbacks)
-        self._ready(x)
-        arrays = self._arrays(x, y, sample_weight)
-        held: list[Array | None] | None = None
-        if validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-                raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
-            held = self._arrays(*validation_data) if len(validation_data) == 3 else self._arrays(*validation_data, None)
-        elif validation_split:
-            arrays, held = batches.split_off(arrays, validation_split)
-        assert arrays[0] is not None
-        assert arrays[1] is not None
-        if class_weight is not None:  # as in Keras, for training alone
-            arrays[2] = batches.row_weights(arrays[2], class_weight, arrays[1], self.dtype)
-        job = self._training_job(arrays, batch, lanes, shuffle)
-        fit = Fit(
-            self,
-            job,
-            make_executor(self.engine, job),
-            epochs,
-            initial_epoch,
-            listeners,
-            None if held is None else Evaluation(self, held, job.batch, job.lanes),
-            Progress(verbose, epochs, initial_epoch, job.steps_per_epoch, job.rows),
-        )
-        return fit.run()
+        with self._trainer.alone():
+            return Fit(
+                self, self._compiled, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data,
+                shuffle, class_weight, sample_weight, initial_epoch, lanes,
+            ).run()  # fmt: skip
 
-    @trains
     def train_on_batch(
         self,
         x: ArrayLike,
@@ -166,24 +254,8 @@ class Sequential(CompiledStack):
         return_dict: bool = False,
     ) -> Any:
         """One step on one batch; returns its loss and metrics, computed before the step."""
-        self._ready(x)
-        arrays = self._arrays(x, y, sample_weight, class_weight)
-        assert arrays[0] is not None
-        job = self._job("training", arrays, len(arrays[0]))
-        executor = make_executor(self.engine, job)
-        chunk = Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
-        before = (self.vector.copy(), self.slots.copy())
-        with Held():  # the step is either counted or not done
-            outcome = executor.run(chunk)
-            if not sound(job, outcome):
-                self.vector[:], self.slots[:] = before
-                finding = diagnose(executor, job, chunk)
-                self.vector[:], self.slots[:] = before
-                raise DivergedError(f"the step was not done: {finding} The last finite weights are kept.")
-            self.optimizer.iterations += 1
-        return answer(self.logs(outcome.records[0]), return_dict)
-
-    # --- using it ------------------------------------------------------------------------------------------------
+        with self._trainer.alone():
+            return self._trainer.train_on_batch(x, y, sample_weight, class_weight, return_dict)
 
     def evaluate(
         self,
@@ -201,20 +273,9 @@ class Sequential(CompiledStack):
         A callback that listens to batches makes it go batch by batch, 32 rows each if batch_size is None; it may set
         `model.stop_evaluating`. With verbose 1, 2 or "auto" they are printed too, in a line; with 0 they are not.
         """
-        aloud = level(verbose) > 0
-        batch = 32 if batch_size is None else whole("batch_size", batch_size)
-        with making:  # no other thread compiles the model
-            self._ready(x)
-            arrays = self._arrays(x, y, sample_weight)
-            assert arrays[0] is not None
-            program, _ = self._lower_for("evaluation", arrays, len(arrays[0]))
-            evaluate = Evaluation(self, arrays, batch, usable_lanes(lanes, program, len(arrays[0]), self.engine))
-            listeners = introduced(callbacks, self, -(-len(arrays[0]) // batch))
-            evaluate.prepare(listeners)
-        logs = evaluate(listeners)
-        if aloud:
-            out(f"{len(arrays[0]):,} rows  {shown(logs)}")
-        return answer(logs, return_dict)
+        return evaluator.evaluate(
+            self, self._compiled, x, y, batch_size, verbose, sample_weight, callbacks, return_dict, lanes
+        )
 
     def test_on_batch(
         self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, return_dict: bool = False
@@ -241,27 +302,20 @@ class Sequential(CompiledStack):
             lanes: cores to use; by default one for a little work, else as many as pay.
         """
         if callbacks is not None or verbose not in (0, "auto"):
+            self._compiled.build_for(x)
             return predict_aloud(self, x, batch_size, verbose, callbacks, lanes)
         predictor = self._predictor or self._prepare(x)
         if batch_size is None and lanes is None:
-            y = predictor.few(x)
+            y = predictor.small_batch(x)  # asked here: a row takes less time than another call
             if y is not None:
                 return y
         x = batches.input_rows(x, self.input_shape, self.dtype)
         return predictor(x, None if batch_size is None else whole("batch_size", batch_size), lanes)
 
     def _prepare(self, x: ArrayLike) -> Predictor:
-        self._build_for(x)
-        assert self.output_shape is not None
+        self._compiled.build_for(x)
         with making:
-            if self._predictor is None:
-                self._predictor = Predictor(
-                    lambda of_bytes: self.lower("inference", of_bytes=of_bytes)[0],
-                    self.engine,
-                    self.vector,
-                    self.input_shape,
-                    self.output_shape,
-                )
+            self._predictor = self._predictor or Predictor(self._compiled)
             return self._predictor
 
     def predict_on_batch(self, x: ArrayLike) -> Array:
@@ -276,25 +330,17 @@ class Sequential(CompiledStack):
 
     def save(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Writes the whole model to one safetensors file: description, weights, optimizer. See `load_model`."""
-        saving.save_model(self, filepath, overwrite)
+        saving.save_model(self._compiled, filepath, overwrite)
 
     def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Writes the weights alone to a safetensors file."""
-        saving.save_weights(self, filepath, overwrite)
+        saving.save_weights(self._compiled, filepath, overwrite)
 
     def load_weights(self, filepath: str | Path) -> None:
         """Reads weights that `save_weights` or `save` wrote; they have to fit exactly."""
-        saving.load_weights(self, filepath)
+        saving.load_weights(self._compiled, filepath)
 
     def load_state(self, path: str | Path) -> None:
         """Weights, optimizer and counts of a file that `save` wrote, into this model, which has to be an equal one."""
-        self._ready()
-        saving.load_state(self, path)
-
-
-def answer(logs: Logs, return_dict: bool) -> Any:
-    """Keras's form of a score: a dict, a list, or a number if there is only the loss."""
-    if return_dict:
-        return logs
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values
+        self._compiled.ready()
+        saving.load_state(self._compiled, path)

@@ -1,25 +1,32 @@
-"""The fit loop: chunks of steps in the engine, and between them records, callbacks, progress, Ctrl-C, the diagnosis."""
+"""Training: chunks of steps in the engine, and between them records, callbacks, progress, Ctrl-C, the diagnosis."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import get_ident
+from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
-from thalweg.callbacks.callback import listened, tell
+from thalweg.callbacks.callback import Model, checked, listened, notify
+from thalweg.data import arrays as batches
+from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
-from thalweg.errors import DivergedError
+from thalweg.errors import ArgumentError, DivergedError, ThalwegError
+from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose
-from thalweg.models.evaluator import Evaluation
+from thalweg.models.evaluator import Evaluation, format_scores
+from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
+from thalweg.support.once import making
 from thalweg.support.progress import Progress
 
-if TYPE_CHECKING:
-    from thalweg.models.sequential import Sequential
+Data = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 
 CHUNK_SECONDS = 0.1  # between two looks at callbacks, progress and Ctrl-C …
 LONGEST_CHUNK = 1.0  # … or as long as this, so that what is done between chunks takes no more than this share:
@@ -28,20 +35,107 @@ BATCH_EVENTS = ("on_train_batch_begin", "on_train_batch_end")
 EPOCH_EVENTS = ("on_epoch_begin", "on_epoch_end")
 
 
-@dataclass
-class Fit:
-    """One call of `fit`: what is trained on, for how long, and who is told."""
+class Trainer:
+    """Who trains a model: one thread at a time, in a `Fit`, or step by step."""
 
-    model: Sequential
-    job: Job
-    executor: Executor
-    epochs: int
-    initial_epoch: int
-    callbacks: Sequence[Callback]
-    validate: Evaluation | None
-    progress: Progress
-    before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
-    between: float = 0.0  # seconds that the last chunk took without its steps
+    def __init__(self, compiled: Compiled) -> None:
+        self.compiled = compiled
+        self.thread: int | None = None  # that trains it now
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"thread": None}
+
+    def check(self, what: str) -> None:
+        """Raises while another thread trains the model."""
+        if self.thread not in (None, get_ident()):
+            raise ThalwegError(
+                f"{self.compiled.graph.name!r} is being trained by another thread: {what} when that has ended, or "
+                "take a copy of it (copy.deepcopy)"
+            )
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Only one thread at a time is inside: two would change the same weights."""
+        with making:
+            self.check("train it")
+            before, self.thread = self.thread, get_ident()  # a callback may train, too
+        try:
+            yield
+        finally:
+            self.thread = before
+
+    def train_on_batch(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        class_weight: Mapping[int, float] | None,
+        return_dict: bool,
+    ) -> Any:
+        """One step on one batch."""
+        compiled = self.compiled
+        compiled.ready(x)
+        arrays = compiled.arrays(x, y, sample_weight, class_weight)
+        assert arrays[0] is not None
+        job = compiled.job("training", arrays, len(arrays[0]))
+        executor = make_executor(compiled.engine, job)
+        chunk = compiled.next_step()
+        before = (job.parameters.copy(), job.slots.copy())
+        with Held():  # the step is either counted or not done
+            outcome = executor.run(chunk)
+            if not all_finite(job, outcome):
+                finding = restore_and_diagnose(executor, job, chunk, before)
+                raise DivergedError(f"the step was not done: {finding} The last finite weights are kept.")
+            compiled.optimizer.iterations += 1
+        return format_scores(compiled.logs(outcome.records[0]), return_dict)
+
+
+class Fit:
+    """One call of `fit`: its job and engine, for how long, who is notified. The arguments are `Sequential.fit`'s."""
+
+    def __init__(
+        self,
+        model: Model,
+        compiled: Compiled,
+        x: ArrayLike,
+        y: ArrayLike,
+        batch_size: int | None,
+        epochs: int,
+        verbose: int | str,
+        callbacks: Sequence[Callback] | None,
+        validation_split: float,
+        validation_data: Data | None,
+        shuffle: bool,
+        class_weight: Mapping[int, float] | None,
+        sample_weight: ArrayLike | None,
+        initial_epoch: int,
+        lanes: int | None,
+    ) -> None:
+        if not isinstance(shuffle, (bool, np.bool_)):
+            raise ArgumentError(f"shuffle is True or False, got {shuffle!r}")
+        batch = 32 if batch_size is None else whole("batch_size", batch_size)
+        self.model, self.compiled = model, compiled
+        self.epochs, self.initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
+        self.callbacks = checked(callbacks)
+        compiled.ready(x)
+        arrays = compiled.arrays(x, y, sample_weight)
+        held: list[Array | None] | None = None
+        if validation_data is not None:
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+                raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
+            held = compiled.arrays(*validation_data)
+        elif validation_split:
+            arrays, held = batches.split_off(arrays, validation_split)
+        assert arrays[0] is not None
+        assert arrays[1] is not None
+        if class_weight is not None:  # as in Keras, for training alone
+            arrays[2] = batches.row_weights(arrays[2], class_weight, arrays[1], compiled.weights.dtype)
+        self.job = job = compiled.training_job(arrays, batch, lanes, shuffle)
+        self.executor = make_executor(compiled.engine, job)
+        self.validate = None if held is None else Evaluation(model, compiled, held, job.batch, job.lanes)
+        self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows)
+        self.before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
+        self.between = 0.0  # seconds that the last chunk took without its steps
 
     def run(self) -> History:
         """Trains; returns the history. The model's weights are updated in place, also when an error ends the fit.
@@ -51,14 +145,15 @@ class Fit:
         if self.validate is not None:
             self.validate.prepare(self.callbacks)  # compiling isn't training
         history = self.model.history = History()
-        history.set_params({"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0})
+        params = {"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0}
+        history.set_params(params)
         self.model.stop_training = False
         self.model.initial_epoch = self.initial_epoch
         begin = time.perf_counter()
         for callback in self.callbacks:
             callback.set_model(self.model)
-            callback.set_params({"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0})
-        self.tell("on_train_begin", {})
+            callback.set_params(params)
+        self.notify("on_train_begin", {})
         self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
         interrupts = Held(first_only=True)
         try:
@@ -69,12 +164,12 @@ class Fit:
                     if not any(isinstance(c, TerminateOnNaN) and not c.raise_error for c in self.callbacks):
                         raise
                     self.progress.say(f"TerminateOnNaN: {error}")
-                optimizer = self.model.optimizer
+                optimizer = self.compiled.optimizer
                 if optimizer.use_ema and optimizer.iterations >= optimizer.every:
-                    self.model.use_average()
+                    self.compiled.use_average()
                 history.interrupted = interrupts.pressed
                 if listened(self.callbacks, ["on_train_end"]):
-                    self.tell("on_train_end", {key: values[-1] for key, values in history.history.items()})
+                    self.notify("on_train_end", {key: values[-1] for key, values in history.history.items()})
         finally:
             history.interrupted = interrupts.pressed
             history.seconds = time.perf_counter() - begin
@@ -93,33 +188,33 @@ class Fit:
             limit = total - done if whole_epochs else per_epoch - batch
             steps = 1 if batch_by_batch else max(1, min(limit, int(pace)))
             if batch == 0:
-                self.tell("on_epoch_begin", epoch, {})
+                self.notify("on_epoch_begin", epoch, {})
             if batch_by_batch:
-                self.tell("on_train_batch_begin", batch, {})
+                self.notify("on_train_batch_begin", batch, {})
             begin = time.perf_counter()
             with Held():  # what is done is counted and recorded, however often Ctrl-C is pressed
                 records, logs = self.chunk(done, steps)
                 if whole_epochs:
-                    history.extend(range(epoch, epoch + len(records)), self.model.columns(records))
+                    history.extend(range(epoch, epoch + len(records)), self.compiled.columns(records))
             seconds = time.perf_counter() - begin
             chunk = min(LONGEST_CHUNK, max(CHUNK_SECONDS, self.between / BETWEEN))
             pace = min(steps * chunk / max(seconds, 1e-6), steps * 16.0)
             done += steps
             if batch_by_batch:
-                self.tell("on_train_batch_end", batch, logs)
-            if whole_epochs:  # of an epoch nobody but the history and the progress is told
-                self.progress.end_epochs(epoch, records, self.model.logs)
+                self.notify("on_train_batch_end", batch, logs)
+            if whole_epochs:  # of an epoch only the history and the progress learn
+                self.progress.end_epochs(epoch, records, self.compiled.logs)
             else:
                 for record in records:  # at most one
-                    self.end_epoch(epoch, self.model.logs(record), history)
+                    self.end_epoch(epoch, self.compiled.logs(record), history)
             self.progress.advance(self.initial_epoch + done // per_epoch, done % per_epoch, logs)
 
     def chunk(self, done: int, steps: int) -> tuple[Array, Logs]:
         """Runs some steps. Returns the sums of the epochs that ended, and the logs of the last or of the one begun."""
-        job, optimizer = self.job, self.model.optimizer
+        job, optimizer = self.job, self.compiled.optimizer
         per_epoch = job.steps_per_epoch
         chunk = Chunk(
-            epoch=self.model.epochs_trained,
+            epoch=self.compiled.epochs_trained,
             batch=done % per_epoch,
             steps=steps,
             iteration=optimizer.iterations,
@@ -133,29 +228,29 @@ class Fit:
         executing = time.perf_counter()
         outcome = self.executor.run(chunk)
         executing -= time.perf_counter()
-        if not sound(job, outcome):
+        if not all_finite(job, outcome):
             restore_and_explain(self, chunk, self.before, done, outcome.records)
         self.between = time.perf_counter() - begin + executing
         optimizer.iterations += outcome.steps
-        self.model.epochs_trained += len(outcome.records)
+        self.compiled.epochs_trained += len(outcome.records)
         begun = (chunk.batch + steps) % per_epoch
-        return outcome.records, self.model.logs(outcome.totals if begun else outcome.records[-1])
+        return outcome.records, self.compiled.logs(outcome.totals if begun else outcome.records[-1])
 
     def end_epoch(self, epoch: int, logs: Logs, history: History) -> None:
-        """Validates, records, and tells the callbacks."""
+        """Validates, records, and notifies the callbacks."""
         if self.validate is not None:
             logs = logs | {f"val_{key}": value for key, value in self.validate(self.callbacks).items()}
         self.progress.end_epoch(epoch, logs)
         try:
-            self.tell("on_epoch_end", epoch, logs)
+            self.notify("on_epoch_end", epoch, logs)
         finally:
             history.append(epoch, logs)  # with what callbacks have added
 
-    def tell(self, event: str, *arguments: Any) -> None:
-        tell(self.callbacks, event, *arguments)
+    def notify(self, event: str, *arguments: Any) -> None:
+        notify(self.callbacks, event, *arguments)
 
 
-def sound(job: Job, outcome: Outcome) -> bool:
+def all_finite(job: Job, outcome: Outcome) -> bool:
     """Whether loss, weights and the optimizer's vectors are all finite."""
     return outcome.finite and finite(job.parameters) and finite(job.slots)
 
@@ -166,13 +261,21 @@ def finite(vector: Array) -> bool:
         return bool(np.isfinite(vector.sum()) or np.isfinite(vector).all())
 
 
+def restore_and_diagnose(executor: Executor, job: Job, step: Chunk, before: tuple[Array, Array]) -> str:
+    """Goes back to where a step began, and says what went wrong in it."""
+    job.parameters[:], job.slots[:] = before
+    finding = diagnose(executor, job, step)
+    job.parameters[:], job.slots[:] = before
+    return finding
+
+
 def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], done: int, ended: Array) -> NoReturn:
     """Goes back to the start of the chunk, repeats it step by step up to the last finite weights, and raises.
 
     A step depends on nothing but the weights, the seed and its number, so the repetition is exact. The epochs that
     `ended` in the chunk before the step that failed are recorded.
     """
-    job, optimizer = fit.job, fit.model.optimizer
+    job, optimizer = fit.job, fit.compiled.optimizer
     job.parameters[:], job.slots[:] = before
     for step in range(chunk.steps):
         one = replace(
@@ -185,18 +288,16 @@ def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], don
         )
         last = (job.parameters.copy(), job.slots.copy())
         outcome = fit.executor.run(one)
-        if sound(job, outcome):
+        if all_finite(job, outcome):
             continue
-        job.parameters[:], job.slots[:] = last
-        finding = diagnose(fit.executor, job, one)
-        job.parameters[:], job.slots[:] = last
+        finding = restore_and_diagnose(fit.executor, job, one, last)
         optimizer.iterations += step
-        fit.model.epochs_trained = one.epoch
+        fit.compiled.epochs_trained = one.epoch
         number = done + step
         history = fit.model.history
         assert history is not None
         for place, totals in enumerate(ended[: one.epoch - chunk.epoch]):
-            fit.end_epoch(fit.initial_epoch + done // job.steps_per_epoch + place, fit.model.logs(totals), history)
+            fit.end_epoch(fit.initial_epoch + done // job.steps_per_epoch + place, fit.compiled.logs(totals), history)
         raise DivergedError(
             f"training stopped in epoch {fit.initial_epoch + number // job.steps_per_epoch + 1}, "
             f"batch {number % job.steps_per_epoch + 1} of {job.steps_per_epoch}: {finding} "

@@ -1,4 +1,5 @@
-"""Network + loss + metrics + optimizer → programs: one for training, one for evaluation, one for prediction."""
+"""Network + loss + metrics + optimizer → a program, for training, evaluation or inference: layers become instructions,
+which the passes of an engine rewrite."""
 
 from __future__ import annotations
 
@@ -6,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from thalweg.program.autodiff import derive
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.batches import GatherBytes, GatherFloats, Store
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.losses.penalties import ActivityPenalty
 from thalweg.program.instructions.metrics import Total
-from thalweg.program.ir.instruction import DATA, FIRST_METRIC, GRADIENTS, LOSS, PENALTY, TOTALS, Buffer, Instruction
+from thalweg.program.ir.instruction import DATA, FIRST_METRIC, LOSS, PENALTY, TOTALS, Buffer, Instruction
 from thalweg.program.ir.program import Program
-from thalweg.program.passes.activated import activated_losses
-from thalweg.program.passes.fuse import add_before_relu, fuse, normalize_and_add, pool_before_relu, product_and_relu
+from thalweg.program.passes.draft import Draft, Pass, Request, names, rewritten
+from thalweg.support.naming import choose
 
 
 class HasForward(Protocol):
@@ -31,13 +31,13 @@ class LowersLoss(Protocol):
     def lower(
         self, y_pred: Buffer, source: Instruction | None, y: Buffer, weight: Buffer | None, sums: Buffer
     ) -> Loss: ...
-    def lower_kept(
+    def lower_state(
         self,
         features: Buffer,
         y: Buffer,
         weight: Buffer | None,
         sums: Buffer,
-        kept: dict[str, Buffer],
+        state: dict[str, Buffer],
         training: bool,
     ) -> list[Instruction]: ...
 
@@ -75,25 +75,23 @@ class Network:
     penalties: Sequence[tuple[Buffer, LowersPenalty]]
     constraints: Sequence[Instruction]  # after the update
     vector: int  # elements of the parameter vector, gaps included
-    of_bytes: bool = False  # whether its data are bytes (uint8), such as images
 
 
 @dataclass
 class Objective:
-    """What a network is trained for: one loss and any number of metrics, over optionally weighted rows."""
+    """What a network is trained for: one loss and any number of metrics."""
 
     loss: LowersLoss
     metrics: Sequence[LowersMetric]
-    weighted: bool = False
-    kept: dict[str, Buffer] = field(default_factory=dict)  # what the loss keeps from batch to batch, by name
+    state: dict[str, Buffer] = field(default_factory=dict)  # what the loss carries from batch to batch, by name
     totals: int = field(default=FIRST_METRIC, init=False)  # running sums in all, known after lowering
 
 
-def forward(network: Network, training: bool) -> tuple[Builder, Buffer]:
+def forward(network: Network, request: Request) -> tuple[Builder, Buffer]:
     """The gathered batch through every layer, collected by a builder; the last value is called y_pred."""
-    builder = Builder(training)
+    builder = Builder(request.trains)
     x = Buffer("x", network.input_shape)
-    gather = GatherBytes if network.of_bytes else GatherFloats
+    gather = GatherBytes if request.of_bytes else GatherFloats
     value = builder.append(gather(Buffer("X", network.input_shape, DATA), x))
     for layer in network.layers:
         if layer.weighted:
@@ -104,7 +102,7 @@ def forward(network: Network, training: bool) -> tuple[Builder, Buffer]:
     return builder, value
 
 
-def judge(network: Network, objective: Objective, y_pred: Buffer, builder: Builder) -> None:
+def judge(network: Network, objective: Objective, weighted: bool, y_pred: Buffer, builder: Builder) -> None:
     """Appends the gathered targets, the loss, the penalties and the metrics."""
     instructions = builder.instructions
     shape = objective.loss.target_shape(y_pred.shape)
@@ -112,13 +110,13 @@ def judge(network: Network, objective: Objective, y_pred: Buffer, builder: Build
     source = next((i for i in instructions if any(o is y_pred for o in i.outputs)), None)
     instructions.append(GatherFloats(Buffer("Y", shape, DATA), y))
     weight = None
-    if objective.weighted:
+    if weighted:
         weight = Buffer("weight", (1,))
         instructions.append(GatherFloats(Buffer("weights", (1,), DATA), weight))
     instructions.append(objective.loss.lower(y_pred, source, y, weight, sums("L", LOSS)))
-    if objective.kept:
-        instructions += objective.loss.lower_kept(
-            builder.features, y, weight, sums("L", LOSS), objective.kept, builder.training
+    if objective.state:
+        instructions += objective.loss.lower_state(
+            builder.features, y, weight, sums("L", LOSS), objective.state, builder.training
         )
     instructions += [penalty.lower(W, sums("penalty", PENALTY)) for W, penalty in network.penalties]
     for a, l1, l2 in builder.penalties:
@@ -135,61 +133,31 @@ def sums(name: str, place: int, size: int = 1) -> Buffer:
     return Buffer(name, (size,), TOTALS, per_row=False, offset=place)
 
 
-def training_program(
+def lower(
     network: Network,
-    objective: Objective,
-    optimizer: LowersUpdate,
-    few: bool = False,
-    traced: bool = False,
-    divided: tuple[int, int] | None = None,
+    request: Request,
+    passes: Sequence[Pass],
+    objective: Objective | None = None,
+    optimizer: LowersUpdate | None = None,
+    after: str | None = None,
 ) -> Program:
-    """Forward, backward, update; images by rows, if a batch has `few`. If it is to be `traced`, every layer's value is
-    computed by itself, and y_pred even if nothing reads it. divided: rows of a batch and lanes that share the inputs.
+    """The program for a request: forward, what an engine's passes make of it, and in training the update.
+
+    objective: needed in training and evaluation; optimizer: in training.
+    after: the name of a pass that runs for the request: the program is as that pass leaves it, and without an update
+        where there are no gradients yet.
     """
-    from thalweg.engine.native.passes.image_columns import biases_by_columns, images_by_columns, keep_columns
-    from thalweg.engine.native.passes.input_split import inputs_over_lanes
-    from thalweg.engine.native.passes.winograd import by_winograd
-
-    builder, y_pred = forward(network, training=True)
-    judge(network, objective, y_pred, builder)
-    instructions = normalize_and_add(pool_before_relu(builder.instructions))
+    if after is not None:
+        choose(f"pass of a program for {request.kind}", after, names(passes, request))
+    builder, y_pred = forward(network, request)
+    if objective is not None:
+        judge(network, objective, request.weighted, y_pred, builder)
+    else:
+        builder.append(Store(y_pred, Buffer("Y_pred", network.output_shape, DATA)))
     trained = [W for _, W in network.weights]
-    gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in trained}
-    backward = add_before_relu(derive(instructions, gradients))
-    instructions, backward = fuse(instructions, backward, [y_pred] if traced else [])
-    if not traced:
-        instructions, backward = activated_losses(instructions, backward)
-        instructions, backward = product_and_relu(instructions, backward)
-    if not (traced or few):
-        instructions, backward = images_by_columns(instructions, backward)
-    instructions, backward = by_winograd(instructions, backward)
-    if divided is not None:
-        instructions, backward = inputs_over_lanes(instructions, backward, *divided)
-    keep_columns([*instructions, *backward])
-    if not traced:
-        backward = biases_by_columns(backward)
+    draft = rewritten(Draft(builder.instructions, (), request, trained, y_pred), passes, after)
+    if not draft.backward:
+        return Program(draft.forward)
+    assert optimizer is not None
     update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
-    return Program(instructions, backward, update, optimizer.every)
-
-
-def evaluation_program(network: Network, objective: Objective, few: bool = False) -> Program:
-    """Forward, loss and metrics; images by rows, if a batch has `few`."""
-    from thalweg.engine.native.passes.image_columns import images_by_columns
-    from thalweg.engine.native.passes.winograd import by_winograd
-
-    builder, y_pred = forward(network, training=False)
-    judge(network, objective, y_pred, builder)
-    instructions = product_and_relu(pool_before_relu(builder.instructions))[0]
-    if not few:
-        instructions, _ = images_by_columns(instructions)
-    return Program(by_winograd(instructions)[0])
-
-
-def inference_program(network: Network, fused: bool = True) -> Program:
-    """Forward, and the predictions stored. Not `fused`: every value of the layers is computed by itself."""
-    from thalweg.engine.native.passes.winograd import by_winograd
-
-    builder, y_pred = forward(network, training=False)
-    builder.append(Store(y_pred, Buffer("Y_pred", network.output_shape, DATA)))
-    instructions = builder.instructions
-    return Program(by_winograd(*product_and_relu(instructions))[0] if fused else instructions)
+    return Program(draft.forward, draft.backward, update, optimizer.every)

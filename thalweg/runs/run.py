@@ -16,7 +16,7 @@ from thalweg.callbacks import Callback, EarlyStopping, History
 from thalweg.data.recipe import Recipe
 from thalweg.data.target import split_rows
 from thalweg.errors import ArgumentError, DataError, ModelFileError
-from thalweg.models.saving import load_model
+from thalweg.models.loading import load_model
 from thalweg.models.sequential import Sequential
 from thalweg.runs.folder import MODEL, write_folder
 from thalweg.support.checks import whole

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.callbacks import Callback, Logs
-from thalweg.engine import make_executor
+from thalweg.callbacks.callback import Model
+from thalweg.engine import TARGETS, make_executor
 from thalweg.engine.contract import Chunk, Job
 from thalweg.errors import ArgumentError
 from thalweg.layers import Layer
-from thalweg.program.lowering import inference_program
+from thalweg.program.lowering import lower
+from thalweg.program.passes.draft import Request
 from thalweg.support.naming import choose
 from thalweg.views.figures import new_figure, write_figure
 
@@ -29,13 +31,13 @@ MOST = 16  # pictures beside each other, and below each other
 LONGEST = 10  # letters of a class's name under a bar
 
 
-def kernels_of(model: Sequential) -> dict[str, Layer]:
+def kernels_of(model: Model) -> dict[str, Layer]:
     """The layers with a kernel (height, width, inputs, outputs), by name."""
     model.build()
     return {str(layer.name): layer for layer in model.layers if any(len(p.buffer.shape) == 4 for p in layer.parameters)}
 
 
-def kernel_of(model: Sequential, layer: str | None) -> tuple[str, Array]:
+def kernel_of(model: Model, layer: str | None) -> tuple[str, Array]:
     """The name and the kernel of a layer: of the first convolution if none is named."""
     found = kernels_of(model)
     if not found:
@@ -65,13 +67,15 @@ def feature_maps(model: Sequential, picture: Array) -> dict[str, Array]:
     """What every layer makes of one row, by the layer's name, in the order of the network."""
     model.build()
     x = picture[None]
-    network = model.network(of_bytes=x.dtype == np.uint8)
+    network, passes = model._compiled.network(), TARGETS[model.engine].passes
+    request = Request("inference", of_bytes=x.dtype == np.uint8)
     values: dict[str, Array] = {}
     for count, layer in enumerate(model.layers, start=1):
         assert layer.output_shape is not None
         first = replace(network, layers=model.layers[:count], output_shape=layer.output_shape)
         y = np.empty((1, *layer.output_shape), model.dtype)
-        job = Job(inference_program(first), {"X": x, "Y_pred": y}, 1, 1, model.vector, model.vector[:0])
+        program = lower(first, request, passes)
+        job = Job(program, {"X": x, "Y_pred": y}, 1, 1, model.vector, model.vector[:0])
         make_executor(model.engine, job).run(Chunk(0, 0, 1, 0, np.zeros(1)))
         values[str(layer.name)] = y[0]
     return values

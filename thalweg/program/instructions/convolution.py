@@ -140,7 +140,7 @@ class Convolution(Instruction):
 
     x (rows, height, width, in), W (kernel rows, columns, in/groups, out), b (out,) → h (rows, height', width', out)
 
-    With `floor`, max(h, 0), a relu behind it; with a, h·[a > 0], a relu's adjoint: put here when adjoints are derived.
+    With `relu`, max(h, 0), a relu behind it; with a, h·[a > 0], a relu's adjoint: put here when adjoints are derived.
     """
 
     x: Buffer
@@ -149,7 +149,7 @@ class Convolution(Instruction):
     h: Buffer
     window: Window
     groups: int = 1
-    floor: bool = False
+    relu: bool = False
     a: Buffer | None = None
 
     name = "convolution"
@@ -162,11 +162,11 @@ class Convolution(Instruction):
     @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
-        return f"{self.h} = {ended(f'{self.x} ∗ {self.W}{bias}', self.floor, self.a)}"
+        return f"{self.h} = {ended(f'{self.x} ∗ {self.W}{bias}', self.relu, self.a)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.h.shape, *self.window.sizes, self.groups, int(self.floor))
+        return (*self.x.shape, *self.h.shape, *self.window.sizes, self.groups, int(self.relu))
 
     @property
     def kernel_shape(self) -> tuple[int, int, int, int]:
@@ -192,7 +192,7 @@ class Convolution(Instruction):
         W = ungrouped(W.reshape(self.kernel_shape), self.groups)
         h = xp.einsum("nijgcab,abcgo->nijgo", windows, W, optimize=True)
         h = h.reshape(*h.shape[:3], -1)
-        return end(xp, h if b is None else h + b, self.floor, a)
+        return end(xp, h if b is None else h + b, self.relu, a)
 
     @property
     def matrix_size(self) -> int:
@@ -287,7 +287,7 @@ class TransposedConvolution(Instruction):
     around, W itself is what the adjoint is for.
     x (rows, height', width', in), W (kernel rows, columns, out/groups, in), b (out,) → h (rows, height, width, out)
 
-    floor, a: as of a convolution.
+    relu, a: as of a convolution.
     """
 
     x: Buffer
@@ -297,7 +297,7 @@ class TransposedConvolution(Instruction):
     h: Buffer
     window: Window  # as it moves over h
     groups: int = 1
-    floor: bool = False
+    relu: bool = False
     a: Buffer | None = None
 
     name = "transposed convolution"
@@ -310,11 +310,11 @@ class TransposedConvolution(Instruction):
     @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
-        return f"{self.h} = {ended(f'{self.x} ∗ {self.flipped}{bias}', self.floor, self.a)}"
+        return f"{self.h} = {ended(f'{self.x} ∗ {self.flipped}{bias}', self.relu, self.a)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.h.shape, *self.x.shape, *self.window.sizes, self.groups, int(self.floor))
+        return (*self.h.shape, *self.x.shape, *self.window.sizes, self.groups, int(self.relu))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
@@ -338,7 +338,7 @@ class TransposedConvolution(Instruction):
                 part = xp.einsum("nijgo,goc->nijgc", x, W, optimize=True)
                 parts[row, column] = part.reshape(*part.shape[:3], -1)
         h = self.window.spread(xp, parts, self.h.shape)
-        return end(xp, h if b is None else h + b, self.floor, a)
+        return end(xp, h if b is None else h + b, self.relu, a)
 
     @property
     def matrix_size(self) -> int:

@@ -28,16 +28,16 @@ def positions(value: Buffer) -> int:
     return value.size // value.shape[-1]
 
 
-def ended(value: str, floor: bool, a: Buffer | None) -> str:
+def ended(value: str, relu: bool, a: Buffer | None) -> str:
     """The formula of a product with a relu behind it, or a relu's adjoint."""
-    if floor:
+    if relu:
         return f"max({value}, 0)"
     return value if a is None else f"{value}·[{a} > 0]"
 
 
-def end(xp: Any, h: Array, floor: bool, a: Array | None) -> Array:
+def end(xp: Any, h: Array, relu: bool, a: Array | None) -> Array:
     """A product h with what stands behind it: a relu, or a relu's adjoint."""
-    h = xp.maximum(h, 0) if floor else h
+    h = xp.maximum(h, 0) if relu else h
     return h if a is None else h * (a > 0)
 
 
@@ -45,14 +45,14 @@ def end(xp: Any, h: Array, floor: bool, a: Array | None) -> Array:
 class Affine(Instruction):
     """h = x·W + b      x (rows, …, inputs), W (inputs, units), b (units,) → h (rows, …, units)
 
-    With `floor`, max(h, 0): a relu behind it, put here when the adjoints are already derived.
+    With `relu`, max(h, 0): a relu behind it, put here when the adjoints are already derived.
     """
 
     x: Buffer
     W: Buffer
     b: Buffer | None
     h: Buffer
-    floor: bool = False
+    relu: bool = False
 
     name = "affine"
     writes = ("h",)
@@ -60,11 +60,11 @@ class Affine(Instruction):
     @property
     def formula(self) -> str:
         h = f"{self.x}·{self.W}" + ("" if self.b is None else f" + {self.b}")
-        return f"{self.h} = {ended(h, self.floor, None)}"
+        return f"{self.h} = {ended(h, self.relu, None)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, positions(self.x), int(self.floor), int(self.x.by_columns))
+        return (*self.W.shape, positions(self.x), int(self.relu), int(self.x.by_columns))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
@@ -86,14 +86,14 @@ class Affine(Instruction):
 
     def reference(self, xp: Any, x: Array, W: Array, b: Array | None) -> Array:
         h = x @ W if b is None else x @ W + b
-        return end(xp, h, self.floor, None)
+        return end(xp, h, self.relu, None)
 
     @property
     def matrix_size(self) -> int:
         return self.W.size
 
     def flops(self, rows: int) -> int:
-        return rows * (2 * positions(self.x) * self.W.size + ((self.b is not None) + self.floor) * self.h.size)
+        return rows * (2 * positions(self.x) * self.W.size + ((self.b is not None) + self.relu) * self.h.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ class DenseGradient(Instruction):
 class WeightGradient(DenseGradient):
     """dW = xᵀ·dh      of the rows of a block
 
-    By columns, db = Σ dh over rows too: `biases_by_columns`.
+    By columns, db = Σ dh over rows too: `fuse_biases`.
     """
 
     name = "weight gradient"

@@ -52,7 +52,7 @@ def scale_text(text: str, gamma: Buffer | None, beta: Buffer | None) -> str:
 class BatchNormalization(Instruction):
     """a = γ·(x − μ)/√(σ² + ε) + β, with mean μ and (biased) variance σ² of each channel over the batch
 
-    With a `shortcut`, which is added, and a `floor`, max(0, …): a sum and a relu after the normalisation, in one
+    With a `shortcut`, which is added, and `relu`, max(0, …): a sum and a relu after the normalisation, in one
     instruction (see fuse.py).
     """
 
@@ -65,7 +65,7 @@ class BatchNormalization(Instruction):
     mean: Buffer
     variance: Buffer
     epsilon: float
-    floor: bool = False
+    relu: bool = False
 
     name = "batch normalization"
     writes = ("a", "mean", "variance")
@@ -76,7 +76,7 @@ class BatchNormalization(Instruction):
 
     @property
     def title(self) -> str:
-        return self.name + ("" if self.shortcut is None else " + add") + (" + relu" if self.floor else "")
+        return self.name + ("" if self.shortcut is None else " + add") + (" + relu" if self.relu else "")
 
     @property
     def kernel(self) -> str:
@@ -86,12 +86,12 @@ class BatchNormalization(Instruction):
     def formula(self) -> str:
         text = scale_text(f"({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})", self.gamma, self.beta)
         text += "" if self.shortcut is None else f" + {self.shortcut}"
-        text = f"max({text}, 0)" if self.floor else text
+        text = f"max({text}, 0)" if self.relu else text
         return f"{self.mean}, {self.variance} from {self.parts}; {self.a} = {text}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1], int(self.floor))
+        return (positions(self.x), self.x.shape[-1], int(self.relu))
 
     @property
     def constants(self) -> tuple[float, ...]:
@@ -102,9 +102,9 @@ class BatchNormalization(Instruction):
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         da = d(self.a)
-        dn = Buffer(f"{da}⁺", da.shape) if self.floor else da
+        dn = Buffer(f"{da}⁺", da.shape) if self.relu else da
         sums = Buffer(f"Σ{dn}", self.parts.shape, self.parts.region, per_row=False)
-        a, masked = (self.a, dn) if self.floor else (None, None)
+        a, masked = (self.a, dn) if self.relu else (None, None)
         yield BatchSums(self.x, self.mean, self.variance, da, None, a, masked, sums, self.epsilon)
         for place, parameter in enumerate((self.beta, self.gamma)):
             if parameter is not None and d.wants(parameter):
@@ -123,17 +123,17 @@ class BatchNormalization(Instruction):
         variance = variance / (len(x) * positions(self.x))
         a = scaled((x - mean) / xp.sqrt(variance + self.epsilon), gamma, beta)
         a = a if shortcut is None else a + shortcut
-        return end(xp, a, self.floor, None), mean, variance
+        return end(xp, a, self.relu, None), mean, variance
 
     def flops(self, rows: int) -> int:
-        return (3 + (self.shortcut is not None) + self.floor) * rows * self.x.size
+        return (3 + (self.shortcut is not None) + self.relu) * rows * self.x.size
 
 
 @dataclass(frozen=True, eq=False)
 class BatchSums(Instruction):
     """sums = for each channel Σ dn and Σ dn·(x − μ)/√(σ² + ε), over this lane's rows
 
-    Where the normalisation has a floor, dn = (da + more)·[a > 0] is computed here, while da is there anyway; otherwise
+    Where the normalisation has a relu, dn = (da + more)·[a > 0] is computed here, while da is there anyway; otherwise
     dn is da. `more` is a second contribution to the adjoint of a, if it is left to this instruction (see fuse.py).
     """
 

@@ -17,21 +17,21 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 class MaxPooling(Instruction):
     """a = the largest element of each window; what lies beside the image doesn't count. NaN stays NaN.
 
-    With a `floor`, a = max(0, the largest element): a relu before the pooling, in one instruction. Of numbers that only
+    With `relu`, a = max(0, the largest element): a relu before the pooling, in one instruction. Of numbers that only
     get larger the largest stays the largest.
     """
 
     x: Buffer
     a: Buffer
     window: Window
-    floor: bool = False
+    relu: bool = False
 
     name = "max pooling"
     writes = ("a",)
 
     @property
     def title(self) -> str:
-        return "relu + max pooling" if self.floor else self.name
+        return "relu + max pooling" if self.relu else self.name
 
     @property
     def kernel(self) -> str:
@@ -39,45 +39,45 @@ class MaxPooling(Instruction):
 
     @property
     def formula(self) -> str:
-        of = f"max({self.x}, 0)" if self.floor else f"{self.x}"
+        of = f"max({self.x}, 0)" if self.relu else f"{self.x}"
         return f"{self.a} = max over {self.window.size} of {of}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.floor), int(self.x.by_columns))
+        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.relu), int(self.x.by_columns))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
-            yield MaxPoolingAdjoint(self.x, self.a, d(self.a), d.into(self.x), self.window, self.floor)
+            yield MaxPoolingAdjoint(self.x, self.a, d(self.a), d.into(self.x), self.window, self.relu)
 
     def reference(self, xp: Any, x: Array) -> Array:
         largest = self.window.windows(xp, self.window.pad(xp, x, -np.inf)).max(axis=(-2, -1))
-        return end(xp, largest, self.floor, None)
+        return end(xp, largest, self.relu, None)
 
     def flops(self, rows: int) -> int:
-        return rows * self.a.size * (self.window.size[0] * self.window.size[1] - 1 + self.floor)
+        return rows * self.a.size * (self.window.size[0] * self.window.size[1] - 1 + self.relu)
 
 
 @dataclass(frozen=True, eq=False)
 class MaxPoolingAdjoint(Instruction):
-    """dx = Σ of da over the windows whose first largest element it is; with a floor, if that is above 0"""
+    """dx = Σ of da over the windows whose first largest element it is; with a relu, if that is above 0"""
 
     x: Buffer
     a: Buffer
     da: Buffer
     dx: Buffer
     window: Window
-    floor: bool = False
+    relu: bool = False
 
     name = "max pooling adjoint"
     writes = ("dx",)
 
     @property
     def title(self) -> str:
-        return "relu + max pooling adjoint" if self.floor else self.name
+        return "relu + max pooling adjoint" if self.relu else self.name
 
     @property
     def kernel(self) -> str:
@@ -85,16 +85,16 @@ class MaxPoolingAdjoint(Instruction):
 
     @property
     def formula(self) -> str:
-        above = f" and {self.a} > 0" if self.floor else ""
+        above = f" and {self.a} > 0" if self.relu else ""
         return f"{self.dx} = {self.da} where {self.x} is the first {self.a}{above}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.floor), int(self.x.by_columns))
+        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.relu), int(self.x.by_columns))
 
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         padded, parts = self.window.pad(xp, x, -np.inf), {}
-        left = a > 0 if self.floor else xp.ones(a.shape, bool)  # whose largest hasn't been met
+        left = a > 0 if self.relu else xp.ones(a.shape, bool)  # whose largest hasn't been met
         for place in np.ndindex(self.window.size):
             here = left & (self.window.under(padded, *place) == a)
             parts[place] = xp.where(here, da, 0)

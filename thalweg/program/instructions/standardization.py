@@ -12,26 +12,32 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 @dataclass(frozen=True, eq=False)
 class Standardization(Instruction):
-    """a = (x − mean)/√(variance + ε) over each set: a group of a row's channels, at all its places or each by itself"""
+    """a = (x − mean)/√(variance + ε) over each set: a group of a row's channels, at all its places or each by itself
+
+    Not `centered`, a = x/√(mean x² + ε).
+    """
 
     x: Buffer
     a: Buffer
     groups: int
     by_place: bool  # each place is a set of its own
     epsilon: float
+    centered: bool = True
 
     name = "standardization"
     writes = ("a",)
 
     @property
     def formula(self) -> str:
+        if not self.centered:
+            return f"{self.a} = {self.x}/√(mean {self.x}² + {self.epsilon:g})"
         return f"{self.a} = ({self.x} − mean)/√(variance + {self.epsilon:g})"
 
     @property
     def sizes(self) -> tuple[int, ...]:
         places = positions(self.x)
         rows, inside = (places, 1) if self.by_place else (1, places)
-        return (rows, inside, self.groups, self.x.shape[-1] // self.groups)
+        return (rows, inside, self.groups, self.x.shape[-1] // self.groups, int(self.centered))
 
     @property
     def constants(self) -> tuple[float, ...]:
@@ -46,13 +52,15 @@ class Standardization(Instruction):
 
     def sets(self, x: Array) -> Array:
         """x as (rows, places, groups, channels of a group)."""
-        return x.reshape(-1, *self.sizes[1:])
+        return x.reshape(-1, *self.sizes[1:4])
 
     def standard(self, xp: Any, x: Array) -> tuple[Array, Array]:
         """(the standardised sets, 1/√(variance + ε))"""
         x = self.sets(x)
-        scale = 1 / xp.sqrt(x.var(axis=(1, 3), keepdims=True) + self.epsilon)
-        return (x - x.mean(axis=(1, 3), keepdims=True)) * scale, scale
+        if self.centered:
+            x = x - x.mean(axis=(1, 3), keepdims=True)
+        scale = 1 / xp.sqrt((x * x).mean(axis=(1, 3), keepdims=True) + self.epsilon)
+        return x * scale, scale
 
     def reference(self, xp: Any, x: Array) -> Array:
         return self.standard(xp, x)[0].reshape(x.shape)
@@ -63,7 +71,7 @@ class Standardization(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class StandardizationAdjoint(Instruction):
-    """dx = (da − mean da − x̂·mean(da·x̂))/√(variance + ε), the means over each set"""
+    """dx = (da − mean da − x̂·mean(da·x̂))/√(variance + ε), the means over each set; without mean da, not centered"""
 
     of: Standardization
     x: Buffer
@@ -75,7 +83,8 @@ class StandardizationAdjoint(Instruction):
 
     @property
     def formula(self) -> str:
-        return f"{self.dx} = ({self.da} − mean {self.da} − x̂·mean({self.da}·x̂))/√…, x̂ standardised {self.x}"
+        mean = f" − mean {self.da}" if self.of.centered else ""
+        return f"{self.dx} = ({self.da}{mean} − x̂·mean({self.da}·x̂))/√…, x̂ standardised {self.x}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -88,8 +97,9 @@ class StandardizationAdjoint(Instruction):
     def reference(self, xp: Any, x: Array, da: Array) -> Array:
         normal, scale = self.of.standard(xp, x)
         da = self.of.sets(da)
-        one, other = (v.mean(axis=(1, 3), keepdims=True) for v in (da, da * normal))
-        return ((da - one - normal * other) * scale).reshape(x.shape)
+        if self.of.centered:
+            da = da - da.mean(axis=(1, 3), keepdims=True)
+        return ((da - normal * (da * normal).mean(axis=(1, 3), keepdims=True)) * scale).reshape(x.shape)
 
     def flops(self, rows: int) -> int:
         return 12 * rows * self.x.size

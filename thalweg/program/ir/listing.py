@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from thalweg.program.ir.instruction import Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.ir.program import Program
 from thalweg.support.terminal import columns
 from thalweg.support.typesetting import table, width
@@ -31,9 +31,19 @@ class Row:
 
 
 class Listing(Sequence[Row]):
-    """The rows of a program for a batch of `rows`; printing it shows the table."""
+    """The rows of a program for a batch of `rows`; printing it shows the table.
 
-    def __init__(self, program: Program, rows: int, seconds: Sequence[float] | None = None, lanes: int = 1) -> None:
+    shared: the gradients that lanes share, so that none has to sum them.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        rows: int,
+        seconds: Sequence[float] | None = None,
+        lanes: int = 1,
+        shared: Sequence[Buffer] = (),
+    ) -> None:
         sections = {id(i): "backward" for i in program.backward} | {id(i): "update" for i in program.update}
         order = sorted(program, key=lambda i: ["forward", "backward", "update"].index(sections.get(id(i), "forward")))
         measured = dict(zip((id(i) for i in program), seconds, strict=True)) if seconds is not None else {}
@@ -51,7 +61,7 @@ class Listing(Sequence[Row]):
                 measured.get(id(whole)),
                 measured[id(whole)] / total if total else None,
             )
-            for number, (whole, i) in enumerate(seen(order, program, rows, lanes), start=1)
+            for number, (whole, i) in enumerate(seen(order, lanes, shared), start=1)
         ]
 
     def __len__(self) -> int:
@@ -92,13 +102,12 @@ class Listing(Sequence[Row]):
 
 
 def seen(
-    order: Sequence[Instruction], program: Program, rows: int, lanes: int
+    order: Sequence[Instruction], lanes: int, shared: Sequence[Buffer]
 ) -> Iterator[tuple[Instruction, Instruction]]:
     """What that many lanes do, each beside the instruction that it is (a part of).
 
     One lane has nothing to sum, and gradients that lanes share need no sum.
     """
-    shared = program.wide_gradients if program.shares(rows, lanes) else []
     for i in order:
         yield from ((i, part) for part in i.on_lanes(lanes, shared))
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from thalweg.program.ir.instruction import EXCHANGE, NORMS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
 from thalweg.program.ir.memory import align, place
 
-SHARED_BYTES = 8 << 20  # of activations of a lane: more are not kept until the finish
-
 
 @dataclass(frozen=True)
 class Segment:
@@ -118,11 +116,6 @@ class Program:
     def wide_gradients(self) -> list[Buffer]:
         """Those gradients."""
         return [gradient for i in self.rows if (gradient := i.wide_gradient) is not None]
-
-    def shares(self, batch: int, lanes: int) -> bool:
-        """Whether the lanes share the wide weight gradients in the finish: all activations have to be there then."""
-        rows = align(-(-batch // lanes))
-        return bool(self.wide) and 4 * rows * self.workspace_row <= SHARED_BYTES
 
     def buffers(self) -> list[Buffer]:
         """Every buffer of the program, in the order of first use."""

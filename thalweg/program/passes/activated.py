@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
@@ -11,6 +11,7 @@ from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.instructions.losses.formula_loss import FormulaLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
+from thalweg.program.passes.draft import Draft
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +70,10 @@ class ActivatedLoss(Instruction):
         return sum(i.flops(rows) for i in self.parts)
 
 
-def activated_losses(
-    forward: Sequence[Instruction], backward: Sequence[Instruction]
-) -> tuple[list[Instruction], list[Instruction]]:
-    """Forward and backward, where a loss of single outputs does the adjoint of the activation before it, and the
-    activation itself, if nothing else reads it."""
-    forward, backward = list(forward), list(backward)
+def fuse_activations(draft: Draft) -> Draft:
+    """A loss of single outputs does the adjoint of the activation before it, and the activation itself, if nothing else
+    reads it."""
+    forward, backward = list(draft.forward), list(draft.backward)
     for loss in [i for i in forward if isinstance(i, LossAndGradient)]:
         both = [*forward, *backward]
         adjoint = next((i for i in both if isinstance(i, ElementwiseAdjoint) and i.da is loss.dp), None)
@@ -89,7 +88,7 @@ def activated_losses(
         backward.remove(adjoint)
         if alone:
             forward.remove(of)
-    return forward, backward
+    return replace(draft, forward=forward, backward=backward)
 
 
 def goes_with(loss: LossAndGradient, adjoint: ElementwiseAdjoint) -> bool:

@@ -15,24 +15,25 @@ from thalweg.program.instructions.normalization import BatchNormalization, Batch
 from thalweg.program.instructions.pooling import AveragePoolingAdjoint, MaxPooling
 from thalweg.program.instructions.rectifiers import Relu
 from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.program.passes.draft import Draft
 
 
-def pool_before_relu(forward: Sequence[Instruction]) -> list[Instruction]:
-    """Forward, where a relu whose value only a max pooling reads is done by that pooling, after it.
+def pool_before_relu(draft: Draft) -> Draft:
+    """A relu whose value only a max pooling reads is done by that pooling, after it.
 
     The values are the same, and so are the gradients: the first largest element of a window is the same with and
     without relu, where it is above 0. Relu and its adjoint are left with a part of the work, and no memory.
     """
-    result = list(forward)
+    forward, result = draft.forward, list(draft.forward)
     for place, pool in enumerate(forward):
         if not isinstance(pool, MaxPooling):
             continue
         relu = next((i for i in forward[:place] if isinstance(i, Relu) and i.plain and i.a is pool.x), None)
         if relu is None or any(relu.a in i.inputs for i in forward if i is not pool):
             continue
-        result[result.index(pool)] = replace(pool, x=relu.h, floor=True)
+        result[result.index(pool)] = replace(pool, x=relu.h, relu=True)
         result.remove(relu)
-    return result
+    return replace(draft, forward=result)
 
 
 def only_reader(instructions: Sequence[Instruction], value: Buffer) -> Instruction | None:
@@ -41,14 +42,14 @@ def only_reader(instructions: Sequence[Instruction], value: Buffer) -> Instructi
     return readers[0] if len(readers) == 1 else None
 
 
-def normalize_and_add(forward: Sequence[Instruction]) -> list[Instruction]:
-    """Forward, where a batch normalisation adds the shortcut and does the relu, if nothing else reads what is between.
+def normalize_and_add(draft: Draft) -> Draft:
+    """A batch normalisation adds the shortcut and does the relu, if nothing else reads what is between.
 
     With statistics of the batch a lane has all its rows in one block, which its caches don't hold: every instruction
     less saves a trip to memory. Backward, relu's adjoint is a part of the normalisation's.
     """
-    result = list(forward)
-    for norm in [i for i in forward if isinstance(i, BatchNormalization)]:
+    result = list(draft.forward)
+    for norm in [i for i in result if isinstance(i, BatchNormalization)]:
         whole = norm
         add = only_reader(result, whole.a)
         if isinstance(add, Add) and add.x is not add.y:
@@ -57,21 +58,19 @@ def normalize_and_add(forward: Sequence[Instruction]) -> list[Instruction]:
             result[result.index(add)] = whole
         relu = only_reader(result, whole.a)
         if isinstance(relu, Relu) and relu.plain:
-            result[result.index(whole)] = replace(whole, a=relu.a, floor=True)
+            result[result.index(whole)] = replace(whole, a=relu.a, relu=True)
             result.remove(relu)
-    return result
+    return replace(draft, forward=result)
 
 
-def product_and_relu(
-    forward: Sequence[Instruction], backward: Sequence[Instruction] = ()
-) -> tuple[list[Instruction], list[Instruction]]:
-    """Forward and backward, where a product does the relu that alone reads it, and a product, or an average pooling,
-    that makes the adjoint of a relu does that relu's: a pass over each value less."""
-    forward, backward = list(forward), list(backward)
+def fuse_relu(draft: Draft) -> Draft:
+    """A product does the relu that alone reads it, and a product, or an average pooling, that makes the adjoint of a
+    relu does that relu's: a pass over each value less."""
+    forward, backward = list(draft.forward), list(draft.backward)
     for product in [i for i in forward if isinstance(i, Affine | Convolution | TransposedConvolution)]:
         relu = only_reader([*forward, *backward], product.h)
         if isinstance(relu, Relu) and relu.plain:
-            forward[forward.index(product)] = replace(product, h=relu.a, floor=True)
+            forward[forward.index(product)] = replace(product, h=relu.a, relu=True)
             forward.remove(relu)
     makers = InputGradient | AveragePoolingAdjoint | Convolution | TransposedConvolution
     for gradient in [i for i in backward if isinstance(i, makers)]:
@@ -83,29 +82,28 @@ def product_and_relu(
             else:
                 backward[place] = replace(gradient, h=adjoint.dh, a=adjoint.v)
             backward.remove(adjoint)
-    return forward, backward
+    return replace(draft, forward=forward, backward=backward)
 
 
-def add_before_relu(backward: Sequence[Instruction]) -> list[Instruction]:
-    """Backward, where the adjoint of such a relu, the sum of two contributions, is summed when it is read."""
-    result = list(backward)
-    for add in [i for i in backward if isinstance(i, Add)]:
+def add_before_relu(draft: Draft) -> Draft:
+    """The adjoint of such a relu, the sum of two contributions, is summed when it is read."""
+    result = list(draft.backward)
+    for add in [i for i in result if isinstance(i, Add)]:
         sums = only_reader(result, add.z)
         if isinstance(sums, BatchSums) and sums.dn is not None and sums.more is None:
             result[result.index(sums)] = replace(sums, da=add.x, more=add.y)
             result.remove(add)
-    return result
+    return replace(draft, backward=result)
 
 
-def fuse(
-    forward: Sequence[Instruction], backward: Sequence[Instruction], kept: Sequence[Buffer] = ()
-) -> tuple[list[Instruction], list[Instruction]]:
-    """Forward and backward, where the adjoint of each loss, which computes its value too, stands in the loss's place.
+def fuse_losses(draft: Draft) -> Draft:
+    """The adjoint of each loss, which computes its value too, stands in the loss's place.
 
     A loss of logits computes softmax or sigmoid on its way. So where the network ends with that activation, the
-    instruction goes, and the loss writes the activation itself, if something else reads it or it is to be `kept`.
+    instruction goes, and the loss writes the activation itself, if something else reads it or it has to be visible.
     """
-    forward, backward = list(forward), list(backward)
+    forward, backward = list(draft.forward), list(draft.backward)
+    shown = draft.y_pred if draft.request.visible else None
     for gradient in [i for i in backward if isinstance(i, LossAndGradient)]:
         backward.remove(gradient)
         place = forward.index(gradient.of)
@@ -117,7 +115,7 @@ def fuse(
         a = source.outputs[0]
         if any(a in i.inputs for i in forward[:place]):
             continue  # it is needed before the loss
-        read = a in kept or any(a in i.inputs for i in [*forward, *backward])
+        read = a is shown or any(a in i.inputs for i in [*forward, *backward])
         forward[place] = replace(gradient, a=a if read else None)
         forward.remove(source)
-    return forward, backward
+    return replace(draft, forward=forward, backward=backward)

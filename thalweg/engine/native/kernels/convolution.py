@@ -112,7 +112,7 @@ def _narrow(B, C, N, th, sw, tw, g, target, accumulate):
 
 
 @compiled
-def dense_correlate(x, H, W, C, B, y, OH, OW, N, bias, images, sh, dh, ah, th, sw, dw, aw, tw, floor, gate):
+def dense_correlate(x, H, W, C, B, y, OH, OW, N, bias, images, sh, dh, ah, th, sw, dw, aw, tw, relu, gate):
     """y = bias + Σ x·B over the taps, for x, B and y without gaps; with an end as of a tile."""
     g = _together(N, OW, C, th, sw, dw, tw)
     if g > 1:
@@ -124,19 +124,19 @@ def dense_correlate(x, H, W, C, B, y, OH, OW, N, bias, images, sh, dh, ah, th, s
         B, bias, N, OW, tw, sw = kernel, (biases if bias else 0), g * N, OW // g, tw + (g - 1) * sw, g * sw
     correlate(
         x, H * W * C, W * C, C, H, W, B, tw * C * N, C * N, C, y, OH * OW * N, OW * N, N, N, N, bias,
-        images, OH, sh, dh, ah, th, OW, sw, dw, aw, tw, floor, gate,
+        images, OH, sh, dh, ah, th, OW, sw, dw, aw, tw, relu, gate,
     )  # fmt: skip
 
 
 @compiled
 def correlate(
     x, xi, xr, xc, H, W, B, br, bc, C, y, yi, yr, yc, N, ldb, bias,
-    images, OH, sh, dh, ah, th, OW, sw, dw, aw, tw, floor, gate,
+    images, OH, sh, dh, ah, th, OW, sw, dw, aw, tw, relu, gate,
 ):  # fmt: skip
     """y[image, i, j, :] = bias + Σ x[image, i·sh + a·dh + ah, j·sw + b·dw + aw, :]·B[a, b] over the taps on the image.
 
     xi, xr, xc; yi, yr, yc: strides of image, row and column; br, bc: of the kernel's rows and columns. C channels of x
-    times a matrix of N columns, ldb apart, at each tap. At the end max(y, 0), if `floor`, or y·[G > 0], if there is a
+    times a matrix of N columns, ldb apart, at each tap. At the end max(y, 0), if `relu`, or y·[G > 0], if there is a
     G, laid out as y, `gate` bytes behind it.
     """
     i = 0
@@ -148,14 +148,14 @@ def correlate(
             _rectangle(
                 x + 4 * ((i * sh + a * dh + ah) * xr + (j * sw + b * dw + aw) * xc), xi, sh * xr, sw * xc,
                 dh * xr, dw * xc, C, B + 4 * (a * br + b * bc), br, bc, ldb, y + 4 * (i * yr + j * yc), yi, yr, yc, N,
-                bias, images, next_i - i, next_j - j, after_a - a, after_b - b, floor, gate,
+                bias, images, next_i - i, next_j - j, after_a - a, after_b - b, relu, gate,
             )  # fmt: skip
             j = next_j
         i = next_i
 
 
 @compiled
-def _rectangle(a, an, ah, aw, ga, gb, C, b, br, bc, ldb, c, cn, ch, cw, N, bias, n, h, w, taps_h, taps_w, floor, gate):
+def _rectangle(a, an, ah, aw, ga, gb, C, b, br, bc, ldb, c, cn, ch, cw, N, bias, n, h, w, taps_h, taps_w, relu, gate):
     """The outputs of a rectangle, all of which see taps_h x taps_w taps. an, ah, aw; cn, ch, cw: strides of A and C."""
     if aw * w == ah and cw * w == ch:  # rows that follow each other are one
         w, h = w * h, 1
@@ -166,38 +166,38 @@ def _rectangle(a, an, ah, aw, ga, gb, C, b, br, bc, ldb, c, cn, ch, cw, N, bias,
     elif w < ROWS and n > w:
         w, aw, cw, n, an, cn = n, an, cn, w, aw, cw
     if taps_h * taps_w == 0:
-        _products(a, an, ah, aw, 0, b, 0, ldb, c, cn, ch, cw, bias, 0, n, h, w, N, 0, 0, floor, gate)
+        _products(a, an, ah, aw, 0, b, 0, ldb, c, cn, ch, cw, bias, 0, n, h, w, N, 0, 0, relu, gate)
     elif gb == C and bc == C * ldb:  # the taps of a kernel's row follow each other
-        _products(a, an, ah, aw, ga, b, br, ldb, c, cn, ch, cw, bias, 0, n, h, w, N, taps_h, taps_w * C, floor, gate)
+        _products(a, an, ah, aw, ga, b, br, ldb, c, cn, ch, cw, bias, 0, n, h, w, N, taps_h, taps_w * C, relu, gate)
     else:
         for t in range(taps_h):
             at, to = a + 4 * t * ga, b + 4 * t * br
-            low, open_ = (floor, gate) if t == taps_h - 1 else (0, 0)
+            low, open_ = (relu, gate) if t == taps_h - 1 else (0, 0)
             _products(at, an, ah, aw, gb, to, bc, ldb, c, cn, ch, cw, bias, t > 0, n, h, w, N, taps_w, C, low, open_)
 
 
 @compiled
-def _tiles(M, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, floor, gate):
+def _tiles(M, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, relu, gate):
     """M rows of C, v vectors wide, in tiles of as even a height as possible."""
     tiles = (M + ROWS - 1) // ROWS
     rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one row more than the others
     if taller:
         r = rows + 1
         tile(
-            r, v, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, taller, r * rsa, floor, gate, ga, na, gb, nb,
+            r, v, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, taller, r * rsa, relu, gate, ga, na, gb, nb,
             outer, groups,
         )  # fmt: skip
         a += 4 * taller * r * rsa
         c += 4 * taller * r * ldc
         start += 4 * taller * r * lds
     tile(
-        rows, v, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles - taller, rows * rsa, floor, gate, ga, na,
+        rows, v, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles - taller, rows * rsa, relu, gate, ga, na,
         gb, nb, outer, groups,
     )  # fmt: skip
 
 
 @compiled
-def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, Q, P, M, N, groups, depth, floor, gate):
+def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, Q, P, M, N, groups, depth, relu, gate):
     """C[q, p, r, :] (+)= bias + Σ_g Σ_k A[q·aq + p·ap + r·rsa + g·ga + k]·B[g·gb + k·ldb, :], r < M."""
     tiles = (M + ROWS - 1) // ROWS
     widest = WIDEST[(M + tiles - 1) // tiles]
@@ -221,7 +221,7 @@ def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, 
                         copy(v, panel + 4 * i * gb, ldb, packed + 4 * i * K * v * VW, v * VW, K, last)
                     panel, ldp, gp = packed, v * VW, K * v * VW
                 more, ends = accumulate or g + k > 0, g + parts >= groups and k + part >= depth
-                low, open_ = (floor, gate) if ends else (0, 0)
+                low, open_ = (relu, gate) if ends else (0, 0)
                 for q in range(Q):
                     for p in range(P):
                         at, to = a + 4 * (q * aq + p * ap + g * ga + k), c + 4 * (q * cq + p * cp + j)
@@ -237,19 +237,19 @@ def convolution(o, c, s, f):
     """h = x ∗ W + b; max(h, 0), or h·[a > 0]"""
     x, W, b, h, a, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
     kh, kw, sh, sw, dh, dw, top, left = o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18]
-    groups, floor = o[19], o[20]
+    groups, relu = o[19], o[20]
     n, m, gate = C // groups, O // groups, a - h if a else 0
     if kh * kw * sh * sw * groups == 1 and H * Wd == OH * OW:
-        gemm.product(x, C, 1, W, O, 0, h, O, b, floor, a, s[IMAGES] * OH * OW, O, C)
+        gemm.product(x, C, 1, W, O, 0, h, O, b, relu, a, s[IMAGES] * OH * OW, O, C)
         return
     if groups == 1:
-        dense_correlate(x, H, Wd, C, W, h, OH, OW, O, b, s[IMAGES], sh, dh, -top, kh, sw, dw, -left, kw, floor, gate)
+        dense_correlate(x, H, Wd, C, W, h, OH, OW, O, b, s[IMAGES], sh, dh, -top, kh, sw, dw, -left, kw, relu, gate)
         return
     for g in range(groups):
         correlate(
             x + 4 * g * n, H * Wd * C, Wd * C, C, H, Wd, W + 4 * g * m, kw * n * O, n * O, n,
             h + 4 * g * m, OH * OW * O, OW * O, O, m, O, b + 4 * g * m if b else 0,
-            s[IMAGES], OH, sh, dh, -top, kh, OW, sw, dw, -left, kw, floor, gate,
+            s[IMAGES], OH, sh, dh, -top, kh, OW, sw, dw, -left, kw, relu, gate,
         )  # fmt: skip
 
 
@@ -260,14 +260,14 @@ def transposed_convolution(o, c, s, f):
     """
     x, W, bias, h, gated, H, Wd, C, OH, OW, O = o[0], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
     kh, kw, sh, sw, dh, dw, top, left = o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[19]
-    groups, floor = o[20], o[21]
+    groups, relu = o[20], o[21]
     n, m, gate = C // groups, O // groups, gated - h if gated else 0
     if kh * kw * sh * sw * groups == 1 and H * Wd == OH * OW:
-        gemm.product(x, O, 1, W, C, 0, h, C, bias, floor, gated, s[IMAGES] * OH * OW, C, O)
+        gemm.product(x, O, 1, W, C, 0, h, C, bias, relu, gated, s[IMAGES] * OH * OW, C, O)
         return
     if sh * sw * groups == 1:
         ah, aw = top - (kh - 1) * dh, left - (kw - 1) * dw
-        dense_correlate(x, OH, OW, O, W, h, H, Wd, C, bias, s[IMAGES], 1, dh, ah, kh, 1, dw, aw, kw, floor, gate)
+        dense_correlate(x, OH, OW, O, W, h, H, Wd, C, bias, s[IMAGES], 1, dh, ah, kh, 1, dw, aw, kw, relu, gate)
         return
     for p in range(min(sh, H)):
         th, first_a, ah = _phase(p, kh, sh, dh, top)
@@ -280,7 +280,7 @@ def transposed_convolution(o, c, s, f):
                     h + 4 * ((p * Wd + q) * C + g * n), H * Wd * C, sh * Wd * C, sw * C, n, n,
                     bias + 4 * g * n if bias else 0,
                     s[IMAGES], (H - p + sh - 1) // sh, 1, dh, ah, th, (Wd - q + sw - 1) // sw, 1, dw, aw, tw,
-                    floor, gate,
+                    relu, gate,
                 )  # fmt: skip
 
 

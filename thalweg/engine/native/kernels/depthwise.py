@@ -14,7 +14,7 @@ from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
 from thalweg.engine.native.linalg.microkernel import Family, _Emitter, _integer
 
 RUN = ("row", "column", "rows", "columns", "count", "step", "channels")
-WEIGH_ARGUMENTS = ("x", "w", "wr", "bias", "y", "apart", *RUN, "floor", "gate")
+WEIGH_ARGUMENTS = ("x", "w", "wr", "bias", "y", "apart", *RUN, "relu", "gate")
 GRADIENT_ARGUMENTS = ("x", "d", "w", "wr", *RUN)
 COMMON = ((3, 3), (5, 5))  # sizes of kernels whose loops are unrolled
 
@@ -90,7 +90,7 @@ class _Weigh(_Run):
             else:
                 (total,) = self.each_tap([start], add(i))
             at = self.times(i, "apart")
-            total = self.if_given("floor", [total], lambda v, _: self.at_least_zero(v), [at])
+            total = self.if_given("relu", [total], lambda v, _: self.at_least_zero(v), [at])
             (total,) = self.if_given("gate", total, lambda v, at: self.gated(v, load(self.place("G", at, k))), [at])
             store(total, self.place("y", at, k))
             return carried
@@ -165,7 +165,7 @@ def _call(family):
 
 
 @intrinsic
-def weigh(typing, x, w, wr, bias, y, apart, row, column, rows, columns, count, step, channels, floor, gate):
+def weigh(typing, x, w, wr, bias, y, apart, row, column, rows, columns, count, step, channels, relu, gate):
     """y = bias + Σ x·w for a run of outputs"""
     return _call(WEIGHERS)
 
@@ -178,7 +178,7 @@ def weigh_gradient(typing, x, d, w, wr, row, column, rows, columns, count, step,
 
 @compiled
 def _correlate(
-    x, H, W, C, w, wr, bias, y, yi, yr, yc, images, OH, sh, dh, ah, th, OW, sw, dw, aw, tw, floor, gate
+    x, H, W, C, w, wr, bias, y, yi, yr, yc, images, OH, sh, dh, ah, th, OW, sw, dw, aw, tw, relu, gate
 ):  # fmt: skip
     """y[image, i, j] = bias + Σ x[image, i·sh + a·dh + ah, j·sw + b·dw + aw]·w[a, b] over the taps on the image.
 
@@ -195,7 +195,7 @@ def _correlate(
                     weigh(
                         x + 4 * ((image * H + r * sh + a * dh + ah) * W + j * sw + b * dw + aw) * C,
                         w + 4 * (a * wr + b * C), wr, bias, y + 4 * (image * yi + r * yr + j * yc), yc,
-                        dh * W * C, dw * C, after_a - a, max(0, after_b - b), next_j - j, sw * C, C, floor, gate,
+                        dh * W * C, dw * C, after_a - a, max(0, after_b - b), next_j - j, sw * C, C, relu, gate,
                     )  # fmt: skip
                 j = next_j
             i = next_i
@@ -204,17 +204,17 @@ def _correlate(
 def depthwise_convolution(o, c, s, f):
     """h = x ∗ W + b; max(h, 0), or h·[a > 0]"""
     x, W, b, h, a, H, Wd, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9]
-    kh, kw, sh, sw, dh, dw, top, left, floor = o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[20]
+    kh, kw, sh, sw, dh, dw, top, left, relu = o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[20]
     _correlate(
         x, H, Wd, C, W, kw * C, b, h, OH * OW * C, OW * C, C, s[ROWS], OH, sh, dh, -top, kh, OW, sw, dw, -left, kw,
-        floor, a - h if a else 0,
+        relu, a - h if a else 0,
     )  # fmt: skip
 
 
 def depthwise_transposed_convolution(o, c, s, f):
     """h = x ∗ Wᶠ + b; max(h, 0), or h·[a > 0]; elements that are a stride apart lie under the same taps."""
     x, W, bias, h, gated, H, Wd, C, OH, OW = o[0], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
-    kh, kw, sh, sw, dh, dw, top, left, floor = o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[19], o[21]
+    kh, kw, sh, sw, dh, dw, top, left, relu = o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[19], o[21]
     gate = gated - h if gated else 0
     for p in range(min(sh, H)):
         th, first_a, ah = _phase(p, kh, sh, dh, top)
@@ -223,7 +223,7 @@ def depthwise_transposed_convolution(o, c, s, f):
             _correlate(
                 x, OH, OW, C, W + 4 * (first_a * kw + first_b) * C, kw * C, bias, h + 4 * (p * Wd + q) * C,
                 H * Wd * C, sh * Wd * C, sw * C, s[ROWS], (H - p + sh - 1) // sh, 1, dh, ah, th,
-                (Wd - q + sw - 1) // sw, 1, dw, aw, tw, floor, gate,
+                (Wd - q + sw - 1) // sw, 1, dw, aw, tw, relu, gate,
             )  # fmt: skip
 
 

@@ -9,13 +9,13 @@ from thalweg.engine.native.linalg import narrow as columns
 
 def affine(o, c, s, f):
     """h = x·W + b, or max(h, 0)"""
-    x, W, b, h, inputs, units, positions, floor = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    x, W, b, h, inputs, units, positions, relu = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
     if o[8]:
         columns.affine(x, W, b, h, s[ROWS], inputs, units)
-        if floor:
+        if relu:
             gemm.end(h, units, 0, s[ROWS], units)
         return
-    gemm.product(x, inputs, 1, W, units, 0, h, units, b, floor, 0, s[ROWS] * positions, units, inputs)
+    gemm.product(x, inputs, 1, W, units, 0, h, units, b, relu, 0, s[ROWS] * positions, units, inputs)
 
 
 @compiled

@@ -78,7 +78,7 @@ def _rows_of(lane, s):
 
 
 @compiled
-def _normalize(x, a, rows, channels, mean, variance, gamma, beta, epsilon, shortcut, floor):
+def _normalize(x, a, rows, channels, mean, variance, gamma, beta, epsilon, shortcut, relu):
     """a = γ·(x − μ)/√(σ² + ε) + β, plus the shortcut, at least 0: as far as they are there"""
     centre, factor, shift = _a(), _b(), _c()
     copies = _copies(channels)
@@ -94,7 +94,7 @@ def _normalize(x, a, rows, channels, mean, variance, gamma, beta, epsilon, short
             _repeat(beta + at, n, copies, shift)
         else:
             _fill(shift, n * copies, 0)
-        key, step = floor + (2 if shortcut else 0), _rows_at_once(n, copies)
+        key, step = relu + (2 if shortcut else 0), _rows_at_once(n, copies)
         for r in range(0, rows, step):
             at = 4 * (r * channels + first)
             scale(key, x + at, shortcut + at, a + at, centre, factor, shift, min(step, rows - r), n, channels, copies)
@@ -143,7 +143,7 @@ def batch_moments(o, c, s, f):
 def batch_normalization(o, c, s, f):
     """Every lane puts the parts of all lanes together in the same order (Chan, Golub and LeVeque 1979)."""
     x, parts, gamma, beta, shortcut, a, mean, variance = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
-    positions, channels, floor = o[8], o[9], o[10]
+    positions, channels, relu = o[8], o[9], o[10]
     mu, sigma = floats(mean, channels), floats(variance, channels)
     mu[:], sigma[:] = F32(0), F32(0)
     seen = 0
@@ -162,7 +162,7 @@ def batch_normalization(o, c, s, f):
     scale = F32(1) / F32(seen * positions)
     for j in range(channels):
         sigma[j] *= scale
-    _normalize(x, a, s[ROWS] * positions, channels, mean, variance, gamma, beta, c[0], shortcut, floor)
+    _normalize(x, a, s[ROWS] * positions, channels, mean, variance, gamma, beta, c[0], shortcut, relu)
 
 
 def normalization(o, c, s, f):

@@ -39,7 +39,7 @@ def _prepare(dx, images, size, kh, kw, sh, sw, tiled):
 def max_pooling(o, c, s, f):
     """a = the largest element of each window, or 0"""
     x, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    kh, kw, sh, sw, dh, dw, top, left, floor = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
+    kh, kw, sh, sw, dh, dw, top, left, relu = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
     images, C = (C, s[ROWS]) if o[17] else (s[ROWS], C)
     for image in range(images):
         for i in range(OH):
@@ -50,14 +50,14 @@ def max_pooling(o, c, s, f):
                 end = _after(j, OW, W, sw, dw, left, kw)
                 at = x + _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 to = a + 4 * ((image * OH + i) * OW + j) * C
-                largest(at, to, floor, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, 1)
+                largest(at, to, relu, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, 1)
                 j = end
 
 
 def max_pooling_adjoint(o, c, s, f):
     """dx = Σ of da over the windows whose first largest element it is, if that is above 0"""
     x, a, da, dx, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
-    kh, kw, sh, sw, dh, dw, top, left, floor = o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18]
+    kh, kw, sh, sw, dh, dw, top, left, relu = o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18]
     images, C = (C, s[ROWS]) if o[19] else (s[ROWS], C)
     tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == W
     more = _prepare(dx, images, H * W * C, kh, kw, sh, sw, tiled)
@@ -71,7 +71,7 @@ def max_pooling_adjoint(o, c, s, f):
                 at = _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 of = 4 * ((image * OH + i) * OW + j) * C
                 give(
-                    x + at, a + of, da + of, dx + at, floor,
+                    x + at, a + of, da + of, dx + at, relu,
                     dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, more,
                 )  # fmt: skip
                 j = end

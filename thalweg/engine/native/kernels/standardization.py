@@ -15,8 +15,8 @@ _sums = stack(RUN)
 
 
 def standardization(o, c, s, f):
-    """a = (x − mean)/√(variance + ε)"""
-    x, a, places, groups, channels = o[0], o[1], o[3], o[4], o[5]
+    """a = (x − mean)/√(variance + ε); not centered, the mean is taken as 0"""
+    x, a, places, groups, channels, centered = o[0], o[1], o[3], o[4], o[5], o[6]
     width = groups * channels
     for r in range(s[ROWS] * o[2]):
         for g in range(groups):
@@ -28,7 +28,7 @@ def standardization(o, c, s, f):
                 for k in range(channels):
                     part += u[k]
                 total += part
-            mean, squares = F32(total / (places * channels)), 0.0
+            mean, squares = F32(total / (places * channels) if centered else 0.0), 0.0
             for p in range(places):
                 u = floats(x + first + 4 * p * width, channels)
                 part = F32(0)
@@ -43,8 +43,8 @@ def standardization(o, c, s, f):
 
 
 def standardization_adjoint(o, c, s, f):
-    """dx = (da − mean da − x̂·mean(da·x̂))/√(variance + ε)"""
-    x, da, dx, places, groups, channels = o[0], o[1], o[2], o[4], o[5], o[6]
+    """dx = (da − mean da − x̂·mean(da·x̂))/√(variance + ε); not centered, both means are taken as 0"""
+    x, da, dx, places, groups, channels, centered = o[0], o[1], o[2], o[4], o[5], o[6], o[7]
     width, n = groups * channels, places * channels
     for r in range(s[ROWS] * o[3]):
         for g in range(groups):
@@ -58,6 +58,7 @@ def standardization_adjoint(o, c, s, f):
                     more += d[k]
                 total += part
                 sums += more
+            total, sums = (total, sums) if centered else (0.0, 0.0)
             mean, squares, products = F32(total / n), 0.0, 0.0
             for p in range(places):
                 u, d = floats(x + first + 4 * p * width, channels), floats(da + first + 4 * p * width, channels)

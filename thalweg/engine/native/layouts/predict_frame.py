@@ -1,6 +1,6 @@
 """What prediction enters the machine with: where everything lies, and what an array has to be."""
 
-# Places in a ticket: the job; 1 while a call uses it; the first of the rows' instructions and the one after the last;
+# Places in a frame: the job; 1 while a call uses it; the first of the rows' instructions and the one after the last;
 # the list of cells of the table that hold the address of X, how many they are and how many bytes a row of it has, and
 # the same for Y; None; how many rows are too many; from how many on other threads of Python run meanwhile; NumPy's
 # function that makes an array; what x has to be: its class, the type of its elements, its axes; and the axes of y.

@@ -19,7 +19,7 @@ from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Family, _Emitter
 DOT_COLUMNS = {16: 7, 8: 7, 4: 3}[VW]
 DOT_ROWS = (0, *(max(VW, IN_FLIGHT) // j for j in range(1, DOT_COLUMNS + 1)))
 DOT_SHAPES = sorted({(r, j) for j in range(1, DOT_COLUMNS + 1) for r in (1, DOT_ROWS[j])})
-DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "step", "depth", "tiles", "floor", "gate")
+DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "step", "depth", "tiles", "relu", "gate")
 SHORT = 12  # numbers in a row of A, of which one dot product fills hardly a vector
 SHORT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "rows")
 
@@ -53,7 +53,7 @@ class _Dots(_Emitter):
             part = cells[first : first + VW]
             self.keep(_integer(len(part)))
             (total,) = self.plus_start([self.totals(sums[first : first + VW])], self.load_start, [(first,)])
-            (total,) = self.if_given("floor", [total], lambda value, _: self.at_least_zero(value), [()])
+            (total,) = self.if_given("relu", [total], lambda value, _: self.at_least_zero(value), [()])
             with builder.if_else(joined) as (then, otherwise):
                 with then:
                     p = self.at("c", "ldc", 0, first)
@@ -164,10 +164,10 @@ SHORT_DOTS = Family(
 
 
 @intrinsic
-def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, step, depth, tiles, floor, gate):
+def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, step, depth, tiles, relu, gate):
     """Computes the dot products of DOT_ROWS[columns] rows, or of 1, with 1 … DOT_COLUMNS columns; depth >= 1.
 
-    start, step: the address of what is added to a tile, and how far from there the next tile's is. floor, gate: as of
+    start, step: the address of what is added to a tile, and how far from there the next tile's is. relu, gate: as of
     a tile.
     """
 

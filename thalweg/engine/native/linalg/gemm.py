@@ -73,8 +73,8 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
 
 
 @compiled
-def product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K):
-    """C = bias + A·B as `gemm`, or the maximum of that and 0, if `floor`, or that times [G > 0], if `gate` is the
+def product(a, rsa, csa, b, ldb, across, c, ldc, bias, relu, gate, M, N, K):
+    """C = bias + A·B as `gemm`, or the maximum of that and 0, if `relu`, or that times [G > 0], if `gate` is the
     address of a G laid out as C.
 
     across: B is stored transposed, B[j·ldb + k], and transposed on the way, strip by strip; or A and C are, where that
@@ -82,21 +82,21 @@ def product(a, rsa, csa, b, ldb, across, c, ldc, bias, floor, gate, M, N, K):
     """
     behind = gate - c if gate else 0
     if across and csa == 1 and bias == 0 and M * (N + K) < N * K and min(M, TURNED_ROWS) <= _turned_rows(K):
-        _turned(a, rsa, b, ldb, c, ldc, floor, behind, M, N, K)
-    elif across or not _at_once(a, rsa, csa, b, ldb, c, ldc, bias, 0, floor, behind, M, N, K):
-        _blocks(a, rsa, csa, b, ldb, across, c, ldc, bias, 0, floor, behind, 1, 0, 0, M, N, K, 0)
+        _turned(a, rsa, b, ldb, c, ldc, relu, behind, M, N, K)
+    elif across or not _at_once(a, rsa, csa, b, ldb, c, ldc, bias, 0, relu, behind, M, N, K):
+        _blocks(a, rsa, csa, b, ldb, across, c, ldc, bias, 0, relu, behind, 1, 0, 0, M, N, K, 0)
 
 
 @compiled
-def _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K):
+def _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, relu, gate, M, N, K):
     """C as one row or one tile, as of a small network and a few rows; whether it could be done."""
     if M == 1 and csa == 1 and gate == 0 and 0 < N <= MOST * VW and 0 < K <= DEPTH:
-        row(N, a, 1, b, ldb, c, start, floor, K)
+        row(N, a, 1, b, ldb, c, start, relu, K)
         return True
     few, vectors = N % VW, (N + VW - 1) // VW
     if 0 < M <= ROWS and vectors <= WIDEST[M] and 0 < K <= DEPTH and (few == 0 or few * 2 > M) and ldb > 1:
         last = few if few else VW
-        tile_ahead(M, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, K, last, 1, 0, floor, gate, 0, 0, 1, 0, 0)
+        tile_ahead(M, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, K, last, 1, 0, relu, gate, 0, 0, 1, 0, 0)
         return True
     return False
 
@@ -117,7 +117,7 @@ def gemm_before_update(a, rsa, csa, na, b, ldb, nb, parts, c, ldc, accumulate, M
 
 
 @compiled
-def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, parts, na, nb, M, N, K, own):
+def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, relu, gate, parts, na, nb, M, N, K, own):
     """C = C₀ + A·B, block by block of A, and at the end max(C, 0) or C·[G > 0], for a G so many bytes behind C.
 
     parts: of as many A and B, na and nb floats apart, the sum of the products; one where K > DEPTH.
@@ -127,7 +127,7 @@ def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, parts,
         for i in range(0, M, height):
             at, to = a + 4 * (i * rsa + k * csa), c + 4 * i * ldc
             m, n, ends = min(height, M - i), min(depth, K - k), k + depth >= K
-            low, open_ = floor if ends else 0, gate if ends else 0
+            low, open_ = relu if ends else 0, gate if ends else 0
             from_ = b + 4 * k * (1 if across else ldb)
             first = start + 4 * i * lds
             if across:
@@ -144,7 +144,7 @@ def _turned_rows(K):
 
 
 @compiled
-def _turned(a, rsa, b, ldb, c, ldc, floor, gate, M, N, K):
+def _turned(a, rsa, b, ldb, c, ldc, relu, gate, M, N, K):
     """C = A·Bᵀ as the transpose of B·Aᵀ, for some rows of A and some of B at a time."""
     square, turned, depth = _square(), _strip(), max(_part(K, _parts(K, DEPTH)), 1)
     wide = _turned_rows(K)
@@ -160,7 +160,7 @@ def _turned(a, rsa, b, ldb, c, ldc, floor, gate, M, N, K):
                 _tiles(at + 4 * k, ldb, 1, rows, ld, 0, square, ld, start, lds, 0, 0, 1, 0, 0, n, m, d, 0)
                 start, lds = square, ld
             turn(square, ld, to, ldc, n, m)
-            if floor or gate:
+            if relu or gate:
                 end(to, ldc, gate, m, n)
 
 
@@ -177,7 +177,7 @@ def _part(n, parts):
 
 
 @compiled
-def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, parts, na, nb, M, N, K, own):
+def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, relu, gate, parts, na, nb, M, N, K, own):
     """C = C₀ + A·B for a block of A: by tiles, and the last few columns as what suits them."""
     few = N % VW
     pays = few * 2 <= M or ldb == 1
@@ -191,19 +191,19 @@ def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, floor, gate, parts, na, nb, 
     by_rows = rsa == 1 and not by_dots and pays and few <= most_rows
     wide = N - few if by_dots or by_rows else N
     if wide:
-        _tiles(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, floor, gate, parts, na, nb, M, wide, K, own)
+        _tiles(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, relu, gate, parts, na, nb, M, wide, K, own)
     if wide < N:
         to = c + 4 * wide
         from_ = start + 4 * wide if start else 0
         for n in range(parts):
             at, of = a + 4 * n * na, b + 4 * (wide + n * nb)
             if by_dots:
-                low, open_ = (floor, gate) if n == parts - 1 else (0, 0)
+                low, open_ = (relu, gate) if n == parts - 1 else (0, 0)
                 _dots(at, rsa, of, ldb, to, ldc, from_, lds, low, open_, M, few, K)
             else:
                 _rows(at, csa, of, ldb, to, ldc, from_, lds, M, few, K)
             from_, lds = to, ldc
-        if by_rows and (floor or gate):
+        if by_rows and (relu or gate):
             end(to, ldc, gate, M, few)
 
 
@@ -225,7 +225,7 @@ def end(c, ldc, gate, M, N):
 
 
 @compiled
-def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, parts, na, nb, M, N, K, own):
+def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, relu, gate, parts, na, nb, M, N, K, own):
     """C = C₀ + A·B by tiles, strip by strip of columns; rows and vectors are shared out evenly."""
     vectors = (N + VW - 1) // VW
     tiles = _tiles_below(M, vectors)
@@ -250,7 +250,7 @@ def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, floor, gate, parts, 
                 _copy(b + 4 * j, ldb, at, K, wide, widest, last)
         from_ = start + 4 * j if start else 0
         _panels(
-            a, rsa, csa, interleaved, at, ld, c + 4 * j, ldc, from_, lds, floor, gate, parts, na, nb, tiles, rows,
+            a, rsa, csa, interleaved, at, ld, c + 4 * j, ldc, from_, lds, relu, gate, parts, na, nb, tiles, rows,
             taller, wide, widest, last, K, own,
         )  # fmt: skip
         j += wide * VW
@@ -271,7 +271,7 @@ def _tiles_below(M, vectors):
 
 @compiled
 def _panels(
-    a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, floor, gate, parts, na, nb, tiles, rows, taller, vectors,
+    a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, relu, gate, parts, na, nb, tiles, rows, taller, vectors,
     widest, last, K, own,
 ):  # fmt: skip
     """A strip of C, panel by panel. ldb: 0 where each panel of B is contiguous."""
@@ -285,7 +285,7 @@ def _panels(
             r, count = (rows + 1, taller) if part == 0 else (rows, tiles - taller)
             down, right, step = (1, r, r * K) if interleaved else (rsa, csa, r * rsa)
             tile_ahead(
-                r, v, at, down, right, b, ld, to, ldc, from_, lds, K, columns, count, step, floor, gate, na, nb, parts,
+                r, v, at, down, right, b, ld, to, ldc, from_, lds, K, columns, count, step, relu, gate, na, nb, parts,
                 ahead, own,
             )  # fmt: skip
             at += 4 * step * count
@@ -341,12 +341,12 @@ def _copy_across(b, ldb, target, K, vectors, widest, last):
 
 
 @compiled
-def _dots(a, rsa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K):
+def _dots(a, rsa, b, ldb, c, ldc, start, lds, relu, gate, M, N, K):
     """C = C₀ + A·B for N <= FEW_DOTS[0], where the rows of A are contiguous: B's columns are made so, too."""
     if K <= SHORT:
         for j in range(N):
             short(K, a, rsa, b + 4 * j, ldb, c + 4 * j, ldc, start + 4 * j if start else 0, lds, M)
-        if floor or gate:
+        if relu or gate:
             end(c, ldc, gate, M, N)
         return
     columns = b
@@ -367,7 +367,7 @@ def _dots(a, rsa, b, ldb, c, ldc, start, lds, floor, gate, M, N, K):
                 for j in range(N):
                     store_f32(from_, r * N + j, load_f32(start, (i + r) * lds + j))
         step = 0 if apart else n * lds
-        dots(n, N, a + 4 * i * rsa, rsa, columns, K, c + 4 * i * ldc, ldc, from_, step, K, tiles, floor, gate)
+        dots(n, N, a + 4 * i * rsa, rsa, columns, K, c + 4 * i * ldc, ldc, from_, step, K, tiles, relu, gate)
         i += n * tiles
 
 

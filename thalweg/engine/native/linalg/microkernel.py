@@ -4,7 +4,7 @@ the last vector.
     C[r, j] = C₀[r, j] + Σ_n Σ_g Σ_k A[n·na + g·ga + r·rsa + k·csa] · B[n·nb + g·gb + k·ldb + j]
 
 Its vectors lie along j. C₀ is what was in C, or a bias row (its row stride 0), or zero (its address 0). Addresses are
-in bytes, strides in floats. A tile may end with max(C, 0), where `floor` isn't 0, or with C·[G > 0], where G, laid out
+in bytes, strides in floats. A tile may end with max(C, 0), where `relu` isn't 0, or with C·[G > 0], where G, laid out
 as C, lies `gate` bytes behind it and not 0.
 
 It does nearly all the work. It only broadcasts A, one scalar at a time, so A's strides are free: a transpose costs
@@ -36,7 +36,7 @@ HALF = VW // 2 if VW == 16 else 0  # a tile's last vector is half as wide, where
 SHAPES = [(r, v) for r in range(1, ROWS + 1) for v in range(1, WIDEST[r] + 1)]
 
 TILE_ARGUMENTS = (
-    "a", "rsa", "csa", "b", "ldb", "c", "ldc", "start", "lds", "depth", "last", "tiles", "step", "floor", "gate",
+    "a", "rsa", "csa", "b", "ldb", "c", "ldc", "start", "lds", "depth", "last", "tiles", "step", "relu", "gate",
 )  # fmt: skip
 GROUPS = ("ga", "na", "gb", "nb", "outer", "groups")
 AHEAD = ("na", "nb", "outer", "ahead", "own")
@@ -221,7 +221,7 @@ class _Tile(_Emitter):
         parts = [sums[c * len(cells) : (c + 1) * len(cells)] for c in range(self.chains)]
         sums = [reduce(builder.fadd, values) for values in zip(*parts, strict=True)]
         sums = self.plus_start(sums, lambda r, v: self.load_vector(self.at("start", "lds", r, v * VW), v), cells)
-        sums = self.if_given("floor", sums, lambda value, cell: self.words[cell[1]].at_least_zero(value), cells)
+        sums = self.if_given("relu", sums, lambda value, cell: self.words[cell[1]].at_least_zero(value), cells)
         given["G"] = builder.add(given["c"], given["gate"])
         sums = self.if_given("gate", sums, self.gated_cell, cells)
         if self.masked and VW < 16:
@@ -399,20 +399,20 @@ def _tile(family):
 
 @intrinsic
 def tile(
-    typing, rows, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles, step, floor, gate, ga, na, gb,
+    typing, rows, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles, step, relu, gate, ga, na, gb,
     nb, outer, groups,
 ):  # fmt: skip
     """Computes `tiles` tiles, one below the other, of which the last vector holds `last` columns: 1 … VW.
 
     (rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 where there is none.
-    step: from a tile's rows of A to the next tile's. floor, gate: 0, or how the tiles end.
+    step: from a tile's rows of A to the next tile's. relu, gate: 0, or how the tiles end.
     """
     return _tile(TILES)
 
 
 @intrinsic
 def tile_ahead(
-    typing, rows, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles, step, floor, gate, na, nb,
+    typing, rows, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles, step, relu, gate, na, nb,
     outer, ahead, own,
 ):  # fmt: skip
     """The same, with an eye on the memory that is needed next.

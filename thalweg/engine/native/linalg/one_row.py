@@ -12,7 +12,7 @@ from thalweg.engine.native.compiler.llvm import F32, pointer
 from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, WIDEST, Family, _Emitter, _integer
 
-ARGUMENTS = ("a", "step", "b", "ldb", "c", "start", "floor", "last", "depth")
+ARGUMENTS = ("a", "step", "b", "ldb", "c", "start", "relu", "last", "depth")
 MOST = WIDEST[1]  # vectors of c
 # Short rows of B would mostly lie on two cache lines, if whole vectors were read. So there are narrower vectors, too.
 NARROW = [width for width in (4, 8) if width < VW]
@@ -43,7 +43,7 @@ class _Row(_Emitter):
         sums = [reduce(builder.fadd, parts[v :: len(self.columns)]) for v in range(len(self.columns))]
         columns = [(j,) for j in self.columns]
         sums = self.plus_start(sums, self.load_columns("start"), columns)
-        sums = self.if_given("floor", sums, lambda value, column: self.at_least_zero(value), columns)
+        sums = self.if_given("relu", sums, lambda value, column: self.at_least_zero(value), columns)
         for j, value in zip(self.columns, sums, strict=True):
             (self.store_some if self.is_last(j) else self.store)(value, self.element("c", j))
         builder.ret_void()
@@ -87,8 +87,8 @@ ROW_PRODUCTS = Family(
 
 
 @intrinsic
-def row(typing, columns, a, step, b, ldb, c, start, floor, depth):
-    """Computes 1 … MOST·VW columns of c. start: the address of c₀, or 0; floor: 0, or c is at least 0."""
+def row(typing, columns, a, step, b, ldb, c, start, relu, depth):
+    """Computes 1 … MOST·VW columns of c. start: the address of c₀, or 0; relu: 0, or c is at least 0."""
 
     def codegen(context, builder, signature, args):
         columns, *rest = args

@@ -2,8 +2,8 @@
 apart. A window is `rows` x `columns` elements, `row` and `column` floats apart, each with its channels. `count` windows
 are taken, `step` floats apart; their results follow each other.
 
-    largest    a = the largest element of the window, or `floor` (0) if that is larger; NaN stays NaN
-    give       dx (+)= da where x is the window's first element that equals a, if a is above the floor
+    largest    a = the largest element of the window, or 0 if that is larger, with `relu`; NaN stays NaN
+    give       dx (+)= da where x is the window's first element that equals a, if a is above 0, with `relu`
     mean       a = the mean of the window
     spread     dx (+)= da/elements at all elements of the window; where there is a gate G, laid out as dx and `gate`
                bytes behind it, times [G > 0]
@@ -22,8 +22,8 @@ from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.linalg.microkernel import Family, _Emitter, _integer
 
 WINDOW = ("row", "column", "rows", "columns", "count", "step", "channels", "joined")
-LARGEST_ARGUMENTS = ("x", "a", "floor", *WINDOW)
-GIVE_ARGUMENTS = ("x", "a", "da", "dx", "floor", *WINDOW)
+LARGEST_ARGUMENTS = ("x", "a", "relu", *WINDOW)
+GIVE_ARGUMENTS = ("x", "a", "da", "dx", "relu", *WINDOW)
 MEAN_ARGUMENTS = ("x", "a", *WINDOW)
 SPREAD_ARGUMENTS = ("da", "dx", *WINDOW, "gate")
 COMMON = (2, 2)  # the size of window that has its loops unrolled
@@ -100,9 +100,9 @@ class _Window(_Emitter):
     def place(self, array, offset):
         return self.builder.gep(self.builder.inttoptr(self.given[array], F32.as_pointer()), [offset])
 
-    def floor(self, value, otherwise):
-        """A vector of `value` where there is a floor, otherwise of the other."""
-        some = self.builder.icmp_signed("!=", self.given["floor"], _integer(0))
+    def relu(self, value, otherwise):
+        """A vector of `value` where there is a relu, otherwise of the other."""
+        some = self.builder.icmp_signed("!=", self.given["relu"], _integer(0))
         value, otherwise = (ir.Constant(self.vector, [v] * VW) for v in (value, otherwise))
         return self.builder.select(some, value, otherwise)
 
@@ -136,7 +136,7 @@ class _Largest(_Window):
             other = others.pop() if self.common else value
             return [top, builder.or_(nan, builder.fcmp_unordered("uno", value, other))]
 
-        top, nan = self.over_window([self.floor(0.0, -math.inf), none], larger)
+        top, nan = self.over_window([self.relu(0.0, -math.inf), none], larger)
         store(builder.select(nan, ir.Constant(self.vector, [math.nan] * VW), top), self.place("a", k))
         return []
 
@@ -145,7 +145,7 @@ class _Give(_Window):
     def vectors(self, k, load, store):
         builder = self.builder
         top = load(self.place("a", k))
-        above = builder.fcmp_unordered(">", top, self.floor(0.0, math.nan))
+        above = builder.fcmp_unordered(">", top, self.relu(0.0, math.nan))
 
         def take(offset, carried):
             (rest,) = carried
@@ -220,13 +220,13 @@ def _call(family, more=None):
 
 
 @intrinsic
-def largest(typing, x, a, floor, row, column, rows, columns, count, step, channels, joined):
+def largest(typing, x, a, relu, row, column, rows, columns, count, step, channels, joined):
     """a = the largest element of each window, for every channel"""
     return _call(LARGEST)
 
 
 @intrinsic
-def give(typing, x, a, da, dx, floor, row, column, rows, columns, count, step, channels, joined, more):
+def give(typing, x, a, da, dx, relu, row, column, rows, columns, count, step, channels, joined, more):
     """dx (+)= da at the first element of each window that equals a, for every channel"""
     return _call(GIVERS, more)
 

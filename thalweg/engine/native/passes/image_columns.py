@@ -15,46 +15,53 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from thalweg.engine.native.layouts.limits import MOST_CHANNELS, NARROW
-from thalweg.engine.native.passes.winograd import planned
+from thalweg.engine.native.passes.winograd import VECTOR, planned
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.batches import GatherFloats
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution
 from thalweg.program.instructions.linear import Affine, BiasGradient, WeightGradient, positions
 from thalweg.program.instructions.pooling import AveragePooling, AveragePoolingAdjoint, MaxPooling, MaxPoolingAdjoint
 from thalweg.program.ir.instruction import WORKSPACE, Array, Buffer, Instruction
+from thalweg.program.passes.draft import Draft
 
-FEW = 4  # units at most: of more, a row of W fills enough of a vector
+MOST_UNITS = 4  # of more, a row of W fills enough of a vector
 
 LEAST_ROWS = 8  # of a batch of images: fewer leave vectors of rows half empty
-VECTOR = 16  # floats: the vector for which it is decided
 BY_COLUMNS = 0.93  # of the arithmetic peak that convolutions reach by columns; row by row they fill a part of it …
 BY_ROWS = 0.95  # … so well
 MOVED = 24  # floating-point operations in the time in which an element goes from one layout to the other
 
 
-def keep_columns(instructions: Sequence[Instruction]) -> None:
-    """Marks what is gathered and then read by nothing but affine maps of few units and their weight gradients."""
+def batches_by_columns(draft: Draft) -> Draft:
+    """What is gathered, and read by nothing but affine maps of few units and their weight gradients, lies by columns.
+
+    Its buffer is marked: all who read it take their kernels by that.
+    """
+    instructions = list(draft)
     for gather in [i for i in instructions if isinstance(i, GatherFloats)]:
         x = gather.x
         readers = [i for i in instructions if any(b.storage is x for b in i.inputs)]
         if len(x.shape) == 1 and 1 < x.size <= NARROW and readers and all(takes_columns(i) for i in readers):
             x.by_columns = all(i.x is x for i in readers if isinstance(i, Affine | WeightGradient))
+    return draft
 
 
 def takes_columns(i: Instruction) -> bool:
     """Whether an instruction reads its x by columns at least as fast."""
-    return (isinstance(i, Affine) and i.W.shape[1] <= FEW) or (isinstance(i, WeightGradient) and i.dW.shape[1] <= FEW)
+    return (isinstance(i, Affine) and i.W.shape[1] <= MOST_UNITS) or (
+        isinstance(i, WeightGradient) and i.dW.shape[1] <= MOST_UNITS
+    )
 
 
-def biases_by_columns(backward: Sequence[Instruction]) -> list[Instruction]:
-    """Backward, where a weight gradient by columns sums the bias's gradient too: it has dh in its registers."""
-    result = list(backward)
-    for gradient in [i for i in backward if isinstance(i, WeightGradient) and i.x.by_columns]:
+def fuse_biases(draft: Draft) -> Draft:
+    """A weight gradient by columns sums the bias's gradient too: it has dh in its registers."""
+    result = list(draft.backward)
+    for gradient in [i for i in result if isinstance(i, WeightGradient) and i.x.by_columns]:
         bias = next((i for i in result if isinstance(i, BiasGradient) and i.dh is gradient.dh), None)
         if bias is not None:
             result[result.index(gradient)] = replace(gradient, db=bias.db)
             result.remove(bias)
-    return result
+    return replace(draft, backward=result)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +105,8 @@ def fits(i: Instruction) -> bool:
         return False
     if not isinstance(i, Product):
         return True
-    few = all(b.shape[-1] <= MOST_CHANNELS for b in images_of(i))
-    return few and i.groups == 1 and i.window.strides == i.window.dilation == (1, 1) and planned(i) is None
+    narrow = all(b.shape[-1] <= MOST_CHANNELS for b in images_of(i))
+    return narrow and i.groups == 1 and i.window.strides == i.window.dilation == (1, 1) and planned(i) is None
 
 
 def column_of(b: Buffer) -> Buffer:
@@ -158,11 +165,9 @@ def pays(group: Sequence[Instruction], instructions: Sequence[Instruction]) -> b
     return by_columns + MOVED * sum(b.size for b in crossing(group, instructions)) < by_rows
 
 
-def images_by_columns(
-    forward: Sequence[Instruction], backward: Sequence[Instruction] = ()
-) -> tuple[list[Instruction], list[Instruction]]:
-    """Forward and backward, where images of few channels are kept by columns."""
-    both = [*forward, *backward]
+def images_by_columns(draft: Draft) -> Draft:
+    """Images of few channels are kept by columns, where that pays."""
+    both = list(draft)
     members = [i for group in groups_of(both) if pays(group, both) for i in group]
     columns = {b: column_of(b) for i in members for b in images_of(i)}
     outside = crossing(members, both)
@@ -176,4 +181,4 @@ def images_by_columns(
                 yield i
                 yield from (Layout(b, columns[b]) for b in i.outputs if b in outside)
 
-    return list(rewritten(forward)), list(rewritten(backward))
+    return replace(draft, forward=list(rewritten(draft.forward)), backward=list(rewritten(draft.backward)))

@@ -1,4 +1,4 @@
-"""A first layer with many inputs, divided over the lanes by its inputs instead of its rows.
+"""A first layer with many inputs, split over the lanes by its inputs instead of its rows.
 
 By rows, every lane reads all of W, much of which other lanes have just changed, and the weight gradient reads all rows
 of x: lines that come from other cores, in every step. By inputs, a lane gathers its inputs of all rows of the batch and
@@ -8,16 +8,18 @@ numbers. After a meeting each lane adds up those of its own rows, and everything
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from thalweg.engine.native.layouts.blocks import shared_gradients
 from thalweg.program.instructions.batches import GatherFloats
 from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import Affine, DenseGradient, WeightGradient, end, ended
 from thalweg.program.ir.instruction import EXCHANGE, Array, Buffer, Instruction, StepState, front_replaced
 from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
+from thalweg.program.passes.draft import Draft, Request
 
 MANY = 2  # as many inputs for each row of a batch are where it begins to pay: measured, docs/design.md
 
@@ -91,13 +93,13 @@ class AffineShare(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class AffineSum(Instruction):
-    """h = Σ hₗ + b over the lanes, or with `floor` max(h, 0)      of this lane's rows"""
+    """h = Σ hₗ + b over the lanes, or with `relu` max(h, 0)      of this lane's rows"""
 
     parts: Buffer
     b: Buffer | None
     h: Buffer
     lanes: int
-    floor: bool
+    relu: bool
 
     name = "affine sum"
     writes = ("h",)
@@ -105,18 +107,18 @@ class AffineSum(Instruction):
     @property
     def formula(self) -> str:
         h = f"Σ {self.parts}" + ("" if self.b is None else f" + {self.b}")
-        return f"{self.h} = {ended(h, self.floor, None)}"
+        return f"{self.h} = {ended(h, self.relu, None)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.h.size, self.lanes, self.parts.size, int(self.floor))
+        return (self.h.size, self.lanes, self.parts.size, int(self.relu))
 
     def reference(self, xp: Any, parts: Array, b: Array | None, step: StepState) -> Array:
         parts = parts.reshape(self.lanes, -1, self.h.size)[:, step.first_row : step.first_row + step.rows]
-        return end(xp, parts.sum(axis=0) + (0 if b is None else b), self.floor, None)
+        return end(xp, parts.sum(axis=0) + (0 if b is None else b), self.relu, None)
 
     def flops(self, rows: int) -> int:
-        return rows * (self.lanes + self.floor) * self.h.size
+        return rows * (self.lanes + self.relu) * self.h.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,8 +155,9 @@ class FirstLayer(NamedTuple):
     reshapes: Sequence[Instruction]
 
 
-def first_layer(instructions: Sequence[Instruction]) -> FirstLayer | None:
-    """The layer that could be divided: its weight gradient is wide."""
+def first_layer(program: Iterable[Instruction]) -> FirstLayer | None:
+    """The layer that could be split: its weight gradient is wide."""
+    instructions = list(program)
     for gather in (i for i in instructions if isinstance(i, GatherFloats)):
         readers = [i for i in instructions if any(b.storage is gather.x for b in i.inputs)]
         reshapes = [i for i in readers if isinstance(i, Reshape)]
@@ -165,29 +168,30 @@ def first_layer(instructions: Sequence[Instruction]) -> FirstLayer | None:
     return None
 
 
-def divides(program: Program, batch: int, lanes: int) -> bool:
-    """Whether so many lanes share the inputs: there are many for the rows of a batch, all of whose x and dh stay."""
-    layer = first_layer([*program.forward, *program.backward])
-    return layer is not None and layer.affine.W.shape[0] > MANY * batch and program.shares(batch, lanes)
+def splits(program: Program, request: Request) -> bool:
+    """Whether the lanes share the inputs: there are many for the rows of a batch, all of whose x and dh stay."""
+    if not request.trains or request.visible:
+        return False
+    layer, batch, lanes = first_layer((*program.forward, *program.backward)), request.batch, request.lanes
+    many = layer is not None and layer.affine.W.shape[0] > MANY * batch
+    return many and bool(shared_gradients(program, batch, lanes))
 
 
-def inputs_over_lanes(
-    instructions: Sequence[Instruction], backward: Sequence[Instruction], batch: int, lanes: int
-) -> tuple[list[Instruction], list[Instruction]]:
-    """The same program for so many lanes, with the first layer divided by its inputs."""
-    layer = first_layer([*instructions, *backward])
+def split_inputs(draft: Draft) -> Draft:
+    """The first layer is split by its inputs, which are so many that each lane takes some."""
+    layer, lanes = first_layer(draft), draft.request.lanes
     assert layer is not None
     gather, affine, gradient, reshapes = layer
     inputs, units = affine.W.shape
-    rows = lanes * align(-(-batch // lanes))  # as many as all lanes have a place for
+    rows = lanes * align(-(-draft.request.batch // lanes))  # as many as all lanes have a place for
     x = Buffer(f"{affine.x}ₗ", (rows, -(-inputs // lanes)), per_row=False)
     parts = Buffer(f"parts of {affine.h}", (rows, units), EXCHANGE, per_row=False)
     new: dict[int, list[Instruction]] = {id(i): [] for i in reshapes}
     new[id(gather)] = [GatherShare(gather.X, x, lanes)]
     new[id(affine)] = [
         AffineShare(x, affine.W, parts, lanes),
-        AffineSum(parts, affine.b, affine.h, lanes, affine.floor),
+        AffineSum(parts, affine.b, affine.h, lanes, affine.relu),
     ]
     new[id(gradient)] = [ShareWeightGradient(x, gradient.dh, gradient.dW, lanes=lanes)]
-    forward, back = ([n for i in part for n in new.get(id(i), [i])] for part in (instructions, backward))
-    return forward, back
+    forward, backward = ([n for i in half for n in new.get(id(i), [i])] for half in (draft.forward, draft.backward))
+    return replace(draft, forward=forward, backward=backward)

@@ -39,8 +39,9 @@ from thalweg.program.instructions.convolution import (
 )
 from thalweg.program.instructions.linear import end, ended
 from thalweg.program.ir.instruction import PREPARED, WORKSPACE, Array, Buffer, Instruction
+from thalweg.program.passes.draft import Draft
 
-VECTOR = 16  # channels in a vector of the widest processor
+VECTOR = 16  # floats in a vector of the widest processor, for which all passes decide: programs are the same everywhere
 MOST_CHANNELS = 512  # in and out together: up to here a few tiles fit the core's cache
 GAIN, GAIN_BY_COLUMNS = 1.2, 1.1  # so many times less than directly, or it isn't worth it
 
@@ -177,7 +178,7 @@ class WinogradConvolution(Instruction):
     taps: int
     before: Pair  # zeros before the image
     covered: Pair  # rows and columns of h that are taken by tiles
-    floor: bool = False  # a relu behind it, as of a convolution
+    relu: bool = False  # a relu behind it, as of a convolution
     a: Buffer | None = None  # a relu's adjoint
 
     name = "winograd convolution"
@@ -191,11 +192,11 @@ class WinogradConvolution(Instruction):
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
         last = "" if self.W is None else f", last places {self.x} ∗ {self.W}{bias}"
-        return f"{self.h} = {ended(f'Aᵀ·((Bᵀ·{self.x}·B) ⊙ {self.U})·A{bias}', self.floor, self.a)}{last}"
+        return f"{self.h} = {ended(f'Aᵀ·((Bᵀ·{self.x}·B) ⊙ {self.U})·A{bias}', self.relu, self.a)}{last}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.h.shape, self.taps, *self.before, *self.covered, int(self.floor))
+        return (*self.x.shape, *self.h.shape, self.taps, *self.before, *self.covered, int(self.relu))
 
     def reference(self, xp: Any, x: Array, U: Array, W: Array | None, b: Array | None, a: Array | None) -> Array:
         BT, _, A = matrices(self.taps)
@@ -210,7 +211,7 @@ class WinogradConvolution(Instruction):
             direct = Convolution(self.x, self.W, None, self.h, window).reference(xp, x, W, None, None)  # type: ignore[arg-type]
             h = xp.concatenate([h, direct[:, :height, width:]], axis=2)
             h = xp.concatenate([h, direct[:, height:]], axis=1)
-        return end(xp, h if b is None else h + b, self.floor, a)
+        return end(xp, h if b is None else h + b, self.relu, a)
 
     @property
     def after(self) -> Pair:
@@ -307,18 +308,16 @@ def transform_flops(matrix: Array) -> int:
     return operations
 
 
-def by_winograd(
-    forward: Sequence[Instruction], backward: Sequence[Instruction] = ()
-) -> tuple[list[Instruction], list[Instruction]]:
-    """Forward and backward, where every convolution for which it pays, and its two gradients, are taken this way."""
-    forward, backward = ([j for i in half for j in replaced(i)] for half in (forward, backward))
+def by_winograd(draft: Draft) -> Draft:
+    """Every convolution for which it pays, and its two gradients, are taken this way."""
+    forward, backward = ([j for i in half for j in replaced(i)] for half in (draft.forward, draft.backward))
     read = {b for i in (*forward, *backward) for b in i.inputs}
 
     def needed(half: Sequence[Instruction]) -> list[Instruction]:
         """Without the kernels turned around that nothing reads any more."""
         return [i for i in half if not isinstance(i, Flip) or i.flipped in read]
 
-    return needed(forward), needed(backward)
+    return replace(draft, forward=needed(forward), backward=needed(backward))
 
 
 def replaced(i: Instruction) -> list[Instruction]:
@@ -347,7 +346,7 @@ def taken(
 ) -> list[Instruction]:
     """The transform of the kernel, and the convolution; W is read only for what tiles don't cover."""
     rest = None if covered == i.h.shape[:2] else W
-    return [kernel, WinogradConvolution(i.x, kernel.U, rest, i.b, i.h, kernel.taps, before, covered, i.floor, i.a)]
+    return [kernel, WinogradConvolution(i.x, kernel.U, rest, i.b, i.h, kernel.taps, before, covered, i.relu, i.a)]
 
 
 def turned(window: Window) -> Window:

@@ -19,17 +19,17 @@ def word(address):
 
 
 @numba.njit(inline="always", **FLAGS)
-def fits(x, ticket):
+def fits(x, frame):
     """Whether the machine can read an object as it is."""
-    if word(x + t.CLASS) != ticket[t.ARRAY]:
+    if word(x + t.CLASS) != frame[t.ARRAY]:
         return False
     axes = word(x + t.COUNT) & 0xFF  # an int, and so are the flags; what lies in the other half is anything
-    if word(x + t.KIND) != ticket[t.FLOATS] or axes != ticket[t.X_AXES] or word(x + t.HOW) & t.READY != t.READY:
+    if word(x + t.KIND) != frame[t.FLOATS] or axes != frame[t.X_AXES] or word(x + t.HOW) & t.READY != t.READY:
         return False
     shape = integers(word(x + t.DIMENSIONS), axes)
-    same = 0 < shape[0] < ticket[t.MANY]
+    same = 0 < shape[0] < frame[t.MANY]
     for axis in range(1, axes):
-        same &= shape[axis] == ticket[t.X_SHAPE + axis]
+        same &= shape[axis] == frame[t.X_SHAPE + axis]
     return same
 
 
@@ -42,40 +42,40 @@ def point(cells, count, address):
 
 
 @numba.njit(**INNER)
-def predict(ticket, rows, x, y):
+def predict(frame, rows, x, y):
     """Fills y, block by block: the instructions read x and write y where they lie."""
-    job = integers(ticket[t.JOB], m.JOB_SIZE)
+    job = integers(frame[t.JOB], m.JOB_SIZE)
     s = integers(job[m.JOB_STATE], STATE)
     s[BATCH_ROWS] = rows
     execute(job, 0, job[m.JOB_PREPARE])
     for first in range(0, rows, job[m.JOB_BLOCK]):
         s[FIRST_ROW], s[ROWS] = first, min(job[m.JOB_BLOCK], rows - first)
-        point(ticket[t.X_CELLS], ticket[t.X_COUNT], x + first * ticket[t.X_BYTES])
-        point(ticket[t.Y_CELLS], ticket[t.Y_COUNT], y + first * ticket[t.Y_BYTES])
-        execute(job, ticket[t.FIRST], ticket[t.AFTER])
+        point(frame[t.X_CELLS], frame[t.X_COUNT], x + first * frame[t.X_BYTES])
+        point(frame[t.Y_CELLS], frame[t.Y_COUNT], y + first * frame[t.Y_BYTES])
+        execute(job, frame[t.FIRST], frame[t.AFTER])
 
 
 def enter(self, x):
     """enter(x) returns a new array, the outputs for x; None where x doesn't fit, or another thread is inside.
 
-    self is the ticket's array, and what is returned counts as one more reference, as in any method written in C.
+    self is the frame's array, and what is returned counts as one more reference, as in any method written in C.
     """
     at = word(self + t.DATA)
-    ticket = integers(at, t.SIZE)
-    if not fits(x, ticket):
-        return hold(ticket[t.NONE])
+    frame = integers(at, t.SIZE)
+    if not fits(x, frame):
+        return hold(frame[t.NONE])
     if fetch_add(at + 8 * t.TAKEN, 1):
         fetch_add(at + 8 * t.TAKEN, -1)
-        return hold(ticket[t.NONE])
+        return hold(frame[t.NONE])
     rows = word(word(x + t.DIMENSIONS))
-    ticket[t.Y_SHAPE] = rows
-    y = new_array(ticket[t.NEW], ticket[t.ARRAY], hold(ticket[t.FLOATS]), ticket[t.Y_AXES], at + 8 * t.Y_SHAPE)
+    frame[t.Y_SHAPE] = rows
+    y = new_array(frame[t.NEW], frame[t.ARRAY], hold(frame[t.FLOATS]), frame[t.Y_AXES], at + 8 * t.Y_SHAPE)
     if y:  # otherwise NumPy has said why, and Python raises it
-        if rows < ticket[t.LONG]:
-            predict(ticket, rows, word(x + t.DATA), word(y + t.DATA))
+        if rows < frame[t.LONG]:
+            predict(frame, rows, word(x + t.DATA), word(y + t.DATA))
         else:
             thread = leave()
-            predict(ticket, rows, word(x + t.DATA), word(y + t.DATA))
+            predict(frame, rows, word(x + t.DATA), word(y + t.DATA))
             reenter(thread)
     fetch_add(at + 8 * t.TAKEN, -1)
     return y

@@ -17,6 +17,7 @@ from thalweg.engine.native.compiler.workers import prepare
 from thalweg.engine.native.kernels.table import MACHINE, kernel_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import state
+from thalweg.engine.native.layouts.blocks import block_of, shared_gradients
 from thalweg.engine.native.runtime.partition import chunks, first_free, lines
 from thalweg.engine.native.runtime.threads import Part, ThreadPolicy
 from thalweg.errors import ArgumentError
@@ -148,15 +149,21 @@ def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instructio
     return [i for i in instructions if not isinstance(i, Reshape) and i.on_lanes(lanes, [])]
 
 
-def finish_of(job: Job) -> list[Segment]:
+def finish_of(job: Job, shared: Sequence[Buffer]) -> list[Segment]:
     """The segments of the finish. The gradients that lanes share come first, and aren't summed over the lanes."""
     segments = [replace(s, instructions=executed(s.instructions, job.lanes)) for s in job.program.segments()]
-    if job.shares:
-        shared = job.program.wide_gradients
+    if shared:
         number = next(number for number, s in enumerate(segments) if s.chunked)
         rest = [part for i in segments[number].instructions for part in i.on_lanes(job.lanes, shared)]
         segments[number] = replace(segments[number], instructions=[*job.program.wide, *rest])
     return segments
+
+
+def phases_of(job: Job, finish: Sequence[Segment]) -> list[list[Instruction]]:
+    """What is executed in each phase. The gradients that lanes share are left to the finish."""
+    last = [i for segment in finish for i in segment.instructions]
+    rows = [i for i in job.program.rows if i not in last]
+    return [executed(phase, job.lanes) for phase in (job.program.prepare, rows, job.program.collect, last)]
 
 
 class NativeExecutor:
@@ -167,27 +174,29 @@ class NativeExecutor:
             raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
         self.job = job
         self.threads = ThreadPolicy(job.lanes, job.program.flops(job.batch))
-        program, lanes, block = job.program, job.lanes, job.block()
-        self.segments = finish_of(job)
-        wide = program.wide if job.shares else []
-        rows = [i for i in program.rows if i not in wide]
-        finish = [i for segment in self.segments for i in segment.instructions]
-        self.phases = [executed(p, lanes) for p in (program.prepare, rows, program.collect, finish)]
+        self.process = os.getpid()  # whose threads are in the pool
+        self.pool: ThreadPoolExecutor | None = None
+        self.others: list[Future[None]] = []  # that may still be on their way into the machine
+        self.shared_gradients = shared_gradients(job.program, job.batch, job.lanes)
+        self.segments = finish_of(job, self.shared_gradients)
+        self.phases = phases_of(job, self.segments)
         prepare(frozenset([MACHINE, *(kernel_of(i) for phase in self.phases for i in phase)]))
         self.run_lanes = callable_of(MACHINE)
-        self.finish_cuts = np.array([(len(s.instructions), s.chunked, s.due) for s in self.segments], np.int64)
-        read_again = len(self.segments) > 1
-        shared_gradients = program.wide_gradients if job.shares else []
-        self.chunks = [chunks(job.parameters.size, shared_gradients, lane, lanes, read_again) for lane in range(lanes)]
-        self.lines = [lines(job.parameters, self.chunks[lane], shared_gradients) for lane in range(lanes)]
-        free = first_free(self.phases[1])
-        gathers = sum(isinstance(i, Gather) for i in self.phases[1])
+        self.allocate()
+        self.share_out()
+        self.link_tables()
+        for lane, own in enumerate(self.jobs):
+            numbers = self.common_numbers() | self.own_numbers(lane)
+            own[list(numbers)] = list(numbers.values())
+
+    def allocate(self) -> None:
+        """The memory of all lanes, and what the machine keeps for each."""
+        job, program, lanes, block = self.job, self.job.program, self.job.lanes, block_of(self.job)
         vector = align(job.parameters.size) if program.backward else 0
         self.gradients = aligned(lanes * vector).reshape(lanes, vector)
         self.norms = aligned(lanes * program.norms, np.float64)
         self.totals = np.zeros((lanes, align(job.totals)), np.float64)
-        shuffled = job.shuffle and not job.one_batch
-        self.order = np.zeros(job.rows if shuffled else 0, np.int64)
+        self.order = np.zeros(job.rows if job.shuffle and not job.one_batch else 0, np.int64)
         self.shared = aligned(m.COME + m.WORD * lanes, np.int64)  # what the threads tell each other
         self.states = aligned(lanes * state.STATE, np.int64).reshape(lanes, -1)
         self.reals = aligned(lanes * state.REALS, np.float64).reshape(lanes, -1)
@@ -195,14 +204,24 @@ class NativeExecutor:
         prepared, exchange = aligned(program.prepared), aligned(lanes * program.exchange)
         stride = align(program.workspace_row * block + program.workspace_fixed) + ALIGNMENT  # its address isn't round
         workspaces = aligned(lanes * stride).reshape(lanes, stride)
-        met = program.meetings
-        self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
         self.memories = [
             Memory(
                 job, block, workspaces[lane], prepared, self.gradients[lane], self.totals[lane], exchange, self.norms
             )
             for lane in range(lanes)
         ]
+
+    def share_out(self) -> None:
+        """Where the lanes meet, and which part of the finish each does."""
+        job, lanes, met = self.job, range(self.job.lanes), self.job.program.meetings
+        self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
+        self.finish_cuts = np.array([(len(s.instructions), s.chunked, s.due) for s in self.segments], np.int64)
+        shared, read_again = self.shared_gradients, len(self.segments) > 1
+        self.chunks = [chunks(job.parameters.size, shared, lane, job.lanes, read_again) for lane in lanes]
+        self.lines = [lines(job.parameters, own, shared) for own in self.chunks]
+
+    def link_tables(self) -> None:
+        """The tables of what is executed, and which of their cells are written again: addresses that change."""
         self.tables = [link(self.phases, memory, self.memories[0]) for memory in self.memories]
         self.data_cells = [  # of a table that hold addresses of the caller's arrays
             (place, column, buffer)
@@ -210,66 +229,73 @@ class NativeExecutor:
             for column, buffer in enumerate(i.operands, start=1)
             if buffer is not None and buffer.region == DATA
         ]
+        moved = GRADIENTS if self.shared_gradients else None
         places = [  # of the finish's operands that are gradients, in a table, where some are moved
             row * m.ROW_WIDTH + column
             for row, i in enumerate(self.phases[3], start=sum(map(len, self.phases[:3])))
             for column, buffer in enumerate(i.operands, start=1)
-            if wide and buffer is not None and buffer.region == GRADIENTS
+            if buffer is not None and buffer.region == moved
         ]
         self.cells = [table.ctypes.data + 8 * np.array(places, np.int64) for table, _ in self.tables]
-        self.process = os.getpid()  # whose threads are in the pool
-        self.pool: ThreadPoolExecutor | None = None
-        self.others: list[Future[None]] = []  # that may still be on their way into the machine
-        for lane, (table, constants) in enumerate(self.tables):
-            fixed = {
-                m.JOB_TABLE: table.ctypes.data,
-                m.JOB_CONSTANTS: constants.ctypes.data,
-                m.JOB_STATE: self.states[lane].ctypes.data,
-                m.JOB_REALS: self.reals[lane].ctypes.data,
-                m.JOB_PREPARE: len(self.phases[0]),
-                m.JOB_PREPARED: int(program.meets_early),
-                m.JOB_GATHERS: gathers,
-                m.JOB_ROWS: len(self.phases[1]),
-                m.JOB_COLLECT: len(self.phases[2]),
-                m.JOB_MEETINGS: len(self.cuts),
-                m.JOB_CUTS: self.cuts.ctypes.data,
-                m.JOB_SEGMENTS: self.finish_cuts.ctypes.data,
-                m.JOB_SEGMENT_COUNT: len(self.segments),
-                m.JOB_EVERY: program.every,
-                m.JOB_LANE: lane,
-                m.JOB_LANES: lanes,
-                m.JOB_DATA_ROWS: job.rows,
-                m.JOB_BATCH: job.batch,
-                m.JOB_BLOCK: block,
-                m.JOB_SEED: np.uint64(job.seed).astype(np.int64),
-                m.JOB_SHUFFLE: int(shuffled),
-                m.JOB_ORDER: self.order.ctypes.data if shuffled else 0,
-                m.JOB_TOTALS: self.totals.ctypes.data,
-                m.JOB_TOTALS_SIZE: self.totals.shape[1],
-                m.JOB_SUMS: job.totals,
-                m.JOB_CHUNKS: self.chunks[lane].ctypes.data,
-                m.JOB_CHUNK_COUNT: len(self.chunks[lane]),
-                m.JOB_CELLS: self.cells[lane].ctypes.data,
-                m.JOB_CELL_COUNT: len(places),
-                m.JOB_LINES: self.lines[lane].ctypes.data,
-                m.JOB_LINE_COUNT: len(self.lines[lane]),
-                m.JOB_EACH: -(-len(self.lines[lane]) // max(1, len(self.phases[1]) - free)),
-                m.JOB_FREE: len(self.phases[0]) + free,
-                m.JOB_STRIDE: stride,
-                m.JOB_BARRIER: self.shared.ctypes.data,
-                m.JOB_LOSS: LOSS,
-                m.JOB_COUNTED: ROWS,
-                m.JOB_SELF: self.jobs[lane].ctypes.data,
-                m.JOB_THREADS: 1,
-            }
-            self.jobs[lane, list(fixed)] = list(fixed.values())
+
+    def common_numbers(self) -> dict[int, int]:
+        """What stands in the job of every lane, by its place."""
+        job = self.job
+        return {
+            m.JOB_PREPARE: len(self.phases[0]),
+            m.JOB_PREPARED: int(job.program.meets_early),
+            m.JOB_GATHERS: sum(isinstance(i, Gather) for i in self.phases[1]),
+            m.JOB_ROWS: len(self.phases[1]),
+            m.JOB_COLLECT: len(self.phases[2]),
+            m.JOB_MEETINGS: len(self.cuts),
+            m.JOB_CUTS: self.cuts.ctypes.data,
+            m.JOB_SEGMENTS: self.finish_cuts.ctypes.data,
+            m.JOB_SEGMENT_COUNT: len(self.segments),
+            m.JOB_EVERY: job.program.every,
+            m.JOB_LANES: job.lanes,
+            m.JOB_DATA_ROWS: job.rows,
+            m.JOB_BATCH: job.batch,
+            m.JOB_BLOCK: self.memories[0].block,
+            m.JOB_SEED: int(np.uint64(job.seed).astype(np.int64)),
+            m.JOB_SHUFFLE: int(self.order.size > 0),
+            m.JOB_ORDER: self.order.ctypes.data if self.order.size else 0,
+            m.JOB_TOTALS: self.totals.ctypes.data,
+            m.JOB_TOTALS_SIZE: self.totals.shape[1],
+            m.JOB_SUMS: job.totals,
+            m.JOB_STRIDE: self.memories[0].workspace.size,
+            m.JOB_BARRIER: self.shared.ctypes.data,
+            m.JOB_LOSS: LOSS,
+            m.JOB_COUNTED: ROWS,
+            m.JOB_THREADS: 1,
+        }
+
+    def own_numbers(self, lane: int) -> dict[int, int]:
+        """What stands only in the job of one lane."""
+        table, constants = self.tables[lane]
+        free = first_free(self.phases[1])
+        return {
+            m.JOB_LANE: lane,
+            m.JOB_SELF: self.jobs[lane].ctypes.data,
+            m.JOB_TABLE: table.ctypes.data,
+            m.JOB_CONSTANTS: constants.ctypes.data,
+            m.JOB_STATE: self.states[lane].ctypes.data,
+            m.JOB_REALS: self.reals[lane].ctypes.data,
+            m.JOB_CHUNKS: self.chunks[lane].ctypes.data,
+            m.JOB_CHUNK_COUNT: len(self.chunks[lane]),
+            m.JOB_CELLS: self.cells[lane].ctypes.data,
+            m.JOB_CELL_COUNT: len(self.cells[lane]),
+            m.JOB_LINES: self.lines[lane].ctypes.data,
+            m.JOB_LINE_COUNT: len(self.lines[lane]),
+            m.JOB_EACH: -(-len(self.lines[lane]) // max(1, len(self.phases[1]) - free)),
+            m.JOB_FREE: len(self.phases[0]) + free,
+        }
 
     def rebind(self, job: Job) -> bool:
         """Binds to another number of rows and other arrays of data of the same program; False if they need more memory.
 
         A prediction of many rows would else spend a tenth of its time on linking.
         """
-        block = job.block()
+        block = block_of(job)
         if block > self.memories[0].block:
             return False
         self.job = job

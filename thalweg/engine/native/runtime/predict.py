@@ -64,10 +64,10 @@ class NativePredictor:
         job = Job(program, some, MOST_ROWS, MOST_ROWS, parameters, parameters[:0])
         self.executor = executor = NativeExecutor(job)
         memory = executor.states[0]
-        memory[[state.LANES, state.BUSY, state.BLOCK]] = 1, 1, job.block()
+        memory[[state.LANES, state.BUSY, state.BLOCK]] = 1, 1, executor.memories[0].block
         first, after, x_cells, y_cells = self.cells()
         self.x_cells, self.y_cells = np.array(x_cells, np.int64), np.array(y_cells, np.int64)
-        self.ticket = np.zeros(t.SIZE, np.int64)
+        self.frame = np.zeros(t.SIZE, np.int64)
         places = {
             t.JOB: executor.jobs.ctypes.data,
             t.FIRST: first,
@@ -89,8 +89,8 @@ class NativePredictor:
             **{t.X_SHAPE + 1 + axis: size for axis, size in enumerate(inputs)},
             **{t.Y_SHAPE + 1 + axis: size for axis, size in enumerate(outputs)},
         }
-        self.ticket[list(places)] = list(places.values())
-        self.enter: Any = new_method(ctypes.addressof(definition()), self.ticket, None)
+        self.frame[list(places)] = list(places.values())
+        self.enter: Any = new_method(ctypes.addressof(definition()), self.frame, None)
 
     def cells(self) -> tuple[int, int, list[int], list[int]]:
         """The rows of the table to execute, first and after, and the cells in them that hold an address in X, or in Y.

@@ -92,7 +92,7 @@ def dot_sums(typing, rows, columns, a, rsa, na, b, ldb, nb, c, outer, depth):
 
 
 @compiled
-def correlate(x, H, W, C, B, y, OH, OW, O, bias, R, ah, th, aw, tw, row, after_row, column, after_column, floor, gate):
+def correlate(x, H, W, C, B, y, OH, OW, O, bias, R, ah, th, aw, tw, row, after_row, column, after_column, relu, gate):
     """y[o, i, j] = bias[o] + Σ x[c, i + a + ah, j + b + aw]·B[a, b, c, o] over the taps that lie on the image, for the
     outputs of some rows and columns"""
     biases = _biases() if bias else 0
@@ -106,13 +106,13 @@ def correlate(x, H, W, C, B, y, OH, OW, O, bias, R, ah, th, aw, tw, row, after_r
             stretch(
                 x + 4 * ((i + a + ah) * W + j + b + aw) * R, H * W * R, W * R, R, C, B + 4 * (a * tw + b) * C * O,
                 tw * C * O, y + 4 * (i * OW + j) * R, OH * OW * R, O, biases, (next_j - j) * R,
-                max(0, after_a - a), after_b - b, floor, gate,
+                max(0, after_a - a), after_b - b, relu, gate,
             )  # fmt: skip
             j = next_j
 
 
 @compiled
-def stretch(x, xc, xa, xb, C, B, ba, y, yc, O, biases, n, taps_a, taps_b, floor, gate):
+def stretch(x, xc, xa, xb, C, B, ba, y, yc, O, biases, n, taps_a, taps_b, relu, gate):
     """n floats that follow each other of every output; xc, xa, xb: from a channel, a tap's row and column to the next.
 
     The longer of channels and taps of a row is the innermost loop.
@@ -129,11 +129,11 @@ def stretch(x, xc, xa, xb, C, B, ba, y, yc, O, biases, n, taps_a, taps_b, floor,
         at, to = x + 4 * j, y + 4 * j
         if taps_b <= C:
             _tiles(
-                O, v, B, 1, O, C * O, ba, at, xc, xb, xa, to, yc, biases, lds, taps_a, taps_b, C, last, floor, gate
+                O, v, B, 1, O, C * O, ba, at, xc, xb, xa, to, yc, biases, lds, taps_a, taps_b, C, last, relu, gate
             )  # fmt: skip
         else:
             _tiles(
-                O, v, B, 1, C * O, O, ba, at, xb, xc, xa, to, yc, biases, lds, taps_a, C, taps_b, last, floor, gate
+                O, v, B, 1, C * O, O, ba, at, xb, xc, xa, to, yc, biases, lds, taps_a, C, taps_b, last, relu, gate
             )  # fmt: skip
         j += v * VW
 
@@ -141,18 +141,18 @@ def stretch(x, xc, xa, xb, C, B, ba, y, yc, O, biases, n, taps_a, taps_b, floor,
 def convolution_by_columns(o, c, s, f):
     """h = x ∗ W + b; max(h, 0), or h·[a > 0]"""
     x, W, b, h, a, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
-    kh, kw, top, left, floor = o[11], o[12], o[17], o[18], o[20]
+    kh, kw, top, left, relu = o[11], o[12], o[17], o[18], o[20]
     gate = a - h if a else 0
-    correlate(x, H, Wd, C, W, h, OH, OW, O, b, s[IMAGES], -top, kh, -left, kw, 0, OH, 0, OW, floor, gate)
+    correlate(x, H, Wd, C, W, h, OH, OW, O, b, s[IMAGES], -top, kh, -left, kw, 0, OH, 0, OW, relu, gate)
 
 
 def transposed_convolution_by_columns(o, c, s, f):
     """h = x ∗ Wᶠ + b; max(h, 0), or h·[a > 0]"""
     x, W, b, h, a, H, Wd, C, OH, OW, O = o[0], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
-    kh, kw, top, left, floor = o[12], o[13], o[18], o[19], o[21]
+    kh, kw, top, left, relu = o[12], o[13], o[18], o[19], o[21]
     gate = a - h if a else 0
     ah, aw = top - kh + 1, left - kw + 1
-    correlate(x, OH, OW, O, W, h, H, Wd, C, b, s[IMAGES], ah, kh, aw, kw, 0, H, 0, Wd, floor, gate)
+    correlate(x, OH, OW, O, W, h, H, Wd, C, b, s[IMAGES], ah, kh, aw, kw, 0, H, 0, Wd, relu, gate)
 
 
 @compiled

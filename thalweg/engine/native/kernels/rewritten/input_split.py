@@ -42,7 +42,7 @@ def affine_share(o, c, s, f):
 
 def affine_sum(o, c, s, f):
     """h = Σ parts + b over the lanes, in their order; or max(h, 0)"""
-    b, h, units, lanes, part, floor = o[1], o[2], o[3], o[4], o[5], o[6]
+    b, h, units, lanes, part, relu = o[1], o[2], o[3], o[4], o[5], o[6]
     parts = o[0] + 4 * s[FIRST_ROW] * units
     for r in range(s[ROWS]):
         at = 4 * r * units
@@ -58,7 +58,7 @@ def affine_sum(o, c, s, f):
             x = floats(parts + 4 * lane * part + at, units)
             for j in range(units):
                 y[j] += x[j]
-    if floor:
+    if relu:
         gemm.end(h, units, 0, s[ROWS], units)
 
 

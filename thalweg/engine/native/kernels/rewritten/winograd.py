@@ -52,7 +52,7 @@ LEAST_TILES, MOST_TILES = 14, 128
 
 TRANSFORM_ARGUMENTS = (
     "x", "xr", "xc", "xs", "y", "yr", "yc", "ys", "bias", "channels", "count", "top", "bottom", "left", "right",
-    "floor", "gate",
+    "relu", "gate",
 )  # fmt: skip
 
 
@@ -67,7 +67,7 @@ class _Transform(_Emitter):
 
     xr, xc; yr, yc: from one row, and one column, of a square to the next. Where it is taken `partly`, only the rows
     top … bottom − 1 and the columns left … right − 1 are there: of outputs those of Y, otherwise those of X, which is 0
-    elsewhere. Outputs end with max(Y, 0), where `floor` isn't 0, or with Y·[V > 0], V `gate` bytes behind Y.
+    elsewhere. Outputs end with max(Y, 0), where `relu` isn't 0, or with Y·[V > 0], V `gate` bytes behind Y.
     """
 
     def __init__(self, function, matrix, kind, partly):
@@ -133,7 +133,7 @@ class _Transform(_Emitter):
             gate = builder.inttoptr(builder.add(gate, self.given["gate"]), F32.as_pointer())
             gate = load(self.there(i, j, gate) if self.partly else gate)
             return self.gated(value, gate)
-        low = builder.icmp_signed("!=", self.given["floor"], _integer(0))
+        low = builder.icmp_signed("!=", self.given["relu"], _integer(0))
         low = builder.select(low, self.zero, ir.Constant(self.vector, [-math.inf] * VW))
         return builder.select(builder.fcmp_ordered("<", value, low), low, value)
 
@@ -225,7 +225,7 @@ TRANSFORMS = Family(__name__, "TRANSFORMS", TRANSFORM_ARGUMENTS, _transforms())
 @intrinsic
 def transform(
     typing, kind, partly, x, xr, xc, xs, y, yr, yc, ys, bias, channels, count, top, bottom, left, right,
-    floor, gate,
+    relu, gate,
 ):  # fmt: skip
     """Y = L·X·Lᵀ of one of the kinds; a bias is added to outputs, where it has an address."""
 
@@ -284,7 +284,7 @@ def _squares(kind, x, H, W, C, some, size, apart, top, left, high, wide, first, 
 
 
 @compiled
-def _outputs(kind, planes, plane, y, H, W, C, some, bias, size, high, wide, first, count, floor, gate):
+def _outputs(kind, planes, plane, y, H, W, C, some, bias, size, high, wide, first, count, relu, gate):
     """The outputs of the tiles first … first + count − 1, of which the last of a row or column may be cut, for `some`
     of the C channels."""
     t = first
@@ -297,13 +297,13 @@ def _outputs(kind, planes, plane, y, H, W, C, some, bias, size, high, wide, firs
         whole = min(n, W // size - j) if below == size else 0
         transform(
             kind, 0, source, SIDE * plane, plane, some, at, W * C, C, size * C, bias, some, whole, 0, size, 0, size,
-            floor, gate,
+            relu, gate,
         )  # fmt: skip
         at, source = at + 4 * whole * size * C, source + 4 * whole * some
         for k in range(j + whole, j + n):
             after = min(size, W - size * k)
             transform(
-                kind, 1, source, SIDE * plane, plane, 0, at, W * C, C, 0, bias, some, 1, 0, below, 0, after, floor, gate
+                kind, 1, source, SIDE * plane, plane, 0, at, W * C, C, 0, bias, some, 1, 0, below, 0, after, relu, gate
             )
             at, source = at + 4 * size * C, source + 4 * some
         t += n
@@ -312,7 +312,7 @@ def _outputs(kind, planes, plane, y, H, W, C, some, bias, size, high, wide, firs
 def winograd_convolution(o, c, s, f):
     """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, and directly what the tiles don't cover; max(h, 0), or h·[a > 0]"""
     x, U, kernel, b, h, a, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
-    taps, top, left, rows, columns, floor = o[12], o[13], o[14], o[15], o[16], o[17]
+    taps, top, left, rows, columns, relu = o[12], o[13], o[14], o[15], o[16], o[17]
     gate, kind = (a - h, GATED) if a else (0, OUTPUT)
     size = SIDE + 1 - taps
     high, wide = (rows + size - 1) // size, (columns + size - 1) // size
@@ -325,22 +325,22 @@ def winograd_convolution(o, c, s, f):
         _squares(IMAGE, x, H, W, C, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
         for p in range(PRODUCTS):
             gemm.gemm(V + 4 * p * of_v, C, 1, U + 4 * p * C * O, O, M + 4 * p * of_m, O, 0, 0, n, O, C)
-        _outputs(_kind(taps, kind), M, of_m, h, OH, OW, O, O, b, size, high, wide, first, n, floor, gate)
+        _outputs(_kind(taps, kind), M, of_m, h, OH, OW, O, O, b, size, high, wide, first, n, relu, gate)
     if rows < OH:
-        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, rows, OH, 0, OW, floor, gate)
+        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, rows, OH, 0, OW, relu, gate)
     if columns < OW:
-        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, 0, rows, columns, OW, floor, gate)
+        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, 0, rows, columns, OW, relu, gate)
 
 
 @compiled
 def _rest(
-    x, H, W, C, kernel, taps, h, OH, OW, O, bias, images, top, left, row, after_row, column, after_column, floor, gate
+    x, H, W, C, kernel, taps, h, OH, OW, O, bias, images, top, left, row, after_row, column, after_column, relu, gate
 ):
     """The outputs of some rows and columns, by the definition."""
     correlate(
         x, H * W * C, W * C, C, H, W, kernel, taps * C * O, C * O, C, h + 4 * (row * OW + column) * O, OH * OW * O,
         OW * O, O, O, O, bias, images, after_row - row, 1, 1, row - top, taps, after_column - column, 1, 1,
-        column - left, taps, floor, gate,
+        column - left, taps, relu, gate,
     )  # fmt: skip
 
 

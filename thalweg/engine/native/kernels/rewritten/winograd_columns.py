@@ -41,7 +41,7 @@ def _channels(C, kind, x, H, W, R, some, size, apart, top, left, high, wide, fir
 def winograd_convolution_by_columns(o, c, s, f):
     """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, and directly what the tiles don't cover; max(h, 0), or h·[a > 0]"""
     x, U, kernel, b, h, a, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
-    taps, top, left, rows, columns, floor = o[12], o[13], o[14], o[15], o[16], o[17]
+    taps, top, left, rows, columns, relu = o[12], o[13], o[14], o[15], o[16], o[17]
     R, gate, kind = s[ROWS], (a - h if a else 0), _kind(taps, GATED if a else OUTPUT)
     size = SIDE + 1 - taps
     high, wide = (rows + size - 1) // size, (columns + size - 1) // size
@@ -63,12 +63,12 @@ def winograd_convolution_by_columns(o, c, s, f):
                     floats(biases, q)[:] = load_f32(b, k)
                 _outputs(
                     kind, M + 4 * k * n * q, of_m, h + 4 * r, OH, OW, R, q, biases, size, high, wide,
-                    k * high * wide + t, n, floor, gate,
+                    k * high * wide + t, n, relu, gate,
                 )  # fmt: skip
     if rows < OH:
-        correlate(x, H, W, C, kernel, h, OH, OW, O, b, R, -top, taps, -left, taps, rows, OH, 0, OW, floor, gate)
+        correlate(x, H, W, C, kernel, h, OH, OW, O, b, R, -top, taps, -left, taps, rows, OH, 0, OW, relu, gate)
     if columns < OW:
-        correlate(x, H, W, C, kernel, h, OH, OW, O, b, R, -top, taps, -left, taps, 0, rows, columns, OW, floor, gate)
+        correlate(x, H, W, C, kernel, h, OH, OW, O, b, R, -top, taps, -left, taps, 0, rows, columns, OW, relu, gate)
 
 
 def winograd_gradient_by_columns(o, c, s, f):

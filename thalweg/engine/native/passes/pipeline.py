@@ -1,0 +1,42 @@
+"""The native engine's pipeline, and what else a program has to know of this engine."""
+
+from __future__ import annotations
+
+from thalweg.engine.contract import Target
+from thalweg.engine.native.layouts.blocks import shared_gradients
+from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_columns, fuse_biases, images_by_columns
+from thalweg.engine.native.passes.input_split import split_inputs, splits
+from thalweg.engine.native.passes.winograd import by_winograd
+from thalweg.program.passes.activated import fuse_activations
+from thalweg.program.passes.draft import Pass, Request
+from thalweg.program.passes.fuse import add_before_relu, fuse_relu, normalize_and_add, pool_before_relu
+from thalweg.program.pipeline import DERIVE, FUSE_LOSSES
+
+
+def trains(r: Request) -> bool:
+    return r.trains
+
+
+def trains_unseen(r: Request) -> bool:
+    return r.trains and not r.visible
+
+
+PIPELINE = (
+    Pass("pool before relu", pool_before_relu, lambda r: r.kind != "inference"),
+    Pass("normalize and add", normalize_and_add, trains),
+    DERIVE,
+    Pass("add before relu", add_before_relu, trains),
+    FUSE_LOSSES,
+    Pass("fuse activations", fuse_activations, trains_unseen),
+    Pass("fuse relu", fuse_relu, lambda r: not r.visible),
+    Pass(
+        "images by columns",
+        images_by_columns,
+        lambda r: r.kind != "inference" and not r.visible and r.batch >= LEAST_ROWS,
+    ),
+    Pass("winograd", by_winograd, lambda r: r.trains or not r.visible),
+    Pass("split inputs", split_inputs, lambda r: r.lanes > 1),
+    Pass("batches by columns", batches_by_columns, trains),
+    Pass("fuse biases", fuse_biases, trains_unseen),
+)
+TARGET = Target(PIPELINE, LEAST_ROWS, splits, shared_gradients)

@@ -1,0 +1,96 @@
+"""The layers of a model: their order, their names, and the shapes between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.layers import Input, Layer
+from thalweg.layers.core import connect_all, name_layers
+from thalweg.layers.layer import Shape
+from thalweg.support.naming import choose
+
+UNKNOWN_INPUT = "the input shape isn't known yet: begin with Input(shape), or give data"
+
+
+class Graph:
+    """Layers one after the other, from one input to one output."""
+
+    def __init__(self, layers: Sequence[Layer] | None, name: str | None) -> None:
+        self.name = name or "sequential"
+        self.input: Input | None = None
+        self.layers: list[Layer] = []  # without the input
+        self.output_shape: Shape | None = None  # known once it is built
+        for layer in layers or []:
+            self.add(layer)
+
+    @property
+    def built(self) -> bool:
+        """Whether the shapes are known."""
+        return self.output_shape is not None
+
+    def add(self, layer: Layer) -> None:
+        """Appends a layer."""
+        if isinstance(layer, type) or not isinstance(layer, Layer):
+            raise ArgumentError(f"a model is made of layers, got {layer!r}")
+        if self.built:
+            raise ThalwegError("the model is already built; add layers before it meets data, or make a new model")
+        if isinstance(layer, Input):
+            if self.input is not None or self.layers:
+                raise ArgumentError("Input comes first, and once")
+            self.input = layer
+        else:
+            if any(layer is other for other in self.layers):
+                raise ArgumentError(f"layer {layer.name!r} is in the model already; make a new one for a second place")
+            layer.check_free()
+            name_layers([*self.layers, layer])
+            self.layers.append(layer)
+
+    def pop(self) -> Layer:
+        """Removes the last layer and returns it."""
+        if self.built:
+            raise ThalwegError("the model is already built; take layers away before it meets data")
+        if not self.layers:
+            raise ArgumentError("the model has no layers")
+        return self.layers.pop()
+
+    def get(self, name: str | None, index: int | None) -> Layer:
+        """The layer of that name, or at that place."""
+        if (name is None) == (index is None):
+            raise ArgumentError("get_layer takes either a name or an index")
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ArgumentError(f"the model has {len(self.layers)} layers, there is none at {index}")
+            return self.layers[index]
+        return choose("layer", name, {str(layer.name): layer for layer in self.layers})
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one row."""
+        if self.input is None:
+            raise ThalwegError(UNKNOWN_INPUT)
+        return self.input.shape
+
+    @property
+    def features_shape(self) -> Shape | None:
+        """The shape of what the last layer with weights reads; None if none with weights stands before it."""
+        weighted = [layer for layer in self.layers if layer.weighted]
+        return weighted[-1].input_shape if len(weighted) > 1 else None
+
+    @contextmanager
+    def building(self, input_shape: Sequence[int] | None) -> Iterator[None]:
+        """Fixes the shapes; what is done inside is part of it: where that fails, the graph is as it was."""
+        if not self.layers:
+            raise ThalwegError("the model has no layers: add some first")
+        if self.input is None and input_shape is None:
+            raise ThalwegError(UNKNOWN_INPUT)
+        front = self.input or Input(tuple(input_shape or ()))
+        output = connect_all(self.layers, front.shape)
+        try:
+            yield
+        except BaseException:
+            for layer in self.layers:
+                layer.release()
+            raise
+        self.input, self.output_shape = front, output  # last: now other threads take it as built

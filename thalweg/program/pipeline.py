@@ -1,0 +1,23 @@
+"""The passes that every engine needs, and the plain pipeline made of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from thalweg.program.autodiff import derive
+from thalweg.program.ir.instruction import GRADIENTS, Buffer
+from thalweg.program.passes.draft import Draft, Pass
+from thalweg.program.passes.fuse import fuse_losses
+
+
+def derived(draft: Draft) -> Draft:
+    """With the backward half, which leaves the gradient of each trained weight at the weight's place in a vector."""
+    gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in draft.trained}
+    return replace(draft, backward=derive(draft.forward, gradients))
+
+
+DERIVE = Pass("derive", derived, lambda r: r.trains)
+# Not for speed alone: the logarithm of a softmax or sigmoid is exact only where both are computed at once.
+FUSE_LOSSES = Pass("fuse losses", fuse_losses, lambda r: r.trains)
+
+PLAIN = (DERIVE, FUSE_LOSSES)
