@@ -150,11 +150,17 @@ def test_an_equation_of_one_s_own_runs_on_both_engines():
 
 
 @pytest.mark.parametrize(
-    ("equation", "words"),
-    [("w -= gamma * dw", "Sign: its equation names 'gamma'"), ("", "Sign has no equation")],
+    ("equation", "slot", "words"),
+    [
+        ("w -= gamma * dw", "m", "Sign: its equation names 'gamma'"),
+        ("w -= open(dw)", "m", "Sign: its equation calls 'open'; there are exp, "),
+        ("w -= learning_rate * dw", "t", "Sign: no slot can be called 't'"),
+        ("", "m", "Sign has no equation"),
+    ],
 )
-def test_an_equation_that_lacks_something_is_said_in_one_sentence(equation, words, monkeypatch):
+def test_what_is_wrong_with_an_equation_is_said_in_one_sentence(equation, slot, words, monkeypatch):
     monkeypatch.setattr(Sign, "equation", equation)
+    monkeypatch.setattr(Sign, "slots", (slot,))
     with pytest.raises(ArgumentError, match=words):
         network(Sign()).fit(X, Y, verbose=0)
 

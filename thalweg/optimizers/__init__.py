@@ -2,6 +2,18 @@
 
 An optimizer is an equation over flat vectors: w all parameters, dw their gradients, and its own slots of the same
 length. What all of them take beside their own arguments stands at `Optimizer`.
+
+The equation is a text, from which listing, reference and native kernel are made. One of your own is a class with such a
+text: statements, one a line, on w, dw, the slots and the attributes, with learning_rate and t, the update's number.
+
+>>> class Signs(Optimizer):
+...     slots = ("m",)
+...     equation = '''
+... m += (1 - keep) * (dw - m)
+... w -= learning_rate * sign(m)'''
+...     keep = 0.9
+>>> Signs(0.01).formula
+'m += (1 − keep)·(dw − m); w −= lr·sign(m)'
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from thalweg import schedules
 from thalweg.errors import ArgumentError
 from thalweg.optimizers.layout import Layout, Run, matches
-from thalweg.program.formula.statements import names_of, shown_step, targets
+from thalweg.program.formula.functions import FUNCTIONS
+from thalweg.program.formula.statements import functions_of, names_of, shown_step, targets
 from thalweg.program.instructions.updates import gradients
 from thalweg.program.instructions.updates.updates import GIVEN, Update
 from thalweg.program.ir.instruction import NORMS, Buffer, Instruction
@@ -257,6 +258,10 @@ class Optimizer(hooks.Hooked):
         names = sorted(names_of(text) - {*vectors, *GIVEN, *targets(text)})
         if unknown := [name for name in names if not hasattr(self, name)]:
             raise ArgumentError(f"{self.kind}: its equation names {unknown[0]!r}, which is neither slot nor attribute")
+        if unknown := sorted(functions_of(text) - set(FUNCTIONS)):
+            raise ArgumentError(f"{self.kind}: its equation calls {unknown[0]!r}; there are {', '.join(FUNCTIONS)}")
+        if reserved := sorted({*GIVEN, "w", "dw"} & set(self.own_slots())):
+            raise ArgumentError(f"{self.kind}: no slot can be called {reserved[0]!r}, which means something else")
         numbers = {name: float(getattr(self, name)) for name in names}
         return Update(called, text, vectors, numbers, factor=self.factor_of(run.weights[0]))
 

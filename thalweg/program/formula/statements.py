@@ -77,6 +77,12 @@ def names_of(text: str) -> set[str]:
     return {name for e in (*tests, *map(value, flat(statements(text)))) for name in names_in(e)} | set(targets(text))
 
 
+def functions_of(text: str) -> set[str]:
+    """The functions that a step calls."""
+    calls = (node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    return {ast.unparse(function) for function in calls}
+
+
 def elementwise(text: str, vectors: Collection[str]) -> set[str]:
     """The names that stand for a value of every element: the vectors, and what is computed from them."""
     found = set(vectors)

@@ -68,7 +68,6 @@ class Writer:
         self.scalars = {name: f"scalar_{name}" for name in ("learning_rate", "t", "iteration")}
         self.scalars |= {name: f"c[{n}]" for n, name in enumerate(i.numbers, start=1)}
         self.loads = [f"a{n} = o[{n}]" for n in range(len(i.names))]
-        self.constants: dict[str, str] = {}  # the code of a scalar in the loops → its name
 
     def scalar(self, e: ast.expr) -> str:
         return ast.unparse(ast.fix_missing_locations(Scalars(self.scalars).visit(copy.deepcopy(e))))
@@ -111,11 +110,10 @@ class Writer:
                 code.symbols[name] = name
                 code.numbers.add(name)
                 return ast.Name(name, ast.Load())
-            for name in [e.id] if isinstance(e, ast.Name) and e.id not in code.symbols else []:
-                if name in self.vectors:
-                    n = self.vectors.index(name)
-                    loads.append(f"    {name}_0 = load_{n}(a{n}, i)")
-                    code.symbols[name] = f"{name}_0"
+            if isinstance(e, ast.Name) and e.id in self.vectors and e.id not in code.symbols:
+                n = self.vectors.index(e.id)
+                loads.append(f"    {e.id}_before = load_{n}(a{n}, i)")
+                code.symbols[e.id] = f"{e.id}_before"
             e = copy.copy(e)
             for field, child in ast.iter_fields(e):
                 if isinstance(child, ast.expr) and field != "func":
@@ -139,7 +137,7 @@ class Writer:
 def kernel_of_statements(i: Statements) -> Kernel:
     """The kernel, not yet compiled. Its numbers are constants of the instruction, so that it serves for all of them."""
     writer, count = Writer(i), len(i.names)
-    accesses = "".join(f"load_{n}, store_{n} = apart({n})\n" for n in range(count))
+    accesses = "".join(f"load_{n}, store_{n} = apart({n}, {count})\n" for n in range(count))
     body = "".join(f"    {line}\n" for line in (*writer.loads, *writer.block(statements(i.text))))
     digest = hashlib.sha256((accesses + body).encode()).hexdigest()[:16]
     name = f"{i.kernel}_{digest}".replace("-", "_")
