@@ -1,11 +1,12 @@
-# make demo: train on real data.  make test: lint, types, tests, doctests.  make bench: compare with the peers.
+# make demo: train on real data.  make test: lint, types, tests, doctests, coverage.  make bench: compare with the peers.
+# make quick: lint, types and the tests that find most, in less than a minute once the kernels are compiled.
 # make docs: the reference pages, in build/site.
 # make lowest: some tests with the lowest versions of the dependencies that pyproject.toml allows (Python 3.11 or 3.12).
 # make parity: after `make test`, the tests that it skipped for want of PyTorch, Keras, JAX or TensorBoard.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test parity lowest bench docs clean
+.PHONY: demo lint quick test parity lowest bench docs clean
 
 .venv/created:
 	$(PYTHON) -m venv .venv
@@ -22,11 +23,19 @@ BIN := .venv/bin
 demo: .venv/demo
 	$(BIN)/thalweg train examples/penguins.csv --target target --seed 1
 
-test: .venv/dev
+lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto --dist loadfile
+
+# Structure, gradients and kernels of all instructions, fit, saving, formulas, and the command line from end to end.
+quick: lint
+	$(BIN)/pytest -n auto --dist loadfile tests/project/test_structure.py tests/program/test_conformance.py \
+		tests/program/test_autodiff.py tests/models/test_fit.py tests/models/test_saving.py \
+		tests/activations/test_formulas.py tests/cli/test_cli.py::test_the_whole_way
+
+test: lint
+	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=
 
 parity: .venv/parity
 	$(BIN)/pytest -n auto --dist loadfile --skipped tests

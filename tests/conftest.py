@@ -64,6 +64,14 @@ def pytest_configure(config):
         config.pluginmanager.register(Skipped(config), "skipped")
 
 
+@pytest.hookimpl(trylast=True)  # after Hypothesis, which marks its tests
+def pytest_collection_modifyitems(items):
+    """Hypothesis runs the same lines again and again: its tests would take coverage's time, and add no line."""
+    for item in items:
+        if item.get_closest_marker("hypothesis"):
+            item.add_marker("no_cover")
+
+
 @pytest.fixture(scope="session")
 def keras():
     os.environ.setdefault("KERAS_BACKEND", "jax")

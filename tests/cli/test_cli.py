@@ -404,7 +404,7 @@ def test_real_tables(name, score, least):
     path = SHARED / f"{name}.parquet"
     if not path.exists():
         pytest.skip("the data isn't here")
-    run = runs.train(read_table(path), runs.TableOptions(target="target", seed=0, epochs=30))
+    run = runs.train(read_table(path), runs.TableOptions(target="target", seed=0, epochs=15))
     assert run.facts["held-out"][score] >= least
 
 

@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from thalweg.errors import ModelFileError, ThalwegError
 from thalweg.layers import Dense, Input
 from thalweg.runs import table_run as runs
 from thalweg.runs.keeping import keep
+from thalweg.runs.run import Run
 from thalweg.runs.table_comparison import save_comparison
 from thalweg.support.files import append, writing
 
@@ -170,23 +172,42 @@ def command(tmp_path, room):
     return [sys.executable, "-c", script], os.environ | settings
 
 
-def test_a_finished_training_is_kept_in_the_temporary_folder(tmp_path):
-    script, settings = command(tmp_path, room=tmp_path / "thalweg-")
-    done = subprocess.run(script, env=settings, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert done.returncode == 1, done.stderr
+@pytest.fixture
+def train(run_thalweg, monkeypatch, tmp_path):
+    """The command, in this process, where runs can only be saved in folders whose names begin like `room`."""
+    save = Run.save
+
+    def train(room):
+        def on_a_full_disk(run, folder, command):
+            if not str(folder).startswith(str(room)):
+                raise ModelFileError(f"{folder} can't be written: No space left on device")
+            save(run, folder, command)
+
+        (tmp_path / "rows.csv").write_text(ROWS)
+        monkeypatch.setattr(Run, "save", on_a_full_disk)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        monkeypatch.setenv("COLUMNS", "300")
+        table, out = tmp_path / "rows.csv", tmp_path / "out"
+        return run_thalweg("train", table, "--target", "y", "--epochs", "2", "--seed", "1", "--out", out)
+
+    return train
+
+
+def test_a_finished_training_is_kept_in_the_temporary_folder(train, tmp_path):
+    code, out, error = train(room=tmp_path / "thalweg-")
+    assert code == 1, error
     (folder,) = tmp_path.glob("thalweg-*/out")
-    said = done.stderr.splitlines()[-1]
+    said = error.splitlines()[-1]
     assert said.startswith(f"thalweg: {tmp_path / 'out'} can't be written: No space left on device")
     assert f"it is kept in {folder}" in said
-    assert f"run folder: {folder}" in done.stdout
+    assert f"run folder: {folder}" in out
     assert runs.load(folder).model.epochs_trained == 2
 
 
-def test_where_there_is_no_room_at_all_it_is_said(tmp_path):
-    script, settings = command(tmp_path, room="nowhere")
-    done = subprocess.run(script, env=settings, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith("there was no other place for it either, so it is lost")
+def test_where_there_is_no_room_at_all_it_is_said(train, tmp_path):
+    code, _, error = train(room="nowhere")
+    assert code == 1
+    assert error.splitlines()[-1].endswith("there was no other place for it either, so it is lost")
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 

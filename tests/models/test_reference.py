@@ -42,10 +42,10 @@ def test_every_field_is_filled(section, name):
     page = SECTIONS[section]
     thing = page.things[name]
     for which in page.facts:
-        assert generate.fact(page, name, thing, which).strip(), f"{section}: {name} has no {which}"
+        assert generate.fact(thing, which).strip(), f"{section}: {name} has no {which}"
     for which in ("title_zh", "summary_zh"):
-        assert generate.fact(page, name, thing, which).strip(), f"{section}: {name} has no {which}"
-    summary = generate.fact(page, name, thing, "summary_zh")
+        assert generate.fact(thing, which).strip(), f"{section}: {name} has no {which}"
+    summary = generate.fact(thing, "summary_zh")
     assert CHINESE.search(summary), f"{section}: the Chinese summary of {name} is {summary!r}"
     if page.facts == ():
         assert generate.text_of(thing)[0], f"{section}: {name} has no docstring"

@@ -237,11 +237,10 @@ def test_a_bit_flipped_anywhere_is_noticed(tmp_path):
     content = (tmp_path / "model").read_bytes()
     assert len(content) < 4000
     for place in range(len(content)):
-        for bit in (place % 8, (place + 3) % 8):
-            damaged = bytearray(content)
-            damaged[place] ^= 1 << bit
-            (tmp_path / "damaged").write_bytes(damaged)
-            refused(tmp_path / "damaged")
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        (tmp_path / "damaged").write_bytes(damaged)
+        refused(tmp_path / "damaged")
     (tmp_path / "damaged").write_bytes(content)
     load_model(tmp_path / "damaged")
 

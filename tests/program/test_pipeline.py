@@ -27,7 +27,7 @@ from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import LOSS
 from thalweg.program.lowering import Objective, lower
 from thalweg.program.passes.draft import KINDS, Pass, Request, names
-from thalweg.program.pipeline import FUSE_LOSSES, PLAIN
+from thalweg.program.plain import FUSE_LOSSES, PLAIN
 
 ROWS = 16
 PASSES = TARGETS["native"].passes

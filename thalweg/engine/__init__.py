@@ -5,7 +5,7 @@ from __future__ import annotations
 from thalweg.engine.contract import Executor, Job, Target, aligned
 from thalweg.engine.lanes import usable_lanes
 from thalweg.engine.native.passes import pipeline as native
-from thalweg.program.pipeline import PLAIN
+from thalweg.program.plain import PLAIN
 
 __all__ = ["TARGETS", "aligned", "make_executor", "usable_lanes"]
 

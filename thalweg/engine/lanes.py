@@ -12,7 +12,7 @@ from threading import Event, Thread
 from thalweg.errors import ArgumentError
 from thalweg.program.ir.program import Program
 
-# A second lane costs the meetings of a step; below this many FLOPs a lane it loses. Measured: docs/design.md.
+# A second lane costs the meetings of a step; below this many FLOPs a lane it loses. Measured: docs/measurements.md.
 LEAST_FLOPS_A_LANE = 1_000_000
 LEAST_ROWS_A_LANE = 16
 

@@ -121,7 +121,7 @@ class TrueNegatives(Counts):
 
 @dataclass(frozen=True)
 class Rate(Counts):
-    """What `Precision` and `Recall` share: which outputs count, and which of them may be positive."""
+    """Base of `Precision` and `Recall`: which outputs count, and which of them may be positive."""
 
     thresholds: float | None = None
     top_k: int | None = None
@@ -174,26 +174,17 @@ class Recall(Rate):
 
 
 @dataclass(frozen=True)
-class FBetaScore(Metric):
-    """(1 + β²)·precision·recall/(β²·precision + recall), for each class and then averaged.
-
-    average: "macro" (the mean over the classes), "weighted" (by their frequency), "micro" (all counts together); None,
-    a number for each class, only for one output, because a history keeps one number. threshold: an output above it is
-    positive; if None, the largest output of a row is. Targets are one-hot, or class numbers (in Keras one-hot only).
-    """
+class FScore(Metric):
+    """Base of `FBetaScore` and `F1Score`: a score for each class, and their average."""
 
     average: str | None = None
     beta: float = 1.0
     threshold: float | None = None
 
     instruction: ClassVar[type[instructions.Total]] = instructions.ClassCounts
-    short: ClassVar[str] = "fbeta_score"
     higher_is_better = True
-    formula = "(1 + β²)·P·R/(β²·P + R)"
     range = "0 to 1, 1 is best"
     use = "Classes of different sizes."
-    title_zh = "F-beta 分數"
-    summary_zh = "精確率與召回率的加權調和平均。"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -234,15 +225,28 @@ class FBetaScore(Metric):
 
 
 @dataclass(frozen=True)
-class F1Score(FBetaScore):
+class FBetaScore(FScore):
+    """(1 + β²)·precision·recall/(β²·precision + recall), for each class and then averaged.
+
+    average: "macro" (the mean over the classes), "weighted" (by their frequency), "micro" (all counts together); None,
+    a number for each class, only for one output, because a history keeps one number. threshold: an output above it is
+    positive; if None, the largest output of a row is. Targets are one-hot, or class numbers (in Keras one-hot only).
+    """
+
+    short: ClassVar[str] = "fbeta_score"
+    formula = "(1 + β²)·P·R/(β²·P + R)"
+    title_zh = "F-beta 分數"
+    summary_zh = "精確率與召回率的加權調和平均。"
+
+
+@dataclass(frozen=True)
+class F1Score(FScore):
     """2·precision·recall/(precision + recall): `FBetaScore` with β = 1."""
 
     beta: float = field(default=1.0, init=False, repr=False)
 
     short: ClassVar[str] = "f1_score"
     formula = "2·P·R/(P + R)"
-    range = "0 to 1, 1 is best"
-    use = "Classes of different sizes."
     title_zh = "F1 分數"
     summary_zh = "精確率與召回率的調和平均。"
 

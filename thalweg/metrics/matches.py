@@ -43,28 +43,34 @@ class BinaryAccuracy(Metric):
 
 
 @dataclass(frozen=True)
-class CategoricalAccuracy(Metric):
-    """The share of rows whose largest prediction is at the place of the largest target (one-hot)."""
+class ShareOfRows(Metric):
+    """Base of the shares of rows (and positions) whose class is predicted."""
 
-    instruction: ClassVar[type[instructions.Total]] = instructions.CategoricalMatches
+    instruction: ClassVar[type[instructions.Total]]
     higher_is_better = True
-    formula = "mean [argmax ŷ = argmax y]"
     range = "0 to 1, 1 is best"
-    use = "Classes of similar size, one-hot targets."
-    title_zh = "分類準確率"
-    summary_zh = "最大輸出為正確類別的比例。"
 
     def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         return float(sums[0] / (rows * math.prod(output[:-1])))
 
 
 @dataclass(frozen=True)
-class SparseCategoricalAccuracy(CategoricalAccuracy):
+class CategoricalAccuracy(ShareOfRows):
+    """The share of rows whose largest prediction is at the place of the largest target (one-hot)."""
+
+    instruction = instructions.CategoricalMatches
+    formula = "mean [argmax ŷ = argmax y]"
+    use = "Classes of similar size, one-hot targets."
+    title_zh = "分類準確率"
+    summary_zh = "最大輸出為正確類別的比例。"
+
+
+@dataclass(frozen=True)
+class SparseCategoricalAccuracy(ShareOfRows):
     """The share of rows whose largest prediction is at the place that the target, a class number, names."""
 
     instruction = instructions.SparseMatches
     formula = "mean [argmax ŷ = y]"
-    range = "0 to 1, 1 is best"
     use = "Classes of similar size, class numbers."
     title_zh = "稀疏分類準確率"
     summary_zh = "最大輸出為正確類別的比例（類別編號）。"
@@ -74,17 +80,12 @@ class SparseCategoricalAccuracy(CategoricalAccuracy):
 
 
 @dataclass(frozen=True)
-class TopKCategoricalAccuracy(CategoricalAccuracy):
-    """The share of rows whose class (the largest target) is among the k largest predictions; ties count."""
+class TopK(ShareOfRows):
+    """Base of those of the k largest predictions."""
 
     k: int = 5
 
-    instruction: ClassVar[type[instructions.LargestMatches]] = instructions.TopMatches
-    formula = "mean [fewer than k predictions exceed ŷ[argmax y]]"
-    range = "0 to 1, 1 is best"
     use = "Many classes, some hard to tell apart."
-    title_zh = "前 k 準確率"
-    summary_zh = "正確類別在前 k 名的比例。"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -92,13 +93,21 @@ class TopKCategoricalAccuracy(CategoricalAccuracy):
 
 
 @dataclass(frozen=True)
-class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
+class TopKCategoricalAccuracy(TopK):
+    """The share of rows whose class (the largest target) is among the k largest predictions; ties count."""
+
+    instruction = instructions.TopMatches
+    formula = "mean [fewer than k predictions exceed ŷ[argmax y]]"
+    title_zh = "前 k 準確率"
+    summary_zh = "正確類別在前 k 名的比例。"
+
+
+@dataclass(frozen=True)
+class SparseTopKCategoricalAccuracy(TopK):
     """The share of rows whose class number is among the k largest predictions; ties count."""
 
     instruction = instructions.SparseTopMatches
     formula = "mean [fewer than k predictions exceed ŷ[y]]"
-    range = "0 to 1, 1 is best"
-    use = "Many classes, some hard to tell apart."
     title_zh = "稀疏前 k 準確率"
     summary_zh = "正確類別在前 k 名的比例（類別編號）。"
 

@@ -28,7 +28,7 @@ Data = TypeVar("Data")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions(ABC):
-    """What can be chosen about any training; tables and images have their own defaults and further options."""
+    """Base of the options for tables and for images, which have their own defaults and further options."""
 
     optimizer: str = "adam"
     learning_rate: float | None = None  # the optimizer's own

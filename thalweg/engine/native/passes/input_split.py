@@ -21,7 +21,7 @@ from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft, Request
 
-MANY = 2  # as many inputs for each row of a batch are where it begins to pay: measured, docs/design.md
+MANY = 2  # as many inputs for each row of a batch are where it begins to pay: measured, docs/measurements.md
 
 
 def share(inputs: int, lane: int, lanes: int) -> slice:

@@ -10,7 +10,7 @@ from thalweg.engine.native.passes.winograd import by_winograd
 from thalweg.program.passes.activated import fuse_activations
 from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.passes.fuse import add_before_relu, fuse_relu, normalize_and_add, pool_before_relu
-from thalweg.program.pipeline import DERIVE, FUSE_LOSSES
+from thalweg.program.plain import DERIVE, FUSE_LOSSES
 
 
 def trains(r: Request) -> bool:

@@ -1,0 +1,86 @@
+"""What a contributor meets first: workflows and hooks that name what there is, links that lead somewhere."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.search(r"\.PHONY: (.*)", MAKEFILE)[1].split())
+CI = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", ROOT / "README.zh-TW.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_workflow_runs_every_python_on_every_system():
+    matrix = CI["jobs"]["test"]["strategy"]["matrix"]
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
+    assert matrix["python"] == named
+    assert {system.partition("-")[0] for system in matrix["os"]} == {"ubuntu", "macos", "windows"}
+
+
+def test_the_steps_of_the_workflow_can_be_run():
+    for name, job in CI["jobs"].items():
+        for step in job["steps"]:
+            assert len({"uses", "run"} & set(step)) == 1, name
+            if "uses" in step:
+                assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step["uses"]), step["uses"]
+            elif step["run"].startswith("make "):
+                assert step["run"].split()[1] in TARGETS
+    runs = [step["run"] for step in CI["jobs"]["test"]["steps"] if "run" in step]
+    for tool in re.findall(r"\$\(BIN\)/(.*)", MAKEFILE[MAKEFILE.index("lint:") : MAKEFILE.index("# Structure")]):
+        assert tool in runs, "the workflow checks what `make lint` does"
+
+
+def test_the_tests_of_make_are_there():
+    named = re.findall(r"tests/[\w/]+\.py(?:::\w+)?", MAKEFILE)
+    assert len(named) > 10
+    for name in named:
+        path, _, test = name.partition("::")
+        assert (ROOT / path).exists(), name
+        assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8") if test else True, name
+
+
+@pytest.fixture
+def too_long():
+    hooks = {hook["id"]: hook for hook in HOOKS["repos"][0]["hooks"]}
+    assert hooks["subject"]["stages"] == ["commit-msg"]
+    assert hooks["subject"]["args"] == ["--multiline"]
+    return re.compile(hooks["subject"]["entry"], re.MULTILINE | re.DOTALL)  # the flags of pre-commit's pygrep
+
+
+def test_the_hook_refuses_long_subjects_alone(too_long):
+    assert too_long.search("A" * 73)
+    assert too_long.search("A" * 73 + "\n\nWhy.")
+    assert not too_long.search("A" * 72 + "\n\n" + "B" * 100)
+    assert not too_long.search("Merge branch '" + "A" * 73 + "'")
+
+
+def test_the_hooks_run_tools_of_the_dev_extra():
+    dev = {re.split(r"\W", line)[0] for line in PROJECT["optional-dependencies"]["dev"]}
+    tools = [shlex.split(h["entry"])[0] for h in HOOKS["repos"][0]["hooks"] if h["language"] == "system"]
+    assert {Path(tool).name for tool in tools} == {"ruff", "mypy"} <= dev
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_the_rooms_of_the_architecture_exist():
+    block = re.search(r"```\nthalweg/\n(.*?)```", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), re.S)
+    places, named = [ROOT / "thalweg"], set()
+    for line in block[1].splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        names = re.match(r"\s*((?:[\w.]+(?:/|\.py) ?)+)", line)[1].split()
+        assert all((places[depth - 1] / name).exists() for name in names), line
+        named |= {places[depth - 1] / name for name in names if name.endswith("/")}
+        places[depth:] = [places[depth - 1] / names[0]]
+    folders = {path.parent for path in (ROOT / "thalweg").glob("*/__init__.py")}
+    assert folders <= named, f"without a line: {folders - named}"
