@@ -62,9 +62,7 @@ STILL_CONCRETE = {
     "thalweg.engine.native.linalg.dots._Dots",
     "thalweg.engine.native.linalg.microkernel._Emitter",
     "thalweg.engine.native.linalg.narrow._Columns",
-    "thalweg.optimizers.adaptive.Adam",
     "thalweg.program.instructions.losses.elementwise_losses.BinaryFocalCrossentropy",
-    "thalweg.program.instructions.updates.updates.Momentum",
 }
 HOUSE = House(ROOT, ROOMS)
 MODULES = HOUSE.modules
