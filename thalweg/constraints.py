@@ -168,7 +168,7 @@ class NonNeg(Constraint):
     summary_zh = "每次更新後，負的權重改為 0。"
 
     def lower(self, W: Buffer) -> Instruction:
-        return instructions.NonNegative(W)
+        return instructions.non_negative(W)
 
 
 CLASSES: dict[str, type[Constraint]] = {c.__name__: c for c in (MaxNorm, MinMaxNorm, UnitNorm, NonNeg)}

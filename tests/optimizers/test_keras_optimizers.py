@@ -51,7 +51,7 @@ def theirs(optimizer, start, excluded=()):
     return [np.asarray(w) for w in weights]
 
 
-NAMES = sorted(optimizers.CLASSES)
+NAMES = sorted(name for name in optimizers.CLASSES if hasattr(keras.optimizers, name))
 OWN = {
     "SGD": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
     "RMSprop": [{"momentum": 0.5}, {"centered": True}, {"momentum": 0.5, "centered": True, "rho": 0.8}],

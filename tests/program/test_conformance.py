@@ -81,7 +81,6 @@ def test_an_instruction_without_a_row_is_noticed(monkeypatch):
 @pytest.mark.parametrize(
     ("kernel", "wrong"),
     [
-        ("nesterov", "momentum"),
         ("categorical_matches", "equal_matches"),
         ("softmax", "copy"),
     ],

@@ -14,9 +14,9 @@ from thalweg.program.ir.instruction import TOTALS, Buffer
 # The rows whose formulas are words or use signs that aren't understood. It may only shrink.
 UNREAD = frozenset(
     """
-    accumulate activity_penalty adadelta adafactor adagrad adam adamax affine_share affine_sum alpha_dropout
-    alpha_dropout_adjoint average average_pooling average_pooling_adjoint batch_moments batch_normalization
-    batch_normalization_adjoint batch_sums binary_matches categorical_crossentropy
+    accumulate activity_penalty adabelief adadelta adafactor adagrad adam adamax affine_share affine_sum
+    alpha_dropout alpha_dropout_adjoint average average_pooling average_pooling_adjoint batch_moments
+    batch_normalization batch_normalization_adjoint batch_sums binary_matches categorical_crossentropy
     categorical_crossentropy_gradient categorical_crossentropy_logits categorical_crossentropy_logits_gradient
     categorical_focal_crossentropy categorical_focal_crossentropy_gradient categorical_focal_crossentropy_logits
     categorical_focal_crossentropy_logits_gradient categorical_hinge categorical_hinge_gradient
@@ -25,11 +25,11 @@ UNREAD = frozenset(
     cosine_similarity_gradient cropping custom custom_adjoint depthwise_convolution depthwise_kernel_gradient
     depthwise_transposed_convolution dice dice_gradient dropout flip ftrl gather gather_bytes gather_share
     gaussian_dropout gaussian_nll gaussian_nll_gradient gaussian_nll_logarithm gaussian_nll_logarithm_gradient
-    gaussian_noise generalized_cross_entropy generalized_cross_entropy_gradient glu glu_adjoint kernel_gradient
-    kernel_gradient_by_columns lamb layout lion log_softmax max_pooling max_pooling_adjoint moments momentum
-    moving_average muon nadam nesterov norm_constraint normalization orthogonal_penalty part permutation
+    gaussian_noise generalized_cross_entropy generalized_cross_entropy_gradient glu glu_adjoint gradient_descent
+    kernel_gradient kernel_gradient_by_columns lamb layout lion log_softmax max_pooling max_pooling_adjoint
+    moments moving_average muon nadam norm_constraint normalization orthogonal_penalty part permutation
     prelu_gradient random_contrast random_flip random_warp reduce reshape rmsprop row_correlations
-    schedule_free_adamw score_histogram share_weight_gradient softmax sparse_categorical_crossentropy
+    schedule-free_adamw score_histogram share_weight_gradient softmax sparse_categorical_crossentropy
     sparse_categorical_crossentropy_gradient sparse_categorical_crossentropy_logits
     sparse_categorical_crossentropy_logits_gradient sparse_matches sparse_top_matches sparsemax
     sparsemax_adjoint spatial_dropout squared_norm squares_and_targets standardization standardization_adjoint

@@ -2,6 +2,7 @@
 
 import math
 
+import conformance_updates
 import numpy as np
 from conformance_activations import adjoint as adjoint_of
 from conformance_activations import value as value_of
@@ -105,3 +106,4 @@ FORMULAS = {"formula": value, "formula_adjoint": adjoint, "formula_gradient": gr
 FORMULAS |= {"formula_loss": loss, "formula_loss_gradient": loss_gradient}
 FORMULAS |= {"activated_loss": activated}
 FORMULAS |= {"custom": value_of(custom), "custom_adjoint": adjoint_of(custom)}
+FORMULAS |= conformance_updates.STATEMENTS

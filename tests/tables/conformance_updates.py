@@ -1,16 +1,24 @@
 """Rows of the conformance table for what happens between the gradients and the next step: see conformance.py."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-from harness import OPTIONAL, TWICE, Array, Case, Memory
+import sums
+from harness import OPTIONAL, TWICE, Array, Case, Memory, Shape
+from optimizer_equations import EQUATIONS
 
+from thalweg import optimizers
 from thalweg.engine.reference import execute
-from thalweg.program.instructions.updates import gradients, matrix_updates, updates
+from thalweg.optimizers.layout import Run
+from thalweg.program.formula.statements import run
+from thalweg.program.instructions.updates import constraints, gradients, matrix_updates
+from thalweg.program.instructions.updates.updates import Statements
 from thalweg.program.ir.instruction import GRADIENTS, NORMS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
+from thalweg.program.lowering import Weight
 
 Build = Callable[[Case], Instruction]
+SIGNED = ("m", "p", "z")  # slots that can be negative
 
 
 def vector(c: Case, name: str, region: str, shape: tuple[int, ...] | None = None) -> Buffer:
@@ -28,8 +36,7 @@ def reduce(c: Case) -> Instruction:
 
 def accumulate(c: Case) -> Instruction:
     dw, a = vector(c, "dw", GRADIENTS), vector(c, "a", SLOTS)
-    c.sizes = dict.fromkeys(("dw", "a"), lambda m: abs(m[dw]) + abs(m[a]))
-    return gradients.Accumulate(dw, a, 2 + c.shape.seed % 3)
+    return sized(c, gradients.accumulate(dw, a, 2 + c.shape.seed % 3))
 
 
 def squared_norm(c: Case) -> Instruction:
@@ -53,8 +60,7 @@ def norms(c: Case, count: int) -> Buffer:
 def average(c: Case) -> Instruction:
     w, a = vector(c, "w", PARAMETERS), vector(c, "a", SLOTS)
     c.iteration = 1 if c.has(TWICE) else c.iteration
-    c.sizes = dict.fromkeys(("w", "a"), lambda m: abs(m[w]) + abs(m[a]))
-    return gradients.Average(w, a, 2 if c.has(OPTIONAL) else 0, 0.9)
+    return sized(c, gradients.average(w, a, 0.9, 2 if c.has(OPTIONAL) else 0))
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------
@@ -66,32 +72,43 @@ def moved(c: Case, w: Buffer) -> Callable[[Memory], Array]:
     def size(m: Memory) -> Array:
         after = c.memory(np.float64)
         execute(c.instruction, after)
-        moving = sum(abs(m[v]) for v in (getattr(c.instruction, name, None) for name in ("v", "p")) if v is not None)
-        return abs(m[w]) + 3 * abs(after[w] - m[w]) + 0.1 * (moving + 0.05 * abs(m[c.instruction.dw]))
+        return abs(m[w]) + 3 * abs(after[w] - m[w]) + 0.005 * abs(m[c.instruction.dw])
 
     return size
 
 
-def step(kind: type[updates.Update], slots: str, *constants: Any, positive: str = "", optional: str = "") -> Build:
-    """A step on w and dw; slots of one letter each, of which some can't be negative and some may be absent."""
+def step_of(name: str) -> Build:
+    """A step of the optimizer with this name, in all its variants, on vectors from which it could go on."""
+    options = [{}, *EQUATIONS[name][1:]]
 
     def build(c: Case) -> Instruction:
-        shape = shape_of(c) if issubclass(kind, matrix_updates.WholeUpdate) else None
-        w, dw = vector(c, "w", PARAMETERS, shape), vector(c, "dw", GRADIENTS, shape)
-        operands: dict[str, Buffer | None] = {}
-        for place, name in enumerate(slots):
-            present = name not in optional or c.shape.flags >> place & 1
-            operands[name] = vector(c, name, SLOTS, shape) if present else None
-            if present and name in positive:
-                c.values[operands[name]] **= 2
-        c.sizes["w"] = moved(c, w)
-        for name, slot in operands.items():
-            if slot is not None:
-                c.sizes[name] = lambda m, slot=slot: abs(m[slot]) + abs(m[dw]) + m[dw] ** 2
-        factor = (1.0, 0.5)[c.shape.seed % 2]
-        return kind(w, dw, *operands.values(), *constants, factor=factor)
+        optimizer = optimizers.CLASSES[name](**options[c.shape.seed % len(options)])
+        w, dw = vector(c, "w", PARAMETERS), vector(c, "dw", GRADIENTS)
+        slots = {slot: vector(c, slot, SLOTS) for slot in optimizer.own_slots()}
+        for slot in slots.values():
+            if slot.name not in SIGNED:  # a mean or a sum of squares
+                c.values[slot] = c.values[slot] ** 2
+        if "a" in slots and "v" in slots:  # v − a² is a variance
+            c.values[slots["v"]] += np.float32(1.1) * c.values[slots["a"]] ** 2
+        i = optimizer.update(Run([Weight("one/W", w)], w, dw, slots, 0))
+        assert isinstance(i, Statements)
+        return sized(c, replace(i, factor=(1.0, 0.5)[c.shape.seed % 2]))
 
     return build
+
+
+def sized(c: Case, i: Statements) -> Statements:
+    """Rounding errors of a text are measured by the sums that its statements make, one after the other."""
+
+    def size(m: Memory, name: str) -> Array:
+        vectors = {key: sums.Sum(m[b], abs(m[b])) for key, b in i.buffers.items()}
+        given = {"t": m.step.update, "iteration": m.step.iteration, "learning_rate": m.step.learning_rate * i.factor}
+        with np.errstate(all="ignore"):
+            after = run(i.text, {**vectors, **given, **i.numbers}, sums)[name]
+        return after.size if isinstance(after, sums.Sum) else np.abs(after)
+
+    c.sizes |= {name: lambda m, name=name: size(m, name) for name in i.buffers}
+    return i
 
 
 def shape_of(c: Case) -> tuple[int, ...]:
@@ -100,53 +117,13 @@ def shape_of(c: Case) -> tuple[int, ...]:
     return (c.shape.width,) if c.has(TWICE) else (*stack, c.shape.width, min(c.shape.units, 40))
 
 
-def adam(c: Case) -> Instruction:
-    """top, the largest v so far, is a slot by its first letter."""
-    build = step(updates.Adam, "mvt", 0.9, 0.99, 1e-7, positive="vt", optional="t")
-    result = build(c)
-    c.sizes["top"] = c.sizes["v"]
-    return result
-
-
-def rmsprop(c: Case) -> Instruction:
-    """v − a² is a variance: not negative, as sums of squares see to."""
-    result = step(updates.RmsProp, "vap", 0.9, 0.8, 1e-4, positive="v", optional="ap")(c)
-    assert isinstance(result, updates.RmsProp)
-    if result.a is not None:
-        c.values[result.v] += 1.1 * c.values[result.a] ** 2
-    return result
-
-
-def lion(c: Case) -> Instruction:
-    result = step(updates.Lion, "m", 0.9, 0.99)(c)
-    assert isinstance(result, updates.Lion)
-    undecided = lambda m: abs(0.9 * m[result.m] + 0.1 * m[result.dw]) < 1e-6  # noqa: E731 — its sign may be any
-    c.sizes["w"] = lambda m: np.where(undecided(m), np.inf, abs(m[result.w]) + 0.05)
-    return result
-
-
-def ftrl(c: Case) -> Instruction:
-    power = (-0.5, -0.7)[c.has(TWICE)]
-    result = step(updates.Ftrl, "nz", power, 0.1, 0.2, 0.3, 0.4, positive="n")(c)
-    assert isinstance(result, updates.Ftrl)
-    rate = 0.05 * result.factor
-    pulled = lambda m: 1 + abs(m[result.z]) + abs(m[result.dw]) + 4 * abs(m[result.w]) / rate * root(m)  # noqa: E731
-    root = lambda m: (m[result.n] + m[result.dw] ** 2) ** -power  # noqa: E731
-    c.sizes |= {"z": pulled, "w": lambda m: pulled(m) / (root(m) / rate + 8) + abs(m[result.w])}
-    return result
-
-
-def schedule_free(c: Case) -> Instruction:
-    w, dw = vector(c, "w", PARAMETERS), vector(c, "dw", GRADIENTS)
-    z, v = vector(c, "z", SLOTS), vector(c, "v", SLOTS)
+def lamb(c: Case) -> Instruction:
+    shape = shape_of(c)
+    w, dw = vector(c, "w", PARAMETERS, shape), vector(c, "dw", GRADIENTS, shape)
+    m, v = vector(c, "m", SLOTS, shape), vector(c, "v", SLOTS, shape)
     c.values[v] **= 2
-    moves = moved(c, w)
-    c.sizes = {
-        "w": lambda m: moves(m) + abs(m[z]) + 1,
-        "z": lambda m: abs(m[z]) + 1,
-        "v": lambda m: m[v] + m[dw] ** 2,
-    }
-    return updates.ScheduleFreeAdamW(w, dw, z, v, (0, 50)[c.has(TWICE)], 0.9, 0.99, 1e-3)
+    c.sizes = {"w": moved(c, w), "m": lambda x: abs(x[m]) + abs(x[dw]), "v": lambda x: x[v] + x[dw] ** 2}
+    return matrix_updates.Lamb(w, dw, m, v, 0.9, 0.99, 1e-7, factor=(1.0, 0.5)[c.shape.seed % 2])
 
 
 def adafactor(c: Case) -> Instruction:
@@ -176,25 +153,19 @@ def muon(c: Case) -> Instruction:
 
 ROWS: dict[str, Build] = {
     "reduce": reduce,
-    "accumulate": accumulate,
-    "clip_value": lambda c: gradients.ClipValue(vector(c, "dw", GRADIENTS), 0.7),
     "squared_norm": squared_norm,
     "clip_norm": clip_norm,
-    "weight_decay": lambda c: gradients.Decay(vector(c, "w", PARAMETERS), 0.3, 0.5),
-    "average": average,
-    "gradient_descent": step(updates.GradientDescent, ""),
-    "momentum": step(updates.Momentum, "v", 0.9),
-    "nesterov": step(updates.Nesterov, "v", 0.9),
-    "rmsprop": rmsprop,
-    "adam": adam,
-    "nadam": step(updates.Nadam, "mv", 0.9, 0.99, 1e-7, positive="v"),
-    "adamax": step(updates.Adamax, "mu", 0.9, 0.99, 1e-7, positive="u"),
-    "adagrad": step(updates.Adagrad, "a", 1e-7, positive="a"),
-    "adadelta": step(updates.Adadelta, "ad", 0.9, 1e-4, positive="ad"),
-    "lion": lion,
-    "ftrl": ftrl,
-    "schedule_free_adamw": schedule_free,
-    "lamb": step(matrix_updates.Lamb, "mv", 0.9, 0.99, 1e-7, positive="v"),
+    "lamb": lamb,
     "adafactor": adafactor,
     "muon": muon,
 }
+# Those whose kernels are made from their texts. An optimizer's row is in optimizer_equations.py.
+BUILDS = [
+    accumulate,
+    average,
+    lambda c: gradients.clip_value(vector(c, "dw", GRADIENTS), 0.7),
+    lambda c: gradients.weight_decay(vector(c, "w", PARAMETERS), 0.3, 0.5),
+    lambda c: constraints.non_negative(vector(c, "W", PARAMETERS, (c.shape.width, 9 * c.shape.units))),
+    *(step_of(name) for name in EQUATIONS if optimizers.CLASSES[name].equation),
+]
+STATEMENTS: dict[str, Build] = {Case(build, Shape()).instruction.kernel: build for build in BUILDS}

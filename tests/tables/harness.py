@@ -163,9 +163,10 @@ class Case:
         return {field: m[b] for field, b in self.outputs().items()}
 
     def outputs(self) -> dict[str, Buffer]:
-        """What the instruction writes, by field."""
+        """What the instruction writes, by field; where a field holds several, by their own names."""
         written = {field: getattr(self.instruction, field) for field in self.instruction.writes}
-        return {field: b for field, b in written.items() if b is not None}
+        several = {b.name: b for field in written.values() if isinstance(field, tuple) for b in field}
+        return {field: b for field, b in written.items() if isinstance(b, Buffer)} | several
 
     def native(self) -> dict[str, Array]:
         """What the kernel makes of the same operands; fails where it writes anywhere else."""

@@ -20,11 +20,6 @@ def norm_constraint(c: Case) -> Instruction:
     return constraints.NormConstraint(W, low, high, rate, outer, reduced, inner)
 
 
-def non_negative(c: Case) -> Instruction:
-    c.lanes = 1 + c.shape.seed % 3
-    return constraints.NonNegative(c.normal("W", (c.shape.width, 9 * c.shape.units), PARAMETERS, per_row=False))
-
-
 FACTORS = ((0.3, 0.0), (0.0, 0.2), (0.3, 0.2))
 
 
@@ -138,7 +133,6 @@ def center_update(c: Case) -> Instruction:
 
 ROWS: dict[str, Callable[[Case], Instruction]] = {
     "norm_constraint": norm_constraint,
-    "non_negative": non_negative,
     "activity_penalty": activity_penalty,
     "activity_penalty_gradient": activity_penalty_gradient,
     "orthogonal_penalty": orthogonal_penalty,

@@ -57,6 +57,12 @@ def argument(value: Any, memory: Storage, xp: Any) -> Any:
     return value if value is None else tuple(argument(v, memory, xp) for v in value)
 
 
+def written(instruction: Instruction) -> list[Buffer]:
+    """The buffers of the fields in `writes`, of which each holds one or several."""
+    values = (getattr(instruction, name) for name in instruction.writes)
+    return [buffer for value in values for buffer in (value if isinstance(value, tuple) else (value,))]
+
+
 def compute(instruction: Instruction, memory: Storage, xp: Any = np) -> tuple[Any, ...]:
     """What an instruction's reference makes of arrays of `xp`, in the order of `writes`."""
     arguments = [
@@ -76,9 +82,8 @@ def execute(instruction: Instruction, memory: Storage, xp: Any = np) -> None:
     later = memory.accumulate and instruction.reduces and not instruction.own_inputs
     with np.errstate(all="ignore"):  # what isn't finite is found and named by the training loop
         results = [value if value is None else np.asarray(value) for value in compute(instruction, memory, xp)]
-        for name, value in zip(instruction.writes, results, strict=True):
+        for buffer, value in zip(written(instruction), results, strict=True):
             if value is not None:
-                buffer = getattr(instruction, name)
                 place = memory[buffer]
                 if later or instruction.accumulates or buffer.region == TOTALS:
                     place += value

@@ -2,6 +2,18 @@
 
 An optimizer is an equation over flat vectors: w all parameters, dw their gradients, and its own slots of the same
 length. What all of them take beside their own arguments stands at `Optimizer`.
+
+The equation is a text, from which listing, reference and native kernel are made. One of your own is a class with such a
+text: statements, one a line, on w, dw, the slots and the attributes, with learning_rate and t, the update's number.
+
+>>> class Signs(Optimizer):
+...     slots = ("m",)
+...     equation = '''
+... m += (1 - keep) * (dw - m)
+... w -= learning_rate * sign(m)'''
+...     keep = 0.9
+>>> Signs(0.01).formula
+'m += (1 − keep)·(dw − m); w −= lr·sign(m)'
 """
 
 from __future__ import annotations
@@ -10,62 +22,20 @@ from collections.abc import Callable
 from typing import Any
 
 from thalweg import schedules
-from thalweg.optimizers.adaptive import (
-    Adadelta,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    Ftrl,
-    Nadam,
-    RMSprop,
-    ScheduleFreeAdamW,
-)
-from thalweg.optimizers.descent import SGD, Lion
-from thalweg.optimizers.matrices import Adafactor, Lamb, Muon
+from thalweg.optimizers import adaptive, descent, matrices
+from thalweg.optimizers.adaptive import *  # noqa: F403 — a new optimizer is named in its own file alone
+from thalweg.optimizers.descent import *  # noqa: F403
+from thalweg.optimizers.matrices import *  # noqa: F403
 from thalweg.optimizers.optimizer import AVERAGE, Optimizer
 from thalweg.support.naming import choose
 
-__all__ = [
-    "AVERAGE",
-    "SGD",
-    "Adadelta",
-    "Adafactor",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Ftrl",
-    "Lamb",
-    "Lion",
-    "Muon",
-    "Nadam",
-    "Optimizer",
-    "RMSprop",
-    "ScheduleFreeAdamW",
-    "get",
-    "schedules",
-    "serialize",
-]
+__all__ = ["AVERAGE", "Optimizer", "get", "schedules", "serialize"]
+__all__ += adaptive.__all__
+__all__ += descent.__all__
+__all__ += matrices.__all__
 
 CLASSES: dict[str, Callable[..., Optimizer]] = {
-    c.__name__: c
-    for c in (
-        SGD,
-        RMSprop,
-        Adam,
-        AdamW,
-        Nadam,
-        Adamax,
-        Adagrad,
-        Adadelta,
-        Lion,
-        Adafactor,
-        Lamb,
-        Ftrl,
-        Muon,
-        ScheduleFreeAdamW,
-    )
+    name: getattr(module, name) for module in (descent, adaptive, matrices) for name in module.__all__
 }
 NAMES: dict[str, Callable[..., Optimizer]] = {name.lower(): c for name, c in CLASSES.items()}
 

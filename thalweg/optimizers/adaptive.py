@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Unpack
+from typing import ClassVar, Unpack
 
 from thalweg.errors import ArgumentError
-from thalweg.optimizers.layout import Run
 from thalweg.optimizers.optimizer import Array, Common, Optimizer, Rate, Shared
-from thalweg.program.instructions.updates import updates
-from thalweg.program.ir.instruction import Instruction
 from thalweg.support.checks import number
+
+__all__ = [
+    "AdaBelief",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Nadam",
+    "RMSprop",
+    "ScheduleFreeAdamW",
+]
+
+MOMENTS = """
+m += (1 - beta_1) * (dw - m)
+v += (1 - beta_2) * (dw**2 - v)"""
 
 
 class RMSprop(Optimizer):
@@ -24,7 +38,9 @@ class RMSprop(Optimizer):
     """
 
     arguments = ("rho", "momentum", "epsilon", "centered")
-    formula = "v ← ρ·v + (1 − ρ)·dw²;  w ← w − lr·dw/√(v + ε)"
+    equation = """
+v += (1 - rho) * (dw**2 - v)
+w -= learning_rate * dw / sqrt(v + epsilon)"""
     use = "gradients whose size changes in the course of training: recurrent networks, reinforcement learning"
     avoid = "a momentum is wanted: Adam corrects the bias of its start"
     paper = "Hinton, Coursera lecture 6e, 2012; centered: Graves, 2013"
@@ -49,10 +65,13 @@ class RMSprop(Optimizer):
     def own_slots(self) -> tuple[str, ...]:
         return ("v", *("a",) * self.centered, *("p",) * (self.momentum > 0))
 
-    def update(self, run: Run) -> Instruction:
-        a, p = run.slots.get("a"), run.slots.get("p")
-        numbers = (self.rho, self.momentum, self.epsilon)
-        return updates.RmsProp(run.w, run.dw, run.slots["v"], a, p, *numbers, factor=self.factor_of(run.weights[0]))
+    def step(self) -> tuple[str, str]:
+        name, text = super().step()
+        if self.centered:
+            text = "a += (1 - rho) * (dw - a)" + text.replace("sqrt(v", "sqrt(v - a**2")
+        if self.momentum:
+            text = text.replace("w -= ", "p = momentum * p + ") + "\nw -= p"
+        return name, text
 
 
 class Moments(Optimizer):
@@ -74,27 +93,18 @@ class Moments(Optimizer):
         self.beta_2 = self.check("beta_2", beta_2, 0.0, 1.0)
         self.epsilon = self.check("epsilon", epsilon)
 
-    def moments(self, run: Run) -> tuple[Any, ...]:
-        """The operands and constants that the steps of these have in common."""
-        first, second = (run.slots[name] for name in self.slots)
-        return run.w, run.dw, first, second, self.beta_1, self.beta_2, self.epsilon
 
+class AdamStep(Moments):
+    """Base: Adam's step, with and without amsgrad."""
 
-class Adam(Moments):
-    """Adam (Kingma and Ba, ICLR 2015): a step of about learning_rate for every weight, whatever its gradient's size.
-
-    m = β₁·m + (1 − β₁)·dw; v = β₂·v + (1 − β₂)·dw²; w −= lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ)·m/(√v + ε). With amsgrad (Reddi et
-    al., ICLR 2018) the largest v so far stands in the root. ε = 1e-7 is added to √v as in Keras (PyTorch: 1e-8, added
-    to the bias-corrected √v̂).
-    """
-
+    equation = f"""
+eta = learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t){MOMENTS}
+w -= eta * m / (sqrt(v) + epsilon)"""
+    with_amsgrad = f"""
+eta = learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t){MOMENTS}
+top = max(top, v)
+w -= eta * m / (sqrt(top) + epsilon)"""
     arguments: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2", "epsilon", "amsgrad")
-    formula = "m ← β₁·m + (1 − β₁)·dw;  v ← β₂·v + (1 − β₂)·dw²;  w ← w − lr·m̂/(√v̂ + ε)"
-    use = "the first choice: works with its defaults on most networks"
-    avoid = "the last points of accuracy on images, where SGD with momentum often generalises better"
-    paper = "Kingma and Ba, ICLR 2015"
-    title_zh = "Adam（自適應動量）"
-    summary_zh = "同時追蹤梯度與其平方的移動平均；大多數網路的首選。"
 
     def __init__(
         self,
@@ -111,19 +121,33 @@ class Adam(Moments):
     def own_slots(self) -> tuple[str, ...]:
         return (*self.slots, *("top",) * self.amsgrad)
 
-    def update(self, run: Run) -> Instruction:
-        w, dw, m, v, *numbers = self.moments(run)
-        return updates.Adam(w, dw, m, v, run.slots.get("top"), *numbers, factor=self.factor_of(run.weights[0]))
+    def step(self) -> tuple[str, str]:
+        return "adam", self.with_amsgrad if self.amsgrad else self.equation
 
 
-class AdamW(Adam):
+class Adam(AdamStep):
+    """Adam (Kingma and Ba, ICLR 2015): a step of about learning_rate for every weight, whatever its gradient's size.
+
+    m = β₁·m + (1 − β₁)·dw; v = β₂·v + (1 − β₂)·dw²; w −= lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ)·m/(√v + ε). With amsgrad (Reddi et
+    al., ICLR 2018) the largest v so far stands in the root. ε = 1e-7 is added to √v as in Keras (PyTorch: 1e-8, added
+    to the bias-corrected √v̂).
+    """
+
+    use = "the first choice: works with its defaults on most networks"
+    avoid = "the last points of accuracy on images, where SGD with momentum often generalises better"
+    paper = "Kingma and Ba, ICLR 2015"
+    title_zh = "Adam（自適應動量）"
+    summary_zh = "同時追蹤梯度與其平方的移動平均；大多數網路的首選。"
+
+
+class AdamW(AdamStep):
     """Adam with a weight decay that doesn't pass through the gradient (Loshchilov and Hutter, ICLR 2019).
 
     Before each step w −= learning_rate·weight_decay·w. In Keras every optimizer can do it; this one's default is 0.004.
     """
 
-    arguments = ("weight_decay", *Adam.arguments)
-    formula = "w ← w − lr·λ·w;  then Adam's step"
+    arguments = ("weight_decay", *AdamStep.arguments)
+    formula = f"w −= lr·λ·w; {AdamStep.formula}"
     use = "Adam with regularisation: larger networks, transformers, tables"
     avoid = "biases and the scales of normalisation decay too unless they are excluded"
     paper = "Loshchilov and Hutter, ICLR 2019"
@@ -144,6 +168,39 @@ class AdamW(Adam):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **common)
 
 
+class AdaBelief(Moments):
+    """AdaBelief (Zhuang et al., NeurIPS 2020): large steps where gradients are as expected, small ones elsewhere.
+
+    m = β₁·m + (1 − β₁)·dw; s = β₂·s + (1 − β₂)·(dw − m)² + ε; w −= lr·m̂/(√ŝ + ε), m̂ = m/(1 − β₁ᵗ), ŝ = s/(1 − β₂ᵗ):
+    Adam with the variance of the gradient around its mean m in place of its square. Neither Keras nor PyTorch has it;
+    ε = 1e-16 is that of the authors' code.
+
+    >>> AdaBelief().formula.partition("; ")[2]
+    's = β₂·s + (1 − β₂)·(dw − m)² + ε; w −= lr/(1 − β₁^t)·m/(√(s/(1 − β₂^t)) + ε)'
+    """
+
+    slots = ("m", "s")
+    equation = """
+m += (1 - beta_1) * (dw - m)
+s = beta_2 * s + (1 - beta_2) * (dw - m) ** 2 + epsilon
+w -= learning_rate / (1 - beta_1**t) * m / (sqrt(s / (1 - beta_2**t)) + epsilon)"""
+    use = "Adam's speed with a generalisation closer to SGD's; also generative adversarial networks"
+    avoid = "gradients of pure noise; comparisons with published results, which mostly use Adam"
+    paper = "Zhuang et al., NeurIPS 2020"
+    title_zh = "AdaBelief（信念自適應）"
+    summary_zh = "以梯度偏離其平均的程度調整步伐：越符合預期，步伐越大。"
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-16,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **common)
+
+
 class Nadam(Moments):
     """Nadam (Dozat, ICLR workshop 2016): Adam that looks ahead as Nesterov's momentum does.
 
@@ -151,15 +208,17 @@ class Nadam(Moments):
     w −= learning_rate·m̂/(√(v/(1 − β₂ᵗ)) + ε).
     """
 
-    formula = "w ← w − lr·(uₜ₊₁·m/(1 − Uₜ₊₁) + (1 − uₜ)·dw/(1 − Uₜ))/(√v̂ + ε)"
+    equation = f"""
+now = beta_1 * (1 - 0.5 * 0.96**t)
+ahead = beta_1 * (1 - 0.48 * 0.96**t)
+product = beta_1**t * pochhammer(0.48, 0.96, t){MOMENTS}
+step = ahead / (1 - product * ahead) * m + (1 - now) / (1 - product) * dw
+w -= learning_rate * step / (sqrt(v / (1 - beta_2**t)) + epsilon)"""
     use = "where Adam works, sometimes a little faster at the start"
     avoid = "nothing speaks against it but that Adam is better known"
     paper = "Dozat, ICLR workshop 2016"
     title_zh = "Nadam（Nesterov 自適應動量）"
     summary_zh = "Adam 加上 Nesterov 的前瞻。"
-
-    def update(self, run: Run) -> Instruction:
-        return updates.Nadam(*self.moments(run), factor=self.factor_of(run.weights[0]))
 
 
 class Adamax(Moments):
@@ -169,15 +228,15 @@ class Adamax(Moments):
     """
 
     slots = ("m", "u")
-    formula = "m ← β₁·m + (1 − β₁)·dw;  u ← max(β₂·u, |dw|);  w ← w − lr/(1 − β₁ᵗ)·m/(u + ε)"
+    equation = """
+m += (1 - beta_1) * (dw - m)
+u = max(beta_2 * u, abs(dw))
+w -= learning_rate / (1 - beta_1**t) * m / (u + epsilon)"""
     use = "sparse gradients, embeddings: a rare large gradient isn't averaged away"
     avoid = "gradients with outliers, which hold all later steps down"
     paper = "Kingma and Ba, ICLR 2015"
     title_zh = "Adamax（最大範數）"
     summary_zh = "以近期最大的梯度取代 Adam 的均方。"
-
-    def update(self, run: Run) -> Instruction:
-        return updates.Adamax(*self.moments(run), factor=self.factor_of(run.weights[0]))
 
 
 class Adagrad(Optimizer):
@@ -188,7 +247,9 @@ class Adagrad(Optimizer):
 
     slots = ("a",)
     arguments = ("initial_accumulator_value", "epsilon")
-    formula = "a ← a + dw²;  w ← w − lr·dw/√(a + ε)"
+    equation = """
+a += dw**2
+w -= learning_rate * dw / sqrt(a + epsilon)"""
     use = "sparse inputs such as words: rare features keep a large step"
     avoid = "long training: the steps only ever shrink"
     paper = "Duchi, Hazan and Singer, JMLR 2011"
@@ -209,10 +270,6 @@ class Adagrad(Optimizer):
     def initial_slots(self, slots: dict[str, Array], w: Array) -> None:
         slots["a"][:] = self.initial_accumulator_value
 
-    def update(self, run: Run) -> Instruction:
-        factor = self.factor_of(run.weights[0])
-        return updates.Adagrad(run.w, run.dw, run.slots["a"], self.epsilon, factor=factor)
-
 
 class Adadelta(Optimizer):
     """Adadelta (Zeiler, arXiv 1212.5701): steps in the unit of the weights, from the mean square of earlier steps.
@@ -223,7 +280,11 @@ class Adadelta(Optimizer):
 
     slots = ("a", "d")
     arguments = ("rho", "epsilon")
-    formula = "step = √(d + ε)/√(a + ε)·dw;  w ← w − lr·step, with moving means a of dw² and d of step²"
+    equation = """
+a += (1 - rho) * (dw**2 - a)
+step = sqrt((d + epsilon) / (a + epsilon)) * dw
+d += (1 - rho) * (step**2 - d)
+w -= learning_rate * step"""
     use = "repeating results of the paper, with a learning rate of 1"
     avoid = "its default rate 0.001, which hardly moves; Adam is easier"
     paper = "Zeiler, arXiv 1212.5701, 2012"
@@ -236,10 +297,6 @@ class Adadelta(Optimizer):
         super().__init__(learning_rate, **common)
         self.rho = self.check("rho", rho, 0.0, 1.0)
         self.epsilon = self.check("epsilon", epsilon)
-
-    def update(self, run: Run) -> Instruction:
-        slots = (run.slots["a"], run.slots["d"])
-        return updates.Adadelta(run.w, run.dw, *slots, self.rho, self.epsilon, factor=self.factor_of(run.weights[0]))
 
 
 class Ftrl(Optimizer):
@@ -258,7 +315,13 @@ class Ftrl(Optimizer):
         "l2_shrinkage_regularization_strength",
         "beta",
     )
-    formula = "w = (clip(z, ±l1) − z)/((√n + β)/lr + 2·l2), with n the sum of dw² and z of corrected gradients"
+    equation = """
+before = n**-learning_rate_power
+n += dw**2
+root = n**-learning_rate_power
+z += dw + 2 * l2_shrinkage_regularization_strength * w - (root - before) / learning_rate * w
+divisor = (root + beta) / learning_rate + 2 * l2_regularization_strength
+w = where(divisor == 0, w, (min(max(z, -l1_regularization_strength), l1_regularization_strength) - z) / divisor)"""
     use = "wide linear models of sparse features, with l1 for few weights"
     avoid = "deep networks: the weights are computed anew from z, so initial weights are lost"
     paper = "McMahan et al., KDD 2013"
@@ -291,19 +354,9 @@ class Ftrl(Optimizer):
     def initial_slots(self, slots: dict[str, Array], w: Array) -> None:
         slots["n"][:] = self.initial_accumulator_value
 
-    def update(self, run: Run) -> Instruction:
-        return updates.Ftrl(
-            run.w,
-            run.dw,
-            run.slots["n"],
-            run.slots["z"],
-            self.learning_rate_power,
-            self.l1_regularization_strength,
-            self.l2_regularization_strength,
-            self.l2_shrinkage_regularization_strength,
-            self.beta,
-            factor=self.factor_of(run.weights[0]),
-        )
+    def step(self) -> tuple[str, str]:
+        name, text = super().step()
+        return name, text.replace("n**-learning_rate_power", "sqrt(n)") if self.learning_rate_power == -0.5 else text
 
 
 class ScheduleFreeAdamW(Moments):
@@ -315,7 +368,11 @@ class ScheduleFreeAdamW(Moments):
 
     slots = ("z", "v")
     arguments = ("beta_1", "beta_2", "epsilon", "warmup_steps")
-    formula = "z ← z − lr·dw/(√v̂ + ε);  x ← x + (z − x)/t;  w = (1 − β₁)·z + β₁·x"
+    equation = """
+x = (w - (1 - beta_1) * z) / beta_1
+v += (1 - beta_2) * (dw**2 - v)
+z -= learning_rate * dw / (sqrt(v / (1 - beta_2**t)) + epsilon)
+w = (1 - beta_1) * z + beta_1 * (x + (z - x) / t)"""
     use = "the number of steps isn't known: good weights at any time, with a constant rate"
     avoid = "a tuned cosine is at hand; a batch normalisation's statistics belong to w, not to the mean x"
     paper = "Defazio et al., NeurIPS 2024"
@@ -339,7 +396,8 @@ class ScheduleFreeAdamW(Moments):
     def initial_slots(self, slots: dict[str, Array], w: Array) -> None:
         slots["z"][: w.size] = w
 
-    def update(self, run: Run) -> Instruction:
-        w, dw, z, v, *numbers = self.moments(run)
-        factor = self.factor_of(run.weights[0])
-        return updates.ScheduleFreeAdamW(w, dw, z, v, self.warmup_steps, *numbers, factor=factor)
+    def step(self) -> tuple[str, str]:
+        text = self.equation
+        if self.warmup_steps:
+            text = "\nrate = learning_rate * min(t / warmup_steps, 1)" + text.replace("learning_rate", "rate")
+        return "schedule-free adamw", text

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Unpack
 
 from thalweg.errors import ArgumentError
-from thalweg.optimizers.layout import Run
-from thalweg.optimizers.optimizer import Common, Optimizer, Rate
-from thalweg.program.instructions.updates import updates
-from thalweg.program.ir.instruction import Instruction
+from thalweg.optimizers.optimizer import Common, Optimizer, Rate, printed
+
+__all__ = ["SGD", "Lion"]
 
 
 class SGD(Optimizer):
@@ -23,7 +22,14 @@ class SGD(Optimizer):
     """
 
     arguments = ("momentum", "nesterov")
-    formula = "w ← w − lr·dw; with momentum v ← μ·v − lr·dw, w ← w + v"
+    equation = "w -= learning_rate * dw"
+    with_momentum = """
+v = momentum * v - learning_rate * dw
+w += v"""
+    with_nesterov = """
+v = momentum * v - learning_rate * dw
+w += momentum * v - learning_rate * dw"""
+    formula = f"{printed(equation)}; with momentum {printed(with_momentum)}"
     use = "the baseline; with momentum 0.9 and a schedule still the best for many convolutional networks"
     avoid = "inputs or layers of very different scales, unless the rate can be tuned"
     paper = "Robbins and Monro, 1951; Polyak, 1964; Sutskever et al., ICML 2013"
@@ -42,12 +48,10 @@ class SGD(Optimizer):
     def own_slots(self) -> tuple[str, ...]:
         return ("v",) if self.momentum else ()
 
-    def update(self, run: Run) -> Instruction:
-        factor = self.factor_of(run.weights[0])
-        if not self.momentum:
-            return updates.GradientDescent(run.w, run.dw, factor=factor)
-        kind = updates.Nesterov if self.nesterov else updates.Momentum
-        return kind(run.w, run.dw, run.slots["v"], self.momentum, factor=factor)
+    def step(self) -> tuple[str, str]:
+        if self.nesterov:
+            return "nesterov", self.with_nesterov
+        return ("momentum", self.with_momentum) if self.momentum else ("gradient descent", self.equation)
 
 
 class Lion(Optimizer):
@@ -59,7 +63,9 @@ class Lion(Optimizer):
 
     slots = ("m",)
     arguments = ("beta_1", "beta_2")
-    formula = "w ← w − lr·sign(β₁·m + (1 − β₁)·dw);  m ← β₂·m + (1 − β₂)·dw"
+    equation = """
+w -= learning_rate * sign(beta_1 * m + (1 - beta_1) * dw)
+m += (1 - beta_2) * (dw - m)"""
     use = "large batches, with weight decay; half the memory of Adam"
     avoid = "small batches, whose noise decides the sign"
     paper = "Chen et al., NeurIPS 2023"
@@ -74,7 +80,3 @@ class Lion(Optimizer):
         self.beta_2 = self.check("beta_2", beta_2, 0.0, 1.0)
         if self.beta_1 == 0:
             raise ArgumentError("Lion: beta_1 has to be above 0")
-
-    def update(self, run: Run) -> Instruction:
-        factor = self.factor_of(run.weights[0])
-        return updates.Lion(run.w, run.dw, run.slots["m"], self.beta_1, self.beta_2, factor=factor)

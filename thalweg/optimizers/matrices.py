@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from thalweg.errors import ArgumentError
-from thalweg.optimizers.adaptive import Moments
+from thalweg.optimizers.adaptive import AdamStep, Moments
 from thalweg.optimizers.layout import Run, matches
 from thalweg.optimizers.optimizer import Common, Optimizer, Rate, Shared
-from thalweg.program.instructions.updates import matrix_updates, updates
+from thalweg.program.instructions.updates import matrix_updates
+from thalweg.program.instructions.updates.updates import Update
 from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
 from thalweg.program.lowering import Weight
+
+__all__ = ["Adafactor", "Lamb", "Muon"]
 
 
 class Lamb(Moments):
@@ -34,7 +37,9 @@ class Lamb(Moments):
         return weight.path
 
     def update(self, run: Run) -> Instruction:
-        return matrix_updates.Lamb(*self.moments(run), factor=self.factor_of(run.weights[0]), turn=run.turn)
+        numbers = (self.beta_1, self.beta_2, self.epsilon)
+        vectors = (run.w, run.dw, run.slots["m"], run.slots["v"])
+        return matrix_updates.Lamb(*vectors, *numbers, factor=self.factor_of(run.weights[0]), turn=run.turn)
 
 
 class Adafactor(Optimizer):
@@ -193,12 +198,13 @@ class Muon(Optimizer):
         weight = run.weights[0]
         m, v, factor = run.slots["m"], run.slots["v"], self.factor_of(weight)
         if not self.orthogonal(weight):
-            betas = (self.adam_beta_1, self.adam_beta_2)
-            return updates.Adam(run.w, run.dw, m, v, None, *betas, self.epsilon, factor=factor * self.adam_lr_ratio)
+            numbers = {"beta_1": self.adam_beta_1, "beta_2": self.adam_beta_2, "epsilon": self.epsilon}
+            vectors = {"w": run.w, "dw": run.dw, "m": m, "v": v}
+            return Update("adam", AdamStep.equation, vectors, numbers, factor=factor * self.adam_lr_ratio)
         rows, columns = weight.buffer.shape
         scale = 1.0 if self.rms_rate is None else math.sqrt(max(rows, columns)) * self.rms_rate
-        numbers = (self.momentum, self.muon_a, self.muon_b, self.muon_c)
+        polynomial = (self.momentum, self.muon_a, self.muon_b, self.muon_c)
         return matrix_updates.Muon(
-            run.w, run.dw, m, self.scratch, rows, columns, self.ns_steps, self.nesterov, *numbers, scale,
+            run.w, run.dw, m, self.scratch, rows, columns, self.ns_steps, self.nesterov, *polynomial, scale,
             factor=factor, turn=run.turn,
         )  # fmt: skip

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from thalweg import schedules
 from thalweg.errors import ArgumentError
 from thalweg.optimizers.layout import Layout, Run, matches
+from thalweg.program.formula.functions import FUNCTIONS
+from thalweg.program.formula.statements import functions_of, names_of, shown_step, targets
 from thalweg.program.instructions.updates import gradients
+from thalweg.program.instructions.updates.updates import GIVEN, Update
 from thalweg.program.ir.instruction import NORMS, Buffer, Instruction
 from thalweg.program.ir.memory import align
 from thalweg.program.lowering import Weight
@@ -22,6 +25,21 @@ from thalweg.support.checks import number, whole
 
 Array = NDArray[Any]
 Rate = float | schedules.LearningRateSchedule | Callable[[int], float]
+
+SYMBOLS = {
+    "learning_rate": "lr",
+    "beta_1": "β₁",
+    "beta_2": "β₂",
+    "epsilon": "ε",
+    "rho": "ρ",
+    "momentum": "μ",
+    "eta": "η",
+    "beta": "β",
+    "learning_rate_power": "p",
+    "l1_regularization_strength": "l1",
+    "l2_regularization_strength": "l2",
+    "l2_shrinkage_regularization_strength": "shrinkage",
+}  # of the names in equations, where no numbers are put in
 
 AVERAGE, ACCUMULATED = "average", "accumulated"  # slots of use_ema and of gradient_accumulation_steps
 
@@ -47,6 +65,11 @@ class Common(Shared, total=False):
     weight_decay: float | None
 
 
+def printed(equation: str) -> str:
+    """An equation without numbers, in the signs of mathematics."""
+    return shown_step(equation, {}, SYMBOLS)
+
+
 class Optimizer(hooks.Hooked):
     """Base of all optimizers.
 
@@ -69,12 +92,17 @@ class Optimizer(hooks.Hooked):
 
     slots: ClassVar[tuple[str, ...]] = ()  # names of the vectors it remembers
     arguments: ClassVar[tuple[str, ...]] = ()  # its own, beside the learning rate
-    formula: ClassVar[str]  # the equation of a step
+    equation: ClassVar[str] = ""  # the statements of a step, see `step`
+    formula: ClassVar[str]  # the equation as shown
     use: ClassVar[str]  # when it is the right choice
     avoid: ClassVar[str]  # and when not
     paper: ClassVar[str]
     title_zh: ClassVar[str]
     summary_zh: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        if "equation" in vars(cls) and "formula" not in vars(cls):
+            cls.formula = printed(cls.equation)
 
     def __init__(
         self,
@@ -214,9 +242,28 @@ class Optimizer(hooks.Hooked):
         """Steps for one update."""
         return self.gradient_accumulation_steps or 1
 
+    def step(self) -> tuple[str, str]:
+        """What a step is called in listings, and its statements; those of a variant where the arguments ask for one.
+
+        They are of w, dw and the slots, of attributes of the optimizer, of learning_rate and of t, the update's number.
+        """
+        return self.kind.lower(), self.equation
+
     def update(self, run: Run) -> Instruction:
         """The instruction that does one step on a run of weights."""
-        raise hooks.unwritten(self, "update(self, run)", hooks.OPTIMIZER["update_step"])
+        called, text = self.step()
+        if not text:
+            raise hooks.unwritten(self, "equation", hooks.OPTIMIZER["update_step"])
+        vectors = {"w": run.w, "dw": run.dw} | {name: run.slots[name] for name in self.own_slots()}
+        names = sorted(names_of(text) - {*vectors, *GIVEN, *targets(text)})
+        if unknown := [name for name in names if not hasattr(self, name)]:
+            raise ArgumentError(f"{self.kind}: its equation names {unknown[0]!r}, which is neither slot nor attribute")
+        if unknown := sorted(functions_of(text) - set(FUNCTIONS)):
+            raise ArgumentError(f"{self.kind}: its equation calls {unknown[0]!r}; there are {', '.join(FUNCTIONS)}")
+        if reserved := sorted({*GIVEN, "w", "dw"} & set(self.own_slots())):
+            raise ArgumentError(f"{self.kind}: no slot can be called {reserved[0]!r}, which means something else")
+        numbers = {name: float(getattr(self, name)) for name in names}
+        return Update(called, text, vectors, numbers, factor=self.factor_of(run.weights[0]))
 
     def kind_of(self, weight: Weight) -> Any:
         """What weights must have in common, beside learning rate and decay, to be updated as one run."""
@@ -248,23 +295,23 @@ class Optimizer(hooks.Hooked):
         steps: list[Instruction] = [gradients.Reduce(run.dw, align(vector)) for run in everything]
         if self.gradient_accumulation_steps:
             n = self.gradient_accumulation_steps
-            steps += [gradients.Accumulate(run.dw, run.slots[ACCUMULATED], n) for run in everything]
+            steps += [gradients.accumulate(run.dw, run.slots[ACCUMULATED], n) for run in everything]
         steps += self.clipping(layout, everything)
         for run in groups:
             decay = self.decay_of(run.weights[0])
             if decay:
-                steps.append(gradients.Decay(run.w, decay, self.factor_of(run.weights[0])))
+                steps.append(gradients.weight_decay(run.w, decay, self.factor_of(run.weights[0])))
             steps.append(self.update(run))
         steps.sort(key=lambda i: bool(i.due and not i.chunked))  # decay first: one meeting before what isn't chunked
         if self.use_ema:
             overwrite = self.ema_overwrite_frequency or 0
-            steps += [gradients.Average(r.w, r.slots[AVERAGE], overwrite, self.ema_momentum) for r in everything]
+            steps += [gradients.average(r.w, r.slots[AVERAGE], self.ema_momentum, overwrite) for r in everything]
         return steps
 
     def clipping(self, layout: Layout, everything: list[Run]) -> list[Instruction]:
         """The instructions that bound the gradients."""
         if self.clipvalue is not None:
-            return [gradients.ClipValue(run.dw, self.clipvalue) for run in everything]
+            return [gradients.clip_value(run.dw, self.clipvalue) for run in everything]
         limit = self.clipnorm or self.global_clipnorm
         if limit is None:
             return []

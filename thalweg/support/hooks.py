@@ -131,7 +131,7 @@ OPTIMIZER = table(
     (
         "update_step apply apply_gradients stateless_apply assign assign_add assign_sub scale_loss "
         "finalize_variable_values transpose_last_axis lr_adjust zeropower_via_newtonschulz5",
-        "an optimizer's step is the instruction that update(self, run) returns",
+        "an optimizer's step is its `equation`, or the instruction that update(self, run) returns",
     ),
     (
         "build add_variable add_variable_from_reference add_optimizer_variables variables set_weights "

@@ -57,6 +57,11 @@ def normal_density(xp: Any, x: Any) -> Any:
     return xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 
 
+def pochhammer(xp: Any, a: float, q: float, n: float) -> float:
+    """The q-Pochhammer symbol (a; q)ₙ = Π (1 − a·qᵏ) for k < n; of numbers alone, 0 ≤ a < ½, 0 ≤ q < 1."""
+    return math.prod(1 - a * q**k for k in range(min(int(n), 2000)))
+
+
 NORMAL, GATE = ("normal", "normal_density"), ("mish_gate", "mish_gate_slope")
 
 FUNCTIONS = {
@@ -83,6 +88,7 @@ FUNCTIONS = {
     "erf": Function(lambda xp, x: special(xp).erf(x), "maths.erf({0})", "erf({0})"),
     "normal": Function(lambda xp, x: special(xp).ndtr(x), "maths.normal({0})", "Φ({0})", NORMAL),
     "normal_density": Function(normal_density, "maths.normal({0})", "φ({0})", NORMAL),
+    "pochhammer": Function(pochhammer, "maths.pochhammer({0}, {1}, {2})", "Π_{{k<{2}}} (1 − {0}·{1}^k)"),
     "mish_gate": Function(
         lambda xp, x: xp.tanh(softplus(xp, x)), "maths.mish_gate({0})", "tanh(log(1 + exp(x)))", GATE
     ),

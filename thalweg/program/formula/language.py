@@ -33,6 +33,7 @@ ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
+    ast.Mod: operator.mod,
     ast.Pow: operator.pow,
 }
 SIGNS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "=", ast.NotEq: "≠"}
@@ -111,7 +112,13 @@ def evaluate(text: str | ast.expr, values: Mapping[str, Any], xp: Any) -> Any:
 # --- as a listing shows it --------------------------------------------------------------------------------------------
 
 CHOICE, SUM, PRODUCT, SIGN, POWER, ATOM = range(6)  # how tightly an expression holds together
-SYMBOLS = {ast.Add: (" + ", SUM), ast.Sub: (" − ", SUM), ast.Mult: ("·", PRODUCT), ast.Div: ("/", PRODUCT)}
+SYMBOLS = {
+    ast.Add: (" + ", SUM),
+    ast.Sub: (" − ", SUM),
+    ast.Mult: ("·", PRODUCT),
+    ast.Div: ("/", PRODUCT),
+    ast.Mod: (" mod ", PRODUCT),
+}
 EXPONENTS = {2: "²", 3: "³"}
 
 

@@ -123,6 +123,42 @@ def store_f32(typing, address, index, value):
     return types.void(types.int64, types.int64, types.float32), codegen
 
 
+@functools.cache
+def apart(k: int, count: int):
+    """Returns the intrinsics (address, index) and (address, index, value) that load and store an element of array k.
+
+    LLVM is told that the `count` arrays don't overlap. Otherwise it checks that before a loop, and doesn't vectorise
+    loops over more than four: Adam with amsgrad, which had to be two loops, takes 0.75 times as long as one.
+    """
+
+    def access(builder, instruction):
+        instruction.align = 4
+        add = builder.module.add_metadata
+        word = functools.partial(ir.MetaDataString, builder.module)
+        scopes = [add([word(f"array {n}"), add([word("arrays apart")])]) for n in range(count)]
+        instruction.set_metadata("alias.scope", add([scopes[k]]))
+        instruction.set_metadata("noalias", add([scope for n, scope in enumerate(scopes) if n != k]))
+        return instruction
+
+    @intrinsic
+    def load(typing, address, index):
+        def codegen(context, builder, signature, args):
+            return access(builder, builder.load(builder.gep(pointer(builder, args[0], F32), [args[1]], inbounds=True)))
+
+        return types.float32(types.int64, types.int64), codegen
+
+    @intrinsic
+    def store(typing, address, index, value):
+        def codegen(context, builder, signature, args):
+            place = builder.gep(pointer(builder, args[0], F32), [args[1]], inbounds=True)
+            access(builder, builder.store(args[2], place))
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64, types.float32), codegen
+
+    return load, store
+
+
 def ask(builder, address):
     """Emits a prefetch of the cache line at an address, into L2; nothing happens where there is no memory."""
     arguments = [builder.inttoptr(address, BYTES), *(ir.Constant(I32, n) for n in (0, 2, 1))]

@@ -11,7 +11,7 @@ from thalweg.engine.native.compiler.llvm import F32, compiled, floats, pointer
 from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.kernels.convolution import _phase, _zone
 from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
-from thalweg.engine.native.linalg.microkernel import Family, _Emitter, _integer
+from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 RUN = ("row", "column", "rows", "columns", "count", "step", "channels")
 WEIGH_ARGUMENTS = ("x", "w", "wr", "bias", "y", "apart", *RUN, "relu", "gate")
@@ -19,7 +19,7 @@ GRADIENT_ARGUMENTS = ("x", "d", "w", "wr", *RUN)
 COMMON = ((3, 3), (5, 5))  # sizes of kernels whose loops are unrolled
 
 
-class _Run(_Emitter):
+class _Run(Emitter):
     """A run of `count` outputs, which see windows `step` floats apart, of rows × columns elements, `row` and `column`
     floats apart; for all channels, a vector of them at a time."""
 
@@ -29,13 +29,11 @@ class _Run(_Emitter):
 
     def emit(self):
         builder, channels = self.builder, self.given["channels"]
-        whole = builder.sdiv(channels, _integer(VW))
-        done = builder.mul(whole, _integer(VW))
-        self.repeat(
-            whole, [], lambda v, _: self.vector_of_channels(builder.mul(v, _integer(VW)), self.load, self.store)
-        )
+        whole = builder.sdiv(channels, integer(VW))
+        done = builder.mul(whole, integer(VW))
+        self.repeat(whole, [], lambda v, _: self.vector_of_channels(builder.mul(v, integer(VW)), self.load, self.store))
         rest = builder.sub(channels, done)
-        with builder.if_then(builder.icmp_signed(">", rest, _integer(0))):
+        with builder.if_then(builder.icmp_signed(">", rest, integer(0))):
             self.keep(rest)
             self.vector_of_channels(done, self.load_some, self.store_some)
         builder.ret_void()
@@ -52,7 +50,7 @@ class _Run(_Emitter):
 
     def times(self, a, name):
         """a · an argument, a number or a value"""
-        return self.builder.mul(_integer(a) if isinstance(a, int) else a, self.given[name])
+        return self.builder.mul(integer(a) if isinstance(a, int) else a, self.given[name])
 
     def taps(self):
         """(row, column) of every element of a window of known size."""
@@ -151,13 +149,13 @@ def _call(family):
 
     def codegen(context, builder, signature, args):
         given = dict(zip(names, args, strict=True))
-        key = _integer(0)
+        key = integer(0)
         for number, size in enumerate(COMMON, start=1):
             same = [
-                builder.icmp_signed("==", given[side], _integer(n))
+                builder.icmp_signed("==", given[side], integer(n))
                 for side, n in zip(("rows", "columns"), size, strict=True)
             ]
-            key = builder.select(builder.and_(*same), _integer(number), key)
+            key = builder.select(builder.and_(*same), integer(number), key)
         family.call(builder, key, args)
         return context.get_dummy_value()
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.custom import is_custom, kernel_of_custom
 from thalweg.engine.native.kernels.generated.formulas import kernel_of_equation
+from thalweg.engine.native.kernels.generated.updates import kernel_of_statements
+from thalweg.program.instructions.updates.updates import Statements
 from thalweg.program.ir.instruction import Instruction
 
 KERNEL = re.compile(r"^def (\w+)\(o, c, s, f\):", re.M)
@@ -30,4 +32,6 @@ def kernel_of(i: Instruction) -> Kernel:
     """The kernel that carries out an instruction: written by hand, or made of its equation or a user's function."""
     if i.kernel in KERNELS:
         return KERNELS[i.kernel]
+    if isinstance(i, Statements):
+        return kernel_of_statements(i)
     return kernel_of_custom(i) if is_custom(i) else kernel_of_equation(i)

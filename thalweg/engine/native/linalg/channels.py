@@ -16,13 +16,13 @@ from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import F32
 from thalweg.engine.native.compiler.processor import VW
-from thalweg.engine.native.linalg.microkernel import Family, _Emitter, _integer
+from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 MATRIX = ("rows", "width", "stride", "copies")
 GROUP = 4  # vectors side by side, so that enough sums are in flight
 
 
-class _Channels(_Emitter):
+class _Channels(Emitter):
     """Goes down all rows with some vectors of columns, then with the next. The last one may be masked."""
 
     arguments: tuple[str, ...]
@@ -40,30 +40,30 @@ class _Channels(_Emitter):
 
         def part(i, carried):
             """The whole rows; then the rest of them, which fill a part of one."""
-            last = builder.icmp_signed(">", i, _integer(0))
+            last = builder.icmp_signed(">", i, integer(0))
             columns = builder.mul(builder.select(last, rest, given["copies"]), given["width"])
             begin = builder.mul(builder.mul(i, whole), step)
-            self.columns(begin, builder.select(last, _integer(1), whole), columns, step)
+            self.columns(begin, builder.select(last, integer(1), whole), columns, step)
             return carried
 
-        self.repeat(_integer(2), [], part)
+        self.repeat(integer(2), [], part)
         builder.ret_void()
 
     def columns(self, begin, rows, columns, step):
         builder = self.builder
-        vectors = builder.sdiv(columns, _integer(VW))
-        groups = builder.sdiv(vectors, _integer(GROUP))
-        single = builder.srem(vectors, _integer(GROUP))
-        after, rest = builder.sub(vectors, single), builder.srem(columns, _integer(VW))
+        vectors = builder.sdiv(columns, integer(VW))
+        groups = builder.sdiv(vectors, integer(GROUP))
+        single = builder.srem(vectors, integer(GROUP))
+        after, rest = builder.sub(vectors, single), builder.srem(columns, integer(VW))
 
         def down(first, count, load=self.load, store=self.store):
-            column = builder.mul(first, _integer(VW))
-            self.down([builder.add(column, _integer(v * VW)) for v in range(count)], begin, rows, step, load, store)
+            column = builder.mul(first, integer(VW))
+            self.down([builder.add(column, integer(v * VW)) for v in range(count)], begin, rows, step, load, store)
             return []
 
-        self.repeat(groups, [], lambda g, _: down(builder.mul(g, _integer(GROUP)), GROUP))
+        self.repeat(groups, [], lambda g, _: down(builder.mul(g, integer(GROUP)), GROUP))
         self.repeat(single, [], lambda i, _: down(builder.add(after, i), 1))
-        with builder.if_then(builder.icmp_signed(">", rest, _integer(0))):
+        with builder.if_then(builder.icmp_signed(">", rest, integer(0))):
             self.keep(rest)
             down(vectors, 1, self.load_some, self.store_some)
 
@@ -161,7 +161,7 @@ def _call(family):
     keyed = len(family.kernels) > 1
 
     def codegen(context, builder, signature, args):
-        key, *rest = args if keyed else (_integer(0), *args)
+        key, *rest = args if keyed else (integer(0), *args)
         family.call(builder, key, rest)
         return context.get_dummy_value()
 

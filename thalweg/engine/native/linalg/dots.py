@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import F32, I32, I64
 from thalweg.engine.native.compiler.processor import VW
-from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Family, _Emitter, _integer
+from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 
 # As many rows of dots as give a vector of sums, or enough in flight.
 DOT_COLUMNS = {16: 7, 8: 7, 4: 3}[VW]
@@ -24,66 +24,15 @@ SHORT = 12  # numbers in a row of A, of which one dot product fills hardly a vec
 SHORT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "rows")
 
 
-class _Dots(_Emitter):
-    """Dot products of each of `rows` rows of A with each of `columns` columns of B, both contiguous along k, for tiles
-    of rows one below the other. Where C's rows follow each other, all numbers of a tile are written at once."""
+class DotProducts(Emitter):
+    """Base of tiles of dot products: each of `rows` rows of A with each of `columns` columns of B, by vectors."""
 
-    def __init__(self, function, rows, columns):
-        super().__init__(function, DOT_ARGUMENTS)
+    def __init__(self, function, arguments, rows, columns):
+        super().__init__(function, arguments)
         self.rows, self.columns = rows, columns
 
-    def emit(self):
-        """C = C₀ + A·B for each of `tiles` tiles; C₀ for the next is `step` floats further."""
-        self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
-        self.builder.ret_void()
-
-    def tile(self, i, places):
-        """The last vector of k, which may be partly filled, is taken after the loop."""
-        builder, given = self.builder, self.given
-        given["a"], given["c"], given["start"] = places
-        whole = builder.sdiv(builder.sub(given["depth"], _integer(1)), _integer(VW))
-        done = builder.mul(whole, _integer(VW))
-        cells = [(r, j) for r in range(self.rows) for j in range(self.columns)]
-        sums = self.repeat(whole, [self.zero] * len(cells), lambda i, sums: self.add(sums, self.times(i), self.load))
-        self.keep(builder.sub(given["depth"], done))
-        sums = self.add(sums, done, self.load_some)
-        given["G"] = builder.add(given["c"], given["gate"])
-        joined = builder.icmp_signed("==", given["ldc"], _integer(self.columns))
-        for first in range(0, len(cells), VW):
-            part = cells[first : first + VW]
-            self.keep(_integer(len(part)))
-            (total,) = self.plus_start([self.totals(sums[first : first + VW])], self.load_start, [(first,)])
-            (total,) = self.if_given("relu", [total], lambda value, _: self.at_least_zero(value), [()])
-            with builder.if_else(joined) as (then, otherwise):
-                with then:
-                    p = self.at("c", "ldc", 0, first)
-                    (value,) = self.if_given("gate", [total], self.gated_at, [self.at("G", "ldc", 0, first)])
-                    self.store_some(value, p)
-                with otherwise:
-                    (value,) = self.if_given("gate", [total], self.gated_apart, [part])
-                    self.store_apart(value, part)
-        steps = (given["rsa"], given["ldc"])
-        steps = (*(builder.mul(step, _integer(self.rows)) for step in steps), given["step"])
-        return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
-
-    def load_start(self, first):
-        return self.load_some(self.at("start", "step", 0, first))
-
-    def gated_at(self, value, p):
-        return self.gated(value, self.load_some(p))
-
-    def gated_apart(self, value, cells):
-        gates = self.zero
-        for i, cell in enumerate(cells):
-            gates = self.builder.insert_element(gates, self.load_scalar(self.at("G", "ldc", *cell)), _place(i))
-        return self.gated(value, gates)
-
-    def store_apart(self, value, cells):
-        for i, cell in enumerate(cells):
-            self.builder.store(self.builder.extract_element(value, _place(i)), self.at("c", "ldc", *cell)).align = 4
-
     def times(self, i):
-        return self.builder.mul(i, _integer(VW))
+        return self.builder.mul(i, integer(VW))
 
     def add(self, sums, k, load):
         """sums[r, j] += A[r, k:k+VW] · B[j, k:k+VW]"""
@@ -117,11 +66,69 @@ class _Dots(_Emitter):
         return self.shuffle(vector, vector, [of.index(i % count) for i in range(VW)])
 
 
+class _Dots(DotProducts):
+    """Dot products of each of `rows` rows of A with each of `columns` columns of B, both contiguous along k, for tiles
+    of rows one below the other. Where C's rows follow each other, all numbers of a tile are written at once."""
+
+    def __init__(self, function, rows, columns):
+        super().__init__(function, DOT_ARGUMENTS, rows, columns)
+
+    def emit(self):
+        """C = C₀ + A·B for each of `tiles` tiles; C₀ for the next is `step` floats further."""
+        self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
+        self.builder.ret_void()
+
+    def tile(self, i, places):
+        """The last vector of k, which may be partly filled, is taken after the loop."""
+        builder, given = self.builder, self.given
+        given["a"], given["c"], given["start"] = places
+        whole = builder.sdiv(builder.sub(given["depth"], integer(1)), integer(VW))
+        done = builder.mul(whole, integer(VW))
+        cells = [(r, j) for r in range(self.rows) for j in range(self.columns)]
+        sums = self.repeat(whole, [self.zero] * len(cells), lambda i, sums: self.add(sums, self.times(i), self.load))
+        self.keep(builder.sub(given["depth"], done))
+        sums = self.add(sums, done, self.load_some)
+        given["G"] = builder.add(given["c"], given["gate"])
+        joined = builder.icmp_signed("==", given["ldc"], integer(self.columns))
+        for first in range(0, len(cells), VW):
+            part = cells[first : first + VW]
+            self.keep(integer(len(part)))
+            (total,) = self.plus_start([self.totals(sums[first : first + VW])], self.load_start, [(first,)])
+            (total,) = self.if_given("relu", [total], lambda value, _: self.at_least_zero(value), [()])
+            with builder.if_else(joined) as (then, otherwise):
+                with then:
+                    p = self.at("c", "ldc", 0, first)
+                    (value,) = self.if_given("gate", [total], self.gated_at, [self.at("G", "ldc", 0, first)])
+                    self.store_some(value, p)
+                with otherwise:
+                    (value,) = self.if_given("gate", [total], self.gated_apart, [part])
+                    self.store_apart(value, part)
+        steps = (given["rsa"], given["ldc"])
+        steps = (*(builder.mul(step, integer(self.rows)) for step in steps), given["step"])
+        return [builder.add(p, builder.mul(n, integer(4))) for p, n in zip(places, steps, strict=True)]
+
+    def load_start(self, first):
+        return self.load_some(self.at("start", "step", 0, first))
+
+    def gated_at(self, value, p):
+        return self.gated(value, self.load_some(p))
+
+    def gated_apart(self, value, cells):
+        gates = self.zero
+        for i, cell in enumerate(cells):
+            gates = self.builder.insert_element(gates, self.load_scalar(self.at("G", "ldc", *cell)), _place(i))
+        return self.gated(value, gates)
+
+    def store_apart(self, value, cells):
+        for i, cell in enumerate(cells):
+            self.builder.store(self.builder.extract_element(value, _place(i)), self.at("c", "ldc", *cell)).align = 4
+
+
 def _place(i):
     return ir.Constant(I32, i)
 
 
-class _Short(_Emitter):
+class _Short(Emitter):
     """One column of C from rows of A that hold only `depth` numbers: number by number, the column of B in registers."""
 
     def __init__(self, function, depth):
@@ -133,9 +140,9 @@ class _Short(_Emitter):
         builder, given = self.builder, self.given
         nothing = builder.alloca(F32)
         builder.store(ir.Constant(F32, 0.0), nothing)
-        absent = builder.icmp_signed("==", given["start"], _integer(0))
+        absent = builder.icmp_signed("==", given["start"], integer(0))
         given["start"] = builder.select(absent, builder.ptrtoint(nothing, I64), given["start"])
-        given["lds"] = builder.select(absent, _integer(0), given["lds"])
+        given["lds"] = builder.select(absent, integer(0), given["lds"])
         column = [self.load_scalar(self.at("b", "ldb", k, 0)) for k in range(self.depth)]
 
         def row(i, carried):
@@ -173,7 +180,7 @@ def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, step, depth, tile
 
     def codegen(context, builder, signature, args):
         rows, columns, *rest = args
-        key = builder.add(builder.mul(rows, _integer(16)), columns)
+        key = builder.add(builder.mul(rows, integer(16)), columns)
         DOTS.call(builder, key, rest)
         return context.get_dummy_value()
 

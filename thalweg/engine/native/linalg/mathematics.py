@@ -6,6 +6,8 @@ branches, inlined into its caller. NaN and infinity pass through as IEEE 754 ask
 The sums are written with multiply_add, which fixes their order: the compiler may not merge a correction away.
 """
 
+import math
+
 import numba
 import numpy as np
 
@@ -332,6 +334,17 @@ def cosh(x):
 def power(x, y):
     """xʸ = e^(y·ln x) for x ≥ 0, NaN for negative x. The error grows with |y·ln x|: up to 90 ulp for the largest."""
     return exp(y * log(x))
+
+
+@numba.njit(forceinline=True, **FLAGS)
+def pochhammer(a, q, n):
+    """(a; q)ₙ = Π (1 − a·qᵏ) for k < n, in float64, by the series of its logarithm, −Σ aᵏ·(1 − qⁿᵏ)/(k·(1 − qᵏ))."""
+    # qⁿ is bounded, or its powers become denormal numbers, which are slow.
+    whole, total, a_k, q_k, whole_k = max(q**n, 1e-12), 0.0, 1.0, 1.0, 1.0
+    for k in range(1, 25):  # a < ½: to one part in 10⁹
+        a_k, q_k, whole_k = a_k * a, q_k * q, whole_k * whole
+        total -= a_k * (1.0 - whole_k) / (k * (1.0 - q_k))
+    return math.exp(total)
 
 
 @numba.njit(inline="always", **FLAGS)

@@ -42,8 +42,8 @@ GROUPS = ("ga", "na", "gb", "nb", "outer", "groups")
 AHEAD = ("na", "nb", "outer", "ahead", "own")
 
 
-class _Emitter:
-    """The words in which the kernels are written: loops, addresses, and vectors whose tail may be masked."""
+class Emitter:
+    """Base of what writes micro-kernels: loops, addresses, and vectors whose tail may be masked."""
 
     def __init__(self, function, arguments, width=VW):
         """width: floats in a vector."""
@@ -63,12 +63,12 @@ class _Emitter:
         """for i in range(count): carried = body(i, carried)"""
         builder, before = self.builder, self.builder.block
         loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
-        builder.cbranch(builder.icmp_signed(">", count, _integer(0)), loop, after)
+        builder.cbranch(builder.icmp_signed(">", count, integer(0)), loop, after)
         builder.position_at_end(loop)
-        i = self.phi((_integer(0), before))
+        i = self.phi((integer(0), before))
         old = [self.phi((value, before)) for value in carried]
         new = body(i, old)
-        following, end = builder.add(i, _integer(1)), builder.block
+        following, end = builder.add(i, integer(1)), builder.block
         for phi, value in zip([i, *old], [following, *new], strict=True):
             phi.add_incoming(value, end)
         builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
@@ -86,7 +86,7 @@ class _Emitter:
         """change(sum, cell) for every sum, if the argument of that name isn't 0."""
         builder, before = self.builder, self.builder.block
         then, after = builder.append_basic_block(name), builder.append_basic_block("after")
-        builder.cbranch(builder.icmp_signed("==", self.given[name], _integer(0)), after, then)
+        builder.cbranch(builder.icmp_signed("==", self.given[name], integer(0)), after, then)
         builder.position_at_end(then)
         changed = [change(value, cell) for value, cell in zip(sums, cells, strict=True)]
         builder.branch(after)
@@ -112,7 +112,7 @@ class _Emitter:
     def at(self, matrix, stride, row, column):
         """Where an element of a matrix is; row and column are numbers, or values of the program."""
         builder = self.builder
-        row, column = (_integer(n) if isinstance(n, int) else n for n in (row, column))
+        row, column = (integer(n) if isinstance(n, int) else n for n in (row, column))
         p = builder.gep(pointer(builder, self.given[matrix], F32), [builder.mul(row, self.given[stride])])
         return builder.gep(p, [column])
 
@@ -161,8 +161,8 @@ class _Emitter:
             return self._masked_call("load", self.vector, [p], [self.zero])
         value = self.zero  # no masked loads before AVX: element by element, an existing one standing in for the others
         for lane in range(self.width):
-            exists = self.builder.icmp_signed("<", _integer(lane), self.count)
-            item = self.load_scalar(self.builder.gep(p, [self.builder.select(exists, _integer(lane), _integer(0))]))
+            exists = self.builder.icmp_signed("<", integer(lane), self.count)
+            item = self.load_scalar(self.builder.gep(p, [self.builder.select(exists, integer(lane), integer(0))]))
             item = self.builder.select(exists, item, ir.Constant(F32, 0.0))
             value = self.builder.insert_element(value, item, ir.Constant(I32, lane))
         return value
@@ -186,7 +186,7 @@ class _Emitter:
         return self.builder.call(declare(self.builder, name, result, [a.type for a in arguments]), arguments)
 
 
-class _Tile(_Emitter):
+class _Tile(Emitter):
     """Register tiles of rows × vectors, one below the other, that accumulate outer products.
 
     Where `masked`, the last vector holds only `last` columns. AVX-512 masks at no cost, so there every tile is masked;
@@ -213,8 +213,8 @@ class _Tile(_Emitter):
         builder, given, cells = self.builder, self.given, self.cells
         given["a"], given["c"], given["start"] = places
         if self.looks_ahead:
-            which = builder.srem(i, _integer(self.vectors))  # each tile asks for another vector of the next rows of B
-            self.ahead = builder.add(given["ahead"], builder.mul(which, _integer(VW)))
+            which = builder.srem(i, integer(self.vectors))  # each tile asks for another vector of the next rows of B
+            self.ahead = builder.add(given["ahead"], builder.mul(which, integer(VW)))
             self.each_own(self.fetch)
         zeros = [self.words[v].zero for _, v in cells] * self.chains
         sums = self.repeat(given["outer"], zeros, self.image)
@@ -230,8 +230,8 @@ class _Tile(_Emitter):
             self.store_cells(sums, joined=False)
         if self.looks_ahead:
             self.each_own(self.rewrite)
-        steps = (given["step"], *(builder.mul(given[name], _integer(self.rows)) for name in ("ldc", "lds")))
-        return [builder.add(p, builder.mul(n, _integer(4))) for p, n in zip(places, steps, strict=True)]
+        steps = (given["step"], *(builder.mul(given[name], integer(self.rows)) for name in ("ldc", "lds")))
+        return [builder.add(p, builder.mul(n, integer(4))) for p, n in zip(places, steps, strict=True)]
 
     def gated_cell(self, value, cell):
         r, v = cell
@@ -241,8 +241,8 @@ class _Tile(_Emitter):
         """A masked store takes many cycles before AVX-512. Where C's rows follow each other, a whole vector is written
         instead: what it writes too much is the beginning of the next row, which is written next."""
         builder, ldc, last = self.builder, self.given["ldc"], self.given["last"]
-        joined = builder.icmp_signed("==", ldc, builder.add(last, _integer((self.vectors - 1) * VW)))
-        only_next = builder.icmp_signed(">=", builder.add(ldc, last), _integer(VW))
+        joined = builder.icmp_signed("==", ldc, builder.add(last, integer((self.vectors - 1) * VW)))
+        only_next = builder.icmp_signed(">=", builder.add(ldc, last), integer(VW))
         with builder.if_else(builder.and_(joined, only_next)) as (then, otherwise):
             with then:
                 self.store_cells(sums, joined=True)
@@ -258,7 +258,7 @@ class _Tile(_Emitter):
     def each_own(self, act):
         """Does something with the address `own` bytes behind each vector of C, where `own` isn't 0."""
         builder, own = self.builder, self.given["own"]
-        with builder.if_then(builder.icmp_signed("!=", own, _integer(0))):
+        with builder.if_then(builder.icmp_signed("!=", own, integer(0))):
             for r, v in self.cells:
                 act(builder.add(builder.ptrtoint(self.at("c", "ldc", r, v * VW), I64), own))
 
@@ -279,14 +279,14 @@ class _Tile(_Emitter):
         builder, given, size = self.builder, self.given, len(self.cells)
         if self.chains == 1:
             return self.repeat(given["depth"], sums, lambda k, sums: self.outer_product(a, b, k, sums))
-        chains = _integer(self.chains)
+        chains = integer(self.chains)
         whole = builder.sdiv(given["depth"], chains)
         done = builder.mul(whole, chains)
 
         def turn(k, sums):
             first = builder.mul(k, chains)
             parts = [sums[c * size : (c + 1) * size] for c in range(self.chains)]
-            parts = [self.outer_product(a, b, builder.add(first, _integer(c)), p) for c, p in enumerate(parts)]
+            parts = [self.outer_product(a, b, builder.add(first, integer(c)), p) for c, p in enumerate(parts)]
             return [value for part in parts for value in part]
 
         sums = self.repeat(whole, sums, turn)
@@ -304,8 +304,8 @@ class _Tile(_Emitter):
         b = builder.gep(b, [builder.mul(k, given["ldb"])])
         if self.looks_ahead:
             self.fetch(builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
-        row = [self.load_vector(builder.gep(b, [_integer(v * VW)]), v) for v in range(self.vectors)]
-        column = [builder.gep(a, [builder.mul(given["rsa"], _integer(r))]) for r in range(self.rows)]
+        row = [self.load_vector(builder.gep(b, [integer(v * VW)]), v) for v in range(self.vectors)]
+        column = [builder.gep(a, [builder.mul(given["rsa"], integer(r))]) for r in range(self.rows)]
         column = [self.load_scalar(p) for p in column]
         kinds = list(dict.fromkeys(self.words))
         column = [{words: words.splat(x) for words in kinds} for x in column]
@@ -317,7 +317,7 @@ class _Tile(_Emitter):
         return words.load_some(p) if self.masked and v == self.vectors - 1 else words.load(p)
 
 
-def _integer(value):
+def integer(value):
     return ir.Constant(I64, value)
 
 
@@ -352,7 +352,7 @@ class Family:
             builder.position_at_end(block := builder.append_basic_block(f"key_{key}"))
             builder.call(kernel, builder.function.args, tail=True)
             builder.ret_void()
-            switch.add_case(_integer(key), block)
+            switch.add_case(integer(key), block)
         builder.position_at_end(nothing)
         builder.ret_void()
 
@@ -389,8 +389,8 @@ def _tile(family):
     def codegen(context, builder, signature, args):
         rows, vectors, *rest = args
         place = TILE_ARGUMENTS.index("last")
-        kind = builder.zext(builder.icmp_signed("<=", rest[place], _integer(HALF or VW - 1)), I64)
-        at = builder.add(builder.mul(rows, _integer(8)), builder.add(vectors, builder.mul(kind, _integer(72))))
+        kind = builder.zext(builder.icmp_signed("<=", rest[place], integer(HALF or VW - 1)), I64)
+        at = builder.add(builder.mul(rows, integer(8)), builder.add(vectors, builder.mul(kind, integer(72))))
         family.call(builder, at, rest)
         return context.get_dummy_value()
 

@@ -6,14 +6,14 @@ from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import FLAGS, I64, compiled, load_f32, store_f32
 from thalweg.engine.native.compiler.processor import VW
-from thalweg.engine.native.linalg.microkernel import WIDEST, Family, _Emitter, _integer
+from thalweg.engine.native.linalg.microkernel import WIDEST, Emitter, Family, integer
 
 COPY_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "last")
 TRANSPOSITION_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "columns")
 ALONE = 3  # columns or rows of a square, at most, that are copied sooner number by number
 
 
-class _Copy(_Emitter):
+class _Copy(Emitter):
     """Copies rows of `vectors` vectors, of which the last may be masked."""
 
     def __init__(self, function, vectors, masked):
@@ -34,7 +34,7 @@ class _Copy(_Emitter):
         return carried
 
 
-class _Transposition(_Emitter):
+class _Transposition(Emitter):
     """Transposes a square of VW x VW floats in registers, or where `partly` its first `rows` and `columns`.
 
     Stage w = 1, 2, 4 … swaps the off-diagonal squares of w x w floats in every square of 2w x 2w.
@@ -67,8 +67,8 @@ class _Transposition(_Emitter):
     def within(self, i, count):
         if not self.partly:
             return i
-        last = self.builder.sub(self.given[count], _integer(1))
-        return self.builder.select(self.builder.icmp_signed("<", _integer(i), last), _integer(i), last)
+        last = self.builder.sub(self.given[count], integer(1))
+        return self.builder.select(self.builder.icmp_signed("<", integer(i), last), integer(i), last)
 
 
 COPIES = Family(
@@ -95,8 +95,8 @@ def copy(typing, vectors, a, lda, b, ldb, rows, last):
 
     def codegen(context, builder, signature, args):
         vectors, *rest = args
-        masked = builder.zext(builder.icmp_signed("<", rest[-1], _integer(VW)), I64)
-        key = builder.add(builder.mul(vectors, _integer(2)), masked)
+        masked = builder.zext(builder.icmp_signed("<", rest[-1], integer(VW)), I64)
+        key = builder.add(builder.mul(vectors, integer(2)), masked)
         COPIES.call(builder, key, rest)
         return context.get_dummy_value()
 
@@ -109,8 +109,8 @@ def transposition(typing, a, lda, b, ldb, rows, columns):
 
     def codegen(context, builder, signature, args):
         *_, rows, columns = args
-        full = builder.icmp_signed("==", builder.add(rows, columns), _integer(2 * VW))
-        TRANSPOSITIONS.call(builder, builder.select(full, _integer(0), _integer(1)), args)
+        full = builder.icmp_signed("==", builder.add(rows, columns), integer(2 * VW))
+        TRANSPOSITIONS.call(builder, builder.select(full, integer(0), integer(1)), args)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * len(TRANSPOSITION_ARGUMENTS)), codegen

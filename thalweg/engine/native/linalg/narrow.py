@@ -8,7 +8,7 @@ from numba.extending import intrinsic
 from thalweg.engine.native.compiler.llvm import F32, compiled, load_f32, pointer, stack, store_f32
 from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.layouts.limits import NARROW
-from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Family, _Emitter, _integer
+from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 
 BLOCK = 256  # rows whose unit stands alone while others do, before and after, in rows of several
 ARGUMENTS = ("x", "ldx", "w", "ldw", "bias", "out", "inputs", "rows")
@@ -18,12 +18,12 @@ _unit = stack(BLOCK)
 _zero = stack(1)
 
 
-class _Columns(_Emitter):
-    """Loops over rows."""
+class _Columns(Emitter):
+    """Base of loops over rows."""
 
     def over_rows(self, carried, vectors, body):
         """carried = body(row, so many vectors, load, store, carried): some vectors at a time, then the rest."""
-        builder, many, one = self.builder, _integer(vectors * VW), _integer(VW)
+        builder, many, one = self.builder, integer(vectors * VW), integer(VW)
         whole = builder.sdiv(self.given["rows"], many)
         done = builder.mul(whole, many)
         carried = self.repeat(
@@ -37,7 +37,7 @@ class _Columns(_Emitter):
             self.keep(builder.select(builder.icmp_signed("<", left, one), left, one))
             return body(builder.add(done, before), 1, self.load_some, self.store_some, carried)
 
-        return self.repeat(builder.sdiv(builder.add(rest, _integer(VW - 1)), one), carried, some)
+        return self.repeat(builder.sdiv(builder.add(rest, integer(VW - 1)), one), carried, some)
 
     def place(self, name, *steps):
         p = pointer(self.builder, self.given[name], F32)
@@ -62,11 +62,11 @@ class _Combination(_Columns):
         def add(k, sums):
             factor = self.splat(self.load_scalar(self.place("w", builder.mul(k, given["ldw"]))))
             column = self.place("x", row, builder.mul(k, given["ldx"]))
-            parts = [load(builder.gep(column, [_integer(v * VW)])) for v in range(vectors)]
+            parts = [load(builder.gep(column, [integer(v * VW)])) for v in range(vectors)]
             return [self.multiply_add(factor, part, total) for part, total in zip(parts, sums, strict=True)]
 
         for v, total in enumerate(self.repeat(given["inputs"], [self.zero] * vectors, add)):
-            store(builder.fadd(total, self.bias), self.place("out", row, _integer(v * VW)))
+            store(builder.fadd(total, self.bias), self.place("out", row, integer(v * VW)))
         return carried
 
 
@@ -78,8 +78,8 @@ class _Projection(_Columns):
     def emit(self):
         """w[k] (+)= Σ_r x[k, r]·d[r], b (+)= Σ_r d[r]; += where `more` isn't 0."""
         builder, given = self.builder, self.given
-        old = builder.icmp_signed("!=", given["more"], _integer(0))
-        places = [self.place("w", builder.mul(given["ldw"], _integer(k))) for k in range(self.columns)]
+        old = builder.icmp_signed("!=", given["more"], integer(0))
+        places = [self.place("w", builder.mul(given["ldw"], integer(k))) for k in range(self.columns)]
         sums = self.over_rows([self.zero] * (self.columns + 1), 1, self.add)
         places.append(self.place("b"))
         for p, vector in zip(places, sums, strict=True):
@@ -91,7 +91,7 @@ class _Projection(_Columns):
     def add(self, row, vectors, load, store, sums):
         builder, ldx = self.builder, self.given["ldx"]
         d = load(self.place("d", row))
-        parts = [load(self.place("x", row, builder.mul(ldx, _integer(k)))) for k in range(self.columns)]
+        parts = [load(self.place("x", row, builder.mul(ldx, integer(k)))) for k in range(self.columns)]
         products = [self.multiply_add(part, d, total) for part, total in zip(parts, sums[:-1], strict=True)]
         return [*products, builder.fadd(sums[-1], d)]
 
@@ -110,7 +110,7 @@ def combination(typing, x, ldx, w, ldw, bias, out, inputs, rows):
     """out = bias + Σ_k w[k]·x[k], columns of so many rows."""
 
     def codegen(context, builder, signature, args):
-        COMBINATIONS.call(builder, _integer(0), args)
+        COMBINATIONS.call(builder, integer(0), args)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 8), codegen

@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import F32, pointer
 from thalweg.engine.native.compiler.processor import VW
-from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, WIDEST, Family, _Emitter, _integer
+from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, WIDEST, Emitter, Family, integer
 
 ARGUMENTS = ("a", "step", "b", "ldb", "c", "start", "relu", "last", "depth")
 MOST = WIDEST[1]  # vectors of c
@@ -18,7 +18,7 @@ MOST = WIDEST[1]  # vectors of c
 NARROW = [width for width in (4, 8) if width < VW]
 
 
-class _Row(_Emitter):
+class _Row(Emitter):
     """`vectors` vectors of c, of which the last may be masked, as sums of several parts of the depth."""
 
     def __init__(self, function, vectors, width, masked):
@@ -31,8 +31,8 @@ class _Row(_Emitter):
         builder, given = self.builder, self.given
         if self.masked:
             self.keep(given["last"])
-        whole = builder.sdiv(given["depth"], _integer(self.chains))
-        done = builder.mul(whole, _integer(self.chains))
+        whole = builder.sdiv(given["depth"], integer(self.chains))
+        done = builder.mul(whole, integer(self.chains))
         parts = self.repeat(whole, [self.zero] * (len(self.columns) * self.chains), self.turn)
         first = self.repeat(
             builder.sub(given["depth"], done),
@@ -52,7 +52,7 @@ class _Row(_Emitter):
         return self.masked and j == self.columns[-1]
 
     def element(self, vector, j):
-        return self.builder.gep(pointer(self.builder, self.given[vector], F32), [_integer(j)])
+        return self.builder.gep(pointer(self.builder, self.given[vector], F32), [integer(j)])
 
     def load_columns(self, vector):
         return lambda j: (self.load_some if self.is_last(j) else self.load)(self.element(vector, j))
@@ -60,8 +60,8 @@ class _Row(_Emitter):
     def turn(self, i, sums):
         """A number of k, each into sums of its own."""
         builder, n = self.builder, len(self.columns)
-        k = builder.mul(i, _integer(self.chains))
-        parts = [self.add(builder.add(k, _integer(c)), sums[c * n : (c + 1) * n]) for c in range(self.chains)]
+        k = builder.mul(i, integer(self.chains))
+        parts = [self.add(builder.add(k, integer(c)), sums[c * n : (c + 1) * n]) for c in range(self.chains)]
         return [value for part in parts for value in part]
 
     def add(self, k, sums):
@@ -71,7 +71,7 @@ class _Row(_Emitter):
         row = builder.gep(pointer(builder, given["b"], F32), [builder.mul(k, given["ldb"])])
         result = []
         for j, total in zip(self.columns, sums, strict=True):
-            p = builder.gep(row, [_integer(j)])
+            p = builder.gep(row, [integer(j)])
             result.append(self.multiply_add(a, (self.load_some if self.is_last(j) else self.load)(p), total))
         return result
 
@@ -93,16 +93,16 @@ def row(typing, columns, a, step, b, ldb, c, start, relu, depth):
     def codegen(context, builder, signature, args):
         columns, *rest = args
         *operands, depth = rest
-        size = _integer(VW)
-        before = builder.sub(columns, _integer(1))
-        vectors = builder.add(builder.sdiv(before, size), _integer(1))
-        last = builder.add(builder.srem(before, size), _integer(1))
+        size = integer(VW)
+        before = builder.sub(columns, integer(1))
+        vectors = builder.add(builder.sdiv(before, size), integer(1))
+        last = builder.add(builder.srem(before, size), integer(1))
         key = vectors
         if VW < 16:
             partly = builder.icmp_signed("<", last, size)
-            key = builder.select(partly, builder.add(vectors, _integer(MOST)), vectors)
+            key = builder.select(partly, builder.add(vectors, integer(MOST)), vectors)
         for width in reversed(NARROW):
-            key = builder.select(builder.icmp_signed("<=", columns, _integer(width)), _integer(-width), key)
+            key = builder.select(builder.icmp_signed("<=", columns, integer(width)), integer(-width), key)
         ROW_PRODUCTS.call(builder, key, [*operands, last, depth])
         return context.get_dummy_value()
 

@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import F32, I64
 from thalweg.engine.native.compiler.processor import VW
-from thalweg.engine.native.linalg.microkernel import Family, _Emitter, _integer
+from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 WINDOW = ("row", "column", "rows", "columns", "count", "step", "channels", "joined")
 LARGEST_ARGUMENTS = ("x", "a", "relu", *WINDOW)
@@ -29,7 +29,7 @@ SPREAD_ARGUMENTS = ("da", "dx", *WINDOW, "gate")
 COMMON = (2, 2)  # the size of window that has its loops unrolled
 
 
-class _Window(_Emitter):
+class _Window(Emitter):
     """Goes through the windows, and through the channels, a vector at a time, of which the last may be masked.
 
     A masked store takes many cycles before AVX-512. Where what is written follows each other (`joined`), a whole vector
@@ -42,13 +42,13 @@ class _Window(_Emitter):
 
     def emit(self):
         builder, given = self.builder, self.given
-        whole = builder.sdiv(given["channels"], _integer(VW))
-        done = builder.mul(whole, _integer(VW))
+        whole = builder.sdiv(given["channels"], integer(VW))
+        done = builder.mul(whole, integer(VW))
         rest = builder.sub(given["channels"], done)
         self.keep(rest)
-        some = builder.icmp_signed(">", rest, _integer(0))
-        joined = builder.icmp_signed("!=", given["joined"], _integer(0))
-        end, reach = self.written(builder.add(done, _integer(VW)))
+        some = builder.icmp_signed(">", rest, integer(0))
+        joined = builder.icmp_signed("!=", given["joined"], integer(0))
+        end, reach = self.written(builder.add(done, integer(VW)))
         steps = {"x": given["step"], "dx": given["step"], "a": given["channels"], "da": given["channels"]}
         arrays = [name for name in steps if name in given]
 
@@ -61,8 +61,8 @@ class _Window(_Emitter):
                         self.vectors(done, self.load_some, self.store)
                     with otherwise:
                         self.vectors(done, self.load_some, self.store_some)
-            self.repeat(whole, [], lambda i, _: self.vectors(builder.mul(i, _integer(VW)), self.load, self.store))
-            return [builder.add(p, builder.mul(steps[a], _integer(4))) for a, p in zip(arrays, places, strict=True)]
+            self.repeat(whole, [], lambda i, _: self.vectors(builder.mul(i, integer(VW)), self.load, self.store))
+            return [builder.add(p, builder.mul(steps[a], integer(4))) for a, p in zip(arrays, places, strict=True)]
 
         self.repeat(given["count"], [given[name] for name in arrays], window)
         builder.ret_void()
@@ -72,7 +72,7 @@ class _Window(_Emitter):
         builder, given = self.builder, self.given
         if "dx" not in given:
             return (given["channels"], builder.mul(given["channels"], given["count"])), vector
-        last = builder.mul(builder.sub(given["columns"], _integer(1)), given["column"])
+        last = builder.mul(builder.sub(given["columns"], integer(1)), given["column"])
         return (given["step"], builder.mul(given["step"], given["count"])), builder.add(last, vector)
 
     def vectors(self, k, load, store):
@@ -89,7 +89,7 @@ class _Window(_Emitter):
         if self.common:
             for r in range(COMMON[0]):
                 for k in range(COMMON[1]):
-                    carried = body(offset(_integer(r), _integer(k)), carried)
+                    carried = body(offset(integer(r), integer(k)), carried)
             return carried
 
         def row(r, carried):
@@ -102,7 +102,7 @@ class _Window(_Emitter):
 
     def relu(self, value, otherwise):
         """A vector of `value` where there is a relu, otherwise of the other."""
-        some = self.builder.icmp_signed("!=", self.given["relu"], _integer(0))
+        some = self.builder.icmp_signed("!=", self.given["relu"], integer(0))
         value, otherwise = (ir.Constant(self.vector, [v] * VW) for v in (value, otherwise))
         return self.builder.select(some, value, otherwise)
 
@@ -208,11 +208,11 @@ def _call(family, more=None):
     def codegen(context, builder, signature, args):
         given = dict(zip(names, args, strict=False))
         sizes = zip(("rows", "columns"), COMMON, strict=True)
-        rows, columns = (builder.icmp_signed("==", given[name], _integer(size)) for name, size in sizes)
+        rows, columns = (builder.icmp_signed("==", given[name], integer(size)) for name, size in sizes)
         key = builder.zext(builder.and_(rows, columns), I64)
         if more:
-            some = builder.zext(builder.icmp_signed("!=", args[-1], _integer(0)), I64)
-            key = builder.add(key, builder.mul(some, _integer(2)))
+            some = builder.zext(builder.icmp_signed("!=", args[-1], integer(0)), I64)
+            key = builder.add(key, builder.mul(some, integer(2)))
         family.call(builder, key, args[: len(names)])
         return context.get_dummy_value()
 

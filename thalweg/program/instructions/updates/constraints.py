@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from thalweg.program.instructions.updates.updates import Update
 from thalweg.program.ir.instruction import Array, Buffer, Instruction
 
 EPSILON = 1e-7  # Keras's: a vector of zeros stays one
@@ -58,27 +59,6 @@ class NormConstraint(Instruction):
         return 3 * self.W.size + 6 * self.outer * self.inner
 
 
-@dataclass(frozen=True, eq=False)
-class NonNegative(Instruction):
-    """w ← max(w, 0)"""
-
-    W: Buffer
-
-    name = "non negative"
-    writes = ("W",)
-    due = True
-    meets = True
-
-    @property
-    def formula(self) -> str:
-        return f"{self.W} = max({self.W}, 0)"
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.W.size,)
-
-    def reference(self, xp: Any, W: Array) -> Array:
-        return xp.maximum(W, 0)
-
-    def flops(self, rows: int) -> int:
-        return self.W.size
+def non_negative(W: Buffer) -> Update:
+    """No weight below 0."""
+    return Update("non negative", "W = max(W, 0)", {"W": W}, {})

@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
-
-
-class Stretch(Instruction):
-    """Base of what works on a stretch of the parameter vector, element by element: any part of it at a time.
-
-    Its first operand says which stretch; whole numbers among its fields are sizes, real ones constants.
-    """
-
-    chunked = True
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        first = self.operands[0]
-        assert first is not None
-        values = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
-        return (first.size, first.offset, *(int(v) for v in values if isinstance(v, int)))
-
-    @property
-    def constants(self) -> tuple[float, ...]:
-        values = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
-        return tuple(v for v in values if isinstance(v, float))
+from thalweg.program.instructions.updates.updates import Running, Stretch, Update
+from thalweg.program.ir.instruction import Array, Buffer
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,52 +48,6 @@ class Reduce(Stretch):
 
     def flops(self, rows: int) -> int:
         return self.dw.size
-
-
-@dataclass(frozen=True, eq=False)
-class Accumulate(Stretch):
-    """a ← a + dw in steps without an update; in every `steps`-th: dw ← (a + dw)/steps; a ← 0"""
-
-    dw: Buffer
-    a: Buffer
-    steps: int
-
-    name = "accumulate"
-    writes = ("dw", "a")
-
-    @property
-    def formula(self) -> str:
-        return f"{self.a} += {self.dw}; every {self.steps} steps: {self.dw} = {self.a}/{self.steps}; {self.a} = 0"
-
-    def reference(self, xp: Any, dw: Array, a: Array, step: StepState) -> tuple[Array, Array]:
-        if step.iteration % self.steps:
-            return dw, a + dw
-        return (dw + a) / self.steps, xp.zeros_like(a)
-
-    def flops(self, rows: int) -> int:
-        return self.dw.size
-
-
-@dataclass(frozen=True, eq=False)
-class ClipValue(Stretch):
-    """dw ← min(max(dw, −limit), limit)"""
-
-    dw: Buffer
-    limit: float
-
-    name = "clip value"
-    writes = ("dw",)
-    due = True
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dw} = min(max({self.dw}, −{self.limit:g}), {self.limit:g})"
-
-    def reference(self, xp: Any, dw: Array) -> Array:
-        return xp.clip(dw, -self.limit, self.limit)
-
-    def flops(self, rows: int) -> int:
-        return 2 * self.dw.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,50 +102,40 @@ class ClipNorm(Stretch):
         return self.dw.size
 
 
-@dataclass(frozen=True, eq=False)
-class Decay(Stretch):
-    """w ← w − learning_rate·decay·w: weight decay that no gradient sees (Loshchilov and Hutter, ICLR 2019)."""
+# --- element by element --------------------------------------------------------------------------------------------
 
-    w: Buffer
-    decay: float
-    factor: float = 1.0
+ACCUMULATE = """
+if iteration % steps == 0:
+    dw = (dw + a) / steps
+    a = 0
+else:
+    a += dw"""
 
-    name = "weight decay"
-    writes = ("w",)
-    due = True
+AVERAGE = """
+keep = where(t > 1, momentum, 0)
+a = keep * a + (1 - keep) * w"""
 
-    @property
-    def formula(self) -> str:
-        return f"{self.w} −= learning_rate·{self.decay * self.factor:g}·{self.w}"
-
-    def reference(self, xp: Any, w: Array, step: StepState) -> Array:
-        return w - w * (step.learning_rate * self.factor * self.decay)
-
-    def flops(self, rows: int) -> int:
-        return 2 * self.w.size
+OVERWRITE = """
+if t % overwrite == 0:
+    w = a"""
 
 
-@dataclass(frozen=True, eq=False)
-class Average(Stretch):
-    """a ← momentum·a + (1 − momentum)·w, the first time a ← w; every `overwrite`-th update: w ← a"""
+def accumulate(dw: Buffer, a: Buffer, steps: int) -> Running:
+    """In every `steps`-th step the mean of the gradients since the last, otherwise their sum."""
+    return Running("accumulate", ACCUMULATE, {"dw": dw, "a": a}, {"steps": float(steps)})
 
-    w: Buffer
-    a: Buffer
-    overwrite: int  # 0: never
-    momentum: float
 
-    name = "average"
-    writes = ("w", "a")
+def clip_value(dw: Buffer, limit: float) -> Update:
+    """No element of the gradient beyond ±limit."""
+    return Update("clip value", "dw = max(min(dw, limit), -limit)", {"dw": dw}, {"limit": limit})
 
-    @property
-    def formula(self) -> str:
-        back = f"; every {self.overwrite} updates: {self.w} = {self.a}" if self.overwrite else ""
-        return f"{self.a} += {1 - self.momentum:g}·({self.w} − {self.a}){back}"
 
-    def reference(self, xp: Any, w: Array, a: Array, step: StepState) -> tuple[Array, Array]:
-        keep = self.momentum if step.update > 1 else 0.0
-        a = keep * a + (1 - keep) * w
-        return (a if self.overwrite and step.update % self.overwrite == 0 else w), a
+def weight_decay(w: Buffer, decay: float, factor: float = 1.0) -> Update:
+    """Weight decay that no gradient sees (Loshchilov and Hutter, ICLR 2019)."""
+    return Update("weight decay", "w -= decay * learning_rate * w", {"w": w}, {"decay": decay}, factor=factor)
 
-    def flops(self, rows: int) -> int:
-        return 3 * self.w.size
+
+def average(w: Buffer, a: Buffer, momentum: float, overwrite: int = 0) -> Running:
+    """A moving average that begins with the first weights; every `overwrite`-th update it replaces them, 0: never."""
+    numbers = {"momentum": momentum} | ({"overwrite": float(overwrite)} if overwrite else {})
+    return Running("average", AVERAGE + OVERWRITE * bool(overwrite), {"w": w, "a": a}, numbers)

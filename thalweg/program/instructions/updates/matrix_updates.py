@@ -7,21 +7,40 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from thalweg.program.instructions.updates.updates import Update, moments, moved
+from thalweg.program.instructions.updates.updates import Stretch
 from thalweg.program.ir.instruction import Array, Buffer, StepState, front_replaced
 
 
 @dataclass(frozen=True, eq=False)
-class WholeUpdate(Update):
-    """Base of these. `turn` is the place of the parameter among all of them, the largest first."""
+class WholeUpdate(Stretch):
+    """Base of these, with a factor by which the learning rate is multiplied.
 
+    `turn` is the place of the parameter among all of them, the largest first.
+    """
+
+    w: Buffer
+    dw: Buffer
+    factor: float = field(default=1.0, kw_only=True)
     turn: int = field(default=0, kw_only=True)
 
     chunked = False
+    due = True
+    cost: ClassVar[int]  # operations for each weight
+
+    @property
+    def rate(self) -> str:
+        """The learning rate as printed."""
+        return "learning_rate" if self.factor == 1 else f"{self.factor:g}·learning_rate"
+
+    def learning_rate(self, step: StepState) -> float:
+        return step.learning_rate * self.factor
+
+    def flops(self, rows: int) -> int:
+        return self.cost * self.w.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +64,14 @@ class Lamb(WholeUpdate):
     def formula(self) -> str:
         u = f"u = {self.m}/(1 − {self.beta_1:g}ᵗ)/(√({self.v}/(1 − {self.beta_2:g}ᵗ)) + {self.epsilon:g})"
         step = f"{self.w} −= {self.rate}·‖{self.w}‖/‖u‖·u"
-        return f"{moments(self.m, self.v, self.dw, self.beta_1, self.beta_2)}; {u}; {step}"
+        m = f"{self.m} += {1 - self.beta_1:g}·({self.dw} − {self.m})"
+        v = f"{self.v} += {1 - self.beta_2:g}·({self.dw}² − {self.v})"
+        return f"{m}; {v}; {u}; {step}"
 
     def reference(self, xp: Any, w: Array, dw: Array, m: Array, v: Array, step: StepState) -> tuple[Array, ...]:
         t = step.update
-        m, v = moved(m, v, dw, self.beta_1, self.beta_2)
+        m = m + (1 - self.beta_1) * (dw - m)
+        v = v + (1 - self.beta_2) * (dw * dw - v)
         u = m / (1 - self.beta_1**t) / (xp.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)
         of_w, of_u = (xp.sqrt((x.astype(np.float64) ** 2).sum()) for x in (w, u))  # squares of small ones underflow
         ratio = xp.where((of_w != 0) & (of_u != 0), of_w / of_u, 1)

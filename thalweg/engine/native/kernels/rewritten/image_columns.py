@@ -26,8 +26,8 @@ from thalweg.engine.native.kernels.convolution import (
 from thalweg.engine.native.layouts.limits import MOST_CHANNELS
 from thalweg.engine.native.layouts.state import ACCUMULATE
 from thalweg.engine.native.layouts.state import ROWS as IMAGES
-from thalweg.engine.native.linalg.dots import _Dots
-from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, Family, _integer
+from thalweg.engine.native.linalg.dots import DotProducts
+from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, Family, integer
 from thalweg.engine.native.linalg.moves import turn
 
 # So many taps, and so many outputs, of a kernel's gradient are summed at a time: what fits into the registers.
@@ -41,31 +41,30 @@ BORDERED = 1 << 16  # a channel gets zeros on both sides if it has at most so ma
 _biases, _sums, _border = stack(MOST_CHANNELS * max(WIDEST) * VW), stack(MOST_SUMS), stack(BORDERED)
 
 
-class _Sums(_Dots):
+class _Sums(DotProducts):
     """Dot products of rows of A with rows of B, each in `outer` parts of `depth` floats, na and nb apart."""
 
     def __init__(self, function, rows, columns):
-        super(_Dots, self).__init__(function, SUM_ARGUMENTS)
-        self.rows, self.columns = rows, columns
+        super().__init__(function, SUM_ARGUMENTS, rows, columns)
 
     def emit(self):
         """C[r, j] = Σ_n Σ_k A[n·na + r·rsa + k]·B[n·nb + j·ldb + k]"""
         builder, given = self.builder, self.given
-        whole = builder.sdiv(builder.sub(given["depth"], _integer(1)), _integer(VW))
-        done = builder.mul(whole, _integer(VW))
+        whole = builder.sdiv(builder.sub(given["depth"], integer(1)), integer(VW))
+        done = builder.mul(whole, integer(VW))
         self.keep(builder.sub(given["depth"], done))
         first, cells = (given["a"], given["b"]), self.rows * self.columns
 
         def part(n, sums):
             for name, place in zip("ab", first, strict=True):
-                given[name] = builder.add(place, builder.mul(builder.mul(n, given["n" + name]), _integer(4)))
+                given[name] = builder.add(place, builder.mul(builder.mul(n, given["n" + name]), integer(4)))
             sums = self.repeat(whole, sums, lambda i, sums: self.add(sums, self.times(i), self.load))
             return self.add(sums, done, self.load_some)
 
         sums = self.repeat(given["outer"], [self.zero] * cells, part)
         for at in range(0, cells, VW):
             some = sums[at : at + VW]
-            self.keep(_integer(len(some)))
+            self.keep(integer(len(some)))
             self.store_some(self.totals(some), self.at("c", "depth", 0, at))
         builder.ret_void()
 
@@ -84,7 +83,7 @@ def dot_sums(typing, rows, columns, a, rsa, na, b, ldb, nb, c, outer, depth):
 
     def codegen(context, builder, signature, args):
         rows, columns, *rest = args
-        key = builder.add(builder.mul(rows, _integer(16)), columns)
+        key = builder.add(builder.mul(rows, integer(16)), columns)
         DOT_SUMS.call(builder, key, rest)
         return context.get_dummy_value()
 

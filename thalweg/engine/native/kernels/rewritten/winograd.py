@@ -21,7 +21,7 @@ from thalweg.engine.native.kernels.updates.gradients import share
 from thalweg.engine.native.layouts.filtering import SIDE, TAPS, matrices
 from thalweg.engine.native.layouts.state import ACCUMULATE, LANE, LANES, ROWS
 from thalweg.engine.native.linalg import gemm
-from thalweg.engine.native.linalg.microkernel import Family, _Emitter, _integer
+from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 from thalweg.engine.native.linalg.moves import transposition
 
 # Y = L·X·Lᵀ, with L = Bᵀ for images; for each size of kernel G for kernels, the same for kernels turned around, Aᵀ for
@@ -62,7 +62,7 @@ def _pairs(rows):
     return [(i, j) for j in range(len(rows)) for i in range(j) if rows[i] == turned[j] and rows[i] != rows[j]]
 
 
-class _Transform(_Emitter):
+class _Transform(Emitter):
     """Y = L·X·Lᵀ (+ bias) in each of `count` squares, `xs` and `ys` floats apart, for each of `channels`.
 
     xr, xc; yr, yc: from one row, and one column, of a square to the next. Where it is taken `partly`, only the rows
@@ -88,29 +88,27 @@ class _Transform(_Emitter):
         builder, given = self.builder, self.given
         given["x"], given["y"] = places
         self.over_channels()
-        steps = (builder.mul(given[name], _integer(4)) for name in ("xs", "ys"))
+        steps = (builder.mul(given[name], integer(4)) for name in ("xs", "ys"))
         return [builder.add(place, step) for place, step in zip(places, steps, strict=True)]
 
     def over_channels(self):
         """A vector of channels at a time, the last masked; with AVX-512, where it costs nothing, all of them."""
         builder, channels = self.builder, self.given["channels"]
-        whole = builder.sdiv(channels, _integer(VW))
-        done = builder.mul(whole, _integer(VW))
+        whole = builder.sdiv(channels, integer(VW))
+        done = builder.mul(whole, integer(VW))
         rest = builder.sub(channels, done)
-        some = builder.icmp_signed(">", rest, _integer(0))
+        some = builder.icmp_signed(">", rest, integer(0))
 
         def masked(v, _):
-            k = builder.mul(v, _integer(VW))
+            k = builder.mul(v, integer(VW))
             left = builder.sub(channels, k)
-            self.keep(builder.select(builder.icmp_signed("<", left, _integer(VW)), left, _integer(VW)))
+            self.keep(builder.select(builder.icmp_signed("<", left, integer(VW)), left, integer(VW)))
             return self.vector_of_channels(k, self.load_some, self.store_some)
 
         if VW == 16:
             self.repeat(builder.add(whole, builder.zext(some, I64)), [], masked)
             return
-        self.repeat(
-            whole, [], lambda v, _: self.vector_of_channels(builder.mul(v, _integer(VW)), self.load, self.store)
-        )
+        self.repeat(whole, [], lambda v, _: self.vector_of_channels(builder.mul(v, integer(VW)), self.load, self.store))
         with builder.if_then(some):
             masked(whole, [])
 
@@ -133,7 +131,7 @@ class _Transform(_Emitter):
             gate = builder.inttoptr(builder.add(gate, self.given["gate"]), F32.as_pointer())
             gate = load(self.there(i, j, gate) if self.partly else gate)
             return self.gated(value, gate)
-        low = builder.icmp_signed("!=", self.given["relu"], _integer(0))
+        low = builder.icmp_signed("!=", self.given["relu"], integer(0))
         low = builder.select(low, self.zero, ir.Constant(self.vector, [-math.inf] * VW))
         return builder.select(builder.fcmp_ordered("<", value, low), low, value)
 
@@ -141,7 +139,7 @@ class _Transform(_Emitter):
         """The biases of these channels, or zeros."""
         builder, before = self.builder, self.builder.block
         read, after = builder.append_basic_block("read"), builder.append_basic_block("after")
-        builder.cbranch(builder.icmp_signed("==", self.given["bias"], _integer(0)), after, read)
+        builder.cbranch(builder.icmp_signed("==", self.given["bias"], integer(0)), after, read)
         builder.position_at_end(read)
         value = load(builder.gep(builder.inttoptr(self.given["bias"], F32.as_pointer()), [k]))
         builder.branch(after)
@@ -201,13 +199,13 @@ class _Transform(_Emitter):
     def there(self, i, j, place):
         """The place, or where nothing is there the vector beside."""
         builder, given = self.builder, self.given
-        inside = [builder.icmp_signed("<=", given[first], _integer(n)) for first, n in (("top", i), ("left", j))]
-        inside += [builder.icmp_signed(">", given[after], _integer(n)) for after, n in (("bottom", i), ("right", j))]
+        inside = [builder.icmp_signed("<=", given[first], integer(n)) for first, n in (("top", i), ("left", j))]
+        inside += [builder.icmp_signed(">", given[after], integer(n)) for after, n in (("bottom", i), ("right", j))]
         return builder.select(reduce(builder.and_, inside), place, self.beside)
 
     def place(self, array, rows, columns, i, j, k):
         builder, given = self.builder, self.given
-        offset = builder.add(builder.mul(given[rows], _integer(i)), builder.mul(given[columns], _integer(j)))
+        offset = builder.add(builder.mul(given[rows], integer(i)), builder.mul(given[columns], integer(j)))
         return builder.gep(builder.inttoptr(given[array], F32.as_pointer()), [builder.add(offset, k)])
 
 
@@ -231,7 +229,7 @@ def transform(
 
     def codegen(context, builder, signature, args):
         kind, partly, *rest = args
-        key = builder.add(builder.mul(kind, _integer(2)), partly)
+        key = builder.add(builder.mul(kind, integer(2)), partly)
         TRANSFORMS.call(builder, key, rest)
         return context.get_dummy_value()
 

@@ -68,11 +68,3 @@ def norm_constraint(o, c, s, f):
         else:
             for begin in range(left, right, COLUMNS):
                 scale_columns(W + 4 * begin, size, inner, min(COLUMNS, right - begin), c)
-
-
-def non_negative(o, c, s, f):
-    """w = max(w, 0); NaN stays NaN"""
-    first, after = share(o[1], s[LANE], s[LANES])
-    w = floats(o[0] + 4 * first, after - first)
-    for i in range(w.size):
-        w[i] = F32(0) if w[i] < F32(0) else w[i]

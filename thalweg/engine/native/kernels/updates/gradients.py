@@ -6,20 +6,9 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, doubles, floats
-from thalweg.engine.native.layouts.state import (
-    ACCUMULATE,
-    AFTER,
-    BUSY,
-    FIRST,
-    ITERATION,
-    LANE,
-    LANES,
-    LEARNING_RATE,
-    UPDATE,
-)
+from thalweg.engine.native.layouts.state import ACCUMULATE, AFTER, BUSY, FIRST, LANE, LANES
 
 F32 = np.float32
-ONE = F32(1)
 
 
 @numba.njit(inline="always", **FLAGS)
@@ -51,31 +40,6 @@ def reduce(o, c, s, f):
             dw[i] += other[i]
 
 
-def accumulate(o, c, s, f):
-    """a += dw; every o[4] steps: dw = (a + dw)/steps; a = 0"""
-    first, after = stretch(o[2], o[3], s)
-    dw, a = part(o[0], first, after), part(o[1], first, after)
-    steps = F32(o[4])
-    if s[ITERATION] % o[4]:
-        for i in range(dw.size):
-            a[i] += dw[i]
-    else:
-        for i in range(dw.size):
-            dw[i] = (dw[i] + a[i]) / steps
-        for i in range(dw.size):
-            a[i] = F32(0)
-
-
-def clip_value(o, c, s, f):
-    """dw = min(max(dw, −limit), limit)"""
-    first, after = stretch(o[1], o[2], s)
-    dw, limit = part(o[0], first, after), F32(c[0])
-    for i in range(dw.size):
-        g = dw[i]
-        g = limit if g > limit else g
-        dw[i] = -limit if g < -limit else g
-
-
 def squared_norm(o, c, s, f):
     """n = Σ dw² over this lane's share, into this lane's norms"""
     first, after = stretch(o[2], o[3], s)
@@ -101,24 +65,3 @@ def clip_norm(o, c, s, f):
     dw, scale = part(o[0], first, after), F32(c[0] / norm)
     for i in range(dw.size):
         dw[i] *= scale
-
-
-def weight_decay(o, c, s, f):
-    """w −= learning_rate·factor·decay·w"""
-    first, after = stretch(o[1], o[2], s)
-    w, share_lost = part(o[0], first, after), F32(f[LEARNING_RATE] * c[1] * c[0])
-    for i in range(w.size):
-        w[i] -= share_lost * w[i]
-
-
-def average(o, c, s, f):
-    """a += (1 − momentum)·(w − a); every o[4] updates: w = a"""
-    first, after = stretch(o[2], o[3], s)
-    w, a = part(o[0], first, after), part(o[1], first, after)
-    keep = F32(c[0]) if s[UPDATE] > 1 else F32(0)
-    new = F32(1 - c[0]) if s[UPDATE] > 1 else ONE
-    for i in range(w.size):
-        a[i] = keep * a[i] + new * w[i]
-    if o[4] and s[UPDATE] % o[4] == 0:
-        for i in range(w.size):
-            w[i] = a[i]

@@ -1,0 +1,144 @@
+"""Kernels of steps that are texts: loops over the vectors, which read every element once and write it once."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.engine.native.kernels.generated.code import Code
+from thalweg.program.formula.language import CONSTANTS, names_in
+from thalweg.program.formula.statements import elementwise, statements, target, value
+from thalweg.program.instructions.updates.updates import Statements
+
+HEAD = """import math
+
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import apart, select
+from thalweg.engine.native.kernels.updates.gradients import stretch
+from thalweg.engine.native.layouts.state import ITERATION, LEARNING_RATE, UPDATE
+from thalweg.engine.native.linalg import mathematics as maths
+
+F32 = np.float32
+"""
+
+KERNEL = """
+
+def {name}(o, c, s, f):
+    first, after = stretch(o[{count}], o[{count} + 1], s)
+    scalar_learning_rate, scalar_t, scalar_iteration = f[LEARNING_RATE] * c[0], float(s[UPDATE]), float(s[ITERATION])
+"""
+
+
+class Scalars(ast.NodeTransformer):
+    """A scalar formula as numba code in float64."""
+
+    def __init__(self, symbols: Mapping[str, str]) -> None:
+        self.symbols = symbols
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id in self.symbols:
+            return ast.Name(self.symbols[node.id], ast.Load())
+        return ast.Constant(CONSTANTS[node.id])
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        assert isinstance(node.func, ast.Name)
+        arguments = [self.visit(a) for a in node.args]
+        match node.func.id:
+            case "where":
+                return ast.IfExp(*arguments)
+            case "min" | "max" | "abs" as name:
+                return ast.Call(ast.Name(name, ast.Load()), arguments, [])
+            case "pochhammer" as name:
+                home = "maths"
+            case name:
+                home = "math"
+        return ast.Call(ast.Attribute(ast.Name(home, ast.Load()), name, ast.Load()), arguments, [])
+
+
+class Writer:
+    """Writes the body of a kernel. Names of scalars begin with scalar_, so that they meet no others."""
+
+    def __init__(self, i: Statements) -> None:
+        self.vectors = i.names
+        self.every = elementwise(i.text, i.names)
+        self.scalars = {name: f"scalar_{name}" for name in ("learning_rate", "t", "iteration")}
+        self.scalars |= {name: f"c[{n}]" for n, name in enumerate(i.numbers, start=1)}
+        self.loads = [f"a{n} = o[{n}]" for n in range(len(i.names))]
+
+    def scalar(self, e: ast.expr) -> str:
+        return ast.unparse(ast.fix_missing_locations(Scalars(self.scalars).visit(copy.deepcopy(e))))
+
+    def block(self, body: Sequence[ast.stmt]) -> Iterator[str]:
+        """The lines of some statements; those in a row that work on elements share a loop."""
+        loop: list[ast.stmt] = []
+        for s in body:
+            if not isinstance(s, ast.If) and target(s) in self.every:
+                loop.append(s)
+                continue
+            yield from self.loop(loop)
+            loop = []
+            if isinstance(s, ast.If):
+                yield f"if {self.scalar(s.test)}:"
+                yield from (f"    {line}" for line in self.block(s.body))
+                if s.orelse:
+                    yield "else:"
+                    yield from (f"    {line}" for line in self.block(s.orelse))
+            else:
+                name = f"scalar_{target(s)}"
+                yield f"{name} = {self.scalar(value(s))}"
+                self.scalars[target(s)] = name
+        yield from self.loop(loop)
+
+    def loop(self, body: Sequence[ast.stmt]) -> Iterator[str]:
+        """A loop in which every element is read before the first use and written at the end."""
+        if not body:
+            return
+        code = Code({})
+        constants: dict[str, str] = {}
+        loads: list[str] = []
+
+        def prepared(e: ast.expr) -> ast.expr:
+            """The formula with its scalars put before the loop, as float32."""
+            names = names_in(e)
+            if names and not names & self.every:
+                text = f"F32({self.scalar(e)})"
+                name = constants.setdefault(text, f"k{len(constants)}")
+                code.symbols[name] = name
+                code.numbers.add(name)
+                return ast.Name(name, ast.Load())
+            if isinstance(e, ast.Name) and e.id in self.vectors and e.id not in code.symbols:
+                n = self.vectors.index(e.id)
+                loads.append(f"    {e.id}_before = load_{n}(a{n}, i)")
+                code.symbols[e.id] = f"{e.id}_before"
+            e = copy.copy(e)
+            for field, child in ast.iter_fields(e):
+                if isinstance(child, ast.expr) and field != "func":
+                    setattr(e, field, prepared(child))
+                elif isinstance(child, list):
+                    setattr(e, field, [prepared(c) if isinstance(c, ast.expr) else c for c in child])
+            return e
+
+        for s in body:
+            code.symbols[target(s)] = code.of(prepared(value(s)))
+        yield from (f"{name} = {text}" for text, name in constants.items())
+        yield "for i in range(first, after):"
+        yield from loads
+        yield from (f"    {line}" for line in code.lines)
+        for name in dict.fromkeys(target(s) for s in body):
+            if name in self.vectors:
+                n = self.vectors.index(name)
+                yield f"    store_{n}(a{n}, i, {code.symbols[name]})"
+
+
+def kernel_of_statements(i: Statements) -> Kernel:
+    """The kernel, not yet compiled. Its numbers are constants of the instruction, so that it serves for all of them."""
+    writer, count = Writer(i), len(i.names)
+    accesses = "".join(f"load_{n}, store_{n} = apart({n}, {count})\n" for n in range(count))
+    body = "".join(f"    {line}\n" for line in (*writer.loads, *writer.block(statements(i.text))))
+    digest = hashlib.sha256((accesses + body).encode()).hexdigest()[:16]
+    name = f"{i.kernel}_{digest}".replace("-", "_")
+    return Kernel("updates", name, HEAD + accesses + KERNEL.format(name=name, count=count) + body)

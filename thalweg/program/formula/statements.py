@@ -1,0 +1,153 @@
+"""Steps as texts: statements, one a line, that give vectors new values, such as an optimizer's update.
+
+A statement is `name = formula`, or `name += formula` and the like. What depends on no vector is a scalar: it is
+computed once, in float64; all else is computed for every element. `if` chooses by a scalar. From the one text come the
+new values in any array library (`run`), the line of a listing (`shown_step`), and the kernel
+(`engine/native/kernels/generated/updates.py`).
+
+>>> text = '''
+... rate = learning_rate / (1 - beta**t)
+... m += (1 - beta) * (dw - m)
+... w -= rate * m'''
+>>> import numpy as np
+>>> values = {"w": np.array([1.0, 2.0]), "dw": np.array([0.5, -0.5]), "m": np.zeros(2), "beta": 0.9}
+>>> run(text, values | {"learning_rate": 0.1, "t": 1}, np)["w"].round(3)
+array([0.95, 2.05])
+>>> shown_step(text, {"beta": 0.9}, {"w": "W1", "dw": "dW1"})
+'rate = learning_rate/(1 − 0.9^t); m += 0.1·(dW1 − m); W1 −= rate·m'
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from thalweg.program.formula.language import SYMBOLS, evaluate, names_in, shown
+from thalweg.program.formula.simplify import simplified
+
+OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.BoolOp)
+
+
+@lru_cache(maxsize=256)
+def statements(text: str) -> Sequence[ast.stmt]:
+    """The statements of a step."""
+    return ast.parse(text).body
+
+
+def target(s: ast.stmt) -> str:
+    """The name that a statement gives a value."""
+    match s:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AugAssign(target=ast.Name(id=name)):
+            return name
+    raise TypeError(f"not part of a step: {ast.unparse(s)}")
+
+
+def value(s: ast.stmt) -> ast.expr:
+    """What the name becomes: of a += b a + b."""
+    match s:
+        case ast.AugAssign(target=ast.Name(id=name), op=op, value=change):
+            return ast.BinOp(ast.Name(name, ast.Load()), op, change)
+        case ast.Assign(value=e):
+            return e
+    raise TypeError(f"not part of a step: {ast.unparse(s)}")
+
+
+def flat(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The assignments, those of all branches too."""
+    for s in body:
+        if isinstance(s, ast.If):
+            yield from flat([*s.body, *s.orelse])
+        else:
+            yield s
+
+
+def targets(text: str) -> list[str]:
+    """The names that a step gives values."""
+    return list(dict.fromkeys(target(s) for s in flat(statements(text))))
+
+
+def names_of(text: str) -> set[str]:
+    """All names in a step."""
+    tests = [s.test for s in statements(text) if isinstance(s, ast.If)]
+    return {name for e in (*tests, *map(value, flat(statements(text)))) for name in names_in(e)} | set(targets(text))
+
+
+def functions_of(text: str) -> set[str]:
+    """The functions that a step calls."""
+    calls = (node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    return {ast.unparse(function) for function in calls}
+
+
+def elementwise(text: str, vectors: Collection[str]) -> set[str]:
+    """The names that stand for a value of every element: the vectors, and what is computed from them."""
+    found = set(vectors)
+    for s in flat(statements(text)):
+        if names_in(value(s)) & found:
+            found.add(target(s))
+    return found
+
+
+def run(text: str | Sequence[ast.stmt], values: Mapping[str, Any], xp: Any) -> dict[str, Any]:
+    """The values after a step, with the functions of an array library."""
+    after = dict(values)
+    for s in statements(text) if isinstance(text, str) else text:
+        if isinstance(s, ast.If):
+            after = run(s.body if evaluate(s.test, after, xp) else s.orelse, after, xp)
+        else:
+            new = evaluate(value(s), after, xp)
+            after[target(s)] = float(new) if xp.ndim(new) == 0 else new  # a Python number leaves arrays their type
+    return after
+
+
+def operations(text: str, vectors: Collection[str]) -> int:
+    """How many operations a step does for each element."""
+    found = elementwise(text, vectors)
+    values = [value(s) for s in flat(statements(text))]
+    nodes = (node for e in values for node in ast.walk(e) if isinstance(node, OPERATIONS))
+    return sum(bool(names_in(node) & found) for node in nodes if isinstance(node, ast.expr))
+
+
+class Numbers(ast.NodeTransformer):
+    """Puts numbers in: 1 - beta with beta = 0.9 becomes 0.1."""
+
+    def __init__(self, numbers: Mapping[str, float]) -> None:
+        self.numbers = numbers
+
+    def visit(self, node: ast.AST) -> Any:
+        if not isinstance(node, ast.expr):
+            return node
+        if isinstance(node, (ast.Constant, ast.Compare, ast.BoolOp)) or not names_in(node) <= set(self.numbers):
+            return self.generic_visit(node)
+        number = evaluate(node, self.numbers, np)
+        return ast.UnaryOp(ast.USub(), ast.Constant(-number)) if number < 0 else ast.Constant(number)
+
+
+def shown_step(text: str, numbers: Mapping[str, float], names: Mapping[str, str], factor: float = 1.0) -> str:
+    """A step in the signs of mathematics, with its numbers, its vectors under other names.
+
+    factor: what the learning rate is multiplied by.
+    """
+    rate = ast.BinOp(ast.Constant(factor), ast.Mult(), ast.Name("learning_rate", ast.Load()))
+
+    def lines(body: Sequence[ast.stmt]) -> str:
+        return "; ".join(map(line, body))
+
+    def line(s: ast.stmt) -> str:
+        if isinstance(s, ast.If):
+            rest = f" else ({lines(s.orelse)})" if s.orelse else ""
+            return f"if {formula(s.test)}: ({lines(s.body)}){rest}"
+        sign = SYMBOLS[type(s.op)][0].strip() if isinstance(s, ast.AugAssign) else ""
+        assert isinstance(s, (ast.Assign, ast.AugAssign))
+        return f"{names.get(target(s), target(s))} {sign}= {formula(s.value)}"
+
+    def formula(e: ast.expr) -> str:
+        return shown(
+            simplified(Numbers(numbers).visit(copy.deepcopy(e)), {"learning_rate": simplified(rate, {})}), names
+        )
+
+    return lines(statements(text))
