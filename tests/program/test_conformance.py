@@ -112,7 +112,9 @@ def test_the_harness_finds_a_wrong_equation(kernel, monkeypatch):
 def test_the_harness_finds_an_error_of_one_part_in_fifty_thousand(monkeypatch):
     case = Case(ROWS["affine"], Shape(rows=3, width=50, seed=3))
     right = case.native()
-    monkeypatch.setattr(case, "native", lambda: {"h": right["h"] + 2e-5 * case.sizes["h"](case.memory(np.float64))})
+    monkeypatch.setattr(
+        case, "native", lambda: {"h": right["h"] + 2e-5 * case.magnitudes["h"](case.memory(np.float64))}
+    )
     with pytest.raises(AssertionError, match="the reference says"):
         case.check()
 

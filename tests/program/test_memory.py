@@ -15,7 +15,7 @@ from thalweg.engine.native.layouts import blocks
 from thalweg.engine.native.layouts import job as layout
 from thalweg.engine.native.passes import input_split
 from thalweg.engine.native.runtime.executor import NativeExecutor
-from thalweg.engine.native.runtime.partition import TILE, WIDE_CHUNK, chunks, lines
+from thalweg.engine.native.runtime.partition import TILE, WIDE_SLICE, lines, slices
 from thalweg.engine.reference import ReferenceExecutor, execute
 from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
 from thalweg.optimizers import Adam
@@ -224,7 +224,7 @@ def test_weight_gradients_that_lanes_share_in_the_finish_are_the_same(batch, lan
 @pytest.mark.parametrize("lanes", [1, 2, 3, 5])
 def test_the_chunks_of_the_lanes_are_the_parameter_vector_in_whole_rows_where_a_gradient_is_shared(lanes):
     wide = [Buffer("dW2", (700, 200), offset=160_000), Buffer("dW1", (3, 40_000), offset=16)]
-    every = [chunks(400_000, wide, lane, lanes, stays=True) for lane in range(lanes)]
+    every = [slices(400_000, wide, lane, lanes, stays=True) for lane in range(lanes)]
     places = sorted((first, after) for own in every for first, after, _ in own.tolist())
     assert [first for first, _ in places] == [0, *(after for _, after in places[:-1])]
     assert places[-1][1] == 400_000
@@ -235,15 +235,15 @@ def test_the_chunks_of_the_lanes_are_the_parameter_vector_in_whole_rows_where_a_
                 assert after <= dW.offset + dW.size
     sizes = [int((own[:, 1] - own[:, 0]).sum()) for own in every]
     assert max(sizes) - min(sizes) <= 40_000 + 200 + 3 * 16
-    assert max(int((own[:, 1] - own[:, 0]).max()) for own in every) <= WIDE_CHUNK + TILE * 200
+    assert max(int((own[:, 1] - own[:, 0]).max()) for own in every) <= WIDE_SLICE + TILE * 200
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])
 def test_a_shared_gradient_that_is_read_once_has_one_place_in_each_lanes_gradients(lanes):
     wide = [Buffer("dW2", (700, 200), offset=160_000), Buffer("dW1", (3, 40_000), offset=16)]
     for lane in range(lanes):
-        moved = chunks(400_000, wide, lane, lanes, stays=False)
-        assert np.array_equal(moved[:, :2], chunks(400_000, wide, lane, lanes, stays=True)[:, :2])
+        moved = slices(400_000, wide, lane, lanes, stays=False)
+        assert np.array_equal(moved[:, :2], slices(400_000, wide, lane, lanes, stays=True)[:, :2])
         for first, after, back in moved.tolist():
             shared = any(dW.offset <= first < dW.offset + dW.size for dW in wide)
             assert first - back == (lane * 400_000 + 160_000 if shared else first)
@@ -255,10 +255,10 @@ def test_every_line_of_weights_without_a_shared_gradient_is_taken_by_the_lane_th
     wide = [Buffer("dW2", (700, 200), offset=160_000), Buffer("dW1", (3, 40_000), offset=16)]
     vector, taken = np.zeros(400_000, np.float32), np.zeros(400_000 // 16, int)
     for lane in range(lanes):
-        stretches = chunks(vector.size, wide, lane, lanes, stays=True)
-        places = (lines(vector, stretches, wide) - vector.ctypes.data) // 64
+        own = slices(vector.size, wide, lane, lanes, stays=True)
+        places = (lines(vector, own, wide) - vector.ctypes.data) // 64
         taken[places] += 1
-        for first, after, _ in stretches.tolist():
+        for first, after, _ in own.tolist():
             shared = any(dW.offset <= first < dW.offset + dW.size for dW in wide)
             assert np.isin(np.arange(first // 16, -(-after // 16)), places).all() != shared
     weights = np.concatenate([np.arange(16), np.arange(120_016, 160_000), np.arange(300_000, 400_000)])

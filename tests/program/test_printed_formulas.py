@@ -113,7 +113,7 @@ def check(name: str) -> None:
         with np.errstate(all="ignore"):
             got, want, m = computed(case), case.reference(), case.memory(np.float64)
         for field, b in case.outputs().items():
-            size = case.sizes[field](m) if field in case.sizes else abs(want[field])
+            size = case.magnitudes[field](m) if field in case.magnitudes else abs(want[field])
             right = np.broadcast_to(got[b.name], want[field].shape)
             wrong = ~(abs(right - want[field]) <= TOLERANCE * size + 1e-9) & ~(np.isnan(right) & np.isnan(want[field]))
             assert not wrong.any(), f"{case.instruction.formula} gives {right[wrong][0]}, not {want[field][wrong][0]}"

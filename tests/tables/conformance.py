@@ -35,7 +35,7 @@ def affine(c: Case) -> Instruction:
     x.by_columns = by_columns
     W = c.normal("W", (c.shape.width, c.shape.units), PARAMETERS, per_row=False)
     b = c.normal("b", (c.shape.units,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
-    c.sizes["h"] = lambda m: abs(m[x]) @ abs(m[W]) + (0 if b is None else abs(m[b]))
+    c.magnitudes["h"] = lambda m: abs(m[x]) @ abs(m[W]) + (0 if b is None else abs(m[b]))
     relu = c.has(TWICE) and not c.smooth  # its adjoint is derived without
     return linear.Affine(x, W, b, c.output("h", (*c.row[:-1], c.shape.units)), relu)
 
@@ -45,11 +45,11 @@ def weight_gradient(c: Case) -> Instruction:
     x, dh = c.normal("x", c.row), c.normal("dh", (*c.row[:-1], c.shape.units))
     x.by_columns = by_columns
     dW = c.output("dW", (c.shape.width, c.shape.units), GRADIENTS, per_row=False)
-    c.sizes["dW"] = lambda m: linear.matrix(abs(m[x])).T @ linear.matrix(abs(m[dh])) + old(c, m, dW)
+    c.magnitudes["dW"] = lambda m: linear.matrix(abs(m[x])).T @ linear.matrix(abs(m[dh])) + old(c, m, dW)
     if not (by_columns and c.has(OPTIONAL)):
         return linear.WeightGradient(x, dh, dW)
     db = c.output("db", (c.shape.units,), GRADIENTS, per_row=False)
-    c.sizes["db"] = lambda m: abs(m[dh]).sum(axis=0) + old(c, m, db)
+    c.magnitudes["db"] = lambda m: abs(m[dh]).sum(axis=0) + old(c, m, db)
     return linear.WeightGradient(x, dh, dW, db)
 
 
@@ -58,7 +58,7 @@ def bias_gradient(c: Case) -> Instruction:
     dh = c.normal("dh", (2, c.shape.positions, c.shape.width) if of_images else c.row)
     dh.by_columns = of_images and c.has(OPTIONAL)
     db = c.output("db", (c.shape.width,), GRADIENTS, per_row=False)
-    c.sizes["db"] = lambda m: linear.matrix(abs(m[dh])).sum(axis=0) + old(c, m, db)
+    c.magnitudes["db"] = lambda m: linear.matrix(abs(m[dh])).sum(axis=0) + old(c, m, db)
     return linear.BiasGradient(dh, db)
 
 
@@ -76,7 +76,7 @@ def input_gradient(c: Case) -> Instruction:
     transposed = c.has(OPTIONAL)
     shape = (c.shape.width, c.shape.units)
     dh, W = c.normal("dh", c.row), c.normal("W", shape if transposed else shape[::-1], per_row=False)
-    c.sizes["dx"] = lambda m: abs(m[dh]) @ (abs(m[W]) if transposed else abs(m[W]).T)
+    c.magnitudes["dx"] = lambda m: abs(m[dh]) @ (abs(m[W]) if transposed else abs(m[W]).T)
     dx = c.output("dx", (*c.row[:-1], c.shape.units))
     return linear.InputGradient(dh, W, dx, transposed, c.normal("a", dx.shape) if c.has(TWICE) else None)
 
@@ -86,7 +86,7 @@ def add(c: Case) -> Instruction:
     region = PARAMETERS if once else WORKSPACE
     x = c.normal("x", c.row, region, not once)
     y = x if c.has(TWICE) else c.normal("y", c.row, region, not once)
-    c.sizes["z"] = lambda m: abs(m[x]) + abs(m[y])
+    c.magnitudes["z"] = lambda m: abs(m[x]) + abs(m[y])
     return elementwise.Add(x, y, c.put("z", c.row, np.nan, region, not once))
 
 
@@ -106,7 +106,7 @@ def dropout(c: Case) -> Instruction:
 def random_noise(kind: type[noise.Noise]) -> Build:
     def build(c: Case) -> Instruction:
         h = c.normal("h", c.row)
-        c.sizes["a"] = lambda m: 1 + 4 * abs(m[h])
+        c.magnitudes["a"] = lambda m: 1 + 4 * abs(m[h])
         return kind(h, c.output("a", c.row), (0.1, 0.5, 0.9)[c.shape.seed % 3], 7)
 
     return build
@@ -114,7 +114,7 @@ def random_noise(kind: type[noise.Noise]) -> Build:
 
 def rescale(c: Case) -> Instruction:
     x, z = c.normal("x", c.row), c.output("z", c.row)
-    c.sizes["z"] = lambda m: 1.7 * abs(m[x]) + 0.6
+    c.magnitudes["z"] = lambda m: 1.7 * abs(m[x]) + 0.6
     return elementwise.Rescale(x, z, 1.7, -0.6 if c.has(OPTIONAL) else 0.0)
 
 
@@ -147,13 +147,13 @@ def random_warp(c: Case) -> Instruction:
     wide = (0.6, 1.9)
     turn, zoom = (((-0.4, 0.7), (wide, wide)), ((0.0, 0.0), ((1.0, 1.0), (1.0, 1.0))))[c.has(SMOOTHED)]
     shift = ((-0.4, 0.9), (-1.0, 0.3))
-    c.sizes["z"] = lambda m: np.full((), 10.0)  # of the pixels: an interpolation may cancel
+    c.magnitudes["z"] = lambda m: np.full((), 10.0)  # of the pixels: an interpolation may cancel
     return augmentation.RandomWarp(x, z, turn, shift, zoom, c.has(TOTAL), mode, 0.5, way, 3)
 
 
 def random_contrast(c: Case) -> Instruction:
     x, z = c.normal("x", image(c)), c.output("z", image(c))
-    c.sizes["z"] = lambda m: np.full((), 10.0)
+    c.magnitudes["z"] = lambda m: np.full((), 10.0)
     return augmentation.RandomContrast(x, z, (0.3, 1.6), (-1.0, 1.5), 7)
 
 
@@ -187,7 +187,7 @@ def penalty(c: Case) -> Instruction:
 def penalty_gradient(c: Case) -> Instruction:
     W, l1, l2 = penalty_operands(c)
     dW = c.normal("dW", W.shape, GRADIENTS, per_row=False)
-    c.sizes["dW"] = lambda m: abs(m[dW]) + l1 + 2 * l2 * abs(m[W])
+    c.magnitudes["dW"] = lambda m: abs(m[dW]) + l1 + 2 * l2 * abs(m[W])
     return losses.PenaltyGradient(W, dW, l1, l2)
 
 

@@ -25,7 +25,7 @@ def value(make: Make, name: str = "") -> Build:
             away_from_kinks(c, h)
         scaled(c, name, h)
         if name in ("sine", "hard_sigmoid", "hard_silu"):
-            c.sizes["a"] = lambda m: 1 + abs(m[h])
+            c.magnitudes["a"] = lambda m: 1 + abs(m[h])
         return make(h, c.output("a", c.row))
 
     return build
@@ -51,7 +51,7 @@ def adjoint(make: Make, name: str = "") -> Build:
         of = make(h, c.put("a", c.row, np.nan))
         with np.errstate(all="ignore"):
             c.values[of.a] = of.value(np, c.values[h].astype(np.float64)).astype(np.float32)
-        c.sizes["dh"] = lambda m: abs(m[da]) * (1 + abs(of.slope(np, m[of.source])))
+        c.magnitudes["dh"] = lambda m: abs(m[da]) * (1 + abs(of.slope(np, m[of.source])))
         return ElementwiseAdjoint(of, of.source, da, c.output("dh", c.row))
 
     return build
@@ -60,10 +60,10 @@ def adjoint(make: Make, name: str = "") -> Build:
 def row_value(kind: type[Rowwise]) -> Build:
     def build(c: Case) -> Instruction:
         h = c.logits("h") if kind is not rowwise.Glu else doubled(c)
-        c.sizes["a"] = lambda m: np.broadcast_to(SIZES[kind](m[h]), m[a].shape)
+        c.magnitudes["a"] = lambda m: np.broadcast_to(SIZES[kind](m[h]), m[a].shape)
         a = c.output("a", kind.output_shape(h.shape))
         if kind is rowwise.Softmax:
-            del c.sizes["a"]
+            del c.magnitudes["a"]
         return kind(h, a)
 
     return build
@@ -94,11 +94,11 @@ def row_adjoint(kind: type[Rowwise]) -> Build:
         total = lambda m: abs(m[da]).sum(axis=-1, keepdims=True)  # noqa: E731
         if kind is rowwise.Softmax:
             total = lambda m: (abs(m[da]) * m[v]).sum(axis=-1, keepdims=True)  # noqa: E731
-            c.sizes["dh"] = lambda m: m[v] * (abs(m[da]) + total(m))
+            c.magnitudes["dh"] = lambda m: m[v] * (abs(m[da]) + total(m))
         elif kind is rowwise.Glu:
-            c.sizes["dh"] = lambda m: np.tile(abs(m[da]) * (1 + abs(m[v][..., : c.row[-1]])), 2)
+            c.magnitudes["dh"] = lambda m: np.tile(abs(m[da]) * (1 + abs(m[v][..., : c.row[-1]])), 2)
         else:
-            c.sizes["dh"] = lambda m: abs(m[da]) + total(m)
+            c.magnitudes["dh"] = lambda m: abs(m[da]) + total(m)
         return RowwiseAdjoint(of, v, da, c.output("dh", h.shape))
 
     return build
@@ -134,7 +134,7 @@ def prelu_gradient(c: Case) -> Instruction:
         sums: Array = abs(m[da] * m[h]).sum(axis=0).sum(axis=shared, keepdims=True)
         return sums + (abs(m[dalpha]) if c.has(ACCUMULATE) else 0)
 
-    c.sizes["dalpha"] = size
+    c.magnitudes["dalpha"] = size
     return PreluGradient(h, da, dalpha)
 
 

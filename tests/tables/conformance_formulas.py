@@ -31,7 +31,7 @@ def activation(c: Case, trained: bool) -> Elementwise:
 
 def value(c: Case) -> Instruction:
     i = activation(c, trained=False)
-    c.sizes["a"] = lambda m: 1 + abs(m[i.h]) * (1 + sum(abs(m[p]) for p in i.parameters))
+    c.magnitudes["a"] = lambda m: 1 + abs(m[i.h]) * (1 + sum(abs(m[p]) for p in i.parameters))
     return i
 
 
@@ -46,7 +46,7 @@ def adjoint(c: Case) -> Instruction:
     of = activation(c, trained=False)
     da = c.normal("da", c.row)
     values_of(c, of)
-    c.sizes["dh"] = lambda m: abs(m[da]) * (2 + abs(m[of.source])) * (1 + sum(abs(m[p]) for p in of.parameters))
+    c.magnitudes["dh"] = lambda m: abs(m[da]) * (2 + abs(m[of.source])) * (1 + sum(abs(m[p]) for p in of.parameters))
     return ElementwiseAdjoint(of, of.source, da, c.output("dh", c.row))
 
 
@@ -58,7 +58,7 @@ def gradient(c: Case) -> Instruction:
     v = of.source_of(of.equation.by_parameter[number])
     dp = c.output("dp", (c.shape.width,), GRADIENTS, per_row=False)
     summands = lambda m: abs(m[da]) * (2 + abs(m[v])) * (1 + sum(abs(m[p]) for p in of.parameters))  # noqa: E731
-    c.sizes["dp"] = lambda m: (
+    c.magnitudes["dp"] = lambda m: (
         summands(m).reshape(-1, c.shape.width).sum(axis=0) + (abs(m[dp]) if c.has(ACCUMULATE) else 0)
     )
     return ParameterGradient(of, number, v, da, dp)
@@ -76,8 +76,8 @@ def loss(c: Case) -> ElementwiseLoss:
     rows = lambda m: 1.0 if weight is None else m[weight].reshape(-1, *[1] * len(p.shape))  # noqa: E731
     size = lambda m: (1 + abs(m[p]) + abs(m[y])) ** 2  # noqa: E731
     scale = result.coefficient / (1 if result.total else c.batch_rows)
-    c.sizes["sums"] = lambda m: m[result.sums] + factor * (rows(m) * size(m)).sum()
-    c.sizes["dp"] = lambda m: scale * rows(m) * size(m)
+    c.magnitudes["sums"] = lambda m: m[result.sums] + factor * (rows(m) * size(m)).sum()
+    c.magnitudes["dp"] = lambda m: scale * rows(m) * size(m)
     return result
 
 

@@ -30,7 +30,7 @@ def reduce(c: Case) -> Instruction:
     c.vector, lanes = 16 * c.shape.width, 1 + c.shape.seed % 4
     c.busy = lanes
     dw = vector(c, "dw", GRADIENTS, (lanes * c.vector,))
-    c.sizes["dw"] = lambda m: np.tile(abs(m[dw]).reshape(lanes, -1).sum(axis=0), lanes)
+    c.magnitudes["dw"] = lambda m: np.tile(abs(m[dw]).reshape(lanes, -1).sum(axis=0), lanes)
     return gradients.Reduce(dw, c.vector)
 
 
@@ -107,7 +107,7 @@ def sized(c: Case, i: Statements) -> Statements:
             after = run(i.text, {**vectors, **given, **i.numbers}, sums)[name]
         return after.size if isinstance(after, sums.Sum) else np.abs(after)
 
-    c.sizes |= {name: lambda m, name=name: size(m, name) for name in i.buffers}
+    c.magnitudes |= {name: lambda m, name=name: size(m, name) for name in i.buffers}
     return i
 
 
@@ -122,7 +122,7 @@ def lamb(c: Case) -> Instruction:
     w, dw = vector(c, "w", PARAMETERS, shape), vector(c, "dw", GRADIENTS, shape)
     m, v = vector(c, "m", SLOTS, shape), vector(c, "v", SLOTS, shape)
     c.values[v] **= 2
-    c.sizes = {"w": moved(c, w), "m": lambda x: abs(x[m]) + abs(x[dw]), "v": lambda x: x[v] + x[dw] ** 2}
+    c.magnitudes = {"w": moved(c, w), "m": lambda x: abs(x[m]) + abs(x[dw]), "v": lambda x: x[v] + x[dw] ** 2}
     return matrix_updates.Lamb(w, dw, m, v, 0.9, 0.99, 1e-7, factor=(1.0, 0.5)[c.shape.seed % 2])
 
 
@@ -132,8 +132,8 @@ def adafactor(c: Case) -> Instruction:
     r, columns = vector(c, "r", SLOTS, shape), vector(c, "c", SLOTS, shape)
     c.values[r], c.values[columns] = c.values[r] ** 2 + 0.1, c.values[columns] ** 2 + 0.1
     *stack, rows, width = shape if len(shape) > 1 else (*shape, 0)
-    c.sizes["w"] = moved(c, w)
-    c.sizes |= {"r": lambda m: m[r] + 10, "c": lambda m: m[columns] + 10}
+    c.magnitudes["w"] = moved(c, w)
+    c.magnitudes |= {"r": lambda m: m[r] + 10, "c": lambda m: m[columns] + 10}
     numbers = (int(np.prod(stack)), rows, width, -0.8, 1e-30, 1e-3, (1.0, 0.3)[c.shape.seed % 2])
     return matrix_updates.Adafactor(w, dw, r, columns, *numbers, turn=c.shape.seed % 9)
 
@@ -142,7 +142,7 @@ def muon(c: Case) -> Instruction:
     shape = (c.shape.width, min(c.shape.units, 40))
     w, dw, m = vector(c, "w", PARAMETERS, shape), vector(c, "dw", GRADIENTS, shape), vector(c, "m", SLOTS, shape)
     scratch = c.put("scratch", (matrix_updates.scratch_size(*shape),), 0.0, WORKSPACE, per_row=False)
-    c.sizes = {
+    c.magnitudes = {
         "w": lambda v: abs(v[w]) + 1,  # each step of the iteration multiplies errors by up to 3.4
         "m": lambda v: abs(v[m]) + abs(v[dw]),
         "scratch": lambda v: np.full(scratch.size, np.inf),

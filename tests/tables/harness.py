@@ -72,7 +72,7 @@ class Case:
         self.shape, self.smooth = shape, smooth
         self.random = np.random.default_rng(shape.seed)
         self.values: dict[Buffer, Array] = {}
-        self.sizes: dict[str, Callable[[Memory], Array]] = {}  # of the sum that makes an output, by its field
+        self.magnitudes: dict[str, Callable[[Memory], Array]] = {}  # of the sum that makes an output, by its field
         self.dtype: type = np.float64  # of the reference
         self.lanes = 1  # that share the work
         self.busy = 1  # that have gradients
@@ -213,7 +213,7 @@ class Case:
         s, f = np.zeros(state.STATE, np.int64), np.zeros(state.REALS)
         order = np.ascontiguousarray(self.order, np.int64)
         s[state.ROWS], s[state.FIRST_ROW], s[state.BATCH_ROWS] = self.shape.rows, self.first_row, self.batch_rows
-        s[state.ACCUMULATE] = self.has(ACCUMULATE) and not i.chunked
+        s[state.ACCUMULATE] = self.has(ACCUMULATE) and not i.sliced
         s[state.ITERATION], s[state.SEED] = self.iteration, self.shape.seed
         s[state.ORDER], s[state.START] = order.ctypes.data if self.has(ORDERED) else 0, self.start
         s[state.UPDATE], s[state.BUSY] = self.iteration, self.busy
@@ -224,7 +224,7 @@ class Case:
             for first, after in self.stretches(lane):
                 s[state.FIRST], s[state.AFTER] = first, after
                 callable_of(kernel_of(i))(*(a.ctypes.data for a in (o, c, s, f)))
-                if i.chunked:
+                if i.sliced:
                     s[state.ACCUMULATE] = 1
 
     def stretches(self, lane: int) -> list[tuple[int, int]]:
@@ -232,7 +232,7 @@ class Case:
         i = self.instruction
         if i.own_inputs:
             return [(0, 1 << 40)]  # its share of them
-        if not i.chunked:
+        if not i.sliced:
             return [(0, 0)]
         first = i.operands[0]
         assert first is not None
@@ -245,7 +245,7 @@ class Case:
         """The kernel agrees with the reference to 1e-5 of the size of the sum."""
         got, want, m = self.native(), self.reference(), self.memory(np.float64)
         for field, right in want.items():
-            size = self.sizes[field](m) if field in self.sizes else np.abs(right)
+            size = self.magnitudes[field](m) if field in self.magnitudes else np.abs(right)
             error = np.abs(got[field] - right)
             bad = ~(error <= TOLERANCE * size + 1e-11)
             assert not bad.any(), (

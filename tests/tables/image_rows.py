@@ -106,7 +106,7 @@ def conv(c: Case, by_columns: bool = False, depthwise: bool = False) -> Instruct
     x, W, b, w, groups = convolution_parts(c, by_columns, depthwise)
     h = c.output("h", (*w.outputs(*x.shape[:2]), W.shape[-1]))
     relu, a = end(c, h)
-    c.sizes["h"] = positive(conv, c, h, x, W, b, a)
+    c.magnitudes["h"] = positive(conv, c, h, x, W, b, a)
     i = convolution.Convolution(x, W, b, h, w, groups, relu, a)
     return turned(i) if by_columns else i
 
@@ -115,7 +115,7 @@ def kernel_gradient(c: Case, by_columns: bool = False, depthwise: bool = False) 
     x, W, _, w, groups = convolution_parts(c, by_columns, depthwise)
     dh = c.normal("dh", (*w.outputs(*x.shape[:2]), W.shape[-1]))
     dW = c.output("dW", W.shape, GRADIENTS, per_row=False)
-    c.sizes["dW"] = positive(kernel_gradient, c, dW, x, dh)
+    c.magnitudes["dW"] = positive(kernel_gradient, c, dW, x, dh)
     i = convolution.KernelGradient(x, dh, dW, w, groups)
     return turned(i) if by_columns else i
 
@@ -137,7 +137,7 @@ def transposed_convolution(c: Case, by_columns: bool = False, depthwise: bool = 
     c.values[flip.flipped] = flip.reference(np, c.values[W])
     h = c.output("h", (height, width, filters))
     relu, a = end(c, h)
-    c.sizes["h"] = positive(transposed_convolution, c, h, x, flip.flipped, b, a)
+    c.magnitudes["h"] = positive(transposed_convolution, c, h, x, flip.flipped, b, a)
     i = convolution.TransposedConvolution(x, W, flip.flipped, b, h, w, groups, relu, a)
     return turned(i) if by_columns else i
 
@@ -165,15 +165,15 @@ def max_pooling_adjoint(c: Case) -> Instruction:
     largest, relu = w.windows(np, w.pad(np, c.values[x], -np.inf)).max(axis=(-2, -1)), c.shape.seed % 3 == 0
     a = c.put("a", largest.shape[1:], np.maximum(largest, 0) if relu else largest)
     da, dx = c.normal("da", a.shape), c.output("dx", x.shape)
-    c.sizes["dx"] = positive(max_pooling_adjoint, c, dx, da)
-    c.sizes["dx"] = lambda m: 4 * np.abs(m[da]).max() + np.zeros((c.shape.rows, *x.shape))
+    c.magnitudes["dx"] = positive(max_pooling_adjoint, c, dx, da)
+    c.magnitudes["dx"] = lambda m: 4 * np.abs(m[da]).max() + np.zeros((c.shape.rows, *x.shape))
     return either(c, pooling.MaxPoolingAdjoint(x, a, da, dx, w, relu))
 
 
 def average_pooling(c: Case) -> Instruction:
     x, w = pool_parts(c)
     a = c.output("a", (*w.outputs(*x.shape[:2]), x.shape[-1]))
-    c.sizes["a"] = positive(average_pooling, c, a, x)
+    c.magnitudes["a"] = positive(average_pooling, c, a, x)
     return either(c, pooling.AveragePooling(x, a, w))
 
 
@@ -181,7 +181,7 @@ def average_pooling_adjoint(c: Case) -> Instruction:
     x, w = pool_parts(c)
     da, dx = c.normal("da", (*w.outputs(*x.shape[:2]), x.shape[-1])), c.output("dx", x.shape)
     a = c.normal("a", x.shape) if c.has(EXTREME) else None
-    c.sizes["dx"] = positive(average_pooling_adjoint, c, dx, da, a)
+    c.magnitudes["dx"] = positive(average_pooling_adjoint, c, dx, da, a)
     return either(c, pooling.AveragePoolingAdjoint(da, dx, w, a))
 
 
@@ -205,7 +205,7 @@ def optional(c: Case, n: int) -> tuple[Buffer | None, Buffer | None]:
 def batch_moments(c: Case) -> Instruction:
     x, n = batch(c)
     parts = c.put("parts", (2 * n,), np.nan, EXCHANGE, per_row=False)
-    c.sizes["parts"] = lambda m: np.full(2 * n, abs(m[x]).sum() / n)
+    c.magnitudes["parts"] = lambda m: np.full(2 * n, abs(m[x]).sum() / n)
     return normalization.BatchMoments(x, parts)
 
 
@@ -219,7 +219,7 @@ def batch_normalization(c: Case) -> Instruction:
     a = c.output("a", x.shape)
     if c.smooth and shortcut is not None:  # far from the kink
         c.values[shortcut] += 100 * np.sign(c.values[shortcut])
-    c.sizes["a"] = lambda m: 120 + abs(m[x]) / np.sqrt(m[x].reshape(-1, n).var(0) + 1e-3)
+    c.magnitudes["a"] = lambda m: 120 + abs(m[x]) / np.sqrt(m[x].reshape(-1, n).var(0) + 1e-3)
     parts = c.put("parts", (2 * n,), parts, EXCHANGE, per_row=False)
     return normalization.BatchNormalization(x, parts, gamma, beta, shortcut, a, *outputs, 1e-3, c.has(ORDERED))
 
@@ -235,8 +235,8 @@ def batch_sums(c: Case) -> Instruction:
     relu = c.has(ORDERED) or c.has(IN_PLACE)
     a, dn = (c.normal("a", x.shape), c.output("dn", x.shape)) if relu else (None, None)
     more = c.normal("da_2", x.shape) if relu and c.has(TWICE) else None
-    c.sizes["sums"] = lambda m: np.full(2 * n, 50 * abs(m[da]).sum() + 1)
-    c.sizes["dn"] = lambda m: 4 + abs(m[da])
+    c.magnitudes["sums"] = lambda m: np.full(2 * n, 50 * abs(m[da]).sum() + 1)
+    c.magnitudes["dn"] = lambda m: 4 + abs(m[da])
     return normalization.BatchSums(x, *statistics(c, x, n), da, more, a, dn, sums, 1e-3)
 
 
@@ -250,7 +250,7 @@ def batch_normalization_adjoint(c: Case) -> Instruction:
     x, n = batch(c)
     da, sums, (gamma, _) = c.normal("da", x.shape), c.normal("sums", (2 * n,), EXCHANGE, per_row=False), optional(c, n)
     dx = c.output("dx", x.shape)
-    c.sizes["dx"] = lambda m: 100 * (abs(m[da]) + 5) * (1 + abs(m[x]))
+    c.magnitudes["dx"] = lambda m: 100 * (abs(m[da]) + 5) * (1 + abs(m[x]))
     return normalization.BatchNormalizationAdjoint(x, *statistics(c, x, n), gamma, da, sums, dx, 1e-3)
 
 
@@ -258,7 +258,7 @@ def moving_average(c: Case) -> Instruction:
     n = c.shape.width
     c.lanes = 1 + c.shape.seed % 3
     value, moving = c.normal("μ of x", (n,), per_row=False), c.normal("μ", (n,), PARAMETERS, per_row=False)
-    c.sizes["moving"] = lambda m: abs(m[value]) + abs(m[moving])
+    c.magnitudes["moving"] = lambda m: abs(m[value]) + abs(m[moving])
     return normalization.MovingAverage(value, moving, 0.75)
 
 
@@ -268,7 +268,7 @@ def given_normalization(c: Case) -> Instruction:
     mean, variance = channel(c, "μ", n, PARAMETERS), channel(c, "σ²", n, PARAMETERS)
     if c.has(TWICE):
         mean = None
-    c.sizes["a"] = lambda m: 3 * (abs(m[x]) + 3)
+    c.magnitudes["a"] = lambda m: 3 * (abs(m[x]) + 3)
     return normalization.Normalization(x, mean, variance, gamma, beta, c.output("a", x.shape), 1e-3)
 
 
@@ -303,7 +303,7 @@ def upsampling(c: Case) -> Instruction:
 def upsampling_adjoint(c: Case) -> Instruction:
     small, large, size = enlarged(c)
     dz, dx = c.normal("dz", large), c.output("dx", small)
-    c.sizes["dx"] = positive(upsampling_adjoint, c, dx, dz)
+    c.magnitudes["dx"] = positive(upsampling_adjoint, c, dx, dz)
     return shapes.UpsamplingAdjoint(dz, dx, size)
 
 
@@ -332,7 +332,7 @@ def standardization_parts(c: Case) -> tuple[Buffer, Buffer, int, bool]:
 
 def standardize(c: Case) -> Instruction:
     x, a, groups, by_place = standardization_parts(c)
-    c.sizes["a"] = lambda m: 100 * (1 + abs(m[x]))
+    c.magnitudes["a"] = lambda m: 100 * (1 + abs(m[x]))
     return standardization.Standardization(x, a, groups, by_place, 0.1, not c.has(OPTIONAL))
 
 
@@ -340,7 +340,7 @@ def standardization_adjoint(c: Case) -> Instruction:
     x, a, groups, by_place = standardization_parts(c)
     of = standardization.Standardization(x, a, groups, by_place, 0.1, not c.has(OPTIONAL))
     da, dx = c.normal("da", x.shape), c.output("dx", x.shape)
-    c.sizes["dx"] = lambda m: 100 * (5 + abs(m[x])) * (1 + abs(m[da]))
+    c.magnitudes["dx"] = lambda m: 100 * (5 + abs(m[x])) * (1 + abs(m[da]))
     return standardization.StandardizationAdjoint(of, x, da, dx)
 
 
@@ -348,14 +348,14 @@ def channel_scale(c: Case) -> Instruction:
     x, (gamma, beta) = c.normal("x", c.row), optional(c, c.shape.width)
     if c.has(TWICE):
         gamma = None
-    c.sizes["a"] = lambda m: 3 * abs(m[x]) + 2
+    c.magnitudes["a"] = lambda m: 3 * abs(m[x]) + 2
     return standardization.ChannelScale(x, gamma, beta, c.output("a", x.shape))
 
 
 def channel_scale_gradient(c: Case) -> Instruction:
     x, da = c.normal("x", c.row), c.normal("da", c.row)
     dgamma = c.output("dγ", (c.shape.width,), GRADIENTS, per_row=False)
-    c.sizes["dgamma"] = positive(channel_scale_gradient, c, dgamma, x, da)
+    c.magnitudes["dgamma"] = positive(channel_scale_gradient, c, dgamma, x, da)
     return standardization.ChannelScaleGradient(x, da, dgamma)
 
 

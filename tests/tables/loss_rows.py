@@ -39,7 +39,7 @@ def loss(kind: Key) -> Build:
         weight = c.put("weight", (1,), c.random.integers(0, 9, (c.shape.rows, 1)) / 4) if c.has(OPTIONAL) else None
         result = loss_of(kind, p, y, weight, c.sums("L"), 1 / c.shape.width, c.has(TOTAL), c.has(SMOOTHED))
         factor = result.coefficient * (c.batch_rows if result.total else 1)
-        c.sizes["sums"] = lambda m: m[result.sums] + factor * (weights(result, m) * value_size(result, m)).sum()
+        c.magnitudes["sums"] = lambda m: m[result.sums] + factor * (weights(result, m) * value_size(result, m)).sum()
         return result
 
     return build
@@ -64,10 +64,10 @@ def gradient(kind: Key) -> Build:
         of = loss(kind)(c)
         assert isinstance(of, Loss)
         scale = of.coefficient / (1 if of.total else c.batch_rows)
-        c.sizes["dp"] = lambda m: scale * weights(of, m) * slope_size(of, m)
+        c.magnitudes["dp"] = lambda m: scale * weights(of, m) * slope_size(of, m)
         a = c.output("a", of.p.shape) if of.activation is not None and c.has(TWICE) else None
         if a is not None:  # Σ of probabilities is 1: they are measured by it where they vanish
-            c.sizes["a"] = lambda m: np.ones(m[a].shape)
+            c.magnitudes["a"] = lambda m: np.ones(m[a].shape)
         return LossAndGradient(of, of.p, of.y, of.weight, of.sums, c.output("dp", of.p.shape), a)
 
     return build
@@ -100,8 +100,8 @@ def activated(c: Case) -> Instruction:
     dp, dh = Buffer("dŷ", c.row), c.output("dh", c.row)
     rows = 1.0 if weight is None else c.values[weight].reshape(-1, *[1] * len(c.row))
     size = rows * (1 + abs(p) + abs(c.values[y])) ** 2
-    c.sizes["sums"] = lambda m: m[loss.sums] + (c.batch_rows if loss.total else 1) * loss.coefficient * size.sum()
-    c.sizes["dh"] = lambda m: loss.coefficient / (1 if loss.total else c.batch_rows) * 2 * size
+    c.magnitudes["sums"] = lambda m: m[loss.sums] + (c.batch_rows if loss.total else 1) * loss.coefficient * size.sum()
+    c.magnitudes["dh"] = lambda m: loss.coefficient / (1 if loss.total else c.batch_rows) * 2 * size
     gradient = LossAndGradient(loss, of.a, y, weight, loss.sums, dp)
     back = ElementwiseAdjoint(of, of.source, dp, dh)
     return ActivatedLoss(of, gradient, back, v, y, weight, loss.sums, dh)

@@ -18,7 +18,7 @@ def metric(kind: type[metrics.Total], targets: Callable[[Case], Buffer], size: A
 
     def build(c: Case) -> Instruction:
         p, y = quarters(c, "p"), targets(c)
-        c.dtype, c.sizes["sums"] = np.float32, lambda m: np.zeros(1)
+        c.dtype, c.magnitudes["sums"] = np.float32, lambda m: np.zeros(1)
         return kind(p, y, c.sums("sums", size(p) if size else 1), **more)
 
     return build
@@ -30,7 +30,9 @@ def moments(kind: type[metrics.Total], sums: int) -> Build:
     def build(c: Case) -> Instruction:
         p, y = c.normal("p", c.row), quarters(c, "y")
         total = kind(p, y, c.sums("sums", sums * p.size))
-        c.sizes["sums"] = lambda m: m[total.sums] + 10 * (abs(m[p]).sum() + abs(m[y]).sum() + (m[p] ** 2).sum() + 1)
+        c.magnitudes["sums"] = lambda m: (
+            m[total.sums] + 10 * (abs(m[p]).sum() + abs(m[y]).sum() + (m[p] ** 2).sum() + 1)
+        )
         return total
 
     return build
@@ -40,7 +42,7 @@ def correlations(c: Case) -> Instruction:
     row = (*c.row[:-1], c.shape.width + 1)  # one output doesn't vary: NaN
     p, y = c.normal("p", row), c.normal("y", row)
     total = metrics.RowCorrelations(p, y, c.sums("sums"))
-    c.sizes["sums"] = lambda m: m[total.sums] + p.size * c.shape.rows
+    c.magnitudes["sums"] = lambda m: m[total.sums] + p.size * c.shape.rows
     return total
 
 

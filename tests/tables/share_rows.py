@@ -38,7 +38,7 @@ def affine_share(c: Case) -> Instruction:
         result[: c.shape.rows] = abs(m[x]) @ abs(m[W][own])
         return result
 
-    c.sizes["h"] = size
+    c.magnitudes["h"] = size
     return input_split.AffineShare(x, W, h, lanes)
 
 
@@ -54,7 +54,7 @@ def affine_sum(c: Case) -> Instruction:
         every = abs(m[parts]).reshape(lanes, rows, -1)[:, c.first_row :].sum(axis=0)
         return np.asarray(every + (0 if b is None else abs(m[b])))
 
-    c.sizes["h"] = size
+    c.magnitudes["h"] = size
     return input_split.AffineSum(parts, b, c.output("h", (c.shape.units,)), lanes, c.has(TWICE))
 
 
@@ -69,7 +69,7 @@ def share_weight_gradient(c: Case) -> Instruction:
         result[own] = abs(m[x]).T @ abs(m[dh])
         return result
 
-    c.sizes["dW"] = size
+    c.magnitudes["dW"] = size
     return input_split.ShareWeightGradient(x, dh, dW, lanes=lanes)
 
 

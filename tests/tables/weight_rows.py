@@ -30,7 +30,7 @@ def activity_penalty(c: Case) -> Instruction:
 def activity_penalty_gradient(c: Case) -> Instruction:
     l1, l2 = FACTORS[c.shape.seed % 3]
     a = c.logits("a")
-    c.sizes["da"] = lambda m: (l1 + 2 * l2 * abs(m[a])) / c.batch_rows
+    c.magnitudes["da"] = lambda m: (l1 + 2 * l2 * abs(m[a])) / c.batch_rows
     return penalties.ActivityPenaltyGradient(a, c.output("da", c.row), l1, l2)
 
 
@@ -44,9 +44,9 @@ def orthogonal_penalty(c: Case) -> Instruction:
         c.put(name, shape, np.nan, EXCHANGE if name == "P" else WORKSPACE, per_row=False)
         for name, shape in shapes.items()
     ]
-    c.sizes["sums"] = lambda m: m[i.sums] + c.batch_rows * 0.3
-    c.sizes["lengths"] = lambda m: np.stack([1 / norms(m), np.full(n, n)])
-    c.sizes["P"] = lambda m: np.full((n, n), 0.6 / (n - 1) / norms(m).min())
+    c.magnitudes["sums"] = lambda m: m[i.sums] + c.batch_rows * 0.3
+    c.magnitudes["lengths"] = lambda m: np.stack([1 / norms(m), np.full(n, n)])
+    c.magnitudes["P"] = lambda m: np.full((n, n), 0.6 / (n - 1) / norms(m).min())
 
     def norms(m: Memory) -> Array:
         return np.sqrt((m[W] ** 2).sum(axis=0 if columns else 1))
@@ -64,7 +64,7 @@ def orthogonal_penalty_gradient(c: Case) -> Instruction:
     dW = c.normal("dW", shape, GRADIENTS, per_row=False)
     dW.offset = 16 * (c.shape.seed % 7)
     c.vector = dW.offset + dW.size + 16 * (c.shape.seed % 4)
-    c.sizes["dW"] = lambda m: abs(m[dW]) + (abs(m[U]) @ abs(m[P]) if columns else abs(m[P]) @ abs(m[U]))
+    c.magnitudes["dW"] = lambda m: abs(m[dW]) + (abs(m[U]) @ abs(m[P]) if columns else abs(m[P]) @ abs(m[U]))
     return penalties.OrthogonalPenaltyGradient(dW, U, P, columns)
 
 
@@ -92,7 +92,7 @@ def center_distance(c: Case) -> Instruction:
         w = 1 if weight is None else m[weight]
         return m[i.sums] + factor * (w * spread(x, y, None, of, m) ** 2).sum()
 
-    c.sizes["sums"] = size
+    c.magnitudes["sums"] = size
     return i
 
 
@@ -100,7 +100,7 @@ def center_distance_gradient(c: Case) -> Instruction:
     operands = x, y, weight, of = center_operands(c)
     i = centers.CenterDistanceGradient(*operands, c.output("dx", c.row), 0.7, c.has(TOTAL))
     scale = 0.7 / (1 if i.total else c.batch_rows)
-    c.sizes["dx"] = lambda m: scale * spread(x, y, weight, of, m).reshape(m[x].shape)
+    c.magnitudes["dx"] = lambda m: scale * spread(x, y, weight, of, m).reshape(m[x].shape)
     return i
 
 
@@ -116,7 +116,7 @@ def center_sums(c: Case) -> Instruction:
         result: Array = (m[y] == np.arange(classes)).astype(float).T @ rows + old
         return result
 
-    c.sizes["parts"] = size
+    c.magnitudes["parts"] = size
     return centers.CenterSums(*operands, parts)
 
 
@@ -127,7 +127,7 @@ def center_update(c: Case) -> Instruction:
     sums[:, -1] = c.random.integers(0, 5, classes)
     parts = c.put("parts", sums.shape, sums, EXCHANGE, per_row=False)
     of = c.normal("centers", (classes, features), SLOTS, per_row=False)
-    c.sizes["centers"] = lambda m: abs(m[of]) + abs(m[parts][:, :-1])
+    c.magnitudes["centers"] = lambda m: abs(m[of]) + abs(m[parts][:, :-1])
     return centers.CenterUpdate(parts, of, 0.6)
 
 

@@ -58,7 +58,7 @@ def kernel(c: Case) -> Instruction:
     shape = (6, 6, outputs, inputs) if c.has(TWICE) else (6, 6, inputs, outputs)
     U = c.put("U", shape, np.nan, PREPARED, per_row=False)
     result = winograd.WinogradKernel(W, U, taps, c.has(TWICE))
-    c.sizes["U"] = magnitudes(lambda: result, W)
+    c.magnitudes["U"] = magnitudes(lambda: result, W)
     return result
 
 
@@ -74,7 +74,7 @@ def convolution(c: Case, by_columns: bool = False) -> Instruction:
     h = c.output("h", (*places, outputs))
     relu, a = end(c, h)
     result = winograd.WinogradConvolution(x, U, rest, b, h, taps, before, (covered[0], covered[1]), relu, a)
-    c.sizes["h"] = magnitudes(lambda: result, x, U, rest, b, a)
+    c.magnitudes["h"] = magnitudes(lambda: result, x, U, rest, b, a)
     return turned(result) if by_columns else result
 
 
@@ -83,7 +83,7 @@ def gradient(c: Case, by_columns: bool = False) -> Instruction:
     x, dh = c.normal("x", (*image, inputs)), c.normal("dh", (*places, outputs))
     dU = c.output("dU", (6, 6, inputs, outputs), WORKSPACE, per_row=False)
     result = winograd.WinogradGradient(x, dh, dU, taps, before)
-    c.sizes["dU"] = magnitudes(lambda: result, x, dh)
+    c.magnitudes["dU"] = magnitudes(lambda: result, x, dh)
     return turned(result) if by_columns else result
 
 
@@ -92,7 +92,7 @@ def kernel_gradient(c: Case) -> Instruction:
     dU = c.normal("dU", (6, 6, inputs, outputs), WORKSPACE, per_row=False)
     dW = c.put("dW", (taps, taps, inputs, outputs), np.nan, GRADIENTS, per_row=False)
     result = winograd.WinogradKernelGradient(dU, dW, taps)
-    c.sizes["dW"] = magnitudes(lambda: result, dU)
+    c.magnitudes["dW"] = magnitudes(lambda: result, dU)
     return result
 
 

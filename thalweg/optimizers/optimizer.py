@@ -302,7 +302,7 @@ class Optimizer(hooks.Hooked):
             if decay:
                 steps.append(gradients.weight_decay(run.w, decay, self.factor_of(run.weights[0])))
             steps.append(self.update(run))
-        steps.sort(key=lambda i: bool(i.due and not i.chunked))  # decay first: one meeting before what isn't chunked
+        steps.sort(key=lambda i: bool(i.due and not i.sliced))  # decay first: one meeting before what isn't sliced
         if self.use_ema:
             overwrite = self.ema_overwrite_frequency or 0
             steps += [gradients.average(r.w, r.slots[AVERAGE], self.ema_momentum, overwrite) for r in everything]

@@ -105,7 +105,7 @@ class Instruction:
     own_inputs: ClassVar[bool] = False  # works on those inputs that are a lane's, of all rows of the batch
     inplace: ClassVar[tuple[str, str] | None] = None  # (read, written): fields that may share their memory
     # What the machine has to know of an instruction that works on parameters, after the gradients:
-    chunked: ClassVar[bool] = False  # element by element, so that it can be done on any stretch of the vector
+    sliced: ClassVar[bool] = False  # element by element, so that it can be done on any stretch of the vector
     meets: ClassVar[bool] = False  # needs what the instructions before it did on every lane
     due: ClassVar[bool] = False  # is left out in steps that only accumulate gradients
 

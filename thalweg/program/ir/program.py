@@ -13,12 +13,12 @@ from thalweg.program.ir.memory import align, place
 class Segment:
     """A part of the finish between two meetings of the lanes.
 
-    A chunked one runs all its instructions on a few thousand parameters before the next: each vector is read from
+    A sliced one runs all its instructions on a few thousand parameters before the next: each vector is read from
     memory once. Of another kind of instruction each does what it has to on whole arrays, each array on one lane.
     """
 
     instructions: list[Instruction]
-    chunked: bool
+    sliced: bool
     due: bool  # only in steps that update the weights
 
 
@@ -64,7 +64,7 @@ class Program:
                 self.prepare.append(instruction)
             else:
                 self.collect.append(instruction)
-        self.finish.sort(key=lambda i: i.chunked)  # stable: one meeting at most before the update
+        self.finish.sort(key=lambda i: i.sliced)  # stable: one meeting at most before the update
         self.finish.extend(self.update)
         self.rows.sort(key=lambda i: not i.gathers)  # stable: the batch comes first
         once = [*self.collect, *self.finish]
@@ -77,9 +77,9 @@ class Program:
         """The finish, cut where the lanes have to meet."""
         result: list[Segment] = []
         for instruction in self.finish:
-            kind = (instruction.chunked, instruction.due and self.every > 1)
+            kind = (instruction.sliced, instruction.due and self.every > 1)
             behind = not result or (instruction.meets and not result[-1].instructions[0].meets)
-            if behind or kind != (result[-1].chunked, result[-1].due):
+            if behind or kind != (result[-1].sliced, result[-1].due):
                 result.append(Segment([], *kind))
             result[-1].instructions.append(instruction)
         return result

@@ -5,7 +5,7 @@ CONSTANTS = 12  # float64 in a row of the constants
 
 # Places in a job. PREPARE … COLLECT count the instructions of each phase; the gathers come first among the rows.
 # PREPARED says whether the lanes share something that is prepared. SEGMENTS is the address of three numbers for each
-# segment of the finish: instructions, whether chunked, whether due. CHUNKS: that of (first, after, back) for each
+# segment of the finish: instructions, whether sliced, whether due. SLICES: that of (first, after, back) for each
 # stretch of the parameter vector that this lane finishes before the next; its gradient lies so many floats before its
 # place in the vector. CELLS: that of the addresses of those of the table's operands that say where gradients are.
 # LINES: that of the addresses of the cache lines of weights that this lane updates; EACH so many are taken from the
@@ -18,8 +18,8 @@ CONSTANTS = 12  # float64 in a row of the constants
     JOB_TABLE, JOB_CONSTANTS, JOB_STATE, JOB_REALS, JOB_PREPARE, JOB_GATHERS, JOB_ROWS, JOB_COLLECT, JOB_SEGMENTS,
     JOB_SEGMENT_COUNT, JOB_EVERY, JOB_LANE, JOB_LANES, JOB_DATA_ROWS, JOB_BATCH, JOB_BLOCK, JOB_EPOCH,
     JOB_FIRST_BATCH, JOB_STEPS, JOB_ITERATION, JOB_SEED, JOB_SHUFFLE, JOB_ORDER, JOB_TOTALS, JOB_TOTALS_SIZE,
-    JOB_RECORDS, JOB_CHUNKS, JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_THREADS,
-    JOB_MEETINGS, JOB_CUTS, JOB_CHUNK_COUNT, JOB_STRIDE, JOB_PREPARED, JOB_CELLS, JOB_CELL_COUNT,
+    JOB_RECORDS, JOB_SLICES, JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_THREADS,
+    JOB_MEETINGS, JOB_CUTS, JOB_SLICE_COUNT, JOB_STRIDE, JOB_PREPARED, JOB_CELLS, JOB_CELL_COUNT,
     JOB_LINES, JOB_LINE_COUNT, JOB_EACH, JOB_FREE, JOB_SUMS, JOB_PATIENCE, JOB_ACCOUNT, JOB_GAIN, JOB_MOST,
     JOB_WAITED, JOB_TOGETHER, JOB_TICKS_TOGETHER, JOB_TICKS_ALONE,
 ) = range(54)  # fmt: skip

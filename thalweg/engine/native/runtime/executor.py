@@ -18,7 +18,7 @@ from thalweg.engine.native.kernels.table import MACHINE, kernel_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.layouts.blocks import block_of, shared_gradients
-from thalweg.engine.native.runtime.partition import chunks, first_free, lines
+from thalweg.engine.native.runtime.partition import first_free, lines, slices
 from thalweg.engine.native.runtime.threads import Part, ThreadPolicy
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.batches import Gather
@@ -153,7 +153,7 @@ def finish_of(job: Job, shared: Sequence[Buffer]) -> list[Segment]:
     """The segments of the finish. The gradients that lanes share come first, and aren't summed over the lanes."""
     segments = [replace(s, instructions=executed(s.instructions, job.lanes)) for s in job.program.segments()]
     if shared:
-        number = next(number for number, s in enumerate(segments) if s.chunked)
+        number = next(number for number, s in enumerate(segments) if s.sliced)
         rest = [part for i in segments[number].instructions for part in i.on_lanes(job.lanes, shared)]
         segments[number] = replace(segments[number], instructions=[*job.program.wide, *rest])
     return segments
@@ -215,10 +215,10 @@ class NativeExecutor:
         """Where the lanes meet, and which part of the finish each does."""
         job, lanes, met = self.job, range(self.job.lanes), self.job.program.meetings
         self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
-        self.finish_cuts = np.array([(len(s.instructions), s.chunked, s.due) for s in self.segments], np.int64)
+        self.finish_cuts = np.array([(len(s.instructions), s.sliced, s.due) for s in self.segments], np.int64)
         shared, read_again = self.shared_gradients, len(self.segments) > 1
-        self.chunks = [chunks(job.parameters.size, shared, lane, job.lanes, read_again) for lane in lanes]
-        self.lines = [lines(job.parameters, own, shared) for own in self.chunks]
+        self.slices = [slices(job.parameters.size, shared, lane, job.lanes, read_again) for lane in lanes]
+        self.lines = [lines(job.parameters, own, shared) for own in self.slices]
 
     def link_tables(self) -> None:
         """The tables of what is executed, and which of their cells are written again: addresses that change."""
@@ -280,8 +280,8 @@ class NativeExecutor:
             m.JOB_CONSTANTS: constants.ctypes.data,
             m.JOB_STATE: self.states[lane].ctypes.data,
             m.JOB_REALS: self.reals[lane].ctypes.data,
-            m.JOB_CHUNKS: self.chunks[lane].ctypes.data,
-            m.JOB_CHUNK_COUNT: len(self.chunks[lane]),
+            m.JOB_SLICES: self.slices[lane].ctypes.data,
+            m.JOB_SLICE_COUNT: len(self.slices[lane]),
             m.JOB_CELLS: self.cells[lane].ctypes.data,
             m.JOB_CELL_COUNT: len(self.cells[lane]),
             m.JOB_LINES: self.lines[lane].ctypes.data,

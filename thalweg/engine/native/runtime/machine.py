@@ -41,8 +41,6 @@ from thalweg.engine.native.layouts.job import (
     JOB_BLOCK,
     JOB_CELL_COUNT,
     JOB_CELLS,
-    JOB_CHUNK_COUNT,
-    JOB_CHUNKS,
     JOB_COLLECT,
     JOB_CONSTANTS,
     JOB_COUNTED,
@@ -78,6 +76,8 @@ from thalweg.engine.native.layouts.job import (
     JOB_SELF,
     JOB_SHUFFLE,
     JOB_SIZE,
+    JOB_SLICE_COUNT,
+    JOB_SLICES,
     JOB_STATE,
     JOB_STEPS,
     JOB_STRIDE,
@@ -317,16 +317,16 @@ def move_gradients(job, back):
 
 
 @numba.njit(**INNER)
-def segment_of_lane(job, first, after, chunked):
+def segment_of_lane(job, first, after, sliced):
     """The instructions first … after − 1 of the finish: on this lane's share of the vector, chunk by chunk, or once."""
-    if not chunked:
+    if not sliced:
         execute(job, first, after)
         return
     s = integers(job[JOB_STATE], STATE)
-    chunks = integers(job[JOB_CHUNKS], 3 * job[JOB_CHUNK_COUNT])
+    slices = integers(job[JOB_SLICES], 3 * job[JOB_SLICE_COUNT])
     s[ACCUMULATE], s[STRIDE] = 0, job[JOB_STRIDE]
-    for number in range(job[JOB_CHUNK_COUNT]):
-        s[FIRST], s[AFTER], back = chunks[3 * number], chunks[3 * number + 1], chunks[3 * number + 2]
+    for number in range(job[JOB_SLICE_COUNT]):
+        s[FIRST], s[AFTER], back = slices[3 * number], slices[3 * number + 1], slices[3 * number + 2]
         move_gradients(job, back)
         execute(job, first, after)
         move_gradients(job, -back)
@@ -339,12 +339,12 @@ def finish(o, mine, threads, iteration):
     first = o[JOB_PREPARE] + o[JOB_ROWS] + o[JOB_COLLECT]
     segments = integers(o[JOB_SEGMENTS], 3 * o[JOB_SEGMENT_COUNT])
     for number in range(o[JOB_SEGMENT_COUNT]):
-        count, chunked, due = segments[3 * number], segments[3 * number + 1], segments[3 * number + 2]
+        count, sliced, due = segments[3 * number], segments[3 * number + 1], segments[3 * number + 2]
         if not due or o[JOB_EVERY] == 1 or iteration % o[JOB_EVERY] == 0:
             if number:
                 barrier(o, threads)
             for k in range(mine):
-                segment_of_lane(lane_job(o, k), first, first + count, chunked)
+                segment_of_lane(lane_job(o, k), first, first + count, sliced)
         first += count
 
 

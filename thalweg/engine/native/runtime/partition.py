@@ -1,4 +1,4 @@
-"""How the lanes share the finish: the stretches of the parameter vector that each updates, and their cache lines."""
+"""How the lanes share the finish: the slices of the parameter vector that each updates, and their cache lines."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from thalweg.engine.contract import Array
 from thalweg.program.ir.instruction import PARAMETERS, Buffer, Instruction
 from thalweg.program.ir.memory import ALIGNMENT, align
 
-CHUNK = 4096  # parameters that are finished before the next: what is read of them stays in the core's caches
-WIDE_CHUNK = 1 << 16  # where their gradient is computed there too: enough for the product, and the L2 cache holds it
+SLICE = 4096  # parameters that are finished before the next: what is read of them stays in the core's caches
+WIDE_SLICE = 1 << 16  # where their gradient is computed there too: enough for the product, and the L2 cache holds it
 TILE = 8  # rows of W in a tile of that product
 
 
-def chunks(vector: int, wide: Sequence[Buffer], lane: int, lanes: int, stays: bool) -> Array:
-    """(first, after, back) of every stretch that a lane finishes before the next: whole rows of a shared gradient.
+def slices(vector: int, wide: Sequence[Buffer], lane: int, lanes: int, stays: bool) -> Array:
+    """(first, after, back) of every slice that a lane finishes before the next: whole rows of a shared gradient.
 
-    Unless it `stays`, a shared gradient is read by nothing but its stretch's update: then all stretches have theirs in
+    Unless it `stays`, a shared gradient is read by nothing but its slice's update: then all slices have theirs in
     the same place of the lane's own gradients, `back` floats from where it belongs, so that it doesn't leave the cache.
     """
     result: list[tuple[int, int, int]] = []
     place = lane * align(vector) + max(((dW.size, dW.offset) for dW in wide), default=(0, 0))[1]
 
     def cut(begin: int, size: int, unit: int, most: int, moved: bool = False) -> None:
-        """A lane's part of `size` elements from `begin` on, cut into stretches of whole units, many of whole tiles."""
+        """A lane's part of `size` elements from `begin` on, cut into slices of whole units, many of whole tiles."""
         units, most = -(-size // unit), max(1, most // unit)
         tall = TILE if most >= TILE else 1
         first, after = units * lane // lanes, units * (lane + 1) // lanes
@@ -37,22 +37,22 @@ def chunks(vector: int, wide: Sequence[Buffer], lane: int, lanes: int, stays: bo
 
     begin = 0
     for dW in sorted(wide, key=lambda dW: dW.offset):
-        cut(begin, dW.offset - begin, ALIGNMENT, CHUNK)
-        cut(dW.offset, dW.size, dW.shape[-1], WIDE_CHUNK, not stays)
+        cut(begin, dW.offset - begin, ALIGNMENT, SLICE)
+        cut(dW.offset, dW.size, dW.shape[-1], WIDE_SLICE, not stays)
         begin = dW.offset + dW.size
-    cut(begin, vector - begin, ALIGNMENT, CHUNK)
+    cut(begin, vector - begin, ALIGNMENT, SLICE)
     return np.array(result, np.int64).reshape(-1, 3)
 
 
-def lines(parameters: Array, stretches: Array, wide: Sequence[Buffer]) -> Array:
-    """The addresses of the cache lines of weights in a lane's stretches, but for those of shared gradients.
+def lines(parameters: Array, slices: Array, wide: Sequence[Buffer]) -> Array:
+    """The addresses of the cache lines of weights in a lane's slices, but for those of shared gradients.
 
     Other cores have read them in the forward phase, so that the update would have to wait for each. The lane takes them
     before that (for a shared gradient its product does), when no other needs them any more; see `machine.py`.
     """
     starts = [
         np.arange(first, after, ALIGNMENT)
-        for first, after, _ in stretches
+        for first, after, _ in slices
         if not any(dW.offset <= first < dW.offset + dW.size for dW in wide)
     ]
     return parameters.ctypes.data + 4 * np.concatenate([np.zeros(0, np.int64), *starts])

@@ -190,7 +190,7 @@ class Penalty(Instruction):
 
     name = "penalty"
     writes = ("sums",)
-    chunked = True
+    sliced = True
 
     @property
     def formula(self) -> str:
@@ -232,7 +232,7 @@ class PenaltyGradient(Instruction):
     name = "penalty gradient"
     writes = ("dW",)
     accumulates = True
-    chunked = True
+    sliced = True
 
     @property
     def formula(self) -> str:

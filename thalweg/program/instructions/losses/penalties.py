@@ -157,7 +157,7 @@ class OrthogonalPenaltyGradient(Instruction):
     name = "orthogonal penalty gradient"
     writes = ("dW",)
     accumulates = True
-    chunked = True
+    sliced = True
 
     @property
     def formula(self) -> str:

@@ -27,7 +27,7 @@ class WholeUpdate(Stretch):
     factor: float = field(default=1.0, kw_only=True)
     turn: int = field(default=0, kw_only=True)
 
-    chunked = False
+    sliced = False
     due = True
     cost: ClassVar[int]  # operations for each weight
 

@@ -18,7 +18,7 @@ class Stretch(Instruction):
     Its first operand says which stretch; whole numbers among its fields are sizes, real ones constants.
     """
 
-    chunked = True
+    sliced = True
 
     @property
     def sizes(self) -> tuple[int, ...]:
