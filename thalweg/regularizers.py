@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.program.instructions.losses.loss_instruction import Penalty
-from thalweg.program.instructions.losses.penalties import OrthogonalPenalty
+from thalweg.program.instructions.losses.penalties import OrthogonalPenalty, Penalty
 from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.checks import number
@@ -37,7 +36,7 @@ class Regularizer(hooks.Hooked):
 
     def lower(self, W: Buffer, sums: Buffer) -> Instruction:
         """The instruction that adds the penalty on W to its running sum; its adjoint adds to the gradient."""
-        return Penalty(W, sums, *self.factors())
+        return Penalty(W, *self.factors(), sums)
 
     def __post_init__(self) -> None:
         for factor in self.factors():

@@ -21,11 +21,11 @@ from thalweg import activations
 from thalweg.engine.native.kernels.table import KERNELS
 from thalweg.program.autodiff import can_be_differentiated, derive
 from thalweg.program.instructions import convolution, linear, normalization
-from thalweg.program.instructions.losses import loss_instruction as losses
 from thalweg.program.instructions.losses import penalties
 from thalweg.program.ir.instruction import TOTALS, WORKSPACE, Buffer, Instruction
 
 MADE = {*FORMULAS, *EQUATIONS, *LOSSES, *(f"{e}_adjoint" for e in EQUATIONS), *(f"{e}_gradient" for e in LOSSES)}
+MADE |= {f"{on}penalty{of}" for on in ("", "activity_") for of in ("", "_gradient")}
 CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items()}
 WITH_ADJOINT = [name for name, kind in CLASSES.items() if kind.adjoint is not Instruction.adjoint]
 
@@ -145,11 +145,11 @@ def test_more_rows_than_a_vector_holds(kernel, rows, width):
 def program(case: Case) -> list[Instruction]:
     """The instruction, pulled at by a random covector; a loss is its own end."""
     tested = case.instruction
-    if isinstance(tested, (losses.Penalty, penalties.OrthogonalPenalty)):
+    if isinstance(tested, (penalties.Penalty, penalties.OrthogonalPenalty)):
         # adds to a gradient that something else has written
-        x = case.normal("x", tested.W.shape[:1])
-        h = Buffer("h", tested.W.shape[1:])
-        return [linear.Affine(x, tested.W, None, h), Dot(h, case.normal("c", h.shape), case.sums("s")), tested]
+        W = tested.inputs[0]
+        x, h = case.normal("x", W.shape[:1]), Buffer("h", W.shape[1:])
+        return [linear.Affine(x, W, None, h), Dot(h, case.normal("c", h.shape), case.sums("s")), tested]
     output = tested.outputs[0]
     if isinstance(tested, normalization.BatchNormalization):  # whose statistics depend on x, too
         pulled = Dot(output, case.normal("c", output.shape), case.sums("s"))

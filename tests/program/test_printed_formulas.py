@@ -14,7 +14,7 @@ from thalweg.program.ir.instruction import TOTALS, Buffer
 # The rows whose formulas are words or use signs that aren't understood. It may only shrink.
 UNREAD = frozenset(
     """
-    accumulate activity_penalty adabelief adadelta adafactor adagrad adam adamax affine_share affine_sum
+    accumulate adabelief adadelta adafactor adagrad adam adamax affine_share affine_sum
     alpha_dropout alpha_dropout_adjoint average average_pooling average_pooling_adjoint batch_moments
     batch_normalization batch_normalization_adjoint batch_sums binary_matches categorical_crossentropy
     categorical_crossentropy_gradient categorical_crossentropy_logits categorical_crossentropy_logits_gradient

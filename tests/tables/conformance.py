@@ -23,7 +23,7 @@ from conformance_formulas import FORMULAS
 from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case, Memory
 
 from thalweg.program.instructions import augmentation, batches, elementwise, linear, noise
-from thalweg.program.instructions.losses import loss_instruction as losses
+from thalweg.program.instructions.losses import penalties
 from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
 Build = Callable[[Case], Instruction]
@@ -181,14 +181,14 @@ def penalty_operands(c: Case) -> tuple[Buffer, float, float]:
 
 def penalty(c: Case) -> Instruction:
     W, l1, l2 = penalty_operands(c)
-    return losses.Penalty(W, c.sums("penalty"), l1, l2)
+    return penalties.Penalty(W, l1, l2, c.sums("penalty"))
 
 
 def penalty_gradient(c: Case) -> Instruction:
     W, l1, l2 = penalty_operands(c)
     dW = c.normal("dW", W.shape, GRADIENTS, per_row=False)
-    c.magnitudes["dW"] = lambda m: abs(m[dW]) + l1 + 2 * l2 * abs(m[W])
-    return losses.PenaltyGradient(W, dW, l1, l2)
+    c.magnitudes["dw"] = lambda m: abs(m[dW]) + l1 + 2 * l2 * abs(m[W])
+    return penalties.PenaltyGradient(W, l1, l2, dW)
 
 
 ROWS: dict[str, Build] = {

@@ -24,14 +24,14 @@ FACTORS = ((0.3, 0.0), (0.0, 0.2), (0.3, 0.2))
 
 
 def activity_penalty(c: Case) -> Instruction:
-    return penalties.ActivityPenalty(c.logits("a"), c.sums("penalty"), *FACTORS[c.shape.seed % 3])
+    return penalties.ActivityPenalty(c.logits("a"), *FACTORS[c.shape.seed % 3], c.sums("penalty"))
 
 
 def activity_penalty_gradient(c: Case) -> Instruction:
     l1, l2 = FACTORS[c.shape.seed % 3]
     a = c.logits("a")
-    c.magnitudes["da"] = lambda m: (l1 + 2 * l2 * abs(m[a])) / c.batch_rows
-    return penalties.ActivityPenaltyGradient(a, c.output("da", c.row), l1, l2)
+    c.magnitudes["dw"] = lambda m: (l1 + 2 * l2 * abs(m[a])) / c.batch_rows
+    return penalties.ActivityPenaltyGradient(a, l1, l2, c.output("da", c.row))
 
 
 def orthogonal_penalty(c: Case) -> Instruction:

@@ -120,7 +120,7 @@ def judge(network: Network, objective: Objective, weighted: bool, y_pred: Buffer
         )
     instructions += [penalty.lower(W, sums("penalty", PENALTY)) for W, penalty in network.penalties]
     for a, l1, l2 in builder.penalties:
-        instructions.append(ActivityPenalty(a, sums("penalty", PENALTY), l1, l2))
+        instructions.append(ActivityPenalty(a, l1, l2, sums("penalty", PENALTY)))
     place = FIRST_METRIC
     for metric in objective.metrics:
         size = metric.sums(y_pred.shape)

@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.rowwise import Softmax
@@ -177,78 +175,3 @@ class LossAndGradient(Instruction):
 
     def flops(self, rows: int) -> int:
         return 8 * rows * self.p.size
-
-
-@dataclass(frozen=True, eq=False)
-class Penalty(Instruction):
-    """Adds rows·(l1·Σ|W| + l2·Σ W²) to the penalty's running sum, once a step."""
-
-    W: Buffer
-    sums: Buffer
-    l1: float
-    l2: float
-
-    name = "penalty"
-    writes = ("sums",)
-    sliced = True
-
-    @property
-    def formula(self) -> str:
-        terms = [f"{self.l1:g}·Σ|{self.W}|"] * bool(self.l1) + [f"{self.l2:g}·Σ {self.W}²"] * bool(self.l2)
-        return f"{self.sums} = " + " + ".join(terms)
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.W.size, self.W.offset)
-
-    @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.l1, self.l2)
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return ()  # the contribution is added in place, after all others
-
-    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
-        if d.wants(self.W):
-            yield PenaltyGradient(self.W, d.total(self.W), self.l1, self.l2)
-
-    def reference(self, xp: Any, W: Array, step: StepState) -> Array:
-        W = W.astype(np.float64)
-        return step.batch_rows * (self.l1 * xp.abs(W).sum() + self.l2 * (W * W).sum())
-
-    def flops(self, rows: int) -> int:
-        return 3 * self.W.size
-
-
-@dataclass(frozen=True, eq=False)
-class PenaltyGradient(Instruction):
-    """dW += l1·sign(W) + 2·l2·W, after every other contribution is in."""
-
-    W: Buffer
-    dW: Buffer
-    l1: float
-    l2: float
-
-    name = "penalty gradient"
-    writes = ("dW",)
-    accumulates = True
-    sliced = True
-
-    @property
-    def formula(self) -> str:
-        terms = [f"{self.l1:g}·sign({self.W})"] * bool(self.l1) + [f"{2 * self.l2:g}·{self.W}"] * bool(self.l2)
-        return f"{self.dW} += " + " + ".join(terms)
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.W.size, self.W.offset)
-
-    @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.l1, self.l2)
-
-    def reference(self, xp: Any, W: Array) -> Array:
-        return self.l1 * xp.sign(W) + 2 * self.l2 * W
-
-    def flops(self, rows: int) -> int:
-        return 4 * self.W.size

@@ -4,86 +4,158 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from thalweg.program.formula.equation import Equation
+from thalweg.program.formula.language import evaluate, shown
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState
 
 LEAST_NORM = 1e-7  # Keras's: a vector of zeros stays one
 
 
-@dataclass(frozen=True, eq=False)
-class ActivityPenalty(Instruction):
-    """Adds l1·Σ|a| + l2·Σ a² over the rows of a block to the penalty's running sum: rows times their mean over rows."""
+L1_L2 = Equation("penalty", "l1 * abs(w) + l2 * w**2", "l1 * sign(w) + 2 * l2 * w", {"l1": None, "l2": None})
 
-    a: Buffer
-    sums: Buffer
+
+@dataclass(frozen=True, eq=False)
+class NormPenalty(Instruction):
+    """Base of what is computed of l1·|w| + l2·w², for all w of weights or of what a layer puts out."""
+
+    w: Buffer
     l1: float
     l2: float
+
+    text: ClassVar[str]  # the equation's value or slope
+
+    def shown(self) -> str:
+        return shown(self.text, {"w": self.w.name}, {"l1": self.l1, "l2": self.l2})
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.l1, self.l2)
+
+    def evaluate(self, xp: Any, w: Array) -> Array:
+        result: Array = evaluate(self.text, {"w": w, "l1": self.l1, "l2": self.l2}, xp)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class Penalty(NormPenalty):
+    """Adds rows·Σ (l1·|w| + l2·w²) to the penalty's running sum, once a step."""
+
+    sums: Buffer
+
+    name = "penalty"
+    writes = ("sums",)
+    sliced = True
+    text = L1_L2.value
+
+    @property
+    def formula(self) -> str:
+        return f"{self.sums} = Σ ({self.shown()})"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.w.size, self.w.offset)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return ()  # the contribution is added in place, after all others
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.w):
+            yield PenaltyGradient(self.w, self.l1, self.l2, d.total(self.w))
+
+    def reference(self, xp: Any, w: Array, step: StepState) -> Array:
+        return step.batch_rows * self.evaluate(xp, w.astype(np.float64)).sum()
+
+    def flops(self, rows: int) -> int:
+        return 3 * self.w.size
+
+
+@dataclass(frozen=True, eq=False)
+class PenaltyGradient(NormPenalty):
+    """dw += l1·sign(w) + 2·l2·w, after every other contribution is in."""
+
+    dw: Buffer
+
+    name = "penalty gradient"
+    writes = ("dw",)
+    accumulates = True
+    sliced = True
+    text = L1_L2.slope
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dw} += {self.shown()}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.w.size, self.w.offset)
+
+    def reference(self, xp: Any, w: Array) -> Array:
+        return self.evaluate(xp, w)
+
+    def flops(self, rows: int) -> int:
+        return 4 * self.w.size
+
+
+@dataclass(frozen=True, eq=False)
+class ActivityPenalty(NormPenalty):
+    """Adds Σ (l1·|w| + l2·w²) over the rows of a block to the penalty's running sum."""
+
+    sums: Buffer
 
     name = "activity penalty"
     writes = ("sums",)
     reduces = True
+    text = L1_L2.value
 
     @property
     def formula(self) -> str:
-        terms = [f"{self.l1:g}·Σ|{self.a}|"] * bool(self.l1) + [f"{self.l2:g}·Σ {self.a}²"] * bool(self.l2)
-        return f"{self.sums} = mean " + " + ".join(terms or ["0"])
+        return f"{self.sums} = mean Σ ({self.shown()})"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.a.size,)
-
-    @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.l1, self.l2)
+        return (self.w.size,)
 
     def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.a,)
+        return (self.w,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
-        if d.wants(self.a):
-            yield ActivityPenaltyGradient(self.a, d.into(self.a), self.l1, self.l2)
+        if d.wants(self.w):
+            yield ActivityPenaltyGradient(self.w, self.l1, self.l2, d.into(self.w))
 
-    def reference(self, xp: Any, a: Array) -> Array:
-        a = a.astype(np.float64)
-        return self.l1 * xp.abs(a).sum() + self.l2 * (a * a).sum()
+    def reference(self, xp: Any, w: Array) -> Array:
+        return self.evaluate(xp, w.astype(np.float64)).sum()
 
     def flops(self, rows: int) -> int:
-        return 3 * rows * self.a.size
+        return 3 * rows * self.w.size
 
 
 @dataclass(frozen=True, eq=False)
-class ActivityPenaltyGradient(Instruction):
-    """da = (l1·sign(a) + 2·l2·a)/rows"""
+class ActivityPenaltyGradient(NormPenalty):
+    """dw = (l1·sign(w) + 2·l2·w)/rows"""
 
-    a: Buffer
-    da: Buffer
-    l1: float
-    l2: float
+    dw: Buffer
 
     name = "activity penalty gradient"
-    writes = ("da",)
+    writes = ("dw",)
+    text = L1_L2.slope
 
     @property
     def formula(self) -> str:
-        terms = [f"{self.l1:g}·sign({self.a})"] * bool(self.l1) + [f"{2 * self.l2:g}·{self.a}"] * bool(self.l2)
-        return f"{self.da} = ({' + '.join(terms or [f'0·{self.a}'])})/rows"
+        return f"{self.dw} = ({self.shown()})/rows"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.a.size,)
+        return (self.w.size,)
 
-    @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.l1, self.l2)
-
-    def reference(self, xp: Any, a: Array, step: StepState) -> Array:
-        return (self.l1 * xp.sign(a) + 2 * self.l2 * a) / step.batch_rows
+    def reference(self, xp: Any, w: Array, step: StepState) -> Array:
+        return self.evaluate(xp, w) / step.batch_rows
 
     def flops(self, rows: int) -> int:
-        return 4 * rows * self.a.size
+        return 4 * rows * self.w.size
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,7 @@ import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, allocate, compiled, doubles, float_rows, floats, release, stack
 from thalweg.engine.native.kernels.losses.class_numbers import NO_CLASS, class_of
-from thalweg.engine.native.kernels.updates.gradients import stretch
 from thalweg.engine.native.layouts.state import BATCH_ROWS, ROWS
-from thalweg.engine.native.linalg.mathematics import sign
 from thalweg.engine.native.linalg.moves import turn
 
 F32 = np.float32
@@ -167,26 +165,3 @@ def turn_rows(x, X, count, n, columns):
     for j in range(columns):
         for r in range(count, n):
             rows[j, r] = F32(0)
-
-
-# --- penalties on weights ------------------------------------------------------------------------------------------
-
-
-def penalty(o, c, s, f):
-    """sums += rows·(l1·Σ|W| + l2·ΣW²)"""
-    first, after = stretch(o[2], o[3], s)
-    W = floats(o[0], o[2])
-    absolute, squares = 0.0, 0.0
-    for i in range(first, after):
-        absolute += np.float64(abs(W[i]))
-        squares += np.float64(W[i]) * np.float64(W[i])
-    doubles(o[1], 1)[0] += s[BATCH_ROWS] * (c[0] * absolute + c[1] * squares)
-
-
-def penalty_gradient(o, c, s, f):
-    """dW += l1·sign(W) + 2·l2·W"""
-    first, after = stretch(o[2], o[3], s)
-    W, dW = floats(o[0], o[2]), floats(o[1], o[2])
-    l1, l2 = F32(c[0]), F32(2 * c[1])
-    for i in range(first, after):
-        dW[i] += l1 * sign(W[i]) + l2 * W[i]
