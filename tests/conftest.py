@@ -6,6 +6,7 @@ test that is skipped again is then a failure: nothing is left that no run has ru
 """
 
 import os
+import signal
 import sys
 
 import pytest
@@ -60,6 +61,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; some tests press Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.pluginmanager.hasplugin("cacheprovider"):  # which -p no:cacheprovider takes away
         config.pluginmanager.register(Skipped(config), "skipped")
 
