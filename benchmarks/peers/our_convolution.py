@@ -10,7 +10,7 @@ from thalweg.engine.contract import Chunk, Job, aligned
 from thalweg.engine.lanes import cores
 from thalweg.engine.native.passes.winograd import by_winograd
 from thalweg.engine.native.runtime.executor import NativeExecutor
-from thalweg.program.instructions.batches import Gather, Store
+from thalweg.program.instructions.batches import GatherFloats, Store
 from thalweg.program.instructions.convolution import Convolution, Flip, KernelGradient, TransposedConvolution, same
 from thalweg.program.instructions.updates.gradients import Reduce
 from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, PREPARED, Buffer, Instruction
@@ -32,13 +32,13 @@ class Convolve(Runner):
         bx, bdh, bh, bdx = Buffer("x", of_x), Buffer("dh", of_h), Buffer("h", of_h), Buffer("dx", of_x)
         W = Buffer("W", shape, PARAMETERS, per_row=False, offset=0)
         window = same((3, 3), (1, 1), (1, 1), of_x[:2])
-        forward: list[Instruction] = [Gather(Buffer("X", of_x, DATA), bx), Convolution(bx, W, None, bh, window)]
+        forward: list[Instruction] = [GatherFloats(Buffer("X", of_x, DATA), bx), Convolution(bx, W, None, bh, window)]
         backward: list[Instruction] = []
         update: list[Instruction] = []
         if work.gradients:
             dW = Buffer("dW", shape, GRADIENTS, per_row=False, offset=0)
             flipped = Buffer("Wᶠ", (3, 3, work.sizes[1], work.sizes[0]), PREPARED, per_row=False)
-            forward.insert(0, Gather(Buffer("DH", of_h, DATA), bdh))
+            forward.insert(0, GatherFloats(Buffer("DH", of_h, DATA), bdh))
             backward = [KernelGradient(bx, bdh, dW, window), Flip(W, flipped, window.strides)]
             backward.append(TransposedConvolution(bdh, W, flipped, None, bdx, window))
             update.append(Reduce(dW, align(dW.size)))
