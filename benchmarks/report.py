@@ -33,8 +33,8 @@ ENGLISH = {
     "memory convnet": "peak memory of training Keras's simple MNIST convnet, batch 128, data excluded",
     "memory above import convnet": "the same, without the imported libraries",
     "peak": "Measured peak of register-only multiply-adds: {one:,.0f} GFLOP/s on one core, {all:,.0f} on {cores} at "
-    "once. Of this peak, thalweg's {name} reaches {products_on_one:.0%} in its products and {step_on_one:.0%} in a whole "
-    "step on one core, {products:.0%} and {step:.0%} on all cores at once.",
+    "once. Of this peak, thalweg's {name} reaches {products_on_one:.0%} in its products and {step_on_one:.0%} in a "
+    "whole step on one core, {products:.0%} and {step:.0%} on all cores at once.",
     "method": "Medians of {rounds} interleaved rounds in one run, each peer at its best setting, after a check that "
     "all compute the same results; {versions}.",
     "eager": "PyTorch ran without torch.compile.",
