@@ -1,8 +1,9 @@
 """SQL queries: one SELECT, run by DuckDB in memory, that reads the local files it names and nothing else.
 
 CSV files are read as everywhere in this package before the query sees them. DuckDB reads Parquet and JSON files itself;
-text in the result is read as everywhere too. All else is closed: writing, other files, the network, extensions,
-settings, several statements, and table functions except those that read such files or make rows (`_READERS`, `_MAKERS`).
+text in the result is read likewise. All else is closed: writing, other files, the network,
+extensions, settings, several statements, and table functions but those that read such files or make rows (`_READERS`,
+`_MAKERS`).
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def _without_semicolon(query: str) -> str:
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
-    """The query as DuckDB's parser understands it, if it is one SELECT that calls no table functions but those above."""
+    """The query as DuckDB's parser understands it, if it is one SELECT that calls only the table functions above."""
     failure = duckdb_error()
     try:
         kinds = [statement.type.name for statement in connection.extract_statements(text)]
