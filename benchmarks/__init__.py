@@ -1,4 +1,4 @@
-"""Benchmarks. The process of an earlier thalweg finds it in the folder that BENCHMARKS_THALWEG names."""
+"""Benchmarks. A process for an earlier thalweg imports it from the folder in BENCHMARKS_THALWEG."""
 
 import os
 import sys

@@ -1,8 +1,8 @@
 """Compares thalweg with its peers, side by side in one run.
 
-First every peer does the same work on the same weights and batches, and all have to compute the same. Then they are
-timed in turn, round after round, so that a change of the machine's speed meets all of them. Each peer has a process of
-its own and takes part in several settings; tables have medians, and the ratio to each peer's best setting.
+First every peer does the same work on the same weights and batches, and all have to compute the same results. Then they
+are timed in turn, round after round, so that a change of the machine's speed affects all of them. Each peer has its own
+process and is timed in several settings; tables have medians, and the ratio to each peer's best setting.
 """
 
 from __future__ import annotations
@@ -36,16 +36,18 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="rounds of every contender in turn")
     parser.add_argument("--only", metavar="NAME", help="only the workloads with this in their name; or costs, scaling")
     parser.add_argument(
-        "--before", metavar="FOLDER", help="with the thalweg in another checkout too, and without the other peers"
+        "--before", metavar="FOLDER", help="compare with the thalweg in another checkout instead of the peers"
     )
-    parser.add_argument("--write", action="store_true", help="put tables and pictures into the READMEs and docs/")
+    parser.add_argument("--write", action="store_true", help="write tables and pictures into the READMEs and docs/")
     modes = parser.add_mutually_exclusive_group()
-    modes.add_argument("--cliff", action="store_true", help="a step at every width from 1 to 300, beside its neighbour")
+    modes.add_argument(
+        "--cliff", action="store_true", help="a step at every width from 1 to 300, beside the one before"
+    )
     modes.add_argument(
         "--contention", action="store_true", help="two lanes beside busy programs, on one core, beside another fit"
     )
     modes.add_argument(
-        "--formulas", action="store_true", help="activations written as formulas against the built-in ones"
+        "--formulas", action="store_true", help="activations written as formulas, compared with the built-in ones"
     )
     modes.add_argument("--soak", action="store_true", help="growth of memory over 10,000 predicts and 200 fits")
     arguments = parser.parse_args()
@@ -55,7 +57,7 @@ def parsed() -> argparse.Namespace:
 
 
 def compare(peers: list[str], plan: Plan, only: str | None) -> list[tuple[Workload, Best]]:
-    """The workloads' results, printed as they come."""
+    """The workloads' results, printed as they arrive."""
     chosen = [work for work in EVERYTHING if only is None or only in work.name]
     results = []
     with workers(peers if chosen else []) as everyone:

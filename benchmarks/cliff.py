@@ -1,4 +1,4 @@
-"""No cliffs: the time of a step at every width from 1 on, each beside its neighbour."""
+"""Cliffs: the time of a step at every width from 1 on, compared with its neighbour."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def step_seconds(widths: int, rounds: int) -> list[float]:
     for runner in runners:
         timed(runner, 4)
         count = 4
-        for _ in range(2):  # a fit of few steps is mostly its beginning
+        for _ in range(2):  # a fit of few steps is mostly set-up
             count = 4 * max(1, round(ROUND_SECONDS / (4 * timed(runner, count))))
         counts.append(count)
     seconds: list[list[float]] = [[] for _ in runners]

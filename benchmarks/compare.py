@@ -18,26 +18,26 @@ from benchmarks.worker import Worker, WorkerError
 from benchmarks.workloads import Workload
 from thalweg.engine.lanes import cores
 
-OUTPUTS = ("predict", "convolve")  # what is compared by its outputs
+OUTPUTS = ("predict", "convolve")  # work that is compared by its outputs
 OUTPUT_TOLERANCE = 1e-4
 SETTLE = 0.25  # seconds before a lap: the threads of the peer before may spin for a fifth of a second after their work
-HOPELESS = 1.3  # a setting so many times slower than its peer's best after two rounds isn't timed any further
+HOPELESS = 1.3  # a setting this many times slower than its peer's best after two rounds isn't timed further
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How carefully it is measured."""
+    """How carefully to measure."""
 
     rounds: int = 7
     seconds: float = 0.25  # of one contender in one round
-    compiled: bool = True  # torch.compile takes its time
+    compiled: bool = True  # torch.compile is slow to compile
     check: bool = True
     only: tuple[str, ...] = ()  # variants; all if empty
 
 
 @dataclass
 class Contender:
-    """One peer in one setting on one workload, with the seconds of a unit of work in each round."""
+    """One peer in one setting on one workload, with the seconds per unit of work in each round."""
 
     worker: Worker
     variant: str
@@ -54,14 +54,14 @@ class Contender:
         return ", ".join(part for part in (self.variant, threads) if part)
 
     def time(self) -> float:
-        """Seconds of a unit of work, over `count` of them."""
+        """Seconds per unit of work, over `count` units."""
         elapsed: float = self.worker.ask("run", self.variant, self.count)
         return elapsed / self.count
 
     def fill(self, units: int, seconds: float) -> None:
         """Warms up and sets how many units fill a round."""
         self.count = units
-        for _ in range(4):  # a few units take as long as the call around them, and say little of how long many take
+        for _ in range(4):  # few units take as long as the call around them, and say little about many
             self.time()  # JAX compiles for every count
             once = self.time()
             if once * self.count > 0.7 * seconds:
@@ -97,7 +97,7 @@ def say(contender: Contender, error: WorkerError) -> None:
 
 
 def entrants(work: Workload, workers: Sequence[Worker], plan: Plan) -> Iterator[Contender]:
-    """Everyone who says they can do the work."""
+    """Every contender that can do the work."""
     for worker in workers:
         try:
             for variant in worker.ask("variants", worker.peer, work):
@@ -119,7 +119,7 @@ def difference(work: Workload, ours: Arrays, theirs: Arrays) -> float:
 
 
 def agreed(work: Workload, everyone: Iterator[Contender], plan: Plan) -> list[Contender]:
-    """Those who work, checked to compute the same as the first, and warm."""
+    """The contenders that work, checked to agree with the first, and warm."""
     result: list[Contender] = []
     expected: Arrays = []
     limit = OUTPUT_TOLERANCE if work.does in OUTPUTS else work.tolerance
@@ -155,7 +155,7 @@ def measure(work: Workload, workers: Sequence[Worker], plan: Plan) -> Best:
 
 
 def lap(contender: Contender) -> bool:
-    """One round of one contender; whether it came to its end."""
+    """One round of one contender; whether it finished."""
     time.sleep(SETTLE)
     try:
         contender.seconds.append(contender.time())
@@ -174,7 +174,7 @@ def best(contenders: Sequence[Contender]) -> Best:
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit that suits it."""
+    """A time in a suitable unit."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
             return f"{seconds / size:,.3g} {unit}" if seconds < 100 * size else f"{seconds / size:,.0f} {unit}"
@@ -182,7 +182,7 @@ def duration(seconds: float) -> str:
 
 
 def show(work: Workload, result: Best, plan: Plan) -> None:
-    """What was measured, best first, with the range of the rounds; and who beats thalweg."""
+    """Prints the results, best first, with the range of the rounds; and who beats thalweg."""
     print(f"{work.name}: " + ("all agree" if plan.check else "agreement not checked") + f"; {work.unit}:")
     ours = result["thalweg"].median
     for contender in sorted(result.values(), key=lambda c: c.median):

@@ -14,7 +14,7 @@ class Convolution(Workload):
     """A 3×3 convolution that keeps the size of a square image. The data are the images and dh, the error terms."""
 
     side: int = 28
-    gradients: bool = True  # by the kernel and by the images, beside the forward pass
+    gradients: bool = True  # with respect to the kernel and the images, beside the forward pass
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -22,7 +22,7 @@ class Convolution(Workload):
 
     @property
     def flops(self) -> int:
-        """Of a call by the definition, zeros around an image included: everyone's measure, whoever needs fewer."""
+        """Of a call by the definition, zeros around the image included: the same for all, even if some need fewer."""
         inputs, outputs = self.sizes
         once = 2 * 9 * self.batch * self.side**2 * inputs * outputs
         return 3 * once if self.gradients else once

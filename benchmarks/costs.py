@@ -1,4 +1,4 @@
-"""What a step's time doesn't show: the share of the processor's peak, memory, import, and the start of a program."""
+"""Costs beside a step's time: the share of the processor's peak, memory, import, and the start of a program."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from benchmarks.workloads import LARGE, MIDDLE, Workload, shrunk
 from thalweg.engine.lanes import cores
 
 PRODUCTS = ("affine", "weight gradient", "input gradient")
-DEFAULT = {"PyTorch": "eager, fused"}  # the variant whose memory and start are measured, where the first isn't typical
+DEFAULT = {"PyTorch": "eager, fused"}  # the variant whose memory and start are measured, if the first isn't typical
 
 
 @dataclass
 class Cost:
-    """A row of the second table: what, and a cell for each peer."""
+    """A row of the second table: a cost, and a cell for each peer."""
 
     key: str
     cells: dict[str, str] = field(default_factory=dict)
@@ -38,14 +38,14 @@ class Share:
     work: Workload
     one: float
     all: float
-    products_on_one: float  # of one core's peak, by the instructions that are products, each timed alone
-    products: float  # of all cores' peak, by the same on all cores at once, each with its part of the batch
-    step_on_one: float  # of one core's peak, a whole step of `fit` on one lane
-    step: float  # of all cores' peak, a whole step of `fit` with the default lanes
+    products_on_one: float  # of one core's peak, in the instructions that are products, each timed alone
+    products: float  # of all cores' peak, the same on all cores at once, each with its part of the batch
+    step_on_one: float  # of one core's peak, in a whole step of `fit` on one lane
+    step: float  # of all cores' peak, in a whole step of `fit` with the default lanes
 
 
 def products(runners: Sequence[Any], batch: int) -> float:
-    """FLOP/s of the instructions that are products: as many threads as networks, each with so many rows."""
+    """FLOP/s of the instructions that are products: a thread for each network, each with this many rows."""
 
     def rate(runner: Any) -> float:
         rows = [row for row in runner.models[0].profile(batch, repeats=5) if row.name in PRODUCTS]
@@ -56,9 +56,9 @@ def products(runners: Sequence[Any], batch: int) -> float:
 
 
 def share(work: Workload = LARGE, rounds: int = 7, seconds: float = 0.2) -> Share:
-    """Peak and step in turn. The best peak, and medians of the rest: a busy machine makes the shares smaller only.
+    """Peak and step in turn. The best peak, and medians of the rest: a busy machine only makes the shares smaller.
 
-    Only the FLOPs of the products count, also for the whole step.
+    Only the FLOPs of the products count, for the whole step too.
     """
     from benchmarks.peers.ours import Fit
 
@@ -87,9 +87,9 @@ def share(work: Workload = LARGE, rounds: int = 7, seconds: float = 0.2) -> Shar
 
 
 def memory(peer: str, work: Workload = MIDDLE, epochs: int = 3) -> tuple[int, int] | None:
-    """Bytes at the peak of a training, the data's own left out; and how much of that is above the imports.
+    """Bytes at the peak of a training, without the data; and the part of them above the imports.
 
-    None where the peer can't do the work.
+    None if the peer can't do the work.
     """
     with Worker(peer) as worker:
         offered = worker.ask("variants", peer, work)  # imports the peer
@@ -113,14 +113,14 @@ def process(code: str) -> float:
 
 
 def first_step(peer: str) -> None:
-    """A program's beginning: import, build, one epoch of four steps."""
+    """The start of a program: import, build, one epoch of four steps."""
     work = shrunk(MIDDLE)
     every = variants(peer, work)
     every[DEFAULT.get(peer) or next(iter(every))](work).run(work.units)
 
 
 def starts(peers: Sequence[str], rounds: int) -> list[Cost]:
-    """Import, and start to the first steps, of every peer in turn; the first round warms the disk's cache."""
+    """Import, and start to the first steps, of every peer in turn; the first round warms the disk cache."""
     codes = {
         "import": {peer: f"import {PEERS[peer].imports}" for peer in peers},
         "start": {peer: f"from benchmarks.costs import first_step; first_step({peer!r})" for peer in peers},

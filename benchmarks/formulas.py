@@ -1,7 +1,7 @@
-"""Activations written as formulas against the built-in functions: the same numbers, and how much longer they take.
+"""Activations written as formulas, compared with the built-in functions: the same numbers, and the ratio of times.
 
-Both are compiled kernels, called again and again from compiled code on numbers that stay in the core's cache; formula
-and built-in function in turn, round after round, and the median of the rounds' times.
+Both are compiled kernels, called repeatedly from compiled code on numbers that stay in the core's cache; formula and
+built-in function take turns, round after round, and the median of the rounds counts.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TEXTS = {
 
 
 class Adjoint:
-    """What an activation's adjoint asks of a program: the buffers, and yes, it is wanted."""
+    """What an activation's adjoint asks of a program: the buffers, and whether it is wanted (yes)."""
 
     def __init__(self, dh: Buffer, da: Buffer) -> None:
         self.dh, self.da = dh, da
@@ -58,7 +58,7 @@ class Adjoint:
 
 
 class Kernels:
-    """Value and adjoint of an activation, with operands of their own."""
+    """Value and adjoint of an activation, with their own operands."""
 
     def __init__(self, function: activations.ActivationFunction) -> None:
         program = Builder(training=False)
@@ -79,7 +79,7 @@ class Kernels:
         return address_of(kernel_of(i)), np.array([*addresses, *i.sizes]), np.array([*i.constants, 0.0])
 
     def run(self, again: Callable[..., None], times: int) -> float:
-        """Seconds of so many forward and backward passes."""
+        """Seconds of this many forward and backward passes."""
         state, reals = np.zeros(64, np.int64), np.zeros(64)
         state[0] = 1  # row
         begin = time.perf_counter()
@@ -99,7 +99,7 @@ class Row:
 
 
 def measure(names: list[str], rounds: int = 15, times: int = 200) -> list[Row]:
-    """Every pair, in turn."""
+    """Measures every pair, in turn."""
     import numba
 
     @numba.njit
@@ -122,12 +122,12 @@ def measure(names: list[str], rounds: int = 15, times: int = 200) -> list[Row]:
 
 
 def difference(one: tuple[NDArray[Any], ...], other: tuple[NDArray[Any], ...]) -> float:
-    """Of values and adjoints."""
+    """The largest difference of values and adjoints."""
     return max(float((abs(x - y) / (1 + abs(x))).max()) for x, y in zip(one, other, strict=True))
 
 
 def formulas(only: str | None = None) -> None:
-    """Prints the table; raises where a formula computes something else than the built-in function."""
+    """Prints the table; raises if a formula computes something else than the built-in function."""
     rows = measure([name for name in TEXTS if only is None or only in name])
     print(f"value and adjoint of {ELEMENTS} numbers, µs")
     print(f"{'':12} {'built-in':>9} {'formula':>9} {'ratio':>6} {'difference':>11}")

@@ -1,9 +1,9 @@
-"""Networks for images that are timed, and the same networks in the words of each peer.
+"""The networks for images that are timed.
 
 `layers` describes a network once, as tuples: ("conv", filters, size, padding, biased), ("pool", size),
 ("average", size), ("flatten",), ("dropout", rate), ("dense", units, activation), ("norm",), ("relu",),
-("residual", filters, strides), ("global",). A bias before a normalisation would have no gradient but rounding errors,
-which Adam would follow. The weights are thalweg's, in its order.
+("residual", filters, strides), ("global",). The gradient of a bias before a normalisation would be nothing but rounding
+errors, which Adam would follow. The weights are thalweg's, in its order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Layers = tuple[tuple[Any, ...], ...]
 
 @dataclass(frozen=True)
 class Images(Workload):
-    """Training of a classifier of images. `sizes` are the numbers of an image, and the classes."""
+    """Training of a classifier of images. `sizes` are the numbers per image, and the classes."""
 
     image: tuple[int, int, int] = (28, 28, 1)
     layers: Layers = ()
@@ -45,11 +45,11 @@ class Images(Workload):
 
     @property
     def deep(self) -> bool:
-        """Whether rounding errors grow on the way through many normalisations."""
+        """Whether rounding errors grow through many normalisations."""
         return any(layer[0] == "residual" for layer in self.layers)
 
     def check_data(self) -> tuple[Data, int]:
-        """One batch where max(h, 0) stands behind many normalisations.
+        """One batch only if max(h, 0) follows many normalisations.
 
         Among millions of pre-activations a few lie within a rounding error of 0 (in PyTorch 0 to 11 of each layer's 0.5
         to 2 million change their sign from float32 to float64), and there the derivative jumps. Gradients of the first
@@ -64,7 +64,7 @@ class Images(Workload):
         return (x[: self.batch], y[: self.batch]), 1
 
     def checked(self) -> Images:
-        """For the check that all compute the same: without dropout, whose random numbers differ.
+        """The work for the check that all compute the same: without dropout, whose random numbers differ.
 
         By plain gradient descent: Adam's first steps have the size of the learning rate however small a gradient is, so
         that in a deep network, after normalisations, rounding errors decide.

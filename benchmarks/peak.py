@@ -1,7 +1,7 @@
 """How many multiply-adds the cores can do: vector multiply-adds that touch nothing but registers.
 
-Each core has a few units that start a vector multiply-add every cycle and finish it some cycles later; only chains that
-don't wait for each other keep them busy. CHAINS of them, and their two factors, fit into 16 registers.
+Each core has a few units that start a vector multiply-add every cycle and finish it some cycles later; only independent
+chains keep them busy. CHAINS of them, and their two factors, fit into 16 registers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FLOPS_A_TURN = 2 * VW * CHAINS * UNROLLED
 
 @intrinsic
 def chains(typing: Any, turns: Any, factor: Any) -> Any:
-    """Repeats s = s·factor + factor in every chain, and returns one element of the sum of all."""
+    """Repeats s = s·factor + factor in every chain; returns one element of the sum of all chains."""
     vector = ir.VectorType(F32, VW)
 
     def splat(builder: Any, scalar: Any) -> Any:
@@ -51,7 +51,7 @@ def chains(typing: Any, turns: Any, factor: Any) -> Any:
         i.add_incoming(ir.Constant(I64, 0), entry)
         i.add_incoming(following, loop)
         for number, (phi, value) in enumerate(zip(totals, values, strict=True)):
-            phi.add_incoming(ir.Constant(vector, [float(number)] * VW), entry)  # unequal, or they would be one chain
+            phi.add_incoming(ir.Constant(vector, [float(number)] * VW), entry)  # unequal: else one chain
             phi.add_incoming(value, loop)
         builder.cbranch(builder.icmp_signed("<", following, turns), loop, after)
         builder.position_at_end(after)
@@ -65,7 +65,7 @@ def chains(typing: Any, turns: Any, factor: Any) -> Any:
 
 @cache
 def kernel() -> Any:
-    # Without "reassoc", which would let the compiler compute a chain in another way.
+    # Without "reassoc", which would let the compiler compute a chain differently.
     @numba.njit(types.float32(types.int64, types.float32), nogil=True, error_model=FLAGS["error_model"])
     def run(turns: Any, factor: Any) -> Any:
         return chains(turns, factor)
@@ -74,7 +74,7 @@ def kernel() -> Any:
 
 
 def peak(threads: int, seconds: float = 0.03) -> float:
-    """FLOP/s of so many cores at once, a multiply-add counted as two."""
+    """FLOP/s of this many cores at once; a multiply-add counts as two."""
     run, turns = kernel(), 10_000
     begin = time.perf_counter()
     run(turns, 0.5)
@@ -88,5 +88,5 @@ def peak(threads: int, seconds: float = 0.03) -> float:
 
 @cache
 def best_peak(threads: int, times: int = 7) -> float:
-    """The best of some measurements, kept for this process: what a share of the peak refers to."""
+    """The best of some measurements, kept for this process: the peak that shares refer to."""
     return max(peak(threads) for _ in range(times))

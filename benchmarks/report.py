@@ -27,16 +27,16 @@ ENGLISH = {
     "nowhere": "thalweg is nowhere slower than a peer's best.",
     "costs": "784-128-10, batch 128",
     "import": "import, with the interpreter's start",
-    "start": "a program from its start through four training steps",
+    "start": "a program, from its start to its fourth training step",
     "memory": "peak memory of training, data excluded",
-    "memory above import": "the same above the imported libraries",
+    "memory above import": "the same, without the imported libraries",
     "memory convnet": "peak memory of training Keras's simple MNIST convnet, batch 128, data excluded",
-    "memory above import convnet": "the same above the imported libraries",
+    "memory above import convnet": "the same, without the imported libraries",
     "peak": "Measured peak of register-only multiply-adds: {one:,.0f} GFLOP/s on one core, {all:,.0f} on {cores} at "
-    "once. Of it thalweg's {name} reaches {products_on_one:.0%} in its products and {step_on_one:.0%} in a whole step "
-    "on one core, {products:.0%} and {step:.0%} on all at once.",
+    "once. Of this peak, thalweg's {name} reaches {products_on_one:.0%} in its products and {step_on_one:.0%} in a "
+    "whole step on one core, {products:.0%} and {step:.0%} on all cores at once.",
     "method": "Medians of {rounds} interleaved rounds in one run, each peer at its best setting, after a check that "
-    "all compute the same; {versions}.",
+    "all compute the same results; {versions}.",
     "eager": "PyTorch ran without torch.compile.",
     "charts": "Ratios as bars; how a step grows with width, batch, depth and lanes",
 }
@@ -65,7 +65,7 @@ CHINESE = {
     "eager": "PyTorch 未使用 torch.compile。",
     "charts": "倍數長條圖；一個步驟的時間隨寬度、批次、深度與執行緒數的變化",
 }
-CHINESE_NAMES = {  # what the names of workloads and versions are made of, first things first
+CHINESE_NAMES = {  # the parts of names of workloads and versions, replaced in this order
     r"Keras's simple MNIST convnet": "Keras 的簡單 MNIST 卷積網路",
     r"residual network": "殘差網路",
     r"(\d+) blocks each": r"每段 \1 個區塊",
@@ -87,7 +87,7 @@ LANGUAGES = {"README.md": ENGLISH, "README.zh-TW.md": CHINESE}
 
 @dataclass(frozen=True)
 class Report:
-    """All that one run has measured."""
+    """All measurements of one run."""
 
     results: Sequence[tuple[Workload, Best]]
     costs: Sequence[Cost]
@@ -172,12 +172,12 @@ class Report:
 
 
 def against(contender: Contender | None, ours: float) -> str:
-    """A peer's cell: its time, and how many times ours."""
+    """A peer's cell: its time, and its ratio to ours."""
     return "–" if contender is None else f"{duration(contender.median)}: {times(contender.median / ours)}"
 
 
 def times(ratio: float) -> str:
-    """A ratio; bold where thalweg is the faster."""
+    """A ratio; bold if thalweg is faster."""
     text = f"{ratio:,.0f}×" if ratio >= 100 else f"{ratio:.1f}×" if ratio >= 1.95 else f"{ratio:.2f}×"
     return f"**{text}**" if ratio >= 1 else text
 

@@ -12,13 +12,13 @@ from benchmarks.workloads import LARGE, Workload, dense
 from thalweg.engine.lanes import cores
 
 PLAN = Plan(rounds=3, seconds=0.1, compiled=False, check=False, only=("eager, fused",))
-STEP_FLOPS = 2e9  # what an epoch should be at least, so that the small ones aren't all overhead
+STEP_FLOPS = 2e9  # the least for an epoch, so that small ones aren't all overhead
 LEAST_STEPS = 8
 
 
 @dataclass(frozen=True)
 class Series:
-    """Seconds of a step of each peer at each value of one size."""
+    """Seconds per step of each peer at each value of one size."""
 
     size: str
     network: str
@@ -27,7 +27,7 @@ class Series:
 
 
 def epoch(sizes: tuple[int, ...], batch: int, lanes: int | None = None) -> Workload:
-    """Training with enough steps in an epoch to be timed, and for its beginning not to count, but not too many."""
+    """Training with enough steps in an epoch for timing and to outweigh its start, but not too many."""
     flops = 6 * batch * sum(a * b for a, b in pairwise(sizes))
     return dense(sizes, batch, max(LEAST_STEPS, min(50, round(STEP_FLOPS / flops))), lanes)
 
@@ -40,7 +40,7 @@ def powers(last: int, first: int = 1, factor: int = 2) -> list[int]:
 
 
 def plans(limit: int) -> list[tuple[str, str, list[tuple[int, Workload]]]]:
-    """What is varied, in which network, and the work at every value; no value goes beyond the limit."""
+    """What is varied, in which network, and the work at every value up to the limit."""
     widths, batches, depths = powers(min(4096, limit), 8), powers(min(4096, limit), 1, 4), powers(min(32, limit))
     return [
         ("width", "w-w-w, batch 64", [(w, epoch((w, w, w), 64)) for w in widths]),

@@ -1,4 +1,4 @@
-"""When the cores aren't thalweg's alone, and when a process goes on for long."""
+"""thalweg on shared cores, and in a long-running process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.workloads import LARGE, MIDDLE, SMALL, Workload, dense
 ROUNDS = 5
 SECONDS = 0.3
 HUNG = 60.0
-BUSY = (0, 1, 2, 4, 6)  # other programs that never rest
+BUSY = (0, 1, 2, 4, 6)  # other programs that never pause
 BESIDE_THEM = [
     dense((8, 16, 2), 32, 1000),
     dense((32, 128, 3), 64, 1000),
@@ -31,7 +31,7 @@ BESIDE_THEM = [
 
 
 def contention() -> None:
-    """A fit of two lanes with two cores to itself, on one core, and beside another such fit; never waits forever."""
+    """A fit of two lanes with two cores to itself, on one core, and beside another such fit; ends if one hangs."""
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if len(allowed) < 2:
         print("contention needs two cores, and a system that can pin a process")
@@ -67,7 +67,7 @@ def beside_busy_loops() -> None:
 
 @contextmanager
 def busy_loops(count: int) -> Iterator[None]:
-    """So many processes that compute for nothing."""
+    """Runs this many processes that only keep cores busy."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
@@ -78,7 +78,7 @@ def busy_loops(count: int) -> Iterator[None]:
 
 
 def together(work: Workload, pins: Sequence[Sequence[int]]) -> float:
-    """Seconds of a step, the median over rounds, while one worker for each set of cores does the same."""
+    """Seconds per step, the median over rounds, while one worker for each set of cores does the same work."""
     with ExitStack() as stack:
         workers = [stack.enter_context(Worker("thalweg", pinned=list(cores))) for cores in pins]
         try:

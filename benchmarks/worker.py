@@ -1,7 +1,7 @@
-"""A process for each peer and number of threads. It stays alive and is asked in turn: rounds can be interleaved.
+"""A process for each peer and number of threads. It stays alive and is asked in turn, so rounds can be interleaved.
 
-Libraries share a process badly: each brings a thread pool, reads its settings when it is imported, and is counted in
-the memory of the others.
+Libraries share a process badly: each brings a thread pool, reads its settings when it is imported, and adds to the
+memory measured for the others.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class WorkerError(Exception):
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of this process: resident now, and at most so far."""
+    """Bytes of this process: resident now, and at the peak so far."""
 
     now: int
     peak: int
 
 
 class Session:
-    """What a worker is asked for, over there."""
+    """The requests that a worker answers, in its own process."""
 
     def __init__(self) -> None:
         self.runners: dict[str, Any] = {}
@@ -73,7 +73,7 @@ class Session:
         if not status.exists():
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
             return Memory(peak, peak)
-        # Not ru_maxrss: on Linux a process begins with the peak of the one that started it.
+        # Not ru_maxrss: on Linux a process starts with the peak of its parent.
         sizes = dict(line.split(":", 1) for line in status.read_text().splitlines())
         now, peak = (int(sizes[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
         return Memory(now, peak)
@@ -93,9 +93,9 @@ def serve(connection: Connection, pinned: list[int] | None) -> None:
             return
         try:
             answer: tuple[bool, Any] = (True, getattr(session, name)(*arguments))
-        except Exception as error:  # whatever a library raises: the driver says so and goes on without it
+        except Exception as error:  # whatever a library raises: the driver reports it and continues without the peer
             answer = (False, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:150]}")
-        with suppress(BrokenPipeError):  # the driver was stopped while this worked
+        with suppress(BrokenPipeError):  # the driver was stopped meanwhile
             connection.send(answer)
 
 
@@ -118,7 +118,7 @@ def environment(peer: str, threads: int | None) -> Iterator[None]:
 
 
 class Worker:
-    """This end of a worker. `pinned`: the cores it may use; otherwise all."""
+    """The driver's end of a worker. `pinned`: the cores it may use; by default all."""
 
     def __init__(self, peer: str, threads: int | None = None, pinned: list[int] | None = None) -> None:
         self.peer, self.threads = peer, threads
@@ -139,7 +139,7 @@ class Worker:
         self.connection.send((name, arguments))
 
     def receive(self, timeout: float = TIMEOUT) -> Any:
-        """The answer; after the time is up the worker is ended, since nobody knows what it is doing."""
+        """The answer; a worker that doesn't answer in time is ended."""
         try:
             if not self.connection.poll(timeout):
                 self.process.kill()

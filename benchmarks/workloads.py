@@ -12,8 +12,8 @@ Floats = NDArray[np.float32]
 Weights = list[Floats]  # kernel (inputs, units), bias, kernel, bias, …
 Data = tuple[Floats, NDArray[np.float32] | NDArray[np.int64]]
 
-MANY_EPOCHS = 3  # of 64 networks, which take a peer long
-CHECK_BATCHES = 5  # Adam divides by small numbers: after many steps the same equations part by their rounding
+MANY_EPOCHS = 3  # of 64 networks, which take some peers long
+CHECK_BATCHES = 5  # Adam divides by small numbers: after many steps rounding errors make the same equations differ
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,19 @@ class Workload:
     optimizer: str = "adam"  # or "sgd"
     learning_rate: float = 1e-3
     networks: int = 1
-    lanes: int | None = None  # what thalweg is told; None: its own choice
-    tolerance: float = 1e-2  # of the change of the weights: float32, summed in different orders
+    lanes: int | None = None  # passed to thalweg; None: its own choice
+    tolerance: float = 1e-2  # relative to the change of the weights: float32, summed in different orders
 
     @property
     def steps(self) -> int:
-        """Batches in an epoch; whole ones only, so that every peer does the same work in each."""
+        """Batches in an epoch; only whole ones, so that every peer does the same work in each."""
         return self.rows // self.batch
 
     @property
     def units(self) -> int:
-        """How many units of work come at once at least: the steps of an epoch, a call, or some epochs of all networks.
+        """The fewest units of work at a time: the steps of an epoch, a call, or some epochs of all networks.
 
-        In a single epoch of many small networks the calls would be measured more than the training.
+        A single epoch of many small networks would measure the calls more than the training.
         """
         return {"fit": self.steps, "fit many": MANY_EPOCHS}.get(self.does, 1)
 
@@ -59,7 +59,7 @@ class Workload:
         return x, generator.integers(0, self.sizes[-1], self.rows)
 
     def check_data(self) -> tuple[Data, int]:
-        """The first batches, and how often they are gone through, to see that all compute the same."""
+        """The first batches, and the number of passes over them, to check that all compute the same."""
         x, y = self.data()
         rows = min(CHECK_BATCHES, self.steps) * self.batch
         return (x[:rows], y[:rows]), -(-CHECK_BATCHES // self.steps)
@@ -102,5 +102,5 @@ WORKLOADS = [
 
 
 def shrunk(work: Workload) -> Workload:
-    """The same work on little data, to try whether everything runs."""
+    """The same work on little data, to check that everything runs."""
     return replace(work, rows=min(work.rows, work.batch * 4), networks=min(work.networks, 4))

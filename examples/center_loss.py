@@ -1,8 +1,8 @@
 """Center loss: what it does to the features of handwritten digits, as a picture.
 
 Two equal networks with two units in their last hidden layer learn MNIST, one with the cross-entropy alone, one with the
-center loss. As the features are two, each image is a point of the plane. With the cross-entropy, the classes are rays
-from the middle; with the center loss, each class gathers around its centre (Wen et al., ECCV 2016, figures 2 and 3).
+center loss. With two features, each image is a point in the plane. With the cross-entropy, the classes are rays from
+the middle; with the center loss, each class gathers around its centre (Wen et al., ECCV 2016, figures 2 and 3).
 
 The number printed is the variance between the classes' means over the variance within the classes.
 
@@ -24,7 +24,7 @@ WEIGHT, ALPHA = 0.1, 0.5  # λ and the centres' rate
 
 
 def digits(path, train=None, test=None):
-    """(images, labels) to learn from and to look at, bytes; the first so many of each."""
+    """(images, labels) to learn from and to look at, as bytes; the first `train` and `test` of them."""
     images = read_images(path)
     assert images.test is not None
     return (images.x[:train], images.y[:train]), (images.test.x[:test], images.test.y[:test])
@@ -51,7 +51,7 @@ def network(loss, shape=(28, 28, 1), classes=10, seed=0):
 
 
 def features(model, x):
-    """What the last layer reads, (rows, 2): the predictions of a network of the layers before it."""
+    """The input of the last layer, (rows, 2): the predictions of a network of the layers before it."""
     front = thalweg.Sequential(
         [Input(model.input_shape)]
         + [thalweg.layers.deserialize(thalweg.layers.serialize(k)) for k in model.layers[:-1]]

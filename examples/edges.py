@@ -15,12 +15,12 @@ from sklearn.datasets import load_sample_images
 import thalweg
 from thalweg.layers import Conv2D
 
-PHOTOGRAPHS = 2  # those that come with scikit-learn: a temple and a flower
+PHOTOGRAPHS = 2  # scikit-learn's samples: a temple and a flower
 PATCH = 64  # pixels: the photographs are cut into squares
 
 
 def by_hand():
-    """The classic image under the classic kernel, as a network of one convolution computes it."""
+    """The classic image under the classic kernel, computed by a network of one convolution."""
     image = np.zeros((6, 6), np.float32)
     image[:, :3] = 10
     kernel = np.array([[1, 0, -1]] * 3, np.float32)
@@ -55,7 +55,7 @@ def learn(epochs=60):
     model.fit(x, y, batch_size=16, epochs=epochs, verbose=0)
     impulse = np.zeros((3, 3))
     impulse[1, 1] = 1
-    sobel = ndimage.sobel(impulse, axis=1)[::-1, ::-1]  # what Sobel's operator makes of a point, turned round
+    sobel = ndimage.sobel(impulse, axis=1)[::-1, ::-1]  # the operator's response to a point, rotated by 180°
     return layer.get_weights()[0][:, :, 0, 0], sobel
 
 

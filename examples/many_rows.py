@@ -1,6 +1,6 @@
-"""The tutorial's second program: many rows, delta_w summed over them and divided by their number, for some epochs.
+"""The tutorial's second program: many rows, delta_w summed over the rows and divided by their number, for some epochs.
 
-The same loop in NumPy and in thalweg on 400 rows, with the time each takes. Run: python examples/many_rows.py
+The same loop in NumPy and in thalweg on 400 rows, with the time of each. Run: python examples/many_rows.py
 """
 
 import time

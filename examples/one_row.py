@@ -28,7 +28,7 @@ error = y - y_predict
 error_term = error * sigmoid_prime(h)
 delta_w = learn_rate * error_term * x
 
-# By thalweg: the loss ½·Σ(y − ŷ)², whose derivative by ŷ is minus the error.
+# By thalweg: the loss ½·Σ(y − ŷ)², whose derivative with respect to ŷ is minus the error.
 model = thalweg.Sequential(
     [thalweg.Input((5,)), thalweg.layers.Dense(1, activation="sigmoid", use_bias=False)],
     engine="reference",

@@ -1,4 +1,4 @@
-"""Several output units: the weights become a matrix, a column for each unit; the steps stay the same.
+"""Several output units: the weights become a matrix, with a column for each unit; the steps stay the same.
 
 Run: python examples/several_outputs.py
 """
@@ -14,7 +14,7 @@ def sigmoid(x):
 
 generator = np.random.default_rng(0)
 X = generator.normal(size=(50, 5))
-Y = (X[:, :3] > 0).astype(float)  # three things to tell about each row
+Y = (X[:, :3] > 0).astype(float)  # three yes-or-no answers for each row
 W = generator.normal(scale=0.3, size=(5, 3))
 learn_rate, epochs = 0.5, 200
 

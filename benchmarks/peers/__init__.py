@@ -1,6 +1,6 @@
-"""Who is compared. Each peer does the same work on the same weights and batches, in its own best way of doing so.
+"""Who is compared. Each peer does the same work on the same weights and batches, in its own best way.
 
-A peer's module has `variants(work)`: the ways in which it can do a workload, by name; none if it can't.
+A peer's module has `variants(work)`: the ways in which it can do a workload, by name; empty if it can't.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Peer:
     module: str  # here
     package: str
     needs: tuple[str, ...]
-    imports: str  # what `import` is timed with
+    imports: str  # what is imported to time `import`
 
 
 BEFORE = "thalweg before"  # another version of it, with --before
@@ -38,7 +38,7 @@ PEERS = {
 
 
 def present(names: list[str] | None = None) -> list[str]:
-    """Those of the peers that are installed; the missing ones are named."""
+    """The peers that are installed; prints the missing ones."""
     wanted = [name for name in PEERS if name != BEFORE] if names is None else names
     absent = [n for n in wanted if not all(importlib.util.find_spec(m) for m in PEERS[n].needs)]
     if absent:
@@ -53,7 +53,7 @@ def variants(peer: str, work: Workload) -> Variants:
 
 
 def versions(names: list[str]) -> str:
-    """What is compared, without the suffixes of local builds."""
+    """The versions compared, without the suffixes of local builds."""
     found = [
         f"{PEERS[n].package} {version(PEERS[n].package).partition('+')[0]}"
         for n in names

@@ -10,13 +10,13 @@ import numpy as np
 from benchmarks.images import Images
 from benchmarks.workloads import Workload
 
-EPSILON = 1e-15  # Adam's; PyTorch adds it in another place than the others, so it has to be too small to matter
+EPSILON = 1e-15  # Adam's; PyTorch adds it in a different place, so it has to be too small to matter
 
 Arrays = list[np.ndarray[Any, Any]]
 
 
 def checked(work: Workload) -> Workload:
-    """The work whose result is compared: without what is random."""
+    """The work whose result is compared: without randomness."""
     return work.checked() if isinstance(work, Images) else work
 
 
@@ -32,7 +32,7 @@ class Runner(ABC):
         """The result that has to be the same for all peers."""
 
     def close(self) -> None:  # noqa: B027 - most have nothing to do
-        """Ends what it has started."""
+        """Ends what `run` has started."""
 
 
 class Training(Runner):

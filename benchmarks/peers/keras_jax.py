@@ -1,4 +1,4 @@
-"""Keras on JAX: `fit` and `predict` as they are, and what may be faster: many steps an execution, or batch calls."""
+"""Keras on JAX: `fit` and `predict` as they are, and what may be faster: many steps per execution, batch calls."""
 
 from __future__ import annotations
 

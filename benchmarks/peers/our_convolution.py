@@ -1,4 +1,4 @@
-"""thalweg's convolution by itself: the program that a layer becomes, without anything around it."""
+"""thalweg's convolution by itself: the program of a single layer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Convolve(Runner):
         self.executor = self.made(checked=False)
 
     def made(self, checked: bool) -> NativeExecutor:
-        """Of the check, the results are stored where they can be read; they are too large for one block."""
+        """An executor; for the check, the results, too large for one block, are stored where they can be read."""
         work, (x, dh) = self.work, self.work.data()
         self.outputs = {"H": np.empty_like(dh), "DX": np.empty_like(x)}
         of_x, of_h, shape = x.shape[1:], dh.shape[1:], (3, 3, *work.sizes)

@@ -1,4 +1,4 @@
-"""thalweg through its public methods, all their overhead included, with its own choice of lanes."""
+"""thalweg through its public methods, with all their overhead and its own choice of lanes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def image_layers(description: Any) -> list[layers.Layer]:
 
 
 def residual(filters: int, strides: int) -> layers.Layer:
-    """He et al.'s block; where it halves the image, the shortcut is a convolution of size 1 with its normalisation."""
+    """He et al.'s block; if it halves the image, the shortcut is a 1×1 convolution with normalisation."""
     block = [
         layers.Conv2D(filters, 3, strides, "same", use_bias=False),
         layers.BatchNormalization(),
@@ -108,7 +108,7 @@ class Predict(Prediction):
 
 def variants(work: Workload) -> dict[str, Any]:
     if isinstance(work, Convolution):
-        from benchmarks.peers.our_convolution import Convolve  # of what is inside, which another version lacks
+        from benchmarks.peers.our_convolution import Convolve  # uses internals that another version lacks
 
         return {"": Convolve}
     return {"": {"fit": Fit, "predict": Predict, "fit many": FitMany}[work.does]}

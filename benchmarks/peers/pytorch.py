@@ -15,7 +15,7 @@ from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.peers.pytorch_convolution import Convolve
 from benchmarks.workloads import Workload
 
-CHUNK = 2048  # rows of a prediction in parts, whose activations stay in the cache
+CHUNK = 2048  # rows of a part of a prediction, whose activations stay in the cache
 
 
 class Flat(nn.Module):
@@ -45,7 +45,7 @@ class Block(nn.Module):
 
 
 class Same(nn.Conv2d):
-    """Keras's padding "same" for an even image: with strides of 2 the zero comes after the image."""
+    """Keras's padding "same" for an even image: with strides of 2, the zero comes after the image."""
 
     def __init__(self, inputs: int, filters: int, size: int, strides: int) -> None:
         super().__init__(inputs, filters, size, strides, padding=size // 2 if strides == 1 else 0, bias=False)
@@ -85,7 +85,7 @@ def image_network(work: Images) -> nn.Sequential:
 
 
 def arrays_of(net: nn.Module) -> list[Any]:
-    """Its weights in the order of a network described layer by layer, with a normalisation's moving averages."""
+    """The network's weights, layer by layer, with the moving averages of normalisations."""
     result: list[Any] = []
     for module in net.modules():
         result += list(module.parameters(recurse=False))

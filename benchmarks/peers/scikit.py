@@ -16,7 +16,7 @@ from benchmarks.workloads import Workload
 
 
 def network(work: Workload, x: Any, y: Any, number: int = 0) -> Any:
-    """The classifier with its initial weights and a fresh optimizer; it makes both in its first step."""
+    """The classifier with its initial weights and a fresh optimizer, both of which it makes in its first step."""
     rows = slice(0, work.batch)
     net = MLPClassifier(
         work.sizes[1:-1],
@@ -67,7 +67,7 @@ class FitMany(Fit):
         self.nets = Parallel(n_jobs=-1)(tasks)
 
     def close(self) -> None:
-        get_reusable_executor().shutdown()  # joblib's processes would outlive this one by minutes
+        get_reusable_executor().shutdown()  # otherwise joblib's processes would outlive this one by minutes
 
 
 class Predict(Prediction):

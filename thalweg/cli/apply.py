@@ -1,4 +1,4 @@
-"""`thalweg evaluate` and `thalweg predict`: what a trained network makes of further rows or pictures."""
+"""`thalweg evaluate` and `thalweg predict`: a trained network on further rows or pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from thalweg.runs import image_run, table_run
 
 
 def evaluate(run: RunFolder, source: Source, skip_bad: SkipBad = False) -> None:
-    """Scores a run on rows whose target is known, or on images (those for testing, where the source keeps some)."""
+    """Scores a run on rows whose target is known, or on images (the source's test images, if it has any)."""
     if image_run.is_image_run(run):
         evaluate_images(run, source, skip_bad)
     else:
@@ -58,7 +58,7 @@ def predict(
 ) -> None:
     """Writes a prediction for every row, or for every picture, and the probability of each class.
 
-    With --skip-bad a table's predictions begin with a column "row", the row's number.
+    With --skip-bad, a table's predictions have a first column "row", the row's number.
     """
     if image_run.is_image_run(run):
         predict_pictures(run, source, out, skip_bad)
@@ -67,7 +67,7 @@ def predict(
 
 
 def predict_table(run: Path, source: list[str], out: Path | None, skip_bad: bool) -> None:
-    """A table of predictions, a row for each of one source."""
+    """Writes the predictions for the rows of one source."""
     loaded = table_run.load(run)
     if len(source) > 1:
         raise ArgumentError(
@@ -87,7 +87,7 @@ def predict_table(run: Path, source: list[str], out: Path | None, skip_bad: bool
 
 
 def predict_pictures(run: Path, source: list[str], out: Path | None, skip_bad: bool) -> None:
-    """A line for every picture on the screen, or a table of them in a file."""
+    """Prints a line for every picture, or writes a table of them to a file."""
     if out is not None:
         writable(out)
     columns, skipped = image_run.predictions(image_run.load(run), pictures(source), skip_bad)
@@ -100,7 +100,7 @@ def predict_pictures(run: Path, source: list[str], out: Path | None, skip_bad: b
 
 
 def pictures(sources: list[str]) -> list[Path]:
-    """The files named, and those in the folders named."""
+    """The files given, and those in the folders given."""
     found: list[Path] = []
     for path in map(Path, sources):
         inside = list(pictures_in(path)) if path.is_dir() else [path]

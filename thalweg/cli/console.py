@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-FOLDED = 16  # columns that a text has at least, or all it needs
+FOLDED = 16  # the least width of a text column, or all that the text needs
 
 
 def say(*things: Any) -> None:
     """Prints to standard output, as wide as the text needs when it isn't a terminal.
 
-    Column names, classes and paths are the user's: nothing in them is markup, "[kg]" stays what it is.
+    Column names, classes and paths are the user's: nothing in them is markup, and "[kg]" is printed as it is.
     """
     from rich.console import Console
 
     console = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else 10_000)
     for thing in things:
-        console.print(thing, soft_wrap=isinstance(thing, str))  # a path that rich broke could not be copied
+        console.print(thing, soft_wrap=isinstance(thing, str))  # a path broken by rich couldn't be copied
 
 
 def say_skipped(problems: Sequence[str]) -> None:
-    """How much was left out, and the first three reasons."""
+    """Prints how much was left out, and the first three reasons."""
     if problems:
         say(f"skipped {len(problems):,}: {first_of(problems)}")
 
@@ -38,7 +38,7 @@ def say_skipped(problems: Sequence[str]) -> None:
 class Grid:
     """A table for people; columns of numbers are aligned to the right and never broken over lines.
 
-    Columns that don't fit side by side follow in further blocks, each with the first column.
+    Columns that don't fit side by side are printed in further blocks, each beginning with the first column.
     """
 
     def __init__(self, title: str, header: list[str], rows: list[list[str]]) -> None:
@@ -51,7 +51,7 @@ class Grid:
         ]
 
     def blocks(self, room: int) -> Iterator[list[int]]:
-        """The columns that stand side by side."""
+        """The columns of each block."""
         block = [0]
         for place in range(1, len(self.header)):
             if sum(self.widths[c] + 2 for c in [*block, place]) - 2 > room and len(block) > 1:
@@ -78,5 +78,5 @@ class Grid:
 
 
 def is_number(text: str) -> bool:
-    """Whether it is digits, with their signs."""
+    """Whether the text is a number: digits and their signs."""
     return text.rstrip("%").replace(",", "").replace(".", "").lstrip("-").isdigit()

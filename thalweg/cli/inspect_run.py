@@ -26,7 +26,7 @@ def inspect(
     batch = int(facts["options"]["batch_size"]) if batch_size is None else whole("--batch-size", batch_size)
     say(f"command: {shlex.join(facts['command'])}")
     say("versions: " + ", ".join(f"{name} {number}" for name, number in facts["versions"].items()))
-    say(f"seed: {facts['seed']}", "")  # drawn, where the command gives none
+    say(f"seed: {facts['seed']}", "")  # drawn if the command gives none
     if isinstance(loaded, image_run.ImageRun):
         say(f"images of {'×'.join(map(str, model.input_shape))}; classes: {', '.join(loaded.classes)}", "")
     else:
@@ -43,7 +43,7 @@ def inspect(
 
 
 def history_line(record: dict[str, Any], keys: list[str]) -> list[str]:
-    """An epoch's row of the history table."""
+    """An epoch's row in the history table."""
     return [str(record["epoch"] + 1), *("" if record[key] is None else f"{record[key]:.4f}" for key in keys)]
 
 

@@ -1,7 +1,7 @@
 """The command line: parses, calls `thalweg.runs`, prints. `thalweg --help` lists the commands.
 
-Exit codes: 0 done, 1 the data or the training failed, 2 the call was wrong, 130 interrupted. A training that Ctrl-C
-ends is kept: 0.
+Exit codes: 0 done, 1 the data or the training failed, 2 the call was wrong, 130 interrupted. A training ended by
+Ctrl-C is kept: 0.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     help="Train, judge and use neural networks on tables and images.",
-    epilog=f"{VARIABLE}=8000000000 lets a file unpack to so many bytes; 2 GiB, or ten times its size, by default.",
+    epilog=f"{VARIABLE}=8000000000 lets a file unpack to that many bytes; by default 2 GiB, or ten times its size.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -55,7 +55,7 @@ for command in (train, evaluate, predict, compare, inspect, filters, features):
 
 
 def main() -> None:
-    """The entry point: an error of ours is one line on standard error and its exit code."""
+    """The entry point: an error of thalweg's becomes one line on standard error and its exit code."""
     tolerate(sys.stdout)
     tolerate(sys.stderr)
     try:
@@ -64,7 +64,7 @@ def main() -> None:
         hint = "; --skip-bad leaves them out" if isinstance(error, BadRowsError) else ""
         print(f"thalweg: {in_options(str(error))}{hint}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except OSError as error:  # a file that may not be read, a full disk
+    except OSError as error:  # such as a file that may not be read, or a full disk
         print(f"thalweg: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)
     except MemoryError:

@@ -29,14 +29,14 @@ TestShare = Annotated[float, Option(help="share of the rows held out to judge by
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns of a table are."""
+    """How the columns of a table are used."""
 
     task: Annotated[str | None, Option(help="binary, multiclass or regression; follows from the target")] = None
     ignore: Annotated[list[str] | None, Option(help="a column not to use (repeat for more)")] = None
     category: Annotated[list[str] | None, Option(help="a number column to take as categories")] = None
 
     def lists(self) -> dict[str, tuple[str, ...]]:
-        """The columns named, by what the options of a run call them."""
+        """The columns given, by their names in the options of a run."""
         return {"ignore": tuple(self.ignore or ()), "categories": tuple(self.category or ())}
 
 
@@ -123,9 +123,9 @@ FOR_IMAGES = ("schedule", *(field.name for field in fields(Pictures)))
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """A command for typer, which wants each option as a parameter of its own, from one that takes them in groups.
+    """Turns a command that takes options in groups into one for typer, which wants a parameter for each option.
 
-    Each parameter that is a dataclass is replaced by its fields; the command is called with the dataclass made of them.
+    Each parameter that is a dataclass is replaced by its fields; the command is called with a dataclass made of them.
     """
     parameters: list[inspect.Parameter] = []
     groups: dict[str, Any] = {}
@@ -154,14 +154,14 @@ def option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 
 def chosen(kind: type[T], *groups: Any, **read: Any) -> T:
-    """The options of a run, from groups of those given and from what was `read` of them; others keep their defaults."""
+    """The options of a run, from groups of given ones and from those already `read`; others keep their defaults."""
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     given = {name: value for group in groups for name, value in vars(group).items() if name in names}
     return kind(**{name: value for name, value in given.items() if value is not None} | read)
 
 
 def refuse_given(context: typer.Context, names: tuple[str, ...], what: str, other: str) -> None:
-    """An option that doesn't apply here is an error, not silently ignored."""
+    """Raises for a given option that doesn't apply here."""
     for name in names:
         if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE":
             raise ArgumentError(f"--{name.replace('_', '-')} is for {what}; {other}")
@@ -193,7 +193,7 @@ def two_numbers(text: str | None) -> tuple[int, int] | None:
 
 
 def name_of(source: str) -> str:
-    """A run's name from its source: the file's, or "query"."""
+    """A run's name, from its source: the file's name, or "query"."""
     from thalweg.data.sources import is_query
 
     stem = "query" if is_query(source) else Path(source).name.partition(".")[0]

@@ -64,7 +64,7 @@ def load_image_run(folder: Path) -> image_run.ImageRun:
 
 
 def free_picture(out: Path | None, stem: str) -> Path:
-    """The picture to write: as asked for, which may not exist yet, or the first of filters.png, filters-2.png, …"""
+    """Where to write the picture: `out`, which may not exist yet, or the first free of filters.png, filters-2.png, …"""
     if out is None:
         return free_path(Path(f"{stem}.png"))
     refuse_existing(out)

@@ -21,11 +21,11 @@ from thalweg.support.stopwatch import compiling
 from thalweg.tabular.features import Features
 
 MOST_COLUMNS = 40
-"""So many columns of a table are listed; a line counts the others."""
+"""How many columns of a table are listed; a line counts the others."""
 
 
 def announce_table(parts: Parts[Table], features: Features, model: Sequential) -> None:
-    """What was understood of the columns, and the network, before training begins."""
+    """Prints how the columns were understood, and the network, before training begins."""
     target = features.target
     assert target is not None
     show_columns(features, missing=True)
@@ -41,7 +41,7 @@ def announce_table(parts: Parts[Table], features: Features, model: Sequential) -
 
 
 def show_columns(features: Features, missing: bool = False) -> None:
-    """The first `MOST_COLUMNS` columns, with their missing cells if asked for, and a line that counts the others."""
+    """Prints the first `MOST_COLUMNS` columns, with their missing cells if asked for, and counts the others."""
     columns = features.describe()
     header = ["column", "kind", "understood as", *["missing"] * missing, "inputs"]
     rows = [
@@ -56,12 +56,12 @@ def show_columns(features: Features, missing: bool = False) -> None:
 
 
 def in_options(text: str) -> str:
-    """Arguments in a message as the options that they are here: task="multiclass" is --task multiclass."""
+    """A message with arguments spelled as options: task="multiclass" becomes --task multiclass."""
     return re.sub(r"""\btask=["'](\w+)["']""", r"--task \1", text)
 
 
 def announce_images(parts: Parts[Images], model: Sequential, course: str) -> None:
-    """What was read, and the network, before training begins."""
+    """Prints what was read, and the network, before training begins."""
     images = parts.train
     height, width, channels = images.shape
     names = ", ".join(images.classes[:12]) + (", …" if len(images.classes) > 12 else "")
@@ -77,7 +77,7 @@ def announce_images(parts: Parts[Images], model: Sequential, course: str) -> Non
 
 
 def learning_rate(model: Sequential) -> str:
-    """A line on the course of the learning rate."""
+    """A line that describes the course of the learning rate."""
     optimizer = model.optimizer
     schedule, name = optimizer.schedule, type(optimizer).__name__
     if schedule is None:
@@ -87,7 +87,7 @@ def learning_rate(model: Sequential) -> str:
 
 
 def show_trained(run: Run, folder: Path, new: str) -> None:
-    """How it went, where it is kept, and what can be done with it."""
+    """Prints how the training went, where it is kept, and what to do next."""
     facts = run.facts
     stopped = " (interrupted)" if facts["interrupted"] else ""
     compiled = compile_seconds()
@@ -104,25 +104,25 @@ def show_trained(run: Run, folder: Path, new: str) -> None:
 
 
 def compile_seconds() -> str:
-    """The seconds that no time of training holds; "" if there were none to speak of."""
+    """The seconds of compilation, which training times leave out; "" if negligible."""
     return f"{compiling.seconds:.1f}" if compiling.seconds >= 0.05 else ""
 
 
 def end_after(problem: str) -> None:
-    """Ends with an error, if there is one to tell after what went well."""
+    """Ends with an error if there was a problem, after reporting what went well."""
     if problem:
         raise ModelFileError(problem)
 
 
 def figure(value: float | None) -> str:
-    """Four digits, or nothing where there is no number: JSON's null, NaN."""
+    """A number in four digits; nothing for JSON's null and NaN."""
     if value is None or math.isnan(value):
         return ""
     return f"{value:.4g}" if abs(value) >= 10 else f"{value:.4f}"
 
 
 def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None) -> None:
-    """The scores, beside those of always giving one answer."""
+    """Prints the scores, beside those of always giving one answer."""
     header, lines = [f"{rows:,} rows", "network"], []
     if baseline is not None:
         answer = baseline["answer"]
@@ -136,7 +136,7 @@ def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None) -> N
 
 
 def warn_of_unseen(run: TableRun, table: Table) -> None:
-    """Says which categories the network has never met."""
+    """Prints which categories the network has never met."""
     unseen = run.features.unseen(table)
     for column, names in list(unseen.items())[:MOST_COLUMNS]:
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
@@ -146,7 +146,7 @@ def warn_of_unseen(run: TableRun, table: Table) -> None:
 
 
 def show_predictions(columns: dict[str, Any]) -> None:
-    """A line for each picture: its class, and the three likeliest with their probabilities."""
+    """Prints a line for each picture: its class, and the three likeliest with their probabilities."""
     names = [name for name in columns if name.startswith("probability of ")]
     rows = []
     for row, file in enumerate(columns["file"]):

@@ -60,7 +60,7 @@ def train(
 
 
 def check_target(source: str, target: str | None) -> None:
-    """A table needs a column to predict; a source that isn't there is no table."""
+    """Raises unless a column to predict is given, or if the source doesn't exist."""
     if target is not None:
         return
     if not Path(source).suffix and len(source.split()) == 1 and not Path(source).exists():

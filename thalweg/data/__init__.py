@@ -1,5 +1,5 @@
-"""Tables, read from files, queries and frames, and their columns fitted into a matrix. Importing this costs nothing:
-DuckDB, narwhals and scikit-learn load when a function needs them."""
+"""Tables, read from files, queries and frames, and their columns fitted into a matrix. Importing this is cheap:
+DuckDB, narwhals and scikit-learn are imported when a function needs them."""
 
 from thalweg.data.tables import Column, Table, read_table, write_table
 from thalweg.data.target import Target, infer_task, split_rows

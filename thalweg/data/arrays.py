@@ -26,7 +26,7 @@ def to_array(values: ArrayLike, what: str) -> Array:
         raise
     except ValueError:
         raise ShapeError(f"{what} has rows of different lengths; every row needs the same shape") from None
-    if array.dtype.kind == "O" and array.ndim == 0:  # what NumPy makes nothing of
+    if array.dtype.kind == "O" and array.ndim == 0:  # something NumPy can't interpret
         hint = "; call its toarray()" if hasattr(values, "toarray") else ""
         kind = "None" if values is None else f"a {type(values).__name__}"
         raise DataError(f"{what} has to be numbers, got {kind}{hint}")
@@ -41,7 +41,7 @@ def to_array(values: ArrayLike, what: str) -> Array:
 
 
 def contiguous(array: Array, dtype: DTypeLike, what: str) -> Array:
-    """The array in the engine's float type, in C order; not copied where it already is.
+    """The array in the engine's float type, in C order; copied only if it isn't so already.
 
     Numbers too large for float32 would silently become infinite, so they raise.
     """
@@ -71,7 +71,7 @@ def input_rows(x: ArrayLike, shape: Shape, dtype: DTypeLike) -> Array:
 
 
 def same_rows(x: Array, y: Array, what: str = "y") -> None:
-    """Raises where x and y don't have a row for each other."""
+    """Raises if x and y don't have equally many rows."""
     if len(x) != len(y):
         raise ShapeError(f"x has {len(x)} rows but {what} has {len(y)}")
 
@@ -79,7 +79,7 @@ def same_rows(x: Array, y: Array, what: str = "y") -> None:
 def row_weights(
     sample_weight: ArrayLike | None, class_weight: Mapping[int, float] | None, y: Array, dtype: DTypeLike
 ) -> Array | None:
-    """One weight a row as (rows, 1), the product of both kinds; None where there is neither.
+    """One weight per row as (rows, 1), the product of both kinds; None if there is neither.
 
     y is (rows, 1) class numbers, or (rows, classes) one-hot.
     """

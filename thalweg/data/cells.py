@@ -1,4 +1,4 @@
-"""One column of a table: NumPy arrays of any sort become one of six kinds, each with one way to say "missing".
+"""One column of a table: NumPy arrays of any type become one of six kinds, each with one notation for "missing".
 
 | kind    | values                                  | a missing cell |
 |---------|-----------------------------------------|----------------|
@@ -31,7 +31,7 @@ Array = NDArray[Any]
 Kind = Literal["number", "integer", "boolean", "text", "date", "other"]
 
 FEW = 20
-"""Up to so many different numbers may be names of something; more are measurements."""
+"""Up to this many different numbers may be names of something; more are measurements."""
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 
@@ -42,12 +42,12 @@ class Column:
 
     kind: Kind
     values: Array
-    holds: str = ""  # only for "other": the type that no network can read, such as LIST
+    holds: str = ""  # for "other" only: the type that no network can read, such as LIST
     written: Mapping[float, str] = field(default_factory=dict)
-    """How text wrote the values, where that is not how this package does: {1.0: "TRUE", 0.0: "FALSE"}."""
+    """How the text spelled the values, if not as this package does: {1.0: "TRUE", 0.0: "FALSE"}."""
 
     def missing(self) -> NDArray[np.bool_]:
-        """Which cells hold nothing: (rows,)."""
+        """Which cells are missing: (rows,)."""
         if self.kind in ("text", "other"):
             return np.asarray(self.values == None)  # noqa: E711 - cell by cell, in C
         return np.isnat(self.values) if self.kind == "date" else np.isnan(self.values)
@@ -56,7 +56,7 @@ class Column:
         return replace(self, values=self.values[rows])
 
     def as_text(self) -> Array:
-        """The cells as `str` or None, as they were written; 3 and not 3.0: (rows,) of objects."""
+        """The cells as `str` or None, as they were written; 3, not 3.0: (rows,) of objects."""
         if self.kind in ("text", "other"):
             return self.values
         present = ~self.missing()
@@ -71,7 +71,7 @@ class Column:
 
 
 def number_text(value: float) -> str:
-    """A number as a person writes it: 3 and not 3.0, otherwise the shortest text that reads back equal."""
+    """A number as a person writes it: 3, not 3.0; otherwise the shortest text that reads back equal."""
     return str(int(value)) if value.is_integer() and abs(value) <= 2**53 else repr(value)
 
 
@@ -81,14 +81,14 @@ def truth_text(value: float) -> str:
 
 
 def magnitude(values: Array) -> float:
-    """The power of two at or below the largest absolute value (1 where all are 0): numbers divided by it have sums and
-    squares that don't overflow, and lose no bit."""
+    """The power of two at or below the largest absolute value (1 if all are 0). Numbers divided by it lose no bit, and
+    their sums and squares don't overflow."""
     _, exponent = np.frexp(np.abs(values).max(initial=0.0))
     return float(np.ldexp(1.0, exponent - 1)) if np.any(values) else 1.0
 
 
 def objects(cells: Iterable[Any]) -> Array:
-    """A one-dimensional object array: `np.array` would make two dimensions of a list of equally long lists."""
+    """A one-dimensional object array; `np.array` would make a list of equally long lists two-dimensional."""
     cells = list(cells)
     array = np.empty(len(cells), dtype=object)
     array[:] = cells
@@ -98,8 +98,8 @@ def objects(cells: Iterable[Any]) -> Array:
 def column_of(values: Array, missing: Array | None = None, integer: bool = False) -> Column:
     """The column that a one-dimensional array of any type holds.
 
-    `missing` marks further missing cells (a frame's nulls); `integer` says that floats stand for integers, as where a
-    frame's integer column has nulls.
+    `missing` marks further missing cells (a frame's nulls); `integer` says that floats stand for integers, as in a
+    frame's integer column with nulls.
     """
     if isinstance(values, np.ma.MaskedArray):
         mask = np.ma.getmaskarray(values)
@@ -131,7 +131,7 @@ def category_column(cells: Sequence[str | None]) -> Column:
 
 
 def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Column:
-    """What text says: a column of numbers, truth values or dates where all cells are (`thalweg.data.reading`), or text.
+    """The column that text means: numbers, truth values or dates if all cells are (`thalweg.data.reading`), or text.
 
     >>> text_column(["7", "?", " 1.5"]).values.tolist(), text_column(["red", " NA"]).values.tolist()
     ([7.0, nan, 1.5], ['red', None])
@@ -150,9 +150,9 @@ def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Col
 
 
 def spelling(meaning: Mapping[str, float], plain: Callable[[float], str]) -> dict[float, str]:
-    """How few values are written, by value, where text writes one of them otherwise than we: +1 for 1, TRUE for true.
+    """How values are spelled, by value, if text spells any of them differently from us: +1 for 1, TRUE for true.
 
-    Nothing where they are many, as measurements are, or where one value is written in several ways.
+    Nothing if the values are many, as measurements are, or if one value is spelled in several ways.
     """
     written = {value: text for text, value in meaning.items()}
     ours = all(text in (plain(value), repr(value)) for text, value in meaning.items())

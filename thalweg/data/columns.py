@@ -1,8 +1,8 @@
-"""The columns of a table, fitted: what each one learned from the training rows, and how it fills the matrix.
+"""The fitted columns of a table: what each one learned from the training rows, and how it fills the matrix.
 
 Every kind has `fit(name, column, table)`, `features` (the names of its matrix columns), `write(column, table, out)` and
-`understood` (for people). What is missing becomes a neutral value, and 1 in a further column where the training rows
-had missing cells too.
+`understood` (for people). A missing cell becomes a neutral value, and 1 in another column if the training rows had
+missing cells too.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from thalweg.data.tables import Table
 from thalweg.errors import DataError
 
 MOST_CATEGORIES = 100
-"""A column's most frequent categories, each a matrix column; all others share one more."""
+"""How many of a column's most frequent categories have their own matrix column; all others share one."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberColumn:
-    """A number, scaled; a missing one is the training rows' median."""
+    """A scaled number; a missing one becomes the training rows' median."""
 
     name: str
     median: float
@@ -68,7 +68,7 @@ class NumberColumn:
 
 @dataclass(frozen=True, slots=True)
 class BooleanColumn:
-    """A truth value: +1, -1, and 0 where it is missing."""
+    """A truth value: +1 or -1, and 0 if missing."""
 
     name: str
     true_share: float
@@ -106,8 +106,8 @@ class BooleanColumn:
 @dataclass(frozen=True, slots=True)
 class CategoryColumn:
     """Text. Two categories are one matrix column, +1 for the second and -1 for the first; more are one column each, of
-    0 and 1. A missing cell and a category that the training rows lack are 0 in all of them, but where `rest` is true
-    the latter counts as one of the rare categories, which share a column."""
+    0 and 1. A missing cell and a category that the training rows lack are 0 in all of them; but if `rest` is true, the
+    latter counts as one of the rare categories, which share a column."""
 
     name: str
     categories: tuple[str, ...]
@@ -116,7 +116,7 @@ class CategoryColumn:
 
     @classmethod
     def fit(cls, name: str, column: Column, table: Table, demanded: bool = False) -> Self | LeftOut:
-        """`demanded`: the user calls it a category, so that many different values are no reason to leave it out."""
+        """`demanded`: the user calls it a category, so many different values are no reason to leave it out."""
         cells = column.as_text()
         counts = Counter(cells.tolist())
         missing = counts.pop(None, 0)
@@ -165,7 +165,7 @@ FittedColumn = NumberColumn | BooleanColumn | CategoryColumn | DateColumn | Left
 
 
 def fit_column(name: str, table: Table, category: bool) -> FittedColumn:
-    """Decide what a column of the training rows is, and fit it. `category`: the user says that it is a category."""
+    """Decides what a column of the training rows is, and fits it. `category`: the user says it is a category."""
     column = table.column(name)
     if column.kind == "other":
         raise DataError(

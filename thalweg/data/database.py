@@ -1,4 +1,4 @@
-"""DuckDB: a connection, and the columns of what it reads. It is imported when the first file is read."""
+"""DuckDB: a connection, and the columns of what it reads. DuckDB is imported when the first file is read."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ _TEXTS = re.compile(r"VARCHAR|UUID|JSON")
 _CATEGORIES = re.compile(r"ENUM\(.*\)", re.DOTALL)
 _DATES = re.compile(r"DATE|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?")
 _TIMES = re.compile(r"TIME|TIME WITH TIME ZONE|TIME_NS|INTERVAL")
-# Text that DuckDB converts; all other text is read by `text_column`, which reads these in the same way.
+# Text that DuckDB converts; `text_column` reads all other text, and would read these in the same way.
 _CONVERTED: dict[Kind, tuple[str, str]] = {
     "integer": (INTEGER, "DOUBLE"),
     "number": (NUMBER, "DOUBLE"),
     "date": (MOMENT, "TIMESTAMP"),
 }
 THREAD_BYTES = 256 << 20  # of memory for each thread of DuckDB
-NUMBER_BYTES, TEXT_BYTES = 26, 100  # that a cell takes while it is read: in DuckDB, as it is handed over, in a column
+NUMBER_BYTES, TEXT_BYTES = 26, 100  # memory of a cell while it is read: in DuckDB, in transit, in a column
 _SAMPLE = 1000
-"""Rows that say what a column of text may be, before all are looked at."""
+"""Rows that suggest what a column of text may be, before all are examined."""
 
 
 @contextmanager
 def connect(memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory, of which it takes no more than so many bytes. It loads no extension and sees no variable of
-    this process. Ctrl-C stops its threads."""
+    """A database in memory that takes at most this many bytes. It loads no extension and sees no variable of this
+    process. Ctrl-C stops its threads."""
     import duckdb
 
     with duckdb.connect(":memory:") as connection, stopped_by_ctrl_c(connection.interrupt):
         confine(connection, memory)
-        connection.execute("SET temp_directory = ''")  # the disk isn't filled instead
+        connection.execute("SET temp_directory = ''")  # otherwise it would fill the disk
         for setting in (
             "enable_progress_bar",
             "python_enable_replacements",  # FROM x must not find a variable of this package
@@ -60,7 +60,7 @@ def connect(memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def confine(connection: duckdb.DuckDBPyConnection, memory: int) -> None:
-    """Lets it take so many bytes of memory, and as many threads as they suffice for."""
+    """Limits its memory to this many bytes, and its threads to as many as that suffices for."""
     connection.execute(f"SET memory_limit = '{memory}B'")
     connection.execute(f"SET threads = {max(1, min(cores(), memory // THREAD_BYTES))}")
 
@@ -77,7 +77,7 @@ def fetch(
     """The columns of `source`, a SELECT, which is run once.
 
     Raises:
-        DataError: DuckDB can't read it, or it takes more than `limit` bytes; `what` says what, for people.
+        DataError: DuckDB can't read it, or it takes more than `limit` bytes; `what` names it in the message.
     """
     import duckdb
 
@@ -103,7 +103,7 @@ def fetch(
     columns = {}
     for i, (name, sql_type) in enumerate(types):
         if i in coded:
-            codes = np.ma.filled(np.ma.asarray(found[f"c{i}"]).astype(np.int64), -1)  # the last, None, where missing
+            codes = np.ma.filled(np.ma.asarray(found[f"c{i}"]).astype(np.int64), -1)  # missing: the last text, None
             columns[name] = text_column([*coded[i][0], None], decimal_comma).take(codes)
         elif i in read:
             columns[name] = Column(read[i][0], _values(found[f"c{i}"], read[i][0]), written=written.get(i, {}))
@@ -116,7 +116,7 @@ def fetch(
 
 
 def load(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> list[tuple[str, str]]:
-    """Run `source` into a table with columns c0, c1, … of text, DOUBLE or dates; returns its own names and types."""
+    """Runs `source` into a table with columns c0, c1, … of text, DOUBLE or dates; returns its names and types."""
     types = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM ({source}\n)").fetchall()]
     cells = ", ".join(f"{_cell(i, sql_type) or 'NULL'} AS c{i}" for i, (_, sql_type) in enumerate(types))
     places = ", ".join(f"c{i}" for i in range(len(types)))
@@ -146,7 +146,7 @@ def converted(
 
 
 def bare_text(text: str) -> str:
-    """`reading.bare` in SQL. Most cells have no white space to take off, which their first and last characters tell."""
+    """`reading.bare` in SQL. Most cells have no white space to strip, as their first and last characters show."""
     markers = ", ".join(map(literal, MISSING_MARKERS))
     stripped = f"trim({text}, {literal(WHITE_SPACE)})"
     return (
@@ -156,12 +156,12 @@ def bare_text(text: str) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """The message of a DuckDB error as one line: its class, the SQL and the list of settings say nothing to a user."""
+    """The message of a DuckDB error as one line, without its class, the SQL and the list of settings."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = re.sub(r"^([A-Z][A-Za-z ]+ Error: )+", "", lines[0]) if lines else type(error).__name__
     found = re.match(r"CSV Error on Line: (\d+)", text)
     if found:
-        # the original line, which may be many when a quote is left open, stands between the heading and the cause
+        # between the heading and the cause is the original line, which may be many lines if a quote is left open
         cause = next((line for line in lines[1:] if _CSV_CAUSE.match(line)), "the row is malformed")
         if "unicode" in cause:
             cause = "the text is not UTF-8; save the file in that encoding"
@@ -189,15 +189,15 @@ def literals(texts: Sequence[str]) -> str:
 
 
 def _cell(position: int, sql_type: str) -> str | None:
-    """The SQL that turns a cell into something `fetchnumpy` gives without loss; None where nothing does."""
+    """The SQL that turns a cell into something that `fetchnumpy` returns without loss; None if there is none."""
     column = f"c{position}"
     if _INTEGERS.fullmatch(sql_type) or _NUMBERS.fullmatch(sql_type) or sql_type == "BOOLEAN":
         return f"CAST({column} AS DOUBLE)"
     if _CATEGORIES.fullmatch(sql_type):
         return f"CAST({column} AS VARCHAR)"
-    if _TEXTS.fullmatch(sql_type):  # JSON is what read_json gives for a key that holds numbers here and text there
+    if _TEXTS.fullmatch(sql_type):  # read_json gives JSON for a key that holds both numbers and text
         return f"({column} ->> '$')" if sql_type == "JSON" else f"CAST({column} AS VARCHAR)"
-    if _DATES.fullmatch(sql_type):  # an infinite date is no date; DuckDB hands a time zone's moments over in UTC
+    if _DATES.fullmatch(sql_type):  # an infinite date is no date; DuckDB returns moments with a time zone in UTC
         return f"CASE WHEN isfinite({column}) THEN {column} END"
     if _TIMES.fullmatch(sql_type):
         return f"CAST(epoch({column}) AS DOUBLE)"
@@ -209,9 +209,9 @@ def _texts(types: Sequence[tuple[str, str]]) -> list[int]:
 
 
 def _coded(connection: duckdb.DuckDBPyConnection, texts: Sequence[int]) -> dict[int, tuple[list[str], str]]:
-    """The columns of texts that come again and again, by position: the different texts, and the SQL for their numbers.
+    """The columns of repeated texts, by position: the different texts, and the SQL for their numbers.
 
-    One `str` for each text instead of one for each cell is a fraction of the time and the memory.
+    One `str` for each text instead of one for each cell takes a fraction of the time and the memory.
     """
     if not texts:
         return {}
@@ -229,7 +229,7 @@ def _coded(connection: duckdb.DuckDBPyConnection, texts: Sequence[int]) -> dict[
 def _trials(position: int, sample: set[str]) -> list[tuple[Kind, str]]:
     """What a text column may be, by some of its cells, and the SQL for its cells: as they are (faster), or bare.
 
-    An integer is a number too, so that integers are tried first.
+    Integers are tried first, since they are numbers too.
     """
     cells = {cell for cell in map(bare, sample) if cell is not None}
     fitting = [kind for kind, (pattern, _) in _CONVERTED.items() if all(re.fullmatch(pattern, cell) for cell in cells)]
@@ -238,21 +238,21 @@ def _trials(position: int, sample: set[str]) -> list[tuple[Kind, str]]:
 
 
 def _count(cell: str, pattern: str, sql_type: str) -> str:
-    """The SQL that counts cells, and those that fit a pattern and say something: there is no 31st of February."""
+    """The SQL that counts cells, and those that fit a pattern and exist: there is no 31st of February."""
     fits = f"regexp_full_match({cell}, {literal(pattern)})"
     real = f" AND TRY_CAST({cell} AS TIMESTAMP) IS NOT NULL" if sql_type == "TIMESTAMP" else ""
     return f"count({cell}), count(*) FILTER ({fits}{real})"
 
 
 def _spellings(connection: duckdb.DuckDBPyConnection, read: dict[int, tuple[Kind, str]]) -> dict[int, dict[float, str]]:
-    """How the few different numbers of a column are written, if otherwise than we write them; see `spelling`."""
+    """How the few different numbers of a column are spelled, if differently from us; see `spelling`."""
     places = {i: kind for i, (kind, _) in read.items() if kind != "date"}
     if not places:
         return {}
     first = f"(SELECT {', '.join(f'c{i}' for i in places)} FROM fetched LIMIT {_SAMPLE})"
     different = connection.execute(f"SELECT {', '.join(f'count(DISTINCT c{i})' for i in places)} FROM {first}")
     few = [i for i, count in zip(places, different.fetchall()[0], strict=True) if count <= FEW]
-    # An integer that is written otherwise begins with +.
+    # An integer that is spelled differently begins with +.
     odd = [f"bool_or(contains(c{i}, '+'))" if places[i] == "integer" else "true" for i in few]
     asked = connection.execute(f"SELECT {', '.join(odd)} FROM fetched").fetchall()[0] if few else ()
     written = {}
@@ -263,7 +263,7 @@ def _spellings(connection: duckdb.DuckDBPyConnection, read: dict[int, tuple[Kind
 
 
 def _column(values: Any, sql_type: str, decimal_comma: bool) -> Column:
-    """What DuckDB holds in a column, or what its text says."""
+    """The column that DuckDB holds, or that its text means."""
     if _TEXTS.fullmatch(sql_type) or _CATEGORIES.fullmatch(sql_type):
         cells = np.ma.getdata(values).astype(object)
         cells[np.ma.getmaskarray(values)] = None
@@ -276,7 +276,7 @@ def _column(values: Any, sql_type: str, decimal_comma: bool) -> Column:
 
 
 def _values(values: Any, kind: Kind) -> Array:
-    """The cells that `fetchnumpy` gives, as `Column` holds them."""
+    """The cells that `fetchnumpy` returns, in the form that `Column` holds."""
     dtype, missing = ("datetime64[us]", np.datetime64("NaT", "us")) if kind == "date" else ("float64", np.nan)
     cells = np.asarray(np.ma.getdata(values), dtype=dtype)
     if np.ma.is_masked(values):

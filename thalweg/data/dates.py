@@ -33,7 +33,7 @@ class DateColumn:
     missing: int = 0
 
     def __post_init__(self) -> None:
-        np.datetime64(self.first, "us")  # a ValueError where a file says otherwise
+        np.datetime64(self.first, "us")  # a ValueError if a file holds something else
 
     @classmethod
     def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
@@ -94,7 +94,7 @@ class DateColumn:
 
 
 def dates_in_text(column: Column) -> Array | None:
-    """The dates of a text column in which every cell is one, datetime64[us] (rows,); else None."""
+    """The dates of a text column whose cells are all dates, datetime64[us] (rows,); otherwise None."""
     cells = column.values.tolist()
     meaning = {text: date_in(text) for text in set(cells) - {None}}
     if not meaning or any(moment is None for moment in meaning.values()):
@@ -126,7 +126,7 @@ def _dates(name: str, column: Column, table: Table) -> Array:
 
 
 def _shown(moment: str) -> str:
-    """Without the time where that is midnight."""
+    """The moment, without the time if that is midnight."""
     return moment.removesuffix("T00:00:00").replace("T", " ")
 
 

@@ -1,7 +1,7 @@
 """Images: folders of pictures, IDX files (MNIST's) and .npz archives, as one array of pixels and class numbers.
 
 Pixels of one byte stay bytes (uint8) in memory; the network converts a batch when it gathers it. Pillow reads the
-pictures, and is imported when the first one is.
+pictures, and is imported for the first one.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ from thalweg.support.untrusted import (
 )
 
 Size = tuple[int, int]  # height, width
-CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # how many, and what Pillow calls them
+CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # number, and Pillow's name
 PARTS = ("train", "test")
 IDX_NAMES = {"train": "train", "test": "t10k"}  # as MNIST's four files begin
-PIXEL_BYTES = 24  # that reading a pixel may take; with 2 GiB that is Pillow's own limit
+PIXEL_BYTES = 24  # memory that reading a pixel may take; with 2 GiB this gives Pillow's own limit
 MOST_AXES = 4  # of an IDX file: row, height, width, channel
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Pictures of one size with a class each.
+    """Pictures of one size, each with a class.
 
     Attributes:
-        x: (rows, height, width, channels), uint8, or float32 where the source holds other numbers.
+        x: (rows, height, width, channels), uint8, or float32 if the source holds other numbers.
         y: the class number of each row.
         classes: the name of each class.
         source: where they come from.
-        test: the pictures that the source keeps for testing, if it does.
-        skipped: what was wrong with each of those that were left out.
+        test: the source's test pictures, if it has any.
+        skipped: what was wrong with each picture left out.
     """
 
     x: Array
@@ -72,8 +72,8 @@ class Images:
 def is_image_source(path: str | Path) -> bool:
     """Whether this is a folder, an .npz archive or an IDX file: what `read_images` reads, and `read_table` does not.
 
-    A folder with tables in its folders (or in itself, if it has none) and no pictures there is none: `read_table` says
-    how to name them.
+    It isn't a folder whose subfolders (or which itself, if it has none) hold tables and no pictures: `read_table` says
+    how to name those.
     """
     path = Path(path)
     if not path.is_dir():
@@ -92,18 +92,18 @@ def is_image_source(path: str | Path) -> bool:
 def read_images(
     path: str | Path, size: Size | None = None, channels: int | None = None, skip_bad: bool = False
 ) -> Images:
-    """Pictures and their classes.
+    """Reads pictures and their classes.
 
     Args:
         path: a folder with a folder of pictures for each class, or with such folders in train/ and test/; a folder
             with MNIST's four IDX files, or one of them, .gz too; or an .npz archive with x_train, y_train, x_test,
             y_test, or x and y.
-        size: (height, width) to which pictures of a folder are resized; without it they have to be of one size.
-        channels: 1 (grey), 3 (RGB) or 4 (with transparency) to convert pictures to; without it they have to be alike.
+        size: (height, width) to which pictures of a folder are resized; without it all must have one size.
+        channels: 1 (grey), 3 (RGB) or 4 (with transparency) to convert pictures to; without it all must be alike.
         skip_bad: leaves out pictures that can't be read, class folders without any, and images with pixels that aren't
             finite; `Images.skipped` says which.
 
-    What the pictures take in memory, or an archive unpacks to, is limited: see `thalweg.support.untrusted`.
+    The memory for pictures and for unpacking an archive is limited: see `thalweg.support.untrusted`.
 
     Raises:
         NotFoundError: there is no such file or folder. DataError: it can't be read as images; the file is named.
@@ -190,7 +190,7 @@ def read_pictures(
     files: Sequence[Path], size: Size | None, channels: int | None, bad: dict[Path, str], skip_bad: bool
 ) -> Array | None:
     """(rows, height, width, channels) of the pictures that can be read, and in `bad` why the others can't: all of them,
-    or the first three if they aren't to be skipped. None if there are none."""
+    or the first three unless they are skipped. None if there are none."""
     x, first, row = None, None, 0
     for file in files:
         try:
@@ -219,7 +219,7 @@ def read_pictures(
 
 
 def folders_in(folder: Path) -> list[str]:
-    """The folders in it, by name, but for hidden ones and what programs leave there, as __MACOSX and __pycache__."""
+    """The folders in it, by name, except hidden ones and those of programs, such as __MACOSX and __pycache__."""
     return sorted(f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith((".", "__")))
 
 
@@ -237,7 +237,7 @@ def read_picture(file: Path, size: Size | None = None, channels: int | None = No
     limit = Image.MAX_IMAGE_PIXELS
     if (given := given_max_bytes()) is not None:
         limit = given // PIXEL_BYTES
-        Image.MAX_IMAGE_PIXELS = max(limit, Image.MAX_IMAGE_PIXELS or limit)  # Pillow's own may be raised, not lowered
+        Image.MAX_IMAGE_PIXELS = max(limit, Image.MAX_IMAGE_PIXELS or limit)  # Pillow's limit may only be raised
     many = DataError(
         f"{file} has more than {limit or 0:,} pixels: if you trust it, "
         f"set {VARIABLE} to {PIXEL_BYTES} times their number"
@@ -261,13 +261,13 @@ def read_picture(file: Path, size: Size | None = None, channels: int | None = No
         raise many from None
     except ThalwegError:
         raise
-    except Exception as error:  # Pillow's plugins raise what they like
+    except Exception as error:  # Pillow's plugins raise anything
         raise DataError(f"{file} is a damaged image: {reason(error)}") from error
     return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
 def mode_of(mode: str, file: Path) -> str:
-    """Grey, colour or colour with transparency, for what Pillow calls the mode of a file."""
+    """Grey, colour, or colour with transparency, for the mode that Pillow gives a file."""
     known = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "RGBA": "RGBA", "LA": "RGBA"}
     if mode not in known:
         raise DataError(f"{file} has pixels of the kind {mode!r}, not of one byte a channel: give --channels 1 or 3")

@@ -1,4 +1,4 @@
-"""Cells found among the labels that were seen in training, however either was written."""
+"""Finds cells among the labels of training, however either was written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from thalweg.data.reading import plain_number, read
 
 Label = str | int | float | bool
 Key = tuple[str, Any]
-"""What a label or a cell says: ("text", "007"), ("number", 7.0), ("boolean", 1.0), ("date", datetime64)."""
+"""The meaning of a label or a cell: ("text", "007"), ("number", 7.0), ("boolean", 1.0), ("date", datetime64)."""
 
 _WORDS = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"))
 _TRUTH: dict[Key, float] = {("number", 0.0): 0.0, ("number", 1.0): 1.0, ("boolean", 0.0): 0.0, ("boolean", 1.0): 1.0}
@@ -20,11 +20,11 @@ _TRUTH |= {("text", word): float(truth) for pair in _WORDS for truth, word in en
 
 
 def label_codes(known: Sequence[Label], column: Column) -> Array:
-    """Where each cell stands in `known`: (rows,) of positions, -1 for none of them, -2 for a missing cell.
+    """The position of each cell in `known`, (rows,): -1 if it is none of them, -2 if it is missing.
 
-    A cell is the label that is written as it is, or else the one that says the same: 7 is "7.0" and "007", a date is
-    "2024-05-31". Where the labels are two words for no and yes (or 0 and 1, or false and true), each word for yes is
-    the second, as the same column is boolean in one format, and text or numbers in another.
+    A cell is the label spelled the same, or otherwise the one with the same meaning: 7 is "7.0" and "007", a date is
+    "2024-05-31". If the labels are two words for no and yes (or 0 and 1, or false and true), each word for yes is the
+    second, since the same column is boolean in one format, and text or numbers in another.
 
     >>> label_codes(["no", "yes"], Column("boolean", np.array([1.0, np.nan, 0.0])))
     array([ 1, -2,  0])
@@ -56,7 +56,7 @@ def label_codes(known: Sequence[Label], column: Column) -> Array:
 
 
 def _keys(label: Label) -> Iterator[Key]:
-    """All that a label says, the most exact first."""
+    """All meanings of a label, the most exact first."""
     if isinstance(label, bool):
         yield "boolean", float(label)
     elif not isinstance(label, str):

@@ -1,4 +1,4 @@
-"""Text that is meant as numbers though not all cells are, and cells that spoil a column of numbers, reported by row."""
+"""Text that is meant as numbers although not all cells are; cells that spoil a column of numbers, reported by row."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from thalweg.errors import BadRowsError
 
 
 def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
-    """A text column that is meant as numbers, as a number column; None where it is text.
+    """The number column that a text column is meant as; None if it is text.
 
-    Numbers it is when all cells are and more than 20 differ. When nine cells in ten are and others aren't (or all of
-    five and more cells but one), the others are mistakes, unless the numbers are few and the text keeps coming back
-    (0, 1, 2, "3+"). Codes with a leading zero are text.
+    It is numbers if all cells are numbers and more than 20 differ. If nine cells in ten are numbers (or all but one of
+    five or more), the others are mistakes, unless the numbers are few and the text recurs (0, 1, 2, "3+"). Codes with a
+    leading zero are text.
 
     Raises:
         BadRowsError: mistakes, with their rows.
@@ -37,7 +37,7 @@ def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
 
 
 def text_as_numbers(table: Table, name: str, column: Column) -> Array:
-    """Text read as numbers, float64 (rows,) with NaN for missing cells; BadRowsError for cells that are none."""
+    """Text read as numbers, float64 (rows,) with NaN for missing cells; BadRowsError for cells that aren't numbers."""
     parsed = {text: number_in(text) for text in set(column.values.tolist()) - {None}}
     odd = {text for text, number in parsed.items() if number is None}
     if odd:
@@ -58,7 +58,7 @@ def text_error(table: Table, name: str, column: Column, odd: set[str]) -> BadRow
 
 
 def refuse_infinite(table: Table, name: str, values: Array) -> None:
-    """Raise BadRowsError for infinite values, with their rows."""
+    """Raises BadRowsError for infinite values, with their rows."""
     cells = {table.row_number(row): values[row] for row in np.flatnonzero(np.isinf(values)).tolist()}
     if cells:
         raise BadRowsError(

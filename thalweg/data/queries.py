@@ -1,8 +1,9 @@
 """SQL queries: one SELECT, run by DuckDB in memory, that reads the local files it names and nothing else.
 
-CSV files are read as everywhere in this package before the query sees them. Parquet and JSON files DuckDB reads itself;
-what text the result holds is read as everywhere too. All else is closed: writing, other files, the network, extensions,
-settings, several statements, and table functions but those that read such files or make rows (`_READERS`, `_MAKERS`).
+CSV files are read as everywhere in this package before the query sees them. DuckDB reads Parquet and JSON files itself;
+text in the result is read likewise. All else is closed: writing, other files, the network,
+extensions, settings, several statements, and table functions but those that read such files or make rows (`_READERS`,
+`_MAKERS`).
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ Node = dict[str, Any]
 
 
 def read_query(query: str) -> dict[str, Column]:
-    """The columns of a SELECT's result, in its order of rows.
+    """The columns of a SELECT's result, in its row order.
 
     Raises:
-        DataError: `query` is more or other than one SELECT, it fails, or it reads what it may not.
+        DataError: `query` isn't exactly one SELECT, it fails, or it reads something it may not.
         NotFoundError: a file that it names isn't there.
     """
     with connect(allowed()) as connection:
@@ -72,7 +73,7 @@ def read_query(query: str) -> dict[str, Column]:
 
 
 def _without_semicolon(query: str) -> str:
-    """The query up to a semicolon at its end, be there a comment behind it."""
+    """The query up to a semicolon at its end, which a comment may follow."""
     import duckdb
 
     text = query.encode()
@@ -82,7 +83,7 @@ def _without_semicolon(query: str) -> str:
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
-    """The query as DuckDB's parser understands it, if it is one SELECT that calls no table function but those above."""
+    """The query as DuckDB's parser understands it, if it is one SELECT that calls only the table functions above."""
     failure = duckdb_error()
     try:
         kinds = [statement.type.name for statement in connection.extract_statements(text)]
@@ -108,7 +109,7 @@ def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
 
 
 def _files(connection: duckdb.DuckDBPyConnection, tree: Node) -> tuple[set[str], dict[str, str]]:
-    """The paths that the query may read; and by name the CSV files that now are tables, with the alias each goes by."""
+    """The paths that the query may read; and the CSV files that are tables now, by name, with the alias of each."""
     paths: set[str] = set()
     shadows: dict[str, str] = {}
     for node in _nodes(tree):
@@ -127,7 +128,7 @@ def _files(connection: duckdb.DuckDBPyConnection, tree: Node) -> tuple[set[str],
 
 
 def _paths(name: str) -> set[str]:
-    """A file or a glob as written, and all paths that it stands for."""
+    """A file or glob as written, and all paths that it stands for."""
     if "://" in name:
         raise DataError(f"the query names {name!r}, and a query reads local files only")
     whole = Path(name).expanduser().absolute()
@@ -137,7 +138,7 @@ def _paths(name: str) -> set[str]:
 
 
 def _shadow(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """A table of the name of a CSV file, which the query reads in its place: integers, numbers, moments and text."""
+    """Makes a table named as a CSV file, which the query reads instead: integers, numbers, moments and text."""
     if "://" in name:
         raise DataError(f"the query names {name!r}, and a query reads local files only")
     files = named_files(name)
@@ -166,7 +167,7 @@ def _shadowed(shadows: dict[str, str]) -> list[Path]:
 
 
 def _renamed(tree: Node, shadows: dict[str, str]) -> bool:
-    """Give tables the alias that DuckDB gives files, where the query goes by it: SELECT rows.age FROM 'rows.csv'."""
+    """Gives tables the alias that DuckDB gives files, if the query uses it: SELECT rows.age FROM 'rows.csv'."""
     used = {str(node.get("relation_name", "")).lower() for node in _nodes(tree)}
     used |= {str(node["column_names"][0]).lower() for node in _nodes(tree) if len(node.get("column_names", ())) > 1}
     changed = False
@@ -190,6 +191,6 @@ def _nodes(tree: Any) -> Iterator[Node]:
 
 
 def _texts(function: Node) -> Iterator[str]:
-    """All texts that stand in a call."""
+    """All texts in a call."""
     for node in _nodes(function):
         yield from (node[key] for key in ("text", "value") if isinstance(node.get(key), str))

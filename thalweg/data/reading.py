@@ -1,7 +1,7 @@
-"""What text says. A cell of text reads the same wherever it stands: in CSV, Parquet or JSON, in a frame, in a query.
+"""The meaning of text. A cell of text reads the same everywhere: in CSV, Parquet or JSON, in a frame, in a query.
 
 White space around a cell doesn't count, and the `MISSING_MARKERS` are missing cells. A column of text holds numbers,
-truth values or dates where *all* its cells are; otherwise it holds text.
+truth values or dates if *all* its cells are; otherwise it holds text.
 
 | kind    | a cell                                                                                        |
 |---------|-----------------------------------------------------------------------------------------------|
@@ -26,7 +26,7 @@ MISSING_MARKERS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
 """Text that means "missing", also with white space around it; a database's NULL, None and NaN are always missing."""
 WHITE_SPACE = " \t\n\r\f\v"
 
-# DuckDB converts columns that these three fit, and reads the patterns as Python does.
+# DuckDB converts columns that fit one of these three patterns, and reads the patterns as Python does.
 INTEGER = "[+-]?(?:0|[1-9][0-9]*)"
 NUMBER = rf"(?:{INTEGER}(?:\.[0-9]*)?|[+-]?\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?i:inf(?:inity)?)"
 MOMENT = "[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}(?:[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,6})?)?"
@@ -41,7 +41,7 @@ _EPOCH = datetime.date(1970, 1, 1)
 
 Kind = Literal["integer", "number", "boolean", "date"]
 Meaning = dict[str, Any]
-"""What each text says: a float (of a boolean 0 or 1), or a datetime64 in UTC."""
+"""The meaning of each text: a float (0 or 1 for a boolean), or a datetime64 in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class Reading:
 
     kind: Kind
     pattern: re.Pattern[str]
-    convert: Callable[[re.Match[str]], Any]  # ValueError for what only looks like it: the 31st of February
+    convert: Callable[[re.Match[str]], Any]  # ValueError for lookalikes: the 31st of February
 
     def of(self, texts: Collection[str]) -> Meaning | None:
-        """What the texts say, where it fits all of them."""
+        """The meaning of the texts, if all of them can be read this way."""
         meaning = {}
         for text in texts:
             found = self.pattern.fullmatch(text)
@@ -105,15 +105,15 @@ _MONTH_FIRST = _reading("date", rf"{_MONTH}(?P<s>[-/]){_DAY}(?P=s){_YEAR}{_CLOCK
 
 
 def bare(text: str | None) -> str | None:
-    """A cell without the white space around it, None where it is missing."""
+    """A cell without the white space around it, None if it is missing."""
     stripped = None if text is None else text.strip(WHITE_SPACE)
     return None if stripped in MISSING_MARKERS else stripped
 
 
 def read(texts: Collection[str], decimal_comma: bool = False) -> tuple[Kind, Meaning] | None:
-    """What bare, different texts say, all read in one way; None where they are text, or could be read in two ways.
+    """The meaning of bare, different texts, all read in one way; None if they are text, or could be read in two ways.
 
-    `decimal_comma`: the comma is known to be one, as in a file whose cells semicolons divide.
+    `decimal_comma`: commas are known to be decimal, as in a file with semicolons between cells.
 
     >>> read(["1,5", "2"])
     ('number', {'1,5': 1.5, '2': 2.0})
@@ -137,7 +137,7 @@ def read(texts: Collection[str], decimal_comma: bool = False) -> tuple[Kind, Mea
 
 
 def plain_number(text: str) -> float | None:
-    """The number that `text` writes, with leading zeros or not, or None. "1_000", "0x10" and "12 kg" are no numbers.
+    """The number that `text` spells, with or without leading zeros, or None. "1_000", "0x10" and "12 kg" are none.
 
     >>> plain_number(" -1.5e3 "), plain_number("007"), plain_number("3+"), plain_number("1_000")
     (-1500.0, 7.0, None, None)
@@ -147,7 +147,7 @@ def plain_number(text: str) -> float | None:
 
 
 def number_in(text: str) -> float | None:
-    """What a text says among numbers: a plain number, or one with a comma, or a time of day; None for other text."""
+    """The meaning of a text among numbers: a plain number, one with a comma, or a time of day; None for other text."""
     number = plain_number(text)
     if number is None:
         kind, meaning = read([text]) or ("", {})
@@ -156,12 +156,12 @@ def number_in(text: str) -> float | None:
 
 
 def date_in(text: str) -> np.datetime64 | None:
-    """What a text says among dates; None where it is no date, or could be two."""
+    """The meaning of a text among dates; None if it is no date, or could be two."""
     kind, meaning = read([text]) or ("", {})
     return meaning[text] if kind == "date" else None
 
 
 def is_code(text: str) -> bool:
-    """Whether a number is written as codes are, with a leading zero: 007, 01234."""
+    """Whether a number is written like a code, with a leading zero: 007, 01234."""
     digits = text.strip()
     return len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()

@@ -1,6 +1,6 @@
-"""What a task asks of a network: its output layer, its loss, its metric, and what is monitored in training.
+"""What a task requires of a network: output layer, loss and metric, and the value monitored in training.
 
-Runs, comparisons and estimators read it here, so that they agree.
+Runs and comparisons read it here, so that they agree.
 """
 
 from __future__ import annotations
@@ -31,10 +31,9 @@ class Recipe:
     Attributes:
         task: "binary", "multiclass" or "regression".
         metric: the metric's name, as `compile` takes it; higher is better.
-        score: what people call it.
-        fitting: the losses that fit the task, the usual one first, with the activation of the output layer that each
-            of them expects. A margin loss takes any number, of which 0 is the middle; a probability loss takes a
-            probability.
+        score: the metric's name for people.
+        fitting: the losses that fit the task, the usual one first, with the output layer's activation that each of
+            them expects. A margin loss takes any number, with 0 in the middle; a probability loss takes a probability.
         monitor: the logged value that early stopping watches.
     """
 
@@ -55,7 +54,7 @@ class Recipe:
         return self.fitting[self.loss]
 
     def units(self, classes: int) -> int:
-        """Units of the output layer: one for each of several classes; one for two classes, and for a number."""
+        """Units of the output layer: one per class for several classes; one for two classes, and for a number."""
         return classes if self.task == "multiclass" else 1
 
     def activation_for(self, loss: losses.Loss) -> str:
@@ -66,7 +65,7 @@ class Recipe:
         return self.fitting[loss.name]
 
     def metric_for(self, activation: str) -> str | Metric:
-        """The metric for an output layer: a margin above 0 is a "yes", a probability from 0.5 on."""
+        """The metric for an output layer: "yes" is a margin above 0, or a probability of at least 0.5."""
         return BinaryAccuracy(0.0) if self.task == "binary" and activation == "linear" else self.metric
 
     def encode(self, y: NDArray[Any], units: int, loss: losses.Loss) -> NDArray[Any]:
@@ -75,7 +74,7 @@ class Recipe:
         Args:
             y: class numbers (rows,), or numbers (rows, 1) for regression.
             units: of the output layer.
-            loss: of several classes, some take class numbers and some one-hot rows.
+            loss: for several classes, some losses take class numbers and some one-hot rows.
 
         Returns:
             float32 (rows, 1) of 0 and 1 for two classes; (rows,) or one-hot float32 (rows, units) for several; y

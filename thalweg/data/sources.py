@@ -1,4 +1,4 @@
-"""Files, read by DuckDB, and written by it."""
+"""Files, read and written by DuckDB."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def is_query(text: str) -> bool:
 def read_files(path: str | Path) -> dict[str, Column]:
     """The columns of a file, or of all files that a glob matches, in the order of their names.
 
-    Columns of several files are matched by name; one that a file lacks is missing there.
+    Columns of several files are matched by name; a column that a file lacks is missing in its rows.
     """
     files = named_files(path)
     what = str(path) if len(files) > 1 else str(files[0])
@@ -60,17 +60,17 @@ def read_files(path: str | Path) -> dict[str, Column]:
 
 
 def csv_source(files: Sequence[Path]) -> str:
-    """The SQL that reads CSV files, all cells as text: what they say is for `thalweg.data.reading` to tell."""
+    """The SQL that reads CSV files, all cells as text: `thalweg.data.reading` interprets them."""
     return f"FROM read_csv({_listed(files)}, all_varchar=true, {_dialect(files[0])})"
 
 
 def commas_are_decimal(files: Sequence[Path]) -> bool:
-    """Where semicolons divide the cells, the comma is many languages' decimal point."""
+    """Whether semicolons separate the cells: then the comma is the decimal point, as in many languages."""
     return _delimiter(files[0]) == ";"
 
 
 def _json_source(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], what: str) -> str:
-    """The SQL that reads JSON files, with text left as it is, where DuckDB would make dates and times of it."""
+    """The SQL that reads JSON files, with text left as it is even if DuckDB would make dates and times of it."""
     source = f"FROM read_json({_listed(files)}, sample_size=-1"
     try:
         types = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE {source})").fetchall()]
@@ -82,7 +82,7 @@ def _json_source(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], w
 
 def _listed(files: Sequence[Path]) -> str:
     """The files as DuckDB's readers take them. A single file in a folder named seed=1 must not gain a column "seed";
-    for many, such folders are columns."""
+    with several files, such folders are columns."""
     common = "union_by_name=true" if len(files) > 1 else "hive_partitioning=false"
     return f"{literals([glob.escape(str(file)) for file in files])}, {common}"
 
@@ -98,7 +98,7 @@ WRITABLE = {
 
 
 def writable(path: str | Path) -> Path:
-    """The path, if a table can be written there: a known ending, a folder that is there, nothing to overwrite."""
+    """The path, if a table can be written there: a known ending, an existing folder, nothing to overwrite."""
     path = Path(path).expanduser()
     if path.suffix.lower() not in WRITABLE:
         raise ArgumentError(f"can't write {path.name}: the name must end in {', '.join(WRITABLE)}")
@@ -110,7 +110,7 @@ def writable(path: str | Path) -> Path:
 
 
 def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
-    """Write columns as .csv, .tsv, .parquet, .json (an array) or .jsonl (a line a row); see `write_table`."""
+    """Writes columns as .csv, .tsv, .parquet, .json (an array) or .jsonl (a line per row); see `write_table`."""
     path = writable(path)
     if not columns:
         raise DataError(f"can't write {path}: there are no columns")
@@ -134,7 +134,7 @@ def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
         except (failure, OSError) as error:
             raise DataError(f"can't write {path}: {one_line(error)}") from None
         finally:
-            partial.unlink(missing_ok=True)  # where it wasn't renamed
+            partial.unlink(missing_ok=True)  # if it wasn't renamed
 
 
 def nearest(name: str, names: Sequence[str], cutoff: float = 0.6) -> str:
@@ -160,12 +160,12 @@ def _delimiter(file: Path) -> str:
 
 
 def _header(file: Path) -> str:
-    """The first line with anything on it."""
+    """The first line that isn't blank."""
     with readable(DataError, f"can't read {file}"), unpacked(file) as stream:
         head = stream.read(LONGEST_LINE + 1)
     lines = re.split(r"\r\n|\r|\n", head.decode("utf-8-sig", errors="replace"))
     found = next((number for number, line in enumerate(lines) if line.strip()), None)
-    if len(head) > LONGEST_LINE and found in (None, len(lines) - 1):  # it may go on
+    if len(head) > LONGEST_LINE and found in (None, len(lines) - 1):  # it may continue
         raise DataError(f"can't read {file}: its header doesn't end within {LONGEST_LINE:,} bytes")
     if found is None:
         raise DataError(f"{file} is empty: it holds no header and no rows")
@@ -173,8 +173,8 @@ def _header(file: Path) -> str:
 
 
 def csv_failure(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], error: DataError) -> DataError:
-    """The file and line whose number of cells differs from the header's, which DuckDB's detection doesn't tell; or the
-    error as it is."""
+    """An error with the file and line whose number of cells differs from the header's, which DuckDB's detection doesn't
+    name; or the error as it is."""
     failure = duckdb_error()
     for file in files:
         names = re.sub('"[^"]*"', "", _header(file)).split(_delimiter(file))
@@ -220,7 +220,7 @@ def _files(path: str | Path) -> list[Path]:
 def _exists(text: str) -> bool:
     try:
         return Path(text).expanduser().is_file()
-    except (OSError, ValueError, RuntimeError):  # a query is too long for a name, or holds what a path can't
+    except (OSError, ValueError, RuntimeError):  # a query is too long for a name, or has characters that a path can't
         return False
 
 
@@ -233,7 +233,7 @@ def _nearest_file(path: Path) -> str:
 
 
 def is_table_file(file: Path) -> bool:
-    """Whether the name ends as a table's does."""
+    """Whether the name has a table's ending."""
     return _ending(file) in _ENDINGS
 
 
@@ -257,7 +257,7 @@ def _as_text_cells(name: str, values: Array) -> tuple[str, list[str | None]]:
     if kind in "biu":
         sql_type = {"b": "BOOLEAN", "i": "BIGINT", "u": "UBIGINT"}[kind]
         return sql_type, list(map(str, values.tolist()))
-    if kind == "f":  # a float32 is written with its own shortest digits: 0.1 and not 0.10000000149011612
+    if kind == "f":  # a float32 is written with its own shortest digits: 0.1, not 0.10000000149011612
         sql_type = "FLOAT" if values.dtype.itemsize <= 4 else "DOUBLE"
         digits = values.astype(np.str_).tolist()
         return sql_type, [None if lost else text for text, lost in zip(digits, np.isnan(values).tolist(), strict=True)]

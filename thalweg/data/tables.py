@@ -18,7 +18,7 @@ __all__ = ["Column", "Table", "read_table", "write_table"]
 
 
 class Table:
-    """Named columns of equal length. `read_table` makes one; its arrays are not to be written to.
+    """Named columns of equal length. `read_table` makes one; don't write to its arrays.
 
     >>> table = Table.of({"age": [31, None], "town": ["Ulm", "?"]})
     >>> table
@@ -39,7 +39,7 @@ class Table:
         self.names = list(columns)
         self.rows = len(next(iter(columns.values())).values) if columns else 0
         self.source = source
-        self._numbers = numbers  # each row's number in the source, where rows were taken from a larger table
+        self._numbers = numbers  # each row's number in the source, if rows were taken from a larger table
         uneven = next((name for name, column in columns.items() if len(column.values) != self.rows), None)
         if uneven is not None:
             raise DataError(
@@ -56,7 +56,7 @@ class Table:
         return cls({str(name): _column_of_any(str(name), values) for name, values in columns.items()}, source)
 
     def column(self, name: str) -> Column:
-        """A column with its kind; DataError, with the nearest names, where there is none of that name."""
+        """A column with its kind; DataError, with the nearest names, if there is none of that name."""
         if name not in self._columns:
             hint = nearest(name, self.names) or f"; it has {_listed(self.names)}"
             raise NotFoundError(f"{self.source} has no column {name!r}{hint}")
@@ -78,18 +78,18 @@ class Table:
         return f"<Table of {self.rows} rows: {held}>"
 
     def take(self, rows: Array | Sequence[int]) -> Table:
-        """The table of the rows given, in their order; messages go on naming them by their number in the source."""
+        """The table of these rows, in their order; messages still name them by their number in the source."""
         chosen = np.asarray(rows, dtype=np.intp)
         numbers = chosen if self._numbers is None else self._numbers[chosen]
         return Table({name: column.take(chosen) for name, column in self._columns.items()}, self.source, numbers)
 
     def row_number(self, row: int) -> int:
-        """The number by which a user knows a row: in the source, counted from 1, the header left out."""
+        """The row's number for users: in the source, counted from 1, without the header."""
         return int(row if self._numbers is None else self._numbers[row]) + 1
 
 
 def read_table(source: object) -> Table:
-    """Read a table.
+    """Reads a table.
 
     Args:
         source: a path, or a glob of several files (.csv, .tsv, .txt, .parquet, .json, .jsonl; text also with .gz);
@@ -97,9 +97,9 @@ def read_table(source: object) -> Table:
             Arrow frame; a dict of columns; or a Table, which is returned.
 
     Row order is kept. The first line of a CSV or TSV file names the columns, as written; its delimiter is a comma,
-    semicolon, tab or bar. What a cell of text says doesn't depend on the format (`thalweg.data.reading`): a column
-    whose cells are all numbers, true and false, dates or times of day is that, in CSV as in Parquet, JSON or a frame;
-    other text, such as yes and no, or codes with leading zeros, stays text. Empty cells, NA, N/A, NaN, nan, null, NULL,
+    semicolon, tab or bar. A cell of text means the same in every format (`thalweg.data.reading`): a column whose cells
+    are all numbers, true and false, dates or times of day becomes that, in CSV as in Parquet, JSON or a frame; other
+    text, such as yes and no, or codes with leading zeros, stays text. Empty cells, NA, N/A, NaN, nan, null, NULL,
     None and ? are missing. A column of categories (pandas, Polars, Arrow, DuckDB's ENUM) stays one whatever it says. A
     column of lists or structs can be read but not used.
 
@@ -132,7 +132,7 @@ def read_table(source: object) -> Table:
 
 
 def write_table(path: str | Path, columns: Mapping[str, Array]) -> None:
-    """Write columns as a file: .csv, .tsv, .parquet, .json (one array) or .jsonl (one line a row).
+    """Writes columns as a file: .csv, .tsv, .parquet, .json (one array) or .jsonl (one line per row).
 
     Args:
         path: a name that does not exist yet.
@@ -141,7 +141,7 @@ def write_table(path: str | Path, columns: Mapping[str, Array]) -> None:
 
     Raises:
         ArgumentError: the path exists, or its ending is unknown.
-        DataError: its folder is not there, or the columns differ in length.
+        DataError: the folder does not exist, or the columns differ in length.
     """
     write_file(path, columns)
 
@@ -195,7 +195,7 @@ def _column_of_any(name: str, values: Any) -> Column:
 
 def _repeated(frame: Any) -> str:
     """The names that several columns of a pandas or Arrow frame share; 1 and "1" are one name here."""
-    if hasattr(frame, "collect"):  # a lazy frame, which would run to tell its columns
+    if hasattr(frame, "collect"):  # a lazy frame, which would have to run first
         return ""
     held: Any = getattr(frame, "column_names", None)  # Arrow's; its `columns` are the data
     held = getattr(frame, "columns", None) if held is None else held

@@ -1,4 +1,4 @@
-"""The column to predict: which task it sets, its classes or its scale, and the rows to learn it from."""
+"""The column to predict: its task, its classes or its scale, and the rows to learn it from."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError, ShapeError
 
 ROWS_PER_CLASS = 5
-"""Integers are classes only where each stands, on average, for so many rows."""
+"""Integers are classes only if each stands, on average, for this many rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be predicted. `Target.of` reads it from a table's column.
+    """The target of a prediction. `Target.of` reads it from a table's column.
 
     >>> from thalweg.data import read_table
     >>> Target.of(read_table("examples/penguins.csv"), "target")  # doctest: +ELLIPSIS
@@ -32,10 +32,10 @@ class Target:
     Attributes:
         name: the column.
         task: "binary", "multiclass" or "regression".
-        classes: the labels, sorted, as they stand in the table (str, int, float or bool); of two, the second is the
-            one whose probability a binary network gives. Empty for regression.
+        classes: the labels, sorted, as in the table (str, int, float or bool); a binary network gives the probability
+            of the second. Empty for regression.
         mean, scale: a regression target is learned as (y - mean) / scale; 0 and 1 for classes.
-        missing: how many rows hold no target; nothing can be learned from them, and they take no part.
+        missing: how many rows lack a target; nothing can be learned from them, and they are left out.
         why: how the task was decided, for people.
     """
 
@@ -49,10 +49,10 @@ class Target:
 
     @classmethod
     def of(cls, table: Any, name: str, task: str | None = None) -> Self:
-        """The target in a whole table, so that a class whose rows all end up held out is known all the same.
+        """The target of a whole table, so that a class whose rows are all held out is known too.
 
         Args:
-            table: all rows, before they are split: a Table, or anything that `read_table` makes one of.
+            table: all rows, before they are split: a Table, or anything that `read_table` takes.
             name: the column to predict.
             task: overrides what `infer_task` would decide.
 
@@ -86,11 +86,11 @@ class Target:
 
     @property
     def outputs(self) -> int:
-        """How many units the network's last layer has: one for a number and for two classes, else one a class."""
+        """How many units the last layer has: one for a number or two classes, otherwise one per class."""
         return recipe(self.task).units(len(self.classes))
 
     def fitted(self, table: Table) -> Self:
-        """The same target with mean and scale of these rows, the training rows; classes stay those of all rows."""
+        """The same target with mean and scale of these rows, the training rows; the classes stay those of all rows."""
         if self.task != "regression":
             return self
         numbers = self.numbers(table)
@@ -121,7 +121,7 @@ class Target:
         return _numbers(table, self.name, _usable(table, self.name))
 
     def _codes(self, table: Table, column: Column) -> Array:
-        """Class numbers (rows,) of labels, whether the column holds them as text, as numbers or as truth values."""
+        """Class numbers (rows,) of labels, whether the column holds text, numbers or truth values."""
         codes = label_codes(self.classes, column)
         unknown = np.flatnonzero(codes < 0)
         if len(unknown):
@@ -138,8 +138,8 @@ class Target:
         """Predictions as the user writes them: (rows,), of labels in their own type, or numbers in their own unit.
 
         Args:
-            y_pred: the network's output, (rows, outputs); for two classes the probability of the second, and 0.5 or
-                more is the second.
+            y_pred: the network's output, (rows, outputs); for two classes the probability of the second, which 0.5 or
+                more means.
         """
         y_pred = self._checked(y_pred)
         if self.task == "regression":
@@ -150,7 +150,7 @@ class Target:
         return decoded
 
     def probabilities(self, y_pred: Array) -> dict[Label, Array]:
-        """Each class's probability, a column (rows,) a class; ArgumentError for regression."""
+        """Each class's probability, (rows,) per class; ArgumentError for regression."""
         if self.task == "regression":
             raise ArgumentError(f"the target {self.name!r} is a number: a regression has no class probabilities")
         y_pred = self._checked(y_pred)
@@ -178,7 +178,7 @@ class Target:
 
     @classmethod
     def from_json(cls, stored: object) -> Self:
-        """Raises ModelFileError where `stored` is nothing that `to_json` gave."""
+        """Raises ModelFileError if `stored` doesn't come from `to_json`."""
         if not isinstance(stored, Mapping) or stored.get("task") not in TASKS:
             raise ModelFileError("the model's target is damaged: it has no known task")
         classes, task = stored.get("classes"), stored["task"]
@@ -203,9 +203,9 @@ def infer_task(table: Any, target: str) -> Task:
 
     * text and booleans: classes; text that is all numbers, more than 20 different ones: regression
     * two different values of any kind: "binary"
-    * integers, also as floats: "multiclass" where they count 0, 1, 2, … or 1, 2, 3, … (or are -1, 0, 1) without a gap,
-      are at most 20, and stand for 5 rows or more each on average: so people number classes. Others, such as grades
-      3 … 9 or ages with gaps, are quantities
+    * integers, also as floats: "multiclass" if they count 0, 1, 2, … or 1, 2, 3, … (or are -1, 0, 1) without a gap, are
+      at most 20, and stand for 5 rows or more each on average: so people number classes. Others, such as grades 3 … 9
+      or ages with gaps, are quantities
     * every other number: "regression"
 
     >>> infer_task(Table.of({"y": [0, 1, 2] * 5}), "y"), infer_task(Table.of({"y": [3, 4, 5] * 5}), "y")
@@ -219,8 +219,8 @@ def split_rows(y: Array, task: str, test_share: float, seed: int) -> tuple[Array
 
     Args:
         y: (rows,): a target column, labels or numbers.
-        task: for "binary" and "multiclass" each part gets its share of every class. A class never lands in the test
-            part alone: a single row is trained on, and the last row of a class moves there.
+        task: for "binary" and "multiclass" each part gets its share of every class. No class is in the test part only:
+            a class's last or only row is trained on.
         test_share: 0 < test_share < 1.
         seed: 0 ≤ seed < 2³²; the same seed gives the same parts.
 
@@ -351,5 +351,5 @@ def _check_classes(name: str, task: Task, classes: int, rows: int) -> None:
 
 
 def label_text(label: Label) -> str:
-    """A label as people read it: 3 and not 3.0, True and not 1."""
+    """A label for people: 3, not 3.0; True, not 1."""
     return number_text(float(label)) if isinstance(label, int | float) and not isinstance(label, bool) else str(label)

@@ -21,11 +21,11 @@ from thalweg.models.sequential import Sequential
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 
-LOOK_ROWS = 1000  # held-out rows on which units are looked at
+LOOK_ROWS = 1000  # held-out rows on which units are examined
 
 
 def network(problem: Problem, settings: Settings, seed: int) -> Sequential:
-    """Hidden layers as set, an output layer that fits task and loss, compiled."""
+    """The compiled network: hidden layers as set, an output layer that fits task and loss."""
     loss = losses.get(settings.loss)
     by_data = settings.initializer == "lsuv"
     initializer = "orthogonal" if by_data else settings.initializer
@@ -62,12 +62,12 @@ def compare(
 
     Args:
         knob: "activation", "loss", "learning_rate", "initializer" or "optimizer".
-        x: (rows, inputs) numbers of about the size 1. y: (rows,) classes or numbers; numbers are standardised.
-        entries: values of the knob: a list, or a dict of values by the name to show. By default the whole catalogue,
-            as far as it fits the task, and learning rates from 0.0001 to 1; "lsuv" is an initializer too.
+        x: (rows, inputs), numbers of magnitude about 1. y: (rows,), classes or numbers; numbers are standardised.
+        entries: values of the knob: a list, or a dict of values by the name to show. By default all of the catalogue
+            that fits the task, and learning rates from 0.0001 to 1; "lsuv" is an initializer too.
         seeds: trainings of each entry, with the seeds 0, 1, …
         task: "binary", "multiclass" or "regression"; follows from y if None.
-        validation_data: (x, y) to judge by. test_share: else this share of the rows, drawn for all alike.
+        validation_data: (x, y) to judge by. test_share: otherwise this share of the rows, the same for all trainings.
         lanes: trainings at a time; by default as many as there are cores.
         progress: called with (trainings done, trainings in all).
         settings: what the networks share: layers=(64, 64), activation="relu", loss (by the task), learning_rate
@@ -125,7 +125,7 @@ def train_all(
     lanes: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Trains every network by `fit_many`, those with targets of one form together, epoch scores kept in its run."""
+    """Trains every network by `fit_many`, together if targets have the same form; keeps epoch scores in its run."""
     done = 0
 
     def count() -> None:
@@ -155,7 +155,7 @@ def train_all(
 
 
 def conclude(problem: Problem, run: Run, model: Sequential, end: History | DivergedError) -> None:
-    """What a training came to."""
+    """Records the result of a training."""
     assert model.history is not None
     key = model.metrics[0].key
     run.scores = model.history.history.get(f"val_{key}", [])

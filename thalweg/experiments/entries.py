@@ -19,7 +19,7 @@ UNFIT_LOSSES = {
 
 
 def distinct(names: Mapping[str, Any]) -> dict[str, Any]:
-    """One name for each thing: the longest, which is the one that is not a shorthand."""
+    """One name for each value: the longest, since shorter ones are abbreviations."""
     kept: dict[int, str] = {}
     for name, thing in names.items():
         if name == snake_case(name) and len(name) > len(kept.get(id(thing), "")):
@@ -28,7 +28,7 @@ def distinct(names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def catalogue(knob: str, task: str) -> tuple[list[str], dict[str, str]]:
-    """All entries of a knob that fit the task, and those that don't with the reason."""
+    """All entries of a knob that fit the task, and the others with the reason why they don't."""
     if knob == "activation":
         names = distinct(activations.NAMES)
         incomplete = {name: f"needs {' and '.join(f.missing)}" for name, f in names.items() if f.missing}
@@ -46,7 +46,7 @@ def catalogue(knob: str, task: str) -> tuple[list[str], dict[str, str]]:
 def entries_of(
     knob: str, task: str, given: Sequence[Any] | Mapping[str, Any] | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values to try, by the name to show, and what is left out of the catalogue, with the reason."""
+    """The values to try, by the name to show, and the entries left out, with the reason."""
     if given is None:
         if knob == "learning_rate":
             return {f"{rate:g}": rate for rate in LEARNING_RATES}, {}

@@ -1,4 +1,4 @@
-"""Populations: many networks trained on the same data at once, a network a lane."""
+"""Populations: many networks trained on the same data at once, one per lane."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def fit_many(
         models: compiled models; they may differ in everything.
         x, y: as in `Sequential.fit`.
         lanes: how many are trained at a time; by default as many as there are cores.
-        return_errors: a training that diverges gives its DivergedError in place of a history, and the others go on.
-        ended: called after each training, in the thread that did it, one at a time.
+        return_errors: a training that diverges returns its DivergedError in place of a history, and the others go on.
+        ended: called after each training, in its thread, one call at a time.
         arguments: further arguments of `Sequential.fit`, the same for all, but no callbacks: they can't be shared.
 
     Returns:
@@ -89,7 +89,7 @@ def fit_many(
 
     def train(model: Sequential) -> Any:
         def begin(logs: Any) -> None:
-            if stopped.is_set():  # a fit that begins takes back what was set before
+            if stopped.is_set():  # a fit resets the flag when it begins
                 model.stop_training = True
 
         try:

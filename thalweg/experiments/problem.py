@@ -1,4 +1,4 @@
-"""What a comparison asks: the rows to learn from and to judge by, and the network that learns."""
+"""The problem of a comparison: the rows to learn from and to judge by, and the network that learns."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Problem:
-    """Rows to learn from and rows to judge by, and what is asked."""
+    """Rows to learn from, rows to judge by, and the task."""
 
     recipe: Recipe
     classes: int  # 0 for regression
@@ -82,7 +82,7 @@ class Problem:
 
     @property
     def noise(self) -> float:
-        """What a score may lie above chance by chance alone: two standard errors of a share; for R², 0.01."""
+        """How far above `chance` a score may lie by luck: two standard errors of a share; for R², 0.01."""
         if self.task == "regression":
             return 0.01
         return 2 * math.sqrt(max(self.chance * (1 - self.chance), 1e-9) / len(self.held.y))

@@ -1,4 +1,4 @@
-"""The range test: the loss while the learning rate grows from step to step, and the rate at which it falls fastest."""
+"""The range test: the loss as the learning rate grows from step to step, and the rate at which it falls fastest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from thalweg.views.figures import write_figure
 if TYPE_CHECKING:
     from thalweg.models.sequential import Sequential
 
-LEAST_LOSSES = 3  # a curve with fewer points has no steepest place
+LEAST_LOSSES = 3  # a curve with fewer points has no steepest point
 SMOOTHING = 0.03  # standard deviation of the smoothing window, as a share of the steps asked for
 
 
@@ -31,9 +31,9 @@ SMOOTHING = 0.03  # standard deviation of the smoothing window, as a share of th
 class LearningRateTest:
     """What `find_learning_rate` measured.
 
-    learning_rates: of each step that was done. losses: of its batch, before the step. smoothed: their moving average
-    with Gaussian weights. suggestion: the learning rate where `smoothed` falls fastest against log(learning rate), or
-    None if it falls nowhere. ended: why the sweep ended: "end", "loss rose", or "not finite".
+    learning_rates: of each completed step. losses: of its batch, before the step. smoothed: their moving average with
+    Gaussian weights. suggestion: the learning rate where `smoothed` falls fastest against log(learning rate), or None
+    if it falls nowhere. ended: why the sweep ended, "end", "loss rose", or "not finite".
     """
 
     learning_rates: NDArray[np.float64]
@@ -66,16 +66,16 @@ def find_learning_rate(
 ) -> LearningRateTest:
     """The learning rate range test (Smith, WACV 2017): trains while the learning rate grows exponentially.
 
-    Step k of `steps` has the learning rate start·(end/start)^(k/(steps − 1)). The sweep goes on from the weights and
-    the optimizer's vectors that the model has, on copies: the model, its optimizer, its count of steps and its history
-    stay as they are. Too small a rate changes nothing, too large a one makes the loss rise; the suggestion is between.
+    Step k of `steps` has the learning rate start·(end/start)^(k/(steps − 1)). The sweep starts from
+    copies of the model's weights and the optimizer's vectors: the model, its optimizer, step count and history stay as
+    they are. Too small a rate changes nothing, too large a one makes the loss rise; the suggestion lies between.
 
     Args:
-        model: compiled; built now for the shape of x if it isn't.
-        x, y: the training data, as in `Sequential.fit`; shuffled, and taken again from the front when they run out.
+        model: compiled; built for the shape of x if it isn't built yet.
+        x, y: the training data, as in `Sequential.fit`; shuffled, and reused from the beginning when they run out.
         start, end: the first and the last learning rate. steps: how many updates; each gives one loss.
         batch_size: rows in a batch; 32 if None. With gradient_accumulation_steps, a step takes as many batches.
-        stop_factor: the sweep ends when the loss is above this times its least so far, and above the first one.
+        stop_factor: the sweep ends when the loss exceeds this times its least value so far, and the first loss.
         class_weight, sample_weight, lanes: as in `Sequential.fit`.
 
     Returns:
@@ -112,13 +112,13 @@ def find_learning_rate(
             ended = "loss rose"
             break
     rates, found = rates[: len(losses)], np.array(losses)
-    # What explodes in the last step must not hide what was before it.
+    # An explosion in the last step must not hide what came before it.
     smoothed = moving_average(np.minimum(found, limit), SMOOTHING * count)
     return LearningRateTest(rates, found, smoothed, steepest(rates, smoothed), ended)
 
 
 def sweep(model: Sequential, job: Job, rates: NDArray[np.float64]) -> Iterator[float | None]:
-    """Does the steps on copies of weights and vectors; yields the loss of each, or None for one that isn't finite."""
+    """Runs the steps on copies of weights and vectors; yields the loss of each, None if it isn't finite."""
     job.parameters, job.slots = job.parameters.copy(), job.slots.copy()
     executor = make_executor(model.engine, job)
     epoch, batch, iteration = model.epochs_trained, 0, model.optimizer.iterations
@@ -131,7 +131,7 @@ def sweep(model: Sequential, job: Job, rates: NDArray[np.float64]) -> Iterator[f
             if not all_finite(job, outcome):
                 yield None
                 return
-            last = len(outcome.records) == 1  # of its epoch
+            last = len(outcome.records) == 1  # step of its epoch
             sums += (outcome.records[0] if last else outcome.totals) - before
             before = np.zeros(job.totals) if last else outcome.totals.copy()
             epoch, batch = (epoch + 1, 0) if last else (epoch, batch + 1)
@@ -142,14 +142,14 @@ def sweep(model: Sequential, job: Job, rates: NDArray[np.float64]) -> Iterator[f
 
 
 def moving_average(values: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
-    """The mean around each value, with the weights of a normal distribution; at the ends, of the values there are."""
+    """The mean around each value, weighted by a normal distribution; at the ends, over fewer values."""
     places = np.arange(len(values))
     weights = np.exp(-0.5 * ((places[:, None] - places) / deviation) ** 2)
     return np.asarray(weights @ values / weights.sum(axis=1))
 
 
 def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> float | None:
-    """The rate where the loss falls fastest against log(rate); None where it falls nowhere."""
+    """The rate where the loss falls fastest against log(rate); None if it falls nowhere."""
     if len(losses) < LEAST_LOSSES:
         return None
     slopes = np.gradient(losses, np.log(rates))

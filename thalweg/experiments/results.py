@@ -1,4 +1,4 @@
-"""What a comparison found: every training, every entry with its trainings, and all of them as table, JSON and chart."""
+"""The results of a comparison: every training, every entry with its trainings, and all as table, JSON and chart."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Run:
     seconds: float = 0.0
     failure: str = ""  # "", "diverged: …", or "stuck: …"
     dead: float = math.nan  # share of hidden units whose output is the same on every row
-    saturated: float = math.nan  # share of those that hardly react to their input on nearly every row
+    saturated: float = math.nan  # share of hidden units that hardly react to their input on nearly every row
 
     @property
     def diverged(self) -> bool:
@@ -80,7 +80,7 @@ class Entry:
         return float(np.median([run.seconds for run in self.runs]))
 
     def units(self, kind: str) -> float:
-        """The mean share of "dead" or "saturated" hidden units; NaN where it isn't known."""
+        """The mean share of "dead" or "saturated" hidden units; NaN if unknown."""
         known = [value for run in self.runs if not math.isnan(value := getattr(run, kind))]
         return float(np.mean(known)) if known else math.nan
 
@@ -103,10 +103,10 @@ class Comparison:
     settings: Settings
     rows: tuple[int, int]  # to learn from, held out
     entries: list[Entry]
-    left_out: dict[str, str] = field(default_factory=dict)  # entries that don't fit the task, and why
+    left_out: dict[str, str] = field(default_factory=dict)  # entries that don't fit the task, with the reason
 
     def ranked(self) -> list[Entry]:
-        """The entries, best score first, those without one last."""
+        """The entries, best score first; those without a score last."""
         return sorted(self.entries, key=lambda e: (math.isnan(e.score), -e.score if not math.isnan(e.score) else 0.0))
 
     def header(self) -> list[str]:
@@ -132,7 +132,7 @@ class Comparison:
         return table([self.header(), *self.lines()], range(1, 7), columns())
 
     def records(self) -> dict[str, Any]:
-        """Everything, as plain values that `json` writes: what isn't a number is None."""
+        """Everything, as plain values that `json` writes; numbers that aren't finite are None."""
         entries = [
             {
                 "name": e.name,
@@ -182,10 +182,10 @@ class Comparison:
 
 
 def number_text(value: float, form: str) -> str:
-    """A number, or nothing where there is none."""
+    """A formatted number; nothing for NaN."""
     return "" if math.isnan(value) else form.format(value)
 
 
 def plain(value: Any) -> Any:
-    """A setting as JSON can hold it."""
+    """A setting in a form that JSON can hold."""
     return value if isinstance(value, (str, int, float, tuple, type(None))) else repr(value)

@@ -26,13 +26,13 @@ def lsuv(
     """Layer-sequential unit variance (Mishkin and Matas, ICLR 2016): new kernels, fitted to a batch.
 
     Layer after layer, the kernel W becomes a random orthogonal matrix, and is divided by √Var h, h = x·W + b over all
-    rows and units, until |Var h − 1| < tolerance. Biases stay as they are. Activations of any kind get a signal of the
-    same size in every layer, however deep. Call it before `fit`.
+    rows and units, until |Var h − 1| < tolerance. Biases stay as they are. Activations of any kind receive a
+    signal of the same size in every layer, however deep. Call it before `fit`.
 
     Args:
-        model: built, or built now for the shape of x; need not be compiled.
+        model: need not be compiled; built for the shape of x if it isn't built yet.
         x: (rows, …) some hundred rows of the training data.
-        tolerance: the paper takes 0.1. max_iterations: divisions of a kernel, at most.
+        tolerance: 0.1 in the paper. max_iterations: the most divisions of a kernel.
         seed: of the orthogonal matrices; the model's if None.
 
     Returns:
@@ -77,7 +77,7 @@ def lsuv(
 
 
 def variance_after(model: Sequential, x: Array, W: Buffer) -> float:
-    """The variance, over rows and units, of what the instruction computes that reads W."""
+    """The variance, over rows and units, of the output of the instruction that reads W."""
     values = [h.ravel() for i, h in forward_values(model._compiled, x) if any(b is W for b in i.inputs)]
     if not values:
         raise ArgumentError(f"lsuv: no instruction computes something of each row with {W}")

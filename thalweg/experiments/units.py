@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from thalweg import layers
 from thalweg.models.sequential import Sequential
 
-FLAT = 0.01  # a slope below this part of the steepest one counts as saturated …
-MOSTLY = 0.95  # … if it is so on this share of the rows
+FLAT = 0.01  # a unit is saturated if its slope is below this part of the steepest one …
+MOSTLY = 0.95  # … on this share of the rows
 
 
 def look_at_units(model: Sequential, x: NDArray[Any]) -> tuple[float, float]:
@@ -20,7 +20,7 @@ def look_at_units(model: Sequential, x: NDArray[Any]) -> tuple[float, float]:
 
     Dead: the output is the same on every row. Saturated, and not dead: a small change of the pre-activation changes
     the output by less than 1% of the 99th percentile of the layer's slopes, on 95% of rows. An activation over whole
-    rows, such as softmax, has no slope of its own: then saturation isn't known.
+    rows, such as softmax, has no slope of its own: then saturation is unknown.
     """
     dead, saturated, units = 0, 0.0, 0
     a = np.asarray(x, np.float64)
@@ -36,7 +36,7 @@ def look_at_units(model: Sequential, x: NDArray[Any]) -> tuple[float, float]:
         if one.shape == (len(a), 1) and np.allclose(one, a[:, :1], equal_nan=True):
             step = 1e-3
             slope = np.abs(np.asarray(layer.activation(h + step)) - np.asarray(layer.activation(h - step)))
-            steep = float(np.quantile(slope, 0.99))  # not the largest: across a jump that is a needle
+            steep = float(np.quantile(slope, 0.99))  # not the maximum, which is a spike at a jump
             flat = (slope <= FLAT * max(steep, 1e-30)).mean(axis=0) >= MOSTLY
             saturated += int((flat & ~silent).sum())
         else:

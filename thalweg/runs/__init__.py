@@ -1,1 +1,1 @@
-"""Runs: a training from its data to a folder, and back."""
+"""Runs: from data to a trained network in a folder, and back."""

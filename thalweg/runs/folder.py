@@ -1,4 +1,4 @@
-"""Run folders: written as a whole or not at all, and read back with every value that is used later checked.
+"""Run folders: written as a whole or not at all; read back, every value that is used later is checked.
 
 A run folder holds model.safetensors (weights and their description), a description of the data (columns.json or
 images.json), history.jsonl (a line for each epoch) and run.json (the exact command, options, versions, scores).
@@ -33,12 +33,12 @@ Records = list[dict[str, Any]]
 
 
 def free_folder(stem: str, parent: str = "runs") -> Path:
-    """runs/penguins, or runs/penguins-2, … : the first that isn't there."""
+    """The first of runs/penguins, runs/penguins-2, … that doesn't exist."""
     return free_path(Path(parent) / stem)
 
 
 def free_path(path: Path) -> Path:
-    """The path, or the first of filters-2.png, filters-3.png, … that isn't there."""
+    """The path, or the first of filters-2.png, filters-3.png, … that doesn't exist."""
     free, number = path, 1
     while free.exists():
         number += 1
@@ -47,13 +47,13 @@ def free_path(path: Path) -> Path:
 
 
 def refuse_existing(path: Path) -> None:
-    """Nothing is overwritten."""
+    """Raises if the path exists: nothing is overwritten."""
     if path.exists():
         raise ArgumentError(f"{path} exists already and is not overwritten: give another --out")
 
 
 def refuse_unwritable(folder: Path) -> None:
-    """Raises before a training whose folder could not be written after it; nothing is left behind."""
+    """Raises before training if the folder couldn't be written afterwards; leaves nothing behind."""
     try:
         refuse_existing(folder)
         parent = next(p for p in folder.absolute().parents if p.exists())
@@ -70,7 +70,7 @@ def write_folder(
     history: Records,
     facts: Facts,
 ) -> None:
-    """Writes a run folder beside its place first, then moves it there: it is either whole or not there.
+    """Writes a run folder under another name first, then renames it: it is either whole or not there.
 
     `descriptions` are further files, by name: JSON, or arrays by name for one that ends in .npz.
     """
@@ -115,7 +115,7 @@ def is_text(value: object) -> bool:
 
 
 def holds(value: object, check: Callable[[Any], bool], *needed: str) -> bool:
-    """Whether it is an object with these keys at least, all values of one kind."""
+    """Whether it is an object with at least these keys, whose values all pass the check."""
     return isinstance(value, dict) and value.keys() >= set(needed) and all(map(check, value.values()))
 
 
@@ -146,7 +146,7 @@ FACTS: dict[str, Callable[[Any], bool]] = {  # what run.json holds
 
 
 def read_folder(folder: Path, description: str) -> tuple[Any, Records, Facts]:
-    """What describes the data (the file of that name), the history, and the facts of a run folder."""
+    """The description of the data (the file of that name), the history, and the facts of a run folder."""
     if not folder.exists():
         raise NotFoundError(f"there is no run folder {folder}")
     if not folder.is_dir():
@@ -164,7 +164,7 @@ def read_folder(folder: Path, description: str) -> tuple[Any, Records, Facts]:
 
 
 def read_history(path: Path) -> Records:
-    """The records of the epochs, one a line: numbers by the same names in each."""
+    """The records of the epochs, one per line: numbers, by the same names in each."""
     with readable(ModelFileError, f"{path} is damaged"):
         lines = path.read_text("utf-8").splitlines()
     records = [read_json(path, ModelFileError, line) for line in lines]

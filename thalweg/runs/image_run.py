@@ -1,6 +1,6 @@
 """Runs on images: from pictures to a trained network in a folder, and back.
 
-The folder is a table run's, with images.json (classes, size, channels, scale) in place of columns.json, and with
+The folder is like a table run's, with images.json (classes, size, channels, scale) in place of columns.json, and
 kernels.npz, the kernels of the first convolution after every epoch.
 """
 
@@ -46,16 +46,18 @@ DESCRIPTION: dict[str, Callable[[Any], bool]] = {  # what images.json holds
     "scale": lambda value: value is not None and is_number(value) and 0 < value <= 1,
 }
 SCHEDULES = ("cosine", "constant")
-PEAK = 3.0  # of the cosine, in the optimizer's own learning rate: over all steps the mean is half of the peak
+PEAK = (
+    3.0  # of the cosine, as a multiple of the optimizer's own learning rate; over all steps the mean is half the peak
+)
 BATCHES, LEAST_STEPS_AN_EPOCH = (128, 64, 32, 16), 20
 EPOCHS, MOST_EPOCHS, LEAST_STEPS = 15, 100, 600
 USUAL = (BATCHES[0], EPOCHS)
-WARM_UP = 0.1  # share of the steps in which it rises to the peak: Adam's first means are of few gradients
+WARM_UP = 0.1  # share of the steps in which it rises to the peak: Adam's first means are over few gradients
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageOptions(TrainingOptions):
-    """What can be chosen about training on images; the defaults are what `thalweg train` uses."""
+    """The options for training on images, with the defaults of `thalweg train`."""
 
     model: str = "convnet"
     size: tuple[int, int] | None = None
@@ -66,7 +68,7 @@ class ImageOptions(TrainingOptions):
     zoom: float = 0.0
     contrast: float = 0.0
     schedule: str = "cosine"
-    batch_size: int | None = None  # by default 128, and fewer where there are few images: see `course`
+    batch_size: int | None = None  # by default 128, or fewer for few images: see `course`
     epochs: int | None = None
     early_stopping: int = 0
 
@@ -92,18 +94,18 @@ class ImageRun(Run):
         return {IMAGES: about} | ({KERNELS: {"kernels": np.stack(self.kernels)}} if self.kernels else {})
 
     def pixels(self, picture: Path) -> Array:
-        """A picture from a file as the network takes it."""
+        """A picture from a file, as the network takes it."""
         height, width, channels = self.model.input_shape
         x = read_picture(picture, (height, width), channels)
-        return x if self.scale != 1 else (x / 255).astype(np.float32)  # it has learned from 0 … 1
+        return x if self.scale != 1 else (x / 255).astype(np.float32)  # the network has learned from 0 … 1
 
 
 def course(rows: int, options: ImageOptions) -> ImageOptions:
-    """The options with batch size and epochs: as asked for, or by the number of images to learn from.
+    """The options with batch size and epochs: as asked for, or by the number of training images.
 
     A network learns in steps, not in epochs: 86 images in batches of 128 would be one step an epoch. So a batch is 128
-    images where these are 20 steps, else half of that, down to 16; and epochs are 15, or as many more, up to 100, as
-    600 steps take.
+    images if that gives 20 steps an epoch, otherwise half as many, down to 16; and epochs are 15, or as many as give
+    600 steps, up to 100.
 
     >>> [(o.batch_size, o.epochs) for o in (course(rows, ImageOptions()) for rows in (54_000, 1000, 86))]
     [(128, 15), (32, 19), (16, 100)]
@@ -117,7 +119,7 @@ def course(rows: int, options: ImageOptions) -> ImageOptions:
 
 
 def describe_course(rows: int, asked: ImageOptions, chosen: ImageOptions) -> str:
-    """A line on batch size and epochs, with the reason where they aren't the usual ones or those asked for."""
+    """A line on batch size and epochs, with the reason if they are neither the usual ones nor those asked for."""
     assert chosen.batch_size is not None
     assert chosen.epochs is not None
     steps, usual = (epochs * -(-rows // batch) for batch, epochs in ((chosen.batch_size, chosen.epochs), USUAL))
@@ -128,14 +130,14 @@ def describe_course(rows: int, asked: ImageOptions, chosen: ImageOptions) -> str
 
 
 def divide(images: Images, options: ImageOptions) -> Parts[Images]:
-    """Splits by class; what the source keeps for testing is the test."""
+    """Splits by class; if the source has test images, they are the test part."""
     learn, held, test = options.split(images.y, RECIPE.task, test_apart=images.test is not None)
     validation = None if held is None else take(images, held)
     return Parts(take(images, learn), validation, images.test or take(images, test), images.skipped)
 
 
 def take(images: Images, rows: Array) -> Images:
-    """Some of the rows; all of them without a copy."""
+    """The images with these rows; no copy if these are all."""
     if len(rows) == len(images.y):
         return images
     return replace(images, x=images.x[rows], y=images.y[rows])
@@ -158,7 +160,7 @@ def augmentation(options: ImageOptions, top: float) -> list[layers.Layer]:
 
 
 def warm_cosine(peak: float, steps: int) -> CosineDecay:
-    """Up to the peak in a straight line over the first tenth of the steps, then along half a cosine to 0.
+    """Rises linearly to the peak in the first tenth of the steps, then falls along half a cosine to 0.
 
     A gradual warm-up (Goyal et al. 2017), then SGDR's first period (Loshchilov and Hutter, ICLR 2017).
     """
@@ -167,9 +169,9 @@ def warm_cosine(peak: float, steps: int) -> CosineDecay:
 
 
 def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential, float]:
-    """Augmentation, the pixels brought to 0 … 1, the hidden layers, an output for each class; and that scale.
+    """The network and the scale of its pixels: augmentation, scaling to 0 … 1, hidden layers, an output for each class.
 
-    It is compiled for so many steps of training.
+    It is compiled for that many steps of training.
     """
     scale = 1.0 if images.x.dtype != np.uint8 and float(images.x.max()) <= 1 else 1 / 255
     stack = [layers.Input(images.shape), *augmentation(options, 1 / scale), layers.Rescaling(scale)]
@@ -224,7 +226,7 @@ def score(run: ImageRun, images: Images) -> Scores:
 
 
 def fitting(run: ImageRun, images: Images) -> Images:
-    """The images with the run's class numbers; an error where a class or the shape is another one."""
+    """The images with the run's class numbers; an error for an unknown class or another shape."""
     if images.shape != run.model.input_shape:
         raise DataError(f"{images.source} has images of {images.shape}, the network takes {run.model.input_shape}")
     if unknown := sorted(set(images.classes) - set(run.classes)):
@@ -234,7 +236,7 @@ def fitting(run: ImageRun, images: Images) -> Images:
 
 
 def predictions(run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False) -> tuple[dict[str, Array], list[str]]:
-    """Columns: the file, the likeliest class, the probability of each class; and what was wrong with those left out."""
+    """Columns (file, likeliest class, probability of each class), and what was wrong with the pictures left out."""
     x: dict[Path, Array] = {}
     bad: dict[Path, str] = {}
     for picture in pictures:
@@ -257,12 +259,12 @@ def predictions(run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False)
 
 
 def is_image_run(folder: Path) -> bool:
-    """Whether the run folder is of images."""
+    """Whether the folder holds a run on images."""
     return (folder / IMAGES).is_file()
 
 
 def load(folder: Path) -> ImageRun:
-    """A run from its folder."""
+    """Reads a run from its folder."""
     about, history, facts = read_folder(folder, IMAGES)
     if not isinstance(about, dict) or not all(
         name in about and check(about[name]) for name, check in DESCRIPTION.items()

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from thalweg.errors import ModelFileError, ThalwegError
 
-Save = Callable[[Path], object]  # writes a folder that isn't there
+Save = Callable[[Path], object]  # writes a folder that doesn't exist yet
 
 
 def keep(save: Save, folder: Path) -> tuple[Path, str]:
-    """Saves to the folder, or else to a temporary one, or to one that the user names.
+    """Saves to the folder, otherwise to a temporary one, otherwise to one that the user names.
 
     Returns:
-        the folder it was saved to, and a sentence on what went wrong, "" if it is the folder given.
+        the folder it was saved to, and a sentence on what went wrong; "" if it is the given folder.
 
     Raises:
         ModelFileError: no folder could be written, and nobody at a terminal could name one.
@@ -42,7 +42,7 @@ def keep(save: Save, folder: Path) -> tuple[Path, str]:
 
 
 def failure(save: Save, folder: Path) -> str:
-    """Saves; returns why it can't, or nothing."""
+    """Saves; returns the reason if it can't, otherwise nothing."""
     try:
         save(folder)
     except (ThalwegError, OSError) as error:
@@ -60,7 +60,7 @@ def other_places() -> Iterator[Path]:
 
 
 def asked(folder: Path) -> Iterator[Path]:
-    """Folders that the user names, as long as there is a terminal to ask at."""
+    """Folders that the user names, if there is a terminal to ask at."""
     while sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
         question = f"Make room and press Enter to try {folder} again, or type another folder: "
         print(question, end="", file=sys.stderr, flush=True)

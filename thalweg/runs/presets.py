@@ -15,13 +15,13 @@ from thalweg.support.naming import choose
 from thalweg.support.untrusted import readable, reason
 
 Shape = tuple[int, int, int]  # height, width, channels
-# A YAML file's greatest length, number of names and numbers, and depth of lists in lists.
+# A YAML file's greatest length, number of names and numbers, and depth of nested lists.
 MOST_BYTES, MOST_NODES, MOST_DEPTH = 1_000_000, 100_000, 100
-LEAST = 6  # pixels: a smaller picture is not halved any more
+LEAST = 6  # pixels: a smaller picture is not halved again
 
 
 def mlp(shape: Shape) -> list[layers.Layer]:
-    """Two dense layers on all pixels: no idea of what lies beside what."""
+    """Two dense layers on all pixels, without regard to which are neighbours."""
     stack: list[layers.Layer] = [layers.Flatten()]
     for units in (256, 128):
         stack += [layers.Dense(units, "relu", kernel_initializer="he_normal"), layers.Dropout(0.2)]
@@ -29,7 +29,7 @@ def mlp(shape: Shape) -> list[layers.Layer]:
 
 
 def simple(shape: Shape) -> list[layers.Layer]:
-    """Keras's "simple MNIST convnet" (Chollet 2015): 32 and 64 filters, max pooling, half of its features dropped."""
+    """Keras's "simple MNIST convnet" (Chollet 2015): 32 and 64 filters, max pooling, half of the features dropped."""
     stack: list[layers.Layer] = []
     side = min(shape[:2])
     for filters in (32, 64):
@@ -50,7 +50,7 @@ def convnet(shape: Shape) -> list[layers.Layer]:
             stack.append(layers.MaxPooling2D(2))
             side //= 2
         stack += convolution(filters)
-    while side >= LEAST and shape[0] * shape[1] > 32 * 32:  # large pictures: the dense layer shall stay small
+    while side >= LEAST and shape[0] * shape[1] > 32 * 32:  # large pictures: keeps the dense layer small
         stack.append(layers.MaxPooling2D(2))
         side //= 2
     dense = layers.Dense(128, "relu", kernel_initializer="he_normal")
@@ -89,7 +89,7 @@ def hidden_layers(model: str, shape: Shape) -> list[layers.Layer]:
 
 
 def read_layers(path: Path) -> list[layers.Layer]:
-    """A list of layers from a YAML file: each a name alone, or a name with its arguments.
+    """A list of layers from a YAML file: each a name, or a name with its arguments.
 
     - Conv2D: {filters: 32, kernel_size: 3, activation: relu}
     - MaxPooling2D
@@ -107,7 +107,7 @@ def read_layers(path: Path) -> list[layers.Layer]:
 
 
 def parsed(path: Path) -> Any:
-    """What a YAML file says. Its aliases (*name) are counted before they are followed: a few lines of them can stand
+    """The content of a YAML file. Aliases (*name) are counted before they are followed: a few lines of them can stand
     for billions of layers."""
     import yaml
 
@@ -121,15 +121,15 @@ def parsed(path: Path) -> Any:
 
 
 def spelled_out(node: Any, known: dict[int, float], depth: int = 0) -> float:
-    """How many nodes a YAML node stands for where aliases are spelled out: infinitely many if it holds itself.
+    """How many nodes a YAML node stands for once aliases are expanded: infinitely many if it contains itself.
 
-    `known` has those counted, and those that are being counted.
+    `known` has the nodes that are counted, and those that are being counted.
     """
     if depth > MOST_DEPTH:
         raise RecursionError
     if id(node) not in known:
         known[id(node)] = math.inf
-        inside = node.value if hasattr(node, "flow_style") else ()  # a list of nodes, or of pairs of them
+        inside = node.value if hasattr(node, "flow_style") else ()  # a list of nodes, or of pairs of nodes
         nodes = (part for item in inside for part in (item if isinstance(item, tuple) else (item,)))
         known[id(node)] = 1 + sum(spelled_out(part, known, depth + 1) for part in nodes)
     return known[id(node)]
@@ -162,7 +162,7 @@ def make_layer(entry: Any, path: Path) -> layers.Layer:
         layer: layers.Layer = kind(**given)
     except ThalwegError as error:
         raise ArgumentError(f"{path}: {str(error).partition(chr(10))[0]}") from None
-    except Exception as error:  # one that is needed is absent, or of a kind that nobody thought of, such as a date
+    except Exception as error:  # an argument is missing, or of an unforeseen kind, such as a date
         said = reason(error)
         raise ArgumentError(f"{path}: {name}: {said.partition('__init__() ')[2] or said}") from error
     return layer

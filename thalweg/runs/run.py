@@ -1,4 +1,4 @@
-"""What runs on tables and on images share: options, the split, the training, scores, predictions and the folder."""
+"""What runs on tables and on images share: options, split, training, scores, predictions and the folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Data = TypeVar("Data")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions(ABC):
-    """Base of the options for tables and for images, which have their own defaults and further options."""
+    """Base of the options for tables and for images, which add their own defaults and options."""
 
     optimizer: str = "adam"
     learning_rate: float | None = None  # the optimizer's own
@@ -42,9 +42,9 @@ class TrainingOptions(ABC):
     skip_bad: bool = False  # leave out rows and pictures that can't be used
 
     def check(self) -> None:
-        """Raises ArgumentError for what no layer or optimizer would notice."""
+        """Raises ArgumentError for wrong values that no layer or optimizer would notice."""
         for name in ("batch_size", "epochs"):
-            if getattr(self, name) is not None:  # else they are chosen by the number of rows
+            if getattr(self, name) is not None:  # otherwise they are chosen by the number of rows
                 whole(name.replace("_", " "), getattr(self, name))
         for name, least, wanted in (("test_share", 1e-9, "above 0"), ("validation_share", 0.0, "not negative")):
             given = getattr(self, name)
@@ -66,7 +66,7 @@ class TrainingOptions(ABC):
     def split(self, y: Array, task: str, test_apart: bool = False) -> tuple[Array, Array | None, Array]:
         """Row numbers to train on, to validate on (None if none are asked for) and to test on, split by class.
 
-        `test_apart`: the data has its test rows elsewhere, so none are taken here.
+        `test_apart`: the test rows are elsewhere, so none are taken here.
         """
         seed = (self.seed or 0) % 2**32
         learn, test = np.arange(len(y)), np.arange(0)
@@ -99,12 +99,12 @@ class TrainingOptions(ABC):
                 lanes=self.lanes,
             )
         except KeyboardInterrupt:
-            if model.history is None or not model.history.interrupted:  # it hadn't begun
+            if model.history is None or not model.history.interrupted:  # training hadn't begun
                 raise
             return model.history
 
     def facts(self, source: str, rows: dict[str, int], model: Sequential, history: History) -> dict[str, Any]:
-        """What run.json says of a training, except for the scores."""
+        """The content of run.json, except for the scores."""
         how = {"seed": model.seed, "seconds": history.seconds, "interrupted": history.interrupted}
         return {"options": asdict(self), "source": source, "rows": rows, **how}
 
@@ -116,7 +116,7 @@ class Parts(Generic[Data]):
     train: Data
     validation: Data | None
     test: Data
-    skipped: Sequence[str] = ()  # what was wrong with each of the rows that are left out
+    skipped: Sequence[str] = ()  # what was wrong with each row left out
 
     def count(self, size: Callable[[Data], int]) -> dict[str, int]:
         """The number of rows in each part."""
@@ -126,7 +126,7 @@ class Parts(Generic[Data]):
 
 @dataclass(kw_only=True)
 class Run(ABC):
-    """A trained network with what describes its data, and how it did."""
+    """A trained network, with a description of its data and its results."""
 
     model: Sequential
     history: list[dict[str, Any]]
@@ -134,7 +134,7 @@ class Run(ABC):
 
     @abstractmethod
     def descriptions(self) -> dict[str, Any]:
-        """The files of the folder that only this kind of run has, by name."""
+        """The files, by name, that only this kind of run has in its folder."""
 
     def save(self, folder: Path, command: Sequence[str]) -> None:
         """Writes the run folder."""

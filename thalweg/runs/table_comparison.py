@@ -26,7 +26,7 @@ def compare(
     seeds: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> thalweg.Comparison:
-    """`thalweg.compare` on a table, whose columns are fitted on the training rows."""
+    """`thalweg.compare` on a table, with columns fitted on the training rows."""
     options.check()
     target, parts, features = understand(table, options)
     settings = {name: getattr(options, name) for name in SETTINGS} | {"initializer": options.initial_weights}
@@ -46,7 +46,7 @@ def compare(
 
 
 def save_comparison(comparison: thalweg.Comparison, folder: Path) -> list[Path]:
-    """Writes the numbers and, where matplotlib is installed, the picture; returns what was written."""
+    """Writes the numbers and, if matplotlib is installed, the picture; returns the paths."""
     refuse_existing(folder)
     with explained(folder):
         folder.mkdir(parents=True)

@@ -33,7 +33,7 @@ from thalweg.tabular.features import Features, Target, without_bad_rows
 
 @dataclass(frozen=True, kw_only=True)
 class TableOptions(TrainingOptions):
-    """What can be chosen about training on a table; the defaults are what `thalweg train` uses."""
+    """The options for training on a table, with the defaults of `thalweg train`."""
 
     target: str
     task: str | None = None
@@ -58,7 +58,7 @@ class TableRun(Run):
 
     @property
     def target(self) -> Target:
-        """What is predicted."""
+        """The target."""
         assert self.features.target is not None
         return self.features.target
 
@@ -68,18 +68,18 @@ class TableRun(Run):
 
 
 def usable_rows(table: Table, options: TableOptions) -> tuple[Table, list[str]]:
-    """The rows that can be used, and what is wrong with the others; without `skip_bad` all, which may raise later."""
+    """The usable rows, and what is wrong with the others; without `skip_bad` all rows, which may raise later."""
     return without_bad_rows(table, partial(fit_all, options=options)) if options.skip_bad else (table, [])
 
 
 def fit_all(table: Table, options: TableOptions) -> None:
-    """Fits target and columns on all rows, to see whether they can be used."""
+    """Fits target and columns on all rows, to find out whether they can be used."""
     target = Target.of(table, options.target, options.task)
     Features.fit(table, target, ignore=options.ignore, categories=options.categories)
 
 
 def understand(table: Table, options: TableOptions) -> tuple[Target, Parts[Table], Features]:
-    """The target in all rows, the rows of each part, and the columns, fitted on the training rows."""
+    """The target of all rows, the parts, and the columns fitted on the training rows."""
     table, skipped = usable_rows(table, options)
     target = Target.of(table, options.target, options.task)
     parts = divide(table, target, options, skipped)
@@ -92,7 +92,7 @@ def understand(table: Table, options: TableOptions) -> tuple[Target, Parts[Table
 
 
 def divide(table: Table, target: Target, options: TableOptions, skipped: Sequence[str] = ()) -> Parts[Table]:
-    """Splits the rows by class where there are classes; rows without a target are in no part."""
+    """Splits the rows, by class if there are classes; rows without a target are in no part."""
     learn, held, test = options.split(table[target.name], target.task)
     return Parts(table.take(learn), None if held is None else table.take(held), table.take(test), skipped)
 
@@ -137,7 +137,7 @@ def train(
 ) -> TableRun:
     """Divides the rows, fits the columns on the training rows, trains, and scores on the held-out rows.
 
-    `announce` is called before training begins, with all that is known then.
+    `announce` is called before training begins, with all that is known by then.
     """
     options.check()
     if options.l2 < 0:
@@ -165,7 +165,7 @@ def with_target(table: Table, target: Target) -> Table:
 
 
 def usable(run: TableRun, table: Table, with_targets: bool = False) -> tuple[Table, list[str]]:
-    """The rows that the network can be given (and scored on, where that is asked), and why not the others."""
+    """The rows that the network can take (and, if asked for, be scored on), and the problems of the others."""
 
     def use(rows: Table) -> None:
         run.features.matrix(rows)
@@ -176,7 +176,7 @@ def usable(run: TableRun, table: Table, with_targets: bool = False) -> tuple[Tab
 
 
 def score(run: TableRun, table: Table) -> Scores:
-    """How good the predictions for these rows are, in the target's own labels and units, by scikit-learn."""
+    """Scores of the predictions for these rows, in the target's own labels and units, by scikit-learn."""
     outputs = run.model.predict(run.features.matrix(table), verbose=0)
     if run.target.task == "regression":
         return regression_scores(run.target.numbers(table), run.features.decode(outputs))
@@ -205,7 +205,7 @@ def regression_scores(truth: Array, guess: Array) -> Scores:
 
 
 def baseline(run: TableRun, parts: Parts[Table]) -> dict[str, Any]:
-    """The score of not looking at the columns: always the most frequent class of the training rows, or their mean."""
+    """The score of an answer without looking: always the most frequent class of the training rows, or their mean."""
     if run.target.task == "regression":
         mean = run.target.mean
         truth = run.target.numbers(parts.test)
@@ -215,7 +215,7 @@ def baseline(run: TableRun, parts: Parts[Table]) -> dict[str, Any]:
 
 
 def load(folder: str | Path) -> TableRun:
-    """A run from its folder."""
+    """Reads a run from its folder."""
     folder = Path(folder)
     description, history, facts = read_folder(folder, COLUMNS)
     with readable(ModelFileError, f"{folder / COLUMNS} is damaged"):
@@ -229,7 +229,7 @@ def load(folder: str | Path) -> TableRun:
 def predictions(run: TableRun, table: Table, numbered: bool = False) -> dict[str, Array]:
     """A column "prediction", and for classes the probability of each: what `thalweg predict` writes.
 
-    `numbered` puts a column "row" first, each row's number in its source, where some of that were left out.
+    `numbered` puts a column "row" first, the row's number in its source: some rows may have been left out.
     """
     outputs = run.model.predict(run.features.matrix(table), verbose=0)
     first: dict[str, Array] = {"row": np.array([table.row_number(k) for k in range(table.rows)])} if numbered else {}

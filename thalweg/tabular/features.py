@@ -49,27 +49,27 @@ class ColumnSummary(NamedTuple):
     understood: str
     """Range, categories or span as seen in the training rows, or why the column is left out."""
     features: int
-    """How many columns of the matrix it fills."""
+    """How many columns of the matrix it becomes."""
     missing: int
     """How many of the training rows lack it."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """The columns of a table, fitted on the training rows, and the matrix they make of any further rows.
+    """The columns of a table, fitted on the training rows, and the matrix they make of any rows.
 
-    * **numbers** are scaled by mean and standard deviation, both taken without the outermost 1 % on either side, and
-      smoothly clipped to ±3 (see `Scale`); a missing one is the training median
-    * **booleans** and **two categories** are one column of -1 and +1
-    * **categories** (text) are one-hot: the 100 most frequent, and one column for all the rarer ones if there are more.
-      A category that the training rows lack is rare if there is such a column, otherwise 0 everywhere
-    * **dates** are a scaled day, the season on a circle, the day of the week, the time of day on a circle
-    * a column with missing cells in the training rows gets a further column, 1 where the cell is missing
+    * **numbers** are scaled by mean and standard deviation, both taken after clipping the outermost 1 % on either side,
+      and smoothly clipped to ±3 (see `Scale`); a missing number is replaced by the training median
+    * **booleans** and **two categories** become one column of -1 and +1
+    * **categories** (text) become one-hot: the 100 most frequent, and one column for all rarer ones if there are more.
+      A category that the training rows lack counts as rare if there is such a column, otherwise it is 0 everywhere
+    * **dates** become a scaled day, the season on a circle, the day of the week, and the time of day on a circle
+    * a column with missing cells in the training rows gets another column, 1 where the cell is missing
     * constant columns, columns without values, and text that differs in (nearly) every row are left out
 
-    What text says follows one set of rules in every format (`thalweg.data.reading`): text that is nothing but numbers,
-    truth values or dates is a number, a boolean or a date. A column that was yes and no in training may be true and
-    false later, or 1 and 0, and the other way round; a category is found by what it says, 7 for "7.0" or "007".
+    Text follows one set of rules in every format (`thalweg.data.reading`): text that is nothing but numbers, truth
+    values or dates becomes numbers, booleans or dates. A column that was yes and no in training may be true and false
+    later, or 1 and 0, and vice versa; a category is found by its meaning, 7 for "7.0" or "007".
 
     >>> from thalweg.data import read_table
     >>> table = read_table("examples/penguins.csv")
@@ -82,8 +82,8 @@ class Features:
     ((86, 13), (86,))
 
     Attributes:
-        columns: the fitted columns, in the table's order, those left out among them.
-        target: what is to be predicted; None where nothing is.
+        columns: the fitted columns, in the table's order, including those left out.
+        target: the target; None if there is none.
         rows: the number of training rows.
     """
 
@@ -103,13 +103,13 @@ class Features:
         """Fit the columns on the rows of `table`, which should be the training rows only.
 
         Args:
-            table: the training rows, a Table or anything that `read_table` makes one of, such as a pandas frame. Rows
-                without a target are passed over.
-            target: a `Target` of the whole table, whose mean and scale are taken anew from these rows; or a column's
-                name, for a target of these rows alone; or None, for columns without one.
-            task: "binary", "multiclass" or "regression", with a name, to override what the column says.
+            table: the training rows, a Table or anything that `read_table` takes, such as a pandas frame. Rows without
+                a target are ignored.
+            target: a `Target` of the whole table, whose mean and scale are recomputed from these rows; or a column's
+                name, for a target of these rows alone; or None, for no target.
+            task: "binary", "multiclass" or "regression", with a name, to override what the column suggests.
             ignore: columns not to use.
-            categories: columns to take as categories whatever they hold, such as numbers that are codes.
+            categories: columns to take as categories whatever they hold, such as numeric codes.
 
         Raises:
             DataError: an unknown column; an infinite number, or text among numbers (named, with its row); a column of
@@ -139,11 +139,11 @@ class Features:
     def matrix(self, table: Any) -> NDArray[np.float32]:
         """The network's input, float32 (rows, features), C-contiguous and finite.
 
-        `table` is a Table or anything that `read_table` makes one of. Columns are found by name: their order and
-        further columns don't matter, and the target need not be there.
+        `table` is a Table or anything that `read_table` takes. Columns are found by name: their order and further
+        columns don't matter, and the target need not be there.
 
         Raises:
-            DataError: a column is absent, is of another kind than in training, or holds text or infinity where it held
+            DataError: a column is missing, is of another kind than in training, or holds text or infinity where it held
                 numbers (named, with its row).
         """
         table = read_table(table)
@@ -160,7 +160,7 @@ class Features:
         return out
 
     def targets(self, table: Any) -> NDArray[Any]:
-        """What to learn: float32 (rows, 1), standardised, for regression; float32 (rows, 1) of 0 and 1 for two classes;
+        """The targets: float32 (rows, 1), standardised, for regression; float32 (rows, 1) of 0 and 1 for two classes;
         int64 (rows,) of class numbers for several. DataError for a missing or an unknown target, with its row."""
         return self._known_target().encode(read_table(table))
 
@@ -173,7 +173,7 @@ class Features:
         return self._known_target().probabilities(y_pred)
 
     def unseen(self, table: Any) -> dict[str, list[str]]:
-        """By column, the categories of a table that the training rows lack and that the network can't tell apart."""
+        """The categories of a table, by column, that the training rows lack and that the network can't tell apart."""
         table = read_table(table)
         found: dict[str, list[str]] = {}
         for column in self.columns:
@@ -185,7 +185,7 @@ class Features:
         return found
 
     def describe(self) -> list[ColumnSummary]:
-        """What each column was understood as, in the table's order; the target is not among them."""
+        """How each column was understood, in the table's order, without the target."""
         return [
             ColumnSummary(column.name, _KIND_OF[type(column)], column.understood, len(column.features), column.missing)
             for column in self.columns
@@ -201,7 +201,7 @@ class Features:
 
     @classmethod
     def from_json(cls, stored: object) -> Self:
-        """The features that `to_json` gave; ModelFileError, with the part concerned, for anything else."""
+        """The features that `to_json` described; ModelFileError, naming the part concerned, for anything else."""
         if not isinstance(stored, Mapping) or not isinstance(stored.get("columns"), list):
             raise ModelFileError("the model's table columns are damaged: there is no list of columns")
         target = None if stored.get("target") is None else Target.from_json(stored["target"])
@@ -215,7 +215,7 @@ class Features:
 
 
 def for_each(things: Iterable[T], use: Callable[[T], Result]) -> list[Result]:
-    """`use` of each; the bad rows that any of them finds are told together."""
+    """`use` of each; the bad rows that any of them finds are reported together."""
     results: list[Result] = []
     errors: list[BadRowsError] = []
     for thing in things:
@@ -229,7 +229,7 @@ def for_each(things: Iterable[T], use: Callable[[T], Result]) -> list[Result]:
 
 
 def without_bad_rows(table: Table, use: Callable[[Table], object]) -> tuple[Table, list[str]]:
-    """The rows with which `use` raises no BadRowsError, and what is wrong with each of the others.
+    """The rows for which `use` raises no BadRowsError, and what is wrong with each of the others.
 
     >>> table = Table.of({"x": [1.0, 2.0, float("inf"), 4.0], "y": ["a", "b", "a", "b"]})
     >>> without_bad_rows(table, lambda rows: Features.fit(rows, "y"))

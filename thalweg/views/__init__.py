@@ -1,1 +1,1 @@
-"""Pictures by matplotlib, an extra that is imported when the first one is drawn: pip install 'thalweg[plot]'."""
+"""Pictures by matplotlib, an extra that is imported for the first picture: pip install 'thalweg[plot]'."""

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[Any]
-HIGHLIGHTED = 6  # curves that are told apart by colour; the others are grey
+HIGHLIGHTED = 6  # curves in colour; the others are grey
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One of the things compared: a line of the chart and a curve.
+    """One of the entries compared: a line of the chart and a curve.
 
     score: the mean of `finals`; NaN if there is none. interval: half of its confidence interval; NaN if unknown.
     failed: share of failures. curve: mean, least and largest score after each epoch.
@@ -55,7 +55,7 @@ def draw_scores(ranked: Sequence[Scored], metric: str, chance: float, title: str
 
 
 def draw_intervals(axes: Any, ranked: Sequence[Scored], colours: dict[str, str]) -> None:
-    """A line for each entry: its mean with the interval, and a tick for each run."""
+    """Draws a line for each entry: its mean with the interval, and a tick for each run."""
     for place, entry in enumerate(ranked):
         colour = colours.get(entry.name, "0.45")
         if not math.isnan(entry.score):
@@ -69,7 +69,7 @@ def draw_intervals(axes: Any, ranked: Sequence[Scored], colours: dict[str, str])
 
 
 def draw_curves(axes: Any, ranked: Sequence[Scored], colours: dict[str, str]) -> None:
-    """The mean score after each epoch; those in colour with a band from the least to the largest."""
+    """Draws the mean score after each epoch; coloured curves have a band from the least to the largest."""
     for entry in reversed(ranked):
         mean, least, largest = entry.curve
         if len(mean) == 0:

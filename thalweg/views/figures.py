@@ -1,4 +1,4 @@
-"""Figures that no window shows: made empty, and written to a file."""
+"""Figures without a window: made empty, and written to a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches."""
+    """An empty figure of this size, in inches."""
     need("matplotlib", "plot", "a picture")
     from matplotlib.figure import Figure
 
@@ -21,6 +21,6 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def write_figure(figure: Figure, path: Path, dpi: float | str = "figure") -> None:
-    """Writes it in the format that the path's ending names."""
+    """Writes the figure in the format that the path's ending names."""
     with writing(path) as new:
         figure.savefig(new, dpi=dpi)

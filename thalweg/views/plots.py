@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from thalweg.models.sequential import Sequential
 
 Array = NDArray[Any]
-MOST = 16  # pictures beside each other, and below each other
-LONGEST = 10  # letters of a class's name under a bar
+MOST = 16  # pictures in a row, and in a column
+LONGEST = 10  # characters of a class's name under a bar
 
 
 def kernels_of(model: Model) -> dict[str, Layer]:
@@ -38,7 +38,7 @@ def kernels_of(model: Model) -> dict[str, Layer]:
 
 
 def kernel_of(model: Model, layer: str | None) -> tuple[str, Array]:
-    """The name and the kernel of a layer: of the first convolution if none is named."""
+    """The name and the kernel of a layer, by default of the first convolution."""
     found = kernels_of(model)
     if not found:
         raise ArgumentError("the network has no convolution layer whose kernels could be shown")
@@ -47,7 +47,7 @@ def kernel_of(model: Model, layer: str | None) -> tuple[str, Array]:
 
 
 class KernelHistory(Callback):
-    """Keeps the kernels of a convolution (by default the first) from before the training and after every epoch.
+    """Keeps the kernels of a convolution (by default the first), before the training and after every epoch.
 
     `kernels` is a list of arrays (height, width, inputs, outputs); `draw_strip` shows them.
     """
@@ -64,7 +64,7 @@ class KernelHistory(Callback):
 
 
 def feature_maps(model: Sequential, picture: Array) -> dict[str, Array]:
-    """What every layer makes of one row, by the layer's name, in the order of the network."""
+    """The output of every layer for one row, by the layer's name, in the order of the network."""
     model.build()
     x = picture[None]
     network, passes = model._compiled.network(), TARGETS[model.engine].passes
@@ -85,7 +85,7 @@ def feature_maps(model: Sequential, picture: Array) -> dict[str, Array]:
 
 
 def draw_filters(kernel: Array, title: str) -> Figure:
-    """Every filter as a picture: blue below 0, red above; three input channels as one picture in colour.
+    """Draws every filter as a picture: blue below 0, red above; three input channels as one picture in colour.
 
     kernel (height, width, inputs, outputs). With more inputs, a row for each input channel; at most 16 of each.
     """
@@ -118,14 +118,14 @@ def draw_filters(kernel: Array, title: str) -> Figure:
 
 
 def show_kernel(axis: Any, cell: Array, limit: float) -> Any:
-    """One filter: signed, or in colour where it has three channels (0 is mid-grey)."""
+    """Draws one filter: signed, or in colour if it has three channels (0 is mid-grey)."""
     if cell.shape[2] == 3:
         return axis.imshow(0.5 + 0.5 * cell / limit)
     return axis.imshow(cell[:, :, 0], cmap="RdBu_r", vmin=-limit, vmax=limit)
 
 
 def draw_strip(kernels: Sequence[Array], title: str) -> Figure:
-    """Kernels over the epochs: a row for each of some epochs, the first from before the training; a column a filter."""
+    """Draws kernels over the epochs: a row for each of some epochs, the first before training; a column per filter."""
     if not kernels:
         raise ArgumentError("no kernels were recorded")
     outputs = min(MOST, kernels[0].shape[3])
@@ -144,9 +144,9 @@ def draw_strip(kernels: Sequence[Array], title: str) -> Figure:
 
 
 def draw_features(values: dict[str, Array], picture: Array, title: str, classes: Sequence[str] = ()) -> Figure:
-    """The picture and then, layer by layer, up to 16 of its maps; vectors as bars, the last one's named by `classes`.
+    """Draws the picture, then up to 16 maps of each layer; vectors as bars, the last one's named by `classes`.
 
-    A layer that only passes on what it is given, as Flatten does, and Dropout outside of training, is left out.
+    A layer that only passes its input on is left out, such as Flatten, or Dropout outside of training.
     """
     shown: dict[str, Array] = {}
     before = picture
@@ -170,7 +170,7 @@ def draw_features(values: dict[str, Array], picture: Array, title: str, classes:
 
 
 def maps(drawn: Figure, places: Sequence[Any], cells: Any, label: str, colours: str) -> None:
-    """As many maps as there are places, each in its own range of colours; the name before them."""
+    """Draws a map in each place, each in its own range of colours; the name is on the left."""
     for place, cell in zip(places, cells, strict=False):
         axis = drawn.add_subplot(place)
         bare(axis)
@@ -180,7 +180,7 @@ def maps(drawn: Figure, places: Sequence[Any], cells: Any, label: str, colours: 
 
 
 def bars(axis: Any, value: Array, label: str, names: Sequence[str]) -> None:
-    """A vector: a bar for each number, under it its place or its name."""
+    """Draws a vector: a bar for each number, with its index or its name below."""
     axis.stairs(value, np.arange(len(value) + 1) - 0.5, fill=True)
     axis.margins(x=0.01)
     axis.tick_params(labelsize=6)
@@ -193,7 +193,7 @@ def bars(axis: Any, value: Array, label: str, names: Sequence[str]) -> None:
 
 
 def beside(axis: Any, label: str) -> None:
-    """A name to the left."""
+    """Writes a name on the left."""
     axis.set_ylabel(label, fontsize=7, rotation=0, ha="right", va="center", labelpad=8)
 
 
