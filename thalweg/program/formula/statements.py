@@ -66,9 +66,10 @@ def flat(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             yield s
 
 
-def targets(text: str) -> list[str]:
+@lru_cache(maxsize=256)
+def targets(text: str) -> tuple[str, ...]:
     """The names that a step gives values."""
-    return list(dict.fromkeys(target(s) for s in flat(statements(text))))
+    return tuple(dict.fromkeys(target(s) for s in flat(statements(text))))
 
 
 def names_of(text: str) -> set[str]:
@@ -104,7 +105,8 @@ def run(text: str | Sequence[ast.stmt], values: Mapping[str, Any], xp: Any) -> d
     return after
 
 
-def operations(text: str, vectors: Collection[str]) -> int:
+@lru_cache(maxsize=256)
+def operations(text: str, vectors: tuple[str, ...]) -> int:
     """How many operations a step does for each element."""
     found = elementwise(text, vectors)
     values = [value(s) for s in flat(statements(text))]

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
+from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint, ParameterGradient
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
@@ -131,51 +133,63 @@ def kernel_of_equation(i: Instruction) -> Kernel:
 
 def kernel_of_activation(i: Instruction) -> Kernel:
     of = i if isinstance(i, Elementwise) else getattr(i, "of")  # noqa: B009
-    equation, count = of.equation, len(of.parameters)
-    text = equation.value if i is of else i.text if isinstance(i, ParameterGradient) else equation.slope
+    text = of.equation.value if i is of else i.text if isinstance(i, ParameterGradient) else of.equation.slope
+    return activation_kernel(i.kernel, type(i), of.equation, text, len(of.parameters))
+
+
+@lru_cache(maxsize=256)
+def activation_kernel(kernel: str, kind: type[Instruction], equation: Equation, text: str, count: int) -> Kernel:
+    forward = kind is Elementwise
     parameters = [f"p{n}" for n in range(count)]
     symbols = {"h": "x", "a": "x"} | places(equation.arguments, "k[{}]") | {p: p for p in parameters}
     code = Code(symbols, equation.arguments)
     head = IMPORTS + written(code, [code.of(text)], ["x", "k", *parameters])
     k = tuple_of(len(equation.arguments))
     if not count:
-        return generated(i.kernel, head + PLAIN.format(loop="value" if i is of else "adjoint", k=k))
+        return generated(kernel, head + PLAIN.format(loop="value" if forward else "adjoint", k=k))
     call = f"function({{}}, {k}, {', '.join(f'{p}[j]' for p in parameters)})"
-    last, source = (count + 1, 0) if i is of else (count + 2, count + 1)
+    last, source = (count + 1, 0) if forward else (count + 2, count + 1)
     words: dict[str, str | int] = {"last": last, "source": source}
     words["parameters"] = "\n    ".join(f"{p} = floats(o[{n + 1}], units)" for n, p in enumerate(parameters))
-    if isinstance(i, ParameterGradient):
-        return generated(i.kernel, head + GRADIENT.format(call=call.format("x[j]"), **words))
+    if kind is ParameterGradient:
+        return generated(kernel, head + GRADIENT.format(call=call.format("x[j]"), **words))
     in_place, apart = (
         (call.format("y[j] * one"), call.format("z[j]"))
-        if i is of
+        if forward
         else (f"y[j] * {call.format('x[j]')}", f"z[j] * {call.format('x[j]')}")
     )
-    return generated(i.kernel, head + UNITS.format(in_place=in_place, apart=apart, **words))
+    return generated(kernel, head + UNITS.format(in_place=in_place, apart=apart, **words))
 
 
 def kernel_of_loss(i: Instruction) -> Kernel:
     """The kernel of a loss, or of the loss and its gradient."""
     loss = i.of if isinstance(i, LossAndGradient) else i
     assert isinstance(loss, ElementwiseLoss)
-    equation = loss.equation
+    return loss_kernel(i.kernel, loss.equation, i is not loss)
+
+
+@lru_cache(maxsize=256)
+def loss_kernel(kernel: str, equation: Equation, gradient: bool) -> Kernel:
     code = Code({"y": "y", "p": "p"} | places(equation.arguments, "k{}", 1), equation.arguments)
     results = [code.of(equation.value), code.of(equation.slope)]
     head = IMPORTS + written(code, results, ["y", "p", "k1", "k2", "k3"], FORCED)
-    if i is loss:
-        return generated(i.kernel, head + LOSS.format(loop="total"))
+    if not gradient:
+        return generated(kernel, head + LOSS.format(loop="total"))
     if equation.activation is None:
-        return generated(i.kernel, head + LOSS.format(loop="total_and_slopes"))
+        return generated(kernel, head + LOSS.format(loop="total_and_slopes"))
     code = Code({"h": "x"})
     head += written(code, [code.of(equation.activation.value)], ["x", "k"], name="activation")
-    return generated(i.kernel, head + LOSS_OF_LOGITS.format(loop="total_and_slopes"))
+    return generated(kernel, head + LOSS_OF_LOGITS.format(loop="total_and_slopes"))
 
 
 def kernel_of_activated(i: ActivatedLoss) -> Kernel:
     """The kernel of a loss with the activation before it: both functions in one."""
-    activation, whole = i.activation.equation, i.v is i.activation.h
     assert isinstance(i.loss.of, ElementwiseLoss)
-    loss = i.loss.of.equation
+    return activated_kernel(i.activation.equation, i.loss.of.equation, i.v is i.activation.h)
+
+
+@lru_cache(maxsize=256)
+def activated_kernel(activation: Equation, loss: Equation, whole: bool) -> Kernel:
     own = places(activation.arguments, "j{}")
     code = Code({"h": "v", "a": "v"} | own, activation.arguments)
     a = code.of(activation.value) if whole else "v"

@@ -6,6 +6,7 @@ import ast
 import copy
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
@@ -62,12 +63,12 @@ class Scalars(ast.NodeTransformer):
 class Writer:
     """Writes the body of a kernel. Names of scalars begin with scalar_, so that they meet no others."""
 
-    def __init__(self, i: Statements) -> None:
-        self.vectors = i.names
-        self.every = elementwise(i.text, i.names)
+    def __init__(self, text: str, vectors: Sequence[str], numbers: Sequence[str]) -> None:
+        self.vectors = vectors
+        self.every = elementwise(text, vectors)
         self.scalars = {name: f"scalar_{name}" for name in ("learning_rate", "t", "iteration")}
-        self.scalars |= {name: f"c[{n}]" for n, name in enumerate(i.numbers, start=1)}
-        self.loads = [f"a{n} = o[{n}]" for n in range(len(i.names))]
+        self.scalars |= {name: f"c[{n}]" for n, name in enumerate(numbers, start=1)}
+        self.loads = [f"a{n} = o[{n}]" for n in range(len(vectors))]
 
     def scalar(self, e: ast.expr) -> str:
         return ast.unparse(ast.fix_missing_locations(Scalars(self.scalars).visit(copy.deepcopy(e))))
@@ -136,9 +137,14 @@ class Writer:
 
 def kernel_of_statements(i: Statements) -> Kernel:
     """The kernel, not yet compiled. Its numbers are constants of the instruction, so that it serves for all of them."""
-    writer, count = Writer(i), len(i.names)
+    return step_kernel(i.kernel, i.text, i.names, tuple(i.numbers))
+
+
+@lru_cache(maxsize=256)
+def step_kernel(kernel: str, text: str, vectors: tuple[str, ...], numbers: tuple[str, ...]) -> Kernel:
+    writer, count = Writer(text, vectors, numbers), len(vectors)
     accesses = "".join(f"load_{n}, store_{n} = apart({n}, {count})\n" for n in range(count))
-    body = "".join(f"    {line}\n" for line in (*writer.loads, *writer.block(statements(i.text))))
+    body = "".join(f"    {line}\n" for line in (*writer.loads, *writer.block(statements(text))))
     digest = hashlib.sha256((accesses + body).encode()).hexdigest()[:16]
-    name = f"{i.kernel}_{digest}".replace("-", "_")
+    name = f"{kernel}_{digest}".replace("-", "_")
     return Kernel("updates", name, HEAD + accesses + KERNEL.format(name=name, count=count) + body)
