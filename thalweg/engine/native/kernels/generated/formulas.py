@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Any
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
@@ -132,14 +133,20 @@ def kernel_of_equation(i: Instruction) -> Kernel:
 
 
 def kernel_of_activation(i: Instruction) -> Kernel:
-    of = i if isinstance(i, Elementwise) else getattr(i, "of")  # noqa: B009
-    text = of.equation.value if i is of else i.text if isinstance(i, ParameterGradient) else of.equation.slope
-    return activation_kernel(i.kernel, type(i), of.equation, text, len(of.parameters))
+    of: Any = i if isinstance(i, Elementwise) else getattr(i, "of")  # noqa: B009
+    match i:
+        case Elementwise():
+            computes, text = "value", of.equation.value
+        case ParameterGradient():
+            computes, text = "gradient", i.text
+        case _:
+            computes, text = "adjoint", of.equation.slope
+    return activation_kernel(i.kernel, computes, of.equation, text, len(of.parameters))
 
 
 @lru_cache(maxsize=256)
-def activation_kernel(kernel: str, kind: type[Instruction], equation: Equation, text: str, count: int) -> Kernel:
-    forward = kind is Elementwise
+def activation_kernel(kernel: str, computes: str, equation: Equation, text: str, count: int) -> Kernel:
+    forward = computes == "value"
     parameters = [f"p{n}" for n in range(count)]
     symbols = {"h": "x", "a": "x"} | places(equation.arguments, "k[{}]") | {p: p for p in parameters}
     code = Code(symbols, equation.arguments)
@@ -151,7 +158,7 @@ def activation_kernel(kernel: str, kind: type[Instruction], equation: Equation, 
     last, source = (count + 1, 0) if forward else (count + 2, count + 1)
     words: dict[str, str | int] = {"last": last, "source": source}
     words["parameters"] = "\n    ".join(f"{p} = floats(o[{n + 1}], units)" for n, p in enumerate(parameters))
-    if kind is ParameterGradient:
+    if computes == "gradient":
         return generated(kernel, head + GRADIENT.format(call=call.format("x[j]"), **words))
     in_place, apart = (
         (call.format("y[j] * one"), call.format("z[j]"))
