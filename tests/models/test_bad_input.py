@@ -199,7 +199,7 @@ def test_a_layer_belongs_to_one_model():
     second.add(Dense(2))
     assert second.predict(X).shape == (20, 2)  # the failure left nothing behind
     model = Sequential([Input((4,)), other := Dense(4)])
-    assert "in the model already" in message(ArgumentError, lambda: model.add(other))
+    assert "already in the model" in message(ArgumentError, lambda: model.add(other))
     assert len(model.layers) == 1
     inside = Sequential([Input((4,)), Residual([Dense(4), other])])
     model.build()
