@@ -291,7 +291,7 @@ def test_compiling_wrongly_changes_nothing():
         ([np.zeros((4, 3))], ShapeError, "got 1 arrays for 4"),
         ([np.zeros((3, 4)), np.zeros(3), np.zeros((3, 1)), np.zeros(1)], ShapeError, r"dense/W .*\(4, 3\).*\(3, 4\)"),
         ([np.full((4, 3), "a"), np.zeros(3), np.zeros((3, 1)), np.zeros(1)], DataError, "dense/W have to be numbers"),
-        ([[[1], [1, 2]], np.zeros(3), np.zeros((3, 1)), np.zeros(1)], ShapeError, "dense/W form no array"),
+        ([[[1], [1, 2]], np.zeros(3), np.zeros((3, 1)), np.zeros(1)], ShapeError, "dense/W don't form an array"),
         ([np.zeros((4, 3)), np.zeros(3), np.zeros((3, 1)), np.array([1e39])], DataError, "dense_1/b .* too large"),
     ],
 )

@@ -234,7 +234,7 @@ INCOMPLETE = [
     (lambda: stacked(Named()), "Named: add_weight takes a key and a shape"),
     (lambda: stacked(Placed()), "Placed: add_weight takes a key and a shape"),
     (lambda: stacked(Shapeless()), "Shapeless: add_weight takes a key and a shape"),
-    (lambda: stacked(SaysBuilt()), "SaysBuilt sets built, which thalweg knows by itself"),
+    (lambda: stacked(SaysBuilt()), "SaysBuilt sets built, which thalweg does itself"),
 ]
 
 
