@@ -18,7 +18,7 @@ __all__ = ["ELU", "ActivityRegularization", "LeakyReLU", "PReLU", "ReLU", "Softm
 
 
 class LeakyReLU(Layer):
-    """a = x for x > 0, otherwise negative_slope·x. (As in Keras, the default slope is .3 here, .2 in the activation.)"""
+    """a = x for x > 0, otherwise negative_slope·x. (As in Keras, the default is .3 here, .2 in the activation.)"""
 
     title_zh = "帶洩漏線性整流層"
     summary_zh = "負半邊保留小斜率。"

@@ -46,9 +46,7 @@ class Reshape(Layer):
         known = math.prod(n for n in self.target_shape if n != -1)
         self.shape = tuple(math.prod(input_shape) // known if n == -1 else n for n in self.target_shape)
         if math.prod(self.shape) != math.prod(input_shape):
-            raise ShapeError(
-                f"Reshape can't turn {input_shape} into {self.target_shape}: their sizes differ"
-            )
+            raise ShapeError(f"Reshape can't turn {input_shape} into {self.target_shape}: their sizes differ")
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.reshape(x, self.shape)
