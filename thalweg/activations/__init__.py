@@ -1,4 +1,4 @@
-"""Activation functions, by Keras's names. Each can be given to a layer, by name or as an object, and called on an array.
+"""Activation functions, by Keras's names. Each can be given to a layer, by name or as it is, and called on an array.
 
 >>> import numpy as np
 >>> relu(np.array([-1.0, 2.0]))

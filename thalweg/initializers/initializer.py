@@ -1,4 +1,4 @@
-"""What every initializer is: a function of a shape and a generator."""
+"""The base of all initializers: a function of a shape and a generator."""
 
 from __future__ import annotations
 
