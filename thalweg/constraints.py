@@ -23,7 +23,7 @@ from thalweg.support.naming import choose, snake_case
 class Constraint(hooks.Hooked):
     """Base of all constraints."""
 
-    unheard = hooks.CONSTRAINT
+    uncalled = hooks.CONSTRAINT
 
     # For the reference pages.
     formula: ClassVar[str]

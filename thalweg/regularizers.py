@@ -17,7 +17,7 @@ from thalweg.support.naming import choose, snake_case
 class Regularizer(hooks.Hooked):
     """Base of all regularizers: l1·Σ|W| + l2·ΣW² with two factors of its own, or what `lower` returns."""
 
-    unheard = hooks.REGULARIZER
+    uncalled = hooks.REGULARIZER
 
     # For the reference pages.
     formula: ClassVar[str]

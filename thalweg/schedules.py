@@ -33,7 +33,7 @@ class LearningRateSchedule(hooks.Hooked):
     (0.025, [0.1, 0.05])
     """
 
-    unheard = hooks.SCHEDULE
+    uncalled = hooks.SCHEDULE
 
     arguments: ClassVar[tuple[str, ...]] = ()
     formula: ClassVar[str]

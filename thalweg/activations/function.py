@@ -28,7 +28,7 @@ class ActivationFunction(hooks.Hooked):
     Two are equal when they compute the same.
     """
 
-    unheard = hooks.ACTIVATION
+    uncalled = hooks.ACTIVATION
 
     name: str
 
@@ -88,7 +88,7 @@ class BuiltInFunction(ActivationFunction):
     (-0.9999999979388464, -0.5)
     """
 
-    unheard = ActivationFunction.unheard
+    uncalled = ActivationFunction.uncalled
 
     kind: Equation | type[Rowwise] | None
     arguments: tuple[float, ...] = ()  # of the equation, in its order; empty for its defaults

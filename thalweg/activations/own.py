@@ -28,7 +28,7 @@ from thalweg.support.checks import number
 class FormulaFunction(ActivationFunction):
     """A formula in x as an activation; made by `formula`."""
 
-    unheard = ActivationFunction.unheard  # user-defined formulas are made here
+    uncalled = ActivationFunction.uncalled  # user-defined formulas are made here
 
     of: Formula
     starts: tuple[tuple[str, Initializer], ...] = ()  # of its trainable parameters
@@ -114,7 +114,7 @@ def formula(
 class CustomFunction(ActivationFunction):
     """A pair of Python functions as an activation; made by `custom`."""
 
-    unheard = ActivationFunction.unheard
+    uncalled = ActivationFunction.uncalled
 
     pair: ScalarPair
 

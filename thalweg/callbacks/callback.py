@@ -69,7 +69,7 @@ class Callback(hooks.Hooked):
     ...         print(epoch, logs["loss"])
     """
 
-    unheard = hooks.CALLBACK
+    uncalled = hooks.CALLBACK
 
     model: Model
     params: dict[str, Any]

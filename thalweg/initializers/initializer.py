@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 class Initializer(hooks.Hooked):
     """Base of all initializers: `sample` draws the weights; `seed` fixes them regardless of the model's seed."""
 
-    unheard = hooks.INITIALIZER
+    uncalled = hooks.INITIALIZER
     called_with = {"__call__": ("shape", "generator")}  # noqa: RUF012
 
     # For the reference pages.

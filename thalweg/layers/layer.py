@@ -48,7 +48,7 @@ class Layer(hooks.Hooked):
     ...         return program.add(x, program.affine(x, self.W))
     """
 
-    unheard = hooks.LAYER
+    uncalled = hooks.LAYER
     title_zh: ClassVar[str] = ""
     summary_zh: ClassVar[str] = ""
 

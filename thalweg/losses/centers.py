@@ -72,7 +72,7 @@ class CenterLoss(OfClassNumbers):
         number("CenterLoss's weight", self.weight)
         number("CenterLoss's alpha", self.alpha, 0, 1 + 1e-9)
 
-    unheard = OfClassNumbers.unheard  # its __call__ is only for users, like that of every loss
+    uncalled = OfClassNumbers.uncalled  # its __call__ is only for users, like that of every loss
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         raise ArgumentError(

@@ -31,7 +31,7 @@ class Loss(hooks.Hooked):
     The class attributes from `formula` on are its entry in the reference pages.
     """
 
-    unheard = hooks.LOSS
+    uncalled = hooks.LOSS
 
     reduction: str = field(default="sum_over_batch_size", kw_only=True)
 

@@ -23,7 +23,7 @@ Shape = tuple[int, ...]
 class Metric(hooks.Hooked):
     """Base of all metrics: which sums it needs (`instruction`), and how they become a score (`result`)."""
 
-    unheard = hooks.METRIC
+    uncalled = hooks.METRIC
     called_with = {"result": ("sums", "rows", "output")}  # noqa: RUF012
 
     name: str = field(default="", kw_only=True, repr=False)  # the key in `History` and in the logs

@@ -75,7 +75,7 @@ class Sequential(hooks.Hooked):
     array([0., 1., 1., 0.], dtype=float32)
     """
 
-    unheard = hooks.MODEL
+    uncalled = hooks.MODEL
 
     def __init__(
         self,

@@ -88,7 +88,7 @@ class Optimizer(hooks.Hooked):
         learning_rate_factors: {layer or "layer/W": factor}: the learning rate of these weights is multiplied by it.
     """
 
-    unheard = hooks.OPTIMIZER
+    uncalled = hooks.OPTIMIZER
 
     slots: ClassVar[tuple[str, ...]] = ()  # names of the vectors it keeps
     arguments: ClassVar[tuple[str, ...]] = ()  # its own, besides the learning rate
