@@ -141,7 +141,7 @@ class PolynomialDecay(LearningRateSchedule):
     arguments = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
     formula = "lr(t) = (lr₀ − lr₁)·(1 − t/T)^p + lr₁"
     use = "a straight line to a small rate (p = 1), as for transformers and in segmentation (p = 0.9)"
-    avoid = "training may go on after T steps: the rate stays at its end"
+    avoid = "training may continue after T steps: the rate stays at its end"
     paper = "Liu et al., ParseNet, 2015"
     title_zh = "多項式衰減"
     summary_zh = "依 (1 − t/T) 的次方降到終值；次方為 1 時是一條直線。"

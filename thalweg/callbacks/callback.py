@@ -162,7 +162,7 @@ def notify(callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
 class History(Callback):
     """The record of a fit: `history.history["loss"]` is a list with a number for each epoch in `history.epoch`.
 
-    `fit` keeps and returns one without being given it in `callbacks`.
+    `fit` keeps and returns one; there is no need to add it to `callbacks`.
     """
 
     def __init__(self) -> None:

@@ -153,7 +153,7 @@ class Identity(Initializer):
 
     formula = "W = gain·I"
     use = "Layers that begin by passing their input on."
-    avoid = "Layers much narrower than their input: what is cut off is lost."
+    avoid = "Layers whose width differs greatly from their input's: what is cut off is lost."
     paper = "Le, Jaitly and Hinton, arXiv 1504.00941, 2015"
     title_zh = "單位矩陣"
     summary_zh = "對角線為增益，其餘為 0：一開始原樣傳遞輸入。"

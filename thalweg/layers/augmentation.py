@@ -103,7 +103,7 @@ class RandomFlip(Augmentation):
 class WarpLayer(Augmentation):
     """Base of shifts, rotations and zooms, which share how pixels between and beyond those of x are found.
 
-    fill_mode: how x goes on beyond its edges: "reflect" (b a|a b c|c b), "constant" (fill_value), "nearest" (the
+    fill_mode: how x continues beyond its edges: "reflect" (b a|a b c|c b), "constant" (fill_value), "nearest" (the
     edge's pixel) or "wrap" (from the other side). interpolation: "bilinear" or "nearest".
     """
 

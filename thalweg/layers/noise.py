@@ -119,7 +119,7 @@ class SpatialDropout1D(SpatialDropout):
 class AlphaDropout(Layer):
     """Dropout for selu: dropped elements become −1.758, and all are scaled to keep mean 0 and variance 1.
 
-    Klambauer et al., Self-Normalizing Neural Networks, NeurIPS 2017. Every element is drawn by itself: Keras's
+    Klambauer et al., Self-Normalizing Neural Networks, NeurIPS 2017. Each element is drawn separately: Keras's
     `noise_shape` can only be None.
     """
 

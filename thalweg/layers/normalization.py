@@ -101,7 +101,7 @@ class BatchNormalization(Layer):
 
 
 class RowNormalization(Layer):
-    """Base of layers that standardise each row by itself, then scale each channel by γ and shift it by β."""
+    """Base of layers that standardise each row separately, then scale each channel by γ and shift it by β."""
 
     by_place: ClassVar[bool]
 
@@ -156,7 +156,7 @@ class RowNormalization(Layer):
 
 
 class LayerNormalization(RowNormalization):
-    """a = γ·(x − mean)/√(variance + ε) + β, mean and variance over the last axis, at each position by itself
+    """a = γ·(x − mean)/√(variance + ε) + β, mean and variance over the last axis, at each position separately
 
     Ba, Kiros and Hinton, arXiv 1607.06450. Training and prediction do the same.
 
@@ -231,7 +231,7 @@ class GroupNormalization(RowNormalization):
 
 
 class RMSNormalization(Layer):
-    """a = γ·x/√(mean x² + ε), the mean over the last axis, at each position by itself
+    """a = γ·x/√(mean x² + ε), the mean over the last axis, at each position separately
 
     Zhang and Sennrich, NeurIPS 2019: layer normalisation without the mean. Training and prediction do the same.
 

@@ -71,7 +71,7 @@ def doubt(loss: Loss, y_pred: Buffer, instructions: Sequence[Instruction]) -> st
 
 
 def origin(value: Buffer, instructions: Sequence[Instruction]) -> Instruction | None:
-    """The instruction that computed these numbers, in whatever order."""
+    """The instruction that computed these numbers, in any order."""
     source = next((i for i in instructions if any(o is value for o in i.outputs)), None)
     return origin(source.inputs[0], instructions) if isinstance(source, MOVES) else source
 

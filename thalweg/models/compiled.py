@@ -64,7 +64,7 @@ class Compiled:
         loss: str | loss_module.Loss,
         metrics: Sequence[str | metric_module.Metric] | str | None,
     ) -> None:
-        """Sets optimizer, loss and metrics. The optimizer starts afresh."""
+        """Sets optimizer, loss and metrics. The optimizer starts over."""
         if metrics is not None and not isinstance(metrics, (str, metric_module.Metric, list, tuple)):
             raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {metrics!r}")
         names: list[Any] = [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]

@@ -39,7 +39,7 @@ def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None
     except ThalwegError as error:
         own = isinstance(error, ArgumentError) and "custom_objects" not in str(error)
         hint = "; give your own layers in custom_objects" if own else ""
-        said = str(error).partition("\n")[0]  # a formula's error goes on with the place
+        said = str(error).partition("\n")[0]  # a formula's error shows the place on further lines
         raise ModelFileError(f"{filepath} can't be turned into a model: {said}{hint}") from None
     except Exception as error:  # a description is data: a constructor may raise anything
         raise ModelFileError(

@@ -84,7 +84,7 @@ class Predictor:
 
 
 def refuse(x: Any) -> None:
-    """Stands for `enter` in the other engine, which takes nothing as it is."""
+    """Takes the place of `enter` in the other engine: always None."""
 
 
 def predict_aloud(

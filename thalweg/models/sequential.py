@@ -190,7 +190,7 @@ class Sequential(hooks.Hooked):
         loss: str | Loss,
         metrics: Sequence[str | Metric] | str | None = None,
     ) -> None:
-        """Sets optimizer, loss and metrics, by name or as objects. The optimizer starts afresh."""
+        """Sets optimizer, loss and metrics, by name or as objects. The optimizer starts over."""
         with making:
             self._trainer.check("compile it")
             self._compiled.compile(optimizer, loss, metrics)

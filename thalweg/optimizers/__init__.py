@@ -23,7 +23,7 @@ from typing import Any
 
 from thalweg import schedules
 from thalweg.optimizers import adaptive, descent, matrices
-from thalweg.optimizers.adaptive import *  # noqa: F403 — a new optimizer is named in its own file alone
+from thalweg.optimizers.adaptive import *  # noqa: F403 — a new optimizer is named only in its own file
 from thalweg.optimizers.descent import *  # noqa: F403
 from thalweg.optimizers.matrices import *  # noqa: F403
 from thalweg.optimizers.optimizer import AVERAGE, Optimizer

@@ -45,7 +45,7 @@ AVERAGE, ACCUMULATED = "average", "accumulated"  # slots of use_ema and of gradi
 
 
 class Shared(TypedDict, total=False):
-    """The arguments that every optimizer takes by keyword alone; see `Optimizer`."""
+    """The keyword-only arguments of every optimizer; see `Optimizer`."""
 
     clipnorm: float | None
     clipvalue: float | None
@@ -81,7 +81,7 @@ class Optimizer(hooks.Hooked):
         global_clipnorm: the largest norm of the gradient of all weights together. Give at most one of the three.
         use_ema: whether a moving average of the weights is kept; it replaces them when `fit` ends.
         ema_momentum: the share of the old average that is kept in each step.
-        ema_overwrite_frequency: the number of updates after which, each time, the average replaces the weights.
+        ema_overwrite_frequency: the number of updates from one replacement of the weights by the average to the next.
         loss_scale_factor: None; there is nothing to scale in float32.
         gradient_accumulation_steps: the number of batches whose gradients are averaged for one update.
         name: a name; the class's by default.
