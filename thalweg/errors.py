@@ -22,7 +22,7 @@ class DataError(ThalwegError, ValueError):
 
 
 class BadRowsError(DataError):
-    """Some rows or files of a source can't be used, while the others can: they can be corrected or left out.
+    """Some rows or files of a source can't be used, though the others can; correct them or leave them out.
 
     Attributes:
         problems: what is wrong with each, by row (its number in the source, from 1) or by file.

@@ -197,7 +197,7 @@ class Compiled:
         return TARGETS[self.engine].common(request, lambda other: self.lower(other)[0])
 
     def _lower(self, request: Request, after: str | None = None) -> tuple[Program, int]:
-        """Makes the program, or makes it up to the pass named by `after`."""
+        """Makes the program, or what it is after the pass named by `after`."""
         network, passes = self.network(), TARGETS[self.engine].passes
         if request.kind == "inference":
             return lower(network, request, passes, after=after), FIRST_METRIC

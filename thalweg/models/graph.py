@@ -35,7 +35,7 @@ class Graph:
         if isinstance(layer, type) or not isinstance(layer, Layer):
             raise ArgumentError(f"a model is made of layers, got {layer!r}")
         if self.built:
-            raise ThalwegError("the model is already built; add layers before its first data, or make a new model")
+            raise ThalwegError("the model is already built; add layers before it gets data, or make a new model")
         if isinstance(layer, Input):
             if self.input is not None or self.layers:
                 raise ArgumentError("Input comes first, and only once")
@@ -50,7 +50,7 @@ class Graph:
     def pop(self) -> Layer:
         """Removes the last layer and returns it."""
         if self.built:
-            raise ThalwegError("the model is already built; remove layers before its first data")
+            raise ThalwegError("the model is already built; remove layers before it gets data")
         if not self.layers:
             raise ArgumentError("the model has no layers")
         return self.layers.pop()

@@ -176,8 +176,8 @@ class Optimizer(hooks.Hooked):
         """Excludes weights from the decay; call it before `compile`.
 
         var_list: names of arrays, such as "dense_1/W".
-        var_names: regular expressions; one of them occurs in the name. A kernel is called W and also kernel, a bias b
-            and also bias, so ["bias"] means all biases.
+        var_names: regular expressions to search for in the names. A kernel is called W and also kernel, a bias b and
+            also bias, so ["bias"] means all biases.
 
         >>> optimizer = Optimizer(0.1, weight_decay=0.01)
         >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
