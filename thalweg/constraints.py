@@ -1,7 +1,7 @@
-"""Constraints: what is done to weights after every update, so that they keep a bound. Names and defaults are Keras's.
+"""Constraints: they keep weights within bounds after every update. Names and defaults are Keras's.
 
 The norms are those of the weights along `axis`: 0 for a dense kernel (inputs, units) gives one norm for each unit,
-(0, 1, 2) for a convolution kernel one for each filter. The axes have to follow each other.
+(0, 1, 2) for a convolution kernel one for each filter. The axes have to be consecutive.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from thalweg.support.naming import choose, snake_case
 class Constraint(hooks.Hooked):
     """Base of all constraints."""
 
-    unheard = hooks.CONSTRAINT
+    uncalled = hooks.CONSTRAINT
 
     # For the reference pages.
     formula: ClassVar[str]
@@ -44,7 +44,7 @@ class Constraint(hooks.Hooked):
 
 @dataclass(frozen=True)
 class NormConstraint(Constraint):
-    """Base of those that scale the weights along `axis` to a norm."""
+    """Base of constraints that scale the weights along `axis` to a norm."""
 
     def norms(self) -> tuple[float, float, float]:
         """(least, largest, rate)"""
@@ -56,24 +56,24 @@ class NormConstraint(Constraint):
 
 
 def grouped(shape: tuple[int, ...], axis: int | Sequence[int]) -> tuple[int, int, int]:
-    """Sizes of what is before, along and after the axes; an axis that the array lacks raises.
+    """The number of elements before, along and after the axes; an axis that the array lacks raises.
 
     >>> grouped((3, 3, 16, 32), (0, 1, 2)), grouped((5, 7), -1)
     ((1, 144, 32), (5, 7, 1))
     """
     axes = sorted(a + len(shape) if a < 0 else a for a in ((axis,) if isinstance(axis, int) else axis))
     if axes[0] < 0 or axes[-1] >= len(shape):
-        raise ShapeError(f"a constraint's axis {axis} is none of an array of shape {shape}")
+        raise ShapeError(f"an array of shape {shape} has no axis {axis}, which its constraint names")
     first, after = axes[0], axes[-1] + 1
     return math.prod(shape[:first]), math.prod(shape[first:after]), math.prod(shape[after:])
 
 
 def check_axis(constraint: str, axis: Any) -> int | tuple[int, ...]:
-    """A whole number, or several that follow each other."""
+    """A whole number, or several consecutive ones."""
     if isinstance(axis, (list, tuple)):
         axes = tuple(whole(f"{constraint}'s axis", a, -99) for a in axis)
         if not axes or sorted(axes) != list(range(min(axes), min(axes) + len(axes))):
-            raise ArgumentError(f"{constraint}'s axes have to follow each other, such as (0, 1, 2), got {axis!r}")
+            raise ArgumentError(f"{constraint}'s axes have to be consecutive, such as (0, 1, 2), got {axis!r}")
         return axes
     return whole(f"{constraint}'s axis", axis, -99)
 
@@ -91,7 +91,7 @@ class MaxNorm(NormConstraint):
 
     formula = "w ← w·min(‖w‖, max_value)/(‖w‖ + 10⁻⁷)"
     use = "With dropout and large learning rates: weights can't run away."
-    avoid = "With weight decay of the same layer: both pull at the same length."
+    avoid = "With weight decay on the same layer: both act on the same length."
     paper = "Srivastava et al., JMLR 2014"
     title_zh = "最大範數"
     summary_zh = "每次更新後，把過長的權重向量縮回上限。"
@@ -117,7 +117,7 @@ class MinMaxNorm(NormConstraint):
     axis: int | tuple[int, ...] = 0
 
     formula = "w ← w·(rate·clip(‖w‖, min_value, max_value) + (1 − rate)·‖w‖)/(‖w‖ + 10⁻⁷)"
-    use = "To keep the weights of every unit within two lengths."
+    use = "To keep the norm of every unit's weights between two bounds."
     avoid = "Biases and layers that have to learn their scale."
     paper = "Keras"
     title_zh = "範數上下限"
@@ -143,7 +143,7 @@ class UnitNorm(NormConstraint):
     axis: int | tuple[int, ...] = 0
 
     formula = "w ← w/(‖w‖ + 10⁻⁷)"
-    use = "Where only the direction of a unit's weights has a meaning, as for cosine similarity."
+    use = "Where only the direction of a unit's weights matters, as for cosine similarity."
     avoid = "Layers that have to learn their scale, such as the last one of a regression."
     paper = "Keras"
     title_zh = "單位範數"
@@ -162,7 +162,7 @@ class NonNeg(Constraint):
 
     formula = "w ← max(w, 0)"
     use = "Where a larger input must never mean a smaller output: with rising activations the network is monotonic."
-    avoid = "Everywhere else: half of what a unit can say is gone."
+    avoid = "Everywhere else: a unit loses half of what it can express."
     paper = "Sill, NIPS 1997 (monotonic networks)"
     title_zh = "非負"
     summary_zh = "每次更新後，負的權重改為 0。"

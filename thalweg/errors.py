@@ -22,7 +22,7 @@ class DataError(ThalwegError, ValueError):
 
 
 class BadRowsError(DataError):
-    """Some rows or files of a source can't be used, while the others can: they may be corrected, or left out.
+    """Some rows or files of a source can't be used, though the others can; correct them or leave them out.
 
     Attributes:
         problems: what is wrong with each, by row (its number in the source, from 1) or by file.
@@ -37,7 +37,7 @@ class BadRowsError(DataError):
 
     @classmethod
     def together(cls, errors: Sequence[BadRowsError]) -> BadRowsError:
-        """One error for several columns: of a row with several problems, it names the first."""
+        """One error for several columns; for a row with several problems, it names the first."""
         problems: dict[Any, str] = {}
         for error in errors:
             problems = {**error.problems, **problems}
@@ -61,7 +61,7 @@ class NotFoundError(DataError):
 
 
 class ShapeError(ThalwegError, ValueError):
-    """Two shapes that have to fit do not; the message names both."""
+    """Two shapes that have to match don't; the message names both."""
 
 
 class ArgumentError(ThalwegError, ValueError):
@@ -71,7 +71,7 @@ class ArgumentError(ThalwegError, ValueError):
 
 
 class FormulaError(ArgumentError):
-    """A formula can't be read, or not differentiated; the message points at the place."""
+    """A formula can't be read or differentiated; the message points at the place."""
 
     def __init__(self, message: str, text: str = "", start: int = -1, end: int = -1) -> None:
         if start >= 0:
@@ -90,7 +90,7 @@ class DivergedError(ThalwegError, FloatingPointError):
 
 
 class ThalwegWarning(UserWarning):
-    """Something that works, but certainly not as it is meant; the message says what to do."""
+    """Something that works, but certainly not as intended; the message says what to do."""
 
 
 class MissingPackageError(ThalwegError, ImportError):

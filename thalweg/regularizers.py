@@ -15,9 +15,9 @@ from thalweg.support.naming import choose, snake_case
 
 @dataclass(frozen=True)
 class Regularizer(hooks.Hooked):
-    """Base of all regularizers: l1·Σ|W| + l2·ΣW² with two factors of its own, or what `lower` says."""
+    """Base of all regularizers: l1·Σ|W| + l2·ΣW² with two factors of its own, or what `lower` returns."""
 
-    unheard = hooks.REGULARIZER
+    uncalled = hooks.REGULARIZER
 
     # For the reference pages.
     formula: ClassVar[str]
@@ -32,7 +32,7 @@ class Regularizer(hooks.Hooked):
         raise hooks.unwritten(self, "factors(self)", hooks.REGULARIZER["__call__"])
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Raises where an array of this shape can't have the penalty."""
+        """Raises if an array of this shape can't have the penalty."""
 
     def lower(self, W: Buffer, sums: Buffer) -> Instruction:
         """The instruction that adds the penalty on W to its running sum; its adjoint adds to the gradient."""
@@ -76,7 +76,7 @@ class L2(Regularizer):
 
     formula = "l2·ΣW²"
     use = "Against overfitting: the usual choice."
-    avoid = "With Adam, where weight decay (AdamW) does what is meant; on biases and scales."
+    avoid = "With Adam, where weight decay (AdamW) has the intended effect; on biases and scales."
     paper = "Krogh and Hertz, NIPS 1991"
     title_zh = "L2 正則化"
     summary_zh = "懲罰權重的平方，讓權重保持小。"
@@ -94,7 +94,7 @@ class L1L2(Regularizer):
 
     formula = "l1·Σ|W| + l2·ΣW²"
     use = "Few weights and small ones, where inputs are correlated."
-    avoid = "Where one of the two does: there are two factors to tune."
+    avoid = "Where one of the two will do: there are two factors to tune."
     paper = "Zou and Hastie, JRSS B 2005"
     title_zh = "L1 與 L2 正則化"
     summary_zh = "同時懲罰絕對值與平方。"
@@ -105,15 +105,15 @@ class L1L2(Regularizer):
 
 @dataclass(frozen=True)
 class OrthogonalRegularizer(Regularizer):
-    """factor·mean |uᵢ·uⱼ| over all pairs of rows (or columns) u of a matrix W, each brought to length 1
+    """factor·mean |uᵢ·uⱼ| over all pairs of rows (or columns) u of a matrix W, each scaled to length 1
 
-    0 where they are all at right angles, `factor` where they all lie along one line; their lengths don't matter. For
-    matrices with at least two rows (columns) alone: no biases, no convolutions. A step costs 4·n²·m operations more for
-    n vectors of m elements.
+    0 if all are at right angles, `factor` if all lie along one line; their lengths don't matter. Only for matrices with
+    at least two rows (columns), not for biases or convolutions. A step costs 4·n²·m more operations for n vectors of m
+    elements.
 
     Args:
-        factor: times the mean.
-        mode: "rows", an input's weights each, or "columns", a unit's weights each.
+        factor: the factor of the mean.
+        mode: "rows", each the weights of an input, or "columns", each the weights of a unit.
 
     >>> OrthogonalRegularizer(0.1, mode="columns")
     OrthogonalRegularizer(factor=0.1, mode='columns')
@@ -124,7 +124,7 @@ class OrthogonalRegularizer(Regularizer):
 
     formula = "factor·mean |uᵢ·uⱼ|, i < j, u = w/‖w‖"
     use = "Units that should not repeat each other: features of different directions."
-    avoid = "More rows than columns (or the other way, by mode): so many can't be at right angles to each other."
+    avoid = "More rows than columns (or vice versa, by mode): they can't all be at right angles to each other."
     paper = "Brock et al., ICLR 2017, arXiv 1609.07093"
     title_zh = "正交正則化"
     summary_zh = "懲罰列（或行）向量之間的夾角，使它們彼此垂直。"
@@ -134,7 +134,7 @@ class OrthogonalRegularizer(Regularizer):
         choose("mode of OrthogonalRegularizer", self.mode, ("rows", "columns"))
 
     def factors(self) -> tuple[float, float]:
-        raise ArgumentError("OrthogonalRegularizer is a penalty on matrices of weights, not on what a layer puts out")
+        raise ArgumentError("OrthogonalRegularizer is a penalty on matrices of weights, not on a layer's output")
 
     def check(self, shape: tuple[int, ...]) -> None:
         if len(shape) != 2 or shape[self.mode == "columns"] < 2:

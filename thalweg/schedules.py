@@ -1,6 +1,6 @@
 """Learning-rate schedules: functions of the step. Names, arguments and defaults are Keras's where Keras has them.
 
-A schedule is called with a step, counted from 0, or with an array of steps. A plain function of one step does as well,
+A schedule is called with a step, counted from 0, or with an array of steps. A plain function of one step also works
 wherever a learning rate is accepted, but can't be saved with a model.
 """
 
@@ -24,7 +24,7 @@ Rates = NDArray[np.float64]
 class LearningRateSchedule(hooks.Hooked):
     """Base of all schedules. Your own subclass needs `value(step)`, which takes and returns arrays, and `arguments`.
 
-    Instead of `value` it may have `__call__(step)`, as in Keras, which is called step by step.
+    Instead of `value` it may define `__call__(step)`, as in Keras, which is called step by step.
 
     >>> class Halving(LearningRateSchedule):
     ...     def value(self, step):
@@ -33,7 +33,7 @@ class LearningRateSchedule(hooks.Hooked):
     (0.025, [0.1, 0.05])
     """
 
-    unheard = hooks.SCHEDULE
+    uncalled = hooks.SCHEDULE
 
     arguments: ClassVar[tuple[str, ...]] = ()
     formula: ClassVar[str]
@@ -108,7 +108,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     arguments = ("boundaries", "values", "name")
     formula = "lr(t) = vᵢ for bᵢ₋₁ < t ≤ bᵢ"
     use = "repeating a published recipe that drops the rate at given epochs"
-    avoid = "there is no recipe: the places of the drops would have to be tuned"
+    avoid = "there is no recipe: the steps of the drops would have to be tuned"
     paper = "He et al., CVPR 2016"
     title_zh = "分段常數"
     summary_zh = "在指定的步數把學習率換成下一個固定值。"
@@ -119,20 +119,20 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.name = name
         if len(self.values) != len(self.boundaries) + 1:
             raise ArgumentError(
-                f"PiecewiseConstantDecay needs one value more than boundaries, got {len(self.values)} values for "
+                f"PiecewiseConstantDecay needs one more value than boundaries, got {len(self.values)} values for "
                 f"{len(self.boundaries)}"
             )
         if sorted(self.boundaries) != self.boundaries:
-            raise ArgumentError(f"PiecewiseConstantDecay: the boundaries have to rise, got {self.boundaries}")
+            raise ArgumentError(f"PiecewiseConstantDecay: the boundaries have to increase, got {self.boundaries}")
 
     def value(self, step: Rates) -> Any:
         return np.array(self.values)[np.searchsorted(self.boundaries, step, side="left")]
 
 
 class PolynomialDecay(LearningRateSchedule):
-    """(initial_learning_rate − end_learning_rate)·(1 − step/decay_steps)^power + end_learning_rate, then the end's.
+    """(initial_learning_rate − end_learning_rate)·(1 − step/decay_steps)^power + end_learning_rate, then constant.
 
-    With `cycle` decay_steps grows to its next multiple instead, so that the rate rises again and falls more slowly.
+    With `cycle`, decay_steps grows to its next multiple instead: the rate rises again and falls more slowly.
 
     >>> PolynomialDecay(0.1, decay_steps=10, end_learning_rate=0.0)([0, 5, 10, 99]).tolist()
     [0.1, 0.05, 0.0, 0.0]
@@ -141,7 +141,7 @@ class PolynomialDecay(LearningRateSchedule):
     arguments = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
     formula = "lr(t) = (lr₀ − lr₁)·(1 − t/T)^p + lr₁"
     use = "a straight line to a small rate (p = 1), as for transformers and in segmentation (p = 0.9)"
-    avoid = "training may go on after T steps: the rate stays at its end"
+    avoid = "training may continue after T steps: the rate stays at its end"
     paper = "Liu et al., ParseNet, 2015"
     title_zh = "多項式衰減"
     summary_zh = "依 (1 − t/T) 的次方降到終值；次方為 1 時是一條直線。"
@@ -180,7 +180,7 @@ class InverseTimeDecay(LearningRateSchedule):
 
     arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
     formula = "lr(t) = lr₀/(1 + r·t/T)"
-    use = "plain gradient descent on noisy gradients: Σ lr diverges and Σ lr² converges, as its theory asks"
+    use = "plain gradient descent on noisy gradients: Σ lr diverges and Σ lr² converges, as its theory requires"
     avoid = "few epochs: the rate falls fast first and hardly at all later"
     paper = "Robbins and Monro, 1951"
     title_zh = "反時間衰減"
@@ -207,7 +207,7 @@ class InverseTimeDecay(LearningRateSchedule):
 class CosineDecay(LearningRateSchedule):
     """Half a cosine from the initial (or warmed-up) rate to alpha of it, over decay_steps.
 
-    With a `warmup_target` the rate first rises in a straight line from initial_learning_rate to it, over warmup_steps.
+    With a `warmup_target` the rate first rises linearly from initial_learning_rate to it, over warmup_steps.
 
     >>> CosineDecay(0.1, decay_steps=10)([0, 5, 10]).round(3).tolist()
     [0.1, 0.05, 0.0]
@@ -290,7 +290,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         if k == 1:
             restarts = np.floor(done)
             done = done - restarts
-        else:  # the i-th period begins after (1 − kⁱ)/(1 − k) first periods; the last digits must not end it early
+        else:  # the i-th period begins after (1 − kⁱ)/(1 − k) first periods; rounding must not end it early
             restarts = np.floor(np.log(1 - done * (1 - k)) / math.log(k) + 1e-12)
             done = (done - (1 - k**restarts) / (1 - k)) / k**restarts
         wave = 0.5 * self.m_mul**restarts * (1 + np.cos(math.pi * done))
@@ -347,7 +347,7 @@ def between(start: float, end: float, done: Any) -> Any:
 class Coslog4(LearningRateSchedule):
     """learning_rate·½(1 − cos(2π·log₂(1 + 15·step/total_steps))): four cycles, each twice as long as the one before.
 
-    It starts and ends at 0 and comes down to it three times between. RealMLP's schedule.
+    It starts and ends at 0 and returns to it three times in between. RealMLP's schedule.
 
     >>> Coslog4(0.1, total_steps=150)([0, 10, 30, 150]).round(3).tolist()
     [0.0, 0.0, 0.0, 0.0]
@@ -413,7 +413,7 @@ CLASSES: dict[str, Callable[..., LearningRateSchedule]] = {
 
 
 def evaluate(schedule: Any, first: int, steps: int) -> Rates:
-    """The learning rates of the steps from `first` on; what isn't a number of at least 0 raises."""
+    """The learning rates of the steps from `first` on; raises unless all are finite and at least 0."""
     if isinstance(schedule, LearningRateSchedule) and type(schedule).__call__ is LearningRateSchedule.__call__:
         rates = np.asarray(schedule(np.arange(first, first + steps)), np.float64)
     else:

@@ -1,4 +1,4 @@
-"""Small helpers by Keras's names."""
+"""Small helpers, under Keras's names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _generator = np.random.default_rng()
 
 
 def set_random_seed(seed: int) -> None:
-    """Fixes the seeds of the models that are made from now on without one of their own (also NumPy's and Python's)."""
+    """Fixes the seeds of models made from now on without their own seed (also NumPy's and Python's)."""
     import random
 
     global _generator

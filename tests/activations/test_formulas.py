@@ -287,7 +287,7 @@ def test_convolutions_have_a_parameter_for_each_channel(layer, shape, units):
 
 def test_parameters_have_names_of_their_own():
     own = formula("b * x", parameters={"b": 1.0})
-    with pytest.raises(ArgumentError, match="has weights called b already: choose another name in the formula"):
+    with pytest.raises(ArgumentError, match="already has weights called b: choose another name in the formula"):
         Sequential([Input((3,)), Dense(2, own)]).build()
     assert Sequential([Input((3,)), Dense(2, own, use_bias=False)]).count_params() == 8
     with pytest.raises(ArgumentError, match="belong to an activation that is given as a formula"):

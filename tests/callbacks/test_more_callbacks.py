@@ -343,7 +343,7 @@ def test_a_value_that_is_not_finite_is_found_in_its_batch():
         (lambda: fit(network(), CSVLogger("no/such/folder.csv")), "the folder no/such does not exist"),
         (lambda: BackupAndRestore(""), "backup_dir is empty"),
         (lambda: BackupAndRestore("x", save_freq=5), "save_freq is 'epoch', got 5"),
-        (lambda: fit(network(), SwapEMAWeights(), validation_data=(X, Y)), "use_ema=True, this SGD has not"),
+        (lambda: fit(network(), SwapEMAWeights(), validation_data=(X, Y)), "use_ema=True, unlike this SGD"),
         (lambda: network().evaluate(X, Y, callbacks=EarlyStopping()), "callbacks is a list"),
         (lambda: network().predict(X, callbacks=[ModelCheckpoint]), "callbacks is a list"),
     ],

@@ -112,7 +112,7 @@ def test_a_missing_target_and_a_missing_weight():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (NUMBERS.assign(town="Ulm"), "x has to be numbers, and its column 'town' holds String values"),
+        (NUMBERS.assign(town="Ulm"), "x has to be numbers, but its column 'town' holds String values"),
         (NUMBERS.assign(town=pd.Categorical(["1"] * 12)), "its column 'town' holds Categorical"),
         (NUMBERS.assign(day=pd.Timestamp("2024-05-31")), "its column 'day' holds Datetime"),
         (NUMBERS.assign(span=pd.Timedelta("1h")), "its column 'span' holds Duration"),

@@ -199,7 +199,7 @@ def test_a_layer_belongs_to_one_model():
     second.add(Dense(2))
     assert second.predict(X).shape == (20, 2)  # the failure left nothing behind
     model = Sequential([Input((4,)), other := Dense(4)])
-    assert "in the model already" in message(ArgumentError, lambda: model.add(other))
+    assert "already in the model" in message(ArgumentError, lambda: model.add(other))
     assert len(model.layers) == 1
     inside = Sequential([Input((4,)), Residual([Dense(4), other])])
     model.build()
@@ -291,7 +291,7 @@ def test_compiling_wrongly_changes_nothing():
         ([np.zeros((4, 3))], ShapeError, "got 1 arrays for 4"),
         ([np.zeros((3, 4)), np.zeros(3), np.zeros((3, 1)), np.zeros(1)], ShapeError, r"dense/W .*\(4, 3\).*\(3, 4\)"),
         ([np.full((4, 3), "a"), np.zeros(3), np.zeros((3, 1)), np.zeros(1)], DataError, "dense/W have to be numbers"),
-        ([[[1], [1, 2]], np.zeros(3), np.zeros((3, 1)), np.zeros(1)], ShapeError, "dense/W form no array"),
+        ([[[1], [1, 2]], np.zeros(3), np.zeros((3, 1)), np.zeros(1)], ShapeError, "dense/W don't form an array"),
         ([np.zeros((4, 3)), np.zeros(3), np.zeros((3, 1)), np.array([1e39])], DataError, "dense_1/b .* too large"),
     ],
 )

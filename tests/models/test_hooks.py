@@ -54,14 +54,14 @@ def method(self, *arguments, **named):
 def test_every_kind_has_a_table_with_what_is_usual():
     assert ROLES.keys() == USUAL.keys()
     for base, names in USUAL.items():
-        assert set(names.split()) <= base.unheard.keys()
+        assert set(names.split()) <= base.uncalled.keys()
         assert len(ROLES[base]) >= (1 if base in (Sequential, activations.ActivationFunction) else 5)
 
 
 @pytest.mark.parametrize("base", ROLES, ids=lambda base: base.__name__)
 def test_every_overridden_hook_of_every_class_is_named(base):
     for owner in ROLES[base]:
-        for name, instead in base.unheard.items():
+        for name, instead in base.uncalled.items():
             for kind in (method, property(method), classmethod(method), staticmethod(method)):
                 with pytest.raises(ArgumentError) as error:
                     type("Mine", (owner,), {name: kind})
@@ -70,7 +70,7 @@ def test_every_overridden_hook_of_every_class_is_named(base):
 
 @pytest.mark.parametrize("base", ROLES, ids=lambda base: base.__name__)
 def test_a_hook_from_another_base_is_named_too_and_other_names_are_free(base):
-    name = next(iter(base.unheard))
+    name = next(iter(base.uncalled))
     mixin = type("Mixin", (), {name: method})
     for bases in ((mixin, base), (base, mixin)):
         with pytest.raises(ArgumentError, match=f"Mine.{name} would never be called"):
@@ -234,7 +234,7 @@ INCOMPLETE = [
     (lambda: stacked(Named()), "Named: add_weight takes a key and a shape"),
     (lambda: stacked(Placed()), "Placed: add_weight takes a key and a shape"),
     (lambda: stacked(Shapeless()), "Shapeless: add_weight takes a key and a shape"),
-    (lambda: stacked(SaysBuilt()), "SaysBuilt sets built, which thalweg knows by itself"),
+    (lambda: stacked(SaysBuilt()), "SaysBuilt sets built, which thalweg does itself"),
 ]
 
 
@@ -271,7 +271,7 @@ def test_every_method_of_keras_is_called_or_in_the_table(base):
         if not inspect.isclass(their) or not issubclass(their, kind_of(keras, base)):
             continue
         compared += 1
-        lacking = {name for name in theirs_of(their) - DATA - base.unheard.keys() if not hasattr(ours, name)}
+        lacking = {name for name in theirs_of(their) - DATA - base.uncalled.keys() if not hasattr(ours, name)}
         assert not lacking, f"{ours.__name__} neither has {sorted(lacking)} nor says that it is never called"
     assert compared >= (1 if base is Sequential else 4)
 

@@ -149,7 +149,7 @@ def test_it_is_in_the_listing():
         (lambda: MaxNorm(-1.0), "MaxNorm's max_value"),
         (lambda: MinMaxNorm(2.0, 1.0), "below its min_value"),
         (lambda: MinMaxNorm(rate=2.0), "between 0 and 1"),
-        (lambda: UnitNorm(axis=(0, 2)), "follow each other"),
+        (lambda: UnitNorm(axis=(0, 2)), "be consecutive"),
         (lambda: UnitNorm(axis="a"), "whole number"),
         (lambda: trained(UnitNorm(axis=2)), "none of an array of shape"),
     ],

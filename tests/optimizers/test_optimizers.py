@@ -153,7 +153,7 @@ def test_an_equation_of_one_s_own_runs_on_both_engines():
     ("equation", "slot", "words"),
     [
         ("w -= gamma * dw", "m", "Sign: its equation names 'gamma'"),
-        ("w -= open(dw)", "m", "Sign: its equation calls 'open'; there are exp, "),
+        ("w -= open(dw)", "m", "Sign: its equation calls 'open'; it may call exp, "),
         ("w -= learning_rate * dw", "t", "Sign: no slot can be called 't'"),
         ("", "m", "Sign has no equation"),
     ],
@@ -328,7 +328,7 @@ def test_a_learning_rate_of_0_changes_nothing():
         (lambda: optimizers.AdamW(weight_decay=None), "AdamW: weight_decay"),
         (lambda: optimizers.Ftrl(learning_rate_power=1), "learning_rate_power can't be above 0"),
         (lambda: schedules.CosineDecay(0.1, 0), "CosineDecay: decay_steps"),
-        (lambda: schedules.PiecewiseConstantDecay([1, 2], [1]), "one value more than boundaries"),
+        (lambda: schedules.PiecewiseConstantDecay([1, 2], [1]), "one more value than boundaries"),
         (lambda: hidden(SGD(learning_rate_factors={"three": 1})).program(), "names 'three', which no weight"),
         (lambda: Adam(beta_1=1.0), r"beta_1 .*\[0, 1\), got 1"),
         (lambda: Adam(beta_2=-0.1), "beta_2"),

@@ -1,4 +1,4 @@
-"""Activation functions, by Keras's names. Each can be given to a layer, by name or itself, and called on an array.
+"""Activation functions, by Keras's names. Each can be given to a layer, by name or as it is, and called on an array.
 
 >>> import numpy as np
 >>> relu(np.array([-1.0, 2.0]))
@@ -47,8 +47,8 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
         return formula(identifier["formula"], identifier["constants"], identifier.get("parameters"))
     if isinstance(identifier, dict) and "custom" in identifier:
         raise ArgumentError(
-            f"the activation {identifier['custom']!r} is a pair of Python functions, which no description holds: "
-            f"give it in custom_objects"
+            f"the activation {identifier['custom']!r} is a pair of Python functions, which can't be saved: "
+            "give it in custom_objects"
         )
     if isinstance(identifier, str) and not identifier.isidentifier() and not identifier.isspace() and identifier:
         return formula(identifier)

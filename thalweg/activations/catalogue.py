@@ -1,7 +1,7 @@
 """The activation functions, by Keras's names: the equation of each, and the facts that the reference pages show.
 
-An equation is a text of h and the function's arguments; its slope one of h, or of a, the function's value. Where they
-would be infinity times 0, h is kept between two numbers beyond which nothing changes.
+An equation is a text in h and the function's arguments; its slope is one in h, or in a, the function's value. Where
+they would be infinity times 0, h is clipped to a range beyond which nothing changes.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ relu = BuiltInFunction(
     general=GENERAL_RELU,
     range="[0, ∞)",
     use="the first choice for hidden layers: cheap, and the slope doesn't vanish for x > 0",
-    avoid="a large learning rate: a unit that is negative for every row learns no more",
+    avoid="a large learning rate: a unit that is negative for every row stops learning",
     paper="Nair & Hinton, ICML 2010",
     title_zh="線性整流",
     summary_zh="負數歸零，正數不變；隱藏層的預設選擇。",
@@ -72,7 +72,7 @@ leaky_relu = elementwise(
     "where(h > 0, 1, negative_slope)",
     arguments={"negative_slope": 0.2},
     range="(−∞, ∞)",
-    use="where units of relu die",
+    use="where relu units die",
     avoid="where exact zeros are wanted",
     paper="Maas, Hannun & Ng, ICML 2013",
     title_zh="帶洩漏線性整流",
@@ -99,7 +99,7 @@ elu = elementwise(
     cost=12,
     range="(−alpha, ∞)",
     use="hidden layers whose mean should be near 0, without normalisation",
-    avoid="where the time of an exponential counts",
+    avoid="where the cost of an exponential matters",
     paper="Clevert, Unterthiner & Hochreiter, ICLR 2016",
     title_zh="指數線性單元",
     summary_zh="負半邊平滑地趨近 −alpha，使平均值接近 0。",
@@ -112,8 +112,8 @@ celu = elementwise(
     limits={"alpha": (1e-6, math.inf)},
     cost=13,
     range="(−alpha, ∞)",
-    use="as elu, with a slope that is continuous for every alpha",
-    avoid="as elu",
+    use="like elu, with a slope that is continuous for every alpha",
+    avoid="like elu",
     paper="Barron, arXiv 1704.07483",
     title_zh="連續可微指數線性單元",
     summary_zh="斜率處處連續的 ELU。",
@@ -179,7 +179,7 @@ h * exp(-exp(-x))""",
 exp(-exp(-x)) * (1 + x * exp(-x))""",
     cost=20,
     range="[−0.0973, ∞)",
-    use="deep networks, in the place of gelu or silu; its gate is lower for small x, which lowers the variance",
+    use="deep networks, in place of gelu or silu; its gate is lower for small x, which lowers the variance",
     avoid="where relu does as well and speed counts",
     paper="Das et al., Gompertz Linear Units, 2025",
     title_zh="Gompertz 線性單元",
@@ -217,7 +217,7 @@ softsign = elementwise(
     "(1 - abs(a))**2",
     cost=3,
     range="(−1, 1)",
-    use="in the place of tanh, with tails that flatten more slowly",
+    use="in place of tanh, with tails that flatten more slowly",
     avoid="where a probability is wanted",
     paper="Turian, Bergstra & Bengio, 2009",
     title_zh="軟符號",
@@ -253,7 +253,7 @@ hard_silu = elementwise(
     cost=5,
     range="[−0.375, ∞)",
     use="small image networks on phones",
-    avoid="where the time of silu doesn't matter",
+    avoid="where the cost of silu doesn't matter",
     paper="Howard et al., MobileNetV3, ICCV 2019",
     title_zh="硬 silu",
     summary_zh="以直線近似 silu，又稱 hard swish。",
@@ -264,7 +264,7 @@ hard_tanh = elementwise(
     "where(-1 < a < 1, 1, 0)",
     cost=2,
     range="[−1, 1]",
-    use="in the place of tanh where an exponential is too slow",
+    use="in place of tanh where an exponential is too slow",
     avoid="deep networks: beyond ±1 the slope is 0",
     paper="Collobert, PhD thesis, 2004",
     title_zh="硬雙曲正切",
@@ -327,7 +327,7 @@ squareplus = elementwise(
     limits={"b": (1e-6, math.inf)},
     cost=6,
     range="(0, ∞)",
-    use="in the place of softplus, without exponential or logarithm",
+    use="in place of softplus, without exponential or logarithm",
     avoid="where its slow approach to 0 for x < 0 matters",
     paper="Barron, arXiv 2112.11687",
     title_zh="平方整流",
@@ -386,7 +386,7 @@ gaussian = elementwise(
 -2 * x * exp(-(x**2))""",
     cost=11,
     range="(0, 1]",
-    use="units that answer near one place only, as radial basis functions",
+    use="units that respond only near one point, such as radial basis functions",
     avoid="deep networks: the slope vanishes for large |x|",
     paper="Broomhead & Lowe, 1988",
     title_zh="高斯函數",
@@ -410,7 +410,7 @@ arctan = elementwise(
     "1 / (1 + h**2)",
     cost=12,
     range="(−π/2, π/2)",
-    use="in the place of tanh, with tails that flatten more slowly",
+    use="in place of tanh, with tails that flatten more slowly",
     avoid="where an output between −1 and 1 is wanted",
     title_zh="反正切",
     summary_zh="尾端較平緩的 S 型函數。",
@@ -433,7 +433,7 @@ softmax = BuiltInFunction(
     rowwise.Softmax,
     range="(0, 1), each row sums to 1",
     use="the output for one of several classes",
-    avoid="hidden layers, but for attention",
+    avoid="hidden layers, except for attention",
     paper="Bridle, NATO ASI 1990",
     title_zh="正規化指數函數",
     summary_zh="一列輸出變成總和為 1 的機率。",
@@ -460,7 +460,7 @@ sparsemax = BuiltInFunction(
 glu = BuiltInFunction(
     "glu",
     rowwise.Glu,
-    range="(−∞, ∞), half as many",
+    range="(−∞, ∞), half as many outputs",
     use="gated layers: one half decides how much of the other passes",
     avoid="where the layer before can't be twice as wide",
     paper="Dauphin et al., ICML 2017",
@@ -473,5 +473,5 @@ NAMES = {f.name: f for f in tuple(globals().values()) if isinstance(f, Activatio
 swish, hard_swish = silu, hard_silu  # Keras's second names
 ALIASES = {"swish": swish, "hard_swish": hard_swish}
 
-if not TYPE_CHECKING:  # type checkers take every name that is defined here
+if not TYPE_CHECKING:  # type checkers see every name that is defined here
     __all__ = [*NAMES, *ALIASES]

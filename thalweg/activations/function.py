@@ -1,4 +1,4 @@
-"""What an activation function is: a name, the equation or the instruction that carries it out, and facts about it."""
+"""Activation functions: a name, the equation or instruction that computes it, and facts about it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ActivationFunction(hooks.Hooked):
     Two are equal when they compute the same.
     """
 
-    unheard = hooks.ACTIVATION
+    uncalled = hooks.ACTIVATION
 
     name: str
 
@@ -52,7 +52,7 @@ class ActivationFunction(hooks.Hooked):
         raise NotImplementedError
 
     def argument_names(self) -> tuple[str, ...]:
-        """What `using` takes."""
+        """The arguments of `using`."""
         return ()
 
     def using(self, **arguments: Any) -> ActivationFunction:
@@ -65,10 +65,10 @@ class ActivationFunction(hooks.Hooked):
         return ()
 
     def complete(self) -> None:
-        """Raises where an argument has no value."""
+        """Raises if an argument has no value."""
         if self.missing:
             asked = ", ".join(f"{name}=…" for name in self.missing)
-            raise ArgumentError(f"{self.name} has no defaults: say activations.{self.name}.using({asked})")
+            raise ArgumentError(f"{self.name} has no defaults: write activations.{self.name}.using({asked})")
 
     def forward(self, program: Builder, h: Buffer) -> Buffer:
         """Appends the instruction."""
@@ -81,17 +81,17 @@ class ActivationFunction(hooks.Hooked):
 
 @dataclass(frozen=True)
 class BuiltInFunction(ActivationFunction):
-    """A function of the catalogue, carried out by an equation, by an instruction, or (`linear`) by none.
+    """A function of the catalogue, computed by an equation, by an instruction, or (`linear`) by neither.
 
     >>> from thalweg.activations import elu
     >>> float(elu(-20.0)), float(elu.using(alpha=0.5)(-20.0).round(6))
     (-0.9999999979388464, -0.5)
     """
 
-    unheard = ActivationFunction.unheard
+    uncalled = ActivationFunction.uncalled
 
     kind: Equation | type[Rowwise] | None
-    arguments: tuple[float, ...] = ()  # of the equation, in its order; without them it has its defaults
+    arguments: tuple[float, ...] = ()  # of the equation, in its order; empty for its defaults
     general: Equation | None = field(default=None, compare=False)  # the equation that takes the arguments, if another
 
     @property

@@ -1,4 +1,4 @@
-"""Activations of the user's own: a formula, or a pair of Python functions."""
+"""User-defined activations: a formula, or a pair of Python functions."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from thalweg.support.checks import number
 class FormulaFunction(ActivationFunction):
     """A formula in x as an activation; made by `formula`."""
 
-    unheard = ActivationFunction.unheard  # this is where formulas of one's own are
+    uncalled = ActivationFunction.uncalled  # user-defined formulas are made here
 
     of: Formula
     starts: tuple[tuple[str, Initializer], ...] = ()  # of its trainable parameters
 
     @property
     def names(self) -> dict[str, str]:
-        """What the equation calls h, a and the parameters → what the formula calls them."""
+        """The equation's names for h, a and the parameters → the formula's."""
         return {"h": "x", "a": "f(x)"} | {f"p{n}": name for n, name in enumerate(self.of.parameters)}
 
     @property
@@ -69,22 +69,22 @@ def formula(
 ) -> FormulaFunction:
     """An activation given as a formula in x, with named constants and trainable parameters.
 
-    It may hold numbers, pi, e, + - * / **, `y if x > 0 else z`, and exp, expm1, log, log1p, sqrt, square, abs, sign,
+    It may contain numbers, pi, e, + - * / **, `y if x > 0 else z`, and exp, expm1, log, log1p, sqrt, square, abs, sign,
     min, max, sin, cos, tan, arctan, sinh, cosh, tanh, sigmoid, softplus, relu, erf, pow, where. SymPy differentiates
     it, and it is compiled. A formula is data: nothing but these is accepted.
 
     ln(1 + eˣ), 1/(1 + e⁻ˣ), ln cosh x and eˣ − 1 are computed in forms that neither overflow nor lose digits. At a
-    kink, the derivative is that of the piece that gives the value there: for max and min the last argument's where
+    kink, the derivative is that of the piece that gives the value there: for max and min the last argument's if
     both are equal, for abs 0 at 0.
 
     Args:
         text: the formula.
         constants: its named numbers.
-        parameters: its trainable parameters: name → where it starts, a number or an initializer. The layer that gets
-            the activation has a number for each of its units (or channels), and trains them with its weights.
+        parameters: its trainable parameters: name → initial value, a number or an initializer. The layer has a value
+            of each for every unit (or channel), and trains them with its weights.
 
     Raises:
-        FormulaError, ArgumentError: a formula that holds something else, has no derivative or no use of a name.
+        FormulaError, ArgumentError: a formula that contains anything else, has no derivative, or doesn't use a name.
 
     >>> f = formula("x * sigmoid(beta * x)", constants={"beta": 1.702})
     >>> f([0.0, 1.0]).round(3)
@@ -114,7 +114,7 @@ def formula(
 class CustomFunction(ActivationFunction):
     """A pair of Python functions as an activation; made by `custom`."""
 
-    unheard = ActivationFunction.unheard
+    uncalled = ActivationFunction.uncalled
 
     pair: ScalarPair
 
@@ -154,16 +154,16 @@ def custom(
     """An activation given as two Python functions of one number: its value f(h) and its derivative f'(h).
 
     Both are compiled by numba, from their source. They may use math, numpy and numbers, branches and loops, but no
-    other variables. The derivative is compared with central differences between -6 and 6; at a kink it lies between
-    the slopes at both sides. Where math raises (exp of a large number), NumPy's function has a value: prefer it. What
-    can be written as a `formula` is faster, and needs no derivative.
+    other variables. The derivative is compared with central differences between -6 and 6; at a kink it has to lie
+    between the slopes on both sides. Where math raises (exp of a large number), NumPy's function has a value: prefer
+    it. If a `formula` can express the activation, it is faster and needs no derivative.
 
-    A model file holds the name alone: `load_model(path, custom_objects={name: activation})`.
+    A model file holds only the name: `load_model(path, custom_objects={name: activation})`.
 
     Args:
         name: as listings and files show it.
         value, derivative: the functions.
-        range, use, avoid, paper: for the record, as the built-in activations have.
+        range, use, avoid, paper: facts, as for the built-in activations.
 
     Raises:
         ArgumentError: a function without readable source, one that uses other variables, a wrong derivative. When

@@ -1,4 +1,4 @@
-"""Callbacks: functions that training calls at its events. Names, arguments and defaults are Keras's.
+"""Callbacks: objects whose methods training calls at its events. Names, arguments and defaults are Keras's.
 
 A callback that listens to batches makes training (evaluation, prediction) run batch by batch; one that listens to
 epochs, epoch by epoch; with neither, as many epochs as fit into a tenth of a second run in one native call.

@@ -1,4 +1,4 @@
-"""A callback that measures the moving average of the weights instead of the weights."""
+"""A callback that evaluates the moving average of the weights instead of the weights."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class SwapEMAWeights(Callback):
     The optimizer has to keep the average: use_ema=True. Before its first update there is none, and the weights stay.
 
     Args:
-        swap_on_epoch: whether the average also stands in the model for the callbacks that come after this one at the
-            end of an epoch, such as ModelCheckpoint, up to the start of the next.
+        swap_on_epoch: whether the average also stays in the model from the end of an epoch to the start of the next,
+            for the callbacks after this one, such as ModelCheckpoint.
 
     >>> import thalweg
     >>> model = thalweg.Sequential([thalweg.Input((1,)), thalweg.layers.Dense(1, use_bias=False)], seed=0)
@@ -39,7 +39,7 @@ class SwapEMAWeights(Callback):
         """Puts the average into the model."""
         optimizer = self.model.optimizer
         if not optimizer.use_ema:
-            raise ArgumentError(f"SwapEMAWeights needs an optimizer with use_ema=True, this {optimizer.kind} has not")
+            raise ArgumentError(f"SwapEMAWeights needs an optimizer with use_ema=True, unlike this {optimizer.kind}")
         if self.weights is None and optimizer.iterations >= optimizer.every:
             self.weights = self.model.get_weights()
             self.model.use_average()

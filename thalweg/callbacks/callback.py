@@ -1,4 +1,4 @@
-"""What every callback is, the record of a fit, and callbacks made of functions."""
+"""The base of all callbacks, the history of a fit, and callbacks made of functions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Columns = Callable[[], dict[str, list[float]]]
 
 
 class Model(Protocol):
-    """What a callback may use of its model. Its `Sequential` has more, but nothing else is promised."""
+    """What a callback may rely on in its model; `Sequential` has more, but without that promise."""
 
     name: str
     seed: int
@@ -62,14 +62,14 @@ class Model(Protocol):
 
 
 class Callback(hooks.Hooked):
-    """Base of all callbacks: override the events you want. `self.model` and `self.params` are set before the first.
+    """Base of all callbacks: override the events you want. `self.model` and `self.params` are set before them.
 
     >>> class Report(Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
     ...         print(epoch, logs["loss"])
     """
 
-    unheard = hooks.CALLBACK
+    uncalled = hooks.CALLBACK
 
     model: Model
     params: dict[str, Any]
@@ -83,7 +83,7 @@ class Callback(hooks.Hooked):
         self.params = params
 
     def listens(self, event: str) -> bool:
-        """Whether this callback does anything at an event such as "on_epoch_end"; events are only promised then."""
+        """Whether this callback does anything at an event such as "on_epoch_end"; other events may be skipped."""
         return getattr(type(self), event) is not getattr(Callback, event)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -140,7 +140,7 @@ def checked(callbacks: Sequence[Callback] | None) -> list[Callback]:
 
 
 def introduced(callbacks: Sequence[Callback] | None, model: Model, steps: int) -> list[Callback]:
-    """The callbacks of one evaluation or prediction, which know their model."""
+    """The callbacks of one evaluation or prediction, with their model set."""
     result = checked(callbacks)
     for callback in result:
         callback.set_model(model)
@@ -160,17 +160,17 @@ def notify(callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
 
 
 class History(Callback):
-    """What happened: `history.history["loss"]` is a list with a number for each epoch in `history.epoch`.
+    """The record of a fit: `history.history["loss"]` is a list with a number for each epoch in `history.epoch`.
 
-    `fit` keeps and returns one; it needs no place in `callbacks`.
+    `fit` keeps and returns one; there is no need to add it to `callbacks`.
     """
 
     def __init__(self) -> None:
         self._history: dict[str, list[float]] = {}
         self._epoch: list[int] = []
-        self._unread: list[tuple[range, Columns]] = []  # of these epochs nobody has asked yet
+        self._unread: list[tuple[range, Columns]] = []  # epochs whose numbers nobody has asked for yet
         self.interrupted = False  # whether Ctrl-C ended the training
-        self.seconds = 0.0  # that it took, without compiling kernels
+        self.seconds = 0.0  # of training, without compiling kernels
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -191,7 +191,7 @@ class History(Callback):
             self.history.setdefault(key, []).append(value)
 
     def extend(self, epochs: range, columns: Columns) -> None:
-        """Adds the records of epochs, in lists that are made when somebody asks: a step may take less time."""
+        """Adds the records of epochs; the lists are made when they are read, because a step may take less time."""
         self._unread.append((epochs, columns))
 
     def read(self) -> None:

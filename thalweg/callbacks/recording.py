@@ -1,4 +1,4 @@
-"""Callbacks that write files: models, a table of the epochs, and backups from which an interrupted fit goes on."""
+"""Callbacks that write files: models, a table of the epochs, and backups from which an interrupted fit continues."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from thalweg.support.printing import out
 
 
 class ModelCheckpoint(Callback):
-    """Saves the model, after every epoch or when `monitor` improved; the file's name may hold {epoch} and log names.
+    """Saves the model, after every epoch or when `monitor` improves; the file name may contain {epoch} and log names.
 
     Args:
         filepath: such as "best.safetensors" or "model-{epoch:03d}-{val_loss:.3f}.safetensors" (epoch counts from 1).
         monitor: a name in the logs, for `save_best_only`.
-        verbose: 1 says when it saves.
-        save_best_only: whether only an improvement is saved.
+        verbose: 1 reports each save.
+        save_best_only: whether to save only improvements.
         save_weights_only: whether the description and the optimizer are left out (see `Sequential.load_weights`).
-        mode: "min", "max", or "auto": as the metric of that name wants it; of others, less is better.
+        mode: "min", "max", or "auto": as the metric of that name says; for anything else, less is better.
         save_freq: "epoch", or a number of batches.
         initial_value_threshold: the value to beat at first.
     """
@@ -71,7 +71,7 @@ class ModelCheckpoint(Callback):
             self.save(epoch, logs)
 
     def save(self, epoch: int, logs: Logs | None) -> None:
-        """Saves, if it is time to."""
+        """Saves the model; with `save_best_only`, if it has improved."""
         if self.save_best_only:
             current = monitored("ModelCheckpoint", self.monitor, logs)
             better = improvement(self.monitor, self.mode, self.model)
@@ -96,14 +96,14 @@ class ModelCheckpoint(Callback):
 
 
 class CSVLogger(Callback):
-    """Writes a line for each epoch to a table: epoch (from 0), then the logs by name; "NA" where a number is missing.
+    """Writes a line per epoch to a CSV file: epoch (from 0), then the logs by name; "NA" where a number is missing.
 
-    There are columns for the validation too, whether or not there is one.
+    There are always columns for the validation, even without one.
 
     Args:
         filename: such as "training.csv".
         separator: one character.
-        append: whether an existing table goes on; its columns have to be the same. Else it is written anew.
+        append: whether to continue an existing file, which must have the same columns, instead of overwriting it.
 
     >>> import tempfile, thalweg
     >>> model = thalweg.Sequential([thalweg.Input((1,)), thalweg.layers.Dense(1, "linear", False)], seed=0)
@@ -152,17 +152,17 @@ class CSVLogger(Callback):
 
 
 class BackupAndRestore(Callback):
-    """Saves the model after every epoch, so that the same `fit`, called again after a crash, goes on from there.
+    """Saves the model after every epoch, so that the same `fit`, called again after a crash, continues from there.
 
-    Weights, the optimizer with its learning rate, and the counts of steps and epochs come back: a model of the same
-    seed ends with the same bits as without the interruption. What other callbacks remember does not come back, nor do
-    the history's earlier epochs.
+    Weights, the optimizer with its learning rate, and the counts of steps and epochs are restored: a model with the
+    same seed ends with the same bits as without the interruption. The state of other callbacks and the history's
+    earlier epochs are not restored.
 
     Args:
         backup_dir: a folder for this training alone; made if it doesn't exist.
         save_freq: "epoch".
-        double_checkpoint: whether the epoch before is kept too, for the case that the last file is damaged.
-        delete_checkpoint: whether the files go when the training has ended; after Ctrl-C or an error they stay.
+        double_checkpoint: whether the previous epoch is kept too, in case the last file is damaged.
+        delete_checkpoint: whether to delete the files when training ends; after Ctrl-C or an error they are kept.
 
     Raises:
         ArgumentError: another save_freq: the record of an epoch would lose its first batches.
@@ -185,7 +185,7 @@ class BackupAndRestore(Callback):
         self.double_checkpoint, self.delete_checkpoint = bool(double_checkpoint), bool(delete_checkpoint)
 
     def backups(self) -> list[tuple[int, Path]]:
-        """(epochs done, file) of those there are, the last one first."""
+        """(epochs done, file) of each backup, the latest first."""
         names = self.backup_dir.glob("epoch-*.safetensors")
         return sorted(((int(p.stem.removeprefix("epoch-")), p) for p in names), reverse=True)
 
@@ -197,7 +197,7 @@ class BackupAndRestore(Callback):
             except ModelFileError:
                 if place + 1 == len(found):
                     raise
-                continue  # with the one before it
+                continue  # with the previous one
             self.model.initial_epoch = epochs
             return
 

@@ -27,8 +27,8 @@ class TensorBoard(Callback):
     `evaluate`. The files are written by tensorboardX: pip install 'thalweg[tensorboard]'.
 
     Args:
-        log_dir: the folder for this training alone.
-        histogram_freq: every so many epochs a histogram of each array of weights, such as dense/W/histogram; 0: none.
+        log_dir: a folder for this training alone.
+        histogram_freq: epochs between histograms of each array of weights, such as dense/W/histogram; 0: none.
         write_graph: whether the instructions of a prediction are written as a graph.
         write_images: False; `thalweg filters RUN` draws kernels.
         write_steps_per_second: whether epoch_steps_per_second is written too.
@@ -90,7 +90,7 @@ class TensorBoard(Callback):
     def writer(self, part: str) -> Any:
         """The writer of "train" or "validation"; its file is made when there is something to write.
 
-        It writes in this thread: FileWriter's own thread ends when the disk is full, and then all wait for it.
+        It writes in this thread: FileWriter's own thread dies when the disk is full, and then everything waits for it.
         """
         need("tensorboardX", "tensorboard", "the TensorBoard callback")
         from tensorboardX.event_file_writer import EventsWriter
@@ -110,14 +110,14 @@ class TensorBoard(Callback):
             writer.write_event(Event(wall_time=time.time(), step=step, **content))
 
     def scalars(self, part: str, logs: Logs, name: str, step: int) -> None:
-        """Each number under `name`, in which {} is its own."""
+        """Writes each number under `name`, in which {} stands for its own name."""
         from tensorboardX import summary
 
         for key, value in logs.items():
             self.write(part, step, summary=summary.scalar(name.format(key), value))
 
     def flush(self) -> None:
-        """Brings all on disk."""
+        """Writes everything to disk."""
         with explained(self.log_dir):
             for writer in self.writers.values():
                 writer.flush()
@@ -133,7 +133,7 @@ class TensorBoard(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         with explained(self.log_dir):
-            self.writer("train")  # raises before the training where it can't be
+            self.writer("train")  # raises before training if it can't be made
         self.training, self.batches = True, 0
         if self.write_graph:
             self.write("train", graph_def=graph(self.model.lower(Request("inference"))[0]))

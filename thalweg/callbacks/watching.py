@@ -1,4 +1,4 @@
-"""Callbacks that watch a number of the logs: they stop the training or lower the learning rate."""
+"""Callbacks that watch a number in the logs, and stop the training or change the learning rate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODES = ("auto", "min", "max")
 
 
 def improvement(monitor: str, mode: str, model: Model) -> Callable[[float, float], bool]:
-    """(new, best) → whether new is better; with "auto" the model's metric of that name says which way that is."""
+    """(new, best) → whether new is better; with "auto" the model's metric of that name decides."""
     if mode == "auto":
         name = monitor.removeprefix("val_")
         higher = any(named.metric.higher_is_better for named in model.metrics if named.key == name)
@@ -42,11 +42,11 @@ class EarlyStopping(Callback):
         monitor: a name in the logs.
         min_delta: what counts as an improvement.
         patience: epochs to wait.
-        verbose: 1 says when it stops.
-        mode: "min", "max", or "auto": as the metric of that name wants it; of others, less is better.
-        baseline: a value that has to be beaten at all.
-        restore_best_weights: whether the weights of the best epoch come back at the end.
-        start_from_epoch: epochs to let pass first.
+        verbose: 1 reports when it stops.
+        mode: "min", "max", or "auto": as the metric of that name says; for anything else, less is better.
+        baseline: a value that an improvement also has to beat.
+        restore_best_weights: whether to restore the weights of the best epoch at the end.
+        start_from_epoch: the number of epochs to ignore first.
     """
 
     def __init__(
@@ -104,22 +104,22 @@ class EarlyStopping(Callback):
 
 
 class ReduceLROnPlateau(Callback):
-    """Multiplies the learning rate by `factor` when `monitor` has not improved by more than `min_delta` for a while.
+    """Multiplies the learning rate by `factor` if `monitor` hasn't improved by over `min_delta` for `patience` epochs.
 
     new rate = max(min_lr, factor·rate). The rate of each epoch is logged as "learning_rate".
 
     Args:
         monitor: a name in the logs.
-        factor: below 1.
+        factor: less than 1.
         patience: epochs without an improvement to wait.
-        verbose: 1 says when it lowers the rate.
-        mode: "min", "max", or "auto": as the metric of that name wants it; of others, less is better.
+        verbose: 1 reports each reduction.
+        mode: "min", "max", or "auto": as the metric of that name says; for anything else, less is better.
         min_delta: what counts as an improvement.
-        cooldown: epochs to wait after a reduction before it counts again.
+        cooldown: epochs after a reduction before it counts again.
         min_lr: the least rate.
 
     Raises:
-        ArgumentError: the optimizer follows a schedule, so that its rate can't be set.
+        ArgumentError: the optimizer follows a schedule, so its rate can't be set.
 
     >>> ReduceLROnPlateau("loss", factor=0.5, patience=3).factor
     0.5
@@ -171,13 +171,13 @@ class ReduceLROnPlateau(Callback):
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate before every epoch to schedule(epoch, rate), and logs it as "learning_rate".
+    """Sets the learning rate to schedule(epoch, rate) before every epoch, and logs it as "learning_rate".
 
     `thalweg.schedules` change the rate in every step.
 
     Args:
-        schedule: a function of the epoch, counted from 0, and the present rate, or of the epoch alone.
-        verbose: 1 says the rate of every epoch.
+        schedule: a function of the epoch, counted from 0, and the current rate, or of the epoch alone.
+        verbose: 1 reports the rate of every epoch.
 
     Raises:
         ArgumentError: the schedule returns no number, or the optimizer follows a schedule of its own.
@@ -206,7 +206,7 @@ class LearningRateScheduler(Callback):
 
 
 def takes(function: Callable[..., Any], count: int) -> bool:
-    """Whether the function can be called with so many positional arguments; one that doesn't say takes any number."""
+    """Whether the function can be called with `count` positional arguments; assumed for one without a signature."""
     try:
         signature = inspect.signature(function)
     except ValueError:
@@ -219,12 +219,12 @@ def takes(function: Callable[..., Any], count: int) -> bool:
 
 
 class TerminateOnNaN(Callback):
-    """Ends the training quietly where it would raise `DivergedError`: with a message, the history, the last weights.
+    """Ends the training with a message instead of `DivergedError`; the history and the last finite weights are kept.
 
-    thalweg always stops when a number is no longer finite; this only says that it is no error.
+    thalweg always stops when a number is no longer finite; with this callback that is no error.
 
     Args:
-        raise_error: True: it is an error after all, as without this callback.
+        raise_error: True raises the error after all, as without this callback.
     """
 
     def __init__(self, raise_error: bool = False) -> None:

@@ -1,7 +1,7 @@
 """Initial weights. Names, arguments and defaults are Keras's.
 
 An initializer is called with a shape and a NumPy generator and returns the weights. `fan_in` and `fan_out` of a dense
-kernel (inputs, units) are its two sizes; of a convolution kernel they are multiplied by the pixels of the kernel.
+kernel (inputs, units) are its two sizes; for a convolution kernel they are multiplied by the kernel's pixels.
 
 Where a layer takes an initializer it also takes a NumPy array, a function f(shape, generator), or `FromFile`.
 """
@@ -48,7 +48,7 @@ NAMED: tuple[type[Initializer], ...] = (  # those that need no argument
 )  # fmt: skip
 CLASSES: tuple[type[Initializer], ...] = (*NAMED, FromArray, FromFile, Function)
 NAMES = {snake_case(c.__name__): c for c in NAMED} | {"normal": RandomNormal, "uniform": RandomUniform}
-ALIASES = {  # that Keras has
+ALIASES = {  # Keras's
     "zero": "zeros", "one": "ones", "IdentityInitializer": "identity", "OrthogonalInitializer": "orthogonal",
 }  # fmt: skip
 

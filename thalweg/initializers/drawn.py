@@ -1,4 +1,4 @@
-"""Initializers that draw from a distribution, or need nothing but their arguments."""
+"""Initializers that draw from a distribution, or depend only on their arguments."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class RandomNormal(Initializer):
     seed: int | None = None
 
     formula = "W ~ N(mean, stddev²)"
-    use = "A deviation of your own choice."
+    use = "A standard deviation of your choice."
     avoid = "Deep networks: the deviation doesn't follow the layer's width, so signals grow or fade."
     paper = "a definition, no paper"
     title_zh = "常態分布"
@@ -100,7 +100,7 @@ class RandomUniform(Initializer):
     seed: int | None = None
 
     formula = "W ~ U[minval, maxval)"
-    use = "Bounds of your own choice."
+    use = "Bounds of your choice."
     avoid = "Deep networks: the bounds don't follow the layer's width."
     paper = "a definition, no paper"
     title_zh = "均勻分布"
@@ -118,7 +118,7 @@ class RandomUniform(Initializer):
 class TruncatedNormal(Initializer):
     """N(mean, stddev²), every draw more than two standard deviations from the mean drawn again.
 
-    The cut makes the deviation of what is drawn 0.88·stddev, as in Keras.
+    The cut reduces the standard deviation to 0.88·stddev, as in Keras.
     """
 
     mean: float = 0.0
@@ -153,7 +153,7 @@ class Identity(Initializer):
 
     formula = "W = gain·I"
     use = "Layers that begin by passing their input on."
-    avoid = "Layers whose width differs much from their input's: what is cut off is lost."
+    avoid = "Layers whose width differs greatly from their input's: what is cut off is lost."
     paper = "Le, Jaitly and Hinton, arXiv 1504.00941, 2015"
     title_zh = "單位矩陣"
     summary_zh = "對角線為增益，其餘為 0：一開始原樣傳遞輸入。"
@@ -172,7 +172,7 @@ class Orthogonal(Initializer):
     """A random matrix whose columns (or, with more columns than rows, rows) are orthogonal, all of length `gain`.
 
     Q of the QR decomposition of a normal matrix, its columns' signs set by R's diagonal, so that every orthogonal
-    matrix is equally probable (Mezzadri 2007). A convolution kernel is taken as (its inputs, filters).
+    matrix is equally probable (Mezzadri 2007). A convolution kernel is treated as (its inputs, filters).
 
     >>> W = Orthogonal(seed=0)((5, 3))
     >>> bool(np.allclose(W.T @ W, np.eye(3)))
@@ -228,7 +228,7 @@ class VarianceScaling(Initializer):
 
     formula = "Var W = scale/n"
     use = "The family behind Glorot, He and LeCun, with your own scale."
-    avoid = "Nothing speaks against it; the named cases say more."
+    avoid = "Where a named case fits: its name says more."
     paper = "He et al., ICCV 2015"
     title_zh = "變異數縮放"
     summary_zh = "依層的輸入數或輸出數調整變異數，是 Glorot、He、LeCun 的通式。"
@@ -280,7 +280,7 @@ class GlorotUniform(Scaled):
     """U ±√(6/(fan_in + fan_out)) (Glorot and Bengio, AISTATS 2010): Keras's default for kernels."""
 
     formula = "W ~ U ±√(6/(fan_in + fan_out))"
-    use = "tanh, sigmoid and softmax layers; the default of kernels."
+    use = "tanh, sigmoid and softmax layers; the default for kernels."
     avoid = "Deep ReLU networks: half of the variance is lost in every layer; take He."
     paper = "Glorot and Bengio, AISTATS 2010"
     title_zh = "Glorot 均勻分布"

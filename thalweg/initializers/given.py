@@ -1,4 +1,4 @@
-"""Initial weights that someone gives: an array, a file, a function."""
+"""Initial weights given by the user: an array, a file, a function."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def checked(values: Any, shape: Shape, source: str) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class FromArray(Initializer):
-    """The given values, of exactly the weights' shape. A layer takes a NumPy array just so.
+    """The given values, of exactly the weights' shape. A layer also takes the NumPy array itself.
 
     A saved model keeps the values in its description, as text: for large arrays use `FromFile`.
 
@@ -66,8 +66,8 @@ class FromArray(Initializer):
 class FromFile(Initializer):
     """The array in a file: .npy, or the one called `name` in an .npz or safetensors file, such as a saved model.
 
-    Without `name` it is the one that is called like the weights: dense/W, dense/b, dense_1/W, … It is read when the
-    model is built; a saved model has its weights and needs the file no more.
+    Without `name` it is the array with the weights' own name: dense/W, dense/b, dense_1/W, … It is read when the model
+    is built; a saved model has its weights and no longer needs the file.
 
     Raises:
         NotFoundError: no such file, or no such array in it.
@@ -78,7 +78,7 @@ class FromFile(Initializer):
     name: str | None = None
 
     formula = "W = the array in the file"
-    use = "Weights of an earlier training, of one layer or all."
+    use = "Weights from an earlier training, of one layer or all."
     avoid = "Loading a whole model: load_model does it."
     paper = "a definition, no paper"
     title_zh = "讀取檔案"
@@ -100,7 +100,7 @@ class FromFile(Initializer):
         return checked(values, shape, source)
 
     def read(self) -> tuple[str, Array]:
-        """What the array is called in messages, and the array."""
+        """The array's name in messages, and the array."""
         path = Path(self.path)
         if path.suffix == ".npy":
             with path.open("rb") as stream:
@@ -114,7 +114,7 @@ class FromFile(Initializer):
             return self.found(held.keys()), held.get_tensor(self.name)
 
     def found(self, names: Iterable[str]) -> str:
-        """How the array is called in messages, if it is there."""
+        """The array's name in messages; raises if there is no such array."""
         names = sorted(names)
         if self.name not in names:
             raise NotFoundError(
@@ -125,7 +125,7 @@ class FromFile(Initializer):
 
 @dataclass(frozen=True)
 class Function(Initializer):
-    """Your own function f(shape, generator) → array. A layer takes it just so.
+    """Your own function f(shape, generator) → array. A layer also takes the function itself.
 
     A saved model keeps only the function's name: it has its weights, but can't draw new ones.
 
@@ -140,7 +140,7 @@ class Function(Initializer):
 
     formula = "W = f(shape, generator)"
     use = "A distribution that the catalogue lacks."
-    avoid = "Where a named one does: a file can't hold a function."
+    avoid = "Where a named one will do: a file can't hold a function."
     paper = "a definition, no paper"
     title_zh = "自訂函數"
     summary_zh = "用自己的函數 f(shape, generator) 產生初始權重。"

@@ -1,4 +1,4 @@
-"""What every initializer is: a function of a shape and a generator."""
+"""The base of all initializers: a function of a shape and a generator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 class Initializer(hooks.Hooked):
     """Base of all initializers: `sample` draws the weights; `seed` fixes them regardless of the model's seed."""
 
-    unheard = hooks.INITIALIZER
+    uncalled = hooks.INITIALIZER
     called_with = {"__call__": ("shape", "generator")}  # noqa: RUF012
 
     # For the reference pages.

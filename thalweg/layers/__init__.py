@@ -1,4 +1,4 @@
-"""Layers: what a network is described with."""
+"""Layers, the building blocks of a network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from thalweg.layers import (
     shapes,
     transposed,
 )
-from thalweg.layers.activation import *  # noqa: F403 — a new layer is named in its own file alone
+from thalweg.layers.activation import *  # noqa: F403 — a new layer is named only in its own file
 from thalweg.layers.adapted import *  # noqa: F403
 from thalweg.layers.augmentation import *  # noqa: F403
 from thalweg.layers.containers import *  # noqa: F403
@@ -76,7 +76,7 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
 
 
 def layers_of(value: Any, custom_objects: CustomObjects | None) -> Any:
-    """A container's argument, with layers for their descriptions."""
+    """A container's argument, its descriptions turned into layers."""
     if isinstance(value, list):
         return [layers_of(inner, custom_objects) for inner in value]
     return deserialize(value, custom_objects) if isinstance(value, dict) else value

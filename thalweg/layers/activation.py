@@ -18,7 +18,7 @@ __all__ = ["ELU", "ActivityRegularization", "LeakyReLU", "PReLU", "ReLU", "Softm
 
 
 class LeakyReLU(Layer):
-    """a = x for x > 0, otherwise negative_slope·x. (The layer's default slope is .3, the activation's .2: Keras's.)"""
+    """a = x for x > 0, otherwise negative_slope·x. (As in Keras, the default is .3 here, .2 in the activation.)"""
 
     title_zh = "帶洩漏線性整流層"
     summary_zh = "負半邊保留小斜率。"
@@ -35,14 +35,14 @@ class LeakyReLU(Layer):
 
 
 class PReLU(Layer):
-    """a = x for x > 0, otherwise α·x, with an α for each element of a row, which is trained      x, a (rows, …)
+    """a = x for x > 0, otherwise α·x, with a trained α for each element of a row      x, a (rows, …)
 
-    He, Zhang, Ren and Sun, ICCV 2015. At x = 0 the slope is α, as in PyTorch (Keras: 0). PyTorch has by default one α,
-    here `shared_axes` with all axes, which starts at 0.25.
+    He, Zhang, Ren and Sun, ICCV 2015. At x = 0 the slope is α, as in PyTorch (Keras: 0). By default, PyTorch has one α,
+    initially 0.25; here, list all axes in `shared_axes`.
 
     Args:
-        alpha_initializer: how α starts; at 0 the layer begins as ReLU.
-        alpha_regularizer: a penalty on α, which pulls it to 0. alpha_constraint: what α is brought to after an update.
+        alpha_initializer: the initial α; with 0 the layer begins as ReLU.
+        alpha_regularizer: a penalty that pulls α to 0. alpha_constraint: a constraint on α after each update.
         shared_axes: the axes of x, counted from 1, along which α is the same: [1, 2] is one α for each channel of
             an image.
 
@@ -93,9 +93,9 @@ class PReLU(Layer):
 
 
 class ActivityRegularization(Layer):
-    """a = x, and l1·Σ|x| + l2·Σ x², divided by the rows of the batch, is added to the loss.
+    """a = x; adds l1·Σ|x| + l2·Σ x², divided by the rows of the batch, to the loss.
 
-    The same as `activity_regularizer` of the layer before.
+    Equivalent to `activity_regularizer` of the layer before.
 
     >>> from thalweg import Input, Sequential
     >>> from thalweg.layers import Dense
@@ -149,7 +149,7 @@ class ELU(Layer):
 class ReLU(Layer):
     """a = min(x, max_value) for x > threshold, otherwise negative_slope·(x − threshold)
 
-    max_value: None is no upper bound.
+    max_value: None means no upper bound.
     """
 
     title_zh = "線性整流層"

@@ -1,4 +1,4 @@
-"""Normalization: inputs scaled by what was measured on data before training. Names and defaults are Keras's."""
+"""Normalization: scales inputs by statistics of data from before training. Names and defaults are Keras's."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from thalweg.program.ir.instruction import Buffer
 
 __all__ = ["Normalization"]
 
-LEAST = 1e-7  # no standard deviation is taken for less, so that a constant column becomes 0: Keras's epsilon
-ROWS = 4096  # that are looked at together
+LEAST = 1e-7  # the least standard deviation, so that a constant column becomes 0: Keras's epsilon
+ROWS = 4096  # measured at a time
 
 
 class Normalization(Layer):
     """z = (x − mean)/σ, σ the square root of the variance, at least 1e-7; with `invert` z = mean + σ·x
 
-    Mean and variance are given, or measured by `adapt` before training; until then 0 and 1. No training changes them;
-    they are saved with the weights.
+    Mean and variance are given, or measured by `adapt` before training; until then they are 0 and 1. Training doesn't
+    change them; they are saved with the weights.
 
     Args:
-        axis: −1, or the last axis's number: mean and variance for each of its places (columns, channels); None: one for
-            everything.
-        mean, variance: given ones, both or neither: a number, or one for each place of the last axis.
-        invert: whether the scaling is undone.
+        axis: −1, or the last axis's number: a mean and variance for each column or channel; None: one for everything.
+        mean, variance: both or neither: a number, or one for each column or channel.
+        invert: whether to undo the scaling.
 
     >>> import numpy as np
     >>> from thalweg import Input, Sequential
@@ -62,7 +61,7 @@ class Normalization(Layer):
             raise ArgumentError(f"Normalization's variance can't be negative, got {variance!r}")
 
     def given_numbers(self, what: str, values: ArrayLike) -> Array:
-        """One number, or a vector where the scale is one for each place."""
+        """One number, or a vector if each column or channel has its own."""
         array = to_numbers(values, f"Normalization's {what}").astype(np.float64)
         if array.ndim > (self.axis is not None):
             wanted = "a number" if self.axis is None else "a number or a vector"
@@ -74,7 +73,7 @@ class Normalization(Layer):
     def adapt(self, data: ArrayLike) -> None:
         """Measures mean and variance on data of shape (rows, …), in float64; call it before training."""
         if self.given:
-            raise ArgumentError("this Normalization was given its mean and variance: make one without to adapt it")
+            raise ArgumentError("this Normalization was given its mean and variance: make one without them to adapt it")
         x = to_numbers(data, "Normalization.adapt")
         if x.size == 0 or x.ndim == 0:
             raise DataError(f"Normalization.adapt needs rows to measure, got an array of shape {x.shape}")
@@ -103,7 +102,7 @@ class Normalization(Layer):
                 parameter.array[...] = value
 
     def values(self, channels: int) -> tuple[Array, Array]:
-        """What the layer's arrays hold: the mean, and the variance, or with `invert` σ."""
+        """The contents of the layer's arrays: the mean and the variance, or σ with `invert`."""
         least = np.maximum(self.variance, LEAST**2)
         mean, scale = (np.broadcast_to(v, (channels,)) for v in (self.mean, np.sqrt(least) if self.invert else least))
         return mean, scale
@@ -114,7 +113,7 @@ class Normalization(Layer):
         channels = input_shape[-1]
         for what, values in (("mean", self.mean), ("variance", self.variance)):
             if values.ndim and len(values) != channels:
-                raise ShapeError(f"Normalization's {what} has {len(values)} numbers for {channels} places")
+                raise ShapeError(f"Normalization's {what} has {len(values)} numbers for {channels} columns or channels")
         mean, scale = self.values(channels)
         self.centre = self.add_weight("μ", (channels,), mean, trainable=False)
         self.scale = self.add_weight("σ" if self.invert else "σ²", (channels,), scale, trainable=False)

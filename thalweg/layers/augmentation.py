@@ -1,8 +1,8 @@
-"""RandomFlip, RandomTranslation, RandomRotation, RandomZoom, RandomContrast: images changed in training.
+"""RandomFlip, RandomTranslation, RandomRotation, RandomZoom, RandomContrast: random changes to images in training.
 
-Names, arguments and defaults are Keras's, and for the same random numbers the pictures are too. A layer draws new
-numbers for every image in every step, from the counter (seed, step, image). These layers belong at the front: there is
-no derivative back through them, and training raises where one stands behind a layer with weights.
+Names, arguments and defaults are Keras's, and the same random numbers give the same pictures. A layer draws new
+numbers for every image in every step, from the counter (seed, step, image). These layers belong at the front: they
+have no derivative, and training raises if one follows a layer with weights.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ONE: Range = (1.0, 1.0)
 
 
 def bounds(what: str, factor: Factor, low: float, high: float) -> Range:
-    """A factor f stands for (−f, f), as far as that is allowed; two numbers are the range itself."""
+    """A factor f means (−f, f), as far as that is allowed; two numbers are the range itself."""
     pair = list(factor) if isinstance(factor, (tuple, list)) else [factor]
     if len(pair) not in (1, 2):
         raise ArgumentError(f"{what} is a number or two numbers in [{low:g}, {high:g}], got {factor!r}")
@@ -40,7 +40,7 @@ def bounds(what: str, factor: Factor, low: float, high: float) -> Range:
 
 
 class Augmentation(Layer):
-    """Base of the layers of this file: images in, images of the same shape out; nothing happens but in training."""
+    """Base of the layers in this file: images in, images of the same shape out; they change only in training."""
 
     def __init__(self, seed: int | None, data_format: str | None, name: str | None) -> None:
         super().__init__(name)
@@ -55,7 +55,7 @@ class Augmentation(Layer):
         if len(input_shape) != 3:
             raise ShapeError(
                 f"{type(self).__name__} takes images of shape (height, width, channels), not {input_shape}: "
-                "give Input((28, 28, 1)) for grey ones of 28×28"
+                "give Input((28, 28, 1)) for grey images of 28×28"
             )
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
@@ -101,9 +101,9 @@ class RandomFlip(Augmentation):
 
 
 class WarpLayer(Augmentation):
-    """Base of shifts, turns and zooms: what they share is how pixels between and beyond those of x are found.
+    """Base of shifts, rotations and zooms, which share how pixels between and beyond those of x are found.
 
-    fill_mode: how x goes on beyond its edges: "reflect" (b a|a b c|c b), "constant" (fill_value), "nearest" (the
+    fill_mode: how x continues beyond its edges: "reflect" (b a|a b c|c b), "constant" (fill_value), "nearest" (the
     edge's pixel) or "wrap" (from the other side). interpolation: "bilinear" or "nearest".
     """
 
@@ -178,7 +178,7 @@ class RandomTranslation(WarpLayer):
 
 
 class RandomRotation(WarpLayer):
-    """z = x turned about its centre by a random angle.
+    """z = x rotated about its centre by a random angle.
 
     Args:
         factor: a share f of a full turn, for −f … f (positive: counter-clockwise), or the two ends; 0.1 is ±36°.
@@ -211,7 +211,7 @@ class RandomRotation(WarpLayer):
 
 
 class RandomZoom(WarpLayer):
-    """z = x seen from a random distance: +0.2 shows 20 % more in each direction, so that things become smaller.
+    """z = x seen from a random distance: +0.2 shows 20 % more in each direction, so things become smaller.
 
     Args:
         height_factor: a share f in (−1, 1] for −f … f, or the two ends.
@@ -258,7 +258,7 @@ class RandomContrast(Augmentation):
     Args:
         factor: a share s in [0, 1]: f is drawn from 1 − s … 1 + s; or (lower, upper): from 1 − lower … 1 + upper.
             That is what Keras documents; Keras 3.15 itself draws from 1 … 1 + s for a single number.
-        value_range: the least and the greatest value; (0, 255) as in Keras, so put it before a rescaling.
+        value_range: the least and the greatest value; (0, 255) as in Keras, so put the layer before a rescaling.
         seed: shifts the layer's random numbers.
     """
 

@@ -1,4 +1,4 @@
-"""Containers: layers inside a layer, for networks that branch and come together again."""
+"""Containers: layers inside a layer, for networks that branch and rejoin."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Branch = list[Layer]
 
 
 class Container(Layer):
-    """Base of layers that hold others, as branches that all see the container's input."""
+    """Base of layers that hold branches of other layers, each of which gets the container's input."""
 
     def __init__(self, branches: Sequence[Branch], name: str | None) -> None:
         super().__init__(name)
@@ -56,7 +56,7 @@ class Container(Layer):
         return [(f"{self.name}/{path}", p) for path, p in inner]
 
     def through(self, branch: Branch, program: Builder, x: Buffer) -> Buffer:
-        """The value after the layers of a branch."""
+        """The output of a branch."""
         for layer in branch:
             x = layer.forward(program, x)
         return x
@@ -69,8 +69,8 @@ class Container(Layer):
         return value
 
     def join(self, program: Builder, x: Buffer) -> Buffer:
-        """Appends the instructions of all branches and those that put their outputs together."""
-        raise unwritten(self, "join(self, program, x)", "it puts the outputs of the branches together")
+        """Appends the instructions of all branches and those that combine their outputs."""
+        raise unwritten(self, "join(self, program, x)", "it combines the outputs of the branches")
 
 
 def branch_of(what: str, layers: Any) -> Branch:
@@ -88,12 +88,12 @@ def branch_of(what: str, layers: Any) -> Branch:
 class Residual(Container):
     """z = layers(x) + shortcut(x): a residual connection (He et al., CVPR 2016) around the layers inside.
 
-    Keras writes this with its functional interface. Both ends need the same shape; where the layers change it, the
-    shortcut has to, too, as a convolution of size 1 with the same strides does.
+    In Keras this needs the functional interface. Both summands need the same shape; if the layers change it, so must
+    the shortcut, such as a convolution of size 1 with the same strides.
 
     Args:
         layers: the layers of the residual.
-        shortcut: a layer or a list of layers for the other way; None: x itself.
+        shortcut: a layer or a list of layers for the other path; None: x itself.
 
     >>> from thalweg import Sequential
     >>> from thalweg.layers import Dense, Input
@@ -139,7 +139,7 @@ class Residual(Container):
 
 
 class Concatenate(Container):
-    """z = the outputs of several branches one after the other, along the last axis.
+    """z = the outputs of several branches, joined along the last axis.
 
     Args:
         branches: a list of branches, each a layer or a list of layers; an empty list is x itself.

@@ -45,14 +45,14 @@ def sequence_shape(layer: str, shape: Shape) -> Shape:
 
 
 def single(what: str, value: int | Sequence[int], least: int = 1) -> int:
-    """A whole number, also as the only one of a list."""
+    """A whole number, or a list with just one."""
     if isinstance(value, (list, tuple)) and len(value) == 1:
         value = value[0]
     return whole(what, value, least)
 
 
 def check_groups(layer: str, groups: int, filters: int, stride: int, dilation: int) -> None:
-    """What no input can make right raises."""
+    """Raises for arguments that are wrong for every input."""
     if stride > 1 and dilation > 1:
         raise ArgumentError(f"{layer} can't combine strides > 1 with dilation_rate > 1")
     if filters % groups:
@@ -60,7 +60,7 @@ def check_groups(layer: str, groups: int, filters: int, stride: int, dilation: i
 
 
 def placed(layer: str, padding: str, size: Pair, strides: Pair, dilation: Pair, image: Shape) -> Window:
-    """The window with the padding that its name asks for; a window larger than the image raises."""
+    """The window with "valid" or "same" padding; a window larger than the image raises."""
     if padding == "same":
         return convolution.same(size, strides, dilation, (image[0], image[1]))
     window = Window(size, strides, dilation)
@@ -79,12 +79,12 @@ class Conv2D(KernelLayer):
     kernel's rows a and columns b and the channels c, with strides s, dilation d, and p zeros before the image.
 
     Args:
-        filters: how many outputs at each place.
+        filters: the number of outputs at each position.
         kernel_size: (height, width) of the kernel, or one number for both.
         strides: how far the kernel moves from output to output.
-        padding: "valid": only places that lie on the image; "same": ⌈size/strides⌉ of them, zeros around the image.
-        dilation_rate: how far the kernel's elements are apart; more than 1 can't be combined with strides.
-        groups: the channels are cut in so many parts, and each part of the filters sees one.
+        padding: "valid": only positions inside the image; "same": ⌈size/strides⌉ outputs, with zeros around the image.
+        dilation_rate: the distance between the kernel's elements; more than 1 can't be combined with strides.
+        groups: the number of parts the channels are divided into; each part of the filters sees one.
         activation, use_bias, kernel_initializer, …: as in `Dense`; W is (height, width, inputs/groups, filters).
 
     >>> from thalweg import Input, Sequential

@@ -45,16 +45,16 @@ class Dense(KernelLayer):
     """a = activation(x·W + b)      x (rows, …, inputs) → a (rows, …, units)
 
     Args:
-        units: how many outputs.
+        units: the number of outputs.
         activation: a name or one of `thalweg.activations`; None is linear.
-        use_bias: whether b is added.
-        kernel_initializer: how W, of shape (inputs, units), starts; Glorot's uniform as in Keras. A name, one of
-            `thalweg.initializers`, a NumPy array, or a function f(shape, generator).
-        bias_initializer: how b, of shape (units,), starts.
+        use_bias: whether to add b.
+        kernel_initializer: the initial W, of shape (inputs, units); by default Glorot's uniform, as in Keras. A name,
+            one of `thalweg.initializers`, a NumPy array, or a function f(shape, generator).
+        bias_initializer: the initial b, of shape (units,).
         kernel_regularizer: a penalty on W, see `thalweg.regularizers`.
         bias_regularizer: a penalty on b.
         activity_regularizer: a penalty on a, divided by the rows of the batch; L1, L2 or L1L2.
-        kernel_constraint: what W is brought to after every update, see `thalweg.constraints`. bias_constraint: b.
+        kernel_constraint: a constraint on W after every update, see `thalweg.constraints`. bias_constraint: one on b.
 
     >>> from thalweg import Sequential
     >>> model = Sequential([Input((3,)), Dense(2, activation="relu")])
@@ -110,8 +110,8 @@ class Activation(Layer):
     Args:
         activation: a name, one of `thalweg.activations`, or a formula in x (see `activations.formula`).
         constants: the formula's named numbers.
-        parameters: the formula's trainable parameters: name → where it starts, a number or an initializer. Each has a
-            number for every unit (every channel of an image), and is trained with the weights.
+        parameters: the formula's trainable parameters: name → initial value, a number or an initializer. Each has a
+            value for every unit (every channel of an image), and is trained with the weights.
 
     >>> from thalweg import Sequential
     >>> own = Activation("max(x, 0) + a * min(x, 0)", parameters={"a": 0.25})
@@ -153,10 +153,10 @@ class Activation(Layer):
 
 
 class Dropout(Layer):
-    """In training, every element becomes 0 with probability `rate`, the others are divided by 1 − rate.
+    """In training, every element becomes 0 with probability `rate`, and the others are divided by 1 − rate.
 
     Srivastava et al., JMLR 2014. In evaluation and prediction nothing happens. The random numbers come from a counter
-    (seed, step, element), so that no mask is stored and a run can be repeated exactly. `seed` shifts the layer's
+    (seed, step, element), so no mask is stored and a run can be repeated exactly. `seed` shifts the layer's
     counter; the model's seed sets all of them.
     """
 

@@ -1,4 +1,4 @@
-"""What layers with a kernel and a bias have in common: how both start, their penalties, the activation after."""
+"""What layers with a kernel and a bias share: initializers, penalties, constraints, and the activation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class KernelLayer(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         if self.activity_regularizer is not None:
-            self.activity_regularizer.factors()  # raises where it has a meaning for matrices alone
+            self.activity_regularizer.factors()  # raises for a penalty on matrices only
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
 
@@ -49,7 +49,7 @@ class KernelLayer(Layer):
         )
 
     def add_bias(self, units: int) -> Buffer | None:
-        """Declares what there is for each unit: the bias, if the layer has one, and what the activation trains."""
+        """Declares the weights of each unit: the bias, if the layer has one, and the activation's parameters."""
         b = None
         if self.use_bias:
             b = self.add_weight(

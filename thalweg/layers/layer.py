@@ -1,4 +1,4 @@
-"""What every layer is: a description of shapes, parameters and a forward composition of instructions."""
+"""The base of all layers: shapes, parameters, and a forward pass composed of instructions."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Array = NDArray[Any]
 
 @dataclass(eq=False)
 class Parameter:
-    """One array of weights: where it lies in the parameter vector, how it starts, its penalty, its bound."""
+    """One array of weights: its place in the parameter vector, initializer, penalty and constraint."""
 
     key: str  # "W": its full name is layer/key
     buffer: Buffer
     initializer: initializers.Initializer
     regularizer: Regularizer | None
-    trainable: bool = True  # whether the loss has a gradient by it; a moving average is only kept with the weights
+    trainable: bool = True  # whether the loss has a gradient for it; a moving average is only stored with the weights
     constraint: Constraint | None = None
     array: Array | None = None  # the view of the parameter vector, once the model is built
 
@@ -38,7 +38,7 @@ class Parameter:
 class Layer(hooks.Hooked):
     """Base of all layers. A subclass declares its parameters in `build` and composes instructions in `forward`.
 
-    A layer never writes a backward pass: the program derives it. `layer.trainable = False` keeps its weights.
+    A layer never writes a backward pass: the program derives it. `layer.trainable = False` freezes its weights.
 
     >>> from thalweg.layers import Dense
     >>> class Gate(Layer):
@@ -48,7 +48,7 @@ class Layer(hooks.Hooked):
     ...         return program.add(x, program.affine(x, self.W))
     """
 
-    unheard = hooks.LAYER
+    uncalled = hooks.LAYER
     title_zh: ClassVar[str] = ""
     summary_zh: ClassVar[str] = ""
 
@@ -69,7 +69,7 @@ class Layer(hooks.Hooked):
     @built.setter
     def built(self, value: bool) -> None:
         raise ArgumentError(
-            f"{type(self).__name__} sets built, which thalweg knows by itself: leave out self.built = {value!r}"
+            f"{type(self).__name__} sets built, which thalweg does itself: leave out self.built = {value!r}"
         )
 
     def __repr__(self) -> str:
@@ -78,7 +78,7 @@ class Layer(hooks.Hooked):
 
     @property
     def default_name(self) -> str:
-        """The name a layer gets when it is given none: Keras's."""
+        """The name of a layer that was given none, as in Keras."""
         return snake_case(type(self).__name__)
 
     def build(self, input_shape: Shape) -> None:
@@ -116,13 +116,13 @@ class Layer(hooks.Hooked):
         return buffer
 
     def add_activation(self, activation: activations.ActivationFunction, units: int) -> None:
-        """Declares what an activation trains: a number for every unit and parameter of its formula."""
+        """Declares an activation's trained parameters: each in its formula has a number for every unit."""
         self.trained_by_activation = []
         if isinstance(activation, activations.FormulaFunction):
             for key, start in activation.starts:
                 if any(p.key == key for p in self.parameters):
                     raise ArgumentError(
-                        f"the layer has weights called {key} already: choose another name in the formula"
+                        f"the layer already has weights called {key}: choose another name in the formula"
                     )
                 self.trained_by_activation.append(self.add_weight(key, (units,), start))
 
@@ -141,12 +141,12 @@ class Layer(hooks.Hooked):
             probe = Builder(training=False)
             self.output_shape = self.forward(probe, Buffer("x", input_shape)).shape
         except BaseException:
-            Layer.release(self)  # of layers inside, one may be another model's: `build` has released the others
+            Layer.release(self)  # not layers inside: one may be another model's, and `build` has released the others
             raise
         return self.output_shape
 
     def check_free(self) -> None:
-        """Raises where the layer is part of a model that has been built, or has not been made by `Layer.__init__`."""
+        """Raises if the layer belongs to a built model, or its class didn't call `Layer.__init__`."""
         if "parameters" not in vars(self):
             raise ArgumentError(f"{type(self).__name__}.__init__ has to call super().__init__() first")
         if self.built:
@@ -156,29 +156,29 @@ class Layer(hooks.Hooked):
             )
 
     def release(self) -> None:
-        """Undoes `connect`, where the model can't be built: the layer may be used again."""
+        """Undoes `connect` if the model can't be built, so that the layer can be used again."""
         self.parameters = []
         self.input_shape = self.output_shape = None
 
     def all_parameters(self) -> list[tuple[str, Parameter]]:
-        """(path, parameter) of this layer and of those inside it."""
+        """(path, parameter) of this layer's weights and of those of layers inside it."""
         return [(f"{self.name}/{p.key}", p) for p in self.parameters]
 
     def live_parameters(self) -> list[tuple[str, Parameter]]:
-        """Those of `all_parameters` that training changes, also moving averages; none where `trainable` is False."""
+        """Those of `all_parameters` that training changes, moving averages included; none if `trainable` is False."""
         return self.all_parameters() if self.trainable else []
 
     def trained_parameters(self) -> list[tuple[str, Parameter]]:
-        """Those that it changes by their gradients."""
+        """Those of `all_parameters` that gradients change."""
         return [(path, p) for path, p in self.live_parameters() if p.trainable]
 
     @property
     def weighted(self) -> bool:
-        """Whether the layer has weights that gradients are made for, trained or frozen."""
+        """Whether the layer has weights with gradients, trained or frozen."""
         return any(p.trainable for _, p in self.all_parameters())
 
     def count_params(self) -> int:
-        """How many weights the layer has."""
+        """The number of weights in the layer."""
         return sum(p.buffer.size for _, p in self.all_parameters())
 
     def get_weights(self) -> list[Array]:
@@ -186,7 +186,7 @@ class Layer(hooks.Hooked):
         return [np.array(self.bound(p)) for _, p in self.all_parameters()]
 
     def set_weights(self, weights: list[ArrayLike]) -> None:
-        """Replaces the layer's arrays by ones of the same shapes."""
+        """Replaces the layer's arrays with ones of the same shapes."""
         set_arrays(self.all_parameters(), weights)
 
     def bound(self, parameter: Parameter) -> Array:
@@ -203,7 +203,7 @@ def serialize(layer: Layer) -> dict[str, Any]:
 
 
 def last_axis(layer: str, axis: Any) -> int:
-    """An axis that may be the last one: −1, or its number, which `check_last_axis` compares once the shape is known."""
+    """An axis that may be the last one: −1, or its number, which `check_last_axis` checks once the shape is known."""
     one = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
     if isinstance(one, bool) or not isinstance(one, (int, np.integer)) or (one != -1 and one < 1):
         raise ArgumentError(
@@ -213,7 +213,7 @@ def last_axis(layer: str, axis: Any) -> int:
 
 
 def check_last_axis(layer: str, axis: int, shape: Shape) -> None:
-    """Raises where the axis isn't the last one of inputs (rows, *shape)."""
+    """Raises unless the axis is the last one of inputs (rows, *shape)."""
     if axis not in (-1, len(shape)):
         raise ShapeError(
             f"{layer} works along the last axis, which is axis {len(shape)} of inputs {('rows', *shape)}, not {axis}"
@@ -247,7 +247,7 @@ def to_numbers(values: ArrayLike, what: str) -> Array:
     except DataError:
         raise
     except ValueError:  # rows of different lengths
-        raise ShapeError(f"the values for {what} form no array: their lengths differ") from None
+        raise ShapeError(f"the values for {what} don't form an array: their lengths differ") from None
     if array.dtype.kind not in "buif":
         raise DataError(f"the values for {what} have to be numbers, got an array of {array.dtype}")
     return array

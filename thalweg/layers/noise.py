@@ -1,7 +1,7 @@
 """Noise in training: of elements or of whole channels. Names, arguments and defaults are Keras's.
 
-In evaluation and prediction nothing happens. The random numbers come from a counter (seed, step, element), so that a
-run can be repeated exactly. `seed` shifts a layer's counter; the model's seed sets all of them.
+In evaluation and prediction nothing happens. The random numbers come from a counter (seed, step, element), so a run
+can be repeated exactly. `seed` shifts a layer's counter; the model's seed sets all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D
 
 
 class GaussianNoise(Layer):
-    """a = x + stddev·z, z normal with mean 0 and variance 1: as if there were more data, each row blurred."""
+    """a = x + stddev·z, z normal with mean 0 and variance 1: as if there were more data, with every row blurred."""
 
     title_zh = "高斯雜訊"
     summary_zh = "訓練時加上常態分布的雜訊。"
@@ -81,8 +81,8 @@ class SpatialDropout(Layer):
 class SpatialDropout2D(SpatialDropout):
     """In training, each channel of each image becomes 0 with probability `rate`, the others are divided by 1 − rate.
 
-    (rows, height, width, channels) → the same. Tompson et al., CVPR 2015: neighbouring pixels are alike, so that to
-    drop single ones would take little away.
+    (rows, height, width, channels) → the same. Tompson et al., CVPR 2015: neighbouring pixels are alike, so
+    dropping single ones would remove little.
 
     Args:
         rate: the probability, in [0, 1).
@@ -117,9 +117,9 @@ class SpatialDropout1D(SpatialDropout):
 
 
 class AlphaDropout(Layer):
-    """Dropout for selu: dropped elements become −1.758, and all are scaled so that mean 0 and variance 1 stay.
+    """Dropout for selu: dropped elements become −1.758, and all are scaled to keep mean 0 and variance 1.
 
-    Klambauer et al., Self-Normalizing Neural Networks, NeurIPS 2017. Every element has its own draw: Keras's
+    Klambauer et al., Self-Normalizing Neural Networks, NeurIPS 2017. Each element is drawn separately: Keras's
     `noise_shape` can only be None.
     """
 

@@ -19,17 +19,17 @@ __all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "RM
 class BatchNormalization(Layer):
     """a = γ·(x − μ)/√(σ² + ε) + β, with the mean μ and variance σ² of each channel over the batch
 
-    Ioffe and Szegedy, ICML 2015. In training the statistics are the batch's, over all its rows and places, also where
+    Ioffe and Szegedy, ICML 2015. In training the statistics are the batch's, over all its rows and positions, even if
     several lanes share them, and the moving averages follow: moving ← momentum·moving + (1 − momentum)·batch (the
     variance is the biased one, as in Keras). Evaluation and prediction use the moving averages, and so does training
-    where `trainable` is False: they stay. They are kept with the weights; no gradient changes them.
+    if `trainable` is False, which freezes them. They are saved with the weights; no gradient changes them.
 
     Args:
         axis: the last one (the channels): -1, or its number, 3 for images.
         momentum: of the moving averages.
-        epsilon: is added to the variance.
-        center: whether β is added. scale: whether is multiplied by γ.
-        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: how they start.
+        epsilon: added to the variance.
+        center: whether to add β. scale: whether to multiply by γ.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: initial values.
         beta_regularizer, gamma_regularizer: penalties.
 
     >>> from thalweg import Input, Sequential
@@ -101,7 +101,7 @@ class BatchNormalization(Layer):
 
 
 class RowNormalization(Layer):
-    """Base of the normalisations of each row by itself: standardise, then a factor γ and an addend β a channel."""
+    """Base of layers that standardise each row separately, then scale each channel by γ and shift it by β."""
 
     by_place: ClassVar[bool]
 
@@ -128,7 +128,7 @@ class RowNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
 
     def groups_of(self, channels: int) -> int:
-        """How many groups the channels are cut into."""
+        """The number of groups that the channels are divided into."""
         return 1
 
     def build(self, input_shape: Shape) -> None:
@@ -156,15 +156,15 @@ class RowNormalization(Layer):
 
 
 class LayerNormalization(RowNormalization):
-    """a = γ·(x − mean)/√(variance + ε) + β, mean and variance over the last axis, at each place by itself
+    """a = γ·(x − mean)/√(variance + ε) + β, mean and variance over the last axis, at each position separately
 
     Ba, Kiros and Hinton, arXiv 1607.06450. Training and prediction do the same.
 
     Args:
         axis: the last one: -1, or its number.
-        epsilon: is added to the variance.
-        center: whether β is added. scale: whether is multiplied by γ.
-        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer: how they start, their penalties.
+        epsilon: added to the variance.
+        center: whether to add β. scale: whether to multiply by γ.
+        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer: initial values and penalties.
     """
 
     title_zh = "層正規化"
@@ -189,12 +189,12 @@ class LayerNormalization(RowNormalization):
 
 
 class GroupNormalization(RowNormalization):
-    """a = γ·(x − mean)/√(variance + ε) + β, mean and variance over a group of channels at all places of a row
+    """a = γ·(x − mean)/√(variance + ε) + β, mean and variance over a group of channels at all positions of a row
 
     Wu and He, ECCV 2018. Training and prediction do the same.
 
     Args:
-        groups: how many equal parts the channels are cut into; -1: each channel by itself (instance normalisation).
+        groups: the number of equal parts of the channels; -1: each channel by itself (instance normalisation).
         axis, epsilon, center, scale, beta_initializer, …: as in `LayerNormalization`.
     """
 
@@ -231,13 +231,13 @@ class GroupNormalization(RowNormalization):
 
 
 class RMSNormalization(Layer):
-    """a = γ·x/√(mean x² + ε), the mean over the last axis, at each place by itself
+    """a = γ·x/√(mean x² + ε), the mean over the last axis, at each position separately
 
     Zhang and Sennrich, NeurIPS 2019: layer normalisation without the mean. Training and prediction do the same.
 
     Args:
         axis: the last one: -1, or its number.
-        epsilon: is added to the mean of the squares.
+        epsilon: added to the mean of the squares.
 
     >>> import thalweg
     >>> model = thalweg.Sequential([thalweg.Input((2,)), RMSNormalization(epsilon=0.0)])

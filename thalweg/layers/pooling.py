@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Pooling2D(Layer):
-    """Base of the layers that make one number of each window of an image, channel by channel."""
+    """Base of layers that reduce each window of an image to one number, channel by channel."""
 
     kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
 
@@ -63,8 +63,8 @@ class MaxPooling2D(Pooling2D):
 
     Args:
         pool_size: (height, width) of the window, or one number for both.
-        strides: how far it moves; None: by its own size.
-        padding: "valid": only whole windows; "same": ⌈size/strides⌉ of them; what lies beside the image doesn't count.
+        strides: how far it moves; None: its own size.
+        padding: "valid": only whole windows; "same": ⌈size/strides⌉ of them; pixels outside the image don't count.
 
     The gradient goes to the first largest element of a window.
 
@@ -81,7 +81,7 @@ class MaxPooling2D(Pooling2D):
 class AveragePooling2D(Pooling2D):
     """a = the mean of each window      (rows, height, width, channels) → (rows, height', width', channels)
 
-    Arguments as in `MaxPooling2D`. With padding="same", what lies beside the image doesn't count.
+    Arguments as in `MaxPooling2D`. With padding="same", pixels outside the image don't count.
     """
 
     title_zh = "二維平均池化"
@@ -90,7 +90,7 @@ class AveragePooling2D(Pooling2D):
 
 
 class GlobalPooling2D(Layer):
-    """Base of the layers that make one number of each channel of an image."""
+    """Base of layers that reduce each channel of an image to one number."""
 
     kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
 
@@ -135,7 +135,7 @@ class GlobalMaxPooling2D(GlobalPooling2D):
 
 
 class Pooling1D(Layer):
-    """Base of the layers that make one number of each window of a sequence, channel by channel."""
+    """Base of layers that reduce each window of a sequence to one number, channel by channel."""
 
     kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
 
@@ -189,7 +189,7 @@ class AveragePooling1D(Pooling1D):
 
 
 class GlobalPooling1D(Layer):
-    """Base of the layers that make one number of each channel of a sequence."""
+    """Base of layers that reduce each channel of a sequence to one number."""
 
     kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
 

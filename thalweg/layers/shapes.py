@@ -1,4 +1,4 @@
-"""Layers that move elements about. Names, arguments and defaults are Keras's; images are (height, width, channels)."""
+"""Layers that rearrange elements. Names, arguments and defaults are Keras's; images are (height, width, channels)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Reshape(Layer):
     """(rows, …) → (rows, *target_shape): the same elements in the same order
 
     Args:
-        target_shape: the new shape of a row; one −1 stands for what is left.
+        target_shape: the new shape of a row; one −1 stands for the rest.
 
     >>> from thalweg import Input, Sequential
     >>> model = Sequential([Input((12,)), Reshape((-1, 2, 3))])
@@ -46,7 +46,7 @@ class Reshape(Layer):
         known = math.prod(n for n in self.target_shape if n != -1)
         self.shape = tuple(math.prod(input_shape) // known if n == -1 else n for n in self.target_shape)
         if math.prod(self.shape) != math.prod(input_shape):
-            raise ShapeError(f"Reshape can't turn {input_shape} into {self.target_shape}: the elements don't fit")
+            raise ShapeError(f"Reshape can't turn {input_shape} into {self.target_shape}: their sizes differ")
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.reshape(x, self.shape)
@@ -59,7 +59,7 @@ class Permute(Layer):
     """The axes of a row in another order: axis k of the result is axis dims[k] of the input, counted from 1
 
     Args:
-        dims: the numbers 1, 2, … of the axes in their new order, the rows of the batch left aside.
+        dims: the numbers 1, 2, … of the axes in their new order, not counting the rows.
 
     >>> from thalweg import Input, Sequential
     >>> Sequential([Input((2, 3)), Permute((2, 1))]).predict([[[1, 2, 3], [4, 5, 6]]])
@@ -70,7 +70,7 @@ class Permute(Layer):
 
     title_zh = "換軸"
     summary_zh = "改變各軸的順序。"
-    MOST = 8  # axes: as many as a row of the machine's table holds
+    MOST = 8  # axes, which is all that a row of the machine's table holds
 
     def __init__(self, dims: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)
@@ -153,7 +153,7 @@ class Cropping2D(Layer):
 
 
 class UpSampling2D(Layer):
-    """Every element so many times, down and across      (rows, h, w, channels) → (rows, h·size, w·size, channels)
+    """Repeats every element, down and across      (rows, h, w, channels) → (rows, h·size, w·size, channels)
 
     Args:
         size: (height, width), or one number for both.

@@ -1,4 +1,4 @@
-"""Transposed convolutions, which enlarge. Names, arguments and defaults are Keras's."""
+"""Transposed convolutions, which enlarge their input. Names, arguments and defaults are Keras's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Conv1DTranspose", "Conv2DTranspose"]
 
 
 def check_output_padding(layer: str, output_padding: Pair | None, strides: Pair) -> None:
-    """As many elements as the strides would be another place."""
+    """Raises unless it is less than the strides: that many elements would be another position."""
     if output_padding is not None and any(n >= s for n, s in zip(output_padding, strides, strict=True)):
         raise ArgumentError(f"{layer}'s output_padding {output_padding} has to be less than its strides {strides}")
 
@@ -28,30 +28,30 @@ def check_output_padding(layer: str, output_padding: Pair | None, strides: Pair)
 def enlarged(
     layer: str, padding: str, sizes: tuple[Pair, Pair, Pair], output_padding: Pair | None, image: Pair
 ) -> tuple[Window, Pair]:
-    """The window over the result, and the result's size; none raises."""
+    """The window over the result, and the result's size; an empty result raises."""
     window, result = enlarging(*sizes, padding, output_padding, image)
     if min(result) < 1:
-        raise ShapeError(f"{layer} makes nothing of an input of {image}: the padding takes all, {result} is left")
+        raise ShapeError(f"{layer} has no output for an input of {image}: the padding takes all, {result} is left")
     return window, result
 
 
 class Conv2DTranspose(KernelLayer):
     """a = activation(x ∗ᵀ W + b)      x (rows, height, width, inputs) → a (rows, height', width', filters)
 
-    Every element of x puts the kernel, times itself, on the result: h[i·s + a·d − p, j·s + b·d − p, o] = b[o] +
+    Every element of x adds the kernel, times itself, to the result: h[i·s + a·d − p, j·s + b·d − p, o] = b[o] +
     Σ x[i, j, c]·W[a, b, o, c] over all i, j, a, b and channels c that meet there, with strides s and dilation d. It is
-    the gradient of a `Conv2D` by its input, and has a `Conv2D`'s shapes the other way (Dumoulin and Visin, arXiv
-    1603.07285).
+    the gradient of a `Conv2D` with respect to its input, with input and output shapes swapped (Dumoulin and Visin,
+    arXiv 1603.07285).
 
     Args:
-        filters: how many channels the result has.
+        filters: the number of channels of the result.
         kernel_size: (height, width) of the kernel, or one number for both.
         strides: how far apart neighbouring elements of x put their kernels: about how many times the image grows.
         padding: "valid": (size − 1)·strides + the larger of kernel and strides; "same": size·strides.
-        output_padding: as many elements as given, fewer than the strides, come after the image: with "valid"
-            (size − 1)·strides + kernel + output_padding; with "same" (size − 1)·strides + output_padding, and one more
-            where the kernel is odd.
-        dilation_rate: how far the kernel's elements are apart; more than 1 can't be combined with strides.
+        output_padding: the number of elements, fewer than the strides, added after the image: with "valid" the size is
+            (size − 1)·strides + kernel + output_padding; with "same" (size − 1)·strides + output_padding, plus one if
+            the kernel is odd.
+        dilation_rate: the distance between the kernel's elements; more than 1 can't be combined with strides.
         activation, use_bias, kernel_initializer, …: as in `Dense`; W is (height, width, filters, inputs).
 
     >>> from thalweg import Input, Sequential

@@ -1,9 +1,9 @@
-"""Losses: the distance between predictions and truth that training makes small. Names and defaults are Keras's.
+"""Losses: the distance between predictions and targets, which training minimizes. Names and defaults are Keras's.
 
-Every loss takes (y_true, y_pred). For one row it is a number ℓ; for a batch, `reduction="sum_over_batch_size"` (the
+Every loss takes (y_true, y_pred). A row's loss is a number ℓ; for a batch, `reduction="sum_over_batch_size"` (the
 default) takes the mean of ℓ over the rows, `"sum"` their sum. A sample weight w multiplies a row's ℓ (the mean still
-divides by the number of rows, as in Keras). A cross-entropy after a sigmoid or softmax layer is computed from the
-pre-activations h, stable for any size of h, without being asked.
+divides by the number of rows, as in Keras). A cross-entropy after a sigmoid or softmax layer is automatically
+computed from the pre-activations h, which is stable for any size of h.
 
 >>> Huber(delta=2.0)([[0.0]], [[1.0]])
 0.5

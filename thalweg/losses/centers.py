@@ -22,20 +22,20 @@ CENTERS = "centers"
 class CenterLoss(OfClassNumbers):
     """ℓ = −log ŷ[y] + weight·½·‖x − c_y‖², y a class number from 0, x (rows, features) the features of the row.
 
-    The features are what the last layer with weights reads: a layer with weights has to stand before it. Each class has
-    a centre c among them, (classes, features), 0 at first. After every batch of training, with the sums over its rows,
+    The features are the input of the last layer with weights; another layer with weights has to precede it. Each class
+    has a centre c among them, (classes, features), initially 0. After every training batch, with sums over its rows,
 
         c_j ← c_j − alpha·Σ [y = j]·(c_j − x)/(1 + Σ [y = j])
 
-    No gradient moves the centres. They belong to the training, as the optimizer's vectors do: saved and loaded with the
-    model, as "/loss/centers" in the file, and begun anew by `compile`; `model.training_state()["loss/centers"]` is a
-    view of them. Like every loss, ℓ is averaged over the rows (the paper's equations have sums, its code means), or
-    summed with `reduction="sum"`. The weight of a row multiplies its ℓ, and in the step of the centres it counts as so
-    many rows. Evaluation uses the centres as they are. A center loss can't be called with predictions alone.
+    No gradient moves the centres. Like the optimizer's vectors, they are saved and loaded with the model, as
+    "/loss/centers" in the file, and reset by `compile`; `model.training_state()["loss/centers"]` is a view of them.
+    Like every loss, ℓ is averaged over the rows (the paper's equations have sums, its code means), or summed with
+    `reduction="sum"`. The weight of a row multiplies its ℓ; in the step of the centres, the row counts that many times.
+    Evaluation uses the centres as they are. A center loss can't be called with predictions alone.
 
     Args:
-        weight: λ, of the distance to the centre.
-        alpha: the centres' rate, between 0 and 1.
+        weight: λ, the weight of the distance to the centre.
+        alpha: the centres' learning rate, between 0 and 1.
         from_logits: ŷ is a pre-activation. label_smoothing: as in `SparseCategoricalCrossentropy`.
 
     >>> import numpy as np, thalweg
@@ -61,7 +61,7 @@ class CenterLoss(OfClassNumbers):
     derivative = "that of the cross-entropy; by the features also λ·(x − c_y)"
     range = "0 and above"
     targets = "class numbers from 0"
-    use = "Features that are compared by distance, as of faces: near within a class, far between classes."
+    use = "Features that are compared by distance, such as faces: near within a class, far between classes."
     avoid = "Where only the class counts: there are two more numbers to tune."
     paper = "Wen, Zhang, Li and Qiao, ECCV 2016"
     title_zh = "中心損失"
@@ -72,17 +72,17 @@ class CenterLoss(OfClassNumbers):
         number("CenterLoss's weight", self.weight)
         number("CenterLoss's alpha", self.alpha, 0, 1 + 1e-9)
 
-    unheard = OfClassNumbers.unheard  # its own __call__ is for users alone, as that of every loss
+    uncalled = OfClassNumbers.uncalled  # its __call__ is only for users, like that of every loss
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         raise ArgumentError(
-            "CenterLoss needs a network's features beside its predictions: compile a model with it, then model.evaluate"
+            "CenterLoss needs a network's features, not only its predictions: compile a model with it, then evaluate"
         )
 
     def state_shapes(self, output: Shape, features: Shape | None) -> dict[str, Shape]:
         if features is None:
             raise ArgumentError(
-                "CenterLoss pulls together what the last layer with weights reads: "
+                "CenterLoss pulls together the inputs of the last layer with weights: "
                 "the network needs a layer with weights before that one"
             )
         if len(output) != 1:

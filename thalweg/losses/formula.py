@@ -1,4 +1,4 @@
-"""A loss of the user's own: a formula."""
+"""User-defined losses: formulas."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from thalweg.support.checks import number
 class FormulaLoss(Loss):
     """ℓ = mean over the outputs of a formula in y_true and y_pred, with named constants.
 
-    `compile(loss="log(cosh(y_pred - y_true))")` is the same as giving this. What a formula may hold is said at
+    `compile(loss="log(cosh(y_pred - y_true))")` does the same. For what a formula may contain, see
     `thalweg.activations.formula`.
 
     >>> FormulaLoss("(y_pred - y_true)**2")([[0.0], [1.0]], [[1.0], [1.0]])

@@ -26,12 +26,12 @@ Array = NDArray[Any]
 class Loss(hooks.Hooked):
     """Base of all losses. A subclass says which equation or instruction it is and what targets it takes.
 
-    Its fields that are arguments of the equation (`delta`, `label_smoothing`, …) are handed to it.
+    Its fields that are arguments of the equation (`delta`, `label_smoothing`, …) are passed to it.
 
     The class attributes from `formula` on are its entry in the reference pages.
     """
 
-    unheard = hooks.LOSS
+    uncalled = hooks.LOSS
 
     reduction: str = field(default="sum_over_batch_size", kw_only=True)
 
@@ -55,7 +55,7 @@ class Loss(hooks.Hooked):
             raise hooks.unwritten(self, "instruction", hooks.FORMULA)
         if self.reduction is None or self.reduction in ("none", "mean_with_sample_weight"):
             raise ArgumentError(
-                f"{self.name}: training needs one number a batch that is a sum over its rows, "
+                f"{self.name}: training needs one number per batch, a sum over its rows, "
                 f"so reduction can't be {None if self.reduction == 'none' else self.reduction}"
             )
         choose(f"reduction of {self.name}", self.reduction, ("sum_over_batch_size", "mean", "sum"))
@@ -77,12 +77,12 @@ class Loss(hooks.Hooked):
         return output
 
     def row_coefficient(self, output: Shape) -> float:
-        """What a row's sum is multiplied with: the mean over the last axis, 1 where ℓ is one number for the row."""
+        """The factor of a row's sum: that of a mean over the last axis, or 1 if ℓ is one number for the row."""
         return 1.0 if self.equation is None else 1 / output[-1]
 
     @property
     def kind(self) -> Equation | type[RowLoss]:
-        """What the loss on the network's outputs is."""
+        """The equation or instruction of the loss on the network's outputs."""
         if getattr(self, "from_logits", False):
             assert self.fused is not None
             return self.fused
@@ -115,7 +115,7 @@ class Loss(hooks.Hooked):
     def lower(
         self, y_pred: Buffer, source: Instruction | None, y: Buffer, weight: Buffer | None, sums: Buffer
     ) -> LossInstruction:
-        """The instruction of this loss, on the pre-activations if `source`, which made y_pred, is fused with it."""
+        """The instruction of this loss, on the pre-activations if it is fused with `source`, which made y_pred."""
         kind, operand = self.kind, y_pred
         if source is not None and self.after is not None and kind is not self.fused:
             assert self.fused is not None
@@ -127,9 +127,9 @@ class Loss(hooks.Hooked):
         return self.made(kind, operand, y, weight, sums, coefficient, total)
 
     def state_shapes(self, output: Shape, features: Shape | None) -> dict[str, Shape]:
-        """The arrays that the loss carries from batch to batch, its state: name → shape; for most there are none.
+        """The loss's state, arrays that it carries from batch to batch: name → shape; most losses have none.
 
-        features: the shape of what the last layer with weights reads, None if no layer with weights stands before it.
+        features: the input shape of the last layer with weights; None if no layer with weights precedes it.
         """
         return {}
 
@@ -142,11 +142,11 @@ class Loss(hooks.Hooked):
         state: dict[str, Buffer],
         training: bool,
     ) -> list[Instruction]:
-        """What is done beside `lower` with the features and the state, where there is one."""
+        """Further instructions, on the features and the state, for a loss that has one."""
         return []
 
     def check_targets(self, y: Array, output: Shape) -> Array:
-        """Targets as (rows, *target_shape) numbers; raises where they don't fit the network's output."""
+        """Targets as (rows, *target_shape) numbers; raises if they don't fit the network's output."""
         return fit_shape(y, self.target_shape(output), f"the network's output for {self.name}")
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -178,7 +178,7 @@ class Loss(hooks.Hooked):
 
 
 def fit_shape(y: Array, shape: Shape, owner: str) -> Array:
-    """y as (rows, *shape), where at most an axis of size 1 has to be added or dropped."""
+    """y as (rows, *shape); at most an axis of size 1 is added or dropped."""
     if y.dtype.kind not in "buif":
         raise DataError(f"targets have to be numbers, got an array of {y.dtype}")
     if y.shape[1:] == shape:
@@ -192,7 +192,7 @@ def fit_shape(y: Array, shape: Shape, owner: str) -> Array:
 
 
 def check_probabilities(y: Array, name: str) -> None:
-    """Raises where a target is outside [0, 1]; NaN is left to the training's own diagnosis."""
+    """Raises if a target is outside [0, 1]; NaN is left to the training's own diagnosis."""
     outside = np.flatnonzero(((y < 0) | (y > 1)).reshape(len(y), -1).any(axis=1))
     if outside.size:
         row = int(outside[0])
@@ -200,7 +200,7 @@ def check_probabilities(y: Array, name: str) -> None:
 
 
 def last_axis(owner: str, axis: object) -> None:
-    """Raises where a loss is asked to sum over anything but the last axis."""
+    """Raises if a loss is asked to sum over anything but the last axis."""
     if axis != -1 or isinstance(axis, bool):
         raise ArgumentError(
             f"{owner}'s axis is -1, the last one, got {axis!r}: a loss belongs to one row; "

@@ -23,8 +23,8 @@ class MeanSquaredError(Loss):
     derivative = "2·(ŷ − y)/outputs"
     range = "0 and above"
     targets = "any number"
-    use = "Regression with errors that scatter like a normal distribution; the default."
-    avoid = "Targets with gross outliers: their squares decide everything."
+    use = "Regression with normally distributed errors; the default."
+    avoid = "Targets with gross outliers: their squares dominate."
     paper = "Legendre, Nouvelles méthodes, 1805"
     title_zh = "均方誤差"
     summary_zh = "誤差平方的平均；迴歸的預設選擇，對離群值敏感。"
@@ -32,10 +32,10 @@ class MeanSquaredError(Loss):
 
 @dataclass(frozen=True)
 class SumSquaredError(Loss):
-    """SSE: ℓ = Σ (y − ŷ)² over the outputs, with `half` ½ of it, whose derivative is the plain error ŷ − y.
+    """SSE: ℓ = Σ (y − ŷ)² over the outputs, with `half` ½ of that, whose derivative is the plain error ŷ − y.
 
-    With the default reduction the batch takes the mean over its rows; with `reduction="sum"` the batch's loss is the
-    sum over all rows and outputs. Not in Keras.
+    By default the batch's loss is the mean over its rows; with `reduction="sum"` it is the sum over all rows and
+    outputs. Not in Keras.
 
     >>> SumSquaredError(half=True)([[0.0, 2.0]], [[1.0, 0.0]])
     2.5
@@ -53,7 +53,7 @@ class SumSquaredError(Loss):
     range = "0 and above"
     targets = "any number"
     use = "Following a textbook's delta rule by hand."
-    avoid = "Networks of many outputs: the step grows with their number."
+    avoid = "Networks with many outputs: the step grows with their number."
     paper = "Widrow and Hoff, Adaptive switching circuits, 1960"
     title_zh = "平方誤差和"
     summary_zh = "誤差平方的總和；取一半時導數正好是誤差。"
@@ -130,7 +130,7 @@ class LogCosh(Loss):
     derivative = "tanh(ŷ − y)/outputs"
     range = "0 and above"
     targets = "any number"
-    use = "As Huber, with a slope that bends smoothly everywhere."
+    use = "Like Huber, with a slope that is smooth everywhere."
     avoid = "Errors of a scale far from 1: scale the targets first."
     paper = "Green, IEEE Transactions on Medical Imaging, 1990"
     title_zh = "對數雙曲餘弦"
@@ -200,7 +200,7 @@ where(e > 0, 1 - quantile, where(e < 0, -quantile, e))""",
     range = "0 and above"
     targets = "any number"
     use = "Prediction intervals: one network each for .05 and .95."
-    avoid = "When the mean is asked for."
+    avoid = "When the mean is wanted."
     paper = "Koenker and Bassett, Econometrica, 1978"
     title_zh = "分位數損失"
     summary_zh = "預測分位數，用來得到預測區間。"
@@ -227,8 +227,8 @@ class Poisson(Loss):
 class GaussianNLL(Loss):
     """ℓ = mean ½(log v + (y − μ)²/v) over the targets: two outputs for each, first all means μ, then all variances v.
 
-    By default the second half of the outputs are log v, which may be any number. `log_variance=False` takes v itself,
-    at least `eps`, as PyTorch's GaussianNLLLoss. Not in Keras.
+    By default the second half of the outputs is log v, which may be any number. `log_variance=False` takes v itself,
+    at least `eps`, like PyTorch's GaussianNLLLoss. Not in Keras.
 
     >>> round(GaussianNLL()([[1.0]], [[0.0, 0.0]]), 6)  # μ = 0, v = 1
     0.5
@@ -263,7 +263,7 @@ class GaussianNLL(Loss):
     range = "any number"
     targets = "any number"
     use = "Regression that also says how uncertain it is."
-    avoid = "Few rows: the variance shrinks around what was learned by heart."
+    avoid = "Few rows: the variance shrinks around memorized targets."
     paper = "Nix and Weigend, ICNN 1994"
     title_zh = "高斯負對數概似"
     summary_zh = "同時預測平均值與變異數，給出不確定度。"
@@ -286,7 +286,7 @@ where(t * p < 1, -t, 0)""",
     range = "0 and above"
     targets = "−1 or 1; 0 counts as −1"
     use = "A linear output that only has to be on the right side, with a margin."
-    avoid = "When probabilities are asked for."
+    avoid = "When probabilities are wanted."
     paper = "Cortes and Vapnik, Machine Learning, 1995"
     title_zh = "鉸鏈損失"
     summary_zh = "支援向量機的損失；只要求分對且有間隔。"
@@ -308,8 +308,8 @@ max(1 - t * p, 0)**2""",
     derivative = "−2·y·max(1 − y·ŷ, 0)/outputs"
     range = "0 and above"
     targets = "−1 or 1; 0 counts as −1"
-    use = "As Hinge, smooth at the margin."
-    avoid = "Wrong labels: their squares decide."
+    use = "Like Hinge, but smooth at the margin."
+    avoid = "Wrong labels: their squares dominate."
     paper = "Cortes and Vapnik, Machine Learning, 1995"
     title_zh = "平方鉸鏈損失"
     summary_zh = "鉸鏈損失的平方，邊界處平滑。"
@@ -326,7 +326,7 @@ class CategoricalHinge(Loss):
     range = "0 and above"
     targets = "one-hot"
     use = "Scores of classes that only have to be in the right order."
-    avoid = "When probabilities are asked for."
+    avoid = "When probabilities are wanted."
     paper = "Weston and Watkins, ESANN 1999"
     title_zh = "多類別鉸鏈損失"
     summary_zh = "正確類別的分數須比其他最高者高出 1。"

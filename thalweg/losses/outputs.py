@@ -1,4 +1,4 @@
-"""Whether a network ends in what its loss takes: what would be trained to a wrong output is told before it is."""
+"""Whether a network's output suits its loss: a mismatch is reported before training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OF_A_ROW: dict[type[Instruction], int] = {
     rowwise.Softmax: 1,
     rowwise.Sparsemax: 1,
     rowwise.LogSoftmax: 0,
-}  # and what they are for one output
+}  # and their value for one output
 WITHIN = (  # 0 … 1
     "sigmoid", "gaussian", "hard_sigmoid", "sparse_sigmoid", "step", "softmax", "sparsemax",
 )  # fmt: skip
@@ -37,7 +37,7 @@ DIVIDING = (
 
 
 def doubt(loss: Loss, y_pred: Buffer, instructions: Sequence[Instruction]) -> str | None:
-    """What is wrong with these predictions for the loss, and the remedy; None where nothing certainly is."""
+    """What is certainly wrong with these predictions for the loss, and the remedy; None if nothing is."""
     source = origin(y_pred, instructions)
     if source is None:
         return None
@@ -71,7 +71,7 @@ def doubt(loss: Loss, y_pred: Buffer, instructions: Sequence[Instruction]) -> st
 
 
 def origin(value: Buffer, instructions: Sequence[Instruction]) -> Instruction | None:
-    """The instruction whose numbers these are, in whatever order."""
+    """The instruction that computed these numbers, in any order."""
     source = next((i for i in instructions if any(o is value for o in i.outputs)), None)
     return origin(source.inputs[0], instructions) if isinstance(source, MOVES) else source
 
@@ -81,7 +81,7 @@ def of_probabilities(loss: Loss) -> bool:
 
 
 def leaves(source: Instruction, loss: Loss) -> bool:
-    """Whether values certainly leave 0 … 1, or what the loss makes them by dividing them by their sum."""
+    """Whether values certainly leave 0 … 1, even if the loss divides them by their sum."""
     if (
         isinstance(source, Elementwise)
         and source.equation is GENERAL_RELU

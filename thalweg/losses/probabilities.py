@@ -20,7 +20,7 @@ SMOOTHED = """t = y * (1 - label_smoothing) + 0.5 * label_smoothing
 
 
 def focal(value: str) -> str:
-    """A formula of the parts of the binary focal cross-entropy, for the probability s. A negative alpha is none."""
+    """A formula in the parts of the binary focal cross-entropy, for the probability s. A negative alpha means none."""
     return f"""{SMOOTHED}q = min(max(s, 1e-7), 1 - 1e-7)
 missing = t * (1 - s) + (1 - t) * s
 balance = where(alpha < 0, 1, t * alpha + (1 - t) * (1 - alpha))
@@ -110,7 +110,7 @@ class BinaryCrossentropy(OfProbabilities):
     range = "0 and above"
     targets = "0 to 1"
     use = "Two classes, or several labels that don't exclude each other."
-    avoid = "Classes that exclude each other: categorical cross-entropy."
+    avoid = "Classes that exclude each other: take categorical cross-entropy."
     paper = "Good, Rational decisions, 1952"
     title_zh = "二元交叉熵"
     summary_zh = "二元分類與多標籤分類的標準損失。"
@@ -120,7 +120,7 @@ class BinaryCrossentropy(OfProbabilities):
 class BinaryFocalCrossentropy(OfProbabilities):
     """ℓ = mean (1 − p_t)^gamma·BCE(y, ŷ) over the outputs, p_t = y·ŷ + (1 − y)·(1 − ŷ).
 
-    apply_class_balancing: times alpha for y = 1 and 1 − alpha for y = 0. from_logits: ŷ is a pre-activation.
+    apply_class_balancing: multiplies by alpha for y = 1 and by 1 − alpha for y = 0. from_logits: ŷ is a pre-activation.
     label_smoothing s: y becomes y·(1 − s) + s/2. As in Keras, the cross-entropy is clipped for logits too.
     """
 
@@ -177,7 +177,7 @@ class CategoricalCrossentropy(OfOneHot):
     range = "0 and above"
     targets = "one-hot or probabilities"
     use = "Classes that exclude each other, with one-hot targets."
-    avoid = "Several labels for one row: binary cross-entropy."
+    avoid = "Several labels for one row: take binary cross-entropy."
     paper = "Bridle, NIPS 1989"
     title_zh = "分類交叉熵"
     summary_zh = "多類別分類的標準損失，目標為 one-hot。"
@@ -218,8 +218,8 @@ class CategoricalFocalCrossentropy(OfOneHot):
 class SparseCategoricalCrossentropy(OfClassNumbers):
     """ℓ = −log ŷ[y], y a class number from 0, ŷ probabilities (divided by their sum).
 
-    from_logits: ŷ is a pre-activation. label_smoothing s: a class's target is 1 − s or 0, plus s/classes (in Keras only
-    for one-hot targets, in PyTorch here too). There is no `ignore_class`: drop the rows, or weight them with 0.
+    from_logits: ŷ is a pre-activation. label_smoothing s: a class's target is 1 − s or 0, plus s/classes (Keras has it
+    only for one-hot targets, PyTorch also here). There is no `ignore_class`: drop the rows, or give them weight 0.
     """
 
     from_logits: bool = False
@@ -234,7 +234,7 @@ class SparseCategoricalCrossentropy(OfClassNumbers):
     range = "0 and above"
     targets = "class numbers from 0"
     use = "Classes that exclude each other, with class numbers."
-    avoid = "Targets that are probabilities: categorical cross-entropy."
+    avoid = "Targets that are probabilities: take categorical cross-entropy."
     paper = "Bridle, NIPS 1989"
     title_zh = "稀疏分類交叉熵"
     summary_zh = "多類別分類的標準損失，目標為類別編號。"
@@ -261,7 +261,7 @@ class CategoricalGeneralizedCrossEntropy(OfClassNumbers):
     derivative = "−[y]·ŷ^(q − 1)"
     range = "0 to 1/q"
     targets = "class numbers from 0"
-    use = "Classes some of whose labels are wrong: q between cross-entropy (0) and absolute error (1)."
+    use = "Labels of which some are wrong: q between cross-entropy (0) and absolute error (1)."
     avoid = "Clean labels: it learns more slowly."
     paper = "Zhang and Sabuncu, NeurIPS 2018, arXiv 1805.07836"
     title_zh = "廣義交叉熵"
@@ -270,7 +270,7 @@ class CategoricalGeneralizedCrossEntropy(OfClassNumbers):
 
 @dataclass(frozen=True)
 class KLDivergence(Loss):
-    """ℓ = Σ y·log(y/ŷ) over the last axis; both are kept in [10⁻⁷, 1]."""
+    """ℓ = Σ y·log(y/ŷ) over the last axis; both are clipped to [10⁻⁷, 1]."""
 
     equation = Equation(
         "kl divergence",
@@ -285,7 +285,7 @@ where(p < 1e-7 or p > 1, 0, -t / max(p, 1e-7))""",
 
     formula = "ℓ = Σ y·log(y/ŷ)"
     derivative = "−y/ŷ"
-    range = "0 and above, of distributions"
+    range = "0 and above, for distributions"
     targets = "probabilities"
     use = "Targets that are distributions: distillation, soft labels."
     avoid = "One-hot targets: cross-entropy has the same gradient and is cheaper."
@@ -325,7 +325,7 @@ class Dice(Loss):
 class Tversky(Loss):
     """ℓ = 1 − I/(I + alpha·Σ (1 − ŷ)·y + beta·Σ ŷ·(1 − y) + 10⁻⁷) over the last axis, I = Σ y·ŷ.
 
-    As in Keras, alpha weighs what is missed and beta what is predicted too much. For axis, see `Dice`.
+    As in Keras, alpha weighs false negatives and beta false positives. For axis, see `Dice`.
     """
 
     alpha: float = 0.5
@@ -344,7 +344,7 @@ class Tversky(Loss):
     derivative = "((I/B)·(y − α·y + β·(1 − y)) − y)/B, B the denominator"
     range = "0 to 1"
     targets = "0 or 1"
-    use = "Masks in which a miss is worse than a false alarm, or the other way."
+    use = "Masks in which a miss is worse than a false alarm, or vice versa."
     avoid = "Rows without any positive target."
     paper = "Salehi et al., 2017, arXiv 1706.05721"
     title_zh = "Tversky 損失"

@@ -1,6 +1,6 @@
-"""Metrics: scores that people read, computed beside the loss from running float64 sums. Names and defaults are Keras's.
+"""Metrics: scores for people, computed along with the loss from running float64 sums. Names and defaults are Keras's.
 
-A metric never weights its rows, as `compile(metrics=…)` in Keras. `name` is the key in the history.
+A metric never weights its rows, like `compile(metrics=…)` in Keras. `name` is the key in the history.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ NAMES: dict[str, type[Metric]] = {snake_case(n): c for n, c in CLASSES.items()} 
 
 @dataclass(frozen=True)
 class Named:
-    """A metric and the key under which it is logged: the user's own word where one was given."""
+    """A metric and the key under which it is logged: the user's own name if one was given."""
 
     key: str
     metric: Metric
@@ -120,7 +120,8 @@ class Named:
 def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape) -> Named:
     """A metric from its name, its description, or itself, for a network's output and target shapes.
 
-    "accuracy" or "acc", in any case, is the binary, categorical or sparse categorical one by these shapes, as in Keras.
+    As in Keras, "accuracy" or "acc", in upper or lower case, is the binary, categorical or sparse categorical one,
+    depending on these shapes.
 
     >>> get("accuracy", output=(10,), target=(1,))
     Named(key='accuracy', metric=SparseCategoricalAccuracy())

@@ -1,4 +1,4 @@
-"""Metrics of what is confused with what: counts, precision, recall, F-scores, the area under a curve."""
+"""Metrics of the confusion matrix: counts, precision, recall, F-scores, the area under a curve."""
 
 from __future__ import annotations
 
@@ -139,10 +139,10 @@ class Rate(Counts):
 
 @dataclass(frozen=True)
 class Precision(Rate):
-    """TP/(TP + FP); 0 where nothing is counted.
+    """TP/(TP + FP), or 0 if both are 0.
 
-    thresholds: one number; 0.5 if None. top_k: only the k largest outputs of a row may be positive (then without a
-    threshold, if none is given). class_id: only this output counts.
+    thresholds: one number; 0.5 if None. top_k: only the k largest outputs of a row may be positive (without a
+    threshold, unless one is given). class_id: only this output counts.
     """
 
     formula = "TP/(TP + FP)"
@@ -157,10 +157,10 @@ class Precision(Rate):
 
 @dataclass(frozen=True)
 class Recall(Rate):
-    """TP/(TP + FN); 0 where nothing is counted.
+    """TP/(TP + FN), or 0 if both are 0.
 
-    thresholds: one number; 0.5 if None. top_k: only the k largest outputs of a row may be positive (then without a
-    threshold, if none is given). class_id: only this output counts.
+    thresholds: one number; 0.5 if None. top_k: only the k largest outputs of a row may be positive (without a
+    threshold, unless one is given). class_id: only this output counts.
     """
 
     formula = "TP/(TP + FN)"
@@ -228,9 +228,9 @@ class FScore(Metric):
 class FBetaScore(FScore):
     """(1 + β²)·precision·recall/(β²·precision + recall), for each class and then averaged.
 
-    average: "macro" (the mean over the classes), "weighted" (by their frequency), "micro" (all counts together); None,
-    a number for each class, only for one output, because a history keeps one number. threshold: an output above it is
-    positive; if None, the largest output of a row is. Targets are one-hot, or class numbers (in Keras one-hot only).
+    average: "macro" (the mean over the classes), "weighted" (by their frequency), "micro" (all counts together); None
+    is for one output only, because a history keeps one number. threshold: an output above it is positive; if None, the
+    largest output of a row is. Targets are one-hot, or class numbers (in Keras one-hot only).
     """
 
     short: ClassVar[str] = "fbeta_score"
@@ -258,8 +258,8 @@ class F1Score(FScore):
 class AUC(Metric):
     """The area under the ROC curve, or with curve="PR" under precision against recall, by `num_thresholds` buckets.
 
-    All outputs are taken together; with `multi_label` each output has an area, and the mean counts. from_logits: a
-    sigmoid comes first. summation_method: "interpolation", "minoring" or "majoring".
+    All outputs are taken together; with `multi_label` the score is the mean of each output's area. from_logits: applies
+    a sigmoid first. summation_method: "interpolation", "minoring" or "majoring".
     """
 
     num_thresholds: int = 200

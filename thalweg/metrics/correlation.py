@@ -56,7 +56,7 @@ class R2Score(Metric):
     def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         residual, total, squares = sums.reshape(3, -1)
         variation = squares - total * total / rows
-        rounding = rows * np.finfo(np.float64).eps * squares  # a smaller variation is no more than the sums' rounding
+        rounding = rows * np.finfo(np.float64).eps * squares  # a smaller variation is only the sums' rounding
         scores = [1 - r / v if v > e else math.nan for r, v, e in zip(residual, variation, rounding, strict=True)]
         weights = variation if self.class_aggregation == "variance_weighted_average" else np.ones(len(scores))
         score = float((np.array(scores) * weights).sum() / weights.sum())
@@ -71,7 +71,7 @@ class PearsonCorrelation(Metric):
     """Σ (y − mean y)·(ŷ − mean ŷ)/(n·σ_y·σ_ŷ), along the outputs of each row (axis −1) and then the mean over rows.
 
     With `axis=0`, which Keras computes batch by batch, it is over all rows, for each output, and then the mean over the
-    outputs: the one to take for a single output. NaN where one of the two doesn't vary.
+    outputs: take this for a single output. NaN if predictions or targets don't vary.
 
     >>> round(PearsonCorrelation(axis=0)([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]), 9)
     0.5

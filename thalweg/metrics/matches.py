@@ -1,4 +1,4 @@
-"""Metrics of classes: shares of right answers."""
+"""Classification metrics: shares of correct predictions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class BinaryAccuracy(Metric):
 
 @dataclass(frozen=True)
 class ShareOfRows(Metric):
-    """Base of the shares of rows (and positions) whose class is predicted."""
+    """Base of the shares of rows (and positions) whose class is predicted correctly."""
 
     instruction: ClassVar[type[instructions.Total]]
     higher_is_better = True
@@ -56,7 +56,7 @@ class ShareOfRows(Metric):
 
 @dataclass(frozen=True)
 class CategoricalAccuracy(ShareOfRows):
-    """The share of rows whose largest prediction is at the place of the largest target (one-hot)."""
+    """The share of rows whose largest prediction is at the position of the largest target (one-hot)."""
 
     instruction = instructions.CategoricalMatches
     formula = "mean [argmax ŷ = argmax y]"
@@ -67,7 +67,7 @@ class CategoricalAccuracy(ShareOfRows):
 
 @dataclass(frozen=True)
 class SparseCategoricalAccuracy(ShareOfRows):
-    """The share of rows whose largest prediction is at the place that the target, a class number, names."""
+    """The share of rows whose largest prediction is that of the target, a class number."""
 
     instruction = instructions.SparseMatches
     formula = "mean [argmax ŷ = y]"
@@ -81,7 +81,7 @@ class SparseCategoricalAccuracy(ShareOfRows):
 
 @dataclass(frozen=True)
 class TopK(ShareOfRows):
-    """Base of those of the k largest predictions."""
+    """Base of the metrics of the k largest predictions."""
 
     k: int = 5
 

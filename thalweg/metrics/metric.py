@@ -1,4 +1,4 @@
-"""What every metric has: which sums it needs, and how they become a score."""
+"""The base of all metrics: which sums they need, and how these become a score."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Shape = tuple[int, ...]
 class Metric(hooks.Hooked):
     """Base of all metrics: which sums it needs (`instruction`), and how they become a score (`result`)."""
 
-    unheard = hooks.METRIC
+    uncalled = hooks.METRIC
     called_with = {"result": ("sums", "rows", "output")}  # noqa: RUF012
 
     name: str = field(default="", kw_only=True, repr=False)  # the key in `History` and in the logs
@@ -53,11 +53,11 @@ class Metric(hooks.Hooked):
 
     @property
     def between_rows(self) -> bool:
-        """Whether one row has no score: then a one-dimensional input of `__call__` holds many."""
+        """Whether the score needs several rows: then a one-dimensional input of `__call__` holds many rows."""
         return False
 
     def check(self, output: Shape, target: Shape) -> None:
-        """Raises where the metric has no meaning for these shapes."""
+        """Raises if the metric has no meaning for these shapes."""
         if output != target:
             raise ShapeError(
                 f"metric {self.name!r} compares targets and predictions of one shape, got {target} and {output}"
@@ -69,7 +69,7 @@ class Metric(hooks.Hooked):
         return self.instruction(p, y, sums, **self.constants())
 
     def constants(self) -> dict[str, Any]:
-        """The values of the fields that the instruction adds."""
+        """The instruction's options: the fields of the same names."""
         return {name: getattr(self, name) for name in self.instruction.options()}
 
     def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:

@@ -1,4 +1,4 @@
-"""Models by Keras's module name: `thalweg.models.Sequential`, `thalweg.models.load_model`."""
+"""Models, under Keras's module name: `thalweg.models.Sequential`, `thalweg.models.load_model`."""
 
 from thalweg.models.loading import load_model
 from thalweg.models.sequential import Sequential

@@ -1,4 +1,4 @@
-"""What a model is compiled for, and what becomes of it: programs, the state of training, and the engine's jobs."""
+"""A compiled model: its programs, its training state, and the jobs it gives the engine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from thalweg.support.once import making
 
 
 class Compiled:
-    """A graph and its weights with loss, optimizer and metrics: its programs, their memory, and its jobs."""
+    """A graph and its weights with loss, optimizer and metrics: the programs, their memory, and the engine's jobs."""
 
     optimizer: optimizer_module.Optimizer
     loss: loss_module.Loss
@@ -56,7 +56,7 @@ class Compiled:
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_programs": {}, "_profiles": {}}
 
-    # --- what it is trained for ----------------------------------------------------------------------------------
+    # --- loss, optimizer, metrics --------------------------------------------------------------------------------
 
     def compile(
         self,
@@ -64,7 +64,7 @@ class Compiled:
         loss: str | loss_module.Loss,
         metrics: Sequence[str | metric_module.Metric] | str | None,
     ) -> None:
-        """Sets optimizer, loss and metrics. The optimizer starts afresh."""
+        """Sets optimizer, loss and metrics. The optimizer starts over."""
         if metrics is not None and not isinstance(metrics, (str, metric_module.Metric, list, tuple)):
             raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {metrics!r}")
         names: list[Any] = [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]
@@ -85,19 +85,19 @@ class Compiled:
         self.warn()
 
     def build(self, input_shape: Sequence[int] | None = None) -> None:
-        """Fixes the shapes and makes the initial weights, if they aren't there."""
+        """Fixes the shapes and makes the initial weights, unless they exist."""
         if not self.graph.built:
             self.weights.build(input_shape, self.seed)
             self.warn()
 
     def build_for(self, x: ArrayLike | None) -> None:
-        """Builds, if it must, for the first data."""
+        """Builds the model for the first data, if necessary."""
         if not self.graph.built and self.graph.input is None and x is not None:
             self.build(batches.to_array(x, "x").shape[1:] or (1,))
         self.build()
 
     def ready(self, x: ArrayLike | None = None) -> None:
-        """Builds for the first data, and checks that `compile` was called."""
+        """Builds the model for the first data, and checks that `compile` was called."""
         if not self.complete:
             raise ThalwegError("the model has to be compiled first: model.compile(optimizer=…, loss=…)")
         self.build_for(x)
@@ -105,7 +105,7 @@ class Compiled:
             self.prepare_slots()
 
     def warn(self) -> None:
-        """Warns once both are known, where the network's output isn't what the loss takes."""
+        """Warns, once both are known, if the network's output doesn't suit the loss."""
         if self.graph.built and self.complete:
             builder, y_pred = forward(self.network(), Request("inference"))
             reason = doubt(self.loss, y_pred, builder.instructions)
@@ -114,20 +114,20 @@ class Compiled:
 
     @property
     def output_shape(self) -> Shape:
-        """The shape of one row's output; builds what isn't built."""
+        """The shape of one row's output; builds the model if necessary."""
         self.build()
         assert self.graph.output_shape is not None
         return self.graph.output_shape
 
     @property
     def metrics(self) -> list[metric_module.Named]:
-        """The metrics, under the names they are logged by."""
+        """The metrics, with their names in the logs."""
         return named_metrics(self.metric_names, self.loss, self.output_shape)
 
-    # --- what training keeps beside the weights ------------------------------------------------------------------
+    # --- training state ------------------------------------------------------------------------------------------
 
     def state_buffers(self) -> dict[str, Buffer]:
-        """Where `slots` holds what, by name: "optimizer/m", …, then the state of the loss, "loss/centers"."""
+        """The buffers within `slots`, by name: "optimizer/m", …, then the loss's state, "loss/centers"."""
         shapes: dict[str, Shape] = {
             f"optimizer/{n}": (align(self.weights.vector.size),) for n in self.optimizer.slot_names()
         }
@@ -143,24 +143,24 @@ class Compiled:
         return {b.name: b for name, b in self.state_buffers().items() if name.startswith("loss/")}
 
     def named_slots(self) -> dict[str, Array]:
-        """The optimizer's vectors by their names: views, each with an element for every weight."""
+        """Views of the optimizer's vectors, by name, each with an element for every weight."""
         size = self.weights.vector.size
         return {n: self.slots[k * align(size) :][:size] for k, n in enumerate(self.optimizer.slot_names())}
 
     def prepare_slots(self) -> None:
-        """Makes `slots`, if it isn't there yet."""
+        """Makes `slots`, unless it exists."""
         size = sum(align(b.size) for b in self.state_buffers().values())
         if self.slots.size != size:
             self.slots = aligned(size, self.weights.dtype)
             self.optimizer.initial_slots(self.named_slots(), self.weights.vector)
 
     def training_state(self) -> dict[str, Array]:
-        """All that training keeps beside the weights, as views by name: "optimizer/m", …, "loss/centers"."""
+        """What training keeps besides the weights, as views by name: "optimizer/m", …, "loss/centers"."""
         self.ready()
         return {n: self.slots[b.offset :][: b.size].reshape(b.shape) for n, b in self.state_buffers().items()}
 
     def use_average(self) -> None:
-        """The moving average of the weights, which the optimizer keeps with use_ema=True, replaces them."""
+        """Replaces the weights by their moving average, which the optimizer keeps with use_ema=True."""
         average = self.named_slots()[optimizer_module.AVERAGE]
         for _, p in self.weights.trained():
             assert p.array is not None
@@ -182,7 +182,7 @@ class Compiled:
         )
 
     def lower(self, request: Request) -> tuple[Program, int]:
-        """The program for a request, made once for all that get the same, and how many running sums it keeps."""
+        """The program for a request and its number of running sums; requests with the same program share it."""
         request = self._common(request)
         key = (request, *(path for path, _ in self.weights.live()))
         found: tuple[Program, int] | None = self._programs.get(key)
@@ -193,11 +193,11 @@ class Compiled:
         return found
 
     def _common(self, request: Request) -> Request:
-        """The request that stands for all with the same program."""
+        """The request that represents all those with the same program."""
         return TARGETS[self.engine].common(request, lambda other: self.lower(other)[0])
 
     def _lower(self, request: Request, after: str | None = None) -> tuple[Program, int]:
-        """The program itself, or what it is after the pass of that name."""
+        """Makes the program, or what it is after the pass named by `after`."""
         network, passes = self.network(), TARGETS[self.engine].passes
         if request.kind == "inference":
             return lower(network, request, passes, after=after), FIRST_METRIC
@@ -211,7 +211,7 @@ class Compiled:
         return {key: values[0] for key, values in self.columns(totals[None])().items()}
 
     def columns(self, totals: NDArray[np.float64]) -> Columns:
-        """The same for many epochs at once, when it is asked for: totals (epochs, sums); a list for each."""
+        """The same for many epochs, totals (epochs, sums), as a list for each name; computed when called."""
         return partial(self.scores(), totals)
 
     def scores(self) -> Callable[[NDArray[np.float64]], dict[str, list[float]]]:
@@ -260,7 +260,7 @@ class Compiled:
         return Job(program, data, len(x), batch, self.weights.vector, self.slots, **more)
 
     def training_job(self, arrays: Sequence[Array | None], batch: int, lanes: int | None, shuffle: bool) -> Job:
-        """Training on these arrays in batches; one that is larger than the data is the data."""
+        """The job of training on these arrays; a batch holds no more than all rows."""
         assert arrays[0] is not None
         batch = min(batch, len(arrays[0]))
         program, _ = self.lower_for("training", arrays, batch)
@@ -269,22 +269,22 @@ class Compiled:
         )
 
     def next_step(self) -> Chunk:
-        """One step of training, by itself."""
+        """A chunk of one training step."""
         return Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
 
-    # --- seeing it -----------------------------------------------------------------------------------------------
+    # --- inspection ----------------------------------------------------------------------------------------------
 
     def program(
         self, kind: str = "training", batch_size: int = 32, lanes: int = 1, after: str | None = None
     ) -> Listing:
-        """What the network becomes: every instruction with formula, shape and cost.
+        """The program that the network is compiled to: every instruction with formula, shape and cost.
 
         kind: "training" (forward, backward, update), "evaluation" or "inference".
-        lanes: with more than one the sum of the lanes' gradients is shown too. Those of wide layers need none: each
-            lane computes a share of them from the rows of all, right before the update. A first layer with many
-            inputs is split over the lanes by its inputs.
-        after: shows the program as the pass of this name leaves it: after "derive" the backward half is there, "fuse
-            losses", "fuse relu" and others make it faster. An unknown name raises an error that lists those that run.
+        lanes: with more than one, the sum of the lanes' gradients is shown too. Wide layers need no sum: right before
+            the update, each lane computes a share of their gradients from all rows. A first layer with many inputs is
+            split among the lanes by its inputs.
+        after: shows the program as it is after this pass: "derive" adds the backward half; "fuse losses", "fuse relu"
+            and others make it faster. An unknown name raises an error that lists the passes.
 
         >>> import thalweg
         >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
@@ -308,7 +308,7 @@ class Compiled:
     def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
         """Times every instruction of a training step on random inputs, then returns the listing with times.
 
-        The weights stay as they are. Later calls of `program(batch_size=…)` show the times too.
+        The weights don't change. Later calls of `program(batch_size=…)` show the times too.
         """
         with making:  # no other thread compiles the model
             self.ready()
@@ -323,7 +323,7 @@ class Compiled:
         return self.program("training", batch_size)
 
     def trace(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, Array]:
-        """Every value of one training step on these rows, by its name in `program()`; the weights stay as they are.
+        """Every value of one training step on these rows, by its name in `program()`; the weights don't change.
 
         h, a, y_pred, their adjoints dh, da, the gradients dW, db, and w, the parameter vector after the step.
 
@@ -353,7 +353,7 @@ class Compiled:
 def named_metrics(
     names: Sequence[Any], loss: loss_module.Loss, output: Shape, check: bool = True
 ) -> list[metric_module.Named]:
-    """The metrics for a network's output; an unknown name raises, and so does, with `check`, one that doesn't fit."""
+    """The metrics for a network's output; an unknown name raises, and with `check` so does one that doesn't fit."""
     target = loss.target_shape(output)
     named = [metric_module.get(name, output, target) for name in names]
     for metric in named if check else []:

@@ -32,7 +32,7 @@ def diagnose(executor: Executor, job: Job, chunk: Chunk) -> str:
 
 
 def worst(values: Array) -> str:
-    """ "nan", "inf" or "-inf": the first that is there."""
+    """ "nan", "inf" or "-inf", whichever comes first."""
     return str(values[~np.isfinite(values)].ravel()[0])
 
 
@@ -50,7 +50,7 @@ def bad_data(job: Job, gather: Gather) -> str:
 
 
 def bad_label(memory: Mapping[Buffer, Array], instruction: Instruction) -> str | None:
-    """Names the first target that is no class, if the instruction reads class numbers and there is one."""
+    """Names the first target that is not a class number, if the instruction reads class numbers and one is wrong."""
     if instruction.labels is None:
         return None
     y, classes = instruction.labels
@@ -65,7 +65,7 @@ def bad_label(memory: Mapping[Buffer, Array], instruction: Instruction) -> str |
 
 
 def advice(instruction: Instruction, chunk: Chunk) -> str:
-    """What to try, by the kind of instruction."""
+    """What to try, depending on the instruction."""
     if any(o.region in (PARAMETERS, SLOTS) for o in instruction.outputs):
         return f"The step itself was too large. {general(chunk)}"
     return general(chunk)

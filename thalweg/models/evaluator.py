@@ -1,4 +1,4 @@
-"""Evaluation: loss and metrics of a model on some rows, all at once, or batch by batch where a callback listens."""
+"""Evaluation: loss and metrics on some rows, all at once, or batch by batch if a callback listens to batches."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def evaluate(
 
 
 def format_scores(logs: Logs, return_dict: bool) -> Any:
-    """Keras's form of a score: a dict, a list, or a number if there is only the loss."""
+    """The scores in Keras's form: a dict, a list, or a number if there is only the loss."""
     if return_dict:
         return logs
     values = list(logs.values())
@@ -64,13 +64,13 @@ def format_scores(logs: Logs, return_dict: bool) -> Any:
 
 
 class Evaluation:
-    """What a model is evaluated on; called as often as asked."""
+    """The evaluation of a model on some rows; may be called many times."""
 
     def __init__(
         self, model: Model, compiled: Compiled, arrays: Sequence[Array | None], batch: int, lanes: int
     ) -> None:
         self.model, self.compiled, self.arrays, self.batch, self.lanes = model, compiled, arrays, batch, lanes
-        self.loss, self.scores = compiled.loss, compiled.scores()  # those that the arrays were checked for
+        self.loss, self.scores = compiled.loss, compiled.scores()  # the ones the arrays were checked against
         self.prepared: dict[int, tuple[Job, Executor]] = {}  # by the rows of a batch
 
     @property
@@ -88,9 +88,9 @@ class Evaluation:
         return logs
 
     def prepare(self, callbacks: Sequence[Callback] = ()) -> tuple[Job, Executor]:
-        """The job and its engine for these listeners; kernels are compiled now if they weren't before.
+        """The job and its engine for these listeners; compiles the kernels if necessary.
 
-        A mean over rows is the same for any batch, and one batch of everything is the fastest.
+        A mean over rows doesn't depend on the batches, and a single batch is the fastest.
         """
         at_once = not listened(callbacks, BATCH_EVENTS) and self.loss.reduction != "sum"
         return self.of(self.rows if at_once else min(self.batch, self.rows))
@@ -101,7 +101,7 @@ class Evaluation:
         return self.steps(job, executor, 0, job.steps_per_epoch)
 
     def by_batch(self, callbacks: Sequence[Callback]) -> Logs:
-        """Batch after batch; after each, the callbacks hear loss and metrics of the rows so far."""
+        """Batch by batch; after each, the callbacks get loss and metrics of the rows so far."""
         job, executor = self.prepare(callbacks)
         logs: Logs = {}
         for batch in range(job.steps_per_epoch):
@@ -109,26 +109,26 @@ class Evaluation:
             logs = self.steps(job, executor, batch, 1)
             notify(callbacks, "on_test_batch_end", batch, logs)
             if self.model.stop_evaluating:
-                self.prepared.clear()  # its sums are those of the rows so far
+                self.prepared.clear()  # its sums cover only the rows so far
                 break
         return logs
 
     def of(self, rows: int) -> tuple[Job, Executor]:
-        """The job with so many rows a batch, and its engine."""
+        """The job with batches of `rows` rows, and its engine."""
         if rows not in self.prepared:
             with making:
                 if self.compiled.loss is not self.loss:
                     raise ThalwegError(
-                        f"{self.compiled.graph.name!r} was compiled again while it was evaluated: evaluate it anew"
+                        f"{self.compiled.graph.name!r} was compiled again during its evaluation: call evaluate again"
                     )
                 job = self.compiled.job("evaluation", self.arrays, rows, self.lanes)
             self.prepared[rows] = job, make_executor(self.compiled.engine, job)
         return self.prepared[rows]
 
     def steps(self, job: Job, executor: Executor, first: int, steps: int) -> Logs:
-        """Evaluates some batches; returns the logs of the rows since the first batch of all."""
+        """Evaluates `steps` batches from `first` on; returns the logs of all rows so far."""
         chunk = Chunk(0, first, steps, 0, np.full(steps, self.compiled.optimizer.learning_rate))
-        with Held():  # no thread is left alone in the engine
+        with Held():  # so that no thread is left behind in the engine
             outcome = executor.run(chunk)
         if not outcome.finite:
             at = replace(chunk, batch=first + outcome.steps, steps=1)

@@ -35,14 +35,14 @@ class Graph:
         if isinstance(layer, type) or not isinstance(layer, Layer):
             raise ArgumentError(f"a model is made of layers, got {layer!r}")
         if self.built:
-            raise ThalwegError("the model is already built; add layers before it meets data, or make a new model")
+            raise ThalwegError("the model is already built; add layers before it gets data, or make a new model")
         if isinstance(layer, Input):
             if self.input is not None or self.layers:
-                raise ArgumentError("Input comes first, and once")
+                raise ArgumentError("Input comes first, and only once")
             self.input = layer
         else:
             if any(layer is other for other in self.layers):
-                raise ArgumentError(f"layer {layer.name!r} is in the model already; make a new one for a second place")
+                raise ArgumentError(f"layer {layer.name!r} is already in the model; make a new one for a second place")
             layer.check_free()
             name_layers([*self.layers, layer])
             self.layers.append(layer)
@@ -50,18 +50,18 @@ class Graph:
     def pop(self) -> Layer:
         """Removes the last layer and returns it."""
         if self.built:
-            raise ThalwegError("the model is already built; take layers away before it meets data")
+            raise ThalwegError("the model is already built; remove layers before it gets data")
         if not self.layers:
             raise ArgumentError("the model has no layers")
         return self.layers.pop()
 
     def get(self, name: str | None, index: int | None) -> Layer:
-        """The layer of that name, or at that place."""
+        """The layer with this name, or at this index."""
         if (name is None) == (index is None):
             raise ArgumentError("get_layer takes either a name or an index")
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
-                raise ArgumentError(f"the model has {len(self.layers)} layers, there is none at {index}")
+                raise ArgumentError(f"the model has {len(self.layers)} layers, none at index {index}")
             return self.layers[index]
         return choose("layer", name, {str(layer.name): layer for layer in self.layers})
 
@@ -74,13 +74,13 @@ class Graph:
 
     @property
     def features_shape(self) -> Shape | None:
-        """The shape of what the last layer with weights reads; None if none with weights stands before it."""
+        """The input shape of the last layer with weights; None if no layer with weights precedes it."""
         weighted = [layer for layer in self.layers if layer.weighted]
         return weighted[-1].input_shape if len(weighted) > 1 else None
 
     @contextmanager
     def building(self, input_shape: Sequence[int] | None) -> Iterator[None]:
-        """Fixes the shapes; what is done inside is part of it: where that fails, the graph is as it was."""
+        """Fixes the shapes; if the code inside the context fails, the graph is as before."""
         if not self.layers:
             raise ThalwegError("the model has no layers: add some first")
         if self.input is None and input_shape is None:
@@ -93,4 +93,4 @@ class Graph:
             for layer in self.layers:
                 layer.release()
             raise
-        self.input, self.output_shape = front, output  # last: now other threads take it as built
+        self.input, self.output_shape = front, output  # last: from now on, other threads see it as built

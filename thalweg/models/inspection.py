@@ -1,4 +1,4 @@
-"""What a network is, as a table of its layers, and what it computes on given rows, value by value."""
+"""A network as a table of its layers, and every value that it computes on given rows."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def summary(weights: Weights, print_fn: Callable[[str], Any] | None) -> None:
 
 
 def forward_values(compiled: Compiled, x: Array) -> Iterator[tuple[Instruction, Array]]:
-    """Every instruction of a prediction for x (rows, …), and what it wrote, (rows, …) in float64.
+    """Every instruction of a prediction for x (rows, …), and its output, (rows, …) in float64.
 
-    Rows that don't fit the workspace at once come in several blocks: an instruction is then met several times.
+    Rows that don't fit the workspace at once come in several blocks, each with every instruction.
     """
     program, totals = compiled.lower(Request("inference", visible=True))
     vector = compiled.weights.vector

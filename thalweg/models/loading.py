@@ -1,4 +1,4 @@
-"""Models from disk: what `Sequential.save` wrote becomes the same model again."""
+"""Models from disk: a file that `Sequential.save` wrote becomes the same model again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from thalweg.support.untrusted import reason
 
 
 def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None = None) -> Sequential:
-    """A model from the file that `Sequential.save` wrote: it predicts, and trains on, exactly as before.
+    """The model in a file that `Sequential.save` wrote: it predicts and continues training exactly as before.
 
     Args:
         filepath: the file.
@@ -39,15 +39,15 @@ def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None
     except ThalwegError as error:
         own = isinstance(error, ArgumentError) and "custom_objects" not in str(error)
         hint = "; give your own layers in custom_objects" if own else ""
-        said = str(error).partition("\n")[0]  # a formula's error shows the place below
+        said = str(error).partition("\n")[0]  # a formula's error shows the place on further lines
         raise ModelFileError(f"{filepath} can't be turned into a model: {said}{hint}") from None
-    except Exception as error:  # a description is data: what a constructor makes of any value is listed nowhere
+    except Exception as error:  # a description is data: a constructor may raise anything
         raise ModelFileError(
-            f"{filepath} can't be turned into a model: its description lacks or spoils something ({reason(error)})"
+            f"{filepath} can't be turned into a model: its description is incomplete or damaged ({reason(error)})"
         ) from error
     compiled = model._compiled
     if compiled.complete:
-        set_state(compiled, take_state(compiled, arrays, f"{filepath} doesn't fit itself"))
+        set_state(compiled, take_state(compiled, arrays, f"{filepath} contradicts itself"))
     put(compiled, arrays, filepath)
     return model
 
@@ -55,7 +55,7 @@ def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None
 def from_description(
     description: dict[str, Any], arrays: Arrays, path: str | Path, custom_objects: layers.CustomObjects | None
 ) -> Sequential:
-    """The model of a description, all weights 0. There is no memory for them before their shapes are the arrays'."""
+    """The model of a description, its weights 0. They get no memory until their shapes match the arrays'."""
     stored = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
     model = Sequential(
         [layers.Input(description["input_shape"])]

@@ -22,12 +22,12 @@ from thalweg.support.progress import level
 from thalweg.support.stopwatch import compiling
 
 BATCH_EVENTS = ("on_predict_batch_begin", "on_predict_batch_end")
-MANY_FLOPS = 50_000_000  # from here on a second lane is worth waking: some hundred microseconds of work
+MANY_FLOPS = 50_000_000  # from here on a second lane pays: some hundred microseconds of work
 LONG_FLOPS = 1_000_000  # and from here on Python's other threads may run meanwhile
 
 
 class Predictor:
-    """Predicts with one network. Any number of threads may call it at once: each has a workspace of its own."""
+    """Predicts with one network. Any number of threads may call it at once: each has its own workspace."""
 
     def __init__(self, compiled: Compiled) -> None:
         self.compiled, self.engine, self.parameters = compiled, compiled.engine, compiled.weights.vector
@@ -36,13 +36,13 @@ class Predictor:
         flops = max(1, self.program.flops(1))
         self.many_rows = -(-MANY_FLOPS // flops) if self.engine == "native" else 0  # the prepared path takes fewer …
         self.long_rows = -(-LONG_FLOPS // flops)  # … and lets other threads run from here on
-        self.own = threading.local()  # where another thread is in the first
+        self.own = threading.local()  # a predictor for each thread that finds the first one busy
         self.native = self.prepare() if self.engine == "native" else None
-        # The outputs for x, whatever it is: None unless it is a few rows exactly as the native engine takes them.
+        # The outputs for any x: None unless it is a few rows in exactly the form that the native engine takes.
         self.small_batch: Callable[[Any], Array | None] = refuse if self.native is None else self.native.enter
 
     def __call__(self, x: Array, batch: int | None = None, lanes: int | None = None) -> Array:
-        """The outputs for x (rows, …), contiguous and of the engine's float type or bytes."""
+        """The outputs for x (rows, …), which is contiguous and holds the engine's floats, or bytes."""
         kind = self.parameters.dtype
         if batch is None and lanes is None and len(x) < self.many_rows:
             rows = x.astype(kind, copy=False).view(kind)  # as a view, because equal types may be different objects
@@ -77,14 +77,14 @@ class Predictor:
             executor = executors[of_bytes, lanes] = make_executor(self.engine, job)
         steps = job.steps_per_epoch
         try:
-            with Held():  # no thread is left alone in the engine
+            with Held():  # so that no thread is left behind in the engine
                 executor.run(Chunk(0, 0, steps, 0, np.zeros(steps)))
         finally:
-            data.clear()  # the executor stays, the caller's arrays aren't kept
+            data.clear()  # the executor is kept, the caller's arrays are not
 
 
 def refuse(x: Any) -> None:
-    """What another engine takes as it is: nothing."""
+    """Takes the place of `enter` in the other engine: always None."""
 
 
 def predict_aloud(
@@ -95,7 +95,7 @@ def predict_aloud(
     callbacks: Sequence[Callback] | None,
     lanes: int | None,
 ) -> Array:
-    """The network's outputs, where a callback or the user is notified."""
+    """The network's outputs, with callbacks and a printed line."""
     aloud = level(verbose) > 0 and verbose != "auto"
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
     inputs = batches.input_rows(x, model.input_shape, model.dtype)
@@ -114,7 +114,7 @@ def predict_aloud(
 
 
 def by_batch(model: Model, x: Array, batch: int, callbacks: Sequence[Callback], lanes: int | None) -> Array:
-    """Batch after batch, up to the one after which a callback has set `stop_predicting`."""
+    """Batch by batch, until a callback sets `stop_predicting`."""
     parts: list[Array] = []
     for number, first in enumerate(range(0, len(x), batch)):
         notify(callbacks, "on_predict_batch_begin", number, {})

@@ -1,6 +1,6 @@
 """Models on disk: one safetensors file with the arrays, and the description as JSON in its header. Never pickle.
 
-safetensors checks the layout of the file; a SHA-256 over description and arrays shows any other change.
+safetensors checks the layout of the file; a SHA-256 over description and arrays reveals any other change.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ FOREIGN = {
     b"PK\x03\x04": "a zip archive, as Keras's .keras files are",
     b"\x89HDF\r\n": "an HDF5 file, as Keras's .h5 files are",
 }
-STATE = "/"  # before the names of what training keeps beside the weights; no layer's name begins with it
+STATE = "/"  # the prefix of the training state's names; no layer's name begins with it
 
 
 def describe(model: Compiled) -> dict[str, Any]:
-    """Everything of a model but its arrays, as plain JSON."""
+    """Everything about a model except its arrays, as plain JSON."""
     model.build()
     description: dict[str, Any] = {
         "format": FORMAT,
@@ -74,7 +74,7 @@ def save_weights(model: Compiled, path: str | Path, overwrite: bool = True) -> N
 
 
 def write(path: Path, arrays: Arrays, description: dict[str, Any], overwrite: bool) -> None:
-    """Writes the file whole, or leaves what is there."""
+    """Writes the whole file, or leaves the old one as it was."""
     from safetensors.numpy import save
 
     if os.path.isdir(path):
@@ -84,7 +84,7 @@ def write(path: Path, arrays: Arrays, description: dict[str, Any], overwrite: bo
     if not os.path.isdir(path.parent):
         raise ModelFileError(f"the folder {path.parent} does not exist")
     text = json.dumps(description, sort_keys=True)
-    # One entry, because safetensors writes several in an order of its own: equal models are to be equal files.
+    # One entry, because safetensors writes several in no fixed order, and equal models should give equal files.
     content = save(arrays, {"thalweg": f"{digest(text, arrays)} {text}"})
     with writing(path, ModelFileError) as new:
         new.write_bytes(content)
@@ -118,7 +118,7 @@ def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
             raise ModelFileError(f"{path} is a safetensors file, but not one that thalweg wrote")
         checksum, _, text = metadata["thalweg"].partition(" ")
         if digest(text, arrays) != checksum:
-            raise ModelFileError(f"{path} was changed after it was saved: its checksum doesn't fit")
+            raise ModelFileError(f"{path} was changed after it was saved: its checksum doesn't match")
         description = json.loads(text)
         if description["format"] != FORMAT:
             raise ModelFileError(f"{path} has the format {description['format']!r}, this version reads {FORMAT!r}")
@@ -126,26 +126,26 @@ def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Says what a file of another library is."""
+    """Raises for a file of another library, and names its format."""
     with readable(ModelFileError, f"{path} can't be read"), path.open("rb") as file:
         start = file.read(8)
     for first, kind in FOREIGN.items():
         if start.startswith(first):
             raise ModelFileError(
-                f"{path} is {kind}, and not a safetensors file of thalweg's: make the same model here and copy "
+                f"{path} is {kind}, not one of thalweg's safetensors files: make the same model here and copy "
                 "the weights, model.set_weights(keras_model.get_weights())"
             )
 
 
 def load_weights(model: Compiled, path: str | Path) -> None:
-    """Replaces the weights; names and shapes have to fit, and a misfit changes nothing."""
+    """Replaces the weights; unless all names and shapes match, nothing changes."""
     arrays, _ = read(path)
     model.build()
     put(model, {n: a for n, a in arrays.items() if not n.startswith(STATE)}, path)
 
 
 def load_state(model: Compiled, path: str | Path) -> None:
-    """Weights, all that training keeps, the learning rate and the counts: training goes on where the file was saved."""
+    """Restores weights, training state, learning rate and counts: training continues where the file was saved."""
     arrays, description = read(path)
     compiled = description.get("compile")
     if compiled is None:
@@ -168,7 +168,7 @@ def load_state(model: Compiled, path: str | Path) -> None:
 
 
 def take_state(model: Compiled, arrays: Arrays, misfit: str) -> Arrays:
-    """Takes what training keeps out of the arrays of a file; one that is missing or of another shape raises."""
+    """Takes the training state out of a file's arrays; an array that is missing or has another shape raises."""
     state = {}
     for name, buffer in model.state_buffers().items():
         array, shape = arrays.pop(STATE + name, None), buffer.shape
@@ -180,7 +180,7 @@ def take_state(model: Compiled, arrays: Arrays, misfit: str) -> Arrays:
 
 
 def set_state(model: Compiled, state: Arrays) -> None:
-    """Copies what `take_state` took."""
+    """Copies what `take_state` returned into the model."""
     for name, view in model.training_state().items():
         view[...] = state[name]
 
@@ -199,10 +199,10 @@ def compare(shapes: Mapping[str, tuple[int, ...]], arrays: Arrays, path: str | P
     missing, extra = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
     if missing or extra:
         raise ModelFileError(
-            f"{path} doesn't fit the model: missing {missing or 'nothing'}, too many {extra or 'none'}"
+            f"{path} doesn't fit the model: missing {missing or 'nothing'}, unexpected {extra or 'nothing'}"
         )
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise ModelFileError(
-                f"{path} doesn't fit the model: {name} has the shape {arrays[name].shape} there, {shape} here"
+                f"{path} doesn't fit the model: {name} has the shape {shape}, in the file {arrays[name].shape}"
             )

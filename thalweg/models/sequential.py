@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 
 def held_by(part: str, name: str, doc: str) -> Any:
-    """An attribute that one of the model's parts holds."""
+    """An attribute of one of the model's parts."""
     return property(
         lambda self: getattr(getattr(self, part), name),
         lambda self, value: setattr(getattr(self, part), name, value),
@@ -45,7 +45,7 @@ def held_by(part: str, name: str, doc: str) -> Any:
 def done_by(
     part: str, method: Callable[Concatenate[Any, Given], Result]
 ) -> Callable[Concatenate[Sequential, Given], Result]:
-    """A method that one of the model's parts has."""
+    """A method of one of the model's parts."""
 
     @wraps(method)
     def delegate(self: Sequential, /, *arguments: Given.args, **named: Given.kwargs) -> Result:
@@ -55,7 +55,7 @@ def done_by(
 
 
 class Sequential(hooks.Hooked):
-    """Layers one after the other.
+    """A network of layers, one after the other.
 
     Args:
         layers: the layers; an `Input` at the front fixes the shapes, otherwise they follow from the first data.
@@ -75,7 +75,7 @@ class Sequential(hooks.Hooked):
     array([0., 1., 1., 0.], dtype=float32)
     """
 
-    unheard = hooks.MODEL
+    uncalled = hooks.MODEL
 
     def __init__(
         self,
@@ -110,13 +110,13 @@ class Sequential(hooks.Hooked):
     # --- layers and weights --------------------------------------------------------------------------------------
 
     name: str = held_by("_graph", "name", "The model's name.")
-    input: Input | None = held_by("_graph", "input", "The layer that says the shape of a row, if there is one.")
+    input: Input | None = held_by("_graph", "input", "The layer that gives the shape of a row, if there is one.")
     input_shape: Shape = held_by("_graph", "input_shape", "The shape of one row.")
     output_shape: Shape | None = held_by("_graph", "output_shape", "The shape of one row's output, once it is built.")
     built: bool = held_by("_graph", "built", "Whether the shapes are known and the weights made.")
-    dtype: np.dtype[Any] = held_by("_weights", "dtype", "The type of the weights and of all that is computed.")
+    dtype: np.dtype[Any] = held_by("_weights", "dtype", "The type of the weights and of all computed values.")
     vector: Array = held_by("_weights", "vector", "All weights, in one array.")
-    seed: int = held_by("_compiled", "seed", "What fixes initial weights, shuffling and dropout.")
+    seed: int = held_by("_compiled", "seed", "The seed of initial weights, shuffling and dropout.")
     engine: str = held_by("_compiled", "engine", '"native" or "reference".')
 
     add = done_by("_graph", Graph.add)
@@ -131,7 +131,7 @@ class Sequential(hooks.Hooked):
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes any layer. Setting it sets `trainable` of every layer that is there, as in Keras."""
+        """Whether training changes any layer. Setting it sets `trainable` of every present layer, as in Keras."""
         return any(layer.trainable for layer in self._graph.layers)
 
     @trainable.setter
@@ -140,15 +140,15 @@ class Sequential(hooks.Hooked):
             layer.trainable = bool(value)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer of that name, or at that place."""
+        """The layer with this name, or at this index."""
         return self._graph.get(name, index)
 
     def build(self, input_shape: Sequence[int] | None = None) -> None:
-        """Fixes the shapes and makes the initial weights; called by itself when needed. `input_shape` is one row's."""
+        """Fixes the shapes and makes the initial weights; called automatically if needed. `input_shape` is a row's."""
         self._compiled.build(input_shape)
 
     def count_params(self) -> int:
-        """How many weights the model has."""
+        """The number of weights in the model."""
         self.build()
         return self._weights.count()
 
@@ -158,7 +158,7 @@ class Sequential(hooks.Hooked):
         return self._weights.get()
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
-        """Replaces all arrays of weights; a wrong number or shape changes nothing."""
+        """Replaces all arrays of weights; if their number or a shape is wrong, nothing changes."""
         self.build()
         self._weights.set(weights)
 
@@ -167,15 +167,15 @@ class Sequential(hooks.Hooked):
         self.build()
         summary(self._weights, print_fn)
 
-    # --- what it is trained for, and what becomes of it ----------------------------------------------------------
+    # --- compiling -----------------------------------------------------------------------------------------------
 
     compiled: bool = held_by("_compiled", "complete", "Whether `compile` was called.")
     optimizer: Optimizer = held_by("_compiled", "optimizer", "The compiled optimizer.")
     loss: Loss = held_by("_compiled", "loss", "The compiled loss.")
-    metrics: list[Named] = held_by("_compiled", "metrics", "The compiled metrics, by the names they are logged by.")
-    metric_names: list[Any] = held_by("_compiled", "metric_names", "The metrics as `compile` got them.")
+    metrics: list[Named] = held_by("_compiled", "metrics", "The compiled metrics, with their names in the logs.")
+    metric_names: list[Any] = held_by("_compiled", "metric_names", "The metrics as given to `compile`.")
     slots: Array = held_by("_compiled", "slots", "The optimizer's vectors and the state of the loss, in one array.")
-    epochs_trained: int = held_by("_compiled", "epochs_trained", "How many epochs all fits together have done.")
+    epochs_trained: int = held_by("_compiled", "epochs_trained", "The number of epochs of all fits together.")
 
     training_state = done_by("_compiled", Compiled.training_state)
     use_average = done_by("_compiled", Compiled.use_average)
@@ -190,7 +190,7 @@ class Sequential(hooks.Hooked):
         loss: str | Loss,
         metrics: Sequence[str | Metric] | str | None = None,
     ) -> None:
-        """Sets optimizer, loss and metrics, by name or as objects. The optimizer starts afresh."""
+        """Sets optimizer, loss and metrics, by name or as objects. The optimizer starts over."""
         with making:
             self._trainer.check("compile it")
             self._compiled.compile(optimizer, loss, metrics)
@@ -216,27 +216,27 @@ class Sequential(hooks.Hooked):
         """Trains for `epochs` passes over the rows, in batches.
 
         Args:
-            x: (rows, …) inputs; bytes (uint8), such as images, are not copied to floats but converted batch by batch.
+            x: (rows, …) inputs; bytes (uint8), such as images, are converted to floats batch by batch.
             y: the targets, as the loss takes them.
-            batch_size: rows in a step; 32 if None. epochs: the number of the last epoch.
-            verbose: 1 or "auto": on a terminal a few lines that are drawn anew; elsewhere a line for each epoch, after
+            batch_size: rows per step; 32 if None. epochs: the number of the last epoch.
+            verbose: 1 or "auto": on a terminal, a few lines that are redrawn; elsewhere a line for each epoch, after
                 the first hundred at most ten a second. 2: a line for each epoch. 0: nothing.
             callbacks: see `thalweg.callbacks`.
             validation_split: the share of the *last* rows kept for validation, taken before shuffling.
-            validation_data: (x, y) or (x, y, sample_weight) to validate on; goes before `validation_split`.
+            validation_data: (x, y) or (x, y, sample_weight) to validate on; takes precedence over `validation_split`.
             shuffle: whether each epoch takes the rows in a new order.
             class_weight: a weight for each class number. sample_weight: a weight for each row.
-            initial_epoch: the number of epochs already done, for the count only.
-            lanes: cores that work together; by default one for a small network, else as many as there are
-                (or THALWEG_LANES). The same seed and the same lanes give the same bits.
+            initial_epoch: the number of epochs already done, for numbering only.
+            lanes: the number of cores that work together; by default one for a small network, otherwise all of them
+                (or THALWEG_LANES). The same seed and number of lanes give the same bits.
 
         Returns:
             the history; also kept as `model.history`.
 
         Raises:
             DivergedError: a value stopped being finite; the last finite weights are kept.
-            KeyboardInterrupt: Ctrl-C. What is running in the engine, for a second at most or a step, is finished first,
-                and the callbacks hear `on_train_end`; the weights and `model.history` are those of the steps done.
+            KeyboardInterrupt: Ctrl-C. The steps running in the engine, at most a second's or one, are finished first,
+                and `on_train_end` is called; the weights and `model.history` are those of the steps done.
             ThalwegError: another thread is training the model.
         """
         with self._trainer.alone():
@@ -270,8 +270,8 @@ class Sequential(hooks.Hooked):
     ) -> Any:
         """Loss and metrics on these rows: [loss, metric, …], the loss alone if there are no metrics, or a dict.
 
-        A callback that listens to batches makes it go batch by batch, 32 rows each if batch_size is None; it may set
-        `model.stop_evaluating`. With verbose 1, 2 or "auto" they are printed too, in a line; with 0 they are not.
+        If a callback listens to batches, evaluation runs batch by batch, 32 rows each if batch_size is None; the
+        callback may set `model.stop_evaluating`. verbose: 1, 2 or "auto" also prints the result; 0 doesn't.
         """
         return evaluator.evaluate(
             self, self._compiled, x, y, batch_size, verbose, sample_weight, callbacks, return_dict, lanes
@@ -295,18 +295,18 @@ class Sequential(hooks.Hooked):
 
         Args:
             x: (rows, …) inputs.
-            batch_size: limits the rows that are in work at once; by default blocks that fit the core's cache.
+            batch_size: the most rows computed at once; by default, blocks that fit the core's cache.
             verbose: 1 or 2 prints the number of rows and the time; 0 or "auto" nothing.
-            callbacks: see `thalweg.callbacks`. One that listens to batches makes it go batch by batch, 32 rows each if
-                batch_size is None; it may set `model.stop_predicting`.
-            lanes: cores to use; by default one for a little work, else as many as pay.
+            callbacks: see `thalweg.callbacks`. If one listens to batches, prediction runs batch by batch, 32 rows each
+                if batch_size is None; the callback may set `model.stop_predicting`.
+            lanes: the number of cores to use; by default one for little work, otherwise as many as are worthwhile.
         """
         if callbacks is not None or verbose not in (0, "auto"):
             self._compiled.build_for(x)
             return predict_aloud(self, x, batch_size, verbose, callbacks, lanes)
         predictor = self._predictor or self._prepare(x)
         if batch_size is None and lanes is None:
-            y = predictor.small_batch(x)  # asked here: a row takes less time than another call
+            y = predictor.small_batch(x)  # here, because a row takes less time than another call
             if y is not None:
                 return y
         x = batches.input_rows(x, self.input_shape, self.dtype)
@@ -323,10 +323,10 @@ class Sequential(hooks.Hooked):
         return self.predict(x, verbose=0)
 
     def __call__(self, x: ArrayLike) -> Array:
-        """The network's outputs, as `predict`."""
+        """The network's outputs, as from `predict`."""
         return self.predict(x, verbose=0)
 
-    # --- keeping it ----------------------------------------------------------------------------------------------
+    # --- saving --------------------------------------------------------------------------------------------------
 
     def save(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Writes the whole model to one safetensors file: description, weights, optimizer. See `load_model`."""
@@ -337,10 +337,10 @@ class Sequential(hooks.Hooked):
         saving.save_weights(self._compiled, filepath, overwrite)
 
     def load_weights(self, filepath: str | Path) -> None:
-        """Reads weights that `save_weights` or `save` wrote; they have to fit exactly."""
+        """Reads weights that `save_weights` or `save` wrote; names and shapes have to match."""
         saving.load_weights(self._compiled, filepath)
 
     def load_state(self, path: str | Path) -> None:
-        """Weights, optimizer and counts of a file that `save` wrote, into this model, which has to be an equal one."""
+        """Restores weights, optimizer and counts from a file that `save` wrote for an equal model."""
         self._compiled.ready()
         saving.load_state(self._compiled, path)

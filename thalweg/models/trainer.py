@@ -28,19 +28,19 @@ from thalweg.support.progress import Progress
 
 Data = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 
-CHUNK_SECONDS = 0.1  # between two looks at callbacks, progress and Ctrl-C …
-LONGEST_CHUNK = 1.0  # … or as long as this, so that what is done between chunks takes no more than this share:
+CHUNK_SECONDS = 0.1  # from one look at callbacks, progress and Ctrl-C to the next …
+LONGEST_CHUNK = 1.0  # … or up to this, so that the work between chunks takes no more than this share:
 BETWEEN = 0.03
 BATCH_EVENTS = ("on_train_batch_begin", "on_train_batch_end")
 EPOCH_EVENTS = ("on_epoch_begin", "on_epoch_end")
 
 
 class Trainer:
-    """Who trains a model: one thread at a time, in a `Fit`, or step by step."""
+    """Trains a model in one thread at a time, in a `Fit` or step by step."""
 
     def __init__(self, compiled: Compiled) -> None:
         self.compiled = compiled
-        self.thread: int | None = None  # that trains it now
+        self.thread: int | None = None  # the one that trains now
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"thread": None}
@@ -55,7 +55,7 @@ class Trainer:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Only one thread at a time is inside: two would change the same weights."""
+        """Lets in only one thread at a time: two would change the same weights."""
         with making:
             self.check("train it")
             before, self.thread = self.thread, get_ident()  # a callback may train, too
@@ -91,7 +91,7 @@ class Trainer:
 
 
 class Fit:
-    """One call of `fit`: its job and engine, for how long, who is notified. The arguments are `Sequential.fit`'s."""
+    """One call of `fit`: its job, engine, epochs and callbacks. The arguments are those of `Sequential.fit`."""
 
     def __init__(
         self,
@@ -135,12 +135,12 @@ class Fit:
         self.validate = None if held is None else Evaluation(model, compiled, held, job.batch, job.lanes)
         self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows)
         self.before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
-        self.between = 0.0  # seconds that the last chunk took without its steps
+        self.between = 0.0  # seconds of the last chunk outside its steps
 
     def run(self) -> History:
-        """Trains; returns the history. The model's weights are updated in place, also when an error ends the fit.
+        """Trains; returns the history. The model's weights are updated in place, even if an error ends the fit.
 
-        The first Ctrl-C ends the training after the running chunk, as `stop_training` does, and is handed on then.
+        The first Ctrl-C ends the training after the running chunk, as `stop_training` does, and is then passed on.
         """
         if self.validate is not None:
             self.validate.prepare(self.callbacks)  # compiling isn't training
@@ -176,7 +176,7 @@ class Fit:
         return history
 
     def loop(self, history: History, interrupts: Held) -> None:
-        """Chunk after chunk until the epochs are done or someone stops the training."""
+        """Runs chunks until the epochs are done or the training is stopped."""
         per_epoch = self.job.steps_per_epoch
         total = (self.epochs - self.initial_epoch) * per_epoch
         batch_by_batch = listened(self.callbacks, BATCH_EVENTS)
@@ -202,7 +202,7 @@ class Fit:
             done += steps
             if batch_by_batch:
                 self.notify("on_train_batch_end", batch, logs)
-            if whole_epochs:  # of an epoch only the history and the progress learn
+            if whole_epochs:  # only the history and the progress get the epochs
                 self.progress.end_epochs(epoch, records, self.compiled.logs)
             else:
                 for record in records:  # at most one
@@ -210,7 +210,7 @@ class Fit:
             self.progress.advance(self.initial_epoch + done // per_epoch, done % per_epoch, logs)
 
     def chunk(self, done: int, steps: int) -> tuple[Array, Logs]:
-        """Runs some steps. Returns the sums of the epochs that ended, and the logs of the last or of the one begun."""
+        """Runs some steps. Returns the sums of the epochs that ended, and the logs of the current or last epoch."""
         job, optimizer = self.job, self.compiled.optimizer
         per_epoch = job.steps_per_epoch
         chunk = Chunk(
@@ -256,13 +256,13 @@ def all_finite(job: Job, outcome: Outcome) -> bool:
 
 
 def finite(vector: Array) -> bool:
-    """Whether every element is. A finite sum shows it in one pass; a sum may also overflow."""
+    """Whether every element is finite. A finite sum proves it in one pass; other sums may be an overflow."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(vector.sum()) or np.isfinite(vector).all())
 
 
 def restore_and_diagnose(executor: Executor, job: Job, step: Chunk, before: tuple[Array, Array]) -> str:
-    """Goes back to where a step began, and says what went wrong in it."""
+    """Restores the state before a step, and says what went wrong in it."""
     job.parameters[:], job.slots[:] = before
     finding = diagnose(executor, job, step)
     job.parameters[:], job.slots[:] = before
@@ -270,7 +270,7 @@ def restore_and_diagnose(executor: Executor, job: Job, step: Chunk, before: tupl
 
 
 def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], done: int, ended: Array) -> NoReturn:
-    """Goes back to the start of the chunk, repeats it step by step up to the last finite weights, and raises.
+    """Restores the start of the chunk, repeats it step by step up to the last finite weights, and raises.
 
     A step depends on nothing but the weights, the seed and its number, so the repetition is exact. The epochs that
     `ended` in the chunk before the step that failed are recorded.

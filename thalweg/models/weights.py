@@ -17,7 +17,7 @@ from thalweg.support.once import making
 
 
 class Weights:
-    """The parameter vector of a graph, once that is built."""
+    """A graph's parameter vector, which exists once the graph is built."""
 
     def __init__(self, graph: Graph, dtype: str) -> None:
         self.graph = graph
@@ -31,9 +31,9 @@ class Weights:
         seed: int | None = None,
         check: Callable[[dict[str, Shape]], None] | None = None,
     ) -> None:
-        """Fixes the graph's shapes and makes the vector: the initial weights drawn by a seed, or 0 without one.
+        """Fixes the graph's shapes and makes the vector: initial weights drawn with the seed, or zeros without one.
 
-        `check` gets the shape of every parameter, by name, before there is memory for any.
+        `check` gets the shape of every parameter, by name, before any memory is allocated.
         """
         with making:
             if self.graph.built:  # by another thread
@@ -43,10 +43,10 @@ class Weights:
                     check({name: parameter.buffer.shape for name, parameter in self.named()})
                 self.place()
                 if seed is not None:
-                    self.draw(seed)  # may raise: an initializer that can't
+                    self.draw(seed)  # raises if an initializer can't
 
     def place(self) -> None:
-        """Lays every parameter into one vector, and numbers their printed names."""
+        """Places every parameter in one vector, and numbers the printed names."""
         named = self.named()
         numbers: dict[str, int] = {}
         for path, _ in named:
@@ -62,7 +62,7 @@ class Weights:
         self.bind()
 
     def draw(self, seed: int) -> None:
-        """The initial weights, each array a draw of its own."""
+        """Draws the initial weights, array by array."""
         generator = np.random.default_rng(seed)
         for path, parameter in self.named():
             assert parameter.array is not None
@@ -79,15 +79,15 @@ class Weights:
         return [pair for layer in self.graph.layers for pair in layer.all_parameters()]
 
     def live(self) -> list[tuple[str, Parameter]]:
-        """Those that training changes, moving averages included."""
+        """(layer/key, parameter) of those that training changes, moving averages included."""
         return [pair for layer in self.graph.layers for pair in layer.live_parameters()]
 
     def trained(self) -> list[tuple[str, Parameter]]:
-        """Those that training changes by gradients: not those of layers with `trainable = False`."""
+        """(layer/key, parameter) of those that gradients change: none of layers with `trainable = False`."""
         return [pair for layer in self.graph.layers for pair in layer.trained_parameters()]
 
     def count(self) -> int:
-        """How many there are."""
+        """The number of weights."""
         return sum(p.buffer.size for _, p in self.named())
 
     def get(self) -> list[Array]:
@@ -95,5 +95,5 @@ class Weights:
         return [np.array(p.array) for _, p in self.named()]
 
     def set(self, weights: Sequence[ArrayLike]) -> None:
-        """Replaces all arrays; a wrong number or shape changes nothing."""
+        """Replaces all arrays; if their number or a shape is wrong, nothing changes."""
         set_arrays(self.named(), list(weights))

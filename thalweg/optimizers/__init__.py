@@ -1,10 +1,10 @@
 """Optimizers: how the weights follow the gradient downhill. Names, arguments and defaults are Keras's.
 
 An optimizer is an equation over flat vectors: w all parameters, dw their gradients, and its own slots of the same
-length. What all of them take beside their own arguments stands at `Optimizer`.
+length. The arguments that all optimizers share are listed under `Optimizer`.
 
-The equation is a text, from which listing, reference and native kernel are made. One of your own is a class with such a
-text: statements, one a line, on w, dw, the slots and the attributes, with learning_rate and t, the update's number.
+The equation is a text, from which listing, reference and native kernel are made. Your own optimizer is a class with
+an equation: one statement per line, in w, dw, the slots, the attributes, learning_rate, and t, the update's number.
 
 >>> class Signs(Optimizer):
 ...     slots = ("m",)
@@ -23,7 +23,7 @@ from typing import Any
 
 from thalweg import schedules
 from thalweg.optimizers import adaptive, descent, matrices
-from thalweg.optimizers.adaptive import *  # noqa: F403 — a new optimizer is named in its own file alone
+from thalweg.optimizers.adaptive import *  # noqa: F403 — a new optimizer is named only in its own file
 from thalweg.optimizers.descent import *  # noqa: F403
 from thalweg.optimizers.matrices import *  # noqa: F403
 from thalweg.optimizers.optimizer import AVERAGE, Optimizer

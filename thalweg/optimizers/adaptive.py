@@ -1,4 +1,4 @@
-"""A step of its own size for every weight: RMSprop, the family of Adam, Adagrad, Adadelta, Ftrl."""
+"""Optimizers with a separate step size for every weight: RMSprop, the family of Adam, Adagrad, Adadelta, Ftrl."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class RMSprop(Optimizer):
     equation = """
 v += (1 - rho) * (dw**2 - v)
 w -= learning_rate * dw / sqrt(v + epsilon)"""
-    use = "gradients whose size changes in the course of training: recurrent networks, reinforcement learning"
-    avoid = "a momentum is wanted: Adam corrects the bias of its start"
+    use = "gradients whose size changes during training: recurrent networks, reinforcement learning"
+    avoid = "momentum is wanted: Adam corrects its initial bias"
     paper = "Hinton, Coursera lecture 6e, 2012; centered: Graves, 2013"
     title_zh = "均方根傳播"
     summary_zh = "用近期梯度平方的平均調整每個權重的步伐。"
@@ -75,7 +75,7 @@ w -= learning_rate * dw / sqrt(v + epsilon)"""
 
 
 class Moments(Optimizer):
-    """Base of those with two moving means, m of the gradient and v of its square."""
+    """Base of optimizers with two moving means, m of the gradient and v of its square."""
 
     slots = ("m", "v")
     arguments: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2", "epsilon")
@@ -129,7 +129,7 @@ class Adam(AdamStep):
     """Adam (Kingma and Ba, ICLR 2015): a step of about learning_rate for every weight, whatever its gradient's size.
 
     m = β₁·m + (1 − β₁)·dw; v = β₂·v + (1 − β₂)·dw²; w −= lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ)·m/(√v + ε). With amsgrad (Reddi et
-    al., ICLR 2018) the largest v so far stands in the root. ε = 1e-7 is added to √v as in Keras (PyTorch: 1e-8, added
+    al., ICLR 2018) the root is that of the largest v so far. ε = 1e-7 is added to √v as in Keras (PyTorch: 1e-8, added
     to the bias-corrected √v̂).
     """
 
@@ -143,7 +143,7 @@ class Adam(AdamStep):
 class AdamW(AdamStep):
     """Adam with a weight decay that doesn't pass through the gradient (Loshchilov and Hutter, ICLR 2019).
 
-    Before each step w −= learning_rate·weight_decay·w. In Keras every optimizer can do it; this one's default is 0.004.
+    Before each step w −= learning_rate·weight_decay·w. As in Keras, every optimizer can; the default here is 0.004.
     """
 
     arguments = ("weight_decay", *AdamStep.arguments)
@@ -215,7 +215,7 @@ product = beta_1**t * pochhammer(0.48, 0.96, t){MOMENTS}
 step = ahead / (1 - product * ahead) * m + (1 - now) / (1 - product) * dw
 w -= learning_rate * step / (sqrt(v / (1 - beta_2**t)) + epsilon)"""
     use = "where Adam works, sometimes a little faster at the start"
-    avoid = "nothing speaks against it but that Adam is better known"
+    avoid = "no strong reason; Adam is merely better known"
     paper = "Dozat, ICLR workshop 2016"
     title_zh = "Nadam（Nesterov 自適應動量）"
     summary_zh = "Adam 加上 Nesterov 的前瞻。"
@@ -233,7 +233,7 @@ m += (1 - beta_1) * (dw - m)
 u = max(beta_2 * u, abs(dw))
 w -= learning_rate / (1 - beta_1**t) * m / (u + epsilon)"""
     use = "sparse gradients, embeddings: a rare large gradient isn't averaged away"
-    avoid = "gradients with outliers, which hold all later steps down"
+    avoid = "gradients with outliers, which keep all later steps small"
     paper = "Kingma and Ba, ICLR 2015"
     title_zh = "Adamax（最大範數）"
     summary_zh = "以近期最大的梯度取代 Adam 的均方。"
@@ -323,7 +323,7 @@ z += dw + 2 * l2_shrinkage_regularization_strength * w - (root - before) / learn
 divisor = (root + beta) / learning_rate + 2 * l2_regularization_strength
 w = where(divisor == 0, w, (min(max(z, -l1_regularization_strength), l1_regularization_strength) - z) / divisor)"""
     use = "wide linear models of sparse features, with l1 for few weights"
-    avoid = "deep networks: the weights are computed anew from z, so initial weights are lost"
+    avoid = "deep networks: the weights are recomputed from z, so initial weights are lost"
     paper = "McMahan et al., KDD 2013"
     title_zh = "跟隨正則化領導者"
     summary_zh = "適合稀疏特徵的線性模型，能讓許多權重恰為 0。"
@@ -363,7 +363,7 @@ class ScheduleFreeAdamW(Moments):
     """Adam that needs no schedule (Defazio et al., NeurIPS 2024): gradients are taken between z and the mean of all z.
 
     v as in Adam; z −= lr·dw/(√(v/(1 − β₂ᵗ)) + ε); x += (z − x)/t; w = (1 − β₁)·z + β₁·x. As in Keras the weights of the
-    model are w, in training and afterwards. With warmup_steps the rate rises in a straight line first.
+    model are w, in training and afterwards. With warmup_steps the rate first rises linearly.
     """
 
     slots = ("z", "v")

@@ -57,8 +57,8 @@ w += momentum * v - learning_rate * dw"""
 class Lion(Optimizer):
     """Lion (Chen et al., NeurIPS 2023): w −= learning_rate·sign(β₁·m + (1 − β₁)·dw); m = β₂·m + (1 − β₂)·dw.
 
-    Every weight moves by the learning rate, up or down. The rate wants to be 3 to 10 times smaller than Adam's, the
-    weight decay that much larger. Keras's defaults (the paper's too).
+    Every weight moves by the learning rate, up or down. Take a rate 3 to 10 times smaller than Adam's, and a
+    weight decay that many times larger. The defaults are Keras's and the paper's.
     """
 
     slots = ("m",)

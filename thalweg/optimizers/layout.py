@@ -1,4 +1,4 @@
-"""How weights lie in the flat vectors, cut into runs that are treated alike."""
+"""How weights lie in the flat vectors, divided into runs that are treated alike."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Run:
     w: Buffer
     dw: Buffer
     slots: dict[str, Buffer]
-    turn: int  # the place of this run among all, the largest first
+    turn: int  # the rank of this run among all, the largest first
 
 
 @dataclass(frozen=True)
 class Layout:
-    """All trained weights, in the order of a parameter vector of so many elements."""
+    """All trained weights, in the order of a parameter vector of `vector` elements."""
 
     weights: Sequence[Weight]
     vector: int

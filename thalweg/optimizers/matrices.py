@@ -1,4 +1,4 @@
-"""Steps that look at whole arrays of weights: their norms, rows and columns, singular vectors."""
+"""Optimizers that look at whole arrays of weights: their norms, rows and columns, singular vectors."""
 
 from __future__ import annotations
 
@@ -105,10 +105,10 @@ class Adafactor(Optimizer):
 
 
 class Muon(Optimizer):
-    """Muon (Jordan, 2024): momentum whose matrix is replaced by the nearest orthogonal one, by Newton and Schulz.
+    """Muon (Jordan, 2024): momentum whose matrix is replaced by the nearest orthogonal one (Newton–Schulz).
 
     m = momentum·m + dw; g = dw + momentum·m (nesterov) or m; w −= learning_rate·√max(rows, columns)·rms_rate·U·Vᵀ with
-    the singular vectors U and V of g. Everything but kernels of two axes is updated by Adam, and so is what
+    the singular vectors U and V of g. Adam updates everything but kernels of two axes, and also the layers that
     exclude_layers names (regular expressions; the output layer is best excluded) and, with exclude_embeddings,
     embeddings.
     """
@@ -176,7 +176,7 @@ class Muon(Optimizer):
         self.scratch = Buffer("scratch", (0,), WORKSPACE, per_row=False)
 
     def orthogonal(self, weight: Weight) -> bool:
-        """Whether these weights are Muon's and not Adam's."""
+        """Whether Muon updates these weights, not Adam."""
         embedding = self.exclude_embeddings and "embedding" in weight.path.lower()
         excluded = any(re.search(pattern, weight.path) for pattern in self.exclude_layers)
         return len(weight.buffer.shape) == 2 and not embedding and not excluded

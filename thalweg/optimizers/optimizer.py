@@ -1,4 +1,4 @@
-"""What every optimizer is: an equation over the flat vectors, its slots, and what all of them have in common."""
+"""The base of all optimizers: an equation over the flat vectors, its slots, and what all of them share."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ SYMBOLS = {
     "l1_regularization_strength": "l1",
     "l2_regularization_strength": "l2",
     "l2_shrinkage_regularization_strength": "shrinkage",
-}  # of the names in equations, where no numbers are put in
+}  # of the names in equations that are shown without numbers
 
 AVERAGE, ACCUMULATED = "average", "accumulated"  # slots of use_ema and of gradient_accumulation_steps
 
 
 class Shared(TypedDict, total=False):
-    """The arguments that every optimizer takes by keyword alone; see `Optimizer`."""
+    """The keyword-only arguments of every optimizer; see `Optimizer`."""
 
     clipnorm: float | None
     clipvalue: float | None
@@ -60,7 +60,7 @@ class Shared(TypedDict, total=False):
 
 
 class Common(Shared, total=False):
-    """And the one that two of them have in another place."""
+    """Those, and the one that two optimizers take in another position."""
 
     weight_decay: float | None
 
@@ -76,22 +76,22 @@ class Optimizer(hooks.Hooked):
     Args:
         learning_rate: a number, one of `thalweg.schedules`, or a function of the step (0, 1, …).
         weight_decay: before each update w −= learning_rate·weight_decay·w (see `exclude_from_weight_decay`).
-        clipnorm: the longest that the gradient of one array of weights may be.
-        clipvalue: the largest that an element of the gradient may be.
-        global_clipnorm: the longest that the gradient of all weights together may be. One of the three at most.
+        clipnorm: the largest norm of the gradient of one array of weights.
+        clipvalue: the largest absolute value of an element of the gradient.
+        global_clipnorm: the largest norm of the gradient of all weights together. Give at most one of the three.
         use_ema: whether a moving average of the weights is kept; it replaces them when `fit` ends.
         ema_momentum: the share of the old average that is kept in each step.
-        ema_overwrite_frequency: after so many updates the average replaces the weights, again and again.
+        ema_overwrite_frequency: the number of updates from one replacement of the weights by the average to the next.
         loss_scale_factor: None; there is nothing to scale in float32.
-        gradient_accumulation_steps: the gradients of so many batches are averaged for one update.
+        gradient_accumulation_steps: the number of batches whose gradients are averaged for one update.
         name: a name; the class's by default.
         learning_rate_factors: {layer or "layer/W": factor}: the learning rate of these weights is multiplied by it.
     """
 
-    unheard = hooks.OPTIMIZER
+    uncalled = hooks.OPTIMIZER
 
-    slots: ClassVar[tuple[str, ...]] = ()  # names of the vectors it remembers
-    arguments: ClassVar[tuple[str, ...]] = ()  # its own, beside the learning rate
+    slots: ClassVar[tuple[str, ...]] = ()  # names of the vectors it keeps
+    arguments: ClassVar[tuple[str, ...]] = ()  # its own, besides the learning rate
     equation: ClassVar[str] = ""  # the statements of a step, see `step`
     formula: ClassVar[str]  # the equation as shown
     use: ClassVar[str]  # when it is the right choice
@@ -173,11 +173,11 @@ class Optimizer(hooks.Hooked):
     def exclude_from_weight_decay(
         self, var_list: Sequence[str] | None = None, var_names: Sequence[str] | None = None
     ) -> None:
-        """Weights that do not decay; called before the optimizer meets its model.
+        """Excludes weights from the decay; call it before `compile`.
 
         var_list: names of arrays, such as "dense_1/W".
-        var_names: regular expressions, of which one is found in the name. A kernel is called W and kernel, a bias b and
-            bias, so ["bias"] means all biases.
+        var_names: regular expressions to search for in the names. A kernel is called W and also kernel, a bias b and
+            also bias, so ["bias"] means all biases.
 
         >>> optimizer = Optimizer(0.1, weight_decay=0.01)
         >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
@@ -235,17 +235,17 @@ class Optimizer(hooks.Hooked):
         return (*self.own_slots(), *extra)
 
     def initial_slots(self, slots: dict[str, Array], w: Array) -> None:
-        """Fills the new slots, which are all 0, with what they start at."""
+        """Sets the initial values of the slots, which are all 0."""
 
     @property
     def every(self) -> int:
-        """Steps for one update."""
+        """Steps per update."""
         return self.gradient_accumulation_steps or 1
 
     def step(self) -> tuple[str, str]:
-        """What a step is called in listings, and its statements; those of a variant where the arguments ask for one.
+        """A step's name in listings, and its statements: those of a variant if the arguments ask for one.
 
-        They are of w, dw and the slots, of attributes of the optimizer, of learning_rate and of t, the update's number.
+        They are in w, dw, the slots, attributes of the optimizer, learning_rate, and t, the update's number.
         """
         return self.kind.lower(), self.equation
 
@@ -259,14 +259,14 @@ class Optimizer(hooks.Hooked):
         if unknown := [name for name in names if not hasattr(self, name)]:
             raise ArgumentError(f"{self.kind}: its equation names {unknown[0]!r}, which is neither slot nor attribute")
         if unknown := sorted(functions_of(text) - set(FUNCTIONS)):
-            raise ArgumentError(f"{self.kind}: its equation calls {unknown[0]!r}; there are {', '.join(FUNCTIONS)}")
+            raise ArgumentError(f"{self.kind}: its equation calls {unknown[0]!r}; it may call {', '.join(FUNCTIONS)}")
         if reserved := sorted({*GIVEN, "w", "dw"} & set(self.own_slots())):
             raise ArgumentError(f"{self.kind}: no slot can be called {reserved[0]!r}, which means something else")
         numbers = {name: float(getattr(self, name)) for name in names}
         return Update(called, text, vectors, numbers, factor=self.factor_of(run.weights[0]))
 
     def kind_of(self, weight: Weight) -> Any:
-        """What weights must have in common, beside learning rate and decay, to be updated as one run."""
+        """What weights must have in common, besides learning rate and decay, to be updated as one run."""
         return None
 
     def decay_of(self, weight: Weight) -> float:
@@ -274,21 +274,21 @@ class Optimizer(hooks.Hooked):
         return 0.0 if matches(self.not_decayed, weight.path) else self.weight_decay or 0.0
 
     def factor_of(self, weight: Weight) -> float:
-        """The factor of the longest name that fits."""
+        """The factor of the longest name that matches."""
         names = [n for n in self.learning_rate_factors if weight.path == n or weight.path.startswith(f"{n}/")]
         return self.learning_rate_factors[max(names, key=len)] if names else 1.0
 
     def lower(self, weights: Sequence[Weight], vector: int) -> list[Instruction]:
-        """Everything that is done with the gradients: sum over the lanes, clipping, decay, update, average.
+        """All instructions on the gradients: sum over the lanes, clipping, decay, update, average.
 
-        weights: those that are trained, in the order of the parameter vector, which has so many elements.
+        weights: those that are trained, in the order of the parameter vector, which has `vector` elements.
         """
         for name in self.learning_rate_factors:
             if not any(w.path == name or w.path.startswith(f"{name}/") for w in weights):
                 raise ArgumentError(f"{self.kind}: learning_rate_factors names {name!r}, which no weight belongs to")
         for pattern in self.not_decayed:
             if not any(matches((pattern,), w.path) for w in weights):
-                raise ArgumentError(f"{self.kind}: no weight's name fits {pattern!r}, which is not to decay")
+                raise ArgumentError(f"{self.kind}: no weight to exclude from decay matches {pattern!r}")
         layout = Layout(weights, vector, self.slot_names())
         everything = layout.runs(lambda weight: None)
         groups = layout.runs(lambda weight: (self.kind_of(weight), self.factor_of(weight), self.decay_of(weight)))
@@ -302,7 +302,7 @@ class Optimizer(hooks.Hooked):
             if decay:
                 steps.append(gradients.weight_decay(run.w, decay, self.factor_of(run.weights[0])))
             steps.append(self.update(run))
-        steps.sort(key=lambda i: bool(i.due and not i.sliced))  # decay first: one meeting before what isn't sliced
+        steps.sort(key=lambda i: bool(i.due and not i.sliced))  # unsliced ones last: one meeting
         if self.use_ema:
             overwrite = self.ema_overwrite_frequency or 0
             steps += [gradients.average(r.w, r.slots[AVERAGE], self.ema_momentum, overwrite) for r in everything]

@@ -1,4 +1,4 @@
-"""Arguments checked at the boundary, once: what isn't a number in its range raises and says so."""
+"""Arguments are checked once, at the boundary: a value that isn't a number in its range raises and says so."""
 
 from __future__ import annotations
 

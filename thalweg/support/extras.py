@@ -1,4 +1,4 @@
-"""Packages that only some parts need: they are loaded when used, and an absent one is named with what to install."""
+"""Optional packages: they are loaded when used, and the error for a missing one says what to install."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files are written beside their place and then moved there: a file is either whole or as it was before."""
+"""Files are written under another name and then moved: a file is either complete or as it was before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from thalweg.errors import ThalwegError
 
 @contextmanager
 def explained(path: Path, error: type[ThalwegError] = ThalwegError) -> Iterator[None]:
-    """What the system says against writing, as an error of ours."""
+    """Turns the system's error while writing into one of ours."""
     try:
         yield
     except OSError as caught:
@@ -25,7 +25,7 @@ def explained(path: Path, error: type[ThalwegError] = ThalwegError) -> Iterator[
 
 @contextmanager
 def writing(path: Path, error: type[ThalwegError] = ThalwegError) -> Iterator[Path]:
-    """A path to write to; what is there at the end is moved to `path`, after an error nothing is left.
+    """A temporary path to write to; the finished file is moved to `path`, after an error it is deleted.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -49,7 +49,7 @@ def writing(path: Path, error: type[ThalwegError] = ThalwegError) -> Iterator[Pa
 
 
 def append(path: Path, text: str) -> None:
-    """Adds text at the end of a file, all of it or nothing."""
+    """Appends text to a file, all of it or nothing."""
     rest = text.encode()
     with explained(path), path.open("ab", buffering=0) as file:
         before = file.tell()
@@ -63,7 +63,7 @@ def append(path: Path, text: str) -> None:
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON with a line break at its end. NaN and infinity, for which JSON has no word, are null.
+    """JSON with a line break at its end. NaN and infinity, which JSON lacks, become null.
 
     >>> to_json({"loss": float("nan"), "scores": (0.5, 1.0)})
     '{"loss": null, "scores": [0.5, 1.0]}\\n'

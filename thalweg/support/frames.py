@@ -1,4 +1,4 @@
-"""Frames of numbers as arrays: columns of several types side by side, nullable ones, and cells that are missing."""
+"""Data frames of numbers as arrays: with columns of different types, nullable types, and missing cells."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Array = NDArray[Any]
 
 
 def as_array(values: Any, what: str) -> Array:
-    """`np.asarray`, but where that makes objects of numbers, truth values and missing cells: those are numbers too.
+    """`np.asarray`, except that objects that are numbers, booleans and missing cells become numbers.
 
-    A frame of columns of several types, pandas' nullable and Arrow's types, and an array of such objects become one
+    A frame with columns of different types, pandas' nullable and Arrow's types, and an array of such objects become one
     array of bool, int64 or float64. A missing cell is NaN.
 
     Raises:
-        DataError: a frame has a column that is no number, named; `what` is what the caller calls the values.
+        DataError: a column doesn't hold numbers; the message names it. `what` is the caller's name for the values.
     """
     frame = _frame(values)
     if frame is None:
@@ -36,8 +36,8 @@ def as_array(values: Any, what: str) -> Array:
 
 
 def _frame(values: Any) -> Any:
-    """A pandas, Polars or Arrow frame or column, as narwhals wraps it. None for everything else, and for pandas with
-    one NumPy type, which comes as an array without a copy."""
+    """A pandas, Polars or Arrow frame or column, wrapped by narwhals. None for everything else, and for pandas with one
+    NumPy type, which needs no copy."""
     if type(values).__module__.partition(".")[0] not in ("pandas", "polars", "pyarrow"):
         return None
     held: Any = getattr(values, "dtypes", None)
@@ -48,14 +48,14 @@ def _frame(values: Any) -> Any:
 
     try:
         wrapped = nw.from_native(values, allow_series=True, pass_through=True)
-        wrapped.shape  # noqa: B018 - some libraries' names are compared only now
+        wrapped.shape  # noqa: B018 - some libraries check their names only now
     except nw.exceptions.DuplicateError:  # as an array, names don't matter
         return None
     return wrapped if isinstance(wrapped, nw.DataFrame | nw.Series) and wrapped.shape[-1] and len(wrapped) else None
 
 
 def _of_column(column: Any, what: str) -> Array:
-    """A column of numbers or truth values, NaN where it is missing."""
+    """A column of numbers or booleans, with NaN for missing cells."""
     import narwhals as nw
 
     kind = column.dtype
@@ -70,7 +70,7 @@ def _of_column(column: Any, what: str) -> Array:
     if array is None or array.dtype.kind not in "buif":
         name = f"its column {column.name!r}" if column.name is not None else "the column"
         raise DataError(
-            f"{what} has to be numbers, and {name} holds {kind} values; thalweg.data reads tables with text and dates"
+            f"{what} has to be numbers, but {name} holds {kind} values; thalweg.data reads tables with text and dates"
         )
     if missing.any():
         array = np.where(missing, np.nan, array)
@@ -78,7 +78,7 @@ def _of_column(column: Any, what: str) -> Array:
 
 
 def _of_objects(array: Array) -> Array | None:
-    """Python numbers, truth values and missing cells as an array of numbers; None where others are among them."""
+    """Python numbers, booleans and missing cells as an array of numbers; None if there are other objects."""
     cells = array.ravel().tolist()
     types = set(map(type, cells))
     empty = {kind for kind in types if kind is type(None) or kind.__name__ == "NAType"}

@@ -1,7 +1,6 @@
-"""Keras's hooks that thalweg doesn't call: a subclass that overrides one says so, instead of training without it.
+"""Keras's hooks that thalweg doesn't call: a subclass that overrides one raises, instead of training without it.
 
-A table for each kind of thing that can be subclassed, method → what to do instead. To support a hook, take it off its
-table.
+There is a table for each kind of class, method → what to do instead. To support a hook, remove it from its table.
 """
 
 from __future__ import annotations
@@ -14,28 +13,26 @@ from thalweg.errors import ArgumentError
 
 
 class Hooked:
-    """Base of everything that can be subclassed. A base class of its own kind names its `unheard` hooks."""
+    """Base of everything that can be subclassed. The base class of each kind names its `uncalled` hooks."""
 
-    unheard: ClassVar[Mapping[str, str]] = {}  # method → what to do instead
-    called_with: ClassVar[
-        Mapping[str, tuple[str, ...]]
-    ] = {}  # method of Keras's that is called with other arguments here
+    uncalled: ClassVar[Mapping[str, str]] = {}  # method → what to do instead
+    called_with: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # Keras's method → its arguments here
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        base = next(c for c in cls.__mro__ if issubclass(c, Hooked) and "unheard" in vars(c))
+        base = next(c for c in cls.__mro__ if issubclass(c, Hooked) and "uncalled" in vars(c))
         for owner in cls.__mro__:
             if owner in base.__mro__:
                 continue
             own = {name: member for name, member in vars(owner).items() if hasattr(member, "__get__")}
-            for name in own.keys() & base.unheard.keys():
-                raise ArgumentError(f"{cls.__name__}.{name} would never be called: {base.unheard[name]}")
+            for name in own.keys() & base.uncalled.keys():
+                raise ArgumentError(f"{cls.__name__}.{name} would never be called: {base.uncalled[name]}")
             for name in own.keys() & base.called_with.keys():
                 check_arguments(cls.__name__, name, own[name], base.called_with[name])
 
 
 def check_arguments(owner: str, name: str, method: Any, given: tuple[str, ...]) -> None:
-    """Raises where a method can't take these arguments, or has Keras's dtype in their place."""
+    """Raises if a method can't take these arguments, or takes Keras's dtype instead."""
     signature = inspect.signature(method)
     try:
         signature.bind(None, *given)
@@ -47,7 +44,7 @@ def check_arguments(owner: str, name: str, method: Any, given: tuple[str, ...]) 
 
 
 def unwritten(thing: object, method: str, what: str) -> ArgumentError:
-    """The error of a subclass that lacks the method that makes it one."""
+    """The error for a subclass that lacks a required method."""
     return ArgumentError(f"{type(thing).__name__} has no {method}: {what}")
 
 
@@ -56,7 +53,7 @@ def table(*rows: tuple[str, str]) -> dict[str, str]:
     return {name: instead for names, instead in rows for name in names.split()}
 
 
-CONFIG = ("from_config", "it is made again with the arguments that get_config returns")
+CONFIG = ("from_config", "it is recreated from the arguments that get_config returns")
 SAVED = (
     "get_build_config build_from_config save_own_variables load_own_variables variable_serialization_spec",
     "the weights are saved by the names that add_weight gave them",
@@ -80,7 +77,7 @@ LAYER = table(
     ("call __call__ stateless_call symbolic_call rematerialized_call convolution_op enable_lora", FORWARD),
     ("kernel", "the kernel is what build gets from add_weight"),
     ("add_loss add_metric losses metrics", "a penalty on an output is program.penalize(a, l1, l2) in forward"),
-    ("finalize_state", "Normalization keeps its mean and variance in adapt"),
+    ("finalize_state", "Normalization sets its mean and variance in adapt"),
     (
         "convert_weight get_random_transformation transform_images transform_labels transform_bounding_boxes "
         "transform_segmentation_masks transform_single_image transform_single_label transform_single_bounding_box "
@@ -98,7 +95,7 @@ MODEL = table(
     ),
     (
         "call __call__ stateless_call symbolic_call rematerialized_call",
-        "a model computes its layers one after the other; what is between them is a layer with a forward of its own",
+        "a model computes its layers one after the other; anything between them is a layer with its own forward",
     ),
     (
         "compute_metrics get_metrics_result reset_metrics metrics metrics_names add_metric",
@@ -109,7 +106,7 @@ MODEL = table(
     (
         "get_config from_config get_compile_config compile_from_config to_json get_state_tree set_state_tree export "
         "get_quantization_layer_structure",
-        "a model is kept by save and load_model, which makes a Sequential of it",
+        "a model is saved by save, and loaded as a Sequential by load_model",
     ),
     ("run_eagerly jit_compile", "every program is compiled; engine='reference' runs it in NumPy"),
     *(SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
@@ -151,13 +148,13 @@ REGULARIZER = table(
 CONSTRAINT = table(
     ("__call__", "a constraint runs inside the compiled update: use MaxNorm, MinMaxNorm, UnitNorm or NonNeg"), CONFIG
 )
-INITIALIZER = table(("clone", "an initializer is never changed, so that it needs no copy"), CONFIG)
+INITIALIZER = table(("clone", "an initializer never changes, so it needs no copy"), CONFIG)
 SCHEDULE = table(CONFIG)
 ACTIVATION = table(("__call__", "an activation of your own is a formula, or activations.custom(value, derivative)"))
 CALLBACK = table(
     ("on_batch_begin", "an old name: call it on_train_batch_begin"),
     ("on_batch_end", "an old name: call it on_train_batch_end"),
-    ("get_monitor_value", "the monitored value is that of the logs"),
+    ("get_monitor_value", "the monitored value is the one in the logs"),
     ("in_cooldown", "ReduceLROnPlateau counts its cooldown itself"),
     ("summary", "TensorBoard writes what its arguments say"),
 )

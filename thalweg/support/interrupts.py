@@ -1,4 +1,4 @@
-"""Ctrl-C at places where work must not be cut in two: it waits, and is never lost."""
+"""Ctrl-C during work that must not be interrupted: it waits, and is never lost."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 @contextmanager
 def stopped_by_ctrl_c(stop: Callable[[], Any]) -> Iterator[None]:
-    """Ctrl-C calls `stop` before it interrupts a library that works on threads of its own, such as DuckDB.
+    """Ctrl-C calls `stop` before it interrupts a library that works on its own threads, such as DuckDB.
 
-    That waits for its threads, and makes an error of its own of the KeyboardInterrupt, which here becomes one again.
+    The library waits for its threads, and turns the KeyboardInterrupt into its own error; here it is raised again.
     """
     raised: list[BaseException] = []
     before = signal.getsignal(signal.SIGINT)
@@ -42,13 +42,13 @@ def stopped_by_ctrl_c(stop: Callable[[], Any]) -> Iterator[None]:
 
 
 class Held:
-    """While this context is open Ctrl-C only sets `pressed`; it is handed on when the context closes.
+    """While this context is open, Ctrl-C only sets `pressed`; it is passed on when the context closes.
 
-    It goes to whoever took it before: by default a KeyboardInterrupt is raised, also where another error closes the
-    context. A signal that nobody in Python handles isn't touched, nor does a thread other than the main one hold any.
+    It goes to the previous handler: by default a KeyboardInterrupt is raised, even if another error closes the context.
+    A signal that has no handler in Python is left alone, and only the main thread holds any.
 
     Args:
-        first_only: whether a second Ctrl-C is handed on at once.
+        first_only: whether a second Ctrl-C is passed on at once.
 
     >>> with Held() as interrupts:
     ...     interrupts.pressed
@@ -76,7 +76,7 @@ class Held:
             self.hand_on()
 
     def hand_on(self) -> None:
-        """Calls the handler of before."""
+        """Calls the previous handler."""
         self.waiting = False
         assert self.before is not None
         self.before(signal.SIGINT, None)

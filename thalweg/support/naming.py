@@ -38,7 +38,7 @@ def choose(what: str, name: object, choices: Mapping[str, T] | Sequence[str]) ->
     names = list(choices)
     if isinstance(name, str) and name in names:
         return choices[name] if isinstance(choices, Mapping) else name
-    plain = set(names)  # of two spellings of one thing, such as Adam and adam, the plain one is enough
+    plain = set(names)  # of two spellings, such as Adam and adam, the plain one is enough
     names = [n for n in names if not ({n.lower(), snake_case(n)} - {n}) & plain]
     if isinstance(name, type) and name.__name__ in choices:
         raise ArgumentError(f"the {what} {name.__name__} is a class: make one, {name.__name__}(…), or give its name")

@@ -1,6 +1,6 @@
 """What several threads want at once is made by one of them, while the others wait.
 
-One lock serves for all: models that are built, programs that are lowered, kernels that are compiled.
+One lock serves for everything: building models, lowering programs, compiling kernels.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if hasattr(os, "register_at_fork"):  # a child has only the thread that forked: 
 
 
 def once(function: Function) -> Function:
-    """Like functools.cache, which may call a function twice when two threads ask; what is there is found without a
+    """Like functools.cache, but two threads never call the function twice; existing results are found without a
     lock."""
     found: dict[Any, Any] = {}
 

@@ -1,6 +1,6 @@
-"""Printing where the encoding lacks our signs: a Windows console of Taiwan (cp950) has no −, a C locale no σ.
+"""Printing where the encoding lacks our signs: a Taiwanese Windows console (cp950) has no −, a C locale no σ.
 
-What can't be encoded is written in ASCII: - for −, ^2 for ², sigma for σ, ? for what has no such spelling.
+Signs that can't be encoded are written in ASCII: - for −, ^2 for ², sigma for σ, ? for those without a spelling.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def spelled(sign: str) -> str:
         return sign
     if sign in SPELLINGS:
         return SPELLINGS[sign]
-    if unicodedata.combining(sign):  # the letter before it stands without
+    if unicodedata.combining(sign):  # the letter before it loses its accent
         return ""
     name = unicodedata.name(sign, "")
     if name.startswith("GREEK "):
@@ -45,7 +45,7 @@ def spelled(sign: str) -> str:
 
 
 def spell_error(error: UnicodeError) -> tuple[str, int]:
-    """The handler of an encoding error: the signs in question in ASCII, and where to go on."""
+    """The handler of an encoding error: the signs in question in ASCII, and where to continue."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(spelled, error.object[error.start : error.end])), error.end
@@ -55,12 +55,12 @@ codecs.register_error(HANDLER, spell_error)
 
 
 def tolerate(stream: Any) -> None:
-    """Makes a stream spell what it can't encode, instead of raising; the command line does so with its own."""
+    """Makes a stream spell out what it can't encode instead of raising; for the command line's own streams."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors=HANDLER)
 
 
 def out(text: str) -> None:
-    """`print` for a library, which leaves sys.stdout as it is: what that can't encode is spelled."""
+    """`print` for a library: spells out what sys.stdout can't encode, without changing sys.stdout."""
     encoding = getattr(sys.stdout, "encoding", None)
     print(text.encode(encoding, HANDLER).decode(encoding) if encoding else text, flush=True)

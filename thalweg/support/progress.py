@@ -1,4 +1,4 @@
-"""Progress: on a terminal lines that are drawn anew, by rich; elsewhere a line for each epoch."""
+"""Progress: on a terminal, lines that rich redraws; elsewhere a line for each epoch."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 Logs = dict[str, Any]
 LEVELS = {0: 0, 1: 1, 2: 2, "0": 0, "1": 1, "2": 2, "auto": 1}
-ALL = 100  # so many epochs have a line each, …
-PAUSE = 0.1  # … later ones if the line before is so many seconds old
-LONG = 30.0  # seconds in an epoch after which a line says where in it the training is
+ALL = 100  # the number of first epochs that have a line each, …
+PAUSE = 0.1  # … later ones if the last line is this many seconds old
+LONG = 30.0  # seconds in an epoch after which a line says how far it is
 BAR = (8, 24)  # the least and the greatest width
 
 
 def level(verbose: Any) -> int:
-    """0: nothing; 1: a terminal's lines are drawn anew; 2: a line for each epoch."""
+    """0: nothing; 1: redrawn lines on a terminal; 2: a line for each epoch."""
     found = [number for name, number in LEVELS.items() if name == verbose]
     if not found:
         raise ArgumentError(f"verbose is 0, 1, 2 or 'auto', got {verbose!r}")
@@ -47,9 +47,9 @@ def shown(logs: Logs) -> str:
 
 
 class Display:
-    """Lines on a terminal that are drawn anew: what is done as a bar, and numbers below it.
+    """Redrawn lines on a terminal: a progress bar, and numbers below it.
 
-    Of what doesn't fit into a line the last parts are left out.
+    The last parts of a line that is too long are left out.
     """
 
     def __init__(self, total: int, stderr: bool = False) -> None:
@@ -69,7 +69,7 @@ class Display:
         )
 
     def clock(self) -> str:
-        """The time left; in the end, what it took."""
+        """The time left; at the end, the time taken."""
         passed = time.perf_counter() - self.begin
         if self.ended:
             return str(timedelta(seconds=round(passed)))
@@ -85,14 +85,14 @@ class Display:
         bar = min(BAR[1], room - 2 - len("  ".join([self.head, *texts])))
         full = round(bar * self.done / max(1, self.total))
         line, signs = Text(f"{self.head}  ", no_wrap=True), "=-" if options.ascii_only else "━─"
-        line.append(signs[0] * full, "green").append(signs[1] * (bar - full))  # told apart without colours too
+        line.append(signs[0] * full, "green").append(signs[1] * (bar - full))  # distinct without colours too
         yield line.append("".join(f"  {text}" for text in texts))
         for parts in self.below:
             yield Text(fitting(parts, room), no_wrap=True)
 
 
 def fitting(parts: Sequence[str], room: int) -> str:
-    """As many of the parts as a line holds, and … where some are left out."""
+    """As many of the parts as a line holds, then … if some are left out."""
     for count in range(len(parts), 0, -1):
         line = "  ".join([*parts[:count], *["…"] * (count < len(parts))])
         if width(line) <= room:
@@ -101,11 +101,11 @@ def fitting(parts: Sequence[str], room: int) -> str:
 
 
 class Progress:
-    """How far a fit is.
+    """The progress of a fit.
 
-    verbose: 0 nothing; 1 or "auto" lines that are drawn anew on a terminal; elsewhere, as with 2, a line for each
-    epoch. With 1 and "auto" the first hundred epochs have one each, later ones at most ten a second and the last one,
-    and an epoch that takes long says where it is.
+    verbose: 0 nothing; 1 or "auto" redrawn lines on a terminal; elsewhere, as with 2, a line for each epoch. With 1 and
+    "auto" the first hundred epochs have one each, later ones at most ten a second and the last one, and a long epoch
+    says how far it is.
     """
 
     def __init__(self, verbose: int | str, epochs: int, initial_epoch: int, steps_per_epoch: int, rows: int) -> None:
@@ -117,7 +117,7 @@ class Progress:
         self.steps_per_epoch, self.rows = steps_per_epoch, rows
         self.display: Display | None = None
         self.printed, self.last = 0, 0.0  # lines, and when the last one was
-        self.unprinted: tuple[int, Logs] | None = None  # the last epoch, where it has had no line
+        self.unprinted: tuple[int, Logs] | None = None  # the last epoch, if it has had no line
 
     def __enter__(self) -> Progress:
         self.last = time.perf_counter()
@@ -184,7 +184,7 @@ class Progress:
     def print(self, text: str) -> None:
         try:
             out(text)
-        except OSError:  # nobody reads on, or the disk with the log is full, which is no reason to end a training
+        except OSError:  # the reader is gone, or the log's disk is full, which is no reason to end a training
             self.lines = False
         self.printed, self.last = self.printed + 1, time.perf_counter()
 
@@ -219,7 +219,7 @@ class Trainings:
             self.display.live.stop()
 
     def __call__(self, done: int, total: int) -> None:
-        """So many are done."""
+        """`done` of `total` are done."""
         place = f"{done} of {total} trainings"
         if self.display is not None:
             self.display.done, self.display.total, self.display.place = done, total, place

@@ -1,4 +1,4 @@
-"""How long this process has compiled kernels, so that other times can be told apart from it."""
+"""The time that this process has spent compiling kernels, so that it can be subtracted from other times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Stopwatch(ContextDecorator):
-    """Adds up the time in which some thread is inside; what is inside twice counts once.
+    """Adds up the time in which any thread is inside; time with several inside counts once.
 
     >>> watch = Stopwatch()
     >>> with watch, watch:

@@ -1,4 +1,4 @@
-"""What standard output is: a terminal, and how wide, or a pipe, a file, a notebook."""
+"""Whether standard output is a terminal, and how wide that is."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 def interactive(stream: Any = None) -> bool:
-    """Whether a line that was printed can be drawn anew. A program may have put any object in place of its output."""
+    """Whether printed lines can be redrawn. A program may have replaced its output by any object."""
     isatty = getattr(stream or sys.stdout, "isatty", None)
     return isatty is not None and isatty() and os.environ.get("TERM") != "dumb"
 
 
 def columns() -> int | None:
-    """The width of the terminal that standard output is; None where it isn't one."""
+    """The width of the terminal; None if standard output isn't one."""
     return shutil.get_terminal_size().columns if interactive() else None

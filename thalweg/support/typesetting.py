@@ -9,13 +9,13 @@ LEAST_CUT = 8  # columns of a text that is cut
 
 
 def width(text: str) -> int:
-    """Columns that the text takes on a terminal: wide characters two, combining ones none."""
+    """The columns that a text takes on a terminal: two for wide characters, none for combining ones."""
     wide = (2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text if not unicodedata.combining(c))
     return sum(wide)
 
 
 def table(lines: Sequence[Sequence[str]], right: Sequence[int], room: int | None = None, cut: int = 0) -> str:
-    """Aligned columns; those in `right` are aligned to the right. Column `cut` gives way where the room is narrow."""
+    """Aligned columns; those in `right` are aligned to the right. Column `cut` is shortened if room is short."""
     count = max(len(line) for line in lines)
     widths = [max((width(line[c]) for line in lines if c < len(line)), default=0) for c in range(count)]
     if room is not None and (over := sum(widths) + 2 * (count - 1) - room) > 0:
@@ -31,7 +31,7 @@ def table(lines: Sequence[Sequence[str]], right: Sequence[int], room: int | None
 
 
 def shortened(text: str, most: int) -> str:
-    """The text, or its beginning and …, where it takes more columns."""
+    """The text, or its beginning and … if it takes more columns."""
     if width(text) <= most:
         return text
     while width(text) > most - 1:

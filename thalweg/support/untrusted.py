@@ -1,7 +1,7 @@
-"""Files from elsewhere, which may be damaged, or larger than they look: what is wrong with one becomes one sentence.
+"""Files from elsewhere, which may be damaged or larger than they look: any problem becomes one sentence.
 
-What a file unpacks to may take 2 GiB, or ten times the file's own size; the environment variable THALWEG_MAX_BYTES
-allows more. Nothing larger is allocated on the word of a header.
+A file may unpack to 2 GiB, or to ten times its own size; the environment variable THALWEG_MAX_BYTES allows more.
+Nothing larger is allocated because a header says so.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ LONGEST = 200
 def readable(kind: type[ThalwegError], problem: str) -> Iterator[None]:
     """Turns whatever a parser raises into `kind`, with `problem` and its reason; errors of ours pass as they are.
 
-    zlib, zipfile, struct, NumPy's headers, PyYAML, Pillow, …: what they raise on damaged content is documented nowhere,
-    and no list of it was ever complete.
+    zlib, zipfile, struct, NumPy's headers, PyYAML, Pillow, …: what they raise on damaged content is undocumented, and
+    no list of it was ever complete.
 
     >>> with readable(ArgumentError, "sizes.txt is damaged"):
     ...     int("1O")
@@ -50,13 +50,13 @@ def readable(kind: type[ThalwegError], problem: str) -> Iterator[None]:
     except ThalwegError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is not None:  # it can't be opened, which is no damage
+        if isinstance(error, OSError) and error.filename is not None:  # it can't be opened, which isn't damage
             raise kind(f"{error.filename}: {error.strerror}") from error
         raise kind(f"{problem} ({reason(error)})") from error
 
 
 def reason(error: BaseException) -> str:
-    """An error's message as a part of one line."""
+    """An error's message as part of one line."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, MemoryError):
@@ -68,7 +68,7 @@ def reason(error: BaseException) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
-# --- how much --------------------------------------------------------------------------------------------------------
+# --- size limits -----------------------------------------------------------------------------------------------------
 
 
 def given_max_bytes() -> int | None:
@@ -87,7 +87,7 @@ def allowed(*files: Path) -> int:
 
 
 def too_large(what: str, limit: int, needed: int | None = None, instead: str = "") -> DataError:
-    """The error for what takes more than `limit` bytes; `instead` is another way out."""
+    """The error for content of more than `limit` bytes; `instead` is another remedy."""
     size = "more" if needed is None else f"{needed:,} bytes, more"
     value = "a larger number" if needed is None else str(needed)
     return DataError(
@@ -124,7 +124,7 @@ def read_json(path: Path, kind: type[ThalwegError], text: str | None = None) -> 
 
 
 class Npz:
-    """The arrays of an .npz archive, by name, each read when it is asked for. Objects (pickles) are never.
+    """The arrays of an .npz archive, by name, each read on request. Objects (pickles) are never read.
 
     NumPy itself allocates what an array's header says before it looks at the archive.
     """
@@ -166,7 +166,7 @@ def read_npy(stream: IO[bytes], size: int) -> Array:
     content = read_exactly(stream, size - start)
     if len(content) < size - start:
         raise EOFError(f"{len(content):,} bytes of {size - start:,}")
-    if dtype.kind == "U":  # NumPy takes any four bytes for a letter, and fails when it is asked for it
+    if dtype.kind == "U":  # NumPy takes any four bytes for a letter, and fails when that is read
         letters = np.frombuffer(content, np.dtype("u4").newbyteorder(dtype.byteorder))
         if letters.max(initial=0) > sys.maxunicode:
             raise ValueError("it holds text that is no Unicode")
