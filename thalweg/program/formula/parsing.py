@@ -1,8 +1,8 @@
-"""Formulas that users write: read, checked and differentiated. A formula is data: nothing of it is ever executed.
+"""Formulas that users write: read, checked and differentiated. A formula is data and is never executed.
 
-Python's own parser makes a tree of the text; the few kinds of nodes that a formula may have are turned into a SymPy
-expression one by one, and everything else is refused with a line that points at it. What is made of
-that expression is an equation in the language of formulas, as the built-in ones are.
+Python's own parser turns the text into a tree; the few kinds of nodes that a formula may have become a SymPy expression
+one by one, and everything else is refused with a line that points at it. The expression becomes an equation in the
+language of formulas, like the built-in ones.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 LONGEST = 500  # characters
 DEEPEST = 40  # levels of brackets and operators
 LARGEST_POWER = 64
-LARGEST_NUMBER = 1e30  # and its inverse the smallest: within float32, with room to multiply
+LARGEST_NUMBER = 1e30  # its inverse is the smallest: within float32, with room to multiply
 MOST_OPERATIONS = 2000  # of a derivative
 RESERVED = ("pi", "e")
 VALUE = "_value"  # the symbol of the formula's own value in a slope
 
 
-# What the equation calls the variables of a user's formula, and its own value in a slope.
+# The equation's names for the variables of a user's formula, and for its own value in a slope.
 SYMBOLS = {"x": "h", VALUE: "a", "y_pred": "p", "y_true": "y"}
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula in some variables, with named constants and trainable parameters, and the equation it is.
+    """A formula in some variables, with named constants and trainable parameters, and its equation.
 
     >>> f = formula("x * sigmoid(1.702 * x)", ("x",))
     >>> f.equation.value, f.equation.slope
@@ -59,7 +59,7 @@ def formula(
     constants: tuple[tuple[str, float], ...] = (),
     parameters: tuple[str, ...] = (),
 ) -> Formula:
-    """Reads a formula in x, or in y_pred and y_true, and differentiates it by the first of them and its parameters."""
+    """Reads a formula in x, or in y_pred and y_true; differentiates by the first of these and by each parameter."""
     import sympy as sp
 
     from thalweg.program.formula import rewriting
@@ -101,7 +101,7 @@ def symbol(name: str) -> Expression:
 
 
 def check_names(text: str, variables: Sequence[str], constants: Sequence[str], parameters: Sequence[str]) -> None:
-    """Constants and parameters have names of their own."""
+    """Checks that the names of constants and parameters are valid and not taken."""
     from thalweg.program.formula.algebra import FUNCTIONS
 
     taken = {*variables, *RESERVED, *CONSTANTS, *FUNCTIONS}
@@ -114,7 +114,7 @@ def check_names(text: str, variables: Sequence[str], constants: Sequence[str], p
 
 
 def check_real(text: str, expression: Expression) -> None:
-    """No imaginary or infinite parts, and only functions that there is code for."""
+    """Refuses imaginary or infinite parts, and functions without code."""
     import sympy as sp
 
     from thalweg.program.formula.algebra import known_function
@@ -130,7 +130,7 @@ def check_real(text: str, expression: Expression) -> None:
 
 
 def check_somewhere_finite(equation: Equation) -> None:
-    """A formula that is NaN or infinite wherever one looks is a mistake."""
+    """Refuses a formula that is NaN or infinite at every point tried."""
     import numpy as np
 
     random = np.random.default_rng(0)
@@ -153,7 +153,7 @@ class Reader:
         self.used: set[str] = set()
 
     def error(self, message: str, node: ast.AST) -> FormulaError:
-        """Points at a node; Python counts bytes of UTF-8."""
+        """An error that points at a node, whose offsets Python counts in bytes of UTF-8."""
         line = self.text.encode()
         start, end = (len(line[: getattr(node, f)].decode(errors="ignore")) for f in ("col_offset", "end_col_offset"))
         return FormulaError(message, self.text, start, end)
@@ -178,7 +178,7 @@ class Reader:
             raise FormulaError("a formula can't begin with a space", text, 0)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Python warns of `1if x`
+                warnings.simplefilter("ignore")  # Python warns about `1if x`
                 return ast.parse(text, mode="eval")
         except SyntaxError as error:
             raise FormulaError(
@@ -188,7 +188,7 @@ class Reader:
             raise FormulaError("the formula is nested too deeply", text) from None
 
     def number_or_expression(self, node: ast.expr, depth: int) -> Expression:
-        """The node's expression; one of numbers alone becomes a number at once, so that none grows without bound."""
+        """The node's expression. One without variables becomes a number at once, so that none grows without bound."""
         import numpy as np
         import sympy as sp
 
@@ -292,7 +292,7 @@ class Reader:
         result = base**exponent
         if result.is_Pow and result.exp.is_Number and abs(result.exp) > LARGEST_POWER:
             raise self.error(f"a power can't be larger than {LARGEST_POWER}", node)
-        return sp.sympify(result)  # of an expression, not of a text
+        return sp.sympify(result)  # the argument is an expression, not a text
 
     def call(self, name: str, arguments: list[ast.expr], node: ast.Call, depth: int) -> Expression:
         from thalweg.program.formula.algebra import FUNCTIONS

@@ -15,9 +15,9 @@ from thalweg.program.passes.draft import Draft
 
 @dataclass(frozen=True, eq=False)
 class ActivatedLoss(Instruction):
-    """ŷ = f(h), rows·L added to `sums`, and dh = ∂L/∂h, by the three instructions that it stands for.
+    """ŷ = f(h), rows·L added to `sums`, and dh = ∂L/∂h, by the three instructions that it replaces.
 
-    Where something else reads ŷ, the activation is left out, and v is ŷ.
+    If something else reads ŷ, the activation stays an instruction of its own, and v is ŷ.
     """
 
     activation: Elementwise
@@ -70,8 +70,8 @@ class ActivatedLoss(Instruction):
 
 
 def fuse_activations(draft: Draft) -> Draft:
-    """A loss of single outputs does the adjoint of the activation before it, and the activation itself, if nothing else
-    reads it."""
+    """Lets a loss of single outputs compute the adjoint of the activation before it, and the activation too if nothing
+    else reads its value."""
     forward, backward = list(draft.forward), list(draft.backward)
     for loss in [i for i in forward if isinstance(i, LossAndGradient)]:
         both = [*forward, *backward]
@@ -92,6 +92,6 @@ def fuse_activations(draft: Draft) -> Draft:
 
 
 def goes_with(loss: LossAndGradient, adjoint: ElementwiseAdjoint) -> bool:
-    """Whether both are equations of one number, with nothing else to do."""
+    """Whether both are equations of single numbers, without parameters or an activation within the loss."""
     plain = isinstance(adjoint.of, Elementwise) and not adjoint.of.parameters and adjoint.of.a is loss.p
     return plain and isinstance(loss.of, ElementwiseLoss) and loss.of.activation is None and loss.a is None
