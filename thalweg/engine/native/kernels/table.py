@@ -19,7 +19,7 @@ KERNEL = re.compile(r"^def (\w+)\(o, c, s, f\):", re.M)
 
 
 def kernels() -> Iterator[tuple[str, Kernel]]:
-    """Every function of (o, c, s, f) in this folder. Its files aren't imported: their decorators are numba's."""
+    """Every function of (o, c, s, f) in this folder. Its files aren't imported, as their decorators need numba."""
     folder = Path(__file__).parent
     for path in sorted(folder.rglob("*.py")):
         module = ".".join((folder.name, *path.relative_to(folder).with_suffix("").parts))
@@ -31,7 +31,7 @@ MACHINE = Kernel("runtime.machine", "machine")
 
 
 def kernel_of(i: Instruction) -> Kernel:
-    """The kernel that carries out an instruction: written by hand, or made of its equation or a user's function."""
+    """The kernel that executes an instruction: handwritten, or generated from its equation or a user's function."""
     if i.kernel in KERNELS:
         return KERNELS[i.kernel]
     if isinstance(i, Statements):
