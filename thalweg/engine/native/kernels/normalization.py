@@ -102,8 +102,8 @@ def _normalize(x, a, rows, channels, mean, variance, gamma, beta, epsilon, short
 
 @compiled
 def _moments(x, rows, n, channels, copies, mean, squares):
-    """The mean of n channels and the sum of squared differences from it, by differences from the mean of the first rows:
-    these are about as small, and need only one pass over x."""
+    """The mean of n channels and the sum of squared differences from it, by differences from the mean of the first
+    rows: these are about as small, and need only one pass over x."""
     centre, one, other, totals = _a(), _b(), _c(), _e()
     step = _rows_at_once(n, copies)
     _fill(centre, n * copies, 0)
@@ -192,7 +192,7 @@ def _sums(x, mean, variance, da, more, a, kept, key, sums, rows, n, channels, co
 
 
 def batch_sums(o, c, s, f):
-    """sums = Σ v, Σ v·x̂ of this lane's rows; v = da, or with a (da + more)·[a > 0], which is kept; more may be absent"""
+    """sums = Σ v, Σ v·x̂ of this lane's rows; v = da, or with a (da + more)·[a > 0], which is kept; more is optional"""
     x, mean, variance, da, more, a, kept, sums = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
     positions, channels = o[8], o[9]
     key, to, copies = (1 if a else 0) + (1 if more else 0), sums + 8 * s[LANE] * channels, _copies(channels)

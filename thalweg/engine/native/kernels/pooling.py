@@ -10,7 +10,7 @@ from thalweg.engine.native.linalg.windows import give, largest, mean, spread
 
 @compiled
 def _reached(i, n, s, d, before, taps):
-    """(first, after): output i's taps on an image of n elements are first … after − 1; tap t sees i·s + t·d − before."""
+    """(first tap, tap after the last) of output i on an image of n elements; tap t sees i·s + t·d − before."""
     return max(0, (before - i * s + d - 1) // d), min(taps, (n - 1 + before - i * s) // d + 1)
 
 

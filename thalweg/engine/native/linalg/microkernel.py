@@ -418,6 +418,6 @@ def tile_ahead(
     """The same, with prefetching of the memory that is needed next.
 
     ahead: floats from a row of B to one that a later call reads and that is prefetched, or 0. own: bytes from C to
-    numbers that this core is about to change and another may have in its cache: they are prefetched for writing; or 0.
+    numbers that this core is about to change, and whose cache lines it takes from others that may hold them; or 0.
     """
     return _tile(TILES_AHEAD)
