@@ -73,8 +73,7 @@ class Derivation:
 def derive(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> list[Instruction]:
     """The backward instructions for a forward program that ends in losses.
 
-    Any directed acyclic graph of instructions is allowed: a value with several readers gets the sum of their
-    contributions.
+    Any directed acyclic graph of instructions is allowed: a value with several readers sums their contributions.
     `gradients` names, for every trainable parameter, the buffer that receives its gradient.
     """
     d = Derivation(forward, gradients)

@@ -95,7 +95,7 @@ class either(sp.Function):
     """x or y, of two conditions."""
 
 
-class contrary(sp.Function):
+class negation(sp.Function):
     """not x, of a condition."""
 
 
@@ -170,7 +170,7 @@ NAMES: dict[Any, str] = {
     less_equal: "{0} <= {1}",
     both: "({0} and {1})",
     either: "({0} or {1})",
-    contrary: "not {0}",
+    negation: "not {0}",
 }
 
 

@@ -78,12 +78,10 @@ def formula(
     for name in (variables[0], *parameters):
         slope = rewriting.derivative(expression, symbol(name))
         if slope == 0:
-            raise FormulaError(
-                f"the formula's derivative by {name} is 0 everywhere: nothing could be learned through it", text
-            )
+            raise FormulaError(f"the derivative with respect to {name} is 0 everywhere: nothing can be learned", text)
         check_real(text, slope)
         if sp.count_ops(slope) > MOST_OPERATIONS:
-            raise FormulaError(f"the formula's derivative by {name} has more than {MOST_OPERATIONS} operations", text)
+            raise FormulaError(f"the derivative with respect to {name} exceeds {MOST_OPERATIONS} operations", text)
         if variables == ("x",):
             slope = rewriting.from_value(expression, slope, symbol("x"), symbol(VALUE))
         slopes.append(rewriting.text(slope, symbols))
@@ -173,7 +171,7 @@ class Reader:
             raise ArgumentError(f"a formula has at most {LONGEST} characters, this one has {len(text)}")
         for place, letter in enumerate(text):
             if not letter.isascii() or not letter.isprintable():
-                raise FormulaError(f"a formula can't hold the character {letter!r}", text, place)
+                raise FormulaError(f"a formula can't contain the character {letter!r}", text, place)
         if text != text.lstrip():
             raise FormulaError("a formula can't begin with a space", text, 0)
         try:
@@ -214,7 +212,7 @@ class Reader:
         if not math.isfinite(value):
             raise self.error("this has no finite real value", node)
         if abs(value) > LARGEST_NUMBER or 0 < abs(value) < 1 / LARGEST_NUMBER:
-            raise self.error(f"this number is {value:g}: numbers lie between 1e-30 and 1e30 in size", node)
+            raise self.error(f"this number is {value:g}: numbers must lie between 1e-30 and 1e30 in magnitude", node)
         return sp.Rational(repr(float(value))) if value != int(value) or abs(value) > 1e15 else sp.Integer(int(value))
 
     def convert(self, node: ast.expr, depth: int) -> Expression:
@@ -242,8 +240,8 @@ class Reader:
             case ast.Compare() | ast.BoolOp() | ast.UnaryOp():
                 raise self.error("a comparison can only be the condition of where(…, …, …) or of … if … else …", node)
             case ast.BinOp() | ast.Call():
-                raise self.error("a formula can't hold this", node)
-        raise self.error(f"a formula can't hold this ({type(node).__name__.lower()})", node)
+                raise self.error("a formula can't contain this", node)
+        raise self.error(f"a formula can't contain this ({type(node).__name__.lower()})", node)
 
     def named(self, name: str, node: ast.AST) -> Expression:
         from thalweg.program.formula.algebra import FUNCTIONS
@@ -276,7 +274,7 @@ class Reader:
                 return self.power(left, right, node)
             case ast.BitXor():
                 raise self.error("a power is written **, not ^", node)
-        raise self.error("a formula knows + - * / and ** only", node)
+        raise self.error("a formula can use only + - * / and **", node)
 
     def power(self, base: Expression, exponent: Expression, node: ast.AST) -> Expression:
         import sympy as sp
@@ -305,7 +303,7 @@ class Reader:
         count: int = FUNCTIONS[name][0]
         function: Any = FUNCTIONS[name][1]
         if len(arguments) != count and not (name in ("min", "max") and len(arguments) > 1):
-            raise self.error(f"{name} takes {count} argument{'s' * (count > 1)}, here are {len(arguments)}", node)
+            raise self.error(f"{name} takes {count} argument{'s' * (count > 1)}, got {len(arguments)}", node)
         if name == "where":
             values = [self.number_or_expression(a, depth) for a in arguments[1:]]
             return function(self.condition(arguments[0], depth), *values)
@@ -318,7 +316,7 @@ class Reader:
         return result
 
     def condition(self, node: ast.expr, depth: int) -> Expression:
-        from thalweg.program.formula.algebra import both, contrary, either, less, less_equal
+        from thalweg.program.formula.algebra import both, either, less, less_equal, negation
 
         if depth > DEEPEST:
             raise self.error(f"the formula is nested more than {DEEPEST} levels deep", node)
@@ -344,5 +342,5 @@ class Reader:
                     result = join(result, more)
                 return result
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return contrary(self.condition(operand, depth + 1))
+                return negation(self.condition(operand, depth + 1))
         raise self.error("a condition is a comparison such as x > 0", node)

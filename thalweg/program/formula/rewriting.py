@@ -58,7 +58,7 @@ def better(e: Expression) -> Expression:
         for f in e.args:
             if isinstance(f, sign) and f.args[0] in e.args:  # u·sign(u)
                 return e / f / f.args[0] * size(f.args[0])
-    return one_less_or_more(e) if e.is_Add else e
+    return sums_with_one(e) if e.is_Add else e
 
 
 def logarithm(e: Expression) -> Expression:
@@ -74,7 +74,7 @@ def logarithm(e: Expression) -> Expression:
     return e
 
 
-def one_less_or_more(e: Expression) -> Expression:
+def sums_with_one(e: Expression) -> Expression:
     """c·eᵘ − c → c·expm1(u) and back; c ± c·erf(u) → 2c·Φ(±√2·u); c ± c·tanh(u) → 2c·σ(±2u); others unchanged."""
     number, rest = e.as_coeff_Add()
     if number == 0:

@@ -50,7 +50,7 @@ def scalar_function(what: str, function: Any) -> ScalarFunction:
         raise ArgumentError(f"{what} has to be a Python function, got {function!r}")
     if function.__closure__:
         names = ", ".join(function.__code__.co_freevars)
-        raise ArgumentError(f"{what} can't use variables of the function around it ({names}): write the numbers out")
+        raise ArgumentError(f"{what} can't use variables of the enclosing function ({names}): write the numbers out")
     node = definition(what, function)
     arguments = node.args
     if len(arguments.args) != 1 or arguments.posonlyargs or arguments.kwonlyargs or arguments.vararg or arguments.kwarg:

@@ -61,7 +61,7 @@ class Listing(Sequence[Row]):
                 measured.get(id(whole)),
                 measured[id(whole)] / total if total else None,
             )
-            for number, (whole, i) in enumerate(seen(order, lanes, shared), start=1)
+            for number, (whole, i) in enumerate(parts_run(order, lanes, shared), start=1)
         ]
 
     def __len__(self) -> int:
@@ -101,7 +101,7 @@ class Listing(Sequence[Row]):
     __repr__ = __str__
 
 
-def seen(
+def parts_run(
     order: Sequence[Instruction], lanes: int, shared: Sequence[Buffer]
 ) -> Iterator[tuple[Instruction, Instruction]]:
     """Each instruction with each part of it that this many lanes run.

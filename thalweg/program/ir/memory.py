@@ -43,10 +43,10 @@ def place(
     top = pack(list(dict.fromkeys(lives.values())))
     for buffer in per_row:
         buffer.offset = lives[buffer].offset
-    return top, in_a_row(once), in_a_row(prepared), in_a_row(exchange)
+    return top, place_in_order(once), place_in_order(prepared), place_in_order(exchange)
 
 
-def in_a_row(buffers: Sequence[Buffer]) -> int:
+def place_in_order(buffers: Sequence[Buffer]) -> int:
     """Places buffers one after the other; returns the elements they take."""
     top = 0
     for buffer in buffers:

@@ -76,7 +76,7 @@ def fuse_activations(draft: Draft) -> Draft:
     for loss in [i for i in forward if isinstance(i, LossAndGradient)]:
         both = [*forward, *backward]
         adjoint = next((i for i in both if isinstance(i, ElementwiseAdjoint) and i.da is loss.dp), None)
-        if adjoint is None or not goes_with(loss, adjoint) or sum(loss.dp in i.inputs for i in both) > 1:
+        if adjoint is None or not can_fuse(loss, adjoint) or sum(loss.dp in i.inputs for i in both) > 1:
             continue
         of, place = adjoint.of, forward.index(loss)
         assert isinstance(of, Elementwise)
@@ -91,7 +91,7 @@ def fuse_activations(draft: Draft) -> Draft:
     return replace(draft, forward=forward, backward=backward)
 
 
-def goes_with(loss: LossAndGradient, adjoint: ElementwiseAdjoint) -> bool:
+def can_fuse(loss: LossAndGradient, adjoint: ElementwiseAdjoint) -> bool:
     """Whether both are equations of single numbers, without parameters or an activation within the loss."""
     plain = isinstance(adjoint.of, Elementwise) and not adjoint.of.parameters and adjoint.of.a is loss.p
     return plain and isinstance(loss.of, ElementwiseLoss) and loss.of.activation is None and loss.a is None

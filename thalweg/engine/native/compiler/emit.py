@@ -1,9 +1,8 @@
 """Object code from numba: one file per kernel, which calls nothing in numba and can be loaded without it.
 
 numba generates machine code for every function, and all that it calls, before it continues with its caller: a function
-six calls deep is generated six times. Here its libraries hold only what LLVM has optimised, and machine code is
-generated once, for the whole kernel. A family of micro-kernels is optimised and kept separately; kernels call it by
-name.
+six calls deep is generated six times. Here its libraries hold only what LLVM has optimised, and machine code is made
+once, for the whole kernel. A family of micro-kernels is optimised and kept separately; kernels call it by name.
 
 numba wraps the compiled function in a C function that turns errors into Python exceptions with the help of numba's
 runtime. Our own wrapper leaves that out. It relies on the two pointers, for its result and its error, that a compiled

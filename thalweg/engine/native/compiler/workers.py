@@ -1,9 +1,8 @@
 """Compiles kernels in several processes at once, as numba compiles them one after the other within a process.
 
 A worker is an interpreter of its own, neither a fork nor a copy of the caller's main module. It reads one kernel per
-line, compiles it and keeps it on disk, and answers with the families of micro-kernels that it calls, which are work
-too. Kernels that no worker could compile, or for which none could be started, are compiled by the process that needs
-them.
+line, compiles it to disk, and answers with the families of micro-kernels that it calls, which are work too. What no
+worker compiles, or if none can be started, is left to the process that needs it.
 """
 
 from __future__ import annotations

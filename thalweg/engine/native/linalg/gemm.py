@@ -17,16 +17,15 @@ from thalweg.engine.native.linalg.microkernel import HALF, ROWS, WIDEST, tile_ah
 from thalweg.engine.native.linalg.moves import copy, transposition, turn
 from thalweg.engine.native.linalg.one_row import MOST, row
 
-# A block of A is BLOCK x DEPTH floats, which stay in the L2 cache while all columns of B are used. A panel of B, DEPTH
-# rows as wide as a tile, is read again for each tile of the block: with AVX-512 from L2, which is fast enough;
-# otherwise it has to stay in the L1 cache (16 KiB of 32).
+# A block of A is BLOCK x DEPTH floats, which stay in the L2 cache for all columns of B. A panel of B, DEPTH rows as
+# wide as a tile, is read again for each tile of the block: with AVX-512 from L2, which is fast enough; otherwise it has
+# to stay in the L1 cache (16 KiB of 32).
 DEPTH = 512 if VW == 16 else 256
 BLOCK = 128 if VW == 16 else 256
 
-# If the last columns of C would leave most of a vector empty, they are cheaper as dot products (at most FEW_DOTS of
-# them) or as rows of Cᵀ (at most FEW_ROWS, or half as many if a tile's last vector is half as wide). The limits are
-# lower beside whole vectors, as one more vector costs such tiles little. The bounds, (alone, beside whole vectors), are
-# where the measured times cross.
+# If the last columns of C would leave most of a vector empty, they are cheaper as dot products (at most FEW_DOTS) or as
+# rows of Cᵀ (at most FEW_ROWS, or half as many if a tile's last vector is half as wide); fewer beside whole vectors, as
+# one more vector costs such tiles little. The bounds, (alone, beside whole vectors), are where measured times cross.
 FEW_DOTS = (DOT_COLUMNS, {16: 4, 8: 3, 4: 3}[VW])
 FEW_ROWS = {16: (12, 8), 8: (7, 3), 4: (3, 3)}[VW]
 ACROSS = 4  # vectors of a row of Cᵀ in one tile

@@ -4,9 +4,8 @@ A narrow batch: row by row, 5 inputs fill a third of a vector of 16, and one uni
 sum of columns, and its weight gradient consists of dot products of columns.
 
 Images of few channels: row by row, a convolution's vectors run along its output channels, its input gradient's along
-the input channels. With 6 channels, two neighbouring outputs together fill 12 of 16 vector elements, with zeros in the
-kernel. By columns every element is used, and all work on these images, including pooling and activations, is on whole
-vectors.
+the input channels. With 6 channels, two neighbouring outputs together fill 12 of 16 lanes, with zeros in the kernel. By
+columns every lane is used, and all work on these images, pooling and activations too, is on whole vectors.
 """
 
 from __future__ import annotations

@@ -11,9 +11,8 @@ the same along rows and columns: squares d of 6×6 that overlap by r − 1. Over
 product of matrices. The kernel's gradient is the adjoint of that, dg = Gᵀ·((A·dy) ⊙ (Bᵀ·d)), and the image's gradient
 a convolution with the flipped kernel.
 
-The choice of points determines the accuracy. 0, ±11/16, ±3/2 and infinity have the least rounding errors among pairs
-±a, ±b: a quarter of those of the usual ±1, ±2, and about twice those of direct computation. Pairs halve the work of
-the transforms.
+The points determine the accuracy. Among pairs ±a, ±b, 0, ±11/16, ±3/2 and infinity have the least rounding errors: a
+quarter of those of the usual ±1, ±2, and about twice those of direct computation. Pairs halve the transforms' work.
 
 Source: S. Winograd, Arithmetic Complexity of Computations (1980); A. Lavin and S. Gray, "Fast algorithms for
 convolutional neural networks", arXiv 1509.09308; on points: B. Barabasz and others, "Error analysis and improving the

@@ -121,7 +121,7 @@ if t % overwrite == 0:
 
 
 def accumulate(dw: Buffer, a: Buffer, steps: int) -> Running:
-    """Every `steps`-th step, dw becomes the mean of the gradients since the last such step; otherwise a sums them."""
+    """Every `steps`-th step, dw becomes the mean gradient since the last such step; otherwise a sums gradients."""
     return Running("accumulate", ACCUMULATE, {"dw": dw, "a": a}, {"steps": float(steps)})
 
 

@@ -257,8 +257,7 @@ def _squares(kind, x, H, W, C, some, size, apart, top, left, high, wide, first, 
     """The transforms of the squares first … first + count − 1 of `size`×`size`, numbered through all images, for `some`
     of the C channels.
 
-    An image has (high, wide) squares, `apart` elements apart; the first begins `top`, `left` before it. Outside an
-    image there are zeros.
+    An image has (high, wide) squares; the first begins `top`, `left` before it. Outside an image there are zeros.
     """
     t = first
     while t < first + count:

@@ -95,8 +95,7 @@ def adafactor(o, c, s, f):
 def means_of_squares(dw_address, r_address, c_address, k, rows, columns, new, old, epsilon):
     """Updates r and c of the k-th matrix of a stack; returns Σ u² over it.
 
-    r·c/mean r is computed in float64: LLVM may multiply first, and the product of two small squares would underflow in
-    float32.
+    r·c/mean r is in float64: LLVM may multiply first, and the product of two small squares underflows in float32.
     """
     of_rows, of_columns = floats(r_address + 4 * k * rows, rows), floats(c_address + 4 * k * columns, columns)
     per_row = new / F32(rows)
