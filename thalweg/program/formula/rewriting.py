@@ -119,7 +119,7 @@ def derivative(expression: Expression, symbol: Expression) -> Expression:
 
 
 def reach(expression: Expression) -> float:
-    """The largest |log₁₀ n| of all numbers n in the expression."""
+    """The largest |log₁₀|n|| of all numbers n ≠ 0 in the expression."""
     return max((abs(math.log10(abs(float(n)))) for n in expression.atoms(sp.Number) if n != 0), default=0.0)
 
 

@@ -275,7 +275,7 @@ def flip_of(W: Buffer, shape: tuple[int, int, int, int], window: Window) -> Flip
 
 
 def turned(n: int, stride: int) -> list[int]:
-    """The elements 0 … n−1 from last to first, grouped by their remainder modulo the stride."""
+    """The elements 0 … n−1 grouped by their remainder modulo the stride, each group from last to first."""
     return [a for phase in range(stride) for a in reversed(range(phase, n, stride))]
 
 

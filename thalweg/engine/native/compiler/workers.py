@@ -1,8 +1,8 @@
 """Compiles kernels in several processes at once, as numba compiles them one after the other within a process.
 
 A worker is an interpreter of its own, neither a fork nor a copy of the caller's main module. It reads one kernel per
-line, compiles it to disk, and answers with the families of micro-kernels that it calls, which are work too. What no
-worker compiles, or if none can be started, is left to the process that needs it.
+line, compiles it to disk, and answers with the families of micro-kernels that it calls, which are work too. Kernels
+that no worker compiled are left to the process that needs them.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def serve() -> None:
         try:
             kernel = Kernel(*json.loads(line))
             content = kept(kernel) or make(kernel)
-            if content and not is_there(kernel):  # the disk is full: nothing can be handed over
+            if content and not is_there(kernel):  # the disk is full: nothing can be passed on
                 return
             families = [family_of(symbol) for symbol in families_of(content or b"")]
         except Exception:  # it will recur in the process that needs the kernel

@@ -332,7 +332,7 @@ def _after_place(tap, n, outputs, s, d, at):
 
 @compiled
 def _with_border(x, H, W, C, target, images, high, wide, first, left):
-    """target = `high` rows of each image from row `first` on, `wide` elements from column −left on; 0 outside it."""
+    """target = `high` rows of each image from row `first`, `wide` elements from column −left; 0 outside the image."""
     from_, to = min(left, wide) * C, min(left + W, wide) * C
     for image in range(images):
         for r in range(high):

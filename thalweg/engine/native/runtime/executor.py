@@ -83,7 +83,7 @@ class Memory(Mapping[Buffer, Array]):
             return self.data[buffer.name], 0
         offset = buffer.storage.offset
         if buffer.region == EXCHANGE:
-            return self.flat[EXCHANGE], offset * self.lanes  # the lanes' parts follow each other
+            return self.flat[EXCHANGE], offset * self.lanes  # the lanes' parts are contiguous
         if buffer.region != WORKSPACE:
             return self.flat[buffer.region], offset
         return self.workspace, offset * self.block if buffer.per_row else self.once + offset
