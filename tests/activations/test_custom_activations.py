@@ -84,7 +84,7 @@ def made_inside(limit):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (made_inside(3), r"can't use variables of the function around it \(limit\)"),
+        (made_inside(3), r"can't use variables of the enclosing function \(limit\)"),
         (lambda h: min(h, LIMIT), "uses LIMIT, but may use only math, numpy and numbers"),
         (lambda h: logistic(h), "uses logistic, but may use only"),
         (lambda h, k: h * k, "has to take one argument, it takes h, k"),

@@ -1,4 +1,4 @@
-"""Engines execute programs: `native` is compiled; `reference` is NumPy, readable, and the measure of the other."""
+"""Engines execute programs: `native` is compiled; `reference` is readable NumPy, against which `native` is checked."""
 
 from __future__ import annotations
 

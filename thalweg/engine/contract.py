@@ -1,4 +1,4 @@
-"""What an engine can, what it is given and what it gives back: the same for every engine."""
+"""What an engine can do, what it is given and what it returns: the same for every engine."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Target:
-    """What an engine can, as far as a program depends on it."""
+    """What an engine can do, as far as a program depends on it."""
 
-    passes: Sequence[Pass]  # that make its programs, in their order
+    passes: Sequence[Pass]  # in the order they run
     small_batch: int = 1  # batches of fewer rows get another program
     splits: Callable[[Program, Request], bool] = lambda program, request: False  # whether lanes share a layer's inputs
     shared_gradients: Callable[[Program, int, int], Sequence[Buffer]] = lambda program, batch, lanes: ()  # by lanes
 
     def common(self, request: Request, lower: Callable[[Request], Program]) -> Request:
-        """The request that stands for all with the same program: only some batches and lanes make a difference.
+        """The request that represents all with the same program: few batch sizes and lane counts make a difference.
 
-        Whether lanes share the inputs of the first layer is seen by the program in which they don't.
+        Whether lanes share the first layer's inputs is decided from the program in which they don't.
         """
         common = replace(request, batch=1 if request.batch < self.small_batch else self.small_batch, lanes=1)
         return request if request.lanes > 1 and self.splits(lower(common), request) else common
@@ -39,9 +39,8 @@ class Target:
 class Job:
     """A program with everything it works on, for any number of chunks.
 
-    `data` maps the names of the DATA buffers (X, Y, weights, Y_pred) to arrays of shape (rows, …) that are contiguous
-    and of the engine's float type; X may be bytes, where the program gathers bytes. `parameters` and `slots` are
-    updated in place.
+    `data` maps the names of the DATA buffers (X, Y, weights, Y_pred) to contiguous arrays of shape (rows, …) and of the
+    engine's float type; X may be bytes, if the program gathers bytes. `parameters` and `slots` are updated in place.
     """
 
     program: Program
@@ -62,29 +61,29 @@ class Job:
 
     @property
     def one_batch(self) -> bool:
-        """Whether every batch is the whole data: then its order can't matter and isn't drawn."""
+        """Whether every batch is the whole data set: then its order doesn't matter and isn't drawn."""
         return self.steps_per_epoch == 1
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A run of steps: from batch `batch` of epoch `epoch` on, across the ends of epochs if there are enough steps."""
+    """A run of steps, starting at batch `batch` of epoch `epoch`; it may extend across epochs."""
 
     epoch: int
     batch: int
     steps: int
     iteration: int  # optimizer steps done before
-    learning_rates: Array  # one for each step, float64
+    learning_rates: Array  # one per step, float64
 
 
 @dataclass
 class Outcome:
-    """What a chunk did. If `finite` is false it stopped *before* the update of a step whose loss was not finite."""
+    """What a chunk did. If `finite` is false, it stopped *before* the update of a step whose loss was not finite."""
 
     steps: int
     records: Array  # (epochs that ended in the chunk, totals): their running sums
     finite: bool
-    totals: Array  # the running sums of the epoch that has begun
+    totals: Array  # the running sums of the current epoch
 
 
 class Executor(Protocol):
@@ -97,27 +96,27 @@ class Executor(Protocol):
     def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Mapping[Buffer, Array]]]:
         """Executes the first step of a chunk one instruction and one block at a time, the update included.
 
-        Yields after each instruction: it, and a mapping that shows any buffer's values.
+        Yields each instruction once it is done, with a mapping from buffers to their values.
         """
         ...
 
     def rebind(self, job: Job) -> bool:
-        """Goes on with a job that has other data and numbers of rows, but is otherwise the same; False: it can't."""
+        """Switches to a job that differs only in its data and numbers of rows; returns False if it can't."""
         ...
 
     def measure(self, chunk: Chunk, repeats: int) -> list[float]:
-        """Seconds each instruction of the program takes in the first step of a chunk, the least of `repeats` runs."""
+        """Seconds each instruction of the program takes in the first step of a chunk: the least of `repeats` runs."""
         ...
 
 
 def mean_loss(totals: Array) -> Array:
-    """The loss over all rows counted, penalties included; totals: (sums, …)."""
+    """The mean loss over the counted rows, penalties included; totals: (sums, …)."""
     result: Array = (totals[LOSS] + totals[PENALTY]) / totals[ROWS]
     return result
 
 
 def aligned(elements: int, dtype: Any = np.float32) -> Array:
-    """Zeros whose first element lies at the start of a cache line."""
+    """Zeros that start at a cache line."""
     itemsize = np.dtype(dtype).itemsize
     line = ALIGNMENT * 4
     raw = np.zeros(elements * itemsize + line, np.uint8)

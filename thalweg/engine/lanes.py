@@ -12,7 +12,7 @@ from threading import Event, Thread
 from thalweg.errors import ArgumentError
 from thalweg.program.ir.program import Program
 
-# A second lane costs the meetings of a step; below this many FLOPs a lane it loses. Measured: docs/measurements.md.
+# A second lane costs the meetings of a step; below this many FLOPs per lane it doesn't pay (docs/measurements.md).
 LEAST_FLOPS_A_LANE = 1_000_000
 LEAST_ROWS_A_LANE = 16
 
@@ -25,7 +25,7 @@ def cores() -> int:
 
 @cache
 def quota() -> float:
-    """Cores that the control group allows, infinite where there is no limit. Looked up once: it is read from files."""
+    """Cores that the control group allows, infinite without a limit. Cached, as it is read from files."""
     version_2, version_1 = Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu")
     try:
         if version_2.exists():
@@ -38,7 +38,7 @@ def quota() -> float:
 
 
 def startable(threads: int) -> int:
-    """How many of so many threads the system lets this process have at once."""
+    """How many threads the system lets this process have at once, `threads` at most."""
     done = Event()
     started: list[Thread] = []
     try:
@@ -55,7 +55,7 @@ def startable(threads: int) -> int:
 
 
 def usable_lanes(asked: int | None, program: Program, rows: int, engine: str) -> int:
-    """The number of lanes: as asked, else THALWEG_LANES, else by the work in a step."""
+    """The number of lanes: the one asked for, otherwise THALWEG_LANES, otherwise by the work in a step."""
     if asked is None and engine != "reference" and os.environ.get("THALWEG_LANES"):
         try:
             asked = int(os.environ["THALWEG_LANES"])

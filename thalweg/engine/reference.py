@@ -1,4 +1,4 @@
-"""The readable engine: each instruction's reference, one after the other, in any float type, with any array library."""
+"""The readable engine: runs the instructions' references in turn, in any float type, with any array library."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from thalweg.program.ir.instruction import (
 
 
 class Storage(Protocol):
-    """What instructions are executed on: an array for each buffer, to be written in place, and the step's state."""
+    """What instructions work on: an array for each buffer, written in place, and the step's state."""
 
     step: StepState
     accumulate: bool  # whether an earlier block of the batch has written the sums over the rows
@@ -46,25 +46,25 @@ class Storage(Protocol):
 
 @cache
 def parameters(kind: Any) -> tuple[str, ...]:
-    """The names of what the reference of a class of instructions takes after the array library."""
+    """The names of the parameters after the array library of a class's `reference`."""
     return tuple(inspect.signature(kind.reference).parameters)[2:]
 
 
 def argument(value: Any, memory: Storage, xp: Any) -> Any:
-    """What a reference gets for a field: an array of `xp`, None, or a tuple of arrays."""
+    """The argument that a reference gets for a field: an array of `xp`, None, or a tuple of arrays."""
     if isinstance(value, Buffer):
         return memory[value] if xp is np else xp.asarray(memory[value])
     return value if value is None else tuple(argument(v, memory, xp) for v in value)
 
 
 def written(instruction: Instruction) -> list[Buffer]:
-    """The buffers of the fields in `writes`, of which each holds one or several."""
+    """The buffers of the fields in `writes`, each of which holds one or several."""
     values = (getattr(instruction, name) for name in instruction.writes)
     return [buffer for value in values for buffer in (value if isinstance(value, tuple) else (value,))]
 
 
 def compute(instruction: Instruction, memory: Storage, xp: Any = np) -> tuple[Any, ...]:
-    """What an instruction's reference makes of arrays of `xp`, in the order of `writes`."""
+    """The results of an instruction's reference on arrays of `xp`, in the order of `writes`."""
     arguments = [
         memory.step if name == "step" else argument(getattr(instruction, name), memory, xp)
         for name in parameters(type(instruction))  # type: ignore[arg-type]
@@ -76,11 +76,11 @@ def compute(instruction: Instruction, memory: Storage, xp: Any = np) -> tuple[An
 def execute(instruction: Instruction, memory: Storage, xp: Any = np) -> None:
     """Calls an instruction's reference and stores what it returns.
 
-    Added to what is there: a running sum (TOTALS), what is to `accumulate`, and a sum over the rows (`reduces`) after
-    the first block of a batch, unless it is of the whole batch at once (`own_inputs`). Anything else is set.
+    Running sums (TOTALS) and results that `accumulate` are added to the previous value; so are sums over the rows
+    (`reduces`) after the first block of a batch, unless they cover the whole batch (`own_inputs`). All else is set.
     """
     later = memory.accumulate and instruction.reduces and not instruction.own_inputs
-    with np.errstate(all="ignore"):  # what isn't finite is found and named by the training loop
+    with np.errstate(all="ignore"):  # the training loop finds and reports values that aren't finite
         results = [value if value is None else np.asarray(value) for value in compute(instruction, memory, xp)]
         for buffer, value in zip(written(instruction), results, strict=True):
             if value is not None:
@@ -92,7 +92,7 @@ def execute(instruction: Instruction, memory: Storage, xp: Any = np) -> None:
 
 
 class Memory(Mapping[Buffer, Array]):
-    """Every region as an array, every buffer as a view; and the state of the step."""
+    """Every region as an array, every buffer as a view, and the state of the step."""
 
     def __init__(self, job: Job, block: int) -> None:
         kind = job.parameters.dtype
@@ -110,7 +110,7 @@ class Memory(Mapping[Buffer, Array]):
         }
         self.per_row = np.zeros(program.workspace_row * block, kind)
         self.once = np.zeros(program.workspace_fixed, kind)
-        self.views: dict[tuple[Buffer, int], Array] = {}  # by the buffer and the rows in the block
+        self.views: dict[tuple[Buffer, int], Array] = {}  # by buffer and rows in the block
         self.step = StepState(seed=job.seed)
         self.accumulate = False
 
@@ -141,8 +141,8 @@ class Memory(Mapping[Buffer, Array]):
 class ReferenceExecutor:
     """Runs a job with an array library, by default NumPy.
 
-    `block` may be set to try the division into blocks; by default a batch is one block. Memory is NumPy's all the same:
-    flat vectors, some of them the caller's, into which the memory plan places every buffer.
+    `block` may be set to test the division into blocks; by default a batch is one block. Memory is NumPy's in any case:
+    flat vectors, some of them the caller's, in which the memory plan places every buffer.
     """
 
     def __init__(self, job: Job, block: int | None = None, xp: Any = np) -> None:
@@ -188,7 +188,7 @@ class ReferenceExecutor:
         return [least.get(id(i), 0.0) for i in self.job.program]
 
     def step(self, chunk: Chunk, step: int) -> Iterator[Instruction]:
-        """One step of gradient descent: forward, loss, backward, update. Yields every instruction after it is done."""
+        """One step of gradient descent: forward, loss, backward, update. Yields each instruction once it is done."""
         m, job, program = self.memory, self.job, self.job.program
         epoch, batch = divmod(chunk.batch + step, job.steps_per_epoch)
         shuffled = job.shuffle and not job.one_batch
@@ -223,14 +223,14 @@ def stack(records: list[Array], totals: Array) -> Array:
 
 
 def evaluate_loss(loss: Loss, p: Array, y: Array, weight: Array | None) -> float:
-    """The loss of a batch, by its instruction's reference."""
+    """The loss of a batch, computed by its instruction's reference."""
     with np.errstate(all="ignore"):
         sums = loss.reference(np, p, y, weight, StepState(batch_rows=len(p)))
     return float(sums / len(p))
 
 
 def evaluate_metric(total: Total | Loss, p: Array, y: Array) -> NDArray[np.float64]:
-    """The sums of a metric over a batch, by its instruction's reference."""
+    """The sums of a metric over a batch, computed by its instruction's reference."""
     with np.errstate(all="ignore"):
         if isinstance(total, Loss):
             sums = total.reference(np, p, y, None, StepState(batch_rows=len(p)))

@@ -84,7 +84,7 @@ def leaves(source: Instruction, loss: Loss) -> bool:
     """Whether values certainly leave 0 … 1, even if the loss divides them by their sum."""
     if (
         isinstance(source, Elementwise)
-        and source.equation is GENERAL_RELU
+        and source.equation == GENERAL_RELU
         and source.numbers["max_value"] <= 1
         and source.numbers["negative_slope"] == 0
     ):

@@ -13,7 +13,7 @@ class Derivation:
     """Answers the questions of `Instruction.adjoint` while the program is walked backwards."""
 
     def __init__(self, forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> None:
-        self.gradients = gradients  # of each parameter: a stretch of the gradient vector
+        self.gradients = gradients  # parameter → its stretch of the gradient vector
         self.trainable = trainable_values(forward, gradients)
         self.reached = values_reaching_the_loss(forward)
         self.contributions: dict[Buffer, list[Buffer]] = {}
@@ -40,7 +40,7 @@ class Derivation:
         return place
 
     def pass_on(self, adjoint: Buffer, value: Buffer) -> Iterator[Instruction]:
-        """The same memory, no work: the memory plan lets nobody write over an adjoint that others still read."""
+        """Shares the memory, without work: the memory plan never overwrites an adjoint that is still to be read."""
         if value in self.gradients:
             yield Copy(adjoint, self.into(value))
         else:
@@ -71,20 +71,20 @@ class Derivation:
 
 
 def derive(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> list[Instruction]:
-    """The backward instructions for a forward program whose last values are losses.
+    """The backward instructions for a forward program that ends in losses.
 
-    Any directed acyclic graph of instructions is allowed: a value used by several gets the sum of their contributions.
+    Any directed acyclic graph of instructions is allowed: a value with several readers sums their contributions.
     `gradients` names, for every trainable parameter, the buffer that receives its gradient.
     """
     d = Derivation(forward, gradients)
     refuse_without_adjoint(forward, d.trainable)
     backward: list[Instruction] = []
-    in_place: list[Instruction] = []  # what adds to a finished gradient: the penalties
+    in_place: list[Instruction] = []  # penalties, which add to finished gradients
     for instruction in reversed(forward):
         terminal = any(o.region == TOTALS for o in instruction.outputs)
         if not terminal:
             if not any(o in d.contributions for o in instruction.outputs):
-                continue  # nothing that counts depends on it
+                continue  # no loss depends on it
             for output in instruction.outputs:
                 if output in d.contributions:
                     backward += d.finish(output)
@@ -100,14 +100,13 @@ def derive(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> l
 
 
 def refuse_without_adjoint(forward: Sequence[Instruction], trainable: set[Buffer]) -> None:
-    """Raises where a value that depends on weights goes through something that has no adjoint, on its way to others."""
+    """Raises if a value that depends on weights passes through an instruction without an adjoint."""
     for i in forward:
         if can_be_differentiated(i) or not all(o.per_row for o in i.outputs):
             continue
         if any(v in trainable for v in i.inputs):
             raise ThalwegError(
-                f"'{i.title}' ({i.formula}) stands behind layers with weights, but no derivative goes back through it: "
-                "put it before them"
+                f"'{i.title}' ({i.formula}) follows layers with weights, but has no derivative: put it before them"
             )
 
 

@@ -27,13 +27,13 @@ class Builder:
 
     def __init__(self, training: bool) -> None:
         self.training = training  # whether layers such as Dropout act
-        self.frozen = False  # whether the layer at work is inside one that isn't trained
+        self.frozen = False  # whether the current layer is inside one that isn't trained
         self.instructions: list[Instruction] = []
         self.names: set[str] = set()
-        self.number = ""  # of the layer at work: that of its weights
-        self.streams = 0  # of random numbers handed out
-        self.penalties: list[tuple[Buffer, float, float]] = []  # (a, l1, l2): on what layers put out
-        self.features: Buffer  # what the last layer with weights reads
+        self.number = ""  # of the current layer: the number in the names of its weights
+        self.streams = 0  # how many streams of random numbers have been handed out
+        self.penalties: list[tuple[Buffer, float, float]] = []  # (a, l1, l2): on the outputs of layers
+        self.features: Buffer  # the input of the last layer with weights
 
     def value(self, name: str, shape: tuple[int, ...]) -> Buffer:
         """A new per-row value, its name made unique by primes."""
@@ -49,7 +49,7 @@ class Builder:
         return instruction.outputs[0]
 
     def penalize(self, a: Buffer, l1: float, l2: float) -> None:
-        """Adds l1·Σ|a| + l2·Σ a², the mean over the rows, to what is made small."""
+        """Adds l1·Σ|a| + l2·Σ a², the mean over the rows, to the objective."""
         self.penalties.append((a, l1, l2))
 
     def affine(self, x: Buffer, W: Buffer, b: Buffer | None = None) -> Buffer:
@@ -62,7 +62,7 @@ class Builder:
     def convolution(
         self, x: Buffer, W: Buffer, b: Buffer | None, window: Window, groups: int = 1, outputs: int | None = None
     ) -> Buffer:
-        """h = x ∗ W + b for x (rows, height, width, channels); as many outputs as W's last axis, if not said."""
+        """h = x ∗ W + b for x (rows, height, width, channels). `outputs` defaults to the size of W's last axis."""
         self.number = W.name.lstrip("WDP")
         shape = (*self.places(x, window), outputs or W.shape[-1])
         return self.append(Convolution(x, W, b, self.value("h", shape), window, groups))
@@ -70,7 +70,7 @@ class Builder:
     def transposed_convolution(
         self, x: Buffer, W: Buffer, b: Buffer | None, window: Window, image: tuple[int, int], filters: int
     ) -> Buffer:
-        """h = x ∗ Wᶠ + b, an image (height, width) over which the window takes a place for each element of x."""
+        """h = x ∗ Wᶠ + b, an image (height, width) on which the window has one position for each element of x."""
         self.number = W.name.lstrip("W")
         flip = flip_of(W, (*window.size, filters, x.shape[-1]), window)
         self.append(flip)
@@ -96,7 +96,7 @@ class Builder:
         epsilon: float,
         trained: bool = True,
     ) -> Buffer:
-        """The same with the statistics of the batch, which move the averages; where nothing is trained, with these."""
+        """The same with the statistics of the batch, which update the moving averages; without training, with those."""
         self.number = moving[0].name.lstrip("μ")
         if not self.training or self.frozen or not trained:
             return self.normalization(x, *moving, gamma, beta, epsilon)
@@ -112,7 +112,7 @@ class Builder:
     def standardization(
         self, x: Buffer, gamma: Buffer | None, beta: Buffer | None, groups: int, by_place: bool, epsilon: float
     ) -> Buffer:
-        """γ·(x − mean)/√(variance + ε) + β over groups of channels, at all places of a row or at each by itself."""
+        """γ·(x − mean)/√(variance + ε) + β over groups of channels, at all positions of a row together or at each."""
         if gamma is not None or beta is not None:
             self.number = (gamma or beta).name[1:]  # type: ignore[union-attr]
         a = self.append(Standardization(x, self.value("n", x.shape), groups, by_place, epsilon))
@@ -138,7 +138,7 @@ class Builder:
         return self.append(Cropping(x, self.value("z", shape), before))
 
     def upsample(self, x: Buffer, size: tuple[int, int]) -> Buffer:
-        """Every element of an image so many times, down and across."""
+        """Repeats every element of an image size[0] times down and size[1] times across."""
         height, width, channels = x.shape
         return self.append(Upsampling(x, self.value("z", (height * size[0], width * size[1], channels)), size))
 
@@ -153,7 +153,7 @@ class Builder:
         return self.append(Concatenation(x, y, self.value("z", (*x.shape[:-1], x.shape[-1] + y.shape[-1]))))
 
     def places(self, x: Buffer, window: Window) -> tuple[int, int]:
-        """How many places a window takes on an image."""
+        """How many positions a window has on an image: (down, across)."""
         if len(x.shape) != 3:
             raise ShapeError(f"images of shape (height, width, channels) are needed, {x} has the shape {x.shape}")
         places = window.outputs(*x.shape[:2])
@@ -164,7 +164,7 @@ class Builder:
     def elementwise(
         self, equation: Equation, h: Buffer, arguments: Sequence[float] = (), parameters: Sequence[Buffer] = ()
     ) -> Buffer:
-        """a = f(h), element by element; each trainable parameter has a number for each unit of h."""
+        """a = f(h), element by element; each trainable parameter has one number per unit of h."""
         return self.append(Elementwise(h, self.value("a", h.shape), equation, tuple(arguments), tuple(parameters)))
 
     def rowwise(self, kind: type[Rowwise], h: Buffer) -> Buffer:
@@ -190,19 +190,19 @@ class Builder:
         return self.append(Reshape(x, z))
 
     def noise(self, kind: type[Noise], x: Buffer, amount: float, seed: int | None = None) -> Buffer:
-        """Random numbers on every element in training; nothing otherwise."""
+        """Noise on every element in training; otherwise x itself."""
         stream = self.stream(seed)
         if not self.training or amount == 0:
             return x
         return self.append(kind(x, self.value("r", x.shape), amount, stream))
 
     def stream(self, seed: int | None) -> int:
-        """The number of the next random layer's stream; counted whether the layer acts or not."""
+        """The stream number of the next random layer; it advances whether or not the layer acts."""
         self.streams += 1
         return self.streams if seed is None else key(seed, 0, self.streams) >> 1  # fits a signed integer
 
     def dropout(self, x: Buffer, rate: float, seed: int | None = None) -> Buffer:
-        """Zeroes elements with probability `rate` in training, scales the rest; nothing otherwise."""
+        """Zeroes elements with probability `rate` in training and scales the rest; otherwise x itself."""
         stream = self.stream(seed)
         if not self.training or rate == 0:
             return x

@@ -66,14 +66,14 @@ class Weight(NamedTuple):
 
 @dataclass
 class Network:
-    """What lowering needs to know of a model."""
+    """What lowering needs to know about a model."""
 
     layers: Sequence[HasForward]
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     weights: Sequence[Weight]  # those that are trained
     penalties: Sequence[tuple[Buffer, LowersPenalty]]
-    constraints: Sequence[Instruction]  # after the update
+    constraints: Sequence[Instruction]  # run after the update
     vector: int  # elements of the parameter vector, gaps included
 
 
@@ -84,11 +84,11 @@ class Objective:
     loss: LowersLoss
     metrics: Sequence[LowersMetric]
     state: dict[str, Buffer] = field(default_factory=dict)  # what the loss carries from batch to batch, by name
-    totals: int = field(default=FIRST_METRIC, init=False)  # running sums in all, known after lowering
+    totals: int = field(default=FIRST_METRIC, init=False)  # number of running sums, known after lowering
 
 
 def forward(network: Network, request: Request) -> tuple[Builder, Buffer]:
-    """The gathered batch through every layer, collected by a builder; the last value is called y_pred."""
+    """Passes the gathered batch through every layer; returns the builder and the last value, named y_pred."""
     builder = Builder(request.trains)
     x = Buffer("x", network.input_shape)
     gather = GatherBytes if request.of_bytes else GatherFloats
@@ -141,11 +141,11 @@ def lower(
     optimizer: LowersUpdate | None = None,
     after: str | None = None,
 ) -> Program:
-    """The program for a request: forward, what an engine's passes make of it, and in training the update.
+    """The program for a request: the forward half, rewritten by an engine's passes, and in training the update.
 
     objective: needed in training and evaluation; optimizer: in training.
-    after: the name of a pass that runs for the request: the program is as that pass leaves it, and without an update
-        where there are no gradients yet.
+    after: the name of a pass that runs for the request: the program is returned as that pass leaves it, without an
+        update if there are no gradients yet.
     """
     if after is not None:
         choose(f"pass of a program for {request.kind}", after, names(passes, request))

@@ -11,13 +11,13 @@ from thalweg.program.passes.fuse import fuse_losses
 
 
 def derived(draft: Draft) -> Draft:
-    """With the backward half, which leaves the gradient of each trained weight at the weight's place in a vector."""
+    """Adds the backward half, which writes each trained weight's gradient at the weight's offset in a vector."""
     gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in draft.trained}
     return replace(draft, backward=derive(draft.forward, gradients))
 
 
 DERIVE = Pass("derive", derived, lambda r: r.trains)
-# Not for speed alone: the logarithm of a softmax or sigmoid is exact only where both are computed at once.
+# Not for speed alone: the logarithm of a softmax or sigmoid is accurate only if both are computed together.
 FUSE_LOSSES = Pass("fuse losses", fuse_losses, lambda r: r.trains)
 
 PLAIN = (DERIVE, FUSE_LOSSES)

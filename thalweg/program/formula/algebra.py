@@ -1,8 +1,8 @@
 """Formulas as SymPy expressions: the functions they are made of, and their derivatives.
 
-Only a formula needs SymPy, so this module is imported when the first one is read. Numbers are exact fractions. Where a
-formula has a kink, the derivative is that of the piece which gives the value there: the second one of `max(a, b)` and
-`min(a, b)` where both are equal, 0 for `abs` and `sign` at 0.
+Only formulas need SymPy, so this module is imported when the first one is read. Numbers are exact fractions. At a kink
+of a formula, the derivative is that of the piece that gives the value there: for `max(a, b)` and `min(a, b)` the second
+if both are equal, for `abs` and `sign` 0 at 0.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class logcosh(sp.Function):
 
 
 class share(sp.Function):
-    """Φ(x), the standard normal distribution's share below x."""
+    """Φ(x), the share of the standard normal distribution below x."""
 
     def fdiff(self, argindex: int = 1) -> Expression:
         return density(self.args[0])
@@ -57,14 +57,14 @@ class density(sp.Function):
 
 
 class gate(sp.Function):
-    """tanh(ln(1 + eˣ)), by which mish multiplies."""
+    """tanh(ln(1 + eˣ)), the factor by which mish multiplies x."""
 
     def fdiff(self, argindex: int = 1) -> Expression:
         return gate_slope(self.args[0])
 
 
 class gate_slope(sp.Function):
-    """Its derivative."""
+    """The derivative of `gate`."""
 
 
 class sign(sp.Function):
@@ -88,15 +88,15 @@ class less_equal(sp.Function):
 
 
 class both(sp.Function):
-    """Two conditions."""
+    """x and y, of two conditions."""
 
 
 class either(sp.Function):
-    """One of two conditions."""
+    """x or y, of two conditions."""
 
 
-class contrary(sp.Function):
-    """Not a condition."""
+class negation(sp.Function):
+    """not x, of a condition."""
 
 
 class where(sp.Function):
@@ -112,7 +112,7 @@ class where(sp.Function):
 
 
 class largest(sp.Function):
-    """max(x, y), NaN where one is."""
+    """max(x, y), NaN if either is."""
 
     def _eval_derivative(self, symbol: Expression) -> Expression:
         x, y = self.args
@@ -120,14 +120,14 @@ class largest(sp.Function):
 
 
 class least(sp.Function):
-    """min(x, y), NaN where one is."""
+    """min(x, y), NaN if either is."""
 
     def _eval_derivative(self, symbol: Expression) -> Expression:
         x, y = self.args
         return where(less(x, y), x.diff(symbol), y.diff(symbol))
 
 
-# The closed list: what a formula may call → (how many arguments, what it becomes).
+# The closed list of functions that a formula may call → (number of arguments, what the call becomes).
 FUNCTIONS: dict[str, tuple[int, Callable[..., Expression]]] = {
     "exp": (1, sp.exp),
     "expm1": (1, expm1),
@@ -156,7 +156,7 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Expression]]] = {
 }
 
 
-# What the language of formulas calls a function, or a condition, that isn't called the same there.
+# The functions and conditions that have another name in the language of formulas.
 NAMES: dict[Any, str] = {
     size: "abs",
     largest: "max",
@@ -170,10 +170,10 @@ NAMES: dict[Any, str] = {
     less_equal: "{0} <= {1}",
     both: "({0} and {1})",
     either: "({0} or {1})",
-    contrary: "not {0}",
+    negation: "not {0}",
 }
 
 
 def known_function(kind: Any) -> bool:
-    """Whether the language has a SymPy function."""
+    """Whether the language includes a SymPy function."""
     return kind in NAMES or kind.__name__ in language.FUNCTIONS

@@ -1,4 +1,4 @@
-"""An equation: a function of single numbers and its derivative, each stated once, as a text."""
+"""An equation: a function of single numbers and its derivative, each stated once, as text."""
 
 from __future__ import annotations
 
@@ -8,22 +8,29 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, eq=False)
 class Equation:
-    """An activation a = f(h), or the loss ℓ(y, p) of one output, and its derivative by h or p.
+    """An activation a = f(h), or the loss ℓ(y, p) of one output, and its derivative with respect to h or p.
 
-    The texts are in the language of formulas, of these variables and the equation's arguments. The slope of an
-    activation is one of h, or of a alone: then h need not be kept, and a may overwrite it.
+    The texts are in the language of formulas; they use these variables and the equation's arguments. The slope of an
+    activation is a formula in h, or in a alone: then h need not be kept, and a may overwrite it.
     """
 
     name: str  # as printed
     value: str
     slope: str
-    arguments: Mapping[str, float | None] = field(default_factory=dict)  # → its default; None: it has to be given
-    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of arguments: from, up to
-    cost: int = 1  # floating-point operations an element, roughly
-    by_parameter: tuple[str, ...] = ()  # the derivatives by the trainable parameters p0, p1, …
-    activation: Equation | None = None  # of a loss of logits: the activation that it computes on its way
+    arguments: Mapping[str, float | None] = field(default_factory=dict)  # name → default; None: required
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # argument → (smallest, largest)
+    cost: int = 1  # floating-point operations per element, roughly
+    by_parameter: tuple[str, ...] = ()  # the derivatives with respect to the trainable parameters p0, p1, …
+    activation: Equation | None = None  # for a loss of logits: the activation that it computes along the way
 
     @property
     def kernel(self) -> str:
-        """The name that kernels begin with."""
+        """The name with which its kernels' names begin."""
         return self.name.replace(" ", "_")
+
+    def __eq__(self, other: object) -> bool:
+        """A copy of an equation is equal to it: passes compare them."""
+        return isinstance(other, Equation) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.value, self.slope))

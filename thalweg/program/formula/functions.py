@@ -1,4 +1,4 @@
-"""The functions of formulas: the value of each in any array library, its native code, and how it is shown."""
+"""The functions of formulas: the value of each in any array library, its native code, and how it is printed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 
 
 class Function(NamedTuple):
-    """One function of the language. The texts have places for the arguments: {0}, {1}, …"""
+    """One function of the language. The texts have placeholders for the arguments: {0}, {1}, …"""
 
     value: Callable[..., Any]  # (xp, *arguments), xp NumPy or a library with its functions
-    native: str  # of min and max written by generated/code.py, which knows which argument can be NaN
-    shown: str  # or, without places, a formula of x that says what it is
-    also: tuple[str, ...] = ()  # the functions whose native code computes this one too, in the order of its results
+    native: str  # empty for min and max: generated/code.py writes these, as it knows which argument can be NaN
+    shown: str  # with placeholders, or a formula of x that defines it
+    also: tuple[str, ...] = ()  # the functions that one call of the native code computes, in the order of its results
 
 
 def same(name: str, native: str, shown: str) -> Function:
-    """A function that array libraries have under this name."""
+    """A function that has this name in array libraries."""
     return Function(lambda xp, *arguments: getattr(xp, name)(*arguments), native, shown)
 
 
@@ -40,14 +40,14 @@ def softplus(xp: Any, x: Any) -> Any:
 
 
 def logcosh(xp: Any, x: Any) -> Any:
-    """ln(1 + 2·sinh²(x/2)); of large |x| |x| + ln(1 + e^−2|x|) − ln 2, where that overflows."""
+    """ln(1 + 2·sinh²(x/2)); for large |x|, where that overflows, |x| + ln(1 + e^−2|x|) − ln 2."""
     t = xp.abs(x)
     near = xp.log1p(2 * xp.sinh(xp.minimum(t, 1) / 2) ** 2)
     return xp.where(t < 1, near, t + xp.log1p(xp.exp(-2 * t)) - math.log(2))
 
 
 def mish_gate_slope(xp: Any, x: Any) -> Any:
-    """With n = eˣ(eˣ + 2), (1 − tanh²(ln(1 + eˣ)))·σ(x) = 4(n + 1)/(n + 2)²·σ(x)."""
+    """(1 − tanh²(ln(1 + eˣ)))·σ(x) = 4(n + 1)/(n + 2)²·σ(x) with n = eˣ(eˣ + 2)."""
     u = xp.exp(xp.minimum(x, 30))
     n = u * (u + 2)
     return 4 * (n + 1) / (n + 2) ** 2 * sigmoid(xp, x)
@@ -58,7 +58,7 @@ def normal_density(xp: Any, x: Any) -> Any:
 
 
 def pochhammer(xp: Any, a: float, q: float, n: float) -> float:
-    """The q-Pochhammer symbol (a; q)ₙ = Π (1 − a·qᵏ) for k < n; of numbers alone, 0 ≤ a < ½, 0 ≤ q < 1."""
+    """The q-Pochhammer symbol (a; q)ₙ = Π (1 − a·qᵏ) for k < n, for scalars 0 ≤ a < ½, 0 ≤ q < 1."""
     return math.prod(1 - a * q**k for k in range(min(int(n), 2000)))
 
 

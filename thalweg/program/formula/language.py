@@ -1,8 +1,8 @@
 """The language of formulas: a text in Python's syntax that is evaluated, printed, or made into a kernel.
 
 One text states an equation once. `evaluate` gives its value in any array library, `shown` the line of a listing, and
-`engine/native/kernels/generated/code.py` the native code. A text is data: nothing of it is ever executed. Before its
-last line, which is the value, it may name parts of it, a line each.
+`engine/native/kernels/generated/code.py` the native code. A text is data and is never executed. Its last line is the
+value; the lines before it may each name a part of the value.
 
 >>> text = '''q = max(p, 0.1)
 ... -log(q) / alpha'''
@@ -41,7 +41,7 @@ SIGNS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "=", 
 
 @lru_cache(maxsize=1024)
 def parsed(text: str) -> tuple[Definitions, ast.expr]:
-    """The parts that a text names, and the tree of its value."""
+    """The parts that a text names, and the syntax tree of its value."""
     definitions = []
     for statement in ast.parse(text.strip()).body:
         match statement:
@@ -57,13 +57,13 @@ def trees(text: str | ast.expr) -> tuple[Definitions, ast.expr]:
 
 
 def within(outer: str, text: str) -> str:
-    """A text whose value is that of `outer`, where {} stands for the value of a text."""
+    """A text whose value is `outer` with the value of `text` in place of {}."""
     *definitions, value = text.strip().split("\n")
     return "\n".join([*definitions, outer.format(f"({value})")])
 
 
 def names_in(text: str | ast.expr) -> set[str]:
-    """The variables, arguments and parameters of a formula, without those that it defines."""
+    """The variables, arguments and parameters of a formula, without the names that it defines."""
     definitions, value = trees(text)
     found: set[str] = set()
     for part in (value, *(part for _, part in definitions)):
@@ -111,7 +111,7 @@ def evaluate(text: str | ast.expr, values: Mapping[str, Any], xp: Any) -> Any:
 
 # --- as a listing shows it --------------------------------------------------------------------------------------------
 
-CHOICE, SUM, PRODUCT, SIGN, POWER, ATOM = range(6)  # how tightly an expression holds together
+CHOICE, SUM, PRODUCT, SIGN, POWER, ATOM = range(6)  # precedence, from the loosest to the tightest
 SYMBOLS = {
     ast.Add: (" + ", SUM),
     ast.Sub: (" − ", SUM),
@@ -125,9 +125,9 @@ EXPONENTS = {2: "²", 3: "³"}
 def shown(
     text: str | ast.expr, names: Mapping[str, str], numbers: Mapping[str, float] | None = None, least: int = CHOICE
 ) -> str:
-    """The formula in the signs of mathematics, its variables under other names, its arguments as numbers.
+    """The formula in mathematical notation, with its variables renamed and its arguments as numbers.
 
-    least: in brackets, if it holds together less than this.
+    least: the formula is put in brackets if its precedence is lower than this.
     """
     definitions, value = trees(text)
     given: dict[str, Any] = {name: ast.Constant(float(number)) for name, number in (numbers or {}).items()}
@@ -144,7 +144,7 @@ def shown(
 
 
 def _shown(e: ast.expr, names: Mapping[str, str]) -> tuple[str, int]:
-    """The text of an expression, and how tightly it holds together."""
+    """The text of an expression, and its precedence."""
 
     def at_least(x: ast.expr, least: int) -> str:
         text, holds = _shown(x, names)

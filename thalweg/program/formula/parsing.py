@@ -1,8 +1,8 @@
-"""Formulas that users write: read, checked and differentiated. A formula is data: nothing of it is ever executed.
+"""Formulas that users write: read, checked and differentiated. A formula is data and is never executed.
 
-Python's own parser makes a tree of the text; the few kinds of nodes that a formula may have are turned into a SymPy
-expression one by one, and everything else is refused with a line that points at it. What is made of
-that expression is an equation in the language of formulas, as the built-in ones are.
+Python's own parser turns the text into a tree; the few kinds of nodes that a formula may have become a SymPy expression
+one by one, and everything else is refused with a line that points at it. The expression becomes an equation in the
+language of formulas, like the built-in ones.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 LONGEST = 500  # characters
 DEEPEST = 40  # levels of brackets and operators
 LARGEST_POWER = 64
-LARGEST_NUMBER = 1e30  # and its inverse the smallest: within float32, with room to multiply
+LARGEST_NUMBER = 1e30  # its inverse is the smallest: within float32, with room to multiply
 MOST_OPERATIONS = 2000  # of a derivative
 RESERVED = ("pi", "e")
 VALUE = "_value"  # the symbol of the formula's own value in a slope
 
 
-# What the equation calls the variables of a user's formula, and its own value in a slope.
+# The equation's names for the variables of a user's formula, and for its own value in a slope.
 SYMBOLS = {"x": "h", VALUE: "a", "y_pred": "p", "y_true": "y"}
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula in some variables, with named constants and trainable parameters, and the equation it is.
+    """A formula in some variables, with named constants and trainable parameters, and its equation.
 
     >>> f = formula("x * sigmoid(1.702 * x)", ("x",))
     >>> f.equation.value, f.equation.slope
@@ -59,7 +59,7 @@ def formula(
     constants: tuple[tuple[str, float], ...] = (),
     parameters: tuple[str, ...] = (),
 ) -> Formula:
-    """Reads a formula in x, or in y_pred and y_true, and differentiates it by the first of them and its parameters."""
+    """Reads a formula in x, or in y_pred and y_true; differentiates by the first of these and by each parameter."""
     import sympy as sp
 
     from thalweg.program.formula import rewriting
@@ -78,12 +78,10 @@ def formula(
     for name in (variables[0], *parameters):
         slope = rewriting.derivative(expression, symbol(name))
         if slope == 0:
-            raise FormulaError(
-                f"the formula's derivative by {name} is 0 everywhere: nothing could be learned through it", text
-            )
+            raise FormulaError(f"the derivative with respect to {name} is 0 everywhere: nothing can be learned", text)
         check_real(text, slope)
         if sp.count_ops(slope) > MOST_OPERATIONS:
-            raise FormulaError(f"the formula's derivative by {name} has more than {MOST_OPERATIONS} operations", text)
+            raise FormulaError(f"the derivative with respect to {name} exceeds {MOST_OPERATIONS} operations", text)
         if variables == ("x",):
             slope = rewriting.from_value(expression, slope, symbol("x"), symbol(VALUE))
         slopes.append(rewriting.text(slope, symbols))
@@ -101,7 +99,7 @@ def symbol(name: str) -> Expression:
 
 
 def check_names(text: str, variables: Sequence[str], constants: Sequence[str], parameters: Sequence[str]) -> None:
-    """Constants and parameters have names of their own."""
+    """Checks that the names of constants and parameters are valid and not taken."""
     from thalweg.program.formula.algebra import FUNCTIONS
 
     taken = {*variables, *RESERVED, *CONSTANTS, *FUNCTIONS}
@@ -114,7 +112,7 @@ def check_names(text: str, variables: Sequence[str], constants: Sequence[str], p
 
 
 def check_real(text: str, expression: Expression) -> None:
-    """No imaginary or infinite parts, and only functions that there is code for."""
+    """Refuses imaginary or infinite parts, and functions without code."""
     import sympy as sp
 
     from thalweg.program.formula.algebra import known_function
@@ -130,7 +128,7 @@ def check_real(text: str, expression: Expression) -> None:
 
 
 def check_somewhere_finite(equation: Equation) -> None:
-    """A formula that is NaN or infinite wherever one looks is a mistake."""
+    """Refuses a formula that is NaN or infinite at every point tried."""
     import numpy as np
 
     random = np.random.default_rng(0)
@@ -153,7 +151,7 @@ class Reader:
         self.used: set[str] = set()
 
     def error(self, message: str, node: ast.AST) -> FormulaError:
-        """Points at a node; Python counts bytes of UTF-8."""
+        """An error that points at a node, whose offsets Python counts in bytes of UTF-8."""
         line = self.text.encode()
         start, end = (len(line[: getattr(node, f)].decode(errors="ignore")) for f in ("col_offset", "end_col_offset"))
         return FormulaError(message, self.text, start, end)
@@ -173,12 +171,12 @@ class Reader:
             raise ArgumentError(f"a formula has at most {LONGEST} characters, this one has {len(text)}")
         for place, letter in enumerate(text):
             if not letter.isascii() or not letter.isprintable():
-                raise FormulaError(f"a formula can't hold the character {letter!r}", text, place)
+                raise FormulaError(f"a formula can't contain the character {letter!r}", text, place)
         if text != text.lstrip():
             raise FormulaError("a formula can't begin with a space", text, 0)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Python warns of `1if x`
+                warnings.simplefilter("ignore")  # Python warns about `1if x`
                 return ast.parse(text, mode="eval")
         except SyntaxError as error:
             raise FormulaError(
@@ -188,7 +186,7 @@ class Reader:
             raise FormulaError("the formula is nested too deeply", text) from None
 
     def number_or_expression(self, node: ast.expr, depth: int) -> Expression:
-        """The node's expression; one of numbers alone becomes a number at once, so that none grows without bound."""
+        """The node's expression. One without variables becomes a number at once, so that none grows without bound."""
         import numpy as np
         import sympy as sp
 
@@ -214,7 +212,7 @@ class Reader:
         if not math.isfinite(value):
             raise self.error("this has no finite real value", node)
         if abs(value) > LARGEST_NUMBER or 0 < abs(value) < 1 / LARGEST_NUMBER:
-            raise self.error(f"this number is {value:g}: numbers lie between 1e-30 and 1e30 in size", node)
+            raise self.error(f"this number is {value:g}: numbers must lie between 1e-30 and 1e30 in magnitude", node)
         return sp.Rational(repr(float(value))) if value != int(value) or abs(value) > 1e15 else sp.Integer(int(value))
 
     def convert(self, node: ast.expr, depth: int) -> Expression:
@@ -242,8 +240,8 @@ class Reader:
             case ast.Compare() | ast.BoolOp() | ast.UnaryOp():
                 raise self.error("a comparison can only be the condition of where(…, …, …) or of … if … else …", node)
             case ast.BinOp() | ast.Call():
-                raise self.error("a formula can't hold this", node)
-        raise self.error(f"a formula can't hold this ({type(node).__name__.lower()})", node)
+                raise self.error("a formula can't contain this", node)
+        raise self.error(f"a formula can't contain this ({type(node).__name__.lower()})", node)
 
     def named(self, name: str, node: ast.AST) -> Expression:
         from thalweg.program.formula.algebra import FUNCTIONS
@@ -276,7 +274,7 @@ class Reader:
                 return self.power(left, right, node)
             case ast.BitXor():
                 raise self.error("a power is written **, not ^", node)
-        raise self.error("a formula knows + - * / and ** only", node)
+        raise self.error("a formula can use only + - * / and **", node)
 
     def power(self, base: Expression, exponent: Expression, node: ast.AST) -> Expression:
         import sympy as sp
@@ -292,7 +290,7 @@ class Reader:
         result = base**exponent
         if result.is_Pow and result.exp.is_Number and abs(result.exp) > LARGEST_POWER:
             raise self.error(f"a power can't be larger than {LARGEST_POWER}", node)
-        return sp.sympify(result)  # of an expression, not of a text
+        return sp.sympify(result)  # the argument is an expression, not a text
 
     def call(self, name: str, arguments: list[ast.expr], node: ast.Call, depth: int) -> Expression:
         from thalweg.program.formula.algebra import FUNCTIONS
@@ -305,7 +303,7 @@ class Reader:
         count: int = FUNCTIONS[name][0]
         function: Any = FUNCTIONS[name][1]
         if len(arguments) != count and not (name in ("min", "max") and len(arguments) > 1):
-            raise self.error(f"{name} takes {count} argument{'s' * (count > 1)}, here are {len(arguments)}", node)
+            raise self.error(f"{name} takes {count} argument{'s' * (count > 1)}, got {len(arguments)}", node)
         if name == "where":
             values = [self.number_or_expression(a, depth) for a in arguments[1:]]
             return function(self.condition(arguments[0], depth), *values)
@@ -318,7 +316,7 @@ class Reader:
         return result
 
     def condition(self, node: ast.expr, depth: int) -> Expression:
-        from thalweg.program.formula.algebra import both, contrary, either, less, less_equal
+        from thalweg.program.formula.algebra import both, either, less, less_equal, negation
 
         if depth > DEEPEST:
             raise self.error(f"the formula is nested more than {DEEPEST} levels deep", node)
@@ -344,5 +342,5 @@ class Reader:
                     result = join(result, more)
                 return result
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return contrary(self.condition(operand, depth + 1))
+                return negation(self.condition(operand, depth + 1))
         raise self.error("a condition is a comparison such as x > 0", node)

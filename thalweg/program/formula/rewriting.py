@@ -1,4 +1,4 @@
-"""Formulas in better forms: the same functions without overflow or cancellation, and fast; and as texts."""
+"""Formulas in better forms: the same functions, faster and without overflow or cancellation; and as texts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def stable(expression: Expression) -> Expression:
 
 
 def better(e: Expression) -> Expression:
-    """One node, whose parts are in their better forms already."""
+    """The better form of one node, whose parts are already in theirs."""
     if isinstance(e, sp.Abs):  # SymPy's own form of √x²
         return size(e.args[0])
     if isinstance(e, sp.sign):
@@ -58,7 +58,7 @@ def better(e: Expression) -> Expression:
         for f in e.args:
             if isinstance(f, sign) and f.args[0] in e.args:  # u·sign(u)
                 return e / f / f.args[0] * size(f.args[0])
-    return one_less_or_more(e) if e.is_Add else e
+    return sums_with_one(e) if e.is_Add else e
 
 
 def logarithm(e: Expression) -> Expression:
@@ -74,8 +74,8 @@ def logarithm(e: Expression) -> Expression:
     return e
 
 
-def one_less_or_more(e: Expression) -> Expression:
-    """c·eᵘ − c → c·expm1(u) and back; c ± c·erf(u) → 2c·Φ(±√2·u); c ± c·tanh(u) → 2c·σ(±2u); others stay."""
+def sums_with_one(e: Expression) -> Expression:
+    """c·eᵘ − c → c·expm1(u) and back; c ± c·erf(u) → 2c·Φ(±√2·u); c ± c·tanh(u) → 2c·σ(±2u); others unchanged."""
     number, rest = e.as_coeff_Add()
     if number == 0:
         return e
@@ -95,13 +95,13 @@ def one_less_or_more(e: Expression) -> Expression:
 
 
 def times(factor: float, u: Expression) -> Expression:
-    """factor·u, where √2·(x/√2) is x again."""
+    """factor·u, rounded so that √2·(x/√2) is x again."""
     number, rest = u.as_coeff_Mul()
     return sp.Rational(f"{factor * float(number):.14g}") * rest
 
 
 def bare(e: Expression) -> Expression:
-    """What has the sign of e: u for c·tanh(u), c > 0; else e itself."""
+    """An expression with the sign of e: u for c·tanh(u), c > 0; otherwise e itself."""
     factor, f = e.as_coeff_Mul()
     if factor > 0 and (f.is_Symbol or isinstance(f, KEEPING_SIGN)):
         return f if f.is_Symbol else bare(f.args[0])
@@ -112,19 +112,19 @@ def bare(e: Expression) -> Expression:
 
 
 def derivative(expression: Expression, symbol: Expression) -> Expression:
-    """∂expression/∂symbol, in the shorter of two forms, but not in one with much larger numbers."""
+    """∂expression/∂symbol, in the shorter of two forms unless its numbers are much larger."""
     result = stable(expression.diff(symbol))
     factored = sp.factor_terms(result)
     return min(result, factored, key=lambda e: (reach(e) > reach(result) + 3, sp.count_ops(e)))
 
 
 def reach(expression: Expression) -> float:
-    """How many powers of ten the number farthest from 1 is away from it."""
+    """The largest |log₁₀|n|| of all numbers n ≠ 0 in the expression."""
     return max((abs(math.log10(abs(float(n)))) for n in expression.atoms(sp.Number) if n != 0), default=0.0)
 
 
 def from_value(expression: Expression, slope: Expression, x: Expression, value: Expression) -> Expression:
-    """The slope in terms of the value alone, where it can be: of tanh 1 − a², of max(x, 0) 1 where a > 0."""
+    """The slope in terms of the value alone, if possible: 1 − a² for tanh, [a > 0] for max(x, 0)."""
     if expression == x:
         return slope
     shorter = slope.subs(expression, value)
@@ -135,7 +135,7 @@ def from_value(expression: Expression, slope: Expression, x: Expression, value: 
 
 
 def pieces_from_value(expression: Expression, x: Expression, value: Expression) -> Expression | None:
-    """The slope of a choice by the sign of x between pieces of that sign, so that the value shows which piece it is."""
+    """The slope of a `where` on the sign of x whose pieces keep that sign: the value then shows which piece applies."""
     if isinstance(expression, largest) and expression.args == (x, 0):
         expression = where(less(sp.S.Zero, x), x, sp.S.Zero)
     if not isinstance(expression, where):
@@ -143,7 +143,7 @@ def pieces_from_value(expression: Expression, x: Expression, value: Expression) 
     condition, *pieces = expression.args
     if not isinstance(condition, (less, less_equal)) or set(condition.args) != {sp.S.Zero, x}:
         return None
-    strict = condition == less(sp.S.Zero, x)  # then a piece that is 0 is told from the other
+    strict = condition == less(sp.S.Zero, x)  # then a piece that is 0 can be told from the other
     slopes = []
     for piece in pieces:
         constant = piece == 0 and strict and piece is pieces[1]
@@ -154,7 +154,7 @@ def pieces_from_value(expression: Expression, x: Expression, value: Expression) 
 
 
 def of_sign(piece: Expression, x: Expression, value: Expression) -> Expression | None:
-    """The slope of c·x or c·f(x), c > 0 and f one that keeps the sign, from its value; of others None."""
+    """The slope of c·x or c·f(x), c > 0 and f(x) with the sign of x, from its value; None for others."""
     factor, f = piece.as_coeff_Mul()
     if bare(piece) != x:
         return None
@@ -162,7 +162,7 @@ def of_sign(piece: Expression, x: Expression, value: Expression) -> Expression |
     return None if x in slope.free_symbols else slope
 
 
-# --- as text ------------------------------------------------------------------------------------------------------
+# --- as texts -----------------------------------------------------------------------------------------------------
 
 
 class _Printer(sp.StrPrinter):  # type: ignore[misc]  # sympy has no types
@@ -175,7 +175,7 @@ class _Printer(sp.StrPrinter):  # type: ignore[misc]  # sympy has no types
         return "exp(1)"
 
     def _print_Pow(self, e: Expression, rational: bool = False) -> str:
-        """No negative powers, and square roots by their name."""
+        """Writes negative powers as quotients and square roots as sqrt."""
         if e.exp.is_Number and e.exp < 0:
             return f"1/{self.parenthesize(1 / e, PRECEDENCE['Pow'])}"
         if e.exp.is_Number and (2 * e.exp).is_Integer and not e.exp.is_Integer:
@@ -192,7 +192,7 @@ class _Printer(sp.StrPrinter):  # type: ignore[misc]  # sympy has no types
 
 
 def text(expression: Expression, names: Mapping[str, str]) -> str:
-    """The expression in the language of formulas, its symbols under other names."""
+    """The expression in the language of formulas, with its symbols renamed."""
     new: dict[Any, Any] = {s: sp.Symbol(names[s.name]) for s in expression.free_symbols if s.name in names}
     roots = {e.exp for e in expression.atoms(sp.Pow) if (2 * e.exp).is_Integer}
     new |= {n: sp.Float(float(n), 17) for n in expression.atoms(sp.Rational) - roots if not n.is_Integer}

@@ -1,4 +1,4 @@
-"""Formulas with numbers put in, for a listing: 1·x, x + 0 and 0·x go, and the numbers of a product are multiplied."""
+"""Formulas with numbers filled in, for a listing: 1·x, x + 0 and 0·x are simplified, numeric factors multiplied."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
 
 
 def simplified(e: ast.expr, given: Mapping[str, ast.expr]) -> ast.expr:
-    """The expression with names replaced. It is for people: 0·x is 0 even where x is not finite."""
+    """The expression with names replaced, for people to read: 0·x is 0 even where x is not finite."""
     match e:
         case ast.Name(id=name):
             return given.get(name, e)
@@ -43,7 +43,7 @@ def simplified(e: ast.expr, given: Mapping[str, ast.expr]) -> ast.expr:
 
 
 def truth(e: ast.expr) -> bool | None:
-    """Whether a condition on numbers alone holds; None of another."""
+    """Whether a condition on numbers alone holds; None for any other."""
     match e:
         case ast.Compare(left=x, ops=[op], comparators=[y]) if None not in (number(x), number(y)):
             return bool(COMPARISONS[type(op)](number(x), number(y)))
@@ -53,12 +53,12 @@ def truth(e: ast.expr) -> bool | None:
 
 
 def number(e: ast.expr) -> float | None:
-    """The number that an expression is, if it is one."""
+    """The value of an expression that is a number, otherwise None."""
     return e.value if isinstance(e, ast.Constant) and isinstance(e.value, int | float) else None
 
 
 def joined(x: ast.expr, op: ast.operator, y: ast.expr) -> ast.expr:
-    """x op y, without what makes no difference."""
+    """x op y, without terms and factors that have no effect."""
     match op, number(x), number(y):
         case (ast.Add(), 0, _) | (ast.Mult(), 1, _):
             return y
@@ -74,7 +74,7 @@ def joined(x: ast.expr, op: ast.operator, y: ast.expr) -> ast.expr:
 
 
 def product(x: ast.expr, y: ast.expr) -> ast.expr:
-    """x·y: a sign comes first, then a number, and what y is divided by last."""
+    """x·y: first a sign, then a number, and last y's divisor."""
     match x, y:
         case _, ast.UnaryOp(op=ast.USub(), operand=inner):
             return ast.UnaryOp(ast.USub(), joined(x, ast.Mult(), inner))
@@ -93,7 +93,7 @@ def leading(e: ast.expr) -> ast.expr:
 
 
 def multiplied(e: ast.expr, by: ast.expr) -> ast.expr:
-    """e, whose first factor is a number, times a number."""
+    """e, whose first factor is a number, times the number `by`."""
     if isinstance(e, ast.BinOp):
         return joined(multiplied(e.left, by), e.op, e.right)
     first, second = number(e), number(by)

@@ -1,7 +1,7 @@
-"""Steps as texts: statements, one a line, that give vectors new values, such as an optimizer's update.
+"""Steps as texts: statements, one per line, that give vectors new values, such as an optimizer's update.
 
 A statement is `name = formula`, or `name += formula` and the like. What depends on no vector is a scalar: it is
-computed once, in float64; all else is computed for every element. `if` chooses by a scalar. From the one text come the
+computed once, in float64; all else is computed for every element. `if` chooses by a scalar. The same text gives the
 new values in any array library (`run`), the line of a listing (`shown_step`), and the kernel
 (`engine/native/kernels/generated/updates.py`).
 
@@ -40,7 +40,7 @@ def statements(text: str) -> Sequence[ast.stmt]:
 
 
 def target(s: ast.stmt) -> str:
-    """The name that a statement gives a value."""
+    """The name to which a statement assigns."""
     match s:
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AugAssign(target=ast.Name(id=name)):
             return name
@@ -48,7 +48,7 @@ def target(s: ast.stmt) -> str:
 
 
 def value(s: ast.stmt) -> ast.expr:
-    """What the name becomes: of a += b a + b."""
+    """The value assigned: a + b for a += b."""
     match s:
         case ast.AugAssign(target=ast.Name(id=name), op=op, value=change):
             return ast.BinOp(ast.Name(name, ast.Load()), op, change)
@@ -58,7 +58,7 @@ def value(s: ast.stmt) -> ast.expr:
 
 
 def flat(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The assignments, those of all branches too."""
+    """The assignments, including those in all branches."""
     for s in body:
         if isinstance(s, ast.If):
             yield from flat([*s.body, *s.orelse])
@@ -68,7 +68,7 @@ def flat(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 @lru_cache(maxsize=256)
 def targets(text: str) -> tuple[str, ...]:
-    """The names that a step gives values."""
+    """The names to which a step assigns."""
     return tuple(dict.fromkeys(target(s) for s in flat(statements(text))))
 
 
@@ -85,7 +85,7 @@ def functions_of(text: str) -> set[str]:
 
 
 def elementwise(text: str, vectors: Collection[str]) -> set[str]:
-    """The names that stand for a value of every element: the vectors, and what is computed from them."""
+    """The names that have a value for every element: the vectors, and what is computed from them."""
     found = set(vectors)
     for s in flat(statements(text)):
         if names_in(value(s)) & found:
@@ -101,13 +101,13 @@ def run(text: str | Sequence[ast.stmt], values: Mapping[str, Any], xp: Any) -> d
             after = run(s.body if evaluate(s.test, after, xp) else s.orelse, after, xp)
         else:
             new = evaluate(value(s), after, xp)
-            after[target(s)] = float(new) if xp.ndim(new) == 0 else new  # a Python number leaves arrays their type
+            after[target(s)] = float(new) if xp.ndim(new) == 0 else new  # a Python float doesn't change arrays' dtype
     return after
 
 
 @lru_cache(maxsize=256)
 def operations(text: str, vectors: tuple[str, ...]) -> int:
-    """How many operations a step does for each element."""
+    """The number of operations per element in a step."""
     found = elementwise(text, vectors)
     values = [value(s) for s in flat(statements(text))]
     nodes = (node for e in values for node in ast.walk(e) if isinstance(node, OPERATIONS))
@@ -115,7 +115,7 @@ def operations(text: str, vectors: tuple[str, ...]) -> int:
 
 
 class Numbers(ast.NodeTransformer):
-    """Puts numbers in: 1 - beta with beta = 0.9 becomes 0.1."""
+    """Fills in numbers: 1 - beta with beta = 0.9 becomes 0.1."""
 
     def __init__(self, numbers: Mapping[str, float]) -> None:
         self.numbers = numbers
@@ -130,9 +130,9 @@ class Numbers(ast.NodeTransformer):
 
 
 def shown_step(text: str, numbers: Mapping[str, float], names: Mapping[str, str], factor: float = 1.0) -> str:
-    """A step in the signs of mathematics, with its numbers, its vectors under other names.
+    """A step in mathematical notation, with its numbers filled in and its vectors renamed.
 
-    factor: what the learning rate is multiplied by.
+    factor: multiplies the learning rate.
     """
     rate = ast.BinOp(ast.Constant(factor), ast.Mult(), ast.Name("learning_rate", ast.Load()))
 

@@ -1,4 +1,4 @@
-"""Activations, element by element: an equation, or a function of the user's own, and their derivatives."""
+"""Activations, element by element: an equation or a user's function, and their derivatives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from thalweg.program.formula.language import evaluate, names_in, shown, within
 from thalweg.program.instructions.linear import matrix
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
-# The activations that passes and losses know. The others stand in thalweg/activations/catalogue.py.
+# The activations that passes and losses refer to. The others are in thalweg/activations/catalogue.py.
 RELU = Equation("relu", "max(h, 0)", "where(a > 0, 1, 0)")
 GENERAL_RELU = Equation(
     "general relu",
@@ -37,7 +37,7 @@ class Activation(Instruction):
 
     @property
     def parameters(self) -> tuple[Buffer, ...]:
-        """Those that are trained, a number for each unit."""
+        """The trainable parameters, each with one number per unit."""
         return ()
 
     @property
@@ -46,7 +46,7 @@ class Activation(Instruction):
         return self.h
 
     def slope(self, xp: Any, v: Array, parameters: tuple[Array, ...] = ()) -> Array:
-        """f'(h), from the source."""
+        """f'(h), computed from the source."""
         raise NotImplementedError
 
     def shown_slope(self, factor: Buffer) -> str:
@@ -95,7 +95,7 @@ class Elementwise(Activation):
         return {"h": self.h.name, "a": self.a.name} | {f"p{n}": p.name for n, p in enumerate(self.parameters)}
 
     def shown(self, text: str, v: Buffer, factor: Buffer | None = None) -> str:
-        """A formula of v as printed, times a factor; of operands that it doesn't need, it says so."""
+        """A formula in v as printed, times a factor, with a note on operands that have no effect."""
         text = text if factor is None else within("factor * {}", text)
         line = shown(text, self.names | {"factor": str(factor)}, self.numbers)
         unused = [b.name for b in (v, *self.parameters, factor) if b is not None and b.name not in line]
@@ -113,7 +113,7 @@ class Elementwise(Activation):
         return self.source_of(self.equation.slope)
 
     def source_of(self, slope: str) -> Buffer:
-        """h, or a where a slope is had from it."""
+        """h, or a if the slope is a formula in a."""
         return self.h if "h" in names_in(slope) else self.a
 
     @property
@@ -135,7 +135,7 @@ class Elementwise(Activation):
         yield from super().adjoint(d)
 
     def evaluate(self, text: str, xp: Any, v: Array, parameters: tuple[Array, ...]) -> Array:
-        """A text's value; v is h or a, whichever it is of."""
+        """A text's value; v is h or a, whichever the text uses."""
         values = {"h": v, "a": v, **self.numbers, **{f"p{n}": p for n, p in enumerate(parameters)}}
         result: Array = evaluate(text, values, xp)
         return result
@@ -157,17 +157,17 @@ class Elementwise(Activation):
 def is_activation(i: Instruction | None, kind: Equation | type[Instruction]) -> bool:
     """Whether an instruction is a certain activation: one with this equation, or of this class."""
     if isinstance(kind, Equation):
-        return isinstance(i, Elementwise) and i.equation is kind
+        return isinstance(i, Elementwise) and i.equation == kind
     return isinstance(i, kind)
 
 
 def is_relu(i: Instruction | None) -> TypeGuard[Elementwise]:
-    """Whether an instruction is relu without arguments, which others can do on their way."""
+    """Whether an instruction is relu without arguments, which can be fused into others."""
     return is_activation(i, RELU)
 
 
 def sizes(of: Activation, like: Buffer) -> tuple[int, ...]:
-    """The size of a row; with parameters how many times it holds all units, and how many units."""
+    """The size of a row; with parameters, the number of positions in it and the number of units."""
     if not of.parameters:
         return (like.size,)
     units = of.parameters[0].size

@@ -1,7 +1,7 @@
 """Random changes of images, a new one for every image in every step: flips, warps (shift, turn, zoom), contrast.
 
 Their random numbers come from the counter (seed, step, place in the batch), so that nothing is stored. They have no
-adjoint: they belong before the first layer with weights, and a derivation that meets one behind it says so.
+adjoint: they belong before the first layer with weights, and anywhere else the derivation refuses them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from thalweg.program.ir.counter import drawn
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 Range = tuple[float, float]
-FILL_MODES = ("constant", "nearest", "wrap", "reflect")  # what lies beyond an edge; the kernel counts them so
+FILL_MODES = ("constant", "nearest", "wrap", "reflect")  # what lies beyond an edge, in the kernel's numbering
 INTERPOLATIONS = ("nearest", "bilinear")
-DRAWS = 5  # random numbers that a warp takes for an image
+DRAWS = 5  # random numbers per image for a warp
 
 
 def between(u: Array, bounds: Range) -> Array:
-    """Numbers in [0, 1) moved to the range, in float64."""
+    """Numbers in [0, 1) mapped to the range, in float64."""
     return bounds[0] + (bounds[1] - bounds[0]) * u.astype(np.float64)
 
 
@@ -56,9 +56,9 @@ class RandomFlip(Instruction):
 class RandomWarp(Instruction):
     """z[p] = x[c + R·Z·(p − c) − t], c the centre, R a turn, Z = diag(zoom), t a shift, drawn for each image.
 
-    Pixels lie at whole numbers. Between them x is interpolated; beyond its edges it is continued as `fill_mode` says:
+    Pixels lie at integer positions. Between them x is interpolated; beyond its edges `fill_mode` extends it:
     "constant" (k k|a b c|k k), "nearest" (a a|a b c|c c), "wrap" (b c|a b c|a b), "reflect" (b a|a b c|c b).
-    Angles are in turns, shifts in shares of the height and width; a zoom above 1 makes the picture smaller.
+    Angles are in turns, shifts are fractions of the height and width; a zoom above 1 makes the picture smaller.
     """
 
     x: Buffer
@@ -66,7 +66,7 @@ class RandomWarp(Instruction):
     angle: Range
     shift: tuple[Range, Range]  # down, to the right
     zoom: tuple[Range, Range]  # vertically, horizontally
-    alike: bool  # whether both zooms are one number
+    alike: bool  # whether both zooms are the same number
     fill_mode: str
     fill_value: float
     interpolation: str
@@ -96,7 +96,7 @@ class RandomWarp(Instruction):
         return (self.fill_value, *(float(bound) for pair in ranges for bound in pair))
 
     def maps(self, step: StepState) -> tuple[Array, Array]:
-        """For every image a matrix (rows, 2, 2) and an offset (rows, 2): p in z is matrix·p + offset in x."""
+        """Each image's matrix (rows, 2, 2) and offset (rows, 2): position p in z is matrix·p + offset in x."""
         u = drawn(step, self.stream, (DRAWS,))
         height, width, _ = self.x.shape
         turn = 2 * np.pi * between(u[:, 0], self.angle)
@@ -124,7 +124,7 @@ class RandomWarp(Instruction):
         return z
 
     def look(self, xp: Any, x: Array, places: Array) -> Array:
-        """The pixels at whole positions (rows, height, width, 2), also beyond the edges."""
+        """The pixels at integer positions (rows, height, width, 2), including those beyond the edges."""
         n = np.array(self.x.shape[:2])
         inside = ((places >= 0) & (places < n)).all(axis=-1, keepdims=True)
         if self.fill_mode == "reflect":
@@ -143,7 +143,7 @@ class RandomWarp(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class RandomContrast(Instruction):
-    """z = clip(mean + f·(x − mean), low, high), the mean over an image's pixels, for each channel; f drawn for each."""
+    """z = clip(mean + f·(x − mean), low, high), with each channel's mean over an image; f is drawn for each image."""
 
     x: Buffer
     z: Buffer

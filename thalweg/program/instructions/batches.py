@@ -22,7 +22,7 @@ class Gather(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        far = 0  # whether the data are far from the core: written when a lane's table is linked
+        far = 0  # whether the data exceed a core's own caches: set when a lane's table is linked
         return (self.x.size, int(self.x.by_columns), far)
 
     def reference(self, xp: Any, X: Array, step: StepState) -> Array:
@@ -45,7 +45,7 @@ class GatherFloats(Gather):
 
 @dataclass(frozen=True, eq=False)
 class GatherBytes(Gather):
-    """x = float(X[order])      from data of bytes, 0 … 255, which stay bytes in memory: a quarter of the traffic"""
+    """x = float(X[order])      from bytes, 0 … 255, which stay bytes in memory: a quarter of the traffic"""
 
     name = "gather bytes"
 
@@ -77,7 +77,7 @@ class Store(Instruction):
 
     def reference(self, xp: Any, y: Array, Y: Array, step: StepState) -> Array:
         rows, every = len(step.order), np.arange(len(Y)) + len(step.order)
-        every[step.order] = np.arange(rows)  # where each row of Y is found in y and Y, one after the other
+        every[step.order] = np.arange(rows)  # each row's index in y followed by Y
         return xp.take(xp.concatenate([y, Y]), every, axis=0)
 
     def bytes(self, rows: int) -> int:

@@ -1,12 +1,12 @@
 """Convolution over images of shape (height, width, channels), the two products its adjoint needs, and one of these,
-the transposed convolution, as an operation of its own.
+the transposed convolution, as an operation in its own right.
 
-What networks call a convolution is a correlation: the kernel is not flipped. With `a`, `b` counting the kernel's rows
-and columns, s the strides, d the dilations and p the padding before the image (zeros outside of it):
+What networks call a convolution is a correlation: the kernel is not flipped. With a, b the kernel's row and column,
+s the strides, d the dilations and p the padding before the image (zeros outside it):
 
     h[i, j, o] = b[o] + Σ_a Σ_b Σ_c x[i·s + a·d − p, j·s + b·d − p, c] · W[a, b, c, o]
 
-In `groups` the channels are cut in as many equal parts, in and out: a part of the outputs sees one part of the inputs.
+`groups` divides the input and output channels into that many equal parts: each part of the outputs sees one of inputs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Window:
     after: Pair = (0, 0)
 
     def outputs(self, height: int, width: int) -> Pair:
-        """How many places the window takes: (height, width)."""
+        """The number of window positions: (down, across)."""
         h, w = (
             (n + self.before[k] + self.after[k] - self.span[k]) // self.strides[k] + 1
             for k, n in enumerate((height, width))
@@ -43,13 +43,13 @@ class Window:
 
     @property
     def span(self) -> Pair:
-        """What the window covers, dilation included."""
+        """The height and width that the window covers, dilation included."""
         h, w = (1 + (n - 1) * d for n, d in zip(self.size, self.dilation, strict=True))
         return h, w
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """As the native kernels take it."""
+        """The whole numbers that native kernels take."""
         return (*self.size, *self.strides, *self.dilation, *self.before)
 
     def pad(self, xp: Any, x: Array, value: float = 0.0) -> Array:
@@ -58,7 +58,7 @@ class Window:
         return xp.pad(x, [(0, 0), *border, (0, 0)], constant_values=value)
 
     def under(self, padded: Array, a: int, b: int) -> Array:
-        """What lies under the kernel's element (a, b): (rows, places down, places across, channels)."""
+        """The elements under the kernel's element (a, b): (rows, places down, places across, channels)."""
         (s, t), (d, e), (down, across) = self.strides, self.dilation, self.span
         last = padded.shape[1] - down, padded.shape[2] - across  # where the last window may begin
         return padded[:, a * d : a * d + last[0] + 1 : s, b * e : b * e + last[1] + 1 : t]
@@ -69,7 +69,7 @@ class Window:
         return xp.stack(rows, -2)
 
     def spread(self, xp: Any, parts: Mapping[Pair, Array], image: tuple[int, ...]) -> Array:
-        """The adjoint of `pad` and `under`: the sum of what each kernel's element (a, b) adds to the image under it."""
+        """The adjoint of `pad` and `under`: sums what each kernel element (a, b) adds to the image under it."""
         (s, t), (d, e) = self.strides, self.dilation
         height, width = (n + b + a for n, b, a in zip(image, self.before, self.after, strict=False))
         total = 0
@@ -84,7 +84,7 @@ class Window:
 
 
 def same(size: Pair, strides: Pair, dilation: Pair, image: Pair) -> Window:
-    """Padding such that there are ⌈image / strides⌉ places; an odd zero goes after the image, as in Keras."""
+    """Padding that gives ⌈image / strides⌉ places; an odd zero goes after the image, as in Keras."""
     before, after = [], []
     for k, s, d, n in zip(size, strides, dilation, image, strict=True):
         zeros = max(0, (-(-n // s) - 1) * s + 1 + (k - 1) * d - n)
@@ -98,8 +98,8 @@ def enlarging(
 ) -> tuple[Window, Pair]:
     """The window of a transposed convolution as it moves over the result, and the result's (height, width).
 
-    As in Keras: "valid" has (places − 1)·strides + max(span, strides) elements, "same" places·strides; with `more`
-    elements given after the image, (places − 1)·strides + span + more, and + (span mod 2) + more.
+    As in Keras: "valid" gives (places − 1)·strides + max(span, strides) elements, "same" places·strides. With `more`
+    elements after the image, it is (places − 1)·strides + span + more, and (places − 1)·strides + (span mod 2) + more.
     """
     before, after, image = [], [], []
     for k, (span, s, n) in enumerate(zip(Window(size, strides, dilation).span, strides, places, strict=True)):
@@ -128,7 +128,7 @@ def grouped_windows(xp: Any, x: Array, window: Window, groups: int) -> Array:
 
 
 def special(kernel: str, x: Buffer, h: Buffer, groups: int) -> str:
-    """The native kernel: the usual one, or that for images by columns, or for channels that each have their kernel."""
+    """The native kernel: the usual one, that for images by columns, or that for a kernel per channel (depthwise)."""
     if x.by_columns:
         return f"{kernel}_by_columns"
     return f"depthwise_{kernel}" if groups == x.shape[-1] == h.shape[-1] > 1 else kernel
@@ -140,7 +140,7 @@ class Convolution(Instruction):
 
     x (rows, height, width, in), W (kernel rows, columns, in/groups, out), b (out,) → h (rows, height', width', out)
 
-    With `relu`, max(h, 0), a relu behind it; with a, h·[a > 0], a relu's adjoint: put here when adjoints are derived.
+    With `relu`, max(h, 0): the relu that follows; with a, h·[a > 0]: a relu's adjoint. Set once adjoints are derived.
     """
 
     x: Buffer
@@ -170,7 +170,7 @@ class Convolution(Instruction):
 
     @property
     def kernel_shape(self) -> tuple[int, int, int, int]:
-        """W's shape, whatever it is seen as: (kernel rows, columns, in/groups, out)."""
+        """W seen as (kernel rows, columns, in/groups, out), whatever its own shape."""
         return (*self.window.size, self.x.shape[-1] // self.groups, self.h.shape[-1])
 
     def differentiable(self) -> tuple[Buffer, ...]:
@@ -241,9 +241,9 @@ class KernelGradient(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class Flip(Instruction):
-    """Wᶠ, once a step: W with its kernel turned around and its channels transposed, for the input gradient.
+    """Wᶠ, once a step: W with its kernel rotated by 180° and its channels transposed, for the input gradient.
 
-    With strides s, an element of the image lies only under every s-th element of the kernel: these stand together.
+    With strides s, an element of the image lies only under every s-th element of the kernel: these are kept together.
     """
 
     W: Buffer
@@ -269,13 +269,13 @@ class Flip(Instruction):
 
 
 def flip_of(W: Buffer, shape: tuple[int, int, int, int], window: Window) -> Flip:
-    """The instruction that turns W, seen as (kernel rows, columns, inputs, outputs), around."""
+    """The instruction that flips W, seen as (kernel rows, columns, inputs, outputs)."""
     rows, columns, inputs, outputs = shape
     return Flip(W, Buffer(f"{W}ᶠ", (rows, columns, outputs, inputs), PREPARED, per_row=False), window.strides)
 
 
 def turned(n: int, stride: int) -> list[int]:
-    """The elements 0 … n−1 from the last to the first, those that are a multiple of the stride apart together."""
+    """The elements 0 … n−1 grouped by their remainder modulo the stride, each group from last to first."""
     return [a for phase in range(stride) for a in reversed(range(phase, n, stride))]
 
 
@@ -283,11 +283,11 @@ def turned(n: int, stride: int) -> list[int]:
 class TransposedConvolution(Instruction):
     """h[i·s + a·d − p, …] = b + Σ of x[i, j]·W[a, b]ᵀ over all places whose window covers the element
 
-    The gradient of a convolution by its input, with x for dh: each is the other's adjoint. The product reads W turned
-    around, W itself is what the adjoint is for.
+    The gradient of a convolution with respect to its input, with x for dh: each is the other's adjoint. The product
+    reads the flipped W; the adjoint is that of W itself.
     x (rows, height', width', in), W (kernel rows, columns, out/groups, in), b (out,) → h (rows, height, width, out)
 
-    relu, a: as of a convolution.
+    relu, a: as in `Convolution`.
     """
 
     x: Buffer

@@ -1,7 +1,7 @@
 """An activation given as two Python functions of one number: its value and its derivative.
 
-Both are read as text, because what is compiled is a module with that text in it: it can be kept on disk, and it holds
-nothing but math, numpy and numbers. A function that needs more is refused in one sentence.
+Both are read as text, because a module with that text is compiled: it can be kept on disk, and it uses only math,
+numpy and numbers. A function that needs more is refused in one sentence.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class ScalarFunction:
     """A Python function of one number, and the text from which it is compiled."""
 
     text: str  # the imports it needs, and a function called `own`
-    shown: str  # what it returns, where that is one expression, else a call
+    shown: str  # the expression it returns, if that is all it does; otherwise a call
     function: Any = field(compare=False, repr=False)
 
     def __call__(self, h: Array) -> Array:
-        """Number by number in Python; NaN where Python has no value for it, as for the logarithm of a negative."""
+        """Number by number in Python; NaN where Python raises an error, as for the logarithm of a negative number."""
         with np.errstate(all="ignore"):
             return np.array([self.one(x) for x in np.ravel(h)], dtype=h.dtype).reshape(h.shape)
 
     def one(self, x: Any) -> float:
         try:
             return float(self.function(np.float64(x)))
-        except (ValueError, OverflowError, ZeroDivisionError):  # of the math module; NumPy's give nan or inf
+        except (ValueError, OverflowError, ZeroDivisionError):  # from the math module; NumPy returns nan or inf
             return math.nan
 
 
@@ -50,7 +50,7 @@ def scalar_function(what: str, function: Any) -> ScalarFunction:
         raise ArgumentError(f"{what} has to be a Python function, got {function!r}")
     if function.__closure__:
         names = ", ".join(function.__code__.co_freevars)
-        raise ArgumentError(f"{what} can't use variables of the function around it ({names}): write the numbers out")
+        raise ArgumentError(f"{what} can't use variables of the enclosing function ({names}): write the numbers out")
     node = definition(what, function)
     arguments = node.args
     if len(arguments.args) != 1 or arguments.posonlyargs or arguments.kwonlyargs or arguments.vararg or arguments.kwarg:
@@ -70,7 +70,7 @@ def scalar_function(what: str, function: Any) -> ScalarFunction:
 
 
 def definition(what: str, function: FunctionType) -> ast.FunctionDef | ast.Lambda:
-    """The part of the source file that defines the function: of several lambdas on a line, the one around its code."""
+    """The part of the source that defines the function; among several lambdas on a line, the one around its code."""
     code, name = function.__code__, function.__name__
     found: list[ast.FunctionDef | ast.Lambda] = []
     with suppress(OSError, TypeError, SyntaxError):
@@ -95,13 +95,13 @@ def surrounds(node: ast.expr, code: CodeType) -> bool:
     """Whether all instructions of a function come from this part of its source."""
     begin, end = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
     places = [p for p in code.co_positions() if None not in p and p[2:] != (0, 0) and p[2] != p[3]]
-    if not places:  # Python 3.12 says of no constant where it comes from
+    if not places:  # Python 3.12 records no positions for constants
         return isinstance(node, ast.Constant) and node.value in code.co_consts
     return all(begin <= (p[0], p[2]) and (p[1], p[3]) <= end for p in places)
 
 
 def imports(what: str, function: FunctionType, body: list[ast.stmt], argument: str) -> list[str]:
-    """The lines that import what the function uses of math and NumPy; anything else is refused."""
+    """The lines that import what the function uses from math and NumPy; anything else is refused."""
     names = [n for statement in body for n in ast.walk(statement) if isinstance(n, ast.Name)]
     own = {argument} | {n.id for n in names if isinstance(n.ctx, ast.Store)}
     result = set()
@@ -119,7 +119,7 @@ def imports(what: str, function: FunctionType, body: list[ast.stmt], argument: s
 
 
 def is_of(module: ModuleType, thing: Any) -> bool:
-    """Whether a thing is one of a module's functions."""
+    """Whether an object is one of a module's functions."""
     name = getattr(thing, "__name__", None)
     return callable(thing) and isinstance(name, str) and getattr(module, name, None) is thing
 
@@ -133,9 +133,9 @@ class ScalarPair:
     derivative: ScalarFunction
 
     def check(self) -> None:
-        """Raises where the derivative isn't the value's, by central differences at 200 points and 17 round ones.
+        """Raises if the derivative differs from the value's central differences, at 200 random and 17 round points.
 
-        At a kink the slopes at both sides differ, and any between them will do; but a function can't be all kinks.
+        At a kink the slopes on both sides differ, and any between them is accepted; but a function can't be all kinks.
         """
         x = np.concatenate([np.arange(-4, 4.1, 0.5), np.random.default_rng(0).uniform(-6, 6, 200)])
         step = 1e-5
@@ -163,7 +163,7 @@ class ScalarPair:
 
 @dataclass(frozen=True, eq=False)
 class CustomActivation(Activation):
-    """a = f(h), element by element, f a Python function that is compiled."""
+    """a = f(h), element by element, with f a compiled Python function."""
 
     pair: ScalarPair
 

@@ -1,4 +1,4 @@
-"""Instructions that act on every element by itself, besides the activations: sums, copies, other shapes, dropout."""
+"""Elementwise instructions other than activations: sums, copies, reshaping, rescaling, dropout."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class Rescale(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class Dropout(Instruction):
-    """a = h·keep/(1 − rate), keep drawn 0 with probability `rate` from a counter, so that no mask is stored.
+    """a = h·keep/(1 − rate); keep is 0 with probability `rate`, drawn from a counter, so that no mask is stored.
 
     The adjoint is the same instruction on the adjoints: the same counter gives the same mask.
     """
@@ -159,7 +159,7 @@ class Dropout(Instruction):
     h: Buffer
     a: Buffer
     rate: float
-    stream: int  # tells this layer's random numbers from another's
+    stream: int  # distinguishes this layer's random numbers from another's
 
     name = "dropout"
     writes = ("a",)

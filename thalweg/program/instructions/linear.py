@@ -8,13 +8,13 @@ from typing import Any
 
 from thalweg.program.ir.instruction import GRADIENTS, Adjoints, Array, Buffer, Instruction
 
-# The input gradient needs Wᵀ. Up to so many elements (512 KiB) it is made once a step, for all blocks and lanes. A
-# larger one would have to come back from memory: there W is transposed panel by panel within the product.
+# The input gradient needs Wᵀ. Up to this many elements (512 KiB), each lane makes it once a step for all its blocks. A
+# larger one would have to come back from memory, so the product transposes W itself, panel by panel.
 TRANSPOSED = 1 << 17
 
-# From so many elements on (128 KiB) a weight gradient is wide: where a lane's rows fit one block, it is computed just
-# before the update, some rows of W at a time, each by one lane from all lanes' x and dh. So no lane has a second one
-# that would have to be added, and the update finds it in the core's cache.
+# From this many elements on (128 KiB), a weight gradient is wide: if a lane's rows fit one block, it is computed just
+# before the update, some rows of W at a time, each by one lane from all lanes' x and dh. So there are no partial
+# gradients to add up, and the update finds it in the core's cache.
 WIDE = 1 << 15
 
 
@@ -24,19 +24,19 @@ def matrix(value: Array) -> Array:
 
 
 def positions(value: Buffer) -> int:
-    """How many vectors of the last axis a row holds: 1 for a table, the pixels for an image."""
+    """How many vectors along the last axis a row holds: 1 for a table, the number of pixels for an image."""
     return value.size // value.shape[-1]
 
 
 def ended(value: str, relu: bool, a: Buffer | None) -> str:
-    """The formula of a product with a relu behind it, or a relu's adjoint."""
+    """The formula of a product followed by a relu or a relu's adjoint."""
     if relu:
         return f"max({value}, 0)"
     return value if a is None else f"{value}·[{a} > 0]"
 
 
 def end(xp: Any, h: Array, relu: bool, a: Array | None) -> Array:
-    """A product h with what stands behind it: a relu, or a relu's adjoint."""
+    """A product h followed by a relu or a relu's adjoint."""
     h = xp.maximum(h, 0) if relu else h
     return h if a is None else h * (a > 0)
 
@@ -45,7 +45,7 @@ def end(xp: Any, h: Array, relu: bool, a: Array | None) -> Array:
 class Affine(Instruction):
     """h = x·W + b      x (rows, …, inputs), W (inputs, units), b (units,) → h (rows, …, units)
 
-    With `relu`, max(h, 0): a relu behind it, put here when the adjoints are already derived.
+    With `relu`, max(h, 0): the relu that follows, fused once the adjoints are derived.
     """
 
     x: Buffer
@@ -110,15 +110,15 @@ class DenseGradient(Instruction):
 
     @property
     def wide_gradient(self) -> Buffer | None:
-        """dW, where it is large, and all of W's gradient."""
+        """dW, if it is large and the whole of W's gradient."""
         return self.dW if self.dW.size >= WIDE and self.dW.region == GRADIENTS else None
 
 
 @dataclass(frozen=True, eq=False)
 class WeightGradient(DenseGradient):
-    """dW = xᵀ·dh      of the rows of a block
+    """dW = xᵀ·dh      over the rows of a block
 
-    By columns, db = Σ dh over rows too: `fuse_biases`.
+    By columns, also db = Σ dh over rows: see `fuse_biases`.
     """
 
     name = "weight gradient"
@@ -168,7 +168,7 @@ class BiasGradient(Instruction):
 class Transpose(Instruction):
     """Wᵀ, once a step, so that the input gradient reads it along its rows.      W (inputs, units) → (units, inputs)
 
-    Each lane makes its own: a line that another core has written takes several times as long to come as to be made.
+    Each lane makes its own: fetching a cache line that another core has written takes several times as long.
     """
 
     W: Buffer
@@ -193,7 +193,7 @@ class Transpose(Instruction):
 class InputGradient(Instruction):
     """dx = dh·Wᵀ      dh (rows, units), W (inputs, units) or Wᵀ (units, inputs) → dx (rows, inputs)
 
-    With a, the relu's output that x is, dx·[a > 0]: the relu's adjoint behind it.
+    With a, if x is the relu output a, dx·[a > 0]: the relu's adjoint, which follows.
     """
 
     dh: Buffer

@@ -1,4 +1,4 @@
-"""Metrics: running float64 sums over predictions and targets, from which a score is computed at the end of an epoch."""
+"""Metrics: running float64 sums over predictions and targets, from which scores are computed at the end of an epoch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Total(Instruction):
     formula_text: ClassVar[str]
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
-        """What each row adds, of shape (rows, …)."""
+        """What each row adds: shape (rows, …)."""
         raise NotImplementedError
 
     @classmethod
@@ -99,7 +99,7 @@ class SparseMatches(Total):
 
 @dataclass(frozen=True, eq=False)
 class SquaresAndTargets(Total):
-    """sums += Σ (ŷ − y)², Σ y, Σ y² for each output: what R² = 1 − Σ(ŷ − y)²/Σ(y − mean y)² needs."""
+    """sums += Σ (ŷ − y)², Σ y, Σ y² for each output, for R² = 1 − Σ(ŷ − y)²/Σ(y − mean y)²."""
 
     name = "squares and targets"
     formula_text = "Σ ({p} − {y})², Σ {y}, Σ {y}²"
@@ -110,13 +110,13 @@ class SquaresAndTargets(Total):
 
 
 def classes_of(y: Array, p: Array) -> Array:
-    """The class of each row: the target itself where it is a number, else the place of the largest."""
+    """The class of each row: the target if it is a class number, otherwise the argmax of the target."""
     return y[..., 0].astype(int) if y.shape[-1] == 1 and p.shape[-1] > 1 else y.argmax(axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
 class LargestMatches(Total):
-    """Base: sums += Σ [fewer than k predictions exceed that of the class]; a prediction that is NaN is wrong."""
+    """Base: sums += Σ [fewer than k predictions exceed that of the class]; a NaN prediction is wrong."""
 
     k: int = 5
 
@@ -143,7 +143,7 @@ class TopMatches(LargestMatches):
 
 @dataclass(frozen=True, eq=False)
 class SparseTopMatches(LargestMatches):
-    """sums += Σ [fewer than k predictions exceed that of class y]; a y that is no class never matches."""
+    """sums += Σ [fewer than k predictions exceed that of class y]; a y that isn't a class never matches."""
 
     name = "sparse top matches"
     formula_text = "Σ [{p}[{y}] among the largest k]"
@@ -157,8 +157,8 @@ class SparseTopMatches(LargestMatches):
 class ConfusionCounts(Total):
     """sums += the true positives, false positives, false negatives, true negatives of ŷ > threshold.
 
-    class_id ≥ 0: of this output alone. top_k > 0: only the k largest outputs of a row, the first of equal ones, may be
-    positive.
+    class_id ≥ 0: for this output alone. top_k > 0: only the k largest outputs of a row may be positive, the first among
+    equals.
     """
 
     threshold: float = 0.5
@@ -193,7 +193,7 @@ class ConfusionCounts(Total):
 class ClassCounts(Total):
     """sums += for each class: rows predicted and right, rows predicted, rows of the class.
 
-    Predicted are the outputs above the threshold; if it is negative the largest of a row, where they aren't 0.
+    The outputs above the threshold are predicted; if it is negative, the largest outputs of a row that aren't 0.
     """
 
     threshold: float = -1.0
@@ -221,7 +221,7 @@ class ClassCounts(Total):
 
 @dataclass(frozen=True, eq=False)
 class ScoreHistogram(Total):
-    """sums += Σ y and Σ (1 − y) in each of `buckets` buckets of ŷ, ⌈ŷ·(buckets − 1)⌉ − 1; for each output if asked."""
+    """sums += Σ y and Σ (1 − y) in each of `buckets` buckets of ŷ, ⌈ŷ·(buckets − 1)⌉ − 1; or so for each output."""
 
     buckets: int = 200
     by_output: int = 0

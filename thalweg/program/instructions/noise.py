@@ -1,4 +1,4 @@
-"""Noise in training: added, multiplied, or in the place of elements. A counter gives the numbers: none is stored."""
+"""Noise in training: added, multiplied, or replacing elements. Its numbers come from a counter and aren't stored."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from thalweg.program.instructions.linear import positions
 from thalweg.program.ir.counter import drawn
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState
 
-DROPPED = -1.7580993408473766  # −scale·alpha of selu: what it gives for very negative inputs
+DROPPED = -1.7580993408473766  # −scale·alpha of selu: its limit for very negative inputs
 
 
 @dataclass(frozen=True, eq=False)
 class Noise(Instruction):
-    """Base of instructions that draw numbers for every element of h."""
+    """Base of instructions that draw random numbers for every element of h."""
 
     h: Buffer
     a: Buffer
     amount: float  # a standard deviation or a rate
-    stream: int  # tells this layer's random numbers from another's
+    stream: int  # distinguishes this layer's random numbers from another's
 
     writes = ("a",)
     inplace = ("h", "a")
@@ -40,7 +40,7 @@ class Noise(Instruction):
         return (self.h,)
 
     def normal(self, step: StepState) -> Array:
-        """A number of mean 0 and variance 1 for every element (Box and Muller 1958)."""
+        """A normal number of mean 0 and variance 1 for every element (Box and Muller 1958)."""
         u = drawn(step, self.stream, (*self.a.shape, 2)).astype(np.float64)
         return np.sqrt(-2 * np.log(1 - u[..., 0])) * np.cos(2 * np.pi * u[..., 1])
 
@@ -68,7 +68,7 @@ class GaussianNoise(Noise):
 
 @dataclass(frozen=True, eq=False)
 class GaussianDropout(Noise):
-    """a = h·(1 + amount·z), z normal with mean 0 and variance 1. The adjoint is itself, as that of dropout."""
+    """a = h·(1 + amount·z), z normal with mean 0 and variance 1. It is its own adjoint, like dropout."""
 
     name = "gaussian dropout"
 
@@ -86,9 +86,9 @@ class GaussianDropout(Noise):
 
 @dataclass(frozen=True, eq=False)
 class SpatialDropout(Noise):
-    """a = h·keep/(1 − amount), keep drawn 0 with probability `amount` for each row and channel, the same at all places.
+    """a = h·keep/(1 − amount); keep is 0 with probability `amount`, drawn for each row and channel, for all positions.
 
-    The adjoint is itself, as that of dropout.
+    It is its own adjoint, like dropout.
     """
 
     name = "spatial dropout"
@@ -116,7 +116,7 @@ class SpatialDropout(Noise):
 
 @dataclass(frozen=True, eq=False)
 class AlphaNoise(Noise):
-    """Base of alpha dropout and its adjoint: what both keep, and how what is kept is scaled."""
+    """Base of alpha dropout and its adjoint: the elements that both keep, and their scale."""
 
     @property
     def scale(self) -> float:
@@ -137,7 +137,7 @@ class AlphaNoise(Noise):
 
 @dataclass(frozen=True, eq=False)
 class AlphaDropout(AlphaNoise):
-    """a = scale·(keep ? h : −1.758) + shift: mean 0 and variance 1 stay what they are (Klambauer et al. 2017)."""
+    """a = scale·(keep ? h : −1.758) + shift, which preserves mean 0 and variance 1 (Klambauer et al. 2017)."""
 
     name = "alpha dropout"
 
@@ -155,7 +155,7 @@ class AlphaDropout(AlphaNoise):
 
 @dataclass(frozen=True, eq=False)
 class AlphaDropoutAdjoint(AlphaNoise):
-    """dh = scale·keep·da, here called a and h"""
+    """dh = scale·keep·da; the fields are called a (dh) and h (da)"""
 
     name = "alpha dropout adjoint"
 

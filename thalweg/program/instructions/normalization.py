@@ -1,8 +1,8 @@
 """Batch normalisation: the statistics of a whole batch, which all lanes compute together.
 
-A lane writes what it knows of its own rows into an exchange; when all lanes have, each reads every lane's part and puts
-them together in the same order. That is why the rows phase of such a program is cut into segments, and why a lane keeps
-all its rows of the batch in one block.
+A lane writes the statistics of its own rows into the exchange; when all lanes have, each reads every lane's part and
+combines them in the same order. So the rows phase of such a program is divided into segments, and a lane keeps all its
+rows of the batch in one block.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class BatchMoments(Instruction):
 
 
 def scale_text(text: str, gamma: Buffer | None, beta: Buffer | None) -> str:
-    """The formula's ends."""
+    """γ·text + β as printed, without what is None."""
     return ("" if gamma is None else f"{gamma}·") + text + ("" if beta is None else f" + {beta}")
 
 
@@ -52,8 +52,8 @@ def scale_text(text: str, gamma: Buffer | None, beta: Buffer | None) -> str:
 class BatchNormalization(Instruction):
     """a = γ·(x − μ)/√(σ² + ε) + β, with mean μ and (biased) variance σ² of each channel over the batch
 
-    With a `shortcut`, which is added, and `relu`, max(0, …): a sum and a relu after the normalisation, in one
-    instruction (see fuse.py).
+    A `shortcut` is added, and `relu` applies max(0, …): a sum and a relu that follow the normalisation, fused into it
+    (see fuse.py).
     """
 
     x: Buffer
@@ -133,8 +133,8 @@ class BatchNormalization(Instruction):
 class BatchSums(Instruction):
     """sums = for each channel Σ dn and Σ dn·(x − μ)/√(σ² + ε), over this lane's rows
 
-    Where the normalisation has a relu, dn = (da + more)·[a > 0] is computed here, while da is there anyway; otherwise
-    dn is da. `more` is a second contribution to the adjoint of a, if it is left to this instruction (see fuse.py).
+    If the normalisation has a relu, dn = (da + more)·[a > 0] is computed here, as da is read anyway; otherwise dn is
+    da. `more` is a second contribution to the adjoint of a, if this instruction adds it (see fuse.py).
     """
 
     x: Buffer
@@ -286,7 +286,7 @@ class MovingAverage(Instruction):
 class Normalization(Instruction):
     """a = γ·(x − μ)/√(σ² + ε) + β, with a given mean μ (0 where absent) and variance σ² of each channel
 
-    The statistics are constants, so that the adjoint is itself on da, without μ and β.
+    The statistics are constants, so the adjoint is the same instruction on da, without μ and β.
     """
 
     x: Buffer

@@ -11,8 +11,8 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 def levels(row: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
-    """(A, B, C, D, E): the axes of a row, those that follow each other alike taken together. Along A, C and E the
-    elements share an α, along B and D each has its own.
+    """(A, B, C, D, E): the axes of a row, with adjacent axes of the same kind merged. Along A, C and E the elements
+    share an α; along B and D each has its own.
 
     >>> levels((28, 28, 16), (1, 1, 16)), levels((28, 28, 16), (28, 28, 1)), levels((5,), (5,))
     ((1, 1, 784, 16, 1), (1, 1, 1, 784, 16), (1, 1, 1, 5, 1))
@@ -34,7 +34,7 @@ def levels(row: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Prelu(Instruction):
-    """a = h for h > 0, otherwise α·h      h, a (rows, *shape), α of the same shape with 1 where an axis is shared"""
+    """a = h for h > 0, otherwise α·h      h, a (rows, *shape), α of the same shape with size 1 on shared axes"""
 
     h: Buffer
     alpha: Buffer

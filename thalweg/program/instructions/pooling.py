@@ -15,10 +15,10 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 @dataclass(frozen=True, eq=False)
 class MaxPooling(Instruction):
-    """a = the largest element of each window; what lies beside the image doesn't count. NaN stays NaN.
+    """a = the largest element of each window; padding doesn't count. NaN stays NaN.
 
-    With `relu`, a = max(0, the largest element): a relu before the pooling, in one instruction. Of numbers that only
-    get larger the largest stays the largest.
+    With `relu`, a = max(0, the largest element): a relu before the pooling, in one instruction. As relu is monotonic,
+    the result is the same.
     """
 
     x: Buffer
@@ -63,7 +63,7 @@ class MaxPooling(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class MaxPoolingAdjoint(Instruction):
-    """dx = Σ of da over the windows whose first largest element it is; with a relu, if that is above 0"""
+    """dx = Σ of da over the windows in which the element is the first largest; with a relu, if it is above 0"""
 
     x: Buffer
     a: Buffer
@@ -94,7 +94,7 @@ class MaxPoolingAdjoint(Instruction):
 
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         padded, parts = self.window.pad(xp, x, -np.inf), {}
-        left = a > 0 if self.relu else xp.ones(a.shape, bool)  # whose largest hasn't been met
+        left = a > 0 if self.relu else xp.ones(a.shape, bool)  # windows whose largest element isn't found yet
         for place in np.ndindex(self.window.size):
             here = left & (self.window.under(padded, *place) == a)
             parts[place] = xp.where(here, da, 0)
@@ -114,7 +114,7 @@ def counted(window: Window, image: tuple[int, ...]) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class AveragePooling(Instruction):
-    """a = the mean of each window; what lies beside the image doesn't count."""
+    """a = the mean of each window; padding doesn't count."""
 
     x: Buffer
     a: Buffer
@@ -148,9 +148,9 @@ class AveragePooling(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class AveragePoolingAdjoint(Instruction):
-    """dx = Σ of da/elements over the windows that cover the element
+    """dx = Σ of da/(elements in the window) over the windows that cover the element
 
-    With a, the relu's output that x is, dx·[a > 0]: the relu's adjoint behind it.
+    With a, if x is the relu output a, dx·[a > 0]: the relu's adjoint, which follows.
     """
 
     da: Buffer

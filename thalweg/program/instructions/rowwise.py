@@ -13,7 +13,7 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 @dataclass(frozen=True, eq=False)
 class Rowwise(Instruction):
-    """a = f(h), each vector of the last axis by itself. A subclass is one activation and names its adjoint."""
+    """a = f(h), for each vector along the last axis. A subclass is one activation and defines its derivative."""
 
     h: Buffer
     a: Buffer
@@ -31,7 +31,7 @@ class Rowwise(Instruction):
         raise NotImplementedError
 
     def pull(self, xp: Any, v: Array, da: Array) -> Array:
-        """dh, from the operand that `slope_of` names and da."""
+        """dh, from da and the operand named by `slope_of`."""
         raise NotImplementedError
 
     @classmethod
@@ -64,7 +64,7 @@ class Rowwise(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class RowwiseAdjoint(Instruction):
-    """dh from da for the activation `of`, each vector of the last axis by itself."""
+    """dh from da for the activation `of`, for each vector along the last axis."""
 
     of: Rowwise
     v: Buffer  # h or a
@@ -133,7 +133,7 @@ class LogSoftmax(Rowwise):
 class Sparsemax(Rowwise):
     """a = max(h − τ, 0), with the τ that makes Σ a = 1 over the last axis      h, a (rows, …, classes)
 
-    The nearest point to h among the probabilities (Martins and Astudillo, ICML 2016); many of them are exactly 0.
+    The point nearest to h on the probability simplex (Martins and Astudillo, ICML 2016); many elements are exactly 0.
     """
 
     name = "sparsemax"
@@ -141,7 +141,7 @@ class Sparsemax(Rowwise):
     slope_text = "[{a} > 0]·({da} − mean of {da} where {a} > 0)"
 
     def value(self, xp: Any, h: Array) -> Array:
-        top = h.max(axis=-1, keepdims=True)  # less than top − 1 can't be part of it
+        top = h.max(axis=-1, keepdims=True)  # elements below top − 1 become 0
         falling = -xp.sort(-(h - top), axis=-1)
         sums = falling.cumsum(axis=-1) - 1
         counts = xp.arange(1, h.shape[-1] + 1)

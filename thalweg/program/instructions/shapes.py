@@ -1,4 +1,4 @@
-"""Moving elements about: borders of images, nearest upsampling, concatenation, the axes in another order."""
+"""Moving elements: padding and cropping images, nearest upsampling, concatenation, permuting axes."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Cropping(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class Upsampling(Instruction):
-    """z[i, j] = x[i // size, j // size]: every element so many times, down and across"""
+    """z[i, j] = x[i // size, j // size]: every element is repeated, down and across"""
 
     x: Buffer
     z: Buffer
@@ -107,7 +107,7 @@ class Upsampling(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class UpsamplingAdjoint(Instruction):
-    """dx = Σ of dz over the places of each element"""
+    """dx = Σ of dz over the copies of each element"""
 
     dz: Buffer
     dx: Buffer
@@ -134,7 +134,7 @@ class UpsamplingAdjoint(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class Concatenation(Instruction):
-    """z = x and y one after the other, along the last axis"""
+    """z = x followed by y along the last axis"""
 
     x: Buffer
     y: Buffer
@@ -165,7 +165,7 @@ class Concatenation(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class Part(Instruction):
-    """x = some of z, along the last axis"""
+    """x = a slice of z along the last axis"""
 
     z: Buffer
     x: Buffer
@@ -188,7 +188,7 @@ class Part(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class Permutation(Instruction):
-    """z = x with its axes in another order: axis k of z is axis order[k] of x, the rows left aside"""
+    """z = x with its axes in another order: axis k of z is axis order[k] of x, not counting the rows' axis"""
 
     x: Buffer
     z: Buffer
@@ -203,9 +203,9 @@ class Permutation(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """How many axes there are, the size of each in z, and how far its elements are apart in x.
+        """The number of axes, the size of each in z, and the distance between its elements in x.
 
-        Axes that follow each other in both are one.
+        Axes that are adjacent in both are merged.
         """
         sizes: list[int] = []
         steps: list[int] = []

@@ -1,4 +1,4 @@
-"""Layer and group normalisation: each row by itself, so that lanes need not meet; and the scale of each channel."""
+"""Layer and group normalisation: each row separately, so that lanes need not meet; and the scale of each channel."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 @dataclass(frozen=True, eq=False)
 class Standardization(Instruction):
-    """a = (x − mean)/√(variance + ε) over each set: a group of a row's channels, at all its places or each by itself
+    """a = (x − mean)/√(variance + ε) over each set: a group of a row's channels, at all positions or at one
 
-    Not `centered`, a = x/√(mean x² + ε).
+    If not `centered`, a = x/√(mean x² + ε).
     """
 
     x: Buffer
     a: Buffer
     groups: int
-    by_place: bool  # each place is a set of its own
+    by_place: bool  # whether each position is a set of its own
     epsilon: float
     centered: bool = True
 
@@ -71,7 +71,7 @@ class Standardization(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class StandardizationAdjoint(Instruction):
-    """dx = (da − mean da − x̂·mean(da·x̂))/√(variance + ε), the means over each set; without mean da, not centered"""
+    """dx = (da − mean da − x̂·mean(da·x̂))/√(variance + ε), with means over each set; if not centered, no mean da"""
 
     of: Standardization
     x: Buffer
@@ -106,14 +106,14 @@ class StandardizationAdjoint(Instruction):
 
 
 def scaled(value: Array, gamma: Array | None, beta: Array | None) -> Array:
-    """value·γ + β, as far as they are there."""
+    """value·γ + β, without those that are None."""
     value = value if gamma is None else value * gamma
     return value if beta is None else value + beta
 
 
 @dataclass(frozen=True, eq=False)
 class ChannelScale(Instruction):
-    """a = γ·x + β, a factor and an addend for each channel"""
+    """a = γ·x + β, with a factor and an offset for each channel"""
 
     x: Buffer
     gamma: Buffer | None

@@ -1,6 +1,6 @@
 """Random numbers from a counter: number i of (seed, iteration, stream) is a hash of the four, with no state to save.
 
-The NumPy form here and the native form in ``engine/native/counter.py`` give the same bits.
+The NumPy form here and the native form in ``engine/native/linalg/hashing.py`` give the same bits.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def mix(x: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 def uniform(seed: int, iteration: int, stream: int, first: int, count: int) -> NDArray[np.float32]:
-    """`count` numbers in [0, 1), from the counter `first` on, of 24 bits each: float32's precision.
+    """`count` numbers in [0, 1), starting at counter `first`, of 24 bits each: float32's precision.
 
     >>> uniform(seed=0, iteration=1, stream=0, first=0, count=4).round(3)
     array([0.218, 0.856, 0.556, 0.607], dtype=float32)
@@ -49,14 +49,14 @@ def uniform(seed: int, iteration: int, stream: int, first: int, count: int) -> N
 
 
 def drawn(step: StepState, stream: int, row: tuple[int, ...]) -> NDArray[np.float32]:
-    """Numbers in [0, 1) for every row of a block, of this shape: (rows, *row). They depend on no array."""
+    """Numbers in [0, 1) for every row of a block, of shape (rows, *row). They depend on no array."""
     size = math.prod(row)
     numbers = uniform(step.seed, step.iteration, stream, step.first_row * size, step.rows * size)
     return numbers.reshape(step.rows, *row)
 
 
 def permutation(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
-    """The order of n rows in an epoch: Fisher and Yates's shuffle, its numbers from the counter (seed, epoch, row).
+    """The order of n rows in an epoch: a Fisher–Yates shuffle with numbers from the counter (seed, epoch, row).
 
     >>> permutation(seed=0, epoch=0, n=5)
     array([4, 2, 0, 3, 1])

@@ -2,7 +2,7 @@
 
 An instruction holds, in one place, its formula as printed, the buffers it reads and writes, its adjoint (the
 instructions that carry derivatives backwards through it), its reference and its cost. The native kernel of the
-same name stands in ``thalweg/engine/native/``.
+same name is in ``thalweg/engine/native/``.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ Array = NDArray[Any]
 DATA = "data"  # the caller's arrays: all rows of x, y and the sample weights
 PARAMETERS = "parameters"  # every weight and bias of the network
 GRADIENTS = "gradients"  # laid out like the parameters
-SLOTS = "slots"  # the optimizer's vectors, laid out like the parameters, and after them the state of the loss
+SLOTS = "slots"  # the optimizer's vectors, laid out like the parameters, followed by the state of the loss
 WORKSPACE = "workspace"  # activations and their adjoints, planned by liveness
 PREPARED = "prepared"  # what a step derives from the parameters alone, once for all lanes
-EXCHANGE = "exchange"  # a part for each lane, which the others read after a meeting
+EXCHANGE = "exchange"  # one part per lane, which the others read after a meeting
 TOTALS = "totals"  # float64 running sums of the loss and the metrics
 LOSS, ROWS, PENALTY, FIRST_METRIC = 0, 1, 2, 3  # places in TOTALS
-NORMS = "norms"  # float64 sums over gradients, of which each lane holds its part until all have met
+NORMS = "norms"  # float64 sums over gradients; each lane holds its part until all have met
 
 
 @dataclass(eq=False, slots=True)
 class Buffer:
-    """A named stretch of memory; `per_row` buffers hold one `shape` for every row of the batch."""
+    """A named stretch of memory; a `per_row` buffer holds an array of `shape` for every row of the batch."""
 
     name: str
     shape: tuple[int, ...]
@@ -40,7 +40,7 @@ class Buffer:
     per_row: bool = True
     offset: int = -1  # in elements from the start of its region; -1: to be placed by the memory plan
     view_of: Buffer | None = None  # the same storage under another shape
-    by_columns: bool = False  # in a block, all rows of its first element, then of the second, …; images by channels
+    by_columns: bool = False  # a block holds the first element of all rows, then the second, …; images by channels
 
     @property
     def size(self) -> int:
@@ -72,11 +72,11 @@ class Adjoints(Protocol):
         ...
 
     def pass_on(self, adjoint: Buffer, value: Buffer) -> Iterator[Instruction]:
-        """Makes a finished adjoint as it is a contribution to that of a value that this instruction read."""
+        """Makes a finished adjoint, unchanged, a contribution to that of a value that this instruction read."""
         ...
 
     def total(self, value: Buffer) -> Buffer:
-        """The adjoint after every contribution is in, to be added to in place."""
+        """The adjoint once every contribution is in, to be added to in place."""
         ...
 
 
@@ -88,7 +88,7 @@ class StepState:
     first_row: int = 0  # where the block starts in its batch
     batch_rows: int = 0  # rows in the whole batch
     iteration: int = 1  # steps done so far, this one included (counts from 1)
-    update: int = 1  # updates of the weights, this one included: with accumulated gradients one for several steps
+    update: int = 1  # weight updates so far, this one included; with accumulated gradients one for several steps
     seed: int = 0
     learning_rate: float = 0.0
     order: Array = field(default_factory=lambda: np.arange(0))  # the row numbers of this block
@@ -101,13 +101,13 @@ class Instruction:
     writes: ClassVar[tuple[str, ...]]  # the fields that are written; every other buffer is only read
     reduces: ClassVar[bool] = False  # sums over the rows of a block into something that isn't per row
     accumulates: ClassVar[bool] = False  # adds to a gradient that is otherwise finished
-    gathers: ClassVar[bool] = False  # brings rows of the data, which the others then work on
-    own_inputs: ClassVar[bool] = False  # works on those inputs that are a lane's, of all rows of the batch
+    gathers: ClassVar[bool] = False  # fetches rows of the data, on which the others then work
+    own_inputs: ClassVar[bool] = False  # works on the inputs that are this lane's, for all rows of the batch
     inplace: ClassVar[tuple[str, str] | None] = None  # (read, written): fields that may share their memory
-    # What the machine has to know of an instruction that works on parameters, after the gradients:
-    sliced: ClassVar[bool] = False  # element by element, so that it can be done on any stretch of the vector
-    meets: ClassVar[bool] = False  # needs what the instructions before it did on every lane
-    due: ClassVar[bool] = False  # is left out in steps that only accumulate gradients
+    # What the machine has to know about an instruction that works on parameters, after the gradients:
+    sliced: ClassVar[bool] = False  # element by element, so that it can run on any stretch of the vector
+    meets: ClassVar[bool] = False  # needs the results of the preceding instructions on every lane
+    due: ClassVar[bool] = False  # is skipped in steps that only accumulate gradients
 
     @property
     def title(self) -> str:
@@ -153,41 +153,41 @@ class Instruction:
 
     @property
     def labels(self) -> tuple[Buffer, int] | None:
-        """The operand that has to hold class numbers, and how many classes there are, if there is one."""
+        """The operand that has to hold class numbers, if there is one, and how many classes there are."""
         return None
 
     @property
     def matrix_size(self) -> int:
-        """Elements of the matrix, of a product; 0 of anything else."""
+        """Elements of the matrix for a product; 0 for anything else."""
         return 0
 
     @property
     def wide_gradient(self) -> Buffer | None:
-        """The gradient that this computes, where it is so large that the lanes may share it in the finish."""
+        """The gradient that this computes, if it is large enough for the lanes to share it in the finish."""
         return None
 
     def on_lanes(self, lanes: int, shared: Sequence[Buffer]) -> Sequence[Instruction]:
-        """What so many lanes do of it: all, but for the sums over the lanes of gradients that they share."""
+        """What a number of lanes does of it: all, except sums over the lanes of gradients that they share."""
         return [self]
 
     def differentiable(self) -> tuple[Buffer, ...]:
-        """The buffers to whose adjoint this instruction contributes."""
+        """The buffers to whose adjoints this instruction contributes."""
         return ()
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
-        """The instructions that compute the adjoints of what was read from the adjoints of what was written."""
+        """The instructions that compute the adjoints of the inputs from those of the outputs."""
         raise NotImplementedError(f"{self.title} has no adjoint")
 
     def reference(self, *args: Any, **kwargs: Any) -> Any:
         """The operation as a pure function: `reference(self, xp, x, W, b) -> h` takes arrays and returns arrays.
 
         `xp` is the array library, NumPy or one with its functions. The other parameters are named after the operands
-        that are read: each is an array (None for an absent operand, a tuple for several), read-only; an output is among
-        them where what it held before matters. A parameter called `step` is the `StepState`.
+        that are read: each is a read-only array (None for an absent operand, a tuple for several). An output is among
+        them if its previous value matters. A parameter called `step` is the `StepState`.
 
-        Returned is one array, or a tuple in the order of `writes`, with None for what is not written. Of the running
-        sums (TOTALS) it is what this block adds, of instructions that `reduce` this block's sum, of those that
-        `accumulate` the summand, and of all others the new value: the executor adds or sets, see `execute` there.
+        Returns one array, or a tuple in the order of `writes`, with None for what is not written. For the running
+        sums (TOTALS) it is what this block adds, for instructions that `reduce` this block's sum, for those that
+        `accumulate` the summand, and for all others the new value: the executor adds or sets, see `execute` there.
         """
         raise NotImplementedError
 
@@ -202,7 +202,7 @@ class Instruction:
 
     @property
     def per_row(self) -> bool:
-        """Whether the work is done row by row, block by block, or once a step."""
+        """Whether the work is done row by row, in blocks, rather than once a step."""
         return any(b.per_row for b in self.operands if b is not None)
 
 
@@ -212,6 +212,6 @@ def rows_of(value: Array) -> Array:
 
 
 def front_replaced(xp: Any, x: Array, front: Array) -> Array:
-    """x with other numbers in the place of its first ones."""
+    """x with its first elements replaced by `front`."""
     replaced: Array = xp.concatenate([front.reshape(-1), x.reshape(-1)[front.size :]]).reshape(x.shape)
     return replaced

@@ -1,4 +1,4 @@
-"""A program as a table: number, name, shape, FLOPs, bytes, the measured time, and the formula with the real names."""
+"""A program as a table: number, name, shape, FLOPs, bytes, measured time, and the formula with the buffers' names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from thalweg.program.ir.program import Program
 from thalweg.support.terminal import columns
 from thalweg.support.typesetting import table, width
 
-LEAST_FORMULA = 24  # columns; a formula that has fewer stands on lines of its own
+LEAST_FORMULA = 24  # columns; with less room, a formula gets lines of its own
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Row:
 class Listing(Sequence[Row]):
     """The rows of a program for a batch of `rows`; printing it shows the table.
 
-    shared: the gradients that lanes share, so that none has to sum them.
+    shared: the gradients that lanes share, which need no sum over the lanes.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Listing(Sequence[Row]):
                 measured.get(id(whole)),
                 measured[id(whole)] / total if total else None,
             )
-            for number, (whole, i) in enumerate(seen(order, lanes, shared), start=1)
+            for number, (whole, i) in enumerate(parts_run(order, lanes, shared), start=1)
         ]
 
     def __len__(self) -> int:
@@ -78,7 +78,7 @@ class Listing(Sequence[Row]):
         return [asdict(row) for row in self.rows]
 
     def __str__(self) -> str:
-        """Formulas come last, so that no number is cut where lines are too long; a terminal's are as wide as it is."""
+        """The table, as wide as the terminal. Formulas come last, so that long lines never cut a number."""
         timed = any(row.seconds is not None for row in self.rows)
         header = ["#", "instruction", "shape", "FLOPs", "bytes"] + ["time", "share"] * timed
         lines, formulas, section = [header], ["formula"], ""
@@ -101,10 +101,10 @@ class Listing(Sequence[Row]):
     __repr__ = __str__
 
 
-def seen(
+def parts_run(
     order: Sequence[Instruction], lanes: int, shared: Sequence[Buffer]
 ) -> Iterator[tuple[Instruction, Instruction]]:
-    """What that many lanes do, each beside the instruction that it is (a part of).
+    """Each instruction with each part of it that this many lanes run.
 
     One lane has nothing to sum, and gradients that lanes share need no sum.
     """
@@ -119,7 +119,7 @@ def shape_of(instruction: Instruction, rows: int) -> tuple[int, ...]:
 
 
 def beside(text: str, formulas: Sequence[str], room: int | None) -> str:
-    """The lines of a table, each with its formula: behind it, in as many lines as the room asks for, or below it."""
+    """The lines of a table, each with its formula: to the right, wrapped to the available width, or below."""
     lines = text.splitlines()
     indent = max(map(width, lines)) + 2
     if room is not None and room - indent < LEAST_FORMULA < max(map(width, formulas)):

@@ -1,4 +1,4 @@
-"""The memory plan: where every workspace buffer lies, so that two that are never alive together share their place."""
+"""The memory plan: the offset of every workspace buffer. Two that are never alive together may share memory."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Life:
 def place(
     prepare: Sequence[Instruction], rows: Sequence[Instruction], after: Sequence[Instruction]
 ) -> tuple[int, int, int, int]:
-    """Sets the offset of every buffer of the plan; returns the elements needed per row, once, for what is
-    prepared, and for a lane's part of the exchange.
+    """Sets the offset of every buffer of the plan. Returns how many elements are needed per row, once a step, for the
+    prepared buffers, and for a lane's part of the exchange.
 
     A per-row buffer's offset counts elements of one row: in a block of r rows it starts r times as far in. Buffers that
-    aren't per row (a second contribution to a gradient) live through the whole step and come after; so do those
-    that are prepared, in a region of their own.
+    aren't per row (a second contribution to a gradient) live through the whole step and follow these; so do prepared
+    buffers, in a region of their own.
     """
     per_row = region(WORKSPACE, rows, per_row=True)
     once = region(WORKSPACE, [*rows, *after], per_row=False)
@@ -43,11 +43,11 @@ def place(
     top = pack(list(dict.fromkeys(lives.values())))
     for buffer in per_row:
         buffer.offset = lives[buffer].offset
-    return top, in_a_row(once), in_a_row(prepared), in_a_row(exchange)
+    return top, place_in_order(once), place_in_order(prepared), place_in_order(exchange)
 
 
-def in_a_row(buffers: Sequence[Buffer]) -> int:
-    """Places one after the other; returns the elements they take."""
+def place_in_order(buffers: Sequence[Buffer]) -> int:
+    """Places buffers one after the other; returns the elements they take."""
     top = 0
     for buffer in buffers:
         buffer.offset = top
@@ -68,10 +68,10 @@ def lifetimes(buffers: Sequence[Buffer], rows: Sequence[Instruction]) -> dict[Bu
         uses = [n for n, i in enumerate(rows) if any(b is buffer for b in i.operands)]
         lives[buffer] = Life(buffer.size, min(uses), max(uses))
     batch = {b for i in rows if i.gathers for b in i.outputs}
-    for buffer in batch:  # a batch that is the whole data is gathered only once: it has to survive the step
+    for buffer in batch:  # a batch that is the whole data set is gathered only once: it has to survive the step
         lives[buffer].end = len(rows)
     for buffer in (b for i in rows if i.wide_gradient is not None for b in i.inputs if b.per_row):
-        lives[buffer].end = len(rows)  # it may be left to the finish
+        lives[buffer].end = len(rows)  # the product may be left to the finish
     for buffer in buffers:
         if buffer.view_of is not None:
             share(lives, buffer.storage, buffer)

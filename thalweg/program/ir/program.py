@@ -1,4 +1,4 @@
-"""A program: instructions in order, cut into phases, and where each buffer lies."""
+"""A program: instructions in order, divided into phases, and the place of each buffer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from thalweg.program.ir.memory import align, place
 class Segment:
     """A part of the finish between two meetings of the lanes.
 
-    A sliced one runs all its instructions on a few thousand parameters before the next: each vector is read from
-    memory once. Of another kind of instruction each does what it has to on whole arrays, each array on one lane.
+    A sliced segment runs all its instructions on a few thousand parameters before the next few thousand, so that each
+    vector is read from memory once. Otherwise, each instruction works on a whole array, on one lane.
     """
 
     instructions: list[Instruction]
@@ -26,33 +26,32 @@ class Segment:
 class Program:
     """Instructions of one kind of work (training, evaluation, prediction), ready to be executed or printed.
 
-    A step runs in four phases. `prepare` depends on the parameters only, or is a lane's share of something that is done
-    for the whole batch; each is done once; `rows` is done block by block
-    over the rows of the batch; `collect` puts together the gradients of one lane; `finish` (penalties, the sum over the
-    lanes and the update) follows when every lane is there, cut into segments between which the lanes meet again. Before
-    an instruction of the rows that reads what all lanes have written (statistics of the batch) the lanes meet too, and
-    each has all its rows in one block.
+    A step runs in four phases. `prepare`, done once, depends on the parameters only, or is a lane's share of something
+    done for the whole batch; `rows` is done block by block over the rows of the batch; `collect` puts together the
+    gradients of one lane; `finish` (penalties, the sum over the lanes and the update) follows when all lanes have met,
+    divided into segments between which they meet again. The lanes also meet before an instruction of the rows phase
+    that reads what all lanes have written (statistics of the batch); then each has all its rows in one block.
     """
 
     forward: Sequence[Instruction]
     backward: Sequence[Instruction] = ()
     update: Sequence[Instruction] = ()
     every: int = 1  # steps whose gradients are accumulated for one update
-    workspace_row: int = 0  # elements of workspace that every row of a block needs
-    workspace_fixed: int = 0  # and those that are needed once
-    prepared: int = 0  # elements of what is prepared
-    exchange: int = 0  # elements of a lane's part of what lanes tell each other
+    workspace_row: int = 0  # elements of workspace per row of a block
+    workspace_fixed: int = 0  # elements of workspace needed once
+    prepared: int = 0  # elements of the prepared region
+    exchange: int = 0  # elements of a lane's part of the exchange
     prepare: list[Instruction] = field(default_factory=list)
     rows: list[Instruction] = field(default_factory=list)
     collect: list[Instruction] = field(default_factory=list)
     finish: list[Instruction] = field(default_factory=list)
     norms: int = 0  # elements of the region of norms
     meetings: list[Instruction] = field(default_factory=list)  # of the rows phase, before which all lanes meet
-    positions: int = 1  # rows of a product that one row of the batch makes on average
+    positions: int = 1  # rows of a product per row of the batch, on average
 
     def __post_init__(self) -> None:
         for instruction in (*self.forward, *self.backward):
-            if any(b.region in (PARAMETERS, SLOTS) for b in instruction.outputs):  # what follows the batches
+            if any(b.region in (PARAMETERS, SLOTS) for b in instruction.outputs):  # moving averages and centres
                 self.finish.append(instruction)
             elif instruction.own_inputs and not instruction.reduces:
                 self.prepare.append(instruction)
@@ -74,7 +73,7 @@ class Program:
         self.norms = align(max((b.offset + b.size for b in self.buffers() if b.region == NORMS), default=0))
 
     def segments(self) -> list[Segment]:
-        """The finish, cut where the lanes have to meet."""
+        """The finish, divided where the lanes have to meet."""
         result: list[Segment] = []
         for instruction in self.finish:
             kind = (instruction.sliced, instruction.due and self.every > 1)
@@ -109,12 +108,12 @@ class Program:
 
     @property
     def wide(self) -> list[Instruction]:
-        """What computes the weight gradients that may be left to the finish."""
+        """The instructions that compute the weight gradients that may be left to the finish."""
         return [i for i in self.rows if i.wide_gradient is not None]
 
     @property
     def wide_gradients(self) -> list[Buffer]:
-        """Those gradients."""
+        """The weight gradients that may be left to the finish."""
         return [gradient for i in self.rows if (gradient := i.wide_gradient) is not None]
 
     def buffers(self) -> list[Buffer]:
@@ -122,7 +121,7 @@ class Program:
         return list(dict.fromkeys(b for i in self for b in i.operands if b is not None))
 
     def places(self) -> int:
-        """How many rows of a product one row of the batch makes on average: 1 for dense layers, more for images."""
+        """Rows of a product per row of the batch, on average: 1 for dense layers, more for images."""
         products = [i for i in self.forward if i.matrix_size]
         rows = sum(i.flops(1) / 2 for i in products) / max(1, sum(i.matrix_size for i in products))
         return max(1, int(rows))

@@ -15,9 +15,9 @@ from thalweg.program.passes.draft import Draft
 
 @dataclass(frozen=True, eq=False)
 class ActivatedLoss(Instruction):
-    """ŷ = f(h), rows·L added to `sums`, and dh = ∂L/∂h, by the three instructions that it stands for.
+    """ŷ = f(h), rows·L added to `sums`, and dh = ∂L/∂h, by the three instructions that it replaces.
 
-    Where something else reads ŷ, the activation is left out, and v is ŷ.
+    If something else reads ŷ, the activation stays an instruction of its own, and v is ŷ.
     """
 
     activation: Elementwise
@@ -70,13 +70,13 @@ class ActivatedLoss(Instruction):
 
 
 def fuse_activations(draft: Draft) -> Draft:
-    """A loss of single outputs does the adjoint of the activation before it, and the activation itself, if nothing else
-    reads it."""
+    """Lets a loss of single outputs compute the adjoint of the activation before it, and the activation too if nothing
+    else reads its value."""
     forward, backward = list(draft.forward), list(draft.backward)
     for loss in [i for i in forward if isinstance(i, LossAndGradient)]:
         both = [*forward, *backward]
         adjoint = next((i for i in both if isinstance(i, ElementwiseAdjoint) and i.da is loss.dp), None)
-        if adjoint is None or not goes_with(loss, adjoint) or sum(loss.dp in i.inputs for i in both) > 1:
+        if adjoint is None or not can_fuse(loss, adjoint) or sum(loss.dp in i.inputs for i in both) > 1:
             continue
         of, place = adjoint.of, forward.index(loss)
         assert isinstance(of, Elementwise)
@@ -91,7 +91,7 @@ def fuse_activations(draft: Draft) -> Draft:
     return replace(draft, forward=forward, backward=backward)
 
 
-def goes_with(loss: LossAndGradient, adjoint: ElementwiseAdjoint) -> bool:
-    """Whether both are equations of one number, with nothing else to do."""
+def can_fuse(loss: LossAndGradient, adjoint: ElementwiseAdjoint) -> bool:
+    """Whether both are equations of single numbers, without parameters or an activation within the loss."""
     plain = isinstance(adjoint.of, Elementwise) and not adjoint.of.parameters and adjoint.of.a is loss.p
     return plain and isinstance(loss.of, ElementwiseLoss) and loss.of.activation is None and loss.a is None

@@ -1,4 +1,4 @@
-"""What passes rewrite: a draft of a program. A pipeline is a list of named passes, in the order in which they run."""
+"""The draft of a program, which passes rewrite. A pipeline is a list of named passes, in the order they run."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ KINDS = ("training", "evaluation", "inference")
 
 @dataclass(frozen=True)
 class Request:
-    """Which program is wanted, and for what. Few batches and lanes make a difference: see `Target.common`."""
+    """Which program is wanted, and for what. Most batch sizes and lane counts share one: see `Target.common`."""
 
     kind: str = "training"  # one of KINDS
     batch: int = 32  # rows
     lanes: int = 1
     weighted: bool = False  # whether rows have weights
     of_bytes: bool = False  # whether the data are bytes (uint8), such as images
-    visible: bool = False  # whether every layer's value has to be computed by itself, for those who look at them
+    visible: bool = False  # whether every layer's value has to be computed, so that it can be inspected
 
     @property
     def trains(self) -> bool:
@@ -28,13 +28,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Draft:
-    """A program in the making: its instructions forward and, once they are derived, backward."""
+    """A program in the making: its forward instructions and, once derived, the backward ones."""
 
     forward: Sequence[Instruction]
     backward: Sequence[Instruction] = ()
     request: Request = Request()
     trained: Sequence[Buffer] = ()  # the weights whose gradients are wanted
-    y_pred: Buffer | None = None  # what the network puts out
+    y_pred: Buffer | None = None  # the network's output
 
     def __iter__(self) -> Iterator[Instruction]:
         yield from self.forward
@@ -43,7 +43,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Pass:
-    """One rewriting of a program that leaves what it computes as it is, and the requests for which it runs."""
+    """One rewriting of a program that preserves what it computes, and the requests for which it runs."""
 
     name: str
     rewrite: Callable[[Draft], Draft]

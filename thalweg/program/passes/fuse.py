@@ -1,5 +1,5 @@
-"""Fusion: a loss, its gradient and the activation before it become one instruction; relu and max pooling; batch
-normalisation and the sum and the relu behind it."""
+"""Fusion into one instruction: a loss, its gradient and the activation before it; relu and max pooling; batch
+normalisation and the sum and relu that follow it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from thalweg.program.passes.draft import Draft
 
 
 def pool_before_relu(draft: Draft) -> Draft:
-    """A relu whose value only a max pooling reads is done by that pooling, after it.
+    """Moves a relu that only a max pooling reads into that pooling, after the maximum.
 
     The values are the same, and so are the gradients: the first largest element of a window is the same with and
-    without relu, where it is above 0. Relu and its adjoint are left with a part of the work, and no memory.
+    without relu if it is above 0. Relu and its adjoint have less to do, and need no memory.
     """
     forward, result = draft.forward, list(draft.forward)
     for place, pool in enumerate(forward):
@@ -36,16 +36,16 @@ def pool_before_relu(draft: Draft) -> Draft:
 
 
 def only_reader(instructions: Sequence[Instruction], value: Buffer) -> Instruction | None:
-    """The instruction that reads a value, if there is one and no other."""
+    """The instruction that reads a value, if there is exactly one."""
     readers = [i for i in instructions if value in i.inputs]
     return readers[0] if len(readers) == 1 else None
 
 
 def normalize_and_add(draft: Draft) -> Draft:
-    """A batch normalisation adds the shortcut and does the relu, if nothing else reads what is between.
+    """Lets a batch normalisation add the shortcut and apply the relu, if nothing else reads the values in between.
 
-    With statistics of the batch a lane has all its rows in one block, which its caches don't hold: every instruction
-    less saves a trip to memory. Backward, relu's adjoint is a part of the normalisation's.
+    With statistics of the batch, a lane has all its rows in one block, too large for its caches: every instruction
+    less saves a trip to memory. Backward, relu's adjoint is part of the normalisation's.
     """
     result = list(draft.forward)
     for norm in [i for i in result if isinstance(i, BatchNormalization)]:
@@ -63,8 +63,8 @@ def normalize_and_add(draft: Draft) -> Draft:
 
 
 def fuse_relu(draft: Draft) -> Draft:
-    """A product does the relu that alone reads it, and a product, or an average pooling, that makes the adjoint of a
-    relu does that relu's: a pass over each value less."""
+    """Lets a product apply the relu that is its only reader, and a product or average pooling that computes a relu's
+    output gradient apply the relu's adjoint: each saves a pass over the values."""
     forward, backward = list(draft.forward), list(draft.backward)
     for product in [i for i in forward if isinstance(i, Affine | Convolution | TransposedConvolution)]:
         relu = only_reader([*forward, *backward], product.h)
@@ -85,7 +85,7 @@ def fuse_relu(draft: Draft) -> Draft:
 
 
 def add_before_relu(draft: Draft) -> Draft:
-    """The adjoint of such a relu, the sum of two contributions, is summed when it is read."""
+    """Lets a relu's batch sums add up the two contributions to its adjoint as they read them."""
     result = list(draft.backward)
     for add in [i for i in result if isinstance(i, Add)]:
         sums = only_reader(result, add.z)
@@ -96,10 +96,10 @@ def add_before_relu(draft: Draft) -> Draft:
 
 
 def fuse_losses(draft: Draft) -> Draft:
-    """The adjoint of each loss, which computes its value too, stands in the loss's place.
+    """Replaces each loss by its adjoint, which computes its value too.
 
-    A loss of logits computes softmax or sigmoid on its way. So where the network ends with that activation, the
-    instruction goes, and the loss writes the activation itself, if something else reads it or it has to be visible.
+    A loss of logits computes softmax or sigmoid along the way. So if the network ends with that activation, its
+    instruction goes, and the loss writes the activation itself if something else reads it or it has to be visible.
     """
     forward, backward = list(draft.forward), list(draft.backward)
     shown = draft.y_pred if draft.request.visible else None

@@ -1,7 +1,7 @@
-"""The folder in which compiled code is kept, named by a hash of compiler and processor, a file by one of its sources.
+"""The folder in which compiled code is kept. Its name is a hash of compiler and processor, a file's of its sources.
 
-What lies there is executed. So a folder, and a file in it, serves only where nobody else but root can have written it;
-and a file begins with a hash of its code and of the kernel and the folder that it was made for.
+Files in it are executed. So a folder, and a file in it, is used only if nobody but this user and root can have written
+it; and a file begins with a hash of its code and of the kernel and the folder that it was made for.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from thalweg.engine.native.compiler.fingerprint import environment, fingerprint
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.support.once import once
 
-KEEP_SECONDS = 30 * 24 * 3600  # code that nobody has used for so long is removed
-USED_SECONDS = 24 * 3600  # so often it is noted that a file is used
-UNFINISHED_SECONDS = 3600  # files that were begun so long ago, and never finished, are too
+KEEP_SECONDS = 30 * 24 * 3600  # code unused for this long is removed
+USED_SECONDS = 24 * 3600  # how often the use of a file is recorded
+UNFINISHED_SECONDS = 3600  # files begun this long ago and never finished are removed
 SUFFIX, UNFINISHED = ".compiled", ".new"
-PROBE = 1 << 16  # bytes that a folder has to have room for
+PROBE = 1 << 16  # bytes for which a folder has to have room
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 _warned = False
 
 
 class Places(NamedTuple):
-    """Where compiled code is looked for, where it is kept, and why not in places that go before."""
+    """Where compiled code is looked for, where it is kept, and why earlier candidates were refused."""
 
     read: tuple[Path, ...]
     write: Path | None
@@ -41,11 +41,11 @@ class Places(NamedTuple):
 
 
 def candidates() -> Iterator[Path]:
-    """Where compiled code may be kept, best first: as told, in the user's cache, in the temporary folder."""
+    """Where compiled code may be kept, best first: THALWEG_CACHE_DIR, the user's cache, the temporary folder."""
     if told := os.environ.get("THALWEG_CACHE_DIR"):
         yield Path(told)
     base = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(base):  # any other is ignored, says the specification
+    if os.path.isabs(base):  # the specification says to ignore any other
         yield Path(base) / "thalweg"
     else:
         with suppress(RuntimeError):  # there may be no home
@@ -56,9 +56,9 @@ def candidates() -> Iterator[Path]:
 
 @once
 def places() -> Places:
-    """The folders for this environment, up to the first that can be written.
+    """The folders for this environment, up to the first that is writable.
 
-    That one is made if need be; old ones beside it are removed.
+    That one is created if necessary; old ones beside it are removed.
     """
     name, read, refused = environment(), [], []
     for parent in candidates():
@@ -80,7 +80,7 @@ def places() -> Places:
 
 
 def make(folder: Path) -> None:
-    """Makes a folder, and those it lies in, for this user alone whatever the umask."""
+    """Creates a folder and its parents for this user alone, whatever the umask."""
     if not folder.is_absolute():
         raise OSError("not an absolute path")
     if os.path.isdir(folder):
@@ -89,29 +89,29 @@ def make(folder: Path) -> None:
     found = folder.parent.stat()
     if not (trusted(found) or found.st_mode & stat.S_ISVTX):
         raise OSError(f"{folder.parent} is somebody else's")  # as with sudo, which may keep another user's HOME
-    with suppress(FileExistsError):  # another process made it, or it is no folder, which `check` will see
+    with suppress(FileExistsError):  # another process made it, or it isn't a folder, which `check` will detect
         folder.mkdir(mode=0o700)
 
 
 def check(folder: Path) -> None:
-    """Raises an OSError that says why what lies in the folder must not be executed."""
+    """Raises an OSError that says why files in the folder must not be executed."""
     found = folder.stat()
     if not stat.S_ISDIR(found.st_mode):
         raise OSError("not a folder")
-    if not (trusted(found) and trusted(folder.lstat())):  # a link too can be put there by anybody
+    if not (trusted(found) and trusted(folder.lstat())):  # anybody could have put a link there, too
         raise OSError("it is somebody else's")
     if others_write(found):
         raise OSError("others can write to it: chmod go-w")
 
 
 def probe(folder: Path) -> None:
-    """Raises an OSError where nothing can be written."""
+    """Raises an OSError if nothing can be written."""
     with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         file.write(bytes(PROBE))
 
 
 def trusted(found: os.stat_result) -> bool:
-    """Whether a file is this user's, or root's."""
+    """Whether a file belongs to this user or root."""
     return not hasattr(os, "geteuid") or found.st_uid in (0, os.geteuid())
 
 
@@ -121,7 +121,7 @@ def others_write(found: os.stat_result) -> bool:
 
 
 def remove_old(path: Path) -> None:
-    """Removes unfinished files, and code that nobody has used for long, in other versions' folders too."""
+    """Removes unfinished files and code that hasn't been used for long, including other versions' folders."""
     for mark in path.parent.glob("[0-9a-f]" * 16 + f"/*{SUFFIX}"):
         with suppress(OSError):  # another process may be removing it too
             if time.time() - mark.parent.stat().st_mtime > KEEP_SECONDS:
@@ -138,12 +138,12 @@ def file_name(kernel: Kernel) -> str:
 
 
 def digest(folder: Path, kernel: Kernel, code: bytes) -> bytes:
-    """Of the code, of the file it was made for and of the folder: no file can take another's place."""
+    """A hash of the code, of its file's name and of the folder: no file can take another's place."""
     return hashlib.sha256("\0".join((folder.name, file_name(kernel), str(kernel.method), "")).encode() + code).digest()
 
 
 def kept(kernel: Kernel) -> bytes | None:
-    """What `keep` wrote to disk; None if there is nothing, or if it isn't what was written."""
+    """The code that `keep` wrote to disk; None if there is none, or if it was changed since."""
     for folder in places().read:
         try:
             with open(folder / file_name(kernel), "rb") as file:
@@ -154,19 +154,19 @@ def kept(kernel: Kernel) -> bytes | None:
             continue
         if content[:32] == digest(folder, kernel, content[32:]):
             if time.time() - found.st_mtime > USED_SECONDS:
-                with suppress(OSError):  # it may be another's folder, which is only read
+                with suppress(OSError):  # it may be another user's folder, which is only read
                     os.utime(folder / file_name(kernel))
             return content[32:]
     return None
 
 
 def is_there(kernel: Kernel) -> bool:
-    """Whether there is a file of the kernel, whatever is in it."""
+    """Whether a file for the kernel exists, whatever it contains."""
     return any(os.path.exists(folder / file_name(kernel)) for folder in places().read)
 
 
 def keep(kernel: Kernel, code: bytes) -> None:
-    """Writes it, after its hash, to disk; at once, so that nobody reads half a file. Where it can't, it says so."""
+    """Writes the code to disk, after its hash; atomically, so that nobody reads half a file. Warns if it can't."""
     folder = places().write
     if folder is None:
         return
@@ -187,7 +187,7 @@ def keep(kernel: Kernel, code: bytes) -> None:
 
 
 def warn_of_refused() -> None:
-    """Says, when something has to be compiled, which folders weren't taken and why."""
+    """Warns, when something has to be compiled, which folders were refused and why."""
     _, folder, refused = places()
     if folder is None:
         warn(
@@ -199,7 +199,7 @@ def warn_of_refused() -> None:
 
 
 def warn(text: str) -> None:
-    """Says it on standard error; of several such things the first."""
+    """Prints the first warning, and only that, on standard error."""
     global _warned
     if not _warned:
         _warned = True

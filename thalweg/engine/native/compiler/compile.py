@@ -1,8 +1,8 @@
 """Kernels are compiled when first used and kept on disk (cache.py).
 
-An edit in any file of this folder, another version of numba, or another processor makes them be compiled again. What is
-kept is object code. A process that finds all it needs loads it without numba, whose import takes longer than anything
-else such a process does at its start, and more memory.
+An edit in a source file they depend on, another version of numba, or another processor causes them to be compiled
+again. Object code is kept: a process that finds all it needs loads it without numba, whose import takes longer than
+anything else such a process does at its start, and more memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from thalweg.support.once import once
 from thalweg.support.stopwatch import compiling
 
 _announced = False
-_own: list[Any] = []  # numba's functions that couldn't be kept; numba unloads what nobody holds
+_own: list[Any] = []  # numba's functions that couldn't be kept on disk; numba unloads those without a reference
 
 
 def announce() -> None:
@@ -34,9 +34,9 @@ def announce() -> None:
 
 
 def make(kernel: Kernel) -> bytes | None:
-    """What is kept of a kernel or a family, compiled now; None where another process couldn't use it.
+    """Compiles a kernel or a family now, and keeps and returns its content; None if other processes couldn't use it.
 
-    A line with the names of the families that it calls, then object code.
+    The content is a line with the names of the families that it calls, then object code.
     """
     from thalweg.engine.native.compiler import emit
 
@@ -52,12 +52,12 @@ def make(kernel: Kernel) -> bytes | None:
 
 
 def families_of(content: bytes) -> list[str]:
-    """The names in the first line of what is kept."""
+    """The names in the first line of the content."""
     return content.partition(b"\n")[0].decode().split()
 
 
 def linked(content: bytes | None) -> int | None:
-    """The address of what is kept, joined with the families that it calls; None where that can't be done here."""
+    """The address of the content, linked with the families that it calls; None if that isn't possible here."""
     if content is None:
         return None
     code = content.partition(b"\n")[2]
@@ -69,7 +69,7 @@ def compiled(kernel: Kernel) -> int:
     """The address of the kernel, compiled now."""
     announce()
     place = linked(make(kernel))
-    if place is None:  # it is compiled in every process, and loaded by numba
+    if place is None:  # then it is compiled in every process, and loaded by numba
         from thalweg.engine.native.compiler import emit
 
         _own.append(emit.by_numba(kernel.function(), kernel.method))
@@ -79,10 +79,10 @@ def compiled(kernel: Kernel) -> int:
 
 @once
 def address_of(kernel: Kernel) -> int:
-    """The address of the compiled kernel, compiled or loaded now if it wasn't before."""
+    """The address of the compiled kernel, which is loaded or compiled on the first call."""
     return linked(kept(kernel)) or compiled(kernel)
 
 
 def callable_of(kernel: Kernel) -> Function:
-    """The compiled kernel to be called from Python with four addresses, the global interpreter lock released."""
+    """The compiled kernel, callable from Python with four addresses; it runs without the global interpreter lock."""
     return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(address_of(kernel))

@@ -1,12 +1,12 @@
-"""Object code from numba: one file for each kernel, which calls nothing of numba's and can be loaded without it.
+"""Object code from numba: one file per kernel, which calls nothing in numba and can be loaded without it.
 
-numba makes machine code of every function before it goes on with its caller, together with all that it calls: what lies
-six calls deep is made six times. Here its libraries only hold what LLVM has optimised, and machine code is made once,
-of the whole kernel. A family of micro-kernels is optimised and kept by itself; kernels call it by name.
+numba generates machine code for every function, and all that it calls, before it continues with its caller: a function
+six calls deep is generated six times. Here its libraries hold only what LLVM has optimised, and machine code is made
+once, for the whole kernel. A family of micro-kernels is optimised and kept separately; kernels call it by name.
 
-numba makes a C function that wraps the compiled one, and turns errors into Python's exceptions with the help of
-numba's runtime. Our own wrapper leaves that out. It relies on the two places, for its result and its error, that a
-compiled function takes before its arguments, and on the status that it returns.
+numba wraps the compiled function in a C function that turns errors into Python exceptions with the help of numba's
+runtime. Our own wrapper leaves that out. It relies on the two pointers, for its result and its error, that a compiled
+function takes before its arguments, and on the status that it returns.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from thalweg.engine.native.compiler.processor import FEATURES, NAME
 KERNEL = types.void(*(types.CPointer(t) for t in (types.int64, types.float64, types.int64, types.float64)))
 METHOD = types.int64(types.int64, types.int64)
 OPTIONS = {"fastmath": FLAGS["fastmath"], "error_model": FLAGS["error_model"], "nopython": True}
-RUNTIME = ("NRT_", "numba_")  # the names of what numba alone has …
-ADDRESSES = "numba.dynamic.globals"  # … and of what it writes addresses into
+RUNTIME = ("NRT_", "numba_")  # prefixes of functions that only numba has
+ADDRESSES = "numba.dynamic.globals"  # prefix of variables into which numba writes addresses
 DESTRUCTOR = "NRT_MemInfo_call_dtor"
 
 
 class _Library(JITCodeLibrary):  # type: ignore[misc]
-    """A function and what it calls, optimised by numba, but not made machine code."""
+    """A function and what it calls, optimised by numba, but without machine code."""
 
     def _finalize_final_module(self) -> None:
         self._finalized = True
@@ -53,7 +53,7 @@ class _Codegen(JITCPUCodegen):  # type: ignore[misc]
     _library_class = _Library
 
     def set_env(self, name: str, environment: Any) -> None:
-        """There is no place for it in memory."""
+        """Does nothing: without machine code, there is no variable to set."""
 
 
 @cache
@@ -71,7 +71,7 @@ def target_machine() -> Any:
 
 
 def by_numba(function: Callable[..., Any], method: bool) -> Any:
-    """numba's C function. Those that numba itself has to load, of a user's Python functions, call no micro-kernels."""
+    """numba's C function. Those that numba itself has to load, from users' Python functions, call no micro-kernels."""
     try:
         return numba.cfunc(METHOD if method else KERNEL, **OPTIONS)(function)
     except numba.core.errors.NumbaError as error:
@@ -93,7 +93,7 @@ def optimised(function: Callable[..., Any], method: bool) -> Any:
 def object_code(function: Callable[..., Any], method: bool) -> tuple[bytes, list[str]] | None:
     """The object code of a function, and the names of the families of micro-kernels that it calls.
 
-    None where another process couldn't use it: where it holds an address, or needs numba's runtime to make an array.
+    None if another process couldn't use it: if it holds an address, or needs numba's runtime to create an array.
     """
     made = optimised(function, method)
     source = binding.parse_assembly(made.inspect_llvm())
@@ -102,7 +102,7 @@ def object_code(function: Callable[..., Any], method: bool) -> tuple[bytes, list
         return None
     for value in (*source.functions, *source.global_variables):
         if not value.is_declaration:
-            value.linkage = "internal"  # LLVM takes over only those that something refers to
+            value.linkage = "internal"  # LLVM links in only those that something refers to
     source.get_function(inner).linkage = "linkonce_odr"
     module = binding.parse_assembly(str(wrapper(inner, method, source.triple, source.data_layout)))
     module.link_in(source)
@@ -126,13 +126,13 @@ def family_code(family: Any) -> bytes:
     module = library._final_module
     for function in module.functions:
         if not function.is_declaration and function.name != ENTRY:
-            function.linkage = "internal"  # now; LLVM would have changed the arguments of what nobody else may call
+            function.linkage = "internal"  # only now: LLVM might have changed the arguments of internal functions
     code: bytes = machine.emit_object(module)
     return code
 
 
 def wrapper(inner: str, method: bool, triple: str, layout: str) -> ir.Module:
-    """The module with the function that is called from outside."""
+    """A module with the function that is called from outside."""
     module = ir.Module()
     module.triple, module.data_layout = triple, layout
     given = [I64] * 2 if method else [BYTES] * 4
@@ -150,7 +150,7 @@ def wrapper(inner: str, method: bool, triple: str, layout: str) -> ir.Module:
         builder.ret(builder.load(place))
     else:
         builder.ret_void()
-    # numba calls it for arrays that own their memory. Kernels have none, but that is known only when they run.
+    # numba calls this for arrays that own their memory. Kernels have none, but that is known only when they run.
     destructor = ir.Function(module, ir.FunctionType(ir.VoidType(), [BYTES]), DESTRUCTOR)
     ir.IRBuilder(destructor.append_basic_block("entry")).ret_void()
     return module

@@ -1,7 +1,7 @@
-"""What compiled code depends on, as a hash: the sources that its module imports, the compiler, the processor.
+"""A hash of what compiled code depends on: the sources that its module imports, the compiler, the processor.
 
-A kernel is compiled again after an edit in its own module or in one that this imports, however far away, and not after
-an edit elsewhere.
+A kernel is compiled again after an edit in its own module or in one that this imports, directly or indirectly, but not
+after an edit elsewhere.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from thalweg.engine.native.compiler.processor import FEATURES, NAME, VW
 from thalweg.support.once import once
 
 PACKAGE = HOME.partition(".")[0]
-ROOT = Path(__file__).parents[len(HOME.split(".")) + 1]  # the folder that the package lies in
-EMITTER = f"{HOME}.compiler.emit"  # makes the code of all kernels
+ROOT = Path(__file__).parents[len(HOME.split(".")) + 1]  # the folder that contains the package
+EMITTER = f"{HOME}.compiler.emit"  # generates the code of all kernels
 IMPORT = re.compile(
     rf"^[ \t]*(?:from[ \t]+({PACKAGE}[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+({PACKAGE}[\w.]*))", re.M
 )
@@ -30,7 +30,7 @@ IMPORT = re.compile(
 
 @once
 def environment() -> str:
-    """A hash of what all compiled code depends on: versions, the processor, and what makes object code."""
+    """A hash of what all compiled code depends on: versions, the processor, and the generator of object code."""
     parts = [numba_version(), llvmlite.__version__, FEATURES, NAME, str(VW), sys.version, sources([EMITTER])]
     return digest(parts)
 
@@ -48,7 +48,7 @@ def digest(parts: Iterable[str]) -> str:
 
 
 def sources(modules: Iterable[str]) -> str:
-    """A hash of these modules and of all that they import of this package."""
+    """A hash of these modules and of all modules of this package that they import."""
     found: set[str] = set()
     waiting = [*modules]
     while waiting:
@@ -83,7 +83,7 @@ def imported(text: str) -> Iterator[str]:
 
 
 def numba_version() -> str:
-    """What tells one numba from another, read without importing it (importlib.metadata takes 20 ms)."""
+    """The text that identifies numba's version, read without importing it (importlib.metadata takes 20 ms)."""
     spec = find_spec("numba")
     assert spec is not None
     assert spec.origin is not None

@@ -1,4 +1,4 @@
-"""Which native function is meant: a module of this engine and a name in it, or a text that defines it."""
+"""References to native functions: a module of this engine and a name in it, or a text that defines the function."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 Function = Callable[..., Any]
 
-HOME = __name__.removesuffix(".compiler.kernel")  # the package that kernels' modules are in
-FAMILY = "thalweg."  # begins the names of families of micro-kernels, which are files of their own
+HOME = __name__.removesuffix(".compiler.kernel")  # the package that contains the kernels' modules
+FAMILY = "thalweg."  # prefix of the names of families of micro-kernels, which are files of their own
 
 
 class CompilerError(Exception):
@@ -17,15 +17,15 @@ class CompilerError(Exception):
 
 
 class Kernel(NamedTuple):
-    """A native function by name. What defines it is imported only if it has to be compiled."""
+    """A native function by name. Its definition is imported only if it has to be compiled."""
 
     module: str  # of the native engine
     name: str
-    text: str = ""  # the module's, where it isn't a file
-    method: bool = False  # called by Python as a method of an object; see `entrance.py`
+    text: str = ""  # of the module, if it isn't a file
+    method: bool = False  # whether Python calls it as a method of an object; see `entrance.py`
 
     def function(self) -> Function:
-        """What is compiled."""
+        """The Python function to compile, or a family."""
         if self.text:
             names: dict[str, Any] = {"__name__": f"thalweg_{self.module}"}
             exec(compile(self.text, f"<{self.name}>", "exec"), names)

@@ -1,7 +1,7 @@
-"""The few LLVM instructions that numba has no word for.
+"""The few LLVM instructions that numba doesn't offer.
 
-Every function takes raw addresses: int64, in bytes. An address is data, so compiled code never holds one and can be
-kept on disk and reused by another process. Nothing here checks bounds; the callers are lowered from checked programs.
+Functions take raw addresses: int64, in bytes. An address is data, so compiled code never contains one and can be kept
+on disk and reused by another process. Nothing here checks bounds; the callers are lowered from checked programs.
 """
 
 import functools
@@ -17,18 +17,18 @@ from numba.np import arrayobj
 
 from thalweg.engine.native.compiler.loader import CLOCK, NAP, SYMBOLS, YIELD
 
-# Never plain fastmath=True: it lets LLVM assume that NaN and infinity do not occur, and they have to be found.
+# Never plain fastmath=True: it lets LLVM assume that NaN and infinity don't occur, but they have to be detected.
 FLAGS = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}, "error_model": "numpy", "nogil": True}
-INNER = {**FLAGS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}  # of what only compiled code calls
+INNER = {**FLAGS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}  # for functions that only compiled code calls
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 BYTES = ir.IntType(8).as_pointer()
 
 
 def compiled(function):
-    """Makes a function of int64 arguments callable from compiled code, where it is compiled once.
+    """Makes a function of int64 arguments callable from compiled code, and compiles it only once.
 
-    numba.njit would compile it, and all that it calls, anew for every combination of constants in the calls.
+    numba.njit would compile it, and all that it calls, again for every combination of constants in the calls.
     """
 
     @functools.wraps(function)
@@ -127,7 +127,7 @@ def store_f32(typing, address, index, value):
 def apart(k: int, count: int):
     """Returns the intrinsics (address, index) and (address, index, value) that load and store an element of array k.
 
-    LLVM is told that the `count` arrays don't overlap. Otherwise it checks that before a loop, and doesn't vectorise
+    They tell LLVM that the `count` arrays don't overlap. Otherwise it checks that before a loop, and doesn't vectorise
     loops over more than four: Adam with amsgrad, which had to be two loops, takes 0.75 times as long as one.
     """
 
@@ -160,7 +160,7 @@ def apart(k: int, count: int):
 
 
 def ask(builder, address):
-    """Emits a prefetch of the cache line at an address, into L2; nothing happens where there is no memory."""
+    """Emits a prefetch of the cache line at an address, into L2; an invalid address has no effect."""
     arguments = [builder.inttoptr(address, BYTES), *(ir.Constant(I32, n) for n in (0, 2, 1))]
     function = declare(builder, "llvm.prefetch.p0", ir.VoidType(), [a.type for a in arguments])
     builder.call(function, arguments)
@@ -168,7 +168,7 @@ def ask(builder, address):
 
 @intrinsic
 def fetch(typing, address):
-    """Asks for the cache line at an address, which is read soon."""
+    """Prefetches the cache line at an address that is read soon."""
 
     def codegen(context, builder, signature, args):
         ask(builder, args[0])
@@ -178,15 +178,15 @@ def fetch(typing, address):
 
 
 def rewrite(builder, address):
-    """Emits that a number is written as it is: the core gets its cache line for itself. A prefetch for writing doesn't
-    take a line that others hold too. Atomic, or LLVM would leave it out."""
+    """Emits code that writes a number back unchanged, so that the core owns its cache line. A prefetch for writing
+    doesn't take a line that others hold too. Atomic, or LLVM would remove it."""
     p = pointer(builder, address, I32)
     builder.store_atomic(builder.load_atomic(p, "monotonic", 4), p, "monotonic", 4)
 
 
 @intrinsic
 def take(typing, address):
-    """Takes the cache line at an address from other cores. The processor goes on meanwhile."""
+    """Takes the cache line at an address from other cores. The processor continues meanwhile."""
 
     def codegen(context, builder, signature, args):
         rewrite(builder, args[0])
@@ -197,7 +197,7 @@ def take(typing, address):
 
 @intrinsic
 def allocate(typing, size):
-    """The address of so many bytes: C's malloc. numba's own arrays need numba's runtime, which isn't loaded."""
+    """The address of `size` bytes from C's malloc. numba's own arrays need numba's runtime, which isn't loaded."""
 
     def codegen(context, builder, signature, args):
         return builder.ptrtoint(builder.call(declare(builder, "malloc", BYTES, [I64]), args), I64)
@@ -207,7 +207,7 @@ def allocate(typing, size):
 
 @intrinsic
 def release(typing, address):
-    """Gives back what `allocate` gave; 0 is nothing."""
+    """Frees memory from `allocate`; 0 has no effect."""
 
     def codegen(context, builder, signature, args):
         builder.call(declare(builder, "free", ir.VoidType(), [BYTES]), [builder.inttoptr(args[0], BYTES)])
@@ -217,12 +217,12 @@ def release(typing, address):
 
 
 def stack(n: int):
-    """Returns the intrinsic () -> address of n floats on the caller's stack, at the beginning of a cache line."""
+    """Returns the intrinsic () -> address of n floats on the caller's stack, at the start of a cache line."""
 
     @intrinsic
     def memory(typing):
         def codegen(context, builder, signature, args):
-            with builder.goto_entry_block():  # reserved once, however often the loop around this call turns
+            with builder.goto_entry_block():  # reserved once, however often a loop around this call runs
                 array = builder.alloca(ir.ArrayType(F32, n))
             array.align = 64
             return builder.ptrtoint(array, I64)
@@ -250,7 +250,7 @@ def call(typing, address, o, c, s, f):
 
 @intrinsic
 def fetch_add(typing, address, value):
-    """Adds to the int64 at address in one indivisible step and returns what it was before."""
+    """Adds to the int64 at an address atomically and returns its previous value."""
 
     def codegen(context, builder, signature, args):
         return builder.atomic_rmw("add", pointer(builder, args[0], I64), args[1], "seq_cst")
@@ -260,7 +260,7 @@ def fetch_add(typing, address, value):
 
 @intrinsic
 def load_acquire(typing, address):
-    """The int64 at address; what another thread wrote before its fetch_add can be read after this."""
+    """The int64 at an address; what another thread wrote before its fetch_add can be read after this."""
 
     def codegen(context, builder, signature, args):
         return builder.load_atomic(pointer(builder, args[0], I64), "acquire", 8)
@@ -270,7 +270,7 @@ def load_acquire(typing, address):
 
 @intrinsic
 def store_release(typing, address, value):
-    """Writes the int64 at address; what this thread wrote before can be read by whoever reads it by `load_acquire`."""
+    """Writes the int64 at an address; a thread that reads it by `load_acquire` sees what this one wrote before."""
 
     def codegen(context, builder, signature, args):
         builder.store_atomic(args[1], pointer(builder, args[0], I64), "release", 8)
@@ -281,7 +281,7 @@ def store_release(typing, address, value):
 
 @intrinsic
 def pause(typing):
-    """Tells the core that this is a spin loop: a few dozen cycles in which the other thread of the core runs."""
+    """Tells the core that this is a spin loop: it waits a few dozen cycles, in which its other thread runs."""
 
     def codegen(context, builder, signature, args):
         architecture = binding.get_process_triple().split("-")[0]
@@ -311,7 +311,7 @@ def sched_yield(typing):
 
 @intrinsic
 def nap(typing):
-    """Sleeps for the shortest time there is: some 50 µs, on Windows 1 ms."""
+    """Sleeps for the shortest possible time: some 50 µs, on Windows 1 ms."""
 
     def codegen(context, builder, signature, args):
         builder.call(declare(builder, NAP, I32, [I32]), [ir.Constant(I32, 1)])
@@ -322,7 +322,7 @@ def nap(typing):
 
 @intrinsic
 def ticks(typing):
-    """A clock that never goes back, in nanoseconds; on Windows as fast as `loader.ticks_a_second` says."""
+    """A monotonic clock, in nanoseconds; on Windows in units of 1/`loader.ticks_a_second` seconds."""
 
     def codegen(context, builder, signature, args):
         with builder.goto_entry_block():
@@ -350,7 +350,7 @@ def declare(builder, name: str, result, parameters):
 
 @intrinsic
 def hold(typing, thing):
-    """One more reference to the Python object at an address, which it returns."""
+    """Adds a reference to the Python object at an address; returns the address."""
 
     def codegen(context, builder, signature, args):
         thing = builder.inttoptr(args[0], BYTES)
@@ -362,7 +362,7 @@ def hold(typing, thing):
 
 @intrinsic
 def new_array(typing, create, array, kind, axes, shape):
-    """A new array of NumPy's, 0 without memory: by PyArray_NewFromDescr, which keeps the reference to kind."""
+    """A new NumPy array, or 0 if there is no memory, by PyArray_NewFromDescr, which steals the reference to kind."""
 
     def codegen(context, builder, signature, args):
         create, array, kind, axes, shape = args
@@ -377,7 +377,7 @@ def new_array(typing, create, array, kind, axes, shape):
 
 @intrinsic
 def leave(typing):
-    """Lets other threads of Python run; returns what `reenter` needs."""
+    """Lets other Python threads run; returns the argument of `reenter`."""
 
     def codegen(context, builder, signature, args):
         return builder.ptrtoint(builder.call(declare(builder, "PyEval_SaveThread", BYTES, []), []), I64)
@@ -402,10 +402,10 @@ def reenter(typing, thread):
 
 @intrinsic
 def multiply_add(typing, a, b, c):
-    """a·b + c, in one instruction where the processor has it, and in this order.
+    """a·b + c, in one instruction if the processor has it, and in this order.
 
-    numba adds its flags only to operations that have none: "contract" keeps "reassoc" away, with which LLVM would merge
-    the constants of a range reduction, (x·c + large) − large, to x·c.
+    numba adds its flags only to operations that have none: "contract" keeps out "reassoc", with which LLVM would
+    simplify a range reduction, (x·c + large) − large, to x·c.
     """
 
     def codegen(context, builder, signature, args):
@@ -419,8 +419,8 @@ def multiply_add(typing, a, b, c):
 def select(typing, condition, a, b):
     """a where the condition holds, otherwise b; both are computed.
 
-    The same as numba's `a if condition else b`, which LLVM may however turn into a branch around a store of a, where b
-    is what lies there already. Such a loop is not vectorised.
+    The same as numba's `a if condition else b`, which LLVM may however turn into a branch around a store of a, if b is
+    the value already there. Then the loop is not vectorised.
     """
 
     def codegen(context, builder, signature, args):
@@ -431,7 +431,7 @@ def select(typing, condition, a, b):
 
 @intrinsic
 def unknown(typing, x):
-    """x, of which LLVM knows nothing."""
+    """x, as a value about which LLVM knows nothing."""
 
     def codegen(context, builder, signature, args):
         same = builder.asm(ir.FunctionType(I32, [I32]), "", "=r,0", [builder.bitcast(args[0], I32)], False)

@@ -7,12 +7,12 @@ import os
 
 import llvmlite.binding as binding
 
-# Their processors, or virtual machines that claim to be one, have AVX that LLVM or the system gets wrong; as in numba.
+# Processors, or virtual machines that claim to be one, whose AVX LLVM or the system gets wrong; as in numba.
 WITHOUT_AVX = {"corei7-avx", "core-avx-i", "sandybridge", "ivybridge", "nocona"}
 
 
 def features(name: str) -> str:
-    """LLVM's list of the processor's features, "+avx2,-avx512f,…", as numba makes it."""
+    """LLVM's list of the processor's features, "+avx2,-avx512f,…", as numba composes it."""
     told = os.environ.get("NUMBA_CPU_FEATURES")
     if told is not None or name.lower() == "generic":
         return told or ""
@@ -25,7 +25,7 @@ def features(name: str) -> str:
 
 
 def vector_width(features: str, asked: str | None = None) -> int:
-    """Returns how many floats one vector register holds: 16 (AVX-512), 8 (AVX2 with FMA), else 4 (NEON, SSE).
+    """Returns how many floats one vector register holds: 16 (AVX-512), 8 (AVX2 with FMA), otherwise 4 (NEON, SSE).
 
     features: LLVM's list of the processor's features, "+avx2,-avx512f,...".
     asked: the value of the environment variable THALWEG_VECTOR, which overrides it (to test narrower code).

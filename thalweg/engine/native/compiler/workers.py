@@ -1,8 +1,8 @@
-"""Kernels compiled by several processes at once, for numba compiles one after the other in a process.
+"""Compiles kernels in several processes at once, as numba compiles them one after the other within a process.
 
-A worker is an interpreter of its own, neither a fork nor a copy of the caller's main module. It reads a kernel a line,
-keeps it on disk, and answers with the families of micro-kernels that it calls, which are work too. What no worker could
-do, or none could be started for, is done by the process that needs it.
+A worker is an interpreter of its own, neither a fork nor a copy of the caller's main module. It reads one kernel per
+line, compiles it to disk, and answers with the families of micro-kernels that it calls, which are work too. Kernels
+that no worker compiled are left to the process that needs them.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from thalweg.support.once import once
 from thalweg.support.stopwatch import compiling as compiling_time
 
 MANY = 4  # kernels from which on it pays to start workers, which takes a second
-MOST = 4  # workers, each of which imports numba and compiles for itself what several kernels call
+MOST = 4  # workers, each of which imports numba and compiles functions that several kernels share
 
 
 class Work:
-    """Groups of kernels. Neighbours have much in common, which each worker that does one of them has to compile: so
-    some workers begin with the first, and the others with the last."""
+    """Groups of kernels. Neighbours have much in common, which each worker that compiles one of them has to compile
+    too: so some workers begin with the first, and the others with the last."""
 
     def __init__(self, groups: Iterable[list[Kernel]]) -> None:
         self.waiting = list(groups)
@@ -39,7 +39,7 @@ class Work:
         self.changed = Condition()
 
     def take(self, first: bool) -> list[Kernel]:
-        """The first group or the last; empty when there will be none."""
+        """The first group or the last; empty if there will be no more."""
         with self.changed:
             self.changed.wait_for(lambda: self.waiting or not self.busy)
             if not self.waiting:
@@ -48,7 +48,7 @@ class Work:
             return self.waiting.pop(0 if first else -1)
 
     def found(self, families: Iterable[Kernel]) -> None:
-        """Adds those that nobody knew of. They have nothing in common with others."""
+        """Adds the families that aren't known yet. They have nothing in common with others."""
         with self.changed:
             new = [kernel for kernel in families if kernel not in self.known]
             self.known.update(new)
@@ -63,7 +63,7 @@ class Work:
 
 @once
 def prepare(kernels: frozenset[Kernel]) -> None:
-    """Compiles what is missing of the kernels of a program, if it is much."""
+    """Compiles the missing kernels of a program, if they are many."""
     missing = [kernel for kernel in kernels if not is_there(kernel)]
     if len(missing) >= MANY and possible():
         announce()
@@ -72,7 +72,7 @@ def prepare(kernels: frozenset[Kernel]) -> None:
 
 @compiling_time
 def compile_together(kernels: list[Kernel]) -> None:
-    """Those of one file are compiled by one worker."""
+    """Compiles kernels in several workers; those of one file in one worker."""
     kernels = sorted(kernels)
     groups = [list(group) for _, group in groupby(kernels, key=lambda kernel: kernel.module)]
     work = Work(groups)
@@ -98,13 +98,13 @@ def compile_together(kernels: list[Kernel]) -> None:
 
 
 def possible() -> bool:
-    """Whether there is a second core, a folder to hand the code over in, and an interpreter: a program that Python is
-    part of isn't one."""
+    """Whether there are a second core, a folder through which to pass the code, and an interpreter, which a program
+    that embeds Python isn't."""
     return cores() > 1 and places().write is not None and Path(sys.executable or "").stem.lower().startswith("python")
 
 
 def start() -> subprocess.Popen[str]:
-    """A worker that finds the modules where this process finds them."""
+    """Starts a worker with this process's module search path."""
     return subprocess.Popen(
         [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"],
         stdin=subprocess.PIPE,
@@ -116,7 +116,7 @@ def start() -> subprocess.Popen[str]:
 
 
 def direct(worker: subprocess.Popen[str], work: Work, first: bool) -> None:
-    """Gives a worker what there is to do, kernel by kernel, until nothing is left or the worker ends."""
+    """Gives a worker one kernel after another until none is left or the worker ends."""
     assert worker.stdin is not None
     assert worker.stdout is not None
     while group := work.take(first):
@@ -131,8 +131,8 @@ def direct(worker: subprocess.Popen[str], work: Work, first: bool) -> None:
 
 
 def serve() -> None:
-    """A worker's part."""
-    gc.disable()  # it would look at numba's many objects again and again, and free little
+    """The loop of a worker."""
+    gc.disable()  # it would scan numba's many objects again and again, and free little
     answers: Any = sys.stdout
     sys.stdout = sys.stderr  # for whatever prints when it is imported
     for line in sys.stdin:
@@ -140,9 +140,9 @@ def serve() -> None:
         try:
             kernel = Kernel(*json.loads(line))
             content = kept(kernel) or make(kernel)
-            if content and not is_there(kernel):  # the disk is full: nothing can be handed over
+            if content and not is_there(kernel):  # the disk is full: nothing can be passed on
                 return
             families = [family_of(symbol) for symbol in families_of(content or b"")]
-        except Exception:  # it will be seen in the process that needs the kernel
+        except Exception:  # it will recur in the process that needs the kernel
             pass
         print(json.dumps(families), file=answers, flush=True)

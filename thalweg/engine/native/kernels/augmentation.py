@@ -16,7 +16,7 @@ TURN = 2 * math.pi
 
 @numba.njit(inline="always", **FLAGS)
 def draw(s, stream, counter):
-    """A number in [0, 1) of an instruction in this step."""
+    """A random number in [0, 1) for an instruction in this step."""
     k = key(s[SEED], s[ITERATION], stream)
     return uniform(U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32)), U32(U64(counter)))
 
@@ -41,13 +41,13 @@ def random_flip(o, c, s, f):
 
 @numba.njit(inline="always", **FLAGS)
 def between(c, place, u):
-    """u of [0, 1) in the range that stands at this place of the constants."""
+    """Maps u in [0, 1) to the range at this index of the constants."""
     return c[place] + (c[place + 1] - c[place]) * np.float64(u)
 
 
 @numba.njit(**INNER)
 def inside(i, n, mode):
-    """The pixel that stands at i, which may lie beyond 0 … n − 1; −1 where it is the fill value."""
+    """The index of the pixel used at i, which may lie outside 0 … n − 1; −1 for the fill value."""
     if 0 <= i < n:
         return i
     if mode == CONSTANT:
@@ -61,7 +61,7 @@ def inside(i, n, mode):
 
 
 def random_warp(o, c, s, f):
-    """z[p] = x[matrix·p + offset], a matrix and an offset for each image."""
+    """z[p] = x[matrix·p + offset], with a matrix and an offset for each image."""
     height, width, channels, alike, mode, bilinear, stream = o[2], o[3], o[4], o[5], o[6], o[7], o[8]
     size, fill = height * width * channels, F32(c[0])
     middle_y, middle_x = (height - 1) / 2.0, (width - 1) / 2.0

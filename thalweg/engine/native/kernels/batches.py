@@ -7,20 +7,20 @@ from thalweg.engine.native.layouts.state import NEXT, ORDER, ROWS, START
 from thalweg.engine.native.linalg import gemm
 
 LINE = 64  # bytes of a cache line
-LONG = 256  # bytes of a row from which on it pays to ask …
-AHEAD = 4096  # … for as many bytes before they are copied: memory takes as long to answer; shorter rows, a step before
+LONG = 256  # bytes of a row from which on prefetching pays within a step; shorter rows are prefetched a step ahead
+AHEAD = 4096  # bytes copied between a row's prefetch and its copy: about the latency of memory
 
 
 @numba.njit(inline="always", **FLAGS)
 def ask(at, size):
-    """Asks for so many bytes."""
+    """Prefetches `size` bytes."""
     for line in range(at - at % LINE, at + size, LINE):
         fetch(line)
 
 
 @numba.njit(inline="always", **FLAGS)
 def ask_ahead(X, order, r, apart, size):
-    """Asks for the row to be copied some rows after the r-th: the processor doesn't foresee which. Rows of `size` bytes
+    """Prefetches a row that is copied some rows after the r-th, which the processor can't predict. Rows of `size` bytes
     lie at X + order·apart."""
     if size >= LONG:
         ask(X + order[min(r + 1 + AHEAD // size, order.size - 1)] * apart, size)
@@ -28,8 +28,8 @@ def ask_ahead(X, order, r, apart, size):
 
 @numba.njit(inline="always", **FLAGS)
 def fetch_row(X, order, later, r, size):
-    """Asks for a row that comes some rows after the r-th, or of short rows in the next step, where `later` has their
-    numbers."""
+    """Prefetches a row that is copied some rows after the r-th; short rows are prefetched for the next step, if `later`
+    holds their numbers."""
     ask_ahead(X, order, r, size, size)
     if size < LONG and later.size:
         ask(X + later[r] * size, size)
@@ -37,12 +37,12 @@ def fetch_row(X, order, later, r, size):
 
 @numba.njit(inline="always", **FLAGS)
 def numbers(s, rows, far):
-    """The numbers of the block's rows, and those of the next step's where the data are far away; else none."""
+    """The numbers of the block's rows, and those of the next step if the data are far; otherwise none."""
     return integers(s[ORDER], rows), integers(s[NEXT], rows if far and s[NEXT] else 0)
 
 
 def gather(o, c, s, f):
-    """x = X[order], o[3]: by columns, o[4]: from far away"""
+    """x = X[order]; o[3]: by columns; o[4]: the data exceed the core's caches"""
     rows, size = s[ROWS], o[2]
     x = floats(o[1], rows * size)
     if o[3] and s[ORDER] == 0:

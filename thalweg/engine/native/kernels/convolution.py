@@ -1,15 +1,15 @@
 """Convolutions on the micro-kernel, without a copy of the patches under the kernel.
 
-In (row, height, width, channel) order the elements under one row of a kernel follow each other in memory, and those of
-the next output begin a stride further: a matrix whose rows overlap, which costs nothing, since a tile only broadcasts
-A. The border isn't filled with zeros either. The outputs are cut into rectangles whose kernels reach the same taps (the
-elements of the kernel that lie on the image): the inside, four sides, four corners. Any of a rectangle's three
-dimensions, images, rows and columns, can be the rows of a tile, so that a corner is as fast as the inside.
+In (row, height, width, channel) order the elements under one row of a kernel are contiguous in memory, and those of the
+next output begin a stride further on: a matrix whose rows overlap, which costs nothing, since a tile only broadcasts A.
+The border isn't filled with zeros either. The outputs are divided into rectangles that use the same taps (the elements
+of the kernel that lie on the image): the inside, four sides, four corners. Any of a rectangle's three dimensions,
+images, rows and columns, can be the rows of a tile, so that a corner is as fast as the inside.
 
-Where there are few channels out, neighbouring outputs of a row are taken together, as the channels of one output of a
-wider kernel, so that they fill a vector.
+With few output channels, neighbouring outputs of a row are computed together, as the channels of one output of a wider
+kernel, so that they fill a vector.
 
-`x`, `y` below are addresses in bytes; strides are in floats. (s, d, at, taps) of a dimension: output i sees at tap t
+`x`, `y` below are addresses in bytes; strides are in floats. (s, d, at, taps) of a dimension: tap t of output i sees
 the element i·s + t·d + at.
 """
 
@@ -23,19 +23,19 @@ from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, tile
 from thalweg.engine.native.linalg.moves import copy
 
-# A panel of B (a few vectors wide, all taps deep) is copied together, so that it stays in the nearest cache while all
-# tiles pass; deeper ones are cut. It pays from so many tiles on.
+# A panel of B (a few vectors wide, all taps deep) is copied to contiguous memory, so that it stays in the nearest cache
+# for all tiles; deeper ones are divided. It pays from PACKED_TILES tiles on.
 PANEL = 6144 if VW < 16 else 24576
 PACKED_TILES = 8
 
-# Places whose x and dh stay in the nearest cache while all taps of a kernel's gradient pass.
+# Places whose x and dh stay in the nearest cache for all taps of a kernel's gradient.
 PLACES = 256
 
-# Of few channels, a kernel's gradient takes so many floats of x with a border of zeros around them: then all taps see
-# the same places and are rows of one tile, which else would have a row or two.
+# With few channels, a kernel's gradient copies up to this many floats of x, with a border of zeros: then all taps see
+# the same places and are rows of one tile, which would otherwise have a row or two.
 BORDERED = 4096
 
-# A kernel for neighbouring outputs together has at most so many floats.
+# A kernel that computes neighbouring outputs together has at most this many floats.
 WIDENED = 1 << 14
 
 _panel, _bordered, _widened, _biases = stack(PANEL), stack(BORDERED), stack(WIDENED), stack(VW)
@@ -43,7 +43,7 @@ _panel, _bordered, _widened, _biases = stack(PANEL), stack(BORDERED), stack(WIDE
 
 @compiled
 def _share(n, most):
-    """The size of each part when n is cut as evenly as possible into the fewest parts of at most `most`."""
+    """The size of each part when n is divided as evenly as possible into the fewest parts of at most `most`."""
     parts = max(1, (n + most - 1) // max(1, most))
     return max(1, (n + parts - 1) // parts)
 
@@ -56,13 +56,13 @@ def _first_tap(i, s, d, at):
 
 @compiled
 def _after_tap(i, n, s, d, at, taps):
-    """The tap after the last of output i that isn't behind an image of n elements."""
+    """The tap after the last of output i that isn't beyond an image of n elements."""
     return min(taps, (n - 1 - at - i * s + d) // d) if n - 1 - at - i * s >= 0 else 0
 
 
 @compiled
 def _zone(i, outputs, n, s, d, at, taps):
-    """(first tap, tap after the last, output after the last) of the outputs from i on that reach the same taps."""
+    """(first tap, tap after the last, output after the last) of the outputs from i on that use the same taps."""
     first, after = _first_tap(i, s, d, at), _after_tap(i, n, s, d, at, taps)
     end = i + 1
     while end < outputs and _first_tap(end, s, d, at) == first and _after_tap(end, n, s, d, at, taps) == after:
@@ -72,9 +72,9 @@ def _zone(i, outputs, n, s, d, at, taps):
 
 @compiled
 def _together(N, OW, C, th, sw, dw, tw):
-    """How many neighbouring outputs of N channels are taken together: 1 where that wouldn't save a fifth of the work.
+    """How many neighbouring outputs of N channels are computed together: 1 if that wouldn't save a fifth of the work.
 
-    g of them see tw + (g − 1)·sw taps, with zeros among them.
+    g of them see tw + (g − 1)·sw taps, some of which are zero.
     """
     g = VW // N
     while g > 1 and (OW % g or th * (tw + (g - 1) * sw) * C * g * N > WIDENED):
@@ -113,7 +113,7 @@ def _narrow(B, C, N, th, sw, tw, g, target, accumulate):
 
 @compiled
 def dense_correlate(x, H, W, C, B, y, OH, OW, N, bias, images, sh, dh, ah, th, sw, dw, aw, tw, relu, gate):
-    """y = bias + Σ x·B over the taps, for x, B and y without gaps; with an end as of a tile."""
+    """y = bias + Σ x·B over the taps, for contiguous x, B and y; relu, gate: as for `tile`."""
     g = _together(N, OW, C, th, sw, dw, tw)
     if g > 1:
         kernel, biases = _widened(), _biases()
@@ -135,9 +135,9 @@ def correlate(
 ):  # fmt: skip
     """y[image, i, j, :] = bias + Σ x[image, i·sh + a·dh + ah, j·sw + b·dw + aw, :]·B[a, b] over the taps on the image.
 
-    xi, xr, xc; yi, yr, yc: strides of image, row and column; br, bc: of the kernel's rows and columns. C channels of x
-    times a matrix of N columns, ldb apart, at each tap. At the end max(y, 0), if `relu`, or y·[G > 0], if there is a
-    G, laid out as y, `gate` bytes behind it.
+    xi, xr, xc; yi, yr, yc: strides of image, row and column; br, bc: of the kernel's rows and columns. At each tap, C
+    channels of x times a matrix of N columns with row stride ldb. Finally max(y, 0), if `relu`, or y·[G > 0], if `gate`
+    isn't 0: G is laid out like y, `gate` bytes after it.
     """
     i = 0
     while i < OH:
@@ -157,7 +157,7 @@ def correlate(
 @compiled
 def _rectangle(a, an, ah, aw, ga, gb, C, b, br, bc, ldb, c, cn, ch, cw, N, bias, n, h, w, taps_h, taps_w, relu, gate):
     """The outputs of a rectangle, all of which see taps_h x taps_w taps. an, ah, aw; cn, ch, cw: strides of A and C."""
-    if aw * w == ah and cw * w == ch:  # rows that follow each other are one
+    if aw * w == ah and cw * w == ch:  # contiguous rows are one
         w, h = w * h, 1
     if h == 1 and aw * w == an and cw * w == cn:
         w, n = w * n, 1
@@ -167,7 +167,7 @@ def _rectangle(a, an, ah, aw, ga, gb, C, b, br, bc, ldb, c, cn, ch, cw, N, bias,
         w, aw, cw, n, an, cn = n, an, cn, w, aw, cw
     if taps_h * taps_w == 0:
         _products(a, an, ah, aw, 0, b, 0, ldb, c, cn, ch, cw, bias, 0, n, h, w, N, 0, 0, relu, gate)
-    elif gb == C and bc == C * ldb:  # the taps of a kernel's row follow each other
+    elif gb == C and bc == C * ldb:  # the taps of a kernel's row are contiguous
         _products(a, an, ah, aw, ga, b, br, ldb, c, cn, ch, cw, bias, 0, n, h, w, N, taps_h, taps_w * C, relu, gate)
     else:
         for t in range(taps_h):
@@ -178,9 +178,9 @@ def _rectangle(a, an, ah, aw, ga, gb, C, b, br, bc, ldb, c, cn, ch, cw, N, bias,
 
 @compiled
 def _tiles(M, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, relu, gate):
-    """M rows of C, v vectors wide, in tiles of as even a height as possible."""
+    """M rows of C, v vectors wide, in tiles of heights as even as possible."""
     tiles = (M + ROWS - 1) // ROWS
-    rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one row more than the others
+    rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one more row than the others
     if taller:
         r = rows + 1
         tile(
@@ -256,7 +256,7 @@ def convolution(o, c, s, f):
 def transposed_convolution(o, c, s, f):
     """h = x ∗ Wᶠ + b; max(h, 0), or h·[a > 0]
 
-    Elements of the image that are a stride apart lie under the same taps, so they go together.
+    Elements of the image that are a stride apart lie under the same taps, so they are computed together.
     """
     x, W, bias, h, gated, H, Wd, C, OH, OW, O = o[0], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
     kh, kw, sh, sw, dh, dw, top, left = o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[19]
@@ -286,8 +286,8 @@ def transposed_convolution(o, c, s, f):
 
 @compiled
 def _phase(i, taps, s, d, before):
-    """Under what element i of an image, and those s, 2s … behind it, lie: (how many taps, where these begin in a turned
-    kernel, the place that sees i with the first of them)."""
+    """The taps that cover element i of an image, and those s, 2s … after it: (how many, the index of the first in the
+    flipped kernel, the place from which that one sees i)."""
     phase = (i + before) % s
     n = _of_phase(taps, s, phase)
     return n, _before_phase(taps, s, phase), (i + before - phase) // s - (n - 1) * d
@@ -295,13 +295,13 @@ def _phase(i, taps, s, d, before):
 
 @compiled
 def _of_phase(n, s, phase):
-    """How many of n taps are `phase` after a multiple of s."""
+    """How many of n taps have the remainder `phase` modulo s."""
     return max(0, (n - phase + s - 1) // s)
 
 
 @compiled
 def _before_phase(n, s, phase):
-    """How many of n taps belong to the phases before: where a turned kernel has the taps of this phase."""
+    """How many of n taps belong to earlier phases: the index of this phase's first tap in a flipped kernel."""
     count = 0
     for p in range(phase):
         count += _of_phase(n, s, p)
@@ -326,13 +326,13 @@ def _first_place(tap, s, d, at):
 
 @compiled
 def _after_place(tap, n, outputs, s, d, at):
-    """The output after the last whose tap isn't behind an image of n elements."""
+    """The output after the last whose tap isn't beyond an image of n elements."""
     return min(outputs, (n - 1 - at - tap * d) // s + 1) if n - 1 - at - tap * d >= 0 else 0
 
 
 @compiled
 def _with_border(x, H, W, C, target, images, high, wide, first, left):
-    """target = `high` rows of each image, from `first` on, `wide` elements from `left` before it; 0 outside of it."""
+    """target = `high` rows of each image from row `first`, `wide` elements from column −left; 0 outside the image."""
     from_, to = min(left, wide) * C, min(left + W, wide) * C
     for image in range(images):
         for r in range(high):
@@ -367,10 +367,10 @@ def kernel_gradient(o, c, s, f):
 
 @compiled
 def _taps(x, d, dW, H, Wd, C, OH, OW, O, kh, kw, sh, sw, dh, dw, top, left, groups, images, more):
-    """dW (+)= x ∗ dh: the rows of a tile are channels (of several taps, where all see the same places), its depth is
+    """dW (+)= x ∗ dh: the rows of a tile are channels (of several taps, if all see the same places), its depth is
     places.
 
-    Some places at a time, so that x and dh stay near while all taps pass.
+    Some places at a time, so that x and dh stay in the nearest cache for all taps.
     """
     n, m = C // groups, O // groups
     some_rows, some_images = min(OH, max(1, PLACES // OW)), max(1, PLACES // (OH * OW))

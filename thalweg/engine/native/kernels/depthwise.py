@@ -1,7 +1,7 @@
-"""Depthwise convolutions: every channel has a kernel of its own. No product of matrices then, but vectors of channels.
+"""Depthwise convolutions: every channel has a kernel of its own, so they work on vectors of channels, not matrices.
 
-The outputs of a row that reach the same taps are a run: for a vector of channels its kernel stays in registers while
-the run passes, and so do the sums of a kernel's gradient. Addresses are in bytes, strides in floats.
+The outputs of a row that use the same taps are a run: for a vector of channels, the kernel stays in registers during
+the run, and so do the sums of a kernel's gradient. Addresses are in bytes, strides in floats.
 """
 
 from numba import types
@@ -16,12 +16,12 @@ from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 RUN = ("row", "column", "rows", "columns", "count", "step", "channels")
 WEIGH_ARGUMENTS = ("x", "w", "wr", "bias", "y", "apart", *RUN, "relu", "gate")
 GRADIENT_ARGUMENTS = ("x", "d", "w", "wr", *RUN)
-COMMON = ((3, 3), (5, 5))  # sizes of kernels whose loops are unrolled
+COMMON = ((3, 3), (5, 5))  # kernel sizes for which loops are unrolled
 
 
 class _Run(Emitter):
-    """A run of `count` outputs, which see windows `step` floats apart, of rows × columns elements, `row` and `column`
-    floats apart; for all channels, a vector of them at a time."""
+    """A run of `count` outputs. Their windows are `step` floats apart and have rows × columns elements, `row` and
+    `column` floats apart. It covers all channels, a vector at a time."""
 
     def __init__(self, function, arguments, size):
         super().__init__(function, arguments)
@@ -39,7 +39,7 @@ class _Run(Emitter):
         builder.ret_void()
 
     def vector_of_channels(self, k, load, store):
-        """What is done for the channels from k on; returns nothing to carry."""
+        """Emits the work on the channels from k on; returns no carried values."""
         raise NotImplementedError
 
     def place(self, name, *steps):
@@ -49,7 +49,7 @@ class _Run(Emitter):
         return p
 
     def times(self, a, name):
-        """a · an argument, a number or a value"""
+        """a times an argument, for a number or an emitted value a"""
         return self.builder.mul(integer(a) if isinstance(a, int) else a, self.given[name])
 
     def taps(self):
@@ -74,7 +74,7 @@ class _Run(Emitter):
 
 class _Weigh(_Run):
     def vector_of_channels(self, k, load, store):
-        """y = bias + Σ x·w, or max(y, 0), or y·[G > 0], G `gate` bytes behind y; outputs are `apart` floats apart."""
+        """y = bias + Σ x·w, then max(y, 0) or y·[G > 0], G `gate` bytes after y; outputs are `apart` floats apart."""
         builder, given = self.builder, self.given
         given["G"] = builder.add(given["y"], given["gate"])
         (start,) = self.if_given("bias", [self.zero], lambda _, where: load(self.place("bias", where)), [k])
@@ -144,7 +144,7 @@ WEIGHT_GRADIENTS = _family("WEIGHT_GRADIENTS", _WeightGradient, GRADIENT_ARGUMEN
 
 
 def _call(family):
-    """The signature and the code of an intrinsic."""
+    """The signature and code of an intrinsic."""
     names = family.arguments
 
     def codegen(context, builder, signature, args):
@@ -180,7 +180,7 @@ def _correlate(
 ):  # fmt: skip
     """y[image, i, j] = bias + Σ x[image, i·sh + a·dh + ah, j·sw + b·dw + aw]·w[a, b] over the taps on the image.
 
-    yi, yr, yc: from an image, row and column of y to the next.
+    yi, yr, yc: strides of y's images, rows and columns.
     """
     for image in range(images):
         i = 0

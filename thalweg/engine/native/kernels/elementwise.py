@@ -1,7 +1,7 @@
-"""Kernels that act on every element by itself, besides the activations: sums, copies, dropout.
+"""Elementwise kernels other than activations: sums, copies, rescaling, dropout.
 
-A result may overwrite its operand. LLVM vectorises a loop over two arrays behind a check that they don't overlap, and
-takes a scalar loop if they do; so the case of one array has a loop of its own.
+A result may overwrite its operand. LLVM vectorises a loop over two arrays only after a check that they don't overlap,
+and runs a scalar loop if they do; so the case of a single array has a loop of its own.
 """
 
 import numpy as np
@@ -50,7 +50,7 @@ def rescale(o, c, s, f):
 
 
 def dropout(o, c, s, f):
-    """a = h·keep/(1 − rate); the counter of an element is its place in the batch."""
+    """a = h·keep/(1 − rate); an element's counter is its place in the batch."""
     size, rate, scale = o[2], F32(c[0]), F32(1.0 / (1.0 - c[0]))
     n, first = s[ROWS] * size, U32(U64(s[FIRST_ROW] * size))
     k = key(s[SEED], s[ITERATION], o[3])

@@ -1,4 +1,4 @@
-"""The products of dense layers, all by the one micro-kernel."""
+"""The products of dense layers, computed by the micro-kernels."""
 
 from thalweg.engine.native.compiler.llvm import compiled
 from thalweg.engine.native.kernels.updates.gradients import stretch
@@ -20,8 +20,8 @@ def affine(o, c, s, f):
 
 @compiled
 def gradient_of_all_rows(x, ldx, nx, dh, dW, own, row, rows, units, positions, s):
-    """So many rows of dW = xᵀ·dh from `row` on, over the rows of all lanes, right before W is changed, which lies `own`
-    bytes behind dW. From a row of x to the next are ldx floats, from a lane's to the next lane's nx."""
+    """`rows` rows of dW = xᵀ·dh from `row` on, over the rows of all lanes, just before W, `own` bytes after dW, is
+    updated. Rows of x are ldx floats apart, those of consecutive lanes nx."""
     to, stride = dW + 4 * row * units, s[STRIDE]
     size, whole = s[BLOCK] * positions, s[BATCH_ROWS] // s[BLOCK]  # lanes that have a whole block
     if whole:
@@ -33,9 +33,9 @@ def gradient_of_all_rows(x, ldx, nx, dh, dW, own, row, rows, units, positions, s
 
 
 def weight_gradient(o, c, s, f):
-    """dW = xᵀ·dh over this block; or in the finish, over all lanes' rows, those of its rows that are worked on now
+    """dW = xᵀ·dh over this block; in the finish, the rows of dW in the current slice, over all lanes' rows
 
-    db = Σ dh too, where there is one: only by columns, which is o[8]. o[9], in the finish: where W is.
+    By columns (o[8]), also db = Σ dh, if there is a db. o[9], in the finish: the address of W.
     """
     x, dh, dW, inputs, units, positions, offset = o[0], o[1], o[2], o[4], o[5], o[6], o[7]
     if s[STRIDE] == 0:
@@ -69,7 +69,7 @@ def transpose(o, c, s, f):
 
 
 def input_gradient(o, c, s, f):
-    """dx = dh·Wᵀ, with W as it is or transposed before; dx·[a > 0] where there is an a"""
+    """dx = dh·Wᵀ, with W as it is or already transposed; with a, dx·[a > 0]"""
     dh, W, dx, a, inputs, units, positions, transposed = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
     ldw = inputs if transposed else units
     gemm.product(dh, units, 1, W, ldw, 1 - transposed, dx, inputs, 0, 0, a, s[ROWS] * positions, inputs, units)

@@ -33,7 +33,7 @@ def binary_matches(o, c, s, f):
 
 @numba.njit(**INNER)
 def argmax(v, first, classes):
-    """The place of the first of the largest."""
+    """The index of the first of the largest."""
     best = 0
     for j in range(1, classes):
         if v[first + j] > v[first + best]:

@@ -1,4 +1,4 @@
-"""Noise kernels; the counter of an element is its place in the batch."""
+"""Noise kernels; an element's counter is its place in the batch."""
 
 import numba
 import numpy as np
@@ -17,7 +17,7 @@ _keep = stack(RUN)
 
 @numba.njit(inline="always", **FLAGS)
 def normal(low, high, counter):
-    """A number of mean 0 and variance 1 from two of the counter's (Box and Muller)."""
+    """A normal number of mean 0 and variance 1 from two of the counter's (Box and Muller)."""
     u = uniform(low, high, U32(counter + counter))
     v = uniform(low, high, U32(counter + counter + U32(1)))
     return np.sqrt(F32(-2) * maths.log(F32(1) - u)) * maths.cos(F32(6.2831853) * v)
@@ -52,7 +52,7 @@ def gaussian_dropout(o, c, s, f):
 
 
 def spatial_dropout(o, c, s, f):
-    """a = h·keep/(1 − rate); the counter of a channel is its place among the channels of the batch."""
+    """a = h·keep/(1 − rate); a channel's counter is its place among the channels of the batch."""
     places, channels, rate, scale = o[2], o[3], F32(c[0]), F32(1.0 / (1.0 - c[0]))
     k = key(s[SEED], s[ITERATION], o[4])
     low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))

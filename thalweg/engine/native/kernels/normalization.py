@@ -1,6 +1,6 @@
-"""Batch normalisation: what belongs to a channel is made here, the loops over all rows are those of channels.py.
+"""Batch normalisation: the values for each channel are computed here; the loops over all rows are in channels.py.
 
-Sums over many rows lose bits: they are taken over some rows at a time, and put together in float64.
+Sums over many rows lose bits, so they are taken over some rows at a time and added up in float64.
 """
 
 import math
@@ -15,14 +15,14 @@ from thalweg.engine.native.linalg.channels import GROUP, moments, products, scal
 
 F32 = np.float32
 RUN = 1024  # channels at a time, or channels times the rows that are taken as one
-PART = 8192  # floats of which the sums are taken before they are added to the totals
+PART = 8192  # floats that are summed before their sums are added to the totals
 
 _a, _b, _c, _d, _e = stack(RUN), stack(RUN), stack(RUN), stack(RUN), stack(4 * RUN)
 
 
 @compiled
 def _copies(channels):
-    """How many rows are taken as one: they fill whole groups of vectors, or at least vectors, if that isn't long."""
+    """How many rows are taken as one, to fill whole groups of vectors, or as much of one as RUN allows."""
     unit = GROUP * VW
     while unit > 1:
         copies = unit // min(unit, channels & -channels)
@@ -34,13 +34,13 @@ def _copies(channels):
 
 @compiled
 def _rows_at_once(width, copies):
-    """Rows that are PART floats or so, a multiple of the copies."""
+    """Rows that amount to about PART floats, a multiple of the copies."""
     return max(1, PART // (width * copies)) * copies
 
 
 @compiled
 def _repeat(source, n, copies, target):
-    """target = source, so many times"""
+    """target = source, repeated `copies` times"""
     x, y = floats(source, n), floats(target, n * copies)
     for q in range(copies):
         for j in range(n):
@@ -63,7 +63,7 @@ def _inverse(variance, gamma, n, epsilon, target):
 
 @compiled
 def _take(sums, n, copies, totals):
-    """totals (float64) += what the sums of all copies hold, which are 0 then"""
+    """totals (float64) += the sums of all copies, which are then reset to 0"""
     x, y = floats(sums, n * copies), doubles(totals, n)
     for q in range(copies):
         for j in range(n):
@@ -73,13 +73,13 @@ def _take(sums, n, copies, totals):
 
 @numba.njit(inline="always", **FLAGS)
 def _rows_of(lane, s):
-    """The rows of the batch that are a lane's."""
+    """How many rows of the batch a lane has."""
     return s[ROWS] if s[LANES] == 1 else max(0, min(s[BLOCK], s[BATCH_ROWS] - lane * s[BLOCK]))
 
 
 @compiled
 def _normalize(x, a, rows, channels, mean, variance, gamma, beta, epsilon, shortcut, relu):
-    """a = γ·(x − μ)/√(σ² + ε) + β, plus the shortcut, at least 0: as far as they are there"""
+    """a = γ·(x − μ)/√(σ² + ε) + β, plus the shortcut, then max(a, 0) if `relu`; absent operands are skipped"""
     centre, factor, shift = _a(), _b(), _c()
     copies = _copies(channels)
     for first in range(0, channels, RUN):
@@ -102,8 +102,8 @@ def _normalize(x, a, rows, channels, mean, variance, gamma, beta, epsilon, short
 
 @compiled
 def _moments(x, rows, n, channels, copies, mean, squares):
-    """The mean of n channels and the squared differences from it: by differences from the mean of the first rows, which
-    are about as small, and which one pass over x is enough for."""
+    """The mean of n channels and the sum of squared differences from it, by differences from the mean of the first
+    rows: these are about as small, and need only one pass over x."""
     centre, one, other, totals = _a(), _b(), _c(), _e()
     step = _rows_at_once(n, copies)
     _fill(centre, n * copies, 0)
@@ -141,7 +141,7 @@ def batch_moments(o, c, s, f):
 
 
 def batch_normalization(o, c, s, f):
-    """Every lane puts the parts of all lanes together in the same order (Chan, Golub and LeVeque 1979)."""
+    """Every lane combines the parts of all lanes in the same order (Chan, Golub and LeVeque 1979)."""
     x, parts, gamma, beta, shortcut, a, mean, variance = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
     positions, channels, relu = o[8], o[9], o[10]
     mu, sigma = floats(mean, channels), floats(variance, channels)
@@ -192,7 +192,7 @@ def _sums(x, mean, variance, da, more, a, kept, key, sums, rows, n, channels, co
 
 
 def batch_sums(o, c, s, f):
-    """sums = Σ v, Σ v·x̂ of this lane's rows; v = da, or (da + more)·[a > 0], which is kept: as far as they are there"""
+    """sums = Σ v, Σ v·x̂ of this lane's rows; v = da, or with a (da + more)·[a > 0], which is kept; more is optional"""
     x, mean, variance, da, more, a, kept, sums = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
     positions, channels = o[8], o[9]
     key, to, copies = (1 if a else 0) + (1 if more else 0), sums + 8 * s[LANE] * channels, _copies(channels)

@@ -1,7 +1,7 @@
 """PReLU. A row is (A, B, C, D, E): along A, C and E its elements share an α, along B and D each has its own.
 
-The innermost loop goes along E, or along D where E is 1. Where D is short, as with an α for each channel of an image,
-several places are done at once, with the α repeated for each of them.
+The innermost loop runs along E, or along D if E is 1. If D is short, as with an α for each channel of an image, several
+places are computed at once, with the α repeated for each of them.
 """
 
 import numpy as np
@@ -12,13 +12,13 @@ from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
 
 F32 = np.float32
 ONE = F32(1)
-RUN = 1024  # elements that are done at once
+RUN = 1024  # elements computed at once
 run_on_stack = stack(RUN)
 
 
 @scalar
 def slopes_of_own(h, alpha, z, y, n):
-    """y = z·(h > 0 ? 1 : α), an α for each element; y may be z, and both may be h."""
+    """y = z·(h > 0 ? 1 : α) with an α for each element; y may be z, and both may be h."""
     k, target = floats(alpha, n), floats(y, n)
     if h == y:
         one = unknown(ONE)
@@ -89,7 +89,7 @@ def prelu_adjoint(o, c, s, f):
 
 @scalar
 def sums_of_short(h, da, dalpha, D, size):
-    """dα += Σ da·min(h, 0), several places at once; each of them has sums of its own until the end."""
+    """dα += Σ da·min(h, 0), several places at once, each with its own sums until the end."""
     sums, total, n = floats(run_on_stack(), RUN), floats(dalpha, D), RUN // D * D
     sums[:] = F32(0)
     for at in range(0, size, n):

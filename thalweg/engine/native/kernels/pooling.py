@@ -1,6 +1,6 @@
-"""Pooling: rows of windows that reach the same elements of their image, by the loops of windows.py.
+"""Pooling, by the loops of windows.py, over runs of windows that reach the image with the same taps.
 
-By columns, an image's channels are images to them, and the rows of the block their channels.
+By columns, an image's channels count as images, and the rows of the block as channels.
 """
 
 from thalweg.engine.native.compiler.llvm import compiled, floats
@@ -10,13 +10,13 @@ from thalweg.engine.native.linalg.windows import give, largest, mean, spread
 
 @compiled
 def _reached(i, n, s, d, before, taps):
-    """(first tap, tap after the last) of output i that lie on an image of n elements; tap t sees i·s + t·d − before."""
+    """(first tap, tap after the last) of output i on an image of n elements; tap t sees i·s + t·d − before."""
     return max(0, (before - i * s + d - 1) // d), min(taps, (n - 1 + before - i * s) // d + 1)
 
 
 @compiled
 def _after(j, outputs, n, s, d, before, taps):
-    """The output after the last from j on whose windows are whole; the next, if that of j isn't."""
+    """The end of the run of outputs from j on whose windows are whole; j + 1 if j's own isn't."""
     first, after = _reached(j, n, s, d, before, taps)
     whole = (n - 1 + before - (taps - 1) * d) // s + 1 if after - first == taps else 0
     return max(j + 1, min(outputs, whole))
@@ -24,20 +24,20 @@ def _after(j, outputs, n, s, d, before, taps):
 
 @compiled
 def _down(image, i, t, H, W, C, sh, dh, top):
-    """Where row t of the windows in row i begins, in bytes from the first image."""
+    """The offset of tap row t of the windows in output row i, in bytes from the first image."""
     return 4 * (image * H + i * sh + t * dh - top) * W * C
 
 
 @compiled
 def _prepare(dx, images, size, kh, kw, sh, sw, tiled):
-    """dx = 0, unless every element is in one window; returns whether elements may be in several."""
+    """Sets dx = 0, unless every element is in exactly one window; returns whether elements may be in several."""
     if not tiled:
         floats(dx, images * size)[:] = 0
     return kh > sh or kw > sw
 
 
 def max_pooling(o, c, s, f):
-    """a = the largest element of each window, or 0"""
+    """a = the largest element of each window; with relu, max(a, 0)"""
     x, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
     kh, kw, sh, sw, dh, dw, top, left, relu = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
     images, C = (C, s[ROWS]) if o[17] else (s[ROWS], C)
@@ -55,7 +55,7 @@ def max_pooling(o, c, s, f):
 
 
 def max_pooling_adjoint(o, c, s, f):
-    """dx = Σ of da over the windows whose first largest element it is, if that is above 0"""
+    """dx = Σ of da over the windows in which the element is the first largest; with relu, if it is above 0"""
     x, a, da, dx, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
     kh, kw, sh, sw, dh, dw, top, left, relu = o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18]
     images, C = (C, s[ROWS]) if o[19] else (s[ROWS], C)
@@ -96,7 +96,7 @@ def average_pooling(o, c, s, f):
 
 
 def average_pooling_adjoint(o, c, s, f):
-    """dx = Σ of da/elements over the windows that cover the element; times [a > 0], where there is an a"""
+    """dx = Σ of da/elements over the windows that cover the element; with a, times [a > 0]"""
     da, dx, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
     kh, kw, sh, sw, dh, dw, top, left = o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
     images, C = (C, s[ROWS]) if o[17] else (s[ROWS], C)

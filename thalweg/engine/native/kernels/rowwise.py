@@ -1,7 +1,7 @@
 """Activations that act on one row at a time: softmax, log_softmax, sparsemax, glu.
 
-A row is an array of its own: numba lets a negative index count from the end, and an index that starts at r·n might be
-one, for all that LLVM knows; such a loop is not vectorised.
+A row is an array of its own: numba lets negative indices count from the end, and for all LLVM knows, an index that
+starts at r·n might be negative, so that the loop would not be vectorised.
 """
 
 import numba
@@ -20,7 +20,7 @@ F32, I32 = np.float32, np.int32
 
 @numba.njit(inline="always", **FLAGS)
 def ordered(bits):
-    """Bits of a float ↔ an int32 that is as much larger as the float is: maxima of integers are vectorised."""
+    """Bits of a float ↔ an int32 with the same order: maxima of integers are vectorised."""
     return I32(bits ^ (I32(bits >> I32(31)) & I32(0x7FFFFFFF)))
 
 
@@ -48,7 +48,7 @@ def row_below_maximum(h, a, n):
 
 @numba.njit(**INNER)
 def softmax_turned(h, a, rows, classes):
-    """a = e^(h − max h)/Σ for rows that don't fill a vector: turned, so that the vectors lie across the rows."""
+    """a = e^(h − max h)/Σ for rows that don't fill a vector: transposed, so that the vectors run across the rows."""
     turned, scratch = classes_scratch(), floats(rows_scratch(), 2 * ROWS_AT_ONCE)
     top, mass = scratch[:ROWS_AT_ONCE], scratch[ROWS_AT_ONCE:]
     for first in range(0, rows, ROWS_AT_ONCE):
@@ -135,15 +135,15 @@ def log_softmax_adjoint(o, c, s, f):
 
 
 def sparsemax(o, c, s, f):
-    """a = max(h − τ, 0): τ from all of the row, then from what is above it, until nothing more falls below.
+    """a = max(h − τ, 0): τ from the whole row, then from the elements above it, until no more fall below.
 
-    Michelot's algorithm (1986): no sorting and no memory, and it ends after a few rounds.
+    Michelot's algorithm (1986): it needs no sorting and no memory, and ends after a few rounds.
     """
     n = o[3]
     for r in range(s[ROWS] * o[2]):
         row_below_maximum(o[0] + 4 * r * n, o[1] + 4 * r * n, n)
         y = floats(o[1] + 4 * r * n, n)
-        tau, count = F32(-1), F32(-1)  # what lies more than 1 below the largest is 0 in any case
+        tau, count = F32(-1), F32(-1)  # an element more than 1 below the largest is 0 in any case
         for _ in range(n):
             total, above = F32(0), F32(0)
             for j in range(n):
@@ -160,7 +160,7 @@ def sparsemax(o, c, s, f):
 
 
 def sparsemax_adjoint(o, c, s, f):
-    """dh = da − mean of da over a > 0, and 0 elsewhere"""
+    """dh = da − mean of da where a > 0, 0 elsewhere"""
     n = o[4]
     for r in range(s[ROWS] * o[3]):
         a, da, dh = floats(o[0] + 4 * r * n, n), floats(o[1] + 4 * r * n, n), floats(o[2] + 4 * r * n, n)

@@ -1,4 +1,4 @@
-"""Moving elements about: borders of images, nearest upsampling, concatenation, the axes in another order."""
+"""Moving elements: padding and cropping images, nearest upsampling, concatenation, permuting axes."""
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def cropping(o, c, s, f):
 
 
 def upsampling(o, c, s, f):
-    """z = x, each element so many times"""
+    """z = x with each element repeated"""
     x, z, H, W, C, down, across = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
     row = W * across * C
     for i in range(s[ROWS] * H):
@@ -48,7 +48,7 @@ def upsampling(o, c, s, f):
 
 
 def upsampling_adjoint(o, c, s, f):
-    """dx = Σ of dz over the places of each element"""
+    """dx = Σ of dz over the copies of each element"""
     dz, dx, H, W, C, down, across = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
     floats(dx, s[ROWS] * H * W * C)[:] = F32(0)
     for i in range(s[ROWS] * H * down):
@@ -59,7 +59,7 @@ def upsampling_adjoint(o, c, s, f):
 
 
 def concatenation(o, c, s, f):
-    """z = x and y one after the other"""
+    """z = x followed by y"""
     x, y, z, n, m = o[0], o[1], o[2], o[3], o[4]
     for r in range(s[ROWS] * o[5]):
         _copy(x + 4 * r * n, z + 4 * r * (n + m), n)
@@ -67,14 +67,14 @@ def concatenation(o, c, s, f):
 
 
 def part(o, c, s, f):
-    """x = some of z"""
+    """x = a slice of z"""
     z, x, width, n, first = o[0], o[1], o[2], o[3], o[4]
     for r in range(s[ROWS] * o[5]):
         _copy(z + 4 * (r * width + first), x + 4 * r * n, n)
 
 
 def permutation(o, c, s, f):
-    """z = x, its axes in another order: runs along the last axis of z, one for each place on the others"""
+    """z = x with its axes in another order: runs along the last axis of z, one for each index of the others"""
     x, z, axes = o[0], o[1], o[2]
     n, step = o[2 + axes], o[2 + 2 * axes]
     runs = 1

@@ -15,7 +15,7 @@ _sums = stack(RUN)
 
 
 def standardization(o, c, s, f):
-    """a = (x − mean)/√(variance + ε); not centered, the mean is taken as 0"""
+    """a = (x − mean)/√(variance + ε); if not centered, the mean is taken as 0"""
     x, a, places, groups, channels, centered = o[0], o[1], o[3], o[4], o[5], o[6]
     width = groups * channels
     for r in range(s[ROWS] * o[2]):
@@ -43,7 +43,7 @@ def standardization(o, c, s, f):
 
 
 def standardization_adjoint(o, c, s, f):
-    """dx = (da − mean da − x̂·mean(da·x̂))/√(variance + ε); not centered, both means are taken as 0"""
+    """dx = (da − mean da − x̂·mean(da·x̂))/√(variance + ε); if not centered, mean x and mean da are taken as 0"""
     x, da, dx, places, groups, channels, centered = o[0], o[1], o[2], o[4], o[5], o[6], o[7]
     width, n = groups * channels, places * channels
     for r in range(s[ROWS] * o[3]):

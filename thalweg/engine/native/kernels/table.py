@@ -9,7 +9,7 @@ from pathlib import Path
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.custom import is_custom, kernel_of_custom
 from thalweg.engine.native.kernels.generated.formulas import kernel_of_equation
-from thalweg.engine.native.kernels.generated.penalties import kernel_of_penalty
+from thalweg.engine.native.kernels.generated.norm_penalties import kernel_of_penalty
 from thalweg.engine.native.kernels.generated.updates import kernel_of_statements
 from thalweg.program.instructions.losses.penalties import NormPenalty
 from thalweg.program.instructions.updates.updates import Statements
@@ -19,7 +19,7 @@ KERNEL = re.compile(r"^def (\w+)\(o, c, s, f\):", re.M)
 
 
 def kernels() -> Iterator[tuple[str, Kernel]]:
-    """Every function of (o, c, s, f) in this folder. Its files aren't imported: their decorators are numba's."""
+    """Every function of (o, c, s, f) in this folder. Its files aren't imported, as their decorators need numba."""
     folder = Path(__file__).parent
     for path in sorted(folder.rglob("*.py")):
         module = ".".join((folder.name, *path.relative_to(folder).with_suffix("").parts))
@@ -31,7 +31,7 @@ MACHINE = Kernel("runtime.machine", "machine")
 
 
 def kernel_of(i: Instruction) -> Kernel:
-    """The kernel that carries out an instruction: written by hand, or made of its equation or a user's function."""
+    """The kernel that executes an instruction: handwritten, or generated from its equation or a user's function."""
     if i.kernel in KERNELS:
         return KERNELS[i.kernel]
     if isinstance(i, Statements):

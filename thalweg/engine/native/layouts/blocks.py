@@ -1,4 +1,4 @@
-"""What fits the caches of a lane: how many rows a block has, and whether all of a batch stay until the finish."""
+"""What fits a lane's caches: how many rows a block has, and whether all rows of a batch stay until the finish."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
 
-WORKSPACE_BYTES = 1 << 20  # a block's activations are kept to about the size of a core's own cache; …
-FORWARD_SHARE = 4  # … to so much less of it where no gradient has to be added to for every block
+WORKSPACE_BYTES = 1 << 20  # a block's activations are kept to about the size of a core's own cache
+FORWARD_SHARE = 4  # without a backward phase (no gradient to add to for every block), to this fraction (1/4) of it
 LEAST_BLOCK = 64  # rows of a product: below this it loses more than the cache gains
-SHARED_BYTES = 8 << 20  # of activations of a lane: more are not kept until the finish
+SHARED_BYTES = 8 << 20  # of a lane's activations: more are not kept until the finish
 
 
 def shared_gradients(program: Program, batch: int, lanes: int) -> list[Buffer]:
-    """The wide weight gradients, where the lanes share them in the finish: all activations have to be there then."""
+    """The wide weight gradients, if the lanes share them in the finish, for which all activations have to be kept."""
     rows = align(-(-batch // lanes))
     return program.wide_gradients if 4 * rows * program.workspace_row <= SHARED_BYTES else []
 
 
 def block_of(job: Job) -> int:
-    """Rows a block holds: all blocks of a batch alike, a multiple of the vector, as many for every lane.
+    """Rows per block: equal for all blocks of a batch, a multiple of the vector, with as many blocks for every lane.
 
-    Where lanes meet between instructions, or share a gradient in the finish, a lane has one block.
+    If lanes meet between instructions, or share a gradient in the finish, a lane has one block.
     """
     program = job.program
     if program.meetings or shared_gradients(program, job.batch, job.lanes):

@@ -1,4 +1,4 @@
-"""The transforms of Winograd's minimal filtering; passes/winograd.py says what they are for."""
+"""The transforms of Winograd's minimal filtering; passes/winograd.py explains their use."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 6  # of a square of the image
+SIDE = 6  # of a square tile of the image
 POINTS = (0, 11 / 16, -11 / 16, 3 / 2, -3 / 2)  # and infinity
-TAPS = (3, 5)  # kernels' sizes
+TAPS = (3, 5)  # kernel sizes
 
 
 class Matrices(NamedTuple):
@@ -23,7 +23,7 @@ class Matrices(NamedTuple):
 
 @cache
 def matrices(taps: int) -> Matrices:
-    """Those of F(7 − taps, taps): powers of the points, Lagrange's polynomials, and what infinity adds."""
+    """The transforms of F(7 − taps, taps): powers of the points, Lagrange polynomials, and the terms for infinity."""
     points = np.array(POINTS)
     BT, G, A = np.zeros((SIDE, SIDE)), np.zeros((SIDE, taps)), np.zeros((SIDE, SIDE + 1 - taps))
     for row, point in enumerate(points):

@@ -1,19 +1,19 @@
-"""What stands where in the tables that the machine reads: a program's rows and constants, and a lane's job."""
+"""The layout of the tables that the machine reads: a program's rows and constants, and a lane's job."""
 
 ROW_WIDTH = 24  # int64 in a row of the table: three cache lines
 CONSTANTS = 12  # float64 in a row of the constants
 
-# Places in a job. PREPARE … COLLECT count the instructions of each phase; the gathers come first among the rows.
-# PREPARED says whether the lanes share something that is prepared. SEGMENTS is the address of three numbers for each
-# segment of the finish: instructions, whether sliced, whether due. SLICES: that of (first, after, back) for each
-# stretch of the parameter vector that this lane finishes before the next; its gradient lies so many floats before its
-# place in the vector. CELLS: that of the addresses of those of the table's operands that say where gradients are.
-# LINES: that of the addresses of the cache lines of weights that this lane updates; EACH so many are taken from the
-# other cores before every instruction of the rows from the place FREE in the table on, where no lane reads weights.
+# Indices in a job. PREPARE … COLLECT count the instructions of each phase; the gathers come first among the rows.
+# PREPARED: whether the lanes share something that is prepared. SEGMENTS: the address of three numbers for each segment
+# of the finish: instructions, whether sliced, whether due. SLICES: the address of (first, after, back) for each slice
+# of the parameter vector that this lane finishes at a time; its gradient lies `back` floats before its regular place.
+# CELLS: the address of the addresses of the table's operands that point to gradients. LINES: the address of the
+# addresses of the cache lines of weights that this lane updates; EACH of them are requested from the other cores before
+# every instruction of the rows phase from index FREE in the table on, from where no lane reads weights.
 # TOTALS_SIZE counts a lane's running sums with the gap to the next lane's, SUMS without.
-# THREADS may run the lanes in this call. The first waits PATIENCE ticks for the others; it has an ACCOUNT of ticks, to
-# which each step together adds GAIN, up to MOST, and long waits (all of them: WAITED) cost, and parts with the others
-# when it is overdrawn. It reports steps and ticks TOGETHER, and ticks ALONE.
+# THREADS: how many threads may run the lanes in this call. The first waits PATIENCE ticks for the others. It has an
+# ACCOUNT of ticks: each step together adds GAIN, up to MOST, and long waits (their total: WAITED) are deducted; when it
+# is overdrawn, the first dismisses the others. It reports steps and ticks TOGETHER, and ticks ALONE.
 (
     JOB_TABLE, JOB_CONSTANTS, JOB_STATE, JOB_REALS, JOB_PREPARE, JOB_GATHERS, JOB_ROWS, JOB_COLLECT, JOB_SEGMENTS,
     JOB_SEGMENT_COUNT, JOB_EVERY, JOB_LANE, JOB_LANES, JOB_DATA_ROWS, JOB_BATCH, JOB_BLOCK, JOB_EPOCH,
@@ -25,9 +25,9 @@ CONSTANTS = 12  # float64 in a row of the constants
 ) = range(54)  # fmt: skip
 JOB_SIZE = 56
 
-# What the threads share at BARRIER, each number in a cache line of its own: how often they have met, what the first
-# thread says, and for each other lane's thread whether it has come.
+# What the threads share at BARRIER, each number in a cache line of its own: a count of arrivals at meetings, the call
+# of the first thread, and for each other lane's thread whether it has come.
 WORD = 8  # int64 from one number to the next
 MET, CALL, COME = 0, 8, 8  # COME + 8·lane
-DISMISSED = -1  # CALL: 0 wait, step + 1 begin with this step, or this
+DISMISSED = -1  # CALL: 0 (wait), step + 1 (begin at this step), or DISMISSED
 HERE, CLOSED = 1, 2  # COME: added by the thread when it comes, and by the first when it no longer waits for it

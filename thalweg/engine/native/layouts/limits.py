@@ -1,4 +1,4 @@
-"""Up to which sizes kernels and passes take another way."""
+"""The sizes up to which kernels and passes use other methods."""
 
-NARROW = 8  # inputs at most: to write more than these apart costs the gathering of a shuffled batch more than is gained
-MOST_CHANNELS = 32  # of an image by columns: more fill their vectors row by row
+NARROW = 8  # inputs at most: writing more to separate columns costs gathering a shuffled batch more than it gains
+MOST_CHANNELS = 32  # of an image by columns: more fill the vectors row by row

@@ -1,19 +1,19 @@
-"""What every native function is called with, and what stands where.
+"""The arguments of every native function, and their layout.
 
 Every kernel is a C function `void kernel(int64 *o, double *c, int64 *s, double *f)`:
 
-- o: the instruction's operands (addresses, in the order of its fields) and after them its sizes,
+- o: the instruction's operands (addresses, in the order of its fields), followed by its sizes,
 - c: the instruction's constants,
-- s: whole numbers that say where the step is; the names below are their places,
+- s: whole numbers, the state of the step; the names below are their indices,
 - f: real numbers of the step.
 """
 
 ROWS = 0  # rows in this block
 FIRST_ROW = 1  # where the block starts in its batch
 BATCH_ROWS = 2  # rows in the whole batch
-ACCUMULATE = 3  # 1 when this lane has already written gradients (or, after them, norms) for the batch
+ACCUMULATE = 3  # 1 if this lane has already written gradients (or, in the finish, norms) for the batch
 ITERATION = 4  # steps, this one included
-ORDER = 5  # address of this block's row numbers, or 0: they follow each other from START on
+ORDER = 5  # address of this block's row numbers, or 0: they are consecutive from START on
 START = 6
 SEED = 7
 LANE = 8
@@ -23,8 +23,8 @@ BUSY = 12  # lanes that had a block of the batch: their gradients count
 UPDATE = 13  # updates of the weights, this one included
 BLOCK = 14  # rows of a whole block
 STRIDE = 15  # floats from one lane's workspace to the next in the finish; 0 before
-NEXT = 16  # address of the row numbers that this block's place will have in the next step, or 0
-STATE = 24  # how many there are, rounded up to whole cache lines so that lanes don't share one
+NEXT = 16  # address of the row numbers that this block will have in the next step, or 0
+STATE = 24  # their number, rounded up to whole cache lines so that lanes don't share one
 
 LEARNING_RATE = 0
 REALS = 8

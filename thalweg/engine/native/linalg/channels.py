@@ -1,12 +1,12 @@
-"""The loops of batch normalisation, emitted as vector LLVM IR: several arrays at a time, which the compiler would have
-to prove apart, and a few channels whose constants and sums stay in registers while all rows pass.
+"""The loops of batch normalisation, emitted as vector LLVM IR, because the compiler would have to prove that the arrays
+don't overlap, and so that the constants and sums of a few channels stay in registers over all rows.
 
-A matrix has `rows` of `width` numbers, the first of each `stride` floats behind that of the row before. `copies` rows
-are taken as one, so that few channels fill whole vectors too: what belongs to a channel is given so many times.
+A matrix has `rows` of `width` numbers, each row `stride` floats after the one before. `copies` rows are taken as one,
+so that few channels fill whole vectors too: each channel's constants and sums are repeated `copies` times.
 
     moments     one += x − m                 other += (x − m)²
     products    one += v                     other += v·(x − m),     v = da, or (da + more)·[a > 0], which is kept
-    scale       a = (x − m)·k + b, plus a shortcut, then at least 0
+    scale       a = (x − m)·k + b, plus a shortcut, then max(a, 0)
     unscale     dx = k·(da − b − (x − m)·p)
 """
 
@@ -19,15 +19,15 @@ from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 MATRIX = ("rows", "width", "stride", "copies")
-GROUP = 4  # vectors side by side, so that enough sums are in flight
+GROUP = 4  # vectors at a time, so that enough sums are in flight
 
 
 class _Channels(Emitter):
-    """Goes down all rows with some vectors of columns, then with the next. The last one may be masked."""
+    """Processes all rows of a group of column vectors, then those of the next. The last vector may be masked."""
 
     arguments: tuple[str, ...]
     constants: tuple[str, ...]  # of each column
-    sums: tuple[str, ...] = ()  # of each column, added to what is there
+    sums: tuple[str, ...] = ()  # of each column, added to the previous values
 
     def __init__(self, function, key):
         super().__init__(function, (*self.arguments, *MATRIX))
@@ -39,7 +39,7 @@ class _Channels(Emitter):
         step = builder.mul(given["copies"], given["stride"])
 
         def part(i, carried):
-            """The whole rows; then the rest of them, which fill a part of one."""
+            """The full rows of `copies`; then the remaining rows, which fill part of one."""
             last = builder.icmp_signed(">", i, integer(0))
             columns = builder.mul(builder.select(last, rest, given["copies"]), given["width"])
             begin = builder.mul(builder.mul(i, whole), step)
@@ -83,14 +83,14 @@ class _Channels(Emitter):
             store(total, place)
 
     def cell(self, at, constants, sums, load, store):
-        """What is done with the numbers `at` floats behind the first; returns the new sums."""
+        """Emits the work on the numbers at offset `at`, in floats; returns the new sums."""
         raise NotImplementedError
 
     def place(self, array, offset):
         return self.builder.gep(self.builder.inttoptr(self.given[array], F32.as_pointer()), [offset])
 
     def minus(self, x, y):
-        """x − y, in this place: numba lets operations without flags of their own be put into another order."""
+        """x − y, evaluated here: numba allows operations without flags of their own to be reordered."""
         return self.builder.fsub(x, y, flags=("contract",))
 
 
@@ -157,7 +157,7 @@ SCALE, UNSCALE = _family("SCALE", _Scale, 4), _family("UNSCALE", _Unscale)
 
 
 def _call(family):
-    """The signature and the code of an intrinsic, whose first argument is the key if there are several."""
+    """The signature and code of an intrinsic, whose first argument is the key if there are several."""
     keyed = len(family.kernels) > 1
 
     def codegen(context, builder, signature, args):
@@ -182,7 +182,7 @@ def products(typing, key, x, da, more, a, kept, centre, one, other, rows, width,
 
 @intrinsic
 def scale(typing, key, x, shortcut, a, centre, scale, shift, rows, width, stride, copies):
-    """a = (x − m)·k + b; key + 1: at least 0, key + 2: after adding the shortcut"""
+    """a = (x − m)·k + b; key & 2: plus the shortcut; key & 1: then max(a, 0)"""
     return _call(SCALE)
 
 

@@ -1,10 +1,10 @@
 """Products with few columns, emitted as vector LLVM IR: the last columns, for which a tile would leave most of a vector
-empty. The vectors lie along k.
+empty. The vectors run along k.
 
     dots    C[r, j] = C₀[r, j] + Σ_k A[r·rsa + k] · B[j·ldb + k], C₀ contiguous
-    short   one column of C, from rows of A that hardly fill a vector
+    short   one column of C, from rows of A that barely fill a vector
 
-C₀ is what was in C, or a bias row, or zero (its address 0). Addresses are in bytes, strides in floats.
+C₀ is the previous C, or a bias row, or zero (its address is 0). Addresses are in bytes, strides in floats.
 """
 
 from llvmlite import ir
@@ -15,17 +15,17 @@ from thalweg.engine.native.compiler.llvm import F32, I32, I64
 from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 
-# As many rows of dots as give a vector of sums, or enough in flight.
+# Enough rows of dots for a vector of sums, and for enough sums in flight.
 DOT_COLUMNS = {16: 7, 8: 7, 4: 3}[VW]
 DOT_ROWS = (0, *(max(VW, IN_FLIGHT) // j for j in range(1, DOT_COLUMNS + 1)))
 DOT_SHAPES = sorted({(r, j) for j in range(1, DOT_COLUMNS + 1) for r in (1, DOT_ROWS[j])})
 DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "step", "depth", "tiles", "relu", "gate")
-SHORT = 12  # numbers in a row of A, of which one dot product fills hardly a vector
+SHORT = 12  # numbers in a row of A, at most, for which a dot product barely fills a vector
 SHORT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "rows")
 
 
 class DotProducts(Emitter):
-    """Base of tiles of dot products: each of `rows` rows of A with each of `columns` columns of B, by vectors."""
+    """Base of tiles of dot products: each of `rows` rows of A with each of `columns` columns of B, in vectors."""
 
     def __init__(self, function, arguments, rows, columns):
         super().__init__(function, arguments)
@@ -42,17 +42,17 @@ class DotProducts(Emitter):
         return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
 
     def totals(self, vectors):
-        """The sums of the elements of each vector, in the first places of one.
+        """A vector whose first elements are the sums over each of `vectors`.
 
-        Two are added together, half the elements at a time, until one is left, then its halves. `of` says whose sums
-        lie where.
+        Pairs of vectors are added, half of each at a time, until one is left, then its halves. `of` records which
+        vector each element's partial sum belongs to.
         """
         count = 1 << (len(vectors) - 1).bit_length()
         vectors = [*vectors, *[self.zero] * (count - len(vectors))]
         of, size = [[n] * VW for n in range(count)], VW
         while len(vectors) > 1:
             size //= 2
-            span = VW if size >= 4 else 4  # shuffles within 128 bits are cheaper than across
+            span = VW if size >= 4 else 4  # shuffles within 128 bits are cheaper than across them
             halves = [i for i in range(span) if i // size % 2 == 0]
             first = [n + i for at in range(0, VW, span) for n in (at, at + VW) for i in halves]
             second = [i + size for i in first]
@@ -68,18 +68,18 @@ class DotProducts(Emitter):
 
 class _Dots(DotProducts):
     """Dot products of each of `rows` rows of A with each of `columns` columns of B, both contiguous along k, for tiles
-    of rows one below the other. Where C's rows follow each other, all numbers of a tile are written at once."""
+    of consecutive rows. If C's rows are contiguous, all numbers of a tile are written at once."""
 
     def __init__(self, function, rows, columns):
         super().__init__(function, DOT_ARGUMENTS, rows, columns)
 
     def emit(self):
-        """C = C₀ + A·B for each of `tiles` tiles; C₀ for the next is `step` floats further."""
+        """C = C₀ + A·B for each of `tiles` tiles; the next tile's C₀ is `step` floats further on."""
         self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
         self.builder.ret_void()
 
     def tile(self, i, places):
-        """The last vector of k, which may be partly filled, is taken after the loop."""
+        """One tile. The last vector along k, which may be only partly filled, is handled after the loop."""
         builder, given = self.builder, self.given
         given["a"], given["c"], given["start"] = places
         whole = builder.sdiv(builder.sub(given["depth"], integer(1)), integer(VW))
@@ -129,14 +129,14 @@ def _place(i):
 
 
 class _Short(Emitter):
-    """One column of C from rows of A that hold only `depth` numbers: number by number, the column of B in registers."""
+    """One column of C from rows of A with only `depth` numbers: number by number, with B's column in registers."""
 
     def __init__(self, function, depth):
         super().__init__(function, SHORT_ARGUMENTS)
         self.depth = depth
 
     def emit(self):
-        """C[i, 0] = C₀[i, 0] + Σ_k A[i, k]·B[k, 0]. Where C₀ has no address, it is read from a zero."""
+        """C[i, 0] = C₀[i, 0] + Σ_k A[i, k]·B[k, 0]. If C₀ has no address, it is read from a stored zero."""
         builder, given = self.builder, self.given
         nothing = builder.alloca(F32)
         builder.store(ir.Constant(F32, 0.0), nothing)
@@ -174,8 +174,7 @@ SHORT_DOTS = Family(
 def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, step, depth, tiles, relu, gate):
     """Computes the dot products of DOT_ROWS[columns] rows, or of 1, with 1 … DOT_COLUMNS columns; depth >= 1.
 
-    start, step: the address of what is added to a tile, and how far from there the next tile's is. relu, gate: as of
-    a tile.
+    start, step: the address of C₀, and the distance to the next tile's C₀ in floats. relu, gate: as for `tile`.
     """
 
     def codegen(context, builder, signature, args):
@@ -189,7 +188,7 @@ def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, step, depth, tile
 
 @intrinsic
 def short(typing, depth, a, rsa, b, ldb, c, ldc, start, lds, rows):
-    """Computes one column of C, for rows of A of 1 … SHORT numbers."""
+    """Computes one column of C, from rows of A with 1 … SHORT numbers."""
 
     def codegen(context, builder, signature, args):
         depth, *rest = args

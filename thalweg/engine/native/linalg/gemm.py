@@ -17,32 +17,31 @@ from thalweg.engine.native.linalg.microkernel import HALF, ROWS, WIDEST, tile_ah
 from thalweg.engine.native.linalg.moves import copy, transposition, turn
 from thalweg.engine.native.linalg.one_row import MOST, row
 
-# A block of A is BLOCK x DEPTH floats, which stay in the L2 cache while all columns of B pass. A panel of B, DEPTH rows
-# as wide as a tile, is read again for each tile of the block: with AVX-512 from L2, which is fast enough; else it has
+# A block of A is BLOCK x DEPTH floats, which stay in the L2 cache for all columns of B. A panel of B, DEPTH rows as
+# wide as a tile, is read again for each tile of the block: with AVX-512 from L2, which is fast enough; otherwise it has
 # to stay in the L1 cache (16 KiB of 32).
 DEPTH = 512 if VW == 16 else 256
 BLOCK = 128 if VW == 16 else 256
 
-# The last columns of C, where they would leave most of a vector empty, are cheaper as dot products (at most FEW_DOTS of
-# them) or as rows of Cᵀ (at most FEW_ROWS, or half as many where a tile's last vector is half as wide); fewer where
-# there are whole vectors beside them, for one vector more costs such tiles little. The bounds, (alone, beside whole
-# vectors), are where the measured times cross.
+# If the last columns of C would leave most of a vector empty, they are cheaper as dot products (at most FEW_DOTS) or as
+# rows of Cᵀ (at most FEW_ROWS, or half as many if a tile's last vector is half as wide); fewer beside whole vectors, as
+# one more vector costs such tiles little. The bounds, (alone, beside whole vectors), are where measured times cross.
 FEW_DOTS = (DOT_COLUMNS, {16: 4, 8: 3, 4: 3}[VW])
 FEW_ROWS = {16: (12, 8), 8: (7, 3), 4: (3, 3)}[VW]
 ACROSS = 4  # vectors of a row of Cᵀ in one tile
-ALONE = 1 << 13  # numbers that are summed before their sum is added to others: some hundred in each place of a vector
+ALONE = 1 << 13  # numbers summed before their sum is added to others: some hundred per element of a vector
 
-# Where rows of B are far apart, panels of it are copied to contiguous memory: their cache lines lie on different pages
-# and fall into few sets of the cache. So are the rows of a block of A, in the order in which tiles read them. Each copy
-# has to be used so many times to pay. With AVX-512 neither gained anything.
+# If the rows of B are far apart, panels of it are copied to contiguous memory, because their cache lines are on
+# different pages and fall into few sets of the cache. The rows of a block of A are copied in the order in which tiles
+# read them. A copy has to be used a minimum number of times to pay. With AVX-512 neither gained anything.
 COPIES = VW < 16
 FAR = 128  # floats between two rows of B
-COPIED_TILES = 4  # that read a panel of B
-COPIED_PANELS = 12  # that read a block of A
+COPIED_TILES = 4  # that read a panel of B, at least
+COPIED_PANELS = 12  # that read a block of A, at least
 STRIP = 8  # panels copied together, so that memory is read in long runs …
-STRIP_ROWS = 32  # … of so many rows at a time
+STRIP_ROWS = 32  # … and rows copied at a time
 STRIP_SIZE = STRIP * WIDEST[ROWS] * VW * DEPTH
-TURNED_ROWS = 64  # of A that are transposed together, for B is read once for them
+TURNED_ROWS = 64  # of A that are transposed together, as B is read once for them
 
 HEIGHTS = (ROWS, ROWS - 1, ROWS - 2)  # of tiles
 ONE, ZERO = numba.float32(1), numba.float32(0)
@@ -59,9 +58,9 @@ _transposed = stack(FEW_ROWS[0] * ACROSS * VW)
 
 @compiled
 def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
-    """C[i, j] (+)= bias[j] + Σ_k A[i·rsa + k·csa] · B[k·ldb + j], for i < M, j < N, k < K; += where accumulate is true.
+    """C[i, j] (+)= bias[j] + Σ_k A[i·rsa + k·csa] · B[k·ldb + j], for i < M, j < N, k < K; += if accumulate is true.
 
-    bias: the address of N floats, or 0. A's strides are free; the rows of B and C are contiguous.
+    bias: the address of N floats, or 0. A may have any strides; the rows of B and C are contiguous.
     """
     if accumulate and bias:
         for i in range(M):
@@ -74,11 +73,10 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
 
 @compiled
 def product(a, rsa, csa, b, ldb, across, c, ldc, bias, relu, gate, M, N, K):
-    """C = bias + A·B as `gemm`, or the maximum of that and 0, if `relu`, or that times [G > 0], if `gate` is the
-    address of a G laid out as C.
+    """C = bias + A·B as in `gemm`; with `relu`, max(C, 0); if `gate` is the address of a G laid out like C, C·[G > 0].
 
-    across: B is stored transposed, B[j·ldb + k], and transposed on the way, strip by strip; or A and C are, where that
-    are fewer numbers.
+    across: B is stored transposed, B[j·ldb + k]. It is transposed strip by strip as it is read; or A and C are
+    transposed instead, if they have fewer numbers.
     """
     behind = gate - c if gate else 0
     if across and csa == 1 and bias == 0 and M * (N + K) < N * K and min(M, TURNED_ROWS) <= _turned_rows(K):
@@ -89,7 +87,7 @@ def product(a, rsa, csa, b, ldb, across, c, ldc, bias, relu, gate, M, N, K):
 
 @compiled
 def _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, relu, gate, M, N, K):
-    """C as one row or one tile, as of a small network and a few rows; whether it could be done."""
+    """Computes C as one row or one tile, for small networks and few rows; returns whether that was possible."""
     if M == 1 and csa == 1 and gate == 0 and 0 < N <= MOST * VW and 0 < K <= DEPTH:
         row(N, a, 1, b, ldb, c, start, relu, K)
         return True
@@ -103,11 +101,11 @@ def _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, relu, gate, M, N, K):
 
 @compiled
 def gemm_before_update(a, rsa, csa, na, b, ldb, nb, parts, c, ldc, accumulate, M, N, K, own):
-    """C (+)= Σ_n A[n·na …]·B[n·nb …] for n < parts, after which this core changes what lies `own` bytes behind C; 0:
-    nothing.
+    """C (+)= Σ_n A[n·na …]·B[n·nb …] for n < parts, after which this core changes the numbers `own` bytes after C; 0:
+    none.
 
-    Where another core has read it, each cache line has to be taken from it, which takes as long as an update or several
-    times that. Here the processor does it while it computes.
+    If another core has read those, their cache lines have to be taken from it, which takes as long as an update or
+    several times that. Here it happens during the computation.
     """
     together = 1 if COPIES else max(1, DEPTH // max(1, K))
     for n in range(0, parts, together):
@@ -118,9 +116,9 @@ def gemm_before_update(a, rsa, csa, na, b, ldb, nb, parts, c, ldc, accumulate, M
 
 @compiled
 def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, relu, gate, parts, na, nb, M, N, K, own):
-    """C = C₀ + A·B, block by block of A, and at the end max(C, 0) or C·[G > 0], for a G so many bytes behind C.
+    """C = C₀ + A·B, one block of A at a time, and finally max(C, 0), or C·[G > 0] for a G `gate` bytes after C.
 
-    parts: of as many A and B, na and nb floats apart, the sum of the products; one where K > DEPTH.
+    parts: the number of pairs A and B, na and nb floats apart, whose products are summed; 1 if K > DEPTH.
     """
     depth, height = max(_part(K, _parts(K, DEPTH)), 1), max(_part(M, _parts(M, BLOCK)), 1)
     for k in range(0, max(K, 1), depth):
@@ -139,16 +137,16 @@ def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, relu, gate, parts, 
 
 @compiled
 def _turned_rows(K):
-    """How many rows of K numbers have a place when they are transposed, with a gap."""
+    """How many rows of K numbers fit in the buffer when transposed, with a gap."""
     return min(BLOCK, STRIP_SIZE // K // VW * VW - VW)
 
 
 @compiled
 def _turned(a, rsa, b, ldb, c, ldc, relu, gate, M, N, K):
-    """C = A·Bᵀ as the transpose of B·Aᵀ, for some rows of A and some of B at a time."""
+    """C = A·Bᵀ as the transpose of B·Aᵀ, for a group of rows of A and of B at a time."""
     square, turned, depth = _square(), _strip(), max(_part(K, _parts(K, DEPTH)), 1)
     wide = _turned_rows(K)
-    ld = wide + VW  # no power of 2, with which all rows would fall into few sets of the cache
+    ld = wide + VW  # not a power of 2, with which all rows would fall into few sets of the cache
     for i in range(0, M, wide):
         m = min(wide, M - i)
         turn(a + 4 * i * rsa, rsa, turned, ld, m, K)
@@ -166,19 +164,19 @@ def _turned(a, rsa, b, ldb, c, ldc, relu, gate, M, N, K):
 
 @numba.njit(inline="always", **FLAGS)
 def _parts(n, most):
-    """Into how few parts of at most `most` n is cut. A division takes as long as the sums of a small tile."""
+    """The smallest number of parts of at most `most` that n divides into. A division takes as long as a small tile."""
     return 1 if n <= most else (n + most - 1) // most
 
 
 @numba.njit(inline="always", **FLAGS)
 def _part(n, parts):
-    """The largest part when n is cut as evenly as possible."""
+    """The largest part when n is divided as evenly as possible."""
     return n if parts == 1 else (n + parts - 1) // parts
 
 
 @compiled
 def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, relu, gate, parts, na, nb, M, N, K, own):
-    """C = C₀ + A·B for a block of A: by tiles, and the last few columns as what suits them."""
+    """C = C₀ + A·B for a block of A: by tiles, and the last few columns by tiles, dot products or rows of Cᵀ."""
     few = N % VW
     pays = few * 2 <= M or ldb == 1
     if N < VW:
@@ -209,7 +207,7 @@ def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, relu, gate, parts, na, nb, M
 
 @compiled
 def end(c, ldc, gate, M, N):
-    """C·[G > 0], or max(C, 0) where `gate` is 0, row by row, or at once where the rows follow each other."""
+    """C·[G > 0], or max(C, 0) if `gate` is 0, row by row, or all at once if the rows are contiguous."""
     if ldc == N:
         M, N = 1, M * N
     for i in range(M):
@@ -226,10 +224,10 @@ def end(c, ldc, gate, M, N):
 
 @compiled
 def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, relu, gate, parts, na, nb, M, N, K, own):
-    """C = C₀ + A·B by tiles, strip by strip of columns; rows and vectors are shared out evenly."""
+    """C = C₀ + A·B by tiles, one strip of columns at a time; rows and vectors are divided evenly."""
     vectors = (N + VW - 1) // VW
     tiles = _tiles_below(M, vectors)
-    rows, taller = (M, 0) if tiles == 1 else (M // tiles, M % tiles)  # `taller` tiles have one row more than the others
+    rows, taller = (M, 0) if tiles == 1 else (M // tiles, M % tiles)  # `taller` tiles have one more row than the others
     widest = WIDEST[rows + (taller > 0)]
     interleaved = COPIES and vectors >= COPIED_PANELS * widest and tiles >= COPIED_TILES
     if interleaved:
@@ -258,8 +256,8 @@ def _tiles(a, rsa, csa, b, ldb, across, c, ldc, start, lds, relu, gate, parts, n
 
 @compiled
 def _tiles_below(M, vectors):
-    """How many tiles, one below the other, M rows are cut into: the highest, or lower ones that are as much wider that
-    there are fewer in all. The ends of a tile (its sums' first values and the last, a loop that ends) cost the same."""
+    """How many tiles M rows are divided into: the tallest, or shorter ones if these are so much wider that there are
+    fewer in all. Starting and ending a tile (loading and storing its sums, leaving a loop) costs the same for each."""
     fewest, result = 0, 1
     for height in HEIGHTS:
         tiles = _parts(M, height)
@@ -274,14 +272,14 @@ def _panels(
     a, rsa, csa, interleaved, b, ldb, c, ldc, start, lds, relu, gate, parts, na, nb, tiles, rows, taller, vectors,
     widest, last, K, own,
 ):  # fmt: skip
-    """A strip of C, panel by panel. ldb: 0 where each panel of B is contiguous."""
+    """A strip of C, panel by panel. ldb: 0 if each panel of B is contiguous."""
     for panels in range(_parts(vectors, widest), 0, -1):
         v = _part(vectors, panels)
         vectors -= v
         columns = last if panels == 1 else VW
-        ahead = v * VW if panels > 1 and ldb else 0  # rows of the next panel: the processor doesn't foresee them
+        ahead = v * VW if panels > 1 and ldb else 0  # to rows of the next panel, which the processor doesn't prefetch
         ld, at, to, from_ = ldb if ldb else v * VW, a, c, start
-        for part in range(2):  # the tiles that have one row more, then the others
+        for part in range(2):  # the tiles with one more row, then the others
             r, count = (rows + 1, taller) if part == 0 else (rows, tiles - taller)
             down, right, step = (1, r, r * K) if interleaved else (rsa, csa, r * rsa)
             tile_ahead(
@@ -298,7 +296,7 @@ def _panels(
 
 @compiled
 def _interleave(a, rsa, csa, target, tiles, rows, taller, K):
-    """Copies the rows of A tile by tile, column by column: the scalars that a tile broadcasts follow each other."""
+    """Copies the rows of A tile by tile, column by column, so that the scalars a tile broadcasts are contiguous."""
     to = target
     for t in range(tiles):
         r = rows + (t < taller)
@@ -312,7 +310,7 @@ def _interleave(a, rsa, csa, target, tiles, rows, taller, K):
 
 @compiled
 def _copy(b, ldb, target, K, vectors, widest, last):
-    """Copies a strip of B, each panel contiguous. Few rows at a time, so that memory is read in long runs."""
+    """Copies a strip of B with each panel contiguous, a few rows at a time, so that memory is read in long runs."""
     for k in range(0, K, STRIP_ROWS):
         rows = min(STRIP_ROWS, K - k)
         at, to, left = b + 4 * k * ldb, target, vectors
@@ -326,7 +324,7 @@ def _copy(b, ldb, target, K, vectors, widest, last):
 
 @compiled
 def _copy_across(b, ldb, target, K, vectors, widest, last):
-    """Copies a strip of B that is stored transposed, each panel contiguous."""
+    """Copies a strip of a transposed B with each panel contiguous."""
     left = vectors
     for panels in range(_parts(vectors, widest), 0, -1):
         v = _part(left, panels)
@@ -342,7 +340,7 @@ def _copy_across(b, ldb, target, K, vectors, widest, last):
 
 @compiled
 def _dots(a, rsa, b, ldb, c, ldc, start, lds, relu, gate, M, N, K):
-    """C = C₀ + A·B for N <= FEW_DOTS[0], where the rows of A are contiguous: B's columns are made so, too."""
+    """C = C₀ + A·B for N <= FEW_DOTS[0] and contiguous rows of A: B's columns are made contiguous, too."""
     if K <= SHORT:
         for j in range(N):
             short(K, a, rsa, b + 4 * j, ldb, c + 4 * j, ldc, start + 4 * j if start else 0, lds, M)
@@ -361,7 +359,7 @@ def _dots(a, rsa, b, ldb, c, ldc, start, lds, relu, gate, M, N, K):
         n = rows if M - i >= rows else 1
         tiles = 1 if apart and lds else (M - i) // n
         from_ = start + 4 * i * lds
-        if apart:  # C₀ made contiguous: a bias for all tiles, or that of one tile
+        if apart:  # make C₀ contiguous: a bias for all tiles, or the values of one tile
             from_ = _start_of_dots()
             for r in range(n):
                 for j in range(N):
@@ -373,7 +371,7 @@ def _dots(a, rsa, b, ldb, c, ldc, start, lds, relu, gate, M, N, K):
 
 @compiled
 def _rows(a, csa, b, ldb, c, ldc, start, lds, M, N, K):
-    """C = C₀ + A·B for N <= FEW_ROWS[0], where the columns of A are contiguous: as the rows of Cᵀ = Bᵀ·Aᵀ."""
+    """C = C₀ + A·B for N <= FEW_ROWS[0] and contiguous columns of A: as the rows of Cᵀ = Bᵀ·Aᵀ."""
     rows = _transposed()
     for i in range(0, M, ACROSS * VW):
         n = min(ACROSS * VW, M - i)
@@ -407,8 +405,8 @@ def _sum(d, n):
 def column_sums(d, rows, n, out, accumulate):
     """out[j] (+)= Σ_i d[i, j], for d of shape (rows, n): the gradient of a bias.
 
-    A row of ones times d, in blocks, so that rounding errors don't grow with all rows. Short rows are summed several
-    side by side; rows of one number are a vector.
+    A row of ones times d, in blocks, so that rounding errors don't grow with the number of rows. Several short rows are
+    summed side by side; rows of one number are a vector.
     """
     if n == 1:
         total = load_f32(out, 0) if accumulate else numba.float32(0)
@@ -441,7 +439,7 @@ def transpose(source, rows, columns, target, first, after):
     """target[j, i] = source[i, j] for first ≤ j < after: a lane's share of the rows of the transpose."""
     if rows == 1 or columns == 1:
         x, y = floats(source + 4 * first, rows * (after - first)), floats(target + 4 * first, rows * (after - first))
-        for i in range(x.size):  # y[:] = x would ask for the same length, and numba's error needs its runtime
+        for i in range(x.size):  # y[:] = x would check the lengths, and numba's error needs its runtime
             y[i] = x[i]
         return
     turn(source + 4 * first, columns, target + 4 * first * rows, rows, rows, after - first)

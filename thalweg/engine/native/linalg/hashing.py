@@ -1,4 +1,4 @@
-"""Random numbers from a counter, the same bits as ``program/counter.py``."""
+"""Random numbers from a counter, the same bits as ``program/ir/counter.py``."""
 
 import numba
 import numpy as np
@@ -57,7 +57,7 @@ def uniform(low, high, counter):
 
 @numba.njit(**FLAGS)
 def shuffle(order, seed, epoch):
-    """Fisher and Yates's shuffle of 0 … n − 1 into `order`, its numbers from the counter (seed, epoch, row)."""
+    """A Fisher–Yates shuffle of 0 … n − 1 into `order`, with numbers from the counter (seed, epoch, row)."""
     n = order.size
     for i in range(n):
         order[i] = i

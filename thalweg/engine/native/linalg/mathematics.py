@@ -1,9 +1,9 @@
 """float32 exp, log, tanh, erf, sin and others that LLVM vectorises when they are called in a loop.
 
 numba's own np.exp and np.tanh call the C library once per element. Here every function is a polynomial without
-branches, inlined into its caller. NaN and infinity pass through as IEEE 754 asks.
+branches, inlined into its caller. NaN and infinity propagate as IEEE 754 requires.
 
-The sums are written with multiply_add, which fixes their order: the compiler may not merge a correction away.
+The sums are written with multiply_add, which fixes their order: the compiler may not optimise a correction away.
 """
 
 import math
@@ -61,7 +61,7 @@ def _expm1_near_0(r):
 def _exp_in_range(x):
     """eˣ = 2ᵏ·eʳ for x in −87.3 … 88.7: 2ᵏ is added to the exponent's bits. Error: 1 ulp.
 
-    Outside the range, and for NaN, the result is any number.
+    Outside the range, and for NaN, the result is arbitrary.
     """
     shifted, r = _reduced(x, ROUNDING)
     return bits_float(float_bits(_expm1_near_0(r) + _f(1)) + (float_bits(shifted) << _i(23)))
@@ -71,7 +71,7 @@ def _exp_in_range(x):
 def exp(x):
     """eˣ. Error: 1 ulp; infinity above 88.72, and 0 below −87.34, where the result would be denormal."""
     y = _f(0) if x < EXP_MIN else _exp_in_range(x)
-    return y if x <= EXP_MAX else x + INFINITY  # infinity, or NaN where x is
+    return y if x <= EXP_MAX else x + INFINITY  # infinity, or NaN if x is
 
 
 @numba.njit(inline="always", **FLAGS)
@@ -109,7 +109,7 @@ def log(x):
 def sigmoid(x):
     """σ(x) = 1 / (1 + 2ᵏ·eʳ) with −x = k·ln 2 + r. Error: 2 ulp; 0 below −88.4, where 2ᵏ is infinite.
 
-    2ᵏ is a factor here, so that NaN goes through; x only has to stay where k is an exponent.
+    2ᵏ is a factor here, so that NaN propagates; x is only clipped so that k is a valid exponent.
     """
     y = _f(-87.3) if -x < _f(-87.3) else -x
     y = _f(88.7) if y > _f(88.7) else y
@@ -130,7 +130,7 @@ def softplus(x):
     f = _f(0.5) * u - _f(0.5) if large else u
     base = _f(0.6931472) if large else _f(0)
     cubic, square = _log1p_near_0(f)
-    positive = _f(0) if x < _f(0) else x  # NaN where x is
+    positive = _f(0) if x < _f(0) else x  # NaN if x is
     return positive + (base + (f + (square + cubic)))
 
 
@@ -147,7 +147,7 @@ def _tanh_near_0(x):
 
 @numba.njit(inline="always", **FLAGS)
 def _tanh_far(x):
-    """tanh x = ±(1 − 2 / (e^2|x| + 1)), exact for |x| from 0.625 on."""
+    """tanh x = ±(1 − 2 / (e^2|x| + 1)), accurate from |x| = 0.625 on."""
     size = abs(x)
     twice = _f(20) if size > _f(10) else size + size
     far = _f(1) - _f(2) / (_exp_in_range(twice) + _f(1))
@@ -161,18 +161,18 @@ def tanh(x):
     (A single rational approximation takes 0.6 of the time, with an error of 5 ulp.)
     """
     near = x + _tanh_near_0(x)
-    return _tanh_far(x) if abs(x) >= _f(0.625) else near  # NaN is near
+    return _tanh_far(x) if abs(x) >= _f(0.625) else near  # NaN takes `near`
 
 
 @numba.njit(inline="always", **FLAGS)
 def tanh_shrink(x):
-    """x − tanh x, exact for small x too. Error: 30 ulp."""
+    """x − tanh x, accurate for small x too. Error: 30 ulp."""
     return x - _tanh_far(x) if abs(x) >= _f(0.625) else -_tanh_near_0(x)
 
 
 @numba.njit(inline="always", **FLAGS)
 def expm1(x):
-    """eˣ − 1, exact for small x too: 2ᵏ·(eʳ − 1) + (2ᵏ − 1), with the reduction of exp. Error: 2 ulp."""
+    """eˣ − 1, accurate for small x too: 2ᵏ·(eʳ − 1) + (2ᵏ − 1), with the reduction of exp. Error: 2 ulp."""
     inside = select(x > _f(-30), select(x <= EXP_MAX, x, _f(0)), _f(0))
     shifted, r = _reduced(inside, ROUNDING)
     p = _expm1_near_0(r)
@@ -181,12 +181,12 @@ def expm1(x):
     scale = bits_float(_i(exponent + _i(0x3F800000)))
     y = select(x > _f(20), large, multiply_add(p, scale, scale - _f(1)))
     y = select(x <= _f(-30), _f(-1), y)
-    return select(x <= EXP_MAX, y, x + INFINITY)  # infinity, or NaN where x is
+    return select(x <= EXP_MAX, y, x + INFINITY)  # infinity, or NaN if x is
 
 
 @numba.njit(inline="always", **FLAGS)
 def log1p(x):
-    """ln(1 + x), exact for small x too. Error: 2 ulp. NaN below −1."""
+    """ln(1 + x), accurate for small x too. Error: 2 ulp. NaN below −1."""
     cubic, square = _log1p_near_0(x)
     near = (x > _f(-0.29)) & (x < _f(0.41))
     return select(near, x + (square + cubic), log(_f(1) + x))
@@ -194,10 +194,10 @@ def log1p(x):
 
 @numba.njit(inline="always", **FLAGS)
 def normal(x):
-    """(Φ(x), φ(x)): the standard normal distribution's share below x, exact in both tails, and its density.
+    """(Φ(x), φ(x)): the standard normal distribution's share below x, accurate in both tails, and its density.
 
-    For t = |x|: φ(t) = e^(−t²/2)/√(2π) with t² in two parts, since its rounding would show, and the share beyond t is
-    e^(−t²/2)·R(t), where R is half the scaled complementary error function erfcx(t/√2): a polynomial in
+    For t = |x|: φ(t) = e^(−t²/2)/√(2π) with t² in two parts, as its rounding error would matter, and the share beyond t
+    is e^(−t²/2)·R(t), where R is half the scaled complementary error function erfcx(t/√2): a polynomial in
     (t − 4)/(t + 4), over 1 + t. Error: 6 ulp; 0 below −13.2, where the result would be denormal.
     """
     t = select(abs(x) < _f(14), abs(x), _f(14))
@@ -264,10 +264,10 @@ def _sin_of_rest(r):
 
 @numba.njit(inline="always", **FLAGS)
 def _turned(x, quarter):
-    """sin(x + quarter·π/2), quarter 0 or 1: ±sin(x − m·π) with the whole or half number m near to x/π.
+    """sin(x + quarter·π/2), quarter 0 or 1: ±sin(x − m·π) with the integer or half-integer m near x/π.
 
-    The reduction is done in float64, where its error doesn't show for |x| up to 10⁹ (10⁶ without fused multiply-add);
-    beyond, the result is some number between −1 and 1, for a float32 of that size is not known to within one period.
+    The reduction is done in float64, where its error is negligible for |x| up to 10⁹ (10⁶ without fused multiply-add);
+    beyond, the result is some number between −1 and 1, as a float32 of that size is not known to within one period.
     """
     half = _d(0.5 * quarter)
     wide = _d(x)
@@ -277,7 +277,7 @@ def _turned(x, quarter):
     odd = _f(k - _d(2) * np.floor(_d(0.5) * k))
     y = _sin_of_rest(rest)
     y = select(odd > _f(0.5), -y, y)
-    y = select(abs(y) <= _f(1), y, _f(1))  # far out, the rest is any number
+    y = select(abs(y) <= _f(1), y, _f(1))  # far out, the rest is arbitrary
     return select(abs(x) < INFINITY, y, NAN)
 
 
@@ -318,7 +318,7 @@ def sinh(x):
     p = multiply_add(s, _f(2.81743963e-6), _f(1.98360663e-4))
     p = multiply_add(p, s, _f(8.33335060e-3))
     p = multiply_add(p, s, _f(1.66666665e-1))
-    root = exp(_f(0.5) * abs(x))  # eˣ itself would be infinite too soon
+    root = exp(_f(0.5) * abs(x))  # eˣ itself would overflow too early
     far = multiply_add(_f(0.5) * root, root, _f(-0.5) / (root * root))
     return select(abs(x) < _f(1), multiply_add(p * s, x, x), select(x < _f(0), -far, far))
 
@@ -339,9 +339,9 @@ def power(x, y):
 @numba.njit(forceinline=True, **FLAGS)
 def pochhammer(a, q, n):
     """(a; q)ₙ = Π (1 − a·qᵏ) for k < n, in float64, by the series of its logarithm, −Σ aᵏ·(1 − qⁿᵏ)/(k·(1 − qᵏ))."""
-    # qⁿ is bounded, or its powers become denormal numbers, which are slow.
+    # qⁿ is bounded from below, as its powers would otherwise become denormal numbers, which are slow.
     whole, total, a_k, q_k, whole_k = max(q**n, 1e-12), 0.0, 1.0, 1.0, 1.0
-    for k in range(1, 25):  # a < ½: to one part in 10⁹
+    for k in range(1, 25):  # as a < ½, accurate to one part in 10⁹
         a_k, q_k, whole_k = a_k * a, q_k * q, whole_k * whole
         total -= a_k * (1.0 - whole_k) / (k * (1.0 - q_k))
     return math.exp(total)

@@ -3,11 +3,11 @@ the last vector.
 
     C[r, j] = C₀[r, j] + Σ_n Σ_g Σ_k A[n·na + g·ga + r·rsa + k·csa] · B[n·nb + g·gb + k·ldb + j]
 
-Its vectors lie along j. C₀ is what was in C, or a bias row (its row stride 0), or zero (its address 0). Addresses are
-in bytes, strides in floats. A tile may end with max(C, 0), where `relu` isn't 0, or with C·[G > 0], where G, laid out
-as C, lies `gate` bytes behind it and not 0.
+Its vectors run along j. C₀ is the previous C, or a bias row (row stride 0), or zero (address 0). Addresses are in
+bytes, strides in floats. A tile may end with max(C, 0), if `relu` isn't 0, or with C·[G > 0], if `gate` isn't 0: G is
+laid out like C, `gate` bytes after it.
 
-It does nearly all the work. It only broadcasts A, one scalar at a time, so A's strides are free: a transpose costs
+It does nearly all the work. It only broadcasts A, one scalar at a time, so A may have any strides: a transpose costs
 nothing, and neither do the overlapping rows of a convolution. B, C and C₀ are accessed along contiguous rows.
 """
 
@@ -24,15 +24,15 @@ from thalweg.engine.native.compiler.llvm import F32, I32, I64, ask, declare, poi
 from thalweg.engine.native.compiler.loader import ENTRY
 from thalweg.engine.native.compiler.processor import VW
 
-# The widest tile of every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
-# with AVX-512 and on ARM, else 16. At least 8 sums in flight hide the latency of a multiply-add, so few rows take more
-# vectors, and a small tile sums several parts of its depth side by side. A tile for every number of rows and vectors
-# lets a driver split M and N evenly: nothing small is left over.
+# The widest tile for every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
+# with AVX-512 and on ARM, otherwise 16. At least 8 sums in flight hide the latency of a multiply-add, so tiles with few
+# rows take more vectors, and a small tile sums several parts of its depth side by side. A tile for every number of rows
+# and vectors lets a driver split M and N evenly, without small remainders.
 MANY_REGISTERS = VW == 16 or binding.get_process_triple().startswith(("aarch64", "arm64"))
 WIDEST = (0, 8, 4, 4, 4, 4, 4, 3, 3) if MANY_REGISTERS else (0, 8, 4, 3, 3, 2, 2)
 ROWS = len(WIDEST) - 1
 IN_FLIGHT, MOST_CHAINS = 8, 4
-HALF = VW // 2 if VW == 16 else 0  # a tile's last vector is half as wide, where it holds no more than so many columns
+HALF = VW // 2 if VW == 16 else 0  # a tile's last vector is half as wide if it holds at most this many columns
 SHAPES = [(r, v) for r in range(1, ROWS + 1) for v in range(1, WIDEST[r] + 1)]
 
 TILE_ARGUMENTS = (
@@ -43,7 +43,7 @@ AHEAD = ("na", "nb", "outer", "ahead", "own")
 
 
 class Emitter:
-    """Base of what writes micro-kernels: loops, addresses, and vectors whose tail may be masked."""
+    """Base of the emitters of micro-kernels: loops, addresses, and vectors whose tail may be masked."""
 
     def __init__(self, function, arguments, width=VW):
         """width: floats in a vector."""
@@ -53,7 +53,7 @@ class Emitter:
         self.zero = ir.Constant(self.vector, [0.0] * width)
 
     def of_width(self, width):
-        """The same words for vectors of another width."""
+        """The same emitter for vectors of another width."""
         result = copy(self)
         result.width, result.vector = width, ir.VectorType(F32, width)
         result.zero = ir.Constant(result.vector, [0.0] * width)
@@ -76,14 +76,14 @@ class Emitter:
         return [self.phi((value, before), (latest, end)) for value, latest in zip(carried, new, strict=True)]
 
     def plus_start(self, sums, load, cells):
-        """sums + C₀, loaded cell by cell, where C₀ has an address.
+        """sums + C₀, loaded cell by cell, if C₀ has an address.
 
-        Added last, so that each call sums from zero: the rounding errors of long sums grow with their parts only.
+        Added last, so that each call sums from zero: the rounding errors of long sums grow only with their parts.
         """
         return self.if_given("start", sums, lambda value, cell: self.builder.fadd(value, load(*cell)), cells)
 
     def if_given(self, name, sums, change, cells):
-        """change(sum, cell) for every sum, if the argument of that name isn't 0."""
+        """change(sum, cell) for every sum, if the argument `name` isn't 0."""
         builder, before = self.builder, self.builder.block
         then, after = builder.append_basic_block(name), builder.append_basic_block("after")
         builder.cbranch(builder.icmp_signed("==", self.given[name], integer(0)), after, then)
@@ -110,7 +110,7 @@ class Emitter:
         return phi
 
     def at(self, matrix, stride, row, column):
-        """Where an element of a matrix is; row and column are numbers, or values of the program."""
+        """A pointer to an element of a matrix; row and column are numbers, or values of the emitted code."""
         builder = self.builder
         row, column = (integer(n) if isinstance(n, int) else n for n in (row, column))
         p = builder.gep(pointer(builder, self.given[matrix], F32), [builder.mul(row, self.given[stride])])
@@ -127,7 +127,7 @@ class Emitter:
         return self.shuffle(first, undefined, [0] * self.width)
 
     def total(self, vector):
-        """The sum of a vector's elements, in every place of which it then stands; the first is returned."""
+        """The sum of a vector's elements, computed in every element; the first is returned."""
         size = self.width
         while size > 1:
             size //= 2
@@ -156,10 +156,10 @@ class Emitter:
         return value
 
     def load_some(self, p):
-        """The first elements at p, and zeros."""
+        """The first elements at p, then zeros."""
         if VW >= 8:
             return self._masked_call("load", self.vector, [p], [self.zero])
-        value = self.zero  # no masked loads before AVX: element by element, an existing one standing in for the others
+        value = self.zero  # no masked loads before AVX: element by element; for the others, the first is read
         for lane in range(self.width):
             exists = self.builder.icmp_signed("<", integer(lane), self.count)
             item = self.load_scalar(self.builder.gep(p, [self.builder.select(exists, integer(lane), integer(0))]))
@@ -189,10 +189,10 @@ class Emitter:
 class _Tile(Emitter):
     """Register tiles of rows × vectors, one below the other, that accumulate outer products.
 
-    Where `masked`, the last vector holds only `last` columns. AVX-512 masks at no cost, so there every tile is masked;
-    and where the last vector is `narrow`, it is half as wide, and some processors multiply two such in the time of
-    one. Where it `looks_ahead`, it fetches what is needed next, and there is no g: of the short sums of a
-    convolution that would cost a tenth.
+    If `masked`, the last vector holds only `last` columns. AVX-512 masks at no cost, so there every tile is masked. A
+    `narrow` last vector is half as wide; some processors multiply two of these in the time of one. A tile that
+    `looks_ahead` prefetches what is needed next, and has no sum over g: prefetching would make the short sums of a
+    convolution a tenth slower.
     """
 
     def __init__(self, function, rows, vectors, masked, narrow, looks_ahead):
@@ -203,7 +203,7 @@ class _Tile(Emitter):
         self.chains = min(MOST_CHAINS, -(-IN_FLIGHT // len(self.cells)))
 
     def emit(self):
-        """C = C₀ + Σ_n Σ_g Σ_k A·B for each of `tiles` tiles; the rows of A for the next are `step` floats further."""
+        """C = C₀ + Σ_n Σ_g Σ_k A·B for each of `tiles` tiles; the next tile's rows of A are `step` floats further."""
         if self.masked:
             self.words[-1].keep(self.given["last"])
         self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
@@ -213,7 +213,7 @@ class _Tile(Emitter):
         builder, given, cells = self.builder, self.given, self.cells
         given["a"], given["c"], given["start"] = places
         if self.looks_ahead:
-            which = builder.srem(i, integer(self.vectors))  # each tile asks for another vector of the next rows of B
+            which = builder.srem(i, integer(self.vectors))  # each tile prefetches another vector of the next rows of B
             self.ahead = builder.add(given["ahead"], builder.mul(which, integer(VW)))
             self.each_own(self.fetch)
         zeros = [self.words[v].zero for _, v in cells] * self.chains
@@ -238,8 +238,8 @@ class _Tile(Emitter):
         return self.words[v].gated(value, self.load_vector(self.at("G", "ldc", r, v * VW), v))
 
     def store_joined(self, sums):
-        """A masked store takes many cycles before AVX-512. Where C's rows follow each other, a whole vector is written
-        instead: what it writes too much is the beginning of the next row, which is written next."""
+        """A masked store takes many cycles before AVX-512. If C's rows are contiguous, a whole vector is written
+        instead: what it overwrites is the beginning of the next row, which is written next."""
         builder, ldc, last = self.builder, self.given["ldc"], self.given["last"]
         joined = builder.icmp_signed("==", ldc, builder.add(last, integer((self.vectors - 1) * VW)))
         only_next = builder.icmp_signed(">=", builder.add(ldc, last), integer(VW))
@@ -256,7 +256,7 @@ class _Tile(Emitter):
             (words.store if whole else words.store_some)(value, self.at("c", "ldc", r, v * VW))
 
     def each_own(self, act):
-        """Does something with the address `own` bytes behind each vector of C, where `own` isn't 0."""
+        """Calls `act` on the address `own` bytes after each vector of C, if `own` isn't 0."""
         builder, own = self.builder, self.given["own"]
         with builder.if_then(builder.icmp_signed("!=", own, integer(0))):
             for r, v in self.cells:
@@ -275,7 +275,7 @@ class _Tile(Emitter):
         return self.products(a, b, sums)
 
     def products(self, a, b, sums):
-        """sums += Σ_k A[:, k] · B[k, :]; the chains take every so many-th k, and the first takes what is left over."""
+        """sums += Σ_k A[:, k] · B[k, :]; the chains take turns at k, and the first takes the remainder."""
         builder, given, size = self.builder, self.given, len(self.cells)
         if self.chains == 1:
             return self.repeat(given["depth"], sums, lambda k, sums: self.outer_product(a, b, k, sums))
@@ -322,27 +322,27 @@ def integer(value):
 
 
 class Family:
-    """Micro-kernels that differ in numbers known beforehand, and a function that jumps to one of them by its key.
+    """Micro-kernels that differ in compile-time constants, and a function that jumps to one of them by its key.
 
-    They are a file of object code of their own, which is linked with each kernel that calls them: a copy in every
-    kernel was what took most of the time to compile it.
+    They are an object file of their own, linked with each kernel that calls them: with a copy in every kernel, most of
+    the compile time went into that copy.
 
-    A micro-kernel takes the key too, so that it finds its arguments where they are, and the call becomes a jump. It is
-    not inlined, and its loops are not unrolled (optsize), which would double the time to compile and gain nothing.
+    A micro-kernel takes the key too, so that its arguments needn't be moved and the call becomes a jump. It is not
+    inlined, and its loops are not unrolled (optsize): that would double the compile time and gain nothing.
     """
 
     def __init__(self, module, name, arguments, kernels):
-        """module, name: where it is found. kernels: what emits a function, by its key."""
+        """module, name: where the family is defined. kernels: key → what emits the function."""
         self.kernel = Kernel(module.removeprefix(f"{HOME}."), name)
         self.arguments, self.kernels = arguments, kernels
 
     def call(self, builder, key, arguments):
-        """Emits the call of the micro-kernel with this key, a value of the program."""
+        """Emits the call of the micro-kernel with this key, a value of the emitted code."""
         name, given = symbol_of(self.kernel), [key, *arguments]
         builder.call(declare(builder, name, ir.VoidType(), [I64] * len(given)), given)
 
     def emit(self, module):
-        """Adds the function and what it jumps to."""
+        """Adds the function and the micro-kernels it jumps to."""
         builder = ir.IRBuilder(self._function(module, ENTRY).append_basic_block("entry"))
         nothing = builder.append_basic_block("nothing")
         switch = builder.switch(builder.function.args[0], nothing)
@@ -366,7 +366,7 @@ class Family:
 
 
 def _tile_key(rows, vectors, kind):
-    """Close together, for a table of jumps."""
+    """A key; keys are close together, for a jump table."""
     return 72 * kind + 8 * rows + vectors
 
 
@@ -384,7 +384,7 @@ TILES, TILES_AHEAD = _tiles("TILES", False), _tiles("TILES_AHEAD", True)
 
 
 def _tile(family):
-    """The signature and the code of the call of the kernel for tiles of so many rows and vectors."""
+    """The signature and code of the intrinsic that calls the micro-kernel for its rows and vectors."""
 
     def codegen(context, builder, signature, args):
         rows, vectors, *rest = args
@@ -402,10 +402,10 @@ def tile(
     typing, rows, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles, step, relu, gate, ga, na, gb,
     nb, outer, groups,
 ):  # fmt: skip
-    """Computes `tiles` tiles, one below the other, of which the last vector holds `last` columns: 1 … VW.
+    """Computes `tiles` tiles, one below the other, whose last vector holds `last` columns: 1 … VW.
 
-    (rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 where there is none.
-    step: from a tile's rows of A to the next tile's. relu, gate: 0, or how the tiles end.
+    (rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 if there is none.
+    step: floats from a tile's rows of A to the next tile's. relu, gate: 0, or how the tiles end (see above).
     """
     return _tile(TILES)
 
@@ -415,9 +415,9 @@ def tile_ahead(
     typing, rows, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles, step, relu, gate, na, nb,
     outer, ahead, own,
 ):  # fmt: skip
-    """The same, with an eye on the memory that is needed next.
+    """The same, with prefetching of the memory that is needed next.
 
-    ahead: floats from a row of B to one that a later call reads and that is brought near, or 0. own: bytes from C to
-    numbers that this core is about to change, and another may hold in its cache: they are made its own; or 0.
+    ahead: floats from a row of B to one that a later call reads and that is prefetched, or 0. own: bytes from C to
+    numbers that this core is about to change, and whose cache lines it takes from others that may hold them; or 0.
     """
     return _tile(TILES_AHEAD)

@@ -10,11 +10,11 @@ from thalweg.engine.native.linalg.microkernel import WIDEST, Emitter, Family, in
 
 COPY_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "last")
 TRANSPOSITION_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "columns")
-ALONE = 3  # columns or rows of a square, at most, that are copied sooner number by number
+ALONE = 3  # columns or rows of a square, at most, for which copying number by number is faster
 
 
 class _Copy(Emitter):
-    """Copies rows of `vectors` vectors, of which the last may be masked."""
+    """Copies rows of `vectors` vectors, the last of which may be masked."""
 
     def __init__(self, function, vectors, masked):
         super().__init__(function, COPY_ARGUMENTS)
@@ -35,7 +35,7 @@ class _Copy(Emitter):
 
 
 class _Transposition(Emitter):
-    """Transposes a square of VW x VW floats in registers, or where `partly` its first `rows` and `columns`.
+    """Transposes a square of VW x VW floats in registers, or if `partly` its first `rows` and `columns`.
 
     Stage w = 1, 2, 4 … swaps the off-diagonal squares of w x w floats in every square of 2w x 2w.
     """
@@ -45,7 +45,7 @@ class _Transposition(Emitter):
         self.partly = partly
 
     def emit(self):
-        """B[j, i] = A[i, j]. Rows beyond the last read and write that one again, and the last to write is the right."""
+        """B[j, i] = A[i, j]. Rows beyond the last read and write the last row too; the right value is written last."""
         builder, given = self.builder, self.given
         if self.partly:
             self.keep(given["columns"])
@@ -125,7 +125,7 @@ def _spread(a, step, b, stride, n):
 
 @compiled
 def turn(a, lda, b, ldb, rows, columns):
-    """B[j, i] = A[i, j], square by square; the last columns and rows number by number, where they are few."""
+    """B[j, i] = A[i, j], square by square; the last columns and rows number by number, if they are few."""
     n = columns - columns % VW if columns % VW <= ALONE else columns
     m = rows - rows % VW if rows % VW <= ALONE else rows
     for j in range(n, columns):

@@ -1,4 +1,4 @@
-"""A narrow batch by columns: a unit is a sum of columns, its weight gradient dot products, in vectors of rows."""
+"""Dense layers with few inputs, by columns: a unit is a sum of columns, its weight gradient a set of dot products."""
 
 import numba
 from llvmlite import ir
@@ -10,7 +10,7 @@ from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.layouts.limits import NARROW
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 
-BLOCK = 256  # rows whose unit stands alone while others do, before and after, in rows of several
+BLOCK = 256  # rows for which one unit's values are contiguous in a buffer; outside, rows hold several units
 ARGUMENTS = ("x", "ldx", "w", "ldw", "bias", "out", "inputs", "rows")
 PROJECTION_ARGUMENTS = ("x", "ldx", "d", "w", "ldw", "b", "more", "rows")
 
@@ -22,7 +22,7 @@ class _Columns(Emitter):
     """Base of loops over rows."""
 
     def over_rows(self, carried, vectors, body):
-        """carried = body(row, so many vectors, load, store, carried): some vectors at a time, then the rest."""
+        """carried = body(row, vectors, load, store, carried): `vectors` vectors at a time, the rest one at a time."""
         builder, many, one = self.builder, integer(vectors * VW), integer(VW)
         whole = builder.sdiv(self.given["rows"], many)
         done = builder.mul(whole, many)
@@ -76,7 +76,7 @@ class _Projection(_Columns):
         self.columns = columns
 
     def emit(self):
-        """w[k] (+)= Σ_r x[k, r]·d[r], b (+)= Σ_r d[r]; += where `more` isn't 0."""
+        """w[k] (+)= Σ_r x[k, r]·d[r], b (+)= Σ_r d[r]; += if `more` isn't 0."""
         builder, given = self.builder, self.given
         old = builder.icmp_signed("!=", given["more"], integer(0))
         places = [self.place("w", builder.mul(given["ldw"], integer(k))) for k in range(self.columns)]
@@ -107,7 +107,7 @@ PROJECTIONS = Family(
 
 @intrinsic
 def combination(typing, x, ldx, w, ldw, bias, out, inputs, rows):
-    """out = bias + Σ_k w[k]·x[k], columns of so many rows."""
+    """out = bias + Σ_k w[k]·x[k], for columns of `rows` rows."""
 
     def codegen(context, builder, signature, args):
         COMBINATIONS.call(builder, integer(0), args)

@@ -1,6 +1,6 @@
-"""A row times a matrix, c[j] = c₀[j] + Σ_k a[k·step]·B[k·ldb + j]: what a prediction of one row is made of.
+"""A row times a matrix, c[j] = c₀[j] + Σ_k a[k·step]·B[k·ldb + j]: the work of predicting one row.
 
-A tile does the same; but here the work is so little that a tile's nineteen arguments take a third of the time.
+A tile does the same, but here there is so little work that passing a tile's nineteen arguments takes a third of it.
 """
 
 from functools import reduce
@@ -14,12 +14,12 @@ from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, WIDEST, Emitter,
 
 ARGUMENTS = ("a", "step", "b", "ldb", "c", "start", "relu", "last", "depth")
 MOST = WIDEST[1]  # vectors of c
-# Short rows of B would mostly lie on two cache lines, if whole vectors were read. So there are narrower vectors, too.
+# Reading whole vectors of short rows of B would mostly touch two cache lines, so there are narrower vectors, too.
 NARROW = [width for width in (4, 8) if width < VW]
 
 
 class _Row(Emitter):
-    """`vectors` vectors of c, of which the last may be masked, as sums of several parts of the depth."""
+    """`vectors` vectors of c, the last of which may be masked, as sums of several parts of the depth."""
 
     def __init__(self, function, vectors, width, masked):
         super().__init__(function, ARGUMENTS, width)
@@ -58,7 +58,7 @@ class _Row(Emitter):
         return lambda j: (self.load_some if self.is_last(j) else self.load)(self.element(vector, j))
 
     def turn(self, i, sums):
-        """A number of k, each into sums of its own."""
+        """One value of k for each chain of sums."""
         builder, n = self.builder, len(self.columns)
         k = builder.mul(i, integer(self.chains))
         parts = [self.add(builder.add(k, integer(c)), sums[c * n : (c + 1) * n]) for c in range(self.chains)]
@@ -88,7 +88,7 @@ ROW_PRODUCTS = Family(
 
 @intrinsic
 def row(typing, columns, a, step, b, ldb, c, start, relu, depth):
-    """Computes 1 … MOST·VW columns of c. start: the address of c₀, or 0; relu: 0, or c is at least 0."""
+    """Computes 1 … MOST·VW columns of c. start: the address of c₀, or 0; relu: if not 0, c becomes max(c, 0)."""
 
     def codegen(context, builder, signature, args):
         columns, *rest = args

@@ -1,14 +1,14 @@
-"""The loops of pooling, emitted as vector LLVM IR: several arrays at a time, which the compiler would have to prove
-apart. A window is `rows` x `columns` elements, `row` and `column` floats apart, each with its channels. `count` windows
-are taken, `step` floats apart; their results follow each other.
+"""The loops of pooling, emitted as vector LLVM IR, because the compiler would have to prove that the arrays don't
+overlap. A window is `rows` x `columns` elements, `row` and `column` floats apart, each with its channels. `count`
+windows are taken, `step` floats apart; their results are contiguous.
 
-    largest    a = the largest element of the window, or 0 if that is larger, with `relu`; NaN stays NaN
-    give       dx (+)= da where x is the window's first element that equals a, if a is above 0, with `relu`
+    largest    a = the largest element of the window; with `relu`, max(a, 0); NaN stays NaN
+    give       dx (+)= da where x is the window's first element that equals a; with `relu`, only if a > 0
     mean       a = the mean of the window
-    spread     dx (+)= da/elements at all elements of the window; where there is a gate G, laid out as dx and `gate`
-               bytes behind it, times [G > 0]
+    spread     dx (+)= da/elements at all elements of the window; with a gate G, laid out like dx, `gate` bytes after
+               it, times [G > 0]
 
-(+) where `more` isn't 0; without it every element is in one window only.
+(+) if `more` isn't 0; otherwise every element is in one window only.
 """
 
 import math
@@ -26,14 +26,14 @@ LARGEST_ARGUMENTS = ("x", "a", "relu", *WINDOW)
 GIVE_ARGUMENTS = ("x", "a", "da", "dx", "relu", *WINDOW)
 MEAN_ARGUMENTS = ("x", "a", *WINDOW)
 SPREAD_ARGUMENTS = ("da", "dx", *WINDOW, "gate")
-COMMON = (2, 2)  # the size of window that has its loops unrolled
+COMMON = (2, 2)  # the window size for which loops are unrolled
 
 
 class _Window(Emitter):
-    """Goes through the windows, and through the channels, a vector at a time, of which the last may be masked.
+    """Processes the windows, and the channels a vector at a time; the last vector may be masked.
 
-    A masked store takes many cycles before AVX-512. Where what is written follows each other (`joined`), a whole vector
-    is written instead as long as what it writes too much is written again afterwards.
+    A masked store takes many cycles before AVX-512. If the results are contiguous (`joined`), a whole vector is written
+    instead as long as the excess is overwritten afterwards.
     """
 
     def __init__(self, function, arguments, common, more):
@@ -54,7 +54,7 @@ class _Window(Emitter):
 
         def window(w, places):
             given.update(zip(arrays, places, strict=True))
-            with builder.if_then(some):  # first, for the others write over what it writes too much
+            with builder.if_then(some):  # first, as the others overwrite its excess
                 inside = builder.icmp_signed("<=", builder.add(builder.mul(w, end[0]), reach), end[1])
                 with builder.if_else(builder.and_(joined, inside)) as (then, otherwise):
                     with then:
@@ -68,7 +68,7 @@ class _Window(Emitter):
         builder.ret_void()
 
     def written(self, vector):
-        """(floats written from a window to the next, by all), and how far a vector that ends there reaches at most."""
+        """(floats from one window's output to the next, in all), and how far a vector that ends there can reach."""
         builder, given = self.builder, self.given
         if "dx" not in given:
             return (given["channels"], builder.mul(given["channels"], given["count"])), vector
@@ -76,7 +76,7 @@ class _Window(Emitter):
         return (given["step"], builder.mul(given["step"], given["count"])), builder.add(last, vector)
 
     def vectors(self, k, load, store):
-        """What is done for the channels from k on; returns nothing to carry."""
+        """Emits the work on the channels from k on; returns no carried values."""
         raise NotImplementedError
 
     def over_window(self, carried, body):
@@ -101,7 +101,7 @@ class _Window(Emitter):
         return self.builder.gep(self.builder.inttoptr(self.given[array], F32.as_pointer()), [offset])
 
     def relu(self, value, otherwise):
-        """A vector of `value` where there is a relu, otherwise of the other."""
+        """A vector of `value` with a relu, of `otherwise` without."""
         some = self.builder.icmp_signed("!=", self.given["relu"], integer(0))
         value, otherwise = (ir.Constant(self.vector, [v] * VW) for v in (value, otherwise))
         return self.builder.select(some, value, otherwise)
@@ -121,7 +121,7 @@ class _Window(Emitter):
 
 class _Largest(_Window):
     def vectors(self, k, load, store):
-        """NaN is looked for by itself, in two elements at once where the loops are unrolled: a maximum then is one
+        """NaN is detected separately, in two elements at once if the loops are unrolled: then a maximum is one
         instruction."""
         builder, none = self.builder, ir.Constant(ir.VectorType(ir.IntType(1), VW), [0] * VW)
         others: list = []
@@ -202,7 +202,7 @@ SPREADERS = _family("SPREADERS", _Spread, SPREAD_ARGUMENTS, (0, 1))
 
 
 def _call(family, more=None):
-    """The signature and the code of an intrinsic; `more` may be its last argument."""
+    """The signature and code of an intrinsic; `more` may be its last argument."""
     names = family.arguments
 
     def codegen(context, builder, signature, args):
@@ -239,5 +239,5 @@ def mean(typing, x, a, row, column, rows, columns, count, step, channels, joined
 
 @intrinsic
 def spread(typing, da, dx, row, column, rows, columns, count, step, channels, joined, gate, more):
-    """dx (+)= da/elements all over each window, for every channel; times [G > 0]"""
+    """dx (+)= da/elements at every element of each window, for every channel; with a gate, times [G > 0]"""
     return _call(SPREADERS, more)

@@ -1,11 +1,11 @@
-"""By columns: where all rows of a block follow each other, element by element, a vector holds rows.
+"""By columns: each element is stored for all rows of a block before the next element, so that a vector holds rows.
 
-A narrow batch: row by row, 5 inputs fill a third of a vector of 16, and one unit a sixteenth. By columns a unit is a
-sum of columns, and its weight gradient are dot products of columns.
+A narrow batch: row by row, 5 inputs fill a third of a vector of 16, and one unit a sixteenth. By columns, a unit is a
+sum of columns, and its weight gradient consists of dot products of columns.
 
-Images of few channels: row by row, a convolution's vectors lie along its channels out, its input gradient's along those
-in. Of 6 channels, two neighbouring outputs together fill 12 of 16 lanes, with zeros among the kernel. By columns every
-lane counts, and all work on these images, pooling and activations too, is on whole vectors.
+Images of few channels: row by row, a convolution's vectors run along its output channels, its input gradient's along
+the input channels. With 6 channels, two neighbouring outputs together fill 12 of 16 lanes, with zeros in the kernel. By
+columns every lane is used, and all work on these images, pooling and activations too, is on whole vectors.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from thalweg.program.instructions.pooling import AveragePooling, AveragePoolingA
 from thalweg.program.ir.instruction import WORKSPACE, Array, Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
-MOST_UNITS = 4  # of more, a row of W fills enough of a vector
+MOST_UNITS = 4  # with more, a row of W fills enough of a vector
 
 LEAST_ROWS = 8  # of a batch of images: fewer leave vectors of rows half empty
-BY_COLUMNS = 0.93  # of the arithmetic peak that convolutions reach by columns; row by row they fill a part of it …
-BY_ROWS = 0.95  # … so well
-MOVED = 24  # floating-point operations in the time in which an element goes from one layout to the other
+BY_COLUMNS = 0.93  # the fraction of the arithmetic peak that convolutions reach by columns
+BY_ROWS = 0.95  # the same row by row, but of the useful share alone: see `filled`
+MOVED = 24  # floating-point operations in the time it takes to move an element from one layout to the other
 
 
 def batches_by_columns(draft: Draft) -> Draft:
-    """What is gathered, and read by nothing but affine maps of few units and their weight gradients, lies by columns.
+    """Stores a gathered batch by columns if only affine maps with few units and their weight gradients read it.
 
-    Its buffer is marked: all who read it take their kernels by that.
+    Its buffer is marked, and its readers choose their kernels accordingly.
     """
     instructions = list(draft)
     for gather in [i for i in instructions if isinstance(i, GatherFloats)]:
@@ -47,14 +47,14 @@ def batches_by_columns(draft: Draft) -> Draft:
 
 
 def takes_columns(i: Instruction) -> bool:
-    """Whether an instruction reads its x by columns at least as fast."""
+    """Whether an instruction is at least as fast with its x by columns."""
     return (isinstance(i, Affine) and i.W.shape[1] <= MOST_UNITS) or (
         isinstance(i, WeightGradient) and i.dW.shape[1] <= MOST_UNITS
     )
 
 
 def fuse_biases(draft: Draft) -> Draft:
-    """A weight gradient by columns sums the bias's gradient too: it has dh in its registers."""
+    """Lets a weight gradient by columns sum the bias's gradient too, as it has dh in registers."""
     result = list(draft.backward)
     for gradient in [i for i in result if isinstance(i, WeightGradient) and i.x.by_columns]:
         bias = next((i for i in result if isinstance(i, BiasGradient) and i.dh is gradient.dh), None)
@@ -66,7 +66,7 @@ def fuse_biases(draft: Draft) -> Draft:
 
 @dataclass(frozen=True, eq=False)
 class Layout(Instruction):
-    """z = x, the same numbers in another order: from rows to columns or back."""
+    """z = x in another layout: from rows to columns or back."""
 
     x: Buffer
     z: Buffer
@@ -93,7 +93,7 @@ FOLLOWING = (
 
 
 def images_of(i: Instruction) -> list[Buffer]:
-    """The images an instruction reads or writes, row by row."""
+    """The per-row images that an instruction reads or writes."""
     return [b for b in i.operands if b is not None and b.per_row and b.region == WORKSPACE]
 
 
@@ -103,7 +103,7 @@ def fits(i: Instruction) -> bool:
         return False
     if any(len(b.shape) != 3 for b in images_of(i)):
         return False
-    if isinstance(i, Activation | ElementwiseAdjoint) and i.parameters:  # a number for each channel
+    if isinstance(i, Activation | ElementwiseAdjoint) and i.parameters:  # one number per channel
         return False
     if not isinstance(i, Product):
         return True
@@ -112,7 +112,7 @@ def fits(i: Instruction) -> bool:
 
 
 def column_of(b: Buffer) -> Buffer:
-    """The buffer that holds the same by columns."""
+    """A buffer for the same values by columns."""
     return Buffer(f"{b}ᶜ", b.shape, by_columns=True)
 
 
@@ -124,8 +124,8 @@ def on_buffers(i: Instruction, columns: dict[Buffer, Buffer]) -> Instruction:
 
 
 def filled(i: Product) -> float:
-    """The part of the arithmetic that counts, row by row: g neighbouring outputs taken together fill a vector better,
-    but see g − 1 taps more."""
+    """The useful share of the arithmetic, row by row: g neighbouring outputs computed together fill a vector better,
+    but see g − 1 more taps."""
     outputs = i.dh if isinstance(i, KernelGradient) else i.h
     taps, channels, width = i.window.size[1], outputs.shape[-1], outputs.shape[1]
     together = [g for g in range(1, max(1, VECTOR // channels) + 1) if width % g == 0]
@@ -133,7 +133,7 @@ def filled(i: Product) -> float:
 
 
 def groups_of(instructions: Sequence[Instruction]) -> Iterator[list[Instruction]]:
-    """Those that can work by columns, in groups that share images."""
+    """The instructions that can work by columns, in groups that share images."""
     writers = [b for i in instructions for b in i.outputs]
     left = [i for i in instructions if fits(i) and all(writers.count(b) == 1 for b in images_of(i))]
     while left:
@@ -148,19 +148,19 @@ def groups_of(instructions: Sequence[Instruction]) -> Iterator[list[Instruction]
 
 
 def crossing(group: Sequence[Instruction], instructions: Sequence[Instruction]) -> set[Buffer]:
-    """The images of a group that others read or write."""
+    """The images of a group that instructions outside it read or write."""
     others = {b for i in instructions if i not in group for b in i.operands if b is not None}
     return others.intersection(b for i in group for b in images_of(i))
 
 
 def part(i: Product) -> float:
-    """The part of the definition's time that a product takes by columns: less than 1 with Winograd's filtering."""
+    """A product's time by columns relative to direct computation: less than 1 with Winograd's filtering."""
     way = planned(on_buffers(i, {b: column_of(b) for b in images_of(i)}))
     return way.part if way else 1.0
 
 
 def pays(group: Sequence[Instruction], instructions: Sequence[Instruction]) -> bool:
-    """Whether a group's products gain more by columns than it takes to move what others read or write."""
+    """Whether a group's products gain more by columns than moving the images shared with others costs."""
     products = [i for i in group if isinstance(i, Product)]
     by_rows = sum(i.flops(1) / (BY_ROWS * filled(i)) for i in products)
     by_columns = sum(i.flops(1) / BY_COLUMNS * part(i) for i in products)
@@ -168,7 +168,7 @@ def pays(group: Sequence[Instruction], instructions: Sequence[Instruction]) -> b
 
 
 def images_by_columns(draft: Draft) -> Draft:
-    """Images of few channels are kept by columns, where that pays."""
+    """Stores images of few channels by columns if that pays."""
     both = list(draft)
     members = [i for group in groups_of(both) if pays(group, both) for i in group]
     columns = {b: column_of(b) for i in members for b in images_of(i)}

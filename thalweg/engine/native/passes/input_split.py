@@ -1,9 +1,9 @@
-"""A first layer with many inputs, split over the lanes by its inputs instead of its rows.
+"""A first layer with many inputs, split over the lanes by inputs instead of rows.
 
 By rows, every lane reads all of W, much of which other lanes have just changed, and the weight gradient reads all rows
-of x: lines that come from other cores, in every step. By inputs, a lane gathers its inputs of all rows of the batch and
-multiplies them by its rows of W, which never leave its core. What the lanes exchange are their sums, batch × units
-numbers. After a meeting each lane adds up those of its own rows, and everything else is by rows again.
+of x: cache lines that come from other cores, in every step. By inputs, a lane gathers its inputs of all rows of the
+batch and multiplies them by its rows of W, which never leave its core. The lanes exchange only their sums, batch ×
+units numbers. After a meeting, each lane adds up those of its own rows, and everything else is by rows again.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft, Request
 
-MANY = 2  # as many inputs for each row of a batch are where it begins to pay: measured, docs/measurements.md
+MANY = 2  # inputs per row of a batch from which on it pays: measured, docs/measurements.md
 
 
 def share(inputs: int, lane: int, lanes: int) -> slice:
-    """The inputs that are a lane's."""
+    """A lane's inputs."""
     return slice(inputs * lane // lanes, inputs * (lane + 1) // lanes)
 
 
 def first_inputs(x: Array, rows: int, own: slice) -> Array:
-    """The inputs that a lane has gathered, at the front of their buffer, as (rows, inputs)."""
+    """The inputs that a lane has gathered at the front of their buffer, as (rows, inputs)."""
     return x.reshape(-1)[: rows * (own.stop - own.start)].reshape(rows, -1)
 
 
 @dataclass(frozen=True, eq=False)
 class GatherShare(Instruction):
-    """xₗ = X[order]      of all rows of the batch, the inputs that are this lane's"""
+    """xₗ = X[order]      this lane's inputs of all rows of the batch"""
 
     X: Buffer
-    x: Buffer  # (rows, inputs of a lane), the first lane's as many as any
+    x: Buffer  # (rows, the largest number of inputs of a lane)
     lanes: int
 
     name = "gather share"
@@ -64,7 +64,7 @@ class GatherShare(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class AffineShare(Instruction):
-    """hₗ = xₗ·Wₗ      of all rows of the batch, what this lane's inputs give"""
+    """hₗ = xₗ·Wₗ      the contribution of this lane's inputs, for all rows of the batch"""
 
     x: Buffer
     W: Buffer
@@ -93,7 +93,7 @@ class AffineShare(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class AffineSum(Instruction):
-    """h = Σ hₗ + b over the lanes, or with `relu` max(h, 0)      of this lane's rows"""
+    """h = Σ hₗ + b over the lanes, with `relu` max(h, 0)      for this lane's rows"""
 
     parts: Buffer
     b: Buffer | None
@@ -123,7 +123,7 @@ class AffineSum(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class ShareWeightGradient(DenseGradient):
-    """dW = xᵀ·dh      from all rows of the batch, in the finish: of a lane's inputs"""
+    """dW = xᵀ·dh      for a lane's inputs, from all rows of the batch, in the finish"""
 
     lanes: int = 1
 
@@ -147,7 +147,7 @@ class ShareWeightGradient(DenseGradient):
 
 
 class FirstLayer(NamedTuple):
-    """A dense layer that alone reads what is gathered, which may be called by another shape in between."""
+    """A dense layer that is the only reader of the gathered batch, apart from reshapes in between."""
 
     gather: GatherFloats
     affine: Affine
@@ -156,7 +156,7 @@ class FirstLayer(NamedTuple):
 
 
 def first_layer(program: Iterable[Instruction]) -> FirstLayer | None:
-    """The layer that could be split: its weight gradient is wide."""
+    """The first layer, if it could be split: its weight gradient is wide."""
     instructions = list(program)
     for gather in (i for i in instructions if isinstance(i, GatherFloats)):
         readers = [i for i in instructions if any(b.storage is gather.x for b in i.inputs)]
@@ -169,7 +169,7 @@ def first_layer(program: Iterable[Instruction]) -> FirstLayer | None:
 
 
 def splits(program: Program, request: Request) -> bool:
-    """Whether the lanes share the inputs: there are many for the rows of a batch, all of whose x and dh stay."""
+    """Whether the lanes share the inputs: there are many compared with the batch, and all its x and dh stay."""
     if not request.trains or request.visible:
         return False
     layer, batch, lanes = first_layer((*program.forward, *program.backward)), request.batch, request.lanes
@@ -178,12 +178,12 @@ def splits(program: Program, request: Request) -> bool:
 
 
 def split_inputs(draft: Draft) -> Draft:
-    """The first layer is split by its inputs, which are so many that each lane takes some."""
+    """Splits the first layer by its inputs, of which each lane takes a share."""
     layer, lanes = first_layer(draft), draft.request.lanes
     assert layer is not None
     gather, affine, gradient, reshapes = layer
     inputs, units = affine.W.shape
-    rows = lanes * align(-(-draft.request.batch // lanes))  # as many as all lanes have a place for
+    rows = lanes * align(-(-draft.request.batch // lanes))  # as many as all lanes have room for
     x = Buffer(f"{affine.x}ₗ", (rows, -(-inputs // lanes)), per_row=False)
     parts = Buffer(f"parts of {affine.h}", (rows, units), EXCHANGE, per_row=False)
     new: dict[int, list[Instruction]] = {id(i): [] for i in reshapes}

@@ -1,4 +1,4 @@
-"""The native engine's pipeline, and what else a program has to know of this engine."""
+"""The native engine's pipeline, and what else a program has to know about this engine."""
 
 from __future__ import annotations
 

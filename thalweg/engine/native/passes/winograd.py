@@ -1,18 +1,18 @@
 """Convolutions of 3×3 and 5×5 by Winograd's minimal filtering: F(4×4, 3×3) and F(2×2, 5×5), with 36 multiplications
-where the definition takes 144 and 100.
+where direct computation takes 144 and 100.
 
 One dimension: m outputs of a filter g of r taps, from n = m + r − 1 numbers d, are the coefficients of a product of
-polynomials. It is computed from their values at n points, for which it takes n products instead of m·r:
+polynomials. This is computed from their values at n points, which takes n products instead of m·r:
 
     y = Aᵀ·((G·g) ⊙ (Bᵀ·d))
 
-G and A evaluate at the points, Bᵀ (transposed: the roles of the operands are exchanged) interpolates. An image does the
-same along rows and columns: squares d of 6×6 that overlap by r − 1. Over channels, each of the 36 elements is a product
-of matrices. The gradient by the kernel is the adjoint of that, dg = Gᵀ·((A·dy) ⊙ (Bᵀ·d)), and the gradient by the image
-a convolution with the kernel turned around.
+G and A evaluate at the points, Bᵀ (transposed: the roles of the operands are exchanged) interpolates. An image needs
+the same along rows and columns: squares d of 6×6 that overlap by r − 1. Over channels, each of the 36 elements is a
+product of matrices. The kernel's gradient is the adjoint of that, dg = Gᵀ·((A·dy) ⊙ (Bᵀ·d)), and the image's gradient
+a convolution with the flipped kernel.
 
-The points decide how exact that is. 0, ±11/16, ±3/2 and infinity have, among pairs ±a, ±b, the least rounding errors: a
-quarter of those of the usual ±1, ±2, and about twice those of the definition. Pairs halve the work of the transforms.
+The points determine the accuracy. Among pairs ±a, ±b, 0, ±11/16, ±3/2 and infinity have the least rounding errors: a
+quarter of those of the usual ±1, ±2, and about twice those of direct computation. Pairs halve the transforms' work.
 
 Source: S. Winograd, Arithmetic Complexity of Computations (1980); A. Lavin and S. Gray, "Fast algorithms for
 convolutional neural networks", arXiv 1509.09308; on points: B. Barabasz and others, "Error analysis and improving the
@@ -41,14 +41,14 @@ from thalweg.program.instructions.linear import end, ended
 from thalweg.program.ir.instruction import PREPARED, WORKSPACE, Array, Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
-VECTOR = 16  # floats in a vector of the widest processor, for which all passes decide: programs are the same everywhere
+VECTOR = 16  # floats in a vector of the widest processor: passes assume it, so that programs are the same everywhere
 MOST_CHANNELS = 512  # in and out together: up to here a few tiles fit the core's cache
-GAIN, GAIN_BY_COLUMNS = 1.2, 1.1  # so many times less than directly, or it isn't worth it
+GAIN, GAIN_BY_COLUMNS = 1.2, 1.1  # how many times as long direct computation must take
 
-# What a tile costs beside its products, in the time of a multiply-add of vectors: the transforms of a vector of
-# channels in and of one out, and a product's store; and the part of a vector that few channels out take directly.
+# What a tile costs besides its products, in multiply-adds of vectors: IMAGE and OUTPUT for the transforms of a vector
+# of input and of output channels, STORE for storing a product. FEW: a direct multiply-add with few output channels.
 IMAGE, OUTPUT, STORE, FEW = 110, 80, 3, 0.6
-# By columns: a multiply-add directly, and what it costs for each channel in and out, and for every tile.
+# By columns: a direct multiply-add, and the costs per input channel, per output channel and per tile.
 TAP_COLUMN, IMAGE_COLUMN, OUTPUT_COLUMN, TILE = 1.05, 310, 205, 150
 
 
@@ -59,22 +59,22 @@ def tiles(outputs: Sequence[int], taps: int) -> Pair:
 
 
 def seen(inputs: int, outputs: int, before: int, taps: int) -> int:
-    """How many of the multiplications along one dimension aren't with the zeros around the image."""
+    """How many of the multiplications along one dimension involve the image, not the zeros around it."""
     return sum(0 <= i + tap - before < inputs for i in range(outputs) for tap in range(taps))
 
 
 class Plan(NamedTuple):
-    """How many rows and columns of outputs are taken by tiles, and what part of the time without tiles it all takes."""
+    """How many rows and columns of outputs tiles cover, and the time relative to direct computation."""
 
     covered: Pair
     part: float
 
 
 def plan(x: Buffer, h: Buffer, window: Window, groups: int, whole: bool = False) -> Plan | None:
-    """How x ∗ W → h is taken this way, if it is worth it; None if it isn't.
+    """How x ∗ W → h is computed by tiles if that pays; None if it doesn't.
 
-    Last rows or columns that tiles would cover in part may be cheaper directly, unless the `whole` has to be taken by
-    tiles.
+    The last rows or columns, which tiles would cover only in part, may be cheaper directly, unless tiles have to cover
+    the `whole`.
     """
     inputs, outputs, r = x.shape[-1], h.shape[-1], window.size[0]
     if r not in TAPS or window != Window((r, r), before=window.before, after=window.after) or groups > 1:
@@ -99,21 +99,21 @@ def plan(x: Buffer, h: Buffer, window: Window, groups: int, whole: bool = False)
 
 
 def times_by_rows(inputs: int, outputs: int) -> tuple[float, float]:
-    """What a tap, and a tile, of an image take, in multiply-adds of vectors: those of the channels out, which are as
-    many as are there, or some of several places."""
+    """The costs of a tap and of a tile of an image, in multiply-adds of vectors, which run along the output channels,
+    or hold few channels of several places."""
     vectors = -(-outputs // VECTOR)
     tap = inputs * (vectors if outputs > VECTOR // 2 else FEW)
     return tap, SIDE * SIDE * (inputs + STORE) * vectors + IMAGE * -(-inputs // VECTOR) + OUTPUT * vectors
 
 
 def times_by_columns(inputs: int, outputs: int) -> tuple[float, float]:
-    """The same for as many rows as a vector has, by columns: there each channel is transformed by itself."""
+    """The same by columns, for a vector of rows: each channel is transformed separately."""
     products = inputs * outputs
     return TAP_COLUMN * products, SIDE * SIDE * products + IMAGE_COLUMN * inputs + OUTPUT_COLUMN * outputs + TILE
 
 
 def planned(i: Instruction) -> Plan | None:
-    """How an instruction is taken this way, if it is a convolution or one of its gradients, and worth it."""
+    """The plan for an instruction, if it is a convolution or one of its gradients and tiles pay."""
     if isinstance(i, Convolution):
         return plan(i.x, i.h, i.window, i.groups)
     if isinstance(i, TransposedConvolution):
@@ -122,7 +122,7 @@ def planned(i: Instruction) -> Plan | None:
 
 
 def squares(xp: Any, x: Array, size: int, taps: int, before: Pair, outputs: Sequence[int]) -> Array:
-    """(rows, tiles down, tiles across, channels, size, size): a tile's outputs apart, zeros around the image."""
+    """(rows, tiles down, tiles across, channels, size, size): squares as far apart as tiles; zeros around the image."""
     m = SIDE + 1 - taps
     room = [m * n + size - m - b for n, b in zip(tiles(outputs, taps), before, strict=True)]  # for the image
     x = x[:, : room[0], : room[1]]
@@ -133,7 +133,7 @@ def squares(xp: Any, x: Array, size: int, taps: int, before: Pair, outputs: Sequ
 
 @dataclass(frozen=True, eq=False)
 class WinogradKernel(Instruction):
-    """U = G·W·Gᵀ, once a step; or of the kernel turned around and its channels transposed, for the input gradient"""
+    """U = G·W·Gᵀ, once a step; or that of the flipped kernel with its channels transposed, for the input gradient"""
 
     W: Buffer
     U: Buffer
@@ -165,7 +165,7 @@ class WinogradKernel(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class WinogradConvolution(Instruction):
-    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, which is x ∗ W + b; W is read where last rows or columns are taken directly
+    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, which is x ∗ W + b; W is read if the last rows or columns are computed directly
 
     x (rows, height, width, in), U (6, 6, in, out), W (taps, taps, in, out), b (out,) → h (rows, height', width', out)
     """
@@ -177,9 +177,9 @@ class WinogradConvolution(Instruction):
     h: Buffer
     taps: int
     before: Pair  # zeros before the image
-    covered: Pair  # rows and columns of h that are taken by tiles
-    relu: bool = False  # a relu behind it, as of a convolution
-    a: Buffer | None = None  # a relu's adjoint
+    covered: Pair  # rows and columns of h that tiles cover
+    relu: bool = False  # relu, a: as in `Convolution`
+    a: Buffer | None = None
 
     name = "winograd convolution"
     writes = ("h",)
@@ -215,7 +215,7 @@ class WinogradConvolution(Instruction):
 
     @property
     def after(self) -> Pair:
-        """Zeros after the image, as far as a kernel reaches."""
+        """Zeros after the image, as far as the kernel reaches."""
         down, across = (
             n + self.taps - 1 - b - size for n, b, size in zip(self.h.shape, self.before, self.x.shape, strict=False)
         )
@@ -275,7 +275,7 @@ class WinogradGradient(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class WinogradKernelGradient(Instruction):
-    """dW = Gᵀ·dU·G, once all blocks of a lane are in"""
+    """dW = Gᵀ·dU·G, once all blocks of a lane are done"""
 
     dU: Buffer
     dW: Buffer
@@ -309,19 +309,19 @@ def transform_flops(matrix: Array) -> int:
 
 
 def by_winograd(draft: Draft) -> Draft:
-    """Every convolution for which it pays, and its two gradients, are taken this way."""
+    """Replaces every convolution, and each of its two gradients, for which it pays."""
     forward, backward = ([j for i in half for j in replaced(i)] for half in (draft.forward, draft.backward))
     read = {b for i in (*forward, *backward) for b in i.inputs}
 
     def needed(half: Sequence[Instruction]) -> list[Instruction]:
-        """Without the kernels turned around that nothing reads any more."""
+        """Without flipped kernels that nothing reads any more."""
         return [i for i in half if not isinstance(i, Flip) or i.flipped in read]
 
     return replace(draft, forward=needed(forward), backward=needed(backward))
 
 
 def replaced(i: Instruction) -> list[Instruction]:
-    """The instructions that take an instruction's place: itself, if it isn't such a convolution."""
+    """The instructions that replace an instruction: itself, if tiles don't pay."""
     way = planned(i)
     if way is None:
         return [i]
@@ -344,13 +344,13 @@ def transform_of(W: Buffer, x: Buffer, h: Buffer) -> Buffer:
 def taken(
     kernel: WinogradKernel, W: Buffer, i: Convolution | TransposedConvolution, before: Pair, covered: Pair
 ) -> list[Instruction]:
-    """The transform of the kernel, and the convolution; W is read only for what tiles don't cover."""
+    """The transform of the kernel, and the convolution; W is read only for outputs that tiles don't cover."""
     rest = None if covered == i.h.shape[:2] else W
     return [kernel, WinogradConvolution(i.x, kernel.U, rest, i.b, i.h, kernel.taps, before, covered, i.relu, i.a)]
 
 
 def turned(window: Window) -> Window:
-    """The window of the kernel turned around, as it moves over the places of the first."""
+    """The window of the flipped kernel, as it moves over the outputs of the original one."""
     before, after = (
         (window.span[0] - 1 - zeros[0], window.span[1] - 1 - zeros[1]) for zeros in (window.before, window.after)
     )

@@ -1,7 +1,7 @@
-"""How Python enters the machine to predict: a method that is compiled code itself.
+"""How Python enters the machine to predict: through a method that is itself compiled code.
 
-ctypes takes 0.7 µs for a call with two objects, a method of this kind some ten nanoseconds. It gets what any method
-written in C gets, and reads and makes NumPy's arrays as C does.
+ctypes takes 0.7 µs for a call with two objects, a method of this kind some ten nanoseconds. It is called like any
+method written in C, and reads and creates NumPy arrays as C does.
 """
 
 import numba
@@ -20,10 +20,10 @@ def word(address):
 
 @numba.njit(inline="always", **FLAGS)
 def fits(x, frame):
-    """Whether the machine can read an object as it is."""
+    """Whether the machine can read an object without conversion."""
     if word(x + t.CLASS) != frame[t.ARRAY]:
         return False
-    axes = word(x + t.COUNT) & 0xFF  # an int, and so are the flags; what lies in the other half is anything
+    axes = word(x + t.COUNT) & 0xFF  # a 32-bit int, like the flags; the word's other half may hold anything
     if word(x + t.KIND) != frame[t.FLOATS] or axes != frame[t.X_AXES] or word(x + t.HOW) & t.READY != t.READY:
         return False
     shape = integers(word(x + t.DIMENSIONS), axes)
@@ -43,7 +43,7 @@ def point(cells, count, address):
 
 @numba.njit(**INNER)
 def predict(frame, rows, x, y):
-    """Fills y, block by block: the instructions read x and write y where they lie."""
+    """Fills y, block by block: the instructions read x and write y in place."""
     job = integers(frame[t.JOB], m.JOB_SIZE)
     s = integers(job[m.JOB_STATE], STATE)
     s[BATCH_ROWS] = rows
@@ -56,9 +56,9 @@ def predict(frame, rows, x, y):
 
 
 def enter(self, x):
-    """enter(x) returns a new array, the outputs for x; None where x doesn't fit, or another thread is inside.
+    """enter(x) returns a new array, the outputs for x; None if x doesn't fit, or if another thread is inside.
 
-    self is the frame's array, and what is returned counts as one more reference, as in any method written in C.
+    self is the frame's array. The result is a new reference, as from any method written in C.
     """
     at = word(self + t.DATA)
     frame = integers(at, t.SIZE)
@@ -70,7 +70,7 @@ def enter(self, x):
     rows = word(word(x + t.DIMENSIONS))
     frame[t.Y_SHAPE] = rows
     y = new_array(frame[t.NEW], frame[t.ARRAY], hold(frame[t.FLOATS]), frame[t.Y_AXES], at + 8 * t.Y_SHAPE)
-    if y:  # otherwise NumPy has said why, and Python raises it
+    if y:  # otherwise NumPy has set an error, which Python raises
         if rows < frame[t.LONG]:
             predict(frame, rows, word(x + t.DATA), word(y + t.DATA))
         else:

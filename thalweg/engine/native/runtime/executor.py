@@ -1,4 +1,4 @@
-"""The native engine: a program is linked to addresses once, then whole chunks run in one call on every lane."""
+"""The native engine: links a program to addresses once, then runs whole chunks in one call on every lane."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from thalweg.program.ir.instruction import (
 from thalweg.program.ir.memory import ALIGNMENT, align
 from thalweg.program.ir.program import Segment
 
-FAR = 1 << 20  # bytes of data, more than a core's own caches hold
+FAR = 1 << 20  # bytes of data: more than this exceeds a core's own caches
 
 
 class Memory(Mapping[Buffer, Array]):
@@ -78,23 +78,23 @@ class Memory(Mapping[Buffer, Array]):
         }
 
     def place(self, buffer: Buffer) -> tuple[Array, int]:
-        """The array that holds a buffer, and where in it the buffer starts."""
+        """The array that holds a buffer, and the buffer's offset in it."""
         if buffer.region == DATA:
             return self.data[buffer.name], 0
         offset = buffer.storage.offset
         if buffer.region == EXCHANGE:
-            return self.flat[EXCHANGE], offset * self.lanes  # the lanes' parts follow each other
+            return self.flat[EXCHANGE], offset * self.lanes  # the lanes' parts are contiguous
         if buffer.region != WORKSPACE:
             return self.flat[buffer.region], offset
         return self.workspace, offset * self.block if buffer.per_row else self.once + offset
 
     def address(self, buffer: Buffer | None) -> int:
-        """Where a buffer lies, in bytes; 0 for an operand that is absent."""
+        """A buffer's address; 0 for an absent operand."""
         if buffer is None:
             return 0
         array, offset = self.place(buffer)
         if id(array) not in self.starts:
-            self.starts[id(array)] = array.ctypes.data  # slow: asked once for each array, all of which stay
+            self.starts[id(array)] = array.ctypes.data  # slow: looked up once per array, as no array is freed
         return self.starts[id(array)] + offset * array.itemsize
 
     def __getitem__(self, buffer: Buffer) -> Array:
@@ -117,8 +117,8 @@ class Memory(Mapping[Buffer, Array]):
 def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) -> tuple[Array, Array]:
     """The table of rows and the table of constants for one lane.
 
-    In the last phase, in which the lanes share the work, every lane finds the first lane's gradients, the sum of all,
-    and its rows, behind which are those of the others.
+    In the last phase, in which the lanes share the work, every lane is linked to the first lane's gradients, which
+    become the sum of all, and to the first lane's rows, which those of the other lanes follow.
     """
     count = sum(len(phase) for phase in phases)
     table = aligned(count * m.ROW_WIDTH, np.int64).reshape(count, m.ROW_WIDTH)
@@ -132,7 +132,7 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
             if isinstance(i, Gather):
                 row[-1] = int(own.data[i.X.name].nbytes > FAR)
             elif last and isinstance(i, WeightGradient):
-                row.append(own.address(replace(i.dW, region=PARAMETERS)))  # what is changed next
+                row.append(own.address(replace(i.dW, region=PARAMETERS)))  # the weights, which are updated next
             table[place, : len(row)] = row
             constants[place, : len(i.constants)] = i.constants
             place += 1
@@ -140,17 +140,17 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
 
 
 def shared(buffer: Buffer | None) -> bool:
-    """Whether a buffer is found, in the finish, where the first lane has it."""
+    """Whether all lanes use the first lane's copy of a buffer in the finish."""
     return buffer is not None and (buffer.region == GRADIENTS or (buffer.region == WORKSPACE and buffer.per_row))
 
 
 def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instruction]:
-    """Those that do something: a reshape only gives memory another name, and one lane has nothing to put together."""
+    """The instructions that do any work: a reshape only renames memory, and one lane has nothing to combine."""
     return [i for i in instructions if not isinstance(i, Reshape) and i.on_lanes(lanes, [])]
 
 
 def finish_of(job: Job, shared: Sequence[Buffer]) -> list[Segment]:
-    """The segments of the finish. The gradients that lanes share come first, and aren't summed over the lanes."""
+    """The segments of the finish. Gradients that lanes share are computed first, and aren't summed over the lanes."""
     segments = [replace(s, instructions=executed(s.instructions, job.lanes)) for s in job.program.segments()]
     if shared:
         number = next(number for number, s in enumerate(segments) if s.sliced)
@@ -160,7 +160,7 @@ def finish_of(job: Job, shared: Sequence[Buffer]) -> list[Segment]:
 
 
 def phases_of(job: Job, finish: Sequence[Segment]) -> list[list[Instruction]]:
-    """What is executed in each phase. The gradients that lanes share are left to the finish."""
+    """The instructions to execute in each phase. Gradients that lanes share are left to the finish."""
     last = [i for segment in finish for i in segment.instructions]
     rows = [i for i in job.program.rows if i not in last]
     return [executed(phase, job.lanes) for phase in (job.program.prepare, rows, job.program.collect, last)]
@@ -174,9 +174,9 @@ class NativeExecutor:
             raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
         self.job = job
         self.threads = ThreadPolicy(job.lanes, job.program.flops(job.batch))
-        self.process = os.getpid()  # whose threads are in the pool
+        self.process = os.getpid()  # the process that owns the pool's threads
         self.pool: ThreadPoolExecutor | None = None
-        self.others: list[Future[None]] = []  # that may still be on their way into the machine
+        self.others: list[Future[None]] = []  # threads that may still be about to enter the machine
         self.shared_gradients = shared_gradients(job.program, job.batch, job.lanes)
         self.segments = finish_of(job, self.shared_gradients)
         self.phases = phases_of(job, self.segments)
@@ -190,14 +190,14 @@ class NativeExecutor:
             own[list(numbers)] = list(numbers.values())
 
     def allocate(self) -> None:
-        """The memory of all lanes, and what the machine keeps for each."""
+        """Allocates the memory of all lanes, and what the machine keeps for each."""
         job, program, lanes, block = self.job, self.job.program, self.job.lanes, block_of(self.job)
         vector = align(job.parameters.size) if program.backward else 0
         self.gradients = aligned(lanes * vector).reshape(lanes, vector)
         self.norms = aligned(lanes * program.norms, np.float64)
         self.totals = np.zeros((lanes, align(job.totals)), np.float64)
         self.order = np.zeros(job.rows if job.shuffle and not job.one_batch else 0, np.int64)
-        self.shared = aligned(m.COME + m.WORD * lanes, np.int64)  # what the threads tell each other
+        self.shared = aligned(m.COME + m.WORD * lanes, np.int64)  # through which the threads communicate
         self.states = aligned(lanes * state.STATE, np.int64).reshape(lanes, -1)
         self.reals = aligned(lanes * state.REALS, np.float64).reshape(lanes, -1)
         self.jobs = aligned(lanes * m.JOB_SIZE, np.int64).reshape(lanes, -1)
@@ -212,7 +212,7 @@ class NativeExecutor:
         ]
 
     def share_out(self) -> None:
-        """Where the lanes meet, and which part of the finish each does."""
+        """Determines where the lanes meet, and which part of the finish each does."""
         job, lanes, met = self.job, range(self.job.lanes), self.job.program.meetings
         self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
         self.finish_cuts = np.array([(len(s.instructions), s.sliced, s.due) for s in self.segments], np.int64)
@@ -221,16 +221,16 @@ class NativeExecutor:
         self.lines = [lines(job.parameters, own, shared) for own in self.slices]
 
     def link_tables(self) -> None:
-        """The tables of what is executed, and which of their cells are written again: addresses that change."""
+        """Links the tables, and notes which of their cells are rewritten later, because the addresses change."""
         self.tables = [link(self.phases, memory, self.memories[0]) for memory in self.memories]
-        self.data_cells = [  # of a table that hold addresses of the caller's arrays
+        self.data_cells = [  # the cells of a table that hold addresses of the caller's arrays
             (place, column, buffer)
             for place, i in enumerate(i for phase in self.phases for i in phase)
             for column, buffer in enumerate(i.operands, start=1)
             if buffer is not None and buffer.region == DATA
         ]
         moved = GRADIENTS if self.shared_gradients else None
-        places = [  # of the finish's operands that are gradients, in a table, where some are moved
+        places = [  # in a table: the finish's operands that are gradients, if some gradients are moved
             row * m.ROW_WIDTH + column
             for row, i in enumerate(self.phases[3], start=sum(map(len, self.phases[:3])))
             for column, buffer in enumerate(i.operands, start=1)
@@ -239,7 +239,7 @@ class NativeExecutor:
         self.cells = [table.ctypes.data + 8 * np.array(places, np.int64) for table, _ in self.tables]
 
     def common_numbers(self) -> dict[int, int]:
-        """What stands in the job of every lane, by its place."""
+        """The values that every lane's job has in common, by index."""
         job = self.job
         return {
             m.JOB_PREPARE: len(self.phases[0]),
@@ -270,7 +270,7 @@ class NativeExecutor:
         }
 
     def own_numbers(self, lane: int) -> dict[int, int]:
-        """What stands only in the job of one lane."""
+        """The values specific to one lane's job, by index."""
         table, constants = self.tables[lane]
         free = first_free(self.phases[1])
         return {
@@ -291,9 +291,9 @@ class NativeExecutor:
         }
 
     def rebind(self, job: Job) -> bool:
-        """Binds to another number of rows and other arrays of data of the same program; False if they need more memory.
+        """Binds the same program to other data with another number of rows; returns False if they need more memory.
 
-        A prediction of many rows would else spend a tenth of its time on linking.
+        Otherwise a prediction of many rows would spend a tenth of its time on linking.
         """
         block = block_of(job)
         if block > self.memories[0].block:
@@ -335,14 +335,14 @@ class NativeExecutor:
         self.jobs[:, m.JOB_RECORDS] = records.ctypes.data
 
     def call(self, learning_rates: Array, threads: int) -> None:
-        """Enters the machine: on this thread, which begins with all lanes, and on others, which join it when they can.
+        """Enters the machine: on this thread, which begins with all lanes, and on others, which join when they can.
 
-        One that comes too late is sent away at the door, and nobody waits for it.
+        A thread that comes too late is dismissed on entry, and nobody waits for it.
         """
         if self.process != os.getpid():  # after a fork there are no other threads
             self.process, self.pool, self.others = os.getpid(), None, []
         asked, jobs, second = threads, self.jobs, ticks_a_second()
-        if not all(other.done() for other in self.others):  # one of the last call's that is still on its way
+        if not all(other.done() for other in self.others):  # a thread of the last call has still to enter
             threads = 1
         jobs[:, m.JOB_THREADS] = threads
         if self.job.lanes > 1:
@@ -363,7 +363,7 @@ class NativeExecutor:
             self.threads.saw(asked, self.part(second))
 
     def part(self, second: int) -> Part:
-        """What the last call did; second: in ticks."""
+        """What the last call did; second: a second in ticks."""
         job = self.jobs[0]
         together, waited = int(job[m.JOB_TOGETHER]), int(job[m.JOB_WAITED])
         return Part(
@@ -375,7 +375,7 @@ class NativeExecutor:
         )
 
     def invite(self, learning_rates: Array) -> None:
-        """Sends a thread for every other lane."""
+        """Submits a thread for every other lane."""
         if self.pool is None:
             self.pool = self.make_pool()
         self.shared[:] = 0
@@ -383,7 +383,7 @@ class NativeExecutor:
         try:
             for lane in range(1, self.job.lanes):
                 self.others.append(self.pool.submit(self.enter, lane, learning_rates))
-        except RuntimeError:  # the system has no thread to give, or Python is about to end: one does it all
+        except RuntimeError:  # the system has no thread left, or Python is shutting down: one thread does it all
             self.pool.shutdown(wait=False, cancel_futures=True)
             self.pool = None
 
@@ -391,7 +391,7 @@ class NativeExecutor:
         return ThreadPoolExecutor(self.job.lanes - 1, "thalweg-lane")
 
     def enter(self, lane: int, learning_rates: Array) -> None:
-        """Runs the machine on this thread. A method, so that a thread which comes late finds all this still there."""
+        """Runs the machine on this thread. A method, so that a late thread keeps the executor's memory alive."""
         self.run_lanes(int(self.jobs[lane, m.JOB_SELF]), learning_rates.ctypes.data, *self.state_of(lane))
 
     def state_of(self, lane: int) -> tuple[int, int]:
@@ -402,14 +402,14 @@ class NativeExecutor:
             yield instruction, self.memories[lane]
 
     def measure(self, chunk: Chunk, repeats: int) -> list[float]:
-        """Seconds that each instruction of the program takes in one step, the least of `repeats` runs."""
+        """Seconds that each instruction of the program takes in one step: the least of `repeats` runs."""
         times: dict[int, float] = {}
         for instruction, _, seconds in self.step_by_step(chunk, repeats):
             times[id(instruction)] = times.get(id(instruction), 0.0) + seconds
         return [times.get(id(i), 0.0) for i in self.job.program]
 
     def step_by_step(self, chunk: Chunk, repeats: int) -> Iterator[tuple[Instruction, int, float]]:
-        """One step, every kernel called by itself: the instruction, in which lane's memory, the seconds it took."""
+        """One step, every kernel called separately: yields the instruction, the lane whose memory it used, seconds."""
         job, s, f = self.job, self.states[0], self.reals[0]
         epoch, batch = divmod(chunk.batch, job.steps_per_epoch)
         start = batch * job.batch

@@ -1,12 +1,12 @@
-"""The machine: whole chunks of an epoch in one native call, which every thread makes for the lanes it runs.
+"""The machine: runs whole chunks of an epoch in one native call, which every thread makes for the lanes it runs.
 
 A program is a table of rows [kernel, operands …, sizes …] of int64, and a table of constants. A step is, for each lane:
-its share of what is prepared; all meet; the blocks of rows that are this lane's (in segments between which all meet,
-where they exchange something), then collect; all meet; the finish on the lane's own share of the parameter vector, in
-segments between which all meet; all meet. What a lane computes doesn't depend on which thread runs it.
+its share of what is prepared; all meet; this lane's blocks of rows (in segments between which all meet, if they
+exchange something), then collect; all meet; the finish on the lane's own share of the parameter vector, in segments
+between which all meet; all meet. What a lane computes doesn't depend on which thread runs it.
 
-The first thread begins with all lanes and is joined, between two steps, by the others when all have come. Where other
-programs hold the cores it would wait for them again and again: then it sends them away and goes on alone.
+The first thread begins with all lanes; once all others have come, they join it between two steps. If other programs
+hold the cores, it would wait for them again and again: then it dismisses them and continues alone.
 """
 
 import math
@@ -118,14 +118,14 @@ from thalweg.engine.native.layouts.state import (
 )
 from thalweg.engine.native.linalg.hashing import shuffle
 
-# Turns of the spin loop before the core is given to whoever wants it, and before this thread sleeps: the scheduler may
-# leave a thread that has just woken on the core of one that yields, for some milliseconds, while another core is idle.
+# Turns of the spin loop before the thread yields its core, and of yielding before it sleeps: the scheduler may leave a
+# thread that has just woken on the core of one that yields, for some milliseconds, while another core is idle.
 SPINS, YIELDS = 500, 200
 
 
 @numba.njit(inline="always", **FLAGS)
 def wait(turns):
-    """A turn of a loop that waits for another thread: spinning, then giving the core away, then asleep."""
+    """One turn of a loop that waits for another thread: first it spins, then it yields the core, then it sleeps."""
     if turns < SPINS:
         pause()
     elif turns < SPINS + YIELDS:
@@ -136,7 +136,7 @@ def wait(turns):
 
 @numba.njit(**INNER)
 def barrier(o, threads):
-    """Waits until every thread has come as often as this one, and counts the ticks of long waits."""
+    """Waits until every thread has arrived as often as this one, and counts the ticks of long waits."""
     if threads == 1:
         return
     met = o[JOB_BARRIER] + 8 * MET
@@ -155,7 +155,7 @@ def barrier(o, threads):
 
 @numba.njit(**INNER)
 def come(o):
-    """On another than the first thread: the step with which it begins, or −1 when it isn't needed."""
+    """On every thread but the first: reports that it has come; returns the step at which it begins, −1 if dismissed."""
     call = o[JOB_BARRIER] + 8 * CALL
     if fetch_add(o[JOB_BARRIER] + 8 * (COME + WORD * o[JOB_LANE]), HERE) == CLOSED:
         return -1
@@ -169,7 +169,7 @@ def come(o):
 
 @numba.njit(**INNER)
 def all_here(o):
-    """On the first thread: whether the others have come. It waits for them as long as it has patience in this call."""
+    """On the first thread: whether the others have come. In each call, it waits for PATIENCE ticks at most."""
     begin = ticks()
     for lane in range(1, o[JOB_THREADS]):
         while load_acquire(o[JOB_BARRIER] + 8 * (COME + WORD * lane)) != HERE:
@@ -182,7 +182,7 @@ def all_here(o):
 
 @numba.njit(**INNER)
 def dismiss(o):
-    """Sends the threads away that have come, and closes the door to the others, for which nobody has to wait."""
+    """Dismisses the threads that have come, and closes the call to the others, so that nobody waits for them."""
     for lane in range(1, o[JOB_THREADS]):
         fetch_add(o[JOB_BARRIER] + 8 * (COME + WORD * lane), CLOSED)
     store_release(o[JOB_BARRIER] + 8 * CALL, DISMISSED)
@@ -204,8 +204,8 @@ def execute(job, first, after):
 
 @numba.njit(inline="always", **FLAGS)
 def execute_and_take(job, first, after):
-    """The same for rows of the backward phase, and takes from the other cores, which have read them, the weights that
-    this lane updates afterwards: a few cache lines before each kernel, which computes while they come."""
+    """The same for rows of the backward phase. Before each kernel, it also requests a few cache lines of the weights
+    that this lane updates afterwards from the other cores, which have read them; the kernel runs while they arrive."""
     each, count = job[JOB_EACH], job[JOB_LINE_COUNT]
     lines = integers(job[JOB_LINES], count)
     for i in range(first, after):
@@ -217,7 +217,7 @@ def execute_and_take(job, first, after):
 
 @numba.njit(inline="always", **FLAGS)
 def place(job, s, start):
-    """Where in the data the rows are that come next."""
+    """Sets where in the data the next rows are."""
     s[START] = start
     s[ORDER] = job[JOB_ORDER] + 8 * start if job[JOB_ORDER] else 0
 
@@ -228,7 +228,7 @@ def blocks(job, s, threads, start, rows, begin, end):
     lane, lanes, block = job[JOB_LANE], job[JOB_LANES], job[JOB_BLOCK]
     s[ACCUMULATE] = 0
     first = lane * block
-    while first < rows:  # a range with a step begins with a division, which takes as long as 30 numbers here
+    while first < rows:  # a range with a step begins with a division, which here takes as long as 30 numbers
         s[ROWS] = min(block, rows - first)
         s[FIRST_ROW] = first
         place(job, s, start + first)
@@ -245,7 +245,7 @@ def blocks(job, s, threads, start, rows, begin, end):
 
 @numba.njit(**INNER)
 def record(job, epoch):
-    """Writes the sums over all lanes as the record of an epoch that has ended, and clears them."""
+    """Writes the sums over all lanes as the record of a finished epoch, and clears them."""
     size = job[JOB_SUMS]
     result = doubles(job[JOB_RECORDS] + 8 * size * epoch, size)
     for lane in range(job[JOB_LANES]):
@@ -258,7 +258,7 @@ def record(job, epoch):
 
 @numba.njit(**INNER)
 def loss_is_finite(job):
-    """Every thread asks this between the same two barriers and gets the same answer."""
+    """Whether the loss is finite. Every thread checks between the same two barriers and gets the same answer."""
     size = job[JOB_TOTALS_SIZE]
     totals = doubles(job[JOB_TOTALS], size * job[JOB_LANES])
     result = 0.0
@@ -269,13 +269,13 @@ def loss_is_finite(job):
 
 @numba.njit(inline="always", **FLAGS)
 def lane_job(o, k):
-    """The job of the k-th lane that this thread runs: the jobs of all lanes follow each other."""
+    """The job of the k-th lane that this thread runs: the lanes' jobs are contiguous."""
     return integers(o[JOB_SELF] + 8 * JOB_SIZE * k, JOB_SIZE)
 
 
 @numba.njit(**INNER)
 def prepare_of_lane(job, step, start, rows, learning_rate):
-    """The state of the step, and this lane's share of what comes before the rows."""
+    """Sets the state of the step, and runs this lane's share of the prepare phase."""
     s = integers(job[JOB_STATE], STATE)
     s[STRIDE] = 0
     if step == 0 or rows != s[BATCH_ROWS]:
@@ -310,7 +310,7 @@ def gradients(o, mine, threads, start, rows, gather):
 
 @numba.njit(**INNER)
 def move_gradients(job, back):
-    """Lets the table's operands that are gradients point so many floats further back."""
+    """Moves the table's operands that are gradients back by this many floats."""
     cells = integers(job[JOB_CELLS], job[JOB_CELL_COUNT])
     for i in range(cells.size):
         integers(cells[i], 1)[0] -= 4 * back
@@ -318,7 +318,7 @@ def move_gradients(job, back):
 
 @numba.njit(**INNER)
 def segment_of_lane(job, first, after, sliced):
-    """The instructions first … after − 1 of the finish: on this lane's share of the vector, chunk by chunk, or once."""
+    """Runs instructions first … after − 1 of the finish: if sliced, on each slice of this lane's share; else once."""
     if not sliced:
         execute(job, first, after)
         return
@@ -335,7 +335,7 @@ def segment_of_lane(job, first, after, sliced):
 
 @numba.njit(**INNER)
 def finish(o, mine, threads, iteration):
-    """Penalties, the sum of the gradients and the update, on the lanes of this thread."""
+    """Runs penalties, the sum of the gradients and the update, on this thread's lanes."""
     first = o[JOB_PREPARE] + o[JOB_ROWS] + o[JOB_COLLECT]
     segments = integers(o[JOB_SEGMENTS], 3 * o[JOB_SEGMENT_COUNT])
     for number in range(o[JOB_SEGMENT_COUNT]):
@@ -350,16 +350,16 @@ def finish(o, mine, threads, iteration):
 
 @numba.njit(**INNER)
 def run(o, c, first, threads):
-    """Runs the steps from `first` on, on this thread's lanes; returns how many threads ran the last of them."""
+    """Runs the steps from `first` on, for this thread's lanes; returns how many threads ran the last step."""
     leads, mine = o[JOB_LANE] == 0, o[JOB_LANES] // threads
     n, batch = o[JOB_DATA_ROWS], o[JOB_BATCH]
     per_epoch = (n + batch - 1) // batch
-    # When every batch is the whole data and fits one block, it is still in the workspace from the step before.
+    # If every batch is the whole data set and fits one block per lane, it is still in the workspace from the last step.
     stays = per_epoch == 1 and n <= o[JOB_BLOCK] * o[JOB_LANES]
     o[JOB_DONE], o[JOB_FINITE] = first, 1
     at = o[JOB_FIRST_BATCH] + first
     recorded, epoch, start = 0, at // per_epoch, at % per_epoch * batch
-    alone = threads == 1 and o[JOB_THREADS] > 1  # and waits for the others
+    alone = threads == 1 and o[JOB_THREADS] > 1  # alone so far, and waiting for the others
     since = ticks()
 
     for step in range(first, o[JOB_STEPS]):
@@ -397,7 +397,7 @@ def run(o, c, first, threads):
             if leads:
                 record(o, recorded)
             recorded, epoch, start = recorded + 1, epoch + 1, 0
-            barrier(o, threads)  # nobody adds to the sums before they are cleared
+            barrier(o, threads)  # no thread adds to the sums before they are cleared
         if threads > 1:
             o[JOB_TOGETHER] += 1
             o[JOB_ACCOUNT] = min(o[JOB_ACCOUNT] + o[JOB_GAIN], o[JOB_MOST])
@@ -415,8 +415,8 @@ def run(o, c, first, threads):
 
 
 def machine(o, c, s, f):
-    """Runs a chunk, or on another than the first thread a part of it. o: the job of the thread's first lane; c: a
-    learning rate for each step."""
+    """Runs a chunk, or on every thread but the first a part of it. o: the job of the thread's first lane; c: a learning
+    rate for each step."""
     if o[JOB_LANE]:
         first = come(o)
         if first >= 0:

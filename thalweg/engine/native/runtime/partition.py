@@ -11,22 +11,22 @@ from thalweg.engine.contract import Array
 from thalweg.program.ir.instruction import PARAMETERS, Buffer, Instruction
 from thalweg.program.ir.memory import ALIGNMENT, align
 
-SLICE = 4096  # parameters that are finished before the next: what is read of them stays in the core's caches
-WIDE_SLICE = 1 << 16  # where their gradient is computed there too: enough for the product, and the L2 cache holds it
+SLICE = 4096  # parameters finished at a time: their vectors stay in the core's caches
+WIDE_SLICE = 1 << 16  # if their gradient is computed there too: enough for the product, and fits the L2 cache
 TILE = 8  # rows of W in a tile of that product
 
 
 def slices(vector: int, wide: Sequence[Buffer], lane: int, lanes: int, stays: bool) -> Array:
-    """(first, after, back) of every slice that a lane finishes before the next: whole rows of a shared gradient.
+    """(first, after, back) of every slice that a lane finishes at a time; of a shared gradient, whole rows.
 
-    Unless it `stays`, a shared gradient is read by nothing but its slice's update: then all slices have theirs in
-    the same place of the lane's own gradients, `back` floats from where it belongs, so that it doesn't leave the cache.
+    Unless it `stays`, a shared gradient is read only by its slice's update: then all slices write theirs to the same
+    place in the lane's own gradients, `back` floats before its regular one, so that it stays in the cache.
     """
     result: list[tuple[int, int, int]] = []
     place = lane * align(vector) + max(((dW.size, dW.offset) for dW in wide), default=(0, 0))[1]
 
     def cut(begin: int, size: int, unit: int, most: int, moved: bool = False) -> None:
-        """A lane's part of `size` elements from `begin` on, cut into slices of whole units, many of whole tiles."""
+        """Divides a lane's part of `size` elements from `begin` on into slices of whole units, large ones of tiles."""
         units, most = -(-size // unit), max(1, most // unit)
         tall = TILE if most >= TILE else 1
         first, after = units * lane // lanes, units * (lane + 1) // lanes
@@ -45,10 +45,10 @@ def slices(vector: int, wide: Sequence[Buffer], lane: int, lanes: int, stays: bo
 
 
 def lines(parameters: Array, slices: Array, wide: Sequence[Buffer]) -> Array:
-    """The addresses of the cache lines of weights in a lane's slices, but for those of shared gradients.
+    """The addresses of the cache lines of weights in a lane's slices, except weights with shared gradients.
 
-    Other cores have read them in the forward phase, so that the update would have to wait for each. The lane takes them
-    before that (for a shared gradient its product does), when no other needs them any more; see `machine.py`.
+    Other cores have read them in the forward phase, so the update would have to wait for each. The lane requests them
+    earlier (a shared gradient's product does so itself), once no other lane needs them; see `machine.py`.
     """
     starts = [
         np.arange(first, after, ALIGNMENT)
@@ -59,5 +59,5 @@ def lines(parameters: Array, slices: Array, wide: Sequence[Buffer]) -> Array:
 
 
 def first_free(rows: Sequence[Instruction]) -> int:
-    """The place of the first of these instructions from which on none reads weights."""
+    """The index after the last of these instructions that reads weights."""
     return max((n for n, i in enumerate(rows, 1) if any(b.region == PARAMETERS for b in i.inputs)), default=0)

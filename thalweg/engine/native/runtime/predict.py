@@ -1,4 +1,4 @@
-"""Prediction that is prepared once: a call writes two addresses and a number of rows, and executes the instructions."""
+"""Prediction prepared in advance: a call writes two addresses and a number of rows, and executes the instructions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.program.ir.program import Program
 from thalweg.support.once import once
 
-MOST_ROWS = 4096  # for which the workspace is planned; more go through it in blocks
+MOST_ROWS = 4096  # for which the workspace is planned; larger inputs go through it in blocks
 FLOAT = np.dtype(np.float32)
 Shape = tuple[int, ...]
 ENTER = Kernel("runtime.entrance", "enter", method=True)
@@ -39,13 +39,13 @@ new_method = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_obje
 
 @once
 def definition() -> Definition:
-    """Of the method `enter`; methods that are made of it refer to it for ever."""
+    """The definition of the method `enter`, kept for ever because methods refer to it."""
     return Definition(b"enter", address_of(ENTER), ONE_ARGUMENT, None)
 
 
 @once
 def maker_of_arrays() -> int:
-    """The address of NumPy's PyArray_NewFromDescr, from the table that NumPy gives every program written in C."""
+    """The address of NumPy's PyArray_NewFromDescr, from the table of NumPy's C API."""
     table = ctypes.pythonapi.PyCapsule_GetPointer
     table.restype, table.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     core = importlib.import_module("numpy._core" if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else "numpy.core")
@@ -54,12 +54,12 @@ def maker_of_arrays() -> int:
 
 
 class NativePredictor:
-    """A workspace and a table for an inference program, and the method `enter`. In use by one thread at a time."""
+    """A workspace and a table for an inference program, and the method `enter`. One thread uses it at a time."""
 
     def __init__(
         self, program: Program, parameters: Array, inputs: Shape, outputs: Shape, many: int, long: int
     ) -> None:
-        """many: rows that are too many; long: from so many on other threads of Python run meanwhile."""
+        """many: rows from which on `enter` refuses; long: rows from which on other Python threads may run meanwhile."""
         some = {"X": np.zeros((1, *inputs), FLOAT), "Y_pred": np.zeros((1, *outputs), FLOAT)}
         job = Job(program, some, MOST_ROWS, MOST_ROWS, parameters, parameters[:0])
         self.executor = executor = NativeExecutor(job)
@@ -93,10 +93,10 @@ class NativePredictor:
         self.enter: Any = new_method(ctypes.addressof(definition()), self.frame, None)
 
     def cells(self) -> tuple[int, int, list[int], list[int]]:
-        """The rows of the table to execute, first and after, and the cells in them that hold an address in X, or in Y.
+        """The table's rows to execute (first, after), and the addresses of the cells that point to x and to y.
 
-        The batch isn't gathered, nor the result stored: the instructions in between find both with the caller. Only
-        where nothing is computed the result is stored.
+        The batch isn't gathered, nor the result stored: the instructions in between use the caller's arrays directly.
+        Only if nothing is computed, the result is stored.
         """
         program, (table, _) = self.executor.phases[1], self.executor.tables[0]
         gather, store = program[0], program[-1]

@@ -1,9 +1,9 @@
-"""How many threads run the lanes: all, or one where that is faster, as where other programs hold the cores.
+"""How many threads run the lanes: all, or one if that is faster, such as when other programs hold the cores.
 
-The results are the same bits. Two things are watched, and kept apart: how long a step takes with one thread and with
-all, and how long the first thread waits for one that the operating system doesn't let run. For such waits there is an
-account, to which each step on all threads adds what it gains; when it is overdrawn, the machine goes on with one thread
-in the middle of a call, and all are tried again after a pause.
+The results are the same bits. Two times are measured separately: how long a step takes with one thread and with all,
+and how long the first thread waits for one that the operating system doesn't let run. These waits are charged to an
+account, to which each step on all threads adds what it gains. When it is overdrawn, the machine continues with one
+thread, even in the middle of a call, and all are tried again after a pause.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from dataclasses import dataclass
 
 FLOPS_A_SECOND = 5e10  # of one core, before steps have been timed
 LEAST_ACCOUNT, MOST_ACCOUNT = 1e-3, 0.05  # seconds
-PAUSE, LONGEST_PAUSE = 0.3, 3.0  # seconds on one thread after the account was overdrawn, each time twice as long
-PROBE_SECONDS = 0.3  # between two comparisons of one thread with all …
-SURE = 10  # … and so many times as long, if all were …
-CLEARLY = 1.3  # … so many times as fast as one, and a step since hasn't taken …
-LONGER = 1.2  # … so many times as long as then
-PROBE_SHARE = 16  # this part of a chunk is run in each way …
-PROBE_LEAST = 0.002  # … if it takes more seconds than this
+PAUSE, LONGEST_PAUSE = 0.3, 3.0  # seconds on one thread after the account was overdrawn; doubled each time
+PROBE_SECONDS = 0.3  # between two comparisons of one thread with all
+SURE = 10  # times that long, if all were clearly faster:
+CLEARLY = 1.3  # more than this many times as fast as one
+LONGER = 1.2  # a step that takes this many times as long as in the last comparison ends the longer interval
+PROBE_SHARE = 16  # a comparison runs this fraction (1/16) of a chunk each way …
+PROBE_LEAST = 0.002  # … if that takes more seconds than this
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a call of the machine did: steps and seconds on one thread and on all, and what is left of the account."""
+    """What a call of the machine did: steps and seconds on one thread and on all, and the account's balance."""
 
     alone: int
     seconds_alone: float
@@ -42,16 +42,16 @@ class ThreadPolicy:
         """flops: of a step."""
         self.lanes = lanes
         self.best = lanes
-        self.seconds: dict[int, float] = {}  # a step, for each number of threads
-        self.guess = flops / FLOPS_A_SECOND * (1 - 1 / lanes)  # what a step gains by all threads
+        self.seconds: dict[int, float] = {}  # per step, for each number of threads
+        self.guess = flops / FLOPS_A_SECOND * (1 - 1 / lanes)  # seconds that all threads should save per step
         self.account = self.least = max(LEAST_ACCOUNT, self.guess)
-        self.until, self.pause = -math.inf, PAUSE  # one thread alone until then
-        self.usual = math.inf  # a step of the best, when both ways were last tried …
-        self.looked = -math.inf  # … which was then
-        self.patience = PROBE_SECONDS
+        self.until, self.pause = -math.inf, PAUSE  # when a pause on one thread ends; the length of the next
+        self.usual = math.inf  # seconds per step of the faster way, in the last comparison
+        self.looked = -math.inf  # when the last comparison ended
+        self.patience = PROBE_SECONDS  # from then to the next comparison
 
     def plan(self, steps: int) -> Iterator[tuple[int, int]]:
-        """(threads, steps): how to run the next steps, each part decided when the one before has been seen."""
+        """(threads, steps): how to run the next steps; each part is decided when the one before is done."""
         probe = steps // PROBE_SHARE
         long_enough = probe * self.seconds.get(self.best, 0.0) > PROBE_LEAST
         if self.lanes > 1 and long_enough and not self.resting() and self.now() - self.looked > self.patience:
@@ -71,18 +71,18 @@ class ThreadPolicy:
         return self.now() < self.until
 
     def limits(self) -> tuple[float, float, float, float]:
-        """Seconds: how long to wait for the others to come, the account, what a step on all adds to it, its most."""
+        """In seconds: the wait for the others to come, the account, what a step on all adds to it, its maximum."""
         gain = self.gain()
         return gain, self.account, gain, max(MOST_ACCOUNT, self.least)
 
     def gain(self) -> float:
-        """Seconds that a step is shorter on all threads than on one."""
+        """Seconds that all threads save per step, compared with one."""
         if len(self.seconds) < 2:
             return self.guess
         return max(0.0, self.seconds[1] - self.seconds[self.lanes])
 
     def saw(self, threads: int, part: Part) -> None:
-        """A part that was to be run by so many threads took so long."""
+        """Takes in how long a part planned for this many threads took."""
         if part.alone and (threads == 1 or part.seconds_alone > PROBE_LEAST):
             self.seconds[1] = part.seconds_alone / part.alone
         if part.together:
@@ -95,7 +95,7 @@ class ThreadPolicy:
             self.settle(part.account)
 
     def settle(self, account: float) -> None:
-        """The account after a call on all threads."""
+        """Updates the account after a call on all threads; if it is overdrawn, a pause begins."""
         if account < 0:
             self.until = self.now() + self.pause
             self.pause = min(2 * self.pause, LONGEST_PAUSE)

@@ -1,4 +1,4 @@
-"""Centres of the classes among features: the distance to them, its gradient, and how they follow.
+"""Class centres in feature space: the distance to them, its gradient, and their update.
 
 Each lane sums over its own rows into its part of the exchange. When all lanes have, each moves its share of the centres
 by the sum of all parts, in the order of the lanes.
@@ -17,7 +17,7 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction,
 
 
 def away(xp: Any, x: Array, y: Array, centers: Array) -> Array:
-    """x − c_y of each row, as (rows, features); NaN where y is no class"""
+    """x − c_y of each row, as (rows, features); NaN where y isn't a class"""
     labels, known = class_numbers(xp, y[:, 0], len(centers))
     return xp.where(known[:, None], rows_of(x) - xp.take(centers, labels, axis=0), np.nan)
 
@@ -35,7 +35,7 @@ def weight_text(weight: Buffer | None) -> str:
 class CenterDistance(Instruction):
     """Adds rows·L to `sums`, L = mean (or Σ) w·factor·½·‖x − c_y‖² over the rows
 
-    x (rows, …), of so many features in all, y (rows, 1) class numbers, centers (classes, features)
+    x (rows, …) with `features` elements per row, y (rows, 1) class numbers, centers (classes, features)
     """
 
     x: Buffer
@@ -69,7 +69,7 @@ class CenterDistance(Instruction):
         return (self.factor,)
 
     def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)  # no gradient moves the centres
+        return (self.x,)  # the centres aren't moved by a gradient
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -88,7 +88,7 @@ class CenterDistance(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class CenterDistanceGradient(Instruction):
-    """dx = w·factor·(x − c_y)/rows, or without /rows"""
+    """dx = w·factor·(x − c_y)/rows, with `total` without /rows"""
 
     x: Buffer
     y: Buffer
@@ -160,7 +160,7 @@ class CenterSums(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class CenterUpdate(Instruction):
-    """c ← c − alpha·Σ (c − x)/(1 + n) of each class, from the parts of all lanes; n = the rows of the class"""
+    """c ← c − alpha·Σ (c − x)/(1 + n) for each class, from the parts of all lanes; n = the rows of the class"""
 
     parts: Buffer
     centers: Buffer

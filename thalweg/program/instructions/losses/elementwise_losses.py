@@ -1,4 +1,4 @@
-"""Losses of each output by itself: ℓ is a sum of f(y, p) over the outputs of a row, f an equation."""
+"""Elementwise losses: ℓ is the sum of f(y, p) over the outputs of a row, with f an equation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from thalweg.program.ir.instruction import Array
 class ElementwiseLoss(Loss):
     """ℓ = coefficient·Σ f(y, ŷ; arguments)
 
-    Where the equation takes the place of an activation (`activation`), it is one of the pre-activations.
+    If the equation includes an activation (`activation`), ŷ stands for the pre-activations.
     """
 
     equation: Equation
@@ -39,7 +39,7 @@ class ElementwiseLoss(Loss):
         return (self.coefficient, *map(float, self.arguments))
 
     def shown(self, text: str, outer: str = "{}", factor: float = 1.0) -> str:
-        """A formula as printed; of operands that it doesn't need, it says so."""
+        """A formula as printed, with a note on operands that have no effect."""
         names = {"y": str(self.y), "p": str(self.p), "weight": str(self.weight)}
         line = shown(within(outer, text), names, self.numbers | {"factor": factor}, PRODUCT)
         unused = [b.name for b in (self.y, self.p) if b.name not in line]

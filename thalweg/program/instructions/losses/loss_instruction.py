@@ -1,11 +1,11 @@
-"""Losses: how far the predictions are from the truth, and the first derivative of the backward pass.
+"""Losses: how far the predictions are from the targets, and the first derivative of the backward pass.
 
 For one row, ℓ is a sum over its outputs times `coefficient`. The loss of a batch is the mean over its rows, or the sum
 (`total`), each row times its sample weight: L = Σ wᵢ·ℓᵢ / rows. Each instruction adds rows·L to a running float64 sum,
 so that the mean over an epoch counts every row the same. Its adjoint computes both the value and ∂L/∂(the operand it
-reads), because they share most of their work; `fuse.py` puts it in the place of the loss.
+reads), because they share most of their work; `fuse.py` replaces the loss by it.
 
-The losses themselves are in `elementwise_losses.py` (each output by itself) and `row_losses.py` (all outputs of a row).
+The losses themselves are in `elementwise_losses.py` (each output separately) and `row_losses.py` (whole rows).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def times(factor: float) -> str:
 
 
 def class_numbers(xp: Any, y: Array, classes: int) -> tuple[Array, Array]:
-    """The class numbers that are in y, 0 where there is none, and where there is one: whole numbers below `classes`."""
+    """The class numbers in y (0 where y isn't one), and where it is one: a whole number below `classes`."""
     known = (y >= 0) & (y < classes) & (y == xp.floor(y))
     return xp.where(known, y, 0).astype(int), known
 
@@ -41,7 +41,7 @@ def scale(total: bool, coefficient: float, step: StepState) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Loss(Instruction):
-    """Base: adds rows·L to `sums`. A subclass gives ℓ and its derivative by `p`, the predictions or the logits."""
+    """Base: adds rows·L to `sums`. A subclass gives ℓ and ∂ℓ/∂p; p are the predictions or the logits."""
 
     p: Buffer
     y: Buffer
@@ -49,15 +49,15 @@ class Loss(Instruction):
     sums: Buffer
     coefficient: float
     total: bool = False
-    metric: bool = False  # only to be read: nothing is derived from it
+    metric: bool = False  # only reported: it has no gradient
 
     writes = ("sums",)
     reduces = True
-    whole_rows: ClassVar[bool] = False  # ℓ needs all classes of a row at once, not one output by itself
-    activation: ClassVar[Equation | type[Softmax] | None] = None  # what a loss of logits computes on its way
+    whole_rows: ClassVar[bool] = False  # ℓ needs all outputs of a row at once
+    activation: ClassVar[Equation | type[Softmax] | None] = None  # what a loss of logits computes along the way
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
-        """The summands of ℓ, or ℓ itself where `whole_rows`."""
+        """The summands of ℓ, or with `whole_rows` ℓ itself."""
         raise NotImplementedError
 
     def slope(self, xp: Any, y: Array, p: Array) -> Array:
@@ -69,7 +69,7 @@ class Loss(Instruction):
         raise NotImplementedError
 
     def shown_slope(self, factor: float, weight: str) -> str:
-        """factor·weight·∂ℓ/∂p/rows, or without /rows, as printed."""
+        """factor·weight·∂ℓ/∂p/rows (with `total` without /rows), as printed."""
         raise NotImplementedError
 
     @property
@@ -104,7 +104,7 @@ class Loss(Instruction):
         return rows.sum() * self.coefficient * (step.batch_rows if self.total else 1)
 
     def targets(self, xp: Any, y: Array, p: Array) -> Array:
-        """The targets, smoothed if asked."""
+        """The targets, with label smoothing if the loss has it."""
         return y
 
     def flops(self, rows: int) -> int:
@@ -113,7 +113,7 @@ class Loss(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class LossAndGradient(Instruction):
-    """rows·L added to `sums` and dp = ∂L/∂p, for the loss `of`; a = its activation, where something reads it."""
+    """Adds rows·L to `sums` and sets dp = ∂L/∂p, for the loss `of`; a = its activation, if something reads it."""
 
     of: Loss
     p: Buffer
@@ -144,7 +144,7 @@ class LossAndGradient(Instruction):
         return f"{activation}{self.of.formula}, {gradient}"
 
     def activated(self, a: Buffer) -> Elementwise | Softmax:
-        """The activation that a loss of logits computes on its way, as an instruction."""
+        """The activation that a loss of logits computes along the way, as an instruction."""
         kind = self.of.activation
         assert kind is not None
         return Elementwise(self.p, a, kind) if isinstance(kind, Equation) else kind(self.p, a)

@@ -1,4 +1,4 @@
-"""Penalties on what a layer puts out, and on the angles between a matrix's vectors, with their first derivatives."""
+"""Penalties on weights, on a layer's outputs, and on the angles between a matrix's vectors, with their gradients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate, shown
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState
 
-LEAST_NORM = 1e-7  # Keras's: a vector of zeros stays one
+LEAST_NORM = 1e-7  # Keras's: a vector of zeros stays zero
 
 
 L1_L2 = Equation("penalty", "l1 * abs(w) + l2 * w**2", "l1 * sign(w) + 2 * l2 * w", {"l1": None, "l2": None})
@@ -20,7 +20,7 @@ L1_L2 = Equation("penalty", "l1 * abs(w) + l2 * w**2", "l1 * sign(w) + 2 * l2 * 
 
 @dataclass(frozen=True, eq=False)
 class NormPenalty(Instruction):
-    """Base of what is computed of l1·|w| + l2·w², for all w of weights or of what a layer puts out."""
+    """Base of the value and the slope of l1·|w| + l2·w², for each w of a layer's weights or outputs."""
 
     w: Buffer
     l1: float
@@ -160,11 +160,11 @@ class ActivityPenaltyGradient(NormPenalty):
 
 @dataclass(frozen=True, eq=False)
 class OrthogonalPenalty(Instruction):
-    """Adds rows·factor·mean |uᵢ·uⱼ| over all pairs to the penalty's running sum; u: W's rows, or columns, of length 1
+    """Adds rows·factor·mean |uᵢ·uⱼ| over all pairs to the penalty's running sum; u: W's unit-length rows or columns
 
-    lengths (2, n): 1/‖w‖ of each vector, and Σⱼ|uᵢ·uⱼ|. U: W with vectors of length 1. P (n, n): such that the gradient
-    is P·U for rows, U·P for columns; k·sign(uᵢ·uⱼ) with k = 2·factor/(n·(n − 1)·‖wᵢ‖), on the diagonal −k·Σⱼ|uᵢ·uⱼ|,
-    since to make a vector longer changes nothing. P is one for all lanes, each writes its share; the others are own.
+    lengths (2, n): 1/‖w‖ of each vector, and Σⱼ|uᵢ·uⱼ|. U: W with unit-length vectors. P (n, n): the gradient is P·U
+    for rows, U·P for columns; k·sign(uᵢ·uⱼ) with k = 2·factor/(n·(n − 1)·‖wᵢ‖), and on the diagonal −k·Σⱼ|uᵢ·uⱼ|,
+    since a vector's length has no effect. All lanes share P and write parts of it; each has its own lengths and U.
     """
 
     W: Buffer

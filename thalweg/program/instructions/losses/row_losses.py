@@ -1,4 +1,4 @@
-"""Losses of whole rows: ℓ needs all outputs of a row (of its last axis) at once."""
+"""Losses of whole rows: ℓ needs all outputs along the last axis at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def over_classes(x: Array) -> Array:
 class RowLoss(Loss):
     """Base: the target is a row of the same width, or with `sparse` a class number.
 
-    The fields that a subclass adds are its constants: they are handed to the kernel in their order, three at most.
+    The fields that a subclass adds are its constants, passed to the kernel in this order, three at most.
     """
 
     whole_rows: ClassVar[bool] = True
@@ -213,7 +213,7 @@ class GeneralizedCrossEntropy(RowLoss):
 
 @dataclass(frozen=True, eq=False)
 class CategoricalHinge(RowLoss):
-    """ℓ = max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0); of equal largest, the first gets the slope."""
+    """ℓ = max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0); among equal maxima, the first gets the slope."""
 
     name = "categorical hinge"
     formula_text = "max(max (1 − {y})·{p} − Σ {y}·{p} + 1, 0)"
@@ -287,7 +287,7 @@ class Tversky(RowLoss):
 
 @dataclass(frozen=True, eq=False)
 class GaussianLoss(RowLoss):
-    """Base: the target is a row of numbers, the outputs are as many means and as many variances or their logarithms."""
+    """Base: the target is a row of numbers; the outputs are as many means, then as many variances or log variances."""
 
     eps: float = 1e-6
 

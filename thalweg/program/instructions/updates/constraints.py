@@ -1,4 +1,4 @@
-"""What weights are brought to after an update: a norm, a sign. Each lane takes its own share of an array."""
+"""Constraints that weights meet after an update: on a norm or a sign. Each lane takes its own share of an array."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from thalweg.program.instructions.updates.updates import Update
 from thalweg.program.ir.instruction import Array, Buffer, Instruction
 
-EPSILON = 1e-7  # Keras's: a vector of zeros stays one
+EPSILON = 1e-7  # Keras's: a vector of zeros stays zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,5 +60,5 @@ class NormConstraint(Instruction):
 
 
 def non_negative(W: Buffer) -> Update:
-    """No weight below 0."""
+    """Sets negative weights to 0."""
     return Update("non negative", "W = max(W, 0)", {"W": W}, {})

@@ -1,4 +1,4 @@
-"""What is done to the gradients before the update, and to the weights around it, on stretches of the flat vectors."""
+"""Work on the gradients before the update, and on the weights around it, on stretches of the flat vectors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from thalweg.program.ir.instruction import Array, Buffer
 
 @dataclass(frozen=True, eq=False)
 class Reduce(Stretch):
-    """dw ← Σ over the lanes of their dw, in the order of the lanes, so that the same lanes give the same bits."""
+    """dw ← Σ dw over the lanes, in the order of the lanes, so that the same lanes give the same bits."""
 
     dw: Buffer
     vector: int  # elements from one lane's gradients to the next lane's
@@ -31,7 +31,7 @@ class Reduce(Stretch):
         return xp.concatenate([sum(others, first), *others])
 
     def on_lanes(self, lanes: int, shared: Sequence[Buffer]) -> list[Reduce]:
-        """The sums of what is left between the gradients of which there is only one; one lane has nothing to sum."""
+        """The sums over the stretches between shared gradients; one lane has nothing to sum."""
         if lanes == 1:
             return []
         places = [self.dw.offset]
@@ -75,7 +75,7 @@ class SquaredNorm(Stretch):
 
 @dataclass(frozen=True, eq=False)
 class ClipNorm(Stretch):
-    """dw ← dw·limit/max(√Σn, limit): no longer than `limit`, with Σ n over all lanes and all norms that are given"""
+    """dw ← dw·limit/max(√Σn, limit): a norm of at most `limit`, with Σ n over all lanes and all of n's norms"""
 
     dw: Buffer
     n: Buffer
@@ -121,21 +121,21 @@ if t % overwrite == 0:
 
 
 def accumulate(dw: Buffer, a: Buffer, steps: int) -> Running:
-    """In every `steps`-th step the mean of the gradients since the last, otherwise their sum."""
+    """Every `steps`-th step, dw becomes the mean gradient since the last such step; otherwise a sums gradients."""
     return Running("accumulate", ACCUMULATE, {"dw": dw, "a": a}, {"steps": float(steps)})
 
 
 def clip_value(dw: Buffer, limit: float) -> Update:
-    """No element of the gradient beyond ±limit."""
+    """Clips every element of the gradient to ±limit."""
     return Update("clip value", "dw = max(min(dw, limit), -limit)", {"dw": dw}, {"limit": limit})
 
 
 def weight_decay(w: Buffer, decay: float, factor: float = 1.0) -> Update:
-    """Weight decay that no gradient sees (Loshchilov and Hutter, ICLR 2019)."""
+    """Weight decay, decoupled from the gradient (Loshchilov and Hutter, ICLR 2019)."""
     return Update("weight decay", "w -= decay * learning_rate * w", {"w": w}, {"decay": decay}, factor=factor)
 
 
 def average(w: Buffer, a: Buffer, momentum: float, overwrite: int = 0) -> Running:
-    """A moving average that begins with the first weights; every `overwrite`-th update it replaces them, 0: never."""
+    """A moving average that begins with the first weights; it replaces them every `overwrite`-th update (0: never)."""
     numbers = {"momentum": momentum} | ({"overwrite": float(overwrite)} if overwrite else {})
     return Running("average", AVERAGE + OVERWRITE * bool(overwrite), {"w": w, "a": a}, numbers)

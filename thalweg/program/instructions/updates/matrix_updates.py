@@ -1,6 +1,6 @@
-"""Optimizer steps that need more of a parameter than the element: its norm, its rows and columns, its singular vectors.
+"""Optimizer steps that need more of a parameter than one element: its norm, rows and columns, or singular vectors.
 
-Each works on one whole array, on one lane: the arrays are dealt to the lanes by their size.
+Each works on one whole array, on one lane: the arrays are dealt to the lanes by size.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from thalweg.program.ir.instruction import Array, Buffer, StepState, front_repla
 
 @dataclass(frozen=True, eq=False)
 class WholeUpdate(Stretch):
-    """Base of these, with a factor by which the learning rate is multiplied.
+    """Base of these, with a factor that multiplies the learning rate.
 
-    `turn` is the place of the parameter among all of them, the largest first.
+    `turn` is the parameter's rank among all of them by size, the largest first.
     """
 
     w: Buffer
@@ -47,7 +47,7 @@ class WholeUpdate(Stretch):
 class Lamb(WholeUpdate):
     """m, v as in Adam;  u = m/(1−β₁ᵗ)/(√(v/(1−β₂ᵗ)) + ε);  w ← w − learning_rate·‖w‖/‖u‖·u
 
-    You et al., ICLR 2020; where one of the norms is 0 their ratio is 1.
+    You et al., ICLR 2020; if one of the norms is 0, their ratio is 1.
     """
 
     m: Buffer
@@ -73,7 +73,7 @@ class Lamb(WholeUpdate):
         m = m + (1 - self.beta_1) * (dw - m)
         v = v + (1 - self.beta_2) * (dw * dw - v)
         u = m / (1 - self.beta_1**t) / (xp.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)
-        of_w, of_u = (xp.sqrt((x.astype(np.float64) ** 2).sum()) for x in (w, u))  # squares of small ones underflow
+        of_w, of_u = (xp.sqrt((x.astype(np.float64) ** 2).sum()) for x in (w, u))  # small squares would underflow
         ratio = xp.where((of_w != 0) & (of_u != 0), of_w / of_u, 1)
         return w - self.learning_rate(step) * ratio * u, m, v
 
@@ -136,7 +136,7 @@ def rms(xp: Any, x: Array) -> Array:
 class Muon(WholeUpdate):
     """m ← momentum·m + dw;  g = dw + momentum·m (Nesterov) or m;  w ← w − learning_rate·scale·orthogonal(g)
 
-    orthogonal(g) is nearly U·Vᵀ of the singular value decomposition of g: `steps` times X ← a·X + (b·A + c·A²)·X with
+    orthogonal(g) is nearly U·Vᵀ of g's singular value decomposition: `steps` iterations X ← a·X + (b·A + c·A²)·X with
     A = X·Xᵀ, from X = g/(‖g‖ + 1e-7), with the shorter side as rows (Jordan, Muon, 2024).
     """
 
@@ -179,6 +179,6 @@ class Muon(WholeUpdate):
 
 
 def scratch_size(rows: int, columns: int) -> int:
-    """Elements that the orthogonalisation needs beside the arrays: X twice, Xᵀ, A and A²."""
+    """Elements that the orthogonalisation needs besides the arrays: X twice, Xᵀ, A and A²."""
     short = min(rows, columns)
     return 3 * rows * columns + 2 * short * short

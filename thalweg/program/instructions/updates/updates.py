@@ -1,4 +1,4 @@
-"""Steps that are texts, over stretches of flat vectors: w the parameters, dw their gradients, the rest the slots."""
+"""Steps as texts, over stretches of flat vectors: w the parameters, dw their gradients, the rest the slots."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from thalweg.program.formula.statements import operations, run, shown_step, targets
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
-GIVEN = ("t", "iteration", "learning_rate")  # what a text may use of the step: the update, the step, the rate
+GIVEN = ("t", "iteration", "learning_rate")  # what a text may use: numbers of the update and the step, and the rate
 
 
 class Stretch(Instruction):
-    """Base of what works on a stretch of the parameter vector, element by element: any part of it at a time.
+    """Base of instructions that work on a stretch of the parameter vector, element by element, in any order of parts.
 
-    Its first operand says which stretch; whole numbers among its fields are sizes, real ones constants.
+    The first operand gives the stretch; ints among the fields are sizes, floats are constants.
     """
 
     sliced = True
@@ -37,12 +37,12 @@ class Stretch(Instruction):
 class Statements(Stretch):
     """Base: the statements of a text, for every element; see `thalweg.program.formula.statements`.
 
-    The first vector is w or dw, and says which stretch. The learning rate is multiplied by `factor`.
+    The first vector is w or dw, and gives the stretch. The learning rate is multiplied by `factor`.
     """
 
-    called: str  # as printed
+    called: str  # its name as printed
     text: str
-    buffers: Mapping[str, Buffer]  # of the vectors, by their names in the text
+    buffers: Mapping[str, Buffer]  # the vectors, by their names in the text
     numbers: Mapping[str, float]
     factor: float = field(default=1.0, kw_only=True)
 
@@ -99,7 +99,7 @@ class Statements(Stretch):
 
 @dataclass(frozen=True, eq=False)
 class Update(Statements):
-    """What is done when the weights are updated: an optimizer's step, weight decay, the clipping of gradients."""
+    """Runs when the weights are updated: an optimizer's step, weight decay, gradient clipping."""
 
     name = "update"
     due = True
@@ -107,6 +107,6 @@ class Update(Statements):
 
 @dataclass(frozen=True, eq=False)
 class Running(Statements):
-    """What is done in every step, also in those that only accumulate gradients: sums and means that go on."""
+    """Runs in every step, including those that only accumulate gradients: running sums and means."""
 
     name = "running"

@@ -1,4 +1,4 @@
-"""Formulas as native code: statements for numba, in which a part that occurs twice is computed once."""
+"""Formulas as native code: statements for numba, in which repeated parts are computed once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "
 class Code:
     """Statements t0 = …, t1 = …, all of float32.
 
-    symbols: what the code calls each variable of the formulas. numbers: the variables that are never NaN.
+    symbols: the code's name for each variable of the formulas. numbers: the variables that are never NaN.
     """
 
     def __init__(self, symbols: Mapping[str, str], numbers: Collection[str] = ()) -> None:
@@ -27,7 +27,7 @@ class Code:
         self.names: dict[str, str] = {}  # the code of a part → its name
 
     def of(self, text: str | ast.expr) -> str:
-        """The name, or the number, that stands for an expression."""
+        """The name or number that represents an expression."""
         definitions, e = trees(text)
         outer = self.symbols
         for name, part in definitions:
@@ -45,7 +45,7 @@ class Code:
         return self.named(self.code(e))
 
     def named(self, code: str) -> str:
-        """A name for what the code computes; the same code has one name."""
+        """A name for the result of the code; equal code gets the same name."""
         if code not in self.names:
             self.names[code] = f"t{len(self.names)}"
             self.lines.append(f"{self.names[code]} = {code}")
@@ -76,7 +76,7 @@ class Code:
         raise TypeError(f"not part of a formula: {ast.unparse(e)}")
 
     def one_of(self, call: str, results: tuple[str, ...], name: str) -> str:
-        """One of several results that are computed together."""
+        """The name of one of several results that are computed together."""
         keys = [f"{call}[{n}]" for n in range(len(results))]
         if keys[0] not in self.names:
             for key in keys:
@@ -85,7 +85,7 @@ class Code:
         return keys[results.index(name)]
 
     def extreme(self, x: ast.expr, y: ast.expr, beaten: str) -> str:
-        """The larger or smaller of two, NaN if one is."""
+        """The larger or smaller of two, NaN if either is."""
         if names_in(x) <= self.numbers:
             x, y = y, x
         left, right = self.of(x), self.of(y)
@@ -94,7 +94,7 @@ class Code:
         return f"select(({left} {beaten} {right}) | ({right} != {right}), {right}, {left})"
 
     def power(self, x: ast.expr, y: ast.expr) -> str:
-        """Whole exponents as products; others, of x ≥ 0, by the logarithm."""
+        """Positive whole exponents as products; others, for x ≥ 0, by the logarithm."""
         base = self.of(x)
         match y:
             case ast.Constant(value=int() | float() as n) if n == int(n) and n > 0:

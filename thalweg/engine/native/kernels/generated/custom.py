@@ -1,4 +1,4 @@
-"""Kernels of activations that are pairs of Python functions: the user's function in the loop of the built-in ones."""
+"""Kernels of activations that are pairs of Python functions: the user's function in the loop of built-in ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_custom(i: Instruction) -> bool:
 
 
 def kernel_of_custom(i: Instruction) -> Kernel:
-    """The kernel, compiled at once: what numba can't compile is said in one sentence."""
+    """The kernel, compiled at once, so that a function that numba can't compile is refused in one sentence."""
     of = i.of if isinstance(i, ElementwiseAdjoint) else i
     assert isinstance(of, CustomActivation)
     own, what, loop = (of.pair.value, "value", "value") if of is i else (of.pair.derivative, "derivative", "adjoint")

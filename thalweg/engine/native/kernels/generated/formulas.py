@@ -1,8 +1,8 @@
-"""Kernels for equations: numba code made of their texts, one small module for each kernel.
+"""Kernels for equations: numba code generated from their texts, one small module per kernel.
 
-The code is made of the functions in mathematics.py, so that it vectorises, and put into the loops of activations and
-losses. A kernel's name ends with a hash of its module's text, so that it is found where compiled kernels are kept.
-Whatever a user's formula is, only numbers and the names t0, t1, … can appear in it.
+The code calls the functions in mathematics.py, so that it vectorises, inside the loops of activations and losses. A
+kernel's name ends with a hash of its module's text, so that it is found in the cache of compiled kernels. Whatever a
+user's formula is, only numbers and the names t0, t1, … can appear in the code.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def {{name}}(o, c, s, f):
     {loop}(function, o, s, {k})
 """
 
-# An activation's value or adjoint with trainable parameters, a number for each unit. o: operands, positions, units.
+# An activation's value or adjoint with trainable parameters, one number per unit. o: operands, positions, units.
 UNITS = """
 
 def {{name}}(o, c, s, f):
@@ -85,7 +85,7 @@ def {{name}}(o, c, s, f):
     {loop}(function, o, c, s)
 """
 
-# … and the activation that it takes the place of, where something reads it.
+# The same, with the activation that it includes, if something reads it.
 LOSS_OF_LOGITS = (
     LOSS
     + """    if o[5]:
@@ -105,13 +105,13 @@ FORCED = "numba.njit(forceinline=True, **FLAGS)"
 def written(
     code: Code, results: Sequence[str], arguments: Sequence[str], how: str = "scalar", name: str = "function"
 ) -> str:
-    """A scalar function with these results."""
+    """The text of a scalar function with these results."""
     lines = [*code.lines, f"return {', '.join(results)}"]
     return FUNCTION.format(how=how, name=name, arguments=", ".join(arguments), lines="\n    ".join(lines))
 
 
 def places(names: Iterable[str], place: str, first: int = 0) -> dict[str, str]:
-    """What the code calls arguments: k[0], k[1], … where place is k[{}]."""
+    """The code's names for arguments: k[0], k[1], … if place is k[{}]."""
     return {name: place.format(first + n) for n, name in enumerate(names)}
 
 
@@ -190,7 +190,7 @@ def loss_kernel(kernel: str, equation: Equation, gradient: bool) -> Kernel:
 
 
 def kernel_of_activated(i: ActivatedLoss) -> Kernel:
-    """The kernel of a loss with the activation before it: both functions in one."""
+    """The kernel of a loss with the activation before it, both in one function."""
     assert isinstance(i.loss.of, ElementwiseLoss)
     return activated_kernel(i.activation.equation, i.loss.of.equation, i.v is i.activation.h)
 
@@ -210,6 +210,6 @@ def activated_kernel(activation: Equation, loss: Equation, whole: bool) -> Kerne
 
 
 def generated(name: str, text: str) -> Kernel:
-    """The kernel of a module with this text, in which it is called {name}."""
+    """The kernel from a module with this text, in which {name} stands for its name."""
     name = f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     return Kernel("generated", name, text.replace("def {name}", f"def {name}", 1))

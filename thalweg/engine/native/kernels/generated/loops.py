@@ -1,8 +1,8 @@
-"""The loops that vectorise over an activation: a scalar function is handed to them, its value or its slope.
+"""The vectorised loops of activations, which take a scalar function: the activation's value or its slope.
 
-A result may overwrite its operand. LLVM vectorises a loop over two arrays behind a check that they don't overlap, and
-takes a scalar loop if they do; so the case of one array has a loop of its own. The loops are inlined into each kernel
-because numba can't keep a function on disk that is handed another as an argument.
+A result may overwrite its operand. LLVM vectorises a loop over two arrays only after a check that they don't overlap,
+and runs a scalar loop if they do; so the case of a single array has a loop of its own. The loops are inlined into each
+kernel because numba can't cache a function that takes another as an argument.
 """
 
 import numba
@@ -20,8 +20,8 @@ scalar = numba.njit(inline="always", **FLAGS)
 def each(function, h, a, n, arguments):
     """a = f(h; arguments), element by element.
 
-    On AVX2, LLVM makes of "store a choice between x and what lies there" a masked store of x, which takes some
-    processors six times as long. The 1 of which it doesn't know that it is one hides what lies there.
+    On AVX2, LLVM turns "store either x or the value already there" into a masked store of x, which takes some
+    processors six times as long. Multiplying by a 1 that LLVM doesn't know to be one hides the value already there.
     """
     y = floats(a, n)
     if h == a:
@@ -55,5 +55,5 @@ def value(function, o, s, arguments):
 
 @scalar
 def adjoint(slope, o, s, arguments):
-    """The kernel of its adjoint, dh = da·f'(v; arguments)."""
+    """The kernel of an activation's adjoint, dh = da·f'(v; arguments)."""
     each_adjoint(slope, o[0], o[1], o[2], s[ROWS] * o[3], arguments)

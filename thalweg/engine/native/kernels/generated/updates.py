@@ -1,4 +1,4 @@
-"""Kernels of steps that are texts: loops over the vectors, which read every element once and write it once."""
+"""Kernels of steps as texts: loops over the vectors that read every element once and write it once."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Scalars(ast.NodeTransformer):
 
 
 class Writer:
-    """Writes the body of a kernel. Names of scalars begin with scalar_, so that they meet no others."""
+    """Writes the body of a kernel. Names of scalars begin with scalar_, so that they don't clash with others."""
 
     def __init__(self, text: str, vectors: Sequence[str], numbers: Sequence[str]) -> None:
         self.vectors = vectors
@@ -74,7 +74,7 @@ class Writer:
         return ast.unparse(ast.fix_missing_locations(Scalars(self.scalars).visit(copy.deepcopy(e))))
 
     def block(self, body: Sequence[ast.stmt]) -> Iterator[str]:
-        """The lines of some statements; those in a row that work on elements share a loop."""
+        """The lines of some statements; consecutive ones that work on elements share a loop."""
         loop: list[ast.stmt] = []
         for s in body:
             if not isinstance(s, ast.If) and target(s) in self.every:
@@ -95,7 +95,7 @@ class Writer:
         yield from self.loop(loop)
 
     def loop(self, body: Sequence[ast.stmt]) -> Iterator[str]:
-        """A loop in which every element is read before the first use and written at the end."""
+        """A loop that reads every element before its first use and writes it at the end."""
         if not body:
             return
         code = Code({})
@@ -103,7 +103,7 @@ class Writer:
         loads: list[str] = []
 
         def prepared(e: ast.expr) -> ast.expr:
-            """The formula with its scalars put before the loop, as float32."""
+            """The formula with its scalars computed before the loop, as float32."""
             names = names_in(e)
             if names and not names & self.every:
                 text = f"F32({self.scalar(e)})"
@@ -136,7 +136,7 @@ class Writer:
 
 
 def kernel_of_statements(i: Statements) -> Kernel:
-    """The kernel, not yet compiled. Its numbers are constants of the instruction, so that it serves for all of them."""
+    """The kernel, not yet compiled. Its numbers are constants of the instruction, so that it works for any numbers."""
     return step_kernel(i.kernel, i.text, i.names, tuple(i.numbers))
 
 

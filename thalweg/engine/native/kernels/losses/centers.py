@@ -1,4 +1,4 @@
-"""The centres of the classes among features: distances, their gradient, sums of a lane, and the step of the centres."""
+"""Class centres in feature space: distances, their gradient, a lane's sums, and the update of the centres."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ ONE = F32(1)
 
 
 def center_distance(o, c, s, f):
-    """sums += factor·½·Σ w·‖x − c_y‖², NaN where a y is no class"""
+    """sums += factor·½·Σ w·‖x − c_y‖², NaN if any y isn't a class"""
     features, is_sum, classes = o[5], o[6], o[7]
     y = floats(o[1], s[ROWS])
     result = 0.0
@@ -30,7 +30,7 @@ def center_distance(o, c, s, f):
 
 
 def center_distance_gradient(o, c, s, f):
-    """dx = w·factor·(x − c_y)/rows, NaN where y is no class"""
+    """dx = w·factor·(x − c_y)/rows, NaN where y isn't a class"""
     features, is_sum, classes = o[5], o[6], o[7]
     y = floats(o[1], s[ROWS])
     scale = F32(c[0] if is_sum else c[0] / s[BATCH_ROWS])
@@ -47,7 +47,7 @@ def center_distance_gradient(o, c, s, f):
 
 
 def center_sums(o, c, s, f):
-    """parts = Σ w·(c − x), Σ w of each class, over this lane's rows that have one"""
+    """parts = Σ w·(c − x), Σ w of each class, over this lane's rows that have a class"""
     features, classes = o[5], o[6]
     width = features + 1
     parts = o[4] + 4 * s[LANE] * classes * width
@@ -56,7 +56,7 @@ def center_sums(o, c, s, f):
     y = floats(o[1], s[ROWS])
     for r in range(s[ROWS]):
         label = class_of(y[r], classes)
-        if label == NO_CLASS:  # the distance is NaN then, and the step ends before the centres move
+        if label == NO_CLASS:  # then the distance is NaN, and the step ends before the centres move
             continue
         x, center = floats(o[0] + 4 * r * features, features), floats(o[3] + 4 * label * features, features)
         part = floats(parts + 4 * label * width, width)
@@ -67,7 +67,7 @@ def center_sums(o, c, s, f):
 
 
 def center_update(o, c, s, f):
-    """c −= alpha·Σ (c − x)/(1 + n), this lane's share of the classes; lanes without a row of the batch have no part"""
+    """c −= alpha·Σ (c − x)/(1 + n) for this lane's share of the classes; lanes without rows of the batch don't count"""
     classes, features = o[2], o[3]
     width = features + 1
     for j in range(classes * s[LANE] // s[LANES], classes * (s[LANE] + 1) // s[LANES]):

@@ -1,4 +1,4 @@
-"""Class numbers among the data."""
+"""Class numbers as targets."""
 
 import numba
 import numpy as np
@@ -11,10 +11,10 @@ NO_CLASS = -1
 
 @numba.njit(inline="always", **FLAGS)
 def class_of(y, classes):
-    """The class number that a target is, NO_CLASS where it is none: NaN, a fraction, negative, too large.
+    """A target's class number; NO_CLASS if it is NaN, a fraction, negative or too large.
 
-    Targets are checked when a fit begins, but the array is the caller's and may change until it ends: a kernel looks
-    before it indexes.
+    Targets are checked when a fit begins, but the array is the caller's and may change until it ends, so a kernel
+    checks again before it indexes.
     """
     if not F32(0) <= y < F32(classes):
         return NO_CLASS

@@ -1,9 +1,9 @@
-"""How losses are summed and differentiated, and the penalties. Sums over blocks are taken in float64.
+"""How losses are summed and differentiated. Sums over blocks are taken in float64.
 
-Operands of a loss: p, y, weight (0: none), sums; of a loss with its gradient: p, y, weight, sums, dp, and the place of
-the activation (0: nobody reads it). Sizes: elements of a row, classes, columns of y, 1 for a plain sum over the batch.
-Constants: coefficient and up to three of the loss's own. The losses themselves are functions that are handed to the
-helpers here: those of one output are made of their equations, those of whole rows stand in `row_losses.py`.
+Operands of a loss: p, y, weight (0: none), sums; of a loss with its gradient: p, y, weight, sums, dp, and the address
+of the activation (0: nothing reads it). Sizes: elements of a row, classes, columns of y, 1 for a plain sum over the
+batch. Constants: coefficient and up to three of the loss's own. The losses themselves are functions passed to the
+helpers here: elementwise ones are generated from their equations, those of whole rows are in `row_losses.py`.
 """
 
 import numba
@@ -18,8 +18,8 @@ F32 = np.float32
 ONE = F32(1)
 
 ELEMENTS = 512  # whose values are added up in float32
-ROWS_AT_ONCE = 64  # of whole-row losses, a row in each place of a vector: with fewer, the loops cost more than a cache
-FEW = 64  # classes that fit on the stack so; more are done in memory of their own
+ROWS_AT_ONCE = 64  # in whole-row losses, one row per vector element: with fewer, loops cost more than caches gain
+FEW = 64  # classes, at most, for which that fits on the stack; more use allocated memory
 LINE = 64  # bytes of a cache line
 
 slopes_scratch = stack(ELEMENTS)
@@ -28,7 +28,7 @@ rows_scratch = stack(8 * ROWS_AT_ONCE)
 classes_scratch = stack(3 * FEW * ROWS_AT_ONCE)
 
 
-# --- losses of one output by itself ------------------------------------------------------------------------------
+# --- elementwise losses ------------------------------------------------------------------------------------------
 
 
 @numba.njit(inline="always", **FLAGS)
@@ -39,19 +39,19 @@ def total(function, o, c, s):
 
 @numba.njit(inline="always", **FLAGS)
 def total_and_slopes(function, o, c, s):
-    """sums as `total`, and dp = scale·w·f'(y, p)"""
+    """sums as in `total`, and dp = scale·w·f'(y, p)"""
     elements(function, (), o, o[4], o[6], o[9], c, s)
 
 
 @numba.njit(inline="always", **FLAGS)
 def elements(function, arguments, o, gradient, size, is_sum, c, s):
-    """function(y, p, three constants, arguments) → (value, slope), both float32: block by block, all elements alike.
+    """function(y, p, three constants, arguments) → (value, slope), both float32, for all elements, block by block.
 
-    A place of a vector adds up some of a block's values in float32. Converting each of them takes as long as a squared
-    error and its slope.
+    Each vector element adds up some of a block's values in float32: converting every value to float64 would take as
+    long as a squared error and its slope.
 
-    A block is an array of its own: an index first + i might be negative, for all that LLVM knows, and then count from
-    the end, so that it would gather and scatter.
+    A block is an array of its own: for all LLVM knows, an index first + i might be negative and count from the end, so
+    that it would gather and scatter.
     """
     n = s[ROWS] * size
     nowhere, weight, weights = slopes_scratch(), floats(o[2], s[ROWS]), floats(weights_scratch(), ELEMENTS)
@@ -94,16 +94,16 @@ def row_total(function, sparse, o, c, s):
 
 @numba.njit(inline="always", **FLAGS)
 def row_total_and_slopes(function, sparse, o, c, s):
-    """sums as `row_total`, dp = scale·w·∂ℓ/∂p, and what the function leaves in P to the activation's place."""
+    """sums as in `row_total`, dp = scale·w·∂ℓ/∂p, and P, as the function leaves it, copied to the activation."""
     rows_of_classes(function, sparse, o, o[4], o[5], o[6], o[7], o[8], o[9], c, s)
 
 
 @numba.njit(inline="always", **FLAGS)
 def rows_of_classes(function, sparse, o, gradient, activation, size, classes, columns, is_sum, c, s):
-    """function(P, Y, D, T, n, classes, three constants): P and Y hold n rows, turned so that those of one class follow
-    each other; it writes the slopes to D, ℓ of each row to T[:n], and may use the rest of T and overwrite P.
+    """function(P, Y, D, T, n, classes, three constants): P and Y hold n rows, transposed so that the numbers of a class
+    are contiguous. It writes the slopes to D, ℓ of each row to T[:n], and may use the rest of T and overwrite P.
 
-    So the loops over the rows are vectors, however few the classes are. Rows that fill up a vector are zeros.
+    So the loops over the rows are vectors, however few the classes are. Rows that pad a vector are zeros.
     """
     lines = s[ROWS] * size // classes
     positions = size // classes
@@ -159,7 +159,7 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
 
 @compiled
 def turn_rows(x, X, count, n, columns):
-    """X[column, row] = x[row, column], X n wide; 0 beyond the last row."""
+    """X[column, row] = x[row, column], with X n wide; 0 beyond the last row."""
     turn(x, columns, X, n, count, columns)
     rows = float_rows(X, columns, n)
     for j in range(columns):

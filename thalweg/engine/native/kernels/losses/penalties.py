@@ -1,4 +1,4 @@
-"""Penalties on what a layer puts out, and on the angles between a matrix's vectors."""
+"""Penalties on the angles between a matrix's vectors."""
 
 import math
 
@@ -24,7 +24,7 @@ def inverse_root(squares):
 
 @numba.njit(inline="always", **FLAGS)
 def products_of_rows(W, U, P, inverses, totals, n, width, first, after, k):
-    """uᵢ·uⱼ for this share's rows i and all rows j, their sums, and their slopes in their place."""
+    """uᵢ·uⱼ for this share's rows i and all rows j: their sums, and their slopes in P."""
     for i in range(n):
         w, u = floats(W + 4 * i * width, width), floats(U + 4 * i * width, width)
         squares = F32(0)
@@ -46,7 +46,7 @@ def products_of_rows(W, U, P, inverses, totals, n, width, first, after, k):
 
 @numba.njit(inline="always", **FLAGS)
 def products_of_columns(W, U, P, inverses, totals, height, n, first, after, k):
-    """The same for columns: uᵢ·uⱼ stands in row j and column i of P."""
+    """The same for columns: uᵢ·uⱼ is in row j and column i of P."""
     for j in range(n):
         inverses[j] = F32(0)
     for i in range(height):
@@ -72,7 +72,7 @@ def products_of_columns(W, U, P, inverses, totals, height, n, first, after, k):
 
 
 def orthogonal_penalty(o, c, s, f):
-    """sums += rows·factor·mean |u·u'|; U: vectors of length 1; P: slopes, of this lane's share of the vectors"""
+    """sums += rows·factor·mean |u·u'|; U: unit-length vectors; P: slopes; for this lane's share of the vectors"""
     W, U, P, rows, width, columns = o[0], o[3], o[4], o[5], o[6], o[7]
     n = width if columns else rows
     first, after = share(n, s[LANE], s[LANES])
@@ -87,14 +87,14 @@ def orthogonal_penalty(o, c, s, f):
         products_of_rows(W, U, P, inverses, totals, n, width, first, after, k)
     result = 0.0
     for i in range(first, after):
-        inside = inverses[i] < F32(1 / LEAST_NORM)  # else the vector is 0, and its length is not divided out
+        inside = inverses[i] < F32(1 / LEAST_NORM)  # otherwise the vector is 0, and its length is not divided out
         floats(P + 4 * i * (n + 1), 1)[0] = -k * inverses[i] * totals[i] if inside else F32(0)
         result += np.float64(totals[i])
     doubles(o[1], 1)[0] += s[BATCH_ROWS] * mean * result
 
 
 def orthogonal_penalty_gradient(o, c, s, f):
-    """dW += P·U, or U·P for columns: whole rows of dW together, and what a stretch has of its first and last"""
+    """dW += P·U, or U·P for columns: whole rows of dW together, and the partial rows at a stretch's ends"""
     dW, U, P, rows, width, columns = o[0], o[1], o[2], o[3], o[4], o[5]
     first, after = stretch(rows * width, o[6], s)
     left, right, n = U if columns else P, P if columns else U, width if columns else rows

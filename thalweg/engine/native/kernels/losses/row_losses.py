@@ -1,8 +1,8 @@
-"""The losses of whole rows. P, Y, D: (classes, n) rows turned; T: n results first, then scratch. See `losses.py`.
+"""The losses of whole rows. P, Y, D: (classes, n), transposed rows; T: n results, then scratch. See `loss_loops.py`.
 
-The loops over r are the vectors. The arrays have two indices because numba lets a negative one count from the end: LLVM
-sees that r isn't negative, but not that j·n + r isn't, and wouldn't vectorise. Each loop touches few arrays, because
-LLVM checks at its beginning that they don't overlap and gives up where the checks are many.
+The loops over r are vectorised. The arrays have two indices because numba lets negative ones count from the end: LLVM
+sees that r isn't negative, but not that j·n + r isn't, and wouldn't vectorise. Each loop uses few arrays, because LLVM
+first checks that they don't overlap, and gives up if that takes many checks.
 """
 
 import numba
@@ -23,7 +23,7 @@ def clipped(p):
 
 @numba.njit(inline="always", **FLAGS)
 def power(x, exponent):
-    """x ≥ 0 to an exponent; x⁰ is 1."""
+    """x^exponent for x ≥ 0; x⁰ is 1."""
     return ONE if exponent == ZERO else maths.power(x, exponent)
 
 
@@ -57,7 +57,7 @@ def smooth(Y, smoothing, n, classes):
 
 @numba.njit(**INNER)
 def largest(P, top, n, classes):
-    """top[r] = the largest of the classes; NaN where one is."""
+    """top[r] = the largest of the classes; NaN if any is."""
     one = unknown(ONE)  # as in activations.py
     for r in range(n):
         top[r] = P[0, r]
@@ -69,7 +69,7 @@ def largest(P, top, n, classes):
 
 @numba.njit(**INNER)
 def softmax(P, top, mass, n, classes):
-    """P −= top, then P = eᴾ/Σ; `mass` keeps the sum of the exponentials."""
+    """P −= top, then P = eᴾ/Σ; `mass` receives the sum of the exponentials."""
     for j in range(classes):
         for r in range(n):
             P[j, r] = maths.exp(P[j, r] - top[r])

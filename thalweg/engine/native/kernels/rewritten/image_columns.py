@@ -1,10 +1,10 @@
-"""Convolutions of few channels by columns: the elements of an image lie channel by channel, and of each all rows of the
-block follow each other, so that a vector holds rows, however few channels there are.
+"""Convolutions of few channels by columns: the elements of an image are stored channel by channel, each for all rows of
+the block, so that a vector holds rows, however few channels there are.
 
     x[c, i, j, r]      channel, row and column of the image, row of the block
 
-Along a row of the image and the rows of the block the elements that lie under one tap follow each other: a product of
-matrices whose rows are channels, by the same micro-kernel. The gradient by the kernel are dot products.
+Along a row of the image and the rows of the block, the elements under one tap are contiguous: a product of matrices
+whose rows are channels, by the same micro-kernel. The kernel's gradient consists of dot products.
 
 Only without strides, dilation and groups.
 """
@@ -30,19 +30,19 @@ from thalweg.engine.native.linalg.dots import DotProducts
 from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, Family, integer
 from thalweg.engine.native.linalg.moves import turn
 
-# So many taps, and so many outputs, of a kernel's gradient are summed at a time: what fits into the registers.
+# For t taps of a kernel's gradient, up to TAPS[t] outputs are summed at a time: as many as fit into the registers.
 TAPS = (0, 8, 8, 6, 5, 4) if VW == 16 else (0, 6, 4, 3, 2)
 SUM_SHAPES = [(t, n) for t in range(1, len(TAPS)) for n in range(1, TAPS[t] + 1)]
 SUM_ARGUMENTS = ("a", "rsa", "na", "b", "ldb", "nb", "c", "outer", "depth")
 MOST_SUMS = max(t * n for t, n in SUM_SHAPES)
 
-BORDERED = 1 << 16  # a channel gets zeros on both sides if it has at most so many elements then
+BORDERED = 1 << 16  # a channel gets zeros on both sides if it then has at most this many elements
 
 _biases, _sums, _border = stack(MOST_CHANNELS * max(WIDEST) * VW), stack(MOST_SUMS), stack(BORDERED)
 
 
 class _Sums(DotProducts):
-    """Dot products of rows of A with rows of B, each in `outer` parts of `depth` floats, na and nb apart."""
+    """Dot products of rows of A with rows of B, each of `outer` parts of `depth` floats, na and nb apart."""
 
     def __init__(self, function, rows, columns):
         super().__init__(function, SUM_ARGUMENTS, rows, columns)
@@ -112,9 +112,9 @@ def correlate(x, H, W, C, B, y, OH, OW, O, bias, R, ah, th, aw, tw, row, after_r
 
 @compiled
 def stretch(x, xc, xa, xb, C, B, ba, y, yc, O, biases, n, taps_a, taps_b, relu, gate):
-    """n floats that follow each other of every output; xc, xa, xb: from a channel, a tap's row and column to the next.
+    """n contiguous floats of every output; xc, xa, xb: strides of channels, tap rows and tap columns.
 
-    The longer of channels and taps of a row is the innermost loop.
+    The innermost loop is over the channels or the taps of a row, whichever are more.
     """
     tiles = (O + ROWS - 1) // ROWS
     widest = WIDEST[(O + tiles - 1) // tiles]
@@ -156,7 +156,7 @@ def transposed_convolution_by_columns(o, c, s, f):
 
 @compiled
 def _with_border(x, H, W, R, left, target, wide):
-    """target = a channel's rows, `wide` elements from `left` before them on; 0 beside the image"""
+    """target = a channel's rows, `wide` elements from column −left on; 0 outside the image"""
     width = min(W, wide - left) * R
     for i in range(H):
         row, source = floats(target + 4 * i * wide * R, wide * R), floats(x + 4 * i * W * R, width)
@@ -177,7 +177,7 @@ def add_sums(sums, rows, columns, c, ldc):
 
 @compiled
 def add_dots(a, rsa, na, b, ldb, nb, outer, depth, c, ldc, M, N):
-    """C += A·Bᵀ, where rows of A and B are `outer` parts of `depth` floats, na and nb apart."""
+    """C += A·Bᵀ, with rows of A and B in `outer` parts of `depth` floats, na and nb apart."""
     sums, some = _sums(), _share(M, len(TAPS) - 1)
     for i in range(0, M, some):
         t = min(some, M - i)
@@ -189,7 +189,7 @@ def add_dots(a, rsa, na, b, ldb, nb, outer, depth, c, ldc, M, N):
 
 
 def kernel_gradient_by_columns(o, c, s, f):
-    """dW = x ∗ dh: channel by channel; with zeros around it, so that all taps in a row see the same places."""
+    """dW = x ∗ dh, channel by channel, with zeros around each, so that all taps in a row see the same places."""
     x, d, dW, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
     kh, kw, top, left = o[9], o[10], o[15], o[16]
     R, wide = s[IMAGES], OW + kw - 1
@@ -212,7 +212,7 @@ def kernel_gradient_by_columns(o, c, s, f):
 
 @compiled
 def _row_of_taps(x, W, left, R, d, OH, OW, O, rows, kw, dW, C):
-    """The gradients of the taps in a row of the kernel, those together that see the same of so many rows of places."""
+    """The gradients of the taps in a row of the kernel, over `rows` rows; taps that see the same places together."""
     b = 0
     while b < kw:
         j, after_j = _first_place(b, 1, 1, -left), _after_place(b, W, OW, 1, 1, -left)
@@ -230,7 +230,7 @@ def _row_of_taps(x, W, left, R, d, OH, OW, O, rows, kw, dW, C):
 
 
 def layout(o, c, s, f):
-    """z = x by columns, or by rows again"""
+    """z = x by columns, or back by rows"""
     x, z, places, C, back = o[0], o[1], o[2], o[3], o[4]
     R = s[IMAGES]
     if C == 1:

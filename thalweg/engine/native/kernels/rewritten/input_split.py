@@ -1,4 +1,4 @@
-"""A first layer with many inputs, of which each lane has a share: the products of all rows of the batch."""
+"""A first layer whose many inputs are split over the lanes: its products, for all rows of the batch."""
 
 import numba
 
@@ -12,12 +12,12 @@ from thalweg.engine.native.linalg import gemm
 
 @numba.njit(inline="always", **FLAGS)
 def inputs_of(lane, inputs, lanes):
-    """(first, after): a lane's inputs."""
+    """A lane's inputs: (first, after)."""
     return inputs * lane // lanes, inputs * (lane + 1) // lanes
 
 
 def gather_share(o, c, s, f):
-    """x = X[order] of the whole batch, this lane's inputs"""
+    """x = X[order] for the whole batch, this lane's inputs"""
     rows, inputs = s[BATCH_ROWS], o[2]
     first, after = inputs_of(s[LANE], inputs, o[3])
     n, source = after - first, o[0] + 4 * first
@@ -33,7 +33,7 @@ def gather_share(o, c, s, f):
 
 
 def affine_share(o, c, s, f):
-    """h = x·W of the whole batch, this lane's inputs"""
+    """h = x·W for the whole batch, this lane's inputs"""
     x, W, h, inputs, units = o[0], o[1], o[2], o[3], o[4]
     first, after = inputs_of(s[LANE], inputs, o[5])
     n, h = after - first, h + 4 * s[LANE] * o[6]
@@ -63,7 +63,7 @@ def affine_sum(o, c, s, f):
 
 
 def share_weight_gradient(o, c, s, f):
-    """dW = xᵀ·dh in the finish, over all lanes' rows: those of this lane's rows that are worked on now. o[8]: W"""
+    """dW = xᵀ·dh in the finish, over all lanes' rows: this lane's rows of dW in the current slice. o[8]: W"""
     x, dh, dW, inputs, units, offset, lanes = o[0], o[1], o[2], o[4], o[5], o[6], o[7]
     first, after = inputs_of(s[LANE], inputs, lanes)
     n = after - first

@@ -1,10 +1,10 @@
-"""Convolutions of 3×3 and 5×5 by Winograd's minimal filtering: 36 multiplications in place of 144, and of 100.
+"""Convolutions of 3×3 and 5×5 by Winograd's minimal filtering: 36 multiplications instead of 144 and of 100.
 
-The image is cut into squares of 6×6 that overlap and give 4×4, or 2×2, outputs each. Squares and kernels are
-transformed, and element p of the transformed ones meets element p only: 36 products of matrices, (tiles, in)·(in, out).
-Some tiles at a time, so that what lies between the transforms stays in the core's own cache.
+The image is divided into overlapping squares of 6×6, which give 4×4 or 2×2 outputs each. Squares and kernels are
+transformed, and element p of one is multiplied only by element p of the other: 36 products of matrices,
+(tiles, in)·(in, out). Some tiles at a time, so that the data between the transforms stay in the core's own cache.
 
-Vectors lie along the channels. Addresses are in bytes, strides in floats.
+Vectors run along the channels. Addresses are in bytes, strides in floats.
 """
 
 import math
@@ -24,14 +24,14 @@ from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 from thalweg.engine.native.linalg.moves import transposition
 
-# Y = L·X·Lᵀ, with L = Bᵀ for images; for each size of kernel G for kernels, the same for kernels turned around, Aᵀ for
-# outputs, A for error terms, Gᵀ for the gradients of kernels. Outputs may be gated: they end with Y·[V > 0].
+# Y = L·X·Lᵀ, with L = Bᵀ for images; for each kernel size, G for kernels, G with reversed columns for flipped kernels,
+# Aᵀ for outputs, A for error terms, Gᵀ for the gradients of kernels. Outputs may be gated: they end with Y·[V > 0].
 KINDS = 6
 IMAGE, KERNEL, TURNED, OUTPUT, GATED, ERROR, GRADIENT = range(1 + KINDS)
 
 
 def kinds():
-    """{kind, that of a kernel of 5 after those of 3: (matrix, OUTPUT or GATED where it makes such, else 0)}"""
+    """{kind: (matrix, OUTPUT or GATED if it makes outputs, otherwise 0)}; the kinds for size 5 follow those for 3"""
     found = {IMAGE: (matrices(TAPS[0]).BT, 0)}
     for number, taps in enumerate(TAPS):
         _, G, A = matrices(taps)
@@ -42,12 +42,12 @@ def kinds():
     return found
 
 
-# Those of images may be cut by the border.
+# The kinds whose squares may be cut off by an image's border.
 CUT = {IMAGE, *(number * KINDS + kind for number in range(len(TAPS)) for kind in (OUTPUT, GATED, ERROR))}
 
 PRODUCTS = SIDE * SIDE
 SCRATCH = 1 << 18  # floats between the transforms: at most 1 MiB …
-USUAL = 1 << 17  # … and half of it, which the L2 cache holds, where that is enough tiles for a product
+USUAL = 1 << 17  # … and half of it, which fits the L2 cache, if that is enough tiles for a product
 LEAST_TILES, MOST_TILES = 14, 128
 
 TRANSFORM_ARGUMENTS = (
@@ -57,7 +57,7 @@ TRANSFORM_ARGUMENTS = (
 
 
 def _pairs(rows):
-    """The rows (plus, minus) of points ±p: alike in their even terms, of opposite sign in the odd ones."""
+    """The rows (plus, minus) of points ±p: equal in their even terms, opposite in the odd ones."""
     turned = [[-f if k % 2 else f for k, f in enumerate(row)] for row in rows]
     return [(i, j) for j in range(len(rows)) for i in range(j) if rows[i] == turned[j] and rows[i] != rows[j]]
 
@@ -65,9 +65,9 @@ def _pairs(rows):
 class _Transform(Emitter):
     """Y = L·X·Lᵀ (+ bias) in each of `count` squares, `xs` and `ys` floats apart, for each of `channels`.
 
-    xr, xc; yr, yc: from one row, and one column, of a square to the next. Where it is taken `partly`, only the rows
-    top … bottom − 1 and the columns left … right − 1 are there: of outputs those of Y, otherwise those of X, which is 0
-    elsewhere. Outputs end with max(Y, 0), where `relu` isn't 0, or with Y·[V > 0], V `gate` bytes behind Y.
+    xr, xc; yr, yc: strides of a square's rows and columns. If `partly`, only the rows top … bottom − 1 and the columns
+    left … right − 1 exist: of Y for outputs, otherwise of X, which is 0 elsewhere. Outputs end with max(Y, 0), if
+    `relu` isn't 0, or with Y·[V > 0], V `gate` bytes after Y.
     """
 
     def __init__(self, function, matrix, kind, partly):
@@ -76,7 +76,7 @@ class _Transform(Emitter):
         self.matrix, self.columns = matrix.tolist(), matrix.T.tolist()
 
     def emit(self):
-        if self.partly:  # what isn't there is read from a vector of zeros, or written where nobody looks
+        if self.partly:  # missing elements are read from a vector of zeros, or written to a place that nothing reads
             beside = self.builder.alloca(self.vector)
             beside.align = 64
             self.builder.store(self.zero, beside)
@@ -92,7 +92,7 @@ class _Transform(Emitter):
         return [builder.add(place, step) for place, step in zip(places, steps, strict=True)]
 
     def over_channels(self):
-        """A vector of channels at a time, the last masked; with AVX-512, where it costs nothing, all of them."""
+        """A vector of channels at a time, the last masked; with AVX-512, where masking costs nothing, all of them."""
         builder, channels = self.builder, self.given["channels"]
         whole = builder.sdiv(channels, integer(VW))
         done = builder.mul(whole, integer(VW))
@@ -113,7 +113,7 @@ class _Transform(Emitter):
             masked(whole, [])
 
     def vector_of_channels(self, k, load, store):
-        """The channels from k on."""
+        """The transform for a vector of channels from k on."""
         n = range(len(self.columns))
         columns = [self.times([load(self.source(i, j, k)) for i in n]) for j in n]
         bias = self.bias(k, load) if self.outputs else None
@@ -123,7 +123,7 @@ class _Transform(Emitter):
         return []
 
     def ended(self, value, i, j, k, bias, load):
-        """An output as it is written: with its bias, and behind relu or relu's adjoint."""
+        """An output as it is written: plus its bias, then relu or relu's adjoint."""
         builder = self.builder
         value = builder.fadd(value, bias)
         if self.has_gate:
@@ -147,8 +147,8 @@ class _Transform(Emitter):
         return self.phi((self.zero, before), (value, read))
 
     def times(self, vectors):
-        """L times a column of vectors. Where rows belong to points ±p, their even and odd terms are summed once; where
-        columns do, the two vectors' sum and difference."""
+        """L times a column of vectors. If rows belong to points ±p, their even and odd terms are summed once; if
+        columns do, the sum and difference of their two vectors are computed once."""
         pairs = _pairs(self.matrix)
         if pairs:
             result = [None if row in sum(pairs, ()) else self.combined(f, vectors) for row, f in enumerate(self.matrix)]
@@ -172,7 +172,7 @@ class _Transform(Emitter):
         ]
 
     def combined(self, factors, vectors):
-        """Σ factor·vector over the factors that aren't 0, those that are 1 first."""
+        """Σ factor·vector over the nonzero factors, those equal to 1 first."""
         total = None
         for factor, vector in sorted(zip(factors, vectors, strict=True), key=lambda pair: pair[0] != 1):
             if factor:
@@ -197,7 +197,7 @@ class _Transform(Emitter):
         return self.there(i, j, place) if self.partly and self.outputs else place
 
     def there(self, i, j, place):
-        """The place, or where nothing is there the vector beside."""
+        """The place of an element, or `beside` if the element is missing."""
         builder, given = self.builder, self.given
         inside = [builder.icmp_signed("<=", given[first], integer(n)) for first, n in (("top", i), ("left", j))]
         inside += [builder.icmp_signed(">", given[after], integer(n)) for after, n in (("bottom", i), ("right", j))]
@@ -225,7 +225,7 @@ def transform(
     typing, kind, partly, x, xr, xc, xs, y, yr, yc, ys, bias, channels, count, top, bottom, left, right,
     relu, gate,
 ):  # fmt: skip
-    """Y = L·X·Lᵀ of one of the kinds; a bias is added to outputs, where it has an address."""
+    """Y = L·X·Lᵀ of one of the kinds; a bias is added to outputs if it has an address."""
 
     def codegen(context, builder, signature, args):
         kind, partly, *rest = args
@@ -236,7 +236,7 @@ def transform(
     return types.void(*[types.int64] * (2 + len(TRANSFORM_ARGUMENTS))), codegen
 
 
-_scratch = stack(SCRATCH + 2 * PRODUCTS * 16)  # a cache line more in each plane: so far apart they share no cache set
+_scratch = stack(SCRATCH + 2 * PRODUCTS * 16)  # each plane has an extra cache line, so that planes share no cache sets
 _kernels = stack(PRODUCTS * VW * VW)
 
 
@@ -248,16 +248,16 @@ def _kind(taps, kind):
 
 @compiled
 def _most_tiles(channels):
-    """How many tiles go together: 36 numbers of all these channels, 512 at most, for each."""
+    """How many tiles are processed together; each takes 36 numbers per channel, of 512 channels at most."""
     return min(MOST_TILES, max(LEAST_TILES, USUAL // (PRODUCTS * channels)))
 
 
 @compiled
 def _squares(kind, x, H, W, C, some, size, apart, top, left, high, wide, first, count, planes, plane):
-    """The transforms of the squares first … first + count − 1 of `size`×`size`, counted through the images, for `some`
+    """The transforms of the squares first … first + count − 1 of `size`×`size`, numbered through all images, for `some`
     of the C channels.
 
-    (high, wide) squares an image; the first begins `top`, `left` before it. What lies outside of an image is 0.
+    An image has (high, wide) squares; the first begins `top`, `left` before it. Outside an image there are zeros.
     """
     t = first
     while t < first + count:
@@ -271,7 +271,7 @@ def _squares(kind, x, H, W, C, some, size, apart, top, left, high, wide, first, 
             column = apart * j - left
             before, after = max(0, -column), min(size, W - column)
             partly = below - above < size or after - before < size
-            # as many as are whole, or one that isn't
+            # all whole squares, or one that isn't
             run = 1 if partly else min(n, (W - size - column) // apart + 1)
             transform(
                 kind, partly, at, W * C, C, apart * C, to, SIDE * plane, plane, some, 0, some, run,
@@ -283,8 +283,8 @@ def _squares(kind, x, H, W, C, some, size, apart, top, left, high, wide, first, 
 
 @compiled
 def _outputs(kind, planes, plane, y, H, W, C, some, bias, size, high, wide, first, count, relu, gate):
-    """The outputs of the tiles first … first + count − 1, of which the last of a row or column may be cut, for `some`
-    of the C channels."""
+    """The outputs of the tiles first … first + count − 1, for `some` of the C channels; the last tile of a row or
+    column may be cut off."""
     t = first
     while t < first + count:
         image, place = t // (high * wide), t % (high * wide)
@@ -308,7 +308,7 @@ def _outputs(kind, planes, plane, y, H, W, C, some, bias, size, high, wide, firs
 
 
 def winograd_convolution(o, c, s, f):
-    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, and directly what the tiles don't cover; max(h, 0), or h·[a > 0]"""
+    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, directly where tiles don't cover h; max(h, 0), or h·[a > 0]"""
     x, U, kernel, b, h, a, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
     taps, top, left, rows, columns, relu = o[12], o[13], o[14], o[15], o[16], o[17]
     gate, kind = (a - h, GATED) if a else (0, OUTPUT)
@@ -334,7 +334,7 @@ def winograd_convolution(o, c, s, f):
 def _rest(
     x, H, W, C, kernel, taps, h, OH, OW, O, bias, images, top, left, row, after_row, column, after_column, relu, gate
 ):
-    """The outputs of some rows and columns, by the definition."""
+    """The outputs of some rows and columns, computed directly."""
     correlate(
         x, H * W * C, W * C, C, H, W, kernel, taps * C * O, C * O, C, h + 4 * (row * OW + column) * O, OH * OW * O,
         OW * O, O, O, O, bias, images, after_row - row, 1, 1, row - top, taps, after_column - column, 1, 1,
@@ -363,7 +363,7 @@ def winograd_gradient(o, c, s, f):
 
 
 def winograd_kernel(o, c, s, f):
-    """U = G·W·Gᵀ, this lane's share; or of the kernel turned around, its channels transposed"""
+    """U = G·W·Gᵀ, this lane's share; or that of the flipped kernel with its channels transposed"""
     W, U, C, O, taps, turned = o[0], o[1], o[2], o[3], o[4], o[5]
     n = C * O
     if not turned:

@@ -1,5 +1,5 @@
-"""Winograd's filtering of images by columns: what are images there are channels here, and what are channels are rows of
-the block, so that the transforms are the same."""
+"""Winograd's filtering of images by columns: channels take the place of images, and rows of the block that of channels,
+so that the transforms are the same."""
 
 from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack
 from thalweg.engine.native.compiler.processor import VW
@@ -26,7 +26,7 @@ _scratch = stack(SCRATCH + 2 * 16 * PRODUCTS + MOST_ROWS)
 
 @compiled
 def _rows(R, channels):
-    """How many rows go together: all, if they leave room for a tile; whole vectors."""
+    """How many rows are processed together: all if they leave room for a tile, otherwise whole vectors."""
     return min(R, MOST_ROWS, max(VW, SCRATCH // (PRODUCTS * channels) // VW * VW))
 
 
@@ -39,7 +39,7 @@ def _channels(C, kind, x, H, W, R, some, size, apart, top, left, high, wide, fir
 
 
 def winograd_convolution_by_columns(o, c, s, f):
-    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, and directly what the tiles don't cover; max(h, 0), or h·[a > 0]"""
+    """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, directly where tiles don't cover h; max(h, 0), or h·[a > 0]"""
     x, U, kernel, b, h, a, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
     taps, top, left, rows, columns, relu = o[12], o[13], o[14], o[15], o[16], o[17]
     R, gate, kind = s[ROWS], (a - h if a else 0), _kind(taps, GATED if a else OUTPUT)

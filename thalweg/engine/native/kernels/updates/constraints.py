@@ -10,13 +10,13 @@ from thalweg.engine.native.kernels.updates.gradients import share
 from thalweg.engine.native.layouts.state import LANE, LANES
 
 F32 = np.float32
-COLUMNS = 64  # whose sums of squares are gathered at a time
+COLUMNS = 64  # whose sums of squares are computed at a time
 squares_on_stack = stack(COLUMNS)
 
 
 @numba.njit(inline="always", **FLAGS)
 def factor(squares, c):
-    """What a vector of this squared length is multiplied with."""
+    """The factor by which a vector of this squared length is scaled."""
     norm = math.sqrt(squares)
     desired = c[2] * min(max(norm, c[0]), c[1]) + (1.0 - c[2]) * norm
     return F32(desired / (1e-7 + norm))
@@ -24,7 +24,7 @@ def factor(squares, c):
 
 @numba.njit(inline="always", **FLAGS)
 def scale_row(address, size, c):
-    """A vector whose elements follow each other."""
+    """Scales a vector whose elements are contiguous."""
     w = floats(address, size)
     squares = F32(0)
     for i in range(size):
@@ -36,7 +36,7 @@ def scale_row(address, size, c):
 
 @numba.njit(inline="always", **FLAGS)
 def scale_columns(address, size, stride, count, c):
-    """`count` vectors side by side, of `size` elements that lie `stride` apart."""
+    """Scales `count` vectors side by side, of `size` elements that are `stride` apart."""
     squares = floats(squares_on_stack(), COLUMNS)
     for j in range(count):
         squares[j] = F32(0)

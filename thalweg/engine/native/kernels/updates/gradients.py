@@ -13,14 +13,14 @@ F32 = np.float32
 
 @numba.njit(inline="always", **FLAGS)
 def share(n, lane, lanes):
-    """(first, after) of this lane's part of n elements, cut at cache lines."""
+    """(first, after) of this lane's part of n elements, divided at cache lines."""
     lines = (n + 15) // 16
     return min(n, lines * lane // lanes * 16), min(n, lines * (lane + 1) // lanes * 16)
 
 
 @numba.njit(inline="always", **FLAGS)
 def stretch(size, offset, s):
-    """(first, after): which elements of a stretch of the parameter vector are to be worked on now."""
+    """(first, after): the elements of a stretch of the parameter vector that lie in the current slice."""
     first = min(max(s[FIRST] - offset, 0), size)
     return first, max(first, min(s[AFTER] - offset, size))
 

@@ -1,4 +1,4 @@
-"""Optimizer steps on whole arrays of weights. Each array is one lane's, in the order of their sizes."""
+"""Optimizer steps on whole arrays of weights. Each array is one lane's; they are dealt out in order of size."""
 
 import math
 
@@ -14,7 +14,7 @@ F32 = np.float32
 
 @numba.njit(inline="always", **FLAGS)
 def mine(turn, s):
-    """Whether the array of this turn is this lane's: 0, 1, 2, 2, 1, 0, 0, … for three lanes, so that sums even out."""
+    """Whether the array of this turn is this lane's. Three lanes take turns 0, 1, 2, 2, 1, 0, 0, …: sums even out."""
     place = turn % (2 * s[LANES])
     return s[LANE] == (place if place < s[LANES] else 2 * s[LANES] - 1 - place)
 
@@ -93,9 +93,9 @@ def adafactor(o, c, s, f):
 
 @numba.njit(inline="always", **FLAGS)
 def means_of_squares(dw_address, r_address, c_address, k, rows, columns, new, old, epsilon):
-    """Moves r and c of the k-th matrix of a stack; returns Σ u² over it.
+    """Updates r and c of the k-th matrix of a stack; returns Σ u² over it.
 
-    r·c/mean r is taken in float64: LLVM may multiply first, and the product of two small squares underflows in float32.
+    r·c/mean r is in float64: LLVM may multiply first, and the product of two small squares underflows in float32.
     """
     of_rows, of_columns = floats(r_address + 4 * k * rows, rows), floats(c_address + 4 * k * columns, columns)
     per_row = new / F32(rows)

@@ -1,4 +1,4 @@
-"""Kernels of l1·|w| + l2·w², made of its equation."""
+"""Kernels of l1·|w| + l2·w², generated from its equation."""
 
 from __future__ import annotations
 
