@@ -205,7 +205,7 @@ def test_blocks_and_lanes_change_nothing(width, lanes):
         (lambda: Residual([Conv2D(4, 3)]), (8, 8, 3), ShapeError, "a sum needs both shapes equal"),
         (lambda: Concatenate([Conv2D(4, 3), []]), (8, 8, 3), ShapeError, "only the last axis may differ"),
         (lambda: Cropping2D(4), (8, 9, 3), ShapeError, "nothing is left"),
-        (lambda: Reshape((5, -1)), (8, 8, 3), ShapeError, "the their sizes differ"),
+        (lambda: Reshape((5, -1)), (8, 8, 3), ShapeError, "their sizes differ"),
         (lambda: ZeroPadding2D((1, 2, 3)), None, ArgumentError, "ZeroPadding2D's padding is a whole number"),
         (lambda: GlobalAveragePooling2D(), (3, 4), ShapeError, "GlobalAveragePooling2D takes images"),
     ],

@@ -240,7 +240,7 @@ def test_adding_what_is_no_layer():
     assert "already built" in message(ThalwegError, model.pop)
     assert "no layers" in message(ArgumentError, Sequential().pop)
     assert "Choose from: a" in message(ArgumentError, lambda: model.get_layer("b"))
-    assert "none at 5" in message(ArgumentError, lambda: model.get_layer(index=5))
+    assert "none at index 5" in message(ArgumentError, lambda: model.get_layer(index=5))
     assert "name or an index" in message(ArgumentError, model.get_layer)
 
 

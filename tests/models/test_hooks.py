@@ -226,7 +226,7 @@ INCOMPLETE = [
         r"OwnConstraint has no lower\(self, W\): a constraint runs inside",
     ),
     (lambda: OwnInitializer()((2,)), r"OwnInitializer has no sample\(self, shape, generator\)"),
-    (lambda: trained(OwnOptimizer(0.1)), r"OwnOptimizer has no update\(self, run\)"),
+    (lambda: trained(OwnOptimizer(0.1)), r"OwnOptimizer has no equation: an optimizer's step is its `equation`, or"),
     (lambda: trained(optimizers.SGD(OwnSchedule())), r"OwnSchedule has no value\(self, step\)"),
     (lambda: stacked(OwnLayer()), r"OwnLayer has no forward\(self, program, x\): a layer composes its instructions"),
     (lambda: stacked(Unmade()), r"Unmade.__init__ has to call super\(\).__init__\(\) first"),

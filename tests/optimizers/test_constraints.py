@@ -151,7 +151,7 @@ def test_it_is_in_the_listing():
         (lambda: MinMaxNorm(rate=2.0), "between 0 and 1"),
         (lambda: UnitNorm(axis=(0, 2)), "be consecutive"),
         (lambda: UnitNorm(axis="a"), "whole number"),
-        (lambda: trained(UnitNorm(axis=2)), "none of an array of shape"),
+        (lambda: trained(UnitNorm(axis=2)), "has no axis 2, which its constraint names"),
     ],
 )
 def test_a_wrong_constraint_is_told(call, said):

@@ -100,7 +100,8 @@ class Optimizer(hooks.Hooked):
     title_zh: ClassVar[str]
     summary_zh: ClassVar[str]
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
         if "equation" in vars(cls) and "formula" not in vars(cls):
             cls.formula = printed(cls.equation)
 
