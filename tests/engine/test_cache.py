@@ -294,7 +294,7 @@ def test_what_is_damaged_is_compiled_again(damage, tmp_path, filled):
     settings = {"THALWEG_CACHE_DIR": str(tmp_path)}
     script = SCRIPT.replace('"relu", "sigmoid"', '"sigmoid",')
     right = RIGHT.splitlines(keepends=True)[1]
-    (path,) = tmp_path.glob("*/*.sigmoid.*.compiled")
+    (path,) = tmp_path.glob("*/generated.sigmoid_" + "[0-9a-f]" * 16 + ".*")
     whole = path.read_bytes()
     damaged = {"cut off": whole[:-100], "empty": b"", "a bit": whole[:500] + bytes([whole[500] ^ 1]) + whole[501:]}
     path.write_bytes(damaged.get(damage, b"something else"))

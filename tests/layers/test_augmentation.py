@@ -110,7 +110,7 @@ def test_nan_pixels_stay_nan_and_are_named():
 def test_behind_weights_an_augmentation_is_refused():
     model = Sequential([Input(SHAPE), Dense(2), layers.RandomFlip(), Flatten(), Dense(1)])
     model.compile("sgd", "mse")
-    with pytest.raises(ThalwegError, match=r"'random flip' \(.*\) stands behind layers with weights"):
+    with pytest.raises(ThalwegError, match=r"'random flip' \(.*\) follows layers with weights"):
         model.fit(IMAGES, np.zeros(4), verbose=0)
 
 

@@ -204,7 +204,7 @@ def test_no_memory_is_taken_on_the_word_of_a_description(units, tmp_path, monkey
         "thalweg.models.weights.aligned", lambda size, dtype: largest.append(size) or np.zeros(size, dtype)
     )
     words = said(ModelFileError, lambda: thalweg.load_model(tmp_path / "model"))
-    assert f"doesn't fit the model: dense/W has the shape (3, 4) there, (3, {units}) here" in words
+    assert f"doesn't fit the model: dense/W has the shape (3, {units}), in the file (3, 4)" in words
     assert not largest
 
 

@@ -18,6 +18,7 @@ from loss_rows import EQUATIONS as LOSSES
 
 import thalweg.program
 from thalweg import activations
+from thalweg.engine.native.kernels.generated import formulas
 from thalweg.engine.native.kernels.table import KERNELS
 from thalweg.program.autodiff import can_be_differentiated, derive
 from thalweg.program.instructions import convolution, linear, normalization
@@ -92,6 +93,12 @@ def test_the_harness_finds_a_wrong_kernel(kernel, wrong, monkeypatch):
         Case(ROWS[kernel], Shape(rows=3, width=5, seed=3)).check()
 
 
+def forget_kernels():
+    """Those of equations, which are made once."""
+    for made in (formulas.activation_kernel, formulas.loss_kernel):
+        made.cache_clear()
+
+
 @pytest.mark.parametrize("kernel", ["relu", "tanh_adjoint", "squared_error_gradient"])
 def test_the_harness_finds_a_wrong_equation(kernel, monkeypatch):
     """The kernel's alone; where reference and kernel share it, tests/program/test_damage.py says who notices."""
@@ -103,7 +110,9 @@ def test_the_harness_finds_a_wrong_equation(kernel, monkeypatch):
     with monkeypatch.context() as patch:
         for field in ("value", "slope"):
             patch.setitem(of.equation.__dict__, field, getattr(wrong, field))
+        forget_kernels()
         got = native()
+    forget_kernels()
     monkeypatch.setattr(case, "native", lambda: got)
     with pytest.raises(AssertionError, match="the reference says"):
         case.check()

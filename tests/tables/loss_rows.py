@@ -113,13 +113,15 @@ def targets(of: Loss, m: Memory) -> Array:
 
 def value_size(of: Loss, m: Memory) -> Array:
     size = VALUE_SIZES.get(key(of), lambda of, m: abs(of.value(np, targets(of, m), m[of.p])))
-    result: Array = size(of, m)
+    with np.errstate(all="ignore"):  # of what `where` leaves out
+        result: Array = size(of, m)
     return result
 
 
 def slope_size(of: Loss, m: Memory) -> Array:
     size = SLOPE_SIZES.get(key(of), lambda of, m: abs(of.slope(np, targets(of, m), m[of.p])))
-    result: Array = size(of, m)
+    with np.errstate(all="ignore"):  # of what `where` leaves out
+        result: Array = size(of, m)
     return result
 
 

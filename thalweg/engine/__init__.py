@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from thalweg.engine.contract import Executor, Job, Target, aligned
 from thalweg.engine.lanes import usable_lanes
-from thalweg.engine.native.passes import pipeline as native
+from thalweg.engine.native.passes.pipeline import TARGET
 from thalweg.program.plain import PLAIN
 
 __all__ = ["TARGETS", "aligned", "make_executor", "usable_lanes"]
 
-TARGETS = {"native": native.TARGET, "reference": Target(PLAIN)}
+TARGETS = {"native": TARGET, "reference": Target(PLAIN)}
 
 
 def make_executor(engine: str, job: Job) -> Executor:
