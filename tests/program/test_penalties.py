@@ -12,7 +12,7 @@ from thalweg.layers import ActivityRegularization, Conv2D, Dense, Flatten, Input
 from thalweg.optimizers import SGD
 from thalweg.program.instructions.parametric import levels
 from thalweg.program.ir.instruction import PARAMETERS, TOTALS, Buffer, StepState
-from thalweg.regularizers import L2, OrthogonalRegularizer
+from thalweg.regularizers import L1L2, L2, OrthogonalRegularizer
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 RNG = np.random.default_rng(0)
@@ -256,3 +256,22 @@ def test_what_does_not_fit_is_said_in_one_sentence(make, error, words):
 def test_prelu_takes_a_constant_start():
     model = Sequential([PReLU(Constant(0.25))])
     np.testing.assert_allclose(model.predict(X), np.where(X > 0, X, 0.25 * X), rtol=1e-6)
+
+
+# --- L1 and L2, by hand ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("on", ["kernel_regularizer", "activity_regularizer"])
+def test_l1_and_l2_are_the_sums_of_the_textbook(on, engine):
+    """The loss, and one step of gradient descent, where the loss itself is 0."""
+    W, x, rate = np.array([[2.0], [-3.0]]), np.array([[1.0, 0.0], [0.0, 1.0]]), 0.1
+    model = Sequential([Input((2,)), Dense(1, use_bias=False, **{on: L1L2(0.3, 0.05)})], engine=engine)
+    model.compile(SGD(rate), "mse")
+    model.set_weights([W])
+    share = 1 if on == "kernel_regularizer" else 1 / len(x)  # of activities, the mean over the rows
+    penalty = share * (0.3 * (2 + 3) + 0.05 * (4 + 9))
+    assert model.evaluate(x, x @ W, verbose=0) == pytest.approx(penalty)
+    model.fit(x, x @ W, epochs=1, verbose=0)
+    slopes = share * np.array([[0.3 + 0.1 * 2], [-0.3 - 0.1 * 3]])
+    assert model.get_weights()[0] == pytest.approx(W - rate * slopes)
