@@ -16,6 +16,7 @@ from thalweg import (
     models,
     optimizers,
     regularizers,
+    saving,
     schedules,
     utils,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "models",
     "optimizers",
     "regularizers",
+    "saving",
     "schedules",
     "utils",
 ]

@@ -311,7 +311,7 @@ def test_a_run_that_ctrl_c_ends_is_kept(run_thalweg, monkeypatch):
 @pytest.mark.parametrize(
     "place",
     ["thalweg.tabular.features.Features.fit", "thalweg.runs.table_run.build", "thalweg.runs.table_run.score",
-     "thalweg.models.saving.save_model", "thalweg.engine.make_executor"],
+     "thalweg.models.model_file.save_model", "thalweg.engine.make_executor"],
 )  # fmt: skip
 def test_elsewhere_nothing_is_left(run_thalweg, monkeypatch, place):
     module, name = place.rsplit(".", 1)

@@ -83,8 +83,8 @@ def test_a_network_is_trained_with_jax(jnp):
         model = Sequential([Input((6, 6, 2)), *network], seed=1, engine="reference", dtype="float64")
         model.compile("adam", "mse")
         model.build()
-        model.prepare_slots()
-        job = model._job("training", [x, y, None], 8)
+        model._compiled.prepare_slots()
+        job = model._compiled.job("training", [x, y, None], 8)
         outcome = ReferenceExecutor(job, 5, xp).run(Chunk(0, 0, 3, 0, np.full(3, 0.01)))
         return np.concatenate([job.parameters, job.slots, outcome.totals])
 

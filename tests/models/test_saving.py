@@ -19,7 +19,7 @@ from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
 from thalweg.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Layer, LeakyReLU, Residual
 from thalweg.losses import BinaryCrossentropy
 from thalweg.metrics import BinaryAccuracy
-from thalweg.models import saving
+from thalweg.models import model_file as saving
 from thalweg.optimizers import SGD, Adam
 from thalweg.regularizers import L1L2
 
@@ -353,3 +353,14 @@ def test_a_model_of_keras_itself_is_told_and_its_weights_can_be_copied(tmp_path)
     ours.set_weights(theirs.get_weights())
     x = np.array([[1.0, -2.0]], np.float32)
     np.testing.assert_allclose(ours.predict(x), np.asarray(theirs(x)), rtol=1e-5)
+
+
+def test_the_functions_of_keras_s_module_do_what_the_methods_do(tmp_path):
+    model = small(tmp_path / "first")
+    thalweg.saving.save_model(model, tmp_path / "model")
+    again = thalweg.saving.load_model(tmp_path / "model")
+    assert again.vector.tolist() == model.vector.tolist()
+    thalweg.saving.save_weights(model, tmp_path / "weights")
+    again.set_weights([0 * w for w in again.get_weights()])
+    thalweg.saving.load_weights(again, tmp_path / "weights")
+    assert again.vector.tolist() == model.vector.tolist()

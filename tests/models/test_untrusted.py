@@ -19,7 +19,7 @@ from thalweg.data.images import read_images, read_picture
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.initializers import FromFile
-from thalweg.models import saving
+from thalweg.models import model_file as saving
 from thalweg.runs import presets
 from thalweg.support import untrusted
 from thalweg.tabular import Features, Target

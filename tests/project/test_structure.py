@@ -20,7 +20,7 @@ ROOMS = [
     ["thalweg.cli"],
     ["thalweg.runs"],
     ["thalweg.tabular"],
-    ["thalweg"],  # the public names
+    ["thalweg", "thalweg.saving"],  # the public names
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],

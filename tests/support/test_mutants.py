@@ -19,7 +19,7 @@ from thalweg.data.images import read_images, read_picture
 from thalweg.data.tables import read_table, write_table
 from thalweg.errors import ThalwegError
 from thalweg.initializers import FromFile
-from thalweg.models import saving
+from thalweg.models import model_file as saving
 from thalweg.runs import image_run as image_runs
 from thalweg.runs import presets
 from thalweg.runs import table_run as runs

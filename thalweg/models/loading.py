@@ -7,7 +7,7 @@ from typing import Any
 
 from thalweg import layers, losses, optimizers
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
-from thalweg.models.saving import STATE, Arrays, compare, put, read, set_state, take_state
+from thalweg.models.model_file import STATE, Arrays, compare, put, read, set_state, take_state
 from thalweg.models.sequential import Sequential
 from thalweg.support.checks import whole
 from thalweg.support.untrusted import reason

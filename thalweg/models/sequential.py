@@ -17,7 +17,7 @@ from thalweg.layers import Input, Layer
 from thalweg.layers.layer import Shape
 from thalweg.losses import Loss
 from thalweg.metrics import Metric, Named
-from thalweg.models import evaluator, saving
+from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
@@ -330,17 +330,17 @@ class Sequential(hooks.Hooked):
 
     def save(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Writes the whole model to one safetensors file: description, weights, optimizer. See `load_model`."""
-        saving.save_model(self._compiled, filepath, overwrite)
+        model_file.save_model(self._compiled, filepath, overwrite)
 
     def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Writes the weights alone to a safetensors file."""
-        saving.save_weights(self._compiled, filepath, overwrite)
+        model_file.save_weights(self._compiled, filepath, overwrite)
 
     def load_weights(self, filepath: str | Path) -> None:
         """Reads weights that `save_weights` or `save` wrote; names and shapes have to match."""
-        saving.load_weights(self._compiled, filepath)
+        model_file.load_weights(self._compiled, filepath)
 
     def load_state(self, path: str | Path) -> None:
         """Restores weights, optimizer and counts from a file that `save` wrote for an equal model."""
         self._compiled.ready()
-        saving.load_state(self._compiled, path)
+        model_file.load_state(self._compiled, path)
