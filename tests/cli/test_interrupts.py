@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from thalweg.callbacks import BackupAndRestore, EarlyStopping, LambdaCallback
 from thalweg.data import read_table
 from thalweg.data import sources as source_files
 from thalweg.errors import DataError, DivergedError
+from thalweg.experiments import population
 from thalweg.layers import Dense, Input
 from thalweg.models import trainer as training
 from thalweg.optimizers import SGD
@@ -236,10 +238,11 @@ def test_many_networks_stop(monkeypatch, first):
 
     def interrupted(fit):
         if first == "while all are awaited" and pressed.acquire(blocking=False):
-            given_out.wait()
+            assert given_out.wait(60)
             press()
-        while not fit.model.stop_training:
-            threading.Event().wait(0.01)
+        end = time.monotonic() + 60
+        while not fit.model.stop_training and time.monotonic() < end:
+            time.sleep(0.01)
         return run(fit)
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", submitted)
@@ -247,6 +250,22 @@ def test_many_networks_stop(monkeypatch, first):
     with pytest.raises(KeyboardInterrupt):
         thalweg.fit_many(models, X, Y, epochs=50, lanes=2)
     assert all(model.history is None or model.history.epoch == [] for model in models)
+
+
+def test_ctrl_c_just_before_a_wait_is_noticed(monkeypatch):
+    """A signal between Python's last look and the system's wait is noticed when the wait is over: it has to be short."""
+    waits, run = [], training.Fit.run
+    future_wait = population.wait
+
+    def waited(futures, timeout):
+        waits.append(timeout)
+        return future_wait(futures, timeout)
+
+    monkeypatch.setattr(population, "wait", waited)
+    monkeypatch.setattr(training.Fit, "run", lambda fit: time.sleep(0.3) or run(fit))
+    thalweg.fit_many([regression(), regression()], X, Y, epochs=2, lanes=2)
+    assert waits
+    assert max(waits) <= 1
 
 
 # --- the command line ------------------------------------------------------------------------------------------------

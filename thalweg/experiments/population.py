@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -16,6 +16,13 @@ from thalweg.support.checks import whole
 
 if TYPE_CHECKING:
     from thalweg.models.sequential import Sequential
+
+
+def awaited(future: Future[Any]) -> Any:
+    """A future's result. A Ctrl-C just before a wait doesn't end it: Python notices it afterwards, so waits are short."""
+    while not future.done():
+        wait([future], timeout=0.1)
+    return future.result()
 
 
 @overload
@@ -109,7 +116,7 @@ def fit_many(
     with ThreadPoolExecutor(at_once, "thalweg-fit") as pool:
         try:
             futures = [pool.submit(train, model) for model in models]
-            return [future.result() for future in futures]
+            return [awaited(future) for future in futures]
         except BaseException:
             stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
