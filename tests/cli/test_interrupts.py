@@ -253,7 +253,7 @@ def test_many_networks_stop(monkeypatch, first):
 
 
 def test_ctrl_c_just_before_a_wait_is_noticed(monkeypatch):
-    """A signal between Python's last look and the system's wait is noticed when the wait is over: it has to be short."""
+    """A signal just before the system's wait is noticed when the wait is over: waits have to be short."""
     waits, run = [], training.Fit.run
     future_wait = population.wait
 

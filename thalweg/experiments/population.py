@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def awaited(future: Future[Any]) -> Any:
-    """A future's result. A Ctrl-C just before a wait doesn't end it: Python notices it afterwards, so waits are short."""
+    """A future's result, in short waits: a Ctrl-C just before one is noticed only when it is over."""
     while not future.done():
         wait([future], timeout=0.1)
     return future.result()
