@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from thalweg.errors import ShapeError
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.activations import Elementwise
@@ -20,7 +22,7 @@ from thalweg.program.instructions.rowwise import Rowwise
 from thalweg.program.instructions.shapes import Concatenation, Cropping, Permutation, Upsampling, ZeroPadding
 from thalweg.program.instructions.standardization import ChannelScale, Standardization
 from thalweg.program.ir.counter import key
-from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Constant, Instruction
 
 
 class Builder:
@@ -44,6 +46,12 @@ class Builder:
             name += "′"
         self.names.add(name)
         return Buffer(name, shape)
+
+    def constant(self, values: ArrayLike) -> Constant:
+        """Numbers that are the same for every row and not trained; a single one is printed as itself."""
+        constant = Constant("", values)
+        constant.name = f"{constant.values:.6g}" if constant.shape == () else self.value("c", constant.shape).name
+        return constant
 
     def append(self, instruction: Instruction) -> Buffer:
         """Adds an instruction and returns what it writes."""
