@@ -17,7 +17,7 @@ from thalweg.layers import Input, Layer
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
-from thalweg.models.drawn import Own
+from thalweg.models.drawing import Own
 from thalweg.models.goals import spread
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
