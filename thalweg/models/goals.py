@@ -47,7 +47,9 @@ class Goals:
         """The metrics as JSON: for one output what they are for its shape."""
         if len(graph.output_shapes) == 1:
             return [metrics.serialize(named) for named in self.outputs(graph)[0].metrics]
-        return mapped(self.names, lambda m: metrics.serialize(metrics.Named(m.name, m)) if isinstance(m, metrics.Metric) else m)
+        return mapped(
+            self.names, lambda m: metrics.serialize(metrics.Named(m.name, m)) if isinstance(m, metrics.Metric) else m
+        )
 
     def check(self, graph: Graph) -> None:
         """Raises if a name is unknown, or doesn't fit the outputs of a model that is built."""
@@ -157,9 +159,7 @@ def spread(
         if len(given) == sum(wanted):
             values = iter(given)
             return [next(values) if w else None for w in wanted]
-    elif shared:
-        return [given if w else None for w in wanted]
-    elif sum(wanted) == 1:
+    elif shared or sum(wanted) == 1:
         return [given if w else None for w in wanted]
     raise ArgumentError(f"{what} is a list of {len(names)}, or a dict with the keys {', '.join(map(repr, names))}")
 

@@ -29,7 +29,9 @@ def aligned(x: Any, y: Any) -> tuple[Any, Any]:
         if rows and not own_rows and rank == most and rank:
             first = value.shape[0] if isinstance(value, Traced) else np.shape(value)[0]
             if first != 1:
-                raise refuse(f"a value of shape {np.shape(value)} for {first} rows can't meet a batch of any number of rows")
+                raise refuse(
+                    f"a value of shape {np.shape(value)} for {first} rows can't meet a batch of any number of rows"
+                )
             value = value[0] if not isinstance(value, Traced) else without_first(value)
         both.append(value)
     return both[0], both[1]
@@ -75,7 +77,9 @@ add = two("add", np.add, "x₁ + x₂, with broadcasting.\n\n>>> float(add(1.0, 
 subtract = two("subtract", np.subtract, "x₁ − x₂, with broadcasting.\n\n>>> float(subtract(3.0, 2.0))\n1.0\n")
 multiply = two("multiply", np.multiply, "x₁·x₂, with broadcasting.\n\n>>> float(multiply(3.0, 2.0))\n6.0\n")
 divide = two("divide", np.divide, "x₁/x₂, with broadcasting.\n\n>>> float(divide(3.0, 2.0))\n1.5\n")
-floor_divide = two("floor_divide", np.floor_divide, "⌊x₁/x₂⌋; no derivative.\n\n>>> float(floor_divide(7.0, 2.0))\n3.0\n")
+floor_divide = two(
+    "floor_divide", np.floor_divide, "⌊x₁/x₂⌋; no derivative.\n\n>>> float(floor_divide(7.0, 2.0))\n3.0\n"
+)
 mod = two("mod", np.mod, "The remainder of x₁/x₂, with the sign of x₂.\n\n>>> float(mod(7.0, 4.0))\n3.0\n")
 power = two("power", np.power, "x₁ to the power of x₂.\n\n>>> float(power(3.0, 2.0))\n9.0\n")
 maximum = two("maximum", np.maximum, "The larger of x₁ and x₂.\n\n>>> float(maximum(3.0, 2.0))\n3.0\n")
@@ -131,7 +135,9 @@ cosh = one("cosh", np.cosh, "cosh x\n\n>>> float(cosh(0.0))\n1.0\n")
 tanh = one("tanh", np.tanh, "tanh x\n\n>>> float(tanh(0.0))\n0.0\n")
 floor = one("floor", np.floor, "⌊x⌋; no derivative.\n\n>>> float(floor(2.5))\n2.0\n")
 ceil = one("ceil", np.ceil, "⌈x⌉; no derivative.\n\n>>> float(ceil(2.5))\n3.0\n")
-round = one("round", np.round, "The nearest whole number, of two the even one; no derivative.\n\n>>> float(round(2.5))\n2.0\n")
+round = one(
+    "round", np.round, "The nearest whole number, of two the even one; no derivative.\n\n>>> float(round(2.5))\n2.0\n"
+)
 erf = one("erf", _erf, "The error function, 2/√π·∫₀ˣ e^(−t²) dt.\n\n>>> float(erf(0.0))\n0.0\n")
 logical_not = one("logical_not", np.logical_not, "1 where x is 0, otherwise 0.\n\n>>> bool(logical_not(0))\nTrue\n")
 isnan = one("isnan", np.isnan, "1 where x is not a number.\n\n>>> bool(isnan(1.0))\nFalse\n")
@@ -142,8 +148,10 @@ relu = one("relu", lambda x: np.maximum(x, 0), "max(x, 0)\n\n>>> float(relu(-1.0
 softplus = one("softplus", lambda x: np.logaddexp(x, 0), "ln(1 + eˣ)\n\n>>> float(softplus(-1000.0))\n0.0\n")
 silu = one("silu", lambda x: x * _sigmoid(x), "x/(1 + e⁻ˣ)\n\n>>> float(silu(0.0))\n0.0\n")
 swish = silu
-elu = one("elu", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), "x, below 0 eˣ − 1.\n\n>>> float(elu(2.0))\n2.0\n")
-__all__ += ["absolute", "clip", "gelu", "leaky_relu", "log_sigmoid", "true_divide", "where", "cast", "stop_gradient"]
+elu = one(
+    "elu", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), "x, below 0 eˣ − 1.\n\n>>> float(elu(2.0))\n2.0\n"
+)
+__all__ += ["absolute", "cast", "clip", "gelu", "leaky_relu", "log_sigmoid", "stop_gradient", "true_divide", "where"]
 true_divide = divide
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from thalweg.ops.operation import across_rows, inner_axis, operand, operation, row_axes
 from thalweg.ops.pointwise import divide, maximum, multiply, sqrt, square, subtract
 from thalweg.ops.tensor import FUNCTIONS, OverRows, Traced, program_of, refuse
-from thalweg.program.ir.instruction import Buffer
 from thalweg.program.instructions.rowwise import LogSoftmax, Softmax
+from thalweg.program.ir.instruction import Buffer
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumsum", "l2_normalize", "log_softmax", "logsumexp",
@@ -234,8 +234,12 @@ def index(name: str, numpy: Callable[..., Any], doc: str) -> Any:
     return operation(numpy)(function)
 
 
-argmax = index("argmax", np.argmax, "The place of the largest along an axis; no derivative.\n\n>>> int(argmax([1, 3, 2]))\n1\n")
-argmin = index("argmin", np.argmin, "The place of the smallest along an axis; no derivative.\n\n>>> int(argmin([1, 3, 2]))\n0\n")
+argmax = index(
+    "argmax", np.argmax, "The place of the largest along an axis; no derivative.\n\n>>> int(argmax([1, 3, 2]))\n1\n"
+)
+argmin = index(
+    "argmin", np.argmin, "The place of the smallest along an axis; no derivative.\n\n>>> int(argmin([1, 3, 2]))\n0\n"
+)
 
 
 @operation(np.cumsum)

@@ -301,6 +301,18 @@ def program_of(values: list[Any]) -> Builder:
     return program
 
 
+def current() -> Builder | None:
+    """The program that is being written, if one is."""
+    return _program.get()
+
+
+def operand_shape(x: Any) -> Shape:
+    """The shape of a row of a value in a program."""
+    if not isinstance(x, Traced) or not x.buffer.per_row:
+        raise refuse("a tensor with a value for each row is needed")
+    return x.buffer.shape
+
+
 def traced(value: Any, program: Builder) -> Traced:
     """A value as one of the program: a weight, a number or an array too."""
     if isinstance(value, Traced):
@@ -329,5 +341,3 @@ def caller() -> str:
 def refuse(what: str) -> ArgumentError:
     """An error that names the user's line."""
     return ArgumentError(f"{caller()}: {what}")
-
-

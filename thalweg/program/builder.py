@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -36,7 +35,7 @@ class Builder:
         self.number = ""  # of the current layer: the number in the names of its weights
         self.streams = 0  # how many streams of random numbers have been handed out
         self.penalties: list[tuple[Buffer, float, float]] = []  # (a, l1, l2): on the outputs of layers
-        self.objectives: list[Any] = []  # further terms of the loss
+        self.objectives: list[tuple[Buffer, bool]] = []  # (v, total): terms of the loss, one number a row
         self.features: Buffer  # the input of the last layer with weights
 
     def value(self, name: str, shape: tuple[int, ...]) -> Buffer:
