@@ -153,7 +153,7 @@ class Pointwise(Instruction):
         axes = (*range(self.reduces), *(axis + self.per_row for axis in self.summed))
         if axes:
             result = getattr(xp, self.operation.combine)(result, axis=axes)
-        return result.reshape(*leading * self.z.per_row, *self.z.shape)
+        return result.reshape((*leading * self.z.per_row, *self.z.shape))
 
     def flops(self, rows: int) -> int:
         return self.operation.cost * math.prod(self.space) * (rows if self.per_row else 1)
