@@ -76,7 +76,7 @@ BINARY = {
     "less_equal": comparison("less equal", "x <= y"),
     "logical_and": comparison("logical and", "x != 0 and y != 0"),
     "logical_or": comparison("logical or", "x != 0 or y != 0"),
-    "logical_xor": comparison("logical xor", "(x != 0) != (y != 0)"),
+    "logical_xor": comparison("logical xor", "(x != 0 and y == 0) or (x == 0 and y != 0)"),
 }
 WHERE = Operation(
     "where",
