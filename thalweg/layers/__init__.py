@@ -58,7 +58,7 @@ __all__ += transposed.__all__
 CLASSES: dict[str, type[Layer]] = {
     name: globals()[name]
     for name in sorted(__all__)
-    if isinstance(globals()[name], type) and name not in ("Input", "Layer")
+    if isinstance(globals().get(name), type) and name not in ("Input", "Layer")
 }
 
 
