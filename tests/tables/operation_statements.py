@@ -26,6 +26,7 @@ X, Y = RANDOM.normal(size=(2, 1000))
 X[:60], Y[30:90] = np.round(2 * X[:60]) / 2, np.round(2 * Y[30:90]) / 2
 X[:10] = Y[:10]
 X[10:20] = 0.0
+X, Y = X + 0.0, Y + 0.0  # no −0, whose reciprocal would be −∞
 STRANGE = [0.0, 0.5, -0.5, 1.0, -1.0, 1.5, 2.5, -3.0, np.inf, -np.inf, np.nan]
 H = np.concatenate([X, 3 * Y, STRANGE])
 
