@@ -351,9 +351,10 @@ class Builder:
                 return self.elementwise(operations.whole_power(int(number)), x)
         return self.elementwise(operations.with_number(kind, reverse), x, (float(number),))
 
-    def unary(self, name: str, x: Buffer) -> Buffer:
-        """a = f(x), element by element: an equation of `operations.UNARY`."""
-        return self.elementwise(operations.UNARY[name], x)
+    def unary(self, name: str, x: Buffer, *arguments: float) -> Buffer:
+        """a = f(x), element by element: an equation of `operations.UNARY`, by default with its own arguments."""
+        equation = operations.UNARY[name]
+        return self.elementwise(equation, x, arguments or tuple(float(a or 0) for a in equation.arguments.values()))
 
     def reduce(self, kind: str, x: Buffer, axes: Sequence[int], keepdims: bool = False) -> Buffer:
         """The sum, mean, max, min, prod or logsumexp along axes; argmax, argmin or cumsum along one.
