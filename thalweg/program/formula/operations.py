@@ -78,6 +78,7 @@ BINARY = {
     "logical_or": comparison("logical or", "x != 0 or y != 0"),
     "logical_xor": comparison("logical xor", "(x != 0 and y == 0) or (x == 0 and y != 0)"),
 }
+COMMUTATIVE = ("add", "multiply", "maximum", "minimum", "equal", "not_equal", *(k for k in BINARY if "logical" in k))
 WHERE = Operation(
     "where",
     "where(condition != 0, x, y)",
@@ -198,7 +199,9 @@ s + s * (1 - s) * x * sqrt(8 / pi) * (1 + 0.134145 * x**2)""",
 
 @lru_cache(maxsize=256)
 def with_number(kind: str, reverse: bool) -> Equation:
-    """The operation of h and a number c, or of c and h if `reverse`."""
+    """The operation of h and a number c, or of c and h if `reverse` makes a difference."""
+    if reverse and kind in COMMUTATIVE:
+        return with_number(kind, reverse=False)
     operation, operand = BINARY[kind], "y" if reverse else "x"
     names = {"x": "c", "y": "h", "z": "a"} if reverse else {"x": "h", "y": "c", "z": "a"}
 
