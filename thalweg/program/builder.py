@@ -51,6 +51,8 @@ class Builder:
         self.streams = 0  # how many streams of random numbers have been handed out
         self.penalties: list[tuple[Buffer, float, float]] = []  # (a, l1, l2): on the outputs of layers
         self.objectives: list[tuple[Buffer, bool]] = []  # (v, total): terms of the loss, one number a row
+        self.inputs: list[Buffer] = []  # of the whole network, and its outputs, once they are known
+        self.outputs: list[Buffer] = []
         self.features: Buffer  # the input of the last layer with weights
 
     def value(self, name: str, shape: tuple[int, ...], per_row: bool = True) -> Buffer:
