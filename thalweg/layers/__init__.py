@@ -13,6 +13,7 @@ from thalweg.layers import (
     containers,
     convolution,
     core,
+    embedding,
     noise,
     normalization,
     pooling,
@@ -26,6 +27,7 @@ from thalweg.layers.augmentation import *  # noqa: F403
 from thalweg.layers.containers import *  # noqa: F403
 from thalweg.layers.convolution import *  # noqa: F403
 from thalweg.layers.core import *  # noqa: F403
+from thalweg.layers.embedding import *  # noqa: F403
 from thalweg.layers.layer import Layer, serialize
 from thalweg.layers.noise import *  # noqa: F403
 from thalweg.layers.normalization import *  # noqa: F403
@@ -44,6 +46,7 @@ __all__ += augmentation.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
+__all__ += embedding.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__

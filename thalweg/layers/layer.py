@@ -132,6 +132,9 @@ class Layer(hooks.Hooked):
             return activation.forward(program, h, self.trained_by_activation)
         return activation.forward(program, h)
 
+    def check_inputs(self, x: Array) -> None:
+        """Raises if rows of the model's input, which this layer reads directly, hold what it can't take."""
+
     def connect(self, input_shape: Shape) -> Shape:
         """Builds the layer for an input shape and returns the output shape. A layer belongs to one model."""
         self.check_free()

@@ -166,6 +166,11 @@ class Instruction:
         """The gradient that this computes, if it is large enough for the lanes to share it in the finish."""
         return None
 
+    @property
+    def sparse_gradient(self) -> Buffer | None:
+        """The gradient that this computes, if only some of its rows are written and updated."""
+        return None
+
     def on_lanes(self, lanes: int, shared: Sequence[Buffer]) -> Sequence[Instruction]:
         """What a number of lanes does of it: all, except sums over the lanes of gradients that they share."""
         return [self]

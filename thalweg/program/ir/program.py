@@ -116,6 +116,11 @@ class Program:
         """The weight gradients that may be left to the finish."""
         return [gradient for i in self.rows if (gradient := i.wide_gradient) is not None]
 
+    @property
+    def sparse_gradients(self) -> list[Buffer]:
+        """The gradients of which only some rows are written and updated."""
+        return [gradient for i in self.rows if (gradient := i.sparse_gradient) is not None]
+
     def buffers(self) -> list[Buffer]:
         """Every buffer of the program, in the order of first use."""
         return list(dict.fromkeys(b for i in self for b in i.operands if b is not None))

@@ -216,8 +216,8 @@ class NativeExecutor:
         job, lanes, met = self.job, range(self.job.lanes), self.job.program.meetings
         self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
         self.finish_cuts = np.array([(len(s.instructions), s.sliced, s.due) for s in self.segments], np.int64)
-        shared, read_again = self.shared_gradients, len(self.segments) > 1
-        self.slices = [slices(job.parameters.size, shared, lane, job.lanes, read_again) for lane in lanes]
+        shared, sparse, read_again = self.shared_gradients, job.program.sparse_gradients, len(self.segments) > 1
+        self.slices = [slices(job.parameters.size, shared, lane, job.lanes, read_again, sparse) for lane in lanes]
         self.lines = [lines(job.parameters, own, shared) for own in self.slices]
 
     def link_tables(self) -> None:
