@@ -27,6 +27,7 @@ from thalweg.experiments.results import Comparison
 from thalweg.experiments.unit_variance import lsuv
 from thalweg.layers import Input
 from thalweg.models.loading import load_model
+from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
 from thalweg.version import __version__
 
@@ -34,6 +35,7 @@ __all__ = [
     "Comparison",
     "Input",
     "LearningRateTest",
+    "Model",
     "Sequential",
     "__version__",
     "activations",

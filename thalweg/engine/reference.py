@@ -30,6 +30,7 @@ from thalweg.program.ir.instruction import (
     TOTALS,
     WORKSPACE,
     Buffer,
+    Constant,
     Instruction,
     StepState,
 )
@@ -122,6 +123,8 @@ class Memory(Mapping[Buffer, Array]):
 
     def view(self, buffer: Buffer) -> Array:
         storage = buffer.storage
+        if isinstance(buffer, Constant):
+            return buffer.values.astype(self.per_row.dtype)
         if buffer.region == DATA:
             return self.data[buffer.name].reshape(-1, *buffer.shape)
         if buffer.region != WORKSPACE:

@@ -55,8 +55,15 @@ __all__ += shapes.__all__
 __all__ += transposed.__all__
 
 CLASSES: dict[str, type[Layer]] = {
-    name: globals()[name] for name in sorted(__all__) if name not in ("Layer", "deserialize", "serialize")
+    name: globals()[name] for name in sorted(__all__) if name not in ("Input", "Layer", "deserialize", "serialize")
 }
+REGISTERED: dict[str, Any] = {}  # classes that are read from files besides: models, and the user's
+
+
+def known(custom_objects: CustomObjects | None) -> dict[str, Any]:
+    """Every class that a description may name."""
+    own = {name: thing for name, thing in (custom_objects or {}).items() if isinstance(thing, type)}
+    return {**CLASSES, **REGISTERED, **own}
 
 
 def deserialize(description: dict[str, Any], custom_objects: CustomObjects | None = None) -> Layer:
@@ -68,12 +75,12 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
     config = dict(description["config"])
     if description["class_name"] in ("Residual", "Concatenate"):
         config = {key: layers_of(value, custom_objects) for key, value in config.items()}
-    own = dict(custom_objects or {})
+    own = dict(REGISTERED) | dict(custom_objects or {})
     activation = config.get("activation")
     if isinstance(activation, dict) and activation.get("custom") in own:
         config["activation"] = own[activation["custom"]]
-    classes = {name: thing for name, thing in own.items() if isinstance(thing, type)}
-    layer = choose("layer", description["class_name"], CLASSES | classes)(**config)
+    kind: Any = choose("layer", description["class_name"], known(custom_objects))
+    layer: Layer = kind.from_config(config) if hasattr(kind, "from_config") else kind(**config)
     layer.trainable = description.get("trainable", True)
     return layer
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.core import connect_all, name_layers
-from thalweg.layers.layer import Layer, Parameter, Shape, serialize
+from thalweg.layers.core import connect_all
+from thalweg.layers.layer import Layer, Shape, name_layers, serialize
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.hooks import unwritten
@@ -47,13 +47,6 @@ class Container(Layer):
         super().release()
         for layer in self.inside:
             layer.release()
-
-    def all_parameters(self) -> list[tuple[str, Parameter]]:
-        return [(f"{self.name}/{path}", p) for layer in self.inside for path, p in layer.all_parameters()]
-
-    def live_parameters(self) -> list[tuple[str, Parameter]]:
-        inner = [pair for layer in self.inside for pair in layer.live_parameters()] if self.trainable else []
-        return [(f"{self.name}/{path}", p) for path, p in inner]
 
     def through(self, branch: Branch, program: Builder, x: Buffer) -> Buffer:
         """The output of a branch."""

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from thalweg import constraints, initializers, regularizers
 from thalweg.constraints import ConstraintLike
-from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.kernel_layer import RegularizerLike
 from thalweg.layers.layer import Array, Layer, Shape, to_numbers
 from thalweg.program.builder import Builder
@@ -113,15 +113,6 @@ class Embedding(Layer):
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.embedding(x, self.W, self.sparse)
-
-    def check_inputs(self, x: Array) -> None:
-        with np.errstate(invalid="ignore"):
-            bad = ~((x >= 0) & (x < self.input_dim) & (x == np.floor(x)))
-        if bad.any():
-            place = tuple(np.argwhere(bad)[0])
-            raise DataError(
-                f"{self.name} takes the ids 0 … {self.input_dim - 1}, x holds {x[place]:g} in row {place[0]}"
-            )
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import Parameter as Argument
+from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg import activations, initializers
+from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
+from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, program_of, record, traced, writing
+from thalweg.ops.variable import Variable
 from thalweg.program.builder import Builder
-from thalweg.program.ir.instruction import PARAMETERS, Buffer
+from thalweg.program.ir.instruction import Buffer
 from thalweg.regularizers import Regularizer
 from thalweg.support import hooks
 from thalweg.support.frames import as_array
 from thalweg.support.naming import snake_case
+from thalweg.support.nested import leaves, mapped
 
 Shape = tuple[int, ...]
+Shapes = Any  # the shape of a row, or a list of them for several inputs
 Array = NDArray[Any]
 
 
@@ -27,25 +35,34 @@ class Parameter:
     """One array of weights: its place in the parameter vector, initializer, penalty and constraint."""
 
     key: str  # "W": its full name is layer/key
-    buffer: Buffer
+    buffer: Variable
     initializer: initializers.Initializer
     regularizer: Regularizer | None
     trainable: bool = True  # whether the loss has a gradient for it; a moving average is only stored with the weights
     constraint: Constraint | None = None
     array: Array | None = None  # the view of the parameter vector, once the model is built
+    home: Any = None  # the vector that holds it, which models with common layers share
+    number: int = 0  # of its layer, in the printed name
 
 
 class Layer(hooks.Hooked):
-    """Base of all layers. A subclass declares its parameters in `build` and composes instructions in `forward`.
+    """Base of all layers. A subclass declares its weights in `build`, and says what it computes in one of two ways.
+
+    Keras's way is `call(self, x)`, in functions of `thalweg.ops`, Python's operators and calls of other layers, which may
+    be attributes of this one. It is called while a network is drawn, with tensors that have shapes but no numbers; what
+    it does becomes instructions. `training` and `mask` are passed if it takes them. `build` gets Keras's input shape, that
+    begins with None for the rows.
+
+    thalweg's way is `forward(self, program, x)`, which appends instructions itself; its `build` gets the shape of a row.
 
     A layer never writes a backward pass: the program derives it. `layer.trainable = False` freezes its weights.
 
-    >>> from thalweg.layers import Dense
+    >>> from thalweg import ops
     >>> class Gate(Layer):
     ...     def build(self, input_shape):
-    ...         self.W = self.add_weight("W", (input_shape[-1], input_shape[-1]), "glorot_uniform")
-    ...     def forward(self, program, x):
-    ...         return program.add(x, program.affine(x, self.W))
+    ...         self.w = self.add_weight(shape=(input_shape[-1], input_shape[-1]), name="w")
+    ...     def call(self, x):
+    ...         return x * ops.sigmoid(ops.matmul(x, self.w))
     """
 
     uncalled = hooks.LAYER
@@ -58,8 +75,22 @@ class Layer(hooks.Hooked):
         self.name = name
         self.trainable = True
         self.parameters: list[Parameter] = []
-        self.input_shape: Shape | None = None
-        self.output_shape: Shape | None = None
+        self.input_shape: Shapes = None
+        self.output_shape: Shapes = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (Layer, list, tuple, dict)):
+            own = vars(self).setdefault("attached", {})
+            found = [layer for layer in leaves(value) if isinstance(layer, Layer)]
+            if found or name in own:
+                own[name] = found
+        super().__setattr__(name, value)
+
+    @property
+    def inside(self) -> list[Layer]:
+        """The layers that are attributes of this one, alone or in lists, tuples and dicts, each once."""
+        found = [layer for layers in vars(self).get("attached", {}).values() for layer in layers]
+        return list({id(layer): layer for layer in found}.values())
 
     @property
     def built(self) -> bool:
@@ -68,9 +99,8 @@ class Layer(hooks.Hooked):
 
     @built.setter
     def built(self, value: bool) -> None:
-        raise ArgumentError(
-            f"{type(self).__name__} sets built, which thalweg does itself: leave out self.built = {value!r}"
-        )
+        if value is not True:  # which Keras's layers say at the end of build
+            raise ArgumentError(f"{type(self).__name__} sets built = {value!r}: thalweg knows itself what is built")
 
     def __repr__(self) -> str:
         shape = "" if self.output_shape is None else f": {self.input_shape} → {self.output_shape}"
@@ -81,38 +111,159 @@ class Layer(hooks.Hooked):
         """The name of a layer that was given none, as in Keras."""
         return snake_case(type(self).__name__)
 
-    def build(self, input_shape: Shape) -> None:
-        """Declares the parameters, by `add_weight`, for inputs of shape (rows, *input_shape)."""
+    def build(self, input_shape: Any) -> None:
+        """Declares the weights, by `add_weight`, for inputs of shape (rows, *input_shape)."""
 
-    def forward(self, program: Builder, x: Buffer) -> Buffer:
+    def forward(self, program: Builder, x: Any) -> Any:
         """Appends the layer's instructions to the program and returns the buffer of its output."""
-        raise hooks.unwritten(self, "forward(self, program, x)", hooks.FORWARD)
+        if not hasattr(self, "call"):
+            raise hooks.unwritten(self, "call(self, x)", hooks.FORWARD)
+        return untraced(self.traced(program, (mapped(x, lambda b: Traced(program, b)),), {}), program)
+
+    @property
+    def composes(self) -> bool:
+        """Whether it appends its instructions itself, in `forward`."""
+        return type(self).forward is not Layer.forward
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """On tensors of a network: the tensors of its outputs. On arrays: its outputs, in NumPy.
+
+        >>> import thalweg
+        >>> thalweg.layers.Dense(3)(thalweg.Input((2,))).shape
+        (None, 3)
+        """
+        self.check_made()
+        tensors = [a for a in leaves([arguments, named]) if isinstance(a, Tensor)]
+        if not tensors:
+            raise ArgumentError(f"{caller()}: {type(self).__name__} is called with tensors, got {arguments!r}")
+        if any(isinstance(t, Symbol) for t in tensors):
+            return record(self, arguments, named, self.name or self.default_name)
+        return self.traced(program_of(tensors), arguments, named)
+
+    def traced(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """The outputs for values of a program; builds the layer for their shapes if it is its first call."""
+        shapes = [mapped(a, lambda v: row_shape(v, program)) for a in arguments if any(True for _ in leaves(a))]
+        if not self.built:
+            self.build_for(shapes[0] if len(shapes) == 1 else shapes)
+        with self.acting(program, named.get("training")), writing(program):
+            result = self.composed(program, arguments, named) if self.composes else self.called(program, arguments, named)
+        if self.output_shape is None:
+            self.output_shape = mapped(result, lambda v: row_shape(v, program))
+        return result
+
+    @contextmanager
+    def acting(self, program: Builder, training: Any) -> Iterator[None]:
+        """Inside, layers act as in training if it is True, as in prediction if it is False, and are frozen with this one."""
+        before = program.frozen, program.training
+        program.frozen = program.frozen or not self.trainable
+        if training is not None:
+            program.training = bool(training)
+        try:
+            yield
+        finally:
+            program.frozen, program.training = before
+
+    def composed(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """The outputs of a layer with a `forward`."""
+        unknown = {name: value for name, value in named.items() if name != "training" and value is not None}
+        if len(arguments) != 1 or unknown:
+            raise ArgumentError(
+                f"{caller()}: {type(self).__name__} takes one tensor, or one list of them"
+                + (f", not {', '.join(unknown)}" if unknown else f", got {len(arguments)} arguments")
+            )
+        result = self.forward(program, mapped(arguments[0], lambda v: traced(v, program).buffer))
+        return mapped(result, lambda b: Traced(program, b))
+
+    def called(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """The outputs of a layer with a `call`."""
+        call = getattr(self, "call", None)
+        if call is None:
+            raise hooks.unwritten(self, "call(self, x)", hooks.FORWARD)
+        takes = signature(call).parameters
+        if "training" in takes or any(p.kind is Argument.VAR_KEYWORD for p in takes.values()):
+            named = named | {"training": program.training} if "training" in takes else named
+        elif "training" in named:
+            named = {name: value for name, value in named.items() if name != "training"}
+        return call(*arguments, **named)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
         return {"name": self.name}
 
+    def add_loss(self, value: Any) -> None:
+        """In `call`: adds a term to the loss, a tensor whose numbers of a row are averaged, or a mean over all rows.
+
+        >>> from thalweg import ops
+        >>> class Small(Layer):
+        ...     def call(self, x):
+        ...         self.add_loss(0.01 * ops.mean(ops.square(x)))
+        ...         return x
+        """
+        for term in leaves(value):
+            if not isinstance(term, (Tensor, Variable)):
+                raise ArgumentError(f"{caller()}: add_loss takes a tensor computed in call, got {term!r}")
+            program = program_of([term.value if isinstance(term, OverRows) else term])
+            program.objectives.append(term)
+
     def add_weight(
         self,
-        key: str = "",
-        shape: Shape | None = None,
+        *given: Any,
+        shape: Any = None,
         initializer: initializers.InitializerLike = "glorot_uniform",
-        regularizer: Regularizer | None = None,
+        regularizer: Any = None,
         trainable: bool = True,
-        constraint: Constraint | None = None,
-        **keras: Any,
-    ) -> Buffer:
-        """Declares an array of weights; returns the buffer that `forward` computes with."""
-        if keras or not key or not isinstance(key, str) or shape is None:
-            raise ArgumentError(
-                f"{type(self).__name__}: add_weight takes a key and a shape, as add_weight('W', (3, 4), 'zeros'), then "
-                "regularizer, trainable and constraint"
-            )
-        buffer = Buffer(key, shape, PARAMETERS, per_row=False)
-        start = initializers.get(initializer)
-        if regularizer is not None:
-            regularizer.check(shape)
-        self.parameters.append(Parameter(key, buffer, start, regularizer, trainable, constraint))
+        constraint: Any = None,
+        name: str | None = None,
+        key: str | None = None,
+        dtype: str | None = None,
+    ) -> Variable:
+        """Declares an array of weights, to compute with.
+
+        Args:
+            given: shape, initializer, …, as in Keras; or a name before them.
+            shape: its shape; () for one number.
+            initializer: its initial values, see `thalweg.initializers`.
+            regularizer: a penalty, see `thalweg.regularizers`.
+            trainable: whether gradients change it.
+            constraint: kept after every update, see `thalweg.constraints`.
+            name, key: its name within the layer; by default weight, weight_1, …
+            dtype: float32, or None.
+        """
+        if given and isinstance(given[0], str):
+            key, *given = given  # type: ignore[assignment]
+        order = ["shape", "initializer", "regularizer", "trainable", "constraint"]
+        values = {"shape": shape, "initializer": initializer, "regularizer": regularizer}
+        values |= {"trainable": trainable, "constraint": constraint}
+        if len(given) > len(order):
+            raise ArgumentError(f"add_weight takes {', '.join(order)} and a name, got {given!r}")
+        values |= dict(zip(order, given, strict=False))
+        if values["shape"] is None:
+            raise ArgumentError(f"{type(self).__name__}: add_weight needs a shape, such as shape=(3, 4)")
+        if dtype not in (None, "float32"):
+            raise ArgumentError(f"{type(self).__name__}: weights are float32, got dtype={dtype!r}")
+        return self.declare(key or name or self.free_key(), **values)
+
+    def free_key(self) -> str:
+        """weight, weight_1, …: a name that no weight of the layer has."""
+        taken, number = {p.key for p in self.parameters}, 0
+        while (key := "weight" if number == 0 else f"weight_{number}") in taken:
+            number += 1
+        return key
+
+    def declare(
+        self, key: str, shape: Any, initializer: Any, regularizer: Any, trainable: bool, constraint: Any
+    ) -> Variable:
+        """Adds a parameter."""
+        sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        if any(not isinstance(n, (int, np.integer)) or n < 1 for n in sizes):
+            raise ShapeError(f"{type(self).__name__}: {key} can't have the shape {tuple(sizes)}")
+        buffer = Variable(key, tuple(int(n) for n in sizes))
+        start, penalty = initializers.get(initializer), regularizers.get(regularizer)
+        if penalty is not None:
+            penalty.check(buffer.shape)
+        bound = None if constraint is None else constraints.get(constraint)
+        buffer.parameter = parameter = Parameter(key, buffer, start, penalty, bool(trainable), bound)
+        self.parameters.append(parameter)
         return buffer
 
     def add_activation(self, activation: activations.ActivationFunction, units: int) -> None:
@@ -132,26 +283,40 @@ class Layer(hooks.Hooked):
             return activation.forward(program, h, self.trained_by_activation)
         return activation.forward(program, h)
 
-    def check_inputs(self, x: Array) -> None:
-        """Raises if rows of the model's input, which this layer reads directly, hold what it can't take."""
-
-    def connect(self, input_shape: Shape) -> Shape:
+    def connect(self, input_shape: Shapes) -> Shapes:
         """Builds the layer for an input shape and returns the output shape. A layer belongs to one model."""
         self.check_free()
         try:
-            self.build(input_shape)
-            self.input_shape = input_shape
+            self.build_for(input_shape)
             probe = Builder(training=False)
-            self.output_shape = self.forward(probe, Buffer("x", input_shape)).shape
+            x = [Buffer("x", s) for s in input_shape] if isinstance(input_shape, list) else Buffer("x", input_shape)
+            self.output_shape = mapped(self.forward(probe, x), lambda b: b.shape)
         except BaseException:
             Layer.release(self)  # not layers inside: one may be another model's, and `build` has released the others
             raise
         return self.output_shape
 
-    def check_free(self) -> None:
-        """Raises if the layer belongs to a built model, or its class didn't call `Layer.__init__`."""
+    def build_for(self, input_shape: Shapes) -> None:
+        """Declares the weights for an input shape, and names the layers inside."""
+        name_layers(self.inside)
+        several = isinstance(input_shape, list)
+        if self.composes:
+            self.build(input_shape)
+        else:
+            whole = [(None, *shape) for shape in input_shape] if several else (None, *input_shape)
+            needed = [p for p in signature(self.build).parameters.values() if p.default is p.empty]
+            self.build(*whole) if several and len(needed) == len(whole) > 1 else self.build(whole)
+        name_layers(self.inside)
+        self.input_shape = input_shape
+
+    def check_made(self) -> None:
+        """Raises if the class's `__init__` didn't call the one of its base."""
         if "parameters" not in vars(self):
             raise ArgumentError(f"{type(self).__name__}.__init__ has to call super().__init__() first")
+
+    def check_free(self) -> None:
+        """Raises if the layer belongs to a built model, or its class didn't call `Layer.__init__`."""
+        self.check_made()
         if self.built:
             raise ThalwegError(
                 f"layer {self.name!r} already belongs to a model; make a new layer (its weights can be "
@@ -165,11 +330,15 @@ class Layer(hooks.Hooked):
 
     def all_parameters(self) -> list[tuple[str, Parameter]]:
         """(path, parameter) of this layer's weights and of those of layers inside it."""
-        return [(f"{self.name}/{p.key}", p) for p in self.parameters]
+        own = [(f"{self.name}/{p.key}", p) for p in self.parameters]
+        return own + [(f"{self.name}/{path}", p) for layer in self.inside for path, p in layer.all_parameters()]
 
     def live_parameters(self) -> list[tuple[str, Parameter]]:
         """Those of `all_parameters` that training changes, moving averages included; none if `trainable` is False."""
-        return self.all_parameters() if self.trainable else []
+        if not self.trainable:
+            return []
+        own = [(f"{self.name}/{p.key}", p) for p in self.parameters]
+        return own + [(f"{self.name}/{path}", p) for layer in self.inside for path, p in layer.live_parameters()]
 
     def trained_parameters(self) -> list[tuple[str, Parameter]]:
         """Those of `all_parameters` that gradients change."""
@@ -197,6 +366,32 @@ class Layer(hooks.Hooked):
         if parameter.array is None:
             raise ThalwegError(f"layer {self.name!r} has no weights yet: build its model first")
         return parameter.array
+
+
+def row_shape(value: Any, program: Builder) -> Shape:
+    """The shape of a value without its rows."""
+    return traced(value, program).buffer.shape
+
+
+def untraced(result: Any, program: Builder) -> Any:
+    """The buffers of what a `call` returned."""
+    return mapped(result, lambda v: traced(v, program).buffer)
+
+
+def name_layers(layers: Sequence[Layer]) -> None:
+    """Gives unnamed layers Keras's names: dense, dense_1, … counted within one model."""
+    taken = [layer.name for layer in layers if layer.name is not None]
+    for name in taken:
+        if taken.count(name) > 1:
+            raise ArgumentError(f"two layers are called {name!r}: names have to differ")
+    names = set(taken)
+    for layer in layers:
+        if layer.name is None:
+            base, number = layer.default_name, 0
+            while (name := base if number == 0 else f"{base}_{number}") in names:
+                number += 1
+            layer.name = name
+            names.add(name)
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import ArrayLike
 
 from thalweg.errors import ShapeError
 from thalweg.program.formula.equation import Equation
@@ -20,7 +23,7 @@ from thalweg.program.instructions.rowwise import Rowwise
 from thalweg.program.instructions.shapes import Concatenation, Cropping, Permutation, Upsampling, ZeroPadding
 from thalweg.program.instructions.standardization import ChannelScale, Standardization
 from thalweg.program.ir.counter import key
-from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Constant, Instruction
 
 
 class Builder:
@@ -34,6 +37,7 @@ class Builder:
         self.number = ""  # of the current layer: the number in the names of its weights
         self.streams = 0  # how many streams of random numbers have been handed out
         self.penalties: list[tuple[Buffer, float, float]] = []  # (a, l1, l2): on the outputs of layers
+        self.objectives: list[Any] = []  # further terms of the loss
         self.features: Buffer  # the input of the last layer with weights
 
     def value(self, name: str, shape: tuple[int, ...]) -> Buffer:
@@ -43,6 +47,12 @@ class Builder:
             name += "′"
         self.names.add(name)
         return Buffer(name, shape)
+
+    def constant(self, values: ArrayLike) -> Constant:
+        """Numbers that are the same for every row and not trained; a single one is printed as itself."""
+        constant = Constant("", values)
+        constant.name = f"{constant.values:.6g}" if constant.shape == () else self.value("c", constant.shape).name
+        return constant
 
     def append(self, instruction: Instruction) -> Buffer:
         """Adds an instruction and returns what it writes."""

@@ -72,11 +72,11 @@ GRAPH = ("input output inputs outputs input_spec path", "a model knows its layer
 MASKS = ("compute_mask supports_masking", "there are no masks; weight the rows with sample_weight")
 SHAPES = ("compute_output_shape compute_output_spec", "the shape follows from what forward(self, program, x) composes")
 
-FORWARD = "a layer composes its instructions in forward(self, program, x)"
+FORWARD = "a layer computes its outputs in call(self, x), or appends instructions in forward(self, program, x)"
 LAYER = table(
-    ("call __call__ stateless_call symbolic_call rematerialized_call convolution_op enable_lora", FORWARD),
+    ("__call__ stateless_call symbolic_call rematerialized_call convolution_op enable_lora", FORWARD),
     ("kernel", "the kernel is what build gets from add_weight"),
-    ("add_loss add_metric losses metrics", "a penalty on an output is program.penalize(a, l1, l2) in forward"),
+    ("add_metric losses metrics", "a term of the loss is add_loss(value) in call; metrics are named in compile"),
     ("finalize_state", "Normalization sets its mean and variance in adapt"),
     (
         "convert_weight get_random_transformation transform_images transform_labels transform_bounding_boxes "
@@ -94,17 +94,16 @@ MODEL = table(
         STEP,
     ),
     (
-        "call __call__ stateless_call symbolic_call rematerialized_call",
-        "a model computes its layers one after the other; anything between them is a layer with its own forward",
+        "__call__ stateless_call symbolic_call rematerialized_call",
+        "a model computes its outputs in call(self, inputs)",
     ),
     (
         "compute_metrics get_metrics_result reset_metrics metrics metrics_names add_metric",
         "metrics are named in compile(metrics=[…])",
     ),
-    ("add_loss losses", "a loss may be a formula, compile(loss='…'); penalties belong to layers"),
-    ("add_weight", "weights belong to layers"),
+    ("losses", "a term of the loss is add_loss(value) in call"),
     (
-        "get_config from_config get_compile_config compile_from_config to_json get_state_tree set_state_tree export "
+        "get_compile_config compile_from_config to_json get_state_tree set_state_tree export "
         "get_quantization_layer_structure",
         "a model is saved by save, and loaded as a Sequential by load_model",
     ),

@@ -28,6 +28,10 @@ class Embedding(Instruction):
     writes = ("h",)
 
     @property
+    def labels(self) -> tuple[Buffer, int]:
+        return (self.ids, self.W.shape[0])
+
+    @property
     def formula(self) -> str:
         return f"{self.h} = {'mean ' if self.mean else ''}{self.W}[{self.ids}]"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
 
@@ -54,6 +54,17 @@ class Buffer:
 
     def __str__(self) -> str:
         return self.name
+
+
+class Constant(Buffer):
+    """Numbers that belong to the program itself: the same for every row, and not trained."""
+
+    __slots__ = ("single", "values")
+
+    def __init__(self, name: str, values: ArrayLike) -> None:
+        self.values: Array = np.array(values, np.float64)
+        self.single = self.values.astype(np.float32)  # contiguous; kernels read it, so it lives as long as the buffer
+        super().__init__(name, self.values.shape, DATA, per_row=False)
 
 
 class Adjoints(Protocol):

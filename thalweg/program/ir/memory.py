@@ -36,7 +36,7 @@ def place(
     buffers, in a region of their own.
     """
     per_row = region(WORKSPACE, rows, per_row=True)
-    once = region(WORKSPACE, [*rows, *after], per_row=False)
+    once = region(WORKSPACE, [*prepare, *rows, *after], per_row=False)
     prepared = region(PREPARED, prepare, per_row=False)
     exchange = region(EXCHANGE, [*rows, *after], per_row=False)
     lives = lifetimes(per_row, rows)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from thalweg.program.ir.instruction import EXCHANGE, NORMS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
+from thalweg.program.ir.instruction import (
+    EXCHANGE,
+    NORMS,
+    PARAMETERS,
+    SLOTS,
+    TOTALS,
+    WORKSPACE,
+    Buffer,
+    Constant,
+    Instruction,
+)
 from thalweg.program.ir.memory import align, place
 
 
@@ -26,11 +36,12 @@ class Segment:
 class Program:
     """Instructions of one kind of work (training, evaluation, prediction), ready to be executed or printed.
 
-    A step runs in four phases. `prepare`, done once, depends on the parameters only, or is a lane's share of something
-    done for the whole batch; `rows` is done block by block over the rows of the batch; `collect` puts together the
-    gradients of one lane; `finish` (penalties, the sum over the lanes and the update) follows when all lanes have met,
-    divided into segments between which they meet again. The lanes also meet before an instruction of the rows phase
-    that reads what all lanes have written (statistics of the batch); then each has all its rows in one block.
+    A step runs in four phases. `prepare`, done once, depends on parameters and constants only, or is a lane's share of
+    something done for the whole batch; `rows` is done block by block over the rows of the batch; `collect` puts
+    together the gradients of one lane; `finish` (penalties, the sum over the lanes and the update) follows when all
+    lanes have met, divided into segments between which they meet again. The lanes also meet before an instruction of
+    the rows phase that reads what all lanes have written (statistics of the batch); then each has all its rows in one
+    block.
     """
 
     forward: Sequence[Instruction]
@@ -50,6 +61,7 @@ class Program:
     positions: int = 1  # rows of a product per row of the batch, on average
 
     def __post_init__(self) -> None:
+        ready: set[Buffer] = set()  # what a lane derives from the parameters alone
         for instruction in (*self.forward, *self.backward):
             if any(b.region in (PARAMETERS, SLOTS) for b in instruction.outputs):  # moving averages and centres
                 self.finish.append(instruction)
@@ -59,8 +71,9 @@ class Program:
                 self.rows.append(instruction)
             elif any(b.region == TOTALS for b in instruction.outputs) or instruction.accumulates:
                 self.finish.append(instruction)
-            elif all(b.region == PARAMETERS for b in instruction.inputs):
+            elif all(b.region == PARAMETERS or isinstance(b, Constant) or b in ready for b in instruction.inputs):
                 self.prepare.append(instruction)
+                ready.update(b for b in instruction.outputs if b.region == WORKSPACE)
             else:
                 self.collect.append(instruction)
         self.finish.sort(key=lambda i: i.sliced)  # stable: one meeting at most before the update

@@ -37,6 +37,7 @@ from thalweg.program.ir.instruction import (
     TOTALS,
     WORKSPACE,
     Buffer,
+    Constant,
     Instruction,
 )
 from thalweg.program.ir.memory import ALIGNMENT, align
@@ -79,6 +80,8 @@ class Memory(Mapping[Buffer, Array]):
 
     def place(self, buffer: Buffer) -> tuple[Array, int]:
         """The array that holds a buffer, and the buffer's offset in it."""
+        if isinstance(buffer, Constant):
+            return buffer.single, 0
         if buffer.region == DATA:
             return self.data[buffer.name], 0
         offset = buffer.storage.offset
@@ -100,7 +103,7 @@ class Memory(Mapping[Buffer, Array]):
     def __getitem__(self, buffer: Buffer) -> Array:
         array, offset = self.place(buffer)
         if buffer.region == DATA:
-            return array.reshape(-1, *buffer.shape)
+            return array if isinstance(buffer, Constant) else array.reshape(-1, *buffer.shape)
         shape = (self.rows, *buffer.shape) if buffer.per_row else buffer.shape
         if buffer.by_columns:
             columns = array[offset : offset + buffer.size * self.rows]
