@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.activations import is_activation
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
@@ -111,6 +112,10 @@ class Loss(hooks.Hooked):
         """The value of an argument of the equation or instruction."""
         value: float = getattr(self, name)
         return value
+
+    def prepare(self, program: Builder, y_pred: Buffer, y: Buffer) -> Buffer:
+        """What the instruction compares with the targets: by default the predictions."""
+        return y_pred
 
     def lower(
         self, y_pred: Buffer, source: Instruction | None, y: Buffer, weight: Buffer | None, sums: Buffer

@@ -292,9 +292,9 @@ class Compiled:
         rows = len(inputs[0])
         goals, count = self.objectives(), len(self.output_shapes)
         data = dict(zip(places("X", len(inputs)), inputs, strict=True))
-        names = self.graph.output_names
-        targets = spread(y, names, "y", [g.loss is not None for g in goals])
-        given = spread(sample_weight, names, "sample_weight", [g.loss is not None for g in goals], every=True)
+        names, wanted = self.graph.output_names, [g.loss is not None for g in goals]
+        targets = spread(y, names, "y", wanted)
+        given = spread(sample_weight, names, "sample_weight", wanted, shared=True, partial=True)
         weights: dict[str, Array | None] = {}
         kind = self.weights.dtype
         for k, (goal, output) in enumerate(zip(goals, self.output_shapes, strict=True)):

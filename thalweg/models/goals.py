@@ -64,8 +64,9 @@ class Goals:
         """The goal of each output."""
         names, shapes = graph.output_names, graph.output_shapes
         count = len(shapes)
-        own = spread(self.loss, names, "loss", [True] * count, every=True)
-        weights = spread(self.loss_weights, names, "loss_weights", [True] * count, every=count == 1)
+        every = [True] * count
+        own = spread(alone(self.loss, count), names, "loss", every, shared=True, partial=True)
+        weights = spread(alone(self.loss_weights, count), names, "loss_weights", every, partial=True)
         given = self.metrics_of(names)
         goals = []
         for k, shape in enumerate(shapes):
@@ -108,10 +109,22 @@ def one_or_more(given: Any) -> list[Any]:
     return [] if given is None else list(given) if isinstance(given, (list, tuple)) else [given]
 
 
-def spread(given: Any, names: Sequence[str], what: str, wanted: Sequence[bool], every: bool = False) -> list[Any]:
+def alone(given: Any, count: int) -> Any:
+    """For a model with one output, what a list of one value holds."""
+    return given[0] if count == 1 and isinstance(given, (list, tuple)) and len(given) == 1 else given
+
+
+def spread(
+    given: Any,
+    names: Sequence[str],
+    what: str,
+    wanted: Sequence[bool],
+    shared: bool = False,
+    partial: bool = False,
+) -> list[Any]:
     """One value for each of several inputs or outputs: from a dict by name, or a list in their order.
 
-    every: one value alone is that of all. Those that aren't wanted get None.
+    Those that aren't wanted get None. shared: one value alone is that of all; partial: a dict may lack some, which get None.
     """
     if given is None:
         return [None for _ in names]
@@ -119,7 +132,7 @@ def spread(given: Any, names: Sequence[str], what: str, wanted: Sequence[bool], 
         for key in given:
             choose(f"name in {what}", key, names)
         missing = [n for n, w in zip(names, wanted, strict=True) if w and n not in given]
-        if missing and not every:
+        if missing and not partial:
             raise ArgumentError(f"{what} has nothing for {missing[0]!r}: it needs {', '.join(map(repr, names))}")
         return [given.get(name) for name in names]
     if len(names) == 1:
@@ -130,7 +143,7 @@ def spread(given: Any, names: Sequence[str], what: str, wanted: Sequence[bool], 
         if len(given) == sum(wanted):
             values = iter(given)
             return [next(values) if w else None for w in wanted]
-    elif every:
+    elif shared:
         return [given if w else None for w in wanted]
     elif sum(wanted) == 1:
         return [given if w else None for w in wanted]

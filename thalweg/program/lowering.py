@@ -22,6 +22,7 @@ from thalweg.support.naming import choose
 
 
 class LowersLoss(Protocol):
+    def prepare(self, program: Builder, y_pred: Buffer, y: Buffer) -> Buffer: ...
     def target_shape(self, output: tuple[int, ...]) -> tuple[int, ...]: ...
     def lower(
         self, y_pred: Buffer, source: Instruction | None, y: Buffer, weight: Buffer | None, sums: Buffer
@@ -38,6 +39,7 @@ class LowersLoss(Protocol):
 
 
 class LowersMetric(Protocol):
+    def prepare(self, program: Builder, p: Buffer, y: Buffer) -> Buffer: ...
     def sums(self, output: tuple[int, ...]) -> int: ...
     def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> Total | Loss: ...
 
@@ -136,15 +138,17 @@ def judge(
         if own.loss is None:
             continue
         y, weight = builder_inputs(builder, own.loss.target_shape(y_pred.shape), target, weights if weighted else None)
-        source = next((i for i in instructions if any(o is y_pred for o in i.outputs)), None)
-        instructions.append(own.loss.lower(y_pred, source, y, weight, sums("L", LOSS)))
+        value = own.loss.prepare(builder, y_pred, y)
+        source = next((i for i in instructions if any(o is value for o in i.outputs)), None)
+        instructions.append(own.loss.lower(value, source, y, weight, sums("L", LOSS)))
         if own.state:
             instructions += own.loss.lower_state(
                 builder.features, y, weight, sums("L", LOSS), own.state, builder.training
             )
         for metric in own.metrics:
             size = metric.sums(y_pred.shape)
-            instructions.append(metric.lower(y_pred, y, sums("score", place, size)))
+            value = metric.prepare(builder, y_pred, y)
+            instructions.append(metric.lower(value, y, sums("score", place, size)))
             place += size
     instructions += [penalty.lower(W, sums("penalty", PENALTY)) for W, penalty in network.penalties]
     for a, l1, l2 in builder.penalties:
