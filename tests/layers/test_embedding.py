@@ -66,10 +66,11 @@ def named(model):
 def test_an_id_is_replaced_by_its_row_of_the_table(shape, engine):
     model = Sequential([Input(shape), Embedding(7, 3)], engine=engine)
     ids = RNG.integers(0, 7, (50, *shape))
-    (W,) = model.get_weights() or (model.build(), model.get_weights())[1]
+    model.build()
+    (W,) = model.get_weights()
     assert np.array_equal(model.predict(ids), W[ids])
     assert np.array_equal(model.predict(ids.astype(np.uint8)), W[ids])
-    assert np.array_equal(model.predict(ids[:2].astype(np.float32), lanes=2), W[ids[:2]])
+    assert np.array_equal(model.predict(ids.astype(np.float32), batch_size=9), W[ids])
     assert np.abs(W).max() <= 0.05
 
 
@@ -126,9 +127,9 @@ def test_every_optimizer_updates_the_rows_of_the_batch_alone(name, options):
     model.build()
     (W,) = model.get_weights()
     want = by_the_equation(name, options, W)
-    assert np.abs(want - W).max() > 1e-3
+    assert np.abs(want - W).max() > 1e-5
     fit(model)
-    np.testing.assert_allclose(model.get_weights()[0], want, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(model.get_weights()[0], want, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])
@@ -287,8 +288,9 @@ def test_the_mean_is_computed_with_the_look_up():
     model = averaged(Adam(0.01))
     assert "average pooling" not in named(model)
     assert "average pooling" in [row.name for row in model.program(after="normalize and add")]
-    values = model.trace(X, targets())
-    np.testing.assert_allclose(values["y_pred"].squeeze(), model.predict(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model.predict(X), model.get_weights()[0][X].mean(axis=1), rtol=1e-5, atol=1e-7)
+    fit(model)
+    assert np.isfinite(model.trace(X, targets())["dW"]).all()  # in which every value is shown
 
 
 def test_frozen_factors_and_clipping():
