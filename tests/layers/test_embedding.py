@@ -8,11 +8,10 @@ import pytest
 from harness import OPTIONAL, TWICE, Case, Shape
 from optimizer_equations import EQUATIONS
 
-import thalweg
 from thalweg import Input, Sequential, load_model, optimizers
 from thalweg.callbacks import Callback
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
-from thalweg.layers import Dense, Embedding, Flatten, GlobalAveragePooling1D
+from thalweg.layers import Concatenate, Dense, Embedding, Flatten, GlobalAveragePooling1D
 from thalweg.optimizers import SGD, Adam, AdamW
 
 IDS, WIDTH, LENGTH, BATCH, STEPS = 12, 5, 3, 16, 20
@@ -28,6 +27,7 @@ OPTIMIZERS = [
     if optimizers.CLASSES[name].elementwise
     for n, options in enumerate([{}, *variants])
 ]
+Y = np.random.default_rng(6).normal(size=(len(X), WIDTH))
 
 
 def averaged(optimizer, **options):
@@ -45,12 +45,8 @@ def flattened(optimizer, sparse=True, **options):
     return model
 
 
-def targets(rows=len(X)):
-    return np.random.default_rng(6).normal(size=(rows, WIDTH))
-
-
 def fit(model, x=X, epochs=1, **options):
-    return model.fit(x, targets(len(x)), batch_size=BATCH, epochs=epochs, shuffle=False, verbose=0, **options)
+    return model.fit(x, Y[: len(x)], batch_size=BATCH, epochs=epochs, shuffle=False, verbose=0, **options)
 
 
 def named(model):
@@ -105,7 +101,7 @@ def by_the_equation(name, options, W, x=X):
     """The table after all steps, each of which changes rows and slots of the ids of its batch alone."""
     equation, slots = EQUATIONS[name][0], {}
     for t, first in enumerate(range(0, len(x), BATCH), start=1):
-        ids, y = x[first : first + BATCH], targets(len(x))[first : first + BATCH]
+        ids, y = x[first : first + BATCH], Y[first : first + BATCH]
         G = np.zeros_like(W)
         slope = 2 * (W[ids].mean(axis=1) - y) / y.size / LENGTH
         np.add.at(G, ids, slope[:, None])
@@ -135,8 +131,6 @@ def test_every_optimizer_updates_the_rows_of_the_batch_alone(name, options):
 @pytest.mark.parametrize("lanes", [1, 2, 3])
 @pytest.mark.parametrize(("name", "options"), OPTIMIZERS)
 def test_both_engines_are_at_the_same_place_after_twenty_steps(name, options, lanes):
-    if lanes == 3 and options:
-        pytest.skip("one variant is enough")
     for make in (averaged, flattened):
         reference = make(optimizers.CLASSES[name](**options), engine="reference", dtype="float64")
         native = make(optimizers.CLASSES[name](**options))
@@ -205,8 +199,6 @@ def test_a_last_batch_of_fewer_rows_than_lanes():
 
 
 def test_two_tables_of_one_network():
-    from thalweg.layers import Concatenate
-
     def network(**options):
         branches = Concatenate([Embedding(IDS, 4), [Embedding(IDS, 3), Dense(2)]])
         model = Sequential([Input((LENGTH,)), branches, Flatten(), Dense(WIDTH)], seed=2, **options)
@@ -270,7 +262,7 @@ def test_a_penalty_or_a_constraint_makes_the_gradient_dense(option):
 def test_the_gradient_agrees_with_a_central_difference():
     model = flattened(SGD(1.0), engine="reference", dtype="float64")
     model.build()
-    before, y = model.get_weights(), targets()
+    before, y = model.get_weights(), Y
     model.fit(X, y, batch_size=len(X), verbose=0)
     direction = [RNG.normal(size=w.shape) for w in before]
     slope = sum(((w - new) * d).sum() for w, new, d in zip(before, model.get_weights(), direction, strict=True))
@@ -290,7 +282,7 @@ def test_the_mean_is_computed_with_the_look_up():
     assert "average pooling" in [row.name for row in model.program(after="normalize and add")]
     np.testing.assert_allclose(model.predict(X), model.get_weights()[0][X].mean(axis=1), rtol=1e-5, atol=1e-7)
     fit(model)
-    assert np.isfinite(model.trace(X, targets())["dW"]).all()  # in which every value is shown
+    assert np.isfinite(model.trace(X, Y)["dW"]).all()  # in which every value is shown
 
 
 def test_frozen_factors_and_clipping():
@@ -305,7 +297,7 @@ def test_frozen_factors_and_clipping():
     clipped = averaged(SGD(1.0, clipvalue=1e-3))
     clipped.build()
     before = clipped.get_weights()[0]
-    clipped.train_on_batch(X[:BATCH], targets(BATCH))
+    clipped.train_on_batch(X[:BATCH], Y[:BATCH])
     assert np.abs(clipped.get_weights()[0] - before).max() == pytest.approx(1e-3, rel=1e-3)
 
 
@@ -338,11 +330,11 @@ def test_a_wrong_id_is_named_with_its_layer_and_row(wrong, shown):
     x = X.astype(np.float32)
     x[7, 1] = wrong
     sentence = rf"layer 'embedding' takes ids from 0 to 11, but x holds {shown.replace('+', '[+]')} in row 7"
-    for call in (fit, model.predict, lambda x: model.evaluate(x, targets()), lambda x: model.predict(x, batch_size=9)):
+    for call in (fit, model.predict, lambda x: model.evaluate(x, Y), lambda x: model.predict(x, batch_size=9)):
         with pytest.raises(DataError, match=sentence):
             call(model, x) if call is fit else call(x)
     with pytest.raises(DataError, match=sentence):
-        model.fit(X, targets(), validation_data=(x, targets()), verbose=0)
+        model.fit(X, Y, validation_data=(x, Y), verbose=0)
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
@@ -375,6 +367,6 @@ def test_arguments_that_can_not_be_honoured(options, error, sentence):
 
 def test_ids_do_not_come_from_a_trained_layer():
     model = Sequential([Input((3,)), Dense(2), Embedding(5, 2)])
-    with pytest.raises(thalweg.errors.ThalwegError, match="the loss does not depend on"):
-        model.compile("sgd", "mse")
+    model.compile("sgd", "mse")
+    with pytest.raises(ThalwegError, match="the loss does not depend on"):
         model.fit(np.zeros((4, 3)), np.zeros((4, 2, 2)), verbose=0)

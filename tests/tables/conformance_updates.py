@@ -185,7 +185,7 @@ BUILDS = [
     lambda c: gradients.clip_value(vector(c, "dw", GRADIENTS), 0.7),
     lambda c: gradients.weight_decay(vector(c, "w", PARAMETERS), 0.3, 0.5),
     lambda c: constraints.non_negative(vector(c, "W", PARAMETERS, (c.shape.width, 9 * c.shape.units))),
-    step_of_rows,
     *(step_of(name) for name in EQUATIONS if optimizers.CLASSES[name].equation),
 ]
+ON_ROWS: dict[str, Build] = {"adam_of_rows": step_of_rows}
 STATEMENTS: dict[str, Build] = {Case(build, Shape()).instruction.kernel: build for build in BUILDS}

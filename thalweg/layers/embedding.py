@@ -55,7 +55,7 @@ class Embedding(Layer):
             [1., 2.]]], dtype=float32)
     >>> model.predict([[2, 3]])
     Traceback (most recent call last):
-    thalweg.errors.DataError: embedding takes the ids 0 … 2, x holds 3 in row 0
+    thalweg.errors.DataError: layer 'embedding' takes ids from 0 to 2, but x holds 3 in row 0
     """
 
     title_zh = "嵌入層"
@@ -95,9 +95,9 @@ class Embedding(Layer):
 
     def given(self, weights: Any) -> Array:
         """The table that `weights` holds, as an array or, as in Keras, a list of one array."""
+        listed = isinstance(weights, (list, tuple)) and len(weights) == 1 and np.ndim(weights[0]) == 2
+        array = to_numbers(weights[0] if listed else weights, "Embedding's weights")
         shape = (self.input_dim, self.output_dim)
-        one = weights[0] if isinstance(weights, (list, tuple)) and len(weights) == 1 and np.ndim(weights[0]) == 2 else weights
-        array = to_numbers(one, "Embedding's weights")
         if array.shape != shape:
             raise ShapeError(f"Embedding's weights have the shape {shape}, the given array {array.shape}")
         return array
