@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
+from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, program_of, record, traced, writing
 from thalweg.ops.variable import Variable
 from thalweg.program.builder import Builder
@@ -146,7 +147,9 @@ class Layer(hooks.Hooked):
         if not self.built:
             self.build_for(shapes[0] if len(shapes) == 1 else shapes)
         with self.acting(program, named.get("training")), writing(program):
-            result = self.composed(program, arguments, named) if self.composes else self.called(program, arguments, named)
+            result = (
+                self.composed(program, arguments, named) if self.composes else self.called(program, arguments, named)
+            )
         if self.output_shape is None:
             self.output_shape = mapped(result, lambda v: row_shape(v, program))
         return result
@@ -203,7 +206,7 @@ class Layer(hooks.Hooked):
             if not isinstance(term, (Tensor, Variable)):
                 raise ArgumentError(f"{caller()}: add_loss takes a tensor computed in call, got {term!r}")
             program = program_of([term.value if isinstance(term, OverRows) else term])
-            program.objectives.append(term)
+            program.objectives.append(row_value(program, term))
 
     def add_weight(
         self,

@@ -17,7 +17,7 @@ from thalweg.layers import Input, Layer
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
-from thalweg.models.drawn import Own
+from thalweg.models.drawing import Own
 from thalweg.models.goals import spread
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
@@ -56,6 +56,7 @@ def done_by(
         return method(getattr(self, part), *arguments, **named)
 
     return delegate
+
 
 DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 
@@ -363,9 +364,7 @@ class Model(Layer):
             self, self._compiled, x, y, batch_size, verbose, sample_weight, callbacks, return_dict, lanes
         )
 
-    def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> Any:
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch, without a step."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict, lanes=1)
 
