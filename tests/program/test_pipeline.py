@@ -90,7 +90,7 @@ def computed(model, executor, dtype, kind, passes, after=None):
     random = np.random.default_rng(1)
     x = random.normal(size=(ROWS, *model.input_shape)).astype(dtype)
     for ids in model._compiled.id_inputs():
-        x = random.integers(0, ids.count, x.shape).astype(dtype)
+        x = random.integers(0, ids.size, x.shape).astype(dtype)
     y = random.integers(0, 2, (ROWS, *model.loss.target_shape(model.output_shape))).astype(dtype)
     outputs = np.zeros((ROWS, *model.output_shape), dtype)
     parameters, slots = aligned(model.vector.size, dtype), aligned(model._compiled.slots.size, dtype)

@@ -446,7 +446,7 @@ class Compiled:
         }
         for ids in self.id_inputs():
             x = data[places("X", len(shapes))[ids.number]]
-            x[:] = draw.integers(0, ids.count, x.shape)
+            x[:] = draw.integers(0, ids.size, x.shape)
         for name, goal, output in zip(places("Y", len(outputs)), self.objectives(), outputs, strict=True):
             if goal.loss is not None:
                 data[name] = np.zeros((rows, *goal.loss.target_shape(output)), kind)

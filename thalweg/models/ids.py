@@ -15,20 +15,20 @@ from thalweg.program.ir.instruction import Buffer, Instruction
 
 
 class IdInput(NamedTuple):
-    """An input that holds ids: its number, the layer that takes them, and how many ids that has."""
+    """An input that holds ids: its number, the layer that takes them, and how many ids it has."""
 
     number: int
     layer: str
-    count: int
+    size: int
 
     def check(self, x: Array, what: str) -> None:
         """Raises unless all of x are ids."""
         with np.errstate(invalid="ignore"):
-            wrong = ~((x >= 0) & (x < self.count) & (x == np.floor(x)))
+            wrong = ~((x >= 0) & (x < self.size) & (x == np.floor(x)))
         if wrong.any():
             place = tuple(np.argwhere(wrong)[0].tolist())
             raise DataError(
-                f"layer {self.layer!r} takes ids from 0 to {self.count - 1}, but {what} holds {x[place]:.8g} "
+                f"layer {self.layer!r} takes ids from 0 to {self.size - 1}, but {what} holds {x[place]:.8g} "
                 f"in row {place[0]}"
             )
 

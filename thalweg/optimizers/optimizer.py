@@ -327,11 +327,13 @@ class Optimizer(hooks.Hooked):
         run = layout.run([weight], 0)
         dW = Buffer(run.dw.name, W.shape, run.dw.region, per_row=False, offset=W.offset)
         yield TableReduce(dW, touched.counts, touched.listed, touched.own, align(layout.vector), touched.ids)
-        steps = [gradients.clip_value(run.dw, self.clipvalue)] if self.clipvalue is not None else []
+        if self.clipvalue is not None:
+            yield of_rows(gradients.clip_value(run.dw, self.clipvalue), touched, W.shape[1])
         if decay := self.decay_of(weight):
-            steps.append(gradients.weight_decay(run.w, decay, self.factor_of(weight)))
-        steps.append(self.update(run))
-        yield from (of_rows(step, touched, W.shape[1]) for step in steps)
+            yield of_rows(gradients.weight_decay(run.w, decay, self.factor_of(weight)), touched, W.shape[1])
+        step = self.update(run)
+        assert isinstance(step, Update)  # of an optimizer that works element by element
+        yield of_rows(step, touched, W.shape[1])
 
     def clipping(self, layout: Layout, everything: list[Run]) -> list[Instruction]:
         """The instructions that bound the gradients."""

@@ -80,7 +80,7 @@ class TableUpdate(Statements):
     def formula(self) -> str:
         return f"{super().formula}, in rows {self.own} where {self.counts} > 0"
 
-    def reference(
+    def reference(  # type: ignore[override] # it reads the counts, too
         self, xp: Any, vectors: tuple[Array, ...], counts: Array, step: StepState
     ) -> tuple[Array | None, ...]:
         occurs = xp.repeat(counts > 0, self.columns).reshape(vectors[0].shape)
