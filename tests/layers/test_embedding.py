@@ -10,9 +10,11 @@ from optimizer_equations import EQUATIONS
 
 from thalweg import Input, Sequential, load_model, optimizers
 from thalweg.callbacks import Callback
+from thalweg.engine import make_executor, usable_lanes
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.layers import Concatenate, Dense, Embedding, Flatten, GlobalAveragePooling1D
 from thalweg.optimizers import SGD, Adam, AdamW
+from thalweg.program.passes.draft import Request
 
 IDS, WIDTH, LENGTH, BATCH, STEPS = 12, 5, 3, 16, 20
 RNG = np.random.default_rng(5)
@@ -210,6 +212,32 @@ def test_two_tables_of_one_network():
     assert named(native).count("table reduce") == 2
     for one, two in zip(native.get_weights(), reference.get_weights(), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_a_table_before_a_wide_layer_whose_gradient_the_lanes_share(lanes):
+    x, y = RNG.integers(0, 300, (160, 12)), RNG.normal(size=(160, 1))
+    models = []
+    for options in ({"engine": "reference"}, {}):
+        table = [Embedding(300, 20), Flatten()]
+        model = Sequential([Input((12,)), *table, Dense(160, "tanh"), Dense(220, "tanh"), Dense(1)], seed=4, **options)
+        model.compile(Adam(0.001), "mse")
+        model.fit(x, y, batch_size=32, epochs=3, verbose=0, lanes=lanes if not options else None)
+        models.append(model)
+    shared = make_executor("native", models[1]._compiled.training_job(models[1]._compiled.data(x, y), 32, lanes, True))
+    assert len(shared.shared_gradients) == 2
+    for one, other in zip(*(m.get_weights() for m in models), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_work_on_scattered_rows_alone_takes_one_lane(monkeypatch):
+    monkeypatch.setattr("thalweg.engine.lanes.cores", lambda: 2)
+    for layers, lanes in (([], 1), ([Dense(512, "relu")], 2)):
+        model = Sequential([Input((99,)), Embedding(20_000, 64), GlobalAveragePooling1D(), *layers, Dense(1)])
+        model.compile("adam", "mse")
+        model.build()
+        program, _ = model._compiled.lower(Request("training", 128))
+        assert usable_lanes(None, program, 128, "native") == lanes
 
 
 # --- the dense update ----------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ class Embedding(Instruction):
     mean: bool = False
 
     name = "embedding"
+    scattered = True
     writes = ("h",)
 
     @property
@@ -78,6 +79,7 @@ class EmbeddingGradient(Instruction):
     mean: bool = False
 
     name = "embedding gradient"
+    scattered = True
     writes = ("dW", "counts", "touched")
     reduces = True
 

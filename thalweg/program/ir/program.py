@@ -152,6 +152,6 @@ class Program:
         rows = sum(i.flops(1) / 2 for i in products) / max(1, sum(i.matrix_size for i in products))
         return max(1, int(rows))
 
-    def flops(self, rows: int) -> int:
-        """Floating-point operations of one step over a batch of `rows`."""
-        return sum(i.flops(rows) for i in self)
+    def flops(self, rows: int, scattered: bool = True) -> int:
+        """Floating-point operations of one step over a batch of `rows`; if not `scattered`, without those that are."""
+        return sum(i.flops(rows) for i in self if scattered or not i.scattered)

@@ -33,6 +33,7 @@ class TableReduce(Instruction):
     ids: int  # in a row of the batch
 
     name = "table reduce"
+    scattered = True
     writes = ("dw", "own")
     due = True
 
@@ -61,6 +62,7 @@ class TableUpdate(Statements):
     ids: int
 
     name = "table update"
+    scattered = True
     sliced = False
     due = True
 
