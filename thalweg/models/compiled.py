@@ -23,6 +23,7 @@ from thalweg.losses.outputs import doubt
 from thalweg.models.goals import Goals, OutputGoal, spread
 from thalweg.models.graph import Graph
 from thalweg.models.ids import IdInput, id_inputs
+from thalweg.models.model_loss import ModelLoss
 from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
 from thalweg.program.ir.listing import Listing
@@ -242,7 +243,10 @@ class Compiled:
     def lower(self, request: Request) -> tuple[Program, int]:
         """The program for a request and its number of running sums; requests with the same program share it."""
         request = self._common(request)
-        targets = [g.loss.target_shape(s) for g, s in self.goals_and_shapes() if g.loss is not None and g.loss.own]
+        targets: list[Any] = [
+            g.loss.target_shape(s) for g, s in self.goals_and_shapes() if g.loss is not None and g.loss.own
+        ]
+        targets += [g.loss.targets for g, _ in self.goals_and_shapes() if isinstance(g.loss, ModelLoss)]
         key = (request, *(path for path, _ in self.weights.live()), *targets)
         found: tuple[Program, int] | None = self._programs.get(key)
         if found is None:
@@ -304,6 +308,9 @@ class Compiled:
         for k, (goal, output) in enumerate(zip(goals, self.output_shapes, strict=True)):
             if goal.loss is None:
                 continue
+            if isinstance(goal.loss, ModelLoss):
+                object.__setattr__(goal.loss, "targets", targets[k] is not None)
+                targets[k] = np.zeros((rows, 1), kind) if targets[k] is None else targets[k]
             array = batches.to_array(targets[k], "y" if count == 1 else f"y of {names[k]!r}")
             batches.same_rows(inputs[0], array)
             array = batches.contiguous(goal.loss.check_targets(array, output), kind, "y")

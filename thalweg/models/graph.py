@@ -23,8 +23,10 @@ class Graph(ABC):
     """Base of all ways in which layers make up a model: a chain, a graph that was drawn, or a `call` of the user's."""
 
     name: str
+    named_by_us: bool
     layers: list[Layer]  # without the inputs
     inputs: list[Input]  # empty while unknown
+    own_loss: Any = None  # the model, if its class computes the loss in `compute_loss`
     structure: Any = 0  # of the outputs, such as a dict, with 0 in the place of each
     output_shapes: list[Shape]  # known once it is built
 
@@ -105,10 +107,11 @@ class Chain(Graph):
     """Layers one after the other, from one input to one output."""
 
     def __init__(self, layers: Sequence[Layer] | None, name: str | None) -> None:
-        self.name = name or "sequential"
+        self.name, self.named_by_us = name or "sequential", name is None
         self.inputs: list[Input] = []
         self.layers: list[Layer] = []
         self.output_shapes: list[Shape] = []
+        self.before_drawing: Callable[[], Any] | None = None  # builds the model
         for layer in layers or []:
             self.add(layer)
 
@@ -128,6 +131,19 @@ class Chain(Graph):
             layer.check_free()
             name_layers([*self.layers, layer])
             self.layers.append(layer)
+            vars(layer)["draw"] = self.draw
+
+    def draw(self) -> Any:
+        """Calls the layers on the input, one on the output of the other; returns the last tensor."""
+        if self.before_drawing is not None:
+            self.before_drawing()
+        if not self.inputs:
+            raise ThalwegError(UNKNOWN_INPUT)
+        value: Any = self.inputs[0]
+        for layer in self.layers:
+            results = vars(layer).get("results")
+            value = results[0] if results else layer(value)
+        return value
 
     def pop(self) -> Layer:
         """Removes the last layer and returns it."""

@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History
 from thalweg.engine.contract import Array
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import Input, Layer
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
-from thalweg.models.drawing import Own
+from thalweg.models.drawing import Drawn, Own
 from thalweg.models.goals import spread
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
@@ -62,7 +62,7 @@ DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 
 
 class Model(Layer):
-    """A network of layers: `Model(inputs, outputs)` from tensors, or a subclass that computes its outputs in `call`.
+    """Base of all networks of layers: `Model(inputs, outputs)` from tensors, or a subclass that computes its outputs in `call`.
 
     From tensors, it is everything between them: any number of inputs and outputs, alone, in lists or in dicts; layers and
     models called several times share their weights; what other models learn with the same layers, this one knows.
@@ -98,17 +98,27 @@ class Model(Layer):
 
     def __init__(
         self,
+        inputs: Any = None,
+        outputs: Any = None,
         name: str | None = None,
         *,
         seed: int | None = None,
         engine: str = "native",
         dtype: str = "float32",
     ) -> None:
-        self._assemble(Own(self, name), seed, engine, dtype)
+        if (inputs is None) != (outputs is None):
+            raise ArgumentError("a model is Model(inputs, outputs), or a class with a call")
+        drawn = inputs is not None
+        self._assemble(Drawn(inputs, outputs, name) if drawn else Own(self, name), seed, engine, dtype)
+        if type(self).compute_loss is not Model.compute_loss:
+            self._graph.own_loss = self
+        if drawn:
+            self.build()
 
     def _assemble(self, graph: Graph, seed: int | None, engine: str, dtype: str) -> None:
         """Makes the parts of a model around its graph."""
         self._graph = graph
+        self.named_by_us = graph.named_by_us
         self._weights = Weights(self._graph, dtype)
         self._compiled = Compiled(self._graph, self._weights, seed, engine)
         self._trainer = Trainer(self._compiled)
@@ -155,6 +165,19 @@ class Model(Layer):
     def inside(self) -> list[Layer]:
         """The same, or of a class with `call`, the layers that are attributes."""
         return Layer.inside.fget(self) if isinstance(self._graph, Own) else list(self._graph.layers)  # type: ignore[attr-defined]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal model, without its weights."""
+        return {"name": self.name} if isinstance(self._graph, Own) else model_file.describe(self._compiled)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Override it to compute the loss from tensors, with `thalweg.ops`; by default it is the one of `compile`.
+
+        Returns: one number a row, or a mean over the rows. What layers gave to `add_loss` is added.
+        """
+        raise ThalwegError("compute_loss is the loss of compile, which isn't a tensor: compute it with thalweg.ops")
 
     # --- as a layer of another model ------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from thalweg.layers import Layer
 from thalweg.models.graph import Chain
@@ -39,7 +40,20 @@ class Sequential(Model):
         engine: str = "native",
         dtype: str = "float32",
     ) -> None:
-        self._assemble(Chain(layers, name), seed, engine, dtype)
+        graph = Chain(layers, name)
+        self._assemble(graph, seed, engine, dtype)
+        graph.before_drawing = self.build
+
+    @property
+    def output(self) -> Any:
+        """The output's tensor, from which other models may go on."""
+        graph: Any = self._graph
+        return graph.draw()
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The same, in a list."""
+        return [self.output]
 
     add = done_by("_graph", Chain.add)
     pop = done_by("_graph", Chain.pop)

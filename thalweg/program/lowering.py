@@ -110,6 +110,7 @@ def forward(network: Network, request: Request) -> tuple[Builder, list[Buffer]]:
         x = Buffer(place.lower(), shape)
         inputs.append(builder.append(gather(Buffer(place, shape, DATA), x)))
     outputs = per_row(builder, network.run(builder, inputs))
+    builder.inputs, builder.outputs = inputs, outputs
     for name, value in zip(places("y_pred", len(outputs)), outputs, strict=True):
         if not any(value is x for x in inputs):
             value.name = name
