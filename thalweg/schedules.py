@@ -21,7 +21,7 @@ from thalweg.support.naming import choose
 Rates = NDArray[np.float64]
 
 
-class LearningRateSchedule(hooks.Hooked):
+class LearningRateSchedule(hooks.Configured):
     """Base of all schedules. Your own subclass needs `value(step)`, which takes and returns arrays, and `arguments`.
 
     Instead of `value` it may define `__call__(step)`, as in Keras, which is called step by step.

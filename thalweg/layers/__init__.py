@@ -9,6 +9,7 @@ from thalweg.activations import CustomFunction
 from thalweg.layers import (
     activation,
     adapted,
+    aliases,
     augmentation,
     containers,
     convolution,
@@ -22,6 +23,7 @@ from thalweg.layers import (
 )
 from thalweg.layers.activation import *  # noqa: F403 — a new layer is named only in its own file
 from thalweg.layers.adapted import *  # noqa: F403
+from thalweg.layers.aliases import *  # noqa: F403
 from thalweg.layers.augmentation import *  # noqa: F403
 from thalweg.layers.containers import *  # noqa: F403
 from thalweg.layers.convolution import *  # noqa: F403
@@ -54,6 +56,7 @@ __all__ += transposed.__all__
 CLASSES: dict[str, type[Layer]] = {
     name: globals()[name] for name in sorted(__all__) if name not in ("Input", "Layer", "deserialize", "serialize")
 }
+__all__ += aliases.__all__
 REGISTERED: dict[str, Any] = {}  # classes that are read from files besides: models, and the user's
 
 
@@ -78,7 +81,8 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
         config["activation"] = own[activation["custom"]]
     kind: Any = choose("layer", description["class_name"], known(custom_objects))
     layer: Layer = kind.from_config(config) if hasattr(kind, "from_config") else kind(**config)
-    layer.trainable = description.get("trainable", True)
+    if "trainable" in description:  # where older files have it
+        layer.trainable = description["trainable"]
     return layer
 
 

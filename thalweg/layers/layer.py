@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import Parameter as Argument
 from inspect import signature
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
+from thalweg.layers.arguments import EVERY, accept, check_shape
 from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, program_of, record, traced, writing
 from thalweg.ops.variable import Variable
 from thalweg.program.builder import Builder
@@ -45,7 +47,7 @@ class Parameter:
     number: int = 0  # of its layer, in the printed name
 
 
-class Layer(hooks.Hooked):
+class Layer(hooks.Configured):
     """Base of all layers. A subclass declares its weights in `build`, and says what it computes in one of two ways.
 
     Keras's way is `call(self, x)`, in functions of `thalweg.ops`, Python's operators and calls of other layers, which may
@@ -66,8 +68,14 @@ class Layer(hooks.Hooked):
     """
 
     uncalled = hooks.LAYER
+    every: ClassVar[tuple[str, ...]] = EVERY  # what the constructor of every layer takes
+    declared: Mapping[str, Any] = MappingProxyType({})  # of these, the input's shape and the type, where they were given
     title_zh: ClassVar[str] = ""
     summary_zh: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        accept(cls)
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -298,6 +306,7 @@ class Layer(hooks.Hooked):
 
     def build_for(self, input_shape: Shapes) -> None:
         """Declares the weights for an input shape, and names the layers inside."""
+        check_shape(self, input_shape)
         name_layers(self.inside)
         several = isinstance(input_shape, list)
         if self.composes:
@@ -368,6 +377,9 @@ class Layer(hooks.Hooked):
         return parameter.array
 
 
+accept(Layer)
+
+
 def row_shape(value: Any, program: Builder) -> Shape:
     """The shape of a value without its rows."""
     return traced(value, program).buffer.shape
@@ -396,8 +408,7 @@ def name_layers(layers: Sequence[Layer]) -> None:
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """A plain description that `deserialize` turns back into an equal layer, without its weights."""
-    frozen = {} if layer.trainable else {"trainable": False}
-    return {"class_name": type(layer).__name__, "config": layer.get_config()} | frozen
+    return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
 
 def last_axis(layer: str, axis: Any) -> int:

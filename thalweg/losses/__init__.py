@@ -14,8 +14,11 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg.errors import ArgumentError
+from thalweg.losses import functions
 from thalweg.losses.centers import CenterLoss
 from thalweg.losses.formula import FormulaLoss
+from thalweg.losses.functions import *  # noqa: F403
+from thalweg.losses.functions import LossFunction
 from thalweg.losses.loss import Loss
 from thalweg.losses.numbers import (
     CategoricalHinge,
@@ -76,6 +79,7 @@ __all__ = [
     "get",
     "serialize",
 ]
+__all__ += functions.__all__
 
 CLASSES: dict[str, type[Loss]] = {
     c.__name__: c
@@ -97,7 +101,7 @@ SHORT: dict[str, type[Loss]] = {
 NAMES = {snake_case(name): c for name, c in CLASSES.items()} | SHORT
 
 
-def get(identifier: str | Loss | dict[str, Any]) -> Loss:
+def get(identifier: str | Loss | LossFunction | dict[str, Any]) -> Loss:
     """A loss from its name, a formula in y_true and y_pred, what `serialize` returned, or itself.
 
     >>> get("mse")
@@ -105,6 +109,8 @@ def get(identifier: str | Loss | dict[str, Any]) -> Loss:
     """
     if isinstance(identifier, Loss):
         return identifier
+    if isinstance(identifier, LossFunction):
+        return identifier.kind()
     if isinstance(identifier, dict):
         return choose("loss", identifier["class_name"], CLASSES | {"FormulaLoss": FormulaLoss})(**identifier["config"])
     if isinstance(identifier, str) and not identifier.isidentifier() and not identifier.isspace() and identifier:

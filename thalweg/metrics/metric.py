@@ -21,7 +21,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Metric(hooks.Hooked):
+class Metric(hooks.Configured):
     """Base of all metrics: which sums it needs (`instruction`), and how they become a score (`result`)."""
 
     uncalled = hooks.METRIC

@@ -89,6 +89,7 @@ class Model(Layer):
     """
 
     uncalled = hooks.MODEL
+    every = ("trainable",)
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
         if cls is Model and (arguments or "inputs" in named):

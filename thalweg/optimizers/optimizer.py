@@ -70,7 +70,7 @@ def printed(equation: str) -> str:
     return shown_step(equation, {}, SYMBOLS)
 
 
-class Optimizer(hooks.Hooked):
+class Optimizer(hooks.Configured):
     """Base of all optimizers.
 
     Args:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from thalweg.errors import ArgumentError
 
@@ -31,6 +31,20 @@ class Hooked:
                 raise ArgumentError(f"{cls.__name__}.{name} would never be called: {base.uncalled[name]}")
             for name in own.keys() & base.called_with.keys():
                 check_arguments(cls.__name__, name, own[name], base.called_with[name])
+
+
+class Configured(Hooked):
+    """Base of what can be made again from its configuration."""
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """One that is equal to the one whose `get_config` returned this.
+
+        >>> from thalweg.layers import Dense
+        >>> Dense.from_config(Dense(3).get_config()).units
+        3
+        """
+        return cls(**config)
 
 
 def check_arguments(owner: str, name: str, method: Any, given: tuple[str, ...]) -> None:
