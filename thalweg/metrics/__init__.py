@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from thalweg.errors import ArgumentError
+from thalweg.losses.functions import LossFunction
+from thalweg.metrics import functions, running
 from thalweg.metrics.confusion import (
     AUC,
     F1Score,
@@ -21,6 +23,8 @@ from thalweg.metrics.confusion import (
     TruePositives,
 )
 from thalweg.metrics.correlation import PearsonCorrelation, R2Score
+from thalweg.metrics.functions import *  # noqa: F403
+from thalweg.metrics.functions import MetricFunction
 from thalweg.metrics.matches import (
     Accuracy,
     BinaryAccuracy,
@@ -48,6 +52,7 @@ from thalweg.metrics.means import (
     SquaredHinge,
 )
 from thalweg.metrics.metric import Metric, Shape
+from thalweg.metrics.running import *  # noqa: F403
 from thalweg.support.naming import choose, snake_case
 
 __all__ = [
@@ -88,6 +93,8 @@ __all__ = [
     "get",
     "serialize",
 ]
+__all__ += functions.__all__
+__all__ += running.__all__
 
 CLASSES: dict[str, type[Metric]] = {
     c.__name__: c
@@ -100,6 +107,7 @@ CLASSES: dict[str, type[Metric]] = {
         Recall, FBetaScore, F1Score, AUC, R2Score, PearsonCorrelation,
     )
 }  # fmt: skip
+BY_THEMSELVES: dict[str, type[Metric]] = {name: getattr(running, name) for name in running.__all__}
 NAMES: dict[str, type[Metric]] = {snake_case(n): c for n, c in CLASSES.items()} | {
     **{c.short: c for c in CLASSES.values() if c.short},
     "mse": MeanSquaredError, "MSE": MeanSquaredError, "rmse": RootMeanSquaredError, "RMSE": RootMeanSquaredError,
@@ -128,7 +136,11 @@ def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape)
     Named(key='accuracy', metric=SparseCategoricalAccuracy())
     """
     if isinstance(identifier, Metric):
+        if (reason := identifier.unlogged()) is not None:
+            raise ArgumentError(f"compile can't take the metric {identifier.name!r}: {reason}")
         return Named(identifier.name, identifier)
+    if isinstance(identifier, (LossFunction, MetricFunction)):
+        return Named(identifier.__name__, choose("metric", identifier.__name__, NAMES)())
     if isinstance(identifier, dict):
         metric = choose("metric", identifier["class_name"], CLASSES)(**identifier["config"])
         return Named(identifier.get("key", metric.name), metric)

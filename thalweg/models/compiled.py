@@ -472,7 +472,7 @@ def scores(
     result = {"loss": mean_loss(totals.T).tolist()}
     place = FIRST_METRIC
     for named, output in metrics:
-        size, score = named.metric.sums(output), named.metric.result
+        size, score = named.metric.sums(output), named.metric.score
         result[named.key] = [score(t[place : place + size], t[ROWS], output) for t in totals]
         place += size
     return result

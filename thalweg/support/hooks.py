@@ -128,13 +128,13 @@ MODEL = table(
 )
 FORMULA = "a loss of your own is a formula, such as compile(loss='(y_pred - y_true)**2')"
 LOSS = table(("call __call__", FORMULA), ("dtype", TYPES[1]), CONFIG)
+BY_ITSELF = (
+    "a metric of Python code is for use by itself; in compile, a metric is made of sums that the engine keeps: compute "
+    "your own from model.predict(x) in a callback's on_epoch_end"
+)
 METRIC = table(
-    (
-        "update_state reset_state stateless_update_state stateless_result stateless_reset_state",
-        "a metric is made of sums that the engine keeps; compute your own from model.predict(x) in a callback's "
-        "on_epoch_end",
-    ),
-    ("add_variable add_weight variables", "a metric's sums are declared by its instruction"),
+    ("stateless_update_state stateless_result stateless_reset_state", "a metric keeps its state: update_state, result"),
+    ("add_variable add_weight variables", "the variables of a metric are listed as they are added"),
     ("dtype", TYPES[1]),
     ("interpolate_pr_auc", "the area is computed by AUC's area"),
     CONFIG,
