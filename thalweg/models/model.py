@@ -265,6 +265,10 @@ class Model(Layer):
         metrics: Any = None,
         loss_weights: Any = None,
         weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Sets optimizer, loss and metrics. The optimizer starts over.
 
@@ -276,7 +280,10 @@ class Model(Layer):
             metrics: a name, one of `thalweg.metrics`, or a list; for several outputs a list of lists or a dict.
             loss_weights: the factor of each output's loss in the sum, a list or a dict.
             weighted_metrics: must be empty: metrics count every row the same.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: they choose how Keras runs a step, and mean
+                nothing here: every program is compiled, and runs as many steps at once as it can.
         """
+        warn_of_meaningless(run_eagerly, steps_per_execution, jit_compile, auto_scale_loss)
         with making:
             self._trainer.check("compile it")
             self._compiled.compile(optimizer, loss, metrics, loss_weights, weighted_metrics)
