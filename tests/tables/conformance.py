@@ -15,6 +15,7 @@ import image_rows
 import loss_rows
 import metric_rows
 import numpy as np
+import pointwise_rows
 import share_rows
 import weight_rows
 import winograd_rows
@@ -220,3 +221,4 @@ ROWS: dict[str, Build] = {
 }
 ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_rows.ROWS
 ROWS |= winograd_rows.ROWS | share_rows.ROWS
+ROWS |= {name: build for name, build in pointwise_rows.ROWS.items() if name not in ACTIVATIONS}

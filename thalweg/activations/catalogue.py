@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from thalweg.activations.function import ActivationFunction, BuiltInFunction, elementwise
 from thalweg.program.formula.equation import Equation
+from thalweg.program.formula.operations import UNARY
 from thalweg.program.instructions import rowwise
 from thalweg.program.instructions.activations import GENERAL_RELU, RELU, SIGMOID
 
@@ -43,11 +44,9 @@ sigmoid = BuiltInFunction(
     title_zh="S 型函數",
     summary_zh="把任何數壓到 0 與 1 之間，可當作機率。",
 )
-tanh = elementwise(
+tanh = BuiltInFunction(
     "tanh",
-    "tanh(h)",
-    "1 - a**2",
-    cost=12,
+    UNARY["tanh"],
     range="(−1, 1)",
     use="hidden layers of small networks; centred on 0, so that the next layer learns faster",
     avoid="deep networks: the slope vanishes for large |x|",
@@ -130,13 +129,10 @@ selu = elementwise(
     title_zh="自正規化指數線性單元",
     summary_zh="讓每層輸出自動趨向平均 0、變異數 1。",
 )
-gelu = elementwise(
+gelu = BuiltInFunction(
     "gelu",
-    "h * normal(h)",
-    """x = min(max(h, -14), 14)
-normal(x) + x * normal_density(x)""",
+    UNARY["gelu"],
     general=GELU_APPROXIMATE,
-    cost=30,
     range="[−0.170, ∞)",
     use="transformers; often a little better than relu",
     avoid="where relu does as well and speed counts",
@@ -144,13 +140,9 @@ normal(x) + x * normal_density(x)""",
     title_zh="高斯誤差線性單元",
     summary_zh="以常態分布的累積機率當作閘門。",
 )
-silu = elementwise(
+silu = BuiltInFunction(
     "silu",
-    "h * sigmoid(h)",
-    """x = min(max(h, -100), 100)
-s = sigmoid(x)
-s + s * x * (1 - s)""",
-    cost=13,
+    UNARY["silu"],
     range="[−0.278, ∞)",
     use="deep networks, as a smooth relu",
     avoid="where relu does as well and speed counts",
@@ -199,11 +191,9 @@ t + x * (1 - t**2)""",
     title_zh="線性縮放雙曲正切",
     summary_zh="輸入乘以自己的 tanh，左右對稱且不為負。",
 )
-softplus = elementwise(
+softplus = BuiltInFunction(
     "softplus",
-    "softplus(h)",
-    "-expm1(-a)",
-    cost=20,
+    UNARY["softplus"],
     range="(0, ∞)",
     use="an output that has to be positive: a scale, a rate, a variance",
     avoid="hidden layers: relu is cheaper and learns faster",
@@ -223,11 +213,9 @@ softsign = elementwise(
     title_zh="軟符號",
     summary_zh="尾端趨近較慢的 tanh。",
 )
-exponential = elementwise(
+exponential = BuiltInFunction(
     "exponential",
-    "exp(h)",
-    "a",
-    cost=10,
+    UNARY["exp"],
     range="(0, ∞)",
     use="the output of a Poisson regression, whose logarithm is linear",
     avoid="hidden layers: it explodes",
@@ -392,11 +380,9 @@ gaussian = elementwise(
     title_zh="高斯函數",
     summary_zh="只在 0 附近有反應的鐘形函數。",
 )
-sine = elementwise(
+sine = BuiltInFunction(
     "sine",
-    "sin(h)",
-    "cos(h)",
-    cost=12,
+    UNARY["sin"],
     range="[−1, 1]",
     use="signals, images and fields as functions of a coordinate; periodic data",
     avoid="tables: many local minima",
@@ -404,11 +390,9 @@ sine = elementwise(
     title_zh="正弦",
     summary_zh="週期函數，適合表示訊號與影像。",
 )
-arctan = elementwise(
+arctan = BuiltInFunction(
     "arctan",
-    "arctan(h)",
-    "1 / (1 + h**2)",
-    cost=12,
+    UNARY["arctan"],
     range="(−π/2, π/2)",
     use="in place of tanh, with tails that flatten more slowly",
     avoid="where an output between −1 and 1 is wanted",

@@ -36,6 +36,7 @@ from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
 from thalweg.support.naming import choose
+from thalweg.support.registry import REGISTERED
 
 CustomObjects = Mapping[str, type[Layer] | CustomFunction]
 
@@ -57,7 +58,6 @@ CLASSES: dict[str, type[Layer]] = {
     name: globals()[name] for name in sorted(__all__) if name not in ("Input", "Layer", "deserialize", "serialize")
 }
 __all__ += aliases.__all__
-REGISTERED: dict[str, Any] = {}  # classes that are read from files besides: models, and the user's
 
 
 def known(custom_objects: CustomObjects | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from thalweg import activations, initializers
 from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.kernel_layer import ActivationLike, KernelLayer, RegularizerLike
-from thalweg.layers.layer import Layer, Shape, name_layers
+from thalweg.layers.layer import Layer, Shape
 from thalweg.ops.tensor import Symbol
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.elementwise import Rescale

@@ -17,6 +17,7 @@ from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.layers.arguments import EVERY, accept, check_shape
+from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, program_of, record, traced, writing
 from thalweg.ops.variable import Variable
 from thalweg.program.builder import Builder
@@ -154,7 +155,9 @@ class Layer(hooks.Configured):
         if not self.built:
             self.build_for(shapes[0] if len(shapes) == 1 else shapes)
         with self.acting(program, named.get("training")), writing(program):
-            result = self.composed(program, arguments, named) if self.composes else self.called(program, arguments, named)
+            result = (
+                self.composed(program, arguments, named) if self.composes else self.called(program, arguments, named)
+            )
         if self.output_shape is None:
             self.output_shape = mapped(result, lambda v: row_shape(v, program))
         return result
@@ -211,7 +214,7 @@ class Layer(hooks.Configured):
             if not isinstance(term, (Tensor, Variable)):
                 raise ArgumentError(f"{caller()}: add_loss takes a tensor computed in call, got {term!r}")
             program = program_of([term.value if isinstance(term, OverRows) else term])
-            program.objectives.append(term)
+            program.objectives.append(row_value(program, term))
 
     def add_weight(
         self,

@@ -36,6 +36,7 @@ from thalweg.losses.numbers import (
     SquaredHinge,
     SumSquaredError,
 )
+from thalweg.losses.own import FunctionLoss
 from thalweg.losses.probabilities import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -48,6 +49,7 @@ from thalweg.losses.probabilities import (
     Tversky,
 )
 from thalweg.support.naming import choose, snake_case
+from thalweg.support.registry import REGISTERED
 
 __all__ = [
     "BinaryCrossentropy",
@@ -60,6 +62,7 @@ __all__ = [
     "CosineSimilarity",
     "Dice",
     "FormulaLoss",
+    "FunctionLoss",
     "GaussianNLL",
     "Hinge",
     "Huber",
@@ -112,15 +115,17 @@ def get(identifier: str | Loss | LossFunction | dict[str, Any]) -> Loss:
     if isinstance(identifier, LossFunction):
         return identifier.kind()
     if isinstance(identifier, dict):
-        return choose("loss", identifier["class_name"], CLASSES | {"FormulaLoss": FormulaLoss})(**identifier["config"])
+        config = dict(identifier["config"])
+        if identifier["class_name"] == "FunctionLoss":
+            config["function"] = choose("function", config["function"], REGISTERED)
+        kinds = CLASSES | {"FormulaLoss": FormulaLoss, "FunctionLoss": FunctionLoss} | REGISTERED
+        made: Loss = choose("loss", identifier["class_name"], kinds)(**config)
+        return made
     if isinstance(identifier, str) and not identifier.isidentifier() and not identifier.isspace() and identifier:
         return FormulaLoss(identifier)
     given: Any = identifier
     if callable(given) and not isinstance(given, type):
-        raise ArgumentError(
-            "a Python function can't be differentiated: write a loss of your own as a formula, "
-            "such as 'log(cosh(y_pred - y_true))'"
-        )
+        return FunctionLoss(given)
     return choose("loss", identifier, NAMES | CLASSES)()
 
 

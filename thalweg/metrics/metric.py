@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import initializers
 from thalweg.errors import ShapeError
 from thalweg.initializers import InitializerLike
+from thalweg.program.builder import Builder
 from thalweg.program.instructions import metrics as instructions
 from thalweg.program.instructions.losses.loss_instruction import Loss
-from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import TOTALS, Buffer
 from thalweg.support import hooks
 from thalweg.support.naming import snake_case

@@ -34,7 +34,6 @@ from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 from thalweg.support.once import making
 
-
 Data = dict[str, Array]  # the caller's arrays by the names under which programs know them: X, Y, weights
 
 
@@ -124,6 +123,10 @@ class Compiled:
     def metric_names(self) -> list[Any]:
         """The metrics as they were given."""
         return self.goals.metric_names
+
+    def goals_and_shapes(self) -> list[tuple[OutputGoal, Shape]]:
+        """What every output is trained for, and its shape; nothing before `compile`."""
+        return list(zip(self.objectives(), self.output_shapes, strict=True)) if self.complete else []
 
     def objectives(self) -> list[OutputGoal]:
         """What every output is trained for."""
@@ -238,7 +241,8 @@ class Compiled:
     def lower(self, request: Request) -> tuple[Program, int]:
         """The program for a request and its number of running sums; requests with the same program share it."""
         request = self._common(request)
-        key = (request, *(path for path, _ in self.weights.live()))
+        targets = [g.loss.target_shape(s) for g, s in self.goals_and_shapes() if g.loss is not None and g.loss.own]
+        key = (request, *(path for path, _ in self.weights.live()), *targets)
         found: tuple[Program, int] | None = self._programs.get(key)
         if found is None:
             with making:
@@ -465,9 +469,7 @@ def row_of(x: Any) -> Shape:
     return batches.to_array(x, "x").shape[1:] or (1,)
 
 
-def scores(
-    metrics: Sequence[tuple[metric_module.Named, Shape]], totals: NDArray[np.float64]
-) -> dict[str, list[float]]:
+def scores(metrics: Sequence[tuple[metric_module.Named, Shape]], totals: NDArray[np.float64]) -> dict[str, list[float]]:
     """Loss and metrics of epochs from their running sums (epochs, sums)."""
     result = {"loss": mean_loss(totals.T).tolist()}
     place = FIRST_METRIC

@@ -9,7 +9,7 @@ import numpy as np
 from thalweg import layers
 from thalweg.errors import ModelFileError
 from thalweg.layers import Input, Layer
-from thalweg.models.drawn import Drawn, Own
+from thalweg.models.drawing import Drawn, Own
 from thalweg.models.graph import Chain, Graph
 from thalweg.ops.tensor import FUNCTIONS, Symbol
 from thalweg.ops.variable import Variable

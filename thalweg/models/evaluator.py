@@ -65,9 +65,7 @@ def format_scores(logs: Logs, return_dict: bool) -> Any:
 class Evaluation:
     """The evaluation of a model on some rows; may be called many times."""
 
-    def __init__(
-        self, model: Model, compiled: Compiled, data: Data, batch: int, lanes: int
-    ) -> None:
+    def __init__(self, model: Model, compiled: Compiled, data: Data, batch: int, lanes: int) -> None:
         self.model, self.compiled, self.data, self.batch, self.lanes = model, compiled, data, batch, lanes
         self.goals, self.scores = compiled.goals, compiled.scores()  # the ones the arrays were checked against
         self.prepared: dict[int, tuple[Job, Executor]] = {}  # by the rows of a batch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.models.drawn import Drawn
+from thalweg.models.drawing import Drawn
 from thalweg.models.model import DRAWN, Model
 
 

@@ -12,7 +12,7 @@ from thalweg.layers.layer import Shape
 from thalweg.models.graph import Graph
 from thalweg.support.checks import number
 from thalweg.support.naming import choose
-from thalweg.support.nested import leaves, mapped
+from thalweg.support.nested import mapped
 
 
 @dataclass
@@ -28,8 +28,8 @@ class Goals:
     """The arguments of `compile`, checked; they are divided among the outputs once these are known."""
 
     def __init__(self, loss: Any, names: Any, loss_weights: Any, weighted_metrics: Any) -> None:
-        self.loss = mapped(loss, losses.get)
-        for given in leaves([names, weighted_metrics]):
+        self.loss = losses.get(loss) if described(loss) else mapped(loss, losses.get)
+        for given in flat([names, weighted_metrics]):
             if not isinstance(given, (str, dict, metrics.Metric)) and not callable(given):
                 raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {names!r}")
         if isinstance(names, (int, float, bool)) or (names is not None and not isinstance(names, ALLOWED)):
@@ -41,13 +41,15 @@ class Goals:
     @property
     def metric_names(self) -> list[Any]:
         """The metrics as a list, as they were given."""
-        return list(leaves(self.names))
+        return flat(self.names)
 
     def described(self, graph: Graph) -> Any:
         """The metrics as JSON: for one output what they are for its shape."""
         if len(graph.output_shapes) == 1:
             return [metrics.serialize(named) for named in self.outputs(graph)[0].metrics]
-        return mapped(self.names, lambda m: metrics.serialize(metrics.Named(m.name, m)) if isinstance(m, metrics.Metric) else m)
+        return mapped(
+            self.names, lambda m: metrics.serialize(metrics.Named(m.name, m)) if isinstance(m, metrics.Metric) else m
+        )
 
     def check(self, graph: Graph) -> None:
         """Raises if a name is unknown, or doesn't fit the outputs of a model that is built."""
@@ -88,9 +90,9 @@ class Goals:
         if given is None:
             return [[] for _ in names]
         if len(names) == 1 and not isinstance(given, dict):
-            return [list(leaves(given))]
+            return [flat(given)]
         nested = isinstance(given, (list, tuple)) and len(given) == len(names)
-        if isinstance(given, dict) and "class_name" not in given:
+        if isinstance(given, dict) and not described(given):
             for key in given:
                 choose("output", key, names)
             return [one_or_more(given.get(name)) for name in names]
@@ -102,6 +104,20 @@ class Goals:
 
 
 ALLOWED = (str, list, tuple, dict, metrics.Metric)
+
+
+def described(given: Any) -> bool:
+    """Whether it is what `serialize` returned, rather than a dict by outputs."""
+    return isinstance(given, dict) and "class_name" in given
+
+
+def flat(given: Any) -> list[Any]:
+    """Every metric in lists and dicts."""
+    if given is None:
+        return []
+    if isinstance(given, dict) and not described(given):
+        given = list(given.values())
+    return [m for inner in given for m in flat(inner)] if isinstance(given, (list, tuple)) else [given]
 
 
 def one_or_more(given: Any) -> list[Any]:
@@ -143,9 +159,7 @@ def spread(
         if len(given) == sum(wanted):
             values = iter(given)
             return [next(values) if w else None for w in wanted]
-    elif shared:
-        return [given if w else None for w in wanted]
-    elif sum(wanted) == 1:
+    elif shared or sum(wanted) == 1:
         return [given if w else None for w in wanted]
     raise ArgumentError(f"{what} is a list of {len(names)}, or a dict with the keys {', '.join(map(repr, names))}")
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from thalweg import layers, losses, optimizers
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
-from thalweg.models.model_file import STATE, Arrays, compare, put, read, set_state, take_state
 from thalweg.models.description import draw
-from thalweg.models.drawn import Drawn
+from thalweg.models.drawing import Drawn
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
+from thalweg.models.model_file import STATE, Arrays, compare, put, read, set_state, take_state
 from thalweg.models.sequential import Sequential
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
@@ -12,12 +13,12 @@ from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History
 from thalweg.engine.contract import Array
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ArgumentError, ShapeError, ThalwegWarning
 from thalweg.layers import Input, Layer
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
-from thalweg.models.drawn import Own
+from thalweg.models.drawing import Own
 from thalweg.models.goals import spread
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
@@ -56,6 +57,7 @@ def done_by(
         return method(getattr(self, part), *arguments, **named)
 
     return delegate
+
 
 DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 
@@ -371,9 +373,7 @@ class Model(Layer):
             self, self._compiled, x, y, batch_size, verbose, sample_weight, callbacks, return_dict, lanes
         )
 
-    def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> Any:
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch, without a step."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict, lanes=1)
 
@@ -446,3 +446,19 @@ class Model(Layer):
         """Restores weights, optimizer and counts from a file that `save` wrote for an equal model."""
         self._compiled.ready()
         model_file.load_state(self._compiled, path)
+
+
+def warn_of_meaningless(
+    run_eagerly: bool, steps_per_execution: int, jit_compile: bool | str, auto_scale_loss: bool
+) -> None:
+    """One warning for the arguments of `compile` that have no effect here, if any isn't the default."""
+    given = {"run_eagerly": bool(run_eagerly), "steps_per_execution": whole("steps_per_execution", steps_per_execution)}
+    given |= {"jit_compile": jit_compile, "auto_scale_loss": bool(auto_scale_loss)}
+    usual = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto", "auto_scale_loss": True}
+    if named := [name for name, value in given.items() if value != usual[name]]:
+        warnings.warn(
+            f"compile: {', '.join(named)} without effect: every program is compiled, and runs as many steps at once as it "
+            "can; leave it out",
+            ThalwegWarning,
+            stacklevel=3,
+        )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from thalweg.callbacks.callback import Callback, Model, introduced, listened, notify
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
@@ -34,7 +35,9 @@ class Predictor:
         self.input_shapes, self.output_shapes = compiled.graph.input_shapes, compiled.output_shapes
         single = len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
         flops = max(1, self.program.flops(1))
-        self.many_rows = -(-MANY_FLOPS // flops) if self.engine == "native" and single else 0  # the prepared path takes fewer …
+        self.many_rows = (
+            -(-MANY_FLOPS // flops) if self.engine == "native" and single else 0
+        )  # the prepared path takes fewer …
         self.long_rows = -(-LONG_FLOPS // flops)  # … and lets other threads run from here on
         self.own = threading.local()  # a predictor for each thread that finds the first one busy
         self.native = self.prepare() if self.engine == "native" and single else None
@@ -116,9 +119,7 @@ def predict_aloud(
     return outputs
 
 
-def by_batch(
-    model: Model, inputs: list[Array], batch: int, callbacks: Sequence[Callback], lanes: int | None
-) -> Any:
+def by_batch(model: Model, inputs: list[Array], batch: int, callbacks: Sequence[Callback], lanes: int | None) -> Any:
     """Batch by batch, until a callback sets `stop_predicting`."""
     parts: list[Any] = []
     for number, first in enumerate(range(0, len(inputs[0]), batch)):

@@ -38,7 +38,6 @@ class Vector:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.models = weakref.WeakSet()
-        self.bind()  # copied arrays are no longer views of the copied vector
 
     def take(self, named: Iterable[tuple[str, Parameter]]) -> list[tuple[str, Parameter]]:
         """Gives places to parameters that have none here, with those that share theirs; returns the ones without numbers.
@@ -108,7 +107,9 @@ class Weights:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.vector_of.models.add(self)
+        if self.placed:
+            self.vector_of.models.add(self)
+            self.vector_of.bind()
 
     @property
     def vector(self) -> Array:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from thalweg.errors import ShapeError, ThalwegError
 from thalweg.ops.tensor import (
     FUNCTIONS,
     Operators,
@@ -18,9 +19,9 @@ from thalweg.ops.tensor import (
     program_of,
     record,
     refuse,
+    traced,
     writing,
 )
-from thalweg.errors import ShapeError, ThalwegError
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.nested import leaves, mapped
@@ -102,3 +103,15 @@ def across_rows(what: str) -> ThalwegError:
         f"{caller()}: {what} along axis 0 mixes the rows of a batch, each of which passes through the network by itself; "
         "over the rows there are only mean and sum, for a loss"
     )
+
+
+def row_value(program: Builder, value: Any) -> tuple[Buffer, bool]:
+    """One number a row, and whether its sum over the batch is meant, not the mean; other axes are averaged."""
+    total = isinstance(value, OverRows) and value.total
+    value = value.value if isinstance(value, OverRows) else value
+    buffer = traced(value, program).buffer
+    if not buffer.per_row:
+        buffer = program.broadcast_to(buffer, buffer.shape, per_row=True)
+    if buffer.size > 1:
+        buffer = program.reduce("mean", buffer, tuple(range(len(buffer.shape))))
+    return buffer if buffer.shape == (1,) else program.reshape(buffer, (1,)), total

@@ -108,25 +108,6 @@ class Operators:
     def __getitem__(self, key: Any) -> Any:
         return FUNCTIONS["get_item"](self, key)
 
-    def __len__(self) -> int:
-        if not self.shape or self.shape[0] is None:
-            raise TypeError("the number of rows isn't known when a network is drawn")
-        return int(self.shape[0])
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[k] for k in range(len(self)))
-
-    def __bool__(self) -> bool:
-        raise ThalwegError(
-            f"{caller()}: a condition on a tensor can't be a Python if or while, as a network is drawn once, "
-            "before there is data; use ops.where(condition, a, b)"
-        )
-
-    def __float__(self) -> float:
-        raise ThalwegError(f"{caller()}: a tensor of a network has no numbers before there is data")
-
-    __int__ = __float__  # type: ignore[assignment]
-
 
 class Tensor(Operators):
     """Base of tensors: a shape, beginning with None for the rows of the batch, and no numbers.
@@ -146,6 +127,25 @@ class Tensor(Operators):
         return FUNCTIONS["not_equal"](self, other)
 
     __hash__ = object.__hash__
+
+    def __len__(self) -> int:
+        if not self.shape or self.shape[0] is None:
+            raise TypeError("the number of rows isn't known when a network is drawn")
+        return int(self.shape[0])
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[k] for k in range(len(self)))
+
+    def __bool__(self) -> bool:
+        raise ThalwegError(
+            f"{caller()}: a condition on a tensor can't be a Python if or while, as a network is drawn once, "
+            "before there is data; use ops.where(condition, a, b)"
+        )
+
+    def __float__(self) -> float:
+        raise ThalwegError(f"{caller()}: a tensor of a network has no numbers before there is data")
+
+    __int__ = __float__  # type: ignore[assignment]
 
     @property
     def ndim(self) -> int:
@@ -301,6 +301,18 @@ def program_of(values: list[Any]) -> Builder:
     return program
 
 
+def current() -> Builder | None:
+    """The program that is being written, if one is."""
+    return _program.get()
+
+
+def operand_shape(x: Any) -> Shape:
+    """The shape of a row of a value in a program."""
+    if not isinstance(x, Traced) or not x.buffer.per_row:
+        raise refuse("a tensor with a value for each row is needed")
+    return x.buffer.shape
+
+
 def traced(value: Any, program: Builder) -> Traced:
     """A value as one of the program: a weight, a number or an array too."""
     if isinstance(value, Traced):
@@ -329,5 +341,3 @@ def caller() -> str:
 def refuse(what: str) -> ArgumentError:
     """An error that names the user's line."""
     return ArgumentError(f"{caller()}: {what}")
-
-

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.errors import ShapeError
+from thalweg.program.formula import operations
 from thalweg.program.formula.equation import Equation
+from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window, flip_of
 from thalweg.program.instructions.custom_activation import CustomActivation, ScalarPair
@@ -17,8 +20,10 @@ from thalweg.program.instructions.linear import Affine
 from thalweg.program.instructions.noise import Noise
 from thalweg.program.instructions.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
 from thalweg.program.instructions.parametric import Prelu
+from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.pooling import AveragePooling, MaxPooling
 from thalweg.program.instructions.rowwise import Rowwise
+from thalweg.program.instructions.scans import Argmax, CumulativeSum
 from thalweg.program.instructions.shapes import Concatenation, Cropping, Permutation, Upsampling, ZeroPadding
 from thalweg.program.instructions.standardization import ChannelScale, Standardization
 from thalweg.program.ir.counter import key
@@ -36,16 +41,16 @@ class Builder:
         self.number = ""  # of the current layer: the number in the names of its weights
         self.streams = 0  # how many streams of random numbers have been handed out
         self.penalties: list[tuple[Buffer, float, float]] = []  # (a, l1, l2): on the outputs of layers
-        self.objectives: list[Any] = []  # further terms of the loss
+        self.objectives: list[tuple[Buffer, bool]] = []  # (v, total): terms of the loss, one number a row
         self.features: Buffer  # the input of the last layer with weights
 
-    def value(self, name: str, shape: tuple[int, ...]) -> Buffer:
-        """A new per-row value, its name made unique by primes."""
+    def value(self, name: str, shape: tuple[int, ...], per_row: bool = True) -> Buffer:
+        """A new value, its name made unique by primes."""
         name += self.number
         while name in self.names:
             name += "′"
         self.names.add(name)
-        return Buffer(name, shape)
+        return Buffer(name, shape, per_row=per_row)
 
     def constant(self, values: ArrayLike) -> Constant:
         """Numbers that are the same for every row and not trained; a single one is printed as itself."""
@@ -175,7 +180,8 @@ class Builder:
         self, equation: Equation, h: Buffer, arguments: Sequence[float] = (), parameters: Sequence[Buffer] = ()
     ) -> Buffer:
         """a = f(h), element by element; each trainable parameter has one number per unit of h."""
-        return self.append(Elementwise(h, self.value("a", h.shape), equation, tuple(arguments), tuple(parameters)))
+        a = self.value("a", h.shape, h.per_row)
+        return self.append(Elementwise(h, a, equation, tuple(arguments), tuple(parameters)))
 
     def rowwise(self, kind: type[Rowwise], h: Buffer) -> Buffer:
         """a = f(h) over the last axis: softmax and its relatives."""
@@ -189,15 +195,84 @@ class Builder:
         """z = x + y"""
         if x.shape != y.shape:
             raise ShapeError(f"{x} of shape {x.shape} and {y} of shape {y.shape} can't be added: the shapes differ")
-        return self.append(Add(x, y, self.value("z", x.shape)))
+        if x.per_row != y.per_row:
+            return self.binary("add", x, y)
+        return self.append(Add(x, y, self.value("z", x.shape, x.per_row)))
+
+    def binary(self, kind: str, x: Buffer, y: Buffer) -> Buffer:
+        """z = x ∘ y, element by element, with NumPy's broadcasting: an operation of `operations.BINARY`."""
+        if kind == "add" and (x.shape, x.per_row) == (y.shape, y.per_row):
+            return self.add(x, y)
+        return self.pointwise(operations.BINARY[kind], x, y)
+
+    def where(self, condition: Buffer, x: Buffer, y: Buffer) -> Buffer:
+        """z = x where the condition isn't 0, otherwise y, with NumPy's broadcasting."""
+        return self.pointwise(operations.WHERE, condition, x, y)
+
+    def pointwise(self, operation: Operation, *values: Buffer) -> Buffer:
+        """z = f(values), of the shape to which they broadcast; per row if one of them is."""
+        shown = ", ".join(f"{v} of shape {v.shape}" for v in values)
+        try:
+            shape = np.broadcast_shapes(*(v.shape for v in values))
+        except ValueError:
+            raise ShapeError(f"{operation.name} of {shown}: the shapes don't broadcast") from None
+        if any(v.per_row and len(v.shape) < len(shape) for v in values):
+            raise ShapeError(f"{operation.name} of {shown}: what is per row needs the same number of axes")
+        z = self.value("z", shape, any(v.per_row for v in values))
+        return self.append(Pointwise(operation, values, z))
+
+    def scalar(self, kind: str, x: Buffer, number: float, reverse: bool = False) -> Buffer:
+        """a = x ∘ number, or number ∘ x if `reverse`: an operation of `operations.BINARY`."""
+        if kind == "power" and not reverse:
+            if number in (roots := {0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal", 2.0: "square"}):
+                return self.unary(roots[number], x)
+            if number in range(3, 9):
+                return self.elementwise(operations.whole_power(int(number)), x)
+        return self.elementwise(operations.with_number(kind, reverse), x, (float(number),))
+
+    def unary(self, name: str, x: Buffer) -> Buffer:
+        """a = f(x), element by element: an equation of `operations.UNARY`."""
+        return self.elementwise(operations.UNARY[name], x)
+
+    def reduce(self, kind: str, x: Buffer, axes: Sequence[int], keepdims: bool = False) -> Buffer:
+        """The sum, mean, max, min, prod or logsumexp along axes; argmax, argmin or cumsum along one.
+
+        Axes count from 0 without the rows' axis. Those of `argmax` and the others go, unless `keepdims`; over all axes,
+        the shape becomes (). A cumulative sum keeps its shape.
+        """
+        shape = tuple(1 if axis in axes else n for axis, n in enumerate(x.shape))
+        if kind == "cumsum":
+            return self.append(CumulativeSum(x, self.value("z", x.shape, x.per_row), axes[0]))
+        z = self.value("z", shape, x.per_row)
+        if kind in ("argmax", "argmin"):
+            z = self.append(Argmax(x, z, axes[0], kind == "argmin"))
+        elif kind == "logsumexp":
+            top = self.append(Pointwise(operations.LARGEST, (x,), self.value("top", shape, x.per_row)))
+            total = self.append(Pointwise(operations.EXPONENTIALS, (x, top), z))
+            z = self.pointwise(operations.LOGARITHM, total, top)
+        else:
+            count = math.prod(x.shape[axis] for axis in axes)
+            z = self.append(Pointwise(operations.REDUCTIONS[kind], (x,), z, (1 / count,) if kind == "mean" else ()))
+        return z if keepdims else self.reshape(z, tuple(n for axis, n in enumerate(x.shape) if axis not in axes))
+
+    def stop_gradient(self, x: Buffer) -> Buffer:
+        """x itself, through which no derivative flows back."""
+        return x if isinstance(x, Constant) else self.append(Reshape(x, self.view(x, x.shape), stops=True))
 
     def reshape(self, x: Buffer, shape: tuple[int, ...]) -> Buffer:
         """The same memory under another shape."""
-        z = self.value("f", shape)
-        if z.size != x.size:
-            raise ShapeError(f"{x} of shape {x.shape} can't take the shape {shape}: {x.size} and {z.size} elements")
-        z.view_of = x
-        return self.append(Reshape(x, z))
+        if math.prod(shape) != x.size:
+            counts = f"{x.size} and {math.prod(shape)} elements"
+            raise ShapeError(f"{x} of shape {x.shape} can't take the shape {shape}: {counts}")
+        if isinstance(x, Constant):
+            return self.constant(x.values.reshape(shape))
+        return self.append(Reshape(x, self.view(x, shape)))
+
+    def view(self, x: Buffer, shape: tuple[int, ...]) -> Buffer:
+        """A value in the memory of x."""
+        z = self.value("f", shape, x.per_row)
+        z.region, z.view_of = x.region, x
+        return z
 
     def noise(self, kind: type[Noise], x: Buffer, amount: float, seed: int | None = None) -> Buffer:
         """Noise on every element in training; otherwise x itself."""

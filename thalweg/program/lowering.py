@@ -12,6 +12,7 @@ from thalweg.program.instructions.batches import GatherBytes, GatherFloats, Stor
 from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.losses.penalties import ActivityPenalty
+from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.instructions.metrics import Total
 from thalweg.program.ir.instruction import DATA, FIRST_METRIC, LOSS, PENALTY, TOTALS, Buffer, Instruction
 from thalweg.program.ir.program import Program
@@ -122,9 +123,7 @@ def per_row(builder: Builder, values: Sequence[Buffer]) -> list[Buffer]:
     return result
 
 
-def judge(
-    network: Network, objective: Objective, weighted: bool, outputs: Sequence[Buffer], builder: Builder
-) -> None:
+def judge(network: Network, objective: Objective, weighted: bool, outputs: Sequence[Buffer], builder: Builder) -> None:
     """Appends the gathered targets, the losses, the penalties and the metrics."""
     instructions = builder.instructions
     place, count = FIRST_METRIC, len(outputs)
@@ -148,6 +147,8 @@ def judge(
     instructions += [penalty.lower(W, sums("penalty", PENALTY)) for W, penalty in network.penalties]
     for a, l1, l2 in builder.penalties:
         instructions.append(ActivityPenalty(a, l1, l2, sums("penalty", PENALTY)))
+    for value, total in builder.objectives:
+        instructions.append(RowValue(value, None, sums("penalty", PENALTY), total))
     objective.totals = place
 
 

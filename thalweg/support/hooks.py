@@ -126,8 +126,10 @@ MODEL = table(
     ("run_eagerly jit_compile", "every program is compiled; engine='reference' runs it in NumPy"),
     *(SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
 )
-FORMULA = "a loss of your own is a formula, such as compile(loss='(y_pred - y_true)**2')"
-LOSS = table(("call __call__", FORMULA), ("dtype", TYPES[1]), CONFIG)
+FORMULA = (
+    "a loss of your own has call(self, y_true, y_pred), or is a formula, such as compile(loss='(y_pred - y_true)**2')"
+)
+LOSS = table(("__call__", FORMULA), ("dtype", TYPES[1]), CONFIG)
 BY_ITSELF = (
     "a metric of Python code is for use by itself; in compile, a metric is made of sums that the engine keeps: compute "
     "your own from model.predict(x) in a callback's on_epoch_end"

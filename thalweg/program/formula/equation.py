@@ -11,7 +11,8 @@ class Equation:
     """An activation a = f(h), or the loss ℓ(y, p) of one output, and its derivative with respect to h or p.
 
     The texts are in the language of formulas; they use these variables and the equation's arguments. The slope of an
-    activation is a formula in h, or in a alone: then h need not be kept, and a may overwrite it.
+    activation is a formula in h, or in a alone: then h need not be kept, and a may overwrite it. Without a slope, the
+    derivative is 0 everywhere, and nothing flows back.
     """
 
     name: str  # as printed

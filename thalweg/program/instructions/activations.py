@@ -9,11 +9,12 @@ from typing import Any, TypeGuard
 
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate, names_in, shown, within
+from thalweg.program.formula.operations import UNARY
 from thalweg.program.instructions.linear import matrix
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 # The activations that passes and losses refer to. The others are in thalweg/activations/catalogue.py.
-RELU = Equation("relu", "max(h, 0)", "where(a > 0, 1, 0)")
+RELU, SIGMOID = UNARY["relu"], UNARY["sigmoid"]
 GENERAL_RELU = Equation(
     "general relu",
     "where(h > threshold, min(h, max_value), 0 - negative_slope * (threshold - h))",
@@ -22,12 +23,11 @@ where(h > threshold, where(h < max_value, 1, 0), where(h < threshold, negative_s
     {"negative_slope": 0.0, "max_value": math.inf, "threshold": 0.0},
     dict.fromkeys(("negative_slope", "max_value", "threshold"), (0.0, math.inf)),
 )
-SIGMOID = Equation("sigmoid", "sigmoid(h)", "a * (1 - a)", cost=12)
 
 
 @dataclass(frozen=True, eq=False)
 class Activation(Instruction):
-    """Base: a = f(h), element by element."""
+    """Base: a = f(h), element by element. Per row or once a step."""
 
     h: Buffer
     a: Buffer
@@ -55,7 +55,7 @@ class Activation(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.a.size,)
+        return (self.a.size, int(self.a.per_row))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.h,)
@@ -65,7 +65,7 @@ class Activation(Instruction):
             yield ElementwiseAdjoint(self, self.source, d(self.a), d.into(self.h))
 
     def flops(self, rows: int) -> int:
-        return 10 * rows * self.a.size
+        return 10 * self.a.size * (rows if self.a.per_row else 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,14 +125,15 @@ class Elementwise(Activation):
         return tuple(map(float, self.arguments))
 
     def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.h, *self.parameters)
+        return (self.h, *self.parameters) if self.equation.slope else ()
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         for number, parameter in enumerate(self.parameters):
             if d.wants(parameter):
                 v = self.source_of(self.equation.by_parameter[number])
                 yield ParameterGradient(self, number, v, d(self.a), d.into(parameter))
-        yield from super().adjoint(d)
+        if self.equation.slope:
+            yield from super().adjoint(d)
 
     def evaluate(self, text: str, xp: Any, v: Array, parameters: tuple[Array, ...]) -> Array:
         """A text's value; v is h or a, whichever the text uses."""
@@ -151,7 +152,7 @@ class Elementwise(Activation):
         return self.value(xp, h, parameters)
 
     def flops(self, rows: int) -> int:
-        return self.equation.cost * rows * self.a.size
+        return self.equation.cost * self.a.size * (rows if self.a.per_row else 1)
 
 
 def is_activation(i: Instruction | None, kind: Equation | type[Instruction]) -> bool:
@@ -167,9 +168,9 @@ def is_relu(i: Instruction | None) -> TypeGuard[Elementwise]:
 
 
 def sizes(of: Activation, like: Buffer) -> tuple[int, ...]:
-    """The size of a row; with parameters, the number of positions in it and the number of units."""
+    """The size of a row and whether there are rows; with parameters, the positions in a row and the number of units."""
     if not of.parameters:
-        return (like.size,)
+        return (like.size, int(like.per_row))
     units = of.parameters[0].size
     return like.size // units, units
 
@@ -215,7 +216,7 @@ class ElementwiseAdjoint(Instruction):
         return da * self.of.slope(xp, v, parameters)
 
     def flops(self, rows: int) -> int:
-        return 3 * rows * self.dh.size
+        return 3 * self.dh.size * (rows if self.dh.per_row else 1)
 
 
 @dataclass(frozen=True, eq=False)

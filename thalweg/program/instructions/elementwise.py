@@ -47,7 +47,7 @@ class Add(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class Copy(Instruction):
-    """z = x"""
+    """z = x. Per row or once a step."""
 
     x: Buffer
     z: Buffer
@@ -62,7 +62,7 @@ class Copy(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (self.z.size,)
+        return (self.z.size, int(self.z.per_row))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -72,38 +72,43 @@ class Copy(Instruction):
             yield from d.pass_on(d(self.z), self.x)
 
     def reference(self, xp: Any, x: Array) -> Array:
-        return x
+        return x.reshape((*[-1] * self.z.per_row, *self.z.shape))
 
 
 @dataclass(frozen=True, eq=False)
 class Reshape(Instruction):
-    """z = x under another shape: the same memory, no work."""
+    """z = x under another shape: the same memory, no work. If it `stops` there, no derivative flows back to x."""
 
     x: Buffer
     z: Buffer
+    stops: bool = False
 
     name = "reshape"
     writes = ("z",)
 
     @property
     def formula(self) -> str:
-        return f"{self.z} = {self.x} as {self.z.shape}"
+        return f"{self.z} = {self.x} as {'a constant' if self.stops else self.z.shape}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
         return ()
 
     def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
+        return () if self.stops else (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
-        if d.wants(self.x):
-            dx = d.into(self.x)
+        if not d.wants(self.x):
+            return
+        dx = d.into(self.x)
+        if dx.per_row:
             dx.view_of = d(self.z)
             yield Reshape(d(self.z), dx)
+        else:  # it may have a place of its own, among the gradients
+            yield Copy(d(self.z), dx)
 
     def reference(self, xp: Any, x: Array) -> Array:
-        return x.reshape(-1, *self.z.shape)
+        return x.reshape((*[-1] * self.z.per_row, *self.z.shape))
 
     def bytes(self, rows: int) -> int:
         return 0

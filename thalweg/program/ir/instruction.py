@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
+Shape = tuple[int, ...]
 
 # The regions of memory. Each is one flat vector; a buffer is a stretch of one of them.
 DATA = "data"  # the caller's arrays: all rows of x, y and the sample weights
@@ -62,7 +63,7 @@ class Constant(Buffer):
     __slots__ = ("single", "values")
 
     def __init__(self, name: str, values: ArrayLike) -> None:
-        self.values: Array = np.array(values, np.float64)
+        self.values: Array = np.array(values, np.float64, order="C")
         self.single = self.values.astype(np.float32)  # contiguous; kernels read it, so it lives as long as the buffer
         super().__init__(name, self.values.shape, DATA, per_row=False)
 

@@ -29,7 +29,7 @@ def add(o, c, s, f):
 
 def copy(o, c, s, f):
     """z = x"""
-    n = s[ROWS] * o[2]
+    n = o[2] * (s[ROWS] if o[3] else 1)
     if o[0] != o[1]:
         x, z = floats(o[0], n), floats(o[1], n)
         for i in range(n):

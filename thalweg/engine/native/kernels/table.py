@@ -10,8 +10,10 @@ from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.custom import is_custom, kernel_of_custom
 from thalweg.engine.native.kernels.generated.formulas import kernel_of_equation
 from thalweg.engine.native.kernels.generated.norm_penalties import kernel_of_penalty
+from thalweg.engine.native.kernels.generated.pointwise import kernel_of_pointwise
 from thalweg.engine.native.kernels.generated.updates import kernel_of_statements
 from thalweg.program.instructions.losses.penalties import NormPenalty
+from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.updates.updates import Statements
 from thalweg.program.ir.instruction import Instruction
 
@@ -38,4 +40,6 @@ def kernel_of(i: Instruction) -> Kernel:
         return kernel_of_statements(i)
     if isinstance(i, NormPenalty):
         return kernel_of_penalty(i)
+    if isinstance(i, Pointwise):
+        return kernel_of_pointwise(i)
     return kernel_of_custom(i) if is_custom(i) else kernel_of_equation(i)

@@ -336,6 +336,50 @@ def power(x, y):
     return exp(y * log(x))
 
 
+@numba.njit(inline="always", **FLAGS)
+def signed_power(x, y):
+    """xʸ for any x: for negative x, y has to be whole. The error is that of `power`."""
+    size = select(y == _f(0), _f(1), power(abs(x), y))
+    half = _f(0.5) * y
+    odd = half != np.floor(half)
+    negative = select(y == np.floor(y), select(odd, -size, size), NAN)
+    return select((x < _f(0)) & (y != _f(0)), negative, size)
+
+
+@numba.njit(inline="always", **FLAGS)
+def atan2(y, x):
+    """The angle of the point (x, y), in −π … π; 0 at the origin."""
+    angle = select(y == _f(0), _f(0), atan(y / x))
+    turned = select(y < _f(0), angle - _f(3.14159265), angle + _f(3.14159265))
+    return select(x < _f(0), turned, angle)
+
+
+@numba.njit(inline="always", **FLAGS)
+def _quotient_and_rest(x, y):
+    """⌊x/y⌋ and x − y·⌊x/y⌋, which has the sign of y, in float64: a quotient rounded up to the next whole number, or
+    one that the compiler computes as x·(1/y), is put right by its rest."""
+    wide, by = _d(x), _d(y)
+    q = np.floor(wide / by)
+    rest = multiply_add(-q, by, wide)
+    low = rest * by < _d(0)
+    q = q - _d(1) if low else q
+    rest = rest + by if low else rest
+    high = abs(rest) >= abs(by)
+    return q + _d(1) if high else q, rest - by if high else rest
+
+
+@numba.njit(inline="always", **FLAGS)
+def mod(x, y):
+    """The rest of a division, with the sign of y, as in Python."""
+    return _f(_quotient_and_rest(x, y)[1])
+
+
+@numba.njit(inline="always", **FLAGS)
+def floor_divide(x, y):
+    """⌊x/y⌋"""
+    return _f(_quotient_and_rest(x, y)[0])
+
+
 @numba.njit(forceinline=True, **FLAGS)
 def pochhammer(a, q, n):
     """(a; q)ₙ = Π (1 − a·qᵏ) for k < n, in float64, by the series of its logarithm, −Σ aᵏ·(1 − qⁿᵏ)/(k·(1 − qᵏ))."""

@@ -101,7 +101,7 @@ def fits(i: Instruction) -> bool:
     """Whether an instruction can work by columns."""
     if not isinstance(i, (Convolution, TransposedConvolution, KernelGradient, *FOLLOWING)):
         return False
-    if any(len(b.shape) != 3 for b in images_of(i)):
+    if not i.per_row or any(len(b.shape) != 3 for b in images_of(i)):
         return False
     if isinstance(i, Activation | ElementwiseAdjoint) and i.parameters:  # one number per channel
         return False

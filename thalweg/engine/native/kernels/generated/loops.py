@@ -50,10 +50,10 @@ def each_adjoint(slope, v, da, dh, n, arguments):
 @scalar
 def value(function, o, s, arguments):
     """The kernel of an activation a = f(h; arguments)."""
-    each(function, o[0], o[1], s[ROWS] * o[2], arguments)
+    each(function, o[0], o[1], o[2] * (s[ROWS] if o[3] else 1), arguments)
 
 
 @scalar
 def adjoint(slope, o, s, arguments):
     """The kernel of an activation's adjoint, dh = da·f'(v; arguments)."""
-    each_adjoint(slope, o[0], o[1], o[2], s[ROWS] * o[3], arguments)
+    each_adjoint(slope, o[0], o[1], o[2], o[3] * (s[ROWS] if o[4] else 1), arguments)

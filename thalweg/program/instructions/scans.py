@@ -1,0 +1,89 @@
+"""Along one axis, in its order: running sums, and the place of the largest element."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+
+
+def around(x: Buffer, axis: int) -> tuple[int, int, int, int]:
+    """The elements before an axis, along it and after it, and whether there are rows."""
+    return math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]), int(x.per_row)
+
+
+@dataclass(frozen=True, eq=False)
+class CumulativeSum(Instruction):
+    """z[k] = Σ x[i] for i ≤ k along an axis, which doesn't count the rows' axis; if `backwards`, for i ≥ k
+
+    The adjoint is the same in the other direction. Per row or once a step.
+    """
+
+    x: Buffer
+    z: Buffer
+    axis: int
+    backwards: bool = False
+
+    name = "cumulative sum"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        order = ", backwards" if self.backwards else ""
+        return f"{self.z} = sums of {self.x} along axis {self.axis + 1}{order}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*around(self.x, self.axis), int(self.backwards))
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield CumulativeSum(d(self.z), d.into(self.x), self.axis, not self.backwards)
+
+    def reference(self, xp: Any, x: Array) -> Array:
+        axis = self.axis + self.per_row
+        return xp.flip(xp.cumsum(xp.flip(x, axis), axis), axis) if self.backwards else xp.cumsum(x, axis)
+
+    def flops(self, rows: int) -> int:
+        return self.x.size * (rows if self.per_row else 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Argmax(Instruction):
+    """z = the index of the first largest element along an axis, which doesn't count the rows' axis; or smallest
+
+    As a float; without a derivative. A NaN counts as the largest and as the smallest. Per row or once a step.
+    """
+
+    x: Buffer
+    z: Buffer
+    axis: int
+    smallest: bool = False
+
+    name = "argmax"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {'argmin' if self.smallest else 'argmax'} of {self.x} along axis {self.axis + 1}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*around(self.x, self.axis), int(self.smallest))
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        yield from ()  # an index moves in jumps: its derivative is 0
+
+    def reference(self, xp: Any, x: Array) -> Array:
+        find = xp.argmin if self.smallest else xp.argmax
+        found: Array = find(x, axis=self.axis + self.per_row)
+        return found.reshape((*[-1] * self.per_row, *self.z.shape))
+
+    def flops(self, rows: int) -> int:
+        return self.x.size * (rows if self.per_row else 1)
