@@ -17,6 +17,7 @@ from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.layers.arguments import EVERY, accept, check_shape
+from thalweg.layers.variables import HasVariables
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, program_of, record, traced, writing
 from thalweg.ops.variable import Variable
@@ -48,7 +49,7 @@ class Parameter:
     number: int = 0  # of its layer, in the printed name
 
 
-class Layer(hooks.Configured):
+class Layer(HasVariables, hooks.Configured):
     """Base of all layers. A subclass declares its weights in `build`, and says what it computes in one of two ways.
 
     Keras's way is `call(self, x)`, in functions of `thalweg.ops`, Python's operators and calls of other layers, which may

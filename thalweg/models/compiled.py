@@ -46,6 +46,7 @@ class Compiled:
 
     def __init__(self, graph: Graph, weights: Weights, seed: int | None, engine: str) -> None:
         self.graph, self.weights = graph, weights
+        self.seed_given = seed is not None
         self.seed = utils.draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
         self.engine = choose("engine", engine, ("native", "reference"))
         if engine == "native" and weights.dtype != np.float32:

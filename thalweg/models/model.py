@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -15,6 +16,7 @@ from thalweg.callbacks import Callback, History
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegWarning
 from thalweg.layers import Input, Layer
+from thalweg.layers.variables import variables_of
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
@@ -26,6 +28,7 @@ from thalweg.models.predictor import Predictor, predict_aloud
 from thalweg.models.trainer import Fit, Trainer
 from thalweg.models.weights import Weights
 from thalweg.ops.tensor import Tensor, caller, traced
+from thalweg.ops.variable import Variable
 from thalweg.optimizers import Optimizer
 from thalweg.program.builder import Builder
 from thalweg.support import hooks
@@ -220,8 +223,19 @@ class Model(Layer):
         return self._graph.get(name, index)
 
     def build(self, input_shape: Any = None) -> None:
-        """Fixes the shapes and makes the initial weights; called automatically if needed. `input_shape` is a row's."""
-        self._compiled.build(input_shape)
+        """Fixes the shapes and makes the initial weights; called automatically if needed.
+
+        input_shape: that of a row, (4,), or Keras's, (None, 4).
+        """
+        batch = isinstance(input_shape, (tuple, list)) and len(input_shape) > 1 and input_shape[0] is None
+        self._compiled.build(input_shape[1:] if batch else input_shape)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, kernel before bias of the first layer, of the second, …; none while the shapes are unknown."""
+        if self.inputs:
+            self.build()
+        return variables_of(self._weights.named())
 
     def count_params(self) -> int:
         """The number of weights in the model."""
@@ -239,8 +253,9 @@ class Model(Layer):
         self._weights.set(weights)
 
     def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Prints every layer with its output shape and number of weights."""
-        self.build()
+        """Prints every layer with its output shape and number of weights; "?" while they are unknown."""
+        if self.inputs:
+            self.build()
         summary(self._weights, print_fn)
 
     # --- compiling -----------------------------------------------------------------------------------------------
@@ -427,6 +442,16 @@ class Model(Layer):
                 f"{caller()}: on arrays a model predicts: model(x); training=True acts where it is called on tensors"
             )
         return self.predict(x, verbose=0)
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments of every model that aren't the default."""
+        given = {"seed": self.seed if self._compiled.seed_given else None, "engine": self.engine, "dtype": self.dtype.name}
+        usual = {"seed": None, "engine": "native", "dtype": "float32"}
+        return {name: value for name, value in given.items() if value != usual[name]}
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The model without its weights as JSON, for `thalweg.models.model_from_json`; kwargs are those of json.dumps."""
+        return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)
 
     # --- saving --------------------------------------------------------------------------------------------------
 

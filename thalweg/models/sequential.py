@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
-from thalweg.layers import Layer
+from thalweg.layers import CustomObjects, Input, Layer, deserialize, serialize
 from thalweg.models.graph import Chain
 from thalweg.models.model import Model, done_by
 
@@ -40,6 +41,18 @@ class Sequential(Model):
         dtype: str = "float32",
     ) -> None:
         self._assemble(Chain(layers, name), seed, engine, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Everything that makes an equal model: its layers, and its input if it is known. The weights are new ones."""
+        config = {"name": self.name, "layers": [serialize(layer) for layer in self.layers], **self.settings()}
+        return config if self.input is None else config | {"input": self.input.get_config()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects | None = None) -> Self:
+        """The model whose `get_config` returned this, with new weights."""
+        given = dict(config)
+        front = [Input(**given.pop("input"))] if "input" in given else []
+        return cls([*front, *(deserialize(d, custom_objects) for d in given.pop("layers"))], **given)
 
     add = done_by("_graph", Chain.add)
     pop = done_by("_graph", Chain.pop)
