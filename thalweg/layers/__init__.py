@@ -14,6 +14,7 @@ from thalweg.layers import (
     containers,
     convolution,
     core,
+    merging,
     noise,
     normalization,
     pooling,
@@ -29,6 +30,7 @@ from thalweg.layers.containers import *  # noqa: F403
 from thalweg.layers.convolution import *  # noqa: F403
 from thalweg.layers.core import *  # noqa: F403
 from thalweg.layers.layer import Layer, serialize
+from thalweg.layers.merging import *  # noqa: F403
 from thalweg.layers.noise import *  # noqa: F403
 from thalweg.layers.normalization import *  # noqa: F403
 from thalweg.layers.pooling import *  # noqa: F403
@@ -47,6 +49,7 @@ __all__ += augmentation.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
+__all__ += merging.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
@@ -55,7 +58,9 @@ __all__ += shapes.__all__
 __all__ += transposed.__all__
 
 CLASSES: dict[str, type[Layer]] = {
-    name: globals()[name] for name in sorted(__all__) if name not in ("Input", "Layer", "deserialize", "serialize")
+    name: globals()[name]
+    for name in sorted(__all__)
+    if isinstance(globals().get(name), type) and name not in ("Input", "Layer")
 }
 __all__ += aliases.__all__
 
@@ -73,7 +78,9 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
     3
     """
     config = dict(description["config"])
-    if description["class_name"] in ("Residual", "Concatenate"):
+    if "branches" in config:  # a name of earlier versions
+        description = description | {"class_name": "Parallel"}
+    if description["class_name"] in ("Residual", "Parallel"):
         config = {key: layers_of(value, custom_objects) for key, value in config.items()}
     own = dict(REGISTERED) | dict(custom_objects or {})
     activation = config.get("activation")
