@@ -63,12 +63,13 @@ CLASSES: dict[str, type[Layer]] = {
     if isinstance(globals().get(name), type) and name not in ("Input", "Layer")
 }
 __all__ += aliases.__all__
+MODELS: dict[str, type[Layer]] = {}  # the classes of models, which are layers too; each puts itself here
 
 
 def known(custom_objects: CustomObjects | None) -> dict[str, Any]:
     """Every class that a description may name."""
     own = {name: thing for name, thing in (custom_objects or {}).items() if isinstance(thing, type)}
-    return {**CLASSES, **REGISTERED, **own}
+    return {**CLASSES, **MODELS, **REGISTERED, **own}
 
 
 def deserialize(description: dict[str, Any], custom_objects: CustomObjects | None = None) -> Layer:

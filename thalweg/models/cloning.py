@@ -8,7 +8,6 @@ from typing import Any
 
 from thalweg.errors import ArgumentError
 from thalweg.layers import CustomObjects, Layer, known
-from thalweg.models.functional import Functional
 from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
 from thalweg.support.naming import choose
@@ -68,7 +67,7 @@ def model_from_json(json_string: str, custom_objects: CustomObjects | None = Non
         name, config = description["class_name"], description["config"]
     except (TypeError, ValueError, KeyError) as error:
         raise ArgumentError(f"model_from_json takes what model.to_json() returned: {error!r}") from None
-    kinds = {"Sequential": Sequential, "Functional": Functional} | known(custom_objects)
     with custom_object_scope(custom_objects):
-        model = choose("class of model", name, kinds).from_config(config)
-    return model
+        model: Any = choose("class of model", name, known(custom_objects))
+        made: Model = model.from_config(config)
+    return made

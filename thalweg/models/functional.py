@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
+from thalweg.layers import MODELS, CustomObjects
+from thalweg.models.description import describe, draw
 from thalweg.models.drawing import Drawn
 from thalweg.models.model import DRAWN, Model
 
@@ -24,6 +27,17 @@ class Functional(Model):
         self._assemble(Drawn(inputs, outputs, name), seed, engine, dtype)
         self.build()
 
+    def get_config(self) -> dict[str, Any]:
+        """Everything that makes an equal model: inputs, layers, calls, outputs. The weights are new ones."""
+        return {"name": self.name, **describe(self._graph), **self.settings()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects | None = None) -> Self:
+        """The model whose `get_config` returned this, with new weights."""
+        inputs, outputs = draw(dict(config), custom_objects)
+        how = {key: config[key] for key in ("seed", "engine", "dtype") if key in config}
+        return cls(inputs, outputs, config["name"], **how)
+
     @property
     def output(self) -> Any:
         """The outputs, as they were given: a tensor, or a list or dict of them."""
@@ -36,3 +50,4 @@ class Functional(Model):
 
 
 DRAWN.append(Functional)
+MODELS["Functional"] = Functional

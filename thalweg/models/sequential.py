@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from thalweg.layers import CustomObjects, Input, Layer, deserialize, serialize
+from thalweg.layers import MODELS, CustomObjects, Input, Layer, deserialize, serialize
 from thalweg.models.graph import Chain
 from thalweg.models.model import Model, done_by
 
@@ -56,3 +56,6 @@ class Sequential(Model):
 
     add = done_by("_graph", Chain.add)
     pop = done_by("_graph", Chain.pop)
+
+
+MODELS["Sequential"] = Sequential
