@@ -25,7 +25,7 @@ from thalweg.models.goals import spread
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
 from thalweg.models.predictor import Predictor, predict_aloud
-from thalweg.models.trainer import Fit, Trainer
+from thalweg.models.trainer import Fit, Trainer, Validation
 from thalweg.models.weights import Weights
 from thalweg.ops.tensor import Tensor, caller, traced
 from thalweg.ops.variable import Variable
@@ -321,6 +321,10 @@ class Model(Layer):
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
         lanes: int | None = None,
     ) -> History:
         """Trains for `epochs` passes over the rows, in batches.
@@ -338,6 +342,9 @@ class Model(Layer):
             shuffle: whether each epoch takes the rows in a new order.
             class_weight: a weight for each class number. sample_weight: a weight for each row.
             initial_epoch: the number of epochs already done, for numbering only.
+            steps_per_epoch: the number of batches that the rows make, which it always is; another number raises.
+            validation_steps: validates on so many batches from the start. validation_batch_size: their rows.
+            validation_freq: validates after every so many epochs, or after the epochs in a list, counted from 1.
             lanes: the number of cores that work together; by default one for a small network, otherwise all of them
                 (or THALWEG_LANES). The same seed and number of lanes give the same bits.
 
@@ -354,6 +361,7 @@ class Model(Layer):
             return Fit(
                 self, self._compiled, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data,
                 shuffle, class_weight, sample_weight, initial_epoch, lanes,
+                Validation(validation_steps, validation_batch_size, validation_freq), steps_per_epoch,
             ).run()  # fmt: skip
 
     def train_on_batch(
@@ -375,6 +383,7 @@ class Model(Layer):
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: Any = None,
+        steps: int | None = None,
         callbacks: Sequence[Callback] | None = None,
         return_dict: bool = False,
         lanes: int | None = None,
@@ -382,10 +391,11 @@ class Model(Layer):
         """Loss and metrics on these rows: [loss, metric, …], the loss alone if there are no metrics, or a dict.
 
         If a callback listens to batches, evaluation runs batch by batch, 32 rows each if batch_size is None; the
-        callback may set `model.stop_evaluating`. verbose: 1, 2 or "auto" also prints the result; 0 doesn't.
+        callback may set `model.stop_evaluating`. verbose: 1, 2 or "auto" also prints the result; 0 doesn't. steps: evaluates
+        so many batches from the start.
         """
         return evaluator.evaluate(
-            self, self._compiled, x, y, batch_size, verbose, sample_weight, callbacks, return_dict, lanes
+            self, self._compiled, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, lanes
         )
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -397,6 +407,7 @@ class Model(Layer):
         x: Any,
         batch_size: int | None = None,
         verbose: int | str = "auto",
+        steps: int | None = None,
         callbacks: Sequence[Callback] | None = None,
         lanes: int | None = None,
     ) -> Any:
@@ -406,10 +417,16 @@ class Model(Layer):
             x: (rows, …) inputs; for several a list in their order, or a dict by their names.
             batch_size: the most rows computed at once; by default, blocks that fit the core's cache.
             verbose: 1 or 2 prints the number of rows and the time; 0 or "auto" nothing.
+            steps: predicts so many batches from the start, 32 rows each if batch_size is None.
             callbacks: see `thalweg.callbacks`. If one listens to batches, prediction runs batch by batch, 32 rows each
                 if batch_size is None; the callback may set `model.stop_predicting`.
             lanes: the number of cores to use; by default one for little work, otherwise as many as are worthwhile.
         """
+        if steps is not None:
+            self._compiled.build_for(x)
+            rows = whole("steps", steps) * (32 if batch_size is None else whole("batch_size", batch_size))
+            some = [array[:rows] for array in self._compiled.inputs(x)]
+            x = some if len(some) > 1 else some[0]
         if callbacks is not None or verbose not in (0, "auto"):
             self._compiled.build_for(x)
             return predict_aloud(self, self._compiled, x, batch_size, verbose, callbacks, lanes)
