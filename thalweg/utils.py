@@ -12,27 +12,9 @@ from thalweg.backend import clear_session
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
+from thalweg.support.seeds import draw_seed, set_random_seed
 
 __all__ = ["clear_session", "draw_seed", "normalize", "pad_sequences", "set_random_seed", "to_categorical"]
-
-_generator = np.random.default_rng()
-
-
-def set_random_seed(seed: int) -> None:
-    """Fixes the seeds of models made from now on without their own seed (also NumPy's and Python's)."""
-    import random
-
-    global _generator
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ArgumentError(f"a seed is a whole number from 0, got {seed!r}")
-    _generator = np.random.default_rng(seed)
-    random.seed(int(seed))
-    np.random.seed(int(seed) % 2**32)  # noqa: NPY002 — Keras does this too: code beside the model may draw from it
-
-
-def draw_seed() -> int:
-    """A seed for a model that was given none."""
-    return int(_generator.integers(2**31))
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[Any]:

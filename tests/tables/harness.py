@@ -272,7 +272,8 @@ class Dot(Instruction):
         return (self.p,)
 
     def adjoint(self, d: Any) -> Iterator[Instruction]:
-        yield Copy(self.c, d.into(self.p))
+        if d.wants(self.p):
+            yield Copy(self.c, d.into(self.p))
 
     def reference(self, xp: Any, p: Array, c: Array, step: StepState) -> Array:
         total: Array = step.batch_rows * (c * p).sum()

@@ -272,24 +272,6 @@ def given_normalization(c: Case) -> Instruction:
     return normalization.Normalization(x, mean, variance, gamma, beta, c.output("a", x.shape), 1e-3)
 
 
-def border(c: Case) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, int]]:
-    """(an image, the same with a border, where it lies in it)"""
-    random, (height, width) = np.random.default_rng(c.shape.seed), image(c)
-    top, left, bottom, right = random.integers(0, 4, 4).tolist()
-    n = 1 + c.shape.width % 40
-    return (height, width, n), (height + top + bottom, width + left + right, n), (top, left)
-
-
-def zero_padding(c: Case) -> Instruction:
-    small, large, before = border(c)
-    return shapes.ZeroPadding(c.normal("x", small), c.output("z", large), before)
-
-
-def cropping(c: Case) -> Instruction:
-    small, large, before = border(c)
-    return shapes.Cropping(c.normal("x", large), c.output("z", small), before)
-
-
 def enlarged(c: Case) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, int]]:
     (height, width), size, n = image(c), (1 + c.shape.seed % 3, 1 + c.shape.seed // 3 % 3), 1 + c.shape.width % 40
     return (height, width, n), (height * size[0], width * size[1], n), size
@@ -305,22 +287,6 @@ def upsampling_adjoint(c: Case) -> Instruction:
     dz, dx = c.normal("dz", large), c.output("dx", small)
     c.magnitudes["dx"] = positive(upsampling_adjoint, c, dx, dz)
     return shapes.UpsamplingAdjoint(dz, dx, size)
-
-
-def concatenation(c: Case) -> Instruction:
-    x, y = c.normal("x", c.row), c.normal("y", (*c.row[:-1], c.shape.units))
-    return shapes.Concatenation(x, y, c.output("z", (*c.row[:-1], c.shape.width + c.shape.units)))
-
-
-def part(c: Case) -> Instruction:
-    z = c.normal("z", (*c.row[:-1], c.shape.width + c.shape.units))
-    return shapes.Part(z, c.output("x", c.row), c.shape.seed % (c.shape.units + 1))
-
-
-def permutation(c: Case) -> Instruction:
-    shape = (*image(c), 1 + c.shape.width % 9, 1 + c.shape.units % 4)[: 1 + c.shape.seed % 4]
-    order = tuple(c.random.permutation(len(shape)).tolist())
-    return shapes.Permutation(c.normal("x", shape), c.output("z", tuple(shape[k] for k in order)), order)
 
 
 def standardization_parts(c: Case) -> tuple[Buffer, Buffer, int, bool]:
@@ -386,11 +352,6 @@ ROWS: dict[str, Callable[[Case], Instruction]] = {
     "standardization_adjoint": standardization_adjoint,
     "channel_scale": channel_scale,
     "channel_scale_gradient": channel_scale_gradient,
-    "zero_padding": zero_padding,
-    "cropping": cropping,
     "upsampling": upsampling,
     "upsampling_adjoint": upsampling_adjoint,
-    "concatenation": concatenation,
-    "part": part,
-    "permutation": permutation,
 }

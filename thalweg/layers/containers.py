@@ -161,10 +161,7 @@ class Parallel(Container):
             raise ShapeError(f"the branches of {self.name!r} end in {shapes}: only the last axis may differ")
 
     def join(self, program: Builder, x: Buffer) -> Buffer:
-        first, *rest = (self.through(branch, program, x) for branch in self.branches)
-        for value in rest:
-            first = program.concatenate(first, value)
-        return first
+        return program.concatenate([self.through(branch, program, x) for branch in self.branches])
 
     def get_config(self) -> dict[str, Any]:
         return {"branches": [[serialize(layer) for layer in b] for b in self.branches], "name": self.name}

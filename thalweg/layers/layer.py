@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
+from thalweg.engine.eager import evaluate
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.layers.arguments import EVERY, accept, check_shape
 from thalweg.layers.variables import HasVariables
@@ -26,6 +27,7 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.regularizers import Regularizer
 from thalweg.support import hooks
 from thalweg.support.frames import as_array
+from thalweg.support.seeds import draw_seed
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
 
@@ -126,8 +128,6 @@ class Layer(HasVariables, hooks.Configured):
 
     def forward(self, program: Builder, x: Any) -> Any:
         """Appends the layer's instructions to the program and returns the buffer of its output."""
-        if not hasattr(self, "call"):
-            raise hooks.unwritten(self, "call(self, x)", hooks.FORWARD)
         return untraced(self.traced(program, (mapped(x, lambda b: Traced(program, b)),), {}), program)
 
     @property
@@ -145,10 +145,60 @@ class Layer(HasVariables, hooks.Configured):
         self.check_made()
         tensors = [a for a in leaves([arguments, named]) if isinstance(a, Tensor)]
         if not tensors:
-            raise ArgumentError(f"{caller()}: {type(self).__name__} is called with tensors, got {arguments!r}")
+            return self.on_arrays(arguments, named)
         if any(isinstance(t, Symbol) for t in tensors):
-            return record(self, arguments, named, self.name or self.default_name)
+            self.results = [
+                *vars(self).get("results", []),
+                record(self, arguments, named, self.name or self.default_name),
+            ]
+            return self.results[-1]
         return self.traced(program_of(tensors), arguments, named)
+
+    @property
+    def output(self) -> Any:
+        """The tensor that its only call in a network returned, from which other models may go on."""
+        return self.only_call()[1]
+
+    @property
+    def input(self) -> Any:
+        """The tensor on which it was called."""
+        return self.only_call()[0]
+
+    def only_call(self) -> tuple[Any, Any]:
+        """What the layer was called with in a network, and what it returned."""
+        draw = vars(self).get("draw")
+        if draw is not None and not vars(self).get("results"):
+            draw()  # the layers of a Sequential are called when somebody asks
+        results = vars(self).get("results", [])
+        if len(results) != 1:
+            raise ThalwegError(
+                f"layer {self.name!r} was called {len(results)} times in networks, so it has no one output"
+            )
+        call = next(leaves(results[0])).node
+        return (call.arguments[0] if len(call.arguments) == 1 else list(call.arguments)), results[0]
+
+    def on_arrays(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """The outputs for arrays (rows, …), in NumPy; draws initial weights if there are none yet."""
+        inputs: list[tuple[Buffer, Array]] = []
+        program = Builder(training=bool(named.get("training")))
+
+        def taken(value: Any) -> Any:
+            array = np.asarray(value)
+            if array.dtype.kind not in "buif" or array.ndim == 0:
+                raise ArgumentError(
+                    f"{caller()}: {type(self).__name__} takes tensors or arrays (rows, …), got {value!r}"
+                )
+            inputs.append((Buffer("x", array.shape[1:]), array.astype(np.float32)))
+            return Traced(program, inputs[-1][0])
+
+        result = self.traced(program, mapped(arguments, taken), {k: v for k, v in named.items() if v is not None})
+        generator = np.random.default_rng(draw_seed())
+        for path, parameter in self.all_parameters():
+            if parameter.array is None:
+                parameter.array = np.zeros(parameter.buffer.shape, np.float32)
+                parameter.array[...] = parameter.initializer.of(path)(parameter.buffer.shape, generator)
+        values = evaluate(program, inputs, draw_seed())
+        return mapped(result, lambda v: np.array(values[traced(v, program).buffer], np.float32))
 
     def traced(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """The outputs for values of a program; builds the layer for their shapes if it is its first call."""

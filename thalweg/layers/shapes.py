@@ -119,7 +119,7 @@ class ZeroPadding2D(Layer):
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         (top, bottom), (left, right) = self.padding
-        return program.pad(x, (top, left), (bottom, right))
+        return program.pad(x, ((top, bottom), (left, right), (0, 0)))
 
     def get_config(self) -> dict[str, Any]:
         return {"padding": [list(side) for side in self.padding], "name": self.name}

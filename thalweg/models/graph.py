@@ -109,6 +109,7 @@ class Chain(Graph):
         self.inputs: list[Input] = []
         self.layers: list[Layer] = []
         self.output_shapes: list[Shape] = []
+        self.before_drawing: Callable[[], Any] | None = None  # builds the model
         for layer in layers or []:
             self.add(layer)
 
@@ -130,6 +131,19 @@ class Chain(Graph):
             if not self.inputs and not self.layers and "input_shape" in layer.declared:
                 self.inputs = [Input(layer.declared["input_shape"])]
             self.layers.append(layer)
+            vars(layer)["draw"] = self.draw
+
+    def draw(self) -> Any:
+        """Calls the layers on the input, one on the output of the other; returns the last tensor."""
+        if self.before_drawing is not None:
+            self.before_drawing()
+        if not self.inputs:
+            raise ThalwegError(UNKNOWN_INPUT)
+        value: Any = self.inputs[0]
+        for layer in self.layers:
+            results = vars(layer).get("results")
+            value = results[0] if results else layer(value)
+        return value
 
     def pop(self) -> Layer:
         """Removes the last layer and returns it."""

@@ -18,6 +18,7 @@ from thalweg.models.model_file import STATE, Arrays, compare, put, read, set_sta
 from thalweg.models.sequential import Sequential
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
+from thalweg.support.registry import REGISTERED, custom_object_scope
 from thalweg.support.untrusted import reason
 
 
@@ -37,8 +38,14 @@ def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None
     >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
     True
     """
+    with custom_object_scope(custom_objects):
+        return load(filepath, custom_objects)
+
+
+def load(filepath: str | Path, custom_objects: layers.CustomObjects | None) -> Model:
+    """The model in a file."""
     arrays, description = read(filepath)
-    if "layers" not in description:
+    if "layers" not in description and "own" not in description:
         raise ModelFileError(f"{filepath} holds weights only; make the model, then model.load_weights(path)")
     try:
         model = from_description(description, arrays, filepath, custom_objects)
@@ -110,6 +117,20 @@ def own_model(description: dict[str, Any], custom_objects: layers.CustomObjects 
     return model
 
 
+def nested(description: dict[str, Any]) -> Model:
+    """A model that is a layer of another: its weights are those of the outer one's file."""
+    return model_of(description, None)
+
+
 def model_shape(description: dict[str, Any]) -> Any:
     """The shapes of the inputs, for a model that doesn't say them itself."""
     return description.get("own")
+
+
+class Reader:
+    """What `layers.deserialize` calls for a model inside a model."""
+
+    from_config = staticmethod(nested)
+
+
+REGISTERED |= {"Sequential": Reader, "Functional": Reader}

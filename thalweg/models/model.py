@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History
 from thalweg.engine.contract import Array
-from thalweg.errors import ArgumentError, ShapeError, ThalwegWarning
+from thalweg.errors import ArgumentError, ShapeError, ThalwegError, ThalwegWarning
 from thalweg.layers import Input, Layer
 from thalweg.layers.variables import variables_of
 from thalweg.metrics import Named
@@ -137,7 +137,7 @@ class Model(Layer):
     # --- layers and weights --------------------------------------------------------------------------------------
 
     name: str = held_by("_graph", "name", "The model's name.")
-    input: Any = held_by("_graph", "input", "The input, or the list of them; None while it is unknown.")
+    input: Any = held_by("_graph", "input", "The input, or the list of them; None while it is unknown.")  # type: ignore[assignment]
     inputs: list[Input] = held_by("_graph", "inputs", "The inputs.")
     input_shape: Any = held_by("_graph", "input_shape", "The shape of one row, or a list of those of all inputs.")
     output_shape: Any = held_by("_graph", "output_shape", "The shape of one row's output, once it is built, or a list.")
@@ -160,6 +160,19 @@ class Model(Layer):
     def inside(self) -> list[Layer]:
         """The same, or of a class with `call`, the layers that are attributes."""
         return Layer.inside.fget(self) if isinstance(self._graph, Own) else list(self._graph.layers)  # type: ignore[attr-defined]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal model, without its weights."""
+        return {"name": self.name} if isinstance(self._graph, Own) else model_file.describe(self._compiled)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Override it to compute the loss from tensors, with `thalweg.ops`; by default it is the one of `compile`.
+
+        Returns: one number a row, or a mean over the rows. What layers gave to `add_loss` is added.
+        """
+        raise ThalwegError("compute_loss is the loss of compile, which isn't a tensor: compute it with thalweg.ops")
 
     # --- as a layer of another model ------------------------------------------------------------------------------
 

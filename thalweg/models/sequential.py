@@ -40,7 +40,20 @@ class Sequential(Model):
         engine: str = "native",
         dtype: str = "float32",
     ) -> None:
-        self._assemble(Chain(layers, name), seed, engine, dtype)
+        graph = Chain(layers, name)
+        self._assemble(graph, seed, engine, dtype)
+        graph.before_drawing = self.build
+
+    @property
+    def output(self) -> Any:
+        """The output's tensor, from which other models may go on."""
+        graph: Any = self._graph
+        return graph.draw()
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The same, in a list."""
+        return [self.output]
 
     def get_config(self) -> dict[str, Any]:
         """Everything that makes an equal model: its layers, and its input if it is known. The weights are new ones."""

@@ -16,15 +16,24 @@ from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window, flip_of
 from thalweg.program.instructions.custom_activation import CustomActivation, ScalarPair
 from thalweg.program.instructions.elementwise import Add, Dropout, Reshape
+from thalweg.program.instructions.indexing import OneHot, Take, TakeAlongAxis
 from thalweg.program.instructions.linear import Affine
-from thalweg.program.instructions.noise import Noise
+from thalweg.program.instructions.noise import Noise, RandomBernoulli, RandomNormal, RandomUniform
 from thalweg.program.instructions.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
 from thalweg.program.instructions.parametric import Prelu
 from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.pooling import AveragePooling, MaxPooling
+from thalweg.program.instructions.products import MatrixProduct
 from thalweg.program.instructions.rowwise import Rowwise
 from thalweg.program.instructions.scans import Argmax, CumulativeSum
-from thalweg.program.instructions.shapes import Concatenation, Cropping, Permutation, Upsampling, ZeroPadding
+from thalweg.program.instructions.shapes import (
+    MOST_PARTS,
+    Concatenation,
+    Permutation,
+    Placement,
+    Slice,
+    Upsampling,
+)
 from thalweg.program.instructions.standardization import ChannelScale, Standardization
 from thalweg.program.ir.counter import key
 from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Constant, Instruction
@@ -140,17 +149,10 @@ class Builder:
         self.number = alpha.name.lstrip("α")
         return self.append(Prelu(x, alpha, self.value("a", x.shape)))
 
-    def pad(self, x: Buffer, before: tuple[int, int], after: tuple[int, int]) -> Buffer:
-        """Zeros around an image."""
-        height, width, channels = x.shape
-        shape = (height + before[0] + after[0], width + before[1] + after[1], channels)
-        return self.append(ZeroPadding(x, self.value("z", shape), before))
-
     def crop(self, x: Buffer, before: tuple[int, int], after: tuple[int, int]) -> Buffer:
         """An image without its border."""
         height, width, channels = x.shape
-        shape = (height - before[0] - after[0], width - before[1] - after[1], channels)
-        return self.append(Cropping(x, self.value("z", shape), before))
+        return self.slice(x, (*before, 0), (height - after[0], width - after[1], channels), (1, 1, 1))
 
     def upsample(self, x: Buffer, size: tuple[int, int]) -> Buffer:
         """Repeats every element of an image size[0] times down and size[1] times across."""
@@ -159,13 +161,132 @@ class Builder:
 
     def permute(self, x: Buffer, order: tuple[int, ...]) -> Buffer:
         """The axes of a row in another order: axis k of the result is axis order[k] of x."""
-        return self.append(Permutation(x, self.value("z", tuple(x.shape[k] for k in order)), order))
+        z = self.value("z", tuple(x.shape[k] for k in order), x.per_row)
+        return self.append(Permutation(x, z, order))
 
-    def concatenate(self, x: Buffer, y: Buffer) -> Buffer:
-        """The last axes of x and y one after the other."""
-        if x.shape[:-1] != y.shape[:-1]:
-            raise ShapeError(f"{x} of shape {x.shape} and {y} of shape {y.shape} differ in more than the last axis")
-        return self.append(Concatenation(x, y, self.value("z", (*x.shape[:-1], x.shape[-1] + y.shape[-1]))))
+    def concatenate(self, xs: Sequence[Buffer], axis: int = -1) -> Buffer:
+        """The values one after the other along an axis of a row; what isn't per row is repeated if anything is."""
+        first, per_row = xs[0], any(x.per_row for x in xs)
+        axis = axis % len(first.shape) if first.shape else 0
+        rest = {x.shape[:axis] + x.shape[axis + 1 :] for x in xs if len(x.shape) == len(first.shape) > 0}
+        if len(rest) != 1 or any(len(x.shape) != len(first.shape) for x in xs):
+            shown = ", ".join(f"{x} of shape {x.shape}" for x in xs)
+            raise ShapeError(f"{shown}: to be concatenated they may differ in axis {axis} only")
+        if len(xs) == 1:
+            return first
+        while len(xs) > MOST_PARTS:  # groups of groups
+            groups = [xs[n : n + MOST_PARTS] for n in range(0, len(xs), MOST_PARTS)]
+            xs = [self.concatenate(group, axis) for group in groups]
+        parts = tuple(self.broadcast_to(x, x.shape, per_row) for x in xs)
+        shape = (*first.shape[:axis], sum(x.shape[axis] for x in parts), *first.shape[axis + 1 :])
+        return self.append(Concatenation(parts, self.value("z", shape, per_row), axis))
+
+    def slice(
+        self,
+        x: Buffer,
+        starts: Sequence[int | None],
+        stops: Sequence[int | None],
+        steps: Sequence[int | None],
+    ) -> Buffer:
+        """x[start:stop:step] along each axis of a row, as in Python: negative numbers count from the end."""
+        ranges = [range(*slice(*bounds).indices(n)) for n, *bounds in zip(x.shape, starts, stops, steps, strict=True)]
+        if not all(ranges):
+            raise ShapeError(f"a slice of {x} of shape {x.shape} leaves nothing: {tuple(map(len, ranges))}")
+        if all(r == range(n) for r, n in zip(ranges, x.shape, strict=True)):
+            return x
+        z = self.value("z", tuple(map(len, ranges)), x.per_row)
+        return self.append(Slice(x, z, tuple(r.start for r in ranges), tuple(r.step for r in ranges)))
+
+    def pad(self, x: Buffer, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Buffer:
+        """`value` around x: for each axis of a row, how many before and after."""
+        shape = tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=True))
+        starts = tuple(before for before, _ in widths)
+        z = self.value("z", shape, x.per_row)
+        return x if shape == x.shape else self.append(Placement(x, z, starts, (1,) * len(shape), float(value)))
+
+    def take(self, x: Buffer, indices: ArrayLike, axis: int) -> Buffer:
+        """x[…, indices, …] along an axis of a row, for constant indices of any shape, which replaces the axis."""
+        numbers, axis = np.asarray(indices), axis % len(x.shape)
+        n = x.shape[axis]
+        if not numbers.size or numbers.min() < -n or numbers.max() >= n:
+            raise ShapeError(f"take: {x} has {n} elements along axis {axis}, the indices are {numbers.tolist()}")
+        numbers = numbers % n
+        before, after = x.shape[:axis], x.shape[axis + 1 :]
+        z = self.value("z", (*before, numbers.size, *after), x.per_row)
+        z = self.append(Take(x, self.constant(numbers.reshape(-1)), z, axis))
+        return z if numbers.ndim == 1 else self.reshape(z, (*before, *numbers.shape, *after))
+
+    def take_along_axis(self, x: Buffer, ids: Buffer, axis: int) -> Buffer:
+        """z[…, j, …] = x[…, ids[…, j, …], …]; NaN where there is no such element. The other axes of a row broadcast."""
+        axis = axis % len(x.shape)
+        if len(ids.shape) != len(x.shape):
+            raise ShapeError(
+                f"take_along_axis: {x} of shape {x.shape} and {ids} of shape {ids.shape} need as many axes"
+            )
+        per_row = x.per_row or ids.per_row
+        others = np.broadcast_shapes(*((*b.shape[:axis], 1, *b.shape[axis + 1 :]) for b in (x, ids)))
+        x, ids = (self.broadcast_to(b, (*others[:axis], b.shape[axis], *others[axis + 1 :]), per_row) for b in (x, ids))
+        return self.append(TakeAlongAxis(x, ids, self.value("z", ids.shape, per_row), axis))
+
+    def one_hot(self, x: Buffer, depth: int) -> Buffer:
+        """1 at the place of each id among `depth`, otherwise 0; only zeros for an id outside 0 … depth − 1."""
+        return self.append(OneHot(x, self.value("z", (*x.shape, depth), x.per_row)))
+
+    def broadcast_to(self, x: Buffer, shape: tuple[int, ...], per_row: bool = False) -> Buffer:
+        """x repeated along axes of a row, and for every row if it shall be `per_row`."""
+        per_row = per_row or x.per_row
+        if (x.shape, x.per_row) == (shape, per_row):
+            return x
+        if x.per_row and len(x.shape) < len(shape):
+            x = self.reshape(x, (1,) * (len(shape) - len(x.shape)) + x.shape)
+        try:
+            fits = np.broadcast_shapes(x.shape, shape) == shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ShapeError(f"{x} of shape {x.shape} can't be broadcast to {shape}")
+        return self.append(Pointwise(operations.SUM, (x,), self.value("z", shape, per_row)))
+
+    def matmul(self, x: Buffer, y: Buffer, transpose_x: bool = False, transpose_y: bool = False) -> Buffer:
+        """z = x·y over the last two axes of a row, those before them broadcast; a vector is a row x, or a column y."""
+        shown = f"{x} of shape {x.shape} times {y} of shape {y.shape}"
+        if not x.shape or not y.shape:
+            raise ShapeError(f"{shown}: a matrix product needs at least one axis of each")
+        transpose_x, transpose_y = transpose_x and len(x.shape) > 1, transpose_y and len(y.shape) > 1
+        K, inner = x.shape[-2 if transpose_x else -1], y.shape[-1 if transpose_y or len(y.shape) == 1 else -2]
+        if inner != K:
+            raise ShapeError(f"{shown}: the rows of x have {K} elements, the columns of y {inner}")
+        if len(y.shape) == 1:
+            z = self.matmul(x, self.reshape(y, (K, 1)), transpose_x)
+            return self.reshape(z, z.shape[:-1])
+        if x.per_row and not y.per_row and len(y.shape) == 2 and not transpose_x:
+            W = self.permute(y, (1, 0)) if transpose_y else y
+            return self.append(Affine(x, W, None, self.value("h", (*x.shape[:-1], W.shape[1]))))
+        if len(x.shape) == 1:
+            z = self.matmul(self.reshape(x, (1, K)), y, False, transpose_y)
+            return self.reshape(z, (*z.shape[:-2], z.shape[-1]))
+        try:
+            before = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        except ValueError:
+            raise ShapeError(f"{shown}: the axes before the last two don't broadcast") from None
+        if any(b.per_row and len(b.shape) < len(before) + 2 for b in (x, y)):
+            raise ShapeError(f"{shown}: what is per row needs the same number of axes")
+        shape = (*before, x.shape[-1 if transpose_x else -2], y.shape[-2 if transpose_y else -1])
+        z = self.value("z", shape, x.per_row or y.per_row)
+        return self.append(MatrixProduct(x, y, z, transpose_x, transpose_y))
+
+    def random(
+        self,
+        kind: str,
+        shape: tuple[int, ...],
+        seed: int | None = None,
+        first: float = 0.0,
+        second: float = 1.0,
+    ) -> Buffer:
+        """Random numbers for each row, in every kind of program: "normal" with mean `first` and standard deviation
+        `second`, "uniform" from `first` to `second`, or "bernoulli", `second` with probability `first`, otherwise 0."""
+        values = {"normal": RandomNormal, "uniform": RandomUniform, "bernoulli": RandomBernoulli}[kind]
+        return self.append(values(self.value("r", shape), first, second, self.stream(seed)))
 
     def places(self, x: Buffer, window: Window) -> tuple[int, int]:
         """How many positions a window has on an image: (down, across)."""

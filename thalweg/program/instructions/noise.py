@@ -1,4 +1,5 @@
-"""Noise in training: added, multiplied, or replacing elements. Its numbers come from a counter and aren't stored."""
+"""Random numbers: noise in training, added, multiplied, or replacing elements, and values that are nothing else. They
+come from a counter and aren't stored."""
 
 from __future__ import annotations
 
@@ -11,9 +12,15 @@ import numpy as np
 
 from thalweg.program.instructions.linear import positions
 from thalweg.program.ir.counter import drawn
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape, StepState
 
 DROPPED = -1.7580993408473766  # −scale·alpha of selu: its limit for very negative inputs
+
+
+def normal(step: StepState, stream: int, row: Shape) -> Array:
+    """Normal numbers of mean 0 and variance 1 (Box and Muller 1958)."""
+    u = drawn(step, stream, (*row, 2)).astype(np.float64)
+    return np.sqrt(-2 * np.log(1 - u[..., 0])) * np.cos(2 * np.pi * u[..., 1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +46,6 @@ class Noise(Instruction):
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.h,)
 
-    def normal(self, step: StepState) -> Array:
-        """A normal number of mean 0 and variance 1 for every element (Box and Muller 1958)."""
-        u = drawn(step, self.stream, (*self.a.shape, 2)).astype(np.float64)
-        return np.sqrt(-2 * np.log(1 - u[..., 0])) * np.cos(2 * np.pi * u[..., 1])
-
     def flops(self, rows: int) -> int:
         return 40 * rows * self.a.size
 
@@ -63,7 +65,7 @@ class GaussianNoise(Noise):
             yield from d.pass_on(d(self.a), self.h)
 
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
-        return h + self.amount * self.normal(step)
+        return h + self.amount * normal(step, self.stream, self.a.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,7 @@ class GaussianDropout(Noise):
             yield GaussianDropout(d(self.a), d.into(self.h), self.amount, self.stream)
 
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
-        return h * (1 + self.amount * self.normal(step))
+        return h * (1 + self.amount * normal(step, self.stream, self.a.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,3 +170,71 @@ class AlphaDropoutAdjoint(AlphaNoise):
 
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
         return xp.where(self.keep(step), self.scale * h, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class RandomValues(Instruction):
+    """Base of instructions whose result depends on no other value: random numbers, in every kind of program."""
+
+    z: Buffer
+    first: float
+    second: float
+    stream: int
+
+    writes = ("z",)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.z.size, self.stream)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.first, self.second)
+
+    def flops(self, rows: int) -> int:
+        return 10 * rows * self.z.size
+
+
+@dataclass(frozen=True, eq=False)
+class RandomNormal(RandomValues):
+    """z = first + second·n, n normal with mean 0 and variance 1"""
+
+    name = "random normal"
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.first:g} + {self.second:g}·n, n normal"
+
+    def reference(self, xp: Any, step: StepState) -> Array:
+        return xp.asarray(self.first + self.second * normal(step, self.stream, self.z.shape))
+
+    def flops(self, rows: int) -> int:
+        return 40 * rows * self.z.size
+
+
+@dataclass(frozen=True, eq=False)
+class RandomUniform(RandomValues):
+    """z = first + (second − first)·u, u uniform in [0, 1)"""
+
+    name = "random uniform"
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = uniform in [{self.first:g}, {self.second:g})"
+
+    def reference(self, xp: Any, step: StepState) -> Array:
+        return xp.asarray(self.first + (self.second - self.first) * drawn(step, self.stream, self.z.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class RandomBernoulli(RandomValues):
+    """z = second with probability first, otherwise 0"""
+
+    name = "random bernoulli"
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.second:g} with probability {self.first:g}, otherwise 0"
+
+    def reference(self, xp: Any, step: StepState) -> Array:
+        return xp.where(drawn(step, self.stream, self.z.shape) < np.float32(self.first), self.second, 0)

@@ -1,78 +1,235 @@
-"""Moving elements: padding and cropping images, nearest upsampling, concatenation, permuting axes."""
+"""Moving elements: slices and what they come from, concatenation, permuting axes, nearest upsampling."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from thalweg.program.instructions.convolution import Pair
-from thalweg.program.instructions.linear import positions
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape
+
+MOST_PARTS = 8  # that one instruction concatenates: its operands and sizes have to fit into a row of the table
+
+
+def distances(shape: Shape) -> list[int]:
+    """How far apart consecutive elements are along each axis."""
+    return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+
+
+def walk(sizes: Sequence[int], steps: Sequence[int], row: int) -> tuple[int, ...]:
+    """A loop over elements some steps apart: how many axes, the size of each, and its step; adjacent axes are merged.
+
+    The first axis, of at least two, includes the rows, which are `row` elements apart.
+    """
+    axes: list[tuple[int, int]] = []
+    for n, step in zip(sizes, steps, strict=True):
+        if n > 1 and axes and axes[-1][1] == n * step:
+            axes[-1] = (axes[-1][0] * n, step)
+        elif n > 1:
+            axes.append((n, step))
+    axes = axes or [(1, 1)]
+    if len(axes) == 1 or axes[0][0] * axes[0][1] != row:
+        axes.insert(0, (1, row))
+    return (len(axes), *(n for n, _ in axes), *(step for _, step in axes))
+
+
+def stretch(first: int, step: int, n: int) -> slice:
+    """The n places from `first` on, `step` apart."""
+    after = first + n * step
+    return slice(first, None if after < 0 else after, step)
 
 
 @dataclass(frozen=True, eq=False)
-class ZeroPadding(Instruction):
-    """z = x with zeros around it"""
+class Slicing(Instruction):
+    """Base: some elements of a larger array, n of them along an axis, from `starts` on and `steps` apart."""
 
     x: Buffer
     z: Buffer
-    before: Pair
+    starts: tuple[int, ...]
+    steps: tuple[int, ...]
 
-    name = "zero padding"
+    writes = ("z",)
+
+    @property
+    def large(self) -> Buffer:
+        """The larger array."""
+        raise NotImplementedError
+
+    @property
+    def small(self) -> Buffer:
+        """Some of its elements."""
+        raise NotImplementedError
+
+    @property
+    def places(self) -> tuple[slice, ...]:
+        """The place of the small array in the large one."""
+        return tuple(map(stretch, self.starts, self.steps, self.small.shape))
+
+    @property
+    def shown(self) -> str:
+        """The places, as in Python."""
+        whole = [s == slice(0, n, 1) for s, n in zip(self.places, self.large.shape, strict=True)]
+        texts = [f"{s.start}:{'' if s.stop is None else s.stop}:{s.step}" for s in self.places]
+        return ", ".join(":" if all_ else t.removesuffix(":1") for all_, t in zip(whole, texts, strict=True))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Whether there are rows, the elements of the large array, the first place in it, and the loop from there."""
+        apart = distances(self.large.shape)
+        first = sum(start * step for start, step in zip(self.starts, apart, strict=True))
+        steps = [step * by for step, by in zip(self.steps, apart, strict=True)]
+        return (int(self.z.per_row), self.large.size, first, *walk(self.small.shape, steps, self.large.size))
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+
+@dataclass(frozen=True, eq=False)
+class Slice(Slicing):
+    """z = x[starts::steps], as many elements as z has along each axis, not counting the rows' axis. Per row or once."""
+
+    name = "slice"
+
+    @property
+    def large(self) -> Buffer:
+        return self.x
+
+    @property
+    def small(self) -> Buffer:
+        return self.z
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x}[{self.shown}]"
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield Placement(d(self.z), d.into(self.x), self.starts, self.steps)
+
+    def reference(self, xp: Any, x: Array) -> Array:
+        return x[(..., *self.places)]
+
+
+@dataclass(frozen=True, eq=False)
+class Placement(Slicing):
+    """z[starts::steps] = x, and a fixed value elsewhere: padding, and the adjoint of a slice. Per row or once."""
+
+    value: float = 0.0
+
+    name = "placement"
+
+    @property
+    def large(self) -> Buffer:
+        return self.z
+
+    @property
+    def small(self) -> Buffer:
+        return self.x
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z}[{self.shown}] = {self.x}, else {self.value:g}"
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (self.value,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield Slice(d(self.z), d.into(self.x), self.starts, self.steps)
+
+    def reference(self, xp: Any, x: Array) -> Array:
+        """By the places of z along each axis: which element of x belongs there, if any."""
+        for axis, (places, n) in enumerate(zip(self.places, self.z.shape, strict=True)):
+            inside = np.zeros(n, bool)
+            inside[places] = True
+            of_x = np.zeros(n, np.int64)
+            of_x[places] = np.arange(self.x.shape[axis])
+            here = inside.reshape(-1, *[1] * (len(self.z.shape) - 1 - axis))
+            x = xp.where(here, xp.take(x, of_x, axis=axis + self.z.per_row), self.value)
+        return x
+
+
+@dataclass(frozen=True, eq=False)
+class Concatenation(Instruction):
+    """z = the parts one after the other along an axis, which doesn't count the rows' axis. Per row or once a step."""
+
+    parts: tuple[Buffer, ...]
+    z: Buffer
+    axis: int
+
+    name = "concatenation"
+    writes = ("z",)
+
+    @property
+    def operands(self) -> tuple[Buffer | None, ...]:
+        """z, then the parts, in places of which the kernel knows how many there are."""
+        return (self.z, *self.parts, *[None] * (MOST_PARTS - len(self.parts)))
+
+    @property
+    def formula(self) -> str:
+        along = "" if self.axis == len(self.z.shape) - 1 else f" along axis {self.axis + 1}"
+        return f"{self.z} = {', '.join(p.name for p in self.parts)}{along}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Whether there are rows, the elements before the axis, how many parts, and the run of each."""
+        before = math.prod(self.z.shape[: self.axis])
+        return (int(self.z.per_row), before, len(self.parts), *(p.size // before for p in self.parts))
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return self.parts
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        first, axes = 0, range(len(self.z.shape))
+        for part in self.parts:
+            if d.wants(part):
+                starts = tuple(first if axis == self.axis else 0 for axis in axes)
+                yield Slice(d(self.z), d.into(part), starts, tuple(1 for _ in axes))
+            first += part.shape[self.axis]
+
+    def reference(self, xp: Any, parts: tuple[Array, ...]) -> Array:
+        return xp.concatenate(parts, axis=self.axis + self.z.per_row)
+
+
+@dataclass(frozen=True, eq=False)
+class Permutation(Instruction):
+    """z = x with its axes in another order: axis k of z is axis order[k] of x, not counting the rows' axis
+
+    Per row or once a step.
+    """
+
+    x: Buffer
+    z: Buffer
+    order: tuple[int, ...]
+
+    name = "permutation"
     writes = ("z",)
 
     @property
     def formula(self) -> str:
-        return f"{self.z} = {self.x} with zeros around it"
+        return f"{self.z} = {self.x}, its axes in the order {', '.join(str(k + 1) for k in self.order)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.z.shape[:2], *self.before)
+        """Whether there are rows, and the loop over the elements of x in the order of z."""
+        apart = distances(self.x.shape)
+        return (int(self.z.per_row), *walk(self.z.shape, [apart[axis] for axis in self.order], self.x.size))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
-            yield Cropping(d(self.z), d.into(self.x), self.before)
+            yield Permutation(d(self.z), d.into(self.x), tuple(np.argsort(self.order).tolist()))
 
     def reference(self, xp: Any, x: Array) -> Array:
-        sizes = zip(self.z.shape, self.x.shape, self.before, strict=False)
-        return xp.pad(x, [(0, 0), *((before, whole - before - own) for whole, own, before in sizes), (0, 0)])
-
-
-@dataclass(frozen=True, eq=False)
-class Cropping(Instruction):
-    """z = x without its border"""
-
-    x: Buffer
-    z: Buffer
-    before: Pair
-
-    name = "cropping"
-    writes = ("z",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = {self.x} without its border"
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.z.shape, *self.x.shape[:2], *self.before)
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
-
-    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
-        if d.wants(self.x):
-            yield ZeroPadding(d(self.z), d.into(self.x), self.before)
-
-    def reference(self, xp: Any, x: Array) -> Array:
-        return x[(slice(None), *(slice(b, b + n) for b, n in zip(self.before, self.z.shape, strict=False)))]
+        rows = tuple(range(self.z.per_row))
+        return x.transpose(*rows, *(k + len(rows) for k in self.order))
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,100 +287,3 @@ class UpsamplingAdjoint(Instruction):
 
     def flops(self, rows: int) -> int:
         return rows * self.dz.size
-
-
-@dataclass(frozen=True, eq=False)
-class Concatenation(Instruction):
-    """z = x followed by y along the last axis"""
-
-    x: Buffer
-    y: Buffer
-    z: Buffer
-
-    name = "concatenation"
-    writes = ("z",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = {self.x}, {self.y}"
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.x.shape[-1], self.y.shape[-1], positions(self.z))
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x, self.y)
-
-    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
-        for value, first in ((self.x, 0), (self.y, self.x.shape[-1])):
-            if d.wants(value):
-                yield Part(d(self.z), d.into(value), first)
-
-    def reference(self, xp: Any, x: Array, y: Array) -> Array:
-        return xp.concatenate([x, y], axis=-1)
-
-
-@dataclass(frozen=True, eq=False)
-class Part(Instruction):
-    """x = a slice of z along the last axis"""
-
-    z: Buffer
-    x: Buffer
-    first: int
-
-    name = "part"
-    writes = ("x",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.x} = {self.z}[…, {self.first}:{self.first + self.x.shape[-1]}]"
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.z.shape[-1], self.x.shape[-1], self.first, positions(self.x))
-
-    def reference(self, xp: Any, z: Array) -> Array:
-        return z[..., self.first : self.first + self.x.shape[-1]]
-
-
-@dataclass(frozen=True, eq=False)
-class Permutation(Instruction):
-    """z = x with its axes in another order: axis k of z is axis order[k] of x, not counting the rows' axis"""
-
-    x: Buffer
-    z: Buffer
-    order: tuple[int, ...]
-
-    name = "permutation"
-    writes = ("z",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = {self.x}, its axes in the order {', '.join(str(k + 1) for k in self.order)}"
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The number of axes, the size of each in z, and the distance between its elements in x.
-
-        Axes that are adjacent in both are merged.
-        """
-        sizes: list[int] = []
-        steps: list[int] = []
-        for k, axis in enumerate(self.order):
-            n, step = self.x.shape[axis], math.prod(self.x.shape[axis + 1 :])
-            if k and self.order[k - 1] == axis - 1:
-                sizes[-1], steps[-1] = sizes[-1] * n, step
-            else:
-                sizes.append(n)
-                steps.append(step)
-        return (len(sizes), *sizes, *steps)
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
-
-    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
-        if d.wants(self.x):
-            yield Permutation(d(self.z), d.into(self.x), tuple(np.argsort(self.order).tolist()))
-
-    def reference(self, xp: Any, x: Array) -> Array:
-        return x.transpose(0, *(k + 1 for k in self.order))

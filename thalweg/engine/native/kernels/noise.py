@@ -1,4 +1,4 @@
-"""Noise kernels; an element's counter is its place in the batch."""
+"""Random numbers; an element's counter is its place in the batch."""
 
 import numba
 import numpy as np
@@ -103,3 +103,33 @@ def alpha_dropout_adjoint(o, c, s, f):
         for i in range(n):
             keep = uniform(low, high, U32(first + U32(i))) >= rate
             a[i] = select(keep, scale * h[i], F32(0))
+
+
+def random_normal(o, c, s, f):
+    """z = mean + stddev·n"""
+    n, first, mean, stddev = s[ROWS] * o[1], U32(U64(s[FIRST_ROW] * o[1])), F32(c[0]), F32(c[1])
+    k = key(s[SEED], s[ITERATION], o[2])
+    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+    z = floats(o[0], n)
+    for i in range(n):
+        z[i] = mean + stddev * normal(low, high, U32(first + U32(i)))
+
+
+def random_uniform(o, c, s, f):
+    """z = low + (high − low)·u"""
+    n, first, least, width = s[ROWS] * o[1], U32(U64(s[FIRST_ROW] * o[1])), F32(c[0]), F32(c[1] - c[0])
+    k = key(s[SEED], s[ITERATION], o[2])
+    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+    z = floats(o[0], n)
+    for i in range(n):
+        z[i] = least + width * uniform(low, high, U32(first + U32(i)))
+
+
+def random_bernoulli(o, c, s, f):
+    """z = value with a probability, otherwise 0"""
+    n, first, probability, value = s[ROWS] * o[1], U32(U64(s[FIRST_ROW] * o[1])), F32(c[0]), F32(c[1])
+    k = key(s[SEED], s[ITERATION], o[2])
+    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+    z = floats(o[0], n)
+    for i in range(n):
+        z[i] = select(uniform(low, high, U32(first + U32(i))) < probability, value, F32(0))

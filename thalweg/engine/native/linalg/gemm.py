@@ -1,4 +1,4 @@
-"""Matrix products, transposes and column sums on raw addresses: the linear algebra of dense layers.
+"""Matrix products, transposes and column sums on raw addresses: the linear algebra of dense layers and of attention.
 
 Addresses are in bytes, strides in floats (one float is 4 bytes). Nothing outside the operands is read or written.
 
@@ -83,6 +83,23 @@ def product(a, rsa, csa, b, ldb, across, c, ldc, bias, relu, gate, M, N, K):
         _turned(a, rsa, b, ldb, c, ldc, relu, behind, M, N, K)
     elif across or not _at_once(a, rsa, csa, b, ldb, c, ldc, bias, 0, relu, behind, M, N, K):
         _blocks(a, rsa, csa, b, ldb, across, c, ldc, bias, 0, relu, behind, 1, 0, 0, M, N, K, 0)
+
+
+@compiled
+def pair(x, tx, y, ty, z, accumulate, M, N, K):
+    """Z (+)= X·Y for matrices whose rows are contiguous; tx: X is stored as (K, M), ty: Y as (N, K)."""
+    if M == 1 and N == 1:
+        total = _dot(x, y, K)
+        store_f32(z, 0, load_f32(z, 0) + total if accumulate else total)
+        return
+    if M == 1 and ty:  # a row times Yᵀ is Y times a column
+        x, tx, y, ty, M, N = y, 0, x, 0, N, 1
+    rsa, csa = (1, M) if tx else (K, 1)
+    across = 1 if ty and N > 1 else 0
+    ldb = K if across else N
+    start, lds = (z, N) if accumulate else (0, 0)
+    if across or not _at_once(x, rsa, csa, y, ldb, z, N, start, lds, 0, 0, M, N, K):
+        _blocks(x, rsa, csa, y, ldb, across, z, N, start, lds, 0, 0, 1, 0, 0, M, N, K, 0)
 
 
 @compiled
@@ -398,6 +415,14 @@ def _sum(d, n):
     x, total = floats(d, n), numba.float32(0)
     for i in range(n):
         total += x[i]
+    return total
+
+
+@compiled
+def _dot(x, y, n):
+    u, v, total = floats(x, n), floats(y, n), numba.float32(0)
+    for i in range(n):
+        total += u[i] * v[i]
     return total
 
 

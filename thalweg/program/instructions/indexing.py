@@ -1,0 +1,171 @@
+"""Elements chosen by numbers: constant ones, or those of each row. Numbers travel as floats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from thalweg.program.instructions.scans import around
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+
+
+def is_at(xp: Any, places: Array, n: int) -> Array:
+    """For every place, a vector of n with a 1 there and zeros elsewhere; only zeros if it isn't one of 0 … n − 1."""
+    return xp.where(places[..., None] == xp.arange(n), 1.0, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Take(Instruction):
+    """z[…, j, …] = x[…, indices[j], …] along an axis, which doesn't count the rows' axis. Per row or once a step."""
+
+    x: Buffer
+    indices: Buffer  # (count,), each of them valid, the same for all rows
+    z: Buffer
+    axis: int
+
+    name = "take"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x} at {self.indices} along axis {self.axis + 1}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*around(self.x, self.axis), self.indices.size)
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield TakeAdjoint(d(self.z), self.indices, d.into(self.x), self.axis)
+
+    def reference(self, xp: Any, x: Array, indices: Array) -> Array:
+        return xp.take(x, indices.astype(int), axis=self.axis + self.z.per_row)
+
+
+@dataclass(frozen=True, eq=False)
+class TakeAdjoint(Instruction):
+    """dx[…, k, …] = Σ dz[…, j, …] over all j with indices[j] = k"""
+
+    dz: Buffer
+    indices: Buffer
+    dx: Buffer
+    axis: int
+
+    name = "take adjoint"
+    writes = ("dx",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dx} = Σ of {self.dz}, each at its place of {self.indices} along axis {self.axis + 1}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*around(self.dx, self.axis), self.indices.size)
+
+    def reference(self, xp: Any, dz: Array, indices: Array) -> Array:
+        axis = self.axis + self.dx.per_row
+        moved = xp.moveaxis(dz, axis, -1) @ is_at(xp, indices, self.dx.shape[self.axis])
+        return xp.moveaxis(moved, -1, axis)
+
+    def flops(self, rows: int) -> int:
+        return self.dz.size * (rows if self.dz.per_row else 1)
+
+
+@dataclass(frozen=True, eq=False)
+class TakeAlongAxis(Instruction):
+    """z[…, j, …] = x[…, ids[…, j, …], …] along an axis, which doesn't count the rows' axis. Per row or once a step.
+
+    Negative ids count from the end, as in NumPy. Where there is no such element, z is NaN.
+    """
+
+    x: Buffer
+    ids: Buffer  # of z's shape
+    z: Buffer
+    axis: int
+
+    name = "take along axis"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.x} at {self.ids} along axis {self.axis + 1}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*around(self.x, self.axis), self.ids.shape[self.axis])
+
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return (self.x,)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        if d.wants(self.x):
+            yield TakeAlongAxisAdjoint(d(self.z), self.ids, d.into(self.x), self.axis)
+
+    def reference(self, xp: Any, x: Array, ids: Array) -> Array:
+        n = self.x.shape[self.axis]
+        there = (ids >= -n) & (ids < n)
+        places = xp.where(there, ids, 0).astype(int)
+        places = xp.where(places < 0, places + n, places)
+        return xp.where(there, xp.take_along_axis(x, places, axis=self.axis + self.z.per_row), xp.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class TakeAlongAxisAdjoint(Instruction):
+    """dx[…, k, …] = Σ dz[…, j, …] over all j with ids[…, j, …] = k"""
+
+    dz: Buffer
+    ids: Buffer
+    dx: Buffer
+    axis: int
+
+    name = "take along axis adjoint"
+    writes = ("dx",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.dx} = Σ of {self.dz}, each at its place of {self.ids} along axis {self.axis + 1}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*around(self.dx, self.axis), self.ids.shape[self.axis])
+
+    def reference(self, xp: Any, dz: Array, ids: Array) -> Array:
+        axis, n = self.axis + self.dx.per_row, self.dx.shape[self.axis]
+        places = xp.trunc(xp.moveaxis(ids, axis, -1))
+        at = is_at(xp, xp.where(places < 0, places + n, places), n)
+        return xp.moveaxis((xp.moveaxis(dz, axis, -1)[..., None] * at).sum(axis=-2), -1, axis)
+
+    def flops(self, rows: int) -> int:
+        return self.dz.size * (rows if self.dz.per_row else 1)
+
+
+@dataclass(frozen=True, eq=False)
+class OneHot(Instruction):
+    """z[…, k] = 1 where ids[…] = k, otherwise 0; only zeros for ids outside 0 … depth − 1. Without a derivative.
+
+    Per row or once a step.
+    """
+
+    ids: Buffer
+    z: Buffer
+
+    name = "one hot"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = 1 at {self.ids}, otherwise 0"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.ids.size, self.z.shape[-1], int(self.z.per_row))
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        yield from ()  # an id is a whole number: its derivative is 0
+
+    def reference(self, xp: Any, ids: Array) -> Array:
+        return is_at(xp, ids, self.z.shape[-1])
