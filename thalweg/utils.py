@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.backend import clear_session
-from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.errors import DataError, ShapeError
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 from thalweg.support.seeds import draw_seed, set_random_seed

@@ -17,7 +17,7 @@ EVERY = (*SHAPES, "dtype", "trainable")
 
 
 def accept(kind: Any) -> None:
-    """Lets a layer class's constructor take these arguments besides its own, and `get_config` tell of a frozen layer."""
+    """Lets a layer's constructor take these arguments besides its own, and `get_config` tell that it is frozen."""
     if "__init__" in vars(kind):
         kind.__init__ = taking(kind.__init__, kind.every)
     if "get_config" in vars(kind):
@@ -80,7 +80,9 @@ def type_of(kind: str, dtype: Any) -> str:
     """The name of a type in which a model computes."""
     name: str = getattr(dtype, "__name__", None) or getattr(dtype, "name", None) or str(dtype)
     if name not in ("float32", "float64"):
-        raise ArgumentError(f"{kind}: a layer computes in the type of its model, float32 or float64, got dtype={name!r}")
+        raise ArgumentError(
+            f"{kind}: a layer computes in the type of its model, float32 or float64, got dtype={name!r}"
+        )
     return name
 
 
@@ -88,7 +90,9 @@ def check_shape(layer: Any, shape: Any) -> None:
     """Raises if the layer gets inputs of another shape than it was said to."""
     said = layer.declared.get("input_shape")
     if said is not None and said != shape:
-        raise ShapeError(f"{type(layer).__name__} {layer.name!r} was given input_shape={said}, but its input is {shape}")
+        raise ShapeError(
+            f"{type(layer).__name__} {layer.name!r} was given input_shape={said}, but its input is {shape}"
+        )
 
 
 def check_types(layers: Iterable[Any], dtype: str) -> None:
@@ -96,7 +100,7 @@ def check_types(layers: Iterable[Any], dtype: str) -> None:
     for layer in layers:
         if layer.declared.get("dtype", dtype) != dtype:
             raise ArgumentError(
-                f"{type(layer).__name__} {layer.name!r} was given dtype={layer.declared['dtype']!r}, but its model computes "
-                f"in {dtype}: Sequential(…, dtype=…) is the type of all its layers"
+                f"{type(layer).__name__} {layer.name!r} was given dtype={layer.declared['dtype']!r}, but its model "
+                f"computes in {dtype}: Sequential(…, dtype=…) is the type of all its layers"
             )
         check_types(layer.inside, dtype)

@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
 from thalweg.engine.eager import evaluate
-from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers.arguments import EVERY, accept, check_shape
-from thalweg.layers.variables import HasVariables
+from thalweg.layers.variables import HasVariables, set_arrays
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, program_of, record, traced, writing
 from thalweg.ops.variable import Variable
@@ -26,10 +26,9 @@ from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.regularizers import Regularizer
 from thalweg.support import hooks
-from thalweg.support.frames import as_array
-from thalweg.support.seeds import draw_seed
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
+from thalweg.support.seeds import draw_seed
 
 Shape = tuple[int, ...]
 Shapes = Any  # the shape of a row, or a list of them for several inputs
@@ -73,7 +72,9 @@ class Layer(HasVariables, hooks.Configured):
 
     uncalled = hooks.LAYER
     every: ClassVar[tuple[str, ...]] = EVERY  # what the constructor of every layer takes
-    declared: Mapping[str, Any] = MappingProxyType({})  # of these, the input's shape and the type, where they were given
+    declared: Mapping[str, Any] = MappingProxyType(
+        {}
+    )  # of these, the input's shape and the type, where they were given
     title_zh: ClassVar[str] = ""
     summary_zh: ClassVar[str] = ""
 
@@ -481,36 +482,3 @@ def check_last_axis(layer: str, axis: int, shape: Shape) -> None:
         raise ShapeError(
             f"{layer} works along the last axis, which is axis {len(shape)} of inputs {('rows', *shape)}, not {axis}"
         )
-
-
-def set_arrays(parameters: list[tuple[str, Parameter]], weights: list[ArrayLike]) -> None:
-    """Checks every array first, then replaces them all: a wrong one changes nothing."""
-    if len(weights) != len(parameters):
-        raise ShapeError(f"set_weights got {len(weights)} arrays for {len(parameters)}: {[p for p, _ in parameters]}")
-    arrays = [to_numbers(w, path) for (path, _), w in zip(parameters, weights, strict=True)]
-    for (path, parameter), array in zip(parameters, arrays, strict=True):
-        if array.shape != parameter.buffer.shape:
-            raise ShapeError(f"{path} has the shape {parameter.buffer.shape}, the given array {array.shape}")
-        if parameter.array is None:
-            raise ThalwegError(f"{path} has no memory yet: build the model first")
-        if (
-            array.dtype.itemsize > parameter.array.itemsize
-            and np.abs(array).max() > np.finfo(parameter.array.dtype).max
-        ):
-            raise DataError(f"the array for {path} holds a number too large for {parameter.array.dtype}")
-    for (_, parameter), array in zip(parameters, arrays, strict=True):
-        assert parameter.array is not None
-        parameter.array[...] = array
-
-
-def to_numbers(values: ArrayLike, what: str) -> Array:
-    """`values` as an array of numbers."""
-    try:
-        array = as_array(values, what)
-    except DataError:
-        raise
-    except ValueError:  # rows of different lengths
-        raise ShapeError(f"the values for {what} don't form an array: their lengths differ") from None
-    if array.dtype.kind not in "buif":
-        raise DataError(f"the values for {what} have to be numbers, got an array of {array.dtype}")
-    return array

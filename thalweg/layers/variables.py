@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from thalweg.errors import DataError, ShapeError, ThalwegError
 from thalweg.ops.variable import Variable
+from thalweg.support.frames import as_array
 
 
 class HasVariables:
@@ -69,3 +74,36 @@ def variables_of(parameters: list[tuple[str, Any]]) -> list[Variable]:
             parameter.buffer.path = path
             found[id(parameter)] = parameter.buffer
     return list(found.values())
+
+
+def set_arrays(parameters: list[tuple[str, Any]], weights: list[ArrayLike]) -> None:
+    """Checks every array first, then replaces them all: a wrong one changes nothing."""
+    if len(weights) != len(parameters):
+        raise ShapeError(f"set_weights got {len(weights)} arrays for {len(parameters)}: {[p for p, _ in parameters]}")
+    arrays = [to_numbers(w, path) for (path, _), w in zip(parameters, weights, strict=True)]
+    for (path, parameter), array in zip(parameters, arrays, strict=True):
+        if array.shape != parameter.buffer.shape:
+            raise ShapeError(f"{path} has the shape {parameter.buffer.shape}, the given array {array.shape}")
+        if parameter.array is None:
+            raise ThalwegError(f"{path} has no memory yet: build the model first")
+        if (
+            array.dtype.itemsize > parameter.array.itemsize
+            and np.abs(array).max() > np.finfo(parameter.array.dtype).max
+        ):
+            raise DataError(f"the array for {path} holds a number too large for {parameter.array.dtype}")
+    for (_, parameter), array in zip(parameters, arrays, strict=True):
+        assert parameter.array is not None
+        parameter.array[...] = array
+
+
+def to_numbers(values: ArrayLike, what: str) -> NDArray[Any]:
+    """`values` as an array of numbers."""
+    try:
+        array = as_array(values, what)
+    except DataError:
+        raise
+    except ValueError:  # rows of different lengths
+        raise ShapeError(f"the values for {what} don't form an array: their lengths differ") from None
+    if array.dtype.kind not in "buif":
+        raise DataError(f"the values for {what} have to be numbers, got an array of {array.dtype}")
+    return array

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.errors import ArgumentError
-from thalweg.losses import functions
+from thalweg.losses import by_row
+from thalweg.losses.by_row import *  # noqa: F403
+from thalweg.losses.by_row import LossFunction
 from thalweg.losses.centers import CenterLoss
 from thalweg.losses.formula import FormulaLoss
-from thalweg.losses.functions import *  # noqa: F403
-from thalweg.losses.functions import LossFunction
 from thalweg.losses.loss import Loss
 from thalweg.losses.numbers import (
     CategoricalHinge,
@@ -82,7 +81,7 @@ __all__ = [
     "get",
     "serialize",
 ]
-__all__ += functions.__all__
+__all__ += by_row.__all__
 
 CLASSES: dict[str, type[Loss]] = {
     c.__name__: c

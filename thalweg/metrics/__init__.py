@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from thalweg.errors import ArgumentError
-from thalweg.losses.functions import LossFunction
-from thalweg.metrics import functions, running
+from thalweg.losses.by_row import LossFunction
+from thalweg.metrics import row_scores, running
 from thalweg.metrics.confusion import (
     AUC,
     F1Score,
@@ -23,8 +23,6 @@ from thalweg.metrics.confusion import (
     TruePositives,
 )
 from thalweg.metrics.correlation import PearsonCorrelation, R2Score
-from thalweg.metrics.functions import *  # noqa: F403
-from thalweg.metrics.functions import MetricFunction
 from thalweg.metrics.matches import (
     Accuracy,
     BinaryAccuracy,
@@ -52,6 +50,8 @@ from thalweg.metrics.means import (
     SquaredHinge,
 )
 from thalweg.metrics.metric import Metric, Shape
+from thalweg.metrics.row_scores import *  # noqa: F403
+from thalweg.metrics.row_scores import MetricFunction
 from thalweg.metrics.running import *  # noqa: F403
 from thalweg.support.naming import choose, snake_case
 
@@ -93,7 +93,7 @@ __all__ = [
     "get",
     "serialize",
 ]
-__all__ += functions.__all__
+__all__ += row_scores.__all__
 __all__ += running.__all__
 
 CLASSES: dict[str, type[Metric]] = {

@@ -58,7 +58,10 @@ class Counts(Metric):
 
 @dataclass(frozen=True)
 class TruePositives(Counts):
-    """The number of outputs with ŷ > threshold and y = 1. thresholds: a number, or a list for use outside of a model; 0.5 if None."""
+    """The number of outputs with ŷ > threshold and y = 1.
+
+    thresholds: a number, or a list for use outside of a model; 0.5 if None.
+    """
 
     thresholds: Thresholds = None
 
@@ -75,7 +78,10 @@ class TruePositives(Counts):
 
 @dataclass(frozen=True)
 class FalsePositives(Counts):
-    """The number of outputs with ŷ > threshold and y = 0. thresholds: a number, or a list for use outside of a model; 0.5 if None."""
+    """The number of outputs with ŷ > threshold and y = 0.
+
+    thresholds: a number, or a list for use outside of a model; 0.5 if None.
+    """
 
     thresholds: Thresholds = None
 
@@ -91,7 +97,10 @@ class FalsePositives(Counts):
 
 @dataclass(frozen=True)
 class FalseNegatives(Counts):
-    """The number of outputs with ŷ ≤ threshold and y = 1. thresholds: a number, or a list for use outside of a model; 0.5 if None."""
+    """The number of outputs with ŷ ≤ threshold and y = 1.
+
+    thresholds: a number, or a list for use outside of a model; 0.5 if None.
+    """
 
     thresholds: Thresholds = None
 
@@ -107,7 +116,10 @@ class FalseNegatives(Counts):
 
 @dataclass(frozen=True)
 class TrueNegatives(Counts):
-    """The number of outputs with ŷ ≤ threshold and y = 0. thresholds: a number, or a list for use outside of a model; 0.5 if None."""
+    """The number of outputs with ŷ ≤ threshold and y = 0.
+
+    thresholds: a number, or a list for use outside of a model; 0.5 if None.
+    """
 
     thresholds: Thresholds = None
 
@@ -144,8 +156,8 @@ class Rate(Counts):
 class Precision(Rate):
     """TP/(TP + FP), or 0 if both are 0.
 
-    thresholds: a number, or a list for use outside of a model; 0.5 if None. top_k: only the k largest outputs of a row may be positive (without a
-    threshold, unless one is given). class_id: only this output counts.
+    thresholds: a number, or a list for use outside of a model; 0.5 if None. top_k: only the k largest outputs of a row
+    may be positive (without a threshold, unless one is given). class_id: only this output counts.
     """
 
     formula = "TP/(TP + FP)"
@@ -162,8 +174,8 @@ class Precision(Rate):
 class Recall(Rate):
     """TP/(TP + FN), or 0 if both are 0.
 
-    thresholds: a number, or a list for use outside of a model; 0.5 if None. top_k: only the k largest outputs of a row may be positive (without a
-    threshold, unless one is given). class_id: only this output counts.
+    thresholds: a number, or a list for use outside of a model; 0.5 if None. top_k: only the k largest outputs of a row
+    may be positive (without a threshold, unless one is given). class_id: only this output counts.
     """
 
     formula = "TP/(TP + FN)"

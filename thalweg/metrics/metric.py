@@ -27,8 +27,8 @@ Array = NDArray[Any]
 class Metric(hooks.Configured):
     """Base of all metrics: which sums it needs (`instruction`), and how they become a score (`score`).
 
-    A metric may be given to `compile`, or called by itself: then it keeps the sums of all rows that it was given. One of
-    your own for use by itself overrides `update_state` and `result`, in NumPy.
+    A metric may be given to `compile`, or called by itself: then it keeps the sums of all rows that it was given. One
+    of your own for use by itself overrides `update_state` and `result`, in NumPy.
     """
 
     uncalled = hooks.METRIC
@@ -40,7 +40,9 @@ class Metric(hooks.Configured):
     short: ClassVar[str] = ""  # the default name, where it isn't the class's
     higher_is_better: ClassVar[bool] = False
 
-    running: ClassVar[tuple[Array, float, Shape] | None] = None  # sums, rows and output shape so far, outside of a model
+    running: ClassVar[tuple[Array, float, Shape] | None] = (
+        None  # sums, rows and output shape so far, outside of a model
+    )
     parts: ClassVar[tuple[Metric, ...]] = ()  # metrics of one threshold each, whose results are listed
     variables: ClassVar[tuple[State, ...]] = ()  # of a metric of the user's
 

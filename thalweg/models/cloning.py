@@ -44,7 +44,9 @@ def clone_model(
     if clone_function is None:
         return type(model).from_config(model.get_config())
     if not isinstance(model, Sequential):
-        raise ArgumentError("clone_model: clone_function is for a Sequential; the layers of other models are cloned as they are")
+        raise ArgumentError(
+            "clone_model: clone_function is for a Sequential; the layers of other models are cloned as they are"
+        )
     front = [] if model.input is None else [model.input]
     made = [clone_function(layer) for layer in model.layers]
     return type(model)([*front, *made], name=model.name, **model.settings())

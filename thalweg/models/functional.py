@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from thalweg.layers import MODELS, CustomObjects
-from thalweg.models.description import describe, draw
+from thalweg.models.description import draw
 from thalweg.models.drawing import Drawn
 from thalweg.models.model import DRAWN, Model
 
@@ -27,16 +27,14 @@ class Functional(Model):
         self._assemble(Drawn(inputs, outputs, name), seed, engine, dtype)
         self.build()
 
-    def get_config(self) -> dict[str, Any]:
-        """Everything that makes an equal model: inputs, layers, calls, outputs. The weights are new ones."""
-        return {"name": self.name, **describe(self._graph), **self.settings()}
-
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects | None = None) -> Self:
-        """The model whose `get_config` returned this, with new weights."""
-        inputs, outputs = draw(dict(config), custom_objects)
-        how = {key: config[key] for key in ("seed", "engine", "dtype") if key in config}
-        return cls(inputs, outputs, config["name"], **how)
+        """The model whose `get_config` returned this, with new weights, which are drawn when they are needed."""
+        model = cls.__new__(cls)
+        how = {"seed": None, "engine": "native", "dtype": "float32"}
+        how |= {key: config[key] for key in how if key in config}
+        model._assemble(Drawn(*draw(dict(config), custom_objects), config["name"]), **how)
+        return model
 
     @property
     def output(self) -> Any:

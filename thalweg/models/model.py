@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
@@ -14,14 +13,15 @@ from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History
 from thalweg.engine.contract import Array
-from thalweg.errors import ArgumentError, ShapeError, ThalwegError, ThalwegWarning
+from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import Input, Layer
 from thalweg.layers.variables import variables_of
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
+from thalweg.models.description import describe
 from thalweg.models.drawing import Own
-from thalweg.models.goals import spread
+from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
 from thalweg.models.predictor import Predictor, predict_aloud
@@ -162,8 +162,8 @@ class Model(Layer):
         return Layer.inside.fget(self) if isinstance(self._graph, Own) else list(self._graph.layers)  # type: ignore[attr-defined]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal model, without its weights."""
-        return {"name": self.name} if isinstance(self._graph, Own) else model_file.describe(self._compiled)
+        """What makes an equal model, without its weights; of a class with `call`, only its name."""
+        return {"name": self.name} | ({} if isinstance(self._graph, Own) else describe(self._graph) | self.settings())
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -404,8 +404,8 @@ class Model(Layer):
         """Loss and metrics on these rows: [loss, metric, …], the loss alone if there are no metrics, or a dict.
 
         If a callback listens to batches, evaluation runs batch by batch, 32 rows each if batch_size is None; the
-        callback may set `model.stop_evaluating`. verbose: 1, 2 or "auto" also prints the result; 0 doesn't. steps: evaluates
-        so many batches from the start.
+        callback may set `model.stop_evaluating`. verbose: 1, 2 or "auto" also prints the result; 0 doesn't. steps:
+        evaluates so many batches from the start.
         """
         return evaluator.evaluate(
             self, self._compiled, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, lanes
@@ -436,10 +436,7 @@ class Model(Layer):
             lanes: the number of cores to use; by default one for little work, otherwise as many as are worthwhile.
         """
         if steps is not None:
-            self._compiled.build_for(x)
-            rows = whole("steps", steps) * (32 if batch_size is None else whole("batch_size", batch_size))
-            some = [array[:rows] for array in self._compiled.inputs(x)]
-            x = some if len(some) > 1 else some[0]
+            x = self._compiled.first_batches(x, whole("steps", steps), batch_size)
         if callbacks is not None or verbose not in (0, "auto"):
             self._compiled.build_for(x)
             return predict_aloud(self, self._compiled, x, batch_size, verbose, callbacks, lanes)
@@ -475,12 +472,16 @@ class Model(Layer):
 
     def settings(self) -> dict[str, Any]:
         """The arguments of every model that aren't the default."""
-        given = {"seed": self.seed if self._compiled.seed_given else None, "engine": self.engine, "dtype": self.dtype.name}
+        given = {
+            "seed": self.seed if self._compiled.seed_given else None,
+            "engine": self.engine,
+            "dtype": self.dtype.name,
+        }
         usual = {"seed": None, "engine": "native", "dtype": "float32"}
         return {name: value for name, value in given.items() if value != usual[name]}
 
     def to_json(self, **kwargs: Any) -> str:
-        """The model without its weights as JSON, for `thalweg.models.model_from_json`; kwargs are those of json.dumps."""
+        """The model without its weights as JSON, for `models.model_from_json`; kwargs are those of json.dumps."""
         return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)
 
     # --- saving --------------------------------------------------------------------------------------------------
@@ -501,19 +502,3 @@ class Model(Layer):
         """Restores weights, optimizer and counts from a file that `save` wrote for an equal model."""
         self._compiled.ready()
         model_file.load_state(self._compiled, path)
-
-
-def warn_of_meaningless(
-    run_eagerly: bool, steps_per_execution: int, jit_compile: bool | str, auto_scale_loss: bool
-) -> None:
-    """One warning for the arguments of `compile` that have no effect here, if any isn't the default."""
-    given = {"run_eagerly": bool(run_eagerly), "steps_per_execution": whole("steps_per_execution", steps_per_execution)}
-    given |= {"jit_compile": jit_compile, "auto_scale_loss": bool(auto_scale_loss)}
-    usual = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto", "auto_scale_loss": True}
-    if named := [name for name, value in given.items() if value != usual[name]]:
-        warnings.warn(
-            f"compile: {', '.join(named)} without effect: every program is compiled, and runs as many steps at once as it "
-            "can; leave it out",
-            ThalwegWarning,
-            stacklevel=3,
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from thalweg.layers import MODELS, CustomObjects, Input, Layer, deserialize, serialize
+from thalweg.layers import MODELS, CustomObjects, Input, Layer, deserialize
 from thalweg.models.graph import Chain
 from thalweg.models.model import Model, done_by
 
@@ -55,17 +55,13 @@ class Sequential(Model):
         """The same, in a list."""
         return [self.output]
 
-    def get_config(self) -> dict[str, Any]:
-        """Everything that makes an equal model: its layers, and its input if it is known. The weights are new ones."""
-        config = {"name": self.name, "layers": [serialize(layer) for layer in self.layers], **self.settings()}
-        return config if self.input is None else config | {"input": self.input.get_config()}
-
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects | None = None) -> Self:
         """The model whose `get_config` returned this, with new weights."""
-        given = dict(config)
-        front = [Input(**given.pop("input"))] if "input" in given else []
-        return cls([*front, *(deserialize(d, custom_objects) for d in given.pop("layers"))], **given)
+        how = {key: config[key] for key in ("name", "seed", "engine", "dtype") if key in config}
+        shape, kind = config.get("input_shape"), config.get("input_dtype", "float32")
+        front = [] if shape is None else [Input(shape, dtype=kind)]
+        return cls([*front, *(deserialize(d, custom_objects) for d in config["layers"])], **how)
 
     add = done_by("_graph", Chain.add)
     pop = done_by("_graph", Chain.pop)

@@ -14,8 +14,8 @@ class SGD(Optimizer):
     """Gradient descent: w −= learning_rate·dw.
 
     With momentum (Polyak 1964): v = momentum·v − learning_rate·dw; w += v. With nesterov (Sutskever et al., ICML 2013):
-    w += momentum·v − learning_rate·dw; without momentum it changes nothing. Keras's form: the learning rate is inside v (in PyTorch it is outside, which
-    differs only when the learning rate changes).
+    w += momentum·v − learning_rate·dw; without momentum it changes nothing. Keras's form: the learning rate is inside v
+    (in PyTorch it is outside, which differs only when the learning rate changes).
 
     >>> SGD(momentum=0.9).slot_names()
     ('v',)

@@ -20,12 +20,10 @@ class Hooked:
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        if cls.__module__.partition(".")[0] == __name__.partition(".")[0]:
-            return  # our own classes
         base = next(c for c in cls.__mro__ if issubclass(c, Hooked) and "uncalled" in vars(c))
         for owner in cls.__mro__:
-            if owner in base.__mro__:
-                continue
+            if owner in base.__mro__ or owner.__module__.partition(".")[0] == __name__.partition(".")[0]:
+                continue  # our own classes
             own = {name: member for name, member in vars(owner).items() if hasattr(member, "__get__")}
             for name in own.keys() & base.uncalled.keys():
                 raise ArgumentError(f"{cls.__name__}.{name} would never be called: {base.uncalled[name]}")

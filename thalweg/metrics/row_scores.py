@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from thalweg.losses.functions import (
+from thalweg.losses.by_row import (
     binary_crossentropy,
     binary_focal_crossentropy,
     categorical_crossentropy,
