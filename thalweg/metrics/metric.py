@@ -179,10 +179,9 @@ class Metric(hooks.Configured):
         return self.lower(Buffer("y_pred", p.shape[1:]), Buffer("y", y.shape[1:]), sums)
 
     def rows(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
-        """The score of each row, and of each position in it, of a metric that is their mean: (rows, …), in float64."""
+        """What a metric is the mean of, in float64: a number for each row and position, or for each output."""
         y, p = self.operands(y_true, y_pred)
         value: Array = np.asarray(self.instruction_for(y, p).value(np, y, p), np.float64)
-        value = value.mean(axis=-1) if value.ndim == p.ndim else value
         return value[0] if np.ndim(y_pred) == 1 else value
 
     def add_variable(

@@ -1,4 +1,4 @@
-"""Keras's functions of the metrics: `binary_accuracy(y_true, y_pred)` is the score of each row.
+"""Keras's functions of the metrics: `categorical_accuracy(y_true, y_pred)` is the score of each row.
 
 Those that are losses are the functions of `thalweg.losses`.
 """
@@ -41,10 +41,11 @@ __all__ = [
 
 
 class MetricFunction:
-    """The score of each row, as a function of targets and predictions; `compile` takes it in place of the class.
+    """The score of each row (in `binary_accuracy`, of each output), as a function of targets and predictions; `compile` takes it in place of the class.
 
     >>> binary_accuracy([[0.0, 1.0], [1.0, 1.0]], [[0.2, 0.4], [0.9, 0.6]])
-    array([0.5, 1. ])
+    array([[1., 0.],
+           [1., 1.]])
     >>> sparse_categorical_accuracy([1, 0], [[0.1, 0.9], [0.2, 0.8]])
     array([1., 0.])
     """
@@ -55,7 +56,7 @@ class MetricFunction:
         self.__doc__ = kind.__doc__
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, *arguments: Any, **options: Any) -> Array:
-        """(rows, …): a number for each row, or each position in it.
+        """(rows, …): a number for each row, or each position in it; in `binary_accuracy` for each output.
 
         Args:
             y_true, y_pred: targets and predictions, (rows, …, outputs).

@@ -14,22 +14,30 @@ from thalweg.metrics.metric import Array, Metric
 __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
 
 
-def weighted(values: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Array, Array]:
-    """Values and their weights, of one shape; values of more axes than the weights are averaged over the others."""
+def by_row(values: ArrayLike, sample_weight: ArrayLike | None, reduce: Callable[..., Any]) -> tuple[Array, Array | None]:
+    """A weighted value for each row, and the weights, as Keras makes them: other axes are averaged, or summed."""
     v = np.asarray(values, np.float64)
-    w = np.ones_like(v) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    if sample_weight is None:
+        return reduce(v, axis=tuple(range(1, v.ndim))), None
+    w = np.asarray(sample_weight, np.float64)
     if w.ndim == v.ndim + 1 and w.shape[-1] == 1:
         w = w[..., 0]
-    if 0 < w.ndim < v.ndim:
-        v = v.mean(axis=tuple(range(w.ndim, v.ndim)))
+    elif v.ndim == w.ndim + 1 and v.shape[-1] == 1:
+        v = v[..., 0]
+    own = tuple(range(1, w.ndim))
+    if v.ndim > w.ndim:
+        v = reduce(v, axis=tuple(range(w.ndim, v.ndim)))
     try:
-        return v, np.broadcast_to(w, v.shape)
+        w = np.broadcast_to(w, v.shape)
     except ValueError:
         raise ShapeError(f"sample_weight has the shape {w.shape}, the values {v.shape}") from None
+    return reduce(v * w, axis=tuple(range(1, v.ndim))), reduce(w, axis=own)
 
 
 class Reduction(Metric):
     """Base of the running mean and the running sum of values."""
+
+    reduce: Callable[..., Any]
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name=name or "")
@@ -37,9 +45,9 @@ class Reduction(Metric):
 
     def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:  # type: ignore[override]
         """Adds values of any shape, each times its weight."""
-        v, w = weighted(values, sample_weight)
-        self.total.assign_add((v * w).sum())
-        self.count.assign_add(w.sum())
+        v, w = by_row(values, sample_weight, self.reduce)
+        self.total.assign_add(v.sum())
+        self.count.assign_add(v.size if w is None else w.sum())
 
     def __call__(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> float:  # type: ignore[override]
         """`update_state`, then `result`."""
@@ -51,7 +59,7 @@ class Reduction(Metric):
 
 
 class Mean(Reduction):
-    """The mean of all values so far, each counted with its weight; 0 before the first.
+    """The mean of the rows so far, each counted with its weight; 0 before the first. A row is the mean of its values.
 
     >>> losses = Mean(name="loss")
     >>> losses.update_state([1.0, 3.0])
@@ -60,6 +68,7 @@ class Mean(Reduction):
     4.0
     """
 
+    reduce = staticmethod(np.mean)
     formula = "Σ w·v/Σ w"
     range = "that of the values"
     use = "The loss of a training loop of your own."
@@ -77,6 +86,7 @@ class Sum(Reduction):
     5.0
     """
 
+    reduce = staticmethod(np.sum)
     formula = "Σ w·v"
     range = "any number"
     use = "Counting, in a training loop of your own."

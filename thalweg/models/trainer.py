@@ -159,7 +159,7 @@ class Fit:
         self.executor = make_executor(compiled.engine, job)
         if steps_per_epoch is not None and whole("steps_per_epoch", steps_per_epoch) != job.steps_per_epoch:
             raise ArgumentError(
-                f"steps_per_epoch is {steps_per_epoch}, but {job.rows} rows are {job.steps_per_epoch} batches of {batch}, "
+                f"steps_per_epoch={steps_per_epoch}, but {job.rows} rows are {job.steps_per_epoch} batches of {batch}, "
                 "and an epoch is all of them: leave it out, or give fewer rows"
             )
         self.validation = validation

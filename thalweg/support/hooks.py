@@ -98,7 +98,7 @@ LAYER = table(
         "transform_single_segmentation_mask get_transformed_x_y get_shifted_bbox get_clipped_bbox",
         "a layer for images composes its instructions in forward(self, program, x)",
     ),
-    *(CONFIG, SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
+    *(SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
 )
 STEP = "a step is compiled as one program: choose loss and optimizer in compile, or loop over train_on_batch"
 MODEL = table(
