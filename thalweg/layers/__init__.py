@@ -9,6 +9,7 @@ from thalweg.activations import CustomFunction
 from thalweg.layers import (
     activation,
     adapted,
+    aliases,
     augmentation,
     containers,
     convolution,
@@ -24,6 +25,7 @@ from thalweg.layers import (
 )
 from thalweg.layers.activation import *  # noqa: F403 — a new layer is named only in its own file
 from thalweg.layers.adapted import *  # noqa: F403
+from thalweg.layers.aliases import *  # noqa: F403
 from thalweg.layers.augmentation import *  # noqa: F403
 from thalweg.layers.containers import *  # noqa: F403
 from thalweg.layers.convolution import *  # noqa: F403
@@ -63,12 +65,14 @@ CLASSES: dict[str, type[Layer]] = {
     for name in sorted(__all__)
     if isinstance(globals().get(name), type) and name not in ("Input", "Layer")
 }
+__all__ += aliases.__all__
+MODELS: dict[str, type[Layer]] = {}  # the classes of models, which are layers too; each puts itself here
 
 
 def known(custom_objects: CustomObjects | None) -> dict[str, Any]:
     """Every class that a description may name."""
     own = {name: thing for name, thing in (custom_objects or {}).items() if isinstance(thing, type)}
-    return {**CLASSES, **REGISTERED, **own}
+    return {**CLASSES, **MODELS, **REGISTERED, **own}
 
 
 def deserialize(description: dict[str, Any], custom_objects: CustomObjects | None = None) -> Layer:
@@ -88,7 +92,8 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
         config["activation"] = own[activation["custom"]]
     kind: Any = choose("layer", description["class_name"], known(custom_objects))
     layer: Layer = kind.from_config(config) if hasattr(kind, "from_config") else kind(**config)
-    layer.trainable = description.get("trainable", True)
+    if "trainable" in description:  # where older files have it
+        layer.trainable = description["trainable"]
     return layer
 
 

@@ -48,6 +48,7 @@ class Compiled:
 
     def __init__(self, graph: Graph, weights: Weights, seed: int | None, engine: str) -> None:
         self.graph, self.weights = graph, weights
+        self.seed_given = seed is not None
         self.seed = utils.draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
         self.engine = choose("engine", engine, ("native", "reference"))
         if engine == "native" and weights.dtype != np.float32:
@@ -363,6 +364,13 @@ class Compiled:
             arrays = [batches.contiguous(a, self.weights.dtype, "x") for a in arrays]
         return arrays
 
+    def first_batches(self, x: Any, steps: int, batch_size: int | None) -> Any:
+        """So many batches of all inputs, from the start."""
+        self.build_for(x)
+        rows = steps * (32 if batch_size is None else whole("batch_size", batch_size))
+        some = [array[:rows] for array in self.inputs(x)]
+        return some if len(some) > 1 else some[0]
+
     def lower_for(
         self, kind: str, data: Data, batch: int, lanes: int = 1, visible: bool = False
     ) -> tuple[Program, int]:
@@ -501,7 +509,7 @@ def scores(metrics: Sequence[tuple[metric_module.Named, Shape]], totals: NDArray
     result = {"loss": mean_loss(totals.T).tolist()}
     place = FIRST_METRIC
     for named, output in metrics:
-        size, score = named.metric.sums(output), named.metric.result
+        size, score = named.metric.sums(output), named.metric.score
         result[named.key] = [score(t[place : place + size], t[ROWS], output) for t in totals]
         place += size
     return result

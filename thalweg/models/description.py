@@ -21,10 +21,11 @@ Places = dict[int, list[int]]  # the id of a symbol → [call, result]; call −
 def describe(graph: Graph) -> dict[str, Any]:
     """The graph as JSON."""
     if isinstance(graph, Chain):
-        return {
-            "input_shape": list(graph.input_shape),
-            "layers": [layers.serialize(layer) for layer in graph.layers],
-        } | ({} if graph.inputs[0].kind == "float32" else {"input_dtype": graph.inputs[0].kind})
+        chain: dict[str, Any] = {"layers": [layers.serialize(layer) for layer in graph.layers]}
+        for front in graph.inputs:
+            chain |= {"input_shape": list(front.row_shape)}
+            chain |= {} if front.kind == "float32" else {"input_dtype": front.kind}
+        return chain
     if isinstance(graph, Drawn):
         return describe_drawn(graph)
     assert isinstance(graph, Own)

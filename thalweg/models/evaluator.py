@@ -33,6 +33,7 @@ def evaluate(
     batch_size: int | None,
     verbose: int | str,
     sample_weight: ArrayLike | None,
+    steps: int | None,
     callbacks: Sequence[Callback] | None,
     return_dict: bool,
     lanes: int | None,
@@ -42,7 +43,7 @@ def evaluate(
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
     with making:  # no other thread compiles the model
         compiled.ready(x)
-        data = compiled.data(x, y, sample_weight)
+        data = batches_of(compiled.data(x, y, sample_weight), "steps", steps, batch)
         rows = len(first(data))
         program, _ = compiled.lower_for("evaluation", data, rows)
         evaluation = Evaluation(model, compiled, data, batch, usable_lanes(lanes, program, rows, compiled.engine))
@@ -52,6 +53,11 @@ def evaluate(
     if aloud:
         out(f"{rows:,} rows  {shown(logs)}")
     return format_scores(logs, return_dict)
+
+
+def batches_of(data: Data, what: str, steps: int | None, batch: int) -> Data:
+    """The first `steps` batches of the rows; all of them if it is None."""
+    return data if steps is None else {name: a[: whole(what, steps) * batch] for name, a in data.items()}
 
 
 def format_scores(logs: Logs, return_dict: bool) -> Any:

@@ -130,6 +130,8 @@ class Chain(Graph):
                 raise ArgumentError(f"layer {layer.name!r} is already in the model; make a new one for a second place")
             layer.check_free()
             name_layers([*self.layers, layer])
+            if not self.inputs and not self.layers and "input_shape" in layer.declared:
+                self.inputs = [Input(layer.declared["input_shape"])]
             self.layers.append(layer)
             vars(layer)["draw"] = self.draw
 

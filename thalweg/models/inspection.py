@@ -19,16 +19,19 @@ from thalweg.support.typesetting import table
 
 
 def summary(weights: Weights, print_fn: Callable[[str], Any] | None) -> None:
-    """Prints every layer with its output shape and number of weights."""
+    """Prints every layer with its output shape and number of weights; "?" while they are unknown, as Keras does."""
     graph, count = weights.graph, weights.count()
     lines = [["Layer (type)", "Output Shape", "Param #"]]
     for layer in graph.layers:
-        shape = mapped_shapes(layer.output_shape)
-        lines.append([f"{layer.name} ({type(layer).__name__})", shape, f"{layer.count_params():,}"])
+        shape = "?" if layer.output_shape is None else mapped_shapes(layer.output_shape)
+        number = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+        lines.append([f"{layer.name} ({type(layer).__name__})", shape, number])
     text = table(lines, (2,), columns() if print_fn is None else None)
     rule = "─" * max(len(line) for line in text.splitlines())
     first, _, rest = text.partition("\n")
     size = f"({count * weights.dtype.itemsize / 1024:,.2f} KB)"
+    if not weights.placed:
+        size += "\nThe numbers follow from the first data, or from Input(shape) in front."
     trained = sum(p.buffer.size for _, p in weights.trained())
     if trained < count:
         size += f"\nTrainable params: {trained:,}\nNon-trainable params: {count - trained:,}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
@@ -14,17 +15,20 @@ from thalweg.callbacks import Callback, History
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import Input, Layer
+from thalweg.layers.variables import variables_of
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
+from thalweg.models.description import describe
 from thalweg.models.drawing import Drawn, Own
-from thalweg.models.goals import spread
+from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
 from thalweg.models.predictor import Predictor, predict_aloud
-from thalweg.models.trainer import Fit, Trainer
+from thalweg.models.trainer import Fit, Trainer, Validation
 from thalweg.models.weights import Weights
 from thalweg.ops.tensor import Tensor, caller, traced
+from thalweg.ops.variable import Variable
 from thalweg.optimizers import Optimizer
 from thalweg.program.builder import Builder
 from thalweg.support import hooks
@@ -90,6 +94,7 @@ class Model(Layer):
     """
 
     uncalled = hooks.MODEL
+    every = ("trainable",)
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
         if cls is Model and (arguments or "inputs" in named):
@@ -167,8 +172,8 @@ class Model(Layer):
         return Layer.inside.fget(self) if isinstance(self._graph, Own) else list(self._graph.layers)  # type: ignore[attr-defined]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal model, without its weights."""
-        return {"name": self.name} if isinstance(self._graph, Own) else model_file.describe(self._compiled)
+        """What makes an equal model, without its weights; of a class with `call`, only its name."""
+        return {"name": self.name} | ({} if isinstance(self._graph, Own) else describe(self._graph) | self.settings())
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -241,8 +246,19 @@ class Model(Layer):
         return self._graph.get(name, index)
 
     def build(self, input_shape: Any = None) -> None:
-        """Fixes the shapes and makes the initial weights; called automatically if needed. `input_shape` is a row's."""
-        self._compiled.build(input_shape)
+        """Fixes the shapes and makes the initial weights; called automatically if needed.
+
+        input_shape: that of a row, (4,), or Keras's, (None, 4).
+        """
+        batch = isinstance(input_shape, (tuple, list)) and len(input_shape) > 1 and input_shape[0] is None
+        self._compiled.build(input_shape[1:] if batch else input_shape)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, kernel before bias of the first layer, of the second, …; none while the shapes are unknown."""
+        if self.inputs:
+            self.build()
+        return variables_of(self._weights.named())
 
     def count_params(self) -> int:
         """The number of weights in the model."""
@@ -260,8 +276,9 @@ class Model(Layer):
         self._weights.set(weights)
 
     def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Prints every layer with its output shape and number of weights."""
-        self.build()
+        """Prints every layer with its output shape and number of weights; "?" while they are unknown."""
+        if self.inputs:
+            self.build()
         summary(self._weights, print_fn)
 
     # --- compiling -----------------------------------------------------------------------------------------------
@@ -288,6 +305,10 @@ class Model(Layer):
         metrics: Any = None,
         loss_weights: Any = None,
         weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Sets optimizer, loss and metrics. The optimizer starts over.
 
@@ -299,7 +320,10 @@ class Model(Layer):
             metrics: a name, one of `thalweg.metrics`, or a list; for several outputs a list of lists or a dict.
             loss_weights: the factor of each output's loss in the sum, a list or a dict.
             weighted_metrics: must be empty: metrics count every row the same.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: they choose how Keras runs a step, and mean
+                nothing here: every program is compiled, and runs as many steps at once as it can.
         """
+        warn_of_meaningless(run_eagerly, steps_per_execution, jit_compile, auto_scale_loss)
         with making:
             self._trainer.check("compile it")
             self._compiled.compile(optimizer, loss, metrics, loss_weights, weighted_metrics)
@@ -320,6 +344,10 @@ class Model(Layer):
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
         lanes: int | None = None,
     ) -> History:
         """Trains for `epochs` passes over the rows, in batches.
@@ -337,6 +365,9 @@ class Model(Layer):
             shuffle: whether each epoch takes the rows in a new order.
             class_weight: a weight for each class number. sample_weight: a weight for each row.
             initial_epoch: the number of epochs already done, for numbering only.
+            steps_per_epoch: the number of batches that the rows make, which it always is; another number raises.
+            validation_steps: validates on so many batches from the start. validation_batch_size: their rows.
+            validation_freq: validates after every so many epochs, or after the epochs in a list, counted from 1.
             lanes: the number of cores that work together; by default one for a small network, otherwise all of them
                 (or THALWEG_LANES). The same seed and number of lanes give the same bits.
 
@@ -353,6 +384,7 @@ class Model(Layer):
             return Fit(
                 self, self._compiled, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data,
                 shuffle, class_weight, sample_weight, initial_epoch, lanes,
+                Validation(validation_steps, validation_batch_size, validation_freq), steps_per_epoch,
             ).run()  # fmt: skip
 
     def train_on_batch(
@@ -374,6 +406,7 @@ class Model(Layer):
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: Any = None,
+        steps: int | None = None,
         callbacks: Sequence[Callback] | None = None,
         return_dict: bool = False,
         lanes: int | None = None,
@@ -381,10 +414,11 @@ class Model(Layer):
         """Loss and metrics on these rows: [loss, metric, …], the loss alone if there are no metrics, or a dict.
 
         If a callback listens to batches, evaluation runs batch by batch, 32 rows each if batch_size is None; the
-        callback may set `model.stop_evaluating`. verbose: 1, 2 or "auto" also prints the result; 0 doesn't.
+        callback may set `model.stop_evaluating`. verbose: 1, 2 or "auto" also prints the result; 0 doesn't. steps:
+        evaluates so many batches from the start.
         """
         return evaluator.evaluate(
-            self, self._compiled, x, y, batch_size, verbose, sample_weight, callbacks, return_dict, lanes
+            self, self._compiled, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, lanes
         )
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -396,6 +430,7 @@ class Model(Layer):
         x: Any,
         batch_size: int | None = None,
         verbose: int | str = "auto",
+        steps: int | None = None,
         callbacks: Sequence[Callback] | None = None,
         lanes: int | None = None,
     ) -> Any:
@@ -405,10 +440,13 @@ class Model(Layer):
             x: (rows, …) inputs; for several a list in their order, or a dict by their names.
             batch_size: the most rows computed at once; by default, blocks that fit the core's cache.
             verbose: 1 or 2 prints the number of rows and the time; 0 or "auto" nothing.
+            steps: predicts so many batches from the start, 32 rows each if batch_size is None.
             callbacks: see `thalweg.callbacks`. If one listens to batches, prediction runs batch by batch, 32 rows each
                 if batch_size is None; the callback may set `model.stop_predicting`.
             lanes: the number of cores to use; by default one for little work, otherwise as many as are worthwhile.
         """
+        if steps is not None:
+            x = self._compiled.first_batches(x, whole("steps", steps), batch_size)
         if callbacks is not None or verbose not in (0, "auto"):
             self._compiled.build_for(x)
             return predict_aloud(self, self._compiled, x, batch_size, verbose, callbacks, lanes)
@@ -441,6 +479,20 @@ class Model(Layer):
                 f"{caller()}: on arrays a model predicts: model(x); training=True acts where it is called on tensors"
             )
         return self.predict(x, verbose=0)
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments of every model that aren't the default."""
+        given = {
+            "seed": self.seed if self._compiled.seed_given else None,
+            "engine": self.engine,
+            "dtype": self.dtype.name,
+        }
+        usual = {"seed": None, "engine": "native", "dtype": "float32"}
+        return {name: value for name, value in given.items() if value != usual[name]}
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The model without its weights as JSON, for `models.model_from_json`; kwargs are those of json.dumps."""
+        return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)
 
     # --- saving --------------------------------------------------------------------------------------------------
 

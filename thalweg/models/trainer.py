@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import get_ident
 from typing import Any, NoReturn
 
@@ -20,7 +20,7 @@ from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled, Data, first
 from thalweg.models.diagnosis import diagnose
-from thalweg.models.evaluator import Evaluation, format_scores
+from thalweg.models.evaluator import Evaluation, batches_of, format_scores
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making
@@ -87,6 +87,30 @@ class Trainer:
         return format_scores(compiled.logs(outcome.records[0]), return_dict)
 
 
+@dataclass(frozen=True)
+class Validation:
+    """How `fit` validates: on how many batches of how many rows, and after which epochs."""
+
+    steps: int | None
+    batch_size: int | None
+    freq: int | Sequence[int]
+
+    def __post_init__(self) -> None:
+        for epoch in self.freq if isinstance(self.freq, (list, tuple)) else [self.freq]:
+            whole("validation_freq", epoch)
+
+    def evaluation(self, model: Model, compiled: Compiled, held: Data, job: Job) -> Evaluation:
+        """The evaluation of the rows kept for it."""
+        batch = job.batch if self.batch_size is None else whole("validation_batch_size", self.batch_size)
+        return Evaluation(model, compiled, batches_of(held, "validation_steps", self.steps, batch), batch, job.lanes)
+
+    def due(self, epoch: int) -> bool:
+        """Whether it is done after this epoch, the first being 0."""
+        if isinstance(self.freq, (list, tuple)):
+            return epoch + 1 in self.freq
+        return (epoch + 1) % whole("validation_freq", self.freq) == 0
+
+
 class Fit:
     """One call of `fit`: its job, engine, epochs and callbacks. The arguments are those of `Sequential.fit`."""
 
@@ -107,6 +131,8 @@ class Fit:
         sample_weight: ArrayLike | None,
         initial_epoch: int,
         lanes: int | None,
+        validation: Validation,
+        steps_per_epoch: int | None,
     ) -> None:
         if not isinstance(shuffle, (bool, np.bool_)):
             raise ArgumentError(f"shuffle is True or False, got {shuffle!r}")
@@ -131,7 +157,13 @@ class Fit:
             data["weights"] = weights
         self.job = job = compiled.training_job(data, batch, lanes, shuffle)
         self.executor = make_executor(compiled.engine, job)
-        self.validate = None if held is None else Evaluation(model, compiled, held, job.batch, job.lanes)
+        if steps_per_epoch is not None and whole("steps_per_epoch", steps_per_epoch) != job.steps_per_epoch:
+            raise ArgumentError(
+                f"steps_per_epoch={steps_per_epoch}, but {job.rows} rows are {job.steps_per_epoch} batches of {batch}, "
+                "and an epoch is all of them: leave it out, or give fewer rows"
+            )
+        self.validation = validation
+        self.validate = None if held is None else validation.evaluation(model, compiled, held, job)
         self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows)
         self.before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
         self.between = 0.0  # seconds of the last chunk outside its steps
@@ -237,7 +269,7 @@ class Fit:
 
     def end_epoch(self, epoch: int, logs: Logs, history: History) -> None:
         """Validates, records, and notifies the callbacks."""
-        if self.validate is not None:
+        if self.validate is not None and self.validation.due(epoch):
             logs = logs | {f"val_{key}": value for key, value in self.validate(self.callbacks).items()}
         self.progress.end_epoch(epoch, logs)
         try:
