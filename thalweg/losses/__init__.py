@@ -33,7 +33,7 @@ from thalweg.losses.numbers import (
     SquaredHinge,
     SumSquaredError,
 )
-from thalweg.losses.functions import FunctionLoss
+from thalweg.losses.traced import FunctionLoss
 from thalweg.losses.probabilities import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
