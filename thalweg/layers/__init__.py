@@ -14,6 +14,7 @@ from thalweg.layers import (
     containers,
     convolution,
     core,
+    embedding,
     merging,
     noise,
     normalization,
@@ -29,6 +30,7 @@ from thalweg.layers.augmentation import *  # noqa: F403
 from thalweg.layers.containers import *  # noqa: F403
 from thalweg.layers.convolution import *  # noqa: F403
 from thalweg.layers.core import *  # noqa: F403
+from thalweg.layers.embedding import *  # noqa: F403
 from thalweg.layers.layer import Layer, serialize
 from thalweg.layers.merging import *  # noqa: F403
 from thalweg.layers.noise import *  # noqa: F403
@@ -49,6 +51,7 @@ __all__ += augmentation.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
+__all__ += embedding.__all__
 __all__ += merging.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__

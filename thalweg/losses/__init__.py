@@ -35,7 +35,7 @@ from thalweg.losses.numbers import (
     SquaredHinge,
     SumSquaredError,
 )
-from thalweg.losses.own import FunctionLoss
+from thalweg.losses.traced import FunctionLoss
 from thalweg.losses.probabilities import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,

@@ -22,6 +22,8 @@ from thalweg.layers.layer import Shape
 from thalweg.losses.outputs import doubt
 from thalweg.models.goals import Goals, OutputGoal, spread
 from thalweg.models.graph import Graph
+from thalweg.models.ids import IdInput, id_inputs
+from thalweg.models.model_loss import ModelLoss
 from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
 from thalweg.program.ir.listing import Listing
@@ -242,7 +244,10 @@ class Compiled:
     def lower(self, request: Request) -> tuple[Program, int]:
         """The program for a request and its number of running sums; requests with the same program share it."""
         request = self._common(request)
-        targets = [g.loss.target_shape(s) for g, s in self.goals_and_shapes() if g.loss is not None and g.loss.own]
+        targets: list[Any] = [
+            g.loss.target_shape(s) for g, s in self.goals_and_shapes() if g.loss is not None and g.loss.own
+        ]
+        targets += [g.loss.targets for g, _ in self.goals_and_shapes() if isinstance(g.loss, ModelLoss)]
         key = (request, *(path for path, _ in self.weights.live()), *targets)
         found: tuple[Program, int] | None = self._programs.get(key)
         if found is None:
@@ -304,6 +309,9 @@ class Compiled:
         for k, (goal, output) in enumerate(zip(goals, self.output_shapes, strict=True)):
             if goal.loss is None:
                 continue
+            if isinstance(goal.loss, ModelLoss):
+                object.__setattr__(goal.loss, "targets", targets[k] is not None)
+                targets[k] = np.zeros((rows, 1), kind) if targets[k] is None else targets[k]
             array = batches.to_array(targets[k], "y" if count == 1 else f"y of {names[k]!r}")
             batches.same_rows(inputs[0], array)
             array = batches.contiguous(goal.loss.check_targets(array, output), kind, "y")
@@ -324,6 +332,22 @@ class Compiled:
 
     def inputs(self, x: Any) -> list[Array]:
         """The arrays of all inputs, checked."""
+        arrays, names = self.shaped(x), self.graph.input_names
+        for ids in self.id_inputs():
+            ids.check(arrays[ids.number], "x" if len(names) == 1 else f"x of {names[ids.number]!r}")
+        return arrays
+
+    def id_inputs(self) -> list[IdInput]:
+        """The inputs that hold ids."""
+        found: list[IdInput] | None = self._programs.get("ids")
+        if found is None:
+            builder, _ = forward(self.network(), Request("inference"))
+            found = list(id_inputs(builder.instructions, {p.buffer: path for path, p in self.weights.named()}))
+            self._programs["ids"] = found
+        return found
+
+    def shaped(self, x: Any) -> list[Array]:
+        """The arrays of all inputs, of the right shapes and types."""
         names, shapes = self.graph.input_names, self.graph.input_shapes
         if len(names) == 1:
             x = x[names[0]] if isinstance(x, dict) and names[0] in x else x
@@ -435,6 +459,9 @@ class Compiled:
             name: draw.normal(size=(rows, *shape)).astype(kind)
             for name, shape in zip(places("X", len(shapes)), shapes, strict=True)
         }
+        for ids in self.id_inputs():
+            x = data[places("X", len(shapes))[ids.number]]
+            x[:] = draw.integers(0, ids.size, x.shape)
         for name, goal, output in zip(places("Y", len(outputs)), self.objectives(), outputs, strict=True):
             if goal.loss is not None:
                 data[name] = np.zeros((rows, *goal.loss.target_shape(output)), kind)

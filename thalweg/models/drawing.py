@@ -21,7 +21,7 @@ class Drawn(Graph):
     """The calls on the way from `inputs` to `outputs`, in an order in which each has its arguments."""
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None) -> None:
-        self.name = name or "functional"
+        self.name, self.named_by_us = name or "functional", name is None
         self.taken = inputs
         self.inputs = list(leaves(inputs))
         self.given = outputs
@@ -126,7 +126,7 @@ class Own(Graph):
     """A model whose class computes its outputs in `call`, from layers that are its attributes."""
 
     def __init__(self, model: Any, name: str | None) -> None:
-        self.model, self.name = model, name or model.default_name
+        self.model, self.name, self.named_by_us = model, name or model.default_name, name is None
         self.inputs: list[Input] = []
         self.output_shapes = []
         self.shapes: Any = None  # of the inputs: a structure

@@ -14,18 +14,7 @@ from thalweg.models.model import DRAWN, Model
 class Functional(Model):
     """Everything between tensors: see `Model`."""
 
-    def __init__(
-        self,
-        inputs: Any = None,
-        outputs: Any = None,
-        name: str | None = None,
-        *,
-        seed: int | None = None,
-        engine: str = "native",
-        dtype: str = "float32",
-    ) -> None:
-        self._assemble(Drawn(inputs, outputs, name), seed, engine, dtype)
-        self.build()
+    _graph: Drawn
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects | None = None) -> Self:

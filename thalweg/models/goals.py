@@ -11,6 +11,7 @@ from thalweg import losses, metrics
 from thalweg.errors import ArgumentError, ThalwegWarning
 from thalweg.layers.layer import Shape
 from thalweg.models.graph import Graph
+from thalweg.models.model_loss import ModelLoss
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
@@ -38,6 +39,7 @@ class Goals:
         if weighted_metrics:
             raise ArgumentError("weighted_metrics: metrics count every row the same; give the names in metrics")
         self.names, self.loss_weights = names, loss_weights
+        self.model_loss: ModelLoss | None = None
 
     @property
     def metric_names(self) -> list[Any]:
@@ -68,7 +70,10 @@ class Goals:
         names, shapes = graph.output_names, graph.output_shapes
         count = len(shapes)
         every = [True] * count
-        own = spread(alone(self.loss, count), names, "loss", every, shared=True, partial=True)
+        if graph.own_loss is not None:
+            own = [self.of_model(graph.own_loss), *[None] * (count - 1)]
+        else:
+            own = spread(alone(self.loss, count), names, "loss", every, shared=True, partial=True)
         weights = spread(alone(self.loss_weights, count), names, "loss_weights", every, partial=True)
         given = self.metrics_of(names)
         goals = []
@@ -84,6 +89,14 @@ class Goals:
             weight = 1.0 if weights[k] is None else number(f"loss_weights of {names[k]!r}", weights[k])
             goals.append(OutputGoal(own[k], found, weight))
         return goals
+
+    def of_model(self, model: Any) -> losses.Loss:
+        """The loss that the model's class computes."""
+        if self.loss is not None:
+            raise ArgumentError(f"{type(model).__name__} computes its loss in compute_loss: leave out loss in compile")
+        if self.model_loss is None:
+            self.model_loss = ModelLoss(model=model)
+        return self.model_loss
 
     def metrics_of(self, names: Sequence[str]) -> list[list[Any]]:
         """The metrics given for each output: a list for all, a list of lists, or a dict."""

@@ -23,8 +23,10 @@ class Graph(ABC):
     """Base of all ways in which layers make up a model: a chain, a graph that was drawn, or a `call` of the user's."""
 
     name: str
+    named_by_us: bool
     layers: list[Layer]  # without the inputs
     inputs: list[Input]  # empty while unknown
+    own_loss: Any = None  # the model, if its class computes the loss in `compute_loss`
     structure: Any = 0  # of the outputs, such as a dict, with 0 in the place of each
     output_shapes: list[Shape]  # known once it is built
 
@@ -105,7 +107,7 @@ class Chain(Graph):
     """Layers one after the other, from one input to one output."""
 
     def __init__(self, layers: Sequence[Layer] | None, name: str | None) -> None:
-        self.name = name or "sequential"
+        self.name, self.named_by_us = name or "sequential", name is None
         self.inputs: list[Input] = []
         self.layers: list[Layer] = []
         self.output_shapes: list[Shape] = []

@@ -20,7 +20,7 @@ from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
 from thalweg.models.description import describe
-from thalweg.models.drawing import Own
+from thalweg.models.drawing import Drawn, Own
 from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
@@ -66,7 +66,7 @@ DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 
 
 class Model(Layer):
-    """A network of layers: `Model(inputs, outputs)` from tensors, or a subclass that computes its outputs in `call`.
+    """Base of all networks of layers: `Model(inputs, outputs)` from tensors, or a subclass that computes its outputs in `call`.
 
     From tensors, it is everything between them: any number of inputs and outputs, alone, in lists or in dicts; layers and
     models called several times share their weights; what other models learn with the same layers, this one knows.
@@ -103,17 +103,27 @@ class Model(Layer):
 
     def __init__(
         self,
+        inputs: Any = None,
+        outputs: Any = None,
         name: str | None = None,
         *,
         seed: int | None = None,
         engine: str = "native",
         dtype: str = "float32",
     ) -> None:
-        self._assemble(Own(self, name), seed, engine, dtype)
+        if (inputs is None) != (outputs is None):
+            raise ArgumentError("a model is Model(inputs, outputs), or a class with a call")
+        drawn = inputs is not None
+        self._assemble(Drawn(inputs, outputs, name) if drawn else Own(self, name), seed, engine, dtype)
+        if type(self).compute_loss is not Model.compute_loss:
+            self._graph.own_loss = self
+        if drawn:
+            self.build()
 
     def _assemble(self, graph: Graph, seed: int | None, engine: str, dtype: str) -> None:
         """Makes the parts of a model around its graph."""
         self._graph = graph
+        self.named_by_us = graph.named_by_us
         self._weights = Weights(self._graph, dtype)
         self._compiled = Compiled(self._graph, self._weights, seed, engine)
         self._trainer = Trainer(self._compiled)
@@ -137,7 +147,7 @@ class Model(Layer):
     # --- layers and weights --------------------------------------------------------------------------------------
 
     name: str = held_by("_graph", "name", "The model's name.")
-    input: Any = held_by("_graph", "input", "The input, or the list of them; None while it is unknown.")  # type: ignore[assignment]
+    input: Any = held_by("_graph", "input", "The input, or the list of them; None while it is unknown.")
     inputs: list[Input] = held_by("_graph", "inputs", "The inputs.")
     input_shape: Any = held_by("_graph", "input_shape", "The shape of one row, or a list of those of all inputs.")
     output_shape: Any = held_by("_graph", "output_shape", "The shape of one row's output, once it is built, or a list.")

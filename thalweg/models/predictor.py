@@ -42,14 +42,15 @@ class Predictor:
         self.own = threading.local()  # a predictor for each thread that finds the first one busy
         self.native = self.prepare() if self.engine == "native" and single else None
         # The outputs for any x: None unless it is a few rows in exactly the form that the native engine takes.
-        self.small_batch: Callable[[Any], Array | None] = refuse if self.native is None else self.native.enter
+        checked = self.native is None or bool(compiled.id_inputs())
+        self.small_batch: Callable[[Any], Array | None] = refuse if checked else self.native.enter
 
     def __call__(self, inputs: list[Array], batch: int | None = None, lanes: int | None = None) -> list[Array]:
         """The outputs for inputs (rows, …), which are contiguous and hold the engine's floats, or bytes."""
         kind, x = self.parameters.dtype, inputs[0]
         if batch is None and lanes is None and len(x) < self.many_rows:
             rows = x.astype(kind, copy=False).view(kind)  # as a view, because equal types may be different objects
-            y = self.small_batch(rows)
+            y = self.native.enter(rows) if self.native else None
             if y is None:
                 if not hasattr(self.own, "native"):
                     self.own.native = self.prepare()
@@ -88,7 +89,7 @@ class Predictor:
 
 
 def refuse(x: Any) -> None:
-    """Takes the place of `enter` in the other engine: always None."""
+    """Takes the place of `enter` in the other engine, and where inputs have to be checked: always None."""
 
 
 def predict_aloud(

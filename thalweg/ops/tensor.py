@@ -27,7 +27,7 @@ _program: ContextVar[Builder | None] = ContextVar("program", default=None)
 
 
 class Operators:
-    """Python's operators, as operations of `thalweg.ops`."""
+    """Base of values on which Python's operators are operations of `thalweg.ops`."""
 
     __slots__ = ()
     __array_ufunc__ = None  # an array on the left leaves the operation to us
@@ -145,7 +145,7 @@ class Tensor(Operators):
     def __float__(self) -> float:
         raise ThalwegError(f"{caller()}: a tensor of a network has no numbers before there is data")
 
-    __int__ = __float__  # type: ignore[assignment]
+    __int__ = __float__
 
     @property
     def ndim(self) -> int:
@@ -209,7 +209,7 @@ class OverRows(Tensor):
 
 
 class Symbol(Tensor):
-    """A value of a graph: the `index`-th result of a call."""
+    """Base of values of a graph: the `index`-th result of a call, or an input."""
 
     __slots__ = ("index", "name", "node", "over_rows", "row_shape", "shape")
 
@@ -220,6 +220,12 @@ class Symbol(Tensor):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {self.shape}>"
+
+
+class Result(Symbol):
+    """What a call returned."""
+
+    __slots__ = ()
 
 
 class Call:
@@ -268,11 +274,11 @@ def record(function: Any, arguments: tuple[Any, ...], named: dict[str, Any], nam
         result = function(*mapped(arguments, valued), **mapped(named, valued))
     count = 0
 
-    def symbol(value: Any) -> Symbol:
+    def symbol(value: Any) -> Result:
         nonlocal count
         count += 1
         over = isinstance(value, OverRows)
-        return Symbol(call, count - 1, () if over else traced(value, program).shape, name, over)
+        return Result(call, count - 1, () if over else traced(value, program).shape, name, over)
 
     call.result = mapped(result, symbol)
     return call.result

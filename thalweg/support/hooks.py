@@ -104,7 +104,7 @@ STEP = "a step is compiled as one program: choose loss and optimizer in compile,
 MODEL = table(
     (
         "train_step test_step predict_step make_train_function make_test_function make_predict_function "
-        "compute_loss compute_loss_and_updates stateless_compute_loss jax_state_sync",
+        "compute_loss_and_updates stateless_compute_loss jax_state_sync",
         STEP,
     ),
     (
