@@ -97,7 +97,7 @@ def data(make: Any, shape: tuple[int, ...], rows: int = 40) -> tuple[Any, Any]:
 
 def test_every_layer_has_a_row():
     assert set(layers.CLASSES.values()) | {Tied} == set(ROWS)
-    assert set(layers.__all__) - set(aliases.__all__) == {*layers.CLASSES, "Layer", "serialize", "deserialize"}
+    assert set(layers.__all__) - set(layers.aliases.__all__) == {*layers.CLASSES, "Layer", "serialize", "deserialize"}
 
 
 @pytest.mark.parametrize(("make", "shape", "output", "count"), CASES)

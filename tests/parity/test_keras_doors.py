@@ -83,6 +83,64 @@ VALUES = [
     "weighted(keras).predict(X, batch_size=4, steps=2, verbose=0)",
 ]
 
+# Statements that run in both.
+STATEMENTS = [
+    "keras.layers.MaxPool2D(2)",
+    "keras.layers.AvgPool1D(2)",
+    "keras.layers.GlobalAvgPool2D()",
+    "keras.layers.Convolution2D(3, 3)",
+    "keras.initializers.he_normal()",
+    "keras.regularizers.l2(0.1)",
+    "keras.constraints.max_norm(2)",
+    "keras.layers.Dense.from_config(keras.layers.Dense(3).get_config())",
+    "keras.optimizers.Adam.from_config(keras.optimizers.Adam().get_config())",
+    "keras.losses.Huber.from_config(keras.losses.Huber().get_config())",
+    "keras.Sequential.from_config(built(keras).get_config())",
+    "built(keras).get_config()",
+    "built(keras).to_json()",
+    "keras.models.clone_model(built(keras))",
+    "keras.Sequential([keras.Sequential([keras.layers.Dense(3)])])",
+    "keras.Sequential([keras.layers.Dense(3)]).summary()",
+    "keras.Sequential([keras.layers.Dense(3)]).build((None, 4))",
+    "keras.layers.Dense(3, input_shape=(4,))",
+    "keras.layers.Dense(3, input_dim=4)",
+    "keras.layers.Conv2D(3, 3, input_shape=(8, 8, 1))",
+    "built(keras).compile('adam', ['mse'])",
+    "built(keras).compile('adam')",
+    "built(keras).compile('adam', lambda y, p: (y - p) ** 2)",
+    "built(keras).compile('adam', 'mse', run_eagerly=True)",
+    "keras.layers.Dense(3)(X)",
+    "keras.Model(i := keras.Input((4,)), keras.layers.Dense(3)(i))",
+    "keras.Model",
+    "built(keras).layers[0].kernel",
+    "built(keras).weights",
+    "built(keras).trainable_variables",
+    "built(keras).layers[0].output",
+    "built(keras).inputs",
+    "built(keras).layers[0].add_loss",
+    "keras.losses.mean_squared_error(X, X)",
+    "keras.metrics.mean_squared_error(X, X)",
+    "keras.metrics.MeanSquaredError().update_state(X, X)",
+    "keras.metrics.Mean()",
+    "keras.layers.Dense(3, dtype='float32')",
+    "keras.layers.Dense(3, trainable=False)",
+    "keras.layers.Concatenate()",
+    "keras.layers.concatenate",
+    "keras.backend.clear_session()",
+    "keras.utils.normalize(X)",
+    "keras.Loss",
+] + [
+    "built(keras).fit(X, Y, sample_weight=W, steps_per_epoch=1, verbose=0)",
+    "built(keras).evaluate(X, Y, steps=1, verbose=0)",
+]
+
+
+def built(keras):
+    model = keras.Sequential([keras.layers.Dense(3, activation="softmax", input_shape=(4,))])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.build((None, 4))
+    return model
+
 
 def model(keras):
     return keras.Sequential([keras.layers.Dense(3, input_dim=4, name="hidden"), keras.layers.Dropout(0.25)])
@@ -163,6 +221,18 @@ def compare(ours, theirs):
 def test_it_runs(code):
     result = numbers(value(code, thalweg))
     assert result is not False
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("code", STATEMENTS)
+def test_a_statement_runs(code, capsys):
+    exec(code, globals() | {"keras": thalweg})
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("code", STATEMENTS)
+def test_a_statement_runs_in_keras(code, keras, capsys):
+    exec(code, globals() | {"keras": keras})
 
 
 @pytest.mark.filterwarnings("ignore")  # Keras advises against input_shape, and against alpha

@@ -26,7 +26,7 @@ Shape = tuple[int, ...]
 Array = NDArray[Any]
 
 
-class Called(hooks.Hooked):
+class Called(hooks.Configured):
     """Base of layers, as far as they are called: a subclass has `call(self, x)` or `forward(self, program, x)`."""
 
     name: str | None

@@ -45,7 +45,7 @@ class Parameter:
     number: int = 0  # of its layer, in the printed name
 
 
-class Layer(Called, HasVariables, hooks.Configured):
+class Layer(HasVariables, Called):
     """Base of all layers. A subclass declares its weights in `build`, and says what it computes in one of two ways.
 
     Keras's way is `call(self, x)`, in functions of `thalweg.ops`, Python's operators and calls of other layers, which may

@@ -229,7 +229,9 @@ class Loss(hooks.Configured):
         """The instruction for arrays of these shapes."""
         sums = Buffer("loss", (1,), TOTALS, per_row=False)
         w = None if weight is None else Buffer("weight", (1,))
-        return self.lower(Buffer("y_pred", p.shape[1:]), None, Buffer("y", y.shape[1:]), w, sums)
+        made = self.lower(Buffer("y_pred", p.shape[1:]), None, Buffer("y", y.shape[1:]), w, sums)
+        assert isinstance(made, LossInstruction)  # a loss with a `call` is called instead
+        return made
 
 
 def fit_shape(y: Array, shape: Shape, owner: str) -> Array:

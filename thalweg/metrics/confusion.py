@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,7 +37,7 @@ class Counts(Metric):
         if several:
             object.__setattr__(self, "thresholds", tuple(given) if len(given) > 1 else given[0])
         if several and len(given) > 1:
-            object.__setattr__(self, "parts", tuple(replace(self, thresholds=t) for t in given))
+            object.__setattr__(self, "parts", tuple(type(self)(**self.get_config() | {"thresholds": t}) for t in given))
 
     def constants(self) -> dict[str, float]:
         top = getattr(self, "top_k", None)

@@ -117,7 +117,7 @@ class MeanMetricWrapper(Metric):
     def __init__(self, fn: Callable[..., ArrayLike], name: str | None = None, **kwargs: Any) -> None:
         if not callable(fn):
             raise ArgumentError(f"MeanMetricWrapper's fn is a function of y_true and y_pred, got {fn!r}")
-        super().__init__(name=name or getattr(fn, "__name__", ""))
+        super().__init__(name=name or str(getattr(fn, "__name__", "")))
         self.mean, self.fn, self.arguments = Mean(), fn, kwargs
 
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:

@@ -19,8 +19,8 @@ class Functional(Model):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects | None = None) -> Self:
         """The model whose `get_config` returned this, with new weights, which are drawn when they are needed."""
-        model = cls.__new__(cls)
-        how = {"seed": None, "engine": "native", "dtype": "float32"}
+        model: Self = cls.__new__(cls)
+        how: dict[str, Any] = {"seed": None, "engine": "native", "dtype": "float32"}
         how |= {key: config[key] for key in how if key in config}
         model._assemble(Drawn(*draw(dict(config), custom_objects), config["name"]), **how)
         return model

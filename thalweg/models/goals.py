@@ -191,8 +191,12 @@ def warn_of_meaningless(
     run_eagerly: bool, steps_per_execution: int, jit_compile: bool | str, auto_scale_loss: bool
 ) -> None:
     """One warning for the arguments of `compile` that have no effect here, if any isn't the default."""
-    given = {"run_eagerly": bool(run_eagerly), "steps_per_execution": whole("steps_per_execution", steps_per_execution)}
-    given |= {"jit_compile": jit_compile, "auto_scale_loss": bool(auto_scale_loss)}
+    given = {
+        "run_eagerly": bool(run_eagerly),
+        "steps_per_execution": whole("steps_per_execution", steps_per_execution),
+        "jit_compile": jit_compile,
+        "auto_scale_loss": bool(auto_scale_loss),
+    }
     usual = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto", "auto_scale_loss": True}
     if named := [name for name, value in given.items() if value != usual[name]]:
         warnings.warn(

@@ -60,7 +60,7 @@ class Sequential(Model):
         """The model whose `get_config` returned this, with new weights."""
         how = {key: config[key] for key in ("name", "seed", "engine", "dtype") if key in config}
         shape, kind = config.get("input_shape"), config.get("input_dtype", "float32")
-        front = [] if shape is None else [Input(shape, dtype=kind)]
+        front: list[Any] = [] if shape is None else [Input(shape, dtype=kind)]
         return cls([*front, *(deserialize(d, custom_objects) for d in config["layers"])], **how)
 
     add = done_by("_graph", Chain.add)
