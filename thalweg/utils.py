@@ -12,9 +12,10 @@ from thalweg.backend import clear_session
 from thalweg.errors import DataError, ShapeError
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
-from thalweg.support.seeds import draw_seed, set_random_seed
+from thalweg.support.seeds import set_random_seed
+from thalweg.views.model_plot import plot_model
 
-__all__ = ["clear_session", "draw_seed", "normalize", "pad_sequences", "set_random_seed", "to_categorical"]
+__all__ = ["clear_session", "normalize", "pad_sequences", "plot_model", "set_random_seed", "to_categorical"]
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[Any]:

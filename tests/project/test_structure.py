@@ -20,7 +20,7 @@ ROOMS = [
     ["thalweg.cli"],
     ["thalweg.runs"],
     ["thalweg.tabular"],
-    ["thalweg", "thalweg.random", "thalweg.saving"],  # the public names
+    ["thalweg", "thalweg.random", "thalweg.saving", "thalweg.utils"],  # the public names
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
