@@ -14,7 +14,9 @@ from thalweg import (
     losses,
     metrics,
     models,
+    ops,
     optimizers,
+    random,
     regularizers,
     saving,
     schedules,
@@ -27,6 +29,7 @@ from thalweg.experiments.results import Comparison
 from thalweg.experiments.unit_variance import lsuv
 from thalweg.layers import Input
 from thalweg.models.loading import load_model
+from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
 from thalweg.version import __version__
 
@@ -34,6 +37,7 @@ __all__ = [
     "Comparison",
     "Input",
     "LearningRateTest",
+    "Model",
     "Sequential",
     "__version__",
     "activations",
@@ -49,7 +53,9 @@ __all__ = [
     "lsuv",
     "metrics",
     "models",
+    "ops",
     "optimizers",
+    "random",
     "regularizers",
     "saving",
     "schedules",

@@ -8,25 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError, DataError
-
-_generator = np.random.default_rng()
-
-
-def set_random_seed(seed: int) -> None:
-    """Fixes the seeds of models made from now on without their own seed (also NumPy's and Python's)."""
-    import random
-
-    global _generator
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ArgumentError(f"a seed is a whole number from 0, got {seed!r}")
-    _generator = np.random.default_rng(seed)
-    random.seed(int(seed))
-    np.random.seed(int(seed) % 2**32)  # noqa: NPY002 — Keras does this too: code beside the model may draw from it
-
-
-def draw_seed() -> int:
-    """A seed for a model that was given none."""
-    return int(_generator.integers(2**31))
+from thalweg.support.seeds import draw_seed, set_random_seed
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[Any]:

@@ -1,5 +1,6 @@
 """Every native kernel agrees with its reference to 1e-5 of the size of the sum, over many random shapes."""
 
+import pointwise_rows
 import pytest
 from conformance import ROWS
 from conformance_activations import ACTIVATIONS
@@ -25,7 +26,7 @@ SHAPES = st.builds(
 @pytest.mark.parametrize("kernel", [name for name in ROWS if name != "reshape"])
 def test_kernel_agrees_with_its_reference_over_many_random_shapes(kernel):
     """A thousand; fewer for activations, which share their loops and differ in a scalar function."""
-    tried, examples = 0, 100 if kernel in (*ACTIVATIONS, *FORMULAS) else 1000
+    tried, examples = 0, 100 if kernel in (*ACTIVATIONS, *FORMULAS, *pointwise_rows.GENERATED) else 1000
 
     @settings(
         max_examples=examples,

@@ -10,7 +10,7 @@ from thalweg import Input, Sequential
 from thalweg.layers import (
     Activation,
     BatchNormalization,
-    Concatenate,
+    Parallel,
     Conv2D,
     Dense,
     Flatten,
@@ -83,7 +83,7 @@ def test_a_residual_block_has_no_instruction_for_its_sum_and_its_relus():
     [
         ([norm(), ReLU(negative_slope=0.1)], "general relu"),
         ([norm(), Activation("tanh")], "tanh"),
-        ([norm(), Concatenate([[], relu()])], "relu"),  # something else reads it, too
+        ([norm(), Parallel([[], relu()])], "relu"),  # something else reads it, too
         ([norm(), Residual([relu()])], "add"),
         ([norm(), Flatten(), relu()], "relu"),
         ([norm(), relu(), MaxPooling2D(2)], "relu + max pooling"),  # which has less to do

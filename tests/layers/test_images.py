@@ -8,7 +8,7 @@ from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import (
     AveragePooling2D,
     BatchNormalization,
-    Concatenate,
+    Parallel,
     Conv1D,
     Conv2D,
     Cropping2D,
@@ -203,7 +203,7 @@ def test_blocks_and_lanes_change_nothing(width, lanes):
         (lambda: DepthwiseConv2D(3, 2, dilation_rate=2), None, ArgumentError, "DepthwiseConv2D can't combine"),
         (lambda: BatchNormalization(axis=1), (8, 8, 3), ShapeError, r"last axis, which is axis 3 of inputs .*, not 1"),
         (lambda: Residual([Conv2D(4, 3)]), (8, 8, 3), ShapeError, "a sum needs both shapes equal"),
-        (lambda: Concatenate([Conv2D(4, 3), []]), (8, 8, 3), ShapeError, "only the last axis may differ"),
+        (lambda: Parallel([Conv2D(4, 3), []]), (8, 8, 3), ShapeError, "only the last axis may differ"),
         (lambda: Cropping2D(4), (8, 9, 3), ShapeError, "nothing is left"),
         (lambda: Reshape((5, -1)), (8, 8, 3), ShapeError, "their sizes differ"),
         (lambda: ZeroPadding2D((1, 2, 3)), None, ArgumentError, "ZeroPadding2D's padding is a whole number"),

@@ -7,7 +7,7 @@ from thalweg import Input, Sequential, load_model
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.layers import (
     BatchNormalization,
-    Concatenate,
+    Parallel,
     Conv1DTranspose,
     Conv2D,
     Conv2DTranspose,
@@ -265,7 +265,7 @@ def test_freezing_takes_effect_between_two_fits_also_without_weights_to_train():
         (lambda: Normalization(mean=np.nan, variance=1), None, ArgumentError, "has to be finite"),
         (lambda: Normalization(mean=[1, 2], variance=[1, 2]), (3,), ShapeError, "mean has 2 numbers for 3 columns"),
         (lambda: Normalization(None, [1, 2], [1, 2]), None, ArgumentError, "Normalization's mean is a number"),
-        (lambda: Concatenate([Permute((2, 1)), []]), (3, 2), ShapeError, "only the last axis may differ"),
+        (lambda: Parallel([Permute((2, 1)), []]), (3, 2), ShapeError, "only the last axis may differ"),
     ],
 )
 def test_what_does_not_fit_is_said(layer, shape, error, text):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import pointwise_rows
 import pytest
 from conformance import ROWS
 from conformance_activations import EQUATIONS
@@ -26,9 +27,12 @@ from thalweg.program.instructions.losses import penalties
 from thalweg.program.ir.instruction import TOTALS, WORKSPACE, Buffer, Instruction
 
 MADE = {*FORMULAS, *EQUATIONS, *LOSSES, *(f"{e}_adjoint" for e in EQUATIONS), *(f"{e}_gradient" for e in LOSSES)}
+MADE |= {*pointwise_rows.GENERATED}
 MADE |= {f"{on}penalty{of}" for on in ("", "activity_") for of in ("", "_gradient")}
 CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items()}
 WITH_ADJOINT = [name for name, kind in CLASSES.items() if kind.adjoint is not Instruction.adjoint]
+CASES = {name: Case(ROWS[name], Shape()).instruction for name in WITH_ADJOINT}
+STOPPING = [name for name, i in CASES.items() if not i.differentiable() and i.outputs[0].region != TOTALS]
 
 
 def subclasses(kind: type) -> Iterator[type]:
@@ -171,7 +175,7 @@ def program(case: Case) -> list[Instruction]:
     return [tested, Dot(output, case.normal("c", output.shape, per_row=output.per_row), case.sums("s"))]
 
 
-@pytest.mark.parametrize("name", WITH_ADJOINT)
+@pytest.mark.parametrize("name", [name for name in WITH_ADJOINT if name not in STOPPING])
 @settings(max_examples=40, deadline=None, database=None, derandomize=True)
 @given(
     st.builds(
@@ -221,6 +225,12 @@ def test_metrics_updates_and_adjoints_have_no_adjoint():
             with pytest.raises(NotImplementedError, match=re.escape(instruction.title)):
                 next(iter(instruction.adjoint(None)))
         assert kind.__doc__
+
+
+@pytest.mark.parametrize("name", STOPPING)
+def test_comparisons_and_steps_have_a_derivative_of_0(name):
+    """They may follow weights; nothing flows back. The adjoints of pointwise operations are such operations, too."""
+    assert not list(Case(ROWS[name], Shape()).instruction.adjoint(None))
 
 
 # --- cost and formula ----------------------------------------------------------------------------------------------

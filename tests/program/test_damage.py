@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from equation_checks import OF_LOSSES, activations, check_activation, check_losses, check_slope, derivative
+from operation_statements import check_operation
 
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.functions import FUNCTIONS
+from thalweg.program.formula.operations import BINARY, UNARY
 
 OTHERS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
 OTHERS |= {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
@@ -104,9 +106,17 @@ def test_every_damage_of_a_loss_is_noticed(equation, monkeypatch):
     assert not unnoticed(equation, "slope", check, monkeypatch)
 
 
+def right_operation(name: str) -> bool:
+    try:
+        check_operation(name)
+    except AssertionError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_wrong_function_is_noticed(name, monkeypatch):
-    """By the activations and losses whose equations call it."""
+    """By the activations, losses and operations whose equations call it."""
     right = FUNCTIONS[name].value
     wrong = FUNCTIONS[name]._replace(value=lambda xp, *arguments: 1.01 * right(xp, *arguments) + 0.03)
     monkeypatch.setitem(FUNCTIONS, name, wrong)
@@ -121,5 +131,8 @@ def test_a_wrong_function_is_noticed(name, monkeypatch):
             with pytest.raises(AssertionError):
                 check_losses(equation)
             noticed += 1
-    of_others = ("pochhammer", "log1p", "sign", "cos", "sinh", "cosh", "erf", "normal_density", "mish_gate_slope")
+    for operation in (*BINARY, *UNARY):
+        if re.search(rf"\b{name}\(", (BINARY | UNARY)[operation].value):
+            noticed += not right_operation(operation)
+    of_others = ("pochhammer", "normal_density", "mish_gate_slope")
     assert noticed or name in of_others

@@ -20,7 +20,7 @@ ROOMS = [
     ["thalweg.cli"],
     ["thalweg.runs"],
     ["thalweg.tabular"],
-    ["thalweg", "thalweg.saving"],  # the public names
+    ["thalweg", "thalweg.random", "thalweg.saving"],  # the public names
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
@@ -29,6 +29,7 @@ ROOMS = [
     ["thalweg.layers"],
     ["thalweg.activations", "thalweg.constraints", "thalweg.initializers", "thalweg.losses", "thalweg.metrics",
      "thalweg.optimizers", "thalweg.regularizers", "thalweg.schedules"],
+    ["thalweg.ops"],
     ["thalweg.engine"],
     ["thalweg.engine.native"],
     ["thalweg.engine.native.runtime"],
@@ -52,7 +53,7 @@ MOST_LINES = 500  # in a file
 # A name may stand once in each of these: a layer or loss …, its instruction, and its kernel. A pass of the native
 # engine holds the instructions that it puts into a program.
 ROLES = [
-    ["layers", "activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"],
+    ["layers", "ops", "activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"],
     ["program.instructions", "engine.native.passes"],
     ["engine.native.kernels"],
 ]

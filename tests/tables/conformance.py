@@ -16,6 +16,7 @@ import loss_rows
 import metric_rows
 import moves_rows
 import numpy as np
+import pointwise_rows
 import share_rows
 import weight_rows
 import winograd_rows
@@ -221,3 +222,4 @@ ROWS: dict[str, Build] = {
 }
 ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_rows.ROWS
 ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS
+ROWS |= {name: build for name, build in pointwise_rows.ROWS.items() if name not in ACTIVATIONS}

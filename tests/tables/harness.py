@@ -197,8 +197,10 @@ class Case:
                 before[places[b]] = arena[places[b]]
                 values = arena[places[b]]
                 shape = self.values[b].shape
-                columns = (shape[-1], *shape[1:-1], shape[0])
-                outputs[field] = values.reshape(columns).swapaxes(0, -1) if b.by_columns else values.reshape(shape)
+                if b.by_columns:
+                    outputs[field] = values.reshape(shape[-1], *shape[1:-1], shape[0]).swapaxes(0, -1)
+                else:
+                    outputs[field] = values.reshape(shape)
         changed = before.view(np.int32) != arena.view(np.int32)
         assert not changed.any(), f"{i.kernel} writes beside its outputs"
         return outputs

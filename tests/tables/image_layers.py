@@ -6,7 +6,7 @@ from thalweg.layers import (
     AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
-    Concatenate,
+    Parallel,
     Conv1D,
     Conv1DTranspose,
     Conv2D,
@@ -60,9 +60,9 @@ IMAGE_LAYERS: dict[type[Layer], list[Row]] = {
         (lambda: BatchNormalization(momentum=0.5, scale=False, epsilon=0.1), (2, 3, 5), (2, 3, 5), 15),
         (lambda: BatchNormalization(center=False, gamma_regularizer="l2"), (6,), (6,), 18),
     ],
-    Concatenate: [
+    Parallel: [
         (
-            lambda: Concatenate([Conv2D(2, 1), [Conv2D(3, 3, padding="same"), BatchNormalization()], []]),
+            lambda: Parallel([Conv2D(2, 1), [Conv2D(3, 3, padding="same"), BatchNormalization()], []]),
             (4, 3, 2),
             (4, 3, 7),
             6 + 57 + 12,

@@ -14,7 +14,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ln": np.log, "log": np.log, "tanh": np.tanh, "cosh": np.cosh, "sinh": np.sinh, "sin": np.sin, "cos": np.cos,
     "arctan": np.arctan, "sign": np.sign, "erf": special.erf, "σ": special.expit, "Φ": special.ndtr,
     "φ": lambda x: np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), "min": np.minimum, "max": np.maximum,
-    "√": np.sqrt,
+    "√": np.sqrt, "arctan2": np.arctan2, "floor": np.floor, "ceil": np.ceil, "round": np.round, "mod": np.mod,
+    "pow": np.power,
 }  # fmt: skip
 NUMBERS = {"∞": np.inf, "½": 0.5}
 COMPARISONS = {

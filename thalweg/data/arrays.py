@@ -55,9 +55,9 @@ def contiguous(array: Array, dtype: DTypeLike, what: str) -> Array:
     return result
 
 
-def input_rows(x: ArrayLike, shape: Shape, dtype: DTypeLike) -> Array:
+def input_rows(x: ArrayLike, shape: Shape, dtype: DTypeLike, what: str = "x") -> Array:
     """x as (rows, *shape). Bytes (uint8) stay bytes: the engine converts a batch when it gathers it."""
-    array = to_array(x, "x")
+    array = to_array(x, what)
     if array.shape[1:] != shape:
         if (*array.shape[1:], 1) == shape:
             array = array.reshape(len(array), *shape)
@@ -65,9 +65,9 @@ def input_rows(x: ArrayLike, shape: Shape, dtype: DTypeLike) -> Array:
             hint = "; a single row is x[None]" if array.shape in (shape, shape[:-1]) else ""
             raise ShapeError(
                 f"the network takes inputs of shape (rows, {', '.join(map(str, shape))}), "
-                f"x has the shape ({', '.join(map(str, array.shape))}){hint}"
+                f"{what} has the shape ({', '.join(map(str, array.shape))}){hint}"
             )
-    return contiguous(array, np.uint8 if array.dtype == np.uint8 else dtype, "x")
+    return contiguous(array, np.uint8 if array.dtype == np.uint8 else dtype, what)
 
 
 def same_rows(x: Array, y: Array, what: str = "y") -> None:
@@ -112,7 +112,7 @@ def by_class(class_weight: Mapping[int, float], y: Array) -> Array:
     return values[np.searchsorted(keys, labels)]
 
 
-def split_off(arrays: list[Array | None], share: float) -> tuple[list[Array | None], list[Array | None]]:
+def split_off(arrays: dict[str, Array], share: float) -> tuple[dict[str, Array], dict[str, Array]]:
     """The first rows for training and the last `share` for validation, as Keras's validation_split."""
     try:
         inside = 0 < share < 1
@@ -120,8 +120,8 @@ def split_off(arrays: list[Array | None], share: float) -> tuple[list[Array | No
         inside = False
     if not inside:
         raise ArgumentError(f"validation_split has to be between 0 and 1, got {share!r}")
-    rows = len(next(a for a in arrays if a is not None))
+    rows = len(next(iter(arrays.values())))
     first = int(rows * (1 - share))
     if first in (0, rows):
         raise DataError(f"validation_split={share:g} of {rows} rows leaves no row on one side")
-    return [a if a is None else a[:first] for a in arrays], [a if a is None else a[first:] for a in arrays]
+    return {name: a[:first] for name, a in arrays.items()}, {name: a[first:] for name, a in arrays.items()}

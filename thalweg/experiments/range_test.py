@@ -97,7 +97,7 @@ def find_learning_rate(
     compiled = model._compiled
     with making:  # no other thread compiles the model
         compiled.ready(x)
-        job = compiled.training_job(compiled.arrays(x, y, sample_weight, class_weight), batch, lanes, shuffle=True)
+        job = compiled.training_job(compiled.data(x, y, sample_weight, class_weight), batch, lanes, shuffle=True)
     rates = np.geomspace(start, end, count)
     losses: list[float] = []
     limit, ended = np.inf, "end"

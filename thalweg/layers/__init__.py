@@ -13,6 +13,7 @@ from thalweg.layers import (
     containers,
     convolution,
     core,
+    merging,
     noise,
     normalization,
     pooling,
@@ -27,6 +28,7 @@ from thalweg.layers.containers import *  # noqa: F403
 from thalweg.layers.convolution import *  # noqa: F403
 from thalweg.layers.core import *  # noqa: F403
 from thalweg.layers.layer import Layer, serialize
+from thalweg.layers.merging import *  # noqa: F403
 from thalweg.layers.noise import *  # noqa: F403
 from thalweg.layers.normalization import *  # noqa: F403
 from thalweg.layers.pooling import *  # noqa: F403
@@ -34,6 +36,7 @@ from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
 from thalweg.support.naming import choose
+from thalweg.support.registry import REGISTERED
 
 CustomObjects = Mapping[str, type[Layer] | CustomFunction]
 
@@ -44,6 +47,7 @@ __all__ += augmentation.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
+__all__ += merging.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
@@ -52,8 +56,16 @@ __all__ += shapes.__all__
 __all__ += transposed.__all__
 
 CLASSES: dict[str, type[Layer]] = {
-    name: globals()[name] for name in sorted(__all__) if name not in ("Layer", "deserialize", "serialize")
+    name: globals()[name]
+    for name in sorted(__all__)
+    if isinstance(globals().get(name), type) and name not in ("Input", "Layer")
 }
+
+
+def known(custom_objects: CustomObjects | None) -> dict[str, Any]:
+    """Every class that a description may name."""
+    own = {name: thing for name, thing in (custom_objects or {}).items() if isinstance(thing, type)}
+    return {**CLASSES, **REGISTERED, **own}
 
 
 def deserialize(description: dict[str, Any], custom_objects: CustomObjects | None = None) -> Layer:
@@ -63,14 +75,16 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
     3
     """
     config = dict(description["config"])
-    if description["class_name"] in ("Residual", "Concatenate"):
+    if "branches" in config:  # a name of earlier versions
+        description = description | {"class_name": "Parallel"}
+    if description["class_name"] in ("Residual", "Parallel"):
         config = {key: layers_of(value, custom_objects) for key, value in config.items()}
-    own = dict(custom_objects or {})
+    own = dict(REGISTERED) | dict(custom_objects or {})
     activation = config.get("activation")
     if isinstance(activation, dict) and activation.get("custom") in own:
         config["activation"] = own[activation["custom"]]
-    classes = {name: thing for name, thing in own.items() if isinstance(thing, type)}
-    layer = choose("layer", description["class_name"], CLASSES | classes)(**config)
+    kind: Any = choose("layer", description["class_name"], known(custom_objects))
+    layer: Layer = kind.from_config(config) if hasattr(kind, "from_config") else kind(**config)
     layer.trainable = description.get("trainable", True)
     return layer
 

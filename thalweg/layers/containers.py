@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.core import connect_all, name_layers
-from thalweg.layers.layer import Layer, Parameter, Shape, serialize
+from thalweg.layers.core import connect_all
+from thalweg.layers.layer import Layer, Shape, name_layers, serialize
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.hooks import unwritten
 
-__all__ = ["Concatenate", "Residual"]
+__all__ = ["Parallel", "Residual"]
 
 Branch = list[Layer]
 
@@ -47,13 +47,6 @@ class Container(Layer):
         super().release()
         for layer in self.inside:
             layer.release()
-
-    def all_parameters(self) -> list[tuple[str, Parameter]]:
-        return [(f"{self.name}/{path}", p) for layer in self.inside for path, p in layer.all_parameters()]
-
-    def live_parameters(self) -> list[tuple[str, Parameter]]:
-        inner = [pair for layer in self.inside for pair in layer.live_parameters()] if self.trainable else []
-        return [(f"{self.name}/{path}", p) for path, p in inner]
 
     def through(self, branch: Branch, program: Builder, x: Buffer) -> Buffer:
         """The output of a branch."""
@@ -138,27 +131,27 @@ class Residual(Container):
         }
 
 
-class Concatenate(Container):
-    """z = the outputs of several branches, joined along the last axis.
+class Parallel(Container):
+    """z = the outputs of several branches, joined along the last axis; in Keras this needs the functional interface.
 
     Args:
         branches: a list of branches, each a layer or a list of layers; an empty list is x itself.
 
     >>> from thalweg import Sequential
     >>> from thalweg.layers import Conv2D, Input
-    >>> model = Sequential([Input((8, 8, 3)), Concatenate([Conv2D(4, 1), Conv2D(6, 3, padding="same"), []])])
+    >>> model = Sequential([Input((8, 8, 3)), Parallel([Conv2D(4, 1), Conv2D(6, 3, padding="same"), []])])
     >>> model.build()
     >>> model.output_shape
     (8, 8, 13)
     """
 
-    title_zh = "串接"
-    summary_zh = "把多個輸出接成一個。"
+    title_zh = "並聯"
+    summary_zh = "把多個分支的輸出接成一個。"
 
     def __init__(self, branches: Sequence[Layer | Sequence[Layer]], name: str | None = None) -> None:
         if not isinstance(branches, (list, tuple)) or not branches:
-            raise ArgumentError(f"Concatenate takes a list of branches, each a list of layers, got {branches!r}")
-        super().__init__([branch_of("Concatenate's branch", branch) for branch in branches], name)
+            raise ArgumentError(f"Parallel takes a list of branches, each a list of layers, got {branches!r}")
+        super().__init__([branch_of("Parallel's branch", branch) for branch in branches], name)
 
     def build(self, input_shape: Shape) -> None:
         shapes = self.connect_branches(input_shape)

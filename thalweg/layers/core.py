@@ -13,32 +13,48 @@ from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.kernel_layer import ActivationLike, KernelLayer, RegularizerLike
 from thalweg.layers.layer import Layer, Shape
+from thalweg.ops.tensor import Symbol
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
+from thalweg.support.naming import choose
 
 __all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "Rescaling"]
 
 
-class Input(Layer):
-    """The shape of one row, without the batch: `Input((5,))` for five columns, `Input((28, 28))` for small images."""
+class Input(Symbol):
+    """The input of a network: the shape of one row, without the batch, and a tensor to call layers on.
 
+    Args:
+        shape: `Input((5,))` for five columns, `Input((28, 28))` for small images.
+        name: by default input, input_1, …
+        dtype: what the caller's arrays hold: float32, int32, int64, uint8, bool. The network computes in floats.
+
+    >>> from thalweg.layers import Dense
+    >>> x = Input((4,))
+    >>> x.shape, Dense(2)(x).shape
+    ((None, 4), (None, 2))
+    """
+
+    __slots__ = ("kind",)
     title_zh = "輸入"
     summary_zh = "說明一列資料的形狀。"
 
-    def __init__(self, shape: Sequence[int] | int, name: str | None = None) -> None:
-        super().__init__(name)
+    def __init__(self, shape: Sequence[int] | int, name: str | None = None, dtype: str = "float32") -> None:
         sizes = shape if isinstance(shape, (Sequence, np.ndarray)) else (shape,)
-        self.shape = tuple(whole("Input's shape", n) for n in sizes)
-        if not self.shape:
+        whole_sizes = tuple(whole("Input's shape", n) for n in sizes)
+        if not whole_sizes:
             raise ArgumentError("Input's shape can't be empty: give (1,) for one number a row")
-
-    def forward(self, program: Builder, x: Buffer) -> Buffer:
-        return x
+        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+            raise ArgumentError(f"an input's name is a word without '/', got {name!r}")
+        super().__init__(None, 0, (None, *whole_sizes), name or "", False)
+        self.kind = choose("dtype of an input", str(np.dtype(dtype)), ("float32", "int32", "int64", "uint8", "bool"))
 
     def get_config(self) -> dict[str, Any]:
-        return {"shape": list(self.shape), "name": self.name}
+        """The arguments that make an equal input."""
+        kind = {} if self.kind == "float32" else {"dtype": self.kind}
+        return {"shape": list(self.row_shape), "name": self.name or None} | kind
 
 
 class Dense(KernelLayer):
@@ -215,19 +231,3 @@ def connect_all(layers: Sequence[Layer], shape: Shape) -> Shape:
                 raise ShapeError(f"layer {layer.name!r} with inputs of shape {shape}: {error}") from None
             raise
     return shape
-
-
-def name_layers(layers: Sequence[Layer]) -> None:
-    """Gives unnamed layers Keras's names: dense, dense_1, … counted within one model."""
-    taken = [layer.name for layer in layers if layer.name is not None]
-    for name in taken:
-        if taken.count(name) > 1:
-            raise ArgumentError(f"two layers are called {name!r}: names have to differ")
-    names = set(taken)
-    for layer in layers:
-        if layer.name is None:
-            base, number = layer.default_name, 0
-            while (name := base if number == 0 else f"{base}_{number}") in names:
-                number += 1
-            layer.name = name
-            names.add(name)

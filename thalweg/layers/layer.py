@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg import activations, initializers
+from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
+from thalweg.layers.calls import Called
+from thalweg.ops.variable import Variable
 from thalweg.program.builder import Builder
-from thalweg.program.ir.instruction import PARAMETERS, Buffer
+from thalweg.program.ir.instruction import Buffer
 from thalweg.regularizers import Regularizer
 from thalweg.support import hooks
 from thalweg.support.frames import as_array
 from thalweg.support.naming import snake_case
+from thalweg.support.nested import leaves, mapped
 
 Shape = tuple[int, ...]
+Shapes = Any  # the shape of a row, or a list of them for several inputs
 Array = NDArray[Any]
 
 
@@ -27,25 +33,34 @@ class Parameter:
     """One array of weights: its place in the parameter vector, initializer, penalty and constraint."""
 
     key: str  # "W": its full name is layer/key
-    buffer: Buffer
+    buffer: Variable
     initializer: initializers.Initializer
     regularizer: Regularizer | None
     trainable: bool = True  # whether the loss has a gradient for it; a moving average is only stored with the weights
     constraint: Constraint | None = None
     array: Array | None = None  # the view of the parameter vector, once the model is built
+    home: Any = None  # the vector that holds it, which models with common layers share
+    number: int = 0  # of its layer, in the printed name
 
 
-class Layer(hooks.Hooked):
-    """Base of all layers. A subclass declares its parameters in `build` and composes instructions in `forward`.
+class Layer(Called):
+    """Base of all layers. A subclass declares its weights in `build`, and says what it computes in one of two ways.
+
+    Keras's way is `call(self, x)`, in functions of `thalweg.ops`, Python's operators and calls of other layers, which may
+    be attributes of this one. It is called while a network is drawn, with tensors that have shapes but no numbers; what
+    it does becomes instructions. `training` and `mask` are passed if it takes them. `build` gets Keras's input shape, that
+    begins with None for the rows.
+
+    thalweg's way is `forward(self, program, x)`, which appends instructions itself; its `build` gets the shape of a row.
 
     A layer never writes a backward pass: the program derives it. `layer.trainable = False` freezes its weights.
 
-    >>> from thalweg.layers import Dense
+    >>> from thalweg import ops
     >>> class Gate(Layer):
     ...     def build(self, input_shape):
-    ...         self.W = self.add_weight("W", (input_shape[-1], input_shape[-1]), "glorot_uniform")
-    ...     def forward(self, program, x):
-    ...         return program.add(x, program.affine(x, self.W))
+    ...         self.w = self.add_weight(shape=(input_shape[-1], input_shape[-1]), name="w")
+    ...     def call(self, x):
+    ...         return x * ops.sigmoid(ops.matmul(x, self.w))
     """
 
     uncalled = hooks.LAYER
@@ -56,10 +71,25 @@ class Layer(hooks.Hooked):
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"a layer's name is a word without '/', got {name!r}")
         self.name = name
+        self.named_by_us = False
         self.trainable = True
         self.parameters: list[Parameter] = []
-        self.input_shape: Shape | None = None
-        self.output_shape: Shape | None = None
+        self.input_shape: Shapes = None
+        self.output_shape: Shapes = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (Layer, list, tuple, dict)):
+            own = vars(self).setdefault("attached", {})
+            found = [layer for layer in leaves(value) if isinstance(layer, Layer)]
+            if found or name in own:
+                own[name] = found
+        super().__setattr__(name, value)
+
+    @property
+    def inside(self) -> list[Layer]:
+        """The layers that are attributes of this one, alone or in lists, tuples and dicts, each once."""
+        found = [layer for layers in vars(self).get("attached", {}).values() for layer in layers]
+        return list({id(layer): layer for layer in found}.values())
 
     @property
     def built(self) -> bool:
@@ -68,9 +98,8 @@ class Layer(hooks.Hooked):
 
     @built.setter
     def built(self, value: bool) -> None:
-        raise ArgumentError(
-            f"{type(self).__name__} sets built, which thalweg does itself: leave out self.built = {value!r}"
-        )
+        if value is not True:  # which Keras's layers say at the end of build
+            raise ArgumentError(f"{type(self).__name__} sets built = {value!r}: thalweg knows itself what is built")
 
     def __repr__(self) -> str:
         shape = "" if self.output_shape is None else f": {self.input_shape} → {self.output_shape}"
@@ -81,12 +110,8 @@ class Layer(hooks.Hooked):
         """The name of a layer that was given none, as in Keras."""
         return snake_case(type(self).__name__)
 
-    def build(self, input_shape: Shape) -> None:
-        """Declares the parameters, by `add_weight`, for inputs of shape (rows, *input_shape)."""
-
-    def forward(self, program: Builder, x: Buffer) -> Buffer:
-        """Appends the layer's instructions to the program and returns the buffer of its output."""
-        raise hooks.unwritten(self, "forward(self, program, x)", hooks.FORWARD)
+    def build(self, input_shape: Any) -> None:
+        """Declares the weights, by `add_weight`, for inputs of shape (rows, *input_shape)."""
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
@@ -94,25 +119,63 @@ class Layer(hooks.Hooked):
 
     def add_weight(
         self,
-        key: str = "",
-        shape: Shape | None = None,
+        *given: Any,
+        shape: Any = None,
         initializer: initializers.InitializerLike = "glorot_uniform",
-        regularizer: Regularizer | None = None,
+        regularizer: Any = None,
         trainable: bool = True,
-        constraint: Constraint | None = None,
-        **keras: Any,
-    ) -> Buffer:
-        """Declares an array of weights; returns the buffer that `forward` computes with."""
-        if keras or not key or not isinstance(key, str) or shape is None:
-            raise ArgumentError(
-                f"{type(self).__name__}: add_weight takes a key and a shape, as add_weight('W', (3, 4), 'zeros'), then "
-                "regularizer, trainable and constraint"
-            )
-        buffer = Buffer(key, shape, PARAMETERS, per_row=False)
-        start = initializers.get(initializer)
-        if regularizer is not None:
-            regularizer.check(shape)
-        self.parameters.append(Parameter(key, buffer, start, regularizer, trainable, constraint))
+        constraint: Any = None,
+        name: str | None = None,
+        key: str | None = None,
+        dtype: str | None = None,
+    ) -> Variable:
+        """Declares an array of weights, to compute with.
+
+        Args:
+            given: shape, initializer, …, as in Keras; or a name before them.
+            shape: its shape; () for one number.
+            initializer: its initial values, see `thalweg.initializers`.
+            regularizer: a penalty, see `thalweg.regularizers`.
+            trainable: whether gradients change it.
+            constraint: kept after every update, see `thalweg.constraints`.
+            name, key: its name within the layer; by default weight, weight_1, …
+            dtype: float32, or None.
+        """
+        if given and isinstance(given[0], str):
+            key, *given = given  # type: ignore[assignment]
+        order = ["shape", "initializer", "regularizer", "trainable", "constraint"]
+        values = {"shape": shape, "initializer": initializer, "regularizer": regularizer}
+        values |= {"trainable": trainable, "constraint": constraint}
+        if len(given) > len(order):
+            raise ArgumentError(f"add_weight takes {', '.join(order)} and a name, got {given!r}")
+        values |= dict(zip(order, given, strict=False))
+        if values["shape"] is None:
+            raise ArgumentError(f"{type(self).__name__}: add_weight needs a shape, such as shape=(3, 4)")
+        if dtype not in (None, "float32"):
+            raise ArgumentError(f"{type(self).__name__}: weights are float32, got dtype={dtype!r}")
+        return self.declare(key or name or self.free_key(), **values)
+
+    def free_key(self) -> str:
+        """weight, weight_1, …: a name that no weight of the layer has."""
+        taken, number = {p.key for p in self.parameters}, 0
+        while (key := "weight" if number == 0 else f"weight_{number}") in taken:
+            number += 1
+        return key
+
+    def declare(
+        self, key: str, shape: Any, initializer: Any, regularizer: Any, trainable: bool, constraint: Any
+    ) -> Variable:
+        """Adds a parameter."""
+        sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        if any(not isinstance(n, (int, np.integer)) or n < 1 for n in sizes):
+            raise ShapeError(f"{type(self).__name__}: {key} can't have the shape {tuple(sizes)}")
+        buffer = Variable(key, tuple(int(n) for n in sizes))
+        start, penalty = initializers.get(initializer), regularizers.get(regularizer)
+        if penalty is not None:
+            penalty.check(buffer.shape)
+        bound = None if constraint is None else constraints.get(constraint)
+        buffer.parameter = parameter = Parameter(key, buffer, start, penalty, bool(trainable), bound)
+        self.parameters.append(parameter)
         return buffer
 
     def add_activation(self, activation: activations.ActivationFunction, units: int) -> None:
@@ -132,23 +195,40 @@ class Layer(hooks.Hooked):
             return activation.forward(program, h, self.trained_by_activation)
         return activation.forward(program, h)
 
-    def connect(self, input_shape: Shape) -> Shape:
+    def connect(self, input_shape: Shapes) -> Shapes:
         """Builds the layer for an input shape and returns the output shape. A layer belongs to one model."""
         self.check_free()
         try:
-            self.build(input_shape)
-            self.input_shape = input_shape
+            self.build_for(input_shape)
             probe = Builder(training=False)
-            self.output_shape = self.forward(probe, Buffer("x", input_shape)).shape
+            x = [Buffer("x", s) for s in input_shape] if isinstance(input_shape, list) else Buffer("x", input_shape)
+            self.output_shape = mapped(self.forward(probe, x), lambda b: b.shape)
         except BaseException:
             Layer.release(self)  # not layers inside: one may be another model's, and `build` has released the others
             raise
         return self.output_shape
 
-    def check_free(self) -> None:
-        """Raises if the layer belongs to a built model, or its class didn't call `Layer.__init__`."""
+    def build_for(self, input_shape: Shapes) -> None:
+        """Declares the weights for an input shape, and names the layers inside."""
+        name_layers(self.inside)
+        several = isinstance(input_shape, list)
+        if self.composes:
+            self.build(input_shape)
+        else:
+            whole = [(None, *shape) for shape in input_shape] if several else (None, *input_shape)
+            needed = [p for p in signature(self.build).parameters.values() if p.default is p.empty]
+            self.build(*whole) if several and len(needed) == len(whole) > 1 else self.build(whole)
+        name_layers(self.inside)
+        self.input_shape = input_shape
+
+    def check_made(self) -> None:
+        """Raises if the class's `__init__` didn't call the one of its base."""
         if "parameters" not in vars(self):
             raise ArgumentError(f"{type(self).__name__}.__init__ has to call super().__init__() first")
+
+    def check_free(self) -> None:
+        """Raises if the layer belongs to a built model, or its class didn't call `Layer.__init__`."""
+        self.check_made()
         if self.built:
             raise ThalwegError(
                 f"layer {self.name!r} already belongs to a model; make a new layer (its weights can be "
@@ -162,11 +242,15 @@ class Layer(hooks.Hooked):
 
     def all_parameters(self) -> list[tuple[str, Parameter]]:
         """(path, parameter) of this layer's weights and of those of layers inside it."""
-        return [(f"{self.name}/{p.key}", p) for p in self.parameters]
+        own = [(f"{self.name}/{p.key}", p) for p in self.parameters]
+        return own + [(f"{self.name}/{path}", p) for layer in self.inside for path, p in layer.all_parameters()]
 
     def live_parameters(self) -> list[tuple[str, Parameter]]:
         """Those of `all_parameters` that training changes, moving averages included; none if `trainable` is False."""
-        return self.all_parameters() if self.trainable else []
+        if not self.trainable:
+            return []
+        own = [(f"{self.name}/{p.key}", p) for p in self.parameters]
+        return own + [(f"{self.name}/{path}", p) for layer in self.inside for path, p in layer.live_parameters()]
 
     def trained_parameters(self) -> list[tuple[str, Parameter]]:
         """Those of `all_parameters` that gradients change."""
@@ -194,6 +278,24 @@ class Layer(hooks.Hooked):
         if parameter.array is None:
             raise ThalwegError(f"layer {self.name!r} has no weights yet: build its model first")
         return parameter.array
+
+
+def name_layers(layers: Sequence[Layer]) -> None:
+    """Gives layers without a name of the user's Keras's names: dense, dense_1, … counted within one model."""
+    taken = [layer.name for layer in layers if layer.name is not None and not layer.named_by_us]
+    for name in taken:
+        if taken.count(name) > 1:
+            raise ArgumentError(f"two layers are called {name!r}: names have to differ")
+    names = set(taken)
+    for layer in layers:
+        if layer.name is None or layer.named_by_us:
+            base, number = layer.default_name, 0
+            name = layer.name or base
+            while name in names:
+                number += 1
+                name = f"{base}_{number}"
+            layer.name, layer.named_by_us = name, True
+            names.add(name)
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from thalweg.losses.numbers import (
     SquaredHinge,
     SumSquaredError,
 )
+from thalweg.losses.traced import FunctionLoss
 from thalweg.losses.probabilities import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -45,6 +46,7 @@ from thalweg.losses.probabilities import (
     Tversky,
 )
 from thalweg.support.naming import choose, snake_case
+from thalweg.support.registry import REGISTERED
 
 __all__ = [
     "BinaryCrossentropy",
@@ -57,6 +59,7 @@ __all__ = [
     "CosineSimilarity",
     "Dice",
     "FormulaLoss",
+    "FunctionLoss",
     "GaussianNLL",
     "Hinge",
     "Huber",
@@ -106,15 +109,17 @@ def get(identifier: str | Loss | dict[str, Any]) -> Loss:
     if isinstance(identifier, Loss):
         return identifier
     if isinstance(identifier, dict):
-        return choose("loss", identifier["class_name"], CLASSES | {"FormulaLoss": FormulaLoss})(**identifier["config"])
+        config = dict(identifier["config"])
+        if identifier["class_name"] == "FunctionLoss":
+            config["function"] = choose("function", config["function"], REGISTERED)
+        kinds = CLASSES | {"FormulaLoss": FormulaLoss, "FunctionLoss": FunctionLoss} | REGISTERED
+        made: Loss = choose("loss", identifier["class_name"], kinds)(**config)
+        return made
     if isinstance(identifier, str) and not identifier.isidentifier() and not identifier.isspace() and identifier:
         return FormulaLoss(identifier)
     given: Any = identifier
     if callable(given) and not isinstance(given, type):
-        raise ArgumentError(
-            "a Python function can't be differentiated: write a loss of your own as a formula, "
-            "such as 'log(cosh(y_pred - y_true))'"
-        )
+        return FunctionLoss(given)
     return choose("loss", identifier, NAMES | CLASSES)()
 
 

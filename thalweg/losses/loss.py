@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.ops.operation import row_value
+from thalweg.ops.tensor import Traced, writing
+from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.activations import is_activation
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import Loss as LossInstruction
 from thalweg.program.instructions.losses.row_losses import RowLoss
+from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.ir.instruction import TOTALS, Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.naming import choose, snake_case
@@ -51,7 +55,7 @@ class Loss(hooks.Hooked):
     summary_zh: ClassVar[str]
 
     def __post_init__(self) -> None:
-        if self.equation is None and not hasattr(self, "instruction"):
+        if self.equation is None and not hasattr(self, "instruction") and not self.own:
             raise hooks.unwritten(self, "instruction", hooks.FORMULA)
         if self.reduction is None or self.reduction in ("none", "mean_with_sample_weight"):
             raise ArgumentError(
@@ -64,6 +68,11 @@ class Loss(hooks.Hooked):
             raise ArgumentError(f"{self.name}: label_smoothing has to be between 0 and 1, got {smoothing}")
 
     @property
+    def own(self) -> bool:
+        """Whether its value is computed by `call(self, y_true, y_pred)`, written in `thalweg.ops`."""
+        return hasattr(self, "call")
+
+    @property
     def name(self) -> str:
         """The loss's name in messages: Keras's."""
         return snake_case(type(self).__name__)
@@ -74,7 +83,8 @@ class Loss(hooks.Hooked):
 
     def target_shape(self, output: Shape) -> Shape:
         """The shape of one row's target for predictions of shape (rows, *output)."""
-        return output
+        shape: Shape = vars(self).get("shape_of_targets", output)  # known to losses of one's own once there are some
+        return shape
 
     def row_coefficient(self, output: Shape) -> float:
         """The factor of a row's sum: that of a mean over the last axis, or 1 if ℓ is one number for the row."""
@@ -112,10 +122,23 @@ class Loss(hooks.Hooked):
         value: float = getattr(self, name)
         return value
 
+    def prepare(self, program: Builder, y_pred: Buffer, y: Buffer) -> Buffer:
+        """What the instruction gets besides the targets: the predictions; of a loss with a `call`, its value."""
+        if not self.own:
+            return y_pred
+        with writing(program):
+            value = self.call(Traced(program, y), Traced(program, y_pred))  # type: ignore[attr-defined]
+        result, total = row_value(program, value)
+        if total:
+            raise ArgumentError(f"{self.name} is a sum over the rows of the batch: take the mean, or reduction='sum'")
+        return result
+
     def lower(
         self, y_pred: Buffer, source: Instruction | None, y: Buffer, weight: Buffer | None, sums: Buffer
-    ) -> LossInstruction:
+    ) -> LossInstruction | RowValue:
         """The instruction of this loss, on the pre-activations if it is fused with `source`, which made y_pred."""
+        if self.own:
+            return RowValue(y_pred, weight, sums, self.reduction == "sum")
         kind, operand = self.kind, y_pred
         if source is not None and self.after is not None and kind is not self.fused:
             assert self.fused is not None
@@ -146,7 +169,14 @@ class Loss(hooks.Hooked):
         return []
 
     def check_targets(self, y: Array, output: Shape) -> Array:
-        """Targets as (rows, *target_shape) numbers; raises if they don't fit the network's output."""
+        """Targets as (rows, *target_shape) numbers; raises if they don't fit the network's output.
+
+        A loss with a `call` takes targets of any shape.
+        """
+        if self.own:
+            y = y[:, None] if y.ndim == 1 else y
+            object.__setattr__(self, "shape_of_targets", y.shape[1:])
+            return y
         return fit_shape(y, self.target_shape(output), f"the network's output for {self.name}")
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -158,6 +188,11 @@ class Loss(hooks.Hooked):
         """
         from thalweg.engine.reference import evaluate_loss
 
+        if self.own:
+            values = np.asarray(self.call(np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)))  # type: ignore[attr-defined]
+            if values.ndim and sample_weight is not None:
+                values = values * np.asarray(sample_weight).reshape(-1, *[1] * (values.ndim - 1))
+            return float(values.sum() if self.reduction == "sum" else values.mean())
         p, y = np.asarray(y_pred, dtype=np.float64), np.asarray(y_true)
         row = p.ndim == 1
         if row:

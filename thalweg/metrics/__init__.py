@@ -41,6 +41,7 @@ from thalweg.metrics.means import (
     MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
+    OutputLoss,
     Poisson,
     RootMeanSquaredError,
     SparseCategoricalCrossentropy,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from thalweg import losses
 from thalweg.errors import ShapeError
 from thalweg.metrics.metric import Metric, Shape
+from thalweg.program.builder import Builder
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.ir.instruction import Buffer
 
@@ -39,6 +40,25 @@ class LossMetric(Metric):
 
     def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         return float(sums[0] / (rows * math.prod(output[:-1])))
+
+
+@dataclass(frozen=True)
+class OutputLoss(Metric):
+    """The loss of one of several outputs, as it is, without its weight in the sum."""
+
+    of: losses.Loss = field(default_factory=losses.MeanSquaredError)
+
+    def check(self, output: Shape, target: Shape) -> None:
+        pass  # the loss has checked its targets
+
+    def prepare(self, program: Builder, p: Buffer, y: Buffer) -> Buffer:
+        return self.of.prepare(program, p, y)
+
+    def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> Loss:
+        return replace(self.of.lower(p, None, y, None, sums), metric=True)
+
+    def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
+        return float(sums[0] / rows)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ShapeError
+from thalweg.program.builder import Builder
 from thalweg.program.instructions import metrics as instructions
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.ir.instruction import TOTALS, Buffer
@@ -62,6 +63,10 @@ class Metric(hooks.Hooked):
             raise ShapeError(
                 f"metric {self.name!r} compares targets and predictions of one shape, got {target} and {output}"
             )
+
+    def prepare(self, program: Builder, p: Buffer, y: Buffer) -> Buffer:
+        """What the instruction compares with the targets: by default the predictions."""
+        return p
 
     def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> instructions.Total | Loss:
         """The instruction that adds a batch to the sums."""

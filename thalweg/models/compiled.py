@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg import losses as loss_module
 from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
 from thalweg import utils
@@ -21,25 +20,29 @@ from thalweg.engine.contract import Array, Chunk, Job, mean_loss
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers.layer import Shape
 from thalweg.losses.outputs import doubt
+from thalweg.models.goals import Goals, OutputGoal, spread
 from thalweg.models.graph import Graph
+from thalweg.models.model_loss import ModelLoss
 from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
 from thalweg.program.ir.listing import Listing
 from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
-from thalweg.program.lowering import Network, Objective, Weight, forward, lower
+from thalweg.program.lowering import Network, Objective, OutputObjective, Weight, forward, lower, places
 from thalweg.program.passes.draft import KINDS, Request
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
+from thalweg.support.nested import mapped
 from thalweg.support.once import making
+
+Data = dict[str, Array]  # the caller's arrays by the names under which programs know them: X, Y, weights
 
 
 class Compiled:
     """A graph and its weights with loss, optimizer and metrics: the programs, their memory, and the engine's jobs."""
 
     optimizer: optimizer_module.Optimizer
-    loss: loss_module.Loss
-    metric_names: list[Any]
+    goals: Goals
     slots: Array  # the optimizer's vectors, then the state of the loss
 
     def __init__(self, graph: Graph, weights: Weights, seed: int | None, engine: str) -> None:
@@ -48,6 +51,8 @@ class Compiled:
         self.engine = choose("engine", engine, ("native", "reference"))
         if engine == "native" and weights.dtype != np.float32:
             raise ArgumentError("the native engine computes in float32; dtype='float64' needs engine='reference'")
+        weights.listeners.append(self.moved)
+        self.slots, self.stride = aligned(0, weights.dtype), 0  # from one of the optimizer's vectors to the next
         self.complete = False  # whether `compile` was called
         self.epochs_trained = 0
         self._programs: dict[Any, Any] = {}
@@ -61,39 +66,85 @@ class Compiled:
     def compile(
         self,
         optimizer: str | optimizer_module.Optimizer,
-        loss: str | loss_module.Loss,
-        metrics: Sequence[str | metric_module.Metric] | str | None,
+        loss: Any,
+        metrics: Any,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
     ) -> None:
         """Sets optimizer, loss and metrics. The optimizer starts over."""
-        if metrics is not None and not isinstance(metrics, (str, metric_module.Metric, list, tuple)):
-            raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {metrics!r}")
-        names: list[Any] = [metrics] if isinstance(metrics, (str, metric_module.Metric)) else [*(metrics or [])]
-        optimizer, loss = optimizer_module.get(optimizer), loss_module.get(loss)
+        goals = Goals(loss, metrics, loss_weights, weighted_metrics)
+        optimizer = optimizer_module.get(optimizer)
         if optimizer.owner not in (None, self):
             kind = type(optimizer).__name__
             raise ArgumentError(f"this {kind} belongs to another model, whose steps it counts: make a new one")
-        output = self.graph.output_shape
-        named_metrics(names, loss, output or (1,), check=output is not None)  # raises before anything changes
-        if output is not None:
-            loss.state_shapes(output, self.graph.features_shape)
-        self.optimizer, self.loss, self.metric_names = optimizer, loss, names
+        goals.check(self.graph)  # raises before anything changes
+        self.optimizer, self.goals = optimizer, goals
         self.optimizer.iterations, self.optimizer.owner = 0, self
         self.slots = aligned(0, self.weights.dtype)
         self.complete = True
-        self._programs.clear()
-        self._profiles.clear()
+        self.forget()
         self.warn()
 
-    def build(self, input_shape: Sequence[int] | None = None) -> None:
+    def forget(self) -> None:
+        """Drops the programs, which are made again when they are needed."""
+        self._programs.clear()
+        self._profiles.clear()
+
+    def moved(self, old: dict[int, int]) -> None:
+        """The vector of weights has changed: the optimizer's vectors follow, and the programs are made anew."""
+        self.forget()
+        if not self.complete or not self.slots.size:
+            return
+        before, names = self.slots, self.optimizer.slot_names()
+        stride = self.stride
+        size = sum(align(b.size) for b in self.state_buffers().values())
+        self.slots = aligned(size, self.weights.dtype)
+        self.optimizer.initial_slots(self.named_slots(), self.weights.vector)
+        for place in range(len(names)):
+            for parameter in self.weights.vector_of.parameters:
+                at = parameter.buffer.offset
+                source = place * stride + old.get(id(parameter), at if not old else -1)
+                if old.get(id(parameter), at if not old else -1) < 0 or source + parameter.buffer.size > len(before):
+                    continue
+                if not old and at >= stride:
+                    continue
+                target = place * align(self.weights.vector.size) + at
+                self.slots[target : target + parameter.buffer.size] = before[source : source + parameter.buffer.size]
+        rest = len(before) - len(names) * stride
+        if rest:
+            self.slots[-rest:] = before[-rest:]
+        self.stride = align(self.weights.vector.size)
+
+    @property
+    def loss(self) -> Any:
+        """The loss, or the list or dict of them."""
+        return self.goals.loss
+
+    @property
+    def metric_names(self) -> list[Any]:
+        """The metrics as they were given."""
+        return self.goals.metric_names
+
+    def goals_and_shapes(self) -> list[tuple[OutputGoal, Shape]]:
+        """What every output is trained for, and its shape; nothing before `compile`."""
+        return list(zip(self.objectives(), self.output_shapes, strict=True)) if self.complete else []
+
+    def objectives(self) -> list[OutputGoal]:
+        """What every output is trained for."""
+        return self.goals.outputs(self.graph)
+
+    def build(self, input_shape: Any = None) -> None:
         """Fixes the shapes and makes the initial weights, unless they exist."""
-        if not self.graph.built:
+        if not self.weights.placed:
             self.weights.build(input_shape, self.seed)
             self.warn()
 
-    def build_for(self, x: ArrayLike | None) -> None:
+    def build_for(self, x: Any) -> None:
         """Builds the model for the first data, if necessary."""
-        if not self.graph.built and self.graph.input is None and x is not None:
-            self.build(batches.to_array(x, "x").shape[1:] or (1,))
+        if not self.weights.placed and not self.graph.inputs and x is not None:
+            several = isinstance(x, dict) or self.graph.takes_structure(x)
+            shape = mapped(x, row_of) if several else row_of(x)
+            self.build(shape)
         self.build()
 
     def ready(self, x: ArrayLike | None = None) -> None:
@@ -106,23 +157,24 @@ class Compiled:
 
     def warn(self) -> None:
         """Warns, once both are known, if the network's output doesn't suit the loss."""
-        if self.graph.built and self.complete:
-            builder, y_pred = forward(self.network(), Request("inference"))
-            reason = doubt(self.loss, y_pred, builder.instructions)
-            if reason is not None:
-                warnings.warn(reason, ThalwegWarning, stacklevel=4)
+        if self.weights.placed and self.complete:
+            builder, outputs = forward(self.network(), Request("inference"))
+            for goal, y_pred in zip(self.objectives(), outputs, strict=True):
+                reason = None if goal.loss is None else doubt(goal.loss, y_pred, builder.instructions)
+                if reason is not None:
+                    warnings.warn(reason, ThalwegWarning, stacklevel=4)
 
     @property
-    def output_shape(self) -> Shape:
-        """The shape of one row's output; builds the model if necessary."""
+    def output_shapes(self) -> list[Shape]:
+        """The shapes of one row's outputs; builds the model if necessary."""
         self.build()
-        assert self.graph.output_shape is not None
-        return self.graph.output_shape
+        return self.graph.output_shapes
 
     @property
     def metrics(self) -> list[metric_module.Named]:
         """The metrics, with their names in the logs."""
-        return named_metrics(self.metric_names, self.loss, self.output_shape)
+        self.build()
+        return [named for goal in self.objectives() for named in goal.metrics]
 
     # --- training state ------------------------------------------------------------------------------------------
 
@@ -131,7 +183,11 @@ class Compiled:
         shapes: dict[str, Shape] = {
             f"optimizer/{n}": (align(self.weights.vector.size),) for n in self.optimizer.slot_names()
         }
-        of_loss = self.loss.state_shapes(self.output_shape, self.graph.features_shape)
+        self.build()
+        of_loss: dict[str, Shape] = {}
+        for goal, output in zip(self.objectives(), self.output_shapes, strict=True):
+            if goal.loss is not None:
+                of_loss |= goal.loss.state_shapes(output, self.graph.features_shape)
         place, result = 0, {}
         for name, shape in (shapes | {f"loss/{n}": shape for n, shape in of_loss.items()}).items():
             result[name] = Buffer(name.partition("/")[2], shape, SLOTS, per_row=False, offset=place)
@@ -152,6 +208,7 @@ class Compiled:
         size = sum(align(b.size) for b in self.state_buffers().values())
         if self.slots.size != size:
             self.slots = aligned(size, self.weights.dtype)
+            self.stride = align(self.weights.vector.size)
             self.optimizer.initial_slots(self.named_slots(), self.weights.vector)
 
     def training_state(self) -> dict[str, Array]:
@@ -170,11 +227,12 @@ class Compiled:
 
     def network(self) -> Network:
         """What lowering needs to know."""
-        trained = self.weights.trained()
+        self.build()
+        trained = sorted(self.weights.trained(), key=lambda pair: pair[1].buffer.offset)
         return Network(
-            layers=self.graph.layers,
-            input_shape=self.graph.input_shape,
-            output_shape=self.output_shape,
+            run=self.graph.lower,
+            input_shapes=self.graph.input_shapes,
+            output_shapes=self.graph.output_shapes,
             weights=[Weight(path, p.buffer) for path, p in trained],
             penalties=[(p.buffer, p.regularizer) for _, p in trained if p.regularizer is not None],
             constraints=[p.constraint.lower(p.buffer) for _, p in trained if p.constraint is not None],
@@ -184,7 +242,11 @@ class Compiled:
     def lower(self, request: Request) -> tuple[Program, int]:
         """The program for a request and its number of running sums; requests with the same program share it."""
         request = self._common(request)
-        key = (request, *(path for path, _ in self.weights.live()))
+        targets: list[Any] = [
+            g.loss.target_shape(s) for g, s in self.goals_and_shapes() if g.loss is not None and g.loss.own
+        ]
+        targets += [g.loss.targets for g, _ in self.goals_and_shapes() if isinstance(g.loss, ModelLoss)]
+        key = (request, *(path for path, _ in self.weights.live()), *targets)
         found: tuple[Program, int] | None = self._programs.get(key)
         if found is None:
             with making:
@@ -203,7 +265,11 @@ class Compiled:
             return lower(network, request, passes, after=after), FIRST_METRIC
         if request.trains and not network.weights:
             raise ThalwegError("the model has no weights to train")
-        objective = Objective(self.loss, [n.metric for n in self.metrics], self.loss_state())
+        outputs = [
+            OutputObjective(goal.loss, [n.metric for n in goal.metrics], self.loss_state())
+            for goal in self.objectives()
+        ]
+        objective = Objective(outputs)
         return lower(network, request, passes, objective, self.optimizer, after), objective.totals
 
     def logs(self, totals: NDArray[np.float64]) -> Logs:
@@ -216,56 +282,96 @@ class Compiled:
 
     def scores(self) -> Callable[[NDArray[np.float64]], dict[str, list[float]]]:
         """Loss and metrics of epochs from their running sums (epochs, sums), as the model is compiled now."""
-        return partial(scores, tuple(self.metrics), self.output_shape)
+        shapes = zip(self.objectives(), self.output_shapes, strict=True)
+        return partial(scores, [(named, shape) for goal, shape in shapes for named in goal.metrics])
 
     # --- data and jobs -------------------------------------------------------------------------------------------
 
-    def arrays(
+    def data(
         self,
-        x: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
-    ) -> list[Array | None]:
-        """x, y and the row weights, checked, as the engine takes them."""
-        inputs = batches.input_rows(x, self.graph.input_shape, self.weights.dtype)
-        targets = batches.to_array(y, "y")
-        batches.same_rows(inputs, targets)
-        targets = batches.contiguous(self.loss.check_targets(targets, self.output_shape), self.weights.dtype, "y")
-        return [inputs, targets, batches.row_weights(sample_weight, class_weight, targets, self.weights.dtype)]
+    ) -> Data:
+        """x, y and the row weights, checked, by the names under which programs know them."""
+        inputs = self.inputs(x)
+        rows = len(inputs[0])
+        goals, count = self.objectives(), len(self.output_shapes)
+        data = dict(zip(places("X", len(inputs)), inputs, strict=True))
+        names, wanted = self.graph.output_names, [g.loss is not None for g in goals]
+        targets = spread(y, names, "y", wanted)
+        given = spread(sample_weight, names, "sample_weight", wanted, shared=True, partial=True)
+        weights: dict[str, Array | None] = {}
+        kind = self.weights.dtype
+        for k, (goal, output) in enumerate(zip(goals, self.output_shapes, strict=True)):
+            if goal.loss is None:
+                continue
+            if isinstance(goal.loss, ModelLoss):
+                object.__setattr__(goal.loss, "targets", targets[k] is not None)
+                targets[k] = np.zeros((rows, 1), kind) if targets[k] is None else targets[k]
+            array = batches.to_array(targets[k], "y" if count == 1 else f"y of {names[k]!r}")
+            batches.same_rows(inputs[0], array)
+            array = batches.contiguous(goal.loss.check_targets(array, output), kind, "y")
+            data[places("Y", count)[k]] = array
+            weights[places("weights", count)[k]] = batches.row_weights(given[k], class_weight, array, kind)
+        return data | self.scaled(weights, rows)
+
+    def scaled(self, weights: dict[str, Array | None], rows: int) -> Data:
+        """The row weights times the weights of the losses: for all outputs if any has some."""
+        factors = [g.weight for g in self.objectives() if g.loss is not None]
+        if all(w is None for w in weights.values()) and all(f == 1 for f in factors):
+            return {}
+        ones = np.ones((rows, 1), self.weights.dtype)
+        return {
+            name: (ones if w is None else w) * self.weights.dtype.type(f)
+            for (name, w), f in zip(weights.items(), factors, strict=True)
+        }
+
+    def inputs(self, x: Any) -> list[Array]:
+        """The arrays of all inputs, checked."""
+        names, shapes = self.graph.input_names, self.graph.input_shapes
+        if len(names) == 1:
+            x = x[names[0]] if isinstance(x, dict) and names[0] in x else x
+            x = x[0] if isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) == 1 + len(shapes[0]) else x
+            return [batches.input_rows(x, shapes[0], self.weights.dtype)]
+        given = spread(x, names, "x", [True] * len(names))
+        arrays = [
+            batches.input_rows(a, shape, self.weights.dtype, f"x of {name!r}")
+            for a, shape, name in zip(given, shapes, names, strict=True)
+        ]
+        for name, array in zip(names[1:], arrays[1:], strict=True):
+            batches.same_rows(arrays[0], array, f"x of {name!r}")
+        if any(a.dtype != np.uint8 for a in arrays):
+            arrays = [batches.contiguous(a, self.weights.dtype, "x") for a in arrays]
+        return arrays
 
     def lower_for(
-        self, kind: str, arrays: Sequence[Array | None], batch: int, lanes: int = 1, visible: bool = False
+        self, kind: str, data: Data, batch: int, lanes: int = 1, visible: bool = False
     ) -> tuple[Program, int]:
         """The program for these x, y and row weights."""
-        x, _, weights = arrays
-        assert x is not None
-        return self.lower(Request(kind, batch, lanes, weights is not None, x.dtype == np.uint8, visible))
+        weighted = any(name.startswith("weights") for name in data)
+        return self.lower(Request(kind, batch, lanes, weighted, first(data).dtype == np.uint8, visible))
 
     def job(
         self,
         kind: str,
-        arrays: Sequence[Array | None],
+        data: Data,
         batch: int,
         lanes: int = 1,
         visible: bool = False,
         **more: Any,
     ) -> Job:
-        x, y, weights = arrays
-        assert x is not None
-        assert y is not None
-        program, totals = self.lower_for(kind, arrays, batch, lanes, visible)
-        data = {"X": x, "Y": y} | ({} if weights is None else {"weights": weights})
+        program, totals = self.lower_for(kind, data, batch, lanes, visible)
         more |= {"totals": totals, "seed": self.seed, "lanes": lanes}
-        return Job(program, data, len(x), batch, self.weights.vector, self.slots, **more)
+        return Job(program, dict(data), len(first(data)), batch, self.weights.vector, self.slots, **more)
 
-    def training_job(self, arrays: Sequence[Array | None], batch: int, lanes: int | None, shuffle: bool) -> Job:
+    def training_job(self, data: Data, batch: int, lanes: int | None, shuffle: bool) -> Job:
         """The job of training on these arrays; a batch holds no more than all rows."""
-        assert arrays[0] is not None
-        batch = min(batch, len(arrays[0]))
-        program, _ = self.lower_for("training", arrays, batch)
+        batch = min(batch, len(first(data)))
+        program, _ = self.lower_for("training", data, batch)
         return self.job(
-            "training", arrays, batch, usable_lanes(lanes, program, batch, self.engine), shuffle=bool(shuffle)
+            "training", data, batch, usable_lanes(lanes, program, batch, self.engine), shuffle=bool(shuffle)
         )
 
     def next_step(self) -> Chunk:
@@ -312,15 +418,26 @@ class Compiled:
         """
         with making:  # no other thread compiles the model
             self.ready()
-            x = np.random.default_rng(0).normal(size=(batch_size, *self.graph.input_shape)).astype(self.weights.dtype)
-            y = np.zeros((batch_size, *self.loss.target_shape(self.output_shape)), self.weights.dtype)
-            job = self.job("training", [x, y, None], whole("batch_size", batch_size))
+            job = self.job("training", self.random_data(batch_size), whole("batch_size", batch_size))
         job.parameters, job.slots = self.weights.vector.copy(), self.slots.copy()
         executor = make_executor(self.engine, job)
         chunk = Chunk(0, 0, 1, job.program.every - 1, np.array([0.0]))  # a step that updates
         seconds = executor.measure(chunk, whole("repeats", repeats))
         self._profiles[("training", batch_size)] = (job.program, seconds)
         return self.program("training", batch_size)
+
+    def random_data(self, rows: int) -> Data:
+        """Random inputs, and targets of zeros."""
+        draw, kind = np.random.default_rng(0), self.weights.dtype
+        shapes, outputs = self.graph.input_shapes, self.output_shapes
+        data: Data = {
+            name: draw.normal(size=(rows, *shape)).astype(kind)
+            for name, shape in zip(places("X", len(shapes)), shapes, strict=True)
+        }
+        for name, goal, output in zip(places("Y", len(outputs)), self.objectives(), outputs, strict=True):
+            if goal.loss is not None:
+                data[name] = np.zeros((rows, *goal.loss.target_shape(output)), kind)
+        return data
 
     def trace(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, Array]:
         """Every value of one training step on these rows, by its name in `program()`; the weights don't change.
@@ -337,9 +454,8 @@ class Compiled:
         """
         with making:  # no other thread compiles the model
             self.ready(x)
-            arrays = self.arrays(x, y, sample_weight)
-            assert arrays[0] is not None
-            job = self.job("training", arrays, len(arrays[0]), visible=True)
+            data = self.data(x, y, sample_weight)
+            job = self.job("training", data, len(first(data)), visible=True)
         job.parameters, job.slots = self.weights.vector.copy(), self.slots.copy()
         blocks: dict[str, list[Array]] = {}
         for instruction, memory in make_executor(self.engine, job).trace(self.next_step()):
@@ -350,24 +466,21 @@ class Compiled:
         return {name: np.concatenate(values) for name, values in blocks.items()}
 
 
-def named_metrics(
-    names: Sequence[Any], loss: loss_module.Loss, output: Shape, check: bool = True
-) -> list[metric_module.Named]:
-    """The metrics for a network's output; an unknown name raises, and with `check` so does one that doesn't fit."""
-    target = loss.target_shape(output)
-    named = [metric_module.get(name, output, target) for name in names]
-    for metric in named if check else []:
-        metric.metric.check(output, target)
-    return named
+def first(data: Data) -> Array:
+    """The first input."""
+    return next(iter(data.values()))
 
 
-def scores(
-    metrics: Sequence[metric_module.Named], output: Shape, totals: NDArray[np.float64]
-) -> dict[str, list[float]]:
+def row_of(x: Any) -> Shape:
+    """The shape of a row of the caller's array."""
+    return batches.to_array(x, "x").shape[1:] or (1,)
+
+
+def scores(metrics: Sequence[tuple[metric_module.Named, Shape]], totals: NDArray[np.float64]) -> dict[str, list[float]]:
     """Loss and metrics of epochs from their running sums (epochs, sums)."""
     result = {"loss": mean_loss(totals.T).tolist()}
     place = FIRST_METRIC
-    for named in metrics:
+    for named, output in metrics:
         size, score = named.metric.sums(output), named.metric.result
         result[named.key] = [score(t[place : place + size], t[ROWS], output) for t in totals]
         place += size

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model, introduced, listened, notify
 from thalweg.engine import make_executor, usable_lanes
-from thalweg.engine.contract import Array, Chunk, Executor, Job
+from thalweg.engine.contract import Chunk, Executor, Job
 from thalweg.errors import DivergedError, ThalwegError
-from thalweg.models.compiled import Compiled
+from thalweg.models.compiled import Compiled, Data, first
 from thalweg.models.diagnosis import diagnose
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
@@ -42,11 +42,10 @@ def evaluate(
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
     with making:  # no other thread compiles the model
         compiled.ready(x)
-        arrays = compiled.arrays(x, y, sample_weight)
-        assert arrays[0] is not None
-        rows = len(arrays[0])
-        program, _ = compiled.lower_for("evaluation", arrays, rows)
-        evaluation = Evaluation(model, compiled, arrays, batch, usable_lanes(lanes, program, rows, compiled.engine))
+        data = compiled.data(x, y, sample_weight)
+        rows = len(first(data))
+        program, _ = compiled.lower_for("evaluation", data, rows)
+        evaluation = Evaluation(model, compiled, data, batch, usable_lanes(lanes, program, rows, compiled.engine))
         listeners = introduced(callbacks, model, -(-rows // batch))
         evaluation.prepare(listeners)
     logs = evaluation(listeners)
@@ -66,18 +65,15 @@ def format_scores(logs: Logs, return_dict: bool) -> Any:
 class Evaluation:
     """The evaluation of a model on some rows; may be called many times."""
 
-    def __init__(
-        self, model: Model, compiled: Compiled, arrays: Sequence[Array | None], batch: int, lanes: int
-    ) -> None:
-        self.model, self.compiled, self.arrays, self.batch, self.lanes = model, compiled, arrays, batch, lanes
-        self.loss, self.scores = compiled.loss, compiled.scores()  # the ones the arrays were checked against
+    def __init__(self, model: Model, compiled: Compiled, data: Data, batch: int, lanes: int) -> None:
+        self.model, self.compiled, self.data, self.batch, self.lanes = model, compiled, data, batch, lanes
+        self.goals, self.scores = compiled.goals, compiled.scores()  # the ones the arrays were checked against
         self.prepared: dict[int, tuple[Job, Executor]] = {}  # by the rows of a batch
 
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        assert self.arrays[0] is not None
-        return len(self.arrays[0])
+        return len(first(self.data))
 
     def __call__(self, callbacks: Sequence[Callback] = ()) -> Logs:
         """Loss and metrics; the callbacks are notified."""
@@ -92,7 +88,8 @@ class Evaluation:
 
         A mean over rows doesn't depend on the batches, and a single batch is the fastest.
         """
-        at_once = not listened(callbacks, BATCH_EVENTS) and self.loss.reduction != "sum"
+        summed = any(g.loss is not None and g.loss.reduction == "sum" for g in self.compiled.objectives())
+        at_once = not listened(callbacks, BATCH_EVENTS) and not summed
         return self.of(self.rows if at_once else min(self.batch, self.rows))
 
     def at_once(self) -> Logs:
@@ -117,11 +114,11 @@ class Evaluation:
         """The job with batches of `rows` rows, and its engine."""
         if rows not in self.prepared:
             with making:
-                if self.compiled.loss is not self.loss:
+                if self.compiled.goals is not self.goals:
                     raise ThalwegError(
                         f"{self.compiled.graph.name!r} was compiled again during its evaluation: call evaluate again"
                     )
-                job = self.compiled.job("evaluation", self.arrays, rows, self.lanes)
+                job = self.compiled.job("evaluation", self.data, rows, self.lanes)
             self.prepared[rows] = job, make_executor(self.compiled.engine, job)
         return self.prepared[rows]
 

@@ -1,59 +1,55 @@
-"""The layers of a model: their order, their names, and the shapes between them."""
+"""The layers of a model: how values pass through them, their names, and the shapes between them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.layers import Input, Layer
-from thalweg.layers.core import connect_all, name_layers
-from thalweg.layers.layer import Shape
+from thalweg.layers.core import connect_all
+from thalweg.layers.layer import Shape, name_layers
+from thalweg.ops.tensor import Traced
+from thalweg.program.builder import Builder
+from thalweg.program.ir.instruction import Buffer
 from thalweg.support.naming import choose
 
 UNKNOWN_INPUT = "the input shape isn't known yet: begin with Input(shape), or give data"
 
 
-class Graph:
-    """Layers one after the other, from one input to one output."""
+class Graph(ABC):
+    """Base of all ways in which layers make up a model: a chain, a graph that was drawn, or a `call` of the user's."""
 
-    def __init__(self, layers: Sequence[Layer] | None, name: str | None) -> None:
-        self.name = name or "sequential"
-        self.input: Input | None = None
-        self.layers: list[Layer] = []  # without the input
-        self.output_shape: Shape | None = None  # known once it is built
-        for layer in layers or []:
-            self.add(layer)
+    name: str
+    named_by_us: bool
+    layers: list[Layer]  # without the inputs
+    inputs: list[Input]  # empty while unknown
+    own_loss: Any = None  # the model, if its class computes the loss in `compute_loss`
+    structure: Any = 0  # of the outputs, such as a dict, with 0 in the place of each
+    output_shapes: list[Shape]  # known once it is built
+
+    @abstractmethod
+    def run(self, program: Builder, values: list[Traced]) -> list[Traced]:
+        """The outputs for the values of the inputs; appends the instructions of all layers."""
+
+    @abstractmethod
+    def building(self, input_shape: Any) -> Any:
+        """A context that fixes the shapes; if the code inside fails, the graph is as before."""
+
+    def lower(self, program: Builder, inputs: list[Buffer]) -> list[Buffer]:
+        """The outputs' buffers for those of the inputs."""
+        return [v.buffer for v in self.run(program, [Traced(program, b) for b in inputs])]
+
+    def takes_structure(self, x: Any) -> bool:
+        """Whether a list of arrays is several inputs, rather than rows."""
+        return False
 
     @property
     def built(self) -> bool:
         """Whether the shapes are known."""
-        return self.output_shape is not None
-
-    def add(self, layer: Layer) -> None:
-        """Appends a layer."""
-        if isinstance(layer, type) or not isinstance(layer, Layer):
-            raise ArgumentError(f"a model is made of layers, got {layer!r}")
-        if self.built:
-            raise ThalwegError("the model is already built; add layers before it gets data, or make a new model")
-        if isinstance(layer, Input):
-            if self.input is not None or self.layers:
-                raise ArgumentError("Input comes first, and only once")
-            self.input = layer
-        else:
-            if any(layer is other for other in self.layers):
-                raise ArgumentError(f"layer {layer.name!r} is already in the model; make a new one for a second place")
-            layer.check_free()
-            name_layers([*self.layers, layer])
-            self.layers.append(layer)
-
-    def pop(self) -> Layer:
-        """Removes the last layer and returns it."""
-        if self.built:
-            raise ThalwegError("the model is already built; remove layers before it gets data")
-        if not self.layers:
-            raise ArgumentError("the model has no layers")
-        return self.layers.pop()
+        return bool(self.output_shapes)
 
     def get(self, name: str | None, index: int | None) -> Layer:
         """The layer with this name, or at this index."""
@@ -66,11 +62,39 @@ class Graph:
         return choose("layer", name, {str(layer.name): layer for layer in self.layers})
 
     @property
-    def input_shape(self) -> Shape:
-        """The shape of one row."""
-        if self.input is None:
+    def input(self) -> Any:
+        """The input, or the list of them; None while it is unknown."""
+        return self.inputs[0] if len(self.inputs) == 1 else self.inputs or None
+
+    @property
+    def input_shapes(self) -> list[Shape]:
+        """The shape of one row of each input."""
+        if not self.inputs:
             raise ThalwegError(UNKNOWN_INPUT)
-        return self.input.shape
+        return [i.row_shape for i in self.inputs]
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of one row, or the list of those of all inputs."""
+        shapes = self.input_shapes
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of one row's output, or the list of all; None while it is unknown."""
+        if not self.built:
+            return None
+        return self.output_shapes[0] if len(self.output_shapes) == 1 else self.output_shapes
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs: those of the layers that compute them."""
+        return [self.name]
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs, by which a dict of arrays is taken."""
+        return [i.name for i in self.inputs]
 
     @property
     def features_shape(self) -> Shape | None:
@@ -78,19 +102,86 @@ class Graph:
         weighted = [layer for layer in self.layers if layer.weighted]
         return weighted[-1].input_shape if len(weighted) > 1 else None
 
+
+class Chain(Graph):
+    """Layers one after the other, from one input to one output."""
+
+    def __init__(self, layers: Sequence[Layer] | None, name: str | None) -> None:
+        self.name, self.named_by_us = name or "sequential", name is None
+        self.inputs: list[Input] = []
+        self.layers: list[Layer] = []
+        self.output_shapes: list[Shape] = []
+        self.before_drawing: Callable[[], Any] | None = None  # builds the model
+        for layer in layers or []:
+            self.add(layer)
+
+    def add(self, layer: Layer) -> None:
+        """Appends a layer."""
+        if isinstance(layer, type) or not isinstance(layer, (Layer, Input)):
+            raise ArgumentError(f"a model is made of layers, got {layer!r}")
+        if self.built:
+            raise ThalwegError("the model is already built; add layers before it gets data, or make a new model")
+        if isinstance(layer, Input):
+            if self.inputs or self.layers:
+                raise ArgumentError("Input comes first, and only once")
+            self.inputs = [layer]
+        else:
+            if any(layer is other for other in self.layers):
+                raise ArgumentError(f"layer {layer.name!r} is already in the model; make a new one for a second place")
+            layer.check_free()
+            name_layers([*self.layers, layer])
+            self.layers.append(layer)
+            vars(layer)["draw"] = self.draw
+
+    def draw(self) -> Any:
+        """Calls the layers on the input, one on the output of the other; returns the last tensor."""
+        if self.before_drawing is not None:
+            self.before_drawing()
+        if not self.inputs:
+            raise ThalwegError(UNKNOWN_INPUT)
+        value: Any = self.inputs[0]
+        for layer in self.layers:
+            results = vars(layer).get("results")
+            value = results[0] if results else layer(value)
+        return value
+
+    def pop(self) -> Layer:
+        """Removes the last layer and returns it."""
+        if self.built:
+            raise ThalwegError("the model is already built; remove layers before it gets data")
+        if not self.layers:
+            raise ArgumentError("the model has no layers")
+        return self.layers.pop()
+
+    def run(self, program: Builder, values: list[Traced]) -> list[Traced]:
+        return [Traced(program, through(self.layers, program, values[0].buffer))]
+
+    @staticmethod
+    def part(layers: Sequence[Layer]) -> Callable[[Builder, list[Buffer]], list[Buffer]]:
+        """The network of these layers alone."""
+        return lambda program, values: [through(layers, program, values[0])]
+
     @contextmanager
     def building(self, input_shape: Sequence[int] | None) -> Iterator[None]:
-        """Fixes the shapes; if the code inside the context fails, the graph is as before."""
         if not self.layers:
             raise ThalwegError("the model has no layers: add some first")
-        if self.input is None and input_shape is None:
+        if not self.inputs and input_shape is None:
             raise ThalwegError(UNKNOWN_INPUT)
-        front = self.input or Input(tuple(input_shape or ()))
-        output = connect_all(self.layers, front.shape)
+        front = self.inputs or [Input(tuple(input_shape or ()))]
+        output = connect_all(self.layers, front[0].row_shape)
         try:
             yield
         except BaseException:
             for layer in self.layers:
                 layer.release()
             raise
-        self.input, self.output_shape = front, output  # last: from now on, other threads see it as built
+        self.inputs, self.output_shapes = front, [output]  # last: from now on, other threads see it as built
+
+
+def through(layers: Sequence[Layer], program: Builder, value: Buffer) -> Buffer:
+    """A value after these layers; notes the input of the last one with weights."""
+    for layer in layers:
+        if layer.weighted:
+            program.features = value
+        value = layer.forward(program, value)
+    return value

@@ -23,8 +23,8 @@ def summary(weights: Weights, print_fn: Callable[[str], Any] | None) -> None:
     graph, count = weights.graph, weights.count()
     lines = [["Layer (type)", "Output Shape", "Param #"]]
     for layer in graph.layers:
-        shape = (None, *(layer.output_shape or ()))
-        lines.append([f"{layer.name} ({type(layer).__name__})", str(shape), f"{layer.count_params():,}"])
+        shape = mapped_shapes(layer.output_shape)
+        lines.append([f"{layer.name} ({type(layer).__name__})", shape, f"{layer.count_params():,}"])
     text = table(lines, (2,), columns() if print_fn is None else None)
     rule = "─" * max(len(line) for line in text.splitlines())
     first, _, rest = text.partition("\n")
@@ -36,6 +36,13 @@ def summary(weights: Weights, print_fn: Callable[[str], Any] | None) -> None:
     show(f'Model: "{graph.name}"\n{rule}\n{first}\n{rule}\n{rest}\n{rule}\nTotal params: {count:,} {size}')
 
 
+def mapped_shapes(shape: Any) -> str:
+    """A layer's output shape with None for the rows; several in the form in which it returns them."""
+    if shape is None or isinstance(shape, tuple):
+        return str((None, *(shape or ())))
+    return ", ".join(mapped_shapes(inner) for inner in (shape.values() if isinstance(shape, dict) else shape))
+
+
 def forward_values(compiled: Compiled, x: Array) -> Iterator[tuple[Instruction, Array]]:
     """Every instruction of a prediction for x (rows, …), and its output, (rows, …) in float64.
 
@@ -43,7 +50,8 @@ def forward_values(compiled: Compiled, x: Array) -> Iterator[tuple[Instruction, 
     """
     program, totals = compiled.lower(Request("inference", visible=True))
     vector = compiled.weights.vector
-    data = {"X": x, "Y_pred": np.empty((len(x), *compiled.output_shape), vector.dtype)}
+    (output,) = compiled.output_shapes
+    data = {"X": x, "Y_pred": np.empty((len(x), *output), vector.dtype)}
     job = Job(program, data, len(x), len(x), vector, vector[:0], totals=totals)
     for instruction, memory in make_executor(compiled.engine, job).trace(Chunk(0, 0, 1, 0, np.zeros(1))):
         output = instruction.outputs[0]

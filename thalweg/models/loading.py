@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from thalweg import layers, losses, optimizers
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
+from thalweg.models.description import draw
+from thalweg.models.drawing import Drawn
+from thalweg.models.functional import Functional
+from thalweg.models.model import Model
 from thalweg.models.model_file import STATE, Arrays, compare, put, read, set_state, take_state
 from thalweg.models.sequential import Sequential
 from thalweg.support.checks import whole
+from thalweg.support.naming import choose
+from thalweg.support.registry import REGISTERED, custom_object_scope
 from thalweg.support.untrusted import reason
 
 
-def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None = None) -> Sequential:
+def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None = None) -> Model:
     """The model in a file that `Sequential.save` wrote: it predicts and continues training exactly as before.
 
     Args:
@@ -29,8 +38,14 @@ def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None
     >>> bool((again.get_weights()[0] == model.get_weights()[0]).all())
     True
     """
+    with custom_object_scope(custom_objects):
+        return load(filepath, custom_objects)
+
+
+def load(filepath: str | Path, custom_objects: layers.CustomObjects | None) -> Model:
+    """The model in a file."""
     arrays, description = read(filepath)
-    if "layers" not in description:
+    if "layers" not in description and "own" not in description:
         raise ModelFileError(f"{filepath} holds weights only; make the model, then model.load_weights(path)")
     try:
         model = from_description(description, arrays, filepath, custom_objects)
@@ -54,21 +69,68 @@ def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None
 
 def from_description(
     description: dict[str, Any], arrays: Arrays, path: str | Path, custom_objects: layers.CustomObjects | None
-) -> Sequential:
+) -> Model:
     """The model of a description, its weights 0. They get no memory until their shapes match the arrays'."""
     stored = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
-    model = Sequential(
-        [layers.Input(description["input_shape"])]
-        + [layers.deserialize(d, custom_objects) for d in description["layers"]],
-        name=description["name"],
-        seed=description["seed"],
-        engine=description["engine"],
-        dtype=description["dtype"],
-    )
-    model._weights.build(check=lambda shapes: compare(shapes, stored, path))
+    model = model_of(description, custom_objects)
+    model._weights.build(model_shape(description), check=lambda shapes: compare(shapes, stored, path))
     model.epochs_trained = whole("epochs_trained", description["epochs_trained"], 0)
     compiled = description.get("compile")
     if compiled is not None:
-        model.compile(optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]), compiled["metrics"])
+        loss = described(compiled["loss"], losses.get)
+        names = compiled["metrics"]
+        model.compile(optimizers.get(compiled["optimizer"]), loss, names, compiled.get("loss_weights"))
         model.optimizer.iterations = whole("iterations", compiled["iterations"], 0)
     return model
+
+
+def described(given: Any, get: Callable[[Any], Any]) -> Any:
+    """A structure of descriptions, each a dict with a class_name, turned into what they describe."""
+    if isinstance(given, dict) and "class_name" in given:
+        return get(given)
+    if isinstance(given, dict):
+        return {key: described(inner, get) for key, inner in given.items()}
+    return [described(inner, get) for inner in given] if isinstance(given, list) else given
+
+
+def model_of(description: dict[str, Any], custom_objects: layers.CustomObjects | None) -> Model:
+    """The model that a description is of, without weights."""
+    how = {key: description[key] for key in ("name", "seed", "engine", "dtype")}
+    if "calls" in description:
+        graph = Drawn(*draw(description, custom_objects), how.pop("name"))
+        model: Model = Functional.__new__(Functional)
+        model._assemble(graph, **how)
+        return model
+    if "own" in description:
+        return own_model(description, custom_objects)
+    front = layers.Input(description["input_shape"], dtype=description.get("input_dtype", "float32"))
+    return Sequential([front] + [layers.deserialize(d, custom_objects) for d in description["layers"]], **how)
+
+
+def own_model(description: dict[str, Any], custom_objects: layers.CustomObjects | None) -> Model:
+    """A model of a user's class."""
+    kind: Any = choose("class", description["class_name"], layers.known(custom_objects))
+    model: Model = kind.from_config(description["config"])
+    compiled, weights = model._compiled, model._weights
+    compiled.seed, compiled.engine = description["seed"], description["engine"]
+    weights.dtype = np.dtype(description["dtype"])
+    return model
+
+
+def nested(description: dict[str, Any]) -> Model:
+    """A model that is a layer of another: its weights are those of the outer one's file."""
+    return model_of(description, None)
+
+
+def model_shape(description: dict[str, Any]) -> Any:
+    """The shapes of the inputs, for a model that doesn't say them itself."""
+    return description.get("own")
+
+
+class Reader:
+    """What `layers.deserialize` calls for a model inside a model."""
+
+    from_config = staticmethod(nested)
+
+
+REGISTERED |= {"Sequential": Reader, "Functional": Reader}

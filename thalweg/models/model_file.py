@@ -15,11 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg import layers, losses, metrics, optimizers
+from thalweg import losses, optimizers
 from thalweg.errors import ModelFileError
+from thalweg.layers.layer import name_layers
 from thalweg.models.compiled import Compiled
+from thalweg.models.description import describe as graph_of
 from thalweg.support.checks import model_path, whole
 from thalweg.support.files import writing
+from thalweg.support.nested import mapped
 from thalweg.support.untrusted import readable
 from thalweg.version import __version__
 
@@ -35,6 +38,7 @@ STATE = "/"  # the prefix of the training state's names; no layer's name begins 
 def describe(model: Compiled) -> dict[str, Any]:
     """Everything about a model except its arrays, as plain JSON."""
     model.build()
+    name_layers(model.graph.layers)
     description: dict[str, Any] = {
         "format": FORMAT,
         "thalweg": __version__,
@@ -43,17 +47,23 @@ def describe(model: Compiled) -> dict[str, Any]:
         "engine": model.engine,
         "dtype": model.weights.dtype.name,
         "epochs_trained": model.epochs_trained,
-        "input_shape": list(model.graph.input_shape),
-        "layers": [layers.serialize(layer) for layer in model.graph.layers],
-    }
+    } | graph_of(model.graph)
     if model.complete:
         description["compile"] = {
             "optimizer": optimizers.serialize(model.optimizer),
             "iterations": model.optimizer.iterations,
-            "loss": losses.serialize(model.loss),
-            "metrics": [metrics.serialize(named) for named in model.metrics],
-        }
+        } | goals_of(model)
     return description
+
+
+def goals_of(model: Compiled) -> dict[str, Any]:
+    """The arguments of `compile`, as JSON."""
+    goals = model.goals
+    described: dict[str, Any] = {
+        "loss": mapped(goals.loss, losses.serialize),
+        "metrics": goals.described(model.graph),
+    }
+    return described if goals.loss_weights is None else described | {"loss_weights": goals.loss_weights}
 
 
 def save_model(model: Compiled, path: str | Path, overwrite: bool = True) -> None:

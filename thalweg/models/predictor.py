@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from thalweg.callbacks.callback import Callback, Model, introduced, listened, notify
-from thalweg.data import arrays as batches
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.models.compiled import Compiled
+from thalweg.program.lowering import places
 from thalweg.program.passes.draft import Request
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
+from thalweg.support.nested import leaves, mapped
 from thalweg.support.progress import level
 from thalweg.support.stopwatch import compiling
 
@@ -32,18 +32,21 @@ class Predictor:
     def __init__(self, compiled: Compiled) -> None:
         self.compiled, self.engine, self.parameters = compiled, compiled.engine, compiled.weights.vector
         self.program, _ = compiled.lower(Request("inference"))
-        self.input_shape, self.output_shape = compiled.graph.input_shape, compiled.output_shape
+        self.input_shapes, self.output_shapes = compiled.graph.input_shapes, compiled.output_shapes
+        single = len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
         flops = max(1, self.program.flops(1))
-        self.many_rows = -(-MANY_FLOPS // flops) if self.engine == "native" else 0  # the prepared path takes fewer …
+        self.many_rows = (
+            -(-MANY_FLOPS // flops) if self.engine == "native" and single else 0
+        )  # the prepared path takes fewer …
         self.long_rows = -(-LONG_FLOPS // flops)  # … and lets other threads run from here on
         self.own = threading.local()  # a predictor for each thread that finds the first one busy
-        self.native = self.prepare() if self.engine == "native" else None
+        self.native = self.prepare() if self.engine == "native" and single else None
         # The outputs for any x: None unless it is a few rows in exactly the form that the native engine takes.
         self.small_batch: Callable[[Any], Array | None] = refuse if self.native is None else self.native.enter
 
-    def __call__(self, x: Array, batch: int | None = None, lanes: int | None = None) -> Array:
-        """The outputs for x (rows, …), which is contiguous and holds the engine's floats, or bytes."""
-        kind = self.parameters.dtype
+    def __call__(self, inputs: list[Array], batch: int | None = None, lanes: int | None = None) -> list[Array]:
+        """The outputs for inputs (rows, …), which are contiguous and hold the engine's floats, or bytes."""
+        kind, x = self.parameters.dtype, inputs[0]
         if batch is None and lanes is None and len(x) < self.many_rows:
             rows = x.astype(kind, copy=False).view(kind)  # as a view, because equal types may be different objects
             y = self.small_batch(rows)
@@ -52,25 +55,26 @@ class Predictor:
                     self.own.native = self.prepare()
                 y = self.own.native.enter(rows)
             if y is not None:
-                return y
-        y = np.empty((len(x), *self.output_shape), kind)
-        self.many(x, y, len(x) if batch is None else min(batch, len(x)), lanes)
-        return y
+                return [y]
+        outputs = [np.empty((len(x), *shape), kind) for shape in self.output_shapes]
+        self.many(inputs, outputs, len(x) if batch is None else min(batch, len(x)), lanes)
+        return outputs
 
     def prepare(self) -> Any:
         """A native predictor."""
         from thalweg.engine.native.runtime.predict import NativePredictor
 
-        shapes = self.input_shape, self.output_shape
+        shapes = self.input_shapes[0], self.output_shapes[0]
         return NativePredictor(self.program, self.parameters, *shapes, self.many_rows, self.long_rows)
 
-    def many(self, x: Array, y: Array, batch: int, lanes: int | None) -> None:
-        """Fills y, `batch` rows at a time."""
-        of_bytes = x.dtype == np.uint8
+    def many(self, inputs: list[Array], outputs: list[Array], batch: int, lanes: int | None) -> None:
+        """Fills the outputs, `batch` rows at a time."""
+        rows, of_bytes = len(inputs[0]), inputs[0].dtype == np.uint8
         program, _ = self.compiled.lower(Request("inference", of_bytes=of_bytes))
         lanes = usable_lanes(lanes, program, batch, self.engine)
-        data = {"X": x, "Y_pred": y}
-        job = Job(program, data, len(x), batch, self.parameters, self.parameters[:0], lanes=lanes)
+        data = dict(zip(places("X", len(inputs)), inputs, strict=True))
+        data |= dict(zip(places("Y_pred", len(outputs)), outputs, strict=True))
+        job = Job(program, data, rows, batch, self.parameters, self.parameters[:0], lanes=lanes)
         executors: dict[Any, Executor] = vars(self.own).setdefault("executors", {})  # this thread's
         executor = executors.get((of_bytes, lanes))
         if executor is None or not executor.rebind(job):
@@ -89,37 +93,41 @@ def refuse(x: Any) -> None:
 
 def predict_aloud(
     model: Model,
-    x: ArrayLike,
+    compiled: Compiled,
+    x: Any,
     batch_size: int | None,
     verbose: int | str,
     callbacks: Sequence[Callback] | None,
     lanes: int | None,
-) -> Array:
+) -> Any:
     """The network's outputs, with callbacks and a printed line."""
     aloud = level(verbose) > 0 and verbose != "auto"
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
-    inputs = batches.input_rows(x, model.input_shape, model.dtype)
-    listeners = introduced(callbacks, model, -(-len(inputs) // batch))
+    inputs = compiled.inputs(x)
+    rows = len(inputs[0])
+    listeners = introduced(callbacks, model, -(-rows // batch))
     notify(listeners, "on_predict_begin", {})
     model.stop_predicting = False
     begin = time.perf_counter() - compiling.seconds
     if listened(listeners, BATCH_EVENTS):
         outputs = by_batch(model, inputs, batch, listeners, lanes)
     else:
-        outputs = model.predict(inputs, batch_size, 0, lanes=lanes)
+        outputs = model.predict(inputs if len(inputs) > 1 else inputs[0], batch_size, 0, lanes=lanes)
     if aloud:
-        print(f"{len(outputs):,} rows in {time.perf_counter() - compiling.seconds - begin:.3f} s")
+        print(f"{rows:,} rows in {time.perf_counter() - compiling.seconds - begin:.3f} s")
     notify(listeners, "on_predict_end", {})
     return outputs
 
 
-def by_batch(model: Model, x: Array, batch: int, callbacks: Sequence[Callback], lanes: int | None) -> Array:
+def by_batch(model: Model, inputs: list[Array], batch: int, callbacks: Sequence[Callback], lanes: int | None) -> Any:
     """Batch by batch, until a callback sets `stop_predicting`."""
-    parts: list[Array] = []
-    for number, first in enumerate(range(0, len(x), batch)):
+    parts: list[Any] = []
+    for number, first in enumerate(range(0, len(inputs[0]), batch)):
         notify(callbacks, "on_predict_batch_begin", number, {})
-        parts.append(model.predict(x[first : first + batch], None, 0, lanes=lanes))
+        some = [x[first : first + batch] for x in inputs]
+        parts.append(model.predict(some if len(some) > 1 else some[0], None, 0, lanes=lanes))
         notify(callbacks, "on_predict_batch_end", number, {"outputs": parts[-1]})
         if model.stop_predicting:
             break
-    return np.concatenate(parts)
+    joined = iter([np.concatenate(same) for same in zip(*([*leaves(part)] for part in parts), strict=True)])
+    return mapped(parts[0], lambda _: next(joined))

@@ -18,15 +18,13 @@ from thalweg.data import arrays as batches
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
-from thalweg.models.compiled import Compiled
+from thalweg.models.compiled import Compiled, Data, first
 from thalweg.models.diagnosis import diagnose
 from thalweg.models.evaluator import Evaluation, format_scores
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making
 from thalweg.support.progress import Progress
-
-Data = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 
 CHUNK_SECONDS = 0.1  # from one look at callbacks, progress and Ctrl-C to the next …
 LONGEST_CHUNK = 1.0  # … or up to this, so that the work between chunks takes no more than this share:
@@ -75,9 +73,8 @@ class Trainer:
         """One step on one batch."""
         compiled = self.compiled
         compiled.ready(x)
-        arrays = compiled.arrays(x, y, sample_weight, class_weight)
-        assert arrays[0] is not None
-        job = compiled.job("training", arrays, len(arrays[0]))
+        data = compiled.data(x, y, sample_weight, class_weight)
+        job = compiled.job("training", data, len(first(data)))
         executor = make_executor(compiled.engine, job)
         chunk = compiled.next_step()
         before = (job.parameters.copy(), job.slots.copy())
@@ -104,7 +101,7 @@ class Fit:
         verbose: int | str,
         callbacks: Sequence[Callback] | None,
         validation_split: float,
-        validation_data: Data | None,
+        validation_data: Any,
         shuffle: bool,
         class_weight: Mapping[int, float] | None,
         sample_weight: ArrayLike | None,
@@ -118,19 +115,21 @@ class Fit:
         self.epochs, self.initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
         self.callbacks = checked(callbacks)
         compiled.ready(x)
-        arrays = compiled.arrays(x, y, sample_weight)
-        held: list[Array | None] | None = None
+        data = compiled.data(x, y, sample_weight)
+        held: Data | None = None
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
                 raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
-            held = compiled.arrays(*validation_data)
+            held = compiled.data(*validation_data)
         elif validation_split:
-            arrays, held = batches.split_off(arrays, validation_split)
-        assert arrays[0] is not None
-        assert arrays[1] is not None
+            data, held = batches.split_off(data, validation_split)
         if class_weight is not None:  # as in Keras, for training alone
-            arrays[2] = batches.row_weights(arrays[2], class_weight, arrays[1], compiled.weights.dtype)
-        self.job = job = compiled.training_job(arrays, batch, lanes, shuffle)
+            if "Y" not in data:
+                raise ArgumentError("class_weight belongs to a model with one output: give sample_weight")
+            weights = batches.row_weights(data.get("weights"), class_weight, data["Y"], compiled.weights.dtype)
+            assert weights is not None
+            data["weights"] = weights
+        self.job = job = compiled.training_job(data, batch, lanes, shuffle)
         self.executor = make_executor(compiled.engine, job)
         self.validate = None if held is None else Evaluation(model, compiled, held, job.batch, job.lanes)
         self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows)

@@ -1,14 +1,20 @@
-"""The weights of a model: all in one vector, of which every parameter's array is a view."""
+"""The weights of a model: all in one vector, of which every parameter's array is a view.
+
+Models with common layers (an encoder, and the autoencoder around it) share the vector, and with it what they learn.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.engine import aligned
 from thalweg.engine.contract import Array
+from thalweg.errors import ArgumentError
 from thalweg.layers.layer import Parameter, Shape, set_arrays
 from thalweg.models.graph import Graph
 from thalweg.program.ir.memory import align
@@ -16,18 +22,107 @@ from thalweg.support.naming import choose
 from thalweg.support.once import making
 
 
+class Vector:
+    """The parameters of one model, or of several that have some in common, at their places in one vector."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.values = np.zeros(0, dtype)  # every parameter, at the offset its buffer has
+        self.parameters: list[Parameter] = []
+        self.numbers: dict[str, int] = {}  # of the layers, in the printed names of their weights
+        self.models: weakref.WeakSet[Weights] = weakref.WeakSet()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"models": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.models = weakref.WeakSet()
+
+    def take(self, named: Iterable[tuple[str, Parameter]]) -> list[tuple[str, Parameter]]:
+        """Gives places to parameters that have none here, with those that share theirs; returns the ones without numbers.
+
+        Those that were here stay at their offset, so that training can go on.
+        """
+        named = list(named)
+        others = {id(p.home): p.home for _, p in named if p.home not in (None, self)}
+        moved = [p for home in others.values() for p in home.parameters]
+        coming = {id(p): p for p in moved} | {id(p): p for _, p in named if p.home is None}
+        fresh = [(path, p) for path, p in named if p.array is None]
+        if not coming:
+            return fresh
+        before = {id(p): np.array(p.array) for p in [*self.parameters, *moved] if p.array is not None}
+        old = {id(p): p.buffer.offset for p in moved}
+        places = {id(p): path for path, p in named}
+        end = max((p.buffer.offset + p.buffer.size for p in self.parameters), default=0)
+        for key, parameter in coming.items():
+            parameter.buffer.offset = end = align(end)  # at the start of a cache line
+            end += parameter.buffer.size
+            parameter.home = self
+            self.parameters.append(parameter)
+            if key in places:
+                self.number(places[key], parameter)
+        self.values = aligned(end, self.values.dtype)
+        self.bind()
+        for parameter in self.parameters:
+            if id(parameter) in before and parameter.array is not None:
+                parameter.array[...] = before[id(parameter)]
+        for model in list(self.models):
+            model.moved({})
+        for home in others.values():
+            for model in list(home.models):
+                model.vector_of = self
+                self.models.add(model)
+                model.moved(old)
+        self.rename()
+        return fresh
+
+    def number(self, path: str, parameter: Parameter) -> None:
+        """Notes the number of the parameter's layer."""
+        layer = path.rpartition("/")[0]
+        parameter.number = self.numbers.setdefault(layer, len(self.numbers) + 1)
+
+    def rename(self) -> None:
+        """The printed names: the key, and the layer's number if there are several."""
+        for parameter in self.parameters:
+            parameter.buffer.name = parameter.key + (str(parameter.number) if len(self.numbers) > 1 else "")
+
+    def bind(self) -> None:
+        """Makes every parameter's array the view of its part of the vector."""
+        for parameter in self.parameters:
+            buffer = parameter.buffer
+            parameter.array = self.values[buffer.offset : buffer.offset + buffer.size].reshape(buffer.shape)
+
+
 class Weights:
-    """A graph's parameter vector, which exists once the graph is built."""
+    """A graph's parameters; their vector exists once the graph is built."""
 
     def __init__(self, graph: Graph, dtype: str) -> None:
         self.graph = graph
         kind = getattr(dtype, "__name__", None) or str(dtype)  # np.float64, np.dtype("float64") or "float64"
         self.dtype = np.dtype(choose("dtype", kind, ("float32", "float64")))
-        self.vector = np.zeros(0, self.dtype)  # every parameter, at the offset its buffer has
+        self.vector_of = Vector(self.dtype)
+        self.placed = False
+        self.listeners: list[Callable[[dict[int, int]], None]] = []  # called with old offsets when the vector has moved
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.placed:
+            self.vector_of.models.add(self)
+            self.vector_of.bind()
+
+    @property
+    def vector(self) -> Array:
+        """All weights, and those of models with common layers."""
+        return self.vector_of.values
+
+    def moved(self, old: dict[int, int]) -> None:
+        """Tells what depends on the places of the weights that they have changed: id of a parameter → its old offset."""
+        for listener in self.listeners:
+            listener(old)
 
     def build(
         self,
-        input_shape: Sequence[int] | None = None,
+        input_shape: Any = None,
         seed: int | None = None,
         check: Callable[[dict[str, Shape]], None] | None = None,
     ) -> None:
@@ -36,55 +131,50 @@ class Weights:
         `check` gets the shape of every parameter, by name, before any memory is allocated.
         """
         with making:
-            if self.graph.built:  # by another thread
+            if self.placed:  # by another thread
                 return
             with self.graph.building(input_shape):
                 if check is not None:
                     check({name: parameter.buffer.shape for name, parameter in self.named()})
-                self.place()
-                if seed is not None:
-                    self.draw(seed)  # raises if an initializer can't
+                self.place(seed)
+            self.placed = True
 
-    def place(self) -> None:
-        """Places every parameter in one vector, and numbers the printed names."""
+    def place(self, seed: int | None) -> None:
+        """Places every parameter in one vector, and draws the initial weights of the new ones."""
         named = self.named()
-        numbers: dict[str, int] = {}
-        for path, _ in named:
-            numbers.setdefault(path.rpartition("/")[0], len(numbers) + 1)
-        offset = 0
-        for path, parameter in named:
-            parameter.buffer.offset = offset  # at the start of a cache line
-            number = numbers[path.rpartition("/")[0]]
-            parameter.buffer.name = parameter.key + (str(number) if len(numbers) > 1 else "")
-            offset = align(offset + parameter.buffer.size)
-        last = named[-1][1].buffer if named else None
-        self.vector = aligned(last.offset + last.size if last else 0, self.dtype)
-        self.bind()
-
-    def draw(self, seed: int) -> None:
-        """Draws the initial weights, array by array."""
-        generator = np.random.default_rng(seed)
-        for path, parameter in self.named():
-            assert parameter.array is not None
-            parameter.array[...] = parameter.initializer.of(path)(parameter.buffer.shape, generator)
-
-    def bind(self) -> None:
-        """Makes every parameter's array the view of its part of the vector."""
-        for _, parameter in self.named():
-            buffer = parameter.buffer
-            parameter.array = self.vector[buffer.offset : buffer.offset + buffer.size].reshape(buffer.shape)
+        homes = [p.home for _, p in named if p.home is not None]
+        if homes:
+            if homes[0].values.dtype != self.dtype:
+                raise ArgumentError(
+                    f"{self.graph.name!r} computes in {self.dtype}, a model with the same layers in {homes[0].values.dtype}"
+                )
+            self.vector_of = homes[0]
+        fresh = self.vector_of.take(named)
+        self.vector_of.models.add(self)
+        if seed is not None:
+            generator = np.random.default_rng(seed)
+            try:
+                for path, parameter in fresh:
+                    assert parameter.array is not None
+                    parameter.array[...] = parameter.initializer.of(path)(parameter.buffer.shape, generator)
+            except BaseException:  # an initializer can't: as if they had never been placed
+                for _, parameter in fresh:
+                    parameter.home = parameter.array = None
+                if not homes:
+                    self.vector_of = Vector(self.dtype)
+                raise
 
     def named(self) -> list[tuple[str, Parameter]]:
         """(layer/key, parameter) of every array of weights, in order."""
-        return [pair for layer in self.graph.layers for pair in layer.all_parameters()]
+        return unique(pair for layer in self.graph.layers for pair in layer.all_parameters())
 
     def live(self) -> list[tuple[str, Parameter]]:
         """(layer/key, parameter) of those that training changes, moving averages included."""
-        return [pair for layer in self.graph.layers for pair in layer.live_parameters()]
+        return unique(pair for layer in self.graph.layers for pair in layer.live_parameters())
 
     def trained(self) -> list[tuple[str, Parameter]]:
         """(layer/key, parameter) of those that gradients change: none of layers with `trainable = False`."""
-        return [pair for layer in self.graph.layers for pair in layer.trained_parameters()]
+        return unique(pair for layer in self.graph.layers for pair in layer.trained_parameters())
 
     def count(self) -> int:
         """The number of weights."""
@@ -97,3 +187,8 @@ class Weights:
     def set(self, weights: Sequence[ArrayLike]) -> None:
         """Replaces all arrays; if their number or a shape is wrong, nothing changes."""
         set_arrays(self.named(), list(weights))
+
+
+def unique(pairs: Iterable[tuple[str, Parameter]]) -> list[tuple[str, Parameter]]:
+    """Each parameter once, under its first name."""
+    return list({id(pair[1]): pair for pair in reversed(list(pairs))}.values())[::-1]

@@ -3,14 +3,16 @@ which the passes of an engine rewrite."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.batches import GatherBytes, GatherFloats, Store
+from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.losses.penalties import ActivityPenalty
+from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.instructions.metrics import Total
 from thalweg.program.ir.instruction import DATA, FIRST_METRIC, LOSS, PENALTY, TOTALS, Buffer, Instruction
 from thalweg.program.ir.program import Program
@@ -18,15 +20,8 @@ from thalweg.program.passes.draft import Draft, Pass, Request, names, rewritten
 from thalweg.support.naming import choose
 
 
-class HasForward(Protocol):
-    """A layer, as far as lowering is concerned."""
-
-    def forward(self, program: Builder, x: Buffer) -> Buffer: ...
-    @property
-    def weighted(self) -> bool: ...
-
-
 class LowersLoss(Protocol):
+    def prepare(self, program: Builder, y_pred: Buffer, y: Buffer) -> Buffer: ...
     def target_shape(self, output: tuple[int, ...]) -> tuple[int, ...]: ...
     def lower(
         self, y_pred: Buffer, source: Instruction | None, y: Buffer, weight: Buffer | None, sums: Buffer
@@ -43,6 +38,7 @@ class LowersLoss(Protocol):
 
 
 class LowersMetric(Protocol):
+    def prepare(self, program: Builder, p: Buffer, y: Buffer) -> Buffer: ...
     def sums(self, output: tuple[int, ...]) -> int: ...
     def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> Total | Loss: ...
 
@@ -68,9 +64,9 @@ class Weight(NamedTuple):
 class Network:
     """What lowering needs to know about a model."""
 
-    layers: Sequence[HasForward]
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
+    run: Callable[[Builder, list[Buffer]], list[Buffer]]  # appends the forward instructions; inputs → outputs
+    input_shapes: Sequence[tuple[int, ...]]
+    output_shapes: Sequence[tuple[int, ...]]
     weights: Sequence[Weight]  # those that are trained
     penalties: Sequence[tuple[Buffer, LowersPenalty]]
     constraints: Sequence[Instruction]  # run after the update
@@ -78,55 +74,96 @@ class Network:
 
 
 @dataclass
-class Objective:
-    """What a network is trained for: one loss and any number of metrics."""
+class OutputObjective:
+    """What one output is trained for: a loss, or None, and any number of metrics."""
 
-    loss: LowersLoss
-    metrics: Sequence[LowersMetric]
+    loss: LowersLoss | None
+    metrics: Sequence[LowersMetric] = ()
     state: dict[str, Buffer] = field(default_factory=dict)  # what the loss carries from batch to batch, by name
+
+
+@dataclass
+class Objective:
+    """What a network is trained for: the sum of what its outputs are trained for."""
+
+    outputs: Sequence[OutputObjective]
     totals: int = field(default=FIRST_METRIC, init=False)  # number of running sums, known after lowering
 
 
-def forward(network: Network, request: Request) -> tuple[Builder, Buffer]:
-    """Passes the gathered batch through every layer; returns the builder and the last value, named y_pred."""
+def places(name: str, count: int) -> list[str]:
+    """The names of the caller's arrays, such as X; several are numbered: X1, X2, …"""
+    return [name] if count == 1 else [f"{name}{k}" for k in range(1, count + 1)]
+
+
+def forward(network: Network, request: Request) -> tuple[Builder, list[Buffer]]:
+    """Passes the gathered batch through the network; returns the builder and the outputs, named y_pred."""
     builder = Builder(request.trains)
-    x = Buffer("x", network.input_shape)
     gather = GatherBytes if request.of_bytes else GatherFloats
-    value = builder.append(gather(Buffer("X", network.input_shape, DATA), x))
-    for layer in network.layers:
-        if layer.weighted:
-            builder.features = value
-        value = layer.forward(builder, value)
-    if value is not x:
-        value.name = "y_pred"
-    return builder, value
+    count = len(network.input_shapes)
+    inputs = []
+    for place, shape in zip(places("X", count), network.input_shapes, strict=True):
+        x = Buffer(place.lower(), shape)
+        inputs.append(builder.append(gather(Buffer(place, shape, DATA), x)))
+    outputs = per_row(builder, network.run(builder, inputs))
+    builder.inputs, builder.outputs = inputs, outputs
+    for name, value in zip(places("y_pred", len(outputs)), outputs, strict=True):
+        if not any(value is x for x in inputs):
+            value.name = name
+    return builder, outputs
 
 
-def judge(network: Network, objective: Objective, weighted: bool, y_pred: Buffer, builder: Builder) -> None:
-    """Appends the gathered targets, the loss, the penalties and the metrics."""
+def per_row(builder: Builder, values: Sequence[Buffer]) -> list[Buffer]:
+    """The outputs, each with memory of its own and a value for every row."""
+    result: list[Buffer] = []
+    for value in values:
+        if not value.per_row:
+            value = builder.broadcast_to(value, value.shape, per_row=True)
+        elif any(value is other for other in result):
+            value = builder.append(Copy(value, builder.value("z", value.shape)))
+        result.append(value)
+    return result
+
+
+def judge(network: Network, objective: Objective, weighted: bool, outputs: Sequence[Buffer], builder: Builder) -> None:
+    """Appends the gathered targets, the losses, the penalties and the metrics."""
     instructions = builder.instructions
-    shape = objective.loss.target_shape(y_pred.shape)
-    y = Buffer("y", shape)
-    source = next((i for i in instructions if any(o is y_pred for o in i.outputs)), None)
-    instructions.append(GatherFloats(Buffer("Y", shape, DATA), y))
-    weight = None
-    if weighted:
-        weight = Buffer("weight", (1,))
-        instructions.append(GatherFloats(Buffer("weights", (1,), DATA), weight))
-    instructions.append(objective.loss.lower(y_pred, source, y, weight, sums("L", LOSS)))
-    if objective.state:
-        instructions += objective.loss.lower_state(
-            builder.features, y, weight, sums("L", LOSS), objective.state, builder.training
-        )
+    place, count = FIRST_METRIC, len(outputs)
+    names = zip(places("Y", count), places("weights", count), strict=True)
+    for own, y_pred, (target, weights) in zip(objective.outputs, outputs, names, strict=True):
+        if own.loss is None:
+            continue
+        y, weight = builder_inputs(builder, own.loss.target_shape(y_pred.shape), target, weights if weighted else None)
+        value = own.loss.prepare(builder, y_pred, y)
+        source = next((i for i in instructions if any(o is value for o in i.outputs)), None)
+        instructions.append(own.loss.lower(value, source, y, weight, sums("L", LOSS)))
+        if own.state:
+            instructions += own.loss.lower_state(
+                builder.features, y, weight, sums("L", LOSS), own.state, builder.training
+            )
+        for metric in own.metrics:
+            size = metric.sums(y_pred.shape)
+            value = metric.prepare(builder, y_pred, y)
+            instructions.append(metric.lower(value, y, sums("score", place, size)))
+            place += size
     instructions += [penalty.lower(W, sums("penalty", PENALTY)) for W, penalty in network.penalties]
     for a, l1, l2 in builder.penalties:
         instructions.append(ActivityPenalty(a, l1, l2, sums("penalty", PENALTY)))
-    place = FIRST_METRIC
-    for metric in objective.metrics:
-        size = metric.sums(y_pred.shape)
-        instructions.append(metric.lower(y_pred, y, sums("score", place, size)))
-        place += size
+    for value, total in builder.objectives:
+        instructions.append(RowValue(value, None, sums("penalty", PENALTY), total))
     objective.totals = place
+
+
+def builder_inputs(
+    builder: Builder, shape: tuple[int, ...], target: str, weights: str | None
+) -> tuple[Buffer, Buffer | None]:
+    """The gathered targets, and the weights of the rows if they have any."""
+    y = Buffer(target.lower(), shape)
+    builder.append(GatherFloats(Buffer(target, shape, DATA), y))
+    if weights is None:
+        return y, None
+    weight = Buffer(weights.replace("weights", "weight"), (1,))
+    builder.append(GatherFloats(Buffer(weights, (1,), DATA), weight))
+    return y, weight
 
 
 def sums(name: str, place: int, size: int = 1) -> Buffer:
@@ -149,13 +186,14 @@ def lower(
     """
     if after is not None:
         choose(f"pass of a program for {request.kind}", after, names(passes, request))
-    builder, y_pred = forward(network, request)
+    builder, outputs = forward(network, request)
     if objective is not None:
-        judge(network, objective, request.weighted, y_pred, builder)
+        judge(network, objective, request.weighted, outputs, builder)
     else:
-        builder.append(Store(y_pred, Buffer("Y_pred", network.output_shape, DATA)))
+        for name, y_pred in zip(places("Y_pred", len(outputs)), outputs, strict=True):
+            builder.append(Store(y_pred, Buffer(name, y_pred.shape, DATA)))
     trained = [W for _, W in network.weights]
-    draft = rewritten(Draft(builder.instructions, (), request, trained, y_pred), passes, after)
+    draft = rewritten(Draft(builder.instructions, (), request, trained, outputs), passes, after)
     if not draft.backward:
         return Program(draft.forward)
     assert optimizer is not None

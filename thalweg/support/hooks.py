@@ -20,6 +20,8 @@ class Hooked:
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
+        if cls.__module__.partition(".")[0] == __name__.partition(".")[0]:
+            return  # our own classes
         base = next(c for c in cls.__mro__ if issubclass(c, Hooked) and "uncalled" in vars(c))
         for owner in cls.__mro__:
             if owner in base.__mro__:
@@ -72,11 +74,11 @@ GRAPH = ("input output inputs outputs input_spec path", "a model knows its layer
 MASKS = ("compute_mask supports_masking", "there are no masks; weight the rows with sample_weight")
 SHAPES = ("compute_output_shape compute_output_spec", "the shape follows from what forward(self, program, x) composes")
 
-FORWARD = "a layer composes its instructions in forward(self, program, x)"
+FORWARD = "a layer computes its outputs in call(self, x), or appends instructions in forward(self, program, x)"
 LAYER = table(
-    ("call __call__ stateless_call symbolic_call rematerialized_call convolution_op enable_lora", FORWARD),
+    ("__call__ stateless_call symbolic_call rematerialized_call convolution_op enable_lora", FORWARD),
     ("kernel", "the kernel is what build gets from add_weight"),
-    ("add_loss add_metric losses metrics", "a penalty on an output is program.penalize(a, l1, l2) in forward"),
+    ("add_metric losses metrics", "a term of the loss is add_loss(value) in call; metrics are named in compile"),
     ("finalize_state", "Normalization sets its mean and variance in adapt"),
     (
         "convert_weight get_random_transformation transform_images transform_labels transform_bounding_boxes "
@@ -90,29 +92,30 @@ STEP = "a step is compiled as one program: choose loss and optimizer in compile,
 MODEL = table(
     (
         "train_step test_step predict_step make_train_function make_test_function make_predict_function "
-        "compute_loss compute_loss_and_updates stateless_compute_loss jax_state_sync",
+        "compute_loss_and_updates stateless_compute_loss jax_state_sync",
         STEP,
     ),
     (
-        "call __call__ stateless_call symbolic_call rematerialized_call",
-        "a model computes its layers one after the other; anything between them is a layer with its own forward",
+        "__call__ stateless_call symbolic_call rematerialized_call",
+        "a model computes its outputs in call(self, inputs)",
     ),
     (
         "compute_metrics get_metrics_result reset_metrics metrics metrics_names add_metric",
         "metrics are named in compile(metrics=[…])",
     ),
-    ("add_loss losses", "a loss may be a formula, compile(loss='…'); penalties belong to layers"),
-    ("add_weight", "weights belong to layers"),
+    ("losses", "a term of the loss is add_loss(value) in call"),
     (
-        "get_config from_config get_compile_config compile_from_config to_json get_state_tree set_state_tree export "
+        "get_compile_config compile_from_config to_json get_state_tree set_state_tree export "
         "get_quantization_layer_structure",
         "a model is saved by save, and loaded as a Sequential by load_model",
     ),
     ("run_eagerly jit_compile", "every program is compiled; engine='reference' runs it in NumPy"),
     *(SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
 )
-FORMULA = "a loss of your own is a formula, such as compile(loss='(y_pred - y_true)**2')"
-LOSS = table(("call __call__", FORMULA), ("dtype", TYPES[1]), CONFIG)
+FORMULA = (
+    "a loss of your own has call(self, y_true, y_pred), or is a formula, such as compile(loss='(y_pred - y_true)**2')"
+)
+LOSS = table(("__call__", FORMULA), ("dtype", TYPES[1]), CONFIG)
 METRIC = table(
     (
         "update_state reset_state stateless_update_state stateless_result stateless_reset_state",

@@ -16,6 +16,7 @@ from thalweg.engine import TARGETS, make_executor
 from thalweg.engine.contract import Chunk, Job
 from thalweg.errors import ArgumentError
 from thalweg.layers import Layer
+from thalweg.models.graph import Chain
 from thalweg.program.lowering import lower
 from thalweg.program.passes.draft import Request
 from thalweg.support.naming import choose
@@ -72,7 +73,7 @@ def feature_maps(model: Sequential, picture: Array) -> dict[str, Array]:
     values: dict[str, Array] = {}
     for count, layer in enumerate(model.layers, start=1):
         assert layer.output_shape is not None
-        first = replace(network, layers=model.layers[:count], output_shape=layer.output_shape)
+        first = replace(network, run=Chain.part(model.layers[:count]), output_shapes=[layer.output_shape])
         y = np.empty((1, *layer.output_shape), model.dtype)
         program = lower(first, request, passes)
         job = Job(program, {"X": x, "Y_pred": y}, 1, 1, model.vector, model.vector[:0])

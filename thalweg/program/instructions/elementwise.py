@@ -72,7 +72,7 @@ class Copy(Instruction):
             yield from d.pass_on(d(self.z), self.x)
 
     def reference(self, xp: Any, x: Array) -> Array:
-        return x.reshape(*[-1] * self.z.per_row, *self.z.shape)
+        return x.reshape((*[-1] * self.z.per_row, *self.z.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ class Reshape(Instruction):
             yield Copy(d(self.z), dx)
 
     def reference(self, xp: Any, x: Array) -> Array:
-        return x.reshape(*[-1] * self.z.per_row, *self.z.shape)
+        return x.reshape((*[-1] * self.z.per_row, *self.z.shape))
 
     def bytes(self, rows: int) -> int:
         return 0

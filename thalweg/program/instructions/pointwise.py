@@ -14,7 +14,7 @@ from thalweg.program.formula.language import evaluate, shown
 from thalweg.program.formula.operations import Operation
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape
 
-COMBINED = {"sum": "Σ ", "prod": "Π ", "max": "max over ", "min": "min over "}
+COMBINED = {"sum": "Σ", "prod": "Π", "max": "max", "min": "min"}  # as printed
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,10 @@ class Pointwise(Instruction):
         names = {name: b.name for name, b in self.named.items()}
         numbers = dict(zip(self.operation.arguments, self.arguments, strict=True))
         line = shown(self.operation.value, names, numbers)
-        sign = COMBINED[self.operation.combine] if self.summed or self.reduces else ""
-        return f"{self.z} = {sign}{f'({line})' if sign and ' ' in line else line}"
+        along = ["rows"] * self.reduces + [f"axis {axis + 1}" for axis in self.summed]
+        if not along:
+            return f"{self.z} = {line}"
+        return f"{self.z} = {COMBINED[self.operation.combine]} over {', '.join(along)} of {line}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -153,7 +155,7 @@ class Pointwise(Instruction):
         axes = (*range(self.reduces), *(axis + self.per_row for axis in self.summed))
         if axes:
             result = getattr(xp, self.operation.combine)(result, axis=axes)
-        return result.reshape(*leading * self.z.per_row, *self.z.shape)
+        return result.reshape((*leading * self.z.per_row, *self.z.shape))
 
     def flops(self, rows: int) -> int:
         return self.operation.cost * math.prod(self.space) * (rows if self.per_row else 1)

@@ -83,7 +83,7 @@ class Argmax(Instruction):
     def reference(self, xp: Any, x: Array) -> Array:
         find = xp.argmin if self.smallest else xp.argmax
         found: Array = find(x, axis=self.axis + self.per_row)
-        return found.reshape(*[-1] * self.per_row, *self.z.shape)
+        return found.reshape((*[-1] * self.per_row, *self.z.shape))
 
     def flops(self, rows: int) -> int:
         return self.x.size * (rows if self.per_row else 1)

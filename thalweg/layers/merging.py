@@ -1,0 +1,276 @@
+"""Layers that join several tensors into one: sums, products, extremes, concatenation, scalar products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from thalweg import ops
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.layers.layer import Layer
+from thalweg.support.checks import whole
+
+__all__ = [
+    "Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract", "add", "average",
+    "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",
+]  # fmt: skip
+
+
+class Merge(Layer):
+    """Base of layers that take a list of tensors."""
+
+    least: ClassVar[int] = 2
+    most: ClassVar[int | None] = None
+
+    def call(self, inputs: Any) -> Any:
+        """One tensor, from a list of them."""
+        if not isinstance(inputs, (list, tuple)) or len(inputs) < self.least:
+            raise ArgumentError(f"layer {self.name!r} takes a list of {self.least} or more tensors, got {inputs!r}")
+        if self.most is not None and len(inputs) > self.most:
+            raise ArgumentError(f"layer {self.name!r} takes a list of {self.most} tensors, got {len(inputs)}")
+        return self.merge(list(inputs))
+
+    def merge(self, inputs: list[Any]) -> Any:
+        """The joined tensor."""
+        raise NotImplementedError
+
+
+class Elementwise(Merge):
+    """Base of layers that join numbers at the same place; sizes of 1 are broadcast."""
+
+    def merge(self, inputs: list[Any]) -> Any:
+        result = inputs[0]
+        for other in inputs[1:]:
+            try:
+                result = self.pair(result, other)
+            except ShapeError:
+                shapes = " and ".join(str(x.shape) for x in inputs)
+                raise ShapeError(f"layer {self.name!r} can't join tensors of shapes {shapes}") from None
+        return result
+
+    def pair(self, x: Any, y: Any) -> Any:
+        """What two of them become."""
+        raise NotImplementedError
+
+
+class Add(Elementwise):
+    """z = x₁ + x₂ + …
+
+    >>> from thalweg.layers import Input
+    >>> Add()([Input((3,)), Input((3,))]).shape
+    (None, 3)
+    """
+
+    title_zh = "相加"
+    summary_zh = "把多個張量逐元素相加。"
+
+    def pair(self, x: Any, y: Any) -> Any:
+        return ops.add(x, y)
+
+
+class Subtract(Elementwise):
+    """z = x₁ − x₂
+
+    >>> from thalweg.layers import Input
+    >>> Subtract()([Input((3,)), Input((3,))]).shape
+    (None, 3)
+    """
+
+    title_zh = "相減"
+    summary_zh = "第一個張量減去第二個。"
+    most = 2
+
+    def pair(self, x: Any, y: Any) -> Any:
+        return ops.subtract(x, y)
+
+
+class Multiply(Elementwise):
+    """z = x₁·x₂·…, place by place.
+
+    >>> from thalweg.layers import Input
+    >>> Multiply()([Input((3,)), Input((1,))]).shape
+    (None, 3)
+    """
+
+    title_zh = "相乘"
+    summary_zh = "把多個張量逐元素相乘。"
+
+    def pair(self, x: Any, y: Any) -> Any:
+        return ops.multiply(x, y)
+
+
+class Average(Elementwise):
+    """z = (x₁ + x₂ + … + xₙ)/n
+
+    >>> from thalweg.layers import Input
+    >>> Average()([Input((3,)), Input((3,))]).shape
+    (None, 3)
+    """
+
+    title_zh = "平均"
+    summary_zh = "多個張量逐元素的平均。"
+
+    def merge(self, inputs: list[Any]) -> Any:
+        return super().merge(inputs) * (1 / len(inputs))
+
+    def pair(self, x: Any, y: Any) -> Any:
+        return ops.add(x, y)
+
+
+class Maximum(Elementwise):
+    """z = max(x₁, x₂, …)
+
+    >>> from thalweg.layers import Input
+    >>> Maximum()([Input((3,)), Input((3,))]).shape
+    (None, 3)
+    """
+
+    title_zh = "取大"
+    summary_zh = "多個張量逐元素的最大值。"
+
+    def pair(self, x: Any, y: Any) -> Any:
+        return ops.maximum(x, y)
+
+
+class Minimum(Elementwise):
+    """z = min(x₁, x₂, …)
+
+    >>> from thalweg.layers import Input
+    >>> Minimum()([Input((3,)), Input((3,))]).shape
+    (None, 3)
+    """
+
+    title_zh = "取小"
+    summary_zh = "多個張量逐元素的最小值。"
+
+    def pair(self, x: Any, y: Any) -> Any:
+        return ops.minimum(x, y)
+
+
+class Concatenate(Merge):
+    """z = the tensors one after the other along an axis; their shapes differ only there.
+
+    Branches of a Sequential are joined by `Parallel`.
+
+    Args:
+        axis: the axis, counted with the rows, which are axis 0; by default the last one.
+
+    >>> from thalweg.layers import Input
+    >>> Concatenate()([Input((3,)), Input((4,))]).shape
+    (None, 7)
+    """
+
+    title_zh = "串接"
+    summary_zh = "把多個張量沿一個軸接起來。"
+    least = 1
+
+    def __init__(self, axis: int = -1, name: str | None = None) -> None:
+        super().__init__(name)
+        if isinstance(axis, (list, tuple)):
+            raise ArgumentError("Concatenate takes an axis; branches of layers are joined by Parallel(branches)")
+        self.axis = whole("Concatenate's axis", axis, least=-99)
+        if self.axis == 0:
+            raise ArgumentError("Concatenate's axis 0 are the rows of the batch, which stay by themselves")
+
+    def merge(self, inputs: list[Any]) -> Any:
+        return ops.concatenate(inputs, self.axis)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"axis": self.axis, "name": self.name}
+
+
+class Dot(Merge):
+    """z = Σ x₁·x₂ over an axis of each.
+
+    Args:
+        axes: the axis of both, or one for each; counted with the rows, which are axis 0.
+        normalize: whether both are divided by their norms along the axis first: the cosine of their angle.
+
+    >>> from thalweg.layers import Input
+    >>> Dot(axes=1)([Input((3,)), Input((3,))]).shape
+    (None, 1)
+    """
+
+    title_zh = "內積"
+    summary_zh = "兩個張量沿一個軸的內積。"
+    most = 2
+
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, name: str | None = None) -> None:
+        super().__init__(name)
+        both = [axes, axes] if isinstance(axes, int) else list(axes)
+        if len(both) != 2:
+            raise ArgumentError(f"Dot's axes are one, or one for each of two tensors, got {axes!r}")
+        self.axes, self.normalize = [whole("Dot's axis", a, least=-99) for a in both], bool(normalize)
+
+    def merge(self, inputs: list[Any]) -> Any:
+        x, y = inputs
+        one, other = (a % len(t.shape) for a, t in zip(self.axes, inputs, strict=True))
+        if 0 in (one, other):
+            raise ArgumentError(f"layer {self.name!r}: axis 0 are the rows of the batch, which stay by themselves")
+        if x.shape[one] != y.shape[other]:
+            raise ShapeError(f"layer {self.name!r} can't multiply {x.shape} and {y.shape} along the axes {self.axes}")
+        if self.normalize:
+            x, y = ops.normalize(x, one), ops.normalize(y, other)
+        if len(x.shape) == len(y.shape) == 2:
+            return ops.sum(x * y, axis=1, keepdims=True)
+        x, y = ops.moveaxis(x, one, -1), ops.moveaxis(y, other, 1)
+        return vectors(x, y)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"axes": list(self.axes), "normalize": self.normalize, "name": self.name}
+
+
+def vectors(x: Any, y: Any) -> Any:
+    """x·y over the last axis of x and the first after the rows of y, of any number of axes each."""
+    left, right = x.shape[1:-1], y.shape[2:]
+    size = x.shape[-1]
+    x = ops.reshape(x, (-1, product(left), size))
+    y = ops.reshape(y, (-1, size, product(right)))
+    return ops.reshape(ops.matmul(x, y), (-1, *left, *right))
+
+
+def product(sizes: Sequence[int]) -> int:
+    result = 1
+    for n in sizes:
+        result *= n
+    return result
+
+
+def add(inputs: list[Any], **named: Any) -> Any:
+    """`Add()(inputs)`"""
+    return Add(**named)(inputs)
+
+
+def subtract(inputs: list[Any], **named: Any) -> Any:
+    """`Subtract()(inputs)`"""
+    return Subtract(**named)(inputs)
+
+
+def multiply(inputs: list[Any], **named: Any) -> Any:
+    """`Multiply()(inputs)`"""
+    return Multiply(**named)(inputs)
+
+
+def average(inputs: list[Any], **named: Any) -> Any:
+    """`Average()(inputs)`"""
+    return Average(**named)(inputs)
+
+
+def maximum(inputs: list[Any], **named: Any) -> Any:
+    """`Maximum()(inputs)`"""
+    return Maximum(**named)(inputs)
+
+
+def minimum(inputs: list[Any], **named: Any) -> Any:
+    """`Minimum()(inputs)`"""
+    return Minimum(**named)(inputs)
+
+
+def concatenate(inputs: list[Any], axis: int = -1, **named: Any) -> Any:
+    """`Concatenate(axis)(inputs)`"""
+    return Concatenate(axis, **named)(inputs)
+
+
+def dot(inputs: list[Any], axes: Any, normalize: bool = False, **named: Any) -> Any:
+    """`Dot(axes, normalize)(inputs)`"""
+    return Dot(axes, normalize, **named)(inputs)

@@ -1,0 +1,127 @@
+"""Graphs as plain JSON, and back: layers once each, calls in their order, and what each was called with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from thalweg import layers
+from thalweg.errors import ModelFileError
+from thalweg.layers import Input, Layer
+from thalweg.models.drawing import Drawn, Own
+from thalweg.models.graph import Chain, Graph
+from thalweg.ops.tensor import FUNCTIONS, Symbol
+from thalweg.ops.variable import Variable
+from thalweg.support.nested import leaves, mapped
+
+Places = dict[int, list[int]]  # the id of a symbol → [call, result]; call −1: an input
+
+
+def describe(graph: Graph) -> dict[str, Any]:
+    """The graph as JSON."""
+    if isinstance(graph, Chain):
+        return {
+            "input_shape": list(graph.input_shape),
+            "layers": [layers.serialize(layer) for layer in graph.layers],
+        } | ({} if graph.inputs[0].kind == "float32" else {"input_dtype": graph.inputs[0].kind})
+    if isinstance(graph, Drawn):
+        return describe_drawn(graph)
+    assert isinstance(graph, Own)
+    return {
+        "class_name": type(graph.model).__name__,
+        "config": graph.model.get_config(),
+        "own": mapped(graph.shapes, lambda n: list(graph.input_shapes[n])),
+    }
+
+
+def describe_drawn(graph: Drawn) -> dict[str, Any]:
+    """Inputs, layers, calls and outputs."""
+    places: Places = {id(x): [-1, k] for k, x in enumerate(graph.inputs)}
+    for number, call in enumerate(graph.calls):
+        places |= {id(s): [number, k] for k, s in enumerate(leaves(call.result))}
+    numbers = {id(layer): k for k, layer in enumerate(graph.layers)}
+    weights = {id(p.buffer): path for layer in graph.layers for path, p in layer.all_parameters()}
+
+    def written(value: Any) -> Any:
+        return write(value, places, weights)
+
+    return {
+        "inputs": [x.get_config() for x in graph.inputs],
+        "taken": mapped(graph.taken, lambda s: places[id(s)][1]),
+        "layers": [layers.serialize(layer) for layer in graph.layers],
+        "calls": [
+            {
+                "of": numbers[id(c.function)] if isinstance(c.function, Layer) else c.function.__name__,
+                "with": written(c.arguments),
+                "named": written(c.named),
+            }
+            for c in graph.calls
+        ],
+        "outputs": written(graph.given),
+    }
+
+
+def write(value: Any, places: Places, weights: dict[int, str]) -> Any:
+    """An argument of a call, as JSON; what has no form there is a dict with one key that says what it is."""
+    if isinstance(value, Symbol):
+        return {"tensor": places[id(value)]}
+    if isinstance(value, Variable):
+        return {"weight": weights[id(value)]}
+    if isinstance(value, (list, tuple)):
+        inner = [write(v, places, weights) for v in value]
+        return inner if isinstance(value, list) else {"tuple": inner}
+    if isinstance(value, dict):
+        return {"dict": {key: write(v, places, weights) for key, v in value.items()}}
+    if isinstance(value, slice):
+        return {"slice": [write(v, places, weights) for v in (value.start, value.stop, value.step)]}
+    if value is Ellipsis:
+        return {"ellipsis": True}
+    if isinstance(value, np.ndarray):
+        return {"array": value.tolist(), "dtype": value.dtype.name}
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise ModelFileError(f"an argument of a call can't be saved: {value!r}")
+
+
+def read(value: Any, results: list[list[Symbol]], inputs: list[Input], weights: dict[str, Any]) -> Any:
+    """What `write` made of an argument, turned back."""
+
+    def inner(v: Any) -> Any:
+        return read(v, results, inputs, weights)
+
+    if isinstance(value, list):
+        return [inner(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    (kind, held), *more = value.items()
+    if kind == "tensor":
+        call, place = held
+        return inputs[place] if call == -1 else results[call][place]
+    if kind == "weight":
+        return weights[held]
+    if kind == "array":
+        return np.array(held, dict(more)["dtype"])
+    made = {
+        "tuple": lambda: tuple(inner(v) for v in held),
+        "dict": lambda: {key: inner(v) for key, v in held.items()},
+        "slice": lambda: slice(*(inner(v) for v in held)),
+        "ellipsis": lambda: Ellipsis,
+    }
+    return made[kind]()
+
+
+def draw(description: dict[str, Any], custom_objects: layers.CustomObjects | None) -> tuple[Any, Any]:
+    """The inputs and the outputs of a graph that `describe_drawn` described."""
+    inputs = [Input(**config) for config in description["inputs"]]
+    made = [layers.deserialize(d, custom_objects) for d in description["layers"]]
+    results: list[list[Symbol]] = []
+    for call in description["calls"]:
+        weights = {path: p.buffer for layer in made if layer.name for path, p in layer.all_parameters()}
+        function = made[call["of"]] if isinstance(call["of"], int) else FUNCTIONS[call["of"]]
+        arguments, named = (read(call[key], results, inputs, weights) for key in ("with", "named"))
+        results.append(list(leaves(function(*arguments, **named))))
+    taken = mapped(description["taken"], lambda k: inputs[k])
+    return taken, read(description["outputs"], results, inputs, {})

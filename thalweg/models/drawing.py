@@ -1,0 +1,195 @@
+"""Graphs that were drawn: tensors from inputs to outputs, and the calls between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.layers import Input, Layer
+from thalweg.layers.layer import name_layers
+from thalweg.models.graph import Graph
+from thalweg.ops.tensor import Call, Symbol, Traced, probe, traced, writing
+from thalweg.program.builder import Builder
+from thalweg.support.nested import leaves, mapped
+
+
+class Drawn(Graph):
+    """The calls on the way from `inputs` to `outputs`, in an order in which each has its arguments."""
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None) -> None:
+        self.name, self.named_by_us = name or "functional", name is None
+        self.taken = inputs
+        self.inputs = list(leaves(inputs))
+        self.given = outputs
+        self.outputs = list(leaves(outputs))
+        self.check()
+        self.calls = calls_between(self.inputs, self.outputs)
+        found = [c.function for c in self.calls if isinstance(c.function, Layer)]
+        self.layers = list({id(layer): layer for layer in found}.values())
+        name_layers(self.layers)
+        self.name_inputs()
+        self.structure = mapped(outputs, lambda _: 0)
+        self.output_shapes = [s.row_shape for s in self.outputs]
+
+    def check(self) -> None:
+        """Raises unless the inputs are inputs, each once, and the outputs tensors."""
+        for x in self.inputs:
+            if not isinstance(x, Symbol):
+                raise ArgumentError(f"a model's inputs are tensors made by Input, got {x!r}")
+        if not self.inputs or len({id(x) for x in self.inputs}) < len(self.inputs):
+            raise ArgumentError("a model needs inputs, each of them once")
+        for y in self.outputs:
+            if not isinstance(y, Symbol):
+                raise ArgumentError(f"a model's outputs are tensors that layers returned, got {y!r}")
+            if y.over_rows:
+                raise ArgumentError("a mean over the rows of the batch is a loss, no output: give it to add_loss")
+        if not self.outputs:
+            raise ArgumentError("a model needs outputs: Model(inputs, outputs)")
+
+    def name_inputs(self) -> None:
+        """Gives unnamed inputs names: input, input_1, …"""
+        names = {x.name for x in self.inputs if x.name}
+        for x in self.inputs:
+            number = 0
+            while not x.name:
+                name = "input" if number == 0 else f"input_{number}"
+                number += 1
+                if name not in names:
+                    x.name = name
+                    names.add(name)
+
+    @property
+    def output_names(self) -> list[str]:
+        """The keys of a dict of outputs, otherwise the names of the layers that compute them, each made unique."""
+        if isinstance(self.given, dict):
+            return [str(k) for k in self.given]
+        names: list[str] = []
+        for y in self.outputs:
+            base = str(getattr(y.node.function, "name", None) or y.name) if y.node else y.name
+            number, name = 0, base
+            while name in names:
+                number += 1
+                name = f"{base}_{number}"
+            names.append(name)
+        return names
+
+    def run(self, program: Builder, values: list[Traced]) -> list[Traced]:
+        known: dict[int, Any] = {id(x): v for x, v in zip(self.inputs, values, strict=True)}
+        for call in self.calls:
+            if isinstance(call.function, Layer) and call.function.weighted:
+                first = next(iter(call.inputs()), None)
+                if first is not None:
+                    program.features = known[id(first)].buffer
+            with writing(program):
+                call.run(known)
+        return [traced(known[id(y)], program) for y in self.outputs]
+
+    @contextmanager
+    def building(self, input_shape: Any) -> Iterator[None]:
+        """Its shapes were fixed when it was drawn."""
+        if input_shape is not None and mapped(input_shape, int) != mapped(self.input_shape, int):
+            raise ShapeError(f"the model takes rows of shape {self.input_shape}, it can't be built for {input_shape}")
+        yield
+
+
+def calls_between(inputs: list[Any], outputs: list[Any]) -> list[Call]:
+    """The calls that the outputs need, each after those that make its arguments."""
+    order: list[Call] = []
+    seen: set[int] = {id(x) for x in inputs}
+    done: set[int] = set()
+    for y in outputs:
+        pending: list[tuple[Any, bool]] = [(y, False)]
+        while pending:
+            symbol, ready = pending.pop()
+            if id(symbol) in seen:
+                continue
+            if symbol.node is None:
+                raise ThalwegError(
+                    f"the graph is disconnected: {symbol!r} is needed for {y!r}, but isn't among the model's inputs"
+                )
+            if ready:
+                seen.update(id(s) for s in leaves(symbol.node.result))
+                if id(symbol.node) not in done:
+                    done.add(id(symbol.node))
+                    order.append(symbol.node)
+                continue
+            pending.append((symbol, True))
+            pending.extend((s, False) for s in symbol.node.inputs())
+    return order
+
+
+class Own(Graph):
+    """A model whose class computes its outputs in `call`, from layers that are its attributes."""
+
+    def __init__(self, model: Any, name: str | None) -> None:
+        self.model, self.name, self.named_by_us = model, name or model.default_name, name is None
+        self.inputs: list[Input] = []
+        self.output_shapes = []
+        self.shapes: Any = None  # of the inputs: a structure
+
+    @property
+    def layers(self) -> list[Layer]:  # type: ignore[override]
+        """The layers that are attributes of the model."""
+        return list(self.model.inside)
+
+    @property
+    def output_names(self) -> list[str]:
+        """The keys of a dict of outputs, otherwise output, or output_1, output_2, …"""
+        if isinstance(self.structure, dict):
+            return [str(k) for k in self.structure]
+        count = len(self.output_shapes)
+        return ["output"] if count == 1 else [f"output_{k}" for k in range(1, count + 1)]
+
+    def run(self, program: Builder, values: list[Traced]) -> list[Traced]:
+        result = self.outputs_of(program, values)
+        return [traced(v, program) for v in leaves(result)]
+
+    def takes_structure(self, x: Any) -> bool:
+        return isinstance(x, (list, tuple)) and all(np.ndim(a) >= 1 and hasattr(a, "shape") for a in x)
+
+    def outputs_of(self, program: Builder, values: list[Traced]) -> Any:
+        """What `call` returns for these values."""
+        places = iter(values)
+        x = mapped(self.shapes, lambda _: next(places))
+        with writing(program):
+            return Layer.called(self.model, program, (x,), {})
+
+    @contextmanager
+    def building(self, input_shape: Any) -> Iterator[None]:
+        if input_shape is None:
+            raise ThalwegError(f"{self.name!r} learns its shapes from the first data: call fit, or build(input_shape)")
+        shapes = shapes_of(input_shape)
+        self.shapes = mapped(shapes, lambda _: 0)
+        inputs = [Input(s.sizes) for s in leaves(shapes)]
+        program = Builder(training=False)
+        name_layers(self.layers)
+        build = type(self.model).__dict__.get("build")
+        if build is not None:
+            whole = [(None, *x.row_shape) for x in inputs]
+            build(self.model, whole[0] if len(whole) == 1 else whole)
+        name_layers(self.layers)
+        result = self.outputs_of(program, [probe(program, x) for x in inputs])
+        name_layers(self.layers)
+        yield
+        self.structure = mapped(result, lambda _: 0)
+        self.inputs, self.output_shapes = inputs, [traced(v, program).buffer.shape for v in leaves(result)]
+
+
+class Sizes:
+    """The shape of a row, as one value of a structure."""
+
+    def __init__(self, sizes: Any) -> None:
+        self.sizes = tuple(int(n) for n in sizes if n is not None)
+
+
+def shapes_of(given: Any) -> Any:
+    """A structure of shapes as one of Sizes: a tuple or list of numbers is a shape."""
+    if isinstance(given, dict):
+        return {key: shapes_of(inner) for key, inner in given.items()}
+    if isinstance(given, (list, tuple)) and all(n is None or isinstance(n, int) for n in given):
+        return Sizes(given)
+    return [shapes_of(inner) for inner in given]

@@ -1,0 +1,186 @@
+"""What the outputs of a model are trained for: losses, their weights, and metrics, as `compile` got them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from thalweg import losses, metrics
+from thalweg.errors import ArgumentError
+from thalweg.layers.layer import Shape
+from thalweg.models.graph import Graph
+from thalweg.models.model_loss import ModelLoss
+from thalweg.support.checks import number
+from thalweg.support.naming import choose
+from thalweg.support.nested import mapped
+
+
+@dataclass
+class OutputGoal:
+    """What one output is trained for."""
+
+    loss: losses.Loss | None
+    metrics: list[metrics.Named]
+    weight: float
+
+
+class Goals:
+    """The arguments of `compile`, checked; they are divided among the outputs once these are known."""
+
+    def __init__(self, loss: Any, names: Any, loss_weights: Any, weighted_metrics: Any) -> None:
+        self.loss = losses.get(loss) if described(loss) else mapped(loss, losses.get)
+        for given in flat([names, weighted_metrics]):
+            if not isinstance(given, (str, dict, metrics.Metric)) and not callable(given):
+                raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {names!r}")
+        if isinstance(names, (int, float, bool)) or (names is not None and not isinstance(names, ALLOWED)):
+            raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {names!r}")
+        if weighted_metrics:
+            raise ArgumentError("weighted_metrics: metrics count every row the same; give the names in metrics")
+        self.names, self.loss_weights = names, loss_weights
+        self.model_loss: ModelLoss | None = None
+
+    @property
+    def metric_names(self) -> list[Any]:
+        """The metrics as a list, as they were given."""
+        return flat(self.names)
+
+    def described(self, graph: Graph) -> Any:
+        """The metrics as JSON: for one output what they are for its shape."""
+        if len(graph.output_shapes) == 1:
+            return [metrics.serialize(named) for named in self.outputs(graph)[0].metrics]
+        return mapped(
+            self.names, lambda m: metrics.serialize(metrics.Named(m.name, m)) if isinstance(m, metrics.Metric) else m
+        )
+
+    def check(self, graph: Graph) -> None:
+        """Raises if a name is unknown, or doesn't fit the outputs of a model that is built."""
+        if graph.built:
+            self.outputs(graph)
+            for goal, output in zip(self.outputs(graph), graph.output_shapes, strict=True):
+                if goal.loss is not None:
+                    goal.loss.state_shapes(output, graph.features_shape)
+        else:
+            for given in self.metric_names:
+                metrics.get(given, (1,), (1,))
+
+    def outputs(self, graph: Graph) -> list[OutputGoal]:
+        """The goal of each output."""
+        names, shapes = graph.output_names, graph.output_shapes
+        count = len(shapes)
+        every = [True] * count
+        if graph.own_loss is not None:
+            own = [self.of_model(graph.own_loss), *[None] * (count - 1)]
+        else:
+            own = spread(alone(self.loss, count), names, "loss", every, shared=True, partial=True)
+        weights = spread(alone(self.loss_weights, count), names, "loss_weights", every, partial=True)
+        given = self.metrics_of(names)
+        goals = []
+        for k, shape in enumerate(shapes):
+            found: list[metrics.Named] = []
+            if own[k] is not None:
+                found = named_metrics(given[k], own[k], shape)
+                if count > 1:
+                    reported = metrics.Named("loss", metrics.OutputLoss(own[k]))
+                    found = [metrics.Named(f"{names[k]}_{n.key}", n.metric) for n in [reported, *found]]
+            elif given[k]:
+                raise ArgumentError(f"output {names[k]!r} has metrics but no loss, whose targets they need")
+            weight = 1.0 if weights[k] is None else number(f"loss_weights of {names[k]!r}", weights[k])
+            goals.append(OutputGoal(own[k], found, weight))
+        return goals
+
+    def of_model(self, model: Any) -> losses.Loss:
+        """The loss that the model's class computes."""
+        if self.loss is not None:
+            raise ArgumentError(f"{type(model).__name__} computes its loss in compute_loss: leave out loss in compile")
+        if self.model_loss is None:
+            self.model_loss = ModelLoss(model=model)
+        return self.model_loss
+
+    def metrics_of(self, names: Sequence[str]) -> list[list[Any]]:
+        """The metrics given for each output: a list for all, a list of lists, or a dict."""
+        given = self.names
+        if given is None:
+            return [[] for _ in names]
+        if len(names) == 1 and not isinstance(given, dict):
+            return [flat(given)]
+        nested = isinstance(given, (list, tuple)) and len(given) == len(names)
+        if isinstance(given, dict) and not described(given):
+            for key in given:
+                choose("output", key, names)
+            return [one_or_more(given.get(name)) for name in names]
+        if nested and any(isinstance(inner, (list, tuple)) or inner is None for inner in given):
+            return [one_or_more(inner) for inner in given]
+        if nested and len(names) > 1:
+            return [[inner] for inner in given]
+        return [one_or_more(given) for _ in names]
+
+
+ALLOWED = (str, list, tuple, dict, metrics.Metric)
+
+
+def described(given: Any) -> bool:
+    """Whether it is what `serialize` returned, rather than a dict by outputs."""
+    return isinstance(given, dict) and "class_name" in given
+
+
+def flat(given: Any) -> list[Any]:
+    """Every metric in lists and dicts."""
+    if given is None:
+        return []
+    if isinstance(given, dict) and not described(given):
+        given = list(given.values())
+    return [m for inner in given for m in flat(inner)] if isinstance(given, (list, tuple)) else [given]
+
+
+def one_or_more(given: Any) -> list[Any]:
+    """A list of metrics, from one, several or none."""
+    return [] if given is None else list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def alone(given: Any, count: int) -> Any:
+    """For a model with one output, what a list of one value holds."""
+    return given[0] if count == 1 and isinstance(given, (list, tuple)) and len(given) == 1 else given
+
+
+def spread(
+    given: Any,
+    names: Sequence[str],
+    what: str,
+    wanted: Sequence[bool],
+    shared: bool = False,
+    partial: bool = False,
+) -> list[Any]:
+    """One value for each of several inputs or outputs: from a dict by name, or a list in their order.
+
+    Those that aren't wanted get None. shared: one value alone is that of all; partial: a dict may lack some, which get None.
+    """
+    if given is None:
+        return [None for _ in names]
+    if isinstance(given, dict):
+        for key in given:
+            choose(f"name in {what}", key, names)
+        missing = [n for n, w in zip(names, wanted, strict=True) if w and n not in given]
+        if missing and not partial:
+            raise ArgumentError(f"{what} has nothing for {missing[0]!r}: it needs {', '.join(map(repr, names))}")
+        return [given.get(name) for name in names]
+    if len(names) == 1:
+        return [given]
+    if isinstance(given, (list, tuple)):
+        if len(given) == len(names):
+            return list(given)
+        if len(given) == sum(wanted):
+            values = iter(given)
+            return [next(values) if w else None for w in wanted]
+    elif shared or sum(wanted) == 1:
+        return [given if w else None for w in wanted]
+    raise ArgumentError(f"{what} is a list of {len(names)}, or a dict with the keys {', '.join(map(repr, names))}")
+
+
+def named_metrics(names: Sequence[Any], loss: losses.Loss, output: Shape) -> list[metrics.Named]:
+    """The metrics for a network's output; one that is unknown or doesn't fit raises."""
+    target = loss.target_shape(output)
+    named = [metrics.get(name, output, target) for name in names]
+    for metric in named:
+        metric.metric.check(output, target)
+    return named

@@ -1,0 +1,26 @@
+"""The functions of which layers, losses and models are made, by Keras's names.
+
+On tensors of a network they become instructions, in the `call` of a layer or between its inputs and outputs; on arrays
+they compute with NumPy.
+
+>>> import numpy as np
+>>> from thalweg import ops
+>>> ops.mean(ops.square(np.array([1.0, 3.0]))).item()
+5.0
+"""
+
+from thalweg.ops import arrangement, contractions, creation, indexing, pointwise, summaries
+from thalweg.ops.arrangement import *  # noqa: F403 — a new operation is named only in its own file
+from thalweg.ops.contractions import *  # noqa: F403
+from thalweg.ops.creation import *  # noqa: F403
+from thalweg.ops.indexing import *  # noqa: F403
+from thalweg.ops.pointwise import *  # noqa: F403
+from thalweg.ops.summaries import *  # noqa: F403
+
+__all__: list[str] = []
+__all__ += arrangement.__all__
+__all__ += contractions.__all__
+__all__ += creation.__all__
+__all__ += indexing.__all__
+__all__ += pointwise.__all__
+__all__ += summaries.__all__

@@ -1,0 +1,94 @@
+"""Random numbers: in a network new ones for every row and step, of arrays NumPy's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from thalweg.ops.arrangement import ROWS
+from thalweg.ops.operation import operation
+from thalweg.ops.tensor import Traced, current, operand_shape, refuse
+from thalweg.support.checks import number, whole
+
+__all__ = ["SeedGenerator", "bernoulli", "dropout", "normal", "uniform"]
+
+
+class SeedGenerator:
+    """A seed for random numbers: those of a network come from counters, so it has no state.
+
+    >>> SeedGenerator(3).seed
+    3
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = None if seed is None else whole("SeedGenerator's seed", seed, least=0)
+
+
+def seed_of(seed: Any) -> int | None:
+    return seed.seed if isinstance(seed, SeedGenerator) else None if seed is None else whole("seed", seed, least=0)
+
+
+def drawn(kind: str, shape: Any, seed: Any, *amounts: float) -> Any:
+    """Random numbers of a shape: for every row if it begins with the rows of a network, otherwise an array."""
+    sizes = tuple(shape)
+    rows = bool(sizes) and (sizes[0] is ROWS or sizes[0] is None)
+    if not rows:
+        if current() is not None:
+            raise refuse(
+                f"random numbers of a network have a shape that begins with its rows, ops.shape(x)[0]; got {sizes}, which "
+                "would be the same for all"
+            )
+        draw = np.random.default_rng(seed_of(seed))
+        made = {"normal": draw.normal, "uniform": draw.uniform}.get(kind)
+        values = draw.random(sizes) < amounts[0] if made is None else made(*amounts, size=sizes)
+        return np.asarray(values, np.float32)
+    program = current()
+    if program is None:
+        raise refuse("random numbers for the rows of a network are drawn in a layer's call(self, x)")
+    return Traced(program, program.random(kind, tuple(int(n) for n in sizes[1:]), seed_of(seed), *amounts))
+
+
+def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Normally distributed numbers.
+
+    >>> normal((2, 3), seed=0).shape
+    (2, 3)
+    """
+    return drawn("normal", shape, seed, float(mean), float(stddev))
+
+
+def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Equally distributed numbers from minval to below maxval.
+
+    >>> bool((uniform((9,), seed=0) < 1).all())
+    True
+    """
+    return drawn("uniform", shape, seed, float(minval), float(maxval))
+
+
+def bernoulli(shape: Any, p: float = 0.5, seed: Any = None) -> Any:
+    """1 with probability p, otherwise 0.
+
+    >>> sorted(set(bernoulli((99,), seed=0).tolist()))
+    [0.0, 1.0]
+    """
+    return drawn("bernoulli", shape, seed, number("bernoulli's p", p, 0, 1))
+
+
+def _dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
+    kept = np.random.default_rng(seed_of(seed)).random(np.shape(inputs)) >= rate
+    return np.asarray(inputs) * kept / (1 - rate)
+
+
+@operation(_dropout)
+def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
+    """0 with probability `rate`, otherwise inputs/(1 − rate), in every kind of program.
+
+    >>> dropout(np.ones(2), 0.0).tolist()
+    [1.0, 1.0]
+    """
+    if noise_shape is not None:
+        raise refuse("dropout draws for every number by itself: leave out noise_shape")
+    keep = drawn("bernoulli", (ROWS, *operand_shape(inputs)), seed, 1 - number("dropout's rate", rate, 0, 1))
+    return (inputs * keep * (1 / (1 - rate))).buffer

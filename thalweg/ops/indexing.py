@@ -1,0 +1,241 @@
+"""Operations that take parts of tensors: indices, slices, places, one-hot vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from thalweg.ops.arrangement import ROWS, ndim, reshape, shape
+from thalweg.ops.operation import across_rows, inner_axis, operand, operation
+from thalweg.ops.tensor import Operators, Traced, program_of, refuse
+from thalweg.program.ir.instruction import Buffer
+
+__all__ = [
+    "diagonal", "flip", "get_item", "one_hot", "repeat", "roll", "split", "take", "take_along_axis", "tile", "unstack",
+]  # fmt: skip
+
+
+@operation(lambda x, key: np.asarray(x)[key])
+def get_item(x: Any, key: Any) -> Any:
+    """x[key], with whole numbers, slices, …, None, and lists of whole numbers; in a network, key begins with `:`.
+
+    >>> get_item([[1, 2], [3, 4]], (slice(None), 1)).tolist()
+    [2, 4]
+    """
+    program = program_of([x])
+    x = Traced(program, operand(program, x))
+    keys = whole_key(x, key if isinstance(key, tuple) else (key,))
+    buffer, place = x.buffer, 0
+    if x.buffer.per_row:
+        if keys[0] != slice(None):
+            raise across_rows("x[…]")
+        keys = keys[1:]
+    sizes: list[int] = []  # the result's, once axes are dropped and added
+    slices: list[slice] = []
+    taken: list[tuple[int, Any]] = []
+    for k in keys:
+        if k is None:
+            sizes.append(1)
+            continue
+        n = x.buffer.shape[place]
+        if isinstance(k, (int, np.integer)):
+            if not -n <= k < n:
+                raise refuse(f"place {k} is beyond axis {place + 1} of a tensor of shape {x.shape}")
+            slices.append(slice(int(k) % n, int(k) % n + 1, 1))
+        elif isinstance(k, slice):
+            slices.append(slice(*k.indices(n)))
+            sizes.append(len(range(*k.indices(n))))
+        else:
+            taken.append((place, np.asarray(k)))
+            slices.append(slice(0, n, 1))
+            sizes.append(len(np.asarray(k)))
+        place += 1
+    if 0 in sizes:
+        raise refuse(f"x[{key!r}] of a tensor of shape {x.shape} is empty")
+    if any((s.start, s.stop, s.step) != (0, n, 1) for s, n in zip(slices, buffer.shape, strict=True)):
+        buffer = program.slice(buffer, *(tuple(getattr(s, end) for s in slices) for end in ("start", "stop", "step")))
+    for axis, indices in taken:
+        buffer = program.take(buffer, indices, axis)
+    return buffer if buffer.shape == tuple(sizes) else program.reshape(buffer, tuple(sizes))
+
+
+def whole_key(x: Traced, keys: tuple[Any, ...]) -> list[Any]:
+    """A key for every axis."""
+    if any(isinstance(k, Operators) for k in keys):
+        raise refuse("x[…] takes places that are known when the network is drawn; use take or take_along_axis")
+    count = sum(1 for k in keys if k is not None and k is not Ellipsis)
+    if count > len(x.shape):
+        raise refuse(f"x[…] has {count} places for a tensor of shape {x.shape}")
+    rest = [slice(None)] * (len(x.shape) - count)
+    dots = [k for k, key in enumerate(keys) if key is Ellipsis]
+    if not dots:
+        return [*keys, *rest]
+    return [*keys[: dots[0]], *rest, *keys[dots[0] + 1 :]]
+
+
+@operation(lambda x, indices, axis=None: np.take(x, indices, axis))
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """The parts of x at places along an axis: known ones, or from a matrix of weights those that a tensor names.
+
+    >>> take([10, 20, 30], [2, 0]).tolist()
+    [30, 10]
+    """
+    program = program_of([x, indices])
+    x = Traced(program, operand(program, x))
+    if isinstance(indices, Operators):
+        return taken_rows(x, Traced(program, operand(program, indices)), 0 if axis is None else axis)
+    if axis is None:
+        if x.buffer.per_row:
+            raise refuse("take needs an axis in a network")
+        x, axis = Traced(program, program.reshape(x.buffer, (x.buffer.size,))), 0
+    places, place = np.asarray(indices), inner_axis(x, axis, "take")
+    n = x.buffer.shape[place]
+    if places.size and (places.min() < -n or places.max() >= n):
+        raise refuse(
+            f"take along axis {axis} of a tensor of shape {x.shape} has places up to {n - 1}, got {places.max()}"
+        )
+    taken = program.take(x.buffer, places.reshape(-1) % n, place)
+    shape_of_it = (*x.buffer.shape[:place], *places.shape, *x.buffer.shape[place + 1 :])
+    return taken if taken.shape == shape_of_it else program.reshape(taken, shape_of_it)
+
+
+def taken_rows(x: Traced, ids: Traced, axis: int) -> Buffer:
+    """Rows of a matrix named by the tensor `ids`, as a product with one-hot vectors."""
+    program = x.program
+    if x.buffer.per_row or len(x.buffer.shape) != 2 or axis % len(x.buffer.shape) != 0:
+        raise refuse("take with places computed by the network takes the rows of a matrix of weights, along axis 0")
+    return program.matmul(program.one_hot(ids.buffer, x.buffer.shape[0]), x.buffer)
+
+
+@operation(lambda x, indices, axis=-1: np.take_along_axis(np.asarray(x), np.asarray(indices), axis))
+def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
+    """The numbers at the places along an axis that `indices`, of the same shape elsewhere, names.
+
+    >>> take_along_axis([[1, 2]], [[1]], 1).tolist()
+    [[2]]
+    """
+    program = program_of([x, indices])
+    x = Traced(program, operand(program, x))
+    return program.take_along_axis(x.buffer, operand(program, indices), inner_axis(x, axis, "take_along_axis"))
+
+
+def _one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") -> Any:
+    places = np.asarray(x)
+    return np.moveaxis((places[..., None] == np.arange(num_classes)).astype(dtype or "float32"), -1, axis)
+
+
+@operation(_one_hot)
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") -> Any:
+    """1 at the place that x names, 0 elsewhere, along a new last axis.
+
+    >>> one_hot([1], 3).tolist()
+    [[0.0, 1.0, 0.0]]
+    """
+    program = program_of([x])
+    if axis != -1:
+        raise refuse(f"one_hot makes a new last axis in a network, got axis={axis}")
+    return program.one_hot(operand(program, x), num_classes)
+
+
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Equal parts along an axis, or the parts between the places given.
+
+    >>> [part.tolist() for part in split([1, 2, 3, 4], 2)]
+    [[1, 2], [3, 4]]
+    """
+    rank = ndim(x)
+    n = shape(x)[axis]
+    if n is ROWS:
+        raise across_rows("split")
+    if isinstance(indices_or_sections, (int, np.integer)):
+        if n % indices_or_sections:
+            raise refuse(f"{n} numbers along axis {axis} can't be split into {indices_or_sections} equal parts")
+        step = n // indices_or_sections
+        cuts = list(range(0, n + 1, step))
+    else:
+        cuts = [0, *(int(k) for k in indices_or_sections), n]
+    before = (slice(None),) * (axis % rank)
+    return [get_item(x, (*before, slice(a, b))) for a, b in zip(cuts, cuts[1:], strict=False)]
+
+
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+    """The parts at each place along an axis, without it.
+
+    >>> [int(part) for part in unstack([1, 2])]
+    [1, 2]
+    """
+    rank, n = ndim(x), shape(x)[axis]
+    if n is ROWS or num not in (None, n):
+        raise across_rows("unstack") if n is ROWS else refuse(f"axis {axis} has {n} places, not {num}")
+    before = (slice(None),) * (axis % rank)
+    return [get_item(x, (*before, k)) for k in range(n)]
+
+
+def moved(x: Any, axis: int, places: Callable[[int], Any], what: str) -> Any:
+    """The numbers at places along an axis, in their order."""
+    return take(x, places(shape_along(x, axis, what)), axis)
+
+
+def shape_along(x: Any, axis: int, what: str) -> int:
+    n = shape(x)[axis]
+    if n is ROWS:
+        raise across_rows(what)
+    return int(n)
+
+
+def flip(x: Any, axis: int) -> Any:
+    """x with an axis reversed.
+
+    >>> flip(np.array([1, 2]), 0).tolist()
+    [2, 1]
+    """
+    return moved(x, axis, lambda n: np.arange(n)[::-1], "flip")
+
+
+def roll(x: Any, shift: int, axis: int) -> Any:
+    """x moved along an axis; what leaves at one end comes back at the other.
+
+    >>> roll(np.array([1, 2, 3]), 1, 0).tolist()
+    [3, 1, 2]
+    """
+    return moved(x, axis, lambda n: np.roll(np.arange(n), shift), "roll")
+
+
+def repeat(x: Any, repeats: int, axis: int) -> Any:
+    """Each number several times, along an axis.
+
+    >>> repeat(np.array([1, 2]), 2, 0).tolist()
+    [1, 1, 2, 2]
+    """
+    return moved(x, axis, lambda n: np.repeat(np.arange(n), repeats), "repeat")
+
+
+def tile(x: Any, repeats: Any) -> Any:
+    """x several times along each axis; 1 for the rows.
+
+    >>> tile(np.array([1, 2]), 2).tolist()
+    [1, 2, 1, 2]
+    """
+    counts = [repeats] if isinstance(repeats, (int, np.integer)) else list(repeats)
+    if not isinstance(x, Operators):
+        return np.tile(x, counts)
+    counts = [1] * (ndim(x) - len(counts)) + counts
+    for axis, count in enumerate(counts):
+        if count != 1 and not (axis == 0 and count is ROWS):
+            x = moved(x, axis, lambda n, count=count: np.tile(np.arange(n), count), "tile")
+    return x
+
+
+def diagonal(x: Any) -> Any:
+    """The numbers x[…, k, k] of square matrices, the last two axes.
+
+    >>> diagonal(np.eye(2)).tolist()
+    [1.0, 1.0]
+    """
+    n = int(shape(x)[-1])
+    if not isinstance(x, Operators):
+        return np.diagonal(x, axis1=-2, axis2=-1)
+    flat = reshape(x, (*shape(x)[:-2], n * n))
+    return take(flat, np.arange(n) * (n + 1), -1)

@@ -1,0 +1,349 @@
+"""Tensors without numbers: values of a graph that is being drawn, and of a program that is being written.
+
+A `Symbol` stands for the result of a call in a graph: `Input(…)`, or a layer or an operation that got symbols. To write a
+program, the calls are repeated on `Traced` values, whose operations append instructions. Weights (`Variable`) may
+stand wherever traced values do.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.program.builder import Builder
+from thalweg.program.ir.instruction import PARAMETERS, WORKSPACE, Buffer
+from thalweg.support.nested import leaves, mapped
+
+Shape = tuple[int, ...]
+FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the operations by name; Python's operators find theirs here
+_program: ContextVar[Builder | None] = ContextVar("program", default=None)
+
+
+class Operators:
+    """Base of values on which Python's operators are operations of `thalweg.ops`."""
+
+    __slots__ = ()
+    __array_ufunc__ = None  # an array on the left leaves the operation to us
+    shape: Any
+
+    def __add__(self, other: Any) -> Any:
+        return FUNCTIONS["add"](self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return FUNCTIONS["add"](other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return FUNCTIONS["subtract"](self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return FUNCTIONS["subtract"](other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return FUNCTIONS["multiply"](self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return FUNCTIONS["multiply"](other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return FUNCTIONS["divide"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return FUNCTIONS["divide"](other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return FUNCTIONS["floor_divide"](self, other)
+
+    def __mod__(self, other: Any) -> Any:
+        return FUNCTIONS["mod"](self, other)
+
+    def __pow__(self, other: Any) -> Any:
+        return FUNCTIONS["power"](self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return FUNCTIONS["power"](other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return FUNCTIONS["matmul"](self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return FUNCTIONS["matmul"](other, self)
+
+    def __neg__(self) -> Any:
+        return FUNCTIONS["negative"](self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return FUNCTIONS["abs"](self)
+
+    def __invert__(self) -> Any:
+        return FUNCTIONS["logical_not"](self)
+
+    def __and__(self, other: Any) -> Any:
+        return FUNCTIONS["logical_and"](self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return FUNCTIONS["logical_or"](self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return FUNCTIONS["less"](self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return FUNCTIONS["less_equal"](self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return FUNCTIONS["greater"](self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return FUNCTIONS["greater_equal"](self, other)
+
+    def __getitem__(self, key: Any) -> Any:
+        return FUNCTIONS["get_item"](self, key)
+
+
+class Tensor(Operators):
+    """Base of tensors: a shape, beginning with None for the rows of the batch, and no numbers.
+
+    >>> import thalweg
+    >>> x = thalweg.Input((4,))
+    >>> (x * 2 + 1).shape
+    (None, 4)
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: Any) -> Any:
+        return FUNCTIONS["equal"](self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return FUNCTIONS["not_equal"](self, other)
+
+    __hash__ = object.__hash__
+
+    def __len__(self) -> int:
+        if not self.shape or self.shape[0] is None:
+            raise TypeError("the number of rows isn't known when a network is drawn")
+        return int(self.shape[0])
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[k] for k in range(len(self)))
+
+    def __bool__(self) -> bool:
+        raise ThalwegError(
+            f"{caller()}: a condition on a tensor can't be a Python if or while, as a network is drawn once, "
+            "before there is data; use ops.where(condition, a, b)"
+        )
+
+    def __float__(self) -> float:
+        raise ThalwegError(f"{caller()}: a tensor of a network has no numbers before there is data")
+
+    __int__ = __float__
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes, rows included."""
+        return len(self.shape)
+
+    rank = ndim
+
+    @property
+    def dtype(self) -> str:
+        """The type of the numbers: all are computed in the model's."""
+        return "float32"
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise ThalwegError(
+            f"{caller()}: NumPy can't compute with a tensor of a network: use the function of the same name in thalweg.ops"
+        )
+
+
+class Traced(Tensor):
+    """A value of the program that is being written."""
+
+    __slots__ = ("buffer", "program")
+
+    def __init__(self, program: Builder, buffer: Buffer) -> None:
+        self.program, self.buffer = program, buffer
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """(None for the rows, …), without None where the value is the same for all rows."""
+        return (None, *self.buffer.shape) if self.buffer.per_row else self.buffer.shape
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.buffer.name}: {self.shape}>"
+
+
+class OverRows(Tensor):
+    """The mean (or the sum) over the rows of the batch of one number a row: only known when a batch has ended.
+
+    It may be scaled, shifted and added to others, and given to `add_loss` or returned as a loss.
+    """
+
+    __slots__ = ("total", "value")
+    shape = ()
+
+    def __init__(self, value: Any, total: bool) -> None:
+        self.value, self.total = value, total
+
+    def linear(self, name: str, arguments: tuple[Any, ...]) -> OverRows:
+        """An operation on means: the same one on the numbers of each row, where that is the same."""
+        others = [a for a in arguments if isinstance(a, OverRows)]
+        numbers = all(isinstance(a, (int, float, np.number, OverRows)) for a in arguments)
+        additive = name in ("add", "subtract") and (not self.total or len(others) == len(arguments))
+        scaling = (name == "multiply" and len(others) == 1) or (name == "divide" and arguments[0] is self)
+        if not numbers or any(o.total != self.total for o in others) or not (additive or scaling or name == "negative"):
+            raise ThalwegError(
+                f"{caller()}: a {'sum' if self.total else 'mean'} over the rows of a batch is known only when the batch has "
+                f"ended: it can be scaled and added to others of its kind, not used in {name}"
+            )
+        return OverRows(FUNCTIONS[name](*(a.value if isinstance(a, OverRows) else a for a in arguments)), self.total)
+
+
+class Symbol(Tensor):
+    """Base of values of a graph: the `index`-th result of a call, or an input."""
+
+    __slots__ = ("index", "name", "node", "over_rows", "row_shape", "shape")
+
+    def __init__(self, node: Call | None, index: int, shape: tuple[int | None, ...], name: str, over: bool) -> None:
+        self.node, self.index, self.name, self.over_rows = node, index, name, over
+        self.shape = shape
+        self.row_shape: Shape = tuple(n for n in shape[1:] if n is not None)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {self.shape}>"
+
+
+class Result(Symbol):
+    """What a call returned."""
+
+    __slots__ = ()
+
+
+class Call:
+    """A call of a layer or an operation in a graph, and where the user's code made it."""
+
+    __slots__ = ("arguments", "function", "line", "named", "result")
+
+    def __init__(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        self.function, self.arguments, self.named, self.line = function, arguments, named, caller()
+        self.result: Any = None  # a structure of symbols
+
+    def inputs(self) -> list[Symbol]:
+        """The symbols among the arguments."""
+        return [a for a in leaves([self.arguments, self.named]) if isinstance(a, Symbol)]
+
+    def run(self, values: dict[int, Any]) -> None:
+        """Repeats the call on the values of a program, by the id of their symbol; adds those of its results."""
+
+        def valued(a: Any) -> Any:
+            return values[id(a)] if isinstance(a, Symbol) else a
+
+        result = self.function(*mapped(self.arguments, valued), **mapped(self.named, valued))
+        for symbol, value in zip(leaves(self.result), leaves(result), strict=True):
+            values[id(symbol)] = value
+
+
+def probe(program: Builder, symbol: Symbol) -> Any:
+    """A value like the symbol's, for finding out shapes."""
+    if symbol.over_rows:
+        return OverRows(Traced(program, Buffer("x", (1,))), False)
+    per_row = bool(symbol.shape) and symbol.shape[0] is None
+    shape = symbol.row_shape if per_row else tuple(n for n in symbol.shape if n is not None)
+    return Traced(program, Buffer("x", shape, WORKSPACE if per_row else PARAMETERS, per_row))
+
+
+def record(function: Any, arguments: tuple[Any, ...], named: dict[str, Any], name: str) -> Any:
+    """The symbols of a call's results; its shapes are found by calling it once on values without numbers."""
+    call = Call(function, arguments, named)
+    program = Builder(training=False)
+    values = {id(s): probe(program, s) for s in call.inputs()}
+
+    def valued(a: Any) -> Any:
+        return values[id(a)] if isinstance(a, Symbol) else a
+
+    with writing(program):
+        result = function(*mapped(arguments, valued), **mapped(named, valued))
+    count = 0
+
+    def symbol(value: Any) -> Result:
+        nonlocal count
+        count += 1
+        over = isinstance(value, OverRows)
+        return Result(call, count - 1, () if over else traced(value, program).shape, name, over)
+
+    call.result = mapped(result, symbol)
+    return call.result
+
+
+@contextmanager
+def writing(program: Builder) -> Iterator[None]:
+    """While it is open, operations on weights alone append their instructions to this program."""
+    token = _program.set(program)
+    try:
+        yield
+    finally:
+        _program.reset(token)
+
+
+def program_of(values: list[Any]) -> Builder:
+    """The program that operations on these values belong to."""
+    found = {id(v.program): v.program for v in values if isinstance(v, Traced)}
+    if len(found) > 1:
+        raise ThalwegError(f"{caller()}: the tensors belong to two networks that are drawn separately")
+    program = next(iter(found.values()), None) or _program.get()
+    if program is None:
+        raise ThalwegError(
+            f"{caller()}: operations on weights belong into a layer's call(self, x); their numbers are in weight.numpy()"
+        )
+    return program
+
+
+def current() -> Builder | None:
+    """The program that is being written, if one is."""
+    return _program.get()
+
+
+def operand_shape(x: Any) -> Shape:
+    """The shape of a row of a value in a program."""
+    if not isinstance(x, Traced) or not x.buffer.per_row:
+        raise refuse("a tensor with a value for each row is needed")
+    return x.buffer.shape
+
+
+def traced(value: Any, program: Builder) -> Traced:
+    """A value as one of the program: a weight, a number or an array too."""
+    if isinstance(value, Traced):
+        return value
+    if isinstance(value, Buffer):
+        return Traced(program, value)
+    if isinstance(value, OverRows):
+        raise ShapeError("a mean over the rows of the batch is a loss, no output")
+    return Traced(program, program.constant(np.asarray(value, np.float64)))
+
+
+def caller() -> str:
+    """The line of the user's code that is being executed: file, number and text."""
+    frame = inspect.currentframe()
+    own = __name__.partition(".")[0] + "."
+    while frame is not None and (frame.f_globals.get("__name__", "") + ".").startswith((own, "contextlib.")):
+        frame = frame.f_back
+    if frame is None:
+        return "here"
+    name, line = frame.f_code.co_filename, frame.f_lineno
+    text = linecache.getline(name, line).strip()
+    short = name.replace("\\", "/").rpartition("/")[2]
+    return f"{short}, line {line}" + (f" ({text})" if text else "")
+
+
+def refuse(what: str) -> ArgumentError:
+    """An error that names the user's line."""
+    return ArgumentError(f"{caller()}: {what}")

@@ -1,0 +1,5 @@
+"""Random numbers by Keras's names: `thalweg.random.normal(shape)`."""
+
+from thalweg.ops.draws import SeedGenerator, bernoulli, dropout, normal, uniform
+
+__all__ = ["SeedGenerator", "bernoulli", "dropout", "normal", "uniform"]
