@@ -201,7 +201,12 @@ def test_numbers_of_batches_that_cannot_be_raise():
     model.fit(X, Y, batch_size=10, steps_per_epoch=5, verbose=0)
     with pytest.raises(ArgumentError, match="steps_per_epoch=2, but 50 rows are 5 batches of 10"):
         model.fit(X, Y, batch_size=10, steps_per_epoch=2, verbose=0)
-    for more in ({"validation_freq": 0}, {"validation_freq": [0, 2]}, {"validation_steps": 0}, {"validation_freq": 1.5}):
+    for more in (
+        {"validation_freq": 0},
+        {"validation_freq": [0, 2]},
+        {"validation_steps": 0},
+        {"validation_freq": 1.5},
+    ):
         with pytest.raises(ArgumentError, match="has to be a whole number"):
             model.fit(X, Y, validation_split=0.2, verbose=0, **more)
     with pytest.raises(ArgumentError, match="steps has to be a whole number"):
@@ -259,7 +264,9 @@ def test_a_clone_has_weights_of_its_own():
 
 def test_a_clone_may_have_other_layers():
     def wider(layer):
-        return Dense(5) if isinstance(layer, layers.Residual) else Dense.from_config(layer.get_config() | {"name": None})
+        return (
+            Dense(5) if isinstance(layer, layers.Residual) else Dense.from_config(layer.get_config() | {"name": None})
+        )
 
     model = models.clone_model(chain(), clone_function=wider)
     model.build()

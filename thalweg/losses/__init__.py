@@ -35,7 +35,6 @@ from thalweg.losses.numbers import (
     SquaredHinge,
     SumSquaredError,
 )
-from thalweg.losses.traced import FunctionLoss
 from thalweg.losses.probabilities import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -47,6 +46,7 @@ from thalweg.losses.probabilities import (
     SparseCategoricalCrossentropy,
     Tversky,
 )
+from thalweg.losses.traced import FunctionLoss
 from thalweg.support.naming import choose, snake_case
 from thalweg.support.registry import REGISTERED
 

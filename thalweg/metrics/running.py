@@ -14,7 +14,9 @@ from thalweg.metrics.metric import Array, Metric
 __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
 
 
-def by_row(values: ArrayLike, sample_weight: ArrayLike | None, reduce: Callable[..., Any]) -> tuple[Array, Array | None]:
+def by_row(
+    values: ArrayLike, sample_weight: ArrayLike | None, reduce: Callable[..., Any]
+) -> tuple[Array, Array | None]:
     """A weighted value for each row, and the weights, as Keras makes them: other axes are averaged, or summed."""
     v = np.asarray(values, np.float64)
     if sample_weight is None:

@@ -364,13 +364,6 @@ class Compiled:
             arrays = [batches.contiguous(a, self.weights.dtype, "x") for a in arrays]
         return arrays
 
-    def first_batches(self, x: Any, steps: int, batch_size: int | None) -> Any:
-        """So many batches of all inputs, from the start."""
-        self.build_for(x)
-        rows = steps * (32 if batch_size is None else whole("batch_size", batch_size))
-        some = [array[:rows] for array in self.inputs(x)]
-        return some if len(some) > 1 else some[0]
-
     def lower_for(
         self, kind: str, data: Data, batch: int, lanes: int = 1, visible: bool = False
     ) -> tuple[Program, int]:

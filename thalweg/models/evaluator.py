@@ -16,6 +16,7 @@ from thalweg.engine.contract import Chunk, Executor, Job
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled, Data, first
 from thalweg.models.diagnosis import diagnose
+from thalweg.models.streams import collected
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making
@@ -40,6 +41,9 @@ def evaluate(
 ) -> Any:
     """Loss and metrics on these rows; see `Sequential.evaluate`."""
     aloud = level(verbose) > 0
+    epoch = collected(x, y, sample_weight, steps, "steps")
+    if epoch is not None:
+        x, y, sample_weight, batch_size, steps = epoch.x, epoch.y, epoch.sample_weight, epoch.batch, None
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
     with making:  # no other thread compiles the model
         compiled.ready(x)
