@@ -183,7 +183,9 @@ def test_an_unknown_pass_is_told_with_the_nearest_name_and_all_that_run():
         ArgumentError, match=r"unknown pass of a program for training 'derivation'; did you mean 'derive'\?"
     ):
         model.program(after="derivation")
-    with pytest.raises(ArgumentError, match=r"for inference 'derive'.* Choose from: fuse chains, fuse relu, winograd$"):
+    with pytest.raises(
+        ArgumentError, match=r"for inference 'derive'.* Choose from: embed mean, fuse chains, fuse relu, winograd$"
+    ):
         model.program("inference", after="derive")
     with pytest.raises(ArgumentError, match=r"'split inputs'"):
         model.program(after="split inputs")  # one lane

@@ -23,6 +23,7 @@ from thalweg.support.nested import leaves, mapped
 from thalweg.support.seeds import draw_seed
 
 Shape = tuple[int, ...]
+Array = NDArray[Any]
 
 
 class Called(hooks.Configured):

@@ -67,9 +67,7 @@ class Layer(HasVariables, Called):
 
     uncalled = hooks.LAYER
     every: ClassVar[tuple[str, ...]] = EVERY  # what the constructor of every layer takes
-    declared: Mapping[str, Any] = MappingProxyType(
-        {}
-    )  # of these, the input's shape and the type, where they were given
+    declared: Mapping[str, Any] = MappingProxyType({})  # of these, the input's shape and type, where they were given
     title_zh: ClassVar[str] = ""
     summary_zh: ClassVar[str] = ""
 

@@ -77,6 +77,7 @@ __all__ = [
     "MeanSquaredLogarithmicError",
     "Metric",
     "Named",
+    "OutputLoss",
     "PearsonCorrelation",
     "Poisson",
     "Precision",

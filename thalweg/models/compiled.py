@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
-from thalweg import utils
 from thalweg.callbacks.callback import Columns, Logs
 from thalweg.data import arrays as batches
 from thalweg.engine import TARGETS, aligned, make_executor, usable_lanes
@@ -32,6 +31,7 @@ from thalweg.program.ir.program import Program
 from thalweg.program.lowering import Network, Objective, OutputObjective, Weight, forward, lower, places
 from thalweg.program.passes.draft import KINDS, Request
 from thalweg.support.checks import whole
+from thalweg.support.seeds import draw_seed
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 from thalweg.support.once import making
@@ -49,7 +49,7 @@ class Compiled:
     def __init__(self, graph: Graph, weights: Weights, seed: int | None, engine: str) -> None:
         self.graph, self.weights = graph, weights
         self.seed_given = seed is not None
-        self.seed = utils.draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
+        self.seed = draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
         self.engine = choose("engine", engine, ("native", "reference"))
         if engine == "native" and weights.dtype != np.float32:
             raise ArgumentError("the native engine computes in float32; dtype='float64' needs engine='reference'")

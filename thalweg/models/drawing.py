@@ -118,7 +118,7 @@ def calls_between(inputs: list[Any], outputs: list[Any]) -> list[Call]:
                     order.append(symbol.node)
                 continue
             pending.append((symbol, True))
-            pending.extend((s, False) for s in symbol.node.inputs())
+            pending.extend((s, False) for s in reversed(symbol.node.inputs()))
     return order
 
 

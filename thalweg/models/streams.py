@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.dataset import PyDataset
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.support.checks import whole
 from thalweg.support.nested import leaves, mapped
-from thalweg.utils import PyDataset
 
 
 def is_stream(x: Any) -> bool:
