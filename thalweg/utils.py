@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.backend import clear_session
-from thalweg.data.dataset import PyDataset
+from thalweg.data.streams import PyDataset
 from thalweg.errors import DataError, ShapeError
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose

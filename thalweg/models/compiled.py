@@ -31,10 +31,10 @@ from thalweg.program.ir.program import Program
 from thalweg.program.lowering import Network, Objective, OutputObjective, Weight, forward, lower, places
 from thalweg.program.passes.draft import KINDS, Request
 from thalweg.support.checks import whole
-from thalweg.support.seeds import draw_seed
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 from thalweg.support.once import making
+from thalweg.support.seeds import draw_seed
 
 Data = dict[str, Array]  # the caller's arrays by the names under which programs know them: X, Y, weights
 

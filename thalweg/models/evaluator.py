@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model, introduced, listened, notify
+from thalweg.data.streams import collected
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Chunk, Executor, Job
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled, Data, first
 from thalweg.models.diagnosis import diagnose
-from thalweg.models.streams import collected
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History
+from thalweg.data.streams import is_stream
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import Input, Layer
@@ -25,7 +26,6 @@ from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
 from thalweg.models.parts import done_by, held_by
 from thalweg.models.predictor import Predictor, chosen, predict_aloud
-from thalweg.models.streams import is_stream
 from thalweg.models.trainer import Fit, Trainer, Validation
 from thalweg.models.weights import Weights
 from thalweg.ops.tensor import Tensor, caller, traced

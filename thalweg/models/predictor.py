@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from thalweg.callbacks.callback import Callback, Model, introduced, listened, notify
+from thalweg.data.streams import collected
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.models.compiled import Compiled
-from thalweg.models.streams import collected
 from thalweg.program.lowering import places
 from thalweg.program.passes.draft import Request
 from thalweg.support.checks import whole

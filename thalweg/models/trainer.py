@@ -15,13 +15,13 @@ from numpy.typing import ArrayLike
 from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.callbacks.callback import Model, checked, listened, notify
 from thalweg.data import arrays as batches
+from thalweg.data.streams import Stream, collected, is_stream
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled, Data, first
 from thalweg.models.diagnosis import diagnose
 from thalweg.models.evaluator import Evaluation, batches_of, format_scores
-from thalweg.models.streams import Stream, collected, is_stream
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making
@@ -128,8 +128,8 @@ class Fit:
         self,
         model: Model,
         compiled: Compiled,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: Any,
+        y: Any,
         batch_size: int | None,
         epochs: int,
         verbose: int | str,
@@ -138,7 +138,7 @@ class Fit:
         validation_data: Any,
         shuffle: bool,
         class_weight: Mapping[int, float] | None,
-        sample_weight: ArrayLike | None,
+        sample_weight: Any,
         initial_epoch: int,
         lanes: int | None,
         validation: Validation,
