@@ -31,10 +31,10 @@ from thalweg.program.ir.program import Program
 from thalweg.program.lowering import Network, Objective, OutputObjective, Weight, forward, lower, places
 from thalweg.program.passes.draft import KINDS, Request
 from thalweg.support.checks import whole
-from thalweg.support.seeds import draw_seed
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 from thalweg.support.once import making
+from thalweg.support.seeds import draw_seed
 
 Data = dict[str, Array]  # the caller's arrays by the names under which programs know them: X, Y, weights
 
@@ -363,13 +363,6 @@ class Compiled:
         if any(a.dtype != np.uint8 for a in arrays):
             arrays = [batches.contiguous(a, self.weights.dtype, "x") for a in arrays]
         return arrays
-
-    def first_batches(self, x: Any, steps: int, batch_size: int | None) -> Any:
-        """So many batches of all inputs, from the start."""
-        self.build_for(x)
-        rows = steps * (32 if batch_size is None else whole("batch_size", batch_size))
-        some = [array[:rows] for array in self.inputs(x)]
-        return some if len(some) > 1 else some[0]
 
     def lower_for(
         self, kind: str, data: Data, batch: int, lanes: int = 1, visible: bool = False

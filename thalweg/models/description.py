@@ -9,6 +9,7 @@ import numpy as np
 from thalweg import layers
 from thalweg.errors import ModelFileError
 from thalweg.layers import Input, Layer
+from thalweg.models.compiled import Compiled
 from thalweg.models.drawing import Drawn, Own
 from thalweg.models.graph import Chain, Graph
 from thalweg.ops.tensor import FUNCTIONS, Symbol
@@ -34,6 +35,17 @@ def describe(graph: Graph) -> dict[str, Any]:
         "config": graph.model.get_config(),
         "own": mapped(graph.shapes, lambda n: list(graph.input_shapes[n])),
     }
+
+
+def settings(compiled: Compiled) -> dict[str, Any]:
+    """The arguments of every model that aren't the default; the seed if it was given."""
+    given = {
+        "seed": compiled.seed if compiled.seed_given else None,
+        "engine": compiled.engine,
+        "dtype": compiled.weights.dtype.name,
+    }
+    usual = {"seed": None, "engine": "native", "dtype": "float32"}
+    return {name: value for name, value in given.items() if value != usual[name]}
 
 
 def describe_drawn(graph: Drawn) -> dict[str, Any]:
