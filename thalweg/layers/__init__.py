@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from thalweg.activations import CustomFunction
+from thalweg.errors import ArgumentError
 from thalweg.layers import (
     activation,
     adapted,
@@ -13,12 +14,14 @@ from thalweg.layers import (
     containers,
     convolution,
     core,
+    lookup,
     noise,
     normalization,
     pooling,
     separable,
     shapes,
     transposed,
+    vocabulary,
 )
 from thalweg.layers.activation import *  # noqa: F403 — a new layer is named only in its own file
 from thalweg.layers.adapted import *  # noqa: F403
@@ -27,12 +30,14 @@ from thalweg.layers.containers import *  # noqa: F403
 from thalweg.layers.convolution import *  # noqa: F403
 from thalweg.layers.core import *  # noqa: F403
 from thalweg.layers.layer import Layer, serialize
+from thalweg.layers.lookup import *  # noqa: F403
 from thalweg.layers.noise import *  # noqa: F403
 from thalweg.layers.normalization import *  # noqa: F403
 from thalweg.layers.pooling import *  # noqa: F403
 from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
+from thalweg.layers.vocabulary import *  # noqa: F403
 from thalweg.support.naming import choose
 
 CustomObjects = Mapping[str, type[Layer] | CustomFunction]
@@ -44,12 +49,14 @@ __all__ += augmentation.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
+__all__ += lookup.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
 __all__ += separable.__all__
 __all__ += shapes.__all__
 __all__ += transposed.__all__
+__all__ += vocabulary.__all__
 
 CLASSES: dict[str, type[Layer]] = {
     name: globals()[name] for name in sorted(__all__) if name not in ("Layer", "deserialize", "serialize")
@@ -65,6 +72,8 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
     config = dict(description["config"])
     if description["class_name"] in ("Residual", "Concatenate"):
         config = {key: layers_of(value, custom_objects) for key, value in config.items()}
+    if isinstance(config.get("vocabulary"), str):  # a file of someone else's may not name files of ours
+        raise ArgumentError(f"a vocabulary is saved as a list, not as the path {config['vocabulary']!r}")
     own = dict(custom_objects or {})
     activation = config.get("activation")
     if isinstance(activation, dict) and activation.get("custom") in own:

@@ -17,28 +17,37 @@ from thalweg.program.builder import Builder
 from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
+from thalweg.support.naming import choose
 
 __all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "Rescaling"]
 
+KINDS = ("float32", "int32", "int64", "uint8", "bool", "string")
+
 
 class Input(Layer):
-    """The shape of one row, without the batch: `Input((5,))` for five columns, `Input((28, 28))` for small images."""
+    """The shape of one row, without the batch: `Input((5,))` for five columns, `Input((28, 28))` for small images.
+
+    dtype: what the caller's arrays hold, float32, int32, int64, uint8, bool or string. The network computes in floats
+    whatever it is; string is for a layer behind it that takes text, such as `StringLookup`.
+    """
 
     title_zh = "輸入"
     summary_zh = "說明一列資料的形狀。"
 
-    def __init__(self, shape: Sequence[int] | int, name: str | None = None) -> None:
+    def __init__(self, shape: Sequence[int] | int, name: str | None = None, dtype: str = "float32") -> None:
         super().__init__(name)
         sizes = shape if isinstance(shape, (Sequence, np.ndarray)) else (shape,)
         self.shape = tuple(whole("Input's shape", n) for n in sizes)
         if not self.shape:
             raise ArgumentError("Input's shape can't be empty: give (1,) for one number a row")
+        self.kind = choose("dtype of an input", getattr(dtype, "__name__", None) or str(dtype), KINDS)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return x
 
     def get_config(self) -> dict[str, Any]:
-        return {"shape": list(self.shape), "name": self.name}
+        kind = {} if self.kind == "float32" else {"dtype": self.kind}
+        return {"shape": list(self.shape), "name": self.name} | kind
 
 
 class Dense(KernelLayer):

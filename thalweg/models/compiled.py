@@ -93,7 +93,7 @@ class Compiled:
     def build_for(self, x: ArrayLike | None) -> None:
         """Builds the model for the first data, if necessary."""
         if not self.graph.built and self.graph.input is None and x is not None:
-            self.build(batches.to_array(x, "x").shape[1:] or (1,))
+            self.build(self.graph.read(x).shape[1:] or (1,))
         self.build()
 
     def ready(self, x: ArrayLike | None = None) -> None:
@@ -172,8 +172,8 @@ class Compiled:
         """What lowering needs to know."""
         trained = self.weights.trained()
         return Network(
-            layers=self.graph.layers,
-            input_shape=self.graph.input_shape,
+            layers=self.graph.layers[len(self.graph.entry) :],
+            input_shape=self.graph.fed_shape,
             output_shape=self.output_shape,
             weights=[Weight(path, p.buffer) for path, p in trained],
             penalties=[(p.buffer, p.regularizer) for _, p in trained if p.regularizer is not None],
@@ -228,7 +228,7 @@ class Compiled:
         class_weight: Mapping[int, float] | None = None,
     ) -> list[Array | None]:
         """x, y and the row weights, checked, as the engine takes them."""
-        inputs = batches.input_rows(x, self.graph.input_shape, self.weights.dtype)
+        inputs = self.graph.feed(x, self.weights.dtype)
         targets = batches.to_array(y, "y")
         batches.same_rows(inputs, targets)
         targets = batches.contiguous(self.loss.check_targets(targets, self.output_shape), self.weights.dtype, "y")
@@ -312,7 +312,7 @@ class Compiled:
         """
         with making:  # no other thread compiles the model
             self.ready()
-            x = np.random.default_rng(0).normal(size=(batch_size, *self.graph.input_shape)).astype(self.weights.dtype)
+            x = np.random.default_rng(0).normal(size=(batch_size, *self.graph.fed_shape)).astype(self.weights.dtype)
             y = np.zeros((batch_size, *self.loss.target_shape(self.output_shape)), self.weights.dtype)
             job = self.job("training", [x, y, None], whole("batch_size", batch_size))
         job.parameters, job.slots = self.weights.vector.copy(), self.slots.copy()

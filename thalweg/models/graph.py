@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from thalweg.errors import ArgumentError, ThalwegError
+from numpy.typing import ArrayLike, DTypeLike
+
+from thalweg.data import arrays as batches
+from thalweg.errors import ArgumentError, DataError, ThalwegError
 from thalweg.layers import Input, Layer
 from thalweg.layers.core import connect_all, name_layers
-from thalweg.layers.layer import Shape
+from thalweg.layers.layer import Array, Shape
+from thalweg.layers.lookup import NUMBERS, TEXT, Lookup
 from thalweg.support.naming import choose
 
 UNKNOWN_INPUT = "the input shape isn't known yet: begin with Input(shape), or give data"
@@ -44,6 +48,8 @@ class Graph:
             if any(layer is other for other in self.layers):
                 raise ArgumentError(f"layer {layer.name!r} is already in the model; make a new one for a second place")
             layer.check_free()
+            if isinstance(layer, Lookup) and len(self.entry) < len(self.layers):
+                raise layer.misplaced()
             name_layers([*self.layers, layer])
             self.layers.append(layer)
 
@@ -73,6 +79,41 @@ class Graph:
         return self.input.shape
 
     @property
+    def entry(self) -> list[Lookup]:
+        """The layers in front that convert the caller's arrays before the network gets them."""
+        found: list[Lookup] = []
+        for layer in self.layers:
+            if not isinstance(layer, Lookup):
+                break
+            found.append(layer)
+        return found
+
+    @property
+    def fed_shape(self) -> Shape:
+        """The shape of one row as the network gets it."""
+        entry = self.entry
+        shape = entry[-1].output_shape if entry else self.input_shape
+        assert shape is not None
+        return shape
+
+    def read(self, x: ArrayLike) -> Array:
+        """x as an array of what the first layer takes."""
+        entry = self.entry
+        array = entry[0].read(x) if entry else batches.to_array(x, "x")
+        if not array.ndim or not len(array):
+            raise DataError(f"x needs rows, got an array of shape {array.shape}")
+        return array
+
+    def feed(self, x: ArrayLike, dtype: DTypeLike) -> Array:
+        """x as the network gets it."""
+        if not self.entry:
+            return batches.input_rows(x, self.input_shape, dtype)
+        array = batches.fitted(self.read(x), self.input_shape)
+        for layer in self.entry:
+            array = layer.convert(array)
+        return batches.contiguous(array, dtype, "x")
+
+    @property
     def features_shape(self) -> Shape | None:
         """The input shape of the last layer with weights; None if no layer with weights precedes it."""
         weighted = [layer for layer in self.layers if layer.weighted]
@@ -85,7 +126,14 @@ class Graph:
             raise ThalwegError("the model has no layers: add some first")
         if self.input is None and input_shape is None:
             raise ThalwegError(UNKNOWN_INPUT)
-        front = self.input or Input(tuple(input_shape or ()))
+        takes = self.entry[0].takes if self.entry else (NUMBERS,)
+        front = self.input or Input(tuple(input_shape or ()), dtype="string" if takes == (TEXT,) else "float32")
+        if front.kind == "string" and TEXT not in takes:
+            raise ArgumentError(
+                f"Input has dtype='string', but layer {self.layers[0].name!r} takes numbers: put StringLookup before it"
+            )
+        if front.kind != "string" and NUMBERS not in takes:
+            raise ArgumentError(f"{self.entry[0].spelled} takes text: give Input({front.shape}, dtype='string')")
         output = connect_all(self.layers, front.shape)
         try:
             yield

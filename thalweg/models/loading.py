@@ -58,7 +58,7 @@ def from_description(
     """The model of a description, its weights 0. They get no memory until their shapes match the arrays'."""
     stored = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
     model = Sequential(
-        [layers.Input(description["input_shape"])]
+        [layers.Input(description["input_shape"], dtype=description.get("input_dtype", "float32"))]
         + [layers.deserialize(d, custom_objects) for d in description["layers"]],
         name=description["name"],
         seed=description["seed"],

@@ -46,6 +46,8 @@ def describe(model: Compiled) -> dict[str, Any]:
         "input_shape": list(model.graph.input_shape),
         "layers": [layers.serialize(layer) for layer in model.graph.layers],
     }
+    if model.graph.input is not None and model.graph.input.kind != "float32":
+        description["input_dtype"] = model.graph.input.kind
     if model.complete:
         description["compile"] = {
             "optimizer": optimizers.serialize(model.optimizer),

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.callbacks.callback import Callback, Model, introduced, listened, notify
-from thalweg.data import arrays as batches
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.models.compiled import Compiled
@@ -32,21 +31,22 @@ class Predictor:
     def __init__(self, compiled: Compiled) -> None:
         self.compiled, self.engine, self.parameters = compiled, compiled.engine, compiled.weights.vector
         self.program, _ = compiled.lower(Request("inference"))
-        self.input_shape, self.output_shape = compiled.graph.input_shape, compiled.output_shape
+        self.input_shape, self.output_shape = compiled.graph.fed_shape, compiled.output_shape
         flops = max(1, self.program.flops(1))
         self.many_rows = -(-MANY_FLOPS // flops) if self.engine == "native" else 0  # the prepared path takes fewer …
         self.long_rows = -(-LONG_FLOPS // flops)  # … and lets other threads run from here on
         self.own = threading.local()  # a predictor for each thread that finds the first one busy
         self.native = self.prepare() if self.engine == "native" else None
+        self.enter: Callable[[Any], Array | None] = refuse if self.native is None else self.native.enter
         # The outputs for any x: None unless it is a few rows in exactly the form that the native engine takes.
-        self.small_batch: Callable[[Any], Array | None] = refuse if self.native is None else self.native.enter
+        self.small_batch = refuse if compiled.graph.entry else self.enter
 
     def __call__(self, x: Array, batch: int | None = None, lanes: int | None = None) -> Array:
         """The outputs for x (rows, …), which is contiguous and holds the engine's floats, or bytes."""
         kind = self.parameters.dtype
         if batch is None and lanes is None and len(x) < self.many_rows:
             rows = x.astype(kind, copy=False).view(kind)  # as a view, because equal types may be different objects
-            y = self.small_batch(rows)
+            y = self.enter(rows)
             if y is None:
                 if not hasattr(self.own, "native"):
                     self.own.native = self.prepare()
@@ -89,6 +89,7 @@ def refuse(x: Any) -> None:
 
 def predict_aloud(
     model: Model,
+    predictor: Predictor,
     x: ArrayLike,
     batch_size: int | None,
     verbose: int | str,
@@ -98,27 +99,29 @@ def predict_aloud(
     """The network's outputs, with callbacks and a printed line."""
     aloud = level(verbose) > 0 and verbose != "auto"
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
-    inputs = batches.input_rows(x, model.input_shape, model.dtype)
+    inputs = predictor.compiled.graph.feed(x, model.dtype)
     listeners = introduced(callbacks, model, -(-len(inputs) // batch))
     notify(listeners, "on_predict_begin", {})
     model.stop_predicting = False
     begin = time.perf_counter() - compiling.seconds
     if listened(listeners, BATCH_EVENTS):
-        outputs = by_batch(model, inputs, batch, listeners, lanes)
+        outputs = by_batch(model, predictor, inputs, batch, listeners, lanes)
     else:
-        outputs = model.predict(inputs, batch_size, 0, lanes=lanes)
+        outputs = predictor(inputs, None if batch_size is None else batch, lanes)
     if aloud:
         print(f"{len(outputs):,} rows in {time.perf_counter() - compiling.seconds - begin:.3f} s")
     notify(listeners, "on_predict_end", {})
     return outputs
 
 
-def by_batch(model: Model, x: Array, batch: int, callbacks: Sequence[Callback], lanes: int | None) -> Array:
+def by_batch(
+    model: Model, predictor: Predictor, x: Array, batch: int, callbacks: Sequence[Callback], lanes: int | None
+) -> Array:
     """Batch by batch, until a callback sets `stop_predicting`."""
     parts: list[Array] = []
     for number, first in enumerate(range(0, len(x), batch)):
         notify(callbacks, "on_predict_batch_begin", number, {})
-        parts.append(model.predict(x[first : first + batch], None, 0, lanes=lanes))
+        parts.append(predictor(x[first : first + batch], None, lanes))
         notify(callbacks, "on_predict_batch_end", number, {"outputs": parts[-1]})
         if model.stop_predicting:
             break

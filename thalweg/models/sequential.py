@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History
-from thalweg.data import arrays as batches
 from thalweg.engine.contract import Array
 from thalweg.layers import Input, Layer
 from thalweg.layers.layer import Shape
@@ -301,15 +300,14 @@ class Sequential(hooks.Hooked):
                 if batch_size is None; the callback may set `model.stop_predicting`.
             lanes: the number of cores to use; by default one for little work, otherwise as many as are worthwhile.
         """
-        if callbacks is not None or verbose not in (0, "auto"):
-            self._compiled.build_for(x)
-            return predict_aloud(self, x, batch_size, verbose, callbacks, lanes)
         predictor = self._predictor or self._prepare(x)
+        if callbacks is not None or verbose not in (0, "auto"):
+            return predict_aloud(self, predictor, x, batch_size, verbose, callbacks, lanes)
         if batch_size is None and lanes is None:
             y = predictor.small_batch(x)  # here, because a row takes less time than another call
             if y is not None:
                 return y
-        x = batches.input_rows(x, self.input_shape, self.dtype)
+        x = self._graph.feed(x, self.dtype)
         return predictor(x, None if batch_size is None else whole("batch_size", batch_size), lanes)
 
     def _prepare(self, x: ArrayLike) -> Predictor:
