@@ -82,7 +82,9 @@ Y = np.array([1.0, 2.0, 3.0, 1.0])
 
 
 def colours(**options):
-    model = Sequential([Input((1,), dtype="string"), adapted(StringLookup(output_mode="one_hot"), X), Dense(1)], **options)
+    model = Sequential(
+        [Input((1,), dtype="string"), adapted(StringLookup(output_mode="one_hot"), X), Dense(1)], **options
+    )
     model.compile("adam", "mse")
     return model
 
@@ -384,7 +386,10 @@ def test_refused(call, error, said):
 def test_keras_measures_the_same_ranges(keras, count):
     x = np.random.default_rng(count).gamma(2, size=count)
     for bins, epsilon in ((3, 0.01), (10, 0.01), (4, 0.1)):
-        ours, theirs = Discretization(num_bins=bins, epsilon=epsilon), keras.layers.Discretization(num_bins=bins, epsilon=epsilon)
+        ours, theirs = (
+            Discretization(num_bins=bins, epsilon=epsilon),
+            keras.layers.Discretization(num_bins=bins, epsilon=epsilon),
+        )
         ours.adapt(x)
         theirs.adapt(x)
         np.testing.assert_allclose(ours.bin_boundaries, theirs.bin_boundaries, rtol=1e-6)

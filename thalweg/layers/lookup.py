@@ -87,7 +87,9 @@ class Lookup(Layer):
     def connect(self, input_shape: Shape) -> Shape:
         self.check_free()
         if self.output_mode == "int" and self.depth > EXACT:
-            raise ArgumentError(f"{self.spelled} has {self.depth:,} indices, a model's numbers are exact up to {EXACT:,}")
+            raise ArgumentError(
+                f"{self.spelled} has {self.depth:,} indices, a model's numbers are exact up to {EXACT:,}"
+            )
         self.output_shape = self.converted_shape(input_shape)
         self.input_shape = input_shape
         return self.output_shape

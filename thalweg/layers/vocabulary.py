@@ -197,7 +197,9 @@ class Vocabulary(Lookup):
 
     def connect(self, input_shape: Shape) -> Shape:
         if self.invert and self.takes_text:
-            raise ArgumentError(f"{self.spelled} with invert makes text, which a network can't take: call it on the data")
+            raise ArgumentError(
+                f"{self.spelled} with invert makes text, which a network can't take: call it on the data"
+            )
         return super().connect(input_shape)
 
     @property
