@@ -539,7 +539,8 @@ WRONG = {
     "an array too few": (
         lambda f: np.savez(f / "mnist.npz", x_train=images(2)), mnist.load_data, "has no array y_train, only x_train"),
     "other rows": (
-        lambda f: np.savez(f / "mnist.npz", **DIGITS | {"y_train": labels(5)}), mnist.load_data, "no images with a class"),
+        lambda f: np.savez(f / "mnist.npz", **DIGITS | {"y_train": labels(5)}), mnist.load_data,
+        "no images with a class"),
     "a folder": (lambda f: (f / "mnist.npz").mkdir(), mnist.load_data, "is a folder, not the file"),
     "no path": (lambda f: None, lambda folder: mnist.load_data("", folder), "path is the name of a file"),
     "a truncated file": (

@@ -69,7 +69,7 @@ ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]]
     Tied: [(lambda: Tied(), (3,), (3,), 9)],
     **IMAGE_LAYERS,
     **ACTIVATION_LAYERS,
-    **dict.fromkeys(LOOKUPS, []),  # at a model's entry: see test_lookup.py
+    **{kind: [] for kind in LOOKUPS},  # at a model's entry: see test_lookup.py
     Input: [],  # describes the model's first shape; it is never among the layers
 }
 OWN = {"Tied": Tied, **CUSTOM_OBJECTS}

@@ -219,7 +219,7 @@ def test_the_vocabulary_of_a_model_keeps_its_size():
 
 
 def test_a_vocabulary_is_sorted_by_count_and_then_backwards():
-    layer = adapted(StringLookup(mask_token="", num_oov_indices=2), TEXT + [["", "[UNK]", "é"]])
+    layer = adapted(StringLookup(mask_token="", num_oov_indices=2), [*TEXT, ["", "[UNK]", "é"]])
     assert layer.get_vocabulary() == ["", "[UNK]", "[UNK]", "d", "é", "z", "c", "b", "a"]
     assert layer.get_vocabulary(include_special_tokens=False) == ["d", "é", "z", "c", "b", "a"]
     assert layer.vocabulary_size() == 9
@@ -248,7 +248,8 @@ def test_ranges_are_about_equally_full():
 
 KINDS = {
     "U": np.array(TEXT), "bytes": np.array(TEXT).astype("S"), "objects": np.array(TEXT, dtype=object), "lists": TEXT,
-    "tuples": tuple(map(tuple, TEXT)), "pandas": pd.DataFrame(TEXT), "categories": pd.DataFrame(TEXT).astype("category"),
+    "tuples": tuple(map(tuple, TEXT)), "pandas": pd.DataFrame(TEXT),
+    "categories": pd.DataFrame(TEXT).astype("category"),
     "polars": pl.DataFrame(TEXT, orient="row"), "objects of bytes": np.array(TEXT).astype("S").astype(object),
     "arrow": pd.DataFrame(TEXT).astype("string[pyarrow]"), "NumPy's letters": [list(map(np.str_, row)) for row in TEXT],
 }  # fmt: skip
@@ -359,7 +360,7 @@ REFUSED = {
     "vocabulary_dtype": (lambda: IntegerLookup(vocabulary_dtype="int32"), ArgumentError, "is 'int64'"),
     "words for numbers": (lambda: IntegerLookup(vocabulary=["a"]), DataError, "has to be whole numbers"),
     "no num_tokens": (lambda: CategoryEncoding(), ArgumentError, "needs num_tokens"),
-    "whole indices of categories": (lambda: CategoryEncoding(3, output_mode="int"), ArgumentError, "unknown output_mode"),
+    "whole indices of categories": (lambda: CategoryEncoding(3, output_mode="int"), ArgumentError, "unknown output_mo"),
     "no boundaries": (lambda: Discretization(), ArgumentError, "either bin_boundaries, or num_bins"),
     "both": (lambda: Discretization([0], 2), ArgumentError, "either bin_boundaries, or num_bins"),
     "falling boundaries": (lambda: Discretization([1, 0]), ArgumentError, "increasing numbers"),

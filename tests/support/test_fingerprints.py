@@ -51,7 +51,8 @@ def test_thousands_of_lengths():
 def by_the_paper(text, key):
     """SipHash-2-4 for one text, in Python's integers."""
     mask = (1 << 64) - 1
-    v = [k ^ c for k, c in zip(key * 2, (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573), strict=True)]  # fmt: skip
+    start = 0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573
+    v = [k ^ c for k, c in zip(key * 2, start, strict=True)]
 
     def turned(x, bits):
         return (x << bits | x >> 64 - bits) & mask

@@ -24,8 +24,8 @@ def load_data(
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """(x_train, y_train), (x_test, y_test): x (rows, 8), and the median house value in dollars (rows,).
 
-    The columns: median income, house age, rooms and bedrooms per household, population, members per household, latitude,
-    longitude.
+    The columns: median income, house age, rooms and bedrooms per household, population, members per household,
+    latitude, longitude.
 
     Args:
         version: "large" for all rows, "small" for the first 600.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from thalweg.datasets.fetching import Folder, Source
+from thalweg.datasets.labelled_images import joined, of_cifar
 from thalweg.datasets.pickled import Array
-from thalweg.datasets.pictures import joined, of_cifar
 
 SOURCE = Source(
     "cifar-10-python.tar.gz",

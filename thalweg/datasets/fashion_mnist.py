@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from thalweg.data.images import read_idx
 from thalweg.datasets.fetching import GOOGLE, Folder, Source, fetch, present
+from thalweg.datasets.labelled_images import checked, of_archive
 from thalweg.datasets.pickled import Array
-from thalweg.datasets.pictures import checked, of_archive
 
 DIGESTS = {
     "train-images-idx3-ubyte.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
@@ -19,8 +19,8 @@ SOURCES = [Source(f"fashion-mnist/{name}", GOOGLE + name, digest) for name, dige
 def load_data(folder: Folder = None) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """(x_train, y_train), (x_test, y_test): 60,000 and 10,000 images (rows, 28, 28) and classes (rows,), as bytes.
 
-    The classes: T-shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot. The four IDX files lie
-    in the folder fashion-mnist; an archive fashion_mnist.npz does too.
+    The classes: T-shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot. The four IDX files
+    lie in the folder fashion-mnist; an archive fashion_mnist.npz does too.
 
     Args:
         folder: see `thalweg.datasets`.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from thalweg.datasets.fetching import GOOGLE, Folder, Source, fetch
+from thalweg.datasets.labelled_images import of_archive
 from thalweg.datasets.pickled import Array
-from thalweg.datasets.pictures import of_archive
 
 SOURCE = Source("mnist.npz", GOOGLE + "mnist.npz", "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1")
 

@@ -116,13 +116,13 @@ def unpickled(content: bytes) -> Any:
 
 def read_arrays(path: Path, names: list[str]) -> list[Array]:
     """Arrays of an .npz archive by name, in capitals or not; arrays of objects too."""
-    with readable(DataError, f"{path} is not the archive of arrays that it should be, or it is damaged"):
-        with Npz(path) as archive:
-            held = {name.lower(): name for name in archive.members}
-            missing = [name for name in names if name not in held]
-            if missing:
-                raise DataError(f"{path} has no array {missing[0]}, only {', '.join(archive.members) or 'nothing'}")
-            return [of_member(archive, held[name]) for name in names]
+    problem = f"{path} is not the archive of arrays that it should be, or it is damaged"
+    with readable(DataError, problem), Npz(path) as archive:
+        held = {name.lower(): name for name in archive.members}
+        missing = [name for name in names if name not in held]
+        if missing:
+            raise DataError(f"{path} has no array {missing[0]}, only {', '.join(archive.members) or 'nothing'}")
+        return [of_member(archive, held[name]) for name in names]
 
 
 def of_member(archive: Npz, name: str) -> Array:
@@ -133,7 +133,7 @@ def of_member(archive: Npz, name: str) -> Array:
     version = np.lib.format.read_magic(stream)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = header(stream)
-    if dtype != object:
+    if not dtype.hasobject:
         stream.seek(0)
         return read_npy(stream, len(content))
     array = unpickled(content[stream.tell() :])

@@ -7,6 +7,7 @@ of a model. Layers with a vocabulary are in `vocabulary.py`.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,7 +37,9 @@ class Lookup(Layer):
     `depth`, the number of indices.
     """
 
-    uncalled = {name: instead for name, instead in hooks.LAYER.items() if name != "__call__"}
+    uncalled: ClassVar[Mapping[str, str]] = {
+        name: instead for name, instead in hooks.LAYER.items() if name != "__call__"
+    }
     modes: ClassVar[tuple[str, ...]] = ("int", "one_hot", "multi_hot", "count")
 
     def __init__(self, output_mode: str, sparse: bool, name: str | None) -> None:

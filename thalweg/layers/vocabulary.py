@@ -230,10 +230,8 @@ class Vocabulary(Lookup):
         if not unknown.any():
             return result
         if self.num_oov_indices == 0:
-            raise DataError(
-                f"{self.spelled} has no index for unknown tokens such as {few(list(dict.fromkeys(array[unknown].tolist())))}: "
-                "set num_oov_indices=1"
-            )
+            found = few(list(dict.fromkeys(array[unknown].tolist())))
+            raise DataError(f"{self.spelled} has no index for unknown tokens such as {found}: set num_oov_indices=1")
         several = self.num_oov_indices > 1
         result[unknown] = self.oov_start + (self.bucket(array[unknown]) if several else 0)
         return result

@@ -145,7 +145,7 @@ def _text(cell: Any, row: int, what: str, encoding: str) -> str:
         return str(cell)
     if isinstance(cell, (list, tuple, np.ndarray)):
         raise ShapeError(f"{what} has rows of different lengths; every row needs the same shape")
-    if cell is None or cell != cell or type(cell).__name__ in ("NAType", "NaTType"):  # noqa: PLR0124 — NaN
+    if cell is None or cell != cell or type(cell).__name__ in ("NAType", "NaTType"):
         raise DataError(f'{what} has no value in row {row}: fill it in, with "" for example')
     raise DataError(f"{what} takes text, but row {row} holds {cell!r}")
 
