@@ -8,7 +8,14 @@ from thalweg.models.loading import load_model
 from thalweg.models.model import Model
 from thalweg.support.registry import custom_object_scope, register_keras_serializable
 
-__all__ = ["custom_object_scope", "load_model", "load_weights", "register_keras_serializable", "save_model", "save_weights"]
+__all__ = [
+    "custom_object_scope",
+    "load_model",
+    "load_weights",
+    "register_keras_serializable",
+    "save_model",
+    "save_weights",
+]
 
 
 def save_model(model: Model, filepath: str | Path, overwrite: bool = True) -> None:

@@ -24,13 +24,17 @@ from thalweg.support.registry import REGISTERED
 __all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "Lambda", "Rescaling"]
 
 
+KINDS = ("float32", "int32", "int64", "uint8", "bool", "string")
+
+
 class Input(Symbol):
     """The input of a network: the shape of one row, without the batch, and a tensor to call layers on.
 
     Args:
         shape: `Input((5,))` for five columns, `Input((28, 28))` for small images.
         name: by default input, input_1, …
-        dtype: what the caller's arrays hold: float32, int32, int64, uint8, bool. The network computes in floats.
+        dtype: what the caller's arrays hold: float32, int32, int64, uint8, bool or string. The network computes in
+            floats; text is for a layer that takes it, such as `StringLookup`.
 
     >>> from thalweg.layers import Dense
     >>> x = Input((4,))
@@ -50,7 +54,7 @@ class Input(Symbol):
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"an input's name is a word without '/', got {name!r}")
         super().__init__(None, 0, (None, *whole_sizes), name or "", False)
-        self.kind = choose("dtype of an input", str(np.dtype(dtype)), ("float32", "int32", "int64", "uint8", "bool"))
+        self.kind = choose("dtype of an input", getattr(dtype, "__name__", None) or str(dtype), KINDS)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal input."""
