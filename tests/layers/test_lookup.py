@@ -20,7 +20,7 @@ from thalweg.layers import (
     Residual,
     StringLookup,
 )
-from thalweg.layers.lookup import Lookup
+from thalweg.layers.lookups.lookup import Lookup
 
 ROWS = [pytest.param(*row, id=f"{kind.__name__}{n}") for kind, rows in LOOKUPS.items() for n, row in enumerate(rows)]
 INSIDE = [row for row in ROWS if np.ndim(row.values[1]) == 2 and np.asarray(row.values[2]).dtype.kind in "if"]

@@ -79,7 +79,7 @@ class Lookup(Layer):
         return encode(self.indices(self.read(values)), self.output_mode, self.depth)
 
     def __call__(self, values: Any) -> Any:
-        """The same: layers of this kind can be called on arrays, lists, and columns and frames of data; and on an Input."""
+        """The same on arrays, lists, and columns and frames of data; on an `Input`, the tensor of the result."""
         if not isinstance(values, Symbol):
             return self.convert(values)
         if values.node is not None and not isinstance(values.node.function, Lookup):
