@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from activation_layers import ACTIVATION_LAYERS, CUSTOM_OBJECTS
 from image_layers import IMAGE_LAYERS
+from lookup_rows import LOOKUPS
 
 import thalweg
 from thalweg import Sequential, activations, layers
@@ -73,6 +74,7 @@ ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]]
     Tied: [(lambda: Tied(), (3,), (3,), 9)],
     **IMAGE_LAYERS,
     **ACTIVATION_LAYERS,
+    **{kind: [] for kind in LOOKUPS},  # at a model's entry: see test_lookup.py
     Input: [],  # describes the model's first shape; it is never among the layers
 }
 OWN = {"Tied": Tied, **CUSTOM_OBJECTS}

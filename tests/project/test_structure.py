@@ -24,7 +24,7 @@ ROOMS = [
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
-    ["thalweg.callbacks"],
+    ["thalweg.callbacks", "thalweg.datasets"],
     ["thalweg.data"],
     ["thalweg.layers"],
     ["thalweg.activations", "thalweg.constraints", "thalweg.initializers", "thalweg.losses", "thalweg.metrics",

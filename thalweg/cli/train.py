@@ -19,6 +19,7 @@ from thalweg.runs import image_run, table_run
 from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.keeping import keep
 from thalweg.runs.run import Run
+from thalweg.support.seeds import draw_seed
 
 
 @given.grouped

@@ -145,7 +145,7 @@ class Compiled:
         """Builds the model for the first data, if necessary."""
         if not self.weights.placed and not self.graph.inputs and x is not None:
             several = isinstance(x, dict) or self.graph.takes_structure(x)
-            shape = mapped(x, row_of) if several else row_of(x)
+            shape = mapped(x, row_of) if several else self.graph.row_of(x)
             self.build(shape)
         self.build()
 
@@ -233,7 +233,7 @@ class Compiled:
         trained = sorted(self.weights.trained(), key=lambda pair: pair[1].buffer.offset)
         return Network(
             run=self.graph.lower,
-            input_shapes=self.graph.input_shapes,
+            input_shapes=self.graph.fed_shapes,
             output_shapes=self.graph.output_shapes,
             weights=[Weight(path, p.buffer) for path, p in trained],
             penalties=[(p.buffer, p.regularizer) for _, p in trained if p.regularizer is not None],
@@ -334,7 +334,8 @@ class Compiled:
         """The arrays of all inputs, checked."""
         arrays, names = self.shaped(x), self.graph.input_names
         for ids in self.id_inputs():
-            ids.check(arrays[ids.number], "x" if len(names) == 1 else f"x of {names[ids.number]!r}")
+            name = names[self.graph.feeds[ids.number].place]
+            ids.check(arrays[ids.number], "x" if len(names) == 1 else f"x of {name!r}")
         return arrays
 
     def id_inputs(self) -> list[IdInput]:
@@ -347,21 +348,21 @@ class Compiled:
         return found
 
     def shaped(self, x: Any) -> list[Array]:
-        """The arrays of all inputs, of the right shapes and types."""
-        names, shapes = self.graph.input_names, self.graph.input_shapes
+        """The arrays that the network gets, of the right shapes and types."""
+        names, shapes, feeds = self.graph.input_names, self.graph.input_shapes, self.graph.feeds
+        kind = self.weights.dtype
         if len(names) == 1:
             x = x[names[0]] if isinstance(x, dict) and names[0] in x else x
             x = x[0] if isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) == 1 + len(shapes[0]) else x
-            return [batches.input_rows(x, shapes[0], self.weights.dtype)]
-        given = spread(x, names, "x", [True] * len(names))
-        arrays = [
-            batches.input_rows(a, shape, self.weights.dtype, f"x of {name!r}")
-            for a, shape, name in zip(given, shapes, names, strict=True)
-        ]
-        for name, array in zip(names[1:], arrays[1:], strict=True):
-            batches.same_rows(arrays[0], array, f"x of {name!r}")
+            given, called = [x], ["x"]
+        else:
+            given = spread(x, names, "x", [True] * len(names))
+            called = [f"x of {name!r}" for name in names]
+        arrays = [f.array(given[f.place], shapes[f.place], kind, called[f.place]) for f in feeds]
+        for feed, array in zip(feeds[1:], arrays[1:], strict=True):
+            batches.same_rows(arrays[0], array, called[feed.place])
         if any(a.dtype != np.uint8 for a in arrays):
-            arrays = [batches.contiguous(a, self.weights.dtype, "x") for a in arrays]
+            arrays = [batches.contiguous(a, kind, "x") for a in arrays]
         return arrays
 
     def lower_for(
@@ -447,7 +448,7 @@ class Compiled:
     def random_data(self, rows: int) -> Data:
         """Random inputs, and targets of zeros."""
         draw, kind = np.random.default_rng(0), self.weights.dtype
-        shapes, outputs = self.graph.input_shapes, self.output_shapes
+        shapes, outputs = self.graph.fed_shapes, self.output_shapes
         data: Data = {
             name: draw.normal(size=(rows, *shape)).astype(kind)
             for name, shape in zip(places("X", len(shapes)), shapes, strict=True)

@@ -51,7 +51,7 @@ def settings(compiled: Compiled) -> dict[str, Any]:
 def describe_drawn(graph: Drawn) -> dict[str, Any]:
     """Inputs, layers, calls and outputs."""
     places: Places = {id(x): [-1, k] for k, x in enumerate(graph.inputs)}
-    for number, call in enumerate(graph.calls):
+    for number, call in enumerate(graph.drawn):
         places |= {id(s): [number, k] for k, s in enumerate(leaves(call.result))}
     numbers = {id(layer): k for k, layer in enumerate(graph.layers)}
     weights = {id(p.buffer): path for layer in graph.layers for path, p in layer.all_parameters()}
@@ -69,7 +69,7 @@ def describe_drawn(graph: Drawn) -> dict[str, Any]:
                 "with": written(c.arguments),
                 "named": written(c.named),
             }
-            for c in graph.calls
+            for c in graph.drawn
         ],
         "outputs": written(graph.given),
     }

@@ -74,7 +74,7 @@ def steps_of(graph: Graph) -> list[Step]:
     steps = [Step(x.name, "Input", str(x.shape), 0, []) for x in graph.inputs]
     counts: dict[str, int] = {}
     shown: set[int] = set()
-    for call in graph.calls:
+    for call in graph.drawn:
         of = call.function
         base = str(of.name) if isinstance(of, Layer) else of.__name__
         counts[base] = counts.get(base, 0) + 1

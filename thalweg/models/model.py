@@ -194,6 +194,9 @@ class Model(Layer):
         """The outputs of its layers for the values of a program, in the structure in which it returns them."""
         if len(arguments) != 1:
             raise ArgumentError(f"{caller()}: model {self.name!r} takes one tensor, or one list or dict of them")
+        for feed in self._graph.feeds:
+            if feed.lookups:
+                raise feed.lookups[0].misplaced()
         given = arguments[0]
         if isinstance(given, dict):
             given = spread(given, self._graph.input_names, f"the call of {self.name!r}", [True] * len(self.inputs))

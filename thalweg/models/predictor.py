@@ -33,7 +33,7 @@ class Predictor:
     def __init__(self, compiled: Compiled) -> None:
         self.compiled, self.engine, self.parameters = compiled, compiled.engine, compiled.weights.vector
         self.program, _ = compiled.lower(Request("inference"))
-        self.input_shapes, self.output_shapes = compiled.graph.input_shapes, compiled.output_shapes
+        self.input_shapes, self.output_shapes = compiled.graph.fed_shapes, compiled.output_shapes
         single = len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
         flops = max(1, self.program.flops(1))
         self.many_rows = (
