@@ -181,7 +181,7 @@ class Loss(hooks.Configured):
             return y
         return fit_shape(y, self.target_shape(output), f"the network's output for {self.name}")
 
-    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of a batch of predictions, in float64. A one-dimensional y_pred is one row, as in Keras.
 
         >>> from thalweg.losses import MeanSquaredError
@@ -191,8 +191,7 @@ class Loss(hooks.Configured):
         from thalweg.engine.reference import evaluate_loss
 
         if isinstance(y_true, Operators) or isinstance(y_pred, Operators):
-            told: Any = (ops.sum if self.reduction == "sum" else ops.mean)(self.on_tensors(y_true, y_pred))
-            return told  # type: ignore[no-any-return]
+            return (ops.sum if self.reduction == "sum" else ops.mean)(self.on_tensors(y_true, y_pred))
         if self.own:
             values = np.asarray(self.call(np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)))  # type: ignore[attr-defined]
             if values.ndim and sample_weight is not None:
