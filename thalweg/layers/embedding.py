@@ -12,7 +12,7 @@ from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.kernel_layer import RegularizerLike
 from thalweg.layers.layer import Array, Layer, Shape
-from thalweg.layers.variables import to_numbers
+from thalweg.ops.variable import to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
