@@ -289,7 +289,10 @@ def adjoint_kernel(operation: Operation, name: str) -> str:
     return kernel(operations.adjoint(operation, name))
 
 
-NEW = dict.fromkeys(UNARY.values(), ()) | {operations.whole_power(3): (), operations.whole_power(8): ()}
+NEW = {e: tuple(e.arguments.values()) for e in UNARY.values()} | {
+    operations.whole_power(3): (),
+    operations.whole_power(8): (),
+}
 NEW |= {operations.with_number(kind, reverse): (1.5,) for kind in BINARY for reverse in (False, True)}
 ROWS: dict[str, Build] = {kernel(operation): two(kind) for kind, operation in BINARY.items()}
 ROWS |= {

@@ -11,7 +11,8 @@ from thalweg import constraints, initializers, regularizers
 from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.kernel_layer import RegularizerLike
-from thalweg.layers.layer import Array, Layer, Shape, to_numbers
+from thalweg.layers.layer import Array, Layer, Shape
+from thalweg.layers.variables import to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole

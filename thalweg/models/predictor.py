@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.callbacks.callback import Callback, Model, introduced, listened, notify
+from thalweg.data.streams import collected
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.models.compiled import Compiled
@@ -32,7 +33,7 @@ class Predictor:
     def __init__(self, compiled: Compiled) -> None:
         self.compiled, self.engine, self.parameters = compiled, compiled.engine, compiled.weights.vector
         self.program, _ = compiled.lower(Request("inference"))
-        self.input_shapes, self.output_shapes = compiled.graph.input_shapes, compiled.output_shapes
+        self.input_shapes, self.output_shapes = compiled.graph.fed_shapes, compiled.output_shapes
         single = len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
         flops = max(1, self.program.flops(1))
         self.many_rows = (
@@ -90,6 +91,17 @@ class Predictor:
 
 def refuse(x: Any) -> None:
     """Takes the place of `enter` in the other engine, and where inputs have to be checked: always None."""
+
+
+def chosen(compiled: Compiled, x: Any, steps: int | None, batch_size: int | None) -> Any:
+    """What a stream makes; of arrays the first `steps` batches."""
+    epoch = collected(x, None, None, steps, "steps")
+    if epoch is not None:
+        return epoch.x
+    compiled.build_for(x)
+    rows = whole("steps", steps) * (32 if batch_size is None else whole("batch_size", batch_size))
+    some = [array[:rows] for array in compiled.inputs(x)]
+    return some if len(some) > 1 else some[0]
 
 
 def predict_aloud(

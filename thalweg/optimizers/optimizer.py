@@ -25,7 +25,7 @@ from thalweg.support import hooks
 from thalweg.support.checks import number, whole
 
 Array = NDArray[Any]
-Rate = float | schedules.LearningRateSchedule | Callable[[int], float]
+Rate = float | schedules.LearningRateSchedule | Callable[..., float]
 
 SYMBOLS = {
     "learning_rate": "lr",
@@ -42,6 +42,10 @@ SYMBOLS = {
     "l2_shrinkage_regularization_strength": "shrinkage",
 }  # of the names in equations that are shown without numbers
 
+OLD = {  # arguments of earlier versions of Keras → what takes their place
+    "lr": ": it is called learning_rate",
+    "decay": ": a falling learning rate is a schedule, learning_rate=schedules.InverseTimeDecay(0.01, 1, decay)",
+}
 AVERAGE, ACCUMULATED = "average", "accumulated"  # slots of use_ema and of gradient_accumulation_steps
 
 
@@ -71,11 +75,12 @@ def printed(equation: str) -> str:
     return shown_step(equation, {}, SYMBOLS)
 
 
-class Optimizer(hooks.Hooked):
+class Optimizer(hooks.Configured):
     """Base of all optimizers.
 
     Args:
-        learning_rate: a number, one of `thalweg.schedules`, or a function of the step (0, 1, …).
+        learning_rate: a number, one of `thalweg.schedules`, or a function of the step (0, 1, …) or of nothing,
+            which is called for every step.
         weight_decay: before each update w −= learning_rate·weight_decay·w (see `exclude_from_weight_decay`).
         clipnorm: the largest norm of the gradient of one array of weights.
         clipvalue: the largest absolute value of an element of the gradient.
@@ -121,7 +126,11 @@ class Optimizer(hooks.Hooked):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         learning_rate_factors: dict[str, float] | None = None,
+        **unknown: Any,
     ) -> None:
+        for argument in unknown:
+            hint = OLD.get(argument, "")
+            raise ArgumentError(f"{self.kind} has no argument {argument!r}{hint}")
         self.name = name or type(self).__name__.lower()
         self.schedule: Any = None  # called with a step
         self.set_learning_rate(learning_rate)

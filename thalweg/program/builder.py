@@ -57,12 +57,15 @@ class Builder:
         self.features: Buffer  # the input of the last layer with weights
 
     def value(self, name: str, shape: tuple[int, ...], per_row: bool = True) -> Buffer:
-        """A new value, its name made unique by primes."""
+        """A new value. Its name is made unique by a prime and a number: z1, z1′, z1′2, z1′3 …"""
         name += self.number
-        while name in self.names:
-            name += "′"
-        self.names.add(name)
-        return Buffer(name, shape, per_row=per_row)
+        unique = name if name not in self.names else f"{name}′"
+        count = 1
+        while unique in self.names:
+            count += 1
+            unique = f"{name}′{count}"
+        self.names.add(unique)
+        return Buffer(unique, shape, per_row=per_row)
 
     def constant(self, values: ArrayLike) -> Constant:
         """Numbers that are the same for every row and not trained; a single one is printed as itself."""
@@ -359,9 +362,10 @@ class Builder:
                 return self.elementwise(operations.whole_power(int(number)), x)
         return self.elementwise(operations.with_number(kind, reverse), x, (float(number),))
 
-    def unary(self, name: str, x: Buffer) -> Buffer:
-        """a = f(x), element by element: an equation of `operations.UNARY`."""
-        return self.elementwise(operations.UNARY[name], x)
+    def unary(self, name: str, x: Buffer, *arguments: float) -> Buffer:
+        """a = f(x), element by element: an equation of `operations.UNARY`, by default with its own arguments."""
+        equation = operations.UNARY[name]
+        return self.elementwise(equation, x, arguments or tuple(float(a or 0) for a in equation.arguments.values()))
 
     def reduce(self, kind: str, x: Buffer, axes: Sequence[int], keepdims: bool = False) -> Buffer:
         """The sum, mean, max, min, prod or logsumexp along axes; argmax, argmin or cumsum along one.

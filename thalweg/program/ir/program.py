@@ -68,7 +68,7 @@ class Program:
     def __post_init__(self) -> None:
         ready: set[Buffer] = set()  # what a lane derives from the parameters alone
         for instruction in (*self.forward, *self.backward):
-            once = all(b.storage in ready or known(b) for b in instruction.inputs)
+            early = all(b.storage in ready or known(b) for b in instruction.inputs)
             if not instruction.per_row and all(b.view_of is not None for b in instruction.outputs):  # no work
                 self.prepare.append(instruction)
             elif any(b.region in (PARAMETERS, SLOTS) for b in instruction.outputs):  # moving averages and centres
@@ -79,7 +79,7 @@ class Program:
                 self.rows.append(instruction)
             elif any(b.region == TOTALS for b in instruction.outputs) or instruction.accumulates:
                 self.finish.append(instruction)
-            elif once:
+            elif early:
                 self.prepare.append(instruction)
                 ready.update(b for b in instruction.outputs if b.region == WORKSPACE)
             else:
