@@ -43,8 +43,8 @@ class Predictor:
         self.own = threading.local()  # a predictor for each thread that finds the first one busy
         self.native = self.prepare() if self.engine == "native" and single else None
         # The outputs for any x: None unless it is a few rows in exactly the form that the native engine takes.
-        checked = self.native is None or bool(compiled.id_inputs())
-        self.small_batch: Callable[[Any], Array | None] = refuse if checked else self.native.enter
+        enter = None if self.native is None or compiled.id_inputs() else self.native.enter
+        self.small_batch: Callable[[Any], Array | None] = enter or refuse
 
     def __call__(self, inputs: list[Array], batch: int | None = None, lanes: int | None = None) -> list[Array]:
         """The outputs for inputs (rows, …), which are contiguous and hold the engine's floats, or bytes."""
