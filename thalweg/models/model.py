@@ -23,7 +23,6 @@ from thalweg.models.drawing import Drawn, Own
 from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
-from thalweg.models.parts import done_by, held_by
 from thalweg.models.predictor import Predictor, predict_aloud
 from thalweg.models.trainer import Fit, Trainer, Validation
 from thalweg.models.weights import Weights

@@ -40,9 +40,8 @@ class Predictor:
         self.native = self.prepare() if prepared else None
         # The outputs for any x: None unless it is a few rows in exactly the form that the native engine takes.
         looked_at = bool(compiled.id_inputs()) or any(feed.lookups for feed in compiled.graph.feeds)
-        self.small_batch: Callable[[Any], Array | None] = (
-            refuse if self.native is None or looked_at else self.native.enter
-        )
+        enter = None if self.native is None or looked_at else self.native.enter
+        self.small_batch: Callable[[Any], Array | None] = enter or refuse
 
     def __call__(self, inputs: list[Array], batch: int | None = None, lanes: int | None = None) -> list[Array]:
         """The outputs for inputs (rows, …), which are contiguous and hold the engine's floats, or bytes."""
