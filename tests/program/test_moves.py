@@ -9,13 +9,14 @@ from test_pointwise import trained
 
 from thalweg import Sequential
 from thalweg.errors import ShapeError
-from thalweg.layers import Input
+from thalweg.layers import Dense, Input
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.ir.instruction import PARAMETERS, Buffer
 
 WIDTH = X.shape[1]
 RANDOM = np.random.default_rng(5)
+COLUMN, FACTORS = RANDOM.normal(size=(4, 1)), RANDOM.normal(size=(3, 2, 1))
 
 
 def attention(p: Builder, x: Any, W: Any) -> Any:
@@ -24,10 +25,7 @@ def attention(p: Builder, x: Any, W: Any) -> Any:
     heads = p.permute(p.reshape(tokens, (WIDTH, 2, 2)), (1, 0, 2))
     scores = p.unary("tanh", p.matmul(heads, heads, transpose_y=True))
     mixed = p.permute(p.matmul(scores, heads), (1, 0, 2))
-    return p.reshape(p.matmul(p.reshape(mixed, (WIDTH, 4)), p.constant(RANDOM_COLUMN)), (WIDTH,))
-
-
-RANDOM_COLUMN = RANDOM.normal(size=(4, 1))
+    return p.reshape(p.matmul(p.reshape(mixed, (WIDTH, 4)), p.constant(COLUMN)), (WIDTH,))
 
 
 def all_transpositions(p: Builder, x: Any, W: Any) -> Any:
@@ -42,7 +40,7 @@ def all_transpositions(p: Builder, x: Any, W: Any) -> Any:
 def shared_by_heads(p: Builder, x: Any, W: Any) -> Any:
     """One matrix for several of the other side: its adjoint is summed over them, and over the rows."""
     three = p.pad(p.reshape(x, (1, 1, WIDTH)), ((1, 1), (0, 0), (0, 0)), 0.5)
-    scaled = p.binary("multiply", p.broadcast_to(three, (3, 2, WIDTH)), p.constant(RANDOM.normal(size=(3, 2, 1))))
+    scaled = p.binary("multiply", p.broadcast_to(three, (3, 2, WIDTH)), p.constant(FACTORS))
     z = p.matmul(scaled, p.broadcast_to(W, (1, WIDTH, WIDTH)))
     return p.reduce("sum", p.matmul(z, p.reshape(W, (1, WIDTH, WIDTH)), transpose_y=True), (0, 1))
 
@@ -94,14 +92,22 @@ FUNCTIONS = [attention, all_transpositions, shared_by_heads, vectors, moved, joi
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_any_mixture_agrees_with_central_differences(function):
-    check(compiled(Custom(function)))
+    check(compiled(Custom(function), Dense(3)))
+
+
+def bounded(function: Any) -> Any:
+    """The function's hyperbolic tangent, so that training stays stable."""
+    return lambda p, x, W: p.unary("tanh", p.scalar("multiply", function(p, x, W), 0.1))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_training_is_the_same_in_both_engines_and_on_several_lanes(function):
-    want = trained(function, 1, engine="reference", dtype="float64")
+    want = trained(bounded(function), 1, engine="reference", dtype="float64")
     for lanes in (1, 3):
-        for one, other in zip(trained(function, lanes)[:-1], want[:-1], strict=True):
+        got = trained(bounded(function), lanes)
+        if function is random_values:  # a prediction draws numbers of its own
+            got, want = got[:-1], want[: len(got) - 1]
+        for one, other in zip(got, want, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
@@ -118,7 +124,8 @@ def value_of(function: Any, x: Any) -> Any:
     ("function", "by_numpy"),
     [
         (lambda p, x: p.slice(x, (None, -1, 1), (-1, None, None), (2, -2, 1)), lambda x: x[:, :-1:2, -1::-2, 1:]),
-        (lambda p, x: p.pad(x, ((1, 0), (0, 2), (0, 0)), 3), lambda x: np.pad(x, ((0, 0), (1, 0), (0, 2), (0, 0)), constant_values=3)),
+        (lambda p, x: p.pad(x, ((1, 0), (0, 2), (0, 0)), 3),
+         lambda x: np.pad(x, ((0, 0), (1, 0), (0, 2), (0, 0)), constant_values=3)),
         (lambda p, x: p.take(x, [[0, -1], [1, 1]], 1), lambda x: np.take(x, [[0, -1], [1, 1]], 2)),
         (lambda p, x: p.permute(x, (2, 0, 1)), lambda x: x.transpose(0, 3, 1, 2)),
         (lambda p, x: p.concatenate([x, x, x], 1), lambda x: np.concatenate([x, x, x], 2)),

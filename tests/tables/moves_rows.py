@@ -24,8 +24,7 @@ def matrix_product(c: Case) -> Instruction:
         """The axes before a matrix: some of them 1, the first missing."""
         if full:
             return lead
-        kept = tuple(n if c.random.random() < 0.7 else 1 for n in lead)
-        return kept
+        return tuple(n if c.random.random() < 0.7 else 1 for n in lead)
 
     tx, ty = c.has(TWICE), c.has(SMOOTHED)
     per_x, per_y = ((True, True), (True, False), (False, True))[seed // 3 % 3] if not once else (False, False)
