@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import conformance_updates
+import embedding_rows
 import image_rows
 import loss_rows
 import metric_rows
@@ -221,5 +222,5 @@ ROWS: dict[str, Build] = {
     **conformance_updates.ROWS,
 }
 ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_rows.ROWS
-ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS
+ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS | embedding_rows.ROWS
 ROWS |= {name: build for name, build in pointwise_rows.ROWS.items() if name not in ACTIVATIONS}

@@ -23,9 +23,10 @@ from thalweg.support.nested import leaves, mapped
 from thalweg.support.seeds import draw_seed
 
 Shape = tuple[int, ...]
+Array = NDArray[Any]
 
 
-class Called(hooks.Hooked):
+class Called(hooks.Configured):
     """Base of layers, as far as they are called: a subclass has `call(self, x)` or `forward(self, program, x)`."""
 
     name: str | None

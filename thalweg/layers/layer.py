@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,14 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
-from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.layers.arguments import EVERY, accept, check_shape
 from thalweg.layers.calls import Called
+from thalweg.layers.variables import HasVariables, set_arrays
 from thalweg.ops.variable import Variable
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.regularizers import Regularizer
 from thalweg.support import hooks
-from thalweg.support.frames import as_array
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
 
@@ -43,7 +45,7 @@ class Parameter:
     number: int = 0  # of its layer, in the printed name
 
 
-class Layer(Called):
+class Layer(HasVariables, Called):
     """Base of all layers. A subclass declares its weights in `build`, and says what it computes in one of two ways.
 
     Keras's way is `call(self, x)`, in functions of `thalweg.ops`, Python's operators and calls of other layers, which may
@@ -64,8 +66,14 @@ class Layer(Called):
     """
 
     uncalled = hooks.LAYER
+    every: ClassVar[tuple[str, ...]] = EVERY  # what the constructor of every layer takes
+    declared: Mapping[str, Any] = MappingProxyType({})  # of these, the input's shape and type, where they were given
     title_zh: ClassVar[str] = ""
     summary_zh: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        accept(cls)
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -210,6 +218,7 @@ class Layer(Called):
 
     def build_for(self, input_shape: Shapes) -> None:
         """Declares the weights for an input shape, and names the layers inside."""
+        check_shape(self, input_shape)
         name_layers(self.inside)
         several = isinstance(input_shape, list)
         if self.composes:
@@ -280,6 +289,9 @@ class Layer(Called):
         return parameter.array
 
 
+accept(Layer)
+
+
 def name_layers(layers: Sequence[Layer]) -> None:
     """Gives layers without a name of the user's Keras's names: dense, dense_1, … counted within one model."""
     taken = [layer.name for layer in layers if layer.name is not None and not layer.named_by_us]
@@ -300,8 +312,7 @@ def name_layers(layers: Sequence[Layer]) -> None:
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """A plain description that `deserialize` turns back into an equal layer, without its weights."""
-    frozen = {} if layer.trainable else {"trainable": False}
-    return {"class_name": type(layer).__name__, "config": layer.get_config()} | frozen
+    return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
 
 def last_axis(layer: str, axis: Any) -> int:
@@ -320,36 +331,3 @@ def check_last_axis(layer: str, axis: int, shape: Shape) -> None:
         raise ShapeError(
             f"{layer} works along the last axis, which is axis {len(shape)} of inputs {('rows', *shape)}, not {axis}"
         )
-
-
-def set_arrays(parameters: list[tuple[str, Parameter]], weights: list[ArrayLike]) -> None:
-    """Checks every array first, then replaces them all: a wrong one changes nothing."""
-    if len(weights) != len(parameters):
-        raise ShapeError(f"set_weights got {len(weights)} arrays for {len(parameters)}: {[p for p, _ in parameters]}")
-    arrays = [to_numbers(w, path) for (path, _), w in zip(parameters, weights, strict=True)]
-    for (path, parameter), array in zip(parameters, arrays, strict=True):
-        if array.shape != parameter.buffer.shape:
-            raise ShapeError(f"{path} has the shape {parameter.buffer.shape}, the given array {array.shape}")
-        if parameter.array is None:
-            raise ThalwegError(f"{path} has no memory yet: build the model first")
-        if (
-            array.dtype.itemsize > parameter.array.itemsize
-            and np.abs(array).max() > np.finfo(parameter.array.dtype).max
-        ):
-            raise DataError(f"the array for {path} holds a number too large for {parameter.array.dtype}")
-    for (_, parameter), array in zip(parameters, arrays, strict=True):
-        assert parameter.array is not None
-        parameter.array[...] = array
-
-
-def to_numbers(values: ArrayLike, what: str) -> Array:
-    """`values` as an array of numbers."""
-    try:
-        array = as_array(values, what)
-    except DataError:
-        raise
-    except ValueError:  # rows of different lengths
-        raise ShapeError(f"the values for {what} don't form an array: their lengths differ") from None
-    if array.dtype.kind not in "buif":
-        raise DataError(f"the values for {what} have to be numbers, got an array of {array.dtype}")
-    return array

@@ -27,7 +27,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Loss(hooks.Hooked):
+class Loss(hooks.Configured):
     """Base of all losses. A subclass says which equation or instruction it is and what targets it takes.
 
     Its fields that are arguments of the equation (`delta`, `label_smoothing`, …) are passed to it.
@@ -193,23 +193,45 @@ class Loss(hooks.Hooked):
             if values.ndim and sample_weight is not None:
                 values = values * np.asarray(sample_weight).reshape(-1, *[1] * (values.ndim - 1))
             return float(values.sum() if self.reduction == "sum" else values.mean())
+        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64).reshape(-1, 1)
+        y, p = self.operands(y_true, y_pred, weight)
+        return evaluate_loss(self.instruction_for(y, p, weight), p, y, weight)
+
+    def rows(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        """ℓ of each row, and of each position in it, in float64: (rows, …), without the last axis of y_pred.
+
+        >>> from thalweg.losses import MeanSquaredError
+        >>> MeanSquaredError().rows([[0.0], [1.0]], [[1.0], [1.0]])
+        array([1., 0.])
+        """
+        y, p = self.operands(y_true, y_pred)
+        instruction = self.instruction_for(y, p)
+        with np.errstate(all="ignore"):
+            value: Array = instruction.value(np, instruction.targets(np, y, p), p)
+        value = value.sum(axis=-1) if value.ndim == p.ndim else value
+        value = value * self.row_coefficient(p.shape[1:])
+        return value[0] if np.ndim(y_pred) == 1 else value
+
+    def operands(self, y_true: ArrayLike, y_pred: ArrayLike, weight: Array | None = None) -> tuple[Array, Array]:
+        """Targets and predictions as the instruction takes them; a one-dimensional y_pred is one row."""
         p, y = np.asarray(y_pred, dtype=np.float64), np.asarray(y_true)
         row = p.ndim == 1
         if row:
             p, y = p[None], y[None]
         y = self.check_targets(y, p.shape[1:])
-        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64).reshape(-1, 1)
         for what, given in (("y_true", y), ("sample_weight", weight)):
             if given is not None and len(given) != len(p):
                 hint = ": one dimension is one row, so give (rows, 1) for rows of one output" if row else ""
                 raise ShapeError(f"y_pred has {len(p)} rows but {what} has {len(given)}{hint}")
+        return y, p
+
+    def instruction_for(self, y: Array, p: Array, weight: Array | None = None) -> LossInstruction:
+        """The instruction for arrays of these shapes."""
         sums = Buffer("loss", (1,), TOTALS, per_row=False)
-        operands = (
-            Buffer("y_pred", p.shape[1:]),
-            Buffer("y", y.shape[1:]),
-            weight if weight is None else Buffer("weight", (1,)),
-        )
-        return evaluate_loss(self.lower(operands[0], None, operands[1], operands[2], sums), p, y, weight)
+        w = None if weight is None else Buffer("weight", (1,))
+        made = self.lower(Buffer("y_pred", p.shape[1:]), None, Buffer("y", y.shape[1:]), w, sums)
+        assert isinstance(made, LossInstruction)  # a loss with a `call` is called instead
+        return made
 
 
 def fit_shape(y: Array, shape: Shape, owner: str) -> Array:

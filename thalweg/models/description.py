@@ -9,6 +9,7 @@ import numpy as np
 from thalweg import layers
 from thalweg.errors import ModelFileError
 from thalweg.layers import Input, Layer
+from thalweg.models.compiled import Compiled
 from thalweg.models.drawing import Drawn, Own
 from thalweg.models.graph import Chain, Graph
 from thalweg.ops.tensor import FUNCTIONS, Symbol
@@ -21,10 +22,11 @@ Places = dict[int, list[int]]  # the id of a symbol → [call, result]; call −
 def describe(graph: Graph) -> dict[str, Any]:
     """The graph as JSON."""
     if isinstance(graph, Chain):
-        return {
-            "input_shape": list(graph.input_shape),
-            "layers": [layers.serialize(layer) for layer in graph.layers],
-        } | ({} if graph.inputs[0].kind == "float32" else {"input_dtype": graph.inputs[0].kind})
+        chain: dict[str, Any] = {"layers": [layers.serialize(layer) for layer in graph.layers]}
+        for front in graph.inputs:
+            chain |= {"input_shape": list(front.row_shape)}
+            chain |= {} if front.kind == "float32" else {"input_dtype": front.kind}
+        return chain
     if isinstance(graph, Drawn):
         return describe_drawn(graph)
     assert isinstance(graph, Own)
@@ -35,10 +37,21 @@ def describe(graph: Graph) -> dict[str, Any]:
     }
 
 
+def settings(compiled: Compiled) -> dict[str, Any]:
+    """The arguments of every model that aren't the default; the seed if it was given."""
+    given = {
+        "seed": compiled.seed if compiled.seed_given else None,
+        "engine": compiled.engine,
+        "dtype": compiled.weights.dtype.name,
+    }
+    usual = {"seed": None, "engine": "native", "dtype": "float32"}
+    return {name: value for name, value in given.items() if value != usual[name]}
+
+
 def describe_drawn(graph: Drawn) -> dict[str, Any]:
     """Inputs, layers, calls and outputs."""
     places: Places = {id(x): [-1, k] for k, x in enumerate(graph.inputs)}
-    for number, call in enumerate(graph.calls):
+    for number, call in enumerate(graph.drawn):
         places |= {id(s): [number, k] for k, s in enumerate(leaves(call.result))}
     numbers = {id(layer): k for k, layer in enumerate(graph.layers)}
     weights = {id(p.buffer): path for layer in graph.layers for path, p in layer.all_parameters()}
@@ -56,7 +69,7 @@ def describe_drawn(graph: Drawn) -> dict[str, Any]:
                 "with": written(c.arguments),
                 "named": written(c.named),
             }
-            for c in graph.calls
+            for c in graph.drawn
         ],
         "outputs": written(graph.given),
     }

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from thalweg import losses, metrics
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, ThalwegWarning
 from thalweg.layers.layer import Shape
 from thalweg.models.graph import Graph
 from thalweg.models.model_loss import ModelLoss
-from thalweg.support.checks import number
+from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 
@@ -184,3 +185,23 @@ def named_metrics(names: Sequence[Any], loss: losses.Loss, output: Shape) -> lis
     for metric in named:
         metric.metric.check(output, target)
     return named
+
+
+def warn_of_meaningless(
+    run_eagerly: bool, steps_per_execution: int, jit_compile: bool | str, auto_scale_loss: bool
+) -> None:
+    """One warning for the arguments of `compile` that have no effect here, if any isn't the default."""
+    given = {
+        "run_eagerly": bool(run_eagerly),
+        "steps_per_execution": whole("steps_per_execution", steps_per_execution),
+        "jit_compile": jit_compile,
+        "auto_scale_loss": bool(auto_scale_loss),
+    }
+    usual = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto", "auto_scale_loss": True}
+    if named := [name for name, value in given.items() if value != usual[name]]:
+        warnings.warn(
+            f"compile: {', '.join(named)} without effect: every program is compiled, and runs as many steps at once as "
+            "it can; leave it out",
+            ThalwegWarning,
+            stacklevel=3,
+        )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.callbacks.callback import Callback, Model, introduced, listened, notify
+from thalweg.data.streams import collected
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.models.compiled import Compiled
@@ -32,7 +33,7 @@ class Predictor:
     def __init__(self, compiled: Compiled) -> None:
         self.compiled, self.engine, self.parameters = compiled, compiled.engine, compiled.weights.vector
         self.program, _ = compiled.lower(Request("inference"))
-        self.input_shapes, self.output_shapes = compiled.graph.input_shapes, compiled.output_shapes
+        self.input_shapes, self.output_shapes = compiled.graph.fed_shapes, compiled.output_shapes
         single = len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
         flops = max(1, self.program.flops(1))
         self.many_rows = (
@@ -42,14 +43,15 @@ class Predictor:
         self.own = threading.local()  # a predictor for each thread that finds the first one busy
         self.native = self.prepare() if self.engine == "native" and single else None
         # The outputs for any x: None unless it is a few rows in exactly the form that the native engine takes.
-        self.small_batch: Callable[[Any], Array | None] = refuse if self.native is None else self.native.enter
+        checked = self.native is None or bool(compiled.id_inputs())
+        self.small_batch: Callable[[Any], Array | None] = refuse if checked else self.native.enter
 
     def __call__(self, inputs: list[Array], batch: int | None = None, lanes: int | None = None) -> list[Array]:
         """The outputs for inputs (rows, …), which are contiguous and hold the engine's floats, or bytes."""
         kind, x = self.parameters.dtype, inputs[0]
         if batch is None and lanes is None and len(x) < self.many_rows:
             rows = x.astype(kind, copy=False).view(kind)  # as a view, because equal types may be different objects
-            y = self.small_batch(rows)
+            y = self.native.enter(rows) if self.native else None
             if y is None:
                 if not hasattr(self.own, "native"):
                     self.own.native = self.prepare()
@@ -88,7 +90,18 @@ class Predictor:
 
 
 def refuse(x: Any) -> None:
-    """Takes the place of `enter` in the other engine: always None."""
+    """Takes the place of `enter` in the other engine, and where inputs have to be checked: always None."""
+
+
+def chosen(compiled: Compiled, x: Any, steps: int | None, batch_size: int | None) -> Any:
+    """What a stream makes; of arrays the first `steps` batches."""
+    epoch = collected(x, None, None, steps, "steps")
+    if epoch is not None:
+        return epoch.x
+    compiled.build_for(x)
+    rows = whole("steps", steps) * (32 if batch_size is None else whole("batch_size", batch_size))
+    some = [array[:rows] for array in compiled.inputs(x)]
+    return some if len(some) > 1 else some[0]
 
 
 def predict_aloud(

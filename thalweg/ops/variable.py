@@ -25,10 +25,11 @@ class Variable(Operators, Buffer):
            [1.]], dtype=float32)
     """
 
-    __slots__ = ("parameter",)
+    __slots__ = ("parameter", "path")
 
     def __init__(self, name: str, shape: tuple[int, ...]) -> None:
         super().__init__(name, shape, PARAMETERS, per_row=False)
+        self.path = name  # layer/name, once a layer lists it
         self.parameter: Any = None  # what is known of it besides: initializer, penalty, its numbers
 
     __str__ = Buffer.__str__

@@ -16,6 +16,7 @@ from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window, flip_of
 from thalweg.program.instructions.custom_activation import CustomActivation, ScalarPair
 from thalweg.program.instructions.elementwise import Add, Dropout, Reshape
+from thalweg.program.instructions.embedding import Embedding
 from thalweg.program.instructions.indexing import OneHot, Take, TakeAlongAxis
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.instructions.noise import Noise, RandomBernoulli, RandomNormal, RandomUniform
@@ -87,6 +88,11 @@ class Builder:
             raise ShapeError(f"{x} has {x.shape[-1]} columns but {W} has {W.shape[0]} rows: x·W needs them equal")
         self.number = W.name.lstrip("W")
         return self.append(Affine(x, W, b, self.value("h", (*x.shape[:-1], W.shape[1]))))
+
+    def embedding(self, ids: Buffer, W: Buffer, sparse: bool = True) -> Buffer:
+        """h = W[ids]: a row of W for every id."""
+        self.number = W.name.lstrip("W")
+        return self.append(Embedding(ids, W, self.value("h", (*ids.shape, W.shape[1])), sparse))
 
     def convolution(
         self, x: Buffer, W: Buffer, b: Buffer | None, window: Window, groups: int = 1, outputs: int | None = None

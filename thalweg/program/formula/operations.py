@@ -20,7 +20,7 @@ from thalweg.program.formula.language import names_in, within
 class Operation:
     """z = f(x, y, …) of single numbers, and its derivatives, as texts in the language of formulas.
 
-    A slope is a formula in the operands and z. Where there is none, nothing flows back. `combine` says how the values
+    A slope is a formula in the operands. Where there is none, nothing flows back. `combine` says how the values
     become one along the axes that z lacks: their sum, prod, max or min.
     """
 
@@ -38,7 +38,7 @@ def adjoint(of: Operation, operand: str) -> Operation:
     slope = of.slopes[operand]
     assert slope is not None
     value = {"1": "dz", "-1": "-dz"}.get(slope) or within("dz * {}", slope)
-    used = [name for name in ("dz", "z", *of.slopes) if name in names_in(value)]
+    used = [name for name in ("dz", *of.slopes) if name in names_in(value)]
     name = f"{of.name} adjoint" + f" of {operand}" * (len(of.slopes) > 1)
     return Operation(name, value, dict.fromkeys(used), of.arguments, cost=of.cost + 1)
 
@@ -203,10 +203,10 @@ def with_number(kind: str, reverse: bool) -> Equation:
     if reverse and kind in COMMUTATIVE:
         return with_number(kind, reverse=False)
     operation, operand = BINARY[kind], "y" if reverse else "x"
-    names = {"x": "c", "y": "h", "z": "a"} if reverse else {"x": "h", "y": "c", "z": "a"}
+    names = {"x": "c", "y": "h"} if reverse else {"x": "h", "y": "c"}
 
     def renamed(text: str) -> str:
-        return re.sub(r"\b[xyz]\b", lambda found: names[found[0]], text)
+        return re.sub(r"\b[xy]\b", lambda found: names[found[0]], text)
 
     name = f"{operation.name} from number" if reverse else f"{operation.name} with number"
     slope = renamed(operation.slopes[operand] or "")

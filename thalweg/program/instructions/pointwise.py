@@ -126,7 +126,7 @@ class Pointwise(Instruction):
             yield from d.pass_on(dz, value)
             return
         operation = operations.adjoint(self.operation, name)
-        known = self.named | {"z": self.z, "dz": dz}
+        known = self.named | {"dz": dz}
         yield Pointwise(operation, tuple(known[n] for n in operation.slopes), d.into(value), self.arguments)
 
     def adjoint_of_extreme(self, d: Adjoints) -> Iterator[Instruction]:

@@ -10,7 +10,7 @@ from thalweg.engine.native.passes.winograd import by_winograd
 from thalweg.program.passes.activated import fuse_activations
 from thalweg.program.passes.chains import fuse_chains
 from thalweg.program.passes.draft import Pass, Request
-from thalweg.program.passes.fuse import add_before_relu, fuse_relu, normalize_and_add, pool_before_relu
+from thalweg.program.passes.fuse import add_before_relu, embed_mean, fuse_relu, normalize_and_add, pool_before_relu
 from thalweg.program.plain import DERIVE, FUSE_LOSSES
 
 
@@ -25,6 +25,7 @@ def trains_unseen(r: Request) -> bool:
 PIPELINE = (
     Pass("pool before relu", pool_before_relu, lambda r: r.kind != "inference"),
     Pass("normalize and add", normalize_and_add, trains),
+    Pass("embed mean", embed_mean, lambda r: not r.visible),
     DERIVE,
     Pass("add before relu", add_before_relu, trains),
     FUSE_LOSSES,
