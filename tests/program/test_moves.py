@@ -87,7 +87,16 @@ def random_values(p: Builder, x: Any, W: Any) -> Any:
     return p.binary("add", p.binary("multiply", h, noise), p.random("uniform", (WIDTH,), None, -1.0, 1.0))
 
 
-FUNCTIONS = [attention, all_transpositions, shared_by_heads, vectors, moved, joined, chosen, random_values]
+def ordered(p: Builder, x: Any, W: Any) -> Any:
+    """The largest elements, and all in order, of rows and of the kernel."""
+    h = p.affine(x, W)
+    values, ids = p.top_k(h, 2)
+    return p.binary(
+        "add", p.concatenate([values, ids, p.sort(p.slice(h, (0,), (WIDTH - 4,), (1,)))]), p.sort(p.take(W, 0, 0))
+    )
+
+
+FUNCTIONS = [attention, all_transpositions, shared_by_heads, vectors, moved, joined, chosen, ordered, random_values]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -133,6 +142,8 @@ def value_of(function: Any, x: Any) -> Any:
          lambda x: np.broadcast_to(x[:, None, :, :1], (len(x), 2, 4, 5, 3))),
         (lambda p, x: p.matmul(x, x, transpose_x=True), lambda x: x.swapaxes(2, 3) @ x),
         (lambda p, x: p.matmul(p.constant(np.ones((2, 5))), x), lambda x: np.ones((2, 5)) @ x),
+        (lambda p, x: p.sort(x, descending=True), lambda x: -np.sort(-x)),
+        (lambda p, x: p.top_k(x, 2)[1], lambda x: np.argsort(-x)[..., :2]),
         (lambda p, x: p.one_hot(p.scalar("floor_divide", x, 1.0), 2), lambda x: np.floor(x)[..., None] == [0, 1]),
     ],
 )  # fmt: skip
@@ -175,6 +186,7 @@ def test_nothing_is_done_where_nothing_changes():
         (lambda p, x: p.matmul(x, Buffer("y", (2, 3, 4))), "what is per row needs the same number of axes"),
         (lambda p, x: p.matmul(Buffer("y", (3, 2, 4)), Buffer("z", (2, 4, 3))), "the axes before the last two"),
         (lambda p, x: p.broadcast_to(x, (4, 2)), r"can't be broadcast to \(4, 2\)"),
+        (lambda p, x: p.top_k(x, 4), "x has 3 elements along its last axis: the first 4"),
         (lambda p, x: p.take_along_axis(x, Buffer("ids", (1,)), 0), "need as many axes"),
     ],
 )
