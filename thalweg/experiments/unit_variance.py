@@ -49,7 +49,7 @@ def lsuv(
     number("lsuv's tolerance", tolerance)
     whole("lsuv's max_iterations", max_iterations)
     model._compiled.build_for(x)
-    rows = model._compiled.graph.feed(x, model.dtype)
+    (rows,) = model._compiled.inputs(x)
     generator = np.random.default_rng(model.seed if seed is None else whole("lsuv's seed", seed, 0))
     kernels = [(path, p) for path, p in model.named_parameters() if len(p.buffer.shape) > 1]
     if not kernels:

@@ -39,6 +39,6 @@ class Feed:
         """Raises unless the input holds what the first layer takes."""
         takes = self.lookups[0].takes if self.lookups else (NUMBERS,)
         if x.kind == "string" and TEXT not in takes:
-            raise ArgumentError(f"{x!r} has dtype='string', but what follows takes numbers: put StringLookup before it")
+            raise ArgumentError("Input has dtype='string', but what follows takes numbers: put StringLookup before it")
         if x.kind != "string" and NUMBERS not in takes:
             raise ArgumentError(f"{self.lookups[0].spelled} takes text: give Input({x.row_shape}, dtype='string')")

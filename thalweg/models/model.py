@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History
-from thalweg.data.streams import is_stream
+from thalweg.data.streams import collected, is_stream
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import Input, Layer
-from thalweg.layers.variables import variables_of
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
@@ -24,12 +23,11 @@ from thalweg.models.drawing import Drawn, Own
 from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
-from thalweg.models.parts import done_by, held_by
-from thalweg.models.predictor import Predictor, chosen, predict_aloud
+from thalweg.models.predictor import Predictor, predict_aloud
 from thalweg.models.trainer import Fit, Trainer, Validation
 from thalweg.models.weights import Weights
 from thalweg.ops.tensor import Tensor, caller, traced
-from thalweg.ops.variable import Variable
+from thalweg.ops.variable import Variable, variables_of
 from thalweg.optimizers import Optimizer
 from thalweg.program.builder import Builder
 from thalweg.support import hooks
@@ -37,6 +35,7 @@ from thalweg.support.checks import whole
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
 from thalweg.support.once import making
+from thalweg.support.parts import done_by, held_by
 
 DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 
@@ -427,18 +426,22 @@ class Model(Layer):
                 if batch_size is None; the callback may set `model.stop_predicting`.
             lanes: the number of cores to use; by default one for little work, otherwise as many as are worthwhile.
         """
-        if steps is not None or is_stream(x):
-            x = chosen(self._compiled, x, steps, batch_size)
-        if callbacks is not None or verbose not in (0, "auto"):
-            self._compiled.build_for(x)
-            return predict_aloud(self, self._compiled, x, batch_size, verbose, callbacks, lanes)
-        predictor = self._predictor or self._prepare(x)
-        if batch_size is None and lanes is None:
-            y = predictor.small_batch(x)  # here, because a row takes less time than another call
+        quiet = callbacks is None and verbose in (0, "auto")
+        if quiet and batch_size is None and lanes is None and steps is None and self._predictor is not None:
+            y = self._predictor.small_batch(x)  # here, because a row takes less time than another call
             if y is not None:
                 return y
+        if is_stream(x):
+            x, steps = collected(x, None, None, steps, "steps").x, None
+        predictor = self._predictor or self._prepare(x)
         inputs = self._compiled.inputs(x)
-        outputs = predictor(inputs, None if batch_size is None else whole("batch_size", batch_size), lanes)
+        size = None if batch_size is None else whole("batch_size", batch_size)
+        if steps is not None:
+            inputs = [array[: whole("steps", steps) * (size or 32)] for array in inputs]
+        if quiet:
+            outputs = predictor(inputs, size, lanes)
+        else:
+            outputs = predict_aloud(self, predictor, inputs, size, verbose, callbacks, lanes)
         places = iter(outputs)
         return mapped(self._graph.structure, lambda _: next(places))
 

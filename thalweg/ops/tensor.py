@@ -60,8 +60,14 @@ class Operators:
     def __floordiv__(self, other: Any) -> Any:
         return FUNCTIONS["floor_divide"](self, other)
 
+    def __rfloordiv__(self, other: Any) -> Any:
+        return FUNCTIONS["floor_divide"](other, self)
+
     def __mod__(self, other: Any) -> Any:
         return FUNCTIONS["mod"](self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return FUNCTIONS["mod"](other, self)
 
     def __pow__(self, other: Any) -> Any:
         return FUNCTIONS["power"](self, other)
@@ -92,6 +98,11 @@ class Operators:
 
     def __or__(self, other: Any) -> Any:
         return FUNCTIONS["logical_or"](self, other)
+
+    def __xor__(self, other: Any) -> Any:
+        return FUNCTIONS["logical_xor"](self, other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __lt__(self, other: Any) -> Any:
         return FUNCTIONS["less"](self, other)
