@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from harness import OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case
 
-from thalweg.program.instructions import indexing, noise, products, shapes
+from thalweg.program.instructions import indexing, noise, products, resizing, shapes
 from thalweg.program.ir.instruction import Buffer, Instruction
 
 
@@ -154,6 +154,23 @@ def take_along_axis_adjoint(c: Case) -> Instruction:
     return of
 
 
+def resampling(c: Case) -> Instruction:
+    """Interpolation of any kind, and matrices of which some rows are 0, as in its adjoint."""
+    shape, per_row = block(c), everywhere(c)
+    axis, m = int(c.random.integers(len(shape))), 1 + c.shape.seed % 30
+    kind = tuple(resizing.WEIGHTS)[c.shape.seed // 5 % 4]
+    matrix = resizing.interpolated(shape[axis], m, kind, c.has(OPTIONAL))
+    if c.has(TWICE):
+        matrix = resizing.interpolated(m, shape[axis], kind, False).T
+    places, weights = resizing.banded(matrix)
+    c.values |= {constant: constant.single for constant in (places, weights)}
+    x = c.normal("x", shape, per_row=per_row)
+    z = c.put("z", (*shape[:axis], m, *shape[axis + 1 :]), np.nan, per_row=per_row)
+    of = resizing.Resampling(x, places, weights, z, axis)
+    c.magnitudes["z"] = lambda m: of.reference(np, abs(m[x]), m[places], abs(m[weights]))
+    return of
+
+
 def one_hot(c: Case) -> Instruction:
     shape, per_row, depth = block(c), everywhere(c), 1 + c.shape.seed % 12
     rows = (c.shape.rows,) if per_row else ()
@@ -197,6 +214,7 @@ ROWS: dict[str, Callable[[Case], Instruction]] = {
     "take_along_axis_adjoint": take_along_axis_adjoint,
     "one_hot": one_hot,
     "argsort": argsort,
+    "resampling": resampling,
     "random_normal": random_values(noise.RandomNormal),
     "random_uniform": random_values(noise.RandomUniform),
     "random_bernoulli": random_values(noise.RandomBernoulli),

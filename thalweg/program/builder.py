@@ -25,6 +25,7 @@ from thalweg.program.instructions.parametric import Prelu
 from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.pooling import AveragePooling, MaxPooling
 from thalweg.program.instructions.products import MatrixProduct
+from thalweg.program.instructions.resizing import Resampling, banded, interpolated, nearest
 from thalweg.program.instructions.rowwise import Rowwise
 from thalweg.program.instructions.scans import Argmax, CumulativeSum
 from thalweg.program.instructions.shapes import (
@@ -169,6 +170,17 @@ class Builder:
         """Repeats every element of an image size[0] times down and size[1] times across."""
         height, width, channels = x.shape
         return self.append(Upsampling(x, self.value("z", (height * size[0], width * size[1], channels)), size))
+
+    def resize(self, x: Buffer, size: tuple[int, int], interpolation: str, antialias: bool = False) -> Buffer:
+        """An image of another size: of `nearest` elements, or by weights; first along the axis that loses most."""
+        for axis in sorted((0, 1), key=lambda k: size[k] / x.shape[k]):
+            n, m = x.shape[axis], size[axis]
+            if n != m and interpolation == "nearest":
+                x = self.take(x, nearest(n, m), axis)
+            elif n != m:
+                z = self.value("z", (*x.shape[:axis], m, *x.shape[axis + 1 :]), x.per_row)
+                x = self.append(Resampling(x, *banded(interpolated(n, m, interpolation, antialias)), z, axis))
+        return x
 
     def permute(self, x: Buffer, order: tuple[int, ...]) -> Buffer:
         """The axes of a row in another order: axis k of the result is axis order[k] of x."""
