@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence as SequenceOf
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.backend import clear_session
+from thalweg.data.streams import PyDataset
 from thalweg.errors import DataError, ShapeError
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
-from thalweg.support.seeds import draw_seed, set_random_seed
+from thalweg.support.seeds import set_random_seed
+from thalweg.views.model_plot import plot_model
 
-__all__ = ["clear_session", "draw_seed", "normalize", "pad_sequences", "set_random_seed", "to_categorical"]
+__all__ = [
+    "PyDataset", "Sequence", "clear_session", "normalize", "pad_sequences", "plot_model", "set_random_seed",
+    "to_categorical",
+]  # fmt: skip
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[Any]:
@@ -56,7 +61,7 @@ def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> NDArray[Any]:
 
 
 def pad_sequences(
-    sequences: Sequence[Sequence[Any]],
+    sequences: SequenceOf[SequenceOf[Any]],
     maxlen: int | None = None,
     dtype: str = "int32",
     padding: str = "pre",
@@ -92,3 +97,6 @@ def pad_sequences(
             raise ShapeError(f"pad_sequences: the elements have the shapes {shape} and {kept.shape[1:]}")
         row[slice(0, len(kept)) if padding == "post" else slice(length - len(kept), None)] = kept
     return rows
+
+
+Sequence = PyDataset  # an older name of the same

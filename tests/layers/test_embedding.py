@@ -8,7 +8,7 @@ import pytest
 from harness import OPTIONAL, TWICE, Case, Shape
 from optimizer_equations import EQUATIONS
 
-from thalweg import Input, Sequential, load_model, optimizers
+from thalweg import Input, Model, Sequential, load_model, optimizers
 from thalweg.callbacks import Callback
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
@@ -200,18 +200,26 @@ def test_a_last_batch_of_fewer_rows_than_lanes():
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
 
 
-def test_two_tables_of_one_network():
+def test_two_tables_of_one_network_with_two_inputs():
+    more = RNG.integers(0, 9, (len(X), 2))
+
     def network(**options):
-        branches = Concatenate([Embedding(IDS, 4), [Embedding(IDS, 3), Dense(2)]])
-        model = Sequential([Input((LENGTH,)), branches, Flatten(), Dense(WIDTH)], seed=2, **options)
+        ids, others = Input((LENGTH,), name="ids"), Input((2,), name="others")
+        means = [
+            GlobalAveragePooling1D()(Embedding(IDS, 4, name="words")(ids)),
+            Flatten()(Embedding(9, 3, name="colors")(others)),
+        ]
+        model = Model([ids, others], Dense(WIDTH)(Concatenate()(means)), seed=2, **options)
         model.compile(Adam(0.01), "mse")
-        fit(model)
+        model.fit([X, more], Y, batch_size=BATCH, epochs=2, verbose=0)
         return model
 
     native, reference = network(), network(engine="reference")
     assert named(native).count("table reduce") == 2
     for one, two in zip(native.get_weights(), reference.get_weights(), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4)
+    with pytest.raises(DataError, match="layer 'colors' takes ids from 0 to 8, but x of 'others' holds 9 in row 3"):
+        native.predict([X, np.where(np.arange(len(X))[:, None] == 3, 9, more)])
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
@@ -391,6 +399,14 @@ def test_an_id_that_changes_while_fit_runs_is_found(lanes):
 def test_arguments_that_can_not_be_honoured(options, error, sentence):
     with pytest.raises(error, match=sentence):
         Embedding(**({"input_dim": 5, "output_dim": 3} | options))
+
+
+def test_the_length_of_a_row_may_be_stated():
+    stated = Embedding(5, 2, input_length=3)
+    assert Sequential([Input((3,)), stated]).predict([[4, 0, 1]]).shape == (1, 3, 2)
+    assert stated.get_config()["input_length"] == 3
+    with pytest.raises(ShapeError, match="input_length is 4, but a row holds 3 ids"):
+        Sequential([Input((3,)), Embedding(5, 2, input_length=4)]).build()
 
 
 def test_ids_do_not_come_from_a_trained_layer():

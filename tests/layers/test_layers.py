@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from activation_layers import ACTIVATION_LAYERS, CUSTOM_OBJECTS
 from image_layers import IMAGE_LAYERS
+from lookup_rows import LOOKUPS
 
 import thalweg
 from thalweg import Sequential, activations, layers
@@ -73,6 +74,7 @@ ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]]
     Tied: [(lambda: Tied(), (3,), (3,), 9)],
     **IMAGE_LAYERS,
     **ACTIVATION_LAYERS,
+    **{kind: [] for kind in LOOKUPS},  # at a model's entry: see test_lookup.py
     Input: [],  # describes the model's first shape; it is never among the layers
 }
 OWN = {"Tied": Tied, **CUSTOM_OBJECTS}
@@ -121,6 +123,18 @@ def test_description_makes_an_equal_layer(make, shape, output, count):
     assert layers.serialize(again) == description
     thalweg.Sequential([Input(shape), layer]).build()
     assert layers.serialize(layer)["config"]["name"] == layer.default_name  # now it has one
+
+
+@pytest.mark.parametrize(("make", "shape", "output", "count"), CASES)
+def test_every_layer_takes_keras_s_arguments(make, shape, output, count):
+    """`input_shape`, `dtype` and `trainable`, which no class names itself; see test_keras_arguments.py."""
+    description = layers.serialize(make())
+    given = {"trainable": False, "dtype": "float32", "input_shape": list(shape)}
+    layer = layers.deserialize(description | {"config": description["config"] | given}, OWN)
+    assert layer.trainable is False
+    assert layer.declared == {"input_shape": shape, "dtype": "float32"}
+    assert layer.get_config() == description["config"] | {"trainable": False}
+    assert Sequential([layer]).input_shape == shape
 
 
 @pytest.mark.parametrize(("make", "shape", "output", "count"), CASES)

@@ -92,8 +92,9 @@ IDIOMS = [
     ("built(keras).compile('adam', 'mse', metrics=[lambda y, p: y - p])", "compile(loss=…, metrics=…)", None),
     ("m = built(keras); m.compile('adam', 'mse', metrics={m.layers[0].name: ['mae']})", "compile(loss=…, metrics=…)",
      "built(keras).compile('adam', 'mse', metrics=['mae'])"),
-    ("built(keras).fit(X, Y, steps_per_epoch=2, verbose=0)", "fit(steps_per_epoch)", "built(keras).fit(X, Y, verbose=0)"),
-    ("built(keras).fit(((X, Y) for _ in range(2)), verbose=0)", "fit(generator)", None),
+    ("built(keras).fit(X, Y, steps_per_epoch=2, verbose=0)", "fit(steps_per_epoch)",
+     "built(keras).fit(X, Y, verbose=0)"),
+    ("built(keras).fit(((X[:n], Y[:n]) for n in (2, 3, 2)), verbose=0)", "PyDataset", None),
     ("built(keras).compile('adam', 'mse', metrics=[keras.metrics.Mean()])", "compile(metrics=[…])", None),
     ("keras.layers.Dense(3, dtype='float16')", "dtype", None),
     ("built(keras).reset_metrics()", "reset_metrics", None),
@@ -117,11 +118,8 @@ IDIOMS = [
     ("keras.layers.Dense(3, kernel_regularizer=lambda w: 0)", None, "keras.layers.Dense(3, kernel_regularizer='l2')"),
     ("keras.layers.Conv2D(3, 3, data_format='channels_last')", "data_format", None),
     ("keras.layers.Conv1D(3, 3, padding='causal')", 'Conv1D(padding="causal")', None),
-    ("keras.layers.Lambda(lambda x: x)", "Lambda", None),
     ("keras.layers.LSTM(3)", "LSTM", None),
-    ("keras.layers.Embedding(10, 3)", "Embedding", None),
     ("keras.mixed_precision.set_global_policy('float32')", "mixed_precision", None),
-    ("keras.saving.register_keras_serializable()", "saving.register_keras_serializable", None),
     ("keras.callbacks.EarlyStopping('loss').stopped_epoch", "stopped_epoch", None),
 ]  # fmt: skip
 

@@ -20,11 +20,11 @@ ROOMS = [
     ["thalweg.cli"],
     ["thalweg.runs"],
     ["thalweg.tabular"],
-    ["thalweg", "thalweg.random", "thalweg.saving"],  # the public names
+    ["thalweg", "thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving", "thalweg.utils"],  # the public names
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
-    ["thalweg.callbacks", "thalweg.preprocessing", "thalweg.backend", "thalweg.utils"],
+    ["thalweg.callbacks", "thalweg.datasets"],
     ["thalweg.data"],
     ["thalweg.layers"],
     ["thalweg.activations", "thalweg.constraints", "thalweg.initializers", "thalweg.losses", "thalweg.metrics",

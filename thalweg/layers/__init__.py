@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from thalweg.activations import CustomFunction
+from thalweg.errors import ArgumentError
 from thalweg.layers import (
     activation,
     adapted,
@@ -15,6 +16,7 @@ from thalweg.layers import (
     convolution,
     core,
     embedding,
+    lookup,
     merging,
     noise,
     normalization,
@@ -22,6 +24,7 @@ from thalweg.layers import (
     separable,
     shapes,
     transposed,
+    vocabulary,
 )
 from thalweg.layers.activation import *  # noqa: F403 — a new layer is named only in its own file
 from thalweg.layers.adapted import *  # noqa: F403
@@ -32,6 +35,7 @@ from thalweg.layers.convolution import *  # noqa: F403
 from thalweg.layers.core import *  # noqa: F403
 from thalweg.layers.embedding import *  # noqa: F403
 from thalweg.layers.layer import Layer, serialize
+from thalweg.layers.lookup import *  # noqa: F403
 from thalweg.layers.merging import *  # noqa: F403
 from thalweg.layers.noise import *  # noqa: F403
 from thalweg.layers.normalization import *  # noqa: F403
@@ -39,6 +43,7 @@ from thalweg.layers.pooling import *  # noqa: F403
 from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
+from thalweg.layers.vocabulary import *  # noqa: F403
 from thalweg.support.naming import choose
 from thalweg.support.registry import REGISTERED
 
@@ -53,12 +58,14 @@ __all__ += convolution.__all__
 __all__ += core.__all__
 __all__ += embedding.__all__
 __all__ += merging.__all__
+__all__ += lookup.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
 __all__ += separable.__all__
 __all__ += shapes.__all__
 __all__ += transposed.__all__
+__all__ += vocabulary.__all__
 
 CLASSES: dict[str, type[Layer]] = {
     name: globals()[name]
@@ -86,6 +93,8 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
         description = description | {"class_name": "Parallel"}
     if description["class_name"] in ("Residual", "Parallel"):
         config = {key: layers_of(value, custom_objects) for key, value in config.items()}
+    if isinstance(config.get("vocabulary"), str):  # a file of someone else's may not name files of ours
+        raise ArgumentError(f"a vocabulary is saved as a list, not as the path {config['vocabulary']!r}")
     own = dict(REGISTERED) | dict(custom_objects or {})
     activation = config.get("activation")
     if isinstance(activation, dict) and activation.get("custom") in own:

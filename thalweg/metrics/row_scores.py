@@ -41,7 +41,9 @@ __all__ = [
 
 
 class MetricFunction:
-    """The score of each row (in `binary_accuracy`, of each output), as a function of targets and predictions; `compile` takes it in place of the class.
+    """The score of each row (in `binary_accuracy`, of each output), as a function of targets and predictions.
+
+    `compile` takes it in place of the class.
 
     >>> binary_accuracy([[0.0, 1.0], [1.0, 1.0]], [[0.2, 0.4], [0.9, 0.6]])
     array([[1., 0.],

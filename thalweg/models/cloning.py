@@ -8,6 +8,7 @@ from typing import Any
 
 from thalweg.errors import ArgumentError
 from thalweg.layers import CustomObjects, Layer, known
+from thalweg.models.description import settings
 from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
 from thalweg.support.naming import choose
@@ -49,7 +50,7 @@ def clone_model(
         )
     front = [] if model.input is None else [model.input]
     made = [clone_function(layer) for layer in model.layers]
-    return type(model)([*front, *made], name=model.name, **model.settings())
+    return type(model)([*front, *made], name=model.name, **settings(model._compiled))
 
 
 def model_from_json(json_string: str, custom_objects: CustomObjects | None = None) -> Model:

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
-from thalweg import utils
 from thalweg.callbacks.callback import Columns, Logs
 from thalweg.data import arrays as batches
 from thalweg.engine import TARGETS, aligned, make_executor, usable_lanes
@@ -35,6 +34,7 @@ from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 from thalweg.support.once import making
+from thalweg.support.seeds import draw_seed
 
 Data = dict[str, Array]  # the caller's arrays by the names under which programs know them: X, Y, weights
 
@@ -49,7 +49,7 @@ class Compiled:
     def __init__(self, graph: Graph, weights: Weights, seed: int | None, engine: str) -> None:
         self.graph, self.weights = graph, weights
         self.seed_given = seed is not None
-        self.seed = utils.draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
+        self.seed = draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
         self.engine = choose("engine", engine, ("native", "reference"))
         if engine == "native" and weights.dtype != np.float32:
             raise ArgumentError("the native engine computes in float32; dtype='float64' needs engine='reference'")
@@ -145,7 +145,7 @@ class Compiled:
         """Builds the model for the first data, if necessary."""
         if not self.weights.placed and not self.graph.inputs and x is not None:
             several = isinstance(x, dict) or self.graph.takes_structure(x)
-            shape = mapped(x, row_of) if several else row_of(x)
+            shape = mapped(x, row_of) if several else self.graph.row_of(x)
             self.build(shape)
         self.build()
 
@@ -233,7 +233,7 @@ class Compiled:
         trained = sorted(self.weights.trained(), key=lambda pair: pair[1].buffer.offset)
         return Network(
             run=self.graph.lower,
-            input_shapes=self.graph.input_shapes,
+            input_shapes=self.graph.fed_shapes,
             output_shapes=self.graph.output_shapes,
             weights=[Weight(path, p.buffer) for path, p in trained],
             penalties=[(p.buffer, p.regularizer) for _, p in trained if p.regularizer is not None],
@@ -334,7 +334,8 @@ class Compiled:
         """The arrays of all inputs, checked."""
         arrays, names = self.shaped(x), self.graph.input_names
         for ids in self.id_inputs():
-            ids.check(arrays[ids.number], "x" if len(names) == 1 else f"x of {names[ids.number]!r}")
+            name = names[self.graph.feeds[ids.number].place]
+            ids.check(arrays[ids.number], "x" if len(names) == 1 else f"x of {name!r}")
         return arrays
 
     def id_inputs(self) -> list[IdInput]:
@@ -347,29 +348,22 @@ class Compiled:
         return found
 
     def shaped(self, x: Any) -> list[Array]:
-        """The arrays of all inputs, of the right shapes and types."""
-        names, shapes = self.graph.input_names, self.graph.input_shapes
+        """The arrays that the network gets, of the right shapes and types."""
+        names, shapes, feeds = self.graph.input_names, self.graph.input_shapes, self.graph.feeds
+        kind = self.weights.dtype
         if len(names) == 1:
             x = x[names[0]] if isinstance(x, dict) and names[0] in x else x
             x = x[0] if isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) == 1 + len(shapes[0]) else x
-            return [batches.input_rows(x, shapes[0], self.weights.dtype)]
-        given = spread(x, names, "x", [True] * len(names))
-        arrays = [
-            batches.input_rows(a, shape, self.weights.dtype, f"x of {name!r}")
-            for a, shape, name in zip(given, shapes, names, strict=True)
-        ]
-        for name, array in zip(names[1:], arrays[1:], strict=True):
-            batches.same_rows(arrays[0], array, f"x of {name!r}")
+            given, called = [x], ["x"]
+        else:
+            given = spread(x, names, "x", [True] * len(names))
+            called = [f"x of {name!r}" for name in names]
+        arrays = [f.array(given[f.place], shapes[f.place], kind, called[f.place]) for f in feeds]
+        for feed, array in zip(feeds[1:], arrays[1:], strict=True):
+            batches.same_rows(arrays[0], array, called[feed.place])
         if any(a.dtype != np.uint8 for a in arrays):
-            arrays = [batches.contiguous(a, self.weights.dtype, "x") for a in arrays]
+            arrays = [batches.contiguous(a, kind, "x") for a in arrays]
         return arrays
-
-    def first_batches(self, x: Any, steps: int, batch_size: int | None) -> Any:
-        """So many batches of all inputs, from the start."""
-        self.build_for(x)
-        rows = steps * (32 if batch_size is None else whole("batch_size", batch_size))
-        some = [array[:rows] for array in self.inputs(x)]
-        return some if len(some) > 1 else some[0]
 
     def lower_for(
         self, kind: str, data: Data, batch: int, lanes: int = 1, visible: bool = False
@@ -454,7 +448,7 @@ class Compiled:
     def random_data(self, rows: int) -> Data:
         """Random inputs, and targets of zeros."""
         draw, kind = np.random.default_rng(0), self.weights.dtype
-        shapes, outputs = self.graph.input_shapes, self.output_shapes
+        shapes, outputs = self.graph.fed_shapes, self.output_shapes
         data: Data = {
             name: draw.normal(size=(rows, *shape)).astype(kind)
             for name, shape in zip(places("X", len(shapes)), shapes, strict=True)

@@ -9,6 +9,7 @@ import numpy as np
 from thalweg import layers
 from thalweg.errors import ModelFileError
 from thalweg.layers import Input, Layer
+from thalweg.models.compiled import Compiled
 from thalweg.models.drawing import Drawn, Own
 from thalweg.models.graph import Chain, Graph
 from thalweg.ops.arrangement import ROWS
@@ -37,10 +38,21 @@ def describe(graph: Graph) -> dict[str, Any]:
     }
 
 
+def settings(compiled: Compiled) -> dict[str, Any]:
+    """The arguments of every model that aren't the default; the seed if it was given."""
+    given = {
+        "seed": compiled.seed if compiled.seed_given else None,
+        "engine": compiled.engine,
+        "dtype": compiled.weights.dtype.name,
+    }
+    usual = {"seed": None, "engine": "native", "dtype": "float32"}
+    return {name: value for name, value in given.items() if value != usual[name]}
+
+
 def describe_drawn(graph: Drawn) -> dict[str, Any]:
     """Inputs, layers, calls and outputs."""
     places: Places = {id(x): [-1, k] for k, x in enumerate(graph.inputs)}
-    for number, call in enumerate(graph.calls):
+    for number, call in enumerate(graph.drawn):
         places |= {id(s): [number, k] for k, s in enumerate(leaves(call.result))}
     numbers = {id(layer): k for k, layer in enumerate(graph.layers)}
     weights = {id(p.buffer): path for layer in graph.layers for path, p in layer.all_parameters()}
@@ -58,7 +70,7 @@ def describe_drawn(graph: Drawn) -> dict[str, Any]:
                 "with": written(c.arguments),
                 "named": written(c.named),
             }
-            for c in graph.calls
+            for c in graph.drawn
         ],
         "outputs": written(graph.given),
     }

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model, introduced, listened, notify
+from thalweg.data.streams import collected
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Chunk, Executor, Job
 from thalweg.errors import DivergedError, ThalwegError
@@ -40,6 +41,9 @@ def evaluate(
 ) -> Any:
     """Loss and metrics on these rows; see `Sequential.evaluate`."""
     aloud = level(verbose) > 0
+    epoch = collected(x, y, sample_weight, steps, "steps")
+    if epoch is not None:
+        x, y, sample_weight, batch_size, steps = epoch.x, epoch.y, epoch.sample_weight, epoch.batch, None
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
     with making:  # no other thread compiles the model
         compiled.ready(x)

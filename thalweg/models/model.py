@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History
+from thalweg.data.streams import collected, is_stream
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import Input, Layer
-from thalweg.layers.variables import variables_of
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
-from thalweg.models.description import describe
+from thalweg.models.description import describe, settings
 from thalweg.models.drawing import Drawn, Own
 from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
@@ -28,7 +27,7 @@ from thalweg.models.predictor import Predictor, predict_aloud
 from thalweg.models.trainer import Fit, Trainer, Validation
 from thalweg.models.weights import Weights
 from thalweg.ops.tensor import Tensor, caller, traced
-from thalweg.ops.variable import Variable
+from thalweg.ops.variable import Variable, variables_of
 from thalweg.optimizers import Optimizer
 from thalweg.program.builder import Builder
 from thalweg.support import hooks
@@ -36,31 +35,7 @@ from thalweg.support.checks import whole
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
 from thalweg.support.once import making
-
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
-
-
-def held_by(part: str, name: str, doc: str) -> Any:
-    """An attribute of one of the model's parts."""
-    return property(
-        lambda self: getattr(getattr(self, part), name),
-        lambda self, value: setattr(getattr(self, part), name, value),
-        doc=doc,
-    )
-
-
-def done_by(
-    part: str, method: Callable[Concatenate[Any, Given], Result]
-) -> Callable[Concatenate[Model, Given], Result]:
-    """A method of one of the model's parts."""
-
-    @wraps(method)
-    def delegate(self: Model, /, *arguments: Given.args, **named: Given.kwargs) -> Result:
-        return method(getattr(self, part), *arguments, **named)
-
-    return delegate
-
+from thalweg.support.parts import done_by, held_by
 
 DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 
@@ -173,7 +148,9 @@ class Model(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """What makes an equal model, without its weights; of a class with `call`, only its name."""
-        return {"name": self.name} | ({} if isinstance(self._graph, Own) else describe(self._graph) | self.settings())
+        return {"name": self.name} | (
+            {} if isinstance(self._graph, Own) else describe(self._graph) | settings(self._compiled)
+        )
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -216,6 +193,9 @@ class Model(Layer):
         """The outputs of its layers for the values of a program, in the structure in which it returns them."""
         if len(arguments) != 1:
             raise ArgumentError(f"{caller()}: model {self.name!r} takes one tensor, or one list or dict of them")
+        for feed in self._graph.feeds:
+            if feed.lookups:
+                raise feed.lookups[0].misplaced()
         given = arguments[0]
         if isinstance(given, dict):
             given = spread(given, self._graph.input_names, f"the call of {self.name!r}", [True] * len(self.inputs))
@@ -354,7 +334,7 @@ class Model(Layer):
 
         Args:
             x: (rows, …) inputs; bytes (uint8), such as images, are converted to floats batch by batch. For several inputs
-                a list in their order, or a dict by their names.
+                a list in their order, or a dict by their names. A `utils.PyDataset`, or a generator of batches (x, y).
             y: the targets, as the loss takes them; for several outputs a list or a dict.
             batch_size: rows per step; 32 if None. epochs: the number of the last epoch.
             verbose: 1 or "auto": on a terminal, a few lines that are redrawn; elsewhere a line for each epoch, after
@@ -365,7 +345,8 @@ class Model(Layer):
             shuffle: whether each epoch takes the rows in a new order.
             class_weight: a weight for each class number. sample_weight: a weight for each row.
             initial_epoch: the number of epochs already done, for numbering only.
-            steps_per_epoch: the number of batches that the rows make, which it always is; another number raises.
+            steps_per_epoch: the batches of a generator that are an epoch. Of arrays an epoch is all; another number
+                raises.
             validation_steps: validates on so many batches from the start. validation_batch_size: their rows.
             validation_freq: validates after every so many epochs, or after the epochs in a list, counted from 1.
             lanes: the number of cores that work together; by default one for a small network, otherwise all of them
@@ -445,18 +426,22 @@ class Model(Layer):
                 if batch_size is None; the callback may set `model.stop_predicting`.
             lanes: the number of cores to use; by default one for little work, otherwise as many as are worthwhile.
         """
-        if steps is not None:
-            x = self._compiled.first_batches(x, whole("steps", steps), batch_size)
-        if callbacks is not None or verbose not in (0, "auto"):
-            self._compiled.build_for(x)
-            return predict_aloud(self, self._compiled, x, batch_size, verbose, callbacks, lanes)
-        predictor = self._predictor or self._prepare(x)
-        if batch_size is None and lanes is None:
-            y = predictor.small_batch(x)  # here, because a row takes less time than another call
+        quiet = callbacks is None and verbose in (0, "auto")
+        if quiet and batch_size is None and lanes is None and steps is None and self._predictor is not None:
+            y = self._predictor.small_batch(x)  # here, because a row takes less time than another call
             if y is not None:
                 return y
+        if is_stream(x):
+            x, steps = collected(x, None, None, steps, "steps").x, None
+        predictor = self._predictor or self._prepare(x)
         inputs = self._compiled.inputs(x)
-        outputs = predictor(inputs, None if batch_size is None else whole("batch_size", batch_size), lanes)
+        size = None if batch_size is None else whole("batch_size", batch_size)
+        if steps is not None:
+            inputs = [array[: whole("steps", steps) * (size or 32)] for array in inputs]
+        if quiet:
+            outputs = predictor(inputs, size, lanes)
+        else:
+            outputs = predict_aloud(self, predictor, inputs, size, verbose, callbacks, lanes)
         places = iter(outputs)
         return mapped(self._graph.structure, lambda _: next(places))
 
@@ -479,16 +464,6 @@ class Model(Layer):
                 f"{caller()}: on arrays a model predicts: model(x); training=True acts where it is called on tensors"
             )
         return self.predict(x, verbose=0)
-
-    def settings(self) -> dict[str, Any]:
-        """The arguments of every model that aren't the default."""
-        given = {
-            "seed": self.seed if self._compiled.seed_given else None,
-            "engine": self.engine,
-            "dtype": self.dtype.name,
-        }
-        usual = {"seed": None, "engine": "native", "dtype": "float32"}
-        return {name: value for name, value in given.items() if value != usual[name]}
 
     def to_json(self, **kwargs: Any) -> str:
         """The model without its weights as JSON, for `models.model_from_json`; kwargs are those of json.dumps."""
