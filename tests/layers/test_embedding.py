@@ -401,6 +401,14 @@ def test_arguments_that_can_not_be_honoured(options, error, sentence):
         Embedding(**({"input_dim": 5, "output_dim": 3} | options))
 
 
+def test_the_length_of_a_row_may_be_stated():
+    stated = Embedding(5, 2, input_length=3)
+    assert Sequential([Input((3,)), stated]).predict([[4, 0, 1]]).shape == (1, 3, 2)
+    assert stated.get_config()["input_length"] == 3
+    with pytest.raises(ShapeError, match="input_length is 4, but a row holds 3 ids"):
+        Sequential([Input((3,)), Embedding(5, 2, input_length=4)]).build()
+
+
 def test_ids_do_not_come_from_a_trained_layer():
     model = Sequential([Input((3,)), Dense(2), Embedding(5, 2)])
     model.compile("sgd", "mse")

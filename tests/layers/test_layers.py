@@ -126,6 +126,18 @@ def test_description_makes_an_equal_layer(make, shape, output, count):
 
 
 @pytest.mark.parametrize(("make", "shape", "output", "count"), CASES)
+def test_every_layer_takes_keras_s_arguments(make, shape, output, count):
+    """`input_shape`, `dtype` and `trainable`, which no class names itself; see test_keras_arguments.py."""
+    description = layers.serialize(make())
+    given = {"trainable": False, "dtype": "float32", "input_shape": list(shape)}
+    layer = layers.deserialize(description | {"config": description["config"] | given}, OWN)
+    assert layer.trainable is False
+    assert layer.declared == {"input_shape": shape, "dtype": "float32"}
+    assert layer.get_config() == description["config"] | {"trainable": False}
+    assert Sequential([layer]).input_shape == shape
+
+
+@pytest.mark.parametrize(("make", "shape", "output", "count"), CASES)
 def test_saved_and_loaded_it_predicts_the_same_bits(make, shape, output, count, tmp_path):
     x, y = data(make, shape)
     model = network(make, shape)

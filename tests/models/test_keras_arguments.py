@@ -52,24 +52,6 @@ def test_the_shape_is_that_of_the_input_or_raises():
         Sequential([Input((5,)), Dense(3, input_dim=4)]).build()
 
 
-@pytest.mark.parametrize("kind", layers.CLASSES.values(), ids=layers.CLASSES)
-def test_every_layer_takes_them(kind):
-    from inspect import Parameter, signature
-
-    needed = [p.name for p in signature(kind).parameters.values() if p.default is Parameter.empty and p.kind < 2]
-    sample = {"layers": [Dense(2)], "branches": [[Dense(2)]], "activation": "relu", "target_shape": (4,)}
-    sample |= {"factor": 0.1, "height_factor": 0.1, "axes": 1, "dims": (1,), "mean": 0.0}
-    layer = kind(*(sample.get(name, 1 if name in NUMBERS else 0.1) for name in needed), **EVERY)
-    assert layer.trainable is False
-    assert layer.declared == {"input_shape": (4,), "dtype": "float32"}
-    assert layer.get_config()["trainable"] is False
-    assert layers.serialize(layers.deserialize(layers.serialize(layer))) == layers.serialize(layer)
-
-
-EVERY = {"trainable": False, "dtype": "float32", "input_shape": (4,)}
-NUMBERS = ("units", "filters", "kernel_size", "input_dim", "output_dim", "seed", "n", "height", "width", "groups")
-
-
 @pytest.mark.parametrize("dtype", ["float16", "mixed_bfloat16", "int32", np.float16, np.dtype("int8"), 3])
 def test_a_type_that_no_model_computes_in_raises(dtype):
     with pytest.raises(ArgumentError, match="Dense: a layer computes in the type of its model"):

@@ -118,13 +118,11 @@ IDIOMS = [
     ("keras.layers.Dense(3, kernel_regularizer=lambda w: 0)", None, "keras.layers.Dense(3, kernel_regularizer='l2')"),
     ("keras.layers.Conv2D(3, 3, data_format='channels_last')", "data_format", None),
     ("keras.layers.Conv1D(3, 3, padding='causal')", 'Conv1D(padding="causal")', None),
-    ("keras.layers.Lambda(lambda x: x)", "Lambda", None),
     ("keras.layers.CategoryEncoding(3, sparse=True)", "CategoryEncoding(sparse)", "keras.layers.CategoryEncoding(3)"),
     ("keras.Sequential([keras.Input((2,)), keras.layers.Dense(2), keras.layers.Discretization([0.0])])", "Discretization",
      "keras.Sequential([keras.Input((2,)), keras.layers.Discretization([0.0]), keras.layers.Dense(2)])"),
     ("keras.layers.LSTM(3)", "LSTM", None),
     ("keras.mixed_precision.set_global_policy('float32')", "mixed_precision", None),
-    ("keras.saving.register_keras_serializable()", "saving.register_keras_serializable", None),
     ("keras.callbacks.EarlyStopping('loss').stopped_epoch", "stopped_epoch", None),
 ]  # fmt: skip
 

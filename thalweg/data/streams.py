@@ -93,7 +93,8 @@ class Stream:
         if any(n != rows[0] for n in rows[:-1]):
             raise ShapeError(f"the batches of an epoch need one number of rows, only the last fewer, got {rows[:5]} …")
         self.epochs += 1
-        return Epoch(*joined(parts), batch=rows[0])
+        x, y, sample_weight = joined(parts)
+        return Epoch(x, y, sample_weight, rows[0])
 
     def batches(self) -> Iterator[Any]:
         """The batches of an epoch: those of a PyDataset in a new order if `shuffle`."""

@@ -21,6 +21,7 @@ from thalweg.layers import (
     noise,
     normalization,
     pooling,
+    resizing,
     separable,
     shapes,
     transposed,
@@ -39,6 +40,7 @@ from thalweg.layers.merging import *  # noqa: F403
 from thalweg.layers.noise import *  # noqa: F403
 from thalweg.layers.normalization import *  # noqa: F403
 from thalweg.layers.pooling import *  # noqa: F403
+from thalweg.layers.resizing import *  # noqa: F403
 from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
@@ -60,6 +62,7 @@ __all__ += lookups.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
+__all__ += resizing.__all__
 __all__ += separable.__all__
 __all__ += shapes.__all__
 __all__ += transposed.__all__

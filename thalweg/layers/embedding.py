@@ -12,7 +12,7 @@ from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.kernel_layer import RegularizerLike
 from thalweg.layers.layer import Array, Layer, Shape
-from thalweg.layers.variables import to_numbers
+from thalweg.ops.variable import to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
@@ -44,6 +44,7 @@ class Embedding(Layer):
         mask_zero: False; no layer takes a mask yet.
         weights: the initial W as an array, instead of an initializer.
         lora_rank: None. lora_alpha: None. Low-rank adaptation isn't supported.
+        input_length: the number of ids in a row, which is checked; None for any, as it isn't needed.
         sparse: False for a dense gradient, which updates all rows, as in Keras.
 
     An id that is negative, a fraction or too large raises `DataError` before training and prediction.
@@ -73,6 +74,7 @@ class Embedding(Layer):
         weights: ArrayLike | None = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
+        input_length: int | None = None,
         sparse: bool = True,
         name: str | None = None,
     ) -> None:
@@ -92,6 +94,7 @@ class Embedding(Layer):
             )
         if lora_rank is not None or lora_alpha is not None:
             raise ArgumentError("Embedding: low-rank adaptation isn't supported: leave out lora_rank and lora_alpha")
+        self.input_length = None if input_length is None else whole("Embedding's input_length", input_length)
         self.sparse = bool(sparse)
 
     def given(self, weights: Any) -> Array:
@@ -104,6 +107,10 @@ class Embedding(Layer):
         return array
 
     def build(self, input_shape: Shape) -> None:
+        if self.input_length not in (None, input_shape[-1]):
+            raise ShapeError(
+                f"input_length is {self.input_length}, but a row holds {input_shape[-1]} ids"
+            )
         self.W = self.add_weight(
             "W",
             (self.input_dim, self.output_dim),
@@ -122,6 +129,7 @@ class Embedding(Layer):
             "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
             "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
             "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
+            "input_length": self.input_length,
             "sparse": self.sparse,
             "name": self.name,
         }

@@ -16,8 +16,7 @@ from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers.arguments import EVERY, accept, check_shape
 from thalweg.layers.calls import Called
-from thalweg.layers.variables import HasVariables, set_arrays
-from thalweg.ops.variable import Variable
+from thalweg.ops.variable import HasVariables, Variable, set_arrays
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.regularizers import Regularizer

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.typing import ArrayLike
-
 from thalweg.losses import numbers, probabilities
-from thalweg.losses.loss import Array, Loss
+from thalweg.losses.loss import Loss
+from thalweg.ops.tensor import Operators
 from thalweg.support.naming import snake_case
 
 __all__ = [
@@ -33,8 +32,8 @@ class LossFunction:
         self.__name__ = snake_case(kind.__name__)
         self.__doc__ = kind.__doc__
 
-    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, *arguments: Any, **options: Any) -> Array:
-        """(rows, …): a number for each row, or each position in it, in float64.
+    def __call__(self, y_true: Any, y_pred: Any, *arguments: Any, **options: Any) -> Any:
+        """(rows, …): a number for each row, or each position in it, in float64; a tensor if either is a tensor.
 
         Args:
             y_true, y_pred: targets and predictions, (rows, …, outputs).
@@ -42,7 +41,10 @@ class LossFunction:
         """
         if "reduction" in options:
             raise TypeError(f"{self.__name__} gives a number for each row: only the class has a reduction")
-        return self.kind(*arguments, **options).rows(y_true, y_pred)
+        loss = self.kind(*arguments, **options)
+        if isinstance(y_true, Operators) or isinstance(y_pred, Operators):
+            return loss.on_tensors(y_true, y_pred)
+        return loss.rows(y_true, y_pred)
 
     def __repr__(self) -> str:
         return f"<function {self.__name__}>"

@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg import ops
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.ops.operation import row_value
-from thalweg.ops.tensor import Traced, writing
+from thalweg.ops.tensor import Operators, Traced, writing
 from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
+from thalweg.program.formula.language import evaluate
 from thalweg.program.instructions.activations import is_activation
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import Loss as LossInstruction
@@ -179,7 +181,7 @@ class Loss(hooks.Configured):
             return y
         return fit_shape(y, self.target_shape(output), f"the network's output for {self.name}")
 
-    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of a batch of predictions, in float64. A one-dimensional y_pred is one row, as in Keras.
 
         >>> from thalweg.losses import MeanSquaredError
@@ -188,6 +190,8 @@ class Loss(hooks.Configured):
         """
         from thalweg.engine.reference import evaluate_loss
 
+        if isinstance(y_true, Operators) or isinstance(y_pred, Operators):
+            return (ops.sum if self.reduction == "sum" else ops.mean)(self.on_tensors(y_true, y_pred))
         if self.own:
             values = np.asarray(self.call(np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)))  # type: ignore[attr-defined]
             if values.ndim and sample_weight is not None:
@@ -211,6 +215,22 @@ class Loss(hooks.Configured):
         value = value.sum(axis=-1) if value.ndim == p.ndim else value
         value = value * self.row_coefficient(p.shape[1:])
         return value[0] if np.ndim(y_pred) == 1 else value
+
+    def on_tensors(self, y_true: Any, y_pred: Any) -> Any:
+        """`rows` in `thalweg.ops`, for tensors of a network: the same equation, written as instructions."""
+        kind, output = self.kind, tuple(y_pred.shape[1:])
+        if isinstance(kind, Equation):
+            values = {"y": y_true, "p": y_pred} | {name: float(self.option(name)) for name in kind.arguments}
+            return self.row_coefficient(output) * ops.sum(evaluate(kind.value, values, ops), axis=-1)
+        y = y_true
+        if kind.sparse:
+            y = ops.one_hot(y, output[-1])
+            y = y if tuple(y.shape[1:]) == output else ops.reshape(y, (-1, *output))
+        smoothing = getattr(self, "label_smoothing", 0.0)
+        y = y if smoothing == 0 else y * (1 - smoothing) + smoothing / output[-1]
+        sums = Buffer("loss", (1,), TOTALS, per_row=False)
+        instruction = self.made(kind, Buffer("y_pred", output), Buffer("y", output), None, sums, 1.0)
+        return self.row_coefficient(output) * instruction.value(ops, y, y_pred)
 
     def operands(self, y_true: ArrayLike, y_pred: ArrayLike, weight: Array | None = None) -> tuple[Array, Array]:
         """Targets and predictions as the instruction takes them; a one-dimensional y_pred is one row."""

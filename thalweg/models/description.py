@@ -12,6 +12,7 @@ from thalweg.layers import Input, Layer
 from thalweg.models.compiled import Compiled
 from thalweg.models.drawing import Drawn, Own
 from thalweg.models.graph import Chain, Graph
+from thalweg.ops.arrangement import ROWS
 from thalweg.ops.tensor import FUNCTIONS, Symbol
 from thalweg.ops.variable import Variable
 from thalweg.support.nested import leaves, mapped
@@ -90,6 +91,8 @@ def write(value: Any, places: Places, weights: dict[int, str]) -> Any:
         return {"slice": [write(v, places, weights) for v in (value.start, value.stop, value.step)]}
     if value is Ellipsis:
         return {"ellipsis": True}
+    if value is ROWS:
+        return {"rows": True}
     if isinstance(value, np.ndarray):
         return {"array": value.tolist(), "dtype": value.dtype.name}
     if isinstance(value, np.generic):
@@ -122,6 +125,7 @@ def read(value: Any, results: list[list[Symbol]], inputs: list[Input], weights: 
         "dict": lambda: {key: inner(v) for key, v in held.items()},
         "slice": lambda: slice(*(inner(v) for v in held)),
         "ellipsis": lambda: Ellipsis,
+        "rows": lambda: ROWS,
     }
     return made[kind]()
 

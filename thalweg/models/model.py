@@ -15,7 +15,6 @@ from thalweg.data.streams import collected, is_stream
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import Input, Layer
-from thalweg.layers.variables import variables_of
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
@@ -24,12 +23,11 @@ from thalweg.models.drawing import Drawn, Own
 from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
-from thalweg.models.parts import done_by, held_by
 from thalweg.models.predictor import Predictor, predict_aloud
 from thalweg.models.trainer import Fit, Trainer, Validation
 from thalweg.models.weights import Weights
 from thalweg.ops.tensor import Tensor, caller, traced
-from thalweg.ops.variable import Variable
+from thalweg.ops.variable import Variable, variables_of
 from thalweg.optimizers import Optimizer
 from thalweg.program.builder import Builder
 from thalweg.support import hooks
@@ -37,6 +35,7 @@ from thalweg.support.checks import whole
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
 from thalweg.support.once import making
+from thalweg.support.parts import done_by, held_by
 
 DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 

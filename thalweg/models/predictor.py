@@ -31,7 +31,9 @@ class Predictor:
         self.compiled, self.engine, self.parameters = compiled, compiled.engine, compiled.weights.vector
         self.program, _ = compiled.lower(Request("inference"))
         self.input_shapes, self.output_shapes = compiled.graph.fed_shapes, compiled.output_shapes
-        single = len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
+        self.random = any(hasattr(i, "stream") for i in self.program)  # then each call draws new numbers
+        self.steps = 0  # batches predicted so far, if it is
+        single = not self.random and len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
         flops = max(1, self.program.flops(1))
         prepared = self.engine == "native" and single
         self.many_rows = -(-MANY_FLOPS // flops) if prepared else 0  # the prepared path takes fewer …
@@ -40,9 +42,8 @@ class Predictor:
         self.native = self.prepare() if prepared else None
         # The outputs for any x: None unless it is a few rows in exactly the form that the native engine takes.
         looked_at = bool(compiled.id_inputs()) or any(feed.lookups for feed in compiled.graph.feeds)
-        self.small_batch: Callable[[Any], Array | None] = (
-            refuse if self.native is None or looked_at else self.native.enter
-        )
+        enter = None if self.native is None or looked_at else self.native.enter
+        self.small_batch: Callable[[Any], Array | None] = enter or refuse
 
     def __call__(self, inputs: list[Array], batch: int | None = None, lanes: int | None = None) -> list[Array]:
         """The outputs for inputs (rows, …), which are contiguous and hold the engine's floats, or bytes."""
@@ -74,7 +75,7 @@ class Predictor:
         lanes = usable_lanes(lanes, program, batch, self.engine)
         data = dict(zip(places("X", len(inputs)), inputs, strict=True))
         data |= dict(zip(places("Y_pred", len(outputs)), outputs, strict=True))
-        job = Job(program, data, rows, batch, self.parameters, self.parameters[:0], lanes=lanes)
+        job = Job(program, data, rows, batch, self.parameters, self.parameters[:0], seed=self.compiled.seed, lanes=lanes)
         executors: dict[Any, Executor] = vars(self.own).setdefault("executors", {})  # this thread's
         executor = executors.get((of_bytes, lanes))
         if executor is None or not executor.rebind(job):
@@ -82,7 +83,8 @@ class Predictor:
         steps = job.steps_per_epoch
         try:
             with Held():  # so that no thread is left behind in the engine
-                executor.run(Chunk(0, 0, steps, 0, np.zeros(steps)))
+                executor.run(Chunk(0, 0, steps, self.steps, np.zeros(steps)))
+            self.steps += steps if self.random else 0
         finally:
             data.clear()  # the executor is kept, the caller's arrays are not
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 from thalweg.layers import MODELS, CustomObjects, Input, Layer, deserialize
 from thalweg.models.graph import Chain
 from thalweg.models.model import Model
-from thalweg.models.parts import done_by
+from thalweg.support.parts import done_by
 
 
 class Sequential(Model):

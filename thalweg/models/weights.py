@@ -17,8 +17,8 @@ from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError
 from thalweg.layers.arguments import check_types
 from thalweg.layers.layer import Parameter, Shape
-from thalweg.layers.variables import set_arrays
 from thalweg.models.graph import Graph
+from thalweg.ops.variable import set_arrays
 from thalweg.program.ir.memory import align
 from thalweg.support.naming import choose
 from thalweg.support.once import making

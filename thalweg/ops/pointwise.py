@@ -148,10 +148,9 @@ relu = one("relu", lambda x: np.maximum(x, 0), "max(x, 0)\n\n>>> float(relu(-1.0
 softplus = one("softplus", lambda x: np.logaddexp(x, 0), "ln(1 + eˣ)\n\n>>> float(softplus(-1000.0))\n0.0\n")
 silu = one("silu", lambda x: x * _sigmoid(x), "x/(1 + e⁻ˣ)\n\n>>> float(silu(0.0))\n0.0\n")
 swish = silu
-elu = one(
-    "elu", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), "x, below 0 eˣ − 1.\n\n>>> float(elu(2.0))\n2.0\n"
-)
-__all__ += ["absolute", "cast", "clip", "gelu", "leaky_relu", "log_sigmoid", "stop_gradient", "true_divide", "where"]
+__all__ += [
+    "absolute", "cast", "clip", "elu", "gelu", "leaky_relu", "log_sigmoid", "stop_gradient", "true_divide", "where",
+]  # fmt: skip
 true_divide = divide
 
 
@@ -173,6 +172,17 @@ def gelu(x: Any, approximate: bool = True) -> Any:
     """
     program = program_of([x])
     return program.unary("gelu_approximate" if approximate else "gelu", operand(program, x))
+
+
+@operation(lambda x, alpha=1.0: np.where(np.asarray(x) > 0, x, alpha * np.expm1(np.minimum(x, 0))))
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x, below 0 alpha·(eˣ − 1).
+
+    >>> float(elu(2.0))
+    2.0
+    """
+    program = program_of([x])
+    return program.unary("elu", operand(program, x), float(alpha))
 
 
 @operation(lambda x, negative_slope=0.2: np.where(np.asarray(x) > 0, x, negative_slope * np.asarray(x)))

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.layers.layer import Array, Layer, Shape
-from thalweg.layers.variables import to_numbers
 from thalweg.ops.tensor import Call, Result, Symbol
+from thalweg.ops.variable import to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support import hooks

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from thalweg.errors import ArgumentError, DataError, NotFoundError, ThalwegError
 from thalweg.layers.layer import Array, Shape
 from thalweg.layers.lookups.lookup import DROPPED, NUMBERS, TEXT, Lookup, bins_of, encode, key_of, whole_numbers
-from thalweg.layers.variables import to_numbers
+from thalweg.ops.variable import to_numbers
 from thalweg.support.checks import whole
 from thalweg.support.frames import as_texts
 from thalweg.support.naming import choose

@@ -1,4 +1,4 @@
-"""Attributes and methods of a model that one of its parts has."""
+"""Attributes and methods that one of an object's parts has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 
 def held_by(part: str, name: str, doc: str) -> Any:
-    """An attribute of one of the model's parts."""
+    """An attribute of one of the parts."""
     return property(
         lambda self: getattr(getattr(self, part), name),
         lambda self, value: setattr(getattr(self, part), name, value),
@@ -20,7 +20,7 @@ def held_by(part: str, name: str, doc: str) -> Any:
 
 
 def done_by(part: str, method: Callable[Concatenate[Any, Given], Result]) -> Callable[Concatenate[Any, Given], Result]:
-    """A method of one of the model's parts."""
+    """A method of one of the parts."""
 
     @wraps(method)
     def delegate(self: Any, /, *arguments: Given.args, **named: Given.kwargs) -> Result:
