@@ -10,10 +10,10 @@ from thalweg.program.instructions.activations import ElementwiseAdjoint, is_acti
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution
 from thalweg.program.instructions.elementwise import Add, Reshape
 from thalweg.program.instructions.embedding import Embedding
+from thalweg.program.instructions.images.pooling import AveragePooling, AveragePoolingAdjoint, MaxPooling
 from thalweg.program.instructions.linear import Affine, InputGradient
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.normalization import BatchNormalization, BatchSums
-from thalweg.program.instructions.pooling import AveragePooling, AveragePoolingAdjoint, MaxPooling
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
