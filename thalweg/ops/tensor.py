@@ -23,6 +23,12 @@ from thalweg.support.nested import leaves, mapped
 
 Shape = tuple[int, ...]
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the operations by name; Python's operators find theirs here
+OF_ARRAYS = {  # NumPy's names of Python's operators, and ours
+    **{name: name for name in ("add", "subtract", "multiply", "divide", "floor_divide", "power", "matmul")},
+    **{name: name for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")},
+    **{f"bitwise_{name}": f"logical_{name}" for name in ("and", "or", "xor")},
+    "remainder": "mod",
+}
 _program: ContextVar[Builder | None] = ContextVar("program", default=None)
 
 
@@ -30,8 +36,13 @@ class Operators:
     """Base of values on which Python's operators are operations of `thalweg.ops`."""
 
     __slots__ = ()
-    __array_ufunc__ = None  # an array on the left leaves the operation to us
     shape: Any
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
+        """An operator with an array on the left; NumPy's functions themselves are refused."""
+        if ufunc.__name__ not in OF_ARRAYS or method != "__call__" or named:
+            raise not_numpy(ufunc.__name__)
+        return FUNCTIONS[OF_ARRAYS[ufunc.__name__]](*inputs)
 
     def __add__(self, other: Any) -> Any:
         return FUNCTIONS["add"](self, other)
@@ -171,9 +182,10 @@ class Tensor(Operators):
         return "float32"
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise ThalwegError(
-            f"{caller()}: NumPy can't compute with a tensor of a network: use the function of the same name in thalweg.ops"
-        )
+        raise not_numpy("array")
+
+    def __array_function__(self, function: Any, *_: Any) -> Any:
+        raise not_numpy(function.__name__)
 
 
 class Traced(Tensor):
@@ -344,8 +356,8 @@ def traced(value: Any, program: Builder) -> Traced:
 def caller() -> str:
     """The line of the user's code that is being executed: file, number and text."""
     frame = inspect.currentframe()
-    own = __name__.partition(".")[0] + "."
-    while frame is not None and (frame.f_globals.get("__name__", "") + ".").startswith((own, "contextlib.")):
+    others = (__name__.partition(".")[0] + ".", "contextlib.", "numpy.")
+    while frame is not None and (frame.f_globals.get("__name__", "") + ".").startswith(others):
         frame = frame.f_back
     if frame is None:
         return "here"
@@ -353,6 +365,14 @@ def caller() -> str:
     text = linecache.getline(name, line).strip()
     short = name.replace("\\", "/").rpartition("/")[2]
     return f"{short}, line {line}" + (f" ({text})" if text else "")
+
+
+def not_numpy(name: str) -> ThalwegError:
+    """The error for a function of NumPy on a tensor."""
+    ours = f"use ops.{name}" if name in FUNCTIONS else "look for its like in thalweg.ops"
+    return ThalwegError(
+        f"{caller()}: numpy.{name} can't compute with a tensor of a network, which has no numbers: {ours}"
+    )
 
 
 def refuse(what: str) -> ArgumentError:
