@@ -15,6 +15,7 @@ if keras.backend.backend() != "jax":
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.normal(size=(5, 6, 5, 3)).astype("f")
 SEQUENCES = RANDOM.normal(size=(5, 9, 3)).astype("f")
+VOLUMES = RANDOM.normal(size=(2, 5, 6, 7, 4)).astype("f")
 
 TRANSPOSED = [
     {"kernel_size": 3},
@@ -28,7 +29,43 @@ TRANSPOSED = [
     {"kernel_size": (2, 3), "padding": "same", "dilation_rate": (2, 3)},
     {"kernel_size": 3, "dilation_rate": 2},
 ]
+INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5")
+RESIZED = [
+    *({"height": h, "width": w, "interpolation": i} for i in INTERPOLATIONS for h, w in ((4, 9), (11, 3), (6, 13))),
+    *({"height": 2, "width": 7, "interpolation": i, "antialias": True} for i in INTERPOLATIONS),
+    {"height": 4, "width": 7, "crop_to_aspect_ratio": True},
+    {"height": 8, "width": 3, "crop_to_aspect_ratio": True, "interpolation": "nearest"},
+    {"height": 4, "width": 7, "pad_to_aspect_ratio": True},
+    {"height": 9, "width": 4, "pad_to_aspect_ratio": True, "fill_value": 2.5},
+]
+CONVOLUTIONS = [
+    {"kernel_size": 3},
+    {"kernel_size": (2, 3, 4), "padding": "same", "activation": "relu"},
+    {"kernel_size": (3, 2, 3), "strides": (1, 2, 3), "padding": "same", "groups": 2},
+    {"kernel_size": (2, 1, 2), "strides": (2, 2, 1), "use_bias": False},
+    {"kernel_size": 2, "strides": (2, 1, 1), "groups": 4},
+    {"kernel_size": (2, 3, 2), "dilation_rate": (2, 1, 3), "padding": "same"},
+    {"kernel_size": (2, 2, 2), "dilation_rate": (1, 3, 2)},
+    {"kernel_size": 1},
+]
 CASES = [
+    *(("Resizing", options, IMAGES) for options in RESIZED),
+    *(("CenterCrop", {"height": h, "width": w}, IMAGES) for h, w in ((3, 2), (6, 5), (9, 3), (7, 9))),
+    *(("UpSampling2D", {"size": (2, 3), "interpolation": i}, IMAGES) for i in INTERPOLATIONS),
+    ("ZeroPadding1D", {"padding": (2, 1)}, SEQUENCES),
+    ("ZeroPadding1D", {}, SEQUENCES),
+    ("Cropping1D", {"cropping": (2, 1)}, SEQUENCES),
+    ("Cropping1D", {}, SEQUENCES),
+    ("UpSampling1D", {"size": 3}, SEQUENCES),
+    ("SeparableConv1D", {"filters": 4, "kernel_size": 3, "depth_multiplier": 2}, SEQUENCES),
+    ("SeparableConv1D", {"filters": 4, "kernel_size": 2, "strides": 2, "padding": "same"}, SEQUENCES),
+    ("SeparableConv1D", {"filters": 2, "kernel_size": 3, "dilation_rate": 2, "activation": "tanh"}, SEQUENCES),
+    *(("Conv3D", {"filters": 8, **options}, VOLUMES) for options in CONVOLUTIONS),
+    *((f"{kind}Pooling3D", {}, VOLUMES) for kind in ("Max", "GlobalMax", "GlobalAverage")),
+    ("AveragePooling3D", {"pool_size": 2}, VOLUMES),
+    ("MaxPooling3D", {"pool_size": (3, 2, 1), "strides": (1, 2, 3), "padding": "same"}, VOLUMES),
+    ("AveragePooling3D", {"pool_size": (2, 3, 2), "strides": 2, "padding": "same"}, VOLUMES),
+    ("GlobalMaxPooling3D", {"keepdims": True}, VOLUMES),
     *(("Conv2DTranspose", {"filters": 4, **options}, IMAGES) for options in TRANSPOSED),
     ("Conv1DTranspose", {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, SEQUENCES),
     ("Conv1DTranspose", {"filters": 2, "kernel_size": 2, "strides": 3, "output_padding": 2}, SEQUENCES),

@@ -31,7 +31,8 @@ UNREAD = frozenset(
     mean_over_axes minimum_adjoint_of_y mod_adjoint_of_y moments moving_average muon nadam norm_constraint
     normalization orthogonal_penalty part permutation power_adjoint_of_y prelu_gradient product
     product_of_two_adjoint_of_x product_of_two_adjoint_of_y product_without_zeros quotient_adjoint_of_x
-    quotient_adjoint_of_y random_contrast random_flip random_warp reduce reshape rmsprop row_correlations
+    quotient_adjoint_of_y random_brightness random_contrast random_crop random_erasing random_flip random_warp reduce
+    resampling reshape rmsprop row_correlations
     schedule-free_adamw score_histogram share_weight_gradient smallest softmax sparse_categorical_crossentropy
     sparse_categorical_crossentropy_gradient sparse_categorical_crossentropy_logits
     sparse_categorical_crossentropy_logits_gradient sparse_matches sparse_top_matches sparsemax sparsemax_adjoint
