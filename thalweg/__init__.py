@@ -7,14 +7,19 @@
 
 from thalweg import (
     activations,
+    backend,
     callbacks,
     constraints,
+    datasets,
     initializers,
     layers,
     losses,
     metrics,
     models,
+    ops,
     optimizers,
+    preprocessing,
+    random,
     regularizers,
     saving,
     schedules,
@@ -25,23 +30,36 @@ from thalweg.experiments.population import fit_many
 from thalweg.experiments.range_test import LearningRateTest, find_learning_rate
 from thalweg.experiments.results import Comparison
 from thalweg.experiments.unit_variance import lsuv
-from thalweg.layers import Input
+from thalweg.initializers import Initializer
+from thalweg.layers import Input, Layer
+from thalweg.losses import Loss
+from thalweg.metrics import Metric
 from thalweg.models.loading import load_model
 from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
+from thalweg.optimizers import Optimizer
+from thalweg.regularizers import Regularizer
 from thalweg.version import __version__
 
 __all__ = [
     "Comparison",
+    "Initializer",
     "Input",
+    "Layer",
     "LearningRateTest",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "__version__",
     "activations",
+    "backend",
     "callbacks",
     "compare",
     "constraints",
+    "datasets",
     "find_learning_rate",
     "fit_many",
     "initializers",
@@ -51,7 +69,10 @@ __all__ = [
     "lsuv",
     "metrics",
     "models",
+    "ops",
     "optimizers",
+    "preprocessing",
+    "random",
     "regularizers",
     "saving",
     "schedules",

@@ -20,7 +20,7 @@ from thalweg.support.naming import choose, snake_case
 
 
 @dataclass(frozen=True)
-class Constraint(hooks.Hooked):
+class Constraint(hooks.Configured):
     """Base of all constraints."""
 
     uncalled = hooks.CONSTRAINT
@@ -174,6 +174,10 @@ class NonNeg(Constraint):
 CLASSES: dict[str, type[Constraint]] = {c.__name__: c for c in (MaxNorm, MinMaxNorm, UnitNorm, NonNeg)}
 NAMES: dict[str, type[Constraint]] = {snake_case(name): c for name, c in CLASSES.items()}
 ConstraintLike = str | Constraint | dict[str, Any] | None  # what `get` takes
+
+
+# Keras's other names: each is the same class.
+max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
 
 def get(identifier: ConstraintLike) -> Constraint | None:

@@ -14,7 +14,7 @@ from thalweg.support.naming import choose, snake_case
 
 
 @dataclass(frozen=True)
-class Regularizer(hooks.Hooked):
+class Regularizer(hooks.Configured):
     """Base of all regularizers: l1·Σ|W| + l2·ΣW² with two factors of its own, or what `lower` returns."""
 
     uncalled = hooks.REGULARIZER
@@ -159,6 +159,8 @@ CLASSES: dict[str, type[Regularizer]] = {
     "L1L2": L1L2,
     "OrthogonalRegularizer": OrthogonalRegularizer,
 }
+# Keras's other names: each is the same class.
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 NAMES: dict[str, type[Regularizer]] = {snake_case(name): c for name, c in CLASSES.items()} | {"l1_l2": L1L2}
 
 

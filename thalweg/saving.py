@@ -5,21 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 from thalweg.models.loading import load_model
-from thalweg.models.sequential import Sequential
+from thalweg.models.model import Model
+from thalweg.support.registry import custom_object_scope, register_keras_serializable
 
-__all__ = ["load_model", "load_weights", "save_model", "save_weights"]
+__all__ = [
+    "custom_object_scope",
+    "load_model",
+    "load_weights",
+    "register_keras_serializable",
+    "save_model",
+    "save_weights",
+]
 
 
-def save_model(model: Sequential, filepath: str | Path, overwrite: bool = True) -> None:
+def save_model(model: Model, filepath: str | Path, overwrite: bool = True) -> None:
     """Saves a model to one file: `model.save(filepath, overwrite)`."""
     model.save(filepath, overwrite)
 
 
-def save_weights(model: Sequential, filepath: str | Path, overwrite: bool = True) -> None:
+def save_weights(model: Model, filepath: str | Path, overwrite: bool = True) -> None:
     """Saves the weights alone: `model.save_weights(filepath, overwrite)`."""
     model.save_weights(filepath, overwrite)
 
 
-def load_weights(model: Sequential, filepath: str | Path) -> None:
+def load_weights(model: Model, filepath: str | Path) -> None:
     """Loads weights into a model: `model.load_weights(filepath)`."""
     model.load_weights(filepath)

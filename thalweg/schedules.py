@@ -1,11 +1,12 @@
 """Learning-rate schedules: functions of the step. Names, arguments and defaults are Keras's where Keras has them.
 
-A schedule is called with a step, counted from 0, or with an array of steps. A plain function of one step also works
-wherever a learning rate is accepted, but can't be saved with a model.
+A schedule is called with a step, counted from 0, or with an array of steps. A plain function of one step, or
+of nothing, also works wherever a learning rate is accepted, but can't be saved with a model.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -21,7 +22,7 @@ from thalweg.support.naming import choose
 Rates = NDArray[np.float64]
 
 
-class LearningRateSchedule(hooks.Hooked):
+class LearningRateSchedule(hooks.Configured):
     """Base of all schedules. Your own subclass needs `value(step)`, which takes and returns arrays, and `arguments`.
 
     Instead of `value` it may define `__call__(step)`, as in Keras, which is called step by step.
@@ -418,7 +419,8 @@ def evaluate(schedule: Any, first: int, steps: int) -> Rates:
         rates = np.asarray(schedule(np.arange(first, first + steps)), np.float64)
     else:
         try:
-            rates = np.array([float(schedule(step)) for step in range(first, first + steps)])
+            given = takes_step(schedule)
+            rates = np.array([float(schedule(*[step][:given])) for step in range(first, first + steps)])
         except (TypeError, ValueError) as error:
             raise ArgumentError(f"the learning rate's function of the step failed: {error}") from None
     bad = ~(np.isfinite(rates) & (rates >= 0))
@@ -426,6 +428,17 @@ def evaluate(schedule: Any, first: int, steps: int) -> Rates:
         place = int(np.argmax(bad))
         raise ArgumentError(f"the learning rate of step {first + place} would be {rates[place]}")
     return rates
+
+
+def takes_step(function: Any) -> bool:
+    """Whether a learning rate's function is called with a step; Keras's have no argument."""
+    try:
+        inspect.signature(function).bind(0)
+    except TypeError:
+        return False
+    except ValueError:  # a built-in function, which doesn't tell
+        return True
+    return True
 
 
 def serialize(schedule: Any) -> dict[str, Any]:

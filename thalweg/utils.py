@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as SequenceOf
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg.errors import ArgumentError, DataError
-from thalweg.support.seeds import draw_seed, set_random_seed
+from thalweg.backend import clear_session
+from thalweg.data.streams import PyDataset
+from thalweg.errors import DataError, ShapeError
+from thalweg.support.checks import whole
+from thalweg.support.naming import choose
+from thalweg.support.seeds import set_random_seed
+from thalweg.views.model_plot import plot_model
+
+__all__ = [
+    "PyDataset", "Sequence", "clear_session", "normalize", "pad_sequences", "plot_model", "set_random_seed",
+    "to_categorical",
+]  # fmt: skip
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[Any]:
@@ -33,3 +44,59 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[Any]
         raise DataError(f"to_categorical: class {labels.max()} is not below num_classes={count}")
     rows: NDArray[Any] = np.eye(count)[labels]
     return rows
+
+
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> NDArray[Any]:
+    """x, divided by its norm of this order along an axis; zeros stay zeros.
+
+    >>> normalize([[3.0, 4.0], [0.0, 0.0]])
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    array = np.atleast_1d(np.asarray(x))
+    norms = np.atleast_1d(np.linalg.norm(array, order, axis))
+    norms[norms == 0] = 1
+    result: NDArray[Any] = array / np.expand_dims(norms, axis)
+    return result
+
+
+def pad_sequences(
+    sequences: SequenceOf[SequenceOf[Any]],
+    maxlen: int | None = None,
+    dtype: str = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: float = 0.0,
+) -> NDArray[Any]:
+    """Sequences of different lengths as the rows of one array (sequences, maxlen, …).
+
+    Args:
+        sequences: lists or arrays; what they hold may be numbers or arrays of one shape.
+        maxlen: the length of all rows; that of the longest sequence if None.
+        dtype: the type of the array.
+        padding: "pre" or "post": on which side a short sequence is filled with `value`.
+        truncating: "pre" or "post": from which side a long sequence loses elements.
+        value: what fills.
+
+    >>> pad_sequences([[1], [2, 3], [4, 5, 6]], maxlen=2)
+    array([[0, 1],
+           [2, 3],
+           [5, 6]], dtype=int32)
+    """
+    padding, truncating = (choose(n, v, ("pre", "post")) for n, v in (("padding", padding), ("truncating", truncating)))
+    if not hasattr(sequences, "__len__") or any(not hasattr(s, "__len__") for s in sequences):
+        raise DataError("pad_sequences takes a list of sequences")
+    length = max((len(s) for s in sequences), default=0) if maxlen is None else whole("maxlen", maxlen, 0)
+    shape = next((np.shape(s)[1:] for s in sequences if len(s)), ())
+    rows = np.full((len(sequences), length, *shape), value, dtype)
+    for row, sequence in zip(rows, sequences, strict=True):
+        kept = np.asarray(sequence[-length:] if truncating == "pre" else sequence[:length], dtype)[:length]
+        if kept.size == 0:
+            continue
+        if kept.shape[1:] != shape:
+            raise ShapeError(f"pad_sequences: the elements have the shapes {shape} and {kept.shape[1:]}")
+        row[slice(0, len(kept)) if padding == "post" else slice(length - len(kept), None)] = kept
+    return rows
+
+
+Sequence = PyDataset  # an older name of the same

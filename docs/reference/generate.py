@@ -115,7 +115,7 @@ def sections() -> list[Section]:
             "metrics",
             "評估指標",
             'Scores for people, beside the loss: `model.compile(metrics=["accuracy"])`.',
-            classes(metrics),
+            dict(sorted((classes(metrics) | metrics.BY_THEMSELVES).items())),
             (),
         ),
         Section(

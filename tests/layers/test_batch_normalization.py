@@ -10,12 +10,12 @@ from thalweg import Input, Sequential
 from thalweg.layers import (
     Activation,
     BatchNormalization,
-    Parallel,
     Conv2D,
     Dense,
     Flatten,
     GlobalAveragePooling2D,
     MaxPooling2D,
+    Parallel,
     ReLU,
     Residual,
 )

@@ -8,7 +8,6 @@ from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import (
     AveragePooling2D,
     BatchNormalization,
-    Parallel,
     Conv1D,
     Conv2D,
     Cropping2D,
@@ -19,6 +18,7 @@ from thalweg.layers import (
     GroupNormalization,
     LayerNormalization,
     MaxPooling2D,
+    Parallel,
     Reshape,
     Residual,
     ZeroPadding2D,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from activation_layers import ACTIVATION_LAYERS, CUSTOM_OBJECTS
 from image_layers import IMAGE_LAYERS
+from lookup_rows import LOOKUPS
 
 import thalweg
 from thalweg import Sequential, activations, layers
@@ -13,6 +14,7 @@ from thalweg.layers import (
     Activation,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     Input,
     Layer,
@@ -51,6 +53,10 @@ ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]]
     LeakyReLU: [(lambda: LeakyReLU(), (3,), (3,), 0), (lambda: LeakyReLU(0.0), (2, 3), (2, 3), 0)],
     Dropout: [(lambda: Dropout(0.4), (3,), (3,), 0), (lambda: Dropout(0.4, seed=7), (2, 3), (2, 3), 0)],
     Rescaling: [(lambda: Rescaling(0.5, -1), (3, 2), (3, 2), 0)],
+    Embedding: [
+        (lambda: Embedding(5, 3), (4,), (4, 3), 15),
+        (lambda: Embedding(4, 2, "normal", "l2", "non_neg", sparse=False), (2, 3), (2, 3, 2), 8),
+    ],
     Flatten: [(lambda: Flatten(), (3, 2, 4), (24,), 0), (lambda: Flatten(), (3,), (3,), 0)],
     Residual: [
         (lambda: Residual([Dense(5, "tanh"), Dense(3)]), (3,), (3,), 38),
@@ -68,6 +74,7 @@ ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]]
     Tied: [(lambda: Tied(), (3,), (3,), 9)],
     **IMAGE_LAYERS,
     **ACTIVATION_LAYERS,
+    **{kind: [] for kind in LOOKUPS},  # at a model's entry: see test_lookup.py
     Input: [],  # describes the model's first shape; it is never among the layers
 }
 OWN = {"Tied": Tied, **CUSTOM_OBJECTS}
@@ -77,20 +84,22 @@ CASES = [pytest.param(*case, id=f"{kind.__name__}{n}") for kind, cases in ROWS.i
 def network(make: Any, shape: tuple[int, ...], **options: Any) -> Sequential:
     """The layer between a dense one, whose gradient has to come through it, and the output; without, where none can."""
     layer = make()
-    front = [layer] if isinstance(layer, Augmentation) else [Dense(shape[-1]), layer]
+    front = [layer] if isinstance(layer, Augmentation | Embedding) else [Dense(shape[-1]), layer]
     model = Sequential([Input(shape), *front, Flatten(), Dense(2)], seed=3, **options)
     model.compile(SGD(0.02), "mse", metrics=["mae"])
     return model
 
 
-def data(shape: tuple[int, ...], rows: int = 40) -> tuple[Any, Any]:
+def data(make: Any, shape: tuple[int, ...], rows: int = 40) -> tuple[Any, Any]:
     x = np.random.default_rng(0).normal(size=(rows, *shape))
+    if isinstance(layer := make(), Embedding):
+        x = np.random.default_rng(0).integers(0, layer.input_dim, x.shape)
     return x, np.stack([x.reshape(rows, -1).sum(axis=1), x.reshape(rows, -1)[:, 0]], axis=1)
 
 
 def test_every_layer_has_a_row():
     assert set(layers.CLASSES.values()) | {Tied} == set(ROWS)
-    assert set(layers.__all__) == {*layers.CLASSES, "Layer", "serialize", "deserialize"}
+    assert set(layers.__all__) - set(layers.aliases.__all__) == {*layers.CLASSES, "Layer", "serialize", "deserialize"}
 
 
 @pytest.mark.parametrize(("make", "shape", "output", "count"), CASES)
@@ -117,8 +126,20 @@ def test_description_makes_an_equal_layer(make, shape, output, count):
 
 
 @pytest.mark.parametrize(("make", "shape", "output", "count"), CASES)
+def test_every_layer_takes_keras_s_arguments(make, shape, output, count):
+    """`input_shape`, `dtype` and `trainable`, which no class names itself; see test_keras_arguments.py."""
+    description = layers.serialize(make())
+    given = {"trainable": False, "dtype": "float32", "input_shape": list(shape)}
+    layer = layers.deserialize(description | {"config": description["config"] | given}, OWN)
+    assert layer.trainable is False
+    assert layer.declared == {"input_shape": shape, "dtype": "float32"}
+    assert layer.get_config() == description["config"] | {"trainable": False}
+    assert Sequential([layer]).input_shape == shape
+
+
+@pytest.mark.parametrize(("make", "shape", "output", "count"), CASES)
 def test_saved_and_loaded_it_predicts_the_same_bits(make, shape, output, count, tmp_path):
-    x, y = data(shape)
+    x, y = data(make, shape)
     model = network(make, shape)
     model.fit(x, y, epochs=2, verbose=0)
     model.save(tmp_path / "model.safetensors")
@@ -130,7 +151,7 @@ def test_saved_and_loaded_it_predicts_the_same_bits(make, shape, output, count, 
 
 @pytest.mark.parametrize(("make", "shape", "output", "count"), CASES)
 def test_training_lowers_the_loss(make, shape, output, count):
-    x, y = data(shape)
+    x, y = data(make, shape)
     model = network(make, shape)
     before = model.evaluate(x, y)[0]
     model.fit(x, y, epochs=1, batch_size=len(x), verbose=0)
@@ -139,7 +160,7 @@ def test_training_lowers_the_loss(make, shape, output, count):
 
 @pytest.mark.parametrize(("make", "shape", "output", "count"), CASES)
 def test_both_engines_are_at_the_same_place_after_three_steps(make, shape, output, count):
-    x, y = data(shape)
+    x, y = data(make, shape)
     native, reference = network(make, shape), network(make, shape, engine="reference", dtype="float64")
     reference.set_weights(native.get_weights())
     for model in (native, reference):

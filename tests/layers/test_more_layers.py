@@ -7,7 +7,6 @@ from thalweg import Input, Sequential, load_model
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.layers import (
     BatchNormalization,
-    Parallel,
     Conv1DTranspose,
     Conv2D,
     Conv2DTranspose,
@@ -16,6 +15,7 @@ from thalweg.layers import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     Normalization,
+    Parallel,
     Permute,
     Reshape,
     Residual,

@@ -104,6 +104,7 @@ def test_every_metric_has_a_row():
 
 @METRICS
 def test_metric_is_its_formula(metric, y, p, score):
+    metric.reset_state()
     assert metric(y, p) == pytest.approx(score, rel=1e-5)
     assert 0 < abs(score) != 1  # a case that can tell
 
@@ -161,7 +162,9 @@ def test_r2_of_equal_targets_is_nan_not_a_huge_number():
         (lambda: metrics.SparseCategoricalCrossentropy()(ONE_HOT, RAW), ShapeError, "targets of shape"),
         (lambda: metrics.get("acuracy", (1,), (1,)), ArgumentError, "Choose from"),
         (lambda: metrics.get(7, (1,), (1,)), ArgumentError, "got 7"),
-        (lambda: metrics.Precision([0.3, 0.5]), ArgumentError, "one number; for several, give several metrics"),
+        (lambda: metrics.get(metrics.Precision([0.3, 0.5]), (1,), (1,)), ArgumentError, "a history keeps one number"),
+        (lambda: metrics.Precision([0.3, 1.5]), ArgumentError, "thresholds of precision has to be a number in"),
+        (lambda: metrics.Recall([]), ArgumentError, "got an empty one"),
         (lambda: metrics.Precision(class_id=4)(BITS, RAW), ArgumentError, "class_id of precision is 4"),
         (lambda: metrics.F1Score()(ONE_HOT, RAW), ArgumentError, "needs an average"),
         (lambda: metrics.F1Score("mean"), ArgumentError, "macro, micro, weighted"),
@@ -243,6 +246,7 @@ def test_keras_has_the_same_number(metric, y, p):
         pytest.skip("Keras takes rows times outputs for the number of rows")
     if isinstance(metric, (metrics.F1Score, metrics.FBetaScore)) and y.ndim == 1:
         pytest.skip("Keras takes one-hot targets only")
+    metric.reset_state()
     assert metric(y, p) == pytest.approx(keras_score(metric, y, p), rel=1e-5, abs=1e-6)
 
 

@@ -33,11 +33,11 @@ ROLES = {  # base → all public classes of its kind
 } | {Sequential: [Sequential], activations.ActivationFunction: [activations.ActivationFunction]}
 # What users of Keras override most: it has to be in the tables.
 USUAL = {
-    layers.Layer: "call __call__ compute_output_shape compute_mask convolution_op from_config add_loss",
+    layers.Layer: "call __call__ compute_output_shape compute_mask convolution_op",
     Sequential: "call train_step test_step predict_step compute_loss compute_metrics make_train_function get_config",
     optimizers.Optimizer: "update_step apply_gradients apply build",
     losses.Loss: "call __call__",
-    metrics.Metric: "update_state reset_state",
+    metrics.Metric: "stateless_update_state add_variable",
     regularizers.Regularizer: "__call__",
     constraints.Constraint: "__call__",
     callbacks.Callback: "on_batch_begin on_batch_end",
@@ -133,11 +133,11 @@ def test_an_initializer_may_be_called_or_sampled():
 
 def test_the_arguments_of_keras_are_told_from_ours():
     with pytest.raises(
-        ArgumentError, match=r"Mine.result is called with \(sums, rows, output\) here, but takes \(self\)"
+        ArgumentError, match=r"Mine.score is called with \(sums, rows, output\) here, but takes \(self\)"
     ):
 
         class Mine(metrics.BinaryAccuracy):
-            def result(self):
+            def score(self):
                 return 1.0
 
     with pytest.raises(ArgumentError, match=r"Mine.__call__ is called with \(shape, generator\) here, but takes"):
@@ -147,8 +147,8 @@ def test_the_arguments_of_keras_are_told_from_ours():
                 return np.ones(shape)
 
     class Percent(metrics.BinaryAccuracy):
-        def result(self, sums, rows, output):
-            return 100 * super().result(sums, rows, output)
+        def score(self, sums, rows, output):
+            return 100 * super().score(sums, rows, output)
 
     assert Percent()([1, 0], [0.9, 0.9]) == 50
 
@@ -219,7 +219,7 @@ def stacked(*given):
 
 INCOMPLETE = [
     (OwnLoss, "OwnLoss has no instruction: a loss of your own is a formula"),
-    (OwnMetric, "OwnMetric has no instruction: a metric is made of sums that the engine keeps"),
+    (OwnMetric, r"OwnMetric has no update_state\(self, y_true, y_pred\): a metric of Python code"),
     (OwnRegularizer, r"OwnRegularizer has no factors\(self\): a penalty has to be differentiated"),
     (
         lambda: trained(kernel_constraint=OwnConstraint()),

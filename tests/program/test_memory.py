@@ -239,6 +239,17 @@ def test_the_chunks_of_the_lanes_are_the_parameter_vector_in_whole_rows_where_a_
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_a_sparse_gradient_is_in_no_chunk(lanes):
+    sparse, wide = [Buffer("dW1", (900, 7), offset=1600)], [Buffer("dW2", (700, 200), offset=160_000)]
+    covered = np.zeros(400_000, int)
+    for lane in range(lanes):
+        for first, after, _ in slices(400_000, wide, lane, lanes, stays=True, sparse=sparse).tolist():
+            covered[first:after] += 1
+    assert (covered[1600 : 1600 + 6300] == 0).all()
+    assert (np.delete(covered, slice(1600, 1600 + 6300)) == 1).all()
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
 def test_a_shared_gradient_that_is_read_once_has_one_place_in_each_lanes_gradients(lanes):
     wide = [Buffer("dW2", (700, 200), offset=160_000), Buffer("dW1", (3, 40_000), offset=16)]
     for lane in range(lanes):

@@ -17,7 +17,10 @@ from thalweg.layers import (
     Conv2D,
     Conv2DTranspose,
     Dense,
+    Embedding,
     Flatten,
+    GlobalAveragePooling1D,
+    Layer,
     MaxPooling2D,
     ReLU,
     Residual,
@@ -37,9 +40,23 @@ def normalized(filters):
     return [Conv2D(filters, 3, padding="same", use_bias=False), BatchNormalization()]
 
 
+class Gate(Layer):
+    """x·σ(2x)·c, in pointwise operations."""
+
+    def forward(self, program, x):
+        gate = program.unary("sigmoid", program.scalar("multiply", x, 2.0))
+        return program.binary("multiply", program.binary("multiply", x, gate), program.constant(np.arange(1.0, 5.0)))
+
+
 # Between them every pass that one lane needs has something to do.
 NETWORKS = {
     "narrow": lambda: ((5,), [Dense(3, "relu"), Dense(1, "sigmoid")], "mse"),
+    "operations": lambda: ((5,), [Dense(4), Gate(), Dense(2)], "mse"),
+    "ids": lambda: (
+        (6,),
+        [Embedding(9, 4, "normal"), GlobalAveragePooling1D(), Dense(1, "sigmoid")],
+        "binary_crossentropy",
+    ),
     "few channels": lambda: (
         (12, 12, 1),
         [Conv2D(6, 5, activation="relu"), AveragePooling2D(2), Flatten(), Dense(4, "softmax")],
@@ -82,6 +99,8 @@ def computed(model, executor, dtype, kind, passes, after=None):
     """The parameters after one step, the loss and the outputs, as far as a program has them."""
     random = np.random.default_rng(1)
     x = random.normal(size=(ROWS, *model.input_shape)).astype(dtype)
+    for ids in model._compiled.id_inputs():
+        x = random.integers(0, ids.size, x.shape).astype(dtype)
     y = random.integers(0, 2, (ROWS, *model.loss.target_shape(model.output_shape))).astype(dtype)
     outputs = np.zeros((ROWS, *model.output_shape), dtype)
     parameters, slots = aligned(model.vector.size, dtype), aligned(model._compiled.slots.size, dtype)
@@ -164,7 +183,9 @@ def test_an_unknown_pass_is_told_with_the_nearest_name_and_all_that_run():
         ArgumentError, match=r"unknown pass of a program for training 'derivation'; did you mean 'derive'\?"
     ):
         model.program(after="derivation")
-    with pytest.raises(ArgumentError, match=r"for inference 'derive'.* Choose from: fuse relu, winograd$"):
+    with pytest.raises(
+        ArgumentError, match=r"for inference 'derive'.* Choose from: embed mean, fuse chains, fuse relu, winograd$"
+    ):
         model.program("inference", after="derive")
     with pytest.raises(ArgumentError, match=r"'split inputs'"):
         model.program(after="split inputs")  # one lane

@@ -20,19 +20,20 @@ ROOMS = [
     ["thalweg.cli"],
     ["thalweg.runs"],
     ["thalweg.tabular"],
-    ["thalweg", "thalweg.saving"],  # the public names
+    ["thalweg", "thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving", "thalweg.utils"],  # the public names
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
-    ["thalweg.callbacks", "thalweg.utils"],
+    ["thalweg.callbacks", "thalweg.datasets"],
     ["thalweg.data"],
-    ["thalweg.layers"],
+    ["thalweg.layers", "thalweg.layers.lookups"],
     ["thalweg.activations", "thalweg.constraints", "thalweg.initializers", "thalweg.losses", "thalweg.metrics",
      "thalweg.optimizers", "thalweg.regularizers", "thalweg.schedules"],
+    ["thalweg.ops"],
     ["thalweg.engine"],
     ["thalweg.engine.native"],
     ["thalweg.engine.native.runtime"],
-    ["thalweg.engine.native.kernels", "thalweg.engine.native.kernels.generated", "thalweg.engine.native.kernels.losses",
+    ["thalweg.engine.native.kernels", "thalweg.engine.native.kernels.generated", "thalweg.engine.native.kernels.images", "thalweg.engine.native.kernels.losses",
      "thalweg.engine.native.kernels.rewritten", "thalweg.engine.native.kernels.updates"],
     ["thalweg.engine.native.linalg"],
     ["thalweg.engine.native.compiler"],
@@ -41,7 +42,7 @@ ROOMS = [
     ["thalweg.engine.contract", "thalweg.engine.lanes"],
     ["thalweg.program"],
     ["thalweg.program.passes"],
-    ["thalweg.program.instructions", "thalweg.program.instructions.losses", "thalweg.program.instructions.updates"],
+    ["thalweg.program.instructions", "thalweg.program.instructions.images", "thalweg.program.instructions.losses", "thalweg.program.instructions.updates"],
     ["thalweg.program.formula"],
     ["thalweg.program.ir"],
     ["thalweg.support"],
@@ -52,7 +53,7 @@ MOST_LINES = 500  # in a file
 # A name may stand once in each of these: a layer or loss …, its instruction, and its kernel. A pass of the native
 # engine holds the instructions that it puts into a program.
 ROLES = [
-    ["layers", "activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"],
+    ["layers", "ops", "activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"],
     ["program.instructions", "engine.native.passes"],
     ["engine.native.kernels"],
 ]

@@ -292,12 +292,11 @@ def test_compiling_is_counted_and_not_part_of_a_prediction(monkeypatch, capsys):
     def predict(*_, **__):
         now[0] += 12.0
         stopwatch.compiling.seconds += 9.0
-        return X
+        return [X]
 
     monkeypatch.setattr(stopwatch.compiling, "seconds", 3.0)
     monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(model, "predict", predict)
-    prediction.predict_aloud(model, X, None, 1, None, None)
+    prediction.predict_aloud(model, predict, [X], None, 1, None, None)
     assert capsys.readouterr().out == "50 rows in 3.000 s\n"
 
 

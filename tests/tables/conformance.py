@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import conformance_updates
+import embedding_rows
 import image_rows
 import loss_rows
 import metric_rows
@@ -24,7 +25,8 @@ from conformance_activations import ACTIVATIONS
 from conformance_formulas import FORMULAS
 from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case, Memory
 
-from thalweg.program.instructions import augmentation, batches, elementwise, linear, noise
+from thalweg.program.instructions import batches, elementwise, linear, noise
+from thalweg.program.instructions.images import augmentation
 from thalweg.program.instructions.losses import penalties
 from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
@@ -244,5 +246,5 @@ ROWS: dict[str, Build] = {
     **conformance_updates.ROWS,
 }
 ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_rows.ROWS
-ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS
+ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS | embedding_rows.ROWS
 ROWS |= {name: build for name, build in pointwise_rows.ROWS.items() if name not in ACTIVATIONS}

@@ -106,4 +106,4 @@ FORMULAS = {"formula": value, "formula_adjoint": adjoint, "formula_gradient": gr
 FORMULAS |= {"formula_loss": loss, "formula_loss_gradient": loss_gradient}
 FORMULAS |= {"activated_loss": activated}
 FORMULAS |= {"custom": value_of(custom), "custom_adjoint": adjoint_of(custom)}
-FORMULAS |= conformance_updates.STATEMENTS
+FORMULAS |= conformance_updates.STATEMENTS | conformance_updates.ON_ROWS

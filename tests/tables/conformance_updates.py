@@ -12,7 +12,7 @@ from thalweg import optimizers
 from thalweg.engine.reference import execute
 from thalweg.optimizers.layout import Run
 from thalweg.program.formula.statements import run
-from thalweg.program.instructions.updates import constraints, gradients, matrix_updates
+from thalweg.program.instructions.updates import constraints, gradients, matrix_updates, table_updates
 from thalweg.program.instructions.updates.updates import Statements
 from thalweg.program.ir.instruction import GRADIENTS, NORMS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
 from thalweg.program.lowering import Weight
@@ -151,6 +151,25 @@ def muon(c: Case) -> Instruction:
     return matrix_updates.Muon(w, dw, m, scratch, *numbers, turn=c.shape.seed % 9)
 
 
+def step_of_rows(c: Case) -> Instruction:
+    """Adam's, on the rows of a table whose counts aren't 0."""
+    columns, size = c.shape.width, c.shape.units
+    w, dw, m, v = (
+        vector(c, name, region, (size, columns))
+        for name, region in (("w", PARAMETERS), ("dw", GRADIENTS), ("m", SLOTS), ("v", SLOTS))
+    )
+    c.lanes = 1  # each has rows of its own
+    c.values[v] **= 2
+    counts = np.where(c.random.random(size) < 0.5, 2, 0)
+    rows = c.random.permutation(np.flatnonzero(counts))
+    listed = np.concatenate([[len(rows)], rows, np.zeros(size - len(rows))])
+    touched = table_updates.Touched(
+        c.put("counts", (size,), counts, per_row=False), w, c.put("own", (1 + size,), listed, per_row=False), 1
+    )
+    step = optimizers.Adam().update(Run([Weight("one/W", w)], w, dw, {"m": m, "v": v}, 0))
+    return sized(c, table_updates.of_rows(step, touched, columns))
+
+
 ROWS: dict[str, Build] = {
     "reduce": reduce,
     "squared_norm": squared_norm,
@@ -168,4 +187,5 @@ BUILDS = [
     lambda c: constraints.non_negative(vector(c, "W", PARAMETERS, (c.shape.width, 9 * c.shape.units))),
     *(step_of(name) for name in EQUATIONS if optimizers.CLASSES[name].equation),
 ]
+ON_ROWS: dict[str, Build] = {"adam_of_rows": step_of_rows}
 STATEMENTS: dict[str, Build] = {Case(build, Shape()).instruction.kernel: build for build in BUILDS}

@@ -276,7 +276,7 @@ KINKED = ("absolute_error", "percentage_error", "quantile")
 
 
 def shares(of: Loss, m: Memory) -> Array:
-    return np.clip(m[of.p] / rows.over_classes(m[of.p]), EPSILON, 1 - EPSILON)
+    return np.clip(m[of.p] / rows.over_classes(np, m[of.p]), EPSILON, 1 - EPSILON)
 
 
 def operands_size(of: Loss, m: Memory) -> Array:
@@ -290,7 +290,7 @@ def binary_slope_size(of: Loss, m: Memory) -> Array:
 
 def category_slope_size(of: Loss, m: Memory) -> Array:
     y = targets(of, m)
-    return (rows.over_classes(y) + y / shares(of, m)) / rows.over_classes(m[of.p])
+    return (rows.over_classes(np, y) + y / shares(of, m)) / rows.over_classes(np, m[of.p])
 
 
 def logits_value_size(of: Loss, m: Memory) -> Array:
@@ -299,7 +299,7 @@ def logits_value_size(of: Loss, m: Memory) -> Array:
 
 def logits_slope_size(of: Loss, m: Memory) -> Array:
     y = targets(of, m)
-    return np.exp(m[of.p] - rows.log_sum_exp(np, m[of.p])) * rows.over_classes(y) + y
+    return np.exp(m[of.p] - rows.log_sum_exp(np, m[of.p])) * rows.over_classes(np, y) + y
 
 
 def ones(of: Loss, m: Memory) -> Array:
@@ -341,9 +341,9 @@ SLOPE_SIZES: dict[Key, Any] = {
     rows.CategoricalCrossentropyLogits: logits_slope_size,
     rows.CategoricalFocalCrossentropy: category_slope_size,
     rows.CategoricalFocalCrossentropyLogits: ones,
-    rows.CosineSimilarity: lambda of, m: 2 / np.sqrt(rows.over_classes(m[of.p] ** 2)),
-    rows.Dice: lambda of, m: 4 / (rows.over_classes(m[of.p] + m[of.y]) + EPSILON),
-    rows.Tversky: lambda of, m: 4 / (rows.over_classes(m[of.p] + m[of.y]) + EPSILON),
+    rows.CosineSimilarity: lambda of, m: 2 / np.sqrt(rows.over_classes(np, m[of.p] ** 2)),
+    rows.Dice: lambda of, m: 4 / (rows.over_classes(np, m[of.p] + m[of.y]) + EPSILON),
+    rows.Tversky: lambda of, m: 4 / (rows.over_classes(np, m[of.p] + m[of.y]) + EPSILON),
     rows.GaussianNLL: gaussian_size,
     rows.GaussianNLLLogarithm: gaussian_size,
 }

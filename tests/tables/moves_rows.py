@@ -6,7 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from harness import OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case
 
-from thalweg.program.instructions import indexing, noise, products, resizing, shapes
+from thalweg.program.instructions import indexing, noise, products, shapes
+from thalweg.program.instructions.images import resizing
 from thalweg.program.ir.instruction import Buffer, Instruction
 
 
@@ -24,8 +25,7 @@ def matrix_product(c: Case) -> Instruction:
         """The axes before a matrix: some of them 1, the first missing."""
         if full:
             return lead
-        kept = tuple(n if c.random.random() < 0.7 else 1 for n in lead)
-        return kept
+        return tuple(n if c.random.random() < 0.7 else 1 for n in lead)
 
     tx, ty = c.has(TWICE), c.has(SMOOTHED)
     per_x, per_y = ((True, True), (True, False), (False, True))[seed // 3 % 3] if not once else (False, False)
@@ -180,6 +180,19 @@ def one_hot(c: Case) -> Instruction:
     return indexing.OneHot(ids, c.put("z", (*shape, depth), np.nan, per_row=per_row))
 
 
+def argsort(c: Case) -> Instruction:
+    """Numbers some of which are equal, and some NaN."""
+    n, per_row = c.shape.width, everywhere(c)
+    k = n if c.has(TOTAL) else 1 + c.shape.units % n
+    rows = (c.shape.rows,) if per_row else ()
+    numbers = c.random.integers(0, 1 + n, (*rows, c.shape.positions, n)) / 3
+    if c.has(TWICE):
+        numbers[c.random.random(numbers.shape) < 0.1] = np.nan
+    x = c.put("x", (c.shape.positions, n), numbers, per_row=per_row)
+    z = c.put("z", (c.shape.positions, k), np.nan, per_row=per_row)
+    return indexing.Argsort(x, z, c.has(OPTIONAL))
+
+
 def random_values(kind: type[noise.RandomValues]) -> Callable[[Case], Instruction]:
     def build(c: Case) -> Instruction:
         z = c.output("z", block(c))
@@ -201,6 +214,7 @@ ROWS: dict[str, Callable[[Case], Instruction]] = {
     "take_along_axis": take_along_axis,
     "take_along_axis_adjoint": take_along_axis_adjoint,
     "one_hot": one_hot,
+    "argsort": argsort,
     "resampling": resampling,
     "random_normal": random_values(noise.RandomNormal),
     "random_uniform": random_values(noise.RandomUniform),

@@ -10,20 +10,9 @@ import math
 from typing import TYPE_CHECKING
 
 from thalweg.activations.function import ActivationFunction, BuiltInFunction, elementwise
-from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.operations import UNARY
 from thalweg.program.instructions import rowwise
 from thalweg.program.instructions.activations import GENERAL_RELU, RELU, SIGMOID
-
-GELU_APPROXIMATE = Equation(
-    "gelu approximate",
-    "h * sigmoid(sqrt(8 / pi) * h * (1 + 0.044715 * h**2))",
-    """x = min(max(h, -30), 30)
-s = sigmoid(sqrt(8 / pi) * x * (1 + 0.044715 * x**2))
-s + s * (1 - s) * x * sqrt(8 / pi) * (1 + 0.134145 * x**2)""",
-    {"approximate": False},
-    cost=30,
-)
 
 linear = BuiltInFunction(
     "linear",
@@ -65,11 +54,9 @@ relu = BuiltInFunction(
     title_zh="線性整流",
     summary_zh="負數歸零，正數不變；隱藏層的預設選擇。",
 )
-leaky_relu = elementwise(
+leaky_relu = BuiltInFunction(
     "leaky_relu",
-    "where(h > 0, h, negative_slope * h)",
-    "where(h > 0, 1, negative_slope)",
-    arguments={"negative_slope": 0.2},
+    UNARY["leaky_relu"],
     range="(−∞, ∞)",
     use="where relu units die",
     avoid="where exact zeros are wanted",
@@ -89,13 +76,9 @@ relu6 = elementwise(
     title_zh="上限為 6 的線性整流",
     summary_zh="線性整流，最大到 6，利於低位元量化。",
 )
-elu = elementwise(
+elu = BuiltInFunction(
     "elu",
-    "where(h > 0, h, alpha * expm1(h))",
-    "where(a > 0, 1, a + alpha)",
-    arguments={"alpha": 1.0},
-    limits={"alpha": (0.0, math.inf)},
-    cost=12,
+    UNARY["elu"],
     range="(−alpha, ∞)",
     use="hidden layers whose mean should be near 0, without normalisation",
     avoid="where the cost of an exponential matters",
@@ -132,7 +115,7 @@ selu = elementwise(
 gelu = BuiltInFunction(
     "gelu",
     UNARY["gelu"],
-    general=GELU_APPROXIMATE,
+    general=UNARY["gelu_approximate"],
     range="[−0.170, ∞)",
     use="transformers; often a little better than relu",
     avoid="where relu does as well and speed counts",

@@ -168,6 +168,7 @@ class History(Callback):
     def __init__(self) -> None:
         self._history: dict[str, list[float]] = {}
         self._epoch: list[int] = []
+        self._places: dict[str, list[int]] = {}  # of the epochs that a number belongs to: not all are validated
         self._unread: list[tuple[range, Columns]] = []  # epochs whose numbers nobody has asked for yet
         self.interrupted = False  # whether Ctrl-C ended the training
         self.seconds = 0.0  # of training, without compiling kernels
@@ -189,6 +190,7 @@ class History(Callback):
         self.epoch.append(epoch)
         for key, value in logs.items():
             self.history.setdefault(key, []).append(value)
+            self._places.setdefault(key, []).append(len(self._epoch) - 1)
 
     def extend(self, epochs: range, columns: Columns) -> None:
         """Adds the records of epochs; the lists are made when they are read, because a step may take less time."""
@@ -198,17 +200,20 @@ class History(Callback):
         """Makes the lists."""
         unread, self._unread = self._unread, []
         for epochs, columns in unread:
+            places = range(len(self._epoch), len(self._epoch) + len(epochs))
             self._epoch.extend(epochs)
             for key, values in columns().items():
                 if values:
                     self._history.setdefault(key, []).extend(values)
+                    self._places.setdefault(key, []).extend(places)
 
     def records(self) -> list[Logs]:
         """One record for each epoch: {"epoch": 0, "loss": …}."""
-        return [
-            {"epoch": epoch} | {key: values[place] for key, values in self.history.items() if place < len(values)}
-            for place, epoch in enumerate(self.epoch)
-        ]
+        records: list[Logs] = [{"epoch": epoch} for epoch in self.epoch]
+        for key, values in self.history.items():
+            for place, value in zip(self._places.get(key, range(len(values))), values, strict=False):
+                records[place][key] = value
+        return records
 
 
 class LambdaCallback(Callback):

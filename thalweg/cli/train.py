@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from thalweg import utils
 from thalweg.cli import options as given
 from thalweg.cli import report
 from thalweg.cli.options import Columns, Network, Optimization, Pictures, Source, Training, chosen, refuse_given
@@ -20,6 +19,7 @@ from thalweg.runs import image_run, table_run
 from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.keeping import keep
 from thalweg.runs.run import Run
+from thalweg.support.seeds import draw_seed
 
 
 @given.grouped
@@ -37,7 +37,7 @@ def train(
 ) -> None:
     """Trains a network on a table or on images and keeps it in a run folder."""
     if training.seed is None:
-        training = replace(training, seed=utils.draw_seed())
+        training = replace(training, seed=draw_seed())
     refuse_unwritable(out or free_folder(given.name_of(source)))
     run: Run
     if is_image_source(source):

@@ -57,7 +57,12 @@ def contiguous(array: Array, dtype: DTypeLike, what: str) -> Array:
 
 def input_rows(x: ArrayLike, shape: Shape, dtype: DTypeLike, what: str = "x") -> Array:
     """x as (rows, *shape). Bytes (uint8) stay bytes: the engine converts a batch when it gathers it."""
-    array = to_array(x, what)
+    array = fitted(to_array(x, what), shape, what)
+    return contiguous(array, np.uint8 if array.dtype == np.uint8 else dtype, what)
+
+
+def fitted(array: Array, shape: Shape, what: str = "x") -> Array:
+    """An array as (rows, *shape); raises if it has another shape."""
     if array.shape[1:] != shape:
         if (*array.shape[1:], 1) == shape:
             array = array.reshape(len(array), *shape)
@@ -67,7 +72,7 @@ def input_rows(x: ArrayLike, shape: Shape, dtype: DTypeLike, what: str = "x") ->
                 f"the network takes inputs of shape (rows, {', '.join(map(str, shape))}), "
                 f"{what} has the shape ({', '.join(map(str, array.shape))}){hint}"
             )
-    return contiguous(array, np.uint8 if array.dtype == np.uint8 else dtype, what)
+    return array
 
 
 def same_rows(x: Array, y: Array, what: str = "y") -> None:

@@ -71,5 +71,5 @@ def usable_lanes(asked: int | None, program: Program, rows: int, engine: str) ->
         return lanes
     if engine == "reference":
         return 1
-    by_work = min(program.flops(rows) // LEAST_FLOPS_A_LANE, rows // LEAST_ROWS_A_LANE)
+    by_work = min(program.flops(rows, scattered=False) // LEAST_FLOPS_A_LANE, rows // LEAST_ROWS_A_LANE)
     return max(1, min(cores(), by_work))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from thalweg.data import arrays as batches
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError
 from thalweg.initializers import Orthogonal
@@ -49,8 +48,8 @@ def lsuv(
     """
     number("lsuv's tolerance", tolerance)
     whole("lsuv's max_iterations", max_iterations)
-    model.build(batches.to_array(x, "x").shape[1:] or (1,))
-    rows = batches.input_rows(x, model.input_shape, model.dtype)
+    model._compiled.build_for(x)
+    (rows,) = model._compiled.inputs(x)
     generator = np.random.default_rng(model.seed if seed is None else whole("lsuv's seed", seed, 0))
     kernels = [(path, p) for path, p in model.named_parameters() if len(p.buffer.shape) > 1]
     if not kernels:

@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Initializer(hooks.Hooked):
+class Initializer(hooks.Configured):
     """Base of all initializers: `sample` draws the weights; `seed` fixes them regardless of the model's seed."""
 
     uncalled = hooks.INITIALIZER

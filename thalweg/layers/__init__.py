@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from thalweg.activations import CustomFunction
+from thalweg.errors import ArgumentError
 from thalweg.layers import (
     activation,
     adapted,
+    aliases,
     augmentation,
     containers,
     convolution,
     core,
+    embedding,
+    lookups,
     merging,
     noise,
     normalization,
@@ -25,11 +29,14 @@ from thalweg.layers import (
 )
 from thalweg.layers.activation import *  # noqa: F403 — a new layer is named only in its own file
 from thalweg.layers.adapted import *  # noqa: F403
+from thalweg.layers.aliases import *  # noqa: F403
 from thalweg.layers.augmentation import *  # noqa: F403
 from thalweg.layers.containers import *  # noqa: F403
 from thalweg.layers.convolution import *  # noqa: F403
 from thalweg.layers.core import *  # noqa: F403
+from thalweg.layers.embedding import *  # noqa: F403
 from thalweg.layers.layer import Layer, serialize
+from thalweg.layers.lookups import *  # noqa: F403
 from thalweg.layers.merging import *  # noqa: F403
 from thalweg.layers.noise import *  # noqa: F403
 from thalweg.layers.normalization import *  # noqa: F403
@@ -51,7 +58,9 @@ __all__ += augmentation.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
+__all__ += embedding.__all__
 __all__ += merging.__all__
+__all__ += lookups.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
@@ -66,12 +75,14 @@ CLASSES: dict[str, type[Layer]] = {
     for name in sorted(__all__)
     if isinstance(globals().get(name), type) and name not in ("Input", "Layer")
 }
+__all__ += aliases.__all__
+MODELS: dict[str, type[Layer]] = {}  # the classes of models, which are layers too; each puts itself here
 
 
 def known(custom_objects: CustomObjects | None) -> dict[str, Any]:
     """Every class that a description may name."""
     own = {name: thing for name, thing in (custom_objects or {}).items() if isinstance(thing, type)}
-    return {**CLASSES, **REGISTERED, **own}
+    return {**CLASSES, **MODELS, **REGISTERED, **own}
 
 
 def deserialize(description: dict[str, Any], custom_objects: CustomObjects | None = None) -> Layer:
@@ -85,13 +96,16 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
         description = description | {"class_name": "Parallel"}
     if description["class_name"] in ("Residual", "Parallel"):
         config = {key: layers_of(value, custom_objects) for key, value in config.items()}
+    if isinstance(config.get("vocabulary"), str):  # a file of someone else's may not name files of ours
+        raise ArgumentError(f"a vocabulary is saved as a list, not as the path {config['vocabulary']!r}")
     own = dict(REGISTERED) | dict(custom_objects or {})
     activation = config.get("activation")
     if isinstance(activation, dict) and activation.get("custom") in own:
         config["activation"] = own[activation["custom"]]
     kind: Any = choose("layer", description["class_name"], known(custom_objects))
     layer: Layer = kind.from_config(config) if hasattr(kind, "from_config") else kind(**config)
-    layer.trainable = description.get("trainable", True)
+    if "trainable" in description:  # where older files have it
+        layer.trainable = description["trainable"]
     return layer
 
 

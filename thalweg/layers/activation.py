@@ -18,14 +18,18 @@ __all__ = ["ELU", "ActivityRegularization", "LeakyReLU", "PReLU", "ReLU", "Softm
 
 
 class LeakyReLU(Layer):
-    """a = x for x > 0, otherwise negative_slope·x. (As in Keras, the default is .3 here, .2 in the activation.)"""
+    """a = x for x > 0, otherwise negative_slope·x. (As in Keras, the default is .3 here, .2 in the activation.)
+
+    alpha: Keras's old name of negative_slope.
+    """
 
     title_zh = "帶洩漏線性整流層"
     summary_zh = "負半邊保留小斜率。"
 
-    def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
+    def __init__(self, negative_slope: float = 0.3, name: str | None = None, *, alpha: float | None = None) -> None:
         super().__init__(name)
-        self.negative_slope = number("LeakyReLU's negative_slope", negative_slope)
+        slope = negative_slope if alpha is None else alpha
+        self.negative_slope = number("LeakyReLU's negative_slope", slope)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return activations.leaky_relu.using(negative_slope=self.negative_slope).forward(program, x)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.errors import ArgumentError, DataError, ShapeError
-from thalweg.layers.layer import Array, Layer, Shape, check_last_axis, last_axis, to_numbers
+from thalweg.layers.layer import Array, Layer, Shape, check_last_axis, last_axis
+from thalweg.ops.variable import to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.standardization import ChannelScale
 from thalweg.program.ir.instruction import Buffer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,12 @@ from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
+from thalweg.support.registry import REGISTERED
 
-__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "Rescaling"]
+__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "Lambda", "Rescaling"]
+
+
+KINDS = ("float32", "int32", "int64", "uint8", "bool", "string")
 
 
 class Input(Symbol):
@@ -29,7 +33,8 @@ class Input(Symbol):
     Args:
         shape: `Input((5,))` for five columns, `Input((28, 28))` for small images.
         name: by default input, input_1, …
-        dtype: what the caller's arrays hold: float32, int32, int64, uint8, bool. The network computes in floats.
+        dtype: what the caller's arrays hold: float32, int32, int64, uint8, bool or string. The network computes in
+            floats; text is for a layer that takes it, such as `StringLookup`.
 
     >>> from thalweg.layers import Dense
     >>> x = Input((4,))
@@ -49,7 +54,7 @@ class Input(Symbol):
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"an input's name is a word without '/', got {name!r}")
         super().__init__(None, 0, (None, *whole_sizes), name or "", False)
-        self.kind = choose("dtype of an input", str(np.dtype(dtype)), ("float32", "int32", "int64", "uint8", "bool"))
+        self.kind = choose("dtype of an input", getattr(dtype, "__name__", None) or str(dtype), KINDS)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal input."""
@@ -217,6 +222,53 @@ class Flatten(Layer):
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return x if len(x.shape) == 1 else program.reshape(x, (x.size,))
+
+
+class Lambda(Layer):
+    """z = function(x), a Python function of tensors written in `thalweg.ops`, without weights.
+
+    Args:
+        function: of a tensor, or of a list of them; `training` is passed if it takes it.
+        arguments: further arguments of the function, by name.
+
+    A file holds the function's name: to load it, register it by `saving.register_keras_serializable` or give it in
+    `custom_objects`. A lambda has no name, so a model with one can't be saved.
+
+    >>> from thalweg import ops
+    >>> from thalweg.layers import Input
+    >>> Lambda(lambda x: ops.mean(x, axis=1))(Input((5, 3))).shape
+    (None, 3)
+    """
+
+    title_zh = "函數層"
+    summary_zh = "把一個函數當成一層。"
+
+    def __init__(
+        self,
+        function: Callable[..., Any] | str,
+        arguments: Mapping[str, Any] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        if isinstance(function, str):
+            function = choose("function of a Lambda layer", function, REGISTERED)
+        if not callable(function):
+            raise ArgumentError(f"Lambda takes a function of tensors, got {function!r}")
+        self.function, self.arguments = function, dict(arguments or {})
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """What the function returns."""
+        code = getattr(self.function, "__code__", None)
+        own = code is not None and "training" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        return self.function(x, **self.arguments, **({"training": training} if own else {}))
+
+    def get_config(self) -> dict[str, Any]:
+        name = getattr(self.function, "__name__", "")
+        if not name.isidentifier():
+            raise ArgumentError(
+                f"layer {self.name!r}: a lambda has no name under which it could be found again; make it a function"
+            )
+        return {"function": name, "arguments": self.arguments, "name": self.name}
 
 
 def connect_all(layers: Sequence[Layer], shape: Shape) -> Shape:

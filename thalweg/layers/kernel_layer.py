@@ -6,6 +6,7 @@ from typing import Any
 
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.layers.layer import Layer, Shape
+from thalweg.ops.variable import Variable
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 
@@ -41,6 +42,16 @@ class KernelLayer(Layer):
             self.activity_regularizer.factors()  # raises for a penalty on matrices only
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
+
+    @property
+    def kernel(self) -> Variable | None:
+        """W, once the layer is built."""
+        return getattr(self, "W", None)
+
+    @property
+    def bias(self) -> Variable | None:
+        """b, once the layer is built; None without a bias."""
+        return getattr(self, "b", None)
 
     def add_kernel(self, shape: Shape, key: str = "W") -> Buffer:
         """Declares the kernel."""

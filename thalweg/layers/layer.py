@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from inspect import Parameter as Argument
 from inspect import signature
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,17 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
-from thalweg.engine.eager import evaluate
-from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
-from thalweg.ops.operation import row_value
-from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, program_of, record, traced, writing
-from thalweg.ops.variable import Variable
+from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.layers.arguments import EVERY, accept, check_shape
+from thalweg.layers.calls import Called
+from thalweg.ops.variable import HasVariables, Variable, set_arrays
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.regularizers import Regularizer
 from thalweg.support import hooks
-from thalweg.support.frames import as_array
-from thalweg.support.seeds import draw_seed
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
 
@@ -48,7 +44,7 @@ class Parameter:
     number: int = 0  # of its layer, in the printed name
 
 
-class Layer(hooks.Hooked):
+class Layer(HasVariables, Called):
     """Base of all layers. A subclass declares its weights in `build`, and says what it computes in one of two ways.
 
     Keras's way is `call(self, x)`, in functions of `thalweg.ops`, Python's operators and calls of other layers, which may
@@ -69,13 +65,20 @@ class Layer(hooks.Hooked):
     """
 
     uncalled = hooks.LAYER
+    every: ClassVar[tuple[str, ...]] = EVERY  # what the constructor of every layer takes
+    declared: Mapping[str, Any] = MappingProxyType({})  # of these, the input's shape and type, where they were given
     title_zh: ClassVar[str] = ""
     summary_zh: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        accept(cls)
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"a layer's name is a word without '/', got {name!r}")
         self.name = name
+        self.named_by_us = False
         self.trainable = True
         self.parameters: list[Parameter] = []
         self.input_shape: Shapes = None
@@ -117,146 +120,9 @@ class Layer(hooks.Hooked):
     def build(self, input_shape: Any) -> None:
         """Declares the weights, by `add_weight`, for inputs of shape (rows, *input_shape)."""
 
-    def forward(self, program: Builder, x: Any) -> Any:
-        """Appends the layer's instructions to the program and returns the buffer of its output."""
-        return untraced(self.traced(program, (mapped(x, lambda b: Traced(program, b)),), {}), program)
-
-    @property
-    def composes(self) -> bool:
-        """Whether it appends its instructions itself, in `forward`."""
-        return type(self).forward is not Layer.forward
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """On tensors of a network: the tensors of its outputs. On arrays: its outputs, in NumPy.
-
-        >>> import thalweg
-        >>> thalweg.layers.Dense(3)(thalweg.Input((2,))).shape
-        (None, 3)
-        """
-        self.check_made()
-        tensors = [a for a in leaves([arguments, named]) if isinstance(a, Tensor)]
-        if not tensors:
-            return self.on_arrays(arguments, named)
-        if any(isinstance(t, Symbol) for t in tensors):
-            self.results = [
-                *vars(self).get("results", []),
-                record(self, arguments, named, self.name or self.default_name),
-            ]
-            return self.results[-1]
-        return self.traced(program_of(tensors), arguments, named)
-
-    @property
-    def output(self) -> Any:
-        """The tensor that its only call in a network returned, from which other models may go on."""
-        return self.only_call()[1]
-
-    @property
-    def input(self) -> Any:
-        """The tensor on which it was called."""
-        return self.only_call()[0]
-
-    def only_call(self) -> tuple[Any, Any]:
-        """What the layer was called with in a network, and what it returned."""
-        draw = vars(self).get("draw")
-        if draw is not None and not vars(self).get("results"):
-            draw()  # the layers of a Sequential are called when somebody asks
-        results = vars(self).get("results", [])
-        if len(results) != 1:
-            raise ThalwegError(
-                f"layer {self.name!r} was called {len(results)} times in networks, so it has no one output"
-            )
-        call = next(leaves(results[0])).node
-        return (call.arguments[0] if len(call.arguments) == 1 else list(call.arguments)), results[0]
-
-    def on_arrays(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """The outputs for arrays (rows, …), in NumPy; draws initial weights if there are none yet."""
-        inputs: list[tuple[Buffer, Array]] = []
-        program = Builder(training=bool(named.get("training")))
-
-        def taken(value: Any) -> Any:
-            array = np.asarray(value)
-            if array.dtype.kind not in "buif" or array.ndim == 0:
-                raise ArgumentError(
-                    f"{caller()}: {type(self).__name__} takes tensors or arrays (rows, …), got {value!r}"
-                )
-            inputs.append((Buffer("x", array.shape[1:]), array.astype(np.float32)))
-            return Traced(program, inputs[-1][0])
-
-        result = self.traced(program, mapped(arguments, taken), {k: v for k, v in named.items() if v is not None})
-        generator = np.random.default_rng(draw_seed())
-        for path, parameter in self.all_parameters():
-            if parameter.array is None:
-                parameter.array = np.zeros(parameter.buffer.shape, np.float32)
-                parameter.array[...] = parameter.initializer.of(path)(parameter.buffer.shape, generator)
-        values = evaluate(program, inputs, draw_seed())
-        return mapped(result, lambda v: np.array(values[traced(v, program).buffer], np.float32))
-
-    def traced(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """The outputs for values of a program; builds the layer for their shapes if it is its first call."""
-        shapes = [mapped(a, lambda v: row_shape(v, program)) for a in arguments if any(True for _ in leaves(a))]
-        if not self.built:
-            self.build_for(shapes[0] if len(shapes) == 1 else shapes)
-        with self.acting(program, named.get("training")), writing(program):
-            result = (
-                self.composed(program, arguments, named) if self.composes else self.called(program, arguments, named)
-            )
-        if self.output_shape is None:
-            self.output_shape = mapped(result, lambda v: row_shape(v, program))
-        return result
-
-    @contextmanager
-    def acting(self, program: Builder, training: Any) -> Iterator[None]:
-        """Inside, layers act as in training if it is True, as in prediction if it is False, and are frozen with this one."""
-        before = program.frozen, program.training
-        program.frozen = program.frozen or not self.trainable
-        if training is not None:
-            program.training = bool(training)
-        try:
-            yield
-        finally:
-            program.frozen, program.training = before
-
-    def composed(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """The outputs of a layer with a `forward`."""
-        unknown = {name: value for name, value in named.items() if name != "training" and value is not None}
-        if len(arguments) != 1 or unknown:
-            raise ArgumentError(
-                f"{caller()}: {type(self).__name__} takes one tensor, or one list of them"
-                + (f", not {', '.join(unknown)}" if unknown else f", got {len(arguments)} arguments")
-            )
-        result = self.forward(program, mapped(arguments[0], lambda v: traced(v, program).buffer))
-        return mapped(result, lambda b: Traced(program, b))
-
-    def called(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """The outputs of a layer with a `call`."""
-        call = getattr(self, "call", None)
-        if call is None:
-            raise hooks.unwritten(self, "call(self, x)", hooks.FORWARD)
-        takes = signature(call).parameters
-        if "training" in takes or any(p.kind is Argument.VAR_KEYWORD for p in takes.values()):
-            named = named | {"training": program.training} if "training" in takes else named
-        elif "training" in named:
-            named = {name: value for name, value in named.items() if name != "training"}
-        return call(*arguments, **named)
-
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
         return {"name": self.name}
-
-    def add_loss(self, value: Any) -> None:
-        """In `call`: adds a term to the loss, a tensor whose numbers of a row are averaged, or a mean over all rows.
-
-        >>> from thalweg import ops
-        >>> class Small(Layer):
-        ...     def call(self, x):
-        ...         self.add_loss(0.01 * ops.mean(ops.square(x)))
-        ...         return x
-        """
-        for term in leaves(value):
-            if not isinstance(term, (Tensor, Variable)):
-                raise ArgumentError(f"{caller()}: add_loss takes a tensor computed in call, got {term!r}")
-            program = program_of([term.value if isinstance(term, OverRows) else term])
-            program.objectives.append(row_value(program, term))
 
     def add_weight(
         self,
@@ -351,6 +217,7 @@ class Layer(hooks.Hooked):
 
     def build_for(self, input_shape: Shapes) -> None:
         """Declares the weights for an input shape, and names the layers inside."""
+        check_shape(self, input_shape)
         name_layers(self.inside)
         several = isinstance(input_shape, list)
         if self.composes:
@@ -421,36 +288,30 @@ class Layer(hooks.Hooked):
         return parameter.array
 
 
-def row_shape(value: Any, program: Builder) -> Shape:
-    """The shape of a value without its rows."""
-    return traced(value, program).buffer.shape
-
-
-def untraced(result: Any, program: Builder) -> Any:
-    """The buffers of what a `call` returned."""
-    return mapped(result, lambda v: traced(v, program).buffer)
+accept(Layer)
 
 
 def name_layers(layers: Sequence[Layer]) -> None:
-    """Gives unnamed layers Keras's names: dense, dense_1, … counted within one model."""
-    taken = [layer.name for layer in layers if layer.name is not None]
+    """Gives layers without a name of the user's Keras's names: dense, dense_1, … counted within one model."""
+    taken = [layer.name for layer in layers if layer.name is not None and not layer.named_by_us]
     for name in taken:
         if taken.count(name) > 1:
             raise ArgumentError(f"two layers are called {name!r}: names have to differ")
     names = set(taken)
     for layer in layers:
-        if layer.name is None:
+        if layer.name is None or layer.named_by_us:
             base, number = layer.default_name, 0
-            while (name := base if number == 0 else f"{base}_{number}") in names:
+            name = layer.name or base
+            while name in names:
                 number += 1
-            layer.name = name
+                name = f"{base}_{number}"
+            layer.name, layer.named_by_us = name, True
             names.add(name)
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """A plain description that `deserialize` turns back into an equal layer, without its weights."""
-    frozen = {} if layer.trainable else {"trainable": False}
-    return {"class_name": type(layer).__name__, "config": layer.get_config()} | frozen
+    return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
 
 def last_axis(layer: str, axis: Any) -> int:
@@ -469,36 +330,3 @@ def check_last_axis(layer: str, axis: int, shape: Shape) -> None:
         raise ShapeError(
             f"{layer} works along the last axis, which is axis {len(shape)} of inputs {('rows', *shape)}, not {axis}"
         )
-
-
-def set_arrays(parameters: list[tuple[str, Parameter]], weights: list[ArrayLike]) -> None:
-    """Checks every array first, then replaces them all: a wrong one changes nothing."""
-    if len(weights) != len(parameters):
-        raise ShapeError(f"set_weights got {len(weights)} arrays for {len(parameters)}: {[p for p, _ in parameters]}")
-    arrays = [to_numbers(w, path) for (path, _), w in zip(parameters, weights, strict=True)]
-    for (path, parameter), array in zip(parameters, arrays, strict=True):
-        if array.shape != parameter.buffer.shape:
-            raise ShapeError(f"{path} has the shape {parameter.buffer.shape}, the given array {array.shape}")
-        if parameter.array is None:
-            raise ThalwegError(f"{path} has no memory yet: build the model first")
-        if (
-            array.dtype.itemsize > parameter.array.itemsize
-            and np.abs(array).max() > np.finfo(parameter.array.dtype).max
-        ):
-            raise DataError(f"the array for {path} holds a number too large for {parameter.array.dtype}")
-    for (_, parameter), array in zip(parameters, arrays, strict=True):
-        assert parameter.array is not None
-        parameter.array[...] = array
-
-
-def to_numbers(values: ArrayLike, what: str) -> Array:
-    """`values` as an array of numbers."""
-    try:
-        array = as_array(values, what)
-    except DataError:
-        raise
-    except ValueError:  # rows of different lengths
-        raise ShapeError(f"the values for {what} don't form an array: their lengths differ") from None
-    if array.dtype.kind not in "buif":
-        raise DataError(f"the values for {what} have to be numbers, got an array of {array.dtype}")
-    return array

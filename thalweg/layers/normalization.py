@@ -8,6 +8,7 @@ from thalweg import initializers, regularizers
 from thalweg.errors import ShapeError
 from thalweg.layers.kernel_layer import RegularizerLike
 from thalweg.layers.layer import Layer, Shape, check_last_axis, last_axis
+from thalweg.ops.variable import Variable
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.standardization import ChannelScale, Standardization
 from thalweg.program.ir.instruction import Buffer
@@ -68,6 +69,16 @@ class BatchNormalization(Layer):
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.beta_regularizer = regularizers.get(beta_regularizer)
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
+
+    @property
+    def moving_mean(self) -> Variable | None:
+        """μ, the moving average of the mean, once the layer is built."""
+        return self.moving[0] if self.built else None
+
+    @property
+    def moving_variance(self) -> Variable | None:
+        """σ², the moving average of the variance, once the layer is built."""
+        return self.moving[1] if self.built else None
 
     def build(self, input_shape: Shape) -> None:
         check_last_axis("BatchNormalization", self.axis, input_shape)

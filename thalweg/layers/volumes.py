@@ -19,7 +19,7 @@ from thalweg.layers.kernel_layer import ActivationLike, KernelLayer, Regularizer
 from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.convolution import Window, same
-from thalweg.program.instructions.pooling import AveragePooling, MaxPooling
+from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose

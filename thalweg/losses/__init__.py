@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.errors import ArgumentError
+from thalweg.losses import by_row
+from thalweg.losses.by_row import *  # noqa: F403
+from thalweg.losses.by_row import LossFunction
 from thalweg.losses.centers import CenterLoss
 from thalweg.losses.formula import FormulaLoss
 from thalweg.losses.loss import Loss
@@ -33,7 +35,6 @@ from thalweg.losses.numbers import (
     SquaredHinge,
     SumSquaredError,
 )
-from thalweg.losses.own import FunctionLoss
 from thalweg.losses.probabilities import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -45,6 +46,7 @@ from thalweg.losses.probabilities import (
     SparseCategoricalCrossentropy,
     Tversky,
 )
+from thalweg.losses.traced import FunctionLoss
 from thalweg.support.naming import choose, snake_case
 from thalweg.support.registry import REGISTERED
 
@@ -79,6 +81,7 @@ __all__ = [
     "get",
     "serialize",
 ]
+__all__ += by_row.__all__
 
 CLASSES: dict[str, type[Loss]] = {
     c.__name__: c
@@ -100,7 +103,7 @@ SHORT: dict[str, type[Loss]] = {
 NAMES = {snake_case(name): c for name, c in CLASSES.items()} | SHORT
 
 
-def get(identifier: str | Loss | dict[str, Any]) -> Loss:
+def get(identifier: str | Loss | LossFunction | dict[str, Any]) -> Loss:
     """A loss from its name, a formula in y_true and y_pred, what `serialize` returned, or itself.
 
     >>> get("mse")
@@ -108,6 +111,8 @@ def get(identifier: str | Loss | dict[str, Any]) -> Loss:
     """
     if isinstance(identifier, Loss):
         return identifier
+    if isinstance(identifier, LossFunction):
+        return identifier.kind()
     if isinstance(identifier, dict):
         config = dict(identifier["config"])
         if identifier["class_name"] == "FunctionLoss":

@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg import ops
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.ops.operation import row_value
-from thalweg.ops.tensor import Traced, writing
+from thalweg.ops.tensor import Operators, Traced, writing
 from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
+from thalweg.program.formula.language import evaluate
 from thalweg.program.instructions.activations import is_activation
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import Loss as LossInstruction
@@ -27,7 +29,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Loss(hooks.Hooked):
+class Loss(hooks.Configured):
     """Base of all losses. A subclass says which equation or instruction it is and what targets it takes.
 
     Its fields that are arguments of the equation (`delta`, `label_smoothing`, …) are passed to it.
@@ -179,7 +181,7 @@ class Loss(hooks.Hooked):
             return y
         return fit_shape(y, self.target_shape(output), f"the network's output for {self.name}")
 
-    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: ArrayLike | None = None) -> Any:
         """The loss of a batch of predictions, in float64. A one-dimensional y_pred is one row, as in Keras.
 
         >>> from thalweg.losses import MeanSquaredError
@@ -188,28 +190,68 @@ class Loss(hooks.Hooked):
         """
         from thalweg.engine.reference import evaluate_loss
 
+        if isinstance(y_true, Operators) or isinstance(y_pred, Operators):
+            return (ops.sum if self.reduction == "sum" else ops.mean)(self.on_tensors(y_true, y_pred))
         if self.own:
             values = np.asarray(self.call(np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)))  # type: ignore[attr-defined]
             if values.ndim and sample_weight is not None:
                 values = values * np.asarray(sample_weight).reshape(-1, *[1] * (values.ndim - 1))
             return float(values.sum() if self.reduction == "sum" else values.mean())
+        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64).reshape(-1, 1)
+        y, p = self.operands(y_true, y_pred, weight)
+        return evaluate_loss(self.instruction_for(y, p, weight), p, y, weight)
+
+    def rows(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        """ℓ of each row, and of each position in it, in float64: (rows, …), without the last axis of y_pred.
+
+        >>> from thalweg.losses import MeanSquaredError
+        >>> MeanSquaredError().rows([[0.0], [1.0]], [[1.0], [1.0]])
+        array([1., 0.])
+        """
+        y, p = self.operands(y_true, y_pred)
+        instruction = self.instruction_for(y, p)
+        with np.errstate(all="ignore"):
+            value: Array = instruction.value(np, instruction.targets(np, y, p), p)
+        value = value.sum(axis=-1) if value.ndim == p.ndim else value
+        value = value * self.row_coefficient(p.shape[1:])
+        return value[0] if np.ndim(y_pred) == 1 else value
+
+    def on_tensors(self, y_true: Any, y_pred: Any) -> Any:
+        """`rows` in `thalweg.ops`, for tensors of a network: the same equation, written as instructions."""
+        kind, output = self.kind, tuple(y_pred.shape[1:])
+        if isinstance(kind, Equation):
+            values = {"y": y_true, "p": y_pred} | {name: float(self.option(name)) for name in kind.arguments}
+            return self.row_coefficient(output) * ops.sum(evaluate(kind.value, values, ops), axis=-1)
+        y = y_true
+        if kind.sparse:
+            y = ops.one_hot(y, output[-1])
+            y = y if tuple(y.shape[1:]) == output else ops.reshape(y, (-1, *output))
+        smoothing = getattr(self, "label_smoothing", 0.0)
+        y = y if smoothing == 0 else y * (1 - smoothing) + smoothing / output[-1]
+        sums = Buffer("loss", (1,), TOTALS, per_row=False)
+        instruction = self.made(kind, Buffer("y_pred", output), Buffer("y", output), None, sums, 1.0)
+        return self.row_coefficient(output) * instruction.value(ops, y, y_pred)
+
+    def operands(self, y_true: ArrayLike, y_pred: ArrayLike, weight: Array | None = None) -> tuple[Array, Array]:
+        """Targets and predictions as the instruction takes them; a one-dimensional y_pred is one row."""
         p, y = np.asarray(y_pred, dtype=np.float64), np.asarray(y_true)
         row = p.ndim == 1
         if row:
             p, y = p[None], y[None]
         y = self.check_targets(y, p.shape[1:])
-        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64).reshape(-1, 1)
         for what, given in (("y_true", y), ("sample_weight", weight)):
             if given is not None and len(given) != len(p):
                 hint = ": one dimension is one row, so give (rows, 1) for rows of one output" if row else ""
                 raise ShapeError(f"y_pred has {len(p)} rows but {what} has {len(given)}{hint}")
+        return y, p
+
+    def instruction_for(self, y: Array, p: Array, weight: Array | None = None) -> LossInstruction:
+        """The instruction for arrays of these shapes."""
         sums = Buffer("loss", (1,), TOTALS, per_row=False)
-        operands = (
-            Buffer("y_pred", p.shape[1:]),
-            Buffer("y", y.shape[1:]),
-            weight if weight is None else Buffer("weight", (1,)),
-        )
-        return evaluate_loss(self.lower(operands[0], None, operands[1], operands[2], sums), p, y, weight)
+        w = None if weight is None else Buffer("weight", (1,))
+        made = self.lower(Buffer("y_pred", p.shape[1:]), None, Buffer("y", y.shape[1:]), w, sums)
+        assert isinstance(made, LossInstruction)  # a loss with a `call` is called instead
+        return made
 
 
 def fit_shape(y: Array, shape: Shape, owner: str) -> Array:

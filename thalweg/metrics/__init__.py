@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from thalweg.errors import ArgumentError
+from thalweg.losses.by_row import LossFunction
+from thalweg.metrics import row_scores, running
 from thalweg.metrics.confusion import (
     AUC,
     F1Score,
@@ -48,6 +50,9 @@ from thalweg.metrics.means import (
     SquaredHinge,
 )
 from thalweg.metrics.metric import Metric, Shape
+from thalweg.metrics.row_scores import *  # noqa: F403
+from thalweg.metrics.row_scores import MetricFunction
+from thalweg.metrics.running import *  # noqa: F403
 from thalweg.support.naming import choose, snake_case
 
 __all__ = [
@@ -72,6 +77,7 @@ __all__ = [
     "MeanSquaredLogarithmicError",
     "Metric",
     "Named",
+    "OutputLoss",
     "PearsonCorrelation",
     "Poisson",
     "Precision",
@@ -88,6 +94,8 @@ __all__ = [
     "get",
     "serialize",
 ]
+__all__ += row_scores.__all__
+__all__ += running.__all__
 
 CLASSES: dict[str, type[Metric]] = {
     c.__name__: c
@@ -100,6 +108,7 @@ CLASSES: dict[str, type[Metric]] = {
         Recall, FBetaScore, F1Score, AUC, R2Score, PearsonCorrelation,
     )
 }  # fmt: skip
+BY_THEMSELVES: dict[str, type[Metric]] = {name: getattr(running, name) for name in running.__all__}
 NAMES: dict[str, type[Metric]] = {snake_case(n): c for n, c in CLASSES.items()} | {
     **{c.short: c for c in CLASSES.values() if c.short},
     "mse": MeanSquaredError, "MSE": MeanSquaredError, "rmse": RootMeanSquaredError, "RMSE": RootMeanSquaredError,
@@ -128,7 +137,11 @@ def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape)
     Named(key='accuracy', metric=SparseCategoricalAccuracy())
     """
     if isinstance(identifier, Metric):
+        if (reason := identifier.unlogged()) is not None:
+            raise ArgumentError(f"compile can't take the metric {identifier.name!r}: {reason}")
         return Named(identifier.name, identifier)
+    if isinstance(identifier, (LossFunction, MetricFunction)):
+        return Named(identifier.__name__, choose("metric", identifier.__name__, NAMES)())
     if isinstance(identifier, dict):
         metric = choose("metric", identifier["class_name"], CLASSES)(**identifier["config"])
         return Named(identifier.get("key", metric.name), metric)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from thalweg.support.naming import choose
 
 EPSILON = 1e-7
 Sums = NDArray[np.float64]
+Thresholds = float | Sequence[float] | None
 
 
 @dataclass(frozen=True)
@@ -26,20 +28,21 @@ class Counts(Metric):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.given is not None:
-            number(
-                f"thresholds of {self.name} (one number; for several, give several metrics)", self.given, 0, 1 + 1e-9
-            )
-
-    @property
-    def given(self) -> float | None:
-        """The threshold as given."""
-        value: float | None = getattr(self, "thresholds")  # noqa: B009 — every subclass has it, in its own place
-        return value
+        given: Any = getattr(self, "thresholds")  # noqa: B009 — every subclass has it, in its own place
+        several = isinstance(given, (list, tuple))
+        if several and not given:
+            raise ArgumentError(f"thresholds of {self.name} is a number or a list of them, got an empty one")
+        for threshold in given if several else [] if given is None else [given]:
+            number(f"thresholds of {self.name}", threshold, 0, 1 + 1e-9)
+        if several:
+            object.__setattr__(self, "thresholds", tuple(given) if len(given) > 1 else given[0])
+        if several and len(given) > 1:
+            object.__setattr__(self, "parts", tuple(type(self)(**self.get_config() | {"thresholds": t}) for t in given))
 
     def constants(self) -> dict[str, float]:
         top = getattr(self, "top_k", None)
-        threshold = (0.5 if top is None else -np.inf) if self.given is None else self.given
+        given: float | None = getattr(self, "thresholds")  # noqa: B009
+        threshold = (0.5 if top is None else -np.inf) if given is None else given
         class_id = getattr(self, "class_id", None)
         return {"threshold": threshold, "class_id": -1 if class_id is None else class_id, "top_k": top or 0}
 
@@ -55,9 +58,12 @@ class Counts(Metric):
 
 @dataclass(frozen=True)
 class TruePositives(Counts):
-    """The number of outputs with ŷ > threshold and y = 1. thresholds: one number; 0.5 if None."""
+    """The number of outputs with ŷ > threshold and y = 1.
 
-    thresholds: float | None = None
+    thresholds: a number, or a list for use outside of a model; 0.5 if None.
+    """
+
+    thresholds: Thresholds = None
 
     higher_is_better = True
     formula = "Σ [ŷ > threshold and y = 1]"
@@ -66,15 +72,18 @@ class TruePositives(Counts):
     title_zh = "真陽性數"
     summary_zh = "判為正且確為正的數量。"
 
-    def result(self, sums: Sums, rows: float, output: Shape) -> float:
+    def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return float(sums[0])
 
 
 @dataclass(frozen=True)
 class FalsePositives(Counts):
-    """The number of outputs with ŷ > threshold and y = 0. thresholds: one number; 0.5 if None."""
+    """The number of outputs with ŷ > threshold and y = 0.
 
-    thresholds: float | None = None
+    thresholds: a number, or a list for use outside of a model; 0.5 if None.
+    """
+
+    thresholds: Thresholds = None
 
     formula = "Σ [ŷ > threshold and y = 0]"
     range = "0 and above"
@@ -82,15 +91,18 @@ class FalsePositives(Counts):
     title_zh = "偽陽性數"
     summary_zh = "判為正但實為負的數量。"
 
-    def result(self, sums: Sums, rows: float, output: Shape) -> float:
+    def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return float(sums[1])
 
 
 @dataclass(frozen=True)
 class FalseNegatives(Counts):
-    """The number of outputs with ŷ ≤ threshold and y = 1. thresholds: one number; 0.5 if None."""
+    """The number of outputs with ŷ ≤ threshold and y = 1.
 
-    thresholds: float | None = None
+    thresholds: a number, or a list for use outside of a model; 0.5 if None.
+    """
+
+    thresholds: Thresholds = None
 
     formula = "Σ [ŷ ≤ threshold and y = 1]"
     range = "0 and above"
@@ -98,15 +110,18 @@ class FalseNegatives(Counts):
     title_zh = "偽陰性數"
     summary_zh = "判為負但實為正的數量。"
 
-    def result(self, sums: Sums, rows: float, output: Shape) -> float:
+    def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return float(sums[2])
 
 
 @dataclass(frozen=True)
 class TrueNegatives(Counts):
-    """The number of outputs with ŷ ≤ threshold and y = 0. thresholds: one number; 0.5 if None."""
+    """The number of outputs with ŷ ≤ threshold and y = 0.
 
-    thresholds: float | None = None
+    thresholds: a number, or a list for use outside of a model; 0.5 if None.
+    """
+
+    thresholds: Thresholds = None
 
     higher_is_better = True
     formula = "Σ [ŷ ≤ threshold and y = 0]"
@@ -115,7 +130,7 @@ class TrueNegatives(Counts):
     title_zh = "真陰性數"
     summary_zh = "判為負且確為負的數量。"
 
-    def result(self, sums: Sums, rows: float, output: Shape) -> float:
+    def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return float(sums[3])
 
 
@@ -123,7 +138,7 @@ class TrueNegatives(Counts):
 class Rate(Counts):
     """Base of `Precision` and `Recall`: which outputs count, and which of them may be positive."""
 
-    thresholds: float | None = None
+    thresholds: Thresholds = None
     top_k: int | None = None
     class_id: int | None = None
 
@@ -141,8 +156,8 @@ class Rate(Counts):
 class Precision(Rate):
     """TP/(TP + FP), or 0 if both are 0.
 
-    thresholds: one number; 0.5 if None. top_k: only the k largest outputs of a row may be positive (without a
-    threshold, unless one is given). class_id: only this output counts.
+    thresholds: a number, or a list for use outside of a model; 0.5 if None. top_k: only the k largest outputs of a row
+    may be positive (without a threshold, unless one is given). class_id: only this output counts.
     """
 
     formula = "TP/(TP + FP)"
@@ -151,7 +166,7 @@ class Precision(Rate):
     title_zh = "精確率"
     summary_zh = "判為正者中確為正的比例。"
 
-    def result(self, sums: Sums, rows: float, output: Shape) -> float:
+    def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return ratio(float(sums[0]), float(sums[0] + sums[1]))
 
 
@@ -159,8 +174,8 @@ class Precision(Rate):
 class Recall(Rate):
     """TP/(TP + FN), or 0 if both are 0.
 
-    thresholds: one number; 0.5 if None. top_k: only the k largest outputs of a row may be positive (without a
-    threshold, unless one is given). class_id: only this output counts.
+    thresholds: a number, or a list for use outside of a model; 0.5 if None. top_k: only the k largest outputs of a row
+    may be positive (without a threshold, unless one is given). class_id: only this output counts.
     """
 
     formula = "TP/(TP + FN)"
@@ -169,7 +184,7 @@ class Recall(Rate):
     title_zh = "召回率"
     summary_zh = "實際為正者中被找出的比例。"
 
-    def result(self, sums: Sums, rows: float, output: Shape) -> float:
+    def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return ratio(float(sums[0]), float(sums[0] + sums[2]))
 
 
@@ -214,7 +229,7 @@ class FScore(Metric):
                 "keeps one number, not one for each class)"
             )
 
-    def result(self, sums: Sums, rows: float, output: Shape) -> float:
+    def score(self, sums: Sums, rows: float, output: Shape) -> float:
         counts = sums.reshape(3, -1)
         right, predicted, actual = counts.sum(axis=1, keepdims=True) if self.average == "micro" else counts
         precision, recall = right / (predicted + EPSILON), right / (actual + EPSILON)
@@ -292,7 +307,7 @@ class AUC(Metric):
     def sums(self, output: Shape) -> int:
         return 2 * self.num_thresholds * (output[-1] if self.multi_label else 1)
 
-    def result(self, sums: Sums, rows: float, output: Shape) -> float:
+    def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return float(np.mean([self.area(*pair) for pair in sums.reshape(-1, 2, self.num_thresholds)]))
 
     def area(self, positives: Sums, negatives: Sums) -> float:

@@ -53,7 +53,7 @@ class R2Score(Metric):
     def sums(self, output: Shape) -> int:
         return 3 * math.prod(output)
 
-    def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
+    def score(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         residual, total, squares = sums.reshape(3, -1)
         variation = squares - total * total / rows
         rounding = rows * np.finfo(np.float64).eps * squares  # a smaller variation is only the sums' rounding
@@ -103,7 +103,7 @@ class PearsonCorrelation(Metric):
     def sums(self, output: Shape) -> int:
         return 5 * math.prod(output) if self.axis == 0 else 1
 
-    def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
+    def score(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         if self.axis == -1:
             return float(sums[0] / (rows * math.prod(output[:-1])))
         p, y, pp, yy, py = sums.reshape(5, -1) / rows

@@ -50,7 +50,7 @@ class ShareOfRows(Metric):
     higher_is_better = True
     range = "0 to 1, 1 is best"
 
-    def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
+    def score(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         return float(sums[0] / (rows * math.prod(output[:-1])))
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from thalweg import losses
 from thalweg.errors import ShapeError
-from thalweg.metrics.metric import Metric, Shape
+from thalweg.metrics.metric import Array, Metric, Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.ir.instruction import Buffer
@@ -38,7 +38,10 @@ class LossMetric(Metric):
         loss = self.as_loss()
         return loss.made(loss.kind, p, y, None, sums, self.sign * loss.row_coefficient(p.shape), metric=True)
 
-    def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
+    def rows(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        return self.sign * self.as_loss().rows(y_true, y_pred)
+
+    def score(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         return float(sums[0] / (rows * math.prod(output[:-1])))
 
 
@@ -57,7 +60,7 @@ class OutputLoss(Metric):
     def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> Loss:
         return replace(self.of.lower(p, None, y, None, sums), metric=True)
 
-    def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
+    def score(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         return float(sums[0] / rows)
 
 
@@ -84,8 +87,8 @@ class RootMeanSquaredError(LossMetric):
     title_zh = "均方根誤差"
     summary_zh = "與目標同單位的平均誤差。"
 
-    def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
-        return math.sqrt(super().result(sums, rows, output))
+    def score(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
+        return math.sqrt(super().score(sums, rows, output))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg import initializers
 from thalweg.errors import ShapeError
+from thalweg.initializers import InitializerLike
 from thalweg.program.builder import Builder
 from thalweg.program.instructions import metrics as instructions
 from thalweg.program.instructions.losses.loss_instruction import Loss
@@ -18,20 +20,31 @@ from thalweg.support import hooks
 from thalweg.support.naming import snake_case
 
 Shape = tuple[int, ...]
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Metric(hooks.Hooked):
-    """Base of all metrics: which sums it needs (`instruction`), and how they become a score (`result`)."""
+class Metric(hooks.Configured):
+    """Base of all metrics: which sums it needs (`instruction`), and how they become a score (`score`).
+
+    A metric may be given to `compile`, or called by itself: then it keeps the sums of all rows that it was given. One
+    of your own for use by itself overrides `update_state` and `result`, in NumPy.
+    """
 
     uncalled = hooks.METRIC
-    called_with = {"result": ("sums", "rows", "output")}  # noqa: RUF012
+    called_with = {"score": ("sums", "rows", "output")}  # noqa: RUF012
 
     name: str = field(default="", kw_only=True, repr=False)  # the key in `History` and in the logs
 
     instruction: ClassVar[type[instructions.Total]]
     short: ClassVar[str] = ""  # the default name, where it isn't the class's
     higher_is_better: ClassVar[bool] = False
+
+    running: ClassVar[tuple[Array, float, Shape] | None] = (
+        None  # sums, rows and output shape so far, outside of a model
+    )
+    parts: ClassVar[tuple[Metric, ...]] = ()  # metrics of one threshold each, whose results are listed
+    variables: ClassVar[tuple[State, ...]] = ()  # of a metric of the user's
 
     formula: ClassVar[str]  # from here on its entry in the reference pages
     range: ClassVar[str]
@@ -40,9 +53,20 @@ class Metric(hooks.Hooked):
     summary_zh: ClassVar[str]
 
     def __post_init__(self) -> None:
-        if not hasattr(self, "instruction") and type(self).lower is Metric.lower:
-            raise hooks.unwritten(self, "instruction", hooks.METRIC["update_state"])
+        if not hasattr(self, "instruction") and type(self).lower is Metric.lower and not self.by_itself:
+            raise hooks.unwritten(self, "update_state(self, y_true, y_pred)", hooks.BY_ITSELF)
         object.__setattr__(self, "name", self.name or self.short or snake_case(type(self).__name__))
+
+    @property
+    def by_itself(self) -> bool:
+        """Whether it is written in NumPy, for use outside of a model."""
+        return type(self).update_state is not Metric.update_state or type(self).result is not Metric.result
+
+    def unlogged(self) -> str | None:
+        """Why `compile` can't take the metric, or None."""
+        if self.by_itself:
+            return hooks.BY_ITSELF
+        return "a history keeps one number: give one threshold for each metric" if self.parts else None
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal metric."""
@@ -77,28 +101,137 @@ class Metric(hooks.Hooked):
         """The instruction's options: the fields of the same names."""
         return {name: getattr(self, name) for name in self.instruction.options()}
 
-    def result(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
+    def score(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         """The score from the sums over `rows` rows: by default the mean over rows and outputs."""
         return float(sums[0] / (rows * math.prod(output)))
 
-    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike) -> float:
-        """The score of a batch of predictions. A one-dimensional input is one row, as in Keras.
+    # --- outside of a model --------------------------------------------------------------------------------------
+
+    def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
+        """Adds a batch: from then on `result` is the score of all rows so far, each counted with its weight.
+
+        A one-dimensional input is one row, as in Keras.
+
+        >>> from thalweg.metrics import MeanAbsoluteError
+        >>> metric = MeanAbsoluteError()
+        >>> metric.update_state([[0.0]], [[1.0]])
+        >>> metric.update_state([[0.0]], [[3.0]], sample_weight=[3.0])
+        >>> metric.result()
+        2.5
+        """
+        y, p = self.operands(y_true, y_pred)
+        weights = row_weights(sample_weight, len(p))
+        for metric in self.parts or (self,):
+            metric.add(y, p, weights)
+
+    def result(self) -> Any:
+        """The score of the rows so far, 0 before the first; an array where there is a number for each threshold."""
+        if self.parts:
+            return np.array([metric.result() for metric in self.parts])
+        return 0.0 if self.running is None else self.score(*self.running)
+
+    def reset_state(self) -> None:
+        """Forgets the rows so far, and sets the variables of a metric of your own to 0."""
+        for metric in self.parts:
+            metric.reset_state()
+        for variable in self.variables:
+            variable.assign(0)
+        object.__setattr__(self, "running", None)
+
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
+        """Adds a batch, and returns the score of all rows so far: `update_state`, then `result`.
 
         >>> from thalweg.metrics import SparseCategoricalAccuracy
         >>> SparseCategoricalAccuracy()([1, 0], [[0.1, 0.9], [0.2, 0.8]])
         0.5
         """
-        from thalweg.engine.reference import evaluate_metric
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
 
+    def operands(self, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array]:
+        """Targets and predictions, (rows, …, outputs), in float64."""
         p, y = np.asarray(y_pred, dtype=np.float64), np.asarray(y_true, dtype=np.float64)
         if p.ndim == 1:
             p, y = (p[:, None], y[:, None]) if self.between_rows else (p[None], y[None])
         y = y[:, None] if y.ndim == 1 else y
         if len(y) != len(p):
             raise ShapeError(f"y_pred has {len(p)} rows but y_true has {len(y)}")
+        return y, p
+
+    def add(self, y: Array, p: Array, weights: Array | None) -> None:
+        """Adds rows to the sums: those of equal weight at once, because the sums of a row are multiplied by it."""
+        from thalweg.engine.reference import evaluate_metric
+
+        output = p.shape[1:]
+        instruction = self.instruction_for(y, p)
+        if self.running is not None and self.running[2] != output:
+            raise ShapeError(f"metric {self.name!r} was given outputs of shape {self.running[2]}, and now {output}")
+        sums, rows = (np.zeros(instruction.sums.size), 0.0) if self.running is None else self.running[:2]
+        for weight in [1.0] if weights is None else np.unique(weights):
+            chosen = slice(None) if weights is None else weights == weight
+            sums = sums + weight * evaluate_metric(instruction, p[chosen], y[chosen])
+            rows += weight * len(p[chosen])
+        object.__setattr__(self, "running", (sums, rows, output))
+
+    def instruction_for(self, y: Array, p: Array) -> instructions.Total | Loss:
+        """The instruction for arrays of these shapes."""
         sums = Buffer(self.name, (self.sums(p.shape[1:]),), TOTALS, per_row=False)
-        instruction = self.lower(Buffer("y_pred", p.shape[1:]), Buffer("y", y.shape[1:]), sums)
-        return self.result(evaluate_metric(instruction, p, y), len(p), p.shape[1:])
+        return self.lower(Buffer("y_pred", p.shape[1:]), Buffer("y", y.shape[1:]), sums)
+
+    def rows(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
+        """What a metric is the mean of, in float64: a number for each row and position, or for each output."""
+        y, p = self.operands(y_true, y_pred)
+        value: Array = np.asarray(self.instruction_for(y, p).value(np, y, p), np.float64)
+        return value[0] if np.ndim(y_pred) == 1 else value
+
+    def add_variable(
+        self, shape: Shape = (), initializer: InitializerLike = "zeros", dtype: Any = None, name: str | None = None
+    ) -> State:
+        """A number or an array that a metric of your own keeps between its calls of `update_state`.
+
+        >>> class Largest(Metric):
+        ...     def __init__(self, name="largest"):
+        ...         super().__init__(name=name)
+        ...         self.top = self.add_variable(name="top")
+        ...     def update_state(self, y_true, y_pred, sample_weight=None):
+        ...         self.top.assign(max(self.top, np.max(y_pred)))
+        ...     def result(self):
+        ...         return float(self.top)
+        >>> Largest()([0.0, 0.0], [0.5, 2.0])
+        2.0
+        """
+        start = np.asarray(initializers.get(initializer)(tuple(shape)), dtype or np.float64)
+        variable = start.view(State)
+        object.__setattr__(self, "variables", (*self.variables, variable))
+        return variable
+
+    add_weight = add_variable
+
+
+class State(np.ndarray):
+    """An array that a metric keeps, with Keras's methods."""
+
+    def assign(self, value: ArrayLike) -> None:
+        """Replaces the numbers."""
+        self[...] = value
+
+    def assign_add(self, value: ArrayLike) -> None:
+        """Adds to the numbers."""
+        self[...] += np.asarray(value)
+
+    def numpy(self) -> Array:
+        """A copy of the numbers."""
+        return np.array(self)
+
+
+def row_weights(given: ArrayLike | None, rows: int) -> Array | None:
+    """A weight for each row, from one for all or one for each."""
+    if given is None:
+        return None
+    weights = np.asarray(given, np.float64)
+    if weights.size not in (1, rows) or weights.ndim > 2:
+        raise ShapeError(f"sample_weight is a number for each of the {rows} rows, got the shape {weights.shape}")
+    return np.broadcast_to(weights.reshape(-1), (rows,))
 
 
 def needs_class_numbers(metric: Metric, output: Shape, target: Shape) -> None:

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
-from thalweg import utils
 from thalweg.callbacks.callback import Columns, Logs
 from thalweg.data import arrays as batches
 from thalweg.engine import TARGETS, aligned, make_executor, usable_lanes
@@ -22,6 +21,8 @@ from thalweg.layers.layer import Shape
 from thalweg.losses.outputs import doubt
 from thalweg.models.goals import Goals, OutputGoal, spread
 from thalweg.models.graph import Graph
+from thalweg.models.ids import IdInput, id_inputs
+from thalweg.models.model_loss import ModelLoss
 from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
 from thalweg.program.ir.listing import Listing
@@ -33,6 +34,7 @@ from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 from thalweg.support.once import making
+from thalweg.support.seeds import draw_seed
 
 Data = dict[str, Array]  # the caller's arrays by the names under which programs know them: X, Y, weights
 
@@ -46,7 +48,8 @@ class Compiled:
 
     def __init__(self, graph: Graph, weights: Weights, seed: int | None, engine: str) -> None:
         self.graph, self.weights = graph, weights
-        self.seed = utils.draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
+        self.seed_given = seed is not None
+        self.seed = draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
         self.engine = choose("engine", engine, ("native", "reference"))
         if engine == "native" and weights.dtype != np.float32:
             raise ArgumentError("the native engine computes in float32; dtype='float64' needs engine='reference'")
@@ -142,7 +145,7 @@ class Compiled:
         """Builds the model for the first data, if necessary."""
         if not self.weights.placed and not self.graph.inputs and x is not None:
             several = isinstance(x, dict) or self.graph.takes_structure(x)
-            shape = mapped(x, row_of) if several else row_of(x)
+            shape = mapped(x, row_of) if several else self.graph.row_of(x)
             self.build(shape)
         self.build()
 
@@ -230,7 +233,7 @@ class Compiled:
         trained = sorted(self.weights.trained(), key=lambda pair: pair[1].buffer.offset)
         return Network(
             run=self.graph.lower,
-            input_shapes=self.graph.input_shapes,
+            input_shapes=self.graph.fed_shapes,
             output_shapes=self.graph.output_shapes,
             weights=[Weight(path, p.buffer) for path, p in trained],
             penalties=[(p.buffer, p.regularizer) for _, p in trained if p.regularizer is not None],
@@ -241,7 +244,10 @@ class Compiled:
     def lower(self, request: Request) -> tuple[Program, int]:
         """The program for a request and its number of running sums; requests with the same program share it."""
         request = self._common(request)
-        targets = [g.loss.target_shape(s) for g, s in self.goals_and_shapes() if g.loss is not None and g.loss.own]
+        targets: list[Any] = [
+            g.loss.target_shape(s) for g, s in self.goals_and_shapes() if g.loss is not None and g.loss.own
+        ]
+        targets += [g.loss.targets for g, _ in self.goals_and_shapes() if isinstance(g.loss, ModelLoss)]
         key = (request, *(path for path, _ in self.weights.live()), *targets)
         found: tuple[Program, int] | None = self._programs.get(key)
         if found is None:
@@ -303,6 +309,9 @@ class Compiled:
         for k, (goal, output) in enumerate(zip(goals, self.output_shapes, strict=True)):
             if goal.loss is None:
                 continue
+            if isinstance(goal.loss, ModelLoss):
+                object.__setattr__(goal.loss, "targets", targets[k] is not None)
+                targets[k] = np.zeros((rows, 1), kind) if targets[k] is None else targets[k]
             array = batches.to_array(targets[k], "y" if count == 1 else f"y of {names[k]!r}")
             batches.same_rows(inputs[0], array)
             array = batches.contiguous(goal.loss.check_targets(array, output), kind, "y")
@@ -323,20 +332,37 @@ class Compiled:
 
     def inputs(self, x: Any) -> list[Array]:
         """The arrays of all inputs, checked."""
-        names, shapes = self.graph.input_names, self.graph.input_shapes
+        arrays, names = self.shaped(x), self.graph.input_names
+        for ids in self.id_inputs():
+            name = names[self.graph.feeds[ids.number].place]
+            ids.check(arrays[ids.number], "x" if len(names) == 1 else f"x of {name!r}")
+        return arrays
+
+    def id_inputs(self) -> list[IdInput]:
+        """The inputs that hold ids."""
+        found: list[IdInput] | None = self._programs.get("ids")
+        if found is None:
+            builder, _ = forward(self.network(), Request("inference"))
+            found = list(id_inputs(builder.instructions, {p.buffer: path for path, p in self.weights.named()}))
+            self._programs["ids"] = found
+        return found
+
+    def shaped(self, x: Any) -> list[Array]:
+        """The arrays that the network gets, of the right shapes and types."""
+        names, shapes, feeds = self.graph.input_names, self.graph.input_shapes, self.graph.feeds
+        kind = self.weights.dtype
         if len(names) == 1:
             x = x[names[0]] if isinstance(x, dict) and names[0] in x else x
             x = x[0] if isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) == 1 + len(shapes[0]) else x
-            return [batches.input_rows(x, shapes[0], self.weights.dtype)]
-        given = spread(x, names, "x", [True] * len(names))
-        arrays = [
-            batches.input_rows(a, shape, self.weights.dtype, f"x of {name!r}")
-            for a, shape, name in zip(given, shapes, names, strict=True)
-        ]
-        for name, array in zip(names[1:], arrays[1:], strict=True):
-            batches.same_rows(arrays[0], array, f"x of {name!r}")
+            given, called = [x], ["x"]
+        else:
+            given = spread(x, names, "x", [True] * len(names))
+            called = [f"x of {name!r}" for name in names]
+        arrays = [f.array(given[f.place], shapes[f.place], kind, called[f.place]) for f in feeds]
+        for feed, array in zip(feeds[1:], arrays[1:], strict=True):
+            batches.same_rows(arrays[0], array, called[feed.place])
         if any(a.dtype != np.uint8 for a in arrays):
-            arrays = [batches.contiguous(a, self.weights.dtype, "x") for a in arrays]
+            arrays = [batches.contiguous(a, kind, "x") for a in arrays]
         return arrays
 
     def lower_for(
@@ -422,11 +448,14 @@ class Compiled:
     def random_data(self, rows: int) -> Data:
         """Random inputs, and targets of zeros."""
         draw, kind = np.random.default_rng(0), self.weights.dtype
-        shapes, outputs = self.graph.input_shapes, self.output_shapes
+        shapes, outputs = self.graph.fed_shapes, self.output_shapes
         data: Data = {
             name: draw.normal(size=(rows, *shape)).astype(kind)
             for name, shape in zip(places("X", len(shapes)), shapes, strict=True)
         }
+        for ids in self.id_inputs():
+            x = data[places("X", len(shapes))[ids.number]]
+            x[:] = draw.integers(0, ids.size, x.shape)
         for name, goal, output in zip(places("Y", len(outputs)), self.objectives(), outputs, strict=True):
             if goal.loss is not None:
                 data[name] = np.zeros((rows, *goal.loss.target_shape(output)), kind)
@@ -474,7 +503,7 @@ def scores(metrics: Sequence[tuple[metric_module.Named, Shape]], totals: NDArray
     result = {"loss": mean_loss(totals.T).tolist()}
     place = FIRST_METRIC
     for named, output in metrics:
-        size, score = named.metric.sums(output), named.metric.result
+        size, score = named.metric.sums(output), named.metric.score
         result[named.key] = [score(t[place : place + size], t[ROWS], output) for t in totals]
         place += size
     return result

@@ -9,8 +9,10 @@ import numpy as np
 from thalweg import layers
 from thalweg.errors import ModelFileError
 from thalweg.layers import Input, Layer
+from thalweg.models.compiled import Compiled
 from thalweg.models.drawing import Drawn, Own
 from thalweg.models.graph import Chain, Graph
+from thalweg.ops.arrangement import ROWS
 from thalweg.ops.tensor import FUNCTIONS, Symbol
 from thalweg.ops.variable import Variable
 from thalweg.support.nested import leaves, mapped
@@ -21,10 +23,11 @@ Places = dict[int, list[int]]  # the id of a symbol → [call, result]; call −
 def describe(graph: Graph) -> dict[str, Any]:
     """The graph as JSON."""
     if isinstance(graph, Chain):
-        return {
-            "input_shape": list(graph.input_shape),
-            "layers": [layers.serialize(layer) for layer in graph.layers],
-        } | ({} if graph.inputs[0].kind == "float32" else {"input_dtype": graph.inputs[0].kind})
+        chain: dict[str, Any] = {"layers": [layers.serialize(layer) for layer in graph.layers]}
+        for front in graph.inputs:
+            chain |= {"input_shape": list(front.row_shape)}
+            chain |= {} if front.kind == "float32" else {"input_dtype": front.kind}
+        return chain
     if isinstance(graph, Drawn):
         return describe_drawn(graph)
     assert isinstance(graph, Own)
@@ -35,10 +38,21 @@ def describe(graph: Graph) -> dict[str, Any]:
     }
 
 
+def settings(compiled: Compiled) -> dict[str, Any]:
+    """The arguments of every model that aren't the default; the seed if it was given."""
+    given = {
+        "seed": compiled.seed if compiled.seed_given else None,
+        "engine": compiled.engine,
+        "dtype": compiled.weights.dtype.name,
+    }
+    usual = {"seed": None, "engine": "native", "dtype": "float32"}
+    return {name: value for name, value in given.items() if value != usual[name]}
+
+
 def describe_drawn(graph: Drawn) -> dict[str, Any]:
     """Inputs, layers, calls and outputs."""
     places: Places = {id(x): [-1, k] for k, x in enumerate(graph.inputs)}
-    for number, call in enumerate(graph.calls):
+    for number, call in enumerate(graph.drawn):
         places |= {id(s): [number, k] for k, s in enumerate(leaves(call.result))}
     numbers = {id(layer): k for k, layer in enumerate(graph.layers)}
     weights = {id(p.buffer): path for layer in graph.layers for path, p in layer.all_parameters()}
@@ -56,7 +70,7 @@ def describe_drawn(graph: Drawn) -> dict[str, Any]:
                 "with": written(c.arguments),
                 "named": written(c.named),
             }
-            for c in graph.calls
+            for c in graph.drawn
         ],
         "outputs": written(graph.given),
     }
@@ -77,6 +91,8 @@ def write(value: Any, places: Places, weights: dict[int, str]) -> Any:
         return {"slice": [write(v, places, weights) for v in (value.start, value.stop, value.step)]}
     if value is Ellipsis:
         return {"ellipsis": True}
+    if value is ROWS:
+        return {"rows": True}
     if isinstance(value, np.ndarray):
         return {"array": value.tolist(), "dtype": value.dtype.name}
     if isinstance(value, np.generic):
@@ -109,6 +125,7 @@ def read(value: Any, results: list[list[Symbol]], inputs: list[Input], weights: 
         "dict": lambda: {key: inner(v) for key, v in held.items()},
         "slice": lambda: slice(*(inner(v) for v in held)),
         "ellipsis": lambda: Ellipsis,
+        "rows": lambda: ROWS,
     }
     return made[kind]()
 

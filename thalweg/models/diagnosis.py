@@ -8,6 +8,7 @@ import numpy as np
 
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.program.instructions.batches import Gather
+from thalweg.program.instructions.embedding import Embedding
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
 from thalweg.program.ir.instruction import PARAMETERS, SLOTS, Buffer, Instruction
 
@@ -50,7 +51,7 @@ def bad_data(job: Job, gather: Gather) -> str:
 
 
 def bad_label(memory: Mapping[Buffer, Array], instruction: Instruction) -> str | None:
-    """Names the first target that is not a class number, if the instruction reads class numbers and one is wrong."""
+    """Names the first class number or id that is not one, if the instruction reads such numbers and one is wrong."""
     if instruction.labels is None:
         return None
     y, classes = instruction.labels
@@ -58,9 +59,10 @@ def bad_label(memory: Mapping[Buffer, Array], instruction: Instruction) -> str |
     wrong = labels[~class_numbers(np, labels, classes)[1]]
     if not len(wrong):
         return None
+    what, read = ("an id", "x") if isinstance(instruction, Embedding) else ("a class number", "y")
     return (
-        f"{y.name} holds {wrong[0]:g} where a class number from 0 to {classes - 1} is needed, found by "
-        f"'{instruction.title}'. It was one when the training began: y must not change while fit runs."
+        f"{y.name} holds {wrong[0]:g} where {what} from 0 to {classes - 1} is needed, found by "
+        f"'{instruction.title}'. It was one when the training began: {read} must not change while fit runs."
     )
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import Input, Layer
 from thalweg.layers.layer import name_layers
+from thalweg.layers.lookups.lookup import Lookup
+from thalweg.models.feed import Feed
 from thalweg.models.graph import Graph
 from thalweg.ops.tensor import Call, Symbol, Traced, probe, traced, writing
 from thalweg.program.builder import Builder
@@ -21,17 +23,21 @@ class Drawn(Graph):
     """The calls on the way from `inputs` to `outputs`, in an order in which each has its arguments."""
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None) -> None:
-        self.name = name or "functional"
+        self.name, self.named_by_us = name or "functional", name is None
         self.taken = inputs
         self.inputs = list(leaves(inputs))
         self.given = outputs
         self.outputs = list(leaves(outputs))
         self.check()
-        self.calls = calls_between(self.inputs, self.outputs)
-        found = [c.function for c in self.calls if isinstance(c.function, Layer)]
+        self.drawn = calls_between(self.inputs, self.outputs)  # every call; those of look-ups aren't the network's
+        self.calls = [c for c in self.drawn if not isinstance(c.function, Lookup)]
+        found = [c.function for c in self.drawn if isinstance(c.function, Layer)]
         self.layers = list({id(layer): layer for layer in found}.values())
         name_layers(self.layers)
         self.name_inputs()
+        self.fed = self.find_fed()
+        for feed, _ in self.fed:
+            feed.check(self.inputs[feed.place])
         self.structure = mapped(outputs, lambda _: 0)
         self.output_shapes = [s.row_shape for s in self.outputs]
 
@@ -49,6 +55,25 @@ class Drawn(Graph):
                 raise ArgumentError("a mean over the rows of the batch is a loss, no output: give it to add_loss")
         if not self.outputs:
             raise ArgumentError("a model needs outputs: Model(inputs, outputs)")
+
+    def find_fed(self) -> list[tuple[Feed, Symbol]]:
+        """The tensors that the network gets: inputs, and what the look-up layers behind them make of them."""
+        used = [s for call in self.calls for s in call.inputs()] + self.outputs
+        places = {id(x): k for k, x in enumerate(self.inputs)}
+        found: list[tuple[Feed, Symbol]] = []
+        for symbol in {id(s): s for s in used}.values():
+            source, lookups = symbol, []
+            while source.node is not None and isinstance(source.node.function, Lookup):
+                lookups.insert(0, source.node.function)
+                (source,) = source.node.inputs()
+            if id(source) in places and (lookups or source is symbol):
+                found.append((Feed(places[id(source)], lookups), symbol))
+        found.sort(key=lambda pair: pair[0].place)
+        return found
+
+    @property
+    def feeds(self) -> list[Feed]:
+        return [feed for feed, _ in self.fed]
 
     def name_inputs(self) -> None:
         """Gives unnamed inputs names: input, input_1, …"""
@@ -78,7 +103,7 @@ class Drawn(Graph):
         return names
 
     def run(self, program: Builder, values: list[Traced]) -> list[Traced]:
-        known: dict[int, Any] = {id(x): v for x, v in zip(self.inputs, values, strict=True)}
+        known: dict[int, Any] = {id(s): v for (_, s), v in zip(self.fed, values, strict=True)}
         for call in self.calls:
             if isinstance(call.function, Layer) and call.function.weighted:
                 first = next(iter(call.inputs()), None)
@@ -118,7 +143,7 @@ def calls_between(inputs: list[Any], outputs: list[Any]) -> list[Call]:
                     order.append(symbol.node)
                 continue
             pending.append((symbol, True))
-            pending.extend((s, False) for s in symbol.node.inputs())
+            pending.extend((s, False) for s in reversed(symbol.node.inputs()))
     return order
 
 
@@ -126,7 +151,7 @@ class Own(Graph):
     """A model whose class computes its outputs in `call`, from layers that are its attributes."""
 
     def __init__(self, model: Any, name: str | None) -> None:
-        self.model, self.name = model, name or model.default_name
+        self.model, self.name, self.named_by_us = model, name or model.default_name, name is None
         self.inputs: list[Input] = []
         self.output_shapes = []
         self.shapes: Any = None  # of the inputs: a structure

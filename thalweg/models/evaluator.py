@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model, introduced, listened, notify
+from thalweg.data.streams import collected
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Chunk, Executor, Job
 from thalweg.errors import DivergedError, ThalwegError
@@ -33,16 +34,20 @@ def evaluate(
     batch_size: int | None,
     verbose: int | str,
     sample_weight: ArrayLike | None,
+    steps: int | None,
     callbacks: Sequence[Callback] | None,
     return_dict: bool,
     lanes: int | None,
 ) -> Any:
     """Loss and metrics on these rows; see `Sequential.evaluate`."""
     aloud = level(verbose) > 0
+    epoch = collected(x, y, sample_weight, steps, "steps")
+    if epoch is not None:
+        x, y, sample_weight, batch_size, steps = epoch.x, epoch.y, epoch.sample_weight, epoch.batch, None
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
     with making:  # no other thread compiles the model
         compiled.ready(x)
-        data = compiled.data(x, y, sample_weight)
+        data = batches_of(compiled.data(x, y, sample_weight), "steps", steps, batch)
         rows = len(first(data))
         program, _ = compiled.lower_for("evaluation", data, rows)
         evaluation = Evaluation(model, compiled, data, batch, usable_lanes(lanes, program, rows, compiled.engine))
@@ -52,6 +57,11 @@ def evaluate(
     if aloud:
         out(f"{rows:,} rows  {shown(logs)}")
     return format_scores(logs, return_dict)
+
+
+def batches_of(data: Data, what: str, steps: int | None, batch: int) -> Data:
+    """The first `steps` batches of the rows; all of them if it is None."""
+    return data if steps is None else {name: a[: whole(what, steps) * batch] for name, a in data.items()}
 
 
 def format_scores(logs: Logs, return_dict: bool) -> Any:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
+from thalweg.layers import MODELS, CustomObjects
+from thalweg.models.description import draw
 from thalweg.models.drawing import Drawn
 from thalweg.models.model import DRAWN, Model
 
@@ -11,18 +14,16 @@ from thalweg.models.model import DRAWN, Model
 class Functional(Model):
     """Everything between tensors: see `Model`."""
 
-    def __init__(
-        self,
-        inputs: Any = None,
-        outputs: Any = None,
-        name: str | None = None,
-        *,
-        seed: int | None = None,
-        engine: str = "native",
-        dtype: str = "float32",
-    ) -> None:
-        self._assemble(Drawn(inputs, outputs, name), seed, engine, dtype)
-        self.build()
+    _graph: Drawn
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects | None = None) -> Self:
+        """The model whose `get_config` returned this, with new weights, which are drawn when they are needed."""
+        model: Self = cls.__new__(cls)
+        how: dict[str, Any] = {"seed": None, "engine": "native", "dtype": "float32"}
+        how |= {key: config[key] for key in how if key in config}
+        model._assemble(Drawn(*draw(dict(config), custom_objects), config["name"]), **how)
+        return model
 
     @property
     def output(self) -> Any:
@@ -36,3 +37,4 @@ class Functional(Model):
 
 
 DRAWN.append(Functional)
+MODELS["Functional"] = Functional

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from thalweg import losses, metrics
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, ThalwegWarning
 from thalweg.layers.layer import Shape
 from thalweg.models.graph import Graph
-from thalweg.support.checks import number
+from thalweg.models.model_loss import ModelLoss
+from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 
@@ -37,6 +39,7 @@ class Goals:
         if weighted_metrics:
             raise ArgumentError("weighted_metrics: metrics count every row the same; give the names in metrics")
         self.names, self.loss_weights = names, loss_weights
+        self.model_loss: ModelLoss | None = None
 
     @property
     def metric_names(self) -> list[Any]:
@@ -67,7 +70,10 @@ class Goals:
         names, shapes = graph.output_names, graph.output_shapes
         count = len(shapes)
         every = [True] * count
-        own = spread(alone(self.loss, count), names, "loss", every, shared=True, partial=True)
+        if graph.own_loss is not None:
+            own = [self.of_model(graph.own_loss), *[None] * (count - 1)]
+        else:
+            own = spread(alone(self.loss, count), names, "loss", every, shared=True, partial=True)
         weights = spread(alone(self.loss_weights, count), names, "loss_weights", every, partial=True)
         given = self.metrics_of(names)
         goals = []
@@ -83,6 +89,14 @@ class Goals:
             weight = 1.0 if weights[k] is None else number(f"loss_weights of {names[k]!r}", weights[k])
             goals.append(OutputGoal(own[k], found, weight))
         return goals
+
+    def of_model(self, model: Any) -> losses.Loss:
+        """The loss that the model's class computes."""
+        if self.loss is not None:
+            raise ArgumentError(f"{type(model).__name__} computes its loss in compute_loss: leave out loss in compile")
+        if self.model_loss is None:
+            self.model_loss = ModelLoss(model=model)
+        return self.model_loss
 
     def metrics_of(self, names: Sequence[str]) -> list[list[Any]]:
         """The metrics given for each output: a list for all, a list of lists, or a dict."""
@@ -171,3 +185,23 @@ def named_metrics(names: Sequence[Any], loss: losses.Loss, output: Shape) -> lis
     for metric in named:
         metric.metric.check(output, target)
     return named
+
+
+def warn_of_meaningless(
+    run_eagerly: bool, steps_per_execution: int, jit_compile: bool | str, auto_scale_loss: bool
+) -> None:
+    """One warning for the arguments of `compile` that have no effect here, if any isn't the default."""
+    given = {
+        "run_eagerly": bool(run_eagerly),
+        "steps_per_execution": whole("steps_per_execution", steps_per_execution),
+        "jit_compile": jit_compile,
+        "auto_scale_loss": bool(auto_scale_loss),
+    }
+    usual = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto", "auto_scale_loss": True}
+    if named := [name for name, value in given.items() if value != usual[name]]:
+        warnings.warn(
+            f"compile: {', '.join(named)} without effect: every program is compiled, and runs as many steps at once as "
+            "it can; leave it out",
+            ThalwegWarning,
+            stacklevel=3,
+        )

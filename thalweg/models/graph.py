@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any
 
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.layers import Input, Layer
 from thalweg.layers.core import connect_all
 from thalweg.layers.layer import Shape, name_layers
+from thalweg.layers.lookups.lookup import TEXT, Lookup
+from thalweg.models.feed import Feed
 from thalweg.ops.tensor import Traced
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
@@ -23,8 +26,10 @@ class Graph(ABC):
     """Base of all ways in which layers make up a model: a chain, a graph that was drawn, or a `call` of the user's."""
 
     name: str
+    named_by_us: bool
     layers: list[Layer]  # without the inputs
     inputs: list[Input]  # empty while unknown
+    own_loss: Any = None  # the model, if its class computes the loss in `compute_loss`
     structure: Any = 0  # of the outputs, such as a dict, with 0 in the place of each
     output_shapes: list[Shape]  # known once it is built
 
@@ -39,6 +44,10 @@ class Graph(ABC):
     def lower(self, program: Builder, inputs: list[Buffer]) -> list[Buffer]:
         """The outputs' buffers for those of the inputs."""
         return [v.buffer for v in self.run(program, [Traced(program, b) for b in inputs])]
+
+    def row_of(self, x: Any) -> Shape:
+        """The shape of a row of the caller's first data."""
+        return Feed(0, []).read(x, "x").shape[1:] or (1,)
 
     def takes_structure(self, x: Any) -> bool:
         """Whether a list of arrays is several inputs, rather than rows."""
@@ -70,6 +79,17 @@ class Graph(ABC):
         if not self.inputs:
             raise ThalwegError(UNKNOWN_INPUT)
         return [i.row_shape for i in self.inputs]
+
+    @property
+    def feeds(self) -> list[Feed]:
+        """The arrays that the network gets."""
+        return [Feed(k, []) for k in range(len(self.inputs))]
+
+    @property
+    def fed_shapes(self) -> list[Shape]:
+        """The shape of one row of each of them."""
+        shapes = self.input_shapes
+        return [f.lookups[-1].output_shape if f.lookups else shapes[f.place] for f in self.feeds]
 
     @property
     def input_shape(self) -> Any:
@@ -105,7 +125,7 @@ class Chain(Graph):
     """Layers one after the other, from one input to one output."""
 
     def __init__(self, layers: Sequence[Layer] | None, name: str | None) -> None:
-        self.name = name or "sequential"
+        self.name, self.named_by_us = name or "sequential", name is None
         self.inputs: list[Input] = []
         self.layers: list[Layer] = []
         self.output_shapes: list[Shape] = []
@@ -127,7 +147,11 @@ class Chain(Graph):
             if any(layer is other for other in self.layers):
                 raise ArgumentError(f"layer {layer.name!r} is already in the model; make a new one for a second place")
             layer.check_free()
+            if isinstance(layer, Lookup) and len(self.entry) < len(self.layers):
+                raise layer.misplaced()
             name_layers([*self.layers, layer])
+            if not self.inputs and not self.layers and "input_shape" in layer.declared:
+                self.inputs = [Input(layer.declared["input_shape"])]
             self.layers.append(layer)
             vars(layer)["draw"] = self.draw
 
@@ -151,8 +175,20 @@ class Chain(Graph):
             raise ArgumentError("the model has no layers")
         return self.layers.pop()
 
+    @property
+    def entry(self) -> list[Lookup]:
+        """The look-up layers in front."""
+        return [layer for layer in takewhile(lambda layer: isinstance(layer, Lookup), self.layers)]  # type: ignore[misc]
+
+    @property
+    def feeds(self) -> list[Feed]:
+        return [Feed(0, self.entry)]
+
+    def row_of(self, x: Any) -> Shape:
+        return self.feeds[0].read(x, "x").shape[1:] or (1,)
+
     def run(self, program: Builder, values: list[Traced]) -> list[Traced]:
-        return [Traced(program, through(self.layers, program, values[0].buffer))]
+        return [Traced(program, through(self.layers[len(self.entry) :], program, values[0].buffer))]
 
     @staticmethod
     def part(layers: Sequence[Layer]) -> Callable[[Builder, list[Buffer]], list[Buffer]]:
@@ -165,7 +201,9 @@ class Chain(Graph):
             raise ThalwegError("the model has no layers: add some first")
         if not self.inputs and input_shape is None:
             raise ThalwegError(UNKNOWN_INPUT)
-        front = self.inputs or [Input(tuple(input_shape or ()))]
+        text = bool(self.entry) and self.entry[0].takes == (TEXT,)
+        front = self.inputs or [Input(tuple(input_shape or ()), dtype="string" if text else "float32")]
+        self.feeds[0].check(front[0])
         output = connect_all(self.layers, front[0].row_shape)
         try:
             yield

@@ -3,37 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job
+from thalweg.layers import Layer
 from thalweg.models.compiled import Compiled
+from thalweg.models.drawing import Drawn
+from thalweg.models.graph import Graph
 from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import Instruction
 from thalweg.program.passes.draft import Request
+from thalweg.support.nested import leaves
 from thalweg.support.printing import out
 from thalweg.support.terminal import columns
 from thalweg.support.typesetting import table
 
 
 def summary(weights: Weights, print_fn: Callable[[str], Any] | None) -> None:
-    """Prints every layer with its output shape and number of weights."""
+    """Prints every layer with its output shape and number of weights; "?" while they are unknown, as Keras does."""
     graph, count = weights.graph, weights.count()
-    lines = [["Layer (type)", "Output Shape", "Param #"]]
-    for layer in graph.layers:
-        shape = mapped_shapes(layer.output_shape)
-        lines.append([f"{layer.name} ({type(layer).__name__})", shape, f"{layer.count_params():,}"])
+    steps = steps_of(graph)
+    connected = any(len(s.sources) != 1 for s in steps) or any(
+        after.sources != [before.name] for before, after in pairwise(steps)
+    )
+    lines = [["Layer (type)", "Output Shape", "Param #", *(["Connected to"] if connected and len(steps) > 1 else [])]]
+    for step in steps:
+        number = "0 (unbuilt)" if step.params is None else f"{step.params:,}"
+        row = [f"{step.name} ({step.kind})", step.shape, number]
+        lines.append([*row, ", ".join(step.sources) or "-"][: len(lines[0])])
     text = table(lines, (2,), columns() if print_fn is None else None)
     rule = "─" * max(len(line) for line in text.splitlines())
     first, _, rest = text.partition("\n")
     size = f"({count * weights.dtype.itemsize / 1024:,.2f} KB)"
+    if not weights.placed:
+        size += "\nThe numbers follow from the first data, or from Input(shape) in front."
     trained = sum(p.buffer.size for _, p in weights.trained())
     if trained < count:
         size += f"\nTrainable params: {trained:,}\nNon-trainable params: {count - trained:,}"
     show = out if print_fn is None else print_fn
     show(f'Model: "{graph.name}"\n{rule}\n{first}\n{rule}\n{rest}\n{rule}\nTotal params: {count:,} {size}')
+
+
+@dataclass
+class Step:
+    """A call in a graph, as it is shown: a layer, an operation, or an input."""
+
+    name: str
+    kind: str
+    shape: str
+    params: int | None  # of the layer's first call; None while unknown
+    sources: list[str]
+
+
+def steps_of(graph: Graph) -> list[Step]:
+    """The layers of a model; of a graph, every input and every call, with what it gets."""
+    if not isinstance(graph, Drawn):
+        steps, before = [], ["input"]
+        for layer in graph.layers:
+            shape = "?" if layer.output_shape is None else mapped_shapes(layer.output_shape)
+            count = layer.count_params() if layer.built else None
+            steps.append(Step(str(layer.name), type(layer).__name__, shape, count, before))
+            before = [str(layer.name)]
+        return steps
+    names = {id(x): x.name for x in graph.inputs}
+    steps = [Step(x.name, "Input", str(x.shape), 0, []) for x in graph.inputs]
+    counts: dict[str, int] = {}
+    shown: set[int] = set()
+    for call in graph.drawn:
+        of = call.function
+        base = str(of.name) if isinstance(of, Layer) else of.__name__
+        counts[base] = counts.get(base, 0) + 1
+        name = base if counts[base] == 1 else f"{base} ({counts[base]})"
+        results = list(leaves(call.result))
+        names |= {id(r): name for r in results}
+        params = of.count_params() if isinstance(of, Layer) and id(of) not in shown else 0
+        shown.add(id(of))
+        kind = type(of).__name__ if isinstance(of, Layer) else "operation"
+        sources = list(dict.fromkeys(names[id(s)] for s in call.inputs()))
+        steps.append(Step(name, kind, ", ".join(str(r.shape) for r in results), params, sources))
+    return steps
 
 
 def mapped_shapes(shape: Any) -> str:

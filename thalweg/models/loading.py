@@ -10,15 +10,13 @@ import numpy as np
 
 from thalweg import layers, losses, optimizers
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
-from thalweg.models.description import draw
-from thalweg.models.drawing import Drawn
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
 from thalweg.models.model_file import STATE, Arrays, compare, put, read, set_state, take_state
 from thalweg.models.sequential import Sequential
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
-from thalweg.support.registry import REGISTERED, custom_object_scope
+from thalweg.support.registry import custom_object_scope
 from thalweg.support.untrusted import reason
 
 
@@ -95,16 +93,10 @@ def described(given: Any, get: Callable[[Any], Any]) -> Any:
 
 def model_of(description: dict[str, Any], custom_objects: layers.CustomObjects | None) -> Model:
     """The model that a description is of, without weights."""
-    how = {key: description[key] for key in ("name", "seed", "engine", "dtype")}
-    if "calls" in description:
-        graph = Drawn(*draw(description, custom_objects), how.pop("name"))
-        model: Model = Functional.__new__(Functional)
-        model._assemble(graph, **how)
-        return model
     if "own" in description:
         return own_model(description, custom_objects)
-    front = layers.Input(description["input_shape"], dtype=description.get("input_dtype", "float32"))
-    return Sequential([front] + [layers.deserialize(d, custom_objects) for d in description["layers"]], **how)
+    kind: type[Functional | Sequential] = Functional if "calls" in description else Sequential
+    return kind.from_config(description, custom_objects)
 
 
 def own_model(description: dict[str, Any], custom_objects: layers.CustomObjects | None) -> Model:
@@ -117,20 +109,6 @@ def own_model(description: dict[str, Any], custom_objects: layers.CustomObjects 
     return model
 
 
-def nested(description: dict[str, Any]) -> Model:
-    """A model that is a layer of another: its weights are those of the outer one's file."""
-    return model_of(description, None)
-
-
 def model_shape(description: dict[str, Any]) -> Any:
     """The shapes of the inputs, for a model that doesn't say them itself."""
     return description.get("own")
-
-
-class Reader:
-    """What `layers.deserialize` calls for a model inside a model."""
-
-    from_config = staticmethod(nested)
-
-
-REGISTERED |= {"Sequential": Reader, "Functional": Reader}

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History
+from thalweg.data.streams import collected, is_stream
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import Input, Layer
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
-from thalweg.models.drawing import Own
-from thalweg.models.goals import spread
+from thalweg.models.description import describe, settings
+from thalweg.models.drawing import Drawn, Own
+from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
 from thalweg.models.predictor import Predictor, predict_aloud
-from thalweg.models.trainer import Fit, Trainer
+from thalweg.models.trainer import Fit, Trainer, Validation
 from thalweg.models.weights import Weights
 from thalweg.ops.tensor import Tensor, caller, traced
+from thalweg.ops.variable import Variable, variables_of
 from thalweg.optimizers import Optimizer
 from thalweg.program.builder import Builder
 from thalweg.support import hooks
@@ -32,37 +35,13 @@ from thalweg.support.checks import whole
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
 from thalweg.support.once import making
-
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
-
-
-def held_by(part: str, name: str, doc: str) -> Any:
-    """An attribute of one of the model's parts."""
-    return property(
-        lambda self: getattr(getattr(self, part), name),
-        lambda self, value: setattr(getattr(self, part), name, value),
-        doc=doc,
-    )
-
-
-def done_by(
-    part: str, method: Callable[Concatenate[Any, Given], Result]
-) -> Callable[Concatenate[Model, Given], Result]:
-    """A method of one of the model's parts."""
-
-    @wraps(method)
-    def delegate(self: Model, /, *arguments: Given.args, **named: Given.kwargs) -> Result:
-        return method(getattr(self, part), *arguments, **named)
-
-    return delegate
-
+from thalweg.support.parts import done_by, held_by
 
 DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 
 
 class Model(Layer):
-    """A network of layers: `Model(inputs, outputs)` from tensors, or a subclass that computes its outputs in `call`.
+    """Base of all networks of layers: `Model(inputs, outputs)` from tensors, or a subclass that computes its outputs in `call`.
 
     From tensors, it is everything between them: any number of inputs and outputs, alone, in lists or in dicts; layers and
     models called several times share their weights; what other models learn with the same layers, this one knows.
@@ -90,6 +69,7 @@ class Model(Layer):
     """
 
     uncalled = hooks.MODEL
+    every = ("trainable",)
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
         if cls is Model and (arguments or "inputs" in named):
@@ -98,17 +78,27 @@ class Model(Layer):
 
     def __init__(
         self,
+        inputs: Any = None,
+        outputs: Any = None,
         name: str | None = None,
         *,
         seed: int | None = None,
         engine: str = "native",
         dtype: str = "float32",
     ) -> None:
-        self._assemble(Own(self, name), seed, engine, dtype)
+        if (inputs is None) != (outputs is None):
+            raise ArgumentError("a model is Model(inputs, outputs), or a class with a call")
+        drawn = inputs is not None
+        self._assemble(Drawn(inputs, outputs, name) if drawn else Own(self, name), seed, engine, dtype)
+        if type(self).compute_loss is not Model.compute_loss:
+            self._graph.own_loss = self
+        if drawn:
+            self.build()
 
     def _assemble(self, graph: Graph, seed: int | None, engine: str, dtype: str) -> None:
         """Makes the parts of a model around its graph."""
         self._graph = graph
+        self.named_by_us = graph.named_by_us
         self._weights = Weights(self._graph, dtype)
         self._compiled = Compiled(self._graph, self._weights, seed, engine)
         self._trainer = Trainer(self._compiled)
@@ -132,7 +122,7 @@ class Model(Layer):
     # --- layers and weights --------------------------------------------------------------------------------------
 
     name: str = held_by("_graph", "name", "The model's name.")
-    input: Any = held_by("_graph", "input", "The input, or the list of them; None while it is unknown.")  # type: ignore[assignment]
+    input: Any = held_by("_graph", "input", "The input, or the list of them; None while it is unknown.")
     inputs: list[Input] = held_by("_graph", "inputs", "The inputs.")
     input_shape: Any = held_by("_graph", "input_shape", "The shape of one row, or a list of those of all inputs.")
     output_shape: Any = held_by("_graph", "output_shape", "The shape of one row's output, once it is built, or a list.")
@@ -157,8 +147,10 @@ class Model(Layer):
         return Layer.inside.fget(self) if isinstance(self._graph, Own) else list(self._graph.layers)  # type: ignore[attr-defined]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal model, without its weights."""
-        return {"name": self.name} if isinstance(self._graph, Own) else model_file.describe(self._compiled)
+        """What makes an equal model, without its weights; of a class with `call`, only its name."""
+        return {"name": self.name} | (
+            {} if isinstance(self._graph, Own) else describe(self._graph) | settings(self._compiled)
+        )
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -201,6 +193,9 @@ class Model(Layer):
         """The outputs of its layers for the values of a program, in the structure in which it returns them."""
         if len(arguments) != 1:
             raise ArgumentError(f"{caller()}: model {self.name!r} takes one tensor, or one list or dict of them")
+        for feed in self._graph.feeds:
+            if feed.lookups:
+                raise feed.lookups[0].misplaced()
         given = arguments[0]
         if isinstance(given, dict):
             given = spread(given, self._graph.input_names, f"the call of {self.name!r}", [True] * len(self.inputs))
@@ -231,8 +226,19 @@ class Model(Layer):
         return self._graph.get(name, index)
 
     def build(self, input_shape: Any = None) -> None:
-        """Fixes the shapes and makes the initial weights; called automatically if needed. `input_shape` is a row's."""
-        self._compiled.build(input_shape)
+        """Fixes the shapes and makes the initial weights; called automatically if needed.
+
+        input_shape: that of a row, (4,), or Keras's, (None, 4).
+        """
+        batch = isinstance(input_shape, (tuple, list)) and len(input_shape) > 1 and input_shape[0] is None
+        self._compiled.build(input_shape[1:] if batch else input_shape)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, kernel before bias of the first layer, of the second, …; none while the shapes are unknown."""
+        if self.inputs:
+            self.build()
+        return variables_of(self._weights.named())
 
     def count_params(self) -> int:
         """The number of weights in the model."""
@@ -250,8 +256,9 @@ class Model(Layer):
         self._weights.set(weights)
 
     def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Prints every layer with its output shape and number of weights."""
-        self.build()
+        """Prints every layer with its output shape and number of weights; "?" while they are unknown."""
+        if self.inputs:
+            self.build()
         summary(self._weights, print_fn)
 
     # --- compiling -----------------------------------------------------------------------------------------------
@@ -278,6 +285,10 @@ class Model(Layer):
         metrics: Any = None,
         loss_weights: Any = None,
         weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Sets optimizer, loss and metrics. The optimizer starts over.
 
@@ -289,7 +300,10 @@ class Model(Layer):
             metrics: a name, one of `thalweg.metrics`, or a list; for several outputs a list of lists or a dict.
             loss_weights: the factor of each output's loss in the sum, a list or a dict.
             weighted_metrics: must be empty: metrics count every row the same.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: they choose how Keras runs a step, and mean
+                nothing here: every program is compiled, and runs as many steps at once as it can.
         """
+        warn_of_meaningless(run_eagerly, steps_per_execution, jit_compile, auto_scale_loss)
         with making:
             self._trainer.check("compile it")
             self._compiled.compile(optimizer, loss, metrics, loss_weights, weighted_metrics)
@@ -310,13 +324,17 @@ class Model(Layer):
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
         lanes: int | None = None,
     ) -> History:
         """Trains for `epochs` passes over the rows, in batches.
 
         Args:
             x: (rows, …) inputs; bytes (uint8), such as images, are converted to floats batch by batch. For several inputs
-                a list in their order, or a dict by their names.
+                a list in their order, or a dict by their names. A `utils.PyDataset`, or a generator of batches (x, y).
             y: the targets, as the loss takes them; for several outputs a list or a dict.
             batch_size: rows per step; 32 if None. epochs: the number of the last epoch.
             verbose: 1 or "auto": on a terminal, a few lines that are redrawn; elsewhere a line for each epoch, after
@@ -327,6 +345,10 @@ class Model(Layer):
             shuffle: whether each epoch takes the rows in a new order.
             class_weight: a weight for each class number. sample_weight: a weight for each row.
             initial_epoch: the number of epochs already done, for numbering only.
+            steps_per_epoch: the batches of a generator that are an epoch. Of arrays an epoch is all; another number
+                raises.
+            validation_steps: validates on so many batches from the start. validation_batch_size: their rows.
+            validation_freq: validates after every so many epochs, or after the epochs in a list, counted from 1.
             lanes: the number of cores that work together; by default one for a small network, otherwise all of them
                 (or THALWEG_LANES). The same seed and number of lanes give the same bits.
 
@@ -343,6 +365,7 @@ class Model(Layer):
             return Fit(
                 self, self._compiled, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data,
                 shuffle, class_weight, sample_weight, initial_epoch, lanes,
+                Validation(validation_steps, validation_batch_size, validation_freq), steps_per_epoch,
             ).run()  # fmt: skip
 
     def train_on_batch(
@@ -364,6 +387,7 @@ class Model(Layer):
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: Any = None,
+        steps: int | None = None,
         callbacks: Sequence[Callback] | None = None,
         return_dict: bool = False,
         lanes: int | None = None,
@@ -371,10 +395,11 @@ class Model(Layer):
         """Loss and metrics on these rows: [loss, metric, …], the loss alone if there are no metrics, or a dict.
 
         If a callback listens to batches, evaluation runs batch by batch, 32 rows each if batch_size is None; the
-        callback may set `model.stop_evaluating`. verbose: 1, 2 or "auto" also prints the result; 0 doesn't.
+        callback may set `model.stop_evaluating`. verbose: 1, 2 or "auto" also prints the result; 0 doesn't. steps:
+        evaluates so many batches from the start.
         """
         return evaluator.evaluate(
-            self, self._compiled, x, y, batch_size, verbose, sample_weight, callbacks, return_dict, lanes
+            self, self._compiled, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, lanes
         )
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -386,6 +411,7 @@ class Model(Layer):
         x: Any,
         batch_size: int | None = None,
         verbose: int | str = "auto",
+        steps: int | None = None,
         callbacks: Sequence[Callback] | None = None,
         lanes: int | None = None,
     ) -> Any:
@@ -395,20 +421,27 @@ class Model(Layer):
             x: (rows, …) inputs; for several a list in their order, or a dict by their names.
             batch_size: the most rows computed at once; by default, blocks that fit the core's cache.
             verbose: 1 or 2 prints the number of rows and the time; 0 or "auto" nothing.
+            steps: predicts so many batches from the start, 32 rows each if batch_size is None.
             callbacks: see `thalweg.callbacks`. If one listens to batches, prediction runs batch by batch, 32 rows each
                 if batch_size is None; the callback may set `model.stop_predicting`.
             lanes: the number of cores to use; by default one for little work, otherwise as many as are worthwhile.
         """
-        if callbacks is not None or verbose not in (0, "auto"):
-            self._compiled.build_for(x)
-            return predict_aloud(self, self._compiled, x, batch_size, verbose, callbacks, lanes)
-        predictor = self._predictor or self._prepare(x)
-        if batch_size is None and lanes is None:
-            y = predictor.small_batch(x)  # here, because a row takes less time than another call
+        quiet = callbacks is None and verbose in (0, "auto")
+        if quiet and batch_size is None and lanes is None and steps is None and self._predictor is not None:
+            y = self._predictor.small_batch(x)  # here, because a row takes less time than another call
             if y is not None:
                 return y
+        if is_stream(x):
+            x, steps = collected(x, None, None, steps, "steps").x, None
+        predictor = self._predictor or self._prepare(x)
         inputs = self._compiled.inputs(x)
-        outputs = predictor(inputs, None if batch_size is None else whole("batch_size", batch_size), lanes)
+        size = None if batch_size is None else whole("batch_size", batch_size)
+        if steps is not None:
+            inputs = [array[: whole("steps", steps) * (size or 32)] for array in inputs]
+        if quiet:
+            outputs = predictor(inputs, size, lanes)
+        else:
+            outputs = predict_aloud(self, predictor, inputs, size, verbose, callbacks, lanes)
         places = iter(outputs)
         return mapped(self._graph.structure, lambda _: next(places))
 
@@ -431,6 +464,10 @@ class Model(Layer):
                 f"{caller()}: on arrays a model predicts: model(x); training=True acts where it is called on tensors"
             )
         return self.predict(x, verbose=0)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The model without its weights as JSON, for `models.model_from_json`; kwargs are those of json.dumps."""
+        return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)
 
     # --- saving --------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from thalweg import losses, optimizers
 from thalweg.errors import ModelFileError
+from thalweg.layers.layer import name_layers
 from thalweg.models.compiled import Compiled
 from thalweg.models.description import describe as graph_of
 from thalweg.support.checks import model_path, whole
@@ -37,6 +38,7 @@ STATE = "/"  # the prefix of the training state's names; no layer's name begins 
 def describe(model: Compiled) -> dict[str, Any]:
     """Everything about a model except its arrays, as plain JSON."""
     model.build()
+    name_layers(model.graph.layers)
     description: dict[str, Any] = {
         "format": FORMAT,
         "thalweg": __version__,

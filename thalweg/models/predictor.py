@@ -15,9 +15,7 @@ from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.models.compiled import Compiled
 from thalweg.program.lowering import places
 from thalweg.program.passes.draft import Request
-from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
-from thalweg.support.nested import leaves, mapped
 from thalweg.support.progress import level
 from thalweg.support.stopwatch import compiling
 
@@ -32,24 +30,29 @@ class Predictor:
     def __init__(self, compiled: Compiled) -> None:
         self.compiled, self.engine, self.parameters = compiled, compiled.engine, compiled.weights.vector
         self.program, _ = compiled.lower(Request("inference"))
-        self.input_shapes, self.output_shapes = compiled.graph.input_shapes, compiled.output_shapes
-        single = len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
+        self.input_shapes, self.output_shapes = compiled.graph.fed_shapes, compiled.output_shapes
+        self.random = any(hasattr(i, "stream") for i in self.program)  # then each call draws new numbers
+        self.steps = 0  # batches predicted so far, if it is
+        single = (
+            not self.random and len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
+        )
         flops = max(1, self.program.flops(1))
-        self.many_rows = (
-            -(-MANY_FLOPS // flops) if self.engine == "native" and single else 0
-        )  # the prepared path takes fewer …
+        prepared = self.engine == "native" and single
+        self.many_rows = -(-MANY_FLOPS // flops) if prepared else 0  # the prepared path takes fewer …
         self.long_rows = -(-LONG_FLOPS // flops)  # … and lets other threads run from here on
         self.own = threading.local()  # a predictor for each thread that finds the first one busy
-        self.native = self.prepare() if self.engine == "native" and single else None
+        self.native = self.prepare() if prepared else None
         # The outputs for any x: None unless it is a few rows in exactly the form that the native engine takes.
-        self.small_batch: Callable[[Any], Array | None] = refuse if self.native is None else self.native.enter
+        looked_at = bool(compiled.id_inputs()) or any(feed.lookups for feed in compiled.graph.feeds)
+        enter = None if self.native is None or looked_at else self.native.enter
+        self.small_batch: Callable[[Any], Array | None] = enter or refuse
 
     def __call__(self, inputs: list[Array], batch: int | None = None, lanes: int | None = None) -> list[Array]:
         """The outputs for inputs (rows, …), which are contiguous and hold the engine's floats, or bytes."""
         kind, x = self.parameters.dtype, inputs[0]
         if batch is None and lanes is None and len(x) < self.many_rows:
             rows = x.astype(kind, copy=False).view(kind)  # as a view, because equal types may be different objects
-            y = self.small_batch(rows)
+            y = self.native.enter(rows) if self.native else None
             if y is None:
                 if not hasattr(self.own, "native"):
                     self.own.native = self.prepare()
@@ -74,7 +77,9 @@ class Predictor:
         lanes = usable_lanes(lanes, program, batch, self.engine)
         data = dict(zip(places("X", len(inputs)), inputs, strict=True))
         data |= dict(zip(places("Y_pred", len(outputs)), outputs, strict=True))
-        job = Job(program, data, rows, batch, self.parameters, self.parameters[:0], lanes=lanes)
+        job = Job(
+            program, data, rows, batch, self.parameters, self.parameters[:0], seed=self.compiled.seed, lanes=lanes
+        )
         executors: dict[Any, Executor] = vars(self.own).setdefault("executors", {})  # this thread's
         executor = executors.get((of_bytes, lanes))
         if executor is None or not executor.rebind(job):
@@ -82,52 +87,58 @@ class Predictor:
         steps = job.steps_per_epoch
         try:
             with Held():  # so that no thread is left behind in the engine
-                executor.run(Chunk(0, 0, steps, 0, np.zeros(steps)))
+                executor.run(Chunk(0, 0, steps, self.steps, np.zeros(steps)))
+            self.steps += steps if self.random else 0
         finally:
             data.clear()  # the executor is kept, the caller's arrays are not
 
 
 def refuse(x: Any) -> None:
-    """Takes the place of `enter` in the other engine: always None."""
+    """Takes the place of `enter` in the other engine, and where inputs have to be checked: always None."""
 
 
 def predict_aloud(
     model: Model,
-    compiled: Compiled,
-    x: Any,
+    predictor: Predictor,
+    inputs: list[Array],
     batch_size: int | None,
     verbose: int | str,
     callbacks: Sequence[Callback] | None,
     lanes: int | None,
-) -> Any:
+) -> list[Array]:
     """The network's outputs, with callbacks and a printed line."""
     aloud = level(verbose) > 0 and verbose != "auto"
-    batch = 32 if batch_size is None else whole("batch_size", batch_size)
-    inputs = compiled.inputs(x)
     rows = len(inputs[0])
+    batch = 32 if batch_size is None else batch_size
     listeners = introduced(callbacks, model, -(-rows // batch))
     notify(listeners, "on_predict_begin", {})
     model.stop_predicting = False
     begin = time.perf_counter() - compiling.seconds
     if listened(listeners, BATCH_EVENTS):
-        outputs = by_batch(model, inputs, batch, listeners, lanes)
+        outputs = by_batch(model, predictor, inputs, batch, listeners, lanes)
     else:
-        outputs = model.predict(inputs if len(inputs) > 1 else inputs[0], batch_size, 0, lanes=lanes)
+        outputs = predictor(inputs, batch_size, lanes)
     if aloud:
         print(f"{rows:,} rows in {time.perf_counter() - compiling.seconds - begin:.3f} s")
     notify(listeners, "on_predict_end", {})
     return outputs
 
 
-def by_batch(model: Model, inputs: list[Array], batch: int, callbacks: Sequence[Callback], lanes: int | None) -> Any:
-    """Batch by batch, until a callback sets `stop_predicting`."""
-    parts: list[Any] = []
+def by_batch(
+    model: Model,
+    predictor: Predictor,
+    inputs: list[Array],
+    batch: int,
+    callbacks: Sequence[Callback],
+    lanes: int | None,
+) -> list[Array]:
+    """Batch by batch, until a callback sets `stop_predicting`; a callback gets the outputs, several as a list."""
+    parts: list[list[Array]] = []
     for number, first in enumerate(range(0, len(inputs[0]), batch)):
         notify(callbacks, "on_predict_batch_begin", number, {})
-        some = [x[first : first + batch] for x in inputs]
-        parts.append(model.predict(some if len(some) > 1 else some[0], None, 0, lanes=lanes))
-        notify(callbacks, "on_predict_batch_end", number, {"outputs": parts[-1]})
+        parts.append(predictor([x[first : first + batch] for x in inputs], None, lanes))
+        outputs = parts[-1][0] if len(parts[-1]) == 1 else parts[-1]
+        notify(callbacks, "on_predict_batch_end", number, {"outputs": outputs})
         if model.stop_predicting:
             break
-    joined = iter([np.concatenate(same) for same in zip(*([*leaves(part)] for part in parts), strict=True)])
-    return mapped(parts[0], lambda _: next(joined))
+    return [np.concatenate(same) for same in zip(*parts, strict=True)]

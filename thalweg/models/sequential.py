@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
-from thalweg.layers import Layer
+from thalweg.layers import MODELS, CustomObjects, Input, Layer, deserialize
 from thalweg.models.graph import Chain
-from thalweg.models.model import Model, done_by
+from thalweg.models.model import Model
+from thalweg.support.parts import done_by
 
 
 class Sequential(Model):
@@ -55,5 +56,16 @@ class Sequential(Model):
         """The same, in a list."""
         return [self.output]
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects | None = None) -> Self:
+        """The model whose `get_config` returned this, with new weights."""
+        how = {key: config[key] for key in ("name", "seed", "engine", "dtype") if key in config}
+        shape, kind = config.get("input_shape"), config.get("input_dtype", "float32")
+        front: list[Any] = [] if shape is None else [Input(shape, dtype=kind)]
+        return cls([*front, *(deserialize(d, custom_objects) for d in config["layers"])], **how)
+
     add = done_by("_graph", Chain.add)
     pop = done_by("_graph", Chain.pop)
+
+
+MODELS["Sequential"] = Sequential

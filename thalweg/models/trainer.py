@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import get_ident
 from typing import Any, NoReturn
 
@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike
 from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.callbacks.callback import Model, checked, listened, notify
 from thalweg.data import arrays as batches
+from thalweg.data.streams import Stream, collected, is_stream
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
-from thalweg.errors import ArgumentError, DivergedError, ThalwegError
+from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled, Data, first
 from thalweg.models.diagnosis import diagnose
-from thalweg.models.evaluator import Evaluation, format_scores
+from thalweg.models.evaluator import Evaluation, batches_of, format_scores
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making
@@ -87,6 +88,39 @@ class Trainer:
         return format_scores(compiled.logs(outcome.records[0]), return_dict)
 
 
+@dataclass(frozen=True)
+class Validation:
+    """How `fit` validates: on how many batches of how many rows, and after which epochs."""
+
+    steps: int | None
+    batch_size: int | None
+    freq: int | Sequence[int]
+
+    def __post_init__(self) -> None:
+        for epoch in self.freq if isinstance(self.freq, (list, tuple)) else [self.freq]:
+            whole("validation_freq", epoch)
+
+    def data(self, compiled: Compiled, given: Any) -> Data:
+        """The arrays to validate on."""
+        made = collected(given, None, None, self.steps, "validation_steps")
+        if made is not None:
+            return compiled.data(made.x, made.y, made.sample_weight)
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
+        return compiled.data(*given)
+
+    def evaluation(self, model: Model, compiled: Compiled, held: Data, job: Job) -> Evaluation:
+        """The evaluation of the rows kept for it."""
+        batch = job.batch if self.batch_size is None else whole("validation_batch_size", self.batch_size)
+        return Evaluation(model, compiled, batches_of(held, "validation_steps", self.steps, batch), batch, job.lanes)
+
+    def due(self, epoch: int) -> bool:
+        """Whether it is done after this epoch, the first being 0."""
+        if isinstance(self.freq, (list, tuple)):
+            return epoch + 1 in self.freq
+        return (epoch + 1) % whole("validation_freq", self.freq) == 0
+
+
 class Fit:
     """One call of `fit`: its job, engine, epochs and callbacks. The arguments are those of `Sequential.fit`."""
 
@@ -94,8 +128,8 @@ class Fit:
         self,
         model: Model,
         compiled: Compiled,
-        x: ArrayLike,
-        y: ArrayLike,
+        x: Any,
+        y: Any,
         batch_size: int | None,
         epochs: int,
         verbose: int | str,
@@ -104,9 +138,11 @@ class Fit:
         validation_data: Any,
         shuffle: bool,
         class_weight: Mapping[int, float] | None,
-        sample_weight: ArrayLike | None,
+        sample_weight: Any,
         initial_epoch: int,
         lanes: int | None,
+        validation: Validation,
+        steps_per_epoch: int | None,
     ) -> None:
         if not isinstance(shuffle, (bool, np.bool_)):
             raise ArgumentError(f"shuffle is True or False, got {shuffle!r}")
@@ -114,27 +150,64 @@ class Fit:
         self.model, self.compiled = model, compiled
         self.epochs, self.initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
         self.callbacks = checked(callbacks)
+        self.stream: Stream | None = None
+        if is_stream(x):
+            if y is not None or sample_weight is not None or batch_size is not None or validation_split:
+                raise ArgumentError(
+                    f"{type(x).__name__} makes batches (x, y) or (x, y, sample_weight): leave out y, sample_weight, "
+                    "batch_size and validation_split"
+                )
+            self.stream = Stream(x, steps_per_epoch, "steps_per_epoch", bool(shuffle), compiled.seed)
+            made = self.stream.epoch()
+            x, y, sample_weight, batch, shuffle = made.x, made.y, made.sample_weight, made.batch, False
+        self.lanes, self.class_weight = lanes, class_weight
         compiled.ready(x)
         data = compiled.data(x, y, sample_weight)
         held: Data | None = None
         if validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-                raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
-            held = compiled.data(*validation_data)
+            held = validation.data(compiled, validation_data)
         elif validation_split:
             data, held = batches.split_off(data, validation_split)
-        if class_weight is not None:  # as in Keras, for training alone
-            if "Y" not in data:
-                raise ArgumentError("class_weight belongs to a model with one output: give sample_weight")
-            weights = batches.row_weights(data.get("weights"), class_weight, data["Y"], compiled.weights.dtype)
-            assert weights is not None
-            data["weights"] = weights
+        self.weigh(data)
         self.job = job = compiled.training_job(data, batch, lanes, shuffle)
         self.executor = make_executor(compiled.engine, job)
-        self.validate = None if held is None else Evaluation(model, compiled, held, job.batch, job.lanes)
+        if (
+            self.stream is None
+            and steps_per_epoch is not None
+            and whole("steps_per_epoch", steps_per_epoch) != job.steps_per_epoch
+        ):
+            raise ArgumentError(
+                f"steps_per_epoch={steps_per_epoch}, but {job.rows} rows are {job.steps_per_epoch} batches of {batch}, "
+                "and an epoch is all of them: leave it out, or give fewer rows"
+            )
+        self.validation = validation
+        self.validate = None if held is None else validation.evaluation(model, compiled, held, job)
         self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows)
         self.before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
         self.between = 0.0  # seconds of the last chunk outside its steps
+
+    def weigh(self, data: Data) -> None:
+        """Multiplies the weights of the rows by those of their classes: as in Keras, for training alone."""
+        if self.class_weight is None:
+            return
+        if "Y" not in data:
+            raise ArgumentError("class_weight belongs to a model with one output: give sample_weight")
+        kind = self.compiled.weights.dtype
+        weights = batches.row_weights(data.get("weights"), self.class_weight, data["Y"], kind)
+        assert weights is not None
+        data["weights"] = weights
+
+    def refill(self, stream: Stream) -> None:
+        """Takes the next epoch of a stream."""
+        made, compiled = stream.epoch(), self.compiled
+        data = compiled.data(made.x, made.y, made.sample_weight)
+        self.weigh(data)
+        job = compiled.training_job(data, made.batch, self.lanes, False)
+        if job.steps_per_epoch != self.job.steps_per_epoch:
+            raise DataError(f"an epoch had {self.job.steps_per_epoch} batches, and now {job.steps_per_epoch}")
+        self.job = job
+        if not self.executor.rebind(job):
+            self.executor = make_executor(compiled.engine, job)
 
     def run(self) -> History:
         """Trains; returns the history. The model's weights are updated in place, even if an error ends the fit.
@@ -179,13 +252,16 @@ class Fit:
         per_epoch = self.job.steps_per_epoch
         total = (self.epochs - self.initial_epoch) * per_epoch
         batch_by_batch = listened(self.callbacks, BATCH_EVENTS)
-        whole_epochs = self.validate is None and not listened(self.callbacks, EPOCH_EVENTS)
+        by_epoch = self.validate is not None or self.stream is not None
+        whole_epochs = not by_epoch and not listened(self.callbacks, EPOCH_EVENTS)
         done, pace = 0, 1.0  # steps done; steps to try next
         while done < total and not self.model.stop_training and not interrupts.pressed:
             batch = done % per_epoch
             epoch = self.initial_epoch + done // per_epoch
             limit = total - done if whole_epochs else per_epoch - batch
             steps = 1 if batch_by_batch else max(1, min(limit, int(pace)))
+            if batch == 0 and done and self.stream is not None:
+                self.refill(self.stream)
             if batch == 0:
                 self.notify("on_epoch_begin", epoch, {})
             if batch_by_batch:
@@ -237,7 +313,7 @@ class Fit:
 
     def end_epoch(self, epoch: int, logs: Logs, history: History) -> None:
         """Validates, records, and notifies the callbacks."""
-        if self.validate is not None:
+        if self.validate is not None and self.validation.due(epoch):
             logs = logs | {f"val_{key}": value for key, value in self.validate(self.callbacks).items()}
         self.progress.end_epoch(epoch, logs)
         try:

@@ -15,8 +15,10 @@ from numpy.typing import ArrayLike
 from thalweg.engine import aligned
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError
-from thalweg.layers.layer import Parameter, Shape, set_arrays
+from thalweg.layers.arguments import check_types
+from thalweg.layers.layer import Parameter, Shape
 from thalweg.models.graph import Graph
+from thalweg.ops.variable import set_arrays
 from thalweg.program.ir.memory import align
 from thalweg.support.naming import choose
 from thalweg.support.once import making
@@ -141,6 +143,7 @@ class Weights:
 
     def place(self, seed: int | None) -> None:
         """Places every parameter in one vector, and draws the initial weights of the new ones."""
+        check_types(self.graph.layers, self.dtype.name)
         named = self.named()
         homes = [p.home for _, p in named if p.home is not None]
         if homes:

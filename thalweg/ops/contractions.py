@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.ops.arrangement import expand_dims, reshape, shape, transpose
+from thalweg.ops.arrangement import expand_dims, reshape, shape, squeeze, transpose
 from thalweg.ops.operation import operand, operation
-from thalweg.ops.pointwise import multiply
+from thalweg.ops.pointwise import aligned, multiply
 from thalweg.ops.summaries import sum as total
 from thalweg.ops.tensor import Operators, Traced, program_of, refuse
 
@@ -23,6 +23,8 @@ def matmul(x1: Any, x2: Any) -> Any:
     [[11]]
     """
     program = program_of([x1, x2])
+    if len(shape(x1)) == len(shape(x2)) > 2:
+        x1, x2 = aligned(x1, x2)
     one, other = (Traced(program, operand(program, x)) for x in (x1, x2))
     if one.buffer.per_row and other.buffer.per_row and len(one.shape) != len(other.shape):
         raise refuse(
@@ -121,25 +123,42 @@ def summed_and_ordered(x: Any, term: str, output: str) -> Any:
 
 
 def product(operands: Any, terms: list[str], output: str) -> Any:
-    """Two operands: as a product of matrices (batch axes, own axes, summed axes)·(batch axes, summed axes, own axes)."""
-    values = []
+    """Two operands: a product of matrices (batch axes, own axes, summed axes)·(batch axes, summed axes, own axes)."""
+    values, terms, rows = rows_first(operands, terms)
     for k in (0, 1):  # a letter of one operand alone that the result lacks is summed first
-        alone = [c for c in terms[k] if c not in output and c not in terms[1 - k]]
-        kept = "".join(c for c in terms[k] if c not in alone)
-        values.append(summed_and_ordered(operands[k], terms[k], kept))
-        terms[k] = kept
+        kept = "".join(c for c in terms[k] if c in output or c in terms[1 - k])
+        values[k], terms[k] = summed_and_ordered(values[k], terms[k], kept), kept
     one, other = terms
     batch = [c for c in output if c in one and c in other]
     summed = [c for c in one if c in other and c not in output]
-    left = [c for c in one if c not in batch and c not in summed]
-    right = [c for c in other if c not in batch and c not in summed]
-    x = summed_and_ordered(values[0], one, "".join([*batch, *left, *summed]))
+    left = [c for c in one if c not in other and c not in rows]
+    right = [c for c in other if c not in one]
+    x = summed_and_ordered(values[0], one, "".join([*rows, *batch, *left, *summed]))
     y = summed_and_ordered(values[1], other, "".join([*batch, *summed, *right]))
-    x, y = merged(x, len(batch), len(left), len(summed)), merged(y, len(batch), len(summed), len(right))
+    before = len(rows) + len(batch)
+    x, y = merged(x, before, len(left), len(summed)), merged(y, len(batch), len(summed), len(right))
     sizes = {c: n for term, v in zip(terms, values, strict=True) for c, n in zip(term, shape(v), strict=True)}
-    z = matmul(x, y)
-    z = reshape(z, [sizes[c] for c in (*batch, *left, *right)])
-    return summed_and_ordered(z, "".join([*batch, *left, *right]), output)
+    order = "".join([*rows, *batch, *left, *right])
+    return summed_and_ordered(reshape(matmul(x, y), [sizes[c] for c in order]), order, output)
+
+
+def rows_first(operands: Any, terms: list[str]) -> tuple[list[Any], list[str], str]:
+    """The operands, one with rows first, and the letter of the rows if the other has none.
+
+    An axis of size 1 in the place of the rows is dropped, as it is the same for all rows.
+    """
+    per_row = [isinstance(x, Operators) and bool(x.shape) and x.shape[0] is None for x in operands]
+    order = (1, 0) if per_row == [False, True] else (0, 1)
+    values, terms = [operands[k] for k in order], [terms[k] for k in order]
+    if all(per_row) or not any(per_row):
+        return values, terms, ""
+    rows = terms[0][0]
+    if rows in terms[1]:
+        place = terms[1].index(rows)
+        if shape(values[1])[place] != 1:
+            raise refuse(f"einsum: {rows!r} are the rows of the batch, of any number, not {shape(values[1])[place]}")
+        values[1], terms[1] = squeeze(values[1], place), terms[1].replace(rows, "")
+    return values, terms, rows
 
 
 def merged(x: Any, batch: int, first: int, second: int) -> Any:

@@ -27,11 +27,11 @@ def get_item(x: Any, key: Any) -> Any:
     program = program_of([x])
     x = Traced(program, operand(program, x))
     keys = whole_key(x, key if isinstance(key, tuple) else (key,))
-    buffer, place = x.buffer, 0
     if x.buffer.per_row:
-        if keys[0] != slice(None):
+        if not isinstance(keys[0], slice) or (keys[0].start or 0, keys[0].stop, keys[0].step or 1) != (0, None, 1):
             raise across_rows("x[…]")
         keys = keys[1:]
+    check_order(keys)
     sizes: list[int] = []  # the result's, once axes are dropped and added
     slices: list[slice] = []
     taken: list[tuple[int, Any]] = []
@@ -39,26 +39,43 @@ def get_item(x: Any, key: Any) -> Any:
         if k is None:
             sizes.append(1)
             continue
-        n = x.buffer.shape[place]
-        if isinstance(k, (int, np.integer)):
-            if not -n <= k < n:
-                raise refuse(f"place {k} is beyond axis {place + 1} of a tensor of shape {x.shape}")
-            slices.append(slice(int(k) % n, int(k) % n + 1, 1))
-        elif isinstance(k, slice):
-            slices.append(slice(*k.indices(n)))
+        n = x.buffer.shape[len(slices)]
+        if isinstance(k, slice):
             sizes.append(len(range(*k.indices(n))))
         else:
-            taken.append((place, np.asarray(k)))
-            slices.append(slice(0, n, 1))
-            sizes.append(len(np.asarray(k)))
-        place += 1
+            places = places_of(x, k, n)
+            sizes.extend(places.shape)
+            if places.ndim:
+                taken.append((len(slices), places))
+        slices.append(
+            k if isinstance(k, slice) else slice(None) if places.ndim else slice(int(places), int(places) + 1)
+        )
     if 0 in sizes:
         raise refuse(f"x[{key!r}] of a tensor of shape {x.shape} is empty")
-    if any((s.start, s.stop, s.step) != (0, n, 1) for s, n in zip(slices, buffer.shape, strict=True)):
-        buffer = program.slice(buffer, *(tuple(getattr(s, end) for s in slices) for end in ("start", "stop", "step")))
-    for axis, indices in taken:
-        buffer = program.take(buffer, indices, axis)
+    buffer = program.slice(x.buffer, *([getattr(s, end) for s in slices] for end in ("start", "stop", "step")))
+    for axis, places in taken:
+        buffer = program.take(buffer, places.reshape(-1), axis)
     return buffer if buffer.shape == tuple(sizes) else program.reshape(buffer, tuple(sizes))
+
+
+def places_of(x: Traced, k: Any, n: int) -> Any:
+    """The places along an axis of n numbers that a key names: one, or an array."""
+    places = np.asarray(k)
+    if places.dtype == bool and places.shape == (n,):
+        places = np.flatnonzero(places)
+    if places.dtype.kind not in "iu" and places.size:
+        raise refuse(f"x[…] of a tensor of shape {x.shape} takes whole numbers, slices, …, None and lists, got {k!r}")
+    if places.size and not -n <= places.min() <= places.max() < n:
+        raise refuse(f"x[…] of a tensor of shape {x.shape} has the places 0 … {n - 1} there, got {k!r}")
+    return places.astype(int) % n
+
+
+def check_order(keys: list[Any]) -> None:
+    """Raises for keys by which NumPy would pair the places of several lists, or move axes to the front."""
+    arrays = [k for k, key in enumerate(keys) if isinstance(key, (list, tuple, np.ndarray)) and np.ndim(key)]
+    advanced = [k for k, key in enumerate(keys) if key is not None and not isinstance(key, slice)]
+    if len(arrays) > 1 or (arrays and advanced[-1] - advanced[0] >= len(advanced)):
+        raise refuse("x[…] takes one list of places at a time, beside slices: take the parts one after the other")
 
 
 def whole_key(x: Traced, keys: tuple[Any, ...]) -> list[Any]:

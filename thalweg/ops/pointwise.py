@@ -148,13 +148,20 @@ relu = one("relu", lambda x: np.maximum(x, 0), "max(x, 0)\n\n>>> float(relu(-1.0
 softplus = one("softplus", lambda x: np.logaddexp(x, 0), "ln(1 + eˣ)\n\n>>> float(softplus(-1000.0))\n0.0\n")
 silu = one("silu", lambda x: x * _sigmoid(x), "x/(1 + e⁻ˣ)\n\n>>> float(silu(0.0))\n0.0\n")
 swish = silu
-elu = one(
-    "elu", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), "x, below 0 eˣ − 1.\n\n>>> float(elu(2.0))\n2.0\n"
-)
-__all__ += ["absolute", "cast", "clip", "gelu", "leaky_relu", "log_sigmoid", "stop_gradient", "true_divide", "where"]
+__all__ += [
+    "absolute", "cast", "clip", "elu", "gelu", "leaky_relu", "log_sigmoid", "stop_gradient", "true_divide", "where",
+]  # fmt: skip
 true_divide = divide
 
 
+def _gelu(x: Any, approximate: bool = True) -> Any:
+    x = np.asarray(x)
+    if approximate:
+        return 0.5 * x * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x**3)))
+    return 0.5 * x * (1 + _erf(x / np.sqrt(2)))
+
+
+@operation(_gelu)
 def gelu(x: Any, approximate: bool = True) -> Any:
     """x·Φ(x), Φ being the normal distribution; with `approximate` by tanh.
 
@@ -163,18 +170,30 @@ def gelu(x: Any, approximate: bool = True) -> Any:
     >>> float(gelu(0.0))
     0.0
     """
-    if approximate:
-        return 0.5 * x * (1.0 + tanh(0.7978845608028654 * (x + 0.044715 * power(x, 3))))
-    return 0.5 * x * (1.0 + erf(x / 1.4142135623730951))
+    program = program_of([x])
+    return program.unary("gelu_approximate" if approximate else "gelu", operand(program, x))
 
 
+@operation(lambda x, alpha=1.0: np.where(np.asarray(x) > 0, x, alpha * np.expm1(np.minimum(x, 0))))
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x, below 0 alpha·(eˣ − 1).
+
+    >>> float(elu(2.0))
+    2.0
+    """
+    program = program_of([x])
+    return program.unary("elu", operand(program, x), float(alpha))
+
+
+@operation(lambda x, negative_slope=0.2: np.where(np.asarray(x) > 0, x, negative_slope * np.asarray(x)))
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     """x, below 0 x·negative_slope.
 
     >>> float(leaky_relu(-10.0))
     -2.0
     """
-    return maximum(x, 0.0) + negative_slope * minimum(x, 0.0)
+    program = program_of([x])
+    return program.unary("leaky_relu", operand(program, x), float(negative_slope))
 
 
 def log_sigmoid(x: Any) -> Any:

@@ -192,6 +192,9 @@ def last(x: Any, axis: int, kind: Any) -> Buffer:
     program = program_of([x])
     x = Traced(program, operand(program, x))
     place, rank = inner_axis(x, axis, "softmax"), builtins.len(x.buffer.shape)
+    if not x.buffer.per_row:  # the instructions are of each row
+        log: Traced = subtract(x, logsumexp(x, axis, True))
+        return (log if kind is LogSoftmax else FUNCTIONS["exp"](log)).buffer
     if place == rank - 1:
         return program.rowwise(kind, x.buffer)
     order = [k for k in range(rank) if k != place] + [place]

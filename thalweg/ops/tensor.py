@@ -23,15 +23,26 @@ from thalweg.support.nested import leaves, mapped
 
 Shape = tuple[int, ...]
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the operations by name; Python's operators find theirs here
+OF_ARRAYS = {  # NumPy's names of Python's operators, and ours
+    **{name: name for name in ("add", "subtract", "multiply", "divide", "floor_divide", "power", "matmul")},
+    **{name: name for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")},
+    **{f"bitwise_{name}": f"logical_{name}" for name in ("and", "or", "xor")},
+    "remainder": "mod",
+}
 _program: ContextVar[Builder | None] = ContextVar("program", default=None)
 
 
 class Operators:
-    """Python's operators, as operations of `thalweg.ops`."""
+    """Base of values on which Python's operators are operations of `thalweg.ops`."""
 
     __slots__ = ()
-    __array_ufunc__ = None  # an array on the left leaves the operation to us
     shape: Any
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
+        """An operator with an array on the left; NumPy's functions themselves are refused."""
+        if ufunc.__name__ not in OF_ARRAYS or method != "__call__" or named:
+            raise not_numpy(ufunc.__name__)
+        return FUNCTIONS[OF_ARRAYS[ufunc.__name__]](*inputs)
 
     def __add__(self, other: Any) -> Any:
         return FUNCTIONS["add"](self, other)
@@ -60,8 +71,14 @@ class Operators:
     def __floordiv__(self, other: Any) -> Any:
         return FUNCTIONS["floor_divide"](self, other)
 
+    def __rfloordiv__(self, other: Any) -> Any:
+        return FUNCTIONS["floor_divide"](other, self)
+
     def __mod__(self, other: Any) -> Any:
         return FUNCTIONS["mod"](self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return FUNCTIONS["mod"](other, self)
 
     def __pow__(self, other: Any) -> Any:
         return FUNCTIONS["power"](self, other)
@@ -92,6 +109,11 @@ class Operators:
 
     def __or__(self, other: Any) -> Any:
         return FUNCTIONS["logical_or"](self, other)
+
+    def __xor__(self, other: Any) -> Any:
+        return FUNCTIONS["logical_xor"](self, other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __lt__(self, other: Any) -> Any:
         return FUNCTIONS["less"](self, other)
@@ -145,7 +167,7 @@ class Tensor(Operators):
     def __float__(self) -> float:
         raise ThalwegError(f"{caller()}: a tensor of a network has no numbers before there is data")
 
-    __int__ = __float__  # type: ignore[assignment]
+    __int__ = __float__
 
     @property
     def ndim(self) -> int:
@@ -160,9 +182,10 @@ class Tensor(Operators):
         return "float32"
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise ThalwegError(
-            f"{caller()}: NumPy can't compute with a tensor of a network: use the function of the same name in thalweg.ops"
-        )
+        raise not_numpy("array")
+
+    def __array_function__(self, function: Any, *_: Any) -> Any:
+        raise not_numpy(function.__name__)
 
 
 class Traced(Tensor):
@@ -209,7 +232,7 @@ class OverRows(Tensor):
 
 
 class Symbol(Tensor):
-    """A value of a graph: the `index`-th result of a call."""
+    """Base of values of a graph: the `index`-th result of a call, or an input."""
 
     __slots__ = ("index", "name", "node", "over_rows", "row_shape", "shape")
 
@@ -220,6 +243,12 @@ class Symbol(Tensor):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {self.shape}>"
+
+
+class Result(Symbol):
+    """What a call returned."""
+
+    __slots__ = ()
 
 
 class Call:
@@ -268,11 +297,11 @@ def record(function: Any, arguments: tuple[Any, ...], named: dict[str, Any], nam
         result = function(*mapped(arguments, valued), **mapped(named, valued))
     count = 0
 
-    def symbol(value: Any) -> Symbol:
+    def symbol(value: Any) -> Result:
         nonlocal count
         count += 1
         over = isinstance(value, OverRows)
-        return Symbol(call, count - 1, () if over else traced(value, program).shape, name, over)
+        return Result(call, count - 1, () if over else traced(value, program).shape, name, over)
 
     call.result = mapped(result, symbol)
     return call.result
@@ -327,8 +356,8 @@ def traced(value: Any, program: Builder) -> Traced:
 def caller() -> str:
     """The line of the user's code that is being executed: file, number and text."""
     frame = inspect.currentframe()
-    own = __name__.partition(".")[0] + "."
-    while frame is not None and (frame.f_globals.get("__name__", "") + ".").startswith((own, "contextlib.")):
+    others = (__name__.partition(".")[0] + ".", "contextlib.", "numpy.")
+    while frame is not None and (frame.f_globals.get("__name__", "") + ".").startswith(others):
         frame = frame.f_back
     if frame is None:
         return "here"
@@ -336,6 +365,14 @@ def caller() -> str:
     text = linecache.getline(name, line).strip()
     short = name.replace("\\", "/").rpartition("/")[2]
     return f"{short}, line {line}" + (f" ({text})" if text else "")
+
+
+def not_numpy(name: str) -> ThalwegError:
+    """The error for a function of NumPy on a tensor."""
+    ours = f"use ops.{name}" if name in FUNCTIONS else "look for its like in thalweg.ops"
+    return ThalwegError(
+        f"{caller()}: numpy.{name} can't compute with a tensor of a network, which has no numbers: {ours}"
+    )
 
 
 def refuse(what: str) -> ArgumentError:

@@ -14,8 +14,8 @@ class SGD(Optimizer):
     """Gradient descent: w −= learning_rate·dw.
 
     With momentum (Polyak 1964): v = momentum·v − learning_rate·dw; w += v. With nesterov (Sutskever et al., ICML 2013):
-    w += momentum·v − learning_rate·dw. Keras's form: the learning rate is inside v (in PyTorch it is outside, which
-    differs only when the learning rate changes).
+    w += momentum·v − learning_rate·dw; without momentum it changes nothing. Keras's form: the learning rate is inside v
+    (in PyTorch it is outside, which differs only when the learning rate changes).
 
     >>> SGD(momentum=0.9).slot_names()
     ('v',)
@@ -42,14 +42,12 @@ w += momentum * v - learning_rate * dw"""
         super().__init__(learning_rate, **common)
         self.momentum = self.check("momentum", momentum, 0.0, 1.0)
         self.nesterov = bool(nesterov)
-        if self.nesterov and self.momentum == 0:
-            raise ArgumentError("SGD: nesterov needs a momentum above 0")
 
     def own_slots(self) -> tuple[str, ...]:
         return ("v",) if self.momentum else ()
 
     def step(self) -> tuple[str, str]:
-        if self.nesterov:
+        if self.nesterov and self.momentum:
             return "nesterov", self.with_nesterov
         return ("momentum", self.with_momentum) if self.momentum else ("gradient descent", self.equation)
 

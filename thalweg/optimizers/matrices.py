@@ -26,6 +26,7 @@ class Lamb(Moments):
     decay comes before the step (in the paper it is part of u).
     """
 
+    elementwise = False
     formula = "u = m̂/(√v̂ + ε);  w ← w − lr·‖w‖/‖u‖·u"
     use = "very large batches, thousands of rows"
     avoid = "small batches: Adam is simpler and as good"
@@ -51,6 +52,7 @@ class Adafactor(Optimizer):
     so it saves no memory.
     """
 
+    elementwise = False
     slots = ("r", "c")
     arguments = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
     formula = "w ← w − max(ε₂, rms w)·min(lr, 1/√t)·u/max(1, rms(u)/d), u = dw/√(r·c/mean r)"
@@ -113,6 +115,7 @@ class Muon(Optimizer):
     embeddings.
     """
 
+    elementwise = False
     slots = ("m", "v")
     arguments = (
         "adam_beta_1",

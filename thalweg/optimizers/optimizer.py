@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, TypedDict
 
 import numpy as np
@@ -16,6 +16,7 @@ from thalweg.optimizers.layout import Layout, Run, matches
 from thalweg.program.formula.functions import FUNCTIONS
 from thalweg.program.formula.statements import functions_of, names_of, shown_step, targets
 from thalweg.program.instructions.updates import gradients
+from thalweg.program.instructions.updates.table_updates import TableReduce, of_rows
 from thalweg.program.instructions.updates.updates import GIVEN, Update
 from thalweg.program.ir.instruction import NORMS, Buffer, Instruction
 from thalweg.program.ir.memory import align
@@ -24,7 +25,7 @@ from thalweg.support import hooks
 from thalweg.support.checks import number, whole
 
 Array = NDArray[Any]
-Rate = float | schedules.LearningRateSchedule | Callable[[int], float]
+Rate = float | schedules.LearningRateSchedule | Callable[..., float]
 
 SYMBOLS = {
     "learning_rate": "lr",
@@ -41,6 +42,10 @@ SYMBOLS = {
     "l2_shrinkage_regularization_strength": "shrinkage",
 }  # of the names in equations that are shown without numbers
 
+OLD = {  # arguments of earlier versions of Keras → what takes their place
+    "lr": ": it is called learning_rate",
+    "decay": ": a falling learning rate is a schedule, learning_rate=schedules.InverseTimeDecay(0.01, 1, decay)",
+}
 AVERAGE, ACCUMULATED = "average", "accumulated"  # slots of use_ema and of gradient_accumulation_steps
 
 
@@ -70,11 +75,12 @@ def printed(equation: str) -> str:
     return shown_step(equation, {}, SYMBOLS)
 
 
-class Optimizer(hooks.Hooked):
+class Optimizer(hooks.Configured):
     """Base of all optimizers.
 
     Args:
-        learning_rate: a number, one of `thalweg.schedules`, or a function of the step (0, 1, …).
+        learning_rate: a number, one of `thalweg.schedules`, or a function of the step (0, 1, …) or of nothing,
+            which is called for every step.
         weight_decay: before each update w −= learning_rate·weight_decay·w (see `exclude_from_weight_decay`).
         clipnorm: the largest norm of the gradient of one array of weights.
         clipvalue: the largest absolute value of an element of the gradient.
@@ -90,6 +96,7 @@ class Optimizer(hooks.Hooked):
 
     uncalled = hooks.OPTIMIZER
 
+    elementwise: ClassVar[bool] = True  # whether an element's step depends on no other element
     slots: ClassVar[tuple[str, ...]] = ()  # names of the vectors it keeps
     arguments: ClassVar[tuple[str, ...]] = ()  # its own, besides the learning rate
     equation: ClassVar[str] = ""  # the statements of a step, see `step`
@@ -119,7 +126,11 @@ class Optimizer(hooks.Hooked):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         learning_rate_factors: dict[str, float] | None = None,
+        **unknown: Any,
     ) -> None:
+        for argument in unknown:
+            hint = OLD.get(argument, "")
+            raise ArgumentError(f"{self.kind} has no argument {argument!r}{hint}")
         self.name = name or type(self).__name__.lower()
         self.schedule: Any = None  # called with a step
         self.set_learning_rate(learning_rate)
@@ -243,6 +254,12 @@ class Optimizer(hooks.Hooked):
         """Steps per update."""
         return self.gradient_accumulation_steps or 1
 
+    @property
+    def by_rows(self) -> bool:
+        """Whether some rows of an array can be updated alone, without a look at the others or a change of theirs."""
+        by_norm = self.clipnorm is not None or self.global_clipnorm is not None
+        return self.elementwise and not by_norm and not self.use_ema and self.every == 1
+
     def step(self) -> tuple[str, str]:
         """A step's name in listings, and its statements: those of a variant if the arguments ask for one.
 
@@ -290,7 +307,7 @@ class Optimizer(hooks.Hooked):
         for pattern in self.not_decayed:
             if not any(matches((pattern,), w.path) for w in weights):
                 raise ArgumentError(f"{self.kind}: no weight to exclude from decay matches {pattern!r}")
-        layout = Layout(weights, vector, self.slot_names())
+        layout = Layout([w for w in weights if w.touched is None], vector, self.slot_names())
         everything = layout.runs(lambda weight: None)
         groups = layout.runs(lambda weight: (self.kind_of(weight), self.factor_of(weight), self.decay_of(weight)))
         steps: list[Instruction] = [gradients.Reduce(run.dw, align(vector)) for run in everything]
@@ -303,11 +320,29 @@ class Optimizer(hooks.Hooked):
             if decay:
                 steps.append(gradients.weight_decay(run.w, decay, self.factor_of(run.weights[0])))
             steps.append(self.update(run))
+        for weight in weights:
+            steps += self.step_of_table(weight, layout)
         steps.sort(key=lambda i: bool(i.due and not i.sliced))  # unsliced ones last: one meeting
         if self.use_ema:
             overwrite = self.ema_overwrite_frequency or 0
             steps += [gradients.average(r.w, r.slots[AVERAGE], self.ema_momentum, overwrite) for r in everything]
         return steps
+
+    def step_of_table(self, weight: Weight, layout: Layout) -> Iterator[Instruction]:
+        """The instructions on a table of which only some rows are updated, those of the batch; none for others."""
+        touched, W = weight.touched, weight.buffer
+        if touched is None:
+            return
+        run = layout.run([weight], 0)
+        dW = Buffer(run.dw.name, W.shape, run.dw.region, per_row=False, offset=W.offset)
+        yield TableReduce(dW, touched.counts, touched.listed, touched.own, align(layout.vector), touched.ids)
+        if self.clipvalue is not None:
+            yield of_rows(gradients.clip_value(run.dw, self.clipvalue), touched, W.shape[1])
+        if decay := self.decay_of(weight):
+            yield of_rows(gradients.weight_decay(run.w, decay, self.factor_of(weight)), touched, W.shape[1])
+        step = self.update(run)
+        assert isinstance(step, Update)  # of an optimizer that works element by element
+        yield of_rows(step, touched, W.shape[1])
 
     def clipping(self, layout: Layout, everything: list[Run]) -> list[Instruction]:
         """The instructions that bound the gradients."""

@@ -16,15 +16,16 @@ from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window, flip_of
 from thalweg.program.instructions.custom_activation import CustomActivation, ScalarPair
 from thalweg.program.instructions.elementwise import Add, Dropout, Reshape
-from thalweg.program.instructions.indexing import OneHot, Take, TakeAlongAxis
+from thalweg.program.instructions.embedding import Embedding
+from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
+from thalweg.program.instructions.images.resizing import Resampling, banded, interpolated, nearest
+from thalweg.program.instructions.indexing import Argsort, OneHot, Take, TakeAlongAxis
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.instructions.noise import Noise, RandomBernoulli, RandomNormal, RandomUniform
 from thalweg.program.instructions.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
 from thalweg.program.instructions.parametric import Prelu
 from thalweg.program.instructions.pointwise import Pointwise
-from thalweg.program.instructions.pooling import AveragePooling, MaxPooling
 from thalweg.program.instructions.products import MatrixProduct
-from thalweg.program.instructions.resizing import Resampling, banded, interpolated, nearest
 from thalweg.program.instructions.rowwise import Rowwise
 from thalweg.program.instructions.scans import Argmax, CumulativeSum
 from thalweg.program.instructions.shapes import (
@@ -52,15 +53,20 @@ class Builder:
         self.streams = 0  # how many streams of random numbers have been handed out
         self.penalties: list[tuple[Buffer, float, float]] = []  # (a, l1, l2): on the outputs of layers
         self.objectives: list[tuple[Buffer, bool]] = []  # (v, total): terms of the loss, one number a row
+        self.inputs: list[Buffer] = []  # of the whole network, and its outputs, once they are known
+        self.outputs: list[Buffer] = []
         self.features: Buffer  # the input of the last layer with weights
 
     def value(self, name: str, shape: tuple[int, ...], per_row: bool = True) -> Buffer:
-        """A new value, its name made unique by primes."""
+        """A new value. Its name is made unique by a prime and a number: z1, z1′, z1′2, z1′3 …"""
         name += self.number
-        while name in self.names:
-            name += "′"
-        self.names.add(name)
-        return Buffer(name, shape, per_row=per_row)
+        unique = name if name not in self.names else f"{name}′"
+        count = 1
+        while unique in self.names:
+            count += 1
+            unique = f"{name}′{count}"
+        self.names.add(unique)
+        return Buffer(unique, shape, per_row=per_row)
 
     def constant(self, values: ArrayLike) -> Constant:
         """Numbers that are the same for every row and not trained; a single one is printed as itself."""
@@ -83,6 +89,11 @@ class Builder:
             raise ShapeError(f"{x} has {x.shape[-1]} columns but {W} has {W.shape[0]} rows: x·W needs them equal")
         self.number = W.name.lstrip("W")
         return self.append(Affine(x, W, b, self.value("h", (*x.shape[:-1], W.shape[1]))))
+
+    def embedding(self, ids: Buffer, W: Buffer, sparse: bool = True) -> Buffer:
+        """h = W[ids]: a row of W for every id."""
+        self.number = W.name.lstrip("W")
+        return self.append(Embedding(ids, W, self.value("h", (*ids.shape, W.shape[1])), sparse))
 
     def convolution(
         self, x: Buffer, W: Buffer, b: Buffer | None, window: Window, groups: int = 1, outputs: int | None = None
@@ -244,6 +255,23 @@ class Builder:
         """1 at the place of each id among `depth`, otherwise 0; only zeros for an id outside 0 … depth − 1."""
         return self.append(OneHot(x, self.value("z", (*x.shape, depth), x.per_row)))
 
+    def argsort(self, x: Buffer, k: int | None = None, descending: bool = False) -> Buffer:
+        """The ids of all elements along the last axis in their order, or of the first k; NaN comes last."""
+        n = x.shape[-1]
+        k = n if k is None else k
+        if not 1 <= k <= n:
+            raise ShapeError(f"{x} has {n} elements along its last axis: the first {k} of them can't be taken")
+        return self.append(Argsort(x, self.value("z", (*x.shape[:-1], k), x.per_row), descending))
+
+    def sort(self, x: Buffer, descending: bool = False) -> Buffer:
+        """The elements along the last axis in their order."""
+        return self.take_along_axis(x, self.argsort(x, None, descending), -1)
+
+    def top_k(self, x: Buffer, k: int) -> tuple[Buffer, Buffer]:
+        """The k largest elements along the last axis, the largest first, and their ids."""
+        ids = self.argsort(x, k, descending=True)
+        return self.take_along_axis(x, ids, -1), ids
+
     def broadcast_to(self, x: Buffer, shape: tuple[int, ...], per_row: bool = False) -> Buffer:
         """x repeated along axes of a row, and for every row if it shall be `per_row`."""
         per_row = per_row or x.per_row
@@ -363,9 +391,10 @@ class Builder:
                 return self.elementwise(operations.whole_power(int(number)), x)
         return self.elementwise(operations.with_number(kind, reverse), x, (float(number),))
 
-    def unary(self, name: str, x: Buffer) -> Buffer:
-        """a = f(x), element by element: an equation of `operations.UNARY`."""
-        return self.elementwise(operations.UNARY[name], x)
+    def unary(self, name: str, x: Buffer, *arguments: float) -> Buffer:
+        """a = f(x), element by element: an equation of `operations.UNARY`, by default with its own arguments."""
+        equation = operations.UNARY[name]
+        return self.elementwise(equation, x, arguments or tuple(float(a or 0) for a in equation.arguments.values()))
 
     def reduce(self, kind: str, x: Buffer, axes: Sequence[int], keepdims: bool = False) -> Buffer:
         """The sum, mean, max, min, prod or logsumexp along axes; argmax, argmin or cumsum along one.

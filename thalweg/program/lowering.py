@@ -14,9 +14,11 @@ from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.losses.penalties import ActivityPenalty
 from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.instructions.metrics import Total
+from thalweg.program.instructions.updates.table_updates import Touched
 from thalweg.program.ir.instruction import DATA, FIRST_METRIC, LOSS, PENALTY, TOTALS, Buffer, Instruction
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft, Pass, Request, names, rewritten
+from thalweg.program.passes.sparse import sparse_gradients
 from thalweg.support.naming import choose
 
 
@@ -46,6 +48,8 @@ class LowersMetric(Protocol):
 class LowersUpdate(Protocol):
     @property
     def every(self) -> int: ...
+    @property
+    def by_rows(self) -> bool: ...
     def lower(self, weights: Sequence[Weight], vector: int) -> list[Instruction]: ...
 
 
@@ -58,6 +62,7 @@ class Weight(NamedTuple):
 
     path: str
     buffer: Buffer
+    touched: Touched | None = None  # if its gradient is sparse: the rows that are updated
 
 
 @dataclass
@@ -105,6 +110,7 @@ def forward(network: Network, request: Request) -> tuple[Builder, list[Buffer]]:
         x = Buffer(place.lower(), shape)
         inputs.append(builder.append(gather(Buffer(place, shape, DATA), x)))
     outputs = per_row(builder, network.run(builder, inputs))
+    builder.inputs, builder.outputs = inputs, outputs
     for name, value in zip(places("y_pred", len(outputs)), outputs, strict=True):
         if not any(value is x for x in inputs):
             value.name = name
@@ -191,10 +197,12 @@ def lower(
     else:
         for name, y_pred in zip(places("Y_pred", len(outputs)), outputs, strict=True):
             builder.append(Store(y_pred, Buffer(name, y_pred.shape, DATA)))
-    trained = [W for _, W in network.weights]
+    trained = [weight.buffer for weight in network.weights]
     draft = rewritten(Draft(builder.instructions, (), request, trained, outputs), passes, after)
     if not draft.backward:
         return Program(draft.forward)
     assert optimizer is not None
-    update = [*optimizer.lower(network.weights, network.vector), *network.constraints]
+    draft, touched = sparse_gradients(draft, network.constraints) if optimizer.by_rows else (draft, {})
+    weights = [weight._replace(touched=touched.get(weight.buffer)) for weight in network.weights]
+    update = [*optimizer.lower(weights, network.vector), *network.constraints]
     return Program(draft.forward, draft.backward, update, optimizer.every)

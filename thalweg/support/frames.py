@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.errors import DataError
+from thalweg.errors import DataError, ShapeError
 
 Array = NDArray[Any]
 
@@ -101,3 +101,64 @@ def _float(cell: Any) -> float:
         return float(cell)
     except OverflowError:  # an integer beyond 1.8e308
         return np.inf if cell > 0 else -np.inf
+
+
+# --- text ------------------------------------------------------------------------------------------------------------
+
+
+def as_texts(values: Any, what: str, encoding: str = "utf-8") -> Array:
+    """An array of Python's texts: from NumPy's text of any kind, bytes, lists, and columns or frames of text.
+
+    Raises:
+        DataError: a cell is missing, or isn't text; the message has its row. ShapeError: rows of different lengths.
+    """
+    array = _text_cells(values, what)
+    cells = array.ravel().tolist()
+    if not set(map(type, cells)) <= {str}:
+        rows = len(array) if array.ndim else 1
+        cells = [_text(cell, n * rows // len(cells), what, encoding) for n, cell in enumerate(cells)]
+    result = np.empty(len(cells), object)
+    result[:] = cells
+    return result.reshape(array.shape)
+
+
+def _text_cells(values: Any, what: str) -> Array:
+    frame = _frame(values)
+    if frame is not None:
+        columns = list(frame.iter_columns()) if hasattr(frame, "iter_columns") else [frame]
+        cells = [np.array([*column.to_list(), None], dtype=object)[:-1] for column in columns]
+        return np.stack(cells, axis=1) if hasattr(frame, "iter_columns") else cells[0]
+    of_lists = isinstance(values, (list, tuple, str, bytes))
+    array = np.array(values, dtype=object) if of_lists else np.asarray(values)  # NumPy makes text of a list's numbers
+    if array.dtype.kind not in "OUST":
+        raise DataError(f"{what} takes text, got an array of {array.dtype}")
+    return array.astype(object)
+
+
+def _text(cell: Any, row: int, what: str, encoding: str) -> str:
+    if isinstance(cell, bytes):
+        try:
+            return cell.decode(encoding)
+        except UnicodeDecodeError:
+            raise DataError(f"{what}: the bytes {cell[:40]!r} in row {row} aren't text in {encoding}") from None
+    if isinstance(cell, str):
+        return str(cell)
+    if isinstance(cell, (list, tuple, np.ndarray)):
+        raise ShapeError(f"{what} has rows of different lengths; every row needs the same shape")
+    if cell is None or cell != cell or type(cell).__name__ in ("NAType", "NaTType"):
+        raise DataError(f'{what} has no value in row {row}: fill it in, with "" for example')
+    raise DataError(f"{what} takes text, but row {row} holds {cell!r}")
+
+
+def holds_text(values: Any) -> bool:
+    """Whether the first cell is text."""
+    frame = _frame(values)
+    if frame is not None:
+        column = next(frame.iter_columns()) if hasattr(frame, "iter_columns") else frame
+        values = column.head(1).to_list()
+    elif not isinstance(values, (list, tuple, str, bytes)):
+        array = np.asarray(values)
+        values = array.ravel()[:1].tolist()
+    while isinstance(values, (list, tuple)) and values:
+        values = values[0]
+    return isinstance(values, (str, bytes))

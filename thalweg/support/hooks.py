@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from thalweg.errors import ArgumentError
 
@@ -20,17 +20,29 @@ class Hooked:
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        if cls.__module__.partition(".")[0] == __name__.partition(".")[0]:
-            return  # our own classes
         base = next(c for c in cls.__mro__ if issubclass(c, Hooked) and "uncalled" in vars(c))
         for owner in cls.__mro__:
-            if owner in base.__mro__:
-                continue
+            if owner in base.__mro__ or owner.__module__.partition(".")[0] == __name__.partition(".")[0]:
+                continue  # our own classes
             own = {name: member for name, member in vars(owner).items() if hasattr(member, "__get__")}
             for name in own.keys() & base.uncalled.keys():
                 raise ArgumentError(f"{cls.__name__}.{name} would never be called: {base.uncalled[name]}")
             for name in own.keys() & base.called_with.keys():
                 check_arguments(cls.__name__, name, own[name], base.called_with[name])
+
+
+class Configured(Hooked):
+    """Base of what can be made again from its configuration."""
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """One that is equal to the one whose `get_config` returned this.
+
+        >>> from thalweg.layers import Dense
+        >>> Dense.from_config(Dense(3).get_config()).units
+        3
+        """
+        return cls(**config)
 
 
 def check_arguments(owner: str, name: str, method: Any, given: tuple[str, ...]) -> None:
@@ -86,13 +98,13 @@ LAYER = table(
         "transform_single_segmentation_mask get_transformed_x_y get_shifted_bbox get_clipped_bbox",
         "a layer for images composes its instructions in forward(self, program, x)",
     ),
-    *(CONFIG, SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
+    *(SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
 )
 STEP = "a step is compiled as one program: choose loss and optimizer in compile, or loop over train_on_batch"
 MODEL = table(
     (
         "train_step test_step predict_step make_train_function make_test_function make_predict_function "
-        "compute_loss compute_loss_and_updates stateless_compute_loss jax_state_sync",
+        "compute_loss_and_updates stateless_compute_loss jax_state_sync",
         STEP,
     ),
     (
@@ -116,13 +128,13 @@ FORMULA = (
     "a loss of your own has call(self, y_true, y_pred), or is a formula, such as compile(loss='(y_pred - y_true)**2')"
 )
 LOSS = table(("__call__", FORMULA), ("dtype", TYPES[1]), CONFIG)
+BY_ITSELF = (
+    "a metric of Python code is for use by itself; in compile, a metric is made of sums that the engine keeps: compute "
+    "your own from model.predict(x) in a callback's on_epoch_end"
+)
 METRIC = table(
-    (
-        "update_state reset_state stateless_update_state stateless_result stateless_reset_state",
-        "a metric is made of sums that the engine keeps; compute your own from model.predict(x) in a callback's "
-        "on_epoch_end",
-    ),
-    ("add_variable add_weight variables", "a metric's sums are declared by its instruction"),
+    ("stateless_update_state stateless_result stateless_reset_state", "a metric keeps its state: update_state, result"),
+    ("add_variable add_weight variables", "the variables of a metric are listed as they are added"),
     ("dtype", TYPES[1]),
     ("interpolate_pr_auc", "the area is computed by AUC's area"),
     CONFIG,

@@ -143,12 +143,16 @@ class Npz:
         self.file.close()
 
     def __getitem__(self, name: str) -> Array:
+        with self.opened(name) as stream:
+            return read_npy(stream, self.members[name].file_size)
+
+    def opened(self, name: str) -> IO[bytes]:
+        """The array's file, as a stream."""
         member = self.members[name]
         self.left -= member.file_size
         if self.left < 0:
             raise too_large(f"{self.path}, unpacked,", self.limit, sum(m.file_size for m in self.members.values()))
-        with self.file.open(member) as stream:
-            return read_npy(stream, member.file_size)
+        return self.file.open(member)
 
 
 def read_npy(stream: IO[bytes], size: int) -> Array:

@@ -20,7 +20,7 @@ from thalweg.program.formula.language import names_in, within
 class Operation:
     """z = f(x, y, …) of single numbers, and its derivatives, as texts in the language of formulas.
 
-    A slope is a formula in the operands and z. Where there is none, nothing flows back. `combine` says how the values
+    A slope is a formula in the operands. Where there is none, nothing flows back. `combine` says how the values
     become one along the axes that z lacks: their sum, prod, max or min.
     """
 
@@ -38,7 +38,7 @@ def adjoint(of: Operation, operand: str) -> Operation:
     slope = of.slopes[operand]
     assert slope is not None
     value = {"1": "dz", "-1": "-dz"}.get(slope) or within("dz * {}", slope)
-    used = [name for name in ("dz", "z", *of.slopes) if name in names_in(value)]
+    used = [name for name in ("dz", *of.slopes) if name in names_in(value)]
     name = f"{of.name} adjoint" + f" of {operand}" * (len(of.slopes) > 1)
     return Operation(name, value, dict.fromkeys(used), of.arguments, cost=of.cost + 1)
 
@@ -78,6 +78,7 @@ BINARY = {
     "logical_or": comparison("logical or", "x != 0 or y != 0"),
     "logical_xor": comparison("logical xor", "(x != 0 and y == 0) or (x == 0 and y != 0)"),
 }
+COMMUTATIVE = ("add", "multiply", "maximum", "minimum", "equal", "not_equal", *(k for k in BINARY if "logical" in k))
 WHERE = Operation(
     "where",
     "where(condition != 0, x, y)",
@@ -162,6 +163,29 @@ s + s * x * (1 - s)""",
 normal(x) + x * normal_density(x)""",
         cost=30,
     ),
+    "gelu_approximate": Equation(
+        "gelu approximate",
+        "h * sigmoid(sqrt(8 / pi) * h * (1 + 0.044715 * h**2))",
+        """x = min(max(h, -30), 30)
+s = sigmoid(sqrt(8 / pi) * x * (1 + 0.044715 * x**2))
+s + s * (1 - s) * x * sqrt(8 / pi) * (1 + 0.134145 * x**2)""",
+        {"approximate": False},
+        cost=30,
+    ),
+    "leaky_relu": Equation(
+        "leaky relu",
+        "where(h > 0, h, negative_slope * h)",
+        "where(h > 0, 1, negative_slope)",
+        {"negative_slope": 0.2},
+    ),
+    "elu": Equation(
+        "elu",
+        "where(h > 0, h, alpha * expm1(h))",
+        "where(a > 0, 1, a + alpha)",
+        {"alpha": 1.0},
+        {"alpha": (0.0, math.inf)},
+        cost=12,
+    ),
     "floor": unary("floor", "floor(h)"),
     "ceil": unary("ceil", "ceil(h)"),
     "round": unary("round", "round(h)"),
@@ -175,12 +199,14 @@ normal(x) + x * normal_density(x)""",
 
 @lru_cache(maxsize=256)
 def with_number(kind: str, reverse: bool) -> Equation:
-    """The operation of h and a number c, or of c and h if `reverse`."""
+    """The operation of h and a number c, or of c and h if `reverse` makes a difference."""
+    if reverse and kind in COMMUTATIVE:
+        return with_number(kind, reverse=False)
     operation, operand = BINARY[kind], "y" if reverse else "x"
-    names = {"x": "c", "y": "h", "z": "a"} if reverse else {"x": "h", "y": "c", "z": "a"}
+    names = {"x": "c", "y": "h"} if reverse else {"x": "h", "y": "c"}
 
     def renamed(text: str) -> str:
-        return re.sub(r"\b[xyz]\b", lambda found: names[found[0]], text)
+        return re.sub(r"\b[xy]\b", lambda found: names[found[0]], text)
 
     name = f"{operation.name} from number" if reverse else f"{operation.name} with number"
     slope = renamed(operation.slopes[operand] or "")

@@ -132,7 +132,10 @@ class Elementwise(Activation):
             if d.wants(parameter):
                 v = self.source_of(self.equation.by_parameter[number])
                 yield ParameterGradient(self, number, v, d(self.a), d.into(parameter))
-        if self.equation.slope:
+        if self.equation.slope == "1":
+            if d.wants(self.h):
+                yield from d.pass_on(d(self.a), self.h)
+        elif self.equation.slope:
             yield from super().adjoint(d)
 
     def evaluate(self, text: str, xp: Any, v: Array, parameters: tuple[Array, ...]) -> Array:

@@ -115,6 +115,7 @@ class Instruction:
     accumulates: ClassVar[bool] = False  # adds to a gradient that is otherwise finished
     gathers: ClassVar[bool] = False  # fetches rows of the data, on which the others then work
     own_inputs: ClassVar[bool] = False  # works on the inputs that are this lane's, for all rows of the batch
+    scattered: ClassVar[bool] = False  # waits for rows here and there in memory, not for arithmetic
     inplace: ClassVar[tuple[str, str] | None] = None  # (read, written): fields that may share their memory
     # What the machine has to know about an instruction that works on parameters, after the gradients:
     sliced: ClassVar[bool] = False  # element by element, so that it can run on any stretch of the vector
@@ -176,6 +177,11 @@ class Instruction:
     @property
     def wide_gradient(self) -> Buffer | None:
         """The gradient that this computes, if it is large enough for the lanes to share it in the finish."""
+        return None
+
+    @property
+    def sparse_gradient(self) -> Buffer | None:
+        """The gradient that this computes, if only some of its rows are written and updated."""
         return None
 
     def on_lanes(self, lanes: int, shared: Sequence[Buffer]) -> Sequence[Instruction]:

@@ -68,7 +68,7 @@ class Program:
     def __post_init__(self) -> None:
         ready: set[Buffer] = set()  # what a lane derives from the parameters alone
         for instruction in (*self.forward, *self.backward):
-            once = all(b.storage in ready or known(b) for b in instruction.inputs)
+            early = all(b.storage in ready or known(b) for b in instruction.inputs)
             if not instruction.per_row and all(b.view_of is not None for b in instruction.outputs):  # no work
                 self.prepare.append(instruction)
             elif any(b.region in (PARAMETERS, SLOTS) for b in instruction.outputs):  # moving averages and centres
@@ -79,7 +79,7 @@ class Program:
                 self.rows.append(instruction)
             elif any(b.region == TOTALS for b in instruction.outputs) or instruction.accumulates:
                 self.finish.append(instruction)
-            elif once:
+            elif early:
                 self.prepare.append(instruction)
                 ready.update(b for b in instruction.outputs if b.region == WORKSPACE)
             else:
@@ -137,6 +137,11 @@ class Program:
         """The weight gradients that may be left to the finish."""
         return [gradient for i in self.rows if (gradient := i.wide_gradient) is not None]
 
+    @property
+    def sparse_gradients(self) -> list[Buffer]:
+        """The gradients of which only some rows are written and updated."""
+        return [gradient for i in self.rows if (gradient := i.sparse_gradient) is not None]
+
     def buffers(self) -> list[Buffer]:
         """Every buffer of the program, in the order of first use."""
         return list(dict.fromkeys(b for i in self for b in i.operands if b is not None))
@@ -147,6 +152,6 @@ class Program:
         rows = sum(i.flops(1) / 2 for i in products) / max(1, sum(i.matrix_size for i in products))
         return max(1, int(rows))
 
-    def flops(self, rows: int) -> int:
-        """Floating-point operations of one step over a batch of `rows`."""
-        return sum(i.flops(rows) for i in self)
+    def flops(self, rows: int, scattered: bool = True) -> int:
+        """Floating-point operations of one step over a batch of `rows`; if not `scattered`, without those that are."""
+        return sum(i.flops(rows) for i in self if scattered or not i.scattered)

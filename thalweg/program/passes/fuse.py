@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from thalweg.program.instructions.activations import ElementwiseAdjoint, is_activation, is_relu
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution
-from thalweg.program.instructions.elementwise import Add
+from thalweg.program.instructions.elementwise import Add, Reshape
+from thalweg.program.instructions.embedding import Embedding
+from thalweg.program.instructions.images.pooling import AveragePooling, AveragePoolingAdjoint, MaxPooling
 from thalweg.program.instructions.linear import Affine, InputGradient
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.normalization import BatchNormalization, BatchSums
-from thalweg.program.instructions.pooling import AveragePoolingAdjoint, MaxPooling
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
@@ -32,6 +33,22 @@ def pool_before_relu(draft: Draft) -> Draft:
             continue
         result[result.index(pool)] = replace(pool, x=relu.h, relu=True)
         result.remove(relu)
+    return replace(draft, forward=result)
+
+
+def embed_mean(draft: Draft) -> Draft:
+    """Lets an embedding compute the mean over all ids of a row, if only that is read: the vectors are added up as they
+    are read, and neither they nor their adjoints go through memory (docs/measurements.md)."""
+    result = list(draft.forward)
+    for embedding in [i for i in result if isinstance(i, Embedding)]:
+        between: list[Instruction] = [embedding]
+        reader = only_reader(result, embedding.h)
+        while isinstance(reader, Reshape):
+            between.append(reader)
+            reader = only_reader(result, reader.z)
+        if isinstance(reader, AveragePooling) and reader.a.size == embedding.W.shape[1] == reader.x.shape[-1]:
+            result[result.index(reader)] = replace(embedding, h=reader.a, mean=True)
+            result = [i for i in result if i not in between]
     return replace(draft, forward=result)
 
 

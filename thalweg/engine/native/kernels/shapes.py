@@ -15,20 +15,15 @@ load, store = apart(0, 2)[0], apart(1, 2)[1]
 
 @compiled
 def _copy(source, target, n):
-    x, y = floats(source, n), floats(target, n)
     for i in range(n):
-        y[i] = x[i]
+        store(target, i, load(source, i))
 
 
 @compiled
 def _spread(x, step, z, stride, n):
-    """z[i·stride] = x[i·step], which don't overlap"""
-    if step == 1 and stride == 1:
-        for i in range(n):
-            store(z, i, load(x, i))
-    else:
-        for i in range(n):
-            store(z, i * stride, load(x, i * step))
+    """z[i·stride] = x[i·step]"""
+    for i in range(n):
+        store(z, i * stride, load(x, i * step))
 
 
 @compiled
@@ -39,6 +34,9 @@ def _grid(x, down, across, z, below, beside, m, n):
     elif n < FEW and m > n:
         for j in range(n):
             _spread(x + 4 * j * across, down, z + 4 * j * beside, below, m)
+    elif across == 1 and beside == 1:
+        for i in range(m):
+            _copy(x + 4 * i * down, z + 4 * i * below, n)
     else:
         for i in range(m):
             _spread(x + 4 * i * down, across, z + 4 * i * below, beside, n)

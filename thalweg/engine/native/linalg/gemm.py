@@ -94,12 +94,27 @@ def pair(x, tx, y, ty, z, accumulate, M, N, K):
         return
     if M == 1 and ty:  # a row times Yᵀ is Y times a column
         x, tx, y, ty, M, N = y, 0, x, 0, N, 1
+    if tx and 1 < N <= VW and 2 * VW <= M and not accumulate:
+        _sideways(x, y, ty, z, M, N, K)
+        return
     rsa, csa = (1, M) if tx else (K, 1)
     across = 1 if ty and N > 1 else 0
     ldb = K if across else N
     start, lds = (z, N) if accumulate else (0, 0)
     if across or not _at_once(x, rsa, csa, y, ldb, z, N, start, lds, 0, 0, M, N, K):
         _blocks(x, rsa, csa, y, ldb, across, z, N, start, lds, 0, 0, 1, 0, 0, M, N, K, 0)
+
+
+@compiled
+def _sideways(x, y, ty, z, M, N, K):
+    """Z = X·Y as the transpose of Yᵀ·Xᵀ, for the few columns of a single vector and an X that is stored transposed: a
+    tile of one vector would load a number for every product, which takes longer than the product."""
+    square, ld = _square(), BLOCK + VW
+    rsa, csa = (K, 1) if ty else (1, N)
+    for i in range(0, M, BLOCK):
+        m = min(BLOCK, M - i)
+        _blocks(y, rsa, csa, x + 4 * i, M, 0, square, ld, 0, 0, 0, 0, 1, 0, 0, N, m, K, 0)
+        turn(square, ld, z + 4 * i * N, N, N, m)
 
 
 @compiled

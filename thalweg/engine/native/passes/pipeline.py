@@ -8,8 +8,9 @@ from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_co
 from thalweg.engine.native.passes.input_split import split_inputs, splits
 from thalweg.engine.native.passes.winograd import by_winograd
 from thalweg.program.passes.activated import fuse_activations
+from thalweg.program.passes.chains import fuse_chains
 from thalweg.program.passes.draft import Pass, Request
-from thalweg.program.passes.fuse import add_before_relu, fuse_relu, normalize_and_add, pool_before_relu
+from thalweg.program.passes.fuse import add_before_relu, embed_mean, fuse_relu, normalize_and_add, pool_before_relu
 from thalweg.program.plain import DERIVE, FUSE_LOSSES
 
 
@@ -24,6 +25,7 @@ def trains_unseen(r: Request) -> bool:
 PIPELINE = (
     Pass("pool before relu", pool_before_relu, lambda r: r.kind != "inference"),
     Pass("normalize and add", normalize_and_add, trains),
+    Pass("embed mean", embed_mean, lambda r: not r.visible),
     DERIVE,
     Pass("add before relu", add_before_relu, trains),
     FUSE_LOSSES,
@@ -38,5 +40,6 @@ PIPELINE = (
     Pass("split inputs", split_inputs, lambda r: r.lanes > 1),
     Pass("batches by columns", batches_by_columns, trains),
     Pass("fuse biases", fuse_biases, trains_unseen),
+    Pass("fuse chains", fuse_chains, lambda r: not r.visible),
 )
 TARGET = Target(PIPELINE, LEAST_ROWS, splits, shared_gradients)

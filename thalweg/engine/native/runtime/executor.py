@@ -169,6 +169,12 @@ def phases_of(job: Job, finish: Sequence[Segment]) -> list[list[Instruction]]:
     return [executed(phase, job.lanes) for phase in (job.program.prepare, rows, job.program.collect, last)]
 
 
+def overlaps(instruction: Instruction, gradients: Sequence[Buffer]) -> bool:
+    """Whether an operand of an instruction shares elements with one of these gradients."""
+    own = [b for b in instruction.operands if b is not None and b.region == GRADIENTS]
+    return any(b.offset < g.offset + g.size and g.offset < b.offset + b.size for b in own for g in gradients)
+
+
 class NativeExecutor:
     """Runs a job with compiled kernels, on one or more lanes."""
 
@@ -219,8 +225,9 @@ class NativeExecutor:
         job, lanes, met = self.job, range(self.job.lanes), self.job.program.meetings
         self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
         self.finish_cuts = np.array([(len(s.instructions), s.sliced, s.due) for s in self.segments], np.int64)
-        shared, read_again = self.shared_gradients, len(self.segments) > 1
-        self.slices = [slices(job.parameters.size, shared, lane, job.lanes, read_again) for lane in lanes]
+        shared, sparse = self.shared_gradients, job.program.sparse_gradients
+        read_again = sum(any(overlaps(i, shared) for i in s.instructions) for s in self.segments) > 1
+        self.slices = [slices(job.parameters.size, shared, lane, job.lanes, read_again, sparse) for lane in lanes]
         self.lines = [lines(job.parameters, own, shared) for own in self.slices]
 
     def link_tables(self) -> None:

@@ -319,12 +319,12 @@ def move_gradients(job, back):
 @numba.njit(**INNER)
 def segment_of_lane(job, first, after, sliced):
     """Runs instructions first … after − 1 of the finish: if sliced, on each slice of this lane's share; else once."""
+    s = integers(job[JOB_STATE], STATE)
+    s[ACCUMULATE], s[STRIDE] = 0, job[JOB_STRIDE]
     if not sliced:
         execute(job, first, after)
         return
-    s = integers(job[JOB_STATE], STATE)
     slices = integers(job[JOB_SLICES], 3 * job[JOB_SLICE_COUNT])
-    s[ACCUMULATE], s[STRIDE] = 0, job[JOB_STRIDE]
     for number in range(job[JOB_SLICE_COUNT]):
         s[FIRST], s[AFTER], back = slices[3 * number], slices[3 * number + 1], slices[3 * number + 2]
         move_gradients(job, back)

@@ -16,8 +16,12 @@ WIDE_SLICE = 1 << 16  # if their gradient is computed there too: enough for the 
 TILE = 8  # rows of W in a tile of that product
 
 
-def slices(vector: int, wide: Sequence[Buffer], lane: int, lanes: int, stays: bool) -> Array:
+def slices(
+    vector: int, wide: Sequence[Buffer], lane: int, lanes: int, stays: bool, sparse: Sequence[Buffer] = ()
+) -> Array:
     """(first, after, back) of every slice that a lane finishes at a time; of a shared gradient, whole rows.
+
+    Sparse gradients are left out: their instructions find the rows.
 
     Unless it `stays`, a shared gradient is read only by its slice's update: then all slices write theirs to the same
     place in the lane's own gradients, `back` floats before its regular one, so that it stays in the cache.
@@ -36,9 +40,10 @@ def slices(vector: int, wide: Sequence[Buffer], lane: int, lanes: int, stays: bo
         result.extend((a, b, a - place if moved else 0) for a, b in pairwise(places) if a < b)
 
     begin = 0
-    for dW in sorted(wide, key=lambda dW: dW.offset):
+    for dW in sorted([*wide, *sparse], key=lambda dW: dW.offset):
         cut(begin, dW.offset - begin, ALIGNMENT, SLICE)
-        cut(dW.offset, dW.size, dW.shape[-1], WIDE_SLICE, not stays)
+        if dW in wide:
+            cut(dW.offset, dW.size, dW.shape[-1], WIDE_SLICE, not stays)
         begin = dW.offset + dW.size
     cut(begin, vector - begin, ALIGNMENT, SLICE)
     return np.array(result, np.int64).reshape(-1, 3)

@@ -13,8 +13,8 @@ from thalweg.program.ir.instruction import Array, Buffer
 
 
 def log_sum_exp(xp: Any, h: Array) -> Array:
-    top = h.max(axis=-1, keepdims=True)
-    return top + xp.log(xp.exp(h - top).sum(axis=-1, keepdims=True))
+    top = xp.max(h, axis=-1, keepdims=True)
+    return top + xp.log(over_classes(xp, xp.exp(h - top)))
 
 
 def one_hot(xp: Any, labels: Array, like: Array) -> Array:
@@ -22,8 +22,8 @@ def one_hot(xp: Any, labels: Array, like: Array) -> Array:
     return (labels == xp.arange(like.shape[-1])).astype(like.dtype)
 
 
-def over_classes(x: Array) -> Array:
-    return x.sum(axis=-1, keepdims=True)
+def over_classes(xp: Any, x: Array) -> Array:
+    return xp.sum(x, axis=-1, keepdims=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,14 +75,14 @@ class CrossentropyOfProbabilities(RowLoss):
     label_smoothing: float = 0.0
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
-        q = xp.clip(p / over_classes(p), EPSILON, 1 - EPSILON)
-        return -(y * xp.log(q)).sum(axis=-1)
+        q = xp.clip(p / over_classes(xp, p), EPSILON, 1 - EPSILON)
+        return -xp.sum(y * xp.log(q), axis=-1)
 
     def slope(self, xp: Any, y: Array, p: Array) -> Array:
-        total = over_classes(p)
+        total = over_classes(xp, p)
         q = p / total
         y = xp.where((q >= EPSILON) & (q <= 1 - EPSILON), y, 0)
-        return (over_classes(y) - y / xp.clip(q, EPSILON, 1)) / total
+        return (over_classes(xp, y) - y / xp.clip(q, EPSILON, 1)) / total
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +94,10 @@ class CrossentropyOfLogits(RowLoss):
     activation = Softmax
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
-        return (y * (log_sum_exp(xp, p) - p)).sum(axis=-1)
+        return xp.sum(y * (log_sum_exp(xp, p) - p), axis=-1)
 
     def slope(self, xp: Any, y: Array, p: Array) -> Array:
-        return xp.exp(p - log_sum_exp(xp, p)) * over_classes(y) - y
+        return xp.exp(p - log_sum_exp(xp, p)) * over_classes(xp, y) - y
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,17 +147,17 @@ class FocalCrossentropy(RowLoss):
     alpha: float = 0.25
 
     def of_probabilities(self, xp: Any, y: Array, p: Array) -> Array:
-        q = xp.clip(p / over_classes(p), EPSILON, 1 - EPSILON)
-        return -(self.alpha * (1 - q) ** self.gamma * y * xp.log(q)).sum(axis=-1)
+        q = xp.clip(p / over_classes(xp, p), EPSILON, 1 - EPSILON)
+        return -xp.sum(self.alpha * (1 - q) ** self.gamma * y * xp.log(q), axis=-1)
 
     def slope_of_probabilities(self, xp: Any, y: Array, p: Array) -> Array:
-        total = over_classes(p)
+        total = over_classes(xp, p)
         q = p / total
         inside = (q >= EPSILON) & (q <= 1 - EPSILON)
         c = xp.clip(q, EPSILON, 1 - EPSILON)
         outer = self.gamma * (1 - c) ** (self.gamma - 1) * xp.log(c) if self.gamma else 0
         slope = xp.where(inside, self.alpha * y * (outer - (1 - c) ** self.gamma / c), 0)
-        return (slope - over_classes(slope * q)) / total
+        return (slope - over_classes(xp, slope * q)) / total
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +190,7 @@ class CategoricalFocalCrossentropyLogits(FocalCrossentropy):
     def slope(self, xp: Any, y: Array, p: Array) -> Array:
         s = xp.exp(p - log_sum_exp(xp, p))
         slope = self.slope_of_probabilities(xp, y, s)
-        return s * (slope - over_classes(slope * s))
+        return s * (slope - over_classes(xp, slope * s))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,10 +205,10 @@ class GeneralizedCrossEntropy(RowLoss):
     sparse = True
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
-        return (1 - (y * p).sum(axis=-1) ** self.q) / self.q
+        return (1 - xp.sum(y * p, axis=-1) ** self.q) / self.q
 
     def slope(self, xp: Any, y: Array, p: Array) -> Array:
-        return -y * over_classes(y * p) ** (self.q - 1)
+        return -y * over_classes(xp, y * p) ** (self.q - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +220,7 @@ class CategoricalHinge(RowLoss):
     slope_text = "[L > 0]·((1 − {y})·[{p} is the largest] − {y})"
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
-        return xp.maximum(((1 - y) * p).max(axis=-1) - (y * p).sum(axis=-1) + 1, 0)
+        return xp.maximum(xp.max((1 - y) * p, axis=-1) - xp.sum(y * p, axis=-1) + 1, 0)
 
     def slope(self, xp: Any, y: Array, p: Array) -> Array:
         first = one_hot(xp, ((1 - y) * p).argmax(axis=-1)[..., None], p)
@@ -236,14 +236,14 @@ class CosineSimilarity(RowLoss):
     slope_text = "∂(−Σ {y}·{p}/(‖{y}‖·‖{p}‖))/∂{p}"
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
-        norms = xp.sqrt((y * y).sum(axis=-1)), xp.sqrt((p * p).sum(axis=-1))
-        return -(y * p).sum(axis=-1) / (xp.maximum(norms[0], EPSILON) * xp.maximum(norms[1], EPSILON))
+        norms = xp.sqrt(xp.sum(y * y, axis=-1)), xp.sqrt(xp.sum(p * p, axis=-1))
+        return -xp.sum(y * p, axis=-1) / (xp.maximum(norms[0], EPSILON) * xp.maximum(norms[1], EPSILON))
 
     def slope(self, xp: Any, y: Array, p: Array) -> Array:
-        of_y = xp.maximum(xp.sqrt(over_classes(y * y)), EPSILON)
-        size = xp.sqrt(over_classes(p * p))
+        of_y = xp.maximum(xp.sqrt(over_classes(xp, y * y)), EPSILON)
+        size = xp.sqrt(over_classes(xp, p * p))
         of_p = xp.maximum(size, EPSILON)
-        turning = xp.where(size < EPSILON, 0, over_classes(y * p) * p / of_p**2)
+        turning = xp.where(size < EPSILON, 0, over_classes(xp, y * p) * p / of_p**2)
         return -(y - turning) / (of_y * of_p)
 
 
@@ -256,11 +256,11 @@ class Dice(RowLoss):
     slope_text = "∂(1 − 2·Σ {y}·{p}/(Σ {y} + Σ {p}))/∂{p}"
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
-        return 1 - 2 * (y * p).sum(axis=-1) / (y.sum(axis=-1) + p.sum(axis=-1) + EPSILON)
+        return 1 - 2 * xp.sum(y * p, axis=-1) / (xp.sum(y, axis=-1) + xp.sum(p, axis=-1) + EPSILON)
 
     def slope(self, xp: Any, y: Array, p: Array) -> Array:
-        total = over_classes(y) + over_classes(p) + EPSILON
-        return 2 * (over_classes(y * p) / total - y) / total
+        total = over_classes(xp, y) + over_classes(xp, p) + EPSILON
+        return 2 * (over_classes(xp, y * p) / total - y) / total
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,14 +275,14 @@ class Tversky(RowLoss):
     slope_text = "∂(1 − I/(I + {alpha}·Σ (1 − {p})·{y} + {beta}·Σ {p}·(1 − {y})))/∂{p}"
 
     def bottom(self, xp: Any, y: Array, p: Array) -> Array:
-        return over_classes(y * p + self.alpha * (1 - p) * y + self.beta * p * (1 - y)) + EPSILON
+        return over_classes(xp, y * p + self.alpha * (1 - p) * y + self.beta * p * (1 - y)) + EPSILON
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
-        return 1 - (y * p).sum(axis=-1) / self.bottom(xp, y, p)[..., 0]
+        return 1 - xp.sum(y * p, axis=-1) / self.bottom(xp, y, p)[..., 0]
 
     def slope(self, xp: Any, y: Array, p: Array) -> Array:
         bottom = self.bottom(xp, y, p)
-        return (over_classes(y * p) / bottom * (y - self.alpha * y + self.beta * (1 - y)) - y) / bottom
+        return (over_classes(xp, y * p) / bottom * (y - self.alpha * y + self.beta * (1 - y)) - y) / bottom
 
 
 @dataclass(frozen=True, eq=False)

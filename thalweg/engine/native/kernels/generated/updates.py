@@ -12,13 +12,14 @@ from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
 from thalweg.program.formula.language import CONSTANTS, names_in
 from thalweg.program.formula.statements import elementwise, statements, target, value
+from thalweg.program.instructions.updates.table_updates import TableUpdate
 from thalweg.program.instructions.updates.updates import Statements
 
 HEAD = """import math
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import apart, select
+from thalweg.engine.native.compiler.llvm import apart, load_f32, select
 from thalweg.engine.native.kernels.updates.gradients import stretch
 from thalweg.engine.native.layouts.state import ITERATION, LEARNING_RATE, UPDATE
 from thalweg.engine.native.linalg import mathematics as maths
@@ -29,9 +30,11 @@ F32 = np.float32
 KERNEL = """
 
 def {name}(o, c, s, f):
-    first, after = stretch(o[{count}], o[{count} + 1], s)
+    {part}
     scalar_learning_rate, scalar_t, scalar_iteration = f[LEARNING_RATE] * c[0], float(s[UPDATE]), float(s[ITERATION])
 """
+ON_A_STRETCH = "first, after = stretch(o[{count}], o[{count} + 1], s)"
+ON_ROWS = "own, columns = o[{count} + 1], o[{count} + 2]"  # rows of a table that are listed at `own`
 
 
 class Scalars(ast.NodeTransformer):
@@ -63,8 +66,8 @@ class Scalars(ast.NodeTransformer):
 class Writer:
     """Writes the body of a kernel. Names of scalars begin with scalar_, so that they don't clash with others."""
 
-    def __init__(self, text: str, vectors: Sequence[str], numbers: Sequence[str]) -> None:
-        self.vectors = vectors
+    def __init__(self, text: str, vectors: Sequence[str], numbers: Sequence[str], on_rows: bool) -> None:
+        self.vectors, self.on_rows = vectors, on_rows
         self.every = elementwise(text, vectors)
         self.scalars = {name: f"scalar_{name}" for name in ("learning_rate", "t", "iteration")}
         self.scalars |= {name: f"c[{n}]" for n, name in enumerate(numbers, start=1)}
@@ -126,25 +129,32 @@ class Writer:
         for s in body:
             code.symbols[target(s)] = code.of(prepared(value(s)))
         yield from (f"{name} = {text}" for text, name in constants.items())
-        yield "for i in range(first, after):"
-        yield from loads
-        yield from (f"    {line}" for line in code.lines)
+        lines = ["for i in range(first, after):", *loads, *(f"    {line}" for line in code.lines)]
         for name in dict.fromkeys(target(s) for s in body):
             if name in self.vectors:
                 n = self.vectors.index(name)
-                yield f"    store_{n}(a{n}, i, {code.symbols[name]})"
+                lines.append(f"    store_{n}(a{n}, i, {code.symbols[name]})")
+        if self.on_rows:
+            yield "for k in range(1, 1 + np.int64(load_f32(own, 0))):"
+            yield "    first = np.int64(load_f32(own, k)) * columns"
+            yield "    after = first + columns"
+            lines = [f"    {line}" for line in lines]
+        yield from lines
 
 
 def kernel_of_statements(i: Statements) -> Kernel:
     """The kernel, not yet compiled. Its numbers are constants of the instruction, so that it works for any numbers."""
-    return step_kernel(i.kernel, i.text, i.names, tuple(i.numbers))
+    return step_kernel(i.kernel, i.text, i.names, tuple(i.numbers), isinstance(i, TableUpdate))
 
 
 @lru_cache(maxsize=256)
-def step_kernel(kernel: str, text: str, vectors: tuple[str, ...], numbers: tuple[str, ...]) -> Kernel:
-    writer, count = Writer(text, vectors, numbers), len(vectors)
+def step_kernel(
+    kernel: str, text: str, vectors: tuple[str, ...], numbers: tuple[str, ...], on_rows: bool = False
+) -> Kernel:
+    writer, count = Writer(text, vectors, numbers, on_rows), len(vectors)
+    part = (ON_ROWS if on_rows else ON_A_STRETCH).format(count=count)
     accesses = "".join(f"load_{n}, store_{n} = apart({n}, {count})\n" for n in range(count))
     body = "".join(f"    {line}\n" for line in (*writer.loads, *writer.block(statements(text))))
     digest = hashlib.sha256((accesses + body).encode()).hexdigest()[:16]
     name = f"{kernel}_{digest}".replace("-", "_")
-    return Kernel("updates", name, HEAD + accesses + KERNEL.format(name=name, count=count) + body)
+    return Kernel("updates", name, HEAD + accesses + KERNEL.format(name=name, part=part) + body)

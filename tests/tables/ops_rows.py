@@ -1,0 +1,385 @@
+"""The functions of `thalweg.ops`, a row or more for each: what it is called with, and what it means in NumPy.
+
+Every row is a function of arrays (rows, …), and of tensors of a network; its axes are those of the whole batch.
+"""
+# ruff: noqa: B008, SIM300, E501 — a table of one line for each; which operand is on the left is what is tested
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from thalweg import ops
+
+Shape = tuple[int, ...]
+Values = Callable[[np.random.Generator, Shape], Any]
+
+
+def normal(draw: np.random.Generator, shape: Shape) -> Any:
+    return draw.normal(size=shape)
+
+
+def positive(draw: np.random.Generator, shape: Shape) -> Any:
+    return draw.uniform(0.3, 2, size=shape)
+
+
+def within_1(draw: np.random.Generator, shape: Shape) -> Any:
+    return draw.uniform(-0.8, 0.8, size=shape)
+
+
+def whole(draw: np.random.Generator, shape: Shape) -> Any:
+    return draw.integers(0, 3, size=shape).astype(float)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A function of tensors whose rows have these shapes."""
+
+    name: str
+    function: Callable[..., Any]
+    statement: Callable[..., Any] | None  # the same in NumPy; None: on arrays it is NumPy's function itself
+    shapes: tuple[Shape, ...]
+    values: Values
+    slope: bool  # whether it has a derivative
+    kinds: bool  # whether each operand may be a weight or an array of shape (1, …)
+
+
+X: Shape = (5, 3)
+ROWS: list[Row] = []
+
+
+def row(
+    name: str,
+    function: Callable[..., Any],
+    statement: Callable[..., Any] | None = None,
+    *shapes: Shape,
+    values: Values = normal,
+    slope: bool = True,
+    kinds: bool = True,
+) -> None:
+    ROWS.append(Row(name, function, statement, shapes or (X,), values, slope, kinds))
+
+
+# --- each number by itself --------------------------------------------------------------------------------------------
+
+for name in ("exp", "expm1", "square", "abs", "absolute", "negative", "sin", "cos", "arctan", "sinh", "cosh", "tanh"):
+    row(name, getattr(ops, name))
+for name in ("log", "log1p", "log2", "log10", "sqrt"):
+    row(name, getattr(ops, name), values=positive)
+for name in ("arcsin", "arccos", "tan"):
+    row(name, getattr(ops, name), values=within_1)
+for name in ("floor", "ceil", "round", "sign", "isnan", "isinf", "isfinite"):
+    row(name, getattr(ops, name), slope=False)
+row("logical_not", ops.logical_not, values=whole, slope=False)
+row("rsqrt", ops.rsqrt, lambda x: x**-0.5, values=positive)
+row("reciprocal", ops.reciprocal, lambda x: x**-1.0, values=positive)
+row("erf", ops.erf, special.erf)
+row("sigmoid", ops.sigmoid, special.expit)
+row("relu", ops.relu, lambda x: np.where(x > 0, x, 0))
+row("softplus", ops.softplus, lambda x: np.log1p(np.exp(x)))
+row("silu", ops.silu, lambda x: x * special.expit(x))
+row("elu", ops.elu, lambda x: np.where(x > 0, x, np.exp(x) - 1))
+row("elu", lambda x: ops.elu(x, 0.5), lambda x: np.where(x > 0, x, 0.5 * (np.exp(x) - 1)))
+row(
+    "gelu",
+    ops.gelu,
+    lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+)
+row("gelu", lambda x: ops.gelu(x, approximate=False), lambda x: x * special.ndtr(x))
+row("leaky_relu", ops.leaky_relu, lambda x: np.where(x > 0, x, 0.2 * x))
+row("leaky_relu", lambda x: ops.leaky_relu(x, 0.5), lambda x: np.where(x > 0, x, 0.5 * x))
+row("log_sigmoid", ops.log_sigmoid, special.log_expit)
+row("clip", lambda x: ops.clip(x, -0.5, 0.7), lambda x: np.clip(x, -0.5, 0.7))
+row("clip", lambda x: ops.clip(x, np.array([-1.0, 0, -2]), 0.5), lambda x: np.clip(x, np.array([-1.0, 0, -2]), 0.5))
+row("cast", lambda x: ops.cast(2 * x, "int32"), lambda x: np.trunc(2 * x), slope=False)
+row("cast", lambda x: ops.cast(x, "bool"), lambda x: x != 0, values=whole, slope=False)
+row("cast", lambda x: ops.cast(x, "float32"), lambda x: x.astype(np.float32))
+row("stop_gradient", lambda x: x * ops.stop_gradient(ops.exp(x)), lambda x: x * np.exp(x), slope=False)
+
+PAIRS: tuple[tuple[Shape, ...], ...] = ((X, X), (X, (5, 1)), ((1, 3), (5, 1)), ((5, 1), (4,)))
+for name in ("add", "subtract", "multiply", "maximum", "minimum", "arctan2"):
+    for shapes in PAIRS[:3]:
+        row(name, getattr(ops, name), None, *shapes)
+for name in ("divide", "true_divide", "power"):
+    for shapes in PAIRS[:3]:
+        row(name, getattr(ops, name), None, *shapes, values=positive)
+for name in ("equal", "not_equal", "greater", "greater_equal", "less", "less_equal"):
+    row(name, getattr(ops, name), None, X, (5, 1), values=whole, slope=False)
+for name in ("logical_and", "logical_or", "logical_xor"):
+    row(name, getattr(ops, name), None, X, (1, 3), values=whole, slope=False)
+row("floor_divide", ops.floor_divide, None, X, (5, 1), values=positive, slope=False)
+row("mod", ops.mod, None, X, (5, 1), values=positive)
+for name in ("add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "arctan2", "mod"):
+    row(name, lambda x, f=getattr(ops, name): f(x, 1.5), None, values=positive)
+    row(name, lambda x, f=getattr(ops, name): f(1.5, x), None, values=positive)
+for name in ("subtract", "multiply", "divide"):
+    for shape in ((3,), (5, 1), (1, 5, 3)):
+        row(name, lambda x, f=getattr(ops, name), a=np.linspace(0.5, 2, np.prod(shape)).reshape(shape): f(x, a), None)
+        row(
+            name,
+            lambda x, f=getattr(ops, name), a=np.linspace(0.5, 2, np.prod(shape)).reshape(shape): f(a, x),
+            values=positive,
+        )
+row("where", lambda x, y: ops.where(x > 0, x, y), lambda x, y: (x > 0) * x + (x <= 0) * y, X, X)
+row("where", ops.where, lambda p, x, y: (p != 0) * x + (p == 0) * y, X, (5, 1), (1, 3), values=whole, slope=False)
+row("where", lambda x, y: ops.where(x > y, x, 2 * y), lambda x, y: (x > y) * x + (x <= y) * 2 * y, (5, 1), (1, 3))
+row("where", lambda x: ops.where(x > 0, x, -1.0), lambda x: (x > 0) * x - (x <= 0))
+row("where", lambda x: ops.where(np.array([True, False, True]), 2.0, x), lambda x: x * [0, 1, 0] + [2, 0, 2])
+
+# --- along axes -------------------------------------------------------------------------------------------------------
+
+AXES: tuple[Any, ...] = (1, 2, -1, (1, 2), [1, -1])
+for axis in AXES:
+    for keep in (False, True):
+        for name in ("sum", "mean", "max", "min", "amax", "amin", "prod", "std", "var"):
+            if keep and (name in ("amax", "amin") or axis in (2, [1, -1])):
+                continue
+            a = tuple(axis) if isinstance(axis, list) else axis
+            row(
+                name,
+                lambda x, f=getattr(ops, name), axis=axis, keep=keep: f(x, axis, keepdims=keep),
+                lambda x, f=getattr(np, name), a=a, keep=keep: f(x, axis=a, keepdims=keep),
+            )
+for keep in (False, True):
+    row(
+        "logsumexp",
+        lambda x, keep=keep: ops.logsumexp(x, 1, keep),
+        lambda x, keep=keep: special.logsumexp(x, 1, keepdims=keep),
+    )
+row("logsumexp", lambda x: ops.logsumexp(x, (1, 2)), lambda x: special.logsumexp(x, (1, 2)))
+for name in ("any", "all"):
+    row(
+        name,
+        lambda x, f=getattr(ops, name): f(x, 1),
+        lambda x, f=getattr(np, name): f(x != 0, 1),
+        values=whole,
+        slope=False,
+    )
+    row(
+        name,
+        lambda x, f=getattr(ops, name): f(x > 0, (1, 2), True),
+        lambda x, f=getattr(np, name): f(x > 0, (1, 2), keepdims=True),
+        slope=False,
+    )
+row("count_nonzero", lambda x: ops.count_nonzero(x, -1), lambda x: (x != 0).sum(-1), values=whole, slope=False)
+for name in ("argmax", "argmin"):
+    for axis in (1, -1):
+        row(name, lambda x, f=getattr(ops, name), axis=axis: f(x, axis), slope=False)
+    row(name, lambda x, f=getattr(ops, name): f(x, 1, keepdims=True), slope=False)
+row("moments", lambda x: ops.moments(x, 1), lambda x: (x.mean(1), x.var(1)))
+row(
+    "moments",
+    lambda x: ops.moments(x, [1, 2], True),
+    lambda x: (x.mean((1, 2), keepdims=True), x.var((1, 2), keepdims=True)),
+)
+row("average", lambda x: ops.average(x, 1), lambda x: x.mean(1))
+row("average", lambda x, w: ops.average(x, 1, w), lambda x, w: np.average(x, 1, w), X, X, values=positive)
+row("norm", lambda x: ops.norm(x, axis=-1), lambda x: np.linalg.norm(x, axis=-1))
+row("norm", lambda x: ops.norm(x, 2, 1, True), lambda x: np.linalg.norm(x, 2, 1, True))
+row("norm", lambda x: ops.norm(x, 1, 1), lambda x: np.linalg.norm(x, 1, 1))
+row("norm", lambda x: ops.norm(x, np.inf, 2), lambda x: np.linalg.norm(x, np.inf, 2))
+row("norm", lambda x: ops.norm(x, "fro", (1, 2)), lambda x: np.linalg.norm(x, "fro", (1, 2)))
+for name in ("normalize", "l2_normalize"):
+    row(name, getattr(ops, name), lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True))
+row("normalize", lambda x: ops.normalize(x, 1, 1), lambda x: x / abs(x).sum(1, keepdims=True))
+for axis in (-1, 2, 1):
+    row("softmax", lambda x, axis=axis: ops.softmax(x, axis), lambda x, axis=axis: special.softmax(x, axis))
+    row("log_softmax", lambda x, axis=axis: ops.log_softmax(x, axis), lambda x, axis=axis: special.log_softmax(x, axis))
+    row("cumsum", lambda x, axis=axis: ops.cumsum(x, axis))
+
+# --- shapes, axes, joining --------------------------------------------------------------------------------------------
+
+row("reshape", lambda x: ops.reshape(x, (-1, 15)))
+row("reshape", lambda x: ops.reshape(x, (ops.shape(x)[0], 3, -1)), lambda x: x.reshape(len(x), 3, 5))
+row("reshape", lambda x: ops.sum(ops.reshape(x, [-1, 15, 1]) ** 2, 1), lambda x: (x**2).sum((1, 2))[:, None])
+row("ravel", lambda x: ops.reshape(x, (len(x), -1)) if isinstance(x, np.ndarray) else ops.ravel(x), kinds=False)
+row("transpose", lambda x: ops.transpose(x, (0, 2, 1)))
+row("transpose", lambda x: ops.transpose(x, (0, 3, 1, 2)), None, (4, 3, 2))
+row("moveaxis", lambda x: ops.moveaxis(x, 1, -1), lambda x: np.moveaxis(x, 1, -1), (4, 3, 2))
+row("moveaxis", lambda x: ops.moveaxis(x, -1, 1), lambda x: np.moveaxis(x, -1, 1), (4, 3, 2))
+row("swapaxes", lambda x: ops.swapaxes(x, 1, 3), lambda x: np.swapaxes(x, 1, 3), (4, 3, 2))
+row("swapaxes", lambda x: ops.swapaxes(x, -1, -2), lambda x: np.swapaxes(x, -1, -2))
+for axis in (1, 2, 3, -1, -2):
+    row("expand_dims", lambda x, axis=axis: ops.expand_dims(x, axis))
+row("squeeze", lambda x: ops.squeeze(x, 1), None, (1, 3))
+row("squeeze", lambda x: ops.squeeze(x, -1), None, (1, 3, 1))
+row("squeeze", lambda x: ops.squeeze(x, (1, 3)), None, (1, 3, 1))
+for axis in (1, -1):
+    row("concatenate", lambda x, y, axis=axis: ops.concatenate([x, y], axis), None, X, X, kinds=False)
+    row("stack", lambda x, y, axis=axis: ops.stack([x, y, x], axis), None, X, X, kinds=False)
+row("concatenate", lambda x, y, z: ops.concatenate((x, y, z), axis=1), None, (2, 3), (1, 3), (4, 3), kinds=False)
+row("concatenate", lambda x: ops.concatenate([x], -1))
+row("stack", lambda x: ops.stack([x, 2 * x], 1))
+row("stack", lambda x: ops.stack([x], 3))
+row("pad", lambda x: ops.pad(x, ((0, 0), (1, 2), (0, 1))), lambda x: np.pad(x, ((0, 0), (1, 2), (0, 1))))
+row(
+    "pad",
+    lambda x: ops.pad(x, [[0, 0], [2, 0], [0, 0]], "constant", 1.5),
+    lambda x: np.concatenate([np.full_like(x[:, :2], 1.5), x], 1),
+)
+for mode in ("reflect", "symmetric", "edge"):
+    row(
+        "pad",
+        lambda x, mode=mode: ops.pad(x, ((0, 0), (2, 1), (1, 1)), mode=mode),
+        lambda x, mode=mode: np.pad(x, ((0, 0), (2, 1), (1, 1)), mode=mode),
+    )
+row("broadcast_to", lambda x: ops.broadcast_to(x, (ops.shape(x)[0], 5, 3)), None, (1, 3))
+row("broadcast_to", lambda x: ops.broadcast_to(x, (ops.shape(x)[0], 5, 2)), None, (5, 1))
+for k in (0, 1, -1):
+    row("tril", lambda x, k=k: ops.tril(x, k), lambda x, k=k: np.tril(x, k))
+    row("triu", lambda x, k=k: ops.triu(x, k), lambda x, k=k: np.triu(x, k))
+row(
+    "shape", lambda x: ops.reshape(x, (ops.shape(x)[0], ops.shape(x)[1] * ops.shape(x)[2])), lambda x: x.reshape(-1, 15)
+)
+row("ndim", lambda x: x * ops.ndim(x), lambda x: 3 * x)
+row("size", lambda x: x * ops.size(np.ones((2, 3))), lambda x: 6 * x)
+for name in ("convert_to_tensor", "array", "copy"):
+    row(name, lambda x, f=getattr(ops, name): f(x) * f([1.0, 2.0, 3.0]), lambda x: x * [1, 2, 3])
+row("convert_to_numpy", lambda x: x * ops.convert_to_numpy([1.0, 2.0, 3.0]), lambda x: x * [1, 2, 3])
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+row("get_item", lambda x: ops.get_item(x, (slice(None), 1)), lambda x: x[:, 1])
+row("take", lambda x: ops.take(x, [4, 0, 0, -1], 1), lambda x: x[:, [4, 0, 0, 4]])
+row("take", lambda x: ops.take(x, 2, axis=1), lambda x: x[:, 2])
+row("take", lambda x: ops.take(x, np.array([[0, 2], [1, 1]]), -1), lambda x: x[..., np.array([[0, 2], [1, 1]])])
+row(
+    "take",
+    lambda i: ops.take(np.arange(12.0).reshape(3, 4), i if isinstance(i, ops.tensor.Operators) else i.astype(int), 0),
+    lambda i: np.arange(12.0).reshape(3, 4)[i.astype(int)],
+    (5,), values=whole, slope=False,
+)  # fmt: skip
+row(
+    "take_along_axis",
+    lambda x: ops.take_along_axis(x, ops.argmax(x, 2, keepdims=True), 2),
+    lambda x: x.max(2, keepdims=True),
+)
+row(
+    "take_along_axis",
+    lambda x: ops.take_along_axis(x, ops.argmin(x, 1, keepdims=True), axis=1),
+    lambda x: x.min(1, keepdims=True),
+)
+row("one_hot", lambda x: ops.one_hot(x, 3), lambda x: np.eye(3)[x.astype(int)], values=whole, slope=False)
+row("one_hot", lambda x: ops.one_hot(x, 4), lambda x: np.eye(4)[x.astype(int)], (1,), values=whole, slope=False)
+row("split", lambda x: ops.split(x, 3, 2), lambda x: [x[..., :1], x[..., 1:2], x[..., 2:]])
+row("split", lambda x: ops.split(x, [1, 3], axis=1), lambda x: [x[:, :1], x[:, 1:3], x[:, 3:]])
+row("split", lambda x: ops.split(x, 3, axis=-1), lambda x: [x[..., :1], x[..., 1:2], x[..., 2:]])
+row("unstack", lambda x: ops.unstack(x, axis=1), lambda x: [x[:, k] for k in range(5)])
+row("unstack", lambda x: ops.unstack(x, 3, -1), lambda x: [x[..., k] for k in range(3)])
+row("flip", lambda x: ops.flip(x, 1), lambda x: x[:, ::-1])
+row("flip", lambda x: ops.flip(x, -1), lambda x: x[..., ::-1])
+row("roll", lambda x: ops.roll(x, 2, 1), lambda x: np.concatenate([x[:, -2:], x[:, :-2]], 1))
+row("roll", lambda x: ops.roll(x, -1, axis=-1), lambda x: np.concatenate([x[..., 1:], x[..., :1]], 2))
+row("repeat", lambda x: ops.repeat(x, 3, 1), lambda x: x[:, np.arange(15) // 3])
+row("repeat", lambda x: ops.repeat(x, 2, axis=-1), lambda x: x[..., np.arange(6) // 2])
+row("tile", lambda x: ops.tile(x, (1, 2, 3)), lambda x: np.concatenate([np.concatenate([x] * 2, 1)] * 3, 2))
+row("tile", lambda x: ops.tile(x, 2), lambda x: np.concatenate([x, x], 2))
+row("diagonal", ops.diagonal, lambda x: np.einsum("nii->ni", x), (4, 4))
+row("diagonal", ops.diagonal, lambda x: np.einsum("npii->npi", x), (2, 4, 4))
+
+# --- products ---------------------------------------------------------------------------------------------------------
+
+A = np.linspace(-1, 1, 12).reshape(3, 4)
+row("matmul", lambda x, y: ops.matmul(x, y), None, (5, 3), (3, 4))
+row("matmul", lambda x, y: ops.matmul(x, y), None, (2, 5, 3), (2, 3, 4))
+row("matmul", lambda x, y: ops.matmul(x, y), None, (2, 5, 3), (1, 3, 4))
+row("matmul", lambda x: ops.matmul(x, A))
+row("matmul", lambda x: ops.matmul(x, A), None, (3,))
+row("matmul", lambda x: ops.matmul(x, A), None, (2, 5, 3))
+row("matmul", lambda x: ops.matmul(A.T, x), None, (3, 5))
+row("matmul", lambda x: ops.matmul(x, A[:, 0]))
+row("matmul", lambda x: ops.matmul(A[:, 0], x), None, (3, 5))
+row("matmul", lambda x: ops.matmul(x, np.stack([A, 2 * A])), None, (2, 5, 3))
+row("dot", lambda x: ops.dot(x, A), lambda x: np.einsum("npi,io->npo", x, A))
+for name in ("dot", "vdot"):
+    row(name, lambda x, f=getattr(ops, name): x * f(A[0], A[1]), lambda x: x * (A[0] * A[1]).sum())
+row("outer", ops.outer, lambda x, y: x[..., :, None] * y[..., None, :], (3,), (4,))
+row("tensordot", lambda x: ops.tensordot(x, A, 1), lambda x: np.einsum("npi,io->npo", x, A))
+row("tensordot", lambda x: ops.tensordot(x, A, [[1], [0]]), lambda x: np.einsum("nip,io->npo", x, A), (3, 5))
+row("tensordot", lambda x: ops.tensordot(x, A, ([1, 2], [0, 1])), lambda x: np.einsum("nio,io->n", x, A), (3, 4))
+for text in ("bij,bjk->bik", "bij,bjk->bki", "bij,bjk->bk", "bij,bjk->bijk"):
+    row("einsum", lambda x, y, text=text: ops.einsum(text, x, y), None, (5, 3), (3, 4))
+for text in ("bij,bij->bi", "bij,bij->b", "bij,bij->bij", "bij,bik->bjk"):
+    row("einsum", lambda x, y, text=text: ops.einsum(text, x, y), None, X, X)
+for text in ("bqhd,bkhd->bhqk",):
+    row("einsum", lambda x, y, text=text: ops.einsum(text, x, y), None, (4, 2, 3), (5, 2, 3))
+row("einsum", lambda x, y: ops.einsum("bhqk,bkhd->bqhd", x, y), None, (2, 4, 5), (5, 2, 3))
+row("einsum", lambda x: ops.einsum("bij->bji", x))
+row("einsum", lambda x: ops.einsum("bij->bj", x))
+row("einsum", lambda x: ops.einsum("bpi, io -> bpo", x, A))
+row("einsum", lambda x: ops.einsum("io,bpi->bop", A, x))
+
+# --- what needs no tensor ---------------------------------------------------------------------------------------------
+
+row("zeros", lambda x: x + ops.zeros((5, 1)), lambda x: x + 0)
+row("zeros", lambda x: x + ops.zeros(ops.shape(x)), lambda x: x + 0)
+row("ones", lambda x: x + ops.ones(3), lambda x: x + 1)
+row("full", lambda x: x + ops.full((5, 3), 2.0), lambda x: x + 2)
+row("zeros_like", lambda x: x + ops.zeros_like(x), lambda x: x + 0)
+row("ones_like", lambda x: x + ops.ones_like(x), lambda x: x + 1)
+row("full_like", lambda x: x + ops.full_like(x, 2.5), lambda x: x + 2.5)
+row("arange", lambda x: x + ops.arange(3), lambda x: x + np.array([0, 1, 2]))
+row("arange", lambda x: x + ops.arange(1, 7, 2, dtype="float32"), lambda x: x + np.array([1, 3, 5]))
+row("linspace", lambda x: x + ops.linspace(0, 1, 3), lambda x: x + np.array([0, 0.5, 1]))
+row("eye", lambda x: ops.matmul(x, ops.eye(3)), lambda x: x)
+row("eye", lambda x: x + ops.eye(5, 3, 1), lambda x: x + (np.arange(3) == np.arange(5)[:, None] + 1))
+row("identity", lambda x: ops.matmul(x, ops.identity(3)), lambda x: x)
+row("meshgrid", lambda x: x + ops.meshgrid([1, 2, 3], np.zeros(5))[0], lambda x: x + np.array([1, 2, 3]))
+row("meshgrid", lambda x: x + ops.meshgrid(np.zeros(5), [1, 2, 3], indexing="ij")[1], lambda x: x + np.array([1, 2, 3]))
+NAMES = {r.name for r in ROWS}
+
+# --- Python's operators -----------------------------------------------------------------------------------------------
+
+NUMBER = np.float32(1.5)
+ARRAY = np.array([0.5, 1.0, 2.0])
+for name, function in {
+    "x + y": lambda x, y: x + y, "x - y": lambda x, y: x - y, "x * y": lambda x, y: x * y, "x / y": lambda x, y: x / y,
+    "x ** y": lambda x, y: x**y,
+}.items():  # fmt: skip
+    row(name, function, None, X, (1, 3), values=positive)
+for name, function in {
+    "x // y": lambda x, y: x // y, "x % y": lambda x, y: x % y, "x < y": lambda x, y: x < y, "x <= y": lambda x, y: x <= y,
+    "x > y": lambda x, y: x > y, "x >= y": lambda x, y: x >= y, "x == y": lambda x, y: x == y, "x != y": lambda x, y: x != y,
+}.items():  # fmt: skip
+    row(name, function, None, X, (1, 3), values=positive, slope=False)
+row("x & y", lambda x, y: (x > 0) & (y > 0), None, X, (1, 3), slope=False)
+row("x | y", lambda x, y: (x > 0) | (y > 0), None, X, (1, 3), slope=False)
+row("x ^ y", lambda x, y: (x > 0) ^ (y > 0), None, X, (1, 3), slope=False)
+row("~x", lambda x: ~(x > 0), slope=False)
+row("-x", lambda x: -x)
+row("+x", lambda x: +x)
+row("abs(x)", lambda x: abs(x))
+for name, function in {
+    "x + 1.5": lambda x: x + 1.5, "1 + x": lambda x: 1 + x, "x - 1.5": lambda x: x - 1.5, "1 - x": lambda x: 1 - x,
+    "x * 2": lambda x: x * 2, "2 * x": lambda x: 2 * x, "x / 2": lambda x: x / 2, "2 / x": lambda x: 2 / x,
+    "x ** 2": lambda x: x**2, "x ** 3": lambda x: x**3, "x ** 0.5": lambda x: x**0.5, "x ** -1": lambda x: x**-1,
+    "2 ** x": lambda x: 2**x, "f + x": lambda x: NUMBER + x, "f * x": lambda x: NUMBER * x, "x / f": lambda x: x / NUMBER,
+    "a + x": lambda x: ARRAY + x, "x - a": lambda x: x - ARRAY, "a - x": lambda x: ARRAY - x, "a * x": lambda x: ARRAY * x,
+    "a / x": lambda x: ARRAY / x, "a ** x": lambda x: ARRAY**x, "x ** a": lambda x: x**ARRAY, "x @ A": lambda x: x @ A,
+    "A @ x": lambda x: np.ones((2, 5)) @ x, "x @ xT": lambda x: x @ ops.transpose(x, (0, 2, 1)),
+}.items():  # fmt: skip
+    row(name, function, values=positive)
+for name, function in {
+    "x // 2": lambda x: x // 2, "x % 2": lambda x: x % 2, "2 // x": lambda x: 2 // x, "2 % x": lambda x: 2 % x,
+    "1 < x": lambda x: 1 < x, "x >= a": lambda x: x >= ARRAY, "a > x": lambda x: ARRAY > x, "m & x": lambda x: (ARRAY > 1) & (x > 1),
+    "m | x": lambda x: (ARRAY > 1) | (x > 1),
+}.items():  # fmt: skip
+    row(name, function, values=positive, slope=False)
+
+for name, function in {
+    "x == 1": lambda x: x == 1, "1 != x": lambda x: 1 != x, "a == x": lambda x: ARRAY == x,
+}.items():  # fmt: skip
+    row(name, function, values=whole, slope=False, kinds=False)  # two weights are equal if they are the same one
+
+for key in (
+    (slice(None), 0), (slice(None), -1), (slice(None), np.int64(2)), (slice(None), slice(1, 4)),
+    (slice(None), slice(None, None, 2)), (slice(None), slice(None, None, -1)), (slice(None), slice(-2, None)),
+    (slice(None), slice(None, -1), slice(1, None)), (..., 0), (..., None), (slice(None), None), (slice(None), slice(None), None),
+    (slice(None), [0, 2]), (slice(None), np.array([4, 0, -1])), (..., [2, 0]), (slice(None), 1, 2), (slice(None), slice(1, None), 0),
+    (slice(None), ..., 1), (slice(None), [0, 2], 1), (slice(None), 1, [0, 2]), slice(None), ..., (slice(None), 0, None),
+    (slice(None), np.array([[0, 1], [2, 3]])), (slice(None), slice(4, 1, -2), [1]),
+    (slice(None), np.array([True, False, True, True, False])), (slice(None), (0, 1)),
+):  # fmt: skip
+    row(f"x[{key}]".replace("slice", "").replace("None", "").replace(" ", ""), lambda x, key=key: x[key])

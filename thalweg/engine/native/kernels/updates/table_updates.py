@@ -1,0 +1,50 @@
+"""The rows of a table that occur in the batch: their gradients are summed over the lanes, each row by one lane."""
+
+import numba
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import FLAGS, floats, load_f32, store_f32
+from thalweg.engine.native.layouts.state import BUSY, LANE, LANES, STRIDE
+
+F32 = np.float32
+
+
+@numba.njit(inline="always", **FLAGS)
+def owner(row, together, lanes):
+    """The lane that a row belongs to. Rows that share cache lines have one owner, others are dealt out by a hash
+    (Knuth's, by a multiple of the golden ratio): frequent ids are often neighbours."""
+    return ((row // together * 2654435769 & 0xFFFFFFFF) * lanes) >> 32
+
+
+def table_reduce(o, c, s, f):
+    """dw = Σ dw over the lanes in which a row occurs, for this lane's rows, which it lists"""
+    dw, own, columns, vector = o[0], o[3], o[5], o[6]
+    counts, listed = o[1] - 4 * s[STRIDE] * s[LANE], o[2] - 4 * s[STRIDE] * s[LANE]  # the first lane's
+    together = 1
+    while together < 16 and together * columns % 16:  # floats of a cache line
+        together *= 2
+    number = 0
+    for lane in range(s[BUSY]):
+        rows = listed + 4 * s[STRIDE] * lane
+        for k in range(1, 1 + np.int64(load_f32(rows, 0))):
+            row = np.int64(load_f32(rows, k))
+            if s[LANES] > 1 and owner(row, together, s[LANES]) != s[LANE]:
+                continue
+            known = False
+            for earlier in range(lane):
+                known = known or load_f32(counts + 4 * s[STRIDE] * earlier, row) > F32(0)
+            if known:
+                continue
+            number += 1
+            store_f32(own, number, F32(row))
+            to = floats(dw + 4 * row * columns, columns)
+            if lane:
+                part = floats(dw + 4 * (lane * vector + row * columns), columns)
+                for j in range(columns):
+                    to[j] = part[j]
+            for later in range(lane + 1, s[BUSY]):
+                if load_f32(counts + 4 * s[STRIDE] * later, row) > F32(0):
+                    part = floats(dw + 4 * (later * vector + row * columns), columns)
+                    for j in range(columns):
+                        to[j] += part[j]
+    store_f32(own, 0, F32(number))

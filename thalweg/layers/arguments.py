@@ -1,0 +1,106 @@
+"""Keras's arguments of every layer, as keywords: input_shape, input_dim, batch_input_shape, dtype, trainable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import wraps
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from thalweg.errors import ArgumentError, ShapeError
+from thalweg.support.checks import whole
+
+SHAPES = ("input_shape", "input_dim", "batch_input_shape", "batch_shape")
+EVERY = (*SHAPES, "dtype", "trainable")
+
+
+def accept(kind: Any) -> None:
+    """Lets a layer's constructor take these arguments besides its own, and `get_config` tell that it is frozen."""
+    if "__init__" in vars(kind):
+        kind.__init__ = taking(kind.__init__, kind.every)
+    if "get_config" in vars(kind):
+        kind.get_config = telling(kind.get_config)
+
+
+def taking(init: Any, every: tuple[str, ...]) -> Any:
+    """The constructor with the arguments of every layer; one that it takes itself stays its own."""
+    common = set(every) - signature(init).parameters.keys()
+
+    @wraps(init)
+    def constructor(self: Any, *arguments: Any, **named: Any) -> None:
+        given = {name: named.pop(name) for name in common & named.keys()}
+        init(self, *arguments, **named)
+        keep(self, given)
+
+    return constructor
+
+
+def telling(get_config: Any) -> Any:
+    """The configuration with `trainable` where it isn't the default. (That of a model is its layers'.)"""
+
+    @wraps(get_config)
+    def config(self: Any) -> dict[str, Any]:
+        own: dict[str, Any] = get_config(self)
+        return own if vars(self).get("trainable", True) else own | {"trainable": False}
+
+    return config
+
+
+def keep(layer: Any, given: Mapping[str, Any]) -> None:
+    """Sets what was given: `trainable`, and in `declared` the input's shape and the type."""
+    if "trainable" in given:
+        layer.trainable = bool(given["trainable"])
+    declared = {key: given[key] for key in EVERY[:-1] if given.get(key) is not None}
+    if not declared:
+        return
+    kind = type(layer).__name__
+    named = [key for key in SHAPES if key in declared]
+    if len(named) > 1:
+        raise ArgumentError(f"{kind}: only one of {' and '.join(named)} can be given")
+    if named:
+        declared = {"input_shape": shape_of(kind, named[0], declared.pop(named[0]))} | declared
+    if "dtype" in declared:
+        declared["dtype"] = type_of(kind, declared["dtype"])
+    layer.declared = dict(layer.declared) | declared
+
+
+def shape_of(kind: str, argument: str, value: Any) -> tuple[int, ...]:
+    """The shape of a row: batch_input_shape has the number of rows in front."""
+    sizes = list(value) if isinstance(value, (list, tuple, np.ndarray)) else [value]
+    if argument.startswith("batch"):
+        sizes = sizes[1:]
+    if not sizes:
+        raise ArgumentError(f"{kind}: {argument} can't be empty: give (1,) for one number a row")
+    return tuple(whole(f"{kind}'s {argument}", n) for n in sizes)
+
+
+def type_of(kind: str, dtype: Any) -> str:
+    """The name of a type in which a model computes."""
+    name: str = getattr(dtype, "__name__", None) or getattr(dtype, "name", None) or str(dtype)
+    if name not in ("float32", "float64"):
+        raise ArgumentError(
+            f"{kind}: a layer computes in the type of its model, float32 or float64, got dtype={name!r}"
+        )
+    return name
+
+
+def check_shape(layer: Any, shape: Any) -> None:
+    """Raises if the layer gets inputs of another shape than it was said to."""
+    said = layer.declared.get("input_shape")
+    if said is not None and said != shape:
+        raise ShapeError(
+            f"{type(layer).__name__} {layer.name!r} was given input_shape={said}, but its input is {shape}"
+        )
+
+
+def check_types(layers: Iterable[Any], dtype: str) -> None:
+    """Raises if a layer, or one inside it, was given another type than the model's."""
+    for layer in layers:
+        if layer.declared.get("dtype", dtype) != dtype:
+            raise ArgumentError(
+                f"{type(layer).__name__} {layer.name!r} was given dtype={layer.declared['dtype']!r}, but its model "
+                f"computes in {dtype}: Sequential(…, dtype=…) is the type of all its layers"
+            )
+        check_types(layer.inside, dtype)

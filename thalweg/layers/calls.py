@@ -1,0 +1,199 @@
+"""How a layer is called: on tensors of a graph, on values of a program, on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from inspect import Parameter as Argument
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.engine.eager import evaluate
+from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.ops.operation import row_value
+from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, program_of, record, traced, writing
+from thalweg.ops.variable import Variable
+from thalweg.program.builder import Builder
+from thalweg.program.ir.instruction import Buffer
+from thalweg.support import hooks
+from thalweg.support.nested import leaves, mapped
+from thalweg.support.seeds import draw_seed
+
+Shape = tuple[int, ...]
+Array = NDArray[Any]
+
+
+class Called(hooks.Configured):
+    """Base of layers, as far as they are called: a subclass has `call(self, x)` or `forward(self, program, x)`."""
+
+    name: str | None
+    trainable: bool
+    built: bool
+    output_shape: Any
+
+    @property
+    def default_name(self) -> str:
+        """The name of a layer that was given none."""
+        raise NotImplementedError
+
+    def build_for(self, input_shape: Any) -> None:
+        """Declares the weights for an input shape."""
+        raise NotImplementedError
+
+    def check_made(self) -> None:
+        """Raises if the class's `__init__` didn't call the one of its base."""
+        raise NotImplementedError
+
+    def all_parameters(self) -> list[tuple[str, Any]]:
+        """(path, parameter) of the weights."""
+        raise NotImplementedError
+
+    def forward(self, program: Builder, x: Any) -> Any:
+        """Appends the layer's instructions to the program and returns the buffer of its output."""
+        return untraced(self.traced(program, (mapped(x, lambda b: Traced(program, b)),), {}), program)
+
+    @property
+    def composes(self) -> bool:
+        """Whether it appends its instructions itself, in `forward`."""
+        return type(self).forward is not Called.forward
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """On tensors of a network: the tensors of its outputs. On arrays: its outputs, in NumPy.
+
+        >>> import thalweg
+        >>> thalweg.layers.Dense(3)(thalweg.Input((2,))).shape
+        (None, 3)
+        """
+        self.check_made()
+        tensors = [a for a in leaves([arguments, named]) if isinstance(a, Tensor)]
+        if not tensors:
+            return self.on_arrays(arguments, named)
+        if any(isinstance(t, Symbol) for t in tensors):
+            self.results = [
+                *vars(self).get("results", []),
+                record(self, arguments, named, self.name or self.default_name),
+            ]
+            return self.results[-1]
+        return self.traced(program_of(tensors), arguments, named)
+
+    @property
+    def output(self) -> Any:
+        """The tensor that its only call in a network returned, from which other models may go on."""
+        return self.only_call()[1]
+
+    @property
+    def input(self) -> Any:
+        """The tensor on which it was called."""
+        return self.only_call()[0]
+
+    def only_call(self) -> tuple[Any, Any]:
+        """What the layer was called with in a network, and what it returned."""
+        draw = vars(self).get("draw")
+        if draw is not None and not vars(self).get("results"):
+            draw()  # the layers of a Sequential are called when somebody asks
+        results = vars(self).get("results", [])
+        if len(results) != 1:
+            raise ThalwegError(
+                f"layer {self.name!r} was called {len(results)} times in networks, so it has no one output"
+            )
+        call = next(leaves(results[0])).node
+        return (call.arguments[0] if len(call.arguments) == 1 else list(call.arguments)), results[0]
+
+    def on_arrays(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """The outputs for arrays (rows, …), in NumPy; draws initial weights if there are none yet."""
+        inputs: list[tuple[Buffer, Array]] = []
+        program = Builder(training=bool(named.get("training")))
+
+        def taken(value: Any) -> Any:
+            array = np.asarray(value)
+            if array.dtype.kind not in "buif" or array.ndim == 0:
+                raise ArgumentError(
+                    f"{caller()}: {type(self).__name__} takes tensors or arrays (rows, …), got {value!r}"
+                )
+            inputs.append((Buffer("x", array.shape[1:]), array.astype(np.float32)))
+            return Traced(program, inputs[-1][0])
+
+        result = self.traced(program, mapped(arguments, taken), {k: v for k, v in named.items() if v is not None})
+        generator = np.random.default_rng(draw_seed())
+        for path, parameter in self.all_parameters():
+            if parameter.array is None:
+                parameter.array = np.zeros(parameter.buffer.shape, np.float32)
+                parameter.array[...] = parameter.initializer.of(path)(parameter.buffer.shape, generator)
+        values = evaluate(program, inputs, draw_seed())
+        return mapped(result, lambda v: np.array(values[traced(v, program).buffer], np.float32))
+
+    def traced(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """The outputs for values of a program; builds the layer for their shapes if it is its first call."""
+        shapes = [mapped(a, lambda v: row_shape(v, program)) for a in arguments if any(True for _ in leaves(a))]
+        if not self.built:
+            self.build_for(shapes[0] if len(shapes) == 1 else shapes)
+        with self.acting(program, named.get("training")), writing(program):
+            result = (
+                self.composed(program, arguments, named) if self.composes else self.called(program, arguments, named)
+            )
+        if self.output_shape is None:
+            self.output_shape = mapped(result, lambda v: row_shape(v, program))
+        return result
+
+    @contextmanager
+    def acting(self, program: Builder, training: Any) -> Iterator[None]:
+        """Inside, layers act as in training if it is True, as in prediction if it is False, and are frozen with this one."""
+        before = program.frozen, program.training
+        program.frozen = program.frozen or not self.trainable
+        if training is not None:
+            program.training = bool(training)
+        try:
+            yield
+        finally:
+            program.frozen, program.training = before
+
+    def composed(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """The outputs of a layer with a `forward`."""
+        unknown = {name: value for name, value in named.items() if name != "training" and value is not None}
+        if len(arguments) != 1 or unknown:
+            raise ArgumentError(
+                f"{caller()}: {type(self).__name__} takes one tensor, or one list of them"
+                + (f", not {', '.join(unknown)}" if unknown else f", got {len(arguments)} arguments")
+            )
+        result = self.forward(program, mapped(arguments[0], lambda v: traced(v, program).buffer))
+        return mapped(result, lambda b: Traced(program, b))
+
+    def called(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """The outputs of a layer with a `call`."""
+        call = getattr(self, "call", None)
+        if call is None:
+            raise hooks.unwritten(self, "call(self, x)", hooks.FORWARD)
+        takes = signature(call).parameters
+        if "training" in takes or any(p.kind is Argument.VAR_KEYWORD for p in takes.values()):
+            named = named | {"training": program.training} if "training" in takes else named
+        elif "training" in named:
+            named = {name: value for name, value in named.items() if name != "training"}
+        return call(*arguments, **named)
+
+    def add_loss(self, value: Any) -> None:
+        """In `call`: adds a term to the loss, a tensor whose numbers of a row are averaged, or a mean over all rows.
+
+        >>> from thalweg import ops
+        >>> class Small(Layer):
+        ...     def call(self, x):
+        ...         self.add_loss(0.01 * ops.mean(ops.square(x)))
+        ...         return x
+        """
+        for term in leaves(value):
+            if not isinstance(term, (Tensor, Variable)):
+                raise ArgumentError(f"{caller()}: add_loss takes a tensor computed in call, got {term!r}")
+            program = program_of([term.value if isinstance(term, OverRows) else term])
+            program.objectives.append(row_value(program, term))
+
+
+def row_shape(value: Any, program: Builder) -> Shape:
+    """The shape of a value without its rows."""
+    return traced(value, program).buffer.shape
+
+
+def untraced(result: Any, program: Builder) -> Any:
+    """The buffers of what a `call` returned."""
+    return mapped(result, lambda v: traced(v, program).buffer)

@@ -1,0 +1,135 @@
+"""A model as a drawing: a box for each input, layer and operation, and arrows along the tensors. SVG, PNG or PDF."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from thalweg.errors import ArgumentError
+from thalweg.models.inspection import Step, steps_of
+from thalweg.models.model import Model
+from thalweg.support.files import writing
+
+BOX, ROW, GAP, LINE, LETTER = 26, 64, 28, 16, 7.2  # pixels: a box, from level to level, between boxes, a line, a letter
+
+
+def plot_model(
+    model: Model,
+    to_file: str | Path = "model.svg",
+    show_shapes: bool = True,
+    show_layer_names: bool = True,
+    rankdir: str = "TB",
+    dpi: int = 200,
+) -> Path:
+    """Draws a model's layers and the tensors between them; returns the path of the picture.
+
+    Args:
+        model: a model; it is built if necessary.
+        to_file: .svg; with Graphviz's `dot` installed also .png or .pdf.
+        show_shapes: whether each box says the shape of what it returns.
+        show_layer_names: whether it says the layer's name, besides its class.
+        rankdir: "TB" from top to bottom, or "LR" from left to right, by Graphviz.
+        dpi: of a .png.
+
+    Raises:
+        ArgumentError: another kind of file, or one that needs Graphviz where there is none.
+
+    >>> import tempfile
+    >>> from thalweg.layers import Dense, Input
+    >>> x = Input((2,))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plot_model(Model(x, Dense(1)(x)), Path(folder, "model.svg")).read_text()[:4]
+    '<svg'
+    """
+    path = Path(to_file)
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in ("svg", "png", "pdf"):
+        raise ArgumentError(f"a model is drawn as .svg, .png or .pdf, not as {path.name!r}")
+    if rankdir not in ("TB", "LR"):
+        raise ArgumentError(f"rankdir is TB or LR, got {rankdir!r}")
+    model.build()
+    steps = with_input(steps_of(model._graph), model)
+    texts = [label(step, show_shapes, show_layer_names) for step in steps]
+    dot = shutil.which("dot")
+    if dot is not None:
+        drawn = subprocess.run(
+            [dot, f"-T{kind}", f"-Gdpi={dpi}" if kind == "png" else "-Gdpi=96"],
+            input=as_dot(steps, texts, rankdir).encode(), capture_output=True, check=True,
+        ).stdout  # fmt: skip
+    elif kind != "svg" or rankdir != "TB":
+        raise ArgumentError(
+            f"a model as .{kind}, {rankdir}, needs Graphviz's dot, which isn't installed: give a .svg, TB"
+        )
+    else:
+        drawn = as_svg(steps, texts).encode()
+    with writing(path, ArgumentError) as new:
+        new.write_bytes(drawn)
+    return path
+
+
+def with_input(steps: list[Step], model: Any) -> list[Step]:
+    """The steps, with one for the input of a Sequential."""
+    if any(s.kind == "Input" for s in steps):
+        return steps
+    return [Step("input", "Input", str((None, *model.input_shape)), 0, []), *steps]
+
+
+def label(step: Step, shapes: bool, names: bool) -> list[str]:
+    """The lines of a box."""
+    first = f"{step.name}: {step.kind}" if names else step.kind
+    return [first, step.shape] if shapes else [first]
+
+
+def as_dot(steps: Sequence[Step], texts: Sequence[list[str]], rankdir: str) -> str:
+    """The graph in Graphviz's language."""
+    numbers = {s.name: k for k, s in enumerate(steps)}
+    quoted = ["\\n".join(t).replace('"', "'") for t in texts]
+    boxes = [f'{k} [label="{text}"];' for k, text in enumerate(quoted)]
+    arrows = [f"{numbers[source]} -> {numbers[s.name]};" for s in steps for source in s.sources]
+    return f"digraph model {{ rankdir={rankdir}; node [shape=box, fontname=Helvetica]; {' '.join(boxes + arrows)} }}"
+
+
+def as_svg(steps: Sequence[Step], texts: Sequence[list[str]]) -> str:
+    """The graph by levels: each step below the last of its sources, in the order of the calls."""
+    levels: dict[str, int] = {}
+    for step in steps:
+        levels[step.name] = 1 + max((levels[s] for s in step.sources), default=-1)
+    widths = [max(LETTER * len(line) for line in text) + 24 for text in texts]
+    rows = [[k for k, s in enumerate(steps) if levels[s.name] == level] for level in range(max(levels.values()) + 1)]
+    spans = [sum(widths[k] for k in row) + GAP * (len(row) - 1) for row in rows]
+    height, total = BOX + LINE * (max(map(len, texts)) - 1) + 8, max(spans) + 2 * GAP
+    places: dict[str, tuple[float, float]] = {}  # the middle of each box's upper edge
+    for level, (row, span) in enumerate(zip(rows, spans, strict=True)):
+        left = (total - span) / 2
+        for k in row:
+            places[steps[k].name] = left + widths[k] / 2, GAP + level * (height + ROW - BOX)
+            left += widths[k] + GAP
+    lines = [
+        f'<path d="M{places[source][0]:.0f} {places[source][1] + height:.0f} L{places[s.name][0]:.0f} '
+        f'{places[s.name][1] - 2:.0f}" stroke="#555" fill="none" marker-end="url(#arrow)"/>'
+        for s in steps
+        for source in s.sources
+    ]
+    for step, text, width in zip(steps, texts, widths, strict=True):
+        x, y = places[step.name]
+        colour = "#e8f0fe" if step.kind == "Input" else "#fff8e1" if step.kind == "operation" else "#f5f5f5"
+        lines.append(
+            f'<rect x="{x - width / 2:.0f}" y="{y:.0f}" width="{width:.0f}" height="{height}" rx="4" fill="{colour}" '
+            'stroke="#555"/>'
+        )
+        lines += [
+            f'<text x="{x:.0f}" y="{y + 20 + LINE * k:.0f}" text-anchor="middle">{escape(line)}</text>'
+            for k, line in enumerate(text)
+        ]
+    bottom = GAP * 2 + len(rows) * (height + ROW - BOX)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{total:.0f}" height="{bottom:.0f}" '
+        'font-family="Helvetica, Arial, sans-serif" font-size="12">'
+        '<rect width="100%" height="100%" fill="white"/>'
+        '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        '<path d="M0 0 L8 4 L0 8 z" fill="#555"/></marker></defs>' + "".join(lines) + "</svg>\n"
+    )
