@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+import thalweg
 from thalweg import Input, Sequential, layers
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -115,3 +116,46 @@ def test_normalization_is_adapted_as_keras_s(axis, invert, built):
     mean, deviation = exact.mean(over), exact.std(over)
     want = exact * deviation + mean if invert else (exact - mean) / deviation
     np.testing.assert_allclose(model.predict(data), want, rtol=1e-5, atol=1e-5 * abs(want).max())
+
+
+TRAINED = [
+    ("Resizing", {"height": 9, "width": 3}, IMAGES),
+    ("Resizing", {"height": 4, "width": 7, "interpolation": "bicubic", "antialias": True}, IMAGES),
+    ("Resizing", {"height": 9, "width": 3, "interpolation": "nearest"}, IMAGES),
+    ("CenterCrop", {"height": 7, "width": 3}, IMAGES),
+    ("UpSampling2D", {"size": (2, 3), "interpolation": "bilinear"}, IMAGES),
+    ("ZeroPadding1D", {"padding": (2, 1)}, SEQUENCES),
+    ("Cropping1D", {"cropping": (2, 1)}, SEQUENCES),
+    ("UpSampling1D", {"size": 3}, SEQUENCES),
+    ("SeparableConv1D", {"filters": 4, "kernel_size": 3, "depth_multiplier": 2}, SEQUENCES),
+    *(("Conv3D", {"filters": 8, **options}, VOLUMES) for options in CONVOLUTIONS),
+    ("MaxPooling3D", {"pool_size": (3, 2, 1), "strides": (1, 2, 3), "padding": "same"}, VOLUMES),
+    ("AveragePooling3D", {"pool_size": (2, 3, 2), "strides": 2, "padding": "same"}, VOLUMES),
+    ("GlobalMaxPooling3D", {}, VOLUMES),
+    ("GlobalAveragePooling3D", {}, VOLUMES),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "x"), TRAINED, ids=[f"{c[0]}{n}" for n, c in enumerate(TRAINED)])
+def test_twenty_steps_are_keras_s(name, options, x):
+    """Behind a dense layer, whose gradient comes through the layer."""
+
+    def trained(package):
+        made = package.layers
+        front = [package.Input(x.shape[1:]), made.Dense(x.shape[-1], "tanh"), getattr(made, name)(**options)]
+        model = package.Sequential([*front, made.Flatten(), made.Dense(2)])
+        model.compile(package.optimizers.SGD(0.02), "mse")
+        return model
+
+    ours, theirs = trained(thalweg), trained(keras)
+    ours.build()
+    start = ours.get_weights()
+    theirs.set_weights(start)
+    y = RANDOM.normal(size=(len(x), 2)).astype("f")
+    for _ in range(20):
+        ours.train_on_batch(x, y)
+        theirs.train_on_batch(x, y)
+    for before, got, weight in zip(start, ours.get_weights(), theirs.weights, strict=True):
+        want = np.asarray(weight.value)
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4 * abs(want).max())
+        assert np.abs(want - before).max() > 1e-4  # it has learned
