@@ -509,6 +509,7 @@ def test_random_graphs(inputs, steps):
         np.testing.assert_allclose(b - a, want, atol=1e-4 * scale)
 
 
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # of Keras itself
 def test_keras_computes_the_same(keras):
     """Outputs of a graph with equal weights, and after ten steps of Adam."""
 
