@@ -20,7 +20,7 @@ from thalweg.layers import (
     Residual,
     StringLookup,
 )
-from thalweg.layers.lookup import Lookup
+from thalweg.layers.lookups.lookup import Lookup
 
 ROWS = [pytest.param(*row, id=f"{kind.__name__}{n}") for kind, rows in LOOKUPS.items() for n, row in enumerate(rows)]
 INSIDE = [row for row in ROWS if np.ndim(row.values[1]) == 2 and np.asarray(row.values[2]).dtype.kind in "if"]
@@ -173,7 +173,7 @@ def test_elsewhere_in_a_model_it_is_refused(make):
 def test_the_input_and_the_layer_behind_it_have_to_agree():
     with pytest.raises(ArgumentError, match=r"takes text: give Input\(\(1,\), dtype='string'\)"):
         Sequential([Input((1,)), StringLookup(vocabulary=["a"]), Dense(1)]).build()
-    with pytest.raises(ArgumentError, match="what follows takes numbers"):
+    with pytest.raises(ArgumentError, match="what follows takes numbers: put StringLookup before it"):
         Sequential([Input((1,), dtype="string"), Dense(1)]).build()
     with pytest.raises(ArgumentError, match="what follows takes numbers"):
         Sequential([Input((1,), dtype="string"), IntegerLookup(vocabulary=[1]), Dense(1)]).build()
@@ -213,6 +213,78 @@ def test_the_vocabulary_of_a_model_keeps_its_size():
     Sequential([Input((1,)), ranges, Dense(1)]).build()
     with pytest.raises(ThalwegError, match="can't change any more"):
         ranges.adapt([1.0])
+
+
+# --- in a model that is drawn ----------------------------------------------------------------------------------------
+
+
+def wide_and_deep(seed=0):
+    """A text, a number and a category, each behind its own input."""
+    colour, size, kind = Input((1,), "colour", "string"), Input((2,), "size"), Input((1,), "kind", "int64")
+    words = adapted(StringLookup(output_mode="one_hot"), X)(colour)
+    numbers = CategoryEncoding(4, "one_hot")(IntegerLookup(vocabulary=[10, 20, 30])(kind))
+    h = layers.Concatenate()([words, size, numbers])
+    model = thalweg.Model([colour, size, kind], Dense(1, name="out")(h), seed=seed)
+    model.compile("adam", "mse")
+    return model
+
+
+SEVERAL = {"colour": X, "size": np.arange(8.0).reshape(4, 2), "kind": np.array([[10], [30], [7], [20]])}
+
+
+def test_each_input_of_a_drawn_model_has_its_own(tmp_path):
+    model = wide_and_deep()
+    assert model.input_shape == [(1,), (2,), (1,)]
+    W, b = model.get_weights()
+    kinds = np.eye(4)[[1, 3, 0, 2]]
+    words = StringLookup(vocabulary=["red", "green", "blue"], output_mode="one_hot")(X)
+    x = np.concatenate([words, SEVERAL["size"], kinds], axis=1)
+    np.testing.assert_allclose(model.predict(SEVERAL), x @ W + b, rtol=1e-5)
+    np.testing.assert_allclose(model.predict(list(SEVERAL.values())), x @ W + b, rtol=1e-5)
+    model.fit(SEVERAL, Y, epochs=2, batch_size=2, validation_split=0.25, verbose=0)
+    model.evaluate(SEVERAL, Y, verbose=0)
+    model.predict(SEVERAL, verbose=1, batch_size=2)
+    model.profile(4)
+    model.save(tmp_path / "m.safetensors")
+    again = thalweg.load_model(tmp_path / "m.safetensors")
+    assert np.array_equal(again.predict(SEVERAL), model.predict(SEVERAL))
+    with pytest.raises(DataError, match="no value in row 1"):
+        model.predict(SEVERAL | {"colour": [["red"], [None], ["red"], ["red"]]})
+    with pytest.raises(ShapeError, match="x of 'kind'"):
+        model.predict(SEVERAL | {"kind": np.ones((4, 2), int)})
+
+
+def test_one_input_of_a_drawn_model():
+    x = Input((1,), dtype="string")
+    layer = adapted(StringLookup(output_mode="one_hot"), X)
+    model = thalweg.Model(x, Dense(1)(layer(x)), seed=0)
+    chain = colours(seed=0)
+    assert np.array_equal(model.predict(X), chain.predict(X))
+    assert np.array_equal(thalweg.Model(x, layer(x)).predict(X), layer(X))  # and one without weights
+    assert model.predict(X, steps=1, batch_size=2).shape == (2, 1)
+    ids = Input((1,))
+    row = thalweg.Model(ids, Dense(1, use_bias=False, kernel_initializer="ones")(IntegerLookup(vocabulary=[7, 9])(ids)))
+    assert row.predict(np.array([[9]], np.float32)).tolist() == [[2]]
+
+
+def test_an_input_may_be_looked_up_and_used_as_it_is():
+    x = Input((2,))
+    model = thalweg.Model(x, layers.Concatenate()([x, Discretization([0.0])(x), Discretization([1.0])(x)]))
+    assert model.predict([[0.5, -3.0], [4.0, 1.0]]).tolist() == [[0.5, -3, 1, 0, 0, 0], [4, 1, 1, 1, 1, 1]]
+
+
+def test_in_a_drawn_model_they_stand_behind_inputs_alone():
+    x, text = Input((2,)), Input((2,), dtype="string")
+    with pytest.raises(ThalwegError, match="stands first in a model"):
+        Discretization([0])(Dense(1)(x))
+    with pytest.raises(ArgumentError, match="takes text: give Input"):
+        thalweg.Model(x, StringLookup(vocabulary=["a"])(x))
+    with pytest.raises(ArgumentError, match="takes numbers"):
+        thalweg.Model(text, IntegerLookup(vocabulary=[1])(text))
+    with pytest.raises(ArgumentError, match="takes numbers: put StringLookup before it"):
+        thalweg.Model(text, Dense(1)(text))
+    with pytest.raises(ThalwegError, match="stands first in a model"):
+        colours()(Input((1,)))  # a model with such a layer, inside another
 
 
 # --- what they learn -------------------------------------------------------------------------------------------------

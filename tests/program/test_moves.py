@@ -9,13 +9,14 @@ from test_pointwise import trained
 
 from thalweg import Sequential
 from thalweg.errors import ShapeError
-from thalweg.layers import Input
+from thalweg.layers import Dense, Input
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.ir.instruction import PARAMETERS, Buffer
 
 WIDTH = X.shape[1]
 RANDOM = np.random.default_rng(5)
+COLUMN, FACTORS = RANDOM.normal(size=(4, 1)), RANDOM.normal(size=(3, 2, 1))
 
 
 def attention(p: Builder, x: Any, W: Any) -> Any:
@@ -24,10 +25,7 @@ def attention(p: Builder, x: Any, W: Any) -> Any:
     heads = p.permute(p.reshape(tokens, (WIDTH, 2, 2)), (1, 0, 2))
     scores = p.unary("tanh", p.matmul(heads, heads, transpose_y=True))
     mixed = p.permute(p.matmul(scores, heads), (1, 0, 2))
-    return p.reshape(p.matmul(p.reshape(mixed, (WIDTH, 4)), p.constant(RANDOM_COLUMN)), (WIDTH,))
-
-
-RANDOM_COLUMN = RANDOM.normal(size=(4, 1))
+    return p.reshape(p.matmul(p.reshape(mixed, (WIDTH, 4)), p.constant(COLUMN)), (WIDTH,))
 
 
 def all_transpositions(p: Builder, x: Any, W: Any) -> Any:
@@ -42,7 +40,7 @@ def all_transpositions(p: Builder, x: Any, W: Any) -> Any:
 def shared_by_heads(p: Builder, x: Any, W: Any) -> Any:
     """One matrix for several of the other side: its adjoint is summed over them, and over the rows."""
     three = p.pad(p.reshape(x, (1, 1, WIDTH)), ((1, 1), (0, 0), (0, 0)), 0.5)
-    scaled = p.binary("multiply", p.broadcast_to(three, (3, 2, WIDTH)), p.constant(RANDOM.normal(size=(3, 2, 1))))
+    scaled = p.binary("multiply", p.broadcast_to(three, (3, 2, WIDTH)), p.constant(FACTORS))
     z = p.matmul(scaled, p.broadcast_to(W, (1, WIDTH, WIDTH)))
     return p.reduce("sum", p.matmul(z, p.reshape(W, (1, WIDTH, WIDTH)), transpose_y=True), (0, 1))
 
@@ -89,19 +87,36 @@ def random_values(p: Builder, x: Any, W: Any) -> Any:
     return p.binary("add", p.binary("multiply", h, noise), p.random("uniform", (WIDTH,), None, -1.0, 1.0))
 
 
-FUNCTIONS = [attention, all_transpositions, shared_by_heads, vectors, moved, joined, chosen, random_values]
+def ordered(p: Builder, x: Any, W: Any) -> Any:
+    """The largest elements, and all in order, of rows and of the kernel."""
+    h = p.affine(x, W)
+    values, ids = p.top_k(h, 2)
+    return p.binary(
+        "add", p.concatenate([values, ids, p.sort(p.slice(h, (0,), (WIDTH - 4,), (1,)))]), p.sort(p.take(W, 0, 0))
+    )
+
+
+FUNCTIONS = [attention, all_transpositions, shared_by_heads, vectors, moved, joined, chosen, ordered, random_values]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_any_mixture_agrees_with_central_differences(function):
-    check(compiled(Custom(function)))
+    check(compiled(Custom(function), Dense(3)))
+
+
+def bounded(function: Any) -> Any:
+    """The function's hyperbolic tangent, so that training stays stable."""
+    return lambda p, x, W: p.unary("tanh", p.scalar("multiply", function(p, x, W), 0.1))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_training_is_the_same_in_both_engines_and_on_several_lanes(function):
-    want = trained(function, 1, engine="reference", dtype="float64")
+    want = trained(bounded(function), 1, engine="reference", dtype="float64")
     for lanes in (1, 3):
-        for one, other in zip(trained(function, lanes)[:-1], want[:-1], strict=True):
+        got = trained(bounded(function), lanes)
+        if function is random_values:  # a prediction draws numbers of its own
+            got, want = got[:-1], want[: len(got) - 1]
+        for one, other in zip(got, want, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
@@ -118,7 +133,8 @@ def value_of(function: Any, x: Any) -> Any:
     ("function", "by_numpy"),
     [
         (lambda p, x: p.slice(x, (None, -1, 1), (-1, None, None), (2, -2, 1)), lambda x: x[:, :-1:2, -1::-2, 1:]),
-        (lambda p, x: p.pad(x, ((1, 0), (0, 2), (0, 0)), 3), lambda x: np.pad(x, ((0, 0), (1, 0), (0, 2), (0, 0)), constant_values=3)),
+        (lambda p, x: p.pad(x, ((1, 0), (0, 2), (0, 0)), 3),
+         lambda x: np.pad(x, ((0, 0), (1, 0), (0, 2), (0, 0)), constant_values=3)),
         (lambda p, x: p.take(x, [[0, -1], [1, 1]], 1), lambda x: np.take(x, [[0, -1], [1, 1]], 2)),
         (lambda p, x: p.permute(x, (2, 0, 1)), lambda x: x.transpose(0, 3, 1, 2)),
         (lambda p, x: p.concatenate([x, x, x], 1), lambda x: np.concatenate([x, x, x], 2)),
@@ -126,6 +142,8 @@ def value_of(function: Any, x: Any) -> Any:
          lambda x: np.broadcast_to(x[:, None, :, :1], (len(x), 2, 4, 5, 3))),
         (lambda p, x: p.matmul(x, x, transpose_x=True), lambda x: x.swapaxes(2, 3) @ x),
         (lambda p, x: p.matmul(p.constant(np.ones((2, 5))), x), lambda x: np.ones((2, 5)) @ x),
+        (lambda p, x: p.sort(x, descending=True), lambda x: -np.sort(-x)),
+        (lambda p, x: p.top_k(x, 2)[1], lambda x: np.argsort(-x)[..., :2]),
         (lambda p, x: p.one_hot(p.scalar("floor_divide", x, 1.0), 2), lambda x: np.floor(x)[..., None] == [0, 1]),
     ],
 )  # fmt: skip
@@ -168,6 +186,7 @@ def test_nothing_is_done_where_nothing_changes():
         (lambda p, x: p.matmul(x, Buffer("y", (2, 3, 4))), "what is per row needs the same number of axes"),
         (lambda p, x: p.matmul(Buffer("y", (3, 2, 4)), Buffer("z", (2, 4, 3))), "the axes before the last two"),
         (lambda p, x: p.broadcast_to(x, (4, 2)), r"can't be broadcast to \(4, 2\)"),
+        (lambda p, x: p.top_k(x, 4), "x has 3 elements along its last axis: the first 4"),
         (lambda p, x: p.take_along_axis(x, Buffer("ids", (1,)), 0), "need as many axes"),
     ],
 )

@@ -25,7 +25,8 @@ from conformance_activations import ACTIVATIONS
 from conformance_formulas import FORMULAS
 from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case, Memory
 
-from thalweg.program.instructions import augmentation, batches, elementwise, linear, noise
+from thalweg.program.instructions import batches, elementwise, linear, noise
+from thalweg.program.instructions.images import augmentation
 from thalweg.program.instructions.losses import penalties
 from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
@@ -160,6 +161,26 @@ def random_contrast(c: Case) -> Instruction:
     return augmentation.RandomContrast(x, z, (0.3, 1.6), (-1.0, 1.5), 7)
 
 
+def random_brightness(c: Case) -> Instruction:
+    x, z = c.normal("x", image(c)), c.output("z", image(c))
+    c.magnitudes["z"] = lambda m: np.full((), 10.0)
+    return augmentation.RandomBrightness(x, z, (-0.4, 0.7), (-1.0, 1.5), 7)
+
+
+def random_erasing(c: Case) -> Instruction:
+    x, z = c.normal("x", image(c)), c.output("z", image(c))
+    fill = ((), (0.5,), (0.1, 0.2, 0.3))[c.shape.seed % (3 if x.shape[-1] == 3 else 2)]
+    scale = ((0.1, 0.9), (0.0, 0.1), (1.0, 1.0))[c.shape.seed // 3 % 3]
+    c.magnitudes["z"] = lambda m: np.full((), 10.0)
+    return augmentation.RandomErasing(x, z, (0.3, 1.0), scale, fill, (-1.0, 1.5), 7)
+
+
+def random_crop(c: Case) -> Instruction:
+    height, width, channels = image(c)
+    small = (1 + c.shape.seed % height, 1 + c.shape.seed // 7 % width, channels)
+    return augmentation.RandomCrop(c.normal("x", image(c)), c.output("z", small), 7)
+
+
 def store(c: Case) -> Instruction:
     choose_rows(c)
     return batches.Store(c.normal("y", c.row), c.normal("Y", c.row, DATA))
@@ -202,6 +223,9 @@ ROWS: dict[str, Build] = {
     "random_flip": random_flip,
     "random_warp": random_warp,
     "random_contrast": random_contrast,
+    "random_brightness": random_brightness,
+    "random_erasing": random_erasing,
+    "random_crop": random_crop,
     "affine": affine,
     "weight_gradient": weight_gradient,
     "bias_gradient": bias_gradient,

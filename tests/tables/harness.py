@@ -21,6 +21,7 @@ from thalweg.program.ir.instruction import (
     TOTALS,
     WORKSPACE,
     Buffer,
+    Constant,
     Instruction,
     StepState,
 )
@@ -54,6 +55,8 @@ class Memory(dict[Buffer, Array]):
         if buffer.view_of is not None:
             leading = (self.step.rows,) if buffer.per_row else ()
             self[buffer] = self[buffer.storage].reshape(*leading, *buffer.shape)
+        elif isinstance(buffer, Constant):
+            self[buffer] = buffer.values
         else:
             self[buffer] = np.full((self.step.rows, *buffer.shape) if buffer.per_row else buffer.shape, np.nan)
         return self[buffer]

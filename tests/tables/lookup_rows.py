@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from thalweg.layers import CategoryEncoding, Discretization, Hashing, IntegerLookup, Layer, StringLookup
-from thalweg.layers.lookup import Lookup
+from thalweg.layers.lookups.lookup import Lookup
 
 WORDS = ["a", "b", "c", "d"]
 NUMBERS = [12, 36, 1138, 42]

@@ -7,6 +7,7 @@ import numpy as np
 from harness import OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case
 
 from thalweg.program.instructions import indexing, noise, products, shapes
+from thalweg.program.instructions.images import resizing
 from thalweg.program.ir.instruction import Buffer, Instruction
 
 
@@ -24,8 +25,7 @@ def matrix_product(c: Case) -> Instruction:
         """The axes before a matrix: some of them 1, the first missing."""
         if full:
             return lead
-        kept = tuple(n if c.random.random() < 0.7 else 1 for n in lead)
-        return kept
+        return tuple(n if c.random.random() < 0.7 else 1 for n in lead)
 
     tx, ty = c.has(TWICE), c.has(SMOOTHED)
     per_x, per_y = ((True, True), (True, False), (False, True))[seed // 3 % 3] if not once else (False, False)
@@ -155,12 +155,42 @@ def take_along_axis_adjoint(c: Case) -> Instruction:
     return of
 
 
+def resampling(c: Case) -> Instruction:
+    """Interpolation of any kind, and matrices of which some rows are 0, as in its adjoint."""
+    shape, per_row = block(c), everywhere(c)
+    axis, m = int(c.random.integers(len(shape))), 1 + c.shape.seed % 30
+    kind = tuple(resizing.WEIGHTS)[c.shape.seed // 5 % 4]
+    matrix = resizing.interpolated(shape[axis], m, kind, c.has(OPTIONAL))
+    if c.has(TWICE):
+        matrix = resizing.interpolated(m, shape[axis], kind, False).T
+    places, weights = resizing.banded(matrix)
+    c.values |= {constant: constant.single for constant in (places, weights)}
+    x = c.normal("x", shape, per_row=per_row)
+    z = c.put("z", (*shape[:axis], m, *shape[axis + 1 :]), np.nan, per_row=per_row)
+    of = resizing.Resampling(x, places, weights, z, axis)
+    c.magnitudes["z"] = lambda m: of.reference(np, abs(m[x]), m[places], abs(m[weights]))
+    return of
+
+
 def one_hot(c: Case) -> Instruction:
     shape, per_row, depth = block(c), everywhere(c), 1 + c.shape.seed % 12
     rows = (c.shape.rows,) if per_row else ()
     numbers = c.random.integers(-2, depth + 2, (*rows, *shape)) + (0.5 if c.has(TWICE) else 0)
     ids = c.put("ids", shape, numbers, per_row=per_row)
     return indexing.OneHot(ids, c.put("z", (*shape, depth), np.nan, per_row=per_row))
+
+
+def argsort(c: Case) -> Instruction:
+    """Numbers some of which are equal, and some NaN."""
+    n, per_row = c.shape.width, everywhere(c)
+    k = n if c.has(TOTAL) else 1 + c.shape.units % n
+    rows = (c.shape.rows,) if per_row else ()
+    numbers = c.random.integers(0, 1 + n, (*rows, c.shape.positions, n)) / 3
+    if c.has(TWICE):
+        numbers[c.random.random(numbers.shape) < 0.1] = np.nan
+    x = c.put("x", (c.shape.positions, n), numbers, per_row=per_row)
+    z = c.put("z", (c.shape.positions, k), np.nan, per_row=per_row)
+    return indexing.Argsort(x, z, c.has(OPTIONAL))
 
 
 def random_values(kind: type[noise.RandomValues]) -> Callable[[Case], Instruction]:
@@ -184,6 +214,8 @@ ROWS: dict[str, Callable[[Case], Instruction]] = {
     "take_along_axis": take_along_axis,
     "take_along_axis_adjoint": take_along_axis_adjoint,
     "one_hot": one_hot,
+    "argsort": argsort,
+    "resampling": resampling,
     "random_normal": random_values(noise.RandomNormal),
     "random_uniform": random_values(noise.RandomUniform),
     "random_bernoulli": random_values(noise.RandomBernoulli),

@@ -14,7 +14,7 @@ from thalweg.program.formula.operations import BINARY, UNARY, Operation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.scans import Argmax, CumulativeSum
-from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction, StepState
 
 Build = Callable[[Case], Instruction]
 Shape = tuple[int, ...]
@@ -153,7 +153,7 @@ def reduction(operation: Operation) -> Build:
         arguments = (float(np.prod(shape)) / x.size,) if operation.arguments else ()
         i = Pointwise(operation, (x,), c.put("z", shape, np.nan, per_row=x.per_row), arguments)
         if operation.combine == "prod":
-            c.magnitudes["z"] = lambda m: 10 * np.maximum(i.reference(np, (abs(m[x]),)), 1e-6)
+            c.magnitudes["z"] = lambda m: 10 * np.maximum(i.reference(np, (abs(m[x]),), m.step), 1e-6)
             return i
         return bounded(c, i)
 
@@ -181,7 +181,9 @@ def beside(operation: Operation, *others: str, of: Operation | None = None) -> B
             c.values[known["zeros"]] = c.random.integers(0, 3, c.values[known["zeros"]].shape).astype(np.float32)
         if "z" in known:  # the largest
             z = known["z"]
-            c.values[z] = Pointwise(operations.LARGEST, (x,), z).reference(np, (c.values[x],))
+            c.values[z] = Pointwise(operations.LARGEST, (x,), z).reference(
+                np, (c.values[x],), StepState(rows=c.shape.rows)
+            )
         if "ties" in known:
             c.values[known["ties"]] = abs(c.values[known["ties"]]) + np.float32(1)
         whole = operation in (operations.SHARES, operations.FACTORS) or of is not None

@@ -16,15 +16,15 @@ from thalweg.layers import (
     convolution,
     core,
     embedding,
-    lookup,
+    lookups,
     merging,
     noise,
     normalization,
     pooling,
+    resizing,
     separable,
     shapes,
     transposed,
-    vocabulary,
 )
 from thalweg.layers.activation import *  # noqa: F403 — a new layer is named only in its own file
 from thalweg.layers.adapted import *  # noqa: F403
@@ -35,15 +35,15 @@ from thalweg.layers.convolution import *  # noqa: F403
 from thalweg.layers.core import *  # noqa: F403
 from thalweg.layers.embedding import *  # noqa: F403
 from thalweg.layers.layer import Layer, serialize
-from thalweg.layers.lookup import *  # noqa: F403
+from thalweg.layers.lookups import *  # noqa: F403
 from thalweg.layers.merging import *  # noqa: F403
 from thalweg.layers.noise import *  # noqa: F403
 from thalweg.layers.normalization import *  # noqa: F403
 from thalweg.layers.pooling import *  # noqa: F403
+from thalweg.layers.resizing import *  # noqa: F403
 from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
-from thalweg.layers.vocabulary import *  # noqa: F403
 from thalweg.support.naming import choose
 from thalweg.support.registry import REGISTERED
 
@@ -58,14 +58,14 @@ __all__ += convolution.__all__
 __all__ += core.__all__
 __all__ += embedding.__all__
 __all__ += merging.__all__
-__all__ += lookup.__all__
+__all__ += lookups.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
+__all__ += resizing.__all__
 __all__ += separable.__all__
 __all__ += shapes.__all__
 __all__ += transposed.__all__
-__all__ += vocabulary.__all__
 
 CLASSES: dict[str, type[Layer]] = {
     name: globals()[name]

@@ -1,4 +1,4 @@
-"""RandomFlip, RandomTranslation, RandomRotation, RandomZoom, RandomContrast: random changes to images in training.
+"""Random changes to images in training: flips, shifts, turns, zooms, crops, contrast, brightness, erased patches.
 
 Names, arguments and defaults are Keras's, and the same random numbers give the same pictures. A layer draws new
 numbers for every image in every step, from the counter (seed, step, image). These layers belong at the front: they
@@ -12,16 +12,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from thalweg.errors import ArgumentError, ShapeError
+from thalweg.layers.convolution import channels_last
 from thalweg.layers.layer import Layer, Shape
+from thalweg.layers.resizing import fitted
 from thalweg.program.builder import Builder
-from thalweg.program.instructions import augmentation
-from thalweg.program.instructions.augmentation import FILL_MODES, INTERPOLATIONS, Range
+from thalweg.program.instructions.images import augmentation
+from thalweg.program.instructions.images.augmentation import FILL_MODES, INTERPOLATIONS, Range
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 from thalweg.support.hooks import unwritten
 from thalweg.support.naming import choose
 
-__all__ = ["RandomContrast", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"]
+__all__ = [
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
+]
 
 Factor = float | Sequence[float]
 NONE: Range = (0.0, 0.0)
@@ -39,17 +50,20 @@ def bounds(what: str, factor: Factor, low: float, high: float) -> Range:
     return max(low, -abs(numbers[0])), abs(numbers[0])
 
 
+def limits(what: str, value_range: Sequence[float]) -> Range:
+    """The least and the greatest value that a pixel may have."""
+    if len(value_range) != 2 or not value_range[0] < value_range[1]:
+        raise ArgumentError(f"{what} is (least, greatest), got {value_range!r}")
+    return float(value_range[0]), float(value_range[1])
+
+
 class Augmentation(Layer):
-    """Base of the layers in this file: images in, images of the same shape out; they change only in training."""
+    """Base of the layers in this file: images in, images out, of the same shape but for a crop; random in training."""
 
     def __init__(self, seed: int | None, data_format: str | None, name: str | None) -> None:
         super().__init__(name)
         self.seed = None if seed is None else whole(f"{type(self).__name__}'s seed", seed, least=0)
-        if data_format not in (None, "channels_last"):
-            raise ArgumentError(
-                f"{type(self).__name__} takes images as (height, width, channels): data_format='channels_last', "
-                f"not {data_format!r}"
-            )
+        channels_last(type(self).__name__, data_format)
 
     def build(self, input_shape: Shape) -> None:
         if len(input_shape) != 3:
@@ -278,9 +292,7 @@ class RandomContrast(Augmentation):
             raise ArgumentError(f"RandomContrast's factor is a number or two numbers in [0, 1], got {factor!r}")
         lower, upper = (number("RandomContrast's factor", v, 0, math.nextafter(1.0, 2.0)) for v in pair)
         self.factor = (lower, upper)
-        if len(value_range) != 2 or not value_range[0] < value_range[1]:
-            raise ArgumentError(f"RandomContrast's value_range is (least, greatest), got {value_range!r}")
-        self.value_range = (float(value_range[0]), float(value_range[1]))
+        self.value_range = limits("RandomContrast's value_range", value_range)
 
     def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
         factor = (1 - self.factor[0], 1 + self.factor[1])
@@ -288,3 +300,126 @@ class RandomContrast(Augmentation):
 
     def get_config(self) -> dict[str, Any]:
         return {"factor": list(self.factor), "value_range": list(self.value_range), **super().get_config()}
+
+
+class RandomBrightness(Augmentation):
+    """z = x + f·(greatest − least), clipped to `value_range`
+
+    Args:
+        factor: a share s in [0, 1]: f is drawn from −s … s for each image; or the two ends, in [−1, 1].
+        value_range: the least and the greatest value; (0, 255) as in Keras, so put the layer before a rescaling.
+        seed: shifts the layer's random numbers.
+        data_format: None or "channels_last".
+    """
+
+    title_zh = "隨機亮度"
+    summary_zh = "訓練時隨機改變影像的亮度。"
+
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        data_format: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(seed, data_format, name)
+        self.factor = bounds("RandomBrightness's factor", factor, -1, 1)
+        self.value_range = limits("RandomBrightness's value_range", sorted(value_range))
+
+    def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
+        return program.append(augmentation.RandomBrightness(x, z, self.factor, self.value_range, stream))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"factor": list(self.factor), "value_range": list(self.value_range), **super().get_config()}
+
+
+class RandomErasing(Augmentation):
+    """z = x but for a rectangle at a random place, filled with noise or a value (Zhong et al., arXiv 1708.04896)
+
+    Its height is √u of the image's and its width √v of it, with u and v drawn from `scale`.
+
+    Args:
+        factor: the probability of erasing, drawn for each image: from 0 … factor, or from the two ends, in [0, 1]. So
+            the default, which is Keras's, erases from half of the images.
+        scale: the ends between which u and v are drawn, in [0, 1]; one number is the upper.
+        fill_value: what is put there; three numbers are those of the three channels; None: normal noise times the
+            greatest value. It is clipped to `value_range`.
+        value_range: the least and the greatest value; (0, 255) as in Keras, so put the layer before a rescaling.
+        seed: shifts the layer's random numbers.
+        data_format: None or "channels_last".
+    """
+
+    title_zh = "隨機抹除"
+    summary_zh = "訓練時隨機抹去影像中的一塊。"
+
+    def __init__(
+        self,
+        factor: Factor = 1.0,
+        scale: Factor = (0.02, 0.33),
+        fill_value: float | Sequence[float] | None = None,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        data_format: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(seed, data_format, name)
+        self.factor = bounds("RandomErasing's factor", factor, 0, 1)
+        self.scale = bounds("RandomErasing's scale", scale, 0, 1)
+        self.value_range = limits("RandomErasing's value_range", value_range)
+        several = isinstance(fill_value, (list, tuple))
+        if several and len(fill_value) != 3:  # type: ignore[arg-type]
+            raise ArgumentError(f"RandomErasing's fill_value is a number, three of them or None, got {fill_value!r}")
+        fills: Any = fill_value if several else [] if fill_value is None else [fill_value]
+        self.fills = [number("RandomErasing's fill_value", v, -math.inf) for v in fills]
+
+    def build(self, input_shape: Shape) -> None:
+        super().build(input_shape)
+        if len(self.fills) == 3 != input_shape[-1]:
+            raise ShapeError(f"RandomErasing's fill_value has three numbers, but there are {input_shape[-1]} channels")
+
+    def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
+        low, high = self.value_range
+        fills = tuple(min(max(v, low), high) for v in self.fills)
+        return program.append(augmentation.RandomErasing(x, z, self.factor, self.scale, fills, (low, high), stream))
+
+    def get_config(self) -> dict[str, Any]:
+        fill = self.fills if len(self.fills) == 3 else self.fills[0] if self.fills else None
+        ranges = {"factor": list(self.factor), "scale": list(self.scale), "value_range": list(self.value_range)}
+        return {**ranges, "fill_value": fill, **super().get_config()}
+
+
+class RandomCrop(Augmentation):
+    """z = a part of x, at a random place in training; (rows, h, w, channels) → (rows, height, width, channels)
+
+    In evaluation and prediction, and of images that are smaller, it is the largest window in the middle that has the
+    proportions of the result, resized: what Keras documents. (Keras 3.15 leaves images as they are in prediction.)
+
+    Args:
+        height, width: the size of the result.
+        seed: shifts the layer's random numbers; each image has a place of its own, where Keras's batch has one.
+        data_format: None or "channels_last".
+    """
+
+    title_zh = "隨機裁切"
+    summary_zh = "訓練時隨機取影像的一部分。"
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        seed: int | None = None,
+        data_format: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(seed, data_format, name)
+        self.size = whole("RandomCrop's height", height), whole("RandomCrop's width", width)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        stream, (height, width, channels) = program.stream(self.seed), x.shape
+        if not program.training or height < self.size[0] or width < self.size[1]:
+            return fitted(program, x, self.size)
+        return program.append(augmentation.RandomCrop(x, program.value("v", (*self.size, channels)), stream))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"height": self.size[0], "width": self.size[1], **super().get_config()}

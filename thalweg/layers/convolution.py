@@ -37,6 +37,14 @@ def image_shape(layer: str, shape: Shape) -> Shape:
     return shape
 
 
+def channels_last(layer: str, data_format: str | None) -> None:
+    """Raises for images whose channels come first."""
+    if data_format not in (None, "channels_last"):
+        raise ArgumentError(
+            f"{layer} takes images as (height, width, channels): data_format='channels_last', not {data_format!r}"
+        )
+
+
 def sequence_shape(layer: str, shape: Shape) -> Shape:
     """The shape of a sequence; anything else raises."""
     if len(shape) != 2:

@@ -7,15 +7,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.convolution import Sizes, image_shape, pair
+from thalweg.layers.convolution import Sizes, image_shape, pair, sequence_shape
 from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.convolution import Pair
+from thalweg.program.instructions.images.resizing import INTERPOLATIONS
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 
-__all__ = ["Cropping2D", "Permute", "Reshape", "UpSampling2D", "ZeroPadding2D"]
+__all__ = [
+    "Cropping1D",
+    "Cropping2D",
+    "Permute",
+    "Reshape",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+]
 
 
 class Reshape(Layer):
@@ -153,26 +163,109 @@ class Cropping2D(Layer):
 
 
 class UpSampling2D(Layer):
-    """Repeats every element, down and across      (rows, h, w, channels) → (rows, h·size, w·size, channels)
+    """Enlarges images, by repeating every element or between them   (rows, h, w, channels) → (rows, h·size, w·size, …)
 
     Args:
         size: (height, width), or one number for both.
-        interpolation: only "nearest".
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5", as in `Resizing`.
+
+    >>> from thalweg import Input, Sequential
+    >>> Sequential([Input((1, 2, 1)), UpSampling2D((1, 2), "bilinear")]).predict([[[[0], [4]]]]).ravel()
+    array([0., 1., 3., 4.], dtype=float32)
     """
 
     title_zh = "放大"
-    summary_zh = "重複像素，放大影像。"
+    summary_zh = "重複像素或在像素之間內插，放大影像。"
 
     def __init__(self, size: Sizes = (2, 2), interpolation: str = "nearest", name: str | None = None) -> None:
         super().__init__(name)
         self.size = pair("UpSampling2D's size", size)
-        self.interpolation = choose("interpolation", interpolation, ("nearest",))
+        self.interpolation = choose("UpSampling2D's interpolation", interpolation, INTERPOLATIONS)
 
     def build(self, input_shape: Shape) -> None:
         image_shape("UpSampling2D", input_shape)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
-        return program.upsample(x, self.size)
+        if self.interpolation == "nearest":
+            return program.upsample(x, self.size)
+        height, width, _ = x.shape
+        return program.resize(x, (height * self.size[0], width * self.size[1]), self.interpolation)
 
     def get_config(self) -> dict[str, Any]:
         return {"size": list(self.size), "interpolation": self.interpolation, "name": self.name}
+
+
+class ZeroPadding1D(Layer):
+    """Zeros before and after a sequence      (rows, steps, channels) → (rows, before + steps + after, channels)
+
+    Args:
+        padding: a number for both ends, or (before, after).
+    """
+
+    title_zh = "一維補零"
+    summary_zh = "在序列兩端補零。"
+
+    def __init__(self, padding: Sizes = 1, name: str | None = None) -> None:
+        super().__init__(name)
+        self.padding = pair("ZeroPadding1D's padding", padding, least=0)
+
+    def build(self, input_shape: Shape) -> None:
+        sequence_shape("ZeroPadding1D", input_shape)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.pad(x, (self.padding, (0, 0)))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"padding": list(self.padding), "name": self.name}
+
+
+class Cropping1D(Layer):
+    """A sequence without its ends      (rows, steps, channels) → (rows, steps − before − after, channels)
+
+    Args:
+        cropping: a number for both ends, or (before, after).
+    """
+
+    title_zh = "一維裁切"
+    summary_zh = "去掉序列兩端。"
+
+    def __init__(self, cropping: Sizes = (1, 1), name: str | None = None) -> None:
+        super().__init__(name)
+        self.cropping = pair("Cropping1D's cropping", cropping, least=0)
+
+    def build(self, input_shape: Shape) -> None:
+        steps, _ = sequence_shape("Cropping1D", input_shape)
+        if steps <= sum(self.cropping):
+            raise ShapeError(f"Cropping1D takes {self.cropping} from a sequence of {steps} steps: nothing is left")
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        steps, channels = x.shape
+        return program.slice(x, (self.cropping[0], 0), (steps - self.cropping[1], channels), (1, 1))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"cropping": list(self.cropping), "name": self.name}
+
+
+class UpSampling1D(Layer):
+    """Repeats every step of a sequence      (rows, steps, channels) → (rows, steps·size, channels)
+
+    Args:
+        size: how many times.
+    """
+
+    title_zh = "一維放大"
+    summary_zh = "重複序列的每一步。"
+
+    def __init__(self, size: int = 2, name: str | None = None) -> None:
+        super().__init__(name)
+        self.size = whole("UpSampling1D's size", size)
+
+    def build(self, input_shape: Shape) -> None:
+        sequence_shape("UpSampling1D", input_shape)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        z = program.upsample(program.reshape(x, (1, *x.shape)), (1, self.size))
+        return program.reshape(z, z.shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        return {"size": self.size, "name": self.name}

@@ -12,7 +12,7 @@ import numpy as np
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import Input, Layer
 from thalweg.layers.layer import name_layers
-from thalweg.layers.lookup import Lookup
+from thalweg.layers.lookups.lookup import Lookup
 from thalweg.models.feed import Feed
 from thalweg.models.graph import Graph
 from thalweg.ops.tensor import Call, Symbol, Traced, probe, traced, writing

@@ -9,7 +9,7 @@ from thalweg.data import arrays as batches
 from thalweg.data.arrays import Array, Shape
 from thalweg.errors import ArgumentError, DataError
 from thalweg.layers import Input
-from thalweg.layers.lookup import NUMBERS, TEXT, Lookup
+from thalweg.layers.lookups.lookup import NUMBERS, TEXT, Lookup
 
 
 @dataclass

@@ -12,7 +12,7 @@ from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.layers import Input, Layer
 from thalweg.layers.core import connect_all
 from thalweg.layers.layer import Shape, name_layers
-from thalweg.layers.lookup import TEXT, Lookup
+from thalweg.layers.lookups.lookup import TEXT, Lookup
 from thalweg.models.feed import Feed
 from thalweg.ops.tensor import Traced
 from thalweg.program.builder import Builder

@@ -17,13 +17,14 @@ from thalweg.program.instructions.convolution import Convolution, TransposedConv
 from thalweg.program.instructions.custom_activation import CustomActivation, ScalarPair
 from thalweg.program.instructions.elementwise import Add, Dropout, Reshape
 from thalweg.program.instructions.embedding import Embedding
-from thalweg.program.instructions.indexing import OneHot, Take, TakeAlongAxis
+from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
+from thalweg.program.instructions.images.resizing import Resampling, banded, interpolated, nearest
+from thalweg.program.instructions.indexing import Argsort, OneHot, Take, TakeAlongAxis
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.instructions.noise import Noise, RandomBernoulli, RandomNormal, RandomUniform
 from thalweg.program.instructions.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
 from thalweg.program.instructions.parametric import Prelu
 from thalweg.program.instructions.pointwise import Pointwise
-from thalweg.program.instructions.pooling import AveragePooling, MaxPooling
 from thalweg.program.instructions.products import MatrixProduct
 from thalweg.program.instructions.rowwise import Rowwise
 from thalweg.program.instructions.scans import Argmax, CumulativeSum
@@ -170,6 +171,17 @@ class Builder:
         height, width, channels = x.shape
         return self.append(Upsampling(x, self.value("z", (height * size[0], width * size[1], channels)), size))
 
+    def resize(self, x: Buffer, size: tuple[int, int], interpolation: str, antialias: bool = False) -> Buffer:
+        """An image of another size: of `nearest` elements, or by weights; first along the axis that loses most."""
+        for axis in sorted((0, 1), key=lambda k: size[k] / x.shape[k]):
+            n, m = x.shape[axis], size[axis]
+            if n != m and interpolation == "nearest":
+                x = self.take(x, nearest(n, m), axis)
+            elif n != m:
+                z = self.value("z", (*x.shape[:axis], m, *x.shape[axis + 1 :]), x.per_row)
+                x = self.append(Resampling(x, *banded(interpolated(n, m, interpolation, antialias)), z, axis))
+        return x
+
     def permute(self, x: Buffer, order: tuple[int, ...]) -> Buffer:
         """The axes of a row in another order: axis k of the result is axis order[k] of x."""
         z = self.value("z", tuple(x.shape[k] for k in order), x.per_row)
@@ -242,6 +254,23 @@ class Builder:
     def one_hot(self, x: Buffer, depth: int) -> Buffer:
         """1 at the place of each id among `depth`, otherwise 0; only zeros for an id outside 0 … depth − 1."""
         return self.append(OneHot(x, self.value("z", (*x.shape, depth), x.per_row)))
+
+    def argsort(self, x: Buffer, k: int | None = None, descending: bool = False) -> Buffer:
+        """The ids of all elements along the last axis in their order, or of the first k; NaN comes last."""
+        n = x.shape[-1]
+        k = n if k is None else k
+        if not 1 <= k <= n:
+            raise ShapeError(f"{x} has {n} elements along its last axis: the first {k} of them can't be taken")
+        return self.append(Argsort(x, self.value("z", (*x.shape[:-1], k), x.per_row), descending))
+
+    def sort(self, x: Buffer, descending: bool = False) -> Buffer:
+        """The elements along the last axis in their order."""
+        return self.take_along_axis(x, self.argsort(x, None, descending), -1)
+
+    def top_k(self, x: Buffer, k: int) -> tuple[Buffer, Buffer]:
+        """The k largest elements along the last axis, the largest first, and their ids."""
+        ids = self.argsort(x, k, descending=True)
+        return self.take_along_axis(x, ids, -1), ids
 
     def broadcast_to(self, x: Buffer, shape: tuple[int, ...], per_row: bool = False) -> Buffer:
         """x repeated along axes of a row, and for every row if it shall be `per_row`."""

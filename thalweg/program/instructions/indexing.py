@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -169,3 +170,38 @@ class OneHot(Instruction):
 
     def reference(self, xp: Any, ids: Array) -> Array:
         return is_at(xp, ids, self.z.shape[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class Argsort(Instruction):
+    """z = the ids of the k smallest elements along the last axis, in their order; or largest. Without a derivative.
+
+    Of equal elements the first comes first, and NaN comes last. Per row or once a step.
+    """
+
+    x: Buffer
+    z: Buffer
+    descending: bool = False
+
+    name = "argsort"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        which = "largest" if self.descending else "smallest"
+        return f"{self.z} = the ids of the {self.z.shape[-1]} {which} of {self.x}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        before, n, _, per_row = around(self.x, len(self.x.shape) - 1)
+        return (before, n, self.z.shape[-1], per_row, int(self.descending))
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        yield from ()  # an id is a whole number: its derivative is 0
+
+    def reference(self, xp: Any, x: Array) -> Array:
+        return xp.lexsort((-x if self.descending else x,), axis=-1)[..., : self.z.shape[-1]].astype(x.dtype)
+
+    def flops(self, rows: int) -> int:
+        comparisons = self.x.size * max(1, math.ceil(math.log2(self.z.shape[-1])))
+        return comparisons * (rows if self.per_row else 1)

@@ -12,7 +12,7 @@ import numpy as np
 from thalweg.program.formula import operations
 from thalweg.program.formula.language import evaluate, shown
 from thalweg.program.formula.operations import Operation
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape, StepState
 
 COMBINED = {"sum": "Σ", "prod": "Π", "max": "max", "min": "min"}  # as printed
 
@@ -146,11 +146,11 @@ class Pointwise(Instruction):
         """A place for something else of z's shape."""
         return Buffer(f"{what} of {self.z}", self.z.shape, per_row=self.z.per_row)
 
-    def reference(self, xp: Any, values: tuple[Array, ...]) -> Array:
+    def reference(self, xp: Any, values: tuple[Array, ...], step: StepState) -> Array:
         texts = dict(zip(self.operation.slopes, values, strict=True))
         numbers = dict(zip(self.operation.arguments, self.arguments, strict=True))
         result = xp.asarray(evaluate(self.operation.value, texts | numbers, xp))
-        leading = result.shape[: self.per_row]
+        leading = (step.rows,) * self.per_row
         result = xp.broadcast_to(result, (*leading, *self.space))
         axes = (*range(self.reduces), *(axis + self.per_row for axis in self.summed))
         if axes:

@@ -111,7 +111,8 @@ class Slice(Slicing):
             yield Placement(d(self.z), d.into(self.x), self.starts, self.steps)
 
     def reference(self, xp: Any, x: Array) -> Array:
-        return x[(..., *self.places)]
+        places: tuple[Any, ...] = (..., *self.places)
+        return x[places]
 
 
 @dataclass(frozen=True, eq=False)

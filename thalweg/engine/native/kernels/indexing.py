@@ -81,3 +81,46 @@ def one_hot(o, c, s, f):
     for i in range(count):
         if ids[i] >= F32(0) and ids[i] < F32(depth) and ids[i] == np.floor(ids[i]):
             z[i * depth + np.int64(ids[i])] = F32(1)
+
+
+@numba.njit(inline="always", **FLAGS)
+def earlier(x, sign, i, j):
+    """Whether element i comes before element j: it is smaller (larger with the sign −1), j is NaN, or they are equal
+    and i < j."""
+    u, v = sign * x[i], sign * x[j]
+    if u != u or v != v:
+        return (v != v) and (u == u or i < j)
+    return u < v or (u == v and i < j)
+
+
+@numba.njit(inline="always", **FLAGS)
+def sift(x, sign, heap, root, count):
+    """Moves an id down a heap of ids, in which none comes before those below it, to where it belongs."""
+    moved = heap[root]
+    child = 2 * root + 1
+    while child < count:
+        if child + 1 < count and earlier(x, sign, np.int64(heap[child]), np.int64(heap[child + 1])):
+            child += 1
+        if not earlier(x, sign, np.int64(moved), np.int64(heap[child])):
+            break
+        heap[root] = heap[child]
+        root, child = child, 2 * child + 1
+    heap[root] = moved
+
+
+def argsort(o, c, s, f):
+    """z = the ids of the first k in the order: a heap of the first so far, the last of them on top"""
+    n, k, sign = o[3], o[4], F32(-1 if o[6] else 1)
+    for run in range(o[2] * (s[ROWS] if o[5] else 1)):
+        x, heap = floats(o[0] + 4 * run * n, n), floats(o[1] + 4 * run * k, k)
+        for i in range(k):
+            heap[i] = F32(i)
+        for root in range(k // 2 - 1, -1, -1):
+            sift(x, sign, heap, root, k)
+        for i in range(k, n):
+            if earlier(x, sign, i, np.int64(heap[0])):
+                heap[0] = F32(i)
+                sift(x, sign, heap, 0, k)
+        for last in range(k - 1, 0, -1):
+            heap[0], heap[last] = heap[last], heap[0]
+            sift(x, sign, heap, 0, last)

@@ -79,7 +79,7 @@ class Lookup(Layer):
         return encode(self.indices(self.read(values)), self.output_mode, self.depth)
 
     def __call__(self, values: Any) -> Any:
-        """The same: layers of this kind can be called on arrays, lists, and columns and frames of data; and on an Input."""
+        """The same on arrays, lists, and columns and frames of data; on an `Input`, the tensor of the result."""
         if not isinstance(values, Symbol):
             return self.convert(values)
         if values.node is not None and not isinstance(values.node.function, Lookup):
@@ -219,10 +219,10 @@ class CategoryEncoding(Lookup):
     def indices(self, array: Array) -> Array:
         return array
 
-    def __call__(self, values: Any, count_weights: ArrayLike | None = None) -> Array:
+    def __call__(self, values: Any, count_weights: ArrayLike | None = None) -> Any:
         """The vectors; `count_weights` are summed instead of counted, one for each value."""
         if count_weights is None:
-            return self.convert(values)
+            return super().__call__(values)
         if self.output_mode != "count":
             raise ArgumentError(f"count_weights belong to output_mode='count', not to {self.output_mode!r}")
         array, weights = self.read(values), to_numbers(count_weights, "count_weights")

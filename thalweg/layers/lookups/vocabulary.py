@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from thalweg.errors import ArgumentError, DataError, NotFoundError, ThalwegError
 from thalweg.layers.layer import Array, Shape
-from thalweg.layers.lookup import DROPPED, NUMBERS, TEXT, Lookup, encode, whole_numbers
+from thalweg.layers.lookups.lookup import DROPPED, NUMBERS, TEXT, Lookup, encode, whole_numbers
 from thalweg.ops.variable import to_numbers
 from thalweg.support.checks import whole
 from thalweg.support.fingerprints import fingerprint64

@@ -1,4 +1,5 @@
-"""Random changes of images, a new one for every image in every step: flips, warps (shift, turn, zoom), contrast.
+"""Random changes of images, a new one for every image in every step: flips, warps (shift, turn, zoom), crops, contrast,
+brightness, erased patches.
 
 Their random numbers come from the counter (seed, step, place in the batch), so that nothing is stored. They have no
 adjoint: they belong before the first layer with weights, and anywhere else the derivation refuses them.
@@ -11,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.program.ir.counter import drawn
+from thalweg.program.instructions.noise import normal
+from thalweg.program.ir.counter import drawn, key
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 Range = tuple[float, float]
 FILL_MODES = ("constant", "nearest", "wrap", "reflect")  # what lies beyond an edge, in the kernel's numbering
 INTERPOLATIONS = ("nearest", "bilinear")
 DRAWS = 5  # random numbers per image for a warp
+ERASING = 6  # those for an erased patch
 
 
 def between(u: Array, bounds: Range) -> Array:
@@ -174,6 +177,127 @@ class RandomContrast(Instruction):
 
     def flops(self, rows: int) -> int:
         return 4 * rows * self.x.size
+
+
+@dataclass(frozen=True, eq=False)
+class RandomBrightness(Instruction):
+    """z = clip(x + f·(high − low), low, high); f is drawn for each image."""
+
+    x: Buffer
+    z: Buffer
+    factor: Range
+    clip: Range
+    stream: int
+
+    name = "random brightness"
+    writes = ("z",)
+    inplace = ("x", "z")
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = clip({self.x} + f·{self.clip[1] - self.clip[0]:g}), f {limits(self.factor)}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (self.x.size, self.stream)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (*self.factor, *self.clip)
+
+    def reference(self, xp: Any, x: Array, step: StepState) -> Array:
+        share = between(drawn(step, self.stream, (1, 1, 1)), self.factor)
+        return xp.clip(x + (share * (self.clip[1] - self.clip[0])).astype(x.dtype), *self.clip)
+
+    def flops(self, rows: int) -> int:
+        return 3 * rows * self.x.size
+
+
+@dataclass(frozen=True, eq=False)
+class RandomErasing(Instruction):
+    """z = x but for a rectangle: fill there, or clip(n·high) with normal numbers n. It is drawn for each image.
+
+    Its sides are √u of the image's, u from `scale` for each, and lie inside; the probability is drawn from `factor`.
+    """
+
+    x: Buffer
+    z: Buffer
+    factor: Range
+    scale: Range
+    fill: tuple[float, ...]  # one number, one for each channel, or none for noise
+    clip: Range
+    stream: int
+
+    name = "random erasing"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        fill = ", ".join(f"{v:g}" for v in self.fill) or "noise"
+        return f"{self.z} = {self.x}, {limits(self.factor)} of them with {fill} in √{limits(self.scale)} of each side"
+
+    @property
+    def noise(self) -> int:
+        """The stream of the normal numbers."""
+        return key(self.stream, 0, 0) >> 1
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, len(self.fill), self.stream, self.noise)
+
+    @property
+    def constants(self) -> tuple[float, ...]:
+        return (*self.factor, *self.scale, *self.clip, *self.fill)
+
+    def rectangle(self, step: StepState) -> Array:
+        """Which pixels are erased: (rows, height, width, 1)."""
+        u, (height, width, _) = drawn(step, self.stream, (ERASING,)), self.x.shape
+        erased = u[:, 5] < between(u[:, 4], self.factor)
+        along = []
+        for n, share, place in ((height, u[:, 1], u[:, 3]), (width, u[:, 0], u[:, 2])):
+            length = np.sqrt(between(share, self.scale)) * n
+            start = place.astype(np.float64) * (n - length)
+            at = np.arange(n)
+            along.append((at >= start[:, None]) & (at < (start + length)[:, None]))
+        return (along[0][:, :, None] & along[1][:, None, :] & erased[:, None, None])[..., None]
+
+    def reference(self, xp: Any, x: Array, step: StepState) -> Array:
+        fill = (
+            np.array(self.fill)
+            if self.fill
+            else np.clip(normal(step, self.noise, self.x.shape) * self.clip[1], *self.clip)
+        )
+        return xp.where(self.rectangle(step), fill.astype(x.dtype), x)
+
+    def flops(self, rows: int) -> int:
+        return 0 if self.fill else int(40 * rows * self.x.size * sum(self.scale) / 2)
+
+
+@dataclass(frozen=True, eq=False)
+class RandomCrop(Instruction):
+    """z[i, j] = x[i + top, j + left], with top and left drawn for each image from all those that lie inside."""
+
+    x: Buffer
+    z: Buffer
+    stream: int
+
+    name = "random crop"
+    writes = ("z",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = {self.z.shape[0]}×{self.z.shape[1]} of {self.x}"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*self.x.shape, *self.z.shape[:2], self.stream)
+
+    def reference(self, xp: Any, x: Array, step: StepState) -> Array:
+        u = drawn(step, self.stream, (2,)).astype(np.float64)
+        spare = np.array([old - new + 1 for old, new in zip(self.x.shape[:2], self.z.shape[:2], strict=True)])
+        start = np.floor(u * spare).astype(int)
+        down, across = (start[:, k, None] + np.arange(self.z.shape[k]) for k in range(2))
+        return x[np.arange(len(start))[:, None, None], down[:, :, None], across[:, None, :]]
 
 
 def limits(bounds: Range) -> str:

@@ -5,7 +5,8 @@ import math
 import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, INNER, floats
+from thalweg.engine.native.compiler.llvm import FLAGS, INNER, floats, select
+from thalweg.engine.native.kernels.noise import normal
 from thalweg.engine.native.layouts.state import FIRST_ROW, ITERATION, ROWS, SEED
 from thalweg.engine.native.linalg.hashing import key, uniform
 
@@ -116,3 +117,58 @@ def random_contrast(o, c, s, f):
             for p in range(pixels):
                 value = mean + factor * (x[p * channels + k] - mean)
                 z[p * channels + k] = low if value < low else high if value > high else value  # NaN stays NaN
+
+
+def random_brightness(o, c, s, f):
+    """z = clip(x + factor·(high − low)); z may be x."""
+    size, low, high = o[2], F32(c[2]), F32(c[3])
+    for r in range(s[ROWS]):
+        more = F32(between(c, 0, draw(s, o[3], s[FIRST_ROW] + r)) * (c[3] - c[2]))
+        x, z = floats(o[0] + 4 * r * size, size), floats(o[1] + 4 * r * size, size)
+        for i in range(size):
+            value = x[i] + more
+            z[i] = select(value < low, low, select(value > high, high, value))  # NaN stays NaN
+
+
+def random_erasing(o, c, s, f):
+    """z = x but for a rectangle"""
+    height, width, channels, fills, stream = o[2], o[3], o[4], o[5], o[6]
+    size, low, high = height * width * channels, F32(c[4]), F32(c[5])
+    k = key(s[SEED], s[ITERATION], o[7])
+    half, other = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+    for r in range(s[ROWS]):
+        first = (s[FIRST_ROW] + r) * 6
+        wide = math.sqrt(between(c, 2, draw(s, stream, first))) * width
+        tall = math.sqrt(between(c, 2, draw(s, stream, first + 1))) * height
+        left = np.float64(draw(s, stream, first + 2)) * (width - wide)
+        top = np.float64(draw(s, stream, first + 3)) * (height - tall)
+        erased = np.float64(draw(s, stream, first + 5)) < between(c, 0, draw(s, stream, first + 4))
+        x, z = floats(o[0] + 4 * r * size, size), floats(o[1] + 4 * r * size, size)
+        for i in range(size):
+            z[i] = x[i]
+        if erased:
+            for y in range(math.ceil(top), min(height, math.ceil(top + tall))):
+                for u in range(math.ceil(left), min(width, math.ceil(left + wide))):
+                    place = (y * width + u) * channels
+                    for i in range(channels):
+                        if fills:
+                            z[place + i] = F32(c[6 + (i if fills > 1 else 0)])
+                        else:
+                            counter = U32(U64((s[FIRST_ROW] + r) * size + place + i))
+                            value = normal(half, other, counter) * high
+                            z[place + i] = low if value < low else high if value > high else value
+
+
+def random_crop(o, c, s, f):
+    """z = x from a random pixel on"""
+    height, width, channels, tall, wide, stream = o[2], o[3], o[4], o[5], o[6], o[7]
+    n = wide * channels
+    for r in range(s[ROWS]):
+        first = (s[FIRST_ROW] + r) * 2
+        top = np.int64(np.float64(draw(s, stream, first)) * (height - tall + 1))
+        left = np.int64(np.float64(draw(s, stream, first + 1)) * (width - wide + 1))
+        for y in range(tall):
+            x = floats(o[0] + 4 * (((r * height + top + y) * width) + left) * channels, n)
+            z = floats(o[1] + 4 * (r * tall + y) * n, n)
+            for i in range(n):
+                z[i] = x[i]
