@@ -391,6 +391,44 @@ def test_training_goes_on_from_a_file(tmp_path):
     assert list(again.predict(X)) == ["price", "kind"]
 
 
+def test_a_model_that_shares_weights_goes_on_from_a_file(tmp_path):
+    """The file holds the optimizer's numbers of its own weights, of a vector with those of other models."""
+    encoder, both = autoencoder()
+    encoder.compile(Adam(0.01), "mse")
+    encoder.fit(A, A[:, :2], epochs=2, verbose=0)
+    encoder.save(tmp_path / "m.safetensors")
+    again = load_model(tmp_path / "m.safetensors")
+    both.compile("adam", "mse")
+    both.predict(A)
+    for model in (encoder, again):
+        model.fit(A, A[:, :2], epochs=4, initial_epoch=2, verbose=0)
+    np.testing.assert_allclose(encoder.get_weights()[0], again.get_weights()[0], rtol=1e-6)
+    encoder.load_state(tmp_path / "m.safetensors")
+    encoder.fit(A, A[:, :2], epochs=4, initial_epoch=2, verbose=0)
+    np.testing.assert_allclose(encoder.get_weights()[0], again.get_weights()[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_long_graphs_are_copied(copied):
+    x = h = Input((4,))
+    for _ in range(500):
+        h = 1.001 * h
+    model = Model(x, Dense(2)(h), seed=1)
+    np.testing.assert_array_equal(copied(model).predict(A), model.predict(A))
+
+
+def test_structures_within_structures():
+    x = Input((4,))
+    parts = [Dense(1, name="one")(x), Dense(2, name="two")(x)]
+    model = Model(x, {"first": parts, "second": Dense(3, name="three")(x)}, seed=1)
+    assert model.output_names == ["one", "two", "three"]
+    got = model.predict(A)
+    assert [v.shape for v in got["first"]] == [(40, 1), (40, 2)]
+    assert got["second"].shape == (40, 3)
+    model.compile("sgd", "mse")
+    model.fit(A, {"one": A[:, :1], "two": A[:, :2], "three": A[:, :3]}, verbose=0)
+
+
 def nested():
     inner = Model(i := Input((4,)), [Dense(3, "tanh", name="t")(i), BatchNormalization(name="n")(i)], name="inner")
     tail = Sequential([Dense(6, "tanh"), Dropout(0.2), Dense(2)], name="tail")

@@ -42,6 +42,9 @@ class Drawn(Graph):
         self.structure = mapped(outputs, lambda _: 0)
         self.output_shapes = [s.row_shape for s in self.outputs]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"calls": self.calls} | self.__dict__  # each after those before it: no deep recursion
+
     def check(self) -> None:
         """Raises unless the inputs are inputs, each once, and the outputs tensors."""
         for x in self.inputs:
@@ -79,7 +82,7 @@ class Drawn(Graph):
     @property
     def output_names(self) -> list[str]:
         """The keys of a dict of outputs, otherwise the names of the layers that compute them, each made unique."""
-        if isinstance(self.given, dict):
+        if isinstance(self.given, dict) and len(self.given) == len(self.outputs):
             return [str(k) for k in self.given]
         names: list[str] = []
         for y in self.outputs:
@@ -166,7 +169,7 @@ class Own(Graph):
     @property
     def output_names(self) -> list[str]:
         """The keys of a dict of outputs, otherwise output, or output_1, output_2, …"""
-        if isinstance(self.structure, dict):
+        if isinstance(self.structure, dict) and len(self.structure) == len(self.output_shapes):
             return [str(k) for k in self.structure]
         count = len(self.output_shapes)
         return ["output"] if count == 1 else [f"output_{k}" for k in range(1, count + 1)]
