@@ -171,6 +171,37 @@ def test_a_weight_that_another_layer_uses():
     np.testing.assert_allclose(dW, error.T @ h + X.T @ (error @ W * (1 - h * h)), rtol=1e-5)
 
 
+REPEATS = {
+    "broadcast_to": lambda w, x: ops.broadcast_to(w, (ops.shape(x)[0], 1, 4)),
+    "repeat": lambda w, x: ops.repeat(w, ops.shape(x)[0], axis=0),
+    "tile": lambda w, x: ops.tile(w, [ops.shape(x)[0], 1, 1]),
+    "one row": lambda w, x: w,
+    "zeros": lambda w, x: w + ops.zeros((ops.shape(x)[0], 1, 4)),
+    "array": lambda w, x: ops.concatenate([w + 0 * x[:, :1], ops.zeros((ops.shape(x)[0], 1, 4))], 1)[:, :1],
+}
+
+
+@pytest.mark.parametrize("name", REPEATS)
+@pytest.mark.parametrize("options", [{}, FLOAT64])
+def test_a_weight_before_each_row(name, options):
+    """What transformers do for the token of the class."""
+
+    class Token(Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight(shape=(1, 1, 4), name="token")
+
+        def call(self, x):
+            return ops.concatenate([REPEATS[name](self.w, x), x], axis=1)
+
+    token = Token()
+    model = Model(x := Input((3, 4)), token(x), seed=1, **options)
+    values = RANDOM.normal(size=(10, 3, 4)).astype(np.float32)
+    want = np.concatenate([np.broadcast_to(token.get_weights()[0], (10, 1, 4)), values], 1)
+    np.testing.assert_allclose(model.predict(values), want, rtol=1e-6)
+    if options:
+        check_gradients(model, values, RANDOM.normal(size=(10, 4, 4)), "mse")
+
+
 def test_frozen_layers_inside():
     block = Block(5)
     block.chain[0].trainable = False
@@ -217,7 +248,7 @@ def test_layers_survive_saving(make, tmp_path):
         m.fit(X, Y, epochs=4, initial_epoch=2, verbose=0)
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    with pytest.raises(ThalwegError, match="Gate|Block"):
+    with pytest.raises(ThalwegError, match=r"Gate|Block"):
         load_model(tmp_path / "m.safetensors")
 
 
@@ -452,7 +483,7 @@ def test_a_class_without_call_or_init_is_told():
         Nothing()(Input((4,)))
     with pytest.raises(ThalwegError, match=r"super\(\).__init__"):
         Forgets()(Input((4,)))
-    with pytest.raises(ThalwegError, match="test_own_models.py, line"):
+    with pytest.raises(ThalwegError, match=r"test_own_models\.py, line"):
         Broken()(Input((4,)))
 
 
