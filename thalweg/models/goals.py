@@ -116,7 +116,6 @@ class Goals:
         return [one_or_more(given) for _ in names]
 
 
-
 def described(given: Any) -> bool:
     """Whether it is what `serialize` returned, rather than a dict by outputs."""
     return isinstance(given, dict) and "class_name" in given
