@@ -37,6 +37,7 @@ from thalweg.support.nested import leaves, mapped
 from thalweg.support.once import making
 from thalweg.support.parts import done_by, held_by
 
+QUIET = ("auto", 0)  # what `predict` says nothing with
 DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 
 
@@ -428,11 +429,24 @@ class Model(Layer):
                 if batch_size is None; the callback may set `model.stop_predicting`.
             lanes: the number of cores to use; by default one for little work, otherwise as many as are worthwhile.
         """
-        quiet = callbacks is None and verbose in (0, "auto")
-        if quiet and batch_size is None and lanes is None and steps is None and self._predictor is not None:
-            y = self._predictor.small_batch(x)  # here, because a row takes less time than another call
+        predictor = self._predictor
+        if predictor is not None and batch_size is callbacks is lanes is steps is None and verbose in QUIET:
+            y = predictor.small_batch(x)  # here, because a row takes less time than another call
             if y is not None:
                 return y
+        return self._outputs(x, batch_size, verbose, steps, callbacks, lanes)
+
+    def _outputs(
+        self,
+        x: Any,
+        batch_size: int | None,
+        verbose: int | str,
+        steps: int | None,
+        callbacks: Sequence[Callback] | None,
+        lanes: int | None,
+    ) -> Any:
+        """What `predict` returns for what isn't a few rows in exactly the engine's form."""
+        quiet = callbacks is None and verbose in QUIET
         if is_stream(x):
             x, steps = collected(x, None, None, steps, "steps").x, None
         predictor = self._predictor or self._prepare(x)
