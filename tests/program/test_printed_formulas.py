@@ -15,8 +15,8 @@ from thalweg.program.ir.instruction import TOTALS, Buffer
 UNREAD = frozenset(
     """
     accumulate adabelief adadelta adafactor adagrad adam adamax affine_share affine_sum alpha_dropout
-    alpha_dropout_adjoint angle_adjoint_of_y argmax argsort average average_pooling average_pooling_adjoint batch_moments
-    batch_normalization batch_normalization_adjoint batch_sums binary_matches categorical_crossentropy
+    alpha_dropout_adjoint angle_adjoint_of_y argmax argsort average average_pooling average_pooling_adjoint
+    batch_moments batch_normalization batch_normalization_adjoint batch_sums binary_matches categorical_crossentropy
     categorical_crossentropy_gradient categorical_crossentropy_logits categorical_crossentropy_logits_gradient
     categorical_focal_crossentropy categorical_focal_crossentropy_gradient categorical_focal_crossentropy_logits
     categorical_focal_crossentropy_logits_gradient categorical_hinge categorical_hinge_gradient categorical_matches
