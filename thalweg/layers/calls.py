@@ -150,7 +150,7 @@ class Called(hooks.Configured):
 
     @contextmanager
     def acting(self, program: Builder, training: Any) -> Iterator[None]:
-        """Inside, layers act as in training if it is True, as in prediction if it is False, and are frozen with this one."""
+        """Inside, layers act as in training if it is True, as in prediction if False, and are frozen with this one."""
         before = program.frozen, program.training
         program.frozen = program.frozen or not self.trainable
         if training is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -175,7 +175,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     else:
         cuts = [0, *(int(k) for k in indices_or_sections), n]
     before = (slice(None),) * (axis % rank)
-    return [get_item(x, (*before, slice(a, b))) for a, b in itertools.pairwise(cuts)]
+    return [get_item(x, (*before, slice(a, b))) for a, b in pairwise(cuts)]
 
 
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
