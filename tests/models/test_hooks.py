@@ -266,7 +266,10 @@ INCOMPLETE = [
     (lambda: OwnInitializer()((2,)), r"OwnInitializer has no sample\(self, shape, generator\)"),
     (lambda: trained(OwnOptimizer(0.1)), r"OwnOptimizer has no equation: an optimizer's step is its `equation`, or"),
     (lambda: trained(optimizers.SGD(OwnSchedule())), r"OwnSchedule has no value\(self, step\)"),
-    (lambda: stacked(OwnLayer()), r"OwnLayer has no call\(self, x\): a layer computes its outputs in call\(self, x\), or appends"),
+    (
+        lambda: stacked(OwnLayer()),
+        r"OwnLayer has no call\(self, x\): a layer computes its outputs in call\(self, x\), or appends",
+    ),
     (lambda: stacked(Unmade()), r"Unmade.__init__ has to call super\(\).__init__\(\) first"),
     (lambda: stacked(layers.Residual([Unmade()])), r"Unmade.__init__ has to call super\(\).__init__\(\) first"),
     (lambda: stacked(Shapeless()), "Shapeless: add_weight needs a shape, such as"),

@@ -302,6 +302,8 @@ class Compiled:
         goals, count = self.objectives(), len(self.output_shapes)
         data = dict(zip(places("X", len(inputs)), inputs, strict=True))
         names, wanted = self.graph.output_names, [g.loss is not None for g in goals]
+        if len(wanted) == 1 and rows > 1 and isinstance(y, (list, tuple)) and len(y) == 1 and np.ndim(y[0]) > 0:
+            y = y[0]  # the targets of the one output in a list, rather than one row of them
         targets = spread(y, names, "y", wanted)
         given = spread(sample_weight, names, "sample_weight", wanted, shared=True, partial=True)
         weights: dict[str, Array | None] = {}

@@ -458,13 +458,17 @@ class Model(Layer):
         return self.predict(x, verbose=0)
 
     def __call__(self, x: Any, *more: Any, **named: Any) -> Any:
-        """On arrays: the network's outputs, as from `predict`. On tensors, it is a layer of another network."""
+        """On arrays: the network's outputs, as from `predict`. On tensors, it is a layer of another network.
+
+        With training=True, the layers act as in training: dropout and noise draw new numbers at every call.
+        """
         if any(isinstance(leaf, Tensor) for leaf in leaves([x, more, named])):
             return Layer.__call__(self, x, *more, **named)
-        if more or named.get("training") or set(named) - {"training", "mask"}:
-            raise ArgumentError(
-                f"{caller()}: on arrays a model predicts: model(x); training=True acts where it is called on tensors"
-            )
+        if more or set(named) - {"training", "mask"}:
+            raise ArgumentError(f"{caller()}: on arrays a model is called as model(x), or model(x, training=True)")
+        if named.get("training"):
+            self._compiled.build_for(x)
+            return self.on_arrays((x,), {"training": True})
         return self.predict(x, verbose=0)
 
     def to_json(self, **kwargs: Any) -> str:
