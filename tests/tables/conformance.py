@@ -25,7 +25,8 @@ from conformance_activations import ACTIVATIONS
 from conformance_formulas import FORMULAS
 from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case, Memory
 
-from thalweg.program.instructions import augmentation, batches, elementwise, linear, noise
+from thalweg.program.instructions import batches, elementwise, linear, noise
+from thalweg.program.instructions.images import augmentation
 from thalweg.program.instructions.losses import penalties
 from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 

@@ -9,8 +9,9 @@ from harness import ACCUMULATE, EXTREME, IN_PLACE, OPTIONAL, ORDERED, TWICE, Cas
 
 from thalweg.engine.native.passes import image_columns as columns
 from thalweg.engine.reference import execute
-from thalweg.program.instructions import convolution, normalization, pooling, shapes, standardization
+from thalweg.program.instructions import convolution, normalization, shapes, standardization
 from thalweg.program.instructions.convolution import Window
+from thalweg.program.instructions.images import pooling
 from thalweg.program.ir.instruction import EXCHANGE, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from harness import OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case
 
-from thalweg.program.instructions import indexing, noise, products, resizing, shapes
+from thalweg.program.instructions import indexing, noise, products, shapes
+from thalweg.program.instructions.images import resizing
 from thalweg.program.ir.instruction import Buffer, Instruction
 
 

@@ -16,8 +16,8 @@ from thalweg.layers.convolution import channels_last
 from thalweg.layers.layer import Layer, Shape
 from thalweg.layers.resizing import fitted
 from thalweg.program.builder import Builder
-from thalweg.program.instructions import augmentation
-from thalweg.program.instructions.augmentation import FILL_MODES, INTERPOLATIONS, Range
+from thalweg.program.instructions.images import augmentation
+from thalweg.program.instructions.images.augmentation import FILL_MODES, INTERPOLATIONS, Range
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 from thalweg.support.hooks import unwritten

@@ -108,9 +108,7 @@ class Embedding(Layer):
 
     def build(self, input_shape: Shape) -> None:
         if self.input_length not in (None, input_shape[-1]):
-            raise ShapeError(
-                f"input_length is {self.input_length}, but a row holds {input_shape[-1]} ids"
-            )
+            raise ShapeError(f"input_length is {self.input_length}, but a row holds {input_shape[-1]} ids")
         self.W = self.add_weight(
             "W",
             (self.input_dim, self.output_dim),

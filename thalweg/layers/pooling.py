@@ -8,7 +8,7 @@ from thalweg.layers.convolution import Sizes, image_shape, pair, placed, sequenc
 from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.convolution import Window
-from thalweg.program.instructions.pooling import AveragePooling, MaxPooling
+from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.naming import choose
 

@@ -10,7 +10,7 @@ from thalweg.layers.convolution import channels_last, image_shape
 from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.convolution import Pair
-from thalweg.program.instructions.resizing import INTERPOLATIONS
+from thalweg.program.instructions.images.resizing import INTERPOLATIONS
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose

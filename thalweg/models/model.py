@@ -89,15 +89,17 @@ class Model(Layer):
         if (inputs is None) != (outputs is None):
             raise ArgumentError("a model is Model(inputs, outputs), or a class with a call")
         drawn = inputs is not None
+        if drawn and hasattr(self, "call"):
+            raise ArgumentError(f"{type(self).__name__}.call would never be called: it is a model of its tensors")
         self._assemble(Drawn(inputs, outputs, name) if drawn else Own(self, name), seed, engine, dtype)
-        if type(self).compute_loss is not Model.compute_loss:
-            self._graph.own_loss = self
         if drawn:
             self.build()
 
     def _assemble(self, graph: Graph, seed: int | None, engine: str, dtype: str) -> None:
         """Makes the parts of a model around its graph."""
         self._graph = graph
+        if type(self).compute_loss is not Model.compute_loss:
+            graph.own_loss = self
         self.named_by_us = graph.named_by_us
         self._weights = Weights(self._graph, dtype)
         self._compiled = Compiled(self._graph, self._weights, seed, engine)

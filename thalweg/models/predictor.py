@@ -33,7 +33,9 @@ class Predictor:
         self.input_shapes, self.output_shapes = compiled.graph.fed_shapes, compiled.output_shapes
         self.random = any(hasattr(i, "stream") for i in self.program)  # then each call draws new numbers
         self.steps = 0  # batches predicted so far, if it is
-        single = not self.random and len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
+        single = (
+            not self.random and len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
+        )
         flops = max(1, self.program.flops(1))
         prepared = self.engine == "native" and single
         self.many_rows = -(-MANY_FLOPS // flops) if prepared else 0  # the prepared path takes fewer …
@@ -75,7 +77,9 @@ class Predictor:
         lanes = usable_lanes(lanes, program, batch, self.engine)
         data = dict(zip(places("X", len(inputs)), inputs, strict=True))
         data |= dict(zip(places("Y_pred", len(outputs)), outputs, strict=True))
-        job = Job(program, data, rows, batch, self.parameters, self.parameters[:0], seed=self.compiled.seed, lanes=lanes)
+        job = Job(
+            program, data, rows, batch, self.parameters, self.parameters[:0], seed=self.compiled.seed, lanes=lanes
+        )
         executors: dict[Any, Executor] = vars(self.own).setdefault("executors", {})  # this thread's
         executor = executors.get((of_bytes, lanes))
         if executor is None or not executor.rebind(job):

@@ -17,15 +17,15 @@ from thalweg.program.instructions.convolution import Convolution, TransposedConv
 from thalweg.program.instructions.custom_activation import CustomActivation, ScalarPair
 from thalweg.program.instructions.elementwise import Add, Dropout, Reshape
 from thalweg.program.instructions.embedding import Embedding
+from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
+from thalweg.program.instructions.images.resizing import Resampling, banded, interpolated, nearest
 from thalweg.program.instructions.indexing import Argsort, OneHot, Take, TakeAlongAxis
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.instructions.noise import Noise, RandomBernoulli, RandomNormal, RandomUniform
 from thalweg.program.instructions.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
 from thalweg.program.instructions.parametric import Prelu
 from thalweg.program.instructions.pointwise import Pointwise
-from thalweg.program.instructions.pooling import AveragePooling, MaxPooling
 from thalweg.program.instructions.products import MatrixProduct
-from thalweg.program.instructions.resizing import Resampling, banded, interpolated, nearest
 from thalweg.program.instructions.rowwise import Rowwise
 from thalweg.program.instructions.scans import Argmax, CumulativeSum
 from thalweg.program.instructions.shapes import (

@@ -19,8 +19,13 @@ from thalweg.engine.native.passes.winograd import VECTOR, planned
 from thalweg.program.instructions.activations import Activation, ElementwiseAdjoint
 from thalweg.program.instructions.batches import GatherFloats
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution
+from thalweg.program.instructions.images.pooling import (
+    AveragePooling,
+    AveragePoolingAdjoint,
+    MaxPooling,
+    MaxPoolingAdjoint,
+)
 from thalweg.program.instructions.linear import Affine, BiasGradient, WeightGradient, positions
-from thalweg.program.instructions.pooling import AveragePooling, AveragePoolingAdjoint, MaxPooling, MaxPoolingAdjoint
 from thalweg.program.ir.instruction import WORKSPACE, Array, Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
