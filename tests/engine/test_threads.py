@@ -143,7 +143,7 @@ def test_no_thread_sees_a_model_before_its_weights_are_drawn(monkeypatch):
 def test_compiling_waits_until_an_evaluation_has_all_it_needs(monkeypatch):
     model = unbuilt()
     alone = model.evaluate(X, Y, verbose=0)
-    begun = held_up(monkeypatch, Compiled, "arrays")
+    begun = held_up(monkeypatch, Compiled, "data")
     with ThreadPoolExecutor(1) as pool:
         evaluation = pool.submit(model.evaluate, X, Y, verbose=0)
         assert begun.wait(60)

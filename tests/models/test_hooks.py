@@ -8,6 +8,7 @@ import pytest
 
 from thalweg import (
     Input,
+    Model,
     Sequential,
     activations,
     callbacks,
@@ -16,6 +17,7 @@ from thalweg import (
     layers,
     losses,
     metrics,
+    ops,
     optimizers,
     regularizers,
     schedules,
@@ -33,10 +35,10 @@ ROLES = {  # base → all public classes of its kind
 } | {Sequential: [Sequential], activations.ActivationFunction: [activations.ActivationFunction]}
 # What users of Keras override most: it has to be in the tables.
 USUAL = {
-    layers.Layer: "call __call__ compute_output_shape compute_mask convolution_op",
-    Sequential: "call train_step test_step predict_step compute_loss compute_metrics make_train_function get_config",
+    layers.Layer: "__call__ compute_output_shape compute_mask convolution_op",
+    Sequential: "call train_step test_step predict_step compute_metrics make_train_function",
     optimizers.Optimizer: "update_step apply_gradients apply build",
-    losses.Loss: "call __call__",
+    losses.Loss: "__call__",
     metrics.Metric: "stateless_update_state add_variable",
     regularizers.Regularizer: "__call__",
     constraints.Constraint: "__call__",
@@ -87,16 +89,58 @@ def test_a_subclass_of_a_subclass_is_checked():
             return self.units
 
     assert Own(3).describe() == 3
-    with pytest.raises(ArgumentError, match=r"More\.call would never be called"):
-        type("More", (Own,), {"call": method})
+    with pytest.raises(ArgumentError, match=r"More\.compute_mask would never be called"):
+        type("More", (Own,), {"compute_mask": method})
+
+
+def test_a_call_beside_a_forward_is_told():
+    with pytest.raises(ArgumentError, match=r"More\.call would never be called: Dense composes its instructions"):
+        type("More", (layers.Dense,), {"call": method})
+    type("More", (layers.Add,), {"call": method})  # which has a call itself
+    own = type("Own", (Model,), {"call": method})
+    x = Input((2,))
+    with pytest.raises(ArgumentError, match=r"Own\.call would never be called: it is a model of its tensors"):
+        own(x, layers.Dense(1)(x))
+
+
+class Weighty(layers.Layer):
+    """Declares weights in all the ways that Keras allows."""
+
+    def build(self, input_shape):
+        size = input_shape[-1]
+        self.named = self.add_weight(shape=(size,), initializer="ones", name="gain")
+        self.placed = self.add_weight((size,), "zeros")
+        self.built = True
+
+    def call(self, x):
+        return x * self.named + self.placed
+
+
+def test_weights_are_declared_as_in_keras():
+    model = Sequential([Input((2,)), Weighty()])
+    assert [name for name, _ in model.named_parameters()] == []  # it isn't built
+    assert np.array_equal(model.predict(np.eye(2)), np.eye(2))
+    assert [name for name, _ in model.named_parameters()] == ["weighty/gain", "weighty/weight"]
+
+
+def test_a_sequential_may_compute_its_loss():
+    class Own(Sequential):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return ops.square(y - y_pred) * 2
+
+    models = Own([Input((2,)), layers.Dense(1)], seed=0), Sequential([Input((2,)), layers.Dense(1)], seed=0)
+    for model, loss, rate in zip(models, (None, "mse"), (0.05, 0.1), strict=True):
+        model.compile(optimizers.SGD(rate), loss)
+        model.fit(np.eye(2), [0.0, 1.0], verbose=0)
+    np.testing.assert_allclose(models[0].get_weights()[0], models[1].get_weights()[0], rtol=1e-6)
 
 
 # --- hooks that are called -------------------------------------------------------------------------------------------
 
 
-def trained(optimizer="sgd", **options):
+def trained(optimizer="sgd", loss="mse", **options):
     model = Sequential([Input((2,)), layers.Dense(1, **options)], seed=0)
-    model.compile(optimizer, "mse")
+    model.compile(optimizer, loss)
     model.fit(np.eye(2), [0.0, 1.0], verbose=0)
     return model
 
@@ -193,24 +237,18 @@ class Unmade(layers.Dense):
         self.units = 3
 
 
-class Named(layers.Layer):
-    def build(self, input_shape):
-        self.w = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="w")
-
-
-class Placed(layers.Layer):
-    def build(self, input_shape):
-        self.w = self.add_weight((input_shape[-1],), "zeros")
-
-
 class Shapeless(layers.Layer):
     def build(self, input_shape):
         self.w = self.add_weight("w")
 
 
-class SaysBuilt(layers.Layer):
+class SaysUnbuilt(layers.Layer):
     def build(self, input_shape):
-        self.built = True
+        self.built = False
+
+
+def returning_a_number(y_true, y_pred):
+    return 3
 
 
 def stacked(*given):
@@ -218,7 +256,7 @@ def stacked(*given):
 
 
 INCOMPLETE = [
-    (OwnLoss, "OwnLoss has no instruction: a loss of your own is a formula"),
+    (OwnLoss, r"OwnLoss has no instruction: a loss of your own has call\(self, y_true, y_pred\), or is a formula"),
     (OwnMetric, r"OwnMetric has no update_state\(self, y_true, y_pred\): a metric of Python code"),
     (OwnRegularizer, r"OwnRegularizer has no factors\(self\): a penalty has to be differentiated"),
     (
@@ -228,13 +266,15 @@ INCOMPLETE = [
     (lambda: OwnInitializer()((2,)), r"OwnInitializer has no sample\(self, shape, generator\)"),
     (lambda: trained(OwnOptimizer(0.1)), r"OwnOptimizer has no equation: an optimizer's step is its `equation`, or"),
     (lambda: trained(optimizers.SGD(OwnSchedule())), r"OwnSchedule has no value\(self, step\)"),
-    (lambda: stacked(OwnLayer()), r"OwnLayer has no forward\(self, program, x\): a layer composes its instructions"),
+    (
+        lambda: stacked(OwnLayer()),
+        r"OwnLayer has no call\(self, x\): a layer computes its outputs in call\(self, x\), or appends",
+    ),
     (lambda: stacked(Unmade()), r"Unmade.__init__ has to call super\(\).__init__\(\) first"),
     (lambda: stacked(layers.Residual([Unmade()])), r"Unmade.__init__ has to call super\(\).__init__\(\) first"),
-    (lambda: stacked(Named()), "Named: add_weight takes a key and a shape"),
-    (lambda: stacked(Placed()), "Placed: add_weight takes a key and a shape"),
-    (lambda: stacked(Shapeless()), "Shapeless: add_weight takes a key and a shape"),
-    (lambda: stacked(SaysBuilt()), "SaysBuilt sets built, which thalweg does itself"),
+    (lambda: stacked(Shapeless()), "Shapeless: add_weight needs a shape, such as"),
+    (lambda: stacked(SaysUnbuilt()), "SaysUnbuilt sets built = False: thalweg knows itself what is built"),
+    (lambda: trained(loss=returning_a_number), "returning_a_number returned 3: compute it from"),
 ]
 
 

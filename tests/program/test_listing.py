@@ -212,8 +212,7 @@ def test_formulas_stand_behind_the_numbers_or_below(terminal):
 
 def test_a_summary_fits_a_terminal(terminal, capsys):
     model = Sequential([Input((4,)), Dense(1_000_000, name="a" * 90), Dense(1)])
-    model.output_shape = None
-    model._weights.build()
+    model.build()
     terminal(60)
     model.summary()
     lines = capsys.readouterr().out.splitlines()

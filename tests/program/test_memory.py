@@ -178,8 +178,8 @@ def make(batch: int, lanes: int = 1, **options: Any) -> tuple[Sequential, Any]:
     model._compiled.prepare_slots()
     kind = model.dtype
     weights = np.arange(53).reshape(-1, 1) % 5 / 2
-    arrays = [a.astype(kind) for a in (X, Y, weights)]
-    return model, model._compiled.job("training", arrays, batch, lanes, shuffle=True)
+    data = {name: a.astype(kind) for name, a in (("X", X), ("Y", Y), ("weights", weights))}
+    return model, model._compiled.job("training", data, batch, lanes, shuffle=True)
 
 
 @pytest.mark.parametrize("batch", [53, 32, 10])

@@ -28,7 +28,7 @@ from thalweg.layers import (
 from thalweg.optimizers import SGD
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import LOSS
-from thalweg.program.lowering import Objective, lower
+from thalweg.program.lowering import Objective, OutputObjective, lower
 from thalweg.program.passes.draft import KINDS, Pass, Request, names
 from thalweg.program.plain import FUSE_LOSSES, PLAIN
 
@@ -91,7 +91,7 @@ def network(name, **options):
 
 
 def program(model, kind, passes, after=None):
-    objective = None if kind == "inference" else Objective(model.loss, [])
+    objective = None if kind == "inference" else Objective([OutputObjective(model.loss)])
     return lower(model._compiled.network(), Request(kind), passes, objective, model.optimizer, after)
 
 

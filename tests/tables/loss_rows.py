@@ -14,6 +14,7 @@ from thalweg.program.instructions.activations import Elementwise, ElementwiseAdj
 from thalweg.program.instructions.losses import row_losses as rows
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import EPSILON, Loss, LossAndGradient
+from thalweg.program.instructions.losses.row_value import RowValue, RowValueGradient
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.passes.activated import ActivatedLoss
 
@@ -36,7 +37,7 @@ def loss(kind: Key) -> Build:
         p, y = PREDICTIONS.get(kind, normal)(c), TARGETS.get(kind, normal_targets)(c)
         if c.smooth and kind in KINKED:  # away from the kink
             c.values[y] = c.values[p] + np.sign(c.values[y] - c.values[p]) * (0.1 + abs(c.values[y]))
-        weight = c.put("weight", (1,), c.random.integers(0, 9, (c.shape.rows, 1)) / 4) if c.has(OPTIONAL) else None
+        weight = row_weights(c)
         result = loss_of(kind, p, y, weight, c.sums("L"), 1 / c.shape.width, c.has(TOTAL), c.has(SMOOTHED))
         factor = result.coefficient * (c.batch_rows if result.total else 1)
         c.magnitudes["sums"] = lambda m: m[result.sums] + factor * (weights(result, m) * value_size(result, m)).sum()
@@ -94,7 +95,7 @@ def activated(c: Case) -> Instruction:
     p = of.value(np, c.values[h].astype(np.float64))
     c.values[of.a] = p.astype(np.float32)
     y = c.put("y", c.row, p + c.random.choice((-1, 1), p.shape) * c.random.uniform(0.1, 2, p.shape))
-    weight = c.put("weight", (1,), c.random.integers(0, 9, (c.shape.rows, 1)) / 4) if c.has(OPTIONAL) else None
+    weight = row_weights(c)
     loss = loss_of(of_loss, of.a, y, weight, c.sums("L"), 1 / c.shape.width, c.has(TOTAL))
     v = of.a if of.source is of.a and c.has(TWICE) else h
     dp, dh = Buffer("dŷ", c.row), c.output("dh", c.row)
@@ -352,11 +353,27 @@ for table in (VALUE_SIZES, SLOPE_SIZES):
     table[rows.SparseCategoricalCrossentropyLogits] = table[rows.CategoricalCrossentropyLogits]
 
 
+def row_weights(c: Case) -> Buffer | None:
+    return c.put("weight", (1,), c.random.integers(0, 9, (c.shape.rows, 1)) / 4) if c.has(OPTIONAL) else None
+
+
+def row_value(c: Case) -> Instruction:
+    v, weight, total = c.normal("v", (1,)), row_weights(c), c.has(TOTAL)
+    i = RowValue(v, weight, c.sums("L"), total)
+    factor = c.batch_rows if total else 1
+    c.magnitudes["sums"] = lambda m: m[i.sums] + factor * (abs(m[v]) * (1 if weight is None else m[weight])).sum()
+    return i
+
+
+def row_value_gradient(c: Case) -> Instruction:
+    return RowValueGradient(row_weights(c), c.output("dv", (1,)), c.has(TOTAL))
+
+
 def subclasses(kind: type[Loss]) -> set[type[Loss]]:
     return {kind}.union(*(subclasses(child) for child in kind.__subclasses__()))
 
 
-ROWS: dict[str, Build] = {}
+ROWS: dict[str, Build] = {"row_value": row_value, "row_value_gradient": row_value_gradient}
 for name in EQUATIONS:
     ROWS |= {name: loss(name), f"{name}_gradient": gradient(name)}
 for kind in sorted(subclasses(rows.RowLoss), key=lambda kind: kind.__name__):

@@ -51,6 +51,16 @@ class Called(hooks.Configured):
         """(path, parameter) of the weights."""
         raise NotImplementedError
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        own = next((c for c in cls.__mro__ if {"call", "forward"} & vars(c).keys()), Called)
+        if "call" in vars(own) and cls.forward is not Called.forward:
+            base = next(c for c in cls.__mro__ if "forward" in vars(c))
+            raise ArgumentError(
+                f"{cls.__name__}.call would never be called: {base.__name__} composes its instructions in "
+                f"forward(self, program, x); derive from Layer, and call a {base.__name__} inside"
+            )
+
     def forward(self, program: Builder, x: Any) -> Any:
         """Appends the layer's instructions to the program and returns the buffer of its output."""
         return untraced(self.traced(program, (mapped(x, lambda b: Traced(program, b)),), {}), program)
@@ -183,7 +193,7 @@ class Called(hooks.Configured):
         ...         return x
         """
         for term in leaves(value):
-            if not isinstance(term, (Tensor, Variable)):
+            if not isinstance(term, (Tensor, Variable)) or isinstance(term, Symbol):
                 raise ArgumentError(f"{caller()}: add_loss takes a tensor computed in call, got {term!r}")
             program = program_of([term.value if isinstance(term, OverRows) else term])
             program.objectives.append(row_value(program, term))

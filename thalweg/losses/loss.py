@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import ops
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.ops.operation import row_value
-from thalweg.ops.tensor import Operators, Traced, writing
+from thalweg.ops.tensor import Operators, Tensor, Traced, writing
 from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate
@@ -130,6 +130,8 @@ class Loss(hooks.Configured):
             return y_pred
         with writing(program):
             value = self.call(Traced(program, y), Traced(program, y_pred))  # type: ignore[attr-defined]
+        if not isinstance(value, Tensor):
+            raise ArgumentError(f"{self.name} returned {value!r}: compute it from y_true and y_pred, by thalweg.ops")
         result, total = row_value(program, value)
         if total:
             raise ArgumentError(f"{self.name} is a sum over the rows of the batch: take the mean, or reduction='sum'")

@@ -10,6 +10,7 @@ from typing import Any
 from thalweg import losses, metrics
 from thalweg.errors import ArgumentError, ThalwegWarning
 from thalweg.layers.layer import Shape
+from thalweg.metrics.means import OutputLoss
 from thalweg.models.graph import Graph
 from thalweg.models.model_loss import ModelLoss
 from thalweg.support.checks import number, whole
@@ -33,9 +34,7 @@ class Goals:
         self.loss = losses.get(loss) if described(loss) else mapped(loss, losses.get)
         for given in flat([names, weighted_metrics]):
             if not isinstance(given, (str, dict, metrics.Metric)) and not callable(given):
-                raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {names!r}")
-        if isinstance(names, (int, float, bool)) or (names is not None and not isinstance(names, ALLOWED)):
-            raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {names!r}")
+                raise ArgumentError(f"metrics is a list of names or of thalweg.metrics, got {given!r}")
         if weighted_metrics:
             raise ArgumentError("weighted_metrics: metrics count every row the same; give the names in metrics")
         self.names, self.loss_weights = names, loss_weights
@@ -67,7 +66,7 @@ class Goals:
 
     def outputs(self, graph: Graph) -> list[OutputGoal]:
         """The goal of each output."""
-        names, shapes = graph.output_names, graph.output_shapes
+        names, shapes = graph.output_names, [shape or (1,) for shape in graph.output_shapes]
         count = len(shapes)
         every = [True] * count
         if graph.own_loss is not None:
@@ -82,7 +81,7 @@ class Goals:
             if own[k] is not None:
                 found = named_metrics(given[k], own[k], shape)
                 if count > 1:
-                    reported = metrics.Named("loss", metrics.OutputLoss(own[k]))
+                    reported = metrics.Named("loss", OutputLoss(own[k]))
                     found = [metrics.Named(f"{names[k]}_{n.key}", n.metric) for n in [reported, *found]]
             elif given[k]:
                 raise ArgumentError(f"output {names[k]!r} has metrics but no loss, whose targets they need")
@@ -115,9 +114,6 @@ class Goals:
         if nested and len(names) > 1:
             return [[inner] for inner in given]
         return [one_or_more(given) for _ in names]
-
-
-ALLOWED = (str, list, tuple, dict, metrics.Metric)
 
 
 def described(given: Any) -> bool:

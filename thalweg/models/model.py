@@ -37,6 +37,7 @@ from thalweg.support.nested import leaves, mapped
 from thalweg.support.once import making
 from thalweg.support.parts import done_by, held_by
 
+QUIET = ("auto", 0)  # what `predict` says nothing with
 DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 
 
@@ -89,15 +90,17 @@ class Model(Layer):
         if (inputs is None) != (outputs is None):
             raise ArgumentError("a model is Model(inputs, outputs), or a class with a call")
         drawn = inputs is not None
+        if drawn and hasattr(self, "call"):
+            raise ArgumentError(f"{type(self).__name__}.call would never be called: it is a model of its tensors")
         self._assemble(Drawn(inputs, outputs, name) if drawn else Own(self, name), seed, engine, dtype)
-        if type(self).compute_loss is not Model.compute_loss:
-            self._graph.own_loss = self
         if drawn:
             self.build()
 
     def _assemble(self, graph: Graph, seed: int | None, engine: str, dtype: str) -> None:
         """Makes the parts of a model around its graph."""
         self._graph = graph
+        if type(self).compute_loss is not Model.compute_loss:
+            graph.own_loss = self
         self.named_by_us = graph.named_by_us
         self._weights = Weights(self._graph, dtype)
         self._compiled = Compiled(self._graph, self._weights, seed, engine)
@@ -426,11 +429,24 @@ class Model(Layer):
                 if batch_size is None; the callback may set `model.stop_predicting`.
             lanes: the number of cores to use; by default one for little work, otherwise as many as are worthwhile.
         """
-        quiet = callbacks is None and verbose in (0, "auto")
-        if quiet and batch_size is None and lanes is None and steps is None and self._predictor is not None:
-            y = self._predictor.small_batch(x)  # here, because a row takes less time than another call
+        predictor = self._predictor
+        if predictor is not None and batch_size is callbacks is lanes is steps is None and verbose in QUIET:
+            y = predictor.small_batch(x)  # here, because a row takes less time than another call
             if y is not None:
                 return y
+        return self._outputs(x, batch_size, verbose, steps, callbacks, lanes)
+
+    def _outputs(
+        self,
+        x: Any,
+        batch_size: int | None,
+        verbose: int | str,
+        steps: int | None,
+        callbacks: Sequence[Callback] | None,
+        lanes: int | None,
+    ) -> Any:
+        """What `predict` returns for what isn't a few rows in exactly the engine's form."""
+        quiet = callbacks is None and verbose in QUIET
         if is_stream(x):
             x, steps = collected(x, None, None, steps, "steps").x, None
         predictor = self._predictor or self._prepare(x)
@@ -456,13 +472,17 @@ class Model(Layer):
         return self.predict(x, verbose=0)
 
     def __call__(self, x: Any, *more: Any, **named: Any) -> Any:
-        """On arrays: the network's outputs, as from `predict`. On tensors, it is a layer of another network."""
+        """On arrays: the network's outputs, as from `predict`. On tensors, it is a layer of another network.
+
+        With training=True, the layers act as in training: dropout and noise draw new numbers at every call.
+        """
         if any(isinstance(leaf, Tensor) for leaf in leaves([x, more, named])):
             return Layer.__call__(self, x, *more, **named)
-        if more or named.get("training") or set(named) - {"training", "mask"}:
-            raise ArgumentError(
-                f"{caller()}: on arrays a model predicts: model(x); training=True acts where it is called on tensors"
-            )
+        if more or set(named) - {"training", "mask"}:
+            raise ArgumentError(f"{caller()}: on arrays a model is called as model(x), or model(x, training=True)")
+        if named.get("training"):
+            self._compiled.build_for(x)
+            return self.on_arrays((x,), {"training": True})
         return self.predict(x, verbose=0)
 
     def to_json(self, **kwargs: Any) -> str:

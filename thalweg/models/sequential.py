@@ -8,6 +8,7 @@ from typing import Any, Self
 from thalweg.layers import MODELS, CustomObjects, Input, Layer, deserialize
 from thalweg.models.graph import Chain
 from thalweg.models.model import Model
+from thalweg.support import hooks
 from thalweg.support.parts import done_by
 
 
@@ -31,6 +32,8 @@ class Sequential(Model):
     >>> model.predict(x).round().ravel()
     array([0., 1., 1., 0.], dtype=float32)
     """
+
+    uncalled = hooks.SEQUENTIAL
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from thalweg.errors import ThalwegError
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.batches import GatherBytes, GatherFloats, Store
 from thalweg.program.instructions.elementwise import Copy
@@ -137,6 +138,8 @@ def judge(network: Network, objective: Objective, weighted: bool, outputs: Seque
     for own, y_pred, (target, weights) in zip(objective.outputs, outputs, names, strict=True):
         if own.loss is None:
             continue
+        if not y_pred.shape:  # one number a row
+            y_pred = builder.reshape(y_pred, (1,))
         y, weight = builder_inputs(builder, own.loss.target_shape(y_pred.shape), target, weights if weighted else None)
         value = own.loss.prepare(builder, y_pred, y)
         source = next((i for i in instructions if any(o is value for o in i.outputs)), None)
@@ -150,6 +153,8 @@ def judge(network: Network, objective: Objective, weighted: bool, outputs: Seque
             value = metric.prepare(builder, y_pred, y)
             instructions.append(metric.lower(value, y, sums("score", place, size)))
             place += size
+    if not builder.objectives and all(own.loss is None for own in objective.outputs):
+        raise ThalwegError("there is no loss: give compile a loss, or add_loss a value in a layer's call")
     instructions += [penalty.lower(W, sums("penalty", PENALTY)) for W, penalty in network.penalties]
     for a, l1, l2 in builder.penalties:
         instructions.append(ActivityPenalty(a, l1, l2, sums("penalty", PENALTY)))

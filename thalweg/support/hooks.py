@@ -124,6 +124,7 @@ MODEL = table(
     ("run_eagerly jit_compile", "every program is compiled; engine='reference' runs it in NumPy"),
     *(SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
 )
+SEQUENTIAL = MODEL | {"call": "the layers are called one after the other; a model with a call is a subclass of Model"}
 FORMULA = (
     "a loss of your own has call(self, y_true, y_pred), or is a formula, such as compile(loss='(y_pred - y_true)**2')"
 )

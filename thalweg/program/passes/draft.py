@@ -34,7 +34,7 @@ class Draft:
     backward: Sequence[Instruction] = ()
     request: Request = Request()
     trained: Sequence[Buffer] = ()  # the weights whose gradients are wanted
-    y_pred: Buffer | None = None  # the network's output
+    outputs: Sequence[Buffer] = ()  # the network's
 
     def __iter__(self) -> Iterator[Instruction]:
         yield from self.forward

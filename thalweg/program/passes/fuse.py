@@ -119,7 +119,7 @@ def fuse_losses(draft: Draft) -> Draft:
     instruction goes, and the loss writes the activation itself if something else reads it or it has to be visible.
     """
     forward, backward = list(draft.forward), list(draft.backward)
-    shown = draft.y_pred if draft.request.visible else None
+    shown = draft.outputs if draft.request.visible else ()
     for gradient in [i for i in backward if isinstance(i, LossAndGradient)]:
         backward.remove(gradient)
         place = forward.index(gradient.of)
@@ -133,7 +133,7 @@ def fuse_losses(draft: Draft) -> Draft:
         a = source.outputs[0]
         if any(a in i.inputs for i in forward[:place]):
             continue  # it is needed before the loss
-        read = a is shown or any(a in i.inputs for i in [*forward, *backward])
+        read = any(a is y for y in shown) or any(a in i.inputs for i in [*forward, *backward])
         forward[place] = replace(gradient, a=a if read else None)
         forward.remove(source)
     return replace(draft, forward=forward, backward=backward)
