@@ -9,7 +9,6 @@ from thalweg.activations import CustomFunction
 from thalweg.errors import ArgumentError
 from thalweg.layers import (
     activation,
-    adapted,
     aliases,
     augmentation,
     containers,
@@ -27,7 +26,6 @@ from thalweg.layers import (
     volumes,
 )
 from thalweg.layers.activation import *  # noqa: F403 — a new layer is named only in its own file
-from thalweg.layers.adapted import *  # noqa: F403
 from thalweg.layers.aliases import *  # noqa: F403
 from thalweg.layers.augmentation import *  # noqa: F403
 from thalweg.layers.containers import *  # noqa: F403
@@ -51,7 +49,6 @@ CustomObjects = Mapping[str, type[Layer] | CustomFunction]
 
 __all__ = ["Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
-__all__ += adapted.__all__
 __all__ += augmentation.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__

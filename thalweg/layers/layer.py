@@ -47,12 +47,13 @@ class Parameter:
 class Layer(HasVariables, Called):
     """Base of all layers. A subclass declares its weights in `build`, and says what it computes in one of two ways.
 
-    Keras's way is `call(self, x)`, in functions of `thalweg.ops`, Python's operators and calls of other layers, which may
-    be attributes of this one. It is called while a network is drawn, with tensors that have shapes but no numbers; what
-    it does becomes instructions. `training` and `mask` are passed if it takes them. `build` gets Keras's input shape, that
-    begins with None for the rows.
+    Keras's way is `call(self, x)`, in functions of `thalweg.ops`, Python's operators and calls of other layers, which
+    may be attributes of this one. It is called while a network is drawn, with tensors that have shapes but no numbers;
+    what it does becomes instructions. `training` and `mask` are passed if it takes them. `build` gets Keras's input
+    shape, that begins with None for the rows.
 
-    thalweg's way is `forward(self, program, x)`, which appends instructions itself; its `build` gets the shape of a row.
+    thalweg's way is `forward(self, program, x)`, which appends instructions itself; its `build` gets the shape of a
+    row.
 
     A layer never writes a backward pass: the program derives it. `layer.trainable = False` freezes its weights.
 

@@ -42,13 +42,13 @@ DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 
 
 class Model(Layer):
-    """Base of all networks of layers: `Model(inputs, outputs)` from tensors, or a subclass that computes its outputs in `call`.
+    """Base of all networks of layers: `Model(inputs, outputs)` from tensors, or a subclass with a `call`.
 
-    From tensors, it is everything between them: any number of inputs and outputs, alone, in lists or in dicts; layers and
-    models called several times share their weights; what other models learn with the same layers, this one knows.
+    From tensors, it is everything between them: any number of inputs and outputs, alone, in lists or in dicts; layers
+    and models called several times share their weights; what other models learn with the same layers, this one knows.
 
-    A subclass makes its layers in `__init__`, as attributes, and calls them in `call(self, inputs)`; `training` is passed if
-    it takes it. It learns its shapes from the first data, or by `build(input_shape)`.
+    A subclass makes its layers in `__init__`, as attributes, and computes its outputs by them in `call(self, inputs)`;
+    `training` is passed if it takes it. It learns its shapes from the first data, or by `build(input_shape)`.
 
     Args:
         inputs, outputs: tensors, made by `Input` and by calling layers.
@@ -336,8 +336,8 @@ class Model(Layer):
         """Trains for `epochs` passes over the rows, in batches.
 
         Args:
-            x: (rows, …) inputs; bytes (uint8), such as images, are converted to floats batch by batch. For several inputs
-                a list in their order, or a dict by their names. A `utils.PyDataset`, or a generator of batches (x, y).
+            x: (rows, …) inputs; bytes (uint8), such as images, are converted to floats batch by batch. For several
+                inputs a list in their order, or a dict by their names. A `utils.PyDataset`, or a generator of batches (x, y).
             y: the targets, as the loss takes them; for several outputs a list or a dict.
             batch_size: rows per step; 32 if None. epochs: the number of the last epoch.
             verbose: 1 or "auto": on a terminal, a few lines that are redrawn; elsewhere a line for each epoch, after
