@@ -68,6 +68,58 @@ def test_contrast_is_a_factor_about_the_mean_of_each_channel():
     assert (clipped.min(), clipped.max()) == (100, 150)
 
 
+def test_brightness_is_keras_s():
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras")
+    for factor in ((0.3, 0.3), (-0.7, -0.7)):
+        theirs = np.asarray(keras.layers.RandomBrightness(factor, (10, 200))(IMAGES, training=True))
+        np.testing.assert_allclose(changed(layers.RandomBrightness(factor, (10, 200))), theirs, atol=1e-3)
+
+
+def test_brightness_is_one_number_for_each_image():
+    z = changed(layers.RandomBrightness(0.2, (-1e3, 1e3)))
+    more = (z - IMAGES) / 2e3
+    assert np.ptp(more, axis=(1, 2, 3)).max() < 1e-6
+    assert (abs(more) <= 0.2 + 1e-6).all()
+    assert np.ptp(more.mean(axis=(1, 2, 3))) > 0.01
+
+
+@pytest.mark.parametrize("fill", [None, 7.0, [7.0, 300.0, -3.0]])
+def test_a_patch_of_each_image_is_erased(fill):
+    x = np.random.default_rng(2).uniform(50, 60, (200, 8, 10, 3)).astype(np.float32)
+    z = changed(layers.RandomErasing(1.0, (0.25, 0.25), fill, (0, 255)), x)
+    erased = (z != x).any(axis=-1)
+    hit = erased.any(axis=(1, 2))
+    assert 0.35 < hit.mean() < 0.65  # of 200 draws with a mean probability of ½: four standard deviations
+    down, across = erased.any(axis=2)[hit], erased.any(axis=1)[hit]
+    assert (erased[hit] == down[:, :, None] & across[:, None, :]).all()
+    assert set(down.sum(axis=1)) == {4}  # half of each side
+    assert set(across.sum(axis=1)) == {5}
+    assert len({d.argmax() for d in down}) >= 4
+    inside = z[erased]
+    if fill is None:
+        assert inside.min() == 0  # noise of standard deviation 255, clipped
+        assert inside.max() == 255
+        assert len(np.unique(inside)) > 500
+    else:
+        assert np.array_equal(np.unique(inside, axis=0), [np.clip(np.broadcast_to(fill, 3), 0, 255)])
+
+
+def test_a_crop_is_a_part_of_the_image_everywhere_inside_it():
+    x = np.arange(5 * 6, dtype=np.float32).reshape(1, 5, 6, 1).repeat(300, axis=0)
+    z = changed(layers.RandomCrop(3, 4), x)
+    top, left = z[:, 0, 0, 0] // 6, z[:, 0, 0, 0] % 6
+    want = [x[0, int(t) : int(t) + 3, int(n) : int(n) + 4] for t, n in zip(top, left, strict=True)]
+    assert np.array_equal(z, want)
+    assert {(t, n) for t, n in zip(top, left, strict=True)} == {(t, n) for t in range(3) for n in range(3)}
+
+
+def test_outside_of_training_a_crop_is_the_middle_resized():
+    model = Sequential([Input(SHAPE), layers.RandomCrop(4, 4)])
+    other = Sequential([Input(SHAPE), layers.Resizing(4, 4, crop_to_aspect_ratio=True)])
+    assert np.array_equal(model.predict(IMAGES), other.predict(IMAGES))
+
+
 def test_nothing_happens_in_evaluation_and_prediction():
     model = Sequential([Input(SHAPE), layers.RandomRotation(0.5), layers.RandomFlip(), Flatten()], seed=1)
     assert np.array_equal(model.predict(IMAGES), IMAGES.reshape(4, -1))
@@ -125,6 +177,19 @@ def test_behind_weights_an_augmentation_is_refused():
         (lambda: layers.RandomTranslation(0.1, 0.1, interpolation="cubic"), r"unknown .* interpolation 'cubic'"),
         (lambda: layers.RandomContrast(2.0), r"RandomContrast's factor"),
         (lambda: layers.RandomContrast(0.5, (1, 0)), r"value_range is \(least, greatest\)"),
+        (lambda: layers.RandomBrightness(2.0), r"RandomBrightness's factor"),
+        (lambda: layers.RandomBrightness(0.5, (1, 1)), r"RandomBrightness's value_range is \(least, greatest\)"),
+        (lambda: layers.RandomErasing(-0.5), r"RandomErasing's factor"),
+        (lambda: layers.RandomErasing(scale=1.5), r"RandomErasing's scale"),
+        (lambda: layers.RandomErasing(fill_value=[1, 2]), r"RandomErasing's fill_value is a number, three of them"),
+        (lambda: layers.RandomErasing(fill_value="noise"), r"RandomErasing's fill_value"),
+        (lambda: layers.RandomCrop(0, 3), r"RandomCrop's height"),
+        (lambda: layers.Resizing(3, 3, "area"), r"unknown Resizing's interpolation 'area'"),
+        (lambda: layers.Resizing(3, 3, fill_mode="nearest"), r"unknown Resizing's fill_mode 'nearest'"),
+        (lambda: layers.Resizing(3, 3, "bilinear", True, True), r"crop_to_aspect_ratio or pad_to_aspect_ratio, not"),
+        (lambda: layers.CenterCrop(3, 0), r"CenterCrop's width"),
+        (lambda: layers.CenterCrop(3, 3, "channels_first"), r"CenterCrop takes images as .*'channels_last'"),
+        (lambda: layers.UpSampling2D(2, "area"), r"unknown UpSampling2D's interpolation 'area'"),
         (lambda: layers.RandomFlip(data_format="channels_first"), r"data_format='channels_last'"),
         (lambda: layers.RandomFlip(seed=-1), r"RandomFlip's seed"),
     ],

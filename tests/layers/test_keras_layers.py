@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+import thalweg
 from thalweg import Input, Sequential, layers
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -15,6 +16,7 @@ if keras.backend.backend() != "jax":
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.normal(size=(5, 6, 5, 3)).astype("f")
 SEQUENCES = RANDOM.normal(size=(5, 9, 3)).astype("f")
+VOLUMES = RANDOM.normal(size=(2, 5, 6, 7, 4)).astype("f")
 
 TRANSPOSED = [
     {"kernel_size": 3},
@@ -28,7 +30,43 @@ TRANSPOSED = [
     {"kernel_size": (2, 3), "padding": "same", "dilation_rate": (2, 3)},
     {"kernel_size": 3, "dilation_rate": 2},
 ]
+INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5")
+RESIZED = [
+    *({"height": h, "width": w, "interpolation": i} for i in INTERPOLATIONS for h, w in ((4, 9), (11, 3), (6, 13))),
+    *({"height": 2, "width": 7, "interpolation": i, "antialias": True} for i in INTERPOLATIONS),
+    {"height": 4, "width": 7, "crop_to_aspect_ratio": True},
+    {"height": 8, "width": 3, "crop_to_aspect_ratio": True, "interpolation": "nearest"},
+    {"height": 4, "width": 7, "pad_to_aspect_ratio": True},
+    {"height": 9, "width": 4, "pad_to_aspect_ratio": True, "fill_value": 2.5},
+]
+CONVOLUTIONS = [
+    {"kernel_size": 3},
+    {"kernel_size": (2, 3, 4), "padding": "same", "activation": "relu"},
+    {"kernel_size": (3, 2, 3), "strides": (1, 2, 3), "padding": "same", "groups": 2},
+    {"kernel_size": (2, 1, 2), "strides": (2, 2, 1), "use_bias": False},
+    {"kernel_size": 2, "strides": (2, 1, 1), "groups": 4},
+    {"kernel_size": (2, 3, 2), "dilation_rate": (2, 1, 3), "padding": "same"},
+    {"kernel_size": (2, 2, 2), "dilation_rate": (1, 3, 2)},
+    {"kernel_size": 1},
+]
 CASES = [
+    *(("Resizing", options, IMAGES) for options in RESIZED),
+    *(("CenterCrop", {"height": h, "width": w}, IMAGES) for h, w in ((3, 2), (6, 5), (9, 3), (7, 9))),
+    *(("UpSampling2D", {"size": (2, 3), "interpolation": i}, IMAGES) for i in INTERPOLATIONS),
+    ("ZeroPadding1D", {"padding": (2, 1)}, SEQUENCES),
+    ("ZeroPadding1D", {}, SEQUENCES),
+    ("Cropping1D", {"cropping": (2, 1)}, SEQUENCES),
+    ("Cropping1D", {}, SEQUENCES),
+    ("UpSampling1D", {"size": 3}, SEQUENCES),
+    ("SeparableConv1D", {"filters": 4, "kernel_size": 3, "depth_multiplier": 2}, SEQUENCES),
+    ("SeparableConv1D", {"filters": 4, "kernel_size": 2, "strides": 2, "padding": "same"}, SEQUENCES),
+    ("SeparableConv1D", {"filters": 2, "kernel_size": 3, "dilation_rate": 2, "activation": "tanh"}, SEQUENCES),
+    *(("Conv3D", {"filters": 8, **options}, VOLUMES) for options in CONVOLUTIONS),
+    *((f"{kind}Pooling3D", {}, VOLUMES) for kind in ("Max", "GlobalMax", "GlobalAverage")),
+    ("AveragePooling3D", {"pool_size": 2}, VOLUMES),
+    ("MaxPooling3D", {"pool_size": (3, 2, 1), "strides": (1, 2, 3), "padding": "same"}, VOLUMES),
+    ("AveragePooling3D", {"pool_size": (2, 3, 2), "strides": 2, "padding": "same"}, VOLUMES),
+    ("GlobalMaxPooling3D", {"keepdims": True}, VOLUMES),
     *(("Conv2DTranspose", {"filters": 4, **options}, IMAGES) for options in TRANSPOSED),
     ("Conv1DTranspose", {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, SEQUENCES),
     ("Conv1DTranspose", {"filters": 2, "kernel_size": 2, "strides": 3, "output_padding": 2}, SEQUENCES),
@@ -78,3 +116,46 @@ def test_normalization_is_adapted_as_keras_s(axis, invert, built):
     mean, deviation = exact.mean(over), exact.std(over)
     want = exact * deviation + mean if invert else (exact - mean) / deviation
     np.testing.assert_allclose(model.predict(data), want, rtol=1e-5, atol=1e-5 * abs(want).max())
+
+
+TRAINED = [
+    ("Resizing", {"height": 9, "width": 3}, IMAGES),
+    ("Resizing", {"height": 4, "width": 7, "interpolation": "bicubic", "antialias": True}, IMAGES),
+    ("Resizing", {"height": 9, "width": 3, "interpolation": "nearest"}, IMAGES),
+    ("CenterCrop", {"height": 7, "width": 3}, IMAGES),
+    ("UpSampling2D", {"size": (2, 3), "interpolation": "bilinear"}, IMAGES),
+    ("ZeroPadding1D", {"padding": (2, 1)}, SEQUENCES),
+    ("Cropping1D", {"cropping": (2, 1)}, SEQUENCES),
+    ("UpSampling1D", {"size": 3}, SEQUENCES),
+    ("SeparableConv1D", {"filters": 4, "kernel_size": 3, "depth_multiplier": 2}, SEQUENCES),
+    *(("Conv3D", {"filters": 8, **options}, VOLUMES) for options in CONVOLUTIONS),
+    ("MaxPooling3D", {"pool_size": (3, 2, 1), "strides": (1, 2, 3), "padding": "same"}, VOLUMES),
+    ("AveragePooling3D", {"pool_size": (2, 3, 2), "strides": 2, "padding": "same"}, VOLUMES),
+    ("GlobalMaxPooling3D", {}, VOLUMES),
+    ("GlobalAveragePooling3D", {}, VOLUMES),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "x"), TRAINED, ids=[f"{c[0]}{n}" for n, c in enumerate(TRAINED)])
+def test_twenty_steps_are_keras_s(name, options, x):
+    """Behind a dense layer, whose gradient comes through the layer."""
+
+    def trained(package):
+        made = package.layers
+        front = [package.Input(x.shape[1:]), made.Dense(x.shape[-1], "tanh"), getattr(made, name)(**options)]
+        model = package.Sequential([*front, made.Flatten(), made.Dense(2)])
+        model.compile(package.optimizers.SGD(0.02), "mse")
+        return model
+
+    ours, theirs = trained(thalweg), trained(keras)
+    ours.build()
+    start = ours.get_weights()
+    theirs.set_weights(start)
+    y = RANDOM.normal(size=(len(x), 2)).astype("f")
+    for _ in range(20):
+        ours.train_on_batch(x, y)
+        theirs.train_on_batch(x, y)
+    for before, got, weight in zip(start, ours.get_weights(), theirs.weights, strict=True):
+        want = np.asarray(weight.value)
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4 * abs(want).max())
+        assert np.abs(want - before).max() > 1e-4  # it has learned

@@ -65,6 +65,8 @@ REFUSED = {
     "some rows": (lambda x: x[1:], "mixes the rows"),
     "a mask of rows": (lambda x: x[np.array([True, False])], "mixes the rows"),
     "a computed place": (lambda x: x[:, ops.argmax(x, 1)], "take_along_axis"),
+    "tile of rows": (lambda x: ops.tile(x, [ops.shape(x)[0], 1, 1]), "mixes the rows"),
+    "repeat of rows": (lambda x: ops.repeat(x, ops.shape(x)[0], axis=0), "mixes the rows"),
     "two lists": (lambda x: x[:, [0, 1], [1, 2]], "one list of places"),
     "a mask of another length": (lambda x: x[:, [True, False]], "whole numbers"),
     "a place beyond": (lambda x: x[:, 5], "0 … 4"),
@@ -124,6 +126,11 @@ def test_weights_alone_outside_of_call():
 @pytest.mark.parametrize("value", [3.0, np.ones(3), "x", [1.0]])
 def test_add_loss_of_something_else(value):
     check(lambda: Own(lambda layer, x: (layer.add_loss(value), x)[1])(Input((5, 3))), "add_loss takes a tensor")
+
+
+def test_add_loss_outside_of_call():
+    model = Model(x := Input((3,)), Dense(2)(x))
+    check(lambda: model.add_loss(ops.mean(ops.square(x))), "add_loss takes a tensor computed in call")
 
 
 def test_a_mean_over_the_rows_is_no_output():

@@ -26,21 +26,21 @@ UNREAD = frozenset(
     depthwise_transposed_convolution dice dice_gradient difference_adjoint_of_x difference_adjoint_of_y dropout
     exponentials flip ftrl gather gather_bytes gather_share gaussian_dropout gaussian_nll gaussian_nll_gradient
     gaussian_nll_logarithm gaussian_nll_logarithm_gradient gaussian_noise generalized_cross_entropy
-    generalized_cross_entropy_gradient glu glu_adjoint gradient_descent kernel_gradient kernel_gradient_by_columns
-    lamb largest layout lion log_softmax matrix_product max_pooling max_pooling_adjoint maximum_adjoint_of_x
+    generalized_cross_entropy_gradient glu glu_adjoint gradient_descent kernel_gradient kernel_gradient_by_columns lamb
+    largest layout lion log_softmax matrix_product max_pooling max_pooling_adjoint maximum_adjoint_of_x
     maximum_adjoint_of_y mean_over_axes minimum_adjoint_of_y mod_adjoint_of_y moments moving_average muon nadam
     norm_constraint normalization one_hot orthogonal_penalty permutation placement power_adjoint_of_y prelu_gradient
     product product_of_two_adjoint_of_x product_of_two_adjoint_of_y product_without_zeros quotient_adjoint_of_x
-    quotient_adjoint_of_y random_bernoulli random_contrast random_flip random_normal random_uniform random_warp
-    reduce reshape rmsprop row_correlations schedule-free_adamw score_histogram share_weight_gradient slice smallest
-    softmax sparse_categorical_crossentropy sparse_categorical_crossentropy_gradient
-    sparse_categorical_crossentropy_logits sparse_categorical_crossentropy_logits_gradient sparse_matches
-    sparse_top_matches sparsemax sparsemax_adjoint spatial_dropout squared_norm squares_and_targets standardization
-    standardization_adjoint store sum sum_of_two_adjoint_of_y take take_adjoint take_along_axis
-    take_along_axis_adjoint ties top_matches transpose transposed_convolution transposed_convolution_by_columns
-    tversky tversky_gradient upsampling upsampling_adjoint where_adjoint_of_x where_adjoint_of_y
-    winograd_convolution winograd_convolution_by_columns winograd_gradient winograd_gradient_by_columns
-    winograd_kernel winograd_kernel_gradient zeros
+    quotient_adjoint_of_y random_bernoulli random_brightness random_contrast random_crop random_erasing random_flip
+    random_normal random_uniform random_warp reduce resampling reshape rmsprop row_correlations schedule-free_adamw
+    score_histogram share_weight_gradient slice smallest softmax sparse_categorical_crossentropy
+    sparse_categorical_crossentropy_gradient sparse_categorical_crossentropy_logits
+    sparse_categorical_crossentropy_logits_gradient sparse_matches sparse_top_matches sparsemax sparsemax_adjoint
+    spatial_dropout squared_norm squares_and_targets standardization standardization_adjoint store sum
+    sum_of_two_adjoint_of_y take take_adjoint take_along_axis take_along_axis_adjoint ties top_matches transpose
+    transposed_convolution transposed_convolution_by_columns tversky tversky_gradient upsampling upsampling_adjoint
+    where_adjoint_of_x where_adjoint_of_y winograd_convolution winograd_convolution_by_columns winograd_gradient
+    winograd_gradient_by_columns winograd_kernel winograd_kernel_gradient zeros
     """.split()  # noqa: SIM905
 )
 SHAPES = [Shape(rows=4, width=5, units=3, flags=flags & ~ACCUMULATE, seed=seed) for flags, seed in

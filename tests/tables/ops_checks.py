@@ -106,8 +106,9 @@ def check_gradients(model: Model, x: Any, y: Any, loss: Any = combined, directio
     draw = np.random.default_rng(5)
     model.compile(SGD(1.0), loss)
     weights, gradients = model.get_weights(), slopes(model, x, y)
+    trained = [p.trainable for _, p in model.named_parameters()]  # averages move, but by no gradient
     for _ in range(directions):
-        steps = [draw.normal(size=w.shape) for w in weights]
+        steps = [draw.normal(size=w.shape) * moves for w, moves in zip(weights, trained, strict=True)]
         adjoint = sum(float((g * d).sum()) for g, d in zip(gradients, steps, strict=True))
         moved = []
         for step in (1e-5, -1e-5):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +77,7 @@ def of_batch(held: dict[str, Any], key: str, path: Path) -> tuple[Array, list[in
     return np.ascontiguousarray(pixels.reshape(-1, CHANNELS, SIDE, SIDE).transpose(0, 2, 3, 1)), labels
 
 
-def joined(parts: list[tuple[Array, list[int]]], kind: Callable[..., Any]) -> tuple[Array, Array]:
+def joined(parts: list[tuple[Array, list[int]]], kind: type[np.generic]) -> tuple[Array, Array]:
     """All batches: images, and labels as a column."""
     x = np.concatenate([x for x, _ in parts])
     return x, np.array([n for _, labels in parts for n in labels], kind).reshape(-1, 1)

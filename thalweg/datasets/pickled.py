@@ -36,9 +36,8 @@ class Kind:
         self.dtype = np.dtype(text(code).replace("O8", "O"))
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        order = text(state[1])
-        if self.dtype.kind != "O" and order in "<>":
-            self.dtype = self.dtype.newbyteorder(order)
+        if self.dtype.kind != "O" and text(state[1]) in ("<", ">"):
+            self.dtype = self.dtype.newbyteorder("<" if text(state[1]) == "<" else ">")
 
 
 class Rebuilt:

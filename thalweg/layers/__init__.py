@@ -24,6 +24,7 @@ from thalweg.layers import (
     separable,
     shapes,
     transposed,
+    volumes,
 )
 from thalweg.layers.activation import *  # noqa: F403 — a new layer is named only in its own file
 from thalweg.layers.aliases import *  # noqa: F403
@@ -42,6 +43,7 @@ from thalweg.layers.resizing import *  # noqa: F403
 from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
+from thalweg.layers.volumes import *  # noqa: F403
 from thalweg.support.naming import choose
 from thalweg.support.registry import REGISTERED
 
@@ -63,6 +65,7 @@ __all__ += resizing.__all__
 __all__ += separable.__all__
 __all__ += shapes.__all__
 __all__ += transposed.__all__
+__all__ += volumes.__all__
 
 CLASSES: dict[str, type[Layer]] = {
     name: globals()[name]

@@ -193,7 +193,7 @@ class Called(hooks.Configured):
         ...         return x
         """
         for term in leaves(value):
-            if not isinstance(term, (Tensor, Variable)):
+            if not isinstance(term, (Tensor, Variable)) or isinstance(term, Symbol):
                 raise ArgumentError(f"{caller()}: add_loss takes a tensor computed in call, got {term!r}")
             program = program_of([term.value if isinstance(term, OverRows) else term])
             program.objectives.append(row_value(program, term))

@@ -16,7 +16,7 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 
-__all__ = ["Conv1D", "DepthwiseConv2D", "SeparableConv2D"]
+__all__ = ["Conv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
 
 
 class Conv1D(KernelLayer):
@@ -175,6 +175,102 @@ class DepthwiseConv2D(KernelLayer):
             "padding": self.padding,
             "depth_multiplier": self.depth_multiplier,
             "dilation_rate": list(self.dilation_rate),
+            **config,
+        }
+
+
+class SeparableConv1D(KernelLayer):
+    """a = activation((x ∗ D) ∗ P + b)      x (rows, steps, inputs) → a (rows, steps', filters)
+
+    `SeparableConv2D` along one dimension; the arguments are the same, each a single number. D is (kernel_size, inputs,
+    depth_multiplier), P is (1, inputs·depth_multiplier, filters).
+
+    >>> from thalweg import Input, Sequential
+    >>> model = Sequential([Input((8, 3)), SeparableConv1D(16, 3)])
+    >>> model.build()
+    >>> model.output_shape, model.count_params()
+    ((6, 16), 73)
+    """
+
+    title_zh = "一維可分離卷積"
+    summary_zh = "先逐通道卷積，再混合通道。"
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        padding: str = "valid",
+        dilation_rate: int = 1,
+        depth_multiplier: int = 1,
+        activation: ActivationLike = None,
+        use_bias: bool = True,
+        depthwise_initializer: initializers.InitializerLike = "glorot_uniform",
+        pointwise_initializer: initializers.InitializerLike = "glorot_uniform",
+        bias_initializer: initializers.InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(
+            activation,
+            use_bias,
+            pointwise_initializer,
+            bias_initializer,
+            pointwise_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            pointwise_constraint,
+            bias_constraint,
+            name,
+        )
+        self.depthwise_initializer = initializers.get(depthwise_initializer)
+        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
+        self.depthwise_constraint = constraints.get(depthwise_constraint)
+        self.filters = whole("SeparableConv1D's filters", filters)
+        self.kernel_size = single("SeparableConv1D's kernel_size", kernel_size)
+        self.strides = single("SeparableConv1D's strides", strides)
+        self.padding = choose("padding", padding, ("valid", "same"))
+        self.dilation_rate = single("SeparableConv1D's dilation_rate", dilation_rate)
+        self.depth_multiplier = whole("SeparableConv1D's depth_multiplier", depth_multiplier)
+        check_groups("SeparableConv1D", 1, 1, self.strides, self.dilation_rate)
+
+    def build(self, input_shape: Shape) -> None:
+        steps, self.inputs = sequence_shape("SeparableConv1D", input_shape)
+        sizes = (1, self.kernel_size), (1, self.strides), (1, self.dilation_rate)
+        self.window = placed("SeparableConv1D", self.padding, *sizes, (1, steps, self.inputs))
+        depthwise = (self.kernel_size, self.inputs, self.depth_multiplier)
+        start, penalty = self.depthwise_initializer, self.depthwise_regularizer
+        self.D = self.add_weight("D", depthwise, start, penalty, constraint=self.depthwise_constraint)
+        self.P = self.add_kernel((1, self.inputs * self.depth_multiplier, self.filters), "P")
+        self.b = self.add_bias(self.filters)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        image = program.reshape(x, (1, *x.shape))
+        outputs = self.inputs * self.depth_multiplier
+        h = program.convolution(image, self.D, None, self.window, self.inputs, outputs)
+        h = program.convolution(h, self.P, self.b, Window((1, 1)))
+        return self.activate(program, program.reshape(h, h.shape[1:]))
+
+    def get_config(self) -> dict[str, Any]:
+        config = self.kernel_config()
+        for key in ("initializer", "regularizer", "constraint"):
+            config[f"pointwise_{key}"] = config.pop(f"kernel_{key}")
+        return {
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "dilation_rate": self.dilation_rate,
+            "depth_multiplier": self.depth_multiplier,
+            "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
+            "depthwise_regularizer": regularizers.serialize(self.depthwise_regularizer),
+            "depthwise_constraint": constraints.serialize(self.depthwise_constraint),
             **config,
         }
 

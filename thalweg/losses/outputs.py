@@ -41,7 +41,7 @@ def doubt(loss: Loss, y_pred: Buffer, instructions: Sequence[Instruction]) -> st
     source = origin(y_pred, instructions)
     if source is None:
         return None
-    one = y_pred.shape[-1] == 1
+    one = y_pred.shape[-1:] in ((), (1,))
     if one and type(source) in OF_A_ROW:
         return (
             f"{source.name} over one output is always {OF_A_ROW[type(source)]}: end the network with "

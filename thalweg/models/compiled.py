@@ -126,7 +126,7 @@ class Compiled:
 
     def goals_and_shapes(self) -> list[tuple[OutputGoal, Shape]]:
         """What every output is trained for, and its shape; nothing before `compile`."""
-        return list(zip(self.objectives(), self.output_shapes, strict=True)) if self.complete else []
+        return list(zip(self.objectives(), self.scored_shapes, strict=True)) if self.complete else []
 
     def objectives(self) -> list[OutputGoal]:
         """What every output is trained for."""
@@ -164,6 +164,11 @@ class Compiled:
                     warnings.warn(reason, ThalwegWarning, stacklevel=4)
 
     @property
+    def scored_shapes(self) -> list[Shape]:
+        """The same as losses and metrics see them: one number a row is a vector of one."""
+        return [shape or (1,) for shape in self.output_shapes]
+
+    @property
     def output_shapes(self) -> list[Shape]:
         """The shapes of one row's outputs; builds the model if necessary."""
         self.build()
@@ -184,7 +189,7 @@ class Compiled:
         }
         self.build()
         of_loss: dict[str, Shape] = {}
-        for goal, output in zip(self.objectives(), self.output_shapes, strict=True):
+        for goal, output in zip(self.objectives(), self.scored_shapes, strict=True):
             if goal.loss is not None:
                 of_loss |= goal.loss.state_shapes(output, self.graph.features_shape)
         place, result = 0, {}
@@ -263,7 +268,11 @@ class Compiled:
         if request.kind == "inference":
             return lower(network, request, passes, after=after), FIRST_METRIC
         if request.trains and not network.weights:
-            raise ThalwegError("the model has no weights to train")
+            raise ThalwegError(
+                "the model has no weights to train: all its layers have trainable = False, which counts when it trains"
+                if self.weights.named()
+                else "the model has no weights to train"
+            )
         outputs = [
             OutputObjective(goal.loss, [n.metric for n in goal.metrics], self.loss_state())
             for goal in self.objectives()
@@ -281,7 +290,7 @@ class Compiled:
 
     def scores(self) -> Callable[[NDArray[np.float64]], dict[str, list[float]]]:
         """Loss and metrics of epochs from their running sums (epochs, sums), as the model is compiled now."""
-        shapes = zip(self.objectives(), self.output_shapes, strict=True)
+        shapes = zip(self.objectives(), self.scored_shapes, strict=True)
         return partial(scores, [(named, shape) for goal, shape in shapes for named in goal.metrics])
 
     # --- data and jobs -------------------------------------------------------------------------------------------
@@ -290,7 +299,13 @@ class Compiled:
         """x, y and the row weights, checked, by the names under which programs know them."""
         inputs = self.inputs(x)
         targets = targets_and_weights(
-            self.graph, self.objectives(), y, sample_weight, class_weight, inputs[0], self.weights.dtype
+            self.graph.output_names,
+            self.goals_and_shapes(),
+            y,
+            sample_weight,
+            class_weight,
+            inputs[0],
+            self.weights.dtype,
         )
         return dict(zip(places("X", len(inputs)), inputs, strict=True)) | targets
 
@@ -394,7 +409,7 @@ class Compiled:
     def random_data(self, rows: int) -> Data:
         """Random inputs, and targets of zeros."""
         draw, kind = np.random.default_rng(0), self.weights.dtype
-        shapes, outputs = self.graph.fed_shapes, self.output_shapes
+        shapes, outputs = self.graph.fed_shapes, self.scored_shapes
         data: Data = {
             name: draw.normal(size=(rows, *shape)).astype(kind)
             for name, shape in zip(places("X", len(shapes)), shapes, strict=True)

@@ -62,7 +62,7 @@ def describe_drawn(graph: Drawn) -> dict[str, Any]:
 
     return {
         "inputs": [x.get_config() for x in graph.inputs],
-        "taken": mapped(graph.taken, lambda s: places[id(s)][1]),
+        "taken": written(graph.taken),
         "layers": [layers.serialize(layer) for layer in graph.layers],
         "calls": [
             {
@@ -86,7 +86,7 @@ def write(value: Any, places: Places, weights: dict[int, str]) -> Any:
         inner = [write(v, places, weights) for v in value]
         return inner if isinstance(value, list) else {"tuple": inner}
     if isinstance(value, dict):
-        return {"dict": {key: write(v, places, weights) for key, v in value.items()}}
+        return {"dict": [[key, write(v, places, weights)] for key, v in value.items()]}  # JSON's are sorted
     if isinstance(value, slice):
         return {"slice": [write(v, places, weights) for v in (value.start, value.stop, value.step)]}
     if value is Ellipsis:
@@ -122,7 +122,7 @@ def read(value: Any, results: list[list[Symbol]], inputs: list[Input], weights: 
         return np.array(held, dict(more)["dtype"])
     made = {
         "tuple": lambda: tuple(inner(v) for v in held),
-        "dict": lambda: {key: inner(v) for key, v in held.items()},
+        "dict": lambda: {key: inner(v) for key, v in held},
         "slice": lambda: slice(*(inner(v) for v in held)),
         "ellipsis": lambda: Ellipsis,
         "rows": lambda: ROWS,
@@ -140,5 +140,5 @@ def draw(description: dict[str, Any], custom_objects: layers.CustomObjects | Non
         function = made[call["of"]] if isinstance(call["of"], int) else FUNCTIONS[call["of"]]
         arguments, named = (read(call[key], results, inputs, weights) for key in ("with", "named"))
         results.append(list(leaves(function(*arguments, **named))))
-    taken = mapped(description["taken"], lambda k: inputs[k])
+    taken = read(description["taken"], [], inputs, {})
     return taken, read(description["outputs"], results, inputs, {})

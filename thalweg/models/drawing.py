@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -34,12 +35,15 @@ class Drawn(Graph):
         found = [c.function for c in self.drawn if isinstance(c.function, Layer)]
         self.layers = list({id(layer): layer for layer in found}.values())
         name_layers(self.layers)
-        self.name_inputs()
+        name_inputs(self.inputs)
         self.fed = self.find_fed()
         for feed, _ in self.fed:
             feed.check(self.inputs[feed.place])
         self.structure = mapped(outputs, lambda _: 0)
         self.output_shapes = [s.row_shape for s in self.outputs]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"calls": self.calls} | self.__dict__  # each after those before it: no deep recursion
 
     def check(self) -> None:
         """Raises unless the inputs are inputs, each once, and the outputs tensors."""
@@ -75,22 +79,10 @@ class Drawn(Graph):
     def feeds(self) -> list[Feed]:
         return [feed for feed, _ in self.fed]
 
-    def name_inputs(self) -> None:
-        """Gives unnamed inputs names: input, input_1, …"""
-        names = {x.name for x in self.inputs if x.name}
-        for x in self.inputs:
-            number = 0
-            while not x.name:
-                name = "input" if number == 0 else f"input_{number}"
-                number += 1
-                if name not in names:
-                    x.name = name
-                    names.add(name)
-
     @property
     def output_names(self) -> list[str]:
         """The keys of a dict of outputs, otherwise the names of the layers that compute them, each made unique."""
-        if isinstance(self.given, dict):
+        if isinstance(self.given, dict) and len(self.given) == len(self.outputs):
             return [str(k) for k in self.given]
         names: list[str] = []
         for y in self.outputs:
@@ -119,6 +111,19 @@ class Drawn(Graph):
         if input_shape is not None and mapped(input_shape, int) != mapped(self.input_shape, int):
             raise ShapeError(f"the model takes rows of shape {self.input_shape}, it can't be built for {input_shape}")
         yield
+
+
+def name_inputs(inputs: list[Any]) -> None:
+    """Gives unnamed inputs names: input, input_1, …"""
+    names = {x.name for x in inputs if x.name}
+    for x in inputs:
+        number = 0
+        while not x.name:
+            name = "input" if number == 0 else f"input_{number}"
+            number += 1
+            if name not in names:
+                x.name = name
+                names.add(name)
 
 
 def calls_between(inputs: list[Any], outputs: list[Any]) -> list[Call]:
@@ -154,7 +159,7 @@ class Own(Graph):
         self.model, self.name, self.named_by_us = model, name or model.default_name, name is None
         self.inputs: list[Input] = []
         self.output_shapes = []
-        self.shapes: Any = None  # of the inputs: a structure
+        self.shapes: Any = None  # of the inputs: a structure with the place of each
 
     @property
     def layers(self) -> list[Layer]:  # type: ignore[override]
@@ -164,7 +169,7 @@ class Own(Graph):
     @property
     def output_names(self) -> list[str]:
         """The keys of a dict of outputs, otherwise output, or output_1, output_2, …"""
-        if isinstance(self.structure, dict):
+        if isinstance(self.structure, dict) and len(self.structure) == len(self.output_shapes):
             return [str(k) for k in self.structure]
         count = len(self.output_shapes)
         return ["output"] if count == 1 else [f"output_{k}" for k in range(1, count + 1)]
@@ -188,8 +193,12 @@ class Own(Graph):
         if input_shape is None:
             raise ThalwegError(f"{self.name!r} learns its shapes from the first data: call fit, or build(input_shape)")
         shapes = shapes_of(input_shape)
-        self.shapes = mapped(shapes, lambda _: 0)
+        places = itertools.count()
+        self.shapes = mapped(shapes, lambda _: next(places))
         inputs = [Input(s.sizes) for s in leaves(shapes)]
+        if isinstance(shapes, dict) and len(shapes) == len(inputs):
+            inputs = [Input(s.sizes, str(key)) for key, s in shapes.items()]
+        name_inputs(inputs)
         program = Builder(training=False)
         name_layers(self.layers)
         build = type(self.model).__dict__.get("build")

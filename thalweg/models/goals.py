@@ -98,7 +98,7 @@ class Goals:
 
     def outputs(self, graph: Graph) -> list[OutputGoal]:
         """The goal of each output."""
-        names, shapes = graph.output_names, graph.output_shapes
+        names, shapes = graph.output_names, [shape or (1,) for shape in graph.output_shapes]
         count = len(shapes)
         every = [True] * count
         if graph.own_loss is not None:

@@ -336,7 +336,8 @@ class Model(Layer):
 
         Args:
             x: (rows, …) inputs; bytes (uint8), such as images, are converted to floats batch by batch. For several
-                inputs a list in their order, or a dict by their names. A `utils.PyDataset`, or a generator of batches (x, y).
+                inputs a list in their order, or a dict by their names. A `utils.PyDataset`, or a generator of batches
+                (x, y).
             y: the targets, as the loss takes them; for several outputs a list or a dict.
             batch_size: rows per step; 32 if None. epochs: the number of the last epoch.
             verbose: 1 or "auto": on a terminal, a few lines that are redrawn; elsewhere a line for each epoch, after
@@ -458,13 +459,17 @@ class Model(Layer):
         return self.predict(x, verbose=0)
 
     def __call__(self, x: Any, *more: Any, **named: Any) -> Any:
-        """On arrays: the network's outputs, as from `predict`. On tensors, it is a layer of another network."""
+        """On arrays: the network's outputs, as from `predict`. On tensors, it is a layer of another network.
+
+        With training=True, the layers act as in training: dropout and noise draw new numbers at every call.
+        """
         if any(isinstance(leaf, Tensor) for leaf in leaves([x, more, named])):
             return Layer.__call__(self, x, *more, **named)
-        if more or named.get("training") or set(named) - {"training", "mask"}:
-            raise ArgumentError(
-                f"{caller()}: on arrays a model predicts: model(x); training=True acts where it is called on tensors"
-            )
+        if more or set(named) - {"training", "mask"}:
+            raise ArgumentError(f"{caller()}: on arrays a model is called as model(x), or model(x, training=True)")
+        if named.get("training"):
+            self._compiled.build_for(x)
+            return self.on_arrays((x,), {"training": True})
         return self.predict(x, verbose=0)
 
     def to_json(self, **kwargs: Any) -> str:

@@ -20,6 +20,7 @@ from thalweg.errors import ModelFileError
 from thalweg.layers.layer import name_layers
 from thalweg.models.compiled import Compiled
 from thalweg.models.description import describe as graph_of
+from thalweg.program.ir.memory import align
 from thalweg.support.checks import model_path, whole
 from thalweg.support.files import writing
 from thalweg.support.nested import mapped
@@ -72,7 +73,7 @@ def save_model(model: Compiled, path: str | Path, overwrite: bool = True) -> Non
     description = describe(model)
     arrays: Arrays = {name: np.array(p.array) for name, p in model.weights.named()}
     if model.complete:
-        arrays |= {STATE + name: view.copy() for name, view in model.training_state().items()}
+        arrays |= {STATE + name: packed(model, name, view) for name, view in model.training_state().items()}
     write(path, arrays, description, overwrite)
 
 
@@ -81,6 +82,33 @@ def save_weights(model: Compiled, path: str | Path, overwrite: bool = True) -> N
     path = model_path(path)
     model.build()
     write(path, {name: np.array(p.array) for name, p in model.weights.named()}, {"format": FORMAT}, overwrite)
+
+
+OPTIMIZER = "optimizer/"  # vectors with an element for every weight
+
+
+def places(model: Compiled) -> tuple[list[tuple[slice, slice]], int]:
+    """Where each of the model's weights is in the optimizer's vectors, and in those of a file; the size of the latter.
+
+    A file holds the model's own weights alone, as it had a vector for itself.
+    """
+    found, end = [], 0
+    for _, p in model.weights.named():
+        start, size = align(end), p.buffer.size
+        end = start + size
+        found.append((slice(p.buffer.offset, p.buffer.offset + size), slice(start, end)))
+    return found, align(end)
+
+
+def packed(model: Compiled, name: str, view: NDArray[Any]) -> NDArray[Any]:
+    """A part of the training state, as a file has it."""
+    if not name.startswith(OPTIMIZER):
+        return view.copy()
+    found, size = places(model)
+    array = np.zeros(size, view.dtype)
+    for here, there in found:
+        array[there] = view[here]
+    return array
 
 
 def write(path: Path, arrays: Arrays, description: dict[str, Any], overwrite: bool) -> None:
@@ -181,7 +209,8 @@ def take_state(model: Compiled, arrays: Arrays, misfit: str) -> Arrays:
     """Takes the training state out of a file's arrays; an array that is missing or has another shape raises."""
     state = {}
     for name, buffer in model.state_buffers().items():
-        array, shape = arrays.pop(STATE + name, None), buffer.shape
+        array = arrays.pop(STATE + name, None)
+        shape = (places(model)[1],) if name.startswith(OPTIMIZER) else buffer.shape
         if array is None or array.shape != shape:
             there = "isn't there" if array is None else f"has the shape {array.shape}"
             raise ModelFileError(f"{misfit}: {name} has the shape {shape}, in the file it {there}")
@@ -192,7 +221,11 @@ def take_state(model: Compiled, arrays: Arrays, misfit: str) -> Arrays:
 def set_state(model: Compiled, state: Arrays) -> None:
     """Copies what `take_state` returned into the model."""
     for name, view in model.training_state().items():
-        view[...] = state[name]
+        if name.startswith(OPTIMIZER):
+            for here, there in places(model)[0]:
+                view[here] = state[name][there]
+        else:
+            view[...] = state[name]
 
 
 def put(model: Compiled, arrays: Arrays, path: str | Path) -> None:

@@ -236,6 +236,9 @@ def joined(x: Sequence[Any], axis: int, what: str, stacked: bool) -> Buffer:
     if place < 0:
         raise across_rows(what)
     buffers = [v.buffer for v in values]
+    for k, v in enumerate(values):
+        if rows.buffer.per_row and not v.buffer.per_row and len(v.shape) == len(rows.shape) and v.shape[0] == 1:
+            buffers[k] = program.reshape(v.buffer, v.buffer.shape[1:])  # (1, …): the same for all rows
     if stacked:
         buffers = [program.reshape(b, (*b.shape[:place], 1, *b.shape[place:])) for b in buffers]
     shapes = [b.shape for b in buffers]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.ops.arrangement import ROWS, ndim, reshape, shape
+from thalweg.ops.arrangement import ROWS, broadcast_to, ndim, reshape, shape
 from thalweg.ops.operation import across_rows, inner_axis, operand, operation
 from thalweg.ops.tensor import Operators, Traced, program_of, refuse
 from thalweg.program.ir.instruction import Buffer
@@ -227,7 +227,16 @@ def repeat(x: Any, repeats: int, axis: int) -> Any:
     >>> repeat(np.array([1, 2]), 2, 0).tolist()
     [1, 1, 2, 2]
     """
+    if repeats is ROWS and axis % ndim(x) == 0:
+        return for_all_rows(x, "repeat")
     return moved(x, axis, lambda n: np.repeat(np.arange(n), repeats), "repeat")
+
+
+def for_all_rows(x: Any, what: str) -> Any:
+    """An array or a weight (1, …), as a tensor with the rows of the batch."""
+    if shape(x)[0] != 1:
+        raise across_rows(what)
+    return broadcast_to(x, (ROWS, *shape(x)[1:])) if isinstance(x, Operators) else x  # arrays broadcast by themselves
 
 
 def tile(x: Any, repeats: Any) -> Any:
@@ -237,11 +246,13 @@ def tile(x: Any, repeats: Any) -> Any:
     [1, 2, 1, 2]
     """
     counts = [repeats] if isinstance(repeats, (int, np.integer)) else list(repeats)
+    if counts[0] is ROWS and len(counts) == ndim(x):
+        x, counts[0] = for_all_rows(x, "tile"), 1
     if not isinstance(x, Operators):
         return np.tile(x, counts)
     counts = [1] * (ndim(x) - len(counts)) + counts
     for axis, count in enumerate(counts):
-        if count != 1 and not (axis == 0 and count is ROWS):
+        if count != 1:
             x = moved(x, axis, lambda n, count=count: np.tile(np.arange(n), count), "tile")
     return x
 

@@ -138,6 +138,8 @@ def judge(network: Network, objective: Objective, weighted: bool, outputs: Seque
     for own, y_pred, (target, weights) in zip(objective.outputs, outputs, names, strict=True):
         if own.loss is None:
             continue
+        if not y_pred.shape:  # one number a row
+            y_pred = builder.reshape(y_pred, (1,))
         y, weight = builder_inputs(builder, own.loss.target_shape(y_pred.shape), target, weights if weighted else None)
         value = own.loss.prepare(builder, y_pred, y)
         source = next((i for i in instructions if any(o is value for o in i.outputs)), None)

@@ -81,13 +81,13 @@ def mixed(x: Any) -> Any:
     return x ^ (x >> u64(47))
 
 
-def joined(u: Words, v: Words, factor: Any) -> Words:
+def joined(u: Words, v: Words, factor: Any) -> Any:
     """Two numbers become one, as in Murmur."""
     a = mixed((u ^ v) * factor)
     return mixed((v ^ a) * factor) * factor
 
 
-def farm(s: Bytes) -> Words:
+def farm(s: Bytes) -> Any:
     """Fingerprint64 of texts of one length."""
     length = s.shape[1]
     if length <= 16:
@@ -97,7 +97,7 @@ def farm(s: Bytes) -> Words:
     return farm_long(s, length)
 
 
-def farm_16(s: Bytes, length: int) -> Words:
+def farm_16(s: Bytes, length: int) -> Any:
     factor = u64(K2 + 2 * length)
     if length >= 8:
         a, b = word(s, 0) + u64(K2), word(s, length - 8)
@@ -111,7 +111,7 @@ def farm_16(s: Bytes, length: int) -> Words:
     return np.full(len(s), K2, np.uint64)
 
 
-def farm_64(s: Bytes, length: int) -> Words:
+def farm_64(s: Bytes, length: int) -> Any:
     factor, k2 = u64(K2 + 2 * length), u64(K2)
     a = word(s, 0) * (u64(K1) if length <= 32 else k2)
     b, c, d = word(s, 8), word(s, length - 8) * factor, word(s, length - 16) * k2
@@ -134,7 +134,7 @@ def pair(s: Bytes, at: int, a: Words, b: Words) -> tuple[Words, Words]:
     return a + z, b + right(a, 44) + c
 
 
-def farm_long(s: Bytes, length: int) -> Words:
+def farm_long(s: Bytes, length: int) -> Any:
     """56 bytes of state, fed with blocks of 64 bytes; the last block is the text's end, and is weighted more."""
     rows, none = len(s), np.zeros(len(s), np.uint64)
     y = np.full(rows, (SEED * K1 + 113) & MASK, np.uint64)

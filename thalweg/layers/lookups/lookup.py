@@ -7,7 +7,6 @@ of a model. Layers with a vocabulary are in `vocabulary.py`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,9 +38,7 @@ class Lookup(Layer):
     `depth`, the number of indices.
     """
 
-    uncalled: ClassVar[Mapping[str, str]] = {
-        name: instead for name, instead in hooks.LAYER.items() if name != "__call__"
-    }
+    uncalled: ClassVar[dict[str, str]] = {name: instead for name, instead in hooks.LAYER.items() if name != "__call__"}
     modes: ClassVar[tuple[str, ...]] = ("int", "one_hot", "multi_hot", "count")
 
     def __init__(self, output_mode: str, sparse: bool, name: str | None) -> None:
@@ -105,9 +102,9 @@ class Lookup(Layer):
             raise ArgumentError(
                 f"{self.spelled} has {self.depth:,} indices, a model's numbers are exact up to {EXACT:,}"
             )
-        self.output_shape = self.converted_shape(input_shape)
-        self.input_shape = input_shape
-        return self.output_shape
+        output_shape = self.converted_shape(input_shape)
+        self.input_shape, self.output_shape = input_shape, output_shape
+        return output_shape
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         raise self.misplaced()
@@ -286,9 +283,9 @@ class Discretization(Lookup):
         values = np.sort(self.read(data).reshape(-1))
         if not values.size:
             raise DataError(f"{self.spelled}.adapt needs numbers to measure, got an empty array")
-        step = len(values) * self.epsilon
-        kept = values[int(step) :: int(max(step, 1))]
-        summary = condensed(kept, np.full(len(kept), max(step, 1), np.float32), self.epsilon)
+        step = max(len(values) * self.epsilon, 1)
+        kept = values[int(step) - 1 :: int(step)]
+        summary = condensed(kept, np.full(len(kept), step, np.float32), self.epsilon)
         boundaries = condensed(*summary, 1 / self.num_bins)[0][:-1].tolist()
         if self.built and self.output_mode != "int" and len(boundaries) + 1 != self.depth:
             raise ThalwegError(f"{self.spelled} is part of a model, its number of ranges can't change any more")
@@ -335,6 +332,22 @@ def condensed(values: Array, weights: Array, epsilon: float) -> tuple[Array, Arr
     return at.astype(np.float32), np.diff(reached, prepend=0).astype(np.float32)
 
 
+def key_of(kind: str, salt: Any) -> list[int] | None:
+    """SipHash's key, two whole numbers, from a layer's `salt`."""
+    if salt is None:
+        return None
+    keys = list(salt) if isinstance(salt, (list, tuple)) else [salt, salt]
+    if len(keys) != 2:
+        raise ArgumentError(f"{kind}'s salt is a whole number or two, got {salt!r}")
+    return [whole(f"{kind}'s salt", key, 0) for key in keys]
+
+
+def bins_of(texts: list[bytes], bins: int, key: list[int] | None) -> Array:
+    """The hash of each text mod `bins`: FarmHash, or SipHash with a key."""
+    hashes = fingerprint64(texts) if key is None else siphash(texts, (key[0], key[1]))
+    return (hashes % np.uint64(bins)).astype(np.int64)
+
+
 class Hashing(Lookup):
     """Text or whole numbers become one of num_bins indices by a hash, without a vocabulary: index = hash mod num_bins.
 
@@ -371,12 +384,7 @@ class Hashing(Lookup):
         if mask_value is not None and not isinstance(mask_value, str):
             mask_value = whole("Hashing's mask_value", mask_value, -(1 << 63))
         self.mask_value = mask_value
-        self.salt: list[int] | None = None
-        if salt is not None:
-            keys = list(salt) if isinstance(salt, (list, tuple)) else [salt, salt]
-            if len(keys) != 2:
-                raise ArgumentError(f"Hashing's salt is a whole number or two, got {salt!r}")
-            self.salt = [whole("Hashing's salt", key, 0) for key in keys]
+        self.salt = key_of("Hashing", salt)
 
     @property
     def depth(self) -> int:
@@ -407,8 +415,7 @@ class Hashing(Lookup):
     def hashed(self, texts: list[bytes]) -> Array:
         """The indices of texts, without that of the mask."""
         bins = self.num_bins - (self.mask_value is not None and self.num_bins > 1)
-        hashes = fingerprint64(texts) if self.salt is None else siphash(texts, (self.salt[0], self.salt[1]))
-        return (hashes % np.uint64(bins)).astype(np.int64)
+        return bins_of(texts, bins, self.salt)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 
 from thalweg.errors import ArgumentError, DataError, NotFoundError, ThalwegError
 from thalweg.layers.layer import Array, Shape
-from thalweg.layers.lookups.lookup import DROPPED, NUMBERS, TEXT, Lookup, encode, whole_numbers
+from thalweg.layers.lookups.lookup import DROPPED, NUMBERS, TEXT, Lookup, bins_of, encode, key_of, whole_numbers
 from thalweg.ops.variable import to_numbers
 from thalweg.support.checks import whole
-from thalweg.support.fingerprints import fingerprint64
 from thalweg.support.frames import as_texts
+from thalweg.support.naming import choose
 
 __all__ = ["IntegerLookup", "StringLookup"]
 
@@ -288,6 +288,7 @@ class StringLookup(Vocabulary):
             counts times weights.
         pad_to_max_tokens: whether vectors have the length max_tokens however many words there are.
         sparse: has to be False. encoding: of words given as bytes.
+        salt: the key of SipHash, which then takes FarmHash's place, see `Hashing`.
 
     In a model it stands first, behind `Input(shape, dtype="string")`; the vocabulary is saved with the model.
 
@@ -319,7 +320,9 @@ class StringLookup(Vocabulary):
         sparse: bool = False,
         encoding: str = "utf-8",
         name: str | None = None,
+        salt: int | list[int] | tuple[int, int] | None = None,
     ) -> None:
+        self.salt = key_of("StringLookup", salt)
         try:
             self.encoding = codecs.lookup(encoding).name
         except (LookupError, TypeError):
@@ -346,11 +349,10 @@ class StringLookup(Vocabulary):
         return np.fromiter(places, np.int64, len(cells)).reshape(array.shape)
 
     def bucket(self, unknown: Array) -> Array:
-        hashes = fingerprint64([text.encode() for text in unknown.tolist()])
-        return (hashes % np.uint64(self.num_oov_indices)).astype(np.int64)
+        return bins_of([text.encode() for text in unknown.tolist()], self.num_oov_indices, self.salt)
 
     def get_config(self) -> dict[str, Any]:
-        return {**self.vocabulary_config(), "encoding": self.encoding}
+        return {**self.vocabulary_config(), "encoding": self.encoding, "salt": self.salt}
 
 
 class IntegerLookup(Vocabulary):
@@ -359,7 +361,9 @@ class IntegerLookup(Vocabulary):
     Args:
         vocabulary: the numbers, or the path of a text file with one in each line; None: `adapt` learns them.
         vocabulary_dtype: "int64".
-        num_oov_indices: how many indices unknown numbers share: number mod num_oov_indices; with 0 they raise.
+        num_oov_indices: how many indices unknown numbers share; with 0 they raise.
+        oov_method: which of several: "floormod", number mod num_oov_indices; "farmhash", by a hash, see `Hashing`.
+        salt: the key of SipHash, which then takes FarmHash's place.
         max_tokens, mask_token, oov_token, idf_weights, invert, output_mode, sparse, pad_to_max_tokens: see
             `StringLookup`.
 
@@ -386,8 +390,14 @@ class IntegerLookup(Vocabulary):
         output_mode: str = "int",
         sparse: bool = False,
         pad_to_max_tokens: bool = False,
+        oov_method: str = "floormod",
+        salt: int | list[int] | tuple[int, int] | None = None,
         name: str | None = None,
     ) -> None:
+        self.oov_method = choose("oov_method", oov_method, ("floormod", "farmhash"))
+        self.salt = key_of("IntegerLookup", salt)
+        if salt is not None and oov_method != "farmhash":
+            raise ArgumentError("IntegerLookup's salt needs oov_method='farmhash'")
         if vocabulary_dtype != "int64":
             raise ArgumentError(f"IntegerLookup's vocabulary_dtype is 'int64', got {vocabulary_dtype!r}")
         super().__init__(
@@ -422,7 +432,9 @@ class IntegerLookup(Vocabulary):
         return np.where(sorted_tokens[at] == array, order[at] + len(self.special), UNKNOWN)
 
     def bucket(self, unknown: Array) -> Array:
-        return unknown % self.num_oov_indices
+        if self.oov_method == "floormod":
+            return unknown % self.num_oov_indices
+        return bins_of([b"%d" % n for n in unknown.tolist()], self.num_oov_indices, self.salt)
 
     def get_config(self) -> dict[str, Any]:
-        return self.vocabulary_config()
+        return {**self.vocabulary_config(), "oov_method": self.oov_method, "salt": self.salt}
