@@ -141,7 +141,7 @@ def test_metrics(name):
     def score(y, p, **options):
         return kind(**OPTIONS.get(name, {}) | options)(y, p)
 
-    step = 5 if kind.between_rows or name in RATES else 1
+    step = 5 if kind().between_rows or name in RATES else 1
     values = [score(y[r : r + step], p[r : r + step]) for r in range(0, ROWS, step)]
     if name in RATES:  # everything right, everything wrong
         values += [score(y, y), score(y, 1 - y)]

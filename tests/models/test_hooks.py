@@ -270,7 +270,7 @@ INCOMPLETE = [
     (lambda: trained(optimizers.SGD(OwnSchedule())), r"OwnSchedule has no value\(self, step\)"),
     (
         lambda: stacked(OwnLayer()),
-        r"OwnLayer has no call\(self, x\): a layer computes its outputs in call",
+        r"OwnLayer has no call\(self, x\): a layer computes its outputs in call\(self, x\), or appends",
     ),
     (lambda: stacked(Unmade()), r"Unmade.__init__ has to call super\(\).__init__\(\) first"),
     (lambda: stacked(layers.Residual([Unmade()])), r"Unmade.__init__ has to call super\(\).__init__\(\) first"),

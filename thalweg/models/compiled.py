@@ -299,7 +299,13 @@ class Compiled:
         """x, y and the row weights, checked, by the names under which programs know them."""
         inputs = self.inputs(x)
         targets = targets_and_weights(
-            self.graph, self.objectives(), y, sample_weight, class_weight, inputs[0], self.weights.dtype
+            self.graph.output_names,
+            self.goals_and_shapes(),
+            y,
+            sample_weight,
+            class_weight,
+            inputs[0],
+            self.weights.dtype,
         )
         return dict(zip(places("X", len(inputs)), inputs, strict=True)) | targets
 

@@ -335,7 +335,8 @@ class Model(Layer):
 
         Args:
             x: (rows, …) inputs; bytes (uint8), such as images, are converted to floats batch by batch. For several
-                inputs a list in their order, or a dict by their names. A `utils.PyDataset`, or a generator of batches (x, y).
+                inputs a list in their order, or a dict by their names. A `utils.PyDataset`, or a generator of batches
+                (x, y).
             y: the targets, as the loss takes them; for several outputs a list or a dict.
             batch_size: rows per step; 32 if None. epochs: the number of the last epoch.
             verbose: 1 or "auto": on a terminal, a few lines that are redrawn; elsewhere a line for each epoch, after

@@ -46,8 +46,8 @@ def input_arrays(graph: Graph, x: Any, kind: np.dtype[Any]) -> list[Array]:
 
 
 def targets_and_weights(
-    graph: Graph,
-    goals: Sequence[OutputGoal],
+    names: Sequence[str],
+    goals: Sequence[tuple[OutputGoal, Shape]],
     y: Any,
     sample_weight: Any,
     class_weight: Mapping[int, float] | None,
@@ -55,14 +55,14 @@ def targets_and_weights(
     kind: np.dtype[Any],
 ) -> Data:
     """The targets of the outputs that are trained, and the weights of the rows, for the first input's rows."""
-    names, wanted = graph.output_names, [g.loss is not None for g in goals]
+    wanted = [g.loss is not None for g, _ in goals]
     if len(wanted) == 1 and len(x) > 1 and isinstance(y, (list, tuple)) and len(y) == 1 and np.ndim(y[0]) > 0:
         y = y[0]  # the targets of the one output in a list, rather than one row of them
     targets = spread(y, names, "y", wanted)
     given = spread(sample_weight, names, "sample_weight", wanted, shared=True, partial=True)
     data: Data = {}
     weights: dict[str, Array | None] = {}
-    for k, (goal, output) in enumerate(zip(goals, graph.output_shapes, strict=True)):
+    for k, (goal, output) in enumerate(goals):
         if goal.loss is None:
             continue
         if isinstance(goal.loss, ModelLoss):
@@ -73,7 +73,7 @@ def targets_and_weights(
         array = batches.contiguous(goal.loss.check_targets(array, output or (1,)), kind, "y")
         data[places("Y", len(goals))[k]] = array
         weights[places("weights", len(goals))[k]] = batches.row_weights(given[k], class_weight, array, kind)
-    return data | scaled(weights, [g.weight for g in goals if g.loss is not None], len(x), kind)
+    return data | scaled(weights, [g.weight for g, _ in goals if g.loss is not None], len(x), kind)
 
 
 def scaled(weights: dict[str, Array | None], factors: Sequence[float], rows: int, kind: np.dtype[Any]) -> Data:

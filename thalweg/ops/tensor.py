@@ -225,8 +225,8 @@ class OverRows(Tensor):
         scaling = (name == "multiply" and len(others) == 1) or (name == "divide" and arguments[0] is self)
         if not numbers or any(o.total != self.total for o in others) or not (additive or scaling or name == "negative"):
             raise ThalwegError(
-                f"{caller()}: a {'sum' if self.total else 'mean'} over the rows of a batch is known only when the batch "
-                f"has ended: it can be scaled and added to others of its kind, not used in {name}"
+                f"{caller()}: a {'sum' if self.total else 'mean'} over the rows of a batch is known only when the "
+                f"batch has ended: it can be scaled and added to others of its kind, not used in {name}"
             )
         return OverRows(FUNCTIONS[name](*(a.value if isinstance(a, OverRows) else a for a in arguments)), self.total)
 
