@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg.activations.catalogue import ALIASES, NAMES
 from thalweg.activations.function import ActivationFunction, evaluated
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, ShapeError
 from thalweg.initializers import Constant, Initializer, InitializerLike
 from thalweg.initializers import get as get_initializer
+from thalweg.ops.tensor import Operators, Traced, traced, writing
 from thalweg.program.builder import Builder
 from thalweg.program.formula.language import shown
 from thalweg.program.formula.parsing import Formula
@@ -139,6 +140,40 @@ class CustomFunction(ActivationFunction):
         if arguments:
             self.using(**arguments)
         return self.pair.value(h)
+
+
+@dataclass(frozen=True)
+class TracedFunction(ActivationFunction):
+    """A Python function of a tensor, written in `thalweg.ops`, as an activation.
+
+    A model file holds only its name: give it in `custom_objects`, or register it.
+    """
+
+    uncalled = ActivationFunction.uncalled
+
+    function: Callable[..., Any]
+
+    @property
+    def formula(self) -> str:
+        return f"{self.name}(x)"
+
+    @property
+    def derivative(self) -> str:
+        return "derived from its operations"
+
+    def using(self, **arguments: Any) -> ActivationFunction:
+        raise ArgumentError(f"{self.name} takes no arguments here: write them into the function")
+
+    def forward(self, program: Builder, h: Buffer) -> Buffer:
+        with writing(program):
+            a = traced(self.function(Traced(program, h)), program).buffer
+        if a.shape != h.shape:
+            raise ShapeError(f"the activation {self.name} has to keep the shape {h.shape}, but returns {a.shape}")
+        return a
+
+    def __call__(self, x: ArrayLike, **arguments: Any) -> Any:
+        """f(x): of a tensor a tensor, of an array an array."""
+        return self.function(x if isinstance(x, Operators) else np.asarray(x), **arguments)
 
 
 def custom(

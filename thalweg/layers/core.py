@@ -229,6 +229,7 @@ class Lambda(Layer):
 
     Args:
         function: of a tensor, or of a list of them; `training` is passed if it takes it.
+        output_shape: Keras's; not needed, as the shape is that of what the function returns.
         arguments: further arguments of the function, by name.
 
     A file holds the function's name: to load it, register it by `saving.register_keras_serializable` or give it in
@@ -246,6 +247,8 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable[..., Any] | str,
+        output_shape: Any = None,
+        mask: None = None,
         arguments: Mapping[str, Any] | None = None,
         name: str | None = None,
     ) -> None:
@@ -254,6 +257,8 @@ class Lambda(Layer):
             function = choose("function of a Lambda layer", function, REGISTERED)
         if not callable(function):
             raise ArgumentError(f"Lambda takes a function of tensors, got {function!r}")
+        if mask is not None:
+            raise ArgumentError("Lambda: no layer takes a mask yet, so mask has to be None")
         self.function, self.arguments = function, dict(arguments or {})
 
     def call(self, x: Any, training: bool | None = None) -> Any:

@@ -15,6 +15,7 @@ __all__ = [
     "dice", "hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error", "mean_absolute_percentage_error",
     "mean_squared_error", "mean_squared_logarithmic_error", "poisson", "sparse_categorical_crossentropy",
     "squared_hinge", "tversky",
+    "bce", "kld", "mae", "mape", "mse", "msle", "MAE", "MAPE", "MSE", "MSLE",
 ]  # fmt: skip
 
 
@@ -73,3 +74,8 @@ poisson = LossFunction(numbers.Poisson)
 sparse_categorical_crossentropy = LossFunction(probabilities.SparseCategoricalCrossentropy)
 squared_hinge = LossFunction(numbers.SquaredHinge)
 tversky = LossFunction(probabilities.Tversky)
+
+# Keras's short names of the same
+bce, kld, mae, mape = binary_crossentropy, kl_divergence, mean_absolute_error, mean_absolute_percentage_error
+mse, msle = mean_squared_error, mean_squared_logarithmic_error
+MAE, MAPE, MSE, MSLE = mae, mape, mse, msle

@@ -5,9 +5,11 @@ A metric never weights its rows, like `compile(metrics=…)` in Keras. `name` is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from thalweg import losses
 from thalweg.errors import ArgumentError
 from thalweg.losses.by_row import LossFunction
 from thalweg.metrics import row_scores, running
@@ -43,6 +45,7 @@ from thalweg.metrics.means import (
     MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
+    OutputLoss,
     Poisson,
     RootMeanSquaredError,
     SparseCategoricalCrossentropy,
@@ -125,8 +128,12 @@ class Named:
     metric: Metric
 
 
-def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape) -> Named:
+def get(
+    identifier: str | Metric | dict[str, Any] | Callable[..., Any], output: Shape, target: Shape
+) -> Named:
     """A metric from its name, its description, or itself, for a network's output and target shapes.
+
+    A function of y_true and y_pred, written in `thalweg.ops`, is a metric too: its mean over the rows.
 
     As in Keras, "accuracy" or "acc", in upper or lower case, is the binary, categorical or sparse categorical one,
     depending on these shapes.
@@ -141,12 +148,15 @@ def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape)
     if isinstance(identifier, (LossFunction, MetricFunction)):
         return Named(identifier.__name__, choose("metric", identifier.__name__, NAMES)())
     if isinstance(identifier, dict):
-        metric = choose("metric", identifier["class_name"], CLASSES)(**identifier["config"])
+        kinds = CLASSES | {"OutputLoss": OutputLoss}
+        metric = choose("metric", identifier["class_name"], kinds)(**identifier["config"])
         return Named(identifier.get("key", metric.name), metric)
     if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc"):
         if output[-1] == 1:
             return Named(identifier, BinaryAccuracy())
         return Named(identifier, CategoricalAccuracy() if output == target else SparseCategoricalAccuracy())
+    if callable(identifier) and not isinstance(identifier, type):
+        return Named(getattr(identifier, "__name__", "metric"), OutputLoss(losses.get(identifier)))
     if not isinstance(identifier, str):
         raise ArgumentError(f"a metric is a name or one of thalweg.metrics, got {identifier!r}")
     return Named(identifier, choose("metric", identifier, NAMES | CLASSES)())

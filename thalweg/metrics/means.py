@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,9 +47,16 @@ class LossMetric(Metric):
 
 @dataclass(frozen=True)
 class OutputLoss(Metric):
-    """The loss of one of several outputs, as it is, without its weight in the sum."""
+    """A loss as it is: that of one of several outputs without its weight in the sum, or a function of one's own."""
 
     of: losses.Loss = field(default_factory=losses.MeanSquaredError)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "of", losses.get(self.of))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"of": losses.serialize(self.of), "name": self.name}
 
     def check(self, output: Shape, target: Shape) -> None:
         pass  # the loss has checked its targets

@@ -268,6 +268,11 @@ class Model(Layer):
     optimizer: Optimizer = held_by("_compiled", "optimizer", "The compiled optimizer.")
     loss: Any = held_by("_compiled", "loss", "The compiled loss, or the list or dict of them.")
     metrics: list[Named] = held_by("_compiled", "metrics", "The compiled metrics, with their names in the logs.")
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns: "loss", then the metrics'."""
+        return ["loss", *(named.key for named in self.metrics)]
+
     metric_names: list[Any] = held_by("_compiled", "metric_names", "The metrics as given to `compile`.")
     slots: Array = held_by("_compiled", "slots", "The optimizer's vectors and the state of the loss, in one array.")
     epochs_trained: int = held_by("_compiled", "epochs_trained", "The number of epochs of all fits together.")

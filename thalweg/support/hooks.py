@@ -84,7 +84,7 @@ TYPES = (
 )
 GRAPH = ("input output inputs outputs input_spec path", "a model knows its layers' shapes; choose another name")
 MASKS = ("compute_mask supports_masking", "there are no masks; weight the rows with sample_weight")
-SHAPES = ("compute_output_shape compute_output_spec", "the shape follows from what forward(self, program, x) composes")
+SHAPES = ("compute_output_spec", "the shape follows from what forward(self, program, x) composes")
 
 FORWARD = "a layer computes its outputs in call(self, x), or appends instructions in forward(self, program, x)"
 LAYER = table(
@@ -168,8 +168,6 @@ INITIALIZER = table(("clone", "an initializer never changes, so it needs no copy
 SCHEDULE = table(CONFIG)
 ACTIVATION = table(("__call__", "an activation of your own is a formula, or activations.custom(value, derivative)"))
 CALLBACK = table(
-    ("on_batch_begin", "an old name: call it on_train_batch_begin"),
-    ("on_batch_end", "an old name: call it on_train_batch_end"),
     ("get_monitor_value", "the monitored value is the one in the logs"),
     ("in_cooldown", "ReduceLROnPlateau counts its cooldown itself"),
     ("summary", "TensorBoard writes what its arguments say"),
