@@ -139,5 +139,7 @@ def set_value(x: Any, value: Any) -> None:
         ArgumentError: x isn't a weight; a learning rate is set by model.optimizer.learning_rate = ….
     """
     if not hasattr(x, "assign"):
-        raise ArgumentError(f"set_value takes a weight, got {x!r}: set model.optimizer.learning_rate = {value!r} itself")
+        raise ArgumentError(
+            f"set_value takes a weight, got {x!r}: set model.optimizer.learning_rate = {value!r} itself"
+        )
     x.assign(value)

@@ -174,6 +174,11 @@ def get(identifier: str | Regularizer | dict[str, Any] | None) -> Regularizer | 
         return identifier
     if isinstance(identifier, dict):
         return choose("regularizer", identifier["class_name"], CLASSES)(**identifier["config"])
+    if callable(identifier):
+        raise ArgumentError(
+            "a regularizer is a name or one of thalweg.regularizers; a penalty of your own is "
+            f"self.add_loss(…) in a layer's call, got {identifier!r}"
+        )
     return choose("regularizer", identifier, NAMES | CLASSES)()
 
 

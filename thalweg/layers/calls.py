@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from thalweg.engine.eager import evaluate
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.ops.operation import row_value
-from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, program_of, record, traced, writing
+from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, current, program_of, record, traced, writing
 from thalweg.ops.variable import Variable
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
@@ -80,7 +80,11 @@ class Called(hooks.Configured):
         self.check_made()
         tensors = [a for a in leaves([arguments, named]) if isinstance(a, Tensor)]
         if not tensors:
-            return self.on_arrays(arguments, named)
+            program = current()
+            if program is None:
+                return self.on_arrays(arguments, named)
+            constants = mapped(arguments, lambda a: Traced(program, program.constant(np.asarray(a))))
+            return self.traced(program, constants, named)  # numbers in the call of another layer, such as positions
         if any(isinstance(t, Symbol) for t in tensors):
             self.results = [
                 *vars(self).get("results", []),

@@ -21,7 +21,7 @@ from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 from thalweg.support.registry import REGISTERED
 
-__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "Lambda", "Rescaling"]
+__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Lambda", "Rescaling"]
 
 
 KINDS = ("float32", "int32", "int64", "uint8", "bool", "string")
@@ -35,6 +35,8 @@ class Input(Symbol):
         name: by default input, input_1, …
         dtype: what the caller's arrays hold: float32, int32, int64, uint8, bool or string. The network computes in
             floats; text is for a layer that takes it, such as `StringLookup`.
+        batch_size: Keras's; a network takes any number of rows.
+        batch_shape: the shape with a first axis for the rows, in place of `shape`.
 
     >>> from thalweg.layers import Dense
     >>> x = Input((4,))
@@ -46,7 +48,20 @@ class Input(Symbol):
     title_zh = "輸入"
     summary_zh = "說明一列資料的形狀。"
 
-    def __init__(self, shape: Sequence[int] | int, name: str | None = None, dtype: str = "float32") -> None:
+    def __init__(
+        self,
+        shape: Sequence[int] | int | None = None,
+        name: str | None = None,
+        dtype: str | None = "float32",
+        batch_size: int | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        if (shape is None) == (batch_shape is None):
+            raise ArgumentError("Input takes a shape, (5,), or a batch_shape, (None, 5)")
+        if batch_size is not None:
+            whole("Input's batch_size", batch_size)
+        if batch_shape is not None:
+            shape = [whole("Input's batch_shape", n) for n in batch_shape[1:] if n is not None]
         sizes = shape if isinstance(shape, (Sequence, np.ndarray)) else (shape,)
         whole_sizes = tuple(whole("Input's shape", n) for n in sizes)
         if not whole_sizes:
@@ -54,12 +69,24 @@ class Input(Symbol):
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"an input's name is a word without '/', got {name!r}")
         super().__init__(None, 0, (None, *whole_sizes), name or "", False)
-        self.kind = choose("dtype of an input", getattr(dtype, "__name__", None) or str(dtype), KINDS)
+        kind = "float32" if dtype is None else getattr(dtype, "__name__", None) or str(dtype)
+        self.kind = choose("dtype of an input", kind, KINDS)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal input."""
         kind = {} if self.kind == "float32" else {"dtype": self.kind}
         return {"shape": list(self.row_shape), "name": self.name or None} | kind
+
+
+def InputLayer(  # noqa: N802 — Keras's name of a class
+    shape: Sequence[int] | int | None = None, input_shape: Sequence[int] | int | None = None, **named: Any
+) -> Input:
+    """Keras's name of `Input` as the first layer of a `Sequential`, with its arguments; input_shape: an older name.
+
+    >>> InputLayer(input_shape=(4,)).shape
+    (None, 4)
+    """
+    return Input(input_shape if shape is None else shape, **named)
 
 
 class Dense(KernelLayer):

@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike
 
 from thalweg import constraints, initializers, regularizers
 from thalweg.constraints import ConstraintLike
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.layers.kernel_layer import RegularizerLike
 from thalweg.layers.layer import Array, Layer, Shape
 from thalweg.ops.variable import to_numbers
 from thalweg.program.builder import Builder
-from thalweg.program.ir.instruction import Buffer
+from thalweg.program.ir.instruction import Buffer, Constant
 from thalweg.support.checks import whole
 
 __all__ = ["Embedding"]
@@ -107,8 +107,9 @@ class Embedding(Layer):
         return array
 
     def build(self, input_shape: Shape) -> None:
-        if self.input_length not in (None, input_shape[-1]):
-            raise ShapeError(f"input_length is {self.input_length}, but a row holds {input_shape[-1]} ids")
+        length = input_shape[-1] if input_shape else 1
+        if self.input_length not in (None, length):
+            raise ShapeError(f"input_length is {self.input_length}, but a row holds {length} ids")
         self.W = self.add_weight(
             "W",
             (self.input_dim, self.output_dim),
@@ -118,7 +119,17 @@ class Embedding(Layer):
         )
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
+        if isinstance(x, Constant):  # the same ids for all rows, such as positions
+            return program.take(self.W, self.checked(x.values), 0)
         return program.embedding(x, self.W, self.sparse)
+
+    def checked(self, values: Array) -> Array:
+        """Constant ids, as whole numbers; raises if one isn't in the table."""
+        ids = values.astype(np.int64)
+        wrong = values[(ids != values) | (ids < 0) | (ids >= self.input_dim)]
+        if wrong.size:
+            raise DataError(f"layer {self.name!r} takes ids from 0 to {self.input_dim - 1}, but was given {wrong[0]:g}")
+        return ids
 
     def get_config(self) -> dict[str, Any]:
         return {

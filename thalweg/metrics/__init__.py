@@ -128,9 +128,7 @@ class Named:
     metric: Metric
 
 
-def get(
-    identifier: str | Metric | dict[str, Any] | Callable[..., Any], output: Shape, target: Shape
-) -> Named:
+def get(identifier: str | Metric | dict[str, Any] | Callable[..., Any], output: Shape, target: Shape) -> Named:
     """A metric from its name, its description, or itself, for a network's output and target shapes.
 
     A function of y_true and y_pred, written in `thalweg.ops`, is a metric too: its mean over the rows.
@@ -156,7 +154,8 @@ def get(
             return Named(identifier, BinaryAccuracy())
         return Named(identifier, CategoricalAccuracy() if output == target else SparseCategoricalAccuracy())
     if callable(identifier) and not isinstance(identifier, type):
-        return Named(getattr(identifier, "__name__", "metric"), OutputLoss(losses.get(identifier)))
+        name = getattr(identifier, "__name__", "metric")
+        return Named(name, OutputLoss(losses.get(identifier), name=name))
     if not isinstance(identifier, str):
         raise ArgumentError(f"a metric is a name or one of thalweg.metrics, got {identifier!r}")
     return Named(identifier, choose("metric", identifier, NAMES | CLASSES)())

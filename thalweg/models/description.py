@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import layers
+from thalweg import activations, layers
 from thalweg.errors import ModelFileError
 from thalweg.layers import Input, Layer
 from thalweg.models.compiled import Compiled
@@ -97,6 +97,8 @@ def write(value: Any, places: Places, weights: dict[int, str]) -> Any:
         return {"array": value.tolist(), "dtype": value.dtype.name}
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, activations.ActivationFunction):
+        return {"activation": activations.serialize(value)}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise ModelFileError(f"an argument of a call can't be saved: {value!r}")
@@ -124,6 +126,7 @@ def read(value: Any, results: list[list[Symbol]], inputs: list[Input], weights: 
         "tuple": lambda: tuple(inner(v) for v in held),
         "dict": lambda: {key: inner(v) for key, v in held},
         "slice": lambda: slice(*(inner(v) for v in held)),
+        "activation": lambda: activations.get(held),
         "ellipsis": lambda: Ellipsis,
         "rows": lambda: ROWS,
     }
