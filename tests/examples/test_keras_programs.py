@@ -1,4 +1,4 @@
-"""The programs of examples/keras run with thalweg, and with Keras where it is installed; a page lists them.
+"""The programs of examples/keras run with thalweg, and with Keras where installed; docs/keras-programs.md lists them.
 
 Each ends with assertions about what it learnt, so a program that runs to its end has shown it.
 """

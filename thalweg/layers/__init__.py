@@ -9,7 +9,6 @@ from thalweg.activations import CustomFunction
 from thalweg.errors import ArgumentError
 from thalweg.layers import (
     activation,
-    adapted,
     aliases,
     augmentation,
     containers,
@@ -21,14 +20,12 @@ from thalweg.layers import (
     noise,
     normalization,
     pooling,
-    resizing,
     separable,
     shapes,
     transposed,
     volumes,
 )
 from thalweg.layers.activation import *  # noqa: F403 — a new layer is named only in its own file
-from thalweg.layers.adapted import *  # noqa: F403
 from thalweg.layers.aliases import *  # noqa: F403
 from thalweg.layers.augmentation import *  # noqa: F403
 from thalweg.layers.containers import *  # noqa: F403
@@ -41,7 +38,6 @@ from thalweg.layers.merging import *  # noqa: F403
 from thalweg.layers.noise import *  # noqa: F403
 from thalweg.layers.normalization import *  # noqa: F403
 from thalweg.layers.pooling import *  # noqa: F403
-from thalweg.layers.resizing import *  # noqa: F403
 from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
@@ -53,7 +49,6 @@ CustomObjects = Mapping[str, type[Layer] | CustomFunction]
 
 __all__ = ["Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
-__all__ += adapted.__all__
 __all__ += augmentation.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
@@ -64,7 +59,6 @@ __all__ += lookups.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
-__all__ += resizing.__all__
 __all__ += separable.__all__
 __all__ += shapes.__all__
 __all__ += transposed.__all__

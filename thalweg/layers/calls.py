@@ -164,7 +164,7 @@ class Called(hooks.Configured):
 
     @contextmanager
     def acting(self, program: Builder, training: Any) -> Iterator[None]:
-        """Inside, layers act as in training if it is True, as in prediction if it is False, and are frozen with this one."""
+        """Inside, layers act as in training if it is True, as in prediction if False, and are frozen with this one."""
         before = program.frozen, program.training
         program.frozen = program.frozen or not self.trainable
         if training is not None:
@@ -201,6 +201,7 @@ class Called(hooks.Configured):
         """In `call`: adds a term to the loss, a tensor whose numbers of a row are averaged, or a mean over all rows.
 
         >>> from thalweg import ops
+        >>> from thalweg.layers import Layer
         >>> class Small(Layer):
         ...     def call(self, x):
         ...         self.add_loss(0.01 * ops.mean(ops.square(x)))
