@@ -24,6 +24,9 @@ class Rows:
     def __repr__(self) -> str:
         return "rows"
 
+    def __reduce__(self) -> str:
+        return "ROWS"  # the only one: copies and pickles of a network hold it too
+
     def _refuse(self, *_: Any) -> Any:
         raise refuse(
             "the number of rows isn't known when a network is drawn: it can be the first number of a shape, no more"
