@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from thalweg.errors import ArgumentError, ShapeError
+from thalweg.ops.operation import row_value
+from thalweg.ops.tensor import Traced, writing
+from thalweg.program.builder import Builder
 from thalweg.program.instructions.losses.penalties import OrthogonalPenalty, Penalty
+from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.checks import number
 from thalweg.support.naming import choose, snake_case
+from thalweg.support.registry import REGISTERED
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,10 @@ class Regularizer(hooks.Configured):
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raises if an array of this shape can't have the penalty."""
+
+    def prepare(self, program: Builder, W: Buffer) -> Buffer:
+        """What `lower` gets: the weights; of a function, its value."""
+        return W
 
     def lower(self, W: Buffer, sums: Buffer) -> Instruction:
         """The instruction that adds the penalty on W to its running sum; its adjoint adds to the gradient."""
@@ -153,6 +163,41 @@ class OrthogonalRegularizer(Regularizer):
         return OrthogonalPenalty(W, sums, lengths, U, P, float(self.factor), self.mode == "columns")
 
 
+@dataclass(frozen=True)
+class FunctionRegularizer(Regularizer):
+    """A function of the weights, written in `thalweg.ops`, that returns one number.
+
+    A function given as a regularizer becomes one. A model that has it is saved by the function's name, and loaded where
+    the function is registered (`saving.register_keras_serializable`) or among `custom_objects`.
+
+    >>> from thalweg import ops
+    >>> get(lambda W: 0.01 * ops.sum(ops.square(W[1:] - W[:-1]))).function.__name__
+    '<lambda>'
+    """
+
+    function: Callable[[Any], Any]
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise ArgumentError(f"a regularizer is a function of the weights, got {self.function!r}")
+
+    def factors(self) -> tuple[float, float]:
+        raise ArgumentError("a function is a penalty on weights, not on a layer's output: use add_loss in its call")
+
+    def prepare(self, program: Builder, W: Buffer) -> Buffer:
+        with writing(program):
+            value = self.function(Traced(program, W))
+        if getattr(value, "shape", ()) != ():
+            raise ShapeError(f"a regularizer returns one number, such as ops.sum(…), got the shape {value.shape}")
+        return row_value(program, value)[0]
+
+    def lower(self, W: Buffer, sums: Buffer) -> Instruction:
+        return RowValue(W, None, sums, False)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"function": str(getattr(self.function, "__name__", self.function))}
+
+
 CLASSES: dict[str, type[Regularizer]] = {
     "L1": L1,
     "L2": L2,
@@ -164,8 +209,8 @@ l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 NAMES: dict[str, type[Regularizer]] = {snake_case(name): c for name, c in CLASSES.items()} | {"l1_l2": L1L2}
 
 
-def get(identifier: str | Regularizer | dict[str, Any] | None) -> Regularizer | None:
-    """A regularizer from its name, from what `serialize` returned, or itself; None stays None.
+def get(identifier: Any) -> Regularizer | None:
+    """A regularizer from its name, a function, what `serialize` returned, or itself; None stays None.
 
     >>> get("l2")
     L2(l2=0.01)
@@ -173,7 +218,12 @@ def get(identifier: str | Regularizer | dict[str, Any] | None) -> Regularizer | 
     if identifier is None or isinstance(identifier, Regularizer):
         return identifier
     if isinstance(identifier, dict):
+        if identifier["class_name"] == "FunctionRegularizer":
+            name = identifier["config"]["function"]
+            return FunctionRegularizer(choose("regularizer", name, REGISTERED))
         return choose("regularizer", identifier["class_name"], CLASSES)(**identifier["config"])
+    if callable(identifier) and not isinstance(identifier, type):
+        return FunctionRegularizer(identifier)
     return choose("regularizer", identifier, NAMES | CLASSES)()
 
 

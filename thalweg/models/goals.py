@@ -175,10 +175,10 @@ def spread(
 
 
 def named_metrics(names: Sequence[Any], loss: losses.Loss, output: Shape) -> list[metrics.Named]:
-    """The metrics for a network's output; one that is unknown or doesn't fit raises."""
+    """The metrics for a network's output; one that is unknown or doesn't fit raises, once the targets are known."""
     target = loss.target_shape(output)
     named = [metrics.get(name, output, target) for name in names]
-    for metric in named:
+    for metric in named if loss.knows_targets else []:
         metric.metric.check(output, target)
     return named
 

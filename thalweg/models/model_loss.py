@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from thalweg.losses import Loss
@@ -29,7 +30,11 @@ class ModelLoss(Loss):
         x = inputs[0] if len(inputs) == 1 else inputs
         y = y_true if self.targets else None
         y_pred = mapped(graph.structure, lambda _: next(outputs))
-        return self.model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=None, training=program.training)
+        compute = self.model.compute_loss
+        takes = signature(compute).parameters.values()
+        told = any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in takes)
+        named = {"training": program.training} if told else {}
+        return compute(x=x, y=y, y_pred=y_pred, sample_weight=None, **named)
 
     def prepare(self, program: Builder, y_pred: Buffer, y: Buffer) -> Buffer:
         with writing(program):
