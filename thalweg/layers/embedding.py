@@ -107,8 +107,9 @@ class Embedding(Layer):
         return array
 
     def build(self, input_shape: Shape) -> None:
-        if self.input_length not in (None, input_shape[-1]):
-            raise ShapeError(f"input_length is {self.input_length}, but a row holds {input_shape[-1]} ids")
+        if self.input_length is not None and input_shape[-1:] != (self.input_length,):
+            held = input_shape[-1] if input_shape else 1
+            raise ShapeError(f"input_length is {self.input_length}, but a row holds {held} ids")
         self.W = self.add_weight(
             "W",
             (self.input_dim, self.output_dim),
