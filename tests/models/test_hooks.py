@@ -35,7 +35,7 @@ ROLES = {  # base → all public classes of its kind
 } | {Sequential: [Sequential], activations.ActivationFunction: [activations.ActivationFunction]}
 # What users of Keras override most: it has to be in the tables.
 USUAL = {
-    layers.Layer: "__call__ compute_mask convolution_op",
+    layers.Layer: "__call__ compute_output_spec compute_mask convolution_op",
     Sequential: "call train_step test_step predict_step compute_metrics make_train_function",
     optimizers.Optimizer: "update_step apply_gradients apply build",
     losses.Loss: "__call__",

@@ -16,7 +16,7 @@ from thalweg import initializers
 from thalweg.activations.catalogue import *  # noqa: F403 — every function of the catalogue
 from thalweg.activations.catalogue import ALIASES, NAMES, linear
 from thalweg.activations.function import ActivationFunction, BuiltInFunction
-from thalweg.activations.own import CustomFunction, FormulaFunction, TracedFunction, custom, formula
+from thalweg.activations.own import CustomFunction, FormulaFunction, PythonFunction, custom, formula
 from thalweg.errors import ArgumentError
 from thalweg.support.naming import choose
 from thalweg.support.registry import REGISTERED
@@ -39,8 +39,6 @@ __all__ = [
 def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> ActivationFunction:
     """An activation from its name, a formula, what `serialize` returned, or itself; None is linear.
 
-    A Python function of a tensor, written in `thalweg.ops`, is an activation too.
-
     >>> get("relu").name
     'relu'
     """
@@ -53,18 +51,18 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
             f"the activation {identifier['custom']!r} is a pair of Python functions, which can't be saved: "
             "give it in custom_objects"
         )
-    if isinstance(identifier, dict) and "function" in identifier:
-        return get(choose("function", identifier["function"], REGISTERED))
     if isinstance(identifier, str) and not identifier.isidentifier() and not identifier.isspace() and identifier:
         return formula(identifier)
+    if isinstance(identifier, dict) and "function" in identifier:
+        identifier = choose("function of an activation", identifier["function"], REGISTERED)
+    if callable(identifier) and not isinstance(identifier, (ActivationFunction, type)):
+        return PythonFunction(getattr(identifier, "__name__", "function"), identifier)
     if isinstance(identifier, dict):
         function = choose("activation", identifier["name"], NAMES).using(**identifier["arguments"])
     elif isinstance(identifier, str):
         function = choose("activation", identifier, NAMES | ALIASES)
     elif isinstance(identifier, ActivationFunction):
         function = identifier
-    elif callable(identifier) and not isinstance(identifier, type):
-        function = TracedFunction(getattr(identifier, "__name__", "function"), identifier)
     else:
         raise ArgumentError(
             f"an activation is a name or one of thalweg.activations, got {identifier!r}. "
@@ -81,10 +79,10 @@ def serialize(function: ActivationFunction) -> str | dict[str, Any]:
         if function.starts:
             described["parameters"] = {key: initializers.serialize(start) for key, start in function.starts}
         return described
-    if isinstance(function, TracedFunction):
-        return {"function": function.name}
     if isinstance(function, CustomFunction):
         return {"custom": function.name}
+    if isinstance(function, PythonFunction):
+        return {"function": function.name}
     if NAMES.get(function.name) == function:
         return function.name
     assert isinstance(function, BuiltInFunction)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError
-from thalweg.ops.operation import operation
-from thalweg.ops.tensor import Operators
+from thalweg.ops.operation import operand, operation
+from thalweg.ops.tensor import Operators, program_of
 from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate, shown
@@ -21,12 +21,6 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support import hooks
 from thalweg.support.checks import number
 from thalweg.support.naming import choose
-
-
-@operation(lambda x, of: of(x))
-def activation(x: Any, of: ActivationFunction) -> Buffer:
-    """An activation of a tensor."""
-    return of.forward(x.program, x.buffer)
 
 
 @dataclass(frozen=True)
@@ -85,6 +79,14 @@ class ActivationFunction(hooks.Hooked):
     def __call__(self, x: ArrayLike, **arguments: Any) -> NDArray[Any]:
         """f(x) in the precision of x (whole numbers become float64)."""
         raise NotImplementedError
+
+
+@operation(lambda x, function: function(x))
+def activation(x: Any, function: Any) -> Buffer:
+    """An activation of a tensor."""
+    program = program_of([x])
+    result: Buffer = function.forward(program, operand(program, x))
+    return result
 
 
 @dataclass(frozen=True)
@@ -183,16 +185,14 @@ class BuiltInFunction(ActivationFunction):
         return h if self.kind is None else program.rowwise(self.kind, h)  # type: ignore[arg-type]
 
     def __call__(self, x: Any, **arguments: float | bool | None) -> Any:
-        """f(x): of a tensor a tensor; of an array one in its precision (whole numbers become float64), with NumPy."""
-        tensor = isinstance(x, Operators)
-        h = x if tensor else np.asarray(x)
-        rank = len(h.shape)
-        if self.rowwise and rank and arguments.get("axis") == rank - 1:
+        """f(x) in the precision of x (whole numbers become float64), with NumPy; of a tensor, a tensor."""
+        if isinstance(x, Operators):
+            return activation(x, self.using(**arguments) if arguments else self)
+        h = np.asarray(x)
+        if self.rowwise and h.ndim and arguments.get("axis") == h.ndim - 1:
             arguments = {}  # the last axis by its number
         function = self.using(**arguments) if arguments else self
         function.complete()
-        if tensor:
-            return activation(x, function)
         h = h if np.issubdtype(h.dtype, np.floating) else h.astype(np.float64)
         if function.rowwise and h.ndim == 0:
             raise ArgumentError(f"{self.name} takes an array of at least one axis")

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg.activations.catalogue import ALIASES, NAMES
 from thalweg.activations.function import ActivationFunction, evaluated
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ArgumentError
 from thalweg.initializers import Constant, Initializer, InitializerLike
 from thalweg.initializers import get as get_initializer
-from thalweg.ops.tensor import Operators, Traced, traced, writing
+from thalweg.ops.tensor import Traced, traced, writing
 from thalweg.program.builder import Builder
 from thalweg.program.formula.language import shown
 from thalweg.program.formula.parsing import Formula
@@ -142,40 +142,6 @@ class CustomFunction(ActivationFunction):
         return self.pair.value(h)
 
 
-@dataclass(frozen=True)
-class TracedFunction(ActivationFunction):
-    """A Python function of a tensor, written in `thalweg.ops`, as an activation.
-
-    A model file holds only its name: give it in `custom_objects`, or register it.
-    """
-
-    uncalled = ActivationFunction.uncalled
-
-    function: Callable[..., Any]
-
-    @property
-    def formula(self) -> str:
-        return f"{self.name}(x)"
-
-    @property
-    def derivative(self) -> str:
-        return "derived from its operations"
-
-    def using(self, **arguments: Any) -> ActivationFunction:
-        raise ArgumentError(f"{self.name} takes no arguments here: write them into the function")
-
-    def forward(self, program: Builder, h: Buffer) -> Buffer:
-        with writing(program):
-            a = traced(self.function(Traced(program, h)), program).buffer
-        if a.shape != h.shape:
-            raise ShapeError(f"the activation {self.name} has to keep the shape {h.shape}, but returns {a.shape}")
-        return a
-
-    def __call__(self, x: ArrayLike, **arguments: Any) -> Any:
-        """f(x): of a tensor a tensor, of an array an array."""
-        return self.function(x if isinstance(x, Operators) else np.asarray(x), **arguments)
-
-
 def custom(
     name: str,
     value: Callable[[float], float],
@@ -229,3 +195,31 @@ def custom(
     )
     pair.check()
     return CustomFunction(name, pair, range=range, use=use, avoid=avoid, paper=paper)
+
+
+@dataclass(frozen=True)
+class PythonFunction(ActivationFunction):
+    """A Python function of a tensor, written in `thalweg.ops`, as an activation."""
+
+    uncalled = ActivationFunction.uncalled  # user-defined functions are made here
+
+    function: Callable[[Any], Any]
+
+    @property
+    def formula(self) -> str:
+        return f"{self.name}(x)"
+
+    @property
+    def derivative(self) -> str:
+        return f"{self.name}'(x)"
+
+    def using(self, **arguments: Any) -> ActivationFunction:
+        raise ArgumentError(f"{self.name} is a Python function: give it its arguments in another function")
+
+    def forward(self, program: Builder, h: Buffer) -> Buffer:
+        with writing(program):
+            return traced(self.function(Traced(program, h)), program).buffer
+
+    def __call__(self, x: Any, **arguments: Any) -> Any:
+        """The function of an array, or of a tensor."""
+        return self.function(x, **arguments)

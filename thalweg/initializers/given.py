@@ -126,7 +126,7 @@ class FromFile(Initializer):
 
 @dataclass(frozen=True)
 class Function(Initializer):
-    """Your own function f(shape, generator) → array, or Keras's f(shape, dtype). A layer also takes the function itself.
+    """Your own function f(shape, generator) → array, or f(shape, dtype). A layer also takes the function itself.
 
     A saved model keeps only the function's name: it has its weights, but can't draw new ones.
 

@@ -43,7 +43,7 @@ from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
 from thalweg.layers.volumes import *  # noqa: F403
 from thalweg.support.naming import choose
-from thalweg.support.registry import REGISTERED
+from thalweg.support.registry import REGISTERED, custom_object_scope
 
 CustomObjects = Mapping[str, type[Layer] | CustomFunction]
 
@@ -97,7 +97,8 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
     if isinstance(activation, dict) and activation.get("custom") in own:
         config["activation"] = own[activation["custom"]]
     kind: Any = choose("layer", description["class_name"], known(custom_objects))
-    layer: Layer = kind.from_config(config) if hasattr(kind, "from_config") else kind(**config)
+    with custom_object_scope(custom_objects):  # for functions that the layer looks up itself
+        layer: Layer = kind.from_config(config) if hasattr(kind, "from_config") else kind(**config)
     if "trainable" in description:  # where older files have it
         layer.trainable = description["trainable"]
     return layer

@@ -78,7 +78,7 @@ class Input(Symbol):
         return {"shape": list(self.row_shape), "name": self.name or None} | kind
 
 
-def InputLayer(  # noqa: N802 — Keras's name of a class
+def InputLayer(
     shape: Sequence[int] | int | None = None, input_shape: Sequence[int] | int | None = None, **named: Any
 ) -> Input:
     """Keras's name of `Input` as the first layer of a `Sequential`, with its arguments; input_shape: an older name.

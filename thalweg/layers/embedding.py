@@ -107,9 +107,9 @@ class Embedding(Layer):
         return array
 
     def build(self, input_shape: Shape) -> None:
-        length = input_shape[-1] if input_shape else 1
-        if self.input_length not in (None, length):
-            raise ShapeError(f"input_length is {self.input_length}, but a row holds {length} ids")
+        if self.input_length is not None and input_shape[-1:] != (self.input_length,):
+            held = input_shape[-1] if input_shape else 1
+            raise ShapeError(f"input_length is {self.input_length}, but a row holds {held} ids")
         self.W = self.add_weight(
             "W",
             (self.input_dim, self.output_dim),

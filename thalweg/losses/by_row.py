@@ -10,12 +10,12 @@ from thalweg.ops.tensor import Operators
 from thalweg.support.naming import snake_case
 
 __all__ = [
-    "LossFunction", "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
-    "categorical_focal_crossentropy", "categorical_generalized_cross_entropy", "categorical_hinge", "cosine_similarity",
-    "dice", "hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error", "mean_absolute_percentage_error",
-    "mean_squared_error", "mean_squared_logarithmic_error", "poisson", "sparse_categorical_crossentropy",
-    "squared_hinge", "tversky",
-    "bce", "kld", "mae", "mape", "mse", "msle", "MAE", "MAPE", "MSE", "MSLE",
+    "MAE", "MAPE", "MSE", "MSLE", "LossFunction", "bce", "binary_crossentropy", "binary_focal_crossentropy",
+    "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_generalized_cross_entropy",
+    "categorical_hinge", "cosine_similarity", "dice", "hinge", "huber", "kl_divergence", "kld", "log_cosh", "mae",
+    "mape", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+    "mean_squared_logarithmic_error", "mse", "msle", "poisson", "sparse_categorical_crossentropy", "squared_hinge",
+    "tversky",
 ]  # fmt: skip
 
 

@@ -5,11 +5,9 @@ A metric never weights its rows, like `compile(metrics=…)` in Keras. `name` is
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg import losses
 from thalweg.errors import ArgumentError
 from thalweg.losses.by_row import LossFunction
 from thalweg.metrics import row_scores, running
@@ -38,6 +36,7 @@ from thalweg.metrics.means import (
     CategoricalCrossentropy,
     CategoricalHinge,
     CosineSimilarity,
+    FunctionMetric,
     Hinge,
     KLDivergence,
     LogCoshError,
@@ -45,7 +44,6 @@ from thalweg.metrics.means import (
     MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
-    OutputLoss,
     Poisson,
     RootMeanSquaredError,
     SparseCategoricalCrossentropy,
@@ -56,6 +54,7 @@ from thalweg.metrics.row_scores import *  # noqa: F403
 from thalweg.metrics.row_scores import MetricFunction
 from thalweg.metrics.running import *  # noqa: F403
 from thalweg.support.naming import choose, snake_case
+from thalweg.support.registry import REGISTERED
 
 __all__ = [
     "AUC",
@@ -70,6 +69,7 @@ __all__ = [
     "FBetaScore",
     "FalseNegatives",
     "FalsePositives",
+    "FunctionMetric",
     "Hinge",
     "KLDivergence",
     "LogCoshError",
@@ -128,10 +128,8 @@ class Named:
     metric: Metric
 
 
-def get(identifier: str | Metric | dict[str, Any] | Callable[..., Any], output: Shape, target: Shape) -> Named:
+def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape) -> Named:
     """A metric from its name, its description, or itself, for a network's output and target shapes.
-
-    A function of y_true and y_pred, written in `thalweg.ops`, is a metric too: its mean over the rows.
 
     As in Keras, "accuracy" or "acc", in upper or lower case, is the binary, categorical or sparse categorical one,
     depending on these shapes.
@@ -145,17 +143,20 @@ def get(identifier: str | Metric | dict[str, Any] | Callable[..., Any], output: 
         return Named(identifier.name, identifier)
     if isinstance(identifier, (LossFunction, MetricFunction)):
         return Named(identifier.__name__, choose("metric", identifier.__name__, NAMES)())
+    if isinstance(identifier, dict) and identifier["class_name"] == "FunctionMetric":
+        config = identifier["config"]
+        function = choose("function of a metric", config["function"], REGISTERED)
+        return Named(identifier.get("key", config["name"]), FunctionMetric(function, name=config["name"]))
+    if callable(identifier) and not isinstance(identifier, type):
+        own = FunctionMetric(identifier)
+        return Named(own.name, own)
     if isinstance(identifier, dict):
-        kinds = CLASSES | {"OutputLoss": OutputLoss}
-        metric = choose("metric", identifier["class_name"], kinds)(**identifier["config"])
+        metric = choose("metric", identifier["class_name"], CLASSES)(**identifier["config"])
         return Named(identifier.get("key", metric.name), metric)
     if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc"):
         if output[-1] == 1:
             return Named(identifier, BinaryAccuracy())
         return Named(identifier, CategoricalAccuracy() if output == target else SparseCategoricalAccuracy())
-    if callable(identifier) and not isinstance(identifier, type):
-        name = getattr(identifier, "__name__", "metric")
-        return Named(name, OutputLoss(losses.get(identifier), name=name))
     if not isinstance(identifier, str):
         raise ArgumentError(f"a metric is a name or one of thalweg.metrics, got {identifier!r}")
     return Named(identifier, choose("metric", identifier, NAMES | CLASSES)())

@@ -89,6 +89,8 @@ def write(value: Any, places: Places, weights: dict[int, str]) -> Any:
         return {"dict": [[key, write(v, places, weights)] for key, v in value.items()]}  # JSON's are sorted
     if isinstance(value, slice):
         return {"slice": [write(v, places, weights) for v in (value.start, value.stop, value.step)]}
+    if isinstance(value, activations.ActivationFunction):
+        return {"activation": activations.serialize(value)}
     if value is Ellipsis:
         return {"ellipsis": True}
     if value is ROWS:
@@ -97,8 +99,6 @@ def write(value: Any, places: Places, weights: dict[int, str]) -> Any:
         return {"array": value.tolist(), "dtype": value.dtype.name}
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, activations.ActivationFunction):
-        return {"activation": activations.serialize(value)}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise ModelFileError(f"an argument of a call can't be saved: {value!r}")
@@ -122,11 +122,12 @@ def read(value: Any, results: list[list[Symbol]], inputs: list[Input], weights: 
         return weights[held]
     if kind == "array":
         return np.array(held, dict(more)["dtype"])
+    if kind == "activation":
+        return activations.get(held)
     made = {
         "tuple": lambda: tuple(inner(v) for v in held),
         "dict": lambda: {key: inner(v) for key, v in held},
         "slice": lambda: slice(*(inner(v) for v in held)),
-        "activation": lambda: activations.get(held),
         "ellipsis": lambda: Ellipsis,
         "rows": lambda: ROWS,
     }

