@@ -14,7 +14,7 @@ from thalweg.ops import *  # noqa: F403 — K.mean, K.exp, …
 from thalweg.program.instructions.losses.loss_instruction import EPSILON
 
 __all__ = [
-    "backend", "batch_dot", "batch_flatten", "clear_session", "epsilon", "flatten", "floatx", "get_value",
+    "backend", "batch_flatten", "clear_session", "epsilon", "flatten", "floatx", "get_value",
     "image_data_format", "int_shape", "l2_normalize", "permute_dimensions", "pow", "random_normal", "random_uniform",
     "set_floatx", "set_image_data_format", "set_value",
 ]  # fmt: skip
@@ -78,10 +78,9 @@ def clear_session(free_memory: bool = True) -> None:
 
 # --- Keras 2's names of operations ---------------------------------------------------------------------------------
 
-batch_dot = ops.dot
 int_shape = ops.shape
 permute_dimensions = ops.transpose
-pow = ops.power
+pow = ops.power  # type: ignore[attr-defined]
 
 
 def flatten(x: Any) -> Any:
@@ -102,7 +101,7 @@ def l2_normalize(x: Any, axis: int = -1) -> Any:
     >>> l2_normalize(np.array([[3.0, 4.0]]))
     array([[0.6, 0.8]])
     """
-    return x / ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=axis, keepdims=True), 1e-12))
+    return x / ops.maximum(ops.sum(x * x, axis=axis, keepdims=True), 1e-12) ** 0.5  # type: ignore[attr-defined]
 
 
 def random_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:

@@ -86,9 +86,12 @@ class Goals:
         """The metrics as JSON: for one output what they are for its shape."""
         if len(graph.output_shapes) == 1:
             return [metrics.serialize(named) for named in self.outputs(graph)[0].metrics]
-        return mapped(
-            self.names, lambda m: metrics.serialize(metrics.Named(m.name, m)) if isinstance(m, metrics.Metric) else m
-        )
+
+        def plain(given: Any) -> Any:
+            """The description of a metric that isn't a name or a description already."""
+            return given if isinstance(given, (str, dict)) else metrics.serialize(metrics.get(given, (1,), (1,)))
+
+        return mapped(self.names, plain)
 
     def check(self, graph: Graph) -> None:
         """Raises if a name is unknown, or doesn't fit the outputs of a model that is built."""
