@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError
+from thalweg.ops.operation import operand, operation
+from thalweg.ops.tensor import Operators, program_of
 from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate, shown
@@ -77,6 +79,14 @@ class ActivationFunction(hooks.Hooked):
     def __call__(self, x: ArrayLike, **arguments: Any) -> NDArray[Any]:
         """f(x) in the precision of x (whole numbers become float64)."""
         raise NotImplementedError
+
+
+@operation(lambda x, function: function(x))
+def activation(x: Any, function: Any) -> Buffer:
+    """An activation of a tensor."""
+    program = program_of([x])
+    result: Buffer = function.forward(program, operand(program, x))
+    return result
 
 
 @dataclass(frozen=True)
@@ -174,8 +184,10 @@ class BuiltInFunction(ActivationFunction):
             return program.elementwise(self.equation, h, tuple(self.numbers().values()))
         return h if self.kind is None else program.rowwise(self.kind, h)  # type: ignore[arg-type]
 
-    def __call__(self, x: ArrayLike, **arguments: float | bool | None) -> NDArray[Any]:
-        """f(x) in the precision of x (whole numbers become float64), with NumPy."""
+    def __call__(self, x: Any, **arguments: float | bool | None) -> Any:
+        """f(x) in the precision of x (whole numbers become float64), with NumPy; of a tensor, a tensor."""
+        if isinstance(x, Operators):
+            return activation(x, self.using(**arguments) if arguments else self)
         h = np.asarray(x)
         if self.rowwise and h.ndim and arguments.get("axis") == h.ndim - 1:
             arguments = {}  # the last axis by its number

@@ -187,6 +187,7 @@ class Called(hooks.Configured):
         """In `call`: adds a term to the loss, a tensor whose numbers of a row are averaged, or a mean over all rows.
 
         >>> from thalweg import ops
+        >>> from thalweg.layers import Layer
         >>> class Small(Layer):
         ...     def call(self, x):
         ...         self.add_loss(0.01 * ops.mean(ops.square(x)))

@@ -75,6 +75,8 @@ class Layer(HasVariables, Called):
         super().__init_subclass__(**arguments)
         accept(cls)
 
+    attached: Mapping[str, list[Layer]] = MappingProxyType({})  # attribute → the layers in it
+
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"a layer's name is a word without '/', got {name!r}")
@@ -86,17 +88,18 @@ class Layer(HasVariables, Called):
         self.output_shape: Shapes = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, (Layer, list, tuple, dict)):
-            own = vars(self).setdefault("attached", {})
-            found = [layer for layer in leaves(value) if isinstance(layer, Layer)]
-            if found or name in own:
-                own[name] = found
         super().__setattr__(name, value)
+        if isinstance(
+            value, (Layer, list, tuple, dict)
+        ):  # without vars(self), which would make attributes slow to read
+            found = [layer for layer in leaves(value) if isinstance(layer, Layer)]
+            if found or name in self.attached:
+                super().__setattr__("attached", {**self.attached, name: found})
 
     @property
     def inside(self) -> list[Layer]:
         """The layers that are attributes of this one, alone or in lists, tuples and dicts, each once."""
-        found = [layer for layers in vars(self).get("attached", {}).values() for layer in layers]
+        found = [layer for layers in self.attached.values() for layer in layers]
         return list({id(layer): layer for layer in found}.values())
 
     @property

@@ -23,7 +23,7 @@ from thalweg.models.drawing import Drawn, Own
 from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
-from thalweg.models.predictor import Predictor, predict_aloud
+from thalweg.models.predictor import QUIET, Predictor, predict_all
 from thalweg.models.trainer import Fit, Trainer, Validation
 from thalweg.models.weights import Weights
 from thalweg.ops.tensor import Tensor, caller, traced
@@ -31,7 +31,6 @@ from thalweg.ops.variable import Variable, variables_of
 from thalweg.optimizers import Optimizer
 from thalweg.program.builder import Builder
 from thalweg.support import hooks
-from thalweg.support.checks import whole
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
 from thalweg.support.once import making
@@ -429,24 +428,16 @@ class Model(Layer):
                 if batch_size is None; the callback may set `model.stop_predicting`.
             lanes: the number of cores to use; by default one for little work, otherwise as many as are worthwhile.
         """
-        quiet = callbacks is None and verbose in (0, "auto")
-        if quiet and batch_size is None and lanes is None and steps is None and self._predictor is not None:
-            y = self._predictor.small_batch(x)  # here, because a row takes less time than another call
+        predictor = self._predictor
+        plain = batch_size is None and steps is None and callbacks is None and lanes is None
+        if plain and predictor is not None and verbose in QUIET:
+            y = predictor.small_batch(x)  # here, because a row takes less time than another call
             if y is not None:
                 return y
         if is_stream(x):
             x, steps = collected(x, None, None, steps, "steps").x, None
-        predictor = self._predictor or self._prepare(x)
-        inputs = self._compiled.inputs(x)
-        size = None if batch_size is None else whole("batch_size", batch_size)
-        if steps is not None:
-            inputs = [array[: whole("steps", steps) * (size or 32)] for array in inputs]
-        if quiet:
-            outputs = predictor(inputs, size, lanes)
-        else:
-            outputs = predict_aloud(self, predictor, inputs, size, verbose, callbacks, lanes)
-        places = iter(outputs)
-        return mapped(self._graph.structure, lambda _: next(places))
+        predictor = predictor or self._prepare(x)
+        return predict_all(self, predictor, x, batch_size, verbose, steps, callbacks, lanes)
 
     def _prepare(self, x: Any) -> Predictor:
         self._compiled.build_for(x)

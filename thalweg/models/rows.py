@@ -66,11 +66,11 @@ def targets_and_weights(
         if goal.loss is None:
             continue
         if isinstance(goal.loss, ModelLoss):
-            object.__setattr__(goal.loss, "targets", targets[k] is not None)
+            object.__setattr__(goal.loss, "has_targets", targets[k] is not None)
             targets[k] = np.zeros((len(x), 1), kind) if targets[k] is None else targets[k]
         array = batches.to_array(targets[k], "y" if len(goals) == 1 else f"y of {names[k]!r}")
         batches.same_rows(x, array)
-        array = batches.contiguous(goal.loss.check_targets(array, output), kind, "y")
+        array = batches.contiguous(goal.loss.check_targets(array, output or (1,)), kind, "y")
         data[places("Y", len(goals))[k]] = array
         weights[places("weights", len(goals))[k]] = batches.row_weights(given[k], class_weight, array, kind)
     return data | scaled(weights, [g.weight for g, _ in goals if g.loss is not None], len(x), kind)

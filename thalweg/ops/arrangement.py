@@ -25,7 +25,7 @@ class Rows:
         return "rows"
 
     def __reduce__(self) -> str:
-        return "ROWS"  # the only one: copies and pickles of a network hold it too
+        return "ROWS"  # copies of a graph know it as the same
 
     def _refuse(self, *_: Any) -> Any:
         raise refuse(
