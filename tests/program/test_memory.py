@@ -324,7 +324,7 @@ def test_dropout_is_drawn_alike_whatever_the_blocks():
         model.compile("sgd", "mse")
         model.build()
         model._compiled.prepare_slots()
-        job = model._compiled.job("training", [X, Y[:, :1].copy(), None], 53)
+        job = model._compiled.job("training", {"X": X, "Y": Y[:, :1].copy()}, 53)
         steps = ReferenceExecutor(job, block).trace(Chunk(0, 0, 1, 0, np.zeros(1)))
         return np.concatenate([m[i.outputs[0]].copy() for i, m in steps if i.title == "dropout"])
 
@@ -341,7 +341,7 @@ def image_classifier(lanes: int, batch: int, **options: Any) -> tuple[Sequential
     model.build()
     model._compiled.prepare_slots()
     x = np.random.default_rng(2).normal(size=(53, 6, 7)).astype(np.float32)
-    return model, model._compiled.job("training", [x, Y.astype(np.float32), None], batch, lanes, shuffle=True)
+    return model, model._compiled.job("training", {"X": x, "Y": Y.astype(np.float32)}, batch, lanes, shuffle=True)
 
 
 @pytest.mark.parametrize("batch", [53, 40, 20])
