@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError
+from thalweg.ops.tensor import FUNCTIONS, Operators
 from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate, shown
@@ -174,13 +175,16 @@ class BuiltInFunction(ActivationFunction):
             return program.elementwise(self.equation, h, tuple(self.numbers().values()))
         return h if self.kind is None else program.rowwise(self.kind, h)  # type: ignore[arg-type]
 
-    def __call__(self, x: ArrayLike, **arguments: float | bool | None) -> NDArray[Any]:
-        """f(x) in the precision of x (whole numbers become float64), with NumPy."""
-        h = np.asarray(x)
-        if self.rowwise and h.ndim and arguments.get("axis") == h.ndim - 1:
+    def __call__(self, x: Any, **arguments: float | bool | None) -> Any:
+        """f(x) in the precision of x (whole numbers become float64), with NumPy; on a tensor of a network, a tensor."""
+        tensor = isinstance(x, Operators)
+        h: Any = x if tensor else np.asarray(x)
+        if self.rowwise and len(h.shape) and arguments.get("axis") == len(h.shape) - 1:
             arguments = {}  # the last axis by its number
         function = self.using(**arguments) if arguments else self
         function.complete()
+        if tensor:
+            return FUNCTIONS["activation"](x, self.name, *function.arguments)
         h = h if np.issubdtype(h.dtype, np.floating) else h.astype(np.float64)
         if function.rowwise and h.ndim == 0:
             raise ArgumentError(f"{self.name} takes an array of at least one axis")
