@@ -17,6 +17,7 @@ from benchmarks import charts, report
 from benchmarks.compare import Best, Plan, measure, show, workers
 from benchmarks.convolutions import CONVOLUTIONS
 from benchmarks.costs import Cost, Share, costs, share
+from benchmarks.graphs import GRAPHS
 from benchmarks.images import IMAGES
 from benchmarks.peers import BEFORE, present, versions
 from benchmarks.report import ROOT, Report
@@ -24,7 +25,7 @@ from benchmarks.scaling import Series, scaling
 from benchmarks.workloads import WORKLOADS, Workload
 from thalweg.engine.lanes import cores
 
-EVERYTHING: list[Workload] = [*WORKLOADS, *IMAGES, *CONVOLUTIONS]
+EVERYTHING: list[Workload] = [*WORKLOADS, *IMAGES, *CONVOLUTIONS, *GRAPHS]
 QUICK = Plan(rounds=3, seconds=0.03, compiled=False)
 
 
@@ -35,6 +36,13 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--eager", action="store_true", help="no torch.compile, which takes half the time")
     parser.add_argument("--rounds", type=int, help="rounds of every contender in turn")
     parser.add_argument("--only", metavar="NAME", help="only the workloads with this in their name; or costs, scaling")
+    parser.add_argument(
+        "--graphs",
+        dest="only",
+        action="store_const",
+        const="graphs: ",
+        help="only embeddings, several inputs, the functional API and operations",
+    )
     parser.add_argument(
         "--before", metavar="FOLDER", help="compare with the thalweg in another checkout instead of the peers"
     )

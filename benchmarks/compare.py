@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.convolutions import Convolution
+from benchmarks.graphs import Graph
 from benchmarks.peak import best_peak
 from benchmarks.peers import BEFORE
 from benchmarks.peers.base import Arrays
@@ -185,6 +186,10 @@ def show(work: Workload, result: Best, plan: Plan) -> None:
     """Prints the results, best first, with the range of the rounds; and who beats thalweg."""
     print(f"{work.name}: " + ("all agree" if plan.check else "agreement not checked") + f"; {work.unit}:")
     ours = result["thalweg"].median
+    if isinstance(work, Graph):
+        limit = work.limit
+        parts = f"arithmetic {duration(limit.arithmetic)}, memory {duration(limit.memory)}"
+        print(f"  {'limit (' + parts + ')':48} {duration(limit.seconds):>9} {limit.seconds / ours:6.2f}×")
     for contender in sorted(result.values(), key=lambda c: c.median):
         low, high = duration(min(contender.seconds)), duration(max(contender.seconds))
         name = contender.peer + (f" ({contender.setting})" if contender.setting else "")

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
@@ -90,3 +91,34 @@ def peak(threads: int, seconds: float = 0.03) -> float:
 def best_peak(threads: int, times: int = 7) -> float:
     """The best of some measurements, kept for this process: the peak that shares refer to."""
     return max(peak(threads) for _ in range(times))
+
+
+@cache
+def stream() -> Any:
+    @numba.njit(types.void(types.float32[::1], types.int64), nogil=True)
+    def run(a: Any, turns: Any) -> None:
+        for _ in range(turns):
+            for i in range(len(a)):
+                a[i] = a[i] * np.float32(0.5) + np.float32(1)
+
+    return run
+
+
+@cache
+def bandwidth(threads: int, size: int, times: int = 7, seconds: float = 0.03) -> float:
+    """Bytes a second that this many cores read and write at once, each its part of `size` bytes; the best of some.
+
+    A part that fits into a core's cache stays there.
+    """
+    run, parts = stream(), [np.zeros(max(1, size // 4 // threads), np.float32) for _ in range(threads)]
+    moved = 2 * sum(part.nbytes for part in parts)
+    with ThreadPoolExecutor(threads) as pool:
+
+        def once(turns: int) -> float:
+            begin = time.perf_counter()
+            list(pool.map(run, parts, [turns] * threads))
+            return turns * moved / (time.perf_counter() - begin)
+
+        once(1)
+        turns = max(1, int(seconds * once(1) / moved))
+        return max(once(turns) for _ in range(times))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from thalweg.errors import ArgumentError, ShapeError
+from thalweg.ops.operation import row_value
+from thalweg.ops.tensor import Traced, writing
+from thalweg.program.builder import Builder
 from thalweg.program.instructions.losses.penalties import OrthogonalPenalty, Penalty
 from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.checks import number
 from thalweg.support.naming import choose, snake_case
+from thalweg.support.registry import REGISTERED
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,10 @@ class Regularizer(hooks.Configured):
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raises if an array of this shape can't have the penalty."""
+
+    def term(self, program: Builder, W: Buffer) -> tuple[Buffer, bool] | None:
+        """What a penalty adds to the loss that the program computes itself: numbers of the rows; None for the others."""
+        return None
 
     def lower(self, W: Buffer, sums: Buffer) -> Instruction:
         """The instruction that adds the penalty on W to its running sum; its adjoint adds to the gradient."""
@@ -164,7 +173,28 @@ l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 NAMES: dict[str, type[Regularizer]] = {snake_case(name): c for name, c in CLASSES.items()} | {"l1_l2": L1L2}
 
 
-def get(identifier: str | Regularizer | dict[str, Any] | None) -> Regularizer | None:
+@dataclass(frozen=True)
+class FunctionRegularizer(Regularizer):
+    """A penalty that is a Python function of the weights, written in `thalweg.ops`: one number.
+
+    >>> from thalweg import ops
+    >>> regularizer = get(lambda w: 0.01 * ops.sum(ops.abs(w)))
+    """
+
+    function: Callable[[Any], Any]
+
+    def factors(self) -> tuple[float, float]:
+        return (0.0, 0.0)
+
+    def term(self, program: Builder, W: Buffer) -> tuple[Buffer, bool]:
+        with writing(program):
+            return row_value(program, self.function(Traced(program, W)))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"function": getattr(self.function, "__name__", "function")}
+
+
+def get(identifier: Any) -> Regularizer | None:
     """A regularizer from its name, from what `serialize` returned, or itself; None stays None.
 
     >>> get("l2")
@@ -172,6 +202,10 @@ def get(identifier: str | Regularizer | dict[str, Any] | None) -> Regularizer | 
     """
     if identifier is None or isinstance(identifier, Regularizer):
         return identifier
+    if isinstance(identifier, dict) and identifier["class_name"] == "FunctionRegularizer":
+        return FunctionRegularizer(choose("function of a regularizer", identifier["config"]["function"], REGISTERED))
+    if callable(identifier) and not isinstance(identifier, type):
+        return FunctionRegularizer(identifier)
     if isinstance(identifier, dict):
         return choose("regularizer", identifier["class_name"], CLASSES)(**identifier["config"])
     return choose("regularizer", identifier, NAMES | CLASSES)()

@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from benchmarks.convolutions import Convolution
+from benchmarks.graphs import Graph
 from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.workloads import Workload
@@ -98,7 +99,7 @@ class Predict(Prediction):
 
 
 def variants(work: Workload) -> dict[str, Any]:
-    if isinstance(work, Images | Convolution):
+    if isinstance(work, Images | Convolution | Graph):
         return {}
     if work.does == "predict":
         return {"jit": Predict}

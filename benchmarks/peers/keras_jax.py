@@ -9,8 +9,10 @@ import keras
 import numpy as np
 
 from benchmarks.convolutions import Convolution
+from benchmarks.graphs import Graph
 from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
+from benchmarks.peers.keras_graphs import network as graph
 from benchmarks.workloads import Workload
 
 
@@ -30,6 +32,8 @@ def image_layer(kind: str, *values: Any) -> Any:
 
 
 def network(work: Workload, output: str | None) -> Any:
+    if isinstance(work, Graph):
+        return graph(work)
     if isinstance(work, Images):
         inside = [image_layer(*layer) for layer in work.layers]
         model = keras.Sequential([keras.Input(work.image), *inside])
@@ -57,10 +61,13 @@ class Fit(Training):
             optimizer: Any = keras.optimizers.Adam(work.learning_rate, epsilon=EPSILON)
         else:
             optimizer = keras.optimizers.SGD(work.learning_rate)
-        classes = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        losses: dict[str, Any] = {
+            "classes": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            "binary": keras.losses.BinaryCrossentropy(from_logits=True),
+            "number": "mse",
+        }
         self.model = network(work, None if work.task == "classes" else work.activation)
-        loss = classes if work.task == "classes" else "mse"
-        self.model.compile(optimizer=optimizer, loss=loss, steps_per_execution=self.steps)
+        self.model.compile(optimizer=optimizer, loss=losses[work.task], steps_per_execution=self.steps)
 
     def train(self, x: Any, y: Any, epochs: int, shuffle: bool) -> None:
         if not self.by_batch:
@@ -105,4 +112,6 @@ def variants(work: Workload) -> dict[str, Any]:
     if work.does == "fit many":
         return {}
     several = {"fit, 20 steps an execution": partial(Fit, steps=20)} if work.steps >= 20 else {}
+    if isinstance(work, Graph):
+        return {"fit": Fit, **several}
     return {"fit": Fit, **several, "train_on_batch": partial(Fit, by_batch=True)}

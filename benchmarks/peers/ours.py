@@ -6,10 +6,13 @@ from typing import Any
 
 import thalweg
 from benchmarks.convolutions import Convolution
+from benchmarks.graphs import Graph
 from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.workloads import Workload
 from thalweg import layers
+
+LOSSES = {"classes": "sparse_categorical_crossentropy", "number": "mse", "binary": "binary_crossentropy"}
 
 
 def image_layers(description: Any) -> list[layers.Layer]:
@@ -49,8 +52,12 @@ def residual(filters: int, strides: int) -> layers.Layer:
     return layers.Residual(block, shortcut if strides > 1 else None)
 
 
-def network(work: Workload, number: int = 0) -> thalweg.Sequential:
+def network(work: Workload, number: int = 0) -> Any:
     """The network, not compiled, with its initial weights."""
+    if isinstance(work, Graph):
+        from benchmarks.peers.our_graphs import network as graph  # needs operations, which another version lacks
+
+        return graph(work)
     if isinstance(work, Images):
         inside = [*image_layers(work.layers), layers.Activation("softmax")]
         model = thalweg.Sequential([thalweg.Input(work.image), *inside], seed=number)
@@ -64,13 +71,12 @@ def network(work: Workload, number: int = 0) -> thalweg.Sequential:
     return model
 
 
-def compiled(work: Workload, model: thalweg.Sequential) -> thalweg.Sequential:
+def compiled(work: Workload, model: Any) -> Any:
     if work.optimizer == "adam":
         optimizer: Any = thalweg.optimizers.Adam(work.learning_rate, epsilon=EPSILON)
     else:
         optimizer = thalweg.optimizers.SGD(work.learning_rate)
-    loss = "sparse_categorical_crossentropy" if work.task == "classes" else "mse"
-    model.compile(optimizer=optimizer, loss=loss)
+    model.compile(optimizer=optimizer, loss=LOSSES[work.task])
     return model
 
 

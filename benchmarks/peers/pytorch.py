@@ -10,9 +10,11 @@ import torch
 from torch import nn
 
 from benchmarks.convolutions import Convolution
+from benchmarks.graphs import Graph
 from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.peers.pytorch_convolution import Convolve
+from benchmarks.peers.pytorch_graphs import variants as graph_variants
 from benchmarks.workloads import Workload
 
 CHUNK = 2048  # rows of a part of a prediction, whose activations stay in the cache
@@ -178,6 +180,8 @@ class Predict(Prediction):
 
 
 def variants(work: Workload) -> dict[str, Any]:
+    if isinstance(work, Graph):
+        return graph_variants(work)
     if isinstance(work, Convolution):
         return {"eager": Convolve, "eager, channels last": partial(Convolve, last=True)}
     if work.does == "predict":

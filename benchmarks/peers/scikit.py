@@ -10,6 +10,7 @@ from joblib.externals.loky import get_reusable_executor
 from sklearn.neural_network import MLPClassifier
 
 from benchmarks.convolutions import Convolution
+from benchmarks.graphs import Graph
 from benchmarks.images import Images
 from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.workloads import Workload
@@ -81,7 +82,7 @@ class Predict(Prediction):
 
 
 def variants(work: Workload) -> dict[str, Any]:
-    if isinstance(work, Images | Convolution):
+    if isinstance(work, Images | Convolution | Graph):
         return {}
     if work.task != "classes":
         return {}  # its regressor has no sigmoid output

@@ -1,4 +1,4 @@
-"""An autoencoder of 8×8 digits: 64 pixels through 8 numbers and back; encoder and decoder are also used by themselves."""
+"""An autoencoder of 8×8 digits: 64 pixels through 8 numbers and back; encoder and decoder are also used alone."""
 
 import numpy as np
 from sklearn.datasets import load_digits

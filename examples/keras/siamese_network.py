@@ -17,7 +17,7 @@ class EuclideanDistance(layers.Layer):
 
 
 def contrastive_loss(y_true, y_pred, margin=1.0):
-    """The squared distance of a pair that belongs together (0); of another (1), what it lacks to the margin, squared."""
+    """The squared distance of a pair that belongs together (0); of another (1), its lack to the margin, squared."""
     square_pred = ops.square(y_pred)
     margin_square = ops.square(ops.maximum(margin - y_pred, 0))
     return ops.mean((1 - y_true) * square_pred + y_true * margin_square)

@@ -30,8 +30,6 @@ class PatchEncoder(layers.Layer):
 
 
 class Attention(layers.Layer):
-    """Self-attention with several heads."""
-
     def __init__(self, width, heads, **kwargs):
         super().__init__(**kwargs)
         self.width, self.heads = width, heads
@@ -53,9 +51,8 @@ def mlp(x, hidden_units, dropout_rate):
 
 def make_images(rows, generator):
     """Stripes across, stripes down or a chessboard, of random scale and phase, under noise."""
-    labels, scale = generator.integers(3, size=rows), generator.uniform(0.8, 1.6, (rows, 1))
-    phase = generator.uniform(0, 6, (rows, 1))
-    wave = np.sign(np.sin(scale * np.arange(IMAGE) + phase))
+    labels, phase = generator.integers(3, size=rows), generator.uniform(0, 6, (rows, 1))
+    wave = np.sign(np.sin(generator.uniform(0.8, 1.6, (rows, 1)) * np.arange(IMAGE) + phase))
     down, across = wave[:, :, None], wave[:, None]
     kinds = [down + 0 * across, across + 0 * down, down * across]
     images = np.choose(labels[:, None, None], kinds) + generator.normal(size=(rows, IMAGE, IMAGE))
@@ -70,14 +67,12 @@ for _ in range(2):
     x2 = layers.Add()([Attention(WIDTH, HEADS)(x1), encoded])
     x3 = mlp(layers.LayerNormalization(epsilon=1e-6)(x2), [2 * WIDTH, WIDTH], dropout_rate=0.1)
     encoded = layers.Add()([x3, x2])
-representation = layers.Flatten()(layers.LayerNormalization(epsilon=1e-6)(encoded))
-features = mlp(layers.Dropout(0.2)(representation), [64], dropout_rate=0.2)
+features = mlp(layers.Flatten()(layers.LayerNormalization(epsilon=1e-6)(encoded)), [64], dropout_rate=0.2)
 model = keras.Model(inputs=inputs, outputs=layers.Dense(3, activation="softmax")(features))
 
 generator = np.random.default_rng(0)
 (x_train, y_train), (x_test, y_test) = make_images(2000, generator), make_images(600, generator)
-optimizer = keras.optimizers.AdamW(learning_rate=0.002, weight_decay=0.0001)
-model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+model.compile(keras.optimizers.AdamW(0.002, 1e-4), "sparse_categorical_crossentropy", metrics=["accuracy"])
 history = model.fit(x_train, y_train, batch_size=64, epochs=6, verbose=0).history["loss"]
 accuracy = model.evaluate(x_test, y_test, verbose=0)[1]
 assert history[-1] < 0.4 * history[0]

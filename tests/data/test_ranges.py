@@ -135,19 +135,21 @@ COUNTS = {"TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives"}
 @pytest.mark.parametrize("name", sorted(metrics.CLASSES))
 def test_metrics(name):
     kind = metrics.CLASSES[name]
-    metric = kind(**OPTIONS.get(name, {}))
     y, p = DATA.get(name, (BITS, INSIDE) if name in RATES | COUNTS else (NUMBERS, OTHERS))
     low, high = bounds(kind.range)
-    step = 5 if metric.between_rows or name in RATES else 1
-    values = [metric(y[r : r + step], p[r : r + step]) for r in range(0, ROWS, step)]
+
+    def score(y, p, **options):
+        return kind(**OPTIONS.get(name, {}) | options)(y, p)
+
+    step = 5 if kind().between_rows or name in RATES else 1
+    values = [score(y[r : r + step], p[r : r + step]) for r in range(0, ROWS, step)]
     if name in RATES:  # everything right, everything wrong
-        values += [metric(y, y), metric(y, 1 - y)]
+        values += [score(y, y), score(y, 1 - y)]
     if name in LOGITS:
-        raw = kind(**LOGITS[name])
-        values += [raw(y[r : r + 1], OTHERS[r : r + 1]) for r in range(ROWS)]
+        values += [score(y[r : r + 1], OTHERS[r : r + 1], **LOGITS[name]) for r in range(ROWS)]
     if name in COUNTS:
         values += [
-            metric(np.tile(b, (20_000, 1)), np.tile(q, (20_000, 1)))
+            score(np.tile(b, (20_000, 1)), np.tile(q, (20_000, 1)))
             for b in (BITS[:1], 1 - BITS[:1])
             for q in (b, 1 - b)
         ]

@@ -451,7 +451,9 @@ def test_a_row_may_be_one_id(engine):
     table = Embedding(4, 3)
     vector = table(a)
     assert (a.shape, vector.shape) == ((None,), (None, 3))
-    model = Model({"a": a, "b": b}, Dense(1)(ops.concatenate([vector, ops.expand_dims(b, -1)], axis=-1)), engine=engine, seed=0)
+    model = Model(
+        {"a": a, "b": b}, Dense(1)(ops.concatenate([vector, ops.expand_dims(b, -1)], axis=-1)), engine=engine, seed=0
+    )
     model.compile(Adam(0.05), "mse")
     ids, numbers = np.arange(40) % 4, np.linspace(-1, 1, 40, dtype=np.float32)
     data, y = {"a": ids, "b": numbers}, (ids % 2 + numbers)[:, None]
@@ -460,3 +462,8 @@ def test_a_row_may_be_one_id(engine):
     dense = model.layers[-1].get_weights()
     expected = np.column_stack([table.get_weights()[0][ids], numbers]) @ dense[0] + dense[1]
     np.testing.assert_allclose(model.predict(data), expected, atol=1e-5)
+
+
+def test_a_layer_that_needs_an_axis_refuses_a_row_of_one_number():
+    with pytest.raises(ShapeError, match=r"Dense 'dense' needs an axis besides the rows, .* give Input\(\(1,\)\)"):
+        Dense(2)(Input(()))

@@ -9,16 +9,24 @@ from image_layers import IMAGE_LAYERS
 from lookup_rows import LOOKUPS
 
 import thalweg
-from thalweg import Sequential, activations, layers
+from thalweg import Model, Sequential, activations, layers, ops
 from thalweg.layers import (
     Activation,
+    Add,
+    Average,
+    Concatenate,
     Dense,
+    Dot,
     Dropout,
     Embedding,
     Flatten,
     Input,
+    Lambda,
     Layer,
     LeakyReLU,
+    Maximum,
+    Minimum,
+    Multiply,
     RandomContrast,
     RandomFlip,
     RandomRotation,
@@ -26,6 +34,8 @@ from thalweg.layers import (
     RandomZoom,
     Rescaling,
     Residual,
+    Subtract,
+    merging,
 )
 from thalweg.layers.augmentation import Augmentation
 from thalweg.optimizers import SGD
@@ -42,8 +52,15 @@ class Tied(Layer):
         return program.add(program.affine(h, self.W), x)
 
 
-# class → (how it is made, the shape of a row, the shape it makes of it, how many parameters)
-ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]] = {
+def halves(x: Any, factor: float = 2.0) -> Any:
+    """A user's function: the first half of the last axis times the second."""
+    one, other = ops.split(x, 2, axis=-1)
+    return factor * one * other
+
+
+Shape = tuple[int, ...]
+# class → (how it is made, the shape of a row or a list of those of several inputs, the shape it makes, parameters)
+ROWS: dict[type[Layer], list[tuple[Any, Shape | list[Shape], Shape, int]]] = {
     Dense: [
         (lambda: Dense(4), (3,), (4,), 16),
         (lambda: Dense(4, use_bias=False), (3,), (4,), 12),
@@ -72,25 +89,60 @@ ROWS: dict[type[Layer], list[tuple[Any, tuple[int, ...], tuple[int, ...], int]]]
     ],
     RandomContrast: [(lambda: RandomContrast((0.2, 0.4), (-2, 2)), (4, 3, 2), (4, 3, 2), 0)],
     Tied: [(lambda: Tied(), (3,), (3,), 9)],
+    Lambda: [
+        (lambda: Lambda(halves), (4,), (2,), 0),
+        (lambda: Lambda(halves, {"factor": 0.5}), (2, 4), (2, 2), 0),
+    ],
+    Add: [(lambda: Add(), [(3,), (3,)], (3,), 0), (lambda: Add(), [(2, 3), (1, 3), (2, 1)], (2, 3), 0)],
+    Subtract: [(lambda: Subtract(), [(3,), (3,)], (3,), 0), (lambda: Subtract(), [(2, 1), (1, 3)], (2, 3), 0)],
+    Multiply: [(lambda: Multiply(), [(3,), (1,)], (3,), 0), (lambda: Multiply(), [(2, 3)] * 3, (2, 3), 0)],
+    Average: [(lambda: Average(), [(3,), (3,)], (3,), 0), (lambda: Average(), [(2, 3)] * 3, (2, 3), 0)],
+    Maximum: [(lambda: Maximum(), [(3,), (3,)], (3,), 0), (lambda: Maximum(), [(2, 3)] * 3, (2, 3), 0)],
+    Minimum: [(lambda: Minimum(), [(3,), (3,)], (3,), 0), (lambda: Minimum(), [(2, 3)] * 3, (2, 3), 0)],
+    Concatenate: [
+        (lambda: Concatenate(), [(3,), (4,), (1,)], (8,), 0),
+        (lambda: Concatenate(1), [(2, 3), (4, 3)], (6, 3), 0),
+    ],
+    Dot: [
+        (lambda: Dot(1), [(3,), (3,)], (1,), 0),
+        (lambda: Dot(-1, normalize=True), [(3,), (3,)], (1,), 0),
+        (lambda: Dot((2, 1)), [(4, 3), (3, 2)], (4, 2), 0),
+    ],
     **IMAGE_LAYERS,
     **ACTIVATION_LAYERS,
     **{kind: [] for kind in LOOKUPS},  # at a model's entry: see test_lookup.py
-    Input: [],  # describes the model's first shape; it is never among the layers
 }
-OWN = {"Tied": Tied, **CUSTOM_OBJECTS}
+OWN = {"Tied": Tied, "halves": halves, **CUSTOM_OBJECTS}
 CASES = [pytest.param(*case, id=f"{kind.__name__}{n}") for kind, cases in ROWS.items() for n, case in enumerate(cases)]
 
 
-def network(make: Any, shape: tuple[int, ...], **options: Any) -> Sequential:
-    """The layer between a dense one, whose gradient has to come through it, and the output; without, where none can."""
+def alone(layer: Layer, shape: Shape | list[Shape]) -> Model:
+    """A model of this layer."""
+    if isinstance(shape, tuple):
+        return Sequential([Input(shape), layer])
+    inputs = [Input(s) for s in shape]
+    return Model(inputs, layer(inputs))
+
+
+def network(make: Any, shape: Shape | list[Shape], **options: Any) -> Model:
+    """The layer between dense ones, whose gradients come through it, and the output; without, where none can."""
     layer = make()
-    front = [layer] if isinstance(layer, Augmentation | Embedding) else [Dense(shape[-1]), layer]
-    model = Sequential([Input(shape), *front, Flatten(), Dense(2)], seed=3, **options)
+    if isinstance(shape, list):
+        inputs = [Input(s) for s in shape]
+        joined = layer([Dense(s[-1])(x) for s, x in zip(shape, inputs, strict=True)])
+        model = Model(inputs, Dense(2)(Flatten()(joined)), seed=3, **options)
+    else:
+        front = [layer] if isinstance(layer, Augmentation | Embedding) else [Dense(shape[-1]), layer]
+        model = Sequential([Input(shape), *front, Flatten(), Dense(2)], seed=3, **options)
     model.compile(SGD(0.02), "mse", metrics=["mae"])
     return model
 
 
-def data(make: Any, shape: tuple[int, ...], rows: int = 40) -> tuple[Any, Any]:
+def data(make: Any, shape: Shape | list[Shape], rows: int = 40) -> tuple[Any, Any]:
+    if isinstance(shape, list):
+        draw = np.random.default_rng(0)
+        several = [draw.normal(size=(rows, *s)) for s in shape]
+        return several, np.stack([x.reshape(rows, -1)[:, 0] for x in several[:2]], axis=1)
     x = np.random.default_rng(0).normal(size=(rows, *shape))
     if isinstance(layer := make(), Embedding):
         x = np.random.default_rng(0).integers(0, layer.input_dim, x.shape)
@@ -99,18 +151,22 @@ def data(make: Any, shape: tuple[int, ...], rows: int = 40) -> tuple[Any, Any]:
 
 def test_every_layer_has_a_row():
     assert set(layers.CLASSES.values()) | {Tied} == set(ROWS)
-    assert set(layers.__all__) - set(layers.aliases.__all__) == {*layers.CLASSES, "Layer", "serialize", "deserialize"}
+    functions = {name for name in merging.__all__ if name.islower()}  # add(…) is Add()(…)
+    assert functions == {c.__name__.lower() for c in ROWS if issubclass(c, merging.Merge)}
+    others = {"Input", "Layer", "serialize", "deserialize", *functions}
+    assert set(layers.__all__) - set(layers.aliases.__all__) == {*layers.CLASSES, *others}
 
 
 @pytest.mark.parametrize(("make", "shape", "output", "count"), CASES)
 def test_shapes_and_number_of_parameters(make, shape, output, count):
     layer = make()
-    model = Sequential([Input(shape), layer])
     assert not layer.built
+    model = alone(layer, shape)
     assert model.count_params() == layer.count_params() == count
     assert layer.built
     assert layer.output_shape == model.output_shape == output
-    assert model.predict(np.zeros((7, *shape))).shape == (7, *output)
+    zeros = [np.zeros((7, *s)) for s in (shape if isinstance(shape, list) else [shape])]
+    assert model.predict(zeros if isinstance(shape, list) else zeros[0]).shape == (7, *output)
     assert [w.shape for w in layer.get_weights()] == [p.buffer.shape for _, p in layer.all_parameters()]
 
 
@@ -121,11 +177,11 @@ def test_description_makes_an_equal_layer(make, shape, output, count):
     again = layers.deserialize(description, OWN)
     assert type(again) is type(layer)
     assert layers.serialize(again) == description
-    thalweg.Sequential([Input(shape), layer]).build()
+    alone(layer, shape).build()
     assert layers.serialize(layer)["config"]["name"] == layer.default_name  # now it has one
 
 
-@pytest.mark.parametrize(("make", "shape", "output", "count"), CASES)
+@pytest.mark.parametrize(("make", "shape", "output", "count"), [c for c in CASES if isinstance(c.values[1], tuple)])
 def test_every_layer_takes_keras_s_arguments(make, shape, output, count):
     """`input_shape`, `dtype` and `trainable`, which no class names itself; see test_keras_arguments.py."""
     description = layers.serialize(make())
@@ -154,7 +210,7 @@ def test_training_lowers_the_loss(make, shape, output, count):
     x, y = data(make, shape)
     model = network(make, shape)
     before = model.evaluate(x, y)[0]
-    model.fit(x, y, epochs=1, batch_size=len(x), verbose=0)
+    model.fit(x, y, epochs=1, batch_size=len(y), verbose=0)
     assert model.evaluate(x, y)[0] < before
 
 

@@ -236,6 +236,28 @@ def test_several_inputs_and_outputs_of_a_layer():
     np.testing.assert_allclose(one - other, 2 * Y, atol=1e-5)
 
 
+class Stating(Layer):
+    """States its output's shape, as layers of Keras may."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+
+    def call(self, inputs):
+        return ops.concatenate(inputs, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        assert input_shape == [(None, 2), (None, 3)]
+        return (input_shape[0][0], self.width)
+
+
+def test_a_stated_shape_has_to_be_the_computed_one():
+    inputs = [Input((2,)), Input((3,))]
+    assert Model(inputs, Stating(5)(inputs)).output_shape == (5,)
+    with pytest.raises(ThalwegError, match=r"states \(None, 4\), but its call computes \(None, 5\)"):
+        Model(inputs, Stating(4)(inputs))
+
+
 @pytest.mark.parametrize("make", [lambda: Gate(2.0), lambda: Block(5, 3, 0.3)])
 def test_layers_survive_saving(make, tmp_path):
     model = graph(make())

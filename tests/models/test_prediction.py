@@ -184,3 +184,13 @@ def test_fit_many_refuses_what_it_cannot_do(rows):
         thalweg.fit_many([models[0], models[0]], rows, y)
     with pytest.raises(errors.DataError):
         thalweg.fit_many(models, rows, y + 7)
+
+
+def test_a_call_in_training_drops_other_units_each_time(rows):
+    model = network()
+    first, second = model(rows, training=True), model(rows, training=True)
+    assert not np.array_equal(first, second)
+    assert not np.allclose(first, model.predict(rows), atol=1e-3)
+    assert np.allclose(model(rows, training=False), model.predict(rows))
+    plain = thalweg.Sequential([thalweg.Input((7,)), layers.Dense(3, "tanh")], seed=1)
+    assert np.allclose(plain(rows, training=True), plain.predict(rows), atol=1e-6)

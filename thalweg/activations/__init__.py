@@ -16,9 +16,10 @@ from thalweg import initializers
 from thalweg.activations.catalogue import *  # noqa: F403 — every function of the catalogue
 from thalweg.activations.catalogue import ALIASES, NAMES, linear
 from thalweg.activations.function import ActivationFunction, BuiltInFunction
-from thalweg.activations.own import CustomFunction, FormulaFunction, custom, formula
+from thalweg.activations.own import CustomFunction, FormulaFunction, PythonFunction, custom, formula
 from thalweg.errors import ArgumentError
 from thalweg.support.naming import choose
+from thalweg.support.registry import REGISTERED
 
 __all__ = [
     "NAMES",
@@ -52,6 +53,10 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
         )
     if isinstance(identifier, str) and not identifier.isidentifier() and not identifier.isspace() and identifier:
         return formula(identifier)
+    if isinstance(identifier, dict) and "function" in identifier:
+        identifier = choose("function of an activation", identifier["function"], REGISTERED)
+    if callable(identifier) and not isinstance(identifier, (ActivationFunction, type)):
+        return PythonFunction(getattr(identifier, "__name__", "function"), identifier)
     if isinstance(identifier, dict):
         function = choose("activation", identifier["name"], NAMES).using(**identifier["arguments"])
     elif isinstance(identifier, str):
@@ -76,6 +81,8 @@ def serialize(function: ActivationFunction) -> str | dict[str, Any]:
         return described
     if isinstance(function, CustomFunction):
         return {"custom": function.name}
+    if isinstance(function, PythonFunction):
+        return {"function": function.name}
     if NAMES.get(function.name) == function:
         return function.name
     assert isinstance(function, BuiltInFunction)

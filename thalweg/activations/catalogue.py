@@ -7,16 +7,12 @@ they would be infinity times 0, h is clipped to a range beyond which nothing cha
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from thalweg.activations.function import ActivationFunction, BuiltInFunction, elementwise
-from thalweg.ops.operation import operand, operation
-from thalweg.ops.tensor import program_of, refuse
 from thalweg.program.formula.operations import UNARY
 from thalweg.program.instructions import rowwise
 from thalweg.program.instructions.activations import GENERAL_RELU, RELU, SIGMOID
-from thalweg.program.ir.instruction import Buffer
 
 linear = BuiltInFunction(
     "linear",
@@ -443,24 +439,6 @@ NAMES = {f.name: f for f in tuple(globals().values()) if isinstance(f, Activatio
 
 swish, hard_swish = silu, hard_silu  # Keras's second names
 ALIASES = {"swish": swish, "hard_swish": hard_swish}
-
-
-def given(name: str, arguments: tuple[float, ...]) -> BuiltInFunction:
-    """The function of this name with these arguments."""
-    function = NAMES[name]
-    assert isinstance(function, BuiltInFunction)
-    return replace(function, arguments=arguments)
-
-
-@operation(lambda x, name, *arguments: given(name, arguments)(x))
-def activation(x: Any, name: str, *arguments: float) -> Buffer:
-    """A function of the catalogue as an operation, by its name, so that a network that calls it can be saved."""
-    program = program_of([x])
-    function, h = given(name, arguments), operand(program, x)
-    if function.rowwise and not h.per_row:
-        raise refuse(f"activations.{name} works on values of each row, not on weights alone")
-    return function.forward(program, h)
-
 
 if not TYPE_CHECKING:  # type checkers see every name that is defined here
     __all__ = [*NAMES, *ALIASES]

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError
-from thalweg.ops.tensor import FUNCTIONS, Operators
+from thalweg.ops.operation import operand, operation
+from thalweg.ops.tensor import Operators, program_of, refuse
 from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate, shown
@@ -78,6 +79,17 @@ class ActivationFunction(hooks.Hooked):
     def __call__(self, x: ArrayLike, **arguments: Any) -> NDArray[Any]:
         """f(x) in the precision of x (whole numbers become float64)."""
         raise NotImplementedError
+
+
+@operation(lambda x, function: function(x))
+def activation(x: Any, function: Any) -> Buffer:
+    """An activation of a tensor."""
+    program = program_of([x])
+    h = operand(program, x)
+    if function.rowwise and not h.per_row:
+        raise refuse(f"activations.{function.name} works on values of each row, not on weights alone; see thalweg.ops")
+    result: Buffer = function.forward(program, h)
+    return result
 
 
 @dataclass(frozen=True)
@@ -176,7 +188,7 @@ class BuiltInFunction(ActivationFunction):
         return h if self.kind is None else program.rowwise(self.kind, h)  # type: ignore[arg-type]
 
     def __call__(self, x: Any, **arguments: float | bool | None) -> Any:
-        """f(x) in the precision of x (whole numbers become float64), with NumPy; on a tensor of a network, a tensor."""
+        """f(x) in the precision of x (whole numbers become float64), with NumPy; of a tensor, a tensor."""
         tensor = isinstance(x, Operators)
         h: Any = x if tensor else np.asarray(x)
         if self.rowwise and len(h.shape) and arguments.get("axis") == len(h.shape) - 1:
@@ -184,7 +196,7 @@ class BuiltInFunction(ActivationFunction):
         function = self.using(**arguments) if arguments else self
         function.complete()
         if tensor:
-            return FUNCTIONS["activation"](x, self.name, *function.arguments)
+            return activation(x, function)
         h = h if np.issubdtype(h.dtype, np.floating) else h.astype(np.float64)
         if function.rowwise and h.ndim == 0:
             raise ArgumentError(f"{self.name} takes an array of at least one axis")

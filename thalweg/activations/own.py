@@ -15,6 +15,7 @@ from thalweg.activations.function import ActivationFunction, evaluated
 from thalweg.errors import ArgumentError
 from thalweg.initializers import Constant, Initializer, InitializerLike
 from thalweg.initializers import get as get_initializer
+from thalweg.ops.tensor import Traced, traced, writing
 from thalweg.program.builder import Builder
 from thalweg.program.formula.language import shown
 from thalweg.program.formula.parsing import Formula
@@ -194,3 +195,31 @@ def custom(
     )
     pair.check()
     return CustomFunction(name, pair, range=range, use=use, avoid=avoid, paper=paper)
+
+
+@dataclass(frozen=True)
+class PythonFunction(ActivationFunction):
+    """A Python function of a tensor, written in `thalweg.ops`, as an activation."""
+
+    uncalled = ActivationFunction.uncalled  # user-defined functions are made here
+
+    function: Callable[[Any], Any]
+
+    @property
+    def formula(self) -> str:
+        return f"{self.name}(x)"
+
+    @property
+    def derivative(self) -> str:
+        return f"{self.name}'(x)"
+
+    def using(self, **arguments: Any) -> ActivationFunction:
+        raise ArgumentError(f"{self.name} is a Python function: give it its arguments in another function")
+
+    def forward(self, program: Builder, h: Buffer) -> Buffer:
+        with writing(program):
+            return traced(self.function(Traced(program, h)), program).buffer
+
+    def __call__(self, x: Any, **arguments: Any) -> Any:
+        """The function of an array, or of a tensor."""
+        return self.function(x, **arguments)

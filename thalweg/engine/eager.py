@@ -42,7 +42,8 @@ def evaluate(program: Builder, inputs: list[tuple[Buffer, Array]], seed: int) ->
     for instruction in program.instructions:
         if any(o.region not in (WORKSPACE, DATA) for o in instruction.outputs):
             raise ThalwegError(
-                f"'{instruction.title}' keeps something from step to step, which a layer called on arrays can't: train a model"
+                f"'{instruction.title}' keeps something from step to step, which a layer called on arrays "
+                "can't: train a model"
             )
         for buffer, result in zip(written(instruction), compute(instruction, values), strict=True):
             if result is not None:

@@ -9,7 +9,6 @@ from thalweg.activations import CustomFunction
 from thalweg.errors import ArgumentError
 from thalweg.layers import (
     activation,
-    adapted,
     aliases,
     augmentation,
     containers,
@@ -21,14 +20,12 @@ from thalweg.layers import (
     noise,
     normalization,
     pooling,
-    resizing,
     separable,
     shapes,
     transposed,
     volumes,
 )
 from thalweg.layers.activation import *  # noqa: F403 — a new layer is named only in its own file
-from thalweg.layers.adapted import *  # noqa: F403
 from thalweg.layers.aliases import *  # noqa: F403
 from thalweg.layers.augmentation import *  # noqa: F403
 from thalweg.layers.containers import *  # noqa: F403
@@ -41,19 +38,17 @@ from thalweg.layers.merging import *  # noqa: F403
 from thalweg.layers.noise import *  # noqa: F403
 from thalweg.layers.normalization import *  # noqa: F403
 from thalweg.layers.pooling import *  # noqa: F403
-from thalweg.layers.resizing import *  # noqa: F403
 from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
 from thalweg.layers.volumes import *  # noqa: F403
 from thalweg.support.naming import choose
-from thalweg.support.registry import REGISTERED
+from thalweg.support.registry import REGISTERED, custom_object_scope
 
 CustomObjects = Mapping[str, type[Layer] | CustomFunction]
 
 __all__ = ["Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
-__all__ += adapted.__all__
 __all__ += augmentation.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
@@ -64,7 +59,6 @@ __all__ += lookups.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
-__all__ += resizing.__all__
 __all__ += separable.__all__
 __all__ += shapes.__all__
 __all__ += transposed.__all__
@@ -103,7 +97,8 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
     if isinstance(activation, dict) and activation.get("custom") in own:
         config["activation"] = own[activation["custom"]]
     kind: Any = choose("layer", description["class_name"], known(custom_objects))
-    layer: Layer = kind.from_config(config) if hasattr(kind, "from_config") else kind(**config)
+    with custom_object_scope(custom_objects):  # for functions that the layer looks up itself
+        layer: Layer = kind.from_config(config) if hasattr(kind, "from_config") else kind(**config)
     if "trainable" in description:  # where older files have it
         layer.trainable = description["trainable"]
     return layer

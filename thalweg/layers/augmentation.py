@@ -14,7 +14,7 @@ from typing import Any
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.convolution import channels_last
 from thalweg.layers.layer import Layer, Shape
-from thalweg.layers.resizing import fitted
+from thalweg.layers.shapes import fitted
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.images import augmentation
 from thalweg.program.instructions.images.augmentation import FILL_MODES, INTERPOLATIONS, Range

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.engine.eager import evaluate
-from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, current, program_of, record, traced, writing
 from thalweg.ops.variable import Variable
@@ -32,6 +32,7 @@ class Called(hooks.Configured):
     name: str | None
     trainable: bool
     built: bool
+    input_shape: Any
     output_shape: Any
 
     @property
@@ -147,11 +148,24 @@ class Called(hooks.Configured):
             )
         if self.output_shape is None:
             self.output_shape = mapped(result, lambda v: row_shape(v, program))
+            self.check_stated_shape()
         return result
+
+    def check_stated_shape(self) -> None:
+        """Raises if the class has a `compute_output_shape`, as in Keras, that states another shape."""
+        state = getattr(self, "compute_output_shape", None)
+        if state is None:
+            return
+        stated = state(with_rows(self.input_shape))
+        if list(leaves(stated)) != list(leaves(self.output_shape)):
+            raise ShapeError(
+                f"{type(self).__name__}.compute_output_shape states {stated}, but its call computes "
+                f"{with_rows(self.output_shape)}"
+            )
 
     @contextmanager
     def acting(self, program: Builder, training: Any) -> Iterator[None]:
-        """Inside, layers act as in training if it is True, as in prediction if it is False, and are frozen with this one."""
+        """Inside, layers act as in training if it is True, as in prediction if False, and are frozen with this one."""
         before = program.frozen, program.training
         program.frozen = program.frozen or not self.trainable
         if training is not None:
@@ -188,6 +202,7 @@ class Called(hooks.Configured):
         """In `call`: adds a term to the loss, a tensor whose numbers of a row are averaged, or a mean over all rows.
 
         >>> from thalweg import ops
+        >>> from thalweg.layers import Layer
         >>> class Small(Layer):
         ...     def call(self, x):
         ...         self.add_loss(0.01 * ops.mean(ops.square(x)))
@@ -198,6 +213,15 @@ class Called(hooks.Configured):
                 raise ArgumentError(f"{caller()}: add_loss takes a tensor computed in call, got {term!r}")
             program = program_of([term.value if isinstance(term, OverRows) else term])
             program.objectives.append(row_value(program, term))
+
+
+def with_rows(shape: Any) -> Any:
+    """Shapes of rows as Keras has them, with None for the rows in front: one, or a list, tuple or dict of them."""
+    if isinstance(shape, dict):
+        return {key: with_rows(inner) for key, inner in shape.items()}
+    if isinstance(shape, list) or (shape and isinstance(shape[0], (list, tuple, dict))):
+        return [with_rows(inner) for inner in shape]
+    return (None, *shape)
 
 
 def row_shape(value: Any, program: Builder) -> Shape:

@@ -31,8 +31,8 @@ class Input(Symbol):
     """The input of a network: the shape of one row, without the batch, and a tensor to call layers on.
 
     Args:
-        shape: `Input((5,))` for five columns, `Input((28, 28))` for small images, `Input(())` for one number a row, such
-            as an id.
+        shape: `Input((5,))` for five columns, `Input((28, 28))` for small images, `Input(())` for one number a row,
+            such as an id.
         name: by default input, input_1, …
         dtype: what the caller's arrays hold: float32, int32, int64, uint8, bool or string. The network computes in
             floats; text is for a layer that takes it, such as `StringLookup`.

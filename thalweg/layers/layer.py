@@ -48,12 +48,13 @@ class Parameter:
 class Layer(HasVariables, Called):
     """Base of all layers. A subclass declares its weights in `build`, and says what it computes in one of two ways.
 
-    Keras's way is `call(self, x)`, in functions of `thalweg.ops`, Python's operators and calls of other layers, which may
-    be attributes of this one. It is called while a network is drawn, with tensors that have shapes but no numbers; what
-    it does becomes instructions. `training` and `mask` are passed if it takes them. `build` gets Keras's input shape, that
-    begins with None for the rows.
+    Keras's way is `call(self, x)`, in functions of `thalweg.ops`, Python's operators and calls of other layers, which
+    may be attributes of this one. It is called while a network is drawn, with tensors that have shapes but no numbers;
+    what it does becomes instructions. `training` and `mask` are passed if it takes them. `build` gets Keras's input
+    shape, that begins with None for the rows.
 
-    thalweg's way is `forward(self, program, x)`, which appends instructions itself; its `build` gets the shape of a row.
+    thalweg's way is `forward(self, program, x)`, which appends instructions itself; its `build` gets the shape of a
+    row.
 
     A layer never writes a backward pass: the program derives it. `layer.trainable = False` freezes its weights.
 
@@ -78,6 +79,8 @@ class Layer(HasVariables, Called):
         if "build" in vars(cls) and cls.build_for is Layer.build_for:
             cls.build = building(cls.build)  # type: ignore[method-assign]
 
+    attached: Mapping[str, list[Layer]] = MappingProxyType({})  # attribute → the layers in it
+
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"a layer's name is a word without '/', got {name!r}")
@@ -90,17 +93,18 @@ class Layer(HasVariables, Called):
         self.output_shape: Shapes = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, (Layer, list, tuple, dict)):
-            own = vars(self).setdefault("attached", {})
-            found = [layer for layer in leaves(value) if isinstance(layer, Layer)]
-            if found or name in own:
-                own[name] = found
         super().__setattr__(name, value)
+        if isinstance(
+            value, (Layer, list, tuple, dict)
+        ):  # without vars(self), which would make attributes slow to read
+            found = [layer for layer in leaves(value) if isinstance(layer, Layer)]
+            if found or name in self.attached:
+                super().__setattr__("attached", {**self.attached, name: found})
 
     @property
     def inside(self) -> list[Layer]:
         """The layers that are attributes of this one, alone or in lists, tuples and dicts, each once."""
-        found = [layer for layers in vars(self).get("attached", {}).values() for layer in layers]
+        found = [layer for layers in self.attached.values() for layer in layers]
         return list({id(layer): layer for layer in found}.values())
 
     @property

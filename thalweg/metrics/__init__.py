@@ -36,6 +36,7 @@ from thalweg.metrics.means import (
     CategoricalCrossentropy,
     CategoricalHinge,
     CosineSimilarity,
+    FunctionMetric,
     Hinge,
     KLDivergence,
     LogCoshError,
@@ -53,6 +54,7 @@ from thalweg.metrics.row_scores import *  # noqa: F403
 from thalweg.metrics.row_scores import MetricFunction
 from thalweg.metrics.running import *  # noqa: F403
 from thalweg.support.naming import choose, snake_case
+from thalweg.support.registry import REGISTERED
 
 __all__ = [
     "AUC",
@@ -67,6 +69,7 @@ __all__ = [
     "FBetaScore",
     "FalseNegatives",
     "FalsePositives",
+    "FunctionMetric",
     "Hinge",
     "KLDivergence",
     "LogCoshError",
@@ -140,6 +143,13 @@ def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape)
         return Named(identifier.name, identifier)
     if isinstance(identifier, (LossFunction, MetricFunction)):
         return Named(identifier.__name__, choose("metric", identifier.__name__, NAMES)())
+    if isinstance(identifier, dict) and identifier["class_name"] == "FunctionMetric":
+        config = identifier["config"]
+        function = choose("function of a metric", config["function"], REGISTERED)
+        return Named(identifier.get("key", config["name"]), FunctionMetric(function, name=config["name"]))
+    if callable(identifier) and not isinstance(identifier, type):
+        own = FunctionMetric(identifier)
+        return Named(own.name, own)
     if isinstance(identifier, dict):
         metric = choose("metric", identifier["class_name"], CLASSES)(**identifier["config"])
         return Named(identifier.get("key", metric.name), metric)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg import losses
-from thalweg.errors import ShapeError
+from thalweg.errors import ArgumentError, ShapeError
 from thalweg.metrics.metric import Array, Metric, Shape
+from thalweg.ops.operation import row_value
+from thalweg.ops.tensor import Traced, writing
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.losses.loss_instruction import Loss
+from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.ir.instruction import Buffer
 
 
@@ -62,6 +65,47 @@ class OutputLoss(Metric):
 
     def score(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         return float(sums[0] / rows)
+
+
+@dataclass(frozen=True)
+class FunctionMetric(Metric):
+    """The mean over rows of a function of y_true and y_pred, written in `thalweg.ops`.
+
+    >>> from thalweg import ops
+    >>> FunctionMetric(lambda y_true, y_pred: ops.abs(y_true - y_pred))([[1.0]], [[3.0]])
+    2.0
+    """
+
+    function: Any = None
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise ArgumentError(f"a metric is a function of y_true and y_pred, got {self.function!r}")
+        object.__setattr__(self, "name", self.name or getattr(self.function, "__name__", "metric"))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"function": getattr(self.function, "__name__", "metric"), "name": self.name}
+
+    def check(self, output: Shape, target: Shape) -> None:
+        pass  # what the targets mean is up to the function
+
+    def prepare(self, program: Builder, p: Buffer, y: Buffer) -> Buffer:
+        with writing(program):
+            value, total = row_value(program, self.function(Traced(program, y), Traced(program, p)))
+        if total:
+            raise ArgumentError(f"the metric {self.name} is a sum over the rows of the batch: take the mean")
+        return value
+
+    def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> Any:
+        return RowValue(p, None, sums, metric=True)
+
+    def score(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
+        return float(sums[0] / rows)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        """The score of a batch of predictions, by NumPy."""
+        value = np.asarray(self.function(np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)))
+        return float(np.average(value.reshape(len(value), -1).mean(axis=1), weights=sample_weight))
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
 from thalweg.callbacks.callback import Columns, Logs
-from thalweg.data import arrays as batches
 from thalweg.engine import TARGETS, aligned, make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Job, mean_loss
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers.layer import Shape
 from thalweg.losses.outputs import doubt
-from thalweg.models.goals import Goals, OutputGoal, spread
+from thalweg.models.goals import Goals, ModelLoss, OutputGoal
 from thalweg.models.graph import Graph
-from thalweg.models.ids import IdInput, id_inputs
-from thalweg.models.model_loss import ModelLoss
+from thalweg.models.inputs import IdInput, id_inputs
+from thalweg.models.rows import Data, first, input_arrays, row_of, targets_and_weights
 from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
 from thalweg.program.ir.listing import Listing
@@ -35,8 +34,6 @@ from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 from thalweg.support.once import making
 from thalweg.support.seeds import draw_seed
-
-Data = dict[str, Array]  # the caller's arrays by the names under which programs know them: X, Y, weights
 
 
 class Compiled:
@@ -298,52 +295,23 @@ class Compiled:
 
     # --- data and jobs -------------------------------------------------------------------------------------------
 
-    def data(
-        self,
-        x: Any,
-        y: Any,
-        sample_weight: Any = None,
-        class_weight: Mapping[int, float] | None = None,
-    ) -> Data:
+    def data(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None) -> Data:
         """x, y and the row weights, checked, by the names under which programs know them."""
         inputs = self.inputs(x)
-        rows = len(inputs[0])
-        goals, count = self.objectives(), len(self.output_shapes)
-        data = dict(zip(places("X", len(inputs)), inputs, strict=True))
-        names, wanted = self.graph.output_names, [g.loss is not None for g in goals]
-        if len(wanted) == 1 and rows > 1 and isinstance(y, (list, tuple)) and len(y) == 1 and np.ndim(y[0]) > 0:
-            y = y[0]  # the targets of the one output in a list, rather than one row of them
-        targets = spread(y, names, "y", wanted)
-        given = spread(sample_weight, names, "sample_weight", wanted, shared=True, partial=True)
-        weights: dict[str, Array | None] = {}
-        kind = self.weights.dtype
-        for k, (goal, output) in enumerate(zip(goals, self.scored_shapes, strict=True)):
-            if goal.loss is None:
-                continue
-            if isinstance(goal.loss, ModelLoss):
-                object.__setattr__(goal.loss, "targets", targets[k] is not None)
-                targets[k] = np.zeros((rows, 1), kind) if targets[k] is None else targets[k]
-            array = batches.to_array(targets[k], "y" if count == 1 else f"y of {names[k]!r}")
-            batches.same_rows(inputs[0], array)
-            array = batches.contiguous(goal.loss.check_targets(array, output), kind, "y")
-            data[places("Y", count)[k]] = array
-            weights[places("weights", count)[k]] = batches.row_weights(given[k], class_weight, array, kind)
-        return data | self.scaled(weights, rows)
-
-    def scaled(self, weights: dict[str, Array | None], rows: int) -> Data:
-        """The row weights times the weights of the losses: for all outputs if any has some."""
-        factors = [g.weight for g in self.objectives() if g.loss is not None]
-        if all(w is None for w in weights.values()) and all(f == 1 for f in factors):
-            return {}
-        ones = np.ones((rows, 1), self.weights.dtype)
-        return {
-            name: (ones if w is None else w) * self.weights.dtype.type(f)
-            for (name, w), f in zip(weights.items(), factors, strict=True)
-        }
+        targets = targets_and_weights(
+            self.graph.output_names,
+            self.goals_and_shapes(),
+            y,
+            sample_weight,
+            class_weight,
+            inputs[0],
+            self.weights.dtype,
+        )
+        return dict(zip(places("X", len(inputs)), inputs, strict=True)) | targets
 
     def inputs(self, x: Any) -> list[Array]:
         """The arrays of all inputs, checked."""
-        arrays, names = self.shaped(x), self.graph.input_names
+        arrays, names = input_arrays(self.graph, x, self.weights.dtype), self.graph.input_names
         for ids in self.id_inputs():
             name = names[self.graph.feeds[ids.number].place]
             ids.check(arrays[ids.number], "x" if len(names) == 1 else f"x of {name!r}")
@@ -357,24 +325,6 @@ class Compiled:
             found = list(id_inputs(builder.instructions, {p.buffer: path for path, p in self.weights.named()}))
             self._programs["ids"] = found
         return found
-
-    def shaped(self, x: Any) -> list[Array]:
-        """The arrays that the network gets, of the right shapes and types."""
-        names, shapes, feeds = self.graph.input_names, self.graph.input_shapes, self.graph.feeds
-        kind = self.weights.dtype
-        if len(names) == 1:
-            x = x[names[0]] if isinstance(x, dict) and names[0] in x else x
-            x = x[0] if isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) == 1 + len(shapes[0]) else x
-            given, called = [x], ["x"]
-        else:
-            given = spread(x, names, "x", [True] * len(names))
-            called = [f"x of {name!r}" for name in names]
-        arrays = [f.array(given[f.place], shapes[f.place], kind, called[f.place]) for f in feeds]
-        for feed, array in zip(feeds[1:], arrays[1:], strict=True):
-            batches.same_rows(arrays[0], array, called[feed.place])
-        if any(a.dtype != np.uint8 for a in arrays):
-            arrays = [batches.contiguous(a, kind, "x") for a in arrays]
-        return arrays
 
     def lower_for(
         self, kind: str, data: Data, batch: int, lanes: int = 1, visible: bool = False
@@ -497,16 +447,6 @@ class Compiled:
                     blocks.pop(buffer.name, None)
                 blocks.setdefault(buffer.name, []).append(memory[buffer].copy())
         return {name: np.concatenate(values) for name, values in blocks.items()}
-
-
-def first(data: Data) -> Array:
-    """The first input."""
-    return next(iter(data.values()))
-
-
-def row_of(x: Any) -> Shape:
-    """The shape of a row of the caller's array."""
-    return batches.to_array(x, "x").shape[1:] or (1,)
 
 
 def scores(metrics: Sequence[tuple[metric_module.Named, Shape]], totals: NDArray[np.float64]) -> dict[str, list[float]]:

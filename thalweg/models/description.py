@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import layers
+from thalweg import activations, layers
 from thalweg.errors import ModelFileError
 from thalweg.layers import Input, Layer
 from thalweg.models.compiled import Compiled
@@ -89,6 +89,8 @@ def write(value: Any, places: Places, weights: dict[int, str]) -> Any:
         return {"dict": [[key, write(v, places, weights)] for key, v in value.items()]}  # JSON's are sorted
     if isinstance(value, slice):
         return {"slice": [write(v, places, weights) for v in (value.start, value.stop, value.step)]}
+    if isinstance(value, activations.ActivationFunction):
+        return {"activation": activations.serialize(value)}
     if value is Ellipsis:
         return {"ellipsis": True}
     if value is ROWS:
@@ -120,6 +122,8 @@ def read(value: Any, results: list[list[Symbol]], inputs: list[Input], weights: 
         return weights[held]
     if kind == "array":
         return np.array(held, dict(more)["dtype"])
+    if kind == "activation":
+        return activations.get(held)
     made = {
         "tuple": lambda: tuple(inner(v) for v in held),
         "dict": lambda: {key: inner(v) for key, v in held},

@@ -13,8 +13,8 @@ from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import Input, Layer
 from thalweg.layers.layer import name_layers
 from thalweg.layers.lookups.lookup import Lookup
-from thalweg.models.feed import Feed
 from thalweg.models.graph import Graph
+from thalweg.models.inputs import Feed
 from thalweg.ops.tensor import Call, Symbol, Traced, probe, traced, writing
 from thalweg.program.builder import Builder
 from thalweg.support.nested import leaves, mapped

@@ -15,8 +15,9 @@ from thalweg.data.streams import collected
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Chunk, Executor, Job
 from thalweg.errors import DivergedError, ThalwegError
-from thalweg.models.compiled import Compiled, Data, first
+from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose
+from thalweg.models.rows import Data, first
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making

@@ -12,10 +12,42 @@ from thalweg.errors import ArgumentError, ThalwegWarning
 from thalweg.layers.layer import Shape
 from thalweg.metrics.means import OutputLoss
 from thalweg.models.graph import Graph
-from thalweg.models.model_loss import ModelLoss
+from thalweg.ops.operation import row_value
+from thalweg.ops.tensor import Traced, writing
+from thalweg.program.builder import Builder
+from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
+
+
+@dataclass(frozen=True)
+class ModelLoss(losses.Loss):
+    """The loss of a model whose class computes it: one number a row, or a mean over the rows.
+
+    It is what `model.compute_loss(x, y, y_pred)` returns for tensors.
+    """
+
+    model: Any = None
+    targets: bool = True  # whether there are any; otherwise y is None
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss for tensors of the targets and of all outputs."""
+        program: Builder = y_true.program
+        graph = self.model._graph
+        inputs = [Traced(program, b) for b in program.inputs]
+        outputs = iter(Traced(program, b) for b in program.outputs)
+        x = inputs[0] if len(inputs) == 1 else inputs
+        y = y_true if self.targets else None
+        y_pred = mapped(graph.structure, lambda _: next(outputs))
+        return self.model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=None, training=program.training)
+
+    def prepare(self, program: Builder, y_pred: Buffer, y: Buffer) -> Buffer:
+        with writing(program):
+            return row_value(program, self.call(Traced(program, y), y_pred))[0]
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
 
 
 @dataclass
@@ -150,7 +182,8 @@ def spread(
 ) -> list[Any]:
     """One value for each of several inputs or outputs: from a dict by name, or a list in their order.
 
-    Those that aren't wanted get None. shared: one value alone is that of all; partial: a dict may lack some, which get None.
+    Those that aren't wanted get None. shared: one value alone is that of all; partial: a dict may lack some, which get
+    None.
     """
     if given is None:
         return [None for _ in names]

@@ -13,7 +13,7 @@ from thalweg.layers import Input, Layer
 from thalweg.layers.core import connect_all
 from thalweg.layers.layer import Shape, name_layers
 from thalweg.layers.lookups.lookup import TEXT, Lookup
-from thalweg.models.feed import Feed
+from thalweg.models.inputs import Feed
 from thalweg.ops.tensor import Traced
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
@@ -178,7 +178,7 @@ class Chain(Graph):
     @property
     def entry(self) -> list[Lookup]:
         """The look-up layers in front."""
-        return [layer for layer in takewhile(lambda layer: isinstance(layer, Lookup), self.layers)]  # type: ignore[misc]
+        return list(takewhile(lambda layer: isinstance(layer, Lookup), self.layers))  # type: ignore[arg-type]
 
     @property
     def feeds(self) -> list[Feed]:

@@ -23,7 +23,7 @@ from thalweg.models.drawing import Drawn, Own
 from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import summary
-from thalweg.models.predictor import Predictor, predict_aloud
+from thalweg.models.predictor import QUIET, Predictor, predict_all
 from thalweg.models.trainer import Fit, Trainer, Validation
 from thalweg.models.weights import Weights
 from thalweg.ops.tensor import Tensor, caller, traced
@@ -31,24 +31,22 @@ from thalweg.ops.variable import Variable, variables_of
 from thalweg.optimizers import Optimizer
 from thalweg.program.builder import Builder
 from thalweg.support import hooks
-from thalweg.support.checks import whole
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
 from thalweg.support.once import making
 from thalweg.support.parts import done_by, held_by
 
-QUIET = ("auto", 0)  # what `predict` says nothing with
 DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 
 
 class Model(Layer):
-    """Base of all networks of layers: `Model(inputs, outputs)` from tensors, or a subclass that computes its outputs in `call`.
+    """Base of all networks of layers: `Model(inputs, outputs)` from tensors, or a subclass with a `call`.
 
-    From tensors, it is everything between them: any number of inputs and outputs, alone, in lists or in dicts; layers and
-    models called several times share their weights; what other models learn with the same layers, this one knows.
+    From tensors, it is everything between them: any number of inputs and outputs, alone, in lists or in dicts; layers
+    and models called several times share their weights; what other models learn with the same layers, this one knows.
 
-    A subclass makes its layers in `__init__`, as attributes, and calls them in `call(self, inputs)`; `training` is passed if
-    it takes it. It learns its shapes from the first data, or by `build(input_shape)`.
+    A subclass makes its layers in `__init__`, as attributes, and computes its outputs by them in `call(self, inputs)`;
+    `training` is passed if it takes it. It learns its shapes from the first data, or by `build(input_shape)`.
 
     Args:
         inputs, outputs: tensors, made by `Input` and by calling layers.
@@ -336,8 +334,9 @@ class Model(Layer):
         """Trains for `epochs` passes over the rows, in batches.
 
         Args:
-            x: (rows, …) inputs; bytes (uint8), such as images, are converted to floats batch by batch. For several inputs
-                a list in their order, or a dict by their names. A `utils.PyDataset`, or a generator of batches (x, y).
+            x: (rows, …) inputs; bytes (uint8), such as images, are converted to floats batch by batch. For several
+                inputs a list in their order, or a dict by their names. A `utils.PyDataset`, or a generator of batches
+                (x, y).
             y: the targets, as the loss takes them; for several outputs a list or a dict.
             batch_size: rows per step; 32 if None. epochs: the number of the last epoch.
             verbose: 1 or "auto": on a terminal, a few lines that are redrawn; elsewhere a line for each epoch, after
@@ -430,36 +429,15 @@ class Model(Layer):
             lanes: the number of cores to use; by default one for little work, otherwise as many as are worthwhile.
         """
         predictor = self._predictor
-        if predictor is not None and batch_size is callbacks is lanes is steps is None and verbose in QUIET:
+        plain = batch_size is None and steps is None and callbacks is None and lanes is None
+        if plain and predictor is not None and verbose in QUIET:
             y = predictor.small_batch(x)  # here, because a row takes less time than another call
             if y is not None:
                 return y
-        return self._outputs(x, batch_size, verbose, steps, callbacks, lanes)
-
-    def _outputs(
-        self,
-        x: Any,
-        batch_size: int | None,
-        verbose: int | str,
-        steps: int | None,
-        callbacks: Sequence[Callback] | None,
-        lanes: int | None,
-    ) -> Any:
-        """What `predict` returns for what isn't a few rows in exactly the engine's form."""
-        quiet = callbacks is None and verbose in QUIET
         if is_stream(x):
             x, steps = collected(x, None, None, steps, "steps").x, None
-        predictor = self._predictor or self._prepare(x)
-        inputs = self._compiled.inputs(x)
-        size = None if batch_size is None else whole("batch_size", batch_size)
-        if steps is not None:
-            inputs = [array[: whole("steps", steps) * (size or 32)] for array in inputs]
-        if quiet:
-            outputs = predictor(inputs, size, lanes)
-        else:
-            outputs = predict_aloud(self, predictor, inputs, size, verbose, callbacks, lanes)
-        places = iter(outputs)
-        return mapped(self._graph.structure, lambda _: next(places))
+        predictor = predictor or self._prepare(x)
+        return predict_all(self, predictor, x, batch_size, verbose, steps, callbacks, lanes)
 
     def _prepare(self, x: Any) -> Predictor:
         self._compiled.build_for(x)

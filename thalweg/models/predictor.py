@@ -15,12 +15,15 @@ from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.models.compiled import Compiled
 from thalweg.program.lowering import places
 from thalweg.program.passes.draft import Request
+from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
+from thalweg.support.nested import mapped
 from thalweg.support.progress import level
 from thalweg.support.stopwatch import compiling
 
 BATCH_EVENTS = ("on_predict_batch_begin", "on_predict_batch_end")
 MANY_FLOPS = 50_000_000  # from here on a second lane pays: some hundred microseconds of work
+QUIET = ("auto", 0)  # the values of `verbose` that say nothing
 LONG_FLOPS = 1_000_000  # and from here on Python's other threads may run meanwhile
 
 
@@ -95,6 +98,29 @@ class Predictor:
 
 def refuse(x: Any) -> None:
     """Takes the place of `enter` in the other engine, and where inputs have to be checked: always None."""
+
+
+def predict_all(
+    model: Model,
+    predictor: Predictor,
+    x: Any,
+    batch_size: int | None,
+    verbose: int | str,
+    steps: int | None,
+    callbacks: Sequence[Callback] | None,
+    lanes: int | None,
+) -> Any:
+    """The outputs for the caller's arrays, in the list or dict in which the model returns them."""
+    inputs = predictor.compiled.inputs(x)
+    size = None if batch_size is None else whole("batch_size", batch_size)
+    if steps is not None:
+        inputs = [array[: whole("steps", steps) * (size or 32)] for array in inputs]
+    if callbacks is None and verbose in QUIET:
+        outputs = predictor(inputs, size, lanes)
+    else:
+        outputs = predict_aloud(model, predictor, inputs, size, verbose, callbacks, lanes)
+    places = iter(outputs)
+    return mapped(predictor.compiled.graph.structure, lambda _: next(places))
 
 
 def predict_aloud(

@@ -19,9 +19,10 @@ from thalweg.data.streams import Stream, collected, is_stream
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
-from thalweg.models.compiled import Compiled, Data, first
+from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose
 from thalweg.models.evaluator import Evaluation, batches_of, format_scores
+from thalweg.models.rows import Data, first
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making

@@ -41,9 +41,9 @@ class Vector:
         self.models = weakref.WeakSet()
 
     def take(self, named: Iterable[tuple[str, Parameter]]) -> list[tuple[str, Parameter]]:
-        """Gives places to parameters that have none here, with those that share theirs; returns the ones without numbers.
+        """Gives places to parameters that have none here, with those that share theirs.
 
-        Those that were here stay at their offset, so that training can go on.
+        Those that were here stay at their offset, so that training can go on. Returns the ones without numbers.
         """
         named = list(named)
         others = {id(p.home): p.home for _, p in named if p.home not in (None, self)}
@@ -118,7 +118,7 @@ class Weights:
         return self.vector_of.values
 
     def moved(self, old: dict[int, int]) -> None:
-        """Tells what depends on the places of the weights that they have changed: id of a parameter → its old offset."""
+        """Tells what depends on the weights' places that they have changed: id of a parameter → its old offset."""
         for listener in self.listeners:
             listener(old)
 
@@ -149,7 +149,8 @@ class Weights:
         if homes:
             if homes[0].values.dtype != self.dtype:
                 raise ArgumentError(
-                    f"{self.graph.name!r} computes in {self.dtype}, a model with the same layers in {homes[0].values.dtype}"
+                    f"{self.graph.name!r} computes in {self.dtype}, a model with the same layers in "
+                    f"{homes[0].values.dtype}"
                 )
             self.vector_of = homes[0]
         fresh = self.vector_of.take(named)

@@ -24,9 +24,12 @@ class Rows:
     def __repr__(self) -> str:
         return "rows"
 
+    def __reduce__(self) -> str:
+        return "ROWS"  # copies of a graph know it as the same
+
     def _refuse(self, *_: Any) -> Any:
         raise refuse(
-            "the number of rows isn't known when a network is drawn: it can be the first number of a shape, nothing else"
+            "the number of rows isn't known when a network is drawn: it can be the first number of a shape, no more"
         )
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __floordiv__ = __mod__ = _refuse
@@ -102,8 +105,8 @@ def row_target(x: Traced, newshape: Any) -> tuple[int, ...]:
     if first == -1 and -1 not in rest and math.prod(rest) == x.buffer.size:
         return tuple(int(n) for n in rest)
     raise refuse(
-        f"reshape of {x.shape} to {target} would change which numbers belong to a row: begin with -1 (or shape(x)[0]) and "
-        f"keep the {x.buffer.size} numbers of each row together"
+        f"reshape of {x.shape} to {target} would change which numbers belong to a row: begin with -1 (or shape(x)[0]) "
+        f"and keep the {x.buffer.size} numbers of each row together"
     )
 
 

@@ -162,7 +162,7 @@ def rows_first(operands: Any, terms: list[str]) -> tuple[list[Any], list[str], s
 
 
 def merged(x: Any, batch: int, first: int, second: int) -> Any:
-    """Groups of axes as one axis each: the batch's as they are, then two. Rows that aren't a batch axis stay by themselves."""
+    """Groups of axes as one axis each: the batch's as they are, then two. Rows that are no batch axis stay alone."""
     sizes = shape(x)
     one, other = sizes[batch : batch + first], sizes[batch + first :]
     if first == second == 1:

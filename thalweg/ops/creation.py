@@ -10,7 +10,8 @@ from thalweg.ops.arrangement import ROWS
 from thalweg.ops.tensor import Operators
 
 __all__ = [
-    "arange", "eye", "full", "full_like", "identity", "linspace", "meshgrid", "ones", "ones_like", "zeros", "zeros_like",
+    "arange", "eye", "full", "full_like", "identity", "linspace", "meshgrid", "ones", "ones_like", "zeros",
+    "zeros_like",
 ]  # fmt: skip
 
 

@@ -36,8 +36,8 @@ def drawn(kind: str, shape: Any, seed: Any, *amounts: float) -> Any:
     if not rows:
         if current() is not None:
             raise refuse(
-                f"random numbers of a network have a shape that begins with its rows, ops.shape(x)[0]; got {sizes}, which "
-                "would be the same for all"
+                f"random numbers of a network have a shape that begins with its rows, ops.shape(x)[0]; got {sizes}, "
+                "which would be the same for all"
             )
         draw = np.random.default_rng(seed_of(seed))
         made = {"normal": draw.normal, "uniform": draw.uniform}.get(kind)

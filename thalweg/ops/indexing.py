@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -175,7 +176,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     else:
         cuts = [0, *(int(k) for k in indices_or_sections), n]
     before = (slice(None),) * (axis % rank)
-    return [get_item(x, (*before, slice(a, b))) for a, b in itertools.pairwise(cuts)]
+    return [get_item(x, (*before, slice(a, b))) for a, b in pairwise(cuts)]
 
 
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
@@ -221,7 +222,7 @@ def roll(x: Any, shift: int, axis: int) -> Any:
     return moved(x, axis, lambda n: np.roll(np.arange(n), shift), "roll")
 
 
-def repeat(x: Any, repeats: int, axis: int) -> Any:
+def repeat(x: Any, repeats: Any, axis: int) -> Any:
     """Each number several times, along an axis.
 
     >>> repeat(np.array([1, 2]), 2, 0).tolist()
@@ -239,13 +240,18 @@ def for_all_rows(x: Any, what: str) -> Any:
     return broadcast_to(x, (ROWS, *shape(x)[1:])) if isinstance(x, Operators) else x  # arrays broadcast by themselves
 
 
+def tiled(n: int, count: int) -> Any:
+    """The places 0 … n − 1, several times."""
+    return np.tile(np.arange(n), count)
+
+
 def tile(x: Any, repeats: Any) -> Any:
     """x several times along each axis; 1 for the rows.
 
     >>> tile(np.array([1, 2]), 2).tolist()
     [1, 2, 1, 2]
     """
-    counts = [repeats] if isinstance(repeats, (int, np.integer)) else list(repeats)
+    counts: list[Any] = [repeats] if isinstance(repeats, (int, np.integer)) else list(repeats)
     if counts[0] is ROWS and len(counts) == ndim(x):
         x, counts[0] = for_all_rows(x, "tile"), 1
     if not isinstance(x, Operators):
@@ -253,7 +259,7 @@ def tile(x: Any, repeats: Any) -> Any:
     counts = [1] * (ndim(x) - len(counts)) + counts
     for axis, count in enumerate(counts):
         if count != 1:
-            x = moved(x, axis, lambda n, count=count: np.tile(np.arange(n), count), "tile")
+            x = moved(x, axis, partial(tiled, count=count), "tile")
     return x
 
 

@@ -100,8 +100,8 @@ def inner_axis(x: Traced, axis: int, what: str) -> int:
 def across_rows(what: str) -> ThalwegError:
     """The error for an operation along the axis of the rows."""
     return ThalwegError(
-        f"{caller()}: {what} along axis 0 mixes the rows of a batch, each of which passes through the network by itself; "
-        "over the rows there are only mean and sum, for a loss"
+        f"{caller()}: {what} along axis 0 mixes the rows of a batch, each of which passes through the network by "
+        "itself; over the rows there are only mean and sum, for a loss"
     )
 
 

@@ -23,8 +23,8 @@ def aligned(x: Any, y: Any) -> tuple[Any, Any]:
         own_rows = isinstance(value, Traced) and value.buffer.per_row
         if rows and own_rows and rank != most:
             raise refuse(
-                f"tensors of shapes {x.shape} and {y.shape} have different numbers of axes: which axis is that of the rows "
-                "would change, so reshape one, or give it an axis of size 1"
+                f"tensors of shapes {x.shape} and {y.shape} have different numbers of axes: which axis is that of the "
+                "rows would change, so reshape one, or give it an axis of size 1"
             )
         if rows and not own_rows and rank == most and rank:
             first = value.shape[0] if isinstance(value, Traced) else np.shape(value)[0]

@@ -15,8 +15,9 @@ from thalweg.program.instructions.rowwise import LogSoftmax, Softmax
 from thalweg.program.ir.instruction import Buffer
 
 __all__ = [
-    "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumsum", "l2_normalize", "log_softmax", "logsumexp",
-    "max", "mean", "min", "moments", "norm", "normalize", "prod", "softmax", "std", "sum", "var",
+    "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumsum", "l2_normalize",
+    "log_softmax", "logsumexp", "max", "mean", "min", "moments", "norm", "normalize", "prod", "softmax", "std",
+    "sum", "var",
 ]  # fmt: skip
 
 

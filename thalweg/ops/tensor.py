@@ -1,7 +1,7 @@
 """Tensors without numbers: values of a graph that is being drawn, and of a program that is being written.
 
-A `Symbol` stands for the result of a call in a graph: `Input(…)`, or a layer or an operation that got symbols. To write a
-program, the calls are repeated on `Traced` values, whose operations append instructions. Weights (`Variable`) may
+A `Symbol` stands for the result of a call in a graph: `Input(…)`, or a layer or an operation that got symbols. To write
+a program, the calls are repeated on `Traced` values, whose operations append instructions. Weights (`Variable`) may
 stand wherever traced values do.
 """
 
@@ -225,8 +225,8 @@ class OverRows(Tensor):
         scaling = (name == "multiply" and len(others) == 1) or (name == "divide" and arguments[0] is self)
         if not numbers or any(o.total != self.total for o in others) or not (additive or scaling or name == "negative"):
             raise ThalwegError(
-                f"{caller()}: a {'sum' if self.total else 'mean'} over the rows of a batch is known only when the batch has "
-                f"ended: it can be scaled and added to others of its kind, not used in {name}"
+                f"{caller()}: a {'sum' if self.total else 'mean'} over the rows of a batch is known only when the "
+                f"batch has ended: it can be scaled and added to others of its kind, not used in {name}"
             )
         return OverRows(FUNCTIONS[name](*(a.value if isinstance(a, OverRows) else a for a in arguments)), self.total)
 
@@ -325,7 +325,7 @@ def program_of(values: list[Any]) -> Builder:
     program = next(iter(found.values()), None) or _program.get()
     if program is None:
         raise ThalwegError(
-            f"{caller()}: operations on weights belong into a layer's call(self, x); their numbers are in weight.numpy()"
+            f"{caller()}: operations on weights belong in a layer's call(self, x); their numbers are in weight.numpy()"
         )
     return program
 

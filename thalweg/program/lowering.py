@@ -55,6 +55,7 @@ class LowersUpdate(Protocol):
 
 
 class LowersPenalty(Protocol):
+    def term(self, program: Builder, W: Buffer) -> tuple[Buffer, bool] | None: ...
     def lower(self, W: Buffer, sums: Buffer) -> Instruction: ...
 
 
@@ -155,7 +156,12 @@ def judge(network: Network, objective: Objective, weighted: bool, outputs: Seque
             place += size
     if not builder.objectives and all(own.loss is None for own in objective.outputs):
         raise ThalwegError("there is no loss: give compile a loss, or add_loss a value in a layer's call")
-    instructions += [penalty.lower(W, sums("penalty", PENALTY)) for W, penalty in network.penalties]
+    for W, penalty in network.penalties:
+        term = penalty.term(builder, W)
+        if term is None:
+            instructions.append(penalty.lower(W, sums("penalty", PENALTY)))
+        else:
+            builder.objectives.append(term)
     for a, l1, l2 in builder.penalties:
         instructions.append(ActivityPenalty(a, l1, l2, sums("penalty", PENALTY)))
     for value, total in builder.objectives:

@@ -84,7 +84,7 @@ TYPES = (
 )
 GRAPH = ("input output inputs outputs input_spec path", "a model knows its layers' shapes; choose another name")
 MASKS = ("compute_mask supports_masking", "there are no masks; weight the rows with sample_weight")
-SHAPES = ("compute_output_shape compute_output_spec", "the shape follows from what forward(self, program, x) composes")
+SHAPES = ("compute_output_spec", "the shape follows from what call, or forward, computes")
 
 FORWARD = "a layer computes its outputs in call(self, x), or appends instructions in forward(self, program, x)"
 LAYER = table(
@@ -122,6 +122,7 @@ MODEL = table(
         "a model is saved by save, and loaded as a Sequential by load_model",
     ),
     ("run_eagerly jit_compile", "every program is compiled; engine='reference' runs it in NumPy"),
+    ("compute_output_shape", SHAPES[1]),
     *(SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
 )
 SEQUENTIAL = MODEL | {"call": "the layers are called one after the other; a model with a call is a subclass of Model"}

@@ -1,0 +1,75 @@
+"""Keras's graphs: the functional API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from benchmarks.graphs import (
+    CATEGORY_WIDTH,
+    CLASSES,
+    ENCODER,
+    FEATURES,
+    HEADS,
+    HIDDEN,
+    LAYER_NORM_EPSILON,
+    LENGTH,
+    MLP,
+    NUMBERS,
+    TOKENS,
+    WIDTH,
+    Graph,
+)
+
+
+def embedding(work: Graph) -> Any:
+    ids = keras.Input((LENGTH,), name="ids", dtype="int32")
+    return {"ids": ids}, layers.Dense(1)(layers.GlobalAveragePooling1D()(layers.Embedding(work.tables[0], WIDTH)(ids)))
+
+
+def wide_and_deep(work: Graph) -> Any:
+    ids, numbers = keras.Input((len(work.tables),), name="ids", dtype="int32"), keras.Input((NUMBERS,), name="numbers")
+    columns = [layers.Embedding(size, CATEGORY_WIDTH)(ids[:, n]) for n, size in enumerate(work.tables)]
+    deep = layers.Concatenate()([*columns, numbers])
+    for units in HIDDEN:
+        deep = layers.Dense(units, "relu")(deep)
+    return {"ids": ids, "numbers": numbers}, layers.Dense(1)(layers.Concatenate()([numbers, deep]))
+
+
+def autoencoder(work: Graph) -> Any:
+    x = h = keras.Input((ENCODER[0],), name="x")
+    for units in ENCODER[1:-1]:
+        h = layers.Dense(units, "relu")(h)
+    return {"x": x}, layers.Dense(ENCODER[-1])(h)
+
+
+def transformer(work: Graph) -> Any:
+    def heads(h: Any, order: tuple[int, ...] = (0, 2, 1, 3)) -> Any:
+        return ops.transpose(ops.reshape(h, (-1, TOKENS, HEADS, FEATURES // HEADS)), order)
+
+    x = keras.Input((TOKENS, FEATURES), name="x")
+    h = layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON)(x)
+    q, k, v = (layers.Dense(FEATURES, use_bias=False)(h) for _ in range(3))
+    # Keras orders weights by the distance of their layers from the output: here it has to be that of thalweg.
+    scores = ops.matmul(heads(q), heads(k, (0, 2, 3, 1))) / (FEATURES // HEADS) ** 0.5
+    mixed = ops.reshape(ops.transpose(ops.matmul(ops.softmax(scores), heads(v)), (0, 2, 1, 3)), (-1, TOKENS, FEATURES))
+    h = x + layers.Dense(FEATURES)(mixed)
+    inner = layers.Dense(MLP, "gelu")(layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON)(h))
+    return {"x": x}, layers.Dense(CLASSES)(ops.mean(h + layers.Dense(FEATURES)(inner), axis=1))
+
+
+NETWORKS = {
+    "embedding": embedding,
+    "wide and deep": wide_and_deep,
+    "autoencoder": autoencoder,
+    "transformer": transformer,
+}
+
+
+def network(work: Graph) -> Any:
+    """The network with its initial weights, without the last activation, which is left to the loss."""
+    model = keras.Model(*NETWORKS[work.network](work))
+    model.set_weights(work.weights())
+    return model

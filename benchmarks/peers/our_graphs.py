@@ -1,0 +1,94 @@
+"""thalweg's graphs: the functional API, and a transformer block written in operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import thalweg
+from benchmarks.graphs import (
+    CATEGORY_WIDTH,
+    CLASSES,
+    ENCODER,
+    FEATURES,
+    HEADS,
+    HIDDEN,
+    LAYER_NORM_EPSILON,
+    LENGTH,
+    MLP,
+    NUMBERS,
+    TOKENS,
+    WIDTH,
+    Graph,
+)
+from thalweg import layers, ops
+
+
+class TransformerBlock(layers.Layer):
+    """x + attention(norm(x)), then x + MLP(norm(x)). The gradient of a bias of the keys would be nothing but rounding
+    errors, which Adam would follow; queries, keys and values have none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON)
+        self.queries, self.keys, self.values = (layers.Dense(FEATURES, use_bias=False) for _ in range(3))
+        self.out = layers.Dense(FEATURES)
+        self.between = layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON)
+        self.wide, self.narrow = layers.Dense(MLP, "gelu"), layers.Dense(FEATURES)
+
+    def attention(self, x: Any) -> Any:
+        def heads(h: Any) -> Any:
+            return ops.transpose(ops.reshape(h, (-1, TOKENS, HEADS, FEATURES // HEADS)), (0, 2, 1, 3))
+
+        q, k, v = heads(self.queries(x)), heads(self.keys(x)), heads(self.values(x))
+        scores = ops.matmul(q, ops.swapaxes(k, -1, -2)) / (FEATURES // HEADS) ** 0.5
+        mixed = ops.matmul(ops.softmax(scores), v)
+        return self.out(ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, TOKENS, FEATURES)))
+
+    def call(self, x: Any) -> Any:
+        x = x + self.attention(self.before(x))
+        return x + self.narrow(self.wide(self.between(x)))
+
+
+def embedding(work: Graph) -> Any:
+    ids = thalweg.Input((LENGTH,), name="ids")
+    h = layers.GlobalAveragePooling1D()(layers.Embedding(work.tables[0], WIDTH)(ids))
+    return {"ids": ids}, layers.Dense(1, "sigmoid")(h)
+
+
+def wide_and_deep(work: Graph) -> Any:
+    ids, numbers = thalweg.Input((len(work.tables),), name="ids"), thalweg.Input((NUMBERS,), name="numbers")
+    columns = [
+        layers.Flatten()(layers.Embedding(size, CATEGORY_WIDTH)(ids[:, n : n + 1]))
+        for n, size in enumerate(work.tables)
+    ]
+    deep = layers.Concatenate()([*columns, numbers])
+    for units in HIDDEN:
+        deep = layers.Dense(units, "relu")(deep)
+    return {"ids": ids, "numbers": numbers}, layers.Dense(1, "sigmoid")(layers.Concatenate()([numbers, deep]))
+
+
+def autoencoder(work: Graph) -> Any:
+    x = h = thalweg.Input((ENCODER[0],), name="x")
+    for units in ENCODER[1:-1]:
+        h = layers.Dense(units, "relu")(h)
+    return {"x": x}, layers.Dense(ENCODER[-1], "sigmoid")(h)
+
+
+def transformer(work: Graph) -> Any:
+    x = thalweg.Input((TOKENS, FEATURES), name="x")
+    return {"x": x}, layers.Dense(CLASSES, "softmax")(ops.mean(TransformerBlock()(x), axis=1))
+
+
+NETWORKS = {
+    "embedding": embedding,
+    "wide and deep": wide_and_deep,
+    "autoencoder": autoencoder,
+    "transformer": transformer,
+}
+
+
+def network(work: Graph) -> Any:
+    """The network, not compiled, always with the same initial weights."""
+    model = thalweg.Model(*NETWORKS[work.network](work), seed=1)
+    model.build()
+    return model

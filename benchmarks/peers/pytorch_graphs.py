@@ -1,0 +1,202 @@
+"""PyTorch's graphs. Each network has `arrays()`: views of its weights, laid out and ordered as thalweg's.
+
+Where PyTorch offers several natural ways, all are timed: sparse or dense gradients of tables, a bag or a mean of
+embeddings, one table for all categories, fused or written-out attention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import accumulate, chain, pairwise
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from benchmarks.graphs import (
+    CATEGORY_WIDTH,
+    CLASSES,
+    ENCODER,
+    FEATURES,
+    HEADS,
+    HIDDEN,
+    LAYER_NORM_EPSILON,
+    MLP,
+    NUMBERS,
+    TOKENS,
+    WIDTH,
+    Graph,
+)
+from benchmarks.peers.base import EPSILON, Arrays, Training
+
+Views = list[torch.Tensor]
+
+
+def views(modules: Any) -> Views:
+    """Kernels (inputs, units), and all other weights as they are."""
+    return [p.T if isinstance(m, nn.Linear) and p.ndim == 2 else p for m in modules for p in m.parameters()]
+
+
+class Embedding(nn.Module):
+    def __init__(self, work: Graph, sparse: bool, bag: bool) -> None:
+        super().__init__()
+        (size,) = work.tables
+        self.bag = bag
+        self.table: Any = nn.EmbeddingBag(size, WIDTH, mode="mean", sparse=sparse) if bag else None
+        self.table = self.table or nn.Embedding(size, WIDTH, sparse=sparse)
+        self.out = nn.Linear(WIDTH, 1)
+
+    def forward(self, ids: Any) -> Any:
+        h = self.table(ids)
+        return self.out(h if self.bag else h.mean(1))
+
+    def arrays(self) -> Views:
+        return views([self.table, self.out])
+
+
+class WideAndDeep(nn.Module):
+    """`one`: a single table holds all categories, one after the other."""
+
+    def __init__(self, work: Graph, sparse: bool, one: bool) -> None:
+        super().__init__()
+        self.sizes = work.tables
+        sizes = [sum(self.sizes)] if one else self.sizes
+        self.tables = nn.ModuleList(nn.Embedding(size, CATEGORY_WIDTH, sparse=sparse) for size in sizes)
+        self.register_buffer("starts", torch.tensor([0, *accumulate(self.sizes[:-1])]) if one else None)
+        widths = (len(self.sizes) * CATEGORY_WIDTH + NUMBERS, *HIDDEN)
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.out = nn.Linear(NUMBERS + HIDDEN[-1], 1)
+
+    def forward(self, ids: Any, numbers: Any) -> Any:
+        if self.starts is not None:
+            columns = [self.tables[0](ids + self.starts).flatten(1)]
+        else:
+            columns = [table(ids[:, n]) for n, table in enumerate(self.tables)]
+        h = torch.cat([*columns, numbers], 1)
+        for layer in self.hidden:
+            h = F.relu(layer(h))
+        return self.out(torch.cat([numbers, h], 1))
+
+    def arrays(self) -> Views:
+        tables = self.tables[0].weight.split(self.sizes) if self.starts is not None else views(self.tables)
+        return [*tables, *views([*self.hidden, self.out])]
+
+
+class Autoencoder(nn.Module):
+    def __init__(self, work: Graph) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(ENCODER))
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers[:-1]:
+            x = F.relu(layer(x))
+        return self.layers[-1](x)
+
+    def arrays(self) -> Views:
+        return views(self.layers)
+
+
+class Transformer(nn.Module):
+    """`fused`: PyTorch's own attention, and one product for queries, keys and values."""
+
+    def __init__(self, work: Graph, fused: bool) -> None:
+        super().__init__()
+        self.fused = fused
+        self.before, self.between = (nn.LayerNorm(FEATURES, LAYER_NORM_EPSILON) for _ in range(2))
+        self.inward = nn.ModuleList(
+            nn.Linear(FEATURES, FEATURES * (3 if fused else 1), bias=False) for _ in range(1 if fused else 3)
+        )
+        self.outward = nn.Linear(FEATURES, FEATURES)
+        self.wide, self.narrow = nn.Linear(FEATURES, MLP), nn.Linear(MLP, FEATURES)
+        self.classes = nn.Linear(FEATURES, CLASSES)
+
+    def attention(self, x: Any) -> Any:
+        whole = [self.inward[0](x).chunk(3, -1)] if self.fused else [[layer(x) for layer in self.inward]]
+        q, k, v = (h.unflatten(-1, (HEADS, -1)).transpose(1, 2) for h in whole[0])
+        if self.fused:
+            mixed = F.scaled_dot_product_attention(q, k, v)
+        else:
+            mixed = torch.softmax(q @ k.transpose(-1, -2) / (FEATURES // HEADS) ** 0.5, -1) @ v
+        return self.outward(mixed.transpose(1, 2).reshape(-1, TOKENS, FEATURES))
+
+    def forward(self, x: Any) -> Any:
+        x = x + self.attention(self.before(x))
+        x = x + self.narrow(F.gelu(self.wide(self.between(x))))
+        return self.classes(x.mean(1))
+
+    def arrays(self) -> Views:
+        inward = list(chain.from_iterable(layer.weight.split(FEATURES) for layer in self.inward))
+        after = [self.outward, self.between, self.wide, self.narrow, self.classes]
+        return [*views([self.before]), *(W.T for W in inward), *views(after)]
+
+
+class Fit(Training):
+    def __init__(self, work: Graph, network: Any, sparse: bool = False, compiled: bool = False) -> None:
+        self.network, self.sparse, self.compiled = network, sparse, compiled
+        super().__init__(work)
+
+    def make(self) -> None:
+        self.net = self.network(self.work)
+        loss = F.cross_entropy if self.work.task == "classes" else F.binary_cross_entropy_with_logits
+
+        def forward(x: Any, y: Any) -> Any:
+            return loss(self.net(**x), y)
+
+        self.forward = torch.compile(forward, dynamic=False) if self.compiled else forward
+        self.start()
+
+    def start(self) -> None:
+        with torch.no_grad():
+            for view, array in zip(self.net.arrays(), self.work.weights(), strict=True):
+                view.copy_(torch.from_numpy(array))
+        options: dict[str, Any] = {"lr": self.work.learning_rate, "eps": EPSILON}
+        tables = [p for name, p in self.net.named_parameters() if self.sparse and name.startswith("table")]
+        others = [p for p in self.net.parameters() if not any(p is table for table in tables)]
+        self.optimizers: list[Any] = [torch.optim.Adam(others, fused=True, **options)]
+        if tables:
+            self.optimizers.append(torch.optim.SparseAdam(tables, **options))
+
+    def train(self, x: Any, y: Any, epochs: int, shuffle: bool) -> None:
+        inputs = {name: torch.from_numpy(array) for name, array in x.items()}
+        targets = torch.from_numpy(y)
+        for _ in range(epochs):
+            order = torch.randperm(len(y)) if shuffle else torch.arange(len(y))
+            for rows in order.split(self.work.batch):
+                batch = {name: values[rows] for name, values in inputs.items()}
+                itself = self.work.network == "autoencoder"
+                for optimizer in self.optimizers:
+                    optimizer.zero_grad()
+                self.forward(batch, batch["x"] if itself else targets[rows]).backward()
+                for optimizer in self.optimizers:
+                    optimizer.step()
+
+    def weights(self, network: int) -> Arrays:
+        return [view.detach().numpy().copy() for view in self.net.arrays()]
+
+
+def ways(work: Graph) -> Iterator[tuple[str, Any, bool]]:
+    """The network's variants: (name, how it is made, whether gradients of tables are sparse)."""
+    if work.network == "autoencoder":
+        yield "", Autoencoder, False
+    elif work.network == "transformer":
+        yield "", partial(Transformer, fused=True), False
+        yield "written-out attention", partial(Transformer, fused=False), False
+    else:
+        kind, other, name = (Embedding, "bag", "bag") if len(work.tables) == 1 else (WideAndDeep, "one", "one table")
+        for sparse in (False, True):
+            for way in (False, True):
+                text = [name] * way + ["sparse"] * sparse
+                yield ", ".join(text), partial(kind, sparse=sparse, **{other: way}), sparse
+
+
+def variants(work: Graph) -> dict[str, Any]:
+    """Eager and compiled; sparse gradients aren't compiled."""
+    result: dict[str, Any] = {}
+    for compiled in (False, True):
+        for name, network, sparse in ways(work):
+            text = ", ".join(filter(None, ["compiled" if compiled else "eager", "fused", name]))
+            if not (compiled and sparse):
+                result[text] = partial(Fit, network=network, sparse=sparse, compiled=compiled)
+    return result

@@ -1,0 +1,86 @@
+"""The caller's rows: inputs, targets and weights as arrays, checked, by the names under which programs know them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from thalweg.data import arrays as batches
+from thalweg.engine.contract import Array
+from thalweg.layers.layer import Shape
+from thalweg.models.goals import ModelLoss, OutputGoal, spread
+from thalweg.models.graph import Graph
+from thalweg.program.lowering import places
+
+Data = dict[str, Array]  # the caller's arrays by the names under which programs know them: X, Y, weights
+
+
+def first(data: Data) -> Array:
+    """The first input."""
+    return next(iter(data.values()))
+
+
+def row_of(x: Any) -> Shape:
+    """The shape of a row of the caller's array."""
+    return batches.to_array(x, "x").shape[1:] or (1,)
+
+
+def input_arrays(graph: Graph, x: Any, kind: np.dtype[Any]) -> list[Array]:
+    """The arrays that the network gets, of the right shapes and types."""
+    names, shapes, feeds = graph.input_names, graph.input_shapes, graph.feeds
+    if len(names) == 1:
+        x = x[names[0]] if isinstance(x, dict) and names[0] in x else x
+        x = x[0] if isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) == 1 + len(shapes[0]) else x
+        given, called = [x], ["x"]
+    else:
+        given = spread(x, names, "x", [True] * len(names))
+        called = [f"x of {name!r}" for name in names]
+    arrays = [f.array(given[f.place], shapes[f.place], kind, called[f.place]) for f in feeds]
+    for feed, array in zip(feeds[1:], arrays[1:], strict=True):
+        batches.same_rows(arrays[0], array, called[feed.place])
+    if any(a.dtype != np.uint8 for a in arrays):
+        arrays = [batches.contiguous(a, kind, "x") for a in arrays]
+    return arrays
+
+
+def targets_and_weights(
+    names: Sequence[str],
+    goals: Sequence[tuple[OutputGoal, Shape]],
+    y: Any,
+    sample_weight: Any,
+    class_weight: Mapping[int, float] | None,
+    x: Array,
+    kind: np.dtype[Any],
+) -> Data:
+    """The targets of the outputs that are trained, and the weights of the rows, for the first input's rows."""
+    wanted = [g.loss is not None for g, _ in goals]
+    if len(wanted) == 1 and len(x) > 1 and isinstance(y, (list, tuple)) and len(y) == 1 and np.ndim(y[0]) > 0:
+        y = y[0]  # the targets of the one output in a list, rather than one row of them
+    targets = spread(y, names, "y", wanted)
+    given = spread(sample_weight, names, "sample_weight", wanted, shared=True, partial=True)
+    data: Data = {}
+    weights: dict[str, Array | None] = {}
+    for k, (goal, output) in enumerate(goals):
+        if goal.loss is None:
+            continue
+        if isinstance(goal.loss, ModelLoss):
+            object.__setattr__(goal.loss, "targets", targets[k] is not None)
+            targets[k] = np.zeros((len(x), 1), kind) if targets[k] is None else targets[k]
+        array = batches.to_array(targets[k], "y" if len(goals) == 1 else f"y of {names[k]!r}")
+        batches.same_rows(x, array)
+        array = batches.contiguous(goal.loss.check_targets(array, output or (1,)), kind, "y")
+        data[places("Y", len(goals))[k]] = array
+        weights[places("weights", len(goals))[k]] = batches.row_weights(given[k], class_weight, array, kind)
+    return data | scaled(weights, [g.weight for g, _ in goals if g.loss is not None], len(x), kind)
+
+
+def scaled(weights: dict[str, Array | None], factors: Sequence[float], rows: int, kind: np.dtype[Any]) -> Data:
+    """The row weights times the weights of the losses: for all outputs if any has some."""
+    if all(w is None for w in weights.values()) and all(f == 1 for f in factors):
+        return {}
+    ones = np.ones((rows, 1), kind)
+    return {
+        name: (ones if w is None else w) * kind.type(f) for (name, w), f in zip(weights.items(), factors, strict=True)
+    }
