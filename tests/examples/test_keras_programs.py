@@ -117,13 +117,8 @@ RAISES = {  # first cell of the page's table → what raises
     "`Embedding(mask_zero=True)`, `compute_mask`": raising(
         lambda: layers.Embedding(4, 2, mask_zero=True), lambda: overridden(layers.Layer, "compute_mask")
     ),
-    "metrics that are Python functions": lambda: fitted(
-        layers.Dense(1), metrics=[lambda y_true, y_pred: ops.abs(y_true - y_pred)]
-    ),
     "metrics with an `update_state` of one's own, in `compile`": lambda: fitted(layers.Dense(1), metrics=[Counting()]),
     "`compile(weighted_metrics=[…])`": lambda: fitted(layers.Dense(1), weighted_metrics=["mae"]),
-    "activations that are Python functions of one's own": lambda: layers.Dense(1, activation=lambda x: x * x),
-    "regularizers that are Python functions": lambda: layers.Dense(1, kernel_regularizer=lambda w: ops.sum(w * w)),
     "constraints that are Python functions": lambda: layers.Dense(1, kernel_constraint=lambda w: w),
     "`activity_regularizer` of a layer of one's own": lambda: type("Own", (layers.Layer,), {})(
         activity_regularizer="l2"

@@ -87,7 +87,6 @@ IDIOMS = [
     ("keras.layers.InputLayer(shape=(4,))", "layers.InputLayer", "keras.Input((4,))"),
     ("m = built(keras); m.layers[0].trainable = False; m.compile('sgd', 'mse'); m.fit(X, X[:, :3], verbose=0)", "fit",
      None),
-    ("built(keras).fit([X], [Y], verbose=0)", "fit([x], [y])", "built(keras).fit(X, Y, verbose=0)"),
     ("built(keras).compile()", 'compile(optimizer="rmsprop", loss=None)', "built(keras).compile('rmsprop', 'mse')"),
     ("built(keras).compile('adam', 'mse', metrics=[lambda y, p: y - p])", "compile(loss=…, metrics=…)", None),
     ("m = built(keras); m.compile('adam', 'mse', metrics={m.layers[0].name: ['mae']})", "compile(loss=…, metrics=…)",

@@ -13,11 +13,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is not installed
 
 from benchmarks import charts, cliff, peers, report, scaling, strain
-from benchmarks.compare import Best, Contender, Plan, difference, duration, measure, show
+from benchmarks.compare import Best, Contender, Plan, agreed, difference, duration, entrants, measure, show
 from benchmarks.convolutions import CONVOLUTIONS
 from benchmarks.costs import Cost, Share, share
+from benchmarks.graphs import GRAPHS, Graph
 from benchmarks.images import IMAGES
-from benchmarks.peak import peak
+from benchmarks.peak import bandwidth, peak
 from benchmarks.peers.base import Arrays
 from benchmarks.report import ENGLISH, Report
 from benchmarks.scaling import Series
@@ -72,6 +73,29 @@ def test_a_peer_that_computes_something_else_stops_the_run() -> None:
     assert difference(replace(work, does="predict"), [np.ones(3)], [np.ones(3) * 1.1]) == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("work", [replace(work, batch=4, rows=8) for work in GRAPHS], ids=lambda work: work.name)
+def test_graphs_run_beside_their_limits(work: Graph, capsys: pytest.CaptureFixture[str]) -> None:
+    with Worker("thalweg") as ours:
+        show(work, measure(work, [ours], TINY), TINY)
+    assert "limit (arithmetic" in capsys.readouterr().out
+    assert 0 < work.limit.arithmetic <= work.limit.seconds
+    assert 0 < work.limit.memory <= work.limit.seconds
+    assert work.limit.bytes > 4 * 2 * 3 * sum(w.size for w in work.weights()[len(work.tables) :])
+
+
+@pytest.mark.parametrize("peer", ["PyTorch", "Keras on JAX"])
+@pytest.mark.parametrize("work", [replace(work, batch=4, rows=20) for work in GRAPHS], ids=lambda work: work.name)
+def test_graphs_agree(peer: str, work: Graph) -> None:
+    """Every way in which a peer computes them; torch.compile is left to the benchmark."""
+    for package in peers.PEERS[peer].needs:
+        pytest.importorskip(package)
+    with Worker("thalweg") as ours, Worker(peer, 1) as theirs:
+        everyone = list(entrants(work, [ours, theirs], TINY))
+        assert len(everyone) > 1
+        racing = agreed(work, iter(everyone), replace(TINY, seconds=0.0))
+    assert [c.variant for c in racing] == [c.variant for c in everyone]
+
+
 def test_what_a_worker_raises_is_said_and_the_worker_stays() -> None:
     with Worker("thalweg") as worker:
         with pytest.raises(WorkerError, match="KeyError: 'nothing'"):
@@ -110,11 +134,11 @@ def test_the_readmes_get_the_tables_in_their_language_with_what_loses(
 
 
 def test_every_name_of_a_workload_is_told_in_chinese() -> None:
-    names = [work.name for work in (*WORKLOADS, *IMAGES, *CONVOLUTIONS)]
+    names = [work.name for work in (*WORKLOADS, *IMAGES, *CONVOLUTIONS, *GRAPHS)]
     names += [network for _, network, _ in scaling.plans(8)]
     for name in names:
         chinese = report.translated(name, report.CHINESE)
-        left = re.sub(r"Keras|MNIST|LeNet|Adam|SGD", "", chinese)
+        left = re.sub(r"Keras|MNIST|LeNet|Adam|SGD|wide & deep|Transformer", "", chinese)
         assert not re.search(r"[A-Za-z]{2,}|, ", left), f"{name}: {chinese}"
         assert report.translated(name, report.ENGLISH) == name
 
@@ -151,6 +175,7 @@ def test_cliff_and_soak(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 
 def test_peak_and_share_are_numbers() -> None:
     assert peak(1, 1e-4) > 1e6
+    assert bandwidth(2, 1 << 16, times=1, seconds=1e-4) > 1e6
     reached = share(shrunk(WORKLOADS[1]), rounds=1, seconds=0.0)
     assert min(reached.one, reached.all, reached.products, reached.step_on_one, reached.step) > 0
 

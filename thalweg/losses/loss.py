@@ -88,6 +88,11 @@ class Loss(hooks.Configured):
         shape: Shape = vars(self).get("shape_of_targets", output)  # known to losses of one's own once there are some
         return shape
 
+    @property
+    def knows_targets(self) -> bool:
+        """Whether `target_shape` is certain: a loss of one's own learns it from the first targets."""
+        return not self.own or "shape_of_targets" in vars(self)
+
     def row_coefficient(self, output: Shape) -> float:
         """The factor of a row's sum: that of a mean over the last axis, or 1 if ℓ is one number for the row."""
         return 1.0 if self.equation is None else 1 / output[-1]

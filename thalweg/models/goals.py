@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from thalweg import losses, metrics
@@ -40,7 +41,11 @@ class ModelLoss(losses.Loss):
         x = inputs[0] if len(inputs) == 1 else inputs
         y = y_true if self.targets else None
         y_pred = mapped(graph.structure, lambda _: next(outputs))
-        return self.model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=None, training=program.training)
+        compute = self.model.compute_loss
+        takes = signature(compute).parameters.values()
+        told = any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in takes)
+        named = {"training": program.training} if told else {}
+        return compute(x=x, y=y, y_pred=y_pred, sample_weight=None, **named)
 
     def prepare(self, program: Builder, y_pred: Buffer, y: Buffer) -> Buffer:
         with writing(program):
@@ -208,10 +213,10 @@ def spread(
 
 
 def named_metrics(names: Sequence[Any], loss: losses.Loss, output: Shape) -> list[metrics.Named]:
-    """The metrics for a network's output; one that is unknown or doesn't fit raises."""
+    """The metrics for a network's output; one that is unknown or doesn't fit raises, once the targets are known."""
     target = loss.target_shape(output)
     named = [metrics.get(name, output, target) for name in names]
-    for metric in named:
+    for metric in named if loss.knows_targets else []:
         metric.metric.check(output, target)
     return named
 

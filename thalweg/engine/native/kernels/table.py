@@ -30,6 +30,7 @@ def kernels() -> Iterator[tuple[str, Kernel]]:
 
 KERNELS = dict(kernels())
 MACHINE = Kernel("runtime.machine", "machine")
+FLUSH, RESTORE = Kernel("runtime.machine", "flush"), Kernel("runtime.machine", "restore")  # denormal numbers
 
 
 def kernel_of(i: Instruction) -> Kernel:

@@ -6,7 +6,7 @@ method written in C, and reads and creates NumPy arrays as C does.
 
 import numba
 
-from thalweg.engine.native.compiler.llvm import FLAGS, INNER, fetch_add, hold, integers, leave, new_array, reenter
+from thalweg.engine.native.compiler.llvm import FLAGS, INNER, fetch_add, flush_denormals, hold, integers, leave, new_array, reenter, restore_denormals
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import predict_frame as t
 from thalweg.engine.native.layouts.state import BATCH_ROWS, FIRST_ROW, ROWS, STATE
@@ -47,12 +47,14 @@ def predict(frame, rows, x, y):
     job = integers(frame[t.JOB], m.JOB_SIZE)
     s = integers(job[m.JOB_STATE], STATE)
     s[BATCH_ROWS] = rows
+    before = flush_denormals()
     execute(job, 0, job[m.JOB_PREPARE])
     for first in range(0, rows, job[m.JOB_BLOCK]):
         s[FIRST_ROW], s[ROWS] = first, min(job[m.JOB_BLOCK], rows - first)
         point(frame[t.X_CELLS], frame[t.X_COUNT], x + first * frame[t.X_BYTES])
         point(frame[t.Y_CELLS], frame[t.Y_COUNT], y + first * frame[t.Y_BYTES])
         execute(job, frame[t.FIRST], frame[t.AFTER])
+    restore_denormals(before)
 
 
 def enter(self, x):

@@ -14,7 +14,7 @@ from thalweg.engine.contract import Array, Chunk, Job, Outcome, aligned
 from thalweg.engine.native.compiler.compile import address_of, callable_of
 from thalweg.engine.native.compiler.loader import ticks_a_second
 from thalweg.engine.native.compiler.workers import prepare
-from thalweg.engine.native.kernels.table import MACHINE, kernel_of
+from thalweg.engine.native.kernels.table import FLUSH, MACHINE, RESTORE, kernel_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.layouts.blocks import block_of, shared_gradients
@@ -467,13 +467,16 @@ class NativeExecutor:
         self, instructions: Sequence[Instruction], place: int, repeats: int, lane: int = 0
     ) -> Iterator[tuple[Instruction, int, float]]:
         table, constants = self.tables[lane]
+        flush, restore = callable_of(FLUSH), callable_of(RESTORE)
         for number, instruction in enumerate(instructions, start=int(place)):
             kernel = callable_of(kernel_of(instruction))
             self.states[0, state.LANE] = lane if instruction.own_inputs else 0
             arguments = (table[number, 1:].ctypes.data, constants[number].ctypes.data, *self.state_of(0))
-            seconds = []
+            seconds, mode = [], np.zeros(1, np.int64)
+            flush(mode.ctypes.data, *arguments[1:])
             for _ in range(repeats):
                 begin = time.perf_counter()
                 kernel(*arguments)
                 seconds.append(time.perf_counter() - begin)
+            restore(mode.ctypes.data, *arguments[1:])
             yield instruction, lane, min(seconds)

@@ -19,10 +19,12 @@ from thalweg.engine.native.compiler.llvm import (
     call,
     doubles,
     fetch_add,
+    flush_denormals,
     integers,
     load_acquire,
     nap,
     pause,
+    restore_denormals,
     sched_yield,
     store_release,
     take,
@@ -417,9 +419,21 @@ def run(o, c, first, threads):
 def machine(o, c, s, f):
     """Runs a chunk, or on every thread but the first a part of it. o: the job of the thread's first lane; c: a learning
     rate for each step."""
+    before = flush_denormals()
     if o[JOB_LANE]:
         first = come(o)
         if first >= 0:
             run(o, c, first, o[JOB_THREADS])
     elif run(o, c, 0, 1) == 1 and o[JOB_THREADS] > 1:
         dismiss(o)
+    restore_denormals(before)
+
+
+def flush(o, c, s, f):
+    """Prepares this thread for kernels that are called one by one: as in the machine, denormal results become 0."""
+    o[0] = flush_denormals()
+
+
+def restore(o, c, s, f):
+    """Ends what `flush` began."""
+    restore_denormals(o[0])
