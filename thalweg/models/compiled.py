@@ -175,6 +175,11 @@ class Compiled:
         return self.graph.output_shapes
 
     @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns: "loss", then the metrics'."""
+        return ["loss", *(named.key for named in self.metrics)]
+
+    @property
     def metrics(self) -> list[metric_module.Named]:
         """The metrics, with their names in the logs."""
         self.build()
