@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from thalweg.models.loading import load_model
+from thalweg.models.loading import load_model, save_model
 from thalweg.models.model import Model
 from thalweg.support.registry import custom_object_scope, register_keras_serializable
 
@@ -16,11 +16,6 @@ __all__ = [
     "save_model",
     "save_weights",
 ]
-
-
-def save_model(model: Model, filepath: str | Path, overwrite: bool = True) -> None:
-    """Saves a model to one file: `model.save(filepath, overwrite)`."""
-    model.save(filepath, overwrite)
 
 
 def save_weights(model: Model, filepath: str | Path, overwrite: bool = True) -> None:

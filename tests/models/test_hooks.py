@@ -42,7 +42,7 @@ USUAL = {
     metrics.Metric: "stateless_update_state add_variable",
     regularizers.Regularizer: "__call__",
     constraints.Constraint: "__call__",
-    callbacks.Callback: "on_batch_begin on_batch_end",
+    callbacks.Callback: "get_monitor_value",
     activations.ActivationFunction: "__call__",
     initializers.Initializer: "from_config",
     schedules.LearningRateSchedule: "from_config",

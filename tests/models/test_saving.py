@@ -313,7 +313,7 @@ def test_a_checkpoint_in_the_middle_of_an_epoch_goes_on_exactly(tmp_path):
     assert np.array_equal(again.vector, model.vector)
 
 
-OTHERS = ["x.keras", "x.weights.h5", "x.HDF5", "x.pt", "x.pkl", "x.onnx", "x.npz", "x.json", "x.zip"]
+OTHERS = ["x.pt", "x.pkl", "x.onnx", "x.npz", "x.json", "x.zip"]
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -326,6 +326,16 @@ def test_a_name_of_another_format_is_refused(name, tmp_path):
     assert not list(tmp_path.iterdir())
     for free in ("x", "x.safetensors", "x.thalweg", "x.v2"):
         model.save(tmp_path / free)
+
+
+@pytest.mark.parametrize("name", ["x.keras", "x.h5", "x.HDF5"])
+def test_names_of_keras_are_taken(name, tmp_path):
+    model = Sequential([Input((2,)), Dense(1)])
+    model.save(tmp_path / name)
+    again = load_model(tmp_path / name)
+    assert np.array_equal(again.get_weights()[0], model.get_weights()[0])
+    again.save_weights(tmp_path / "x.weights.h5")
+    model.load_weights(tmp_path / "x.weights.h5")
 
 
 def test_files_of_keras_are_told_when_they_are_read(tmp_path):

@@ -84,7 +84,8 @@ class Callback(hooks.Hooked):
 
     def listens(self, event: str) -> bool:
         """Whether this callback does anything at an event such as "on_epoch_end"; other events may be skipped."""
-        return getattr(type(self), event) is not getattr(Callback, event)
+        old = event.replace("on_train_batch", "on_batch")
+        return any(getattr(type(self), n, None) is not getattr(Callback, n, None) for n in (event, old))
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
@@ -100,9 +101,17 @@ class Callback(hooks.Hooked):
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Before a batch."""
+        self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After a batch; `logs` holds the means over the epoch so far."""
+        self.on_batch_end(batch, logs)
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """An older name of `on_train_batch_begin`, which calls it."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """An older name of `on_train_batch_end`, which calls it."""
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Before an evaluation, the validation of an epoch included."""

@@ -76,17 +76,21 @@ ALIASES = {  # Keras's
     "zero": "zeros", "one": "ones", "IdentityInitializer": "identity", "OrthogonalInitializer": "orthogonal",
 }  # fmt: skip
 
-InitializerLike = str | Initializer | dict[str, Any] | NDArray[Any] | Callable[..., Any]  # what `get` takes
+InitializerLike = str | Initializer | dict[str, Any] | NDArray[Any] | Callable[..., Any] | None  # what `get` takes
 
 
 def get(identifier: InitializerLike) -> Initializer:
     """An initializer from its name, from what `serialize` returned, from an array or a function, or itself.
+
+    None is Glorot's uniform, as in Keras.
 
     >>> get("he_normal")
     HeNormal(seed=None)
     """
     if isinstance(identifier, Initializer):
         return identifier
+    if identifier is None:
+        return GlorotUniform()
     if isinstance(identifier, type) and issubclass(identifier, Initializer):
         return identifier()
     if isinstance(identifier, dict):

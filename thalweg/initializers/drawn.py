@@ -62,10 +62,12 @@ class Constant(Initializer):
     summary_zh = "所有權重都從同一個指定的數開始。"
 
     def __post_init__(self) -> None:
-        number("Constant's value", self.value, -math.inf)
+        given = np.asarray(self.value)
+        alone = given.item() if given.size == 1 else self.value  # [−1.5] as well as −1.5
+        object.__setattr__(self, "value", number("Constant's value", alone, -math.inf))
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
-        return np.full(shape, float(self.value))
+        return np.full(shape, self.value)
 
 
 @dataclass(frozen=True)

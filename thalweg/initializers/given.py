@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ class FromFile(Initializer):
 
 @dataclass(frozen=True)
 class Function(Initializer):
-    """Your own function f(shape, generator) → array. A layer also takes the function itself.
+    """Your own function f(shape, generator) → array, or f(shape, dtype). A layer also takes the function itself.
 
     A saved model keeps only the function's name: it has its weights, but can't draw new ones.
 
@@ -148,7 +149,9 @@ class Function(Initializer):
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         if self.function is None:
             raise ArgumentError(f"the initializer {self.name} was a function, which a file can't hold: give it again")
-        return checked(self.function(shape, generator), shape, f"what the initializer {self.name} returned")
+        keras = "dtype" in signature(self.function).parameters  # f(shape, dtype), which draws by thalweg.random
+        values = self.function(shape, dtype="float32") if keras else self.function(shape, generator)
+        return checked(values, shape, f"what the initializer {self.name} returned")
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from thalweg.engine.eager import evaluate
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.ops.operation import row_value
-from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, program_of, record, traced, writing
+from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, current, program_of, record, traced, writing
 from thalweg.ops.variable import Variable
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
@@ -80,7 +80,8 @@ class Called(hooks.Configured):
         """
         self.check_made()
         tensors = [a for a in leaves([arguments, named]) if isinstance(a, Tensor)]
-        if not tensors:
+        program = current()
+        if not tensors and (program is None or not any(True for _ in leaves(arguments))):
             return self.on_arrays(arguments, named)
         if any(isinstance(t, Symbol) for t in tensors):
             self.results = [
@@ -88,7 +89,7 @@ class Called(hooks.Configured):
                 record(self, arguments, named, self.name or self.default_name),
             ]
             return self.results[-1]
-        return self.traced(program_of(tensors), arguments, named)
+        return self.traced(program_of(tensors) if tensors else program, arguments, named)
 
     @property
     def output(self) -> Any:

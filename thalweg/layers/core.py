@@ -21,7 +21,7 @@ from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 from thalweg.support.registry import REGISTERED
 
-__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "Lambda", "Rescaling"]
+__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Lambda", "Rescaling"]
 
 
 KINDS = ("float32", "int32", "int64", "uint8", "bool", "string")
@@ -31,10 +31,13 @@ class Input(Symbol):
     """The input of a network: the shape of one row, without the batch, and a tensor to call layers on.
 
     Args:
-        shape: `Input((5,))` for five columns, `Input((28, 28))` for small images.
+        shape: `Input((5,))` for five columns, `Input((28, 28))` for small images, `Input(())` for one number a row,
+            such as an id.
         name: by default input, input_1, …
         dtype: what the caller's arrays hold: float32, int32, int64, uint8, bool or string. The network computes in
             floats; text is for a layer that takes it, such as `StringLookup`.
+        batch_size: Keras's; a network takes any number of rows.
+        batch_shape: the shape with a first axis for the rows, in place of `shape`.
 
     >>> from thalweg.layers import Dense
     >>> x = Input((4,))
@@ -46,20 +49,43 @@ class Input(Symbol):
     title_zh = "輸入"
     summary_zh = "說明一列資料的形狀。"
 
-    def __init__(self, shape: Sequence[int] | int, name: str | None = None, dtype: str = "float32") -> None:
+    def __init__(
+        self,
+        shape: Sequence[int] | int | None = None,
+        name: str | None = None,
+        dtype: str | None = "float32",
+        batch_size: int | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        if (shape is None) == (batch_shape is None):
+            raise ArgumentError("Input takes a shape, (5,), or a batch_shape, (None, 5)")
+        if batch_size is not None:
+            whole("Input's batch_size", batch_size)
+        if batch_shape is not None:
+            shape = [whole("Input's batch_shape", n) for n in batch_shape[1:] if n is not None]
         sizes = shape if isinstance(shape, (Sequence, np.ndarray)) else (shape,)
         whole_sizes = tuple(whole("Input's shape", n) for n in sizes)
-        if not whole_sizes:
-            raise ArgumentError("Input's shape can't be empty: give (1,) for one number a row")
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"an input's name is a word without '/', got {name!r}")
         super().__init__(None, 0, (None, *whole_sizes), name or "", False)
-        self.kind = choose("dtype of an input", getattr(dtype, "__name__", None) or str(dtype), KINDS)
+        kind = "float32" if dtype is None else getattr(dtype, "__name__", None) or str(dtype)
+        self.kind = choose("dtype of an input", kind, KINDS)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal input."""
         kind = {} if self.kind == "float32" else {"dtype": self.kind}
         return {"shape": list(self.row_shape), "name": self.name or None} | kind
+
+
+def InputLayer(
+    shape: Sequence[int] | int | None = None, input_shape: Sequence[int] | int | None = None, **named: Any
+) -> Input:
+    """Keras's name of `Input` as the first layer of a `Sequential`, with its arguments; input_shape: an older name.
+
+    >>> InputLayer(input_shape=(4,)).shape
+    (None, 4)
+    """
+    return Input(input_shape if shape is None else shape, **named)
 
 
 class Dense(KernelLayer):
@@ -229,6 +255,7 @@ class Lambda(Layer):
 
     Args:
         function: of a tensor, or of a list of them; `training` is passed if it takes it.
+        output_shape: Keras's; not needed, as the shape is that of what the function returns.
         arguments: further arguments of the function, by name.
 
     A file holds the function's name: to load it, register it by `saving.register_keras_serializable` or give it in
@@ -246,6 +273,8 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable[..., Any] | str,
+        output_shape: Any = None,
+        mask: None = None,
         arguments: Mapping[str, Any] | None = None,
         name: str | None = None,
     ) -> None:
@@ -254,6 +283,8 @@ class Lambda(Layer):
             function = choose("function of a Lambda layer", function, REGISTERED)
         if not callable(function):
             raise ArgumentError(f"Lambda takes a function of tensors, got {function!r}")
+        if mask is not None:
+            raise ArgumentError("Lambda: no layer takes a mask yet, so mask has to be None")
         self.function, self.arguments = function, dict(arguments or {})
 
     def call(self, x: Any, training: bool | None = None) -> Any:

@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike
 
 from thalweg import constraints, initializers, regularizers
 from thalweg.constraints import ConstraintLike
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.layers.kernel_layer import RegularizerLike
 from thalweg.layers.layer import Array, Layer, Shape
 from thalweg.ops.variable import to_numbers
 from thalweg.program.builder import Builder
-from thalweg.program.ir.instruction import Buffer
+from thalweg.program.ir.instruction import Buffer, Constant
 from thalweg.support.checks import whole
 
 __all__ = ["Embedding"]
@@ -60,6 +60,7 @@ class Embedding(Layer):
     thalweg.errors.DataError: layer 'embedding' takes ids from 0 to 2, but x holds 3 in row 0
     """
 
+    takes_numbers = True
     title_zh = "嵌入層"
     summary_zh = "為每個編號學習一個向量；每一步只更新批次裡出現的列。"
 
@@ -119,7 +120,18 @@ class Embedding(Layer):
         )
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
+        if isinstance(x, Constant):  # positions, say, which are the same for every row
+            return self.looked_up(program, x)
         return program.embedding(x, self.W, self.sparse)
+
+    def looked_up(self, program: Builder, ids: Constant) -> Buffer:
+        """The vectors of ids that are known when the program is written."""
+        numbers = ids.values.astype(np.int64)
+        if np.any(numbers != ids.values) or numbers.min() < 0 or numbers.max() >= self.input_dim:
+            raise DataError(
+                f"layer {self.name!r} takes ids from 0 to {self.input_dim - 1}, but got {ids.values.tolist()}"
+            )
+        return program.take(self.W, numbers, 0)
 
     def get_config(self) -> dict[str, Any]:
         return {

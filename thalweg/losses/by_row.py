@@ -10,11 +10,12 @@ from thalweg.ops.tensor import Operators
 from thalweg.support.naming import snake_case
 
 __all__ = [
-    "LossFunction", "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy",
-    "categorical_focal_crossentropy", "categorical_generalized_cross_entropy", "categorical_hinge", "cosine_similarity",
-    "dice", "hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error", "mean_absolute_percentage_error",
-    "mean_squared_error", "mean_squared_logarithmic_error", "poisson", "sparse_categorical_crossentropy",
-    "squared_hinge", "tversky",
+    "MAE", "MAPE", "MSE", "MSLE", "LossFunction", "bce", "binary_crossentropy", "binary_focal_crossentropy",
+    "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_generalized_cross_entropy",
+    "categorical_hinge", "cosine_similarity", "dice", "hinge", "huber", "kl_divergence", "kld", "log_cosh", "mae",
+    "mape", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+    "mean_squared_logarithmic_error", "mse", "msle", "poisson", "sparse_categorical_crossentropy", "squared_hinge",
+    "tversky",
 ]  # fmt: skip
 
 
@@ -73,3 +74,8 @@ poisson = LossFunction(numbers.Poisson)
 sparse_categorical_crossentropy = LossFunction(probabilities.SparseCategoricalCrossentropy)
 squared_hinge = LossFunction(numbers.SquaredHinge)
 tversky = LossFunction(probabilities.Tversky)
+
+# Keras's short names of the same
+bce, kld, mae, mape = binary_crossentropy, kl_divergence, mean_absolute_error, mean_absolute_percentage_error
+mse, msle = mean_squared_error, mean_squared_logarithmic_error
+MAE, MAPE, MSE, MSLE = mae, mape, mse, msle

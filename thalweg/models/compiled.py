@@ -175,6 +175,11 @@ class Compiled:
         return self.graph.output_shapes
 
     @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns: "loss", then the metrics'."""
+        return ["loss", *(named.key for named in self.metrics)]
+
+    @property
     def metrics(self) -> list[metric_module.Named]:
         """The metrics, with their names in the logs."""
         self.build()
@@ -249,7 +254,7 @@ class Compiled:
         targets: list[Any] = [
             g.loss.target_shape(s) for g, s in self.goals_and_shapes() if g.loss is not None and g.loss.own
         ]
-        targets += [g.loss.targets for g, _ in self.goals_and_shapes() if isinstance(g.loss, ModelLoss)]
+        targets += [g.loss.has_targets for g, _ in self.goals_and_shapes() if isinstance(g.loss, ModelLoss)]
         key = (request, *(path for path, _ in self.weights.live()), *targets)
         found: tuple[Program, int] | None = self._programs.get(key)
         if found is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import layers, losses, optimizers
+from thalweg import layers, losses, metrics, optimizers
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
@@ -38,6 +38,11 @@ def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None
     """
     with custom_object_scope(custom_objects):
         return load(filepath, custom_objects)
+
+
+def save_model(model: Model, filepath: str | Path, overwrite: bool = True) -> None:
+    """Saves a model to one file: `model.save(filepath, overwrite)`."""
+    model.save(filepath, overwrite)
 
 
 def load(filepath: str | Path, custom_objects: layers.CustomObjects | None) -> Model:
@@ -76,7 +81,7 @@ def from_description(
     compiled = description.get("compile")
     if compiled is not None:
         loss = described(compiled["loss"], losses.get)
-        names = compiled["metrics"]
+        names = described(compiled["metrics"], metric_of)
         model.compile(optimizers.get(compiled["optimizer"]), loss, names, compiled.get("loss_weights"))
         model.optimizer.iterations = whole("iterations", compiled["iterations"], 0)
     return model
@@ -89,6 +94,12 @@ def described(given: Any, get: Callable[[Any], Any]) -> Any:
     if isinstance(given, dict):
         return {key: described(inner, get) for key, inner in given.items()}
     return [described(inner, get) for inner in given] if isinstance(given, list) else given
+
+
+def metric_of(description: dict[str, Any]) -> Any:
+    """A function that is a metric, found while the user's names are known; another metric's description as it is."""
+    own = description["class_name"] == "FunctionMetric"
+    return metrics.get(description, (1,), (1,)).metric if own else description
 
 
 def model_of(description: dict[str, Any], custom_objects: layers.CustomObjects | None) -> Model:

@@ -14,7 +14,7 @@ from thalweg.callbacks import Callback, History
 from thalweg.data.streams import collected, is_stream
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
-from thalweg.layers import Input, Layer
+from thalweg.layers import CustomObjects, Input, Layer
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
@@ -153,6 +153,11 @@ class Model(Layer):
             {} if isinstance(self._graph, Own) else describe(self._graph) | settings(self._compiled)
         )
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects | None = None) -> Any:
+        """The model whose `get_config` returned this, with new weights; `custom_objects` has classes of one's own."""
+        return DRAWN[0].from_config(config, custom_objects) if "calls" in config else cls(**config)
+
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
@@ -268,6 +273,7 @@ class Model(Layer):
     optimizer: Optimizer = held_by("_compiled", "optimizer", "The compiled optimizer.")
     loss: Any = held_by("_compiled", "loss", "The compiled loss, or the list or dict of them.")
     metrics: list[Named] = held_by("_compiled", "metrics", "The compiled metrics, with their names in the logs.")
+    metrics_names: list[str] = held_by("_compiled", "metrics_names", "The names of what `evaluate` returns.")
     metric_names: list[Any] = held_by("_compiled", "metric_names", "The metrics as given to `compile`.")
     slots: Array = held_by("_compiled", "slots", "The optimizer's vectors and the state of the loss, in one array.")
     epochs_trained: int = held_by("_compiled", "epochs_trained", "The number of epochs of all fits together.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.errors import ShapeError
 from thalweg.ops.arrangement import expand_dims, reshape, shape, squeeze, transpose
 from thalweg.ops.operation import operand, operation
 from thalweg.ops.pointwise import aligned, multiply
@@ -72,6 +73,9 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
         if isinstance(axes, int)
         else [listed(a) for a in axes]
     )
+    for axes_of, rank, name in ((one, ranks[0], "x1"), (other, ranks[1], "x2")):
+        if any(not -rank <= axis < rank for axis in axes_of):
+            raise ShapeError(f"axes {axes!r}: {name} has {rank} axes; rows of a batch can't be summed")
     letters = iter("abcdefghijklmnopqrstuvwxyz")
     first, second = [next(letters) for _ in range(ranks[0])], [next(letters) for _ in range(ranks[1])]
     for a, b in zip(one, other, strict=True):

@@ -40,7 +40,7 @@ def whole(what: str, value: Any, least: int = 1) -> int:
 
 
 OTHER_FORMATS = (
-    ".keras", ".h5", ".hdf5", ".tf", ".pb", ".tflite", ".ckpt", ".onnx", ".pt", ".pth", ".pkl", ".pickle", ".joblib",
+    ".tf", ".pb", ".tflite", ".ckpt", ".onnx", ".pt", ".pth", ".pkl", ".pickle", ".joblib",
     ".npz", ".npy", ".json", ".yaml", ".yml", ".zip",
 )  # fmt: skip
 
@@ -48,9 +48,13 @@ OTHER_FORMATS = (
 def model_path(path: str | Path) -> Path:
     """The path of a model file; a name that promises another format raises.
 
-    >>> model_path("best.keras")
+    Keras's own names (.keras, .h5, .hdf5) are taken, so that its programs run; what is written is a safetensors file.
+
+    >>> model_path("best.keras").name
+    'best.keras'
+    >>> model_path("best.onnx")
     Traceback (most recent call last):
-    thalweg.errors.ArgumentError: best.keras: a model is saved as a safetensors file, so call it best.safetensors
+    thalweg.errors.ArgumentError: best.onnx: a model is saved as a safetensors file, so call it best.safetensors
     """
     path = Path(path)
     if path.suffix.lower() in OTHER_FORMATS:

@@ -169,8 +169,6 @@ INITIALIZER = table(("clone", "an initializer never changes, so it needs no copy
 SCHEDULE = table(CONFIG)
 ACTIVATION = table(("__call__", "an activation of your own is a formula, or activations.custom(value, derivative)"))
 CALLBACK = table(
-    ("on_batch_begin", "an old name: call it on_train_batch_begin"),
-    ("on_batch_end", "an old name: call it on_train_batch_end"),
     ("get_monitor_value", "the monitored value is the one in the logs"),
     ("in_cooldown", "ReduceLROnPlateau counts its cooldown itself"),
     ("summary", "TensorBoard writes what its arguments say"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import warnings
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, ThalwegWarning
 from thalweg.models.inspection import Step, steps_of
 from thalweg.models.model import Model
 from thalweg.support.files import writing
@@ -29,14 +30,14 @@ def plot_model(
 
     Args:
         model: a model; it is built if necessary.
-        to_file: .svg; with Graphviz's `dot` installed also .png or .pdf.
+        to_file: .svg; with Graphviz's `dot` installed also .png or .pdf. Without it they become a .svg, with a warning.
         show_shapes: whether each box says the shape of what it returns.
         show_layer_names: whether it says the layer's name, besides its class.
         rankdir: "TB" from top to bottom, or "LR" from left to right, by Graphviz.
         dpi: of a .png.
 
     Raises:
-        ArgumentError: another kind of file, or one that needs Graphviz where there is none.
+        ArgumentError: another kind of file.
 
     >>> import tempfile
     >>> from thalweg.layers import Dense, Input
@@ -60,11 +61,16 @@ def plot_model(
             [dot, f"-T{kind}", f"-Gdpi={dpi}" if kind == "png" else "-Gdpi=96"],
             input=as_dot(steps, texts, rankdir).encode(), capture_output=True, check=True,
         ).stdout  # fmt: skip
-    elif kind != "svg" or rankdir != "TB":
-        raise ArgumentError(
-            f"a model as .{kind}, {rankdir}, needs Graphviz's dot, which isn't installed: give a .svg, TB"
-        )
     else:
+        if kind != "svg" or rankdir != "TB":  # a drawing isn't worth the end of a program
+            other = path.with_suffix(".svg")
+            warnings.warn(
+                f"a .{kind} with rankdir {rankdir} needs Graphviz's dot, which isn't installed: "
+                f"drawn from top to bottom in {other} instead",
+                ThalwegWarning,
+                stacklevel=2,
+            )
+            path = other
         drawn = as_svg(steps, texts).encode()
     with writing(path, ArgumentError) as new:
         new.write_bytes(drawn)

@@ -13,18 +13,17 @@ import math
 
 import numba
 
+from thalweg.engine.native.compiler.denormals import flush_denormals, restore_denormals
 from thalweg.engine.native.compiler.llvm import (
     FLAGS,
     INNER,
     call,
     doubles,
     fetch_add,
-    flush_denormals,
     integers,
     load_acquire,
     nap,
     pause,
-    restore_denormals,
     sched_yield,
     store_release,
     take,
