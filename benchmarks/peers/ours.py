@@ -12,7 +12,6 @@ from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.workloads import Workload
 from thalweg import layers
 
-
 LOSSES = {"classes": "sparse_categorical_crossentropy", "number": "mse", "binary": "binary_crossentropy"}
 
 
