@@ -40,7 +40,7 @@ class Regularizer(hooks.Configured):
         """Raises if an array of this shape can't have the penalty."""
 
     def term(self, program: Builder, W: Buffer) -> tuple[Buffer, bool] | None:
-        """What a penalty adds to the loss that the program computes itself: numbers of the rows; None for the others."""
+        """What a penalty adds to the loss that the program computes itself, numbers of the rows; None for others."""
         return None
 
     def lower(self, W: Buffer, sums: Buffer) -> Instruction:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from activation_rows import ROWS
 
-from thalweg import Sequential, activations, losses
+from thalweg import Model, Sequential, activations, load_model, losses
 from thalweg.activations import NAMES
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers import Activation, Dense, Input
+from thalweg.layers import Activation, Dense, Input, Layer
 from thalweg.optimizers import SGD
 
 RANDOM = np.random.default_rng(5)
@@ -266,3 +266,56 @@ def test_arguments_are_checked():
         Sequential([Input((3,)), Activation("glu")]).build()
     assert activations.get("swish") is activations.silu
     assert activations.relu.using(max_value=None) == activations.relu
+
+
+CALLED = {
+    "relu": lambda x: activations.relu(x),
+    "its argument": lambda x: activations.relu(x, max_value=0.5),
+    "using": lambda x: activations.elu.using(alpha=0.5)(x),
+    "softmax": lambda x: activations.softmax(x, axis=-1),
+    "axis by number": lambda x: activations.softmax(x, axis=1),
+    "linear": lambda x: activations.linear(x),
+}
+
+
+@pytest.mark.parametrize("call", CALLED.values(), ids=CALLED)
+def test_called_on_a_tensor_it_is_part_of_the_network(call, tmp_path):
+    x = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    inputs = Input((4,))
+    model = Model(inputs, Dense(2, name="out")(call(inputs)), seed=0)
+    front = Model(inputs, call(inputs))
+    np.testing.assert_allclose(front.predict(x), call(x), atol=1e-6)
+    model.save(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(load_model(tmp_path / "m.safetensors").predict(x), model.predict(x))
+
+
+class Activated(Layer):
+    """A weight and a tensor, each through an activation."""
+
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="w")
+
+    def call(self, x):
+        return activations.gelu(x) * activations.tanh(self.w)
+
+
+def test_called_in_a_layer_of_ones_own():
+    x = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    layer = Activated()
+    model = Sequential([Input((4,)), layer], seed=0)
+    model.compile(SGD(0.1), "mse")
+    np.testing.assert_allclose(model.predict(x), activations.gelu(x) * np.tanh(1.0), atol=1e-6)
+    model.fit(x, 0 * x, verbose=0)
+    assert np.all(layer.get_weights()[0] < 1)
+
+
+def test_an_activation_over_an_axis_of_weights_alone_raises():
+    class Wrong(Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight(shape=(4,), name="w")
+
+        def call(self, x):
+            return x * activations.softmax(self.w)
+
+    with pytest.raises(ArgumentError, match=r"activations\.softmax works on values of each row"):
+        Wrong()(Input((4,)))

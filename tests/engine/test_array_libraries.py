@@ -84,7 +84,7 @@ def test_a_network_is_trained_with_jax(jnp):
         model.compile("adam", "mse")
         model.build()
         model._compiled.prepare_slots()
-        job = model._compiled.job("training", [x, y, None], 8)
+        job = model._compiled.job("training", {"X": x, "Y": y}, 8)
         outcome = ReferenceExecutor(job, 5, xp).run(Chunk(0, 0, 3, 0, np.full(3, 0.01)))
         return np.concatenate([job.parameters, job.slots, outcome.totals])
 

@@ -166,7 +166,10 @@ def test_it_runs_with_thalweg(program):
 def test_it_runs_with_keras(program, keras, tmp_path):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     copy = tmp_path / "examples" / "keras" / program.name
-    copy.write_text(in_keras(program), encoding="utf-8")
+    text = in_keras(program)
+    if "StringLookup" in text:
+        pytest.importorskip("tensorflow", reason="Keras looks up text with TensorFlow")
+    copy.write_text(text, encoding="utf-8")
     assert len(run(copy, KERAS_BACKEND="jax").splitlines()) == 1
 
 

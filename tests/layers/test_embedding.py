@@ -8,11 +8,11 @@ import pytest
 from harness import OPTIONAL, TWICE, Case, Shape
 from optimizer_equations import EQUATIONS
 
-from thalweg import Input, Model, Sequential, load_model, optimizers
+from thalweg import Input, Model, Sequential, load_model, ops, optimizers
 from thalweg.callbacks import Callback
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
-from thalweg.layers import Concatenate, Dense, Embedding, Flatten, GlobalAveragePooling1D
+from thalweg.layers import Concatenate, Dense, Embedding, Flatten, GlobalAveragePooling1D, Layer
 from thalweg.optimizers import SGD, Adam, AdamW
 from thalweg.program.passes.draft import Request
 
@@ -414,3 +414,56 @@ def test_ids_do_not_come_from_a_trained_layer():
     model.compile("sgd", "mse")
     with pytest.raises(ThalwegError, match="the loss does not depend on"):
         model.fit(np.zeros((4, 3)), np.zeros((4, 2, 2)), verbose=0)
+
+
+class Places(Layer):
+    """Adds a vector for each place, whose ids are an array."""
+
+    def __init__(self, ids):
+        super().__init__()
+        self.ids, self.table = ids, Embedding(3, 2)
+
+    def call(self, x):
+        return x + self.table(self.ids)
+
+
+@pytest.mark.parametrize("ids", [np.arange(3), np.arange(3)[None], np.array([2, 0, 1])], ids=["places", "row", "order"])
+def test_ids_that_are_known_beforehand_choose_rows_that_are_trained(ids):
+    x = np.random.default_rng(0).normal(size=(20, 3, 2)).astype(np.float32)
+    layer = Places(ids)
+    model = Sequential([Input((3, 2)), layer], seed=1)
+    model.compile(SGD(1.0), "mse")
+    model.build()
+    before = layer.table.get_weights()[0]
+    np.testing.assert_allclose(model.predict(x), x + before[np.asarray(ids)].reshape(1, 3, 2), rtol=1e-6)
+    model.fit(x, x, batch_size=20, epochs=1, shuffle=False, verbose=0)
+    np.testing.assert_allclose(layer.table.get_weights()[0], before * (1 - 2 / 6), rtol=1e-5)  # the mean of 6 squares
+
+
+def test_known_ids_that_are_not_rows_raise():
+    with pytest.raises(DataError, match=r"takes ids from 0 to 2, but got \[0.0, 1.0, 3.0\]"):
+        Places(np.array([0, 1, 3]))(Input((3, 2)))
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_a_row_may_be_one_id(engine):
+    a, b = Input((), dtype="int32", name="a"), Input((), name="b")
+    table = Embedding(4, 3)
+    vector = table(a)
+    assert (a.shape, vector.shape) == ((None,), (None, 3))
+    model = Model(
+        {"a": a, "b": b}, Dense(1)(ops.concatenate([vector, ops.expand_dims(b, -1)], axis=-1)), engine=engine, seed=0
+    )
+    model.compile(Adam(0.05), "mse")
+    ids, numbers = np.arange(40) % 4, np.linspace(-1, 1, 40, dtype=np.float32)
+    data, y = {"a": ids, "b": numbers}, (ids % 2 + numbers)[:, None]
+    losses = model.fit(data, y, batch_size=10, epochs=40, verbose=0).history["loss"]
+    assert losses[-1] < 0.05 * losses[0]
+    dense = model.layers[-1].get_weights()
+    expected = np.column_stack([table.get_weights()[0][ids], numbers]) @ dense[0] + dense[1]
+    np.testing.assert_allclose(model.predict(data), expected, atol=1e-5)
+
+
+def test_a_layer_that_needs_an_axis_refuses_a_row_of_one_number():
+    with pytest.raises(ShapeError, match=r"Dense 'dense' needs an axis besides the rows, .* give Input\(\(1,\)\)"):
+        Dense(2)(Input(()))

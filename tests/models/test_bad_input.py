@@ -336,7 +336,6 @@ def test_weights_that_do_not_fit_change_nothing(weights, error, words):
         (lambda: Dropout(0.5, seed=-1), "Dropout's seed"),
         (lambda: LeakyReLU(-0.1), "LeakyReLU's negative_slope .* got -0.1"),
         (lambda: LeakyReLU("a"), "got 'a'"),
-        (lambda: Input(()), "can't be empty"),
         (lambda: Input((0,)), "at least 1, got 0"),
         (lambda: Input((None, 3)), "got None"),
         (lambda: Input(None), "got None"),

@@ -1,4 +1,4 @@
-"""Python functions of `thalweg.ops` as activations, regularizers, losses and metrics: beside the built-in ones."""
+"""Python functions of `thalweg.ops` as activations, regularizers, losses and metrics, and losses that are classes."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 import thalweg
 from thalweg import Sequential, ops, saving
 from thalweg.errors import ThalwegError
-from thalweg.layers import Dense, Input
+from thalweg.layers import Dense, Embedding, Input
 from thalweg.regularizers import L2
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("f")
@@ -91,3 +91,46 @@ def test_activations_are_called_on_tensors(tmp_path):
 def test_a_sum_over_the_batch_is_no_metric():
     with pytest.raises(ThalwegError, match="take the mean"):
         network("relu", None, "mse", [lambda y_true, y_pred: ops.sum(y_true - y_pred)]).fit(X, Y, verbose=0)
+
+
+def test_an_own_loss_with_a_name_and_class_numbers():
+    class Entropy(thalweg.losses.Loss):
+        def __init__(self, name="entropy"):
+            super().__init__(name=name)
+            self.scale = 2.0
+
+        def call(self, y_true, y_pred):
+            return self.scale * thalweg.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+
+    model = Sequential([Input((4,)), Dense(3)], seed=1)
+    model.compile("sgd", Entropy(), metrics=["sparse_categorical_accuracy"])
+    y = np.arange(len(X)) % 3
+    _, accuracy = model.evaluate(X, y, verbose=0)
+    assert accuracy == pytest.approx(np.mean(model.predict(X).argmax(axis=1) == y))
+    assert Entropy().name == "entropy"
+    assert Entropy().get_config()["name"] == "entropy"
+
+
+def test_compute_loss_as_keras_has_it():
+    class Twice(thalweg.Model):
+        def __init__(self):
+            super().__init__()
+            self.layer = Dense(1)
+
+        def call(self, x):
+            return self.layer(x)
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, allow_empty=False):
+            return 2 * ops.mean(ops.square(y - y_pred))
+
+    model = Twice()
+    model.compile("sgd", metrics=["mse"])
+    loss, mse = model.evaluate(X, Y[:, None], verbose=0)
+    assert loss == pytest.approx(2 * mse, rel=1e-5)
+
+
+def test_an_embedding_of_one_id_a_row():
+    x = Input((2,))
+    model = thalweg.Model(x, Embedding(5, 3)(x[:, 0]), seed=1)
+    rows = np.stack([np.arange(12) % 5, np.zeros(12)], axis=1)
+    assert np.array_equal(model.predict(rows), model.get_weights()[0][np.arange(12) % 5])

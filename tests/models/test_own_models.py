@@ -521,3 +521,33 @@ def test_a_weight_that_isnt_used_is_named():
     model.compile("sgd", "mse")
     with pytest.raises(ThalwegError, match="idle"):
         model.fit(X, Y, verbose=0)
+
+
+class Around(Layer):
+    """Builds the layers inside in its `build`, as Keras's layers do."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense, self.gate = Dense(3, name="dense"), Gate(name="gate")
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+        self.gate.build((None, 3))
+        self.gate.build((None, 3))  # built already
+        super().build(input_shape)
+
+    def call(self, x):
+        return self.gate(self.dense(x))
+
+
+def test_a_layer_that_is_built_by_the_one_around_it_has_its_weights_once():
+    layer = Around()
+    model = Sequential([Input((4,)), layer, Dense(2)], seed=0)
+    model.compile("adam", "mse")
+    losses = model.fit(X, Y, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    assert [w.path for w in layer.weights] == [f"around/{k}" for k in ("dense/W", "dense/b", "gate/w", "gate/b")]
+    wrong = Dense(3)
+    wrong.build((None, 5))
+    with pytest.raises(ThalwegError, match="already belongs to a model"):
+        wrong.build((None, 4))

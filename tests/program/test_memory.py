@@ -95,7 +95,7 @@ def test_planned_memory_computes_what_separate_memory_does(steps, loss):
     model = network(steps, loss, **FLOAT64)
     model.build()
     model._compiled.prepare_slots()
-    job = model._compiled.job("training", [X, Y, None], len(X))
+    job = model._compiled.job("training", {"X": X, "Y": Y}, len(X))
     start = job.parameters.copy()
     planned = [
         [memory[o].copy() for o in i.outputs]
@@ -307,7 +307,7 @@ def test_a_block_fits_the_cache_and_every_lane_gets_its_share(batch, lanes, widt
     model = Sequential([Input((width,)), Dense(1)])
     model.compile("sgd", "mse")
     model.build()
-    job = model._compiled.job("training", [np.zeros((300, width)), np.zeros((300, 1)), None], batch, lanes)
+    job = model._compiled.job("training", {"X": np.zeros((300, width)), "Y": np.zeros((300, 1))}, batch, lanes)
     block = blocks.block_of(job)
     row = 4 * job.program.workspace_row  # bytes
     most = max(blocks.LEAST_BLOCK, blocks.WORKSPACE_BYTES // row)
@@ -324,7 +324,7 @@ def test_dropout_is_drawn_alike_whatever_the_blocks():
         model.compile("sgd", "mse")
         model.build()
         model._compiled.prepare_slots()
-        job = model._compiled.job("training", [X, Y[:, :1].copy(), None], 53)
+        job = model._compiled.job("training", {"X": X, "Y": Y[:, :1].copy()}, 53)
         steps = ReferenceExecutor(job, block).trace(Chunk(0, 0, 1, 0, np.zeros(1)))
         return np.concatenate([m[i.outputs[0]].copy() for i, m in steps if i.title == "dropout"])
 
@@ -341,7 +341,7 @@ def image_classifier(lanes: int, batch: int, **options: Any) -> tuple[Sequential
     model.build()
     model._compiled.prepare_slots()
     x = np.random.default_rng(2).normal(size=(53, 6, 7)).astype(np.float32)
-    return model, model._compiled.job("training", [x, Y.astype(np.float32), None], batch, lanes, shuffle=True)
+    return model, model._compiled.job("training", {"X": x, "Y": Y.astype(np.float32)}, batch, lanes, shuffle=True)
 
 
 @pytest.mark.parametrize("batch", [53, 40, 20])

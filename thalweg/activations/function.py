@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError
 from thalweg.ops.operation import operand, operation
-from thalweg.ops.tensor import Operators, program_of
+from thalweg.ops.tensor import Operators, program_of, refuse
 from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate, shown
@@ -85,7 +85,10 @@ class ActivationFunction(hooks.Hooked):
 def activation(x: Any, function: Any) -> Buffer:
     """An activation of a tensor."""
     program = program_of([x])
-    result: Buffer = function.forward(program, operand(program, x))
+    h = operand(program, x)
+    if function.rowwise and not h.per_row:
+        raise refuse(f"activations.{function.name} works on values of each row, not on weights alone; see thalweg.ops")
+    result: Buffer = function.forward(program, h)
     return result
 
 
@@ -186,13 +189,14 @@ class BuiltInFunction(ActivationFunction):
 
     def __call__(self, x: Any, **arguments: float | bool | None) -> Any:
         """f(x) in the precision of x (whole numbers become float64), with NumPy; of a tensor, a tensor."""
-        if isinstance(x, Operators):
-            return activation(x, self.using(**arguments) if arguments else self)
-        h = np.asarray(x)
-        if self.rowwise and h.ndim and arguments.get("axis") == h.ndim - 1:
+        tensor = isinstance(x, Operators)
+        h: Any = x if tensor else np.asarray(x)
+        if self.rowwise and len(h.shape) and arguments.get("axis") == len(h.shape) - 1:
             arguments = {}  # the last axis by its number
         function = self.using(**arguments) if arguments else self
         function.complete()
+        if tensor:
+            return activation(x, function)
         h = h if np.issubdtype(h.dtype, np.floating) else h.astype(np.float64)
         if function.rowwise and h.ndim == 0:
             raise ArgumentError(f"{self.name} takes an array of at least one axis")

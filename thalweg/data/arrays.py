@@ -69,7 +69,7 @@ def fitted(array: Array, shape: Shape, what: str = "x") -> Array:
         else:
             hint = "; a single row is x[None]" if array.shape in (shape, shape[:-1]) else ""
             raise ShapeError(
-                f"the network takes inputs of shape (rows, {', '.join(map(str, shape))}), "
+                f"the network takes inputs of shape ({', '.join(map(str, ('rows', *shape)))}), "
                 f"{what} has the shape ({', '.join(map(str, array.shape))}){hint}"
             )
     return array

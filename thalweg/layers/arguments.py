@@ -87,7 +87,12 @@ def type_of(kind: str, dtype: Any) -> str:
 
 
 def check_shape(layer: Any, shape: Any) -> None:
-    """Raises if the layer gets inputs of another shape than it was said to."""
+    """Raises if the layer gets inputs of another shape than it was said to, or numbers where it needs an axis."""
+    if shape == () and layer.composes and not layer.takes_numbers:
+        raise ShapeError(
+            f"{type(layer).__name__} {layer.name or layer.default_name!r} needs an axis besides the rows, but its "
+            "input is one number a row: give Input((1,)), or ops.expand_dims(x, -1)"
+        )
     said = layer.declared.get("input_shape")
     if said is not None and said != shape:
         raise ShapeError(

@@ -80,19 +80,16 @@ class Called(hooks.Configured):
         """
         self.check_made()
         tensors = [a for a in leaves([arguments, named]) if isinstance(a, Tensor)]
-        if not tensors:
-            program = current()
-            if program is None:
-                return self.on_arrays(arguments, named)
-            constants = mapped(arguments, lambda a: Traced(program, program.constant(np.asarray(a))))
-            return self.traced(program, constants, named)  # numbers in the call of another layer, such as positions
+        program = current()
+        if not tensors and (program is None or not any(True for _ in leaves(arguments))):
+            return self.on_arrays(arguments, named)
         if any(isinstance(t, Symbol) for t in tensors):
             self.results = [
                 *vars(self).get("results", []),
                 record(self, arguments, named, self.name or self.default_name),
             ]
             return self.results[-1]
-        return self.traced(program_of(tensors), arguments, named)
+        return self.traced(program_of(tensors) if tensors else program, arguments, named)
 
     @property
     def output(self) -> Any:

@@ -31,7 +31,8 @@ class Input(Symbol):
     """The input of a network: the shape of one row, without the batch, and a tensor to call layers on.
 
     Args:
-        shape: `Input((5,))` for five columns, `Input((28, 28))` for small images.
+        shape: `Input((5,))` for five columns, `Input((28, 28))` for small images, `Input(())` for one number a row,
+            such as an id.
         name: by default input, input_1, …
         dtype: what the caller's arrays hold: float32, int32, int64, uint8, bool or string. The network computes in
             floats; text is for a layer that takes it, such as `StringLookup`.
@@ -64,8 +65,6 @@ class Input(Symbol):
             shape = [whole("Input's batch_shape", n) for n in batch_shape[1:] if n is not None]
         sizes = shape if isinstance(shape, (Sequence, np.ndarray)) else (shape,)
         whole_sizes = tuple(whole("Input's shape", n) for n in sizes)
-        if not whole_sizes:
-            raise ArgumentError("Input's shape can't be empty: give (1,) for one number a row")
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"an input's name is a word without '/', got {name!r}")
         super().__init__(None, 0, (None, *whole_sizes), name or "", False)

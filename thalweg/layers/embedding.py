@@ -60,6 +60,7 @@ class Embedding(Layer):
     thalweg.errors.DataError: layer 'embedding' takes ids from 0 to 2, but x holds 3 in row 0
     """
 
+    takes_numbers = True
     title_zh = "嵌入層"
     summary_zh = "為每個編號學習一個向量；每一步只更新批次裡出現的列。"
 
@@ -119,17 +120,18 @@ class Embedding(Layer):
         )
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
-        if isinstance(x, Constant):  # the same ids for all rows, such as positions
-            return program.take(self.W, self.checked(x.values), 0)
+        if isinstance(x, Constant):  # positions, say, which are the same for every row
+            return self.looked_up(program, x)
         return program.embedding(x, self.W, self.sparse)
 
-    def checked(self, values: Array) -> Array:
-        """Constant ids, as whole numbers; raises if one isn't in the table."""
-        ids = values.astype(np.int64)
-        wrong = values[(ids != values) | (ids < 0) | (ids >= self.input_dim)]
-        if wrong.size:
-            raise DataError(f"layer {self.name!r} takes ids from 0 to {self.input_dim - 1}, but was given {wrong[0]:g}")
-        return ids
+    def looked_up(self, program: Builder, ids: Constant) -> Buffer:
+        """The vectors of ids that are known when the program is written."""
+        numbers = ids.values.astype(np.int64)
+        if np.any(numbers != ids.values) or numbers.min() < 0 or numbers.max() >= self.input_dim:
+            raise DataError(
+                f"layer {self.name!r} takes ids from 0 to {self.input_dim - 1}, but got {ids.values.tolist()}"
+            )
+        return program.take(self.W, numbers, 0)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from inspect import signature
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -67,6 +68,7 @@ class Layer(HasVariables, Called):
 
     uncalled = hooks.LAYER
     every: ClassVar[tuple[str, ...]] = EVERY  # what the constructor of every layer takes
+    takes_numbers: ClassVar[bool] = False  # whether a row may be one number, of shape ()
     declared: Mapping[str, Any] = MappingProxyType({})  # of these, the input's shape and type, where they were given
     title_zh: ClassVar[str] = ""
     summary_zh: ClassVar[str] = ""
@@ -74,6 +76,8 @@ class Layer(HasVariables, Called):
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         accept(cls)
+        if "build" in vars(cls) and cls.build_for is Layer.build_for:
+            cls.build = building(cls.build)  # type: ignore[method-assign]
 
     attached: Mapping[str, list[Layer]] = MappingProxyType({})  # attribute → the layers in it
 
@@ -83,6 +87,7 @@ class Layer(HasVariables, Called):
         self.name = name
         self.named_by_us = False
         self.trainable = True
+        self.building = False  # whether `build` is running
         self.parameters: list[Parameter] = []
         self.input_shape: Shapes = None
         self.output_shape: Shapes = None
@@ -223,6 +228,16 @@ class Layer(HasVariables, Called):
         """Declares the weights for an input shape, and names the layers inside."""
         check_shape(self, input_shape)
         name_layers(self.inside)
+        self.building = True
+        try:
+            self.declare_for(input_shape)
+        finally:
+            self.building = False
+        name_layers(self.inside)
+        self.input_shape = input_shape
+
+    def declare_for(self, input_shape: Shapes) -> None:
+        """Calls `build` with the shape as it expects it: that of a row, or Keras's, which begins with None."""
         several = isinstance(input_shape, list)
         if self.composes:
             self.build(input_shape)
@@ -230,8 +245,6 @@ class Layer(HasVariables, Called):
             whole = [(None, *shape) for shape in input_shape] if several else (None, *input_shape)
             needed = [p for p in signature(self.build).parameters.values() if p.default is p.empty]
             self.build(*whole) if several and len(needed) == len(whole) > 1 else self.build(whole)
-        name_layers(self.inside)
-        self.input_shape = input_shape
 
     def check_made(self) -> None:
         """Raises if the class's `__init__` didn't call the one of its base."""
@@ -293,6 +306,24 @@ class Layer(HasVariables, Called):
 
 
 accept(Layer)
+
+
+def building(build: Any) -> Any:
+    """`build`, but called by the user, such as by the `build` of a layer around it, it builds the whole layer once."""
+
+    @wraps(build)
+    def once(self: Layer, *shapes: Any) -> None:
+        self.check_made()
+        if self.building:
+            build(self, *shapes)
+            return
+        rows = [tuple(shape[1:] if shape and shape[0] is None else shape) for shape in shapes]
+        shape = rows[0] if len(rows) == 1 else rows
+        if shape != self.input_shape:
+            self.check_free()
+            self.build_for(shape)
+
+    return once
 
 
 def name_layers(layers: Sequence[Layer]) -> None:

@@ -28,7 +28,7 @@ Shape = tuple[int, ...]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Loss(hooks.Configured):
     """Base of all losses. A subclass says which equation or instruction it is and what targets it takes.
 
@@ -56,6 +56,13 @@ class Loss(hooks.Configured):
     title_zh: ClassVar[str]
     summary_zh: ClassVar[str]
 
+    def __init__(self, name: str | None = None, reduction: str = "sum_over_batch_size") -> None:
+        """What the `__init__` of a loss of one's own calls; `name` stands in messages."""
+        object.__setattr__(self, "reduction", reduction)
+        if name is not None:
+            object.__setattr__(self, "given_name", name)
+        self.__post_init__()
+
     def __post_init__(self) -> None:
         if self.equation is None and not hasattr(self, "instruction") and not self.own:
             raise hooks.unwritten(self, "instruction", hooks.FORMULA)
@@ -76,12 +83,12 @@ class Loss(hooks.Configured):
 
     @property
     def name(self) -> str:
-        """The loss's name in messages: Keras's."""
-        return snake_case(type(self).__name__)
+        """The loss's name in messages: the one that it was given, or Keras's."""
+        return str(vars(self).get("given_name") or snake_case(type(self).__name__))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal loss."""
-        return asdict(self)
+        return asdict(self) | ({"name": self.name} if "given_name" in vars(self) else {})
 
     def target_shape(self, output: Shape) -> Shape:
         """The shape of one row's target for predictions of shape (rows, *output)."""

@@ -254,7 +254,7 @@ class Compiled:
         targets: list[Any] = [
             g.loss.target_shape(s) for g, s in self.goals_and_shapes() if g.loss is not None and g.loss.own
         ]
-        targets += [g.loss.targets for g, _ in self.goals_and_shapes() if isinstance(g.loss, ModelLoss)]
+        targets += [g.loss.has_targets for g, _ in self.goals_and_shapes() if isinstance(g.loss, ModelLoss)]
         key = (request, *(path for path, _ in self.weights.live()), *targets)
         found: tuple[Program, int] | None = self._programs.get(key)
         if found is None:

@@ -30,7 +30,7 @@ class ModelLoss(losses.Loss):
     """
 
     model: Any = None
-    targets: bool = True  # whether there are any; otherwise y is None
+    has_targets: bool = True  # whether there are any; otherwise y is None
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss for tensors of the targets and of all outputs."""
@@ -39,7 +39,7 @@ class ModelLoss(losses.Loss):
         inputs = [Traced(program, b) for b in program.inputs]
         outputs = iter(Traced(program, b) for b in program.outputs)
         x = inputs[0] if len(inputs) == 1 else inputs
-        y = y_true if self.targets else None
+        y = y_true if self.has_targets else None
         y_pred = mapped(graph.structure, lambda _: next(outputs))
         compute = self.model.compute_loss
         takes = signature(compute).parameters.values()

@@ -103,8 +103,8 @@ def forward_values(compiled: Compiled, x: Array) -> Iterator[tuple[Instruction, 
     """
     program, totals = compiled.lower(Request("inference", visible=True))
     vector = compiled.weights.vector
-    (output,) = compiled.output_shapes
-    data = {"X": x, "Y_pred": np.empty((len(x), *output), vector.dtype)}
+    (shape,) = compiled.output_shapes
+    data = {"X": x, "Y_pred": np.empty((len(x), *shape), vector.dtype)}
     job = Job(program, data, len(x), len(x), vector, vector[:0], totals=totals)
     for instruction, memory in make_executor(compiled.engine, job).trace(Chunk(0, 0, 1, 0, np.zeros(1))):
         output = instruction.outputs[0]

@@ -66,7 +66,7 @@ def targets_and_weights(
         if goal.loss is None:
             continue
         if isinstance(goal.loss, ModelLoss):
-            object.__setattr__(goal.loss, "targets", targets[k] is not None)
+            object.__setattr__(goal.loss, "has_targets", targets[k] is not None)
             targets[k] = np.zeros((len(x), 1), kind) if targets[k] is None else targets[k]
         array = batches.to_array(targets[k], "y" if len(goals) == 1 else f"y of {names[k]!r}")
         batches.same_rows(x, array)

@@ -279,11 +279,6 @@ def store_release(typing, address, value):
     return types.void(types.int64, types.int64), codegen
 
 
-def architecture() -> str:
-    """The processor's family, such as x86_64."""
-    return str(binding.get_process_triple().split("-")[0])
-
-
 @intrinsic
 def pause(typing):
     """Tells the core that this is a spin loop: it waits a few dozen cycles, in which its other thread runs."""
@@ -341,6 +336,11 @@ def ticks(typing):
         return builder.add(builder.mul(builder.load(address), ir.Constant(I64, 10**9)), rest)
 
     return types.int64(), codegen
+
+
+def architecture() -> str:
+    """The processor's, as LLVM calls it: x86_64, aarch64 …"""
+    return binding.get_process_triple().split("-")[0]
 
 
 def declare(builder, name: str, result, parameters):

@@ -30,7 +30,7 @@ def kernels() -> Iterator[tuple[str, Kernel]]:
 
 KERNELS = dict(kernels())
 MACHINE = Kernel("runtime.machine", "machine")
-FLUSH, RESTORE = Kernel("runtime.machine", "flush"), Kernel("runtime.machine", "restore")  # denormal numbers
+FLUSH, RESTORE = (Kernel("runtime.denormals", name) for name in ("flush", "restore"))
 
 
 def kernel_of(i: Instruction) -> Kernel:

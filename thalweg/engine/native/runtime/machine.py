@@ -13,7 +13,6 @@ import math
 
 import numba
 
-from thalweg.engine.native.compiler.denormals import flush_denormals, restore_denormals
 from thalweg.engine.native.compiler.llvm import (
     FLAGS,
     INNER,
@@ -118,6 +117,7 @@ from thalweg.engine.native.layouts.state import (
     UPDATE,
 )
 from thalweg.engine.native.linalg.hashing import shuffle
+from thalweg.engine.native.runtime.denormals import flush_denormals, restore_denormals
 
 # Turns of the spin loop before the thread yields its core, and of yielding before it sleeps: the scheduler may leave a
 # thread that has just woken on the core of one that yields, for some milliseconds, while another core is idle.
@@ -426,13 +426,3 @@ def machine(o, c, s, f):
     elif run(o, c, 0, 1) == 1 and o[JOB_THREADS] > 1:
         dismiss(o)
     restore_denormals(before)
-
-
-def flush(o, c, s, f):
-    """Prepares this thread for kernels that are called one by one: as in the machine, denormal results become 0."""
-    o[0] = flush_denormals()
-
-
-def restore(o, c, s, f):
-    """Ends what `flush` began."""
-    restore_denormals(o[0])
