@@ -73,7 +73,7 @@ def test_an_edit_is_picked_up_where_it_counts_and_compiling_is_announced_once(tm
         assert err.count(ANNOUNCEMENT) <= 1
     assert run(tmp_path, **settings) == (RIGHT, "")
 
-    edit(native / "kernels" / "pooling.py", "# of no kernel here\n")
+    edit(native / "kernels" / "images" / "pooling.py", "# of no kernel here\n")
     assert run(tmp_path, **settings) == (RIGHT, "")
     # In a file that the kernel's own imports, which numba's own cache would not look at.
     edit(
