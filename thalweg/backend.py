@@ -80,7 +80,7 @@ def clear_session(free_memory: bool = True) -> None:
 
 int_shape = ops.shape
 permute_dimensions = ops.transpose
-pow = ops.power  # type: ignore[attr-defined]
+pow = ops.power
 
 
 def flatten(x: Any) -> Any:
@@ -101,7 +101,7 @@ def l2_normalize(x: Any, axis: int = -1) -> Any:
     >>> l2_normalize(np.array([[3.0, 4.0]]))
     array([[0.6, 0.8]])
     """
-    return x / ops.maximum(ops.sum(x * x, axis=axis, keepdims=True), 1e-12) ** 0.5  # type: ignore[attr-defined]
+    return x / ops.maximum(ops.sum(x * x, axis=axis, keepdims=True), 1e-12) ** 0.5
 
 
 def random_normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:

@@ -149,7 +149,7 @@ class Function(Initializer):
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         if self.function is None:
             raise ArgumentError(f"the initializer {self.name} was a function, which a file can't hold: give it again")
-        function: Callable[..., Any] = self.function
+        function: Any = self.function
         keras = "dtype" in signature(function).parameters  # f(shape, dtype), which draws by thalweg.random
         values = function(shape, dtype="float32") if keras else function(shape, generator)
         return checked(values, shape, f"what the initializer {self.name} returned")

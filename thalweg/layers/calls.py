@@ -89,7 +89,9 @@ class Called(hooks.Configured):
                 record(self, arguments, named, self.name or self.default_name),
             ]
             return self.results[-1]
-        return self.traced(program_of(tensors) if tensors else program, arguments, named)
+        if tensors or program is None:
+            program = program_of(tensors)
+        return self.traced(program, arguments, named)
 
     @property
     def output(self) -> Any:

@@ -164,7 +164,7 @@ class Concatenate(Merge):
     summary_zh = "把多個張量沿一個軸接起來。"
     least = 1
 
-    def __init__(self, axis: int = -1, name: str | None = None) -> None:
+    def __init__(self, axis: Any = -1, name: str | None = None) -> None:
         super().__init__(name)
         if isinstance(axis, (list, tuple)):
             raise ArgumentError("Concatenate takes an axis; branches of layers are joined by Parallel(branches)")

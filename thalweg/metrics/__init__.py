@@ -147,8 +147,9 @@ def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape)
         config = identifier["config"]
         function = choose("function of a metric", config["function"], REGISTERED)
         return Named(identifier.get("key", config["name"]), FunctionMetric(function, name=config["name"]))
-    if callable(identifier) and not isinstance(identifier, type):
-        own = FunctionMetric(identifier)
+    given: Any = identifier
+    if callable(given) and not isinstance(given, type):
+        own = FunctionMetric(given)
         return Named(own.name, own)
     if isinstance(identifier, dict):
         metric = choose("metric", identifier["class_name"], CLASSES)(**identifier["config"])

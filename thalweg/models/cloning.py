@@ -43,7 +43,8 @@ def clone_model(
     if input_tensors is not None:
         raise ArgumentError("clone_model: a clone has inputs of its own: call it on the tensors, clone_model(model)(x)")
     if clone_function is None:
-        return type(model).from_config(model.get_config())
+        same: Model = type(model).from_config(model.get_config())
+        return same
     if not isinstance(model, Sequential):
         raise ArgumentError(
             "clone_model: clone_function is for a Sequential; the layers of other models are cloned as they are"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -279,7 +279,7 @@ class Compiled:
                 else "the model has no weights to train"
             )
         outputs = [
-            OutputObjective(goal.loss, [n.metric for n in goal.metrics], self.loss_state())
+            OutputObjective(cast(Any, goal.loss), [n.metric for n in goal.metrics], self.loss_state())
             for goal in self.objectives()
         ]
         objective = Objective(outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,7 @@ def read(value: Any, results: list[list[Symbol]], inputs: list[Input], weights: 
         return np.array(held, dict(more)["dtype"])
     if kind == "activation":
         return activations.get(held)
-    made = {
+    made: dict[str, Callable[[], Any]] = {
         "tuple": lambda: tuple(inner(v) for v in held),
         "dict": lambda: {key: inner(v) for key, v in held},
         "slice": lambda: slice(*(inner(v) for v in held)),

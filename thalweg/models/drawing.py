@@ -66,7 +66,8 @@ class Drawn(Graph):
         places = {id(x): k for k, x in enumerate(self.inputs)}
         found: list[tuple[Feed, Symbol]] = []
         for symbol in {id(s): s for s in used}.values():
-            source, lookups = symbol, []
+            lookups: list[Lookup] = []
+            source = symbol
             while source.node is not None and isinstance(source.node.function, Lookup):
                 lookups.insert(0, source.node.function)
                 (source,) = source.node.inputs()

@@ -110,7 +110,7 @@ class Goals:
         count = len(shapes)
         every = [True] * count
         if graph.own_loss is not None:
-            own = [self.of_model(graph.own_loss), *[None] * (count - 1)]
+            own: list[Any] = [self.of_model(graph.own_loss), *[None] * (count - 1)]
         else:
             own = spread(alone(self.loss, count), names, "loss", every, shared=True, partial=True)
         weights = spread(alone(self.loss_weights, count), names, "loss_weights", every, partial=True)

@@ -124,7 +124,7 @@ class Graph(ABC):
 class Chain(Graph):
     """Layers one after the other, from one input to one output."""
 
-    def __init__(self, layers: Sequence[Layer] | None, name: str | None) -> None:
+    def __init__(self, layers: Sequence[Layer | Input] | None, name: str | None) -> None:
         self.name, self.named_by_us = name or "sequential", name is None
         self.inputs: list[Input] = []
         self.layers: list[Layer] = []
@@ -133,7 +133,7 @@ class Chain(Graph):
         for layer in layers or []:
             self.add(layer)
 
-    def add(self, layer: Layer) -> None:
+    def add(self, layer: Any) -> None:
         """Appends a layer."""
         if isinstance(layer, type) or not isinstance(layer, (Layer, Input)):
             raise ArgumentError(f"a model is made of layers, got {layer!r}")

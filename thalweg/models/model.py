@@ -441,7 +441,9 @@ class Model(Layer):
             if y is not None:
                 return y
         if is_stream(x):
-            x, steps = collected(x, None, None, steps, "steps").x, None
+            epoch = collected(x, None, None, steps, "steps")
+            assert epoch is not None
+            x, steps = epoch.x, None
         predictor = predictor or self._prepare(x)
         return predict_all(self, predictor, x, batch_size, verbose, steps, callbacks, lanes)
 

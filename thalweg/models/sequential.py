@@ -37,7 +37,7 @@ class Sequential(Model):
 
     def __init__(
         self,
-        layers: Sequence[Layer] | None = None,
+        layers: Sequence[Layer | Input] | None = None,
         name: str | None = None,
         *,
         seed: int | None = None,

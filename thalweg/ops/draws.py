@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,12 @@ def drawn(kind: str, shape: Any, seed: Any, *amounts: float) -> Any:
                 "which would be the same for all"
             )
         draw = np.random.default_rng(seed_of(seed))
-        made = {"normal": draw.normal, "uniform": draw.uniform}.get(kind)
-        values = draw.random(sizes) < amounts[0] if made is None else made(*amounts, size=sizes)
-        return np.asarray(values, np.float32)
+        made: dict[str, Callable[[], Any]] = {
+            "normal": lambda: draw.normal(amounts[0], amounts[1], sizes),
+            "uniform": lambda: draw.uniform(amounts[0], amounts[1], sizes),
+            "bernoulli": lambda: draw.random(sizes) < amounts[0],
+        }
+        return np.asarray(made[kind](), np.float32)
     program = current()
     if program is None:
         raise refuse("random numbers for the rows of a network are drawn in a layer's call(self, x)")

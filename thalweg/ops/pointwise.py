@@ -11,7 +11,71 @@ from thalweg.ops.operation import operand, operation
 from thalweg.ops.tensor import Traced, program_of, refuse
 from thalweg.program.ir.instruction import Buffer
 
-__all__: list[str] = []
+__all__ = [
+    "abs",
+    "absolute",
+    "add",
+    "arccos",
+    "arcsin",
+    "arctan",
+    "arctan2",
+    "cast",
+    "ceil",
+    "clip",
+    "cos",
+    "cosh",
+    "divide",
+    "elu",
+    "equal",
+    "erf",
+    "exp",
+    "expm1",
+    "floor",
+    "floor_divide",
+    "gelu",
+    "greater",
+    "greater_equal",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "leaky_relu",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "log_sigmoid",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "mod",
+    "multiply",
+    "negative",
+    "not_equal",
+    "power",
+    "reciprocal",
+    "relu",
+    "round",
+    "rsqrt",
+    "sigmoid",
+    "sign",
+    "silu",
+    "sin",
+    "sinh",
+    "softplus",
+    "sqrt",
+    "square",
+    "stop_gradient",
+    "subtract",
+    "tan",
+    "tanh",
+    "true_divide",
+    "where",
+]  # fmt: skip
 
 
 def aligned(x: Any, y: Any) -> tuple[Any, Any]:
@@ -69,7 +133,6 @@ def one(name: str, numpy: Callable[..., Any], doc: str, instruction: str = "") -
 def finished(function: Any, name: str, numpy: Callable[..., Any], doc: str) -> Any:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
-    __all__.append(name)
     return operation(numpy)(function)
 
 

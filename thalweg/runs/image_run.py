@@ -174,7 +174,7 @@ def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential
     It is compiled for that many steps of training.
     """
     scale = 1.0 if images.x.dtype != np.uint8 and float(images.x.max()) <= 1 else 1 / 255
-    stack = [layers.Input(images.shape), *augmentation(options, 1 / scale), layers.Rescaling(scale)]
+    stack: list[Any] = [layers.Input(images.shape), *augmentation(options, 1 / scale), layers.Rescaling(scale)]
     stack += hidden_layers(options.model, images.shape)
     stack.append(layers.Dense(RECIPE.units(len(images.classes)), RECIPE.activation))
     model = Sequential(stack, seed=options.seed)

@@ -161,6 +161,6 @@ def prediction_columns(first: dict[str, Array], guesses: Array, shares: Mapping[
 def load_network(folder: Path, expected: tuple[tuple[int, ...], tuple[int, ...]], description: str) -> Sequential:
     """The model of a run folder; ModelFileError unless it has the input and output shapes of the description."""
     model = load_model(folder / MODEL)
-    if (model.input_shape, model.output_shape) != expected:
+    if not isinstance(model, Sequential) or (model.input_shape, model.output_shape) != expected:
         raise ModelFileError(f"{folder}: the model and {description} don't belong together")
     return model

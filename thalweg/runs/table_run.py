@@ -103,7 +103,7 @@ def build(features: Features, options: TableOptions) -> Sequential:
     assert target is not None
     wanted = recipe(target.task)
     penalty = regularizers.L2(options.l2) if options.l2 else None
-    stack: list[layers.Layer] = [layers.Input((len(features.feature_names),))]
+    stack: list[layers.Layer | layers.Input] = [layers.Input((len(features.feature_names),))]
     for units in options.layers:
         stack.append(
             layers.Dense(

@@ -340,7 +340,7 @@ def ticks(typing):
 
 def architecture() -> str:
     """The processor's, as LLVM calls it: x86_64, aarch64 …"""
-    return binding.get_process_triple().split("-")[0]
+    return str(binding.get_process_triple().split("-")[0])
 
 
 def declare(builder, name: str, result, parameters):
