@@ -224,7 +224,7 @@ def test_the_simple_preset_is_keras_s_network():
     [
         ("- Conv2D: {filters: 4}", "Conv2D: missing 1 required positional argument: 'kernel_size'"),
         ("- Conv2D: {filtres: 4}", "unknown argument of Conv2D .* did you mean 'filters'"),
-        ("- Conv3D", "unknown layer in .*: 'Conv3D'"),
+        ("- ConvLSTM2D", "unknown layer in .*: 'ConvLSTM2D'"),
         ("- Dense: {units: -1}", "Dense's units"),
         ("- [1, 2]", "a layer is a name"),
         ("- Input: {shape: [2]}", "leave Input out"),

@@ -111,9 +111,6 @@ RAISES = {  # first cell of the page's table → what raises
     "a Boolean mask as an index: `x[x > 0]`": lambda: trained(lambda self, x: x[x > 0]),
     "`self.variable.assign(…)` in `call`": lambda: fitted(Assigning(), layers.Dense(1)),
     "axes of unknown length: `keras.Input((None, 4))`": lambda: thalweg.Input((None, 4)),
-    "`Input(batch_size=…)`, `Input(batch_shape=…)`": raising(
-        lambda: thalweg.Input((4,), batch_size=8), lambda: thalweg.Input(batch_shape=(8, 4))
-    ),
     "`Embedding(mask_zero=True)`, `compute_mask`": raising(
         lambda: layers.Embedding(4, 2, mask_zero=True), lambda: overridden(layers.Layer, "compute_mask")
     ),
@@ -124,10 +121,6 @@ RAISES = {  # first cell of the page's table → what raises
         activity_regularizer="l2"
     ),
     "`compile` without an optimizer": lambda: thalweg.Sequential([layers.Dense(1)]).compile(loss="mse"),
-    "files called .keras or .h5": raising(
-        lambda: thalweg.Sequential([thalweg.Input((4,)), layers.Dense(1)]).save("model.keras"),
-        lambda: thalweg.Sequential([thalweg.Input((4,)), layers.Dense(1)]).save_weights("model.weights.h5"),
-    ),
     '`dtype="float16"`, "bfloat16"': raising(
         lambda: fitted(layers.Dense(1, dtype="float16")), lambda: fitted(layers.Dense(1, dtype="bfloat16"))
     ),

@@ -153,7 +153,7 @@ def test_every_layer_has_a_row():
     assert set(layers.CLASSES.values()) | {Tied} == set(ROWS)
     functions = {name for name in merging.__all__ if name.islower()}  # add(…) is Add()(…)
     assert functions == {c.__name__.lower() for c in ROWS if issubclass(c, merging.Merge)}
-    others = {"Input", "Layer", "serialize", "deserialize", *functions}
+    others = {"Input", "InputLayer", "Layer", "serialize", "deserialize", *functions}
     assert set(layers.__all__) - set(layers.aliases.__all__) == {*layers.CLASSES, *others}
 
 

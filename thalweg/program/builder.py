@@ -361,7 +361,7 @@ class Builder:
         return self.append(Add(x, y, self.value("z", x.shape, x.per_row)))
 
     def binary(self, kind: str, x: Buffer, y: Buffer) -> Buffer:
-        """z = x ∘ y, element by element, with NumPy's broadcasting: an operation of `operations.BINARY`."""
+        """z = f(x, y), element by element, with NumPy's broadcasting: an operation of `operations.BINARY`."""
         if kind == "add" and (x.shape, x.per_row) == (y.shape, y.per_row):
             return self.add(x, y)
         return self.pointwise(operations.BINARY[kind], x, y)
@@ -383,7 +383,7 @@ class Builder:
         return self.append(Pointwise(operation, values, z))
 
     def scalar(self, kind: str, x: Buffer, number: float, reverse: bool = False) -> Buffer:
-        """a = x ∘ number, or number ∘ x if `reverse`: an operation of `operations.BINARY`."""
+        """a = f(x, number), or f(number, x) if `reverse`: an operation of `operations.BINARY`."""
         if kind == "power" and not reverse:
             if number in (roots := {0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal", 2.0: "square"}):
                 return self.unary(roots[number], x)
