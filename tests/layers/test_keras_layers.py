@@ -144,7 +144,7 @@ def test_twenty_steps_are_keras_s(name, options, x):
         made = package.layers
         front = [package.Input(x.shape[1:]), made.Dense(x.shape[-1], "tanh"), getattr(made, name)(**options)]
         model = package.Sequential([*front, made.Flatten(), made.Dense(2)])
-        model.compile(package.optimizers.SGD(0.02), "mse")
+        model.compile(package.optimizers.SGD(0.004), "mse")  # more diverges from some starts
         return model
 
     ours, theirs = trained(thalweg), trained(keras)
