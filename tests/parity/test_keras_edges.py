@@ -73,7 +73,7 @@ def test_values_and_slopes_at_the_kinks(name, arguments, engine):
 RANDOM = np.random.default_rng(5)
 START = [RANDOM.normal(size=shape).astype(np.float32) for shape in ((3, 4), (4,))]
 GRADIENTS = RANDOM.normal(size=(4, 3, 4)).astype(np.float32)
-SIZES = (0.0, 1e-30, 1e-18, 1e-10, 1.0, 1e10, 1e18)  # results below 1.2e-38, such as squares, are 0
+SIZES = (0.0, 1e-30, 1e-16, 1e-10, 1.0, 1e10, 1e18)  # results below 1.2e-38, such as squares, are 0
 MORE = [
     ("SGD", {"momentum": 0.9, "nesterov": True}),
     ("SGD", {"clipnorm": 1.0}),

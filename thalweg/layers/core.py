@@ -53,6 +53,7 @@ class Input(Symbol):
         self,
         shape: Sequence[int] | int | None = None,
         name: str | None = None,
+        *,
         dtype: str | None = "float32",
         batch_size: int | None = None,
         batch_shape: Sequence[int | None] | None = None,

@@ -82,7 +82,7 @@ def from_description(
     if compiled is not None:
         loss = described(compiled["loss"], losses.get)
         names = described(compiled["metrics"], metric_of)
-        model.compile(optimizers.get(compiled["optimizer"]), loss, names, compiled.get("loss_weights"))
+        model.compile(optimizers.get(compiled["optimizer"]), loss, names, loss_weights=compiled.get("loss_weights"))
         model.optimizer.iterations = whole("iterations", compiled["iterations"], 0)
     return model
 

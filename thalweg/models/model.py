@@ -290,6 +290,7 @@ class Model(Layer):
         optimizer: str | Optimizer,
         loss: Any = None,
         metrics: Any = None,
+        *,
         loss_weights: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
