@@ -220,7 +220,7 @@ def test_the_vocabulary_of_a_model_keeps_its_size():
 
 def wide_and_deep(seed=0):
     """A text, a number and a category, each behind its own input."""
-    colour, size, kind = Input((1,), "colour", dtype="string"), Input((2,), "size"), Input((1,), "kind", "int64")
+    colour, size, kind = Input((1,), "colour", dtype="string"), Input((2,), "size"), Input((1,), "kind", dtype="int64")
     words = adapted(StringLookup(output_mode="one_hot"), X)(colour)
     numbers = CategoryEncoding(4, "one_hot")(IntegerLookup(vocabulary=[10, 20, 30])(kind))
     h = layers.Concatenate()([words, size, numbers])
