@@ -211,9 +211,6 @@ relu = one("relu", lambda x: np.maximum(x, 0), "max(x, 0)\n\n>>> float(relu(-1.0
 softplus = one("softplus", lambda x: np.logaddexp(x, 0), "ln(1 + eˣ)\n\n>>> float(softplus(-1000.0))\n0.0\n")
 silu = one("silu", lambda x: x * _sigmoid(x), "x/(1 + e⁻ˣ)\n\n>>> float(silu(0.0))\n0.0\n")
 swish = silu
-__all__ += [
-    "absolute", "cast", "clip", "elu", "gelu", "leaky_relu", "log_sigmoid", "stop_gradient", "true_divide", "where",
-]  # fmt: skip
 true_divide = divide
 
 
