@@ -21,7 +21,7 @@ from thalweg.errors import ArgumentError, DataError, ThalwegWarning
 from thalweg.sklearn.intake import column_names, is_frame, known_columns, per_row, table_of, targets_of
 from thalweg.support.checks import number, whole
 from thalweg.support.printing import out
-from thalweg.tabular import holdouts
+from thalweg.tabular import canonical, holdouts
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.design import design
 from thalweg.tabular.ensemble import SCORE, Ensemble, Rows, train
@@ -111,15 +111,23 @@ class TableEstimator(BaseEstimator):
         if groups is not None and time is not None:
             raise ArgumentError("groups and time both say which rows to hold out: give one of them")
         self._remember_columns(X, table)
-        if weights is not None and (weights == 0).any():
-            kept = np.flatnonzero(weights)
-            if not len(kept):
-                raise DataError("sample_weight is 0 for every row: there is nothing to learn from")
-            table, labels, weights = table.take(kept), labels[kept], weights[kept]
-            groups, time = (None if v is None else v[kept] for v in (groups, time))
+        rows = table.rows
+        used, weights = used_rows(table, labels, weights)
+        if used is not None:
+            table, labels = table.take(used), labels[used]
+            groups, time = (None if v is None else v[used] for v in (groups, time))
         target, numbers = self._understand(labels, getattr(y, "name", None), table, weights)
         self._fit_table(clock, settings, table, target, numbers, weights, groups, time)
+        if used is not None:
+            self._place(used, rows)
         return self
+
+    def _place(self, used: Array, rows: int) -> None:
+        """Says which rows of X those are that were used."""
+        of_used = self.out_of_fold_
+        self.out_of_fold_ = np.full((rows, *of_used.shape[1:]), np.nan)
+        self.out_of_fold_[used] = of_used
+        self.members_ = [replace(m, held_out=np.unique(used[m.held_out])) for m in self.members_]
 
     def _fit_table(
         self,
@@ -151,7 +159,8 @@ class TableEstimator(BaseEstimator):
         elif time is not None:
             held = holdouts.latest(time, settings.members)
         else:
-            held = holdouts.rotating(table.rows, settings.members, classes, seed)
+            alike = canonical.alike(x, numbers) if table.rows <= canonical.FEW_ROWS else None
+            held = holdouts.rotating(table.rows, settings.members, classes, seed, alike)
         y = numbers if target.task == "multiclass" else numbers.astype(np.float32)[:, None]
         report = out if self.verbose else lambda line: None
         found = train(blueprint, Rows(x, y, training), held, judge, seed, clock, lanes, report)
@@ -224,6 +233,26 @@ class TableEstimator(BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.non_deterministic = False
         return tags
+
+
+def used_rows(table: Table, labels: Array, weights: Array | None) -> tuple[Array | None, Array | None]:
+    """The rows to learn from, None for all as they are, and their weights.
+
+    Rows of weight 0 are left out; few rows are put in an order of their own, and repeated if their weights are whole.
+    """
+    chosen: Array | None = None
+    if weights is not None:
+        if not weights.any():
+            raise DataError("sample_weight is 0 for every row: there is nothing to learn from")
+        chosen = canonical.repetitions(weights)
+        if chosen is not None:
+            weights = None
+        elif (weights == 0).any():
+            chosen = np.flatnonzero(weights)
+    if (table.rows if chosen is None else len(chosen)) <= canonical.FEW_ROWS:
+        chosen = np.arange(table.rows) if chosen is None else chosen
+        chosen = chosen[canonical.order(table.take(chosen), labels[chosen])]
+    return chosen, None if weights is None else weights if chosen is None else weights[chosen]
 
 
 def target_name(name: object, table: Table) -> str:

@@ -150,7 +150,7 @@ def fit_one(
     settings = blueprint.settings
     learn = np.setdiff1d(np.arange(len(rows.x)), held, assume_unique=True) if len(held) else slice(None)
     x, weights = rows.x[learn], None if rows.weights is None else rows.weights[learn]
-    batch = min(settings.batch_size, len(x))
+    batch = settings.batch_of(len(x))
     model, bare = blueprint.member(number, seed, settings.epochs * -(-len(x) // batch))
     y = recipe(blueprint.task).encode(rows.y[learn], blueprint.outputs, model.loss)
     watcher = BestEpoch(bare, rows.x[held], partial(judge, held), clock, lanes)

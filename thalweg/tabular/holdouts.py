@@ -18,7 +18,9 @@ MOST_ROWS = 20_000
 """More rows than these choose no better."""
 
 
-def rotating(count: int, members: int, classes: Array | None, seed: int) -> list[Array]:
+def rotating(
+    count: int, members: int, classes: Array | None, seed: int, alike: Array | None = None
+) -> list[Array]:
     """The rows that each member holds out, sorted: an eighth, member i the fold i mod 8 of the same permutation; after
     eight members another permutation begins.
 
@@ -26,13 +28,19 @@ def rotating(count: int, members: int, classes: Array | None, seed: int) -> list
         count: rows.
         classes: class numbers (rows,), which the folds share evenly; a class with one row is always learned from.
             None for a regression.
+        alike: a number for each row, the same for equal rows, which stay together: a row held out would otherwise be
+            known from its copies.
 
     >>> [rows.tolist() for rows in rotating(4, 2, None, seed=0)]
     [[], []]
     """
+    if alike is not None:
+        first = np.unique(alike, return_index=True)[1]
+        held = rotating(len(first), members, None if classes is None else classes[first], seed)
+        return [np.flatnonzero(np.isin(alike, different)) for different in held]
     if count < LEAST_ROWS:
         return [np.arange(0)] * members
-    held: list[Array] = []
+    held = []
     for first in range(0, members, FOLDS):
         order = np.random.default_rng([seed, first]).permutation(count)
         folds = np.empty(count, np.int64)

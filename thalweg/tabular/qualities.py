@@ -10,6 +10,8 @@ from thalweg.errors import ArgumentError
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 
+BATCH, LEAST_BATCH, STEPS = 256, 16, 16
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -20,7 +22,7 @@ class Settings:
         trees: whether scikit-learn's HistGradientBoosting may join them.
         layers: units of the hidden layers.
         activation, initial_weights, loss, optimizer, learning_rate: as the estimators take them; None is the default.
-        batch_size, epochs: of a training. It ends early once `epoch ≥ 2.5·best + 4`.
+        batch_size, epochs: of a training; None: see `batch_of`. It ends early once `epoch ≥ 2.5·best + 4`.
         dropout: the share of hidden units; None: 0.15 for classes, 0 for numbers.
         leaves: of the trees whose thresholds are the edges of a number's codes.
         numbers: at most so many numbers, the most telling ones, get codes and an embedding.
@@ -34,11 +36,21 @@ class Settings:
     loss: Any = None
     optimizer: Any = None
     learning_rate: float | None = None
-    batch_size: int = 256
+    batch_size: int | None = None
     epochs: int = 32
     dropout: float | None = None
     leaves: int = 16
     numbers: int = 200
+
+
+    def batch_of(self, rows: int) -> int:
+        """Rows a step: as asked; otherwise 256, and of fewer than 4,096 rows 1/16, between 16 and 256, as a power of 2.
+
+        >>> [Settings().batch_of(rows) for rows in (100, 1000, 5000)], Settings(batch_size=64).batch_of(10)
+        ([16, 32, 256], 10)
+        """
+        asked = self.batch_size or max(LEAST_BATCH, min(BATCH, 1 << max(1, rows // STEPS).bit_length() - 1))
+        return min(asked, rows)
 
 
 QUALITIES: Mapping[str, Settings] = {
