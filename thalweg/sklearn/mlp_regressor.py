@@ -29,7 +29,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
             any loss of thalweg for numbers: a name, an object, a formula, a function of `ops`.
         hidden_layer_sizes: the units of each hidden layer.
         activation: "identity", "logistic", "tanh", "relu", or any activation of thalweg; or a list, one for each layer.
-        solver: "adam", "sgd", "lbfgs" (SciPy's, in float64, on all rows at once), or any optimizer of thalweg: its name,
+        solver: "adam", "sgd", "lbfgs" (SciPy's, in float64, on all rows at once), or an optimizer of thalweg: its name,
             or one with its own learning rate.
         alpha: the penalty ½·alpha·‖W‖²/rows of the batch on the weights, not on the biases.
         batch_size: rows of a step; "auto" is min(200, rows).
