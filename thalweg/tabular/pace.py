@@ -46,7 +46,7 @@ class Pace:
 
 def measured(blueprint: Blueprint, x: Array, y: Array) -> float:
     """Seconds of a step, after the first, which may have to compile kernels."""
-    batch = min(blueprint.settings.batch_size, len(x))
+    batch = blueprint.settings.batch_of(len(x))
     model, _ = blueprint.member(0, 0, PROBE_STEPS)
     rows = x[: batch * PROBE_STEPS]
     targets = recipe(blueprint.task).encode(y[: len(rows)], blueprint.outputs, model.loss)
@@ -67,7 +67,7 @@ def planned(settings: Settings, rows: int, step: float, seconds: float, at_once:
     4 10
     2 5
     """
-    epoch = step * -(-rows // min(settings.batch_size, rows))
+    epoch = step * -(-rows // settings.batch_of(rows))
     if settings.members * settings.epochs * epoch <= seconds:
         return settings
     few = min(FEW_EPOCHS, settings.epochs)
