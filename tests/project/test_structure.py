@@ -27,6 +27,7 @@ ROOMS = [
     ["thalweg.models"],
     ["thalweg.callbacks", "thalweg.datasets"],
     ["thalweg.data"],
+    ["thalweg.data.notations"],
     ["thalweg.layers", "thalweg.layers.lookups"],
     ["thalweg.activations", "thalweg.constraints", "thalweg.initializers", "thalweg.losses", "thalweg.metrics",
      "thalweg.optimizers", "thalweg.regularizers", "thalweg.schedules"],
