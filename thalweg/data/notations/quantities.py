@@ -56,7 +56,9 @@ _GLUED = {
     "cal", "kcal", "J", "kJ", "mph", "km/h", "kmh", "kph", "m/s", "kmpl", "m2", "m²", "m3", "m³", "km2", "km²", "ha",
     "sqft", "€", "£", "$", "¥", "kr", "zł", "Kč", "Ft", "bp", "bps", "dB", "x",
 }  # fmt: skip
-_POWERS = {"k": 3, "K": 3, "M": 6, "千": 3, "萬": 4, "万": 4, "億": 8, "亿": 8, "%": -2, "‰": -3}
+_FOLDED = {unit.casefold() for unit in _GLUED}
+_POWERS = {"k": 3, "K": 3, "M": 6, "千": 3, "萬": 4, "万": 4, "億": 8, "亿": 8}
+_SHARES = {"%": -2, "‰": -3}
 _CELL = re.compile(
     rf"(?P<open>\( ?)?(?P<sign>[+-]?) ?(?P<before>{_CURRENCY})? ?(?P<inner>[+-]?)"
     r"(?P<body>[0-9.,](?:[0-9.,' ]*[0-9.])?(?:(?<=[0-9])[eE][+-]?[0-9]+)?)"
@@ -148,12 +150,18 @@ def _cell(text: str) -> _Cell | None:
     multiple = after[:1] if after[:1] in _POWERS and after[:1].isalpha() else ""
     if not multiple.isascii() or (multiple == after and not found["gap"]):  # 300 K may be a temperature, 3 萬元 is not
         times, after = multiple, after[len(multiple) :].strip()
-    if after and not (found["gap"] or times or after in _GLUED or _EAST_ASIAN.match(after)):
+    if after and not (found["gap"] or times or _known(after) or _EAST_ASIAN.match(after)):
         return None
     sign = found["sign"] or found["inner"]
     if found["open"] and sign:
         return None
     return _Cell(found["body"], sign == "-" or bool(found["open"]), bool(found["open"]), before + after, times)
+
+
+def _known(unit: str) -> bool:
+    """Whether a unit may follow a digit at once, in capitals or not."""
+    unit = unit.rstrip(".")
+    return unit in _GLUED or (len(unit) > 1 and unit.casefold() in _FOLDED)
 
 
 def _shared_unit(cells: Iterable[_Cell]) -> str | None:
@@ -187,7 +195,7 @@ def _as_learned(bodies: Collection[str], notation: str) -> str | None:
 
 def _value(cell: _Cell, notation: str) -> float:
     body = cell.body.replace(notation[1], "") if notation in _GROUPING else cell.body
-    power = _POWERS.get(cell.times, 0) + _POWERS.get(cell.unit, 0)
+    power = _POWERS.get(cell.times, 0) + _SHARES.get(cell.unit, 0)
     body = body.replace(",", ".")
     value = float(f"{body}e{power}") if "e" not in body.lower() else float(body) * 10.0**power
     return -value if cell.negative else value
