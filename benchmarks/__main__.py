@@ -57,6 +57,9 @@ def parsed() -> argparse.Namespace:
     modes.add_argument(
         "--formulas", action="store_true", help="activations written as formulas, compared with the built-in ones"
     )
+    modes.add_argument(
+        "--estimators", action="store_true", help="MLPClassifier and MLPRegressor, compared with scikit-learn's"
+    )
     modes.add_argument("--soak", action="store_true", help="growth of memory over 10,000 predicts and 200 fits")
     arguments = parser.parse_args()
     if arguments.write and (arguments.quick or arguments.only):
@@ -131,6 +134,10 @@ def main() -> None:
         from benchmarks.formulas import formulas
 
         formulas(arguments.only)
+    elif arguments.estimators:
+        from benchmarks.estimators import estimators
+
+        estimators(arguments.only, arguments.rounds or (3 if arguments.quick else 7))
     elif arguments.soak:
         from benchmarks.strain import soak
 
