@@ -24,6 +24,7 @@ FLAT = 0.5
 SMALL = 0.1
 """The learning-rate factor of biases and embeddings."""
 CLASS_DROPOUT = 0.15
+FREQUENCIES, EMBEDDED = 16, 3
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,14 @@ class Blueprint:
         return {"kernel_regularizer": regularizers.L2(self.settings.l2)} if self.settings.l2 else {}
 
     def embedded(self, x: Any, name: str) -> Any:
-        """The inputs with what is made of the numbers beside them."""
-        return x
+        """The inputs, and beside them an embedding and codes of the numbers."""
+        if not self.numbers:
+            return x
+        numbers = x if self.numbers == tuple(range(self.inputs)) else ops.take(x, list(self.numbers), axis=-1)
+        made = [layers.PeriodicEmbedding(FREQUENCIES, EMBEDDED, name=f"{name}_embedding")(numbers)]
+        if any(self.edges):
+            made.append(layers.PiecewiseLinearEncoding(self.edges, name=f"{name}_codes")(numbers))
+        return layers.Concatenate(name=f"{name}_inputs")([x, *made])
 
     def hidden(self) -> list[tuple[int, Any]]:
         """Units and activation of each hidden layer."""
