@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
+import thalweg
 from benchmarks.accuracy.methods import METHODS, Asked, Fitted, Method
 from benchmarks.accuracy.scores import of_classes, of_numbers
 from benchmarks.accuracy.tables import TABLES, Table, split
@@ -41,6 +42,11 @@ def timed(record: Record, name: str) -> Iterator[None]:
     record[f"{name}_cpu"] = round(processor_seconds() - processor, 4)
 
 
+def release(package: str) -> str:
+    """The version that is compared; a checkout of thalweg that isn't installed has one too."""
+    return thalweg.__version__ if package == "thalweg" else version(package)
+
+
 def measured(method: Method, table: Table, seed: int) -> Record:
     """The record of a fit on the training rows and a prediction of the test rows."""
     from thalweg.support.stopwatch import compiling
@@ -49,6 +55,7 @@ def measured(method: Method, table: Table, seed: int) -> Record:
     rows = split(y, table.task, seed)
     train, test = frame.iloc[rows.train].reset_index(drop=True), frame.iloc[rows.test].reset_index(drop=True)
     record: Record = {"method": method.name, "table": table.name, "split": seed, "task": table.task}
+    record |= {"version": release(method.package), "machine": platform.machine()}
     record |= {"rows": len(train), "test_rows": len(test), "columns": frame.shape[1]}
     method.make(Asked(train, table.task, seed))  # imports the library
     before, load = memory().now, os.getloadavg()[0]
@@ -60,7 +67,7 @@ def measured(method: Method, table: Table, seed: int) -> Record:
     peak, record["compile_wall"] = memory().peak, round(compiling.seconds, 4)
     record |= {"peak_mib": round(peak / 2**20, 1), "above_mib": round((peak - before) / 2**20, 1)}
     record |= (of_classes if table.task == "classes" else of_numbers)(y[rows.test], predicted)
-    return record | {"version": version(method.package), "load": round(load, 2), "machine": platform.machine()}
+    return record | {"load": round(load, 2)}
 
 
 def main() -> None:
