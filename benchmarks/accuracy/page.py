@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy.ranking import Comparison, Scores, complete, partial
+from benchmarks.accuracy.ranking import Comparison, Scores, Splits, complete, measured, partial
 from benchmarks.accuracy.records import Key, Record
 from benchmarks.accuracy.tables import SPLITS, TABLES
 
@@ -16,26 +16,28 @@ BEGIN, END = "<!-- accuracy: begin -->", "<!-- accuracy: end -->"
 
 
 def comparisons(records: dict[Key, Record], tables: Sequence[str] = tuple(TABLES)) -> list[Comparison]:
-    """What can be compared on all tables: on all splits, and if more methods have the first one, on that alone."""
-    found: list[Comparison] = []
-    for splits in (SPLITS[:count] for count in range(len(SPLITS), 0, -1)):
-        methods = complete(records, tables, splits)
-        if REFERENCE in methods and (not found or len(methods) > len(found[-1].methods)):
-            found.append(Comparison(records, methods, tables, splits))
-    return found
+    """What can be compared: on all that the reference has, and if more methods have the first split, on that alone."""
+    theirs = measured(records, REFERENCE, tables)
+    if set(theirs) != set(tables):
+        return []
+    found = [Comparison(records, complete(records, theirs), theirs)]
+    first = dict.fromkeys(tables, SPLITS[:1])
+    more = complete(records, first)
+    return [*found, Comparison(records, more, first)] if len(more) > len(found[0].methods) else found
 
 
 def markdown(records: dict[Key, Record], tables: Sequence[str] = tuple(TABLES)) -> str:
-    """All that the records tell; a sentence if the reference isn't complete on any split."""
+    """All that the records tell; a sentence if the reference lacks a table."""
     whole = comparisons(records, tables)
     if not whole:
-        return f"Nothing to compare yet: {REFERENCE} doesn't have all tables on split {SPLITS[0]}."
+        return f"Nothing to compare yet: {REFERENCE} doesn't have all tables."
     parts = [part for one in whole for part in (f"**{title(one)}**", summary(one))]
-    parts += [losses(whole[0])] if OURS in whole[0].methods else []
-    last = whole[-1]
-    few = partial(records, last.methods, tables)
+    parts += [losses(one) for one in whole if OURS in one.methods][:1]
+    few = partial(records, whole[-1])
     parts += ["**Methods without all tables**, each on the tables that it has", beside(few)] if few else []
-    parts += [f"**{name}**\n\n{scores(last, kind)}" for name, kind in SCORES.items() if last.of_task(TASKS[kind])]
+    parts += [
+        f"**{name}**\n\n{scores(whole[-1], kind)}" for name, kind in SCORES.items() if whole[-1].of_task(TASKS[kind])
+    ]
     return "\n\n".join(parts)
 
 
@@ -44,8 +46,18 @@ TASKS = {"error": "classes", "log_loss": "classes", "nrmse": "numbers"}
 
 
 def title(one: Comparison) -> str:
-    seeds = ", ".join(map(str, one.splits))
-    return f"{len(one.tables)} tables, split{'s' * (len(one.splits) > 1)} {seeds}"
+    return f"{len(one.tables)} tables, {told(one.splits)}"
+
+
+def told(splits: Splits) -> str:
+    """The seeds, with the tables if these don't all have the same."""
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for table, seeds in splits.items():
+        groups.setdefault(tuple(seeds), []).append(table)
+    named = {f"split{'s' * (len(g) > 1)} {', '.join(map(str, g))}": names for g, names in groups.items()}
+    if len(named) == 1:
+        return next(iter(named))
+    return "; ".join(f"{seeds} of {', '.join(names)}" for seeds, names in named.items())
 
 
 def line(cells: Sequence[str]) -> str:
@@ -97,15 +109,15 @@ def losses(one: Comparison) -> str:
     who = [one.methods[others[i]] for i in one.errors[:, others].argmin(axis=1)]
     theirs = one.errors[:, one.methods.index(REFERENCE)]
 
-    def told(against: Scores, names: Sequence[str] | None = None) -> str:
-        worse = [i for i in range(len(one.tables)) if one.errors[i, ours] > against[i]]
+    def worse(against: Scores, names: Sequence[str] | None = None) -> str:
+        those = [i for i in range(len(one.tables)) if one.errors[i, ours] > against[i]]
         return ", ".join(
             f"{one.tables[i]} ({f'{names[i]}, ' if names else ''}{more(one.errors[i, ours], against[i])})"
-            for i in worse
+            for i in those
         )
 
-    parts = [f"{OURS} has more error than {REFERENCE} on {told(theirs) or 'no table'}."]
-    parts.append(f"Less error than it has another library's method on {told(best, who) or 'no table'}.")
+    parts = [f"{OURS} has more error than {REFERENCE} on {worse(theirs) or 'no table'}."]
+    parts.append(f"Less error than it has another library's method on {worse(best, who) or 'no table'}.")
     return " ".join(parts)
 
 
@@ -124,8 +136,7 @@ def beside(few: dict[str, Comparison]) -> str:
         body.append(
             [
                 name,
-                f"{len(one.tables)}: {', '.join(one.tables)}; split{'s' * (len(one.splits) > 1)} "
-                + ", ".join(map(str, one.splits)),
+                f"{len(one.tables)}: {', '.join(one.tables)}; {told(one.splits)}",
                 " / ".join(f"{ranked[n]:.2f}" for n in three) + f" of {len(one.methods)}",
                 " / ".join(percent(r) for r in ratio.values()),
                 " / ".join(seconds(cpu[n]) for n in three),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,12 +14,22 @@ from benchmarks.accuracy.scores import ranks
 
 SOLVED = 0.005  # of error by the best method: what is left is a few rows, and ratios of it would decide every mean
 Scores = NDArray[np.float64]
+Splits = Mapping[str, Sequence[int]]  # of each table
 
 
-def complete(records: dict[Key, Record], tables: Iterable[str], splits: Sequence[int]) -> list[str]:
+def measured(records: dict[Key, Record], method: str, tables: Iterable[str]) -> Splits:
+    """The splits of each of these tables on which the method has been measured; tables without one are left out."""
+    found: dict[str, list[int]] = {table: [] for table in tables}
+    for record in succeeded(records.values()):
+        if record["method"] == method and record["table"] in found:
+            found[record["table"]].append(record["split"])
+    return {table: sorted(splits) for table, splits in found.items() if splits}
+
+
+def complete(records: dict[Key, Record], splits: Splits) -> list[str]:
     """The methods that have been measured on all these tables and splits, in the order of the records."""
     have = {key for key, record in records.items() if "failed" not in record}
-    wanted = [(table, seed) for table in tables for seed in splits]
+    wanted = [(table, seed) for table, seeds in splits.items() for seed in seeds]
     names = dict.fromkeys(record["method"] for record in succeeded(records.values()))
     return [name for name in names if wanted and all((name, table, seed) in have for table, seed in wanted)]
 
@@ -30,19 +40,22 @@ class Comparison:
 
     records: dict[Key, Record]
     methods: Sequence[str]
-    tables: Sequence[str]
-    splits: Sequence[int]
+    splits: Splits
+
+    @property
+    def tables(self) -> list[str]:
+        return list(self.splits)
 
     def values(self, name: str, tables: Sequence[str]) -> Scores:
         """Means over the splits of what the records have by this name."""
         return np.array([[self.mean(name, method, table) for method in self.methods] for table in tables])
 
     def mean(self, name: str, method: str, table: str) -> float:
-        return float(np.mean([self.records[method, table, seed][name] for seed in self.splits]))
+        return float(np.mean([self.records[method, table, seed][name] for seed in self.splits[table]]))
 
     def of_task(self, task: str) -> list[str]:
-        first = self.methods[0], self.splits[0]
-        return [table for table in self.tables if self.records[first[0], table, first[1]]["task"] == task]
+        first = self.methods[0]
+        return [t for t, seeds in self.splits.items() if self.records[first, t, seeds[0]]["task"] == task]
 
     @cached_property
     def errors(self) -> Scores:
@@ -86,20 +99,14 @@ class Comparison:
         return self.values(name, self.tables).sum(axis=0)
 
 
-def partial(records: dict[Key, Record], whole: Sequence[str], tables: Iterable[str]) -> dict[str, Comparison]:
-    """Methods without all tables: each compared with the complete ones, on the tables that it has in all its splits."""
+def partial(records: dict[Key, Record], whole: Comparison) -> dict[str, Comparison]:
+    """The other methods, each beside those of a comparison, on the tables and splits that it shares with them."""
     found = {}
     names = dict.fromkeys(record["method"] for record in succeeded(records.values()))
-    for name in (name for name in names if name not in whole):
-        splits = sorted({seed for method, _, seed in records if method == name})
-        here = [t for t in tables if complete_on(records, [name, *whole], t, splits)]
-        if here:
-            found[name] = Comparison(records, [*whole, name], here, splits)
+    for name in (name for name in names if name not in whole.methods):
+        own = measured(records, name, whole.tables)
+        shared = {table: [s for s in whole.splits[table] if s in splits] for table, splits in own.items()}
+        shared = {table: splits for table, splits in shared.items() if splits}
+        if shared:
+            found[name] = Comparison(records, [*whole.methods, name], shared)
     return found
-
-
-def complete_on(records: dict[Key, Record], methods: Sequence[str], table: str, splits: Sequence[int]) -> bool:
-    def has(key: Key) -> bool:
-        return key in records and "failed" not in records[key]
-
-    return all(has((method, table, seed)) for method in methods for seed in splits)

@@ -60,9 +60,11 @@ def child(one: Key) -> Record:
 
 
 def measure(keys: list[Key], path: Path, again: bool = False) -> None:
-    """Appends the missing records to the file; with `again` all."""
+    """Appends the missing records to the file; with `again` all. Two runs may share a file, and the work."""
     waiting = list(keys) if again else missing(keys, read(path))
     for number, one in enumerate(waiting, 1):
+        if not again and not missing([one], read(path)):
+            continue  # another run has done it meanwhile
         record = fit(one)
         append(path, record)
         print(f"{number}/{len(waiting)} {shown(record)}", flush=True)

@@ -13,8 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is not install
 
 from benchmarks.accuracy import columns, page, picture, records, runs, tables
 from benchmarks.accuracy.methods import METHODS, Fitted
-from benchmarks.accuracy.ranking import Comparison, complete, partial
+from benchmarks.accuracy.ranking import Comparison, complete, measured, partial
 from benchmarks.accuracy.scores import area, of_classes, of_numbers, ranks
+
+WHOLE = {"adult": [101, 102], "nursery": [101, 102], "abalone": [101, 102]}
 
 
 def record(method: str, table: str, split: int, error: float, **more: float) -> records.Record:
@@ -109,10 +111,11 @@ def test_ranks_share_ties() -> None:
 
 
 def test_ranks_ratios_and_wins(made_up: dict[records.Key, records.Record]) -> None:
-    names = ("adult", "nursery", "abalone")
-    assert complete(made_up, names, (101, 102)) == ["CatBoost", "A"]
-    assert complete(made_up, ["adult"], (101,)) == ["CatBoost", "A", "C"]  # D failed
-    one = Comparison(made_up, ["CatBoost", "A"], names, (101, 102))
+    assert measured(made_up, "C", ("adult", "nursery")) == {"adult": [101]}
+    assert measured(made_up, "D", ("adult",)) == {}
+    assert complete(made_up, WHOLE) == ["CatBoost", "A"]
+    assert complete(made_up, {"adult": [101]}) == ["CatBoost", "A", "C"]  # D failed
+    one = Comparison(made_up, ["CatBoost", "A"], WHOLE)
     assert one.ranked(one.errors).tolist() == pytest.approx([5 / 3, 4 / 3])
     assert one.ranked(one.losses).tolist() == [2, 1]
     assert one.solved == ["nursery"]
@@ -124,13 +127,13 @@ def test_ranks_ratios_and_wins(made_up: dict[records.Key, records.Record]) -> No
 
 def test_a_score_is_the_mean_of_the_splits() -> None:
     found = by_key(record("A", "adult", 101, 0.1), record("A", "adult", 102, 0.3))
-    assert Comparison(found, ["A"], ["adult"], (101, 102)).errors.tolist() == [[pytest.approx(0.2)]]
+    assert Comparison(found, ["A"], {"adult": [101, 102]}).errors.tolist() == [[pytest.approx(0.2)]]
 
 
 def test_methods_without_all_tables_are_compared_where_they_are(made_up: dict[records.Key, records.Record]) -> None:
-    few = partial(made_up, ["CatBoost", "A"], ("adult", "nursery", "abalone"))
+    few = partial(made_up, Comparison(made_up, ["CatBoost", "A"], WHOLE))
     assert list(few) == ["C"]
-    assert (few["C"].tables, few["C"].splits) == (["adult"], [101])
+    assert few["C"].splits == {"adult": [101]}
     assert few["C"].ranked(few["C"].errors).tolist() == [3, 2, 1]
 
 
@@ -140,6 +143,11 @@ def test_the_page_tells_losses_and_methods_with_few_tables(made_up: dict[records
     text = page.markdown(ours, ("adult", "nursery", "abalone"))
     assert text.count("**3 tables, splits 101, 102**") == 1
     assert "split 101**" not in text  # no further method has all tables on the first split
+    more = [record("B", table, 101, 0.3) for table in WHOLE]
+    with_first = page.markdown(ours | by_key(*more), tuple(WHOLE))
+    assert with_first.index("**3 tables, splits 101, 102**") < with_first.index("**3 tables, split 101**")
+    uneven = page.markdown(by_key(*ours.values(), record(page.REFERENCE, "adult", 103, 0.2)), tuple(WHOLE))
+    assert "**3 tables, splits 101, 102, 103 of adult; splits 101, 102 of nursery, abalone**" in uneven
     assert "thalweg balanced has more error than CatBoost on abalone (+10 %)." in text
     assert "| C | 1: adult; split 101 |" in text
     assert "-69.3 / -69.3 / +9.5" in text
@@ -158,8 +166,7 @@ def test_the_page_is_replaced_between_its_marks(tmp_path: Path) -> None:
 
 def test_the_picture_names_the_methods(made_up: dict[records.Key, records.Record], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    names = ("adult", "nursery", "abalone")
-    picture.draw(Comparison(made_up, ["CatBoost", "A"], names, (101, 102)), tmp_path / "picture.svg")
+    picture.draw(Comparison(made_up, ["CatBoost", "A"], WHOLE), tmp_path / "picture.svg")
     text = (tmp_path / "picture.svg").read_text()
     assert text.count(">CatBoost<") == text.count(">A<") == 2
 
