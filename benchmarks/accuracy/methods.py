@@ -200,6 +200,8 @@ def our_network(asked: Asked) -> Any:
 
 
 def tabular(quality: str, **settings: Any) -> Callable[[Asked], Any]:
+    """An estimator for tables; `members="networks"` leaves trees out."""
+
     def make(asked: Asked) -> Any:
         from thalweg.sklearn import TabularClassifier, TabularRegressor
 
@@ -227,5 +229,6 @@ METHODS = {
         Method("thalweg fast", "thalweg.sklearn", "thalweg", tabular("fast")),
         Method("thalweg balanced", "thalweg.sklearn", "thalweg", tabular("balanced")),
         Method("thalweg best", "thalweg.sklearn", "thalweg", tabular("best")),
+        Method("thalweg balanced, networks", "thalweg.sklearn", "thalweg", tabular("balanced", members="networks")),
     )
 }
