@@ -14,6 +14,7 @@ import sys
 
 import thalweg
 from benchmarks import charts, report
+from benchmarks.accuracy.command import accuracy, add_options
 from benchmarks.compare import Best, Plan, measure, show, workers
 from benchmarks.convolutions import CONVOLUTIONS
 from benchmarks.costs import Cost, Share, costs, share
@@ -61,6 +62,11 @@ def parsed() -> argparse.Namespace:
         "--estimators", action="store_true", help="MLPClassifier and MLPRegressor, compared with scikit-learn's"
     )
     modes.add_argument("--soak", action="store_true", help="growth of memory over 10,000 predicts and 200 fits")
+    modes.add_argument(
+        "--accuracy", action="store_true", help="how well tables are predicted, beside other libraries; hours"
+    )
+    modes.add_argument("--large", action="store_true", help="a million rows, and ten thousand columns")
+    add_options(parser)
     arguments = parser.parse_args()
     if arguments.write and (arguments.quick or arguments.only):
         parser.error("--write wants the whole run: leave out --quick and --only")
@@ -142,6 +148,12 @@ def main() -> None:
         from benchmarks.strain import soak
 
         soak()
+    elif arguments.accuracy:
+        accuracy(arguments)
+    elif arguments.large:
+        from benchmarks.accuracy.large import large
+
+        large()
     else:
         everything(arguments)
 
