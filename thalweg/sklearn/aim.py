@@ -42,7 +42,8 @@ class Aim:
     def targets(self, y: Array) -> Array:
         """Targets (rows, outputs), or the class numbers of one-hot rows, for losses that take those."""
         if y.shape[1] > 1 and self.loss.target_shape(y.shape[1:]) == (1,):
-            return y.argmax(axis=1)[:, None]
+            numbers: Array = y.argmax(axis=1)[:, None]
+            return numbers
         return y
 
     def reported(self, loss: float, penalty: float) -> float:
