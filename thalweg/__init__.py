@@ -39,6 +39,7 @@ from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
 from thalweg.optimizers import Optimizer
 from thalweg.regularizers import Regularizer
+from thalweg.runs.stored import load_run
 from thalweg.version import __version__
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "initializers",
     "layers",
     "load_model",
+    "load_run",
     "losses",
     "lsuv",
     "metrics",

@@ -21,6 +21,7 @@ from thalweg.data.labels import label_codes
 from thalweg.data.reading import read
 from thalweg.errors import DataError
 from thalweg.runs import table_run as runs
+from thalweg.runs import table_training
 from thalweg.tabular import Features
 
 ROWS = 60
@@ -242,11 +243,11 @@ def test_a_run_scores_the_same_rows_alike_in_every_format(tmp_path):
     names = [tmp_path / name for name in ("rows.csv", "rows.parquet", "typed.parquet", "rows.json")]
     tables = [read_table(source) for source in [*names, f"FROM '{tmp_path}/rows.csv'", frame]]
     options = runs.TableOptions(
-        target="subscribed", layers=(8,), epochs=3, dropout=0, early_stopping=0, validation_share=0, seed=1, lanes=1
+        target="subscribed", members=1, layers=(8,), epochs=3, dropout=0, validation_share=0, seed=1, lanes=1
     )
     for table in tables:
-        run = runs.train(table, options)
-        scores = [runs.score(run, other) for other in tables]
+        run = table_training.train(table, options)
+        scores = [run.evaluate(other) for other in tables]
         assert scores == scores[:1] * len(tables)
         labels = runs.predictions(run, table)["prediction"].tolist()
         assert set(labels) == ({True, False} if table.column("subscribed").kind == "boolean" else {"yes", "no"})
@@ -383,8 +384,9 @@ def test_labels_are_given_back_as_they_were_written(tmp_path):
 
 def test_text_in_a_regression_target_is_named_with_its_row():
     table = Table.of({"x": np.arange(30), "y": np.arange(30) / 4})
-    run = runs.train(table, runs.TableOptions(target="y", layers=(), epochs=1, early_stopping=0, validation_share=0))
+    options = runs.TableOptions(target="y", members=1, layers=(), epochs=1, validation_share=0)
+    run = table_training.train(table, options)
     with pytest.raises(DataError, match="row 2 of the column 'y' holds the text 'abc'"):
-        runs.score(run, Table.of({"x": [1, 2], "y": ["1.5", "abc"]}))
+        run.evaluate(Table.of({"x": [1, 2], "y": ["1.5", "abc"]}))
     with pytest.raises(DataError, match="held numbers in training and holds dates"):
-        runs.score(run, Table.of({"x": [1, 2], "y": [DAY, DAY]}))
+        run.evaluate(Table.of({"x": [1, 2], "y": [DAY, DAY]}))

@@ -17,12 +17,12 @@ import thalweg
 ROOT = Path(thalweg.__file__).parent
 # From top to bottom, as docs/architecture.md lists them. A room may import from itself, its row, and the rows below.
 ROOMS = [
+    ["thalweg"],  # the public names
     ["thalweg.cli"],
     ["thalweg.runs"],
     ["thalweg.sklearn"],
     ["thalweg.tabular"],
-    ["thalweg", "thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving",
-     "thalweg.utils"],  # the public names
+    ["thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving", "thalweg.utils"],
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
