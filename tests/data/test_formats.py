@@ -33,6 +33,19 @@ def cycle(*cells):
     return list(itertools.islice(itertools.cycle(cells), ROWS))
 
 
+FULL_WIDTH = {ord(digit): ord(digit) + 0xFEE0 for digit in "0123456789"}
+
+
+def european(number):
+    """€ 1.234,50"""
+    return "€ " + f"{number:,.2f}".translate(str.maketrans(",.", ".,"))
+
+
+def written(day, form):
+    """The day in a form of strftime's, with %R for the year of 民國."""
+    return day.strftime(form.replace("%R", str(day.year - 1911)))
+
+
 # A kind of column: its typed cells, and the same as text; None is a missing cell.
 KINDS = {
     "yes and no": (cycle("yes", "no", "no", None), cycle("yes", "no", "no", "NA")),
@@ -66,6 +79,47 @@ KINDS = {
         [str(datetime.datetime(2024, 1, 1, 5, 6, 7) + datetime.timedelta(hours=7 * n)) for n in range(ROWS)],
     ),
     "clocks": ([datetime.time(n % 24, n) for n in range(ROWS)], [f"{n % 24:02}:{n:02}" for n in range(ROWS)]),
+}  # fmt: skip
+# The same, of what people write and programs don't.
+WRITTEN = {
+    "thousands": ([n * 30_000 for n in range(ROWS)], [f"{n * 30_000:,}" for n in range(ROWS)]),
+    "sums of money": (
+        [n * 125.25 - 900 for n in range(ROWS)],
+        [f"{'-' * (n < 8)}NT${abs(n * 125.25 - 900):,.2f}" for n in range(ROWS)],
+    ),
+    "euros": ([n * 25.5 for n in range(ROWS)], [european(n * 25.5) for n in range(ROWS)]),
+    "accounts": (
+        [n * 125.5 - 900 for n in range(ROWS)],
+        [f"({900 - n * 125.5:,.2f})" if n < 8 else f"{n * 125.5 - 900:,.2f}" for n in range(ROWS)],
+    ),
+    "shares": ([float(f"{n}.5e-2") for n in range(ROWS)], [f"{n}.5%" for n in range(ROWS)]),
+    "multiples": ([n * 400 for n in range(ROWS)], [f"{n * 0.4:.1f}k" for n in range(ROWS)]),
+    "weights": ([n / 4 for n in range(ROWS)], [f"{n / 4} kg" for n in range(ROWS)]),
+    "公斤": ([n / 4 for n in range(ROWS)], [f"{n / 4}公斤" for n in range(ROWS)]),
+    "full-width": ([n + 30 for n in range(ROWS)], [f"{n + 30}".translate(FULL_WIDTH) for n in range(ROWS)]),
+    "gaps": (
+        [None if n % 9 == 4 else n % 37 for n in range(ROWS)],
+        ["—－-無"[n % 4] if n % 9 == 4 else f"{n % 37}" for n in range(ROWS)],
+    ),
+    **{
+        f"days as {form}": (
+            [DAY + datetime.timedelta(days=n) for n in range(ROWS)],
+            [written(DAY + datetime.timedelta(days=n), form) for n in range(ROWS)],
+        )
+        for form in (
+            "%d.%m.%Y", "%d-%m-%Y", "%m/%d/%Y", "%Y/%m/%d", "%d %b %Y", "%B %d, %Y", "%d-%b-%y", "%Y年%m月%d日",
+            "民國%R年%m月%d日", "%R/%m/%d", "%Y%m%d",
+        )
+    },
+    "months": (
+        [datetime.date(2020 + n // 12, n % 12 + 1, 1) for n in range(ROWS)],
+        [f"{2020 + n // 12}年{n % 12 + 1}月" for n in range(ROWS)],
+    ),
+    "moments with zones": (
+        [datetime.datetime(2024, 1, 1, 5, 6, 7) + datetime.timedelta(hours=7 * n) for n in range(ROWS)],
+        [f"{datetime.datetime(2024, 1, 1, 13, 6, 7) + datetime.timedelta(hours=7 * n):%Y-%m-%dT%H:%M:%S+08:00}"
+         for n in range(ROWS)],
+    ),
 }  # fmt: skip
 # What is given back for a target, by whether the format holds it typed or as text.
 LABELS = {
@@ -141,6 +195,19 @@ def test_a_column_is_understood_alike_in_every_format(kind, tmp_path):
         for used, other in tables.items():
             assert np.array_equal(features.matrix(other), expected), (trained, used)
             assert features.unseen(other) == {}, (trained, used)
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_what_people_write_is_understood_alike_in_every_format(kind, tmp_path):
+    tables = {name: read_table(source) for name, source in sources(tmp_path / "all", *WRITTEN[kind]).items()}
+    for trained in ("comma.csv", "semicolons.csv", "typed.parquet", "pandas categories"):
+        features = Features.fit(tables[trained])
+        expected = features.matrix(tables[trained])
+        features = Features.from_json(json.loads(json.dumps(features.to_json())))
+        assert features.describe()[0].kind == ("date" if kind.startswith(("days", "mo")) else "number")
+        assert np.ptp(expected[:, 0]) > 0, "the column says something"
+        for used, other in tables.items():
+            assert np.array_equal(features.matrix(other), expected), (trained, used)
 
 
 @pytest.mark.parametrize("kind", LABELS)
@@ -226,7 +293,7 @@ def test_headers_are_names_whatever_they_say(tmp_path):
         (["1/2/2024 8:26", "12/31/2024 23:00"], "date", ["2024-01-02T08:26", "2024-12-31T23:00"]),
         (["1/2/2024", "31/12/2024"], "date", ["2024-02-01", "2024-12-31"]),
         (["5/5/2024"], "date", ["2024-05-05"]),
-        (["1/2/2024", "3/4/2024"], "text", None),
+        (["1/2/2024", "3/4/2024"], "date", ["2024-02-01", "2024-04-03"]),
         (["13/1/2024", "1/13/2024"], "text", None),
         (["2024-02-30", "2024-02-29"], "text", None),
         (["9:05", "10:30:15.5"], "number", [32700, 37815.5]),
@@ -237,7 +304,7 @@ def test_headers_are_names_whatever_they_say(tmp_path):
         (["1e400", "-Inf"], "number", [np.inf, -np.inf]),
         (["+.5", "1."], "number", [0.5, 1]),
         (["1,5", "1.5"], "text", None),
-        (["1,234", "567"], "text", None),
+        (["1,234", "567"], "integer", [1234, 567]),
         (["1,234", "1,23"], "number", [1.234, 1.23]),
         (["-01", "2"], "text", None),
         (["TRUE", "false"], "boolean", [1, 0]),

@@ -28,6 +28,8 @@ ROOMS = [
     ["thalweg.models"],
     ["thalweg.callbacks", "thalweg.datasets"],
     ["thalweg.data"],
+    ["thalweg.data.formats"],
+    ["thalweg.data.notations"],
     ["thalweg.layers", "thalweg.layers.lookups", "thalweg.layers.numerical"],
     ["thalweg.activations", "thalweg.constraints", "thalweg.initializers", "thalweg.losses", "thalweg.metrics",
      "thalweg.optimizers", "thalweg.regularizers", "thalweg.schedules"],
