@@ -1,0 +1,234 @@
+"""The trials, trained side by side: one on each lane, until the budget is used, the time is up, or Ctrl-C."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from thalweg.engine.lanes import startable
+from thalweg.errors import DivergedError
+from thalweg.experiments.tuning.candidates import make
+from thalweg.experiments.tuning.cycles import Cycles, outputs, train
+from thalweg.experiments.tuning.journal import Journal
+from thalweg.experiments.tuning.judging import Verdict
+from thalweg.experiments.tuning.material import Material, Part
+from thalweg.experiments.tuning.space import Candidate
+from thalweg.models.sequential import Sequential
+from thalweg.support.stopwatch import compiling
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+QUASI_RANDOM = 1 / 3  # of the budget
+LOOK = 0.1  # seconds from one look at the clock to the next
+DIVERGED = {"log_loss": 50.0, "accuracy": 0.0, "rmse": 1e30}  # worse than any score, and finite
+
+
+@dataclass
+class Clock:
+    """A limit in seconds of wall time, in which the compiling of kernels doesn't count; None: no limit."""
+
+    limit: float | None
+    begin: float = field(default_factory=time.perf_counter)
+    compiled: float = field(default_factory=lambda: compiling.seconds)
+
+    @property
+    def passed(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self.begin - (compiling.seconds - self.compiled)
+
+    def share(self) -> float:
+        """How much of the limit has passed; 0 without one."""
+        return 0.0 if self.limit is None else self.passed / self.limit
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network, and its scores on the judging rows at the end of each cycle."""
+
+    model: Sequential
+    verdicts: list[Verdict]
+    records: list[dict[str, Any]]
+
+
+def fit(
+    material: Material,
+    candidate: Candidate,
+    learn: Part,
+    held: Part,
+    cycles: Cycles,
+    seed: int,
+    running: Running,
+    after: Callable[[int, Verdict], bool] = lambda cycle, verdict: False,
+) -> Fitted | None:
+    """Trains a candidate and judges it at the end of each cycle, until `after` returns True; None if it was stopped.
+
+    Raises:
+        DivergedError: a value stopped being finite.
+    """
+    model = make(candidate, material.task, material.units, learn.x, seed)
+    y = material.task.encode(learn.y, material.units, model.loss)
+    activation = material.task.activation_for(model.loss)
+    verdicts: list[Verdict] = []
+    records: list[dict[str, Any]] = []
+    with running.follow(model), closing(train(model, candidate, learn.x, y, cycles, running.stopped.is_set)) as course:
+        for cycle, epochs in enumerate(course):
+            records += [record | {"epoch": len(records) + place} for place, record in enumerate(epochs)]
+            verdicts.append(material.judge(outputs(model, held.x), held.y, activation))
+            if after(cycle, verdicts[-1]):
+                return Fitted(model, verdicts, records)
+    return None if running.stopped.is_set() else Fitted(model, verdicts, records)
+
+
+class Running:
+    """The trainings that run now, so that they can be stopped at once."""
+
+    def __init__(self) -> None:
+        self.stopped = Event()
+        self.models: set[Sequential] = set()
+
+    @contextmanager
+    def follow(self, model: Sequential) -> Iterator[None]:
+        """While this context is open, the model is among them."""
+        self.models.add(model)
+        try:
+            yield
+        finally:
+            self.models.discard(model)
+
+    def stop(self) -> None:
+        """Ends all trainings after their running chunk of steps."""
+        self.stopped.set()
+        for model in list(self.models):
+            model.stop_training = True
+
+
+def on_lanes(work: Callable[[], None], lanes: int, running: Running, look: Callable[[], bool]) -> None:
+    """`work` on several threads at once. Now and then `look` is called: if it returns True, the trainings end.
+
+    Raises:
+        the first error of a thread, or KeyboardInterrupt, after all have ended.
+    """
+    at_once = startable(lanes)
+    if not at_once:
+        work()
+        return
+    with ThreadPoolExecutor(at_once, "thalweg-tune") as pool:
+        waiting: set[Future[None]] = {pool.submit(work) for _ in range(at_once)}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, LOOK, FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+                if look():
+                    running.stop()
+        except BaseException:
+            running.stop()
+            raise
+
+
+class Search:
+    """The search itself.
+
+    Args:
+        material, division: the rows, and those to learn from and to judge by. journal, cycles: the trials, and how
+            each is trained.
+        clock, share: trials are begun until this share of the clock's limit.
+        budget: the trials of all processes together; None: as many as the time allows.
+        progress: called with (done, total, what to say).
+    """
+
+    def __init__(
+        self,
+        material: Material,
+        division: tuple[Part, Part],
+        journal: Journal,
+        cycles: Cycles,
+        clock: Clock,
+        share: float,
+        budget: int | None,
+        progress: Callable[[float, float, str], None],
+    ) -> None:
+        self.material, self.journal, self.cycles, self.clock = material, journal, cycles, clock
+        self.share, self.budget, self.progress = share, budget, progress
+        self.learn, self.held = division
+        self.running = Running()
+        self.done = journal.counted()
+        self.best: float | None = None
+        self.own = 0  # trials that this process has trained
+
+    def run(self, lanes: int) -> None:
+        """Trains trials until the budget or the time is used; takes over those of processes that die meanwhile."""
+        while True:
+            on_lanes(self.work, lanes, self.running, self.look)
+            if self.running.stopped.is_set() or not self.journal.elsewhere():
+                return
+            time.sleep(LOOK)
+
+    def look(self) -> bool:
+        """Reports, and says whether the time is up."""
+        best = "" if self.best is None else f", best {self.journal.metric.label} {self.best:.4f}"
+        of = "" if self.budget is None else f" of {self.budget}"
+        self.progress(min(self.spent(), 1.0), 1.0, f"{self.done}{of} trials{best}")
+        return self.used() >= 1
+
+    def used(self) -> float:
+        """How much of the search's time has passed."""
+        return self.clock.share() / self.share
+
+    def spent(self) -> float:
+        """How much of the time or of the budget is used, whichever is more."""
+        return max(self.used(), self.done / self.budget if self.budget else 0.0)
+
+    def work(self) -> None:
+        """What each lane does."""
+        while not self.running.stopped.is_set():
+            trial = self.journal.claim(self.budget, self.spent() < QUASI_RANDOM)
+            if trial is None:
+                return
+            try:
+                self.attempt(trial)
+            except BaseException:
+                self.journal.give_back(trial)
+                raise
+
+    def attempt(self, trial: Trial) -> None:
+        """Trains and judges one trial."""
+        metric, begin = self.journal.metric, time.perf_counter()
+        candidate = self.journal.space.read(trial.params)
+        facts: dict[str, Any] = {"temperatures": [], "scores": []}
+
+        def after(cycle: int, verdict: Verdict) -> bool:
+            facts["temperatures"].append(verdict.temperature)
+            facts["scores"].append(verdict.scores)
+            return self.journal.report(trial, cycle, verdict.scores[metric.name]) and cycle + 1 < self.cycles.count
+
+        try:
+            fitted = fit(
+                self.material, candidate, self.learn, self.held, self.cycles, self.material.seed, self.running, after
+            )
+        except DivergedError as error:
+            facts["diverged"] = str(error)
+            self.journal.report(trial, len(facts["scores"]), DIVERGED[metric.name])
+            self.finish(trial, facts, None, begin)
+            return
+        if fitted is None:
+            self.journal.give_back(trial)
+            return
+        whole = len(fitted.verdicts) == self.cycles.count
+        scores = [verdict.scores[metric.name] for verdict in fitted.verdicts]
+        self.finish(trial, facts, max(scores, key=metric.ahead) if whole else None, begin)
+
+    def finish(self, trial: Trial, facts: dict[str, Any], score: float | None, begin: float) -> None:
+        """Keeps a trial's result."""
+        metric = self.journal.metric
+        self.journal.end(trial, facts | {"seconds": time.perf_counter() - begin}, score)
+        self.done = self.journal.counted()
+        self.own += 1
+        if score is not None and (self.best is None or metric.ahead(score) > metric.ahead(self.best)):
+            self.best = score
