@@ -19,6 +19,7 @@ ROOT = Path(thalweg.__file__).parent
 ROOMS = [
     ["thalweg.cli"],
     ["thalweg.runs"],
+    ["thalweg.sklearn"],
     ["thalweg.tabular"],
     ["thalweg", "thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving",
      "thalweg.utils"],  # the public names

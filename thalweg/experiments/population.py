@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from numpy.typing import ArrayLike
 
@@ -17,12 +18,33 @@ from thalweg.support.checks import whole
 if TYPE_CHECKING:
     from thalweg.models.sequential import Sequential
 
+T = TypeVar("T")
+
 
 def awaited(future: Future[Any]) -> Any:
     """A future's result, in short waits: a Ctrl-C just before one is noticed only when it is over."""
     while not future.done():
         wait([future], timeout=0.1)
     return future.result()
+
+
+def side_by_side(trainings: Sequence[Callable[[], T]], at_once: int, stop: Callable[[], None]) -> list[T]:
+    """The results of trainings, in their order, so many of them at a time, each in a thread.
+
+    If one fails, or on Ctrl-C, no other begins, `stop` is called, which has to end those that run, and the error is
+    raised.
+    """
+    at_once = startable(min(at_once, len(trainings)))
+    if not at_once:
+        return [train() for train in trainings]
+    with ThreadPoolExecutor(at_once, "thalweg-fit") as pool:
+        try:
+            futures = [pool.submit(train) for train in trainings]
+            return [awaited(future) for future in futures]
+        except BaseException:
+            stop()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 @overload
@@ -91,7 +113,6 @@ def fit_many(
     arguments = {"verbose": 0, **arguments}
     if arguments["verbose"] not in (0, "auto"):
         raise ArgumentError("fit_many shows no progress: leave verbose at 0")
-    at_once = cores() if lanes is None else whole("lanes", lanes)
     one_by_one, stopped = Lock(), Event()
 
     def train(model: Sequential) -> Any:
@@ -110,16 +131,10 @@ def fit_many(
                 with one_by_one:
                     ended()
 
-    at_once = startable(min(at_once, len(models)))
-    if not at_once:
-        return [train(model) for model in models]
-    with ThreadPoolExecutor(at_once, "thalweg-fit") as pool:
-        try:
-            futures = [pool.submit(train, model) for model in models]
-            return [awaited(future) for future in futures]
-        except BaseException:
-            stopped.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            for model in models:
-                model.stop_training = True
-            raise
+    def stop() -> None:
+        stopped.set()
+        for model in models:
+            model.stop_training = True
+
+    at_once = cores() if lanes is None else whole("lanes", lanes)
+    return side_by_side([partial(train, model) for model in models], at_once, stop)

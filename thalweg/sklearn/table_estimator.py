@@ -1,0 +1,276 @@
+"""What TabularClassifier and TabularRegressor share: from a table to an ensemble of networks, and back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from thalweg.data.fitted import LeftOut
+from thalweg.data.tables import Table
+from thalweg.data.target import Target
+from thalweg.engine.lanes import cores
+from thalweg.errors import ArgumentError, DataError, ThalwegWarning
+from thalweg.sklearn.intake import column_names, is_frame, known_columns, per_row, table_of, targets_of
+from thalweg.support.checks import number, whole
+from thalweg.support.printing import out
+from thalweg.tabular import canonical, holdouts
+from thalweg.tabular.clock import Clock
+from thalweg.tabular.design import design
+from thalweg.tabular.ensemble import SCORE, Ensemble, Rows, train
+from thalweg.tabular.features import Features
+from thalweg.tabular.judge import Judge
+from thalweg.tabular.newcomers import understood
+from thalweg.tabular.qualities import Settings, settings_of
+from thalweg.tabular.scoring import shown
+
+Array = NDArray[Any]
+
+SETTINGS = (
+    "members", "layers", "activation", "initial_weights", "loss", "optimizer", "learning_rate", "batch_size", "epochs",
+    "dropout",
+)  # fmt: skip
+
+
+class TableEstimator(BaseEstimator):
+    """Base of the two estimators for tables; see `TabularClassifier`."""
+
+    def __init__(
+        self,
+        quality: str = "balanced",
+        *,
+        metric: str | None = None,
+        time_limit: float | None = None,
+        members: int | str | None = None,
+        layers: Sequence[int] | int | None = None,
+        activation: Any = None,
+        initial_weights: Any = None,
+        loss: Any = None,
+        optimizer: Any = None,
+        learning_rate: float | None = None,
+        batch_size: int | None = None,
+        epochs: int | None = None,
+        dropout: float | None = None,
+        categories: Sequence[str | int] = (),
+        ignore: Sequence[str | int] = (),
+        class_weight: Any = None,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.quality = quality
+        self.metric = metric
+        self.time_limit = time_limit
+        self.members = members
+        self.layers = layers
+        self.activation = activation
+        self.initial_weights = initial_weights
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.dropout = dropout
+        self.categories = categories
+        self.ignore = ignore
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, time: Any = None) -> Self:
+        """Learns from a table.
+
+        Args:
+            X: a pandas, Polars or Arrow frame, a dict of columns, a `Table`, or an array (rows, columns).
+            y: (rows,) labels or numbers, without missing ones.
+            sample_weight: (rows,) a weight for each row; rows of weight 0 are left out.
+            groups: (rows,) such as a customer's number: rows of a group are held out together.
+            time: (rows,) dates or numbers: the latest eighth of the rows is held out, as what has to be predicted will
+                come later too.
+
+        Raises:
+            DataError: what is wrong with the data, with row and column. ArgumentError: an argument that can't be
+                honoured, such as a time limit that was over before the training began.
+        """
+        clock = Clock(None if self.time_limit is None else number("time_limit", self.time_limit, 1e-9))
+        settings = self._settings()
+        table = table_of(X, self, least_rows=2)
+        labels = targets_of(y, table.rows, self._task_is_regression(), self)
+        weights = None if sample_weight is None else _check_sample_weight(
+            sample_weight, labels, dtype=np.float64, ensure_non_negative=True
+        )  # fmt: skip
+        groups, time = per_row(groups, table.rows, "groups"), per_row(time, table.rows, "time")
+        if groups is not None and time is not None:
+            raise ArgumentError("groups and time both say which rows to hold out: give one of them")
+        self._remember_columns(X, table)
+        rows = table.rows
+        used, weights = used_rows(table, labels, weights)
+        if used is not None:
+            table, labels = table.take(used), labels[used]
+            groups, time = (None if v is None else v[used] for v in (groups, time))
+        target, numbers = self._understand(labels, getattr(y, "name", None), table, weights)
+        self._fit_table(clock, settings, table, target, numbers, weights, groups, time)
+        if used is not None:
+            self._place(used, rows)
+        return self
+
+    def _place(self, used: Array, rows: int) -> None:
+        """Says which rows of X those are that were used."""
+        of_used = self.out_of_fold_
+        self.out_of_fold_ = np.full((rows, *of_used.shape[1:]), np.nan)
+        self.out_of_fold_[used] = of_used
+        self.members_ = [replace(m, held_out=np.unique(used[m.held_out])) for m in self.members_]
+
+    def _fit_table(
+        self,
+        clock: Clock,
+        settings: Settings,
+        table: Table,
+        target: Target,
+        numbers: Array,
+        weights: Array | None,
+        groups: Array | None,
+        time: Array | None,
+    ) -> None:
+        """Fits columns and networks. `numbers`: class numbers (rows,), or standardised numbers."""
+        lanes = self._lanes()
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        ignore, categories = (column_names(table, getattr(self, n), n) for n in ("ignore", "categories"))
+        features = Features.fit(table, ignore=ignore, categories=categories)
+        warn_of_text(features)
+        features = replace(features, target=target)
+        x = features.matrix(table)
+        balanced = self._class_weights(numbers, weights)
+        combined = balanced if weights is None else weights if balanced is None else weights * balanced
+        training = None if combined is None else (combined / combined.mean()).astype(np.float32)
+        judge = Judge.of(target.task, numbers, combined, self.metric, self.loss, target.mean, target.scale)
+        blueprint = design(features, x, numbers, settings, training, seed)
+        classes = None if target.task == "regression" else numbers
+        if groups is not None:
+            held = holdouts.grouped(np.unique(groups, return_inverse=True)[1], settings.members, seed)
+        elif time is not None:
+            held = holdouts.latest(time, settings.members)
+        else:
+            alike = canonical.alike(x, numbers) if table.rows <= canonical.FEW_ROWS else None
+            held = holdouts.rotating(table.rows, settings.members, classes, seed, alike)
+        y = numbers if target.task == "multiclass" else numbers.astype(np.float32)[:, None]
+        report = out if self.verbose else lambda line: None
+        found = train(blueprint, Rows(x, y, training), held, judge, seed, clock, lanes, report)
+        self._keep(features, found, replace(judge, weights=weights))
+
+    def _keep(self, features: Features, found: Ensemble, judge: Judge) -> None:
+        """Sets the fitted attributes. The score doesn't count class weights."""
+        self.features_ = features
+        self.model_ = found.model
+        self.members_ = found.members
+        self.temperature_ = found.temperature
+        self.history_ = [
+            {k: shown(judge.metric, v) if k == SCORE else v for k, v in record.items()}
+            for member in found.members
+            for record in member.records
+        ]
+        predicted = found.out_of_fold
+        seen = np.flatnonzero(~np.isnan(predicted[:, 0]))
+        if judge.task == "regression":
+            predicted = predicted[:, 0]
+        self.out_of_fold_ = predicted
+        weights = None if judge.weights is None else judge.weights[seen]
+        score = judge.of_predictions(seen, predicted[seen], weights) if len(seen) else np.nan
+        self.metric_ = judge.metric
+        self.validation_score_ = shown(judge.metric, score)
+        if found.diverged:
+            warnings.warn(
+                f"{found.diverged} of {found.diverged + len(found.members)} networks diverged and were left out: try a "
+                "lower learning_rate",
+                ThalwegWarning,
+                stacklevel=4,
+            )
+
+    def _outputs(self, X: Any) -> Array:
+        """The graph's outputs for these rows."""
+        check_is_fitted(self)
+        table = known_columns(self, X, table_of(X, self))
+        table = understood(self.features_, table)
+        result: Array = self.model_.predict(self.features_.matrix(table), verbose=0, lanes=self._lanes())
+        return result
+
+    def _settings(self) -> Settings:
+        return settings_of(self.quality, **{name: getattr(self, name) for name in SETTINGS})
+
+    def _lanes(self) -> int:
+        if self.n_jobs is None or self.n_jobs == -1:
+            return cores()
+        return whole("n_jobs", self.n_jobs)
+
+    def _remember_columns(self, X: Any, table: Table) -> None:
+        self.n_features_in_ = len(table.names)
+        if is_frame(X):
+            self.feature_names_in_ = np.array(table.names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _task_is_regression(self) -> bool:
+        raise NotImplementedError
+
+    def _understand(self, labels: Array, name: str | None, table: Table, weights: Array | None) -> tuple[Target, Array]:
+        """The target, and class numbers (rows,) or standardised numbers (rows,)."""
+        raise NotImplementedError
+
+    def _class_weights(self, numbers: Array, weights: Array | None) -> Array | None:
+        """A factor for each row's weight."""
+        raise NotImplementedError
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.non_deterministic = False
+        return tags
+
+
+def used_rows(table: Table, labels: Array, weights: Array | None) -> tuple[Array | None, Array | None]:
+    """The rows to learn from, None for all as they are, and their weights.
+
+    Rows of weight 0 are left out; few rows are put in an order of their own, and repeated if their weights are whole.
+    """
+    chosen: Array | None = None
+    if weights is not None:
+        if not weights.any():
+            raise DataError("sample_weight is 0 for every row: there is nothing to learn from")
+        chosen = canonical.repetitions(weights)
+        if chosen is not None:
+            weights = None
+        elif (weights == 0).any():
+            chosen = np.flatnonzero(weights)
+    if (table.rows if chosen is None else len(chosen)) <= canonical.FEW_ROWS:
+        chosen = np.arange(table.rows) if chosen is None else chosen
+        chosen = chosen[canonical.order(table.take(chosen), labels[chosen])]
+    return chosen, None if weights is None else weights if chosen is None else weights[chosen]
+
+
+def target_name(name: object, table: Table) -> str:
+    """The target's name, one that no column has."""
+    chosen = name if isinstance(name, str) and name else "target"
+    while chosen in table:
+        chosen += "_"
+    return chosen
+
+
+def warn_of_text(features: Features) -> None:
+    """Warns of columns that are left out although their values vary."""
+    left = [c.name for c in features.columns if isinstance(c, LeftOut) and "free text" in c.reason]
+    if left:
+        listed = ", ".join(map(repr, left[:5])) + (", …" if len(left) > 5 else "")
+        warnings.warn(
+            f"{listed}: text that differs in nearly every row is left out; name it in categories= if its values are "
+            "categories, or in ignore= to leave it out silently",
+            ThalwegWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,47 @@
+"""From fitted columns to the blueprint of a member: which numbers get codes and an embedding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.data.columns import NumberColumn
+from thalweg.data.dates import DateColumn
+from thalweg.tabular.blueprint import Blueprint
+from thalweg.tabular.features import Features
+from thalweg.tabular.qualities import Settings
+
+Array = NDArray[Any]
+
+
+def design(features: Features, x: Array, y: Array, settings: Settings, weights: Array | None, seed: int) -> Blueprint:
+    """The blueprint for a matrix of these features and targets: class numbers or standardised numbers (rows,)."""
+    target = features.target
+    assert target is not None
+    numbers = telling(x, y, number_places(features), settings.numbers)
+    return Blueprint(x.shape[1], tuple(numbers.tolist()), (), target.task, target.outputs, settings)
+
+
+def number_places(features: Features) -> Array:
+    """The matrix columns that hold scaled numbers; a date's day is one."""
+    places: list[int] = []
+    first = 0
+    for column in features.columns:
+        if isinstance(column, NumberColumn | DateColumn) and column.features and column.scale.scale > 0:
+            places.append(first)
+        first += len(column.features)
+    return np.array(places, np.int64)
+
+
+def telling(x: Array, y: Array, places: Array, most: int) -> Array:
+    """At most so many of the places, those whose numbers alone say most of y, by the F statistic, in their order."""
+    if len(places) <= most:
+        return places
+    from sklearn.feature_selection import f_classif, f_regression
+
+    score = f_classif if y.dtype.kind in "iu" else f_regression
+    with np.errstate(divide="ignore", invalid="ignore"):
+        strength = np.nan_to_num(score(x[:, places], y)[0])
+    return np.sort(places[np.argsort(-strength, kind="stable")[:most]])

@@ -1,0 +1,208 @@
+"""Networks trained side by side on a matrix, each without its held-out rows, and joined in one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.data.recipe import recipe
+from thalweg.errors import DivergedError, ThalwegError
+from thalweg.experiments.population import side_by_side
+from thalweg.models.model import Model
+from thalweg.tabular import temperature
+from thalweg.tabular.blueprint import Blueprint
+from thalweg.tabular.clock import Clock
+from thalweg.tabular.judge import Judge
+from thalweg.tabular.pace import Pace
+from thalweg.tabular.training import SCORE, BestEpoch
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What networks learn from.
+
+    Attributes:
+        x: the matrix, float32 (rows, features).
+        y: targets as `Features.targets` gives them.
+        weights: float32 (rows,), or None.
+    """
+
+    x: Array
+    y: Array
+    weights: Array | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of an ensemble.
+
+    Attributes:
+        network: columns → probabilities at the ensemble's temperature, or standardised numbers: a part of the
+            ensemble's graph.
+        held_out: the rows it didn't learn from, sorted.
+        best_epoch: the epoch whose weights it has, counted from 1; the last, if nothing was held out.
+        score: on the held-out rows at that epoch; NaN if nothing was held out.
+        seed: of its initial weights, order of rows and dropout.
+        records: a record for each epoch: "epoch", "loss", "held_out".
+    """
+
+    network: Model
+    held_out: Array
+    best_epoch: int
+    score: float
+    seed: int
+    records: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Members and their common graph.
+
+    Attributes:
+        model: the graph: columns → the mean of the members' probabilities or numbers.
+        members: the networks.
+        temperature: of a single network's logits; 1 for a regression.
+        out_of_fold: what the graph would give for each row, (rows, outputs), of the members that didn't learn from it
+            alone; NaN where there is none.
+        diverged: how many trainings diverged; they have no member.
+    """
+
+    model: Model
+    members: list[Member]
+    temperature: float
+    out_of_fold: Array
+    diverged: int = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training that has ended."""
+
+    number: int
+    model: Model
+    watcher: BestEpoch
+    held_out: Array
+    records: list[dict[str, Any]]
+
+    @property
+    def epochs(self) -> int:
+        """The best epoch; the last one if nothing was held out."""
+        return self.watcher.best_epoch or len(self.records)
+
+
+def train(
+    blueprint: Blueprint,
+    rows: Rows,
+    held_out: Sequence[Array],
+    judge: Judge,
+    seed: int,
+    clock: Clock,
+    at_once: int,
+    report: Callable[[str], None],
+) -> Ensemble:
+    """Trains a member for each set of held-out rows, `at_once` at a time, and joins them.
+
+    Raises:
+        DivergedError: every training diverged. ArgumentError: the time limit is too short.
+    """
+    pace = Pace.of(blueprint, rows.x, rows.y, clock, min(at_once, len(held_out)))
+    blueprint, held_out = replace(blueprint, settings=pace.settings), held_out[: pace.settings.members]
+    lanes = max(1, at_once // len(held_out))
+    seeds = np.random.SeedSequence(seed).generate_state(len(held_out)).tolist()
+
+    def one(number: int) -> Trained | DivergedError | None:
+        if clock.stopped or (clock.left <= 0 and number):
+            return None
+        try:
+            trained = fit_one(blueprint, rows, held_out[number], judge, number, seeds[number], clock, lanes)
+        except DivergedError as error:
+            return error
+        report(f"member {number + 1} of {len(held_out)}: epoch {trained.epochs} of {len(trained.records)} is kept")
+        return trained
+
+    with clock.watching():
+        found = side_by_side([partial(one, k) for k in range(len(held_out))], at_once, clock.stop)
+    ended = [trained for trained in found if isinstance(trained, Trained)]
+    errors = [error for error in found if isinstance(error, DivergedError)]
+    if not ended:
+        raise errors[0] if errors else ThalwegError("no network was trained in time")
+    return join(blueprint, ended, seeds, judge, len(rows.x), len(errors))
+
+
+def fit_one(
+    blueprint: Blueprint,
+    rows: Rows,
+    held: Array,
+    judge: Judge,
+    number: int,
+    seed: int,
+    clock: Clock,
+    lanes: int,
+) -> Trained:
+    """Trains a member."""
+    settings = blueprint.settings
+    learn = np.setdiff1d(np.arange(len(rows.x)), held, assume_unique=True) if len(held) else slice(None)
+    x, weights = rows.x[learn], None if rows.weights is None else rows.weights[learn]
+    batch = settings.batch_of(len(x))
+    model, bare = blueprint.member(number, seed, settings.epochs * -(-len(x) // batch))
+    y = recipe(blueprint.task).encode(rows.y[learn], blueprint.outputs, model.loss)
+    watcher = BestEpoch(bare, rows.x[held], partial(judge, held), clock, lanes)
+    history = model.fit(
+        x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=weights, lanes=lanes
+    )
+    records = [{"member": number, **record, "epoch": record["epoch"] + 1} for record in history.records()]
+    return Trained(number, model, watcher, held, records)
+
+
+def join(
+    blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], judge: Judge, count: int, diverged: int
+) -> Ensemble:
+    """The ensemble of trained members, with its temperature."""
+    held = [trained.held_out for trained in ended]
+    outputs = [trained.watcher.outputs for trained in ended]
+    each = 1.0
+    if blueprint.task != "regression":
+        seen = [(rows, z) for rows, z in zip(held, outputs, strict=True) if z is not None]
+        if seen:
+            at = np.concatenate([rows for rows, _ in seen])
+            logits = np.concatenate([z for _, z in seen])
+            each = temperature.fitted(logits, judge.y[at], None if judge.weights is None else judge.weights[at])
+    used = each if len(ended) == 1 else each**0.5
+    model, networks = blueprint.ensemble([t.model for t in ended], [used] * len(ended), judge.low, judge.high)
+    members = [
+        Member(network, t.held_out, t.epochs, t.watcher.best[0] if t.watcher.best_epoch else np.nan, seeds[t.number],
+               t.records)
+        for network, t in zip(networks, ended, strict=True)
+    ]  # fmt: skip
+    return Ensemble(model, members, each, out_of_fold(blueprint, held, outputs, judge, used, count), diverged)
+
+
+def out_of_fold(
+    blueprint: Blueprint,
+    held: Sequence[Array],
+    outputs: Sequence[Array | None],
+    judge: Judge,
+    used: float,
+    count: int,
+) -> Array:
+    """For each row the mean of what the members that held it out predict; NaN where there is none."""
+    width = 1 if blueprint.task == "regression" else max(2, blueprint.outputs)
+    sums, seen = np.zeros((count, width)), np.zeros((count, 1))
+    for rows, z in zip(held, outputs, strict=True):
+        if z is not None:
+            predicted = judge.predictions(z, used)
+            sums[rows] += predicted.reshape(len(rows), width)
+            seen[rows] += 1
+    with np.errstate(invalid="ignore"):
+        mean: Array = sums / np.where(seen > 0, seen, np.nan)
+    return mean
+
+
+__all__ = ["SCORE", "Ensemble", "Member", "Rows", "train"]

@@ -1,0 +1,101 @@
+"""Which rows each member of an ensemble doesn't learn from: its epoch is chosen, and it is scored, on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.errors import DataError
+
+Array = NDArray[Any]
+
+FOLDS = 8
+LEAST_ROWS = 50
+"""With fewer rows nothing is held out: a handful of rows would choose the epoch by luck."""
+MOST_ROWS = 20_000
+"""More rows than these choose no better."""
+
+
+def rotating(
+    count: int, members: int, classes: Array | None, seed: int, alike: Array | None = None
+) -> list[Array]:
+    """The rows that each member holds out, sorted: an eighth, member i the fold i mod 8 of the same permutation; after
+    eight members another permutation begins.
+
+    Args:
+        count: rows.
+        classes: class numbers (rows,), which the folds share evenly; a class with one row is always learned from.
+            None for a regression.
+        alike: a number for each row, the same for equal rows, which stay together: a row held out would otherwise be
+            known from its copies.
+
+    >>> [rows.tolist() for rows in rotating(4, 2, None, seed=0)]
+    [[], []]
+    """
+    if alike is not None:
+        first = np.unique(alike, return_index=True)[1]
+        held = rotating(len(first), members, None if classes is None else classes[first], seed)
+        return [np.flatnonzero(np.isin(alike, different)) for different in held]
+    if count < LEAST_ROWS:
+        return [np.arange(0)] * members
+    held = []
+    for first in range(0, members, FOLDS):
+        order = np.random.default_rng([seed, first]).permutation(count)
+        folds = np.empty(count, np.int64)
+        if classes is None:
+            folds[order] = np.arange(count) % FOLDS
+        else:  # dealt class by class
+            order = order[np.argsort(classes[order], kind="stable")]
+            folds[order] = np.arange(count) % FOLDS
+            folds[np.bincount(classes)[classes] == 1] = -1
+        for fold in range(min(FOLDS, members - first)):
+            rows = np.flatnonzero(folds == fold)
+            held.append(rows if len(rows) <= MOST_ROWS else _some(rows, MOST_ROWS, seed))
+    return held
+
+
+def grouped(groups: Array, members: int, seed: int) -> list[Array]:
+    """The same, with all rows of a group on one side.
+
+    Args:
+        groups: group numbers (rows,), 0 … n-1.
+
+    Raises:
+        DataError: there is one group only.
+    """
+    sizes = np.bincount(groups)
+    if len(sizes) < 2:
+        raise DataError("groups names one group only: to hold out whole groups, there must be two or more")
+    folds = min(FOLDS, len(sizes))
+    held: list[Array] = []
+    for first in range(0, members, folds):
+        order = np.random.default_rng([seed, first]).permutation(len(sizes))
+        fold_of, filled = np.empty(len(sizes), np.int64), np.zeros(folds, np.int64)
+        for group in order[np.argsort(-sizes[order], kind="stable")]:  # the largest first, into the emptiest fold
+            fold_of[group] = filled.argmin()
+            filled[fold_of[group]] += sizes[group]
+        held += [np.flatnonzero(fold_of[groups] == fold) for fold in range(min(folds, members - first))]
+    return held
+
+
+def latest(time: Array, members: int) -> list[Array]:
+    """The latest eighth of the rows for every member: as in use, the rows to predict come after those learned from.
+
+    Rows of the same time stay together.
+
+    Raises:
+        DataError: all rows are of the same time.
+    """
+    ranks = np.unique(time, return_inverse=True)[1]
+    if not len(ranks) or ranks.max() == 0:
+        raise DataError("time is the same in all rows: there is no latest part to hold out")
+    if len(time) < LEAST_ROWS:
+        return [np.arange(0)] * members
+    start = np.sort(ranks)[-max(1, min(len(ranks) // FOLDS, MOST_ROWS))]
+    return [np.flatnonzero(ranks >= max(start, 1))] * members
+
+
+def _some(rows: Array, most: int, seed: int) -> Array:
+    return np.sort(np.random.default_rng([seed, 1]).choice(rows, most, replace=False))

@@ -1,0 +1,52 @@
+"""Cells in rows to predict that the training rows didn't prepare for: counted, warned of, and taken in a stated way."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from thalweg.data.cells import Column
+from thalweg.data.columns import BooleanColumn, CategoryColumn, NumberColumn
+from thalweg.data.dates import DateColumn
+from thalweg.data.tables import Table
+from thalweg.errors import ThalwegWarning
+from thalweg.tabular.features import Features
+
+HUGE = 1e300
+
+
+def understood(features: Features, table: Table) -> Table:
+    """The table with infinite numbers replaced by huge ones, which the scale limits; warns of what is new in it.
+
+    * an infinite number counts as a very large or small one
+    * a category that no training row has is none of those known: 0 in all its columns
+    * a missing cell in a column that had none is taken as the median, or as no category
+    """
+    found: list[str] = []
+    replaced: dict[str, Column] = {}
+    for column in features.columns:
+        if not column.features or column.name not in table:
+            continue
+        cells = table.column(column.name)
+        if isinstance(column, NumberColumn) and cells.kind in ("number", "integer", "boolean"):
+            infinite = np.isinf(cells.values)
+            if infinite.any():
+                values = np.where(infinite, np.sign(cells.values) * HUGE, cells.values)
+                replaced[column.name] = Column(cells.kind, values)
+                found.append(f"{column.name!r} has {infinite.sum():,} infinite numbers, taken as very large ones")
+        if isinstance(column, CategoryColumn) and not column.rest and cells.kind != "other":
+            unknown = column.codes(cells) == -1
+            if unknown.any():
+                some = ", ".join(sorted(set(cells.as_text()[unknown].tolist()))[:3])
+                found.append(f"{column.name!r} has {unknown.sum():,} cells of unknown categories ({some})")
+        if not column.missing and isinstance(column, NumberColumn | CategoryColumn | BooleanColumn | DateColumn):
+            missing = int(cells.missing().sum())
+            if missing:
+                found.append(f"{column.name!r} lacks {missing:,} values, and no training row did")
+    if found:
+        more = f"; and {len(found) - 5} more columns" if len(found) > 5 else ""
+        warnings.warn("; ".join(found[:5]) + more, ThalwegWarning, stacklevel=5)
+    if not replaced:
+        return table
+    return Table({name: replaced.get(name, table.column(name)) for name in table.names}, table.source)

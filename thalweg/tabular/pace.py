@@ -1,0 +1,75 @@
+"""How fast a member learns here, and how much of the ensemble fits into the time that is left."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.data.recipe import recipe
+from thalweg.tabular.blueprint import Blueprint
+from thalweg.tabular.clock import Clock
+from thalweg.tabular.qualities import Settings
+
+Array = NDArray[Any]
+
+PROBE_STEPS = 8
+SHARE = 0.8
+"""Of the time left, what is planned for steps; held-out rows have to be scored too."""
+FEW_EPOCHS = 10
+"""With so many epochs or fewer, fewer members are better than fewer epochs."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The settings that fit into the time left, and the seconds of a step (NaN without a limit)."""
+
+    settings: Settings
+    step: float = np.nan
+
+    @classmethod
+    def of(cls, blueprint: Blueprint, x: Array, y: Array, clock: Clock, at_once: int) -> Pace:
+        """Measures some steps on the first rows, and plans.
+
+        Epochs are planned, rather than broken off, because the learning rate has to fall to 0 at the end.
+        """
+        settings = blueprint.settings
+        if clock.limit == np.inf:
+            return cls(settings)
+        clock.check("reading the columns")
+        step = measured(blueprint, x, y)
+        return cls(planned(settings, len(x), step, max(clock.left, 0.0) * at_once * SHARE, at_once), step)
+
+
+def measured(blueprint: Blueprint, x: Array, y: Array) -> float:
+    """Seconds of a step, after the first, which may have to compile kernels."""
+    batch = blueprint.settings.batch_of(len(x))
+    model, _ = blueprint.member(0, 0, PROBE_STEPS)
+    rows = x[: batch * PROBE_STEPS]
+    targets = recipe(blueprint.task).encode(y[: len(rows)], blueprint.outputs, model.loss)
+    model.fit(rows[:batch], targets[:batch], batch, verbose=0, lanes=1)
+    begin = time.perf_counter()
+    model.fit(rows, targets, batch, verbose=0, lanes=1)
+    return (time.perf_counter() - begin) / -(-len(rows) // batch)
+
+
+def planned(settings: Settings, rows: int, step: float, seconds: float, at_once: int) -> Settings:
+    """Fewer members, then fewer epochs, if the seconds of one core aren't enough for all.
+
+    >>> asked = Settings(members=4, epochs=32, batch_size=100)
+    >>> for seconds in (1000, 40, 10):
+    ...     plan = planned(asked, rows=1000, step=0.1, seconds=seconds, at_once=2)
+    ...     print(plan.members, plan.epochs)
+    4 32
+    4 10
+    2 5
+    """
+    epoch = step * -(-rows // settings.batch_of(rows))
+    if settings.members * settings.epochs * epoch <= seconds:
+        return settings
+    few = min(FEW_EPOCHS, settings.epochs)
+    members = max(min(at_once, settings.members), min(settings.members, int(seconds / (few * epoch))))
+    return replace(settings, members=members, epochs=max(1, min(settings.epochs, int(seconds / (members * epoch)))))

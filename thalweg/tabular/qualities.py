@@ -1,0 +1,88 @@
+"""What "fast", "balanced" and "best" mean: the settings of an ensemble of networks for tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from thalweg.errors import ArgumentError
+from thalweg.support.checks import number, whole
+from thalweg.support.naming import choose
+
+BATCH, LEAST_BATCH, STEPS = 256, 16, 16
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The members of an ensemble, and how each is trained.
+
+    Attributes:
+        members: how many networks.
+        trees: whether scikit-learn's HistGradientBoosting may join them.
+        layers: units of the hidden layers.
+        activation, initial_weights, loss, optimizer, learning_rate: as the estimators take them; None is the default.
+        batch_size, epochs: of a training; None: see `batch_of`. It ends early once `epoch ≥ 2.5·best + 4`.
+        dropout: the share of hidden units; None: 0.15 for classes, 0 for numbers.
+        leaves: of the trees whose thresholds are the edges of a number's codes.
+        numbers: at most so many numbers, the most telling ones, get codes and an embedding.
+    """
+
+    members: int = 4
+    trees: bool = False
+    layers: tuple[int, ...] = (128, 128, 128)
+    activation: Any = "mish"
+    initial_weights: Any = None
+    loss: Any = None
+    optimizer: Any = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    epochs: int = 32
+    dropout: float | None = None
+    leaves: int = 16
+    numbers: int = 200
+
+
+    def batch_of(self, rows: int) -> int:
+        """Rows a step: as asked; otherwise 256, and of fewer than 4,096 rows 1/16, between 16 and 256, as a power of 2.
+
+        >>> [Settings().batch_of(rows) for rows in (100, 1000, 5000)], Settings(batch_size=64).batch_of(10)
+        ([16, 32, 256], 10)
+        """
+        asked = self.batch_size or max(LEAST_BATCH, min(BATCH, 1 << max(1, rows // STEPS).bit_length() - 1))
+        return min(asked, rows)
+
+
+QUALITIES: Mapping[str, Settings] = {
+    "fast": Settings(members=1),
+    "balanced": Settings(),
+    "best": Settings(members=8, layers=(256, 256, 256), trees=True),
+}
+
+
+def settings_of(quality: str, **given: Any) -> Settings:
+    """The settings of a quality, except what is given and not None, checked.
+
+    >>> settings_of("balanced", members=2, layers=64).layers
+    (64,)
+    """
+    chosen = choose("quality", quality, QUALITIES)
+    changes = {name: value for name, value in given.items() if value is not None}
+    if changes.get("members") == "networks":
+        del changes["members"]
+        chosen = replace(chosen, trees=False)
+    for name in ("members", "batch_size", "epochs"):
+        if name in changes:
+            changes[name] = whole(name, changes[name])
+    if "layers" in changes:
+        changes["layers"] = _units(changes["layers"])
+    if "dropout" in changes:
+        changes["dropout"] = number("dropout", changes["dropout"], 0, 1)
+    if "learning_rate" in changes and not number("learning_rate", changes["learning_rate"]):
+        raise ArgumentError("learning_rate has to be positive, got 0")
+    return replace(chosen, **changes)
+
+
+def _units(layers: Any) -> tuple[int, ...]:
+    listed = layers if isinstance(layers, Sequence) and not isinstance(layers, str) else [layers]
+    return tuple(whole("units of a hidden layer", units) for units in listed)
