@@ -18,11 +18,12 @@ ROOT = Path(thalweg.__file__).parent
 # From top to bottom, as docs/architecture.md lists them. A room may import from itself, its row, and the rows below.
 ROOMS = [
     ["thalweg.cli"],
-    ["thalweg.runs"],
-    ["thalweg.sklearn"],
-    ["thalweg.tabular"],
     ["thalweg", "thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving",
      "thalweg.utils"],  # the public names
+    ["thalweg.runs"],
+    ["thalweg.sklearn"],
+    ["thalweg.experiments.tuning"],
+    ["thalweg.tabular"],
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
@@ -216,6 +217,7 @@ HEAVY = {
     "pandas",
     "polars",
     "narwhals",
+    "optuna",
     "safetensors",
     "sympy",
     "matplotlib",

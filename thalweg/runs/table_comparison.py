@@ -8,8 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import thalweg
 from thalweg.data.tables import Table
+from thalweg.experiments import comparison as knobs
+from thalweg.experiments.results import Comparison
 from thalweg.runs.folder import refuse_existing
 from thalweg.runs.table_run import TableOptions, understand
 from thalweg.support.files import explained
@@ -25,13 +26,13 @@ def compare(
     entries: Sequence[Any] | None,
     seeds: int,
     progress: Callable[[int, int], None] | None = None,
-) -> thalweg.Comparison:
+) -> Comparison:
     """`thalweg.compare` on a table, with columns fitted on the training rows."""
     options.check()
     target, parts, features = understand(table, options)
     settings = {name: getattr(options, name) for name in SETTINGS} | {"initializer": options.initial_weights}
     settings.pop(knob, None)
-    return thalweg.compare(
+    return knobs.compare(
         knob,
         features.matrix(parts.train),
         features.targets(parts.train).ravel(),
@@ -45,7 +46,7 @@ def compare(
     )
 
 
-def save_comparison(comparison: thalweg.Comparison, folder: Path) -> list[Path]:
+def save_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     """Writes the numbers and, if matplotlib is installed, the picture; returns the paths."""
     refuse_existing(folder)
     with explained(folder):

@@ -26,6 +26,7 @@ class Settings:
         dropout: the share of hidden units; None: 0.15 for classes, 0 for numbers.
         leaves: of the trees whose thresholds are the edges of a number's codes.
         numbers: at most so many numbers, the most telling ones, get codes and an embedding.
+        batch_normalization: whether it stands before the activation of each hidden layer.
     """
 
     members: int = 4
@@ -41,7 +42,7 @@ class Settings:
     dropout: float | None = None
     leaves: int = 16
     numbers: int = 200
-
+    batch_normalization: bool = False
 
     def batch_of(self, rows: int) -> int:
         """Rows a step: as asked; otherwise 256, and of fewer than 4,096 rows 1/16, between 16 and 256, as a power of 2.

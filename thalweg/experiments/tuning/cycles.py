@@ -1,4 +1,4 @@
-"""A training in cycles: each doubles the rows seen, and ends at a learning rate of 0, where networks can be compared."""
+"""A training in cycles: each sees twice as many rows, and ends at a learning rate of 0, where networks compare."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.callbacks import LambdaCallback
-from thalweg.experiments.tuning.space import Candidate
-from thalweg.models.sequential import Sequential
+from thalweg.models.model import Model
 from thalweg.schedules import FlatCos, LearningRateSchedule, Rates
+from thalweg.tabular.blueprint import FLAT, RATE
+from thalweg.tabular.qualities import Settings
 
 FIRST_VISITS = 12_000  # rows seen in the first cycle, if there are enough …
-MOST_EPOCHS = 8  # … and otherwise so many epochs
+MOST_EPOCHS = 4  # … and otherwise so many epochs
 LEAST_CYCLES, MOST_CYCLES = 4, 6
 FULL_EPOCHS = 5  # all cycles together should see each row as often, unless they would be more than MOST_CYCLES
-FLAT = 0.5  # the share of a cycle at the full learning rate
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Cycles:
     >>> [cycles.rows_and_epochs(number, 30_000) for number in range(cycles.count)]
     [(12000, 1), (24000, 1), (30000, 2), (30000, 3)]
     >>> Cycles.of(200)
-    Cycles(visits=1600, count=4)
+    Cycles(visits=800, count=4)
     """
 
     visits: int
@@ -61,12 +60,7 @@ class Cycle(LearningRateSchedule):
 
 
 def train(
-    model: Sequential,
-    candidate: Candidate,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    cycles: Cycles,
-    stopped: Callable[[], bool],
+    model: Model, settings: Settings, x: NDArray[Any], y: NDArray[Any], cycles: Cycles, stopped: Callable[[], bool]
 ) -> Iterator[list[dict[str, Any]]]:
     """Trains cycle by cycle, and yields the records of its epochs after each; ends early once `stopped`.
 
@@ -81,17 +75,10 @@ def train(
     watch = [LambdaCallback(on_train_begin=begin)]
     for number in range(cycles.count):
         rows, epochs = cycles.rows_and_epochs(number, len(x))
-        batch = min(candidate.batch_size, rows)
-        steps = epochs * math.ceil(rows / batch)
-        cycle = Cycle(candidate.learning_rate, model.optimizer.iterations, steps)
-        model.optimizer.set_learning_rate(cycle)
+        batch = settings.batch_of(rows)
+        optimizer, steps = model.optimizer, epochs * math.ceil(rows / batch)
+        optimizer.set_learning_rate(Cycle(settings.learning_rate or RATE, optimizer.iterations, steps))
         history = model.fit(x[:rows], y[:rows], batch, epochs, verbose=0, lanes=1, callbacks=watch)
         if stopped():
             return
         yield history.records()
-
-
-def outputs(model: Sequential, x: NDArray[Any]) -> NDArray[np.float32]:
-    """The network's outputs, computed on this thread."""
-    found: NDArray[np.float32] = model.predict(x, verbose=0, lanes=1)
-    return found

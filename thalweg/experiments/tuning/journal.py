@@ -210,9 +210,9 @@ def is_alive(trial: FrozenTrial) -> bool:
     age = timedelta() if begun is None else datetime.now(UTC if begun.tzinfo else None) - begun
     if not isinstance(owner, dict):
         return age < NAMELESS
-    if owner.get("host") != socket.gethostname() or sys.platform == "win32":  # where a signal 0 would end it
-        return age < SILENCE
     pid = owner.get("pid")
+    if owner.get("host") != socket.gethostname() or sys.platform == "win32" or not isinstance(pid, int):
+        return age < SILENCE  # on Windows, a signal 0 would end it
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

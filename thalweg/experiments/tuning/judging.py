@@ -2,139 +2,110 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.recipe import Recipe
-from thalweg.support.naming import choose
+from thalweg.data.target import Target
+from thalweg.tabular import temperature
+from thalweg.tabular.judge import Judge
+from thalweg.tabular.scoring import CLASS_METRICS, LOSSES, NUMBER_METRICS, TINY, metric_of, shown
 
-Array = NDArray[np.float64]
-SURE = 1e-7  # probabilities are kept this far from 0 and 1 before their logarithm is taken
-COOLEST, HOTTEST = 0.05, 20.0
-ROUNDS = 12  # of Newton's method
+Array = NDArray[Any]
+LABELS = {"log_loss": "log-loss", "auc": "AUC", "f1": "F1", "rmse": "RMSE", "mae": "MAE", "mape": "MAPE", "r2": "R²"}
+ALWAYS = {"regression": ("rmse", "r2"), "binary": ("log_loss", "accuracy"), "multiclass": ("log_loss", "accuracy")}
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What trials are ranked by. label: for people. sign: +1 if more is better, otherwise −1."""
+    """What trials are ranked by.
+
+    >>> metric = Metric.of("binary", None)
+    >>> metric.label, metric.ahead(0.9), Metric.of("binary", "accuracy").ahead(0.9)
+    ('log-loss', -0.9, 0.9)
+    """
 
     name: str
-    label: str
-    sign: int
+    task: str
+
+    @classmethod
+    def of(cls, task: str, name: str | None) -> Metric:
+        """The metric of that name; by default the log-loss for classes, the RMSE for numbers."""
+        return cls(metric_of(name, task)[0], task)
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return label_of(self.name)
+
+    @property
+    def sign(self) -> int:
+        """+1 if more is better, otherwise −1."""
+        return -1 if self.name in LOSSES else 1
 
     def ahead(self, score: float) -> float:
         """A number that is the larger the better."""
         return self.sign * score
 
     @property
-    def direction(self) -> str:
+    def direction(self) -> Literal["minimize", "maximize"]:
         """As Optuna says it."""
         return "maximize" if self.sign > 0 else "minimize"
 
 
-METRICS = {
-    "log_loss": Metric("log_loss", "log-loss", -1),
-    "accuracy": Metric("accuracy", "accuracy", 1),
-    "rmse": Metric("rmse", "RMSE", -1),
-}
-
-
-def metric_of(task: Recipe, name: str | None) -> Metric:
-    """The metric of that name; by default the log-loss for classes, and the RMSE for numbers.
-
-    >>> from thalweg.data.recipe import recipe
-    >>> metric_of(recipe("binary"), None).label, metric_of(recipe("binary"), "accuracy").direction
-    ('log-loss', 'maximize')
-    """
-    fitting = ("rmse",) if task.task == "regression" else ("log_loss", "accuracy")
-    return METRICS[choose(f"metric for a {task.task} target", name or fitting[0], fitting)]
+def label_of(metric: str) -> str:
+    """A metric's name for people."""
+    return LABELS.get(metric, metric.replace("_", " "))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The scores of one network on some rows, by metric, with the temperature that these rows want."""
+    """The scores of one network on some rows, by metric, as people know them, and the temperature of its logits."""
 
     scores: dict[str, float]
     temperature: float = 1.0
 
 
-def logits_of(outputs: NDArray[np.float32], activation: str) -> Array:
-    """(rows, classes) logits, up to a number for each row, from the outputs of any output layer for classes."""
-    z = np.asarray(outputs, np.float64)
-    if activation == "softmax":
-        z = np.log(np.maximum(z, SURE**2))
-    elif activation == "sigmoid":
-        z = np.clip(z, SURE, 1 - SURE)
-        z = np.log(z) - np.log1p(-z)
-    return np.hstack([np.zeros_like(z), z]) if z.shape[1] == 1 else z
+@dataclass(frozen=True)
+class Jury:
+    """Judges the outputs of networks on the rows with these targets.
 
-
-def shares_of(logits: Array, temperature: float) -> Array:
-    """Softmax(logits / temperature), (rows, classes)."""
-    z = logits / temperature
-    z = np.exp(z - z.max(axis=1, keepdims=True))
-    shares: Array = z / z.sum(axis=1, keepdims=True)
-    return shares
-
-
-def best_temperature(logits: Array, codes: NDArray[np.int64]) -> float:
-    """The temperature T of the least log-loss on these rows and one more of no class, between 0.05 and 20.
-
-    The log-loss is convex in 1/T, so Newton's method finds it (Guo et al., On Calibration, ICML 2017). The row of no
-    class, whose logits are the others' mean, keeps T away from 0 where all rows are right (Platt 1999).
-
-    >>> logits = np.array([[0.0, 9.0]] * 79 + [[9.0, 0.0]] * 20)
-    >>> codes = np.ones(99, int)
-    >>> round(best_temperature(logits, codes), 3)  # 79.5 of 100 are right, and 9 / T = log(79.5 / 20.5)
-    6.64
+    Attributes:
+        judge: of these targets, without a metric of its own.
+        metrics: what is scored.
     """
-    inverse, rows = 1.0, len(codes)
-    chosen = (rows * logits[np.arange(rows), codes] + logits.mean(axis=1)) / (rows + 1)
-    for _ in range(ROUNDS):
-        shares = shares_of(logits, 1 / inverse)
-        mean = (shares * logits).sum(axis=1)
-        slope = float((mean - chosen).mean())
-        bend = float(((shares * logits**2).sum(axis=1) - mean**2).mean())
-        step = slope / bend if bend > 0 else np.sign(slope) * np.inf
-        following = float(np.clip(inverse - step, max(inverse / 4, 1 / HOTTEST), min(inverse * 4, 1 / COOLEST)))
-        if abs(following - inverse) < 1e-6 * inverse:
-            break
-        inverse = following
-    return 1 / inverse
 
+    judge: Judge
+    metrics: tuple[str, ...]
 
-def log_losses(logits: Array, codes: NDArray[np.int64], temperature: float) -> Array:
-    """−log of the share given to the true class, a row."""
-    shares = shares_of(logits, temperature)[np.arange(len(codes)), codes]
-    losses: Array = -np.log(np.maximum(shares, SURE**2))
-    return losses
+    @classmethod
+    def of(cls, target: Target, y: Array, learned: Array, metric: Metric) -> Jury:
+        """`y` are the targets of the rows to judge by; predictions are limited to the range of those `learned`."""
+        judge = Judge.of(target.task, y.ravel(), None, metric.name, None, target.mean, target.scale)
+        if target.task == "regression":
+            judge = replace(judge, low=float(learned.min()), high=float(learned.max()))
+        return cls(judge, tuple(dict.fromkeys([metric.name, *ALWAYS[target.task]])))
 
+    def __call__(self, outputs: Array, at: float | None = None) -> Verdict:
+        """The scores of outputs (rows, units): logits, or standardised numbers.
 
-def judge(
-    outputs: NDArray[np.float32],
-    y: NDArray[np.generic],
-    activation: str,
-    scale: float,
-    temperature: float | None = None,
-) -> Verdict:
-    """The scores of these outputs.
+        `at` is the temperature that divides the logits; by default the one that suits these rows best.
+        """
+        y, regression = self.judge.y, self.judge.task == "regression"
+        if at is None:
+            at = 1.0 if regression else temperature.fitted(outputs, y)
+        predicted = self.judge.predictions(outputs, at)
+        truth = self.judge.numbers(y) if regression else y
+        known = NUMBER_METRICS if regression else CLASS_METRICS
+        return Verdict({name: shown(name, known[name](truth, predicted, None)) for name in self.metrics}, at)
 
-    Args:
-        outputs: (rows, units) of the network. activation: of its output layer.
-        y: class numbers (rows,), or standardised numbers (rows, 1).
-        scale: the size of a standardised target's unit, in the user's own.
-        temperature: divides the logits; by default the one that suits these rows best.
-    """
-    if y.ndim == 2:
-        errors = np.asarray(outputs, np.float64) - y
-        spread = float(np.var(np.asarray(y, np.float64)))
-        mean = float((errors**2).mean())
-        return Verdict({"rmse": scale * mean**0.5, "r2": 1 - mean / spread if spread else float("nan")})
-    codes = np.asarray(y, np.int64)
-    logits = logits_of(outputs, activation)
-    if temperature is None:
-        temperature = best_temperature(logits, codes)
-    right = float((logits.argmax(axis=1) == codes).mean())
-    return Verdict({"log_loss": float(log_losses(logits, codes, temperature).mean()), "accuracy": right}, temperature)
+    def losses(self, outputs: Array, at: float) -> Array:
+        """Of each row: −log p of the true class, or the squared error of the standardised number."""
+        if self.judge.task == "regression":
+            errors: Array = (np.clip(outputs[:, 0], self.judge.low, self.judge.high) - self.judge.y) ** 2
+            return errors
+        shares = self.judge.predictions(outputs, at)[np.arange(len(outputs)), self.judge.y]
+        found: Array = -np.log(np.maximum(shares, TINY))
+        return found

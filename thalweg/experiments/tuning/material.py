@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -14,8 +14,11 @@ from thalweg.data.recipe import Recipe, recipe
 from thalweg.data.tables import Table, read_table
 from thalweg.data.target import Target, split_rows
 from thalweg.errors import ArgumentError, DataError, ShapeError
-from thalweg.experiments.tuning.judging import Verdict, judge
+from thalweg.experiments.tuning.judging import Jury, Metric
+from thalweg.experiments.tuning.space import Candidate
 from thalweg.support.frames import as_array
+from thalweg.tabular.blueprint import Blueprint
+from thalweg.tabular.design import design
 from thalweg.tabular.features import Features
 
 Array = NDArray[Any]
@@ -56,18 +59,19 @@ class Material:
         table: Table,
         target: str,
         task: str | None,
-        columns: Mapping[str, Sequence[str]],
+        ignore: Sequence[str],
+        categories: Sequence[str],
         shares: tuple[float, float],
         seed: int,
     ) -> Material:
-        """From a table; `columns` are those to ignore and those to take as categories, `shares` test and validation."""
+        """From a table; `ignore` are columns not to use, `shares` those of test and validation rows."""
         for name, share in zip(("test_share", "validation_share"), shares, strict=True):
             if not 0 < share < 1:
                 raise ArgumentError(f"{name} has to lie between 0 and 1, got {share!r}")
         found = Target.of(table, target, task)
         learn, test = split_rows(table[target], found.task, shares[0], seed)
         rows = table.take(np.random.default_rng(seed).permutation(learn))
-        features = Features.fit(rows, found, **columns)
+        features = Features.fit(rows, found, ignore=ignore, categories=categories)
         return cls(features, part(features, rows), part(features, table.take(test)), shares[1], seed)
 
     @property
@@ -80,11 +84,6 @@ class Material:
         """The column to predict."""
         assert self.features.target is not None
         return self.features.target
-
-    @property
-    def units(self) -> int:
-        """Units of the output layer."""
-        return self.target.outputs
 
     def division(self) -> tuple[Part, Part]:
         """The rows that trials learn from, and those that they are judged on."""
@@ -103,9 +102,13 @@ class Material:
             held = np.flatnonzero(fold == number)
             yield self.learn.take(rng.permutation(np.flatnonzero(fold != number))), self.learn.take(held)
 
-    def judge(self, outputs: Array, y: Array, activation: str, temperature: float | None = None) -> Verdict:
-        """The scores of a network's outputs on rows with these targets."""
-        return judge(outputs, y, activation, self.target.scale, temperature)
+    def blueprint(self, learn: Part, candidate: Candidate) -> Blueprint:
+        """The network of a candidate that learns from these rows."""
+        return design(self.features, learn.x, learn.y.ravel(), candidate.settings, None, self.seed)
+
+    def jury(self, held: Part, metric: Metric) -> Jury:
+        """Judges networks by these rows."""
+        return Jury.of(self.target, held.y, self.learn.y, metric)
 
     def fingerprint(self) -> str:
         """Differs for other rows, columns or shares."""

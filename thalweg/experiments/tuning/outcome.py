@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from thalweg.errors import ArgumentError
 from thalweg.experiments.tuning.importance import METHODS
-from thalweg.experiments.tuning.judging import METRICS, Metric, Verdict
+from thalweg.experiments.tuning.judging import Metric, Verdict, label_of
 from thalweg.experiments.tuning.reruns import DEFAULT, Reruns
 from thalweg.experiments.tuning.space import KNOBS, Candidate, Range, Space
-from thalweg.models.sequential import Sequential
+from thalweg.models.model import Model
 from thalweg.support.files import finite, to_json, writing
 from thalweg.support.naming import choose
 from thalweg.support.terminal import columns
@@ -24,7 +24,6 @@ from thalweg.views.searches import Axis, draw_parallel, draw_slices
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LABELS = {name: metric.label for name, metric in METRICS.items()} | {"r2": "R²"}
 SHOWN = 6  # trials in the table
 
 
@@ -67,8 +66,8 @@ class Tuning:
     reruns: Reruns
     chosen: str
     best: Candidate
-    model: Sequential
-    default_model: Sequential
+    model: Model
+    default_model: Model
     features: Features
     history: list[dict[str, Any]]
     held_out: dict[str, Verdict]
@@ -118,7 +117,7 @@ class Tuning:
     def lines_of_scores(self) -> list[list[str]]:
         """The scores on the rows set apart."""
         best, default = self.held_out["best"].scores, self.held_out["default"].scores
-        return [[LABELS[name], number_text(best[name]), number_text(default[name])] for name in best]
+        return [[label_of(name), number_text(best[name]), number_text(default[name])] for name in best]
 
     def lines_of_importance(self) -> list[list[str]]:
         """The knobs, each with its share by every method."""
@@ -151,8 +150,8 @@ class Tuning:
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """Title, header and lines of each table of the report."""
-        label, metric = self.metric.label, METRICS[self.metric.name]
-        best = "least" if metric.sign < 0 else "greatest"
+        label = self.metric.label
+        best = "least" if self.metric.sign < 0 else "greatest"
         folds = f"reruns on other folds and seeds, {len(self.reruns.pairs)} each"
         found = [
             (f"best trials, by {best} validation {label}", ["trial", label, "settings"], self.lines_of_trials()),

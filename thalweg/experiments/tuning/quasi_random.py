@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from thalweg.experiments.tuning.space import Space
@@ -14,7 +15,7 @@ def point(space: Space, number: int, seed: int) -> dict[str, Any]:
     """The values of all searched knobs at a point of Sobol's scrambled sequence (Owen 1998).
 
     >>> from thalweg.data.recipe import recipe
-    >>> space = Space.of(recipe("binary"))
+    >>> space = Space.of(recipe("binary"), 1000)
     >>> sorted(point(space, number, seed=0)["depth"] for number in range(8))
     [1, 1, 2, 2, 3, 3, 4, 4]
     """
@@ -36,14 +37,18 @@ def quasi_random_sampler(space: Space, seed: int) -> BaseSampler:
     """
     from optuna.samplers import BaseSampler
 
+    @cache
+    def values(number: int) -> dict[str, Any]:
+        return point(space, number, seed)
+
     class Points(BaseSampler):
         def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-            return dict(space.distributions())
+            return {}
 
-        def sample_relative(self, study: Any, trial: Any, search_space: dict[str, Any]) -> dict[str, Any]:
-            return point(space, trial.number, seed)
+        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+            return {}
 
         def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
-            return point(space, trial.number, seed)[param_name]
+            return values(trial.number)[param_name]
 
     return Points()

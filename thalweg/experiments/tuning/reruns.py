@@ -14,7 +14,7 @@ from thalweg.errors import DivergedError
 from thalweg.experiments.tuning.cycles import Cycles
 from thalweg.experiments.tuning.judging import Metric, Verdict
 from thalweg.experiments.tuning.material import Material
-from thalweg.experiments.tuning.search import Clock, Running, fit, on_lanes
+from thalweg.experiments.tuning.search import Running, TimeLimit, fit, on_lanes
 from thalweg.experiments.tuning.space import Candidate
 
 LEVEL = 0.05
@@ -137,7 +137,7 @@ def rerun(
     folds: int,
     seeds: int,
     lanes: int,
-    clock: Clock,
+    clock: TimeLimit,
     share: float,
     progress: Callable[[float, float, str], None],
 ) -> Reruns:
@@ -161,7 +161,7 @@ def rerun(
                 return
             number, seed, entry, learn, held = task
             try:
-                fitted = fit(material, entry.candidate, learn, held, cycles, material.seed + seed, running)
+                fitted = fit(material, entry.candidate, learn, held, metric, cycles, material.seed + seed, running)
             except DivergedError:
                 entry.verdicts[number] = []
             else:

@@ -4,54 +4,58 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from thalweg.engine.lanes import startable
 from thalweg.errors import DivergedError
-from thalweg.experiments.tuning.candidates import make
-from thalweg.experiments.tuning.cycles import Cycles, outputs, train
+from thalweg.experiments.population import side_by_side
+from thalweg.experiments.tuning.cycles import Cycles, train
 from thalweg.experiments.tuning.journal import Journal
-from thalweg.experiments.tuning.judging import Verdict
+from thalweg.experiments.tuning.judging import Metric, Verdict
 from thalweg.experiments.tuning.material import Material, Part
 from thalweg.experiments.tuning.space import Candidate
-from thalweg.models.sequential import Sequential
+from thalweg.models.model import Model
 from thalweg.support.stopwatch import compiling
+from thalweg.tabular.blueprint import Blueprint
 
 if TYPE_CHECKING:
     from optuna import Trial
 
 QUASI_RANDOM = 1 / 3  # of the budget
 LOOK = 0.1  # seconds from one look at the clock to the next
-DIVERGED = {"log_loss": 50.0, "accuracy": 0.0, "rmse": 1e30}  # worse than any score, and finite
+WORST = 1e6  # the score of a training that diverged: finite, as Optuna wants it, and worse than any other
 
 
 @dataclass
-class Clock:
+class TimeLimit:
     """A limit in seconds of wall time, in which the compiling of kernels doesn't count; None: no limit."""
 
-    limit: float | None
+    seconds: float | None
     begin: float = field(default_factory=time.perf_counter)
-    compiled: float = field(default_factory=lambda: compiling.seconds)
+    compiled: float = field(default_factory=lambda: compiling.so_far)
 
     @property
     def passed(self) -> float:
         """Seconds since the start."""
-        return time.perf_counter() - self.begin - (compiling.seconds - self.compiled)
+        return time.perf_counter() - self.begin - (compiling.so_far - self.compiled)
 
     def share(self) -> float:
         """How much of the limit has passed; 0 without one."""
-        return 0.0 if self.limit is None else self.passed / self.limit
+        return 0.0 if self.seconds is None else self.passed / self.seconds
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network, and its scores on the judging rows at the end of each cycle."""
+    """A trained network: its verdicts at the end of each cycle, and the records of its epochs.
 
-    model: Sequential
+    bare: the network up to its logits, which shares the weights.
+    """
+
+    blueprint: Blueprint
+    model: Model
+    bare: Model
     verdicts: list[Verdict]
     records: list[dict[str, Any]]
 
@@ -61,28 +65,28 @@ def fit(
     candidate: Candidate,
     learn: Part,
     held: Part,
+    metric: Metric,
     cycles: Cycles,
     seed: int,
     running: Running,
     after: Callable[[int, Verdict], bool] = lambda cycle, verdict: False,
 ) -> Fitted | None:
-    """Trains a candidate and judges it at the end of each cycle, until `after` returns True; None if it was stopped.
+    """Trains a candidate and judges it on the held-out rows at the end of each cycle, until `after` returns True.
 
-    Raises:
-        DivergedError: a value stopped being finite.
+    Returns None if it was stopped. Raises DivergedError if a value stopped being finite.
     """
-    model = make(candidate, material.task, material.units, learn.x, seed)
-    y = material.task.encode(learn.y, material.units, model.loss)
-    activation = material.task.activation_for(model.loss)
+    blueprint, jury = material.blueprint(learn, candidate), material.jury(held, metric)
+    model, bare = blueprint.member(0, seed, 1)  # each cycle sets a schedule of its own
+    y = material.task.encode(learn.y, blueprint.outputs, model.loss)
     verdicts: list[Verdict] = []
     records: list[dict[str, Any]] = []
-    with running.follow(model), closing(train(model, candidate, learn.x, y, cycles, running.stopped.is_set)) as course:
-        for cycle, epochs in enumerate(course):
+    with running.follow(model):
+        for cycle, epochs in enumerate(train(model, candidate.settings, learn.x, y, cycles, running.stopped.is_set)):
             records += [record | {"epoch": len(records) + place} for place, record in enumerate(epochs)]
-            verdicts.append(material.judge(outputs(model, held.x), held.y, activation))
+            verdicts.append(jury(bare.predict(held.x, verbose=0, lanes=1)))
             if after(cycle, verdicts[-1]):
-                return Fitted(model, verdicts, records)
-    return None if running.stopped.is_set() else Fitted(model, verdicts, records)
+                return Fitted(blueprint, model, bare, verdicts, records)
+    return None if running.stopped.is_set() else Fitted(blueprint, model, bare, verdicts, records)
 
 
 class Running:
@@ -90,10 +94,10 @@ class Running:
 
     def __init__(self) -> None:
         self.stopped = Event()
-        self.models: set[Sequential] = set()
+        self.models: set[Model] = set()
 
     @contextmanager
-    def follow(self, model: Sequential) -> Iterator[None]:
+    def follow(self, model: Model) -> Iterator[None]:
         """While this context is open, the model is among them."""
         self.models.add(model)
         try:
@@ -114,22 +118,27 @@ def on_lanes(work: Callable[[], None], lanes: int, running: Running, look: Calla
     Raises:
         the first error of a thread, or KeyboardInterrupt, after all have ended.
     """
-    at_once = startable(lanes)
-    if not at_once:
-        work()
-        return
-    with ThreadPoolExecutor(at_once, "thalweg-tune") as pool:
-        waiting: set[Future[None]] = {pool.submit(work) for _ in range(at_once)}
+    ended = Event()
+
+    def watch() -> None:
+        while not ended.wait(LOOK):
+            if look():
+                running.stop()
+
+    def guarded() -> None:
         try:
-            while waiting:
-                done, waiting = wait(waiting, LOOK, FIRST_EXCEPTION)
-                for future in done:
-                    future.result()
-                if look():
-                    running.stop()
+            work()
         except BaseException:
             running.stop()
             raise
+
+    watcher = Thread(target=watch, name="thalweg-watch", daemon=True)
+    watcher.start()
+    try:
+        side_by_side([guarded] * lanes, lanes, running.stop)
+    finally:
+        ended.set()
+        watcher.join()
 
 
 class Search:
@@ -149,7 +158,7 @@ class Search:
         division: tuple[Part, Part],
         journal: Journal,
         cycles: Cycles,
-        clock: Clock,
+        clock: TimeLimit,
         share: float,
         budget: int | None,
         progress: Callable[[float, float, str], None],
@@ -210,11 +219,12 @@ class Search:
 
         try:
             fitted = fit(
-                self.material, candidate, self.learn, self.held, self.cycles, self.material.seed, self.running, after
-            )
+                self.material, candidate, self.learn, self.held, metric, self.cycles, self.material.seed, self.running,
+                after,
+            )  # fmt: skip
         except DivergedError as error:
             facts["diverged"] = str(error)
-            self.journal.report(trial, len(facts["scores"]), DIVERGED[metric.name])
+            self.journal.report(trial, len(facts["scores"]), -metric.sign * WORST)
             self.finish(trial, facts, None, begin)
             return
         if fitted is None:

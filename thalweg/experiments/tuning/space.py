@@ -13,35 +13,59 @@ from thalweg.data.recipe import Recipe
 from thalweg.errors import ArgumentError
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
+from thalweg.tabular.blueprint import CLASS_DROPOUT, RATE
+from thalweg.tabular.qualities import Settings
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-    from optuna.trial import BaseTrial
+    from optuna.trial import Trial
 
 Value = str | float | int | bool
+BY_INPUTS = "by_inputs"
+"""The estimators' own initial weights: W ~ N(0, 1/inputs) and b ~ N(0, 1)."""
+BATCHES = (16, 32, 64, 128, 256, 512)
+"""Of these, a quarter to four times the default."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One network for a table, and how it is trained: what a trial tries. The defaults are those of `thalweg train`."""
+    """One network for a table, and how it is trained: what a trial tries. See `TabularClassifier` for most of them.
 
-    activation: str = "relu"
-    initial_weights: str = "he_normal"  # of the hidden layers; "lsuv" is one too
-    loss: str = ""  # the task's usual one
-    learning_rate: float = 0.001  # Adam's, at the start of each cycle
-    depth: int = 2
-    width: int = 128
-    dropout: float = 0.1
-    batch_size: int = 64
-    batch_normalization: bool = False
+    Attributes:
+        activation, initial_weights, loss, learning_rate: the four knobs. "by_inputs" are the estimators' own initial
+            weights, W ~ N(0, 1/inputs) and b ~ N(0, 1).
+        depth, width: how many hidden layers, and how many units in each.
+        dropout, batch_size: as everywhere.
+        batch_normalization: whether it stands before each hidden layer's activation.
+    """
+
+    activation: str
+    initial_weights: str
+    loss: str
+    learning_rate: float
+    depth: int
+    width: int
+    dropout: float
+    batch_size: int
+    batch_normalization: bool
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of an estimator's network."""
+        return Settings(
+            members=1,
+            layers=(self.width,) * self.depth,
+            activation=self.activation,
+            initial_weights=None if self.initial_weights == BY_INPUTS else self.initial_weights,
+            loss=self.loss,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            dropout=self.dropout,
+            batch_normalization=self.batch_normalization,
+        )
 
     def text(self) -> str:
-        """In one line.
-
-        >>> Candidate(loss="mean_squared_error").text()
-        'relu, he_normal, mean_squared_error, 0.001, 2×128, dropout 0.1, batch 64'
-        """
-        parts = [self.activation, self.initial_weights, self.loss, f"{self.learning_rate:.2g}"]
+        """In one line: "mish, by_inputs, binary_crossentropy, rate 0.04, 3×128, dropout 0.15, batch 256"."""
+        parts = [self.activation, self.initial_weights, self.loss, f"rate {self.learning_rate:.2g}"]
         parts += [f"{self.depth}×{self.width}", f"dropout {self.dropout:g}", f"batch {self.batch_size}"]
         return ", ".join([*parts, *["batch norm"] * self.batch_normalization])
 
@@ -59,6 +83,22 @@ LOSSES = {
 }
 
 
+def default_candidate(task: Recipe, rows: int) -> Candidate:
+    """The estimators' network for so many rows to learn from."""
+    own = Settings()
+    return Candidate(
+        activation=own.activation,
+        initial_weights=BY_INPUTS,
+        loss=task.loss,
+        learning_rate=RATE,
+        depth=len(own.layers),
+        width=own.layers[0],
+        dropout=0.0 if task.task == "regression" else CLASS_DROPOUT,
+        batch_size=own.batch_of(rows),
+        batch_normalization=False,
+    )
+
+
 @dataclass(frozen=True)
 class Range:
     """The numbers between two, on a logarithmic scale, or in steps."""
@@ -68,10 +108,16 @@ class Range:
     step: float | None = None  # None: a logarithmic scale
 
     def at(self, share: float) -> float:
-        """The number at this share of the way, 0 ≤ share < 1."""
+        """The number at this share of the way, 0 ≤ share < 1.
+
+        >>> Range(0.01, 1.0).at(0.5), Range(0.0, 0.4, 0.1).at(0.99)
+        (0.1, 0.4)
+        """
         if self.step is None:
-            return math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
-        return self.low + self.step * math.floor(share * (round((self.high - self.low) / self.step) + 1))
+            found = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
+        else:
+            found = self.low + self.step * math.floor(share * (round((self.high - self.low) / self.step) + 1))
+        return min(max(round(found, 12), self.low), self.high)
 
 
 Dimension = tuple[Value, ...] | Range
@@ -82,7 +128,7 @@ class Space:
     """The values of every knob, and the default network, which is tried first.
 
     >>> from thalweg.data.recipe import recipe
-    >>> space = Space.of(recipe("regression"), {"activation": ["relu", "mish"], "depth": 2})
+    >>> space = Space.of(recipe("regression"), 1000, {"activation": ["relu", "mish"], "depth": 2})
     >>> space.dimensions["activation"], space.default.loss, "depth" in space.searched
     (('relu', 'mish'), 'mean_squared_error', False)
     """
@@ -91,52 +137,42 @@ class Space:
     default: Candidate
 
     @classmethod
-    def of(cls, task: Recipe, given: Mapping[str, Any] | None = None) -> Space:
+    def of(cls, task: Recipe, rows: int, given: Mapping[str, Any] | None = None) -> Space:
         """The usual space of a task, with some knobs replaced.
 
         Args:
-            task: what the target asks for.
+            task: what the target asks for. rows: to learn from.
             given: {knob: values}: a list of values, (low, high) for the learning rate and dropout, or one value, which
                 isn't searched then. The default network takes the first value where its own isn't among them.
 
         Raises:
             ArgumentError: an unknown knob or value, or a loss that doesn't fit the task.
         """
+        default = default_candidate(task, rows)
+        batches = tuple(b for b in BATCHES if default.batch_size <= 4 * b <= 16 * default.batch_size)
         dimensions: dict[str, Dimension] = {
             "activation": ("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "tanh"),
-            "initial_weights": ("he_normal", "glorot_uniform", "lecun_normal", "orthogonal"),
+            "initial_weights": (BY_INPUTS, "he_normal", "glorot_uniform", "orthogonal"),
             "loss": LOSSES[task.task],
-            "learning_rate": Range(1e-4, 5e-2),
+            "learning_rate": Range(0.003, 0.3),
             "depth": (1, 2, 3, 4),
             "width": (32, 64, 128, 256),
             "dropout": Range(0.0, 0.4, 0.05),
-            "batch_size": (32, 64, 128, 256, 512),
+            "batch_size": batches or (default.batch_size,),
             "batch_normalization": (False, True),
         }
         for knob, values in (given or {}).items():
             choose("knob", knob, KNOBS)
             dimensions[knob] = dimension(knob, values, task)
-        default = Candidate(loss=task.loss)
-        ends = {knob: nearest(values, getattr(default, knob)) for knob, values in dimensions.items()}
-        return cls(dimensions, dataclasses.replace(default, **ends))  # type: ignore[arg-type]
+        ends: dict[str, Any] = {knob: nearest(values, getattr(default, knob)) for knob, values in dimensions.items()}
+        return cls(dimensions, dataclasses.replace(default, **ends))
 
     @property
     def searched(self) -> dict[str, Dimension]:
         """The knobs that have more than one value."""
-        return {knob: values for knob, values in self.dimensions.items() if size(values) > 1}
+        return {k: v for k, v in self.dimensions.items() if (v.low < v.high if isinstance(v, Range) else len(v) > 1)}
 
-    def distributions(self) -> dict[str, BaseDistribution]:
-        """The searched knobs, as Optuna describes them."""
-        from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-        return {
-            knob: FloatDistribution(values.low, values.high, log=values.step is None, step=values.step)
-            if isinstance(values, Range)
-            else CategoricalDistribution(values)
-            for knob, values in self.searched.items()
-        }
-
-    def suggest(self, trial: BaseTrial) -> None:
+    def suggest(self, trial: Trial) -> None:
         """Has Optuna choose a value of every searched knob."""
         for knob, values in self.searched.items():
             if isinstance(values, Range):
@@ -161,23 +197,15 @@ class Space:
 
     def facts(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {
-            knob: vars(values) if isinstance(values, Range) else list(values)
-            for knob, values in self.dimensions.items()
-        }
-
-
-def size(values: Dimension) -> float:
-    """How many values there are."""
-    if isinstance(values, tuple):
-        return len(values)
-    return 1 if values.low == values.high else math.inf
+        return {k: dict(vars(v)) if isinstance(v, Range) else list(v) for k, v in self.dimensions.items()}
 
 
 def nearest(values: Dimension, default: Any) -> Any:
     """The default's value where it is allowed; otherwise the first, or the nearer end."""
     if isinstance(values, Range):
-        return min(max(default, values.low), values.high)
+        if values.step is None or values.low <= default <= values.high:
+            return min(max(default, values.low), values.high)
+        return values.low
     return default if default in values else values[0]
 
 
@@ -199,12 +227,12 @@ def dimension(knob: str, values: Any, task: Recipe) -> Dimension:
 def checked(knob: str, value: Any, task: Recipe) -> Any:
     """One value of a knob, checked."""
     if knob == "activation":
-        function = activations.get(value)
-        if not isinstance(value, str) or getattr(function, "missing", ()):
+        function: Any = activations.get(value)
+        if not isinstance(value, str) or getattr(function, "missing", None):
             raise ArgumentError(f"an activation to try is a name that needs no arguments, got {value!r}")
         return value
     if knob == "initial_weights":
-        if value != "lsuv":
+        if value != BY_INPUTS:
             initializers.get(value)
         return str(value)
     if knob == "loss":

@@ -7,20 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, DivergedError
-from thalweg.experiments.tuning.candidates import finish
-from thalweg.experiments.tuning.cycles import Cycles, outputs
+from thalweg.experiments.tuning.cycles import Cycles
 from thalweg.experiments.tuning.importance import importances
 from thalweg.experiments.tuning.journal import Journal
-from thalweg.experiments.tuning.judging import Metric, log_losses, logits_of, metric_of
+from thalweg.experiments.tuning.judging import Metric
 from thalweg.experiments.tuning.material import Material, as_table
 from thalweg.experiments.tuning.outcome import Attempt, Tuning, best_score, name_of, rank
 from thalweg.experiments.tuning.reruns import DEFAULT, Reruns, rerun
-from thalweg.experiments.tuning.search import Clock, Fitted, Running, Search, fit, on_lanes
+from thalweg.experiments.tuning.search import Fitted, Running, Search, TimeLimit, fit, on_lanes
 from thalweg.experiments.tuning.space import Candidate, Space
 from thalweg.support.checks import number, whole
 
@@ -57,17 +55,19 @@ def tune(
     """Searches for better settings of a network for a table: activation, initial weights, loss, learning rate, and
     depth, width, dropout, batch size, batch normalisation.
 
-    The default settings are tried first; then points that fill the space evenly, for a third of the budget; then what
-    Optuna's TPE proposes. Trials are trained side by side, one on each lane, in cycles that double the rows seen; of the
-    trials that end a cycle, a third goes on. They are ranked by one metric on validation rows, whatever their loss. The
-    five best are then trained on `folds` × `seeds` other divisions of the rows, as are the default settings, and the best
-    on average is refitted, and judged on rows that took no part in anything before.
+    The default settings, those of `TabularClassifier` and `TabularRegressor`, are tried first; then points that fill
+    the space evenly, for a third of the budget; then what Optuna's TPE proposes. Trials are trained side by side, one
+    on each lane, in cycles of which each sees twice as many rows; of the trials that end a cycle, a third goes on. They
+    are ranked by one metric on validation rows, whatever their loss. The five best are then trained on `folds` ×
+    `seeds` other divisions of the rows, as are the default settings; the best on average is refitted, and judged on
+    rows that took no part in anything before.
 
     Args:
         x: a table (anything that `read_table` takes), or an array (rows, columns).
         y: (rows,) targets: numbers, or classes of any kind. target: or the name of their column in x.
         task: "binary", "multiclass" or "regression"; follows from the target if None.
-        metric: "log_loss" (after the best temperature; the default for classes), "accuracy" or "rmse".
+        metric: "log_loss" (after the best temperature; the default for classes), "accuracy", "auc", "rmse" (the
+            default for numbers), "mae" or another of those of `TabularClassifier` and `TabularRegressor`.
         space: {knob: values} to replace those searched: a list, (low, high) for "learning_rate" and "dropout", or one
             value, which isn't searched. The knobs are the fields of `Tuning.best`.
         trials: how many; 100 by default, or with a time limit as many as there is time for.
@@ -94,14 +94,15 @@ def tune(
     >>> len(found.trials), found.trials[0].default, found.metric.label, sorted(found.held_out)
     (4, True, 'log-loss', ['best', 'default'])
     """
-    clock = Clock(None if time_limit is None else number("time_limit", time_limit, 1e-3))
+    clock = TimeLimit(None if time_limit is None else number("time_limit", time_limit, 1e-3))
     budget = TRIALS if trials is None and time_limit is None else None if trials is None else whole("trials", trials)
     folds, seeds = whole("folds", folds, 2), whole("seeds", seeds)
     lanes = cores() if lanes is None else whole("lanes", lanes)
     table, name = as_table(x, y, target)
-    columns = {"ignore": ignore, "categories": categories}
-    material = Material.of(table, name, task, columns, (test_share, validation_share), whole("seed", seed, 0))
-    chosen, searched = metric_of(material.task, metric), Space.of(material.task, space)
+    shares = test_share, validation_share
+    material = Material.of(table, name, task, ignore, categories, shares, whole("seed", seed, 0))
+    chosen = Metric.of(material.task.task, metric)
+    searched = Space.of(material.task, round(len(material.learn.y) * (1 - validation_share)), space)
     if folds > len(material.learn.y):
         raise ArgumentError(f"{len(material.learn.y)} rows can't be divided into {folds} folds")
     work = Work(material, searched, chosen, clock, lanes, progress or (lambda done, total, text: None))
@@ -113,7 +114,7 @@ class Work:
     """The steps of a search, one after the other."""
 
     def __init__(
-        self, material: Material, space: Space, metric: Metric, clock: Clock, lanes: int, progress: Report
+        self, material: Material, space: Space, metric: Metric, clock: TimeLimit, lanes: int, progress: Report
     ) -> None:
         self.material, self.space, self.metric, self.clock = material, space, metric, clock
         self.lanes, self.progress = lanes, progress
@@ -180,7 +181,7 @@ class Work:
             while waiting:
                 name, (candidate, count, _) = waiting.pop(0)
                 cycles = Cycles(self.cycles.visits, count)
-                fitted = fit(self.material, candidate, learn, test, cycles, self.material.seed, running)
+                fitted = fit(self.material, candidate, learn, test, self.metric, cycles, self.material.seed, running)
                 if fitted is not None:
                     found[name] = fitted
 
@@ -201,17 +202,13 @@ class Work:
         planned = {name: planned[name] for name in dict.fromkeys([chosen, DEFAULT])}
         fitted = self.refit(planned)
         test, task = self.material.test, self.material.task
+        jury, y = self.material.jury(test, self.metric), self.material.learn.y
         models, verdicts, losses = {}, {}, {}
-        for name, (candidate, _, temperature) in planned.items():
-            model = fitted[name].model
-            activation, found = task.activation_for(model.loss), outputs(model, test.x)
-            verdicts[name] = self.material.judge(found, test.y, activation, temperature)
-            losses[name] = (
-                ((found - test.y) ** 2).ravel()
-                if test.y.ndim == 2
-                else log_losses(logits_of(found, activation), test.y, temperature)
-            )
-            models[name] = finish(model, candidate, task, temperature)
+        for name, (_, _, temperature) in planned.items():
+            found = fitted[name]
+            outputs = found.bare.predict(test.x, verbose=0, lanes=self.lanes)
+            verdicts[name], losses[name] = jury(outputs, temperature), jury.losses(outputs, temperature)
+            models[name], _ = found.blueprint.ensemble([found.model], [temperature], float(y.min()), float(y.max()))
         difference = losses[chosen] - losses[DEFAULT]
         error = float(difference.std(ddof=1)) / math.sqrt(len(difference)) if len(difference) > 1 else math.nan
         done = attempts(journal)
