@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ArgumentError, ModelFileError, NotFoundError
-from thalweg.models.sequential import Sequential
+from thalweg.models.model import Model
 from thalweg.support.files import explained, to_json
 from thalweg.support.untrusted import read_json, readable
 from thalweg.version import __version__
@@ -65,7 +65,7 @@ def refuse_unwritable(folder: Path) -> None:
 def write_folder(
     folder: Path,
     command: Sequence[str],
-    model: Sequential,
+    model: Model,
     descriptions: dict[str, Any],
     history: Records,
     facts: Facts,

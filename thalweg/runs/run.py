@@ -17,7 +17,7 @@ from thalweg.data.recipe import Recipe
 from thalweg.data.target import split_rows
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.loading import load_model
-from thalweg.models.sequential import Sequential
+from thalweg.models.model import Model
 from thalweg.runs.folder import MODEL, write_folder
 from thalweg.support.checks import whole
 
@@ -79,7 +79,7 @@ class TrainingOptions(ABC):
 
     def fit(
         self,
-        model: Sequential,
+        model: Model,
         train: tuple[Array, Array],
         validation: tuple[Array, Array] | None,
         recipe: Recipe,
@@ -103,7 +103,7 @@ class TrainingOptions(ABC):
                 raise
             return model.history
 
-    def facts(self, source: str, rows: dict[str, int], model: Sequential, history: History) -> dict[str, Any]:
+    def facts(self, source: str, rows: dict[str, int], model: Model, history: History) -> dict[str, Any]:
         """The content of run.json, except for the scores."""
         how = {"seed": model.seed, "seconds": history.seconds, "interrupted": history.interrupted}
         return {"options": asdict(self), "source": source, "rows": rows, **how}
@@ -128,7 +128,7 @@ class Parts(Generic[Data]):
 class Run(ABC):
     """A trained network, with a description of its data and its results."""
 
-    model: Sequential
+    model: Model
     history: list[dict[str, Any]]
     facts: dict[str, Any] = field(default_factory=dict)  # run.json: command, options, versions, scores
 
@@ -158,9 +158,9 @@ def prediction_columns(first: dict[str, Array], guesses: Array, shares: Mapping[
     return columns
 
 
-def load_network(folder: Path, expected: tuple[tuple[int, ...], tuple[int, ...]], description: str) -> Sequential:
+def load_network(folder: Path, expected: tuple[tuple[int, ...], tuple[int, ...]], description: str) -> Model:
     """The model of a run folder; ModelFileError unless it has the input and output shapes of the description."""
     model = load_model(folder / MODEL)
-    if not isinstance(model, Sequential) or (model.input_shape, model.output_shape) != expected:
+    if not isinstance(model, Model) or (model.input_shape, model.output_shape) != expected:
         raise ModelFileError(f"{folder}: the model and {description} don't belong together")
     return model

@@ -13,21 +13,29 @@ import numpy as np
 from thalweg.errors import DivergedError
 from thalweg.experiments.tuning.cycles import Cycles
 from thalweg.experiments.tuning.judging import Metric, Verdict
-from thalweg.experiments.tuning.material import Material
+from thalweg.experiments.tuning.material import Array, Material
 from thalweg.experiments.tuning.search import Running, TimeLimit, fit, on_lanes
 from thalweg.experiments.tuning.space import Candidate
+from thalweg.tabular.temperature import fitted
 
 LEVEL = 0.05
+SAMPLE = 2000  # held-out rows of each rerun whose outputs are kept for the temperature
 DEFAULT = "default"
 
 
 @dataclass
 class Rerun:
-    """One candidate's reruns: its verdicts at the end of each cycle, by pair of fold and seed."""
+    """One candidate's reruns, by pair of fold and seed.
+
+    Attributes:
+        verdicts: at the end of each cycle; none if it diverged.
+        samples: the first held-out rows' outputs at the end of each cycle, and their targets.
+    """
 
     name: str
     candidate: Candidate
-    verdicts: dict[int, list[Verdict]] = field(default_factory=dict)  # none: it diverged
+    verdicts: dict[int, list[Verdict]] = field(default_factory=dict)
+    samples: dict[int, tuple[list[Array], Array]] = field(default_factory=dict)
 
 
 @dataclass
@@ -67,10 +75,12 @@ class Reruns:
         return float(np.mean(self.scores(entry))) if self.pairs else math.nan
 
     def temperature(self, entry: Rerun) -> float:
-        """The geometric mean of the held-out rows' temperatures after the best cycle."""
+        """That of the held-out rows of all reruns after the best cycle, together; 1 for numbers."""
         cycle = self.best_cycle(entry)
-        logs = [math.log(v[cycle].temperature) for pair in self.pairs if len(v := entry.verdicts[pair]) > cycle]
-        return math.exp(float(np.mean(logs))) if logs else 1.0
+        known = [(outputs[cycle], y) for outputs, y in entry.samples.values() if len(outputs) > cycle]
+        if self.metric.task == "regression" or not known:
+            return 1.0
+        return fitted(np.concatenate([outputs for outputs, _ in known]), np.concatenate([y for _, y in known]))
 
     def ranked(self) -> list[Rerun]:
         """Best mean first; of equal ones, in the order of the trials."""
@@ -161,12 +171,13 @@ def rerun(
                 return
             number, seed, entry, learn, held = task
             try:
-                fitted = fit(material, entry.candidate, learn, held, metric, cycles, material.seed + seed, running)
+                result = fit(material, entry.candidate, learn, held, metric, cycles, material.seed + seed, running)
             except DivergedError:
                 entry.verdicts[number] = []
             else:
-                if fitted is not None:
-                    entry.verdicts[number] = fitted.verdicts
+                if result is not None:
+                    entry.samples[number] = [z[:SAMPLE].copy() for z in result.outputs], held.y[:SAMPLE]
+                    entry.verdicts[number] = result.verdicts
             done += 1
 
     def look() -> bool:

@@ -14,7 +14,7 @@ from thalweg.experiments.population import side_by_side
 from thalweg.experiments.tuning.cycles import Cycles, train
 from thalweg.experiments.tuning.journal import Journal
 from thalweg.experiments.tuning.judging import Metric, Verdict
-from thalweg.experiments.tuning.material import Material, Part
+from thalweg.experiments.tuning.material import Array, Material, Part
 from thalweg.experiments.tuning.space import Candidate
 from thalweg.models.model import Model
 from thalweg.support.stopwatch import compiling
@@ -48,16 +48,19 @@ class TimeLimit:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network: its verdicts at the end of each cycle, and the records of its epochs.
+    """A trained network.
 
-    bare: the network up to its logits, which shares the weights.
+    Attributes:
+        bare: the network up to its logits, which shares the weights.
+        verdicts, outputs: at the end of each cycle, on the held-out rows. records: of its epochs.
     """
 
     blueprint: Blueprint
     model: Model
     bare: Model
-    verdicts: list[Verdict]
-    records: list[dict[str, Any]]
+    verdicts: list[Verdict] = field(default_factory=list)
+    outputs: list[Array] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
 
 
 def fit(
@@ -78,15 +81,16 @@ def fit(
     blueprint, jury = material.blueprint(learn, candidate), material.jury(held, metric)
     model, bare = blueprint.member(0, seed, 1)  # each cycle sets a schedule of its own
     y = material.task.encode(learn.y, blueprint.outputs, model.loss)
-    verdicts: list[Verdict] = []
-    records: list[dict[str, Any]] = []
+    fitted = Fitted(blueprint, model, bare)
     with running.follow(model):
         for cycle, epochs in enumerate(train(model, candidate.settings, learn.x, y, cycles, running.stopped.is_set)):
-            records += [record | {"epoch": len(records) + place} for place, record in enumerate(epochs)]
-            verdicts.append(jury(bare.predict(held.x, verbose=0, lanes=1)))
-            if after(cycle, verdicts[-1]):
-                return Fitted(blueprint, model, bare, verdicts, records)
-    return None if running.stopped.is_set() else Fitted(blueprint, model, bare, verdicts, records)
+            done = len(fitted.records)
+            fitted.records.extend(record | {"epoch": done + place} for place, record in enumerate(epochs))
+            fitted.outputs.append(bare.predict(held.x, verbose=0, lanes=1))
+            fitted.verdicts.append(jury(fitted.outputs[-1]))
+            if after(cycle, fitted.verdicts[-1]):
+                return fitted
+    return None if running.stopped.is_set() else fitted
 
 
 class Running:

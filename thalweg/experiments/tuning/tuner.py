@@ -209,6 +209,7 @@ class Work:
             outputs = found.bare.predict(test.x, verbose=0, lanes=self.lanes)
             verdicts[name], losses[name] = jury(outputs, temperature), jury.losses(outputs, temperature)
             models[name], _ = found.blueprint.ensemble([found.model], [temperature], float(y.min()), float(y.max()))
+            models[name].compile("adam", task.loss, [task.metric])
         difference = losses[chosen] - losses[DEFAULT]
         error = float(difference.std(ddof=1)) / math.sqrt(len(difference)) if len(difference) > 1 else math.nan
         done = attempts(journal)
