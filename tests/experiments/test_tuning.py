@@ -30,7 +30,14 @@ X = RNG.normal(size=(240, 3))
 TWO = np.where(X[:, 0] * X[:, 1] > 0, "yes", "no")
 THREE = np.digitize(X[:, 0] + X[:, 1], [-0.7, 0.7])
 NUMBER = 1000 + 100 * X[:, 0] - 50 * X[:, 1] ** 2
-SMALL = {"width": [8], "depth": [1, 2], "activation": ["relu", "tanh"], "batch_size": 32, "batch_normalization": False}
+SMALL = {
+    "width": [8],
+    "depth": [1, 2],
+    "activation": ["relu", "tanh"],
+    "batch_size": 32,
+    "batch_normalization": False,
+    "numbers": "plain",
+}
 QUICK = {"folds": 2, "seeds": 1, "lanes": 1, "space": SMALL | {"initial_weights": BY_INPUTS}}
 
 

@@ -7,6 +7,7 @@ import pytest
 from activation_layers import ACTIVATION_LAYERS, CUSTOM_OBJECTS
 from image_layers import IMAGE_LAYERS
 from lookup_rows import LOOKUPS
+from numerical_layers import NUMERICAL_LAYERS
 
 import thalweg
 from thalweg import Model, Sequential, activations, layers, ops
@@ -110,6 +111,7 @@ ROWS: dict[type[Layer], list[tuple[Any, Shape | list[Shape], Shape, int]]] = {
     ],
     **IMAGE_LAYERS,
     **ACTIVATION_LAYERS,
+    **NUMERICAL_LAYERS,
     **{kind: [] for kind in LOOKUPS},  # at a model's entry: see test_lookup.py
 }
 OWN = {"Tied": Tied, "halves": halves, **CUSTOM_OBJECTS}
@@ -132,7 +134,8 @@ def network(make: Any, shape: Shape | list[Shape], **options: Any) -> Model:
         joined = layer([Dense(s[-1])(x) for s, x in zip(shape, inputs, strict=True)])
         model = Model(inputs, Dense(2)(Flatten()(joined)), seed=3, **options)
     else:
-        front = [layer] if isinstance(layer, Augmentation | Embedding) else [Dense(shape[-1]), layer]
+        ends = isinstance(layer, Augmentation | Embedding) or getattr(layer, "steps", False)
+        front = [layer] if ends else [Dense(shape[-1]), layer]
         model = Sequential([Input(shape), *front, Flatten(), Dense(2)], seed=3, **options)
     model.compile(SGD(0.02), "mse", metrics=["mae"])
     return model
@@ -153,7 +156,8 @@ def test_every_layer_has_a_row():
     assert set(layers.CLASSES.values()) | {Tied} == set(ROWS)
     functions = {name for name in merging.__all__ if name.islower()}  # add(…) is Add()(…)
     assert functions == {c.__name__.lower() for c in ROWS if issubclass(c, merging.Merge)}
-    others = {"Input", "InputLayer", "Layer", "serialize", "deserialize", *functions}
+    edges = {"quantile_edges", "tree_edges"}
+    others = {"Input", "InputLayer", "Layer", "serialize", "deserialize", *edges, *functions}
     assert set(layers.__all__) - set(layers.aliases.__all__) == {*layers.CLASSES, *others}
 
 

@@ -16,6 +16,7 @@ import image_rows
 import loss_rows
 import metric_rows
 import moves_rows
+import numerical_rows
 import numpy as np
 import pointwise_rows
 import share_rows
@@ -247,4 +248,5 @@ ROWS: dict[str, Build] = {
 }
 ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_rows.ROWS
 ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS | embedding_rows.ROWS
+ROWS |= numerical_rows.ROWS
 ROWS |= {name: build for name, build in pointwise_rows.ROWS.items() if name not in ACTIVATIONS}

@@ -82,6 +82,7 @@ class Case:
         self.vector = 0  # elements of the parameter vector; as far as the first operand reaches if 0
         self.data_rows = shape.rows
         self.batch_rows = shape.rows + shape.seed % 5
+        self.penalties = (shape.seed % 3 + 1) / 2  # the step's factor
         self.first_row, self.start, self.iteration = shape.seed % 11, 0, 1 + shape.seed % 1000
         self.order: Array = np.arange(shape.rows)
         self.instruction = build(self)
@@ -155,6 +156,7 @@ class Case:
             update=self.iteration,
             seed=self.shape.seed,
             learning_rate=0.05,
+            penalties=self.penalties,
             order=self.order,
         )
         return m
@@ -223,7 +225,7 @@ class Case:
         s[state.ORDER], s[state.START] = order.ctypes.data if self.has(ORDERED) else 0, self.start
         s[state.UPDATE], s[state.BUSY] = self.iteration, self.busy
         s[state.BLOCK] = self.shape.rows
-        f[state.LEARNING_RATE] = 0.05
+        f[state.LEARNING_RATE], f[state.PENALTIES] = 0.05, self.penalties
         for lane in range(self.lanes):
             s[state.LANE], s[state.LANES] = lane, self.lanes
             for first, after in self.stretches(lane):

@@ -52,6 +52,7 @@ class Job:
     totals: int = FIRST_METRIC
     seed: int = 0
     shuffle: bool = False
+    ordered: bool = False  # whether its chunks say in which order the rows of their epochs come
     lanes: int = 1
 
     @property
@@ -74,6 +75,28 @@ class Chunk:
     steps: int
     iteration: int  # optimizer steps done before
     learning_rates: Array  # one per step, float64
+    penalties: Array | None = None  # the factor of the l1 and l2 penalties on weights in each step; 1 if None
+    order: Array | None = None  # the row numbers (int64) of the epoch, which the chunk then doesn't leave
+
+    def part(self, first: int, after: int) -> Chunk:
+        """Its steps first … after − 1 on their own; epoch and batch are still those of the first step."""
+        penalties = None if self.penalties is None else self.penalties[first:after]
+        return replace(
+            self,
+            steps=after - first,
+            iteration=self.iteration + first,
+            learning_rates=self.learning_rates[first:after],
+            penalties=penalties,
+        )
+
+    def numbers(self) -> Array:
+        """(steps, 2): the learning rate and the factor of the penalties in each step."""
+        result = np.ones((self.steps, 2))
+        if len(self.learning_rates):
+            result[:, 0] = self.learning_rates
+        if self.penalties is not None:
+            result[:, 1] = self.penalties
+        return result
 
 
 @dataclass

@@ -194,8 +194,12 @@ class ReferenceExecutor:
         """One step of gradient descent: forward, loss, backward, update. Yields each instruction once it is done."""
         m, job, program = self.memory, self.job, self.job.program
         epoch, batch = divmod(chunk.batch + step, job.steps_per_epoch)
-        shuffled = job.shuffle and not job.one_batch
-        order = self.order(chunk.epoch + epoch) if shuffled else np.arange(job.rows)
+        if chunk.order is not None and not job.one_batch:
+            order = chunk.order
+        elif job.shuffle and not job.one_batch:
+            order = self.order(chunk.epoch + epoch)
+        else:
+            order = np.arange(job.rows)
         order = order[batch * job.batch : (batch + 1) * job.batch]
         m.step = state = StepState(
             batch_rows=len(order),
@@ -203,6 +207,7 @@ class ReferenceExecutor:
             update=(chunk.iteration + step) // program.every + 1,
             seed=job.seed,
             learning_rate=float(chunk.learning_rates[step]) if len(chunk.learning_rates) else 0.0,
+            penalties=1.0 if chunk.penalties is None else float(chunk.penalties[step]),
         )
         yield from self.execute(program.prepare)
         for first in range(0, len(order), m.block):

@@ -19,6 +19,7 @@ from thalweg.layers import (
     merging,
     noise,
     normalization,
+    numerical,
     pooling,
     separable,
     shapes,
@@ -37,6 +38,7 @@ from thalweg.layers.lookups import *  # noqa: F403
 from thalweg.layers.merging import *  # noqa: F403
 from thalweg.layers.noise import *  # noqa: F403
 from thalweg.layers.normalization import *  # noqa: F403
+from thalweg.layers.numerical import *  # noqa: F403
 from thalweg.layers.pooling import *  # noqa: F403
 from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
@@ -58,6 +60,7 @@ __all__ += merging.__all__
 __all__ += lookups.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
+__all__ += numerical.__all__
 __all__ += pooling.__all__
 __all__ += separable.__all__
 __all__ += shapes.__all__

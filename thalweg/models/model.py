@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History
+from thalweg.data.ordering import Ordering
 from thalweg.data.streams import collected, is_stream
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
@@ -328,7 +329,7 @@ class Model(Layer):
         callbacks: Sequence[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | Ordering = True,
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
@@ -351,7 +352,7 @@ class Model(Layer):
             callbacks: see `thalweg.callbacks`.
             validation_split: the share of the *last* rows kept for validation, taken before shuffling.
             validation_data: (x, y) or (x, y, sample_weight) to validate on; takes precedence over `validation_split`.
-            shuffle: whether each epoch takes the rows in a new order.
+            shuffle: whether each epoch takes the rows in a new order, or a `data.ordering.Ordering`, which says how.
             class_weight: a weight for each class number. sample_weight: a weight for each row.
             initial_epoch: the number of epochs already done, for numbering only.
             steps_per_epoch: the batches of a generator that are an epoch. Of arrays an epoch is all; another number

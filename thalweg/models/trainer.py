@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.callbacks.callback import Model, checked, listened, notify
 from thalweg.data import arrays as batches
+from thalweg.data.ordering import Ordering, Taken
 from thalweg.data.streams import Stream, collected, is_stream
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
@@ -137,7 +138,7 @@ class Fit:
         callbacks: Sequence[Callback] | None,
         validation_split: float,
         validation_data: Any,
-        shuffle: bool,
+        shuffle: bool | Ordering,
         class_weight: Mapping[int, float] | None,
         sample_weight: Any,
         initial_epoch: int,
@@ -145,8 +146,11 @@ class Fit:
         validation: Validation,
         steps_per_epoch: int | None,
     ) -> None:
-        if not isinstance(shuffle, (bool, np.bool_)):
+        if not isinstance(shuffle, (bool, np.bool_, Ordering)):
             raise ArgumentError(f"shuffle is True or False, got {shuffle!r}")
+        self.ordering = shuffle if isinstance(shuffle, Ordering) else None
+        self.taken = Taken()  # how the rows of the current epoch are taken, if there is an ordering
+        shuffle = self.ordering is None and bool(shuffle)
         batch = 32 if batch_size is None else whole("batch_size", batch_size)
         self.model, self.compiled = model, compiled
         self.epochs, self.initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
@@ -158,7 +162,7 @@ class Fit:
                     f"{type(x).__name__} makes batches (x, y) or (x, y, sample_weight): leave out y, sample_weight, "
                     "batch_size and validation_split"
                 )
-            self.stream = Stream(x, steps_per_epoch, "steps_per_epoch", bool(shuffle), compiled.seed)
+            self.stream = Stream(x, steps_per_epoch, "steps_per_epoch", shuffle, compiled.seed)
             made = self.stream.epoch()
             x, y, sample_weight, batch, shuffle = made.x, made.y, made.sample_weight, made.batch, False
         self.lanes, self.class_weight = lanes, class_weight
@@ -171,6 +175,7 @@ class Fit:
             data, held = batches.split_off(data, validation_split)
         self.weigh(data)
         self.job = job = compiled.training_job(data, batch, lanes, shuffle)
+        job.ordered = self.ordering is not None
         self.executor = make_executor(compiled.engine, job)
         if (
             self.stream is None
@@ -204,11 +209,20 @@ class Fit:
         data = compiled.data(made.x, made.y, made.sample_weight)
         self.weigh(data)
         job = compiled.training_job(data, made.batch, self.lanes, False)
+        job.ordered = self.job.ordered
         if job.steps_per_epoch != self.job.steps_per_epoch:
             raise DataError(f"an epoch had {self.job.steps_per_epoch} batches, and now {job.steps_per_epoch}")
         self.job = job
         if not self.executor.rebind(job):
             self.executor = make_executor(compiled.engine, job)
+
+    def take(self, ordering: Ordering) -> None:
+        """Asks how the rows of the next epoch are taken."""
+        self.taken = ordering.epoch(self.compiled.epochs_trained)
+        if self.taken.weights is not None:
+            if "weights" not in self.job.data:
+                raise ArgumentError(f"{type(ordering).__name__} weights the rows of a fit: give it a sample_weight")
+            self.job.data["weights"][:, 0] = self.taken.weights
 
     def run(self) -> History:
         """Trains; returns the history. The model's weights are updated in place, even if an error ends the fit.
@@ -253,7 +267,7 @@ class Fit:
         per_epoch = self.job.steps_per_epoch
         total = (self.epochs - self.initial_epoch) * per_epoch
         batch_by_batch = listened(self.callbacks, BATCH_EVENTS)
-        by_epoch = self.validate is not None or self.stream is not None
+        by_epoch = self.validate is not None or self.stream is not None or self.ordering is not None
         whole_epochs = not by_epoch and not listened(self.callbacks, EPOCH_EVENTS)
         done, pace = 0, 1.0  # steps done; steps to try next
         while done < total and not self.model.stop_training and not interrupts.pressed:
@@ -263,6 +277,8 @@ class Fit:
             steps = 1 if batch_by_batch else max(1, min(limit, int(pace)))
             if batch == 0 and done and self.stream is not None:
                 self.refill(self.stream)
+            if batch == 0 and self.ordering is not None:
+                self.take(self.ordering)
             if batch == 0:
                 self.notify("on_epoch_begin", epoch, {})
             if batch_by_batch:
@@ -289,12 +305,15 @@ class Fit:
         """Runs some steps. Returns the sums of the epochs that ended, and the logs of the current or last epoch."""
         job, optimizer = self.job, self.compiled.optimizer
         per_epoch = job.steps_per_epoch
+        batch, penalties = done % per_epoch, self.taken.penalties
         chunk = Chunk(
             epoch=self.compiled.epochs_trained,
-            batch=done % per_epoch,
+            batch=batch,
             steps=steps,
             iteration=optimizer.iterations,
             learning_rates=optimizer.rates(steps),
+            penalties=None if penalties is None else penalties[batch : batch + steps],
+            order=self.taken.order,
         )
         begin = time.perf_counter()
         if self.before is None:
@@ -355,12 +374,9 @@ def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], don
     job.parameters[:], job.slots[:] = before
     for step in range(chunk.steps):
         one = replace(
-            chunk,
+            chunk.part(step, step + 1),
             epoch=chunk.epoch + (chunk.batch + step) // job.steps_per_epoch,
             batch=(chunk.batch + step) % job.steps_per_epoch,
-            steps=1,
-            iteration=chunk.iteration + step,
-            learning_rates=chunk.learning_rates[step : step + 1],
         )
         last = (job.parameters.copy(), job.slots.copy())
         outcome = fit.executor.run(one)

@@ -25,7 +25,7 @@ def as_run(found: Tuning, options: dict[str, Any], source: str, skipped: int) ->
         "seconds": found.seconds,
         "interrupted": found.interrupted,
         "held-out": named(found.held_out["best"].scores),
-        "default settings": named(found.held_out["default"].scores),
+        "default settings": named(found.held_out["default"].scores) if "default" in found.held_out else None,
         "baseline": None,
     }
     return TableRun(model=found.model, features=found.features, history=found.history, facts=facts)

@@ -21,13 +21,13 @@ from thalweg.errors import ArgumentError, DataError, ThalwegWarning
 from thalweg.sklearn.intake import column_names, is_frame, known_columns, per_row, table_of, targets_of
 from thalweg.support.checks import number, whole
 from thalweg.support.printing import out
-from thalweg.tabular import canonical, holdouts
+from thalweg.tabular import canonical
 from thalweg.tabular.clock import Clock
-from thalweg.tabular.design import design
-from thalweg.tabular.ensemble import SCORE, Ensemble, Rows, train
+from thalweg.tabular.ensemble import Ensemble, Member
 from thalweg.tabular.features import Features
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.newcomers import understood
+from thalweg.tabular.preparation import prepare
 from thalweg.tabular.qualities import Settings, settings_of
 from thalweg.tabular.scoring import shown
 
@@ -41,6 +41,9 @@ SETTINGS = (
 
 class TableEstimator(BaseEstimator):
     """Base of the two estimators for tables; see `TabularClassifier`."""
+
+    members_: list[Member]
+    out_of_fold_: Array
 
     def __init__(
         self,
@@ -141,30 +144,28 @@ class TableEstimator(BaseEstimator):
         time: Array | None,
     ) -> None:
         """Fits columns and networks. `numbers`: class numbers (rows,), or standardised numbers."""
-        lanes = self._lanes()
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         ignore, categories = (column_names(table, getattr(self, n), n) for n in ("ignore", "categories"))
-        features = Features.fit(table, ignore=ignore, categories=categories)
-        warn_of_text(features)
-        features = replace(features, target=target)
-        x = features.matrix(table)
-        balanced = self._class_weights(numbers, weights)
-        combined = balanced if weights is None else weights if balanced is None else weights * balanced
-        training = None if combined is None else (combined / combined.mean()).astype(np.float32)
-        judge = Judge.of(target.task, numbers, combined, self.metric, self.loss, target.mean, target.scale)
-        blueprint = design(features, x, numbers, settings, training, seed)
-        classes = None if target.task == "regression" else numbers
-        if groups is not None:
-            held = holdouts.grouped(np.unique(groups, return_inverse=True)[1], settings.members, seed)
-        elif time is not None:
-            held = holdouts.latest(time, settings.members)
-        else:
-            alike = canonical.alike(x, numbers) if table.rows <= canonical.FEW_ROWS else None
-            held = holdouts.rotating(table.rows, settings.members, classes, seed, alike)
-        y = numbers if target.task == "multiclass" else numbers.astype(np.float32)[:, None]
-        report = out if self.verbose else lambda line: None
-        found = train(blueprint, Rows(x, y, training), held, judge, seed, clock, lanes, report)
-        self._keep(features, found, replace(judge, weights=weights))
+        prepared = prepare(
+            table,
+            target,
+            settings,
+            numbers=numbers,
+            weights=weights,
+            class_factors=self._class_weights(numbers, weights),
+            metric=self.metric,
+            groups=groups,
+            time=time,
+            ignore=ignore,
+            categories=categories,
+            seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
+        )
+        warn_of_text(prepared.features)
+        found = prepared.train(clock, self._lanes(), tell if self.verbose else None)
+        self._keep(prepared.features, found, replace(prepared.judge, weights=weights))
+        if found.interrupted:
+            warnings.warn(
+                "Ctrl-C ended the training: what was learned until then is kept", ThalwegWarning, stacklevel=3
+            )
 
     def _keep(self, features: Features, found: Ensemble, judge: Judge) -> None:
         """Sets the fitted attributes. The score doesn't count class weights."""
@@ -172,11 +173,7 @@ class TableEstimator(BaseEstimator):
         self.model_ = found.model
         self.members_ = found.members
         self.temperature_ = found.temperature
-        self.history_ = [
-            {k: shown(judge.metric, v) if k == SCORE else v for k, v in record.items()}
-            for member in found.members
-            for record in member.records
-        ]
+        self.history_ = [record for member in found.members for record in member.records]
         predicted = found.out_of_fold
         seen = np.flatnonzero(~np.isnan(predicted[:, 0]))
         if judge.task == "regression":
@@ -253,6 +250,12 @@ def used_rows(table: Table, labels: Array, weights: Array | None) -> tuple[Array
         chosen = np.arange(table.rows) if chosen is None else chosen
         chosen = chosen[canonical.order(table.take(chosen), labels[chosen])]
     return chosen, None if weights is None else weights if chosen is None else weights[chosen]
+
+
+def tell(member: int, epoch: int, epochs: int, logs: dict[str, Any]) -> None:
+    """Prints a line for an epoch."""
+    numbers = ", ".join(f"{key} {value:.4g}" for key, value in logs.items())
+    out(f"member {member + 1}, epoch {epoch}/{epochs}: {numbers}")
 
 
 def target_name(name: object, table: Table) -> str:

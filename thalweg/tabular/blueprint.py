@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from thalweg import initializers, layers, losses, ops, optimizers, schedules
+from thalweg import initializers, layers, losses, ops, optimizers, regularizers, schedules
 from thalweg.data.recipe import recipe
 from thalweg.errors import ArgumentError
 from thalweg.models.functional import Functional
@@ -24,6 +24,7 @@ FLAT = 0.5
 SMALL = 0.1
 """The learning-rate factor of biases and embeddings."""
 CLASS_DROPOUT = 0.15
+FREQUENCIES, EMBEDDED = 16, 3
 
 
 @dataclass(frozen=True)
@@ -56,19 +57,31 @@ class Blueprint:
         """The pre-activations of the output, (rows, outputs), of a network whose layers' names begin with `name`."""
         h = self.embedded(x, name)
         for number, (units, activation) in enumerate(self.hidden(), start=1):
+            made = self.initial(h) | self.penalty()
             if self.settings.batch_normalization:
-                h = layers.Dense(units, name=f"{name}_hidden_{number}", **self.initial(h))(h)
+                h = layers.Dense(units, name=f"{name}_hidden_{number}", **made)(h)
                 h = layers.BatchNormalization(momentum=0.9, name=f"{name}_normalized_{number}")(h)
                 h = layers.Activation(activation, name=f"{name}_activation_{number}")(h)
             else:
-                h = layers.Dense(units, activation, name=f"{name}_hidden_{number}", **self.initial(h))(h)
+                h = layers.Dense(units, activation, name=f"{name}_hidden_{number}", **made)(h)
             if self.dropout:
                 h = layers.Dropout(self.dropout, name=f"{name}_dropout_{number}")(h)
-        return layers.Dense(self.outputs, kernel_initializer="zeros", name=f"{name}_output")(h)
+        last = layers.Dense(self.outputs, kernel_initializer="zeros", name=f"{name}_output", **self.penalty())
+        return last(h)
+
+    def penalty(self) -> dict[str, Any]:
+        """The penalty on a kernel, if one was asked for."""
+        return {"kernel_regularizer": regularizers.L2(self.settings.l2)} if self.settings.l2 else {}
 
     def embedded(self, x: Any, name: str) -> Any:
-        """The inputs with what is made of the numbers beside them."""
-        return x
+        """The inputs, and beside them an embedding and codes of the numbers."""
+        if not self.numbers:
+            return x
+        numbers = x if self.numbers == tuple(range(self.inputs)) else ops.take(x, list(self.numbers), axis=-1)
+        made = [layers.PeriodicEmbedding(FREQUENCIES, EMBEDDED, name=f"{name}_embedding")(numbers)]
+        if any(self.edges):
+            made.append(layers.PiecewiseLinearEncoding(self.edges, name=f"{name}_codes")(numbers))
+        return layers.Concatenate(name=f"{name}_inputs")([x, *made])
 
     def hidden(self) -> list[tuple[int, Any]]:
         """Units and activation of each hidden layer."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from thalweg.data.columns import NumberColumn
 from thalweg.data.dates import DateColumn
+from thalweg.layers import tree_edges
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.features import Features
 from thalweg.tabular.qualities import Settings
@@ -21,7 +22,10 @@ def design(features: Features, x: Array, y: Array, settings: Settings, weights: 
     target = features.target
     assert target is not None
     numbers = telling(x, y, number_places(features), settings.numbers)
-    return Blueprint(x.shape[1], tuple(numbers.tolist()), (), target.task, target.outputs, settings)
+    kind = "regression" if target.task == "regression" else "classification"
+    edges = tree_edges(x[:, numbers], y, kind, settings.leaves, weights, seed) if len(numbers) else []
+    coded = tuple(tuple(column) for column in edges)
+    return Blueprint(x.shape[1], tuple(numbers.tolist()), coded, target.task, target.outputs, settings)
 
 
 def number_places(features: Features) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,11 @@ from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.pace import Pace
-from thalweg.tabular.training import SCORE, BestEpoch
+from thalweg.tabular.scoring import shown
+from thalweg.tabular.training import BestEpoch
 
 Array = NDArray[Any]
+Progress = Callable[[int, int, int, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Ensemble:
         out_of_fold: what the graph would give for each row, (rows, outputs), of the members that didn't learn from it
             alone; NaN where there is none.
         diverged: how many trainings diverged; they have no member.
+        interrupted: whether Ctrl-C ended the trainings.
     """
 
     model: Model
@@ -79,6 +83,7 @@ class Ensemble:
     temperature: float
     out_of_fold: Array
     diverged: int = 0
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,18 @@ class Trained:
     records: list[dict[str, Any]]
 
     @property
+    def steps(self) -> int:
+        """Steps done."""
+        return self.model.optimizer.iterations
+
+    @property
     def epochs(self) -> int:
         """The best epoch; the last one if nothing was held out."""
         return self.watcher.best_epoch or len(self.records)
+
+    def score(self, metric: str) -> float:
+        """On the held-out rows; NaN if there are none."""
+        return shown(metric, self.watcher.best[0]) if self.watcher.best_epoch else np.nan
 
 
 def train(
@@ -105,35 +119,55 @@ def train(
     seed: int,
     clock: Clock,
     at_once: int,
-    report: Callable[[str], None],
+    progress: Progress | None = None,
 ) -> Ensemble:
     """Trains a member for each set of held-out rows, `at_once` at a time, and joins them.
 
+    Ctrl-C ends the trainings: those with steps done become members, and the ensemble is `interrupted`.
+
+    Args:
+        progress: called after each epoch of a member: (member, epoch from 1, epochs planned, logs), one call at a time.
+
     Raises:
-        DivergedError: every training diverged. ArgumentError: the time limit is too short.
+        DivergedError: every training diverged. ArgumentError: the time limit is too short. KeyboardInterrupt: before
+            any step was done.
     """
     pace = Pace.of(blueprint, rows.x, rows.y, clock, min(at_once, len(held_out)))
     blueprint, held_out = replace(blueprint, settings=pace.settings), held_out[: pace.settings.members]
     lanes = max(1, at_once // len(held_out))
     seeds = np.random.SeedSequence(seed).generate_state(len(held_out)).tolist()
 
-    def one(number: int) -> Trained | DivergedError | None:
-        if clock.stopped or (clock.left <= 0 and number):
-            return None
-        try:
-            trained = fit_one(blueprint, rows, held_out[number], judge, number, seeds[number], clock, lanes)
-        except DivergedError as error:
-            return error
-        report(f"member {number + 1} of {len(held_out)}: epoch {trained.epochs} of {len(trained.records)} is kept")
-        return trained
+    one_by_one = Lock()
+    found: dict[int, Trained | DivergedError] = {}
 
-    with clock.watching():
-        found = side_by_side([partial(one, k) for k in range(len(held_out))], at_once, clock.stop)
-    ended = [trained for trained in found if isinstance(trained, Trained)]
-    errors = [error for error in found if isinstance(error, DivergedError)]
+    def tell(number: int, epoch: int, logs: dict[str, Any]) -> None:
+        if progress is not None:
+            with one_by_one:
+                progress(number, epoch, blueprint.settings.epochs, logs)
+
+    def one(number: int) -> None:
+        if clock.stopped or (clock.left <= 0 and number):
+            return
+        try:
+            found[number] = fit_one(
+                blueprint, rows, held_out[number], judge, number, seeds[number], clock, lanes, partial(tell, number)
+            )
+        except DivergedError as error:
+            found[number] = error
+
+    interrupted = False
+    try:
+        with clock.watching():
+            side_by_side([partial(one, k) for k in range(len(held_out))], at_once, clock.stop)
+    except KeyboardInterrupt:
+        interrupted = True
+    ended = [trained for _, trained in sorted(found.items()) if isinstance(trained, Trained) and trained.steps]
+    errors = [error for error in found.values() if isinstance(error, DivergedError)]
     if not ended:
+        if interrupted:
+            raise KeyboardInterrupt
         raise errors[0] if errors else ThalwegError("no network was trained in time")
-    return join(blueprint, ended, seeds, judge, len(rows.x), len(errors))
+    return replace(join(blueprint, ended, seeds, judge, len(rows.x)), diverged=len(errors), interrupted=interrupted)
 
 
 def fit_one(
@@ -145,6 +179,7 @@ def fit_one(
     seed: int,
     clock: Clock,
     lanes: int,
+    tell: Callable[[int, dict[str, Any]], None],
 ) -> Trained:
     """Trains a member."""
     settings = blueprint.settings
@@ -153,7 +188,7 @@ def fit_one(
     batch = settings.batch_of(len(x))
     model, bare = blueprint.member(number, seed, settings.epochs * -(-len(x) // batch))
     y = recipe(blueprint.task).encode(rows.y[learn], blueprint.outputs, model.loss)
-    watcher = BestEpoch(bare, rows.x[held], partial(judge, held), clock, lanes)
+    watcher = BestEpoch(bare, rows.x[held], held, judge, clock, lanes, settings.patience, tell)
     history = model.fit(
         x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=weights, lanes=lanes
     )
@@ -161,9 +196,7 @@ def fit_one(
     return Trained(number, model, watcher, held, records)
 
 
-def join(
-    blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], judge: Judge, count: int, diverged: int
-) -> Ensemble:
+def join(blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], judge: Judge, count: int) -> Ensemble:
     """The ensemble of trained members, with its temperature."""
     held = [trained.held_out for trained in ended]
     outputs = [trained.watcher.outputs for trained in ended]
@@ -177,11 +210,10 @@ def join(
     used = each if len(ended) == 1 else each**0.5
     model, networks = blueprint.ensemble([t.model for t in ended], [used] * len(ended), judge.low, judge.high)
     members = [
-        Member(network, t.held_out, t.epochs, t.watcher.best[0] if t.watcher.best_epoch else np.nan, seeds[t.number],
-               t.records)
+        Member(network, t.held_out, t.epochs, t.score(judge.metric), seeds[t.number], t.records)
         for network, t in zip(networks, ended, strict=True)
-    ]  # fmt: skip
-    return Ensemble(model, members, each, out_of_fold(blueprint, held, outputs, judge, used, count), diverged)
+    ]
+    return Ensemble(model, members, each, out_of_fold(blueprint, held, outputs, judge, used, count))
 
 
 def out_of_fold(
@@ -205,4 +237,4 @@ def out_of_fold(
     return mean
 
 
-__all__ = ["SCORE", "Ensemble", "Member", "Rows", "train"]
+__all__ = ["Ensemble", "Member", "Progress", "Rows", "train"]

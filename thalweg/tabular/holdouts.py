@@ -19,15 +19,21 @@ MOST_ROWS = 20_000
 
 
 def rotating(
-    count: int, members: int, classes: Array | None, seed: int, alike: Array | None = None
+    count: int,
+    members: int,
+    classes: Array | None,
+    seed: int,
+    folds: int = FOLDS,
+    alike: Array | None = None,
 ) -> list[Array]:
-    """The rows that each member holds out, sorted: an eighth, member i the fold i mod 8 of the same permutation; after
-    eight members another permutation begins.
+    """The rows that each member holds out, sorted: member i the fold i mod 8 of the same permutation; after eight
+    members another permutation begins.
 
     Args:
         count: rows.
         classes: class numbers (rows,), which the folds share evenly; a class with one row is always learned from.
             None for a regression.
+        folds: how many.
         alike: a number for each row, the same for equal rows, which stay together: a row held out would otherwise be
             known from its copies.
 
@@ -35,28 +41,29 @@ def rotating(
     [[], []]
     """
     if alike is not None:
-        first = np.unique(alike, return_index=True)[1]
-        held = rotating(len(first), members, None if classes is None else classes[first], seed)
+        one_of_each = np.unique(alike, return_index=True)[1]
+        kinds = None if classes is None else classes[one_of_each]
+        held = rotating(len(one_of_each), members, kinds, seed, folds)
         return [np.flatnonzero(np.isin(alike, different)) for different in held]
     if count < LEAST_ROWS:
         return [np.arange(0)] * members
     held = []
-    for first in range(0, members, FOLDS):
+    for first in range(0, members, folds):
         order = np.random.default_rng([seed, first]).permutation(count)
-        folds = np.empty(count, np.int64)
+        fold_of = np.empty(count, np.int64)
         if classes is None:
-            folds[order] = np.arange(count) % FOLDS
+            fold_of[order] = np.arange(count) % folds
         else:  # dealt class by class
             order = order[np.argsort(classes[order], kind="stable")]
-            folds[order] = np.arange(count) % FOLDS
-            folds[np.bincount(classes)[classes] == 1] = -1
-        for fold in range(min(FOLDS, members - first)):
-            rows = np.flatnonzero(folds == fold)
+            fold_of[order] = np.arange(count) % folds
+            fold_of[np.bincount(classes)[classes] == 1] = -1
+        for fold in range(min(folds, members - first)):
+            rows = np.flatnonzero(fold_of == fold)
             held.append(rows if len(rows) <= MOST_ROWS else _some(rows, MOST_ROWS, seed))
     return held
 
 
-def grouped(groups: Array, members: int, seed: int) -> list[Array]:
+def grouped(groups: Array, members: int, seed: int, folds: int = FOLDS) -> list[Array]:
     """The same, with all rows of a group on one side.
 
     Args:
@@ -68,7 +75,7 @@ def grouped(groups: Array, members: int, seed: int) -> list[Array]:
     sizes = np.bincount(groups)
     if len(sizes) < 2:
         raise DataError("groups names one group only: to hold out whole groups, there must be two or more")
-    folds = min(FOLDS, len(sizes))
+    folds = min(folds, len(sizes))
     held: list[Array] = []
     for first in range(0, members, folds):
         order = np.random.default_rng([seed, first]).permutation(len(sizes))
@@ -80,7 +87,7 @@ def grouped(groups: Array, members: int, seed: int) -> list[Array]:
     return held
 
 
-def latest(time: Array, members: int) -> list[Array]:
+def latest(time: Array, members: int, folds: int = FOLDS) -> list[Array]:
     """The latest eighth of the rows for every member: as in use, the rows to predict come after those learned from.
 
     Rows of the same time stay together.
@@ -93,7 +100,7 @@ def latest(time: Array, members: int) -> list[Array]:
         raise DataError("time is the same in all rows: there is no latest part to hold out")
     if len(time) < LEAST_ROWS:
         return [np.arange(0)] * members
-    start = np.sort(ranks)[-max(1, min(len(ranks) // FOLDS, MOST_ROWS))]
+    start = np.sort(ranks)[-max(1, min(len(ranks) // folds, MOST_ROWS))]
     return [np.flatnonzero(ranks >= max(start, 1))] * members
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from thalweg.errors import ArgumentError
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
+from thalweg.tabular.holdouts import FOLDS
 
 BATCH, LEAST_BATCH, STEPS = 256, 16, 16
 
@@ -24,6 +25,9 @@ class Settings:
         activation, initial_weights, loss, optimizer, learning_rate: as the estimators take them; None is the default.
         batch_size, epochs: of a training; None: see `batch_of`. It ends early once `epoch ≥ 2.5·best + 4`.
         dropout: the share of hidden units; None: 0.15 for classes, 0 for numbers.
+        l2: a penalty on the kernels.
+        patience: epochs without a better one after which a training ends; 0: never; None: as said.
+        held_share: of the rows, to choose the epoch on: 0: none, the last epoch is kept; None: an eighth.
         leaves: of the trees whose thresholds are the edges of a number's codes.
         numbers: at most so many numbers, the most telling ones, get codes and an embedding.
         batch_normalization: whether it stands before the activation of each hidden layer.
@@ -40,9 +44,19 @@ class Settings:
     batch_size: int | None = None
     epochs: int = 32
     dropout: float | None = None
+    l2: float = 0.0
+    patience: int | None = None
+    held_share: float | None = None
     leaves: int = 16
     numbers: int = 200
     batch_normalization: bool = False
+
+    @property
+    def folds(self) -> int:
+        """Into how many parts the rows are divided, of which a member holds out one; 0: nothing is held out."""
+        if self.held_share is None:
+            return FOLDS
+        return max(2, round(1 / self.held_share)) if self.held_share else 0
 
     def batch_of(self, rows: int) -> int:
         """Rows a step: as asked; otherwise 256, and of fewer than 4,096 rows 1/16, between 16 and 256, as a power of 2.
@@ -72,6 +86,12 @@ def settings_of(quality: str, **given: Any) -> Settings:
     if changes.get("members") == "networks":
         del changes["members"]
         chosen = replace(chosen, trees=False)
+    if "held_share" in changes:
+        changes["held_share"] = number("held_share", changes["held_share"], 0, 0.9)
+    if "patience" in changes:
+        changes["patience"] = whole("patience", changes["patience"], 0)
+    if "l2" in changes:
+        changes["l2"] = number("l2", changes["l2"])
     for name in ("members", "batch_size", "epochs"):
         if name in changes:
             changes[name] = whole(name, changes[name])

@@ -14,7 +14,7 @@ from thalweg.tabular.scoring import mean
 
 Array = NDArray[Any]
 
-LOW, HIGH = 0.3, 8.0
+LOW, HIGH = 0.5, 8.0
 GRID = np.geomspace(0.7, 4.0, 9)
 """Temperatures tried after every epoch."""
 
@@ -50,7 +50,7 @@ def least_loss(logits: Array, y: Array, weights: Array | None = None) -> tuple[f
 
 
 def fitted(logits: Array, y: Array, weights: Array | None = None) -> float:
-    """The temperature of least loss, between 0.3 and 8; 1 if there are no rows.
+    """The temperature of least loss, between 0.5 and 8; 1 if there are no rows.
 
     >>> rng = np.random.default_rng(0)
     >>> logits = rng.normal(size=(2000, 1))

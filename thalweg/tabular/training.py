@@ -12,6 +12,8 @@ from thalweg.callbacks import Callback
 from thalweg.callbacks.callback import Logs
 from thalweg.models.model import Model
 from thalweg.tabular.clock import Clock
+from thalweg.tabular.judge import Judge
+from thalweg.tabular.scoring import shown
 
 Array = NDArray[Any]
 
@@ -27,15 +29,26 @@ class BestEpoch(Callback):
     Args:
         bare: the network without the output's activation; it shares its weights.
         x: the held-out rows; without any the last weights stay.
-        judge: outputs → score, a tuple of which the greater is better.
+        judge: scores outputs for them; `rows` are their numbers.
         clock: the time that is left.
         lanes: cores to judge with.
+        patience: epochs without a better one after which it ends; 0: never; None: by its best epoch.
+        progress: called after each epoch with its number from 1, and the logs.
     """
 
     def __init__(
-        self, bare: Model, x: Array, judge: Callable[[Array], tuple[float, ...]], clock: Clock, lanes: int
+        self,
+        bare: Model,
+        x: Array,
+        rows: Array,
+        judge: Judge,
+        clock: Clock,
+        lanes: int,
+        patience: int | None = None,
+        progress: Callable[[int, Logs], None] | None = None,
     ) -> None:
-        self.bare, self.x, self.judge, self.clock, self.lanes = bare, x, judge, clock, lanes
+        self.patience, self.progress = patience, progress
+        self.bare, self.x, self.rows, self.judge, self.clock, self.lanes = bare, x, rows, judge, clock, lanes
         self.best: tuple[float, ...] = (-np.inf,)
         self.best_epoch = 0  # counted from 1; 0: none was judged
         self.outputs: Array | None = None  # for the held-out rows, at the best epoch
@@ -52,9 +65,17 @@ class BestEpoch(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         score = self.look(epoch + 1)
         if score is not None and logs is not None:
-            logs[SCORE] = score
-        if self.best_epoch and epoch + 1 >= PATIENCE * self.best_epoch + GRACE:
+            logs[SCORE] = shown(self.judge.metric, score)
+        if self.best_epoch and self.vain(epoch + 1):
             self.model.stop_training = True
+        if self.progress is not None:
+            self.progress(epoch + 1, dict(logs or {}))
+
+    def vain(self, epoch: int) -> bool:
+        """Whether to go on is unlikely to help."""
+        if self.patience is not None:
+            return 0 < self.patience <= epoch - self.best_epoch
+        return epoch >= PATIENCE * self.best_epoch + GRACE
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.clock.running.discard(self.model)
@@ -70,7 +91,7 @@ class BestEpoch(Callback):
             self.best_epoch = 0
             return None
         outputs = self.bare.predict(self.x, verbose=0, lanes=self.lanes)
-        score = self.judge(outputs)
+        score = self.judge(self.rows, outputs)
         if score > self.best or self.outputs is None:
             self.best, self.best_epoch, self.outputs = score, epoch, outputs
             self.weights = self.vector.copy()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from thalweg.support.frames import as_array
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.design import design
 from thalweg.tabular.features import Features
+from thalweg.tabular.qualities import Settings
 
 Array = NDArray[Any]
 TARGET = "target"  # the name of a target that is given as an array
@@ -37,6 +39,25 @@ class Part:
         return Part(self.x[rows], self.y[rows])
 
 
+class Recent:
+    """What was made last for some parts, so that candidates that learn from the same rows share it."""
+
+    MOST = 3
+
+    def __init__(self) -> None:
+        self.found: dict[int, tuple[Part, Blueprint]] = {}
+        self.lock = Lock()
+
+    def of(self, part: Part, make: Callable[[], Blueprint]) -> Blueprint:
+        """What was made for this part, or is made now."""
+        with self.lock:
+            if id(part) not in self.found:
+                self.found[id(part)] = part, make()
+                if len(self.found) > self.MOST:
+                    del self.found[next(iter(self.found))]
+            return self.found[id(part)][1]
+
+
 @dataclass(frozen=True)
 class Material:
     """The rows, with their columns understood.
@@ -52,6 +73,7 @@ class Material:
     test: Part
     validation_share: float
     seed: int
+    designs: Recent = field(default_factory=Recent, compare=False)
 
     @classmethod
     def of(
@@ -104,7 +126,14 @@ class Material:
 
     def blueprint(self, learn: Part, candidate: Candidate) -> Blueprint:
         """The network of a candidate that learns from these rows."""
-        return design(self.features, learn.x, learn.y.ravel(), candidate.settings, None, self.seed)
+        full = self.designs.of(learn, lambda: self.design(learn))
+        numbers, edges = ((), ()) if candidate.numbers == "plain" else (full.numbers, full.edges)
+        edges = edges if candidate.numbers == "coded" else ()
+        return replace(full, numbers=numbers, edges=edges, settings=candidate.settings)
+
+    def design(self, learn: Part) -> Blueprint:
+        """The estimators' network for these rows, with codes of the numbers."""
+        return design(self.features, learn.x, learn.y.ravel(), Settings(), None, self.seed)
 
     def jury(self, held: Part, metric: Metric) -> Jury:
         """Judges networks by these rows."""

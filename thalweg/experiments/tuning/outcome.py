@@ -50,7 +50,7 @@ class Tuning:
         reruns: the best few against the default on other folds and seeds.
         best: the settings chosen; `chosen` is their name among the reruns: "default", or "trial 7".
         model: the network refitted with them on all rows but those set apart; it gives probabilities, or a standardised
-            number. default_model: the same with the default settings. features: how columns become its input.
+            number. default_model: the same with the default settings, None if it diverged. features: how columns become its input.
         held_out: the scores of both on the rows set apart, "best" and "default".
         difference: of their losses on these rows, best − default, a row (log-loss, or squared error), with its
             standard error.
@@ -67,7 +67,7 @@ class Tuning:
     chosen: str
     best: Candidate
     model: Model
-    default_model: Model
+    default_model: Model | None
     features: Features
     history: list[dict[str, Any]]
     held_out: dict[str, Verdict]
@@ -116,8 +116,12 @@ class Tuning:
 
     def lines_of_scores(self) -> list[list[str]]:
         """The scores on the rows set apart."""
-        best, default = self.held_out["best"].scores, self.held_out["default"].scores
-        return [[label_of(name), number_text(best[name]), number_text(default[name])] for name in best]
+        best = self.held_out["best"].scores
+        default = self.held_out["default"].scores if "default" in self.held_out else {}
+        return [
+            [label_of(name), number_text(score), number_text(default.get(name, math.nan))]
+            for name, score in best.items()
+        ]
 
     def lines_of_importance(self) -> list[list[str]]:
         """The knobs, each with its share by every method."""
@@ -134,7 +138,8 @@ class Tuning:
         lines.append(self.verdict())
         mean, error = self.difference
         what = "log-loss" if self.task != "regression" else "squared error, standardised,"
-        lines.append(f"{what} a row, best − default, on the rows set apart: {mean:+.4f} ± {error:.4f}")
+        if self.chosen != DEFAULT and not math.isnan(mean):
+            lines.append(f"{what} a row, best − default, on the rows set apart: {mean:+.4f} ± {error:.4f}")
         return lines
 
     def verdict(self) -> str:

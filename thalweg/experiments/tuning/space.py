@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Value = str | float | int | bool
 BY_INPUTS = "by_inputs"
 """The estimators' own initial weights: W ~ N(0, 1/inputs) and b ~ N(0, 1)."""
+NUMBERS = ("plain", "embedded", "coded")
 BATCHES = (16, 32, 64, 128, 256, 512)
 """Of these, a quarter to four times the default."""
 
@@ -36,6 +37,8 @@ class Candidate:
         depth, width: how many hidden layers, and how many units in each.
         dropout, batch_size: as everywhere.
         batch_normalization: whether it stands before each hidden layer's activation.
+        numbers: how the table's numbers enter: "plain", "embedded" (beside a periodic embedding), or "coded" (beside
+            that and codes of tree edges, as in the estimators).
     """
 
     activation: str
@@ -47,6 +50,7 @@ class Candidate:
     dropout: float
     batch_size: int
     batch_normalization: bool
+    numbers: str
 
     @property
     def settings(self) -> Settings:
@@ -64,10 +68,10 @@ class Candidate:
         )
 
     def text(self) -> str:
-        """In one line: "mish, by_inputs, binary_crossentropy, rate 0.04, 3×128, dropout 0.15, batch 256"."""
+        """In one line: "mish, by_inputs, binary_crossentropy, rate 0.04, 3×128, dropout 0.15, batch 256, numbers coded"."""
         parts = [self.activation, self.initial_weights, self.loss, f"rate {self.learning_rate:.2g}"]
         parts += [f"{self.depth}×{self.width}", f"dropout {self.dropout:g}", f"batch {self.batch_size}"]
-        return ", ".join([*parts, *["batch norm"] * self.batch_normalization])
+        return ", ".join([*parts, *["batch norm"] * self.batch_normalization, f"numbers {self.numbers}"])
 
 
 KNOBS = tuple(field.name for field in dataclasses.fields(Candidate))
@@ -96,6 +100,7 @@ def default_candidate(task: Recipe, rows: int) -> Candidate:
         dropout=0.0 if task.task == "regression" else CLASS_DROPOUT,
         batch_size=own.batch_of(rows),
         batch_normalization=False,
+        numbers=NUMBERS[-1],
     )
 
 
@@ -160,6 +165,7 @@ class Space:
             "dropout": Range(0.0, 0.4, 0.05),
             "batch_size": batches or (default.batch_size,),
             "batch_normalization": (False, True),
+            "numbers": NUMBERS,
         }
         for knob, values in (given or {}).items():
             choose("knob", knob, KNOBS)
@@ -243,6 +249,8 @@ def checked(knob: str, value: Any, task: Recipe) -> Any:
         if not isinstance(value, bool):
             raise ArgumentError(f"batch_normalization is True or False, got {value!r}")
         return value
+    if knob == "numbers":
+        return choose("way of numbers to enter the network", value, NUMBERS)
     if knob == "learning_rate":
         return number(knob, value, 1e-12)
     return number(knob, value, 0, 1) if knob == "dropout" else whole(knob, value)

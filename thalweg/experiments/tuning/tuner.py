@@ -15,7 +15,7 @@ from thalweg.experiments.tuning.cycles import Cycles
 from thalweg.experiments.tuning.importance import importances
 from thalweg.experiments.tuning.journal import Journal
 from thalweg.experiments.tuning.judging import Metric
-from thalweg.experiments.tuning.material import Material, as_table
+from thalweg.experiments.tuning.material import Array, Material, as_table
 from thalweg.experiments.tuning.outcome import Attempt, Tuning, best_score, name_of, rank
 from thalweg.experiments.tuning.reruns import DEFAULT, Reruns, rerun
 from thalweg.experiments.tuning.search import Fitted, Running, Search, TimeLimit, fit, on_lanes
@@ -162,7 +162,7 @@ class Work:
     def plan(self, journal: Journal, reruns: Reruns) -> dict[str, tuple[Candidate, int, float]]:
         """Candidate, cycles and temperature for the refit, by name, the chosen one first: by the reruns, or else by
         the trials."""
-        if reruns.pairs:
+        if reruns.pairs and not math.isnan(reruns.mean(reruns.ranked()[0])):
             return {e.name: (e.candidate, reruns.best_cycle(e) + 1, reruns.temperature(e)) for e in reruns.ranked()}
         found: dict[str, tuple[Candidate, int, float]] = {}
         for trial in sorted(attempts(journal), key=lambda trial: rank(trial, self.metric), reverse=True):
@@ -172,7 +172,7 @@ class Work:
         return found
 
     def refit(self, planned: Mapping[str, tuple[Candidate, int, float]]) -> dict[str, Fitted]:
-        """Each candidate trained on all rows but those set apart, side by side."""
+        """Each candidate trained on all rows but those set apart, side by side; the first must not diverge."""
         found: dict[str, Fitted] = {}
         waiting, running = list(planned.items()), Running()
         learn, test = self.material.learn, self.material.test
@@ -181,9 +181,16 @@ class Work:
             while waiting:
                 name, (candidate, count, _) = waiting.pop(0)
                 cycles = Cycles(self.cycles.visits, count)
-                fitted = fit(self.material, candidate, learn, test, self.metric, cycles, self.material.seed, running)
-                if fitted is not None:
-                    found[name] = fitted
+                try:
+                    fitted = fit(
+                        self.material, candidate, learn, test, self.metric, cycles, self.material.seed, running
+                    )
+                except DivergedError:
+                    if name == next(iter(planned)):
+                        raise
+                else:
+                    if fitted is not None:
+                        found[name] = fitted
 
         def look() -> bool:
             self.progress(len(found), len(planned), "fitting the best settings on all rows")
@@ -204,14 +211,17 @@ class Work:
         test, task = self.material.test, self.material.task
         jury, y = self.material.jury(test, self.metric), self.material.learn.y
         models, verdicts, losses = {}, {}, {}
-        for name, (_, _, temperature) in planned.items():
-            found = fitted[name]
+        for name, found in fitted.items():
+            temperature = planned[name][2]
             outputs = found.bare.predict(test.x, verbose=0, lanes=self.lanes)
             verdicts[name], losses[name] = jury(outputs, temperature), jury.losses(outputs, temperature)
             models[name], _ = found.blueprint.ensemble([found.model], [temperature], float(y.min()), float(y.max()))
             models[name].compile("adam", task.loss, [task.metric])
-        difference = losses[chosen] - losses[DEFAULT]
-        error = float(difference.std(ddof=1)) / math.sqrt(len(difference)) if len(difference) > 1 else math.nan
+        held_out = {"best": verdicts[chosen]}
+        difference = math.nan, math.nan
+        if DEFAULT in fitted:
+            held_out["default"] = verdicts[DEFAULT]
+            difference = mean_and_error(losses[chosen] - losses[DEFAULT])
         done = attempts(journal)
         return Tuning(
             metric=self.metric,
@@ -222,11 +232,11 @@ class Work:
             chosen=chosen,
             best=planned[chosen][0],
             model=models[chosen],
-            default_model=models[DEFAULT],
+            default_model=models.get(DEFAULT),
             features=self.material.features,
             history=fitted[chosen].records,
-            held_out={"best": verdicts[chosen], "default": verdicts[DEFAULT]},
-            difference=(float(difference.mean()), error),
+            held_out=held_out,
+            difference=difference,
             rows={
                 "train": len(self.division[0].y),
                 "validation": len(self.division[1].y),
@@ -244,6 +254,12 @@ class Work:
         scored = [trial for trial in journal.finished() if trial.intermediate_values]
         firsts = [self.metric.ahead(trial.intermediate_values[min(trial.intermediate_values)]) for trial in scored]
         return importances(scored, self.space, firsts)
+
+
+def mean_and_error(numbers: Array) -> tuple[float, float]:
+    """The mean, and its standard error."""
+    error = float(numbers.std(ddof=1)) / math.sqrt(len(numbers)) if len(numbers) > 1 else math.nan
+    return float(numbers.mean()), error
 
 
 def attempts(journal: Journal) -> list[Attempt]:

@@ -103,6 +103,7 @@ class StepState:
     update: int = 1  # weight updates so far, this one included; with accumulated gradients one for several steps
     seed: int = 0
     learning_rate: float = 0.0
+    penalties: float = 1.0  # the factor of the l1 and l2 penalties on weights
     order: Array = field(default_factory=lambda: np.arange(0))  # the row numbers of this block
 
 

@@ -27,4 +27,5 @@ NEXT = 16  # address of the row numbers that this block will have in the next st
 STATE = 24  # their number, rounded up to whole cache lines so that lanes don't share one
 
 LEARNING_RATE = 0
+PENALTIES = 1  # the factor of the l1 and l2 penalties on weights
 REALS = 8

@@ -294,6 +294,25 @@ def cos(x):
 
 
 @numba.njit(inline="always", **FLAGS)
+def cos_of_turns(x):
+    """cos(2πx) = sin(2π(¼ − |r|)) with r = x − round(x). Error: 3e-7, and what the error of x itself makes of it.
+
+    All in float32: an argument in turns loses nothing when whole turns are taken off. About half of the time of cos.
+    """
+    r = x - np.floor(x + _f(0.5))
+    return _sin_of_rest(_f(6.2831853) * (_f(0.25) - abs(r)))
+
+
+@numba.njit(inline="always", **FLAGS)
+def sin_of_turns(x):
+    """sin(2πx), in the same way: sin(2πr) = ±sin(2π(½ − |r|)) where |r| > ¼."""
+    r = x - np.floor(x + _f(0.5))
+    size = abs(r)
+    y = _sin_of_rest(_f(6.2831853) * select(size > _f(0.25), _f(0.5) - size, size))
+    return select(r < _f(0), -y, y)
+
+
+@numba.njit(inline="always", **FLAGS)
 def atan(x):
     """arctan x = base + arctan z: z = x up to √2 − 1, (x − 1)/(x + 1) up to √2 + 1, and −1/x beyond. Error: 2 ulp."""
     size = abs(x)

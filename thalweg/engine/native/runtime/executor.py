@@ -205,7 +205,7 @@ class NativeExecutor:
         self.gradients = aligned(lanes * vector).reshape(lanes, vector)
         self.norms = aligned(lanes * program.norms, np.float64)
         self.totals = np.zeros((lanes, align(job.totals)), np.float64)
-        self.order = np.zeros(job.rows if job.shuffle and not job.one_batch else 0, np.int64)
+        self.order = np.zeros(job.rows if (job.shuffle or job.ordered) and not job.one_batch else 0, np.int64)
         self.shared = aligned(m.COME + m.WORD * lanes, np.int64)  # through which the threads communicate
         self.states = aligned(lanes * state.STATE, np.int64).reshape(lanes, -1)
         self.reals = aligned(lanes * state.REALS, np.float64).reshape(lanes, -1)
@@ -267,7 +267,7 @@ class NativeExecutor:
             m.JOB_BATCH: job.batch,
             m.JOB_BLOCK: self.memories[0].block,
             m.JOB_SEED: int(np.uint64(job.seed).astype(np.int64)),
-            m.JOB_SHUFFLE: int(self.order.size > 0),
+            m.JOB_SHUFFLE: int(self.order.size > 0 and not job.ordered),
             m.JOB_ORDER: self.order.ctypes.data if self.order.size else 0,
             m.JOB_TOTALS: self.totals.ctypes.data,
             m.JOB_TOTALS_SIZE: self.totals.shape[1],
@@ -321,10 +321,12 @@ class NativeExecutor:
         job = self.job
         done, finite = 0, True
         records = np.empty(((chunk.batch + chunk.steps) // job.steps_per_epoch, job.totals), np.float64)
+        numbers = chunk.numbers()
+        self.arrange(chunk)
         for threads, steps in self.threads.plan(chunk.steps):
             ended = (chunk.batch + done) // job.steps_per_epoch
             self.begin(chunk, done, steps, records[ended:])
-            self.call(chunk.learning_rates[done:], threads)
+            self.call(numbers[done:], threads)
             done += int(self.jobs[0, m.JOB_DONE])
             finite = bool(self.jobs[0, m.JOB_FINITE])
             if not finite:
@@ -335,6 +337,11 @@ class NativeExecutor:
             self.totals[:] = 0  # so that the steps can be repeated one by one
         return Outcome(done, records[:ended], finite, totals[: job.totals])
 
+    def arrange(self, chunk: Chunk) -> None:
+        """Takes the rows in the chunk's order, if it is for it to say."""
+        if self.job.ordered and self.order.size:
+            self.order[:] = np.arange(self.order.size) if chunk.order is None else chunk.order
+
     def begin(self, chunk: Chunk, done: int, steps: int, records: Array) -> None:
         """Writes into every lane's job which part of the chunk comes next."""
         epoch, batch = divmod(chunk.batch + done, self.job.steps_per_epoch)
@@ -344,7 +351,7 @@ class NativeExecutor:
         self.jobs[:, m.JOB_ITERATION] = chunk.iteration + done
         self.jobs[:, m.JOB_RECORDS] = records.ctypes.data
 
-    def call(self, learning_rates: Array, threads: int) -> None:
+    def call(self, numbers: Array, threads: int) -> None:
         """Enters the machine: on this thread, which begins with all lanes, and on others, which join when they can.
 
         A thread that comes too late is dismissed on entry, and nobody waits for it.
@@ -360,8 +367,8 @@ class NativeExecutor:
             jobs[:, m.JOB_WAITED : m.JOB_TICKS_ALONE + 1] = 0
         try:
             if threads > 1:
-                self.invite(learning_rates)
-            self.enter(0, learning_rates)
+                self.invite(numbers)
+            self.enter(0, numbers)
         except BaseException:  # Ctrl-C before this thread was inside: the others must not wait for it
             self.shared[m.CALL] = m.DISMISSED
             raise
@@ -384,7 +391,7 @@ class NativeExecutor:
             account=int(job[m.JOB_ACCOUNT]) / second,
         )
 
-    def invite(self, learning_rates: Array) -> None:
+    def invite(self, numbers: Array) -> None:
         """Submits a thread for every other lane."""
         if self.pool is None:
             self.pool = self.make_pool()
@@ -392,7 +399,7 @@ class NativeExecutor:
         self.others = []
         try:
             for lane in range(1, self.job.lanes):
-                self.others.append(self.pool.submit(self.enter, lane, learning_rates))
+                self.others.append(self.pool.submit(self.enter, lane, numbers))
         except RuntimeError:  # the system has no thread left, or Python is shutting down: one thread does it all
             self.pool.shutdown(wait=False, cancel_futures=True)
             self.pool = None
@@ -400,9 +407,9 @@ class NativeExecutor:
     def make_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.job.lanes - 1, "thalweg-lane")
 
-    def enter(self, lane: int, learning_rates: Array) -> None:
+    def enter(self, lane: int, numbers: Array) -> None:
         """Runs the machine on this thread. A method, so that a late thread keeps the executor's memory alive."""
-        self.run_lanes(int(self.jobs[lane, m.JOB_SELF]), learning_rates.ctypes.data, *self.state_of(lane))
+        self.run_lanes(int(self.jobs[lane, m.JOB_SELF]), numbers.ctypes.data, *self.state_of(lane))
 
     def state_of(self, lane: int) -> tuple[int, int]:
         return self.states[lane].ctypes.data, self.reals[lane].ctypes.data
@@ -424,7 +431,9 @@ class NativeExecutor:
         epoch, batch = divmod(chunk.batch, job.steps_per_epoch)
         start = batch * job.batch
         rows = min(job.batch, job.rows - start)
-        if self.order.size:
+        if job.ordered:
+            self.arrange(chunk)
+        elif self.order.size:
             from thalweg.program.ir.counter import permutation
 
             self.order[:] = permutation(job.seed, chunk.epoch + epoch, job.rows)
@@ -436,6 +445,7 @@ class NativeExecutor:
         s[state.BUSY] = min(lanes, -(-rows // s[state.BLOCK]))
         s[state.SEED] = self.jobs[0, m.JOB_SEED]
         f[state.LEARNING_RATE] = chunk.learning_rates[0] if len(chunk.learning_rates) else 0.0
+        f[state.PENALTIES] = 1.0 if chunk.penalties is None else chunk.penalties[0]
 
         ends = np.cumsum([0, *(len(p) for p in self.phases)])
         s[state.START] = start

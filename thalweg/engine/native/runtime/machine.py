@@ -108,6 +108,7 @@ from thalweg.engine.native.layouts.state import (
     LEARNING_RATE,
     NEXT,
     ORDER,
+    PENALTIES,
     REALS,
     ROWS,
     SEED,
@@ -275,7 +276,7 @@ def lane_job(o, k):
 
 
 @numba.njit(**INNER)
-def prepare_of_lane(job, step, start, rows, learning_rate):
+def prepare_of_lane(job, step, start, rows, learning_rate, penalties):
     """Sets the state of the step, and runs this lane's share of the prepare phase."""
     s = integers(job[JOB_STATE], STATE)
     s[STRIDE] = 0
@@ -285,7 +286,8 @@ def prepare_of_lane(job, step, start, rows, learning_rate):
         s[BUSY] = min(job[JOB_LANES], (rows + job[JOB_BLOCK] - 1) // job[JOB_BLOCK])
     s[ITERATION] = job[JOB_ITERATION] + step + 1
     s[UPDATE] = s[ITERATION] if job[JOB_EVERY] == 1 else (s[ITERATION] - 1) // job[JOB_EVERY] + 1
-    doubles(job[JOB_REALS], REALS)[LEARNING_RATE] = learning_rate
+    f = doubles(job[JOB_REALS], REALS)
+    f[LEARNING_RATE], f[PENALTIES] = learning_rate, penalties
     if job[JOB_PREPARED]:
         place(job, s, start)
     execute(job, 0, job[JOB_PREPARE])
@@ -376,7 +378,7 @@ def run(o, c, first, threads):
             barrier(o, threads)
 
         for k in range(mine):
-            prepare_of_lane(lane_job(o, k), step, start, rows, c[step])
+            prepare_of_lane(lane_job(o, k), step, start, rows, c[2 * step], c[2 * step + 1])
         if o[JOB_PREPARED]:
             barrier(o, threads)
         gradients(o, mine, threads, start, rows, not stays or step == 0)
@@ -416,8 +418,8 @@ def run(o, c, first, threads):
 
 
 def machine(o, c, s, f):
-    """Runs a chunk, or on every thread but the first a part of it. o: the job of the thread's first lane; c: a learning
-    rate for each step."""
+    """Runs a chunk, or on every thread but the first a part of it. o: the job of the thread's first lane; c: for each
+    step the learning rate and the factor of the penalties."""
     before = flush_denormals()
     if o[JOB_LANE]:
         first = come(o)

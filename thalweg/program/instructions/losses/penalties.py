@@ -42,7 +42,7 @@ class NormPenalty(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class Penalty(NormPenalty):
-    """Adds rows·Σ (l1·|w| + l2·w²) to the penalty's running sum, once a step."""
+    """Adds rows·Σ (l1·|w| + l2·w²) to the penalty's running sum, once a step; times the step's factor of penalties."""
 
     sums: Buffer
 
@@ -67,7 +67,7 @@ class Penalty(NormPenalty):
             yield PenaltyGradient(self.w, self.l1, self.l2, d.total(self.w))
 
     def reference(self, xp: Any, w: Array, step: StepState) -> Array:
-        return step.batch_rows * self.evaluate(xp, w.astype(np.float64)).sum()
+        return step.penalties * step.batch_rows * self.evaluate(xp, w.astype(np.float64)).sum()
 
     def flops(self, rows: int) -> int:
         return 3 * self.w.size
@@ -75,7 +75,7 @@ class Penalty(NormPenalty):
 
 @dataclass(frozen=True, eq=False)
 class PenaltyGradient(NormPenalty):
-    """dw += l1·sign(w) + 2·l2·w, after every other contribution is in."""
+    """dw += l1·sign(w) + 2·l2·w, after every other contribution is in; times the step's factor of penalties."""
 
     dw: Buffer
 
@@ -93,8 +93,8 @@ class PenaltyGradient(NormPenalty):
     def sizes(self) -> tuple[int, ...]:
         return (self.w.size, self.w.offset)
 
-    def reference(self, xp: Any, w: Array) -> Array:
-        return self.evaluate(xp, w)
+    def reference(self, xp: Any, w: Array, step: StepState) -> Array:
+        return step.penalties * self.evaluate(xp, w)
 
     def flops(self, rows: int) -> int:
         return 4 * self.w.size

@@ -13,7 +13,7 @@ IMPORTS = """import numpy as np
 from thalweg.engine.native.compiler.llvm import doubles, floats, select
 from thalweg.engine.native.kernels.generated.loops import scalar
 from thalweg.engine.native.kernels.updates.gradients import stretch
-from thalweg.engine.native.layouts.state import BATCH_ROWS, ROWS
+from thalweg.engine.native.layouts.state import BATCH_ROWS, PENALTIES, ROWS
 from thalweg.engine.native.linalg import mathematics as maths
 
 F32 = np.float32
@@ -33,7 +33,7 @@ SLOPES = """
 
 def {{name}}(o, c, s, f):
     first, after = {range}
-    w, dw, l1, l2 = floats(o[0], after), floats(o[1], after), F32(c[0] / {divisor}), F32(c[1] / {divisor})
+    w, dw, l1, l2 = floats(o[0], after), floats(o[1], after), F32(c[0] {scaled}), F32(c[1] {scaled})
     for i in range(first, after):
         dw[i] {stored} function(w[i], l1, l2)
 """
@@ -45,6 +45,6 @@ def kernel_of_penalty(i: NormPenalty) -> Kernel:
     head = IMPORTS + written(code, [code.of(i.text)], ["w", "l1", "l2"])
     words = {"range": "stretch(o[2], o[3], s)" if i.sliced else "0, s[ROWS] * o[2]"}
     if i.outputs[0].region == TOTALS:
-        return generated(i.kernel, head + SUM.format(factor="s[BATCH_ROWS]" if i.sliced else "1.0", **words))
-    words |= {"stored": "+=", "divisor": "1"} if i.sliced else {"stored": "=", "divisor": "s[BATCH_ROWS]"}
+        return generated(i.kernel, head + SUM.format(factor="s[BATCH_ROWS] * f[PENALTIES]" if i.sliced else "1.0", **words))
+    words |= {"stored": "+=", "scaled": "* f[PENALTIES]"} if i.sliced else {"stored": "=", "scaled": "/ s[BATCH_ROWS]"}
     return generated(i.kernel, head + SLOPES.format(**words))

@@ -1,0 +1,1 @@
+"""Kernels for columns of numbers: codes and embeddings."""

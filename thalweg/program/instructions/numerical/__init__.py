@@ -1,0 +1,1 @@
+"""Instructions for columns of numbers: codes and embeddings."""

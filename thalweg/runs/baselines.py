@@ -1,0 +1,75 @@
+"""What a network has to beat: an answer given without looking, and a linear model on the same columns."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from thalweg.data.tables import Table
+from thalweg.runs.scores import class_scores, number_scores
+from thalweg.tabular.features import Features
+
+Scores = dict[str, float]
+CELLS = 10_000_000
+"""The linear model learns from so many cells of the matrix, times classes, at most, so that it takes seconds."""
+STEPS = 100
+
+
+def constant(features: Features, train: Table, test: Table) -> dict[str, Any]:
+    """The scores of always giving the most frequent class of the training rows, or their mean.
+
+    The probabilities behind the AUC and the log loss are the classes' shares of the training rows.
+    """
+    target = features.target
+    assert target is not None
+    if target.task == "regression":
+        truth = target.numbers(test)
+        return {"answer": target.mean, "scores": values(number_scores(truth, np.full(len(truth), target.mean)))}
+    trained, tested = (features.targets(part).ravel().astype(int) for part in (train, test))
+    shares = np.bincount(trained, minlength=len(target.classes)) / len(trained)
+    scores = class_scores(tested, np.tile(shares, (len(tested), 1)))
+    return {"answer": target.classes[int(shares.argmax())], "scores": values(scores)}
+
+
+def linear(features: Features, train: Table, test: Table, balanced: bool = False, seed: int = 0) -> dict[str, Any]:
+    """The scores of scikit-learn's LogisticRegression or Ridge, with its defaults, on the same matrix.
+
+    `balanced`: the classes weigh the same, as with --class-weight balanced.
+    """
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    target = features.target
+    assert target is not None
+    train = sample(train, CELLS // (len(features.feature_names) * target.outputs), seed)
+    x, tested = features.matrix(train), features.matrix(test)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it has not converged in so many steps, which is stated where it is shown
+        if target.task == "regression":
+            numbers = features.targets(train).ravel().astype(np.float64)
+            model = Ridge(solver="lsqr").fit(x, numbers)
+            guess = model.predict(tested) * target.scale + target.mean
+            return {
+                "model": "linear regression",
+                "rows": train.rows,
+                "scores": values(number_scores(target.numbers(test), guess)),
+            }
+        codes = features.targets(train).ravel().astype(int)
+        model = LogisticRegression(max_iter=STEPS, class_weight="balanced" if balanced else None).fit(x, codes)
+    shares = np.zeros((test.rows, len(target.classes)))
+    shares[:, model.classes_] = model.predict_proba(tested)
+    scores = class_scores(features.targets(test).ravel().astype(int), shares)
+    return {"model": "logistic regression", "rows": train.rows, "scores": values(scores)}
+
+
+def sample(table: Table, most: int, seed: int) -> Table:
+    """At most so many of the rows, drawn at random."""
+    if table.rows <= most:
+        return table
+    return table.take(np.sort(np.random.default_rng(seed).choice(table.rows, max(1, most), replace=False)))
+
+
+def values(scores: dict[str, Any]) -> Scores:
+    """The scores without their intervals."""
+    return {name: score.value for name, score in scores.items()}

@@ -1,0 +1,125 @@
+"""What makes a score suspect: columns that give the answer away, rows that stand in both parts, rare classes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thalweg.data.cells import Array
+from thalweg.data.tables import Table
+from thalweg.runs.baselines import sample
+from thalweg.tabular.features import Features
+
+SAMPLE = 2_000
+"""How many rows a tree for each column learns from and is judged on."""
+LEAVES = 64
+SECONDS = 5.0
+"""For all columns; those that are left then are not looked at, which is said."""
+GIVES_AWAY = 0.99
+"""The least balanced accuracy, or R², of a column alone that is called a leak."""
+RARE = 0.2
+"""A class is rare if it has less than this part of an equal share of the rows."""
+TWINS = 0.01
+"""The least share of held-out rows with a twin that is worth a warning."""
+CHUNK = 65_536
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A column that predicts the target nearly perfectly by itself."""
+
+    column: str
+    score: float
+    measure: str  # "balanced accuracy" or "R²"
+
+
+def leaks(features: Features, train: Table, seed: int = 0) -> tuple[list[Leak], int]:
+    """The columns that tell the target by themselves, and how many columns there was time to look at.
+
+    Each gets a shallow decision tree, which learns from one half of a sample of the rows and is judged on the other.
+    """
+    target = features.target
+    assert target is not None
+    train = sample(train, SAMPLE, seed)
+    half = np.random.default_rng(seed).permutation(train.rows)
+    learn, judge = half[: train.rows // 2], half[train.rows // 2 :]
+    y = features.targets(train).ravel()
+    found: list[Leak] = []
+    looked, begin = 0, time.perf_counter()
+    if not _tells_apart(y[learn]) or not _tells_apart(y[judge]):
+        return found, looked
+    for name, x in _each(features, train):
+        if time.perf_counter() - begin > SECONDS:
+            break
+        looked += 1
+        score = _alone(x, y, learn, judge, target.task)
+        if score >= GIVES_AWAY:
+            found.append(Leak(name, score, "R²" if target.task == "regression" else "balanced accuracy"))
+    return sorted(found, key=lambda leak: -leak.score), looked
+
+
+def _tells_apart(y: Array) -> bool:
+    return len(y) >= 10 and bool((y != y[0]).any())
+
+
+def _each(features: Features, table: Table) -> Iterator[tuple[str, Array]]:
+    """The matrix of each column by itself."""
+    for column in features.columns:
+        if column.features:
+            out = np.zeros((table.rows, len(column.features)), np.float32)
+            column.write(table.column(column.name), table, out)
+            yield column.name, out
+
+
+def _alone(x: Array, y: Array, learn: Array, judge: Array, task: str) -> float:
+    """The score of a tree on these columns of the matrix."""
+    from sklearn.metrics import r2_score
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    if task == "regression":
+        tree = DecisionTreeRegressor(max_leaf_nodes=LEAVES, random_state=0).fit(x[learn], y[learn])
+        return float(r2_score(y[judge], tree.predict(x[judge])))
+    leaves = max(LEAVES, 2 * len(np.unique(y)))
+    tree = DecisionTreeClassifier(max_leaf_nodes=leaves, random_state=0).fit(x[learn], y[learn])
+    right, truth = tree.predict(x[judge]) == y[judge], y[judge]
+    return float(np.mean([right[truth == label].mean() for label in np.unique(truth)]))
+
+
+def twins(features: Features, train: Table, test: Table) -> int:
+    """How many rows of `test` have the same inputs as a row of `train`."""
+    random = np.random.default_rng(0)
+    factors = random.integers(1, 1 << 63, len(features.feature_names), dtype=np.uint64) * 2 + 1
+    return int(np.isin(_hashes(features, test, factors), _hashes(features, train, factors)).sum())
+
+
+def _hashes(features: Features, table: Table, factors: Array) -> Array:
+    """A number for each row of the matrix, uint64 (rows,): the sum of its cells' bits times random odd numbers.
+
+    Two different rows share one with a probability of about 2⁻⁶⁰.
+    """
+    hashes = np.empty(table.rows, np.uint64)
+    for first in range(0, table.rows, CHUNK):
+        rows = np.arange(first, min(first + CHUNK, table.rows))
+        bits = (features.matrix(table.take(rows)) + 0).view(np.uint32)  # −0 becomes 0
+        total = np.zeros(len(rows), np.uint64)
+        for place, factor in enumerate(factors):
+            cells = bits[:, place].astype(np.uint64) * factor
+            total += cells ^ (cells >> np.uint64(32))
+        hashes[rows] = total
+    return hashes
+
+
+def rare_classes(features: Features, train: Table) -> dict[Any, float]:
+    """The classes that have less than a fifth of an equal share of the training rows, rarest first."""
+    target = features.target
+    assert target is not None
+    if target.task == "regression":
+        return {}
+    codes = features.targets(train).ravel().astype(int)
+    shares = np.bincount(codes, minlength=len(target.classes)) / len(codes)
+    few = [k for k in np.argsort(shares, kind="stable") if shares[k] < RARE / len(target.classes)]
+    return {target.classes[k]: float(shares[k]) for k in few}

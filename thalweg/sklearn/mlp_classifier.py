@@ -1,0 +1,165 @@
+"""MLPClassifier."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+
+from thalweg.errors import ArgumentError, DataError
+from thalweg.sklearn.aim import Aim, aim_of_classes
+from thalweg.sklearn.compatible import validate_data
+from thalweg.sklearn.perceptron import Perceptron, partial
+
+Array = NDArray[Any]
+
+
+def of_probabilities(estimator: Any) -> bool:
+    """Whether the outputs are probabilities: those of a hinge loss aren't."""
+    return "_aim" not in vars(estimator) or not estimator._aim.margin
+
+
+class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
+    """TODO"""
+
+    _parameter_constraints = Perceptron._parameter_constraints | {"class_weight": [dict, list, str, None]}
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        loss: Any = "log_loss",
+        dropout: Any = 0.0,
+        batch_normalization: bool = False,
+        class_weight: Any = None,
+        validation_data: Any = None,
+        callbacks: Any = None,
+        dtype: str = "auto",
+        n_jobs: int | None = None,
+    ) -> None:
+        self._keep(locals())
+
+    def _read(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
+        options = {"accept_sparse": ["csr", "csc"], "multi_output": True, "reset": reset}
+        X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), **options)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+            return X, y
+        classes = unique_labels(y)
+        if self.warm_start and not incremental and set(classes) != set(self.classes_):
+            raise DataError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
+                f"got {self.classes_}, `y` has {classes}"
+            )
+        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise DataError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+        return X, y
+
+    def _encode(self, y: Array) -> Array:
+        encoded: Array = self._label_binarizer.transform(y)
+        return encoded
+
+    def _multilabel(self) -> bool:
+        return str(self._label_binarizer.y_type_).startswith("multilabel")
+
+    def _aim_for(self, outputs: int) -> Aim:
+        return aim_of_classes(self.loss, outputs, self._multilabel())
+
+    def _by_class(self, y: Array, incremental: bool) -> Array | None:
+        if self.class_weight is None:
+            return None
+        if incremental and isinstance(self.class_weight, str):
+            raise ArgumentError(
+                "class_weight='balanced' needs all rows, and partial_fit sees some: give a dict from class to weight, "
+                "sklearn.utils.class_weight.compute_class_weight makes one"
+            )
+        weights: Array = compute_sample_weight(self.class_weight, y)
+        return weights
+
+    def _stratified(self, y: Array, encoded: Array) -> Array | None:
+        return encoded.astype(bool) if encoded.shape[1] == 1 else None
+
+    def _score_of(self, outputs: Array, y: Array, weights: Array | None) -> float:
+        return float(accuracy_score(y, self._labels(outputs), sample_weight=weights))
+
+    def _labels(self, outputs: Array) -> Array:
+        """The classes, or the indicator matrix of the labels, that the outputs stand for."""
+        if outputs.shape[1] == 1:
+            outputs = outputs.ravel()
+        threshold = 0.0 if self._aim.margin else 0.5
+        labels: Array = self._label_binarizer.inverse_transform(outputs, threshold)
+        return labels
+
+    def predict(self, X: Any) -> Array:
+        """The predicted classes, (rows,), or labels, (rows, labels)."""
+        return self._labels(self._outputs(X))
+
+    @available_if(of_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class, (rows, classes), or of each label."""
+        p = self._outputs(X)
+        if p.shape[1] == 1:
+            return np.hstack([1 - p, p])
+        return p if self._multilabel() else p / p.sum(axis=1, keepdims=True)
+
+    @available_if(of_probabilities)  # type: ignore[untyped-decorator]
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithms of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            logarithms: Array = np.log(self.predict_proba(X))
+        return logarithms
+
+    @partial
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None, validation_data: Any = None
+    ) -> Self:
+        """Trains one epoch more on these rows; weights, optimizer and records go on from the last call.
+
+        classes: all classes of all calls, for the first one. With `early_stopping`, the score on validation_data, or
+        else on a share of these rows, decides after each call whether to go on; when it hasn't improved for more than
+        `n_iter_no_change` calls, the best weights are restored, `stopped_` is True, and further calls change nothing.
+        """
+        if _check_partial_fit_first_call(self, classes):
+            multilabel = str(type_of_target(y)).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+        return self._fit(X, y, sample_weight, validation_data, incremental=True)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

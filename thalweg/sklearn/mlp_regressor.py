@@ -1,0 +1,97 @@
+"""MLPRegressor."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import column_or_1d
+
+from thalweg.errors import DataError
+from thalweg.sklearn.aim import Aim, aim_of_numbers
+from thalweg.sklearn.compatible import validate_data
+from thalweg.sklearn.perceptron import Perceptron, partial
+
+Array = NDArray[Any]
+
+
+class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
+    """TODO"""
+
+    def __init__(
+        self,
+        loss: Any = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: Any = 0.0,
+        batch_normalization: bool = False,
+        validation_data: Any = None,
+        callbacks: Any = None,
+        dtype: str = "auto",
+        n_jobs: int | None = None,
+    ) -> None:
+        self._keep(locals())
+
+    def _read(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
+        options = {"accept_sparse": ["csr", "csc"], "multi_output": True, "y_numeric": True, "reset": reset}
+        X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), **options)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if isinstance(self.loss, str) and self.loss == "poisson" and (y < 0).any():
+            raise DataError(f"loss='poisson' needs targets of 0 or more, got {float(y.min()):g}")
+        return X, y
+
+    def _encode(self, y: Array) -> Array:
+        return y.reshape(len(y), -1).astype(np.float64, copy=False)
+
+    def _aim_for(self, outputs: int) -> Aim:
+        return aim_of_numbers(self.loss, outputs)
+
+    def _by_class(self, y: Array, incremental: bool) -> Array | None:
+        return None
+
+    def _stratified(self, y: Array, encoded: Array) -> Array | None:
+        return None
+
+    def _score_of(self, outputs: Array, y: Array, weights: Array | None) -> float:
+        return float(r2_score(y, outputs, sample_weight=weights))
+
+    def predict(self, X: Any) -> Array:
+        """The predicted numbers, (rows,) or (rows, outputs)."""
+        outputs = self._outputs(X)
+        return outputs.ravel() if outputs.shape[1] == 1 else outputs
+
+    @partial
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Self:
+        """Trains one epoch more on these rows; weights, optimizer and records go on from the last call.
+
+        With `early_stopping`, the score on validation_data, or else on a share of these rows, decides after each call
+        whether to go on; when it hasn't improved for more than `n_iter_no_change` calls, the best weights are restored,
+        `stopped_` is True, and further calls change nothing.
+        """
+        return self._fit(X, y, sample_weight, validation_data, incremental=True)

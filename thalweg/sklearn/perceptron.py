@@ -1,0 +1,375 @@
+"""What MLPClassifier and MLPRegressor share: scikit-learn's parameters, fit, partial_fit, and prediction."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from thalweg import optimizers
+from thalweg.errors import ArgumentError, DataError
+from thalweg.models.sequential import Sequential
+from thalweg.sklearn.aim import OURS, SCIKIT_LEARN, Aim
+from thalweg.sklearn.compatible import validate_data
+from thalweg.sklearn.layered import Hidden, draw_weights, hidden_layers, kernels_and_biases, network
+from thalweg.sklearn.sparse_rows import in_pieces
+from thalweg.sklearn.training import Rows, Stochastic, batch_size, by_lbfgs
+
+Array = NDArray[Any]
+STRATEGIES = ("constant", "invscaling", "adaptive")
+SMALL = 200  # rows of scikit-learn's usual batch: up to here, one batch an epoch, training is in float64
+
+
+def stochastic(estimator: Any) -> bool:
+    """Whether the solver takes batches; otherwise there is no `partial_fit`."""
+    if estimator._by_lbfgs():
+        raise AttributeError(
+            f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not stochastic."
+        )
+    return True
+
+
+class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
+    """Base of the two estimators."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions(set(STRATEGIES)), callable],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "batch_normalization": ["boolean"],
+        "validation_data": [tuple, list, None],
+        "callbacks": [list, tuple, None],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
+        "n_jobs": [Integral, None],
+    }
+
+    # The parameters, as scikit-learn's estimators keep them.
+    hidden_layer_sizes: Any
+    activation: Any
+    solver: Any
+    alpha: float
+    batch_size: Any
+    learning_rate: Any
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    random_state: Any
+    tol: float
+    verbose: Any
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: float
+    max_fun: int
+    loss: Any
+    dropout: Any
+    batch_normalization: bool
+    validation_data: Any
+    callbacks: Any
+    dtype: str
+    n_jobs: int | None
+    # And what a fit finds.
+    model_: Sequential
+    _aim: Aim
+
+    def _keep(self, given: dict[str, Any]) -> None:
+        """Sets the parameters, as they are, from the local names of an `__init__`."""
+        for name, value in given.items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
+
+    # --- what the two do differently -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def _read(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
+        """X and y, checked by scikit-learn's rules; y as it was given."""
+
+    @abstractmethod
+    def _encode(self, y: Array) -> Array:
+        """Targets as numbers (rows, outputs)."""
+
+    @abstractmethod
+    def _aim_for(self, outputs: int) -> Aim:
+        """What the network is trained for."""
+
+    @abstractmethod
+    def _by_class(self, y: Array, incremental: bool) -> Array | None:
+        """The weights of the rows by their classes, or None."""
+
+    @abstractmethod
+    def _stratified(self, y: Array, encoded: Array) -> Array | None:
+        """The classes by which a validation set is chosen, or None."""
+
+    @abstractmethod
+    def _score_of(self, outputs: Array, y: Array, weights: Array | None) -> float:
+        """The score of the network's outputs."""
+
+    # --- fitting -------------------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Self:
+        """Trains on all rows.
+
+        Args:
+            X: (rows, columns) of numbers: an array, a data frame, or a sparse matrix.
+            y: the targets, (rows,) or (rows, outputs).
+            sample_weight: a weight for each row.
+            validation_data: (X, y) or (X, y, sample_weight), in place of the parameter of that name.
+        """
+        return self._fit(X, y, sample_weight, validation_data, incremental=False)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any, incremental: bool) -> Self:
+        self._validate_params()
+        fresh = not hasattr(self, "model_") or not (self.warm_start or incremental)
+        hidden = hidden_layers(self.hidden_layer_sizes, self.activation, self.dropout, self.batch_normalization)
+        X, y = self._read(X, y, fresh, incremental)
+        if incremental and not fresh and self.stopped_:
+            return self
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
+        by_class = self._by_class(y, incremental)
+        if by_class is not None:
+            weights = by_class if weights is None else weights * by_class
+        rows = Rows(X, self._encode(y), weights, y)
+        self._check(rows)
+        self._random_state = check_random_state(self.random_state)
+        if fresh:
+            self._begin(rows, hidden, incremental)
+        self.n_outputs_ = rows.y.shape[1]
+        if self._by_lbfgs():
+            by_lbfgs(self, self._aim, rows)
+        else:
+            self._by_batches(rows, self.validation_data if validation_data is None else validation_data, incremental)
+        return self
+
+    def _check(self, rows: Rows) -> None:
+        """Raises for what doesn't go together."""
+        if self._by_lbfgs():
+            stochastic = {"dropout": np.any(self.dropout), "batch_normalization": self.batch_normalization}
+            unused = stochastic | {"callbacks": bool(self.callbacks), "validation_data": self.validation_data}
+            for name, given in unused.items():
+                if given is not None and given is not False and np.any(given):
+                    raise ArgumentError(f"solver='lbfgs' trains on all rows at once, without {name}: use 'adam'")
+            if self.dtype == "float32":
+                raise ArgumentError("solver='lbfgs' computes in float64: leave dtype at 'auto'")
+        if rows.weights is not None and not rows.weights.sum() > 0:
+            raise DataError("the weights of all rows are 0 (sample_weight, class_weight): at least one has to count")
+        if hasattr(self, "_alpha") and self.warm_start and self._alpha == 0 and self.alpha > 0:
+            raise ArgumentError("alpha was 0 in the first fit and can't be raised by a warm start: begin a new fit")
+
+    def _begin(self, rows: Rows, hidden: list[Hidden], incremental: bool) -> None:
+        """Makes the network, with scikit-learn's initial weights, and empty records."""
+        outputs, count = rows.y.shape[1], len(rows)
+        aim = self._aim = self._aim_for(outputs)
+        self._usual_batch = float(count if self._by_lbfgs() else batch_size(self.batch_size, count))
+        self._alpha = float(self.alpha)
+        dtype = self.dtype
+        if dtype == "auto":
+            small = count <= min(SMALL, self._usual_batch) and not incremental
+            dtype = "float64" if small or self._by_lbfgs() else "float32"
+        self.n_iter_, self.t_, self.stopped_ = 0, 0, False
+        l2 = self._alpha / (2 * self._usual_batch)
+        columns = rows.x.shape[1]
+        random = any(h.dropout for h in hidden)
+        model = network(columns, hidden, outputs, aim.activation, l2, 0, dtype)
+        draw_weights(model, hidden, self._random_state, rows.x.dtype)
+        if random:
+            model._compiled.seed = int(self._random_state.randint(np.iinfo(np.int32).max))
+        self.model_ = model
+        self._given_optimizer: Any = None
+        self.n_layers_ = len(hidden) + 2
+        self.out_activation_ = SCIKIT_LEARN.get(aim.activation, aim.activation)
+        self._forget()
+        if self._by_lbfgs():
+            model.compile(optimizers.SGD(0.0), aim.loss, loss_weights=[aim.scale])
+
+    def _forget(self) -> None:
+        """Empties the records of training by batches."""
+        for name in ("loss_curve_", "validation_loss_curve_", "best_loss_", "validation_scores_"):
+            vars(self).pop(name, None)
+        self._best_weights: list[Array] | None = None
+        if not self._by_lbfgs():
+            self.loss_curve_: list[float] = []
+            self.validation_loss_curve_: list[float] | None = None
+            self.validation_scores_: list[float] | None = None
+            self._no_improvement_count = 0
+            self.best_loss_ = None if self.early_stopping else np.inf
+            self.best_validation_score_ = -np.inf if self.early_stopping else None
+
+    def _by_batches(self, rows: Rows, validation_data: Any, incremental: bool) -> None:
+        """Training by batches, with early stopping if asked for."""
+        train, held = self._divided(rows, validation_data)
+        if held is not None and self.validation_scores_ is None:
+            self.validation_loss_curve_, self.validation_scores_ = [], []
+        self._compile(incremental)
+        Stochastic(self, self._aim, train, held, incremental).run()
+        if not self.early_stopping or self._best_weights is None:
+            return
+        self.stopped_ = incremental and self._no_improvement_count > self.n_iter_no_change
+        if not incremental or self.stopped_:
+            self.model_.set_weights(self._best_weights)
+
+    def _divided(self, rows: Rows, validation_data: Any) -> tuple[Rows, Rows | None]:
+        """The rows to train on, and those to validate on."""
+        if validation_data is not None:
+            return rows, self._validation_rows(validation_data)
+        if not self.early_stopping:
+            return rows, None
+        train, held = train_test_split(
+            np.arange(len(rows)),
+            random_state=self._random_state,
+            test_size=self.validation_fraction,
+            stratify=self._stratified(rows.given, rows.y),
+        )
+        if len(held) < 2:
+            raise DataError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        return rows.taken(train), rows.taken(held)
+
+    def _validation_rows(self, given: Any) -> Rows:
+        """validation_data, checked like the rows of the fit."""
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ArgumentError("validation_data is (X, y) or (X, y, sample_weight)")
+        X, y = self._read(given[0], given[1], False, True)
+        weights = None if len(given) == 2 else _check_sample_weight(given[2], X, dtype=np.float64)
+        return Rows(X, self._encode(y), weights, y)
+
+    # --- the optimizer -------------------------------------------------------------------------------------------
+
+    def _by_lbfgs(self) -> bool:
+        return isinstance(self.solver, str) and self.solver == "lbfgs"
+
+    def _follows(self, strategy: str) -> bool:
+        """Whether the learning rate follows one of scikit-learn's strategies, which mean nothing to Adam."""
+        named = isinstance(self.learning_rate, str) and self.learning_rate == strategy
+        return named and not (isinstance(self.solver, str) and self.solver == "adam")
+
+    def _initial_rate(self) -> float:
+        """The learning rate at the start: an optimizer that was given brings its own."""
+        rate = getattr(self.solver, "learning_rate", None)
+        return float(self.learning_rate_init if rate is None else rate)
+
+    def _optimizer(self) -> optimizers.Optimizer:
+        """A new optimizer; one that was given stays as it is."""
+        rate = self.learning_rate_init if isinstance(self.learning_rate, str) else self.learning_rate
+        if isinstance(self.solver, optimizers.Optimizer):
+            config = self.solver.get_config()
+            if not isinstance(self.learning_rate, str):
+                config["learning_rate"] = rate
+            made = type(self.solver).from_config(config)
+            made.not_decayed = self.solver.not_decayed
+            return made
+        if self.solver == "adam":
+            return optimizers.Adam(rate, self.beta_1, self.beta_2, self.epsilon)
+        if self.solver == "sgd":
+            momentum = min(self.momentum, float(np.nextafter(1.0, 0.0)))  # 1 is allowed here, and the same in float32
+            return optimizers.SGD(rate, momentum, self.nesterovs_momentum)
+        made = optimizers.get(self.solver)
+        made.set_learning_rate(rate)
+        return made
+
+    def _compile(self, incremental: bool) -> None:
+        """Compiles the model, unless it goes on: then its optimizer keeps its state."""
+        optimizer = self._optimizer()
+        given = (type(optimizer), {k: v for k, v in optimizer.get_config().items() if k != "learning_rate"})
+        if self._given_optimizer != given:
+            self.model_.compile(optimizer, self._aim.loss, loss_weights=[self._aim.scale])
+            self._given_optimizer = given
+        elif not incremental:
+            self.model_.optimizer.set_learning_rate(optimizer.schedule or self._initial_rate())
+
+    def _lanes(self) -> int | None:
+        return None if self.n_jobs is None or self.n_jobs < 1 else int(self.n_jobs)
+
+    # --- the fitted network --------------------------------------------------------------------------------------
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """The weights of each layer, (inputs, units), as views: changing their elements changes the network."""
+        return self._weights(0)
+
+    @coefs_.setter
+    def coefs_(self, given: Any) -> None:
+        replace(self._weights(0), given, "coefs_")
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """The biases of each layer, (units,), as views."""
+        return self._weights(1)
+
+    @intercepts_.setter
+    def intercepts_(self, given: Any) -> None:
+        replace(self._weights(1), given, "intercepts_")
+
+    def _weights(self, which: int) -> list[Array]:
+        if "model_" not in vars(self):
+            name = ("coefs_", "intercepts_")[which]
+            raise AttributeError(f"{type(self).__name__} has no {name} before fit")
+        return kernels_and_biases(self.model_)[which]
+
+    def _outputs(self, X: Any) -> Array:
+        """The network's outputs, (rows, outputs), in the float type of X."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=False)
+        model, lanes = self.model_, self._lanes()
+
+        def predict(x: Array) -> Array:
+            outputs: Array = model.predict(x, verbose=0, lanes=lanes)
+            return outputs
+
+        outputs = in_pieces(predict, X, model.dtype) if sparse.issparse(X) else predict(X.astype(model.dtype))
+        return outputs.astype(X.dtype)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def replace(arrays: list[Array], given: Any, what: str) -> None:
+    """Copies new values into weights, if all have the right shape."""
+    made = [np.asarray(values) for values in given]
+    if [m.shape for m in made] != [a.shape for a in arrays]:
+        raise DataError(f"{what} has the shapes {[a.shape for a in arrays]}, got {[m.shape for m in made]}")
+    for array, values in zip(arrays, made, strict=True):
+        array[...] = values
+
+
+partial: Callable[[Any], Any] = available_if(stochastic)
+"""Decorates a method that solvers by batches have."""
+
+__all__ = ["OURS", "Perceptron", "partial"]
