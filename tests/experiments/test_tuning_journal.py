@@ -125,9 +125,11 @@ def test_another_search_is_refused(tmp_path):
     opened(tmp_path / "trials")
     with pytest.raises(ArgumentError, match="rows differ"):
         opened(tmp_path / "trials", rows=2)
-    (tmp_path / "text").write_text("no trials\n")
-    with pytest.raises(ModelFileError, match="doesn't hold the trials"):
-        opened(tmp_path / "text")
+    for text in ("no trials\n", '{"some": "json"}\n', "[1]\n"):
+        (tmp_path / "text").write_text(text)
+        with pytest.raises(ModelFileError, match="doesn't hold the trials"):
+            opened(tmp_path / "text")
+        assert (tmp_path / "text").read_text() == text
 
 
 def trial(owner, seconds=0):

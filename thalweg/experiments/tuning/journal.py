@@ -6,6 +6,7 @@ lock, on which trials are within the budget. Each trial names its process; those
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -23,6 +24,7 @@ from thalweg.experiments.tuning.quasi_random import quasi_random_sampler
 from thalweg.experiments.tuning.space import Space
 from thalweg.support.extras import need
 from thalweg.support.files import explained
+from thalweg.support.untrusted import readable
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -97,7 +99,8 @@ class Journal:
         """Notes the score at the end of a cycle, from 0; returns whether the trial should end there."""
         with self.lock, quiet():
             trial.report(score, FACTOR**cycle)
-            return not trial.user_attrs.get("default") and trial.should_prune()
+            pruned = trial.should_prune()  # notes the score for the others, too
+            return pruned and not trial.user_attrs.get("default")
 
     def end(self, trial: Trial, facts: dict[str, Any], score: float | None) -> None:
         """A trial is done: with a score if it has gone through all cycles."""
@@ -150,19 +153,27 @@ def open_study(path: Path | None, metric: Metric) -> tuple[Study, bool]:
     pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=FACTOR)
     with explained(path or Path()):
         if path is not None:
+            refuse_other_files(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = JournalFileSymlinkLock(str(path), grace_period=LOCKED)
-        try:
-            storage = InMemoryStorage() if path is None else JournalStorage(JournalFileBackend(str(path), lock))
-            names = [study.study_name for study in storage.get_all_studies()]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ModelFileError(f"{path} doesn't hold the trials of a search: {error}") from None
+        storage = InMemoryStorage() if path is None else JournalStorage(JournalFileBackend(str(path), lock))
+    names = [study.study_name for study in storage.get_all_studies()]
     if names and NAME not in names:
         raise ModelFileError(f"{path} holds another program's study, {names[0]!r}: give another storage")
     study = optuna.create_study(
         storage=storage, pruner=pruner, study_name=NAME, direction=metric.direction, load_if_exists=True
     )
     return study, not names
+
+
+def refuse_other_files(path: Path) -> None:
+    """Raises if there is a file that is no journal of Optuna's: nothing may be appended to it."""
+    if not path.exists():
+        return
+    with readable(ModelFileError, f"{path} doesn't hold the trials of a search"), path.open("rb") as file:
+        begin = file.readline()
+        if begin and not isinstance(json.loads(begin).get("op_code"), int):
+            raise ValueError("its first line is none of Optuna's")
 
 
 def tree_parzen_estimator(seed: int) -> Any:

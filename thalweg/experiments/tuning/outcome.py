@@ -50,7 +50,8 @@ class Tuning:
         reruns: the best few against the default on other folds and seeds.
         best: the settings chosen; `chosen` is their name among the reruns: "default", or "trial 7".
         model: the network refitted with them on all rows but those set apart; it gives probabilities, or a standardised
-            number. default_model: the same with the default settings, None if it diverged. features: how columns become its input.
+            number. default_model: the same with the default settings; None if it diverged.
+        features: how columns become their input. history: the records of the refit's epochs.
         held_out: the scores of both on the rows set apart, "best" and "default".
         difference: of their losses on these rows, best − default, a row (log-loss, or squared error), with its
             standard error.

@@ -68,7 +68,7 @@ class Candidate:
         )
 
     def text(self) -> str:
-        """In one line: "mish, by_inputs, binary_crossentropy, rate 0.04, 3×128, dropout 0.15, batch 256, numbers coded"."""
+        """In one line: "mish, by_inputs, huber, rate 0.04, 3×128, dropout 0, batch 256, numbers coded"."""
         parts = [self.activation, self.initial_weights, self.loss, f"rate {self.learning_rate:.2g}"]
         parts += [f"{self.depth}×{self.width}", f"dropout {self.dropout:g}", f"batch {self.batch_size}"]
         return ", ".join([*parts, *["batch norm"] * self.batch_normalization, f"numbers {self.numbers}"])
