@@ -12,7 +12,8 @@ from thalweg.errors import ArgumentError
 pytest.importorskip("optuna")
 ROOT = Path(__file__).parents[2]
 PENGUINS = ROOT / "examples" / "penguins.csv"
-SMALL = ("width=8", "depth=1", "batch_size=32", "activation=relu,tanh", "batch_normalization=off", "loss=mse", "numbers=plain")
+SMALL = ("width=8", "depth=1", "batch_size=32", "activation=relu,tanh", "batch_normalization=off", "loss=mse")
+SMALL += ("numbers=plain",)
 QUICK = ["--folds", "2", "--seeds", "1", "--lanes", "1", *(part for text in SMALL for part in ("--search", text))]
 
 
