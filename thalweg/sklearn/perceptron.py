@@ -24,7 +24,7 @@ from thalweg.sklearn.aim import OURS, SCIKIT_LEARN, Aim
 from thalweg.sklearn.compatible import validate_data
 from thalweg.sklearn.layered import Hidden, draw_weights, hidden_layers, kernels_and_biases, network
 from thalweg.sklearn.sparse_rows import in_pieces
-from thalweg.sklearn.training import Rows, Stochastic, batch_size, by_lbfgs
+from thalweg.sklearn.epochs import Rows, Stochastic, batch_size, by_lbfgs
 
 Array = NDArray[Any]
 STRATEGIES = ("constant", "invscaling", "adaptive")
