@@ -98,12 +98,14 @@ def draw_parallel(
     for number, axis in enumerate(columns):
         last = number == len(axes)
         values, least, largest = scaled(axis, (low, high) if last else None)
+        if last and sign < 0:  # up is good
+            values, least, largest = 1 - values, largest, least
         heights.append(values)
         mark(place, number, axis, least, largest)
     lines = np.array(heights).T if len(scores) else np.empty((0, len(columns)))
     from matplotlib import colormaps
 
-    goodness = lines[:, -1] if sign > 0 else 1 - lines[:, -1]
+    goodness = lines[:, -1]
     for trial in np.argsort(goodness):
         share = float(goodness[trial])
         colour = colormaps[COLOURS](share)
@@ -112,7 +114,7 @@ def draw_parallel(
     place.set_yticks([])
     place.set_xlim(-0.3, len(columns) - 0.5)
     place.set_ylim(-0.05, 1.05)
-    place.set_title("a line for each trial; bright and thick: good")
+    place.set_title("a line for each trial; bright, thick and at the top on the right: good")
     return figure
 
 

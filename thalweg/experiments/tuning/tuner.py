@@ -88,6 +88,7 @@ def tune(
         ArgumentError: an unknown knob, value or metric, or a storage that holds another search. DataError: unfit data.
         MissingPackageError: Optuna isn't installed: pip install 'thalweg[tune]'.
 
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(200, 2))
     >>> found = tune(x, (x[:, 0] * x[:, 1] > 0).astype(int), trials=4, folds=2, seeds=1, lanes=1, space={"width": 16})
