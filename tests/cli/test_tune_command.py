@@ -77,6 +77,12 @@ def test_wrong_calls(thalweg, arguments, message):
     assert message in error
 
 
+def test_images_are_refused(thalweg):
+    code, _, error = thalweg("tune", "pictures.npz", "--target", "target")
+    assert code == 2
+    assert "for tables" in error
+
+
 def test_values_are_read_as_python_has_them():
     assert spaces(["width=8,16", "learning-rate=0.01..0.1", "batch_normalization=on", "activation=relu"]) == {
         "width": [8, 16],

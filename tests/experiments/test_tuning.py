@@ -16,12 +16,13 @@ from thalweg.errors import ArgumentError, DataError, DivergedError, ShapeError
 from thalweg.experiments.tuning import importance
 from thalweg.experiments.tuning.cycles import Cycle, Cycles, train
 from thalweg.experiments.tuning.importance import importances
-from thalweg.experiments.tuning.judging import Jury, Metric, Verdict
+from thalweg.experiments.tuning.jury import Jury, Metric, Verdict
 from thalweg.experiments.tuning.material import Material, as_table
 from thalweg.experiments.tuning.quasi_random import point
 from thalweg.experiments.tuning.reruns import Rerun, Reruns, holm, wilcoxon
 from thalweg.experiments.tuning.search import TimeLimit
 from thalweg.experiments.tuning.space import BY_INPUTS, KNOBS, Space
+from thalweg.support.stopwatch import Stopwatch
 from thalweg.support.typesetting import width
 
 optuna = pytest.importorskip("optuna")
@@ -183,6 +184,30 @@ def test_a_time_limit_leaves_compiling_out():
     limit.compiled -= 5.0  # as if five seconds had been spent compiling
     assert limit.passed < -4
     assert TimeLimit(None).share() == 0
+    watch = Stopwatch()
+    with watch:
+        time.sleep(0.01)
+        assert 0.005 < watch.so_far < 10 > watch.seconds == 0
+    assert watch.so_far == watch.seconds > 0.005
+
+
+def test_a_time_limit_that_is_too_short_is_said_so():
+    with pytest.raises(ArgumentError, match="before a trial had ended"):
+        thalweg.tune(X, TWO, time_limit=0.001, **QUICK)
+
+
+def test_ctrl_c_during_the_reruns_keeps_those_that_are_done():
+    pressed = []
+
+    def press(done, total, text):
+        if "reruns" in text and done >= total / 3 and not pressed:
+            pressed.append(text)
+            _thread.interrupt_main()
+
+    found = thalweg.tune(X, TWO, trials=3, progress=press, **QUICK | {"seeds": 10})
+    assert found.interrupted
+    assert 5 <= len(found.reruns.pairs) < 20
+    assert found.chosen in {entry.name for entry in found.reruns.entries}
 
 
 def test_diverged_trials_are_counted():

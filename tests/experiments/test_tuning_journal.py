@@ -16,7 +16,7 @@ from thalweg.data.recipe import recipe
 from thalweg.errors import ArgumentError, ModelFileError
 from thalweg.experiments.tuning import journal as journals
 from thalweg.experiments.tuning.journal import Journal, born, is_alive, process
-from thalweg.experiments.tuning.judging import Metric
+from thalweg.experiments.tuning.jury import Metric
 from thalweg.experiments.tuning.space import Space
 
 pytest.importorskip("optuna")

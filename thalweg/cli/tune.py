@@ -9,14 +9,15 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from thalweg import Tuning
-from thalweg import tune as search_settings
 from thalweg.cli.console import Grid, say, say_skipped
 from thalweg.cli.options import Columns, SkipBad, Source, TestShare, chosen, grouped, name_of
 from thalweg.cli.report import compile_seconds, end_after
+from thalweg.data.images import is_image_source
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError
+from thalweg.experiments.tuning.outcome import Tuning
 from thalweg.experiments.tuning.space import KNOBS
+from thalweg.experiments.tuning.tuner import tune as search_settings
 from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.keeping import keep
 from thalweg.runs.table_run import TableOptions, usable_rows
@@ -54,6 +55,10 @@ def tune(
 
     The same command again goes on where it was ended; run twice at once, both work on the same trials.
     """
+    if is_image_source(source):
+        raise ArgumentError(
+            f"{source} holds images: tune is for tables; thalweg train has presets for images (--model)"
+        )
     name = f"{name_of(source)}-tuned"
     folder = out or free_folder(name)
     refuse_unwritable(folder)

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from thalweg.experiments.tuning.judging import label_of
+from thalweg.experiments.tuning.jury import label_of
 from thalweg.experiments.tuning.outcome import Tuning
 from thalweg.runs.table_run import TableRun
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thalweg.errors import ArgumentError, ModelFileError
-from thalweg.experiments.tuning.judging import Metric
+from thalweg.experiments.tuning.jury import Metric
 from thalweg.experiments.tuning.quasi_random import quasi_random_sampler
 from thalweg.experiments.tuning.space import Space
 from thalweg.support.extras import need

@@ -15,7 +15,7 @@ from thalweg.data.recipe import Recipe, recipe
 from thalweg.data.tables import Table, read_table
 from thalweg.data.target import Target, split_rows
 from thalweg.errors import ArgumentError, DataError, ShapeError
-from thalweg.experiments.tuning.judging import Jury, Metric
+from thalweg.experiments.tuning.jury import Jury, Metric
 from thalweg.experiments.tuning.space import Candidate
 from thalweg.support.frames import as_array
 from thalweg.tabular.blueprint import Blueprint

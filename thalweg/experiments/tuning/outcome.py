@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from thalweg.errors import ArgumentError
 from thalweg.experiments.tuning.importance import METHODS
-from thalweg.experiments.tuning.judging import Metric, Verdict, label_of
+from thalweg.experiments.tuning.jury import Metric, Verdict, label_of
 from thalweg.experiments.tuning.reruns import DEFAULT, Reruns
 from thalweg.experiments.tuning.space import KNOBS, Candidate, Range, Space
 from thalweg.models.model import Model

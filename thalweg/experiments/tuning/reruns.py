@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from threading import Lock
 
 import numpy as np
 
 from thalweg.errors import DivergedError
 from thalweg.experiments.tuning.cycles import Cycles
-from thalweg.experiments.tuning.judging import Metric, Verdict
+from thalweg.experiments.tuning.jury import Metric, Verdict
 from thalweg.experiments.tuning.material import Array, Material
 from thalweg.experiments.tuning.search import Running, TimeLimit, fit, on_lanes
 from thalweg.experiments.tuning.space import Candidate
@@ -141,22 +140,22 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 def rerun(
     material: Material,
-    candidates: Mapping[str, Candidate],
-    metric: Metric,
+    found: Reruns,
     cycles: Cycles,
     folds: int,
-    seeds: int,
     lanes: int,
     clock: TimeLimit,
     share: float,
     progress: Callable[[float, float, str], None],
-) -> Reruns:
-    """Trains every candidate on every pair of fold and seed, pair by pair, until this share of the clock's limit."""
-    found = Reruns(metric, cycles.count, [Rerun(name, c) for name, c in candidates.items()], folds * seeds)
+) -> None:
+    """Trains every candidate on every pair of fold and seed, pair by pair, until this share of the clock's limit.
+
+    Results are added to `found` as they come, so that they are there after Ctrl-C too.
+    """
     running, taking = Running(), Lock()
     tasks = (
         (number, seed, entry, learn, held)
-        for seed in range(seeds)
+        for seed in range(found.planned // folds)
         for number, (learn, held) in enumerate(material.folds(folds, seed), start=seed * folds)
         for entry in found.entries
     )
@@ -166,23 +165,25 @@ def rerun(
         nonlocal done
         while not running.stopped.is_set():
             with taking:
-                task = next(islice(tasks, 1), None)
+                task = next(tasks, None)
             if task is None:
                 return
             number, seed, entry, learn, held = task
             try:
-                result = fit(material, entry.candidate, learn, held, metric, cycles, material.seed + seed, running)
+                result = fit(
+                    material, entry.candidate, learn, held, found.metric, cycles, material.seed + seed, running
+                )
             except DivergedError:
                 entry.verdicts[number] = []
             else:
                 if result is not None:
                     entry.samples[number] = [z[:SAMPLE].copy() for z in result.outputs], held.y[:SAMPLE]
                     entry.verdicts[number] = result.verdicts
-            done += 1
+            with taking:
+                done += 1
 
     def look() -> bool:
         progress(done, total, f"{done} of {total} reruns")
         return clock.share() >= share
 
     on_lanes(work, lanes, running, look)
-    return found

@@ -13,7 +13,7 @@ from thalweg.errors import DivergedError
 from thalweg.experiments.population import side_by_side
 from thalweg.experiments.tuning.cycles import Cycles, train
 from thalweg.experiments.tuning.journal import Journal
-from thalweg.experiments.tuning.judging import Metric, Verdict
+from thalweg.experiments.tuning.jury import Metric, Verdict
 from thalweg.experiments.tuning.material import Array, Material, Part
 from thalweg.experiments.tuning.space import Candidate
 from thalweg.models.model import Model

@@ -14,10 +14,10 @@ from thalweg.errors import ArgumentError, DivergedError
 from thalweg.experiments.tuning.cycles import Cycles
 from thalweg.experiments.tuning.importance import importances
 from thalweg.experiments.tuning.journal import Journal
-from thalweg.experiments.tuning.judging import Metric
+from thalweg.experiments.tuning.jury import Metric
 from thalweg.experiments.tuning.material import Array, Material, as_table
 from thalweg.experiments.tuning.outcome import Attempt, Tuning, best_score, name_of, rank
-from thalweg.experiments.tuning.reruns import DEFAULT, Reruns, rerun
+from thalweg.experiments.tuning.reruns import DEFAULT, Rerun, Reruns, rerun
 from thalweg.experiments.tuning.search import Fitted, Running, Search, TimeLimit, fit, on_lanes
 from thalweg.experiments.tuning.space import Candidate, Space
 from thalweg.support.checks import number, whole
@@ -134,21 +134,22 @@ class Work:
     def search(self, journal: Journal, budget: int | None, folds: int, seeds: int) -> tuple[Reruns, bool]:
         """Trials, then reruns; Ctrl-C ends both. Returns the reruns, and whether it was pressed."""
         search = Search(self.material, self.division, journal, self.cycles, self.clock, SEARCHED, budget, self.progress)
-        nothing = Reruns(self.metric, self.cycles.count, [], folds * seeds)
+        found = Reruns(self.metric, self.cycles.count, [], folds * seeds)
         try:
             search.run(self.lanes)
+            known = attempts(journal)
+            if not known:
+                raise ArgumentError(
+                    f"time_limit={self.clock.seconds:g} s was over before a trial had ended its first cycle: allow "
+                    f"{math.ceil(4 * self.clock.passed)} s or more"
+                )
+            found.entries.append(Rerun(DEFAULT, self.space.default))
+            found.entries.extend(Rerun(name_of(trial), trial.candidate) for trial in self.best(known))
+            rerun(self.material, found, self.cycles, folds, self.lanes, self.clock, RERUN, self.progress)
         except KeyboardInterrupt:
             if not attempts(journal):
                 raise
-            return nothing, True
-        candidates = {DEFAULT: self.space.default} | {name_of(t): t.candidate for t in self.best(attempts(journal))}
-        try:
-            found = rerun(
-                self.material, candidates, self.metric, self.cycles, folds, seeds, self.lanes, self.clock, RERUN,
-                self.progress,
-            )  # fmt: skip
-        except KeyboardInterrupt:
-            return nothing, True
+            return found, True
         return found, False
 
     def best(self, trials: Sequence[Attempt]) -> list[Attempt]:
