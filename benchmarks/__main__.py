@@ -14,6 +14,7 @@ import sys
 
 import thalweg
 from benchmarks import charts, report
+from benchmarks.accuracy.command import accuracy, add_options
 from benchmarks.compare import Best, Plan, measure, show, workers
 from benchmarks.convolutions import CONVOLUTIONS
 from benchmarks.costs import Cost, Share, costs, share
@@ -57,7 +58,15 @@ def parsed() -> argparse.Namespace:
     modes.add_argument(
         "--formulas", action="store_true", help="activations written as formulas, compared with the built-in ones"
     )
+    modes.add_argument(
+        "--estimators", action="store_true", help="MLPClassifier and MLPRegressor, compared with scikit-learn's"
+    )
     modes.add_argument("--soak", action="store_true", help="growth of memory over 10,000 predicts and 200 fits")
+    modes.add_argument(
+        "--accuracy", action="store_true", help="how well tables are predicted, beside other libraries; hours"
+    )
+    modes.add_argument("--large", action="store_true", help="a million rows, and ten thousand columns")
+    add_options(parser)
     arguments = parser.parse_args()
     if arguments.write and (arguments.quick or arguments.only):
         parser.error("--write wants the whole run: leave out --quick and --only")
@@ -131,10 +140,20 @@ def main() -> None:
         from benchmarks.formulas import formulas
 
         formulas(arguments.only)
+    elif arguments.estimators:
+        from benchmarks.estimators import estimators
+
+        estimators(arguments.only, arguments.rounds or (3 if arguments.quick else 7))
     elif arguments.soak:
         from benchmarks.strain import soak
 
         soak()
+    elif arguments.accuracy:
+        accuracy(arguments)
+    elif arguments.large:
+        from benchmarks.accuracy.large import large
+
+        large()
     else:
         everything(arguments)
 

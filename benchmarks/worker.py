@@ -9,17 +9,14 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-import resource
-import sys
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
+from benchmarks.memory import Memory, memory
 from benchmarks.peers import BEFORE, variants
 from benchmarks.workloads import Workload
 
@@ -31,14 +28,6 @@ ONE_XLA_THREAD = "--xla_cpu_multi_thread_eigen=false"
 
 class WorkerError(Exception):
     """The worker raised, died, or didn't answer in time."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes of this process: resident now, and at the peak so far."""
-
-    now: int
-    peak: int
 
 
 class Session:
@@ -69,14 +58,7 @@ class Session:
         gc.collect()
 
     def memory(self) -> Memory:
-        status = Path("/proc/self/status")
-        if not status.exists():
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-            return Memory(peak, peak)
-        # Not ru_maxrss: on Linux a process starts with the peak of its parent.
-        sizes = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        now, peak = (int(sizes[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
-        return Memory(now, peak)
+        return memory()
 
 
 def serve(connection: Connection, pinned: list[int] | None) -> None:

@@ -41,6 +41,7 @@ from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
 from thalweg.optimizers import Optimizer
 from thalweg.regularizers import Regularizer
+from thalweg.runs.stored import load_run
 from thalweg.version import __version__
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "initializers",
     "layers",
     "load_model",
+    "load_run",
     "losses",
     "lsuv",
     "metrics",

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from thalweg import layers
+from thalweg.cli import report
 from thalweg.data.tables import read_table
 from thalweg.runs import table_run as runs
+from thalweg.runs import table_training
 
 ROOT = Path(__file__).parents[2]
 PENGUINS = ROOT / "examples" / "penguins.csv"
 SHARED = ROOT.parent / "shared" / "data"
-QUICK = ("--epochs", "3", "--early-stopping", "0", "--layers", "8", "--seed", "0")
+QUICK = ("--members", "1", "--epochs", "3", "--early-stopping", "0", "--layers", "8", "--seed", "0")
 
 
 @pytest.fixture
@@ -45,12 +48,28 @@ def test_the_whole_way(thalweg):
     assert code == 0
     for part in ("bill_length_mm", "category", "number", "multiclass: Adelie, Chinstrap, Gentoo", "Total params"):
         assert part in out
-    assert "always Adelie" in out
+    for part in (
+        "always Adelie",
+        "logistic regression",
+        "95 % interval",
+        "AUC",
+        "F1 (macro)",
+        "calibration",
+        "taken for",
+    ):
+        assert part in out
+    assert "4 networks like this one, each of the epoch chosen by" in out
     assert "runs/penguins" in out
     facts = json.loads(Path("runs/penguins/run.json").read_text())
     assert facts["command"] == ["thalweg", "train", str(PENGUINS), "--target", "target", "--seed", "0"]
     assert facts["held-out"]["accuracy"] >= 0.95 > facts["baseline"]["scores"]["accuracy"]
+    assert facts["linear"]["scores"]["accuracy"] >= 0.95
+    low, high = facts["intervals"]["accuracy"]
+    assert low < facts["held-out"]["accuracy"] < high
+    assert np.sum(facts["mistakes"]["confusion"]["counts"]) == facts["rows"]["test"] == 69
     assert sum(facts["rows"].values()) == 344
+    assert len(facts["members"]) == 4
+    assert facts["options"]["batch_size"] == 256
     assert sorted(p.name for p in Path("runs/penguins").iterdir()) == [
         "columns.json",
         "history.jsonl",
@@ -58,8 +77,11 @@ def test_the_whole_way(thalweg):
         "run.json",
     ]
     history = [json.loads(line) for line in Path("runs/penguins/history.jsonl").read_text().splitlines()]
-    assert [record["epoch"] for record in history] == list(range(len(history)))
-    assert history[-1]["loss"] < history[0]["loss"]
+    for number, member in enumerate(facts["members"]):
+        records = [record for record in history if record["member"] == number]
+        assert [record["epoch"] for record in records] == list(range(member["epochs"]))
+        assert records[-1]["loss"] < records[0]["loss"]
+        assert records[member["best epoch"] - 1]["held_out"] == min(record["held_out"] for record in records)
 
     code, out, _ = thalweg("evaluate", "runs/penguins", PENGUINS)
     assert code == 0
@@ -75,7 +97,10 @@ def test_the_whole_way(thalweg):
 
     code, out, _ = thalweg("inspect", "runs/penguins")
     assert code == 0
-    for part in ("command: thalweg train", "a1 = max(x·W1 + b1, 0)", "dW1 = xᵀ·dh1", "lanes: ", "val_loss"):
+    for part in (
+        *("command: thalweg train", "h1 = x·W1 + b1", "dW1 = xᵀ·dh1", "lanes: ", "log loss, held out"),
+        *("history of network 4", "of the first network", "always Adelie", "95 % interval", "calibration"),
+    ):
         assert part in out
 
 
@@ -121,28 +146,71 @@ def test_rows_without_a_target_are_not_judged(thalweg):
     assert "333 rows" in out
 
 
-def test_every_option_reaches_the_training(thalweg):
+@pytest.fixture
+def announced(monkeypatch):
+    """What is known before training."""
+    tasks = []
+    monkeypatch.setattr(report, "announce_table", lambda prepared, parts: tasks.append(prepared))
+    return tasks
+
+
+def test_every_option_reaches_the_training(thalweg, announced):
     code, _, error = thalweg(
         *("train", PENGUINS, "--target", "target", "--task", "multiclass", "--ignore", "sex", "--ignore", "island"),
         *("--layers", "7,5", "--activation", "tanh", "--initial-weights", "glorot_normal", "--loss", "mse"),
-        *("--optimizer", "sgd", "--learning-rate", "0.3", "--batch-size", "16", "--epochs", "4", "--dropout", "0"),
+        *("--optimizer", "sgd", "--learning-rate", "0.3", "--batch-size", "16", "--epochs", "4", "--dropout", "0.25"),
         *("--l2", "0.001", "--test-share", "0.25", "--validation-share", "0.2", "--early-stopping", "0"),
-        *("--seed", "5", "--lanes", "1", "--out", "run", "--category", "body_mass_g"),
+        *("--seed", "5", "--lanes", "1", "--out", "run", "--category", "body_mass_g", "--members", "2"),
+        *("--metric", "accuracy", "--class-weight", "balanced", "--quality", "fast"),
     )
     assert code == 0, error
-    run = runs.load("run")
-    assert [layer.name for layer in run.model.layers] == ["dense", "dense_1", "dense_2"]
-    assert [layer.output_shape for layer in run.model.layers] == [(7,), (5,), (3,)]
-    assert run.model.layers[0].activation.name == "tanh"
-    assert run.model.loss.name == "mean_squared_error"
-    config = run.model.optimizer.get_config()
-    assert (config["learning_rate"], config["momentum"], config["nesterov"]) == (0.3, 0.0, False)
-    assert run.model.seed == 5
-    assert run.facts["rows"] == {"train": 206, "validation": 52, "test": 86, "without target": 0, "skipped": 0}
-    assert len(run.history) == 4
+    (task,), run = announced, runs.load("run")
+    network = task.blueprint.member(0, 0, 1)[0]
+    hidden = [layer for layer in network.layers if isinstance(layer, layers.Dense)]
+    assert [layer.units for layer in hidden] == [7, 5, 3]
+    assert hidden[0].activation.name == "tanh"
+    assert hidden[0].kernel_regularizer.l2 == 0.001
+    assert type(hidden[0].kernel_initializer).__name__ == "GlorotNormal"
+    assert [layer.rate for layer in network.layers if isinstance(layer, layers.Dropout)] == [0.25, 0.25]
+    assert network.loss.name == "mean_squared_error"
+    assert type(network.optimizer).__name__ == "SGD"
+    assert network.optimizer.schedule(0) == pytest.approx(0.3)
+    assert task.judge.metric == run.facts["metric"] == "accuracy"
+    sums = [task.rows.weights[task.rows.y == code].sum() for code in range(3)]
+    assert sums == pytest.approx([206 / 3 + 52 / 3] * 3)
+    assert [len(rows) for rows in task.held_out] == [52, 52]
+    assert set(task.held_out[0]) != set(task.held_out[1])
+    assert run.facts["rows"] == {"train": 258, "validation": 0, "test": 86, "without target": 0, "skipped": 0}
+    assert run.facts["options"]["batch_size"] == 16
+    assert (run.facts["seed"], run.facts["options"]["lanes"]) == (5, 1)
+    assert len(run.history) == 2 * 4
     kinds = {column.name: column.kind for column in run.features.describe()}
     assert "sex" not in kinds
     assert kinds["body_mass_g"] == "category"
+    assert [layer.units for layer in run.first_network().layers if isinstance(layer, layers.Dense)] == [7, 5, 3]
+
+
+def test_early_stopping_counts_epochs_without_a_better_one(thalweg):
+    train = ("train", PENGUINS, "--target", "target", "--members", "1", "--seed", "0", "--epochs", "60")
+    for number, (given, rule) in enumerate(
+        [
+            (("--early-stopping", "3"), lambda best: best + 3),
+            (("--early-stopping", "0"), lambda best: 60),
+            ((), lambda best: np.ceil(2.5 * best + 4)),
+        ]
+    ):
+        code, _, error = thalweg(*train, *given, "--learning-rate", "0.2", "--out", f"run{number}")
+        assert code == 0, error
+        (member,) = runs.load(f"run{number}").facts["members"]
+        assert member["epochs"] == min(60, rule(member["best epoch"]))
+
+
+def test_without_validation_the_last_epoch_is_kept(thalweg):
+    arguments = ("--validation-share", "0", "--early-stopping", "0", "--epochs", "3", "--out", "run")
+    code, out, error = thalweg("train", PENGUINS, "--target", "target", *arguments)
+    assert code == 0, error
+    assert "each of the last epoch" in out
+    assert {(m["best epoch"], m["held out"]) for m in runs.load("run").facts["members"]} == {(3, 0)}
 
 
 def test_the_same_seed_gives_the_same_model(thalweg):
@@ -233,16 +301,30 @@ def test_an_empty_file(thalweg):
         ((PENGUINS, "--target", "target", "--batch-size", "0"), "batch size"),
         ((PENGUINS, "--target", "target", "--epochs", "0"), "epochs"),
         ((PENGUINS, "--target", "target", "--learning-rate", "-1"), "learning_rate"),
-        ((PENGUINS, "--target", "target", "--dropout", "1"), "rate"),
+        ((PENGUINS, "--target", "target", "--dropout", "1"), "dropout has to be a number in [0, 1)"),
         ((PENGUINS, "--target", "target", "--l2", "-1"), "l2"),
         ((PENGUINS, "--target", "target", "--test-share", "1"), "test share has to be above 0 and below 1, got 1"),
         ((PENGUINS, "--target", "target", "--test-share", "0"), "test share has to be above 0 and below 1, got 0"),
         ((PENGUINS, "--target", "target", "--out", PENGUINS / "run"), "run can't be made: Not a directory"),
         ((PENGUINS, "--target", "target", "--out", "r" * 300), "can't be made: File name too long"),
-        ((PENGUINS, "--target", "target", "--validation-share", "0"), "validation rows"),
+        ((PENGUINS, "--target", "target", "--validation-share", "0", "--early-stopping", "5"), "validation rows"),
         ((PENGUINS, "--target", "target", "--early-stopping", "-1"), "patience"),
         ((PENGUINS, "--target", "target", "--seed", "-1"), "seed"),
         ((PENGUINS, "--target", "target", "--lanes", "0"), "lanes"),
+        ((PENGUINS, "--target", "target", "--quality", "bset"), "did you mean 'best'?"),
+        ((PENGUINS, "--target", "target", "--metric", "acuracy"), "did you mean 'accuracy'?"),
+        ((PENGUINS, "--target", "target", "--metric", "rmse"), "doesn't fit a multiclass target"),
+        ((PENGUINS, "--target", "target", "--members", "0"), "members"),
+        ((PENGUINS, "--target", "target", "--folds", "1"), "at least 2"),
+        ((PENGUINS, "--target", "target", "--time-limit", "0"), "time limit"),
+        ((PENGUINS, "--target", "target", "--class-weight", "even"), "Choose from: balanced"),
+        ((PENGUINS, "--target", "body_mass_g", "--class-weight", "balanced"), "is for classes"),
+        ((PENGUINS, "--target", "target", "--group", "isle"), "no column 'isle'"),
+        ((PENGUINS, "--target", "target", "--time", "isle"), "no column 'isle'"),
+        ((PENGUINS, "--target", "target", "--id", "isle"), "no column 'isle'"),
+        ((PENGUINS, "--target", "target", "--group", "target"), "can't be the column of --id, --group or --time too"),
+        ((PENGUINS, "--target", "target", "--group", "sex", "--time", "body_mass_g"), "by --group or by --time"),
+        ((PENGUINS, "--target", "target", "--keep-time"), "--keep-time goes with --time"),
     ],
 )
 def test_a_wrong_call_exits_with_2_and_writes_nothing(thalweg, arguments, said):
@@ -264,7 +346,7 @@ def test_training_that_explodes_exits_with_1(thalweg):
         *("train", PENGUINS, "--target", "body_mass_g", "--optimizer", "sgd", "--learning-rate", "1e6", "--seed", "0")
     )
     assert code == 1
-    for part in ("epoch 1", "batch", "not finite", "smaller learning rate (it is 1e+06)"):
+    for part in ("stopped in epoch", "batch", "not finite", "smaller learning rate (it is 1e+06)"):
         assert part in error
     assert not Path("runs").exists()
 
@@ -315,7 +397,7 @@ def test_an_interruption_is_said(thalweg, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs, "train", interrupted)
+    monkeypatch.setattr(table_training, "train", interrupted)
     code, _, error = thalweg("train", PENGUINS, "--target", "target")
     assert (code, error) == (130, "thalweg: interrupted\n")
 
@@ -404,8 +486,10 @@ def test_real_tables(name, score, least):
     path = SHARED / f"{name}.parquet"
     if not path.exists():
         pytest.skip("the data isn't here")
-    run = runs.train(read_table(path), runs.TableOptions(target="target", seed=0, epochs=15))
+    options = runs.TableOptions(target="target", seed=0, quality="fast", epochs=8)
+    run = table_training.train(read_table(path), options)
     assert run.facts["held-out"][score] >= least
+    assert run.facts["linear"]["scores"][score] < run.facts["held-out"][score]
 
 
 # ------------------------------------------------------------------------------------------- what the messages call it

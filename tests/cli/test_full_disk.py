@@ -160,7 +160,7 @@ def on_a_full_disk(run, folder, command):
         raise ModelFileError(f"{{folder}} can't be written: No space left on device")
     save(run, folder, command)
 Run.save = on_a_full_disk
-sys.argv[1:] = ["train", {table!r}, "--target", "y", "--epochs", "2", "--seed", "1", "--out", {out!r}]
+sys.argv[1:] = ["train", {table!r}, "--target", "y", "--members", "1", "--epochs", "2", "--seed", "1", "--out", {out!r}]
 main()
 """
 
@@ -188,7 +188,9 @@ def train(run_thalweg, monkeypatch, tmp_path):
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         monkeypatch.setenv("COLUMNS", "300")
         table, out = tmp_path / "rows.csv", tmp_path / "out"
-        return run_thalweg("train", table, "--target", "y", "--epochs", "2", "--seed", "1", "--out", out)
+        return run_thalweg(
+            "train", table, "--target", "y", "--members", "1", "--epochs", "2", "--seed", "1", "--out", out
+        )
 
     return train
 
@@ -201,7 +203,7 @@ def test_a_finished_training_is_kept_in_the_temporary_folder(train, tmp_path):
     assert said.startswith(f"thalweg: {tmp_path / 'out'} can't be written: No space left on device")
     assert f"it is kept in {folder}" in said
     assert f"run folder: {folder}" in out
-    assert runs.load(folder).model.epochs_trained == 2
+    assert len(runs.load(folder).history) == 2
 
 
 def test_where_there_is_no_room_at_all_it_is_said(train, tmp_path):
@@ -222,7 +224,7 @@ def test_at_a_terminal_another_folder_is_asked_for(tmp_path):
     assert done.returncode == 1
     assert said.count("press Enter to try") == 2  # Enter, and the folder is still full
     assert f"it is kept in {tmp_path / 'other'}" in said
-    assert runs.load(tmp_path / "other").model.epochs_trained == 2
+    assert len(runs.load(tmp_path / "other").history) == 2
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ModelFileError("full")])

@@ -1,5 +1,6 @@
 """Ctrl-C: real signals, at places that the tests choose."""
 
+import json
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from thalweg.layers import Dense, Input
 from thalweg.models import trainer as training
 from thalweg.optimizers import SGD
 from thalweg.support.interrupts import Held, stopped_by_ctrl_c
+from thalweg.tabular.training import BestEpoch
 
 ROOT = Path(thalweg.__file__).parents[1]
 PENGUINS = ROOT / "examples" / "penguins.csv"
@@ -313,31 +315,39 @@ def test_the_command_line_is_interrupted_while_it_reads(run_thalweg, pressed_whi
     assert run_thalweg("train", ENDLESS, "--target", "y") == (130, "", "thalweg: interrupted\n")
 
 
-def test_a_run_that_ctrl_c_ends_is_kept(run_thalweg, monkeypatch):
-    train = EarlyStopping.on_epoch_end
+@pytest.mark.parametrize("arguments", [("--members", "1"), ("--members", "3", "--lanes", "2"), ("--folds", "2")])
+def test_a_run_that_ctrl_c_ends_is_kept(run_thalweg, monkeypatch, arguments):
+    """Whether the third network has begun or not: those that have are kept, with their best epochs so far."""
+    train = BestEpoch.on_epoch_end
     monkeypatch.setattr(
-        EarlyStopping,
+        BestEpoch,
         "on_epoch_end",
-        lambda self, epoch, logs: (train(self, epoch, logs), press() if epoch == 2 else 0),
+        lambda self, epoch, logs: (train(self, epoch, logs), press() if epoch == 2 else time.sleep(0.01 * (epoch > 2))),
     )
-    code, out, error = run_thalweg("train", PENGUINS, "--target", "target", "--seed", "0", "--out", "run")
+    code, out, error = run_thalweg("train", PENGUINS, "--target", "target", "--seed", "0", "--out", "run", *arguments)
     assert (code, error) == (0, "")
-    assert "trained 3 epochs" in out
     assert "(interrupted)" in out
-    assert len(Path("run/history.jsonl").read_text().splitlines()) == 3
+    facts = json.loads(Path("run/run.json").read_text())
+    assert facts["interrupted"]
+    assert "folds" not in facts
+    members = facts["members"]
+    assert len(Path("run/history.jsonl").read_text().splitlines()) == sum(member["epochs"] for member in members)
+    assert all(1 <= member["best epoch"] <= member["epochs"] < 32 for member in members)
+    assert run_thalweg("evaluate", "run", PENGUINS)[0] == 0
 
 
 @pytest.mark.parametrize(
     "place",
-    ["thalweg.tabular.features.Features.fit", "thalweg.runs.table_run.build", "thalweg.runs.table_run.score",
-     "thalweg.models.model_file.save_model", "thalweg.engine.make_executor"],
+    ["thalweg.tabular.features.Features.fit", "thalweg.tabular.blueprint.Blueprint.member",
+     "thalweg.runs.table_training.comparison", "thalweg.models.model_file.save_model", "thalweg.engine.make_executor"],
 )  # fmt: skip
 def test_elsewhere_nothing_is_left(run_thalweg, monkeypatch, place):
     module, name = place.rsplit(".", 1)
-    owner = thalweg.tabular.features.Features if name == "fit" else sys.modules[module]
+    owners = {"fit": thalweg.tabular.features.Features, "member": thalweg.tabular.blueprint.Blueprint}
+    owner = owners[name] if name in owners else sys.modules[module]
     for holder in [owner, training] if name == "make_executor" else [owner]:
         monkeypatch.setattr(holder, name, lambda *_, **__: press())
-    code, _, error = run_thalweg("train", PENGUINS, "--target", "target", "--epochs", "2", "--early-stopping", "0")
+    code, _, error = run_thalweg("train", PENGUINS, "--target", "target", "--epochs", "2")
     assert (code, error) == (130, "thalweg: interrupted\n")
     assert not [path for path in Path().rglob("*") if path.is_file()]
 
@@ -360,7 +370,7 @@ class Press:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Press())
-sys.argv = ["thalweg", "train", {str(PENGUINS)!r}, "--target", "target", "--epochs", "1", "--early-stopping", "0"]
+sys.argv = ["thalweg", "train", {str(PENGUINS)!r}, "--target", "target", "--epochs", "1", "--members", "1"]
 from thalweg_command import main
 main()
 """

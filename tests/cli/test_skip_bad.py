@@ -33,7 +33,22 @@ def columns(rows=60):
 
 MESSAGE = "; ".join(f"row {row} of the column 'x' holds {x}" for row, x in ((4, "inf"), (8, "inf"), (21, "-inf")))
 MESSAGE += "; and 1 more"
-TRAIN = ("train", "t.parquet", "--target", "y", "--layers", "4", "--epochs", "3", "--seed", "0", "--out", "run")
+TRAIN = (
+    "train",
+    "t.parquet",
+    "--target",
+    "y",
+    "--members",
+    "1",
+    "--layers",
+    "4",
+    "--epochs",
+    "3",
+    "--seed",
+    "0",
+    "--out",
+    "run",
+)
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------

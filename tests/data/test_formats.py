@@ -21,6 +21,7 @@ from thalweg.data.labels import label_codes
 from thalweg.data.reading import read
 from thalweg.errors import DataError
 from thalweg.runs import table_run as runs
+from thalweg.runs import table_training
 from thalweg.tabular import Features
 
 ROWS = 60
@@ -30,6 +31,19 @@ DAY = datetime.date(2023, 12, 20)
 def cycle(*cells):
     """The cells, again and again."""
     return list(itertools.islice(itertools.cycle(cells), ROWS))
+
+
+FULL_WIDTH = {ord(digit): ord(digit) + 0xFEE0 for digit in "0123456789"}
+
+
+def european(number):
+    """€ 1.234,50"""
+    return "€ " + f"{number:,.2f}".translate(str.maketrans(",.", ".,"))
+
+
+def written(day, form):
+    """The day in a form of strftime's, with %R for the year of 民國."""
+    return day.strftime(form.replace("%R", str(day.year - 1911)))
 
 
 # A kind of column: its typed cells, and the same as text; None is a missing cell.
@@ -65,6 +79,47 @@ KINDS = {
         [str(datetime.datetime(2024, 1, 1, 5, 6, 7) + datetime.timedelta(hours=7 * n)) for n in range(ROWS)],
     ),
     "clocks": ([datetime.time(n % 24, n) for n in range(ROWS)], [f"{n % 24:02}:{n:02}" for n in range(ROWS)]),
+}  # fmt: skip
+# The same, of what people write and programs don't.
+WRITTEN = {
+    "thousands": ([n * 30_000 for n in range(ROWS)], [f"{n * 30_000:,}" for n in range(ROWS)]),
+    "sums of money": (
+        [n * 125.25 - 900 for n in range(ROWS)],
+        [f"{'-' * (n < 8)}NT${abs(n * 125.25 - 900):,.2f}" for n in range(ROWS)],
+    ),
+    "euros": ([n * 25.5 for n in range(ROWS)], [european(n * 25.5) for n in range(ROWS)]),
+    "accounts": (
+        [n * 125.5 - 900 for n in range(ROWS)],
+        [f"({900 - n * 125.5:,.2f})" if n < 8 else f"{n * 125.5 - 900:,.2f}" for n in range(ROWS)],
+    ),
+    "shares": ([float(f"{n}.5e-2") for n in range(ROWS)], [f"{n}.5%" for n in range(ROWS)]),
+    "multiples": ([n * 400 for n in range(ROWS)], [f"{n * 0.4:.1f}k" for n in range(ROWS)]),
+    "weights": ([n / 4 for n in range(ROWS)], [f"{n / 4} kg" for n in range(ROWS)]),
+    "公斤": ([n / 4 for n in range(ROWS)], [f"{n / 4}公斤" for n in range(ROWS)]),
+    "full-width": ([n + 30 for n in range(ROWS)], [f"{n + 30}".translate(FULL_WIDTH) for n in range(ROWS)]),
+    "gaps": (
+        [None if n % 9 == 4 else n % 37 for n in range(ROWS)],
+        ["—－-無"[n % 4] if n % 9 == 4 else f"{n % 37}" for n in range(ROWS)],
+    ),
+    **{
+        f"days as {form}": (
+            [DAY + datetime.timedelta(days=n) for n in range(ROWS)],
+            [written(DAY + datetime.timedelta(days=n), form) for n in range(ROWS)],
+        )
+        for form in (
+            "%d.%m.%Y", "%d-%m-%Y", "%m/%d/%Y", "%Y/%m/%d", "%d %b %Y", "%B %d, %Y", "%d-%b-%y", "%Y年%m月%d日",
+            "民國%R年%m月%d日", "%R/%m/%d", "%Y%m%d",
+        )
+    },
+    "months": (
+        [datetime.date(2020 + n // 12, n % 12 + 1, 1) for n in range(ROWS)],
+        [f"{2020 + n // 12}年{n % 12 + 1}月" for n in range(ROWS)],
+    ),
+    "moments with zones": (
+        [datetime.datetime(2024, 1, 1, 5, 6, 7) + datetime.timedelta(hours=7 * n) for n in range(ROWS)],
+        [f"{datetime.datetime(2024, 1, 1, 13, 6, 7) + datetime.timedelta(hours=7 * n):%Y-%m-%dT%H:%M:%S+08:00}"
+         for n in range(ROWS)],
+    ),
 }  # fmt: skip
 # What is given back for a target, by whether the format holds it typed or as text.
 LABELS = {
@@ -142,6 +197,19 @@ def test_a_column_is_understood_alike_in_every_format(kind, tmp_path):
             assert features.unseen(other) == {}, (trained, used)
 
 
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_what_people_write_is_understood_alike_in_every_format(kind, tmp_path):
+    tables = {name: read_table(source) for name, source in sources(tmp_path / "all", *WRITTEN[kind]).items()}
+    for trained in ("comma.csv", "semicolons.csv", "typed.parquet", "pandas categories"):
+        features = Features.fit(tables[trained])
+        expected = features.matrix(tables[trained])
+        features = Features.from_json(json.loads(json.dumps(features.to_json())))
+        assert features.describe()[0].kind == ("date" if kind.startswith(("days", "mo")) else "number")
+        assert np.ptp(expected[:, 0]) > 0, "the column says something"
+        for used, other in tables.items():
+            assert np.array_equal(features.matrix(other), expected), (trained, used)
+
+
 @pytest.mark.parametrize("kind", LABELS)
 def test_a_target_is_understood_alike_in_every_format(kind, tmp_path):
     tables = {name: read_table(source) for name, source in sources(tmp_path / "all", *KINDS[kind]).items()}
@@ -175,11 +243,11 @@ def test_a_run_scores_the_same_rows_alike_in_every_format(tmp_path):
     names = [tmp_path / name for name in ("rows.csv", "rows.parquet", "typed.parquet", "rows.json")]
     tables = [read_table(source) for source in [*names, f"FROM '{tmp_path}/rows.csv'", frame]]
     options = runs.TableOptions(
-        target="subscribed", layers=(8,), epochs=3, dropout=0, early_stopping=0, validation_share=0, seed=1, lanes=1
+        target="subscribed", members=1, layers=(8,), epochs=3, dropout=0, validation_share=0, seed=1, lanes=1
     )
     for table in tables:
-        run = runs.train(table, options)
-        scores = [runs.score(run, other) for other in tables]
+        run = table_training.train(table, options)
+        scores = [run.evaluate(other) for other in tables]
         assert scores == scores[:1] * len(tables)
         labels = runs.predictions(run, table)["prediction"].tolist()
         assert set(labels) == ({True, False} if table.column("subscribed").kind == "boolean" else {"yes", "no"})
@@ -225,7 +293,7 @@ def test_headers_are_names_whatever_they_say(tmp_path):
         (["1/2/2024 8:26", "12/31/2024 23:00"], "date", ["2024-01-02T08:26", "2024-12-31T23:00"]),
         (["1/2/2024", "31/12/2024"], "date", ["2024-02-01", "2024-12-31"]),
         (["5/5/2024"], "date", ["2024-05-05"]),
-        (["1/2/2024", "3/4/2024"], "text", None),
+        (["1/2/2024", "3/4/2024"], "date", ["2024-02-01", "2024-04-03"]),
         (["13/1/2024", "1/13/2024"], "text", None),
         (["2024-02-30", "2024-02-29"], "text", None),
         (["9:05", "10:30:15.5"], "number", [32700, 37815.5]),
@@ -236,7 +304,7 @@ def test_headers_are_names_whatever_they_say(tmp_path):
         (["1e400", "-Inf"], "number", [np.inf, -np.inf]),
         (["+.5", "1."], "number", [0.5, 1]),
         (["1,5", "1.5"], "text", None),
-        (["1,234", "567"], "text", None),
+        (["1,234", "567"], "integer", [1234, 567]),
         (["1,234", "1,23"], "number", [1.234, 1.23]),
         (["-01", "2"], "text", None),
         (["TRUE", "false"], "boolean", [1, 0]),
@@ -316,8 +384,9 @@ def test_labels_are_given_back_as_they_were_written(tmp_path):
 
 def test_text_in_a_regression_target_is_named_with_its_row():
     table = Table.of({"x": np.arange(30), "y": np.arange(30) / 4})
-    run = runs.train(table, runs.TableOptions(target="y", layers=(), epochs=1, early_stopping=0, validation_share=0))
+    options = runs.TableOptions(target="y", members=1, layers=(), epochs=1, validation_share=0)
+    run = table_training.train(table, options)
     with pytest.raises(DataError, match="row 2 of the column 'y' holds the text 'abc'"):
-        runs.score(run, Table.of({"x": [1, 2], "y": ["1.5", "abc"]}))
+        run.evaluate(Table.of({"x": [1, 2], "y": ["1.5", "abc"]}))
     with pytest.raises(DataError, match="held numbers in training and holds dates"):
-        runs.score(run, Table.of({"x": [1, 2], "y": [DAY, DAY]}))
+        run.evaluate(Table.of({"x": [1, 2], "y": [DAY, DAY]}))

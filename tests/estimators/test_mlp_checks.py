@@ -1,19 +1,24 @@
-"""scikit-learn's own checks of an estimator, all of them, in float64 and in the engine's float32."""
+"""scikit-learn's own checks of an estimator: all of them, and those that train and predict also in float32."""
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from thalweg.sklearn import MLPClassifier, MLPRegressor
 
-SMALL = [MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)]  # float64, as the checks' data are small
-FAST = [MLPClassifier(max_iter=30, dtype="float32"), MLPRegressor(max_iter=30, dtype="float32")]
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+CHOSEN = (
+    "estimators_dtypes", "fit_score_takes_y", "pickle", "sample_order_invariance", "dict_unchanged", "fit_idempotent",
+    "fit2d_1sample", "sparse_array", "classifiers_train", "classifiers_multilabel", "regressors_train", "one_label",
+)  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks([*SMALL, *FAST])
+@parametrize_with_checks([MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)])
 def test_the_contract(estimator, check):
-    if estimator.dtype == "float32" and "weight_equivalence_on_dense" in str(check):
-        with pytest.raises(AssertionError, match="not equivalent"):  # equal to 6 digits, and 7 are asked for
-            check(estimator)
-    else:
-        check(estimator)
+    check(estimator)  # in float64, as the data of the checks are small
+
+
+@parametrize_with_checks([MLPClassifier(max_iter=40, dtype="float32"), MLPRegressor(max_iter=100, dtype="float32")])
+def test_the_contract_in_float32(estimator, check):
+    if not any(name in str(check) for name in CHOSEN):
+        pytest.skip("tested in float64; or it asks for more digits than float32 has")
+    check(estimator)

@@ -273,13 +273,22 @@ def test_a_population_needs_no_threads(monkeypatch):
 def test_a_run_s_files_are_checked(tmp_path):
     """What the mutants can't show: that the message names the file and the place."""
     from thalweg.runs import table_run as runs
+    from thalweg.runs import table_training
 
     table = {"x": np.arange(30.0), "y": ["a", "b", "b"] * 10}
-    options = runs.TableOptions(target="y", layers=(2,), epochs=2, early_stopping=0, seed=0)
-    runs.train(read_table(table), options).save(tmp_path / "run", ["thalweg"])
+    options = runs.TableOptions(target="y", members=1, layers=(2,), epochs=2, seed=0)
+    table_training.train(read_table(table), options).save(tmp_path / "run", ["thalweg"])
     for name, old, new, words in (
         ("history.jsonl", '"epoch": 1', '"epoch": "1"', "history.jsonl is damaged: line 2 is no record of an epoch"),
         ("history.jsonl", '"loss"', '"lost"', None),
+        (
+            "run.json",
+            '"counts": [',
+            '"counts": [[1], ',
+            "run.json is damaged: 'mistakes' is not what a training writes",
+        ),
+        ("run.json", '"best epoch": 2', '"best epoch": -2', "run.json is damaged: 'members' is not what a training"),
+        ("run.json", '"optimizer": null', '"optimizer": 3', "run.json is damaged: 'options' is not what a training"),
         ("run.json", '"lanes": null', '"lanes": 0', "run.json is damaged: 'options' is not what a training writes"),
         ("columns.json", '"kind": "number"', '"kind": []', "columns.json is damaged (unhashable type: 'list')"),
         ("columns.json", "{", "[" * 100_000, "columns.json is damaged (nested too deeply)"),

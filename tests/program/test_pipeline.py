@@ -12,16 +12,20 @@ from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.errors import ArgumentError
 from thalweg.layers import (
+    Activation,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
     Conv2DTranspose,
     Dense,
+    Dropout,
     Embedding,
     Flatten,
     GlobalAveragePooling1D,
     Layer,
     MaxPooling2D,
+    Parallel,
+    PeriodicEmbedding,
     ReLU,
     Residual,
 )
@@ -51,6 +55,11 @@ class Gate(Layer):
 # Between them every pass that one lane needs has something to do.
 NETWORKS = {
     "narrow": lambda: ((5,), [Dense(3, "relu"), Dense(1, "sigmoid")], "mse"),
+    "joined": lambda: (
+        (5,),
+        [Parallel([[], [Dense(3, "tanh")], [PeriodicEmbedding(4, 2)], []]), Dense(4), Dropout(0.4), Dense(2)],
+        "mse",
+    ),
     "operations": lambda: ((5,), [Dense(4), Gate(), Dense(2)], "mse"),
     "ids": lambda: (
         (6,),
@@ -170,6 +179,27 @@ def test_inputs_are_split_after_a_pass_of_that_name():
     before, after = (model.program(lanes=2, after=name) for name in ("winograd", "split inputs"))
     assert "gather share" not in [row.name for row in before]
     assert "gather share" in [row.name for row in after]
+
+
+def test_of_an_input_gradient_what_is_read_is_computed():
+    """Between two parts without weights lie one of 3 columns and one of 10 that need theirs."""
+    rows = {row.name: row for row in network("joined").program()}
+    assert rows["input gradient"].shape == (32, 13)
+    whole = {row.name: row for row in network("joined").program(after="derive")}
+    assert whole["input gradient"].shape == (32, 23)
+    one = Sequential([Input((5,)), Parallel([[], [PeriodicEmbedding(4, 2)]]), Dense(4)])
+    one.compile("sgd", "mse")
+    assert "slice" not in [row.name for row in one.program()]
+
+
+def test_masks_are_seen_where_the_output_is_kept():
+    def adjoints(*layers):
+        model = Sequential([Input((5,)), Dense(4, "tanh"), *layers])
+        model.compile("sgd", "mse")
+        return [row.name for row in model.program() if row.section == "backward" and "dropout" in row.name]
+
+    assert adjoints(Dropout(0.4), Dense(2)) == ["dropout adjoint"]
+    assert adjoints(Dropout(0.4), Activation("sigmoid"), Dense(2)) == ["dropout"]  # whose output nothing else keeps
 
 
 def test_before_the_derivatives_there_is_no_update():

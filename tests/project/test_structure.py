@@ -17,18 +17,20 @@ import thalweg
 ROOT = Path(thalweg.__file__).parent
 # From top to bottom, as docs/architecture.md lists them. A room may import from itself, its row, and the rows below.
 ROOMS = [
+    ["thalweg"],  # the public names
     ["thalweg.cli"],
-    ["thalweg", "thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving",
-     "thalweg.utils"],  # the public names
     ["thalweg.runs"],
     ["thalweg.sklearn"],
     ["thalweg.experiments.tuning"],
     ["thalweg.tabular"],
+    ["thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving", "thalweg.utils"],
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
     ["thalweg.callbacks", "thalweg.datasets"],
     ["thalweg.data"],
+    ["thalweg.data.formats"],
+    ["thalweg.data.notations"],
     ["thalweg.layers", "thalweg.layers.lookups", "thalweg.layers.numerical"],
     ["thalweg.activations", "thalweg.constraints", "thalweg.initializers", "thalweg.losses", "thalweg.metrics",
      "thalweg.optimizers", "thalweg.regularizers", "thalweg.schedules"],

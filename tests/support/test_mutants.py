@@ -21,7 +21,7 @@ from thalweg.errors import ThalwegError
 from thalweg.initializers import FromFile
 from thalweg.models import model_file as saving
 from thalweg.runs import image_run as image_runs
-from thalweg.runs import presets
+from thalweg.runs import presets, table_training
 from thalweg.runs import table_run as runs
 from thalweg.tabular import Features, Target
 
@@ -114,8 +114,8 @@ def network(folder):
 
 def run_on_a_table(name):
     def make(folder):
-        options = runs.TableOptions(target="kind", layers=(4,), epochs=2, batch_size=8, seed=0, early_stopping=0)
-        runs.train(read_table(COLUMNS), options).save(folder / "run", ["thalweg", "train"])
+        options = runs.TableOptions(target="kind", members=2, layers=(4,), epochs=2, batch_size=8, seed=0, lanes=1)
+        table_training.train(read_table(COLUMNS), options).save(folder / "run", ["thalweg", "train"])
         return folder / "run" / name
 
     return make
@@ -139,7 +139,7 @@ def use(path):
     if not image_runs.is_image_run(path.parent):
         run = runs.load(path.parent)
         runs.predictions(run, read_table(COLUMNS))
-        runs.score(run, read_table(COLUMNS))
+        run.evaluate(COLUMNS)
     elif not path.name.endswith(".npz"):
         run = image_runs.load(path.parent)
         run.model.predict(PIXELS[:1].astype(float) * run.scale)

@@ -29,7 +29,8 @@ from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case,
 from thalweg.program.instructions import batches, elementwise, linear, noise
 from thalweg.program.instructions.images import augmentation
 from thalweg.program.instructions.losses import penalties
-from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.counter import drawn
+from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction, StepState
 
 Build = Callable[[Case], Instruction]
 
@@ -73,17 +74,20 @@ def old(c: Case, m: Memory, gradient: Buffer) -> Any:
 
 
 def transpose(c: Case) -> Instruction:
-    W = c.normal("W", (c.shape.width, c.shape.units), PARAMETERS, per_row=False)
-    return linear.Transpose(W, c.put("Wᵀ", (c.shape.units, c.shape.width), np.nan, per_row=False))
+    first = c.shape.seed % 4  # rows of W that aren't wanted, and some at the end
+    W = c.normal("W", (first + c.shape.width + c.shape.seed % 3, c.shape.units), PARAMETERS, per_row=False)
+    return linear.Transpose(W, c.put("Wᵀ", (c.shape.units, c.shape.width), np.nan, per_row=False), first)
 
 
 def input_gradient(c: Case) -> Instruction:
-    transposed = c.has(OPTIONAL)
-    shape = (c.shape.width, c.shape.units)
-    dh, W = c.normal("dh", c.row), c.normal("W", shape if transposed else shape[::-1], per_row=False)
-    c.magnitudes["dx"] = lambda m: abs(m[dh]) @ (abs(m[W]) if transposed else abs(m[W]).T)
-    dx = c.output("dx", (*c.row[:-1], c.shape.units))
-    return linear.InputGradient(dh, W, dx, transposed, c.normal("a", dx.shape) if c.has(TWICE) else None)
+    transposed, inputs = c.has(OPTIONAL), c.shape.units
+    first, more = (0, 0) if transposed else (c.shape.seed % 4, c.shape.seed % 3)
+    shape = (c.shape.width, inputs) if transposed else (first + inputs + more, c.shape.width)
+    dh, W, dx = c.normal("dh", c.row), c.normal("W", shape, per_row=False), c.output("dx", (*c.row[:-1], inputs))
+    a = c.normal("a", dx.shape) if c.has(TWICE) else None
+    i = linear.InputGradient(dh, W, dx, transposed, a, first)
+    c.magnitudes["dx"] = lambda m: abs(m[dh]) @ (abs(m[W]) if transposed else abs(m[W])[i.rows].T)
+    return i
 
 
 def add(c: Case) -> Instruction:
@@ -105,7 +109,17 @@ def reshape(c: Case) -> Instruction:
 
 
 def dropout(c: Case) -> Instruction:
-    return elementwise.Dropout(c.normal("h", c.row), c.output("a", c.row), (0.1, 0.5, 0.9)[c.shape.seed % 3], 7)
+    h = c.normal("h", c.row)
+    c.values[h].flat[::5] = -0.0
+    return elementwise.Dropout(h, c.output("a", c.row), (0.1, 0.5, 0.9)[c.shape.seed % 3], 7, c.has(TWICE))
+
+
+def dropout_adjoint(c: Case) -> Instruction:
+    rate, a = (0.1, 0.5, 0.9)[c.shape.seed % 3], c.normal("a", c.row)
+    step = StepState(rows=c.shape.rows, first_row=c.first_row, iteration=c.iteration, seed=c.shape.seed)
+    c.values[a].flat[::5] = 0.0
+    c.values[a][drawn(step, 7, c.row) < rate] = -0.0
+    return elementwise.DropoutAdjoint(a, c.normal("da", c.row), c.output("dh", c.row), rate, 7)
 
 
 def random_noise(kind: type[noise.Noise]) -> Build:
@@ -236,6 +250,7 @@ ROWS: dict[str, Build] = {
     "copy": copy,
     "reshape": reshape,
     "dropout": dropout,
+    "dropout_adjoint": dropout_adjoint,
     "rescale": rescale,
     "spatial_dropout": random_noise(noise.SpatialDropout),
     "gaussian_noise": random_noise(noise.GaussianNoise),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,8 @@ import typer
 
 from thalweg.cli.console import say, say_skipped
 from thalweg.cli.options import RunFolder, SkipBad, Source
-from thalweg.cli.report import show_predictions, show_scores, warn_of_unseen
-from thalweg.data.images import has_idx, pictures_in, read_images
+from thalweg.cli.report import show_mistakes, show_predictions, show_scores, warn_of_unseen
+from thalweg.data.images import pictures_in
 from thalweg.data.sources import writable
 from thalweg.data.tables import read_table, write_table
 from thalweg.errors import ArgumentError, DataError
@@ -33,19 +34,17 @@ def evaluate_table(run: Path, source: str, skip_bad: bool) -> None:
         table, skipped = table_run.usable(loaded, table, with_targets=True)
         say_skipped(skipped)
     warn_of_unseen(loaded, table)
-    show_scores(table_run.score(loaded, table), table.rows, None)
+    found, before = loaded.judge(table).facts(), {"held out in training": loaded.facts["held-out"]}
+    show_scores("score", table.rows, found["held-out"], found["intervals"], before)
+    show_mistakes(found["mistakes"])
 
 
 def evaluate_images(run: Path, source: str, skip_bad: bool) -> None:
     """The scores of a run on images."""
     loaded = image_run.load(run)
-    height, width, channels = loaded.model.input_shape
-    pictures = Path(source).is_dir() and not has_idx(Path(source))
-    size, kind = ((height, width), channels) if pictures else (None, None)
-    images = read_images(source, size, kind, skip_bad)
-    say_skipped(images.skipped)
-    images = image_run.fitting(loaded, images.test or images)
-    show_scores(image_run.score(loaded, images), len(images.y), None)
+    images, skipped = image_run.images_for(loaded, source, skip_bad)
+    say_skipped(skipped)
+    show_scores("score", len(images.y), image_run.score(loaded, images))
 
 
 def predict(
@@ -54,19 +53,25 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="the file to write: .csv, .tsv, .parquet, .json or .jsonl; tables need it")
     ] = None,
+    id: Annotated[
+        str | None,
+        typer.Option(help="tables: a column to write beside the predictions; by default the training's"),
+    ] = None,
     skip_bad: SkipBad = False,
 ) -> None:
     """Writes a prediction for every row, or for every picture, and the probability of each class.
 
     With --skip-bad, a table's predictions have a first column "row", the row's number.
     """
-    if image_run.is_image_run(run):
-        predict_pictures(run, source, out, skip_bad)
+    if not image_run.is_image_run(run):
+        predict_table(run, source, out, id, skip_bad)
+    elif id is not None:
+        raise ArgumentError(f"--id is for tables, and {run} was trained on images: predictions name the file")
     else:
-        predict_table(run, source, out, skip_bad)
+        predict_pictures(run, source, out, skip_bad)
 
 
-def predict_table(run: Path, source: list[str], out: Path | None, skip_bad: bool) -> None:
+def predict_table(run: Path, source: list[str], out: Path | None, id: str | None, skip_bad: bool) -> None:
     """Writes the predictions for the rows of one source."""
     loaded = table_run.load(run)
     if len(source) > 1:
@@ -78,11 +83,15 @@ def predict_table(run: Path, source: list[str], out: Path | None, skip_bad: bool
         raise ArgumentError("a table's predictions are written to a file: add --out predictions.csv")
     writable(out)
     table = read_table(source[0])
+    if id is not None:
+        table.column(id)
+    elif loaded.id is not None and loaded.id not in table:
+        print(f"note: {table.source} has no column {loaded.id!r}; the predictions name no rows", file=sys.stderr)
     if skip_bad:
         table, skipped = table_run.usable(loaded, table)
         say_skipped(skipped)
     warn_of_unseen(loaded, table)
-    write_table(out, table_run.predictions(loaded, table, numbered=skip_bad))
+    write_table(out, table_run.predictions(loaded, table, numbered=skip_bad, id=id))
     say(f"{table.rows:,} predictions of {loaded.target.name}: {out}")
 
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-import thalweg
 from thalweg.cli.console import Grid, say, say_skipped
 from thalweg.cli.options import Columns, ComparedTraining, Source, chosen, grouped, name_of, whole_numbers
 from thalweg.cli.report import compile_seconds, end_after
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError
+from thalweg.experiments.results import Comparison
 from thalweg.runs import table_comparison
 from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.keeping import keep
@@ -34,7 +34,7 @@ def compare(
     out: Annotated[Path | None, Option(help="the folder; by default comparisons/NAME-KNOB, numbered")] = None,
 ) -> None:
     """Trains the same network with every entry of one knob, several seeds each, and compares."""
-    choose("knob", knob, thalweg.Comparison.KNOBS)
+    choose("knob", knob, Comparison.KNOBS)
     layers = whole_numbers(training.layers)
     fixed: dict[str, Any] = {"validation_share": 0.0, "early_stopping": 0, "seed": 0}
     options = chosen(TableOptions, columns, training, target=target, layers=layers, **columns.lists(), **fixed)
@@ -66,7 +66,7 @@ def split_entries(knob: str, text: str) -> list[Any]:
         raise ArgumentError(f"--entries takes numbers such as 0.001,0.01 for learning_rate, got {text!r}") from None
 
 
-def show_comparison(found: thalweg.Comparison, target: str, seeds: int) -> None:
+def show_comparison(found: Comparison, target: str, seeds: int) -> None:
     """The table, best entry first, and what was left out."""
     say(f"{found.task} target {target}: {found.rows[0]:,} rows to learn from, {found.rows[1]:,} held out", "")
     say(Grid(f"{found.knob}, {seeds} seed{'s' * (seeds > 1)} each", found.header(), found.lines()), "")

@@ -29,6 +29,13 @@ def say(*things: Any) -> None:
         console.print(thing, soft_wrap=isinstance(thing, str))  # a path broken by rich couldn't be copied
 
 
+def folded(text: str) -> Text:
+    """A sentence that is broken between words where a terminal's line ends."""
+    from rich.text import Text
+
+    return Text(text)
+
+
 def say_skipped(problems: Sequence[str]) -> None:
     """Prints how much was left out, and the first three reasons."""
     if problems:

@@ -14,13 +14,17 @@ from thalweg.engine.lanes import usable_lanes
 from thalweg.program.passes.draft import Request
 from thalweg.runs import image_run, table_run
 from thalweg.support.checks import whole
+from thalweg.tabular.training import SCORE
+
+MOST_EPOCHS = 24
+"""How many epochs are listed, of all networks together; at least two of each."""
 
 
 def inspect(
     run: RunFolder,
     batch_size: Annotated[int | None, typer.Option(help="rows of the listed step; by default the run's")] = None,
 ) -> None:
-    """Shows a run: how it was made, its columns or classes, network, program and history."""
+    """Shows a run: how it was made, its columns or classes, networks, program, history and scores."""
     loaded = image_run.load(run) if image_run.is_image_run(run) else table_run.load(run)
     facts, model = loaded.facts, loaded.model
     batch = int(facts["options"]["batch_size"]) if batch_size is None else whole("--batch-size", batch_size)
@@ -31,15 +35,30 @@ def inspect(
         say(f"images of {'×'.join(map(str, model.input_shape))}; classes: {', '.join(loaded.classes)}", "")
     else:
         report.show_columns(loaded.features)
-    model.summary()
-    listing = model.program("training", batch)
-    print(f"\none training step of {batch} rows\n{listing}\n")
+    one = loaded.first_network() if isinstance(loaded, table_run.TableRun) else model
+    one.summary()
+    if len(facts.get("members", [])) > 1:
+        count, size = len(facts["members"]), model.count_params()
+        say("", f"{count} networks like this one, {size:,} parameters in all; the mean of what they give is the answer")
+    listing = one.program("training", batch)
+    print(f"\none training step of {batch} rows{'' if one is model else ', of the first network'}\n{listing}\n")
     flops = sum(row.flops for row in listing)
-    lanes = usable_lanes(facts["options"]["lanes"], model.lower(Request())[0], batch, model.engine)
+    lanes = usable_lanes(facts["options"]["lanes"], one.lower(Request())[0], batch, one.engine)
     say(f"lanes: {lanes} for {flops:,} FLOPs a step", "")
-    keys = [key for key in loaded.history[0] if key != "epoch"] if loaded.history else []
-    say(Grid("history", ["epoch", *keys], [history_line(record, keys) for record in shortened(loaded.history)]), "")
-    report.show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"])
+    show_history(loaded.history, facts.get("metric", ""))
+    report.show_facts(facts)
+
+
+def show_history(history: list[dict[str, Any]], metric: str) -> None:
+    """Prints the records of the epochs, fewer of each network if there are several."""
+    networks = dict.fromkeys(record.get("member") for record in history)
+    for network in networks:
+        records = [record for record in history if record.get("member") == network]
+        keys = [key for key in records[0] if key not in ("epoch", "member")]
+        title = "history" if network is None or len(networks) == 1 else f"history of network {network + 1}"
+        names = [f"{metric.replace('_', ' ')}, held out" if key == SCORE else key for key in keys]
+        lines = [history_line(record, keys) for record in shortened(records, max(2, MOST_EPOCHS // len(networks)))]
+        say(Grid(title, ["epoch", *names], lines), "")
 
 
 def history_line(record: dict[str, Any], keys: list[str]) -> list[str]:
@@ -47,7 +66,7 @@ def history_line(record: dict[str, Any], keys: list[str]) -> list[str]:
     return [str(record["epoch"] + 1), *("" if record[key] is None else f"{record[key]:.4f}" for key in keys)]
 
 
-def shortened(records: list[dict[str, Any]], most: int = 20) -> list[dict[str, Any]]:
+def shortened(records: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
     """All records, or about `most` evenly chosen ones with the first and the last."""
     if len(records) <= most:
         return records

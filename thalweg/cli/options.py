@@ -41,12 +41,44 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Network:
-    """The network for a table."""
+class Rows:
+    """How the rows of a table are told apart, and which are held out."""
 
-    layers: Annotated[str, Option(help="units of the hidden layers, or none")] = "128,128"
-    activation: Activation = "relu"
-    initial_weights: Annotated[str, Option(help="initializer of the hidden layers")] = "he_normal"
+    id: Annotated[str | None, Option(help="tables: a column that names rows; no input, predictions carry it")] = None
+    group: Annotated[
+        str | None, Option(help="tables: rows with the same value here are held out together; no input")
+    ] = None
+    time: Annotated[str | None, Option(help="tables: the latest rows by this column are held out; no input")] = None
+    keep_time: Annotated[bool, Option("--keep-time", help="the --time column is an input too")] = False
+    folds: Annotated[
+        int | None, Option(help="tables: trains so many more times, on rows held out in turn, and says how scores vary")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The networks for a table, and what they are to be good at."""
+
+    quality: Annotated[
+        str, Option(help="tables: fast (one network), balanced (four), best (eight larger ones, with trees)")
+    ] = "balanced"
+    time_limit: Annotated[float | None, Option(help="tables: seconds of training, at most")] = None
+    members: Annotated[int | None, Option(help="tables: how many networks; their predictions are averaged")] = None
+    metric: Annotated[
+        str | None, Option(help="tables: what epochs are chosen by; log_loss, accuracy, auc …, rmse, mae …")
+    ] = None
+    class_weight: Annotated[
+        str | None, Option(help="tables: balanced, for rare classes that count as much as frequent ones")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Network:
+    """What each network for a table is made of; by default as the quality has it."""
+
+    layers: Annotated[str | None, Option(help="tables: units of the hidden layers, such as 64,64, or none")] = None
+    activation: Annotated[str | None, Option(help="tables: of the hidden layers, such as relu")] = None
+    initial_weights: Annotated[str | None, Option(help="tables: initializer of the hidden layers")] = None
     loss: Loss = None
 
 
@@ -54,9 +86,9 @@ class Network:
 class Optimization:
     """The optimizer and its learning rate."""
 
-    optimizer: Optimizer = "adam"
+    optimizer: Annotated[str | None, Option(help="adam, sgd, …; by default adam")] = None
     learning_rate: Annotated[
-        float | None, Option(help="by default the optimizer's own; the cosine's peak is 3 times that")
+        float | None, Option(help="the highest of its course; by default as the quality has it, or the optimizer's own")
     ] = None
     schedule: Annotated[
         str,
@@ -83,18 +115,21 @@ class Training:
     """How long, on which rows, and with which safeguards a network is trained."""
 
     batch_size: Annotated[
-        int | None, Option(help="rows in a step; 64, for images 128, or fewer where they are few")
+        int | None, Option(help="rows in a step; 256, for images 128, or fewer where they are few")
     ] = None
     epochs: Annotated[
         int | None,
-        Option(help="passes over the training rows; 200 at most, for images 15, or more where they are few"),
+        Option(help="passes over the training rows, at most; 32, for images 15, or more where they are few"),
     ] = None
-    dropout: Annotated[float, Option(help="share of hidden units dropped in training")] = 0.1
-    l2: Annotated[float, Option(help="penalty on squared weights")] = 0.0
+    dropout: Annotated[float | None, Option(help="tables: share of hidden units dropped in training")] = None
+    l2: Annotated[float | None, Option(help="tables: penalty on squared weights")] = None
     test_share: TestShare = 0.2
-    validation_share: Annotated[float, Option(help="share of the other rows to stop by")] = 0.1
+    validation_share: Annotated[
+        float | None, Option(help="share of the other rows to choose the epoch by; an eighth, for images a tenth")
+    ] = None
     early_stopping: Annotated[
-        int | None, Option(help="epochs without improvement before it stops, 0: never; 20, for images 0")
+        int | None,
+        Option(help="epochs without improvement before it stops, 0: never; 1.5 times the best, for images 0"),
     ] = None
     seed: Annotated[int | None, Option(help="fixes the split, the weights and the order; drawn if absent")] = None
     lanes: Annotated[int | None, Option(help="cores to use; by default as many as pay")] = None
@@ -118,7 +153,12 @@ class ComparedTraining:
     skip_bad: SkipBad = False
 
 
-FOR_TABLES = ("target", *(field.name for group in (Columns, Network) for field in fields(group)), "dropout", "l2")
+FOR_TABLES = (
+    "target",
+    *(field.name for group in (Columns, Rows, Ensemble, Network) for field in fields(group)),
+    "dropout",
+    "l2",
+)
 FOR_IMAGES = ("schedule", *(field.name for field in fields(Pictures)))
 
 

@@ -5,39 +5,46 @@ from __future__ import annotations
 import math
 import re
 import shlex
+import statistics
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from thalweg.cli.console import Grid, say, say_skipped
+from thalweg.cli.console import Grid, folded, say, say_skipped
 from thalweg.data.images import Images
 from thalweg.data.tables import Table
+from thalweg.data.target import label_text
 from thalweg.errors import ModelFileError
 from thalweg.models.sequential import Sequential
+from thalweg.runs.folder import Facts
 from thalweg.runs.run import Parts, Run, Scores
 from thalweg.runs.table_run import TableRun
 from thalweg.support.stopwatch import compiling
 from thalweg.tabular.features import Features
+from thalweg.tabular.preparation import Prepared
 
 MOST_COLUMNS = 40
 """How many columns of a table are listed; a line counts the others."""
 
 
-def announce_table(parts: Parts[Table], features: Features, model: Sequential) -> None:
+def announce_table(prepared: Prepared, parts: Parts[Table]) -> None:
     """Prints how the columns were understood, and the network, before training begins."""
-    target = features.target
+    target = prepared.features.target
     assert target is not None
-    show_columns(features, missing=True)
+    show_columns(prepared.features, missing=True)
     classes = f": {', '.join(map(str, target.classes[:12]))}{', …' if len(target.classes) > 12 else ''}"
     say(f"target {target.name}: {target.task}{classes if target.classes else ''} ({in_options(target.why)})")
     if target.missing:
         say(f"{target.missing:,} rows without a target are left out")
     say_skipped(parts.skipped)
-    held = parts.validation.rows if parts.validation is not None else 0
-    say(f"rows: {parts.train.rows:,} to learn from, {held:,} to stop by, {parts.test.rows:,} held out", "")
-    model.summary()
-    say("")
+    say(f"rows: {parts.train.rows:,} to learn from, {parts.test.rows:,} held out to judge by", "")
+    prepared.blueprint.member(0, 0, 1)[0].summary()
+    count, held = len(prepared.held_out), max(map(len, prepared.held_out))
+    lead = "one network" if count == 1 else f"{count} networks like this one"
+    epoch = f"epoch chosen by {held:,} rows that it doesn't learn from" if held else "last epoch"
+    say("", f"{lead}, {'each ' if count > 1 else ''}of the {epoch}")
 
 
 def show_columns(features: Features, missing: bool = False) -> None:
@@ -92,8 +99,9 @@ def show_trained(run: Run, folder: Path, new: str) -> None:
     stopped = " (interrupted)" if facts["interrupted"] else ""
     compiled = compile_seconds()
     apart = f" (and {compiled} s to compile kernels)" if compiled else ""
-    say("", f"trained {len(run.history)} epochs in {facts['seconds']:.2f} s{apart}{stopped}", "")
-    show_scores(facts["held-out"], facts["rows"]["test"], facts["baseline"])
+    networks = f"{len(facts['members'])} networks, " if len(facts.get("members", [])) > 1 else ""
+    say("", f"trained {networks}{len(run.history)} epochs in {facts['seconds']:.2f} s{apart}{stopped}", "")
+    show_facts(facts)
     quoted = shlex.quote(str(folder))
     say(
         "",
@@ -101,6 +109,43 @@ def show_trained(run: Run, folder: Path, new: str) -> None:
         f"  look:    thalweg inspect {quoted}",
         f"  predict: thalweg predict {quoted} {new}",
     )
+
+
+def show_facts(facts: Facts) -> None:
+    """Prints what run.json says about the networks and their predictions; old ones say less."""
+    members = facts.get("members", [])
+    if members:
+        show_members(members, facts.get("metric", "score"))
+        say("")
+    others = {} if facts["baseline"] is None else {f"always {answer_text(facts)}": facts["baseline"]["scores"]}
+    if facts.get("linear"):
+        others[facts["linear"]["model"]] = facts["linear"]["scores"]
+    title = f"{len(members)} networks" if len(members) > 1 else "network"
+    rows = facts["rows"]["test"]
+    show_scores("held-out score", rows, facts["held-out"], facts.get("intervals"), others, title)
+    show_mistakes(facts.get("mistakes"))
+    show_folds(facts.get("folds"))
+    if facts.get("twins"):
+        say("", f"held-out rows with the same inputs as a row learned from: {facts['twins']:,}")
+    for warning in facts.get("warnings", []):
+        say("", folded(f"warning: {warning}"))
+
+
+def answer_text(facts: Facts) -> str:
+    """The answer of the baseline."""
+    answer = facts["baseline"]["answer"]
+    return format(answer, ".6g") if isinstance(answer, float) else str(answer)
+
+
+def show_members(members: Sequence[dict[str, Any]], metric: str) -> None:
+    """Prints which epoch of each network was kept."""
+    name = metric.replace("_", " ")
+    header = ["network", "epochs", "kept", "rows held out", name]
+    rows = [
+        [str(number), *(f"{member[key]:,}" for key in ("epochs", "best epoch", "held out")), figure(member["score"])]
+        for number, member in enumerate(members, start=1)
+    ]
+    say(Grid("networks", header, rows))
 
 
 def compile_seconds() -> str:
@@ -115,24 +160,112 @@ def end_after(problem: str) -> None:
 
 
 def figure(value: float | None) -> str:
-    """A number in four digits; nothing for JSON's null and NaN."""
+    """A number in four digits, or whole in its thousands; nothing for JSON's null and NaN.
+
+    >>> [figure(value) for value in (0.97104, 12.3456, 18573.2, 3e200, None)]
+    ['0.9710', '12.35', '18,573', '3e+200', '']
+    """
     if value is None or math.isnan(value):
         return ""
+    if 1000 <= abs(value) < 1e9:
+        return f"{value:,.0f}"
     return f"{value:.4g}" if abs(value) >= 10 else f"{value:.4f}"
 
 
-def show_scores(scores: Scores, rows: int, baseline: dict[str, Any] | None) -> None:
-    """Prints the scores, beside those of always giving one answer."""
-    header, lines = [f"{rows:,} rows", "network"], []
-    if baseline is not None:
-        answer = baseline["answer"]
-        header.append(f"always {format(answer, '.6g') if isinstance(answer, float) else answer}")
+def show_scores(
+    title: str,
+    rows: int,
+    scores: Scores,
+    intervals: dict[str, list[float | None]] | None = None,
+    others: Mapping[str, Scores] | None = None,
+    network: str = "network",
+) -> None:
+    """Prints scores with their intervals, beside those of other answers, by what gives them."""
+    header = [f"{rows:,} rows", network, *(["95 % interval"] if intervals else []), *(others or {})]
+    lines = []
     for name, value in scores.items():
         line = [name, figure(value)]
-        if baseline is not None:
-            line.append(figure(baseline["scores"].get(name)))
-        lines.append(line)
-    say(Grid("held-out score" if baseline is not None else "score", header, lines))
+        if intervals:
+            line.append(interval_text(intervals.get(name)))
+        lines.append([*line, *(figure(other.get(name)) for other in (others or {}).values())])
+    say(Grid(title, header, lines))
+
+
+def interval_text(limits: list[float | None] | None) -> str:
+    """ "0.92 to 0.98"; nothing if it isn't known."""
+    low, high = (figure(limit) for limit in limits or (None, None))
+    return f"{low} to {high}" if low and high else ""
+
+
+def show_mistakes(mistakes: dict[str, Any] | None) -> None:
+    """Prints where predictions are wrong, if it is known."""
+    if mistakes is None:
+        return
+    if "confusion" in mistakes:
+        show_confusion(mistakes["confusion"])
+        show_calibration(mistakes["calibration"])
+    else:
+        show_errors(mistakes)
+
+
+def show_confusion(found: dict[str, Any]) -> None:
+    """Prints a confusion matrix."""
+    names = [label_text(label) for label in found["classes"]]
+    right = [row[place] for place, row in enumerate(found["counts"])]
+    if found.get("others"):
+        names.append(f"{found['others']} others")
+        right[-1] = found["right among others"]
+    rows = [
+        [name, *(f"{count:,}" if count else "" for count in row), f"{hits / sum(row):.1%}" if any(row) else ""]
+        for name, row, hits in zip(names, found["counts"], right, strict=True)
+    ]
+    say("", Grid("true classes (lines), and the classes they were taken for", ["", *names, "right"], rows))
+
+
+def show_calibration(found: dict[str, Any]) -> None:
+    """Prints how far predicted probabilities are from what comes true."""
+    rows = [
+        [
+            f"{part['from']:.1f} to {part['to']:.1f}",
+            f"{part['rows']:,}",
+            f"{part['probability']:.3f}",
+            f"{part['right']:.3f}",
+        ]
+        for part in found["bins"]
+    ]
+    title = f"calibration: the probabilities are off by {found['error']:.3f} on average"
+    say("", Grid(title, ["probability", "rows", "mean", "right"], rows))
+
+
+def show_errors(found: dict[str, Any]) -> None:
+    """Prints the errors by quarters of the truth, and the worst rows."""
+    rows = [
+        [
+            f"{figure(part['from'])} to {figure(part['to'])}",
+            f"{part['rows']:,}",
+            figure(part["MAE"]),
+            figure(part["too high by"]),
+        ]
+        for part in found["quarters"]
+    ]
+    say("", Grid("errors by the true value", ["true value", "rows", "MAE", "too high by"], rows))
+    rows = [[f"{row['row']:.0f}", figure(row["truth"]), figure(row["prediction"])] for row in found["worst"]]
+    say("", Grid("furthest off", ["row", "true value", "prediction"], rows))
+
+
+def show_folds(folds: dict[str, list[float]] | None) -> None:
+    """Prints how scores vary over folds."""
+    if not folds:
+        return
+    rows = []
+    for name, values in folds.items():
+        known = [value for value in values if value is not None and not math.isnan(value)]
+        if known:
+            spread = statistics.stdev(known) if len(known) > 1 else math.nan
+            rows.append([name, *map(figure, (statistics.fmean(known), spread, min(known), max(known)))])
+    count = max(map(len, folds.values()))
+    header = ["", "mean", "standard deviation", "least", "greatest"]
+    say("", Grid(f"cross-validated score ({count} folds)", header, rows))
 
 
 def warn_of_unseen(run: TableRun, table: Table) -> None:

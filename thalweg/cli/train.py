@@ -11,14 +11,27 @@ import typer
 
 from thalweg.cli import options as given
 from thalweg.cli import report
-from thalweg.cli.options import Columns, Network, Optimization, Pictures, Source, Training, chosen, refuse_given
+from thalweg.cli.bars import Networks
+from thalweg.cli.options import (
+    Columns,
+    Ensemble,
+    Network,
+    Optimization,
+    Pictures,
+    Rows,
+    Source,
+    Training,
+    chosen,
+    refuse_given,
+)
 from thalweg.data.images import is_image_source, read_images
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, NotFoundError
-from thalweg.runs import image_run, table_run
+from thalweg.runs import image_run, table_training
 from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.keeping import keep
 from thalweg.runs.run import Run
+from thalweg.runs.table_run import TableOptions
 from thalweg.support.seeds import draw_seed
 
 
@@ -29,13 +42,15 @@ def train(
     *,
     target: Annotated[str | None, typer.Option(help="tables: the column to predict")] = None,
     columns: Columns,
+    rows: Rows,
+    ensemble: Ensemble,
     network: Network,
     optimization: Optimization,
     pictures: Pictures,
     training: Training,
     out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME, numbered")] = None,
 ) -> None:
-    """Trains a network on a table or on images and keeps it in a run folder."""
+    """Trains networks on a table, or a network on images, and keeps them in a run folder."""
     if training.seed is None:
         training = replace(training, seed=draw_seed())
     refuse_unwritable(out or free_folder(given.name_of(source)))
@@ -49,9 +64,11 @@ def train(
     else:
         refuse_given(context, given.FOR_IMAGES, "images", f"{source} is a table (see --layers)")
         check_target(source, target)
-        read = {"target": target, "layers": given.whole_numbers(network.layers), **columns.lists()}
-        options = chosen(table_run.TableOptions, columns, network, optimization, training, **read)
-        run = table_run.train(read_table(source), options, report.announce_table)
+        layers = None if network.layers is None else given.whole_numbers(network.layers)
+        read = {"target": target, "layers": layers, **columns.lists()}
+        options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
+        with Networks() as watch:
+            run = table_training.train(read_table(source), options, report.announce_table, watch.begin)
         next_input = "NEW_ROWS --out predictions.csv"
     command = ["thalweg", *sys.argv[1:]]
     folder, problem = keep(lambda place: run.save(place, command), out or free_folder(given.name_of(source)))

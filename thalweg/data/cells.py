@@ -45,6 +45,12 @@ class Column:
     holds: str = ""  # for "other" only: the type that no network can read, such as LIST
     written: Mapping[float, str] = field(default_factory=dict)
     """How the text spelled the values, if not as this package does: {1.0: "TRUE", 0.0: "FALSE"}."""
+    notation: str = ""
+    """How text wrote the numbers or dates, if not in the plain way (`thalweg.data.reading`): "1,234.5", "day first"."""
+    unit: str = ""
+    """The unit that text wrote with every number: "kg", "NT$", "%"."""
+    text: Array | None = None
+    """The bare text of the cells, objects (rows,), of a column of numbers or dates that could be read otherwise."""
 
     def missing(self) -> NDArray[np.bool_]:
         """Which cells are missing: (rows,)."""
@@ -53,7 +59,7 @@ class Column:
         return np.isnat(self.values) if self.kind == "date" else np.isnan(self.values)
 
     def take(self, rows: Array) -> Column:
-        return replace(self, values=self.values[rows])
+        return replace(self, values=self.values[rows], text=None if self.text is None else self.text[rows])
 
     def as_text(self) -> Array:
         """The cells as `str` or None, as they were written; 3, not 3.0: (rows,) of objects."""
@@ -140,13 +146,13 @@ def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Col
     found = read(set(text.values.tolist()) - {None}, decimal_comma)
     if found is None:
         return text
-    kind, meaning = found
+    kind, meaning = found.kind, found.meaning
     dtype, missing = ("datetime64[us]", np.datetime64("NaT", "us")) if kind == "date" else ("float64", np.nan)
     written = {} if kind == "date" else spelling(meaning, truth_text if kind == "boolean" else number_text)
-    says: dict[str | None, Any] = {None: missing}
+    says: dict[str | None, Any] = dict.fromkeys(text.values.tolist(), missing)  # what isn't found is a gap
     says.update(meaning)
-    values = map(says.__getitem__, text.values.tolist())
-    return Column(kind, np.fromiter(values, dtype, len(cells)), written=written)
+    values = np.fromiter(map(says.__getitem__, text.values.tolist()), dtype, len(cells))
+    return Column(kind, values, "", written, found.notation, found.unit, text=text.values if found.open else None)
 
 
 def spelling(meaning: Mapping[str, float], plain: Callable[[float], str]) -> dict[float, str]:

@@ -13,11 +13,12 @@ from typing import Self
 
 import numpy as np
 
-from thalweg.data.cells import FEW, Array, Column, number_text
-from thalweg.data.dates import DateColumn, dates_in_text
+from thalweg.data.cells import FEW, Array, Column, number_text, text_column
+from thalweg.data.dates import DateColumn, written_in_digits
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
 from thalweg.data.labels import label_codes
-from thalweg.data.numerals import numbers_in_text, refuse_infinite, text_as_numbers
+from thalweg.data.numerals import numbers_in_text, others_than, refuse_infinite, text_as_numbers, warn_of_odd_cells
+from thalweg.data.reading import looks_like_date
 from thalweg.data.tables import Table
 from thalweg.errors import DataError
 
@@ -35,10 +36,12 @@ class NumberColumn:
     high: float
     scale: Scale
     missing: int = 0
+    notation: str = ""  # how the training rows' text wrote the numbers, if not plainly: "1,234.5"
+    unit: str = ""  # what it wrote with each: "kg", "NT$", "%"
 
     @classmethod
     def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
-        values = _numbers(name, column, table)
+        values = _numbers(name, column, table, column.notation, column.unit)
         present = values[~np.isnan(values)]
         missing = len(values) - len(present)
         if not len(present):
@@ -46,7 +49,7 @@ class NumberColumn:
         low, high = float(present.min()), float(present.max())
         if low == high and not missing:
             return LeftOut(name, f"one value, {number_text(low)}, in all training rows")
-        return cls(name, _median(present), low, high, Scale.of(present), missing)
+        return cls(name, _median(present), low, high, Scale.of(present), missing, column.notation, column.unit)
 
     @property
     def features(self) -> list[str]:
@@ -55,10 +58,12 @@ class NumberColumn:
     @property
     def understood(self) -> str:
         low, median, high = (f"{v:.6g}" if abs(v) < 1e5 else number_text(v) for v in (self.low, self.median, self.high))
-        return f"{low} to {high}, median {median}" if low != high else f"{low} or missing"
+        written = f"; written as {self.notation or '1234.5'}" * bool(self.notation or self.unit)
+        written += f" with {self.unit}" * bool(self.unit)
+        return (f"{low} to {high}, median {median}" if low != high else f"{low} or missing") + written
 
     def write(self, column: Column, table: Table, out: Array) -> None:
-        values = _numbers(self.name, column, table)
+        values = _numbers(self.name, column, table, self.notation, self.unit)
         missing = np.isnan(values)
         if self.scale.scale > 0:
             out[:, 0] = self.scale.apply(np.where(missing, self.median, values))
@@ -175,21 +180,38 @@ def fit_column(name: str, table: Table, category: bool) -> FittedColumn:
     if category:
         return CategoryColumn.fit(name, column, table, demanded=True)
     if column.kind == "text":
-        if dates_in_text(column) is not None:
-            return DateColumn.fit(name, column, table)
-        numbers = numbers_in_text(table, name, column)
-        return CategoryColumn.fit(name, column, table) if numbers is None else NumberColumn.fit(name, numbers, table)
+        return _fit_text(name, column, table)
     if column.kind == "date":
         return DateColumn.fit(name, column, table)
     if column.kind == "boolean":
         return BooleanColumn.fit(name, column, table)
-    return NumberColumn.fit(name, column, table)
+    return _fit_numbers(name, column, table)
 
 
-def _numbers(name: str, column: Column, table: Table) -> Array:
-    """Float64 (rows,) of a column that was a number in training."""
-    if column.kind == "text":
-        return text_as_numbers(table, name, column)
+def _fit_text(name: str, column: Column, table: Table) -> FittedColumn:
+    meant = text_column(column.values.tolist())
+    if meant.kind == "date":
+        return DateColumn.fit(name, meant, table)
+    numbers = numbers_in_text(table, name, column)
+    if numbers is not None:
+        return _fit_numbers(name, numbers, table)
+    fitted = CategoryColumn.fit(name, column, table)
+    odd = others_than(looks_like_date, Counter(column.values[~column.missing()].tolist()))
+    if odd is not None:
+        warn_of_odd_cells(table, name, column, odd, "dates")
+    return fitted
+
+
+def _fit_numbers(name: str, column: Column, table: Table) -> FittedColumn:
+    kind = DateColumn if written_in_digits(name, column) else NumberColumn
+    return kind.fit(name, column, table)
+
+
+def _numbers(name: str, column: Column, table: Table, notation: str, unit: str) -> Array:
+    """Float64 (rows,) of a column that was a number in training, written in this way."""
+    differs = (column.notation, column.unit) != (notation, unit) and (notation or unit)
+    if column.kind == "text" or (column.kind in ("integer", "number") and column.text is not None and differs):
+        return text_as_numbers(table, name, column, notation, unit)
     if column.kind in ("date", "other"):
         raise kind_changed(name, column, "numbers", table)
     refuse_infinite(table, name, column.values)

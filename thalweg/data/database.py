@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thalweg.data.cells import FEW, Array, Column, Kind, category_column, number_text, spelling, text_column
+from thalweg.data.notations.quantities import may_be_groups
 from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, NUMBER, WHITE_SPACE, bare
 from thalweg.engine.lanes import cores
 from thalweg.errors import DataError
@@ -233,6 +234,8 @@ def _trials(position: int, sample: set[str]) -> list[tuple[Kind, str]]:
     """
     cells = {cell for cell in map(bare, sample) if cell is not None}
     fitting = [kind for kind, (pattern, _) in _CONVERTED.items() if all(re.fullmatch(pattern, cell) for cell in cells)]
+    if len(sample) < _SAMPLE and may_be_groups(cells):
+        fitting = []  # few points that may divide thousands: a column that knows how it is written reads the text
     forms = [f"c{position}"] * (cells == sample) + [bare_text(f"c{position}")]
     return [(kind, form) for form in forms for kind in fitting]
 
@@ -252,8 +255,8 @@ def _spellings(connection: duckdb.DuckDBPyConnection, read: dict[int, tuple[Kind
     first = f"(SELECT {', '.join(f'c{i}' for i in places)} FROM fetched LIMIT {_SAMPLE})"
     different = connection.execute(f"SELECT {', '.join(f'count(DISTINCT c{i})' for i in places)} FROM {first}")
     few = [i for i, count in zip(places, different.fetchall()[0], strict=True) if count <= FEW]
-    # An integer that is spelled differently begins with +.
-    odd = [f"bool_or(contains(c{i}, '+'))" if places[i] == "integer" else "true" for i in few]
+    # An integer that is spelled differently begins with +, or is -0.
+    odd = [f"bool_or(contains(c{i}, '+') OR contains(c{i}, '-0'))" if places[i] == "integer" else "true" for i in few]
     asked = connection.execute(f"SELECT {', '.join(odd)} FROM fetched").fetchall()[0] if few else ()
     written = {}
     for i in (i for i, wanted in zip(few, asked, strict=True) if wanted):

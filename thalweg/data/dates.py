@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column
+from thalweg.data.cells import FEW, Array, Column, text_column
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
-from thalweg.data.reading import date_in
+from thalweg.data.notations.calendars import DAY_FIRST, EITHER, ORDERS, dates_of_digits
+from thalweg.data.numerals import odd_cells
+from thalweg.data.reading import dates_in
 from thalweg.data.tables import Table
 from thalweg.errors import BadRowsError
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_DIGITS = "digits"  # 20201231
+_SAYS_DATE = re.compile(r"date|datum|fecha|日|(?:^|[^a-z])(?:day|dt|dob|ymd)(?:$|[^a-z])", re.IGNORECASE)
 _DAY, _YEAR = np.timedelta64(1, "D"), np.timedelta64(1, "Y")
 
 
@@ -31,13 +36,14 @@ class DateColumn:
     weekday: bool
     clock: bool
     missing: int = 0
+    notation: str = ""  # the rule that the training rows' text needed, such as "day first"
 
     def __post_init__(self) -> None:
         np.datetime64(self.first, "us")  # a ValueError if a file holds something else
 
     @classmethod
     def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
-        values = _dates(name, column, table)
+        values = _dates(name, column, table, column.notation)
         present = values[~np.isnat(values)]
         missing = len(values) - len(present)
         if not len(present):
@@ -55,6 +61,7 @@ class DateColumn:
             weekday=bool(np.ptp(_weekday(days))),
             clock=bool(np.ptp((present - days).astype(np.int64))),
             missing=missing,
+            notation=_DIGITS if column.kind in ("integer", "number") else column.notation,
         )
 
     @property
@@ -70,10 +77,16 @@ class DateColumn:
         varying = {"day": self.scale.scale > 0, "season": self.season, "weekday": self.weekday, "time": self.clock}
         parts = ", ".join(part for part, varies in varying.items() if varies)
         first, last = _shown(self.first), _shown(self.last)
-        return f"{first} to {last}: {parts}" if parts else f"{first} or missing"
+        return (f"{first} to {last}: {parts}" if parts else f"{first} or missing") + self._written()
+
+    def _written(self) -> str:
+        """How text wrote the dates, for people."""
+        if self.notation == EITHER:
+            return "; taken as day first, no number is above 12"
+        return {"": "", _DIGITS: "; written in digits"}.get(self.notation, f"; {self.notation}")
 
     def write(self, column: Column, table: Table, out: Array) -> None:
-        values = _dates(self.name, column, table)
+        values = _dates(self.name, column, table, self.notation)
         missing = np.isnat(values)
         moments = np.where(missing, np.datetime64(self.first, "us"), values)
         days, years = moments.astype("datetime64[D]"), moments.astype("datetime64[Y]")
@@ -93,36 +106,48 @@ class DateColumn:
             out[:, -1] = missing
 
 
-def dates_in_text(column: Column) -> Array | None:
-    """The dates of a text column whose cells are all dates, datetime64[us] (rows,); otherwise None."""
-    cells = column.values.tolist()
-    meaning = {text: date_in(text) for text in set(cells) - {None}}
-    if not meaning or any(moment is None for moment in meaning.values()):
-        return None
-    return np.array([meaning.get(text) for text in cells], dtype="datetime64[us]")
+def written_in_digits(name: str, column: Column) -> bool:
+    """Whether numbers are meant as dates, 20201231: all can be, and the name says so or more than 20 differ. With such
+    a name, years of 民國 count, too: 1091231."""
+    numbers = column.values[~column.missing()]
+    if column.kind not in ("integer", "number") or not len(numbers) or numbers.min() < 1e5 or numbers.max() > 22e6:
+        return False
+    named = _SAYS_DATE.search(name) is not None
+    if not named and (numbers.min() < 18e6 or len(np.unique(numbers)) <= FEW):
+        return False
+    return dates_of_digits(numbers, minguo=named) is not None
 
 
-def _dates(name: str, column: Column, table: Table) -> Array:
-    """Datetime64[us] (rows,) of a column that held dates in training."""
-    if column.kind == "date":
-        return column.values
+def _dates(name: str, column: Column, table: Table, notation: str) -> Array:
+    """Datetime64[us] (rows,) of a column that held dates in training, written by this rule."""
     if column.missing().all() and column.kind != "other":
         return np.full(len(column.values), np.datetime64("NaT", "us"), dtype="datetime64[us]")
-    dates = dates_in_text(column) if column.kind == "text" else None
-    if dates is None and column.kind == "text":
-        moments = {text: date_in(text) for text in set(column.values.tolist()) - {None}}
-        cells = {
-            table.row_number(row): text
-            for row, text in enumerate(column.values.tolist())
-            if text is not None and moments[text] is None
-        }
-        raise BadRowsError(
-            {row: f"row {row} of the column {name!r} holds the text {text!r}" for row, text in cells.items()},
-            ", and in training it held dates; write them as 2024-05-31",
-        )
-    if dates is None:
+    if column.kind == "date" and not _other_order(column.notation, notation):
+        return column.values
+    numbers = text_column(column.values.tolist()) if column.kind == "text" else column
+    if numbers.kind in ("integer", "number"):
+        dates = dates_of_digits(numbers.values, minguo=_SAYS_DATE.search(name) is not None)
+        if dates is not None:
+            return dates
+    if column.kind not in ("text", "date"):
         raise kind_changed(name, column, "dates", table)
-    return dates
+    cells = column.values if column.text is None else column.text
+    moments = dates_in(set(cells.tolist()) - {None}, "" if notation == _DIGITS else notation)
+    odd = {text for text, moment in moments.items() if moment is None}
+    if odd:
+        rule = f", {notation}" if notation in ORDERS else ""
+        raise BadRowsError(
+            odd_cells(table, name, column, odd),
+            f", and in training it held dates{rule}; write them as 2024-05-31",
+        )
+    return np.array([moments.get(text) for text in cells.tolist()], dtype="datetime64[us]")
+
+
+def _other_order(held: str, learned: str) -> bool:
+    """Whether dates that were read in one order have to be read in another; without one, the question stays open."""
+    if learned not in ORDERS:
+        return held == EITHER
+    return held in ORDERS and held != learned and {held, learned} != {DAY_FIRST, EITHER}
 
 
 def _shown(moment: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.cells import Array, Column
+from thalweg.data.notations.calendars import EITHER
 from thalweg.data.reading import plain_number, read
 
 Label = str | int | float | bool
@@ -47,6 +48,10 @@ def label_codes(known: Sequence[Label], column: Column) -> Array:
         cells = column.values[present].tolist()
         meaning = {text: code_of(list(_keys(text))) for text in set(cells)}
         codes[present] = np.fromiter(map(meaning.__getitem__, cells), np.int64, len(cells))
+    elif column.text is not None:
+        meaning = {text: code_of(keys) for text, keys in _said(column).items()}
+        codes = np.fromiter((meaning.get(text, -2) for text in column.text.tolist()), np.int64, len(codes))
+        codes[~present & (codes == -1)] = -2
     elif column.kind != "other":
         different, cell = np.unique(column.values[present], return_inverse=True)
         kind = "number" if column.kind == "integer" else column.kind
@@ -64,11 +69,24 @@ def _keys(label: Label) -> Iterator[Key]:
     else:
         text = label.strip()
         yield "text", text
-        kind, meaning = read([text]) or ("", {})
-        if kind:
-            yield "number" if kind == "integer" else kind, meaning[text]
+        found = read([text])
+        if found is not None and not found.unit and found.notation != EITHER:
+            yield "number" if found.kind == "integer" else found.kind, found.meaning.get(text)
         elif (number := plain_number(text)) is not None:  # a code
             yield "number", number
+
+
+def _said(column: Column) -> dict[str, list[Key]]:
+    """The text of numbers or dates, which may be a label ("72 kg", "-"), and what it means."""
+    assert column.text is not None
+    kind: str = "number" if column.kind == "integer" else column.kind
+    lost = column.missing().tolist()
+    cells = dict(zip(column.text.tolist(), zip(column.values, lost, strict=True), strict=True))
+    return {
+        text: [("text", text), (kind, value)][: 1 if missing else 2]
+        for text, (value, missing) in cells.items()
+        if text is not None
+    }
 
 
 def _written(column: Column, value: Any) -> Iterator[Key]:

@@ -119,6 +119,8 @@ def _files(connection: duckdb.DuckDBPyConnection, tree: Node) -> tuple[set[str],
                     paths |= _paths(name)
         elif node.get("type") == "BASE_TABLE" and is_table_file(Path(node["table_name"])):
             name = node["table_name"]
+            if file_kind(Path(name)) in ("workbook", "arrow"):
+                raise DataError(f"a query can't read {name}: give the file itself, or save it as .parquet or .csv")
             if name in shadows or file_kind(Path(name)) != "csv":
                 paths |= _paths(name)
             else:

@@ -14,6 +14,8 @@ import numpy as np
 
 from thalweg.data.cells import Array, Column
 from thalweg.data.database import connect, duckdb_error, fetch, literal, literals, one_line, quoted
+from thalweg.data.formats import arrow_files, workbooks
+from thalweg.data.formats.encodings import codec, decoded, not_utf8
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.support.untrusted import allowed, readable, unpacked
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     import duckdb
 
 LONGEST_LINE = 2_000_000  # DuckDB's own limit
-READABLE = ".csv, .tsv, .txt, .parquet, .json, .jsonl or .ndjson (the text ones also with .gz)"
+READABLE = (
+    ".csv, .tsv, .txt, .json, .jsonl, .ndjson (these also with .gz), .parquet, .xlsx, .xls, .arrow, .feather or .ipc"
+)
 _TEXT_ENDINGS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv"}
 _ENDINGS = {
     **_TEXT_ENDINGS,
@@ -30,7 +34,11 @@ _ENDINGS = {
     ".json": "json",
     ".jsonl": "json",
     ".ndjson": "json",
+    **dict.fromkeys(workbooks.ENDINGS, "workbook"),
+    **dict.fromkeys(arrow_files.ENDINGS, "arrow"),
 }
+TEXTS = ("csv", "json")
+"""The kinds of files that are text, and may be in another encoding than UTF-8."""
 _JSON_TEXT = re.compile(r"^(DATE|TIME|TIMESTAMP)( WITH TIME ZONE|_NS)?$|^UUID$")
 _QUERY = re.compile(r"\s*(select|from|with)\b", re.IGNORECASE)
 
@@ -40,23 +48,34 @@ def is_query(text: str) -> bool:
     return _QUERY.match(text) is not None and not _exists(text)
 
 
-def read_files(path: str | Path) -> dict[str, Column]:
+def read_files(path: str | Path, encoding: str | None = None) -> dict[str, Column]:
     """The columns of a file, or of all files that a glob matches, in the order of their names.
 
-    Columns of several files are matched by name; a column that a file lacks is missing in its rows.
+    Columns of several files are matched by name; a column that a file lacks is missing in its rows. `encoding`: of text
+    that isn't UTF-8.
     """
     files = named_files(path)
     what = str(path) if len(files) > 1 else str(files[0])
+    if encoding is None or codec(encoding) == "utf-8":
+        return _read(files, what)
+    if file_kind(files[0]) not in TEXTS:
+        raise ArgumentError(f"encoding={encoding!r} is for text files such as .csv; {files[0].name} says its own")
+    with decoded(files, encoding) as copies:
+        return _read(copies, what)
+
+
+def _read(files: Sequence[Path], what: str) -> dict[str, Column]:
+    """The columns of files of one kind, in UTF-8."""
     kind = file_kind(files[0])
     with connect(limit := allowed(*files)) as connection:
         if kind == "parquet":
             return fetch(connection, f"FROM read_parquet({_listed(files)})", what, limit)
-        if kind == "json":
-            return fetch(connection, _json_source(connection, files, what), what, limit)
         try:
+            if kind == "json":
+                return fetch(connection, _json_source(connection, files, what), what, limit)
             return fetch(connection, csv_source(files), what, limit, commas_are_decimal(files))
         except DataError as error:
-            raise csv_failure(connection, files, error) from None
+            raise (csv_failure(connection, files, error) if kind == "csv" else text_failure(files, error)) from None
 
 
 def csv_source(files: Sequence[Path]) -> str:
@@ -172,9 +191,21 @@ def _header(file: Path) -> str:
     return lines[found]
 
 
+def text_failure(files: Sequence[Path], error: DataError) -> DataError:
+    """An error that says in which encoding a file seems to be, if that isn't UTF-8; or the error as it is."""
+    for file in files:
+        problem = not_utf8(file)
+        if problem is not None:
+            return DataError(f"can't read {file}: {problem}")
+    return error
+
+
 def csv_failure(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], error: DataError) -> DataError:
     """An error with the file and line whose number of cells differs from the header's, which DuckDB's detection doesn't
     name; or the error as it is."""
+    found_before = text_failure(files, error)
+    if found_before is not error:
+        return found_before
     failure = duckdb_error()
     for file in files:
         names = re.sub('"[^"]*"', "", _header(file)).split(_delimiter(file))

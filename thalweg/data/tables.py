@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from thalweg.data.cells import Array, Column, category_column, column_of, objects
+from thalweg.data.formats import arrow_files, workbooks
+from thalweg.data.formats.arrow_files import read_arrow
+from thalweg.data.formats.workbooks import read_sheet
 from thalweg.data.queries import read_query
-from thalweg.data.sources import is_query, nearest, read_files, write_file
-from thalweg.errors import DataError, NotFoundError
+from thalweg.data.sources import file_kind, is_query, named_files, nearest, read_files, write_file
+from thalweg.errors import ArgumentError, DataError, NotFoundError
+from thalweg.support.untrusted import readable
 
 __all__ = ["Column", "Table", "read_table", "write_table"]
+
+READ_ALONE = (*workbooks.ENDINGS, *arrow_files.ENDINGS)
 
 
 class Table:
@@ -88,13 +95,16 @@ class Table:
         return int(row if self._numbers is None else self._numbers[row]) + 1
 
 
-def read_table(source: object) -> Table:
+def read_table(source: object, *, encoding: str | None = None, sheet: str | int | None = None) -> Table:
     """Reads a table.
 
     Args:
         source: a path, or a glob of several files (.csv, .tsv, .txt, .parquet, .json, .jsonl; text also with .gz);
-            a SQL query, which is a string that starts with SELECT, FROM or WITH and names no file; a pandas, Polars or
-            Arrow frame; a dict of columns; or a Table, which is returned.
+            a workbook (.xlsx, .xls) or an Arrow file (.arrow, .feather, .ipc); a SQL query, which is a string that
+            starts with SELECT, FROM or WITH and names no file; a pandas, Polars or Arrow frame; a dict of columns; or a
+            Table, which is returned.
+        encoding: of text files that aren't UTF-8; any that Python knows, such as "cp950" (Big5), "utf-16", "gb18030".
+        sheet: of a workbook, the sheet's name or its number, from 1; by default the first.
 
     Row order is kept. The first line of a CSV or TSV file names the columns, as written; its delimiter is a comma,
     semicolon, tab or bar. A cell of text means the same in every format (`thalweg.data.reading`): a column whose cells
@@ -109,17 +119,26 @@ def read_table(source: object) -> Table:
 
     Raises:
         DataError: there is no such file, it is empty or unreadable, the query fails or is more than a SELECT of files
-            it names, there are no rows, or two columns of a frame share a name.
+            it names, there are no rows, or two columns of a frame share a name. For a text file that isn't UTF-8, the
+            message says in which encoding it seems to be.
+        ArgumentError: an unknown encoding; an encoding or a sheet for a source that has none.
+        MissingPackageError: a workbook needs fastexcel, an Arrow file needs pyarrow or Polars.
 
     >>> read_table("SELECT sex, body_mass_g FROM 'examples/penguins.csv' WHERE island = 'Dream'")
     <Table of 124 rows: sex (text), body_mass_g (number)>
     """
+    query = isinstance(source, str) and is_query(source)
+    if query or not isinstance(source, str | Path):
+        for name, given in (("encoding", encoding), ("sheet", sheet)):
+            if given is not None:
+                held = "a query" if query else f"a {type(source).__name__}"
+                raise ArgumentError(f"{name}={given!r} is for files; {held} has none")
     if isinstance(source, Table):
         return source
-    if isinstance(source, str) and is_query(source):
+    if isinstance(source, str) and query:
         table = Table(read_query(source), "the query's result")
     elif isinstance(source, str | Path):
-        table = Table(read_files(source), str(source))
+        table = _read_path(source, encoding, sheet)
     elif isinstance(source, Mapping):
         table = Table.of(source)
     else:
@@ -146,11 +165,38 @@ def write_table(path: str | Path, columns: Mapping[str, Array]) -> None:
     write_file(path, columns)
 
 
-def _read_frame(frame: Any) -> Table:
+def _read_path(path: str | Path, encoding: str | None, sheet: str | int | None) -> Table:
+    files = named_files(path)
+    kind = file_kind(files[0])
+    if sheet is not None and kind != "workbook":
+        raise ArgumentError(f"sheet={sheet!r} is for workbooks; {files[0].name} has no sheets")
+    if kind not in ("workbook", "arrow"):
+        return Table(read_files(path, encoding), str(path))
+    if encoding is not None:
+        raise ArgumentError(f"encoding={encoding!r} is for text files such as .csv; {files[0].name} says its own")
+    if len(files) > 1:
+        raise DataError(f"{path} matches {len(files)} files; of {', '.join(READ_ALONE)} one at a time is read")
+    frame = read_sheet(files[0], sheet) if kind == "workbook" else read_arrow(files[0])
+    with readable(DataError, f"can't read {path}: it is damaged"):  # names that aren't text, for example
+        table = _read_frame(frame, str(path))
+    if kind == "arrow":
+        return table
+    # In a workbook all numbers are floats, as 5 is in a cell.
+    return Table({name: _whole(table.column(name)) for name in table.names}, str(path))
+
+
+def _whole(column: Column) -> Column:
+    """A column of whole numbers as integers."""
+    present = column.values[~column.missing()]
+    whole = column.kind == "number" and column.text is None and bool((present == np.rint(present)).all())
+    return replace(column, kind="integer") if whole else column
+
+
+def _read_frame(frame: Any, name: str = "") -> Table:
     import narwhals as nw
 
     kind = type(frame)
-    source = f"the {kind.__module__.partition('.')[0]} frame"
+    source = name or f"the {kind.__module__.partition('.')[0]} frame"
     repeated = _repeated(frame)
     if repeated:
         raise DataError(f"{source} has several columns of one name: {repeated}")

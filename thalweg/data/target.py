@@ -66,6 +66,8 @@ class Target:
         column = _usable(table, name)
         if column.kind == "date":
             raise DataError(f"the column {name!r} holds dates, which can't be a target; turn them into numbers or text")
+        if column.unit and task != "regression":
+            column = _named(column)
         if column.kind == "text" and task in (None, "regression"):
             column = numbers_in_text(table, name, column) or column
         counts = _label_counts(column)
@@ -290,6 +292,16 @@ def _numbers(table: Table, name: str, column: Column) -> Array:
     if column.kind == "date":
         raise kind_changed(name, column, "numbers", table)
     return text_as_numbers(table, name, column) if column.kind == "text" else column.values
+
+
+def _named(column: Column) -> Column:
+    """A few numbers with a unit as what they name: "3 doors" is a class; many, as they are."""
+    lost = column.missing()
+    if column.text is None or len(np.unique(column.values[~lost])) > FEW:
+        return column
+    text = column.text.copy()
+    text[lost] = None
+    return Column("text", text)
 
 
 def _label_counts(column: Column) -> Counter[Any]:

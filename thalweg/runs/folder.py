@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 
 from thalweg.errors import ArgumentError, ModelFileError, NotFoundError
 from thalweg.models.model import Model
+from thalweg.runs.facts import holds, is_number, is_whole, problem_in
 from thalweg.support.files import explained, to_json
 from thalweg.support.untrusted import read_json, readable
 from thalweg.version import __version__
@@ -101,50 +102,6 @@ def write_folder(
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def is_number(value: object) -> bool:
-    """Whether JSON holds a number; null stands for NaN."""
-    return value is None or isinstance(value, float) or is_whole(value, -(1 << 63))
-
-
-def is_whole(value: object, least: int = 0) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 1 << 63
-
-
-def is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def holds(value: object, check: Callable[[Any], bool], *needed: str) -> bool:
-    """Whether it is an object with at least these keys, whose values all pass the check."""
-    return isinstance(value, dict) and value.keys() >= set(needed) and all(map(check, value.values()))
-
-
-def is_baseline(value: Any) -> bool:
-    """None, or an answer with the scores of always giving it."""
-    if value is None:
-        return True
-    known = isinstance(value, dict) and value.keys() >= {"answer", "scores"} and holds(value["scores"], is_number)
-    answer = value["answer"] if known else None
-    return isinstance(answer, str | bool) or (answer is not None and is_number(answer))
-
-
-FACTS: dict[str, Callable[[Any], bool]] = {  # what run.json holds
-    "command": lambda value: isinstance(value, list) and all(map(is_text, value)),
-    "options": lambda value: (
-        isinstance(value, dict)
-        and is_whole(value.get("batch_size"), 1)
-        and "lanes" in value
-        and (value["lanes"] is None or is_whole(value["lanes"], 1))
-    ),
-    "rows": lambda value: holds(value, is_whole, "train", "test"),
-    "seed": is_whole,
-    "seconds": is_number,
-    "held-out": lambda value: holds(value, is_number),
-    "baseline": is_baseline,
-    "versions": lambda value: holds(value, is_text),
-}
-
-
 def read_folder(folder: Path, description: str) -> tuple[Any, Records, Facts]:
     """The description of the data (the file of that name), the history, and the facts of a run folder."""
     if not folder.exists():
@@ -155,11 +112,8 @@ def read_folder(folder: Path, description: str) -> tuple[Any, Records, Facts]:
     if missing:
         raise NotFoundError(f"{folder} is not a run folder: it has no {missing[0]}")
     records, facts = read_history(folder / HISTORY), read_json(folder / RUN, ModelFileError)
-    for name, check in FACTS.items():
-        if not isinstance(facts, dict) or name not in facts:
-            raise ModelFileError(f"{folder / RUN} is damaged: it lacks {name!r}")
-        if not check(facts[name]):
-            raise ModelFileError(f"{folder / RUN} is damaged: {name!r} is not what a training writes")
+    if problem := problem_in(facts):
+        raise ModelFileError(f"{folder / RUN} is damaged: {problem}")
     return read_json(folder / description, ModelFileError), records, facts
 
 

@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import layers
-from thalweg.data.images import Images, read_picture
+from thalweg import layers, optimizers
+from thalweg.callbacks import Callback, EarlyStopping, History
+from thalweg.data.images import Images, has_idx, read_images, read_picture
 from thalweg.data.recipe import recipe
+from thalweg.data.target import split_rows
 from thalweg.errors import BadRowsError, DataError, ModelFileError, NotFoundError
 from thalweg.models.sequential import Sequential
-from thalweg.runs.folder import is_number, is_text, is_whole, read_folder
+from thalweg.runs.facts import is_number, is_text, is_whole
+from thalweg.runs.folder import read_folder
 from thalweg.runs.presets import hidden_layers
 from thalweg.runs.run import (
     Array,
@@ -59,6 +62,9 @@ WARM_UP = 0.1  # share of the steps in which it rises to the peak: Adam's first 
 class ImageOptions(TrainingOptions):
     """The options for training on images, with the defaults of `thalweg train`."""
 
+    optimizer: str = "adam"
+    validation_share: float = 0.1
+    early_stopping: int = 0
     model: str = "convnet"
     size: tuple[int, int] | None = None
     channels: int | None = None
@@ -68,18 +74,81 @@ class ImageOptions(TrainingOptions):
     zoom: float = 0.0
     contrast: float = 0.0
     schedule: str = "cosine"
-    batch_size: int | None = None  # by default 128, or fewer for few images: see `course`
-    epochs: int | None = None
-    early_stopping: int = 0
+
+    def check_own(self) -> None:
+        for name in ("shift", "rotate", "zoom", "contrast"):
+            number(name, getattr(self, name))
+
+    def make_optimizer(self) -> optimizers.Optimizer:
+        """The optimizer, at the learning rate asked for."""
+        optimizer = optimizers.get(self.optimizer)
+        if self.learning_rate is not None:
+            optimizer.learning_rate = self.learning_rate
+        return optimizer
+
+    def split(self, y: Array, test_apart: bool = False) -> tuple[Array, Array | None, Array]:
+        """Row numbers to train on, to validate on (None if none are asked for) and to test on, split by class.
+
+        `test_apart`: the test rows are elsewhere, so none are taken here.
+        """
+        learn, test = np.arange(len(y)), np.arange(0)
+        if not test_apart:
+            learn, test = split_rows(y, RECIPE.task, self.test_share, self.split_seed)
+        if not self.validation_share:
+            return learn, None, test
+        first, second = split_rows(y[learn], RECIPE.task, self.validation_share, self.split_seed)
+        return learn[first], learn[second], test
+
+    def fit(
+        self,
+        model: Sequential,
+        train: tuple[Array, Array],
+        validation: tuple[Array, Array] | None,
+        callbacks: Sequence[Callback] = (),
+    ) -> History:
+        """`Sequential.fit`, with early stopping if asked for; a training that Ctrl-C ends is kept."""
+        assert self.epochs is not None
+        patience = self.early_stopping
+        stop = [EarlyStopping(RECIPE.monitor, patience=patience, restore_best_weights=True)] if patience else []
+        try:
+            return model.fit(
+                *train,
+                batch_size=self.batch_size,
+                epochs=self.epochs,
+                validation_data=validation,
+                callbacks=[*stop, *callbacks],
+                lanes=self.lanes,
+            )
+        except KeyboardInterrupt:
+            if model.history is None or not model.history.interrupted:  # training hadn't begun
+                raise
+            return model.history
 
 
 @dataclass(kw_only=True)
 class ImageRun(Run):
     """A network with the classes it tells apart."""
 
+    model: Sequential
     classes: tuple[str, ...]
     scale: float  # the pixels are multiplied by it, in the network's first layer
     kernels: list[Array] = field(default_factory=list)  # of the first convolution: before, and after every epoch
+
+    def predict(self, source: Any) -> Array:
+        """The likeliest class of each picture, (rows,). `source`: paths of pictures, or one path."""
+        names: Array = np.array(self.classes, object)[self.predict_proba(source).argmax(axis=1)]
+        return names
+
+    def predict_proba(self, source: Any) -> Array:
+        """The probability of each class, (rows, classes), in the order of `classes`."""
+        paths = [source] if isinstance(source, str | Path) else list(source)
+        shares: Array = self.model.predict(np.stack([self.pixels(Path(path)) for path in paths]), verbose=0)
+        return shares
+
+    def evaluate(self, source: Any) -> Scores:
+        """Accuracy and log loss on images as `thalweg train` takes them; on the test images, if there are any."""
+        images, _ = images_for(self, source)
+        return score(self, images)
 
     def descriptions(self) -> dict[str, Any]:
         """Classes, size, channels and scale, as images.json, and the recorded kernels, as kernels.npz."""
@@ -131,7 +200,7 @@ def describe_course(rows: int, asked: ImageOptions, chosen: ImageOptions) -> str
 
 def divide(images: Images, options: ImageOptions) -> Parts[Images]:
     """Splits by class; if the source has test images, they are the test part."""
-    learn, held, test = options.split(images.y, RECIPE.task, test_apart=images.test is not None)
+    learn, held, test = options.split(images.y, test_apart=images.test is not None)
     validation = None if held is None else take(images, held)
     return Parts(take(images, learn), validation, images.test or take(images, test), images.skipped)
 
@@ -196,8 +265,6 @@ def train(
 ) -> ImageRun:
     """Divides the images, trains, and scores on those held out. `announce` is called before training begins."""
     options.check()
-    for name in ("shift", "rotate", "zoom", "contrast"):
-        number(name, getattr(options, name))
     parts = divide(images, options)
     rows, asked = len(parts.train.y), options
     options = course(rows, asked)
@@ -210,10 +277,11 @@ def train(
     held = parts.validation
     validation = None if held is None else (held.x, held.y)
     recorders = [recorder] if recorder is not None else []
-    history = options.fit(model, (parts.train.x, parts.train.y), validation, RECIPE, recorders)
+    history = options.fit(model, (parts.train.x, parts.train.y), validation, recorders)
     run = ImageRun(model=model, classes=images.classes, scale=scale, history=history.records())
     run.kernels = recorder.kernels if recorder is not None else []
-    run.facts = options.facts(images.source, parts.count(lambda part: len(part.y)), model, history)
+    counts = parts.count(lambda part: len(part.y))
+    run.facts = options.facts(images.source, counts, model.seed, history.seconds, history.interrupted)
     run.facts["held-out"] = score(run, parts.test)
     run.facts["baseline"] = class_baseline(parts.train.y, parts.test.y, images.classes)
     return run
@@ -223,6 +291,15 @@ def score(run: ImageRun, images: Images) -> Scores:
     """Accuracy and mean log loss."""
     loss, accuracy = run.model.evaluate(images.x, images.y, verbose=0)
     return {"accuracy": accuracy, "log loss": loss}
+
+
+def images_for(run: ImageRun, source: str | Path, skip_bad: bool = False) -> tuple[Images, Sequence[str]]:
+    """The images of a source (its test images, if it has any) as the network takes them, and what was left out."""
+    height, width, channels = run.model.input_shape
+    pictures = Path(source).is_dir() and not has_idx(Path(source))
+    size, kind = ((height, width), channels) if pictures else (None, None)
+    images = read_images(source, size, kind, skip_bad)
+    return fitting(run, images.test or images), images.skipped
 
 
 def fitting(run: ImageRun, images: Images) -> Images:
@@ -273,6 +350,8 @@ def load(folder: Path) -> ImageRun:
     classes, scale = tuple(about["classes"]), float(about["scale"])
     shape = tuple(about[name] for name in ("height", "width", "channels"))
     model = load_network(folder, (shape, (len(classes),)), IMAGES)
+    if not isinstance(model, Sequential):
+        raise ModelFileError(f"{folder}: the model is no chain of layers, as one for images is")
     kernels: list[Array] = []
     if (folder / KERNELS).is_file():
         with readable(ModelFileError, f"{folder / KERNELS} is damaged"), Npz(folder / KERNELS) as archive:

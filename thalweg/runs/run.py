@@ -11,10 +11,6 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg import optimizers
-from thalweg.callbacks import Callback, EarlyStopping, History
-from thalweg.data.recipe import Recipe
-from thalweg.data.target import split_rows
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.loading import load_model
 from thalweg.models.model import Model
@@ -28,84 +24,48 @@ Data = TypeVar("Data")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions(ABC):
-    """Base of the options for tables and for images, which add their own defaults and options."""
+    """Base of the options for tables and for images, which add their own. None: chosen by the rows, or by quality."""
 
-    optimizer: str = "adam"
-    learning_rate: float | None = None  # the optimizer's own
-    batch_size: int | None
-    epochs: int | None
+    optimizer: str | None = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
     test_share: float = 0.2
-    validation_share: float = 0.1
-    early_stopping: int
+    validation_share: float | None = None
+    early_stopping: int | None = None
     seed: int | None = None
     lanes: int | None = None
     skip_bad: bool = False  # leave out rows and pictures that can't be used
 
     def check(self) -> None:
         """Raises ArgumentError for wrong values that no layer or optimizer would notice."""
-        for name in ("batch_size", "epochs"):
-            if getattr(self, name) is not None:  # otherwise they are chosen by the number of rows
+        for name in ("batch_size", "epochs", "lanes"):
+            if getattr(self, name) is not None:
                 whole(name.replace("_", " "), getattr(self, name))
+        if self.seed is not None:
+            whole("seed", self.seed, 0)
         for name, least, wanted in (("test_share", 1e-9, "above 0"), ("validation_share", 0.0, "not negative")):
             given = getattr(self, name)
-            if not least <= given < 1:
+            if given is not None and not least <= given < 1:
                 raise ArgumentError(f"the {name.replace('_', ' ')} has to be {wanted} and below 1, got {given:g}")
-        if self.lanes is not None:
-            whole("lanes", self.lanes)
-        whole("early stopping's patience", self.early_stopping, 0)
-        if self.early_stopping and not self.validation_share:
+        if self.early_stopping is not None:
+            whole("early stopping's patience", self.early_stopping, 0)
+        if self.early_stopping and self.validation_share == 0:
             raise ArgumentError("early stopping needs validation rows: give a validation share, or --early-stopping 0")
+        self.check_own()
 
-    def make_optimizer(self) -> optimizers.Optimizer:
-        """The optimizer, at the learning rate asked for."""
-        optimizer = optimizers.get(self.optimizer)
-        if self.learning_rate is not None:
-            optimizer.learning_rate = self.learning_rate
-        return optimizer
+    @abstractmethod
+    def check_own(self) -> None:
+        """Raises for wrong values of the options that only these have."""
 
-    def split(self, y: Array, task: str, test_apart: bool = False) -> tuple[Array, Array | None, Array]:
-        """Row numbers to train on, to validate on (None if none are asked for) and to test on, split by class.
+    @property
+    def split_seed(self) -> int:
+        """The seed of the split."""
+        return (self.seed or 0) % 2**32
 
-        `test_apart`: the test rows are elsewhere, so none are taken here.
-        """
-        seed = (self.seed or 0) % 2**32
-        learn, test = np.arange(len(y)), np.arange(0)
-        if not test_apart:
-            learn, test = split_rows(y, task, self.test_share, seed)
-        if not self.validation_share:
-            return learn, None, test
-        first, second = split_rows(y[learn], task, self.validation_share, seed)
-        return learn[first], learn[second], test
-
-    def fit(
-        self,
-        model: Model,
-        train: tuple[Array, Array],
-        validation: tuple[Array, Array] | None,
-        recipe: Recipe,
-        callbacks: Sequence[Callback] = (),
-    ) -> History:
-        """`Sequential.fit`, with early stopping if asked for; a training that Ctrl-C ends is kept."""
-        assert self.epochs is not None
-        patience = self.early_stopping
-        stop = [EarlyStopping(recipe.monitor, patience=patience, restore_best_weights=True)] if patience else []
-        try:
-            return model.fit(
-                *train,
-                batch_size=self.batch_size,
-                epochs=self.epochs,
-                validation_data=validation,
-                callbacks=[*stop, *callbacks],
-                lanes=self.lanes,
-            )
-        except KeyboardInterrupt:
-            if model.history is None or not model.history.interrupted:  # training hadn't begun
-                raise
-            return model.history
-
-    def facts(self, source: str, rows: dict[str, int], model: Model, history: History) -> dict[str, Any]:
+    def facts(self, source: str, rows: dict[str, int], seed: int, seconds: float, interrupted: bool) -> dict[str, Any]:
         """The content of run.json, except for the scores."""
-        how = {"seed": model.seed, "seconds": history.seconds, "interrupted": history.interrupted}
+        how = {"seed": seed, "seconds": seconds, "interrupted": interrupted}
         return {"options": asdict(self), "source": source, "rows": rows, **how}
 
 
@@ -131,6 +91,18 @@ class Run(ABC):
     model: Model
     history: list[dict[str, Any]]
     facts: dict[str, Any] = field(default_factory=dict)  # run.json: command, options, versions, scores
+
+    @abstractmethod
+    def predict(self, source: Any) -> Array:
+        """The likeliest class, or the number, for each row or picture: (rows,)."""
+
+    @abstractmethod
+    def predict_proba(self, source: Any) -> Array:
+        """The probability of each class, (rows, classes)."""
+
+    @abstractmethod
+    def evaluate(self, source: Any) -> Scores:
+        """Scores by name, on rows or images whose target is known."""
 
     @abstractmethod
     def descriptions(self) -> dict[str, Any]:
@@ -161,6 +133,6 @@ def prediction_columns(first: dict[str, Array], guesses: Array, shares: Mapping[
 def load_network(folder: Path, expected: tuple[tuple[int, ...], tuple[int, ...]], description: str) -> Model:
     """The model of a run folder; ModelFileError unless it has the input and output shapes of the description."""
     model = load_model(folder / MODEL)
-    if not isinstance(model, Model) or (model.input_shape, model.output_shape) != expected:
+    if (model.input_shape, model.output_shape) != expected:
         raise ModelFileError(f"{folder}: the model and {description} don't belong together")
     return model

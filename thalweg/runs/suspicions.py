@@ -23,7 +23,7 @@ GIVES_AWAY = 0.99
 """The least balanced accuracy, or R², of a column alone that is called a leak."""
 RARE = 0.2
 """A class is rare if it has less than this part of an equal share of the rows."""
-TWINS = 0.01
+TWINS = 0.05
 """The least share of held-out rows with a twin that is worth a warning."""
 CHUNK = 65_536
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.data.tables import Table
-from thalweg.experiments import comparison as knobs
+from thalweg.experiments import comparison
 from thalweg.experiments.results import Comparison
 from thalweg.runs.folder import refuse_existing
-from thalweg.runs.table_run import TableOptions, understand
+from thalweg.runs.table_run import TableOptions, divide
 from thalweg.support.files import explained
+from thalweg.tabular.features import Features
 
 SETTINGS = ("layers", "activation", "loss", "learning_rate", "optimizer", "batch_size", "epochs")
 FILES = ("comparison.json", "comparison.png", "comparison.svg")
@@ -29,10 +30,11 @@ def compare(
 ) -> Comparison:
     """`thalweg.compare` on a table, with columns fitted on the training rows."""
     options.check()
-    target, parts, features = understand(table, options)
+    _, target, parts = divide(table, options)
+    features = Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
     settings = {name: getattr(options, name) for name in SETTINGS} | {"initializer": options.initial_weights}
     settings.pop(knob, None)
-    return knobs.compare(
+    return comparison.compare(
         knob,
         features.matrix(parts.train),
         features.targets(parts.train).ravel(),
@@ -46,7 +48,7 @@ def compare(
     )
 
 
-def save_comparison(comparison: Comparison, folder: Path) -> list[Path]:
+def save_comparison(found: Comparison, folder: Path) -> list[Path]:
     """Writes the numbers and, if matplotlib is installed, the picture; returns the paths."""
     refuse_existing(folder)
     with explained(folder):
@@ -55,7 +57,7 @@ def save_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     paths = [folder / name for name in FILES if name.endswith(".json") or pictures]
     try:
         for path in paths:
-            comparison.save(path)
+            found.save(path)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -1,8 +1,7 @@
-"""Runs on tables: from a table to a trained network in a folder, and back."""
+"""Runs on tables: from a table to an ensemble of networks in a folder, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,49 +9,92 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import layers, losses, regularizers
-from thalweg.data.cells import magnitude
+from thalweg import layers, losses
 from thalweg.data.recipe import recipe
-from thalweg.data.tables import Table
-from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError
+from thalweg.data.tables import Table, read_table
+from thalweg.errors import ArgumentError, DataError, ModelFileError
+from thalweg.models.functional import Functional
+from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
+from thalweg.runs.divisions import Division
 from thalweg.runs.folder import COLUMNS, read_folder
-from thalweg.runs.run import (
-    Array,
-    Parts,
-    Run,
-    Scores,
-    TrainingOptions,
-    class_baseline,
-    load_network,
-    prediction_columns,
-)
+from thalweg.runs.judging import Judgement, judge
+from thalweg.runs.run import Array, Parts, Run, Scores, TrainingOptions, load_network, prediction_columns
+from thalweg.support.checks import number, whole
+from thalweg.support.naming import choose
 from thalweg.support.untrusted import readable
 from thalweg.tabular.features import Features, Target, without_bad_rows
+from thalweg.tabular.qualities import Settings, settings_of
+
+FIRST = "member_1_output"
+"""The last layer of the first network, by its name in the ensemble's graph."""
+OF_MEMBERS = (
+    *("members", "layers", "activation", "initial_weights", "loss", "optimizer", "learning_rate", "batch_size"),
+    *("epochs", "dropout", "l2"),
+)
+"""The options that replace settings of the quality."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableOptions(TrainingOptions):
-    """The options for training on a table, with the defaults of `thalweg train`."""
+    """The options for training on a table, with the defaults of `thalweg train`. None: as the quality has it."""
 
     target: str
     task: str | None = None
     ignore: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    layers: tuple[int, ...] = (128, 128)
-    activation: str = "relu"
-    initial_weights: str = "he_normal"
+    id: str | None = None
+    group: str | None = None
+    time: str | None = None
+    keep_time: bool = False
+    folds: int | None = None
+    quality: str = "balanced"
+    time_limit: float | None = None
+    metric: str | None = None
+    class_weight: str | None = None
+    members: int | None = None
+    layers: tuple[int, ...] | None = None
+    activation: str | None = None
+    initial_weights: str | None = None
     loss: str | None = None
-    batch_size: int = 64
-    epochs: int = 200
-    dropout: float = 0.1
-    l2: float = 0.0
-    early_stopping: int = 20
+    dropout: float | None = None
+    l2: float | None = None
+
+    def check_own(self) -> None:
+        if self.folds is not None:
+            whole("folds", self.folds, 2)
+        if self.time_limit is not None:
+            number("time limit", self.time_limit, 1e-9)
+        if self.class_weight is not None:
+            choose("class weight", self.class_weight, ["balanced"])
+        if self.keep_time and self.time is None:
+            raise ArgumentError("--keep-time goes with --time COLUMN")
+        apart = [name for name in (self.target, self.id, self.group, self.time) if name is not None]
+        if self.target in apart[1:]:
+            raise ArgumentError(f"the target {self.target!r} can't be the column of --id, --group or --time too")
+
+    @property
+    def settings(self) -> Settings:
+        """The quality's settings, and what is given instead of them."""
+        given = {name: getattr(self, name) for name in OF_MEMBERS}
+        stop = {"patience": self.early_stopping, "held_share": self.validation_share}
+        return settings_of(self.quality, **given, **stop)
+
+    @property
+    def division(self) -> Division:
+        """How rows are held out."""
+        return Division(self.test_share, self.group, self.time, self.split_seed)
+
+    @property
+    def no_inputs(self) -> tuple[str, ...]:
+        """The columns that aren't inputs, besides the target."""
+        apart = (self.id, self.group, None if self.keep_time else self.time)
+        return tuple(dict.fromkeys([*self.ignore, *(name for name in apart if name is not None)]))
 
 
 @dataclass(kw_only=True)
 class TableRun(Run):
-    """A network with the columns it was trained on."""
+    """Networks with the columns they were trained on."""
 
     features: Features
 
@@ -61,6 +103,58 @@ class TableRun(Run):
         """The target."""
         assert self.features.target is not None
         return self.features.target
+
+    @property
+    def id(self) -> str | None:
+        """The column that names the rows, which predictions carry."""
+        name = self.facts["options"].get("id")
+        return name if isinstance(name, str) else None
+
+    def outputs(self, table: Table) -> Array:
+        """The graph's outputs, (rows, outputs)."""
+        y_pred: Array = self.model.predict(self.features.matrix(table), verbose=0)
+        return y_pred
+
+    def predict(self, frame: Any) -> Array:
+        """The likeliest class of each row, in the labels of the training table, or its number: (rows,).
+
+        Args:
+            frame: a pandas, Polars or Arrow frame, a dict of columns, a path, a glob or a SQL query, with the columns
+                of the training (the target need not be there; order and further columns don't matter).
+
+        Raises:
+            DataError: a column is missing or of another kind, or a cell can't be used (named, with its row).
+        """
+        return self.features.decode(self.outputs(read_table(frame)))
+
+    def predict_proba(self, frame: Any) -> Array:
+        """The probability of each class, (rows, classes), in the order of `target.classes`; raises for a number."""
+        table = read_table(frame)
+        if self.target.task == "regression":
+            raise ArgumentError(f"the target {self.target.name!r} is a number, which has no probabilities: use predict")
+        return np.column_stack(list(self.features.probabilities(self.outputs(table)).values()))
+
+    def evaluate(self, frame: Any) -> Scores:
+        """Scores by name, of the rows whose target is known: of `predict` and `predict_proba`."""
+        return self.judge(with_target(read_table(frame), self.target)).values
+
+    def judge(self, table: Table) -> Judgement:
+        """The judgement on predictions for rows whose target is known."""
+        return judge(self.features, self.outputs(table), table)
+
+    def first_network(self) -> Model:
+        """The first network by itself, compiled as it was trained, except for its learning rate."""
+        if isinstance(self.model, Sequential):  # of a run made before there were ensembles
+            return self.model
+        task, options = recipe(self.target.task), self.facts["options"]
+        loss = losses.get(options.get("loss") or task.loss)
+        tensor: Any = self.model.get_layer(FIRST).output
+        activation = task.activation_for(loss)
+        if activation != "linear":
+            tensor = layers.Activation(activation)(tensor)
+        network = Functional(self.model.input, tensor, seed=0)
+        network.compile(options.get("optimizer") or "adam", loss)
+        return network
 
     def descriptions(self) -> dict[str, Any]:
         """The columns, as columns.json."""
@@ -75,85 +169,19 @@ def usable_rows(table: Table, options: TableOptions) -> tuple[Table, list[str]]:
 def fit_all(table: Table, options: TableOptions) -> None:
     """Fits target and columns on all rows, to find out whether they can be used."""
     target = Target.of(table, options.target, options.task)
-    Features.fit(table, target, ignore=options.ignore, categories=options.categories)
+    Features.fit(table, target, ignore=options.no_inputs, categories=options.categories)
+    options.division.once(table, target)
 
 
-def understand(table: Table, options: TableOptions) -> tuple[Target, Parts[Table], Features]:
-    """The target of all rows, the parts, and the columns fitted on the training rows."""
+def divide(table: Table, options: TableOptions) -> tuple[Table, Target, Parts[Table]]:
+    """The usable rows, their target, and the parts; rows without a target are in no part."""
+    for name in (options.id, options.group, options.time):
+        if name is not None:
+            table.column(name)
     table, skipped = usable_rows(table, options)
     target = Target.of(table, options.target, options.task)
-    parts = divide(table, target, options, skipped)
-    try:
-        features = Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
-    except BadRowsError:
-        fit_all(table, options)  # names the bad rows of all parts
-        raise
-    return target, parts, features
-
-
-def divide(table: Table, target: Target, options: TableOptions, skipped: Sequence[str] = ()) -> Parts[Table]:
-    """Splits the rows, by class if there are classes; rows without a target are in no part."""
-    learn, held, test = options.split(table[target.name], target.task)
-    return Parts(table.take(learn), None if held is None else table.take(held), table.take(test), skipped)
-
-
-def build(features: Features, options: TableOptions) -> Sequential:
-    """The network for these columns: hidden layers as asked, an output layer that fits the task."""
-    target = features.target
-    assert target is not None
-    wanted = recipe(target.task)
-    penalty = regularizers.L2(options.l2) if options.l2 else None
-    stack: list[layers.Layer | layers.Input] = [layers.Input((len(features.feature_names),))]
-    for units in options.layers:
-        stack.append(
-            layers.Dense(
-                units,
-                options.activation,
-                kernel_initializer=options.initial_weights,
-                kernel_regularizer=penalty,
-            )
-        )
-        if options.dropout:
-            stack.append(layers.Dropout(options.dropout))
-    stack.append(layers.Dense(target.outputs, wanted.activation, kernel_regularizer=penalty))
-    model = Sequential(stack, seed=options.seed)
-    loss = losses.get(options.loss or wanted.loss)
-    model.compile(optimizer=options.make_optimizer(), loss=loss, metrics=[wanted.metric])
-    return model
-
-
-def encoded(features: Features, model: Sequential, table: Table) -> tuple[Array, Array]:
-    """x and y of these rows, as the network and its loss take them."""
-    target = features.target
-    assert target is not None
-    y = recipe(target.task).encode(features.targets(table), target.outputs, model.loss)
-    return features.matrix(table), y
-
-
-def train(
-    table: Table,
-    options: TableOptions,
-    announce: Callable[[Parts[Table], Features, Sequential], None] | None = None,
-) -> TableRun:
-    """Divides the rows, fits the columns on the training rows, trains, and scores on the held-out rows.
-
-    `announce` is called before training begins, with all that is known by then.
-    """
-    options.check()
-    if options.l2 < 0:
-        raise ArgumentError(f"l2 can't be negative, got {options.l2}")
-    target, parts, features = understand(table, options)
-    model = build(features, options)
-    if announce is not None:
-        announce(parts, features, model)
-    held = parts.validation
-    validation = None if held is None else encoded(features, model, held)
-    history = options.fit(model, encoded(features, model, parts.train), validation, recipe(target.task))
-    run = TableRun(model=model, features=features, history=history.records())
-    rows = parts.count(lambda part: part.rows) | {"without target": target.missing}
-    run.facts = options.facts(table.source, rows, model, history)
-    run.facts |= {"held-out": score(run, parts.test), "baseline": baseline(run, parts)}
-    return run
+    learn, test = options.division.once(table, target)
+    return table, target, Parts(table.take(learn), None, table.take(test), skipped)
 
 
 def with_target(table: Table, target: Target) -> Table:
@@ -175,45 +203,6 @@ def usable(run: TableRun, table: Table, with_targets: bool = False) -> tuple[Tab
     return without_bad_rows(table, use)
 
 
-def score(run: TableRun, table: Table) -> Scores:
-    """Scores of the predictions for these rows, in the target's own labels and units, by scikit-learn."""
-    outputs = run.model.predict(run.features.matrix(table), verbose=0)
-    if run.target.task == "regression":
-        return regression_scores(run.target.numbers(table), run.features.decode(outputs))
-    from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
-
-    codes = run.features.targets(table).ravel().astype(int)
-    shares = np.column_stack(list(run.features.probabilities(outputs).values())).astype(np.float64)
-    guesses = shares.argmax(axis=1)
-    return {
-        "accuracy": float(accuracy_score(codes, guesses)),
-        "balanced accuracy": float(balanced_accuracy_score(codes, guesses)) if len(set(codes)) > 1 else float("nan"),
-        "log loss": float(log_loss(codes, shares / shares.sum(axis=1, keepdims=True), labels=range(shares.shape[1]))),
-    }
-
-
-def regression_scores(truth: Array, guess: Array) -> Scores:
-    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
-
-    unit = magnitude(truth)  # the squares of large numbers would overflow
-    truth, guess = truth / unit, guess / unit
-    return {
-        "R²": float(r2_score(truth, guess)) if len(truth) > 1 else float("nan"),
-        "RMSE": float(root_mean_squared_error(truth, guess)) * unit,
-        "MAE": float(mean_absolute_error(truth, guess)) * unit,
-    }
-
-
-def baseline(run: TableRun, parts: Parts[Table]) -> dict[str, Any]:
-    """The score of an answer without looking: always the most frequent class of the training rows, or their mean."""
-    if run.target.task == "regression":
-        mean = run.target.mean
-        truth = run.target.numbers(parts.test)
-        return {"answer": mean, "scores": regression_scores(truth, np.full(len(truth), mean))}
-    trained, tested = (run.features.targets(part).ravel().astype(int) for part in (parts.train, parts.test))
-    return class_baseline(trained, tested, run.target.classes)
-
-
 def load(folder: str | Path) -> TableRun:
     """Reads a run from its folder."""
     folder = Path(folder)
@@ -226,12 +215,34 @@ def load(folder: str | Path) -> TableRun:
     return TableRun(model=load_network(folder, shapes, "the columns"), features=features, history=history, facts=facts)
 
 
-def predictions(run: TableRun, table: Table, numbered: bool = False) -> dict[str, Array]:
+def predictions(run: TableRun, table: Table, numbered: bool = False, id: str | None = None) -> dict[str, Array]:
     """A column "prediction", and for classes the probability of each: what `thalweg predict` writes.
 
-    `numbered` puts a column "row" first, the row's number in its source: some rows may have been left out.
+    `numbered` puts a column "row" first, the row's number in its source: some rows may have been left out. The column
+    `id`, or the run's own if the table has it, comes before the prediction.
     """
-    outputs = run.model.predict(run.features.matrix(table), verbose=0)
+    y_pred = run.outputs(table)
     first: dict[str, Array] = {"row": np.array([table.row_number(k) for k in range(table.rows)])} if numbered else {}
-    shares = {} if run.target.task == "regression" else run.features.probabilities(outputs)
-    return prediction_columns(first, run.features.decode(outputs), shares)
+    name = id if id is not None else run.id if run.id is not None and run.id in table else None
+    if name is not None:
+        if name in (*first, "prediction"):
+            raise ArgumentError(f"the column {name!r} can't name the rows: the predictions have a column of that name")
+        first[name] = carried(table, name)
+    shares = {} if run.target.task == "regression" else run.features.probabilities(y_pred)
+    return prediction_columns(first, run.features.decode(y_pred), shares)
+
+
+def carried(table: Table, name: str) -> Array:
+    """A column as it is written beside predictions."""
+    column = table.column(name)
+    if column.kind == "other":
+        raise DataError(f"the column {name!r} holds {column.holds} values, which can't name rows")
+    if column.kind == "date":
+        return column.values
+    return column.as_text() if column.kind in ("text", "boolean") or column.written else whole_or_not(column.values)
+
+
+def whole_or_not(values: Array) -> Array:
+    """Integers as integers, if none is missing."""
+    exact = np.isfinite(values).all() and (abs(values) < 2**53).all() and (values == np.trunc(values)).all()
+    return values.astype(np.int64) if exact else values

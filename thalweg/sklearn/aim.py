@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from thalweg import losses
@@ -43,7 +42,8 @@ class Aim:
     def targets(self, y: Array) -> Array:
         """Targets (rows, outputs), or the class numbers of one-hot rows, for losses that take those."""
         if y.shape[1] > 1 and self.loss.target_shape(y.shape[1:]) == (1,):
-            return y.argmax(axis=1)[:, None]
+            numbers: Array = y.argmax(axis=1)[:, None]
+            return numbers
         return y
 
     def reported(self, loss: float, penalty: float) -> float:

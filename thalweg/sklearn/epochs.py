@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
+from thalweg import optimizers
 from thalweg.callbacks import Callback, Logs
 from thalweg.errors import ArgumentError, DataError, DivergedError
 from thalweg.models.sequential import Sequential
@@ -206,6 +207,8 @@ def squares(model: Sequential) -> float:
 def by_lbfgs(estimator: Any, aim: Aim, rows: Rows) -> None:
     """Trains an estimator's model by L-BFGS."""
     model, e = estimator.model_, estimator
+    model.compile(optimizers.SGD(0.0), aim.loss, loss_weights=[aim.scale])
+    e._given_optimizer = None  # a fit by batches compiles anew
     x, y = dense(rows.x, np.float64), aim.targets(rows.y)
     total = len(rows) if rows.weights is None else float(rows.weights.sum())
     weights = None if rows.weights is None else rows.weights * (len(rows) / total)

@@ -44,7 +44,9 @@ def one_each(what: str, given: Any, count: int) -> list[Any]:
     if not isinstance(given, (list, tuple, np.ndarray)):
         return [given] * count
     if len(given) != count:
-        raise ArgumentError(f"{what} has {len(given)} values for {count} hidden layers: give one for each, or one alone")
+        raise ArgumentError(
+            f"{what} has {len(given)} values for {count} hidden layers: give one for each, or one alone"
+        )
     return list(given)
 
 

@@ -20,11 +20,11 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from thalweg import optimizers
 from thalweg.errors import ArgumentError, DataError
 from thalweg.models.sequential import Sequential
-from thalweg.sklearn.aim import OURS, SCIKIT_LEARN, Aim
+from thalweg.sklearn.aim import SCIKIT_LEARN, Aim
 from thalweg.sklearn.compatible import validate_data
+from thalweg.sklearn.epochs import Rows, Stochastic, batch_size, by_lbfgs
 from thalweg.sklearn.layered import Hidden, draw_weights, hidden_layers, kernels_and_biases, network
 from thalweg.sklearn.sparse_rows import in_pieces
-from thalweg.sklearn.epochs import Rows, Stochastic, batch_size, by_lbfgs
 
 Array = NDArray[Any]
 STRATEGIES = ("constant", "invscaling", "adaptive")
@@ -40,7 +40,7 @@ def stochastic(estimator: Any) -> bool:
     return True
 
 
-class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
+class Perceptron(BaseEstimator, ABC):
     """Base of the two estimators."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -154,6 +154,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any, incremental: bool) -> Self:
         self._validate_params()
+        validation_data = self.validation_data if validation_data is None else validation_data
         fresh = not hasattr(self, "model_") or not (self.warm_start or incremental)
         hidden = hidden_layers(self.hidden_layer_sizes, self.activation, self.dropout, self.batch_normalization)
         X, y = self._read(X, y, fresh, incremental)
@@ -164,27 +165,41 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         if by_class is not None:
             weights = by_class if weights is None else weights * by_class
         rows = Rows(X, self._encode(y), weights, y)
-        self._check(rows)
+        self._check(rows, validation_data)
+        built: tuple[Any, ...] = (hidden, self.loss, self.dtype)
+        if not fresh and built != self._built:
+            raise ArgumentError(
+                f"{type(self).__name__} goes on with a network that was made with other values of hidden_layer_sizes, "
+                "activation, dropout, batch_normalization, loss or dtype: give them as they were, or begin a new fit"
+            )
+        self._built: tuple[Any, ...] = built
         self._random_state = check_random_state(self.random_state)
         if fresh:
             self._begin(rows, hidden, incremental)
-        self.n_outputs_ = rows.y.shape[1]
+        if rows.y.shape[1] != self.n_outputs_:
+            raise DataError(f"y has {rows.y.shape[1]} outputs, in the fit before it had {self.n_outputs_}")
         if self._by_lbfgs():
             by_lbfgs(self, self._aim, rows)
         else:
-            self._by_batches(rows, self.validation_data if validation_data is None else validation_data, incremental)
+            self._by_batches(rows, validation_data, incremental)
         return self
 
-    def _check(self, rows: Rows) -> None:
+    def _check(self, rows: Rows, validation_data: Any) -> None:
         """Raises for what doesn't go together."""
         if self._by_lbfgs():
-            stochastic = {"dropout": np.any(self.dropout), "batch_normalization": self.batch_normalization}
-            unused = stochastic | {"callbacks": bool(self.callbacks), "validation_data": self.validation_data}
+            unused = {
+                "dropout": bool(np.any(self.dropout)),
+                "batch_normalization": self.batch_normalization,
+                "callbacks": bool(self.callbacks),
+                "validation_data": validation_data is not None,
+            }
             for name, given in unused.items():
-                if given is not None and given is not False and np.any(given):
+                if given:
                     raise ArgumentError(f"solver='lbfgs' trains on all rows at once, without {name}: use 'adam'")
-            if self.dtype == "float32":
-                raise ArgumentError("solver='lbfgs' computes in float64: leave dtype at 'auto'")
+            if self.dtype == "float32" or (
+                hasattr(self, "model_") and self.warm_start and self.model_.dtype != np.float64
+            ):
+                raise ArgumentError("solver='lbfgs' computes in float64: set dtype='float64' from the first fit on")
         if rows.weights is not None and not rows.weights.sum() > 0:
             raise DataError("the weights of all rows are 0 (sample_weight, class_weight): at least one has to count")
         if hasattr(self, "_alpha") and self.warm_start and self._alpha == 0 and self.alpha > 0:
@@ -200,7 +215,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         if dtype == "auto":
             small = count <= min(SMALL, self._usual_batch) and not incremental
             dtype = "float64" if small or self._by_lbfgs() else "float32"
-        self.n_iter_, self.t_, self.stopped_ = 0, 0, False
+        self.n_iter_, self.t_, self.stopped_, self.n_outputs_ = 0, 0, False, outputs
         l2 = self._alpha / (2 * self._usual_batch)
         columns = rows.x.shape[1]
         random = any(h.dropout for h in hidden)
@@ -213,13 +228,12 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         self.n_layers_ = len(hidden) + 2
         self.out_activation_ = SCIKIT_LEARN.get(aim.activation, aim.activation)
         self._forget()
-        if self._by_lbfgs():
-            model.compile(optimizers.SGD(0.0), aim.loss, loss_weights=[aim.scale])
 
     def _forget(self) -> None:
         """Empties the records of training by batches."""
         for name in ("loss_curve_", "validation_loss_curve_", "best_loss_", "validation_scores_"):
-            vars(self).pop(name, None)
+            if hasattr(self, name):
+                delattr(self, name)
         self._best_weights: list[Array] | None = None
         if not self._by_lbfgs():
             self.loss_curve_: list[float] = []
@@ -231,6 +245,8 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
 
     def _by_batches(self, rows: Rows, validation_data: Any, incremental: bool) -> None:
         """Training by batches, with early stopping if asked for."""
+        if not hasattr(self, "loss_curve_"):  # the fit before was by L-BFGS
+            self._forget()
         train, held = self._divided(rows, validation_data)
         if held is not None and self.validation_scores_ is None:
             self.validation_loss_curve_, self.validation_scores_ = [], []
@@ -372,4 +388,4 @@ def replace(arrays: list[Array], given: Any, what: str) -> None:
 partial: Callable[[Any], Any] = available_if(stochastic)
 """Decorates a method that solvers by batches have."""
 
-__all__ = ["OURS", "Perceptron", "partial"]
+__all__ = ["Perceptron", "partial"]

@@ -67,10 +67,12 @@ class Parts(Ordering):
             for place, first in enumerate(range(0, rows, self.batch)):
                 chosen = taken.order[first : first + self.batch]
                 self.penalties.append(taken.penalties[place])
-                made = (dense(self.x[chosen], self.dtype), self.y[chosen])
+                x, y = dense(self.x[chosen], self.dtype), self.y[chosen]
                 if self.weighted:
-                    made = (*made, np.ones(len(chosen)) if taken.weights is None else taken.weights[chosen])
-                yield made
+                    assert taken.weights is not None
+                    yield x, y, taken.weights[chosen]
+                else:
+                    yield x, y
             number += 1
 
 

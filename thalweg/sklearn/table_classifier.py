@@ -25,7 +25,10 @@ class TabularClassifier(ClassifierMixin, TableEstimator):
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, float64 (rows, classes), in the order of `classes_`."""
-        outputs = self._outputs(X).astype(np.float64)
+        return self._predicted(X)
+
+    def _of_graph(self, outputs: Array) -> Array:
+        outputs = outputs.astype(np.float64)
         shares = np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
         result: Array = shares / shares.sum(axis=1, keepdims=True)
         return result
@@ -59,6 +62,13 @@ class TabularClassifier(ClassifierMixin, TableEstimator):
         task: Task = "binary" if len(self.classes_) == 2 else "multiclass"
         called = target_name(name, table)
         return Target(called, task, tuple(self.classes_.tolist()), why="as given to a classifier"), numbers
+
+    def _numbers(self, labels: Array) -> Array:
+        numbers = np.searchsorted(self.classes_, labels)
+        unknown = self.classes_[np.minimum(numbers, len(self.classes_) - 1)] != labels
+        if unknown.any():
+            raise DataError(f"y holds {labels[unknown][0]!r}, a class that no row learned from has")
+        return numbers
 
     def _class_weights(self, numbers: Array, weights: Array | None) -> Array | None:
         given, count = self.class_weight, len(self.classes_)

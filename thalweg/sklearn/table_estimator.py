@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
@@ -18,6 +18,7 @@ from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, DataError, ThalwegWarning
+from thalweg.sklearn.folds import CrossValidation, splits, summary
 from thalweg.sklearn.intake import column_names, is_frame, known_columns, per_row, table_of, targets_of
 from thalweg.support.checks import number, whole
 from thalweg.support.printing import out
@@ -125,6 +126,44 @@ class TableEstimator(BaseEstimator):
             self._place(used, rows)
         return self
 
+    def cross_validate(
+        self, X: Any, y: Any, folds: int = 5, *, sample_weight: Any = None, groups: Any = None, time: Any = None
+    ) -> CrossValidation:
+        """Scores of fits to all folds but one, on the one left out, by `metric` (log-loss, or RMSE of numbers).
+
+        Args:
+            X, y, sample_weight, groups, time: as in `fit`. Groups stay together; with `time` every part is predicted by
+                the rows before it.
+            folds: how many.
+
+        Returns:
+            `scores`, `mean` and `spread`, the standard deviation. This estimator itself stays unfitted.
+        """
+        table = table_of(X, self, least_rows=2)
+        labels = targets_of(y, table.rows, self._task_is_regression(), self)
+        extra = {"groups": per_row(groups, table.rows, "groups"), "time": per_row(time, table.rows, "time")}
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, labels, dtype=np.float64)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        scores: list[float] = []
+        for learn, test in splits(labels, not self._task_is_regression(), folds, **extra, seed=seed):
+            chosen = {name: None if values is None else values[learn] for name, values in extra.items()}
+            fitted = clone(self).fit(
+                table.take(learn), labels[learn], None if weights is None else weights[learn], **chosen
+            )
+            scores.append(
+                fitted._score_by_metric(table.take(test), labels[test], None if weights is None else weights[test])
+            )
+        return summary(fitted.metric_, scores)
+
+    def _score_by_metric(self, table: Table, labels: Array, weights: Array | None) -> float:
+        """The score by the estimator's metric."""
+        judge = replace(self._judge, y=self._numbers(labels), weights=weights)
+        return shown(self.metric_, judge.of_predictions(np.arange(len(labels)), self._predicted(table), weights))
+
+    def _numbers(self, labels: Array) -> Array:
+        """Class numbers, or standardised numbers, of labels as in the fit."""
+        raise NotImplementedError
+
     def _place(self, used: Array, rows: int) -> None:
         """Says which rows of X those are that were used."""
         of_used = self.out_of_fold_
@@ -174,15 +213,14 @@ class TableEstimator(BaseEstimator):
         self.members_ = found.members
         self.temperature_ = found.temperature
         self.history_ = [record for member in found.members for record in member.records]
-        predicted = found.out_of_fold
-        seen = np.flatnonzero(~np.isnan(predicted[:, 0]))
-        if judge.task == "regression":
-            predicted = predicted[:, 0]
-        self.out_of_fold_ = predicted
-        weights = None if judge.weights is None else judge.weights[seen]
-        score = judge.of_predictions(seen, predicted[seen], weights) if len(seen) else np.nan
+        self.trees_ = found.trees
         self.metric_ = judge.metric
-        self.validation_score_ = shown(judge.metric, score)
+        self._judge = replace(judge, y=judge.y[:0], weights=None)
+        networks = found.out_of_fold[:, 0] if judge.task == "regression" else found.out_of_fold
+        predicted = networks if found.trees is None else found.trees.of(networks, found.trees.grove.out_of_fold)
+        self.out_of_fold_ = predicted
+        self.validation_score_ = validation(judge, predicted, predicted)
+        self.networks_score_ = validation(judge, networks, predicted)
         if found.diverged:
             warnings.warn(
                 f"{found.diverged} of {found.diverged + len(found.members)} networks diverged and were left out: try a "
@@ -191,13 +229,18 @@ class TableEstimator(BaseEstimator):
                 stacklevel=4,
             )
 
-    def _outputs(self, X: Any) -> Array:
-        """The graph's outputs for these rows."""
+    def _predicted(self, X: Any) -> Array:
+        """Probabilities (rows, classes) or numbers (rows,) for these rows."""
         check_is_fitted(self)
         table = known_columns(self, X, table_of(X, self))
         table = understood(self.features_, table)
-        result: Array = self.model_.predict(self.features_.matrix(table), verbose=0, lanes=self._lanes())
-        return result
+        x = self.features_.matrix(table)
+        predicted = self._of_graph(self.model_.predict(x, verbose=0, lanes=self._lanes()))
+        return predicted if self.trees_ is None else self.trees_.of(predicted, self.trees_.grove.predictions(x))
+
+    def _of_graph(self, outputs: Array) -> Array:
+        """Probabilities (rows, classes) or numbers (rows,) from the graph's outputs."""
+        raise NotImplementedError
 
     def _settings(self) -> Settings:
         return settings_of(self.quality, **{name: getattr(self, name) for name in SETTINGS})
@@ -250,6 +293,13 @@ def used_rows(table: Table, labels: Array, weights: Array | None) -> tuple[Array
         chosen = np.arange(table.rows) if chosen is None else chosen
         chosen = chosen[canonical.order(table.take(chosen), labels[chosen])]
     return chosen, None if weights is None else weights if chosen is None else weights[chosen]
+
+
+def validation(judge: Judge, predicted: Array, where: Array) -> float:
+    """The score of out-of-fold predictions, in the rows in which `where` has some; NaN if there are none."""
+    rows = np.flatnonzero(~np.isnan(where.reshape(len(where), -1)[:, 0]))
+    weights = None if judge.weights is None else judge.weights[rows]
+    return shown(judge.metric, judge.of_predictions(rows, predicted[rows], weights)) if len(rows) else np.nan
 
 
 def tell(member: int, epoch: int, epochs: int, logs: dict[str, Any]) -> None:

@@ -22,11 +22,13 @@ class TabularRegressor(RegressorMixin, TableEstimator):
 
     def predict(self, X: Any) -> Array:
         """The number for each row, float64 (rows,), within the range of the targets learned from."""
-        target = self.features_.target if hasattr(self, "features_") else None
-        outputs = self._outputs(X)
+        return self._predicted(X)
+
+    def _of_graph(self, outputs: Array) -> Array:
+        target = self.features_.target
         assert target is not None
-        result: Array = outputs[:, 0].astype(np.float64) * target.scale + target.mean
-        return result
+        numbers: Array = outputs[:, 0].astype(np.float64) * target.scale + target.mean
+        return numbers
 
     def _task_is_regression(self) -> bool:
         return True
@@ -39,6 +41,12 @@ class TabularRegressor(RegressorMixin, TableEstimator):
         scale = spread if spread > 0 and y.min() < y.max() else 1.0
         target = Target(target_name(name, table), "regression", (), mean, scale, why="as given to a regressor")
         return target, (y - mean) / scale
+
+    def _numbers(self, labels: Array) -> Array:
+        target = self.features_.target
+        assert target is not None
+        numbers: Array = (labels.astype(np.float64) - target.mean) / target.scale
+        return numbers
 
     def _class_weights(self, numbers: Array, weights: Array | None) -> Array | None:
         if self.class_weight is not None:

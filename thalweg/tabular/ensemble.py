@@ -22,6 +22,7 @@ from thalweg.tabular.judge import Judge
 from thalweg.tabular.pace import Pace
 from thalweg.tabular.scoring import shown
 from thalweg.tabular.training import BestEpoch
+from thalweg.tabular.trees import Mixture
 
 Array = NDArray[Any]
 Progress = Callable[[int, int, int, dict[str, Any]], None]
@@ -76,6 +77,7 @@ class Ensemble:
             alone; NaN where there is none.
         diverged: how many trainings diverged; they have no member.
         interrupted: whether Ctrl-C ended the trainings.
+        trees: boosted trees with their share, where they help; the graph is of the networks alone.
     """
 
     model: Model
@@ -84,6 +86,7 @@ class Ensemble:
     out_of_fold: Array
     diverged: int = 0
     interrupted: bool = False
+    trees: Mixture | None = None
 
 
 @dataclass(frozen=True)

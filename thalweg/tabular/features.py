@@ -37,6 +37,7 @@ _KINDS: dict[str, type[FittedColumn]] = {
     "boolean": BooleanColumn,
     "left out": LeftOut,
 }
+_ADDED = ("notation", "unit")  # what columns of runs made before lack
 _KIND_OF = {column: kind for kind, column in _KINDS.items()}
 
 
@@ -269,6 +270,7 @@ def _column_from_json(stored: object) -> FittedColumn:
 def _fields(made: type, stored: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The arguments of a dataclass, each checked against its annotation."""
     types = {field.name: str(field.type) for field in dataclasses.fields(made)}
+    stored = {name: "" for name in types if name in _ADDED} | dict(stored)
     if types.keys() != stored.keys():
         odd = ", ".join(sorted(types.keys() ^ stored.keys()))
         raise ModelFileError(f"the model's table columns are damaged: {where} lacks, or should not have, {odd}")

@@ -19,6 +19,7 @@ from thalweg.tabular.ensemble import Ensemble, Progress, Rows, train
 from thalweg.tabular.features import Features
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.qualities import Settings
+from thalweg.tabular.trees import grow, mixture
 
 Array = NDArray[Any]
 
@@ -44,8 +45,16 @@ class Prepared:
     seed: int
 
     def train(self, clock: Clock, lanes: int, progress: Progress | None = None) -> Ensemble:
-        """Trains the members, `lanes` at a time; see `thalweg.tabular.ensemble.train`."""
-        return train(self.blueprint, self.rows, self.held_out, self.judge, self.seed, clock, lanes, progress)
+        """Trains the members, `lanes` at a time (see `thalweg.tabular.ensemble.train`), and trees if asked for."""
+        rows, judge = self.rows, self.judge
+        classes = 0 if judge.task == "regression" else max(2, self.blueprint.outputs)
+        grove = None
+        if self.blueprint.settings.trees:
+            grove = grow(rows.x, judge, classes, rows.weights, self.held_out, self.seed, clock, lanes)
+        found = train(self.blueprint, rows, self.held_out, judge, self.seed, clock, lanes, progress)
+        if grove is None:
+            return found
+        return replace(found, trees=mixture(grove, judge, found.out_of_fold if classes else found.out_of_fold[:, 0]))
 
 
 def prepare(

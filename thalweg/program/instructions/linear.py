@@ -173,6 +173,7 @@ class Transpose(Instruction):
 
     W: Buffer
     Wt: Buffer
+    first: int = 0  # of the rows of W that are wanted
 
     name = "transpose"
     writes = ("Wt",)
@@ -183,39 +184,47 @@ class Transpose(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return self.W.shape
+        return (*self.Wt.shape[::-1], self.first)
 
     def reference(self, xp: Any, W: Array) -> Array:
-        return W.T
+        return W[self.first : self.first + self.Wt.shape[1]].T
 
 
 @dataclass(frozen=True, eq=False)
 class InputGradient(Instruction):
     """dx = dh·Wᵀ      dh (rows, units), W (inputs, units) or Wᵀ (units, inputs) → dx (rows, inputs)
 
-    With a, if x is the relu output a, dx·[a > 0]: the relu's adjoint, which follows.
+    With a, if x is the relu output a, dx·[a > 0]: the relu's adjoint, which follows. dx may be only some columns of x's
+    adjoint, from `first` on: see `narrow_input_gradients`.
     """
 
     dh: Buffer
-    W: Buffer  # Wᵀ where `transposed`
+    W: Buffer  # Wᵀ where `transposed`, and no more of it than is needed
     dx: Buffer
     transposed: bool
     a: Buffer | None = None
+    first: int = 0
 
     name = "input gradient"
     writes = ("dx",)
 
     @property
+    def rows(self) -> slice:
+        """The rows of W that are read, if it isn't transposed."""
+        return slice(self.first, self.first + self.dx.shape[-1])
+
+    @property
     def formula(self) -> str:
-        return f"{self.dx} = {ended(f'{self.dh}·{self.W}' + ('' if self.transposed else 'ᵀ'), False, self.a)}"
+        part = "" if self.transposed or self.W.shape[0] == self.dx.shape[-1] else f"[{self.first}:{self.rows.stop}]"
+        return f"{self.dx} = {ended(f'{self.dh}·{self.W}{part}' + ('' if self.transposed else 'ᵀ'), False, self.a)}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        inputs, units = self.W.shape[::-1] if self.transposed else self.W.shape
-        return (inputs, units, positions(self.dh), int(self.transposed))
+        return (self.dx.shape[-1], self.dh.shape[-1], positions(self.dh), int(self.transposed), self.first)
 
     def reference(self, xp: Any, dh: Array, W: Array, a: Array | None) -> Array:
-        return end(xp, dh @ (W if self.transposed else W.T), False, a)
+        return end(xp, dh @ (W if self.transposed else W[self.rows].T), False, a)
 
     def flops(self, rows: int) -> int:
-        return rows * (2 * positions(self.dh) * self.W.size + (0 if self.a is None else 2 * self.dx.size))
+        product = 2 * positions(self.dh) * self.dx.shape[-1] * self.dh.shape[-1]
+        return rows * (product + (0 if self.a is None else 2 * self.dx.size))

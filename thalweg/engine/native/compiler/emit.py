@@ -52,6 +52,9 @@ class _Library(JITCodeLibrary):  # type: ignore[misc]
 class _Codegen(JITCPUCodegen):  # type: ignore[misc]
     _library_class = _Library
 
+    def _customize_tm_features(self) -> str:
+        return FEATURES
+
     def set_env(self, name: str, environment: Any) -> None:
         """Does nothing: without machine code, there is no variable to set."""
 

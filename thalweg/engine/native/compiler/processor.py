@@ -21,6 +21,8 @@ def features(name: str) -> str:
         for feature in present:
             if feature.startswith("avx"):
                 present[feature] = False
+    if present.get("avx512f"):  # LLVM would use half of a register, as older processors clocked down for whole ones;
+        present["prefer-256-bit"] = False  # they do that for the products anyway
     return str(present.flatten())
 
 

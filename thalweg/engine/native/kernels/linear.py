@@ -63,13 +63,15 @@ def bias_gradient(o, c, s, f):
 
 
 def transpose(o, c, s, f):
-    """Wᵀ"""
-    W, Wt, inputs, units = o[0], o[1], o[2], o[3]
+    """Wᵀ, of some rows of W"""
+    Wt, inputs, units = o[1], o[2], o[3]
+    W = o[0] + 4 * o[4] * units
     gemm.transpose(W, inputs, units, Wt, 0, units)
 
 
 def input_gradient(o, c, s, f):
     """dx = dh·Wᵀ, with W as it is or already transposed; with a, dx·[a > 0]"""
-    dh, W, dx, a, inputs, units, positions, transposed = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    dh, dx, a, inputs, units, positions, transposed = o[0], o[2], o[3], o[4], o[5], o[6], o[7]
+    W = o[1] + 4 * o[8] * units
     ldw = inputs if transposed else units
     gemm.product(dh, units, 1, W, ldw, 1 - transposed, dx, inputs, 0, 0, a, s[ROWS] * positions, inputs, units)

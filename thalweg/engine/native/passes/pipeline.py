@@ -11,6 +11,8 @@ from thalweg.program.passes.activated import fuse_activations
 from thalweg.program.passes.chains import fuse_chains
 from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.passes.fuse import add_before_relu, embed_mean, fuse_relu, normalize_and_add, pool_before_relu
+from thalweg.program.passes.masks import reuse_masks
+from thalweg.program.passes.narrow import narrow_input_gradients
 from thalweg.program.plain import DERIVE, FUSE_LOSSES
 
 
@@ -27,6 +29,8 @@ PIPELINE = (
     Pass("normalize and add", normalize_and_add, trains),
     Pass("embed mean", embed_mean, lambda r: not r.visible),
     DERIVE,
+    Pass("narrow input gradients", narrow_input_gradients, trains_unseen),
+    Pass("reuse masks", reuse_masks, trains_unseen),
     Pass("add before relu", add_before_relu, trains),
     FUSE_LOSSES,
     Pass("fuse activations", fuse_activations, trains_unseen),

@@ -45,6 +45,8 @@ def kernel_of_penalty(i: NormPenalty) -> Kernel:
     head = IMPORTS + written(code, [code.of(i.text)], ["w", "l1", "l2"])
     words = {"range": "stretch(o[2], o[3], s)" if i.sliced else "0, s[ROWS] * o[2]"}
     if i.outputs[0].region == TOTALS:
-        return generated(i.kernel, head + SUM.format(factor="s[BATCH_ROWS] * f[PENALTIES]" if i.sliced else "1.0", **words))
+        return generated(
+            i.kernel, head + SUM.format(factor="s[BATCH_ROWS] * f[PENALTIES]" if i.sliced else "1.0", **words)
+        )
     words |= {"stored": "+=", "scaled": "* f[PENALTIES]"} if i.sliced else {"stored": "=", "scaled": "/ s[BATCH_ROWS]"}
     return generated(i.kernel, head + SLOPES.format(**words))

@@ -1,9 +1,9 @@
 """Codes of numbers by bins. Each column's codes are written in whole vectors, whose last may reach into the next
-columns' places; they are written afterwards. Near the end of a row, the codes are written one by one."""
+columns' places; these are written afterwards. Near the end of a row, the codes are written one by one."""
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import apart, compiled, floats, load_f32, select, store_f32
+from thalweg.engine.native.compiler.llvm import apart, floats, load_f32, select, store_f32
 from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.kernels.generated.loops import scalar
 from thalweg.engine.native.layouts.state import ROWS
@@ -11,7 +11,9 @@ from thalweg.engine.native.layouts.state import ROWS
 F32 = np.float32
 ZERO, ONE = F32(0), F32(1)
 
-low, end, write = apart(0, 3)[0], apart(1, 3)[0], apart(2, 3)[1]
+TOGETHER = 8  # rows for which a column's edges are loaded once; their codes stay in the L1 cache
+
+first, second, write = apart(0, 3)[0], apart(1, 3)[0], apart(2, 3)[1]
 
 
 @scalar
@@ -28,50 +30,48 @@ def _inside(x, low, end):
     return select(x >= low, select(x < end, ONE, ZERO), ZERO)
 
 
-@compiled
-def _linear_codes(x, lows, ends, z, n, whole):
-    """n codes of x, or if `whole` as many as a vector holds"""
-    if whole:
-        for j in range(VW):
-            write(z, j, _linear(x, low(lows, j), end(ends, j)))
-    else:
-        for j in range(n):
-            write(z, j, _linear(x, low(lows, j), end(ends, j)))
-
-
-@compiled
-def _indicators(x, lows, ends, z, n, whole):
-    """The same for indicators"""
-    if whole:
-        for j in range(VW):
-            write(z, j, _inside(x, low(lows, j), end(ends, j)))
-    else:
-        for j in range(n):
-            write(z, j, _inside(x, low(lows, j), end(ends, j)))
-
-
 def piecewise_linear(o, c, s, f):
     """z = clip((x − low)·slope, 0, 1)"""
     x, places, lows, slopes, z, columns, bins = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
     at = floats(places, columns + 1)
-    for row in range(s[ROWS]):
+    for row in range(0, s[ROWS], TOGETHER):
+        end = min(row + TOGETHER, s[ROWS])
         for column in range(columns):
-            first, after = int(at[column]), int(at[column + 1])
-            for j in range(first, after, VW):
-                u, to = load_f32(x, row * columns + column), z + 4 * (row * bins + j)
-                _linear_codes(u, lows + 4 * j, slopes + 4 * j, to, min(VW, after - j), j + VW <= bins)
+            after = int(at[column + 1])
+            for j in range(int(at[column]), after, VW):
+                to, low, slope = z + 4 * j, lows + 4 * j, slopes + 4 * j
+                if j + VW <= bins:
+                    for r in range(row, end):
+                        u = load_f32(x, r * columns + column)
+                        for k in range(VW):
+                            write(to, r * bins + k, _linear(u, first(low, k), second(slope, k)))
+                else:
+                    for r in range(row, end):
+                        u = load_f32(x, r * columns + column)
+                        for k in range(min(VW, after - j)):
+                            write(to, r * bins + k, _linear(u, first(low, k), second(slope, k)))
 
 
 def bin_indicators(o, c, s, f):
     """z = [low ≤ x < end]"""
     x, places, lows, ends, z, columns, bins = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
     at = floats(places, columns + 1)
-    for row in range(s[ROWS]):
+    for row in range(0, s[ROWS], TOGETHER):
+        end = min(row + TOGETHER, s[ROWS])
         for column in range(columns):
-            first, after = int(at[column]), int(at[column + 1])
-            for j in range(first, after, VW):
-                u, to = load_f32(x, row * columns + column), z + 4 * (row * bins + j)
-                _indicators(u, lows + 4 * j, ends + 4 * j, to, min(VW, after - j), j + VW <= bins)
+            after = int(at[column + 1])
+            for j in range(int(at[column]), after, VW):
+                to, low, high = z + 4 * j, lows + 4 * j, ends + 4 * j
+                if j + VW <= bins:
+                    for r in range(row, end):
+                        u = load_f32(x, r * columns + column)
+                        for k in range(VW):
+                            write(to, r * bins + k, _inside(u, first(low, k), second(high, k)))
+                else:
+                    for r in range(row, end):
+                        u = load_f32(x, r * columns + column)
+                        for k in range(min(VW, after - j)):
+                            write(to, r * bins + k, _inside(u, first(low, k), second(high, k)))
 
 
 def piecewise_linear_adjoint(o, c, s, f):
@@ -80,12 +80,12 @@ def piecewise_linear_adjoint(o, c, s, f):
     at = floats(places, columns + 1)
     for row in range(s[ROWS]):
         for column in range(columns):
-            first, n = int(at[column]), int(at[column + 1]) - int(at[column])
+            begin, n = int(at[column]), int(at[column + 1]) - int(at[column])
             u, part = load_f32(x, row * columns + column), ZERO
             l, k, d = (
-                floats(lows + 4 * first, n),
-                floats(slopes + 4 * first, n),
-                floats(dz + 4 * (row * bins + first), n),
+                floats(lows + 4 * begin, n),
+                floats(slopes + 4 * begin, n),
+                floats(dz + 4 * (row * bins + begin), n),
             )
             for j in range(n):
                 t = (u - l[j]) * k[j]

@@ -1,0 +1,44 @@
+"""`python -m benchmarks --accuracy`: measures what is missing, and prints and writes what the records tell."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks import charts
+from benchmarks.accuracy import page, picture
+from benchmarks.accuracy.methods import METHODS
+from benchmarks.accuracy.records import read
+from benchmarks.accuracy.runs import ROOT, chosen, measure, plan
+from benchmarks.accuracy.tables import SPLITS, TABLES
+
+RESULTS = Path(__file__).parent / "results.jsonl"
+PAGE, PICTURE = ROOT / "docs" / "accuracy.md", ROOT / "docs" / "accuracy.svg"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    options = parser.add_argument_group("with --accuracy")
+    options.add_argument("--tables", nargs="+", metavar="TABLE", choices=list(TABLES), help=", ".join(TABLES))
+    options.add_argument("--methods", nargs="+", metavar="METHOD", choices=list(METHODS), help=", ".join(METHODS))
+    options.add_argument("--splits", type=int, default=len(SPLITS), choices=range(len(SPLITS) + 1),
+                         help="how many outer splits; 0 only shows what is there")  # fmt: skip
+    options.add_argument("--again", action="store_true", help="measure also what the results have")
+    options.add_argument("--results", metavar="FILE", type=Path, default=RESULTS, help="default: %(default)s")
+
+
+def accuracy(arguments: argparse.Namespace) -> None:
+    tables = [TABLES[name] for name in arguments.tables] if arguments.tables else None
+    absent = [table.name for table in tables or TABLES.values() if not table.present]
+    if absent:
+        print(f"no data, left out: {', '.join(absent)}")
+    measure(plan(chosen(arguments.methods), tables, arguments.splits), arguments.results, arguments.again)
+    records = read(arguments.results)
+    print(f"\n{page.markdown(records, arguments.tables or tuple(TABLES))}")
+    if not arguments.write:
+        return
+    found = page.comparisons(records)
+    page.write(PAGE, page.markdown(records))
+    if not charts.possible():
+        print("no picture: matplotlib is not installed; pip install 'thalweg[bench]'")
+    elif found:
+        picture.draw(found[-1], PICTURE)  # the one with most methods

@@ -1,0 +1,167 @@
+"""The results as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.accuracy.ranking import Comparison, Scores, Splits, complete, measured, partial
+from benchmarks.accuracy.records import Key, Record
+from benchmarks.accuracy.tables import SPLITS, TABLES
+
+REFERENCE, OURS = "CatBoost", "thalweg balanced"
+BEGIN, END = "<!-- accuracy: begin -->", "<!-- accuracy: end -->"
+
+
+def comparisons(records: dict[Key, Record], tables: Sequence[str] = tuple(TABLES)) -> list[Comparison]:
+    """What can be compared: on all that the reference has, and if more methods have the first split, on that alone."""
+    theirs = measured(records, REFERENCE, tables)
+    if set(theirs) != set(tables):
+        return []
+    found = [Comparison(records, complete(records, theirs), theirs)]
+    first = dict.fromkeys(tables, SPLITS[:1])
+    more = complete(records, first)
+    return [*found, Comparison(records, more, first)] if len(more) > len(found[0].methods) else found
+
+
+def markdown(records: dict[Key, Record], tables: Sequence[str] = tuple(TABLES)) -> str:
+    """All that the records tell; a sentence if the reference lacks a table."""
+    whole = comparisons(records, tables)
+    if not whole:
+        return f"Nothing to compare yet: {REFERENCE} doesn't have all tables."
+    parts = [part for one in whole for part in (f"**{title(one)}**", summary(one))]
+    parts += [losses(one) for one in whole if OURS in one.methods][:1]
+    few = partial(records, whole[-1])
+    parts += ["**Methods without all tables**, each on the tables that it has", beside(few)] if few else []
+    parts += [
+        f"**{name}**\n\n{scores(whole[-1], kind)}" for name, kind in SCORES.items() if whole[-1].of_task(TASKS[kind])
+    ]
+    return "\n\n".join(parts)
+
+
+SCORES = {"Error of classes": "error", "Log-loss": "log_loss", "RMSE / standard deviation": "nrmse"}
+TASKS = {"error": "classes", "log_loss": "classes", "nrmse": "numbers"}
+
+
+def title(one: Comparison) -> str:
+    return f"{len(one.tables)} tables, {told(one.splits)}"
+
+
+def told(splits: Splits) -> str:
+    """The seeds, with the tables if these don't all have the same."""
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for table, seeds in splits.items():
+        groups.setdefault(tuple(seeds), []).append(table)
+    named = {f"split{'s' * (len(g) > 1)} {', '.join(map(str, g))}": names for g, names in groups.items()}
+    if len(named) == 1:
+        return next(iter(named))
+    return "; ".join(f"{seeds} of {', '.join(names)}" for seeds, names in named.items())
+
+
+def line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, body)])
+
+
+def percent(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:+.1f}"
+
+
+def seconds(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def summary(one: Comparison) -> str:
+    """A row for each method, by mean rank of error."""
+    by_error = one.ranked(one.errors)
+    by_loss = one.ranked(one.losses) if len(one.losses) else np.full(len(one.methods), np.nan)
+    ratios = [one.ratios(name, REFERENCE) for name in ("error", "log_loss", "nrmse")]
+    won, tied = one.wins(REFERENCE)
+    totals = [one.total(name) for name in ("fit_cpu", "fit_wall", "predict_wall")]
+    above = one.values("above_mib", one.tables).max(axis=0)
+    body = [
+        [
+            name,
+            f"{by_error[i]:.2f}",
+            f"{by_loss[i]:.2f}",
+            " / ".join(percent(r[i]) for r in ratios),
+            "" if name == REFERENCE else f"{won[i]}" + f" (+{tied[i]} equal)" * bool(tied[i]),
+            *(seconds(t[i]) for t in totals),
+            f"{above[i]:,.0f}",
+        ]
+        for i, name in sorted(enumerate(one.methods), key=lambda pair: by_error[pair[0]])
+    ]
+    against = f"error / log-loss / RMSE against {REFERENCE}, %"
+    costs = ["fit, CPU s", "fit, s", "predict, s", "memory, MiB"]
+    return rows(["method", "mean rank by error", "by log-loss", against, f"better than {REFERENCE} on", *costs], body)
+
+
+def losses(one: Comparison) -> str:
+    """The tables on which ours has more error than the reference, and than the best of the others."""
+    ours = one.methods.index(OURS)
+    others = [i for i, name in enumerate(one.methods) if not name.startswith("thalweg")]
+    best = one.errors[:, others].min(axis=1)
+    who = [one.methods[others[i]] for i in one.errors[:, others].argmin(axis=1)]
+    theirs = one.errors[:, one.methods.index(REFERENCE)]
+
+    def worse(against: Scores, names: Sequence[str] | None = None) -> str:
+        those = [i for i in range(len(one.tables)) if one.errors[i, ours] > against[i]]
+        return ", ".join(
+            f"{one.tables[i]} ({f'{names[i]}, ' if names else ''}{more(one.errors[i, ours], against[i])})"
+            for i in those
+        )
+
+    parts = [f"{OURS} has more error than {REFERENCE} on {worse(theirs) or 'no table'}."]
+    parts.append(f"Less error than it has another library's method on {worse(best, who) or 'no table'}.")
+    return " ".join(parts)
+
+
+def more(ours: float, theirs: float) -> str:
+    return f"+{100 * (ours / theirs - 1):.0f} %" if theirs else f"{ours:.4f} against 0"
+
+
+def beside(few: dict[str, Comparison]) -> str:
+    """A row for each method: its rank among the complete ones and itself, with the same of the reference and ours."""
+    body = []
+    for name, one in few.items():
+        ranked = dict(zip(one.methods, one.ranked(one.errors), strict=True))
+        cpu = dict(zip(one.methods, one.total("fit_cpu"), strict=True))
+        ratio = {kind: one.ratios(kind, REFERENCE)[-1] for kind in ("error", "log_loss", "nrmse")}
+        three = [name, REFERENCE, *([OURS] if OURS in ranked else [])]
+        body.append(
+            [
+                name,
+                f"{len(one.tables)}: {', '.join(one.tables)}; {told(one.splits)}",
+                " / ".join(f"{ranked[n]:.2f}" for n in three) + f" of {len(one.methods)}",
+                " / ".join(percent(r) for r in ratio.values()),
+                " / ".join(seconds(cpu[n]) for n in three),
+            ]
+        )
+    head = ["method", "tables", f"mean rank by error: it / {REFERENCE} / {OURS}",
+            f"error / log-loss / RMSE against {REFERENCE}, %", "fit, CPU s: the same three"]  # fmt: skip
+    return rows(head, body)
+
+
+def scores(one: Comparison, kind: str) -> str:
+    """A row for each table, a column for each method; the best is bold."""
+    tables = one.of_task(TASKS[kind])
+    body = []
+    for name, found in zip(tables, one.values(kind, tables), strict=True):
+        cells = [f"{value:.4f}" for value in found]
+        best = f"{found.min():.4f}"
+        body.append([name, *(f"**{cell}**" if cell == best else cell for cell in cells)])
+    return rows(["", *one.methods], body)
+
+
+def write(path: Path, text: str) -> None:
+    """Replaces the part of a page between the two marks."""
+    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"{path.name} has no place for the results: it lies between {BEGIN} and {END}")
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")

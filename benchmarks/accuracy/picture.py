@@ -1,0 +1,59 @@
+"""The picture: mean rank against CPU seconds, by error and by log-loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accuracy.ranking import Comparison, Scores
+from benchmarks.charts import COLOURS, plotter, save
+
+LEFT_OUT = ("majority or mean",)
+OTHERS = "#6b6b6b"
+
+
+def draw(one: Comparison, path: Path) -> None:
+    """Better methods are higher, cheaper ones further left; the baseline without columns isn't shown."""
+    plt = plotter()
+    figure, panels = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained", sharex=True)
+    seconds = one.total("fit_cpu")
+    pairs = (("error (classes) or RMSE (numbers)", one.errors), ("log-loss (classes)", one.losses))
+    for axes, (name, scores) in zip(panels, pairs, strict=True):
+        points(axes, one, seconds, one.ranked(scores))
+        axes.set_title(f"{name}, {len(scores)} tables")
+        axes.set_xlabel("CPU seconds to fit each table once")
+        axes.set_ylabel("mean rank")
+    save(plt, figure, path)
+
+
+def points(axes: Any, one: Comparison, seconds: Scores, ranked: Scores) -> None:
+    shown = [i for i, name in enumerate(one.methods) if name not in LEFT_OUT]
+    ours = sorted((i for i in shown if one.methods[i].startswith("thalweg ") and one.methods[i] != "thalweg MLP"),
+                  key=lambda i: seconds[i])  # fmt: skip
+    axes.plot(seconds[ours], ranked[ours], color=COLOURS["thalweg"], linewidth=1, alpha=0.5)
+    for i in shown:
+        colour = COLOURS["thalweg"] if one.methods[i].startswith("thalweg") else OTHERS
+        axes.plot(seconds[i], ranked[i], "o", color=colour, markersize=6)
+    axes.set_xscale("log")
+    axes.invert_yaxis()
+    axes.margins(x=0.2, y=0.12)
+    axes.grid(alpha=0.25)
+    label(axes, one, seconds, ranked, shown)
+
+
+def label(axes: Any, one: Comparison, seconds: Scores, ranked: Scores, shown: list[int]) -> None:
+    """Names beside the points: above or below where another point is near on that side."""
+    span = max(ranked[shown]) - min(ranked[shown]) or 1
+    for i in shown:
+        near = [j for j in shown if j != i and abs(ranked[j] - ranked[i]) < 0.06 * span
+                and 1 <= seconds[j] / seconds[i] < 4]  # fmt: skip
+        above = not near or ranked[i] <= min(ranked[j] for j in near)
+        axes.annotate(
+            one.methods[i],
+            (seconds[i], ranked[i]),
+            xytext=(0 if near else 6, (7 if above else -12) if near else -3),
+            textcoords="offset points",
+            ha="center" if near else "left",
+            fontsize=8,
+            color=COLOURS["thalweg"] if one.methods[i].startswith("thalweg") else "#333333",
+        )

@@ -1,0 +1,50 @@
+"""Products of which only some columns are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from thalweg.program.instructions.linear import InputGradient, Transpose
+from thalweg.program.instructions.shapes import Slice
+from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.program.passes.draft import Draft
+
+
+def narrow_input_gradients(draft: Draft) -> Draft:
+    """Computes only those columns of a dense layer's input gradient that something reads.
+
+    A network for tables begins with a dense layer on columns, their codes and embeddings, one after the other; only the
+    embeddings need their part of dx, often a tenth of it. The slice that would cut the part out is left out, too.
+    """
+    backward = list(draft.backward)
+    for i in [i for i in backward if isinstance(i, InputGradient) and i.a is None]:
+        readers = [r for r in draft if i.dx in r.inputs]
+        slices = [r for r in readers if isinstance(r, Slice) and is_of_columns(r)]
+        if slices and len(slices) == len(readers):
+            first = min(s.starts[-1] for s in slices)
+            after = max(s.starts[-1] + s.z.shape[-1] for s in slices)
+            if after - first < i.dx.shape[-1]:
+                backward = narrowed(backward, i, slices, first, after)
+    return replace(draft, backward=backward)
+
+
+def is_of_columns(s: Slice) -> bool:
+    """Whether a slice takes consecutive columns, at all positions of a row."""
+    return s.steps[-1] == 1 and not any(s.starts[:-1]) and s.z.shape[:-1] == s.x.shape[:-1]
+
+
+def narrowed(
+    backward: Sequence[Instruction], i: InputGradient, slices: Sequence[Slice], first: int, after: int
+) -> list[Instruction]:
+    """The instructions with columns `first` to `after` of dx alone."""
+    whole = len(slices) == 1
+    dx = slices[0].z if whole else Buffer(f"{i.dx}[{first}:{after}]", (*i.dx.shape[:-1], after - first))
+    transposed = next((t for t in backward if isinstance(t, Transpose) and t.Wt is i.W), None)
+    changed: dict[Instruction, Instruction] = {i: replace(i, dx=dx, first=first)}
+    if transposed is not None:
+        Wt = Buffer(f"{transposed.W}[{first}:{after}]ᵀ", (i.W.shape[0], after - first), per_row=False)
+        changed = {transposed: replace(transposed, Wt=Wt, first=first), i: replace(i, W=Wt, dx=dx)}
+    for s in slices if not whole else ():
+        changed[s] = replace(s, x=dx, starts=(*s.starts[:-1], s.starts[-1] - first))
+    return [changed.get(b, b) for b in backward if not (whole and b is slices[0])]

@@ -1,0 +1,40 @@
+"""Runs from disk, of either kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from thalweg.runs.run import Run
+
+
+def load_run(path: str | Path) -> Run:
+    """A run from the folder that `thalweg train` wrote: its networks with the columns, classes or pictures they know.
+
+    It has `predict`, `predict_proba` and `evaluate`, which take what the command line takes (for a table: a pandas,
+    Polars or Arrow frame, a dict of columns, a path, a glob or a SQL query), `model`, `history` (a record for each
+    epoch) and `facts` (run.json: command, options, scores, versions).
+
+    Raises:
+        NotFoundError: there is no such folder, or it holds no run. ModelFileError: it is damaged.
+
+    >>> import tempfile
+    >>> from thalweg.data import read_table
+    >>> from thalweg.runs import table_training
+    >>> from thalweg.runs.table_run import TableOptions
+    >>> options = TableOptions(target="sex", members=1, layers=(16,), epochs=10, seed=0, lanes=1)
+    >>> made = table_training.train(read_table("examples/penguins.csv"), options)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made.save(Path(folder) / "run", ["thalweg", "train"])
+    ...     run = load_run(f"{folder}/run")
+    >>> birds = read_table("SELECT * FROM 'examples/penguins.csv' LIMIT 3")
+    >>> run.predict(birds), run.predict_proba(birds).shape
+    (array(['MALE', 'FEMALE', 'FEMALE'], dtype=object), (3, 2))
+    >>> run.evaluate("examples/penguins.csv")["accuracy"] > 0.8
+    True
+    """
+    from thalweg.runs import image_run, table_run
+
+    folder = Path(path)
+    return image_run.load(folder) if image_run.is_image_run(folder) else table_run.load(folder)

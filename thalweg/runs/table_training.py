@@ -1,0 +1,169 @@
+"""Trains the networks of a table run, and judges them on rows held out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from thalweg.data.tables import Table
+from thalweg.data.target import Target
+from thalweg.engine.lanes import cores
+from thalweg.errors import ArgumentError, BadRowsError
+from thalweg.runs import baselines, judging, suspicions
+from thalweg.runs.divisions import group_codes, times
+from thalweg.runs.judging import Judgement
+from thalweg.runs.run import Array, Parts
+from thalweg.runs.table_run import OF_MEMBERS, TableOptions, TableRun, divide, fit_all
+from thalweg.support.seeds import draw_seed
+from thalweg.support.stopwatch import compiling
+from thalweg.tabular.clock import Clock
+from thalweg.tabular.ensemble import Ensemble, Progress
+from thalweg.tabular.features import Features
+from thalweg.tabular.preparation import Prepared, encoded, prepare
+
+Announce = Callable[[Prepared, Parts[Table]], None]
+Begin = Callable[[str, int], Progress]
+"""What is told of the epochs of a training: made from its title and the number of its networks."""
+
+
+def train(
+    table: Table, options: TableOptions, announce: Announce | None = None, progress: Begin | None = None
+) -> TableRun:
+    """Divides the rows, fits the columns on the training rows, trains, and judges on the held-out rows.
+
+    `announce` is called before training begins, with all that is known by then.
+    """
+    options.check()
+    options = replace(options, seed=draw_seed() if options.seed is None else options.seed)
+    table, target, parts = divide(table, options)
+    try:
+        prepared = made_ready(parts.train, target, options)
+    except BadRowsError:
+        fit_all(table, options)  # names the bad rows of all parts
+        raise
+    if announce is not None:
+        announce(prepared, parts)
+    begin, compiled = time.perf_counter(), compiling.seconds
+    found = solve(prepared, options, "training", progress)
+    seconds = time.perf_counter() - begin - (compiling.seconds - compiled)
+    run = TableRun(model=found.model, features=prepared.features, history=history(found))
+    rows = parts.count(lambda part: part.rows) | {"without target": target.missing}
+    assert options.seed is not None
+    run.facts = options.facts(table.source, rows, options.seed, seconds, found.interrupted)
+    run.facts["options"] |= settings(prepared)
+    run.facts |= members(found, prepared)
+    judgement = run.judge(parts.test)
+    run.facts |= judgement.facts() | comparison(judgement, prepared.features, parts, options)
+    if options.folds is not None and not found.interrupted:
+        run.facts["folds"] = cross_validated(table, target, options, progress)
+    return run
+
+
+def made_ready(table: Table, target: Target, options: TableOptions) -> Prepared:
+    """The rows to learn from, with what the options say of them."""
+    target = target.fitted(table)
+    return prepare(
+        table,
+        target,
+        options.settings,
+        class_factors=class_factors(table, target, options),
+        metric=options.metric,
+        groups=None if options.group is None else group_codes(table, options.group),
+        time=None if options.time is None else times(table, options.time),
+        ignore=options.no_inputs,
+        categories=options.categories,
+        seed=options.split_seed,
+    )
+
+
+def class_factors(table: Table, target: Target, options: TableOptions) -> Array | None:
+    """With --class-weight balanced, a weight for each row (rows,), so that all classes have the same sum."""
+    if options.class_weight is None:
+        return None
+    if target.task == "regression":
+        raise ArgumentError("--class-weight is for classes, and the target is a number")
+    codes = encoded(target, table)
+    counts = np.bincount(codes, minlength=len(target.classes))
+    weights: Array = len(codes) / (np.count_nonzero(counts) * counts[codes])
+    return weights
+
+
+def solve(prepared: Prepared, options: TableOptions, title: str, progress: Begin | None) -> Ensemble:
+    """Trains the networks side by side, within this training's part of the time limit."""
+    limit = None if options.time_limit is None else options.time_limit / (1 + (options.folds or 0))
+    lanes = cores() if options.lanes is None else options.lanes
+    told = None if progress is None else progress(title, len(prepared.held_out))
+    return prepared.train(Clock(limit), lanes, told)
+
+
+def settings(prepared: Prepared) -> dict[str, Any]:
+    """What the networks are made of and how they are trained, by the names of the options."""
+    blueprint = prepared.blueprint
+    used = asdict(blueprint.settings)
+    rows = len(prepared.rows.x) - max(map(len, prepared.held_out))
+    chosen = {"dropout": blueprint.dropout, "batch_size": blueprint.settings.batch_of(rows)}
+    return {name: used[name] for name in OF_MEMBERS} | chosen
+
+
+def history(found: Ensemble) -> list[dict[str, Any]]:
+    """A record for each epoch of each network; epochs are counted from 0, as those of every history."""
+    records = [record for member in found.members for record in member.records]
+    return [record | {"epoch": record["epoch"] - 1} for record in records]
+
+
+def members(found: Ensemble, prepared: Prepared) -> dict[str, Any]:
+    """What run.json says of the networks."""
+    listed = [
+        {
+            "best epoch": member.best_epoch,
+            "epochs": len(member.records),
+            "held out": len(member.held_out),
+            "score": member.score,
+            "seed": member.seed,
+        }
+        for member in found.members
+    ]
+    about = {"metric": prepared.judge.metric, "temperature": found.temperature, "diverged": found.diverged}
+    return {"members": listed, **about}
+
+
+def comparison(judgement: Judgement, features: Features, parts: Parts[Table], options: TableOptions) -> dict[str, Any]:
+    """What run.json says beside the scores: those of simpler answers, and warnings."""
+    balanced, seed = options.class_weight is not None, options.split_seed
+    always = baselines.constant(features, parts.train, parts.test)
+    line = baselines.linear(features, parts.train, parts.test, balanced, seed)
+    leaks, looked = suspicions.leaks(features, parts.train, seed)
+    twins = suspicions.twins(features, parts.train, parts.test)
+    rare = {} if balanced else suspicions.rare_classes(features, parts.train)
+    used = sum(1 for column in features.columns if column.features)
+    warnings = [
+        *judging.beaten(judgement, always, line, balanced),
+        *judging.given_away(leaks, looked, used),
+        *judging.seen_before(twins, parts.test.rows),
+        *judging.too_rare(rare),
+    ]
+    return {"baseline": always, "linear": line, "twins": twins, "warnings": warnings}
+
+
+def cross_validated(
+    table: Table, target: Target, options: TableOptions, progress: Begin | None
+) -> dict[str, list[float]]:
+    """The scores of ensembles, each trained without a fold of all rows and judged on it; until Ctrl-C."""
+    assert options.folds is not None
+    scores: dict[str, list[float]] = {}
+    for number, (learn, test) in enumerate(options.division.folds(table, target, options.folds), start=1):
+        prepared = made_ready(table.take(learn), target, options)
+        try:
+            found = solve(prepared, options, f"fold {number} of {options.folds}", progress)
+        except KeyboardInterrupt:
+            break
+        if found.interrupted:
+            break
+        run = TableRun(model=found.model, features=prepared.features, history=[])
+        for name, value in run.judge(table.take(test)).values.items():
+            scores.setdefault(name, []).append(value)
+    return scores
