@@ -19,7 +19,7 @@ from benchmarks.memory import memory
 
 @dataclass(frozen=True)
 class Large:
-    """A table of standard normal numbers in float64; the class is the sign of the sum of ten of them and of a product."""
+    """A table of standard normal numbers in float64; class 1: ten of them and a product sum to more than 0."""
 
     name: str
     rows: int
@@ -41,7 +41,6 @@ LARGE = {
 def measured(table: Large) -> dict[str, Any]:
     """Seconds of the fit on all cores, and memory with the matrix in it, as parts of the matrix."""
     from thalweg.sklearn import TabularClassifier
-
     from thalweg.support.stopwatch import compiling
 
     before = memory().now
