@@ -19,7 +19,7 @@ from benchmarks.memory import memory
 
 @dataclass(frozen=True)
 class Large:
-    """A table of standard normal numbers in float64; class 1: ten of them and a product sum to more than 0."""
+    """Standard normal numbers in float64; the class is the sign of the sum of ten of them and of a product."""
 
     name: str
     rows: int

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.cells import Array
-from thalweg.data.dates import dates_in_text
+from thalweg.data.cells import Array, text_column
 from thalweg.data.tables import Table
 from thalweg.data.target import Target, split_rows
 from thalweg.errors import ArgumentError, BadRowsError, DataError
@@ -82,8 +81,10 @@ def group_codes(table: Table, name: str) -> Array:
 def times(table: Table, name: str) -> Array:
     """When each row was: dates, or numbers such as a year, (rows,)."""
     column = table.column(name)
-    values = dates_in_text(column) if column.kind == "text" else column.values
-    if values is None or column.kind not in ("date", "number", "integer", "text"):
+    if column.kind == "text":
+        column = text_column(column.values.tolist())
+    values = column.values
+    if column.kind not in ("date", "number", "integer"):
         held = column.holds or column.kind
         raise DataError(f"the column {name!r} holds {held} values; --time takes dates, or numbers such as a year")
     lost = np.flatnonzero(column.missing()).tolist()

@@ -166,13 +166,13 @@ class Perceptron(BaseEstimator, ABC):
             weights = by_class if weights is None else weights * by_class
         rows = Rows(X, self._encode(y), weights, y)
         self._check(rows, validation_data)
-        built = (hidden, self.loss, self.dtype)
+        built: tuple[Any, ...] = (hidden, self.loss, self.dtype)
         if not fresh and built != self._built:
             raise ArgumentError(
                 f"{type(self).__name__} goes on with a network that was made with other values of hidden_layer_sizes, "
                 "activation, dropout, batch_normalization, loss or dtype: give them as they were, or begin a new fit"
             )
-        self._built = built
+        self._built: tuple[Any, ...] = built
         self._random_state = check_random_state(self.random_state)
         if fresh:
             self._begin(rows, hidden, incremental)
