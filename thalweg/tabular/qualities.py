@@ -32,6 +32,7 @@ class Settings:
         held_share: of the rows, to choose the epoch on: 0: none, the last epoch is kept; None: an eighth.
         leaves: of the trees whose thresholds are the edges of a number's codes.
         numbers: at most so many numbers, the most telling ones, get codes and an embedding.
+        batch_normalization: whether it stands before the activation of each hidden layer.
     """
 
     members: int = 4
@@ -50,6 +51,7 @@ class Settings:
     held_share: float | None = None
     leaves: int = 16
     numbers: int = 200
+    batch_normalization: bool = False
 
     @property
     def folds(self) -> int:
