@@ -126,7 +126,7 @@ def noise(y):
     ("change", "said"),
     [
         (gives_away, "tell the target by themselves: 'cure'"),
-        (rare, "rare classes, with their shares of the rows: ill (0.05)"),
+        (rare, "rare classes, with their shares of the rows: ill (0.05"),
         (noise, "is better: log loss"),
     ],
 )

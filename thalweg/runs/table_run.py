@@ -15,7 +15,6 @@ from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
-from thalweg.models.sequential import Sequential
 from thalweg.runs.divisions import Division
 from thalweg.runs.folder import COLUMNS, RUN, read_folder
 from thalweg.runs.forest import load_trees, save_trees
@@ -158,7 +157,7 @@ class TableRun(Run):
 
     def first_network(self) -> Model:
         """The first network by itself, compiled as it was trained, except for its learning rate."""
-        if isinstance(self.model, Sequential):  # of a run made before there were ensembles
+        if FIRST not in [layer.name for layer in self.model.layers]:  # a single network
             return self.model
         task, options = recipe(self.target.task), self.facts["options"]
         loss = losses.get(options.get("loss") or task.loss)
