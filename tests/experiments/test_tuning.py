@@ -360,6 +360,7 @@ def test_reruns_tell_what_is_better_and_what_is_not():
 def test_few_reruns_and_diverged_ones():
     found = reruns({"default": [0.3] * 5, "trial 1": [0.2] * 5, "trial 2": [0.2] * 4})
     assert found.pairs == [0, 1, 2, 3]
+    assert found.needed == 7  # 2 candidates × 2/2⁷ is below 0.05
     assert found.conclusion(found.entry("trial 1")) == "too few reruns to tell"
     found.entry("trial 1").verdicts[2] = []
     assert math.isnan(found.mean(found.entry("trial 1")))

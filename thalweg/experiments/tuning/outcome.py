@@ -156,9 +156,10 @@ class Tuning:
         if not self.reruns.pairs:
             return f"there was no rerun: {self.chosen} is the best of the trials, and may owe it to luck"
         if self.chosen == DEFAULT:
-            return f"in {len(self.reruns.pairs)} reruns nothing was better on average than the default"
-        conclusion = self.reruns.conclusion(self.reruns.entry(self.chosen))
-        return f"{self.chosen} against the default in {len(self.reruns.pairs)} reruns: {conclusion}"
+            return f"nothing was better than the default on average, in {len(self.reruns.pairs)} reruns of each"
+        pairs, conclusion = len(self.reruns.pairs), self.reruns.conclusion(self.reruns.entry(self.chosen))
+        more = f"; {self.reruns.needed} are needed" if pairs < self.reruns.needed else ""
+        return f"{self.chosen} against the default in {pairs} rerun{'s' * (pairs > 1)}: {conclusion}{more}"
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """Title, header and lines of each table of the report."""
