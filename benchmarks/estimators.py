@@ -57,7 +57,7 @@ def digits() -> tuple[Array, Array]:
     """MNIST's training images, or random ones where the file is missing: the arithmetic is the same."""
     if MNIST.exists():
         with np.load(MNIST) as file:
-            return file["x_train"].reshape(-1, 784) / 255.0, file["y_train"].astype(int)
+            return file["X_train"].reshape(-1, 784) / 255.0, file["y_train"].astype(int)
     random = np.random.default_rng(0)
     return random.random((60_000, 784)), random.integers(0, 10, 60_000)
 

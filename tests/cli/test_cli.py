@@ -69,7 +69,7 @@ def test_the_whole_way(thalweg):
     assert np.sum(facts["mistakes"]["confusion"]["counts"]) == facts["rows"]["test"] == 69
     assert sum(facts["rows"].values()) == 344
     assert len(facts["members"]) == 4
-    assert facts["options"]["batch_size"] == 256
+    assert facts["options"]["batch_size"] == 16  # of 240 rows: 15 steps an epoch
     assert sorted(p.name for p in Path("runs/penguins").iterdir()) == [
         "columns.json",
         "history.jsonl",

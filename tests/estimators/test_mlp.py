@@ -46,7 +46,7 @@ SAME = {
         "n_iter_no_change": 2, "tol": 0.02, "max_iter": 60}, None),
     "early stopping": ("MLPClassifier", X, THREE, FORTY | {"early_stopping": True, "n_iter_no_change": 3}, WEIGHTS),
     "early stopping, two classes": ("MLPClassifier", X, TWO, FORTY | {"early_stopping": True}, None),
-    "until it converges": ("MLPClassifier", X[:120], TWO[:120], FORTY | {"max_iter": 300, "tol": 1e-3}, None),
+    "until it converges": ("MLPClassifier", X[:90], TWO[:90], FORTY | {"max_iter": 300, "tol": 1e-3}, None),
     "in order": ("MLPClassifier", X, THREE, TEN | {"shuffle": False, "batch_size": 50}, None),
     "lbfgs": ("MLPClassifier", X, THREE, TEN | {"solver": "lbfgs"}, WEIGHTS),
     "sparse rows": ("MLPClassifier", SPARSE, THREE, TEN | {"batch_size": 50}, None),

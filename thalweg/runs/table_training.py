@@ -155,15 +155,15 @@ def cross_validated(
     """The scores of ensembles, each trained without a fold of all rows and judged on it; until Ctrl-C."""
     assert options.folds is not None
     scores: dict[str, list[float]] = {}
-    for number, (learn, test) in enumerate(options.division.folds(table, target, options.folds), start=1):
-        prepared = made_ready(table.take(learn), target, options)
-        try:
+    try:  # on Ctrl-C the run, which is trained, is kept with the folds that are done
+        for number, (learn, test) in enumerate(options.division.folds(table, target, options.folds), start=1):
+            prepared = made_ready(table.take(learn), target, options)
             found = solve(prepared, options, f"fold {number} of {options.folds}", progress)
-        except KeyboardInterrupt:
-            break
-        if found.interrupted:
-            break
-        run = TableRun(model=found.model, features=prepared.features, history=[])
-        for name, value in run.judge(table.take(test)).values.items():
-            scores.setdefault(name, []).append(value)
+            if found.interrupted:
+                break
+            run = TableRun(model=found.model, features=prepared.features, history=[])
+            for name, value in run.judge(table.take(test)).values.items():
+                scores.setdefault(name, []).append(value)
+    except KeyboardInterrupt:
+        return scores
     return scores

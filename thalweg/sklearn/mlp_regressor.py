@@ -50,8 +50,8 @@ class MLPRegressor(RegressorMixin, Perceptron):
         batch_normalization: whether hidden layers are normalized before their activation.
         validation_data: (X, y) or (X, y, sample_weight), validated on after each epoch; early_stopping then uses it.
         callbacks: a list of `thalweg.callbacks`.
-        dtype: "float32" (the compiled engine), "float64" (NumPy), or "auto": float64 up to 200 rows in one batch, where
-            it costs little and equals scikit-learn to rounding; else float32.
+        dtype: "float32" (the compiled engine), "float64" (NumPy), or "auto": float64 up to 100 rows in one batch, where
+            it takes little time and equals scikit-learn to rounding; else float32.
         n_jobs: the number of cores; None: one for a small network, otherwise all.
 
     Attributes:

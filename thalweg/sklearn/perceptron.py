@@ -28,7 +28,7 @@ from thalweg.sklearn.sparse_rows import in_pieces
 
 Array = NDArray[Any]
 STRATEGIES = ("constant", "invscaling", "adaptive")
-SMALL = 200  # rows of scikit-learn's usual batch: up to here, one batch an epoch, training is in float64
+SMALL = 100  # rows: up to here, and if they are one batch, training is in float64, which takes twice the time
 
 
 def stochastic(estimator: Any) -> bool:

@@ -31,6 +31,7 @@ from thalweg.tabular.newcomers import understood
 from thalweg.tabular.preparation import prepare
 from thalweg.tabular.qualities import Settings, settings_of
 from thalweg.tabular.scoring import shown
+from thalweg.tabular.trees import NETWORKS, mixed
 
 Array = NDArray[Any]
 
@@ -214,10 +215,12 @@ class TableEstimator(BaseEstimator):
         self.temperature_ = found.temperature
         self.history_ = [record for member in found.members for record in member.records]
         self.trees_ = found.trees
+        self.shares_ = {NETWORKS: 1 - sum(kind.weight for kind in found.trees)}
+        self.shares_ |= {kind.name: kind.weight for kind in found.trees}
         self.metric_ = judge.metric
         self._judge = replace(judge, y=judge.y[:0], weights=None)
         networks = found.out_of_fold[:, 0] if judge.task == "regression" else found.out_of_fold
-        predicted = networks if found.trees is None else found.trees.of(networks, found.trees.grove.out_of_fold)
+        predicted = networks if found.together is None else found.together
         self.out_of_fold_ = predicted
         self.validation_score_ = validation(judge, predicted, predicted)
         self.networks_score_ = validation(judge, networks, predicted)
@@ -236,7 +239,7 @@ class TableEstimator(BaseEstimator):
         table = understood(self.features_, table)
         x = self.features_.matrix(table)
         predicted = self._of_graph(self.model_.predict(x, verbose=0, lanes=self._lanes()))
-        return predicted if self.trees_ is None else self.trees_.of(predicted, self.trees_.grove.predictions(x))
+        return mixed(predicted, self.trees_, self.features_, x)
 
     def _of_graph(self, outputs: Array) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) from the graph's outputs."""

@@ -12,6 +12,7 @@ from thalweg.support.naming import choose
 from thalweg.tabular.holdouts import FOLDS
 
 BATCH, LEAST_BATCH, STEPS = 256, 16, 16
+LEAST_ROWS = 2000
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,11 @@ class Settings:
 
     Attributes:
         members: how many networks.
-        trees: whether scikit-learn's HistGradientBoosting may join them.
+        trees: kinds of scikit-learn's trees that may join them, by what they predict out of fold.
         layers: units of the hidden layers.
         activation, initial_weights, loss, optimizer, learning_rate: as the estimators take them; None is the default.
-        batch_size, epochs: of a training; None: see `batch_of`. It ends early once `epoch ≥ 2.5·best + 4`.
+        batch_size, epochs: of a training; None and 0: see `batch_of` and `epochs_of`. It ends early once
+            `epoch ≥ 2.5·best + 4`.
         dropout: the share of hidden units; None: 0.15 for classes, 0 for numbers.
         l2: a penalty on the kernels.
         patience: epochs without a better one after which a training ends; 0: never; None: as said.
@@ -34,7 +36,7 @@ class Settings:
     """
 
     members: int = 4
-    trees: bool = False
+    trees: tuple[str, ...] = ()
     layers: tuple[int, ...] = (128, 128, 128)
     activation: Any = "mish"
     initial_weights: Any = None
@@ -42,7 +44,7 @@ class Settings:
     optimizer: Any = None
     learning_rate: float | None = None
     batch_size: int | None = None
-    epochs: int = 32
+    epochs: int = 0
     dropout: float | None = None
     l2: float = 0.0
     patience: int | None = None
@@ -67,11 +69,15 @@ class Settings:
         asked = self.batch_size or max(LEAST_BATCH, min(BATCH, 1 << max(1, rows // STEPS).bit_length() - 1))
         return min(asked, rows)
 
+    def epochs_of(self, rows: int, task: str) -> int:
+        """Epochs: as asked; otherwise 16 for two classes from 2,000 rows on, else 32."""
+        return self.epochs or (16 if task == "binary" and rows >= LEAST_ROWS else 32)
+
 
 QUALITIES: Mapping[str, Settings] = {
-    "fast": Settings(members=1),
-    "balanced": Settings(),
-    "best": Settings(members=8, layers=(256, 256, 256), trees=True),
+    "fast": Settings(members=2),
+    "balanced": Settings(trees=("HistGradientBoosting",)),
+    "best": Settings(members=8, layers=(256, 256, 256), epochs=32, trees=("HistGradientBoosting", "ExtraTrees")),
 }
 
 
@@ -85,7 +91,7 @@ def settings_of(quality: str, **given: Any) -> Settings:
     changes = {name: value for name, value in given.items() if value is not None}
     if changes.get("members") == "networks":
         del changes["members"]
-        chosen = replace(chosen, trees=False)
+        chosen = replace(chosen, trees=())
     if "held_share" in changes:
         changes["held_share"] = number("held_share", changes["held_share"], 0, 0.9)
     if "patience" in changes:
