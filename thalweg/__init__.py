@@ -29,6 +29,8 @@ from thalweg.experiments.comparison import compare
 from thalweg.experiments.population import fit_many
 from thalweg.experiments.range_test import LearningRateTest, find_learning_rate
 from thalweg.experiments.results import Comparison
+from thalweg.experiments.tuning.outcome import Tuning
+from thalweg.experiments.tuning.tuner import tune
 from thalweg.experiments.unit_variance import lsuv
 from thalweg.initializers import Initializer
 from thalweg.layers import Input, Layer
@@ -54,6 +56,7 @@ __all__ = [
     "Optimizer",
     "Regularizer",
     "Sequential",
+    "Tuning",
     "__version__",
     "activations",
     "backend",
@@ -78,5 +81,6 @@ __all__ = [
     "regularizers",
     "saving",
     "schedules",
+    "tune",
     "utils",
 ]

@@ -7,23 +7,33 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy.ranking import Comparison, Scores, Splits, complete, measured, partial
+from benchmarks.accuracy.ranking import (
+    DEFAULT,
+    REFERENCE,
+    Comparison,
+    Scores,
+    Splits,
+    complete,
+    is_ours,
+    measured,
+    partial,
+)
 from benchmarks.accuracy.records import Key, Record
 from benchmarks.accuracy.tables import SPLITS, TABLES
 
-REFERENCE, OURS = "CatBoost", "thalweg balanced"
 BEGIN, END = "<!-- accuracy: begin -->", "<!-- accuracy: end -->"
 
 
 def comparisons(records: dict[Key, Record], tables: Sequence[str] = tuple(TABLES)) -> list[Comparison]:
-    """What can be compared: on all that the reference has, and if more methods have the first split, on that alone."""
-    theirs = measured(records, REFERENCE, tables)
-    if set(theirs) != set(tables):
-        return []
-    found = [Comparison(records, complete(records, theirs), theirs)]
+    """On all splits that the reference and our default have; if more methods have the first one, on that as well."""
+    pair = [measured(records, name, tables) for name in (REFERENCE, DEFAULT)]
+    both = {table: [s for s in pair[0].get(table, ()) if s in pair[1].get(table, ())] for table in tables}
+    found = [Comparison(records, complete(records, both), both)] if all(both.values()) else []
     first = dict.fromkeys(tables, SPLITS[:1])
     more = complete(records, first)
-    return [*found, Comparison(records, more, first)] if len(more) > len(found[0].methods) else found
+    if REFERENCE in more and (not found or len(more) > len(found[0].methods)):
+        found.append(Comparison(records, more, first))
+    return found
 
 
 def markdown(records: dict[Key, Record], tables: Sequence[str] = tuple(TABLES)) -> str:
@@ -32,7 +42,7 @@ def markdown(records: dict[Key, Record], tables: Sequence[str] = tuple(TABLES)) 
     if not whole:
         return f"Nothing to compare yet: {REFERENCE} doesn't have all tables."
     parts = [part for one in whole for part in (f"**{title(one)}**", summary(one))]
-    parts += [losses(one) for one in whole if OURS in one.methods][:1]
+    parts += [losses(one) for one in whole if DEFAULT in one.methods][:1]
     few = partial(records, whole[-1])
     parts += ["**Methods without all tables**, each on the tables that it has", beside(few)] if few else []
     parts += [
@@ -78,8 +88,7 @@ def seconds(value: float) -> str:
 
 def summary(one: Comparison) -> str:
     """A row for each method, by mean rank of error."""
-    by_error = one.ranked(one.errors)
-    by_loss = one.ranked(one.losses) if len(one.losses) else np.full(len(one.methods), np.nan)
+    by_error = {name: one.rank(name, one.errors) for name in one.methods}
     ratios = [one.ratios(name, REFERENCE) for name in ("error", "log_loss", "nrmse")]
     won, tied = one.wins(REFERENCE)
     totals = [one.total(name) for name in ("fit_cpu", "fit_wall", "predict_wall")]
@@ -87,24 +96,30 @@ def summary(one: Comparison) -> str:
     body = [
         [
             name,
-            f"{by_error[i]:.2f}",
-            f"{by_loss[i]:.2f}",
+            ranked(one, name, one.errors),
+            ranked(one, name, one.losses) if len(one.losses) else "–",
             " / ".join(percent(r[i]) for r in ratios),
             "" if name == REFERENCE else f"{won[i]}" + f" (+{tied[i]} equal)" * bool(tied[i]),
             *(seconds(t[i]) for t in totals),
             f"{above[i]:,.0f}",
         ]
-        for i, name in sorted(enumerate(one.methods), key=lambda pair: by_error[pair[0]])
+        for i, name in sorted(enumerate(one.methods), key=lambda pair: by_error[pair[1]])
     ]
     against = f"error / log-loss / RMSE against {REFERENCE}, %"
     costs = ["fit, CPU s", "fit, s", "predict, s", "memory, MiB"]
     return rows(["method", "mean rank by error", "by log-loss", against, f"better than {REFERENCE} on", *costs], body)
 
 
+def ranked(one: Comparison, name: str, scores: Scores) -> str:
+    """A mean rank; of ours with the reference's in the same field."""
+    found = one.ranked(scores, one.field(name))
+    return f"{found[name]:.2f}" + f" ({REFERENCE} {found[REFERENCE]:.2f})" * is_ours(name)
+
+
 def losses(one: Comparison) -> str:
     """The tables on which ours has more error than the reference, and than the best of the others."""
-    ours = one.methods.index(OURS)
-    others = [i for i, name in enumerate(one.methods) if not name.startswith("thalweg")]
+    ours = one.methods.index(DEFAULT)
+    others = [i for i, name in enumerate(one.methods) if not is_ours(name)]
     best = one.errors[:, others].min(axis=1)
     who = [one.methods[others[i]] for i in one.errors[:, others].argmin(axis=1)]
     theirs = one.errors[:, one.methods.index(REFERENCE)]
@@ -116,7 +131,7 @@ def losses(one: Comparison) -> str:
             for i in those
         )
 
-    parts = [f"{OURS} has more error than {REFERENCE} on {worse(theirs) or 'no table'}."]
+    parts = [f"{DEFAULT} has more error than {REFERENCE} on {worse(theirs) or 'no table'}."]
     parts.append(f"Less error than it has another library's method on {worse(best, who) or 'no table'}.")
     return " ".join(parts)
 
@@ -129,20 +144,20 @@ def beside(few: dict[str, Comparison]) -> str:
     """A row for each method: its rank among the complete ones and itself, with the same of the reference and ours."""
     body = []
     for name, one in few.items():
-        ranked = dict(zip(one.methods, one.ranked(one.errors), strict=True))
+        rank = one.ranked(one.errors, [m for m in one.methods if m in (name, DEFAULT) or not is_ours(m)])
         cpu = dict(zip(one.methods, one.total("fit_cpu"), strict=True))
         ratio = {kind: one.ratios(kind, REFERENCE)[-1] for kind in ("error", "log_loss", "nrmse")}
-        three = [name, REFERENCE, *([OURS] if OURS in ranked else [])]
+        three = [name, REFERENCE, *([DEFAULT] if DEFAULT in rank else [])]
         body.append(
             [
                 name,
                 f"{len(one.tables)}: {', '.join(one.tables)}; {told(one.splits)}",
-                " / ".join(f"{ranked[n]:.2f}" for n in three) + f" of {len(one.methods)}",
+                " / ".join(f"{rank[n]:.2f}" for n in three) + f" of {len(rank)}",
                 " / ".join(percent(r) for r in ratio.values()),
                 " / ".join(seconds(cpu[n]) for n in three),
             ]
         )
-    head = ["method", "tables", f"mean rank by error: it / {REFERENCE} / {OURS}",
+    head = ["method", "tables", f"mean rank by error: it / {REFERENCE} / {DEFAULT}",
             f"error / log-loss / RMSE against {REFERENCE}, %", "fit, CPU s: the same three"]  # fmt: skip
     return rows(head, body)
 

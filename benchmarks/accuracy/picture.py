@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.ranking import Comparison, Scores
+import numpy as np
+
+from benchmarks.accuracy.ranking import Comparison, Scores, is_ours
 from benchmarks.charts import COLOURS, plotter, save
 
 LEFT_OUT = ("majority or mean",)
@@ -19,7 +21,7 @@ def draw(one: Comparison, path: Path) -> None:
     seconds = one.total("fit_cpu")
     pairs = (("error (classes) or RMSE (numbers)", one.errors), ("log-loss (classes)", one.losses))
     for axes, (name, scores) in zip(panels, pairs, strict=True):
-        points(axes, one, seconds, one.ranked(scores))
+        points(axes, one, seconds, np.array([one.rank(name, scores) for name in one.methods]))
         axes.set_title(f"{name}, {len(scores)} tables")
         axes.set_xlabel("CPU seconds to fit each table once")
         axes.set_ylabel("mean rank")
@@ -28,11 +30,11 @@ def draw(one: Comparison, path: Path) -> None:
 
 def points(axes: Any, one: Comparison, seconds: Scores, ranked: Scores) -> None:
     shown = [i for i, name in enumerate(one.methods) if name not in LEFT_OUT]
-    ours = sorted((i for i in shown if one.methods[i].startswith("thalweg ") and one.methods[i] != "thalweg MLP"),
+    ours = sorted((i for i in shown if is_ours(one.methods[i]) and one.methods[i] != "thalweg MLP"),
                   key=lambda i: seconds[i])  # fmt: skip
     axes.plot(seconds[ours], ranked[ours], color=COLOURS["thalweg"], linewidth=1, alpha=0.5)
     for i in shown:
-        colour = COLOURS["thalweg"] if one.methods[i].startswith("thalweg") else OTHERS
+        colour = COLOURS["thalweg"] if is_ours(one.methods[i]) else OTHERS
         axes.plot(seconds[i], ranked[i], "o", color=colour, markersize=6)
     axes.set_xscale("log")
     axes.invert_yaxis()
@@ -55,5 +57,5 @@ def label(axes: Any, one: Comparison, seconds: Scores, ranked: Scores, shown: li
             textcoords="offset points",
             ha="center" if near else "left",
             fontsize=8,
-            color=COLOURS["thalweg"] if one.methods[i].startswith("thalweg") else "#333333",
+            color=COLOURS["thalweg"] if is_ours(one.methods[i]) else "#333333",
         )

@@ -13,8 +13,13 @@ from benchmarks.accuracy.records import Key, Record, succeeded
 from benchmarks.accuracy.scores import ranks
 
 SOLVED = 0.005  # of error by the best method: what is left is a few rows, and ratios of it would decide every mean
+REFERENCE, DEFAULT = "CatBoost", "thalweg balanced"
 Scores = NDArray[np.float64]
 Splits = Mapping[str, Sequence[int]]  # of each table
+
+
+def is_ours(name: str) -> bool:
+    return name.startswith("thalweg ")
 
 
 def measured(records: dict[Key, Record], method: str, tables: Iterable[str]) -> Splits:
@@ -75,9 +80,24 @@ class Comparison:
         least = dict(zip(self.tables, self.errors.min(axis=1), strict=True))
         return [table for table in self.of_task("classes") if least[table] < SOLVED]
 
-    def ranked(self, scores: Scores) -> Scores:
-        """Mean rank of each method over the tables; 1 is the best, ties share."""
-        return np.mean([ranks(row) for row in scores], axis=0)
+    def ranked(self, scores: Scores, among: Sequence[str] | None = None) -> dict[str, float]:
+        """Mean rank over the tables of each of these methods among themselves; 1 is the best, ties share."""
+        names = list(self.methods if among is None else among)
+        places = [self.methods.index(name) for name in names]
+        found = np.mean([ranks(row[places]) for row in scores], axis=0)
+        return dict(zip(names, found.tolist(), strict=True))
+
+    def field(self, name: str) -> list[str]:
+        """The methods that one is ranked among: those of other libraries, and a single one of thalweg's.
+
+        That is the method itself, or the default: several of thalweg's, which resemble each other, would take ranks
+        from the others by their number.
+        """
+        own = name if is_ours(name) else DEFAULT
+        return [other for other in self.methods if other == own or not is_ours(other)]
+
+    def rank(self, name: str, scores: Scores) -> float:
+        return self.ranked(scores, self.field(name))[name]
 
     def ratios(self, name: str, reference: str) -> Scores:
         """Mean over the tables of 100·log(score / the reference's), roughly percent. Solved tables are left out."""

@@ -208,7 +208,7 @@ def entry(section: Section, name: str, thing: Any, folder: Path) -> Iterator[str
 
 
 def write(folder: Path) -> list[Path]:
-    """All pages, with the texts of docs/ beside them, into an empty folder."""
+    """All pages, with the texts and pictures of docs/ beside them, into an empty folder."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
@@ -217,7 +217,7 @@ def write(folder: Path) -> list[Path]:
         path = folder / f"{section.name}.md"
         path.write_text(page(section, folder), encoding="utf-8")
         written.append(path)
-    for source in sorted(HERE.parent.glob("*.md")):
+    for source in sorted([*HERE.parent.glob("*.md"), *HERE.parent.glob("*.svg"), *HERE.parent.glob("*.png")]):
         shutil.copy(source, folder)
     lines = ["# thalweg", "", "The reference, generated from the code. 參考手冊，由程式碼產生。", ""]
     for section in sections():

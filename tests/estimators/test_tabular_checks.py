@@ -7,6 +7,6 @@ from thalweg.sklearn import TabularClassifier, TabularRegressor
 QUICK = {"members": 1, "layers": (8,), "epochs": 8, "n_jobs": 1}
 
 
-@parametrize_with_checks([TabularClassifier(**QUICK), TabularRegressor(**QUICK)])
+@parametrize_with_checks([TabularClassifier("fast", **QUICK), TabularRegressor("fast", **QUICK)])
 def test_scikit_learns_checks(estimator, check):
     check(estimator)

@@ -1,14 +1,18 @@
 """Layers for columns of numbers: what the tables of layers and instructions don't say."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from thalweg import Input, Model, Sequential, load_model
+from thalweg import Input, Model, Sequential, load_model, ops
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.layers import (
     Concatenate,
     Dense,
     ElementwiseScale,
+    Layer,
     PeriodicEmbedding,
     PiecewiseLinearEncoding,
     quantile_edges,
@@ -17,6 +21,7 @@ from thalweg.layers import (
 from thalweg.optimizers import SGD, Adam
 
 RANDOM = np.random.default_rng(3)
+RECIPES = Path(__file__).parents[2] / "docs" / "recipes.md"
 
 
 def by_hand(x, omega, phi, W, b):
@@ -168,3 +173,40 @@ def test_quantiles_of_sparse_numbers_are_fewer():
     np.testing.assert_allclose(even, [0, 249.75, 499.5, 749.25, 999])
     assert sparse == []
     assert binary == []
+
+
+def test_the_recipe_for_a_table_runs():
+    (code,) = re.findall(r"## A network for a table\n.*?```python\n(.*?)```", RECIPES.read_text(encoding="utf-8"), re.S)
+    x, y = RANDOM.normal(size=(200, 6)), RANDOM.integers(0, 3, 200)
+    made = {"columns": 6, "numbers": 4, "classes": 3, "edges": tree_edges(x[:, :4], y, "classification")}
+    exec(code, made)
+    history = made["model"].fit(x, y, epochs=5, batch_size=50, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    update = [row.formula for row in made["model"].program() if row.section == "update"]
+    width = 6 + sum(len(e) - 1 for e in made["edges"] if e) + 12
+    for factor in (width**-0.5, 128**-0.5, 0.1):
+        assert any(f"η = {factor:.6g}" in formula for formula in update)
+
+
+class Scaled(Layer):
+    """z = V·x/√inputs, in the parametrisation of the paper."""
+
+    def build(self, input_shape):
+        self.V = self.add_weight("V", (input_shape[-1], 3), "zeros")
+
+    def call(self, x):
+        return ops.matmul(x, self.V) / self.V.shape[0] ** 0.5
+
+
+def test_a_factor_and_smaller_weights_are_the_ntk_parametrisation():
+    x, V = RANDOM.normal(size=(64, 9)), RANDOM.normal(size=(9, 3))
+    y = np.sin(x[:, :3])
+    found = []
+    for layer, factor, weights in ((Scaled(), 1.0, V), (Dense(3, use_bias=False, name="scaled"), 1 / 3, V / 3)):
+        model = Sequential([Input((9,)), layer], engine="reference", dtype="float64")
+        model.set_weights([weights])
+        model.compile(Adam(0.04, epsilon=1e-12, learning_rate_factors={"scaled": factor}), "mse")
+        model.fit(x, y, epochs=10, batch_size=16, shuffle=False, verbose=0)
+        found.append(model.predict(x))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+    assert abs(found[0] - x @ V / 3).max() > 0.1  # it has learned something

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is not install
 
 from benchmarks.accuracy import columns, page, picture, records, runs, tables
 from benchmarks.accuracy.methods import METHODS, Fitted
-from benchmarks.accuracy.ranking import Comparison, complete, measured, partial
+from benchmarks.accuracy.ranking import DEFAULT, REFERENCE, Comparison, complete, measured, partial
 from benchmarks.accuracy.scores import area, of_classes, of_numbers, ranks
 
 WHOLE = {"adult": [101, 102], "nursery": [101, 102], "abalone": [101, 102]}
@@ -116,8 +116,8 @@ def test_ranks_ratios_and_wins(made_up: dict[records.Key, records.Record]) -> No
     assert complete(made_up, WHOLE) == ["CatBoost", "A"]
     assert complete(made_up, {"adult": [101]}) == ["CatBoost", "A", "C"]  # D failed
     one = Comparison(made_up, ["CatBoost", "A"], WHOLE)
-    assert one.ranked(one.errors).tolist() == pytest.approx([5 / 3, 4 / 3])
-    assert one.ranked(one.losses).tolist() == [2, 1]
+    assert one.ranked(one.errors) == pytest.approx({"CatBoost": 5 / 3, "A": 4 / 3})
+    assert one.ranked(one.losses) == {"CatBoost": 2, "A": 1}
     assert one.solved == ["nursery"]
     assert one.ratios("error", "CatBoost").tolist() == pytest.approx([0, -100 * np.log(2)])
     assert one.ratios("nrmse", "CatBoost").tolist() == pytest.approx([0, 100 * np.log(1.1)])
@@ -130,15 +130,23 @@ def test_a_score_is_the_mean_of_the_splits() -> None:
     assert Comparison(found, ["A"], {"adult": [101, 102]}).errors.tolist() == [[pytest.approx(0.2)]]
 
 
+def test_ours_do_not_take_ranks_from_each_other() -> None:
+    errors = {"CatBoost": 0.4, "linear": 0.5, "thalweg balanced": 0.1, "thalweg best": 0.2, "thalweg fast": 0.45}
+    found = by_key(*(record(name, "adult", 101, error) for name, error in errors.items()))
+    one = Comparison(found, list(errors), {"adult": [101]})
+    assert {name: one.rank(name, one.errors) for name in errors} == {
+        "CatBoost": 2, "linear": 3, "thalweg balanced": 1, "thalweg best": 1, "thalweg fast": 2}  # fmt: skip
+
+
 def test_methods_without_all_tables_are_compared_where_they_are(made_up: dict[records.Key, records.Record]) -> None:
     few = partial(made_up, Comparison(made_up, ["CatBoost", "A"], WHOLE))
     assert list(few) == ["C"]
     assert few["C"].splits == {"adult": [101]}
-    assert few["C"].ranked(few["C"].errors).tolist() == [3, 2, 1]
+    assert few["C"].ranked(few["C"].errors) == {"CatBoost": 3, "A": 2, "C": 1}
 
 
 def test_the_page_tells_losses_and_methods_with_few_tables(made_up: dict[records.Key, records.Record]) -> None:
-    ours = {k: r | {"method": page.OURS} if r["method"] == "A" else r for k, r in made_up.items()}
+    ours = {k: r | {"method": DEFAULT} if r["method"] == "A" else r for k, r in made_up.items()}
     ours = by_key(*ours.values())
     text = page.markdown(ours, ("adult", "nursery", "abalone"))
     assert text.count("**3 tables, splits 101, 102**") == 1
@@ -146,7 +154,9 @@ def test_the_page_tells_losses_and_methods_with_few_tables(made_up: dict[records
     more = [record("B", table, 101, 0.3) for table in WHOLE]
     with_first = page.markdown(ours | by_key(*more), tuple(WHOLE))
     assert with_first.index("**3 tables, splits 101, 102**") < with_first.index("**3 tables, split 101**")
-    uneven = page.markdown(by_key(*ours.values(), record(page.REFERENCE, "adult", 103, 0.2)), tuple(WHOLE))
+    third = [record(name, "adult", 103, 0.2) for name in (REFERENCE, DEFAULT)]
+    uneven = page.markdown(by_key(*ours.values(), *third), tuple(WHOLE))
+    assert "| thalweg balanced | 1.33 (CatBoost 1.67) | 1.00 (CatBoost 2.00) |" in text
     assert "**3 tables, splits 101, 102, 103 of adult; splits 101, 102 of nursery, abalone**" in uneven
     assert "thalweg balanced has more error than CatBoost on abalone (+10 %)." in text
     assert "| C | 1: adult; split 101 |" in text

@@ -9,6 +9,7 @@ import typer
 
 from thalweg.cli.console import say
 from thalweg.errors import ArgumentError
+from thalweg.models.sequential import Sequential
 from thalweg.runs import image_run
 from thalweg.runs.folder import COLUMNS, free_path, refuse_existing
 from thalweg.views import plots
@@ -50,6 +51,7 @@ def features(
     path = free_picture(out, "features")
     loaded = load_image_run(run)
     pixels = loaded.pixels(picture)
+    assert isinstance(loaded.model, Sequential)  # as `thalweg train` makes it
     values = plots.feature_maps(loaded.model, pixels)
     drawn = plots.draw_features(values, pixels, f"{run.name}: {picture.name} through the network", loaded.classes)
     plots.save_figure(drawn, path)

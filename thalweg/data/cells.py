@@ -142,7 +142,11 @@ def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Col
     >>> text_column(["7", "?", " 1.5"]).values.tolist(), text_column(["red", " NA"]).values.tolist()
     ([7.0, nan, 1.5], ['red', None])
     """
-    text = category_column(cells)
+    return meant(category_column(cells), decimal_comma)
+
+
+def meant(text: Column, decimal_comma: bool = False) -> Column:
+    """The column that a column of bare text means; itself if it is text."""
     found = read(set(text.values.tolist()) - {None}, decimal_comma)
     if found is None:
         return text
@@ -151,7 +155,7 @@ def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Col
     written = {} if kind == "date" else spelling(meaning, truth_text if kind == "boolean" else number_text)
     says: dict[str | None, Any] = dict.fromkeys(text.values.tolist(), missing)  # what isn't found is a gap
     says.update(meaning)
-    values = np.fromiter(map(says.__getitem__, text.values.tolist()), dtype, len(cells))
+    values = np.fromiter(map(says.__getitem__, text.values.tolist()), dtype, len(text.values))
     return Column(kind, values, "", written, found.notation, found.unit, text=text.values if found.open else None)
 
 

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from thalweg.data.cells import FEW, Array, Column, number_text, text_column
+from thalweg.data.cells import FEW, Array, Column, meant, number_text
 from thalweg.data.dates import DateColumn, written_in_digits
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
 from thalweg.data.labels import label_codes
@@ -189,14 +189,14 @@ def fit_column(name: str, table: Table, category: bool) -> FittedColumn:
 
 
 def _fit_text(name: str, column: Column, table: Table) -> FittedColumn:
-    meant = text_column(column.values.tolist())
-    if meant.kind == "date":
-        return DateColumn.fit(name, meant, table)
+    said = meant(column)
+    if said.kind == "date":
+        return DateColumn.fit(name, said, table)
     numbers = numbers_in_text(table, name, column)
     if numbers is not None:
         return _fit_numbers(name, numbers, table)
     fitted = CategoryColumn.fit(name, column, table)
-    odd = others_than(looks_like_date, Counter(column.values[~column.missing()].tolist()))
+    odd = others_than(looks_like_date, column)
     if odd is not None:
         warn_of_odd_cells(table, name, column, odd, "dates")
     return fitted

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from thalweg.data.cells import FEW, Array, Column, text_column
+from thalweg.data.cells import FEW, Array, Column, meant
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
 from thalweg.data.notations.calendars import DAY_FIRST, EITHER, ORDERS, dates_of_digits
 from thalweg.data.numerals import odd_cells
@@ -124,7 +124,7 @@ def _dates(name: str, column: Column, table: Table, notation: str) -> Array:
         return np.full(len(column.values), np.datetime64("NaT", "us"), dtype="datetime64[us]")
     if column.kind == "date" and not _other_order(column.notation, notation):
         return column.values
-    numbers = text_column(column.values.tolist()) if column.kind == "text" else column
+    numbers = meant(column) if column.kind == "text" else column
     if numbers.kind in ("integer", "number"):
         dates = dates_of_digits(numbers.values, minguo=_SAYS_DATE.search(name) is not None)
         if dates is not None:

@@ -6,17 +6,16 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 
-from thalweg.data.cells import FEW, Array, Column, text_column
+from thalweg.data.cells import FEW, Array, Column, meant
 from thalweg.data.reading import is_code, looks_like_number, numbers_in, plain_number
 from thalweg.data.tables import Table
 from thalweg.errors import BadRowsError, ThalwegWarning, first_of
 
 TRIED = 1000
-"""Different texts that say whether a column is worth examining."""
+"""Rows that say whether a column is worth examining."""
 
 
 def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
@@ -33,9 +32,9 @@ def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
     counts = Counter(column.values[~column.missing()].tolist())
     if not counts or any(map(is_code, counts)):
         return None
-    meant = text_column(column.values.tolist())
-    if meant.kind in ("integer", "number"):
-        return replace(meant, kind="number") if len(counts) > FEW else None
+    said = meant(column)
+    if said.kind in ("integer", "number"):
+        return replace(said, kind="number") if len(counts) > FEW else None
     odd = {text for text in counts if plain_number(text) is None}
     mistakes, cells = sum(counts[text] for text in odd), counts.total()
     few = len(counts) - len(odd) <= FEW
@@ -43,7 +42,7 @@ def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
         if few and min(counts[text] for text in odd) >= 3:
             return None
         raise text_error(table, name, column, odd)
-    other = others_than(looks_like_number, counts)
+    other = others_than(looks_like_number, column)
     if other is not None:
         warn_of_odd_cells(table, name, column, other, "numbers")
     return None
@@ -79,14 +78,14 @@ def odd_cells(table: Table, name: str, column: Column, odd: Collection[str]) -> 
     return {row: f"row {row} of the column {name!r} holds the text {text!r}" for row, text in cells.items()}
 
 
-def warn_of_odd_cells(table: Table, name: str, column: Column, odd: Collection[str], meant: str) -> None:
+def warn_of_odd_cells(table: Table, name: str, column: Column, odd: Collection[str], kind: str) -> None:
     """Warns that a column of text seems to be meant as numbers or dates, and names the cells that aren't."""
     cells = odd_cells(table, name, column, odd)
     total = int(np.count_nonzero(~column.missing()))
     others = f"{len(cells):,} aren't: {first_of(list(cells.values()))}" if cells else "they are written in several ways"
     warnings.warn(
-        f"the column {name!r} looks like {meant}, but is taken as text: {total - len(cells):,} of {total:,} cells are "
-        f"{meant}; {others}; correct these cells or leave them empty, or take the column as a category",
+        f"the column {name!r} looks like {kind}, but is taken as text: {total - len(cells):,} of {total:,} cells are "
+        f"{kind}; {others}; correct these cells or leave them empty, or take the column as a category",
         ThalwegWarning,
         stacklevel=2,
     )
@@ -102,11 +101,12 @@ def refuse_infinite(table: Table, name: str, values: Array) -> None:
         )
 
 
-def others_than(fits: Callable[[str], bool], counts: Counter[str]) -> set[str] | None:
+def others_than(fits: Callable[[str], bool], column: Column) -> set[str] | None:
     """The texts that don't fit, if at least half of the cells do, and more than 20 different texts; otherwise None."""
-    some = list(islice(counts, TRIED))
+    some = set(column.values[:TRIED].tolist()) - {None}
     if 2 * sum(map(fits, some)) < len(some):
         return None
+    counts = Counter(column.values[~column.missing()].tolist())
     odd = {text for text in counts if not fits(text)}
     if 2 * sum(counts[text] for text in odd) > counts.total() or len(counts) - len(odd) <= FEW:
         return None

@@ -29,11 +29,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 
-from thalweg.data.notations.calendars import EITHER, MOMENT, TIME, read_dates, read_dates_by
+from thalweg.data.notations.calendars import EITHER, MOMENT, TIME, may_be_date, read_dates, read_dates_by
 from thalweg.data.notations.letters import plainly
 from thalweg.data.notations.quantities import INTEGER, NUMBER, may_be_groups, read_numbers, same_unit
 
@@ -117,20 +118,25 @@ def read(texts: Collection[str], decimal_comma: bool = False) -> Found | None:
         if all(map(pattern.fullmatch, texts)):
             open_ = kind == "number" and may_be_groups(texts)
             return Found(kind, {text: value(text) for text in texts}, open=open_)
+    if not _may_be_read(texts):
+        return None
     present = [text for text in texts if not is_gap(text)]
     if len(present) < len(texts):
         found = read(present, decimal_comma)
         # The gaps count as text still, for a column that knows them as categories.
         return None if found is None or found.kind == "boolean" else replace(found, open=True)
-    if not all(map(re.compile(r"\d").search, texts)):
-        return None
     return _read_numbers(texts, decimal_comma) or _read_dates(texts)
 
 
+def _may_be_read(texts: Collection[str]) -> bool:
+    """Whether the first texts are numbers, or dates: most text is neither, and isn't looked through."""
+    some = list(islice((text for text in texts if not is_gap(text)), _SOME))
+    if not all(any(letter.isdigit() for letter in text) for text in some):
+        return False
+    return all(map(looks_like_number, some)) or all(map(may_be_date, some))
+
+
 def _read_numbers(texts: Collection[str], decimal_comma: bool) -> Found | None:
-    few = [text for _, text in zip(range(_SOME), texts, strict=False)]
-    if len(few) < len(texts) and not all(map(looks_like_number, few)):
-        return None
     numbers = read_numbers(texts, decimal_comma)
     if numbers is None:
         return None

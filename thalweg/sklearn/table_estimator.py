@@ -31,6 +31,7 @@ from thalweg.tabular.newcomers import understood
 from thalweg.tabular.preparation import prepare
 from thalweg.tabular.qualities import Settings, settings_of
 from thalweg.tabular.scoring import shown
+from thalweg.tabular.trees import NETWORKS, mixed
 
 Array = NDArray[Any]
 
@@ -116,6 +117,7 @@ class TableEstimator(BaseEstimator):
             raise ArgumentError("groups and time both say which rows to hold out: give one of them")
         self._remember_columns(X, table)
         rows = table.rows
+        check_sortable(labels)
         used, weights = used_rows(table, labels, weights)
         if used is not None:
             table, labels = table.take(used), labels[used]
@@ -214,13 +216,16 @@ class TableEstimator(BaseEstimator):
         self.temperature_ = found.temperature
         self.history_ = [record for member in found.members for record in member.records]
         self.trees_ = found.trees
+        self.shares_ = {NETWORKS: 1 - sum(kind.weight for kind in found.trees)}
+        self.shares_ |= {kind.name: kind.weight for kind in found.trees}
         self.metric_ = judge.metric
         self._judge = replace(judge, y=judge.y[:0], weights=None)
         networks = found.out_of_fold[:, 0] if judge.task == "regression" else found.out_of_fold
-        predicted = networks if found.trees is None else found.trees.of(networks, found.trees.grove.out_of_fold)
+        predicted = networks if found.together is None else found.together
         self.out_of_fold_ = predicted
-        self.validation_score_ = validation(judge, predicted, predicted)
-        self.networks_score_ = validation(judge, networks, predicted)
+        both = networks + predicted
+        self.validation_score_ = validation(judge, predicted, both)
+        self.networks_score_ = validation(judge, networks, both)
         if found.diverged:
             warnings.warn(
                 f"{found.diverged} of {found.diverged + len(found.members)} networks diverged and were left out: try a "
@@ -236,7 +241,7 @@ class TableEstimator(BaseEstimator):
         table = understood(self.features_, table)
         x = self.features_.matrix(table)
         predicted = self._of_graph(self.model_.predict(x, verbose=0, lanes=self._lanes()))
-        return predicted if self.trees_ is None else self.trees_.of(predicted, self.trees_.grove.predictions(x))
+        return mixed(predicted, self.trees_, self.features_, x)
 
     def _of_graph(self, outputs: Array) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) from the graph's outputs."""
@@ -300,6 +305,14 @@ def validation(judge: Judge, predicted: Array, where: Array) -> float:
     rows = np.flatnonzero(~np.isnan(where.reshape(len(where), -1)[:, 0]))
     weights = None if judge.weights is None else judge.weights[rows]
     return shown(judge.metric, judge.of_predictions(rows, predicted[rows], weights)) if len(rows) else np.nan
+
+
+def check_sortable(labels: Array) -> None:
+    """Raises for labels of types that can't be compared, such as text and numbers."""
+    kinds = {type(label) for label in labels.tolist()} if labels.dtype.kind == "O" else set()
+    if str in kinds and len(kinds) > 1:
+        listed = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise DataError(f"y mixes labels of the types {listed}, which can't be sorted: use one type")
 
 
 def tell(member: int, epoch: int, epochs: int, logs: dict[str, Any]) -> None:

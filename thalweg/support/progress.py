@@ -56,7 +56,9 @@ class Display:
         from rich.console import Console
         from rich.live import Live
 
-        self.total, self.done, self.ended = total, 0, False
+        self.total: float = total
+        self.done: float = 0
+        self.ended = False
         self.head = self.place = self.speed = ""
         self.below: list[list[str]] = []
         self.begin = time.perf_counter()
@@ -218,9 +220,9 @@ class Trainings:
         if self.display is not None:
             self.display.live.stop()
 
-    def __call__(self, done: int, total: int) -> None:
-        """`done` of `total` are done."""
-        place = f"{done} of {total} trainings"
+    def __call__(self, done: float, total: float, place: str = "") -> None:
+        """`done` of `total` are done; `place` says so in other words."""
+        place = place or f"{done} of {total} trainings"
         if self.display is not None:
             self.display.done, self.display.total, self.display.place = done, total, place
         elif time.perf_counter() - self.last > LONG:

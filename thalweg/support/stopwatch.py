@@ -35,5 +35,11 @@ class Stopwatch(ContextDecorator):
             if not self.inside:
                 self.seconds += time.perf_counter() - self.begin
 
+    @property
+    def so_far(self) -> float:
+        """The seconds, with those of a thread that is inside now."""
+        with self.lock:
+            return self.seconds + (time.perf_counter() - self.begin if self.inside else 0.0)
+
 
 compiling = Stopwatch()

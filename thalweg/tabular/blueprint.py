@@ -57,7 +57,13 @@ class Blueprint:
         """The pre-activations of the output, (rows, outputs), of a network whose layers' names begin with `name`."""
         h = self.embedded(x, name)
         for number, (units, activation) in enumerate(self.hidden(), start=1):
-            h = layers.Dense(units, activation, name=f"{name}_hidden_{number}", **self.initial(h), **self.penalty())(h)
+            made = self.initial(h) | self.penalty()
+            if self.settings.batch_normalization:
+                h = layers.Dense(units, name=f"{name}_hidden_{number}", **made)(h)
+                h = layers.BatchNormalization(momentum=0.9, name=f"{name}_normalized_{number}")(h)
+                h = layers.Activation(activation, name=f"{name}_activation_{number}")(h)
+            else:
+                h = layers.Dense(units, activation, name=f"{name}_hidden_{number}", **made)(h)
             if self.dropout:
                 h = layers.Dropout(self.dropout, name=f"{name}_dropout_{number}")(h)
         last = layers.Dense(self.outputs, kernel_initializer="zeros", name=f"{name}_output", **self.penalty())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -22,7 +22,7 @@ from thalweg.tabular.judge import Judge
 from thalweg.tabular.pace import Pace
 from thalweg.tabular.scoring import shown
 from thalweg.tabular.training import BestEpoch
-from thalweg.tabular.trees import Mixture
+from thalweg.tabular.trees import Trees
 
 Array = NDArray[Any]
 Progress = Callable[[int, int, int, dict[str, Any]], None]
@@ -77,7 +77,9 @@ class Ensemble:
             alone; NaN where there is none.
         diverged: how many trainings diverged; they have no member.
         interrupted: whether Ctrl-C ended the trainings.
-        trees: boosted trees with their share, where they help; the graph is of the networks alone.
+        trees: of other kinds, with their weights; the graph is of the networks alone.
+        together: the out-of-fold predictions of networks and trees: probabilities (rows, classes), or numbers (rows,)
+            in the target's unit.
     """
 
     model: Model
@@ -86,7 +88,8 @@ class Ensemble:
     out_of_fold: Array
     diverged: int = 0
     interrupted: bool = False
-    trees: Mixture | None = None
+    trees: list[Trees] = field(default_factory=list)
+    together: Array | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from thalweg.tabular.ensemble import Ensemble, Progress, Rows, train
 from thalweg.tabular.features import Features
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.qualities import Settings
-from thalweg.tabular.trees import grow, mixture
+from thalweg.tabular.trees import grow, weighted
 
 Array = NDArray[Any]
 
@@ -32,7 +32,7 @@ class Prepared:
         features: the fitted columns, with the target.
         rows: matrix, targets and weights.
         blueprint: of a member's network: `blueprint.member(0, seed=0, steps=1)[0].summary()` shows it.
-        held_out: the rows that each member holds out.
+        folds: the rows that each member holds out, and maybe further ones that trees do.
         judge: scores predictions.
         seed: of networks.
     """
@@ -40,21 +40,22 @@ class Prepared:
     features: Features
     rows: Rows
     blueprint: Blueprint
-    held_out: list[Array]
+    folds: list[Array]
     judge: Judge
     seed: int
 
     def train(self, clock: Clock, lanes: int, progress: Progress | None = None) -> Ensemble:
         """Trains the members, `lanes` at a time (see `thalweg.tabular.ensemble.train`), and trees if asked for."""
-        rows, judge = self.rows, self.judge
-        classes = 0 if judge.task == "regression" else max(2, self.blueprint.outputs)
-        grove = None
-        if self.blueprint.settings.trees:
-            grove = grow(rows.x, judge, classes, rows.weights, self.held_out, self.seed, clock, lanes)
-        found = train(self.blueprint, rows, self.held_out, judge, self.seed, clock, lanes, progress)
-        if grove is None:
-            return found
-        return replace(found, trees=mixture(grove, judge, found.out_of_fold if classes else found.out_of_fold[:, 0]))
+        rows, judge, kinds = self.rows, self.judge, self.blueprint.settings.trees
+        clock.check("reading the columns")
+        grown = grow(self.features, rows.x, judge.y, rows.weights, self.folds, kinds, self.seed, clock, lanes)
+        held_out = self.folds[: self.blueprint.settings.members]
+        found = train(self.blueprint, rows, held_out, judge, self.seed, clock, lanes, progress)
+        networks, y = found.out_of_fold, judge.y
+        if judge.task == "regression":
+            networks, y = networks[:, 0], judge.numbers(y)
+        trees, together = weighted(networks, grown, y, judge.weights)
+        return replace(found, trees=trees, together=together)
 
 
 def prepare(
@@ -92,6 +93,9 @@ def prepare(
     combined = class_factors if weights is None else weights if class_factors is None else weights * class_factors
     training = None if combined is None else (combined / combined.mean()).astype(np.float32)
     judge = Judge.of(target.task, numbers, combined, metric, settings.loss, target.mean, target.scale)
+    settings = replace(settings, epochs=settings.epochs_of(len(x), target.task))
+    if len(x) > settings.tree_rows:
+        settings = replace(settings, trees=())
     blueprint = design(features, x, numbers, settings, training, seed)
     held = hold_out(x, numbers, target.task, settings, groups, time, seed)
     y = numbers if target.task == "multiclass" else numbers.astype(np.float32)[:, None]
@@ -109,8 +113,9 @@ def encoded(target: Target, table: Table) -> Array:
 def hold_out(
     x: Array, numbers: Array, task: str, settings: Settings, groups: Array | None, time: Array | None, seed: int
 ) -> list[Array]:
-    """The rows that each member holds out: whole groups, the latest, or a fold of all."""
-    folds, members = settings.folds, settings.members
+    """The rows that each member holds out: whole groups, the latest, or a fold of all; further folds for trees."""
+    folds = settings.folds
+    members = max(settings.members, folds) if settings.trees else settings.members
     if not folds:
         return [np.arange(0)] * members
     if groups is not None:

@@ -12,6 +12,7 @@ from thalweg.support.naming import choose
 from thalweg.tabular.holdouts import FOLDS
 
 BATCH, LEAST_BATCH, STEPS = 256, 16, 16
+LEAST_ROWS = 2000
 
 
 @dataclass(frozen=True)
@@ -20,20 +21,25 @@ class Settings:
 
     Attributes:
         members: how many networks.
-        trees: whether scikit-learn's HistGradientBoosting may join them.
+        trees: kinds of scikit-learn's trees that may join them, by what they predict out of fold.
+        tree_rows: of more rows no trees are grown.
         layers: units of the hidden layers.
         activation, initial_weights, loss, optimizer, learning_rate: as the estimators take them; None is the default.
-        batch_size, epochs: of a training; None: see `batch_of`. It ends early once `epoch ≥ 2.5·best + 4`.
+        batch_size, epochs: of a training; None and 0: see `batch_of` and `epochs_of`. It ends early once
+            `epoch ≥ 2.5·best + 4`.
+        row_epochs: how often a row is learned from, in all, unless `epochs` are asked for.
         dropout: the share of hidden units; None: 0.15 for classes, 0 for numbers.
         l2: a penalty on the kernels.
         patience: epochs without a better one after which a training ends; 0: never; None: as said.
         held_share: of the rows, to choose the epoch on: 0: none, the last epoch is kept; None: an eighth.
         leaves: of the trees whose thresholds are the edges of a number's codes.
         numbers: at most so many numbers, the most telling ones, get codes and an embedding.
+        batch_normalization: whether it stands before the activation of each hidden layer.
     """
 
     members: int = 4
-    trees: bool = False
+    trees: tuple[str, ...] = ()
+    tree_rows: int = 1_000_000
     layers: tuple[int, ...] = (128, 128, 128)
     activation: Any = "mish"
     initial_weights: Any = None
@@ -41,13 +47,15 @@ class Settings:
     optimizer: Any = None
     learning_rate: float | None = None
     batch_size: int | None = None
-    epochs: int = 32
+    epochs: int = 0
+    row_epochs: int = 8_000_000
     dropout: float | None = None
     l2: float = 0.0
     patience: int | None = None
     held_share: float | None = None
     leaves: int = 16
     numbers: int = 200
+    batch_normalization: bool = False
 
     @property
     def folds(self) -> int:
@@ -65,11 +73,23 @@ class Settings:
         asked = self.batch_size or max(LEAST_BATCH, min(BATCH, 1 << max(1, rows // STEPS).bit_length() - 1))
         return min(asked, rows)
 
+    def epochs_of(self, rows: int, task: str) -> int:
+        """Epochs: as asked; otherwise 16 for two classes from 2,000 rows on, else 32; of many rows fewer, 4 at least.
+
+        >>> settings = QUALITIES["fast"]
+        >>> [settings.epochs_of(rows, "binary") for rows in (500, 5000, 400_000, 10_000_000)]
+        [32, 16, 10, 4]
+        """
+        few = 16 if task == "binary" and rows >= LEAST_ROWS else 32
+        return self.epochs or max(4, min(few, self.row_epochs // rows))
+
+
+KINDS = ("HistGradientBoosting", "ExtraTrees")
 
 QUALITIES: Mapping[str, Settings] = {
-    "fast": Settings(members=1),
-    "balanced": Settings(),
-    "best": Settings(members=8, layers=(256, 256, 256), trees=True),
+    "fast": Settings(members=2, trees=KINDS[:1], tree_rows=100_000, row_epochs=4_000_000),
+    "balanced": Settings(trees=KINDS),
+    "best": Settings(members=8, layers=(256, 256, 256), trees=KINDS, row_epochs=16_000_000),
 }
 
 
@@ -83,7 +103,7 @@ def settings_of(quality: str, **given: Any) -> Settings:
     changes = {name: value for name, value in given.items() if value is not None}
     if changes.get("members") == "networks":
         del changes["members"]
-        chosen = replace(chosen, trees=False)
+        chosen = replace(chosen, trees=())
     if "held_share" in changes:
         changes["held_share"] = number("held_share", changes["held_share"], 0, 0.9)
     if "patience" in changes:

@@ -1,146 +1,270 @@
-"""Boosted trees as one more member: scikit-learn's HistGradientBoosting, where it helps out of fold."""
+"""Trees beside the networks: fits of other kinds, cross-fitted, weighted by how well each predicts out of fold."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.data.columns import CategoryColumn
 from thalweg.experiments.population import side_by_side
 from thalweg.tabular.clock import Clock
-from thalweg.tabular.judge import Judge
+from thalweg.tabular.features import Features
 
 Array = NDArray[Any]
 
-FOLDS = 5
-SHARES = np.linspace(0.0, 1.0, 11)
-LEAST_GAIN = 0.002
-"""How much better, in parts of the networks' score, the mean with the trees has to be for them to join."""
+FITS = 4
+MOST_COLUMNS, MOST_CLASSES = 1000, 20
+"""With more, trees are left out: they would take longer than the networks."""
 PART = 0.3
-"""Of a time limit, what the trees may take."""
+"""Of a time limit, what trees may take."""
+LEAST_WEIGHT = {"networks": 0.02, "HistGradientBoosting": 0.02, "ExtraTrees": 0.1}
+"""Those of less weight are left out; unpruned trees take about a megabyte each."""
+MOST_ROWS = {"ExtraTrees": 20_000}
+NETWORKS = "networks"
+
+
+class Trees(NamedTuple):
+    """Trees of one kind in an ensemble."""
+
+    name: str
+    models: list[Any]
+    """Fitted scikit-learn estimators, whose predictions are averaged; their input is `compact(features, x)`."""
+    weight: float
+    """Their part in the ensemble's prediction; the networks have the rest."""
 
 
 @dataclass(frozen=True)
-class Grove:
-    """Boosted trees that learned from all rows.
+class Grown:
+    """Trees of one kind before they are weighted; `out_of_fold` has NaN where no tree left the row out."""
 
-    Attributes:
-        model: scikit-learn's estimator; its input is the matrix.
-        classes: how many; 0 for a regression.
-        mean, scale, low, high: a regression's standardised z stands for mean + scale·z, and lies in [low, high].
-        out_of_fold: predictions of trees that didn't learn from the row, (rows, classes) or (rows,); NaN where none.
-    """
-
-    model: Any
-    classes: int
-    mean: float
-    scale: float
-    low: float
-    high: float
+    name: str
+    models: list[Any]
     out_of_fold: Array
 
-    def predictions(self, x: Array) -> Array:
-        """Probabilities (rows, classes), or numbers (rows,) in the target's unit."""
-        return predictions(self.model, x, self.classes, self.mean, self.scale, self.low, self.high)
+
+def compact(features: Features, x: Array) -> Array:
+    """The matrix with one column for each column of categories, its code, NaN for none; trees learn faster from it."""
+    return np.column_stack([part for part, _ in _parts(features, x)])
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """Trees in an ensemble: its prediction is (1 − share)·networks + share·trees.
+def categorical(features: Features, x: Array) -> list[bool]:
+    """Which columns of the compact matrix hold codes."""
+    return [coded for part, coded in _parts(features, x[:1]) for _ in range(part.shape[1])]
 
-    Attributes:
-        grove: the trees.
-        share: their part, of 0, 0.1, …, 1 the one that predicts best out of fold.
-    """
 
-    grove: Grove
-    share: float
+def _parts(features: Features, x: Array) -> list[tuple[Array, bool]]:
+    parts: list[tuple[Array, bool]] = []
+    first = 0
+    for column in features.columns:
+        width = len(column.features)
+        block = x[:, first : first + width]
+        first += width
+        if isinstance(column, CategoryColumn) and width - (column.missing > 0) > 1:
+            shown = block[:, : width - (column.missing > 0)]
+            codes = np.where(shown.max(axis=1) > 0, shown.argmax(axis=1), np.nan).astype(np.float32)
+            parts.append((codes[:, None], True))
+        elif width:
+            parts.append((block, False))
+    return parts
 
-    def of(self, networks: Array, trees: Array) -> Array:
-        """The mean of predictions of both."""
-        result: Array = (1 - self.share) * networks + self.share * trees
-        return result
+
+def predictions(models: Sequence[Any], features: Features, z: Array) -> Array:
+    """The mean of fitted trees for compact rows: probabilities (rows, classes), or numbers (rows,) in the target's
+    unit."""
+    with one_thread():
+        mean: Array = np.mean([_predicted(model, features, z) for model in models], axis=0)
+    return mean
+
+
+def _predicted(model: Any, features: Features, z: Array) -> Array:
+    target = features.target
+    assert target is not None
+    if target.task == "regression":
+        numbers: Array = model.predict(z) * target.scale + target.mean
+        return numbers
+    shares = np.zeros((len(z), len(target.classes)))  # a class that a fit hasn't seen keeps 0
+    shares[:, model.classes_.astype(np.int64)] = model.predict_proba(z)
+    return shares
+
+
+def mixed(networks: Array, trees: Sequence[Trees], features: Features, x: Array) -> Array:
+    """The ensemble's prediction, from the networks' for the same rows and the trees."""
+    if not trees:
+        return networks
+    z = compact(features, x)
+    result = (1 - sum(kind.weight for kind in trees)) * networks
+    for kind in trees:
+        result = result + kind.weight * predictions(kind.models, features, z)
+    return result
+
+
+# --- growing ---------------------------------------------------------------------------------------------------------
 
 
 def grow(
+    features: Features,
     x: Array,
-    judge: Judge,
-    classes: int,
+    y: Array,
     weights: Array | None,
-    held_out: Sequence[Array],
+    folds: Sequence[Array],
+    kinds: Sequence[str],
     seed: int,
     clock: Clock,
     lanes: int,
-) -> Grove | None:
-    """Trees of all rows, and out-of-fold predictions by those of five folds at most; None if time is too short.
+) -> list[Grown]:
+    """Trees of each kind, four fits without a quarter of the rows each; none if they would take too long.
 
     Args:
-        held_out: the rows that members hold out: the folds.
+        y: class numbers or standardised numbers (rows,).
+        folds: rows that are held out together; two of eight make a quarter.
         lanes: fits at a time.
     """
-    shape = (len(x), classes) if classes else (len(x),)
-    out_of_fold = np.full(shape, np.nan)
-    folds = [rows for rows in {rows.tobytes(): rows for rows in held_out}.values() if len(rows)][:FOLDS]
+    target = features.target
+    assert target is not None
+    folds = [rows for rows in {rows.tobytes(): rows for rows in folds}.values() if len(rows)]
+    kinds = [name for name in kinds if len(x) <= MOST_ROWS.get(name, len(x))]
+    coded = categorical(features, x)
+    if not folds or not kinds or len(coded) > MOST_COLUMNS or len(target.classes) > MOST_CLASSES:
+        return []
+    z = compact(features, x)
+    parts = [
+        np.concatenate([folds[k] for k in part]) for part in np.array_split(range(len(folds)), min(FITS, len(folds)))
+    ]
     budget, begin, took = PART * clock.left, clock.passed, [0.0]
-    every = np.arange(len(x))
+    shape = (len(x), len(target.classes)) if target.classes else (len(x),)
+    grown: list[Grown] = []
 
-    def one(held: Array) -> Any:
-        if clock.passed - begin + max(took) > budget:
+    def one(fit: Callable[..., Any], out_of_fold: Array, held: Array) -> Any:
+        if clock.stopped or clock.passed - begin + max(took) > budget:
             return None
         started = clock.passed
-        learn = np.setdiff1d(every, held, assume_unique=True)
-        model = fitted(x, judge, weights, learn, seed)
-        if len(held):
-            out_of_fold[held] = predictions(model, x[held], classes, judge.mean, judge.scale, judge.low, judge.high)
+        model = fit(z, y, weights, held, coded, target.task, seed)
+        out_of_fold[held] = predictions([model], features, z[held])
         took.append(clock.passed - started)
         return model
 
-    if not folds:
-        return None
-    of_all = side_by_side([partial(one, held) for held in (every[:0], *folds)], lanes, clock.stop)[0]
-    if of_all is None or np.isnan(out_of_fold).all():
-        return None
-    return Grove(of_all, classes, judge.mean, judge.scale, judge.low, judge.high, out_of_fold)
+    for name in kinds:
+        out_of_fold = np.full(shape, np.nan)
+        fits = side_by_side([partial(one, KINDS[name], out_of_fold, held) for held in parts], lanes, clock.stop)
+        models = [model for model in fits if model is not None]
+        if models:
+            grown.append(Grown(name, models, out_of_fold))
+    return grown
 
 
-def mixture(grove: Grove, judge: Judge, networks: Array) -> Mixture | None:
-    """The trees with the share that predicts best where both have predictions; None if they don't help.
-
-    Args:
-        networks: their out-of-fold predictions, in the shape of the trees'.
-    """
-    trees = grove.out_of_fold
-    together = (networks + trees).reshape(len(networks), -1)[:, 0]
-    rows = np.flatnonzero(~np.isnan(together))
-    if not len(rows):
-        return None
-    weights = None if judge.weights is None else judge.weights[rows]
-    mixtures = [Mixture(grove, share) for share in SHARES.tolist()]
-    scores = [judge.of_predictions(rows, m.of(networks[rows], trees[rows]), weights) for m in mixtures]
-    best = int(np.argmax(scores))
-    return mixtures[best] if scores[best] - scores[0] > LEAST_GAIN * abs(scores[0]) else None
-
-
-def fitted(x: Array, judge: Judge, weights: Array | None, learn: Array, seed: int) -> Any:
-    """HistGradientBoosting with early stopping, fitted to some rows."""
+def boosted(z: Array, y: Array, weights: Array | None, held: Array, coded: list[bool], task: str, seed: int) -> Any:
+    """HistGradientBoosting without the held-out rows, which say when to stop; 100 iterations where they can't."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
+    learn = np.setdiff1d(np.arange(len(z)), held, assume_unique=True)
+    told = task == "regression" or len(np.unique(y[learn])) == len(np.unique(y))
+    watched = told and "X_val" in inspect.signature(kind.fit).parameters
+    model = kind(
+        random_state=seed % 2**31,
+        max_iter=500 if watched else 100,
+        early_stopping=watched,
+        categorical_features=coded if any(coded) else None,
+    )
+    more: dict[str, Any] = {"X_val": z[held], "y_val": y[held]} if watched else {}
+    if watched and weights is not None:
+        more["sample_weight_val"] = weights[held]
+    return _with_one_thread(model, z[learn], y[learn], None if weights is None else weights[learn], more)
+
+
+def extra(z: Array, y: Array, weights: Array | None, held: Array, coded: list[bool], task: str, seed: int) -> Any:
+    """Extremely randomized trees (Geurts, Ernst, Wehenkel 2006), 25 in each of the four fits; they remember copies."""
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+
+    learn = np.setdiff1d(np.arange(len(z)), held, assume_unique=True)
+    kind, most = (ExtraTreesRegressor, 0.4) if task == "regression" else (ExtraTreesClassifier, "sqrt")
+    model = kind(25, max_features=most, random_state=(seed + int(held[0])) % 2**31)
+    chained = make_pipeline(SimpleImputer(strategy="constant", fill_value=-1.0), model)
+    more = {} if weights is None else {f"{chained.steps[-1][0]}__sample_weight": weights[learn]}
+    return chained.fit(z[learn], y[learn], **more)
+
+
+def one_thread() -> Any:
+    """Within it, trees use one thread: theirs wait for one another by spinning, which a busy machine punishes."""
     from threadpoolctl import threadpool_limits
 
-    kind = HistGradientBoostingRegressor if judge.task == "regression" else HistGradientBoostingClassifier
-    model = kind(random_state=seed % 2**31, max_iter=300, learning_rate=0.06, early_stopping=True)
-    with threadpool_limits(1, "openmp"):  # its threads wait for one another by spinning, which a busy machine punishes
-        return model.fit(x[learn], judge.y[learn], sample_weight=None if weights is None else weights[learn])
+    return threadpool_limits(1, "openmp")
 
 
-def predictions(model: Any, x: Array, classes: int, mean: float, scale: float, low: float, high: float) -> Array:
-    """Probabilities, 0 for a class that the model hasn't seen; or numbers in the target's unit."""
-    if not classes:
-        numbers: Array = np.clip(model.predict(x), low, high) * scale + mean
-        return numbers
-    result = np.zeros((len(x), classes))
-    result[:, model.classes_.astype(np.int64)] = model.predict_proba(x)
-    return result
+def _with_one_thread(model: Any, x: Array, y: Array, weights: Array | None, more: Mapping[str, Any]) -> Any:
+    with one_thread():
+        return model.fit(x, y, sample_weight=weights, **more)
+
+
+KINDS: Mapping[str, Callable[..., Any]] = {"HistGradientBoosting": boosted, "ExtraTrees": extra}
+
+
+# --- weighting -------------------------------------------------------------------------------------------------------
+
+
+def weighted(networks: Array, grown: Sequence[Grown], y: Array, weights: Array | None) -> tuple[list[Trees], Array]:
+    """Trees with their weights, those that don't help left out, and the mixture's out-of-fold predictions.
+
+    Args:
+        networks: their out-of-fold predictions: probabilities (rows, classes), or numbers (rows,) in the target's unit.
+        y: class numbers, or numbers in the target's unit (rows,).
+    """
+    each = [networks, *(kind.out_of_fold for kind in grown)]
+    rows = np.flatnonzero(~np.isnan(sum(each).reshape(len(networks), -1)[:, 0]))
+    if not len(rows) or not grown:
+        return [], networks
+    chosen = None if weights is None else weights[rows]
+    least = np.array([LEAST_WEIGHT[name] for name in (NETWORKS, *(kind.name for kind in grown))])
+    shares = best_shares(each, rows, y, chosen)
+    if (shares < least).any():
+        kept = np.flatnonzero(shares >= least)
+        shares = np.zeros(len(each))
+        shares[kept] = best_shares([each[k] for k in kept], rows, y, chosen)
+    used = [Trees(k.name, k.models, float(w)) for k, w in zip(grown, shares[1:], strict=True) if w > 0]
+    predicted: Array = sum(w * p for w, p in zip(shares, each, strict=True) if w > 0)
+    return used, predicted
+
+
+def best_shares(each: Sequence[Array], rows: Array, y: Array, weights: Array | None) -> Array:
+    """The share of each of several predictions in their mean, by these rows."""
+    if each[0].ndim > 1:
+        return mixture_shares(np.stack([p[rows, y[rows]] for p in each]), weights)
+    return averaging_shares(np.stack([p[rows] for p in each], axis=1), y[rows], weights)
+
+
+def mixture_shares(p: Array, weights: Array | None = None, rounds: int = 400) -> Array:
+    """The shares w ≥ 0, Σw = 1, of least −log Σ w·p, by expectation-maximisation; p (kinds, rows) of the true classes.
+
+    >>> mixture_shares(np.array([[0.9, 0.9, 0.9], [0.1, 0.5, 0.2]])).round(3).tolist()
+    [1.0, 0.0]
+    """
+    p = np.maximum(p, 1e-7)
+    shares = np.full(len(p), 1 / len(p))
+    for _ in range(rounds):
+        parts = shares[:, None] * p
+        shares = np.average(parts / parts.sum(axis=0), axis=1, weights=weights)
+    return shares
+
+
+def averaging_shares(p: Array, y: Array, weights: Array | None = None) -> Array:
+    """The shares w ≥ 0, Σw = 1, of least squared error of p·w, p (rows, kinds).
+
+    >>> averaging_shares(np.array([[1.0, 3.0], [2.0, 0.0], [4.0, 4.0]]), np.array([2.0, 1.0, 4.0])).round(3).tolist()
+    [0.5, 0.5]
+    """
+    from scipy.optimize import nnls
+
+    root = np.ones(len(y)) if weights is None else np.sqrt(weights)
+    errors = (p - y[:, None]) * root[:, None]  # Σw = 1, so p·w − y = (p − y)·w
+    unit = np.abs(errors).max() or 1.0
+    system = np.vstack([errors / unit, np.full((1, p.shape[1]), 1e3 * np.sqrt(len(y)))])
+    shares: Array = nnls(system, np.append(np.zeros(len(y)), 1e3 * np.sqrt(len(y))))[0]
+    return shares / shares.sum()

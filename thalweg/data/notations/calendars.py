@@ -96,7 +96,7 @@ def read_dates(texts: Collection[str]) -> Dates | None:
     for text, moment in zip(texts, _all(texts, _EVIDENT), strict=True):
         if moment is not None:
             meaning[text] = moment
-        elif not others and not any(form.fullmatch(_core(text)) for form in (_DAY_FORM, _MONTH_FORM, _MINGUO_FORM)):
+        elif not others and not may_be_date(text):
             return None
         else:
             others.append(text)
@@ -104,6 +104,12 @@ def read_dates(texts: Collection[str]) -> Dates | None:
         return Dates(meaning, "") if meaning else None
     found = _by_rule(others)
     return None if found is None else Dates(meaning | found.meaning, found.notation)
+
+
+def may_be_date(text: str) -> bool:
+    """Whether a text has the form of a date, by any rule."""
+    core = _core(text)
+    return any(form.fullmatch(core) for form in (*_EVIDENT, _DAY_FORM, _MONTH_FORM, _MINGUO_FORM))
 
 
 def _by_rule(texts: Collection[str]) -> Dates | None:

@@ -12,7 +12,7 @@ from thalweg.program.passes.chains import fuse_chains
 from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.passes.fuse import add_before_relu, embed_mean, fuse_relu, normalize_and_add, pool_before_relu
 from thalweg.program.passes.masks import reuse_masks
-from thalweg.program.passes.narrow import narrow_input_gradients
+from thalweg.program.passes.wanted import narrow_input_gradients
 from thalweg.program.plain import DERIVE, FUSE_LOSSES
 
 

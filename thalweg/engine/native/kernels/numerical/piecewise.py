@@ -2,23 +2,58 @@
 columns' places; these are written afterwards. Near the end of a row, the codes are written one by one."""
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
-from thalweg.engine.native.compiler.llvm import apart, floats, load_f32, select, store_f32
+from thalweg.engine.native.compiler.llvm import F32, I32, compiled, floats, load_f32, pointer, select, store_f32
 from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.kernels.generated.loops import scalar
 from thalweg.engine.native.layouts.state import ROWS
 
-F32 = np.float32
-ZERO, ONE = F32(0), F32(1)
+ZERO, ONE = np.float32(0), np.float32(1)
+TOGETHER = 8  # rows for which a column's edges are read together; their codes stay in the L1 cache
+VECTOR = ir.VectorType(F32, VW)
 
-TOGETHER = 8  # rows for which a column's edges are loaded once; their codes stay in the L1 cache
 
-first, second, write = apart(0, 3)[0], apart(1, 3)[0], apart(2, 3)[1]
+def _linear_vector(builder, x, low, slope):
+    """How far x is through each bin, from 0 to 1; NaN stays NaN."""
+    zero, one = (ir.Constant(VECTOR, [number] * VW) for number in (0.0, 1.0))
+    z = builder.fmul(builder.fsub(x, low), slope)
+    z = builder.select(builder.fcmp_ordered("<", z, zero), zero, z)
+    return builder.select(builder.fcmp_ordered(">", z, one), one, z)
+
+
+def _inside_vector(builder, x, low, end):
+    """1 for a bin that holds x, otherwise 0."""
+    zero, one = (ir.Constant(VECTOR, [number] * VW) for number in (0.0, 1.0))
+    inside = builder.and_(builder.fcmp_ordered(">=", x, low), builder.fcmp_ordered("<", x, end))
+    return builder.select(inside, one, zero)
+
+
+def _of_whole_vectors(codes):
+    """The intrinsic that writes a vector of codes of x. LLVM doesn't make one of a loop as short as this."""
+
+    @intrinsic
+    def write(typing, x, lows, ends, z):
+        def codegen(context, builder, signature, args):
+            number, *places = args
+            lane = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.Constant(I32, 0))
+            x = builder.shuffle_vector(lane, lane, ir.Constant(ir.VectorType(I32, VW), [0] * VW))
+            low, end, z = (pointer(builder, place, VECTOR) for place in places)
+            builder.store(codes(builder, x, builder.load(low, align=4), builder.load(end, align=4)), z, align=4)
+            return context.get_dummy_value()
+
+        return types.void(types.float32, types.int64, types.int64, types.int64), codegen
+
+    return write
+
+
+_write_linear, _write_inside = _of_whole_vectors(_linear_vector), _of_whole_vectors(_inside_vector)
 
 
 @scalar
 def _linear(x, low, slope):
-    """How far x is through a bin, from 0 to 1; NaN stays NaN."""
     z = (x - low) * slope
     z = select(z < ZERO, ZERO, z)
     return select(z > ONE, ONE, z)
@@ -26,52 +61,43 @@ def _linear(x, low, slope):
 
 @scalar
 def _inside(x, low, end):
-    """1 if x is in a bin, otherwise 0."""
     return select(x >= low, select(x < end, ONE, ZERO), ZERO)
+
+
+@compiled
+def _codes(x, places, lows, ends, z, columns, bins, rows, linear):
+    """All codes, some rows at a time"""
+    at = floats(places, columns + 1)
+    for row in range(0, rows, TOGETHER):
+        end = min(row + TOGETHER, rows)
+        for column in range(columns):
+            after = int(at[column + 1])
+            for j in range(int(at[column]), after, VW):
+                low, high = lows + 4 * j, ends + 4 * j
+                if j + VW > bins:
+                    for r in range(row, end):
+                        u = load_f32(x, r * columns + column)
+                        for k in range(min(VW, after - j)):
+                            a, b = load_f32(low, k), load_f32(high, k)
+                            store_f32(z, r * bins + j + k, _linear(u, a, b) if linear else _inside(u, a, b))
+                elif linear:
+                    for r in range(row, end):
+                        _write_linear(load_f32(x, r * columns + column), low, high, z + 4 * (r * bins + j))
+                else:
+                    for r in range(row, end):
+                        _write_inside(load_f32(x, r * columns + column), low, high, z + 4 * (r * bins + j))
 
 
 def piecewise_linear(o, c, s, f):
     """z = clip((x − low)·slope, 0, 1)"""
     x, places, lows, slopes, z, columns, bins = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    at = floats(places, columns + 1)
-    for row in range(0, s[ROWS], TOGETHER):
-        end = min(row + TOGETHER, s[ROWS])
-        for column in range(columns):
-            after = int(at[column + 1])
-            for j in range(int(at[column]), after, VW):
-                to, low, slope = z + 4 * j, lows + 4 * j, slopes + 4 * j
-                if j + VW <= bins:
-                    for r in range(row, end):
-                        u = load_f32(x, r * columns + column)
-                        for k in range(VW):
-                            write(to, r * bins + k, _linear(u, first(low, k), second(slope, k)))
-                else:
-                    for r in range(row, end):
-                        u = load_f32(x, r * columns + column)
-                        for k in range(min(VW, after - j)):
-                            write(to, r * bins + k, _linear(u, first(low, k), second(slope, k)))
+    _codes(x, places, lows, slopes, z, columns, bins, s[ROWS], True)
 
 
 def bin_indicators(o, c, s, f):
     """z = [low ≤ x < end]"""
     x, places, lows, ends, z, columns, bins = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    at = floats(places, columns + 1)
-    for row in range(0, s[ROWS], TOGETHER):
-        end = min(row + TOGETHER, s[ROWS])
-        for column in range(columns):
-            after = int(at[column + 1])
-            for j in range(int(at[column]), after, VW):
-                to, low, high = z + 4 * j, lows + 4 * j, ends + 4 * j
-                if j + VW <= bins:
-                    for r in range(row, end):
-                        u = load_f32(x, r * columns + column)
-                        for k in range(VW):
-                            write(to, r * bins + k, _inside(u, first(low, k), second(high, k)))
-                else:
-                    for r in range(row, end):
-                        u = load_f32(x, r * columns + column)
-                        for k in range(min(VW, after - j)):
-                            write(to, r * bins + k, _inside(u, first(low, k), second(high, k)))
+    _codes(x, places, lows, ends, z, columns, bins, s[ROWS], False)
 
 
 def piecewise_linear_adjoint(o, c, s, f):

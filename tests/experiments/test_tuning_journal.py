@@ -1,0 +1,166 @@
+"""The trials of a search, in a file that several processes share and that survives their end."""
+
+import multiprocessing
+import os
+import signal
+import socket
+from collections import Counter
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import thalweg
+from thalweg.data.recipe import recipe
+from thalweg.errors import ArgumentError, ModelFileError
+from thalweg.experiments.tuning import journal as journals
+from thalweg.experiments.tuning.journal import Journal, born, is_alive, process
+from thalweg.experiments.tuning.jury import Metric
+from thalweg.experiments.tuning.space import Space
+
+pytest.importorskip("optuna")
+SPACE = Space.of(recipe("binary"), 1000)
+METRIC = Metric.of("binary", None)
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def opened(path, **problem):
+    return Journal(path, SPACE, METRIC, {"rows": 1} | problem, 0)
+
+
+def end(journal, trial, score):
+    journal.end(trial, {"scores": [], "temperatures": [], "seconds": 0.0}, score)
+
+
+def take_all(path, budget, taken):
+    """Takes trials and ends them, without training anything."""
+    journal = opened(path)
+    while (trial := journal.claim(budget, quasi_random=True)) is not None:
+        taken.put((os.getpid(), trial.number))
+        end(journal, trial, float(trial.number))
+
+
+def die(path):
+    """Takes a trial, and is killed."""
+    journal = opened(path)
+    assert journal.claim(None, quasi_random=True) is not None
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_two_processes_take_each_trial_once(tmp_path):
+    path, taken = tmp_path / "trials", SPAWN.Queue()
+    workers = [SPAWN.Process(target=take_all, args=(path, 16, taken)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    found = [taken.get(timeout=100) for _ in range(16)]
+    for worker in workers:
+        worker.join(100)
+        assert worker.exitcode == 0
+    assert taken.empty()
+    numbers = [number for _, number in found]
+    assert max(Counter(numbers).values()) == 1
+    journal = opened(path)
+    done = journal.finished()
+    assert sorted(numbers) == [trial.number for trial in done]
+    assert len(done) == 16
+    assert len({tuple(trial.params.values()) for trial in done}) == 16
+    assert sum(bool(trial.user_attrs.get("default")) for trial in done) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+def test_the_trial_of_a_killed_process_is_given_again(tmp_path):
+    path = tmp_path / "trials"
+    worker = SPAWN.Process(target=die, args=(path,))
+    worker.start()
+    worker.join(100)
+    assert worker.exitcode == -signal.SIGKILL
+    journal = opened(path)
+    assert journal.counted() == 1  # it seems to run
+    trial = journal.claim(1, quasi_random=True)
+    assert trial.user_attrs["default"]
+    assert SPACE.read(trial.params) == SPACE.default
+    end(journal, trial, 0.5)
+    assert journal.claim(1, quasi_random=True) is None
+    assert [trial.number for trial in journal.finished()] == [1]
+
+
+def test_who_comes_too_late_gives_the_trial_back(tmp_path, monkeypatch):
+    one, other = opened(tmp_path / "trials"), opened(tmp_path / "trials")
+    first = one.claim(1, quasi_random=True)
+    monkeypatch.setattr(other, "counted", lambda: 0)  # as if it had looked before
+    assert other.claim(1, quasi_random=True) is None
+    monkeypatch.undo()
+    assert other.counted() == 1
+    end(one, first, 0.1)
+    assert [trial.number for trial in other.finished()] == [first.number]
+
+
+def test_an_interrupted_trial_waits_for_the_next(tmp_path):
+    journal = opened(tmp_path / "trials")
+    end(journal, journal.claim(None, quasi_random=True), 0.5)
+    trial = journal.claim(None, quasi_random=True)
+    params = dict(trial.params)
+    journal.give_back(trial)
+    assert journal.counted() == 1
+    again = opened(tmp_path / "trials").claim(None, quasi_random=False)
+    assert again.params == params
+    assert again.number != trial.number
+
+
+def test_a_third_goes_on_and_the_default_always(tmp_path):
+    journal = opened(None)
+    default = journal.claim(None, quasi_random=True)
+    others = [journal.claim(None, quasi_random=True) for _ in range(9)]
+    for score, trial in enumerate(others):
+        journal.report(trial, 0, score / 10)
+    assert not journal.report(default, 0, 99.0)
+    last = [journal.claim(None, quasi_random=True) for _ in range(4)]
+    pruned = [journal.report(trial, 0, score) for trial, score in zip(last, (0.05, 0.15, 0.55, 0.95), strict=True)]
+    assert pruned == [False, False, True, True]
+
+
+def test_another_search_is_refused(tmp_path):
+    opened(tmp_path / "trials")
+    opened(tmp_path / "trials")
+    with pytest.raises(ArgumentError, match="rows differ"):
+        opened(tmp_path / "trials", rows=2)
+    for text in ("no trials\n", '{"some": "json"}\n', "[1]\n"):
+        (tmp_path / "text").write_text(text)
+        with pytest.raises(ModelFileError, match="doesn't hold the trials"):
+            opened(tmp_path / "text")
+        assert (tmp_path / "text").read_text() == text
+
+
+def trial(owner, seconds=0):
+    begun = datetime.now() - timedelta(seconds=seconds)
+    return SimpleNamespace(user_attrs={} if owner is None else {journals.PROCESS: owner}, datetime_start=begun)
+
+
+def test_living_and_dead_processes():
+    own = process()
+    assert is_alive(trial(own))
+    assert is_alive(trial(own, seconds=10**6))
+    if born(os.getpid()):
+        assert not is_alive(trial(own | {"born": "1"}))  # another process that had this number
+    assert not is_alive(trial(own | {"pid": 2**22 + 12345}))
+    elsewhere = own | {"host": socket.gethostname() + "-other"}
+    assert is_alive(trial(elsewhere, seconds=60))
+    assert not is_alive(trial(elsewhere, seconds=10**6))
+    assert is_alive(trial(None))
+    assert not is_alive(trial(None, seconds=10**3))
+
+
+def test_a_search_goes_on_where_it_stopped(tmp_path):
+    x = np.random.default_rng(0).normal(size=(120, 2))
+    y = (x[:, 0] > 0).astype(int)
+    space = {"width": 8, "depth": 1, "activation": "relu", "batch_size": 32, "loss": "binary_crossentropy"}
+    quick = {"space": space, "folds": 2, "seeds": 1, "lanes": 1, "storage": tmp_path / "folder" / "trials"}
+    first = thalweg.tune(x, y, trials=3, **quick)
+    second = thalweg.tune(x, y, trials=5, **quick)
+    assert [t.scores for t in second.trials[:3]] == [t.scores for t in first.trials]
+    assert len(second.trials) == 5
+    with pytest.raises(ArgumentError, match="another search"):
+        thalweg.tune(x, 1 - y, trials=5, **quick)
+    with pytest.raises(ArgumentError, match="metric differ"):
+        thalweg.tune(x, y, trials=5, metric="accuracy", **quick)
