@@ -76,10 +76,11 @@ class Ensemble:
     """The networks for a table, and what they are to be good at."""
 
     quality: Annotated[
-        str, Option(help="tables: fast (one network), balanced (four), best (eight larger ones, with trees)")
+        str,
+        Option(help="tables: fast (two networks), balanced (four, and trees) or best (eight, larger)"),
     ] = "balanced"
     time_limit: Annotated[float | None, Option(help="tables: seconds of training, at most")] = None
-    members: Annotated[int | None, Option(help="tables: how many networks; their predictions are averaged")] = None
+    members: Annotated[str | None, Option(help="tables: how many networks; or networks, without trees")] = None
     metric: Annotated[
         str | None, Option(help="tables: what epochs are chosen by; log_loss, accuracy, auc …, rmse, mae …")
     ] = None
@@ -135,7 +136,7 @@ class Training:
     ] = None
     epochs: Annotated[
         int | None,
-        Option(help="passes over the training rows, at most; 32, for images 15, or more where they are few"),
+        Option(help="passes over the training rows, at most; 16 or 32, for images 15, or more where they are few"),
     ] = None
     dropout: Annotated[float | None, Option(help="tables: share of hidden units dropped in training")] = None
     l2: Annotated[float | None, Option(help="tables: penalty on squared weights")] = None
@@ -231,6 +232,16 @@ def whole_numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise ArgumentError(f"--layers takes whole numbers such as 64,64 (or none), got {text!r}") from None
+
+
+def how_many(text: str | None) -> int | str | None:
+    """ "3" → 3; "networks", which leaves trees out, as it is."""
+    if text is None or text == "networks":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentError(f"--members takes a whole number, or the word networks, got {text!r}") from None
 
 
 def two_numbers(text: str | None) -> tuple[int, int] | None:

@@ -74,7 +74,7 @@ def tune(
     with Trainings("searching") as progress:
         found = search_settings(table, space=spaces(search or []), progress=progress, **given)
     show_tuning(found)
-    run = as_run(found, given | {"search": search or []}, table.source, len(skipped))
+    run = as_run(found, given | {"search": search or []}, table, len(skipped))
     command = ["thalweg", *sys.argv[1:]]
     folder, problem = keep(lambda place: save_tuning(found, run, place, command), out or free_folder(name))
     quoted = shlex.quote(str(folder))
