@@ -11,11 +11,13 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 from typer import Argument, Option
 
+from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError
 
 T = TypeVar("T")
 
-SOURCES = "a table (CSV, TSV, Parquet, JSON, a glob, a SQL query) or images (a folder of class folders, .npz, IDX)"
+TABLES = "a table (CSV, TSV, Parquet, JSON, Excel, Arrow, a glob, a SQL query)"
+SOURCES = f"{TABLES} or images (a folder of class folders, .npz, IDX)"
 Source = Annotated[str, Argument(help=SOURCES)]
 RunFolder = Annotated[Path, Argument(metavar="RUN", help="a run folder, as `thalweg train` writes it")]
 SkipBad = Annotated[
@@ -25,6 +27,20 @@ Activation = Annotated[str, Option(help="of the hidden layers")]
 Loss = Annotated[str | None, Option(help="by default cross-entropy for classes, mse for numbers")]
 Optimizer = Annotated[str, Option(help="adam, sgd, …")]
 TestShare = Annotated[float, Option(help="share of the rows held out to judge by")]
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """How the file of a table is read, if not as usual."""
+
+    encoding: Annotated[
+        str | None, Option(help="tables: of a text file that isn't UTF-8: cp950 (Big5), utf-16, gb18030, latin-1, …")
+    ] = None
+    sheet: Annotated[str | None, Option(help="tables: of a workbook, the sheet's name or number; the first")] = None
+
+    def read(self, source: str) -> Table:
+        """The table."""
+        return read_table(source, encoding=self.encoding, sheet=self.sheet)
 
 
 @dataclass(frozen=True)
@@ -156,7 +172,7 @@ class ComparedTraining:
 
 FOR_TABLES = (
     "target",
-    *(field.name for group in (Columns, Rows, Ensemble, Network) for field in fields(group)),
+    *(field.name for group in (FileFormat, Columns, Rows, Ensemble, Network) for field in fields(group)),
     "dropout",
     "l2",
 )

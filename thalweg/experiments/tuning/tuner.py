@@ -245,6 +245,7 @@ class Work:
                 "test": len(test.y),
                 "without target": self.material.target.missing,
             },
+            row_numbers=self.material.rows,
             cycles=self.cycles.count,
             importance=self.importance(journal),
             seconds=self.clock.passed,
