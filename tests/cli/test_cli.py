@@ -16,7 +16,20 @@ from thalweg.runs import table_training
 ROOT = Path(__file__).parents[2]
 PENGUINS = ROOT / "examples" / "penguins.csv"
 SHARED = ROOT.parent / "shared" / "data"
-QUICK = ("--members", "1", "--epochs", "3", "--early-stopping", "0", "--layers", "8", "--seed", "0")
+QUICK = (
+    "--quality",
+    "fast",
+    "--members",
+    "1",
+    "--epochs",
+    "3",
+    "--early-stopping",
+    "0",
+    "--layers",
+    "8",
+    "--seed",
+    "0",
+)
 
 
 @pytest.fixture
@@ -178,8 +191,8 @@ def test_every_option_reaches_the_training(thalweg, announced):
     assert task.judge.metric == run.facts["metric"] == "accuracy"
     sums = [task.rows.weights[task.rows.y == code].sum() for code in range(3)]
     assert sums == pytest.approx([206 / 3 + 52 / 3] * 3)
-    assert [len(rows) for rows in task.held_out] == [52, 52]
-    assert set(task.held_out[0]) != set(task.held_out[1])
+    assert [len(rows) for rows in task.folds] == [52, 52]
+    assert set(task.folds[0]) != set(task.folds[1])
     assert run.facts["rows"] == {"train": 258, "validation": 0, "test": 86, "without target": 0, "skipped": 0}
     assert run.facts["options"]["batch_size"] == 16
     assert (run.facts["seed"], run.facts["options"]["lanes"]) == (5, 1)
@@ -315,6 +328,7 @@ def test_an_empty_file(thalweg):
         ((PENGUINS, "--target", "target", "--metric", "acuracy"), "did you mean 'accuracy'?"),
         ((PENGUINS, "--target", "target", "--metric", "rmse"), "doesn't fit a multiclass target"),
         ((PENGUINS, "--target", "target", "--members", "0"), "members"),
+        ((PENGUINS, "--target", "target", "--members", "two"), "or the word networks"),
         ((PENGUINS, "--target", "target", "--folds", "1"), "at least 2"),
         ((PENGUINS, "--target", "target", "--time-limit", "0"), "time limit"),
         ((PENGUINS, "--target", "target", "--class-weight", "even"), "Choose from: balanced"),

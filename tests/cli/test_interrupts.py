@@ -370,7 +370,7 @@ class Press:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Press())
-sys.argv = ["thalweg", "train", {str(PENGUINS)!r}, "--target", "target", "--epochs", "1", "--members", "1"]
+sys.argv = ["thalweg", "train", {str(PENGUINS)!r}, "--target", "target", "--epochs", "1", "--quality", "fast"]
 from thalweg_command import main
 main()
 """
