@@ -21,7 +21,56 @@ Array = NDArray[Any]
 
 
 class TabularClassifier(ClassifierMixin, TableEstimator):
-    """Predicts classes from a table: an ensemble of small networks, with defaults that need no tuning."""
+    """Predicts classes from a table: an ensemble of small networks, with defaults that need no tuning.
+
+    P(class) = (1 − Σ w)·mean over networks of softmax(z/√T) + Σ w·P of trees of one kind
+
+    Columns may be numbers, text, categories, truth values and dates, with missing cells (`thalweg.tabular.Features`).
+    Each network holds out an eighth of the rows and keeps the epoch that predicts them best; with those rows T and the
+    trees' weights w are found. What each part is worth: docs/tables.md. Tables of at most 1,000 rows are put in an
+    order of their own, and whole sample weights mean repetitions there.
+
+    Args:
+        quality: "fast" (two networks), "balanced" (four), "best" (eight, twice as wide).
+        metric: on which the epoch is chosen, and which is reported: "log_loss" (default), "accuracy",
+            "balanced_accuracy", "auc", "f1", "brier".
+        time_limit: seconds for `fit`, preprocessing included: fewer networks and epochs are trained if they have to be.
+            What begins before that is over, a step or a tree, is finished.
+        members: how many networks; "networks": as many as the quality has, without trees beside them.
+        layers: units of the hidden layers. activation: a name, formula or function, or a list with one for each layer.
+        initial_weights: of the kernels, with biases of 0; by default N(0, 1/inputs) and N(0, 1).
+        loss: cross-entropy by default, or another that fits the task.
+        optimizer: a name or one of `thalweg.optimizers`, with its own learning rate in all layers; by default Adam at
+            0.04, multiplied by 1/√inputs for kernels and 0.1 for biases. learning_rate: another base rate. Either falls
+            to 0 as half a cosine in the second half of the steps.
+        batch_size: rows a step; by default 256, fewer for tables below 4,096 rows.
+        epochs: at most; a network ends once its epoch ≥ 2.5·best + 4.
+        dropout: share of hidden units; 0.15 by default.
+        categories: columns to take as categories whatever they hold. ignore: columns to leave out. By name or position.
+        class_weight: "balanced", or a dict from label to weight.
+        random_state: a seed; the same seed gives the same network, bit for bit, on the same machine.
+        n_jobs: cores; None and -1: all.
+        verbose: 1 prints a line for each epoch.
+
+    Attributes:
+        classes_: the labels, sorted.
+        n_features_in_, feature_names_in_: the columns; names only of frames.
+        features_: the fitted columns; `features_.describe()` says how each was understood.
+        model_: all networks as one graph: `features_.matrix(X)` → probabilities.
+        members_: each network, with its held-out rows, best epoch, score and records.
+        temperature_: T, of a single network; several are divided by √T each, as averaging softens too.
+        trees_: trees with their models and weights; `shares_`: the weights by name, those of the networks included.
+        out_of_fold_: for each row, what networks and trees that didn't learn from it predict; NaN where there is none.
+        validation_score_: of out-of-fold predictions; `networks_score_` without trees; `metric_` names the metric.
+        history_: a record for each epoch of each member.
+
+    >>> import pandas as pd
+    >>> penguins = pd.read_csv("examples/penguins.csv")
+    >>> species = penguins.pop("target")
+    >>> model = TabularClassifier("fast", members=1, epochs=4, random_state=0).fit(penguins, species)
+    >>> model.score(penguins, species) > 0.9, model.predict_proba(penguins.head(2)).shape
+    (True, (2, 3))
+    """
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, float64 (rows, classes), in the order of `classes_`."""
@@ -50,11 +99,7 @@ class TabularClassifier(ClassifierMixin, TableEstimator):
 
     def _understand(self, labels: Array, name: str | None, table: Table, weights: Array | None) -> tuple[Target, Array]:
         check_classification_targets(labels)
-        try:
-            self.classes_, numbers = np.unique(labels, return_inverse=True)
-        except TypeError:
-            kinds = " and ".join(sorted({type(label).__name__ for label in labels.tolist()}))
-            raise DataError(f"y mixes labels of the types {kinds}, which can't be sorted: use one type") from None
+        self.classes_, numbers = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError(
                 f"y holds one class only, {self.classes_[0]!r}: a classifier needs rows of two classes or more"

@@ -117,6 +117,7 @@ class TableEstimator(BaseEstimator):
             raise ArgumentError("groups and time both say which rows to hold out: give one of them")
         self._remember_columns(X, table)
         rows = table.rows
+        check_sortable(labels)
         used, weights = used_rows(table, labels, weights)
         if used is not None:
             table, labels = table.take(used), labels[used]
@@ -222,8 +223,9 @@ class TableEstimator(BaseEstimator):
         networks = found.out_of_fold[:, 0] if judge.task == "regression" else found.out_of_fold
         predicted = networks if found.together is None else found.together
         self.out_of_fold_ = predicted
-        self.validation_score_ = validation(judge, predicted, predicted)
-        self.networks_score_ = validation(judge, networks, predicted)
+        both = networks + predicted
+        self.validation_score_ = validation(judge, predicted, both)
+        self.networks_score_ = validation(judge, networks, both)
         if found.diverged:
             warnings.warn(
                 f"{found.diverged} of {found.diverged + len(found.members)} networks diverged and were left out: try a "
@@ -303,6 +305,14 @@ def validation(judge: Judge, predicted: Array, where: Array) -> float:
     rows = np.flatnonzero(~np.isnan(where.reshape(len(where), -1)[:, 0]))
     weights = None if judge.weights is None else judge.weights[rows]
     return shown(judge.metric, judge.of_predictions(rows, predicted[rows], weights)) if len(rows) else np.nan
+
+
+def check_sortable(labels: Array) -> None:
+    """Raises for labels of types that can't be compared, such as text and numbers."""
+    kinds = {type(label) for label in labels.tolist()} if labels.dtype.kind == "O" else set()
+    if str in kinds and len(kinds) > 1:
+        listed = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise DataError(f"y mixes labels of the types {listed}, which can't be sorted: use one type")
 
 
 def tell(member: int, epoch: int, epochs: int, logs: dict[str, Any]) -> None:

@@ -94,6 +94,8 @@ def prepare(
     training = None if combined is None else (combined / combined.mean()).astype(np.float32)
     judge = Judge.of(target.task, numbers, combined, metric, settings.loss, target.mean, target.scale)
     settings = replace(settings, epochs=settings.epochs_of(len(x), target.task))
+    if len(x) > settings.tree_rows:
+        settings = replace(settings, trees=())
     blueprint = design(features, x, numbers, settings, training, seed)
     held = hold_out(x, numbers, target.task, settings, groups, time, seed)
     y = numbers if target.task == "multiclass" else numbers.astype(np.float32)[:, None]

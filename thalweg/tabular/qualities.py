@@ -22,10 +22,12 @@ class Settings:
     Attributes:
         members: how many networks.
         trees: kinds of scikit-learn's trees that may join them, by what they predict out of fold.
+        tree_rows: of more rows no trees are grown.
         layers: units of the hidden layers.
         activation, initial_weights, loss, optimizer, learning_rate: as the estimators take them; None is the default.
         batch_size, epochs: of a training; None and 0: see `batch_of` and `epochs_of`. It ends early once
             `epoch ≥ 2.5·best + 4`.
+        row_epochs: how often a row is learned from, in all, unless `epochs` are asked for.
         dropout: the share of hidden units; None: 0.15 for classes, 0 for numbers.
         l2: a penalty on the kernels.
         patience: epochs without a better one after which a training ends; 0: never; None: as said.
@@ -37,6 +39,7 @@ class Settings:
 
     members: int = 4
     trees: tuple[str, ...] = ()
+    tree_rows: int = 1_000_000
     layers: tuple[int, ...] = (128, 128, 128)
     activation: Any = "mish"
     initial_weights: Any = None
@@ -45,6 +48,7 @@ class Settings:
     learning_rate: float | None = None
     batch_size: int | None = None
     epochs: int = 0
+    row_epochs: int = 8_000_000
     dropout: float | None = None
     l2: float = 0.0
     patience: int | None = None
@@ -70,14 +74,22 @@ class Settings:
         return min(asked, rows)
 
     def epochs_of(self, rows: int, task: str) -> int:
-        """Epochs: as asked; otherwise 16 for two classes from 2,000 rows on, else 32."""
-        return self.epochs or (16 if task == "binary" and rows >= LEAST_ROWS else 32)
+        """Epochs: as asked; otherwise 16 for two classes from 2,000 rows on, else 32; of many rows fewer, 4 at least.
 
+        >>> settings = QUALITIES["fast"]
+        >>> [settings.epochs_of(rows, "binary") for rows in (500, 5000, 400_000, 10_000_000)]
+        [32, 16, 10, 4]
+        """
+        few = 16 if task == "binary" and rows >= LEAST_ROWS else 32
+        return self.epochs or max(4, min(few, self.row_epochs // rows))
+
+
+KINDS = ("HistGradientBoosting", "ExtraTrees")
 
 QUALITIES: Mapping[str, Settings] = {
-    "fast": Settings(members=2),
-    "balanced": Settings(trees=("HistGradientBoosting",)),
-    "best": Settings(members=8, layers=(256, 256, 256), epochs=32, trees=("HistGradientBoosting", "ExtraTrees")),
+    "fast": Settings(members=2, trees=KINDS[:1], tree_rows=100_000, row_epochs=4_000_000),
+    "balanced": Settings(trees=KINDS),
+    "best": Settings(members=8, layers=(256, 256, 256), trees=KINDS, row_epochs=16_000_000),
 }
 
 

@@ -23,7 +23,9 @@ MOST_COLUMNS, MOST_CLASSES = 1000, 20
 """With more, trees are left out: they would take longer than the networks."""
 PART = 0.3
 """Of a time limit, what trees may take."""
-LEAST_WEIGHT = 0.02
+LEAST_WEIGHT = {"networks": 0.02, "HistGradientBoosting": 0.02, "ExtraTrees": 0.1}
+"""Those of less weight are left out; unpruned trees take about a megabyte each."""
+MOST_ROWS = {"ExtraTrees": 20_000}
 NETWORKS = "networks"
 
 
@@ -126,15 +128,16 @@ def grow(
     target = features.target
     assert target is not None
     folds = [rows for rows in {rows.tobytes(): rows for rows in folds}.values() if len(rows)]
-    z = compact(features, x)
-    if not folds or z.shape[1] > MOST_COLUMNS or len(target.classes) > MOST_CLASSES:
+    kinds = [name for name in kinds if len(x) <= MOST_ROWS.get(name, len(x))]
+    coded = categorical(features, x)
+    if not folds or not kinds or len(coded) > MOST_COLUMNS or len(target.classes) > MOST_CLASSES:
         return []
+    z = compact(features, x)
     parts = [
         np.concatenate([folds[k] for k in part]) for part in np.array_split(range(len(folds)), min(FITS, len(folds)))
     ]
     budget, begin, took = PART * clock.left, clock.passed, [0.0]
     shape = (len(x), len(target.classes)) if target.classes else (len(x),)
-    coded = categorical(features, x)
     grown: list[Grown] = []
 
     def one(fit: Callable[..., Any], out_of_fold: Array, held: Array) -> Any:
@@ -219,15 +222,22 @@ def weighted(networks: Array, grown: Sequence[Grown], y: Array, weights: Array |
     if not len(rows) or not grown:
         return [], networks
     chosen = None if weights is None else weights[rows]
-    if networks.ndim > 1:
-        shares = mixture_shares(np.stack([p[rows, y[rows]] for p in each]), chosen)
-    else:
-        shares = averaging_shares(np.stack([p[rows] for p in each], axis=1), y[rows], chosen)
-    shares = np.where(shares < LEAST_WEIGHT, 0.0, shares)
-    shares /= shares.sum()
+    least = np.array([LEAST_WEIGHT[name] for name in (NETWORKS, *(kind.name for kind in grown))])
+    shares = best_shares(each, rows, y, chosen)
+    if (shares < least).any():
+        kept = np.flatnonzero(shares >= least)
+        shares = np.zeros(len(each))
+        shares[kept] = best_shares([each[k] for k in kept], rows, y, chosen)
     used = [Trees(k.name, k.models, float(w)) for k, w in zip(grown, shares[1:], strict=True) if w > 0]
     predicted: Array = sum(w * p for w, p in zip(shares, each, strict=True) if w > 0)
     return used, predicted
+
+
+def best_shares(each: Sequence[Array], rows: Array, y: Array, weights: Array | None) -> Array:
+    """The share of each of several predictions in their mean, by these rows."""
+    if each[0].ndim > 1:
+        return mixture_shares(np.stack([p[rows, y[rows]] for p in each]), weights)
+    return averaging_shares(np.stack([p[rows] for p in each], axis=1), y[rows], weights)
 
 
 def mixture_shares(p: Array, weights: Array | None = None, rounds: int = 400) -> Array:
