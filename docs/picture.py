@@ -17,19 +17,12 @@ def main() -> None:
         out = Path(folder) / "penguins"
         call = [sys.executable, "-m", "thalweg.cli.main", *COMMAND, "--out", str(out)]
         printed = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    printed = without_most_epochs(printed.replace(str(out), "runs/penguins"))
-    console = Console(record=True, width=100, file=open("/dev/null", "w"))  # noqa: SIM115 — it lives as long as we do
+    printed = printed.replace(str(out), "runs/penguins")
+    console = Console(record=True, width=112, file=open("/dev/null", "w"))  # noqa: SIM115 — it lives as long as we do
     console.print(Text(f"$ thalweg {' '.join(COMMAND)}", style="bold green"))
     console.print(Text(printed.rstrip()))
     console.print()  # rich clips the last line: below its baseline nothing is seen, such as a _
     console.save_svg(str(ROOT / "docs" / "train.svg"), title="thalweg")
-
-
-def without_most_epochs(printed: str) -> str:
-    """The first two epochs and the last: a line for each is for logs."""
-    lines = printed.splitlines()
-    epochs = [n for n, line in enumerate(lines) if line.startswith("epoch ")]
-    return "\n".join([*lines[: epochs[2]], "…", *lines[epochs[-1] :]])
 
 
 if __name__ == "__main__":

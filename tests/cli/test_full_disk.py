@@ -149,6 +149,7 @@ def test_a_comparison_that_cannot_be_saved_leaves_no_folder(tmp_path, full):
 
 # --- the command line --------------------------------------------------------------------------------------------
 
+QUICK = ["--members", "1", "--no-trees", "--epochs", "2", "--seed", "1"]
 TRAIN = """
 import sys
 from thalweg.cli.main import main
@@ -160,14 +161,14 @@ def on_a_full_disk(run, folder, command):
         raise ModelFileError(f"{{folder}} can't be written: No space left on device")
     save(run, folder, command)
 Run.save = on_a_full_disk
-sys.argv[1:] = ["train", {table!r}, "--target", "y", "--members", "1", "--epochs", "2", "--seed", "1", "--out", {out!r}]
+sys.argv[1:] = ["train", {table!r}, "--target", "y", "--out", {out!r}, *{quick!r}]
 main()
 """
 
 
 def command(tmp_path, room):
     (tmp_path / "rows.csv").write_text(ROWS)
-    script = TRAIN.format(room=str(room), table=str(tmp_path / "rows.csv"), out=str(tmp_path / "out"))
+    script = TRAIN.format(room=str(room), table=str(tmp_path / "rows.csv"), out=str(tmp_path / "out"), quick=QUICK)
     settings = {"PYTHONPATH": str(Path(thalweg.__file__).parents[1]), "TMPDIR": str(tmp_path), "COLUMNS": "300"}
     return [sys.executable, "-c", script], os.environ | settings
 
@@ -188,9 +189,7 @@ def train(run_thalweg, monkeypatch, tmp_path):
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         monkeypatch.setenv("COLUMNS", "300")
         table, out = tmp_path / "rows.csv", tmp_path / "out"
-        return run_thalweg(
-            "train", table, "--target", "y", "--members", "1", "--epochs", "2", "--seed", "1", "--out", out
-        )
+        return run_thalweg("train", table, "--target", "y", "--out", out, *QUICK)
 
     return train
 

@@ -42,7 +42,8 @@ def test_the_whole_way(thalweg):
     assert sum(one["prediction"] == other["target"] for one, other in pairs) > 0.8 * len(pairs)
     code, out, error = thalweg("inspect", folder)
     assert code == 0, error
-    assert "log-loss" in out
+    assert "always Adelie" in out
+    assert facts["held-out"]["log loss"] == pytest.approx(found["held out"]["best"]["log_loss"], abs=1e-4)
 
 
 def test_the_same_storage_goes_on(thalweg):

@@ -296,6 +296,23 @@ def test_the_learning_rate_is_zero_at_the_end_of_each_cycle():
     assert not list(train(*given, lambda: True))
 
 
+def test_folds_hold_each_row_out_once_and_share_the_classes(monkeypatch):
+    table, name = as_table(X, THREE, None)
+    material = Material.of(table, name, None, (), (), (0.2, 0.2), 0)
+    rows = {row.tobytes() for row in material.learn.x}
+    held = [part for _, part in material.folds(4, seed=0)]
+    assert sorted(row.tobytes() for part in held for row in part.x) == sorted(rows)
+    for learn, part in material.folds(4, seed=1):
+        assert {row.tobytes() for row in learn.x} | {row.tobytes() for row in part.x} == rows
+        assert len(learn.y) + len(part.y) == len(rows)
+        shares = np.bincount(part.y) / len(part.y) - np.bincount(material.learn.y) / len(rows)
+        assert abs(shares).max() < 0.03
+    assert not np.array_equal(held[0].x, next(material.folds(4, seed=1))[1].x)
+    assert [len(part.y) for part in material.division()] == [153, 39]
+    monkeypatch.setattr("thalweg.experiments.tuning.material.MOST_JUDGING", 20)
+    assert [len(part.y) for part in material.division()] == [172, 20]
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_the_verdict_does_not_depend_on_the_scale_of_the_logits(task):
     y = RNG.integers(0, 2 if task == "binary" else 3, 500)
@@ -343,6 +360,7 @@ def test_reruns_tell_what_is_better_and_what_is_not():
 def test_few_reruns_and_diverged_ones():
     found = reruns({"default": [0.3] * 5, "trial 1": [0.2] * 5, "trial 2": [0.2] * 4})
     assert found.pairs == [0, 1, 2, 3]
+    assert found.needed == 7  # 2 candidates × 2/2⁷ is below 0.05
     assert found.conclusion(found.entry("trial 1")) == "too few reruns to tell"
     found.entry("trial 1").verdicts[2] = []
     assert math.isnan(found.mean(found.entry("trial 1")))

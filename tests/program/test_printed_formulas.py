@@ -17,7 +17,8 @@ UNREAD = frozenset(
     adam_of_rows embedding embedding_gradient table_reduce
     accumulate adabelief adadelta adafactor adagrad adam adamax affine_share affine_sum alpha_dropout
     alpha_dropout_adjoint angle_adjoint_of_y argmax argsort average average_pooling average_pooling_adjoint
-    batch_moments batch_normalization batch_normalization_adjoint batch_sums binary_matches categorical_crossentropy
+    batch_moments batch_normalization batch_normalization_adjoint batch_sums bin_indicators
+    binary_matches categorical_crossentropy
     categorical_crossentropy_gradient categorical_crossentropy_logits categorical_crossentropy_logits_gradient
     categorical_focal_crossentropy categorical_focal_crossentropy_gradient categorical_focal_crossentropy_logits
     categorical_focal_crossentropy_logits_gradient categorical_hinge categorical_hinge_gradient categorical_matches
@@ -25,12 +26,14 @@ UNREAD = frozenset(
     concatenation confusion_counts convolution convolution_by_columns cosine_similarity cosine_similarity_gradient
     cumulative_sum custom custom_adjoint depthwise_convolution depthwise_kernel_gradient
     depthwise_transposed_convolution dice dice_gradient difference_adjoint_of_x difference_adjoint_of_y dropout
+    dropout_adjoint
     exponentials flip ftrl gather gather_bytes gather_share gaussian_dropout gaussian_nll gaussian_nll_gradient
     gaussian_nll_logarithm gaussian_nll_logarithm_gradient gaussian_noise generalized_cross_entropy
     generalized_cross_entropy_gradient glu glu_adjoint gradient_descent kernel_gradient kernel_gradient_by_columns lamb
     largest layout lion log_softmax matrix_product max_pooling max_pooling_adjoint maximum_adjoint_of_x
     maximum_adjoint_of_y mean_over_axes minimum_adjoint_of_y mod_adjoint_of_y moments moving_average muon nadam
-    norm_constraint normalization one_hot orthogonal_penalty permutation placement power_adjoint_of_y prelu_gradient
+    norm_constraint normalization one_hot orthogonal_penalty periodic_embedding periodic_gradient
+    periodic_input_gradient permutation piecewise_linear piecewise_linear_adjoint placement power_adjoint_of_y prelu_gradient
     product product_of_two_adjoint_of_x product_of_two_adjoint_of_y product_without_zeros quotient_adjoint_of_x
     quotient_adjoint_of_y random_bernoulli random_brightness random_contrast random_crop random_erasing random_flip
     random_normal random_uniform random_warp reduce resampling reshape rmsprop row_correlations schedule-free_adamw

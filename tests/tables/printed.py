@@ -171,13 +171,26 @@ class Reader:
         if token in NUMBERS or token[0].isdecimal():
             return NUMBERS.get(token) or float(token)
         if token not in FUNCTIONS:
-            return self.value(token)
+            return self.part(self.value(token))
         if not self.take("("):
             return FUNCTIONS[token](self.atom())
         arguments = [self.choice()]
         while self.take(","):
             arguments.append(self.choice())
         return self.closed(FUNCTIONS[token](*arguments), ")")
+
+    def part(self, x: Any) -> Any:
+        """x, or x[2:5]ᵀ, some rows of a matrix."""
+        if not self.take("["):
+            return x
+        first = int(self.tokens[self.place])
+        self.place += 1
+        self.need(":")
+        rows = slice(first, int(self.tokens[self.place]))
+        self.place += 1
+        self.need("]")
+        self.need("ᵀ")
+        return Transposed(x[rows])
 
     def closed(self, result: Any, sign: str) -> Any:
         self.need(sign)

@@ -9,27 +9,33 @@ from typing import Annotated
 import typer
 
 from thalweg.cli.console import say, say_skipped
-from thalweg.cli.options import RunFolder, SkipBad, Source
+from thalweg.cli.options import FileFormat, RunFolder, SkipBad, Source, grouped, refuse_given
 from thalweg.cli.report import show_mistakes, show_predictions, show_scores, warn_of_unseen
 from thalweg.data.images import pictures_in
 from thalweg.data.sources import writable
-from thalweg.data.tables import read_table, write_table
+from thalweg.data.tables import Table, write_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.runs import image_run, table_run
 
+OF_FILES = ("encoding", "sheet")
 
-def evaluate(run: RunFolder, source: Source, skip_bad: SkipBad = False) -> None:
+
+@grouped
+def evaluate(
+    context: typer.Context, run: RunFolder, source: Source, *, file_format: FileFormat, skip_bad: SkipBad = False
+) -> None:
     """Scores a run on rows whose target is known, or on images (the source's test images, if it has any)."""
     if image_run.is_image_run(run):
+        refuse_given(context, OF_FILES, "tables", f"{run} was trained on images")
         evaluate_images(run, source, skip_bad)
     else:
-        evaluate_table(run, source, skip_bad)
+        evaluate_table(run, file_format.read(source), skip_bad)
 
 
-def evaluate_table(run: Path, source: str, skip_bad: bool) -> None:
+def evaluate_table(run: Path, rows: Table, skip_bad: bool) -> None:
     """The scores of a run on the rows of a table whose target is known."""
     loaded = table_run.load(run)
-    table = table_run.with_target(read_table(source), loaded.target)
+    table = table_run.with_target(rows, loaded.target)
     if skip_bad:
         table, skipped = table_run.usable(loaded, table, with_targets=True)
         say_skipped(skipped)
@@ -47,9 +53,12 @@ def evaluate_images(run: Path, source: str, skip_bad: bool) -> None:
     show_scores("score", len(images.y), image_run.score(loaded, images))
 
 
+@grouped
 def predict(
+    context: typer.Context,
     run: RunFolder,
     source: Annotated[list[str], typer.Argument(help="a table as for train; for images, pictures or a folder of them")],
+    *,
     out: Annotated[
         Path | None, typer.Option(help="the file to write: .csv, .tsv, .parquet, .json or .jsonl; tables need it")
     ] = None,
@@ -57,6 +66,7 @@ def predict(
         str | None,
         typer.Option(help="tables: a column to write beside the predictions; by default the training's"),
     ] = None,
+    file_format: FileFormat,
     skip_bad: SkipBad = False,
 ) -> None:
     """Writes a prediction for every row, or for every picture, and the probability of each class.
@@ -64,14 +74,17 @@ def predict(
     With --skip-bad, a table's predictions have a first column "row", the row's number.
     """
     if not image_run.is_image_run(run):
-        predict_table(run, source, out, id, skip_bad)
+        predict_table(run, source, out, id, skip_bad, file_format)
     elif id is not None:
         raise ArgumentError(f"--id is for tables, and {run} was trained on images: predictions name the file")
     else:
+        refuse_given(context, OF_FILES, "tables", f"{run} was trained on images")
         predict_pictures(run, source, out, skip_bad)
 
 
-def predict_table(run: Path, source: list[str], out: Path | None, id: str | None, skip_bad: bool) -> None:
+def predict_table(
+    run: Path, source: list[str], out: Path | None, id: str | None, skip_bad: bool, file_format: FileFormat
+) -> None:
     """Writes the predictions for the rows of one source."""
     loaded = table_run.load(run)
     if len(source) > 1:
@@ -82,7 +95,7 @@ def predict_table(run: Path, source: list[str], out: Path | None, id: str | None
     if out is None:
         raise ArgumentError("a table's predictions are written to a file: add --out predictions.csv")
     writable(out)
-    table = read_table(source[0])
+    table = file_format.read(source[0])
     if id is not None:
         table.column(id)
     elif loaded.id is not None and loaded.id not in table:

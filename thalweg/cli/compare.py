@@ -8,9 +8,8 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from thalweg.cli.console import Grid, say, say_skipped
-from thalweg.cli.options import Columns, ComparedTraining, Source, chosen, grouped, name_of, whole_numbers
+from thalweg.cli.options import Columns, ComparedTraining, FileFormat, Source, chosen, grouped, name_of, whole_numbers
 from thalweg.cli.report import compile_seconds, end_after
-from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError
 from thalweg.experiments.results import Comparison
 from thalweg.runs import table_comparison
@@ -29,6 +28,7 @@ def compare(
     target: Annotated[str, Option(help="the column to predict")],
     entries: Annotated[str | None, Option(help="what to try, such as relu,tanh; by default all that fit")] = None,
     seeds: Annotated[int, Option(help="trainings of each entry")] = 3,
+    file_format: FileFormat,
     columns: Columns,
     training: ComparedTraining,
     out: Annotated[Path | None, Option(help="the folder; by default comparisons/NAME-KNOB, numbered")] = None,
@@ -41,7 +41,7 @@ def compare(
     name = f"{name_of(source)}-{knob}"
     refuse_unwritable(out or free_folder(name, "comparisons"))
     tried = None if entries is None else split_entries(knob, entries)
-    table, skipped = usable_rows(read_table(source), options)
+    table, skipped = usable_rows(file_format.read(source), options)
     say_skipped(skipped)
     with Trainings(f"comparing {knob}") as progress:
         found = table_comparison.compare(knob, table, options, tried, seeds, progress)

@@ -7,6 +7,7 @@ Ctrl-C is kept: 0.
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ from thalweg.cli.pictures import features, filters
 from thalweg.cli.report import in_options
 from thalweg.cli.train import train
 from thalweg.cli.tune import tune
-from thalweg.errors import BadRowsError, ThalwegError
+from thalweg.errors import BadRowsError, ThalwegError, ThalwegWarning
 from thalweg.support.printing import tolerate
 from thalweg.support.untrusted import VARIABLE
 from thalweg.version import __version__
@@ -55,10 +56,17 @@ for command in (train, evaluate, predict, compare, tune, inspect, filters, featu
     app.command()(command)
 
 
+def note(message: Warning | str, category: type[Warning], *where: object, **other: object) -> None:
+    """Prints a warning as one line; another package's with its kind."""
+    kind = "" if issubclass(category, ThalwegWarning) else f"{category.__name__}: "
+    print(f"note: {kind}{message}", file=sys.stderr)
+
+
 def main() -> None:
     """The entry point: an error of thalweg's becomes one line on standard error and its exit code."""
     tolerate(sys.stdout)
     tolerate(sys.stderr)
+    warnings.showwarning = note  # the place in the code is of no use here
     try:
         app(prog_name="thalweg")
     except ThalwegError as error:

@@ -11,11 +11,13 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 from typer import Argument, Option
 
+from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError
 
 T = TypeVar("T")
 
-SOURCES = "a table (CSV, TSV, Parquet, JSON, a glob, a SQL query) or images (a folder of class folders, .npz, IDX)"
+TABLES = "a table (CSV, TSV, Parquet, JSON, Excel, Arrow, a glob, a SQL query)"
+SOURCES = f"{TABLES} or images (a folder of class folders, .npz, IDX)"
 Source = Annotated[str, Argument(help=SOURCES)]
 RunFolder = Annotated[Path, Argument(metavar="RUN", help="a run folder, as `thalweg train` writes it")]
 SkipBad = Annotated[
@@ -25,6 +27,20 @@ Activation = Annotated[str, Option(help="of the hidden layers")]
 Loss = Annotated[str | None, Option(help="by default cross-entropy for classes, mse for numbers")]
 Optimizer = Annotated[str, Option(help="adam, sgd, …")]
 TestShare = Annotated[float, Option(help="share of the rows held out to judge by")]
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """How the file of a table is read, if not as usual."""
+
+    encoding: Annotated[
+        str | None, Option(help="tables: of a text file that isn't UTF-8: cp950 (Big5), utf-16, gb18030, latin-1, …")
+    ] = None
+    sheet: Annotated[str | None, Option(help="tables: of a workbook, the sheet's name or number; the first")] = None
+
+    def read(self, source: str) -> Table:
+        """The table."""
+        return read_table(source, encoding=self.encoding, sheet=self.sheet)
 
 
 @dataclass(frozen=True)
@@ -60,10 +76,12 @@ class Ensemble:
     """The networks for a table, and what they are to be good at."""
 
     quality: Annotated[
-        str, Option(help="tables: fast (one network), balanced (four), best (eight larger ones, with trees)")
+        str,
+        Option(help="tables: fast (two networks), balanced (four) or best (eight, larger); with trees"),
     ] = "balanced"
     time_limit: Annotated[float | None, Option(help="tables: seconds of training, at most")] = None
     members: Annotated[int | None, Option(help="tables: how many networks; their predictions are averaged")] = None
+    no_trees: Annotated[bool, Option("--no-trees", help="tables: networks alone")] = False
     metric: Annotated[
         str | None, Option(help="tables: what epochs are chosen by; log_loss, accuracy, auc …, rmse, mae …")
     ] = None
@@ -119,7 +137,7 @@ class Training:
     ] = None
     epochs: Annotated[
         int | None,
-        Option(help="passes over the training rows, at most; 32, for images 15, or more where they are few"),
+        Option(help="passes over the training rows, at most; 16 or 32, for images 15, or more where they are few"),
     ] = None
     dropout: Annotated[float | None, Option(help="tables: share of hidden units dropped in training")] = None
     l2: Annotated[float | None, Option(help="tables: penalty on squared weights")] = None
@@ -155,7 +173,7 @@ class ComparedTraining:
 
 FOR_TABLES = (
     "target",
-    *(field.name for group in (Columns, Rows, Ensemble, Network) for field in fields(group)),
+    *(field.name for group in (FileFormat, Columns, Rows, Ensemble, Network) for field in fields(group)),
     "dropout",
     "l2",
 )

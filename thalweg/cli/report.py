@@ -41,10 +41,13 @@ def announce_table(prepared: Prepared, parts: Parts[Table]) -> None:
     say_skipped(parts.skipped)
     say(f"rows: {parts.train.rows:,} to learn from, {parts.test.rows:,} held out to judge by", "")
     prepared.blueprint.member(0, 0, 1)[0].summary()
-    count, held = len(prepared.held_out), max(map(len, prepared.held_out))
+    members = prepared.blueprint.settings.members
+    count, held = members, max(map(len, prepared.folds[:members]))
     lead = "one network" if count == 1 else f"{count} networks like this one"
     epoch = f"epoch chosen by {held:,} rows that it doesn't learn from" if held else "last epoch"
-    say("", f"{lead}, {'each ' if count > 1 else ''}of the {epoch}")
+    trees = prepared.blueprint.settings.trees
+    beside = f"; {' and '.join(trees)} where it helps" if trees else ""
+    say("", f"{lead}, {'each ' if count > 1 else ''}of the {epoch}{beside}")
 
 
 def show_columns(features: Features, missing: bool = False) -> None:
@@ -116,13 +119,19 @@ def show_facts(facts: Facts) -> None:
     members = facts.get("members", [])
     if members:
         show_members(members, facts.get("metric", "score"))
+        for kind in facts.get("trees", []):
+            say("", f"{kind['name']} has a share of {kind['weight']:.0%} in the predictions, the networks the rest")
         say("")
-    others = {} if facts["baseline"] is None else {f"always {answer_text(facts)}": facts["baseline"]["scores"]}
+    others: dict[str, Scores] = {"networks": facts["networks"]} if "networks" in facts else {}
+    if facts["baseline"] is not None:
+        others[f"always {answer_text(facts)}"] = facts["baseline"]["scores"]
     if facts.get("linear"):
-        others[facts["linear"]["model"]] = facts["linear"]["scores"]
-    title = f"{len(members)} networks" if len(members) > 1 else "network"
-    rows = facts["rows"]["test"]
-    show_scores("held-out score", rows, facts["held-out"], facts.get("intervals"), others, title)
+        others["linear"] = facts["linear"]["scores"]
+    title = "ensemble" if facts.get("trees") else f"{len(members)} networks" if len(members) > 1 else "network"
+    rows, linear = facts["rows"]["test"], facts.get("linear")
+    beside = f" (linear: {linear['model']}; networks: without trees)" if "networks" in facts and linear else ""
+    beside = beside or (f" (linear: {linear['model']})" if linear else "")
+    show_scores(f"held-out score{beside}", rows, facts["held-out"], facts.get("intervals"), others, title)
     show_mistakes(facts.get("mistakes"))
     show_folds(facts.get("folds"))
     if facts.get("twins"):
@@ -193,7 +202,10 @@ def show_scores(
 
 def interval_text(limits: list[float | None] | None) -> str:
     """ "0.92 to 0.98"; nothing if it isn't known."""
-    low, high = (figure(limit) for limit in limits or (None, None))
+    low, high = (
+        f"{limit:.3f}" if limit is not None and 0.1 <= abs(limit) < 10 else figure(limit)
+        for limit in limits or (None, None)
+    )
     return f"{low} to {high}" if low and high else ""
 
 

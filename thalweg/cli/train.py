@@ -15,6 +15,7 @@ from thalweg.cli.bars import Networks
 from thalweg.cli.options import (
     Columns,
     Ensemble,
+    FileFormat,
     Network,
     Optimization,
     Pictures,
@@ -25,7 +26,6 @@ from thalweg.cli.options import (
     refuse_given,
 )
 from thalweg.data.images import is_image_source, read_images
-from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run, table_training
 from thalweg.runs.folder import free_folder, refuse_unwritable
@@ -41,6 +41,7 @@ def train(
     source: Source,
     *,
     target: Annotated[str | None, typer.Option(help="tables: the column to predict")] = None,
+    file_format: FileFormat,
     columns: Columns,
     rows: Rows,
     ensemble: Ensemble,
@@ -65,10 +66,10 @@ def train(
         refuse_given(context, given.FOR_IMAGES, "images", f"{source} is a table (see --layers)")
         check_target(source, target)
         layers = None if network.layers is None else given.whole_numbers(network.layers)
-        read = {"target": target, "layers": layers, **columns.lists()}
+        read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
         options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
         with Networks() as watch:
-            run = table_training.train(read_table(source), options, report.announce_table, watch.begin)
+            run = table_training.train(file_format.read(source), options, report.announce_table, watch.begin)
         next_input = "NEW_ROWS --out predictions.csv"
     command = ["thalweg", *sys.argv[1:]]
     folder, problem = keep(lambda place: run.save(place, command), out or free_folder(given.name_of(source)))

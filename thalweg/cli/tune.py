@@ -10,10 +10,9 @@ from typing import Annotated, Any
 from typer import Option
 
 from thalweg.cli.console import Grid, say, say_skipped
-from thalweg.cli.options import Columns, SkipBad, Source, TestShare, chosen, grouped, name_of
+from thalweg.cli.options import Columns, FileFormat, SkipBad, Source, TestShare, chosen, grouped, name_of
 from thalweg.cli.report import compile_seconds, end_after
 from thalweg.data.images import is_image_source
-from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError
 from thalweg.experiments.tuning.outcome import Tuning
 from thalweg.experiments.tuning.space import KNOBS
@@ -40,6 +39,7 @@ def tune(
         list[str] | None,
         Option(metavar="KNOB=VALUES", help="such as activation=relu,mish or learning_rate=0.01..0.1 (repeat for more)"),
     ] = None,
+    file_format: FileFormat,
     columns: Columns,
     storage: Annotated[Path | None, Option(help="the file that keeps the trials; by default beside the run")] = None,
     folds: Annotated[int, Option(help="of the reruns of the best")] = 5,
@@ -64,7 +64,7 @@ def tune(
     refuse_unwritable(folder)
     kept = storage or folder.with_name(f"{folder.name}.trials")
     options = chosen(TableOptions, columns, target=target, skip_bad=skip_bad, **columns.lists())
-    table, skipped = usable_rows(read_table(source), options)
+    table, skipped = usable_rows(file_format.read(source), options)
     say_skipped(skipped)
     say(f"the trials are kept in {kept}; the same command goes on where it was ended", "")
     given: dict[str, Any] = {"metric": metric, "trials": trials, "time_limit": time_limit, "storage": str(kept)}
@@ -74,7 +74,7 @@ def tune(
     with Trainings("searching") as progress:
         found = search_settings(table, space=spaces(search or []), progress=progress, **given)
     show_tuning(found)
-    run = as_run(found, given | {"search": search or []}, table.source, len(skipped))
+    run = as_run(found, given | {"search": search or []}, table, len(skipped))
     command = ["thalweg", *sys.argv[1:]]
     folder, problem = keep(lambda place: save_tuning(found, run, place, command), out or free_folder(name))
     quoted = shlex.quote(str(folder))

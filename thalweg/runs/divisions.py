@@ -83,7 +83,6 @@ def times(table: Table, name: str) -> Array:
     column = table.column(name)
     if column.kind == "text":
         column = text_column(column.values.tolist())
-    values = column.values
     if column.kind not in ("date", "number", "integer"):
         held = column.holds or column.kind
         raise DataError(f"the column {name!r} holds {held} values; --time takes dates, or numbers such as a year")
@@ -93,7 +92,7 @@ def times(table: Table, name: str) -> Array:
             table.row_number(row): f"row {table.row_number(row)} has no value in the column {name!r}" for row in lost
         }
         raise BadRowsError(problems, ", by which rows are held out")
-    return values
+    return column.values
 
 
 def _codes(table: Table, target: Target) -> Array:

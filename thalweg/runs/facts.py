@@ -58,6 +58,8 @@ FURTHER: dict[str, Callable[[Any], bool]] = {  # what runs on images lack, and o
     ),
     "mistakes": lambda value: is_class_mistakes(value) or is_number_mistakes(value),
     "twins": is_whole,
+    "trees": lambda value: is_list(value, is_kind),
+    "networks": lambda value: holds(value, is_number),
     "metric": is_text,
     "warnings": lambda value: isinstance(value, list) and all(map(is_text, value)),
     "folds": lambda value: holds(value, lambda scores: is_list(scores, is_number)),
@@ -83,6 +85,11 @@ def is_list(value: object, check: Callable[[Any], bool], length: int | None = No
 def is_known(value: object) -> bool:
     """Whether it is a number, and not null."""
     return value is not None and is_number(value)
+
+
+def is_kind(value: object) -> bool:
+    """The name and the weight of one kind of trees."""
+    return isinstance(value, dict) and is_text(value.get("name")) and is_known(value.get("weight"))
 
 
 def is_interval(value: object) -> bool:

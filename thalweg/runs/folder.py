@@ -25,7 +25,7 @@ from thalweg.support.untrusted import read_json, readable
 from thalweg.version import __version__
 
 MODEL, COLUMNS, HISTORY, RUN = "model.safetensors", "columns.json", "history.jsonl", "run.json"
-PACKAGES = ("numpy", "numba", "duckdb", "safetensors")  # whose versions run.json names
+PACKAGES = ("numpy", "numba", "duckdb", "safetensors", "scikit-learn")  # whose versions run.json names
 Facts = dict[str, Any]
 Records = list[dict[str, Any]]
 
@@ -73,7 +73,8 @@ def write_folder(
 ) -> None:
     """Writes a run folder under another name first, then renames it: it is either whole or not there.
 
-    `descriptions` are further files, by name: JSON, or arrays by name for one that ends in .npz.
+    `descriptions` are further files, by name: JSON, arrays by name for one that ends in .npz, or a function that writes
+    the file.
     """
     refuse_existing(folder)
     versions = {"thalweg": __version__, "python": platform.python_version()}
@@ -85,7 +86,9 @@ def write_folder(
         try:
             model.save(temporary / MODEL)
             for name, content in descriptions.items():
-                if name.endswith(".npz"):
+                if callable(content):
+                    content(temporary / name)
+                elif name.endswith(".npz"):
                     np.savez(temporary / name, **content)
                 else:
                     (temporary / name).write_text(to_json(content, indent=2), encoding="utf-8")

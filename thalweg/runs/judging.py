@@ -38,16 +38,15 @@ class Judgement:
         return {"held-out": self.values, "intervals": intervals, "mistakes": self.mistakes}
 
 
-def judge(features: Features, y_pred: Array, table: Table) -> Judgement:
-    """The judgement on predictions (rows, outputs) for the rows of a table, whose target is known."""
+def judge(features: Features, predicted: Array, table: Table) -> Judgement:
+    """The judgement on predictions for the rows of a table, whose target is known: (rows, classes), or (rows,)."""
     target = features.target
     assert target is not None
     if target.task == "regression":
-        truth, guess = target.numbers(table), features.decode(y_pred)
-        return Judgement(number_scores(truth, guess), number_mistakes(truth, guess, table.row_number))
+        truth = target.numbers(table)
+        return Judgement(number_scores(truth, predicted), number_mistakes(truth, predicted, table.row_number))
     codes = features.targets(table).ravel().astype(int)
-    shares = np.column_stack(list(features.probabilities(y_pred).values()))
-    return Judgement(class_scores(codes, shares), class_mistakes(codes, shares, target.classes))
+    return Judgement(class_scores(codes, predicted), class_mistakes(codes, predicted, target.classes))
 
 
 # --- what should make one careful ------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
-from thalweg.models.sequential import Sequential
 from thalweg.runs.divisions import Division
-from thalweg.runs.folder import COLUMNS, read_folder
+from thalweg.runs.folder import COLUMNS, RUN, read_folder
+from thalweg.runs.forest import load_trees, save_trees
 from thalweg.runs.judging import Judgement, judge
 from thalweg.runs.run import Array, Parts, Run, Scores, TrainingOptions, load_network, prediction_columns
 from thalweg.support.checks import number, whole
@@ -25,6 +25,9 @@ from thalweg.support.naming import choose
 from thalweg.support.untrusted import readable
 from thalweg.tabular.features import Features, Target, without_bad_rows
 from thalweg.tabular.qualities import Settings, settings_of
+from thalweg.tabular.trees import Trees, mixed
+
+TREES = "trees.skops"
 
 FIRST = "member_1_output"
 """The last layer of the first network, by its name in the ensemble's graph."""
@@ -53,6 +56,7 @@ class TableOptions(TrainingOptions):
     metric: str | None = None
     class_weight: str | None = None
     members: int | None = None
+    trees: bool = True  # beside the networks, where they help
     layers: tuple[int, ...] | None = None
     activation: str | None = None
     initial_weights: str | None = None
@@ -78,7 +82,8 @@ class TableOptions(TrainingOptions):
         """The quality's settings, and what is given instead of them."""
         given = {name: getattr(self, name) for name in OF_MEMBERS}
         stop = {"patience": self.early_stopping, "held_share": self.validation_share}
-        return settings_of(self.quality, **given, **stop)
+        chosen = settings_of(self.quality, **given, **stop)
+        return chosen if self.trees else replace(chosen, trees=())
 
     @property
     def division(self) -> Division:
@@ -97,6 +102,7 @@ class TableRun(Run):
     """Networks with the columns they were trained on."""
 
     features: Features
+    trees: list[Trees] = field(default_factory=list)  # beside the networks, which are the model
 
     @property
     def target(self) -> Target:
@@ -110,10 +116,19 @@ class TableRun(Run):
         name = self.facts["options"].get("id")
         return name if isinstance(name, str) else None
 
-    def outputs(self, table: Table) -> Array:
-        """The graph's outputs, (rows, outputs)."""
-        y_pred: Array = self.model.predict(self.features.matrix(table), verbose=0)
-        return y_pred
+    def predicted(self, table: Table, alone: bool = False) -> Array:
+        """Probabilities (rows, classes), or numbers (rows,) in the target's unit; `alone`: by the networks only."""
+        x = self.features.matrix(table)
+        y_pred = self.model.predict(x, verbose=0)
+        if self.target.task == "regression":
+            networks = self.features.decode(y_pred)
+        else:
+            networks = np.column_stack(list(self.features.probabilities(y_pred).values()))
+        return networks if alone else mixed(networks, self.trees, self.features, x)
+
+    def labels(self, predicted: Array) -> Array:
+        """The likeliest classes, or the numbers."""
+        return predicted if self.target.task == "regression" else self.features.decode(predicted)
 
     def predict(self, frame: Any) -> Array:
         """The likeliest class of each row, in the labels of the training table, or its number: (rows,).
@@ -125,26 +140,26 @@ class TableRun(Run):
         Raises:
             DataError: a column is missing or of another kind, or a cell can't be used (named, with its row).
         """
-        return self.features.decode(self.outputs(read_table(frame)))
+        return self.labels(self.predicted(read_table(frame)))
 
     def predict_proba(self, frame: Any) -> Array:
         """The probability of each class, (rows, classes), in the order of `target.classes`; raises for a number."""
         table = read_table(frame)
         if self.target.task == "regression":
             raise ArgumentError(f"the target {self.target.name!r} is a number, which has no probabilities: use predict")
-        return np.column_stack(list(self.features.probabilities(self.outputs(table)).values()))
+        return self.predicted(table)
 
     def evaluate(self, frame: Any) -> Scores:
         """Scores by name, of the rows whose target is known: of `predict` and `predict_proba`."""
         return self.judge(with_target(read_table(frame), self.target)).values
 
-    def judge(self, table: Table) -> Judgement:
+    def judge(self, table: Table, alone: bool = False) -> Judgement:
         """The judgement on predictions for rows whose target is known."""
-        return judge(self.features, self.outputs(table), table)
+        return judge(self.features, self.predicted(table, alone), table)
 
     def first_network(self) -> Model:
         """The first network by itself, compiled as it was trained, except for its learning rate."""
-        if isinstance(self.model, Sequential):  # of a run made before there were ensembles
+        if FIRST not in [layer.name for layer in self.model.layers]:  # a single network
             return self.model
         task, options = recipe(self.target.task), self.facts["options"]
         loss = losses.get(options.get("loss") or task.loss)
@@ -157,8 +172,9 @@ class TableRun(Run):
         return network
 
     def descriptions(self) -> dict[str, Any]:
-        """The columns, as columns.json."""
-        return {COLUMNS: self.features.to_json()}
+        """The columns, as columns.json, and the trees, if there are any."""
+        trees = {TREES: partial(save_trees, self.trees)} if self.trees else {}
+        return {COLUMNS: self.features.to_json(), **trees}
 
 
 def usable_rows(table: Table, options: TableOptions) -> tuple[Table, list[str]]:
@@ -212,7 +228,11 @@ def load(folder: str | Path) -> TableRun:
     if features.target is None:
         raise ModelFileError(f"{folder / COLUMNS} names no target")
     shapes = (len(features.feature_names),), (features.target.outputs,)
-    return TableRun(model=load_network(folder, shapes, "the columns"), features=features, history=history, facts=facts)
+    model = load_network(folder, shapes, "the columns")
+    trees = load_trees(folder / TREES, len(features.feature_names)) if (folder / TREES).is_file() else []
+    if bool(trees) != bool(facts.get("trees")):
+        raise ModelFileError(f"{folder}: {RUN} and {TREES} don't belong together")
+    return TableRun(model=model, features=features, history=history, facts=facts, trees=trees)
 
 
 def predictions(run: TableRun, table: Table, numbered: bool = False, id: str | None = None) -> dict[str, Array]:
@@ -221,15 +241,17 @@ def predictions(run: TableRun, table: Table, numbered: bool = False, id: str | N
     `numbered` puts a column "row" first, the row's number in its source: some rows may have been left out. The column
     `id`, or the run's own if the table has it, comes before the prediction.
     """
-    y_pred = run.outputs(table)
+    predicted = run.predicted(table)
     first: dict[str, Array] = {"row": np.array([table.row_number(k) for k in range(table.rows)])} if numbered else {}
     name = id if id is not None else run.id if run.id is not None and run.id in table else None
     if name is not None:
         if name in (*first, "prediction"):
             raise ArgumentError(f"the column {name!r} can't name the rows: the predictions have a column of that name")
         first[name] = carried(table, name)
-    shares = {} if run.target.task == "regression" else run.features.probabilities(y_pred)
-    return prediction_columns(first, run.features.decode(y_pred), shares)
+    classes = run.target.classes
+    return prediction_columns(
+        first, run.labels(predicted), dict(zip(classes, predicted.T, strict=True)) if classes else {}
+    )
 
 
 def carried(table: Table, name: str) -> Array:

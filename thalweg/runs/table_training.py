@@ -50,12 +50,14 @@ def train(
     begin, compiled = time.perf_counter(), compiling.seconds
     found = solve(prepared, options, "training", progress)
     seconds = time.perf_counter() - begin - (compiling.seconds - compiled)
-    run = TableRun(model=found.model, features=prepared.features, history=history(found))
+    run = TableRun(model=found.model, features=prepared.features, history=history(found), trees=found.trees)
     rows = parts.count(lambda part: part.rows) | {"without target": target.missing}
     assert options.seed is not None
     run.facts = options.facts(table.source, rows, options.seed, seconds, found.interrupted)
     run.facts["options"] |= settings(prepared)
     run.facts |= members(found, prepared)
+    if run.trees:
+        run.facts["networks"] = run.judge(parts.test, alone=True).values
     judgement = run.judge(parts.test)
     run.facts |= judgement.facts() | comparison(judgement, prepared.features, parts, options)
     if options.folds is not None and not found.interrupted:
@@ -96,7 +98,7 @@ def solve(prepared: Prepared, options: TableOptions, title: str, progress: Begin
     """Trains the networks side by side, within this training's part of the time limit."""
     limit = None if options.time_limit is None else options.time_limit / (1 + (options.folds or 0))
     lanes = cores() if options.lanes is None else options.lanes
-    told = None if progress is None else progress(title, len(prepared.held_out))
+    told = None if progress is None else progress(title, prepared.blueprint.settings.members)
     return prepared.train(Clock(limit), lanes, told)
 
 
@@ -104,7 +106,7 @@ def settings(prepared: Prepared) -> dict[str, Any]:
     """What the networks are made of and how they are trained, by the names of the options."""
     blueprint = prepared.blueprint
     used = asdict(blueprint.settings)
-    rows = len(prepared.rows.x) - max(map(len, prepared.held_out))
+    rows = len(prepared.rows.x) - max(map(len, prepared.folds))
     chosen = {"dropout": blueprint.dropout, "batch_size": blueprint.settings.batch_of(rows)}
     return {name: used[name] for name in OF_MEMBERS} | chosen
 
@@ -128,7 +130,8 @@ def members(found: Ensemble, prepared: Prepared) -> dict[str, Any]:
         for member in found.members
     ]
     about = {"metric": prepared.judge.metric, "temperature": found.temperature, "diverged": found.diverged}
-    return {"members": listed, **about}
+    trees = [{"name": kind.name, "weight": kind.weight} for kind in found.trees]
+    return {"members": listed, "trees": trees, **about}
 
 
 def comparison(judgement: Judgement, features: Features, parts: Parts[Table], options: TableOptions) -> dict[str, Any]:
@@ -161,7 +164,7 @@ def cross_validated(
             found = solve(prepared, options, f"fold {number} of {options.folds}", progress)
             if found.interrupted:
                 break
-            run = TableRun(model=found.model, features=prepared.features, history=[])
+            run = TableRun(model=found.model, features=prepared.features, history=[], trees=found.trees)
             for name, value in run.judge(table.take(test)).values.items():
                 scores.setdefault(name, []).append(value)
     except KeyboardInterrupt:

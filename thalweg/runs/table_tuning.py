@@ -7,33 +7,30 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from thalweg.experiments.tuning.jury import label_of
+from thalweg.data.tables import Table
 from thalweg.experiments.tuning.outcome import Tuning
+from thalweg.runs import baselines
 from thalweg.runs.table_run import TableRun
 
 TRIALS = "trials.json"
 PICTURES = {f"{picture}.png": picture for picture in Tuning.PICTURES}
 
 
-def as_run(found: Tuning, options: dict[str, Any], source: str, skipped: int) -> TableRun:
+def as_run(found: Tuning, options: dict[str, Any], table: Table, skipped: int) -> TableRun:
     """The refitted network as a run, which `thalweg predict` and `thalweg inspect` read."""
-    facts = {
+    run = TableRun(model=found.model, features=found.features, history=found.history)
+    learn, test = map(table.take, found.row_numbers)
+    run.facts = {
         "options": options | vars(found.best),
-        "source": source,
+        "source": table.source,
         "rows": found.rows | {"skipped": skipped},
         "seed": options["seed"],
         "seconds": found.seconds,
         "interrupted": found.interrupted,
-        "held-out": named(found.held_out["best"].scores),
-        "default settings": named(found.held_out["default"].scores) if "default" in found.held_out else None,
-        "baseline": None,
+        "baseline": baselines.constant(found.features, learn, test),
+        **run.judge(test).facts(),
     }
-    return TableRun(model=found.model, features=found.features, history=found.history, facts=facts)
-
-
-def named(scores: dict[str, float]) -> dict[str, float]:
-    """Scores by the names that people know."""
-    return {label_of(name): score for name, score in scores.items()}
+    return run
 
 
 def save_tuning(found: Tuning, run: TableRun, folder: Path, command: Sequence[str]) -> list[Path]:

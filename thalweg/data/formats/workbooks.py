@@ -20,7 +20,7 @@ _OVERLAP = 64  # bytes that a cell's address may take
 
 
 def read_sheet(path: Path, sheet: str | int | None = None) -> Any:
-    """A sheet's frame: the first, or that of this name or number (from 1). Its first row names the columns.
+    """A sheet's frame: the first, or that of this name or number (from 1, also as text). Its first row is the header.
 
     Raises:
         DataError: the file is damaged, or larger than is allowed, or has no such sheet.
@@ -47,6 +47,8 @@ def _load(path: Path, sheet: str | int | None) -> Any:
         names = list(book.sheet_names)
         if not names:
             raise DataError(f"{path} has no sheets")
+        if isinstance(sheet, str) and sheet not in names and sheet.isdecimal():
+            sheet = int(sheet)
         if isinstance(sheet, int) and not 1 <= sheet <= len(names):
             raise DataError(f"{path} has {len(names)} sheets, numbered from 1; there is no sheet {sheet}")
         name = names[sheet - 1] if isinstance(sheet, int) else choose("sheet", sheet or names[0], names)

@@ -183,7 +183,7 @@ def _notation(bodies: Collection[str], decimal_comma: bool) -> str | None:
     if fit(DECIMAL_COMMA):
         return DECIMAL_COMMA if decimal_comma or not all(map(_GROUPS.fullmatch, bodies)) else COMMAS
     fitting = [notation for notation in _GROUPING if fit(notation) and any(notation[1] in body for body in bodies)]
-    if len(fitting) > 1:  # 1.234 and 5,678
+    if fitting == [COMMAS, POINTS]:  # 1.234 and 5,678
         return POINTS if decimal_comma else None
     return fitting[0] if fitting else None
 

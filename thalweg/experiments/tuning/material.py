@@ -25,6 +25,7 @@ from thalweg.tabular.qualities import Settings
 
 Array = NDArray[Any]
 TARGET = "target"  # the name of a target that is given as an array
+MOST_JUDGING = 20_000  # rows that trials are judged on: more would take longer than the first cycles, and tell little
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,14 @@ class Material:
     Attributes:
         features: fitted on the rows of `learn`, without their targets, except for a number's mean and deviation.
         learn: the rows to learn from and to choose by, in random order. test: the rows set apart.
+        rows: the numbers of these rows in the table, in the same order.
         validation_share: the share of `learn` by which trials are judged.
     """
 
     features: Features
     learn: Part
     test: Part
+    rows: tuple[Array, Array]
     validation_share: float
     seed: int
     designs: Recent = field(default_factory=Recent, compare=False)
@@ -92,9 +95,10 @@ class Material:
                 raise ArgumentError(f"{name} has to lie between 0 and 1, got {share!r}")
         found = Target.of(table, target, task)
         learn, test = split_rows(table[target], found.task, shares[0], seed)
-        rows = table.take(np.random.default_rng(seed).permutation(learn))
+        learn = np.random.default_rng(seed).permutation(learn)
+        rows, apart = table.take(learn), table.take(test)
         features = Features.fit(rows, found, ignore=ignore, categories=categories)
-        return cls(features, part(features, rows), part(features, table.take(test)), shares[1], seed)
+        return cls(features, part(features, rows), part(features, apart), (learn, test), shares[1], seed)
 
     @property
     def task(self) -> Recipe:
@@ -109,7 +113,8 @@ class Material:
 
     def division(self) -> tuple[Part, Part]:
         """The rows that trials learn from, and those that they are judged on."""
-        first, second = split_rows(self.learn.y, self.target.task, self.validation_share, self.seed)
+        share = min(self.validation_share, MOST_JUDGING / len(self.learn.y))
+        first, second = split_rows(self.learn.y, self.target.task, share, self.seed)
         shuffled = np.random.default_rng(self.seed).permutation(first)
         return self.learn.take(shuffled), self.learn.take(second)
 

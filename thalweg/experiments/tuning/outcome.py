@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from thalweg.errors import ArgumentError
 from thalweg.experiments.tuning.importance import METHODS
 from thalweg.experiments.tuning.jury import Metric, Verdict, label_of
@@ -24,6 +26,7 @@ from thalweg.views.searches import Axis, draw_parallel, draw_slices
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Array = NDArray[Any]
 SHOWN = 6  # trials in the table
 
 
@@ -55,6 +58,8 @@ class Tuning:
         held_out: the scores of both on the rows set apart, "best" and "default".
         difference: of their losses on these rows, best − default, a row (log-loss, or squared error), with its
             standard error.
+        rows: how many there are to learn from, to judge trials by, and set apart. row_numbers: those learned from in
+            the end, and those set apart, as numbers of the table's rows, from 0.
         importance: {method: {knob: share}}, most important first.
     """
 
@@ -74,6 +79,7 @@ class Tuning:
     held_out: dict[str, Verdict]
     difference: tuple[float, float]
     rows: dict[str, int]
+    row_numbers: tuple[Array, Array]
     cycles: int
     importance: dict[str, dict[str, float]] = field(default_factory=dict)
     seconds: float = 0.0
@@ -150,9 +156,10 @@ class Tuning:
         if not self.reruns.pairs:
             return f"there was no rerun: {self.chosen} is the best of the trials, and may owe it to luck"
         if self.chosen == DEFAULT:
-            return f"in {len(self.reruns.pairs)} reruns nothing was better on average than the default"
-        conclusion = self.reruns.conclusion(self.reruns.entry(self.chosen))
-        return f"{self.chosen} against the default in {len(self.reruns.pairs)} reruns: {conclusion}"
+            return f"nothing was better than the default on average, in {len(self.reruns.pairs)} reruns of each"
+        pairs, conclusion = len(self.reruns.pairs), self.reruns.conclusion(self.reruns.entry(self.chosen))
+        more = f"; {self.reruns.needed} are needed" if pairs < self.reruns.needed else ""
+        return f"{self.chosen} against the default in {pairs} rerun{'s' * (pairs > 1)}: {conclusion}{more}"
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """Title, header and lines of each table of the report."""

@@ -91,12 +91,16 @@ class Reruns:
         raw = {e.name: wilcoxon(self.scores(e), base) for e in self.entries if e.name != DEFAULT}
         return holm(raw)
 
+    @property
+    def needed(self) -> int:
+        """The least number of pairs with which the test could find a difference: 2/2ⁿ is its smallest p-value."""
+        return math.ceil(math.log2(2 * max(1, len(self.entries) - 1) / LEVEL))
+
     def conclusion(self, entry: Rerun) -> str:
         """How the entry does against the default: in a word or two."""
-        others = len(self.entries) - 1
         if not self.pairs or entry.name == DEFAULT:
             return ""
-        if 2 * others / 2 ** len(self.pairs) > LEVEL:
+        if len(self.pairs) < self.needed:
             return "too few reruns to tell"
         p = self.p_values()[entry.name]
         if not p < LEVEL:
