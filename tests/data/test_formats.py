@@ -327,7 +327,10 @@ def test_what_text_says(cells, kind, values, tmp_path):
         assert column.values.tolist() == (cells if expected is None else expected.tolist())
 
 
-pieces = st.sampled_from([*"0123456789", *"0123456789", *"+-.,eE_ :/TZxI?", "inf", "nan", "true", "2024-", "12:", "é"])
+marks = "+-.,eE_ :/TZxI?%$()"
+pieces = st.sampled_from(
+    [*"0123456789", *"0123456789", *marks, "inf", "nan", "true", "2024-", "12:", "é", " kg", "月", "—"]
+)
 texts = st.lists(st.lists(pieces, max_size=8).map("".join), min_size=1, max_size=4)
 
 

@@ -15,7 +15,7 @@ from thalweg.schedules import FlatCos, LearningRateSchedule, Rates
 from thalweg.tabular.blueprint import FLAT, RATE
 from thalweg.tabular.qualities import Settings
 
-FIRST_VISITS = 12_000  # rows seen in the first cycle, if there are enough …
+FIRST_VISITS = 10_000  # rows seen in the first cycle, if there are enough …
 MOST_EPOCHS = 4  # … and otherwise so many epochs
 LEAST_CYCLES, MOST_CYCLES = 4, 6
 FULL_EPOCHS = 5  # all cycles together should see each row as often, unless they would be more than MOST_CYCLES
@@ -27,7 +27,7 @@ class Cycles:
 
     >>> cycles = Cycles.of(30_000)
     >>> [cycles.rows_and_epochs(number, 30_000) for number in range(cycles.count)]
-    [(12000, 1), (24000, 1), (30000, 2), (30000, 3)]
+    [(10000, 1), (20000, 1), (30000, 1), (30000, 3)]
     >>> Cycles.of(200)
     Cycles(visits=800, count=4)
     """

@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -36,6 +37,7 @@ FACTOR = 3  # of as many trials one goes on to the next cycle
 SILENCE = timedelta(minutes=15)  # a trial of another machine that began earlier than this has died with its process
 NAMELESS = timedelta(minutes=1)  # and one whose process died before it could name itself
 LOCKED = 10  # seconds after which the lock of a killed process is broken
+PATIENCE = 40  # looks at a study that has just been made, 0.05 seconds apart
 STARTUP = 10  # trials that TPE wants before it models anything
 
 
@@ -56,16 +58,25 @@ class Journal:
             self.study, new = open_study(path, metric)
             self.quasi_random = quasi_random_sampler(space, seed)
             self.model = tree_parzen_estimator(seed if path is None else seed ^ os.getpid())
-        known = self.study.user_attrs.get("problem")
-        if new or known is None:
-            self.study.set_user_attr("problem", dict(problem))
+        known = None if new else self.known_problem()
+        if known is None:
             self.study.enqueue_trial(space.params(space.default), {"default": True}, skip_if_exists=True)
+            self.study.set_user_attr("problem", dict(problem))
         elif known != problem:
             odd = next(key for key in [*problem, *known] if known.get(key) != problem.get(key))
             raise ArgumentError(
                 f"{path} holds the trials of another search: its {odd} differ; give another storage, or the same "
                 "source and options"
             )
+
+    def known_problem(self) -> Any:
+        """The problem of an existing study; its maker may be about to write it, or have died before."""
+        for _ in range(PATIENCE):
+            known = self.study.user_attrs.get("problem")
+            if known is not None:
+                return known
+            time.sleep(0.05)
+        return None
 
     def claim(self, budget: int | None, quasi_random: bool) -> Trial | None:
         """The next trial to train, or None if `budget` trials are done or being trained by any process."""
@@ -160,10 +171,11 @@ def open_study(path: Path | None, metric: Metric) -> tuple[Study, bool]:
     names = [study.study_name for study in storage.get_all_studies()]
     if names and NAME not in names:
         raise ModelFileError(f"{path} holds another program's study, {names[0]!r}: give another storage")
-    study = optuna.create_study(
-        storage=storage, pruner=pruner, study_name=NAME, direction=metric.direction, load_if_exists=True
-    )
-    return study, not names
+    made: dict[str, Any] = {"storage": storage, "study_name": NAME, "pruner": pruner}
+    try:
+        return optuna.create_study(direction=metric.direction, **made), True
+    except optuna.exceptions.DuplicatedStudyError:
+        return optuna.load_study(**made), False
 
 
 def refuse_other_files(path: Path) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TRIALS = 100  # by default, without a time limit
 TOP = 5  # candidates that are rerun against the default
-SEARCHED, RERUN = 0.55, 0.88  # shares of the time limit after which the search, and the reruns, end
+SEARCHED, RERUN = 0.65, 0.92  # shares of the time limit after which the search, and the reruns, end
 Report = Callable[[float, float, str], None]
 
 
