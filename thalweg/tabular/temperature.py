@@ -54,8 +54,8 @@ def least_loss(logits: Array, y: Array, weights: Array | None = None) -> tuple[f
     return min((loss_at(logits, y, t, weights), t) for t in GRID.tolist())
 
 
-def fitted(logits: Array, y: Array, weights: Array | None = None) -> float:
-    """The temperature of least loss, between 0.7 and 8; 1 if there are no rows.
+def fitted(logits: Array, y: Array, weights: Array | None = None, low: float = LOW) -> float:
+    """The temperature of least loss, between `low`, by default 0.7, and 8; 1 if there are no rows.
 
     >>> rng = np.random.default_rng(0)
     >>> logits = rng.normal(size=(2000, 1))
@@ -69,7 +69,7 @@ def fitted(logits: Array, y: Array, weights: Array | None = None) -> float:
 
     found = minimize_scalar(
         lambda log_t: loss_at(logits, y, float(np.exp(log_t)), weights),
-        bounds=(np.log(LOW), np.log(HIGH)),
+        bounds=(np.log(low), np.log(HIGH)),
         method="bounded",
         options={"xatol": 1e-4},
     )
