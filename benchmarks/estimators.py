@@ -72,7 +72,7 @@ def words() -> tuple[Any, Array]:
 CASES = [
     Case("table 20,000×30, (64, 64), Adam", "MLPClassifier", table, {"hidden_layer_sizes": (64, 64)}, 10, 5.0),
     Case("numbers 20,000×30, (64, 64), Adam", "MLPRegressor", numbers, {"hidden_layer_sizes": (64, 64)}, 10, 5.0),
-    Case("MNIST, (128,), Adam", "MLPClassifier", digits, {"hidden_layer_sizes": (128,)}, 2, 3.0),
+    Case("MNIST, (128,), Adam", "MLPClassifier", digits, {"hidden_layer_sizes": (128,)}, 3, 3.0),
     Case("table, early stopping", "MLPClassifier", table, {"hidden_layer_sizes": (64, 64), "early_stopping": True}, 10),
     Case("iris, (100,), 200 epochs, float64", "MLPClassifier", lambda: load_iris(return_X_y=True), {}, 200),
     Case("iris, (100,), 200 epochs, float32", "MLPClassifier", lambda: load_iris(return_X_y=True), {}, 200),

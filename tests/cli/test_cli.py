@@ -16,20 +16,7 @@ from thalweg.runs import table_training
 ROOT = Path(__file__).parents[2]
 PENGUINS = ROOT / "examples" / "penguins.csv"
 SHARED = ROOT.parent / "shared" / "data"
-QUICK = (
-    "--quality",
-    "fast",
-    "--members",
-    "1",
-    "--epochs",
-    "3",
-    "--early-stopping",
-    "0",
-    "--layers",
-    "8",
-    "--seed",
-    "0",
-)
+QUICK = ("--members", "1", "--no-trees", "--epochs", "3", "--early-stopping", "0", "--layers", "8", "--seed", "0")
 
 
 @pytest.fixture
@@ -111,7 +98,7 @@ def test_the_whole_way(thalweg):
     code, out, _ = thalweg("inspect", "runs/penguins")
     assert code == 0
     for part in (
-        *("command: thalweg train", "h1 = x·W1 + b1", "dW1 = xᵀ·dh1", "lanes: ", "log loss, held out"),
+        *("command: thalweg train", "·W2 + b2", "dW2 = ", "lanes: ", "log loss, held out"),
         *("history of network 4", "of the first network", "always Adelie", "95 % interval", "calibration"),
     ):
         assert part in out
@@ -174,7 +161,7 @@ def test_every_option_reaches_the_training(thalweg, announced):
         *("--optimizer", "sgd", "--learning-rate", "0.3", "--batch-size", "16", "--epochs", "4", "--dropout", "0.25"),
         *("--l2", "0.001", "--test-share", "0.25", "--validation-share", "0.2", "--early-stopping", "0"),
         *("--seed", "5", "--lanes", "1", "--out", "run", "--category", "body_mass_g", "--members", "2"),
-        *("--metric", "accuracy", "--class-weight", "balanced", "--quality", "fast"),
+        *("--metric", "accuracy", "--class-weight", "balanced", "--quality", "fast", "--no-trees"),
     )
     assert code == 0, error
     (task,), run = announced, runs.load("run")
@@ -191,7 +178,7 @@ def test_every_option_reaches_the_training(thalweg, announced):
     assert task.judge.metric == run.facts["metric"] == "accuracy"
     sums = [task.rows.weights[task.rows.y == code].sum() for code in range(3)]
     assert sums == pytest.approx([206 / 3 + 52 / 3] * 3)
-    assert [len(rows) for rows in task.folds] == [52, 52]
+    assert [len(rows) for rows in task.folds[:2]] == [52, 52]
     assert set(task.folds[0]) != set(task.folds[1])
     assert run.facts["rows"] == {"train": 258, "validation": 0, "test": 86, "without target": 0, "skipped": 0}
     assert run.facts["options"]["batch_size"] == 16
@@ -328,7 +315,6 @@ def test_an_empty_file(thalweg):
         ((PENGUINS, "--target", "target", "--metric", "acuracy"), "did you mean 'accuracy'?"),
         ((PENGUINS, "--target", "target", "--metric", "rmse"), "doesn't fit a multiclass target"),
         ((PENGUINS, "--target", "target", "--members", "0"), "members"),
-        ((PENGUINS, "--target", "target", "--members", "two"), "or the word networks"),
         ((PENGUINS, "--target", "target", "--folds", "1"), "at least 2"),
         ((PENGUINS, "--target", "target", "--time-limit", "0"), "time limit"),
         ((PENGUINS, "--target", "target", "--class-weight", "even"), "Choose from: balanced"),

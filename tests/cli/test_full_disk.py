@@ -149,7 +149,7 @@ def test_a_comparison_that_cannot_be_saved_leaves_no_folder(tmp_path, full):
 
 # --- the command line --------------------------------------------------------------------------------------------
 
-QUICK = ["--quality", "fast", "--members", "1", "--epochs", "2", "--seed", "1"]
+QUICK = ["--members", "1", "--no-trees", "--epochs", "2", "--seed", "1"]
 TRAIN = """
 import sys
 from thalweg.cli.main import main

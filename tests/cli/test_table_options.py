@@ -11,7 +11,7 @@ from thalweg.runs import table_run as runs
 
 ROWS = 240
 RANDOM = np.random.default_rng(0)
-QUICK = ("--quality", "fast", "--members", "1", "--layers", "8", "--epochs", "6", "--seed", "0", "--out", "run")
+QUICK = ("--members", "1", "--no-trees", "--layers", "8", "--epochs", "6", "--seed", "0", "--out", "run")
 
 
 @pytest.fixture

@@ -170,9 +170,7 @@ TEN_MORE = {"max_iter": 40, "random_state": 0, "learning_rate_init": 0.01}
     ("loss", "y"),
     [
         ("categorical_focal_crossentropy", THREE),
-        ("categorical_hinge", THREE),
         ("hinge", TWO),
-        ("mean_squared_error", THREE),
         (thalweg.losses.BinaryCrossentropy(label_smoothing=0.1), TWO),
         ("-y_true * log(max(y_pred, 1e-7))", THREE),
     ],
@@ -187,14 +185,14 @@ def test_any_loss_of_classes(loss, y):
         np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("loss", ["huber", "mean_absolute_error", "log_cosh", "abs(y_pred - y_true)**1.5"])
+@pytest.mark.parametrize("loss", ["huber", "abs(y_pred - y_true)**1.5"])
 def test_any_loss_of_numbers(loss):
     assert MLPRegressor(loss, (30,), **TEN_MORE).fit(XR, NUMBERS).score(XR, NUMBERS) > 0.8
 
 
 def test_any_optimizer_and_schedule():
     given = thalweg.optimizers.AdamW(0.01, weight_decay=0.1)
-    for solver in (given, "rmsprop", "lion", "muon"):
+    for solver in (given, "rmsprop"):
         model = MLPClassifier((16,), solver=solver, **TEN_MORE).fit(X, THREE)
         assert model.score(X, THREE) > 0.7
     assert given.iterations == 0  # it is a parameter, and stays as it was given

@@ -17,7 +17,7 @@ def test_the_contract(estimator, check):
     check(estimator)  # in float64, as the data of the checks are small
 
 
-@parametrize_with_checks([MLPClassifier(max_iter=40, dtype="float32"), MLPRegressor(max_iter=100, dtype="float32")])
+@parametrize_with_checks([MLPClassifier(max_iter=30, dtype="float32"), MLPRegressor(max_iter=60, dtype="float32")])
 def test_the_contract_in_float32(estimator, check):
     if not any(name in str(check) for name in CHOSEN):
         pytest.skip("tested in float64; or it asks for more digits than float32 has")

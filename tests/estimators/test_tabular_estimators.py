@@ -19,6 +19,7 @@ from thalweg.data.target import Target
 from thalweg.errors import ArgumentError, DataError, ThalwegWarning
 from thalweg.sklearn import TabularClassifier, TabularRegressor
 from thalweg.tabular.clock import Clock
+from thalweg.tabular.ensemble import Rows
 from thalweg.tabular.pace import planned
 from thalweg.tabular.preparation import prepare
 from thalweg.tabular.qualities import settings_of
@@ -363,6 +364,15 @@ def test_fewer_members_and_epochs_are_planned_for_less_time():
     full, less = (planned(asked, rows=25_600, step=0.01, seconds=s, at_once=2) for s in (200, 20))
     assert (full.members, full.epochs) == (4, 32)
     assert (less.members, less.epochs) == (2, 10)
+
+
+def test_few_held_out_rows_get_a_weight_of_0_instead_of_a_copy_of_the_others():
+    rows = Rows(np.ones((100, 2), np.float32), np.ones((100, 1), np.float32), np.full(100, 2, np.float32))
+    few, many = rows.without(np.arange(5)), rows.without(np.arange(50))
+    assert few.x is rows.x
+    assert few.weights.tolist() == [0] * 5 + [2] * 95
+    assert len(many.x) == len(many.y) == len(many.weights) == 50
+    assert rows.weights.min() == 2
 
 
 def test_what_was_learned_when_time_is_over_is_kept():

@@ -276,7 +276,7 @@ def test_a_run_s_files_are_checked(tmp_path):
     from thalweg.runs import table_training
 
     table = {"x": np.arange(30.0), "y": ["a", "b", "b"] * 10}
-    options = runs.TableOptions(target="y", quality="fast", members=1, layers=(2,), epochs=2, seed=0)
+    options = runs.TableOptions(target="y", trees=False, members=1, layers=(2,), epochs=2, seed=0)
     table_training.train(read_table(table), options).save(tmp_path / "run", ["thalweg"])
     for name, old, new, words in (
         ("history.jsonl", '"epoch": 1', '"epoch": "1"', "history.jsonl is damaged: line 2 is no record of an epoch"),

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is not installed
 
-from benchmarks import charts, cliff, peers, report, scaling, strain
+from benchmarks import charts, cliff, estimators, peers, report, scaling, strain
 from benchmarks.compare import Best, Contender, Plan, agreed, difference, duration, entrants, measure, show
 from benchmarks.convolutions import CONVOLUTIONS
 from benchmarks.costs import Cost, Share, share
@@ -204,3 +204,20 @@ def test_formulas_compute_what_the_built_in_functions_do(monkeypatch, capsys):
     with pytest.raises(SystemExit, match="relu: the formula computes something else"):
         formulas.formulas("relu")
     assert "max(x, 0.5)" in capsys.readouterr().out
+
+
+def test_estimators_agree_before_they_are_timed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = next(case for case in estimators.CASES if case.name.startswith("iris"))
+    few = replace(small, epochs=3)
+    monkeypatch.setattr(estimators, "CASES", [few])
+    estimators.estimators("iris", 1)
+    assert "times as fast" in capsys.readouterr().out
+    monkeypatch.setattr(
+        estimators.Case,
+        "made",
+        lambda self, module: module.MLPClassifier(alpha=float(module is estimators.theirs) * 100),
+    )
+    with pytest.raises(SystemExit, match="the loss curves differ"):
+        estimators.estimators("iris", 1)

@@ -77,10 +77,11 @@ class Ensemble:
 
     quality: Annotated[
         str,
-        Option(help="tables: fast (two networks), balanced (four, and trees) or best (eight, larger)"),
+        Option(help="tables: fast (two networks), balanced (four) or best (eight, larger); with trees"),
     ] = "balanced"
     time_limit: Annotated[float | None, Option(help="tables: seconds of training, at most")] = None
-    members: Annotated[str | None, Option(help="tables: how many networks; or networks, without trees")] = None
+    members: Annotated[int | None, Option(help="tables: how many networks; their predictions are averaged")] = None
+    no_trees: Annotated[bool, Option("--no-trees", help="tables: networks alone")] = False
     metric: Annotated[
         str | None, Option(help="tables: what epochs are chosen by; log_loss, accuracy, auc …, rmse, mae …")
     ] = None
@@ -232,16 +233,6 @@ def whole_numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise ArgumentError(f"--layers takes whole numbers such as 64,64 (or none), got {text!r}") from None
-
-
-def how_many(text: str | None) -> int | str | None:
-    """ "3" → 3; "networks", which leaves trees out, as it is."""
-    if text is None or text == "networks":
-        return text
-    try:
-        return int(text)
-    except ValueError:
-        raise ArgumentError(f"--members takes a whole number, or the word networks, got {text!r}") from None
 
 
 def two_numbers(text: str | None) -> tuple[int, int] | None:

@@ -122,14 +122,16 @@ def show_facts(facts: Facts) -> None:
         for kind in facts.get("trees", []):
             say("", f"{kind['name']} has a share of {kind['weight']:.0%} in the predictions, the networks the rest")
         say("")
-    others: dict[str, Scores] = {"networks alone": facts["networks"]} if "networks" in facts else {}
+    others: dict[str, Scores] = {"networks": facts["networks"]} if "networks" in facts else {}
     if facts["baseline"] is not None:
         others[f"always {answer_text(facts)}"] = facts["baseline"]["scores"]
     if facts.get("linear"):
-        others[facts["linear"]["model"]] = facts["linear"]["scores"]
+        others["linear"] = facts["linear"]["scores"]
     title = "ensemble" if facts.get("trees") else f"{len(members)} networks" if len(members) > 1 else "network"
-    rows = facts["rows"]["test"]
-    show_scores("held-out score", rows, facts["held-out"], facts.get("intervals"), others, title)
+    rows, linear = facts["rows"]["test"], facts.get("linear")
+    beside = f" (linear: {linear['model']}; networks: without trees)" if "networks" in facts and linear else ""
+    beside = beside or (f" (linear: {linear['model']})" if linear else "")
+    show_scores(f"held-out score{beside}", rows, facts["held-out"], facts.get("intervals"), others, title)
     show_mistakes(facts.get("mistakes"))
     show_folds(facts.get("folds"))
     if facts.get("twins"):
@@ -200,7 +202,10 @@ def show_scores(
 
 def interval_text(limits: list[float | None] | None) -> str:
     """ "0.92 to 0.98"; nothing if it isn't known."""
-    low, high = (figure(limit) for limit in limits or (None, None))
+    low, high = (
+        f"{limit:.3f}" if limit is not None and 0.1 <= abs(limit) < 10 else figure(limit)
+        for limit in limits or (None, None)
+    )
     return f"{low} to {high}" if low and high else ""
 
 

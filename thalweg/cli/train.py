@@ -66,8 +66,7 @@ def train(
         refuse_given(context, given.FOR_IMAGES, "images", f"{source} is a table (see --layers)")
         check_target(source, target)
         layers = None if network.layers is None else given.whole_numbers(network.layers)
-        members = given.how_many(ensemble.members)
-        read = {"target": target, "layers": layers, "members": members, **columns.lists()}
+        read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
         options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
         with Networks() as watch:
             run = table_training.train(file_format.read(source), options, report.announce_table, watch.begin)

@@ -107,11 +107,12 @@ def read_table(source: object, *, encoding: str | None = None, sheet: str | int 
         sheet: of a workbook, the sheet's name or its number, from 1; by default the first.
 
     Row order is kept. The first line of a CSV or TSV file names the columns, as written; its delimiter is a comma,
-    semicolon, tab or bar. A cell of text means the same in every format (`thalweg.data.reading`): a column whose cells
-    are all numbers, true and false, dates or times of day becomes that, in CSV as in Parquet, JSON or a frame; other
-    text, such as yes and no, or codes with leading zeros, stays text. Empty cells, NA, N/A, NaN, nan, null, NULL,
-    None and ? are missing. A column of categories (pandas, Polars, Arrow, DuckDB's ENUM) stays one whatever it says. A
-    column of lists or structs can be read but not used.
+    semicolon, tab or bar. A cell of text means the same in every format (`thalweg.data.reading`): a column whose
+    cells are all numbers, true and false, dates or times of day becomes that, in CSV as in Parquet, JSON or a
+    frame, also as people write them: NT$1,234, 45%, 72 kg, 31/12/2020, 民國109年12月31日. Other text, such as yes and
+    no, or codes with leading zeros, stays text. Empty cells, NA, N/A, NaN, nan, null, NULL, None and ? are missing,
+    and -, — or 無 among numbers and dates. A column of categories (pandas, Polars, Arrow, DuckDB's ENUM) stays one
+    whatever it says. A column of lists or structs can be read but not used.
 
     A query is one SELECT, which DuckDB runs in memory. It reads the local files that it names, in FROM 'rows.parquet'
     or in read_csv, read_parquet or read_json, and no others; it can't write, reach the network, load extensions or

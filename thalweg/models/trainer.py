@@ -296,9 +296,8 @@ class Fit:
                 self.notify("on_train_batch_end", batch, logs)
             if whole_epochs:  # only the history and the progress get the epochs
                 self.progress.end_epochs(epoch, records, self.compiled.logs)
-            else:
-                for record in records:  # at most one
-                    self.end_epoch(epoch, self.compiled.logs(record), history)
+            elif len(records):  # one, with which the chunk ended
+                self.end_epoch(epoch, dict(logs), history)
             self.progress.advance(self.initial_epoch + done // per_epoch, done % per_epoch, logs)
 
     def chunk(self, done: int, steps: int) -> tuple[Array, Logs]:

@@ -23,7 +23,7 @@ def load_run(path: str | Path) -> Run:
     >>> from thalweg.data import read_table
     >>> from thalweg.runs import table_training
     >>> from thalweg.runs.table_run import TableOptions
-    >>> options = TableOptions(target="sex", quality="fast", members=1, layers=(16,), epochs=10, seed=0, lanes=1)
+    >>> options = TableOptions(target="sex", trees=False, members=1, layers=(16,), epochs=10, seed=0, lanes=1)
     >>> made = table_training.train(read_table("examples/penguins.csv"), options)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     made.save(Path(folder) / "run", ["thalweg", "train"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,8 @@ class TableOptions(TrainingOptions):
     time_limit: float | None = None
     metric: str | None = None
     class_weight: str | None = None
-    members: int | str | None = None  # "networks": as many as the quality has, without trees
+    members: int | None = None
+    trees: bool = True  # beside the networks, where they help
     layers: tuple[int, ...] | None = None
     activation: str | None = None
     initial_weights: str | None = None
@@ -81,7 +82,8 @@ class TableOptions(TrainingOptions):
         """The quality's settings, and what is given instead of them."""
         given = {name: getattr(self, name) for name in OF_MEMBERS}
         stop = {"patience": self.early_stopping, "held_share": self.validation_share}
-        return settings_of(self.quality, **given, **stop)
+        chosen = settings_of(self.quality, **given, **stop)
+        return chosen if self.trees else replace(chosen, trees=())
 
     @property
     def division(self) -> Division:

@@ -25,6 +25,8 @@ from thalweg.tabular.training import BestEpoch
 from thalweg.tabular.trees import Trees
 
 Array = NDArray[Any]
+FEW = 10
+"""Rows are few if all are so many times as many: a copy of the others would need much memory for little time."""
 Progress = Callable[[int, int, int, dict[str, Any]], None]
 
 
@@ -41,6 +43,17 @@ class Rows:
     x: Array
     y: Array
     weights: Array | None = None
+
+    def without(self, held: Array) -> Rows:
+        """The rows without these: a copy; or, if they are few, all rows, with a weight of 0 for these."""
+        if not len(held):
+            return self
+        if len(held) * FEW <= len(self.x):
+            weights = np.ones(len(self.x), np.float32) if self.weights is None else self.weights.copy()
+            weights[held] = 0
+            return Rows(self.x, self.y, weights)
+        learn = np.setdiff1d(np.arange(len(self.x)), held, assume_unique=True)
+        return Rows(self.x[learn], self.y[learn], None if self.weights is None else self.weights[learn])
 
 
 @dataclass(frozen=True)
@@ -189,14 +202,14 @@ def fit_one(
 ) -> Trained:
     """Trains a member."""
     settings = blueprint.settings
-    learn = np.setdiff1d(np.arange(len(rows.x)), held, assume_unique=True) if len(held) else slice(None)
-    x, weights = rows.x[learn], None if rows.weights is None else rows.weights[learn]
+    learned = rows.without(held)
+    x = learned.x
     batch = settings.batch_of(len(x))
     model, bare = blueprint.member(number, seed, settings.epochs * -(-len(x) // batch))
-    y = recipe(blueprint.task).encode(rows.y[learn], blueprint.outputs, model.loss)
+    y = recipe(blueprint.task).encode(learned.y, blueprint.outputs, model.loss)
     watcher = BestEpoch(bare, rows.x[held], held, judge, clock, lanes, settings.patience, tell)
     history = model.fit(
-        x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=weights, lanes=lanes
+        x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=learned.weights, lanes=lanes
     )
     records = [{"member": number, **record, "epoch": record["epoch"] + 1} for record in history.records()]
     return Trained(number, model, watcher, held, records)

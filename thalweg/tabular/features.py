@@ -69,7 +69,10 @@ class Features:
     * constant columns, columns without values, and text that differs in (nearly) every row are left out
 
     Text follows one set of rules in every format (`thalweg.data.reading`): text that is nothing but numbers, truth
-    values or dates becomes numbers, booleans or dates. A column that was yes and no in training may be true and false
+    values or dates becomes numbers, booleans or dates; later rows are read as the training rows were written, day first
+    or month first, with a decimal comma or without. A column of text that is half numbers or dates is named in a
+    ThalwegWarning. Whole numbers that all spell dates, 20201231, are dates if there are more than 20 or the name says
+    so. A column that was yes and no in training may be true and false
     later, or 1 and 0, and vice versa; a category is found by its meaning, 7 for "7.0" or "007".
 
     >>> from thalweg.data import read_table

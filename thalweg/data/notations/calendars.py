@@ -36,6 +36,7 @@ _MONTHS = {
     for name in names.split()
 }  # fmt: skip
 _D, _M, _Y, _S = "(?P<d>0?[1-9]|[12][0-9]|3[01])", "(?P<m>0?[1-9]|1[0-2])", "(?P<y>[1-9][0-9]{3})", "(?P<s>[-/.])"
+_OF_MONTH = rf"(?: ?{_D} ?[日號号])?"
 _NAME = rf"(?P<name>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\.?"
 _CLOCK = (
     r"(?:(?:T|,? |(?<=[日號号]))(?:(?P<part>AM|PM|上午|下午) ?)?"
@@ -55,10 +56,10 @@ def _form(pattern: str, clock: str = _CLOCK) -> re.Pattern[str]:
 
 _EVIDENT = (
     _form(rf"{_Y}{_S}{_M}(?P=s){_D}"),
-    _form(rf"{_Y} ?年 ?{_M} ?月(?: ?{_D} ?[日號号])?"),
-    _form(rf"(?:中華|中华)?(?:民國|民国) ?(?P<roc>[1-9][0-9]{{0,2}}|元) ?年 ?{_M} ?月(?: ?{_D} ?[日號号])?"),
+    _form(rf"{_Y} ?年 ?{_M} ?月{_OF_MONTH}"),
+    _form(rf"(?:中華|中华)?(?:民國|民国) ?(?P<roc>[1-9][0-9]{{0,2}}|元) ?年 ?{_M} ?月{_OF_MONTH}"),
     _form(rf"(?:民國|民国) ?(?P<roc>[1-9][0-9]{{0,2}}){_S}{_M}(?P=s){_D}"),
-    _form(rf"(?P<roc>1[0-9]{{2}}) ?年 ?{_M} ?月(?: ?{_D} ?[日號号])?"),
+    _form(rf"(?P<roc>1[0-9]{{2}}) ?年 ?{_M} ?月{_OF_MONTH}"),
     _form(rf"{_D}(?:st|nd|rd|th)?\.?[- /]?(?:of )?{_NAME},?[- /]?(?P<y>[1-9][0-9]{{3}}|[0-9]{{2}})"),
     _form(rf"{_NAME} ?{_D}(?:st|nd|rd|th)?,? {_Y}"),
     _form(rf"{_Y}[- /]{_NAME}[- /]{_D}"),
