@@ -38,24 +38,24 @@ def points(axes: Any, one: Comparison, seconds: Scores, ranked: Scores) -> None:
         axes.plot(seconds[i], ranked[i], "o", color=colour, markersize=6)
     axes.set_xscale("log")
     axes.invert_yaxis()
-    axes.margins(x=0.2, y=0.12)
+    axes.margins(x=0.3, y=0.12)
     axes.grid(alpha=0.25)
     label(axes, one, seconds, ranked, shown)
 
 
 def label(axes: Any, one: Comparison, seconds: Scores, ranked: Scores, shown: list[int]) -> None:
-    """Names beside the points: above or below where another point is near on that side."""
+    """Names to the right of the points; to the left where another point is near on the right."""
     span = max(ranked[shown]) - min(ranked[shown]) or 1
     for i in shown:
-        near = [j for j in shown if j != i and abs(ranked[j] - ranked[i]) < 0.06 * span
-                and 1 <= seconds[j] / seconds[i] < 4]  # fmt: skip
-        above = not near or ranked[i] <= min(ranked[j] for j in near)
+        crowded = any(
+            j != i and abs(ranked[j] - ranked[i]) < 0.08 * span and 1 <= seconds[j] / seconds[i] < 5 for j in shown
+        )
         axes.annotate(
             one.methods[i],
             (seconds[i], ranked[i]),
-            xytext=(0 if near else 6, (7 if above else -12) if near else -3),
+            xytext=(-6 if crowded else 6, -3),
             textcoords="offset points",
-            ha="center" if near else "left",
+            ha="right" if crowded else "left",
             fontsize=8,
             color=COLOURS["thalweg"] if is_ours(one.methods[i]) else "#333333",
         )
