@@ -41,6 +41,11 @@ def mish_slope(x):
     return mathematics.mish_gate(x)[1]
 
 
+def part(x):
+    """What is left of x turns without whole ones."""
+    return x - np.round(x)
+
+
 FIRST = {"exp": np.exp, "log": np.log, "tanh": np.tanh, "sigmoid": sigmoid, "softplus": softplus}  # in most kernels
 EXACT = FIRST | {
     "expm1": np.expm1,
@@ -48,6 +53,8 @@ EXACT = FIRST | {
     "erf": special.erf,
     "sin": np.sin,
     "cos": np.cos,
+    "sin_of_turns": lambda x: np.sign(part(x)) * np.sin(2 * np.pi * np.minimum(abs(part(x)), 0.5 - abs(part(x)))),
+    "cos_of_turns": lambda x: np.sin(2 * np.pi * (0.25 - abs(part(x)))),
     "atan": np.arctan,
     "sinh": np.sinh,
     "cosh": np.cosh,
@@ -64,6 +71,8 @@ EXACT = FIRST | {
 ULP = {"exp": 1.5, "log": 2, "tanh": 2, "sigmoid": 3, "softplus": 3, "expm1": 2, "log1p": 3, "erf": 3, "sin": 2}
 ULP |= {
     "cos": 2,
+    "sin_of_turns": 4,
+    "cos_of_turns": 4,
     "atan": 3,
     "sinh": 4,
     "cosh": 4,
@@ -133,6 +142,8 @@ SPECIAL = {
     "erf": [(-inf, -1), (inf, 1), (nan, nan), (0, 0), (1e-30, 1.1283792e-30)],
     "sin": [(-inf, nan), (inf, nan), (nan, nan), (0, 0), (1e-30, 1e-30), (1e4, -0.30561438)],
     "cos": [(-inf, nan), (inf, nan), (nan, nan), (0, 1), (1e4, -0.95215537)],
+    "sin_of_turns": [(0, 0), (0.25, 1), (1.75, -1), (8388609, 0), (np.inf, np.nan), (np.nan, np.nan)],
+    "cos_of_turns": [(0, 1), (0.25, 0), (1.5, -1), (8388609, 1), (-np.inf, np.nan), (np.nan, np.nan)],
     "atan": [(-inf, -1.5707964), (inf, 1.5707964), (nan, nan), (0, 0), (1e-30, 1e-30)],
     "sinh": [(-inf, -inf), (inf, inf), (nan, nan), (0, 0), (89, 2.2448064e38)],
     "cosh": [(-inf, inf), (inf, inf), (nan, nan), (0, 1), (89, 2.2448064e38)],

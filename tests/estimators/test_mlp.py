@@ -283,6 +283,8 @@ def test_bad_input_is_named():
         MLPClassifier(class_weight={0: 0, 1: 0, 2: 0}).fit(X, THREE)
     with pytest.raises(DataError, match="classes not in"):
         MLPClassifier(validation_data=(X, THREE + 1)).fit(X, THREE)
+    with pytest.raises(DataError, match="too large for float32 in row 3"):
+        MLPClassifier().fit(np.where(np.arange(437)[:, None] == 3, 1e39, X), THREE)
     with pytest.raises(DataError, match="targets of 0 or more"):
         MLPRegressor("poisson").fit(XR, NUMBERS)
     with pytest.raises(ArgumentError, match="balanced"):

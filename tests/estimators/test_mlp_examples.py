@@ -130,5 +130,5 @@ def test_a_regression():
     train, test, y_train, y_test = train_test_split(X, y, random_state=1)
     regr = MLPRegressor(random_state=1, max_iter=2000, tol=0.1).fit(train, y_train)
     his = theirs.MLPRegressor(random_state=1, max_iter=2000, tol=0.1).fit(train, y_train)
-    assert regr.score(test, y_test) == pytest.approx(his.score(test, y_test))
+    assert regr.score(test, y_test) == pytest.approx(his.score(test, y_test), abs=1e-3)  # after hundreds of epochs
     assert regr.score(test, y_test) > 0.9

@@ -46,7 +46,7 @@ def announce_table(prepared: Prepared, parts: Parts[Table]) -> None:
     lead = "one network" if count == 1 else f"{count} networks like this one"
     epoch = f"epoch chosen by {held:,} rows that it doesn't learn from" if held else "last epoch"
     trees = prepared.blueprint.settings.trees
-    beside = f"; {' and '.join(trees)} where it helps" if trees else ""
+    beside = f"; {' and '.join(trees)} where they help" if trees else ""
     say("", f"{lead}, {'each ' if count > 1 else ''}of the {epoch}{beside}")
 
 

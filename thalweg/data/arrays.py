@@ -45,9 +45,11 @@ def contiguous(array: Array, dtype: DTypeLike, what: str) -> Array:
 
     Numbers too large for float32 would silently become infinite, so they raise.
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         result = np.ascontiguousarray(array, dtype=dtype)
-    if array.dtype.kind in "uif" and array.dtype.itemsize > result.dtype.itemsize:
+        narrower = array.dtype.kind in "uif" and array.dtype.itemsize > result.dtype.itemsize
+        doubtful = narrower and not np.isfinite(result.sum())  # a finite sum has no infinite part
+    if doubtful:
         lost = np.isinf(result) & ~np.isinf(array)
         if lost.any():
             row = int(np.argwhere(lost)[0][0])

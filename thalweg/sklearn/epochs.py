@@ -118,7 +118,7 @@ class Stochastic:
                 callbacks = [Whole(callbacks, parts.parts, sizes)]
                 model.fit(iter(parts), epochs=epochs * parts.parts, callbacks=callbacks, **arguments)
             else:
-                x = np.ascontiguousarray(self.train.x, kind)
+                x = dense(self.train.x, kind)
                 model.fit(x, y, self.batch, epochs, sample_weight=weights, callbacks=callbacks, **arguments)
         except DivergedError as error:
             raise DataError(

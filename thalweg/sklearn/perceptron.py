@@ -24,7 +24,7 @@ from thalweg.sklearn.aim import SCIKIT_LEARN, Aim
 from thalweg.sklearn.compatible import validate_data
 from thalweg.sklearn.epochs import Rows, Stochastic, batch_size, by_lbfgs
 from thalweg.sklearn.layered import Hidden, draw_weights, hidden_layers, kernels_and_biases, network
-from thalweg.sklearn.sparse_rows import in_pieces
+from thalweg.sklearn.sparse_rows import dense, in_pieces
 
 Array = NDArray[Any]
 STRATEGIES = ("constant", "invscaling", "adaptive")
@@ -367,7 +367,7 @@ class Perceptron(BaseEstimator, ABC):
             outputs: Array = model.predict(x, verbose=0, lanes=lanes)
             return outputs
 
-        outputs = in_pieces(predict, X, model.dtype) if sparse.issparse(X) else predict(X.astype(model.dtype))
+        outputs = in_pieces(predict, X, model.dtype) if sparse.issparse(X) else predict(dense(X, model.dtype))
         return outputs.astype(X.dtype)
 
     def __sklearn_tags__(self) -> Any:

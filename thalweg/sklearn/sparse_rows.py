@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from thalweg.data.arrays import contiguous
 from thalweg.data.ordering import Ordering, Taken
 
 Array = NDArray[Any]
@@ -23,8 +24,8 @@ def rows_at_once(columns: int, itemsize: int) -> int:
 def dense(x: Any, dtype: Any) -> Array:
     """Rows as a dense array of this type."""
     if sparse.issparse(x):
-        return np.asarray(x.astype(dtype).toarray())
-    return np.ascontiguousarray(x, dtype)
+        x = x.toarray()
+    return contiguous(np.asarray(x), dtype, "X")
 
 
 def pieces(x: Any, dtype: Any) -> Iterator[Array]:

@@ -15,6 +15,8 @@ from thalweg.tabular.scoring import mean
 Array = NDArray[Any]
 
 LOW, HIGH = 0.7, 8.0
+MANY = 2000
+"""Of fewer rows, T is at least 1: they can't show that probabilities should be sharper."""
 GRID = np.geomspace(0.7, 4.0, 9)
 """Temperatures tried after every epoch."""
 
@@ -54,8 +56,8 @@ def least_loss(logits: Array, y: Array, weights: Array | None = None) -> tuple[f
     return min((loss_at(logits, y, t, weights), t) for t in GRID.tolist())
 
 
-def fitted(logits: Array, y: Array, weights: Array | None = None) -> float:
-    """The temperature of least loss, between 0.7 and 8; 1 if there are no rows.
+def fitted(logits: Array, y: Array, weights: Array | None = None, low: float | None = None) -> float:
+    """The temperature of least loss, between `low` and 8; 1 if there are no rows. `low` is 0.7, or 1 for few rows.
 
     >>> rng = np.random.default_rng(0)
     >>> logits = rng.normal(size=(2000, 1))
@@ -69,7 +71,7 @@ def fitted(logits: Array, y: Array, weights: Array | None = None) -> float:
 
     found = minimize_scalar(
         lambda log_t: loss_at(logits, y, float(np.exp(log_t)), weights),
-        bounds=(np.log(LOW), np.log(HIGH)),
+        bounds=(np.log(low or (LOW if len(y) >= MANY else 1.0)), np.log(HIGH)),
         method="bounded",
         options={"xatol": 1e-4},
     )

@@ -218,7 +218,8 @@ def weighted(networks: Array, grown: Sequence[Grown], y: Array, weights: Array |
         y: class numbers, or numbers in the target's unit (rows,).
     """
     each = [networks, *(kind.out_of_fold for kind in grown)]
-    rows = np.flatnonzero(~np.isnan(sum(each).reshape(len(networks), -1)[:, 0]))
+    known = [~np.isnan(one.reshape(len(networks), -1)[:, 0]) for one in each]
+    rows = np.flatnonzero(np.logical_and.reduce(known))
     if not len(rows) or not grown:
         return [], networks
     chosen = None if weights is None else weights[rows]
@@ -267,4 +268,5 @@ def averaging_shares(p: Array, y: Array, weights: Array | None = None) -> Array:
     unit = np.abs(errors).max() or 1.0
     system = np.vstack([errors / unit, np.full((1, p.shape[1]), 1e3 * np.sqrt(len(y)))])
     shares: Array = nnls(system, np.append(np.zeros(len(y)), 1e3 * np.sqrt(len(y))))[0]
-    return shares / shares.sum()
+    normalized: Array = shares / shares.sum()
+    return normalized

@@ -15,6 +15,8 @@ from thalweg.tabular.scoring import CLASS_METRICS, LOSSES, NUMBER_METRICS, TINY,
 
 Array = NDArray[Any]
 LABELS = {"log_loss": "log-loss", "auc": "AUC", "f1": "F1", "rmse": "RMSE", "mae": "MAE", "mape": "MAPE", "r2": "R²"}
+LOG_LOSSES = ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
+COOLEST = 0.2
 ALWAYS = {"regression": ("rmse", "r2"), "binary": ("log_loss", "accuracy"), "multiclass": ("log_loss", "accuracy")}
 
 
@@ -55,6 +57,15 @@ class Metric:
         return "maximize" if self.sign > 0 else "minimize"
 
 
+def coolest(loss: str) -> float:
+    """The least temperature for networks of this loss: the logits of one that isn't the log-loss have any scale.
+
+    >>> coolest("binary_crossentropy"), coolest("squared_hinge")
+    (0.7, 0.2)
+    """
+    return temperature.LOW if loss in LOG_LOSSES else COOLEST
+
+
 def label_of(metric: str) -> str:
     """A metric's name for people."""
     return LABELS.get(metric, metric.replace("_", " "))
@@ -75,18 +86,20 @@ class Jury:
     Attributes:
         judge: of these targets, without a metric of its own.
         metrics: what is scored.
+        low: the least temperature.
     """
 
     judge: Judge
     metrics: tuple[str, ...]
+    low: float = temperature.LOW
 
     @classmethod
-    def of(cls, target: Target, y: Array, learned: Array, metric: Metric) -> Jury:
+    def of(cls, target: Target, y: Array, learned: Array, metric: Metric, low: float = temperature.LOW) -> Jury:
         """`y` are the targets of the rows to judge by; predictions are limited to the range of those `learned`."""
         judge = Judge.of(target.task, y.ravel(), None, metric.name, None, target.mean, target.scale)
         if target.task == "regression":
             judge = replace(judge, low=float(learned.min()), high=float(learned.max()))
-        return cls(judge, tuple(dict.fromkeys([metric.name, *ALWAYS[target.task]])))
+        return cls(judge, tuple(dict.fromkeys([metric.name, *ALWAYS[target.task]])), low)
 
     def __call__(self, outputs: Array, at: float | None = None) -> Verdict:
         """The scores of outputs (rows, units): logits, or standardised numbers.
@@ -95,7 +108,7 @@ class Jury:
         """
         y, regression = self.judge.y, self.judge.task == "regression"
         if at is None:
-            at = 1.0 if regression else temperature.fitted(outputs, y)
+            at = 1.0 if regression else temperature.fitted(outputs, y, low=self.low)
         predicted = self.judge.predictions(outputs, at)
         truth = self.judge.numbers(y) if regression else y
         known = NUMBER_METRICS if regression else CLASS_METRICS

@@ -15,7 +15,7 @@ from thalweg.data.recipe import Recipe, recipe
 from thalweg.data.tables import Table, read_table
 from thalweg.data.target import Target, split_rows
 from thalweg.errors import ArgumentError, DataError, ShapeError
-from thalweg.experiments.tuning.jury import Jury, Metric
+from thalweg.experiments.tuning.jury import Jury, Metric, coolest
 from thalweg.experiments.tuning.space import Candidate
 from thalweg.support.frames import as_array
 from thalweg.tabular.blueprint import Blueprint
@@ -140,9 +140,9 @@ class Material:
         """The estimators' network for these rows, with codes of the numbers."""
         return design(self.features, learn.x, learn.y.ravel(), Settings(), None, self.seed)
 
-    def jury(self, held: Part, metric: Metric) -> Jury:
-        """Judges networks by these rows."""
-        return Jury.of(self.target, held.y, self.learn.y, metric)
+    def jury(self, held: Part, metric: Metric, candidate: Candidate) -> Jury:
+        """Judges a candidate's network by these rows."""
+        return Jury.of(self.target, held.y, self.learn.y, metric, coolest(candidate.loss))
 
     def fingerprint(self) -> str:
         """Differs for other rows, columns or shares."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from thalweg.errors import DivergedError
 from thalweg.experiments.tuning.cycles import Cycles
-from thalweg.experiments.tuning.jury import Metric, Verdict
+from thalweg.experiments.tuning.jury import Metric, Verdict, coolest
 from thalweg.experiments.tuning.material import Array, Material
 from thalweg.experiments.tuning.search import Running, TimeLimit, fit, on_lanes
 from thalweg.experiments.tuning.space import Candidate
@@ -79,7 +79,8 @@ class Reruns:
         known = [(outputs[cycle], y) for outputs, y in entry.samples.values() if len(outputs) > cycle]
         if self.metric.task == "regression" or not known:
             return 1.0
-        return fitted(np.concatenate([outputs for outputs, _ in known]), np.concatenate([y for _, y in known]))
+        logits, y = (np.concatenate(parts) for parts in zip(*known, strict=True))
+        return fitted(logits, y, low=coolest(entry.candidate.loss))
 
     def ranked(self) -> list[Rerun]:
         """Best mean first; of equal ones, in the order of the trials."""

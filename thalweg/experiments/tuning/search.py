@@ -78,7 +78,7 @@ def fit(
 
     Returns None if it was stopped. Raises DivergedError if a value stopped being finite.
     """
-    blueprint, jury = material.blueprint(learn, candidate), material.jury(held, metric)
+    blueprint, jury = material.blueprint(learn, candidate), material.jury(held, metric, candidate)
     model, bare = blueprint.member(0, seed, 1)  # each cycle sets a schedule of its own
     y = material.task.encode(learn.y, blueprint.outputs, model.loss)
     fitted = Fitted(blueprint, model, bare)

@@ -211,10 +211,11 @@ class Work:
         planned = {name: planned[name] for name in dict.fromkeys([chosen, DEFAULT])}
         fitted = self.refit(planned)
         test, task = self.material.test, self.material.task
-        jury, y = self.material.jury(test, self.metric), self.material.learn.y
+        y = self.material.learn.y
         models, verdicts, losses = {}, {}, {}
         for name, found in fitted.items():
-            temperature = planned[name][2]
+            candidate, _, temperature = planned[name]
+            jury = self.material.jury(test, self.metric, candidate)
             outputs = found.bare.predict(test.x, verbose=0, lanes=self.lanes)
             verdicts[name], losses[name] = jury(outputs, temperature), jury.losses(outputs, temperature)
             models[name], _ = found.blueprint.ensemble([found.model], [temperature], float(y.min()), float(y.max()))

@@ -41,8 +41,9 @@ class PeriodicEmbedding(Layer):
 
     >>> from thalweg import Input, Sequential
     >>> model = Sequential([Input((5,)), PeriodicEmbedding(frequencies=16, units=3)])
+    >>> model.build()
     >>> model.output_shape, model.count_params()
-    ((None, 15), 415)
+    ((15,), 415)
     """
 
     title_zh = "週期嵌入層"
