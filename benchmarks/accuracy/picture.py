@@ -44,18 +44,30 @@ def points(axes: Any, one: Comparison, seconds: Scores, ranked: Scores) -> None:
 
 
 def label(axes: Any, one: Comparison, seconds: Scores, ranked: Scores, shown: list[int]) -> None:
-    """Names to the right of the points; to the left where another point is near on the right."""
-    span = max(ranked[shown]) - min(ranked[shown]) or 1
-    for i in shown:
-        crowded = any(
-            j != i and abs(ranked[j] - ranked[i]) < 0.08 * span and 1 <= seconds[j] / seconds[i] < 5 for j in shown
-        )
+    """Names beside the points: right, left, above or below, wherever no other name or point is."""
+    axes.figure.draw_without_rendering()  # only now are places known
+    points = {i: axes.transData.transform((seconds[i], ranked[i])) * 72 / axes.figure.dpi for i in shown}
+    taken = {i: [(x - 4, y - 4, x + 4, y + 4)] for i, (x, y) in points.items()}
+    for i in sorted(shown, key=lambda i: -seconds[i]):
+        x, y = points[i]
+        width = 4.4 * len(one.methods[i])
+        ways = [(6, -3, "left", 0.0), (-6, -3, "right", 1.0), (0, 7, "center", 0.5), (0, -13, "center", 0.5)]
+        boxes = [(x + dx - part * width, y + dy, x + dx + (1 - part) * width, y + dy + 8) for dx, dy, _, part in ways]
+        others = [box for j, found in taken.items() if j != i for box in found]
+        free = [n for n, box in enumerate(boxes) if not any(overlap(box, other) for other in others)]
+        place = free[0] if free else 0
+        taken[i].append(boxes[place])
         axes.annotate(
             one.methods[i],
             (seconds[i], ranked[i]),
-            xytext=(-6 if crowded else 6, -3),
+            xytext=ways[place][:2],
             textcoords="offset points",
-            ha="right" if crowded else "left",
+            ha=ways[place][2],
             fontsize=8,
             color=COLOURS["thalweg"] if is_ours(one.methods[i]) else "#333333",
         )
+
+
+def overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether two boxes (left, bottom, right, top) have a place in common."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
