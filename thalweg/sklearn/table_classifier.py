@@ -102,7 +102,7 @@ class TabularClassifier(ClassifierMixin, TableEstimator):
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError(
-                f"y holds one class only, {self.classes_[0]!r}: a classifier needs rows of two classes or more"
+                f"y holds one class only, {self.classes_.tolist()[0]!r}: a classifier needs rows of two classes or more"
             )
         task: Task = "binary" if len(self.classes_) == 2 else "multiclass"
         called = target_name(name, table)
