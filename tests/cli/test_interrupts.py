@@ -234,7 +234,7 @@ def test_many_networks_stop(monkeypatch, first):
         future = submit(pool, *arguments)
         if first == "while others are given out":
             press()
-        elif arguments[-1] is models[-1]:
+        elif arguments[-1].args[0] is models[-1]:
             given_out.set()
         return future
 

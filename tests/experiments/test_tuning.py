@@ -193,7 +193,7 @@ def test_a_time_limit_leaves_compiling_out():
 
 def test_a_time_limit_that_is_too_short_is_said_so():
     with pytest.raises(ArgumentError, match="before a trial had ended"):
-        thalweg.tune(X, TWO, time_limit=0.001, **QUICK)
+        thalweg.tune(X, TWO, time_limit=1e-6, **QUICK)
 
 
 def test_ctrl_c_during_the_reruns_keeps_those_that_are_done():
