@@ -307,7 +307,9 @@ def test_the_command_line_tells_them_apart(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sys, "argv", ["thalweg", "train", penguins, *quick, "--early-stopping", "0"])
     with pytest.raises(SystemExit):
         cli.main()
-    assert re.search(r"trained 4 networks, 8 epochs in \d+\.\d\d s \(and \d+\.\d s to compile kernels\)\n", capsys.readouterr().out)
+    assert re.search(
+        r"trained 4 networks, 8 epochs in \d+\.\d\d s \(and \d+\.\d s to compile kernels\)\n", capsys.readouterr().out
+    )
     monkeypatch.setattr(sys, "argv", ["thalweg", "compare", "optimizer", penguins, *quick, "--entries", "sgd"])
     with pytest.raises(SystemExit):
         cli.main()
