@@ -158,4 +158,4 @@ def test_twenty_steps_are_keras_s(name, options, x):
     for before, got, weight in zip(start, ours.get_weights(), theirs.weights, strict=True):
         want = np.asarray(weight.value)
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4 * abs(want).max())
-        assert np.abs(want - before).max() > 1e-4  # it has learned
+        assert np.abs(want - before).max() > 1e-5  # it has learned

@@ -293,6 +293,8 @@ DATA = {
     "trainable", "iterations", "learning_rate", "model", "thresholds", "output_shape", "stop_training",
     "distribute_strategy",
 }  # fmt: skip
+# What isn't there unless a subclass defines it; then it is called.
+LOOKED_FOR = {"Layer": {"call", "compute_output_shape"}, "Loss": {"call"}}
 
 
 def theirs_of(their):
@@ -313,7 +315,8 @@ def test_every_method_of_keras_is_called_or_in_the_table(base):
         if not inspect.isclass(their) or not issubclass(their, kind_of(keras, base)):
             continue
         compared += 1
-        lacking = {name for name in theirs_of(their) - DATA - base.uncalled.keys() if not hasattr(ours, name)}
+        known = DATA | base.uncalled.keys() | ours.uncalled.keys() | LOOKED_FOR.get(base.__name__, set())
+        lacking = {name for name in theirs_of(their) - known if not hasattr(ours, name)}
         assert not lacking, f"{ours.__name__} neither has {sorted(lacking)} nor says that it is never called"
     assert compared >= (1 if base is Sequential else 4)
 

@@ -12,7 +12,7 @@ from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.layers.kernel_layer import RegularizerLike
 from thalweg.layers.layer import Array, Layer, Shape
-from thalweg.ops.variable import to_numbers
+from thalweg.ops.variable import Variable, to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer, Constant
 from thalweg.support.checks import whole
@@ -97,6 +97,11 @@ class Embedding(Layer):
             raise ArgumentError("Embedding: low-rank adaptation isn't supported: leave out lora_rank and lora_alpha")
         self.input_length = None if input_length is None else whole("Embedding's input_length", input_length)
         self.sparse = bool(sparse)
+
+    @property
+    def embeddings(self) -> Variable | None:
+        """W, once the layer is built."""
+        return getattr(self, "W", None)
 
     def given(self, weights: Any) -> Array:
         """The table that `weights` holds, as an array or, as in Keras, a list of one array."""

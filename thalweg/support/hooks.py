@@ -100,6 +100,9 @@ LAYER = table(
     ),
     *(SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
 )
+LOOKUP = {name: instead for name, instead in LAYER.items() if name != "__call__"} | table(
+    ("update_state reset_state load_assets save_assets output_dtype", "a look-up learns in adapt, models save it")
+)
 STEP = "a step is compiled as one program: choose loss and optimizer in compile, or loop over train_on_batch"
 MODEL = table(
     (

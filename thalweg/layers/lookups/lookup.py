@@ -38,7 +38,7 @@ class Lookup(Layer):
     `depth`, the number of indices.
     """
 
-    uncalled: ClassVar[dict[str, str]] = {name: instead for name, instead in hooks.LAYER.items() if name != "__call__"}
+    uncalled = hooks.LOOKUP
     modes: ClassVar[tuple[str, ...]] = ("int", "one_hot", "multi_hot", "count")
 
     def __init__(self, output_mode: str, sparse: bool, name: str | None) -> None:
