@@ -18,6 +18,14 @@ KNOWN = [
     "numpy.dtype",
     "functools.partial",
     "sklearn.utils.validation.check_array",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",  # these skops trusts by itself in later versions
+    "sklearn._loss.link.IdentityLink",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.link.MultinomialLogit",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfMultinomialLoss",
+    "sklearn._loss.loss.HalfSquaredError",
 ]
 """What scikit-learn's trees consist of besides what skops trusts by itself. The numbers in the first two are checked by
 `is_sound`; a partial function of another function than the last would be named as foreign, as that function is."""
