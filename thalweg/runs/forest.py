@@ -26,6 +26,7 @@ KNOWN = [
     "sklearn._loss.loss.HalfBinomialLoss",
     "sklearn._loss.loss.HalfMultinomialLoss",
     "sklearn._loss.loss.HalfSquaredError",
+    "sklearn.compose._column_transformer._RemainderColsList",
 ]
 """What scikit-learn's trees consist of besides what skops trusts by itself. The numbers in the first two are checked by
 `is_sound`; a partial function of another function than the last would be named as foreign, as that function is."""
