@@ -19,6 +19,7 @@ ROOT = Path(thalweg.__file__).parent
 ROOMS = [
     ["thalweg"],  # the public names
     ["thalweg.cli"],
+    ["thalweg.play"],
     ["thalweg.runs"],
     ["thalweg.sklearn"],
     ["thalweg.experiments.tuning"],
@@ -27,6 +28,10 @@ ROOMS = [
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
+    ["thalweg.views.report", "thalweg.views.notebook"],
+    ["thalweg.landscapes"],
+    ["thalweg.doctor"],
+    ["thalweg.recordings"],
     ["thalweg.callbacks", "thalweg.datasets"],
     ["thalweg.data"],
     ["thalweg.data.formats"],
@@ -53,6 +58,7 @@ ROOMS = [
      "thalweg.program.instructions.numerical", "thalweg.program.instructions.updates"],
     ["thalweg.program.formula"],
     ["thalweg.program.ir"],
+    ["thalweg.views.web"],
     ["thalweg.support"],
     ["thalweg.errors", "thalweg.version"],
 ]  # fmt: skip

@@ -19,9 +19,29 @@ from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import Instruction
 from thalweg.program.passes.draft import Request
 from thalweg.support.nested import leaves
+from thalweg.support.parts import done_by
 from thalweg.support.printing import out
 from thalweg.support.terminal import columns
 from thalweg.support.typesetting import table
+
+
+class Inspected:
+    """Base of `Model`: what shows a network, its program and its training."""
+
+    inputs: list[Any]
+    build: Callable[..., None]
+    _weights: Weights
+    _compiled: Compiled
+
+    program = done_by("_compiled", Compiled.program)
+    profile = done_by("_compiled", Compiled.profile)
+    trace = done_by("_compiled", Compiled.trace)
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Prints every layer with its output shape and number of weights; "?" while they are unknown."""
+        if self.inputs:
+            self.build()
+        summary(self._weights, print_fn)
 
 
 def summary(weights: Weights, print_fn: Callable[[str], Any] | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from thalweg.models.description import describe, settings
 from thalweg.models.drawing import Drawn, Own
 from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
-from thalweg.models.inspection import summary
+from thalweg.models.inspection import Inspected
 from thalweg.models.predictor import QUIET, Predictor, predict_all
 from thalweg.models.trainer import Fit, Trainer, Validation
 from thalweg.models.weights import Weights
@@ -40,7 +40,7 @@ from thalweg.support.parts import done_by, held_by
 DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
 
 
-class Model(Layer):
+class Model(Inspected, Layer):
     """Base of all networks of layers: `Model(inputs, outputs)` from tensors, or a subclass with a `call`.
 
     From tensors, it is everything between them: any number of inputs and outputs, alone, in lists or in dicts; layers
@@ -262,12 +262,6 @@ class Model(Layer):
         self.build()
         self._weights.set(weights)
 
-    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Prints every layer with its output shape and number of weights; "?" while they are unknown."""
-        if self.inputs:
-            self.build()
-        summary(self._weights, print_fn)
-
     # --- compiling -----------------------------------------------------------------------------------------------
 
     compiled: bool = held_by("_compiled", "complete", "Whether `compile` was called.")
@@ -282,9 +276,6 @@ class Model(Layer):
     training_state = done_by("_compiled", Compiled.training_state)
     use_average = done_by("_compiled", Compiled.use_average)
     lower = done_by("_compiled", Compiled.lower)
-    program = done_by("_compiled", Compiled.program)
-    profile = done_by("_compiled", Compiled.profile)
-    trace = done_by("_compiled", Compiled.trace)
 
     def compile(
         self,

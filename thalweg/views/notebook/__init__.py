@@ -1,0 +1,1 @@
+"""Notebooks: live figures, and how objects show themselves."""

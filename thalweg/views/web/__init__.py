@@ -1,0 +1,1 @@
+"""Pages: ES modules that draw, and what puts them into one file."""
