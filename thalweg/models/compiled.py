@@ -37,7 +37,7 @@ from thalweg.support.nested import mapped
 from thalweg.support.once import making
 from thalweg.support.seeds import draw_seed
 from thalweg.tracing import making as tracing
-from thalweg.tracing.trace import Trace
+from thalweg.tracing.step_trace import Trace
 
 
 class Compiled:

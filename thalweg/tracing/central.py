@@ -77,7 +77,7 @@ def check(loss: Loss, vector: Array, weights: Sequence[tuple[TracedWeight, int]]
             numeric[k], kinks[k] = slope(loss, vector, offset + int(k), middle)
         derived = weight.gradient.ravel().astype(np.float64)
         judged = which[~kinks[which]]
-        largest = max(float(np.max(abs(derived), initial=0.0)), np.finfo(np.float32).tiny)
+        largest = max(float(np.max(abs(derived), initial=0.0)), float(np.finfo(np.float32).tiny))
         error = float(np.max(abs(numeric[judged] - derived[judged]), initial=0.0)) / largest
         checks.append(Checked(weight.path, numeric.reshape(weight.before.shape), len(which), error, int(kinks.sum())))
     return Check(tuple(checks), STEP)

@@ -94,7 +94,7 @@ class Followed:
         start = buffer.offset % stride
         for place in self.places:
             first = place.buffer.offset - start
-            if 0 <= first and first + place.buffer.size <= buffer.size:
+            if first >= 0 and first + place.buffer.size <= buffer.size:
                 part = array[first : first + place.buffer.size].reshape(place.buffer.shape)
                 yield Value(vectors[buffer.region].format(place.buffer), part)
 

@@ -10,7 +10,7 @@ from thalweg.program.ir.instruction import Array
 from thalweg.tracing.tutorial import givens, in_tutorial, lines
 
 if TYPE_CHECKING:
-    from thalweg.tracing.trace import Trace
+    from thalweg.tracing.step_trace import Trace
 
 MOST = 4096
 """Numbers of an array that go into a page: a picture's pixels, a layer's weights."""

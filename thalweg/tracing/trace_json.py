@@ -11,7 +11,7 @@ from thalweg.tracing.tutorial import Line, givens, in_tutorial, lines
 from thalweg.tracing.values import Value
 
 if TYPE_CHECKING:
-    from thalweg.tracing.trace import Trace
+    from thalweg.tracing.step_trace import Trace
 
 VERSION = 1
 Json = dict[str, Any]

@@ -13,16 +13,18 @@ from thalweg.support.typesetting import width as columns_of
 from thalweg.tracing.tutorial import Line, givens, in_tutorial, lines
 
 if TYPE_CHECKING:
-    from thalweg.tracing.trace import Trace
+    from thalweg.tracing.step_trace import Trace
 
+LEAST = 60
 WIDE = 100  # columns where there is no terminal
-MOST_LINES = 8  # of an array
+MOST_LINES = 8  # of an array; of a longer one, …
+FIRST_LINES = 4  # … as many
 INDENT = 4
 
 
 def written(trace: Trace, width: int | None) -> str:
     """The whole text."""
-    room = max(40, width or WIDE)
+    room = max(LEAST, width or WIDE)
     return "\n".join(line.rstrip() for line in parts(trace, room))
 
 
@@ -31,8 +33,6 @@ def parts(trace: Trace, room: int) -> Iterator[str]:
     setting = trace.setting
     rows = "1 row" if setting.rows == 1 else f"{setting.rows:,} rows"
     yield f"One step on {rows}: {setting.optimizer}, learning rate {setting.learning_rate:g}"
-    for name, text in trace.given.items():
-        yield from textwrap.wrap(f"{name}: {text}", room, initial_indent="  ", subsequent_indent="    ")
     tutorial = lines(trace)
     if tutorial:
         yield from ("", "as a tutorial writes it")
@@ -122,11 +122,11 @@ def number(value: float) -> str:
 def numbers(array: Array, room: int) -> list[str]:
     """The numbers of an array in lines: a line for each vector along its last axis.
 
-    What doesn't fit is left out and said: of long lines the end, of many lines the rest, with the range and the mean.
+    What doesn't fit is left out, of long lines the end and of many lines the rest; then there is a line with the range.
     """
     array = np.asarray(array)
     table = array.reshape(1, -1) if array.ndim < 2 or array.shape[-1] == 1 else array.reshape(-1, array.shape[-1])
-    shown = table[:MOST_LINES]
+    shown = table if len(table) <= MOST_LINES else table[:FIRST_LINES]
     fit = max(1, (room - 2) // 3)  # a column takes three at least
     cells = [[number(float(v)) for v in line[: fit + 1]] for line in shown]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from thalweg.program.ir.instruction import Array
 from thalweg.tracing.values import TracedStep, TracedWeight, Value
 
 if TYPE_CHECKING:
-    from thalweg.tracing.trace import Trace
+    from thalweg.tracing.step_trace import Trace
 
 Text = dict[str, str]
 MEANINGS: dict[str, Text] = {
@@ -31,7 +31,7 @@ MEANINGS: dict[str, Text] = {
     "w +=": {"en": "the weights after the step", "zh": "更新後的權重"},
     "b +=": {"en": "the bias after the step", "zh": "更新後的偏差"},
 }
-FACTORS = {  # of the error in the error term, if the loss is over n outputs
+FACTORS: dict[str, Callable[[int], float]] = {  # of the error in the error term, if the loss is over n outputs
     "SumSquaredError": lambda n: 2.0,
     "MeanSquaredError": lambda n: 2.0 / n,
     "BinaryCrossentropy": lambda n: 1.0 / n,
@@ -208,7 +208,9 @@ class Writer:
             for name, weight in (("w", layer.weights), ("b", layer.bias)):
                 if weight is not None:
                     called = layer.called(name)
-                    yield self.line(called, f"{called} += {layer.called(f'delta_{name}')}", weight.after, False, f"{name} +=")
+                    yield self.line(
+                        called, f"{called} += {layer.called(f'delta_{name}')}", weight.after, False, f"{name} +="
+                    )
 
     def forward(self) -> Iterator[Line]:
         for layer in self.chain:
