@@ -91,7 +91,7 @@ class Trace(Mapping[str, Array]):
         layers with a squared error or a cross-entropy."""
         return lines(self)
 
-    def to_json(self, most: int | None = 10_000) -> dict[str, Any]:
+    def to_json(self, most: int | None = 1_000) -> dict[str, Any]:
         """The trace as plain JSON; its schema is docs/trace.schema.json.
 
         most: of an array with more numbers only the first are written, and how many there are; None: all of them.

@@ -12,17 +12,18 @@ from thalweg.tracing.tutorial import givens, in_tutorial, lines
 if TYPE_CHECKING:
     from thalweg.tracing.step_trace import Trace
 
-MOST = 4096
-"""Numbers of an array that go into a page: a picture's pixels, a layer's weights."""
+MOST, MOST_READ, MOST_PIXELS = 1024, 256, 4096
+"""Numbers of an array that go into a page: of what is written, of what is read, of images and feature maps."""
 
 Figure = dict[str, Any]
 
 
-def shown(name: str, array: Array, tutorial: str = "") -> Figure:
+def shown(name: str, array: Array, tutorial: str = "", most: int = MOST) -> Figure:
     """An array, or the first numbers of a large one."""
     array = np.asarray(array)
-    cut = array.size > MOST
-    values = np.asarray(array.ravel()[:MOST] if cut else array, np.float32)
+    most = max(most, MOST_PIXELS) if array.ndim == 4 else most
+    cut = array.size > most
+    values = np.asarray(array.ravel()[:most] if cut else array, np.float32)
     result: Figure = {"name": name, "shape": list(array.shape), "values": values}
     return result | ({"cut": int(array.size)} if cut else {}) | ({"tutorial": tutorial} if tutorial else {})
 
@@ -46,7 +47,7 @@ def figure(trace: Trace) -> Figure:
                 "section": step.section,
                 "title": step.title,
                 "formula": step.formula,
-                "inputs": [shown(v.name, v.array, in_tutorial(trace, v.name)) for v in step.inputs],
+                "inputs": [shown(v.name, v.array, in_tutorial(trace, v.name), MOST_READ) for v in step.inputs],
                 "outputs": [shown(v.name, v.array, in_tutorial(trace, v.name)) for v in step.outputs],
             }
             for step in trace.steps
