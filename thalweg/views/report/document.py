@@ -116,7 +116,7 @@ def lacking(missing: list[Text], clock: Clock) -> Section | None:
 
 
 def within(sections: list[Section], most: int = MOST_BYTES) -> tuple[list[Section], list[Text]]:
-    """The sections with pictures made smaller and, if that isn't enough, without the largest figures, which are named."""
+    """The sections with pictures made smaller; if that isn't enough, without the largest figures, which are named."""
     sections = [
         section | {"figures": [smaller(f) if f["kind"] == "images" else f for f in section.get("figures", [])]}
         for section in sections

@@ -19,7 +19,8 @@ STATISTICS: dict[str, tuple[Text, Text]] = {
         both(
             "mean |Δw| / mean |w| of a step, by layer. About 0.001 is common; far above 0.1 the steps tear down what "
             "was learned, far below 0.0001 next to nothing happens.",
-            "每一步的 mean |Δw| / mean |w|（逐層）。常見約為 0.001；遠高於 0.1 表示步伐會毀掉已學到的，遠低於 0.0001 則幾乎沒有變化。",
+            "每一步的 mean |Δw| / mean |w|（逐層）。常見約為 0.001；遠高於 0.1 表示步伐會毀掉已學到的，"
+            "遠低於 0.0001 則幾乎沒有變化。",
         ),
     ),
     "gradient_norm": (

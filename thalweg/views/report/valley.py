@@ -40,8 +40,8 @@ def valley(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         "title": both("The loss landscape", "損失地形"),
         "text": [
             both(
-                "The loss as a function of the weights, on planes through the space of all weights. Distances are those "
-                "of the weights; the mean is over at most 512 training rows.",
+                "The loss as a function of the weights, on planes through the space of all weights. Distances are "
+                "those of the weights; the mean is over at most 512 training rows.",
                 "把損失看作權重的函數，畫在穿過權重空間的平面上。距離是權重的距離；損失取至多 512 個訓練列的平均。",
             )
         ],
@@ -98,7 +98,8 @@ def around(found: dict[str, Any]) -> Figure:
         both(
             "Two random directions, each unit's as long as the unit's own weights (Li et al. 2018): at 1, the weights "
             "are changed by as much as they are long. Flat means that the solution doesn't depend on exact weights.",
-            "兩個隨機方向，每個單元的方向與它自己的權重等長（Li et al. 2018）：在 1 處，權重的改變與其長度相同。平坦表示解不依賴精確的權重。",
+            "兩個隨機方向，每個單元的方向與它自己的權重等長（Li et al. 2018）：在 1 處，權重的改變與其長度相同。"
+            "平坦表示解不依賴精確的權重。",
         ),
         (both("random direction 1", "隨機方向 1"), both("random direction 2", "隨機方向 2")),
     )
@@ -111,9 +112,10 @@ def descent(found: dict[str, Any]) -> Figure:
         named(found, lambda _: both("solution", "解")),
         both("The path of descent", "下降的路徑"),
         both(
-            f"The two directions in which the weights have moved most: {first} and {second} of the path's variance. The "
-            "path lies near this plane, not in it, so its losses differ from the ground's.",
-            f"權重移動最多的兩個方向：分別占路徑變異的 {first} 與 {second}。路徑在此平面附近而不在其上，故其損失與地面不同。",
+            f"The two directions in which the weights have moved most: {first} and {second} of the path's variance. "
+            "The path lies near this plane, not in it, so its losses differ from the ground's.",
+            f"權重移動最多的兩個方向：分別占路徑變異的 {first} 與 {second}。"
+            "路徑在此平面附近而不在其上，故其損失與地面不同。",
         ),
         (both("first principal direction", "第一主方向"), both("second principal direction", "第二主方向")),
     )
