@@ -33,6 +33,8 @@ MOST_BYTES = 3_500_000
 MOST_OF_A_FIGURE = 400_000
 """Bytes of a figure's pictures; larger ones lose rows and columns of pixels."""
 LEAST_SIDE = 8
+INSIDE = ("findings", "network", "convolutions", "layers", "landscape", "program")
+"""The sections that look into one network."""
 
 
 def report_document(subject: Subject, language: str = "en", seconds: float = SECONDS) -> dict[str, Any]:
@@ -66,7 +68,9 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
 
     def make(name: str, section: Callable[[], Section | None]) -> None:
         try:
-            made[name] = section()
+            made[name] = found = section()
+            if found is not None and name in INSIDE and subject.inside is not None:
+                found["text"] = [subject.inside, *found.get("text", [])]
         except ThalwegError as error:  # such as a network of a kind that can't be shown so
             made[name] = None
             failed.append(both(f"{name}: {error}", f"{name}：{error}"))

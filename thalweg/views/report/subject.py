@@ -180,6 +180,7 @@ class Subject:
         target: what is predicted.
         classes: their names.
         held, scores, inputs, network: see their classes.
+        inside: what the network is that is looked into, if it isn't all that predicts.
         x, y: rows as the network takes them, on which the loss is computed for the landscape.
         history: a record for each epoch (of each member).
         metric: what "held_out" in the history is.
@@ -201,6 +202,7 @@ class Subject:
     scores: list[Score] = field(default_factory=list)
     inputs: ColumnInputs | PictureInputs | None = None
     network: Network | None = None
+    inside: Text | None = None
     x: Array | None = None
     y: Array | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
