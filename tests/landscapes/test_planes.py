@@ -96,6 +96,19 @@ def test_the_path_lies_on_its_own_plane():
     assert inside.all()
 
 
+def test_weights_come_as_vectors_or_as_arrays_in_turn():
+    model = make(units=3)
+    terrain = Terrain(model, X, Y)
+    packed = np.concatenate([w.ravel() for w in model.get_weights()])
+    assert packed.size < model.vector.size  # which has gaps
+    assert terrain(terrain.vectors(packed)[0]) == terrain(model.vector)
+    other = make(1, units=3)
+    there = terrain.vectors(np.concatenate([w.ravel() for w in other.get_weights()]))[0]
+    assert terrain(there) == pytest.approx(other.evaluate(X, Y, verbose=0)[0], rel=1e-5)
+    with pytest.raises(ArgumentError, match="vectors of"):
+        terrain.vectors(packed[:-1])
+
+
 def test_a_straight_path_gets_a_direction_across():
     model = make()
     end = model.vector.copy()

@@ -72,8 +72,9 @@ def landscape(
     Args:
         model: a compiled and built model; it isn't changed.
         x, y: rows, as `evaluate` takes them; of more than 512, a random choice.
-        path: (k, parameters), weights on the way of descent (`recording.path`); others: weights of other solutions.
-            Both are shown where they fall on the plane, which is seldom close by: see `pca_plane` and `valleys`.
+        path: (k, weights), weights on the way of descent (`recording.path`); others: weights of other solutions. Each
+            is the arrays of `get_weights` one after the other, or like `model.vector`. Both are shown where they fall
+            on the plane, which is seldom close by: see `pca_plane` and `valleys`.
         size: points along a side; fewer, down to 9, if they would take longer than `seconds`.
         seed: of the directions and of the chosen rows.
 
@@ -114,9 +115,9 @@ def pca_plane(
         ArgumentError: the path has fewer than three points, or doesn't move.
     """
     terrain = Terrain(model, x, y, seed)
-    walked = np.asarray(path, np.float64)
-    if walked.ndim != 2 or len(walked) < 3 or walked.shape[1] != terrain.solution.size:
-        raise ArgumentError(f"a path is at least three weight vectors of {terrain.solution.size:,}, got {walked.shape}")
+    walked = terrain.vectors(path).astype(np.float64)
+    if len(walked) < 3:
+        raise ArgumentError(f"a path is at least three weight vectors, got {len(walked)}")
     away = walked - terrain.solution
     _, spread, directions = np.linalg.svd(away, full_matrices=False)
     if not spread[0]:
@@ -146,7 +147,7 @@ def valleys(
     terrain = Terrain(model, x, y, seed)
     if len(others) < 2:
         raise ArgumentError(f"a plane needs the model and two other solutions, got {len(others)} others")
-    one, two = (np.asarray(other, np.float64) - terrain.solution for other in others[:2])
+    one, two = (terrain.vectors(other)[0].astype(np.float64) - terrain.solution for other in others[:2])
     length = np.linalg.norm(one)
     first = one / (length or 1.0)
     second = two - (two @ first) * first
@@ -194,12 +195,12 @@ def drawn(
     loss = np.array([[terrain(plane.at(u, v)) for v in b] for u in a])
     found: dict[str, Any] = {"a": a, "b": b, "loss": loss, "path": None, "path_loss": None, "rows": terrain.rows}
     if path is not None:
-        walked = np.asarray(path, terrain.solution.dtype).reshape(-1, terrain.solution.size)
+        walked = terrain.vectors(path)
         found["path"] = plane.places(walked)
         found["path_loss"] = np.array([terrain(weights) for weights in walked])
     found["points"] = [point("solution", np.zeros(2), terrain(terrain.solution))]
     for number, other in enumerate(others, start=2):
-        vector = np.asarray(other, terrain.solution.dtype)
+        vector = terrain.vectors(other)[0]
         found["points"].append(point(f"solution {number}", plane.places(vector)[0], terrain(vector)))
     return found
 

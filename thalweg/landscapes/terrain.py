@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Chunk, mean_loss
@@ -47,6 +47,9 @@ class Terrain:
         self.rows = rows
         self.solution: Array = model.vector.copy()
         self.trained = [p.buffer for _, p in model.trained_parameters()]
+        self._places = np.concatenate(
+            [np.arange(p.buffer.offset, p.buffer.offset + p.buffer.size) for _, p in model.named_parameters()]
+        )
         job.parameters, job.slots = self.solution.copy(), job.slots.copy()
         self._job, self._executor = job, make_executor(compiled.engine, job)
         self._chunk = Chunk(0, 0, 1, 0, np.zeros(1))
@@ -58,6 +61,24 @@ class Terrain:
             outcome = self._executor.run(self._chunk)
         totals = outcome.records[0] if len(outcome.records) else outcome.totals
         return float(mean_loss(totals)) if outcome.finite else float("nan")
+
+    def vectors(self, weights: ArrayLike) -> Array:
+        """Weights as vectors (k, n) like `model.vector`; given so, or the arrays of `get_weights` in turn.
+
+        Raises:
+            ArgumentError: they are as many as neither has.
+        """
+        given = np.asarray(weights, self.solution.dtype)
+        given = given[None] if given.ndim == 1 else given
+        if given.ndim == 2 and given.shape[1] == self.solution.size:
+            return given
+        if given.ndim != 2 or given.shape[1] != len(self._places):
+            raise ArgumentError(
+                f"weights on a landscape are vectors of {len(self._places):,} numbers, got the shape {given.shape}"
+            )
+        spread = np.repeat(self.solution[None], len(given), axis=0)
+        spread[:, self._places] = given
+        return spread
 
     def seconds(self) -> float:
         """The time of one evaluation: the least of three, the kernels being compiled."""
