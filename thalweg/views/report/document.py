@@ -107,8 +107,8 @@ def lacking(missing: list[Text], clock: Clock) -> Section | None:
         missing = [
             *missing,
             both(
-                f"There was no time for: {english}. `thalweg report --seconds 60` takes more.",
-                f"時間不夠，未包含：{chinese}。`thalweg report --seconds 60` 可給更多時間。",
+                f"There was no time for: {english}. With more seconds (thalweg report --seconds 60) it is there.",
+                f"時間不夠，未包含：{chinese}。給更多秒數（thalweg report --seconds 60）就會有。",
             ),
         ]
     if not missing:
