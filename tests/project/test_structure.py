@@ -29,6 +29,7 @@ ROOMS = [
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
+    ["thalweg.tracing"],
     ["thalweg.views.report", "thalweg.views.notebook"],
     ["thalweg.landscapes"],
     ["thalweg.doctor"],
