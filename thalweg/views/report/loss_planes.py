@@ -18,7 +18,7 @@ SPAN = 50.0
 SEEDS = 2
 
 
-def valley(subject: Subject, clock: Clock) -> dict[str, Any] | None:
+def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     """The section; None without a network, or without rows to compute its loss on."""
     network, x, y = subject.network, subject.x, subject.y
     if network is None or x is None or y is None or not network.model.compiled or not len(x):
