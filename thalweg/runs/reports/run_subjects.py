@@ -21,8 +21,11 @@ from thalweg.runs.image_run import ImageRun
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableRun
 from thalweg.tabular.trees import mixed
-from thalweg.views.report.of_model import retrained
+from thalweg.views.report.of_model import retrained, retrained_share
 from thalweg.views.report.subject import ColumnInputs, Network, PictureInputs, Score, Subject, Text, both, written
+
+FIRST_NAMED = "member_1_"
+"""How the names of the first network's layers begin in an ensemble's graph."""
 
 
 def subject_of_run(run: Run, evidence: Evidence | None, folder: Path) -> Subject:
@@ -168,11 +171,11 @@ def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> N
     done = steps_done(facts, subject.recording, members, batch)
     subject.network = Network(
         model=first,
-        nodes=[vars(step) for step in steps],
+        nodes=[unprefixed(vars(step)) for step in steps],
         batch=batch,
         others=other_members(run, members),
         again=retrained(first, batch, done) if members < 3 else None,
-        seconds=number(facts.get("seconds")) / members,
+        seconds=number(facts.get("seconds")) / members * retrained_share(done),
     )
     if members > 1 or trees:
         subject.inside = both(
@@ -211,6 +214,12 @@ def alone(run: TableRun) -> Model:
     copy.set_weights(first.get_weights())
     copy.compile(options.get("optimizer") or "adam", first.loss if first.compiled else options.get("loss") or task.loss)
     return copy
+
+
+def unprefixed(node: dict[str, Any]) -> dict[str, Any]:
+    """A layer of the first network by its name there, without the network's."""
+    sources = [source.removeprefix(FIRST_NAMED) for source in node["sources"]]
+    return node | {"name": node["name"].removeprefix(FIRST_NAMED), "sources": sources}
 
 
 def other_members(run: TableRun, members: int) -> dict[str, Array]:
@@ -329,7 +338,7 @@ def about_images(subject: Subject, run: ImageRun, evidence: Evidence | None) -> 
         nodes=[vars(step) for step in steps_of(model._weights.graph)],
         batch=batch,
         again=retrained(model, batch, steps),
-        seconds=number(facts.get("seconds")),
+        seconds=number(facts.get("seconds")) * retrained_share(steps),
     )
     recorded(subject)
     if evidence is None:

@@ -214,6 +214,10 @@ def dependence(inputs: ColumnInputs, column: int, subject: Subject) -> Figure | 
         }
     part = lines[0][1]
     low, high = np.quantile(part, [0.1, 0.9], axis=1)
+    note = both(
+        f"The mean over {len(base)} rows, all given this value of {name}; the line holds the middle 80 % of them.",
+        f"{len(base)} 列都換成此 {name} 值時的平均；線段為其中間的 80 %。",
+    )
     return {
         "kind": "bars",
         "title": title,

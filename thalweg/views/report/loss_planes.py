@@ -41,8 +41,8 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         "text": [
             both(
                 "The loss as a function of the weights, on planes through the space of all weights. Distances are "
-                "those of the weights; the mean is over at most 512 training rows.",
-                "把損失看作權重的函數，畫在穿過權重空間的平面上。距離是權重的距離；損失取至多 512 個訓練列的平均。",
+                "those of the weights; the mean is over at most 512 rows.",
+                "把損失看作權重的函數，畫在穿過權重空間的平面上。距離是權重的距離；損失取至多 512 列的平均。",
             )
         ],
         "figures": figures,
