@@ -26,6 +26,8 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     what = both("loss landscapes", "損失地形")
     if not clock.has(LEAST, what):
         return None
+    if not np.isfinite(network.model.vector).all():
+        return None
     path = path_of(subject, network)
     seconds = min(MOST, clock.left / 4)
     figures = [around(planes.landscape(network.model, x, y, seconds=seconds))]
@@ -35,6 +37,9 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     if len(others) >= 2 and clock.has(LEAST, what):
         found = planes.valleys(network.model, x, y, list(others.values()), seconds=min(seconds, clock.left))
         figures.append(between(found, list(others)))
+    figures = [figure for figure in figures if np.isfinite(figure["loss"]).any()]
+    if not figures:
+        return None
     return {
         "id": "landscape",
         "title": both("The loss landscape", "損失地形"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thalweg import optimizers
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, DivergedError
 from thalweg.support.naming import snake_case
 from thalweg.version import __version__
 from thalweg.views.report.subject import (
@@ -191,8 +191,12 @@ def task_of(model: Model, y: Any) -> tuple[str, int]:
 
 def judged(subject: Subject, model: Model, x: Any, y: Any) -> None:
     """Adds scores, predictions and inputs."""
-    values = model.evaluate(x, y, verbose=0, return_dict=True)
-    subject.scores = [Score(name=name, value=float(value)) for name, value in values.items()]
+    try:
+        values = model.evaluate(x, y, verbose=0, return_dict=True)
+        subject.scores = [Score(name=name, value=float(value)) for name, value in values.items()]
+    except DivergedError as error:
+        subject.missing.append(both(f"There are no scores: {error}", f"沒有分數：{error}"))
+        return
     subject.task, classes = task_of(model, y)
     if not subject.task or not isinstance(x, np.ndarray):
         return
