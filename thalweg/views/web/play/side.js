@@ -98,9 +98,11 @@ export class Side {
   /** @param {IntersectionObserverEntry[]} entries */
   seen(entries) {
     for (const { target, isIntersecting } of entries) {
-      const name = /** @type {HTMLElement} */ (target).dataset.panel ?? "";
-      if (isIntersecting) this.dirty.add(name);
-      this.visible[isIntersecting ? "add" : "delete"](name);
+      const { hidden, dataset } = /** @type {HTMLElement} */ (target);
+      const name = dataset.panel ?? "";
+      const seen = isIntersecting || hidden; // a panel without data is hidden until there are some
+      if (seen) this.dirty.add(name);
+      this.visible[seen ? "add" : "delete"](name);
     }
     this.want();
     this.app.redraw();
