@@ -64,6 +64,8 @@ export class App {
     body.append(this.top, this.lessonPanel, this.notice, this.knobs, this.differs, h("div", { class: "workspace" }, settings, this.stage), this.toast);
     /** @type {any} */
     this.model = null;
+    /** @type {Promise<void>} */
+    this.greeted = Promise.resolve();
   }
 
   /** Reads what the page needs, and opens the socket. */
@@ -71,7 +73,7 @@ export class App {
     if (!this.token) return this.tell(phrase("no_token"));
     [this.lessons, this.presets, this.map] = await Promise.all(["lessons", "presets", "map"].map(async (name) => (await fetch(`/web/play/${name}.json`)).json()));
     this.model = socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?token=${encodeURIComponent(this.token)}`);
-    this.model.on("change:message", (/** @type {any} */ message) => (message.hello ? this.greet(message.hello) : this.receive(message)));
+    this.model.on("change:message", (/** @type {any} */ message) => (message.hello ? (this.greeted = this.greet(message.hello)) : this.greeted.then(() => this.receive(message))));
     this.model.on("change:closed", () => this.tell(phrase("closed")));
     onSettings(() => this.rebuild());
     this.redraw();

@@ -106,7 +106,7 @@ function weightsKnob(app) {
   return knob(1, "weights", phrase("knob_weights"), [
     menu("initializer", phrase("knob_weights"), [...names, ...(few || given ? [["given", phrase("given_weights")]] : [])], given ? "given" : name, pick, { hidden: true }),
     given ? givenFields(app) : fields,
-    h("div", { class: "line" }, numberField("seed", phrase("seed"), state.seed ?? 0, (v) => app.edit((s) => (s.seed = Math.max(0, Math.round(v)))), { min: 0, step: 1 }),
+    h("div", { class: "inline" }, numberField("seed", phrase("seed"), state.seed ?? 0, (v) => app.edit((s) => (s.seed = Math.max(0, Math.round(v)))), { min: 0, step: 1 }),
       button("dice", "⚄", () => app.edit((s) => (s.seed = (s.seed ?? 0) + 1)), { class: "quiet", title: phrase("seed"), "aria-label": `${phrase("seed")} + 1` })),
   ]);
 }
@@ -183,8 +183,8 @@ function rateKnob(app) {
   );
   return knob(4, "rate", phrase("knob_rate"), [
     slider("rate", phrase("knob_rate"), rate, decades(-5, 2), set),
-    h("div", { class: "line" },
-      numberField("rate-number", phrase("knob_rate"), rate, (v) => v > 0 && set(v), { min: 0 }),
+    h("div", { class: "inline" },
+      numberField("rate-number", phrase("knob_rate"), rate, (v) => v > 0 && set(v), { min: 0, bare: true }),
       menu("schedule", phrase("schedule"), [["", phrase("constant")], ...Object.keys(schedules).map((n) => [n, n])], chosen, pick, { hidden: true, title: phrase("schedule") })),
     fields.length ? h("div", { class: "given" }, fields) : null,
   ]);

@@ -129,7 +129,7 @@ function tablePanel(app) {
     menu("target", phrase("target"), names(usable), target, (v) => app.edit((s) => { s.data.target = v; delete s.data.columns; delete s.data.task; s.plane = null; s.output = { activation: "auto" }; s.loss = "auto"; })),
     h("div", { class: "chips columns-chosen", role: "group", "aria-label": phrase("columns") }, h("span", { class: "chips-title" }, phrase("columns")),
       features.map((/** @type {any} */ c) => button(`column-${c.name}`, c.name, () => toggle(c.name), { class: "chip", title: c.kind, "aria-pressed": String(chosen.includes(c.name)) }))),
-    numeric.length > 2 && axes.length === 2 && h("div", { class: "field" }, h("span", {}, phrase("plane")), h("div", { class: "line" }, axis(0), axis(1))),
+    numeric.length > 2 && axes.length === 2 && h("div", { class: "field" }, h("span", {}, phrase("plane")), h("div", { class: "inline" }, axis(0), axis(1))),
     slider("share", phrase("share"), data.share ?? 0.3, SHARES, (v) => app.edit((s) => (s.data.share = v)), percent),
   ];
 }

@@ -39,8 +39,9 @@ export function layerBar(side, app, panel) {
     const inputs = h("div", { class: "layer-card" }, h("span", { class: "layer-title" }, phrase("inputs")), h("span", { class: "layer-size" }, facts?.inputs.length ?? ""));
     const output = state.output === null ? null : h("div", { class: "layer-card" }, h("span", { class: "layer-title" }, phrase("output")),
       activationMenu(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", `${phrase("automatic")}${facts?.output_activation ? ` (${facts.output_activation})` : ""}`]]));
-    return [inputs, layers.map((/** @type {any} */ layer, /** @type {number} */ n) => card(side, app, layer, n, edit)), adder(side, app, edit), output];
+    return [inputs, layers.map((/** @type {any} */ layer, /** @type {number} */ n) => card(side, app, layer, n, edit)), output];
   });
+  refill(side.places.adder, () => [adder(side, app, edit)]);
 }
 
 /**
@@ -79,7 +80,7 @@ function adder(side, app, edit) {
     forgetGiven(s);
   });
   if ((side.state.layers ?? []).length >= (app.hello?.limits.layers ?? 8)) return null;
-  return h("div", { class: "layer-card adder" }, menu(`add-${side.index}`, phrase("add_layer"), [["", `+ ${phrase("layer")}`], ...kinds.map((k) => [k, kindName(k)])], "", add, { hidden: true, title: phrase("add_layer") }));
+  return menu(`add-${side.index}`, phrase("add_layer"), [["", `+ ${phrase("layer")}`], ...kinds.map((k) => [k, kindName(k)])], "", add, { hidden: true, title: phrase("add_layer") });
 }
 
 /** Layers that come after the maps were made flat. @param {any} layer */
