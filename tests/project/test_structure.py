@@ -20,6 +20,7 @@ ROOMS = [
     ["thalweg"],  # the public names
     ["thalweg.cli"],
     ["thalweg.play"],
+    ["thalweg.runs.reports"],
     ["thalweg.runs"],
     ["thalweg.sklearn"],
     ["thalweg.experiments.tuning"],
