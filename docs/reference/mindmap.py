@@ -61,11 +61,11 @@ def picture(shape: str, language: str) -> str:
         if "text" in edge:
             (x0, y0), (x1, y1) = points[:2]
             if y0 == y1 and abs(x1 - x0) > 100:
-                at = f'x="{(x0 + x1) / 2}" y="{y0 - 8}" text-anchor="middle"'
+                at = f'x="{(x0 + x1) / 2}" y="{y0 - 8}"'
             elif shape == "tall" and len(points) > 2:
-                at = f'transform="translate(10 {(y0 + points[-1][1]) / 2}) rotate(-90)" dy="16" text-anchor="middle"'
+                at = f'transform="translate({min(x for x, _ in points) - 8} {(y0 + points[-1][1]) / 2}) rotate(-90)"'
             else:
-                at = f'x="{x0 + 10}" y="{(y0 + y1) / 2 + 4}"'
+                at = f'x="{x0 + 10}" y="{(y0 + y1) / 2 + 4}" style="text-anchor: start"'
             drawn.append(f"<text class='edge' {at}>{escape(edge['text'][language])}</text>")
     return "\n".join([*drawn, *(box(node, shape, language) for node in MAP["nodes"]), "</svg>"])
 
