@@ -1,0 +1,96 @@
+"""The bundler: order, names, and what it refuses."""
+
+import re
+
+import pytest
+
+from thalweg.errors import ArgumentError, NotFoundError
+from thalweg.views.web.bundle import HERE, VENDOR, bundle, styles
+
+MODULES = sorted(path for path in HERE.rglob("*.js") if "vendor" not in path.parts)
+MOST_BYTES = 200_000
+MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\(|new Function")
+
+
+def write(folder, **modules):
+    for name, text in modules.items():
+        (folder / f"{name}.js").write_text(text, encoding="utf-8")
+    return folder / "a.js"
+
+
+def own(entry, **options):
+    """The bundle without the vendor's part."""
+    vendor = "\n".join((HERE / name).read_text(encoding="utf-8").rstrip() for name in VENDOR)
+    return bundle(entry, **options).removeprefix(vendor).strip()
+
+
+def test_modules_stand_after_those_they_import(tmp_path):
+    entry = write(
+        tmp_path,
+        a='import { b } from "./b.js";\nimport { c } from "./c.js";\nb(c);\n',
+        b='import { c } from "./c.js";\n\n/** Says c. */\nexport function b(x) {\n  return c + x; // kept\n}\n',
+        c="// why\nexport const c = 1;\n",
+    )
+    assert own(entry) == "const c = 1;\n\nfunction b(x) {\n  return c + x; // kept\n}\n\nb(c);"
+
+
+def test_a_widget_exports_what_its_entry_does(tmp_path):
+    entry = write(tmp_path, a='import { b } from "./b.js";\nexport function render() {}\n', b="export const b = 1;\n")
+    assert own(entry, module=True).endswith("export default { render };")
+    assert bundle("widget.js", module=True).endswith("export default { render };\n")
+
+
+@pytest.mark.parametrize(
+    ("modules", "error", "message"),
+    [
+        ({"a": 'import { b } from "./b.js";\n'}, NotFoundError, "a.js: there is no module"),
+        (
+            {"a": 'import { x } from "./b.js";\n', "b": "export const y = 1;\nconst x = 2;\n"},
+            ArgumentError,
+            "a.js imports 'x' from b.js, which exports",
+        ),
+        (
+            {"a": 'import { b } from "./b.js";\nconst same = 1;\n', "b": "export const b = 1;\nfunction same() {}\n"},
+            ArgumentError,
+            "b.js and a.js both define 'same'",
+        ),
+        (
+            {
+                "a": 'import { b } from "./b.js";\nexport const a = 1;\n',
+                "b": 'import { a } from "./a.js";\nexport const b = 1;\n',
+            },
+            ArgumentError,
+            "in a circle: a.js → b.js → a.js",
+        ),
+        ({"a": "export default 1;\n"}, ArgumentError, "a.js: .export default 1;. is not a form"),
+        ({"a": 'import b from "./b.js";\n', "b": ""}, ArgumentError, "is not a form"),
+        ({"a": 'import { b as c } from "./b.js";\n', "b": "export const b = 1;\n"}, ArgumentError, "'b as c'"),
+        ({"a": "const { b } = window;\n"}, ArgumentError, "is not a form"),
+        ({"a": 'const b = "</SCRIPT>";\n'}, ArgumentError, "would end the page's script"),
+    ],
+    ids=["missing", "not exported", "same name", "circle", "default", "default import", "alias", "pattern", "end"],
+)
+def test_other_modules_are_refused(tmp_path, modules, error, message):
+    with pytest.raises(error, match=message):
+        bundle(write(tmp_path, **modules))
+
+
+def test_all_code_of_a_page_is_small():
+    entries = [path for path in (HERE / "report.js", HERE / "widget.js", HERE / "play" / "main.js") if path.exists()]
+    shared = "".join(path.read_text(encoding="utf-8") for path in HERE.rglob("*.css"))
+    files = set(HERE.rglob("*.js"))
+    together = sum(path.stat().st_size for path in files) + len(shared.encode())
+    assert together <= MOST_BYTES, f"{together:,} bytes of code in {len(files)} files"
+    assert max(len((bundle(entry) + styles()).encode()) for entry in entries) <= together
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(HERE)))
+def test_modules_are_short_and_make_no_markup_of_texts(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") < 500
+    assert not MARKUP.findall(text)
+
+
+def test_markup_would_be_found():
+    assert MARKUP.findall("e.innerHTML = name; eval(x)") == ["innerHTML", "eval("]
+    assert len(MODULES) > 10

@@ -1,0 +1,21 @@
+// Named values, and who listens to their changes: what the live models have in common.
+
+/** @returns {{ values: { [name: string]: any }, on: Model["on"], set(name: string, value: any): void }} */
+export function notices() {
+  /** @type {{ [name: string]: any }} */
+  const values = {};
+  /** @type {Map<string, Set<(value: any) => void>>} */
+  const listeners = new Map();
+  return {
+    values,
+    on(event, listener) {
+      const those = listeners.get(event) ?? new Set();
+      listeners.set(event, those.add(listener));
+      return () => those.delete(listener);
+    },
+    set(name, value) {
+      values[name] = value;
+      for (const listener of listeners.get(`change:${name}`) ?? []) listener(value);
+    },
+  };
+}
