@@ -6,7 +6,7 @@ epochs, epoch by epoch; with neither, as many epochs as fit into a tenth of a se
 
 from thalweg.callbacks.average import SwapEMAWeights
 from thalweg.callbacks.callback import Callback, History, LambdaCallback, Logs
-from thalweg.callbacks.recording import BackupAndRestore, CSVLogger, ModelCheckpoint
+from thalweg.callbacks.checkpoints import BackupAndRestore, CSVLogger, ModelCheckpoint
 from thalweg.callbacks.tensorboard import TensorBoard
 from thalweg.callbacks.watching import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN
 

@@ -18,10 +18,11 @@ from thalweg.callbacks import Callback, EarlyStopping, History
 from thalweg.data.images import Images, has_idx, read_images, read_picture
 from thalweg.data.recipe import recipe
 from thalweg.data.target import split_rows
-from thalweg.errors import BadRowsError, DataError, ModelFileError, NotFoundError
+from thalweg.errors import BadRowsError, DataError, DivergedError, ModelFileError, NotFoundError
 from thalweg.models.sequential import Sequential
+from thalweg.runs import evidence
 from thalweg.runs.facts import is_number, is_text, is_whole
-from thalweg.runs.folder import read_folder
+from thalweg.runs.folder import read_folder, read_recording
 from thalweg.runs.presets import hidden_layers
 from thalweg.runs.run import (
     Array,
@@ -106,7 +107,7 @@ class ImageOptions(TrainingOptions):
         validation: tuple[Array, Array] | None,
         callbacks: Sequence[Callback] = (),
     ) -> History:
-        """`Sequential.fit`, with early stopping if asked for; a training that Ctrl-C ends is kept."""
+        """`Sequential.fit`, recorded, with early stopping if asked for; a training that Ctrl-C ends is kept."""
         assert self.epochs is not None
         patience = self.early_stopping
         stop = [EarlyStopping(RECIPE.monitor, patience=patience, restore_best_weights=True)] if patience else []
@@ -118,6 +119,7 @@ class ImageOptions(TrainingOptions):
                 validation_data=validation,
                 callbacks=[*stop, *callbacks],
                 lanes=self.lanes,
+                record=True,
             )
         except KeyboardInterrupt:
             if model.history is None or not model.history.interrupted:  # training hadn't begun
@@ -277,12 +279,19 @@ def train(
     held = parts.validation
     validation = None if held is None else (held.x, held.y)
     recorders = [recorder] if recorder is not None else []
-    history = options.fit(model, (parts.train.x, parts.train.y), validation, recorders)
+    try:
+        history = options.fit(model, (parts.train.x, parts.train.y), validation, recorders)
+    except DivergedError as error:
+        error.model = model
+        raise
     run = ImageRun(model=model, classes=images.classes, scale=scale, history=history.records())
     run.kernels = recorder.kernels if recorder is not None else []
+    run.recording = model.recording
     counts = parts.count(lambda part: len(part.y))
     run.facts = options.facts(images.source, counts, model.seed, history.seconds, history.interrupted)
     run.facts["held-out"] = score(run, parts.test)
+    shares = model.predict(parts.test.x, verbose=0)
+    run.evidence = evidence.of_images(parts.test.x, parts.test.y, shares)
     run.facts["baseline"] = class_baseline(parts.train.y, parts.test.y, images.classes)
     return run
 
@@ -359,4 +368,6 @@ def load(folder: Path) -> ImageRun:
         if recorded.ndim != 5 or recorded.dtype.kind != "f" or not recorded.size:
             raise ModelFileError(f"{folder / KERNELS} is damaged: it holds no kernels of a convolution")
         kernels = list(recorded)
-    return ImageRun(model=model, classes=classes, scale=scale, history=history, facts=facts, kernels=kernels)
+    run = ImageRun(model=model, classes=classes, scale=scale, history=history, facts=facts, kernels=kernels)
+    run.recording = read_recording(folder)
+    return run

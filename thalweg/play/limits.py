@@ -1,0 +1,46 @@
+"""How much a page may ask of this machine."""
+
+MESSAGE_BYTES = 1_000_000
+"""Of one message over the socket."""
+UPLOAD_BYTES = 20_000_000
+"""Of a table's file."""
+UPLOADS = 4
+"""Tables that a session keeps; the oldest goes."""
+SESSIONS = 8
+"""Pages that are open at once."""
+ROWS = 5_000
+"""Of a drawn data set."""
+TABLE_ROWS = 200_000
+"""Of a table."""
+TABLE_FEATURES = 2_000
+"""Columns of the matrix that a table becomes."""
+GIVEN_ROWS, GIVEN_COLUMNS = 1_000, 64
+"""Of rows that are written in the state."""
+HIDDEN_LAYERS = 12
+UNITS = 256
+"""Of one dense layer."""
+PARAMETERS = 500_000
+"""Weights of a network."""
+STEP_WORK = 2_000_000_000
+"""Multiplications of a forward pass over one batch: nothing ends a step before its time."""
+FORMULA = 300
+"""Characters of a name or formula."""
+UNITS_SHOWN = 64
+"""Small maps of one layer's units."""
+
+
+def limits() -> dict[str, int]:
+    """What the page is told.
+
+    >>> limits()["units"]
+    256
+    """
+    return {
+        "rows": ROWS,
+        "upload_bytes": UPLOAD_BYTES,
+        "layers": HIDDEN_LAYERS,
+        "units": UNITS,
+        "parameters": PARAMETERS,
+        "columns": TABLE_FEATURES,
+        "message_bytes": MESSAGE_BYTES,
+    }

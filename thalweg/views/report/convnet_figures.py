@@ -1,0 +1,124 @@
+"""Figures of networks on images: kernels, feature maps, and the pixels that a class depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.views.report.insides import input_gradient, maps, passed
+
+if TYPE_CHECKING:
+    from thalweg.models.model import Model
+
+Array = NDArray[Any]
+Figure = dict[str, Any]
+MOST = 32
+"""Kernels, or maps of a layer, that are shown."""
+
+
+def kernel_figures(model: Model, layers: int = 3) -> list[Figure]:
+    """The kernels of the first convolutions, each filter as a picture; none if there is no convolution.
+
+    Those of the first convolution with 1 or 3 input channels as they are, in grey or in colour, mid-grey being 0; of
+    later ones the mean over the input channels.
+    """
+    figures: list[Figure] = []
+    for path, parameter in model.named_parameters():
+        array = parameter.array
+        if array is None or array.ndim != 4 or array.shape[0] * array.shape[1] == 1:
+            continue
+        name, channels, filters = path.partition("/")[0], array.shape[2], array.shape[3]
+        shown = np.moveaxis(array[..., :MOST], -1, 0)
+        averaged = channels not in (1, 3)
+        cells = signed_pixels(shown.mean(axis=3, keepdims=True) if averaged else shown)
+        en = f"Kernels of {name}: {filters} of {array.shape[0]}×{array.shape[1]}×{channels}"
+        zh = f"{name} 的卷積核：{filters} 個，{array.shape[0]}×{array.shape[1]}×{channels}"
+        note_en = "Mid-grey is 0, lighter is positive, darker is negative."
+        note_zh = "中灰為 0，較亮為正，較暗為負。"
+        if averaged:
+            note_en, note_zh = f"The mean over the input channels. {note_en}", f"各輸入通道的平均。{note_zh}"
+        figures.append(
+            {
+                "kind": "images",
+                "title": {"en": en, "zh": zh},
+                "note": {"en": note_en, "zh": note_zh},
+                "images": cells,
+                "captions": [str(k) for k in range(len(cells))],
+                "scale": 40 / array.shape[0],
+            }
+        )
+        if len(figures) == layers:
+            break
+    return figures
+
+
+def map_figures(model: Model, x: Array, layers: int = 6) -> list[Figure]:
+    """What each layer makes of one picture (1, height, width, channels): up to 32 maps of each of the first layers.
+
+    Each map in its own range, from black to white; one that is the same everywhere is black.
+    """
+    figures: list[Figure] = []
+    for name, value in maps(passed(model, x)).items():
+        cells = np.moveaxis(value[0], -1, 0)[:MOST, :, :, None]
+        if cells.shape[1] * cells.shape[2] <= 1:
+            continue
+        count, (height, width) = value.shape[3], cells.shape[1:3]
+        figures.append(
+            {
+                "kind": "images",
+                "title": {
+                    "en": f"Feature maps {name}, {count} of {height}×{width}",
+                    "zh": f"特徵圖 {name}，{count} 張，{height}×{width}",
+                },
+                "images": np.stack([grey(cell) for cell in cells]),
+                "captions": [str(k) for k in range(len(cells))],
+                "scale": 56 / max(height, width),
+            }
+        )
+    return figures[:layers]
+
+
+def saliency_figure(model: Model, x: Array, classes: Array, captions: Sequence[Any]) -> Figure:
+    """Pictures (n, height, width, channels) and, over each, how much each pixel moves the score of a class.
+
+    The overlay is ∂hₖ/∂x, of colours the channel in which it is greatest, scaled to −1 … 1 by its own greatest size.
+    """
+    slope = input_gradient(model, x, classes)
+    place = np.abs(slope).argmax(axis=3)[..., None]
+    strongest = np.take_along_axis(slope, place, axis=3)[..., 0]
+    limit = np.abs(strongest).max(axis=(1, 2), keepdims=True)
+    return {
+        "kind": "images",
+        "title": {"en": "Saliency: the pixels that matter", "zh": "顯著圖：哪些像素重要"},
+        "note": {
+            "en": "Orange: a brighter pixel raises the score of the predicted class; blue: it lowers it.",
+            "zh": "橘色：像素越亮，預測類別的分數越高；藍色：越低。",
+        },
+        "images": pixels(x),
+        "overlay": strongest / np.where(limit, limit, 1),
+        "captions": list(captions),
+        "scale": 84 / x.shape[1],
+    }
+
+
+def pixels(x: Array) -> Array:
+    """Pictures as bytes: bytes as they are; floats from 0 … 1, or from their own range if they leave it."""
+    if x.dtype == np.uint8:
+        return x
+    low, high = (0.0, 1.0) if x.min() >= 0 and x.max() <= 1 else (float(x.min()), float(x.max()))
+    return np.round((x - low) / ((high - low) or 1) * 255).astype(np.uint8)
+
+
+def signed_pixels(cells: Array) -> Array:
+    """Signed numbers as bytes: 0 is 128, the greatest size of all 255, or 1."""
+    limit = float(np.abs(cells).max()) or 1.0
+    return np.round(128 + 127 * cells / limit).astype(np.uint8)
+
+
+def grey(cell: Array) -> Array:
+    """Numbers as bytes, from the least to the greatest."""
+    low, high = float(cell.min()), float(cell.max())
+    return np.round((cell - low) / ((high - low) or 1) * 255).astype(np.uint8)

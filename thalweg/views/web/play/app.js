@@ -1,0 +1,391 @@
+// The live page: one socket, one or two sides, and the panels around them.
+import { h } from "../dom.js";
+import { socketModel } from "../models/socket.js";
+import { onSettings } from "../settings.js";
+import { said } from "../words.js";
+import { showKnobs, showTraining } from "./controls.js";
+import { showData } from "./datapanel.js";
+import { followLesson, showLesson } from "./lessons.js";
+import { phrase } from "./phrases.js";
+import { Side } from "./side.js";
+import { copied, differences, unpackedLink } from "./states.js";
+import { showTop } from "./top.js";
+import { refill } from "./widgets.js";
+
+const SEND_AFTER = 80; // ms: a slider that moves sends its state that often
+
+/**
+ * A setting in which A and B differ.
+ * @param {[string, any, any]} difference
+ */
+function differenceLine([path, ...values]) {
+  const texts = values.map((v) => (v === null ? "–" : typeof v === "string" ? v : JSON.stringify(v)));
+  const [a, b] = texts.map((text) => (text.length > 48 ? `${text.slice(0, 46)} …` : text));
+  return h("li", {}, h("code", {}, path), " ", h("b", { class: "tone-a" }, a), " | ", h("b", { class: "tone-b" }, b));
+}
+
+export class App {
+  /** @param {HTMLElement} body */
+  constructor(body) {
+    this.body = body;
+    this.token = new URLSearchParams(location.search).get("token") ?? "";
+    /** @type {any} */
+    this.hello = null;
+    /** @type {Side[]} */
+    this.sides = [];
+    this.active = 0;
+    /** @type {any[]} */
+    this.lessons = [];
+    /** @type {any[]} */
+    this.presets = [];
+    /** @type {any} */
+    this.map = null;
+    /** @type {any} */
+    this.lesson = null;
+    /** @type {any} */
+    this.preset = null;
+    this.showsLessons = false;
+    /** Lessons whose task is done. @type {Set<string>} */
+    this.done = new Set();
+    /** Fields in which a formula is being typed. @type {Set<string>} */
+    this.typing = new Set();
+    /** @type {Map<string, any>} */
+    this.tables = new Map();
+    this.uploadSaid = "";
+    /** @type {number | null} */
+    this.pace = 60;
+    this.frames = 0;
+    /** @type {(() => void)[]} */
+    this.drawn = [];
+    this.scheduled = false;
+    this.stale = true; // the panels around the sides
+    /** @type {Map<number, any>} */
+    this.sending = new Map();
+    this.top = h("header", { class: "top" });
+    this.lessonPanel = h("div", { class: "lesson-panel", hidden: true });
+    this.notice = h("div", { class: "notice", hidden: true });
+    this.knobs = h("div", { class: "knobs", role: "region", "aria-label": phrase("knobs") });
+    this.dataPanel = h("div", { class: "panel data-panel" });
+    this.training = h("div", { class: "training-fields" });
+    this.differs = h("div", { class: "differs", hidden: true });
+    this.stage = h("main", { id: "stage" });
+    this.toast = h("p", { class: "toast", role: "status", hidden: true });
+    const settings = h("div", { class: "settings" }, this.dataPanel, h("details", { class: "panel training", open: innerWidth > 900 }, h("summary", {}), this.training));
+    body.append(this.top, this.lessonPanel, this.notice, this.knobs, this.differs, h("div", { class: "workspace" }, settings, this.stage), this.toast);
+    /** @type {any} */
+    this.model = null;
+    /** @type {Promise<void>} */
+    this.greeted = Promise.resolve();
+  }
+
+  /** Reads what the page needs, and opens the socket. */
+  async start() {
+    if (!this.token) return this.tell(phrase("no_token"));
+    [this.lessons, this.presets, this.map] = await Promise.all(["lessons", "presets", "map"].map(async (name) => (await fetch(`/web/play/${name}.json`)).json()));
+    this.model = socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?token=${encodeURIComponent(this.token)}`);
+    this.model.on("change:message", (/** @type {any} */ message) => (message.hello ? (this.greeted = this.greet(message.hello)) : this.greeted.then(() => this.receive(message))));
+    this.model.on("change:closed", () => this.tell(phrase("closed")));
+    onSettings(() => this.rebuild());
+    this.redraw();
+  }
+
+  /**
+   * The server's first word: what there is to choose, and where to begin.
+   * @param {any} hello
+   */
+  async greet(hello) {
+    this.hello = hello;
+    if (hello.source) this.tables.set(hello.source.id, hello.source);
+    const linked = await unpackedLink(location.hash).catch(() => this.tell(phrase("broken_link")));
+    (linked?.sides ?? hello.initial).forEach((/** @type {any} */ state) => this.addSide(state));
+    if (linked) this.sides.forEach((side) => this.post(side));
+    this.setPace(this.pace);
+    this.lesson = (!linked && this.lessons.find((l) => l.id === hello.lesson)) || null;
+    this.preset = (!linked && this.presets.find((p) => p.id === hello.preset)) || null;
+    this.showsLessons = Boolean(this.lesson);
+    const chosen = this.lesson ?? this.preset;
+    if (chosen?.pace) this.setPace(chosen.pace);
+    this.body.dataset.ready = "true";
+    this.rebuild();
+  }
+
+  /**
+   * @param {any} frame
+   * @returns {Promise<void>} kept once the frame has been drawn
+   */
+  receive(frame) {
+    this.frames += 1;
+    const side = this.sides[frame.side ?? 0];
+    if (!side) return Promise.resolve();
+    const before = side.values.status;
+    side.receive(frame);
+    if (frame.facts || frame.state || frame.error || side.values.status !== before) this.changed();
+    return new Promise((resolve) => {
+      this.drawn.push(resolve);
+      this.redraw();
+    });
+  }
+
+  /** Draws in the next animation frame, however often it is asked. */
+  redraw() {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    requestAnimationFrame(() => {
+      this.scheduled = false;
+      if (this.stale && this.hello) this.showPanels();
+      for (const side of this.sides) side.draw();
+      followLesson(this, this.lessonPanel);
+      this.body.dataset.frames = String(this.frames);
+      for (const done of this.drawn.splice(0)) done();
+    });
+  }
+
+  /** The panels have to follow a new state. */
+  changed() {
+    this.stale = true;
+    for (const side of this.sides) side.dirty.add("layers");
+    this.redraw();
+  }
+
+  showPanels() {
+    this.stale = false;
+    showTop(this, this.top);
+    showLesson(this, this.lessonPanel);
+    this.showNotice();
+    showKnobs(this, this.knobs);
+    showData(this, this.dataPanel);
+    /** @type {HTMLElement} */ (this.training.previousElementSibling).textContent = phrase("more");
+    showTraining(this, this.training);
+    this.showDifferences();
+    this.stage.classList.toggle("is-double", this.sides.length > 1);
+    this.sides.forEach((side, n) => side.element.classList.toggle("is-active", this.sides.length > 1 && n === this.active));
+  }
+
+  showNotice() {
+    this.notice.hidden = !this.preset;
+    if (this.preset) this.notice.replaceChildren(h("h2", {}, said(this.preset.title)), h("p", {}, h("b", {}, `${phrase("notice")}: `), said(this.preset.text)));
+  }
+
+  showDifferences() {
+    this.differs.hidden = this.sides.length < 2;
+    if (this.differs.hidden) return;
+    const found = differences(this.sides[0].state, this.sides[1].state);
+    const tab = (/** @type {number} */ n) => h("button", { type: "button", class: `tab tone-${"ab"[n]}`, "aria-pressed": String(n === this.active), onclick: () => this.activate(n) }, "AB"[n]);
+    refill(this.differs, () => [h("span", { class: "tabs", role: "group" }, h("span", {}, phrase("editing")), tab(0), tab(1)), h("span", { class: "differs-title" }, phrase("differs")), h("ul", {}, found.length ? found.slice(0, 12).map(differenceLine) : h("li", {}, phrase("no_difference")))]);
+  }
+
+  /** Everything in other words or colours. */
+  rebuild() {
+    this.knobs.setAttribute("aria-label", phrase("knobs"));
+    document.title = phrase("page");
+    for (const side of this.sides) side.build();
+    this.changed();
+  }
+
+  /** The side whose settings are shown. */
+  side() {
+    return this.sides[this.active] ?? this.sides[0];
+  }
+
+  /** @returns {any} */
+  state() {
+    return this.side().state;
+  }
+
+  /** Whether the last state was refused. */
+  get refused() {
+    const { values } = this.side();
+    return Boolean(values.error) && values.status !== "diverged";
+  }
+
+  /** @param {number} n */
+  activate(n) {
+    this.active = n;
+    this.changed();
+  }
+
+  /** @param {{ [key: string]: any }} message */
+  send(message) {
+    this.model?.send(message);
+  }
+
+  /**
+   * Changes a side's state, and lets the server know.
+   * @param {(state: any) => void} change
+   * @param {Side} [side]
+   */
+  edit(change, side = this.side()) {
+    const state = copied(side.state);
+    change(state);
+    side.state = state;
+    side.edited = performance.now();
+    side.waits = true;
+    if (!this.sending.has(side.index)) this.sending.set(side.index, setTimeout(() => { this.sending.delete(side.index); this.post(side); }, SEND_AFTER));
+    this.changed();
+  }
+
+  /** @param {Side} side */
+  post(side) {
+    side.waits = true;
+    this.send({ do: "state", side: side.index, state: side.state });
+  }
+
+  /** @param {any} state */
+  addSide(state) {
+    const side = new Side(this, this.sides.length, state);
+    this.sides.push(side);
+    this.stage.append(side.element);
+    return side;
+  }
+
+  /** A second side that begins as a copy of the first, or its end. */
+  toggleCompare() {
+    if (this.sides.length > 1) this.dropSecond();
+    else {
+      this.post(this.addSide(this.sides[0].state));
+      this.active = 1;
+    }
+    this.changed();
+  }
+
+  dropSecond() {
+    const side = this.sides[1];
+    if (!side) return;
+    side.destroy();
+    side.element.remove();
+    this.sides.length = 1;
+    this.active = 0;
+    this.send({ do: "state", side: 1, state: null });
+  }
+
+  /**
+   * The states of a lesson or preset, from the beginning.
+   * @param {any[]} states
+   * @param {number} pace
+   */
+  begin(states, pace) {
+    this.send({ do: "pause" });
+    if (states.length < 2) this.dropSecond();
+    this.typing.clear();
+    states.forEach((state, n) => {
+      const side = this.sides[n] ?? this.addSide(state);
+      side.state = copied(state);
+      side.edited = performance.now();
+      side.selected = { layer: 0, unit: 0, row: 0 };
+      this.post(side);
+      this.send({ do: "select", side: n, layer: 0, unit: 0, row: 0 });
+    });
+    this.send({ do: "reset" });
+    this.setPace(pace);
+    this.active = 0;
+    this.changed();
+  }
+
+  /** @param {string} id */
+  openLesson(id) {
+    this.lesson = this.lessons.find((l) => l.id === id) ?? null;
+    this.showsLessons = true;
+    this.preset = null;
+    if (!this.lesson) return this.changed();
+    this.done.delete(id);
+    this.begin([this.lesson.state], this.lesson.pace);
+    this.sides[0].want();
+    scrollTo({ top: 0 });
+  }
+
+  toggleLessons() {
+    this.showsLessons = !this.showsLessons;
+    if (!this.showsLessons) this.lesson = null;
+    this.sides[0].want();
+    this.changed();
+  }
+
+  /** @param {string} id */
+  openPreset(id) {
+    this.preset = this.presets.find((p) => p.id === id) ?? null;
+    this.lesson = null;
+    this.showsLessons = false;
+    if (this.preset) this.begin(this.preset.states, this.preset.pace);
+    this.changed();
+  }
+
+  /** @param {string} id */
+  finish(id) {
+    this.done.add(id);
+    this.changed();
+  }
+
+  playing() {
+    return this.sides.some((side) => side.values.status === "playing");
+  }
+
+  toggle() {
+    this.send({ do: this.playing() ? "pause" : "play" });
+  }
+
+  /** @param {number | null} pace epochs a second; null: as fast as it goes */
+  setPace(pace) {
+    this.pace = pace;
+    this.send({ do: "pace", epochs: pace });
+  }
+
+  /**
+   * @param {{ layer?: number, unit?: number, row?: number }} change
+   * @param {Side} [side]
+   */
+  select(change, side = this.side()) {
+    Object.assign(side.selected, change);
+    this.send({ do: "select", side: side.index, ...side.selected });
+    side.dirty.add("network");
+    this.changed();
+  }
+
+  /** @param {string} key @param {boolean} on */
+  type(key, on) {
+    this.typing[on ? "add" : "delete"](key);
+    this.changed();
+  }
+
+  /**
+   * @param {string} path
+   * @param {{ [name: string]: string }} more
+   */
+  address(path, more) {
+    return `${path}?${new URLSearchParams({ token: this.token, session: this.hello?.session ?? "", ...more })}`;
+  }
+
+  /** @param {File} file */
+  async upload(file) {
+    this.uploadSaid = phrase("uploading", file.name);
+    this.changed();
+    const answer = await fetch(this.address("/upload", { name: file.name }), { method: "POST", body: file, headers: { "Content-Type": "text/csv" } });
+    const result = await answer.json().catch(() => ({ error: `${answer.status} ${answer.statusText}` }));
+    this.uploadSaid = result.error ? said(result.error) : "";
+    if (result.table) {
+      this.tables.set(result.table.id, result.table);
+      this.edit((s) => {
+        s.data = { name: "table", source: result.table.id, target: result.table.target };
+        s.layers = (s.layers ?? []).filter((/** @type {any} */ l) => l.kind === "dense" || l.kind === "dropout");
+        if (!s.layers.length) s.layers = [{ kind: "dense", units: 8, activation: "tanh" }];
+        Object.assign(s, { output: { activation: "auto" }, loss: "auto" });
+        for (const layer of s.layers) delete layer.weights;
+        delete s.inputs;
+      });
+    }
+    this.changed();
+  }
+
+  /**
+   * A sentence at the foot of the page; good news go by themselves.
+   * @param {string} text
+   * @param {boolean} [good]
+   * @returns {null}
+   */
+  tell(text, good = false) {
+    this.toast.textContent = text;
+    this.toast.hidden = false;
+    this.toast.classList.toggle("is-good", good);
+    if (good) setTimeout(() => this.toast.textContent === text && (this.toast.hidden = true), 5000);
+    return null;
+  }
+}

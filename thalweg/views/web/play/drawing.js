@@ -1,0 +1,80 @@
+// A canvas for a digit: the strokes become 28×28 numbers 0 … 1, and the network's answer stands beside them.
+import { h } from "../dom.js";
+import { percent } from "../format.js";
+import { phrase } from "./phrases.js";
+import { button } from "./widgets.js";
+
+/** @typedef {import("./side.js").Side} Side */
+
+const SIZE = 196; // pixels of the canvas
+const CELLS = 28;
+
+/**
+ * @param {HTMLElement} panel
+ * @param {(image: number[][]) => void} drawn
+ */
+export function drawingPad(panel, drawn) {
+  const pad = h("canvas", { width: SIZE, height: SIZE, class: "pad", tabindex: 0, role: "img", "aria-label": phrase("draw_note") });
+  const context = pad.getContext("2d", { willReadFrequently: true });
+  const bars = h("ol", { class: "probabilities" });
+  const clear = () => {
+    context.fillStyle = "#000";
+    context.fillRect(0, 0, SIZE, SIZE);
+    bars.replaceChildren();
+  };
+  clear();
+  /** @type {[number, number] | null} */
+  let last = null;
+  let asked = 0;
+  const place = (/** @type {PointerEvent} */ e) => /** @type {[number, number]} */ ([(e.offsetX * SIZE) / pad.clientWidth, (e.offsetY * SIZE) / pad.clientHeight]);
+  const stroke = (/** @type {PointerEvent} */ e) => {
+    if (!last) return;
+    const next = place(e);
+    Object.assign(context, { strokeStyle: "#fff", lineWidth: 18, lineCap: "round", lineJoin: "round" });
+    context.beginPath();
+    context.moveTo(...last);
+    context.lineTo(...next);
+    context.stroke();
+    last = next;
+    if (performance.now() - asked < 80) return;
+    asked = performance.now();
+    drawn(pixels(context));
+  };
+  pad.addEventListener("pointerdown", (/** @type {PointerEvent} */ e) => {
+    pad.setPointerCapture(e.pointerId);
+    last = place(e);
+    stroke(e);
+  });
+  pad.addEventListener("pointermove", stroke);
+  for (const end of ["pointerup", "pointercancel"]) {
+    pad.addEventListener(end, () => {
+      if (last) drawn(pixels(context));
+      last = null;
+    });
+  }
+  panel.replaceChildren(h("div", { class: "pad-row" }, h("div", {}, pad, h("div", { class: "inline" }, button("clear", phrase("clear"), clear, { class: "quiet" }), h("span", { class: "hint" }, phrase("draw_note")))), bars));
+  return {
+    /** @param {any} answer probabilities by class */
+    answer(answer) {
+      const best = Math.max(...answer.probabilities);
+      const names = answer.classes ?? Array.from(answer.probabilities, (_, n) => n);
+      bars.replaceChildren(...Array.from(answer.probabilities, (p, n) => h("li", { class: p === best ? "best" : null }, h("span", {}, names[n]), h("span", { class: "bar" }, h("span", { style: { width: `${(100 * /** @type {number} */ (p)).toFixed(1)}%` } })), h("span", {}, percent(/** @type {number} */ (p))))));
+    },
+  };
+}
+
+/**
+ * The mean brightness of each cell.
+ * @param {CanvasRenderingContext2D} context
+ */
+function pixels(context) {
+  const { data } = context.getImageData(0, 0, SIZE, SIZE);
+  const step = SIZE / CELLS;
+  return Array.from({ length: CELLS }, (_, row) =>
+    Array.from({ length: CELLS }, (__, column) => {
+      let sum = 0;
+      for (let y = 0; y < step; y++) for (let x = 0; x < step; x++) sum += data[4 * ((row * step + y) * SIZE + column * step + x)];
+      return Math.round((1000 * sum) / (255 * step * step)) / 1000;
+    }),
+  );
+}

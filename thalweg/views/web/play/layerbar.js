@@ -1,0 +1,89 @@
+// Above the drawn network: what each layer is, with more or fewer units, its activation, and layers added or removed.
+import { h } from "../dom.js";
+import { activation } from "./controls.js";
+import { phrase } from "./phrases.js";
+import { forgetGiven, isImages } from "./states.js";
+import { button, menu, refill } from "./widgets.js";
+
+/**
+ * @typedef {import("./side.js").Side} Side
+ * @typedef {import("./app.js").App} App
+ */
+
+/** What a new layer begins as. @type {{ [kind: string]: any }} */
+const FRESH = {
+  dense: { kind: "dense", units: 4, activation: "tanh" },
+  dropout: { kind: "dropout", rate: 0.2 },
+  batch_norm: { kind: "batch_norm" },
+  conv2d: { kind: "conv2d", filters: 8, kernel_size: 3, padding: "same", activation: "relu" },
+  max_pool: { kind: "max_pool", pool_size: 2 },
+  flatten: { kind: "flatten" },
+};
+
+/** @param {string} kind */
+function kindName(kind) {
+  return kind === "dropout" ? phrase("dropout_layer") : phrase(/** @type {any} */ (kind));
+}
+
+/**
+ * @param {Side} side
+ * @param {App} app
+ * @param {HTMLElement} panel
+ */
+export function layerBar(side, app, panel) {
+  const edit = (/** @type {(s: any) => void} */ change) => app.edit((s) => { change(s); }, side);
+  refill(panel, () => {
+    const { state } = side;
+    const facts = side.values.facts;
+    const layers = state.layers ?? [];
+    const inputs = h("div", { class: "layer-card" }, h("span", { class: "layer-title" }, phrase("inputs")), h("span", { class: "layer-size" }, facts?.inputs.length ?? ""));
+    const output = state.output === null ? null : h("div", { class: "layer-card" }, h("span", { class: "layer-title" }, phrase("output")),
+      activation(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", `${phrase("automatic")}${facts?.output_activation ? ` (${facts.output_activation})` : ""}`]]));
+    return [inputs, layers.map((/** @type {any} */ layer, /** @type {number} */ n) => card(side, app, layer, n, edit)), output];
+  });
+  refill(side.places.adder, () => [adder(side, app, edit)]);
+}
+
+/**
+ * @param {Side} side
+ * @param {App} app
+ * @param {any} layer
+ * @param {number} n
+ * @param {(change: (s: any) => void) => void} edit
+ */
+function card(side, app, layer, n, edit) {
+  const size = layer.kind === "conv2d" ? "filters" : layer.kind === "dense" ? "units" : null;
+  const key = `${side.index}-${n}`;
+  const resize = (/** @type {number} */ by) => edit((s) => {
+    s.layers[n][size ?? ""] = Math.max(1, Math.min(app.hello?.limits.units ?? 256, s.layers[n][size ?? ""] + by));
+    forgetGiven(s);
+  });
+  const remove = button(`remove-${key}`, "×", () => edit((s) => { s.layers.splice(n, 1); forgetGiven(s); }), { class: "tiny remove", "aria-label": `${phrase("remove_layer")}: ${kindName(layer.kind)}`, title: phrase("remove_layer") });
+  const by = layer[size ?? ""] >= 16 ? 8 : 1;
+  return h("div", { class: "layer-card hidden-layer" }, h("span", { class: "layer-title" }, kindName(layer.kind)), remove,
+    size && h("span", { class: "stepper" }, button(`fewer-${key}`, "−", () => resize(-by), { class: "tiny", "aria-label": phrase("fewer_units") }), h("output", {}, layer[size]), button(`more-${key}`, "+", () => resize(by), { class: "tiny", "aria-label": phrase("more_units") })),
+    layer.kind === "dropout" && h("span", { class: "layer-size" }, `${Math.round(100 * (layer.rate ?? 0.2))} %`),
+    size && activation(app, `activation-${key}`, layer.activation ?? "linear", (v) => edit((s) => (s.layers[n].activation = v))));
+}
+
+/**
+ * @param {Side} side
+ * @param {App} app
+ * @param {(change: (s: any) => void) => void} edit
+ */
+function adder(side, app, edit) {
+  const images = isImages(side.state);
+  const kinds = ["dense", "dropout", "batch_norm", ...(images ? ["conv2d", "max_pool", "flatten"] : [])];
+  const add = (/** @type {string} */ kind) => kind && edit((s) => {
+    s.layers = [...(s.layers ?? []), { ...FRESH[kind] }];
+    if (images) s.layers.sort((/** @type {any} */ a, /** @type {any} */ b) => Number(isFlat(a)) - Number(isFlat(b)));
+    forgetGiven(s);
+  });
+  if ((side.state.layers ?? []).length >= (app.hello?.limits.layers ?? 8)) return null;
+  return menu(`add-${side.index}`, phrase("add_layer"), [["", `+ ${phrase("layer")}`], ...kinds.map((k) => [k, kindName(k)])], "", add, { hidden: true, title: phrase("add_layer") });
+}
+
+/** Layers that come after the maps were made flat. @param {any} layer */
+function isFlat(layer) {
+  return layer.kind === "dense" || layer.kind === "flatten";
+}

@@ -1,0 +1,104 @@
+// The lessons: a paragraph, the NumPy lines beside the live numbers, and a task that is checked in every frame.
+import { h } from "../dom.js";
+import { numeral } from "../format.js";
+import { said } from "../words.js";
+import { phrase } from "./phrases.js";
+import { at } from "./states.js";
+import { button, refill } from "./widgets.js";
+
+/**
+ * @typedef {import("./side.js").Side} Side
+ * @typedef {import("./app.js").App} App
+ */
+
+/** @type {{ [sign: string]: (a: any, b: any) => boolean }} */
+const SIGNS = { "<": (a, b) => a < b, "<=": (a, b) => a <= b, ">": (a, b) => a > b, ">=": (a, b) => a >= b, "==": (a, b) => a === b, "!=": (a, b) => a !== b };
+
+/**
+ * A value that a task or a line asks for: of the frame, of the arithmetic, or "state.…".
+ * @param {Side} side
+ * @param {string} name
+ * @returns {any}
+ */
+export function asked(side, name) {
+  const { values, state } = side;
+  const a = values.arithmetic ?? {};
+  if (name.startsWith("state.")) return at(state, name.slice(6));
+  if (name.startsWith("weights.")) return at(values, name);
+  if (name === "abs_error") return a.error === undefined ? undefined : Math.abs(a.error);
+  if (name === "w_new") return a.w_after;
+  if (name === "del_w") return a.x && Array.from(a.x, (v) => /** @type {number} */ (v) * a.error_term);
+  if (name === "activation") return a.y_predict;
+  return values[name] ?? a[name];
+}
+
+/**
+ * Whether every condition of a task holds now.
+ * @param {Side} side
+ * @param {[string, string, any][]} check
+ */
+export function solved(side, check) {
+  return check.every(([name, sign, than]) => {
+    const value = asked(side, name);
+    return value !== undefined && value !== null && !Number.isNaN(value) && SIGNS[sign](value, than);
+  });
+}
+
+/** @param {any} value */
+function shown(value) {
+  if (value === undefined || value === null) return "";
+  if (typeof value === "number") return numeral(value);
+  if (typeof value === "string") return value;
+  const numbers = Array.from(value.length > 9 ? value.slice(0, 9) : value, (v) => numeral(/** @type {number} */ (v), 3));
+  return value.shape?.[0] === 3 && value.length === 9
+    ? [0, 3, 6].map((n) => numbers.slice(n, n + 3).join("  ")).join("\n")
+    : `[${numbers.join(", ")}${value.length > 9 ? ", …" : ""}]`;
+}
+
+/**
+ * The strip of lessons, and the one that is open.
+ * @param {App} app
+ * @param {HTMLElement} panel
+ */
+export function showLesson(app, panel) {
+  const lesson = app.lesson;
+  panel.hidden = !app.showsLessons;
+  if (panel.hidden) return panel.replaceChildren();
+  refill(panel, () => [
+    h("ol", { class: "lesson-strip" }, app.lessons.map((l, n) => h("li", {}, button(`lesson-${l.id}`, [h("span", { class: "lesson-number" }, app.done.has(l.id) ? "✓" : n + 1), h("span", {}, said(l.title))], () => app.openLesson(l.id), { "aria-current": l === lesson ? "step" : null, class: app.done.has(l.id) ? "done" : null })))),
+    lesson && h("div", { class: "lesson" },
+      h("div", { class: "lesson-text" }, h("h2", {}, said(lesson.title)), h("p", {}, said(lesson.text)), task(app, lesson)),
+      h("div", { class: "numpy" }, h("h3", {}, phrase("numpy")), h("div", { class: "scroller" }, h("table", {}, h("tbody", {}, lesson.code.map(codeLine)))))),
+  ]);
+  followLesson(app, panel);
+}
+
+/** @param {{ line: string, show?: string }} one */
+function codeLine(one) {
+  return h("tr", {}, h("td", {}, h("code", { class: "numpy-line" }, one.line)), h("td", {}, one.show && h("code", { class: "numpy-value", "data-show": one.show })));
+}
+
+/** @param {App} app @param {any} lesson */
+function task(app, lesson) {
+  const index = app.lessons.indexOf(lesson);
+  return h("div", { class: "task", id: "task", role: "status" }, h("h3", {}, h("span", { class: "tick", "aria-hidden": "true" }), phrase("task")), h("p", {}, said(lesson.task.text)),
+    h("p", { class: "task-done" }, said(lesson.task.done)),
+    h("div", { class: "inline" }, button("again", phrase("restart"), () => app.openLesson(lesson.id), { class: "quiet" }), index < app.lessons.length - 1 && button("next", `${phrase("next_lesson")} →`, () => app.openLesson(app.lessons[index + 1].id), { class: "quiet next" })));
+}
+
+/**
+ * The numbers of the newest frame, and whether the task is done.
+ * @param {App} app
+ * @param {HTMLElement} panel
+ */
+export function followLesson(app, panel) {
+  const { lesson } = app;
+  if (!lesson || panel.hidden) return;
+  const side = app.sides[0];
+  for (const cell of panel.querySelectorAll("[data-show]")) {
+    const text = shown(asked(side, /** @type {HTMLElement} */ (cell).dataset.show ?? ""));
+    if (cell.textContent !== text) cell.textContent = text;
+  }
+  if (!app.done.has(lesson.id) && side.settled() && solved(side, lesson.task.check)) app.finish(lesson.id);
+  panel.querySelector("#task")?.classList.toggle("is-done", app.done.has(lesson.id));
+}

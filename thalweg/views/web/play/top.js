@@ -1,0 +1,119 @@
+// The bar at the top: transport, pace, lessons, presets, map, A | B, export, language, theme, help; and the keyboard.
+import { h } from "../dom.js";
+import { language, setLanguage } from "../settings.js";
+import { languageButton, themeButton } from "../switches.js";
+import { said } from "../words.js";
+import { exportMenu } from "./exports.js";
+import { mindMap } from "./mindmap.js";
+import { phrase } from "./phrases.js";
+import { button, refill } from "./widgets.js";
+
+/** @typedef {import("./app.js").App} App */
+
+const PACES = [0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, null];
+/** Made once: they relabel themselves. @type {Node[]} */
+const SWITCHES = [];
+
+/** @param {string} path */
+function icon(path) {
+  const template = document.createElement("template");
+  template.innerHTML = `<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
+  return /** @type {Node} */ (template.content.firstChild);
+}
+
+const ICONS = {
+  play: "M7 4.5v15l13-7.5z",
+  pause: "M6 5h4v14H6zM14 5h4v14h-4z",
+  step: "M5 5v14l9-7zM16 5h3v14h-3z",
+  epoch: "M3 5v14l7-7zM11 5v14l7-7zM19 5h2.5v14H19z",
+  reset: "M12 5V1.5L6.5 7 12 12.5V8a5.5 5.5 0 1 1-5.5 5.5H3.5A8.5 8.5 0 1 0 12 5z",
+};
+
+/**
+ * @param {App} app
+ * @param {HTMLElement} panel
+ */
+export function showTop(app, panel) {
+  if (!SWITCHES.length) SWITCHES.push(languageButton(), themeButton());
+  const playing = app.playing();
+  panel.classList.toggle("is-playing", playing);
+  const act = (/** @type {string} */ name) => () => app.send({ do: name });
+  const tool = (/** @type {keyof typeof ICONS} */ sign, /** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ onclick, /** @type {any} */ more = {}) =>
+    button(`tool-${key}`, icon(ICONS[sign]), onclick, { class: "tool", title: `${text} (${key})`, "aria-label": text, ...more });
+  refill(panel, () => [
+    h("div", { class: "brand" }, h("b", {}, "thalweg"), h("span", {}, phrase("subtitle"))),
+    h("div", { class: "transport", role: "group" },
+      tool("reset", phrase("reset"), "r", act("reset")), tool(playing ? "pause" : "play", phrase(playing ? "pause" : "play"), "space", () => app.toggle(), { class: "tool main-tool", id: "play" }),
+      tool("step", phrase("step"), "s", act("step")), tool("epoch", phrase("epoch_button"), "e", act("epoch")), paceMenu(app)),
+    h("div", { class: "tools" },
+      button("lessons", phrase("lessons"), () => app.toggleLessons(), { class: "switch", "aria-pressed": String(app.showsLessons) }),
+      dropdown("presets", phrase("presets"), app.presets.map((p) => button(`preset-${p.id}`, said(p.title), () => app.openPreset(p.id)))),
+      button("map", phrase("map"), () => showMap(app), { class: "switch" }),
+      button("compare", phrase("compare"), () => app.toggleCompare(), { class: "switch", title: phrase("compare_long"), "aria-pressed": String(app.sides.length > 1) }),
+      exportMenu(app), SWITCHES, button("help", "?", () => showHelp(app), { class: "switch", "aria-label": phrase("help"), title: phrase("help") })),
+  ]);
+}
+
+/** @param {App} app */
+function paceMenu(app) {
+  const chosen = PACES.indexOf(app.pace) < 0 ? [...PACES.slice(0, -1), app.pace, null] : PACES;
+  const select = h("select", { "data-key": "pace", "aria-label": phrase("pace"), title: phrase("pace"), onchange: () => app.setPace(select.value === "" ? null : Number(select.value)) },
+    chosen.map((p) => h("option", { value: p ?? "", selected: p === app.pace }, p === null ? phrase("pace_full") : phrase("pace_of", p))));
+  return select;
+}
+
+/** @param {string} key @param {string} title @param {HTMLElement[]} items */
+function dropdown(key, title, items) {
+  const details = h("details", { class: "dropdown", id: `dropdown-${key}` }, h("summary", { class: "switch", "data-key": key }, title));
+  details.append(h("div", { class: "dropdown-list", onclick: () => (details.open = false) }, items));
+  details.addEventListener("focusout", (/** @type {FocusEvent} */ e) => !details.contains(/** @type {Node | null} */ (e.relatedTarget)) && (details.open = false));
+  return details;
+}
+
+/** @param {string} title @param {any} content @param {string} kind */
+function dialog(title, content, kind) {
+  const element = /** @type {HTMLDialogElement} */ (h("dialog", { class: `dialog dialog-${kind}`, "aria-label": title, onclose: () => element.remove(), onclick: (/** @type {MouseEvent} */ e) => e.target === element && element.close() },
+    h("div", { class: "dialog-head" }, h("h2", {}, title), h("button", { type: "button", class: "switch", "aria-label": phrase("close"), onclick: () => element.close() }, "×")), content));
+  document.body.append(element);
+  element.showModal();
+  return element;
+}
+
+/** @param {App} app */
+function showHelp(app) {
+  const keys = /** @type {const} */ ([["space", "key_space"], ["s", "key_s"], ["e", "key_e"], ["r", "key_r"], ["c", "key_c"], ["l", "key_l"], ["?", "key_help"]]);
+  const content = [h("p", {}, phrase("help_text")), h("p", {}, phrase("network_note")), h("p", {}, phrase("surface_note")), h("p", {}, phrase("landscape_note")), h("h3", {}, phrase("keyboard")), h("dl", { class: "keys" }, keys.flatMap(([key, text]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, phrase(text))])),
+    h("p", { class: "hint" }, `thalweg ${app.hello?.version ?? ""}`)];
+  dialog(phrase("help"), content, "help");
+}
+
+/** @param {App} app */
+function showMap(app) {
+  const toKnob = (/** @type {string} */ id) => {
+    opened.close();
+    const knob = document.getElementById(`knob-${id}`);
+    knob?.scrollIntoView({ block: "center" });
+    knob?.classList.add("is-shown");
+    setTimeout(() => knob?.classList.remove("is-shown"), 1600);
+    /** @type {HTMLElement | null | undefined} */ (knob?.querySelector("select, input"))?.focus();
+  };
+  const opened = dialog(phrase("map"), mindMap(app, app.map, toKnob), "map");
+}
+
+/** @param {App} app */
+export function listenToKeys(app) {
+  /** @type {{ [key: string]: () => void }} */
+  const acts = {
+    " ": () => app.toggle(), s: () => app.send({ do: "step" }), e: () => app.send({ do: "epoch" }), r: () => app.send({ do: "reset" }),
+    c: () => app.toggleCompare(), l: () => setLanguage(language() === "en" ? "zh" : "en"), "?": () => showHelp(app),
+  };
+  document.addEventListener("keydown", (event) => {
+    const target = /** @type {HTMLElement} */ (event.target);
+    const busy = target.matches("input, select, textarea, [contenteditable]") || document.querySelector("dialog[open]");
+    const own = event.key === " " && target.matches("button, summary, [role=button], .pad");
+    const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!act || busy || own || event.ctrlKey || event.metaKey || event.altKey || !app.hello) return;
+    event.preventDefault();
+    act();
+  });
+}
