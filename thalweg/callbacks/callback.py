@@ -34,6 +34,7 @@ class Model(Protocol):
     optimizer: Optimizer
     loss: Loss
     history: History | None
+    recording: Any  # a Recording, after a fit with record=True
     initial_epoch: int  # may be set in on_train_begin
     stop_training: bool  # these may be set at any time
     stop_evaluating: bool

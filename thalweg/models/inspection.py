@@ -19,6 +19,7 @@ from thalweg.models.graph import Graph
 from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import Instruction
 from thalweg.program.passes.draft import Request
+from thalweg.recordings import Recording
 from thalweg.support.nested import leaves
 from thalweg.support.parts import done_by
 from thalweg.support.printing import out
@@ -35,6 +36,7 @@ class Inspected:
     build: Callable[..., None]
     _weights: Weights
     _compiled: Compiled
+    recording: Recording | None = None  # of the last fit with record=True; neither copied nor pickled
 
     program = done_by("_compiled", Compiled.program)
     profile = done_by("_compiled", Compiled.profile)
