@@ -86,7 +86,14 @@ class ModelFileError(ThalwegError, ValueError):
 
 
 class DivergedError(ThalwegError, FloatingPointError):
-    """A value stopped being finite during training; the message names epoch, batch and instruction."""
+    """A value stopped being finite during training; the message names epoch, batch and instruction.
+
+    Attributes:
+        model: the network, with its last finite weights, of a training by `thalweg train`; None otherwise: the caller
+            of `fit` has it.
+    """
+
+    model: Any = None
 
 
 class ThalwegWarning(UserWarning):

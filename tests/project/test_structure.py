@@ -20,6 +20,7 @@ ROOMS = [
     ["thalweg"],  # the public names
     ["thalweg.cli"],
     ["thalweg.play"],
+    ["thalweg.runs.reports"],
     ["thalweg.runs"],
     ["thalweg.sklearn"],
     ["thalweg.experiments.tuning"],
@@ -28,6 +29,7 @@ ROOMS = [
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
+    ["thalweg.tracing"],
     ["thalweg.views.report", "thalweg.views.notebook"],
     ["thalweg.landscapes"],
     ["thalweg.doctor"],

@@ -18,6 +18,8 @@ from thalweg.cli.inspect_run import inspect
 from thalweg.cli.pictures import features, filters
 from thalweg.cli.play import play
 from thalweg.cli.report import in_options
+from thalweg.cli.report_page import report
+from thalweg.cli.trace import trace
 from thalweg.cli.train import train
 from thalweg.cli.tune import tune
 from thalweg.errors import BadRowsError, ThalwegError, ThalwegWarning
@@ -53,7 +55,7 @@ def common(
     """Train, judge and use neural networks on tables and images."""
 
 
-for command in (train, evaluate, predict, compare, tune, inspect, filters, features, play):
+for command in (train, evaluate, predict, report, compare, tune, inspect, trace, filters, features, play):
     app.command()(command)
 
 

@@ -17,7 +17,9 @@ from thalweg.play.uploads import of_source
 
 
 def play(
-    source: Annotated[str | None, Argument(help=f"what to learn from: {TABLES}; the page has data of its own, too")] = None,
+    source: Annotated[
+        str | None, Argument(help=f"what to learn from: {TABLES}; the page has data of its own, too")
+    ] = None,
     *,
     lesson: Annotated[str | None, Option(help="begins with a lesson, such as one-row")] = None,
     preset: Annotated[str | None, Option(help="begins with a preset, such as dead-relus")] = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -28,12 +29,15 @@ from thalweg.program.ir.listing import Listing
 from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
 from thalweg.program.lowering import Network, Objective, OutputObjective, Weight, forward, lower, places
-from thalweg.program.passes.draft import KINDS, Request
+from thalweg.program.passes.draft import KINDS, Pass, Request
+from thalweg.program.plain import PLAIN
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 from thalweg.support.once import making
 from thalweg.support.seeds import draw_seed
+from thalweg.tracing import making as tracing
+from thalweg.tracing.step_trace import Trace
 
 
 class Compiled:
@@ -267,9 +271,11 @@ class Compiled:
         """The request that represents all those with the same program."""
         return TARGETS[self.engine].common(request, lambda other: self.lower(other)[0])
 
-    def _lower(self, request: Request, after: str | None = None) -> tuple[Program, int]:
-        """Makes the program, or what it is after the pass named by `after`."""
-        network, passes = self.network(), TARGETS[self.engine].passes
+    def _lower(
+        self, request: Request, after: str | None = None, passes: Sequence[Pass] | None = None
+    ) -> tuple[Program, int]:
+        """Makes the program, or what it is after the pass named by `after`. `passes`: by default the engine's."""
+        network, passes = self.network(), TARGETS[self.engine].passes if passes is None else passes
         if request.kind == "inference":
             return lower(network, request, passes, after=after), FIRST_METRIC
         if request.trains and not network.weights:
@@ -427,10 +433,16 @@ class Compiled:
                 data[name] = np.zeros((rows, *goal.loss.target_shape(output)), kind)
         return data
 
-    def trace(self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> dict[str, Array]:
-        """Every value of one training step on these rows, by its name in `program()`; the weights don't change.
+    def trace(
+        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, *, gradient_check: bool = False
+    ) -> Trace:
+        """One training step on these rows with every number; the weights don't change.
 
-        h, a, y_pred, their adjoints dh, da, the gradients dW, db, and w, the parameter vector after the step.
+        Printed, it is the step as a tutorial writes it. It maps the names of the listing to arrays: h, a, y_pred, their
+        adjoints dh, da, the gradients dW, db, and w, the parameter vector after the step.
+
+        gradient_check: whether central differences in float64 are computed beside the gradients (of at most 200
+            numbers of each array, drawn by the model's seed).
 
         >>> import thalweg
         >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, use_bias=False)], seed=0)
@@ -444,14 +456,22 @@ class Compiled:
             self.ready(x)
             data = self.data(x, y, sample_weight)
             job = self.job("training", data, len(first(data)), visible=True)
-        job.parameters, job.slots = self.weights.vector.copy(), self.slots.copy()
-        blocks: dict[str, list[Array]] = {}
-        for instruction, memory in make_executor(self.engine, job).trace(self.next_step()):
-            for buffer in instruction.outputs:
-                if not buffer.per_row:
-                    blocks.pop(buffer.name, None)
-                blocks.setdefault(buffer.name, []).append(memory[buffer].copy())
-        return {name: np.concatenate(values) for name, values in blocks.items()}
+            plain = self.plain_job(job, "weights" in data) if gradient_check else None
+        goals = self.objectives()
+        weighted = sample_weight is not None or any(goal.weight != 1 for goal in goals)
+        losses = [goal.loss for goal in goals]
+        setting = tracing.setting_of(losses, weighted, self.optimizer, job, self.engine)
+        places = [tracing.Place(path, p.buffer) for path, p in self.weights.named()]
+        slots = len(self.optimizer.slot_names())
+        return tracing.trace(self.engine, job, self.next_step(), places, setting, slots, plain)
+
+    def plain_job(self, job: Job, weighted: bool) -> Job:
+        """The same training step for the reference engine, in float64."""
+        of_bytes = first(dict(job.data)).dtype == np.uint8
+        program, totals = self._lower(Request("training", job.rows, 1, weighted, of_bytes), passes=PLAIN)
+        data = {k: v if v.dtype == np.uint8 else v.astype(np.float64) for k, v in job.data.items()}
+        vectors = {"parameters": job.parameters.astype(np.float64), "slots": job.slots.astype(np.float64)}
+        return replace(job, program=program, totals=totals, data=data, **vectors)
 
 
 def scores(metrics: Sequence[tuple[metric_module.Named, Shape]], totals: NDArray[np.float64]) -> dict[str, list[float]]:

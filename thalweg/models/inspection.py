@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,48 @@ class Inspected:
         if self.inputs:
             self.build()
         summary(self._weights, print_fn)
+
+    def report(
+        self, path: str | Path, x: Any = None, y: Any = None, *, language: str = "en", seconds: float = 10.0
+    ) -> None:
+        """Writes a page on the model and its training: one HTML file, which needs no network.
+
+        Curves, scores and mistakes on rows, what the predictions depend on, the network with its weights, the loss
+        landscape, the program with the time of each instruction; of a fit with `record=True` also what happened inside
+        the layers, the path of descent and the doctor's findings. After a fit that failed, it shows how it went until
+        then.
+
+        Args:
+            path: the file to write; one that is there is replaced.
+            x, y: rows to judge the model by, as `evaluate` takes them; by default those that the recording kept of the
+                validation, or else of the training.
+            language: in which the page opens, "en" or "zh"; it can be switched.
+            seconds: for the parts that have to compute; what there is no time for is left out, which the page says.
+
+        Raises:
+            ArgumentError: the model isn't compiled or built, or only one of x and y is given. ThalwegError: the file
+            can't be written.
+
+        >>> import tempfile
+        >>> from thalweg import Sequential, layers
+        >>> model = Sequential([layers.Input((2,)), layers.Dense(4, "tanh"), layers.Dense(1)], seed=0)
+        >>> model.compile("adam", "mse")
+        >>> x = np.random.default_rng(0).normal(size=(64, 2))
+        >>> _ = model.fit(x, x[:, :1] * x[:, 1:], epochs=3, verbose=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.report(f"{folder}/report.html", x, x[:, :1] * x[:, 1:], seconds=0.5)
+        ...     Path(f"{folder}/report.html").stat().st_size < 1_000_000
+        True
+        """
+        from thalweg.views.report.document import report_document
+        from thalweg.views.report.of_model import subject_of
+        from thalweg.views.web.page import write_page
+
+        if self.inputs:
+            self.build()
+        model: Any = self
+        subject = subject_of(model, steps_of(self._weights.graph), x, y)
+        write_page(path, report_document(subject, language, seconds))
 
 
 def summary(weights: Weights, print_fn: Callable[[str], Any] | None) -> None:

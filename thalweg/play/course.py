@@ -14,7 +14,7 @@ from thalweg.models.bursts import Bursts
 from thalweg.models.evaluator import Evaluation
 from thalweg.play.arithmetic import Step, kernel_of
 from thalweg.play.curves import Curves
-from thalweg.play.exercise import GENERATED, Exercise, generated, pictures, written
+from thalweg.play.exercise import GENERATED, Exercise, digits, edge_maps, generated, written
 from thalweg.play.network import Network
 from thalweg.play.responses import Responses
 from thalweg.play.state import State
@@ -37,7 +37,7 @@ def posed(state: State, uploads: Uploads) -> Exercise:
         return written(state)
     if name == "table":
         return tabular(state, uploads.find(state.data["source"]))
-    return pictures(state)
+    return digits(state) if name == "digits" else edge_maps(state)
 
 
 @dataclass

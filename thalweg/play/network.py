@@ -25,6 +25,12 @@ Array = NDArray[Any]
 
 KERNELS = (layers.Dense, layers.Conv2D)
 """The layers whose weights are drawn."""
+EQUATIONS = {
+    "MaxPooling2D": "a = max over each window",
+    "Flatten": "a = x in one row",
+    "Dropout": "a = x·mask/(1 − rate)",
+    "BatchNormalization": "a = γ·(x − μ)/σ + β",
+}
 building = threading.Lock()
 """Warnings are caught for the whole process: one network is built at a time."""
 
@@ -146,8 +152,7 @@ def equation(layer: Any) -> str:
         product = "x·W" if isinstance(layer, layers.Dense) else "x∗W"
         name = activation_name(layer)
         return f"h = {product}{' + b' * bool(layer.use_bias)}, a = {'h' if name == 'linear' else f'{name}(h)'}"
-    return {"MaxPooling2D": "a = max over each window", "Flatten": "a = x in one row", "Dropout": "a = x·mask/(1 − rate)",
-            "BatchNormalization": "a = γ·(x − μ)/σ + β"}.get(type(layer).__name__, "")  # fmt: skip
+    return EQUATIONS.get(type(layer).__name__, "")
 
 
 def made_layers(state: State, exercise: Exercise) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What a network answers all over the plane: small maps of its units, the decision surface, or a curve over one input."""
+"""What a network answers all over the plane: maps of its units, the decision surface, or a curve over one input."""
 
 from __future__ import annotations
 

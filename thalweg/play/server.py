@@ -212,7 +212,9 @@ def listening(port: int) -> socket.socket:
         made.bind((HOST, port))
     except OSError as error:
         made.close()
-        raise ArgumentError(f"port {port} can't be used ({error.strerror}): take another, or 0 for a free one") from None
+        raise ArgumentError(
+            f"port {port} can't be used ({error.strerror}): take another, or 0 for a free one"
+        ) from None
     return made
 
 

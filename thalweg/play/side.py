@@ -1,4 +1,4 @@
-"""One side of the page: a thread that trains in short bursts, does what the page asks between them, and makes frames."""
+"""One side of the page: a thread that trains in bursts, does what the page asks between them, and makes frames."""
 
 from __future__ import annotations
 
@@ -41,7 +41,11 @@ class Side:
     """
 
     def __init__(
-        self, number: int, uploads: Uploads, post: Callable[[dict[str, Any]], None], numbers: Iterator[int] | None = None
+        self,
+        number: int,
+        uploads: Uploads,
+        post: Callable[[dict[str, Any]], None],
+        numbers: Iterator[int] | None = None,
     ) -> None:
         self.number, self.uploads, self.post = number, uploads, post
         self.numbers = itertools.count(1) if numbers is None else numbers
@@ -120,7 +124,7 @@ class Side:
         with self.working:
             self.course = self.survey = None
 
-    def idle(self) -> float | None | bool:
+    def idle(self) -> float | bool | None:
         """Seconds to wait; None for until something happens; False if there is something to do."""
         if self.inbox:
             return False
@@ -223,7 +227,11 @@ class Side:
         if course is None or not state.keeps_weights(course.state):
             self.begin(state)
             return
-        if course.bursts.batch and course.bursts.steps_per_epoch * self.pace.step_seconds < SHORT_EPOCH and self.playing:
+        if (
+            course.bursts.batch
+            and course.bursts.steps_per_epoch * self.pace.step_seconds < SHORT_EPOCH
+            and self.playing
+        ):
             course.run(course.bursts.steps_per_epoch - course.bursts.batch)
         if course.change(state):
             self.frame.changed(course)
@@ -266,5 +274,3 @@ class Side:
             self.awaited = number
         self.next_frame = time.monotonic() + FRAME_SECONDS
         self.post({"frame": number, "side": self.number, **content})
-
-

@@ -53,7 +53,8 @@ def truth(what: str, value: Any) -> bool:
     """True or false."""
     if not isinstance(value, bool):
         raise RefusedError(
-            f"{what} has to be true or false, got {shortened(value)}", f"{what} 要是 true 或 false，收到的是 {shortened(value)}"
+            f"{what} has to be true or false, got {shortened(value)}",
+            f"{what} 要是 true 或 false，收到的是 {shortened(value)}",
         )
     return value
 

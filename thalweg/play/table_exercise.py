@@ -33,10 +33,11 @@ def tabular(state: State, upload: Upload) -> Exercise:
     else:
         train, held = np.flatnonzero(~table.column(name).missing()), np.arange(0)
     features = Features.fit(table.take(train), target, ignore=ignored)
-    if len(features.feature_names) > TABLE_FEATURES:
+    count = len(features.feature_names)
+    if count > TABLE_FEATURES:
         raise RefusedError(
-            f"these columns become {len(features.feature_names):,} inputs; {TABLE_FEATURES:,} are the most: choose fewer",
-            f"這些欄位會變成 {len(features.feature_names):,} 個輸入，最多 {TABLE_FEATURES:,} 個：請少選幾欄",
+            f"these columns become {count:,} inputs; {TABLE_FEATURES:,} are the most: choose fewer",
+            f"這些欄位會變成 {count:,} 個輸入，最多 {TABLE_FEATURES:,} 個：請少選幾欄",
         )
     parts = [table.take(rows) for rows in (train, held)]
     x, held_x = (features.matrix(part) for part in parts)
@@ -154,5 +155,3 @@ def program(upload: Upload, target: str, task: str, ignored: list[str], data: di
     if task != "regression":
         lines.append("y, y_held = (part.reshape(-1).astype(int) for part in (y, y_held))")
     return "\n".join(lines)
-
-

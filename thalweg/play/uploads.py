@@ -115,5 +115,7 @@ class Uploads:
         if id == "source" and self.source is not None:
             return self.source
         if id not in self.uploaded:
-            raise RefusedError("this table is no longer here: open its file again", "這個表格已經不在了：請再開一次檔案")
+            raise RefusedError(
+                "this table is no longer here: open its file again", "這個表格已經不在了：請再開一次檔案"
+            )
         return self.uploaded[id]

@@ -1,7 +1,8 @@
 """Run folders: written as a whole or not at all; read back, every value that is used later is checked.
 
 A run folder holds model.safetensors (weights and their description), a description of the data (columns.json or
-images.json), history.jsonl (a line for each epoch) and run.json (the exact command, options, versions, scores).
+images.json), history.jsonl (a line for each epoch), run.json (the exact command, options, versions, scores), and for
+the report evidence.npz and evidence.json (held-out rows and some of their inputs).
 """
 
 from __future__ import annotations

@@ -18,8 +18,9 @@ from thalweg.callbacks import Callback, EarlyStopping, History
 from thalweg.data.images import Images, has_idx, read_images, read_picture
 from thalweg.data.recipe import recipe
 from thalweg.data.target import split_rows
-from thalweg.errors import BadRowsError, DataError, ModelFileError, NotFoundError
+from thalweg.errors import BadRowsError, DataError, DivergedError, ModelFileError, NotFoundError
 from thalweg.models.sequential import Sequential
+from thalweg.runs import evidence
 from thalweg.runs.facts import is_number, is_text, is_whole
 from thalweg.runs.folder import read_folder
 from thalweg.runs.presets import hidden_layers
@@ -277,12 +278,18 @@ def train(
     held = parts.validation
     validation = None if held is None else (held.x, held.y)
     recorders = [recorder] if recorder is not None else []
-    history = options.fit(model, (parts.train.x, parts.train.y), validation, recorders)
+    try:
+        history = options.fit(model, (parts.train.x, parts.train.y), validation, recorders)
+    except DivergedError as error:
+        error.model = model
+        raise
     run = ImageRun(model=model, classes=images.classes, scale=scale, history=history.records())
     run.kernels = recorder.kernels if recorder is not None else []
     counts = parts.count(lambda part: len(part.y))
     run.facts = options.facts(images.source, counts, model.seed, history.seconds, history.interrupted)
     run.facts["held-out"] = score(run, parts.test)
+    shares = model.predict(parts.test.x, verbose=0)
+    run.evidence = evidence.of_images(parts.test.x, parts.test.y, shares)
     run.facts["baseline"] = class_baseline(parts.train.y, parts.test.y, images.classes)
     return run
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.loading import load_model
 from thalweg.models.model import Model
+from thalweg.runs.evidence import Evidence
 from thalweg.runs.folder import MODEL, write_folder
 from thalweg.support.checks import whole
 
@@ -91,6 +92,7 @@ class Run(ABC):
     model: Model
     history: list[dict[str, Any]]
     facts: dict[str, Any] = field(default_factory=dict)  # run.json: command, options, versions, scores
+    evidence: Evidence | None = None  # what the folder keeps for the report, of a run that was just trained
 
     @abstractmethod
     def predict(self, source: Any) -> Array:
@@ -110,7 +112,8 @@ class Run(ABC):
 
     def save(self, folder: Path, command: Sequence[str]) -> None:
         """Writes the run folder."""
-        write_folder(folder, command, self.model, self.descriptions(), self.history, self.facts)
+        further = self.descriptions() | (self.evidence.files() if self.evidence is not None else {})
+        write_folder(folder, command, self.model, further, self.history, self.facts)
 
 
 def class_baseline(trained: Array, tested: Array, classes: Sequence[Any]) -> dict[str, Any]:

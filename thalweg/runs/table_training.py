@@ -13,7 +13,7 @@ from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, BadRowsError
-from thalweg.runs import baselines, judging, suspicions
+from thalweg.runs import baselines, evidence, judging, suspicions
 from thalweg.runs.divisions import group_codes, times
 from thalweg.runs.judging import Judgement
 from thalweg.runs.run import Array, Parts
@@ -58,7 +58,9 @@ def train(
     run.facts |= members(found, prepared)
     if run.trees:
         run.facts["networks"] = run.judge(parts.test, alone=True).values
-    judgement = run.judge(parts.test)
+    predicted = run.predicted(parts.test)
+    judgement = judging.judge(run.features, predicted, parts.test)
+    run.evidence = evidence.of_table(run.features, predicted, parts.test)
     run.facts |= judgement.facts() | comparison(judgement, prepared.features, parts, options)
     if options.folds is not None and not found.interrupted:
         run.facts["folds"] = cross_validated(table, target, options, progress)

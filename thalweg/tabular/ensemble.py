@@ -208,9 +208,13 @@ def fit_one(
     model, bare = blueprint.member(number, seed, settings.epochs * -(-len(x) // batch))
     y = recipe(blueprint.task).encode(learned.y, blueprint.outputs, model.loss)
     watcher = BestEpoch(bare, rows.x[held], held, judge, clock, lanes, settings.patience, tell)
-    history = model.fit(
-        x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=learned.weights, lanes=lanes
-    )
+    try:
+        history = model.fit(
+            x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=learned.weights, lanes=lanes
+        )
+    except DivergedError as error:
+        error.model = model
+        raise
     records = [{"member": number, **record, "epoch": record["epoch"] + 1} for record in history.records()]
     return Trained(number, model, watcher, held, records)
 

@@ -1,0 +1,94 @@
+"""`thalweg report`: a page on a run, or on several side by side, and what `thalweg train` says of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thalweg.cli.console import say
+from thalweg.errors import ArgumentError, DivergedError, ThalwegError
+from thalweg.runs.folder import free_path, refuse_existing
+from thalweg.runs.reports import pages
+from thalweg.runs.run import Run
+from thalweg.support.files import explained
+from thalweg.support.naming import choose
+
+LANGUAGES = ("en", "zh")
+LEAST, MOST, SHARE = 2.0, 10.0, 0.1
+"""Seconds that `train` takes for the parts of a report that compute: a tenth of the training, within limits."""
+MOST_RUNS = 12
+MEGABYTE = 1e6
+
+Language = Annotated[str, typer.Option(help="in which the page opens, en or zh; it can be switched")]
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="a run folder, or several to compare")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="the page to write; by default RUN/report.html, or comparison.html, numbered"),
+    ] = None,
+    language: Language = "en",
+    seconds: Annotated[float, typer.Option(help="for the parts that compute: importance, landscapes, times")] = 30.0,
+) -> None:
+    """Writes a page on a run, or one that compares several: a single HTML file that needs no network."""
+    choose("language", language, LANGUAGES)
+    if not seconds >= 0:
+        raise ArgumentError(f"--seconds has to be 0 or more, got {seconds:g}")
+    if len(runs) > MOST_RUNS:
+        raise ArgumentError(f"a page compares at most {MOST_RUNS} runs, got {len(runs)}: make several pages")
+    if len(runs) > 1:
+        path = writable(out or free_path(Path("comparison.html")))
+        pages.write_comparison(runs, path, language)
+    else:
+        path = writable(out or free_path(runs[0] / pages.REPORT))
+        pages.write_stored(runs[0], path, language, seconds)
+    say_where(path)
+
+
+def writable(path: Path) -> Path:
+    """The path, unless something is there, or it is no page."""
+    refuse_existing(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ArgumentError(f"a report is an HTML file: give --out a name that ends in .html, not {path.name!r}")
+    return path
+
+
+def say_where(path: Path) -> None:
+    """Prints where a page is, and its size."""
+    say(f"report: {path} ({path.stat().st_size / MEGABYTE:.1f} MB)")
+
+
+def report_trained(run: Run, folder: Path) -> str:
+    """Writes the report of a run that was just trained, says where it is, and returns what went wrong."""
+    seconds = min(MOST, max(LEAST, SHARE * float(run.facts["seconds"])))
+    try:
+        say_where(pages.write_trained(run, folder, "en", seconds))
+    except KeyboardInterrupt:
+        return f"the report was interrupted; the run is kept, and thalweg report {folder} makes it"
+    except ThalwegError as error:
+        return f"there is no report: {error}; the run itself is kept"
+    return ""
+
+
+@contextmanager
+def on_failure(source: str, folder: Path, wanted: bool) -> Iterator[None]:
+    """If the training inside diverges, writes a report on it beside where its run folder would be, and says where."""
+    try:
+        yield
+    except DivergedError as error:
+        if wanted and error.model is not None:
+            path = free_path(folder.with_name(f"{folder.name}-failed.html"))
+            try:
+                with explained(path):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                pages.write_failed(error, path, source)
+                say_where(path)
+            except ThalwegError as another:  # the training's own error is what has to be told
+                print(f"note: there is no report: {another}", file=sys.stderr)
+        raise

@@ -1,0 +1,192 @@
+"""`thalweg trace`: one training step of a run's network on chosen rows, with every number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from thalweg.cli.console import Grid, folded, say
+from thalweg.cli.options import FileFormat, RunFolder, grouped, refuse_given
+from thalweg.data.images import is_image_source
+from thalweg.data.tables import Table
+from thalweg.errors import ArgumentError, DataError, NotFoundError
+from thalweg.runs import image_run, table_run
+from thalweg.runs.folder import refuse_existing
+from thalweg.runs.run import Array
+from thalweg.support.files import to_json, writing
+from thalweg.support.naming import choose
+
+if TYPE_CHECKING:
+    from thalweg.models.model import Model
+    from thalweg.tracing.step_trace import Trace
+
+OF_FILES = ("encoding", "sheet")
+
+
+@grouped
+def trace(
+    context: typer.Context,
+    run: RunFolder,
+    source: Annotated[str, typer.Argument(help="a table or images as for train, or for images a picture")],
+    *,
+    row: Annotated[int | None, typer.Option(help="the row, the first being 1; by default the first")] = None,
+    rows: Annotated[str | None, typer.Option(help="several rows in one step, such as 3,5")] = None,
+    gradient_check: Annotated[
+        bool, typer.Option("--gradient-check", help="central differences in float64 beside the gradients")
+    ] = False,
+    label: Annotated[str | None, typer.Option(help="images: a picture's class, if it isn't its folder's name")] = None,
+    json: Annotated[Path | None, typer.Option(help="also writes it as JSON (docs/trace.schema.json)")] = None,
+    html: Annotated[Path | None, typer.Option(help="also writes it as a page for a browser")] = None,
+    file_format: FileFormat,
+) -> None:
+    """Shows one training step on a row, as a tutorial writes it: every instruction with its numbers, weights and loss.
+
+    Nothing is changed. Of a table's ensemble it is the first network.
+    """
+    for path in (json, html):
+        if path is not None:
+            refuse_existing(path)
+    if row is not None and rows is not None:
+        raise ArgumentError("--row is one row, --rows are several: give one of the two")
+    numbers = [1 if row is None else row] if rows is None else row_numbers(rows)
+    if image_run.is_image_run(run):
+        refuse_given(context, OF_FILES, "tables", f"{run} was trained on images")
+        made = trace_images(run, source, numbers, row is None and rows is None, label, gradient_check)
+    else:
+        refuse_given(context, ("label",), "images", f"{run} was trained on a table, whose target is a column")
+        made = trace_table(run, file_format.read(source), numbers, gradient_check)
+    say(str(made))
+    if json is not None:
+        with writing(json) as new:
+            new.write_text(to_json(made.to_json()), encoding="utf-8")
+        say("", f"json: {json}")
+    if html is not None:
+        write_html(html, made, run, source)
+        say("", f"page: {html}")
+
+
+def row_numbers(text: str) -> list[int]:
+    """ "3,5" → [3, 5]"""
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ArgumentError(f"--rows takes row numbers such as 3,5, got {text!r}") from None
+    if len(set(numbers)) < len(numbers):
+        raise ArgumentError(f"--rows names a row twice: {text}")
+    return numbers
+
+
+def places(numbers: Sequence[int], count: int, source: str) -> list[int]:
+    """Row numbers, the first being 1, as places in the arrays."""
+    for number in numbers:
+        if not 1 <= number <= count:
+            raise ArgumentError(f"there is no row {number}: {source} has the rows 1 to {count:,}")
+    return [number - 1 for number in numbers]
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def trace_table(folder: Path, table: Table, numbers: Sequence[int], gradient_check: bool) -> Trace:
+    """The step on rows of a table; prints their cells and what the columns make of them."""
+    run = table_run.load(folder)
+    chosen = table.take(places(numbers, table.rows, table.source))
+    unknown = np.flatnonzero(chosen.column(run.target.name).missing())
+    if unknown.size:
+        number = chosen.row_number(int(unknown[0]))
+        raise DataError(f"row {number} of {table.source} has no value of {run.target.name!r}, and without it no error")
+    x, y = run.features.matrix(chosen), run.features.targets(chosen)
+    given = cells(run, chosen)
+    show_cells(run, chosen, x, given)
+    network = run.first_network()
+    say_which(run, network)
+    return replace(network.trace(x, y, gradient_check=gradient_check), given=given)
+
+
+def cells(run: table_run.TableRun, rows: Table) -> dict[str, str]:
+    """The cells that are used, and the target's, by column; those of several rows one after the other."""
+    used = [column.name for column in run.features.columns if column.features]
+    texts = {name: rows.column(name).as_text() for name in [*used, run.target.name]}
+    return {name: "; ".join("missing" if cell is None else str(cell) for cell in text) for name, text in texts.items()}
+
+
+def show_cells(run: table_run.TableRun, rows: Table, x: Array, given: dict[str, str]) -> None:
+    """Prints what a row holds and what it becomes."""
+    lines, place = [], 0
+    for column in run.features.columns:
+        if column.features:
+            size = len(column.features)
+            lines.append([column.name, given[column.name], became(column.features, x[:, place : place + size])])
+            place += size
+    lines.append([run.target.name, given[run.target.name], "the target"])
+    numbers = ", ".join(str(rows.row_number(k)) for k in range(rows.rows))
+    title = f"row {numbers} of {rows.source}" if rows.rows == 1 else f"rows {numbers} of {rows.source}"
+    say(Grid(title, ["column", "cell" if rows.rows == 1 else "cells", "becomes"], lines), "")
+
+
+def became(features: Sequence[str], x: Array) -> str:
+    """The columns of x that a table's column became, (rows, columns): of one-hot columns those that aren't 0."""
+    parts = []
+    for name, values in zip(features, x.T, strict=True):
+        if len(features) <= 2 or values.any():
+            parts.append(f"{name} {'; '.join(f'{v + 0.0:.4g}' for v in values.tolist())}")
+    return ", ".join(parts) or "0 everywhere"
+
+
+def say_which(run: table_run.TableRun, network: Model) -> None:
+    """Says which network it is, and which step."""
+    count = len(run.facts.get("members", [1]))
+    which = f"the first of {count} networks, whose mean is the answer" if count > 1 else "the run's network"
+    beside = ", with trees beside them" if run.trees else ""
+    rate, name = network.optimizer.learning_rate, type(network.optimizer).__name__
+    done = network.optimizer.iterations
+    course = "" if done else "; a run doesn't keep the course of the learning rate nor the optimizer's vectors"
+    say(folded(f"{which}{beside}: step {done + 1} of {name} at the learning rate {rate:g}{course}"), "")
+
+
+# --- images ----------------------------------------------------------------------------------------------------------
+
+
+def trace_images(
+    folder: Path, source: str, numbers: Sequence[int], first: bool, label: str | None, gradient_check: bool
+) -> Trace:
+    """The step on pictures: rows of an image source (of its test images, if it has any), or one picture."""
+    run = image_run.load(folder)
+    if is_image_source(source):
+        if label is not None:
+            raise ArgumentError(f"--label is for one picture; {source} knows the classes of its images")
+        images, _ = image_run.images_for(run, source)
+        chosen = places(numbers, len(images.y), source)
+        x, y = images.x[chosen], images.y[chosen]
+        which = ("image " if len(numbers) == 1 else "images ") + ", ".join(map(str, numbers)) + f" of {source}"
+    else:
+        picture = Path(source)
+        if not picture.is_file():
+            raise NotFoundError(f"there is no picture or image source {source}")
+        if not first:
+            raise ArgumentError(f"{source} is one picture: leave out --row and --rows")
+        name = picture.absolute().parent.name if label is None else label
+        if label is None and name not in run.classes:
+            raise ArgumentError(f"the class of {source} isn't known: give --label, one of {', '.join(run.classes)}")
+        x, y = run.pixels(picture)[None], np.array([run.classes.index(choose("class", name, run.classes))])
+        which = source
+    given = {"picture": which, "class": "; ".join(run.classes[k] for k in y)}
+    say(folded(f"{which}: {given['class']}"), "")
+    return replace(run.model.trace(x, y, gradient_check=gradient_check), given=given)
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+def write_html(path: Path, made: Trace, run: Path, source: str) -> None:
+    """Writes the page of a trace."""
+    from thalweg.views.web.page import write_page
+
+    title = {"en": f"One step of {run.name}", "zh": f"{run.name} 的一步"}
+    section = {"id": "step", "title": {"en": source, "zh": source}, "figures": [made.figure()]}
+    write_page(path, {"title": title, "language": "en", "sections": [section]})

@@ -1,0 +1,89 @@
+"""Writes the reports of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from thalweg.errors import ArgumentError, DivergedError
+from thalweg.models.inspection import steps_of
+from thalweg.runs.evidence import load_evidence
+from thalweg.runs.image_run import ImageRun
+from thalweg.runs.reports.run_subjects import run_name, subject_of_run
+from thalweg.runs.run import Run
+from thalweg.runs.stored import load_run
+from thalweg.runs.table_run import TableRun
+from thalweg.views.report.document import SECONDS, report_document
+from thalweg.views.report.of_model import subject_of
+from thalweg.views.report.several import comparison_document
+from thalweg.views.report.subject import Subject, both
+from thalweg.views.web.page import write_page
+
+REPORT = "report.html"
+
+
+def stored_subject(folder: Path) -> Subject:
+    """What a report says of a run folder."""
+    run = load_run(folder)
+    return subject_of_run(run, load_evidence(folder, input_shape(run), classes(run)), run_name(folder))
+
+
+def input_shape(run: Run) -> tuple[int, ...]:
+    """The shape of a row of the network's input."""
+    shape: tuple[int, ...] = run.model.input_shape
+    return shape
+
+
+def classes(run: Run) -> int:
+    """The number of classes; 0 for a regression."""
+    if isinstance(run, TableRun):
+        return len(run.target.classes)
+    return len(run.classes) if isinstance(run, ImageRun) else 0
+
+
+def write_stored(folder: Path, path: Path, language: str = "en", seconds: float = SECONDS) -> None:
+    """Writes the report of a run folder."""
+    write_page(path, report_document(stored_subject(folder), language, seconds))
+
+
+def write_trained(run: Run, folder: Path, language: str, seconds: float) -> Path:
+    """Writes the report of a run that was just kept in a folder, into it."""
+    path = folder / REPORT
+    write_page(path, report_document(subject_of_run(run, run.evidence, run_name(folder)), language, seconds))
+    return path
+
+
+def write_failed(error: DivergedError, path: Path, source: str, language: str = "en") -> None:
+    """Writes a report of a training that failed, of which no run folder is kept."""
+    model = error.model
+    subject = subject_of(model, steps_of(model._weights.graph))
+    subject.name = f"{Path(source).stem}: a training that failed"
+    subject.facts = [(both("source", "資料來源"), source), *subject.facts]
+    if not subject.remarks:
+        subject.remarks.append(both(f"The training failed. {error}", f"訓練失敗：{error}"))
+    write_page(path, report_document(subject, language))
+
+
+def write_comparison(folders: Sequence[Path], path: Path, language: str = "en") -> None:
+    """Writes a page that compares runs.
+
+    Raises:
+        ArgumentError: they don't predict the same.
+    """
+    subjects = [stored_subject(folder) for folder in folders]
+    for folder, subject in zip(folders, subjects, strict=True):
+        first = subjects[0]
+        if (subject.task, subject.target, list(subject.classes)) != (first.task, first.target, list(first.classes)):
+            raise ArgumentError(
+                f"{folders[0]} predicts {said(first)} and {folder} {said(subject)}: runs are compared that predict the "
+                "same; make a report of each"
+            )
+    write_page(path, comparison_document(subjects, [str(folder) for folder in folders], language))
+
+
+def said(subject: Subject) -> str:
+    """What is predicted, in a few words."""
+    if not subject.classes:
+        return f"{subject.target!r}, a number"
+    names = ", ".join(map(str, subject.classes[:4])) + (", …" if len(subject.classes) > 4 else "")
+    return f"{subject.target!r}, one of {len(subject.classes)} classes ({names})"

@@ -1,0 +1,349 @@
+"""A run as what a report is about."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thalweg.data.cells import Array
+from thalweg.data.recipe import recipe
+from thalweg.data.target import label_text
+from thalweg.models.functional import Functional
+from thalweg.models.inspection import steps_of
+from thalweg.models.model import Model
+from thalweg.runs.evidence import Evidence
+from thalweg.runs.image_run import ImageRun
+from thalweg.runs.run import Run
+from thalweg.runs.table_run import TableRun
+from thalweg.tabular.trees import mixed
+from thalweg.views.report.of_model import retrained
+from thalweg.views.report.subject import ColumnInputs, Network, PictureInputs, Score, Subject, Text, both, written
+
+
+def subject_of_run(run: Run, evidence: Evidence | None, name: str) -> Subject:
+    """What is known of a run.
+
+    Args:
+        run: made by a training, or loaded.
+        evidence: what its folder keeps for the report; None in folders of older versions.
+        name: for the title.
+    """
+    subject = Subject(name=name, history=run.history, recording=getattr(run, "recording", None))
+    subject.remarks = [*run.facts.get("warnings", [])]
+    if run.facts.get("interrupted"):
+        subject.remarks.insert(0, both("The training was interrupted by Ctrl-C.", "訓練被 Ctrl-C 中斷。"))
+    subject.metric = str(run.facts.get("metric", ""))
+    subject.scores = scores_of(run)
+    subject.settings = {key: shown(value) for key, value in run.facts["options"].items()}
+    subject.sizes = {
+        "weights": float(run.model.count_params()),
+        "seconds": number(run.facts.get("seconds")),
+        "epochs": float(len(run.history)),
+        "rows": float(run.facts["rows"]["train"]),
+    }
+    subject.code = code_of(run, name)
+    if isinstance(run, TableRun):
+        about_table(subject, run, evidence)
+    elif isinstance(run, ImageRun):
+        about_images(subject, run, evidence)
+    if evidence is None:
+        subject.missing.append(
+            both(
+                "The run folder keeps no held-out rows: it was made by an older version. Train again for confusion, "
+                "curves, importance and mistakes.",
+                "執行資料夾沒有保留資料列（由較舊版本產生）。重新訓練即可得到混淆矩陣、曲線、重要性與錯誤。",
+            )
+        )
+    if subject.recording is None:
+        subject.missing.append(
+            both(
+                "Nothing was recorded while it trained: there are no statistics of layers, loss by batch, path of "
+                "descent, or findings.",
+                "訓練時沒有記錄：沒有各層統計、逐批次損失、下降路徑與診斷。",
+            )
+        )
+    return subject
+
+
+def number(value: Any) -> float:
+    """A number of run.json; NaN for null."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else np.nan
+
+
+def shown(value: Any) -> str:
+    """An option's value for people; "" for one that wasn't given."""
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def scores_of(run: Run) -> list[Score]:
+    """The held-out scores, with their intervals and those of simpler answers."""
+    facts = run.facts
+    others: dict[str, dict[str, Any]] = {}
+    if "networks" in facts:
+        others["networks alone"] = facts["networks"]
+    if facts.get("linear"):
+        others[facts["linear"]["model"]] = facts["linear"]["scores"]
+    if facts.get("baseline"):
+        answer = facts["baseline"]["answer"]
+        said = written(answer) if isinstance(answer, float) else label_text(answer)
+        others[f"always {said}"] = facts["baseline"]["scores"]
+    found = []
+    for name, value in facts["held-out"].items():
+        low, high = facts.get("intervals", {}).get(name, (None, None))
+        beside = {other: number(scores.get(name)) for other, scores in others.items()}
+        found.append(Score(name=name, value=number(value), low=number(low), high=number(high), others=beside))
+    return found
+
+
+def code_of(run: Run, name: str) -> list[tuple[Text, str, str]]:
+    """The command, and Python that uses the run."""
+    command = list(run.facts["command"])
+    command += [] if "--seed" in command else ["--seed", str(run.facts["seed"])]
+    source = str(run.facts.get("source", "ROWS"))
+    python = f"""import thalweg
+
+run = thalweg.load_run({f"runs/{name}"!r})
+run.predict({source!r})
+run.evaluate({source!r})
+"""
+    versions = "".join(f"{package} {version}\n" for package, version in run.facts["versions"].items())
+    return [
+        (both("The command", "指令"), "shell", shlex.join(command) + "\n"),
+        (both("In Python", "以 Python"), "python", python),
+        (both("Versions", "版本"), "text", versions),
+    ]
+
+
+def rows_text(facts: dict[str, Any]) -> Text:
+    """How many rows were for what."""
+    rows = facts["rows"]
+    held = rows.get("validation") or 0
+    watched = f", {held:,} to watch by" if held else ""
+    watched_zh = f"、驗證 {held:,}" if held else ""
+    return both(
+        f"{rows['train']:,} to learn from{watched}, {rows['test']:,} held out",
+        f"訓練 {rows['train']:,}{watched_zh}、保留 {rows['test']:,}",
+    )
+
+
+def seconds_text(facts: dict[str, Any], epochs: int) -> Text:
+    """How long it trained."""
+    seconds = number(facts.get("seconds"))
+    return both(f"{epochs:,} epochs in {seconds:.2f} s", f"{epochs:,} 輪，{seconds:.2f} 秒")
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> None:
+    """Adds what is known of a run on a table."""
+    facts, target = run.facts, run.target
+    members, trees = max(1, len(facts.get("members", []))), run.trees
+    subject.task, subject.target = target.task, target.name
+    subject.classes = [label_text(label) for label in target.classes]
+    used = sum(1 for column in run.features.columns if column.features)
+    subject.facts = [
+        (both("source", "資料來源"), str(facts.get("source", ""))),
+        (both("target", "目標"), f"{target.name}: {target.task} ({target.why})"),
+        (
+            both("columns", "欄位"),
+            both(
+                f"{used} of {len(run.features.columns)} used, as {len(run.features.feature_names)} inputs",
+                f"使用 {len(run.features.columns)} 欄中的 {used} 欄，成為 {len(run.features.feature_names)} 個輸入",
+            ),
+        ),
+        (both("rows", "資料列"), rows_text(facts)),
+        (both("trained", "訓練了"), trained_text(members, trees, run.model.count_params())),
+        (both("training", "訓練過程"), seconds_text(facts, len(run.history))),
+        (both("seed", "亂數種子"), str(facts["seed"])),
+    ]
+    first = alone(run)
+    steps = steps_of(first._weights.graph)
+    batch = int(facts["options"]["batch_size"])
+    done = steps_done(facts, subject.recording, members, batch)
+    subject.network = Network(
+        model=first,
+        nodes=[vars(step) for step in steps],
+        batch=batch,
+        others=other_members(run, members),
+        again=retrained(first, batch, done) if members < 3 else None,
+        seconds=number(facts.get("seconds")) / members,
+    )
+    if members > 1 or trees:
+        subject.inside = both(
+            f"Of the first of {members} networks. {trained_text(members, trees, 0)['en']}.",
+            f"這裡看的是 {members} 個網路中的第一個。{trained_text(members, trees, 0)['zh']}。",
+        )
+    recorded(subject)
+    if evidence is None:
+        return
+    subject.held = evidence.held
+    subject.inputs = columns_of(run, evidence)
+    if subject.x is None:
+        rows = evidence.at[: evidence.random]
+        subject.x, subject.y = evidence.x[: evidence.random], encoded(run, first, evidence.held.truth[rows])
+
+
+def trained_text(members: int, trees: Any, weights: int) -> dict[str, str]:
+    """How many networks, and which trees."""
+    size = f", {weights:,} weights" if weights else ""
+    size_zh = f"，{weights:,} 個權重" if weights else ""
+    parts = ", ".join(f"{kind.name} {kind.weight:.0%}" for kind in trees)
+    if not trees:
+        one = both(f"one network{size}", f"一個網路{size_zh}")
+        return (
+            one if members == 1 else both(f"the mean of {members} networks{size}", f"{members} 個網路的平均{size_zh}")
+        )
+    return both(
+        f"the mean of {members} networks{size}, with trees ({parts} of the prediction)",
+        f"{members} 個網路的平均{size_zh}，加上樹（預測中占 {parts}）",
+    )
+
+
+def alone(run: TableRun) -> Model:
+    """The first network as a model of its own, compiled."""
+    first: Any = run.first_network()
+    task = recipe(run.target.task)
+    options = run.facts["options"]
+    copy: Model = Functional.from_config(first.get_config())
+    copy.set_weights(first.get_weights())
+    copy.compile(options.get("optimizer") or "adam", first.loss if first.compiled else options.get("loss") or task.loss)
+    return copy
+
+
+def other_members(run: TableRun, members: int) -> dict[str, Array]:
+    """The weights of the other networks of an ensemble, as vectors."""
+    found = {}
+    for number_of in range(2, members + 1):
+        end: Any = run.model.get_layer(f"member_{number_of}_output").output
+        network = Functional(run.model.input, end, seed=0)
+        found[f"network {number_of}"] = np.concatenate([array.ravel() for array in network.get_weights()])
+    return found
+
+
+def steps_done(facts: dict[str, Any], recording: Any, members: int, batch: int) -> int:
+    """The steps of one network's training."""
+    if recording is not None and recording.facts.get("steps"):
+        return int(recording.facts["steps"])
+    epochs = max((member["epochs"] for member in facts.get("members", [])), default=1)
+    return int(epochs * -(-facts["rows"]["train"] // batch))
+
+
+def recorded(subject: Subject) -> None:
+    """Takes the rows that a recording kept as those that the landscape is of."""
+    sample = None if subject.recording is None else subject.recording.sample
+    if sample is not None and sample.x is not None and sample.y is not None:
+        subject.x, subject.y = sample.x, sample.y
+
+
+def encoded(run: TableRun, model: Model, truth: Array) -> Array:
+    """Targets as the network's loss takes them."""
+    target = run.target
+    if target.task == "regression":
+        scaled: Array = ((truth - target.mean) / target.scale).astype(np.float32)[:, None]
+        return scaled
+    y = truth.astype(np.float32)[:, None] if target.task == "binary" else truth
+    return recipe(target.task).encode(y, target.outputs, model.loss)
+
+
+def columns_of(run: TableRun, evidence: Evidence) -> ColumnInputs:
+    """The columns of the rows whose inputs are kept."""
+    names, places, first = [], [], 0
+    for column in run.features.columns:
+        if column.features:
+            names.append(column.name)
+            places.append(slice(first, first + len(column.features)))
+            first += len(column.features)
+    cells = [evidence.cells.get(name, [None] * len(evidence.at)) for name in names]
+    numeric = [any(is_numeral(c) for c in column) and not any(isinstance(c, str) for c in column) for column in cells]
+    arrays = [
+        np.array([np.nan if cell is None else cell for cell in column], np.float64)
+        if numbers
+        else np.array([cell if cell is None else str(cell) for cell in column], object)
+        for column, numbers in zip(cells, numeric, strict=True)
+    ]
+    return ColumnInputs(
+        at=evidence.at,
+        random=evidence.random,
+        names=names,
+        numeric=numeric,
+        cells=arrays,
+        places=places,
+        x=evidence.x,
+        predict=predictor(run),
+    )
+
+
+def is_numeral(cell: Any) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def predictor(run: TableRun) -> Callable[[Array], Array]:
+    """What the run predicts for a matrix: probabilities (rows, classes), or numbers (rows,)."""
+    features = run.features
+
+    def predict(x: Array) -> Array:
+        y_pred = run.model.predict(x, verbose=0)
+        regression = run.target.task == "regression"
+        networks = features.decode(y_pred) if regression else shares(run, y_pred)
+        return mixed(networks, run.trees, features, x)
+
+    return predict
+
+
+def shares(run: TableRun, y_pred: Array) -> Array:
+    return np.column_stack(list(run.features.probabilities(y_pred).values()))
+
+
+# --- images ----------------------------------------------------------------------------------------------------------
+
+
+def about_images(subject: Subject, run: ImageRun, evidence: Evidence | None) -> None:
+    """Adds what is known of a run on images."""
+    facts, model = run.facts, run.model
+    subject.task, subject.target = "multiclass" if len(run.classes) > 2 else "binary", "class"
+    subject.classes = run.classes
+    shape = "×".join(map(str, model.input_shape))
+    count = model.count_params()
+    subject.facts = [
+        (both("source", "資料來源"), str(facts.get("source", ""))),
+        (both("images", "圖片"), shape),
+        (both("classes", "類別"), f"{len(run.classes)}: {', '.join(run.classes[:12])}"),
+        (both("images for what", "圖片的用途"), rows_text(facts)),
+        (
+            both("trained", "訓練了"),
+            both(
+                f"{facts['options'].get('model')}, {count:,} weights",
+                f"{facts['options'].get('model')}，{count:,} 個權重",
+            ),
+        ),
+        (both("training", "訓練過程"), seconds_text(facts, len(run.history))),
+        (both("seed", "亂數種子"), str(facts["seed"])),
+    ]
+    batch = int(facts["options"]["batch_size"])
+    steps = len(run.history) * -(-facts["rows"]["train"] // batch)
+    subject.network = Network(
+        model=model,
+        nodes=[vars(step) for step in steps_of(model._weights.graph)],
+        batch=batch,
+        again=retrained(model, batch, steps),
+        seconds=number(facts.get("seconds")),
+    )
+    recorded(subject)
+    if evidence is None:
+        return
+    subject.held = evidence.held
+    subject.inputs = PictureInputs(at=evidence.at, random=evidence.random, x=evidence.x)
+    if subject.x is None:
+        subject.x = evidence.x[: evidence.random]
+        subject.y = evidence.held.truth[evidence.at[: evidence.random]]
+
+
+def run_name(folder: Path) -> str:
+    """The name of a run, for titles."""
+    return folder.resolve().name or "run"

@@ -1,0 +1,97 @@
+"""Gradients by central differences in float64: the check of every gradient that was derived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from thalweg.program.ir.instruction import Array
+from thalweg.tracing.values import TracedWeight
+
+Loss = Callable[[Array], float]
+STEP = float(np.cbrt(np.finfo(np.float64).eps))  # its truncation error and its rounding error are about equal
+MOST = 200  # numbers of an array that are checked
+KINK = 1e-3  # how much the slopes to either side may differ
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """The check of one gradient."""
+
+    path: str
+    numeric: Array  # (L(w + h) − L(w − h))/2h in the shape of the weights; NaN where it wasn't computed
+    checked: int  # how many numbers
+    error: float  # the largest difference from the derived gradient, as a share of the array's largest gradient
+    kinks: int  # numbers at which the loss has a kink within h, as relu's at 0; they don't count for `error`
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    """The check of all gradients of a step."""
+
+    arrays: tuple[Checked, ...]
+    step: float
+
+    @property
+    def error(self) -> float:
+        """The largest of the arrays' errors."""
+        return max((c.error for c in self.arrays), default=0.0)
+
+    def of(self, path: str) -> Checked | None:
+        """The check of one array of weights."""
+        return next((c for c in self.arrays if c.path == path), None)
+
+    def sentence(self) -> str:
+        """What was checked, and the outcome."""
+        checked, kinks = sum(c.checked for c in self.arrays), sum(c.kinks for c in self.arrays)
+        total = sum(c.numeric.size for c in self.arrays)
+        some = "all" if checked == total else f"{checked:,} of"
+        near = f"; {kinks} at a kink of the loss are left out" if kinks else ""
+        return (
+            f"central differences in float64 of {some} {total:,} gradients: they differ by at most {self.error:.1e} of "
+            f"the largest in the same array{near}"
+        )
+
+
+def check(loss: Loss, vector: Array, weights: Sequence[tuple[TracedWeight, int]], seed: int = 0) -> Check:
+    """Compares gradients with central differences of the loss.
+
+    Args:
+        loss: the loss for a vector of all weights, float64.
+        vector: the weights before the step.
+        weights: each array of weights with its place in the vector; those without a gradient are passed over. Of an
+            array with more than 200 numbers, 200 drawn by the seed are checked.
+    """
+    generator = np.random.default_rng(seed)
+    middle = loss(vector)
+    checks = []
+    for weight, offset in weights:
+        if weight.gradient is None:
+            continue
+        size = weight.before.size
+        which = np.arange(size) if size <= MOST else np.sort(generator.choice(size, MOST, replace=False))
+        numeric, kinks = np.full(size, np.nan), np.zeros(size, bool)
+        for k in which:
+            numeric[k], kinks[k] = slope(loss, vector, offset + int(k), middle)
+        derived = weight.gradient.ravel().astype(np.float64)
+        judged = which[~kinks[which]]
+        largest = max(float(np.max(abs(derived), initial=0.0)), float(np.finfo(np.float32).tiny))
+        error = float(np.max(abs(numeric[judged] - derived[judged]), initial=0.0)) / largest
+        checks.append(Checked(weight.path, numeric.reshape(weight.before.shape), len(which), error, int(kinks.sum())))
+    return Check(tuple(checks), STEP)
+
+
+def slope(loss: Loss, vector: Array, place: int, middle: float) -> tuple[float, bool]:
+    """The central difference with respect to one weight, and whether the loss has a kink there."""
+    kept = vector[place]
+    h = STEP * max(1.0, abs(float(kept)))
+    vector[place] = kept + h
+    above, right = loss(vector), vector[place] - kept
+    vector[place] = kept - h
+    below, left = loss(vector), kept - vector[place]
+    vector[place] = kept
+    result = (above - below) / (right + left)
+    bend = abs((above - middle) / right - (middle - below) / left)
+    return float(result), bool(bend > KINK * max(abs(result), 1e-3))

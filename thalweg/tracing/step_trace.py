@@ -1,0 +1,117 @@
+"""One step of gradient descent, instruction by instruction, with every number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from thalweg.program.ir.instruction import Array
+from thalweg.tracing.central import Check
+from thalweg.tracing.trace_figure import figure
+from thalweg.tracing.trace_json import described
+from thalweg.tracing.trace_text import written
+from thalweg.tracing.tutorial import Line, lines
+from thalweg.tracing.values import TracedStep, TracedWeight
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the step is a step of."""
+
+    rows: int
+    divisor: int  # of the adjoints: the rows, or 1 where the loss is a sum over them
+    iteration: int  # steps done before
+    learning_rate: float
+    optimizer: str  # its class's name
+    plain: bool  # whether a step is w −= learning rate·dW and nothing else
+    losses: tuple[str | None, ...]  # of each output: the class's name
+    half_squared: bool  # whether the loss is half the sum of squared errors, of one output
+    engine: str
+    dtype: str
+
+
+@dataclass(frozen=True, eq=False)
+class Trace(Mapping[str, Array]):
+    """Every number of one training step, as `model.trace` returns it: a mapping from names in the listing to arrays.
+
+    Printed, it is the step as a tutorial writes it (where the network is a chain of dense layers), every instruction
+    with its formula and its numbers, and weights and loss before and after.
+
+    Attributes:
+        setting: rows, learning rate, optimizer, loss, engine.
+        steps: every instruction, with the arrays that it read and wrote, in the order of the listing.
+        weights: every array of weights before and after the step, with its gradient.
+        loss_before, loss_after: the mean loss of the rows, penalties included; `loss_after` is computed with the new
+            weights in the same mode of training, so that dropout drops the same units.
+        check: the gradients by central differences, if they were asked for.
+
+    >>> import thalweg
+    >>> from thalweg.losses import SumSquaredError
+    >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid", use_bias=False)])
+    >>> model.compile(thalweg.optimizers.SGD(0.5), SumSquaredError(half=True))
+    >>> model.set_weights([[[1.0], [2.0]]])
+    >>> trace = model.trace([[1.0, -0.5]], [1.0])
+    >>> trace["dW"].ravel(), trace.loss_before > trace.loss_after
+    (array([-0.125 ,  0.0625], dtype=float32), True)
+    >>> for line in trace.tutorial():
+    ...     print(line.code)
+    h = np.dot(x, w)
+    y_predict = sigmoid(h)
+    error = y - y_predict
+    error_term = error * sigmoid_prime(h)
+    delta_w = learn_rate * error_term * x
+    w += delta_w
+    """
+
+    arrays: Mapping[str, Array]
+    setting: Setting
+    steps: tuple[TracedStep, ...]
+    weights: tuple[TracedWeight, ...]
+    loss_before: float
+    loss_after: float
+    check: Check | None = None
+    given: Mapping[str, str] = field(default_factory=dict)  # where the rows are from: a table's cells, a picture's name
+
+    def __getitem__(self, name: str) -> Array:
+        return self.arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        """A dict of both, as of two dicts."""
+        return {**self.arrays, **other}
+
+    def tutorial(self) -> list[Line]:
+        """The step as lines of NumPy with the tutorial's names and their values; none unless it is a chain of dense
+        layers with a squared error or a cross-entropy."""
+        return lines(self)
+
+    def to_json(self, most: int | None = 1_000) -> dict[str, Any]:
+        """The trace as plain JSON; its schema is docs/trace.schema.json.
+
+        most: of an array with more numbers only the first are written, and how many there are; None: all of them.
+        """
+        return described(self, most)
+
+    def figure(self) -> dict[str, Any]:
+        """The trace as a figure of a page, of the kind "steps"."""
+        return figure(self)
+
+    def text(self, width: int | None = None) -> str:
+        """The trace as text for people, `width` columns wide; None: as wide as it is."""
+        return written(self, width)
+
+    def __str__(self) -> str:
+        from thalweg.support.terminal import columns
+
+        return self.text(columns())
+
+    __repr__ = __str__
+
+
+__all__ = ["Setting", "Trace"]

@@ -1,0 +1,78 @@
+"""A trace as a figure of a page: the same numbers as in its JSON, as arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thalweg.program.ir.instruction import Array
+from thalweg.tracing.tutorial import givens, in_tutorial, lines
+
+if TYPE_CHECKING:
+    from thalweg.tracing.step_trace import Trace
+
+MOST, MOST_READ, MOST_PIXELS = 1024, 256, 4096
+"""Numbers of an array that go into a page: of what is written, of what is read, of images and feature maps."""
+
+Figure = dict[str, Any]
+
+
+def shown(name: str, array: Array, tutorial: str = "", most: int = MOST) -> Figure:
+    """An array, or the first numbers of a large one."""
+    array = np.asarray(array)
+    most = max(most, MOST_PIXELS) if array.ndim == 4 else most
+    cut = array.size > most
+    values = np.asarray(array.ravel()[:most] if cut else array, np.float32)
+    result: Figure = {"name": name, "shape": list(array.shape), "values": values}
+    return result | ({"cut": int(array.size)} if cut else {}) | ({"tutorial": tutorial} if tutorial else {})
+
+
+def figure(trace: Trace) -> Figure:
+    """The figure of the kind "steps"."""
+    setting = trace.setting
+    rows = "1 row" if setting.rows == 1 else f"{setting.rows:,} rows"
+    tutorial = lines(trace)
+    result: Figure = {
+        "kind": "steps",
+        "title": {"en": f"One step of gradient descent on {rows}", "zh": f"一步梯度下降（{setting.rows:,} 列資料）"},
+        "rows": setting.rows,
+        "learning_rate": setting.learning_rate,
+        "optimizer": setting.optimizer,
+        "loss_before": trace.loss_before,
+        "loss_after": trace.loss_after,
+        "steps": [
+            {
+                "number": step.number,
+                "section": step.section,
+                "title": step.title,
+                "formula": step.formula,
+                "inputs": [shown(v.name, v.array, in_tutorial(trace, v.name), MOST_READ) for v in step.inputs],
+                "outputs": [shown(v.name, v.array, in_tutorial(trace, v.name)) for v in step.outputs],
+            }
+            for step in trace.steps
+        ],
+        "weights": [weight(trace, place) for place in range(len(trace.weights))],
+    }
+    if trace.given:
+        result["given"] = [{"name": name, "text": text} for name, text in trace.given.items()]
+    if tutorial:
+        result["tutorial"] = [
+            {"code": line.code, "meaning": line.meaning, **shown(line.name, line.value)}
+            for line in (*givens(trace), *tutorial)
+        ]
+    if trace.check is not None:
+        result["check_note"] = trace.check.sentence()
+    return result
+
+
+def weight(trace: Trace, place: int) -> Figure:
+    """An array of weights before and after the step."""
+    w = trace.weights[place]
+    result: Figure = {"name": w.path, "printed": w.name, "before": shown(w.name, w.before)}
+    if w.gradient is not None:
+        result["gradient"] = shown(f"d{w.name}", w.gradient)
+    checked = None if trace.check is None else trace.check.of(w.path)
+    if checked is not None:
+        result |= {"check": shown(f"d{w.name}", checked.numeric), "check_error": checked.error}
+    return result | {"after": shown(w.name, w.after)}

@@ -1,0 +1,228 @@
+"""How good predicted classes are: confusion, ROC, precision and recall, calibration, thresholds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from thalweg.views.report.subject import Array, Figure, Held, Subject, Text, both, thinned, written
+
+MOST_CLASSES = 30
+"""Of a confusion matrix; with more, the most frequent ones and one row and column for the others."""
+MOST_CURVES = 6
+POINTS = 200
+BINS = 10
+STEPS = np.linspace(0, 1, 101)
+"""Thresholds."""
+
+
+def class_judgement(subject: Subject) -> dict[str, Any] | None:
+    """The section; None without held-out rows and classes."""
+    held = subject.held
+    if held is None or not subject.classes or held.predicted.ndim != 2 or not len(held.truth):
+        return None
+    truth, shares = held.truth.astype(np.int64), held.predicted.astype(np.float64)
+    figures = [confusion(truth, held.guesses, subject.classes)]
+    binary = len(subject.classes) == 2
+    chosen = [1] if binary else frequent(truth, MOST_CURVES)
+    figures += ranking(truth, shares, subject.classes, chosen)
+    figures.append(calibration(truth, shares, subject.classes, binary))
+    if binary:
+        figures.append(thresholds(truth == 1, shares[:, 1], subject.classes[1]))
+    figures += sureness(truth, shares)
+    return {
+        "id": "judgement",
+        "title": both("How good the predictions are", "預測的好壞"),
+        "text": part_of(held),
+        "figures": figures,
+    }
+
+
+def part_of(held: Held) -> list[Text]:
+    """A sentence if only a part of the held-out rows was kept."""
+    if held.of <= len(held.truth):
+        return []
+    kept = len(held.truth)
+    return [
+        both(
+            f"Drawn from {kept:,} of the {held.of:,} held-out rows, chosen at random; the scores above are of all.",
+            f"以下取自 {held.of:,} 個保留資料列中隨機選出的 {kept:,} 列；上面的分數則用了全部。",
+        )
+    ]
+
+
+def frequent(truth: Array, most: int) -> list[int]:
+    """The most frequent classes of these rows, in the order of the classes."""
+    counts = np.bincount(truth)
+    return sorted(k for k in np.argsort(-counts, kind="stable")[:most].tolist() if counts[k])
+
+
+def confusion(truth: Array, guesses: Array, classes: Any) -> Figure:
+    """How many rows of each class were taken for which."""
+    names: list[Text] = list(classes)
+    count = len(names)
+    note = None
+    if count > MOST_CLASSES:
+        kept = np.sort(np.argsort(-np.bincount(truth, minlength=count), kind="stable")[: MOST_CLASSES - 1])
+        group = np.full(count, len(kept))
+        group[kept] = np.arange(len(kept))
+        truth, guesses = group[truth], group[guesses]
+        rest = count - len(kept)
+        names = [*(classes[k] for k in kept), both(f"{rest} others", f"其他 {rest} 類")]
+        note = both(
+            f"The {len(kept)} most frequent of {count} classes; mistakes among the others aren't told apart.",
+            f"{count} 個類別中最常見的 {len(kept)} 個；其他類別之間的錯誤不再區分。",
+        )
+        count = len(names)
+    counts = np.bincount(truth * count + guesses, minlength=count * count).reshape(count, count)
+    return {
+        "kind": "matrix",
+        "title": both("Confusion matrix", "混淆矩陣"),
+        "values": counts.astype(np.int32),
+        "rows": names,
+        "columns": names,
+        "row_label": both("truth", "實際"),
+        "column_label": both("prediction", "預測"),
+        "normalise": True,
+        **({"note": note} if note else {}),
+    }
+
+
+def ranking(truth: Array, shares: Array, classes: Any, chosen: list[int]) -> list[Figure]:
+    """ROC and precision-recall curves of these classes, each against the rest."""
+    roc, recall = [], []
+    for k in chosen:
+        positive = truth == k
+        if positive.all() or not positive.any():
+            continue
+        true, false, found = ranked(positive, shares[:, k])
+        area = float(np.trapezoid(true, false))
+        keep = thinned(len(true), POINTS)
+        roc.append({"name": f"{classes[k]} (AUC {area:.3f})", "x": false[keep], "y": true[keep]})
+        precision = true * positive.sum() / np.maximum(found, 1)
+        precision[0] = precision[1]
+        average = float(np.sum(np.diff(true) * precision[1:]))
+        recall.append({"name": f"{classes[k]} (AP {average:.3f})", "x": true[keep], "y": precision[keep]})
+    if not roc:
+        return []
+    chance = {
+        "name": both("guessing", "隨機猜測"),
+        "x": np.array([0.0, 1.0]),
+        "y": np.array([0.0, 1.0]),
+        "dashed": True,
+    }
+    return [
+        {
+            "kind": "curves",
+            "title": both("ROC", "ROC 曲線"),
+            "x": roc[0]["x"],
+            "x_label": both("false positive rate", "偽陽性率"),
+            "y_label": both("true positive rate", "真陽性率"),
+            "series": [*roc, chance],
+        },
+        {
+            "kind": "curves",
+            "title": both("Precision and recall", "精確率與召回率"),
+            "x": recall[0]["x"],
+            "x_label": both("recall", "召回率"),
+            "y_label": both("precision", "精確率"),
+            "series": recall,
+        },
+    ]
+
+
+def ranked(positive: Array, share: Array) -> tuple[Array, Array, Array]:
+    """True and false positive rates, and how many rows are taken, as the threshold falls past every different share.
+
+    >>> true, false, found = ranked(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]))
+    >>> true.tolist(), false.tolist(), found.tolist()
+    ([0.0, 0.5, 1.0], [0.0, 0.0, 1.0], [0, 1, 3])
+    """
+    order = np.argsort(-share, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(share[order])), len(share) - 1)
+    hits = np.cumsum(positive[order])[ends]
+    found = ends + 1
+    true = np.concatenate([[0.0], hits / positive.sum()])
+    false = np.concatenate([[0.0], (found - hits) / np.count_nonzero(~positive)])
+    return true, false, np.concatenate([[0], found])
+
+
+def calibration(truth: Array, shares: Array, classes: Any, binary: bool) -> Figure:
+    """Predicted probabilities and what came true, in ten bins."""
+    share = shares[:, 1] if binary else shares.max(axis=1)
+    came = truth == 1 if binary else shares.argmax(axis=1) == truth
+    place = np.minimum((share * BINS).astype(int), BINS - 1)
+    counts = np.bincount(place, minlength=BINS)
+    there = np.flatnonzero(counts)
+    predicted = np.bincount(place, share, BINS)[there] / counts[there]
+    observed = np.bincount(place, came, BINS)[there] / counts[there]
+    error = float(np.sum(counts[there] * abs(predicted - observed)) / len(share))
+    what = (
+        both(f"The probability of {classes[1]}", f"{classes[1]} 的機率")
+        if binary
+        else both("The probability of the class that is answered", "所答類別的機率")
+    )
+    return {
+        "kind": "calibration",
+        "title": both("Calibration", "校準"),
+        "note": both(
+            f"{what['en']}, and how often it came true. On average they differ by {written(error)}.",
+            f"{what['zh']}，以及實際發生的比例。平均相差 {written(error)}。",
+        ),
+        "predicted": predicted,
+        "observed": observed,
+        "counts": counts[there].astype(np.int32),
+    }
+
+
+def thresholds(positive: Array, share: Array, name: str) -> Figure:
+    """Hits and errors for every threshold from 0 to 1, for a slider."""
+    ordered, negative = np.sort(share[positive]), np.sort(share[~positive])
+    tp = len(ordered) - np.searchsorted(ordered, STEPS, "left")
+    fp = len(negative) - np.searchsorted(negative, STEPS, "left")
+    return {
+        "kind": "thresholds",
+        "title": both(f"From which probability on the answer is {name}", f"機率多高才回答 {name}"),
+        "thresholds": STEPS,
+        "tp": tp.astype(np.int32),
+        "fp": fp.astype(np.int32),
+        "fn": (len(ordered) - tp).astype(np.int32),
+        "tn": (len(negative) - fp).astype(np.int32),
+    }
+
+
+def sureness(truth: Array, shares: Array) -> list[Figure]:
+    """Accuracy if only rows whose probability reaches a threshold are answered, and the share of such rows."""
+    sure, right = shares.max(axis=1), shares.argmax(axis=1) == truth
+    order = np.argsort(-sure, kind="stable")
+    counts = np.searchsorted(-sure[order], -STEPS, "right")
+    hits = np.concatenate([[0], np.cumsum(right[order])])
+    first = max(0, int(np.searchsorted(STEPS, sure.min())) - 1)
+    last = int(np.flatnonzero(counts)[-1])
+    if last - first < 2:
+        return []
+    part = slice(first, last + 1)
+    accuracy = hits[counts[part]] / np.maximum(counts[part], 1)
+    return [
+        {
+            "kind": "curves",
+            "title": both("If only sure answers count", "只回答有把握的"),
+            "note": both(
+                "Rows below the threshold go unanswered: how many remain, and how many of them are right.",
+                "機率低於門檻的資料列不作答：還剩多少、其中多少是對的。",
+            ),
+            "x": STEPS[part],
+            "x_label": both("least probability of an answer", "作答所需的最低機率"),
+            "y_label": both("share", "比例"),
+            "series": [
+                {"name": both("right, of those answered", "作答中正確的比例"), "x": STEPS[part], "y": accuracy},
+                {
+                    "name": both("answered", "作答的比例"),
+                    "x": STEPS[part],
+                    "y": counts[part] / len(truth),
+                    "dashed": True,
+                },
+            ],
+        }
+    ]

@@ -1,0 +1,150 @@
+"""The course of a training: loss, metrics and learning rate by epoch, and the loss of every batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from thalweg.views.report.subject import Array, Figure, Subject, Text, both, thinned
+
+MOST_EPOCHS, MOST_POINTS, MOST_MEMBERS = 1000, 1000, 8
+SPREAD = 100.0
+"""A curve whose largest value is so many times its smallest is drawn on a logarithmic axis."""
+HELD = "held_out"
+EPOCH = both("epoch", "輪（epoch）")
+
+
+def course(subject: Subject) -> dict[str, Any] | None:
+    """Curves; None if nothing is known of the course."""
+    figures = [*by_epoch(subject), *by_batch(subject.recording), *learning_rates(subject.recording)]
+    if not figures:
+        return None
+    return {"id": "course", "title": both("The course of the training", "訓練過程"), "figures": figures}
+
+
+def by_epoch(subject: Subject) -> list[Figure]:
+    """A figure for the loss and for each metric, with the validation's beside it."""
+    members = split(subject.history)
+    if not members:
+        return []
+    keys = [k for k in dict.fromkeys(k for r in subject.history for k in r) if k not in ("epoch", "member", "seconds")]
+    figures = []
+    for key in keys:
+        if key.startswith("val_") and key.removeprefix("val_") in keys:
+            continue
+        pair = [key, *([f"val_{key}"] if f"val_{key}" in keys else [])]
+        series = [one for number, records in members.items() for one in lines(records, pair, number, len(members))]
+        if not series:
+            continue
+        name = titled(key, subject.metric)
+        note = None
+        if len(members) > MOST_MEMBERS:
+            note = both(f"The first {MOST_MEMBERS} networks.", f"前 {MOST_MEMBERS} 個網路。")
+        figures.append(curves(name, series, EPOCH, name, note))
+    return figures
+
+
+def split(history: list[dict[str, Any]]) -> dict[Any, list[dict[str, Any]]]:
+    """The records of each network; the key is None if there is one."""
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for record in history:
+        found.setdefault(record.get("member"), []).append(record)
+    return found
+
+
+def lines(records: list[dict[str, Any]], keys: list[str], member: Any, members: int) -> list[dict[str, Any]]:
+    """A series for each of the keys."""
+    if member is not None and member >= MOST_MEMBERS:
+        return []
+    kept = [records[k] for k in thinned(len(records), MOST_EPOCHS)]
+    x = np.array([record["epoch"] + 1 for record in kept], np.float64)
+    found = []
+    for key in keys:
+        y = np.array([number(record.get(key)) for record in kept])
+        if not np.isfinite(y).any():
+            continue
+        part: Text = both("validation", "驗證") if key.startswith("val_") else both("training", "訓練")
+        if members > 1:
+            part = both(f"network {member + 1}", f"網路 {member + 1}")
+        elif key == HELD:
+            part = both("held out", "保留資料")
+        found.append({"name": part, "x": x, "y": y, "dashed": key.startswith("val_")})
+    return found
+
+
+def titled(key: str, metric: str) -> Text:
+    """The title of a key of the history."""
+    if key == "loss":
+        return both("loss", "損失")
+    if key == HELD:
+        return both(f"{metric.replace('_', ' ')}, rows held out", f"{metric.replace('_', ' ')}（保留資料列）")
+    return key.replace("_", " ")
+
+
+def number(value: Any) -> float:
+    """A number of the history; NaN for JSON's null."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else np.nan
+
+
+def curves(title: Text, series: list[dict[str, Any]], x_label: Text, y_label: Text, note: Text | None = None) -> Figure:
+    """A figure of curves over their own x; the axis is logarithmic where they span much."""
+    x = series[0]["x"]
+    values = np.concatenate([one["y"] for one in series])
+    values = values[np.isfinite(values)]
+    wide = len(values) > 0 and values.min() > 0 and values.max() > SPREAD * values.min()
+    figure: Figure = {
+        "kind": "curves",
+        "title": title,
+        "x": x,
+        "x_label": x_label,
+        "y_label": y_label,
+        "series": series,
+        "log_y": bool(wide),
+    }
+    return figure if note is None else figure | {"note": note}
+
+
+def by_batch(recording: Any) -> list[Figure]:
+    """The loss of every batch: the mean of neighbouring batches, and the band of their least and greatest."""
+    if recording is None or len(recording.batch_losses) < 2:
+        return []
+    losses = np.asarray(recording.batch_losses, np.float64)
+    at = np.asarray(recording.batch_iterations, np.float64)
+    x, mean, low, high = condensed(at, losses, MOST_POINTS)
+    each = -(-len(losses) // len(x))
+    note = both(
+        f"Each point is the mean of {each} batches; the band reaches from the least to the greatest.",
+        f"每個點是 {each} 個批次的平均；帶狀區域是其中最小到最大的範圍。",
+    )
+    name = both("loss of each batch", "每個批次的損失")
+    series = [{"name": name, "x": x, "y": mean, **({"band": [low, high]} if each > 1 else {})}]
+    figure = curves(both("Loss by batch", "逐批次的損失"), series, both("step", "步"), both("loss", "損失"))
+    return [figure | ({"note": note} if each > 1 else {})]
+
+
+def condensed(x: Array, y: Array, most: int) -> tuple[Array, Array, Array, Array]:
+    """At most so many points: the last x of neighbours, with the mean, the least and the greatest of their y.
+
+    >>> [part.tolist() for part in condensed(np.arange(4.0), np.array([1.0, 3.0, 5.0, 9.0]), 2)]
+    [[1.0, 3.0], [2.0, 7.0], [1.0, 5.0], [3.0, 9.0]]
+    """
+    each = -(-len(x) // most)
+    starts = np.arange(0, len(x), each)
+    counts = np.diff([*starts, len(x)])
+    mean = np.add.reduceat(y, starts) / counts
+    return x[starts + counts - 1], mean, np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
+
+
+def learning_rates(recording: Any) -> list[Figure]:
+    """The learning rate over the steps; nothing if it is constant."""
+    if recording is None or len(recording.learning_rates) < 2:
+        return []
+    rates = np.asarray(recording.learning_rates, np.float64)
+    if np.ptp(rates[np.isfinite(rates)]) == 0:
+        return []
+    keep = thinned(len(rates), MOST_POINTS)
+    x = np.asarray(recording.iterations, np.float64)[keep]
+    name = both("learning rate", "學習率")
+    series = [{"name": name, "x": x, "y": rates[keep]}]
+    return [curves(both("Learning rate", "學習率"), series, both("step", "步"), name)]

@@ -1,0 +1,246 @@
+"""Which columns predictions depend on, and how: permutation importance and partial dependence.
+
+The same measures as scikit-learn's `permutation_importance` and `partial_dependence` (Breiman 2001; Friedman 2001), on
+held-out rows; a column is moved with all columns of the matrix that it became, and both end when their time is over.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from thalweg.views.report.subject import Array, Clock, ColumnInputs, Figure, Held, Subject, both, thinned, written
+
+REPEATS = 5
+MOST_ROWS = 1000
+SHOWN = 20
+DRAWN = 6
+"""How many columns have a figure of partial dependence."""
+POINTS, VALUES = 20, 12
+AVERAGED = 200
+MOST_CLASSES = 4
+LEAST = 0.2
+"""Seconds without which neither is begun."""
+PART = 0.6
+"""Of the time, what importance may take."""
+
+
+@dataclass
+class Importance:
+    """How much worse predictions get when a column's cells change places: (columns,).
+
+    `rounds` is how often each column was moved; `looked` how many columns there was time for.
+    """
+
+    names: list[str]
+    mean: Array
+    spread: Array
+    base: float
+    rows: int
+    rounds: int
+    looked: int
+    order: list[int] = field(default_factory=list)
+
+
+def influence(subject: Subject, clock: Clock) -> dict[str, Any] | None:
+    """The section; None without columns."""
+    inputs, held = subject.inputs, subject.held
+    if not isinstance(inputs, ColumnInputs) or held is None or inputs.random < 2 or not inputs.names:
+        return None
+    if not clock.has(LEAST, both("importance of columns, partial dependence", "欄位的重要性與部分相依")):
+        return None
+    found = importance(inputs, held, PART * clock.left)
+    figures = [importance_bars(found, subject)]
+    for place in found.order[:DRAWN]:
+        if not clock.has(
+            LEAST, both(f"partial dependence on {found.names[place]}", f"對 {found.names[place]} 的部分相依")
+        ):
+            break
+        drawn = dependence(inputs, place, subject)
+        if drawn is not None:
+            figures.append(drawn)
+    return {
+        "id": "influence",
+        "title": both("What the predictions depend on", "預測取決於什麼"),
+        "text": [
+            both(
+                "Measured on held-out rows. A column that says the same as another seems unimportant, since the other "
+                "remains; none of this says what causes what.",
+                "在保留資料列上測量。若一欄與另一欄說的是同一件事，單獨打亂它會顯得不重要；這些結果也不代表因果。",
+            )
+        ],
+        "figures": figures,
+    }
+
+
+def loss_of(truth: Array, predicted: Array) -> float:
+    """The mean log loss of probabilities, or the RMSE of numbers."""
+    if predicted.ndim == 2:
+        share = predicted[np.arange(len(truth)), truth.astype(np.int64)].astype(np.float64)
+        return float(-np.log(np.clip(share, 1e-12, 1)).mean())
+    return float(np.sqrt(np.mean((predicted.astype(np.float64) - truth) ** 2)))
+
+
+def importance(inputs: ColumnInputs, held: Held, seconds: float, seed: int = 0) -> Importance:
+    """Moves the cells of each column in turn, up to `REPEATS` times, as long as there is time."""
+    begin = time.perf_counter()
+    count = min(inputs.random, MOST_ROWS)
+    x, truth = inputs.x[:count], held.truth[inputs.at[:count]]
+    base = loss_of(truth, inputs.predict(x))
+    each = time.perf_counter() - begin
+    rows = len(x)
+    if each * len(inputs.names) > seconds:  # not even one round: fewer rows
+        rows = max(50, int(rows * seconds / (each * len(inputs.names))))
+        x, truth = x[:rows], truth[:rows]
+        base = loss_of(truth, inputs.predict(x))
+    random, moved = np.random.default_rng(seed), x.copy()
+    columns = len(inputs.names)
+    losses: list[list[float]] = [[] for _ in range(columns)]
+    rounds = 0
+    for _ in range(REPEATS):
+        for column, place in enumerate(inputs.places):
+            if time.perf_counter() - begin > seconds and (rounds or column):
+                break
+            moved[:, place] = x[random.permutation(len(x)), place]
+            losses[column].append(loss_of(truth, inputs.predict(moved)))
+            moved[:, place] = x[:, place]
+        else:
+            rounds += 1
+            continue
+        break
+    looked = sum(1 for found in losses if found)
+    mean = np.array([np.mean(found) - base if found else np.nan for found in losses])
+    spread = np.array([np.std(found) if found else np.nan for found in losses])
+    order = [int(k) for k in np.argsort(-np.nan_to_num(mean, nan=-np.inf), kind="stable") if losses[k]]
+    return Importance(inputs.names, mean, spread, base, len(x), max(map(len, losses)), looked, order)
+
+
+def importance_bars(found: Importance, subject: Subject) -> Figure:
+    """The most important columns."""
+    shown = found.order[:SHOWN]
+    measure = both("log loss", "對數損失") if subject.classes else both("RMSE", "RMSE")
+    more = f" The {len(shown)} most important of {len(found.names):,}." if len(shown) < len(found.names) else ""
+    more_zh = f"{len(found.names):,} 欄中最重要的 {len(shown)} 欄。" if more else ""
+    if found.looked < len(found.names):
+        more += f" There was time for {found.looked:,} columns."
+        more_zh += f"時間只夠看 {found.looked:,} 欄。"
+    return {
+        "kind": "bars",
+        "title": both("Importance of the columns", "欄位的重要性"),
+        "note": both(
+            f"By how much the {measure['en']} ({written(found.base)}) grows when a column's cells change places among "
+            f"{found.rows:,} held-out rows; {found.rounds} times each, with the standard deviation.{more}",
+            f"把一欄的值在 {found.rows:,} 個保留資料列間打亂後，{measure['zh']}（{written(found.base)}）增加多少；"
+            f"每欄 {found.rounds} 次，附標準差。{more_zh}",
+        ),
+        "labels": [found.names[k] for k in shown],
+        "values": found.mean[shown],
+        "low": (found.mean - found.spread)[shown],
+        "high": (found.mean + found.spread)[shown],
+        "value_label": both(f"{measure['en']} added", f"{measure['zh']}的增加量"),
+    }
+
+
+def grid(cells: Array, numeric: bool) -> tuple[list[Any], Array]:
+    """Values of a column at which predictions are averaged, and for each the row that has it."""
+    if numeric:
+        known = np.flatnonzero(np.isfinite(cells.astype(np.float64)))
+        values, first = np.unique(cells[known].astype(np.float64), return_index=True)
+        keep = np.arange(len(values))
+        if len(values) > POINTS:
+            wanted = np.quantile(cells[known].astype(np.float64), np.linspace(0.01, 0.99, POINTS))
+            keep = np.unique(np.clip(np.searchsorted(values, wanted), 0, len(values) - 1))
+        return values[keep].tolist(), known[first[keep]]
+    labels = np.array(["—" if cell is None else str(cell) for cell in cells.tolist()], object)
+    names, first, counts = np.unique(labels.astype(str), return_index=True, return_counts=True)
+    keep = np.argsort(-counts, kind="stable")[:VALUES]
+    return names[keep].tolist(), first[keep]
+
+
+def dependence(inputs: ColumnInputs, column: int, subject: Subject) -> Figure | None:
+    """The mean prediction when a column has each of its values in all rows, the others staying as they are."""
+    numeric = inputs.numeric[column]
+    values, rows = grid(inputs.cells[column][: inputs.random], numeric)
+    if len(values) < 2:
+        return None
+    base = inputs.x[thinned(inputs.random, AVERAGED)]
+    x = np.tile(base, (len(values), 1))
+    x[:, inputs.places[column]] = np.repeat(inputs.x[rows, inputs.places[column]], len(base), axis=0)
+    predicted = np.asarray(inputs.predict(x), np.float64).reshape(len(values), len(base), -1)
+    name = inputs.names[column]
+    note = both(
+        f"The mean over {len(base)} rows, all given this value of {name}; the band holds the middle 80 % of them.",
+        f"{len(base)} 列都換成此 {name} 值時的平均；帶狀區域為其中間的 80 %。",
+    )
+    title = both(f"Partial dependence on {name}", f"對 {name} 的部分相依")
+    lines = answers(predicted, subject)
+    if numeric:
+        at = np.array(values)
+        series = [
+            {"name": text, "x": at, "y": part.mean(axis=1), "band": list(np.quantile(part, [0.1, 0.9], axis=1))}
+            for text, part in lines
+        ]
+        if len(series) > 1:  # bands over one another say nothing
+            series = [{k: v for k, v in one.items() if k != "band"} for one in series]
+            note = both(
+                f"The mean over {len(base)} rows, all given this value of {name}.",
+                f"{len(base)} 列都換成此 {name} 值時的平均。",
+            )
+        return {
+            "kind": "curves",
+            "title": title,
+            "note": note,
+            "x": at,
+            "x_label": name,
+            "y_label": answer_label(subject),
+            "series": series,
+        }
+    if len(lines) > 1:
+        return {
+            "kind": "matrix",
+            "title": title,
+            "note": both(
+                f"The mean probability over {len(base)} rows, all given this value of {name}.",
+                f"{len(base)} 列都換成此 {name} 值時的平均機率。",
+            ),
+            "values": np.array([part.mean(axis=1) for _, part in lines]).T,
+            "rows": values,
+            "columns": [text for text, _ in lines],
+            "row_label": name,
+            "column_label": both("class", "類別"),
+        }
+    part = lines[0][1]
+    low, high = np.quantile(part, [0.1, 0.9], axis=1)
+    return {
+        "kind": "bars",
+        "title": title,
+        "note": note,
+        "labels": values,
+        "values": part.mean(axis=1),
+        "low": low,
+        "high": high,
+        "value_label": answer_label(subject),
+    }
+
+
+def answers(predicted: Array, subject: Subject) -> list[tuple[str, Array]]:
+    """What is averaged: the number, the second class's probability, or those of the first classes; (values, rows)."""
+    if not subject.classes:
+        return [(subject.target or "y", predicted[:, :, 0])]
+    if len(subject.classes) == 2:
+        return [(str(subject.classes[1]), predicted[:, :, 1])]
+    share = predicted.mean(axis=(0, 1))
+    kept = sorted(np.argsort(-share, kind="stable")[:MOST_CLASSES].tolist())
+    return [(str(subject.classes[k]), predicted[:, :, k]) for k in kept]
+
+
+def answer_label(subject: Subject) -> Any:
+    """What the values of partial dependence are."""
+    if not subject.classes:
+        return both(f"predicted {subject.target or 'y'}", f"預測的 {subject.target or 'y'}")
+    if len(subject.classes) == 2:
+        return both(f"probability of {subject.classes[1]}", f"{subject.classes[1]} 的機率")
+    return both("probability", "機率")

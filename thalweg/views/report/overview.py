@@ -1,0 +1,81 @@
+"""The first section: what was trained on what, and how good it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from thalweg.views.report.subject import Figure, Subject, Text, both, written
+
+ERRORS = ("log loss", "loss", "RMSE", "MAE")
+"""Scores that are better the smaller they are."""
+
+
+def overview(subject: Subject) -> dict[str, Any]:
+    """Facts, scores and what should make one careful."""
+    figures: list[Figure] = []
+    if subject.facts:
+        figures.append(
+            {
+                "kind": "table",
+                "title": both("What was trained on what", "訓練了什麼、用什麼資料"),
+                "columns": ["", ""],
+                "rows": [[name, value] for name, value in subject.facts],
+                "numeric": [False, False],
+            }
+        )
+    if subject.scores:
+        figures += [score_table(subject), *against_others(subject)]
+    return {
+        "id": "overview",
+        "title": both("Overview", "概覽"),
+        "text": list(subject.remarks),
+        "figures": figures,
+    }
+
+
+def score_table(subject: Subject) -> Figure:
+    """Scores with intervals, beside those of simpler answers."""
+    others = list(dict.fromkeys(name for score in subject.scores for name in score.others))
+    columns: list[Text] = [both("score", "分數"), both("network", "網路"), both("95 % interval", "95 % 信賴區間")]
+    rows = []
+    for score in subject.scores:
+        known = np.isfinite([score.low, score.high]).all()
+        interval = f"{written(score.low)} – {written(score.high)}" if known else ""
+        rows.append([score.name, written(score.value), interval, *(written(score.others.get(k)) for k in others)])
+    title = both("Scores on rows held out", "保留資料列上的分數")
+    of = subject.held.of if subject.held is not None else 0
+    note = both(f"On {of:,} rows that no weight was learned from.", f"在 {of:,} 個未用於學習權重的資料列上計算。")
+    return {
+        "kind": "table",
+        "title": title,
+        "columns": [*columns, *others],
+        "rows": rows,
+        "numeric": [False, *[True] * (2 + len(others))],
+        **({"note": note} if of else {}),
+    }
+
+
+def against_others(subject: Subject) -> list[Figure]:
+    """The main score as bars beside those of simpler answers."""
+    main = subject.scores[0]
+    known = {name: value for name, value in main.others.items() if np.isfinite(value)}
+    if not known or not np.isfinite(main.value):
+        return []
+    labels: list[Text] = [both("network", "網路"), *known]
+    values = np.array([main.value, *known.values()])
+    nothing = [np.nan] * len(known)
+    better = both("smaller is better", "越小越好") if main.name in ERRORS else both("larger is better", "越大越好")
+    return [
+        {
+            "kind": "bars",
+            "title": both(f"{main.name}, beside simpler answers", f"{main.name}：與較簡單的答案相比"),
+            "note": better,
+            "labels": labels,
+            "values": values,
+            "low": np.array([main.low, *nothing]),
+            "high": np.array([main.high, *nothing]),
+            "value_label": main.name,
+        }
+    ]

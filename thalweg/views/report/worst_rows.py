@@ -1,0 +1,159 @@
+"""The worst mistakes, with their inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from thalweg.views.report.subject import Array, ColumnInputs, Figure, Held, PictureInputs, Subject, both, written
+
+MOST = 20
+MOST_COLUMNS = 12
+LONGEST = 60
+"""Letters of a cell that are shown."""
+SIDE = 96
+"""Pixels of a picture's side, at most."""
+
+
+def badness(held: Held) -> Array:
+    """How far off each row is: the log loss, or the absolute error; (rows,)."""
+    if held.predicted.ndim == 2:
+        share = held.predicted[np.arange(len(held.truth)), held.truth.astype(np.int64)].astype(np.float64)
+        loss: Array = -np.log(np.clip(share, 1e-12, 1))
+        return loss
+    off: Array = abs(held.predicted.astype(np.float64) - held.truth)
+    return np.nan_to_num(off, nan=np.inf)
+
+
+def worst_of(held: Held, most: int = MOST) -> Array:
+    """The places of the worst rows; of classes, only of wrong ones."""
+    order = np.argsort(-badness(held), kind="stable")[:most]
+    if held.predicted.ndim == 2:
+        order = order[held.guesses[order] != held.truth[order]]
+    return order
+
+
+def worst_rows(subject: Subject, important: list[str] | None = None) -> dict[str, Any] | None:
+    """The section; None if there are no mistakes, or nothing is known of the rows.
+
+    important: the columns to show first.
+    """
+    held = subject.held
+    if held is None or not len(held.truth) or not subject.task:
+        return None
+    places = worst_of(held)
+    if not len(places):
+        return None
+    inputs = subject.inputs
+    if isinstance(inputs, PictureInputs):
+        figure = pictures(subject, held, inputs, places)
+    else:
+        figure = rows_table(subject, held, inputs, places, important or [])
+    if figure is None:
+        return None
+    return {
+        "id": "mistakes",
+        "title": both("The worst mistakes", "最嚴重的錯誤"),
+        "text": [
+            both(
+                "Held-out rows that the prediction misses most: wrong labels and unusual cases stand here first.",
+                "預測偏差最大的保留資料列：標錯的資料與不尋常的例子會先出現在這裡。",
+            )
+        ],
+        "figures": [figure],
+    }
+
+
+def found_in(inputs: ColumnInputs | PictureInputs, places: Array) -> tuple[Array, Array]:
+    """Which of these places the inputs are kept of, and where they stand among them."""
+    order = np.argsort(inputs.at, kind="stable")
+    at = np.searchsorted(inputs.at[order], places)
+    at = np.minimum(at, len(order) - 1)
+    there = inputs.at[order[at]] == places
+    return there, order[at]
+
+
+def said(subject: Subject, held: Held, place: int) -> tuple[str, str, str]:
+    """Truth, prediction, and the probability of the truth or the error, of a row."""
+    truth = held.truth[place]
+    if held.predicted.ndim == 1:
+        guess = float(held.predicted[place])
+        return written(float(truth)), written(guess), written(guess - float(truth))
+    shares = held.predicted[place]
+    answer = int(shares.argmax())
+    return str(subject.classes[int(truth)]), str(subject.classes[answer]), f"{float(shares[int(truth)]):.1%}"
+
+
+def rows_table(
+    subject: Subject, held: Held, inputs: ColumnInputs | None, places: Array, important: list[str]
+) -> Figure:
+    """The worst rows as a table."""
+    numbers = held.predicted.ndim == 1
+    shown: list[int] = []
+    at = places
+    there = np.ones(len(places), bool)
+    if inputs is not None and inputs.names:
+        there, at = found_in(inputs, places)
+        rank = {name: place for place, name in enumerate(important)}
+        order = sorted(range(len(inputs.names)), key=lambda k: rank.get(inputs.names[k], len(rank) + k))
+        shown = order[:MOST_COLUMNS]
+    rows = []
+    for place, kept, where in zip(places.tolist(), there.tolist(), at.tolist(), strict=True):
+        line = [f"{int(held.rows[place]):,}" if len(held.rows) else "", *said(subject, held, place)]
+        if inputs is not None:
+            line += [cell_text(inputs.cells[k][where]) if kept else "" for k in shown]
+        rows.append(line)
+    names = [inputs.names[k] for k in shown] if inputs is not None else []
+    numeric = [inputs.numeric[k] for k in shown] if inputs is not None else []
+    last = both("predicted − true", "預測 − 實際") if numbers else both("probability of the truth", "實際類別的機率")
+    figure: Figure = {
+        "kind": "table",
+        "title": both(f"The {len(rows)} worst rows", f"最差的 {len(rows)} 列"),
+        "columns": [both("row", "列"), both("truth", "實際"), both("prediction", "預測"), last, *names],
+        "rows": rows,
+        "numeric": [True, numbers, numbers, True, *numeric],
+    }
+    if inputs is not None and len(names) < len(inputs.names):
+        figure["note"] = both(
+            f"With {len(names)} of {len(inputs.names):,} columns, the most important first.",
+            f"列出 {len(inputs.names):,} 欄中的 {len(names)} 欄，最重要的在前。",
+        )
+    return figure
+
+
+def cell_text(cell: Any) -> str:
+    """A cell for people; "—" if it is missing."""
+    if cell is None or (isinstance(cell, float) and np.isnan(cell)):
+        return "—"
+    text = written(cell)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def pictures(subject: Subject, held: Held, inputs: PictureInputs, places: Array) -> Figure | None:
+    """The worst pictures, each with what it is and what it was taken for."""
+    there, at = found_in(inputs, places)
+    if not there.any():
+        return None
+    shown = as_small(inputs.bytes[at[there]])
+    captions = []
+    for place in places[there].tolist():
+        truth, guess, _ = said(subject, held, place)
+        captions.append(f"{truth} → {guess} ({float(held.predicted[place].max()):.0%})")
+    return {
+        "kind": "images",
+        "title": both(f"The {len(captions)} worst pictures", f"最差的 {len(captions)} 張圖"),
+        "note": both(
+            "The class, what it was taken for, and the probability given to that.",
+            "依序為：實際類別、被認作的類別、給它的機率。",
+        ),
+        "images": shown,
+        "captions": captions,
+        "scale": max(1, round(SIDE / max(shown.shape[1:3]))),
+    }
+
+
+def as_small(images: Array) -> Array:
+    """Pictures whose sides are at most `SIDE` pixels; larger ones lose rows and columns of pixels."""
+    step = max(1, -(-max(images.shape[1:3]) // SIDE))
+    return np.ascontiguousarray(images[:, ::step, ::step])
