@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg import activations, initializers, losses, optimizers
-from thalweg.play.exercise import NUMBERS
-from thalweg.play.knobs import HALVED, RATES, SCHEDULES, arguments
-from thalweg.play.refusal import Text, both
-from thalweg.play.state import DATA, INPUTS, LAYERS, Option
+from thalweg.play.exercises.exercise import NUMBERS
+from thalweg.play.requests.page_state import DATA, INPUTS, LAYERS, Option
+from thalweg.play.requests.refusal import Text, both
+from thalweg.play.training.knobs import HALVED, RATES, SCHEDULES, arguments
 from thalweg.support.naming import snake_case
 
 TITLES: dict[str, Text] = {

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thalweg.play.exercises.uploads import Upload, Uploads
 from thalweg.play.frame import WANTS
-from thalweg.play.limits import MESSAGE_BYTES
-from thalweg.play.refusal import RefusedError, shortened, told
+from thalweg.play.requests.bounds import MESSAGE_BYTES
+from thalweg.play.requests.page_state import number, some_list, some_object, whole
+from thalweg.play.requests.refusal import RefusedError, shortened, told
 from thalweg.play.side import Side
-from thalweg.play.state import number, some_list, some_object, whole
-from thalweg.play.uploads import Upload, Uploads
 from thalweg.support.naming import choose
 from thalweg.views.web.encoding import encode
 

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from thalweg.errors import DivergedError, ThalwegError
-from thalweg.play.arithmetic import Choice
-from thalweg.play.course import Course
+from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.frame import Frame
-from thalweg.play.pace import Pace
-from thalweg.play.refusal import RefusedError, Text, told
-from thalweg.play.state import State
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError, Text, told
+from thalweg.play.rhythm import Pace
 from thalweg.play.survey import Survey
-from thalweg.play.uploads import Uploads
+from thalweg.play.training.arithmetic import Choice
+from thalweg.play.training.journey import Course
 
 FRAME_SECONDS = 1 / 60
 """From one frame to the next, at least."""

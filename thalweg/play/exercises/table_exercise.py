@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
-from thalweg.play.exercise import Exercise, Sight
-from thalweg.play.limits import TABLE_FEATURES
-from thalweg.play.refusal import RefusedError
-from thalweg.play.state import State
-from thalweg.play.uploads import Upload, suggested
+from thalweg.play.exercises.exercise import Exercise, Sight
+from thalweg.play.exercises.uploads import Upload, suggested
+from thalweg.play.requests.bounds import TABLE_FEATURES
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError
 from thalweg.support.naming import choose
 from thalweg.tabular import Features, split_rows
 
@@ -24,7 +24,7 @@ Array = NDArray[Any]
 def tabular(state: State, upload: Upload) -> Exercise:
     """The rows of a table, divided, as numbers."""
     data, table = state.data, upload.table
-    name = data["target"] or suggested(table, table.names)
+    name = str(data["target"] or suggested(table, table.names))
     choose(f"column of {upload.name}", name, table.names)
     target = target_of(table, name, data["task"])
     ignored = [] if data["columns"] is None else left_out(upload, data["columns"], name)

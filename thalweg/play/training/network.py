@@ -14,11 +14,11 @@ from thalweg.layers import Input, Layer
 from thalweg.models.bursts import Bursts, evaluation
 from thalweg.models.functional import Functional
 from thalweg.models.sequential import Sequential
-from thalweg.play import knobs
-from thalweg.play.exercise import Exercise
-from thalweg.play.limits import PARAMETERS, STEP_WORK
-from thalweg.play.refusal import RefusedError, Text, both
-from thalweg.play.state import State
+from thalweg.play.exercises.exercise import Exercise
+from thalweg.play.requests.bounds import PARAMETERS, STEP_WORK
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError, Text, both
+from thalweg.play.training import knobs
 from thalweg.regularizers import L1L2
 
 Array = NDArray[Any]

@@ -9,17 +9,18 @@ from typing import Any
 from thalweg import activations, initializers, optimizers
 from thalweg.activations import FormulaFunction
 from thalweg.losses import FormulaLoss, Loss, SumSquaredError
-from thalweg.play import knobs
-from thalweg.play.exercise import Exercise
-from thalweg.play.keras_formulas import in_keras
-from thalweg.play.refusal import RefusedError
-from thalweg.play.state import State
+from thalweg.play.exercises.exercise import Exercise
+from thalweg.play.exports.keras_formulas import in_keras
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError
+from thalweg.play.training import knobs
 from thalweg.support.naming import choose, snake_case
 
 KERAS_ACTIVATIONS = {
     "linear", "sigmoid", "tanh", "relu", "leaky_relu", "relu6", "elu", "celu", "selu", "gelu", "silu", "mish",
     "softplus", "softsign", "exponential", "hard_sigmoid", "hard_silu", "hard_tanh", "hard_shrink", "soft_shrink",
     "tanh_shrink", "log_sigmoid", "squareplus", "sparse_plus", "sparse_sigmoid", "softmax", "log_softmax", "sparsemax",
+    "swish", "hard_swish",
 }  # fmt: skip
 KERAS_LOSSES = {
     "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error",
@@ -55,7 +56,7 @@ class Dialect:
 
     def activation(self, name: str) -> str:
         """An activation: a name in quotes, or of Keras what computes it."""
-        if not self.keras or name in KERAS_ACTIVATIONS or activations.ALIASES.get(name) in KERAS_ACTIVATIONS:
+        if not self.keras or name in KERAS_ACTIVATIONS:
             return quoted(name)
         function = activations.get(name)
         if isinstance(function, FormulaFunction):

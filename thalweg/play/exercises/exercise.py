@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.play import planar
-from thalweg.play.limits import GIVEN_COLUMNS, GIVEN_ROWS
-from thalweg.play.refusal import RefusedError
-from thalweg.play.state import State
+from thalweg.play.exercises import planar
+from thalweg.play.requests.bounds import GIVEN_COLUMNS, GIVEN_ROWS
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError
 
 Array = NDArray[Any]
 
@@ -189,7 +189,7 @@ def reach(values: Array) -> tuple[float, float]:
 def matrix(what: str, rows: Any) -> Array:
     """Lists as float32 (rows, columns); plain numbers are a column."""
     try:
-        found = np.array(rows, np.float32)
+        found: Array = np.array(rows, np.float32)
     except ValueError:  # rows of different lengths
         found = np.zeros((0, 0, 0))
     found = found[:, None] if found.ndim == 1 else found

@@ -10,9 +10,9 @@ import numpy as np
 from thalweg import activations, initializers, losses, optimizers, schedules
 from thalweg.data.recipe import RECIPES, Recipe
 from thalweg.errors import ArgumentError
-from thalweg.play.exercise import Exercise
-from thalweg.play.refusal import RefusedError
-from thalweg.play.state import State
+from thalweg.play.exercises.exercise import Exercise
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError
 from thalweg.support.naming import choose, snake_case
 
 HALVED = ("halved_squared_error", "half_squared_error")
@@ -31,7 +31,7 @@ MOST = {"ns_steps": 20, "warmup_steps": 10**6, "ema_overwrite_frequency": 10**6,
 """Counts in an optimizer: each costs time."""
 
 
-def arguments(kind: type, skip: tuple[str, ...]) -> dict[str, Any]:
+def arguments(kind: Any, skip: tuple[str, ...]) -> dict[str, Any]:
     """A class's own arguments with their defaults."""
     own = inspect.signature(kind).parameters.values()
     return {

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from thalweg.play.limits import FORMULA, HIDDEN_LAYERS, ROWS, UNITS
-from thalweg.play.refusal import RefusedError, shortened
+from thalweg.play.requests.bounds import FORMULA, HIDDEN_LAYERS, ROWS, UNITS
+from thalweg.play.requests.refusal import RefusedError, shortened
 from thalweg.support.naming import choose
 
 Check = Callable[[str, Any], Any]

@@ -20,8 +20,8 @@ from thalweg.activations import FormulaFunction
 from thalweg.engine import make_executor
 from thalweg.layers import Conv2D
 from thalweg.losses import SumSquaredError
-from thalweg.play.network import Network, activation_name
-from thalweg.play.refusal import Text, both
+from thalweg.play.requests.refusal import Text, both
+from thalweg.play.training.network import Network, activation_name
 from thalweg.program.formula.language import evaluate
 from thalweg.support.once import making
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.layers import Dense
-from thalweg.play import knobs
-from thalweg.play.course import Course, Leg
-from thalweg.play.dialect import KERAS, THALWEG, Dialect
-from thalweg.play.exercise import Exercise
-from thalweg.play.state import State
+from thalweg.play.exercises.exercise import Exercise
+from thalweg.play.exports.dialect import KERAS, THALWEG, Dialect
+from thalweg.play.requests.page_state import State
+from thalweg.play.training import knobs
+from thalweg.play.training.journey import Course, Leg
 
 
 @dataclass(frozen=True)
