@@ -108,7 +108,7 @@ def test_a_large_message_closes_the_socket(site):
         with pytest.raises(ConnectionClosed):
             page.socket.send(json.dumps({"do": "state", "state": {"loss": "x" * 100_000_000}}))
             page.until(lambda frame: False)
-        assert page.socket.close_code == 1009
+        assert page.socket.close_code in (1009, 1006)  # 1006: the server went while the message was still being sent
     with Page(site) as page:  # the server lives on
         assert page.next()["frame"] == 1
 

@@ -160,7 +160,6 @@ def test_too_many_messages_are_answered(page):
     for _ in range(3000):
         page.say("step")
     page.say("pace", epochs=5)
-    assert page.until(lambda f: f["iteration"] > 100)
     page.say("reset")
     assert page.until(lambda f: f.get("reset") and f["epoch"] == 0)
 

@@ -24,7 +24,7 @@ from thalweg.play.training.journey import Course
 FRAME_SECONDS = 1 / 60
 """From one frame to the next, at least."""
 INBOX = 200
-"""Messages that may wait; a page that sends faster than they are done is told so."""
+"""Messages that may wait; of a page that sends faster than they are done, the oldest are left undone."""
 SHORT_EPOCH = 0.25
 """Seconds: an epoch that takes less is finished before a pause, so that `fit` can repeat the training."""
 SHOWN = ("surface", "units", "weights", "findings")
@@ -74,8 +74,8 @@ class Side:
             if message["do"] == "state":
                 self.inbox = deque(m for m in self.inbox if m["do"] != "state")
             if len(self.inbox) >= INBOX:
-                message = {"do": "refuse", "error": told(RefusedError("too many messages at once", "一次送來太多訊息"))}
-                self.inbox.pop()
+                del self.inbox[int(self.inbox[0]["do"] == "state")]  # the newest count, and what they are about
+                self.frame.error = told(RefusedError("too many messages at once", "一次送來太多訊息"))
             self.inbox.append(message)
             self.condition.notify()
 

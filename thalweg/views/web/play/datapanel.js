@@ -1,8 +1,8 @@
 // Which data: the small sets, digits, and one's own table with its columns.
 import { h } from "../dom.js";
-import { language } from "../settings.js";
+import { said } from "../words.js";
 import { numeral, percent } from "../format.js";
-import { DATASETS, sketch } from "./datasets.js";
+import { sketch } from "./datasets.js";
 import { phrase } from "./phrases.js";
 import { forgetGiven, isImages, isPlanar } from "./states.js";
 import { button, menu, refill, slider } from "./widgets.js";
@@ -22,7 +22,7 @@ export function showData(app, panel) {
     const { data } = app.state();
     const name = data?.name;
     return [
-      h("div", { class: "datasets", role: "group", "aria-label": phrase("data") }, Object.keys(DATASETS).map((n) => dataButton(app, n, n === name))),
+      h("div", { class: "datasets", role: "group", "aria-label": phrase("data") }, Object.keys(app.hello.choices.data).filter((n) => n !== "given" && n !== "table").map((n) => dataButton(app, n, n === name))),
       uploadButton(app),
       name === "table" ? tablePanel(app) : name === "given" ? givenTable(app) : samplePanel(app),
       isPlanar(app.state()) && inputPanel(app),
@@ -32,7 +32,7 @@ export function showData(app, panel) {
 
 /** @param {App} app @param {string} name @param {boolean} pressed */
 function dataButton(app, name, pressed) {
-  const title = DATASETS[name][language() === "zh" ? 1 : 0];
+  const title = said(app.hello.choices.data[name].title);
   return button(`data-${name}`, [sketch(name), h("span", {}, title)], () => chooseData(app, name), { "aria-pressed": String(pressed), title });
 }
 

@@ -4,7 +4,6 @@ import { FIGURES } from "../figures/index.js";
 import { numeral, percent } from "../format.js";
 import { said } from "../words.js";
 import { showArithmetic } from "./arithmetic.js";
-import { findingLines } from "./controls.js";
 import { drawingPad } from "./drawing.js";
 import { layerBar } from "./layerbar.js";
 import { phrase } from "./phrases.js";
@@ -30,6 +29,7 @@ export class Side {
     this.values = {};
     /** @type {{ [name: string]: number[] }} */
     this.points = { epochs: [] };
+    /** @type {any} */
     this.selected = { layer: 0, unit: 0, row: 0 };
     /** Where the ball has been on the landscape. @type {number[]} */
     this.trail = [];
@@ -144,6 +144,7 @@ export class Side {
     if (frame.reset || frame.landscape?.loss) this.trail = frame.landscape?.path ? Array.from(frame.landscape.path) : [];
     if (frame.ball) this.roll(frame.ball);
     if (frame.state || frame.reset || frame.status === "playing") delete values.error;
+    if (frame.arithmetic) this.selected = pick(frame.arithmetic, ["layer", "unit", "row"]);
     Object.assign(values, frame, surface && { surface }, line && { line });
     if (frame.facts) this.dirty.add("layers");
     this.dirty.add("readouts");
@@ -302,7 +303,7 @@ export class Side {
   showDoctor() {
     const findings = this.values.findings ?? [];
     this.places.doctor.hidden = !findings.length;
-    this.places.doctor.replaceChildren(...findingLines(findings));
+    this.places.doctor.replaceChildren(...findings.map(findingLine));
   }
 }
 
@@ -315,6 +316,11 @@ function answerMap(surface, facts) {
   if (surface?.values?.shape.length !== 2) return null;
   const middle = facts.task === "binary" ? 0.5 : 0;
   return Object.assign(Float32Array.from(surface.values, (v) => v - middle), { shape: [1, ...surface.values.shape] });
+}
+
+/** @param {Finding} f */
+function findingLine(f) {
+  return h("li", { class: `doctor-${f.severity}` }, h("b", {}, said(f.sentence)), " ", h("span", {}, `${said(f.evidence)} ${phrase("remedy")}${said(f.remedy)}`));
 }
 
 /** @param {any} value @param {string[]} keys */
