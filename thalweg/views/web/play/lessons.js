@@ -26,6 +26,7 @@ export function asked(side, name) {
   if (name.startsWith("state.")) return at(state, name.slice(6));
   if (name.startsWith("weights.")) return at(values, name);
   if (name === "abs_error") return a.error === undefined ? undefined : Math.abs(a.error);
+  if (name === "loss") return values.loss_now ?? values.loss;
   if (name === "w_new") return a.w_after;
   if (name === "del_w") return a.x && Array.from(a.x, (v) => /** @type {number} */ (v) * a.error_term);
   if (name === "activation") return a.y_predict;

@@ -33,7 +33,6 @@ export class Side {
     this.selected = { layer: 0, unit: 0, row: 0 };
     /** Where the ball has been on the landscape. @type {number[]} */
     this.trail = [];
-    this.edited = -Infinity; // when the page last sent a state
     this.waits = false; // for the frame that follows it
     /** @type {{ [kind: string]: Drawn & { body: HTMLElement } }} */
     this.figures = {};
@@ -129,11 +128,11 @@ export class Side {
   receive(frame) {
     const { values } = this;
     if (frame.reset) {
-      for (const name of ["landscape", "ball", "units", "surface", "line", "arithmetic", "drawing", "error", "sample"]) delete values[name];
+      for (const name of ["input_maps", "landscape", "ball", "units", "surface", "line", "arithmetic", "drawing", "error", "sample"]) delete values[name];
       this.points = { epochs: [] };
       this.waits = false;
     }
-    if (frame.state && performance.now() - this.edited > 300) {
+    if (frame.state && !this.app.sending.has(this.index)) {
       this.state = frame.state;
       this.app.changed();
     }
@@ -254,7 +253,7 @@ export class Side {
   landscapeFigure() {
     const { landscape, ball } = this.values;
     if (!landscape?.loss) return landscape?.status ? { kind: "text", paragraphs: [phrase("computing")] } : null;
-    return { kind: "landscape", ...landscape, path: this.trail, ball };
+    return { ...landscape, kind: "landscape", points: [], path: this.trail, ball };
   }
 
   showImages() {
@@ -279,13 +278,13 @@ export class Side {
     const item = (/** @type {string} */ key, /** @type {string} */ label, /** @type {string} */ text) => h("span", { class: "readout-item", "data-readout": key }, h("span", {}, label), h("b", {}, text));
     const lost = values.status === "diverged";
     const share = (/** @type {string} */ key, /** @type {string} */ label) => (typeof values[key] === "number" ? [item(key, label, percent(values[key]))] : []);
-    const number = (/** @type {string} */ key, /** @type {string} */ label) => (typeof values[key] === "number" ? [item(key, label, lost ? "NaN" : numeral(values[key]))] : []);
+    const number = (/** @type {string} */ key, /** @type {string} */ label) => (lost || typeof values[key] === "number" ? [item(key, label, lost ? "NaN" : numeral(values[key]))] : []);
     this.element.classList.toggle("is-lost", lost);
     this.places.readouts.replaceChildren(
       ...(this.app.sides.length > 1 ? [h("span", { class: `side-name tone-${"ab"[this.index]}` }, "AB"[this.index])] : []),
       item("epoch", phrase("epoch"), String(Math.floor(values.epoch ?? 0))), item("iteration", phrase("iteration"), numeral(values.iteration ?? 0)),
-      ...number("loss", phrase("loss")), ...number("val_loss", phrase("val_loss")),
-      ...share("accuracy", `${phrase("accuracy")} (${phrase("training")})`), ...share("val_accuracy", `${phrase("accuracy")} (${phrase("validation")})`), ...number("mae", phrase("mae")),
+      ...number("loss_now", phrase("loss")), ...number("val_loss", phrase("val_loss")),
+      ...share("accuracy", `${phrase("accuracy")} (${phrase("training")})`), ...share("val_accuracy", `${phrase("accuracy")} (${phrase("validation")})`), ...(lost ? [] : number("mae", phrase("mae"))),
     );
     this.places.parameters.textContent = values.facts ? phrase("parameters", numeral(values.facts.parameters)) : "";
   }
