@@ -55,7 +55,7 @@ def common(
     """Train, judge and use neural networks on tables and images."""
 
 
-for command in (train, evaluate, predict, report, compare, tune, inspect, trace, filters, features, play):
+for command in (train, evaluate, predict, report, compare, tune, inspect, trace, play, filters, features):
     app.command()(command)
 
 

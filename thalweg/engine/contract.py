@@ -54,6 +54,7 @@ class Job:
     shuffle: bool = False
     ordered: bool = False  # whether its chunks say in which order the rows of their epochs come
     lanes: int = 1
+    by_step: bool = False  # whether outcomes hold the loss of each step
 
     @property
     def steps_per_epoch(self) -> int:
@@ -77,6 +78,7 @@ class Chunk:
     learning_rates: Array  # one per step, float64
     penalties: Array | None = None  # the factor of the l1 and l2 penalties on weights in each step; 1 if None
     order: Array | None = None  # the row numbers (int64) of the epoch, which the chunk then doesn't leave
+    watched: bool = False  # whether the gradients of its last step are kept, for `Executor.gradient`
 
     def part(self, first: int, after: int) -> Chunk:
         """Its steps first … after − 1 on their own; epoch and batch are still those of the first step."""
@@ -107,6 +109,7 @@ class Outcome:
     records: Array  # (epochs that ended in the chunk, totals): their running sums
     finite: bool
     totals: Array  # the running sums of the current epoch
+    losses: Array | None = None  # (steps, 2), what each step added to LOSS and PENALTY, if the job asks for it
 
 
 class Executor(Protocol):
@@ -123,6 +126,13 @@ class Executor(Protocol):
         """
         ...
 
+    def gradient(self) -> Array:
+        """The gradients of the last step of a watched chunk, laid out like the parameters: a view.
+
+        They are as the optimizer got them: with penalties, and clipped if it clips.
+        """
+        ...
+
     def rebind(self, job: Job) -> bool:
         """Switches to a job that differs only in its data and numbers of rows; returns False if it can't."""
         ...
@@ -130,6 +140,17 @@ class Executor(Protocol):
     def measure(self, chunk: Chunk, repeats: int) -> list[float]:
         """Seconds each instruction of the program takes in the first step of a chunk: the least of `repeats` runs."""
         ...
+
+
+def added(running: Array, before: Array, batch: int, per_epoch: int) -> Array:
+    """What each step added to running sums (steps, sums) that start over with every epoch.
+
+    before: the sums (sums,) before the first step, which is batch `batch` of its epoch.
+    """
+    earlier = np.concatenate([before[None], running[:-1]])[: len(running)]
+    earlier[(batch + np.arange(len(running))) % per_epoch == 0] = 0
+    result: Array = running - earlier
+    return result
 
 
 def mean_loss(totals: Array) -> Array:

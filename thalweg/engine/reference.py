@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.engine.contract import Array, Chunk, Job, Outcome
+from thalweg.engine.contract import Array, Chunk, Job, Outcome, added
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.metrics import Total
@@ -24,6 +24,7 @@ from thalweg.program.ir.instruction import (
     LOSS,
     NORMS,
     PARAMETERS,
+    PENALTY,
     PREPARED,
     ROWS,
     SLOTS,
@@ -163,16 +164,29 @@ class ReferenceExecutor:
         m, job = self.memory, self.job
         totals = m.flat[TOTALS]
         records: list[Array] = []
+        before = totals[[LOSS, PENALTY]]
+        running: list[Array] = []
+        for sparse in job.program.sparse_gradients if chunk.watched else []:
+            m.flat[GRADIENTS][sparse.offset :][: sparse.size] = 0
+
+        def losses() -> Array | None:
+            sums = np.array(running).reshape(len(running), 2)
+            return added(sums, before, chunk.batch, job.steps_per_epoch) if job.by_step else None
+
         for step in range(chunk.steps):
             for _ in self.step(chunk, step):
                 if not np.isfinite(totals[LOSS]):
                     last = totals.copy()
                     totals[:] = 0  # so that the steps can be repeated one by one
-                    return Outcome(step, stack(records, totals), False, last)
+                    return Outcome(step, stack(records, totals), False, last, losses())
+            running.append(totals[[LOSS, PENALTY]])
             if (chunk.batch + step + 1) % job.steps_per_epoch == 0:
                 records.append(totals.copy())
                 totals[:] = 0
-        return Outcome(chunk.steps, stack(records, totals), True, totals.copy())
+        return Outcome(chunk.steps, stack(records, totals), True, totals.copy(), losses())
+
+    def gradient(self) -> Array:
+        return self.memory.flat[GRADIENTS]
 
     def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Memory]]:
         for instruction in self.step(chunk, 0):

@@ -115,7 +115,7 @@ class Model(Inspected, Layer):
         self._predictor = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_predictor": None}
+        return self.__dict__ | {"_predictor": None, "recording": None}
 
     def __repr__(self) -> str:
         state = "built" if self.built else "not built"
@@ -329,6 +329,7 @@ class Model(Inspected, Layer):
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
         lanes: int | None = None,
+        record: bool = False,
     ) -> History:
         """Trains for `epochs` passes over the rows, in batches.
 
@@ -352,6 +353,8 @@ class Model(Inspected, Layer):
             validation_freq: validates after every so many epochs, or after the epochs in a list, counted from 1.
             lanes: the number of cores that work together; by default one for a small network, otherwise all of them
                 (or THALWEG_LANES). The same seed and number of lanes give the same bits.
+            record: whether to measure layers, gradients and updates on the way, as `model.recording` (see
+                `recordings.Recording`), for about 3 % more time. The weights become the same bits.
 
         Returns:
             the history; also kept as `model.history`.
@@ -366,7 +369,7 @@ class Model(Inspected, Layer):
             return Fit(
                 self, self._compiled, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data,
                 shuffle, class_weight, sample_weight, initial_epoch, lanes,
-                Validation(validation_steps, validation_batch_size, validation_freq), steps_per_epoch,
+                Validation(validation_steps, validation_batch_size, validation_freq), steps_per_epoch, record,
             ).run()  # fmt: skip
 
     def train_on_batch(

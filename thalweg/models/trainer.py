@@ -24,10 +24,14 @@ from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose
 from thalweg.models.evaluator import Evaluation, batches_of, format_scores
 from thalweg.models.rows import Data, first
+from thalweg.recordings import Recording
+from thalweg.recordings.recorder import Recorder
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
+from thalweg.support.jupyter import cell
 from thalweg.support.once import making
 from thalweg.support.progress import Progress
+from thalweg.views.notebook.live import live_figure
 
 CHUNK_SECONDS = 0.1  # from one look at callbacks, progress and Ctrl-C to the next …
 LONGEST_CHUNK = 1.0  # … or up to this, so that the work between chunks takes no more than this share:
@@ -145,6 +149,7 @@ class Fit:
         lanes: int | None,
         validation: Validation,
         steps_per_epoch: int | None,
+        record: bool,
     ) -> None:
         if not isinstance(shuffle, (bool, np.bool_, Ordering)):
             raise ArgumentError(f"shuffle is True or False, got {shuffle!r}")
@@ -188,7 +193,11 @@ class Fit:
             )
         self.validation = validation
         self.validate = None if held is None else validation.evaluation(model, compiled, held, job)
-        self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows)
+        self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows, live_figure)
+        if not isinstance(record, (bool, np.bool_)):
+            raise ArgumentError(f"record is True or False, got {record!r}")
+        self.record, self.held = bool(record), held
+        self.recorder: Recorder | None = None
         self.before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
         self.between = 0.0  # seconds of the last chunk outside its steps
 
@@ -209,10 +218,12 @@ class Fit:
         data = compiled.data(made.x, made.y, made.sample_weight)
         self.weigh(data)
         job = compiled.training_job(data, made.batch, self.lanes, False)
-        job.ordered = self.job.ordered
+        job.ordered, job.by_step = self.job.ordered, self.job.by_step
         if job.steps_per_epoch != self.job.steps_per_epoch:
             raise DataError(f"an epoch had {self.job.steps_per_epoch} batches, and now {job.steps_per_epoch}")
         self.job = job
+        if self.recorder is not None:
+            self.recorder.job = job
         if not self.executor.rebind(job):
             self.executor = make_executor(compiled.engine, job)
 
@@ -242,25 +253,53 @@ class Fit:
             callback.set_params(params)
         self.notify("on_train_begin", {})
         self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
+        self.model.recording = None
+        self.recorder = self.begin_recording() if self.record else None
+        diverged: str | None = None
         interrupts = Held(first_only=True)
         try:
             with interrupts, self.progress:
                 try:
                     self.loop(history, interrupts)
                 except DivergedError as error:
+                    diverged = str(error)
                     if not any(isinstance(c, TerminateOnNaN) and not c.raise_error for c in self.callbacks):
                         raise
                     self.progress.say(f"TerminateOnNaN: {error}")
                 optimizer = self.compiled.optimizer
                 if optimizer.use_ema and optimizer.iterations >= optimizer.every:
                     self.compiled.use_average()
-                history.interrupted = interrupts.pressed
+                history.interrupted = self.progress.interrupted = interrupts.pressed
                 if listened(self.callbacks, ["on_train_end"]):
                     self.notify("on_train_end", {key: values[-1] for key, values in history.history.items()})
         finally:
             history.interrupted = interrupts.pressed
+            history.drawn_in = cell() if self.progress.pictured else None
             history.seconds = time.perf_counter() - begin
+            if self.recorder is not None:
+                self.model.recording = self.recording(self.recorder, history, diverged)
         return history
+
+    def begin_recording(self) -> Recorder:
+        """The recorder of the steps to come."""
+        epochs = max(0, self.epochs - self.initial_epoch)
+        facts = {
+            "epochs": epochs,
+            "shuffle": self.job.shuffle or self.ordering is not None,
+            "validation_freq": self.validation.freq if self.held is not None else None,
+        }
+        return Recorder(self.compiled, self.job, self.held, epochs * self.job.steps_per_epoch, facts)
+
+    def recording(self, recorder: Recorder, history: History, diverged: str | None) -> Recording:
+        """What was recorded."""
+        done = self.compiled.optimizer.iterations - recorder.begun
+        ended = {
+            "diverged": diverged,
+            "interrupted": history.interrupted,
+            "stopped": done < recorder.steps,
+            "seconds": history.seconds,
+        }
+        return recorder.finished(done, {"epoch": list(history.epoch), **history.history}, ended)
 
     def loop(self, history: History, interrupts: Held) -> None:
         """Runs chunks until the epochs are done or the training is stopped."""
@@ -275,6 +314,9 @@ class Fit:
             epoch = self.initial_epoch + done // per_epoch
             limit = total - done if whole_epochs else per_epoch - batch
             steps = 1 if batch_by_batch else max(1, min(limit, int(pace)))
+            sampled = False
+            if self.recorder is not None:
+                steps, sampled = self.recorder.room(done, steps)
             if batch == 0 and done and self.stream is not None:
                 self.refill(self.stream)
             if batch == 0 and self.ordering is not None:
@@ -285,12 +327,15 @@ class Fit:
                 self.notify("on_train_batch_begin", batch, {})
             begin = time.perf_counter()
             with Held():  # what is done is counted and recorded, however often Ctrl-C is pressed
-                records, logs = self.chunk(done, steps)
+                records, logs = self.chunk(done, steps, sampled)
                 if whole_epochs:
                     history.extend(range(epoch, epoch + len(records)), self.compiled.columns(records))
             seconds = time.perf_counter() - begin
             chunk = min(LONGEST_CHUNK, max(CHUNK_SECONDS, self.between / BETWEEN))
-            pace = min(steps * chunk / max(seconds, 1e-6), steps * 16.0)
+            if self.recorder is not None:
+                self.recorder.ran(done, steps, seconds, sampled)
+            if not sampled:
+                pace = min(steps * chunk / max(seconds, 1e-6), steps * 16.0)
             done += steps
             if batch_by_batch:
                 self.notify("on_train_batch_end", batch, logs)
@@ -300,8 +345,11 @@ class Fit:
                 self.end_epoch(epoch, dict(logs), history)
             self.progress.advance(self.initial_epoch + done // per_epoch, done % per_epoch, logs)
 
-    def chunk(self, done: int, steps: int) -> tuple[Array, Logs]:
-        """Runs some steps. Returns the sums of the epochs that ended, and the logs of the current or last epoch."""
+    def chunk(self, done: int, steps: int, sampled: bool) -> tuple[Array, Logs]:
+        """Runs some steps. Returns the sums of the epochs that ended, and the logs of the current or last epoch.
+
+        sampled: whether the recorder takes a sample of them, one step.
+        """
         job, optimizer = self.job, self.compiled.optimizer
         per_epoch = job.steps_per_epoch
         batch, penalties = done % per_epoch, self.taken.penalties
@@ -313,7 +361,10 @@ class Fit:
             learning_rates=optimizer.rates(steps),
             penalties=None if penalties is None else penalties[batch : batch + steps],
             order=self.taken.order,
+            watched=sampled,
         )
+        if self.recorder is not None and sampled:
+            self.recorder.look()
         begin = time.perf_counter()
         if self.before is None:
             self.before = (np.empty_like(job.parameters), np.empty_like(job.slots))
@@ -325,6 +376,10 @@ class Fit:
         if not all_finite(job, outcome):
             restore_and_explain(self, chunk, self.before, done, outcome.records)
         self.between = time.perf_counter() - begin + executing
+        if self.recorder is not None:
+            self.recorder.note(chunk, outcome)
+            if sampled:
+                self.recorder.take(chunk, done, self.before[0], self.executor.gradient())
         optimizer.iterations += outcome.steps
         self.compiled.epochs_trained += len(outcome.records)
         begun = (chunk.batch + steps) % per_epoch
@@ -376,15 +431,21 @@ def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], don
             chunk.part(step, step + 1),
             epoch=chunk.epoch + (chunk.batch + step) // job.steps_per_epoch,
             batch=(chunk.batch + step) % job.steps_per_epoch,
+            watched=fit.recorder is not None,
         )
         last = (job.parameters.copy(), job.slots.copy())
         outcome = fit.executor.run(one)
-        if all_finite(job, outcome):
+        fine = all_finite(job, outcome)
+        if fit.recorder is not None:
+            fit.recorder.repeated(one, outcome, done + step, last[0], fit.executor.gradient(), fine)
+        if fine:
             continue
         finding = restore_and_diagnose(fit.executor, job, one, last)
         optimizer.iterations += step
         fit.compiled.epochs_trained = one.epoch
         number = done + step
+        if fit.recorder is not None:
+            fit.recorder.take_last()
         history = fit.model.history
         assert history is not None
         for place, totals in enumerate(ended[: one.epoch - chunk.epoch]):

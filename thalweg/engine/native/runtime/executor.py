@@ -4,175 +4,34 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 
-from thalweg.engine.contract import Array, Chunk, Job, Outcome, aligned
-from thalweg.engine.native.compiler.compile import address_of, callable_of
+from thalweg.engine.contract import Array, Chunk, Job, Outcome, added, aligned
+from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.compiler.loader import ticks_a_second
 from thalweg.engine.native.compiler.workers import prepare
 from thalweg.engine.native.kernels.table import FLUSH, MACHINE, RESTORE, kernel_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.layouts.blocks import block_of, shared_gradients
+from thalweg.engine.native.runtime.linking import Memory, finish_of, link, overlaps, phases_of
 from thalweg.engine.native.runtime.partition import first_free, lines, slices
 from thalweg.engine.native.runtime.threads import Part, ThreadPolicy
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.batches import Gather
-from thalweg.program.instructions.elementwise import Reshape
-from thalweg.program.instructions.linear import WeightGradient
 from thalweg.program.ir.instruction import (
     DATA,
-    EXCHANGE,
     GRADIENTS,
     LOSS,
-    NORMS,
-    PARAMETERS,
-    PREPARED,
+    PENALTY,
     ROWS,
-    SLOTS,
-    TOTALS,
     WORKSPACE,
-    Buffer,
-    Constant,
     Instruction,
 )
 from thalweg.program.ir.memory import ALIGNMENT, align
-from thalweg.program.ir.program import Segment
-
-FAR = 1 << 20  # bytes of data: more than this exceeds a core's own caches
-
-
-class Memory(Mapping[Buffer, Array]):
-    """One lane's memory: the regions it shares with the others, and its own workspace, gradients and sums."""
-
-    def __init__(
-        self,
-        job: Job,
-        block: int,
-        workspace: Array,
-        prepared: Array,
-        gradients: Array,
-        totals: Array,
-        exchange: Array,
-        norms: Array,
-    ) -> None:
-        self.starts: dict[int, int] = {}
-        self.block = block
-        self.lanes = job.lanes
-        self.rows = block
-        self.data = job.data
-        program = job.program
-        self.workspace = workspace
-        self.once = program.workspace_row * block  # where the buffers that aren't per row begin
-        self.flat = {
-            PARAMETERS: job.parameters,
-            PREPARED: prepared,
-            EXCHANGE: exchange,
-            GRADIENTS: gradients,
-            SLOTS: job.slots,
-            TOTALS: totals,
-            NORMS: norms,
-        }
-
-    def place(self, buffer: Buffer) -> tuple[Array, int]:
-        """The array that holds a buffer, and the buffer's offset in it."""
-        if isinstance(buffer, Constant):
-            return buffer.single, 0
-        if buffer.region == DATA:
-            return self.data[buffer.name], 0
-        offset = buffer.storage.offset
-        if buffer.region == EXCHANGE:
-            return self.flat[EXCHANGE], offset * self.lanes  # the lanes' parts are contiguous
-        if buffer.region != WORKSPACE:
-            return self.flat[buffer.region], offset
-        return self.workspace, offset * self.block if buffer.per_row else self.once + offset
-
-    def address(self, buffer: Buffer | None) -> int:
-        """A buffer's address; 0 for an absent operand."""
-        if buffer is None:
-            return 0
-        array, offset = self.place(buffer)
-        if id(array) not in self.starts:
-            self.starts[id(array)] = array.ctypes.data  # slow: looked up once per array, as no array is freed
-        return self.starts[id(array)] + offset * array.itemsize
-
-    def __getitem__(self, buffer: Buffer) -> Array:
-        array, offset = self.place(buffer)
-        if buffer.region == DATA:
-            return array if isinstance(buffer, Constant) else array.reshape(-1, *buffer.shape)
-        shape = (self.rows, *buffer.shape) if buffer.per_row else buffer.shape
-        if buffer.by_columns:
-            columns = array[offset : offset + buffer.size * self.rows]
-            return columns.reshape(buffer.shape[-1], *buffer.shape[:-1], self.rows).swapaxes(0, -1)
-        return array[offset : offset + buffer.size * (self.rows if buffer.per_row else 1)].reshape(shape)
-
-    def __iter__(self) -> Iterator[Buffer]:
-        raise TypeError("memory is looked up by buffer, it has no list of them")
-
-    def __len__(self) -> int:
-        raise TypeError("memory is looked up by buffer, it has no list of them")
-
-
-def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) -> tuple[Array, Array]:
-    """The table of rows and the table of constants for one lane.
-
-    In the last phase, in which the lanes share the work, every lane is linked to the first lane's gradients, which
-    become the sum of all, and to the first lane's rows, which those of the other lanes follow.
-    """
-    count = sum(len(phase) for phase in phases)
-    table = aligned(count * m.ROW_WIDTH, np.int64).reshape(count, m.ROW_WIDTH)
-    constants = aligned(max(1, count) * m.CONSTANTS, np.float64).reshape(-1, m.CONSTANTS)
-    place = 0
-    for number, phase in enumerate(phases):
-        for i in phase:
-            last = number == len(phases) - 1
-            operands = [(first if last and shared(b) else own).address(b) for b in i.operands]
-            row = [address_of(kernel_of(i)), *operands, *i.sizes]
-            if isinstance(i, Gather):
-                row[-1] = int(own.data[i.X.name].nbytes > FAR)
-            elif last and isinstance(i, WeightGradient):
-                row.append(own.address(replace(i.dW, region=PARAMETERS)))  # the weights, which are updated next
-            table[place, : len(row)] = row
-            constants[place, : len(i.constants)] = i.constants
-            place += 1
-    return table, constants
-
-
-def shared(buffer: Buffer | None) -> bool:
-    """Whether all lanes use the first lane's copy of a buffer in the finish."""
-    return buffer is not None and (buffer.region == GRADIENTS or (buffer.region == WORKSPACE and buffer.per_row))
-
-
-def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instruction]:
-    """The instructions that do any work: a reshape only renames memory, and one lane has nothing to combine."""
-    return [i for i in instructions if not isinstance(i, Reshape) and i.on_lanes(lanes, [])]
-
-
-def finish_of(job: Job, shared: Sequence[Buffer]) -> list[Segment]:
-    """The segments of the finish. Gradients that lanes share are computed first, and aren't summed over the lanes."""
-    segments = [replace(s, instructions=executed(s.instructions, job.lanes)) for s in job.program.segments()]
-    if shared:
-        number = next(number for number, s in enumerate(segments) if s.sliced)
-        rest = [part for i in segments[number].instructions for part in i.on_lanes(job.lanes, shared)]
-        segments[number] = replace(segments[number], instructions=[*job.program.wide, *rest])
-    return segments
-
-
-def phases_of(job: Job, finish: Sequence[Segment]) -> list[list[Instruction]]:
-    """The instructions to execute in each phase. Gradients that lanes share are left to the finish."""
-    last = [i for segment in finish for i in segment.instructions]
-    rows = [i for i in job.program.rows if i not in last]
-    return [executed(phase, job.lanes) for phase in (job.program.prepare, rows, job.program.collect, last)]
-
-
-def overlaps(instruction: Instruction, gradients: Sequence[Buffer]) -> bool:
-    """Whether an operand of an instruction shares elements with one of these gradients."""
-    own = [b for b in instruction.operands if b is not None and b.region == GRADIENTS]
-    return any(b.offset < g.offset + g.size and g.offset < b.offset + b.size for b in own for g in gradients)
 
 
 class NativeExecutor:
@@ -189,6 +48,7 @@ class NativeExecutor:
         self.shared_gradients = shared_gradients(job.program, job.batch, job.lanes)
         self.segments = finish_of(job, self.shared_gradients)
         self.phases = phases_of(job, self.segments)
+        self.watched = False  # whether the gradients of the last call were kept
         prepare(frozenset([MACHINE, *(kernel_of(i) for phase in self.phases for i in phase)]))
         self.run_lanes = callable_of(MACHINE)
         self.allocate()
@@ -228,6 +88,7 @@ class NativeExecutor:
         shared, sparse = self.shared_gradients, job.program.sparse_gradients
         read_again = sum(any(overlaps(i, shared) for i in s.instructions) for s in self.segments) > 1
         self.slices = [slices(job.parameters.size, shared, lane, job.lanes, read_again, sparse) for lane in lanes]
+        self.moves = [own[:, 2].copy() for own in self.slices]
         self.lines = [lines(job.parameters, own, shared) for own in self.slices]
 
     def link_tables(self) -> None:
@@ -275,6 +136,7 @@ class NativeExecutor:
             m.JOB_STRIDE: self.memories[0].workspace.size,
             m.JOB_BARRIER: self.shared.ctypes.data,
             m.JOB_LOSS: LOSS,
+            m.JOB_PENALTY: PENALTY,
             m.JOB_COUNTED: ROWS,
             m.JOB_THREADS: 1,
         }
@@ -323,9 +185,13 @@ class NativeExecutor:
         records = np.empty(((chunk.batch + chunk.steps) // job.steps_per_epoch, job.totals), np.float64)
         numbers = chunk.numbers()
         self.arrange(chunk)
+        before = self.totals.sum(axis=0)[[LOSS, PENALTY]] if job.by_step else np.zeros(2)
+        running = np.zeros((job.lanes, chunk.steps if job.by_step else 0, 2))
+        if chunk.watched or self.watched:
+            self.watch(chunk.watched)
         for threads, steps in self.threads.plan(chunk.steps):
             ended = (chunk.batch + done) // job.steps_per_epoch
-            self.begin(chunk, done, steps, records[ended:])
+            self.begin(chunk, done, steps, records[ended:], running[:, done:])
             self.call(numbers[done:], threads)
             done += int(self.jobs[0, m.JOB_DONE])
             finite = bool(self.jobs[0, m.JOB_FINITE])
@@ -335,14 +201,27 @@ class NativeExecutor:
         totals = self.totals.sum(axis=0)
         if not finite:
             self.totals[:] = 0  # so that the steps can be repeated one by one
-        return Outcome(done, records[:ended], finite, totals[: job.totals])
+        losses = added(running.sum(axis=0)[:done], before, chunk.batch, job.steps_per_epoch) if job.by_step else None
+        return Outcome(done, records[:ended], finite, totals[: job.totals], losses)
+
+    def watch(self, watched: bool) -> None:
+        """Prepares the next call for `gradient`: none is moved, and rows that it doesn't write are 0."""
+        self.watched = watched
+        for moved, own in zip(self.moves, self.slices, strict=True):
+            own[:, 2] = 0 if watched else moved
+        for sparse in self.job.program.sparse_gradients if watched else []:
+            self.gradients[:, sparse.offset :][:, : sparse.size] = 0
+
+    def gradient(self) -> Array:
+        """The first lane's gradients, which are the sum of all."""
+        return self.gradients[0, : self.job.parameters.size]
 
     def arrange(self, chunk: Chunk) -> None:
         """Takes the rows in the chunk's order, if it is for it to say."""
         if self.job.ordered and self.order.size:
             self.order[:] = np.arange(self.order.size) if chunk.order is None else chunk.order
 
-    def begin(self, chunk: Chunk, done: int, steps: int, records: Array) -> None:
+    def begin(self, chunk: Chunk, done: int, steps: int, records: Array, running: Array) -> None:
         """Writes into every lane's job which part of the chunk comes next."""
         epoch, batch = divmod(chunk.batch + done, self.job.steps_per_epoch)
         self.jobs[:, m.JOB_EPOCH] = chunk.epoch + epoch
@@ -350,6 +229,7 @@ class NativeExecutor:
         self.jobs[:, m.JOB_STEPS] = steps
         self.jobs[:, m.JOB_ITERATION] = chunk.iteration + done
         self.jobs[:, m.JOB_RECORDS] = records.ctypes.data
+        self.jobs[:, m.JOB_LOSSES] = [own.ctypes.data if own.size else 0 for own in running]
 
     def call(self, numbers: Array, threads: int) -> None:
         """Enters the machine: on this thread, which begins with all lanes, and on others, which join when they can.

@@ -61,10 +61,12 @@ from thalweg.engine.native.layouts.job import (
     JOB_LINE_COUNT,
     JOB_LINES,
     JOB_LOSS,
+    JOB_LOSSES,
     JOB_MEETINGS,
     JOB_MOST,
     JOB_ORDER,
     JOB_PATIENCE,
+    JOB_PENALTY,
     JOB_PREPARE,
     JOB_PREPARED,
     JOB_REALS,
@@ -352,6 +354,16 @@ def finish(o, mine, threads, iteration):
 
 
 @numba.njit(**INNER)
+def note_losses(o, mine, step):
+    """Writes the running sums of this thread's lanes after a step; no other thread has cleared or changed them."""
+    for k in range(mine):
+        job = lane_job(o, k)
+        totals = doubles(job[JOB_TOTALS] + 8 * job[JOB_TOTALS_SIZE] * job[JOB_LANE], job[JOB_TOTALS_SIZE])
+        place = doubles(job[JOB_LOSSES] + 16 * step, 2)
+        place[0], place[1] = totals[job[JOB_LOSS]], totals[job[JOB_PENALTY]]
+
+
+@numba.njit(**INNER)
 def run(o, c, first, threads):
     """Runs the steps from `first` on, for this thread's lanes; returns how many threads ran the last step."""
     leads, mine = o[JOB_LANE] == 0, o[JOB_LANES] // threads
@@ -387,6 +399,8 @@ def run(o, c, first, threads):
             o[JOB_FINITE] = 0
             break
         finish(o, mine, threads, o[JOB_ITERATION] + step + 1)
+        if o[JOB_LOSSES]:
+            note_losses(o, mine, step)
         if leads:
             doubles(o[JOB_TOTALS], o[JOB_TOTALS_SIZE])[o[JOB_COUNTED]] += rows
         leaves = leads and threads > 1 and o[JOB_ACCOUNT] < 0

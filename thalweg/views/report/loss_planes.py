@@ -18,13 +18,15 @@ SPAN = 50.0
 SEEDS = 2
 
 
-def valley(subject: Subject, clock: Clock) -> dict[str, Any] | None:
+def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     """The section; None without a network, or without rows to compute its loss on."""
     network, x, y = subject.network, subject.x, subject.y
     if network is None or x is None or y is None or not network.model.compiled or not len(x):
         return None
     what = both("loss landscapes", "損失地形")
     if not clock.has(LEAST, what):
+        return None
+    if not np.isfinite(network.model.vector).all():
         return None
     path = path_of(subject, network)
     seconds = min(MOST, clock.left / 4)
@@ -35,14 +37,17 @@ def valley(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     if len(others) >= 2 and clock.has(LEAST, what):
         found = planes.valleys(network.model, x, y, list(others.values()), seconds=min(seconds, clock.left))
         figures.append(between(found, list(others)))
+    figures = [figure for figure in figures if np.isfinite(figure["loss"]).any()]
+    if not figures:
+        return None
     return {
         "id": "landscape",
         "title": both("The loss landscape", "損失地形"),
         "text": [
             both(
                 "The loss as a function of the weights, on planes through the space of all weights. Distances are "
-                "those of the weights; the mean is over at most 512 training rows.",
-                "把損失看作權重的函數，畫在穿過權重空間的平面上。距離是權重的距離；損失取至多 512 個訓練列的平均。",
+                "those of the weights; the mean is over at most 512 rows.",
+                "把損失看作權重的函數，畫在穿過權重空間的平面上。距離是權重的距離；損失取至多 512 列的平均。",
             )
         ],
         "figures": figures,

@@ -1,0 +1,339 @@
+"""Makes the recording of a fit: samples around single steps, the loss of each batch, facts of model and data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from thalweg import activations, losses
+from thalweg.engine.contract import Chunk, Job, Outcome
+from thalweg.layers import Layer
+from thalweg.losses.probabilities import OfClassNumbers, OfOneHot, OfProbabilities
+from thalweg.recordings.datafacts import evenly, sample_of, target_facts, twins
+from thalweg.recordings.measuring import NO_ACTIVITY, NOTHING, Activity, Summary, summary
+from thalweg.recordings.network import Compiled
+from thalweg.recordings.probe import Probe, parts_of
+from thalweg.recordings.recording import HISTOGRAMS, STATISTICS, Array, Histograms, Recording, Sample
+from thalweg.recordings.timetable import Timetable
+
+SAMPLES_BYTES, MOST_SAMPLES, LEAST_SAMPLES = 1_000_000, 512, 16
+BYTES_A_LAYER = 8 * len(STATISTICS) + len(HISTOGRAMS) * (8 * 32 + 16)
+Rows = Mapping[str, Array]  # by the names under which programs know them: X, Y, weights
+
+MOST_LOSSES = 20_000
+PATH_BYTES = 4_000_000
+MOST_EPOCHS = 2000
+"""Epochs of the history that are kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """A sample: of every layer the summaries of weights, gradients and updates, its activity, and its equal units."""
+
+    iteration: int
+    epoch: float
+    learning_rate: float
+    weights: list[Summary]
+    gradients: list[Summary]
+    updates: list[Summary]
+    activities: list[Activity]
+    equal: list[float]
+
+
+class Recorder:
+    """Records one fit.
+
+    Args:
+        data, held: the rows trained and validated on. steps: of the whole fit. facts: those that only the fit knows.
+    """
+
+    def __init__(self, compiled: Compiled, job: Job, held: Rows | None, steps: int, facts: dict[str, Any]) -> None:
+        begin = time.perf_counter()
+        self.compiled, self.job, self.steps = compiled, job, steps
+        job.by_step = True
+        self.begun = compiled.optimizer.iterations
+        self.parts = parts_of(compiled)
+        self.probe = Probe(compiled, self.parts, job.data, job.batch)
+        bytes_a_sample = BYTES_A_LAYER * max(1, len(self.parts))
+        self.most = max(LEAST_SAMPLES, min(MOST_SAMPLES, SAMPLES_BYTES // bytes_a_sample))
+        every = job.program.every
+        self.timetable = Timetable(steps, job.steps_per_epoch, every, self.begun, self.most)
+        self.samples: list[Taken] = []
+        self.losses: list[tuple[Array, Array]] = []  # iterations, losses
+        self.kept, self.apart = 0, 1  # losses kept; iterations from one to the next
+        self.penalty: float | None = None  # of the first step
+        self.compact = np.concatenate(
+            [np.arange(p.buffer.offset, p.buffer.offset + p.buffer.size) for _, p in compiled.weights.named()]
+            or [np.zeros(0, np.int64)]
+        )
+        self.points = PATH_BYTES // max(1, 4 * len(self.compact))
+        self.path: list[tuple[int, Array]] = []
+        self.walk(0)
+        self.activities: list[Activity] = []  # measured before the step that is running
+        self.own = 0.0  # seconds that its sample has taken
+        # Of steps that are repeated: the chunk, its number, weights before it, gradient.
+        self.latest: tuple[Chunk, int, Array, Array | None] | None = None
+        self.failed: tuple[Chunk, int, Array, Array | None] | None = None
+        self.sample = self.rows(job.data, held)
+        self.facts = facts | self.described(job, held)
+        self.timetable.spent += time.perf_counter() - begin
+
+    # --- facts ---------------------------------------------------------------------------------------------------
+
+    def rows(self, data: Rows, held: Rows | None) -> Sample:
+        """A sample of the rows, for models with one input."""
+        x, y = sample_of(data, ("X", "Y"))
+        held_x, held_y = sample_of(held or {}, ("X", "Y"))
+        return Sample(x, y, held_x, held_y)
+
+    def described(self, job: Job, held: Rows | None) -> dict[str, Any]:
+        """Facts of model and data."""
+        compiled, goals = self.compiled, self.compiled.objectives()
+        loss = goals[0].loss if len(goals) == 1 else None
+        kind = target_kind(loss, compiled.scored_shapes[0]) if loss is not None else None
+        names = [goal.loss.name if goal.loss is not None else None for goal in goals]
+        optimizer = compiled.optimizer
+        return {
+            "loss": names[0] if len(names) == 1 else names,
+            "output_activation": self.probe.output_activation if len(goals) == 1 else None,
+            "optimizer": type(optimizer).__name__,
+            "learning_rate": float(optimizer.rates(1)[0]),
+            "batch": job.batch,
+            "steps_per_epoch": job.steps_per_epoch,
+            "rows": job.rows,
+            "held_rows": 0 if held is None else len(next(iter(held.values()))),
+            "weighted": any(name.startswith("weights") for name in job.data),
+            "penalty": penalised(compiled),
+            "inputs": len(compiled.graph.fed_shapes),
+            "outputs": len(goals),
+            "columns": None,
+            "twins": twins(job.data["X"], held["X"]) if held is not None and "X" in held else None,
+            "architecture": list(architecture(compiled.graph.layers)),
+            "weights": [[path, list(p.buffer.shape)] for path, p in compiled.weights.named()],
+        } | target_facts(job.data.get("Y"), kind)
+
+    # --- while it trains -----------------------------------------------------------------------------------------
+
+    def room(self, done: int, steps: int) -> tuple[int, bool]:
+        """How many steps to run next, at most `steps`, and whether that is one to sample."""
+        following = self.timetable.next(done)
+        return (1, True) if following <= done else (min(steps, following - done), False)
+
+    def ran(self, done: int, steps: int, seconds: float, sampled: bool) -> None:
+        """Notes how long the steps from `done` on took, and, if they are one that was sampled, the sample.
+
+        It cuts the steps around it into two calls of the engine, each of which takes some time.
+        """
+        if not sampled:
+            self.timetable.ran(steps, seconds)
+            return
+        step = self.timetable.a_step()
+        cut = 2 * max(0.0, seconds - self.own - step) if step else 0.0
+        self.timetable.sampled(done, self.own + cut)
+        self.own = 0.0
+
+    def look(self) -> None:
+        """Measures the activations with the present weights."""
+        begin = time.perf_counter()
+        self.activities = self.probe.measure()
+        self.own += time.perf_counter() - begin
+
+    def note(self, chunk: Chunk, outcome: Outcome) -> None:
+        """Keeps the losses of a chunk."""
+        assert outcome.losses is not None
+        if not len(outcome.losses):
+            return
+        if self.penalty is None:
+            self.penalty = float(outcome.losses[0, 1]) / self.rows_of(chunk.batch)
+        places = np.arange(chunk.batch, chunk.batch + len(outcome.losses)) % self.job.steps_per_epoch
+        last = self.job.rows - (self.job.steps_per_epoch - 1) * self.job.batch
+        sizes = np.where(places == self.job.steps_per_epoch - 1, last, self.job.batch)
+        iterations = chunk.iteration - self.begun + np.arange(len(places))
+        self.keep(iterations, outcome.losses.sum(axis=1) / sizes)
+
+    def rows_of(self, batch: int) -> int:
+        """The rows of a batch, by its number in the epoch."""
+        return min(self.job.batch, self.job.rows - batch * self.job.batch)
+
+    def keep(self, iterations: Array, values: Array) -> None:
+        """Keeps losses, evenly thinned out."""
+        chosen = iterations % self.apart == 0
+        self.losses.append((iterations[chosen], values[chosen]))
+        self.kept += int(chosen.sum())
+        while self.kept > MOST_LOSSES:
+            self.apart *= 2
+            at, all_values = (np.concatenate(same) for same in zip(*self.losses, strict=True))
+            chosen = at % self.apart == 0
+            self.losses, self.kept = [(at[chosen], all_values[chosen])], int(chosen.sum())
+
+    def take(self, chunk: Chunk, done: int, before: Array, gradient: Array | None, failed: bool = False) -> None:
+        """Keeps a sample of the step that a chunk was: weights before it, its gradient, its update unless it failed."""
+        begin = time.perf_counter()
+        with np.errstate(all="ignore"):
+            update = None if failed else self.job.parameters - before
+
+        def summaries(vector: Array | None) -> list[Summary]:
+            return [summary(p.of(vector)) if p.trained and vector is not None else NOTHING for p in self.parts]
+
+        sample = Taken(
+            iteration=done,
+            epoch=done / self.job.steps_per_epoch,
+            learning_rate=float(chunk.learning_rates[0]),
+            weights=[summary(part.of(before)) for part in self.parts],
+            gradients=summaries(gradient),
+            updates=summaries(update),
+            activities=self.activities or [NO_ACTIVITY for _ in self.parts],
+            equal=[part.equal_units(before) for part in self.parts],
+        )
+        self.samples = [s for s in self.samples if s.iteration < done]
+        if len(self.samples) >= self.most:
+            self.samples = self.samples[::2]
+            self.timetable.thin()
+        self.samples.append(sample)
+        if done:
+            self.walk(done, before)
+        self.own += time.perf_counter() - begin
+
+    def repeated(self, step: Chunk, outcome: Outcome, done: int, before: Array, gradient: Array, finite: bool) -> None:
+        """Notes a step of a chunk that failed and is repeated step by step, for `take_last`."""
+        self.note(step, outcome)
+        if finite:
+            self.latest = step, done, before, gradient.copy()
+        else:  # with a loss that isn't finite, the gradient isn't finished
+            self.failed = step, done, before, gradient.copy() if outcome.finite else None
+
+    def take_last(self) -> None:
+        """Keeps samples of the last of the repeated steps and of the one that failed, before which the weights are."""
+        weights = self.job.parameters.copy()
+        for kept in (self.latest, self.failed):
+            if kept is not None:
+                step, done, before, gradient = kept
+                self.job.parameters[:] = before
+                self.look()
+                self.job.parameters[:] = weights
+                self.take(step, done, before, gradient, kept is self.failed)
+
+    def walk(self, done: int, weights: Array | None = None) -> None:
+        """Adds weights to the path; of too many, every second point is dropped."""
+        if self.points < 2:
+            return
+        if len(self.path) >= self.points - 1:
+            self.path = self.path[::2]
+        if len(self.path) < self.points - 1:
+            vector = self.compiled.weights.vector if weights is None else weights
+            self.path.append((done, vector[self.compact].astype(np.float32)))
+
+    # --- at its end ----------------------------------------------------------------------------------------------
+
+    def finished(self, done: int, history: dict[str, list[Any]], facts: dict[str, Any]) -> Recording:
+        """The recording, after `done` steps."""
+        samples, parts = self.samples, self.parts
+        path = [(k, w) for k, w in self.path if k < done or not k]
+        if self.points >= 2 and (done or not path):
+            path.append((done, self.compiled.weights.vector[self.compact].astype(np.float32)))
+        none = [(np.zeros(0, np.int64), np.zeros(0))]
+        at, losses = (np.concatenate(same) for same in zip(*(self.losses or none), strict=True))
+        known = self.facts | {
+            "steps": done,
+            "epochs_done": done / self.job.steps_per_epoch,
+            "initial_penalty": self.penalty,
+            "history": thinned(history),
+            "recording_seconds": self.timetable.spent,
+        }
+        return Recording(
+            layers=[part.name for part in parts],
+            iterations=np.array([s.iteration for s in samples], np.int64),
+            epochs=np.array([s.epoch for s in samples], np.float64),
+            statistics=dict(statistics(samples, len(parts))),
+            histograms=dict(histograms(samples, len(parts))),
+            batch_losses=losses,
+            batch_iterations=at,
+            learning_rates=np.array([s.learning_rate for s in samples], np.float64),
+            path=np.stack([w for _, w in path]) if path else None,
+            path_iterations=np.array([k for k, _ in path], np.int64),
+            sample=self.sample,
+            facts=known | facts,
+        )
+
+
+def statistics(samples: list[Taken], layers: int) -> Iterator[tuple[str, Array]]:
+    """The statistics by name, (samples, layers)."""
+
+    def table(rows: list[list[float]]) -> Array:
+        return np.array(rows, np.float64).reshape(len(samples), layers)
+
+    weights, updates = [s.weights for s in samples], [s.updates for s in samples]
+    for name, groups in (("weight", weights), ("gradient", [s.gradients for s in samples]), ("update", updates)):
+        yield f"{name}_norm", table([[one.norm for one in group] for group in groups])
+    sizes = table([[one.mean_abs for one in group] for group in weights])
+    steps = table([[one.mean_abs for one in group] for group in updates])
+    yield "weight_mean_abs", sizes
+    yield "update_mean_abs", steps
+    with np.errstate(all="ignore"):
+        yield "update_ratio", np.where(sizes > 0, steps / sizes, np.nan)
+    for name in ("mean", "std"):
+        yield f"activation_{name}", table([[getattr(one, name) for one in s.activities] for s in samples])
+    for name in ("dead", "saturated"):
+        yield name, table([[getattr(one, name) for one in s.activities] for s in samples])
+    yield "equal_units", table([s.equal for s in samples])
+
+
+def histograms(samples: list[Taken], layers: int) -> Iterator[tuple[str, Histograms]]:
+    """The histograms by name."""
+    for name in HISTOGRAMS:
+        of: list[list[Any]] = [s.activities if name == "activations" else getattr(s, name) for s in samples]
+        yield (
+            name,
+            Histograms(
+                np.array([[one.counts for one in group] for group in of], np.int64).reshape(len(samples), layers, 32),
+                np.array([[one.low for one in group] for group in of], np.float64).reshape(len(samples), layers),
+                np.array([[one.high for one in group] for group in of], np.float64).reshape(len(samples), layers),
+            ),
+        )
+
+
+def thinned(history: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """The numbers by epoch, of evenly spaced epochs if there are very many."""
+    epochs = len(history.get("epoch", []))
+    places = evenly(epochs, MOST_EPOCHS).tolist()
+    return {
+        key: [values[k] for k in places] if len(values) == epochs else list(values) for key, values in history.items()
+    }
+
+
+def target_kind(loss: losses.Loss, output: tuple[int, ...]) -> str | None:
+    """What the targets of a loss are: see `target_facts`. None: only a loss of one's own knows."""
+    if loss.own:
+        return None
+    if isinstance(loss, OfClassNumbers):
+        return "classes"
+    if isinstance(loss, (OfOneHot, losses.CategoricalHinge, losses.KLDivergence)):
+        return "one-hot"
+    if isinstance(loss, (OfProbabilities, losses.Dice, losses.Tversky, losses.Hinge, losses.SquaredHinge)):
+        return "binary" if output == (1,) else "multilabel"
+    return "numbers"
+
+
+def penalised(compiled: Compiled) -> bool:
+    """Whether penalties are part of the loss."""
+    return any(p.regularizer is not None for _, p in compiled.weights.trained())
+
+
+def architecture(layers: Sequence[Layer], path: str = "") -> Iterator[dict[str, Any]]:
+    """Every layer, in order; in place of one that holds others, those."""
+    for layer in layers:
+        name = f"{path}{layer.name}"
+        if layer.inside:
+            yield from architecture(layer.inside, f"{name}/")
+            continue
+        shape, activation = layer.output_shape, getattr(layer, "activation", None)
+        yield {
+            "name": name,
+            "kind": type(layer).__name__,
+            "activation": activation.name if isinstance(activation, activations.ActivationFunction) else None,
+            "units": int(shape[-1]) if isinstance(shape, tuple) and shape else None,
+        }

@@ -1,0 +1,93 @@
+"""When samples are taken: at the first step, the last and some between in any case, at more while time allows."""
+
+from __future__ import annotations
+
+import math
+
+FIRST = 4
+"""Steps that are sampled before the gaps grow …"""
+GROWTH = 1.3
+"""… by this factor, until the beginnings of epochs are nearer."""
+QUARTERS = 4
+"""The training is divided into so many parts, whose beginnings are sampled in any case."""
+SHARE = 0.03
+"""Of the time of the training, the part that samples may take; …"""
+ADVANCE = 0.25
+"""… of that, the part that may be spent at once, on the first steps."""
+
+
+class Timetable:
+    """The steps of one training that are sampled.
+
+    Which they are beyond the necessary ones depends on measured time: what a sample takes, and what a step does.
+
+    Args:
+        steps: of the whole training. per_epoch: of an epoch.
+        every: steps whose gradients make one update; the last of them is sampled.
+        begun: steps done before this training.
+        most: samples that are kept: at so many every second is dropped (see `thin`).
+    """
+
+    def __init__(self, steps: int, per_epoch: int, every: int = 1, begun: int = 0, most: int = 512) -> None:
+        self.steps, self.per_epoch, self.every, self.begun, self.most = steps, per_epoch, every, begun, most
+        parts = {self.aligned(steps * k // QUARTERS) for k in range(1, QUARTERS)}
+        necessary = {0, 1, *parts, steps - every, steps - 1}
+        self.necessary = sorted({self.updating(k) for k in necessary if 0 <= self.updating(k) < steps})
+        self.apart = 1  # steps from one sample to the next, at least
+        self.last = -math.inf  # the last sample
+        self.trained = self.spent = self.sampling = 0.0  # seconds; of `spent`, those for samples
+        self.trained_steps = self.samples = 0
+
+    def aligned(self, step: int) -> int:
+        """The beginning of the epoch in which a step is."""
+        return step // self.per_epoch * self.per_epoch
+
+    def updating(self, step: int) -> int:
+        """The step, or the next in which the weights are updated."""
+        return step + -(self.begun + step + 1) % self.every
+
+    def ran(self, steps: int, seconds: float) -> None:
+        """Notes that steps were trained without a sample."""
+        self.trained += seconds
+        self.trained_steps += steps
+
+    def sampled(self, step: int, seconds: float) -> None:
+        """Notes a sample, and what it took beyond its step."""
+        self.last = step
+        self.samples += 1
+        self.spent += seconds
+        self.sampling += seconds
+
+    def a_step(self) -> float:
+        """Seconds of a step, as measured so far; 0 before there is any."""
+        return self.trained / self.trained_steps if self.trained_steps else 0.0
+
+    def next(self, done: int) -> int:
+        """The step, counted from 0, at which the next sample is taken; `steps` if there is none."""
+        left = [k for k in self.necessary if k >= done]
+        necessary = left[0] if left else self.steps
+        if not self.samples:
+            return necessary
+        if not self.trained_steps:  # then one step by itself tells what a step takes
+            return min(necessary, done + 1)
+        wanted = self.spent + (1 + len(left)) * self.sampling / self.samples
+        step = self.a_step()
+        lacking = (wanted / SHARE - ADVANCE * self.steps * step) / (1 - ADVANCE) - self.trained
+        wait = math.ceil(max(0.0, lacking) / step) if step else 0
+        return min(necessary, self.candidate(max(done + wait, self.last + self.apart)))
+
+    def candidate(self, least: float) -> int:
+        """The first step from `least` on that is among the first, in the growing row, or begins an epoch."""
+        if least >= self.steps:
+            return self.steps
+        step = int(least)
+        row = float(FIRST)
+        while math.ceil(row) < step:
+            row *= GROWTH
+        growing = step if step <= FIRST else math.ceil(row)
+        begins = -(-step // self.per_epoch) * self.per_epoch
+        return min(self.updating(max(step, min(growing, begins))), self.steps)
+
+    def thin(self) -> None:
+        """Notes that every second sample was dropped: the next are further apart."""
+        self.apart = max(2 * self.apart, math.ceil(self.last / self.most))
