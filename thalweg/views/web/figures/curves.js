@@ -168,7 +168,7 @@ function options(element, figure, data, width) {
     const stroke = seriesColour(element, n);
     const value = (/** @type {any} */ _, /** @type {any} */ v) => (v === null || v === undefined ? "–" : numeral(v));
     const few = data[0].length < 2 || listed(one.y).filter((v) => v !== null).length < 2;
-    series.push({ label: said(one.name), stroke, width: 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true, points: { show: few, size: 6 }, value });
+    series.push({ label: said(one.name), stroke, width: one.dots ? 0 : 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true, points: { show: few || one.dots, size: 6 }, value });
     if (one.band) {
       const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true, class: "band-edge", value };
       series.push({ ...edge, label: "low" }, { ...edge, label: "high" });

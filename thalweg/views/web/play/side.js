@@ -149,7 +149,7 @@ export class Side {
     this.dirty.add("readouts");
     if (frame.findings || frame.reset) this.dirty.add("doctor");
     this.dirty.add("message");
-    for (const [name, keys] of Object.entries({ network: ["weights", "units", "reset"], surface: ["surface", "line", "reset"], curves: ["curves", "reset"], landscape: ["landscape", "ball", "reset"], arithmetic: ["arithmetic"], images: ["units", "sample", "drawing", "weights", "reset"] })) {
+    for (const [name, keys] of Object.entries({ network: ["weights", "units", "reset", "sample"], surface: ["surface", "line", "reset"], curves: ["curves", "reset"], landscape: ["landscape", "ball", "reset"], arithmetic: ["arithmetic"], images: ["units", "sample", "drawing", "weights", "reset"] })) {
       if (keys.some((key) => frame[key] !== undefined)) this.dirty.add(name);
     }
   }
@@ -214,21 +214,22 @@ export class Side {
   }
 
   networkFigure() {
-    const { facts, weights, biases, units, input_maps } = this.values;
+    const { facts, weights, biases, units, input_maps, sample, surface } = this.values;
     if (!facts || !weights) return null;
     const drawn = facts.layers.map((/** @type {any} */ l, /** @type {number} */ n) => ({ ...l, place: n })).filter((/** @type {any} */ l) => typeof l.weights === "number" && weights[l.weights]);
-    const flat = (/** @type {any} */ w) => (w.shape.length === 2 ? w : null);
-    const last = drawn.length - 1;
-    const maps = (/** @type {any} */ l, /** @type {number} */ n) => n === last ? answerMap(this.values.surface, facts) : units?.find((/** @type {any} */ u) => u.layer === l.place)?.maps ?? null;
+    const image = facts.shape.length === 3; // then the input is one picture
+    const matrix = (/** @type {any} */ l, /** @type {number} */ n) => (image && !n && weights[l.weights].shape.length === 2 ? null : weights[l.weights]);
+    const maps = (/** @type {any} */ l) => units?.find((/** @type {any} */ u) => u.layer === l.place)?.maps;
+    const answers = image ? picture(sample?.y_pred) : answerMap(surface, facts);
     return {
       kind: "network",
-      layers: [{ name: "", kind: "input", units: facts.inputs.length }, ...drawn.map((/** @type {any} */ l) => ({ name: l.name, kind: l.kind, units: l.units, activation: l.activation }))],
-      weights: drawn.map((/** @type {any} */ l) => flat(weights[l.weights])),
+      layers: [{ name: "", kind: "input", units: image ? 1 : facts.inputs.length }, ...drawn.map((/** @type {any} */ l) => ({ name: l.name, kind: l.kind, units: l.units, activation: l.activation }))],
+      weights: drawn.map(matrix),
       biases: drawn.map((/** @type {any} */ l) => biases?.[l.weights] ?? null),
-      input_names: facts.inputs,
+      input_names: image ? [facts.shape.slice(0, 2).join("×")] : facts.inputs,
       output_names: facts.classes && facts.task !== "binary" ? facts.classes : facts.targets,
-      units: [input_maps ?? null, ...drawn.map(maps)],
-      selected: { layer: this.selected.layer, unit: this.selected.unit },
+      units: [image ? picture(sample?.x) : input_maps ?? null, ...drawn.map((/** @type {any} */ l, /** @type {number} */ n) => maps(l) ?? (n === drawn.length - 1 ? answers : null))],
+      selected: this.selected,
       space: 60,
     };
   }
@@ -315,6 +316,13 @@ function answerMap(surface, facts) {
   if (surface?.values?.shape.length !== 2) return null;
   const middle = facts.task === "binary" ? 0.5 : 0;
   return Object.assign(Float32Array.from(surface.values, (v) => v - middle), { shape: [1, ...surface.values.shape] });
+}
+
+/** One map of a picture; its rows begin at the top, those of maps at the bottom. @param {any} values */
+function picture(values) {
+  if (!(values?.shape?.length >= 2)) return null;
+  const [rows, columns] = values.shape;
+  return Object.assign(Float32Array.from({ length: rows * columns }, (_, n) => values[(rows - 1 - Math.floor(n / columns)) * columns + (n % columns)]), { shape: [1, rows, columns] });
 }
 
 /** @param {Finding} f */
