@@ -114,7 +114,7 @@ function givenFields(app) {
   const field = (/** @type {string} */ label, /** @type {number} */ value, /** @type {(output: any, v: number) => void} */ set) => numberField(`given-${label}`, label, value, (v) => app.edit((s) => set(s.output, v)));
   const many = weights[0].length > 1;
   return h("div", { class: "given" },
-    weights.flatMap((/** @type {number[]} */ row, /** @type {number} */ i) => row.map((v, j) => field(`w${weights.length > 1 ? i + 1 : ""}${many ? `,${j + 1}` : ""}`, v, (o, n) => (o.weights[i][j] = n)))),
+    weights.flatMap((/** @type {number[]} */ row, /** @type {number} */ i) => row.map((v, j) => field(["w", weights.length > 1 && i + 1, many && `,${j + 1}`].filter(Boolean).join(""), v, (o, n) => (o.weights[i][j] = n)))),
     (bias ?? []).map((/** @type {number} */ v, /** @type {number} */ j) => field(`b${many ? j + 1 : ""}`, v, (o, n) => (o.bias[j] = n))));
 }
 

@@ -1,6 +1,9 @@
 // One side of the page: a network, everything that was last heard of it, and its figures.
 import { h } from "../dom.js";
-import { FIGURES } from "../figures/index.js";
+import { drawCurves } from "../figures/curves.js";
+import { drawLandscape } from "../figures/landscape.js";
+import { drawNetwork } from "../figures/network.js";
+import { drawSurface } from "../figures/surface.js";
 import { numeral, percent } from "../format.js";
 import { said } from "../words.js";
 import { showArithmetic } from "./arithmetic.js";
@@ -11,6 +14,8 @@ import { copied } from "./states.js";
 
 /** @typedef {import("./app.js").App} App */
 
+/** Those that this page draws: the others needn't be loaded. @type {{ [kind: string]: Draw }} */
+const DRAWN = { curves: drawCurves, landscape: drawLandscape, network: drawNetwork, surface: drawSurface };
 const CURVES = ["loss", "val_loss", "metric", "val_metric"];
 /** What the server has to compute for each panel. @type {{ [panel: string]: string[] }} */
 const NEEDS = { network: ["units", "weights"], surface: ["surface"], landscape: ["landscape"], arithmetic: ["arithmetic"], curves: [], images: [] };
@@ -58,7 +63,7 @@ export class Side {
   /** The panels, empty. Called again when the language changes. */
   build() {
     this.destroy();
-    const panel = (/** @type {string} */ name, /** @type {any} */ title, /** @type {string} */ note) => {
+    const panel = (/** @type {string} */ name, /** @type {any} */ title, /** @type {any} */ note) => {
       const body = h("div", { class: "panel-body" });
       this.places[name] = body;
       return h("div", { class: `panel panel-${name}`, "data-panel": name }, h("h3", {}, ...[title].flat()), name === "network" && (this.places.layers = h("div", { class: "layers" })), body, note && h("p", { class: "hint" }, note));
@@ -204,7 +209,7 @@ export class Side {
     if (!figure) return;
     const body = h("div", { class: "figure-body", "data-kind": figure.kind });
     place.replaceChildren(body);
-    this.figures[panel] = { ...FIGURES[figure.kind](body, figure, this.model), body };
+    this.figures[panel] = { ...DRAWN[figure.kind](body, figure, this.model), body };
   }
 
   /** @param {string} panel */
@@ -253,7 +258,7 @@ export class Side {
 
   landscapeFigure() {
     const { landscape, ball } = this.values;
-    if (!landscape?.loss) return landscape?.status ? { kind: "text", paragraphs: [phrase("computing")] } : null;
+    if (!landscape?.loss) return null;
     return { ...landscape, kind: "landscape", points: [], path: this.trail, ball };
   }
 
