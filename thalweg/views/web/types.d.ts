@@ -32,7 +32,7 @@ interface Curves extends Figure {
   x: Numbers;
   x_label: Words;
   y_label: Words;
-  series: { name: Words; y: Numbers; x?: Numbers; dashed?: boolean; band?: [Numbers, Numbers] }[];
+  series: { name: Words; y: Numbers; x?: Numbers; dashed?: boolean; dots?: boolean; band?: [Numbers, Numbers] }[];
   log_x?: boolean;
   log_y?: boolean;
   marks?: { x: number; text: Words }[];

@@ -177,7 +177,7 @@ function options(element, figure, data, width, read) {
   figure.series.forEach((one, n) => {
     const stroke = seriesColour(element, n);
     const few = data[0].length < 2 || listed(one.y).filter((v) => v !== null).length < 2;
-    series.push({ label: said(one.name), stroke, width: 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true, points: { show: few, size: 6 }, named: true });
+    series.push({ label: said(one.name), stroke, width: one.dots ? 0 : 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true, points: { show: few || one.dots, size: 6 }, named: true });
     if (one.band) {
       const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true };
       series.push({ ...edge, label: "low" }, { ...edge, label: "high" });
