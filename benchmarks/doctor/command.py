@@ -76,7 +76,7 @@ def healthy_trainings(seeds: int = SEEDS) -> Outcome:
         print(f"{data.name}: {good} of {seeds} healthy (at least {least:.3f}; best {best:.3f})", flush=True)
         for told, score, found in results:
             outcome.trainings += 1
-            if score < least:
+            if not score >= least:  # or not a number
                 outcome.ill += bool(found.findings)
                 print(f"   not healthy, {score:.3f}: {[f.rule for f in found.findings]} {told}", flush=True)
                 continue
