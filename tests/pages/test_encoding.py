@@ -78,7 +78,7 @@ def test_what_a_page_cannot_hold_is_named(value, where):
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xff\xff\xff{}", encode({"a": np.ones(9)})[:-1], b"\x02\0\0\0[]"[:5]])
 def test_damaged_bytes_are_refused(data):
-    with pytest.raises(DataError, match="aren't a document|isn't whole"):
+    with pytest.raises(DataError, match=r"aren't a document|isn't whole"):
         decode(data)
 
 

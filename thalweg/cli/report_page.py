@@ -19,7 +19,7 @@ from thalweg.support.files import explained
 from thalweg.support.naming import choose
 
 LANGUAGES = ("en", "zh")
-LEAST, MOST, SHARE = 2.0, 10.0, 0.1
+LEAST, MOST, SHARE = 3.0, 10.0, 0.1
 """Seconds that `train` takes for the parts of a report that compute: a tenth of the training, within limits."""
 MOST_RUNS = 12
 MEGABYTE = 1e6
@@ -67,8 +67,10 @@ def say_where(path: Path) -> None:
 def report_trained(run: Run, folder: Path) -> str:
     """Writes the report of a run that was just trained, says where it is, and returns what went wrong."""
     seconds = min(MOST, max(LEAST, SHARE * float(run.facts["seconds"])))
+    path = folder / pages.REPORT
     try:
-        say_where(pages.write_trained(run, folder, "en", seconds))
+        pages.write_stored(folder, path, seconds=seconds)
+        say_where(path)
     except KeyboardInterrupt:
         return f"the report was interrupted; the run is kept, and thalweg report {folder} makes it"
     except ThalwegError as error:

@@ -9,7 +9,7 @@ from thalweg.errors import ArgumentError, DivergedError
 from thalweg.models.inspection import steps_of
 from thalweg.runs.evidence import load_evidence
 from thalweg.runs.image_run import ImageRun
-from thalweg.runs.reports.run_subjects import run_name, subject_of_run
+from thalweg.runs.reports.run_subjects import subject_of_run
 from thalweg.runs.run import Run
 from thalweg.runs.stored import load_run
 from thalweg.runs.table_run import TableRun
@@ -25,7 +25,7 @@ REPORT = "report.html"
 def stored_subject(folder: Path) -> Subject:
     """What a report says of a run folder."""
     run = load_run(folder)
-    return subject_of_run(run, load_evidence(folder, input_shape(run), classes(run)), run_name(folder))
+    return subject_of_run(run, load_evidence(folder, input_shape(run), classes(run)), folder)
 
 
 def input_shape(run: Run) -> tuple[int, ...]:
@@ -44,13 +44,6 @@ def classes(run: Run) -> int:
 def write_stored(folder: Path, path: Path, language: str = "en", seconds: float = SECONDS) -> None:
     """Writes the report of a run folder."""
     write_page(path, report_document(stored_subject(folder), language, seconds))
-
-
-def write_trained(run: Run, folder: Path, language: str, seconds: float) -> Path:
-    """Writes the report of a run that was just kept in a folder, into it."""
-    path = folder / REPORT
-    write_page(path, report_document(subject_of_run(run, run.evidence, run_name(folder)), language, seconds))
-    return path
 
 
 def write_failed(error: DivergedError, path: Path, source: str, language: str = "en") -> None:

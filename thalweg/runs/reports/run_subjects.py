@@ -21,32 +21,35 @@ from thalweg.runs.image_run import ImageRun
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableRun
 from thalweg.tabular.trees import mixed
-from thalweg.views.report.of_model import retrained
+from thalweg.views.report.of_model import retrained, retrained_share
 from thalweg.views.report.subject import ColumnInputs, Network, PictureInputs, Score, Subject, Text, both, written
 
+FIRST_NAMED = "member_1_"
+"""How the names of the first network's layers begin in an ensemble's graph."""
 
-def subject_of_run(run: Run, evidence: Evidence | None, name: str) -> Subject:
+
+def subject_of_run(run: Run, evidence: Evidence | None, folder: Path) -> Subject:
     """What is known of a run.
 
     Args:
-        run: made by a training, or loaded.
+        run: loaded from the folder.
         evidence: what its folder keeps for the report; None in folders of older versions.
-        name: for the title.
+        folder: the run folder.
     """
-    subject = Subject(name=name, history=run.history, recording=getattr(run, "recording", None))
-    subject.remarks = [*run.facts.get("warnings", [])]
+    subject = Subject(name=run_name(folder), history=run.history, recording=getattr(run, "recording", None))
+    subject.remarks = [both(f"Warning: {said}.", f"警告：{said}。") for said in run.facts.get("warnings", [])]
     if run.facts.get("interrupted"):
         subject.remarks.insert(0, both("The training was interrupted by Ctrl-C.", "訓練被 Ctrl-C 中斷。"))
     subject.metric = str(run.facts.get("metric", ""))
     subject.scores = scores_of(run)
-    subject.settings = {key: shown(value) for key, value in run.facts["options"].items()}
+    subject.settings = {key: text for key, value in run.facts["options"].items() if (text := shown(value))}
     subject.sizes = {
         "weights": float(run.model.count_params()),
         "seconds": number(run.facts.get("seconds")),
         "epochs": float(len(run.history)),
         "rows": float(run.facts["rows"]["train"]),
     }
-    subject.code = code_of(run, name)
+    subject.code = code_of(run, folder)
     if isinstance(run, TableRun):
         about_table(subject, run, evidence)
     elif isinstance(run, ImageRun):
@@ -100,14 +103,14 @@ def scores_of(run: Run) -> list[Score]:
     return found
 
 
-def code_of(run: Run, name: str) -> list[tuple[Text, str, str]]:
+def code_of(run: Run, folder: Path) -> list[tuple[Text, str, str]]:
     """The command, and Python that uses the run."""
     command = list(run.facts["command"])
     command += [] if "--seed" in command else ["--seed", str(run.facts["seed"])]
     source = str(run.facts.get("source", "ROWS"))
     python = f"""import thalweg
 
-run = thalweg.load_run({f"runs/{name}"!r})
+run = thalweg.load_run({str(folder)!r})
 run.predict({source!r})
 run.evaluate({source!r})
 """
@@ -168,16 +171,16 @@ def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> N
     done = steps_done(facts, subject.recording, members, batch)
     subject.network = Network(
         model=first,
-        nodes=[vars(step) for step in steps],
+        nodes=[unprefixed(vars(step)) for step in steps],
         batch=batch,
         others=other_members(run, members),
         again=retrained(first, batch, done) if members < 3 else None,
-        seconds=number(facts.get("seconds")) / members,
+        seconds=number(facts.get("seconds")) / members * retrained_share(done),
     )
     if members > 1 or trees:
         subject.inside = both(
-            f"Of the first of {members} networks. {trained_text(members, trees, 0)['en']}.",
-            f"這裡看的是 {members} 個網路中的第一個。{trained_text(members, trees, 0)['zh']}。",
+            f"Of the first network; the prediction is {trained_text(members, trees, 0)['en']}.",
+            f"這裡看的是第一個網路；預測是{trained_text(members, trees, 0)['zh']}。",
         )
     recorded(subject)
     if evidence is None:
@@ -194,15 +197,12 @@ def trained_text(members: int, trees: Any, weights: int) -> dict[str, str]:
     size = f", {weights:,} weights" if weights else ""
     size_zh = f"，{weights:,} 個權重" if weights else ""
     parts = ", ".join(f"{kind.name} {kind.weight:.0%}" for kind in trees)
-    if not trees:
-        one = both(f"one network{size}", f"一個網路{size_zh}")
-        return (
-            one if members == 1 else both(f"the mean of {members} networks{size}", f"{members} 個網路的平均{size_zh}")
-        )
-    return both(
-        f"the mean of {members} networks{size}, with trees ({parts} of the prediction)",
-        f"{members} 個網路的平均{size_zh}，加上樹（預測中占 {parts}）",
-    )
+    networks, beside = both("one network", "一個網路"), both("", "")
+    if members > 1:
+        networks = both(f"the mean of {members} networks", f"{members} 個網路的平均")
+    if trees:
+        beside = both(f", with trees ({parts} of the prediction)", f"，加上樹（預測中占 {parts}）")
+    return both(f"{networks['en']}{size}{beside['en']}", f"{networks['zh']}{size_zh}{beside['zh']}")
 
 
 def alone(run: TableRun) -> Model:
@@ -214,6 +214,12 @@ def alone(run: TableRun) -> Model:
     copy.set_weights(first.get_weights())
     copy.compile(options.get("optimizer") or "adam", first.loss if first.compiled else options.get("loss") or task.loss)
     return copy
+
+
+def unprefixed(node: dict[str, Any]) -> dict[str, Any]:
+    """A layer of the first network by its name there, without the network's."""
+    sources = [source.removeprefix(FIRST_NAMED) for source in node["sources"]]
+    return node | {"name": node["name"].removeprefix(FIRST_NAMED), "sources": sources}
 
 
 def other_members(run: TableRun, members: int) -> dict[str, Array]:
@@ -332,7 +338,7 @@ def about_images(subject: Subject, run: ImageRun, evidence: Evidence | None) -> 
         nodes=[vars(step) for step in steps_of(model._weights.graph)],
         batch=batch,
         again=retrained(model, batch, steps),
-        seconds=number(facts.get("seconds")),
+        seconds=number(facts.get("seconds")) * retrained_share(steps),
     )
     recorded(subject)
     if evidence is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.subject import Array, Figure, Held, Subject, Text, both, thinned, written
+from thalweg.views.report.subject import Array, Figure, Held, Subject, Text, both, thinned
 
 MOST_CLASSES = 30
 """Of a confusion matrix; with more, the most frequent ones and one row and column for the others."""
@@ -167,8 +167,8 @@ def calibration(truth: Array, shares: Array, classes: Any, binary: bool) -> Figu
         "kind": "calibration",
         "title": both("Calibration", "校準"),
         "note": both(
-            f"{what['en']}, and how often it came true. On average they differ by {written(error)}.",
-            f"{what['zh']}，以及實際發生的比例。平均相差 {written(error)}。",
+            f"{what['en']}, and how often it came true. On average they differ by {error:.3f}.",
+            f"{what['zh']}，以及實際發生的比例。平均相差 {error:.3f}。",
         ),
         "predicted": predicted,
         "observed": observed,

@@ -14,6 +14,7 @@ from thalweg.views.report.course import course
 from thalweg.views.report.findings import findings
 from thalweg.views.report.influence import influence
 from thalweg.views.report.layer_statistics import layer_statistics
+from thalweg.views.report.loss_planes import loss_planes
 from thalweg.views.report.network_drawing import network_drawing
 from thalweg.views.report.number_judgement import number_judgement
 from thalweg.views.report.overview import overview
@@ -21,7 +22,6 @@ from thalweg.views.report.picture_insides import picture_insides
 from thalweg.views.report.reproduction import reproduction
 from thalweg.views.report.subject import Array, Clock, Figure, Subject, Text, both
 from thalweg.views.report.timing import timing
-from thalweg.views.report.valley import valley
 from thalweg.views.report.worst_rows import worst_rows
 
 Section = dict[str, Any]
@@ -85,7 +85,7 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
     make("convolutions", lambda: picture_insides(subject, clock))
     make("layers", lambda: layer_statistics(subject))
     make("program", lambda: timing(subject, clock))
-    make("landscape", lambda: valley(subject, clock))
+    make("landscape", lambda: loss_planes(subject, clock))
     make("reproduction", lambda: reproduction(subject))
     order = ["overview", "findings", "course", "judgement", "mistakes", "influence", "network", "convolutions"]
     order += ["layers", "landscape", "program", "reproduction"]
@@ -107,8 +107,8 @@ def lacking(missing: list[Text], clock: Clock) -> Section | None:
         missing = [
             *missing,
             both(
-                f"There was no time for: {english}. `thalweg report --seconds 60` takes more.",
-                f"時間不夠，未包含：{chinese}。`thalweg report --seconds 60` 可給更多時間。",
+                f"There was no time for: {english}. With more seconds (thalweg report --seconds 60) it is there.",
+                f"時間不夠，未包含：{chinese}。給更多秒數（thalweg report --seconds 60）就會有。",
             ),
         ]
     if not missing:

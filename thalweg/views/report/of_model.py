@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thalweg import optimizers
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, DivergedError
 from thalweg.support.naming import snake_case
 from thalweg.version import __version__
 from thalweg.views.report.subject import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MOST_ROWS, MOST_INPUTS = 20_000, 2_000
 """Rows that are judged, and rows whose inputs are used."""
 MOST_COLUMNS = 2_000
-RETRAINED_STEPS = 5_000
+RETRAINED_STEPS = 2_000
 """A network of other initial weights is trained for so many steps at most."""
 
 
@@ -64,7 +64,7 @@ def subject_of(model: Model, nodes: Sequence[Any], x: Any = None, y: Any = None)
         batch=batch,
         again=retrained(model, batch, model.optimizer.iterations),
     )
-    subject.network.seconds = seconds
+    subject.network.seconds = seconds * retrained_share(model.optimizer.iterations)
     if facts.get("diverged"):
         subject.remarks.append(both(f"The training failed. {facts['diverged']}", f"訓練失敗：{facts['diverged']}"))
     if recording is None:
@@ -191,8 +191,12 @@ def task_of(model: Model, y: Any) -> tuple[str, int]:
 
 def judged(subject: Subject, model: Model, x: Any, y: Any) -> None:
     """Adds scores, predictions and inputs."""
-    values = model.evaluate(x, y, verbose=0, return_dict=True)
-    subject.scores = [Score(name=name, value=float(value)) for name, value in values.items()]
+    try:
+        values = model.evaluate(x, y, verbose=0, return_dict=True)
+        subject.scores = [Score(name=name, value=float(value)) for name, value in values.items()]
+    except DivergedError as error:
+        subject.missing.append(both(f"There are no scores: {error}", f"沒有分數：{error}"))
+        return
     subject.task, classes = task_of(model, y)
     if not subject.task or not isinstance(x, np.ndarray):
         return
@@ -265,6 +269,11 @@ def retrained(model: Model, batch: int, steps: int) -> Callable[[int, Array, Arr
         return np.concatenate([array.ravel() for array in other.get_weights()])
 
     return again
+
+
+def retrained_share(steps: int) -> float:
+    """The part of a training of so many steps that such a training takes."""
+    return min(1.0, RETRAINED_STEPS / max(1, steps))
 
 
 def code_of(model: Model, facts: dict[str, Any]) -> list[tuple[Text, str, str]]:

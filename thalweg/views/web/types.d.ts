@@ -32,7 +32,7 @@ interface Curves extends Figure {
   x: Numbers;
   x_label: Words;
   y_label: Words;
-  series: { name: Words; y: Numbers; x?: Numbers; dashed?: boolean; band?: [Numbers, Numbers] }[];
+  series: { name: Words; y: Numbers; x?: Numbers; dashed?: boolean; dots?: boolean; band?: [Numbers, Numbers] }[];
   log_x?: boolean;
   log_y?: boolean;
   marks?: { x: number; text: Words }[];
@@ -89,6 +89,8 @@ interface Network extends Figure {
   /** A small map of each unit's response, by layer with the inputs first: (units, height, width). */
   units?: (Numbers | null)[];
   selected?: { layer: number; unit: number } | null;
+  /** The largest distance between units with maps, in pixels. */
+  space?: number;
 }
 interface Graph extends Figure {
   nodes: { id: string; name: string; kind: string; shape?: string | number[]; params?: number }[];
@@ -104,6 +106,8 @@ interface Landscape extends Figure {
   a_label: Words;
   b_label: Words;
   log?: boolean;
+  /** Where the training is now: a, b and perhaps its loss. */
+  ball?: number[] | null;
 }
 interface Images extends Figure {
   images: Numbers;
@@ -143,6 +147,9 @@ interface Surface extends Figure {
   values: Numbers;
   points?: Numbers | null;
   labels?: Numbers | null;
+  /** Rows held out, drawn as rings. */
+  held_points?: Numbers | null;
+  held_labels?: Numbers | null;
   class_names?: Words[];
   regression?: boolean;
 }
@@ -158,28 +165,43 @@ interface Calibration extends Figure {
   observed: Numbers;
   counts: Numbers;
 }
-interface NamedArray {
+/** An array with its name; if it is large, the first numbers and how many there are ("cut"). */
+interface Value {
   name: string;
-  shape?: number[];
-  values: Numbers | number;
+  shape: number[];
+  values: Numbers;
+  cut?: number;
+  /** What the tutorial calls it. */
+  tutorial?: string;
 }
 interface Step {
-  title: Words;
-  formula?: string;
-  tutorial?: string | null;
-  inputs?: NamedArray[];
-  output?: NamedArray | null;
-  check?: number | null;
-  note?: Words;
+  number: number;
+  section: "forward" | "backward" | "update" | string;
+  title: string;
+  formula: string;
+  inputs?: Value[];
+  outputs?: Value[];
+}
+interface WeightChange {
+  name: string;
+  printed?: string;
+  before: Value;
+  gradient?: Value | null;
+  after: Value;
+  /** The gradient by central differences. */
+  check?: Value | null;
+  check_error?: number | null;
 }
 interface Steps extends Figure {
-  row?: any;
-  names?: { [name: string]: string };
+  rows: number;
+  learning_rate: number;
+  loss_before: number;
+  loss_after: number;
+  given?: { name: string; text: string }[];
+  tutorial?: { name: string; code: string; meaning: Words; values: Numbers; shape: number[] }[];
   steps: Step[];
-  weights_before?: NamedArray[] | { [name: string]: Numbers };
-  weights_after?: NamedArray[] | { [name: string]: Numbers };
-  loss_before?: number;
-  loss_after?: number;
+  weights?: WeightChange[];
+  check_note?: Words;
 }
 
 /** Where a figure's data come from and where its messages go: a file, the live page's socket, or a notebook. */
@@ -188,10 +210,13 @@ interface Model {
   live: boolean;
   get(name: string): any;
   /** `event` is "change:NAME". Returns what takes the listener away. */
-  on(event: string, listener: (value: any) => void): () => void;
+  on(event: string, listener: (value: any) => any): () => void;
   send(message: { [key: string]: any }): void;
 }
-/** What `draw` returns: draw again with other data or in other colours, and leave. */
+/**
+ * What `draw` returns. `update` with another figure draws what has changed; with the same object it draws everything
+ * anew, as after a change of language or theme. `destroy` leaves nothing behind.
+ */
 interface Drawn {
   update(figure: any): void;
   destroy(): void;

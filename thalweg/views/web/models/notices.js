@@ -1,6 +1,9 @@
 // Named values, and who listens to their changes: what the live models have in common.
 
-/** @returns {{ values: { [name: string]: any }, on: Model["on"], set(name: string, value: any): void }} */
+/**
+ * `set` returns what the listeners return.
+ * @returns {{ values: { [name: string]: any }, on: Model["on"], set(name: string, value: any): any[] }}
+ */
 export function notices() {
   /** @type {{ [name: string]: any }} */
   const values = {};
@@ -15,7 +18,7 @@ export function notices() {
     },
     set(name, value) {
       values[name] = value;
-      for (const listener of listeners.get(`change:${name}`) ?? []) listener(value);
+      return [...(listeners.get(`change:${name}`) ?? [])].map((listener) => listener(value));
     },
   };
 }

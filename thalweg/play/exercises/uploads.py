@@ -1,0 +1,121 @@
+"""Tables of one's own: the file of the command line, and what pages upload."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thalweg.data.tables import Table, read_table
+from thalweg.play.requests.bounds import TABLE_ROWS, UPLOADS
+from thalweg.play.requests.refusal import RefusedError
+
+SHOWN_ROWS = 5
+KINDS = {"number": "number", "integer": "number", "boolean": "boolean", "text": "category", "date": "date"}
+ENDINGS = (".csv", ".tsv", ".txt")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A table with the name that the page shows, and the path that an exported program reads."""
+
+    id: str
+    name: str
+    path: str
+    table: Table
+
+    def to_json(self) -> dict[str, Any]:
+        """What the page shows of it."""
+        columns = [described(self.table, name) for name in self.table.names]
+        usable = [c["name"] for c in columns if c["usable"]]
+        cells = {name: self.table.column(name).take(np.arange(min(SHOWN_ROWS, len(self.table)))) for name in usable}
+        texts = [column.as_text() for column in cells.values()]
+        first = [[None if text[row] is None else str(text[row])[:80] for text in texts] for row in
+                 range(min(SHOWN_ROWS, len(self.table)))]  # fmt: skip
+        return {
+            "id": self.id,
+            "name": self.name,
+            "rows": len(self.table),
+            "columns": columns,
+            "target": suggested(self.table, usable),
+            "first": first,
+        }
+
+
+def described(table: Table, name: str) -> dict[str, Any]:
+    """A column, and whether it can be learned from."""
+    column = table.column(name)
+    missing = int(column.missing().sum())
+    kind = KINDS.get(column.kind, "other")
+    present = column.values[~column.missing()]
+    distinct = len(set(present.tolist())) if kind != "other" else 0
+    found: dict[str, Any] = {"name": name, "kind": kind, "missing": missing, "distinct": distinct, "usable": True}
+    why = "it holds no values that can be read" if kind == "other" or not len(present) else None
+    if why is None and distinct == 1:
+        why = "it holds one value only"
+    elif why is None and kind == "category" and distinct > max(20, 0.9 * len(present)):
+        why = "it differs in nearly every row"
+    return found if why is None else found | {"usable": False, "why": why}
+
+
+def suggested(table: Table, usable: list[str]) -> str | None:
+    """The column that is probably to be predicted: one called target or the like, or else the last."""
+    known = [n for n in usable if n.lower() in ("target", "label", "class", "y", "price", "species", "survived")]
+    return next(iter(known or usable[-1:]), None)
+
+
+def of_source(source: str) -> Upload:
+    """The table that the command line names."""
+    table = limited(read_table(source))
+    return Upload("source", Path(source).name or source, source, table)
+
+
+def limited(table: Table) -> Table:
+    """The table, if it isn't too long for a page."""
+    if len(table) > TABLE_ROWS:
+        raise RefusedError(
+            f"{table.source} has {len(table):,} rows; a page takes {TABLE_ROWS:,} at most: give a sample of it",
+            f"{table.source} 有 {len(table):,} 列，網頁最多接受 {TABLE_ROWS:,} 列：請給一部分",
+        )
+    return table
+
+
+class Uploads:
+    """The tables that one page may use, by their ids; only the newest are kept."""
+
+    def __init__(self, source: Upload | None = None) -> None:
+        self.source = source
+        self.uploaded: dict[str, Upload] = {}
+
+    def add(self, content: bytes, name: str) -> Upload:
+        """Reads an uploaded file. The name is for people: it never becomes a path.
+
+        Raises:
+            DataError: the file can't be read, is empty, or has too many rows.
+        """
+        label = "".join(c for c in Path(name).name if c.isprintable())[:80] or "table.csv"
+        ending = next((e for e in ENDINGS if label.lower().endswith(e)), ".csv")
+        with tempfile.TemporaryDirectory(prefix="thalweg-play-") as folder:
+            path = Path(folder) / f"upload{ending}"
+            path.write_bytes(content)
+            read = read_table(path)
+        table = Table({n: read.column(n) for n in read.names}, label)
+        made = Upload(secrets.token_hex(8), label, label, limited(table))
+        self.uploaded[made.id] = made
+        while len(self.uploaded) > UPLOADS:
+            del self.uploaded[next(iter(self.uploaded))]
+        return made
+
+    def find(self, id: str) -> Upload:
+        """The table of this id."""
+        if id == "source" and self.source is not None:
+            return self.source
+        if id not in self.uploaded:
+            raise RefusedError(
+                "this table is no longer here: open its file again", "這個表格已經不在了：請再開一次檔案"
+            )
+        return self.uploaded[id]

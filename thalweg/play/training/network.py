@@ -1,0 +1,223 @@
+"""The network of a state: built, compiled, and seen through."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg import layers
+from thalweg.layers import Input, Layer
+from thalweg.models.bursts import Bursts, evaluation
+from thalweg.models.functional import Functional
+from thalweg.models.sequential import Sequential
+from thalweg.play.exercises.exercise import Exercise
+from thalweg.play.requests.bounds import PARAMETERS, STEP_WORK
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError, Text, both
+from thalweg.play.training import knobs
+from thalweg.regularizers import L1L2
+
+Array = NDArray[Any]
+
+KERNELS = (layers.Dense, layers.Conv2D)
+"""The layers whose weights are drawn."""
+EQUATIONS = {
+    "MaxPooling2D": "a = max over each window",
+    "Flatten": "a = x in one row",
+    "Dropout": "a = x·mask/(1 − rate)",
+    "BatchNormalization": "a = γ·(x − μ)/σ + β",
+}
+building = threading.Lock()
+"""Warnings are caught for the whole process: one network is built at a time."""
+
+
+class Network:
+    """A model for an exercise, its training in bursts, and the outputs of all its layers.
+
+    Args:
+        state, exercise: what it is made for.
+        before: another network with the same layers, whose weights it goes on with.
+
+    Raises:
+        ThalwegError: the parts don't fit together, or are too much for a page.
+    """
+
+    def __init__(self, state: State, exercise: Exercise, before: Network | None = None) -> None:
+        self.state, self.exercise = state, exercise
+        self.loss = knobs.loss(state, exercise)
+        with building, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self.model = Sequential([Input(exercise.x.shape[1:]), *made_layers(state, exercise)], seed=state.seed)
+            self.model.build()
+            self.check_size()
+            recipe = knobs.recipe_of(exercise)
+            ending = knobs.output_activation(state, exercise)
+            metric: Any = recipe.metric_for(ending) if exercise.classes is not None else "mae"
+            self.model.compile(knobs.optimizer(state), self.loss, metrics=[metric])
+            self.layers: list[Layer] = self.model.layers
+            self.seen = Functional(self.model.inputs, [layer.output for layer in self.layers])
+            if before is not None:
+                self.model.set_weights(before.model.get_weights())
+            self.y, self.held_y = self.encoded(exercise.y), self.encoded(exercise.held_y)
+            self.bursts = Bursts(self.model, exercise.x, self.y, state.batch, shuffle=state.shuffle)
+            self.train = evaluation(self.model, exercise.x, self.y)
+            self.held = evaluation(self.model, exercise.held_x, self.held_y) if exercise.held else None
+        self.notes: list[Text] = [both(str(w.message), f"請注意（原文）：{w.message}") for w in caught]
+        self.metric = next(key for key in self.model.metrics_names if key != "loss")
+
+    @property
+    def kernels(self) -> list[Any]:
+        """The layers whose weights are drawn, in order."""
+        return [layer for layer in self.layers if isinstance(layer, KERNELS)]
+
+    def encoded(self, y: Array) -> Array:
+        """Targets as the loss takes them."""
+        exercise = self.exercise
+        return y if exercise.classes is None else knobs.recipe_of(exercise).encode(y, exercise.outputs, self.loss)
+
+    def check_size(self) -> None:
+        """Raises if a page may not ask for this much."""
+        count = self.model.count_params()
+        if count > PARAMETERS:
+            raise RefusedError(
+                f"this network has {count:,} weights; a page takes {PARAMETERS:,} at most: use fewer units or layers",
+                f"這個網路有 {count:,} 個權重，網頁最多 {PARAMETERS:,} 個：請減少單元或層數",
+            )
+        rows = min(self.state.batch, len(self.exercise.x))
+        work = sum(row.flops for row in self.model.program("inference", batch_size=rows).rows)
+        if work > STEP_WORK:
+            raise RefusedError(
+                f"one step would take {work / 1e9:,.0f} billion operations; {STEP_WORK / 1e9:g} are the most: use a "
+                "smaller batch or network",
+                f"一步要 {work / 1e9:,.0f} 十億次運算，最多 {STEP_WORK / 1e9:g} 十億：請用小一點的批次或網路",
+            )
+
+    def outputs(self, x: Array) -> list[Array]:
+        """Every layer's output for rows of inputs."""
+        found = self.seen.predict(x, verbose=0)
+        return found if isinstance(found, list) else [found]
+
+    def facts(self) -> dict[str, Any]:
+        """What the page is told of a new network."""
+        exercise, model = self.exercise, self.model
+        return {
+            "task": exercise.task,
+            "rows": len(exercise.x),
+            "held": exercise.held,
+            "inputs": exercise.inputs,
+            "targets": exercise.targets,
+            "classes": exercise.classes,
+            "parameters": model.count_params(),
+            "steps_per_epoch": self.bursts.steps_per_epoch,
+            "loss": self.loss.name if self.state.loss == "auto" else self.state.loss,
+            "output_activation": activation_name(self.layers[-1]),
+            "shape": list(exercise.x.shape[1:]),
+            "target_scale": exercise.target_scale,
+            "metric": self.metric,
+            "layers": self.layer_facts(),
+        }
+
+    def layer_facts(self) -> list[dict[str, Any]]:
+        """Each layer's name, kind, size and equation."""
+        facts, kernels = [], self.kernels
+        for layer in self.layers:
+            shape: Any = layer.output_shape
+            facts.append(
+                {
+                    "name": layer.name,
+                    "kind": type(layer).__name__,
+                    "units": shape[-1],
+                    "activation": activation_name(layer),
+                    "shape": list(shape),
+                    "weights": kernels.index(layer) if layer in kernels else None,
+                    "formula": equation(layer),
+                }
+            )
+        return facts
+
+
+def activation_name(layer: Any) -> str | None:
+    """The activation of a layer, by name or formula."""
+    function = getattr(layer, "activation", None)
+    return None if function is None else str(function.name)
+
+
+def equation(layer: Any) -> str:
+    """What a layer computes, in a line."""
+    if isinstance(layer, KERNELS):
+        product = "x·W" if isinstance(layer, layers.Dense) else "x∗W"
+        name = activation_name(layer)
+        return f"h = {product}{' + b' * bool(layer.use_bias)}, a = {'h' if name == 'linear' else f'{name}(h)'}"
+    return EQUATIONS.get(type(layer).__name__, "")
+
+
+def made_layers(state: State, exercise: Exercise) -> list[Any]:
+    """The layers of a state, with the flattening and dropout between them that it implies."""
+    found: list[Any] = []
+    images = exercise.x.ndim == 4
+    for place, given in enumerate(state.layers, start=1):
+        kind = given["kind"]
+        if kind in ("conv2d", "max_pool") and not images:
+            raise RefusedError(
+                f"layer {place}, {kind}, takes images: use the digits, and put it before flatten and dense layers",
+                f"第 {place} 層 {kind} 需要影像：請用手寫數字，並放在 flatten 與 dense 之前",
+            )
+        if kind == "dense" and images:
+            found.append(layers.Flatten())
+        images = images and kind not in ("dense", "flatten")
+        found.append(hidden(given, state))
+        if kind == "dense" and state.dropout:
+            found.append(layers.Dropout(state.dropout))
+    if state.output is not None:
+        if images:
+            found.append(layers.Flatten())
+        ending = knobs.activation(knobs.output_activation(state, exercise))
+        found.append(layers.Dense(exercise.outputs, ending, **weights(state.output, state)))
+    if not any(isinstance(layer, KERNELS) for layer in found):
+        raise RefusedError("there is no layer with weights to train", "沒有任何有權重可以訓練的層")
+    return found
+
+
+def hidden(given: dict[str, Any], state: State) -> Any:
+    """One hidden layer."""
+    match given["kind"]:
+        case "dense":
+            return layers.Dense(given["units"], knobs.activation(given["activation"]), **weights(given, state))
+        case "conv2d":
+            size, padding = given["kernel_size"], given["padding"]
+            how = {"padding": padding, "activation": knobs.activation(given["activation"])}
+            return layers.Conv2D(given["filters"], size, **how, **weights(given, state))
+        case "max_pool":
+            return layers.MaxPooling2D(given["pool_size"])
+        case "flatten":
+            return layers.Flatten()
+        case "dropout":
+            return layers.Dropout(given["rate"])
+        case _:
+            return layers.BatchNormalization()
+
+
+def weights(given: dict[str, Any], state: State) -> dict[str, Any]:
+    """The arguments of a layer with weights: how they begin, and what is held against large ones."""
+    start = given["initializer"] or state.initializer
+    found: dict[str, Any] = {
+        "use_bias": given["use_bias"],
+        "kernel_initializer": knobs.initializer(start) if given["weights"] is None else knobs.array(given["weights"]),
+    }
+    if given["bias"] is not None:
+        if not given["use_bias"]:
+            raise RefusedError("a layer has given biases and use_bias false", "這一層給了偏置，use_bias 卻是 false")
+        found["bias_initializer"] = knobs.array(given["bias"])
+    if state.l1 or state.l2:
+        found["kernel_regularizer"] = L1L2(state.l1, state.l2)
+    return found
+
+
+def finite(value: Any) -> float | None:
+    """A number for JSON; None if it isn't finite."""
+    number = float(value)
+    return number if np.isfinite(number) else None

@@ -1,0 +1,142 @@
+"""The loss around the solution: a random plane, the plane of the path, and the valleys of other solutions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from thalweg.landscapes import planes
+from thalweg.views.report.subject import Array, Clock, Figure, Network, Subject, Text, both, thinned
+
+LEAST, MOST = 0.3, 2.0
+"""Seconds for a plane."""
+MOST_PATH = 150
+SPAN = 50.0
+"""A landscape whose largest loss is so many times its least is shown by its logarithm."""
+SEEDS = 2
+
+
+def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
+    """The section; None without a network, or without rows to compute its loss on."""
+    network, x, y = subject.network, subject.x, subject.y
+    if network is None or x is None or y is None or not network.model.compiled or not len(x):
+        return None
+    what = both("loss landscapes", "損失地形")
+    if not clock.has(LEAST, what):
+        return None
+    if not np.isfinite(network.model.vector).all():
+        return None
+    path = path_of(subject, network)
+    seconds = min(MOST, clock.left / 4)
+    figures = [around(planes.landscape(network.model, x, y, seconds=seconds))]
+    if path is not None and clock.has(LEAST, what):
+        figures.insert(0, descent(planes.pca_plane(network.model, x, y, path, seconds=seconds)))
+    others = solutions(network, x, y, clock)
+    if len(others) >= 2 and clock.has(LEAST, what):
+        found = planes.valleys(network.model, x, y, list(others.values()), seconds=min(seconds, clock.left))
+        figures.append(between(found, list(others)))
+    figures = [figure for figure in figures if np.isfinite(figure["loss"]).any()]
+    if not figures:
+        return None
+    return {
+        "id": "landscape",
+        "title": both("The loss landscape", "損失地形"),
+        "text": [
+            both(
+                "The loss as a function of the weights, on planes through the space of all weights. Distances are "
+                "those of the weights; the mean is over at most 512 rows.",
+                "把損失看作權重的函數，畫在穿過權重空間的平面上。距離是權重的距離；損失取至多 512 列的平均。",
+            )
+        ],
+        "figures": figures,
+    }
+
+
+def path_of(subject: Subject, network: Network) -> Array | None:
+    """The weights on the way of descent, if they are this network's: at most `MOST_PATH` points."""
+    recording = subject.recording
+    if recording is None or recording.path is None or len(recording.path) < 3:
+        return None
+    shapes = [list(array.shape) for array in network.model.get_weights()]
+    if [list(shape) for _, shape in recording.facts.get("weights") or []] != shapes:
+        return None
+    path: Array = recording.path[thinned(len(recording.path), MOST_PATH)]
+    return path if np.ptp(path, axis=0).any() else None
+
+
+def solutions(network: Network, x: Array, y: Array, clock: Clock) -> dict[str, Array]:
+    """Weights of other solutions: those that there are, or of quick trainings from other initial weights."""
+    if len(network.others) >= 2 or network.again is None:
+        return network.others
+    found = dict(network.others)
+    for seed in range(1, SEEDS + 1):
+        if not clock.has(2 * network.seconds + LEAST, both("solutions of other seeds", "其他亂數種子的解")):
+            break
+        found[f"seed {seed}"] = network.again(seed, x, y)
+    return found
+
+
+def figure_of(found: dict[str, Any], title: Text, note: Text, labels: tuple[Text, Text]) -> Figure:
+    """A figure of a plane's data."""
+    loss = np.asarray(found["loss"], np.float64)
+    known = loss[np.isfinite(loss)]
+    wide = len(known) > 0 and known.min() > 0 and known.max() > SPAN * known.min()
+    keys = ("a", "b", "loss", "path", "path_loss", "points")
+    data = {key: found[key] for key in keys if found.get(key) is not None}
+    names = {"a_label": labels[0], "b_label": labels[1], "log": bool(wide)}
+    return {"kind": "landscape", "title": title, "note": note, **data, **names}
+
+
+def named(found: dict[str, Any], name: Callable[[int], Text]) -> dict[str, Any]:
+    """The data with names for the points."""
+    points = [point | {"name": name(k)} for k, point in enumerate(found["points"])]
+    return found | {"points": points}
+
+
+def around(found: dict[str, Any]) -> Figure:
+    """The random plane: how steep the valley is around the solution."""
+    return figure_of(
+        named(found, lambda _: both("solution", "解")),
+        both("Around the solution", "解的四周"),
+        both(
+            "Two random directions, each unit's as long as the unit's own weights (Li et al. 2018): at 1, the weights "
+            "are changed by as much as they are long. Flat means that the solution doesn't depend on exact weights.",
+            "兩個隨機方向，每個單元的方向與它自己的權重等長（Li et al. 2018）：在 1 處，權重的改變與其長度相同。"
+            "平坦表示解不依賴精確的權重。",
+        ),
+        (both("random direction 1", "隨機方向 1"), both("random direction 2", "隨機方向 2")),
+    )
+
+
+def descent(found: dict[str, Any]) -> Figure:
+    """The plane in which descent has moved most."""
+    first, second = (f"{share:.0%}" for share in found.get("explained", (np.nan, np.nan)))
+    return figure_of(
+        named(found, lambda _: both("solution", "解")),
+        both("The path of descent", "下降的路徑"),
+        both(
+            f"The two directions in which the weights have moved most: {first} and {second} of the path's variance. "
+            "The path lies near this plane, not in it, so its losses differ from the ground's.",
+            f"權重移動最多的兩個方向：分別占路徑變異的 {first} 與 {second}。"
+            "路徑在此平面附近而不在其上，故其損失與地面不同。",
+        ),
+        (both("first principal direction", "第一主方向"), both("second principal direction", "第二主方向")),
+    )
+
+
+def between(found: dict[str, Any], names: list[str]) -> Figure:
+    """The plane through this solution and two others."""
+    labels = ["this network", *names]
+    chinese = {"this network": "這個網路"}
+    return figure_of(
+        named(found, lambda k: both(labels[k], chinese.get(labels[k], labels[k]))),
+        both("Local valleys", "局部的山谷"),
+        both(
+            "The plane through this network and the two that follow, trained from other initial weights: where a ridge "
+            "lies between them, each has found a valley of its own. Further solutions are shown where they fall.",
+            "穿過這個網路與接著兩個由其他初始權重訓練出的網路的平面：若中間有山脊，就表示各自找到了不同的山谷。其餘的解畫在其投影處。",
+        ),
+        (both(f"towards {labels[1]}", f"朝向 {labels[1]}"), both(f"towards {labels[2]}", f"朝向 {labels[2]}")),
+    )

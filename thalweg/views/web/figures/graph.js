@@ -1,0 +1,121 @@
+// Layers and what flows between them, from top to bottom.
+import { h, redrawn, svg } from "../dom.js";
+import { numeral } from "../format.js";
+import { said, word } from "../words.js";
+
+const BOX = { width: 190, height: 54, across: 28, down: 30, aside: 46 };
+
+/**
+ * @param {HTMLElement} element
+ * @param {Graph} figure
+ * @returns {Drawn}
+ */
+export function drawGraph(element, figure) {
+  return redrawn(element, figure, (/** @type {Graph} */ f) => {
+    if (!f.nodes.length) return h("p", { class: "empty" }, word("no_data"));
+    const rows = layered(f);
+    const widest = Math.max(...rows.map((row) => row.length));
+    const width = widest * (BOX.width + BOX.across) - BOX.across + 2 * BOX.aside;
+    const height = rows.length * (BOX.height + BOX.down) - BOX.down + 2;
+    /** @type {Map<string, { x: number, y: number }>} */
+    const places = new Map();
+    rows.forEach((row, level) => {
+      const left = (width - row.length * (BOX.width + BOX.across) + BOX.across) / 2;
+      row.forEach((id, n) => places.set(id, { x: left + n * (BOX.width + BOX.across), y: 1 + level * (BOX.height + BOX.down) }));
+    });
+    const drawing = svg(
+      "svg",
+      { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", class: "graph", "aria-label": graphSummary(f) },
+      f.edges.flatMap(([a, b]) => edge(places, a, b)),
+      f.nodes.filter((node) => places.has(node.id)).map((node) => box(node, /** @type {any} */ (places.get(node.id)))),
+    );
+    return h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": said(f.title) }, drawing);
+  });
+}
+
+/**
+ * The nodes by their longest way from an input; an edge over several rows gets invisible nodes to bend around others.
+ * @param {Graph} figure
+ * @returns {string[][]}
+ */
+function layered(figure) {
+  /** @type {Map<string, number>} */
+  const level = new Map(figure.nodes.map((node) => [node.id, 0]));
+  for (let pass = 0; pass < figure.nodes.length; pass++) {
+    let changed = false;
+    for (const [a, b] of figure.edges) {
+      const below = (level.get(a) ?? 0) + 1;
+      if (level.has(b) && (level.get(b) ?? 0) < below && below < figure.nodes.length) {
+        level.set(b, below);
+        changed = true;
+      }
+    }
+    if (!changed) break;
+  }
+  /** @type {string[][]} */
+  const rows = [];
+  for (const node of figure.nodes) (rows[level.get(node.id) ?? 0] ??= []).push(node.id);
+  const filled = rows.filter(Boolean);
+  for (let n = 1; n < filled.length; n++) {
+    const above = filled[n - 1];
+    const centre = (/** @type {string} */ id) => {
+      const from = figure.edges.filter(([a, b]) => b === id && above.includes(a)).map(([a]) => above.indexOf(a));
+      return from.length ? from.reduce((sum, k) => sum + k, 0) / from.length : above.length / 2;
+    };
+    filled[n] = filled[n].map((id) => ({ id, at: centre(id) })).sort((p, q) => p.at - q.at).map(({ id }) => id);
+  }
+  return filled;
+}
+
+/**
+ * @param {Map<string, { x: number, y: number }>} places
+ * @param {string} a
+ * @param {string} b
+ */
+function edge(places, a, b) {
+  const [from, to] = [places.get(a), places.get(b)];
+  if (!from || !to) return [];
+  const [x0, y0] = [from.x + BOX.width / 2, from.y + BOX.height];
+  const [x1, y1] = [to.x + BOX.width / 2, to.y];
+  const far = y1 - y0 > BOX.down + 1; // passes at the side of what stands between
+  const aside = far ? Math.max(BOX.width / 2 + 16, 0) : 0;
+  const d = far
+    ? `M${x0 + BOX.width / 2 - 20} ${y0}C${x0 + aside + 24} ${y0 + 24} ${x1 + aside + 24} ${y1 - 24} ${x1 + BOX.width / 2 - 20} ${y1 - 5}`
+    : `M${x0} ${y0}C${x0} ${(y0 + y1) / 2} ${x1} ${(y0 + y1) / 2} ${x1} ${y1 - 5}`;
+  const tip = far ? x1 + BOX.width / 2 - 20 : x1;
+  return [svg("path", { class: "edge", d }), svg("path", { class: "tip", d: `M${tip - 4} ${y1 - 7}L${tip} ${y1}L${tip + 4} ${y1 - 7}z` })];
+}
+
+/**
+ * @param {Graph["nodes"][number]} node
+ * @param {{ x: number, y: number }} place
+ */
+function box(node, place) {
+  const shape = node.shape === undefined ? "" : Array.isArray(node.shape) ? `(${node.shape.join(", ")})` : node.shape;
+  const params = node.params ? `${numeral(node.params)} ${word("parameters")}` : "";
+  const name = cut(node.name, 19);
+  return svg(
+    "g",
+    { class: /input/i.test(node.kind) ? "node node-input" : "node", transform: `translate(${place.x}, ${place.y})` },
+    svg("title", {}, [node.name, node.kind, shape, params].filter(Boolean).join(" · ")),
+    svg("rect", { x: 0.5, y: 0.5, width: BOX.width - 1, height: BOX.height - 1, rx: 8 }),
+    svg("text", { class: "node-name", x: 12, y: 22 }, name),
+    svg("text", { class: "node-kind", x: BOX.width - 12, y: 22, "text-anchor": "end" }, name.length + node.kind.length < 23 && node.kind !== node.name ? node.kind : ""),
+    svg("text", { class: "node-kind", x: 12, y: 42 }, cut(shape, 18)),
+    svg("text", { class: "node-kind", x: BOX.width - 12, y: 42, "text-anchor": "end" }, params),
+  );
+}
+
+/**
+ * @param {string} text
+ * @param {number} most
+ */
+function cut(text, most) {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
+/** @param {Graph} figure */
+function graphSummary(figure) {
+  const name = new Map(figure.nodes.map((node) => [node.id, node.name]));
+  return `${said(figure.title)}: ${figure.edges.map(([a, b]) => `${name.get(a)} → ${name.get(b)}`).join(", ")}`;
+}

@@ -1,0 +1,231 @@
+// The loss over a plane: shading, contour lines, the path of descent, and other solutions.
+import { colour, terrain } from "../colours.js";
+import { extent, tensor } from "../decode.js";
+import { onWidth, svg } from "../dom.js";
+import { numeral } from "../format.js";
+import { colourBar, nodes, paintGrid, plotted, probe } from "../plot.js";
+import { said, word } from "../words.js";
+
+const LEVELS = 11; // contour lines
+const FINER = 4; // colours between two nodes of the grid
+
+/**
+ * @param {HTMLElement} element
+ * @param {Landscape} figure
+ * @returns {Drawn}
+ */
+export function drawLandscape(element, figure) {
+  let current = figure;
+  let width = 0;
+  /** @type {import("../plot.js").Plot} */
+  let plot;
+  const over = svg("g"); // what moves on a live page
+  const cover = () => over.replaceChildren(...descent(plot, current), ...others(plot, current));
+  const show = () => {
+    const f = current;
+    const [a, b, loss] = [tensor(f.a), tensor(f.b), tensor(f.loss)];
+    const field = heights(loss, a.length, b.length, Boolean(f.log));
+    const scale = terrain(element);
+    plot = plotted(element, {
+      width,
+      height: Math.round(Math.min(460, Math.max(260, width * 0.8))),
+      x: [a[0], a[a.length - 1]],
+      y: [b[0], b[b.length - 1]],
+      xLabel: said(f.a_label),
+      yLabel: said(f.b_label),
+      grid: false,
+      summary: landscapeSummary(f, loss),
+      paint: (context, w, h) => {
+        shade(context, w, h, field, scale);
+        contours(context, w, h, field, colour(element, "contour"));
+      },
+    });
+    plot.marks.append(over);
+    cover();
+    const line = probe(plot, nodes(plot, a.length, b.length, (i, j) =>
+      `${said(f.a_label)} ${numeral(a[i], 3)} · ${said(f.b_label)} ${numeral(b[j], 3)} · ${word("loss")} ${numeral(loss[i * b.length + j])}`,
+    ));
+    const high = `${field.cut ? "≥ " : ""}${numeral(field.real(1), 3)}`;
+    element.replaceChildren(plot.node, colourBar(scale, numeral(field.real(0), 3), high, word("loss")), line);
+  };
+  const stop = onWidth(element, (w) => {
+    width = w;
+    show();
+  });
+  return {
+    update(next) {
+      const moved = next !== current && next.loss === current.loss; // only the path and the ball
+      current = next;
+      if (moved) cover();
+      else show();
+    },
+    destroy() {
+      stop();
+      element.replaceChildren();
+    },
+  };
+}
+
+/**
+ * @typedef {object} Field
+ * @property {number} columns
+ * @property {number} rows
+ * @property {(column: number, row: number) => number} share the height at any place between the nodes, 0 … 1
+ * @property {(share: number) => number} real the loss of a share
+ * @property {boolean} cut whether heights beyond 1 are shown as 1
+ */
+
+/**
+ * Losses as shares of what is shown. Without a logarithm, the steepest 3 % are cut off: they would hide the valley.
+ * @param {Tensor} loss
+ * @param {number} columns
+ * @param {number} rows
+ * @param {boolean} log
+ * @returns {Field}
+ */
+function heights(loss, columns, rows, log) {
+  const finite = Array.from(loss).filter((v) => Number.isFinite(v) && (!log || v > 0)).sort((p, q) => p - q);
+  const to = (/** @type {number} */ v) => (log ? Math.log10(v) : v);
+  const low = to(finite[0] ?? 0);
+  const most = finite[finite.length - 1] ?? 1;
+  const kept = log ? most : finite[Math.floor(0.97 * (finite.length - 1))] ?? 1;
+  const high = to(kept);
+  const at = (/** @type {number} */ i, /** @type {number} */ j) => (to(loss[i * rows + j]) - low) / (high - low || 1);
+  const share = (/** @type {number} */ column, /** @type {number} */ row) => {
+    const i = Math.min(Math.max(0, columns - 2), Math.floor(column));
+    const j = Math.min(Math.max(0, rows - 2), Math.floor(row));
+    const [p, q] = [column - i, row - j];
+    const [i1, j1] = [Math.min(columns - 1, i + 1), Math.min(rows - 1, j + 1)];
+    return (1 - p) * ((1 - q) * at(i, j) + q * at(i, j1)) + p * ((1 - q) * at(i1, j) + q * at(i1, j1));
+  };
+  const real = (/** @type {number} */ s) => (log ? 10 ** (low + s * (high - low)) : low + s * (high - low));
+  return { columns, rows, share, real, cut: kept < most };
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} width
+ * @param {number} height
+ * @param {Field} field
+ * @param {(share: number) => [number, number, number]} scale
+ */
+function shade(context, width, height, field, scale) {
+  const columns = (field.columns - 1) * FINER + 1;
+  const rows = (field.rows - 1) * FINER + 1;
+  paintGrid(context, width, height, columns, rows, (column, row) => {
+    const share = field.share(column / FINER, row / FINER);
+    return Number.isNaN(share) ? null : scale(share);
+  });
+}
+
+/**
+ * Lines of equal loss: within each triangle of the grid the loss is taken as a plane, so a line is straight there.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} width
+ * @param {number} height
+ * @param {Field} field
+ * @param {string} ink
+ */
+function contours(context, width, height, field, ink) {
+  const { columns, rows } = field;
+  context.strokeStyle = ink;
+  context.globalAlpha = 0.42;
+  context.lineWidth = 0.8;
+  context.beginPath();
+  const fine = 2; // triangles on half the grid's distance make rounder lines
+  const x = (/** @type {number} */ i) => (i / (columns - 1) / fine) * width;
+  const y = (/** @type {number} */ j) => height - (j / (rows - 1) / fine) * height;
+  const value = (/** @type {number} */ i, /** @type {number} */ j) => field.share(i / fine, j / fine);
+  for (let i = 0; i < (columns - 1) * fine; i++) {
+    for (let j = 0; j < (rows - 1) * fine; j++) {
+      const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]].map(([p, q]) => [x(p), y(q), value(p, q)]);
+      for (const triangle of [[0, 1, 2], [0, 2, 3]]) crossings(context, triangle.map((n) => corners[n]));
+    }
+  }
+  context.stroke();
+  context.globalAlpha = 1;
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number[][]} triangle x, y, height of each corner
+ */
+function crossings(context, triangle) {
+  const values = triangle.map((corner) => corner[2]);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  for (let n = Math.max(1, Math.ceil(low * LEVELS)); n < LEVELS && n <= high * LEVELS; n++) {
+    const level = n / LEVELS;
+    const ends = [];
+    for (let k = 0; k < 3; k++) {
+      const [p, q] = [triangle[k], triangle[(k + 1) % 3]];
+      if (p[2] < level === q[2] < level) continue;
+      const f = (level - p[2]) / (q[2] - p[2]);
+      ends.push([p[0] + f * (q[0] - p[0]), p[1] + f * (q[1] - p[1])]);
+    }
+    if (ends.length < 2) continue;
+    context.moveTo(ends[0][0], ends[0][1]);
+    context.lineTo(ends[1][0], ends[1][1]);
+  }
+}
+
+/**
+ * @param {import("../plot.js").Plot} plot
+ * @param {Landscape} f
+ */
+function descent(plot, f) {
+  const found = [];
+  const path = f.path ? tensor(f.path) : null;
+  const steps = path ? path.length / 2 : 0;
+  if (path && steps) {
+    const places = Array.from({ length: steps }, (_, n) => [plot.x(path[2 * n]), plot.y(path[2 * n + 1])]);
+    const d = places.map(([x, y], n) => `${n ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+    const [first, last] = [places[0], places[steps - 1]];
+    found.push(
+      svg("path", { class: "route-halo", d }),
+      svg("path", { class: "route", d }),
+      ...(steps <= 80 ? places.map(([cx, cy]) => svg("circle", { class: "route-step", cx, cy, r: 1.8 })) : []),
+      svg("circle", { class: "route-start", cx: first[0], cy: first[1], r: 5 }),
+      svg("circle", { class: "route-end", cx: last[0], cy: last[1], r: 5.5 }),
+      note(plot, first[0], first[1], word("start")),
+      note(plot, last[0], last[1], word("end")),
+    );
+  }
+  if (f.ball) found.push(svg("circle", { class: "ball", cx: plot.x(f.ball[0]), cy: plot.y(f.ball[1]), r: 7 }));
+  return found;
+}
+
+/**
+ * @param {import("../plot.js").Plot} plot
+ * @param {Landscape} f
+ */
+function others(plot, f) {
+  return (f.points ?? []).flatMap((point) => {
+    const [x, y] = [plot.x(point.a), plot.y(point.b)];
+    const words = point.loss === undefined || point.loss === null ? said(point.name) : `${said(point.name)} · ${numeral(point.loss, 3)}`;
+    return [svg("path", { class: "solution", d: `M${x} ${y - 6}l6 6l-6 6l-6 -6z` }), note(plot, x, y, words)];
+  });
+}
+
+/**
+ * A word beside a place, on the side where there is room.
+ * @param {import("../plot.js").Plot} plot
+ * @param {number} x
+ * @param {number} y
+ * @param {string} text
+ */
+function note(plot, x, y, text) {
+  const right = x > plot.width * 0.6;
+  const place = { x: x + (right ? -10 : 10), y: Math.min(plot.height - 4, Math.max(14, y - 8)) };
+  return svg("text", { class: "map-note", ...place, "text-anchor": right ? "end" : "start" }, text);
+}
+
+/**
+ * @param {Landscape} f
+ * @param {Tensor} loss
+ */
+function landscapeSummary(f, loss) {
+  const [low, high] = extent(loss);
+  const path = f.path_loss ? tensor(f.path_loss) : null;
+  const walked = path?.length ? ` ${word("path")}: ${word("from_to", numeral(path[0]), numeral(path[path.length - 1]))}.` : "";
+  return `${said(f.title)}: ${word("loss")} ${word("from_to", numeral(low), numeral(high))}.${walked}`;
+}

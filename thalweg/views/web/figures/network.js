@@ -1,0 +1,360 @@
+// Units and the weights between them: blue for positive, orange for negative, as thick as they are large.
+import { colour, css, diverging } from "../colours.js";
+import { tensor } from "../decode.js";
+import { h, onWidth } from "../dom.js";
+import { numeral } from "../format.js";
+import { said, word } from "../words.js";
+import { dots } from "../plot.js";
+
+const MOST_UNITS = 24; // in a column; further ones are folded
+const BUCKETS = 7; // widths of lines; those of a width are one path
+
+/**
+ * A canvas, so that a live page can draw it anew for each frame. With maps, columns stand evenly: that of layer i has
+ * its middle at (i + ½)·width / layers; without, the outer ones leave more room for names. Click or Enter selects a unit: `{do: "select", layer, unit}`, layers counted behind the inputs.
+ * @param {HTMLElement} element
+ * @param {Network} figure
+ * @param {Model} model
+ * @returns {Drawn}
+ */
+export function drawNetwork(element, figure, model) {
+  let current = figure;
+  let width = 0;
+  /** @type {Layout} */
+  let layout;
+  let at = { layer: 0, unit: 0 };
+  const picture = h("canvas", { class: "network", tabindex: 0, role: "img", onpointermove: pointed, onclick: clicked, onkeydown: moved });
+  const readout = h("p", { class: "readout", "aria-live": "polite" });
+  const key = h("div", {});
+  const ratio = () => Math.min(3, Math.max(1, devicePixelRatio || 1));
+
+  const arrange = () => {
+    layout = arranged(current, width);
+    picture.width = Math.round(width * ratio());
+    picture.height = Math.round(layout.height * ratio());
+    picture.style.width = `${width}px`;
+    picture.style.height = `${layout.height}px`;
+    picture.setAttribute("aria-label", networkSummary(current));
+    picture.setAttribute("aria-description", word("hover"));
+    readout.textContent = "";
+    key.replaceChildren(dots(element, [
+      { name: `${word("weight")} > 0`, colour: colour(element, "positive") },
+      { name: `${word("weight")} < 0`, colour: colour(element, "negative") },
+    ]));
+  };
+  const paint = () => {
+    const context = /** @type {CanvasRenderingContext2D} */ (picture.getContext("2d"));
+    context.setTransform(ratio(), 0, 0, ratio(), 0, 0);
+    context.clearRect(0, 0, width, layout.height);
+    const look = { panel: colour(element, "panel"), ink: colour(element, "ink"), muted: colour(element, "muted"), positive: colour(element, "positive"), negative: colour(element, "negative"), accent: colour(element, "accent"), scale: diverging(element), font: getComputedStyle(element).fontFamily };
+    paintWeights(context, current, layout, look);
+    paintUnits(context, current, layout, look);
+    paintWords(context, current, layout, look, width);
+  };
+  /** @param {PointerEvent} event */
+  function pointed(event) {
+    const found = unitAt(layout, event.offsetX, event.offsetY);
+    picture.style.cursor = found && model.live && found.layer ? "pointer" : "default";
+    if (!found) return;
+    at = found;
+    readout.textContent = described(current, at);
+  }
+  /** @param {PointerEvent} event */
+  function clicked(event) {
+    pointed(event);
+    if (unitAt(layout, event.offsetX, event.offsetY)) select();
+  }
+  /** @param {KeyboardEvent} event */
+  function moved(event) {
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (event.key === "Enter" || event.key === " ") select();
+    if (!by && event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    if (by) {
+      const layer = Math.min(current.layers.length - 1, Math.max(0, at.layer + by[0]));
+      at = { layer, unit: Math.min(current.layers[layer].units - 1, Math.max(0, at.unit + by[1])) };
+    }
+    readout.textContent = described(current, at);
+  }
+  const select = () => {
+    if (at.layer) model.send({ do: "select", layer: at.layer - 1, unit: at.unit });
+  };
+
+  element.replaceChildren(key, picture, readout);
+  const stop = onWidth(element, (w) => {
+    width = w;
+    arrange();
+    paint();
+  });
+  let words = "";
+  return {
+    update(next) {
+      const anew = next === current; // other words or colours
+      current = next;
+      const shape = JSON.stringify([next.layers, next.input_names, next.output_names, Boolean(next.units)]);
+      if (anew || shape !== words) arrange(); // a live network changes its numbers, seldom its layers
+      words = shape;
+      paint();
+    },
+    destroy() {
+      stop();
+      element.replaceChildren();
+    },
+  };
+}
+
+/**
+ * @typedef {{ units: { unit: number, y: number }[], x: number, folded: number, foldedAt: number }} Column
+ * @typedef {{ columns: Column[], height: number, size: number, top: number, bottom: number }} Layout
+ * @typedef {{ panel: string, ink: string, muted: string, positive: string, negative: string, accent: string, scale: (share: number) => [number, number, number], font: string }} Look
+ */
+
+/**
+ * Where every unit stands. Of a long layer the first units and the last one are shown.
+ * @param {Network} figure
+ * @param {number} width
+ * @returns {Layout}
+ */
+function arranged(figure, width) {
+  const shown = figure.layers.map((layer) => Math.min(MOST_UNITS, layer.units));
+  const most = Math.max(...shown);
+  const space = figure.units ? Math.min(figure.space ?? 46, Math.max(20, 420 / most)) : Math.min(34, Math.max(15, 340 / most));
+  const height = Math.max(most, 3) * space + 60;
+  const layers = figure.layers.length;
+  const even = width / layers / 2;
+  const margin = figure.units || layers < 2 ? even : Math.max(even, Math.min(110, width * 0.22));
+  const columns = figure.layers.map((layer, i) => {
+    const count = shown[i];
+    const first = (height - 44 - count * space) / 2 + space / 2 + 4;
+    const folded = layer.units - count;
+    const units = [];
+    for (let k = 0; k < count; k++) {
+      if (folded && k === count - 2) continue; // the place of the dots
+      units.push({ unit: folded && k === count - 1 ? layer.units - 1 : k, y: first + k * space });
+    }
+    return { units, x: layers < 2 ? even : margin + (i * (width - 2 * margin)) / (layers - 1), folded: folded ? folded + 1 : 0, foldedAt: first + (count - 2) * space };
+  });
+  return { columns, height, size: figure.units ? space * 0.84 : Math.min(18, space * 0.72), top: 4, bottom: height - 40 };
+}
+
+/**
+ * The weights between two layers as a matrix; kernels of convolutions by their mean over places.
+ * @param {Numbers | null | undefined} weights
+ * @returns {{ at(input: number, output: number): number, size: number } | null}
+ */
+function matrixOf(weights) {
+  if (!weights) return null;
+  const values = tensor(weights);
+  const shape = values.shape;
+  if (shape.length < 2) return null;
+  const [inputs, outputs] = shape.slice(-2);
+  const places = values.length / inputs / outputs;
+  return {
+    size: inputs * outputs,
+    at(input, output) {
+      let sum = 0;
+      for (let p = 0; p < places; p++) sum += values[(p * inputs + input) * outputs + output];
+      return sum / places;
+    },
+  };
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Network} figure
+ * @param {Layout} layout
+ * @param {Look} look
+ */
+function paintWeights(context, figure, layout, look) {
+  /** @type {{ from: Column, to: Column, lines: number[][] }[]} */
+  const found = [];
+  let most = 1e-12;
+  figure.weights.forEach((weights, i) => {
+    const matrix = matrixOf(weights);
+    const [from, to] = [layout.columns[i], layout.columns[i + 1]];
+    if (!from || !to) return;
+    const lines = [];
+    for (const p of matrix ? from.units : []) {
+      for (const q of to.units) {
+        const value = matrix?.at(p.unit, q.unit) ?? NaN;
+        if (!Number.isFinite(value)) continue;
+        most = Math.max(most, Math.abs(value));
+        lines.push([p.y, q.y, value]);
+      }
+    }
+    found.push({ from, to, lines });
+  });
+  for (const sign of [-1, 1]) {
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      const share = (bucket + 0.5) / BUCKETS;
+      context.beginPath();
+      for (const { from, to, lines } of found) {
+        const [x0, x1] = [from.x + layout.size / 2, to.x - layout.size / 2];
+        for (const [y0, y1, value] of lines) {
+          if (Math.sign(value) !== sign || Math.min(BUCKETS - 1, Math.floor((Math.abs(value) / most) * BUCKETS)) !== bucket) continue;
+          const bend = (x1 - x0) * 0.45;
+          context.moveTo(x0, y0);
+          context.bezierCurveTo(x0 + bend, y0, x1 - bend, y1, x1, y1);
+        }
+      }
+      context.strokeStyle = sign > 0 ? look.positive : look.negative;
+      context.globalAlpha = 0.14 + 0.72 * share;
+      context.lineWidth = 0.5 + 4.5 * share;
+      context.stroke();
+    }
+  }
+  context.globalAlpha = 1;
+}
+
+/**
+ * A unit is its map, where there is one; else a disc in the colour of its bias.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Network} figure
+ * @param {Layout} layout
+ * @param {Look} look
+ */
+function paintUnits(context, figure, layout, look) {
+  const size = layout.size;
+  const table = Array.from({ length: 256 }, (_, n) => look.scale(n / 255));
+  layout.columns.forEach((column, i) => {
+    const maps = figure.units?.[i] ? tensor(figure.units[i]) : null;
+    const biases = i && figure.biases?.[i - 1] ? tensor(figure.biases[i - 1]) : null;
+    const most = biases ? Math.max(...Array.from(biases, Math.abs), 1e-12) : 1;
+    for (const { unit, y } of column.units) {
+      const chosen = figure.selected && figure.selected.layer === i - 1 && figure.selected.unit === unit;
+      if (maps && unit < maps.shape[0]) {
+        context.imageSmoothingEnabled = true;
+        context.drawImage(mapPicture(maps, unit, table), column.x - size / 2, y - size / 2, size, size);
+      }
+      context.beginPath();
+      if (maps) context.roundRect(column.x - size / 2, y - size / 2, size, size, 3);
+      else context.arc(column.x, y, size / 2, 0, 2 * Math.PI);
+      if (!maps) {
+        context.fillStyle = biases ? css(look.scale(0.5 + biases[unit] / most / 2.6)) : look.panel;
+        context.fill();
+      }
+      context.strokeStyle = chosen ? look.accent : look.muted;
+      context.lineWidth = chosen ? 3 : 1;
+      context.stroke();
+    }
+  });
+}
+
+/** @type {HTMLCanvasElement | null} */
+let scratch = null; // one small canvas for all maps: what is drawn from it is copied at once
+
+/**
+ * @param {Tensor} maps (units, height, width)
+ * @param {number} unit
+ * @param {[number, number, number][]} table
+ */
+function mapPicture(maps, unit, table) {
+  const [, height, width] = maps.shape;
+  const size = height * width;
+  const values = maps.subarray(unit * size, (unit + 1) * size);
+  let most = 1e-12;
+  for (let p = 0; p < size; p++) if (Math.abs(values[p]) > most) most = Math.abs(values[p]);
+  const image = new ImageData(width, height);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const value = values[row * width + column];
+      const rgb = table[Math.round(127.5 + (127.5 * value) / most) || 0];
+      const place = 4 * ((height - 1 - row) * width + column); // row 0 is at the bottom, as on the surface
+      image.data[place] = rgb[0];
+      image.data[place + 1] = rgb[1];
+      image.data[place + 2] = rgb[2];
+      image.data[place + 3] = 255;
+    }
+  }
+  scratch ??= document.createElement("canvas");
+  if (scratch.width !== width || scratch.height !== height) [scratch.width, scratch.height] = [width, height];
+  scratch.getContext("2d")?.putImageData(image, 0, 0);
+  return scratch;
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Network} figure
+ * @param {Layout} layout
+ * @param {Look} look
+ * @param {number} width
+ */
+function paintWords(context, figure, layout, look, width) {
+  const last = figure.layers.length - 1;
+  context.textBaseline = "middle";
+  layout.columns.forEach((column, i) => {
+    const layer = figure.layers[i];
+    const names = i === 0 ? figure.input_names : i === last ? figure.output_names : undefined;
+    const room = width / figure.layers.length;
+    context.font = `12px ${look.font}`;
+    context.fillStyle = look.ink;
+    context.textAlign = i === 0 ? "right" : "left";
+    for (const { unit, y } of names ? column.units : []) {
+      const gap = layout.size / 2 + 7;
+      if (names?.[unit] !== undefined) context.fillText(fitted(context, said(names[unit]), layout.columns[0].x - gap - 2), column.x + (i === 0 ? -gap : gap), y);
+    }
+    context.textAlign = "center";
+    context.fillStyle = look.muted;
+    if (column.folded) context.fillText(`⋮ ${column.folded}`, column.x, column.foldedAt);
+    context.fillText(fitted(context, layer.name, room - 6), column.x, layout.bottom + 14);
+    const what = [String(layer.units), layer.activation].filter(Boolean).join(" · ");
+    context.font = `11px ${look.font}`;
+    context.fillText(fitted(context, what, room - 6), column.x, layout.bottom + 30);
+  });
+}
+
+/**
+ * The text, or its beginning and …
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} text
+ * @param {number} room
+ */
+export function fitted(context, text, room) {
+  if (context.measureText(text).width <= room) return text;
+  let short = text;
+  while (short.length > 1 && context.measureText(`${short}…`).width > room) short = short.slice(0, -1);
+  return `${short}…`;
+}
+
+/**
+ * @param {Layout} layout
+ * @param {number} x
+ * @param {number} y
+ */
+function unitAt(layout, x, y) {
+  const reach = layout.size / 2 + 4;
+  for (const [layer, column] of layout.columns.entries()) {
+    if (Math.abs(column.x - x) > reach) continue;
+    const found = column.units.find((unit) => Math.abs(unit.y - y) <= reach);
+    if (found) return { layer, unit: found.unit };
+  }
+  return null;
+}
+
+/**
+ * A unit in words: its name, bias, and the weights that arrive.
+ * @param {Network} figure
+ * @param {{ layer: number, unit: number }} at
+ */
+function described(figure, { layer, unit }) {
+  const name = (/** @type {number} */ i, /** @type {number} */ k) => {
+    const names = i === 0 ? figure.input_names : i === figure.layers.length - 1 ? figure.output_names : undefined;
+    return names?.[k] === undefined ? `${figure.layers[i].name}[${k}]` : said(names[k]);
+  };
+  const parts = [name(layer, unit)];
+  const biases = layer && figure.biases?.[layer - 1] ? tensor(figure.biases[layer - 1]) : null;
+  if (biases) parts.push(`${word("bias")} ${numeral(biases[unit], 3)}`);
+  const matrix = layer ? matrixOf(figure.weights[layer - 1]) : null;
+  if (matrix) {
+    const inputs = Array.from({ length: figure.layers[layer - 1].units }, (_, k) => ({ k, value: matrix.at(k, unit) }));
+    inputs.sort((p, q) => Math.abs(q.value) - Math.abs(p.value));
+    const shown = inputs.slice(0, 5).map(({ k, value }) => `${name(layer - 1, k)} ${numeral(value, 3)}`);
+    parts.push(`${word("weights")}: ${shown.join(", ")}${inputs.length > 5 ? ", …" : ""}`);
+  }
+  return parts.join(" · ");
+}
+
+/** @param {Network} figure */
+function networkSummary(figure) {
+  return `${said(figure.title)}: ${figure.layers.map((layer) => `${layer.name}, ${layer.units} ${word("units")}`).join(" → ")}`;
+}
