@@ -122,7 +122,7 @@ def test_a_lean_style_sheet_says_the_same(new_page):
         page = new_page()
         whole, short = page.evaluate(told, text), page.evaluate(told, lean(text, ".css"))
         assert [re.sub(", ", ",", rule) for rule in short] == [re.sub(", ", ",", rule) for rule in whole]
-        assert len(whole) > 5
+        assert "".join(whole).count("{") > 5
 
 
 SAID = """
