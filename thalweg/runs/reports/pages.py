@@ -53,7 +53,7 @@ def write_failed(error: DivergedError, path: Path, source: str, language: str = 
     subject.name = f"{Path(source).stem}: a training that failed"
     subject.facts = [(both("source", "資料來源"), source), *subject.facts]
     if not subject.remarks:
-        subject.remarks.append(both(f"The training failed. {error}", f"訓練失敗：{error}"))
+        subject.remarks.append(both(f"The training failed: {error}", f"訓練失敗：{error}"))
     write_page(path, report_document(subject, language))
 
 

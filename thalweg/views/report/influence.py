@@ -97,10 +97,13 @@ def importance(inputs: ColumnInputs, held: Held, seconds: float, seed: int = 0) 
     if each * len(inputs.names) > seconds:  # not even one round: fewer rows
         rows = max(50, int(rows * seconds / (each * len(inputs.names))))
         x, truth = x[:rows], truth[:rows]
+        begin_again = time.perf_counter()
         base = loss_of(truth, inputs.predict(x))
+        each = time.perf_counter() - begin_again
     random, columns = np.random.default_rng(seed), len(inputs.names)
     losses: list[list[float]] = [[] for _ in range(columns)]
-    together = max(1, STACKED // len(x))  # columns in a call: many small calls would take longer
+    # Columns in a call: many small calls would take longer, and one large call can't be ended.
+    together = max(1, min(STACKED // len(x), int(seconds / 4 / max(each, 1e-6))))
     for number in range(REPEATS * columns)[::together]:
         if number and time.perf_counter() - begin > seconds:
             break

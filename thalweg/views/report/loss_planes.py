@@ -16,6 +16,8 @@ MOST_PATH = 150
 SPAN = 50.0
 """A landscape whose largest loss is so many times its least is shown by its logarithm."""
 SEEDS = 2
+LARGEST = 1e12
+"""Weights beyond it are those of a training that failed: squares of their lengths would overflow."""
 
 
 def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
@@ -26,7 +28,7 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     what = both("loss landscapes", "損失地形")
     if not clock.has(LEAST, what):
         return None
-    if not np.isfinite(network.model.vector).all():
+    if not float(np.abs(network.model.vector).max(initial=0.0)) < LARGEST:  # nor NaN
         return None
     path = path_of(subject, network)
     seconds = min(MOST, clock.left / 4)
@@ -78,7 +80,7 @@ def solutions(network: Network, x: Array, y: Array, clock: Clock) -> dict[str, A
     return found
 
 
-def figure_of(found: dict[str, Any], title: Text, note: Text, labels: tuple[Text, Text]) -> Figure:
+def figure_of(found: dict[str, Any], title: Text, note: Text, labels: tuple[Text, ...]) -> Figure:
     """A figure of a plane's data."""
     loss = np.asarray(found["loss"], np.float64)
     known = loss[np.isfinite(loss)]
@@ -129,14 +131,15 @@ def descent(found: dict[str, Any]) -> Figure:
 def between(found: dict[str, Any], names: list[str]) -> Figure:
     """The plane through this solution and two others."""
     labels = ["this network", *names]
-    chinese = {"this network": "這個網路"}
+    chinese = {name: name.replace("network", "網路").replace("seed", "種子") for name in names}
+    chinese["this network"] = "這個網路"
     return figure_of(
-        named(found, lambda k: both(labels[k], chinese.get(labels[k], labels[k]))),
+        named(found, lambda k: both(labels[k], chinese[labels[k]])),
         both("Local valleys", "局部的山谷"),
         both(
             "The plane through this network and the two that follow, trained from other initial weights: where a ridge "
             "lies between them, each has found a valley of its own. Further solutions are shown where they fall.",
             "穿過這個網路與接著兩個由其他初始權重訓練出的網路的平面：若中間有山脊，就表示各自找到了不同的山谷。其餘的解畫在其投影處。",
         ),
-        (both(f"towards {labels[1]}", f"朝向 {labels[1]}"), both(f"towards {labels[2]}", f"朝向 {labels[2]}")),
+        tuple(both(f"towards {name}", f"朝向{chinese[name]}") for name in labels[1:3]),
     )

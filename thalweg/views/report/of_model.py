@@ -66,7 +66,7 @@ def subject_of(model: Model, nodes: Sequence[Any], x: Any = None, y: Any = None)
     )
     subject.network.seconds = seconds * retrained_share(model.optimizer.iterations)
     if facts.get("diverged"):
-        subject.remarks.append(both(f"The training failed. {facts['diverged']}", f"訓練失敗：{facts['diverged']}"))
+        subject.remarks.append(both(f"The training failed: {facts['diverged']}", f"訓練失敗：{facts['diverged']}"))
     if recording is None:
         subject.missing.append(
             both(
@@ -140,10 +140,14 @@ def described(model: Model, facts: dict[str, Any]) -> list[tuple[Text, Text]]:
     if facts.get("steps") is not None:
         seconds = facts.get("seconds")
         took = "" if seconds is None else f", {seconds:.2f} s"
+        done, asked = written(facts.get("epochs_done")), facts.get("epochs")
         lines.append(
             (
                 both("training", "訓練"),
-                f"{written(facts.get('epochs_done'))} / {facts.get('epochs')} epochs, {facts['steps']:,} steps{took}",
+                both(
+                    f"{facts['steps']:,} steps, {done} of {asked} epochs{took}",
+                    f"{facts['steps']:,} 步，{asked} 輪中的 {done} 輪{took}",
+                ),
             )
         )
     return lines
