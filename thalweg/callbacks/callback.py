@@ -17,6 +17,10 @@ from thalweg.optimizers import Optimizer
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Request
 from thalweg.support import hooks
+from thalweg.support.jupyter import cell
+from thalweg.views.web.epochs_svg import charts, sentence
+from thalweg.views.web.html_parts import block, line
+from thalweg.views.web.svg import inline
 
 Logs = dict[str, Any]
 Columns = Callable[[], dict[str, list[float]]]
@@ -181,6 +185,7 @@ class History(Callback):
         self._places: dict[str, list[int]] = {}  # of the epochs that a number belongs to: not all are validated
         self._unread: list[tuple[range, Columns]] = []  # epochs whose numbers nobody has asked for yet
         self.interrupted = False  # whether Ctrl-C ended the training
+        self.drawn_in: int | None = None  # the notebook's cell in which `fit` has left the curves
         self.seconds = 0.0  # of training, without compiling kernels
 
     @property
@@ -224,6 +229,18 @@ class History(Callback):
             for place, value in zip(self._places.get(key, range(len(values))), values, strict=False):
                 records[place][key] = value
         return records
+
+    def _repr_html_(self) -> str:
+        """The curves, for notebooks."""
+        columns = {
+            key: ([self.epoch[k] + 1 for k in self._places.get(key, range(len(values)))], values)
+            for key, values in self.history.items()
+        }
+        if not columns:
+            return block(line("no epoch has ended yet"))
+        if self.drawn_in is not None and self.drawn_in == cell():  # one picture of it is enough
+            return block(line(sentence(columns)))
+        return block(inline(charts(columns, "interrupted" if self.interrupted else "")), line(sentence(columns)))
 
 
 class LambdaCallback(Callback):

@@ -16,6 +16,7 @@ from thalweg.cli.apply import evaluate, predict
 from thalweg.cli.compare import compare
 from thalweg.cli.inspect_run import inspect
 from thalweg.cli.pictures import features, filters
+from thalweg.cli.play import play
 from thalweg.cli.report import in_options
 from thalweg.cli.report_page import report
 from thalweg.cli.trace import trace
@@ -54,7 +55,7 @@ def common(
     """Train, judge and use neural networks on tables and images."""
 
 
-for command in (train, evaluate, predict, report, compare, tune, inspect, trace, filters, features):
+for command in (train, evaluate, predict, report, compare, tune, inspect, trace, play, filters, features):
     app.command()(command)
 
 

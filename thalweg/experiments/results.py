@@ -17,6 +17,9 @@ from thalweg.support.terminal import columns
 from thalweg.support.typesetting import table
 from thalweg.views.charts import Scored, draw_scores
 from thalweg.views.figures import write_figure
+from thalweg.views.web.html_parts import block, line
+from thalweg.views.web.html_parts import table as html_table
+from thalweg.views.web.svg import COLOURS, Chart, Curve, inline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -130,6 +133,19 @@ class Comparison:
 
     def __str__(self) -> str:
         return table([self.header(), *self.lines()], range(1, 7), columns())
+
+    def _repr_html_(self) -> str:
+        """The table and the curves of the best entries, for notebooks."""
+        curves = []
+        for entry in self.ranked()[: len(COLOURS)]:
+            mean = entry.curve()[0]
+            if mean.size:
+                curves.append(Curve(entry.name, np.arange(1, mean.size + 1), mean))
+        chart = Chart(f"held-out {self.metric}", curves, "epoch") if curves else None
+        head = f"{self.knob.replace('_', ' ')}: {self.task}, {self.rows[0]:,} rows to learn from"
+        drawn = "" if chart is None else inline([chart])
+        parts = [line(head, strong=True), html_table(self.header(), self.lines(), range(1, 7)), drawn]
+        return block(*parts, *(line(f"left out: {name}: {why}") for name, why in self.left_out.items()))
 
     def records(self) -> dict[str, Any]:
         """Everything, as plain values that `json` writes; numbers that aren't finite are None."""

@@ -37,6 +37,7 @@ from thalweg.support.nested import mapped
 from thalweg.support.once import making
 from thalweg.support.seeds import draw_seed
 from thalweg.tracing import making as tracing
+from thalweg.tracing.following import Place
 from thalweg.tracing.step_trace import Trace
 
 
@@ -461,7 +462,7 @@ class Compiled:
         weighted = sample_weight is not None or any(goal.weight != 1 for goal in goals)
         losses = [goal.loss for goal in goals]
         setting = tracing.setting_of(losses, weighted, self.optimizer, job, self.engine)
-        places = [tracing.Place(path, p.buffer) for path, p in self.weights.named()]
+        places = [Place(path, p.buffer) for path, p in self.weights.named()]
         slots = len(self.optimizer.slot_names())
         return tracing.trace(self.engine, job, self.next_step(), places, setting, slots, plain)
 
@@ -470,8 +471,8 @@ class Compiled:
         of_bytes = first(dict(job.data)).dtype == np.uint8
         program, totals = self._lower(Request("training", job.rows, 1, weighted, of_bytes), passes=PLAIN)
         data = {k: v if v.dtype == np.uint8 else v.astype(np.float64) for k, v in job.data.items()}
-        vectors = {"parameters": job.parameters.astype(np.float64), "slots": job.slots.astype(np.float64)}
-        return replace(job, program=program, totals=totals, data=data, **vectors)
+        parameters, slots = job.parameters.astype(np.float64), job.slots.astype(np.float64)
+        return replace(job, program=program, totals=totals, data=data, parameters=parameters, slots=slots)
 
 
 def scores(metrics: Sequence[tuple[metric_module.Named, Shape]], totals: NDArray[np.float64]) -> dict[str, list[float]]:

@@ -25,6 +25,8 @@ from thalweg.support.parts import done_by
 from thalweg.support.printing import out
 from thalweg.support.terminal import columns
 from thalweg.support.typesetting import table
+from thalweg.views.notebook.model_html import model_html
+from thalweg.views.web.network_svg import Glyph
 
 
 class Inspected:
@@ -45,6 +47,14 @@ class Inspected:
         if self.inputs:
             self.build()
         summary(self._weights, print_fn)
+
+    def _repr_html_(self) -> str:
+        """The layers as a drawing and a table, for notebooks; a model that isn't built yet says so."""
+        graph = self._weights.graph
+        if self.inputs:
+            self.build()
+        count = self._weights.count() if self._weights.placed else None
+        return model_html(str(graph.name), type(self).__name__, steps_of(graph), glyphs(self._weights), count)
 
     def report(
         self, path: str | Path, x: Any = None, y: Any = None, *, language: str = "en", seconds: float = 10.0
@@ -87,6 +97,21 @@ class Inspected:
         model: Any = self
         subject = subject_of(model, steps_of(self._weights.graph), x, y)
         write_page(path, report_document(subject, language, seconds))
+
+
+def glyphs(weights: Weights) -> list[Glyph]:
+    """The layers of a chain as they are drawn, input first; none of another graph, or while shapes are unknown."""
+    graph = weights.graph
+    if isinstance(graph, Drawn) or not weights.placed or len(graph.input_shapes) != 1:
+        return []
+    front = [Glyph("input", "Input", tuple(graph.input_shapes[0]))]
+    shapes = [(layer, layer.output_shape) for layer in graph.layers]
+    if any(not isinstance(shape, tuple) for _, shape in shapes):
+        return []
+    layers = [
+        Glyph(str(a.name), type(a).__name__, s, any(p.key == "W" for _, p in a.all_parameters())) for a, s in shapes
+    ]
+    return front + layers
 
 
 def summary(weights: Weights, print_fn: Callable[[str], Any] | None) -> None:

@@ -28,8 +28,10 @@ from thalweg.recordings import Recording
 from thalweg.recordings.recorder import Recorder
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
+from thalweg.support.jupyter import cell
 from thalweg.support.once import making
 from thalweg.support.progress import Progress
+from thalweg.views.notebook.live import live_figure
 
 CHUNK_SECONDS = 0.1  # from one look at callbacks, progress and Ctrl-C to the next …
 LONGEST_CHUNK = 1.0  # … or up to this, so that the work between chunks takes no more than this share:
@@ -191,7 +193,7 @@ class Fit:
             )
         self.validation = validation
         self.validate = None if held is None else validation.evaluation(model, compiled, held, job)
-        self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows)
+        self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows, live_figure)
         if not isinstance(record, (bool, np.bool_)):
             raise ArgumentError(f"record is True or False, got {record!r}")
         self.record, self.held = bool(record), held
@@ -267,11 +269,12 @@ class Fit:
                 optimizer = self.compiled.optimizer
                 if optimizer.use_ema and optimizer.iterations >= optimizer.every:
                     self.compiled.use_average()
-                history.interrupted = interrupts.pressed
+                history.interrupted = self.progress.interrupted = interrupts.pressed
                 if listened(self.callbacks, ["on_train_end"]):
                     self.notify("on_train_end", {key: values[-1] for key, values in history.history.items()})
         finally:
             history.interrupted = interrupts.pressed
+            history.drawn_in = cell() if self.progress.pictured else None
             history.seconds = time.perf_counter() - begin
             if self.recorder is not None:
                 self.model.recording = self.recording(self.recorder, history, diverged)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from thalweg.recordings.recording import Array
+from thalweg.recordings.recording import Array, Recording, Sample
 
 MOST_ROWS, MOST_BYTES = 2000, 1_500_000
 """Of a sample of the rows; the bytes of each array."""
@@ -79,6 +80,16 @@ def twins(x: Array, held_x: Array) -> dict[str, int]:
     held_x = held_x[evenly(len(held_x), max(1, min(MOST_HASHED // row, 10 * MOST_ROWS)))]
     same = np.isin(hashes(held_x), hashes(x))
     return {"equal": int(np.count_nonzero(same)), "looked_at": len(held_x)}
+
+
+def with_rows(recording: Recording, x: Array, y: Array, learned: Array, held: Array) -> Recording:
+    """A recording with the rows that were learned from and held out, if the fit was told otherwise: their numbers."""
+    kept = learned[evenly(len(learned), max(1, MOST_HASHED // max(1, x[:1].nbytes)))]
+    of, behind = ({"X": a[rows], "Y": b[rows]} for a, b, rows in ((x, y, kept), (x, y, held)))
+    sample = Sample(*sample_of(of, ("X", "Y")), *sample_of(behind, ("X", "Y")))
+    facts = target_facts(y[learned], recording.facts.get("target_kind"))
+    facts |= {"rows": len(learned), "held_rows": len(held), "twins": twins(of["X"], behind["X"])}
+    return replace(recording, sample=sample, facts=recording.facts | facts)
 
 
 def hashes(rows: Array) -> Array:

@@ -75,7 +75,9 @@ class Recorder:
         self.walk(0)
         self.activities: list[Activity] = []  # measured before the step that is running
         self.own = 0.0  # seconds that its sample has taken
-        self.latest: tuple[Chunk, int, Array, Array] | None = None  # a repeated step: weights before it, gradient
+        # Of steps that are repeated: the chunk, its number, weights before it, gradient.
+        self.latest: tuple[Chunk, int, Array, Array | None] | None = None
+        self.failed: tuple[Chunk, int, Array, Array | None] | None = None
         self.sample = self.rows(job.data, held)
         self.facts = facts | self.described(job, held)
         self.timetable.spent += time.perf_counter() - begin
@@ -168,20 +170,22 @@ class Recorder:
             chosen = at % self.apart == 0
             self.losses, self.kept = [(at[chosen], all_values[chosen])], int(chosen.sum())
 
-    def take(self, chunk: Chunk, done: int, before: Array, gradient: Array) -> None:
-        """Keeps a sample of the step that a chunk was: weights before it, its gradient, its update."""
+    def take(self, chunk: Chunk, done: int, before: Array, gradient: Array | None, failed: bool = False) -> None:
+        """Keeps a sample of the step that a chunk was: weights before it, its gradient, its update unless it failed."""
         begin = time.perf_counter()
         with np.errstate(all="ignore"):
-            update = self.job.parameters - before
-        nothing = [NOTHING for _ in self.parts]
-        weights = [summary(part.of(before)) for part in self.parts]
+            update = None if failed else self.job.parameters - before
+
+        def summaries(vector: Array | None) -> list[Summary]:
+            return [summary(p.of(vector)) if p.trained and vector is not None else NOTHING for p in self.parts]
+
         sample = Taken(
             iteration=done,
             epoch=done / self.job.steps_per_epoch,
             learning_rate=float(chunk.learning_rates[0]),
-            weights=weights,
-            gradients=[summary(p.of(gradient)) if p.trained else n for p, n in zip(self.parts, nothing, strict=True)],
-            updates=[summary(p.of(update)) if p.trained else n for p, n in zip(self.parts, nothing, strict=True)],
+            weights=[summary(part.of(before)) for part in self.parts],
+            gradients=summaries(gradient),
+            updates=summaries(update),
             activities=self.activities or [NO_ACTIVITY for _ in self.parts],
             equal=[part.equal_units(before) for part in self.parts],
         )
@@ -197,22 +201,21 @@ class Recorder:
     def repeated(self, step: Chunk, outcome: Outcome, done: int, before: Array, gradient: Array, finite: bool) -> None:
         """Notes a step of a chunk that failed and is repeated step by step, for `take_last`."""
         self.note(step, outcome)
-        if finite or self.latest is None:
+        if finite:
             self.latest = step, done, before, gradient.copy()
+        else:  # with a loss that isn't finite, the gradient isn't finished
+            self.failed = step, done, before, gradient.copy() if outcome.finite else None
 
     def take_last(self) -> None:
-        """Keeps a sample of the last step that left all numbers finite; of the one that failed, if it is the first.
-
-        The weights are those before the step that failed.
-        """
-        if self.latest is None:
-            return
-        step, done, before, gradient = self.latest
+        """Keeps samples of the last of the repeated steps and of the one that failed, before which the weights are."""
         weights = self.job.parameters.copy()
-        self.job.parameters[:] = before
-        self.look()
-        self.job.parameters[:] = weights
-        self.take(step, done, before, gradient)
+        for kept in (self.latest, self.failed):
+            if kept is not None:
+                step, done, before, gradient = kept
+                self.job.parameters[:] = before
+                self.look()
+                self.job.parameters[:] = weights
+                self.take(step, done, before, gradient, kept is self.failed)
 
     def walk(self, done: int, weights: Array | None = None) -> None:
         """Adds weights to the path; of too many, every second point is dropped."""

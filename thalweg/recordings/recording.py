@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,8 @@ class Recording:
 
     A sample describes one step of the training: the weights w before it, the gradient of its batch, the update Δw that
     it made, and the activations that the network had before it on at most 256 rows of those trained. A number that
-    can't be had is NaN: a gradient of a layer that isn't trained, dead units of an activation that can't die.
+    can't be had is NaN: a gradient of a layer that isn't trained, dead units of an activation that can't die. If the
+    training diverged, the last sample is the step that failed, which made no update.
 
     Attributes:
         layers: the names of the layers with weights, in order.
@@ -143,6 +144,10 @@ class Recording:
             raise ArgumentError(f"no layer {layer!r} was recorded: {', '.join(self.layers) or 'none was'}")
         place = self.layers.index(layer)
         return {name: values[:, place] for name, values in self.statistics.items()}
+
+    def with_facts(self, **facts: Any) -> Recording:
+        """The same with further facts, or others."""
+        return replace(self, facts=self.facts | facts)
 
     def weights_at(self, k: int) -> list[Array]:
         """The weights at place k of the path, as `set_weights` takes them."""

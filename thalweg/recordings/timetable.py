@@ -66,8 +66,10 @@ class Timetable:
         """The step, counted from 0, at which the next sample is taken; `steps` if there is none."""
         left = [k for k in self.necessary if k >= done]
         necessary = left[0] if left else self.steps
-        if not self.samples or not self.trained_steps:
+        if not self.samples:
             return necessary
+        if not self.trained_steps:  # then one step by itself tells what a step takes
+            return min(necessary, done + 1)
         wanted = self.spent + (1 + len(left)) * self.sampling / self.samples
         step = self.a_step()
         lacking = (wanted / SHARE - ADVANCE * self.steps * step) / (1 - ADVANCE) - self.trained
@@ -79,8 +81,10 @@ class Timetable:
         if least >= self.steps:
             return self.steps
         step = int(least)
-        power = math.ceil(math.log(max(step, FIRST) / FIRST, GROWTH) - 1e-9)
-        growing = step if step <= FIRST else math.ceil(FIRST * GROWTH**power)
+        row = float(FIRST)
+        while math.ceil(row) < step:
+            row *= GROWTH
+        growing = step if step <= FIRST else math.ceil(row)
         begins = -(-step // self.per_epoch) * self.per_epoch
         return min(self.updating(max(step, min(growing, begins))), self.steps)
 

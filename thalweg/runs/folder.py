@@ -2,7 +2,8 @@
 
 A run folder holds model.safetensors (weights and their description), a description of the data (columns.json or
 images.json), history.jsonl (a line for each epoch), run.json (the exact command, options, versions, scores), and for
-the report evidence.npz and evidence.json (held-out rows and some of their inputs).
+the report recording.npz (what was measured while it trained), evidence.npz and evidence.json (held-out rows and some of
+their inputs); older runs lack these.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ import numpy as np
 
 from thalweg.errors import ArgumentError, ModelFileError, NotFoundError
 from thalweg.models.model import Model
+from thalweg.recordings import Recording
 from thalweg.runs.facts import holds, is_number, is_whole, problem_in
 from thalweg.support.files import explained, to_json
 from thalweg.support.untrusted import read_json, readable
 from thalweg.version import __version__
 
 MODEL, COLUMNS, HISTORY, RUN = "model.safetensors", "columns.json", "history.jsonl", "run.json"
+RECORDING = "recording.npz"
 PACKAGES = ("numpy", "numba", "duckdb", "safetensors", "scikit-learn")  # whose versions run.json names
 Facts = dict[str, Any]
 Records = list[dict[str, Any]]
@@ -119,6 +122,12 @@ def read_folder(folder: Path, description: str) -> tuple[Any, Records, Facts]:
     if problem := problem_in(facts):
         raise ModelFileError(f"{folder / RUN} is damaged: {problem}")
     return read_json(folder / description, ModelFileError), records, facts
+
+
+def read_recording(folder: Path) -> Recording | None:
+    """What was recorded while the run's network, or its first one, trained; None in a run without that."""
+    path = folder / RECORDING
+    return Recording.load(path) if path.is_file() else None
 
 
 def read_history(path: Path) -> Records:

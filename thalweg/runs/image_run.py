@@ -22,7 +22,7 @@ from thalweg.errors import BadRowsError, DataError, DivergedError, ModelFileErro
 from thalweg.models.sequential import Sequential
 from thalweg.runs import evidence
 from thalweg.runs.facts import is_number, is_text, is_whole
-from thalweg.runs.folder import read_folder
+from thalweg.runs.folder import read_folder, read_recording
 from thalweg.runs.presets import hidden_layers
 from thalweg.runs.run import (
     Array,
@@ -107,7 +107,7 @@ class ImageOptions(TrainingOptions):
         validation: tuple[Array, Array] | None,
         callbacks: Sequence[Callback] = (),
     ) -> History:
-        """`Sequential.fit`, with early stopping if asked for; a training that Ctrl-C ends is kept."""
+        """`Sequential.fit`, recorded, with early stopping if asked for; a training that Ctrl-C ends is kept."""
         assert self.epochs is not None
         patience = self.early_stopping
         stop = [EarlyStopping(RECIPE.monitor, patience=patience, restore_best_weights=True)] if patience else []
@@ -119,6 +119,7 @@ class ImageOptions(TrainingOptions):
                 validation_data=validation,
                 callbacks=[*stop, *callbacks],
                 lanes=self.lanes,
+                record=True,
             )
         except KeyboardInterrupt:
             if model.history is None or not model.history.interrupted:  # training hadn't begun
@@ -285,6 +286,7 @@ def train(
         raise
     run = ImageRun(model=model, classes=images.classes, scale=scale, history=history.records())
     run.kernels = recorder.kernels if recorder is not None else []
+    run.recording = model.recording
     counts = parts.count(lambda part: len(part.y))
     run.facts = options.facts(images.source, counts, model.seed, history.seconds, history.interrupted)
     run.facts["held-out"] = score(run, parts.test)
@@ -366,4 +368,6 @@ def load(folder: Path) -> ImageRun:
         if recorded.ndim != 5 or recorded.dtype.kind != "f" or not recorded.size:
             raise ModelFileError(f"{folder / KERNELS} is damaged: it holds no kernels of a convolution")
         kernels = list(recorded)
-    return ImageRun(model=model, classes=classes, scale=scale, history=history, facts=facts, kernels=kernels)
+    run = ImageRun(model=model, classes=classes, scale=scale, history=history, facts=facts, kernels=kernels)
+    run.recording = read_recording(folder)
+    return run

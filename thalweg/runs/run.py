@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.loading import load_model
 from thalweg.models.model import Model
+from thalweg.recordings import Recording
 from thalweg.runs.evidence import Evidence
-from thalweg.runs.folder import MODEL, write_folder
+from thalweg.runs.folder import MODEL, RECORDING, write_folder
 from thalweg.support.checks import whole
 
 Array = NDArray[Any]
@@ -92,6 +93,7 @@ class Run(ABC):
     model: Model
     history: list[dict[str, Any]]
     facts: dict[str, Any] = field(default_factory=dict)  # run.json: command, options, versions, scores
+    recording: Recording | None = None  # of the training; of several networks, of the first
     evidence: Evidence | None = None  # what the folder keeps for the report, of a run that was just trained
 
     @abstractmethod
@@ -113,6 +115,7 @@ class Run(ABC):
     def save(self, folder: Path, command: Sequence[str]) -> None:
         """Writes the run folder."""
         further = self.descriptions() | (self.evidence.files() if self.evidence is not None else {})
+        further |= {} if self.recording is None else {RECORDING: self.recording.save}
         write_folder(folder, command, self.model, further, self.history, self.facts)
 
 

@@ -16,7 +16,7 @@ from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
 from thalweg.runs.divisions import Division
-from thalweg.runs.folder import COLUMNS, RUN, read_folder
+from thalweg.runs.folder import COLUMNS, RUN, read_folder, read_recording
 from thalweg.runs.forest import load_trees, save_trees
 from thalweg.runs.judging import Judgement, judge
 from thalweg.runs.run import Array, Parts, Run, Scores, TrainingOptions, load_network, prediction_columns
@@ -232,7 +232,9 @@ def load(folder: str | Path) -> TableRun:
     trees = load_trees(folder / TREES, len(features.feature_names)) if (folder / TREES).is_file() else []
     if bool(trees) != bool(facts.get("trees")):
         raise ModelFileError(f"{folder}: {RUN} and {TREES} don't belong together")
-    return TableRun(model=model, features=features, history=history, facts=facts, trees=trees)
+    run = TableRun(model=model, features=features, history=history, facts=facts, trees=trees)
+    run.recording = read_recording(folder)
+    return run
 
 
 def predictions(run: TableRun, table: Table, numbered: bool = False, id: str | None = None) -> dict[str, Array]:

@@ -48,9 +48,11 @@ def train(
     if announce is not None:
         announce(prepared, parts)
     begin, compiled = time.perf_counter(), compiling.seconds
-    found = solve(prepared, options, "training", progress)
+    found = solve(prepared, options, "training", progress, record=True)
     seconds = time.perf_counter() - begin - (compiling.seconds - compiled)
     run = TableRun(model=found.model, features=prepared.features, history=history(found), trees=found.trees)
+    if found.recording is not None:
+        run.recording = found.recording.with_facts(columns=list(prepared.features.feature_names))
     rows = parts.count(lambda part: part.rows) | {"without target": target.missing}
     assert options.seed is not None
     run.facts = options.facts(table.source, rows, options.seed, seconds, found.interrupted)
@@ -96,12 +98,14 @@ def class_factors(table: Table, target: Target, options: TableOptions) -> Array 
     return weights
 
 
-def solve(prepared: Prepared, options: TableOptions, title: str, progress: Begin | None) -> Ensemble:
-    """Trains the networks side by side, within this training's part of the time limit."""
+def solve(
+    prepared: Prepared, options: TableOptions, title: str, progress: Begin | None, record: bool = False
+) -> Ensemble:
+    """Trains the networks side by side, within this training's part of the time limit; may record the first."""
     limit = None if options.time_limit is None else options.time_limit / (1 + (options.folds or 0))
     lanes = cores() if options.lanes is None else options.lanes
     told = None if progress is None else progress(title, prepared.blueprint.settings.members)
-    return prepared.train(Clock(limit), lanes, told)
+    return prepared.train(Clock(limit), lanes, told, record)
 
 
 def settings(prepared: Prepared) -> dict[str, Any]:

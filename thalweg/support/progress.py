@@ -1,4 +1,4 @@
-"""Progress: on a terminal, lines that rich redraws; elsewhere a line for each epoch."""
+"""Progress: on a terminal, lines that rich redraws; in a notebook a figure; elsewhere a line for each epoch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
@@ -29,7 +29,7 @@ BAR = (8, 24)  # the least and the greatest width
 
 
 def level(verbose: Any) -> int:
-    """0: nothing; 1: redrawn lines on a terminal; 2: a line for each epoch."""
+    """0: nothing; 1: redrawn lines on a terminal, a figure in a notebook; 2: a line for each epoch."""
     found = [number for name, number in LEVELS.items() if name == verbose]
     if not found:
         raise ArgumentError(f"verbose is 0, 1, 2 or 'auto', got {verbose!r}")
@@ -102,27 +102,56 @@ def fitting(parts: Sequence[str], room: int) -> str:
     return ""
 
 
+class Figure(Protocol):
+    """A live figure of a fit, such as a notebook's."""
+
+    def add(self, first: int, records: Sequence[Any] | NDArray[Any], logs: Callable[[Any], Logs]) -> None:
+        """After epochs from `first` on; `logs` makes the numbers of a record."""
+        ...
+
+    def say(self, place: str) -> None:
+        """How far the fit is."""
+        ...
+
+    def close(self, end: str) -> bool:
+        """The fit has ended, in the word `end` if it was before its time; returns whether something is left to see."""
+        ...
+
+
 class Progress:
     """The progress of a fit.
 
-    verbose: 0 nothing; 1 or "auto" redrawn lines on a terminal; elsewhere, as with 2, a line for each epoch. With 1 and
-    "auto" the first hundred epochs have one each, later ones at most ten a second and the last one, and a long epoch
-    says how far it is.
+    verbose: 0 nothing; 1 or "auto" redrawn lines on a terminal, a figure in a notebook; elsewhere, as with 2, a line
+    for each epoch. With 1 and "auto" the first hundred epochs have one each, later ones at most ten a second and the
+    last one, and a long epoch says how far it is.
+
+    figure: makes the figure of a fit that begins, or None where there is none.
     """
 
-    def __init__(self, verbose: int | str, epochs: int, initial_epoch: int, steps_per_epoch: int, rows: int) -> None:
+    def __init__(
+        self,
+        verbose: int | str,
+        epochs: int,
+        initial_epoch: int,
+        steps_per_epoch: int,
+        rows: int,
+        figure: Callable[[], Figure | None] = lambda: None,
+    ) -> None:
         kind = level(verbose)
         self.live = kind == 1 and interactive()
-        self.lines = kind > 0 and not self.live
+        self.figure = figure() if kind == 1 and not self.live else None
+        self.lines = kind > 0 and not self.live and self.figure is None
         self.all = kind == 2
         self.epochs, self.initial_epoch = epochs, initial_epoch
         self.steps_per_epoch, self.rows = steps_per_epoch, rows
         self.display: Display | None = None
+        self.pictured = False  # whether the fit has left a picture
+        self.interrupted = False  # whether Ctrl-C, or a notebook's Stop, ends the fit
         self.printed, self.last = 0, 0.0  # lines, and when the last one was
         self.unprinted: tuple[int, Logs] | None = None  # the last epoch, if it has had no line
 
     def __enter__(self) -> Progress:
-        self.last = time.perf_counter()
+        self.begin = self.last = time.perf_counter()
         if self.live:
             self.display = Display((self.epochs - self.initial_epoch) * self.steps_per_epoch)
             self.display.head = self.epoch(self.initial_epoch)
@@ -132,6 +161,10 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        end = "interrupted" if self.interrupted else "stopped by an error" if error is not None else ""
+        self.pictured = self.figure is not None and self.figure.close(end)
+        if self.figure is not None and not self.pictured:
+            self.lines = True  # for the one epoch that is no picture
         self.catch_up()
         if self.display is not None:
             self.display.ended = True
@@ -152,8 +185,20 @@ class Progress:
             display.place = place
             display.speed = f"{display.done / self.steps_per_epoch * self.rows / seconds:,.0f} rows/s"
             display.below[:1] = [pairs(logs)]
+        elif self.figure is not None:
+            self.figure.say(self.how_far(epoch, step, place))
         elif self.lines and not self.all and step and time.perf_counter() - self.last > LONG:
             self.print(f"{self.epoch(epoch)}, {place}  {shown(logs)}")
+
+    def how_far(self, epoch: int, step: int, place: str) -> str:
+        """ "epoch 3/50, step 4/10, 12,000 rows/s, 0:00:12 left" """
+        done = (epoch - self.initial_epoch) * self.steps_per_epoch + step
+        total = (self.epochs - self.initial_epoch) * self.steps_per_epoch
+        seconds = max(time.perf_counter() - self.begin, 1e-9)
+        left = timedelta(seconds=round(seconds / max(1, done) * (total - done)))
+        speed = f"{done / self.steps_per_epoch * self.rows / seconds:,.0f} rows/s"
+        head = self.epoch(epoch if step else epoch - 1)
+        return ", ".join([head, *([place] if step else []), speed, f"{left} left"])
 
     def end_epoch(self, epoch: int, logs: Logs) -> None:
         """After an epoch and its validation."""
@@ -165,6 +210,9 @@ class Progress:
     def end_epochs(self, first: int, records: Sequence[Any] | NDArray[Any], logs: Callable[[Any], Logs]) -> None:
         """After epochs from `first` on; `logs` makes the numbers of a record."""
         count = len(records)
+        if self.figure is not None and count:
+            self.figure.add(first, records, logs)
+            self.unprinted = (first + count - 1, logs(records[-1]))
         if not self.lines or not count:
             return
         due = list(range(count if self.all else min(count, max(0, ALL - self.printed))))
@@ -176,7 +224,7 @@ class Progress:
 
     def catch_up(self) -> None:
         """Prints the last epoch, if it has had no line."""
-        if self.unprinted is not None:
+        if self.unprinted is not None and self.lines:
             self.print_epoch(*self.unprinted)
             self.unprinted = None
 

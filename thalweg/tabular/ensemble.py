@@ -15,6 +15,8 @@ from thalweg.data.recipe import recipe
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.experiments.population import side_by_side
 from thalweg.models.model import Model
+from thalweg.recordings import Recording
+from thalweg.recordings.datafacts import with_rows
 from thalweg.tabular import temperature
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.clock import Clock
@@ -93,6 +95,7 @@ class Ensemble:
         trees: of other kinds, with their weights; the graph is of the networks alone.
         together: the out-of-fold predictions of networks and trees: probabilities (rows, classes), or numbers (rows,)
             in the target's unit.
+        recording: of the first member's training, if it was asked for.
     """
 
     model: Model
@@ -103,6 +106,7 @@ class Ensemble:
     interrupted: bool = False
     trees: list[Trees] = field(default_factory=list)
     together: Array | None = None
+    recording: Recording | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ class Trained:
     watcher: BestEpoch
     held_out: Array
     records: list[dict[str, Any]]
+    recording: Recording | None = None
 
     @property
     def steps(self) -> int:
@@ -139,6 +144,7 @@ def train(
     clock: Clock,
     at_once: int,
     progress: Progress | None = None,
+    record: bool = False,
 ) -> Ensemble:
     """Trains a member for each set of held-out rows, `at_once` at a time, and joins them.
 
@@ -146,6 +152,7 @@ def train(
 
     Args:
         progress: called after each epoch of a member: (member, epoch from 1, epochs planned, logs), one call at a time.
+        record: whether to record the training of the first member.
 
     Raises:
         DivergedError: every training diverged. ArgumentError: the time limit is too short. KeyboardInterrupt: before
@@ -169,8 +176,9 @@ def train(
             return
         try:
             found[number] = fit_one(
-                blueprint, rows, held_out[number], judge, number, seeds[number], clock, lanes, partial(tell, number)
-            )
+                blueprint, rows, held_out[number], judge, number, seeds[number], clock, lanes, partial(tell, number),
+                record and number == 0,
+            )  # fmt: skip
         except DivergedError as error:
             found[number] = error
 
@@ -186,7 +194,8 @@ def train(
         if interrupted:
             raise KeyboardInterrupt
         raise errors[0] if errors else ThalwegError("no network was trained in time")
-    return replace(join(blueprint, ended, seeds, judge, len(rows.x)), diverged=len(errors), interrupted=interrupted)
+    joined = join(blueprint, ended, seeds, judge, len(rows.x))
+    return replace(joined, diverged=len(errors), interrupted=interrupted, recording=ended[0].recording)
 
 
 def fit_one(
@@ -199,6 +208,7 @@ def fit_one(
     clock: Clock,
     lanes: int,
     tell: Callable[[int, dict[str, Any]], None],
+    record: bool = False,
 ) -> Trained:
     """Trains a member."""
     settings = blueprint.settings
@@ -210,13 +220,19 @@ def fit_one(
     watcher = BestEpoch(bare, rows.x[held], held, judge, clock, lanes, settings.patience, tell)
     try:
         history = model.fit(
-            x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=learned.weights, lanes=lanes
-        )
+            x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=learned.weights, lanes=lanes,
+            record=record,
+        )  # fmt: skip
     except DivergedError as error:
         error.model = model
         raise
     records = [{"member": number, **record, "epoch": record["epoch"] + 1} for record in history.records()]
-    return Trained(number, model, watcher, held, records)
+    recording = model.recording
+    if recording is not None and len(held):  # they are rows of the fit with a weight of 0, or not in it
+        learn = np.setdiff1d(np.arange(len(rows.x)), held, assume_unique=True)
+        y = recipe(blueprint.task).encode(rows.y, blueprint.outputs, model.loss)
+        recording = with_rows(recording, rows.x, y, learn, held)
+    return Trained(number, model, watcher, held, records, recording)
 
 
 def join(blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], judge: Judge, count: int) -> Ensemble:

@@ -44,13 +44,13 @@ class Prepared:
     judge: Judge
     seed: int
 
-    def train(self, clock: Clock, lanes: int, progress: Progress | None = None) -> Ensemble:
+    def train(self, clock: Clock, lanes: int, progress: Progress | None = None, record: bool = False) -> Ensemble:
         """Trains the members, `lanes` at a time (see `thalweg.tabular.ensemble.train`), and trees if asked for."""
         rows, judge, kinds = self.rows, self.judge, self.blueprint.settings.trees
         clock.check("reading the columns")
         grown = grow(self.features, rows.x, judge.y, rows.weights, self.folds, kinds, self.seed, clock, lanes)
         held_out = self.folds[: self.blueprint.settings.members]
-        found = train(self.blueprint, rows, held_out, judge, self.seed, clock, lanes, progress)
+        found = train(self.blueprint, rows, held_out, judge, self.seed, clock, lanes, progress, record)
         networks, y = found.out_of_fold, judge.y
         if judge.task == "regression":
             networks, y = networks[:, 0], judge.numbers(y)

@@ -11,6 +11,8 @@ from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.ir.program import Program
 from thalweg.support.terminal import columns
 from thalweg.support.typesetting import table, width
+from thalweg.views.web.html_parts import block
+from thalweg.views.web.html_parts import table as html_table
 
 LEAST_FORMULA = 24  # columns; with less room, a formula gets lines of its own
 
@@ -77,24 +79,51 @@ class Listing(Sequence[Row]):
         """The rows as plain dicts."""
         return [asdict(row) for row in self.rows]
 
+    @property
+    def timed(self) -> bool:
+        """Whether the instructions were measured."""
+        return any(row.seconds is not None for row in self.rows)
+
+    @staticmethod
+    def header(timed: bool) -> list[str]:
+        return ["#", "instruction", "shape", "FLOPs", "bytes"] + ["time", "share"] * timed
+
+    @staticmethod
+    def cells(row: Row, timed: bool) -> list[str]:
+        cells = [str(row.number), row.name, str(row.shape), f"{row.flops:,}", f"{row.bytes:,}"]
+        return [*cells, f"{(row.seconds or 0) * 1e6:,.1f} µs", f"{(row.share or 0):.1%}"] if timed else cells
+
+    def sums(self, timed: bool) -> list[str]:
+        """The last line: the whole step."""
+        sums = ["", "one step", "", f"{sum(r.flops for r in self.rows):,}", f"{sum(r.bytes for r in self.rows):,}"]
+        return [*sums, f"{sum(r.seconds or 0 for r in self.rows) * 1e6:,.1f} µs", ""] if timed else sums
+
+    def _repr_html_(self) -> str:
+        """The table, for notebooks."""
+        timed, section = self.timed, ""
+        rows: list[list[str]] = []
+        for row in self.rows:
+            if row.section != section:
+                section = row.section
+                rows.append([section])
+            rows.append([*self.cells(row, timed), row.formula])
+        rows.append([*self.sums(timed), ""])
+        header = [*self.header(timed), "formula"]
+        return block(html_table(header, rows, right=(0, 3, 4, 5, 6) if timed else (0, 3, 4), mono=(len(header) - 1,)))
+
     def __str__(self) -> str:
         """The table, as wide as the terminal. Formulas come last, so that long lines never cut a number."""
-        timed = any(row.seconds is not None for row in self.rows)
-        header = ["#", "instruction", "shape", "FLOPs", "bytes"] + ["time", "share"] * timed
+        timed = self.timed
+        header = self.header(timed)
         lines, formulas, section = [header], ["formula"], ""
         for row in self.rows:
             if row.section != section:
                 section = row.section
                 lines.append(["", section])
                 formulas.append("")
-            cells = [str(row.number), row.name, str(row.shape), f"{row.flops:,}", f"{row.bytes:,}"]
-            if timed:
-                cells += [f"{(row.seconds or 0) * 1e6:,.1f} µs", f"{(row.share or 0):.1%}"]
-            lines.append(cells)
+            lines.append(self.cells(row, timed))
             formulas.append(row.formula)
-        last = ["", "one step", "", f"{sum(r.flops for r in self.rows):,}", f"{sum(r.bytes for r in self.rows):,}"]
-        if timed:
-            last += [f"{sum(r.seconds or 0 for r in self.rows) * 1e6:,.1f} µs", ""]
+        last = self.sums(timed)
         room = columns()
         return beside(table([*lines, last], (0, 3, 4, 5, 6), room, cut=1), [*formulas, ""], room)
 

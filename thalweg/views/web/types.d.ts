@@ -89,6 +89,8 @@ interface Network extends Figure {
   /** A small map of each unit's response, by layer with the inputs first: (units, height, width). */
   units?: (Numbers | null)[];
   selected?: { layer: number; unit: number } | null;
+  /** The largest distance between units with maps, in pixels. */
+  space?: number;
 }
 interface Graph extends Figure {
   nodes: { id: string; name: string; kind: string; shape?: string | number[]; params?: number }[];

@@ -10,16 +10,21 @@ const LEVELS = 11; // contour lines
 const FINER = 4; // colours between two nodes of the grid
 
 /**
+ * Shading and contours stay while only the path and the ball move on: a live page moves them many times a second.
  * @param {HTMLElement} element
  * @param {Landscape} figure
  * @returns {Drawn}
  */
 export function drawLandscape(element, figure) {
-  return redrawn(element, figure, (/** @type {Landscape} */ f, width) => {
+  let current = figure;
+  /** @type {import("../plot.js").Plot} */
+  let plot;
+  const moving = svg("g");
+  const base = redrawn(element, figure, (/** @type {Landscape} */ f, width) => {
     const [a, b, loss] = [tensor(f.a), tensor(f.b), tensor(f.loss)];
     const field = heights(loss, a.length, b.length, Boolean(f.log));
     const scale = terrain(element);
-    const plot = plotted(element, {
+    plot = plotted(element, {
       width,
       height: Math.round(Math.min(460, Math.max(260, width * 0.8))),
       x: [a[0], a[a.length - 1]],
@@ -33,13 +38,23 @@ export function drawLandscape(element, figure) {
         contours(context, w, h, field, colour(element, "contour"));
       },
     });
-    descent(plot, f);
+    plot.marks.append(moving);
+    descent(plot, current, moving);
     others(plot, f);
     const line = probe(plot, nodes(plot, a.length, b.length, (i, j) =>
       `${said(f.a_label)} ${numeral(a[i], 3)} · ${said(f.b_label)} ${numeral(b[j], 3)} · ${word("loss")} ${numeral(loss[i * b.length + j])}`,
     ));
     return [plot.node, colourBar(scale, numeral(field.real(0), 3), `${field.cut ? "≥ " : ""}${numeral(field.real(1), 3)}`, word("loss")), line];
   });
+  return {
+    update(next) {
+      const moved = next !== current && next.loss === current.loss;
+      current = next;
+      if (moved) descent(plot, next, moving);
+      else base.update(next);
+    },
+    destroy: base.destroy,
+  };
 }
 
 /**
@@ -147,25 +162,26 @@ function crossings(context, triangle) {
 /**
  * @param {import("../plot.js").Plot} plot
  * @param {Landscape} f
+ * @param {SVGElement} group
  */
-function descent(plot, f) {
+function descent(plot, f, group) {
+  group.replaceChildren();
   const path = f.path ? tensor(f.path) : null;
   const steps = path ? path.length / 2 : 0;
   if (path && steps) {
     const places = Array.from({ length: steps }, (_, n) => [plot.x(path[2 * n]), plot.y(path[2 * n + 1])]);
     const d = places.map(([x, y], n) => `${n ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
     const [first, last] = [places[0], places[steps - 1]];
-    plot.marks.append(
+    group.append(
       svg("path", { class: "route-halo", d }),
       svg("path", { class: "route", d }),
       ...(steps <= 80 ? places.map(([cx, cy]) => svg("circle", { class: "route-step", cx, cy, r: 1.8 })) : []),
       svg("circle", { class: "route-start", cx: first[0], cy: first[1], r: 5 }),
-      svg("circle", { class: "route-end", cx: last[0], cy: last[1], r: 5.5 }),
       note(plot, first[0], first[1], word("start")),
-      note(plot, last[0], last[1], word("end")),
+      ...(f.ball ? [] : [svg("circle", { class: "route-end", cx: last[0], cy: last[1], r: 5.5 }), note(plot, last[0], last[1], word("end"))]),
     );
   }
-  if (f.ball) plot.marks.append(svg("circle", { class: "ball", cx: plot.x(f.ball[0]), cy: plot.y(f.ball[1]), r: 7 }));
+  if (f.ball) group.append(svg("circle", { class: "ball", cx: plot.x(f.ball[0]), cy: plot.y(f.ball[1]), r: 7 }));
 }
 
 /**

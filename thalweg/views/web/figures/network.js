@@ -116,7 +116,7 @@ export function drawNetwork(element, figure, model) {
 function arranged(figure, width) {
   const shown = figure.layers.map((layer) => Math.min(MOST_UNITS, layer.units));
   const most = Math.max(...shown);
-  const space = figure.units ? Math.min(46, Math.max(20, 420 / most)) : Math.min(34, Math.max(15, 340 / most));
+  const space = figure.units ? Math.min(figure.space ?? 46, Math.max(20, 420 / most)) : Math.min(34, Math.max(15, 340 / most));
   const height = Math.max(most, 3) * space + 60;
   const columns = figure.layers.map((layer, i) => {
     const count = shown[i];

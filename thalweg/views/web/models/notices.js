@@ -1,10 +1,10 @@
 // Named values, and who listens to their changes: what the live models have in common.
 
-/** @returns {{ values: { [name: string]: any }, on: Model["on"], set(name: string, value: any): void }} */
+/** @returns {{ values: { [name: string]: any }, on: Model["on"], set(name: string, value: any): any[] }} set returns what the listeners returned */
 export function notices() {
   /** @type {{ [name: string]: any }} */
   const values = {};
-  /** @type {Map<string, Set<(value: any) => void>>} */
+  /** @type {Map<string, Set<(value: any) => any>>} */
   const listeners = new Map();
   return {
     values,
@@ -15,7 +15,7 @@ export function notices() {
     },
     set(name, value) {
       values[name] = value;
-      for (const listener of listeners.get(`change:${name}`) ?? []) listener(value);
+      return [...(listeners.get(`change:${name}`) ?? [])].map((listener) => listener(value));
     },
   };
 }

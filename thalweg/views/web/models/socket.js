@@ -3,7 +3,8 @@ import { decode } from "../decode.js";
 import { notices } from "./notices.js";
 
 /**
- * Every frame is acknowledged after its listeners have run: the server makes the next one only then.
+ * Every frame is acknowledged once what its listeners promise is kept, such as that it has been drawn: the server makes
+ * the next one only then.
  * `change:closed` says that the connection has ended, and why.
  * @param {string} address
  * @returns {Model & { close(): void }}
@@ -18,10 +19,10 @@ export function socketModel(address) {
     for (const text of waiting.splice(0)) socket.send(text);
     set("open", true);
   });
-  socket.addEventListener("message", (event) => {
+  socket.addEventListener("message", async (event) => {
     const frame = typeof event.data === "string" ? JSON.parse(event.data) : decode(event.data);
     for (const [name, value] of Object.entries(frame)) set(name, value);
-    set("message", frame);
+    await Promise.all(set("message", frame));
     if (frame.frame !== undefined) send({ do: "ack", frame: frame.frame, ...(frame.side !== undefined && { side: frame.side }) });
   });
   socket.addEventListener("close", (event) => set("closed", { code: event.code, reason: event.reason }));

@@ -3,7 +3,7 @@ import { h } from "../dom.js";
 import { socketModel } from "../models/socket.js";
 import { onSettings } from "../settings.js";
 import { said } from "../words.js";
-import { differenceLines, showKnobs, showTraining } from "./controls.js";
+import { showKnobs, showTraining } from "./controls.js";
 import { showData } from "./datapanel.js";
 import { followLesson, showLesson } from "./lessons.js";
 import { phrase } from "./phrases.js";
@@ -13,6 +13,16 @@ import { showTop } from "./top.js";
 import { refill } from "./widgets.js";
 
 const SEND_AFTER = 80; // ms: a slider that moves sends its state that often
+
+/**
+ * A setting in which A and B differ.
+ * @param {[string, any, any]} difference
+ */
+function differenceLine([path, ...values]) {
+  const texts = values.map((v) => (v === null ? "–" : typeof v === "string" ? v : JSON.stringify(v)));
+  const [a, b] = texts.map((text) => (text.length > 48 ? `${text.slice(0, 46)} …` : text));
+  return h("li", {}, h("code", {}, path), " ", h("b", { class: "tone-a" }, a), " | ", h("b", { class: "tone-b" }, b));
+}
 
 export class App {
   /** @param {HTMLElement} body */
@@ -56,14 +66,16 @@ export class App {
     this.notice = h("div", { class: "notice", hidden: true });
     this.knobs = h("div", { class: "knobs", role: "region", "aria-label": phrase("knobs") });
     this.dataPanel = h("div", { class: "panel data-panel" });
-    this.training = h("div", { class: "training" });
+    this.training = h("div", { class: "training-fields" });
     this.differs = h("div", { class: "differs", hidden: true });
     this.stage = h("main", { id: "stage" });
     this.toast = h("p", { class: "toast", role: "status", hidden: true });
-    const settings = h("div", { class: "settings" }, this.dataPanel, h("div", { class: "panel" }, this.training));
+    const settings = h("div", { class: "settings" }, this.dataPanel, h("details", { class: "panel training", open: innerWidth > 900 }, h("summary", {}), this.training));
     body.append(this.top, this.lessonPanel, this.notice, this.knobs, this.differs, h("div", { class: "workspace" }, settings, this.stage), this.toast);
     /** @type {any} */
     this.model = null;
+    /** @type {Promise<void>} */
+    this.greeted = Promise.resolve();
   }
 
   /** Reads what the page needs, and opens the socket. */
@@ -71,7 +83,7 @@ export class App {
     if (!this.token) return this.tell(phrase("no_token"));
     [this.lessons, this.presets, this.map] = await Promise.all(["lessons", "presets", "map"].map(async (name) => (await fetch(`/web/play/${name}.json`)).json()));
     this.model = socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?token=${encodeURIComponent(this.token)}`);
-    this.model.on("change:message", (/** @type {any} */ message) => (message.hello ? this.greet(message.hello) : this.receive(message)));
+    this.model.on("change:message", (/** @type {any} */ message) => (message.hello ? (this.greeted = this.greet(message.hello)) : this.greeted.then(() => this.receive(message))));
     this.model.on("change:closed", () => this.tell(phrase("closed")));
     onSettings(() => this.rebuild());
     this.redraw();
@@ -142,8 +154,8 @@ export class App {
     this.showNotice();
     showKnobs(this, this.knobs);
     showData(this, this.dataPanel);
-    refill(this.training, () => [h("details", { id: "training", open: innerWidth > 900 }, h("summary", {}, phrase("more")), h("div", { class: "training-fields" }))]);
-    showTraining(this, /** @type {HTMLElement} */ (this.training.querySelector(".training-fields")));
+    /** @type {HTMLElement} */ (this.training.previousElementSibling).textContent = phrase("more");
+    showTraining(this, this.training);
     this.showDifferences();
     this.stage.classList.toggle("is-double", this.sides.length > 1);
     this.sides.forEach((side, n) => side.element.classList.toggle("is-active", this.sides.length > 1 && n === this.active));
@@ -159,7 +171,7 @@ export class App {
     if (this.differs.hidden) return;
     const found = differences(this.sides[0].state, this.sides[1].state);
     const tab = (/** @type {number} */ n) => h("button", { type: "button", class: `tab tone-${"ab"[n]}`, "aria-pressed": String(n === this.active), onclick: () => this.activate(n) }, "AB"[n]);
-    refill(this.differs, () => [h("span", { class: "tabs", role: "group" }, h("span", {}, phrase("editing")), tab(0), tab(1)), h("span", { class: "differs-title" }, phrase("differs")), h("ul", {}, found.length ? differenceLines(found) : h("li", {}, phrase("no_difference")))]);
+    refill(this.differs, () => [h("span", { class: "tabs", role: "group" }, h("span", {}, phrase("editing")), tab(0), tab(1)), h("span", { class: "differs-title" }, phrase("differs")), h("ul", {}, found.length ? found.slice(0, 12).map(differenceLine) : h("li", {}, phrase("no_difference")))]);
   }
 
   /** Everything in other words or colours. */

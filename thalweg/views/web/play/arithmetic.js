@@ -62,7 +62,7 @@ function chooser(side, app, a) {
   const count = (/** @type {number} */ n, /** @type {string} */ word) => Array.from({ length: n }, (_, i) => [String(i), `${word} ${i + 1}`]);
   const set = (/** @type {string} */ key) => (/** @type {string} */ v) => app.select({ [key]: Number(v) }, side);
   const rows = Math.min(side.values.facts?.rows ?? 1, 500);
-  return h("div", { class: "line chooser" },
+  return h("div", { class: "inline chooser" },
     menu(`layer-${side.index}`, phrase("layer"), layers.map((/** @type {any} */ l, /** @type {number} */ i) => [String(i), i === layers.length - 1 ? phrase("output") : phrase("hidden", i + 1)]), String(a.layer), set("layer"), { hidden: true }),
     menu(`unit-${side.index}`, phrase("unit"), count(layers[a.layer]?.units ?? 1, phrase("unit")), String(a.unit), set("unit"), { hidden: true }),
     menu(`row-${side.index}`, phrase("row"), count(rows, phrase("row")), String(a.row), set("row"), { hidden: true }));

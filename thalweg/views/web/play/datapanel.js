@@ -1,8 +1,8 @@
 // Which data: the small sets, digits, and one's own table with its columns.
 import { h } from "../dom.js";
-import { language } from "../settings.js";
+import { said } from "../words.js";
 import { numeral, percent } from "../format.js";
-import { DATASETS, sketch } from "./datasets.js";
+import { sketch } from "./datasets.js";
 import { phrase } from "./phrases.js";
 import { forgetGiven, isImages, isPlanar } from "./states.js";
 import { button, menu, refill, slider } from "./widgets.js";
@@ -22,7 +22,7 @@ export function showData(app, panel) {
     const { data } = app.state();
     const name = data?.name;
     return [
-      h("div", { class: "datasets", role: "group", "aria-label": phrase("data") }, Object.keys(DATASETS).map((n) => dataButton(app, n, n === name))),
+      h("div", { class: "datasets", role: "group", "aria-label": phrase("data") }, Object.keys(app.hello.choices.data).filter((n) => n !== "given" && n !== "table").map((n) => dataButton(app, n, n === name))),
       uploadButton(app),
       name === "table" ? tablePanel(app) : name === "given" ? givenTable(app) : samplePanel(app),
       isPlanar(app.state()) && inputPanel(app),
@@ -32,7 +32,7 @@ export function showData(app, panel) {
 
 /** @param {App} app @param {string} name @param {boolean} pressed */
 function dataButton(app, name, pressed) {
-  const title = DATASETS[name][language() === "zh" ? 1 : 0];
+  const title = said(app.hello.choices.data[name].title);
   return button(`data-${name}`, [sketch(name), h("span", {}, title)], () => chooseData(app, name), { "aria-pressed": String(pressed), title });
 }
 
@@ -129,7 +129,7 @@ function tablePanel(app) {
     menu("target", phrase("target"), names(usable), target, (v) => app.edit((s) => { s.data.target = v; delete s.data.columns; delete s.data.task; s.plane = null; s.output = { activation: "auto" }; s.loss = "auto"; })),
     h("div", { class: "chips columns-chosen", role: "group", "aria-label": phrase("columns") }, h("span", { class: "chips-title" }, phrase("columns")),
       features.map((/** @type {any} */ c) => button(`column-${c.name}`, c.name, () => toggle(c.name), { class: "chip", title: c.kind, "aria-pressed": String(chosen.includes(c.name)) }))),
-    numeric.length > 2 && axes.length === 2 && h("div", { class: "field" }, h("span", {}, phrase("plane")), h("div", { class: "line" }, axis(0), axis(1))),
+    numeric.length > 2 && axes.length === 2 && h("div", { class: "field" }, h("span", {}, phrase("plane")), h("div", { class: "inline" }, axis(0), axis(1))),
     slider("share", phrase("share"), data.share ?? 0.3, SHARES, (v) => app.edit((s) => (s.data.share = v)), percent),
   ];
 }

@@ -1,19 +1,5 @@
-// What the data are called, and a sketch of each: the sketches are pictures, the data come from the server.
+// A sketch of each set of data: a picture, the data come from the server.
 import { svg } from "../dom.js";
-
-/** @type {{ [name: string]: [string, string] }} */
-export const DATASETS = {
-  blobs: ["Blobs", "團塊"],
-  moons: ["Moons", "雙月"],
-  circles: ["Circles", "圓環"],
-  spiral: ["Spiral", "螺旋"],
-  xor: ["XOR", "XOR"],
-  plane: ["Plane", "斜面"],
-  hills: ["Hills", "山丘"],
-  line: ["Wavy line", "波浪線"],
-  digits: ["Digits", "手寫數字"],
-  edges: ["Edges", "邊緣"],
-};
 
 const DIGIT = ["..##..", ".#..#.", "....#.", "..##..", "....#.", ".#..#.", "..##.."];
 

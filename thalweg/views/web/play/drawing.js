@@ -52,7 +52,7 @@ export function drawingPad(panel, drawn) {
       last = null;
     });
   }
-  panel.replaceChildren(h("div", { class: "pad-row" }, h("div", {}, pad, h("div", { class: "line" }, button("clear", phrase("clear"), clear, { class: "quiet" }), h("span", { class: "hint" }, phrase("draw_note")))), bars));
+  panel.replaceChildren(h("div", { class: "pad-row" }, h("div", {}, pad, h("div", { class: "inline" }, button("clear", phrase("clear"), clear, { class: "quiet" }), h("span", { class: "hint" }, phrase("draw_note")))), bars));
   return {
     /** @param {any} answer probabilities by class */
     answer(answer) {

@@ -1,6 +1,6 @@
 // Above the drawn network: what each layer is, with more or fewer units, its activation, and layers added or removed.
 import { h } from "../dom.js";
-import { activationMenu } from "./controls.js";
+import { activation } from "./controls.js";
 import { phrase } from "./phrases.js";
 import { forgetGiven, isImages } from "./states.js";
 import { button, menu, refill } from "./widgets.js";
@@ -38,9 +38,10 @@ export function layerBar(side, app, panel) {
     const layers = state.layers ?? [];
     const inputs = h("div", { class: "layer-card" }, h("span", { class: "layer-title" }, phrase("inputs")), h("span", { class: "layer-size" }, facts?.inputs.length ?? ""));
     const output = state.output === null ? null : h("div", { class: "layer-card" }, h("span", { class: "layer-title" }, phrase("output")),
-      activationMenu(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", `${phrase("automatic")}${facts?.output_activation ? ` (${facts.output_activation})` : ""}`]]));
-    return [inputs, layers.map((/** @type {any} */ layer, /** @type {number} */ n) => card(side, app, layer, n, edit)), adder(side, app, edit), output];
+      activation(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", `${phrase("automatic")}${facts?.output_activation ? ` (${facts.output_activation})` : ""}`]]));
+    return [inputs, layers.map((/** @type {any} */ layer, /** @type {number} */ n) => card(side, app, layer, n, edit)), output];
   });
+  refill(side.places.adder, () => [adder(side, app, edit)]);
 }
 
 /**
@@ -62,7 +63,7 @@ function card(side, app, layer, n, edit) {
   return h("div", { class: "layer-card hidden-layer" }, h("span", { class: "layer-title" }, kindName(layer.kind)), remove,
     size && h("span", { class: "stepper" }, button(`fewer-${key}`, "−", () => resize(-by), { class: "tiny", "aria-label": phrase("fewer_units") }), h("output", {}, layer[size]), button(`more-${key}`, "+", () => resize(by), { class: "tiny", "aria-label": phrase("more_units") })),
     layer.kind === "dropout" && h("span", { class: "layer-size" }, `${Math.round(100 * (layer.rate ?? 0.2))} %`),
-    size && activationMenu(app, `activation-${key}`, layer.activation ?? "linear", (v) => edit((s) => (s.layers[n].activation = v))));
+    size && activation(app, `activation-${key}`, layer.activation ?? "linear", (v) => edit((s) => (s.layers[n].activation = v))));
 }
 
 /**
@@ -79,7 +80,7 @@ function adder(side, app, edit) {
     forgetGiven(s);
   });
   if ((side.state.layers ?? []).length >= (app.hello?.limits.layers ?? 8)) return null;
-  return h("div", { class: "layer-card adder" }, menu(`add-${side.index}`, phrase("add_layer"), [["", `+ ${phrase("layer")}`], ...kinds.map((k) => [k, kindName(k)])], "", add, { hidden: true, title: phrase("add_layer") }));
+  return menu(`add-${side.index}`, phrase("add_layer"), [["", `+ ${phrase("layer")}`], ...kinds.map((k) => [k, kindName(k)])], "", add, { hidden: true, title: phrase("add_layer") });
 }
 
 /** Layers that come after the maps were made flat. @param {any} layer */

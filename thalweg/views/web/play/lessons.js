@@ -83,7 +83,7 @@ function task(app, lesson) {
   const index = app.lessons.indexOf(lesson);
   return h("div", { class: "task", id: "task", role: "status" }, h("h3", {}, h("span", { class: "tick", "aria-hidden": "true" }), phrase("task")), h("p", {}, said(lesson.task.text)),
     h("p", { class: "task-done" }, said(lesson.task.done)),
-    h("div", { class: "line" }, button("again", phrase("restart"), () => app.openLesson(lesson.id), { class: "quiet" }), index < app.lessons.length - 1 && button("next", `${phrase("next_lesson")} →`, () => app.openLesson(app.lessons[index + 1].id), { class: "quiet next" })));
+    h("div", { class: "inline" }, button("again", phrase("restart"), () => app.openLesson(lesson.id), { class: "quiet" }), index < app.lessons.length - 1 && button("next", `${phrase("next_lesson")} →`, () => app.openLesson(app.lessons[index + 1].id), { class: "quiet next" })));
 }
 
 /**

@@ -4,7 +4,6 @@ import { FIGURES } from "../figures/index.js";
 import { numeral, percent } from "../format.js";
 import { said } from "../words.js";
 import { showArithmetic } from "./arithmetic.js";
-import { findingLines } from "./controls.js";
 import { drawingPad } from "./drawing.js";
 import { layerBar } from "./layerbar.js";
 import { phrase } from "./phrases.js";
@@ -30,7 +29,10 @@ export class Side {
     this.values = {};
     /** @type {{ [name: string]: number[] }} */
     this.points = { epochs: [] };
+    /** @type {any} */
     this.selected = { layer: 0, unit: 0, row: 0 };
+    /** Where the ball has been on the landscape. @type {number[]} */
+    this.trail = [];
     this.edited = -Infinity; // when the page last sent a state
     this.waits = false; // for the frame that follows it
     /** @type {{ [kind: string]: Drawn & { body: HTMLElement } }} */
@@ -60,22 +62,18 @@ export class Side {
     const panel = (/** @type {string} */ name, /** @type {any} */ title, /** @type {string} */ note) => {
       const body = h("div", { class: "panel-body" });
       this.places[name] = body;
-      return h("div", { class: `panel panel-${name}`, "data-panel": name }, h("h3", {}, title), name === "network" && (this.places.layers = h("div", { class: "layers" })), body, note && h("p", { class: "hint" }, note));
+      return h("div", { class: `panel panel-${name}`, "data-panel": name }, h("h3", {}, ...[title].flat()), name === "network" && (this.places.layers = h("div", { class: "layers" })), body, note && h("p", { class: "hint" }, note));
     };
     /** @type {{ [name: string]: HTMLElement }} */
     this.places = {};
     this.places.readouts = h("div", { class: "readouts", "aria-live": "off" });
     this.places.message = h("p", { class: "message", role: "alert", hidden: true });
     this.places.doctor = h("ul", { class: "doctor", "aria-label": phrase("doctor"), hidden: true });
-    this.element.replaceChildren(
-      this.places.readouts, this.places.message, this.places.doctor,
-      panel("network", phrase("network"), phrase("network_note")),
-      panel("surface", (this.places.surfaceTitle = h("span", {}, phrase("surface"))), ""),
-      panel("curves", phrase("curves"), ""),
-      panel("arithmetic", phrase("arithmetic"), phrase("arithmetic_note")),
-      panel("landscape", phrase("landscape"), phrase("landscape_note")),
-      panel("images", phrase("images"), ""),
-    );
+    const network = panel("network", [phrase("network"), (this.places.parameters = h("small", {})), (this.places.adder = h("span", { class: "adder" }))], phrase("network_note"));
+    const left = [network, panel("arithmetic", phrase("arithmetic"), phrase("arithmetic_note"))];
+    const right = [panel("images", phrase("images"), ""), panel("surface", (this.places.surfaceTitle = h("span", {}, phrase("surface"))), ""), panel("curves", phrase("curves"), ""), panel("landscape", phrase("landscape"), phrase("landscape_note"))];
+    const columns = [left, right].map((panels) => h("div", { class: "side-column" }, panels));
+    this.element.replaceChildren(this.places.readouts, this.places.message, this.places.doctor, h("div", { class: "side-columns" }, columns));
     this.places.images.before((this.places.pad = h("div", { class: "pad-place" })));
     this.observer = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "100px" });
     for (const element of this.element.querySelectorAll(".panel")) this.observer.observe(element);
@@ -98,9 +96,11 @@ export class Side {
   /** @param {IntersectionObserverEntry[]} entries */
   seen(entries) {
     for (const { target, isIntersecting } of entries) {
-      const name = /** @type {HTMLElement} */ (target).dataset.panel ?? "";
-      if (isIntersecting) this.dirty.add(name);
-      this.visible[isIntersecting ? "add" : "delete"](name);
+      const { hidden, dataset } = /** @type {HTMLElement} */ (target);
+      const name = dataset.panel ?? "";
+      const seen = isIntersecting || hidden; // a panel without data is hidden until there are some
+      if (seen) this.dirty.add(name);
+      this.visible[seen ? "add" : "delete"](name);
     }
     this.want();
     this.app.redraw();
@@ -141,7 +141,10 @@ export class Side {
     const surface = frame.surface && { ...pick(values.surface, ["points", "labels", "held_points", "held_labels"]), ...frame.surface };
     const line = frame.line && { ...pick(values.line, ["points", "targets"]), ...frame.line };
     if (frame.curves) this.extend(frame.curves);
+    if (frame.reset || frame.landscape?.loss) this.trail = frame.landscape?.path ? Array.from(frame.landscape.path) : [];
+    if (frame.ball) this.roll(frame.ball);
     if (frame.state || frame.reset || frame.status === "playing") delete values.error;
+    if (frame.arithmetic) this.selected = pick(frame.arithmetic, ["layer", "unit", "row"]);
     Object.assign(values, frame, surface && { surface }, line && { line });
     if (frame.facts) this.dirty.add("layers");
     this.dirty.add("readouts");
@@ -152,10 +155,23 @@ export class Side {
     }
   }
 
+  /**
+   * The ball's way, as far as a place is new on the picture.
+   * @param {ArrayLike<number>} ball
+   */
+  roll(ball) {
+    const [a, b] = this.trail.slice(-2);
+    const [low, high] = [this.values.landscape?.a?.[0] ?? 0, this.values.landscape?.a?.at(-1) ?? 1];
+    const least = (high - low) / 200;
+    if (this.trail.length && Math.hypot(ball[0] - a, ball[1] - b) < least) return;
+    if (this.trail.length < 4000) this.trail.push(ball[0], ball[1]);
+  }
+
   /** @param {any} curves */
   extend(curves) {
     for (const name of ["epochs", ...CURVES]) {
       if (!curves[name]) continue;
+      if (name === "epochs" && (this.points.epochs.length < 2) !== (curves.from + curves.epochs.length < 2)) this.forget("curves"); // a single point is drawn in another way
       this.points[name] = [...(this.points[name] ?? []).slice(0, curves.from), ...curves[name]];
     }
     this.metric = curves.metric_name ?? this.metric;
@@ -185,12 +201,17 @@ export class Side {
     /** @type {HTMLElement} */ (place.parentElement).hidden = !figure;
     const drawn = this.figures[panel];
     if (drawn && drawn.body.dataset.kind === figure?.kind) return drawn.update(figure);
-    drawn?.destroy();
-    delete this.figures[panel];
+    this.forget(panel);
     if (!figure) return;
     const body = h("div", { class: "figure-body", "data-kind": figure.kind });
     place.replaceChildren(body);
     this.figures[panel] = { ...FIGURES[figure.kind](body, figure, this.model), body };
+  }
+
+  /** @param {string} panel */
+  forget(panel) {
+    this.figures[panel]?.destroy();
+    delete this.figures[panel];
   }
 
   networkFigure() {
@@ -198,7 +219,8 @@ export class Side {
     if (!facts || !weights) return null;
     const drawn = facts.layers.map((/** @type {any} */ l, /** @type {number} */ n) => ({ ...l, place: n })).filter((/** @type {any} */ l) => typeof l.weights === "number" && weights[l.weights]);
     const flat = (/** @type {any} */ w) => (w.shape.length === 2 ? w : null);
-    const maps = (/** @type {any} */ l) => units?.find((/** @type {any} */ u) => u.layer === l.place)?.maps ?? null;
+    const last = drawn.length - 1;
+    const maps = (/** @type {any} */ l, /** @type {number} */ n) => n === last ? answerMap(this.values.surface, facts) : units?.find((/** @type {any} */ u) => u.layer === l.place)?.maps ?? null;
     return {
       kind: "network",
       layers: [{ name: "", kind: "input", units: facts.inputs.length }, ...drawn.map((/** @type {any} */ l) => ({ name: l.name, kind: l.kind, units: l.units, activation: l.activation }))],
@@ -208,6 +230,7 @@ export class Side {
       output_names: facts.classes && facts.task !== "binary" ? facts.classes : facts.targets,
       units: [input_maps ?? null, ...drawn.map(maps)],
       selected: { layer: this.selected.layer, unit: this.selected.unit },
+      space: 60,
     };
   }
 
@@ -231,7 +254,7 @@ export class Side {
   landscapeFigure() {
     const { landscape, ball } = this.values;
     if (!landscape?.loss) return landscape?.status ? { kind: "text", paragraphs: [phrase("computing")] } : null;
-    return { kind: "landscape", ...landscape, ball };
+    return { kind: "landscape", ...landscape, path: this.trail, ball };
   }
 
   showImages() {
@@ -263,8 +286,8 @@ export class Side {
       item("epoch", phrase("epoch"), String(Math.floor(values.epoch ?? 0))), item("iteration", phrase("iteration"), numeral(values.iteration ?? 0)),
       ...number("loss", phrase("loss")), ...number("val_loss", phrase("val_loss")),
       ...share("accuracy", `${phrase("accuracy")} (${phrase("training")})`), ...share("val_accuracy", `${phrase("accuracy")} (${phrase("validation")})`), ...number("mae", phrase("mae")),
-      ...(values.facts ? [item("parameters", "", phrase("parameters", numeral(values.facts.parameters)))] : []),
     );
+    this.places.parameters.textContent = values.facts ? phrase("parameters", numeral(values.facts.parameters)) : "";
   }
 
   showMessage() {
@@ -280,8 +303,24 @@ export class Side {
   showDoctor() {
     const findings = this.values.findings ?? [];
     this.places.doctor.hidden = !findings.length;
-    this.places.doctor.replaceChildren(...findingLines(findings));
+    this.places.doctor.replaceChildren(...findings.map(findingLine));
   }
+}
+
+/**
+ * The surface as the map of the only output unit: a probability around ½, a number around 0.
+ * @param {any} surface
+ * @param {any} facts
+ */
+function answerMap(surface, facts) {
+  if (surface?.values?.shape.length !== 2) return null;
+  const middle = facts.task === "binary" ? 0.5 : 0;
+  return Object.assign(Float32Array.from(surface.values, (v) => v - middle), { shape: [1, ...surface.values.shape] });
+}
+
+/** @param {Finding} f */
+function findingLine(f) {
+  return h("li", { class: `doctor-${f.severity}` }, h("b", {}, said(f.sentence)), " ", h("span", {}, `${said(f.evidence)} ${phrase("remedy")}${said(f.remedy)}`));
 }
 
 /** @param {any} value @param {string[]} keys */

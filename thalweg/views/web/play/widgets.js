@@ -89,10 +89,10 @@ export function slider(key, label, value, values, chosen, shown = numeral) {
  */
 export function numberField(key, label, value, chosen, more = {}) {
   const input = h("input", {
-    type: "number", "data-key": key, step: "any", value, ...more, "aria-label": label,
+    type: "number", "data-key": key, step: "any", value, ...more, bare: null, "aria-label": label,
     onchange: () => input.value !== "" && Number.isFinite(Number(input.value)) && chosen(Number(input.value)),
   });
-  return h("label", { class: "field number" }, h("span", {}, label), input);
+  return h("label", { class: more.bare ? "field number bare" : "field number" }, h("span", {}, label), input);
 }
 
 /**

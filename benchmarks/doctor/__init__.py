@@ -1,0 +1,1 @@
+"""How often the doctor is right: trainings that provoke each rule, their healthy twins, and many healthy trainings."""

@@ -1,0 +1,104 @@
+"""`python -m benchmarks --doctor`: the pairs of all rules, and false alarms of hundreds of healthy trainings."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.doctor import healthy
+from benchmarks.doctor.pairs import PAIRS
+from thalweg.doctor import diagnose
+from thalweg.doctor.finding import Diagnosis
+
+PAGE = Path(__file__).parents[2] / "docs" / "doctor.md"
+BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
+SEEDS = 18
+"""Trainings of each data set."""
+
+
+@dataclass
+class Alarm:
+    """A finding in a healthy training."""
+
+    rule: str
+    data: str
+    course: str
+    score: float
+    best: float
+    evidence: str
+
+
+@dataclass
+class Outcome:
+    """What many trainings came to.
+
+    Attributes:
+        trainings: how many there were.
+        kinds: how many of them were healthy, by the kind of data.
+        checked, alarms: by rule, how many healthy trainings it was checked on, and the findings in them.
+        ill: how many of the other trainings had a finding.
+        milliseconds: of a diagnosis without simple models, the median.
+    """
+
+    trainings: int
+    kinds: Counter[str]
+    checked: Counter[str]
+    alarms: list[Alarm]
+    ill: int
+    milliseconds: float
+
+    @property
+    def healthy(self) -> int:
+        return self.kinds.total()
+
+
+def healthy_trainings(seeds: int = SEEDS) -> Outcome:
+    """Trains on all data sets, and asks the doctor."""
+    outcome = Outcome(0, Counter(), Counter(), [], 0, 0.0)
+    times: list[float] = []
+    for data in healthy.everything():
+        results: list[tuple[str, float, Diagnosis]] = []
+        for seed in range(seeds):
+            course = healthy.courses(data, seed)
+            model = healthy.trained(data, course, seed)
+            predict = lambda x, model=model: model.predict(x, verbose=0)  # noqa: E731
+            begin = time.perf_counter()
+            diagnose(model.recording, thorough=False)
+            times.append(time.perf_counter() - begin)
+            told = f"{course}, seed {seed}"
+            found = diagnose(model.recording, predict)
+            results.append((told, healthy.score(data, predict(data.parts[2][0])), found))
+        best = max(healthy.known(data), max(score for _, score, _ in results))
+        least = best - healthy.margin(data, best)
+        good = sum(score >= least for _, score, _ in results)
+        print(f"{data.name}: {good} of {seeds} healthy (at least {least:.3f}; best {best:.3f})", flush=True)
+        for told, score, found in results:
+            outcome.trainings += 1
+            if score < least:
+                outcome.ill += bool(found.findings)
+                print(f"   not healthy, {score:.3f}: {[f.rule for f in found.findings]} {told}", flush=True)
+                continue
+            outcome.kinds[data.kind] += 1
+            outcome.checked.update(found.checked)
+            for finding in found.findings:
+                outcome.alarms.append(Alarm(finding.rule, data.name, told, score, best, finding.evidence["en"]))
+                print(f"   FALSE ALARM {finding.rule}: {told}; {score:.3f}; {finding.evidence['en']}", flush=True)
+    outcome.milliseconds = 1000 * sorted(times)[len(times) // 2]
+    return outcome
+
+
+def pairs() -> dict[str, tuple[list[str], list[str]]]:
+    """By rule, what is found in the training that provokes it, and in its twin."""
+    found = {}
+    for pair in PAIRS:
+        both = []
+        for provoked in (True, False):
+            model = pair.train(provoked)
+            predict = lambda x, model=model: model.predict(x, verbose=0)  # noqa: E731
+            both.append([finding.rule for finding in diagnose(model.recording, predict).findings])
+        found[pair.rule] = (both[0], both[1])
+        mark = "ok" if pair.rule in both[0] and pair.rule not in both[1] else "WRONG"
+        print(f"{mark:5} {pair.rule}: {both[0]}; twin: {both[1]}", flush=True)
+    return found

@@ -1,0 +1,270 @@
+"""The site: pages say what their code prints, links lead somewhere, no heading twice, both languages agree."""
+
+import importlib.util
+import itertools
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from thalweg import activations, losses
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+SOURCES = sorted([*DOCS.glob("*.md"), *DOCS.glob("guides/*.md")])
+TWINS = [path for path in SOURCES if path.with_suffix("").with_suffix(".zh.md").exists() and ".zh" not in path.name]
+FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+
+
+def load(path):
+    """A program of docs/, which is no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+worked = load(DOCS / "worked.py")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder that mkdocs reads."""
+    pytest.importorskip("matplotlib")
+    folder = tmp_path_factory.mktemp("site") / "docs"
+    load(DOCS / "reference" / "generate.py").write(folder)
+    return folder
+
+
+# --- what pages show -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", worked.pages(), ids=lambda path: path.name)
+def test_a_page_shows_what_its_code_prints(path):
+    if "thalweg tune" in path.read_text(encoding="utf-8"):
+        pytest.importorskip("optuna")
+    assert worked.Page(path).run().faults == []
+
+
+def test_a_page_that_shows_something_else_would_be_noticed(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("```python\nprint(2 * 1.5, 'is right')\n```\n\n```text\n3.0 is right\n```\n", encoding="utf-8")
+    assert worked.Page(page).run().faults == []
+    for shown, damaged in (("3.0", "3.1"), ("right", "wrong")):
+        page.write_text(page.read_text(encoding="utf-8").replace(f"{shown} is", f"{damaged} is"), encoding="utf-8")
+        if shown == "right":
+            page.write_text("```python\nprint('is right')\n```\n\n```text\nis wrong\n```\n", encoding="utf-8")
+        run = worked.Page(page).run()
+        assert len(run.faults) == 1
+        assert "print(" in run.text
+    assert worked.same_words("score of 7 networks is good", "score of 9 networks is good")
+    assert not worked.same_words("score of 7 networks is good", "no such column here at all")
+    assert not worked.same_numbers("95%", "90%")
+
+
+@pytest.mark.parametrize("path", TWINS, ids=lambda path: path.name)
+def test_both_languages_show_the_same_code(path):
+    def code(page):
+        blocks = FENCE.findall(page.read_text(encoding="utf-8"))
+        return [[re.sub(r"\s*#.*", "", line) for line in block.splitlines()] for block in blocks]
+
+    assert code(path) == code(path.with_suffix("").with_suffix(".zh.md"))
+
+
+def test_start_five_minutes_and_tutorial_have_chinese_twins():
+    assert {path.name for path in TWINS} >= {"index.md", "five-minutes.md", "tutorial.md"}
+
+
+def test_the_valley_is_drawn_from_the_tutorials_numbers():
+    drawn = (DOCS / "valley.svg").read_text(encoding="utf-8")
+    text = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    ends = re.findall(r"from w = ([\d.]+): w = (-?[\d.]+), loss", text)
+    assert len(ends) == 3
+    for start, end in ends:
+        assert f"from {start} to {float(end):.2f}" in drawn
+
+
+# --- links and headings ----------------------------------------------------------------------------------------------
+
+
+def prose(path):
+    return FENCE.sub("", path.read_text(encoding="utf-8"))
+
+
+def slug(heading):
+    """The anchor of a heading, as the site's extensions make it."""
+    stated = re.search(r"\{: *#([\w-]+) *\}", heading)
+    if stated:
+        return stated[1]
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+    return re.sub(r"[\s]", "-", re.sub(r"[^\w\- ]", "", text).strip().lower())
+
+
+def headings(path):
+    return re.findall(r"^#+ +(.*)$", prose(path), re.MULTILINE)
+
+
+def test_links_and_anchors_of_the_site_lead_somewhere(site):
+    missing, seen = [], 0
+    anchors = {path: {slug(heading) for heading in headings(path)} for path in site.rglob("*.md")}
+    for path in anchors:
+        for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`]*`", "", prose(path))):
+            if "://" in link:
+                continue
+            seen += 1
+            file, _, place = link.partition("#")
+            aim = (path.parent / file).resolve() if file else path
+            if not aim.exists() or (place and place not in anchors[aim]):
+                missing.append(f"{path.name}: {link}")
+    assert missing == []
+    assert seen > 500
+
+
+def test_no_heading_twice_no_word_twice_nothing_empty(site):
+    for path in site.rglob("*.md"):
+        found = headings(path)
+        assert found, path.name
+        anchors = [slug(heading) for heading in found]
+        assert len(set(anchors)) == len(anchors), f"{path.name}: {sorted(a for a in anchors if anchors.count(a) > 1)}"
+        for heading in found:
+            words = re.sub(r"\{:.*", "", heading).lower().split()
+            assert all(a != b for a, b in itertools.pairwise(words)), f"{path.name}: {heading}"
+        assert "| | |" not in prose(path).replace("|  |", "| |").split("\n|---")[0], path.name
+        text = re.sub(r"<[^>]+>", "", path.read_text(encoding="utf-8"))
+        assert not re.search(r"^(#+) .*\n+\1 ", FENCE.sub("block", text), re.MULTILINE), f"{path.name}: nothing below"
+
+
+def test_tables_of_the_reference_have_headers(site):
+    for path in site.glob("*.md"):
+        for header in re.findall(r"^\|(.*)\|\n\|[-|: ]+\|$", path.read_text(encoding="utf-8"), re.MULTILINE):
+            cells = [cell.strip() for cell in header.split("|")]
+            if path.name in GENERATED:
+                assert all(cells), f"{path.name}: {header}"
+
+
+GENERATED = {
+    f"{name}.md" for name in ("options", "models", "layers", "activations", "losses", "optimizers", "schedules")
+}
+GENERATED |= {
+    f"{name}.md" for name in ("initializers", "regularizers", "constraints", "metrics", "callbacks", "estimators")
+}
+
+
+def test_every_page_is_in_the_navigation(site):
+    class Loader(yaml.SafeLoader):
+        """mkdocs.yml names a function of pymdownx."""
+
+    Loader.add_multi_constructor("tag:yaml.org,2002:python/", lambda loader, suffix, node: suffix)
+    settings = yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), Loader)
+
+    def pages(nav):
+        if isinstance(nav, str):
+            return [nav]
+        return [page for part in (nav.values() if isinstance(nav, dict) else nav) for page in pages(part)]
+
+    named = pages(settings["nav"])
+    assert len(named) == len(set(named))
+    written = {path.relative_to(site).as_posix() for path in site.rglob("*.md")}
+    assert set(named) | {settings["not_in_nav"]} == written
+    assert settings["theme"]["font"] is False
+    polyfill = site / settings["extra"]["polyfills"][0]
+    assert polyfill.exists()
+
+
+def test_every_command_is_shown_and_has_its_options(site):
+    commands = load(DOCS / "reference" / "commands.py").commands()
+    guide, options = ((site / name).read_text(encoding="utf-8") for name in ("command-line.md", "options.md"))
+    for name, command in commands.items():
+        assert re.search(rf"thalweg {name}\b", guide), name
+        for parameter in command.params:
+            for option in parameter.opts:
+                assert parameter.name == "help" or not option.startswith("--") or f"`{option}`" in options
+
+
+def test_every_entry_of_the_reference_has_its_place_and_picture(site):
+    generate = sys.modules["generate"]
+    for section in generate.sections():
+        text = (site / f"{section.name}.md").read_text(encoding="utf-8")
+        for name in section.things:
+            shown = name.replace("Model.", "model.")
+            assert re.search(rf"^## {re.escape(shown)}\b.*{{: #{generate.anchor(name)} }}$", text, re.MULTILINE), name
+            assert f"](#{generate.anchor(name)})" in text
+        for picture in re.findall(r"!\[\w+\]\((.+?)\)", text):
+            assert (site / picture).read_text(encoding="utf-8").startswith("<?xml")
+    drawn = [path for path in site.glob("*.svg") if "-" in path.name]
+    assert len(drawn) >= len(activations.NAMES) + len(losses.CLASSES)
+    assert "`W ~ U ±√(6/(fan_in + fan_out))`" in (site / "initializers.md").read_text(encoding="utf-8")
+
+
+# --- the map ---------------------------------------------------------------------------------------------------------
+
+
+MAP = json.loads((ROOT / "thalweg" / "views" / "web" / "play" / "map.json").read_text(encoding="utf-8"))
+KNOBS = ["initial_weights", "activation", "loss", "learning_rate"]
+
+
+def test_the_map_goes_from_the_data_to_the_decision_and_round():
+    ids = [node["id"] for node in MAP["nodes"]]
+    arrows = {(edge["start"], edge["end"]) for edge in MAP["edges"]}
+    assert [node["id"] for node in MAP["nodes"] if node["kind"] == "knob"] == KNOBS
+    way = ["data", "forward", "activation", "loss", "gradient_descent", "update", "trained_network", "decision"]
+    assert arrows >= set(itertools.pairwise(way)) | {("update", "forward")}
+    assert {end for arrow in arrows for end in arrow} == set(ids)
+    for node in MAP["nodes"]:
+        for which in ("title", "text"):
+            assert node[which]["en"]
+            assert re.search("[\u4e00-\u9fff]", node[which]["zh"])
+
+
+def test_the_maps_instructions_are_those_of_the_tutorials_network():
+    text = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    listing = re.search(r"```text\n(#  instruction.*?)```", text, re.DOTALL)[1]
+    named = [node["instruction"] for node in MAP["nodes"] if node["instruction"]]
+    assert len(named) == 6
+    for name in named:
+        assert re.search(rf"^\d+ +{re.escape(name)}  ", listing, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("shape", ["wide", "tall"])
+def test_no_boxes_of_the_map_overlap_and_all_are_inside(shape):
+    (w, h), (width, height) = MAP["box"], MAP["sizes"][shape]
+    for a, b in itertools.combinations(MAP["nodes"], 2):
+        assert abs(a[shape][0] - b[shape][0]) >= w or abs(a[shape][1] - b[shape][1]) >= h, (a["id"], b["id"])
+    for node in MAP["nodes"]:
+        x, y = node[shape]
+        assert w / 2 <= x <= width - w / 2
+        assert h / 2 <= y <= height - h / 2
+
+
+def test_the_maps_pages_link_to_page_instruction_and_code(site):
+    for name in ("map.md", "map.zh.md"):
+        text = (site / name).read_text(encoding="utf-8")
+        for node in MAP["nodes"]:
+            assert text.count(f'href="#{node["id"]}"') == 2  # in the wide and in the tall drawing
+            assert f"](code.md#{node['id']})" in text
+    code = (site / "code.md").read_text(encoding="utf-8")
+    assert "class Affine(" in code
+    assert "def predict(" in code
+
+
+# --- the site as mkdocs builds it ------------------------------------------------------------------------------------
+
+
+def test_the_site_is_built_without_a_warning_and_fetches_nothing(site, tmp_path):
+    pytest.importorskip("material")
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    text = text.replace("docs_dir: build/docs", f"docs_dir: {site}").replace("hooks: [docs", f"hooks: [{DOCS}")
+    (tmp_path / "mkdocs.yml").write_text(text.replace("site_dir: build/site", "site_dir: built"), encoding="utf-8")
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+    done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for page in (tmp_path / "built").rglob("*.html"):
+        html = page.read_text(encoding="utf-8")
+        fetched = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"(https?:[^\"]*)", html)
+        assert fetched == [], page.name
+        assert ('lang="zh-Hant"' in html[:200]) == page.name.endswith(".zh.html")

@@ -1,0 +1,76 @@
+"""When samples are taken: some in any case, the others as long as they stay cheap."""
+
+import pytest
+
+from thalweg.recordings import timetable
+from thalweg.recordings.timetable import SHARE, Timetable
+
+
+def followed(table, step_seconds, sample_seconds):
+    """The sampled steps of a training in which steps and samples take so long."""
+    done, sampled = 0, []
+    while done < table.steps:
+        following = table.next(done)
+        if following <= done:
+            sampled.append(done)
+            table.sampled(done, sample_seconds)
+            done += 1
+        else:
+            steps = min(following - done, 1000)
+            table.ran(steps, steps * step_seconds)
+            done += steps
+    return sampled
+
+
+def test_cheap_samples_are_taken_densely_at_first_and_then_every_epoch():
+    sampled = followed(Timetable(1000, 50), 1.0, 0.001)
+    assert sampled[:8] == [0, 1, 3, 4, 6, 7, 9, 12]
+    assert set(range(0, 1000, 50)) <= set(sampled)
+    assert sampled[-1] == 999
+    assert len(sampled) < 50
+
+
+def test_dear_samples_are_taken_where_necessary():
+    assert followed(Timetable(1000, 50), 1e-5, 1.0) == [0, 1, 250, 500, 750, 999]
+
+
+@pytest.mark.parametrize("sample", [0.5, 3.0, 20.0])
+def test_samples_take_no_more_than_their_share(sample):
+    sampled = followed(Timetable(100_000, 500), 1.0, sample)
+    necessary = 6
+    assert len(sampled) > 2 * necessary
+    spent = sample * len(sampled) / 100_000
+    assert spent <= SHARE + necessary * sample / 100_000
+    if sample == 20.0:  # as many as the share allows, not a few
+        assert spent > 0.8 * SHARE
+
+
+def test_a_part_of_the_time_may_be_spent_on_the_first_steps(monkeypatch):
+    first = [sum(k < 100 for k in followed(Timetable(100_000, 500), 1.0, 5.0))]
+    monkeypatch.setattr(timetable, "ADVANCE", 0.0)
+    first.append(sum(k < 100 for k in followed(Timetable(100_000, 500), 1.0, 5.0)))
+    assert first[0] > 10 > 2 >= first[1]
+
+
+def test_with_accumulated_gradients_steps_that_update_are_sampled():
+    sampled = followed(Timetable(103, 10, every=4, begun=2), 1.0, 0.001)
+    assert all((2 + k + 1) % 4 == 0 for k in sampled)
+    assert sampled[0] == 1
+    assert sampled[-1] == 101
+
+
+def test_after_thinning_samples_are_further_apart():
+    table = Timetable(1000, 1, most=16)
+    assert len(followed(Timetable(1000, 1), 1.0, 0.0)) == 999  # every step is an epoch; one was to be timed
+    for step in range(16):
+        table.ran(1, 1.0)
+        table.sampled(step, 0.0)
+    table.thin()
+    assert table.next(16) == 17
+    table.thin()
+    assert table.next(16) == 19
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_short_trainings(steps):
+    assert followed(Timetable(steps, 10), 1.0, 1.0) == list(range(steps))

@@ -1,0 +1,51 @@
+"""`thalweg play`: the live page, on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Annotated
+
+from typer import Argument, Option
+
+from thalweg.cli.options import TABLES
+from thalweg.errors import ArgumentError
+from thalweg.play import scenes
+from thalweg.play.server import Site, check_installed, listening, serve
+from thalweg.play.uploads import of_source
+
+
+def play(
+    source: Annotated[str | None, Argument(help=f"what to learn from: {TABLES}; the page has data of its own, too")] = None,
+    *,
+    lesson: Annotated[str | None, Option(help="begins with a lesson, such as one-row")] = None,
+    preset: Annotated[str | None, Option(help="begins with a preset, such as dead-relus")] = None,
+    port: Annotated[int, Option(help="of 127.0.0.1; 0 is a free one")] = 0,
+    no_open: Annotated[bool, Option("--no-open", help="doesn't open the browser")] = False,
+) -> None:
+    """Opens the live page: a network in the browser, trained by this machine while one watches."""
+    check_installed()
+    if sum(given is not None for given in (source, lesson, preset)) > 1:
+        raise ArgumentError("give one of SOURCE, --lesson and --preset: each is what the page begins with")
+    states = scenes.initial(lesson, preset, source is not None)
+    table = None if source is None else of_source(source)
+    at = listening(port)
+    site = Site(at.getsockname()[1], table, states, lesson, preset)
+
+    def started() -> None:
+        print(site.address)
+        print("open this address; Ctrl-C ends the page and its trainings", flush=True)
+        if not no_open:
+            open_browser(site.address)
+
+    serve(site, at, started)
+
+
+def open_browser(address: str) -> None:
+    """Opens the page in the browser, if this machine has one with windows; a browser in the terminal would take it."""
+    import webbrowser
+
+    windows = sys.platform in ("win32", "darwin") or any(os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY"))
+    if windows:
+        threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()

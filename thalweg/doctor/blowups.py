@@ -1,0 +1,206 @@
+"""Rules on losses that grow: values that aren't finite, bad starts, divergence, oscillation, exploding gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from thalweg.doctor.case import Case, ever_twice
+from thalweg.doctor.rule import Numbers, Rule
+
+START = 2.0
+"""A start is bad if the first loss is above this many times that of a constant answer …"""
+WASTED = 0.1
+"""… and the training has spent this part of its epochs, and two at least, to come down to that answer."""
+GROWN = 2.0
+"""A loss diverges if it is above this many times its least value so far."""
+TURNS = 0.6
+"""The share of the differences between epochs that change sign in an oscillation …"""
+SWING = 0.05
+"""… whose mean size is above this part of the constant answer's loss."""
+WINDOW = 5
+"""The epochs of a window; two windows are compared."""
+ACROSS = 1e3
+"""A gradient explodes if the first layer's norm is above this many times the last one's …"""
+BESIDE = 100.0
+"""… or a layer's norm above this many times that of its weights."""
+
+
+def not_finite(case: Case) -> Numbers | None:
+    if not case.diverged:
+        return None
+    data = "the data holds" in case.diverged
+    return {
+        "what": case.diverged,
+        "remedy": {
+            "en": "Fill in or drop the missing values in x and y."
+            if data
+            else "Give the optimizer a smaller learning_rate, or clipnorm=1.0; scale the inputs to about −1 … 1.",
+            "zh": "請填補或刪去 x 與 y 中的遺漏值。"
+            if data
+            else "請調小 optimizer 的 learning_rate，或給 clipnorm=1.0；並把輸入縮放到大約 −1 … 1。",
+        },
+    }
+
+
+def bad_start(case: Case) -> Numbers | None:
+    constant = case.constant
+    assert constant is not None
+    first = float(case.recording.batch_losses[0]) if len(case.recording.batch_losses) else float(case.loss[0])
+    spent = int(np.argmax(case.gone > 0)) if (case.gone > 0).any() else len(case.gone)
+    if first <= START * constant or spent < max(2, WASTED * len(case.gone)):
+        return None
+    classes = case.shares is not None
+    return {
+        "first": first,
+        "constant": constant,
+        "spent": spent,
+        "epochs": len(case.gone),
+        "what": {"en": "the inputs", "zh": "輸入"} if classes else {"en": "inputs and target", "zh": "輸入與目標"},
+    }
+
+
+def diverging(case: Case) -> Numbers | None:
+    if case.diverged:
+        return None  # which has been said
+    loss = case.loss
+    before = np.minimum.accumulate(loss)[:-1]
+    level = case.constant if case.constant is not None else float(loss[0])
+    grown = (loss[1:] > GROWN * before) & (loss[1:] > level)
+    if len(grown) < 2 or not grown[-2:].all():
+        return None
+    return {"loss": float(loss[-1]), "least": float(loss.min()), "epoch": int(loss.argmin()) + 1, "level": level}
+
+
+def oscillation(case: Case) -> Numbers | None:
+    constant = case.constant
+    assert constant is not None
+    if len(case.loss) < 2 * WINDOW + 1:
+        return None
+    changes = np.diff(case.loss[-2 * WINDOW - 1 :])
+    windows = changes.reshape(2, WINDOW)
+    turns = (np.sign(changes[1:]) != np.sign(changes[:-1])).mean()
+    swings = np.abs(windows).mean(axis=1) / constant
+    recent, earlier = case.loss[-WINDOW:].mean(), case.loss[-2 * WINDOW : -WINDOW].mean()
+    better = (earlier - recent) / constant
+    if recent - case.loss.min() < SWING * constant:
+        return None  # it swings about the best that it has reached
+    if turns < TURNS or (swings < SWING).any() or better > swings.min() / 2:
+        return None
+    return {"swing": swings.mean(), "turns": turns, "epochs": 2 * WINDOW, "better": better}
+
+
+def exploding(case: Case) -> Numbers | None:
+    gradients, weights = case.statistic("gradient_norm"), case.statistic("weight_norm")
+    if not case.poor or gradients.shape[1] < 2:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        across = gradients[:, :1] / gradients[:, -1:]
+        beside = gradients / weights
+    beside[~np.isfinite(beside)] = 0.0  # of layers whose weights are 0
+    first, last = case.recording.layers[0], case.recording.layers[-1]
+    if ever_twice(across > ACROSS)[0]:
+        than = {"en": f"of {last}", "zh": f"{last} 的梯度"}
+        return case.harm | {"layer": first, "times": float(across[across > ACROSS].max()), "than": than}
+    twice = ever_twice(beside > BESIDE)
+    if twice.any():
+        place = int(np.where(twice, beside.max(axis=0), 0).argmax())
+        than = {"en": "of its weights", "zh": "自己的權重"}
+        layer = case.recording.layers[place]
+        return case.harm | {"layer": layer, "times": float(beside[:, place].max()), "than": than}
+    return None
+
+
+RULES = [
+    Rule(
+        name="not finite",
+        severity="error",
+        symptom="loss, weights or the optimizer's vectors became NaN or infinite",
+        harm="`fit` has stopped",
+        check=not_finite,
+        sentence={"en": "The training stopped at a number that isn't finite.", "zh": "訓練遇到不是有限的數而停止了。"},
+        evidence={"en": "{what}", "zh": "{what}"},
+        remedy={"en": "{remedy}", "zh": "{remedy}"},
+    ),
+    Rule(
+        name="bad start",
+        symptom=f"the first loss is above {START:g} × that of a constant answer (of classes: the entropy of their "
+        f"shares)",
+        harm=f"it takes two epochs, and {WASTED:.0%} of all, to come down to that answer",
+        needs=("constant", "course"),
+        check=bad_start,
+        sentence={
+            "en": "The training starts far from the target: its first epochs only make up for the initial weights.",
+            "zh": "訓練的起點離目標太遠：最初幾輪只是在彌補初始權重。",
+        },
+        evidence={
+            "en": "the first loss is {first:.4g}, a constant answer has {constant:.4g}, and it took {spent} of "
+            "{epochs} epochs "
+            "to get below that",
+            "zh": "第一個損失為 {first:.4g}，只回答一個常數就有 {constant:.4g}；{epochs} 輪中花了 {spent} 輪才低於它",
+        },
+        remedy={
+            "en": "Draw smaller initial weights (kernel_initializer='glorot_uniform', bias_initializer='zeros'), "
+            "and scale {what} to about −1 … 1.",
+            "zh": "請用較小的初始權重（kernel_initializer='glorot_uniform'、bias_initializer='zeros'），"
+            "並把{what}縮放到大約 −1 … 1。",
+        },
+    ),
+    Rule(
+        name="diverging",
+        severity="error",
+        symptom=f"the loss is above {GROWN:g} × its least value so far",
+        harm="and above that of a constant answer, in the last two epochs",
+        needs=("course",),
+        check=diverging,
+        sentence={"en": "The loss grows instead of falling.", "zh": "損失不降反升。"},
+        evidence={
+            "en": "the loss is {loss:.4g}; it was {least:.4g} in epoch {epoch}, and a constant answer has {level:.4g}",
+            "zh": "損失為 {loss:.4g}；在第 {epoch} 輪曾是 {least:.4g}，只回答一個常數就有 {level:.4g}",
+        },
+        remedy={
+            "en": "Give the optimizer a learning_rate ten times smaller, or clipnorm=1.0.",
+            "zh": "請把 optimizer 的 learning_rate 調小十倍，或給 clipnorm=1.0。",
+        },
+    ),
+    Rule(
+        name="oscillation",
+        symptom=f"the loss turns at {TURNS:.0%} of the epochs, by {SWING:.0%} of the constant answer's loss on average",
+        harm=f"the last {WINDOW} epochs are hardly better than those before, and worse than the best by {SWING:.0%}",
+        needs=("constant", "course"),
+        yields_to=("not finite", "diverging"),
+        check=oscillation,
+        sentence={"en": "The loss jumps up and down without getting better.", "zh": "損失忽上忽下，沒有變好。"},
+        evidence={
+            "en": "over the last {epochs} epochs it changed by {swing:.0%} of the constant answer's loss from one "
+            "to the next, "
+            "and turned at {turns:.0%} of them",
+            "zh": "最後 {epochs} 輪中，每輪的變化平均是常數答案之損失的 {swing:.0%}，其中 {turns:.0%} 轉了方向",
+        },
+        remedy={
+            "en": "Give the optimizer a smaller learning_rate, or let it fall (schedules.CosineDecay); or a larger "
+            "batch_size.",
+            "zh": "請調小 optimizer 的 learning_rate，或讓它逐漸下降（schedules.CosineDecay）；"
+            "或用更大的批次（batch_size）。",
+        },
+    ),
+    Rule(
+        name="exploding gradients",
+        symptom=f"the norm of the first layer's gradient is above {ACROSS:g} × the last one's, or a layer's above "
+        f"{BESIDE:g} × that of its weights, in two consecutive samples",
+        harm="poor progress",
+        needs=("samples", "course"),
+        check=exploding,
+        sentence={"en": "The gradients explode.", "zh": "梯度爆炸了。"},
+        evidence={
+            "en": "the norm of {layer}'s gradient is {times:.3g} times that {than}; {harm}",
+            "zh": "{layer} 的梯度範數是{than}的 {times:.3g} 倍；{harm}",
+        },
+        remedy={
+            "en": "Give the optimizer clipnorm=1.0, draw smaller initial weights (kernel_initializer='he_normal'), "
+            "or put "
+            "BatchNormalization between the layers.",
+            "zh": "請給 optimizer clipnorm=1.0，用較小的初始權重（kernel_initializer='he_normal'），或在層之間加 "
+            "BatchNormalization。",
+        },
+    ),
+]

@@ -1,0 +1,239 @@
+"""A training as the doctor sees it: the course of its loss, what the loss could be, and whether progress was poor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.doctor.finding import Text
+from thalweg.doctor.yardsticks import Yardsticks, constant_loss, yardsticks
+from thalweg.recordings.recording import Recording
+
+Array = NDArray[Any]
+Predict = Callable[[Array], Array]
+
+LITTLE = 0.1
+"""Progress is poor if less than this part of the constant answer's loss is gone …"""
+LAG = 0.25
+"""… or if it lags behind what simple models reach by this part of it, and by LITTLE at least."""
+PARTS = 8
+"""A training of one epoch is looked at in this many parts."""
+ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
+
+MISSING: dict[str, Text] = {
+    "samples": {
+        "en": "nothing was recorded by layers: fit(record=True)",
+        "zh": "沒有各層的紀錄：請用 fit(record=True)",
+    },
+    "course": {"en": "it takes two epochs, or one of many batches", "zh": "至少要有兩輪，或一輪裡有許多批次"},
+    "validation": {
+        "en": "there were no validation rows: validation_split or validation_data",
+        "zh": "沒有驗證資料：請給 validation_split 或 validation_data",
+    },
+    "classes": {"en": "the target isn't a class", "zh": "目標不是類別"},
+    "constant": {
+        "en": "the loss of a constant answer isn't known for this loss",
+        "zh": "不知道常數答案在這個損失函數下的損失",
+    },
+    "rows": {"en": "no rows of the data were recorded", "zh": "沒有記錄任何資料列"},
+    "columns": {"en": "the rows aren't columns of a table", "zh": "資料不是表格的欄"},
+    "yardsticks": {
+        "en": "no simple model could be fitted for comparison",
+        "zh": "沒有可供比較的簡單模型",
+    },
+    "predictions": {
+        "en": "it takes the network's predictions: model.diagnose()",
+        "zh": "需要網路的預測：請用 model.diagnose()",
+    },
+    "accuracy": {
+        "en": "no accuracy was measured: compile(metrics=['accuracy'])",
+        "zh": "沒有測量準確率：請用 compile(metrics=['accuracy'])",
+    },
+    "twins": {"en": "rows of both parts were not compared", "zh": "沒有比較訓練與驗證的資料列"},
+    "time": {"en": "it takes too long while the network trains", "zh": "訓練中檢查太花時間"},
+}
+
+
+class Case:
+    """A recording, and what follows from it; everything is computed once, when a rule asks for it.
+
+    Args:
+        recording: of the training.
+        predict: the outputs of the network, as it was left, for rows of inputs; None if they can't be had.
+        thorough: whether simple models may be fitted, to know what can be reached.
+    """
+
+    def __init__(self, recording: Recording, predict: Predict | None = None, thorough: bool = True) -> None:
+        self.recording, self.facts, self.predict, self.thorough = recording, recording.facts, predict, thorough
+
+    def missing(self, needs: tuple[str, ...]) -> Text | None:
+        """Why a rule that needs these can't be checked; None if it can."""
+        has: dict[str, Callable[[], bool]] = {
+            "samples": lambda: len(self.recording) >= 2,
+            "course": lambda: len(self.loss) >= 2,
+            "validation": lambda: len(self.held_loss) >= 2,
+            "classes": lambda: self.shares is not None,
+            "constant": lambda: self.constant is not None,
+            "rows": lambda: self.recording.sample.x is not None and self.recording.sample.y is not None,
+            "columns": lambda: self.recording.sample.x is not None and self.recording.sample.x.ndim == 2,
+            "yardsticks": lambda: self.yardsticks is not None,
+            "predictions": lambda: self.outputs is not None,
+            "accuracy": lambda: self.accuracy is not None,
+            "twins": lambda: bool(self.facts.get("twins")),
+        }
+        return next((MISSING[need] for need in needs if not has[need]()), None)
+
+    # --- the course of the loss ----------------------------------------------------------------------------------
+
+    @cached_property
+    def loss(self) -> Array:
+        """The training loss by epoch, (epochs,); of a training of one epoch, the means of eight parts of it."""
+        by_epoch = self.logged("loss")
+        batches = self.recording.batch_losses
+        if len(by_epoch) < 2 and len(batches) >= 2 * PARTS:
+            return np.array([part.mean() for part in np.array_split(batches, PARTS)])
+        return by_epoch
+
+    @cached_property
+    def held_loss(self) -> Array:
+        """The validation loss of the epochs that were validated."""
+        return self.logged("val_loss")
+
+    def logged(self, name: str) -> Array:
+        """What the history has by this name, without the epochs in which it is missing."""
+        history = self.facts.get("history") or {}
+        values = history.get(name, []) if isinstance(history, dict) else [log.get(name) for log in history]
+        return np.array([value for value in values if value is not None], np.float64)
+
+    @cached_property
+    def accuracy(self) -> Array | None:
+        """The training accuracy by epoch, if one was measured."""
+        found: list[Array] = [values for name in ACCURACIES if len(values := self.logged(name)) >= 2]
+        return found[0] if found else None
+
+    @property
+    def diverged(self) -> str | None:
+        """The sentence of the error that ended the training."""
+        sentence = self.facts.get("diverged")
+        return None if sentence is None else str(sentence)
+
+    # --- what the loss could be ----------------------------------------------------------------------------------
+
+    @cached_property
+    def shares(self) -> Array | None:
+        """The share of each class in the rows trained on."""
+        counts = self.facts.get("class_counts")
+        if not counts or sum(counts) == 0:
+            return None
+        return np.array(counts, np.float64) / sum(counts)
+
+    @cached_property
+    def constant(self) -> float | None:
+        """The loss of the best constant answer; None if it isn't known, as with weighted rows and with penalties."""
+        if self.facts.get("weighted") or self.facts.get("penalty"):
+            return None
+        return constant_loss(self.facts, self.recording.sample)
+
+    @cached_property
+    def gone(self) -> Array:
+        """The part of the constant answer's loss that is gone, by epoch: 1 is all, 0 none, below 0 it is worse.
+
+        Of the training and the validation loss, the better one: dropout makes the first look worse than it is.
+        """
+        assert self.constant is not None
+        gone = 1 - self.loss / self.constant
+        if len(self.held_loss) == len(self.loss):
+            gone = np.maximum(gone, 1 - self.held_loss / self.constant)
+        return np.asarray(gone)
+
+    @cached_property
+    def yardsticks(self) -> Yardsticks | None:
+        """What simple models reach on rows that they haven't seen; None if that can't be said, or not in the time."""
+        if not self.thorough or self.constant is None:
+            return None
+        return yardsticks(self.facts, self.recording.sample, self.constant)
+
+    @cached_property
+    def poor(self) -> bool:
+        """Harm: the loss of the last two epochs is nearly a constant answer's, or far from what is reached easily.
+
+        Where a simple model does no better, little progress isn't poor.
+        """
+        if self.diverged:
+            return True
+        if self.constant is None or len(self.loss) < 2:
+            return False
+        reached = float(self.gone[-2:].max())
+        if self.yardsticks is None:
+            return reached < LITTLE
+        best = self.yardsticks.best
+        return reached < best - max(LITTLE, LAG * best)
+
+    @property
+    def nothing_learned(self) -> bool:
+        """Harm: progress is poor, and the last two epochs are hardly better than a constant answer."""
+        if self.diverged or self.constant is None:
+            return self.poor
+        return self.poor and bool((self.gone[-2:] < LITTLE).all())
+
+    @property
+    def harm(self) -> dict[str, Any]:
+        """What the texts say of poor progress."""
+        values: dict[str, Any] = {"loss": float(self.loss[-1]) if len(self.loss) else np.nan}
+        if self.constant is None:
+            return values | {"harm": {"en": f"the loss is {values['loss']:.4g}", "zh": f"損失為 {values['loss']:.4g}"}}
+        constant, loss = self.constant, values["loss"]
+        english = f"the loss is {loss:.4g}, and a constant answer has {constant:.4g}"
+        chinese = f"損失為 {loss:.4g}，而只回答一個常數就有 {constant:.4g}"
+        if self.yardsticks is not None:
+            reached = (1 - self.yardsticks.best) * constant
+            english += f"; {self.yardsticks.name['en']} reaches {reached:.4g} on rows it hasn't seen"
+            chinese += f"；{self.yardsticks.name['zh']}在沒看過的資料上有 {reached:.4g}"
+        return values | {"harm": {"en": english, "zh": chinese}}
+
+    # --- layers --------------------------------------------------------------------------------------------------
+
+    def statistic(self, name: str) -> Array:
+        """(samples, layers)."""
+        return self.recording.statistics[name]
+
+    @property
+    def hidden(self) -> list[int]:
+        """The places of the layers with weights, except for the last one."""
+        return list(range(len(self.recording.layers) - 1))
+
+    def kind_of(self, layer: str) -> dict[str, Any]:
+        """What the facts say of a layer."""
+        return next((entry for entry in self.facts.get("architecture", []) if entry["name"] == layer), {})
+
+    # --- predictions ---------------------------------------------------------------------------------------------
+
+    @property
+    def judged(self) -> tuple[Array, Array] | None:
+        """Rows with their targets to judge the network by: held-out ones, or if there are none, those trained on."""
+        sample = self.recording.sample
+        if sample.held_x is not None and sample.held_y is not None:
+            return sample.held_x, sample.held_y
+        return None if sample.x is None or sample.y is None else (sample.x, sample.y)
+
+    @cached_property
+    def outputs(self) -> Array | None:
+        """The network's outputs for the rows it is judged by, (rows, outputs)."""
+        if self.predict is None or self.judged is None:
+            return None
+        outputs = np.asarray(self.predict(self.judged[0]))
+        return outputs.reshape(len(outputs), -1)
+
+
+def last_two(flags: Array) -> Array:
+    """By layer, whether something holds in the last two samples: (samples, layers) → (layers,)."""
+    return np.asarray(flags[-2:].all(axis=0)) if len(flags) >= 2 else np.zeros(flags.shape[1:], bool)
+
+
+def ever_twice(flags: Array) -> Array:
+    """By layer, whether something holds in any two consecutive samples: (samples, layers) → (layers,)."""
+    return np.asarray((flags[1:] & flags[:-1]).any(axis=0))

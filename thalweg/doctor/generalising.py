@@ -1,0 +1,261 @@
+"""Rules on what the network makes of rows that it hasn't learned from: overfitting, the majority, rare classes, and
+whether it was worth a network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.doctor.case import Case
+from thalweg.doctor.rule import Numbers, Rule
+from thalweg.doctor.yardsticks import LINEAR
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+RISEN = 0.15
+"""Of the constant answer's loss: by how much the validation loss has risen above its least value …"""
+GAP = 0.15
+"""… and by how much it is above the training loss."""
+ONE_ANSWER = 0.99
+"""The share of rows with the same answer that counts as all."""
+RARE = 0.2
+"""A class is rare if it has less than this part of an equal share of the rows."""
+FOUND, OTHERS_FIND = 0.1, 0.3
+"""A rare class is overlooked if no more than the first part of its rows is found, and simple models find the second."""
+FEWEST = 8
+"""Of so few rows of a class nothing is said."""
+WORSE, BETTER = 0.05, 0.1
+"""Of the constant answer's loss: how much worse than a linear model a network is, or how much better a forest is."""
+
+
+def overfitting(case: Case) -> Numbers | None:
+    constant = case.constant
+    assert constant is not None
+    held, loss = case.held_loss, case.loss
+    if len(held) != len(loss) or case.facts.get("restored"):
+        return None
+    least = float(held.min())
+    risen = (held[-2:] - least) / constant
+    gap = (held[-2:] - loss[-2:]) / constant
+    if (risen < RISEN).any() or (gap < GAP).any() or loss[-1] > loss[int(held.argmin())]:
+        return None
+    return {"held": float(held[-1]), "least": least, "epoch": int(held.argmin()) + 1, "loss": float(loss[-1])}
+
+
+def codes(values: Floats, outputs: int) -> Codes:
+    """Class numbers (rows,) of probabilities or targets."""
+    if values.ndim == 2 and values.shape[1] > 1:
+        return np.asarray(values.argmax(axis=1))
+    flat = values.reshape(len(values))
+    return np.asarray(flat > 0.5 if outputs == 1 else flat).astype(np.int64)
+
+
+def answered(case: Case) -> tuple[Codes, Codes]:
+    """The network's classes for the rows it is judged by, and the true ones."""
+    assert case.outputs is not None
+    assert case.judged is not None
+    width = case.outputs.shape[1]
+    margin = width == 1 and case.facts.get("output_activation") == "linear"
+    return codes(case.outputs + 0.5 if margin else case.outputs, width), codes(np.asarray(case.judged[1]), width)
+
+
+def majority(case: Case) -> Numbers | None:
+    shares = case.shares
+    assert shares is not None
+    if not case.poor or case.diverged:
+        return None
+    greatest = float(shares.max())
+    if case.outputs is not None:
+        guesses, _ = answered(case)
+        same = float((guesses == np.bincount(guesses).argmax()).mean())
+        if same < ONE_ANSWER:
+            return None
+    elif case.accuracy is None or (np.abs(case.accuracy[-2:] - greatest) > 0.01).any():
+        return None
+    else:
+        same = float(case.accuracy[-1])
+    return case.harm | {"same": same, "class": int(shares.argmax()), "greatest": greatest}
+
+
+def imbalance(case: Case) -> Numbers | None:
+    shares = case.shares
+    assert shares is not None
+    assert case.yardsticks is not None
+    guesses, truth = answered(case)
+    width = case.outputs.shape[1] if case.outputs is not None else 1
+    judge = codes(np.asarray(case.yardsticks.y), width)
+    for label in np.flatnonzero(shares < RARE / len(shares)):
+        rows = truth == label
+        if rows.sum() < FEWEST or (judge == label).sum() < FEWEST:
+            continue
+        found = float((guesses[rows] == label).mean())
+        if case.accuracy is None and not case.poor and found:
+            continue
+        # simple models answer with the class whose probability is greatest in proportion to its share
+        easily = max(
+            float((in_proportion(values, shares)[judge == label] == label).mean())
+            for values in case.yardsticks.predicted.values()
+        )
+        if found <= FOUND and easily - found >= OTHERS_FIND:
+            return {"class": int(label), "share": float(shares[label]), "found": found, "easily": easily}
+    return None
+
+
+def in_proportion(probabilities: Floats, shares: Floats) -> Codes:
+    """The class numbers that are likeliest if all classes were equally frequent."""
+    if probabilities.shape[1] == 1:
+        probabilities = np.hstack([1 - probabilities, probabilities])
+    return np.asarray((probabilities / np.maximum(shares, 1e-12)).argmax(axis=1))
+
+
+def no_better(case: Case) -> Numbers | None:
+    yardsticks = case.yardsticks
+    assert yardsticks is not None
+    if case.diverged or not case.hidden:
+        return None
+    reached = (1 - case.held_loss / case.constant) if len(case.held_loss) >= 2 else case.gone
+    last = float(reached[-2:].max())
+    worse = yardsticks.linear - last
+    better = yardsticks.forest - last
+    if worse < WORSE and not (worse > -WORSE / 2 and better > BETTER):
+        return None
+    if case.outputs is not None and not confirmed(case, "linear" if worse >= WORSE else "forest"):
+        return None
+    assert case.constant is not None
+    name = "forest" if worse < WORSE else "linear"
+    other = LINEAR if name == "linear" else yardsticks.name
+    return {
+        "loss": (1 - last) * case.constant,
+        "linear": (1 - yardsticks.linear) * case.constant,
+        "forest": (1 - yardsticks.forest) * case.constant,
+        "other": other,
+    }
+
+
+def confirmed(case: Case, name: str) -> bool:
+    """Whether the network is worse row by row, by more than twice the standard error of the difference."""
+    assert case.yardsticks is not None
+    assert case.predict is not None
+    network = np.asarray(case.predict(case.yardsticks.x))
+    y = np.asarray(case.yardsticks.y)
+    pairs = [row_losses_of(case, values, y) for values in (network, case.yardsticks.predicted[name])]
+    if pairs[0] is None or pairs[1] is None:
+        return True
+    difference = pairs[0] - pairs[1]
+    error = difference.std() / np.sqrt(len(difference))
+    return bool(difference.mean() > 2 * error)
+
+
+def row_losses_of(case: Case, predicted: Floats, y: NDArray[Any]) -> Floats | None:
+    """The loss of each row: −ln p of its class, or the mean squared error of its numbers; None if they are no such."""
+    predicted = predicted.reshape(len(predicted), -1).astype(np.float64)
+    if case.shares is None:
+        return np.asarray(np.square(predicted - y.reshape(len(y), -1)).mean(axis=1))
+    truth = codes(y, predicted.shape[1])
+    if predicted.shape[1] == 1:
+        predicted = np.hstack([1 - predicted, predicted])
+    if (predicted < 0).any() or (np.abs(predicted.sum(axis=1) - 1) > 1e-3).any():
+        return None  # not probabilities
+    return np.asarray(-np.log(np.maximum(predicted[np.arange(len(y)), truth], 1e-7)))
+
+
+RULES = [
+    Rule(
+        name="overfitting",
+        symptom=f"the validation loss is above its least value by {RISEN:.0%} of the constant answer's loss, and "
+        f"above the "
+        f"training loss by {GAP:.0%}",
+        harm="that much is lost on new rows in the last two epochs, while the training loss has fallen on",
+        needs=("constant", "validation"),
+        check=overfitting,
+        sentence={
+            "en": "The network learns its rows by heart: it has become worse on those that it doesn't learn from.",
+            "zh": "過度擬合：網路把訓練資料背了下來，對沒學過的資料反而變差了。",
+        },
+        evidence={
+            "en": "the validation loss was {least:.4g} in epoch {epoch} and is {held:.4g}, the training loss "
+            "{loss:.4g}",
+            "zh": "驗證損失在第 {epoch} 輪為 {least:.4g}，現在是 {held:.4g}，訓練損失則為 {loss:.4g}",
+        },
+        remedy={
+            "en": "Stop at the best epoch (callbacks.EarlyStopping(patience=10, restore_best_weights=True)); "
+            "layers.Dropout, "
+            "kernel_regularizer='l2', fewer units, or more rows.",
+            "zh": "請停在最好的一輪（callbacks.EarlyStopping(patience=10, restore_best_weights=True)）；或用 "
+            "layers.Dropout、"
+            "kernel_regularizer='l2'、減少單元，或增加資料。",
+        },
+    ),
+    Rule(
+        name="answers the majority",
+        severity="error",
+        symptom=f"{ONE_ANSWER:.0%} of the answers are the same class (without predictions: the accuracy is its share)",
+        harm="poor progress",
+        needs=("classes", "constant", "course"),
+        check=majority,
+        sentence={"en": "The network gives the same answer to every row.", "zh": "網路對每一列都給同一個答案。"},
+        evidence={
+            "en": "{same:.0%} of the answers are one class; the most frequent class, {class}, has {greatest:.0%} "
+            "of the rows; "
+            "{harm}",
+            "zh": "{same:.0%} 的答案是同一類；最常見的第 {class} 類占 {greatest:.0%}；{harm}",
+        },
+        remedy={
+            "en": "Look at the other findings first; then class_weight in fit, scaled inputs, or a larger "
+            "learning_rate.",
+            "zh": "請先看其他診斷；再試 fit 的 class_weight、縮放輸入，或較大的 learning_rate。",
+        },
+    ),
+    Rule(
+        name="imbalance",
+        symptom=f"a class has less than {RARE:.0%} of an equal share of the rows",
+        harm=f"no more than {FOUND:.0%} of its rows are found, where a simple model that weighs classes finds "
+        f"{OTHERS_FIND:.0%} more",
+        needs=("classes", "predictions", "yardsticks"),
+        thorough=True,
+        yields_to=("answers the majority",),
+        check=imbalance,
+        sentence={"en": "The network overlooks the rare class {class}.", "zh": "網路忽略了稀少的第 {class} 類。"},
+        evidence={
+            "en": "class {class} has {share:.1%} of the rows; the network finds {found:.0%} of them, a simple "
+            "model that weighs "
+            "classes equally {easily:.0%}",
+            "zh": "第 {class} 類占 {share:.1%}；網路找到其中 {found:.0%}，而把各類同等看待的簡單模型找到 {easily:.0%}",
+        },
+        remedy={
+            "en": "Give fit a class_weight (thalweg train: --class-weight balanced), more rows of this class, or "
+            "choose the "
+            "threshold by what mistakes cost.",
+            "zh": "請給 fit class_weight（thalweg train：--class-weight balanced）、增加這一類的資料，"
+            "或依錯誤的代價選門檻。",
+        },
+    ),
+    Rule(
+        name="no better than a linear model",
+        symptom="on new rows the loss of the last two epochs isn't below that of a linear model",
+        harm=f"it is above it by {WORSE:.0%} of the constant answer's, or a forest is better by {BETTER:.0%}; row "
+        f"by row, "
+        "by two standard errors",
+        needs=("constant", "course", "yardsticks"),
+        thorough=True,
+        yields_to=("not finite", "diverging", "overfitting", "dead units", "saturated units", "symmetry",
+                   "vanishing gradients", "exploding gradients", "learning rate too low", "learning rate too high",
+                   "loss that doesn't fit", "bad start", "answers the majority", "still falling",
+                   "unscaled inputs", "oscillation"),
+        check=no_better,
+        sentence={"en": "The network is no better than a linear model.", "zh": "網路不比線性模型好。"},
+        evidence={
+            "en": "its loss on new rows is {loss:.4g}; a linear model has {linear:.4g}, a forest of decision trees "
+            "{forest:.4g}",
+            "zh": "它在新資料上的損失為 {loss:.4g}；線性模型為 {linear:.4g}，決策樹森林為 {forest:.4g}",
+        },
+        remedy={
+            "en": "Give the hidden layers an activation ('relu') and more units, or train longer; if {other} stays "
+            "better, use it.",
+            "zh": "請給隱藏層激勵函數（'relu'）與更多單元，或訓練久一點；若{other}仍然較好，就用它。",
+        },
+    ),
+]  # fmt: skip

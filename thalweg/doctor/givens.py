@@ -1,0 +1,272 @@
+"""Rules on what the network was given: inputs out of scale, a column that tells the answer, rows in both parts, and a
+loss that doesn't fit the output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.doctor.case import Case
+from thalweg.doctor.finding import Text
+from thalweg.doctor.generalising import codes, row_losses_of
+from thalweg.doctor.leaks import GIVES_AWAY, tells_apart, tree_score
+from thalweg.doctor.rule import Numbers, Rule
+
+Array = NDArray[Any]
+
+LARGE, SMALL = 10.0, 0.01
+"""The root mean square of an input that is out of scale: of the largest above, or of the largest below."""
+SCALING = {"Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Embedding", "UnitNormalization"}
+"""Layers that take inputs of any scale."""
+MOST_COLUMNS = 200
+"""Of wider tables, no column is called a leak."""
+SURE = 0.8
+"""A network whose loss is below the constant answer's by this part may owe it to a column."""
+LESS = 0.05
+"""A column is a leak if without it a tree scores less by this."""
+TWINS, MOST_TWINS = 0.05, 0.2
+"""The share of validation rows that were learned from: the least that is looked at, and what is too much in itself."""
+FLATTERED = 0.05
+"""How much better the validation looks because of them, as a part of the constant answer's loss."""
+OUT_OF_REACH = 0.1
+"""The part of the constant answer's loss that an output's range leaves in any case."""
+RANGES = {"sigmoid": (0, 1), "softmax": (0, 1), "hard_sigmoid": (0, 1), "tanh": (-1, 1), "relu": (0, np.inf),
+          "softplus": (0, np.inf), "exponential": (0, np.inf), "relu6": (0, 6), "softsign": (-1, 1)}  # fmt: skip
+PROBABLE: dict[str, tuple[str, ...]] = {
+    "binary_crossentropy": ("sigmoid", "hard_sigmoid", "softmax"),
+    "categorical_crossentropy": ("softmax", "sigmoid"),
+    "sparse_categorical_crossentropy": ("softmax", "sigmoid"),
+}
+"""The output activations that give probabilities, by the losses that take them."""
+
+
+def column_name(case: Case, place: int) -> Text:
+    """A column by its name, or its number from 0."""
+    names = case.facts.get("columns")
+    if names and place < len(names):
+        return {"en": f"column {names[place]}", "zh": f"欄位 {names[place]}"}
+    return {"en": f"column {place}", "zh": f"第 {place} 欄"}
+
+
+def unscaled(case: Case) -> Numbers | None:
+    x = case.recording.sample.x
+    assert x is not None
+    first = case.recording.layers[0] if case.recording.layers else None
+    for entry in case.facts.get("architecture", []):
+        if entry["kind"] in SCALING:
+            return None
+        if entry["name"] == first:
+            break
+    if not case.poor:
+        return None
+    by_column = x.ndim == 2
+    flat = x.reshape(len(x), -1).astype(np.float64)
+    sizes = np.sqrt(np.square(flat).mean(axis=0)) if by_column else np.sqrt(np.square(flat).mean(keepdims=True)).ravel()
+    place, largest = int(sizes.argmax()), float(sizes.max())
+    if SMALL <= largest <= LARGE:
+        return None
+    what = column_name(case, place) if by_column else {"en": "the inputs", "zh": "輸入"}
+    return case.harm | {"what": what, "size": largest}
+
+
+def leaking(case: Case) -> Numbers | None:
+    x, y = case.recording.sample.x, case.recording.sample.y
+    assert x is not None
+    assert y is not None
+    gone = 1 - case.held_loss / case.constant if len(case.held_loss) >= 2 else case.gone
+    if gone[-2:].min() < SURE or not 2 <= x.shape[1] <= MOST_COLUMNS:
+        return None
+    task = "regression" if case.shares is None else "classes"
+    target = y.reshape(len(y), -1)
+    if task == "regression" and target.shape[1] > 1:
+        return None
+    truth = target[:, 0] if task == "regression" else codes(y, 1 if y.ndim == 2 and y.shape[1] == 1 else 2)
+    order = np.random.default_rng(0).permutation(len(x))[:1000]
+    learn, judge = order[: len(order) // 2], order[len(order) // 2 :]
+    if not (tells_apart(truth[learn]) and tells_apart(truth[judge])):
+        return None
+    scores = np.array([tree_score(x[:, [k]], truth, learn, judge, task) for k in range(x.shape[1])])
+    place = int(scores.argmax())
+    if scores[place] < GIVES_AWAY:
+        return None
+    without = tree_score(np.delete(x, place, axis=1), truth, learn, judge, task)
+    if scores[place] - without < LESS:
+        return None
+    measure = {"en": "R²", "zh": "R²"} if task == "regression" else {"en": "balanced accuracy", "zh": "平均各類準確率"}
+    return {"what": column_name(case, place), "score": float(scores[place]), "without": without, "measure": measure}
+
+
+def shared(case: Case) -> Numbers | None:
+    found = case.facts["twins"]
+    equal, looked = int(found["equal"]), int(found["looked_at"])
+    share = equal / max(looked, 1)
+    if share < TWINS:
+        return None
+    flattered = flattery(case)
+    natural = repeated_share(case)
+    if not (flattered is not None and flattered >= FLATTERED) and not (share >= MOST_TWINS and share > 2 * natural):
+        return None
+    english, chinese = "", ""
+    if flattered is not None:
+        english = f"; without them the validation loss is larger by {flattered:.0%} of the constant answer's"
+        chinese = f"；不算它們，驗證損失會增加常數答案之損失的 {flattered:.0%}"
+    return {"equal": equal, "looked": looked, "share": share, "more": {"en": english, "zh": chinese}}
+
+
+def row_keys(x: Array) -> list[bytes]:
+    """Each row as bytes, which are equal if its numbers are."""
+    rows = np.ascontiguousarray(x.reshape(len(x), -1) + 0)  # −0 becomes 0
+    return [row.tobytes() for row in rows]
+
+
+def repeated_share(case: Case) -> float:
+    """The share of the rows trained on that have a twin among themselves, as far as the recorded ones tell."""
+    x = case.recording.sample.x
+    if x is None or not len(x):
+        return 0.0
+    keys = row_keys(x)
+    counts: dict[bytes, int] = {}
+    for key in keys:
+        counts[key] = counts.get(key, 0) + 1
+    share = sum(counts[key] > 1 for key in keys) / len(keys)
+    return min(1.0, share * max(1.0, float(case.facts.get("rows", len(keys))) / len(keys)))
+
+
+def flattery(case: Case) -> float | None:
+    """By how much the loss on validation rows without a twin is above that of all, as a part of the constant answer's.
+
+    None unless all rows trained on were recorded, there is something to compare, and the difference is beyond chance.
+    """
+    sample = case.recording.sample
+    if case.outputs is None or case.constant is None or sample.x is None or sample.held_x is None:
+        return None
+    if len(sample.x) < case.facts.get("rows", len(sample.x)):
+        return None
+    known = set(row_keys(sample.x))
+    new = np.array([key not in known for key in row_keys(sample.held_x)])
+    losses = row_losses_of(case, case.outputs, np.asarray(sample.held_y))
+    if losses is None or new.sum() < 10 or new.all():
+        return None
+    difference = losses[new].mean() - losses[~new].mean()
+    error = np.sqrt(losses[new].var() / new.sum() + losses[~new].var() / (~new).sum())
+    if difference < 2 * error:
+        return None
+    return float((losses[new].mean() - losses.mean()) / case.constant)
+
+
+def unfitting(case: Case) -> Numbers | None:
+    loss, activation = case.facts.get("loss"), case.facts.get("output_activation") or "linear"
+    y = case.recording.sample.y
+    assert y is not None
+    if not isinstance(loss, str):
+        return None
+    units = next((entry.get("units") for entry in reversed(case.facts.get("architecture", []))), None)
+    if loss in PROBABLE and (activation not in PROBABLE[loss] or (activation == "softmax" and units == 1)):
+        if not case.poor:
+            return None  # such as with from_logits=True
+        wanted = PROBABLE[loss][0]
+        english = f"{loss} takes probabilities, and the output's activation is {activation}"
+        chinese = f"{loss} 需要機率，而輸出的激勵函數是 {activation}"
+        if activation == "softmax":
+            english = "softmax over a single output is always 1"
+            chinese = "只有一個輸出時，softmax 永遠是 1"
+            wanted = "sigmoid"
+        return case.harm | said(english, chinese, wanted)
+    low, high = (0.0, 1.0) if loss == "binary_crossentropy" else RANGES.get(activation, (-np.inf, np.inf))
+    if case.shares is not None or not np.isfinite([low, high]).any():
+        return None
+    values = y.reshape(len(y), -1).astype(np.float64)
+    beyond = values - np.clip(values, low, high)
+    share = float((np.abs(beyond) > 1e-6 * np.abs(values).max()).mean())
+    left = float(np.square(beyond).mean() / max(values.var(axis=0).mean(), 1e-30))
+    if left < OUT_OF_REACH or (case.constant is not None and case.gone[-2:].max() > 1 - OUT_OF_REACH / 2):
+        return None
+    english = f"{activation} gives numbers from {low:g} to {high:g}, and {share:.0%} of the targets are outside"
+    chinese = f"{activation} 只會給出 {low:g} 到 {high:g} 的數，而 {share:.0%} 的目標不在其中"
+    return case.harm | said(english, chinese, "linear")
+
+
+def said(english: str, chinese: str, wanted: str) -> dict[str, Any]:
+    return {"what": {"en": english, "zh": chinese}, "wanted": wanted}
+
+
+RULES = [
+    Rule(
+        name="unscaled inputs",
+        symptom=f"the root mean square of an input is above {LARGE:g}, or all are below {SMALL:g}, and no layer "
+        f"scales them",
+        harm="poor progress",
+        needs=("rows", "course", "samples"),
+        check=unscaled,
+        sentence={"en": "The inputs are not scaled.", "zh": "輸入沒有縮放。"},
+        evidence={
+            "en": "{what}: the root mean square is {size:.3g}, where about 1 is expected; {harm}",
+            "zh": "{what}的均方根為 {size:.3g}，應該在 1 左右；{harm}",
+        },
+        remedy={
+            "en": "Put layers.Normalization() (after adapt(x)) or layers.Rescaling(1 / 255) in front, or scale x "
+            "to mean 0 and "
+            "deviation 1.",
+            "zh": "請在最前面加 layers.Normalization()（先 adapt(x)）或 layers.Rescaling(1 / 255)，或把 x "
+            "縮放到平均 0、標準差 1。",
+        },
+    ),
+    Rule(
+        name="leaking column",
+        symptom=f"a column alone predicts the target with {GIVES_AWAY:g} (balanced accuracy or R² of a small tree)",
+        harm=f"the network's score rests on it: {SURE:.0%} of the constant answer's loss are gone in the last two "
+        f"epochs, and "
+        f"without the column a tree scores {LESS:g} less",
+        needs=("columns", "rows", "constant", "course"),
+        thorough=True,
+        check=leaking,
+        sentence={"en": "{what} alone predicts the target.", "zh": "單靠{what}就能預測目標。"},
+        evidence={
+            "en": "a small tree on it alone has a {measure} of {score:.3f}, and {without:.3f} on all other columns",
+            "zh": "只看它的小決策樹，{measure}為 {score:.3f}；看其餘所有欄位則為 {without:.3f}",
+        },
+        remedy={
+            "en": "If it is known only after the target, leave it out (thalweg train: --ignore NAME).",
+            "zh": "如果它是在目標之後才知道的，請拿掉它（thalweg train：--ignore 欄名）。",
+        },
+    ),
+    Rule(
+        name="shared rows",
+        symptom=f"at least {TWINS:.0%} of the validation rows are equal to a row trained on",
+        harm=f"without them the validation loss is larger by {FLATTERED:.0%} of the constant answer's (beyond "
+        f"chance); or they "
+        f"are {MOST_TWINS:.0%} of the rows, and twice as many as the training rows have among themselves",
+        needs=("twins",),
+        thorough=True,
+        check=shared,
+        sentence={
+            "en": "Training and validation share rows: the validation flatters the network.",
+            "zh": "訓練與驗證有相同的資料列：驗證成績因此偏高。",
+        },
+        evidence={
+            "en": "{equal:,} of {looked:,} validation rows ({share:.0%}) are also trained on{more}",
+            "zh": "{looked:,} 列驗證資料中有 {equal:,} 列（{share:.0%}）也在訓練資料裡{more}",
+        },
+        remedy={
+            "en": "Drop repeated rows before splitting, or keep them on one side (thalweg train: --group COLUMN).",
+            "zh": "請在分割前去掉重複的列，或讓它們留在同一邊（thalweg train：--group 欄名）。",
+        },
+    ),
+    Rule(
+        name="loss that doesn't fit",
+        severity="error",
+        symptom="the loss takes probabilities and the output gives none; or targets lie outside the output's range",
+        harm=f"poor progress; or {OUT_OF_REACH:.0%} of the constant answer's loss remain in any case",
+        needs=("rows", "course"),
+        check=unfitting,
+        sentence={"en": "Loss, output and target don't fit together.", "zh": "損失函數、輸出與目標不相配。"},
+        evidence={"en": "{what}; {harm}", "zh": "{what}；{harm}"},
+        remedy={
+            "en": "End the network with activation='{wanted}', or choose the loss for the target "
+            "(model.compile(loss=…)).",
+            "zh": "請讓網路以 activation='{wanted}' 結束，或依目標選擇損失函數（model.compile(loss=…)）。",
+        },
+    ),
+]

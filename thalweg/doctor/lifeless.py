@@ -1,0 +1,137 @@
+"""Rules on units that can't learn: dead, saturated, all equal; and on gradients that vanish on the way to them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from thalweg.doctor.case import Case, last_two
+from thalweg.doctor.rule import Numbers, Rule
+
+HALF = 0.5
+"""A layer suffers if half of its units do."""
+VANISHED = 1e-3
+"""How small the first layer's gradient is, as a part of the last one's."""
+
+
+def worst_layer(case: Case, name: str) -> tuple[str, float] | None:
+    """Of the hidden layers in which at least half suffered in the last two samples, the worst, and its share."""
+    values = case.statistic(name)[:, case.hidden]
+    if not values.size:
+        return None
+    suffering = last_two(np.nan_to_num(values, nan=0.0) >= HALF)
+    if not suffering.any():
+        return None
+    place = int(np.where(suffering, np.nan_to_num(values[-1], nan=0.0), -1).argmax())
+    return case.recording.layers[case.hidden[place]], float(values[-1, place])
+
+
+def suffering(case: Case, name: str) -> Numbers | None:
+    """Half of a layer's units suffer, and progress is poor."""
+    if not case.poor:
+        return None
+    worst = worst_layer(case, name)
+    return None if worst is None else case.harm | {"layer": worst[0], "share": worst[1]}
+
+
+def dead(case: Case) -> Numbers | None:
+    return suffering(case, "dead")
+
+
+def saturated(case: Case) -> Numbers | None:
+    return suffering(case, "saturated")
+
+
+def symmetry(case: Case) -> Numbers | None:
+    return suffering(case, "equal_units")
+
+
+def vanishing(case: Case) -> Numbers | None:
+    gradients = case.statistic("gradient_norm")
+    if not case.poor or gradients.shape[1] < 2:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        across = gradients[:, 0] / gradients[:, -1]
+    small = (across < VANISHED) & (gradients[:, -1] > 0)
+    if not small[-2:].all():
+        return None
+    first, last = case.recording.layers[0], case.recording.layers[-1]
+    return case.harm | {"times": float(across[-1]), "first": first, "last": last}
+
+
+RULES = [
+    Rule(
+        name="dead units",
+        symptom="at least half of a hidden layer's units have pre-activations ≤ 0 for all rows, in the last two "
+        "samples",
+        harm="poor progress",
+        needs=("samples", "course"),
+        yields_to=("symmetry",),
+        check=dead,
+        sentence={"en": "{share:.0%} of the units of {layer} are dead.", "zh": "{layer} 有 {share:.0%} 的單元壞死了。"},
+        evidence={
+            "en": "their pre-activation is at most 0 for every row, so that no gradient passes; {harm}",
+            "zh": "對每一列資料，它們的激勵前數值都不大於 0，梯度因此無法通過；{harm}",
+        },
+        remedy={
+            "en": "Use activation='leaky_relu' or 'elu', kernel_initializer='he_normal', or a smaller learning_rate.",
+            "zh": "請用 activation='leaky_relu' 或 'elu'、kernel_initializer='he_normal'，或較小的 learning_rate。",
+        },
+    ),
+    Rule(
+        name="saturated units",
+        symptom="more than half of a hidden layer's pre-activations are at least 5 in size, in the last two samples",
+        harm="poor progress",
+        needs=("samples", "course"),
+        yields_to=("symmetry",),
+        check=saturated,
+        sentence={"en": "The units of {layer} are saturated.", "zh": "{layer} 的單元飽和了。"},
+        evidence={
+            "en": "{share:.0%} of its pre-activations are at least 5 in size, where its activation is flat; {harm}",
+            "zh": "它的激勵前數值有 {share:.0%} 大小不小於 5，激勵函數在那裡幾乎是平的；{harm}",
+        },
+        remedy={
+            "en": "Scale the inputs to about −1 … 1, draw smaller initial weights "
+            "(kernel_initializer='glorot_uniform'), or "
+            "put BatchNormalization before the activation.",
+            "zh": "請把輸入縮放到大約 −1 … 1，用較小的初始權重（kernel_initializer='glorot_uniform'），"
+            "或在激勵函數前加 "
+            "BatchNormalization。",
+        },
+    ),
+    Rule(
+        name="symmetry",
+        symptom="at least half of a hidden layer's units have a twin with the same weights, in the last two samples",
+        harm="poor progress",
+        needs=("samples", "course"),
+        check=symmetry,
+        sentence={"en": "Units of {layer} are equal, and stay so.", "zh": "{layer} 的單元彼此相同，而且一直如此。"},
+        evidence={
+            "en": "{share:.0%} of them have a twin with the same weights, so that they get the same gradient; {harm}",
+            "zh": "其中 {share:.0%} 有權重相同的雙胞胎，得到的梯度也相同；{harm}",
+        },
+        remedy={
+            "en": "Draw the initial weights at random: kernel_initializer='glorot_uniform' instead of 'zeros' or a "
+            "constant.",
+            "zh": "請隨機產生初始權重：kernel_initializer='glorot_uniform'，不要用 'zeros' 或常數。",
+        },
+    ),
+    Rule(
+        name="vanishing gradients",
+        symptom=f"the first layer's gradient is below {VANISHED:g} × the last one's, in the last two samples",
+        harm="poor progress",
+        needs=("samples", "course"),
+        yields_to=("dead units", "saturated units", "symmetry"),
+        check=vanishing,
+        sentence={"en": "The gradient vanishes on its way to the first layer.", "zh": "梯度在傳到第一層之前就消失了。"},
+        evidence={
+            "en": "the gradient of {first} is {times:.2g} times that of {last}; {harm}",
+            "zh": "{first} 的梯度是 {last} 的 {times:.2g} 倍；{harm}",
+        },
+        remedy={
+            "en": "Use activation='relu' with kernel_initializer='he_normal', fewer layers, BatchNormalization, or "
+            "layers.Residual.",
+            "zh": "請用 activation='relu' 配 kernel_initializer='he_normal'、減少層數，或用 BatchNormalization 或 "
+            "layers.Residual。",
+        },
+    ),
+]

@@ -1,0 +1,172 @@
+"""Rules on the size of steps and on progress: learning rates too high or too low, stalls, trainings ended too early."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from thalweg.doctor.case import Case
+from thalweg.doctor.rule import Numbers, Rule
+
+HIGH, LOW = -1.0, -4.0
+"""log₁₀ of mean|Δw| / mean|w| beyond which steps are too large and too small."""
+EARLY = 0.2
+"""The part of the steps in which large ones are usual, and harmful only if nothing is learned thereafter."""
+STILL = 1e-3
+"""A loss stands still if a window of epochs changes it by less than this part of the constant answer's loss."""
+WINDOW = 3
+FALLING = 0.015
+"""A loss still falls if a tenth of the epochs takes away this part of the constant answer's loss, twice running."""
+FAST = 0.05
+"""A fall by this part is harm in itself: so much is still to be gained."""
+
+
+def ratios(case: Case) -> np.ndarray:
+    """log₁₀ of mean|Δw| / mean|w| of the middle layer, (samples,); NaN where nothing is known."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log10(case.statistic("update_ratio"))
+    logs[~np.isfinite(logs)] = np.nan
+    known = ~np.isnan(logs).all(axis=1)
+    middle = np.full(len(logs), np.nan)
+    if known.any():
+        middle[known] = np.nanmedian(logs[known], axis=1)
+    return middle
+
+
+def too_high(case: Case) -> Numbers | None:
+    if not case.poor:
+        return None
+    middle = ratios(case)
+    above = middle > HIGH
+    twice = above[1:] & above[:-1]
+    early = case.recording.iterations[:-1] < EARLY * case.recording.iterations[-1]
+    if not twice[~early].any() and not (twice[1:].any() and case.nothing_learned):  # initial weights may be tiny
+        return None
+    rate = case.recording.learning_rates
+    return case.harm | {
+        "ratio": float(np.nanmax(middle[above])),
+        "rate": float(rate.max()),
+        "try": float(rate.max()) / 10,
+    }
+
+
+def too_low(case: Case) -> Numbers | None:
+    if not case.poor or case.diverged:
+        return None
+    middle = ratios(case)
+    below = middle < LOW
+    if not below[-2:].all() or below.mean() < 0.8:
+        return None
+    rate = case.recording.learning_rates
+    return case.harm | {"ratio": float(np.nanmedian(middle)), "rate": float(rate.max()), "try": float(rate.max()) * 10}
+
+
+def stalled(case: Case) -> Numbers | None:
+    constant = case.constant
+    assert constant is not None
+    if not case.poor or case.diverged or len(case.loss) < 2 * WINDOW + 1:
+        return None
+    before, between, now = case.loss[-2 * WINDOW - 1], case.loss[-WINDOW - 1], case.loss[-1]
+    if max(abs(before - between), abs(between - now)) > STILL * WINDOW * constant:
+        return None
+    return case.harm | {"epochs": 2 * WINDOW, "moved": abs(before - now) / constant}
+
+
+def still_falling(case: Case) -> Numbers | None:
+    constant = case.constant
+    assert constant is not None
+    if case.diverged or len(case.loss) < 4:
+        return None
+    held = case.held_loss if len(case.held_loss) == len(case.loss) else case.loss
+    window = max(1, len(case.loss) // 10)
+    falls = [
+        min((values[-1 - window * (k + 1)] - values[-1 - window * k]) / constant for values in (case.loss, held))
+        for k in (0, 1)
+    ]
+    if min(falls) < FALLING or falls[0] < falls[1] / 3:
+        return None
+    if not case.poor and min(falls) < FAST:
+        return None
+    rates = case.recording.learning_rates
+    if len(rates) and rates[-1] < 0.05 * rates.max():
+        return None  # a schedule has brought it to its end
+    return case.harm | {"fall": falls[0], "window": window, "epochs": len(case.loss), "more": 2 * len(case.loss)}
+
+
+RULES = [
+    Rule(
+        name="learning rate too high",
+        symptom=f"log₁₀ of mean|Δw| / mean|w| is above {HIGH:g} in two consecutive samples",
+        harm=f"poor progress; if it was in the first {EARLY:.0%} of the steps, next to none",
+        needs=("samples", "course"),
+        check=too_high,
+        sentence={"en": "The learning rate is too high.", "zh": "學習率太高。"},
+        evidence={
+            "en": "a step changes the weights by 10^{ratio:.1f} of their size, where 10^−3 is usual; {harm}",
+            "zh": "每一步對權重的改變是權重大小的 10^{ratio:.1f}，通常約為 10^−3；{harm}",
+        },
+        remedy={
+            "en": "Give the optimizer learning_rate={try:.2g} instead of {rate:.2g}.",
+            "zh": "請把 optimizer 的 learning_rate 從 {rate:.2g} 改成 {try:.2g}。",
+        },
+    ),
+    Rule(
+        name="learning rate too low",
+        symptom=f"log₁₀ of mean|Δw| / mean|w| is below {LOW:g} in the last two samples, and in 80 % of all",
+        harm="poor progress",
+        needs=("samples", "course"),
+        yields_to=("dead units", "symmetry", "vanishing gradients", "saturated units", "unscaled inputs"),
+        check=too_low,
+        sentence={"en": "The learning rate is too low.", "zh": "學習率太低。"},
+        evidence={
+            "en": "a step changes the weights by 10^{ratio:.1f} of their size, where 10^−3 is usual; {harm}",
+            "zh": "每一步對權重的改變是權重大小的 10^{ratio:.1f}，通常約為 10^−3；{harm}",
+        },
+        remedy={
+            "en": "Give the optimizer learning_rate={try:.2g} instead of {rate:.2g}.",
+            "zh": "請把 optimizer 的 learning_rate 從 {rate:.2g} 改成 {try:.2g}。",
+        },
+    ),
+    Rule(
+        name="stalled",
+        symptom=f"the loss has moved by less than {STILL * WINDOW:.1%} of the constant answer's in {WINDOW} epochs, "
+        "twice running",
+        harm="poor progress",
+        needs=("constant", "course"),
+        yields_to=("dead units", "symmetry", "vanishing gradients", "saturated units", "learning rate too low",
+                   "learning rate too high", "loss that doesn't fit", "unscaled inputs"),
+        check=stalled,
+        sentence={
+            "en": "The training has come to a standstill before it has learned much.",
+            "zh": "訓練還沒學到多少就停滯了。",
+        },
+        evidence={
+            "en": "in the last {epochs} epochs the loss moved by {moved:.2%} of the constant answer's; {harm}",
+            "zh": "最後 {epochs} 輪中，損失只動了常數答案之損失的 {moved:.2%}；{harm}",
+        },
+        remedy={
+            "en": "It sits in a valley of its own or on a plain: try another seed, a larger learning_rate, or more "
+            "units.",
+            "zh": "它停在局部的山谷或平地上：請換一個 seed、加大 learning_rate，或增加單元。",
+        },
+    ),
+    Rule(
+        name="still falling",
+        severity="note",
+        symptom=f"the last tenth of the epochs took away {FALLING:.1%} of the constant answer's loss, and so did "
+        f"the tenth before",
+        harm=f"poor progress so far, or a fall of {FAST:.0%} each time: the training ended too early",
+        thorough=True,
+        needs=("constant", "course"),
+        yields_to=("learning rate too low",),
+        check=still_falling,
+        sentence={"en": "The loss was still falling when the training ended.", "zh": "訓練結束時，損失還在下降。"},
+        evidence={
+            "en": "the last {window} of {epochs} epochs took away {fall:.1%} of the constant answer's loss; {harm}",
+            "zh": "{epochs} 輪中的最後 {window} 輪使損失降低了常數答案的 {fall:.1%}；{harm}",
+        },
+        remedy={
+            "en": "Train longer (epochs={more}), or give the optimizer a larger learning_rate.",
+            "zh": "請訓練久一點（epochs={more}），或加大 optimizer 的 learning_rate。",
+        },
+    ),
+]  # fmt: skip

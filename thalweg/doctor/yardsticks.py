@@ -1,0 +1,186 @@
+"""What a training is measured by: the loss of a constant answer, of a linear model, and of a forest."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg import losses
+from thalweg.doctor.finding import Text
+from thalweg.errors import ThalwegError
+from thalweg.losses.loss import Loss
+from thalweg.recordings.recording import Sample
+
+Array = NDArray[Any]
+
+CROSS_ENTROPIES = ("sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy")
+ROWS = 1_000
+"""Simple models learn from this many rows."""
+LEAST = 20
+"""With fewer rows to learn from or to be judged on, nothing is said."""
+WIDTH = 64
+"""Rows with more numbers are first turned into this many principal components."""
+TINY = 1e-3
+"""A simple model's probabilities are at least this: it has seen few rows."""
+LINEAR: Text = {"en": "a linear model", "zh": "線性模型"}
+FOREST: Text = {"en": "a forest of decision trees", "zh": "決策樹森林"}
+
+
+@dataclass(frozen=True)
+class Yardsticks:
+    """What simple models reach.
+
+    Attributes:
+        linear, forest: the part of the constant answer's loss that each takes away, on rows that it hasn't seen.
+        x, y: those rows, as the network takes them.
+        predicted: by "linear" and "forest", their predictions for those rows.
+    """
+
+    linear: float
+    forest: float
+    x: Array
+    y: Array
+    predicted: Mapping[str, Array]
+
+    @property
+    def best(self) -> float:
+        return max(self.linear, self.forest)
+
+    @property
+    def name(self) -> Text:
+        """The better one's name."""
+        return LINEAR if self.linear >= self.forest else FOREST
+
+
+def loss_of(facts: Mapping[str, Any]) -> Loss | None:
+    """The loss by its name; None if it isn't one of thalweg's own, or takes arguments that aren't known."""
+    name = facts.get("loss")
+    try:
+        return losses.get(name) if isinstance(name, str) and name in losses.NAMES else None
+    except ThalwegError:
+        return None
+
+
+def constant_loss(facts: Mapping[str, Any], sample: Sample) -> float | None:
+    """The loss of the best constant answer to the rows trained on.
+
+    For the cross-entropies it is the entropy of the class shares, for the squared error the variance; for other losses
+    the least of those of the mean, the median and the most frequent class, on the recorded rows.
+    """
+    name, counts = facts.get("loss"), facts.get("class_counts")
+    if name in CROSS_ENTROPIES and counts:
+        return positive(entropy(np.array(counts, np.float64)))
+    if name == "mean_squared_error" and facts.get("target_std") is not None:
+        return positive(float(np.mean(np.square(facts["target_std"]))))
+    function = loss_of(facts)
+    if function is None or sample.y is None or margins(function):
+        return None
+    y = sample.y.reshape(len(sample.y), -1).astype(np.float64)
+    if y.shape[1] == 1 and facts.get("target_kind") == "classes":
+        y = np.eye(int(y.max()) + 1)[y[:, 0].astype(int)]
+    answers = [y.mean(axis=0), np.median(y, axis=0)]
+    values = [float(function(sample.y, np.tile(answer, (len(y), 1)))) for answer in answers]
+    return positive(min(value for value in values if np.isfinite(value))) if np.isfinite(values).any() else None
+
+
+def positive(value: float) -> float | None:
+    return value if np.isfinite(value) and value > 0 else None
+
+
+def entropy(counts: Array) -> float:
+    """−Σ p·ln p of the shares p."""
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
+
+
+def margins(function: Loss) -> bool:
+    """Whether the loss takes margins rather than probabilities or numbers."""
+    return "hinge" in function.name
+
+
+def yardsticks(facts: Mapping[str, Any], sample: Sample, constant: float) -> Yardsticks | None:
+    """Fits a linear model and a forest on recorded rows, and judges them on others; None if there are too few rows."""
+    function = loss_of(facts)
+    if function is None or margins(function) or sample.x is None or sample.y is None:
+        return None
+    x, y, new_x, new_y = parts(sample)
+    if len(x) < LEAST or len(new_x) < LEAST or not np.isfinite(x).all() or not np.isfinite(new_x).all():
+        return None
+    if len(np.unique(y, axis=0)) < 2:
+        return None
+    if facts.get("class_counts") and y.ndim == 2 and y.shape[1] > 1 and (y.sum(axis=1) != 1).any():
+        return None  # several classes at once
+    train, judge = standardised(flat(x), flat(new_x))
+    answer = class_answers if facts.get("class_counts") else number_answers
+    predicted = answer(train, y, judge, len(facts.get("class_counts") or ()))
+    scores = {name: 1 - float(function(new_y, values)) / constant for name, values in predicted.items()}
+    return Yardsticks(scores["linear"], scores["forest"], new_x, new_y, predicted)
+
+
+def parts(sample: Sample) -> tuple[Array, Array, Array, Array]:
+    """Rows to learn from and rows to be judged on: those held out, or every second one of those trained on."""
+    assert sample.x is not None
+    assert sample.y is not None
+    x, y, new_x, new_y = sample.x, sample.y, sample.held_x, sample.held_y
+    if new_x is None or new_y is None or len(new_x) < LEAST:
+        order = np.random.default_rng(0).permutation(len(x))
+        half = len(x) // 2
+        x, y, new_x, new_y = x[order[:half]], y[order[:half]], x[order[half:]], y[order[half:]]
+    return x[:ROWS], y[:ROWS], new_x[:ROWS], new_y[:ROWS]
+
+
+def flat(x: Array) -> Array:
+    return x.reshape(len(x), -1).astype(np.float64)
+
+
+def standardised(train: Array, judge: Array) -> tuple[Array, Array]:
+    """Both by the mean and deviation of the first; wide rows as their principal components."""
+    mean, deviation = train.mean(axis=0), train.std(axis=0)
+    keep = deviation > 0
+    train, judge = ((rows[:, keep] - mean[keep]) / deviation[keep] for rows in (train, judge))
+    if train.shape[1] > WIDTH:
+        _, directions = np.linalg.eigh(train.T @ train)
+        train, judge = (rows @ directions[:, : -WIDTH - 1 : -1] for rows in (train, judge))
+        scale = train.std(axis=0)[0]
+        train, judge = train / scale, judge / scale
+    return train, np.clip(judge, -10, 10)
+
+
+def class_answers(x: Array, y: Array, judge: Array, classes: int) -> dict[str, Array]:
+    """By "linear" and "forest", the probabilities for new rows, in the form in which the network gives them."""
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    codes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y)).astype(int)
+    models = {
+        "linear": LogisticRegression(max_iter=100),
+        "forest": ExtraTreesClassifier(50, min_samples_leaf=2, n_jobs=1, random_state=0),
+    }
+    answers = {}
+    for name, model in models.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it hasn't converged doesn't matter here
+            model.fit(x, codes)
+        shares = np.full((len(judge), max(classes, 2)), TINY)
+        shares[:, model.classes_] = np.clip(model.predict_proba(judge), TINY, 1)
+        shares /= shares.sum(axis=1, keepdims=True)
+        answers[name] = shares[:, 1:] if y.ndim == 2 and y.shape[1] == 1 else shares
+    return answers
+
+
+def number_answers(x: Array, y: Array, judge: Array, classes: int) -> dict[str, Array]:
+    """By "linear" and "forest", the numbers for new rows, (rows, outputs)."""
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.linear_model import Ridge
+
+    numbers = y.reshape(len(y), -1)
+    forest = ExtraTreesRegressor(50, min_samples_leaf=2, n_jobs=1, random_state=0)
+    return {
+        name: model.fit(x, numbers if numbers.shape[1] > 1 else numbers.ravel()).predict(judge).reshape(len(judge), -1)
+        for name, model in {"linear": Ridge(1.0), "forest": forest}.items()
+    }

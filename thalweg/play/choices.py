@@ -1,0 +1,68 @@
+"""What the page can offer: every name that a state may hold, with its arguments and what it means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from thalweg import activations, initializers, losses, optimizers
+from thalweg.play.exercise import NUMBERS
+from thalweg.play.knobs import HALVED, SCHEDULES, arguments
+from thalweg.play.refusal import Text, both
+from thalweg.play.state import DATA, INPUTS, LAYERS, Option
+from thalweg.support.naming import snake_case
+
+TITLES: dict[str, Text] = {
+    "blobs": both("Blobs", "團塊"),
+    "moons": both("Moons", "半月"),
+    "circles": both("Circles", "同心圓"),
+    "spiral": both("Spiral", "螺旋"),
+    "xor": both("XOR", "互斥或"),
+    "plane": both("A plane", "平面"),
+    "hills": both("Hills", "山丘"),
+    "line": both("A curve", "曲線"),
+    "given": both("Rows of one's own", "自己的資料列"),
+    "table": both("A table", "表格"),
+    "digits": both("Digits", "手寫數字"),
+    "edges": both("Edges", "邊緣"),
+}
+EITHER = ("given", "table")
+
+
+def choices() -> dict[str, Any]:
+    """Names for the page's menus.
+
+    >>> found = choices()
+    >>> found["optimizers"]["sgd"], found["layers"]["dropout"]
+    ({'momentum': 0.0, 'nesterov': False}, {'rate': 0.2})
+    """
+    return {
+        "activations": [
+            {"name": name, "formula": function.formula}
+            for name, function in activations.NAMES.items()
+            if not function.missing and name != "glu"  # it halves the units
+        ],
+        "losses": [HALVED[0], *(snake_case(name) for name in losses.CLASSES if name not in ("CenterLoss", "GaussianNLL"))],
+        "optimizers": {name: arguments(kind, ("learning_rate",)) for name, kind in optimizers.NAMES.items()},
+        "initializers": {
+            name: {k: v for k, v in arguments(kind, ()).items() if not callable(v)}
+            for name, kind in initializers.NAMES.items()
+        },
+        "schedules": {
+            name: {k: v for k, v in arguments(kind, ()).items() if k not in ("initial_learning_rate", "learning_rate", "max_learning_rate")}
+            for name, kind in SCHEDULES.items()
+        },
+        "data": {
+            name: {
+                "title": TITLES[name],
+                "kind": "either" if name in EITHER else "numbers" if name in (*NUMBERS, "edges") else "classes",
+                "options": defaults(options),
+            }
+            for name, options in DATA.items()
+        },
+        "inputs": list(INPUTS),
+        "layers": {kind: defaults(options) for kind, options in LAYERS.items()},
+    }  # fmt: skip
+
+
+def defaults(options: dict[str, Option]) -> dict[str, Any]:
+    return {key: default for key, (default, _) in options.items()}

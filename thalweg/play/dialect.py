@@ -1,0 +1,150 @@
+"""The two languages of exported programs: thalweg, and Keras where it has another name or another way."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+from thalweg import activations, initializers, optimizers
+from thalweg.activations import FormulaFunction
+from thalweg.losses import FormulaLoss, Loss, SumSquaredError
+from thalweg.play import knobs
+from thalweg.play.exercise import Exercise
+from thalweg.play.keras_formulas import in_keras
+from thalweg.play.refusal import RefusedError
+from thalweg.play.state import State
+from thalweg.support.naming import choose, snake_case
+
+KERAS_ACTIVATIONS = (
+    "linear sigmoid tanh relu leaky_relu relu6 elu celu selu gelu silu mish softplus softsign exponential hard_sigmoid "
+    "hard_silu hard_tanh hard_shrink soft_shrink tanh_shrink log_sigmoid squareplus sparse_plus sparse_sigmoid softmax "
+    "log_softmax sparsemax"
+).split()
+KERAS_LOSSES = (
+    "mean_squared_error mean_absolute_error mean_absolute_percentage_error mean_squared_logarithmic_error log_cosh huber "
+    "poisson hinge squared_hinge categorical_hinge cosine_similarity binary_crossentropy binary_focal_crossentropy "
+    "categorical_crossentropy categorical_focal_crossentropy sparse_categorical_crossentropy kl_divergence dice tversky "
+    "categorical_generalized_cross_entropy"
+).split()
+KERAS_OPTIMIZERS = "sgd lion adadelta adagrad adam adamw adamax ftrl nadam rmsprop adafactor lamb muon".split()
+KERAS_SCHEDULES = (
+    "exponential_decay polynomial_decay inverse_time_decay cosine_decay cosine_decay_restarts"
+).split()
+CAMEL = {name: kind.__name__ for name, kind in (initializers.NAMES | optimizers.NAMES | knobs.SCHEDULES).items()}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a program says things. Methods return expressions, or the lines of functions that they need before."""
+
+    name: str  # of the package
+    schedules: str
+
+    @property
+    def keras(self) -> bool:
+        """Whether it is Keras's."""
+        return self.name == "keras"
+
+    def imports(self) -> list[str]:
+        """The lines that import it."""
+        if self.keras:
+            return ["import keras", "from keras import initializers, layers, ops, optimizers, regularizers"]
+        return ["import thalweg", "from thalweg import initializers, layers, losses, optimizers, regularizers"]
+
+    def activation(self, name: str) -> str:
+        """An activation: a name in quotes, or of Keras what computes it."""
+        if not self.keras or name in KERAS_ACTIVATIONS or activations.ALIASES.get(name) in KERAS_ACTIVATIONS:
+            return repr(name)
+        function = activations.get(name)
+        if isinstance(function, FormulaFunction):
+            return f"lambda x: {in_keras(name)}"
+        equation = getattr(function, "equation", None)
+        if equation is None or "\n" in equation.value.strip():
+            raise self.lacks("activation", name, "啟動函數")
+        return f"lambda h: {in_keras(equation.value)}"
+
+    def loss(self, state: State, exercise: Exercise) -> str:
+        """The loss."""
+        loss = knobs.loss(state, exercise)
+        if isinstance(loss, FormulaLoss):
+            formula = in_keras(loss.text) if self.keras else ""
+            return f"lambda y_true, y_pred: ops.mean({formula}, axis=-1)" if self.keras else repr(loss.text)
+        if isinstance(loss, SumSquaredError):
+            if self.keras:
+                return f"lambda y_true, y_pred: {0.5 if loss.half else 1.0} * ops.sum((y_true - y_pred) ** 2, axis=-1)"
+            return f"losses.SumSquaredError(half={loss.half})"
+        name = plain_name(loss)
+        if self.keras and name not in KERAS_LOSSES:
+            raise self.lacks("loss", name, "損失函數")
+        return repr(name)
+
+    def initializer(self, given: str | dict[str, Any]) -> str:
+        """Initial weights."""
+        name, rest = split(given)
+        name = initializers.ALIASES.get(name, name)
+        return f"initializers.{CAMEL[name]}({written(rest)})" if rest else repr(plain_initializer(name))
+
+    def array(self, values: Any) -> str:
+        """Given weights."""
+        array = f"np.array({values!r})"
+        return f"initializers.Constant({array})" if self.keras else array
+
+    def optimizer(self, state: State, rate: str) -> str:
+        """The optimizer with its learning rate."""
+        name, rest = split(state.optimizer)
+        if self.keras and name not in KERAS_OPTIMIZERS:
+            raise self.lacks("optimizer", name, "最佳化器")
+        return f"optimizers.{CAMEL[name]}({', '.join([rate, *([written(rest)] if rest else [])])})"
+
+    def rate(self, state: State) -> str:
+        """The learning rate: a number, or a schedule."""
+        if state.schedule is None or state.schedule == "constant":
+            return repr(state.learning_rate)
+        name, rest = split(state.schedule)
+        if self.keras and name not in KERAS_SCHEDULES:
+            raise self.lacks("schedule", name, "學習率排程")
+        kind = choose("schedule", name, knobs.SCHEDULES)
+        _, *others = inspect.signature(kind).parameters
+        usual = {key: knobs.USUAL[key] for key in others if key in knobs.USUAL}
+        return f"{self.schedules}.{CAMEL[name]}({state.learning_rate!r}, {written(usual | rest)})"
+
+    def changes(self, first: float, changes: list[tuple[int, float]]) -> str:
+        """A learning rate that was changed by hand: (steps done before, the rate from then on)."""
+        rates = {0: first} | dict(changes)  # of several changes before one step, the last counts
+        steps = sorted(rates)
+        boundaries, values = [step - 1 for step in steps[1:]], [rates[step] for step in steps]
+        if not boundaries:
+            return repr(values[0])
+        return f"{self.schedules}.PiecewiseConstantDecay({boundaries}, {values})"
+
+    def lacks(self, what: str, name: str, chinese: str) -> RefusedError:
+        """Keras has no such thing."""
+        return RefusedError(
+            f"Keras has no {what} {name}: choose another to export to Keras", f"Keras 沒有{chinese} {name}：請換一個再匯出"
+        )
+
+
+def plain_name(loss: Loss) -> str:
+    """A loss's name as `compile` takes it."""
+    return snake_case(type(loss).__name__)
+
+
+def plain_initializer(name: str) -> str:
+    """The name that both packages know."""
+    return {"normal": "random_normal", "uniform": "random_uniform"}.get(name, name)
+
+
+def split(given: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A name and its arguments."""
+    return (given, {}) if isinstance(given, str) else (given["name"], {k: v for k, v in given.items() if k != "name"})
+
+
+def written(arguments: dict[str, Any]) -> str:
+    """Arguments as they are written in a call."""
+    return ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+
+
+THALWEG = Dialect("thalweg", "thalweg.schedules")
+KERAS = Dialect("keras", "optimizers.schedules")
+

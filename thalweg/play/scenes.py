@@ -1,0 +1,50 @@
+"""Lessons and presets: states of the page by name. They are data, which page and server read alike."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from thalweg.play.state import State
+from thalweg.support.naming import choose
+from thalweg.views import web
+
+WEB = Path(web.__file__).parent
+"""The pages' files: all that the server gives away."""
+
+
+def lessons() -> dict[str, dict[str, Any]]:
+    """The lessons by their names."""
+    return listed("lessons")
+
+
+def presets() -> dict[str, dict[str, Any]]:
+    """The presets by their names."""
+    return listed("presets")
+
+
+def listed(what: str) -> dict[str, dict[str, Any]]:
+    """The scenes of a file, by their names."""
+    scenes = json.loads((WEB / "play" / f"{what}.json").read_text(encoding="utf-8"))
+    return {scene["id"]: scene for scene in scenes}
+
+
+def states_of(scene: dict[str, Any]) -> list[dict[str, Any]]:
+    """A scene's one or two states."""
+    return list(scene["states"] if "states" in scene else [scene["state"]])
+
+
+def initial(lesson: str | None, preset: str | None, table: bool) -> list[dict[str, Any]]:
+    """The states to begin with.
+
+    Raises:
+        ArgumentError: no lesson or preset of this name; the message lists them.
+    """
+    if lesson is not None:
+        return states_of(choose("lesson", lesson, lessons()))
+    if preset is not None:
+        return states_of(choose("preset", preset, presets()))
+    if table:
+        return [State.of({"data": {"name": "table"}}).to_json()]
+    return [State().to_json()]

@@ -1,0 +1,254 @@
+"""The live page's server: at 127.0.0.1 alone, one process, nothing kept when it ends."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.play.choices import choices
+from thalweg.play.gate import Gate
+from thalweg.play.limits import MESSAGE_BYTES, SESSIONS, UPLOAD_BYTES, limits
+from thalweg.play.programs import EXPORTS
+from thalweg.play.refusal import RefusedError, told
+from thalweg.play.scenes import WEB, initial
+from thalweg.play.session import Session
+from thalweg.play.uploads import Upload
+from thalweg.support.extras import need
+from thalweg.support.naming import choose
+from thalweg.version import __version__
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.websockets import WebSocket
+
+HOST = "127.0.0.1"
+TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
+"""The kinds of file that a page is made of."""
+TOO_MANY = 1013
+"""The code with which a socket is closed when enough pages are open."""
+SWITCH = 0.0005
+"""Seconds after which Python's threads take turns: by default ten times as long, which a picture would wait for."""
+
+
+@dataclass
+class Site:
+    """What the server answers with.
+
+    Args:
+        port: it listens at.
+        source: the table of the command line.
+        states: to begin with.
+        lesson, preset: their names, for the page.
+        token: the secret in the page's address.
+    """
+
+    port: int
+    source: Upload | None = None
+    states: list[dict[str, Any]] = field(default_factory=lambda: initial(None, None, False))
+    lesson: str | None = None
+    preset: str | None = None
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    sessions: dict[str, Session] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """Of the page, with its secret."""
+        return f"http://{HOST}:{self.port}/?token={self.token}"
+
+    def app(self) -> Gate:
+        """The application, behind its gate."""
+        from starlette.applications import Starlette
+        from starlette.routing import Route, WebSocketRoute
+
+        routes = [
+            Route("/", self.page),
+            Route("/web/{path:path}", self.file),
+            Route("/upload", self.upload, methods=["POST"]),
+            Route("/export/{kind}", self.export),
+            WebSocketRoute("/socket", self.socket),
+        ]
+        return Gate(Starlette(routes=routes), self.port, self.token)
+
+    def greeting(self) -> dict[str, Any]:
+        """What a page is told first."""
+        return {
+            "version": __version__,
+            "lesson": self.lesson,
+            "preset": self.preset,
+            "source": None if self.source is None else self.source.to_json(),
+            "choices": choices(),
+            "limits": limits(),
+        }
+
+    async def page(self, request: Request) -> Response:
+        """The page itself."""
+        return answer(WEB / "play" / "index.html")
+
+    async def file(self, request: Request) -> Response:
+        """A file of the page: nothing outside the folder, and nothing of another kind."""
+        from starlette.responses import PlainTextResponse
+
+        path = (WEB / request.path_params["path"]).resolve()
+        inside = path.is_relative_to(WEB.resolve()) and path.suffix in TYPES
+        if not inside or not path.is_file():
+            return PlainTextResponse("there is no such file\n", 404)
+        return answer(path)
+
+    async def socket(self, socket: WebSocket) -> None:
+        """A page's socket, for as long as it is open."""
+        await socket.accept()
+        if len(self.sessions) >= SESSIONS:
+            await socket.close(TOO_MANY, f"{SESSIONS} pages are open: close one first")
+            return
+        session = Session(self.source, self.states, self.greeting())
+        self.sessions[session.id] = session
+        try:
+            await session.run(socket)
+        finally:
+            del self.sessions[session.id]
+
+    def session(self, request: Request) -> Session:
+        """The session that a request belongs to."""
+        found = self.sessions.get(request.query_params.get("session", ""))
+        if found is None:
+            raise RefusedError("this page's connection has ended: load it again", "這一頁的連線已經結束：請重新載入")
+        return found
+
+    async def upload(self, request: Request) -> Response:
+        """Takes a table's file."""
+        from starlette.concurrency import run_in_threadpool
+        from starlette.responses import JSONResponse
+
+        try:
+            session = self.session(request)
+            content = await body(request)
+            name = request.query_params.get("name", "table.csv")
+            made = await run_in_threadpool(session.uploads.add, content, name)
+        except TooLargeError as error:
+            return JSONResponse({"error": told(error)}, 413)
+        except (ThalwegError, OSError) as error:
+            return JSONResponse({"error": told(error)}, 400)
+        return JSONResponse({"table": made.to_json()})
+
+    async def export(self, request: Request) -> Response:
+        """A program, the model or the state, as a file."""
+        from starlette.concurrency import run_in_threadpool
+        from starlette.responses import JSONResponse, Response
+
+        try:
+            session = self.session(request)
+            export = choose("export", request.path_params["kind"], EXPORTS)
+            side = session.sides.get(1 if request.query_params.get("side") == "1" else 0)
+            if side is None:
+                raise RefusedError("there is no such side", "沒有這一邊")
+
+            def made() -> bytes:
+                with side.still() as course:
+                    return export.made(course)
+
+            content = await run_in_threadpool(made)
+        except ThalwegError as error:
+            return JSONResponse({"error": told(error)}, 400)
+        headers = {"content-disposition": f'attachment; filename="{export.file}"'}
+        return Response(content, media_type=export.type, headers=headers)
+
+
+class TooLargeError(RefusedError):
+    """An upload that is larger than a page may send."""
+
+    def __init__(self) -> None:
+        most = UPLOAD_BYTES // 1_000_000
+        super().__init__(
+            f"the file is larger than {most} MB: give a part of it, or start with thalweg play FILE",
+            f"檔案超過 {most} MB：請給一部分，或用 thalweg play 檔案 開始",
+        )
+
+
+async def body(request: Request) -> bytes:
+    """What a request carries; TooLargeError as soon as it is too much."""
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared) > UPLOAD_BYTES:
+        raise TooLargeError
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > UPLOAD_BYTES:
+            raise TooLargeError
+    return bytes(content)
+
+
+def answer(path: Path) -> Response:
+    """A file of the page."""
+    from starlette.responses import Response
+
+    return Response(path.read_bytes(), media_type=f"{TYPES[path.suffix]}; charset=utf-8")
+
+
+def listening(port: int) -> socket.socket:
+    """A socket at this port of this machine alone; 0 takes a free one.
+
+    Raises:
+        ArgumentError: the port isn't one, or is in use.
+    """
+    if not 0 <= port < 65536:
+        raise ArgumentError(f"--port is a number from 0 (a free one) to 65535, got {port}")
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if sys.platform != "win32":  # there it would let a second server take the same port
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((HOST, port))
+    except OSError as error:
+        made.close()
+        raise ArgumentError(f"port {port} can't be used ({error.strerror}): take another, or 0 for a free one") from None
+    return made
+
+
+def check_installed() -> None:
+    """MissingPackageError if the server's packages are missing."""
+    for package in ("starlette", "uvicorn", "websockets"):
+        need(package, "play", "the live page")
+
+
+def serve(site: Site, at: socket.socket, started: Callable[[], Any]) -> None:
+    """Serves until Ctrl-C; `started` is called once pages can be opened."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                started()
+
+    config = uvicorn.Config(
+        site.app(),
+        host=HOST,
+        port=site.port,
+        log_level="warning",
+        access_log=False,  # it would print the token
+        ws_max_size=MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # the bytes don't leave this machine
+        timeout_graceful_shutdown=3,
+        server_header=False,
+    )
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH)
+    try:
+        Server(config).run(sockets=[at])
+    except KeyboardInterrupt:  # the way to end it
+        return
+    finally:
+        sys.setswitchinterval(before)
+        at.close()

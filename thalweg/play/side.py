@@ -1,0 +1,270 @@
+"""One side of the page: a thread that trains in short bursts, does what the page asks between them, and makes frames."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from thalweg.errors import DivergedError, ThalwegError
+from thalweg.play.arithmetic import Choice
+from thalweg.play.course import Course
+from thalweg.play.frame import Frame
+from thalweg.play.pace import Pace
+from thalweg.play.refusal import RefusedError, Text, told
+from thalweg.play.state import State
+from thalweg.play.survey import Survey
+from thalweg.play.uploads import Uploads
+
+FRAME_SECONDS = 1 / 60
+"""From one frame to the next, at least."""
+INBOX = 200
+"""Messages that may wait; a page that sends faster than they are done is told so."""
+SHORT_EPOCH = 0.25
+"""Seconds: an epoch that takes less is finished before a pause, so that `fit` can repeat the training."""
+SHOWN = ("surface", "units", "weights", "findings")
+
+
+class Side:
+    """Trains for one half of a page. All methods but `close` return at once; the work is done in its thread.
+
+    Args:
+        number: 0 or 1.
+        uploads: the tables that its data may come from.
+        post: takes each frame; called in the thread.
+        numbers: of frames, counted over both sides.
+    """
+
+    def __init__(
+        self, number: int, uploads: Uploads, post: Callable[[dict[str, Any]], None], numbers: Iterator[int] | None = None
+    ) -> None:
+        self.number, self.uploads, self.post = number, uploads, post
+        self.numbers = itertools.count(1) if numbers is None else numbers
+        self.condition = threading.Condition()
+        self.working = threading.RLock()  # held while the course changes
+        self.inbox: deque[dict[str, Any]] = deque()
+        self.closed = False
+        self.awaited: int | None = None  # the frame that the page has to acknowledge
+        self.course: Course | None = None
+        self.playing = False
+        self.pace = Pace(60.0)
+        self.frame = Frame(number)
+        self.dirty = False  # whether a frame would tell something new
+        self.next_frame = 0.0
+        self.wanted: set[str] = set(SHOWN)
+        self.choice = Choice()
+        self.survey: Survey | None = None
+        self.thread = threading.Thread(target=self.live, name=f"thalweg side {number}", daemon=True)
+        self.thread.start()
+
+    # --- called by the connection --------------------------------------------------------------------------------
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Passes a message on to the thread; of several states that wait, only the newest counts."""
+        with self.condition:
+            if message["do"] == "state":
+                self.inbox = deque(m for m in self.inbox if m["do"] != "state")
+            if len(self.inbox) >= INBOX:
+                message = {"do": "refuse", "error": told(RefusedError("too many messages at once", "一次送來太多訊息"))}
+                self.inbox.pop()
+            self.inbox.append(message)
+            self.condition.notify()
+
+    def acknowledge(self, frame: int) -> None:
+        """The page has drawn this frame; the next may be made."""
+        with self.condition:
+            if frame == self.awaited:
+                self.awaited = None
+                self.condition.notify()
+
+    @contextmanager
+    def still(self) -> Iterator[Course]:
+        """The course, while its thread waits."""
+        with self.working:
+            if self.course is None:
+                raise RefusedError("there is no network yet", "還沒有網路")
+            yield self.course
+
+    def close(self, seconds: float = 10.0) -> bool:
+        """Ends the thread after its burst, and frees all it has; returns whether it ended in time."""
+        with self.condition:
+            self.closed = True
+            self.condition.notify()
+        self.thread.join(seconds)
+        return not self.thread.is_alive()
+
+    # --- its thread ----------------------------------------------------------------------------------------------
+
+    def live(self) -> None:
+        """Waits, does what was asked, trains, makes a frame; until it is closed."""
+        while True:
+            with self.condition:
+                while not self.closed and (delay := self.idle()) is not False:
+                    self.condition.wait(delay)
+                if self.closed:
+                    break
+                messages, self.inbox = list(self.inbox), deque()
+            try:
+                with self.working:
+                    self.work(messages)
+            except Exception as error:  # a page stays alive whatever happens: it is told, and so is the terminal
+                traceback.print_exc()
+                self.fail(error, "failed")
+        if self.survey is not None:
+            self.survey.abandoned = True
+        with self.working:
+            self.course = self.survey = None
+
+    def idle(self) -> float | None | bool:
+        """Seconds to wait; None for until something happens; False if there is something to do."""
+        if self.inbox:
+            return False
+        waits = []
+        if self.playing and self.course is not None:
+            waits.append(self.pace.wait(self.course.bursts.steps_per_epoch))
+        if self.dirty and self.awaited is None:
+            waits.append(self.next_frame - time.monotonic())
+        if not waits:
+            return None
+        return False if min(waits) <= 0 else min(waits)
+
+    def work(self, messages: list[dict[str, Any]]) -> None:
+        """One round."""
+        for message in messages:
+            if self.closed:
+                return
+            try:
+                self.do(message)
+            except DivergedError as error:
+                self.fail(error, "diverged")
+            except (ThalwegError, MemoryError) as error:
+                self.refuse(told(error))
+        if self.playing and self.course is not None:
+            self.train(self.course)
+        if self.dirty and self.awaited is None and time.monotonic() >= self.next_frame:
+            self.send()
+
+    def train(self, course: Course) -> None:
+        """A burst."""
+        steps = self.pace.steps(course.bursts.steps_per_epoch)
+        if steps < 1:
+            return
+        begin = time.monotonic()
+        try:
+            course.run(steps)
+        except DivergedError as error:
+            self.fail(error, "diverged")
+        self.pace.done(steps, time.monotonic() - begin, course.bursts.steps_per_epoch)
+        self.dirty = True
+
+    def do(self, message: dict[str, Any]) -> None:
+        """One message."""
+        self.dirty = True
+        course = self.course
+        match message["do"]:
+            case "state":
+                self.set_state(message["state"])
+            case "refuse":
+                self.refuse(message["error"])
+            case "want":
+                self.wanted = set(message["what"])
+            case "pace":
+                self.pace.set(message["epochs"])
+            case "select":
+                given = {k: message[k] for k in ("layer", "unit", "row") if message.get(k) is not None}
+                self.choice = Choice(**{**vars(self.choice), **given})
+            case "survey":
+                self.frame.landed(self.survey)
+            case _ if course is None:
+                raise RefusedError("there is no network yet: send a state", "還沒有網路：請先送出 state")
+            case "play":
+                self.playing, self.frame.status = True, "playing"
+                self.pace.begin()
+            case "pause":
+                self.pause(course)
+            case "step":
+                self.pause(course, finish=False)
+                course.one_step()
+            case "epoch":
+                self.pause(course, finish=False)
+                self.finish_epoch(course)
+            case "reset":
+                self.begin(course.state)
+            case "draw":
+                self.frame.drawing = course.responses.drawing(message["image"])
+
+    def pause(self, course: Course, finish: bool = True) -> None:
+        """Stops playing; a short epoch is finished first."""
+        bursts = course.bursts
+        left = bursts.steps_per_epoch - bursts.batch
+        if finish and self.playing and bursts.batch and left * self.pace.step_seconds < SHORT_EPOCH:
+            course.run(left)
+        self.playing, self.frame.status = False, "paused"
+
+    def finish_epoch(self, course: Course) -> None:
+        """The rest of this epoch, in bursts, so that closing the page isn't kept waiting."""
+        left = course.bursts.steps_per_epoch - course.bursts.batch
+        while left and not self.closed:
+            steps = min(left, self.pace.affordable())
+            begin = time.monotonic()
+            course.run(steps)
+            self.pace.done(steps, time.monotonic() - begin, course.bursts.steps_per_epoch)
+            left -= steps
+
+    def set_state(self, given: Any) -> None:
+        """Another state: with the same weights if they can be kept, or anew."""
+        state = State.of(given)
+        course = self.course
+        if course is None or not state.keeps_weights(course.state):
+            self.begin(state)
+            return
+        if course.bursts.batch and course.bursts.steps_per_epoch * self.pace.step_seconds < SHORT_EPOCH and self.playing:
+            course.run(course.bursts.steps_per_epoch - course.bursts.batch)
+        if course.change(state):
+            self.frame.changed(course)
+            self.survey = None
+
+    def begin(self, state: State) -> None:
+        """A new course; while it is made the page is told so. If it can't be made, the old one lives on."""
+        if self.awaited is None and time.monotonic() >= self.next_frame:
+            self.deliver({"status": "building"})
+        self.course = Course(state, self.uploads)
+        self.survey = None
+        self.frame.reset(self.course)
+        self.frame.status = "playing" if self.playing else "paused"
+        self.pace.begin()
+
+    def refuse(self, error: Text) -> None:
+        """What was asked for can't be: the page is told, and all stays as it is."""
+        self.frame.error, self.dirty = error, True
+
+    def fail(self, error: BaseException, status: str) -> None:
+        """The training has stopped."""
+        self.playing, self.frame.status, self.dirty = False, status, True
+        self.frame.error = told(error)
+
+    def send(self) -> None:
+        """Makes a frame of what is now, and posts it."""
+        course = self.course
+        self.dirty = False
+        if course is None:
+            self.deliver(self.frame.empty())
+            return
+        if "landscape" in self.wanted and (self.survey is None or (self.frame.outside and self.survey.old)):
+            self.survey = Survey(course, lambda: self.tell({"do": "survey"}))
+        self.deliver(self.frame.made(course, self.wanted, self.choice, self.pace.measured))
+
+    def deliver(self, content: dict[str, Any]) -> None:
+        """Numbers and posts a frame."""
+        number = next(self.numbers)
+        with self.condition:
+            self.awaited = number
+        self.next_frame = time.monotonic() + FRAME_SECONDS
+        self.post({"frame": number, "side": self.number, **content})
+
+

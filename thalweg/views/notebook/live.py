@@ -1,0 +1,174 @@
+"""The live figure of a fit in a notebook: curves while it trains, a static picture when it has ended.
+
+Numbers flow one way, from the kernel to the page; the kernel's interrupt is what stops a fit. The output is one display
+with an id, which is updated and never cleared, so that nothing flickers; at the end it holds an SVG that stays in the
+saved notebook.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.support.jupyter import cell
+from thalweg.views.web.epochs_svg import HELD, charts, sentence
+from thalweg.views.web.svg import standalone
+
+Logs = dict[str, Any]
+LATER = 0.4  # seconds of training before a figure appears: a short fit has only the picture
+PAUSE = 0.2  # seconds between two frames, …
+SHARE = 10.0  # … or this many times what the last one took
+MOST_POINTS = 2000  # epochs that are kept of a long training: when there are twice as many, every second one goes
+MOST_FIGURES = 12  # of one cell; further fits of a loop are lines
+PICTURE, TEXT = "image/svg+xml", "text/plain"
+
+shown = {"cell": -1, "figures": 0}  # how many figures the running cell has
+
+
+def ipython() -> Any:
+    """What puts outputs into a cell."""
+    import IPython.display
+
+    return IPython.display
+
+
+def live_figure() -> LiveFigure | None:
+    """A figure for a fit that begins now; None outside of a notebook, without anywidget, or where it isn't wanted.
+
+    Where printed lines go elsewhere than into the cell (a redirected output, a thread of the user's), there is none.
+    """
+    here = cell()
+    if here is None or find_spec("anywidget") is None or not hasattr(sys.stdout, "parent_header"):
+        return None
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    if shown["cell"] != here:
+        shown.update(cell=here, figures=0)
+    return LiveFigure() if shown["figures"] < MOST_FIGURES else None
+
+
+class LiveFigure:
+    """Curves of a fit. `title` and numbers come from the fit's progress."""
+
+    def __init__(self) -> None:
+        self.id = uuid.uuid4().hex
+        self.widget: Any = None
+        self.begin = self.last = time.perf_counter()
+        self.cost = 0.0  # seconds that the last frame took
+        self.points = Points()
+        self.place = ""  # how far it is
+
+    def add(self, first: int, records: Sequence[Any] | NDArray[Any], logs: Callable[[Any], Logs]) -> None:
+        """After epochs from `first` on; `logs` makes the numbers of a record."""
+        self.points.add(first, records, logs)
+
+    def say(self, place: str) -> None:
+        """How far it is; draws, if it is time."""
+        self.place = place
+        now = time.perf_counter()
+        if now - self.begin < LATER or not len(self.points):
+            return
+        if self.widget is None:
+            self.open()  # which takes longer than a frame
+        elif now - self.last > max(PAUSE, SHARE * self.cost):
+            self.widget.figure = self.frame()
+            self.cost = time.perf_counter() - now
+        else:
+            return
+        self.last = time.perf_counter()
+
+    def frame(self) -> bytes:
+        """The figures as bytes."""
+        from thalweg.views.web.encoding import encode
+
+        return encode(figures(self.points.columns(), self.place))
+
+    def open(self) -> None:
+        """Shows the figure as the cell's output."""
+        from thalweg.views.notebook.widget import make_widget
+
+        self.widget = make_widget(self.frame())
+        ipython().display(self.widget, display_id=self.id)
+
+    def close(self, end: str) -> bool:
+        """Leaves the static picture; returns whether there is one: a single epoch is a line of numbers."""
+        columns = self.points.columns()
+        enough = len(self.points) > 1
+        if not enough and self.widget is None:
+            return False
+        shown["figures"] += 1
+        text = sentence(columns, f", {end}" if end else "")
+        data = {PICTURE: standalone(charts(columns, end)), TEXT: text} if len(self.points) else {TEXT: text}
+        ipython().publish_display_data(data, transient={"display_id": self.id}, update=self.widget is not None)
+        if self.widget is not None:
+            self.widget.close()
+            self.widget = None
+        return True
+
+
+class Points:
+    """The records of the epochs, evenly thinned if there are many; read only when they are drawn."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[int, Any, Callable[[Any], Logs]]] = []
+        self.stride = 1
+        self.newest: tuple[int, Any, Callable[[Any], Logs]] | None = None
+        self.read: dict[int, Logs] = {}
+
+    def __len__(self) -> int:
+        return len(self.kept) + int(self.newest is not None and (not self.kept or self.kept[-1][0] != self.newest[0]))
+
+    def add(self, first: int, records: Sequence[Any] | NDArray[Any], logs: Callable[[Any], Logs]) -> None:
+        count = len(records)
+        if not count:
+            return
+        for place in range(-first % self.stride, count, self.stride):
+            self.kept.append((first + place, copied(records[place]), logs))
+        self.newest = (first + count - 1, copied(records[count - 1]), logs)
+        while len(self.kept) > 2 * MOST_POINTS:
+            self.stride *= 2
+            self.kept = [point for point in self.kept if point[0] % self.stride == 0]
+            self.read = {epoch: found for epoch, found in self.read.items() if epoch % self.stride == 0}
+
+    def columns(self) -> dict[str, tuple[list[float], list[float]]]:
+        """By name the epochs, counted from 1, and their numbers."""
+        result: dict[str, tuple[list[float], list[float]]] = {}
+        points = list(self.kept)
+        if self.newest is not None and (not points or points[-1][0] != self.newest[0]):
+            points.append(self.newest)
+        for epoch, record, logs in points:
+            if epoch not in self.read:
+                self.read[epoch] = logs(record)
+            for name, value in self.read[epoch].items():
+                if isinstance(value, (int, float, np.number)):
+                    x, y = result.setdefault(name, ([], []))
+                    x.append(epoch + 1)
+                    y.append(float(value))
+        return result
+
+
+def copied(record: Any) -> Any:
+    """A record by itself, so that the other epochs' need not be kept."""
+    return record.copy() if isinstance(record, np.ndarray) else record
+
+
+def figures(columns: dict[str, tuple[list[float], list[float]]], place: str) -> list[dict[str, Any]]:
+    """The curves as figures of a page: each name beside its value on the rows held out."""
+    made = []
+    for number, chart in enumerate(charts(columns)):
+        series = [
+            {"name": c.name, "x": np.array(c.x), "y": np.array(c.y), "dashed": c.name.startswith(HELD)}
+            for c in chart.curves
+        ]
+        figure = {"kind": "curves", "title": chart.title, "x": series[0]["x"], "series": series}
+        labels = {"x_label": {"en": "epoch", "zh": "輪"}, "y_label": chart.title, "note": "" if number else place}
+        made.append(figure | labels)
+    return made
