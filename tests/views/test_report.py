@@ -218,7 +218,11 @@ def test_dependence_on_a_category_has_its_names():
     cells[codes == 2] = None
     inputs = columns(np.eye(3)[codes], lambda x: x @ [0, 1, 2], [cells], [slice(0, 3)], ["animal"], [False])
     figure = influence.dependence(inputs, 0, Subject(name="s", task="regression"))
-    assert dict(zip(figure["labels"], figure["values"].tolist(), strict=True)) == {"ant": 0, "bee": 1, "—": 2}
+    assert dict(zip(map(english, figure["labels"]), figure["values"].tolist(), strict=True)) == {
+        "ant": 0,
+        "bee": 1,
+        "missing": 2,
+    }
 
 
 # --- documents -------------------------------------------------------------------------------------------------------

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.views.report.subject import Subject, both
+from thalweg.doctor import Diagnosis, diagnose
+from thalweg.recordings import Recording
+from thalweg.views.report.subject import Clock, Subject, both
+
+LEAST = 1.0
+"""Seconds without which no linear model and no forest are fitted, to know what can be reached."""
 
 
-def findings(subject: Subject) -> dict[str, Any] | None:
-    """The section; None if nothing was examined."""
-    diagnosis = subject.diagnosis
+def examined(subject: Subject, clock: Clock) -> Diagnosis | None:
+    """What the doctor says; None without a history."""
+    recording = subject.recording
+    if recording is None:
+        records = [record for record in subject.history if not record.get("member")]
+        if not records:
+            return None
+        keys = [key for key in records[0] if key != "member"]
+        recording = Recording(facts={"history": {key: [record[key] for record in records] for key in keys}})
+    network = subject.network
+    predict = None if network is None else lambda x: network.model.predict(x, verbose=0)
+    return diagnose(recording, predict, thorough=clock.left >= LEAST)
+
+
+def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
+    """The section; None if there is nothing to examine."""
+    diagnosis = examined(subject, clock)
     if diagnosis is None:
         return None
     found = [finding.to_json() for finding in diagnosis.findings]

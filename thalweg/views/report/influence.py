@@ -7,6 +7,7 @@ held-out rows; a column is moved with all columns of the matrix that it became, 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -157,10 +158,10 @@ def grid(cells: Array, numeric: bool) -> tuple[list[Any], Array]:
             wanted = np.quantile(cells[known].astype(np.float64), np.linspace(0.01, 0.99, POINTS))
             keep = np.unique(np.clip(np.searchsorted(values, wanted), 0, len(values) - 1))
         return values[keep].tolist(), known[first[keep]]
-    labels = np.array(["—" if cell is None else str(cell) for cell in cells.tolist()], object)
-    names, first, counts = np.unique(labels.astype(str), return_index=True, return_counts=True)
-    keep = np.argsort(-counts, kind="stable")[:VALUES]
-    return names[keep].tolist(), first[keep]
+    values = cells.tolist()
+    kept = [cell for cell, _ in Counter(values).most_common(VALUES)]
+    labels = [both("missing", "遺漏值") if cell is None else str(cell) for cell in kept]
+    return labels, np.array([values.index(cell) for cell in kept])
 
 
 def dependence(inputs: ColumnInputs, column: int, subject: Subject) -> Figure | None:

@@ -120,9 +120,10 @@ def descent(found: dict[str, Any]) -> Figure:
         both("The path of descent", "下降的路徑"),
         both(
             f"The two directions in which the weights have moved most: {first} and {second} of the path's variance. "
-            "The path lies near this plane, not in it, so its losses differ from the ground's.",
+            "The path lies near this plane, not in it, so its losses differ from the ground's. It ends with the last "
+            "step; the network may have kept the weights of an earlier epoch, its best.",
             f"權重移動最多的兩個方向：分別占路徑變異的 {first} 與 {second}。"
-            "路徑在此平面附近而不在其上，故其損失與地面不同。",
+            "路徑在此平面附近而不在其上，故其損失與地面不同。路徑止於最後一步；網路保留的可能是較早的、最好的那一輪的權重。",
         ),
         (both("first principal direction", "第一主方向"), both("second principal direction", "第二主方向")),
     )

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.course import EPOCH, MOST_EPOCHS, curves, number, split, titled
 from thalweg.views.report.overview import ERRORS
 from thalweg.views.report.subject import Figure, Subject, Text, both, thinned, written
+from thalweg.views.report.training_curves import EPOCH, MOST_EPOCHS, curves, number, split, titled
 
 MOST_SCORES = 4
 """Scores that are drawn as bars; the table has all."""

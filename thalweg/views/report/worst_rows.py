@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.subject import Array, ColumnInputs, Figure, Held, PictureInputs, Subject, both, written
+from thalweg.views.report.subject import Array, ColumnInputs, Figure, Held, PictureInputs, Subject, Text, both, written
 
 MOST = 20
 MOST_COLUMNS = 12
@@ -109,7 +109,7 @@ def rows_table(
     last = both("predicted − true", "預測 − 實際") if numbers else both("probability of the truth", "實際類別的機率")
     figure: Figure = {
         "kind": "table",
-        "title": both(f"The {len(rows)} worst rows", f"最差的 {len(rows)} 列"),
+        "title": counted(len(rows), ("row", "rows"), "列"),
         "columns": [both("row", "列"), both("truth", "實際"), both("prediction", "預測"), last, *names],
         "rows": rows,
         "numeric": [True, numbers, numbers, True, *numeric],
@@ -120,6 +120,11 @@ def rows_table(
             f"列出 {len(inputs.names):,} 欄中的 {len(names)} 欄，最重要的在前。",
         )
     return figure
+
+
+def counted(count: int, names: tuple[str, str], zh: str) -> Text:
+    """A title: the worst row, or the 20 worst rows."""
+    return both(f"The worst {names[0]}" if count == 1 else f"The {count} worst {names[1]}", f"最差的 {count} {zh}")
 
 
 def cell_text(cell: Any) -> str:
@@ -142,7 +147,7 @@ def pictures(subject: Subject, held: Held, inputs: PictureInputs, places: Array)
         captions.append(f"{truth} → {guess} ({float(held.predicted[place].max()):.0%})")
     return {
         "kind": "images",
-        "title": both(f"The {len(captions)} worst pictures", f"最差的 {len(captions)} 張圖"),
+        "title": counted(len(captions), ("picture", "pictures"), "張圖"),
         "note": both(
             "The class, what it was taken for, and the probability given to that.",
             "依序為：實際類別、被認作的類別、給它的機率。",

@@ -15,7 +15,7 @@ HELD = "held_out"
 EPOCH = both("epoch", "輪（epoch）")
 
 
-def course(subject: Subject) -> dict[str, Any] | None:
+def training_curves(subject: Subject) -> dict[str, Any] | None:
     """Curves; None if nothing is known of the course."""
     figures = [*by_epoch(subject), *by_batch(subject.recording), *learning_rates(subject.recording)]
     if not figures:
