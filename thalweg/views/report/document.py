@@ -76,7 +76,6 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
             failed.append(both(f"{name}: {error}", f"{name}：{error}"))
 
     make("overview", lambda: overview(subject))
-    make("findings", lambda: findings(subject, clock))
     make("course", lambda: training_curves(subject))
     make("judgement", lambda: class_judgement(subject) or number_judgement(subject))
     make("influence", lambda: influence(subject, clock.part(0.4)))
@@ -85,7 +84,8 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
     make("convolutions", lambda: picture_insides(subject, clock))
     make("layers", lambda: layer_statistics(subject))
     make("program", lambda: timing(subject, clock))
-    make("landscape", lambda: loss_planes(subject, clock))
+    make("landscape", lambda: loss_planes(subject, clock.part(0.6)))
+    make("findings", lambda: findings(subject, clock))  # last, as its time has no limit
     make("reproduction", lambda: reproduction(subject))
     order = ["overview", "findings", "course", "judgement", "mistakes", "influence", "network", "convolutions"]
     order += ["layers", "landscape", "program", "reproduction"]

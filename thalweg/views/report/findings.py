@@ -33,10 +33,9 @@ def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         return None
     found = [finding.to_json() for finding in diagnosis.findings]
     checked, unchecked = len(diagnosis.checked), dict(diagnosis.not_checked)
-    first = (
-        both(f"{len(found)} findings; {checked} rules were checked.", f"{len(found)} 項發現；檢查了 {checked} 條規則。")
-        if found
-        else both(f"Nothing found; {checked} rules were checked.", f"沒有發現問題；檢查了 {checked} 條規則。")
+    first = both(
+        f"{checked} rules were checked; each wants a symptom and its harm.",
+        f"檢查了 {checked} 條規則；每一條都要有症狀與其危害才會提出。",
     )
     figures: list[dict[str, Any]] = [{"kind": "findings", "title": both("Findings", "發現"), "findings": found}]
     if unchecked:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from thalweg.landscapes import planes
+from thalweg.landscapes import planes, terrain
 from thalweg.views.report.subject import Array, Clock, Figure, Network, Subject, Text, both, thinned
 
 LEAST, MOST = 0.3, 2.0
@@ -16,6 +17,8 @@ MOST_PATH = 150
 SPAN = 50.0
 """A landscape whose largest loss is so many times its least is shown by its logarithm."""
 SEEDS = 2
+GRID = planes.LEAST**2
+"""Losses of the coarsest plane."""
 LARGEST = 1e12
 """Weights beyond it are those of a training that failed: squares of their lengths would overflow."""
 
@@ -30,6 +33,8 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         return None
     if not float(np.abs(network.model.vector).max(initial=0.0)) < LARGEST:  # nor NaN
         return None
+    if not clock.has(GRID * evaluation_seconds(network.model, x, y), what):
+        return None
     path = path_of(subject, network)
     seconds = min(MOST, clock.left / 4)
     figures = [around(planes.landscape(network.model, x, y, seconds=seconds))]
@@ -37,8 +42,9 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         figures.insert(0, descent(planes.pca_plane(network.model, x, y, path, seconds=seconds)))
     others = solutions(network, x, y, clock)
     if len(others) >= 2 and clock.has(LEAST, what):
-        found = planes.valleys(network.model, x, y, list(others.values()), seconds=min(seconds, clock.left))
-        figures.append(between(found, list(others)))
+        two = dict(list(others.items())[:2])  # others wouldn't lie on the plane through these
+        found = planes.valleys(network.model, x, y, list(two.values()), seconds=min(seconds, clock.left))
+        figures.append(between(found, list(two)))
     figures = [figure for figure in figures if np.isfinite(figure["loss"]).any()]
     if not figures:
         return None
@@ -54,6 +60,15 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         ],
         "figures": figures,
     }
+
+
+def evaluation_seconds(model: Any, x: Array, y: Array) -> float:
+    """About how long one value of the loss takes."""
+    rows = slice(terrain.ROWS)
+    model.evaluate(x[rows], y[rows], verbose=0)
+    begin = time.perf_counter()
+    model.evaluate(x[rows], y[rows], verbose=0)
+    return time.perf_counter() - begin
 
 
 def path_of(subject: Subject, network: Network) -> Array | None:
@@ -138,9 +153,9 @@ def between(found: dict[str, Any], names: list[str]) -> Figure:
         named(found, lambda k: both(labels[k], chinese[labels[k]])),
         both("Local valleys", "局部的山谷"),
         both(
-            "The plane through this network and the two that follow, trained from other initial weights: where a ridge "
-            "lies between them, each has found a valley of its own. Further solutions are shown where they fall.",
-            "穿過這個網路與接著兩個由其他初始權重訓練出的網路的平面：若中間有山脊，就表示各自找到了不同的山谷。其餘的解畫在其投影處。",
+            "The plane through this network and two others, trained from other initial weights: where a ridge lies "
+            "between them, each has found a valley of its own.",
+            "穿過這個網路與另外兩個由其他初始權重訓練出的網路的平面：若中間有山脊，就表示各自找到了不同的山谷。",
         ),
         tuple(both(f"towards {name}", f"朝向{chinese[name]}") for name in labels[1:3]),
     )

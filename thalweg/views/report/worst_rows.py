@@ -8,7 +8,7 @@ import numpy as np
 
 from thalweg.views.report.subject import Array, ColumnInputs, Figure, Held, PictureInputs, Subject, Text, both, written
 
-MOST = 20
+MOST, FEW = 20, 6
 MOST_COLUMNS = 12
 LONGEST = 60
 """Letters of a cell that are shown."""
@@ -27,11 +27,8 @@ def badness(held: Held) -> Array:
 
 
 def worst_of(held: Held, most: int = MOST) -> Array:
-    """The places of the worst rows; of classes, only of wrong ones."""
-    order = np.argsort(-badness(held), kind="stable")[:most]
-    if held.predicted.ndim == 2:
-        order = order[held.guesses[order] != held.truth[order]]
-    return order
+    """The places of the worst rows, the worst first; of classes they may be right, with a low probability."""
+    return np.argsort(-badness(held), kind="stable")[:most]
 
 
 def worst_rows(subject: Subject, important: list[str] | None = None) -> dict[str, Any] | None:
@@ -42,9 +39,11 @@ def worst_rows(subject: Subject, important: list[str] | None = None) -> dict[str
     held = subject.held
     if held is None or not len(held.truth) or not subject.task:
         return None
-    places = worst_of(held)
-    if not len(places):
-        return None
+    places, wrong = worst_of(held), True
+    if held.predicted.ndim == 2:
+        mistaken = held.guesses[places] != held.truth[places]
+        wrong = bool(mistaken.any())
+        places = places[mistaken] if wrong else places[:FEW]
     inputs = subject.inputs
     if isinstance(inputs, PictureInputs):
         figure = pictures(subject, held, inputs, places)
@@ -52,17 +51,17 @@ def worst_rows(subject: Subject, important: list[str] | None = None) -> dict[str
         figure = rows_table(subject, held, inputs, places, important or [])
     if figure is None:
         return None
-    return {
-        "id": "mistakes",
-        "title": both("The worst mistakes", "最嚴重的錯誤"),
-        "text": [
-            both(
-                "Held-out rows that the prediction misses most: wrong labels and unusual cases stand here first.",
-                "預測偏差最大的保留資料列：標錯的資料與不尋常的例子會先出現在這裡。",
-            )
-        ],
-        "figures": [figure],
-    }
+    text = both(
+        "Held-out rows that the prediction misses most: wrong labels and unusual cases stand here first.",
+        "預測偏差最大的保留資料列：標錯的資料與不尋常的例子會先出現在這裡。",
+    )
+    if not wrong:
+        text = both(
+            "All held-out rows are predicted right; of these the prediction was least sure.",
+            "所有保留資料列都預測正確；以下是預測最沒有把握的。",
+        )
+        figure["title"] = both("The least sure rows", "最沒有把握的列")
+    return {"id": "mistakes", "title": both("The worst mistakes", "最嚴重的錯誤"), "text": [text], "figures": [figure]}
 
 
 def found_in(inputs: ColumnInputs | PictureInputs, places: Array) -> tuple[Array, Array]:
