@@ -377,7 +377,7 @@ def test_a_comparison_shows_scores_curves_and_settings_that_differ():
     made = comparison_document([run("a", 0.8, seed="1", lanes="2"), run("b", 0.9, seed="1", lanes="4")], ["a", "b"])
     assert ids(made) == ["scores", "course", "settings"]
     table, bars = made["sections"][0]["figures"]
-    assert table["rows"] == [["a", "0.8 (0.7 – 0.85)"], ["b", "0.9 (0.8 – 0.95)"]]
+    assert table["rows"] == [["accuracy", "0.8 (0.7 – 0.85)", "0.9 (0.8 – 0.95)"]]
     assert np.allclose(bars["low"], [0.7, 0.8])
     assert [s["name"] for s in made["sections"][1]["figures"][0]["series"]] == ["a", "b"]
     unlike, sizes = made["sections"][2]["figures"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from thalweg.doctor import Diagnosis, diagnose
 from thalweg.recordings import Recording
-from thalweg.views.report.subject import Clock, Subject, both
+from thalweg.views.report.subject import Clock, Subject, Text, both
 
 LEAST = 1.0
 """Seconds without which no linear model and no forest are fitted, to know what can be reached."""
@@ -38,13 +38,16 @@ def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         f"檢查了 {checked} 條規則；每一條都要有症狀與其危害才會提出。",
     )
     figures: list[dict[str, Any]] = [{"kind": "findings", "title": both("Findings", "發現"), "findings": found}]
-    if unchecked:
+    reasons: dict[str, tuple[Text, list[str]]] = {}
+    for rule, why in unchecked.items():
+        reasons.setdefault(str(why), (why, []))[1].append(str(rule))
+    if reasons:
         figures.append(
             {
                 "kind": "table",
                 "title": both("Not checked", "未檢查的規則"),
-                "columns": [both("rule", "規則"), both("why", "原因")],
-                "rows": [[str(rule), why] for rule, why in unchecked.items()],
+                "columns": [both("why", "原因"), both("rules", "規則")],
+                "rows": [[why, ", ".join(rules)] for why, rules in reasons.values()],
                 "numeric": [False, False],
             }
         )
