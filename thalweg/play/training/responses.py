@@ -90,11 +90,12 @@ class Responses:
             "y_pred": self.network.model.predict(self.surface_rows, verbose=0).reshape(CURVE, -1),
         }
         if data:
+            outputs = exercise.y.size // len(exercise.y)
             found |= {
                 "points": sight.points[:POINTS, 0].astype(np.float32),
-                "targets": exercise.y[:POINTS].reshape(len(exercise.y[:POINTS]), -1).astype(np.float32),
+                "targets": exercise.y[:POINTS].reshape(-1, outputs).astype(np.float32),
                 "held_points": sight.held_points[:POINTS, 0].astype(np.float32),
-                "held_targets": exercise.held_y[:POINTS].reshape(len(exercise.held_y[:POINTS]), -1).astype(np.float32),
+                "held_targets": exercise.held_y[:POINTS].reshape(-1, outputs).astype(np.float32),
             }
         return found
 
