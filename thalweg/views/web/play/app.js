@@ -119,6 +119,8 @@ export class App {
     if (!side) return Promise.resolve();
     const before = side.values.status;
     side.receive(frame);
+    // who is typing keeps the field, which can't be made anew
+    if (frame.error || frame.state) document.activeElement?.closest(".formula input")?.setAttribute("aria-invalid", String(Boolean(frame.error)));
     if (frame.facts || frame.state || frame.error || side.values.status !== before) this.changed();
     return new Promise((resolve) => {
       this.drawn.push(resolve);

@@ -50,8 +50,8 @@ function shown(value) {
   if (value === undefined || value === null) return "";
   if (typeof value === "number") return numeral(value);
   if (typeof value === "string") return value;
-  const numbers = Array.from(value.slice(0, 9), (v) => numeral(/** @type {number} */ (v), 3));
-  if (value.length === 9) return [0, 3, 6].map((n) => numbers.slice(n, n + 3).map((text) => text.padStart(8)).join("")).join("\n"); // a kernel
+  const numbers = Array.from(value.slice(0, 9), (v) => numeral(/** @type {number} */ (v)));
+  if (value.length === 9) return [0, 3, 6].map((n) => numbers.slice(n, n + 3).map((text) => text.padStart(9, "\u00a0")).join("")).join("\n"); // a kernel
   return `[${numbers.join(", ")}${value.length > 9 ? ", …" : ""}]`;
 }
 
