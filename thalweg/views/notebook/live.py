@@ -19,10 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.support.jupyter import cell
-from thalweg.views.web.epochs_svg import HELD, charts, sentence
-from thalweg.views.web.svg import standalone
+from thalweg.views.web.epochs_svg import charts, sentence
+from thalweg.views.web.svg import COLOURS, Chart, Curve, standalone
 
 Logs = dict[str, Any]
+Inside = Callable[[], tuple[Any, dict[str, Any]]]  # epochs, and of each layer the sizes of its steps
+STEPS = "log₁₀(step / weight)"
 LATER = 0.4  # seconds of training before a figure appears: a short fit has only the picture
 PAUSE = 0.2  # seconds between two frames, …
 SHARE = 10.0  # … or this many times what the last one took
@@ -64,6 +66,7 @@ class LiveFigure:
         self.begin = self.last = time.perf_counter()
         self.cost = 0.0  # seconds that the last frame took
         self.points = Points()
+        self.inside: Inside | None = None
         self.place = ""  # how far it is
 
     def add(self, first: int, records: Sequence[Any] | NDArray[Any], logs: Callable[[Any], Logs]) -> None:
@@ -89,7 +92,18 @@ class LiveFigure:
         """The figures as bytes."""
         from thalweg.views.web.encoding import encode
 
-        return encode(figures(self.points.columns(), self.place))
+        return encode([*figures(self.points.columns(), self.place), *map(live_chart, self.layers())])
+
+    def layers(self) -> list[Chart]:
+        """The sizes of the layers' steps, if they are recorded."""
+        if self.inside is None:
+            return []
+        epochs, ratios = self.inside()
+        if len(epochs) < 2:
+            return []
+        with np.errstate(all="ignore"):
+            curves = [Curve(name, epochs, np.log10(r)) for name, r in list(ratios.items())[: len(COLOURS)]]
+        return [Chart(STEPS, curves, "epoch")] if curves else []
 
     def open(self) -> None:
         """Shows the figure as the cell's output."""
@@ -106,7 +120,11 @@ class LiveFigure:
             return False
         shown["figures"] += 1
         text = sentence(columns, f", {end}" if end else "")
-        data = {PICTURE: standalone(charts(columns, end)), TEXT: text} if len(self.points) else {TEXT: text}
+        data = (
+            {PICTURE: standalone([*charts(columns, end), *self.layers()]), TEXT: text}
+            if len(self.points)
+            else {TEXT: text}
+        )
         ipython().publish_display_data(data, transient={"display_id": self.id}, update=self.widget is not None)
         if self.widget is not None:
             self.widget.close()
@@ -164,13 +182,16 @@ def figures(columns: dict[str, tuple[list[float], list[float]]], place: str) -> 
     """The curves as figures of a page: each name beside its value on the rows held out."""
     made = []
     for number, chart in enumerate(charts(columns)):
-        series = [
-            {"name": c.name, "x": np.array(c.x), "y": np.array(c.y), "dashed": c.name.startswith(HELD)}
-            for c in chart.curves
-        ]
-        figure = {"kind": "curves", "title": chart.title, "x": series[0]["x"], "series": series}
         ends = ", ".join(f"{c.name} {c.y[-1]:.4g}" for c in chart.curves if len(c.y))
-        note = ends if number else place
-        labels = {"x_label": {"en": "epoch", "zh": "輪"}, "y_label": chart.title, "note": note}
-        made.append(figure | labels)
+        made.append(live_chart(chart) | {"note": ends if number else place})
     return made
+
+
+def live_chart(chart: Chart) -> dict[str, Any]:
+    """A chart as a figure of a page."""
+    series = [
+        {"name": c.name, "x": np.asarray(c.x, float), "y": np.asarray(c.y, float), "dashed": c.dashed}
+        for c in chart.curves
+    ]
+    labels = {"x_label": {"en": "epoch", "zh": "輪"}, "y_label": chart.title}
+    return {"kind": "curves", "title": chart.title, "x": series[0]["x"], "series": series} | labels
