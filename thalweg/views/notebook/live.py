@@ -1,16 +1,12 @@
 """The live figure of a fit in a notebook: curves while it trains, a static picture when it has ended.
 
-Numbers flow one way, from the kernel to the page; the kernel's interrupt is what stops a fit. The output is one display
-with an id, which is updated and never cleared, so that nothing flickers; at the end it holds an SVG that stays in the
-saved notebook.
+Numbers flow one way, from the kernel to the page; the kernel's interrupt is what stops a fit. At the end the output is
+an SVG, which stays in the saved notebook.
 """
 
 from __future__ import annotations
 
-import sys
-import threading
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -19,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.support.jupyter import cell
+from thalweg.views.notebook.screens import Screen, screen
 from thalweg.views.web.epochs_svg import charts, sentence
 from thalweg.views.web.svg import COLOURS, Chart, Curve, standalone
 
@@ -30,38 +27,28 @@ PAUSE = 0.2  # seconds between two frames, …
 SHARE = 10.0  # … or this many times what the last one took
 MOST_POINTS = 2000  # epochs that are kept of a long training: when there are twice as many, every second one goes
 MOST_FIGURES = 12  # of one cell; further fits of a loop are lines
-PICTURE, TEXT = "image/svg+xml", "text/plain"
 
-shown = {"cell": -1, "figures": 0}  # how many figures the running cell has
-
-
-def ipython() -> Any:
-    """What puts outputs into a cell."""
-    import IPython.display
-
-    return IPython.display
+shown: dict[str, Any] = {"cell": None, "figures": 0}  # how many figures the running cell has
 
 
 def live_figure() -> LiveFigure | None:
-    """A figure for a fit that begins now; None outside of a notebook, without anywidget, or where it isn't wanted.
-
-    Where printed lines go elsewhere than into the cell (a redirected output, a thread of the user's), there is none.
-    """
+    """A figure for a fit that begins now; None outside of a notebook, without anywidget, or where it isn't wanted."""
+    if find_spec("anywidget") is None:
+        return None
+    place = screen()
+    if place is None:
+        return None
     here = cell()
-    if here is None or find_spec("anywidget") is None or not hasattr(sys.stdout, "parent_header"):
-        return None
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    if shown["cell"] != here:
+    if shown["cell"] != here or here is None:
         shown.update(cell=here, figures=0)
-    return LiveFigure() if shown["figures"] < MOST_FIGURES else None
+    return LiveFigure(place) if shown["figures"] < MOST_FIGURES else None
 
 
 class LiveFigure:
-    """Curves of a fit. `title` and numbers come from the fit's progress."""
+    """Curves of a fit, whose numbers come from its progress."""
 
-    def __init__(self) -> None:
-        self.id = uuid.uuid4().hex
+    def __init__(self, place: Screen) -> None:
+        self.screen = place
         self.widget: Any = None
         self.begin = self.last = time.perf_counter()
         self.cost = 0.0  # seconds that the last frame took
@@ -110,7 +97,7 @@ class LiveFigure:
         from thalweg.views.notebook.widget import make_widget
 
         self.widget = make_widget(self.frame())
-        ipython().display(self.widget, display_id=self.id)
+        self.screen.show(self.widget)
 
     def close(self, end: str) -> bool:
         """Leaves the static picture; returns whether there is one: a single epoch is a line of numbers."""
@@ -120,12 +107,8 @@ class LiveFigure:
             return False
         shown["figures"] += 1
         text = sentence(columns, f", {end}" if end else "")
-        data = (
-            {PICTURE: standalone([*charts(columns, end), *self.layers()]), TEXT: text}
-            if len(self.points)
-            else {TEXT: text}
-        )
-        ipython().publish_display_data(data, transient={"display_id": self.id}, update=self.widget is not None)
+        picture = standalone([*charts(columns, end), *self.layers()]) if len(self.points) else None
+        self.screen.leave(picture, text, instead=self.widget is not None)
         if self.widget is not None:
             self.widget.close()
             self.widget = None
