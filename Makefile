@@ -4,10 +4,12 @@
 # make docs: the site, in build/site, with links checked; open build/site/index.html.
 # make lowest: some tests with the lowest versions of the dependencies that pyproject.toml allows (Python 3.11 or 3.12).
 # make parity: after `make test`, the tests that it skipped for want of PyTorch, Keras, JAX or TensorBoard.
+# make pages: after `make test`, the tests in a browser; Chromium has to be on the PATH.
+# make web-types: the types of the pages' modules, by TypeScript, which npm fetches; nothing where there is no npm.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo lint quick test parity lowest bench docs clean
+.PHONY: demo lint quick test parity pages web-types lowest bench docs clean
 
 .venv/created:
 	$(PYTHON) -m venv .venv
@@ -39,7 +41,17 @@ test: lint
 	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=
 
 parity: .venv/parity
-	$(BIN)/pytest -n auto --dist loadfile --skipped tests
+	$(BIN)/pytest -n auto --dist loadfile --skipped tests --ignore tests/pages
+
+pages: .venv/dev .venv/pages
+	$(BIN)/pytest -n auto --dist loadfile --skipped tests/pages
+
+web-types:
+	@if command -v npx > /dev/null; then \
+		npx --yes --package typescript@5.9.3 tsc --project thalweg/views/web/jsconfig.json; \
+	else \
+		echo "web-types: there is no npm, so types aren't checked"; \
+	fi
 
 .venv-lowest/installed: tests/lowest.txt pyproject.toml
 	$(PYTHON) -m venv .venv-lowest

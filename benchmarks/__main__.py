@@ -61,6 +61,7 @@ def parsed() -> argparse.Namespace:
     modes.add_argument(
         "--estimators", action="store_true", help="MLPClassifier and MLPRegressor, compared with scikit-learn's"
     )
+    modes.add_argument("--record", action="store_true", help="what fit(..., record=True) costs")
     modes.add_argument("--soak", action="store_true", help="growth of memory over 10,000 predicts and 200 fits")
     modes.add_argument(
         "--accuracy", action="store_true", help="how well tables are predicted, beside other libraries; hours"
@@ -144,6 +145,10 @@ def main() -> None:
         from benchmarks.estimators import estimators
 
         estimators(arguments.only, arguments.rounds or (3 if arguments.quick else 7))
+    elif arguments.record:
+        from benchmarks.record import record
+
+        record(arguments.only, arguments.rounds or (5 if arguments.quick else 15))
     elif arguments.soak:
         from benchmarks.strain import soak
 

@@ -1,8 +1,9 @@
 """What all tests share: Keras, where it is installed, and `pytest --skipped`.
 
 `--skipped` runs the tests that were skipped for want of a package, once it is there. A test that lacks one is
-remembered until it has run; `make parity` installs PyTorch, Keras, JAX and TensorBoard and runs what is remembered. A
-test that is skipped again is then a failure: nothing is left that no run has run.
+remembered until it has run; `make parity` installs PyTorch, Keras, JAX and TensorBoard and runs what is remembered,
+`make pages` Playwright for the tests in a browser. A test that is skipped again is then a failure: nothing is left that
+no run has run.
 """
 
 import os

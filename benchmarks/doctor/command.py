@@ -63,13 +63,13 @@ def healthy_trainings(seeds: int = SEEDS) -> Outcome:
         for seed in range(seeds):
             course = healthy.courses(data, seed)
             model = healthy.trained(data, course, seed)
-            predict = lambda x, model=model: model.predict(x, verbose=0)  # noqa: E731
+            assert model.recording is not None
             begin = time.perf_counter()
             diagnose(model.recording, thorough=False)
             times.append(time.perf_counter() - begin)
             told = f"{course}, seed {seed}"
-            found = diagnose(model.recording, predict)
-            results.append((told, healthy.score(data, predict(data.parts[2][0])), found))
+            found = model.diagnose()
+            results.append((told, healthy.score(data, model.predict(data.parts[2][0], verbose=0)), found))
         best = max(healthy.known(data), max(score for _, score, _ in results))
         least = best - healthy.margin(data, best)
         good = sum(score >= least for _, score, _ in results)
@@ -93,11 +93,7 @@ def pairs() -> dict[str, tuple[list[str], list[str]]]:
     """By rule, what is found in the training that provokes it, and in its twin."""
     found = {}
     for pair in PAIRS:
-        both = []
-        for provoked in (True, False):
-            model = pair.train(provoked)
-            predict = lambda x, model=model: model.predict(x, verbose=0)  # noqa: E731
-            both.append([finding.rule for finding in diagnose(model.recording, predict).findings])
+        both = [[finding.rule for finding in pair.train(kind).diagnose().findings] for kind in (True, False)]
         found[pair.rule] = (both[0], both[1])
         mark = "ok" if pair.rule in both[0] and pair.rule not in both[1] else "WRONG"
         print(f"{mark:5} {pair.rule}: {both[0]}; twin: {both[1]}", flush=True)

@@ -6,6 +6,7 @@ import pytest
 
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.views.web.bundle import HERE, VENDOR, bundle, styles
+from thalweg.views.web.minifier import lean
 
 MODULES = sorted(path for path in HERE.rglob("*.js") if "vendor" not in path.parts)
 MOST_BYTES = 200_000
@@ -31,7 +32,7 @@ def test_modules_stand_after_those_they_import(tmp_path):
         b='import { c } from "./c.js";\n\n/** Says c. */\nexport function b(x) {\n  return c + x; // kept\n}\n',
         c="// why\nexport const c = 1;\n",
     )
-    assert own(entry) == "const c = 1;\n\nfunction b(x) {\n  return c + x; // kept\n}\n\nb(c);"
+    assert own(entry) == "const c=1;\n\nfunction b(x){return c+x;}\n\nb(c);"
 
 
 def test_a_widget_exports_what_its_entry_does(tmp_path):
@@ -68,20 +69,37 @@ def test_a_widget_exports_what_its_entry_does(tmp_path):
         ({"a": "const { b } = window;\n"}, ArgumentError, "is not a form"),
         ({"a": 'const b = "</SCRIPT>";\n'}, ArgumentError, "would end the page's script"),
     ],
-    ids=["missing", "not exported", "same name", "circle", "default", "default import", "alias", "pattern", "end"],
+    ids=[
+        "missing",
+        "not exported",
+        "same name",
+        "circle",
+        "default",
+        "default import",
+        "alias",
+        "pattern",
+        "end",
+    ],
 )
 def test_other_modules_are_refused(tmp_path, modules, error, message):
     with pytest.raises(error, match=message):
         bundle(write(tmp_path, **modules))
 
 
-def test_all_code_of_a_page_is_small():
-    entries = [path for path in (HERE / "report.js", HERE / "widget.js", HERE / "play" / "main.js") if path.exists()]
-    shared = "".join(path.read_text(encoding="utf-8") for path in HERE.rglob("*.css"))
-    files = set(HERE.rglob("*.js"))
-    together = sum(path.stat().st_size for path in files) + len(shared.encode())
-    assert together <= MOST_BYTES, f"{together:,} bytes of code in {len(files)} files"
-    assert max(len((bundle(entry) + styles()).encode()) for entry in entries) <= together
+def sizes():
+    """Bytes of every file of code, as pages send it."""
+    vendor = {path.name: path.stat().st_size for path in (HERE / name for name in VENDOR)}
+    files = [*MODULES, *(path for path in HERE.rglob("*.css") if "vendor" not in path.parts)]
+    own = {
+        str(path.relative_to(HERE)): len(lean(path.read_text(encoding="utf-8"), path.suffix).encode()) for path in files
+    }
+    return vendor | own
+
+
+def test_all_code_together_is_small():
+    found = sizes()
+    assert sum(found.values()) <= MOST_BYTES, f"{sum(found.values()):,} bytes of code: {found}"
+    assert len((bundle("report.js") + styles()).encode()) < 0.8 * MOST_BYTES
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(HERE)))
@@ -94,3 +112,48 @@ def test_modules_are_short_and_make_no_markup_of_texts(path):
 def test_markup_would_be_found():
     assert MARKUP.findall("e.innerHTML = name; eval(x)") == ["innerHTML", "eval("]
     assert len(MODULES) > 10
+
+
+def test_a_lean_style_sheet_says_the_same(new_page):
+    """The browser reads the same rules from the text with and without its white space."""
+    told = "text => { const s = new CSSStyleSheet(); s.replaceSync(text); return [...s.cssRules].map(r => r.cssText); }"
+    for path in HERE.rglob("*.css"):
+        text = path.read_text(encoding="utf-8")
+        page = new_page()
+        whole, short = page.evaluate(told, text), page.evaluate(told, lean(text, ".css"))
+        assert [re.sub(", ", ",", rule) for rule in short] == [re.sub(", ", ",", rule) for rule in whole]
+        assert len(whole) > 5
+
+
+SAID = """
+const a = [1, "two  // not", 'three /* not */', `four  ${1 + +2}  ${["x"].map((v) => `<${v}>`).join(", ")}`]; // said
+let b = 1 - -2; /* not said */
+b = b / 2 / 3;
+const c = { key: "a  b".replace(/ +[/"]?/g, "-"), get more() { return b++ + ++b; } };
+const d = b
+  ? a.map((v) => typeof v)
+  : [];
+if (a.length) {
+  b -= -1;
+}
+const e = () => ({ ...c, "f g": 1 });
+async function* f() {
+  yield* [1, 2];
+}
+const g = [a, b, c, c.more, d, e(), /[/ ]  x/.source, 6 / 2 / 1, a.length > 1 && !d.includes("x y") ? "yes  " : "no"];
+"""
+
+
+def test_a_lean_script_computes_the_same(new_page):
+    page, short = new_page(), lean(SAID, ".js")
+    told = "text => JSON.stringify((0, eval)(text + '; g'))"
+    first, second = (page.evaluate(told, f"{{{text}; globalThis.g = g; }}") for text in (SAID, short))
+    assert first == second
+    assert len(short) < 0.85 * len(SAID)
+    assert "said" not in short
+
+
+if __name__ == "__main__":
+    for name, size in sorted(sizes().items(), key=lambda item: -item[1]):
+        print(f"{size:8,} {name}")
+    print(f"{sum(sizes().values()):8,}")

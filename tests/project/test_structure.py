@@ -20,6 +20,10 @@ ROOMS = [
     ["thalweg"],  # the public names
     ["thalweg.cli"],
     ["thalweg.play"],
+    ["thalweg.play.exports"],
+    ["thalweg.play.training"],
+    ["thalweg.play.exercises"],
+    ["thalweg.play.requests"],
     ["thalweg.runs.reports"],
     ["thalweg.runs"],
     ["thalweg.sklearn"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import Annotated
 
 from typer import Argument, Option
@@ -12,12 +13,14 @@ from typer import Argument, Option
 from thalweg.cli.options import TABLES
 from thalweg.errors import ArgumentError
 from thalweg.play import scenes
+from thalweg.play.exercises.uploads import of_source
 from thalweg.play.server import Site, check_installed, listening, serve
-from thalweg.play.uploads import of_source
 
 
 def play(
-    source: Annotated[str | None, Argument(help=f"what to learn from: {TABLES}; the page has data of its own, too")] = None,
+    source: Annotated[
+        str | None, Argument(help=f"what to learn from: {TABLES}; the page has data of its own, too")
+    ] = None,
     *,
     lesson: Annotated[str | None, Option(help="begins with a lesson, such as one-row")] = None,
     preset: Annotated[str | None, Option(help="begins with a preset, such as dead-relus")] = None,
@@ -33,7 +36,7 @@ def play(
     at = listening(port)
     site = Site(at.getsockname()[1], table, states, lesson, preset)
 
-    def started() -> None:
+    def started(stop: Callable[[], None]) -> None:
         print(site.address)
         print("open this address; Ctrl-C ends the page and its trainings", flush=True)
         if not no_open:

@@ -13,11 +13,13 @@ WASTED = 0.1
 """… and the training has spent this part of its epochs, and two at least, to come down to that answer."""
 GROWN = 2.0
 """A loss diverges if it is above this many times its least value so far."""
-TURNS = 0.6
+TURNS = 0.5
 """The share of the differences between epochs that change sign in an oscillation …"""
-SWING = 0.05
-"""… whose mean size is above this part of the constant answer's loss."""
-WINDOW = 5
+SWING = 0.03
+"""… whose mean size is above this part of the constant answer's loss …"""
+LOST = 0.1
+"""… and that has cost this part of it: so far is the loss above the least one."""
+WINDOW = 10
 """The epochs of a window; two windows are compared."""
 ACROSS = 1e3
 """A gradient explodes if the first layer's norm is above this many times the last one's …"""
@@ -82,11 +84,11 @@ def oscillation(case: Case) -> Numbers | None:
     swings = np.abs(windows).mean(axis=1) / constant
     recent, earlier = case.loss[-WINDOW:].mean(), case.loss[-2 * WINDOW : -WINDOW].mean()
     better = (earlier - recent) / constant
-    if recent - case.loss.min() < SWING * constant:
+    if recent - case.loss.min() < LOST * constant:
         return None  # it swings about the best that it has reached
     if turns < TURNS or (swings < SWING).any() or better > swings.min() / 2:
         return None
-    return {"swing": swings.mean(), "turns": turns, "epochs": 2 * WINDOW, "better": better}
+    return {"swing": swings.mean(), "turns": turns, "epochs": 2 * WINDOW, "least": case.loss.min(), "loss": recent}
 
 
 def exploding(case: Case) -> Numbers | None:
@@ -165,7 +167,7 @@ RULES = [
     Rule(
         name="oscillation",
         symptom=f"the loss turns at {TURNS:.0%} of the epochs, by {SWING:.0%} of the constant answer's loss on average",
-        harm=f"the last {WINDOW} epochs are hardly better than those before, and worse than the best by {SWING:.0%}",
+        harm=f"the last {WINDOW} epochs are hardly better than those before, and worse than the best by {LOST:.0%}",
         needs=("constant", "course"),
         yields_to=("not finite", "diverging"),
         check=oscillation,
@@ -173,8 +175,9 @@ RULES = [
         evidence={
             "en": "over the last {epochs} epochs it changed by {swing:.0%} of the constant answer's loss from one "
             "to the next, "
-            "and turned at {turns:.0%} of them",
-            "zh": "最後 {epochs} 輪中，每輪的變化平均是常數答案之損失的 {swing:.0%}，其中 {turns:.0%} 轉了方向",
+            "and turned at {turns:.0%} of them; its mean is {loss:.4g}, and it has been {least:.4g}",
+            "zh": "最後 {epochs} 輪中，每輪的變化平均是常數答案之損失的 {swing:.0%}，其中 {turns:.0%} 轉了方向；"
+            "平均損失為 {loss:.4g}，曾經低到 {least:.4g}",
         },
         remedy={
             "en": "Give the optimizer a smaller learning_rate, or let it fall (schedules.CosineDecay); or a larger "

@@ -127,9 +127,9 @@ class Case:
     def shares(self) -> Array | None:
         """The share of each class in the rows trained on."""
         counts = self.facts.get("class_counts")
-        if not counts or sum(counts) == 0:
+        if self.facts.get("target_kind") == "multilabel" or not counts or sum(counts) == 0:
             return None
-        return np.array(counts, np.float64) / sum(counts)
+        return np.asarray(np.array(counts, np.float64) / sum(counts))
 
     @cached_property
     def constant(self) -> float | None:

@@ -35,14 +35,24 @@ def overfitting(case: Case) -> Numbers | None:
     constant = case.constant
     assert constant is not None
     held, loss = case.held_loss, case.loss
-    if len(held) != len(loss) or case.facts.get("restored"):
+    if len(held) != len(loss):
         return None
     least = float(held.min())
     risen = (held[-2:] - least) / constant
     gap = (held[-2:] - loss[-2:]) / constant
     if (risen < RISEN).any() or (gap < GAP).any() or loss[-1] > loss[int(held.argmin())]:
         return None
+    if better_now(case, least + RISEN / 2 * constant):
+        return None
     return {"held": float(held[-1]), "least": least, "epoch": int(held.argmin()) + 1, "loss": float(loss[-1])}
+
+
+def better_now(case: Case, least: float) -> bool:
+    """Whether the network as it was left has a smaller loss on new rows, as after restore_best_weights."""
+    if case.outputs is None or case.recording.sample.held_y is None:
+        return False
+    losses = row_losses_of(case, case.outputs, case.recording.sample.held_y)
+    return losses is not None and float(losses.mean()) < least
 
 
 def codes(values: Floats, outputs: int) -> Codes:

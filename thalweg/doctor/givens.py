@@ -82,7 +82,7 @@ def leaking(case: Case) -> Numbers | None:
     target = y.reshape(len(y), -1)
     if task == "regression" and target.shape[1] > 1:
         return None
-    truth = target[:, 0] if task == "regression" else codes(y, 1 if y.ndim == 2 and y.shape[1] == 1 else 2)
+    truth = target[:, 0] if task == "regression" else codes(y, 1 if case.facts.get("target_kind") == "binary" else 2)
     order = np.random.default_rng(0).permutation(len(x))[:1000]
     learn, judge = order[: len(order) // 2], order[len(order) // 2 :]
     if not (tells_apart(truth[learn]) and tells_apart(truth[judge])):

@@ -39,7 +39,7 @@ def too_high(case: Case) -> Numbers | None:
     above = middle > HIGH
     twice = above[1:] & above[:-1]
     early = case.recording.iterations[:-1] < EARLY * case.recording.iterations[-1]
-    if not twice[~early].any() and not (twice[1:].any() and case.nothing_learned):  # initial weights may be tiny
+    if not twice[~early].any() and not (twice.any() and case.nothing_learned):
         return None
     rate = case.recording.learning_rates
     return case.harm | {

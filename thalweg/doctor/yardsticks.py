@@ -19,6 +19,8 @@ from thalweg.recordings.recording import Sample
 Array = NDArray[Any]
 
 CROSS_ENTROPIES = ("sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy")
+ONE_CLASS = ("classes", "one-hot", "binary")
+"""The kinds of targets in which a row has one class."""
 ROWS = 1_000
 """Simple models learn from this many rows."""
 LEAST = 20
@@ -72,13 +74,13 @@ def constant_loss(facts: Mapping[str, Any], sample: Sample) -> float | None:
     For the cross-entropies it is the entropy of the class shares, for the squared error the variance; for other losses
     the least of those of the mean, the median and the most frequent class, on the recorded rows.
     """
-    name, counts = facts.get("loss"), facts.get("class_counts")
+    name, counts = facts.get("loss"), class_counts(facts)
     if name in CROSS_ENTROPIES and counts:
         return positive(entropy(np.array(counts, np.float64)))
     if name == "mean_squared_error" and facts.get("target_std") is not None:
         return positive(float(np.mean(np.square(facts["target_std"]))))
     function = loss_of(facts)
-    if function is None or sample.y is None or margins(function):
+    if function is None or sample.y is None or sample.y.ndim > 2 or margins(function):
         return None
     y = sample.y.reshape(len(sample.y), -1).astype(np.float64)
     if y.shape[1] == 1 and facts.get("target_kind") == "classes":
@@ -86,6 +88,11 @@ def constant_loss(facts: Mapping[str, Any], sample: Sample) -> float | None:
     answers = [y.mean(axis=0), np.median(y, axis=0)]
     values = [float(function(sample.y, np.tile(answer, (len(y), 1)))) for answer in answers]
     return positive(min(value for value in values if np.isfinite(value))) if np.isfinite(values).any() else None
+
+
+def class_counts(facts: Mapping[str, Any]) -> list[int]:
+    """How many rows each class has; empty where a row isn't of one class."""
+    return list(facts.get("class_counts") or ()) if facts.get("target_kind") in ONE_CLASS else []
 
 
 def positive(value: float) -> float | None:
@@ -106,18 +113,17 @@ def margins(function: Loss) -> bool:
 def yardsticks(facts: Mapping[str, Any], sample: Sample, constant: float) -> Yardsticks | None:
     """Fits a linear model and a forest on recorded rows, and judges them on others; None if there are too few rows."""
     function = loss_of(facts)
-    if function is None or margins(function) or sample.x is None or sample.y is None:
+    if function is None or margins(function) or sample.x is None or sample.y is None or sample.y.ndim > 2:
         return None
     x, y, new_x, new_y = parts(sample)
     if len(x) < LEAST or len(new_x) < LEAST or not np.isfinite(x).all() or not np.isfinite(new_x).all():
         return None
     if len(np.unique(y, axis=0)) < 2:
         return None
-    if facts.get("class_counts") and y.ndim == 2 and y.shape[1] > 1 and (y.sum(axis=1) != 1).any():
-        return None  # several classes at once
+    counts = class_counts(facts)
     train, judge = standardised(flat(x), flat(new_x))
-    answer = class_answers if facts.get("class_counts") else number_answers
-    predicted = answer(train, y, judge, len(facts.get("class_counts") or ()))
+    binary = facts.get("target_kind") == "binary"
+    predicted = class_answers(train, y, judge, len(counts), binary) if counts else number_answers(train, y, judge)
     scores = {name: 1 - float(function(new_y, values)) / constant for name, values in predicted.items()}
     return Yardsticks(scores["linear"], scores["forest"], new_x, new_y, predicted)
 
@@ -151,7 +157,7 @@ def standardised(train: Array, judge: Array) -> tuple[Array, Array]:
     return train, np.clip(judge, -10, 10)
 
 
-def class_answers(x: Array, y: Array, judge: Array, classes: int) -> dict[str, Array]:
+def class_answers(x: Array, y: Array, judge: Array, classes: int, binary: bool) -> dict[str, Array]:
     """By "linear" and "forest", the probabilities for new rows, in the form in which the network gives them."""
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.linear_model import LogisticRegression
@@ -169,11 +175,11 @@ def class_answers(x: Array, y: Array, judge: Array, classes: int) -> dict[str, A
         shares = np.full((len(judge), max(classes, 2)), TINY)
         shares[:, model.classes_] = np.clip(model.predict_proba(judge), TINY, 1)
         shares /= shares.sum(axis=1, keepdims=True)
-        answers[name] = shares[:, 1:] if y.ndim == 2 and y.shape[1] == 1 else shares
+        answers[name] = shares[:, 1:] if binary else shares
     return answers
 
 
-def number_answers(x: Array, y: Array, judge: Array, classes: int) -> dict[str, Array]:
+def number_answers(x: Array, y: Array, judge: Array) -> dict[str, Array]:
     """By "linear" and "forest", the numbers for new rows, (rows, outputs)."""
     from sklearn.ensemble import ExtraTreesRegressor
     from sklearn.linear_model import Ridge

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.doctor import Diagnosis, diagnose
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job
+from thalweg.errors import ThalwegError
 from thalweg.layers import Layer
 from thalweg.models.compiled import Compiled
 from thalweg.models.drawing import Drawn
@@ -97,6 +99,35 @@ class Inspected:
         model: Any = self
         subject = subject_of(model, steps_of(self._weights.graph), x, y)
         write_page(path, report_document(subject, language, seconds))
+
+    def diagnose(self) -> Diagnosis:
+        """What is wrong with the last fit, in plain sentences, each with its evidence and a remedy.
+
+        Every rule wants a symptom *and* its harm: half of a layer may be dead as long as the network learns. After a
+        fit with `record=True` all rules are checked, and a linear model and a forest of trees are fitted to the
+        recorded rows, to know what can be reached; after another fit those that need the losses alone, and it is said
+        which rules were not. The rules: docs/doctor.md.
+
+        Raises:
+            ThalwegError: the model wasn't fitted.
+
+        >>> from thalweg import Sequential, layers
+        >>> from thalweg.optimizers import SGD
+        >>> x = np.random.default_rng(0).normal(size=(200, 2))
+        >>> hidden = layers.Dense(8, "relu", kernel_initializer="zeros")
+        >>> model = Sequential([hidden, layers.Dense(1, "sigmoid")], seed=0)
+        >>> model.compile(SGD(0.1), "binary_crossentropy")
+        >>> _ = model.fit(x, x[:, :1] * x[:, 1:] > 0, epochs=20, verbose=0, record=True)
+        >>> [finding.rule for finding in model.diagnose().findings]
+        ['answers the majority', 'symmetry']
+        """
+        model: Any = self
+        recording, history = self.recording, model.history
+        if recording is None and history is None:
+            raise ThalwegError(f"{model.name!r} was not fitted: a diagnosis is one of fit(x, y, record=True)")
+        if recording is None:
+            recording = Recording(facts={"history": {"epoch": list(history.epoch), **history.history}})
+        return diagnose(recording, lambda x: model.predict(x, verbose=0))
 
 
 def glyphs(weights: Weights) -> list[Glyph]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg import activations, initializers, losses, optimizers
-from thalweg.play.exercise import NUMBERS
-from thalweg.play.knobs import HALVED, SCHEDULES, arguments
-from thalweg.play.refusal import Text, both
-from thalweg.play.state import DATA, INPUTS, LAYERS, Option
+from thalweg.play.exercises.exercise import NUMBERS
+from thalweg.play.requests.page_state import DATA, INPUTS, LAYERS, Option
+from thalweg.play.requests.refusal import Text, both
+from thalweg.play.training.knobs import HALVED, RATES, SCHEDULES, arguments
 from thalweg.support.naming import snake_case
 
 TITLES: dict[str, Text] = {
@@ -25,6 +25,8 @@ TITLES: dict[str, Text] = {
     "digits": both("Digits", "手寫數字"),
     "edges": both("Edges", "邊緣"),
 }
+SPECIAL = ("CenterLoss", "GaussianNLL")
+"""Losses that need a network of their own."""
 EITHER = ("given", "table")
 
 
@@ -41,16 +43,13 @@ def choices() -> dict[str, Any]:
             for name, function in activations.NAMES.items()
             if not function.missing and name != "glu"  # it halves the units
         ],
-        "losses": [HALVED[0], *(snake_case(name) for name in losses.CLASSES if name not in ("CenterLoss", "GaussianNLL"))],
+        "losses": [HALVED[0], *(snake_case(name) for name in losses.CLASSES if name not in SPECIAL)],
         "optimizers": {name: arguments(kind, ("learning_rate",)) for name, kind in optimizers.NAMES.items()},
         "initializers": {
             name: {k: v for k, v in arguments(kind, ()).items() if not callable(v)}
             for name, kind in initializers.NAMES.items()
         },
-        "schedules": {
-            name: {k: v for k, v in arguments(kind, ()).items() if k not in ("initial_learning_rate", "learning_rate", "max_learning_rate")}
-            for name, kind in SCHEDULES.items()
-        },
+        "schedules": {name: arguments(kind, RATES) for name, kind in SCHEDULES.items()},
         "data": {
             name: {
                 "title": TITLES[name],

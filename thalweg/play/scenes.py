@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from thalweg.play.state import State
+from thalweg.play.requests.page_state import State
 from thalweg.support.naming import choose
 from thalweg.views import web
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.play.choices import choices
+from thalweg.play.exercises.uploads import Upload
+from thalweg.play.exports.programs import EXPORTS
 from thalweg.play.gate import Gate
-from thalweg.play.limits import MESSAGE_BYTES, SESSIONS, UPLOAD_BYTES, limits
-from thalweg.play.programs import EXPORTS
-from thalweg.play.refusal import RefusedError, told
+from thalweg.play.requests.bounds import MESSAGE_BYTES, SESSIONS, UPLOAD_BYTES, limits
+from thalweg.play.requests.refusal import RefusedError, told
 from thalweg.play.scenes import WEB, initial
 from thalweg.play.session import Session
-from thalweg.play.uploads import Upload
 from thalweg.support.extras import need
 from thalweg.support.naming import choose
 from thalweg.version import __version__
@@ -101,7 +101,8 @@ class Site:
         """A file of the page: nothing outside the folder, and nothing of another kind."""
         from starlette.responses import PlainTextResponse
 
-        path = (WEB / request.path_params["path"]).resolve()
+        asked = request.path_params["path"]
+        path = WEB if "\0" in asked else (WEB / asked).resolve()
         inside = path.is_relative_to(WEB.resolve()) and path.suffix in TYPES
         if not inside or not path.is_file():
             return PlainTextResponse("there is no such file\n", 404)
@@ -212,7 +213,9 @@ def listening(port: int) -> socket.socket:
         made.bind((HOST, port))
     except OSError as error:
         made.close()
-        raise ArgumentError(f"port {port} can't be used ({error.strerror}): take another, or 0 for a free one") from None
+        raise ArgumentError(
+            f"port {port} can't be used ({error.strerror}): take another, or 0 for a free one"
+        ) from None
     return made
 
 
@@ -222,15 +225,18 @@ def check_installed() -> None:
         need(package, "play", "the live page")
 
 
-def serve(site: Site, at: socket.socket, started: Callable[[], Any]) -> None:
-    """Serves until Ctrl-C; `started` is called once pages can be opened."""
+def serve(site: Site, at: socket.socket, started: Callable[[Callable[[], None]], Any]) -> None:
+    """Serves until Ctrl-C, or until what `started` is given is called; that is once pages can be opened."""
     import uvicorn
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                started()
+                started(self.stop)
+
+        def stop(self) -> None:
+            self.should_exit = True
 
     config = uvicorn.Config(
         site.app(),

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thalweg.play.exercises.uploads import Upload, Uploads
 from thalweg.play.frame import WANTS
-from thalweg.play.limits import MESSAGE_BYTES
-from thalweg.play.refusal import RefusedError, shortened, told
+from thalweg.play.requests.bounds import MESSAGE_BYTES
+from thalweg.play.requests.page_state import number, some_list, some_object, whole
+from thalweg.play.requests.refusal import RefusedError, shortened, told
 from thalweg.play.side import Side
-from thalweg.play.state import number, some_list, some_object, whole
-from thalweg.play.uploads import Upload, Uploads
 from thalweg.support.naming import choose
 from thalweg.views.web.encoding import encode
 
@@ -187,8 +187,8 @@ def drawing(given: Any) -> Any:
     rows = [some_list("a row of the image", row) for row in some_list("image", given)]
     if len(rows) not in DRAWINGS or any(len(row) != len(rows) for row in rows):
         raise RefusedError(
-            f"a drawing is 8 × 8 or 28 × 28 numbers, got {shortened([len(rows)])} rows", "圖畫要是 8 × 8 或 28 × 28 個數字"
+            f"a drawing is 8 × 8 or 28 × 28 numbers, got {shortened([len(rows)])} rows",
+            "圖畫要是 8 × 8 或 28 × 28 個數字",
         )
     check = number(0, 1)
     return np.array([[check("a pixel", value) for value in row] for row in rows])
-

@@ -1,4 +1,4 @@
-"""One side of the page: a thread that trains in short bursts, does what the page asks between them, and makes frames."""
+"""One side of the page: a thread that trains in bursts, does what the page asks between them, and makes frames."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from thalweg.errors import DivergedError, ThalwegError
-from thalweg.play.arithmetic import Choice
-from thalweg.play.course import Course
+from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.frame import Frame
-from thalweg.play.pace import Pace
-from thalweg.play.refusal import RefusedError, Text, told
-from thalweg.play.state import State
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError, Text, told
+from thalweg.play.rhythm import Pace
 from thalweg.play.survey import Survey
-from thalweg.play.uploads import Uploads
+from thalweg.play.training.arithmetic import Choice
+from thalweg.play.training.journey import Course
 
 FRAME_SECONDS = 1 / 60
 """From one frame to the next, at least."""
 INBOX = 200
-"""Messages that may wait; a page that sends faster than they are done is told so."""
+"""Messages that may wait; of a page that sends faster than they are done, the oldest are left undone."""
 SHORT_EPOCH = 0.25
 """Seconds: an epoch that takes less is finished before a pause, so that `fit` can repeat the training."""
 SHOWN = ("surface", "units", "weights", "findings")
@@ -41,7 +41,11 @@ class Side:
     """
 
     def __init__(
-        self, number: int, uploads: Uploads, post: Callable[[dict[str, Any]], None], numbers: Iterator[int] | None = None
+        self,
+        number: int,
+        uploads: Uploads,
+        post: Callable[[dict[str, Any]], None],
+        numbers: Iterator[int] | None = None,
     ) -> None:
         self.number, self.uploads, self.post = number, uploads, post
         self.numbers = itertools.count(1) if numbers is None else numbers
@@ -70,8 +74,8 @@ class Side:
             if message["do"] == "state":
                 self.inbox = deque(m for m in self.inbox if m["do"] != "state")
             if len(self.inbox) >= INBOX:
-                message = {"do": "refuse", "error": told(RefusedError("too many messages at once", "一次送來太多訊息"))}
-                self.inbox.pop()
+                del self.inbox[int(self.inbox[0]["do"] == "state")]  # the newest count, and what they are about
+                self.frame.error = told(RefusedError("too many messages at once", "一次送來太多訊息"))
             self.inbox.append(message)
             self.condition.notify()
 
@@ -120,7 +124,7 @@ class Side:
         with self.working:
             self.course = self.survey = None
 
-    def idle(self) -> float | None | bool:
+    def idle(self) -> float | bool | None:
         """Seconds to wait; None for until something happens; False if there is something to do."""
         if self.inbox:
             return False
@@ -223,7 +227,11 @@ class Side:
         if course is None or not state.keeps_weights(course.state):
             self.begin(state)
             return
-        if course.bursts.batch and course.bursts.steps_per_epoch * self.pace.step_seconds < SHORT_EPOCH and self.playing:
+        if (
+            course.bursts.batch
+            and course.bursts.steps_per_epoch * self.pace.step_seconds < SHORT_EPOCH
+            and self.playing
+        ):
             course.run(course.bursts.steps_per_epoch - course.bursts.batch)
         if course.change(state):
             self.frame.changed(course)
@@ -266,5 +274,3 @@ class Side:
             self.awaited = number
         self.next_frame = time.monotonic() + FRAME_SECONDS
         self.post({"frame": number, "side": self.number, **content})
-
-

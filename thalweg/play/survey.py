@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from thalweg.errors import ThalwegError
-from thalweg.play.course import Course
-from thalweg.play.refusal import Text, told
-from thalweg.play.valley import Valley, copied, valley
+from thalweg.play.requests.refusal import Text, told
+from thalweg.play.training.ball import Valley, copied, valley
+from thalweg.play.training.journey import Course
 
 AGAIN = 4.0
 """Seconds from one landscape to the next, when the ball has left it."""

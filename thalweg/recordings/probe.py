@@ -16,9 +16,9 @@ from thalweg.program.instructions.rowwise import Rowwise
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.lowering import places
 from thalweg.program.passes.draft import Request
+from thalweg.recordings.compiled_model import Compiled
 from thalweg.recordings.datafacts import evenly
 from thalweg.recordings.measuring import NO_ACTIVITY, SATURATED, Activity, activity, equal_units
-from thalweg.recordings.network import Compiled
 from thalweg.recordings.recording import Array
 
 MOST_ROWS, LEAST_ROWS, MOST_VALUES = 256, 16, 1 << 19

@@ -13,9 +13,9 @@ from thalweg import activations, losses
 from thalweg.engine.contract import Chunk, Job, Outcome
 from thalweg.layers import Layer
 from thalweg.losses.probabilities import OfClassNumbers, OfOneHot, OfProbabilities
+from thalweg.recordings.compiled_model import Compiled
 from thalweg.recordings.datafacts import evenly, sample_of, target_facts, twins
 from thalweg.recordings.measuring import NO_ACTIVITY, NOTHING, Activity, Summary, summary
-from thalweg.recordings.network import Compiled
 from thalweg.recordings.probe import Probe, parts_of
 from thalweg.recordings.recording import HISTOGRAMS, STATISTICS, Array, Histograms, Recording, Sample
 from thalweg.recordings.timetable import Timetable

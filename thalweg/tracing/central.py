@@ -54,6 +54,14 @@ class Check:
             f"the largest in the same array{near}"
         )
 
+    def sentence_zh(self) -> str:
+        """The same in Chinese."""
+        checked, kinks = sum(c.checked for c in self.arrays), sum(c.kinks for c in self.arrays)
+        total = sum(c.numeric.size for c in self.arrays)
+        some = f"全部 {total:,} 個" if checked == total else f"{total:,} 個中的 {checked:,} 個"
+        near = f"；{kinks} 個正好在損失函數的折點上，不列入" if kinks else ""
+        return f"以 float64 的中央差分檢查{some}梯度：相差最多是同一陣列中最大梯度的 {self.error:.1e}{near}"
+
 
 def check(loss: Loss, vector: Array, weights: Sequence[tuple[TracedWeight, int]], seed: int = 0) -> Check:
     """Compares gradients with central differences of the loss.

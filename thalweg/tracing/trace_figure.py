@@ -58,11 +58,11 @@ def figure(trace: Trace) -> Figure:
         result["given"] = [{"name": name, "text": text} for name, text in trace.given.items()]
     if tutorial:
         result["tutorial"] = [
-            {"code": line.code, "meaning": line.meaning, **shown(line.name, line.value)}
+            {"code": line.code or line.name, "meaning": line.meaning, **shown(line.name, line.value)}
             for line in (*givens(trace), *tutorial)
         ]
     if trace.check is not None:
-        result["check_note"] = trace.check.sentence()
+        result["check_note"] = {"en": trace.check.sentence(), "zh": trace.check.sentence_zh()}
     return result
 
 

@@ -169,6 +169,8 @@ def figures(columns: dict[str, tuple[list[float], list[float]]], place: str) -> 
             for c in chart.curves
         ]
         figure = {"kind": "curves", "title": chart.title, "x": series[0]["x"], "series": series}
-        labels = {"x_label": {"en": "epoch", "zh": "輪"}, "y_label": chart.title, "note": "" if number else place}
+        ends = ", ".join(f"{c.name} {c.y[-1]:.4g}" for c in chart.curves if len(c.y))
+        note = ends if number else place
+        labels = {"x_label": {"en": "epoch", "zh": "輪"}, "y_label": chart.title, "note": note}
         made.append(figure | labels)
     return made

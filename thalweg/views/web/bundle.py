@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from thalweg.errors import ArgumentError, NotFoundError
+from thalweg.views.web.minifier import lean
 
 HERE = Path(__file__).parent
 VENDOR = ("vendor/uPlot.iife.min.js",)
@@ -20,7 +21,6 @@ IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.{1,2}/[^"]+)";$', re.MULTILIN
 EXPORT = re.compile(r"^export (?=(?:async )?function\b|class\b|const\b)", re.MULTILINE)
 DEFINED = re.compile(r"^(export )?(?:async function|function|class|const|let|var)\*? ([\w$]+)", re.MULTILINE)
 OTHER = re.compile(r"^(?:import\b|export\b|(?:const|let|var) [{\[]).*$", re.MULTILINE)
-COMMENT = re.compile(r"^[ \t]*(?:/\*\*.*?\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
 
 
 def bundle(entry: str | Path, *, module: bool = False) -> str:
@@ -52,7 +52,7 @@ def bundle(entry: str | Path, *, module: bool = False) -> str:
 
 def styles(*more: str) -> str:
     """The style sheets of all pages as one text, followed by more of this folder."""
-    return "\n".join((HERE / name).read_text(encoding="utf-8").rstrip() for name in (*STYLES, *more)) + "\n"
+    return "\n".join(lean((HERE / name).read_text(encoding="utf-8"), ".css") for name in (*STYLES, *more)) + "\n"
 
 
 def _order(entry: Path) -> dict[Path, str]:
@@ -110,5 +110,5 @@ def _unique(modules: dict[Path, str]) -> None:
 
 
 def _body(path: Path, text: str) -> str:
-    """A module without its imports, the word export, and comments that have lines of their own."""
-    return COMMENT.sub("", EXPORT.sub("", IMPORT.sub("", text))).strip()
+    """A module without its imports, the word export, and what is for readers."""
+    return lean(EXPORT.sub("", IMPORT.sub("", text)), path.suffix)

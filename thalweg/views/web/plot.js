@@ -27,6 +27,7 @@ import { word } from "./words.js";
  * @property {number} top
  * @property {(value: number) => number} x
  * @property {(value: number) => number} y
+ * @property {() => void} repaint paints the canvas anew, and nothing else
  */
 
 let plots = 0; // so that every clip path has its own name
@@ -47,10 +48,11 @@ export function plotted(element, o) {
   const y = (/** @type {number} */ v) => height - ((v - o.y[0]) / (o.y[1] - o.y[0] || 1)) * height;
   const clip = `plot-${(plots += 1)}`;
   const marks = svg("g", { "clip-path": `url(#${clip})` });
-  const lines = (o.grid ?? true) && [
-    xTicks.map((t) => svg("line", { class: "grid", x1: x(t.at), x2: x(t.at), y1: 0, y2: height })),
-    yTicks.map((t) => svg("line", { class: "grid", x1: 0, x2: width, y1: y(t.at), y2: y(t.at) })),
-  ];
+  const lines = () =>
+    [
+      ...xTicks.map((t) => [x(t.at), 0, x(t.at), height]),
+      ...yTicks.map((t) => [0, y(t.at), width, y(t.at)]),
+    ].map(([x1, y1, x2, y2]) => svg("line", { class: "grid", x1, y1, x2, y2 }));
   const texts = [
     xTicks.map((t) => svg("text", { class: "tick", x: x(t.at), y: height + 16, "text-anchor": "middle" }, t.text)),
     yTicks.map((t) => svg("text", { class: "tick", x: -7, y: y(t.at) + 4, "text-anchor": "end" }, t.text)),
@@ -61,12 +63,20 @@ export function plotted(element, o) {
     "svg",
     { width: o.width, height: outer, role: "img", "aria-label": o.summary },
     svg("clipPath", { id: clip }, svg("rect", { x: -6, y: -6, width: width + 12, height: height + 12 })),
-    svg("g", { transform: `translate(${left}, ${top})` }, ...[lines || []].flat(2), ...texts.flat(), marks),
+    svg("g", { transform: `translate(${left}, ${top})` }, ...texts.flat(), marks),
   );
   const node = h("div", { class: "plot", style: { height: `${outer}px` } });
-  if (o.paint) node.append(canvas(width, height, (c) => o.paint?.(c, width, height), { "aria-hidden": "true", style: { left: `${left}px`, top: `${top}px` } }));
-  node.append(drawing);
-  return { node, marks, width, height, left, top, x, y };
+  if (o.grid ?? true) node.append(svg("svg", { width: o.width, height: outer, "aria-hidden": "true" }, svg("g", { transform: `translate(${left}, ${top})` }, lines())));
+  const dense = o.paint && canvas(width, height, () => undefined, { "aria-hidden": "true", style: { left: `${left}px`, top: `${top}px` } });
+  const repaint = () => {
+    const context = dense?.getContext("2d");
+    if (!context) return;
+    context.clearRect(0, 0, width, height);
+    o.paint?.(context, width, height);
+  };
+  repaint();
+  node.append(...(dense ? [dense] : []), drawing);
+  return { node, marks, width, height, left, top, x, y, repaint };
 }
 
 /**
@@ -86,7 +96,7 @@ export function plotted(element, o) {
  * @returns {HTMLElement}
  */
 export function probe(plot, reader) {
-  const line = h("p", { class: "readout", "aria-live": "polite" }, word("hover"));
+  const line = h("p", { class: "readout", "aria-live": "polite" });
   const ring = svg("circle", { class: "probe", r: 5, visibility: "hidden" });
   plot.marks.append(ring);
   /** @type {T | null} */
@@ -107,6 +117,8 @@ export function probe(plot, reader) {
     if (x >= -4 && y >= -4 && x <= plot.width + 4 && y <= plot.height + 4) show(reader.nearest(x, y));
   };
   plot.node.tabIndex = 0;
+  plot.node.setAttribute("role", "group");
+  plot.node.setAttribute("aria-label", word("hover"));
   plot.node.addEventListener("pointermove", pointed);
   plot.node.addEventListener("pointerdown", pointed);
   plot.node.addEventListener("keydown", (event) => {

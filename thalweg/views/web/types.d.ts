@@ -32,7 +32,7 @@ interface Curves extends Figure {
   x: Numbers;
   x_label: Words;
   y_label: Words;
-  series: { name: Words; y: Numbers; x?: Numbers; dashed?: boolean; band?: [Numbers, Numbers] }[];
+  series: { name: Words; y: Numbers; x?: Numbers; dashed?: boolean; dots?: boolean; band?: [Numbers, Numbers] }[];
   log_x?: boolean;
   log_y?: boolean;
   marks?: { x: number; text: Words }[];
@@ -210,10 +210,13 @@ interface Model {
   live: boolean;
   get(name: string): any;
   /** `event` is "change:NAME". Returns what takes the listener away. */
-  on(event: string, listener: (value: any) => void): () => void;
+  on(event: string, listener: (value: any) => any): () => void;
   send(message: { [key: string]: any }): void;
 }
-/** What `draw` returns: draw again with other data or in other colours, and leave. */
+/**
+ * What `draw` returns. `update` with another figure draws what has changed; with the same object it draws everything
+ * anew, as after a change of language or theme. `destroy` leaves nothing behind.
+ */
 interface Drawn {
   update(figure: any): void;
   destroy(): void;

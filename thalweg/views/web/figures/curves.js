@@ -2,7 +2,7 @@
 import { extent, listed, tensor } from "../decode.js";
 import { canvas, h, onWidth } from "../dom.js";
 import { colour, faded, seriesColour } from "../colours.js";
-import { numeral, ticks } from "../format.js";
+import { numeral } from "../format.js";
 import { said, word } from "../words.js";
 
 const FONT = '12px system-ui, -apple-system, "Segoe UI", "Noto Sans", "PingFang TC", "Microsoft JhengHei", "Noto Sans TC", sans-serif';
@@ -19,7 +19,14 @@ export function drawCurves(element, figure) {
   let plot = null;
   const holder = h("div", { class: "curves", tabindex: 0, role: "img", onkeydown: moved });
   const key = h("div", { class: "legend" });
-  element.replaceChildren(key, holder);
+  const readout = h("p", { class: "readout", "aria-live": "polite" });
+  element.replaceChildren(key, holder, readout);
+  const read = (/** @type {any} */ u) => {
+    const n = u.cursor.idx;
+    const shown = u.series.slice(1).filter((/** @type {any} */ one) => one.named).map((/** @type {any} */ one) => [one.label, u.data[u.series.indexOf(one)][n]]);
+    const parts = [[u.series[0].label, u.data[0][n]], ...shown].filter(([, v]) => v !== null && v !== undefined);
+    readout.textContent = n === null || n === undefined ? "" : parts.map(([name, v]) => `${name} ${numeral(v)}`).join(" · ");
+  };
 
   const show = () => {
     plot?.destroy();
@@ -27,12 +34,14 @@ export function drawCurves(element, figure) {
     holder.replaceChildren();
     const data = aligned(current);
     holder.setAttribute("aria-label", curveSummary(current));
+    holder.setAttribute("aria-description", word("hover"));
+    readout.textContent = "";
     key.replaceChildren(...(current.series.length > 1 ? legend(element, current) : []));
     if (!data[0].length) {
       holder.append(h("p", { class: "empty" }, word("no_data")));
       return;
     }
-    plot = new uPlot(options(element, current, data, width), data, holder);
+    plot = new uPlot(options(element, current, data, width, read), data, holder);
   };
   /** @param {KeyboardEvent} event */
   function moved(event) {
@@ -154,43 +163,51 @@ function curveSummary(figure) {
  * @param {Curves} figure
  * @param {any[]} data
  * @param {number} width
+ * @param {(plot: any) => void} read
  */
-function options(element, figure, data, width) {
+function options(element, figure, data, width, read) {
   const muted = colour(element, "muted");
   const grid = { stroke: colour(element, "line"), width: 1 };
   const values = (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((v) => (v === null ? "" : numeral(v)));
-  const axis = { stroke: muted, grid, ticks: { ...grid, size: 4 }, font: FONT, labelFont: FONT, labelSize: 20, values };
+  const axis = { stroke: muted, grid, ticks: { ...grid, size: 4 }, font: FONT, labelFont: FONT, labelSize: 22, values };
   /** @type {any[]} */
-  const series = [{ label: said(figure.x_label) || "x", value: (/** @type {any} */ _, /** @type {any} */ v) => (v === null ? "–" : numeral(v)) }];
+  const series = [{ label: said(figure.x_label) || "x" }];
   /** @type {any[]} */
   const bands = [];
   figure.series.forEach((one, n) => {
     const stroke = seriesColour(element, n);
-    const value = (/** @type {any} */ _, /** @type {any} */ v) => (v === null || v === undefined ? "–" : numeral(v));
     const few = data[0].length < 2 || listed(one.y).filter((v) => v !== null).length < 2;
-    series.push({ label: said(one.name), stroke, width: 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true, points: { show: few, size: 6 }, value });
+    series.push({ label: said(one.name), stroke, width: one.dots ? 0 : 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true, points: { show: few || one.dots, size: 6 }, named: true });
     if (one.band) {
-      const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true, class: "band-edge", value };
+      const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true };
       series.push({ ...edge, label: "low" }, { ...edge, label: "high" });
       bands.push({ series: [series.length - 1, series.length - 2], fill: faded(stroke, 0.18) });
     }
   });
-  const tallest = Math.max(...ticks(...extent(...data.slice(1).map((y) => y.filter((/** @type {any} */ v) => v !== null))), 5).map((v) => numeral(v).length));
   return {
     width,
     height: Math.round(Math.min(320, Math.max(200, width * 0.55))),
-    padding: [10, 12, 0, 0],
+    padding: [10, 18, 0, 0],
     series,
     bands,
     scales: { x: scale(figure.log_x, data.slice(0, 1)), y: scale(figure.log_y, data.slice(1)) },
     axes: [
       { ...axis, label: said(figure.x_label), size: 30, space: 55 },
-      { ...axis, label: said(figure.y_label), size: Math.max(36, 16 + 7 * tallest), space: 34 },
+      { ...axis, label: said(figure.y_label), size: room, space: 34 },
     ],
     cursor: { points: { size: 7 }, drag: { x: true, y: false }, y: false },
-    legend: { live: true, markers: { show: figure.series.length > 1 } },
-    hooks: { drawAxes: [(/** @type {any} */ u) => marks(u, figure, muted)] },
+    legend: { show: false },
+    hooks: { drawAxes: [(/** @type {any} */ u) => curveMarks(u, figure, muted)], setCursor: [read] },
   };
+}
+
+/**
+ * The width of an axis whose numbers are these texts.
+ * @param {any} _
+ * @param {string[] | null} texts
+ */
+function room(_, texts) {
+  return 18 + 7 * Math.max(2, ...(texts ?? []).map((text) => text.length));
 }
 
 /**
@@ -209,7 +226,7 @@ function scale(log, columns) {
  * @param {Curves} figure
  * @param {string} ink
  */
-function marks(plot, figure, ink) {
+function curveMarks(plot, figure, ink) {
   const ratio = devicePixelRatio || 1;
   const { ctx, bbox } = plot;
   for (const mark of figure.marks ?? []) {

@@ -3,7 +3,7 @@ import { h, redrawn, svg } from "../dom.js";
 import { numeral } from "../format.js";
 import { said, word } from "../words.js";
 
-const BOX = { width: 176, height: 54, across: 28, down: 30 };
+const BOX = { width: 190, height: 54, across: 28, down: 30, aside: 46 };
 
 /**
  * @param {HTMLElement} element
@@ -15,7 +15,7 @@ export function drawGraph(element, figure) {
     if (!f.nodes.length) return h("p", { class: "empty" }, word("no_data"));
     const rows = layered(f);
     const widest = Math.max(...rows.map((row) => row.length));
-    const width = widest * (BOX.width + BOX.across) - BOX.across + 2;
+    const width = widest * (BOX.width + BOX.across) - BOX.across + 2 * BOX.aside;
     const height = rows.length * (BOX.height + BOX.down) - BOX.down + 2;
     /** @type {Map<string, { x: number, y: number }>} */
     const places = new Map();
@@ -93,14 +93,14 @@ function edge(places, a, b) {
 function box(node, place) {
   const shape = node.shape === undefined ? "" : Array.isArray(node.shape) ? `(${node.shape.join(", ")})` : node.shape;
   const params = node.params ? `${numeral(node.params)} ${word("parameters")}` : "";
-  const name = cut(node.name, 22);
+  const name = cut(node.name, 19);
   return svg(
     "g",
     { class: /input/i.test(node.kind) ? "node node-input" : "node", transform: `translate(${place.x}, ${place.y})` },
     svg("title", {}, [node.name, node.kind, shape, params].filter(Boolean).join(" · ")),
     svg("rect", { x: 0.5, y: 0.5, width: BOX.width - 1, height: BOX.height - 1, rx: 8 }),
     svg("text", { class: "node-name", x: 12, y: 22 }, name),
-    svg("text", { class: "node-kind", x: BOX.width - 12, y: 22, "text-anchor": "end" }, name.length + node.kind.length < 24 && node.kind !== node.name ? node.kind : ""),
+    svg("text", { class: "node-kind", x: BOX.width - 12, y: 22, "text-anchor": "end" }, name.length + node.kind.length < 23 && node.kind !== node.name ? node.kind : ""),
     svg("text", { class: "node-kind", x: 12, y: 42 }, cut(shape, 18)),
     svg("text", { class: "node-kind", x: BOX.width - 12, y: 42, "text-anchor": "end" }, params),
   );

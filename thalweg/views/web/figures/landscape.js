@@ -1,7 +1,7 @@
 // The loss over a plane: shading, contour lines, the path of descent, and other solutions.
 import { colour, terrain } from "../colours.js";
 import { extent, tensor } from "../decode.js";
-import { redrawn, svg } from "../dom.js";
+import { onWidth, svg } from "../dom.js";
 import { numeral } from "../format.js";
 import { colourBar, nodes, paintGrid, plotted, probe } from "../plot.js";
 import { said, word } from "../words.js";
@@ -10,17 +10,19 @@ const LEVELS = 11; // contour lines
 const FINER = 4; // colours between two nodes of the grid
 
 /**
- * Shading and contours stay while only the path and the ball move on: a live page moves them many times a second.
  * @param {HTMLElement} element
  * @param {Landscape} figure
  * @returns {Drawn}
  */
 export function drawLandscape(element, figure) {
   let current = figure;
+  let width = 0;
   /** @type {import("../plot.js").Plot} */
   let plot;
-  const moving = svg("g");
-  const base = redrawn(element, figure, (/** @type {Landscape} */ f, width) => {
+  const over = svg("g"); // what moves on a live page
+  const cover = () => over.replaceChildren(...descent(plot, current), ...others(plot, current));
+  const show = () => {
+    const f = current;
     const [a, b, loss] = [tensor(f.a), tensor(f.b), tensor(f.loss)];
     const field = heights(loss, a.length, b.length, Boolean(f.log));
     const scale = terrain(element);
@@ -38,22 +40,29 @@ export function drawLandscape(element, figure) {
         contours(context, w, h, field, colour(element, "contour"));
       },
     });
-    plot.marks.append(moving);
-    descent(plot, current, moving);
-    others(plot, f);
+    plot.marks.append(over);
+    cover();
     const line = probe(plot, nodes(plot, a.length, b.length, (i, j) =>
       `${said(f.a_label)} ${numeral(a[i], 3)} · ${said(f.b_label)} ${numeral(b[j], 3)} · ${word("loss")} ${numeral(loss[i * b.length + j])}`,
     ));
-    return [plot.node, colourBar(scale, numeral(field.real(0), 3), `${field.cut ? "≥ " : ""}${numeral(field.real(1), 3)}`, word("loss")), line];
+    const high = `${field.cut ? "≥ " : ""}${numeral(field.real(1), 3)}`;
+    element.replaceChildren(plot.node, colourBar(scale, numeral(field.real(0), 3), high, word("loss")), line);
+  };
+  const stop = onWidth(element, (w) => {
+    width = w;
+    show();
   });
   return {
     update(next) {
-      const moved = next !== current && next.loss === current.loss;
+      const moved = next !== current && next.loss === current.loss; // only the path and the ball
       current = next;
-      if (moved) descent(plot, next, moving);
-      else base.update(next);
+      if (moved) cover();
+      else show();
     },
-    destroy: base.destroy,
+    destroy() {
+      stop();
+      element.replaceChildren();
+    },
   };
 }
 
@@ -162,26 +171,27 @@ function crossings(context, triangle) {
 /**
  * @param {import("../plot.js").Plot} plot
  * @param {Landscape} f
- * @param {SVGElement} group
  */
-function descent(plot, f, group) {
-  group.replaceChildren();
+function descent(plot, f) {
+  const found = [];
   const path = f.path ? tensor(f.path) : null;
   const steps = path ? path.length / 2 : 0;
   if (path && steps) {
     const places = Array.from({ length: steps }, (_, n) => [plot.x(path[2 * n]), plot.y(path[2 * n + 1])]);
     const d = places.map(([x, y], n) => `${n ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
     const [first, last] = [places[0], places[steps - 1]];
-    group.append(
+    found.push(
       svg("path", { class: "route-halo", d }),
       svg("path", { class: "route", d }),
       ...(steps <= 80 ? places.map(([cx, cy]) => svg("circle", { class: "route-step", cx, cy, r: 1.8 })) : []),
       svg("circle", { class: "route-start", cx: first[0], cy: first[1], r: 5 }),
+      svg("circle", { class: "route-end", cx: last[0], cy: last[1], r: 5.5 }),
       note(plot, first[0], first[1], word("start")),
-      ...(f.ball ? [] : [svg("circle", { class: "route-end", cx: last[0], cy: last[1], r: 5.5 }), note(plot, last[0], last[1], word("end"))]),
+      note(plot, last[0], last[1], word("end")),
     );
   }
-  if (f.ball) group.append(svg("circle", { class: "ball", cx: plot.x(f.ball[0]), cy: plot.y(f.ball[1]), r: 7 }));
+  if (f.ball) found.push(svg("circle", { class: "ball", cx: plot.x(f.ball[0]), cy: plot.y(f.ball[1]), r: 7 }));
+  return found;
 }
 
 /**
@@ -189,11 +199,11 @@ function descent(plot, f, group) {
  * @param {Landscape} f
  */
 function others(plot, f) {
-  for (const point of f.points ?? []) {
+  return (f.points ?? []).flatMap((point) => {
     const [x, y] = [plot.x(point.a), plot.y(point.b)];
     const words = point.loss === undefined || point.loss === null ? said(point.name) : `${said(point.name)} · ${numeral(point.loss, 3)}`;
-    plot.marks.append(svg("path", { class: "solution", d: `M${x} ${y - 6}l6 6l-6 6l-6 -6z` }), note(plot, x, y, words));
-  }
+    return [svg("path", { class: "solution", d: `M${x} ${y - 6}l6 6l-6 6l-6 -6z` }), note(plot, x, y, words)];
+  });
 }
 
 /**

@@ -89,7 +89,7 @@ function cells(figure, values, tint) {
  */
 function dense(element, figure, values, tint, width) {
   const [rows, columns] = values.shape;
-  const readout = h("p", { class: "readout", "aria-live": "polite" }, word("hover"));
+  const readout = h("p", { class: "readout", "aria-live": "polite" });
   const size = Math.max(1, Math.min(18, width / columns));
   const wide = size * columns;
   const high = Math.min(480, size * rows);
@@ -105,7 +105,7 @@ function dense(element, figure, values, tint, width) {
         context.fillRect((j * wide) / columns, (i * high) / rows, wide / columns + 0.5, high / rows + 0.5);
       }
     }
-  }, { role: "img", tabindex: 0, "aria-label": matrixSummary(figure, values), onpointermove: pointed, onpointerdown: pointed, onkeydown: moved });
+  }, { role: "img", tabindex: 0, "aria-label": matrixSummary(figure, values), "aria-description": word("hover"), onpointermove: pointed, onpointerdown: pointed, onkeydown: moved });
   /** @param {PointerEvent} event */
   function pointed(event) {
     const i = Math.floor((event.offsetY / high) * rows);

@@ -10,8 +10,8 @@ const MOST_UNITS = 24; // in a column; further ones are folded
 const BUCKETS = 7; // widths of lines; those of a width are one path
 
 /**
- * A canvas, so that a live page can draw it anew for each frame. Columns stand evenly: that of layer i has its middle
- * at (i + ½)·width / layers. Click or Enter selects a unit: `{do: "select", layer, unit}`, layers counted behind the inputs.
+ * A canvas, so that a live page can draw it anew for each frame. With maps, columns stand evenly: that of layer i has
+ * its middle at (i + ½)·width / layers; without, the outer ones leave more room for names. Click or Enter selects a unit: `{do: "select", layer, unit}`, layers counted behind the inputs.
  * @param {HTMLElement} element
  * @param {Network} figure
  * @param {Model} model
@@ -35,7 +35,8 @@ export function drawNetwork(element, figure, model) {
     picture.style.width = `${width}px`;
     picture.style.height = `${layout.height}px`;
     picture.setAttribute("aria-label", networkSummary(current));
-    readout.textContent = word("hover");
+    picture.setAttribute("aria-description", word("hover"));
+    readout.textContent = "";
     key.replaceChildren(dots(element, [
       { name: `${word("weight")} > 0`, colour: colour(element, "positive") },
       { name: `${word("weight")} < 0`, colour: colour(element, "negative") },
@@ -88,9 +89,10 @@ export function drawNetwork(element, figure, model) {
   let words = "";
   return {
     update(next) {
+      const anew = next === current; // other words or colours
       current = next;
-      const shape = JSON.stringify([next.layers, next.input_names, next.output_names, Boolean(next.units), word("weight")]);
-      if (shape !== words) arrange(); // a live network changes its numbers, seldom its layers
+      const shape = JSON.stringify([next.layers, next.input_names, next.output_names, Boolean(next.units)]);
+      if (anew || shape !== words) arrange(); // a live network changes its numbers, seldom its layers
       words = shape;
       paint();
     },
@@ -118,6 +120,9 @@ function arranged(figure, width) {
   const most = Math.max(...shown);
   const space = figure.units ? Math.min(figure.space ?? 46, Math.max(20, 420 / most)) : Math.min(34, Math.max(15, 340 / most));
   const height = Math.max(most, 3) * space + 60;
+  const layers = figure.layers.length;
+  const even = width / layers / 2;
+  const margin = figure.units || layers < 2 ? even : Math.max(even, Math.min(110, width * 0.22));
   const columns = figure.layers.map((layer, i) => {
     const count = shown[i];
     const first = (height - 44 - count * space) / 2 + space / 2 + 4;
@@ -127,7 +132,7 @@ function arranged(figure, width) {
       if (folded && k === count - 2) continue; // the place of the dots
       units.push({ unit: folded && k === count - 1 ? layer.units - 1 : k, y: first + k * space });
     }
-    return { units, x: ((i + 0.5) * width) / figure.layers.length, folded: folded ? folded + 1 : 0, foldedAt: first + (count - 2) * space };
+    return { units, x: layers < 2 ? even : margin + (i * (width - 2 * margin)) / (layers - 1), folded: folded ? folded + 1 : 0, foldedAt: first + (count - 2) * space };
   });
   return { columns, height, size: figure.units ? space * 0.84 : Math.min(18, space * 0.72), top: 4, bottom: height - 40 };
 }
@@ -275,18 +280,18 @@ function mapPicture(maps, unit, table) {
  * @param {number} width
  */
 function paintWords(context, figure, layout, look, width) {
-  const room = width / figure.layers.length;
   const last = figure.layers.length - 1;
   context.textBaseline = "middle";
   layout.columns.forEach((column, i) => {
     const layer = figure.layers[i];
     const names = i === 0 ? figure.input_names : i === last ? figure.output_names : undefined;
+    const room = width / figure.layers.length;
     context.font = `12px ${look.font}`;
     context.fillStyle = look.ink;
     context.textAlign = i === 0 ? "right" : "left";
     for (const { unit, y } of names ? column.units : []) {
       const gap = layout.size / 2 + 7;
-      if (names?.[unit] !== undefined) context.fillText(fitted(context, said(names[unit]), room / 2 - gap - 2), column.x + (i === 0 ? -gap : gap), y);
+      if (names?.[unit] !== undefined) context.fillText(fitted(context, said(names[unit]), layout.columns[0].x - gap - 2), column.x + (i === 0 ? -gap : gap), y);
     }
     context.textAlign = "center";
     context.fillStyle = look.muted;

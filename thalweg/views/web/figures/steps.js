@@ -45,14 +45,14 @@ function sectionName(section) {
 
 /** @param {Steps} f */
 function head(f) {
-  const fact = (/** @type {string} */ name, /** @type {number} */ value) => [h("dt", {}, name), h("dd", { class: "mono" }, numeral(value, 5))];
+  const fact = (/** @type {string} */ name, /** @type {number} */ value) => h("div", {}, h("dt", {}, name), h("dd", { class: "mono" }, numeral(value, 5)));
   return h(
     "dl",
     { class: "shares" },
-    ...fact(`${word("loss")} (${word("before")})`, f.loss_before),
-    ...fact(`${word("loss")} (${word("after")})`, f.loss_after),
-    ...fact(word("learning_rate"), f.learning_rate),
-    ...fact(word("rows"), f.rows),
+    fact(`${word("loss")} (${word("before")})`, f.loss_before),
+    fact(`${word("loss")} (${word("after")})`, f.loss_after),
+    fact(word("learning_rate"), f.learning_rate),
+    fact(word("rows"), f.rows),
   );
 }
 
@@ -121,7 +121,7 @@ function valueBox(value, scale) {
   const shownRows = Math.min(MOST_SHOWN, rows);
   const shownColumns = Math.min(MOST_SHOWN, columns);
   const cell = (/** @type {number} */ v) => {
-    const rgb = scale(0.5 + (0.38 * v) / most || 0.5);
+    const rgb = scale(values.length > 1 ? 0.5 + (0.24 * v) / most || 0.5 : 0.5);
     return h("td", { style: { "background-color": css(rgb), color: inkOn(rgb) } }, numeral(v, 4));
   };
   const lines = Array.from({ length: shownRows }, (_, i) =>

@@ -1,7 +1,7 @@
 // What a network answers over a plane of two inputs, with the rows it learns from.
 import { channels, colour, diverging, seriesColour } from "../colours.js";
 import { extent, tensor } from "../decode.js";
-import { redrawn } from "../dom.js";
+import { onWidth } from "../dom.js";
 import { numeral, percent } from "../format.js";
 import { colourBar, dots, nodes, paintGrid, plotted, probe } from "../plot.js";
 import { said, word } from "../words.js";
@@ -12,11 +12,18 @@ import { said, word } from "../words.js";
  * @returns {Drawn}
  */
 export function drawSurface(element, figure) {
-  return redrawn(element, figure, (/** @type {Surface} */ f, width) => {
-    const values = tensor(f.values);
-    const [rows, columns, classes = 1] = values.shape;
-    const look = f.regression ? numbersLook(element, f, values) : classesLook(element, values, classes);
-    const plot = plotted(element, {
+  let current = figure;
+  let width = 0;
+  /** @type {import("../plot.js").Plot} */
+  let plot;
+  let look = looks(element, figure);
+  /** @type {HTMLElement} */
+  let key;
+  const show = () => {
+    const f = current;
+    const [rows, columns] = tensor(f.values).shape;
+    look = looks(element, f);
+    plot = plotted(element, {
       width,
       height: Math.round(Math.min(460, Math.max(240, width * 0.8))),
       x: [f.x0[0], f.x0[1]],
@@ -24,10 +31,10 @@ export function drawSurface(element, figure) {
       xLabel: said(f.names[0]),
       yLabel: said(f.names[1]),
       grid: false,
-      summary: surfaceSummary(f, values),
+      summary: surfaceSummary(f, tensor(f.values)),
       paint: (context, w, h) => {
         paintGrid(context, w, h, columns, rows, (column, row) => look.cell(row * columns + column));
-        for (const [points, labels, held] of [[f.held_points, f.held_labels, true], [f.points, f.labels, false]]) {
+        for (const [points, labels, held] of [[current.held_points, current.held_labels, true], [current.points, current.labels, false]]) {
           if (points) rowsOfData(context, plotPlaces(tensor(points), f, w, h), labels ? tensor(labels) : null, look.point, held, colour(element, "panel"));
         }
       },
@@ -35,10 +42,43 @@ export function drawSurface(element, figure) {
     const at = (/** @type {Range2 | Numbers} */ range, /** @type {number} */ n, /** @type {number} */ count) =>
       numeral(range[0] + (n / (count - 1 || 1)) * (range[1] - range[0]), 3);
     const line = probe(plot, nodes(plot, columns, rows, (column, row) =>
-      `${said(f.names[0])} ${at(f.x0, column, columns)} · ${said(f.names[1])} ${at(f.x1, row, rows)} · ${look.say(row * columns + column, f)}`,
+      `${said(f.names[0])} ${at(f.x0, column, columns)} · ${said(f.names[1])} ${at(f.x1, row, rows)} · ${look.say(row * columns + column, current)}`,
     ));
-    return [look.key(f), plot.node, line];
+    key = look.key(f);
+    element.replaceChildren(key, plot.node, line);
+  };
+  const stop = onWidth(element, (w) => {
+    width = w;
+    show();
   });
+  return {
+    update(next) {
+      const moved = next !== current && axesOf(next) === axesOf(current); // other numbers in the same place
+      current = next;
+      if (!moved) return show();
+      look = looks(element, next);
+      plot.repaint();
+      if (next.regression) key.replaceWith((key = look.key(next)));
+    },
+    destroy() {
+      stop();
+      element.replaceChildren();
+    },
+  };
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {Surface} figure
+ */
+function looks(element, figure) {
+  const values = tensor(figure.values);
+  return figure.regression ? numbersLook(element, figure, values) : classesLook(element, values, values.shape[2] ?? 1);
+}
+
+/** @param {Surface} f */
+function axesOf(f) {
+  return JSON.stringify([f.x0[0], f.x0[1], f.x1[0], f.x1[1], f.names, tensor(f.values).shape, f.class_names, Boolean(f.regression)]);
 }
 
 /**

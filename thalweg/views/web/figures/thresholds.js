@@ -105,6 +105,6 @@ function four([tp, fp, fn, tn]) {
 
 /** @param {number[]} rates */
 function shares([precision, recall, f1, accuracy]) {
-  const one = (/** @type {string} */ name, /** @type {number} */ value) => [h("dt", {}, name), h("dd", { class: "mono" }, Number.isFinite(value) ? numeral(value, 3) : "–")];
-  return h("dl", { class: "shares" }, ...one(word("precision"), precision), ...one(word("recall"), recall), ...one("F1", f1), ...one(word("accuracy"), accuracy));
+  const one = (/** @type {string} */ name, /** @type {number} */ value) => h("div", {}, h("dt", {}, name), h("dd", { class: "mono" }, Number.isFinite(value) ? numeral(value, 3) : "–"));
+  return h("dl", { class: "shares" }, one(word("precision"), precision), one(word("recall"), recall), one("F1", f1), one(word("accuracy"), accuracy));
 }

@@ -1,10 +1,13 @@
 // Named values, and who listens to their changes: what the live models have in common.
 
-/** @returns {{ values: { [name: string]: any }, on: Model["on"], set(name: string, value: any): any[] }} set returns what the listeners returned */
+/**
+ * `set` returns what the listeners return.
+ * @returns {{ values: { [name: string]: any }, on: Model["on"], set(name: string, value: any): any[] }}
+ */
 export function notices() {
   /** @type {{ [name: string]: any }} */
   const values = {};
-  /** @type {Map<string, Set<(value: any) => any>>} */
+  /** @type {Map<string, Set<(value: any) => void>>} */
   const listeners = new Map();
   return {
     values,

@@ -3,8 +3,8 @@ import { decode } from "../decode.js";
 import { notices } from "./notices.js";
 
 /**
- * Every frame is acknowledged once what its listeners promise is kept, such as that it has been drawn: the server makes
- * the next one only then.
+ * Every frame is acknowledged when its listeners have run and what they promised is done: the server makes the next
+ * one only then, so a page never gets more than it can draw.
  * `change:closed` says that the connection has ended, and why.
  * @param {string} address
  * @returns {Model & { close(): void }}
@@ -21,9 +21,9 @@ export function socketModel(address) {
   });
   socket.addEventListener("message", async (event) => {
     const frame = typeof event.data === "string" ? JSON.parse(event.data) : decode(event.data);
-    for (const [name, value] of Object.entries(frame)) set(name, value);
-    await Promise.all(set("message", frame));
-    if (frame.frame !== undefined) send({ do: "ack", frame: frame.frame, ...(frame.side !== undefined && { side: frame.side }) });
+    const drawn = Object.entries(frame).flatMap(([name, value]) => set(name, value));
+    await Promise.all([...drawn, ...set("message", frame)]);
+    if (frame.frame !== undefined) send({ do: "ack", frame: frame.frame });
   });
   socket.addEventListener("close", (event) => set("closed", { code: event.code, reason: event.reason }));
 

@@ -218,7 +218,6 @@ export class App {
     const state = copied(side.state);
     change(state);
     side.state = state;
-    side.edited = performance.now();
     side.waits = true;
     if (!this.sending.has(side.index)) this.sending.set(side.index, setTimeout(() => { this.sending.delete(side.index); this.post(side); }, SEND_AFTER));
     this.changed();
@@ -270,8 +269,7 @@ export class App {
     states.forEach((state, n) => {
       const side = this.sides[n] ?? this.addSide(state);
       side.state = copied(state);
-      side.edited = performance.now();
-      side.selected = { layer: 0, unit: 0, row: 0 };
+        side.selected = { layer: 0, unit: 0, row: 0 };
       this.post(side);
       this.send({ do: "select", side: n, layer: 0, unit: 0, row: 0 });
     });

@@ -114,7 +114,7 @@ function givenFields(app) {
   const field = (/** @type {string} */ label, /** @type {number} */ value, /** @type {(output: any, v: number) => void} */ set) => numberField(`given-${label}`, label, value, (v) => app.edit((s) => set(s.output, v)));
   const many = weights[0].length > 1;
   return h("div", { class: "given" },
-    weights.flatMap((/** @type {number[]} */ row, /** @type {number} */ i) => row.map((v, j) => field(`w${weights.length > 1 ? i + 1 : ""}${many ? `,${j + 1}` : ""}`, v, (o, n) => (o.weights[i][j] = n)))),
+    weights.flatMap((/** @type {number[]} */ row, /** @type {number} */ i) => row.map((v, j) => field(["w", weights.length > 1 && i + 1, many && `,${j + 1}`].filter(Boolean).join(""), v, (o, n) => (o.weights[i][j] = n)))),
     (bias ?? []).map((/** @type {number} */ v, /** @type {number} */ j) => field(`b${many ? j + 1 : ""}`, v, (o, n) => (o.bias[j] = n))));
 }
 
@@ -164,9 +164,10 @@ export function showTraining(app, panel) {
   const batches = [1, 2, 5, 10, 20, 32, 50, 64, 100, 200, 500, 1000].filter((n) => n < rows).concat(rows);
   const put = (/** @type {string} */ key) => (/** @type {any} */ v) => app.edit((s) => (s[key] = v));
   const slide = (/** @type {string} */ key, /** @type {number[]} */ values, /** @type {(v: number) => string} */ shown = numeral) => slider(key, phrase(key), Math.min(state[key] ?? 0, values[values.length - 1]), values, put(key), shown);
+  const optimizers = Object.fromEntries(Object.entries(app.hello.choices.optimizers).map(([name, { momentum, weight_decay }]) => [name, { momentum, weight_decay }]));
   refill(panel, () => [
     h("label", { class: "field" }, h("span", {}, phrase("optimizer"))),
-    setting(app, { key: "optimizer", label: phrase("optimizer"), kinds: app.hello.choices.optimizers, value: state.optimizer ?? "adam", set: put("optimizer"), usual: ["sgd", "adam", "adamw", "rmsprop", "nadam"] }),
+    setting(app, { key: "optimizer", label: phrase("optimizer"), kinds: optimizers, value: state.optimizer ?? "adam", set: put("optimizer"), usual: ["sgd", "adam", "adamw", "rmsprop", "nadam"] }),
     slide("batch", batches, (v) => (v >= rows ? phrase("all_rows") : String(v))),
     slide("l1", [0, ...decades(-5, -1)]), slide("l2", [0, ...decades(-5, -1)]), slide("dropout", [0, 0.1, 0.2, 0.3, 0.5, 0.7], percent),
   ]);

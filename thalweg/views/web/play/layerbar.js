@@ -38,7 +38,7 @@ export function layerBar(side, app, panel) {
     const layers = state.layers ?? [];
     const inputs = h("div", { class: "layer-card" }, h("span", { class: "layer-title" }, phrase("inputs")), h("span", { class: "layer-size" }, facts?.inputs.length ?? ""));
     const output = state.output === null ? null : h("div", { class: "layer-card" }, h("span", { class: "layer-title" }, phrase("output")),
-      activation(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", `${phrase("automatic")}${facts?.output_activation ? ` (${facts.output_activation})` : ""}`]]));
+      activation(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", [phrase("automatic"), facts?.output_activation].filter(Boolean).join(" · ")]]));
     return [inputs, layers.map((/** @type {any} */ layer, /** @type {number} */ n) => card(side, app, layer, n, edit)), output];
   });
   refill(side.places.adder, () => [adder(side, app, edit)]);

@@ -26,6 +26,7 @@ export function asked(side, name) {
   if (name.startsWith("state.")) return at(state, name.slice(6));
   if (name.startsWith("weights.")) return at(values, name);
   if (name === "abs_error") return a.error === undefined ? undefined : Math.abs(a.error);
+  if (name === "loss") return values.loss_now ?? values.loss;
   if (name === "w_new") return a.w_after;
   if (name === "del_w") return a.x && Array.from(a.x, (v) => /** @type {number} */ (v) * a.error_term);
   if (name === "activation") return a.y_predict;
@@ -49,10 +50,9 @@ function shown(value) {
   if (value === undefined || value === null) return "";
   if (typeof value === "number") return numeral(value);
   if (typeof value === "string") return value;
-  const numbers = Array.from(value.length > 9 ? value.slice(0, 9) : value, (v) => numeral(/** @type {number} */ (v), 3));
-  return value.shape?.[0] === 3 && value.length === 9
-    ? [0, 3, 6].map((n) => numbers.slice(n, n + 3).join("  ")).join("\n")
-    : `[${numbers.join(", ")}${value.length > 9 ? ", …" : ""}]`;
+  const numbers = Array.from(value.slice(0, 9), (v) => numeral(/** @type {number} */ (v), 3));
+  if (value.length === 9) return [0, 3, 6].map((n) => numbers.slice(n, n + 3).map((text) => text.padStart(8)).join("")).join("\n"); // a kernel
+  return `[${numbers.join(", ")}${value.length > 9 ? ", …" : ""}]`;
 }
 
 /**

@@ -18,7 +18,7 @@ const KNOBS = { initial_weights: "weights", activation: "activation", loss: "los
 function current(id, values) {
   const a = values.arithmetic ?? {};
   const [name, value] = /** @type {[string, any]} */ ({ forward: ["h", a.h], activation: ["y_predict", a.y_predict], loss: ["L", values.loss], gradient_descent: ["error_term", a.error_term], learning_rate: ["", values.learning_rate], update: ["delta_w", a.delta_w?.[0]] }[id] ?? ["", undefined]);
-  return typeof value === "number" ? `${name && `${name} = `}${numeral(value)}` : "";
+  return typeof value === "number" ? (name && `${name} = `) + numeral(value) : "";
 }
 
 /**

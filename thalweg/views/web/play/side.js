@@ -1,6 +1,9 @@
 // One side of the page: a network, everything that was last heard of it, and its figures.
 import { h } from "../dom.js";
-import { FIGURES } from "../figures/index.js";
+import { drawCurves } from "../figures/curves.js";
+import { drawLandscape } from "../figures/landscape.js";
+import { drawNetwork } from "../figures/network.js";
+import { drawSurface } from "../figures/surface.js";
 import { numeral, percent } from "../format.js";
 import { said } from "../words.js";
 import { showArithmetic } from "./arithmetic.js";
@@ -11,6 +14,8 @@ import { copied } from "./states.js";
 
 /** @typedef {import("./app.js").App} App */
 
+/** Those that this page draws: the others needn't be loaded. @type {{ [kind: string]: Draw }} */
+const DRAWN = { curves: drawCurves, landscape: drawLandscape, network: drawNetwork, surface: drawSurface };
 const CURVES = ["loss", "val_loss", "metric", "val_metric"];
 /** What the server has to compute for each panel. @type {{ [panel: string]: string[] }} */
 const NEEDS = { network: ["units", "weights"], surface: ["surface"], landscape: ["landscape"], arithmetic: ["arithmetic"], curves: [], images: [] };
@@ -33,7 +38,6 @@ export class Side {
     this.selected = { layer: 0, unit: 0, row: 0 };
     /** Where the ball has been on the landscape. @type {number[]} */
     this.trail = [];
-    this.edited = -Infinity; // when the page last sent a state
     this.waits = false; // for the frame that follows it
     /** @type {{ [kind: string]: Drawn & { body: HTMLElement } }} */
     this.figures = {};
@@ -59,7 +63,7 @@ export class Side {
   /** The panels, empty. Called again when the language changes. */
   build() {
     this.destroy();
-    const panel = (/** @type {string} */ name, /** @type {any} */ title, /** @type {string} */ note) => {
+    const panel = (/** @type {string} */ name, /** @type {any} */ title, /** @type {any} */ note) => {
       const body = h("div", { class: "panel-body" });
       this.places[name] = body;
       return h("div", { class: `panel panel-${name}`, "data-panel": name }, h("h3", {}, ...[title].flat()), name === "network" && (this.places.layers = h("div", { class: "layers" })), body, note && h("p", { class: "hint" }, note));
@@ -129,11 +133,11 @@ export class Side {
   receive(frame) {
     const { values } = this;
     if (frame.reset) {
-      for (const name of ["landscape", "ball", "units", "surface", "line", "arithmetic", "drawing", "error", "sample"]) delete values[name];
+      for (const name of ["input_maps", "landscape", "ball", "units", "surface", "line", "arithmetic", "drawing", "error", "sample"]) delete values[name];
       this.points = { epochs: [] };
       this.waits = false;
     }
-    if (frame.state && performance.now() - this.edited > 300) {
+    if (frame.state && !this.app.sending.has(this.index)) {
       this.state = frame.state;
       this.app.changed();
     }
@@ -150,7 +154,7 @@ export class Side {
     this.dirty.add("readouts");
     if (frame.findings || frame.reset) this.dirty.add("doctor");
     this.dirty.add("message");
-    for (const [name, keys] of Object.entries({ network: ["weights", "units", "reset"], surface: ["surface", "line", "reset"], curves: ["curves", "reset"], landscape: ["landscape", "ball", "reset"], arithmetic: ["arithmetic"], images: ["units", "sample", "drawing", "weights", "reset"] })) {
+    for (const [name, keys] of Object.entries({ network: ["weights", "units", "reset", "sample"], surface: ["surface", "line", "reset"], curves: ["curves", "reset"], landscape: ["landscape", "ball", "reset"], arithmetic: ["arithmetic"], images: ["units", "sample", "drawing", "weights", "reset"] })) {
       if (keys.some((key) => frame[key] !== undefined)) this.dirty.add(name);
     }
   }
@@ -205,7 +209,7 @@ export class Side {
     if (!figure) return;
     const body = h("div", { class: "figure-body", "data-kind": figure.kind });
     place.replaceChildren(body);
-    this.figures[panel] = { ...FIGURES[figure.kind](body, figure, this.model), body };
+    this.figures[panel] = { ...DRAWN[figure.kind](body, figure, this.model), body };
   }
 
   /** @param {string} panel */
@@ -215,21 +219,22 @@ export class Side {
   }
 
   networkFigure() {
-    const { facts, weights, biases, units, input_maps } = this.values;
+    const { facts, weights, biases, units, input_maps, sample, surface } = this.values;
     if (!facts || !weights) return null;
     const drawn = facts.layers.map((/** @type {any} */ l, /** @type {number} */ n) => ({ ...l, place: n })).filter((/** @type {any} */ l) => typeof l.weights === "number" && weights[l.weights]);
-    const flat = (/** @type {any} */ w) => (w.shape.length === 2 ? w : null);
-    const last = drawn.length - 1;
-    const maps = (/** @type {any} */ l, /** @type {number} */ n) => n === last ? answerMap(this.values.surface, facts) : units?.find((/** @type {any} */ u) => u.layer === l.place)?.maps ?? null;
+    const image = facts.shape.length === 3; // then the input is one picture
+    const matrix = (/** @type {any} */ l, /** @type {number} */ n) => (image && !n && weights[l.weights].shape.length === 2 ? null : weights[l.weights]);
+    const maps = (/** @type {any} */ l) => units?.find((/** @type {any} */ u) => u.layer === l.place)?.maps;
+    const answers = image ? picture(sample?.y_pred) : answerMap(surface, facts);
     return {
       kind: "network",
-      layers: [{ name: "", kind: "input", units: facts.inputs.length }, ...drawn.map((/** @type {any} */ l) => ({ name: l.name, kind: l.kind, units: l.units, activation: l.activation }))],
-      weights: drawn.map((/** @type {any} */ l) => flat(weights[l.weights])),
+      layers: [{ name: "", kind: "input", units: image ? 1 : facts.inputs.length }, ...drawn.map((/** @type {any} */ l) => ({ name: l.name, kind: l.kind, units: l.units, activation: l.activation }))],
+      weights: drawn.map(matrix),
       biases: drawn.map((/** @type {any} */ l) => biases?.[l.weights] ?? null),
-      input_names: facts.inputs,
+      input_names: image ? [facts.shape.slice(0, 2).join("×")] : facts.inputs,
       output_names: facts.classes && facts.task !== "binary" ? facts.classes : facts.targets,
-      units: [input_maps ?? null, ...drawn.map(maps)],
-      selected: { layer: this.selected.layer, unit: this.selected.unit },
+      units: [image ? picture(sample?.x) : input_maps ?? null, ...drawn.map((/** @type {any} */ l, /** @type {number} */ n) => maps(l) ?? (n === drawn.length - 1 ? answers : null))],
+      selected: this.selected,
       space: 60,
     };
   }
@@ -253,8 +258,8 @@ export class Side {
 
   landscapeFigure() {
     const { landscape, ball } = this.values;
-    if (!landscape?.loss) return landscape?.status ? { kind: "text", paragraphs: [phrase("computing")] } : null;
-    return { kind: "landscape", ...landscape, path: this.trail, ball };
+    if (!landscape?.loss) return null;
+    return { ...landscape, kind: "landscape", points: [], path: this.trail, ball };
   }
 
   showImages() {
@@ -279,13 +284,13 @@ export class Side {
     const item = (/** @type {string} */ key, /** @type {string} */ label, /** @type {string} */ text) => h("span", { class: "readout-item", "data-readout": key }, h("span", {}, label), h("b", {}, text));
     const lost = values.status === "diverged";
     const share = (/** @type {string} */ key, /** @type {string} */ label) => (typeof values[key] === "number" ? [item(key, label, percent(values[key]))] : []);
-    const number = (/** @type {string} */ key, /** @type {string} */ label) => (typeof values[key] === "number" ? [item(key, label, lost ? "NaN" : numeral(values[key]))] : []);
+    const number = (/** @type {string} */ key, /** @type {string} */ label) => (lost || typeof values[key] === "number" ? [item(key, label, lost ? "NaN" : numeral(values[key]))] : []);
     this.element.classList.toggle("is-lost", lost);
     this.places.readouts.replaceChildren(
       ...(this.app.sides.length > 1 ? [h("span", { class: `side-name tone-${"ab"[this.index]}` }, "AB"[this.index])] : []),
       item("epoch", phrase("epoch"), String(Math.floor(values.epoch ?? 0))), item("iteration", phrase("iteration"), numeral(values.iteration ?? 0)),
-      ...number("loss", phrase("loss")), ...number("val_loss", phrase("val_loss")),
-      ...share("accuracy", `${phrase("accuracy")} (${phrase("training")})`), ...share("val_accuracy", `${phrase("accuracy")} (${phrase("validation")})`), ...number("mae", phrase("mae")),
+      ...number("loss_now", phrase("loss")), ...number("val_loss", phrase("val_loss")),
+      ...share("accuracy", `${phrase("accuracy")} (${phrase("training")})`), ...share("val_accuracy", `${phrase("accuracy")} (${phrase("validation")})`), ...(lost ? [] : number("mae", phrase("mae"))),
     );
     this.places.parameters.textContent = values.facts ? phrase("parameters", numeral(values.facts.parameters)) : "";
   }
@@ -316,6 +321,13 @@ function answerMap(surface, facts) {
   if (surface?.values?.shape.length !== 2) return null;
   const middle = facts.task === "binary" ? 0.5 : 0;
   return Object.assign(Float32Array.from(surface.values, (v) => v - middle), { shape: [1, ...surface.values.shape] });
+}
+
+/** One map of a picture; its rows begin at the top, those of maps at the bottom. @param {any} values */
+function picture(values) {
+  if (!(values?.shape?.length >= 2)) return null;
+  const [rows, columns] = values.shape;
+  return Object.assign(Float32Array.from({ length: rows * columns }, (_, n) => values[(rows - 1 - Math.floor(n / columns)) * columns + (n % columns)]), { shape: [1, rows, columns] });
 }
 
 /** @param {Finding} f */

@@ -107,10 +107,13 @@ export function listenToKeys(app) {
     " ": () => app.toggle(), s: () => app.send({ do: "step" }), e: () => app.send({ do: "epoch" }), r: () => app.send({ do: "reset" }),
     c: () => app.toggleCompare(), l: () => setLanguage(language() === "en" ? "zh" : "en"), "?": () => showHelp(app),
   };
+  let pointed = false; // a button that was clicked keeps the focus: the space bar is still the page's
+  document.addEventListener("pointerdown", () => (pointed = true));
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Tab") pointed = false;
     const target = /** @type {HTMLElement} */ (event.target);
     const busy = target.matches("input, select, textarea, [contenteditable]") || document.querySelector("dialog[open]");
-    const own = event.key === " " && target.matches("button, summary, [role=button], .pad");
+    const own = event.key === " " && !pointed && target.matches("button, summary, [role=button], .pad");
     const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!act || busy || own || event.ctrlKey || event.metaKey || event.altKey || !app.hello) return;
     event.preventDefault();

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from functools import reduce
 
-from thalweg.play.refusal import RefusedError
+from thalweg.play.requests.refusal import RefusedError
 
 FUNCTIONS = {
     "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "square": "square", "abs": "abs",

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
-from thalweg.play.exercise import Exercise, Sight
-from thalweg.play.limits import TABLE_FEATURES
-from thalweg.play.refusal import RefusedError
-from thalweg.play.state import State
-from thalweg.play.uploads import Upload, suggested
+from thalweg.play.exercises.exercise import Exercise, Sight
+from thalweg.play.exercises.uploads import Upload, suggested
+from thalweg.play.requests.bounds import TABLE_FEATURES
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError
 from thalweg.support.naming import choose
 from thalweg.tabular import Features, split_rows
 
@@ -24,7 +24,7 @@ Array = NDArray[Any]
 def tabular(state: State, upload: Upload) -> Exercise:
     """The rows of a table, divided, as numbers."""
     data, table = state.data, upload.table
-    name = data["target"] or suggested(table, table.names)
+    name = str(data["target"] or suggested(table, table.names))
     choose(f"column of {upload.name}", name, table.names)
     target = target_of(table, name, data["task"])
     ignored = [] if data["columns"] is None else left_out(upload, data["columns"], name)
@@ -33,10 +33,11 @@ def tabular(state: State, upload: Upload) -> Exercise:
     else:
         train, held = np.flatnonzero(~table.column(name).missing()), np.arange(0)
     features = Features.fit(table.take(train), target, ignore=ignored)
-    if len(features.feature_names) > TABLE_FEATURES:
+    count = len(features.feature_names)
+    if count > TABLE_FEATURES:
         raise RefusedError(
-            f"these columns become {len(features.feature_names):,} inputs; {TABLE_FEATURES:,} are the most: choose fewer",
-            f"這些欄位會變成 {len(features.feature_names):,} 個輸入，最多 {TABLE_FEATURES:,} 個：請少選幾欄",
+            f"these columns become {count:,} inputs; {TABLE_FEATURES:,} are the most: choose fewer",
+            f"這些欄位會變成 {count:,} 個輸入，最多 {TABLE_FEATURES:,} 個：請少選幾欄",
         )
     parts = [table.take(rows) for rows in (train, held)]
     x, held_x = (features.matrix(part) for part in parts)
@@ -154,5 +155,3 @@ def program(upload: Upload, target: str, task: str, ignored: list[str], data: di
     if task != "regression":
         lines.append("y, y_held = (part.reshape(-1).astype(int) for part in (y, y_held))")
     return "\n".join(lines)
-
-

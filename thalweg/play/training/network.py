@@ -14,17 +14,23 @@ from thalweg.layers import Input, Layer
 from thalweg.models.bursts import Bursts, evaluation
 from thalweg.models.functional import Functional
 from thalweg.models.sequential import Sequential
-from thalweg.play import knobs
-from thalweg.play.exercise import Exercise
-from thalweg.play.limits import PARAMETERS, STEP_WORK
-from thalweg.play.refusal import RefusedError, Text, both
-from thalweg.play.state import State
+from thalweg.play.exercises.exercise import Exercise
+from thalweg.play.requests.bounds import PARAMETERS, STEP_WORK
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError, Text, both
+from thalweg.play.training import knobs
 from thalweg.regularizers import L1L2
 
 Array = NDArray[Any]
 
 KERNELS = (layers.Dense, layers.Conv2D)
 """The layers whose weights are drawn."""
+EQUATIONS = {
+    "MaxPooling2D": "a = max over each window",
+    "Flatten": "a = x in one row",
+    "Dropout": "a = x·mask/(1 − rate)",
+    "BatchNormalization": "a = γ·(x − μ)/σ + β",
+}
 building = threading.Lock()
 """Warnings are caught for the whole process: one network is built at a time."""
 
@@ -146,8 +152,7 @@ def equation(layer: Any) -> str:
         product = "x·W" if isinstance(layer, layers.Dense) else "x∗W"
         name = activation_name(layer)
         return f"h = {product}{' + b' * bool(layer.use_bias)}, a = {'h' if name == 'linear' else f'{name}(h)'}"
-    return {"MaxPooling2D": "a = max over each window", "Flatten": "a = x in one row", "Dropout": "a = x·mask/(1 − rate)",
-            "BatchNormalization": "a = γ·(x − μ)/σ + β"}.get(type(layer).__name__, "")  # fmt: skip
+    return EQUATIONS.get(type(layer).__name__, "")
 
 
 def made_layers(state: State, exercise: Exercise) -> list[Any]:

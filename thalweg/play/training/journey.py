@@ -12,15 +12,15 @@ from thalweg.callbacks import Logs
 from thalweg.errors import DivergedError
 from thalweg.models.bursts import Bursts
 from thalweg.models.evaluator import Evaluation
-from thalweg.play.arithmetic import Step, kernel_of
-from thalweg.play.curves import Curves
-from thalweg.play.exercise import GENERATED, Exercise, generated, pictures, written
-from thalweg.play.network import Network
-from thalweg.play.responses import Responses
-from thalweg.play.state import State
-from thalweg.play.table_exercise import tabular
-from thalweg.play.uploads import Uploads
-from thalweg.play.valley import PATH, REMEMBERED
+from thalweg.play.exercises.exercise import GENERATED, Exercise, digits, edge_maps, generated, written
+from thalweg.play.exercises.table_exercise import tabular
+from thalweg.play.exercises.uploads import Uploads
+from thalweg.play.requests.page_state import State
+from thalweg.play.training.arithmetic import Step, kernel_of
+from thalweg.play.training.ball import PATH, REMEMBERED
+from thalweg.play.training.curves import Curves
+from thalweg.play.training.network import Network
+from thalweg.play.training.responses import Responses
 
 Array = NDArray[Any]
 
@@ -37,7 +37,7 @@ def posed(state: State, uploads: Uploads) -> Exercise:
         return written(state)
     if name == "table":
         return tabular(state, uploads.find(state.data["source"]))
-    return pictures(state)
+    return digits(state) if name == "digits" else edge_maps(state)
 
 
 @dataclass

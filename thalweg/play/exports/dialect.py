@@ -9,28 +9,32 @@ from typing import Any
 from thalweg import activations, initializers, optimizers
 from thalweg.activations import FormulaFunction
 from thalweg.losses import FormulaLoss, Loss, SumSquaredError
-from thalweg.play import knobs
-from thalweg.play.exercise import Exercise
-from thalweg.play.keras_formulas import in_keras
-from thalweg.play.refusal import RefusedError
-from thalweg.play.state import State
+from thalweg.play.exercises.exercise import Exercise
+from thalweg.play.exports.keras_formulas import in_keras
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError
+from thalweg.play.training import knobs
 from thalweg.support.naming import choose, snake_case
 
-KERAS_ACTIVATIONS = (
-    "linear sigmoid tanh relu leaky_relu relu6 elu celu selu gelu silu mish softplus softsign exponential hard_sigmoid "
-    "hard_silu hard_tanh hard_shrink soft_shrink tanh_shrink log_sigmoid squareplus sparse_plus sparse_sigmoid softmax "
-    "log_softmax sparsemax"
-).split()
-KERAS_LOSSES = (
-    "mean_squared_error mean_absolute_error mean_absolute_percentage_error mean_squared_logarithmic_error log_cosh huber "
-    "poisson hinge squared_hinge categorical_hinge cosine_similarity binary_crossentropy binary_focal_crossentropy "
-    "categorical_crossentropy categorical_focal_crossentropy sparse_categorical_crossentropy kl_divergence dice tversky "
-    "categorical_generalized_cross_entropy"
-).split()
-KERAS_OPTIMIZERS = "sgd lion adadelta adagrad adam adamw adamax ftrl nadam rmsprop adafactor lamb muon".split()
-KERAS_SCHEDULES = (
-    "exponential_decay polynomial_decay inverse_time_decay cosine_decay cosine_decay_restarts"
-).split()
+KERAS_ACTIVATIONS = {
+    "linear", "sigmoid", "tanh", "relu", "leaky_relu", "relu6", "elu", "celu", "selu", "gelu", "silu", "mish",
+    "softplus", "softsign", "exponential", "hard_sigmoid", "hard_silu", "hard_tanh", "hard_shrink", "soft_shrink",
+    "tanh_shrink", "log_sigmoid", "squareplus", "sparse_plus", "sparse_sigmoid", "softmax", "log_softmax", "sparsemax",
+    "swish", "hard_swish",
+}  # fmt: skip
+KERAS_LOSSES = {
+    "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error",
+    "log_cosh", "huber", "poisson", "hinge", "squared_hinge", "categorical_hinge", "cosine_similarity",
+    "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
+    "sparse_categorical_crossentropy", "kl_divergence", "dice", "tversky", "categorical_generalized_cross_entropy",
+}  # fmt: skip
+KERAS_OPTIMIZERS = {
+    "sgd", "lion", "adadelta", "adagrad", "adam", "adamw", "adamax", "ftrl", "nadam", "rmsprop", "adafactor", "lamb",
+    "muon",
+}  # fmt: skip
+KERAS_SCHEDULES = {
+    "exponential_decay", "polynomial_decay", "inverse_time_decay", "cosine_decay", "cosine_decay_restarts",
+}  # fmt: skip
 CAMEL = {name: kind.__name__ for name, kind in (initializers.NAMES | optimizers.NAMES | knobs.SCHEDULES).items()}
 
 
@@ -46,16 +50,14 @@ class Dialect:
         """Whether it is Keras's."""
         return self.name == "keras"
 
-    def imports(self) -> list[str]:
-        """The lines that import it."""
-        if self.keras:
-            return ["import keras", "from keras import initializers, layers, ops, optimizers, regularizers"]
-        return ["import thalweg", "from thalweg import initializers, layers, losses, optimizers, regularizers"]
+    def parts(self) -> list[str]:
+        """Its modules that a program may use."""
+        return ["initializers", "layers", "optimizers", "regularizers", "ops" if self.keras else "losses"]
 
     def activation(self, name: str) -> str:
         """An activation: a name in quotes, or of Keras what computes it."""
-        if not self.keras or name in KERAS_ACTIVATIONS or activations.ALIASES.get(name) in KERAS_ACTIVATIONS:
-            return repr(name)
+        if not self.keras or name in KERAS_ACTIVATIONS:
+            return quoted(name)
         function = activations.get(name)
         if isinstance(function, FormulaFunction):
             return f"lambda x: {in_keras(name)}"
@@ -69,7 +71,7 @@ class Dialect:
         loss = knobs.loss(state, exercise)
         if isinstance(loss, FormulaLoss):
             formula = in_keras(loss.text) if self.keras else ""
-            return f"lambda y_true, y_pred: ops.mean({formula}, axis=-1)" if self.keras else repr(loss.text)
+            return f"lambda y_true, y_pred: ops.mean({formula}, axis=-1)" if self.keras else quoted(loss.text)
         if isinstance(loss, SumSquaredError):
             if self.keras:
                 return f"lambda y_true, y_pred: {0.5 if loss.half else 1.0} * ops.sum((y_true - y_pred) ** 2, axis=-1)"
@@ -77,13 +79,13 @@ class Dialect:
         name = plain_name(loss)
         if self.keras and name not in KERAS_LOSSES:
             raise self.lacks("loss", name, "損失函數")
-        return repr(name)
+        return quoted(name)
 
     def initializer(self, given: str | dict[str, Any]) -> str:
         """Initial weights."""
         name, rest = split(given)
         name = initializers.ALIASES.get(name, name)
-        return f"initializers.{CAMEL[name]}({written(rest)})" if rest else repr(plain_initializer(name))
+        return f"initializers.{CAMEL[name]}({written(rest)})" if rest else quoted(plain_initializer(name))
 
     def array(self, values: Any) -> str:
         """Given weights."""
@@ -121,8 +123,14 @@ class Dialect:
     def lacks(self, what: str, name: str, chinese: str) -> RefusedError:
         """Keras has no such thing."""
         return RefusedError(
-            f"Keras has no {what} {name}: choose another to export to Keras", f"Keras 沒有{chinese} {name}：請換一個再匯出"
+            f"Keras has no {what} {name}: choose another to export to Keras",
+            f"Keras 沒有{chinese} {name}：請換一個再匯出",
         )
+
+
+def quoted(text: str) -> str:
+    """A text in double quotes, where it has none itself."""
+    return repr(text) if set(text) & {'"', "\\", "\n"} else f'"{text}"'
 
 
 def plain_name(loss: Loss) -> str:
@@ -147,4 +155,3 @@ def written(arguments: dict[str, Any]) -> str:
 
 THALWEG = Dialect("thalweg", "thalweg.schedules")
 KERAS = Dialect("keras", "optimizers.schedules")
-

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.play import planar
-from thalweg.play.limits import GIVEN_COLUMNS, GIVEN_ROWS
-from thalweg.play.refusal import RefusedError
-from thalweg.play.state import State
+from thalweg.play.exercises import planar
+from thalweg.play.requests.bounds import GIVEN_COLUMNS, GIVEN_ROWS
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError
 
 Array = NDArray[Any]
 
@@ -111,7 +111,7 @@ def generated(state: State) -> Exercise:
     )
     classes = None if name in NUMBERS else [str(c) for c in range(data.get("classes", 2))]
     column = "[:, None].astype(np.float32)" if name in NUMBERS else ""
-    code = "\n\n\n".join(inspect.getsource(f) for f in (make, planar.divided, planar.expanded)).rstrip()
+    code = sources(make, planar.divided, planar.expanded)
     code += (
         f"\n\n\npoints, y = {name}(rows={data['rows']}, noise={data['noise']}, seed={seed}, "
         f"classes={data.get('classes', 2)})\n"
@@ -121,11 +121,22 @@ def generated(state: State) -> Exercise:
     )
     task = "numbers" if classes is None else "binary" if len(classes) == 2 else "multiclass"
     return Exercise(
-        task, x[train], y[train], x[held], y[held], names, ["y"], classes, sight, code, ["from typing import Any", ARRAY]
+        task,
+        x[train],
+        y[train],
+        x[held],
+        y[held],
+        names,
+        ["y"],
+        classes,
+        sight,
+        code,
     )
 
 
-ARRAY = "Array = Any  # a NumPy array"
+def sources(*functions: Any) -> str:
+    """The texts of functions, as a program holds them."""
+    return "\n\n\n".join(inspect.getsource(function).rstrip() for function in functions)
 
 
 def written(state: State) -> Exercise:
@@ -156,7 +167,7 @@ def written(state: State) -> Exercise:
     code = f"x = np.array({x.astype(float).tolist()}, np.float32)\ny = np.array({y.tolist()}"
     code += ")\n" if classes else ", np.float32)\n"
     if data["share"]:
-        code = f"{inspect.getsource(planar.divided)}\n\n{code}"
+        code = f"{sources(planar.divided)}\n\n\n{code}"
         code += f"train, held = divided(len(x), share={data['share']}, seed={data['seed']})\n"
         code += "x, y, x_held, y_held = x[train], y[train], x[held], y[held]"
     else:
@@ -165,8 +176,7 @@ def written(state: State) -> Exercise:
     if x.shape[1] <= 2:
         ranges = [reach(column) for column in x.T]
         sight = Sight(names, ranges, lambda p: p.astype(np.float32), x[train], x[held])
-    imports = ["from typing import Any", ARRAY] if data["share"] else []
-    return Exercise(task, x[train], y[train], x[held], y[held], names, targets, classes, sight, code, imports)
+    return Exercise(task, x[train], y[train], x[held], y[held], names, targets, classes, sight, code)
 
 
 def reach(values: Array) -> tuple[float, float]:
@@ -179,7 +189,7 @@ def reach(values: Array) -> tuple[float, float]:
 def matrix(what: str, rows: Any) -> Array:
     """Lists as float32 (rows, columns); plain numbers are a column."""
     try:
-        found = np.array(rows, np.float32)
+        found: Array = np.array(rows, np.float32)
     except ValueError:  # rows of different lengths
         found = np.zeros((0, 0, 0))
     found = found[:, None] if found.ndim == 1 else found
@@ -197,51 +207,74 @@ def named_columns(names: list[str] | None, count: int, letter: str) -> list[str]
         return [letter] if letter == "y" and count == 1 else [f"{letter}{n}" for n in range(1, count + 1)]
     if len(names) != count:
         raise RefusedError(
-            f"there are {count} columns of {letter} and {len(names)} names", f"{letter} 有 {count} 欄，名稱卻有 {len(names)} 個"
+            f"there are {count} columns of {letter} and {len(names)} names",
+            f"{letter} 有 {count} 欄，名稱卻有 {len(names)} 個",
         )
     return names
 
 
-def pictures(state: State) -> Exercise:
-    """Handwritten digits of 8×8 pixels: to tell apart, or to find edges in."""
+LOAD = """images, labels = load_digits(return_X_y=True)
+x = (images / 16).reshape(-1, 8, 8, 1).astype(np.float32)
+"""
+
+
+def loaded() -> tuple[Array, Array]:
+    """scikit-learn's handwritten digits: images (1797, 8, 8, 1) of 0 … 1, and what they are."""
     from sklearn.datasets import load_digits  # a heavy package
 
-    data = state.data
     images, labels = load_digits(return_X_y=True)
-    x = (images / 16).reshape(-1, 8, 8, 1).astype(np.float32)
-    code = "images, labels = load_digits(return_X_y=True)\n"
-    code += "x = (images / 16).reshape(-1, 8, 8, 1).astype(np.float32)\n"
-    if data["name"] == "digits":
-        kept = sorted(set(data["digits"] or range(10)))
-        if len(kept) < 2:
-            raise RefusedError("there have to be two digits at least to tell apart", "至少要有兩個數字才能分類")
-        rows = np.flatnonzero(np.isin(labels, kept))[: data["rows"]]
-        x, y = x[rows], np.searchsorted(kept, labels[rows])
-        code += f"rows = np.flatnonzero(np.isin(labels, {kept}))[:{data['rows']}]\n"
-        code += f"x, y = x[rows], np.searchsorted({kept}, labels[rows])\n"
-        classes, task, targets, functions = [str(d) for d in kept], "multiclass", ["digit"], [planar.divided]
-        if len(kept) == 2:
-            task = "binary"
-        if len(np.unique(y)) < len(kept):
-            raise RefusedError("these are too few rows: some digits are missing", "列數太少：有的數字沒有出現")
-    else:
-        kernel = wanted_kernel(data["kernel"])
-        x = x[: data["rows"]]
-        y = planar.edges(x, kernel).astype(np.float32)
-        classes, task, targets, functions = None, "maps", ["edges"], [planar.divided, planar.edges]  # type: ignore[assignment]
-        code += f"x = x[:{data['rows']}]\ny = edges(x, np.array({kernel.tolist()})).astype(np.float32)\n"
-    if state.output is not None and task == "maps":  # a dense layer at the end: all places of the map
+    return (images / 16).reshape(-1, 8, 8, 1).astype(np.float32), labels
+
+
+def digits(state: State) -> Exercise:
+    """Handwritten digits, to tell apart."""
+    images, labels = loaded()
+    kept = sorted(set(state.data["digits"] or range(10)))
+    if len(kept) < 2:
+        raise RefusedError("there have to be two digits at least to tell apart", "至少要有兩個數字才能分類")
+    rows = np.flatnonzero(np.isin(labels, kept))[: state.data["rows"]]
+    x, y = images[rows], np.searchsorted(kept, labels[rows])
+    if len(np.unique(y)) < len(kept):
+        raise RefusedError("these are too few rows: some digits are missing", "列數太少：有的數字沒有出現")
+    code = f"rows = np.flatnonzero(np.isin(labels, {kept}))[:{len(rows)}]\n"
+    code += f"x, y = x[rows], np.searchsorted({kept}, labels[rows])\n"
+    task = "binary" if len(kept) == 2 else "multiclass"
+    return of_images(state, task, x, y, [str(digit) for digit in kept], code, planar.divided)
+
+
+def edge_maps(state: State) -> Exercise:
+    """The map that a kernel makes of each digit, for a convolution to find the kernel."""
+    kernel = wanted_kernel(state.data["kernel"])
+    x = loaded()[0][: state.data["rows"]]
+    y = planar.edges(x, kernel).astype(np.float32)
+    code = f"x = x[:{len(x)}]\ny = edges(x, np.array({kernel.tolist()})).astype(np.float32)\n"
+    if state.output is not None:  # a dense layer at the end: all places of the map
         y = y.reshape(len(y), -1)
         code += "y = y.reshape(len(y), -1)\n"
-    train, held = planar.divided(len(x), data["share"], data["seed"])
-    code += f"train, held = divided(len(x), share={data['share']}, seed={data['seed']})\n"
+    return of_images(state, "maps", x, y, None, code, planar.divided, planar.edges)
+
+
+def of_images(
+    state: State, task: str, x: Array, y: Array, classes: list[str] | None, code: str, *functions: Any
+) -> Exercise:
+    """Images and their targets, divided."""
+    share, seed = state.data["share"], state.data["seed"]
+    train, held = planar.divided(len(x), share, seed)
+    code += f"train, held = divided(len(x), share={share}, seed={seed})\n"
     code += "x, y, x_held, y_held = x[train], y[train], x[held], y[held]"
-    source = "\n\n\n".join(inspect.getsource(f) for f in functions).rstrip()
-    names = [f"pixel {row},{column}" for row in range(8) for column in range(8)]
     return Exercise(
-        task, x[train], y[train], x[held], y[held], names, targets, classes, None, f"{source}\n\n\n{code}",
-        ["from typing import Any", "from sklearn.datasets import load_digits", ARRAY],
-    )  # fmt: skip
+        task=task,
+        x=x[train],
+        y=y[train],
+        held_x=x[held],
+        held_y=y[held],
+        inputs=[f"pixel {row},{column}" for row in range(8) for column in range(8)],
+        targets=["edges"] if classes is None else ["digit"],
+        classes=classes,
+        sight=None,
+        code=f"{sources(*functions)}\n\n\n{LOAD}{code}",
+        imports=["from sklearn.datasets import load_digits"],
+    )
 
 
 def wanted_kernel(given: Any) -> Array:

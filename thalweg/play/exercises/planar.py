@@ -110,4 +110,5 @@ def expanded(x: Array, inputs: list[str]) -> Array:
 def edges(images: Array, kernel: Array) -> Array:
     """What a convolution by a kernel (h, w) makes of images (rows, H, W, 1): (rows, H − h + 1, W − w + 1, 1)."""
     windows = np.lib.stride_tricks.sliding_window_view(images[..., 0], kernel.shape, axis=(1, 2))
-    return np.einsum("rijyx,yx->rij", windows, kernel)[..., None]
+    maps: Array = np.einsum("rijyx,yx->rij", windows, kernel)[..., None]
+    return maps

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.tables import Table, read_table
-from thalweg.play.limits import TABLE_ROWS, UPLOADS
-from thalweg.play.refusal import RefusedError
+from thalweg.play.requests.bounds import TABLE_ROWS, UPLOADS
+from thalweg.play.requests.refusal import RefusedError
 
 SHOWN_ROWS = 5
 KINDS = {"number": "number", "integer": "number", "boolean": "boolean", "text": "category", "date": "date"}
@@ -65,7 +65,7 @@ def described(table: Table, name: str) -> dict[str, Any]:
 def suggested(table: Table, usable: list[str]) -> str | None:
     """The column that is probably to be predicted: one called target or the like, or else the last."""
     known = [n for n in usable if n.lower() in ("target", "label", "class", "y", "price", "species", "survived")]
-    return (known or usable[-1:] or [None])[0]
+    return next(iter(known or usable[-1:]), None)
 
 
 def of_source(source: str) -> Upload:
@@ -115,5 +115,7 @@ class Uploads:
         if id == "source" and self.source is not None:
             return self.source
         if id not in self.uploaded:
-            raise RefusedError("this table is no longer here: open its file again", "這個表格已經不在了：請再開一次檔案")
+            raise RefusedError(
+                "this table is no longer here: open its file again", "這個表格已經不在了：請再開一次檔案"
+            )
         return self.uploaded[id]

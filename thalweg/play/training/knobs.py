@@ -10,9 +10,9 @@ import numpy as np
 from thalweg import activations, initializers, losses, optimizers, schedules
 from thalweg.data.recipe import RECIPES, Recipe
 from thalweg.errors import ArgumentError
-from thalweg.play.exercise import Exercise
-from thalweg.play.refusal import RefusedError
-from thalweg.play.state import State
+from thalweg.play.exercises.exercise import Exercise
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError
 from thalweg.support.naming import choose, snake_case
 
 HALVED = ("halved_squared_error", "half_squared_error")
@@ -31,7 +31,7 @@ MOST = {"ns_steps": 20, "warmup_steps": 10**6, "ema_overwrite_frequency": 10**6,
 """Counts in an optimizer: each costs time."""
 
 
-def arguments(kind: type, skip: tuple[str, ...]) -> dict[str, Any]:
+def arguments(kind: Any, skip: tuple[str, ...]) -> dict[str, Any]:
     """A class's own arguments with their defaults."""
     own = inspect.signature(kind).parameters.values()
     return {
@@ -69,7 +69,9 @@ def output_activation(state: State, exercise: Exercise) -> str:
 
 def initializer(given: str | dict[str, Any]) -> Any:
     """Initial weights by the name of their rule, or its name and arguments."""
-    name, rest = (given, {}) if isinstance(given, str) else (given["name"], {k: v for k, v in given.items() if k != "name"})
+    name, rest = (
+        (given, {}) if isinstance(given, str) else (given["name"], {k: v for k, v in given.items() if k != "name"})
+    )
     kind = choose("initializer", initializers.ALIASES.get(name, name), initializers.NAMES)
     return made("initializer", kind, rest)
 
@@ -85,11 +87,14 @@ def array(values: Any) -> Any:
 def optimizer(state: State) -> optimizers.Optimizer:
     """The optimizer with its learning rate."""
     given = state.optimizer
-    name, rest = (given, {}) if isinstance(given, str) else (given["name"], {k: v for k, v in given.items() if k != "name"})
+    name, rest = (
+        (given, {}) if isinstance(given, str) else (given["name"], {k: v for k, v in given.items() if k != "name"})
+    )
     kind = choose("optimizer", name, optimizers.NAMES)
     if "learning_rate" in rest:
         raise RefusedError(
-            "the learning rate is the state's learning_rate, not the optimizer's", "學習率要寫在 learning_rate，不是寫在最佳化器裡"
+            "the learning rate is the state's learning_rate, not the optimizer's",
+            "學習率要寫在 learning_rate，不是寫在最佳化器裡",
         )
     for key, most in MOST.items():
         if isinstance(rest.get(key), (int, float)) and rest[key] > most:
@@ -103,7 +108,9 @@ def rate(state: State) -> Any:
     given = state.schedule
     if given is None:
         return state.learning_rate
-    name, rest = (given, {}) if isinstance(given, str) else (given["name"], {k: v for k, v in given.items() if k != "name"})
+    name, rest = (
+        (given, {}) if isinstance(given, str) else (given["name"], {k: v for k, v in given.items() if k != "name"})
+    )
     if name == "constant" and not rest:
         return state.learning_rate
     kind = choose("schedule", name, SCHEDULES)

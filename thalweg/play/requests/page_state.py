@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from thalweg.play.limits import FORMULA, HIDDEN_LAYERS, ROWS, UNITS
-from thalweg.play.refusal import RefusedError, shortened
+from thalweg.play.requests.bounds import FORMULA, HIDDEN_LAYERS, ROWS, UNITS
+from thalweg.play.requests.refusal import RefusedError, shortened
 from thalweg.support.naming import choose
 
 Check = Callable[[str, Any], Any]
@@ -53,7 +53,8 @@ def truth(what: str, value: Any) -> bool:
     """True or false."""
     if not isinstance(value, bool):
         raise RefusedError(
-            f"{what} has to be true or false, got {shortened(value)}", f"{what} 要是 true 或 false，收到的是 {shortened(value)}"
+            f"{what} has to be true or false, got {shortened(value)}",
+            f"{what} 要是 true 或 false，收到的是 {shortened(value)}",
         )
     return value
 

@@ -148,5 +148,3 @@ def framed(figure: dict[str, Any]) -> dict[str, Any]:
         "a_label": {"en": "along the way", "zh": "沿著路徑"},
         "b_label": {"en": "across", "zh": "橫向"},
     }
-
-

@@ -20,8 +20,8 @@ from thalweg.activations import FormulaFunction
 from thalweg.engine import make_executor
 from thalweg.layers import Conv2D
 from thalweg.losses import SumSquaredError
-from thalweg.play.network import Network, activation_name
-from thalweg.play.refusal import Text, both
+from thalweg.play.requests.refusal import Text, both
+from thalweg.play.training.network import Network, activation_name
 from thalweg.program.formula.language import evaluate
 from thalweg.support.once import making
 
@@ -304,13 +304,19 @@ def reservations(network: Network, convolution: bool, place: tuple[int, ...]) ->
     kinds = {given["kind"] for given in network.state.layers}
     if "batch_norm" in kinds:
         notes.append(
-            both("Batch normalisation has no other row to compare with here.", "這裡只有一列，批次正規化沒有別的列可以比較。")
+            both(
+                "Batch normalisation has no other row to compare with here.",
+                "這裡只有一列，批次正規化沒有別的列可以比較。",
+            )
         )
     if network.state.dropout or "dropout" in kinds:
         notes.append(both("Dropout has drawn which units take part.", "丟棄法已抽出這次參與的單元。"))
     if network.state.optimizer != "sgd":
         notes.append(
-            both("This is plain gradient descent; the optimizer makes its own step of it.", "這是單純的梯度下降；最佳化器會再調整這一步。")
+            both(
+                "This is plain gradient descent; the optimizer makes its own step of it.",
+                "這是單純的梯度下降；最佳化器會再調整這一步。",
+            )
         )
     if network.state.l1 or network.state.l2:
         notes.append(both("The penalty on large weights comes on top.", "另外還要加上對大權重的懲罰。"))

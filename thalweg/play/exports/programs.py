@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.layers import Dense
-from thalweg.play import knobs
-from thalweg.play.course import Course, Leg
-from thalweg.play.dialect import KERAS, THALWEG, Dialect
-from thalweg.play.exercise import Exercise
-from thalweg.play.state import State
-
+from thalweg.play.exercises.exercise import Exercise
+from thalweg.play.exports.dialect import KERAS, THALWEG, Dialect
+from thalweg.play.requests.page_state import State
+from thalweg.play.training import knobs
+from thalweg.play.training.journey import Course, Leg
 
 
 @dataclass(frozen=True)
@@ -65,24 +64,30 @@ EXPORTS = {
 def program(course: Course, to: Dialect) -> str:
     """The whole program."""
     exercise = course.network.exercise
-    heads = [line for line in exercise.imports if not line.startswith("Array")]
-    aliases = [line for line in exercise.imports if line.startswith("Array")]
-    standard = [line for line in heads if line.startswith("from typing")]
-    packages = sorted({"import numpy as np", *to.imports(), *(line for line in heads if line not in standard)},
-                      key=lambda line: (line.startswith("from"), line))  # fmt: skip
+    legs = [leg_lines(leg, place, exercise, to) for place, leg in enumerate(course.legs)]
     parts = [
-        f'"""{title(course, to)}"""',
-        "\n".join(["from __future__ import annotations", "", *standard, *([""] if standard else []), *packages]),
-        "\n".join(aliases),
-        "# --- the data\n\n" + exercise.code,
+        f"# The data.\n\n{exercise.code}",
         targets(course.state, exercise),
-        "# --- the network and its training",
+        "# The network and its training.",
+        f"keras.utils.set_random_seed({course.state.seed})" if to.keras else "",
+        *legs,
+        ending(course),
     ]
-    if to.keras:
-        parts.append(f"keras.utils.set_random_seed({course.state.seed})")
-    parts += [leg_lines(leg, place, exercise, to) for place, leg in enumerate(course.legs)]
-    parts.append(ending(course))
-    return "\n\n".join(part for part in parts if part) + "\n"
+    body = "\n\n".join(part for part in parts if part)
+    return f'"""{title(course, to)}"""\n\n{imports(body, exercise, to)}\n\n{body}\n'
+
+
+def imports(body: str, exercise: Exercise, to: Dialect) -> str:
+    """The lines that import what a program uses."""
+    used = [name for name in to.parts() if f"{name}." in body]
+    packages = [f"import {to.name}", "import numpy as np", *exercise.imports]
+    packages += [f"from {to.name} import {', '.join(sorted(used))}"] if used else []
+    packages.sort(key=lambda line: (line.startswith("from"), line))
+    lines = ["from __future__ import annotations", "", *packages]
+    if "Array" in body:
+        lines[2:2] = ["from typing import Any", ""]
+        lines += ["", "Array = Any  # a NumPy array"]
+    return "\n".join(lines)
 
 
 def title(course: Course, to: Dialect) -> str:

@@ -1,4 +1,4 @@
-"""What a network answers all over the plane: small maps of its units, the decision surface, or a curve over one input."""
+"""What a network answers all over the plane: maps of its units, the decision surface, or a curve over one input."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.play.limits import UNITS_SHOWN
-from thalweg.play.network import Network
+from thalweg.play.requests.bounds import UNITS_SHOWN
+from thalweg.play.training.network import Network
 
 Array = NDArray[Any]
 
@@ -90,11 +90,12 @@ class Responses:
             "y_pred": self.network.model.predict(self.surface_rows, verbose=0).reshape(CURVE, -1),
         }
         if data:
+            outputs = exercise.y.size // len(exercise.y)
             found |= {
                 "points": sight.points[:POINTS, 0].astype(np.float32),
-                "targets": exercise.y[:POINTS].reshape(len(exercise.y[:POINTS]), -1).astype(np.float32),
+                "targets": exercise.y[:POINTS].reshape(-1, outputs).astype(np.float32),
                 "held_points": sight.held_points[:POINTS, 0].astype(np.float32),
-                "held_targets": exercise.held_y[:POINTS].reshape(len(exercise.held_y[:POINTS]), -1).astype(np.float32),
+                "held_targets": exercise.held_y[:POINTS].reshape(-1, outputs).astype(np.float32),
             }
         return found
 
@@ -123,7 +124,8 @@ class Responses:
 
 def small(maps: Array) -> Array:
     """Maps as float16, whose greatest number is 65,504."""
-    return np.clip(np.nan_to_num(maps, nan=0.0), -6e4, 6e4).astype(np.float16)
+    clipped: Array = np.clip(np.nan_to_num(maps, nan=0.0), -6e4, 6e4).astype(np.float16)
+    return clipped
 
 
 def labels(y: Array, regression: bool) -> Array:
@@ -154,4 +156,5 @@ def shrunk(image: Array) -> Array:
     fine = np.kron(image, np.ones((8, 8)))  # divides into 8×8 blocks
     size = len(image)
     blocks = fine.reshape(8, size, 8, size).mean(axis=(1, 3))
-    return np.clip(blocks / max(float(blocks.max()), 1e-6), 0, 1).astype(np.float32)
+    bright: Array = np.clip(blocks / max(float(blocks.max()), 1e-6), 0, 1).astype(np.float32)
+    return bright

@@ -1,0 +1,202 @@
+"""Frames and their acknowledgment, threads that end, a core that is left alone."""
+
+import gc
+import json
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+from page_client import Page, wait_until
+
+
+def sides():
+    return [t for t in threading.enumerate() if t.name.startswith("thalweg side")]
+
+
+def test_the_page_is_greeted(page):
+    hello = page.hello
+    assert "tanh" in [a["name"] for a in hello["choices"]["activations"]] and hello["limits"]["units"] == 256
+    first = page.until(lambda f: f.get("reset"))
+    assert first["state"]["learning_rate"] == 0.01 and first["facts"]["parameters"] == 105
+    assert first["status"] == "paused" and first["epoch"] == 0
+    assert first["surface"]["values"].shape == (48, 48) and first["surface"]["points"].shape == (280, 2)
+    assert [u["maps"].shape for u in first["units"]] == [(8, 24, 24), (8, 24, 24)]
+    assert [w.shape for w in first["weights"]] == [(2, 8), (8, 8), (8, 1)]
+
+
+def test_a_frame_waits_for_the_acknowledgment_of_the_last(page):
+    page.until(lambda f: f.get("reset"))
+    page.say("play")
+    page.next()
+    last = page.read()  # not acknowledged
+    with pytest.raises(TimeoutError):
+        page.read(1.0)
+    page.say("ack", frame=last["frame"] - 1)  # an older one
+    with pytest.raises(TimeoutError):
+        page.read(0.5)
+    page.say("ack", frame=last["frame"])
+    newest = page.read()
+    assert newest["frame"] == last["frame"] + 1
+    assert newest["epoch"] > last["epoch"] + 20  # the training went on, and the newest frame is what comes
+
+
+def test_the_newest_of_waiting_states_wins(page):
+    page.until(lambda f: f.get("reset"))
+    last = page.read(0.1) if page.say("reset") else page.read()
+    for rows in range(100, 120):
+        page.say("state", state={"data": {"name": "moons", "rows": rows}})
+    page.say("ack", frame=last["frame"])
+    end = page.until(lambda f: f.get("state", {}).get("data", {}).get("rows") == 119)
+    resets = [f for f in page.frames if f.get("reset")]
+    assert len(resets) < 10 and end["epoch"] == 0
+
+
+def test_a_paused_page_is_silent_and_costs_nothing(page):
+    page.until(lambda f: f.get("reset"))
+    page.say("play")
+    page.until(lambda f: f.get("epoch", 0) > 3)
+    page.say("pause")
+    page.until(lambda f: f["status"] == "paused")
+    with pytest.raises(TimeoutError):
+        page.read(0.3)
+    before = time.process_time()
+    time.sleep(2)
+    assert (time.process_time() - before) / 2 < 0.05
+
+
+def test_a_closed_page_ends_its_training_and_frees_it(site):
+    assert wait_until(lambda: not sides())
+    page = Page(site)
+    page.until(lambda f: f.get("reset"))
+    page.say("state", side=1, state={})
+    page.until(lambda f: f["side"] == 1 and f.get("reset"))
+    page.say("want", what=["landscape"])
+    page.say("play")
+    page.until(lambda f: f.get("epoch", 0) > 3)
+    session = site.sessions[page.hello["session"]]
+    model = weakref.ref(session.sides[0].course.network.model)
+    assert len(sides()) == 2
+    del session
+    page.close()
+    assert wait_until(lambda: not sides() and not site.sessions)
+
+    def freed():
+        gc.collect()
+        return model() is None
+
+    assert wait_until(freed)
+
+
+def test_a_torn_connection_ends_it_too(site):
+    page = Page(site)
+    page.say("play")
+    page.until(lambda f: f.get("epoch", 0) > 3)
+    page.socket.socket.close()  # without a word
+    assert wait_until(lambda: not sides() and not site.sessions)
+
+
+def test_two_sides_train_side_by_side(page):
+    page.until(lambda f: f.get("reset"))
+    page.say("state", side=1, state={"learning_rate": 0.1, "data": {"name": "xor"}})
+    page.until(lambda f: f["side"] == 1 and f.get("reset"))
+    page.say("play")
+    found = {0: 0, 1: 0}
+    while min(found.values()) < 20:
+        frame = page.next()
+        found[frame["side"]] = frame["epoch"]
+    numbers = [f["frame"] for f in page.frames]
+    assert numbers == sorted(set(numbers))
+    page.say("pause", side=1)
+    page.until(lambda f: f["side"] == 1 and f["status"] == "paused")
+    at = page.until(lambda f: f["side"] == 0)["epoch"]
+    assert page.until(lambda f: f["side"] == 0 and f["epoch"] > at + 5)["status"] == "playing"
+    page.say("state", side=1, state=None)
+    assert wait_until(lambda: len(sides()) == 1)
+
+
+WRONG = [
+    "",
+    "no json",
+    "[]",
+    "3",
+    '"play"',
+    "{}",
+    '{"do": 3}',
+    '{"do": "dance"}',
+    '{"do": "ack"}',
+    '{"do": "ack", "frame": "x"}',
+    '{"do": "play", "side": 7}',
+    '{"do": "play", "side": "0"}',
+    '{"do": "pace", "epochs": -1}',
+    '{"do": "pace", "epochs": 1e999}',
+    '{"do": "pace", "epochs": NaN}',
+    '{"do": "want", "what": "surface"}',
+    '{"do": "want", "what": ["secrets"]}',
+    '{"do": "select", "layer": -1}',
+    '{"do": "select", "unit": 1.5}',
+    '{"do": "draw", "image": [[2]]}',
+    '{"do": "draw", "image": 5}',
+    '{"do": "state", "state": null}',
+    '{"do": "state", "state": [1]}',
+    "[" * 100_000,
+    '{"do": "state", "state": {"data": {"name": "given", "x": ' + "[" * 50_000 + "]" * 50_000 + "}}}",
+]
+
+
+@pytest.mark.parametrize("message", WRONG, ids=range(len(WRONG)))
+def test_a_wrong_message_is_answered_and_the_page_lives(page, message):
+    page.until(lambda f: f.get("reset"))
+    page.socket.send(message)
+    error = page.until(lambda f: "error" in f)["error"]
+    assert set(error) == {"en", "zh"} and 0 < len(error["en"]) < 1500 and "Traceback" not in error["en"]
+    page.say("step")
+    assert page.until(lambda f: f["iteration"] == 1)["loss_now"] > 0
+
+
+def test_too_many_messages_are_answered(page):
+    page.until(lambda f: f.get("reset"))
+    for _ in range(3000):
+        page.say("step")
+    page.say("pace", epochs=5)
+    page.say("reset")
+    assert page.until(lambda f: f.get("reset") and f["epoch"] == 0)
+
+
+def test_bytes_are_no_message(site):
+    with Page(site) as page:
+        page.socket.send(json.dumps({"do": "play"}).encode())
+        with pytest.raises(Exception, match="1009"):
+            page.until(lambda f: False)
+
+
+def test_only_what_is_wanted_is_sent(page):
+    page.until(lambda f: f.get("reset"))
+    page.say("want", what=["weights"])
+    page.say("step")
+    frame = page.until(lambda f: f["iteration"] == 1)
+    assert "weights" in frame and not {"surface", "units", "arithmetic", "landscape"} & set(frame)
+
+
+def test_the_pace_is_kept(page):
+    page.until(lambda f: f.get("reset"))
+    page.say("pace", epochs=20)
+    page.say("play")
+    first, begin = page.until(lambda f: f["epoch"] >= 2)["epoch"], time.monotonic()
+    last = page.until(lambda f: f["epoch"] >= 22)["epoch"]
+    assert (last - first) / (time.monotonic() - begin) < 30
+    page.say("pace", epochs=None)
+    assert page.until(lambda f: f["epoch"] > 500, 60)
+
+
+def test_curves_go_on_where_they_ended(page):
+    first = page.until(lambda f: f.get("reset"))
+    points = list(first["curves"]["loss"])
+    page.say("play")
+    while len(points) < 30:
+        curves = page.next().get("curves")
+        if curves:
+            assert curves["from"] == len(points)
+            points += list(curves["loss"])
+    assert np.isfinite(points).all() and points[-1] < points[0]

@@ -1,0 +1,1 @@
+"""A network of the page, its training, and what is seen of them."""
