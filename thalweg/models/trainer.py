@@ -255,6 +255,8 @@ class Fit:
         self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
         self.model.recording = None
         self.recorder = self.begin_recording() if self.record else None
+        if self.recorder is not None and self.progress.figure is not None:
+            self.progress.figure.inside = self.recorder.so_far
         diverged: str | None = None
         interrupts = Held(first_only=True)
         try:

@@ -254,6 +254,13 @@ class Recorder:
             vector = self.compiled.weights.vector if weights is None else weights
             self.path.append((done, vector[self.compact].astype(np.float32)))
 
+    def so_far(self) -> tuple[Array, dict[str, Array]]:
+        """The epochs of the samples, and of each trained layer mean|Δw|/mean|w| in them: for a figure that is live."""
+        samples = list(self.samples)
+        table = dict(statistics(samples, len(self.parts)))["update_ratio"]
+        ratios = {part.name: table[:, n] for n, part in enumerate(self.parts) if part.trained}
+        return np.array([s.epoch for s in samples], np.float64), ratios
+
     # --- at its end ----------------------------------------------------------------------------------------------
 
     def finished(self, done: int, history: dict[str, list[Any]], facts: dict[str, Any]) -> Recording:
