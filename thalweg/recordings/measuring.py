@@ -124,19 +124,19 @@ def equal_units(W: Array, b: Array | None) -> float:
     0.6666666666666666
     """
     W = W.reshape(-1, W.shape[-1])
-    columns = (W if b is None else np.concatenate([W, b.reshape(1, -1)])).astype(np.float64)
-    units = columns.shape[1]
-    if not np.isfinite(columns).all():
+    rows, units = W.shape
+    factors = mixture(rows + 1).astype(W.dtype)
+    with np.errstate(all="ignore"):
+        mixed = factors[:-1] @ W + (0 if b is None else factors[-1] * b)  # twins have neighbouring numbers
+    if not np.isfinite(mixed).all():
         return math.nan
-    large = np.abs(columns).max(axis=0, initial=0.0)
-    tolerance = SAME * large
-    mixed = mixture(len(columns)) @ columns  # twins have neighbouring numbers
     order = np.argsort(mixed, kind="stable")
+    near = np.diff(mixed[order]) <= 4 * SAME * np.abs(mixed).max()  # rounding errors of a sum grow no faster than it
     twins = np.zeros(units, bool)
-    near = np.diff(mixed[order]) <= 2 * len(columns) * np.maximum(tolerance[order[1:]], tolerance[order[:-1]])
     for k in np.flatnonzero(near):
-        one, other = order[k], order[k + 1]
-        if np.abs(columns[:, one] - columns[:, other]).max() <= max(tolerance[one], tolerance[other]):
+        one, other = order[k : k + 2]
+        columns = W[:, [one, other]] if b is None else np.vstack([W[:, [one, other]], b[[one, other]]])
+        if np.abs(columns[:, 0] - columns[:, 1]).max() <= SAME * np.abs(columns).max():
             twins[[one, other]] = True
     return float(twins.mean())
 
