@@ -31,7 +31,7 @@ SHARED = Path("shared/data")
 MOST = 2_500
 """Rows of a data set that are used."""
 CLOSE = 0.02
-"""How much lower than the best known an accuracy may be, besides two standard errors; R² three times that."""
+"""How much lower than the best known an accuracy may be, besides a standard error; R² three times that."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def margin(data: Data, best: float) -> float:
         return 3 * CLOSE
     rows = len(data.parts[2][1])
     share = (best * rows + 1) / (rows + 2)
-    return CLOSE + 2 * float(np.sqrt(share * (1 - share) / rows))
+    return CLOSE + float(np.sqrt(share * (1 - share) / rows))
 
 
 def courses(data: Data, seed: int) -> Course:

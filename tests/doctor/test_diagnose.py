@@ -8,6 +8,7 @@ import pytest
 
 from thalweg import Sequential, callbacks, layers
 from thalweg.doctor import RULES, Diagnosis, Finding, diagnose
+from thalweg.doctor.finding import CHINESE
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.optimizers import SGD, Adam
 from thalweg.recordings import Recording
@@ -116,7 +117,7 @@ def test_what_is_not_checked_is_said():
     assert set(diagnosis.checked) | set(diagnosis.not_checked) == set(RULES)
     assert not set(diagnosis.checked) & set(diagnosis.not_checked)
     assert "not checked: stalled (looked at elsewhere)" in diagnosis.text()
-    assert "沒有檢查：stalled（別處已檢查）" in diagnosis.text("zh")
+    assert "沒有檢查：停滯（別處已檢查）" in diagnosis.text("zh")
     assert diagnosis.not_checked["overfitting"]["en"].startswith("there were no validation rows")
     assert diagnosis.not_checked["leaking column"]["en"] == "it takes too long while the network trains"
 
@@ -127,6 +128,7 @@ def test_an_unknown_language_is_an_error():
 
 
 def test_the_texts_are_complete_and_can_be_printed_anywhere():
+    assert set(CHINESE) == set(RULES)
     for rule in RULES.values():
         for text in (rule.sentence, rule.evidence, rule.remedy):
             fields = [{name for _, name, _, _ in string.Formatter().parse(text[kind]) if name} for kind in ("en", "zh")]

@@ -26,7 +26,7 @@ WINDOW = 10
 ACROSS = 1e3
 """A gradient explodes if the first layer's norm is above this many times the last one's …"""
 BESIDE = 100.0
-"""… or a layer's norm above this many times that of its weights."""
+"""… or a layer's norm above this many times that of its weights, and above this."""
 
 
 def not_finite(case: Case) -> Numbers | None:
@@ -101,8 +101,8 @@ def exploding(case: Case) -> Numbers | None:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
         across = gradients[:, :1] / gradients[:, -1:]
-        beside = gradients / weights
-    beside[~np.isfinite(beside)] = 0.0  # of layers whose weights are 0
+        beside = gradients / np.maximum(weights, 1.0)  # weights that begin at 0 are no evidence
+    beside[~np.isfinite(beside)] = 0.0
     first, last = case.recording.layers[0], case.recording.layers[-1]
     if ever_twice(across > ACROSS)[0]:
         than = {"en": f"of {last}", "zh": f"{last} 的梯度"}
