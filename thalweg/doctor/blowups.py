@@ -53,7 +53,8 @@ def bad_start(case: Case) -> Numbers | None:
     spent = int(np.argmax(case.gone > 0)) if (case.gone > 0).any() else len(case.gone)
     equal = np.log(len(case.shares)) if case.shares is not None else 0.0  # the loss of equal probabilities
     first -= float(case.facts.get("initial_penalty") or 0.0)
-    if first <= max(START * constant, SURE * equal) or spent < max(2, WASTED * len(case.gone)):
+    epochs = max(len(case.gone), int(case.facts.get("epochs") or 0) if not case.facts.get("stopped") else 0)
+    if first <= max(START * constant, SURE * equal) or spent < max(2, WASTED * epochs):
         return None
     classes = case.shares is not None
     return {
