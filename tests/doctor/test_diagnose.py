@@ -143,9 +143,8 @@ def test_the_texts_are_complete_and_can_be_printed_anywhere():
 def test_the_gravest_comes_first():
     texts = [{"en": "x", "zh": "x"}] * 3
     assert str(Diagnosis([Finding("stalled", "note", *texts)], ["stalled"])).startswith("x\n  evidence: x\n  remedy: x")
-    made = recording(
-        dead=HALF_DEAD, facts={"history": {"epoch": [0, 1, 2, 3], "loss": [0.69] * 4, "accuracy": [0.5] * 4}}
-    )
+    history = {"epoch": list(range(6)), "loss": [0.69] * 6, "accuracy": [0.5] * 6}
+    made = recording(dead=HALF_DEAD, facts={"history": history})
     severities = [finding.severity for finding in diagnose(made).findings]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
     assert severities[0] == "error"
