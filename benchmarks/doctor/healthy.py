@@ -152,7 +152,7 @@ def known(data: Data) -> float:
 
 def score(data: Data, outputs: Array) -> float:
     """Accuracy, or R², of a network's outputs for the judging rows."""
-    y = data.parts[2][1]
+    y = data.parts[2][1].astype(np.float64)
     if not data.classes:
         return float(1 - np.square(outputs - y).mean() / y.var())
     guesses = outputs[:, 0] > 0.5 if data.classes == 2 else outputs.argmax(axis=1)
