@@ -18,7 +18,7 @@ export function drawHistograms(element, figure) {
   return redrawn(element, figure, (/** @type {Histograms} */ f, width) => {
     const ridges = thinned(f);
     const last = ridges.length - 1;
-    const [low, high] = extent(ridges.flatMap((r) => [r.low, r.high]));
+    const [low, high] = bulk(ridges);
     const room = (high - low || Math.abs(low) || 1) * 0.04;
     const most = Math.max(1e-30, ...ridges.map((r) => Math.max(...r.density)));
     const every = Math.ceil(ridges.length / 8);
@@ -36,7 +36,7 @@ export function drawHistograms(element, figure) {
       xLabel: said(f.value_label) || word("value"),
       yLabel: said(f.time_label),
       yTicks,
-      summary: `${said(f.title)}: ${ridges.length} × ${word("from_to", numeral(low, 3), numeral(high, 3))}`,
+      summary: `${said(f.title)}: ${ridges.length} × ${word("from_to", ...edges(ridges))}`,
       paint: (context, w, h) => {
         const scale = sequential(element);
         ridges.forEach((ridge, n) => {
@@ -77,6 +77,36 @@ function thinned(f) {
   const usual = found.map((r) => Math.max(...r.density)).sort((p, q) => p - q)[Math.floor(found.length / 2)] ?? 1;
   for (const ridge of found) ridge.density = ridge.density.map((v) => Math.min(v, 2 * usual)); // one spike leaves the others their height
   return found;
+}
+
+/**
+ * @param {Ridge[]} ridges
+ * @returns {[string, string]}
+ */
+function edges(ridges) {
+  const [low, high] = extent(ridges.flatMap((r) => [r.low, r.high]));
+  return [numeral(low, 3), numeral(high, 3)];
+}
+
+/**
+ * Where all but a few numbers lie, at all but a few moments: a first step's large gradients would squeeze the others.
+ * @param {Ridge[]} ridges
+ * @returns {Range2}
+ */
+function bulk(ridges) {
+  const ends = ridges.map((ridge) => {
+    const bins = ridge.counts.length;
+    const within = (/** @type {number} */ share) => {
+      let sum = 0;
+      return ridge.counts.findIndex((n) => (sum += n) >= share * ridge.total);
+    };
+    const bin = (ridge.high - ridge.low) / bins;
+    return [ridge.low + bin * within(0.002), ridge.high - bin * (bins - 1 - within(0.998))];
+  });
+  const lows = ends.map(([low]) => low).sort((p, q) => q - p);
+  const highs = ends.map(([, high]) => high).sort((p, q) => p - q);
+  const most = Math.ceil(0.75 * (ends.length - 1));
+  return extent([lows[most], highs[most]]);
 }
 
 /**
@@ -131,8 +161,8 @@ function ridgeReader(plot, ridges, f) {
     say: ([n, k]) => {
       const ridge = ridges[n];
       const width = (ridge.high - ridge.low) / bins;
-      const edges = [ridge.low + k * width, ridge.low + (k + 1) * width].map((v) => numeral(v, 3)).join(" … ");
-      return `${said(f.time_label)} ${numeral(ridge.time)} · ${edges}: ${numeral(ridge.counts[k])} / ${numeral(ridge.total)}`;
+      const place = [ridge.low + k * width, ridge.low + (k + 1) * width].map((v) => numeral(v, 3)).join(" … ");
+      return `${said(f.time_label)} ${numeral(ridge.time)} · ${place}: ${numeral(ridge.counts[k])} / ${numeral(ridge.total)}`;
     },
   };
 }
