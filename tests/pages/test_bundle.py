@@ -121,7 +121,9 @@ def test_a_lean_style_sheet_says_the_same(new_page):
         text = path.read_text(encoding="utf-8")
         page = new_page()
         whole, short = page.evaluate(told, text), page.evaluate(told, lean(text, ".css"))
-        assert [re.sub(", ", ",", rule) for rule in short] == [re.sub(", ", ",", rule) for rule in whole]
+        # A custom property's value is kept as it is written.
+        as_written = [re.sub(r"(?<![\w.])0(?=\.\d)|(?<=,) ", "", rule) for rule in whole]
+        assert [re.sub(r"(?<![\w.])0(?=\.\d)|(?<=,) ", "", rule) for rule in short] == as_written
         assert "".join(whole).count("{") > 5
 
 
@@ -143,7 +145,8 @@ function patterns({ first, second: [third, fourth = first], ...others }, fifth =
   for (const [place, entry] of Object.entries(others)) sixth += place.length + entry;
   for (let k = 0; k < 3; k++) seventh = k;
   while (sixth < 0);
-  const first_ = ({ first }) => first + 1, made = { first, third, length, second() { return fourth; }, [sixth]: seventh };
+  const first_ = ({ first }) => first + 1;
+  const made = { first, third, length, second() { return fourth; }, [sixth]: seventh };
   label: for (;;) { break label; }
   ({ first, third } = { first: third, third: first });
   return [first, third, fourth, others, fifth, length, again, sixth, seventh, first_({ first }), made, made.second()];
@@ -155,7 +158,8 @@ class Counter extends Array {
   get double() { return 2 * this.count; }
   set double(count) { this.count = count / 2; }
   async later(count) { return count + this.#hidden; }
-  more(count = this.count) { const total = count; const sum = total + this.#hidden; Counter.total += sum; return sum }
+  more(count = this.count) { const total = count; const sum = total + this.#hidden; Counter.total += sum;
+    return sum }
 }
 const counter = new Counter();
 counter.double = 10;
