@@ -137,9 +137,14 @@ def test_the_theme_can_be_chosen(new_page, file):
     background, picture = page.evaluate(look)
     assert background != before[0]
     assert picture != before[1]
-    page.evaluate("addEventListener('beforeprint', () => { window.printed = document.body.dataset.theme; })")
+    widest = "Math.max(...[...document.querySelectorAll('canvas, svg')].map(e => e.getBoundingClientRect().width))"
+    noted = f"window.printed = [document.body.dataset.theme, {widest}]"
+    page.evaluate(f"addEventListener('beforeprint', () => {{ {noted}; }})")
+    wide = page.evaluate(widest)
     page.pdf()
-    assert page.evaluate("window.printed") == "light"  # on paper
+    theme, width = page.evaluate("window.printed")
+    assert theme == "light"
+    assert width <= 700 < wide  # fits on paper
     assert page.evaluate(look) == [background, picture]
 
 

@@ -24,6 +24,7 @@ export function drawLandscape(element, figure) {
   const cover = () => over.replaceChildren(...covered(plot, current));
   const show = () => {
     const f = current;
+    width = element.clientWidth || width;
     const [a, b, loss] = [tensor(f.a), tensor(f.b), tensor(f.loss)];
     const field = heights(loss, a.length, b.length, Boolean(f.log));
     const scale = terrain(element);
