@@ -5,7 +5,7 @@ import re
 import pytest
 
 from thalweg.errors import ArgumentError, NotFoundError
-from thalweg.views.web.bundle import HERE, VENDOR, bundle, styles
+from thalweg.views.web.bundle import EXPORT, HERE, IMPORT, VENDOR, bundle, styles
 from thalweg.views.web.minifier import lean
 
 MODULES = sorted(path for path in HERE.rglob("*.js") if "vendor" not in path.parts)
@@ -183,6 +183,14 @@ def test_a_lean_script_computes_the_same(new_page):
     assert first == second
     assert "said" not in short
     assert len(short) < 0.75 * len(SAID)
+
+
+def test_every_module_can_still_be_read(new_page):
+    page = new_page()
+    parse = "text => { new (async () => 0).constructor(text); }"
+    for path in MODULES:
+        text = EXPORT.sub("", IMPORT.sub("", path.read_text(encoding="utf-8")))
+        page.evaluate(parse, lean(text, ".js"))
 
 
 def test_a_lean_modules_names_stay_where_others_see_them():

@@ -1,7 +1,7 @@
 // How numbers are distributed, over time: one ridge for each moment, the earliest at the back.
 import { colour, css, faded, sequential } from "../colours.js";
 import { extent, tensor } from "../decode.js";
-import { redrawn } from "../dom.js";
+import { h, redrawn } from "../dom.js";
 import { numeral } from "../format.js";
 import { plotted, probe } from "../plot.js";
 import { said, word } from "../words.js";
@@ -17,6 +17,7 @@ const RISE = 4.5; // the highest ridge, in distances between two
 export function drawHistograms(element, figure) {
   return redrawn(element, figure, (/** @type {Histograms} */ f, width) => {
     const ridges = thinned(f);
+    if (!ridges.length) return h("p", { class: "empty" }, word("no_data"));
     const last = ridges.length - 1;
     const [low, high] = bulk(ridges);
     const room = (high - low || Math.abs(low) || 1) * 0.04;
@@ -37,11 +38,11 @@ export function drawHistograms(element, figure) {
       yLabel: said(f.time_label),
       yTicks,
       summary: `${said(f.title)}: ${ridges.length} × ${word("from_to", ...edges(ridges))}`,
-      paint: (context, w, h) => {
+      paint: (context, w, tall) => {
         const scale = sequential(element);
         ridges.forEach((ridge, n) => {
-          const base = h - ((last - n - y[0]) / (y[1] - y[0])) * h;
-          const unit = ((RISE / (y[1] - y[0])) * h) / most;
+          const base = tall - ((last - n - y[0]) / (y[1] - y[0])) * tall;
+          const unit = ((RISE / (y[1] - y[0])) * tall) / most;
           const at = (/** @type {number} */ v) => ((v - x[0]) / (x[1] - x[0])) * w;
           const tone = css(scale(0.3 + (0.5 * n) / (last || 1)));
           drawRidge(context, ridge, at, base, unit, tone, colour(element, "panel"), faded(colour(element, "ink"), 0.35));
