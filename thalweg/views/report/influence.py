@@ -157,6 +157,8 @@ def grid(cells: Array, numeric: bool) -> tuple[list[Any], Array]:
         if len(values) > POINTS:
             wanted = np.quantile(cells[known].astype(np.float64), np.linspace(0.01, 0.99, POINTS))
             keep = np.unique(np.clip(np.searchsorted(values, wanted), 0, len(values) - 1))
+            if len(keep) < POINTS // 2:  # one value is most of them
+                keep = thinned(len(values), POINTS)
         return values[keep].tolist(), known[first[keep]]
     values = cells.tolist()
     kept = [cell for cell, _ in Counter(values).most_common(VALUES)]
