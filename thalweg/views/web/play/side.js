@@ -210,5 +210,5 @@ function pick(value, keys) {
 
 /** @param {Finding} f */
 function findingLine(f) {
-  return h("li", { class: `doctor-${f.severity}` }, el("b", said(f.sentence)), " ", el("span.remedy", `${said(f.evidence)} ${say("remedy")}${said(f.remedy)}`));
+  return h("li", { class: `doctor-${f.severity}` }, el("b", said(f.sentence)), el("p.hint", said(f.evidence)), el("p.hint", say("remedy"), said(f.remedy)));
 }
