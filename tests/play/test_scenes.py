@@ -11,10 +11,6 @@ from thalweg.play.training.journey import Course
 
 SCENES = {f"lesson: {name}": scene for name, scene in lessons().items()}
 SCENES |= {f"preset: {name}": scene for name, scene in presets().items()}
-    f"{kind}: {name}": scene
-    for kind, all_of in (("lesson", lessons()), ("preset", presets()))
-    for name, scene in all_of.items()
-}
 
 
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)

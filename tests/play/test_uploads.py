@@ -10,8 +10,9 @@ from thalweg.play.exercises.uploads import Uploads, of_source
 from thalweg.play.requests.page_state import State
 from thalweg.play.training.journey import Course
 
+TOWNS = ("Ulm", "Köln", "台北")
 ROWS = "sqm,rooms,town,built,id,price\n" + "".join(
-    f"{30 + n % 70},{1 + n % 5},{('Ulm', 'Köln', '台北')[n % 3]},{1950 + n % 60},k{n},{30_000 + n % 70 * 1000 + n % 11}\n"
+    f"{30 + n % 70},{1 + n % 5},{TOWNS[n % 3]},{1950 + n % 60},k{n},{30_000 + n % 70 * 1000 + n % 11}\n"
     for n in range(200)
 )
 
