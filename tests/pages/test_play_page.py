@@ -201,7 +201,9 @@ def test_a_typed_formula_and_a_broken_one(opened):
     choose(page, "activation-all", "formula")
     page.fill("[data-key=activation-all-text]", "x * exp(-x**2)")
     page.press("[data-key=activation-all-text]", "Enter")
-    page.wait_for_function("() => document.querySelector('[data-key=\"activation-0-0-text\"]')?.value === 'x * exp(-x**2)'")
+    page.wait_for_function(
+        "() => document.querySelector('[data-key=\"activation-0-0-text\"]')?.value === 'x * exp(-x**2)'"
+    )
     page.click("[data-key=tool-s]")
     until(page, "iteration", "v === 1")
     page.fill("[data-key=activation-all-text]", "x * expp(")
