@@ -375,6 +375,6 @@ def test_every_phrase_is_there_in_both_languages():
     phrases = json.loads((PLAY / "phrases.json").read_text(encoding="utf-8"))
     said = set()
     for path in PLAY.glob("*.js"):
-        said |= set(re.findall(r'phrase\("(\w+)"', path.read_text(encoding="utf-8")))
+        said |= set(re.findall(r'say\("(\w+)"', path.read_text(encoding="utf-8")))
     assert said <= set(phrases)
     assert all(entry["en"] and entry["zh"] for entry in phrases.values())
