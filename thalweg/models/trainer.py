@@ -365,8 +365,6 @@ class Fit:
             order=self.taken.order,
             watched=sampled,
         )
-        if self.recorder is not None and sampled:
-            self.recorder.look()
         begin = time.perf_counter()
         if self.before is None:
             self.before = (np.empty_like(job.parameters), np.empty_like(job.slots))
