@@ -1,7 +1,7 @@
 # make demo: train on real data.  make test: lint, types, tests, doctests, coverage.  make bench: compare speed with the peers.
 # How well tables are predicted takes hours and isn't part of it: .venv/bin/python -m benchmarks --accuracy
 # make quick: lint, types and the tests that find most, in less than a minute once the kernels are compiled.
-# make docs: the reference pages, in build/site.
+# make docs: the site, in build/site, with links checked; open build/site/index.html.
 # make lowest: some tests with the lowest versions of the dependencies that pyproject.toml allows (Python 3.11 or 3.12).
 # make parity: after `make test`, the tests that it skipped for want of PyTorch, Keras, JAX or TensorBoard.
 # make pages: after `make test`, the tests in a browser; Chromium has to be on the PATH.

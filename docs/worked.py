@@ -114,9 +114,28 @@ def same_words(shown: str, printed: str) -> bool:
 
 
 def pages() -> list[Path]:
-    """The pages with blocks to run."""
+    """The pages with blocks to run; their Chinese twins show the same."""
     found = [*sorted(DOCS.glob("*.md")), *sorted((DOCS / "guides").glob("*.md"))]
-    return [path for path in found if "<!-- worked -->" in path.read_text(encoding="utf-8")]
+    return [p for p in found if ".zh" not in p.suffixes and "<!-- worked -->" in p.read_text(encoding="utf-8")]
+
+
+def twin(path: Path) -> Path:
+    """The Chinese page beside an English one."""
+    return path.with_name(f"{path.stem}.zh.md")
+
+
+def follow(english: str, chinese: str) -> str:
+    """A Chinese page that shows what the English one does; of Python code its own lines, as comments are translated."""
+    blocks = BLOCK.finditer(english)
+
+    def shown(block: re.Match[str]) -> str:
+        other = next(blocks)
+        if block["not_run"] or block["kind"] == "console":
+            return other[0]
+        output = f"\n```text\n{other['shown']}```\n" if other["shown"] else ""
+        return f"```python\n{block['code']}```\n{output}"
+
+    return BLOCK.sub(shown, chinese)
 
 
 def main() -> None:
@@ -127,6 +146,8 @@ def main() -> None:
         faults += page.faults
         if "--check" not in sys.argv:
             path.write_text(page.text, encoding="utf-8")
+            if twin(path).exists():
+                twin(path).write_text(follow(page.text, twin(path).read_text(encoding="utf-8")), encoding="utf-8")
     if "--check" in sys.argv and faults:
         sys.exit("\n\n".join(faults))
 

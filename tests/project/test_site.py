@@ -201,6 +201,14 @@ def test_every_entry_of_the_reference_has_its_place_and_picture(site):
     assert "`W ~ U ±√(6/(fan_in + fan_out))`" in (site / "initializers.md").read_text(encoding="utf-8")
 
 
+def test_every_lesson_and_preset_is_told_in_both_languages():
+    play = ROOT / "thalweg" / "views" / "web" / "play"
+    for page in ("live-page.md", "live-page.zh.md"):
+        named = re.findall(r"^\| `([\w-]+)` \|", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE)
+        wanted = [json.loads((play / f"{which}.json").read_text(encoding="utf-8")) for which in ("lessons", "presets")]
+        assert named == [scene["id"] for scenes in wanted for scene in scenes]
+
+
 # --- the map ---------------------------------------------------------------------------------------------------------
 
 

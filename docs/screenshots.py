@@ -1,0 +1,83 @@
+"""Photographs the live page and a report for the docs: docs/play.png, docs/report.png. Run: python docs/screenshots.py
+
+It needs the extras `play` and `pages`, and Chromium, whose path may be given.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+DOCS = Path(__file__).parent
+CHROMIUM = sys.argv[1] if len(sys.argv) > 1 else "/usr/bin/chromium"
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+LEARNED = "document.body.innerText.match(/accuracy \\(validation\\)\\s*(9[5-9]|100)/)"
+
+
+@contextmanager
+def live_page() -> Iterator[str]:
+    """The address of a live page that shows the spiral."""
+    call = [sys.executable, "-m", "thalweg.cli.main", "play", "--preset", "spiral", "--no-open"]
+    server = subprocess.Popen(call, cwd=DOCS.parent, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    try:
+        found = next(re.search(r"http://\S+", line) for line in server.stdout)
+        assert found is not None, "the first line is the page's address"
+        yield found[0]
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def keep(page: Any, name: str) -> None:
+    """The screen as a file of 256 colours, a third as large."""
+    path = DOCS / name
+    page.screenshot(path=path)
+    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
+
+
+def of_play(browser: Any) -> None:
+    """The spiral, once its network has learned it."""
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    with live_page() as address:
+        page.goto(address)
+        page.wait_for_timeout(1500)
+        pace = page.locator("header select").first
+        pace.select_option(index=pace.locator("option").count() - 1)  # as fast as it goes
+        page.mouse.click(5, 5)
+        page.keyboard.press("Space")
+        page.wait_for_function(LEARNED, timeout=60_000)
+        page.keyboard.press("Space")
+        page.wait_for_timeout(800)
+        keep(page, "play.png")
+
+
+def of_report(browser: Any) -> None:
+    """The first screen of the penguins' report."""
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    with tempfile.TemporaryDirectory() as folder:
+        call = [sys.executable, "-m", "thalweg.cli.main", "train", "examples/penguins.csv", "--target", "target"]
+        out = f"{folder}/penguins"
+        subprocess.run([*call, "--seed", "1", "--out", out], cwd=DOCS.parent, capture_output=True, check=True)
+        page.goto(f"file://{out}/report.html")
+        page.wait_for_timeout(1500)
+        keep(page, "report.png")
+
+
+def main() -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        of_play(browser)
+        of_report(browser)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
