@@ -66,6 +66,9 @@ def parsed() -> argparse.Namespace:
     modes.add_argument(
         "--accuracy", action="store_true", help="how well tables are predicted, beside other libraries; hours"
     )
+    modes.add_argument(
+        "--doctor", action="store_true", help="the doctor's false alarms in hundreds of healthy trainings"
+    )
     modes.add_argument("--large", action="store_true", help="a million rows, and ten thousand columns")
     add_options(parser)
     arguments = parser.parse_args()
@@ -155,6 +158,10 @@ def main() -> None:
         soak()
     elif arguments.accuracy:
         accuracy(arguments)
+    elif arguments.doctor:
+        from benchmarks.doctor.command import doctor
+
+        doctor(arguments.write, arguments.quick)
     elif arguments.large:
         from benchmarks.accuracy.large import large
 

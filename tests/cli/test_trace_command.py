@@ -76,6 +76,10 @@ def test_an_image_of_a_source_and_a_picture(run_thalweg, runs):
     code, out, error = run_thalweg("trace", runs / "images", runs / "pictures.npz", "--row", "2")
     assert code == 0, error
     assert "image 2 of" in out
+    assert "at the learning rate 0; with this rate the weights stay as they are" in out  # the end of the cosine
+    code, out, error = run_thalweg("trace", runs / "images", runs / "pictures.npz", "--learning-rate", "0.5")
+    assert code == 0, error
+    assert "One step on 1 row: Adam, learning rate 0.5" in out
     assert "conv" in out
     Image = pytest.importorskip("PIL.Image")
     Path("1").mkdir()
@@ -91,6 +95,7 @@ def test_an_image_of_a_source_and_a_picture(run_thalweg, runs):
 
 
 WRONG = {
+    "a rate below 0": (["table", PENGUINS, "--learning-rate", "-1"], "--learning-rate"),
     "no such row": (["table", PENGUINS, "--row", "400"], "there is no row 400"),
     "row 0": (["table", PENGUINS, "--row", "0"], "there is no row 0"),
     "both": (["table", PENGUINS, "--row", "1", "--rows", "1,2"], "give one of the two"),

@@ -72,7 +72,7 @@ def pictures(cell):
 
 def test_a_fit_leaves_one_picture_and_sends_frames(tmp_path):
     (cell, again), (heard, _) = executed(
-        tmp_path, LONG + "h = model.fit(x, y, epochs=100, validation_split=0.2, callbacks=[until])", "h"
+        tmp_path, LONG + "h = model.fit(x, y, epochs=100, validation_split=0.2, callbacks=[until], record=True)", "h"
     )
     assert [o.output_type for o in cell.outputs] == ["display_data"]
     (picture,) = pictures(cell)
@@ -80,6 +80,7 @@ def test_a_fit_leaves_one_picture_and_sends_frames(tmp_path):
     root = ElementTree.fromstring(picture.data["image/svg+xml"])
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert "val_accuracy" in root.get("aria-label")
+    assert "step / weight" in root.get("aria-label")  # inside the layers, as it was recorded
     assert picture.data["text/plain"].startswith("epoch 100: loss")
     assert "clear_output" not in heard
     assert heard.count("comm_msg update") >= 3

@@ -117,6 +117,14 @@ def test_listings():
     assert "µs" in checked(model.profile(8, repeats=2)._repr_html_()).text
 
 
+def test_a_trace():
+    model = chain()
+    tags = checked(model.trace(X[:1], Y[:1], gradient_check=True)._repr_html_())
+    for part in ("h1 = np.dot(x, w1) + b1", "weight gradient", "central differences", ATTACK, "loss before"):
+        assert part in tags.text
+    assert "details" in tags.seen
+
+
 def test_a_comparison():
     found = compare("activation", X, Y, entries={ATTACK: "relu", "tanh": "tanh"}, epochs=2, seeds=2, lanes=1)
     tags = checked(found._repr_html_())

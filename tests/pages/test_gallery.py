@@ -353,7 +353,8 @@ def test_new_numbers_give_the_picture_that_they_would_give_alone(new_page, title
           const look = async () => {{
             await new Promise(requestAnimationFrame); // uPlot draws a little later
             const canvases = [...place.querySelectorAll("canvas")].map(c => c.toDataURL());
-            return [...canvases, place.querySelectorAll("circle").length].join();
+            const circles = [...place.querySelectorAll("circle")].map(c => c.className.baseVal + c.getAttribute("cx"));
+            return [...canvases, ...circles].join();
           }};
           const f = decode(bytes(text));
           const drawn = FIGURES[f.kind](place, f, still);

@@ -5,7 +5,7 @@ import pytest
 for package in ("starlette", "uvicorn", "websockets"):
     pytest.importorskip(package)
 
-from page_client import Page, running
+from page_client import Page, running  # noqa: E402 - it imports them
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,15 @@ def sides():
 
 def test_the_page_is_greeted(page):
     hello = page.hello
-    assert "tanh" in [a["name"] for a in hello["choices"]["activations"]] and hello["limits"]["units"] == 256
+    assert "tanh" in [a["name"] for a in hello["choices"]["activations"]]
+    assert hello["limits"]["units"] == 256
     first = page.until(lambda f: f.get("reset"))
-    assert first["state"]["learning_rate"] == 0.01 and first["facts"]["parameters"] == 105
-    assert first["status"] == "paused" and first["epoch"] == 0
-    assert first["surface"]["values"].shape == (48, 48) and first["surface"]["points"].shape == (280, 2)
+    assert first["state"]["learning_rate"] == 0.01
+    assert first["facts"]["parameters"] == 105
+    assert first["status"] == "paused"
+    assert first["epoch"] == 0
+    assert first["surface"]["values"].shape == (48, 48)
+    assert first["surface"]["points"].shape == (280, 2)
     assert [u["maps"].shape for u in first["units"]] == [(8, 24, 24), (8, 24, 24)]
     assert [w.shape for w in first["weights"]] == [(2, 8), (8, 8), (8, 1)]
 
@@ -50,7 +54,8 @@ def test_the_newest_of_waiting_states_wins(page):
     page.say("ack", frame=last["frame"])
     end = page.until(lambda f: f.get("state", {}).get("data", {}).get("rows") == 119)
     resets = [f for f in page.frames if f.get("reset")]
-    assert len(resets) < 10 and end["epoch"] == 0
+    assert len(resets) < 10
+    assert end["epoch"] == 0
 
 
 def test_a_paused_page_is_silent_and_costs_nothing(page):
@@ -150,7 +155,9 @@ def test_a_wrong_message_is_answered_and_the_page_lives(page, message):
     page.until(lambda f: f.get("reset"))
     page.socket.send(message)
     error = page.until(lambda f: "error" in f)["error"]
-    assert set(error) == {"en", "zh"} and 0 < len(error["en"]) < 1500 and "Traceback" not in error["en"]
+    assert set(error) == {"en", "zh"}
+    assert 0 < len(error["en"]) < 1500
+    assert "Traceback" not in error["en"]
     page.say("step")
     assert page.until(lambda f: f["iteration"] == 1)["loss_now"] > 0
 
@@ -176,7 +183,8 @@ def test_only_what_is_wanted_is_sent(page):
     page.say("want", what=["weights"])
     page.say("step")
     frame = page.until(lambda f: f["iteration"] == 1)
-    assert "weights" in frame and not {"surface", "units", "arithmetic", "landscape"} & set(frame)
+    assert "weights" in frame
+    assert not {"surface", "units", "arithmetic", "landscape"} & set(frame)
 
 
 def test_the_pace_is_kept(page):
@@ -199,4 +207,5 @@ def test_curves_go_on_where_they_ended(page):
         if curves:
             assert curves["from"] == len(points)
             points += list(curves["loss"])
-    assert np.isfinite(points).all() and points[-1] < points[0]
+    assert np.isfinite(points).all()
+    assert points[-1] < points[0]

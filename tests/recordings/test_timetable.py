@@ -22,6 +22,16 @@ def followed(table, step_seconds, sample_seconds):
     return sampled
 
 
+def test_what_a_step_takes_is_known_after_some_time():
+    table = Timetable(1000, 50)
+    for step in (0, 1):
+        table.sampled(step, 1e-4)
+    table.ran(1, 1e-3)  # much slower than the next
+    assert table.next(3) == 250
+    table.ran(100, 5e-3)
+    assert table.next(103) < 250
+
+
 def test_cheap_samples_are_taken_densely_at_first_and_then_every_epoch():
     sampled = followed(Timetable(1000, 50), 1.0, 0.001)
     assert sampled[:8] == [0, 1, 3, 4, 6, 7, 9, 12]
@@ -30,8 +40,13 @@ def test_cheap_samples_are_taken_densely_at_first_and_then_every_epoch():
     assert len(sampled) < 50
 
 
-def test_dear_samples_are_taken_where_necessary():
-    assert followed(Timetable(1000, 50), 1e-5, 1.0) == [0, 1, 250, 500, 750, 999]
+def test_dear_samples_are_taken_at_the_ends_and_until_that_is_known():
+    assert followed(Timetable(1000, 50), 1e-5, 1.0) == [0, 1, 250, 500, 999]
+    assert followed(Timetable(1000, 50), 1e-2, 1.0) == [0, 1, 999]
+
+
+def test_the_shortest_trainings_have_some_samples():
+    assert followed(Timetable(500, 5), 1e-5, 5e-4) == [0, 1, 125, 250, 375, 499]
 
 
 @pytest.mark.parametrize("sample", [0.5, 3.0, 20.0])

@@ -47,6 +47,7 @@ def inspect(
     say(f"lanes: {lanes} for {flops:,} FLOPs a step", "")
     show_history(loaded.history, facts.get("metric", ""))
     report.show_facts(facts)
+    report.show_diagnosis(loaded)
 
 
 def show_history(history: list[dict[str, Any]], metric: str) -> None:

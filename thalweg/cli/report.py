@@ -105,6 +105,7 @@ def show_trained(run: Run, folder: Path, new: str) -> None:
     networks = f"{len(facts['members'])} networks, " if len(facts.get("members", [])) > 1 else ""
     say("", f"trained {networks}{len(run.history)} epochs in {facts['seconds']:.2f} s{apart}{stopped}", "")
     show_facts(facts)
+    show_diagnosis(run)
     quoted = shlex.quote(str(folder))
     say(
         "",
@@ -138,6 +139,20 @@ def show_facts(facts: Facts) -> None:
         say("", f"held-out rows with the same inputs as a row learned from: {facts['twins']:,}")
     for warning in facts.get("warnings", []):
         say("", folded(f"warning: {warning}"))
+
+
+def show_diagnosis(run: Run) -> None:
+    """Prints what the doctor finds in the training, if it was recorded."""
+    diagnosis = run.diagnose()
+    if diagnosis is None:
+        return
+    several = len(run.facts.get("members", [])) > 1
+    say("", f"diagnosis{' of the first network' if several else ''}, by {len(diagnosis.checked)} rules")
+    for finding in diagnosis.findings:
+        for line in finding.text().splitlines():
+            say(folded(line))
+    if not diagnosis.findings:
+        say("nothing wrong was found")
 
 
 def answer_text(facts: Facts) -> str:

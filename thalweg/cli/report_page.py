@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 
 from thalweg.cli.console import say
-from thalweg.errors import ArgumentError, DivergedError, ThalwegError
+from thalweg.errors import ArgumentError, DivergedError
 from thalweg.runs.folder import free_path, refuse_existing
 from thalweg.runs.reports import pages
 from thalweg.runs.run import Run
 from thalweg.support.files import explained
 from thalweg.support.naming import choose
+from thalweg.support.untrusted import reason
 
 LANGUAGES = ("en", "zh")
 LEAST, MOST, SHARE = 3.0, 10.0, 0.1
@@ -64,18 +65,25 @@ def say_where(path: Path) -> None:
     say(f"report: {path} ({path.stat().st_size / MEGABYTE:.1f} MB)")
 
 
-def report_trained(run: Run, folder: Path) -> str:
-    """Writes the report of a run that was just trained, says where it is, and returns what went wrong."""
+def report_trained(run: Run, folder: Path) -> None:
+    """Writes the report of a run that was just trained and kept, and says where it is, or why there is none.
+
+    The training is done and kept: whatever goes wrong here doesn't make it fail.
+    """
     seconds = min(MOST, max(LEAST, SHARE * float(run.facts["seconds"])))
     path = folder / pages.REPORT
     try:
         pages.write_stored(folder, path, seconds=seconds)
         say_where(path)
     except KeyboardInterrupt:
-        return f"the report was interrupted; the run is kept, and thalweg report {folder} makes it"
-    except ThalwegError as error:
-        return f"there is no report: {error}; the run itself is kept"
-    return ""
+        note(f"the report was interrupted; the run is kept, and thalweg report {folder} makes one")
+    except Exception as error:
+        note(f"there is no report: {reason(error)}; the run is kept, and thalweg report {folder} makes one")
+
+
+def note(text: str) -> None:
+    """Prints what isn't an error."""
+    print(f"note: {text}", file=sys.stderr)
 
 
 @contextmanager
@@ -91,6 +99,6 @@ def on_failure(source: str, folder: Path, wanted: bool) -> Iterator[None]:
                     path.parent.mkdir(parents=True, exist_ok=True)
                 pages.write_failed(error, path, source)
                 say_where(path)
-            except ThalwegError as another:  # the training's own error is what has to be told
-                print(f"note: there is no report: {another}", file=sys.stderr)
+            except Exception as another:  # the training's own error is what has to be told
+                note(f"there is no report: {reason(another)}")
         raise

@@ -18,6 +18,7 @@ from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.runs import image_run, table_run
 from thalweg.runs.folder import refuse_existing
 from thalweg.runs.run import Array
+from thalweg.support.checks import number
 from thalweg.support.files import to_json, writing
 from thalweg.support.naming import choose
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from thalweg.models.model import Model
     from thalweg.tracing.step_trace import Trace
 
+Chosen = tuple["Model", Array, Array, dict[str, str]]  # a network, x, y, and what they are
 OF_FILES = ("encoding", "sheet")
 
 
@@ -39,6 +41,9 @@ def trace(
     gradient_check: Annotated[
         bool, typer.Option("--gradient-check", help="central differences in float64 beside the gradients")
     ] = False,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="of the step; by default what the run's optimizer is at")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="images: a picture's class, if it isn't its folder's name")] = None,
     json: Annotated[Path | None, typer.Option(help="also writes it as JSON (docs/trace.schema.json)")] = None,
     html: Annotated[Path | None, typer.Option(help="also writes it as a page for a browser")] = None,
@@ -56,10 +61,14 @@ def trace(
     numbers = [1 if row is None else row] if rows is None else row_numbers(rows)
     if image_run.is_image_run(run):
         refuse_given(context, OF_FILES, "tables", f"{run} was trained on images")
-        made = trace_images(run, source, numbers, row is None and rows is None, label, gradient_check)
+        network, x, y, given = pictures_of(run, source, numbers, row is None and rows is None, label)
     else:
         refuse_given(context, ("label",), "images", f"{run} was trained on a table, whose target is a column")
-        made = trace_table(run, file_format.read(source), numbers, gradient_check)
+        network, x, y, given = rows_of(run, file_format.read(source), numbers)
+    if learning_rate is not None:
+        network.optimizer.set_learning_rate(number("--learning-rate", learning_rate, 0))
+    say(folded(which_step(network)), "")
+    made = replace(network.trace(x, y, gradient_check=gradient_check), given=given)
     say(str(made))
     if json is not None:
         with writing(json) as new:
@@ -83,29 +92,31 @@ def row_numbers(text: str) -> list[int]:
 
 def places(numbers: Sequence[int], count: int, source: str) -> list[int]:
     """Row numbers, the first being 1, as places in the arrays."""
-    for number in numbers:
-        if not 1 <= number <= count:
-            raise ArgumentError(f"there is no row {number}: {source} has the rows 1 to {count:,}")
-    return [number - 1 for number in numbers]
+    for row in numbers:
+        if not 1 <= row <= count:
+            raise ArgumentError(f"there is no row {row}: {source} has the rows 1 to {count:,}")
+    return [row - 1 for row in numbers]
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
-def trace_table(folder: Path, table: Table, numbers: Sequence[int], gradient_check: bool) -> Trace:
-    """The step on rows of a table; prints their cells and what the columns make of them."""
+def rows_of(folder: Path, table: Table, numbers: Sequence[int]) -> Chosen:
+    """The first network and rows of a table; prints their cells and what the columns make of them."""
     run = table_run.load(folder)
     chosen = table.take(places(numbers, table.rows, table.source))
     unknown = np.flatnonzero(chosen.column(run.target.name).missing())
     if unknown.size:
-        number = chosen.row_number(int(unknown[0]))
-        raise DataError(f"row {number} of {table.source} has no value of {run.target.name!r}, and without it no error")
+        first = chosen.row_number(int(unknown[0]))
+        raise DataError(f"row {first} of {table.source} has no value of {run.target.name!r}, and without it no error")
     x, y = run.features.matrix(chosen), run.features.targets(chosen)
     given = cells(run, chosen)
     show_cells(run, chosen, x, given)
-    network = run.first_network()
-    say_which(run, network)
-    return replace(network.trace(x, y, gradient_check=gradient_check), given=given)
+    count = len(run.facts.get("members", [1]))
+    beside = ", with trees beside them" if run.trees else ""
+    if count > 1:
+        say(folded(f"the first of {count} networks, whose mean is the answer{beside}"))
+    return run.first_network(), x, y, given
 
 
 def cells(run: table_run.TableRun, rows: Table) -> dict[str, str]:
@@ -138,24 +149,22 @@ def became(features: Sequence[str], x: Array) -> str:
     return ", ".join(parts) or "0 everywhere"
 
 
-def say_which(run: table_run.TableRun, network: Model) -> None:
-    """Says which network it is, and which step."""
-    count = len(run.facts.get("members", [1]))
-    which = f"the first of {count} networks, whose mean is the answer" if count > 1 else "the run's network"
-    beside = ", with trees beside them" if run.trees else ""
-    rate, name = network.optimizer.learning_rate, type(network.optimizer).__name__
-    done = network.optimizer.iterations
-    course = "" if done else "; a run doesn't keep the course of the learning rate nor the optimizer's vectors"
-    say(folded(f"{which}{beside}: step {done + 1} of {name} at the learning rate {rate:g}{course}"), "")
+def which_step(network: Model) -> str:
+    """Which step it is."""
+    optimizer = network.optimizer
+    rate = optimizer.learning_rate
+    course = "" if optimizer.iterations else ": a run doesn't keep where the optimizer was when it ended"
+    still = "; with this rate the weights stay as they are, give --learning-rate to see them move" if not rate else ""
+    return (
+        f"step {optimizer.iterations + 1:,} of {type(optimizer).__name__} at the learning rate {rate:g}{course}{still}"
+    )
 
 
 # --- images ----------------------------------------------------------------------------------------------------------
 
 
-def trace_images(
-    folder: Path, source: str, numbers: Sequence[int], first: bool, label: str | None, gradient_check: bool
-) -> Trace:
-    """The step on pictures: rows of an image source (of its test images, if it has any), or one picture."""
+def pictures_of(folder: Path, source: str, numbers: Sequence[int], first: bool, label: str | None) -> Chosen:
+    """The network, and rows of an image source (of its test images, if it has any) or one picture."""
     run = image_run.load(folder)
     if is_image_source(source):
         if label is not None:
@@ -176,8 +185,8 @@ def trace_images(
         x, y = run.pixels(picture)[None], np.array([run.classes.index(choose("class", name, run.classes))])
         which = source
     given = {"picture": which, "class": "; ".join(run.classes[k] for k in y)}
-    say(folded(f"{which}: {given['class']}"), "")
-    return replace(run.model.trace(x, y, gradient_check=gradient_check), given=given)
+    say(folded(f"{which}: {given['class']}"))
+    return run.model, x, y, given
 
 
 # --- the page --------------------------------------------------------------------------------------------------------

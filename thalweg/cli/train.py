@@ -77,8 +77,9 @@ def train(
     command = ["thalweg", *sys.argv[1:]]
     folder, problem = keep(lambda place: run.save(place, command), out or free_folder(given.name_of(source)))
     report.show_trained(run, folder, next_input)
-    unreported = "" if no_report else report_page.report_trained(run, folder)
-    report.end_after(problem or unreported)
+    if not no_report:
+        report_page.report_trained(run, folder)
+    report.end_after(problem)
 
 
 def check_target(source: str, target: str | None) -> None:

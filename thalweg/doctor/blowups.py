@@ -9,6 +9,8 @@ from thalweg.doctor.rule import Numbers, Rule
 
 START = 2.0
 """A start is bad if the first loss is above this many times that of a constant answer …"""
+SURE = 1.5
+"""… and this many times that of equal probabilities for all classes …"""
 WASTED = 0.1
 """… and the training has spent this part of its epochs, and two at least, to come down to that answer."""
 GROWN = 2.0
@@ -49,7 +51,9 @@ def bad_start(case: Case) -> Numbers | None:
     assert constant is not None
     first = float(case.recording.batch_losses[0]) if len(case.recording.batch_losses) else float(case.loss[0])
     spent = int(np.argmax(case.gone > 0)) if (case.gone > 0).any() else len(case.gone)
-    if first <= START * constant or spent < max(2, WASTED * len(case.gone)):
+    equal = np.log(len(case.shares)) if case.shares is not None else 0.0  # the loss of equal probabilities
+    first -= float(case.facts.get("initial_penalty") or 0.0)
+    if first <= max(START * constant, SURE * equal) or spent < max(2, WASTED * len(case.gone)):
         return None
     classes = case.shares is not None
     return {
@@ -126,7 +130,7 @@ RULES = [
     Rule(
         name="bad start",
         symptom=f"the first loss is above {START:g} × that of a constant answer (of classes: the entropy of their "
-        f"shares)",
+        f"shares, and {SURE:g} × that of equal shares)",
         harm=f"it takes two epochs, and {WASTED:.0%} of all, to come down to that answer",
         needs=("constant", "course"),
         check=bad_start,

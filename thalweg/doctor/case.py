@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -91,8 +91,15 @@ class Case:
 
     @cached_property
     def loss(self) -> Array:
-        """The training loss by epoch, (epochs,); of a training of one epoch, the means of eight parts of it."""
+        """The training loss by epoch, (epochs,), without penalties; of a single epoch, the means of eight parts of it.
+
+        If rows are weighted, it is the validation loss, which is one of plain rows, where there is one.
+        """
+        if self.facts.get("weighted") and len(self.held_loss) >= 2:
+            return self.held_loss
         by_epoch = self.logged("loss")
+        if len(by_epoch) == len(self.penalties):
+            by_epoch = by_epoch - self.penalties
         batches = self.recording.batch_losses
         if len(by_epoch) < 2 and len(batches) >= 2 * PARTS:
             return np.array([part.mean() for part in np.array_split(batches, PARTS)])
@@ -100,8 +107,20 @@ class Case:
 
     @cached_property
     def held_loss(self) -> Array:
-        """The validation loss of the epochs that were validated."""
-        return self.logged("val_loss")
+        """The validation loss of the epochs that were validated, without penalties."""
+        held = self.logged("val_loss")
+        return held - self.penalties if len(held) == len(self.penalties) else held
+
+    @cached_property
+    def penalties(self) -> Array:
+        """The penalties in the loss by epoch, estimated: they grow with the squared norm of the weights, as L2's do."""
+        first = self.facts.get("initial_penalty")
+        norms = np.square(self.statistic("weight_norm")).sum(axis=1)
+        epochs = np.array((self.facts.get("history") or {}).get("epoch", []), np.float64)
+        if not first or not len(norms) or not norms[0] > 0:
+            return np.zeros(len(epochs))
+        ends = epochs - epochs.min(initial=0) + 1
+        return np.asarray(first * np.interp(ends, self.recording.epochs, norms) / norms[0])
 
     def logged(self, name: str) -> Array:
         """What the history has by this name, without the epochs in which it is missing."""
@@ -112,7 +131,15 @@ class Case:
     @cached_property
     def accuracy(self) -> Array | None:
         """The training accuracy by epoch, if one was measured."""
-        found: list[Array] = [values for name in ACCURACIES if len(values := self.logged(name)) >= 2]
+        return self.first_logged(ACCURACIES)
+
+    @cached_property
+    def held_accuracy(self) -> Array | None:
+        """The accuracy on the validation rows, if it was measured."""
+        return self.first_logged([f"val_{name}" for name in ACCURACIES])
+
+    def first_logged(self, names: Sequence[str]) -> Array | None:
+        found: list[Array] = [values for name in names if len(values := self.logged(name)) >= 2]
         return found[0] if found else None
 
     @property
@@ -133,8 +160,8 @@ class Case:
 
     @cached_property
     def constant(self) -> float | None:
-        """The loss of the best constant answer; None if it isn't known, as with weighted rows and with penalties."""
-        if self.facts.get("weighted") or self.facts.get("penalty"):
+        """The loss of the best constant answer; None if it isn't known, as with weighted rows and no others."""
+        if self.facts.get("weighted") and len(self.held_loss) < 2:
             return None
         return constant_loss(self.facts, self.recording.sample)
 

@@ -19,6 +19,8 @@ RISEN = 0.15
 """Of the constant answer's loss: by how much the validation loss has risen above its least value …"""
 GAP = 0.15
 """… and by how much it is above the training loss."""
+FEWER = 0.02
+"""The share of answers, right at best, that are wrong now; at least two standard errors."""
 ONE_ANSWER = 0.99
 """The share of rows with the same answer that counts as all."""
 RARE = 0.2
@@ -27,7 +29,7 @@ FOUND, OTHERS_FIND = 0.1, 0.3
 """A rare class is overlooked if no more than the first part of its rows is found, and simple models find the second."""
 FEWEST = 8
 """Of so few rows of a class nothing is said."""
-WORSE, BETTER = 0.05, 0.1
+WORSE, BETTER = 0.1, 0.1
 """Of the constant answer's loss: how much worse than a linear model a network is, or how much better a forest is."""
 
 
@@ -42,9 +44,24 @@ def overfitting(case: Case) -> Numbers | None:
     gap = (held[-2:] - loss[-2:]) / constant
     if (risen < RISEN).any() or (gap < GAP).any() or loss[-1] > loss[int(held.argmin())]:
         return None
-    if better_now(case, least + RISEN / 2 * constant):
+    if better_now(case, least + RISEN / 2 * constant) or not costly(case, held[-2:] / constant):
         return None
     return {"held": float(held[-1]), "least": least, "epoch": int(held.argmin()) + 1, "loss": float(loss[-1])}
+
+
+def costly(case: Case, held: Floats) -> bool:
+    """Whether fewer answers are right than at best, beyond chance, or they are worth less than a constant answer.
+
+    A validation loss may rise because the network is too sure of itself, while its answers get no worse.
+    """
+    right = case.held_accuracy
+    if right is None or len(right) < 4 or (held > 1).all():
+        return True
+    pairs = (right[1:] + right[:-1]) / 2
+    best = float(pairs.max())
+    rows = max(1, int(case.facts.get("held_rows") or 1))
+    lost = max(FEWER, 2 * np.sqrt(best * (1 - best) / rows))
+    return bool((best - right[-2:] >= lost).all())
 
 
 def better_now(case: Case, least: float) -> bool:
@@ -130,7 +147,7 @@ def no_better(case: Case) -> Numbers | None:
     last = float(reached[-2:].max())
     worse = yardsticks.linear - last
     better = yardsticks.forest - last
-    if worse < WORSE and not (worse > -WORSE / 2 and better > BETTER):
+    if worse < WORSE and not (worse > -WORSE / 4 and better > BETTER):
         return None
     if case.outputs is not None and not confirmed(case, "linear" if worse >= WORSE else "forest"):
         return None
@@ -146,17 +163,24 @@ def no_better(case: Case) -> Numbers | None:
 
 
 def confirmed(case: Case, name: str) -> bool:
-    """Whether the network is worse row by row, by more than twice the standard error of the difference."""
+    """Whether the network is worse row by row, by more than twice the standard error of the difference.
+
+    Of classes, fewer of its answers are right; of numbers, its squared errors are larger.
+    """
     assert case.yardsticks is not None
     assert case.predict is not None
     network = np.asarray(case.predict(case.yardsticks.x))
-    y = np.asarray(case.yardsticks.y)
-    pairs = [row_losses_of(case, values, y) for values in (network, case.yardsticks.predicted[name])]
-    if pairs[0] is None or pairs[1] is None:
-        return True
-    difference = pairs[0] - pairs[1]
-    error = difference.std() / np.sqrt(len(difference))
-    return bool(difference.mean() > 2 * error)
+    network = network.reshape(len(network), -1)
+    other, y, least = case.yardsticks.predicted[name], np.asarray(case.yardsticks.y), 0.0
+    if case.shares is None:
+        truth = y.reshape(len(y), -1)
+        difference = (np.square(network - truth) - np.square(other - truth)).mean(axis=1)
+    else:
+        width, least = network.shape[1], FEWER
+        margin = width == 1 and case.facts.get("output_activation") == "linear"
+        guesses = codes(network + 0.5 if margin else network, width)
+        difference = (codes(other, width) == codes(y, width)).astype(float) - (guesses == codes(y, width))
+    return bool(difference.mean() > max(least, 2 * difference.std() / np.sqrt(len(difference))))
 
 
 def row_losses_of(case: Case, predicted: Floats, y: NDArray[Any]) -> Floats | None:
@@ -178,7 +202,9 @@ RULES = [
         symptom=f"the validation loss is above its least value by {RISEN:.0%} of the constant answer's loss, and "
         f"above the "
         f"training loss by {GAP:.0%}",
-        harm="that much is lost on new rows in the last two epochs, while the training loss has fallen on",
+        harm=f"in the last two epochs {FEWER:.0%} fewer answers are right than at best, beyond chance, or they are "
+        f"worth less than "
+        "a constant answer; of numbers, the loss itself",
         needs=("constant", "validation"),
         check=overfitting,
         sentence={

@@ -28,8 +28,9 @@ LESS = 0.05
 """A column is a leak if without it a tree scores less by this."""
 TWINS, MOST_TWINS = 0.05, 0.2
 """The share of validation rows that were learned from: the least that is looked at, and what is too much in itself."""
-FLATTERED = 0.05
-"""How much better the validation looks because of them, as a part of the constant answer's loss."""
+FLATTERED, MUCH = 0.05, 0.25
+"""How much better the validation looks because of them, as a part of the constant answer's loss: harm if there are more
+twins than the training rows have among themselves, and harm in any case."""
 OUT_OF_REACH = 0.1
 """The part of the constant answer's loss that an output's range leaves in any case."""
 RANGES = {"sigmoid": (0, 1), "softmax": (0, 1), "hard_sigmoid": (0, 1), "tanh": (-1, 1), "relu": (0, np.inf),
@@ -105,8 +106,9 @@ def shared(case: Case) -> Numbers | None:
     if share < TWINS:
         return None
     flattered = flattery(case)
-    natural = repeated_share(case)
-    if not (flattered is not None and flattered >= FLATTERED) and not (share >= MOST_TWINS and share > 2 * natural):
+    seems = flattered or 0.0
+    unusual = share > 2 * repeated_share(case)
+    if seems < MUCH and not (unusual and (seems >= FLATTERED or share >= MOST_TWINS)):
         return None
     english, chinese = "", ""
     if flattered is not None:
@@ -235,9 +237,10 @@ RULES = [
     Rule(
         name="shared rows",
         symptom=f"at least {TWINS:.0%} of the validation rows are equal to a row trained on",
-        harm=f"without them the validation loss is larger by {FLATTERED:.0%} of the constant answer's (beyond "
-        f"chance); or they "
-        f"are {MOST_TWINS:.0%} of the rows, and twice as many as the training rows have among themselves",
+        harm=f"without them the validation loss is larger by {MUCH:.0%} of the constant answer's (beyond chance); "
+        f"or they are "
+        f"twice as many as the training rows have among themselves, and it is larger by {FLATTERED:.0%}, or they are "
+        f"{MOST_TWINS:.0%} of the rows",
         needs=("twins",),
         thorough=True,
         check=shared,

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 from thalweg.callbacks import Logs
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk
-from thalweg.errors import DivergedError
+from thalweg.errors import DivergedError, ThalwegError
 from thalweg.models.evaluator import Evaluation
 from thalweg.models.model import Model
 from thalweg.models.rows import first
 from thalweg.models.trainer import all_finite, restore_and_diagnose
+from thalweg.recordings import Recording
+from thalweg.recordings.recorder import Recorder
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
+
+OPEN = 1 << 40
+"""Steps of a training without a planned end."""
 
 
 class Bursts:
@@ -49,30 +54,63 @@ class Bursts:
         """Epochs that have ended."""
         self.batch = 0
         """Batches done of the current one."""
+        self.recorder: Recorder | None = None
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch."""
         return self.job.steps_per_epoch
 
-    def run(self, steps: int) -> list[Logs]:
+    def record(self, held_x: Any = None, held_y: Any = None) -> None:
+        """Begins a recording, for `recording`: the loss of every batch, and samples of the steps that ask for it."""
+        held = None if held_x is None else self.compiled.data(held_x, held_y)
+        facts = {"epochs": None, "shuffle": self.job.shuffle, "validation_freq": 1}
+        self.recorder = Recorder(self.compiled, self.job, held, OPEN, facts)
+
+    def recording(self, history: dict[str, list[Any]], diverged: str | None = None) -> Recording:
+        """What was recorded so far.
+
+        Args:
+            history: "epoch", "loss" and what else there is by epoch. diverged: what a DivergedError has said.
+        """
+        if self.recorder is None:
+            raise ThalwegError("nothing is recorded: call record() before the first step")
+        ended: dict[str, Any] = {"diverged": diverged, "interrupted": False, "stopped": False, "epochs": self.epochs}
+        return self.recorder.finished(self.steps, history, ended)
+
+    @property
+    def steps(self) -> int:
+        """Steps done."""
+        return self.epochs * self.steps_per_epoch + self.batch
+
+    def run(self, steps: int, sampled: bool = False) -> list[Logs]:
         """Trains; returns loss and metrics of each epoch that ended, as `fit`'s history has them.
+
+        sampled: whether the recording gets a sample of the first of the steps.
 
         Raises:
             DivergedError: a value wasn't finite. The last finite weights are kept, and the steps up to them count.
         """
-        job = self.job
+        sampled = sampled and self.recorder is not None
+        if sampled and whole("steps", steps) > 1:
+            return self.run(1, True) + self.run(steps - 1)
+        job, recorder = self.job, self.recorder
         before = (job.parameters.copy(), job.slots.copy())
-        chunk = self.chunk(whole("steps", steps))
+        chunk = self.chunk(whole("steps", steps), sampled)
+        if recorder is not None and sampled:
+            recorder.look()
         with Held():  # what is done is counted
             outcome = self.executor.run(chunk)
-            if all_finite(job, outcome):
-                return self.count(chunk.steps, outcome.records)
-            job.parameters[:], job.slots[:] = before
-            self.step_by_step(chunk)
-        raise DivergedError("a value was not finite, but not when the steps were repeated; the weights are restored")
+            if not all_finite(job, outcome):
+                job.parameters[:], job.slots[:] = before
+                self.step_by_step(chunk)
+            if recorder is not None:
+                recorder.note(chunk, outcome)
+                if sampled:
+                    recorder.take(chunk, self.steps, before[0], self.executor.gradient())
+            return self.count(chunk.steps, outcome.records)
 
-    def chunk(self, steps: int) -> Chunk:
+    def chunk(self, steps: int, watched: bool = False) -> Chunk:
         """The next steps."""
         optimizer = self.compiled.optimizer
         return Chunk(
@@ -81,6 +119,7 @@ class Bursts:
             steps=steps,
             iteration=optimizer.iterations,
             learning_rates=optimizer.rates(steps),
+            watched=watched,
         )
 
     def count(self, steps: int, records: Array) -> list[Logs]:
@@ -89,24 +128,38 @@ class Bursts:
         self.compiled.epochs_trained += len(records)
         self.epochs += len(records)
         self.batch = (self.batch + steps) % self.steps_per_epoch
-        return [self.compiled.logs(totals) for totals in records]
+        if not len(records):
+            return []
+        columns = self.compiled.columns(records)()
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
-    def step_by_step(self, chunk: Chunk) -> None:
+    def step_by_step(self, chunk: Chunk) -> NoReturn:
         """Repeats a chunk that failed, up to its last finite weights, and raises."""
-        job = self.job
+        job, recorder = self.job, self.recorder
         for step in range(chunk.steps):
-            one = replace(chunk.part(step, step + 1), epoch=self.compiled.epochs_trained, batch=self.batch)
+            one = replace(
+                chunk.part(step, step + 1),
+                epoch=self.compiled.epochs_trained,
+                batch=self.batch,
+                watched=recorder is not None,
+            )
             last = (job.parameters.copy(), job.slots.copy())
             outcome = self.executor.run(one)
-            if all_finite(job, outcome):
+            fine = all_finite(job, outcome)
+            if recorder is not None:
+                recorder.repeated(one, outcome, self.steps, last[0], self.executor.gradient(), fine)
+            if fine:
                 self.count(1, outcome.records)
                 continue
             number = self.batch + 1
             finding = restore_and_diagnose(self.executor, job, one, last)
+            if recorder is not None:
+                recorder.take_last()
             raise DivergedError(
                 f"training stopped in epoch {self.epochs + 1}, batch {number} of {job.steps_per_epoch}: {finding} "
                 "The model keeps its last finite weights."
             )
+        raise DivergedError("a value was not finite, but not when the steps were repeated; the weights are those")
 
 
 def evaluation(model: Model, x: Any, y: Any) -> Evaluation:

@@ -354,7 +354,7 @@ class Model(Inspected, Layer):
             lanes: the number of cores that work together; by default one for a small network, otherwise all of them
                 (or THALWEG_LANES). The same seed and number of lanes give the same bits.
             record: whether to measure layers, gradients and updates on the way, as `model.recording` (see
-                `recordings.Recording`), for about 3 % more time. The weights become the same bits.
+                `recordings.Recording`), for about 3 % more time or some milliseconds. The weights become the same bits.
 
         Returns:
             the history; also kept as `model.history`.

@@ -255,6 +255,8 @@ class Fit:
         self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
         self.model.recording = None
         self.recorder = self.begin_recording() if self.record else None
+        if self.recorder is not None and self.progress.figure is not None:
+            self.progress.figure.inside = self.recorder.so_far
         diverged: str | None = None
         interrupts = Held(first_only=True)
         try:
@@ -363,8 +365,6 @@ class Fit:
             order=self.taken.order,
             watched=sampled,
         )
-        if self.recorder is not None and sampled:
-            self.recorder.look()
         begin = time.perf_counter()
         if self.before is None:
             self.before = (np.empty_like(job.parameters), np.empty_like(job.slots))

@@ -28,6 +28,7 @@ class Frame:
         self.valley_sent = True
         self.valley_error: Text | None = None
         self.outside = False  # whether the ball has left the landscape
+        self.findings: list[dict[str, Any]] = []  # as the page knows them
 
     def reset(self, course: Course) -> None:
         """A new course has begun."""
@@ -112,6 +113,10 @@ class Frame:
                 found["arithmetic"] = None
         if "landscape" in wanted:
             found |= self.landscape(course)
+        if "findings" in wanted:
+            findings = course.findings()
+            if findings != self.findings or self.fresh:
+                found["findings"] = self.findings = findings
         return found
 
     def landscape(self, course: Course) -> dict[str, Any]:

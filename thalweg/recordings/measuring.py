@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
+from thalweg.engine.native.compiler.compile import callable_of
+from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.engine.native.kernels.table import ACTIVITY, SUMMARISE
 from thalweg.recordings.recording import BINS, Array
 
-MOST_COUNTED = 1 << 16
+callable_from_python = cache(callable_of)
+MOST_COUNTED = 1 << 13
 """Values in a histogram: of more, evenly spaced ones are counted."""
 SATURATED = 5.0
 """Pre-activations of at least this size are saturated."""
 SAME = 1e-5
 """Weights that differ by less than this, relative to the greatest of the unit, are equal."""
+LARGE = np.array([SATURATED])
 NO_COUNTS = np.zeros(BINS, np.int64)
 
 
@@ -34,8 +40,8 @@ NOTHING = Summary(math.nan, math.nan, NO_COUNTS, math.nan, math.nan)
 """Of a vector that there isn't."""
 
 
-def summary(values: Array) -> Summary:
-    """The summary of a vector.
+def summary(values: Array, native: bool = False) -> Summary:
+    """The summary of a vector; `native`: of contiguous float32, by compiled code, which takes a fifth of the time.
 
     >>> of = summary(np.array([3.0, -4.0]))
     >>> of.norm, of.mean_abs, of.low, of.high
@@ -43,7 +49,22 @@ def summary(values: Array) -> Summary:
     """
     if not values.size:
         return NOTHING
+    if native:
+        counts, result = np.zeros(BINS, np.int64), np.zeros(5)
+        run(SUMMARISE, values, counts, result, ())
+        squares, sizes, low, high, fine = result.tolist()
+        if fine:
+            return Summary(math.sqrt(squares), sizes / values.size, counts, low, high)
     return Summary(norm(values), mean_abs(values), *histogram(values))
+
+
+def run(kernel: Kernel, values: Array, counts: Array, result: Array, more: Sequence[int]) -> None:
+    """Calls a kernel of `engine/native/runtime/summaries.py`."""
+    step = -(-values.size // MOST_COUNTED)
+    o = np.array(
+        [*(values.ctypes.data, values.size, counts.ctypes.data, BINS, step, result.ctypes.data), *more], np.int64
+    )
+    callable_from_python(kernel)(o.ctypes.data, LARGE.ctypes.data, counts.ctypes.data, result.ctypes.data)
 
 
 def norm(values: Array) -> float:
@@ -64,19 +85,19 @@ def mean_abs(values: Array) -> float:
 def histogram(values: Array) -> tuple[Array, float, float]:
     """(counts, low, high) of 32 bins of equal width between the extremes; equal values are all in the first.
 
-    Values that aren't finite are left out. Of more than 65,536, evenly spaced ones are counted.
+    Values that aren't finite are left out. Of more than 8,192, evenly spaced ones are counted.
 
     >>> counts, low, high = histogram(np.arange(64.0))
     >>> counts.tolist() == [2] * 32, low, high
     (True, 0.0, 63.0)
     """
-    values = values[:: -(-values.size // MOST_COUNTED)] if values.size > MOST_COUNTED else values
     low, high = float(values.min()), float(values.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         values = values[np.isfinite(values)]
         if not values.size:
             return NO_COUNTS, math.nan, math.nan
         low, high = float(values.min()), float(values.max())
+    values = values[:: -(-values.size // MOST_COUNTED)]
     width = high - low
     scale = BINS / width if width > 0 and math.isfinite(BINS / width) else 0.0
     places = ((values.astype(np.float64) - low) * scale).astype(np.int64)
@@ -130,14 +151,24 @@ class Activity:
 NO_ACTIVITY = Activity(math.nan, math.nan, math.nan, math.nan, NO_COUNTS, math.nan, math.nan)
 
 
-def activity(h: Array, a: Array, dies: bool, saturates: bool) -> Activity:
-    """The activity of a layer.
+def activity(h: Array, a: Array, dies: bool, saturates: bool, native: bool = False) -> Activity:
+    """The activity of a layer; `native`: of contiguous float32, by compiled code.
 
     Args:
         h: pre-activations (rows, …, units); a: what leaves the layer, of any shape.
         dies: whether the activation is 0 for all h ≤ 0; saturates: whether it is flat where |h| is large.
     """
     flat = a.reshape(-1)
+    if native:
+        counts, result, units = np.zeros(BINS, np.int64), np.zeros(7), h.shape[-1]
+        greatest = np.zeros(units, np.float32)
+        run(ACTIVITY, flat, counts, result, (h.ctypes.data, h.size, units, greatest.ctypes.data))
+        sums, squares, low, high, fine, dead, saturated = result.tolist()
+        if fine:
+            mean = sums / flat.size
+            std = math.sqrt(max(0.0, squares / flat.size - mean**2))
+            rest = (dead / units if dies else math.nan, saturated / h.size if saturates else math.nan)
+            return Activity(mean, std, *rest, counts, low, high)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = float(flat.mean(dtype=np.float64))
         std = float(flat.std(dtype=np.float64))

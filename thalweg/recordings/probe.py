@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thalweg.engine import make_executor
+from thalweg.engine import aligned, make_executor
 from thalweg.engine.contract import Chunk, Job
 from thalweg.layers.layer import Parameter
 from thalweg.program.instructions.activations import Activation
@@ -89,14 +89,19 @@ class Probe:
         most = max(LEAST_ROWS, min(MOST_ROWS, MOST_VALUES // max(1, values), affordable))
         rows = evenly(len(next(iter(inputs.values()))), most)
         own: dict[str, Array] = {name: np.ascontiguousarray(x[rows]) for name, x in inputs.items()}
-        vector, shapes = compiled.weights.vector, compiled.output_shapes
+        self.vector, shapes = (
+            aligned(compiled.weights.vector.size, compiled.weights.vector.dtype),
+            compiled.output_shapes,
+        )
         for name, shape in zip(places("Y_pred", len(shapes)), shapes, strict=True):
-            own[name] = np.empty((len(rows), *shape), vector.dtype)
-        job = Job(program, own, len(rows), len(rows), vector, vector[:0], totals=totals, seed=compiled.seed)
+            own[name] = np.empty((len(rows), *shape), self.vector.dtype)
+        job = Job(program, own, len(rows), len(rows), self.vector, self.vector[:0], totals=totals, seed=compiled.seed)
         self.executor = make_executor(compiled.engine, job)
+        self.native = compiled.engine == "native"
 
-    def measure(self) -> list[Activity]:
-        """The activity of every layer with the present weights."""
+    def measure(self, weights: Array) -> list[Activity]:
+        """The activity of every layer with these weights, a vector."""
+        np.copyto(self.vector, weights)
         blocks: dict[int, list[Array]] = {}
         for instruction, memory in self.executor.trace(Chunk(0, 0, 1, 0, np.zeros(1))):
             for buffer in instruction.outputs:
@@ -104,7 +109,7 @@ class Probe:
                     blocks.setdefault(id(buffer), []).append(np.array(memory[buffer]))
         values = {key: b[0] if len(b) == 1 else np.concatenate(b) for key, b in blocks.items()}
         return [
-            NO_ACTIVITY if w is None else activity(values[id(w.h)], values[id(w.a)], w.dies, w.saturates)
+            NO_ACTIVITY if w is None else activity(values[id(w.h)], values[id(w.a)], w.dies, w.saturates, self.native)
             for w in self.watched
         ]
 

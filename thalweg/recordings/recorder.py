@@ -15,7 +15,7 @@ from thalweg.layers import Layer
 from thalweg.losses.probabilities import OfClassNumbers, OfOneHot, OfProbabilities
 from thalweg.recordings.compiled_model import Compiled
 from thalweg.recordings.datafacts import evenly, sample_of, target_facts, twins
-from thalweg.recordings.measuring import NO_ACTIVITY, NOTHING, Activity, Summary, summary
+from thalweg.recordings.measuring import NOTHING, Activity, Summary, summary
 from thalweg.recordings.probe import Probe, parts_of
 from thalweg.recordings.recording import HISTOGRAMS, STATISTICS, Array, Histograms, Recording, Sample
 from thalweg.recordings.timetable import Timetable
@@ -24,10 +24,24 @@ SAMPLES_BYTES, MOST_SAMPLES, LEAST_SAMPLES = 1_000_000, 512, 16
 BYTES_A_LAYER = 8 * len(STATISTICS) + len(HISTOGRAMS) * (8 * 32 + 16)
 Rows = Mapping[str, Array]  # by the names under which programs know them: X, Y, weights
 
+PENDING_BYTES = 4_000_000
+"""Vectors of steps that are still to be measured."""
+LOSSES_AT_ONCE = 100_000
 MOST_LOSSES = 20_000
 PATH_BYTES = 4_000_000
 MOST_EPOCHS = 2000
 """Epochs of the history that are kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A step to be measured: its number, weights before it, its gradient, weights after it; None for what it hasn't."""
+
+    done: int
+    learning_rate: float
+    before: Array
+    gradient: Array | None
+    after: Array | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +77,9 @@ class Recorder:
         every = job.program.every
         self.timetable = Timetable(steps, job.steps_per_epoch, every, self.begun, self.most)
         self.samples: list[Taken] = []
-        self.losses: list[tuple[Array, Array]] = []  # iterations, losses
-        self.kept, self.apart = 0, 1  # losses kept; iterations from one to the next
+        self.losses: list[tuple[int, int, Array]] = []  # of the last chunks: first step, its batch, sums of each step
+        self.at, self.means = np.zeros(0, np.int64), np.zeros(0)  # of those before: steps and mean losses
+        self.kept, self.apart = 0, 1  # steps in `losses`; from one of `at` to the next
         self.penalty: float | None = None  # of the first step
         self.compact = np.concatenate(
             [np.arange(p.buffer.offset, p.buffer.offset + p.buffer.size) for _, p in compiled.weights.named()]
@@ -73,11 +88,12 @@ class Recorder:
         self.points = PATH_BYTES // max(1, 4 * len(self.compact))
         self.path: list[tuple[int, Array]] = []
         self.walk(0)
-        self.activities: list[Activity] = []  # measured before the step that is running
-        self.own = 0.0  # seconds that its sample has taken
-        # Of steps that are repeated: the chunk, its number, weights before it, gradient.
-        self.latest: tuple[Chunk, int, Array, Array | None] | None = None
-        self.failed: tuple[Chunk, int, Array, Array | None] | None = None
+        self.pending: list[Step] = []  # still to be measured
+        self.own = self.a_sample = (
+            0.0  # seconds that the sample of the running step has taken; that measuring one takes
+        )
+        self.latest: Step | None = None  # of steps that are repeated
+        self.failed: Step | None = None
         self.sample = self.rows(job.data, held)
         self.facts = facts | self.described(job, held)
         self.timetable.spent += time.perf_counter() - begin
@@ -133,89 +149,100 @@ class Recorder:
             return
         step = self.timetable.a_step()
         cut = 2 * max(0.0, seconds - self.own - step) if step else 0.0
-        self.timetable.sampled(done, self.own + cut)
+        self.timetable.sampled(done, self.own + cut + self.a_sample)
         self.own = 0.0
-
-    def look(self) -> None:
-        """Measures the activations with the present weights."""
-        begin = time.perf_counter()
-        self.activities = self.probe.measure()
-        self.own += time.perf_counter() - begin
 
     def note(self, chunk: Chunk, outcome: Outcome) -> None:
         """Keeps the losses of a chunk."""
         assert outcome.losses is not None
-        if not len(outcome.losses):
+        self.losses.append((chunk.iteration - self.begun, chunk.batch, outcome.losses))
+        self.kept += len(outcome.losses)
+        if self.kept > LOSSES_AT_ONCE:
+            self.settle()
+
+    def settle(self) -> None:
+        """Means over the rows of each batch, from the sums noted, evenly thinned out."""
+        noted, self.losses, self.kept = self.losses, [], 0
+        if not noted:
             return
-        if self.penalty is None:
-            self.penalty = float(outcome.losses[0, 1]) / self.rows_of(chunk.batch)
-        places = np.arange(chunk.batch, chunk.batch + len(outcome.losses)) % self.job.steps_per_epoch
-        last = self.job.rows - (self.job.steps_per_epoch - 1) * self.job.batch
-        sizes = np.where(places == self.job.steps_per_epoch - 1, last, self.job.batch)
-        iterations = chunk.iteration - self.begun + np.arange(len(places))
-        self.keep(iterations, outcome.losses.sum(axis=1) / sizes)
-
-    def rows_of(self, batch: int) -> int:
-        """The rows of a batch, by its number in the epoch."""
-        return min(self.job.batch, self.job.rows - batch * self.job.batch)
-
-    def keep(self, iterations: Array, values: Array) -> None:
-        """Keeps losses, evenly thinned out."""
-        chosen = iterations % self.apart == 0
-        self.losses.append((iterations[chosen], values[chosen]))
-        self.kept += int(chosen.sum())
-        while self.kept > MOST_LOSSES:
+        job, per_epoch = self.job, self.job.steps_per_epoch
+        steps = np.concatenate([first + np.arange(len(sums)) for first, _, sums in noted])
+        batches = np.concatenate([batch + np.arange(len(sums)) for _, batch, sums in noted]) % per_epoch
+        sums = np.concatenate([sums for _, _, sums in noted])
+        rows = np.where(batches == per_epoch - 1, job.rows - (per_epoch - 1) * job.batch, job.batch)
+        if self.penalty is None and len(sums):
+            self.penalty = float(sums[0, 1] / rows[0])
+        self.at = np.concatenate([self.at, steps])
+        self.means = np.concatenate([self.means, sums.sum(axis=1) / rows])
+        while np.count_nonzero(self.at % self.apart == 0) > MOST_LOSSES:
             self.apart *= 2
-            at, all_values = (np.concatenate(same) for same in zip(*self.losses, strict=True))
-            chosen = at % self.apart == 0
-            self.losses, self.kept = [(at[chosen], all_values[chosen])], int(chosen.sum())
+        chosen = self.at % self.apart == 0
+        self.at, self.means = self.at[chosen], self.means[chosen]
 
     def take(self, chunk: Chunk, done: int, before: Array, gradient: Array | None, failed: bool = False) -> None:
-        """Keeps a sample of the step that a chunk was: weights before it, its gradient, its update unless it failed."""
+        """Keeps a sample of the step that a chunk was: weights before it, its gradient, its update unless it failed.
+
+        Most are measured later, together: then code and data are in the caches, and the step that follows has its own.
+        """
         begin = time.perf_counter()
-        with np.errstate(all="ignore"):
-            update = None if failed else self.job.parameters - before
-
-        def summaries(vector: Array | None) -> list[Summary]:
-            return [summary(p.of(vector)) if p.trained and vector is not None else NOTHING for p in self.parts]
-
-        sample = Taken(
-            iteration=done,
-            epoch=done / self.job.steps_per_epoch,
-            learning_rate=float(chunk.learning_rates[0]),
-            weights=[summary(part.of(before)) for part in self.parts],
-            gradients=summaries(gradient),
-            updates=summaries(update),
-            activities=self.activities or [NO_ACTIVITY for _ in self.parts],
-            equal=[part.equal_units(before) for part in self.parts],
-        )
-        self.samples = [s for s in self.samples if s.iteration < done]
-        if len(self.samples) >= self.most:
+        kept = None if gradient is None else gradient.copy()
+        after = None if failed else self.job.parameters.copy()
+        if len(self.samples) + len(self.pending) >= self.most:
+            self.measure()
             self.samples = self.samples[::2]
             self.timetable.thin()
-        self.samples.append(sample)
-        if done:
-            self.walk(done, before)
+        self.pending.append(Step(done, float(chunk.learning_rates[0]), before.copy(), kept, after))
         self.own += time.perf_counter() - begin
+        if not self.samples or 3 * before.nbytes * len(self.pending) > PENDING_BYTES:
+            self.measure()
+
+    def measure(self) -> None:
+        """Measures the steps that were kept."""
+        begin, count = time.perf_counter(), len(self.pending)
+        for step in self.pending:
+            self.samples = [s for s in self.samples if s.iteration < step.done]
+            self.samples.append(self.measured(step))
+            if step.done:
+                self.walk(step.done, step.before)
+        self.pending.clear()
+        if count:
+            self.a_sample = (time.perf_counter() - begin) / count
+
+    def measured(self, step: Step) -> Taken:
+        """The numbers of a step."""
+        with np.errstate(all="ignore"):
+            update = None if step.after is None else step.after - step.before
+
+        def summaries(vector: Array | None) -> list[Summary]:
+            return [
+                summary(p.of(vector), self.probe.native) if p.trained and vector is not None else NOTHING
+                for p in self.parts
+            ]
+
+        return Taken(
+            iteration=step.done,
+            epoch=step.done / self.job.steps_per_epoch,
+            learning_rate=step.learning_rate,
+            weights=[summary(part.of(step.before), self.probe.native) for part in self.parts],
+            gradients=summaries(step.gradient),
+            updates=summaries(update),
+            activities=self.probe.measure(step.before),
+            equal=[part.equal_units(step.before) for part in self.parts],
+        )
 
     def repeated(self, step: Chunk, outcome: Outcome, done: int, before: Array, gradient: Array, finite: bool) -> None:
         """Notes a step of a chunk that failed and is repeated step by step, for `take_last`."""
         self.note(step, outcome)
+        rate = float(step.learning_rates[0])
         if finite:
-            self.latest = step, done, before, gradient.copy()
+            self.latest = Step(done, rate, before, gradient.copy(), self.job.parameters.copy())
         else:  # with a loss that isn't finite, the gradient isn't finished
-            self.failed = step, done, before, gradient.copy() if outcome.finite else None
+            self.failed = Step(done, rate, before, gradient.copy() if outcome.finite else None, None)
 
     def take_last(self) -> None:
-        """Keeps samples of the last of the repeated steps and of the one that failed, before which the weights are."""
-        weights = self.job.parameters.copy()
-        for kept in (self.latest, self.failed):
-            if kept is not None:
-                step, done, before, gradient = kept
-                self.job.parameters[:] = before
-                self.look()
-                self.job.parameters[:] = weights
-                self.take(step, done, before, gradient, kept is self.failed)
+        """Keeps samples of the last of the repeated steps and of the one that failed."""
+        self.pending += [step for step in (self.latest, self.failed) if step is not None]
+        self.measure()
 
     def walk(self, done: int, weights: Array | None = None) -> None:
         """Adds weights to the path; of too many, every second point is dropped."""
@@ -227,16 +254,23 @@ class Recorder:
             vector = self.compiled.weights.vector if weights is None else weights
             self.path.append((done, vector[self.compact].astype(np.float32)))
 
+    def so_far(self) -> tuple[Array, dict[str, Array]]:
+        """The epochs of the samples, and of each trained layer mean|Δw|/mean|w| in them: for a figure that is live."""
+        samples = list(self.samples)
+        table = dict(statistics(samples, len(self.parts)))["update_ratio"]
+        ratios = {part.name: table[:, n] for n, part in enumerate(self.parts) if part.trained}
+        return np.array([s.epoch for s in samples], np.float64), ratios
+
     # --- at its end ----------------------------------------------------------------------------------------------
 
     def finished(self, done: int, history: dict[str, list[Any]], facts: dict[str, Any]) -> Recording:
         """The recording, after `done` steps."""
+        self.measure()
         samples, parts = self.samples, self.parts
         path = [(k, w) for k, w in self.path if k < done or not k]
         if self.points >= 2 and (done or not path):
             path.append((done, self.compiled.weights.vector[self.compact].astype(np.float32)))
-        none = [(np.zeros(0, np.int64), np.zeros(0))]
-        at, losses = (np.concatenate(same) for same in zip(*(self.losses or none), strict=True))
+        self.settle()
         known = self.facts | {
             "steps": done,
             "epochs_done": done / self.job.steps_per_epoch,
@@ -250,8 +284,8 @@ class Recorder:
             epochs=np.array([s.epoch for s in samples], np.float64),
             statistics=dict(statistics(samples, len(parts))),
             histograms=dict(histograms(samples, len(parts))),
-            batch_losses=losses,
-            batch_iterations=at,
+            batch_losses=self.means,
+            batch_iterations=self.at,
             learning_rates=np.array([s.learning_rate for s in samples], np.float64),
             path=np.stack([w for _, w in path]) if path else None,
             path_iterations=np.array([k for k, _ in path], np.int64),

@@ -1,4 +1,4 @@
-"""When samples are taken: at the first step, the last and some between in any case, at more while time allows."""
+"""When samples are taken: at the first and the last step in any case, at others while time allows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ FIRST = 4
 GROWTH = 1.3
 """… by this factor, until the beginnings of epochs are nearer."""
 QUARTERS = 4
-"""The training is divided into so many parts, whose beginnings are sampled in any case."""
+"""The training is divided into so many parts, whose beginnings are sampled even before one knows what a step takes."""
+FLOOR = 4e-3
+"""Seconds that samples may take in the shortest training."""
 SHARE = 0.03
 """Of the time of the training, the part that samples may take; …"""
 ADVANCE = 0.25
 """… of that, the part that may be spent at once, on the first steps."""
+
+SURE = 5e-3
+"""Seconds of steps from which on it is known what one takes: the first calls of the engine are slower."""
 
 
 class Timetable:
@@ -31,8 +36,10 @@ class Timetable:
     def __init__(self, steps: int, per_epoch: int, every: int = 1, begun: int = 0, most: int = 512) -> None:
         self.steps, self.per_epoch, self.every, self.begun, self.most = steps, per_epoch, every, begun, most
         parts = {self.aligned(steps * k // QUARTERS) for k in range(1, QUARTERS)}
-        necessary = {0, 1, *parts, steps - every, steps - 1}
-        self.necessary = sorted({self.updating(k) for k in necessary if 0 <= self.updating(k) < steps})
+        self.wished = sorted({self.updating(k) for k in (1, *parts) if 0 <= self.updating(k) < steps})
+        self.necessary = sorted(
+            {self.updating(k) for k in (0, steps - every, steps - 1) if 0 <= self.updating(k) < steps}
+        )
         self.apart = 1  # steps from one sample to the next, at least
         self.last = -math.inf  # the last sample
         self.trained = self.spent = self.sampling = 0.0  # seconds; of `spent`, those for samples
@@ -68,13 +75,24 @@ class Timetable:
         necessary = left[0] if left else self.steps
         if not self.samples:
             return necessary
-        if not self.trained_steps:  # then one step by itself tells what a step takes
+        wished = [k for k in self.wished if k >= done]
+        if wished and self.allows(self.sampling / self.samples):
+            necessary = min(necessary, wished[0])
+            left += wished
+        if not self.trained_steps:  # a step by itself tells what a step takes, …
             return min(necessary, done + 1)
+        if self.trained < SURE:  # … or many small ones
+            return necessary
         wanted = self.spent + (1 + len(left)) * self.sampling / self.samples
         step = self.a_step()
         lacking = (wanted / SHARE - ADVANCE * self.steps * step) / (1 - ADVANCE) - self.trained
         wait = math.ceil(max(0.0, lacking) / step) if step else 0
         return min(necessary, self.candidate(max(done + wait, self.last + self.apart)))
+
+    def allows(self, cost: float) -> bool:
+        """Whether a sample may be taken that is wished for: before it is known what a step takes, it may."""
+        known = self.steps * self.a_step() if self.trained >= SURE else math.inf
+        return self.sampling + 2 * cost <= max(FLOOR, SHARE * known - self.spent + self.sampling)
 
     def candidate(self, least: float) -> int:
         """The first step from `least` on that is among the first, in the growing row, or begins an epoch."""

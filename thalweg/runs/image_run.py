@@ -19,6 +19,7 @@ from thalweg.data.images import Images, has_idx, read_images, read_picture
 from thalweg.data.recipe import recipe
 from thalweg.data.target import split_rows
 from thalweg.errors import BadRowsError, DataError, DivergedError, ModelFileError, NotFoundError
+from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
 from thalweg.runs import evidence
 from thalweg.runs.facts import is_number, is_text, is_whole
@@ -151,6 +152,9 @@ class ImageRun(Run):
         """Accuracy and log loss on images as `thalweg train` takes them; on the test images, if there are any."""
         images, _ = images_for(self, source)
         return score(self, images)
+
+    def recorded_network(self) -> Model:
+        return self.model
 
     def descriptions(self) -> dict[str, Any]:
         """Classes, size, channels and scale, as images.json, and the recorded kernels, as kernels.npz."""

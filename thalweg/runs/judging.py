@@ -11,9 +11,10 @@ import numpy as np
 from thalweg.data.cells import Array
 from thalweg.data.tables import Table
 from thalweg.data.target import label_text
+from thalweg.doctor.givens import TWINS
 from thalweg.runs.mistakes import class_mistakes, number_mistakes
 from thalweg.runs.scores import Score, class_scores, number_scores
-from thalweg.runs.suspicions import TWINS, Leak
+from thalweg.runs.suspicions import Leak
 from thalweg.tabular.features import Features
 
 MOST_NAMED = 5

@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.doctor import Diagnosis, diagnose
+from thalweg.doctor.finding import Text
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.loading import load_model
 from thalweg.models.model import Model
@@ -96,6 +98,8 @@ class Run(ABC):
     recording: Recording | None = None  # of the training; of several networks, of the first
     evidence: Evidence | None = None  # what the folder keeps for the report, of a run that was just trained
 
+    told: ClassVar[Mapping[str, Text]] = {}  # rules of the doctor that are left out, and why
+
     @abstractmethod
     def predict(self, source: Any) -> Array:
         """The likeliest class, or the number, for each row or picture: (rows,)."""
@@ -111,6 +115,20 @@ class Run(ABC):
     @abstractmethod
     def descriptions(self) -> dict[str, Any]:
         """The files, by name, that only this kind of run has in its folder."""
+
+    @abstractmethod
+    def recorded_network(self) -> Model:
+        """The network that the recording is of."""
+
+    def diagnose(self) -> Diagnosis | None:
+        """What is wrong with the training, of several networks with the first one's; None if nothing was recorded.
+
+        Of tables, what `suspicions` finds in the whole table isn't looked for again in the recorded rows.
+        """
+        if self.recording is None:
+            return None
+        network = self.recorded_network()
+        return diagnose(self.recording, lambda x: network.predict(x, verbose=0), skip=self.told)
 
     def save(self, folder: Path, command: Sequence[str]) -> None:
         """Writes the run folder."""

@@ -11,20 +11,15 @@ import numpy as np
 
 from thalweg.data.cells import Array
 from thalweg.data.tables import Table
+from thalweg.doctor.generalising import RARE
+from thalweg.doctor.leaks import GIVES_AWAY, tells_apart, tree_score
 from thalweg.runs.baselines import sample
 from thalweg.tabular.features import Features
 
 SAMPLE = 2_000
 """How many rows a tree for each column learns from and is judged on."""
-LEAVES = 64
 SECONDS = 5.0
 """For all columns; those that are left then are not looked at, which is said."""
-GIVES_AWAY = 0.99
-"""The least balanced accuracy, or R², of a column alone that is called a leak."""
-RARE = 0.2
-"""A class is rare if it has less than this part of an equal share of the rows."""
-TWINS = 0.05
-"""The least share of held-out rows with a twin that is worth a warning."""
 CHUNK = 65_536
 
 
@@ -50,20 +45,16 @@ def leaks(features: Features, train: Table, seed: int = 0) -> tuple[list[Leak], 
     y = features.targets(train).ravel()
     found: list[Leak] = []
     looked, begin = 0, time.perf_counter()
-    if not _tells_apart(y[learn]) or not _tells_apart(y[judge]):
+    if not tells_apart(y[learn]) or not tells_apart(y[judge]):
         return found, looked
     for name, x in _each(features, train):
         if time.perf_counter() - begin > SECONDS:
             break
         looked += 1
-        score = _alone(x, y, learn, judge, target.task)
+        score = tree_score(x, y, learn, judge, target.task)
         if score >= GIVES_AWAY:
             found.append(Leak(name, score, "R²" if target.task == "regression" else "balanced accuracy"))
     return sorted(found, key=lambda leak: -leak.score), looked
-
-
-def _tells_apart(y: Array) -> bool:
-    return len(y) >= 10 and bool((y != y[0]).any())
 
 
 def _each(features: Features, table: Table) -> Iterator[tuple[str, Array]]:
@@ -73,20 +64,6 @@ def _each(features: Features, table: Table) -> Iterator[tuple[str, Array]]:
             out = np.zeros((table.rows, len(column.features)), np.float32)
             column.write(table.column(column.name), table, out)
             yield column.name, out
-
-
-def _alone(x: Array, y: Array, learn: Array, judge: Array, task: str) -> float:
-    """The score of a tree on these columns of the matrix."""
-    from sklearn.metrics import r2_score
-    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-
-    if task == "regression":
-        tree = DecisionTreeRegressor(max_leaf_nodes=LEAVES, random_state=0).fit(x[learn], y[learn])
-        return float(r2_score(y[judge], tree.predict(x[judge])))
-    leaves = max(LEAVES, 2 * len(np.unique(y)))
-    tree = DecisionTreeClassifier(max_leaf_nodes=leaves, random_state=0).fit(x[learn], y[learn])
-    right, truth = tree.predict(x[judge]) == y[judge], y[judge]
-    return float(np.mean([right[truth == label].mean() for label in np.unique(truth)]))
 
 
 def twins(features: Features, train: Table, test: Table) -> int:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from thalweg import layers, losses
 from thalweg.data.recipe import recipe
 from thalweg.data.tables import Table, read_table
+from thalweg.doctor.finding import Text
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
@@ -104,6 +106,11 @@ class TableRun(Run):
     features: Features
     trees: list[Trees] = field(default_factory=list)  # beside the networks, which are the model
 
+    told: ClassVar[Mapping[str, Text]] = {
+        rule: {"en": "the run looks at all rows for it; see its warnings", "zh": "執行結果已檢查所有資料列；見其警告"}
+        for rule in ("leaking column", "shared rows", "imbalance", "no better than a linear model")
+    }
+
     @property
     def target(self) -> Target:
         """The target."""
@@ -170,6 +177,9 @@ class TableRun(Run):
         network = Functional(self.model.input, tensor, seed=0)
         network.compile(options.get("optimizer") or "adam", loss)
         return network
+
+    def recorded_network(self) -> Model:
+        return self.first_network()
 
     def descriptions(self) -> dict[str, Any]:
         """The columns, as columns.json, and the trees, if there are any."""

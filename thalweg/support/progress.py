@@ -105,6 +105,9 @@ def fitting(parts: Sequence[str], room: int) -> str:
 class Figure(Protocol):
     """A live figure of a fit, such as a notebook's."""
 
+    inside: Callable[[], tuple[Any, dict[str, Any]]] | None
+    """What is recorded inside the layers, if it is: epochs, and of each layer the sizes of its steps."""
+
     def add(self, first: int, records: Sequence[Any] | NDArray[Any], logs: Callable[[Any], Logs]) -> None:
         """After epochs from `first` on; `logs` makes the numbers of a record."""
         ...

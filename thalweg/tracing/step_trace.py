@@ -9,6 +9,7 @@ from typing import Any
 from thalweg.program.ir.instruction import Array
 from thalweg.tracing.central import Check
 from thalweg.tracing.trace_figure import figure
+from thalweg.tracing.trace_html import as_html
 from thalweg.tracing.trace_json import described
 from thalweg.tracing.trace_text import written
 from thalweg.tracing.tutorial import Line, lines
@@ -112,6 +113,10 @@ class Trace(Mapping[str, Array]):
         return self.text(columns())
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The same, for notebooks."""
+        return as_html(self)
 
 
 __all__ = ["Setting", "Trace"]

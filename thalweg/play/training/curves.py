@@ -42,3 +42,14 @@ class Curves:
         if not np.isnan(held_loss).all():
             found |= {"val_loss": held_loss, "val_metric": held_metric}
         return found
+
+    def history(self, begun: int) -> dict[str, list[Any]]:
+        """The points of the epochs after the first `begun`, as the history of a fit."""
+        rows = [point for point in self.points if point[0] > begun]
+        found: dict[str, list[Any]] = {"epoch": [int(point[0]) - begun - 1 for point in rows]}
+        keys = ("loss", self.metric, "val_loss", f"val_{self.metric}")
+        for place, key in enumerate(keys, start=1):
+            values = [point[place] for point in rows]
+            if not all(np.isnan(value) for value in values):
+                found[key] = values
+        return found

@@ -18,6 +18,7 @@ from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.requests.page_state import State
 from thalweg.play.training.arithmetic import Step, kernel_of
 from thalweg.play.training.ball import PATH, REMEMBERED
+from thalweg.play.training.checkup import Checkup
 from thalweg.play.training.curves import Curves
 from thalweg.play.training.network import Network
 from thalweg.play.training.responses import Responses
@@ -71,6 +72,8 @@ class Course:
         self.last: dict[str, Any] = {}  # the scores of the epoch that ended last
         self.step: Step | None = None  # the last single step
         self.path: list[Array] = []
+        self.diverged: str | None = None  # what went wrong in the last steps
+        self.checkup = Checkup()
         self.initial = scores(self.network.train) or {}
         self.note_point(0, self.initial)
 
@@ -118,7 +121,7 @@ class Course:
         leg.epochs, leg.whole = self.bursts.epochs, self.bursts.batch == 0
         self.epochs_before, self.iterations_before = self.epoch, self.iteration
         self.network, self.step = network, None
-        self.responses = Responses(network)
+        self.responses, self.checkup = Responses(network), Checkup()
         self.legs.append(Leg(state))
         return True
 
@@ -135,13 +138,20 @@ class Course:
         """
         self.step = None
         bursts = self.bursts
+        sampled = self.checkup.due(bursts.steps)
         after = (bursts.batch + steps) % bursts.steps_per_epoch  # steps after the last epoch that ends
         parts = (steps - after, after) if after < steps else (steps,)
         try:
             for part in parts:
-                records = bursts.run(part) if part else []
+                records = bursts.run(part, sampled) if part else []
+                sampled = False
                 if records:  # validated right at the epoch's end
                     self.note_point(self.epoch, records[-1])
+        except DivergedError as error:
+            self.diverged = str(error)
+            raise
+        else:
+            self.diverged = None
         finally:
             self.legs[-1].epochs, self.legs[-1].whole = bursts.epochs, bursts.batch == 0
 
@@ -164,6 +174,10 @@ class Course:
             self.path.append(vector.copy())
             if len(self.path) > PATH:
                 self.path = self.path[::2]
+
+    def findings(self) -> list[dict[str, Any]]:
+        """What the doctor says of this leg so far."""
+        return self.checkup.findings(self.network, self.curves, self.epochs_before, self.diverged)
 
     def loss_now(self) -> float | None:
         """The loss of all training rows at the weights now; None for many rows, or if it isn't finite."""

@@ -11,6 +11,7 @@ from thalweg import activations, initializers, losses, optimizers, schedules
 from thalweg.data.recipe import RECIPES, Recipe
 from thalweg.errors import ArgumentError
 from thalweg.play.exercises.exercise import Exercise
+from thalweg.play.requests.formulas import modest
 from thalweg.play.requests.page_state import State
 from thalweg.play.requests.refusal import RefusedError
 from thalweg.support.naming import choose, snake_case
@@ -43,7 +44,7 @@ def arguments(kind: Any, skip: tuple[str, ...]) -> dict[str, Any]:
 
 def activation(name: str) -> Any:
     """An activation by its name, or from its formula in x."""
-    return activations.get(name)
+    return activations.get(modest(name))
 
 
 def recipe_of(exercise: Exercise) -> Recipe:
@@ -55,7 +56,7 @@ def loss(state: State, exercise: Exercise) -> losses.Loss:
     """The loss: the task's usual one, one by its name, or a formula in y_true and y_pred."""
     if state.loss in HALVED:
         return losses.SumSquaredError(half=True)
-    return losses.get(recipe_of(exercise).loss if state.loss == "auto" else state.loss)
+    return losses.get(recipe_of(exercise).loss if state.loss == "auto" else modest(state.loss))
 
 
 def output_activation(state: State, exercise: Exercise) -> str:

@@ -66,6 +66,7 @@ class Network:
             self.bursts = Bursts(self.model, exercise.x, self.y, state.batch, shuffle=state.shuffle)
             self.train = evaluation(self.model, exercise.x, self.y)
             self.held = evaluation(self.model, exercise.held_x, self.held_y) if exercise.held else None
+            self.bursts.record(*((exercise.held_x, self.held_y) if exercise.held else ()))
         self.notes: list[Text] = [both(str(w.message), f"請注意（原文）：{w.message}") for w in caught]
         self.metric = next(key for key in self.model.metrics_names if key != "loss")
 

@@ -130,7 +130,7 @@ def small(maps: Array) -> Array:
 
 def labels(y: Array, regression: bool) -> Array:
     """Of numbers, those of the first output."""
-    return y.reshape(len(y), -1)[:, 0].astype(np.float32) if regression else y.astype(np.int32)
+    return y.reshape(len(y), y.size // max(1, len(y)))[:, :1].ravel().astype(np.float32) if regression else y.astype(np.int32)
 
 
 def squeezed(y: Array) -> Array:

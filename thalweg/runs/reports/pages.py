@@ -9,7 +9,7 @@ from thalweg.errors import ArgumentError, DivergedError
 from thalweg.models.inspection import steps_of
 from thalweg.runs.evidence import load_evidence
 from thalweg.runs.image_run import ImageRun
-from thalweg.runs.reports.run_subjects import subject_of_run
+from thalweg.runs.reports.run_subjects import run_name, subject_of_run
 from thalweg.runs.run import Run
 from thalweg.runs.stored import load_run
 from thalweg.runs.table_run import TableRun
@@ -53,7 +53,7 @@ def write_failed(error: DivergedError, path: Path, source: str, language: str = 
     subject.name = f"{Path(source).stem}: a training that failed"
     subject.facts = [(both("source", "資料來源"), source), *subject.facts]
     if not subject.remarks:
-        subject.remarks.append(both(f"The training failed. {error}", f"訓練失敗：{error}"))
+        subject.remarks.append(both(f"The training failed: {error}", f"訓練失敗：{error}"))
     write_page(path, report_document(subject, language))
 
 
@@ -71,7 +71,17 @@ def write_comparison(folders: Sequence[Path], path: Path, language: str = "en") 
                 f"{folders[0]} predicts {said(first)} and {folder} {said(subject)}: runs are compared that predict the "
                 "same; make a report of each"
             )
-    write_page(path, comparison_document(subjects, [str(folder) for folder in folders], language))
+    write_page(path, comparison_document(subjects, told_apart(folders), language))
+
+
+def told_apart(folders: Sequence[Path]) -> list[str]:
+    """The folders' names, or their whole paths if two have the same name.
+
+    >>> told_apart([Path("runs/a"), Path("runs/b")]), told_apart([Path("runs/a"), Path("old/a")])
+    (['a', 'b'], ['runs/a', 'old/a'])
+    """
+    names = [run_name(folder) for folder in folders]
+    return names if len(set(names)) == len(names) else [folder.as_posix() for folder in folders]
 
 
 def said(subject: Subject) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def subject_of_run(run: Run, evidence: Evidence | None, folder: Path) -> Subject
         evidence: what its folder keeps for the report; None in folders of older versions.
         folder: the run folder.
     """
-    subject = Subject(name=run_name(folder), history=run.history, recording=getattr(run, "recording", None))
+    subject = Subject(name=run_name(folder), history=run.history, recording=run.recording)
     subject.remarks = [both(f"Warning: {said}.", f"警告：{said}。") for said in run.facts.get("warnings", [])]
     if run.facts.get("interrupted"):
         subject.remarks.insert(0, both("The training was interrupted by Ctrl-C.", "訓練被 Ctrl-C 中斷。"))
@@ -79,8 +80,10 @@ def number(value: Any) -> float:
 
 
 def shown(value: Any) -> str:
-    """An option's value for people; "" for one that wasn't given."""
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """An option's value for people; "" for one that says nothing."""
+    if value in (None, "", [], (), False):
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def scores_of(run: Run) -> list[Score]:
@@ -152,7 +155,7 @@ def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> N
     used = sum(1 for column in run.features.columns if column.features)
     subject.facts = [
         (both("source", "資料來源"), str(facts.get("source", ""))),
-        (both("target", "目標"), f"{target.name}: {target.task} ({target.why})"),
+        (both("target", "目標"), f"{target.name}, {target.task}: {target.why}"),
         (
             both("columns", "欄位"),
             both(
@@ -183,6 +186,9 @@ def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> N
             f"這裡看的是第一個網路；預測是{trained_text(members, trees, 0)['zh']}。",
         )
     recorded(subject)
+    if subject.recording is not None:
+        layers = [name.removeprefix(FIRST_NAMED) for name in subject.recording.layers]
+        subject.recording = replace(subject.recording, layers=layers)
     if evidence is None:
         return
     subject.held = evidence.held

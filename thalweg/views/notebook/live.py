@@ -1,16 +1,12 @@
 """The live figure of a fit in a notebook: curves while it trains, a static picture when it has ended.
 
-Numbers flow one way, from the kernel to the page; the kernel's interrupt is what stops a fit. The output is one display
-with an id, which is updated and never cleared, so that nothing flickers; at the end it holds an SVG that stays in the
-saved notebook.
+Numbers flow one way, from the kernel to the page; the kernel's interrupt is what stops a fit. At the end the output is
+an SVG, which stays in the saved notebook.
 """
 
 from __future__ import annotations
 
-import sys
-import threading
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -19,51 +15,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.support.jupyter import cell
-from thalweg.views.web.epochs_svg import HELD, charts, sentence
-from thalweg.views.web.svg import standalone
+from thalweg.views.notebook.screens import Screen, screen
+from thalweg.views.web.epochs_svg import charts, sentence
+from thalweg.views.web.svg import COLOURS, Chart, Curve, standalone
 
 Logs = dict[str, Any]
+Inside = Callable[[], tuple[Any, dict[str, Any]]]  # epochs, and of each layer the sizes of its steps
+STEPS = "log₁₀(step / weight)"
 LATER = 0.4  # seconds of training before a figure appears: a short fit has only the picture
 PAUSE = 0.2  # seconds between two frames, …
 SHARE = 10.0  # … or this many times what the last one took
 MOST_POINTS = 2000  # epochs that are kept of a long training: when there are twice as many, every second one goes
 MOST_FIGURES = 12  # of one cell; further fits of a loop are lines
-PICTURE, TEXT = "image/svg+xml", "text/plain"
 
-shown = {"cell": -1, "figures": 0}  # how many figures the running cell has
-
-
-def ipython() -> Any:
-    """What puts outputs into a cell."""
-    import IPython.display
-
-    return IPython.display
+shown: dict[str, Any] = {"cell": None, "figures": 0}  # how many figures the running cell has
 
 
 def live_figure() -> LiveFigure | None:
-    """A figure for a fit that begins now; None outside of a notebook, without anywidget, or where it isn't wanted.
-
-    Where printed lines go elsewhere than into the cell (a redirected output, a thread of the user's), there is none.
-    """
+    """A figure for a fit that begins now; None outside of a notebook, without anywidget, or where it isn't wanted."""
+    if find_spec("anywidget") is None:
+        return None
+    place = screen()
+    if place is None:
+        return None
     here = cell()
-    if here is None or find_spec("anywidget") is None or not hasattr(sys.stdout, "parent_header"):
-        return None
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    if shown["cell"] != here:
+    if shown["cell"] != here or here is None:
         shown.update(cell=here, figures=0)
-    return LiveFigure() if shown["figures"] < MOST_FIGURES else None
+    return LiveFigure(place) if shown["figures"] < MOST_FIGURES else None
 
 
 class LiveFigure:
-    """Curves of a fit. `title` and numbers come from the fit's progress."""
+    """Curves of a fit, whose numbers come from its progress."""
 
-    def __init__(self) -> None:
-        self.id = uuid.uuid4().hex
+    def __init__(self, place: Screen) -> None:
+        self.screen = place
         self.widget: Any = None
         self.begin = self.last = time.perf_counter()
         self.cost = 0.0  # seconds that the last frame took
         self.points = Points()
+        self.inside: Inside | None = None
         self.place = ""  # how far it is
 
     def add(self, first: int, records: Sequence[Any] | NDArray[Any], logs: Callable[[Any], Logs]) -> None:
@@ -89,14 +79,25 @@ class LiveFigure:
         """The figures as bytes."""
         from thalweg.views.web.encoding import encode
 
-        return encode(figures(self.points.columns(), self.place))
+        return encode([*figures(self.points.columns(), self.place), *map(live_chart, self.layers())])
+
+    def layers(self) -> list[Chart]:
+        """The sizes of the layers' steps, if they are recorded."""
+        if self.inside is None:
+            return []
+        epochs, ratios = self.inside()
+        if len(epochs) < 2:
+            return []
+        with np.errstate(all="ignore"):
+            curves = [Curve(name, epochs, np.log10(r)) for name, r in list(ratios.items())[: len(COLOURS)]]
+        return [Chart(STEPS, curves, "epoch")] if curves else []
 
     def open(self) -> None:
         """Shows the figure as the cell's output."""
         from thalweg.views.notebook.widget import make_widget
 
         self.widget = make_widget(self.frame())
-        ipython().display(self.widget, display_id=self.id)
+        self.screen.show(self.widget)
 
     def close(self, end: str) -> bool:
         """Leaves the static picture; returns whether there is one: a single epoch is a line of numbers."""
@@ -106,8 +107,8 @@ class LiveFigure:
             return False
         shown["figures"] += 1
         text = sentence(columns, f", {end}" if end else "")
-        data = {PICTURE: standalone(charts(columns, end)), TEXT: text} if len(self.points) else {TEXT: text}
-        ipython().publish_display_data(data, transient={"display_id": self.id}, update=self.widget is not None)
+        picture = standalone([*charts(columns, end), *self.layers()]) if len(self.points) else None
+        self.screen.leave(picture, text, instead=self.widget is not None)
         if self.widget is not None:
             self.widget.close()
             self.widget = None
@@ -164,13 +165,16 @@ def figures(columns: dict[str, tuple[list[float], list[float]]], place: str) -> 
     """The curves as figures of a page: each name beside its value on the rows held out."""
     made = []
     for number, chart in enumerate(charts(columns)):
-        series = [
-            {"name": c.name, "x": np.array(c.x), "y": np.array(c.y), "dashed": c.name.startswith(HELD)}
-            for c in chart.curves
-        ]
-        figure = {"kind": "curves", "title": chart.title, "x": series[0]["x"], "series": series}
         ends = ", ".join(f"{c.name} {c.y[-1]:.4g}" for c in chart.curves if len(c.y))
-        note = ends if number else place
-        labels = {"x_label": {"en": "epoch", "zh": "輪"}, "y_label": chart.title, "note": note}
-        made.append(figure | labels)
+        made.append(live_chart(chart) | {"note": ends if number else place})
     return made
+
+
+def live_chart(chart: Chart) -> dict[str, Any]:
+    """A chart as a figure of a page."""
+    series = [
+        {"name": c.name, "x": np.asarray(c.x, float), "y": np.asarray(c.y, float), "dashed": c.dashed}
+        for c in chart.curves
+    ]
+    labels = {"x_label": {"en": "epoch", "zh": "輪"}, "y_label": chart.title}
+    return {"kind": "curves", "title": chart.title, "x": series[0]["x"], "series": series} | labels

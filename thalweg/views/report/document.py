@@ -10,7 +10,6 @@ import numpy as np
 from thalweg.errors import ThalwegError
 from thalweg.support.files import to_json
 from thalweg.views.report.class_judgement import class_judgement
-from thalweg.views.report.course import course
 from thalweg.views.report.findings import findings
 from thalweg.views.report.influence import influence
 from thalweg.views.report.layer_statistics import layer_statistics
@@ -22,6 +21,7 @@ from thalweg.views.report.picture_insides import picture_insides
 from thalweg.views.report.reproduction import reproduction
 from thalweg.views.report.subject import Array, Clock, Figure, Subject, Text, both
 from thalweg.views.report.timing import timing
+from thalweg.views.report.training_curves import training_curves
 from thalweg.views.report.worst_rows import worst_rows
 
 Section = dict[str, Any]
@@ -76,8 +76,7 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
             failed.append(both(f"{name}: {error}", f"{name}：{error}"))
 
     make("overview", lambda: overview(subject))
-    make("findings", lambda: findings(subject))
-    make("course", lambda: course(subject))
+    make("course", lambda: training_curves(subject))
     make("judgement", lambda: class_judgement(subject) or number_judgement(subject))
     make("influence", lambda: influence(subject, clock.part(0.4)))
     make("mistakes", lambda: worst_rows(subject, important(made["influence"])))
@@ -85,7 +84,8 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
     make("convolutions", lambda: picture_insides(subject, clock))
     make("layers", lambda: layer_statistics(subject))
     make("program", lambda: timing(subject, clock))
-    make("landscape", lambda: loss_planes(subject, clock))
+    make("landscape", lambda: loss_planes(subject, clock.part(0.6)))
+    make("findings", lambda: findings(subject, clock))  # last, as its time has no limit
     make("reproduction", lambda: reproduction(subject))
     order = ["overview", "findings", "course", "judgement", "mistakes", "influence", "network", "convolutions"]
     order += ["layers", "landscape", "program", "reproduction"]

@@ -4,29 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.views.report.subject import Subject, both
+from thalweg.doctor import Diagnosis, diagnose
+from thalweg.recordings import Recording
+from thalweg.views.report.subject import Clock, Subject, Text, both
+
+LEAST = 1.0
+"""Seconds without which no linear model and no forest are fitted, to know what can be reached."""
 
 
-def findings(subject: Subject) -> dict[str, Any] | None:
-    """The section; None if nothing was examined."""
-    diagnosis = subject.diagnosis
+def examined(subject: Subject, clock: Clock) -> Diagnosis | None:
+    """What the doctor says; None without a history."""
+    recording = subject.recording
+    if recording is None:
+        records = [record for record in subject.history if not record.get("member")]
+        if not records:
+            return None
+        keys = [key for key in records[0] if key != "member"]
+        recording = Recording(facts={"history": {key: [record[key] for record in records] for key in keys}})
+    network = subject.network
+    predict = None if network is None else lambda x: network.model.predict(x, verbose=0)
+    return diagnose(recording, predict, thorough=clock.left >= LEAST)
+
+
+def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
+    """The section; None if there is nothing to examine."""
+    diagnosis = examined(subject, clock)
     if diagnosis is None:
         return None
     found = [finding.to_json() for finding in diagnosis.findings]
     checked, unchecked = len(diagnosis.checked), dict(diagnosis.not_checked)
-    first = (
-        both(f"{len(found)} findings; {checked} rules were checked.", f"{len(found)} 項發現；檢查了 {checked} 條規則。")
-        if found
-        else both(f"Nothing found; {checked} rules were checked.", f"沒有發現問題；檢查了 {checked} 條規則。")
+    first = both(
+        f"{checked} rules were checked; each wants a symptom and its harm.",
+        f"檢查了 {checked} 條規則；每一條都要有症狀與其危害才會提出。",
     )
     figures: list[dict[str, Any]] = [{"kind": "findings", "title": both("Findings", "發現"), "findings": found}]
-    if unchecked:
+    reasons: dict[str, tuple[Text, list[str]]] = {}
+    for rule, why in unchecked.items():
+        reasons.setdefault(str(why), (why, []))[1].append(str(rule))
+    if reasons:
         figures.append(
             {
                 "kind": "table",
                 "title": both("Not checked", "未檢查的規則"),
-                "columns": [both("rule", "規則"), both("why", "原因")],
-                "rows": [[str(rule), why] for rule, why in unchecked.items()],
+                "columns": [both("why", "原因"), both("rules", "規則")],
+                "rows": [[why, ", ".join(rules)] for why, rules in reasons.values()],
                 "numeric": [False, False],
             }
         )

@@ -7,6 +7,7 @@ held-out rows; a column is moved with all columns of the matrix that it became, 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,10 +98,13 @@ def importance(inputs: ColumnInputs, held: Held, seconds: float, seed: int = 0) 
     if each * len(inputs.names) > seconds:  # not even one round: fewer rows
         rows = max(50, int(rows * seconds / (each * len(inputs.names))))
         x, truth = x[:rows], truth[:rows]
+        begin_again = time.perf_counter()
         base = loss_of(truth, inputs.predict(x))
+        each = time.perf_counter() - begin_again
     random, columns = np.random.default_rng(seed), len(inputs.names)
     losses: list[list[float]] = [[] for _ in range(columns)]
-    together = max(1, STACKED // len(x))  # columns in a call: many small calls would take longer
+    # Columns in a call: many small calls would take longer, and one large call can't be ended.
+    together = max(1, min(STACKED // len(x), int(seconds / 4 / max(each, 1e-6))))
     for number in range(REPEATS * columns)[::together]:
         if number and time.perf_counter() - begin > seconds:
             break
@@ -154,10 +158,10 @@ def grid(cells: Array, numeric: bool) -> tuple[list[Any], Array]:
             wanted = np.quantile(cells[known].astype(np.float64), np.linspace(0.01, 0.99, POINTS))
             keep = np.unique(np.clip(np.searchsorted(values, wanted), 0, len(values) - 1))
         return values[keep].tolist(), known[first[keep]]
-    labels = np.array(["—" if cell is None else str(cell) for cell in cells.tolist()], object)
-    names, first, counts = np.unique(labels.astype(str), return_index=True, return_counts=True)
-    keep = np.argsort(-counts, kind="stable")[:VALUES]
-    return names[keep].tolist(), first[keep]
+    values = cells.tolist()
+    kept = [cell for cell, _ in Counter(values).most_common(VALUES)]
+    labels = [both("missing", "遺漏值") if cell is None else str(cell) for cell in kept]
+    return labels, np.array([values.index(cell) for cell in kept])
 
 
 def dependence(inputs: ColumnInputs, column: int, subject: Subject) -> Figure | None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.course import curves
 from thalweg.views.report.subject import Array, Figure, Subject, Text, both, thinned
+from thalweg.views.report.training_curves import curves
 
 MOST_SAMPLES = 300
 MOST_LAYERS = 8

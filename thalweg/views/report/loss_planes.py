@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from thalweg.landscapes import planes
+from thalweg.landscapes import planes, terrain
 from thalweg.views.report.subject import Array, Clock, Figure, Network, Subject, Text, both, thinned
 
 LEAST, MOST = 0.3, 2.0
@@ -16,6 +17,10 @@ MOST_PATH = 150
 SPAN = 50.0
 """A landscape whose largest loss is so many times its least is shown by its logarithm."""
 SEEDS = 2
+GRID = planes.LEAST**2
+"""Losses of the coarsest plane."""
+LARGEST = 1e12
+"""Weights beyond it are those of a training that failed: squares of their lengths would overflow."""
 
 
 def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
@@ -26,7 +31,9 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     what = both("loss landscapes", "損失地形")
     if not clock.has(LEAST, what):
         return None
-    if not np.isfinite(network.model.vector).all():
+    if not float(np.abs(network.model.vector).max(initial=0.0)) < LARGEST:  # nor NaN
+        return None
+    if not clock.has(GRID * evaluation_seconds(network.model, x, y), what):
         return None
     path = path_of(subject, network)
     seconds = min(MOST, clock.left / 4)
@@ -35,8 +42,9 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         figures.insert(0, descent(planes.pca_plane(network.model, x, y, path, seconds=seconds)))
     others = solutions(network, x, y, clock)
     if len(others) >= 2 and clock.has(LEAST, what):
-        found = planes.valleys(network.model, x, y, list(others.values()), seconds=min(seconds, clock.left))
-        figures.append(between(found, list(others)))
+        two = dict(list(others.items())[:2])  # others wouldn't lie on the plane through these
+        found = planes.valleys(network.model, x, y, list(two.values()), seconds=min(seconds, clock.left))
+        figures.append(between(found, list(two)))
     figures = [figure for figure in figures if np.isfinite(figure["loss"]).any()]
     if not figures:
         return None
@@ -52,6 +60,15 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         ],
         "figures": figures,
     }
+
+
+def evaluation_seconds(model: Any, x: Array, y: Array) -> float:
+    """About how long one value of the loss takes."""
+    rows = slice(terrain.ROWS)
+    model.evaluate(x[rows], y[rows], verbose=0)
+    begin = time.perf_counter()
+    model.evaluate(x[rows], y[rows], verbose=0)
+    return time.perf_counter() - begin
 
 
 def path_of(subject: Subject, network: Network) -> Array | None:
@@ -78,7 +95,7 @@ def solutions(network: Network, x: Array, y: Array, clock: Clock) -> dict[str, A
     return found
 
 
-def figure_of(found: dict[str, Any], title: Text, note: Text, labels: tuple[Text, Text]) -> Figure:
+def figure_of(found: dict[str, Any], title: Text, note: Text, labels: tuple[Text, ...]) -> Figure:
     """A figure of a plane's data."""
     loss = np.asarray(found["loss"], np.float64)
     known = loss[np.isfinite(loss)]
@@ -118,9 +135,10 @@ def descent(found: dict[str, Any]) -> Figure:
         both("The path of descent", "下降的路徑"),
         both(
             f"The two directions in which the weights have moved most: {first} and {second} of the path's variance. "
-            "The path lies near this plane, not in it, so its losses differ from the ground's.",
+            "The path lies near this plane, not in it, so its losses differ from the ground's. It ends with the last "
+            "step; the network may have kept the weights of an earlier epoch, its best.",
             f"權重移動最多的兩個方向：分別占路徑變異的 {first} 與 {second}。"
-            "路徑在此平面附近而不在其上，故其損失與地面不同。",
+            "路徑在此平面附近而不在其上，故其損失與地面不同。路徑止於最後一步；網路保留的可能是較早的、最好的那一輪的權重。",
         ),
         (both("first principal direction", "第一主方向"), both("second principal direction", "第二主方向")),
     )
@@ -129,14 +147,15 @@ def descent(found: dict[str, Any]) -> Figure:
 def between(found: dict[str, Any], names: list[str]) -> Figure:
     """The plane through this solution and two others."""
     labels = ["this network", *names]
-    chinese = {"this network": "這個網路"}
+    chinese = {name: name.replace("network", "網路").replace("seed", "種子") for name in names}
+    chinese["this network"] = "這個網路"
     return figure_of(
-        named(found, lambda k: both(labels[k], chinese.get(labels[k], labels[k]))),
+        named(found, lambda k: both(labels[k], chinese[labels[k]])),
         both("Local valleys", "局部的山谷"),
         both(
-            "The plane through this network and the two that follow, trained from other initial weights: where a ridge "
-            "lies between them, each has found a valley of its own. Further solutions are shown where they fall.",
-            "穿過這個網路與接著兩個由其他初始權重訓練出的網路的平面：若中間有山脊，就表示各自找到了不同的山谷。其餘的解畫在其投影處。",
+            "The plane through this network and two others, trained from other initial weights: where a ridge lies "
+            "between them, each has found a valley of its own.",
+            "穿過這個網路與另外兩個由其他初始權重訓練出的網路的平面：若中間有山脊，就表示各自找到了不同的山谷。",
         ),
-        (both(f"towards {labels[1]}", f"朝向 {labels[1]}"), both(f"towards {labels[2]}", f"朝向 {labels[2]}")),
+        tuple(both(f"towards {name}", f"朝向{chinese[name]}") for name in labels[1:3]),
     )

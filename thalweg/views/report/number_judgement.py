@@ -10,7 +10,7 @@ from thalweg.views.report.class_judgement import part_of
 from thalweg.views.report.subject import Array, Figure, Subject, both, written
 
 MOST_POINTS = 1500
-BINS = 30
+BINS = 15
 PARTS = 8
 TAIL = 0.005
 

@@ -66,7 +66,7 @@ def subject_of(model: Model, nodes: Sequence[Any], x: Any = None, y: Any = None)
     )
     subject.network.seconds = seconds * retrained_share(model.optimizer.iterations)
     if facts.get("diverged"):
-        subject.remarks.append(both(f"The training failed. {facts['diverged']}", f"訓練失敗：{facts['diverged']}"))
+        subject.remarks.append(both(f"The training failed: {facts['diverged']}", f"訓練失敗：{facts['diverged']}"))
     if recording is None:
         subject.missing.append(
             both(
@@ -80,13 +80,20 @@ def subject_of(model: Model, nodes: Sequence[Any], x: Any = None, y: Any = None)
     given = rows_of(subject, recording, x, y)
     if given is not None:
         judged(subject, model, *given)
+        if subject.scores and x is None and recording is not None and recording.sample.held_x is None:
+            subject.remarks.append(
+                both(
+                    "Judged by rows that it was trained on, as no others were kept: new rows will fare worse.",
+                    "以訓練過的資料列評判（沒有保留其他資料列）：新的資料列會表現得較差。",
+                )
+            )
         if subject.x is None and isinstance(given[0], np.ndarray):
             subject.x, subject.y = given[0][:MOST_INPUTS], given[1][:MOST_INPUTS]
     return subject
 
 
 def rows_of(subject: Subject, recording: Any, x: Any, y: Any) -> tuple[Any, Any] | None:
-    """The rows to judge by, and a remark on what they are."""
+    """The rows to judge by: those given, those validated on, or those trained on; None if there are none."""
     if x is not None:
         return plain(x), plain(y)
     sample = None if recording is None else recording.sample
@@ -100,15 +107,7 @@ def rows_of(subject: Subject, recording: Any, x: Any, y: Any) -> tuple[Any, Any]
         return None
     if sample.held_x is not None and sample.held_y is not None:
         return sample.held_x, sample.held_y
-    if sample.y is None:
-        return None
-    subject.remarks.append(
-        both(
-            "Judged by rows that it was trained on, as no others were kept: new rows will fare worse.",
-            "以訓練過的資料列評判（沒有保留其他資料列）：新的資料列會表現得較差。",
-        )
-    )
-    return sample.x, sample.y
+    return None if sample.y is None else (sample.x, sample.y)
 
 
 def plain(data: Any) -> Any:
@@ -140,10 +139,14 @@ def described(model: Model, facts: dict[str, Any]) -> list[tuple[Text, Text]]:
     if facts.get("steps") is not None:
         seconds = facts.get("seconds")
         took = "" if seconds is None else f", {seconds:.2f} s"
+        done, asked = written(facts.get("epochs_done")), facts.get("epochs")
         lines.append(
             (
                 both("training", "訓練"),
-                f"{written(facts.get('epochs_done'))} / {facts.get('epochs')} epochs, {facts['steps']:,} steps{took}",
+                both(
+                    f"{facts['steps']:,} steps, {done} of {asked} epochs{took}",
+                    f"{facts['steps']:,} 步，{asked} 輪中的 {done} 輪{took}",
+                ),
             )
         )
     return lines

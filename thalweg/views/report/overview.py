@@ -38,7 +38,7 @@ def overview(subject: Subject) -> dict[str, Any]:
 def score_table(subject: Subject) -> Figure:
     """Scores with intervals, beside those of simpler answers."""
     others = list(dict.fromkeys(name for score in subject.scores for name in score.others))
-    columns: list[Text] = [both("score", "分數"), both("network", "網路"), both("95 % interval", "95 % 信賴區間")]
+    columns: list[Text] = [both("score", "分數"), both("this run", "本次執行"), both("95 % interval", "95 % 信賴區間")]
     rows = []
     for score in subject.scores:
         known = np.isfinite([score.low, score.high]).all()
@@ -63,7 +63,7 @@ def against_others(subject: Subject) -> list[Figure]:
     known = {name: value for name, value in main.others.items() if np.isfinite(value)}
     if not known or not np.isfinite(main.value):
         return []
-    labels: list[Text] = [both("network", "網路"), *known]
+    labels: list[Text] = [both("this run", "本次執行"), *known]
     values = np.array([main.value, *known.values()])
     nothing = [np.nan] * len(known)
     better = both("smaller is better", "越小越好") if main.name in ERRORS else both("larger is better", "越大越好")

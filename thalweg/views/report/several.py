@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.course import EPOCH, MOST_EPOCHS, curves, number, split, titled
 from thalweg.views.report.overview import ERRORS
-from thalweg.views.report.subject import Figure, Subject, Text, both, thinned, written
+from thalweg.views.report.subject import Figure, Score, Subject, Text, both, thinned, written
+from thalweg.views.report.training_curves import EPOCH, MOST_EPOCHS, curves, number, split, titled
 
 MOST_SCORES = 4
 """Scores that are drawn as bars; the table has all."""
@@ -29,22 +29,15 @@ def scores_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[st
     """Scores of each, with their intervals."""
     kinds = list(dict.fromkeys(score.name for subject in subjects for score in subject.scores))
     by_name = [{score.name: score for score in subject.scores} for subject in subjects]
-    rows = []
-    for name, found in zip(names, by_name, strict=True):
-        cells = [name]
-        for kind in kinds:
-            score = found.get(kind)
-            known = score is not None and np.isfinite([score.low, score.high]).all()
-            interval = f" ({written(score.low)} – {written(score.high)})" if known and score is not None else ""
-            cells.append("" if score is None else f"{written(score.value)}{interval}")
-        rows.append(cells)
+    rows = [[kind, *(scored(found.get(kind)) for found in by_name)] for kind in kinds]
     figures: list[Figure] = [
         {
             "kind": "table",
             "title": both("Scores on rows held out", "保留資料列上的分數"),
-            "columns": [both("run", "執行"), *kinds],
+            "note": both("With their 95 % intervals.", "附 95 % 信賴區間。"),
+            "columns": [both("score", "分數"), *names],
             "rows": rows,
-            "numeric": [False, *[True] * len(kinds)],
+            "numeric": [False, *[True] * len(names)],
         }
     ]
     for kind in kinds[:MOST_SCORES]:
@@ -69,6 +62,14 @@ def scores_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[st
         "text": [same_rows(subjects)],
         "figures": figures,
     }
+
+
+def scored(score: Score | None) -> str:
+    """A score with its interval, if it is known."""
+    if score is None:
+        return ""
+    known = np.isfinite([score.low, score.high]).all()
+    return f"{written(score.value)} ({written(score.low)} – {written(score.high)})" if known else written(score.value)
 
 
 def same_rows(subjects: Sequence[Subject]) -> Text:

@@ -185,7 +185,6 @@ class Subject:
         history: a record for each epoch (of each member).
         metric: what "held_out" in the history is.
         recording: what was measured while it trained (`thalweg.recordings`).
-        diagnosis: of `thalweg.doctor`.
         code: how to reproduce it: what it is, its language and its text.
         settings: by name, for comparisons.
         sizes: by name, for comparisons: parameters, seconds, …
@@ -208,7 +207,6 @@ class Subject:
     history: list[dict[str, Any]] = field(default_factory=list)
     metric: str = ""
     recording: Any = None
-    diagnosis: Any = None
     code: list[tuple[Text, str, str]] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, float] = field(default_factory=dict)

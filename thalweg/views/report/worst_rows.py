@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.subject import Array, ColumnInputs, Figure, Held, PictureInputs, Subject, both, written
+from thalweg.views.report.subject import Array, ColumnInputs, Figure, Held, PictureInputs, Subject, Text, both, written
 
-MOST = 20
+MOST, FEW = 20, 6
 MOST_COLUMNS = 12
 LONGEST = 60
 """Letters of a cell that are shown."""
@@ -27,11 +27,8 @@ def badness(held: Held) -> Array:
 
 
 def worst_of(held: Held, most: int = MOST) -> Array:
-    """The places of the worst rows; of classes, only of wrong ones."""
-    order = np.argsort(-badness(held), kind="stable")[:most]
-    if held.predicted.ndim == 2:
-        order = order[held.guesses[order] != held.truth[order]]
-    return order
+    """The places of the worst rows, the worst first; of classes they may be right, with a low probability."""
+    return np.argsort(-badness(held), kind="stable")[:most]
 
 
 def worst_rows(subject: Subject, important: list[str] | None = None) -> dict[str, Any] | None:
@@ -42,9 +39,11 @@ def worst_rows(subject: Subject, important: list[str] | None = None) -> dict[str
     held = subject.held
     if held is None or not len(held.truth) or not subject.task:
         return None
-    places = worst_of(held)
-    if not len(places):
-        return None
+    places, wrong = worst_of(held), True
+    if held.predicted.ndim == 2:
+        mistaken = held.guesses[places] != held.truth[places]
+        wrong = bool(mistaken.any())
+        places = places[mistaken] if wrong else places[:FEW]
     inputs = subject.inputs
     if isinstance(inputs, PictureInputs):
         figure = pictures(subject, held, inputs, places)
@@ -52,17 +51,17 @@ def worst_rows(subject: Subject, important: list[str] | None = None) -> dict[str
         figure = rows_table(subject, held, inputs, places, important or [])
     if figure is None:
         return None
-    return {
-        "id": "mistakes",
-        "title": both("The worst mistakes", "最嚴重的錯誤"),
-        "text": [
-            both(
-                "Held-out rows that the prediction misses most: wrong labels and unusual cases stand here first.",
-                "預測偏差最大的保留資料列：標錯的資料與不尋常的例子會先出現在這裡。",
-            )
-        ],
-        "figures": [figure],
-    }
+    text = both(
+        "Held-out rows that the prediction misses most: wrong labels and unusual cases stand here first.",
+        "預測偏差最大的保留資料列：標錯的資料與不尋常的例子會先出現在這裡。",
+    )
+    if not wrong:
+        text = both(
+            "All held-out rows are predicted right; of these the prediction was least sure.",
+            "所有保留資料列都預測正確；以下是預測最沒有把握的。",
+        )
+        figure["title"] = both("The least sure rows", "最沒有把握的列")
+    return {"id": "mistakes", "title": both("The worst mistakes", "最嚴重的錯誤"), "text": [text], "figures": [figure]}
 
 
 def found_in(inputs: ColumnInputs | PictureInputs, places: Array) -> tuple[Array, Array]:
@@ -109,7 +108,7 @@ def rows_table(
     last = both("predicted − true", "預測 − 實際") if numbers else both("probability of the truth", "實際類別的機率")
     figure: Figure = {
         "kind": "table",
-        "title": both(f"The {len(rows)} worst rows", f"最差的 {len(rows)} 列"),
+        "title": counted(len(rows), ("row", "rows"), "列"),
         "columns": [both("row", "列"), both("truth", "實際"), both("prediction", "預測"), last, *names],
         "rows": rows,
         "numeric": [True, numbers, numbers, True, *numeric],
@@ -120,6 +119,11 @@ def rows_table(
             f"列出 {len(inputs.names):,} 欄中的 {len(names)} 欄，最重要的在前。",
         )
     return figure
+
+
+def counted(count: int, names: tuple[str, str], zh: str) -> Text:
+    """A title: the worst row, or the 20 worst rows."""
+    return both(f"The worst {names[0]}" if count == 1 else f"The {count} worst {names[1]}", f"最差的 {count} {zh}")
 
 
 def cell_text(cell: Any) -> str:
@@ -142,7 +146,7 @@ def pictures(subject: Subject, held: Held, inputs: PictureInputs, places: Array)
         captions.append(f"{truth} → {guess} ({float(held.predicted[place].max()):.0%})")
     return {
         "kind": "images",
-        "title": both(f"The {len(captions)} worst pictures", f"最差的 {len(captions)} 張圖"),
+        "title": counted(len(captions), ("picture", "pictures"), "張圖"),
         "note": both(
             "The class, what it was taken for, and the probability given to that.",
             "依序為：實際類別、被認作的類別、給它的機率。",

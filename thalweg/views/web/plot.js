@@ -2,6 +2,7 @@
 import { colour } from "./colours.js";
 import { canvas, h, svg } from "./dom.js";
 import { numeral, ticks } from "./format.js";
+import { fitted, wide } from "./measure.js";
 import { word } from "./words.js";
 
 /**
@@ -40,7 +41,7 @@ let plots = 0; // so that every clip path has its own name
 export function plotted(element, o) {
   const xTicks = ticks(o.x[0], o.x[1], Math.max(2, Math.round(o.width / 90))).map((at) => ({ at, text: numeral(at) }));
   const yTicks = o.yTicks ?? ticks(o.y[0], o.y[1], 5).map((at) => ({ at, text: numeral(at) }));
-  const left = 12 + 6.6 * Math.max(1, ...yTicks.map((t) => t.text.length)) + (o.yLabel ? 20 : 0);
+  const left = 12 + Math.max(7, ...yTicks.map((t) => wide(t.text, 12))) + (o.yLabel ? 20 : 0);
   const [top, right, bottom] = [8, o.right ?? 12, o.xLabel ? 44 : 26];
   const outer = o.height ?? Math.round(Math.min(340, Math.max(220, o.width * 0.62)));
   const [width, height] = [Math.max(40, o.width - left - right), outer - top - bottom];
@@ -56,8 +57,8 @@ export function plotted(element, o) {
   const texts = [
     xTicks.map((t) => svg("text", { class: "tick", x: x(t.at), y: height + 16, "text-anchor": "middle" }, t.text)),
     yTicks.map((t) => svg("text", { class: "tick", x: -7, y: y(t.at) + 4, "text-anchor": "end" }, t.text)),
-    o.xLabel ? svg("text", { class: "tick", x: width / 2, y: height + 36, "text-anchor": "middle" }, o.xLabel) : null,
-    o.yLabel ? svg("text", { class: "tick", transform: `translate(${14 - left}, ${height / 2}) rotate(-90)`, "text-anchor": "middle" }, o.yLabel) : null,
+    o.xLabel ? svg("text", { class: "tick", x: width / 2, y: height + 36, "text-anchor": "middle" }, fitted(o.xLabel, width, 12)) : null,
+    o.yLabel ? svg("text", { class: "tick", transform: `translate(${14 - left}, ${height / 2}) rotate(-90)`, "text-anchor": "middle" }, fitted(o.yLabel, height + 16, 12)) : null,
   ];
   const drawing = svg(
     "svg",

@@ -4,6 +4,7 @@
 const chosen = { language: "en", theme: "auto" };
 /** @type {Set<() => void>} */
 const listeners = new Set();
+const SYSTEM = matchMedia("(prefers-color-scheme: dark)");
 
 /** @returns {Language} */
 export function language() {
@@ -36,8 +37,8 @@ export function setTheme(name) {
  * @param {Element} element
  */
 export function wear(element) {
-  if (chosen.theme === "auto") element.removeAttribute("data-theme");
-  else element.setAttribute("data-theme", chosen.theme);
+  const dark = chosen.theme === "auto" ? SYSTEM.matches : chosen.theme === "dark";
+  element.setAttribute("data-theme", dark ? "dark" : "light");
 }
 
 /**
@@ -54,9 +55,10 @@ function announce() {
   for (const listener of listeners) listener();
 }
 
-/** Canvases hold their colours: they follow the system's theme, and are light on paper. */
+/** From now on all that is drawn has the system's theme, unless another is chosen, and is light on paper. */
 export function followSystem() {
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", announce);
+  setTheme(chosen.theme);
+  SYSTEM.addEventListener("change", () => setTheme(chosen.theme));
   let before = chosen.theme;
   addEventListener("beforeprint", () => {
     before = chosen.theme;

@@ -3,9 +3,8 @@ import { extent, listed, tensor } from "../decode.js";
 import { canvas, h, onWidth } from "../dom.js";
 import { colour, faded, seriesColour } from "../colours.js";
 import { numeral } from "../format.js";
+import { fitted, font } from "../measure.js";
 import { said, word } from "../words.js";
-
-const FONT = '12px system-ui, -apple-system, "Segoe UI", "Noto Sans", "PingFang TC", "Microsoft JhengHei", "Noto Sans TC", sans-serif';
 
 /**
  * @param {HTMLElement} element
@@ -169,7 +168,7 @@ function options(element, figure, data, width, read) {
   const muted = colour(element, "muted");
   const grid = { stroke: colour(element, "line"), width: 1 };
   const values = (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((v) => (v === null ? "" : numeral(v)));
-  const axis = { stroke: muted, grid, ticks: { ...grid, size: 4 }, font: FONT, labelFont: FONT, labelSize: 22, values };
+  const axis = { stroke: muted, grid, ticks: { ...grid, size: 4 }, font: font(12), labelFont: font(12), labelSize: 22, values };
   /** @type {any[]} */
   const series = [{ label: said(figure.x_label) || "x" }];
   /** @type {any[]} */
@@ -184,16 +183,17 @@ function options(element, figure, data, width, read) {
       bands.push({ series: [series.length - 1, series.length - 2], fill: faded(stroke, 0.18) });
     }
   });
+  const height = Math.round(Math.min(320, Math.max(200, width * 0.55)));
   return {
     width,
-    height: Math.round(Math.min(320, Math.max(200, width * 0.55))),
+    height,
     padding: [10, 18, 0, 0],
     series,
     bands,
     scales: { x: scale(figure.log_x, data.slice(0, 1)), y: scale(figure.log_y, data.slice(1)) },
     axes: [
-      { ...axis, label: said(figure.x_label), size: 30, space: 55 },
-      { ...axis, label: said(figure.y_label), size: room, space: 34 },
+      { ...axis, label: fitted(said(figure.x_label), width - 80, 12), size: 30, space: 55 },
+      { ...axis, label: fitted(said(figure.y_label), height - 70, 12), size: room, space: 34 },
     ],
     cursor: { points: { size: 7 }, drag: { x: true, y: false }, y: false },
     legend: { show: false },
@@ -240,7 +240,7 @@ function curveMarks(plot, figure, ink) {
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    ctx.font = FONT.replace("12px", `${Math.round(11 * ratio)}px`);
+    ctx.font = font(Math.round(11 * ratio));
     ctx.textBaseline = "top";
     const right = x > bbox.left + bbox.width * 0.6;
     ctx.textAlign = right ? "right" : "left";

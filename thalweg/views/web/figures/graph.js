@@ -1,9 +1,10 @@
 // Layers and what flows between them, from top to bottom.
 import { h, redrawn, svg } from "../dom.js";
 import { numeral } from "../format.js";
+import { fitted, wide } from "../measure.js";
 import { said, word } from "../words.js";
 
-const BOX = { width: 190, height: 54, across: 28, down: 30, aside: 46 };
+const BOX = { width: 212, height: 54, across: 28, down: 30, aside: 46 };
 
 /**
  * @param {HTMLElement} element
@@ -93,25 +94,21 @@ function edge(places, a, b) {
 function box(node, place) {
   const shape = node.shape === undefined ? "" : Array.isArray(node.shape) ? `(${node.shape.join(", ")})` : node.shape;
   const params = node.params ? `${numeral(node.params)} ${word("parameters")}` : "";
-  const name = cut(node.name, 19);
+  const room = BOX.width - 36;
+  const kind = node.kind === node.name ? "" : node.kind;
+  const [name, left] = [fitted(node.name, Math.max(room * 0.6, room - wide(kind, 11)), 14), fitted(shape, room - wide(params, 11), 11)];
+  const line = (/** @type {string} */ role, /** @type {number} */ y, /** @type {boolean} */ right, /** @type {string} */ text) =>
+    svg("text", { class: role, x: right ? BOX.width - 12 : 12, y, "text-anchor": right ? "end" : "start" }, text);
   return svg(
     "g",
     { class: /input/i.test(node.kind) ? "node node-input" : "node", transform: `translate(${place.x}, ${place.y})` },
     svg("title", {}, [node.name, node.kind, shape, params].filter(Boolean).join(" · ")),
     svg("rect", { x: 0.5, y: 0.5, width: BOX.width - 1, height: BOX.height - 1, rx: 8 }),
-    svg("text", { class: "node-name", x: 12, y: 22 }, name),
-    svg("text", { class: "node-kind", x: BOX.width - 12, y: 22, "text-anchor": "end" }, name.length + node.kind.length < 23 && node.kind !== node.name ? node.kind : ""),
-    svg("text", { class: "node-kind", x: 12, y: 42 }, cut(shape, 18)),
-    svg("text", { class: "node-kind", x: BOX.width - 12, y: 42, "text-anchor": "end" }, params),
+    line("node-name", 22, false, name),
+    line("node-kind", 22, true, fitted(kind, room - wide(name, 14), 11)),
+    line("node-kind", 42, false, left),
+    line("node-kind", 42, true, params),
   );
-}
-
-/**
- * @param {string} text
- * @param {number} most
- */
-function cut(text, most) {
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
 /** @param {Graph} figure */

@@ -3,6 +3,7 @@ import { colour, terrain } from "../colours.js";
 import { extent, tensor } from "../decode.js";
 import { onWidth, svg } from "../dom.js";
 import { numeral } from "../format.js";
+import { wide } from "../measure.js";
 import { colourBar, nodes, paintGrid, plotted, probe } from "../plot.js";
 import { said, word } from "../words.js";
 
@@ -20,7 +21,7 @@ export function drawLandscape(element, figure) {
   /** @type {import("../plot.js").Plot} */
   let plot;
   const over = svg("g"); // what moves on a live page
-  const cover = () => over.replaceChildren(...descent(plot, current), ...others(plot, current));
+  const cover = () => over.replaceChildren(...covered(plot, current));
   const show = () => {
     const f = current;
     const [a, b, loss] = [tensor(f.a), tensor(f.b), tensor(f.loss)];
@@ -169,54 +170,57 @@ function crossings(context, triangle) {
 }
 
 /**
+ * The path, other solutions, the ball, and the names of places; names that would cover others stand elsewhere, or not.
  * @param {import("../plot.js").Plot} plot
  * @param {Landscape} f
  */
-function descent(plot, f) {
-  const found = [];
-  const path = f.path ? tensor(f.path) : null;
-  const steps = path ? path.length / 2 : 0;
-  if (path && steps) {
-    const places = Array.from({ length: steps }, (_, n) => [plot.x(path[2 * n]), plot.y(path[2 * n + 1])]);
+function covered(plot, f) {
+  const path = f.path ? tensor(f.path) : [];
+  const places = Array.from({ length: path.length / 2 }, (_, n) => [plot.x(path[2 * n]), plot.y(path[2 * n + 1])]);
+  /** @type {[number, number, string][]} */
+  const names = [];
+  const marks = [];
+  for (const point of f.points ?? []) {
+    const [x, y] = [plot.x(point.a), plot.y(point.b)];
+    const loss = point.loss === undefined || point.loss === null ? "" : ` · ${numeral(point.loss, 3)}`;
+    marks.push(svg("path", { class: "solution", d: `M${x} ${y - 6}l6 6l-6 6l-6 -6z` }));
+    names.push([x, y, said(point.name) + loss]);
+  }
+  if (places.length) {
     const d = places.map(([x, y], n) => `${n ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
-    const [first, last] = [places[0], places[steps - 1]];
-    found.push(
+    const [first, last] = [places[0], places[places.length - 1]];
+    marks.unshift(
       svg("path", { class: "route-halo", d }),
       svg("path", { class: "route", d }),
-      ...(steps <= 80 ? places.map(([cx, cy]) => svg("circle", { class: "route-step", cx, cy, r: 1.8 })) : []),
+      ...(places.length <= 80 ? places.map(([cx, cy]) => svg("circle", { class: "route-step", cx, cy, r: 1.8 })) : []),
       svg("circle", { class: "route-start", cx: first[0], cy: first[1], r: 5 }),
-      svg("circle", { class: "route-end", cx: last[0], cy: last[1], r: 5.5 }),
-      note(plot, first[0], first[1], word("start")),
-      note(plot, last[0], last[1], word("end")),
+      f.ball ? "" : svg("circle", { class: "route-end", cx: last[0], cy: last[1], r: 5.5 }),
     );
+    names.push([first[0], first[1], word("start")]);
+    if (!f.ball) names.push([last[0], last[1], word("end")]);
   }
-  if (f.ball) found.push(svg("circle", { class: "ball", cx: plot.x(f.ball[0]), cy: plot.y(f.ball[1]), r: 7 }));
-  return found;
+  if (f.ball) marks.push(svg("circle", { class: "ball", cx: plot.x(f.ball[0]), cy: plot.y(f.ball[1]), r: 7 }));
+  return [...marks, ...named(plot, names)];
 }
 
 /**
  * @param {import("../plot.js").Plot} plot
- * @param {Landscape} f
+ * @param {[number, number, string][]} names
  */
-function others(plot, f) {
-  return (f.points ?? []).flatMap((point) => {
-    const [x, y] = [plot.x(point.a), plot.y(point.b)];
-    const words = point.loss === undefined || point.loss === null ? said(point.name) : `${said(point.name)} · ${numeral(point.loss, 3)}`;
-    return [svg("path", { class: "solution", d: `M${x} ${y - 6}l6 6l-6 6l-6 -6z` }), note(plot, x, y, words)];
+function named(plot, names) {
+  /** @type {number[][]} */
+  const taken = names.map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]);
+  return names.flatMap(([x, y, text]) => {
+    const width = wide(text, 12) * 1.05;
+    for (const [left, base] of [[x + 10, y - 6], [x - 10 - width, y - 6], [x + 10, y + 16], [x - 10 - width, y + 16], [x - width / 2, y - 14], [x - width / 2, y + 24]]) {
+      const box = [left, base - 11, left + width, base + 3];
+      if (box[0] < 0 || box[1] < 0 || box[2] > plot.width || box[3] > plot.height) continue;
+      if (taken.some((b) => b[0] < box[2] && box[0] < b[2] && b[1] < box[3] && box[1] < b[3])) continue;
+      taken.push(box);
+      return svg("text", { class: "map-note", x: left, y: base }, text);
+    }
+    return [];
   });
-}
-
-/**
- * A word beside a place, on the side where there is room.
- * @param {import("../plot.js").Plot} plot
- * @param {number} x
- * @param {number} y
- * @param {string} text
- */
-function note(plot, x, y, text) {
-  const right = x > plot.width * 0.6;
-  const place = { x: x + (right ? -10 : 10), y: Math.min(plot.height - 4, Math.max(14, y - 8)) };
-  return svg("text", { class: "map-note", ...place, "text-anchor": right ? "end" : "start" }, text);
 }
 
 /**

@@ -3,6 +3,7 @@ import { colour, css, diverging } from "../colours.js";
 import { tensor } from "../decode.js";
 import { h, onWidth } from "../dom.js";
 import { numeral } from "../format.js";
+import { fitted, font } from "../measure.js";
 import { said, word } from "../words.js";
 import { dots } from "../plot.js";
 
@@ -46,7 +47,7 @@ export function drawNetwork(element, figure, model) {
     const context = /** @type {CanvasRenderingContext2D} */ (picture.getContext("2d"));
     context.setTransform(ratio(), 0, 0, ratio(), 0, 0);
     context.clearRect(0, 0, width, layout.height);
-    const look = { panel: colour(element, "panel"), ink: colour(element, "ink"), muted: colour(element, "muted"), positive: colour(element, "positive"), negative: colour(element, "negative"), accent: colour(element, "accent"), scale: diverging(element), font: getComputedStyle(element).fontFamily };
+    const look = { panel: colour(element, "panel"), ink: colour(element, "ink"), muted: colour(element, "muted"), positive: colour(element, "positive"), negative: colour(element, "negative"), accent: colour(element, "accent"), scale: diverging(element) };
     paintWeights(context, current, layout, look);
     paintUnits(context, current, layout, look);
     paintWords(context, current, layout, look, width);
@@ -106,7 +107,7 @@ export function drawNetwork(element, figure, model) {
 /**
  * @typedef {{ units: { unit: number, y: number }[], x: number, folded: number, foldedAt: number }} Column
  * @typedef {{ columns: Column[], height: number, size: number, top: number, bottom: number }} Layout
- * @typedef {{ panel: string, ink: string, muted: string, positive: string, negative: string, accent: string, scale: (share: number) => [number, number, number], font: string }} Look
+ * @typedef {{ panel: string, ink: string, muted: string, positive: string, negative: string, accent: string, scale: (share: number) => [number, number, number] }} Look
  */
 
 /**
@@ -286,34 +287,21 @@ function paintWords(context, figure, layout, look, width) {
     const layer = figure.layers[i];
     const names = i === 0 ? figure.input_names : i === last ? figure.output_names : undefined;
     const room = width / figure.layers.length;
-    context.font = `12px ${look.font}`;
+    context.font = font(12);
     context.fillStyle = look.ink;
     context.textAlign = i === 0 ? "right" : "left";
     for (const { unit, y } of names ? column.units : []) {
       const gap = layout.size / 2 + 7;
-      if (names?.[unit] !== undefined) context.fillText(fitted(context, said(names[unit]), layout.columns[0].x - gap - 2), column.x + (i === 0 ? -gap : gap), y);
+      if (names?.[unit] !== undefined) context.fillText(fitted(said(names[unit]), layout.columns[0].x - gap - 2, 12), column.x + (i === 0 ? -gap : gap), y);
     }
     context.textAlign = "center";
     context.fillStyle = look.muted;
     if (column.folded) context.fillText(`⋮ ${column.folded}`, column.x, column.foldedAt);
-    context.fillText(fitted(context, layer.name, room - 6), column.x, layout.bottom + 14);
+    context.fillText(fitted(layer.name, room - 6, 12), column.x, layout.bottom + 14);
     const what = [String(layer.units), layer.activation].filter(Boolean).join(" · ");
-    context.font = `11px ${look.font}`;
-    context.fillText(fitted(context, what, room - 6), column.x, layout.bottom + 30);
+    context.font = font(11);
+    context.fillText(fitted(what, room - 6, 12), column.x, layout.bottom + 30);
   });
-}
-
-/**
- * The text, or its beginning and …
- * @param {CanvasRenderingContext2D} context
- * @param {string} text
- * @param {number} room
- */
-export function fitted(context, text, room) {
-  if (context.measureText(text).width <= room) return text;
-  let short = text;
-  while (short.length > 1 && context.measureText(`${short}…`).width > room) short = short.slice(0, -1);
-  return `${short}…`;
 }
 
 /**

@@ -43,7 +43,10 @@ export function drawTable(element, figure) {
     const many = f.rows.length > FEW + 4;
     const shown = many && !all ? f.rows.slice(0, FEW) : f.rows;
     const head = h("tr", {}, f.columns.map((name, c) => h("th", { scope: "col", class: right[c] ? "number" : "" }, said(name))));
-    const lines = shown.map((row) => h("tr", {}, row.map((value, c) => h("td", { class: right[c] ? "number" : "" }, cell(value)))));
+    const lines = shown.map((row) => h("tr", {}, row.map((value, c) => {
+      const text = cell(value);
+      return h("td", { class: right[c] ? "number" : text.length < 20 ? "short" : "" }, text);
+    })));
     const table = h("table", { class: f.mono ? "mono" : "" }, f.columns.length ? h("thead", {}, head) : null, h("tbody", {}, lines));
     return [
       h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": said(f.title) || word("rows") }, table),

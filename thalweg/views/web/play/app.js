@@ -6,11 +6,11 @@ import { said } from "../words.js";
 import { showKnobs, showTraining } from "./controls.js";
 import { showData } from "./datapanel.js";
 import { followLesson, showLesson } from "./lessons.js";
-import { phrase } from "./phrases.js";
+import { read, say } from "./phrases.js";
 import { Side } from "./side.js";
 import { copied, differences, unpackedLink } from "./states.js";
 import { showTop } from "./top.js";
-import { refill } from "./widgets.js";
+import { el, refill } from "./widgets.js";
 
 const SEND_AFTER = 80; // ms: a slider that moves sends its state that often
 
@@ -21,7 +21,7 @@ const SEND_AFTER = 80; // ms: a slider that moves sends its state that often
 function differenceLine([path, ...values]) {
   const texts = values.map((v) => (v === null ? "–" : typeof v === "string" ? v : JSON.stringify(v)));
   const [a, b] = texts.map((text) => (text.length > 48 ? `${text.slice(0, 46)} …` : text));
-  return h("li", {}, h("code", {}, path), " ", h("b", { class: "tone-a" }, a), " | ", h("b", { class: "tone-b" }, b));
+  return el("li", el("code", path), " ", el("b.tone-a", a), " | ", el("b.tone-b", b));
 }
 
 export class App {
@@ -61,17 +61,17 @@ export class App {
     this.stale = true; // the panels around the sides
     /** @type {Map<number, any>} */
     this.sending = new Map();
-    this.top = h("header", { class: "top" });
+    this.top = el("header.top");
     this.lessonPanel = h("div", { class: "lesson-panel", hidden: true });
     this.notice = h("div", { class: "notice", hidden: true });
-    this.knobs = h("div", { class: "knobs", role: "region", "aria-label": phrase("knobs") });
-    this.dataPanel = h("div", { class: "panel data-panel" });
-    this.training = h("div", { class: "training-fields" });
+    this.knobs = h("div", { class: "knobs", role: "region", "aria-label": say("knobs") });
+    this.dataPanel = el("div.panel.data-panel");
+    this.training = el("div.fields");
     this.differs = h("div", { class: "differs", hidden: true });
     this.stage = h("main", { id: "stage" });
     this.toast = h("p", { class: "toast", role: "status", hidden: true });
-    const settings = h("div", { class: "settings" }, this.dataPanel, h("details", { class: "panel training", open: innerWidth > 900 }, h("summary", {}), this.training));
-    body.append(this.top, this.lessonPanel, this.notice, this.knobs, this.differs, h("div", { class: "workspace" }, settings, this.stage), this.toast);
+    const settings = el("div.settings", this.dataPanel, h("details", { class: "panel training", open: innerWidth > 900 }, el("summary"), this.training));
+    body.append(this.top, this.lessonPanel, this.notice, this.knobs, this.differs, el("div.workspace", settings, this.stage), this.toast);
     /** @type {any} */
     this.model = null;
     /** @type {Promise<void>} */
@@ -80,11 +80,11 @@ export class App {
 
   /** Reads what the page needs, and opens the socket. */
   async start() {
-    if (!this.token) return this.tell(phrase("no_token"));
-    [this.lessons, this.presets, this.map] = await Promise.all(["lessons", "presets", "map"].map(async (name) => (await fetch(`/web/play/${name}.json`)).json()));
+    if (!this.token) return this.tell(say("no_token"));
+    [this.lessons, this.presets, this.map] = await Promise.all(["lessons", "presets", "map"].map(read));
     this.model = socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?token=${encodeURIComponent(this.token)}`);
     this.model.on("change:message", (/** @type {any} */ message) => (message.hello ? (this.greeted = this.greet(message.hello)) : this.greeted.then(() => this.receive(message))));
-    this.model.on("change:closed", () => this.tell(phrase("closed")));
+    this.model.on("change:closed", () => this.tell(say("closed")));
     onSettings(() => this.rebuild());
     this.redraw();
   }
@@ -96,7 +96,7 @@ export class App {
   async greet(hello) {
     this.hello = hello;
     if (hello.source) this.tables.set(hello.source.id, hello.source);
-    const linked = await unpackedLink(location.hash).catch(() => this.tell(phrase("broken_link")));
+    const linked = await unpackedLink(location.hash).catch(() => this.tell(say("broken_link")));
     (linked?.sides ?? hello.initial).forEach((/** @type {any} */ state) => this.addSide(state));
     if (linked) this.sides.forEach((side) => this.post(side));
     this.setPace(this.pace);
@@ -119,6 +119,8 @@ export class App {
     if (!side) return Promise.resolve();
     const before = side.values.status;
     side.receive(frame);
+    // who is typing keeps the field, which can't be made anew
+    if (frame.error || frame.state) document.activeElement?.closest(".formula input")?.setAttribute("aria-invalid", String(Boolean(frame.error)));
     if (frame.facts || frame.state || frame.error || side.values.status !== before) this.changed();
     return new Promise((resolve) => {
       this.drawn.push(resolve);
@@ -154,7 +156,7 @@ export class App {
     this.showNotice();
     showKnobs(this, this.knobs);
     showData(this, this.dataPanel);
-    /** @type {HTMLElement} */ (this.training.previousElementSibling).textContent = phrase("more");
+    /** @type {HTMLElement} */ (this.training.previousElementSibling).textContent = say("more");
     showTraining(this, this.training);
     this.showDifferences();
     this.stage.classList.toggle("is-double", this.sides.length > 1);
@@ -163,7 +165,7 @@ export class App {
 
   showNotice() {
     this.notice.hidden = !this.preset;
-    if (this.preset) this.notice.replaceChildren(h("h2", {}, said(this.preset.title)), h("p", {}, h("b", {}, `${phrase("notice")}: `), said(this.preset.text)));
+    if (this.preset) this.notice.replaceChildren(el("h2", said(this.preset.title)), el("p", el("b", `${say("notice")}: `), said(this.preset.text)));
   }
 
   showDifferences() {
@@ -171,13 +173,13 @@ export class App {
     if (this.differs.hidden) return;
     const found = differences(this.sides[0].state, this.sides[1].state);
     const tab = (/** @type {number} */ n) => h("button", { type: "button", class: `tab tone-${"ab"[n]}`, "aria-pressed": String(n === this.active), onclick: () => this.activate(n) }, "AB"[n]);
-    refill(this.differs, () => [h("span", { class: "tabs", role: "group" }, h("span", {}, phrase("editing")), tab(0), tab(1)), h("span", { class: "differs-title" }, phrase("differs")), h("ul", {}, found.length ? found.slice(0, 12).map(differenceLine) : h("li", {}, phrase("no_difference")))]);
+    refill(this.differs, () => [h("span", { class: "tabs", role: "group" }, el("span", say("editing")), tab(0), tab(1)), el("span.differs-title", say("differs")), el("ul", found.length ? found.slice(0, 12).map(differenceLine) : el("li", say("no_difference")))]);
   }
 
   /** Everything in other words or colours. */
   rebuild() {
-    this.knobs.setAttribute("aria-label", phrase("knobs"));
-    document.title = phrase("page");
+    this.knobs.setAttribute("aria-label", say("knobs"));
+    document.title = say("page");
     for (const side of this.sides) side.build();
     this.changed();
   }
@@ -354,7 +356,7 @@ export class App {
 
   /** @param {File} file */
   async upload(file) {
-    this.uploadSaid = phrase("uploading", file.name);
+    this.uploadSaid = say("uploading", file.name);
     this.changed();
     const answer = await fetch(this.address("/upload", { name: file.name }), { method: "POST", body: file, headers: { "Content-Type": "text/csv" } });
     const result = await answer.json().catch(() => ({ error: `${answer.status} ${answer.statusText}` }));

@@ -2,8 +2,8 @@
 import { h } from "../dom.js";
 import { numeral } from "../format.js";
 import { said } from "../words.js";
-import { phrase } from "./phrases.js";
-import { menu, refill } from "./widgets.js";
+import { say } from "./phrases.js";
+import { el, menu, refill } from "./widgets.js";
 
 /**
  * @typedef {import("./side.js").Side} Side
@@ -41,7 +41,7 @@ function list(values) {
  * @param {string} result
  */
 function line(name, formula, numbers, result) {
-  return h("div", { class: "sum", "data-name": name }, h("code", { class: "sum-formula" }, formula), numbers && h("code", { class: "sum-numbers" }, "= ", numbers), h("code", { class: "sum-result" }, h("span", { class: "visually-hidden" }, `${name} `), "= ", h("b", {}, result)));
+  return h("div", { class: "sum", "data-name": name }, el("code", formula), numbers && el("code", "= ", numbers), el("code", "= ", el("b", result)));
 }
 
 /**
@@ -52,7 +52,7 @@ function line(name, formula, numbers, result) {
 export function showArithmetic(side, app, panel) {
   refill(panel, () => {
     const a = side.values.arithmetic;
-    return a ? [chooser(side, app, a), said(a.note) && h("p", { class: "hint" }, said(a.note)), h("div", { class: "sums" }, forward(a), backward(a), update(a)), made(a)] : [];
+    return a ? [chooser(side, app, a), said(a.note) && el("p.hint", said(a.note)), el("div.sums", forward(a), backward(a), update(a)), made(a)] : [];
   });
 }
 
@@ -63,15 +63,15 @@ function chooser(side, app, a) {
   const set = (/** @type {string} */ key) => (/** @type {string} */ v) => app.select({ [key]: Number(v) }, side);
   const rows = Math.min(side.values.facts?.rows ?? 1, 500);
   return h("div", { class: "inline chooser" },
-    menu(`layer-${side.index}`, phrase("layer"), layers.map((/** @type {any} */ l, /** @type {number} */ i) => [String(i), i === layers.length - 1 ? phrase("output") : phrase("hidden", i + 1)]), String(a.layer), set("layer"), { hidden: true }),
-    menu(`unit-${side.index}`, phrase("unit"), count(layers[a.layer]?.units ?? 1, phrase("unit")), String(a.unit), set("unit"), { hidden: true }),
-    menu(`row-${side.index}`, phrase("row"), count(rows, phrase("row")), String(a.row), set("row"), { hidden: true }));
+    menu(`layer-${side.index}`, say("layer"), layers.map((/** @type {any} */ l, /** @type {number} */ i) => [String(i), i === layers.length - 1 ? say("output") : say("hidden", i + 1)]), String(a.layer), set("layer"), { hidden: true }),
+    menu(`unit-${side.index}`, say("unit"), count(layers[a.layer]?.units ?? 1, say("unit")), String(a.unit), set("unit"), { hidden: true }),
+    menu(`row-${side.index}`, say("row"), count(rows, say("row")), String(a.row), set("row"), { hidden: true }));
 }
 
 /** @param {any} a */
 function forward(a) {
   const bias = a.b === null || a.b === undefined ? "" : ` + ${factor(a.b)}`;
-  return h("div", {}, h("h4", {}, phrase("forward")), line("h", a.formulas.h, products(a.x, a.w) + bias, numeral(a.h)), line("y_predict", a.formulas.y_predict, "", numeral(a.y_predict)));
+  return el("div", el("h4", say("forward")), line("h", a.formulas.h, products(a.x, a.w) + bias, numeral(a.h)), line("y_predict", a.formulas.y_predict, "", numeral(a.y_predict)));
 }
 
 /** @param {any} a */
@@ -80,9 +80,9 @@ function backward(a) {
   const through = a.next ? products(a.next.error_term, a.next.w) : "";
   const error = output && a.formulas.error.includes("y − y_predict") ? `${numeral(a.y)} − ${factor(a.y_predict)}` : through;
   const sloped = a.slope !== null && a.slope !== undefined && !a.formulas.error_term.includes("y − y_predict");
-  return h("div", {}, h("h4", {}, phrase("backward")),
+  return el("div", el("h4", say("backward")),
     line("error", a.formulas.error, error, numeral(a.error)),
-    a.next && h("p", { class: "hint" }, phrase("from_next")),
+    a.next && el("p.hint", say("from_next")),
     line("error_term", a.formulas.error_term, sloped ? `${factor(a.error)}·${factor(a.slope)}` : "", numeral(a.error_term)));
 }
 
@@ -90,15 +90,15 @@ function backward(a) {
 function update(a) {
   const names = a.x_names ?? Array.from(a.x, (_, i) => `x${i + 1}`);
   const shown = Array.from(a.x).slice(0, 12);
-  const cell = (/** @type {any} */ v) => h("td", {}, v);
-  const rows = shown.map((v, i) => h("tr", {}, h("th", { scope: "row" }, names[i]), cell(numeral(/** @type {number} */ (v))), cell(numeral(a.w[i])), h("td", { class: "changed" }, numeral(a.delta_w[i])), cell(numeral(a.w_after[i]))));
-  if (a.b !== null && a.b !== undefined) rows.push(h("tr", {}, h("th", { scope: "row" }, phrase("bias")), cell("1"), cell(numeral(a.b)), h("td", { class: "changed" }, numeral(a.delta_b)), cell(numeral(a.b + a.delta_b))));
-  return h("div", { class: "update" }, h("h4", {}, phrase("update")),
+  const cell = (/** @type {any} */ v) => el("td", v);
+  const rows = shown.map((v, i) => el("tr", h("th", { scope: "row" }, names[i]), cell(numeral(/** @type {number} */ (v))), cell(numeral(a.w[i])), el("td.changed", numeral(a.delta_w[i])), cell(numeral(a.w_after[i]))));
+  if (a.b !== null && a.b !== undefined) rows.push(el("tr", h("th", { scope: "row" }, say("bias")), cell("1"), cell(numeral(a.b)), el("td.changed", numeral(a.delta_b)), cell(numeral(a.b + a.delta_b))));
+  return el("div.update", el("h4", say("update")),
     line("delta_w", a.formulas.delta_w, `${numeral(a.learning_rate)}·${factor(a.error_term)}·${list(a.x)}`, list(a.delta_w)),
-    h("div", { class: "scroller" }, h("table", {}, h("thead", {}, h("tr", {}, ["", "x", "w", "delta_w", "w + delta_w"].map((t) => h("th", {}, t)))), h("tbody", {}, rows))));
+    el("div.scroller", el("table", el("thead", el("tr", ["", "x", "w", "delta_w", "w + delta_w"].map((t) => el("th", t)))), el("tbody", rows))));
 }
 
 /** What the step really did. @param {any} a */
 function made(a) {
-  return a.step && h("p", { class: "hint made" }, phrase("really", a.step.rows), ": ", h("code", {}, `delta_w = ${list(a.step.delta_w)}`));
+  return a.step && el("p.hint.made", say("really", a.step.rows), ": ", el("code", `delta_w = ${list(a.step.delta_w)}`));
 }

@@ -1,9 +1,9 @@
 // The four knobs and the other settings of the network that is being edited.
 import { h } from "../dom.js";
 import { numeral, percent } from "../format.js";
-import { phrase } from "./phrases.js";
+import { say } from "./phrases.js";
 import { forgetGiven, withUnits } from "./states.js";
-import { button, decades, formulaField, menu, numberField, refill, slider } from "./widgets.js";
+import { button, decades, el, formulaField, menu, numberField, refill, slider } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
 
@@ -42,8 +42,8 @@ export function setting(app, { key, label, kinds, value, set, first = [], formul
   const fields = Object.entries(numbersOf(kinds[name])).map(([argument, usualValue]) =>
     numberField(`${key}-${argument}`, argument, value?.[argument] ?? usualValue, (v) => set({ name, ...value, [argument]: v })));
   return [
-    menu(key, label, [...first, ...(formula ? [[FORMULA, phrase("formula")]] : []), ...names], typed ? FORMULA : name, pick, { hidden: true, title: label }),
-    typed ? formulaField(`${key}-text`, phrase("formula_of", formula), known ? "" : name, set, app.refused) : fields.length > 0 && h("div", { class: "given" }, fields),
+    menu(key, label, [...first, ...(formula ? [[FORMULA, say("formula")]] : []), ...names], typed ? FORMULA : name, pick, { hidden: true, title: label }),
+    typed ? formulaField(`${key}-text`, say("formula_of", formula), known ? "" : name, set, app.refused) : fields.length > 0 && el("div.given", fields),
   ];
 }
 
@@ -62,7 +62,7 @@ function numbersOf(kind) {
  */
 export function activation(app, key, value, set, first = []) {
   const kinds = Object.fromEntries((app.hello?.choices.activations ?? []).map((/** @type {any} */ a) => [a.name, {}]));
-  return setting(app, { key, label: phrase("knob_activation"), kinds, value, set, first, formula: "x", usual: USUAL });
+  return setting(app, { key, label: say("knob_activation"), kinds, value, set, first, formula: "x", usual: USUAL });
 }
 
 /**
@@ -71,8 +71,8 @@ export function activation(app, key, value, set, first = []) {
  */
 export function showKnobs(app, panel) {
   const knob = (/** @type {string} */ id, /** @type {any[]} */ content, /** @type {number} */ n) => {
-    const title = phrase(`knob_${id}`);
-    return h("div", { class: "knob", id: `knob-${id}`, role: "group", "aria-label": title }, h("h3", {}, h("span", { class: "number-badge", "aria-hidden": "true" }, n + 1), title), content.flat(Infinity));
+    const title = say(`knob_${id}`);
+    return h("div", { class: "knob", id: `knob-${id}`, role: "group", "aria-label": title }, el("h3", h("span", { class: "number-badge", "aria-hidden": "true" }, n + 1), title), content.flat(Infinity));
   };
   const contents = /** @type {[string, any[]][]} */ ([["weights", weightsKnob(app)], ["activation", activationKnob(app)], ["loss", lossKnob(app)], ["rate", rateKnob(app)]]);
   refill(panel, () => contents.map(([id, content], n) => knob(id, content, n)));
@@ -91,10 +91,10 @@ function weightsKnob(app) {
     else s.initializer = v;
   });
   return [
-    setting(app, { key: "initializer", label: phrase("knob_weights"), kinds, value: given ? "given" : state.initializer ?? "glorot_uniform", set, first: few || given ? [["given", phrase("given_weights")]] : [] }),
+    setting(app, { key: "initializer", label: say("knob_weights"), kinds, value: given ? "given" : state.initializer ?? "glorot_uniform", set, first: few || given ? [["given", say("given_weights")]] : [] }),
     given && givenFields(app),
-    h("div", { class: "inline" }, numberField("seed", phrase("seed"), state.seed ?? 0, (v) => app.edit((s) => (s.seed = Math.max(0, Math.round(v))))),
-      button("dice", "⚄", () => app.edit((s) => (s.seed = (s.seed ?? 0) + 1)), { class: "quiet", "aria-label": `${phrase("seed")} + 1` })),
+    el("div.inline", numberField("seed", say("seed"), state.seed ?? 0, (v) => app.edit((s) => (s.seed = Math.max(0, Math.round(v))))),
+      button("dice", "⚄", () => app.edit((s) => (s.seed = (s.seed ?? 0) + 1)), { class: "quiet", "aria-label": `${say("seed")} + 1` })),
   ];
 }
 
@@ -124,13 +124,13 @@ function activationKnob(app) {
   const layers = withUnits(state);
   const found = [...new Set(layers.map((l) => l.activation ?? "relu"))];
   const value = layers.length ? (found.length > 1 ? MIXED : found[0]) : state.output?.activation ?? "auto";
-  const first = layers.length ? (value === MIXED ? [[MIXED, phrase("mixed")]] : []) : [["auto", phrase("automatic")]];
+  const first = layers.length ? (value === MIXED ? [[MIXED, say("mixed")]] : []) : [["auto", say("automatic")]];
   const set = (/** @type {string} */ v) => app.edit((s) => {
     for (const layer of withUnits(s)) layer.activation = v;
     if (!layers.length) s.output = { ...s.output, activation: v };
   });
   const formula = app.hello.choices.activations.find((/** @type {any} */ a) => a.name === value)?.formula;
-  return [activation(app, "activation-all", value, set, first), h("p", { class: "hint" }, phrase(layers.length ? "all_layers" : "output"), formula && h("code", {}, `: ${formula}`))];
+  return [activation(app, "activation-all", value, set, first), el("p.hint", say(layers.length ? "all_layers" : "output"), formula && el("code", `: ${formula}`))];
 }
 
 /** @param {App} app */
@@ -139,8 +139,8 @@ function lossKnob(app) {
   const kinds = Object.fromEntries(app.hello.choices.losses.map((/** @type {string} */ n) => [n, {}]));
   const used = app.side().values.facts?.loss;
   return [
-    setting(app, { key: "loss", label: phrase("knob_loss"), kinds, value, set: (v) => app.edit((s) => (s.loss = v)), first: [["auto", phrase("automatic")]], formula: "y_true, y_pred" }),
-    value === "auto" && used && h("p", { class: "hint" }, h("code", {}, used)),
+    setting(app, { key: "loss", label: say("knob_loss"), kinds, value, set: (v) => app.edit((s) => (s.loss = v)), first: [["auto", say("automatic")]], formula: "y_true, y_pred" }),
+    value === "auto" && used && el("p.hint", el("code", used)),
   ];
 }
 
@@ -149,8 +149,8 @@ function rateKnob(app) {
   const state = app.state();
   const rate = state.learning_rate ?? 0.01;
   const set = (/** @type {number} */ v) => v > 0 && app.edit((s) => (s.learning_rate = v));
-  const [schedules, fields] = setting(app, { key: "schedule", label: phrase("schedule"), kinds: app.hello.choices.schedules, value: state.schedule ?? "", set: (v) => app.edit((s) => (s.schedule = v || null)), first: [["", phrase("constant")]] });
-  return [slider("rate", phrase("knob_rate"), rate, decades(-5, 2), set), h("div", { class: "inline" }, numberField("rate-number", phrase("knob_rate"), rate, set, { bare: true }), schedules), fields];
+  const [schedules, fields] = setting(app, { key: "schedule", label: say("schedule"), kinds: app.hello.choices.schedules, value: state.schedule ?? "", set: (v) => app.edit((s) => (s.schedule = v || null)), first: [["", say("constant")]] });
+  return [slider("rate", say("knob_rate"), rate, decades(-5, 2), set), el("div.inline", numberField("rate-number", say("knob_rate"), rate, set, { bare: true }), schedules), fields];
 }
 
 /**
@@ -163,12 +163,12 @@ export function showTraining(app, panel) {
   const rows = app.side().values.facts?.rows ?? 100;
   const batches = [1, 2, 5, 10, 20, 32, 50, 64, 100, 200, 500, 1000].filter((n) => n < rows).concat(rows);
   const put = (/** @type {string} */ key) => (/** @type {any} */ v) => app.edit((s) => (s[key] = v));
-  const slide = (/** @type {string} */ key, /** @type {number[]} */ values, /** @type {(v: number) => string} */ shown = numeral) => slider(key, phrase(key), Math.min(state[key] ?? 0, values[values.length - 1]), values, put(key), shown);
+  const slide = (/** @type {string} */ key, /** @type {number[]} */ values, /** @type {(v: number) => string} */ shown = numeral) => slider(key, say(key), Math.min(state[key] ?? 0, values[values.length - 1]), values, put(key), shown);
   const optimizers = Object.fromEntries(Object.entries(app.hello.choices.optimizers).map(([name, { momentum, weight_decay }]) => [name, { momentum, weight_decay }]));
   refill(panel, () => [
-    h("label", { class: "field" }, h("span", {}, phrase("optimizer"))),
-    setting(app, { key: "optimizer", label: phrase("optimizer"), kinds: optimizers, value: state.optimizer ?? "adam", set: put("optimizer"), usual: ["sgd", "adam", "adamw", "rmsprop", "nadam"] }),
-    slide("batch", batches, (v) => (v >= rows ? phrase("all_rows") : String(v))),
+    el("label.field", el("span", say("optimizer"))),
+    setting(app, { key: "optimizer", label: say("optimizer"), kinds: optimizers, value: state.optimizer ?? "adam", set: put("optimizer"), usual: ["sgd", "adam", "adamw", "rmsprop", "nadam"] }),
+    slide("batch", batches, (v) => (v >= rows ? say("all_rows") : String(v))),
     slide("l1", [0, ...decades(-5, -1)]), slide("l2", [0, ...decades(-5, -1)]), slide("dropout", [0, 0.1, 0.2, 0.3, 0.5, 0.7], percent),
   ]);
 }

@@ -1,8 +1,8 @@
 // A canvas for a digit: the strokes become 28×28 numbers 0 … 1, and the network's answer stands beside them.
 import { h } from "../dom.js";
 import { percent } from "../format.js";
-import { phrase } from "./phrases.js";
-import { button } from "./widgets.js";
+import { say } from "./phrases.js";
+import { button, el } from "./widgets.js";
 
 /** @typedef {import("./side.js").Side} Side */
 
@@ -14,9 +14,9 @@ const CELLS = 28;
  * @param {(image: number[][]) => void} drawn
  */
 export function drawingPad(panel, drawn) {
-  const pad = h("canvas", { width: SIZE, height: SIZE, class: "pad", tabindex: 0, role: "img", "aria-label": phrase("draw_note") });
+  const pad = h("canvas", { width: SIZE, height: SIZE, class: "pad", tabindex: 0, role: "img", "aria-label": say("draw_note") });
   const context = pad.getContext("2d", { willReadFrequently: true });
-  const bars = h("ol", { class: "probabilities" });
+  const bars = el("ol.probabilities");
   const clear = () => {
     context.fillStyle = "#000";
     context.fillRect(0, 0, SIZE, SIZE);
@@ -52,13 +52,13 @@ export function drawingPad(panel, drawn) {
       last = null;
     });
   }
-  panel.replaceChildren(h("div", { class: "pad-row" }, h("div", {}, pad, h("div", { class: "inline" }, button("clear", phrase("clear"), clear, { class: "quiet" }), h("span", { class: "hint" }, phrase("draw_note")))), bars));
+  panel.replaceChildren(el("div.pad-row", el("div", pad, el("div.inline", button("clear", say("clear"), clear, { class: "quiet" }), el("span.hint", say("draw_note")))), bars));
   return {
     /** @param {any} answer probabilities by class */
     answer(answer) {
       const best = Math.max(...answer.probabilities);
       const names = answer.classes ?? Array.from(answer.probabilities, (_, n) => n);
-      bars.replaceChildren(...Array.from(answer.probabilities, (p, n) => h("li", { class: p === best ? "best" : null }, h("span", {}, names[n]), h("span", { class: "bar" }, h("span", { style: { width: `${(100 * /** @type {number} */ (p)).toFixed(1)}%` } })), h("span", {}, percent(/** @type {number} */ (p))))));
+      bars.replaceChildren(...Array.from(answer.probabilities, (p, n) => el(p === best ? "li.best" : "li", el("span", names[n]), h("i", { style: { width: `${(100 * /** @type {number} */ (p)).toFixed(1)}%` } }), el("span", percent(/** @type {number} */ (p))))));
     },
   };
 }

@@ -1,9 +1,9 @@
 // What leaves the page: programs, the model, a link, a picture.
 import { h } from "../dom.js";
 import { colour } from "../colours.js";
-import { phrase } from "./phrases.js";
+import { say } from "./phrases.js";
 import { packed } from "./states.js";
-import { button } from "./widgets.js";
+import { button, el } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
 
@@ -12,13 +12,13 @@ import { button } from "./widgets.js";
  * @returns {HTMLElement}
  */
 export function exportMenu(app) {
-  const details = h("details", { class: "dropdown", id: "export" }, h("summary", { class: "switch" }, phrase("export")));
+  const details = h("details", { class: "dropdown", id: "export" }, el("summary.switch", say("export")));
   const close = () => (details.open = false);
   const item = (/** @type {string} */ key, /** @type {string} */ text, /** @type {() => void} */ act) => button(key, text, () => (close(), act()));
   const file = (/** @type {string} */ kind) => () => download(app, kind);
   details.append(h("div", { class: "dropdown-list" },
-    item("export-python", phrase("export_python"), file("python")), item("export-keras", phrase("export_keras"), file("keras")),
-    item("export-model", phrase("export_model"), file("model")), item("export-link", phrase("export_link"), () => copyLink(app)), item("export-png", phrase("export_png"), () => savePicture(app))));
+    item("export-python", say("export_python"), file("python")), item("export-keras", say("export_keras"), file("keras")),
+    item("export-model", say("export_model"), file("model")), item("export-link", say("export_link"), () => copyLink(app)), item("export-png", say("export_png"), () => savePicture(app))));
   details.addEventListener("focusout", (/** @type {FocusEvent} */ e) => !details.contains(/** @type {Node | null} */ (e.relatedTarget)) && close());
   return details;
 }
@@ -42,7 +42,7 @@ function save(blob, name) {
 export async function copyLink(app) {
   history.replaceState(null, "", `#state=${await packed({ sides: app.sides.map((side) => side.state) })}`);
   const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
-  app.tell(phrase(copied ? "link_copied" : "link_here"), true);
+  app.tell(say(copied ? "link_copied" : "link_here"), true);
 }
 
 /** All canvases of the figures, where they stand on the page. @param {App} app */
@@ -72,7 +72,7 @@ async function savePicture(app) {
   }
   for (const drawing of stage.querySelectorAll("svg:not(.sketch)")) await drawSvg(context, drawing);
   picture.toBlob((blob) => blob && save(blob, "thalweg.png"));
-  app.tell(phrase("export_png"), true);
+  app.tell(say("export_png"), true);
 }
 
 /**

@@ -1,9 +1,8 @@
 // Above the drawn network: what each layer is, with more or fewer units, its activation, and layers added or removed.
-import { h } from "../dom.js";
 import { activation } from "./controls.js";
-import { phrase } from "./phrases.js";
+import { say } from "./phrases.js";
 import { forgetGiven, isImages } from "./states.js";
-import { button, menu, refill } from "./widgets.js";
+import { button, el, menu, refill } from "./widgets.js";
 
 /**
  * @typedef {import("./side.js").Side} Side
@@ -22,7 +21,7 @@ const FRESH = {
 
 /** @param {string} kind */
 function kindName(kind) {
-  return kind === "dropout" ? phrase("dropout_layer") : phrase(/** @type {any} */ (kind));
+  return kind === "dropout" ? say("dropout_layer") : say(/** @type {any} */ (kind));
 }
 
 /**
@@ -36,9 +35,9 @@ export function layerBar(side, app, panel) {
     const { state } = side;
     const facts = side.values.facts;
     const layers = state.layers ?? [];
-    const inputs = h("div", { class: "layer-card" }, h("span", { class: "layer-title" }, phrase("inputs")), h("span", { class: "layer-size" }, facts?.inputs.length ?? ""));
-    const output = state.output === null ? null : h("div", { class: "layer-card" }, h("span", { class: "layer-title" }, phrase("output")),
-      activation(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", [phrase("automatic"), facts?.output_activation].filter(Boolean).join(" · ")]]));
+    const inputs = el("div.layer-card", el("span", say("inputs")), el("b", facts?.inputs.length ?? ""));
+    const output = state.output === null ? null : el("div.layer-card", el("span", say("output")),
+      activation(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", [say("automatic"), facts?.output_activation].filter(Boolean).join(" · ")]]));
     return [inputs, layers.map((/** @type {any} */ layer, /** @type {number} */ n) => card(side, app, layer, n, edit)), output];
   });
   refill(side.places.adder, () => [adder(side, app, edit)]);
@@ -58,11 +57,11 @@ function card(side, app, layer, n, edit) {
     s.layers[n][size ?? ""] = Math.max(1, Math.min(app.hello?.limits.units ?? 256, s.layers[n][size ?? ""] + by));
     forgetGiven(s);
   });
-  const remove = button(`remove-${key}`, "×", () => edit((s) => { s.layers.splice(n, 1); forgetGiven(s); }), { class: "tiny remove", "aria-label": `${phrase("remove_layer")}: ${kindName(layer.kind)}`, title: phrase("remove_layer") });
+  const remove = button(`remove-${key}`, "×", () => edit((s) => { s.layers.splice(n, 1); forgetGiven(s); }), { class: "tiny remove", "aria-label": `${say("remove_layer")}: ${kindName(layer.kind)}`, title: say("remove_layer") });
   const by = layer[size ?? ""] >= 16 ? 8 : 1;
-  return h("div", { class: "layer-card hidden-layer" }, h("span", { class: "layer-title" }, kindName(layer.kind)), remove,
-    size && h("span", { class: "stepper" }, button(`fewer-${key}`, "−", () => resize(-by), { class: "tiny", "aria-label": phrase("fewer_units") }), h("output", {}, layer[size]), button(`more-${key}`, "+", () => resize(by), { class: "tiny", "aria-label": phrase("more_units") })),
-    layer.kind === "dropout" && h("span", { class: "layer-size" }, `${Math.round(100 * (layer.rate ?? 0.2))} %`),
+  return el("div.layer-card.hidden-layer", el("span", kindName(layer.kind)), remove,
+    size && el("span.stepper", button(`fewer-${key}`, "−", () => resize(-by), { class: "tiny", "aria-label": say("fewer_units") }), el("output", layer[size]), button(`more-${key}`, "+", () => resize(by), { class: "tiny", "aria-label": say("more_units") })),
+    layer.kind === "dropout" && el("b", `${Math.round(100 * (layer.rate ?? 0.2))} %`),
     size && activation(app, `activation-${key}`, layer.activation ?? "linear", (v) => edit((s) => (s.layers[n].activation = v))));
 }
 
@@ -80,7 +79,7 @@ function adder(side, app, edit) {
     forgetGiven(s);
   });
   if ((side.state.layers ?? []).length >= (app.hello?.limits.layers ?? 8)) return null;
-  return menu(`add-${side.index}`, phrase("add_layer"), [["", `+ ${phrase("layer")}`], ...kinds.map((k) => [k, kindName(k)])], "", add, { hidden: true, title: phrase("add_layer") });
+  return menu(`add-${side.index}`, say("add_layer"), [["", `+ ${say("layer")}`], ...kinds.map((k) => [k, kindName(k)])], "", add, { hidden: true, title: say("add_layer") });
 }
 
 /** Layers that come after the maps were made flat. @param {any} layer */

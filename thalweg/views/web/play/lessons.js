@@ -2,9 +2,9 @@
 import { h } from "../dom.js";
 import { numeral } from "../format.js";
 import { said } from "../words.js";
-import { phrase } from "./phrases.js";
+import { say } from "./phrases.js";
 import { at } from "./states.js";
-import { button, refill } from "./widgets.js";
+import { button, el, refill } from "./widgets.js";
 
 /**
  * @typedef {import("./side.js").Side} Side
@@ -50,8 +50,8 @@ function shown(value) {
   if (value === undefined || value === null) return "";
   if (typeof value === "number") return numeral(value);
   if (typeof value === "string") return value;
-  const numbers = Array.from(value.slice(0, 9), (v) => numeral(/** @type {number} */ (v), 3));
-  if (value.length === 9) return [0, 3, 6].map((n) => numbers.slice(n, n + 3).map((text) => text.padStart(8)).join("")).join("\n"); // a kernel
+  const numbers = Array.from(value.slice(0, 9), (v) => numeral(/** @type {number} */ (v)));
+  if (value.length === 9) return [0, 3, 6].map((n) => numbers.slice(n, n + 3).map((text) => text.padStart(9, "\u00a0")).join("")).join("\n"); // a kernel
   return `[${numbers.join(", ")}${value.length > 9 ? ", …" : ""}]`;
 }
 
@@ -65,25 +65,25 @@ export function showLesson(app, panel) {
   panel.hidden = !app.showsLessons;
   if (panel.hidden) return panel.replaceChildren();
   refill(panel, () => [
-    h("ol", { class: "lesson-strip" }, app.lessons.map((l, n) => h("li", {}, button(`lesson-${l.id}`, [h("span", { class: "lesson-number" }, app.done.has(l.id) ? "✓" : n + 1), h("span", {}, said(l.title))], () => app.openLesson(l.id), { "aria-current": l === lesson ? "step" : null, class: app.done.has(l.id) ? "done" : null })))),
+    el("ol.lesson-strip", app.lessons.map((l, n) => el("li", button(`lesson-${l.id}`, [el("span.number-badge", app.done.has(l.id) ? "✓" : n + 1), el("span", said(l.title))], () => app.openLesson(l.id), { "aria-current": l === lesson ? "step" : null, class: app.done.has(l.id) ? "done" : null })))),
     lesson && h("div", { class: "lesson" },
-      h("div", { class: "lesson-text" }, h("h2", {}, said(lesson.title)), h("p", {}, said(lesson.text)), task(app, lesson)),
-      h("div", { class: "numpy" }, h("h3", {}, phrase("numpy")), h("div", { class: "scroller" }, h("table", {}, h("tbody", {}, lesson.code.map(codeLine)))))),
+      el("div.lesson-text", el("h2", said(lesson.title)), el("p", said(lesson.text)), task(app, lesson)),
+      el("div.numpy", el("h3", say("numpy")), el("div.scroller", el("table", el("tbody", lesson.code.map(codeLine)))))),
   ]);
   followLesson(app, panel);
 }
 
 /** @param {{ line: string, show?: string }} one */
 function codeLine(one) {
-  return h("tr", {}, h("td", {}, h("code", { class: "numpy-line" }, one.line)), h("td", {}, one.show && h("code", { class: "numpy-value", "data-show": one.show })));
+  return el("tr", el("td", el("code.numpy-line", one.line)), el("td", one.show && h("code", { class: "numpy-value", "data-show": one.show })));
 }
 
 /** @param {App} app @param {any} lesson */
 function task(app, lesson) {
   const index = app.lessons.indexOf(lesson);
-  return h("div", { class: "task", id: "task", role: "status" }, h("h3", {}, h("span", { class: "tick", "aria-hidden": "true" }), phrase("task")), h("p", {}, said(lesson.task.text)),
-    h("p", { class: "task-done" }, said(lesson.task.done)),
-    h("div", { class: "inline" }, button("again", phrase("restart"), () => app.openLesson(lesson.id), { class: "quiet" }), index < app.lessons.length - 1 && button("next", `${phrase("next_lesson")} →`, () => app.openLesson(app.lessons[index + 1].id), { class: "quiet next" })));
+  return h("div", { class: "task", id: "task", role: "status" }, el("h3", say("task")), el("p", said(lesson.task.text)),
+    el("p.task-done", said(lesson.task.done)),
+    el("div.inline", button("again", say("restart"), () => app.openLesson(lesson.id), { class: "quiet" }), index < app.lessons.length - 1 && button("next", `${say("next_lesson")} →`, () => app.openLesson(app.lessons[index + 1].id), { class: "quiet next" })));
 }
 
 /**

@@ -2,8 +2,8 @@
 import { h, svg } from "../dom.js";
 import { numeral } from "../format.js";
 import { said } from "../words.js";
-import { phrase } from "./phrases.js";
-import { button } from "./widgets.js";
+import { say } from "./phrases.js";
+import { button, el } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
 
@@ -32,15 +32,15 @@ export function mindMap(app, map, toKnob) {
   const about = h("div", { class: "map-about", role: "status" });
   const choose = (/** @type {any} */ node) => {
     about.replaceChildren(
-      h("h3", {}, said(node.title)), h("p", {}, said(node.text)), h("p", {}, h("code", {}, node.formula)),
-      h("p", { class: "hint" }, node.instruction ? `${phrase("instruction")}: ${node.instruction} · ` : "", `${phrase("code_at")}: ${node.code.file}, ${node.code.name}`),
-      ...(KNOBS[node.id] ? [button("to-knob", phrase("go_knob"), () => toKnob(KNOBS[node.id]), { class: "quiet" })] : []),
+      el("h3", said(node.title)), el("p", said(node.text)), el("p", el("code", node.formula)),
+      el("p.hint", node.instruction ? `${say("instruction")}: ${node.instruction} · ` : "", `${say("code_at")}: ${node.code.file}, ${node.code.name}`),
+      ...(KNOBS[node.id] ? [button("to-knob", say("go_knob"), () => toKnob(KNOBS[node.id]), { class: "quiet" })] : []),
     );
     for (const other of place.querySelectorAll(".map-node")) other.classList.toggle("chosen", /** @type {SVGElement} */ (other).dataset.id === node.id);
   };
-  const place = h("div", { class: "map" }, drawMap(map, "wide", app.side().values, choose), drawMap(map, "tall", app.side().values, choose));
+  const place = el("div.map", drawMap(map, "wide", app.side().values, choose), drawMap(map, "tall", app.side().values, choose));
   choose(map.nodes[0]);
-  return h("div", {}, place, about);
+  return el("div", place, about);
 }
 
 /**
@@ -53,7 +53,7 @@ function drawMap(map, form, values, choose) {
   const [width, height] = map.sizes[form];
   const [w, tall] = map.box;
   const knobs = Object.keys(KNOBS);
-  const edges = map.edges.map((/** @type {any} */ edge) => svg("polyline", { points: edge[form].map((/** @type {number[]} */ p) => p.join()).join(" "), class: "map-edge", "marker-end": `url(#arrow-${form})` }));
+  const edges = map.edges.map((/** @type {any} */ edge) => svg("polyline", { points: edge[form].map((/** @type {number[]} */ p) => p.join()).join(" "), "marker-end": `url(#arrow-${form})` }));
   const labels = map.edges.filter((/** @type {any} */ e) => e.text && form === "wide").map((/** @type {any} */ edge) => {
     const [[x0, y0], [x1, y1]] = edge.wide;
     return svg("text", { x: (x0 + x1) / 2, y: (y0 + y1) / 2 - 8, class: "map-label" }, said(edge.text));
@@ -65,10 +65,10 @@ function drawMap(map, form, values, choose) {
     const act = () => choose(node);
     return svg("g", { class: `map-node map-${node.kind}`, "data-id": node.id, tabindex: 0, role: "button", "aria-label": said(node.title), onclick: act, onfocus: act },
       svg("rect", { x: x - w / 2, y: y - tall / 2, width: w, height: tall, rx: 10 }),
-      svg("text", { x, y: y - (now ? 12 : 6), class: "map-title" }, said(node.title)), svg("text", { x, y: y + (now ? 6 : 14), class: "map-formula" }, node.formula),
+      svg("text", { x, y: y - (now ? 12 : 6) }, said(node.title)), svg("text", { x, y: y + (now ? 6 : 14), class: "map-formula" }, node.formula),
       now && svg("text", { x, y: y + 23, class: "map-now" }, now),
-      number >= 0 && svg("circle", { cx: x - w / 2, cy: y - tall / 2, r: 11, class: "map-badge" }), number >= 0 && svg("text", { x: x - w / 2, y: y - tall / 2 + 4, class: "map-number" }, number + 1));
+      number >= 0 && svg("circle", { cx: x - w / 2, cy: y - tall / 2, r: 11 }), number >= 0 && svg("text", { x: x - w / 2, y: y - tall / 2 + 4, class: "map-number" }, number + 1));
   });
-  const arrow = svg("marker", { id: `arrow-${form}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" }, svg("path", { d: "M0,0 L8,4 L0,8 Z", class: "map-arrow" }));
-  return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: `map-${form}`, role: "group", "aria-label": phrase("map") }, svg("defs", {}, arrow), edges, labels, nodes);
+  const arrow = svg("marker", { id: `arrow-${form}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" }, svg("path", { d: "M0,0 L8,4 L0,8 Z" }));
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: `map-${form}`, role: "group", "aria-label": say("map") }, svg("defs", {}, arrow), edges, labels, nodes);
 }

@@ -2,13 +2,13 @@
 import { followSystem, onSettings, setLanguage, language } from "../settings.js";
 import { tag } from "../words.js";
 import { App } from "./app.js";
-import { loadPhrases } from "./phrases.js";
+import { loadWords } from "./phrases.js";
 import { listenToKeys } from "./top.js";
 
 onSettings(() => (document.documentElement.lang = tag(language())));
 setLanguage(navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
 followSystem();
-await loadPhrases();
+await loadWords();
 const app = new App(document.body);
 listenToKeys(app);
 await app.start();

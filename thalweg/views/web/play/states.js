@@ -5,7 +5,7 @@
  * @typedef {{ sides: State[] }} Shared
  */
 
-const LONGEST_LINK = 200000; // characters of JSON: given data may be large, an address bar's patience isn't
+const LONGEST_LINK = 30000; // characters: what a few bytes of deflate may swell to has to stay small
 
 /**
  * A copy that shares nothing.
@@ -15,6 +15,11 @@ const LONGEST_LINK = 200000; // characters of JSON: given data may be large, an 
  */
 export function copied(value) {
   return value === undefined ? value : JSON.parse(JSON.stringify(value));
+}
+
+/** @param {any} value */
+function isBranch(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
 /**
@@ -36,11 +41,10 @@ export function at(value, path) {
  */
 export function differences(a, b, path = "") {
   if (JSON.stringify(a) === JSON.stringify(b)) return [];
-  const branch = (/** @type {any} */ v) => v !== null && typeof v === "object" && !Array.isArray(v);
   if (Array.isArray(a) && Array.isArray(b) && path === "layers") {
     return Array.from({ length: Math.max(a.length, b.length) }, (_, n) => differences(a[n] ?? null, b[n] ?? null, `layers.${n}`)).flat();
   }
-  if (!branch(a) || !branch(b)) return [[path, a, b]];
+  if (!isBranch(a) || !isBranch(b)) return [[path, a, b]];
   const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
   return keys.flatMap((key) => differences(a[key] ?? null, b[key] ?? null, path ? `${path}.${key}` : key));
 }
@@ -53,8 +57,7 @@ export function differences(a, b, path = "") {
 export async function packed(shared) {
   const stream = new Blob([JSON.stringify(shared)]).stream().pipeThrough(new CompressionStream("deflate-raw"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-  const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /**
@@ -65,30 +68,12 @@ export async function packed(shared) {
 export async function unpackedLink(hash) {
   const text = new URLSearchParams(hash.replace(/^#/, "")).get("state");
   if (!text) return null;
+  if (text.length > LONGEST_LINK) throw new RangeError("too long");
   const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  const shared = JSON.parse(await limited(stream));
-  const branch = (/** @type {any} */ v) => v !== null && typeof v === "object" && !Array.isArray(v);
-  if (!branch(shared) || !Array.isArray(shared.sides) || !shared.sides.length || !shared.sides.every(branch)) throw new TypeError("no states");
+  const shared = await new Response(stream).json();
+  if (!shared.sides.length || !shared.sides.every(isBranch)) throw new TypeError("no states");
   return { sides: shared.sides.slice(0, 2) };
-}
-
-/**
- * The text of a stream that could swell: a few bytes of deflate may hold gigabytes.
- * @param {ReadableStream<Uint8Array>} stream
- */
-async function limited(stream) {
-  const reader = stream.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    text += decoder.decode(part.value, { stream: true });
-    if (text.length > LONGEST_LINK) {
-      await reader.cancel();
-      throw new RangeError("too long");
-    }
-  }
-  return text + decoder.decode();
 }
 
 /**

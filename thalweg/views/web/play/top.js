@@ -5,29 +5,14 @@ import { languageButton, themeButton } from "../switches.js";
 import { said } from "../words.js";
 import { exportMenu } from "./exports.js";
 import { mindMap } from "./mindmap.js";
-import { phrase } from "./phrases.js";
-import { button, refill } from "./widgets.js";
+import { icon, say } from "./phrases.js";
+import { button, el, refill } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
 
 const PACES = [0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, null];
 /** Made once: they relabel themselves. @type {Node[]} */
 const SWITCHES = [];
-
-/** @param {string} path */
-function icon(path) {
-  const template = document.createElement("template");
-  template.innerHTML = `<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
-  return /** @type {Node} */ (template.content.firstChild);
-}
-
-const ICONS = {
-  play: "M7 4.5v15l13-7.5z",
-  pause: "M6 5h4v14H6zM14 5h4v14h-4z",
-  step: "M5 5v14l9-7zM16 5h3v14h-3z",
-  epoch: "M3 5v14l7-7zM11 5v14l7-7zM19 5h2.5v14H19z",
-  reset: "M12 5V1.5L6.5 7 12 12.5V8a5.5 5.5 0 1 1-5.5 5.5H3.5A8.5 8.5 0 1 0 12 5z",
-};
 
 /**
  * @param {App} app
@@ -38,27 +23,27 @@ export function showTop(app, panel) {
   const playing = app.playing();
   panel.classList.toggle("is-playing", playing);
   const act = (/** @type {string} */ name) => () => app.send({ do: name });
-  const tool = (/** @type {keyof typeof ICONS} */ sign, /** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ onclick, /** @type {any} */ more = {}) =>
-    button(`tool-${key}`, icon(ICONS[sign]), onclick, { class: "tool", title: `${text} (${key})`, "aria-label": text, ...more });
+  const tool = (/** @type {string} */ sign, /** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ onclick, /** @type {any} */ more = {}) =>
+    button(`tool-${key}`, icon(sign), onclick, { class: "tool", title: `${text} (${key})`, "aria-label": text, ...more });
   refill(panel, () => [
-    h("div", { class: "brand" }, h("b", {}, "thalweg"), h("span", {}, phrase("subtitle"))),
+    el("div.brand", el("b", "thalweg"), el("span", say("subtitle"))),
     h("div", { class: "transport", role: "group" },
-      tool("reset", phrase("reset"), "r", act("reset")), tool(playing ? "pause" : "play", phrase(playing ? "pause" : "play"), "space", () => app.toggle(), { class: "tool main-tool", id: "play" }),
-      tool("step", phrase("step"), "s", act("step")), tool("epoch", phrase("epoch_button"), "e", act("epoch")), paceMenu(app)),
+      tool("reset", say("reset"), "r", act("reset")), tool(playing ? "pause" : "play", say(playing ? "pause" : "play"), "space", () => app.toggle(), { id: "play" }),
+      tool("step", say("step"), "s", act("step")), tool("epoch", say("epoch_button"), "e", act("epoch")), paceMenu(app)),
     h("div", { class: "tools" },
-      button("lessons", phrase("lessons"), () => app.toggleLessons(), { class: "switch", "aria-pressed": String(app.showsLessons) }),
-      dropdown("presets", phrase("presets"), app.presets.map((p) => button(`preset-${p.id}`, said(p.title), () => app.openPreset(p.id)))),
-      button("map", phrase("map"), () => showMap(app), { class: "switch" }),
-      button("compare", phrase("compare"), () => app.toggleCompare(), { class: "switch", title: phrase("compare_long"), "aria-pressed": String(app.sides.length > 1) }),
-      exportMenu(app), SWITCHES, button("help", "?", () => showHelp(app), { class: "switch", "aria-label": phrase("help"), title: phrase("help") })),
+      button("lessons", say("lessons"), () => app.toggleLessons(), { class: "switch", "aria-pressed": String(app.showsLessons) }),
+      dropdown("presets", say("presets"), app.presets.map((p) => button(`preset-${p.id}`, said(p.title), () => app.openPreset(p.id)))),
+      button("map", say("map"), () => showMap(app), { class: "switch" }),
+      button("compare", say("compare"), () => app.toggleCompare(), { class: "switch", title: say("compare_long"), "aria-pressed": String(app.sides.length > 1) }),
+      exportMenu(app), SWITCHES, button("help", "?", () => showHelp(app), { class: "switch", "aria-label": say("help"), title: say("help") })),
   ]);
 }
 
 /** @param {App} app */
 function paceMenu(app) {
   const chosen = PACES.indexOf(app.pace) < 0 ? [...PACES.slice(0, -1), app.pace, null] : PACES;
-  const select = h("select", { "data-key": "pace", "aria-label": phrase("pace"), title: phrase("pace"), onchange: () => app.setPace(select.value === "" ? null : Number(select.value)) },
-    chosen.map((p) => h("option", { value: p ?? "", selected: p === app.pace }, p === null ? phrase("pace_full") : phrase("pace_of", p))));
+  const select = h("select", { "data-key": "pace", "aria-label": say("pace"), title: say("pace"), onchange: () => app.setPace(select.value === "" ? null : Number(select.value)) },
+    chosen.map((p) => h("option", { value: p ?? "", selected: p === app.pace }, p === null ? say("pace_full") : say("pace_of", p))));
   return select;
 }
 
@@ -73,7 +58,7 @@ function dropdown(key, title, items) {
 /** @param {string} title @param {any} content @param {string} kind */
 function dialog(title, content, kind) {
   const element = /** @type {HTMLDialogElement} */ (h("dialog", { class: `dialog dialog-${kind}`, "aria-label": title, onclose: () => element.remove(), onclick: (/** @type {MouseEvent} */ e) => e.target === element && element.close() },
-    h("div", { class: "dialog-head" }, h("h2", {}, title), h("button", { type: "button", class: "switch", "aria-label": phrase("close"), onclick: () => element.close() }, "×")), content));
+    el("div.dialog-head", el("h2", title), h("button", { type: "button", class: "switch", "aria-label": say("close"), onclick: () => element.close() }, "×")), content));
   document.body.append(element);
   element.showModal();
   return element;
@@ -82,9 +67,9 @@ function dialog(title, content, kind) {
 /** @param {App} app */
 function showHelp(app) {
   const keys = /** @type {const} */ ([["space", "key_space"], ["s", "key_s"], ["e", "key_e"], ["r", "key_r"], ["c", "key_c"], ["l", "key_l"], ["?", "key_help"]]);
-  const content = [h("p", {}, phrase("help_text")), h("p", {}, phrase("network_note")), h("p", {}, phrase("surface_note")), h("p", {}, phrase("landscape_note")), h("h3", {}, phrase("keyboard")), h("dl", { class: "keys" }, keys.flatMap(([key, text]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, phrase(text))])),
-    h("p", { class: "hint" }, `thalweg ${app.hello?.version ?? ""}`)];
-  dialog(phrase("help"), content, "help");
+  const content = [el("p", say("help_text")), el("p", say("network_note")), el("p", say("surface_note")), el("p", say("landscape_note")), el("h3", say("keyboard")), el("dl.keys", keys.flatMap(([key, text]) => [el("dt", el("kbd", key)), el("dd", say(text))])),
+    el("p.hint", `thalweg ${app.hello?.version ?? ""}`)];
+  dialog(say("help"), content, "help");
 }
 
 /** @param {App} app */
@@ -97,7 +82,7 @@ function showMap(app) {
     setTimeout(() => knob?.classList.remove("is-shown"), 1600);
     /** @type {HTMLElement | null | undefined} */ (knob?.querySelector("select, input"))?.focus();
   };
-  const opened = dialog(phrase("map"), mindMap(app, app.map, toKnob), "map");
+  const opened = dialog(say("map"), mindMap(app, app.map, toKnob), "map");
 }
 
 /** @param {App} app */

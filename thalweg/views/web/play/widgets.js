@@ -1,7 +1,17 @@
 // Controls: each has a key, by which the focus finds it again after its panel was made anew.
 import { h } from "../dom.js";
 import { numeral } from "../format.js";
-import { phrase } from "./phrases.js";
+import { say } from "./phrases.js";
+
+/**
+ * An element by its tag and classes, such as "p.hint".
+ * @param {string} name
+ * @param {...any} children
+ */
+export function el(name, ...children) {
+  const [tag, ...classes] = name.split(".");
+  return h(tag, { class: classes.join(" ") || null }, ...children.flat(9));
+}
 
 const TYPED = 'input[type="range"], input[type="number"], input[type="text"]';
 
@@ -19,7 +29,7 @@ export function refill(panel, make, now = false) {
   }
   const key = focused?.dataset.key;
   const open = new Set([...panel.querySelectorAll("details[open]")].map((d) => d.id));
-  panel.replaceChildren(...make().flat(Infinity).filter(Boolean));
+  panel.replaceChildren(...make().flat(9).filter(Boolean));
   for (const details of panel.querySelectorAll("details")) if (open.has(details.id)) details.open = true;
   if (key) /** @type {HTMLElement | null} */ (panel.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus();
 }
@@ -50,7 +60,7 @@ export function menu(key, label, options, value, chosen, more = {}) {
     { "data-key": key, "aria-label": label, title: more.title, onchange: (/** @type {any} */ e) => chosen(e.target.value) },
     options.map((o) => (Array.isArray(o[1]) ? h("optgroup", { label: o[0] }, o[1].map(option)) : option(o))),
   );
-  return more.hidden ? select : h("label", { class: "field" }, h("span", {}, label), select);
+  return more.hidden ? select : el("label.field", el("span", label), select);
 }
 
 /**
@@ -65,7 +75,7 @@ export function menu(key, label, options, value, chosen, more = {}) {
 export function slider(key, label, value, values, chosen, shown = numeral) {
   let nearest = 0;
   values.forEach((v, n) => (nearest = Math.abs(v - value) < Math.abs(values[nearest] - value) ? n : nearest));
-  const output = h("output", {}, shown(value));
+  const output = el("output", shown(value));
   const input = h("input", {
     type: "range", "data-key": key, min: 0, max: values.length - 1, step: 1, "aria-label": label, "aria-valuetext": shown(value),
     oninput: () => {
@@ -76,7 +86,7 @@ export function slider(key, label, value, values, chosen, shown = numeral) {
     },
   });
   input.value = String(nearest);
-  return h("label", { class: "field slider" }, h("span", {}, label, output), input);
+  return el("label.field.slider", el("span", label, output), input);
 }
 
 /**
@@ -92,7 +102,7 @@ export function numberField(key, label, value, chosen, more = {}) {
     type: "number", "data-key": key, step: "any", value, ...more, bare: null, "aria-label": label,
     onchange: () => input.value !== "" && Number.isFinite(Number(input.value)) && chosen(Number(input.value)),
   });
-  return h("label", { class: more.bare ? "field number bare" : "field number" }, h("span", {}, label), input);
+  return h("label", { class: more.bare ? "field number bare" : "field number" }, el("span", label), input);
 }
 
 /**
@@ -110,7 +120,7 @@ export function formulaField(key, label, value, chosen, refused = false) {
   });
   const use = () => input.value.trim() && chosen(input.value.trim());
   input.addEventListener("keydown", (/** @type {KeyboardEvent} */ e) => e.key === "Enter" && use());
-  return h("div", { class: "formula" }, input, button(`${key}-use`, phrase("apply"), use));
+  return el("div.formula", input, button(`${key}-use`, say("apply"), use));
 }
 
 /**

@@ -9,13 +9,13 @@ import numpy as np
 from thalweg.views.report.subject import Array, Figure, Subject, Text, both, thinned
 
 MOST_EPOCHS, MOST_POINTS, MOST_MEMBERS = 1000, 1000, 8
-SPREAD = 100.0
+SPREAD, MOSTLY = 100.0, 0.8
 """A curve whose largest value is so many times its smallest is drawn on a logarithmic axis."""
 HELD = "held_out"
 EPOCH = both("epoch", "輪（epoch）")
 
 
-def course(subject: Subject) -> dict[str, Any] | None:
+def training_curves(subject: Subject) -> dict[str, Any] | None:
     """Curves; None if nothing is known of the course."""
     figures = [*by_epoch(subject), *by_batch(subject.recording), *learning_rates(subject.recording)]
     if not figures:
@@ -92,7 +92,11 @@ def curves(title: Text, series: list[dict[str, Any]], x_label: Text, y_label: Te
     x = series[0]["x"]
     values = np.concatenate([one["y"] for one in series])
     values = values[np.isfinite(values)]
-    wide = len(values) > 0 and values.min() > 0 and values.max() > SPREAD * values.min()
+    above = values[values > 0]  # a few zeros, such as the update of a step that failed, are left out of such an axis
+    mostly = len(above) > MOSTLY * len(values) and not (values < 0).any()
+    wide = mostly and above.max() > SPREAD * above.min()
+    if wide:
+        series = [above_zero(one, float(above.min())) for one in series]
     figure: Figure = {
         "kind": "curves",
         "title": title,
@@ -103,6 +107,12 @@ def curves(title: Text, series: list[dict[str, Any]], x_label: Text, y_label: Te
         "log_y": bool(wide),
     }
     return figure if note is None else figure | {"note": note}
+
+
+def above_zero(series: dict[str, Any], least: float) -> dict[str, Any]:
+    """A curve for a logarithmic axis: zeros become gaps, and the band ends at the least value above 0."""
+    band = {"band": [np.maximum(side, least) for side in series["band"]]} if "band" in series else {}
+    return series | {"y": np.where(series["y"] > 0, series["y"], np.nan)} | band
 
 
 def by_batch(recording: Any) -> list[Figure]:

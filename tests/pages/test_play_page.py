@@ -1,0 +1,378 @@
+"""The live page in a browser: a person chooses, types, presses, and reads what the network does."""
+
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from thalweg.views import web
+
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+
+PLAY = Path(web.__file__).parent / "play"
+SECONDS = 60_000  # milliseconds that anything may take on a busy machine
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The address that `thalweg play` prints, and the process."""
+    command = [sys.executable, "-m", "thalweg.cli.main", "play", "--no-open"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    ) as run:
+        yield run.stdout.readline().strip(), run
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) == 0
+
+
+@pytest.fixture
+def opened(server, new_page):
+    """Opens the live page; whatever it asks for, it asks of its own server."""
+
+    def open_page(hash="", **options):
+        address = server[0]
+        host = address.split("/?")[0]
+        allowed = (host, host.replace("http", "ws"), "data:", "blob:")
+        page = new_page(allowed=allowed, **{"locale": "en-US", **options})
+        page.set_default_timeout(SECONDS)
+        page.goto(address + hash)
+        page.wait_for_selector("body[data-ready]")
+        page.wait_for_selector(".panel-network canvas")
+        return page
+
+    return open_page
+
+
+def number(text):
+    """A number as the page writes it."""
+    text = text.replace("−", "-").replace(",", "").strip()
+    return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+
+
+def readout(page, name):
+    return number(page.inner_text(f"[data-side='0'] [data-readout={name}] b"))
+
+
+def until(page, name, holds, side=0):
+    """Waits until a number of the readout fulfils the JavaScript condition `holds`, such as "v >= 95"."""
+    read = f"""() => {{
+        const text = document.querySelector("[data-side='{side}'] [data-readout={name}] b")?.textContent ?? "";
+        const v = parseFloat(text.replace("−", "-"));
+        return {holds};
+    }}"""
+    page.wait_for_function(read)
+
+
+def choose(page, key, value):
+    page.select_option(f"select[data-key='{key}']", value)
+
+
+def lesson(page, name):
+    page.click("[data-key=lessons]")
+    page.click(f"[data-key=lesson-{name}]")
+    page.wait_for_selector(f"[data-key=lesson-{name}][aria-current]")
+    until(page, "iteration", "v === 0")
+
+
+def test_the_spiral_is_learned(opened):
+    page = opened()
+    page.click("summary[data-key=presets]")
+    page.click("[data-key=preset-spiral]")
+    choose(page, "pace", "")
+    page.keyboard.press("Space")
+    until(page, "val_accuracy", "v >= 95")
+    page.keyboard.press("Space")
+    page.wait_for_selector("#play[aria-label=Play]")
+    assert readout(page, "val_accuracy") >= 0.95
+
+
+def test_one_step_is_the_tutorials(opened):
+    page = opened()
+    lesson(page, "one-row")
+
+    def shown(name):
+        text = page.inner_text(f".numpy-value[data-show={name}]")
+        return np.array([number(v) for v in text.strip("[]").split(", ")])
+
+    x, y, w = np.array([0.5, -0.2, 0.1, 0.9, -0.4]), 0.6, np.array([0.1, 0.3, -0.2, 0.4, 0.2])
+    for step in range(3):
+        page.wait_for_function(f"() => document.querySelector('[data-readout=iteration] b').textContent === '{step}'")
+        page.wait_for_timeout(300)  # the frame's other numbers are drawn with it
+        h = np.dot(x, w)
+        y_predict = 1 / (1 + np.exp(-h))
+        error = y - y_predict
+        error_term = error * y_predict * (1 - y_predict)
+        delta_w = 0.5 * error_term * x
+        w = w + delta_w
+        found = {"h": h, "y_predict": y_predict, "error": error, "error_term": error_term, "delta_w": delta_w}
+        for name, value in found.items():
+            np.testing.assert_allclose(shown(name), np.atleast_1d(value), rtol=1.5e-3, err_msg=f"{name} in step {step}")
+        page.locator(".panel-arithmetic").scroll_into_view_if_needed()
+        page.wait_for_selector(".sum")
+        for name in ("h", "y_predict", "error", "error_term"):
+            result = page.inner_text(f".sum[data-name={name}] b")
+            assert math.isclose(number(result), found[name], rel_tol=1.5e-3)
+        page.keyboard.press("s")
+    assert math.isclose(number(page.inner_text(".numpy-value[data-show=learning_rate]")), 0.5)
+
+
+SOLUTIONS = {
+    "one-row": [],
+    "many-rows": [],
+    "several-outputs": [],
+    "local-valley": [("fill", "given-w", "1.2")],
+    "activation": [("select", "activation-all", "tanh")],
+    "loss": [("select", "loss", "binary_crossentropy")],
+    "learning-rate": [("fill", "rate-number", "0.3")],
+    "edges": [],
+}
+
+
+def test_every_lesson_has_a_solution():
+    assert list(SOLUTIONS) == [entry["id"] for entry in json.loads((PLAY / "lessons.json").read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("name", SOLUTIONS)
+def test_the_lessons_task_is_checked(opened, name):
+    page = opened()
+    lesson(page, name)
+    assert not page.query_selector(".task.is-done")
+    for act, key, value in SOLUTIONS[name]:
+        if act == "select":
+            choose(page, key, value)
+        else:
+            page.fill(f"[data-key='{key}']", value)
+            page.press(f"[data-key='{key}']", "Tab")
+    page.wait_for_timeout(500)
+    if name in ("loss", "learning-rate"):
+        page.click("[data-key=tool-r]")
+        until(page, "iteration", "v === 0")
+        choose(page, "pace", "15")  # these count steps or epochs
+    else:
+        choose(page, "pace", "60")
+    page.click("#play")
+    page.wait_for_selector(".task.is-done")
+
+
+def test_without_the_right_knob_the_task_stays_open(opened):
+    page = opened()
+    lesson(page, "local-valley")
+    choose(page, "pace", "60")
+    page.click("#play")
+    until(page, "epoch", "v > 200")
+    assert not page.query_selector(".task.is-done")
+    assert 0.2 < readout(page, "loss_now") < 0.24
+
+
+def test_a_table_of_ones_own(opened, tmp_path):
+    rng = np.random.default_rng(0)
+    age, height = rng.uniform(20, 60, 200), rng.uniform(150, 190, 200)
+    evil = "<img src=x onerror=alert(1)>"
+    lines = [f"age,{evil},height,tall"] + [
+        f"{a:.1f},{b:.2f},{h:.1f},{'yes' if h > 170 else 'no'}"
+        for a, b, h in zip(age, rng.normal(size=200), height, strict=True)
+    ]
+    table = tmp_path / "people.csv"
+    table.write_text("\n".join(lines), encoding="utf-8")
+    page = opened()
+    page.set_input_files("#upload", table)
+    page.wait_for_selector("select[data-key=target]")
+    choose(page, "target", "tall")
+    page.wait_for_selector(f"[data-key='column-{evil}']")  # as text
+    assert not page.query_selector(".data-panel img")
+    page.click(f"[data-key='column-{evil}']")
+    choose(page, "pace", "")
+    page.wait_for_timeout(500)
+    page.click("#play")
+    until(page, "val_accuracy", "v >= 90")
+
+
+def test_a_typed_formula_and_a_broken_one(opened):
+    page = opened()
+    choose(page, "activation-all", "formula")
+    page.fill("[data-key=activation-all-text]", "x * exp(-x**2)")
+    page.press("[data-key=activation-all-text]", "Enter")
+    page.wait_for_function("() => document.querySelector('[data-key=\"activation-0-0-text\"]')?.value === 'x * exp(-x**2)'")
+    page.click("[data-key=tool-s]")
+    until(page, "iteration", "v === 1")
+    page.fill("[data-key=activation-all-text]", "x * expp(")
+    page.press("[data-key=activation-all-text]", "Enter")
+    page.wait_for_selector(".message.is-error")
+    assert "x * expp(" in page.inner_text(".message.is-error")
+    page.wait_for_selector("[data-key=activation-all-text][aria-invalid=true]")
+    page.click("[data-key=tool-s]")  # the page and the old network live on
+    until(page, "iteration", "v === 2")
+    page.fill("[data-key=activation-all-text]", "x * exp(-x)")
+    page.press("[data-key=activation-all-text]", "Enter")
+    until(page, "iteration", "v === 0")
+    assert not page.is_visible(".message.is-error")
+
+
+def test_a_loss_that_is_a_formula(opened):
+    page = opened()
+    choose(page, "loss", "formula")
+    page.fill("[data-key=loss-text]", "(y_pred - y_true)**2")
+    page.press("[data-key=loss-text]", "Enter")
+    page.wait_for_timeout(500)
+    page.click("[data-key=tool-s]")
+    until(page, "iteration", "v === 1")
+    assert 0.1 < readout(page, "loss_now") < 0.5  # the mean of squares about ½, not a cross-entropy
+
+
+def test_language(opened):
+    page = opened()
+    assert page.inner_text("[data-key=lessons]") == "Lessons"
+    page.keyboard.press("l")
+    page.wait_for_function("() => document.documentElement.lang === 'zh-Hant-TW'")
+    assert page.inner_text("[data-key=lessons]") == "課程"
+    assert "學習率" in page.inner_text("#knob-rate")
+    page.click("text=English")
+    page.wait_for_function("() => document.documentElement.lang === 'en'")
+    assert opened(locale="zh-TW").inner_text("[data-key=lessons]") == "課程"
+
+
+def test_exported_python_gives_the_same_loss(opened, tmp_path):
+    page = opened()
+    page.click("[data-key=data-moons]")
+    page.wait_for_timeout(500)
+    for epoch in range(3):
+        page.click("[data-key=tool-e]")
+        until(page, "epoch", f"v === {epoch + 1}")
+    with page.expect_download() as download:
+        page.click("#export summary")
+        page.click("[data-key=export-python]")
+    program = tmp_path / "exported.py"
+    download.value.save_as(program)
+    told = float(re.search(r"last epoch was ([\d.e-]+\d)", program.read_text(encoding="utf-8"))[1])
+    run = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
+    assert math.isclose(float(re.search(r"loss ([\d.e-]+)", run.stdout)[1]), told, rel_tol=1e-6)
+
+
+def test_the_link_restores_the_state(opened):
+    page = opened()
+    page.click("[data-key=data-circles]")
+    choose(page, "activation-all", "relu")
+    page.fill("[data-key=rate-number]", "0.07")
+    page.press("[data-key=rate-number]", "Tab")
+    page.click("[data-key=compare]")
+    page.wait_for_selector("[data-side='1'] .panel-network canvas")
+    choose(page, "activation-all", "sigmoid")  # of B
+    page.wait_for_timeout(500)
+    page.click("#export summary")
+    page.click("[data-key=export-link]")
+    page.wait_for_function("() => location.hash.startsWith('#state=')")
+    again = opened(hash=page.evaluate("location.hash"))
+    again.wait_for_selector("[data-side='1'] .panel-network canvas")
+    assert again.get_attribute("[data-key=data-circles]", "aria-pressed") == "true"
+    assert again.input_value("[data-key=rate-number]") == "0.07"
+    assert again.input_value("[data-key=activation-all]") == "relu"
+    again.click(".tab.tone-b")
+    again.wait_for_function("() => document.querySelector('[data-key=activation-all]').value === 'sigmoid'")
+    assert "layers.0.activation relu | sigmoid" in again.inner_text(".differs")
+
+
+def test_a_broken_link_is_said(opened):
+    page = opened(hash="#state=nonsense")
+    assert "can't be read" in page.inner_text(".toast")
+
+
+def test_nan_is_shown_with_its_sentence(opened):
+    page = opened()
+    page.click("summary[data-key=presets]")
+    page.click("[data-key=preset-learning-rate-too-high]")
+    page.wait_for_selector("[data-side='1'] .panel-network canvas")
+    page.click("#play")
+    page.wait_for_selector("[data-side='1'] .message.is-error")
+    assert "learning rate" in page.inner_text("[data-side='1'] .message.is-error")
+    assert page.inner_text("[data-side='1'] [data-readout=loss_now] b") == "NaN"
+    assert readout(page, "loss_now") < 2  # A goes on
+
+
+def test_the_map_leads_to_the_knobs(opened):
+    page = opened()
+    page.click("[data-key=map]")
+    nodes = json.loads((PLAY / "map.json").read_text(encoding="utf-8"))["nodes"]
+    assert page.locator(".map-wide .map-node").count() == len(nodes)
+    page.click(".map-wide [data-id=learning_rate]")
+    page.click("[data-key=to-knob]")
+    assert page.evaluate("document.activeElement.closest('.knob').id") == "knob-rate"
+
+
+def test_a_unit_can_be_chosen_and_layers_changed(opened):
+    page = opened()
+    page.click("[data-key=fewer-0-0]")
+    page.wait_for_function("() => document.querySelector('.hidden-layer output').textContent === '7'")
+    page.click("[data-key=remove-0-1]")
+    page.wait_for_function("() => document.querySelectorAll('.hidden-layer').length === 1")
+    page.wait_for_timeout(500)
+    page.locator(".panel-arithmetic").scroll_into_view_if_needed()
+    choose(page, "layer-0", "0")
+    choose(page, "unit-0", "6")
+    page.wait_for_selector("text=the next layer's error terms")
+    assert page.input_value("[data-key=unit-0]") == "6"
+
+
+def test_a_digit_is_drawn_and_recognised(opened):
+    page = opened()
+    page.click("summary[data-key=presets]")
+    page.click("[data-key=preset-digits]")
+    choose(page, "pace", "")
+    page.click("#play")
+    until(page, "val_accuracy", "v >= 95")
+    page.click("#play")
+    pad = page.locator(".pad")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + 98, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 98, box["y"] + 170, steps=12)
+    page.mouse.up()
+    page.wait_for_selector(".probabilities .best")
+    assert page.inner_text(".probabilities .best span >> nth=0") == "1"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("locale", ["en-US", "zh-TW"])
+def test_it_fits_a_phone(opened, scheme, locale):
+    page = opened(width=400, scheme=scheme, locale=locale)
+    page.click("[data-key=lessons]")
+    page.click("[data-key=lesson-one-row]")
+    page.wait_for_selector(".task")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_a_closed_page_ends_its_training(opened, server):
+    page = opened()
+    choose(page, "pace", "")
+    page.click("#play")
+    until(page, "epoch", "v > 5")
+    page.close()
+    time.sleep(3)
+    stat = Path(f"/proc/{server[1].pid}/stat")
+    if not stat.exists():
+        pytest.skip("processor time is read from /proc")
+
+    def used():
+        return sum(map(int, stat.read_text().rsplit(") ", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    before = used()
+    time.sleep(2)
+    assert used() - before < 0.5  # a training would use 2 seconds
+
+
+def test_every_phrase_is_there_in_both_languages():
+    phrases = json.loads((PLAY / "phrases.json").read_text(encoding="utf-8"))
+    said = set()
+    for path in PLAY.glob("*.js"):
+        said |= set(re.findall(r'phrase\("(\w+)"', path.read_text(encoding="utf-8")))
+    assert said <= set(phrases)
+    assert all(entry["en"] and entry["zh"] for entry in phrases.values())

@@ -1,0 +1,117 @@
+// What stands in a side's panels: the figures' data, numbers, messages and images.
+import { h } from "../dom.js";
+import { numeral, percent } from "../format.js";
+import { said } from "../words.js";
+import { drawingPad } from "./drawing.js";
+import { say } from "./phrases.js";
+import { el } from "./widgets.js";
+
+/** @typedef {import("./side.js").Side} Side */
+
+/** The figure of each panel; null: there is nothing to show. @type {{ [panel: string]: (side: Side) => any }} */
+export const FIGURES_OF = {
+  network: networkFigure,
+  surface: surfaceFigure,
+  curves({ points: { epochs, loss, val_loss } }) {
+    const held = val_loss?.some(Number.isFinite) ? [{ name: say("validation"), y: val_loss, dashed: true }] : [];
+    return epochs.length ? { kind: "curves", x: epochs, x_label: say("epoch"), y_label: say("loss"), series: [{ name: say("training"), y: loss }, ...held] } : null;
+  },
+  landscape: ({ values: { landscape, ball }, trail }) => (landscape?.loss ? { ...landscape, kind: "landscape", points: [], path: trail, ball } : null),
+};
+
+/** @param {Side} side */
+function networkFigure({ values, selected }) {
+  const { facts, weights, biases, units, input_maps, sample, surface } = values;
+  if (!facts || !weights) return null;
+  const image = facts.shape.length === 3; // then the input is one picture
+  const layers = facts.layers.map((/** @type {any} */ l, /** @type {number} */ place) => ({ ...l, maps: units?.find((/** @type {any} */ u) => u.layer === place)?.maps })).filter((/** @type {any} */ l) => weights[l.weights]);
+  const last = layers[layers.length - 1];
+  last.maps ??= image ? picture(sample?.y_pred) : answerMap(surface, facts);
+  return {
+    kind: "network",
+    layers: [{ name: "", kind: "input", units: image ? 1 : facts.inputs.length }, ...layers],
+    weights: layers.map((/** @type {any} */ l, /** @type {number} */ n) => (image && !n && weights[l.weights].shape.length === 2 ? null : weights[l.weights])),
+    biases: layers.map((/** @type {any} */ l) => biases?.[l.weights] ?? null),
+    input_names: image ? [facts.shape.slice(0, 2).join("×")] : facts.inputs,
+    output_names: facts.classes && facts.task !== "binary" ? facts.classes : facts.targets,
+    units: [image ? picture(sample?.x) : input_maps ?? null, ...layers.map((/** @type {any} */ l) => l.maps ?? null)],
+    selected,
+    space: 60,
+  };
+}
+
+/**
+ * The surface as the map of the only output unit: a probability around ½, a number around 0.
+ * @param {any} surface
+ * @param {any} facts
+ */
+function answerMap(surface, facts) {
+  if (surface?.values?.shape.length !== 2) return null;
+  const middle = facts.output_activation === "sigmoid" ? 0.5 : 0;
+  return Object.assign(Float32Array.from(surface.values, (v) => v - middle), { shape: [1, ...surface.values.shape] });
+}
+
+/** One map of a picture; its rows begin at the top, those of maps at the bottom. @param {any} values */
+function picture(values) {
+  if (!(values?.shape?.length >= 2)) return null;
+  const [rows, columns] = values.shape;
+  return Object.assign(Float32Array.from({ length: rows * columns }, (_, n) => values[(rows - 1 - Math.floor(n / columns)) * columns + (n % columns)]), { shape: [1, rows, columns] });
+}
+
+/** @param {Side} side */
+function surfaceFigure({ values: { surface, line, facts } }) {
+  if (surface) return { kind: "surface", class_names: facts?.classes ?? undefined, ...surface };
+  if (!line) return null;
+  const points = line.points ? [{ name: "y", x: line.points, y: line.targets, dots: true }] : [];
+  return { kind: "curves", x: line.x, x_label: facts?.inputs[0], y_label: facts?.targets[0], series: [{ name: "y_predict", y: line.y_pred, x: line.x }, ...points] };
+}
+
+/** @param {Side} side */
+export function showReadouts({ values, places, app, index, element }) {
+  const lost = values.status === "diverged";
+  const metric = values.facts?.metric;
+  const items = /** @type {[string, string, (v: number) => string][]} */ ([
+    ["epoch", say("epoch"), (v) => numeral(Math.floor(v))], ["iteration", say("iteration"), numeral], ["loss_now", say("loss"), numeral], ["val_loss", say("val_loss"), numeral],
+    ...(metric === "accuracy" ? [["accuracy", say("accuracy"), percent], ["val_accuracy", say("val_accuracy"), percent]] : [["mae", say("mae"), numeral]]),
+  ]);
+  element.classList.toggle("is-lost", lost);
+  const name = app.sides.length > 1 ? [el(`span.side-name.tone-${"ab"[index]}`, "AB"[index])] : [];
+  const numbers = items.filter(([key]) => typeof values[key] === "number" || (lost && key === "loss_now")).map(([key, label, shown]) => h("span", { "data-readout": key }, label, el("b", lost && key.includes("loss") ? "NaN" : shown(values[key]))));
+  places.readouts.replaceChildren(...name, ...numbers);
+  places.parameters.textContent = values.facts ? say("parameters", numeral(values.facts.parameters)) : "";
+}
+
+/**
+ * @param {HTMLElement} place
+ * @param {{ [name: string]: any }} values
+ */
+export function showMessage(place, { error, status, notes }) {
+  const lost = status === "diverged";
+  const texts = [lost && `${say("diverged")}.`, error && said(error), status === "building" && say("building"), ...(notes ?? []).map(said)];
+  const text = texts.filter(Boolean).join(" ");
+  if (place.textContent !== text) place.textContent = text;
+  place.hidden = !text;
+  place.classList.toggle("is-error", Boolean(error) || lost);
+}
+
+/** Image, answer and target of the selected row, the kernel, and a place to draw on. @param {Side} side */
+export function showImages(side) {
+  const { values: { sample, drawing, weights, facts }, places, app, index, state } = side;
+  const digits = state.data?.name === "digits";
+  /** @type {HTMLElement} */ (places.images.parentElement).hidden = facts?.shape.length !== 3;
+  places.pad.hidden = !digits;
+  if (digits) side.pad ??= drawingPad(places.pad, (image) => app.send({ do: "draw", side: index, image }));
+  if (drawing) side.pad?.answer(drawing);
+  const kernel = weights?.find((/** @type {any} */ w) => w.shape.length === 4);
+  const all = [["kernel", kernel], ["image", sample?.x], ["answer", sample?.y_pred], ["target", sample?.y]].filter(([, values]) => values?.shape?.length >= 2);
+  places.images.replaceChildren(...all.map(([title, values]) => grid(say(title), values)));
+}
+
+/** A small matrix in shades, a kernel with its numbers; of a kernel, that of the first channel and unit. @param {string} title @param {any} values */
+function grid(title, values) {
+  const [rows, columns, inputs = 1, units = 1] = values.shape;
+  const shown = Array.from({ length: rows * columns }, (_, n) => values[n * inputs * units]);
+  const most = Math.max(1e-9, ...shown.map(Math.abs));
+  const cells = shown.map((v) => h("span", { class: v < 0 && "negative", style: { "--share": (Math.abs(v) / most).toFixed(3) } }, columns <= 3 ? numeral(v, 2) : ""));
+  return el("div", el("h4", title), h("div", { class: "cells", style: { "--columns": columns }, role: "img", "aria-label": `${title} ${rows}×${columns}` }, cells));
+}
