@@ -113,7 +113,8 @@ RULES = [
     ),
     Rule(
         name="learning rate too low",
-        symptom=f"log₁₀ of (mean size of Δw / mean size of w) is below {LOW:g} in the last two samples, and in 80 % of all",
+        symptom=f"log₁₀ of (mean size of Δw / mean size of w) is below {LOW:g} in the last two samples, and in 80 "
+        f"% of all",
         harm="poor progress",
         needs=("samples", "course"),
         yields_to=("dead units", "symmetry", "vanishing gradients", "saturated units", "unscaled inputs"),
