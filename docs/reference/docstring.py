@@ -42,6 +42,15 @@ def is_equation(lines: list[str]) -> bool:
     return not text.rstrip().endswith((".", ":", ";", ")")) and any(sign in text for sign in (" = ", " := ", " ~ "))
 
 
+def first_sentence(text: str) -> str:
+    """The first sentence, or the equation that stands in its place."""
+    lines = next(blocks(text), [""])
+    if is_equation(lines):
+        said = re.split(" {3,}", lines[0].strip())[0]
+        return f"`{said}`" if "=" in said else escape(said)
+    return escape(re.split(r"(?<=[.:]) (?=[A-Z])", " ".join(line.strip() for line in lines))[0])
+
+
 def entries(lines: list[str], names: Iterable[str]) -> Iterator[str]:
     """The arguments of a list, each with its text; several may stand in one line."""
     grouped: list[str] = []

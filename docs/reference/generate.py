@@ -7,6 +7,7 @@ Chinese is one too, or stands in zh.json.
 
 from __future__ import annotations
 
+import inspect
 import re
 import shutil
 import sys
@@ -21,7 +22,7 @@ if str(HERE) not in sys.path:
 import commands  # noqa: E402 — these stand beside this file
 import mindmap  # noqa: E402
 from catalogues import Section, arguments, call, fact, fact_zh, sections, text_of  # noqa: E402
-from docstring import markdown  # noqa: E402
+from docstring import escape, first_sentence, markdown  # noqa: E402
 
 from thalweg.support.naming import snake_case  # noqa: E402
 
@@ -47,6 +48,12 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def in_short(section: Section, thing: Any) -> str:
+    """One English sentence on an entry: when to use it, or else the first sentence of its docstring."""
+    use = fact(thing, "use")
+    return escape(use) if use and section.facts else first_sentence(inspect.getdoc(thing) or "")
+
+
 def heading(name: str, title: str) -> str:
     """A name and its Chinese title, which doesn't repeat the name where it begins with it."""
     shown = name.replace("Model.", "model.")
@@ -58,9 +65,10 @@ def page(section: Section, folder: Path) -> str:
     """The Markdown of a catalogue; its pictures are written beside it."""
     lines = [f"# {section.title} {section.title_zh}", "", section.intro, "", section.intro_zh, ""]
     lines += ["| Name 名稱 | 中文 | What it is 說明 |", "|---|---|---|"]
-    for name in section.things:
+    for name, thing in section.things.items():
         title, summary = (fact_zh(section, name, which) for which in ("title_zh", "summary_zh"))
-        lines.append(f"| [`{name}`](#{anchor(name)}) | {cell(title)} | {cell(summary)} |")
+        said = cell(f"{in_short(section, thing)}<br>{summary}".replace("\\|", "|"))
+        lines.append(f"| [`{name}`](#{anchor(name)}) | {cell(title)} | {said} |")
     for name, thing in section.things.items():
         lines += ["", *entry(section, name, thing, folder)]
     return "\n".join(lines) + "\n"

@@ -58,3 +58,16 @@ def test_a_table(name, monkeypatch):
     exec(code, namespace)
     assert set(namespace["answers"]) <= {"Adelie", "Chinstrap", "Gentoo"}
     assert (namespace["answers"] == namespace["test"]["target"]).mean() > 0.9
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_look_inside(name, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).normal(size=(64, 3))
+    model = thalweg.Sequential([thalweg.Input((3,)), thalweg.layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    code = next(block for block in BLOCKS[name] if "diagnose" in block)
+    exec(code, {"model": model, "x": x, "y": x[:, :1]})
+    printed = capsys.readouterr().out
+    assert "One step on 1 row: SGD" in printed
+    assert (tmp_path / "report.html").stat().st_size > 10_000

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import urllib.request
 from importlib import metadata
 from pathlib import Path
 
@@ -72,12 +73,29 @@ def commands(name):
 COMMANDS = commands("README.md")
 
 
-def run(arguments, brought, folder):
-    """One command in a folder, without the packages that weren't brought."""
+def prepared(arguments, brought):
+    """What runs one command without the packages that weren't brought, and its environment."""
     hidden = set(metadata.packages_distributions()) - installed_by(*brought) - {"thalweg"}
     code = f"HIDDEN = {hidden!r}\nARGUMENTS = {arguments!r}\n{HIDING}"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
+    return [sys.executable, "-c", code], environment
+
+
+def run(arguments, brought, folder):
+    """One command in a folder, until it ends."""
+    call, environment = prepared(arguments, brought)
+    return subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def serves(arguments, brought, folder):
+    """Whether the live page, which doesn't end by itself, says where it is and answers there."""
+    call, environment = prepared([*arguments, "--no-open"], brought)
+    with subprocess.Popen(call, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            address = next((found[0] for line in server.stdout if (found := re.search(r"http://\S+", line))), None)
+            return address is not None and urllib.request.urlopen(address).status == 200
+        finally:
+            server.terminate()
 
 
 @pytest.fixture
@@ -113,6 +131,9 @@ def test_every_command_runs_with_what_the_install_line_brings(folder):
             continue
         newest = max((folder / "runs").glob("*"), key=os.path.getmtime, default="")
         arguments = [{**PLACEHOLDERS, "RUN": str(newest)}.get(word, word) for word in words]
+        if words[0] == "play":
+            assert serves([program, *arguments], brought, folder), line
+            continue
         done = run(arguments if program == "python" else [program, *arguments], brought, folder)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 

@@ -268,7 +268,8 @@ def test_the_site_is_built_without_a_warning_and_fetches_nothing(site, tmp_path)
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     text = text.replace("docs_dir: build/docs", f"docs_dir: {site}").replace("hooks: [docs", f"hooks: [{DOCS}")
     (tmp_path / "mkdocs.yml").write_text(text.replace("site_dir: build/site", "site_dir: built"), encoding="utf-8")
-    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+    assert re.search(r"mkdocs build --strict(?! --quiet)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for page in (tmp_path / "built").rglob("*.html"):
