@@ -13,6 +13,7 @@ import sys
 import pytest
 
 KEY = "thalweg/skipped"  # in pytest's cache folder
+LACKING = ("could not import", "is not on the PATH")  # why a test is skipped that has to run later
 
 
 class Skipped:
@@ -25,7 +26,7 @@ class Skipped:
         self.reasons = {}  # those of this run
 
     def pytest_collectreport(self, report):
-        if report.skipped and "could not import" in str(report.longrepr):
+        if report.skipped and any(reason in str(report.longrepr) for reason in LACKING):
             self.waiting.add(report.nodeid)
             self.reasons[report.nodeid] = report.longrepr[2]
 

@@ -11,7 +11,7 @@ from benchmarks.doctor.pairs import PAIRS
 from thalweg.doctor import RULES, diagnose
 from thalweg.doctor.finding import Diagnosis
 
-SEEDS = 14
+SEEDS = 18
 """Trainings of each data set."""
 
 

@@ -31,7 +31,7 @@ SHARED = Path("shared/data")
 MOST = 2_500
 """Rows of a data set that are used."""
 CLOSE = 0.02
-"""How much lower than the best known an accuracy may be, besides two standard errors; R² three times that."""
+"""How much lower than the best known an accuracy may be, besides a standard error; R² three times that."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def known(data: Data) -> float:
 
 def score(data: Data, outputs: Array) -> float:
     """Accuracy, or R², of a network's outputs for the judging rows."""
-    y = data.parts[2][1]
+    y = data.parts[2][1].astype(np.float64)
     if not data.classes:
         return float(1 - np.square(outputs - y).mean() / y.var())
     guesses = outputs[:, 0] > 0.5 if data.classes == 2 else outputs.argmax(axis=1)
@@ -165,7 +165,7 @@ def margin(data: Data, best: float) -> float:
         return 3 * CLOSE
     rows = len(data.parts[2][1])
     share = (best * rows + 1) / (rows + 2)
-    return CLOSE + 2 * float(np.sqrt(share * (1 - share) / rows))
+    return CLOSE + float(np.sqrt(share * (1 - share) / rows))
 
 
 def courses(data: Data, seed: int) -> Course:

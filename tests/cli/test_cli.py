@@ -72,8 +72,12 @@ def test_the_whole_way(thalweg):
     assert facts["options"]["batch_size"] == 16  # of 240 rows: 15 steps an epoch
     assert sorted(p.name for p in Path("runs/penguins").iterdir()) == [
         "columns.json",
+        "evidence.json",
+        "evidence.npz",
         "history.jsonl",
         "model.safetensors",
+        "recording.npz",
+        "report.html",
         "run.json",
     ]
     history = [json.loads(line) for line in Path("runs/penguins/history.jsonl").read_text().splitlines()]

@@ -35,6 +35,9 @@ def test_the_whole_way(thalweg):
     assert len(found["trials"]) == 3
     facts = json.loads((folder / "run.json").read_text())
     assert facts["held-out"]["accuracy"] > 0.8
+    code, out, error = thalweg("report", folder, "--seconds", "0.5")
+    assert (code, error) == (0, "")
+    assert out.startswith(f"report: {folder / 'report.html'} (")
     code, out, error = thalweg("predict", folder, PENGUINS, "--out", "predictions.csv")
     assert code == 0, error
     with open("predictions.csv") as file, open(PENGUINS) as given:

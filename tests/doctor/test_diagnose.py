@@ -8,6 +8,7 @@ import pytest
 
 from thalweg import Sequential, callbacks, layers
 from thalweg.doctor import RULES, Diagnosis, Finding, diagnose
+from thalweg.doctor.finding import CHINESE
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.optimizers import SGD, Adam
 from thalweg.recordings import Recording
@@ -116,7 +117,7 @@ def test_what_is_not_checked_is_said():
     assert set(diagnosis.checked) | set(diagnosis.not_checked) == set(RULES)
     assert not set(diagnosis.checked) & set(diagnosis.not_checked)
     assert "not checked: stalled (looked at elsewhere)" in diagnosis.text()
-    assert "沒有檢查：stalled（別處已檢查）" in diagnosis.text("zh")
+    assert "沒有檢查：停滯（別處已檢查）" in diagnosis.text("zh")
     assert diagnosis.not_checked["overfitting"]["en"].startswith("there were no validation rows")
     assert diagnosis.not_checked["leaking column"]["en"] == "it takes too long while the network trains"
 
@@ -127,6 +128,7 @@ def test_an_unknown_language_is_an_error():
 
 
 def test_the_texts_are_complete_and_can_be_printed_anywhere():
+    assert set(CHINESE) == set(RULES)
     for rule in RULES.values():
         for text in (rule.sentence, rule.evidence, rule.remedy):
             fields = [{name for _, name, _, _ in string.Formatter().parse(text[kind]) if name} for kind in ("en", "zh")]
@@ -141,9 +143,8 @@ def test_the_texts_are_complete_and_can_be_printed_anywhere():
 def test_the_gravest_comes_first():
     texts = [{"en": "x", "zh": "x"}] * 3
     assert str(Diagnosis([Finding("stalled", "note", *texts)], ["stalled"])).startswith("x\n  evidence: x\n  remedy: x")
-    made = recording(
-        dead=HALF_DEAD, facts={"history": {"epoch": [0, 1, 2, 3], "loss": [0.69] * 4, "accuracy": [0.5] * 4}}
-    )
+    history = {"epoch": list(range(6)), "loss": [0.69] * 6, "accuracy": [0.5] * 6}
+    made = recording(dead=HALF_DEAD, facts={"history": history})
     severities = [finding.severity for finding in diagnose(made).findings]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
     assert severities[0] == "error"
@@ -211,3 +212,46 @@ def test_several_inputs_and_losses_of_ones_own_are_left_out_with_a_reason():
     model.fit([X, X], X[:, :1], epochs=3, verbose=0, record=True)
     diagnosis = model.diagnose()
     assert {"bad start", "stalled", "leaking column"} <= set(diagnosis.not_checked)
+
+
+def one_hot(labels):
+    return np.eye(3, dtype=np.float32)[labels]
+
+
+LABELS = random.integers(0, 3, 60)
+IMAGES = random.integers(0, 256, (60, 6, 6, 1)).astype(np.uint8)
+CLASSES = "sparse_categorical_crossentropy"
+ODD = {  # x, y, last layer, loss, arguments of fit
+    "one-hot": (X[:60], one_hot(LABELS), layers.Dense(3, "softmax"), "categorical_crossentropy", {}),
+    "numbers as classes": (X[:60], LABELS, layers.Dense(1), "mse", {}),
+    "several numbers": (X[:60], X[:60] ** 2, layers.Dense(2), "mae", {"validation_split": 0.3}),
+    "several classes at once": (X[:60], (X[:60] > 0) * 1.0, layers.Dense(2, "sigmoid"), "binary_crossentropy", {}),
+    "margins": (X[:60], (X[:60, :1] > 0) * 1.0, layers.Dense(1), "hinge", {}),
+    "counts": (X[:60], LABELS[:, None], layers.Dense(1, "exponential"), "poisson", {"validation_split": 0.2}),
+    "divergence": (X[:60], one_hot(LABELS), layers.Dense(3, "softmax"), "kl_divergence", {}),
+    "weighted": (
+        X[:60],
+        LABELS,
+        layers.Dense(3, "softmax"),
+        "sparse_categorical_crossentropy",
+        {"class_weight": {0: 3.0, 1: 1.0, 2: 1.0}},
+    ),
+    "one class": (X[:60], 0 * LABELS, layers.Dense(3, "softmax"), CLASSES, {}),
+    "one number": (X[:60], np.ones((60, 1)), layers.Dense(1), "mse", {}),
+    "five rows": (X[:5], LABELS[:5], layers.Dense(3, "softmax"), CLASSES, {}),
+    "one epoch": (X[:60], LABELS, layers.Dense(3, "softmax"), CLASSES, {"epochs": 1}),
+    "bytes": (IMAGES, LABELS, layers.Dense(3, "softmax"), CLASSES, {"validation_split": 0.3}),
+    "images from images": (IMAGES / 255, IMAGES.reshape(60, 36) / 255, layers.Dense(36, "sigmoid"), "mse", {}),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_whatever_is_trained_can_be_examined(what):
+    x, y, last, loss, how = ODD[what]
+    model = Sequential([layers.Flatten(), layers.Dense(8, "relu"), type(last).from_config(last.get_config())], seed=0)
+    model.compile("adam", loss)
+    model.fit(x, y, verbose=0, record=True, **{"epochs": 5, "batch_size": 8} | how)
+    diagnosis = model.diagnose()
+    assert set(diagnosis.checked) | set(diagnosis.not_checked) == set(RULES)
+    assert diagnosis.text("zh")
+    assert diagnose(Recording(facts=model.recording.facts)).text()

@@ -8,9 +8,12 @@ import pytest
 
 from thalweg import Model, Sequential, compare
 from thalweg.callbacks import History
+from thalweg.errors import ThalwegWarning
 from thalweg.layers import Concatenate, Conv2D, Dense, Flatten, Input, MaxPooling2D
 from thalweg.views.notebook.live import MOST_POINTS, Points, figures
+from thalweg.views.notebook.screens import Screen
 from thalweg.views.web import svg
+from thalweg.views.web.encoding import decode
 from thalweg.views.web.epochs_svg import charts
 from thalweg.views.web.svg import Chart, Curve, inline, standalone
 
@@ -174,6 +177,47 @@ def test_points_of_a_long_training_are_thinned_evenly():
     assert len(set(np.diff(x[:-1]))) == 1
     shown = figures(points.columns(), "epoch 1/2")
     assert [(f["kind"], f["title"], f["note"]) for f in shown] == [("curves", "loss", "epoch 1/2")]
+
+
+class Kept(Screen):
+    """Keeps what it is to show."""
+
+    def __init__(self, broken=False):
+        self.broken, self.shown, self.left = broken, [], []
+
+    def show(self, widget):
+        if self.broken:
+            raise OSError("no page is listening")
+        self.shown.append(widget)
+
+    def leave(self, picture, text, instead):
+        self.left.append((picture, text, instead))
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_notebook_that_shows_nothing_ends_no_training(broken, monkeypatch):
+    pytest.importorskip("anywidget")
+    from thalweg.views.notebook import live
+
+    monkeypatch.setattr(live, "LATER", 0.0)
+    monkeypatch.setattr(live, "PAUSE", 0.0)
+    monkeypatch.setattr(live, "SHARE", 0.0)
+    figure = live.LiveFigure(Kept(broken))
+    figure.add(0, [{"loss": 2.0}, {"loss": 1.0}], dict)
+    if broken:
+        with pytest.warns(ThalwegWarning, match="the live figure stops here: no page is listening"):
+            figure.say("epoch 2/9")
+    else:
+        figure.say("epoch 2/9")
+        (shown,) = decode(figure.screen.shown[0].figure)
+        assert shown["series"][0]["y"].tolist() == [2.0, 1.0]
+        assert shown["note"] == "epoch 2/9"
+    figure.add(2, [{"loss": 0.5}], dict)
+    figure.say("epoch 3/9")  # the second frame, or nothing more
+    assert figure.close("")
+    ((picture, text, _),) = figure.screen.left
+    assert text == "epoch 3: loss 0.5"
+    assert "loss from 2 to 0.5" in picture
 
 
 def test_held_out_numbers_share_the_chart_of_their_name():

@@ -14,7 +14,7 @@ def browser():
     api = pytest.importorskip("playwright.sync_api")
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
-        pytest.skip(f"no browser: could not import {NAMES[0]}'s pages, it isn't on the PATH")
+        pytest.skip(f"{NAMES[0]} is not on the PATH")
     with api.sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--no-first-run", *QUIET])
         yield opened

@@ -117,6 +117,42 @@ def test_a_broken_figure_leaves_the_others(new_page, tmp_path):
     new_page.faults.clear()
 
 
+def changed(value, change):
+    """The document with its arrays of numbers changed."""
+    if isinstance(value, np.ndarray):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: changed(v, change) for key, v in value.items()}
+    return [changed(v, change) for v in value] if isinstance(value, list) else value
+
+
+def infinite(array):
+    """Every other number infinite, of either sign."""
+    if array.dtype.kind != "f":
+        return array
+    signs = np.where(np.arange(array.size) % 4 == 0, -np.inf, np.inf).reshape(array.shape)
+    return np.where(np.arange(array.size).reshape(array.shape) % 2, array, signs)
+
+
+CHANGES = {
+    "nan": lambda array: np.full(array.shape, np.nan, np.float32) if array.dtype.kind == "f" else array,
+    "infinite": infinite,
+    "zero": np.zeros_like,
+    "one point": lambda array: array[:1] if array.ndim == 1 else array,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_numbers_of_a_failed_training_break_no_figure(new_page, tmp_path, document, change):
+    write_page(tmp_path / "a.html", changed(document, CHANGES[change]))
+    page = opened(new_page(), tmp_path / "a.html")
+    assert page.locator(".broken").all_text_contents() == []
+    for plot in page.locator(".plot, .curves, canvas[tabindex]").all():
+        plot.focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowUp")
+
+
 # --- what can be done with it ----------------------------------------------------------------------------------------
 
 
@@ -137,9 +173,14 @@ def test_the_theme_can_be_chosen(new_page, file):
     background, picture = page.evaluate(look)
     assert background != before[0]
     assert picture != before[1]
-    page.evaluate("addEventListener('beforeprint', () => { window.printed = document.body.dataset.theme; })")
+    widest = "Math.max(...[...document.querySelectorAll('canvas, svg')].map(e => e.getBoundingClientRect().width))"
+    noted = f"window.printed = [document.body.dataset.theme, {widest}]"
+    page.evaluate(f"addEventListener('beforeprint', () => {{ {noted}; }})")
+    wide = page.evaluate(widest)
     page.pdf()
-    assert page.evaluate("window.printed") == "light"  # on paper
+    theme, width = page.evaluate("window.printed")
+    assert theme == "light"
+    assert width <= 700 < wide  # fits on paper
     assert page.evaluate(look) == [background, picture]
 
 

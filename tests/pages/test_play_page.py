@@ -201,7 +201,9 @@ def test_a_typed_formula_and_a_broken_one(opened):
     choose(page, "activation-all", "formula")
     page.fill("[data-key=activation-all-text]", "x * exp(-x**2)")
     page.press("[data-key=activation-all-text]", "Enter")
-    page.wait_for_function("() => document.querySelector('[data-key=\"activation-0-0-text\"]')?.value === 'x * exp(-x**2)'")
+    page.wait_for_function(
+        "() => document.querySelector('[data-key=\"activation-0-0-text\"]')?.value === 'x * exp(-x**2)'"
+    )
     page.click("[data-key=tool-s]")
     until(page, "iteration", "v === 1")
     page.fill("[data-key=activation-all-text]", "x * expp(")
@@ -373,6 +375,6 @@ def test_every_phrase_is_there_in_both_languages():
     phrases = json.loads((PLAY / "phrases.json").read_text(encoding="utf-8"))
     said = set()
     for path in PLAY.glob("*.js"):
-        said |= set(re.findall(r'phrase\("(\w+)"', path.read_text(encoding="utf-8")))
+        said |= set(re.findall(r'say\("(\w+)"', path.read_text(encoding="utf-8")))
     assert said <= set(phrases)
     assert all(entry["en"] and entry["zh"] for entry in phrases.values())

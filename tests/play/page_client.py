@@ -87,7 +87,15 @@ class Page:
     def set(self, state, side=0):
         """Sends a state; the frame that brings it, or the error."""
         self.say("state", side=side, state=state)
-        return self.until(lambda f: f["side"] == side and ("state" in f or "error" in f))
+        plain = {k: v for k, v in state.items() if not isinstance(v, (dict, list))}
+        name = state.get("data", {}).get("name", "spiral")
+
+        def fits(frame):
+            told = frame.get("state")
+            brought = told and told["data"]["name"] == name and plain.items() <= told.items()
+            return frame["side"] == side and ("error" in frame or brought)
+
+        return self.until(fits)
 
     def ask(self, kind, **more):
         """An export, as (status, bytes)."""

@@ -186,6 +186,14 @@ def test_a_trace_is_a_mapping_of_arrays_and_changes_nothing():
     assert trace.loss_after == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-5)
 
 
+def test_the_loss_is_that_of_fit_with_penalties_and_with_the_same_units_dropped():
+    model, x, y = several()
+    trace = model.trace(x, y)
+    history = model.fit(x, y, batch_size=len(x), shuffle=False, verbose=0)
+    assert trace.loss_before == pytest.approx(history.history["loss"][0], rel=1e-5)
+    assert trace["penalty"] > 0
+
+
 def several():
     front = [Conv2D(3, 3, activation="relu"), MaxPooling2D(), BatchNormalization(), Flatten(), Dropout(0.3)]
     behind = [Dense(4, "gelu", kernel_regularizer="l2"), Dense(3, "softmax")]
@@ -293,8 +301,10 @@ def test_the_json_of_a_large_or_broken_step():
     model, x, y = several()
     document = model.trace(x, y).to_json(most=10)
     checked(document)
-    cut = [v for s in document["steps"] for v in s["outputs"] if "cut" in v]
-    assert cut
+    values = [v for s in document["steps"] for v in s["outputs"]]
+    cut = [v for v in values if "cut" in v]
+    assert {np.prod(v["shape"]) > 10 for v in cut} == {True}
+    assert {np.prod(v["shape"]) > 10 for v in values if "cut" not in v} == {False}
     assert all(len(v["values"]) == 10 < v["cut"] == np.prod(v["shape"]) for v in cut)
     assert not [v for s in model.trace(x, y).to_json(None)["steps"] for v in s["outputs"] if "cut" in v]
     broken = one_unit({})

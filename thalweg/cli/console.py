@@ -11,6 +11,7 @@ from thalweg.support.typesetting import width
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
@@ -29,11 +30,12 @@ def say(*things: Any) -> None:
         console.print(thing, soft_wrap=isinstance(thing, str))  # a path broken by rich couldn't be copied
 
 
-def folded(text: str) -> Text:
-    """A sentence that is broken between words where a terminal's line ends."""
+def folded(text: str, indent: int = 0) -> Padding:
+    """A sentence that is broken between words where a terminal's line ends; all its lines are indented."""
+    from rich.padding import Padding
     from rich.text import Text
 
-    return Text(text)
+    return Padding(Text(text), (0, 0, 0, indent), expand=False)
 
 
 def say_skipped(problems: Sequence[str]) -> None:

@@ -149,8 +149,7 @@ def show_diagnosis(run: Run) -> None:
     several = len(run.facts.get("members", [])) > 1
     say("", f"diagnosis{' of the first network' if several else ''}, by {len(diagnosis.checked)} rules")
     for finding in diagnosis.findings:
-        for line in finding.text().splitlines():
-            say(folded(line))
+        say(*(folded(line.strip(), len(line) - len(line.lstrip())) for line in finding.text().splitlines()))
     if not diagnosis.findings:
         say("nothing wrong was found")
 

@@ -26,7 +26,7 @@ WINDOW = 10
 ACROSS = 1e3
 """A gradient explodes if the first layer's norm is above this many times the last one's …"""
 BESIDE = 100.0
-"""… or a layer's norm above this many times that of its weights."""
+"""… or a layer's norm above this many times that of its weights, and above this."""
 
 
 def not_finite(case: Case) -> Numbers | None:
@@ -53,7 +53,8 @@ def bad_start(case: Case) -> Numbers | None:
     spent = int(np.argmax(case.gone > 0)) if (case.gone > 0).any() else len(case.gone)
     equal = np.log(len(case.shares)) if case.shares is not None else 0.0  # the loss of equal probabilities
     first -= float(case.facts.get("initial_penalty") or 0.0)
-    if first <= max(START * constant, SURE * equal) or spent < max(2, WASTED * len(case.gone)):
+    epochs = max(len(case.gone), int(case.facts.get("epochs") or 0) if not case.facts.get("stopped") else 0)
+    if first <= max(START * constant, SURE * equal) or spent < max(2, WASTED * epochs):
         return None
     classes = case.shares is not None
     return {
@@ -101,8 +102,8 @@ def exploding(case: Case) -> Numbers | None:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
         across = gradients[:, :1] / gradients[:, -1:]
-        beside = gradients / weights
-    beside[~np.isfinite(beside)] = 0.0  # of layers whose weights are 0
+        beside = gradients / np.maximum(weights, 1.0)  # weights that begin at 0 are no evidence
+    beside[~np.isfinite(beside)] = 0.0
     first, last = case.recording.layers[0], case.recording.layers[-1]
     if ever_twice(across > ACROSS)[0]:
         than = {"en": f"of {last}", "zh": f"{last} 的梯度"}

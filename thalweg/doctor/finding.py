@@ -11,6 +11,30 @@ from thalweg.support.naming import choose
 Text = dict[str, str]
 """A text by language, "en" or "zh" (as written in Taiwan)."""
 
+CHINESE = {
+    "not finite": "不是有限的數",
+    "bad start": "起點不良",
+    "diverging": "發散",
+    "oscillation": "振盪",
+    "exploding gradients": "梯度爆炸",
+    "learning rate too high": "學習率太高",
+    "learning rate too low": "學習率太低",
+    "stalled": "停滯",
+    "still falling": "仍在下降",
+    "dead units": "壞死的單元",
+    "saturated units": "飽和的單元",
+    "symmetry": "對稱",
+    "vanishing gradients": "梯度消失",
+    "unscaled inputs": "輸入未縮放",
+    "leaking column": "洩漏答案的欄位",
+    "shared rows": "重複的資料列",
+    "loss that doesn't fit": "損失函數不相配",
+    "overfitting": "過度擬合",
+    "answers the majority": "只答多數類別",
+    "imbalance": "類別不平衡",
+    "no better than a linear model": "不比線性模型好",
+}
+"""The rules' names in Chinese."""
 SEVERITIES = ("error", "warning", "note")
 LABELS: dict[str, Text] = {
     "evidence": {"en": "evidence", "zh": "證據"},
@@ -21,6 +45,11 @@ LABELS: dict[str, Text] = {
     },
     "not checked": {"en": "not checked", "zh": "沒有檢查"},
 }
+
+
+def title_of(rule: str) -> Text:
+    """A rule's name in both languages."""
+    return {"en": rule, "zh": CHINESE.get(rule, rule)}
 
 
 @dataclass(frozen=True)
@@ -52,8 +81,8 @@ class Finding:
         return self.text()
 
     def to_json(self) -> dict[str, Any]:
-        """What a page shows: the five attributes."""
-        return asdict(self)
+        """What a page shows: the five attributes, and the rule's name in both languages as `title`."""
+        return asdict(self) | {"title": title_of(self.rule)}
 
 
 @dataclass(frozen=True)
@@ -84,7 +113,7 @@ class Diagnosis:
             reasons.setdefault(why[language], []).append(rule)
         comma, opening, closing = (", ", " (", ")") if language == "en" else ("、", "（", "）")
         for reason, rules in reasons.items():
-            named = comma.join(rules)
+            named = comma.join(title_of(rule)[language] for rule in rules)
             colon = ": " if language == "en" else "："
             lines.append(f"{LABELS['not checked'][language]}{colon}{named}{opening}{reason}{closing}")
         return "\n".join(lines)

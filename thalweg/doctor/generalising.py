@@ -21,8 +21,9 @@ GAP = 0.15
 """… and by how much it is above the training loss."""
 FEWER = 0.02
 """The share of answers, right at best, that are wrong now; at least two standard errors."""
-ONE_ANSWER = 0.99
-"""The share of rows with the same answer that counts as all."""
+ONE_ANSWER, EXACTLY = 0.99, 0.003
+"""The share of rows with the same answer that counts as all; how near the accuracy is to a class's share, if it is all
+that is known."""
 RARE = 0.2
 """A class is rare if it has less than this part of an equal share of the rows."""
 FOUND, OTHERS_FIND = 0.1, 0.3
@@ -100,7 +101,7 @@ def majority(case: Case) -> Numbers | None:
         same = float((guesses == np.bincount(guesses).argmax()).mean())
         if same < ONE_ANSWER:
             return None
-    elif case.accuracy is None or (np.abs(case.accuracy[-2:] - greatest) > 0.01).any():
+    elif case.accuracy is None or len(case.accuracy) < 5 or (np.abs(case.accuracy[-2:] - greatest) > EXACTLY).any():
         return None
     else:
         same = float(case.accuracy[-1])

@@ -11,6 +11,8 @@ HALF = 0.5
 """A layer suffers if half of its units do."""
 VANISHED = 1e-3
 """How small the first layer's gradient is, as a part of the last one's."""
+STARTED = 1e-4
+"""The mean size of a layer's weights from which they count as trained, where they begin at 0."""
 
 
 def worst_layer(case: Case, name: str) -> tuple[str, float] | None:
@@ -51,7 +53,8 @@ def vanishing(case: Case) -> Numbers | None:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
         across = gradients[:, 0] / gradients[:, -1]
-    small = (across < VANISHED) & (gradients[:, -1] > 0)
+    begun = (case.statistic("weight_mean_abs") > STARTED).all(axis=1)  # weights of 0 let nothing through either
+    small = (across < VANISHED) & (gradients[:, -1] > 0) & begun
     if not small[-2:].all():
         return None
     first, last = case.recording.layers[0], case.recording.layers[-1]

@@ -11,6 +11,10 @@ HIGH, LOW = -1.0, -4.0
 """log₁₀ of mean|Δw| / mean|w| beyond which steps are too large and too small."""
 EARLY = 0.2
 """The part of the steps in which large ones are usual, and harmful only if nothing is learned thereafter."""
+USUAL = -3.0
+"""What is recommended (log₁₀, as above)."""
+LEAST = -12.0
+"""What a step is taken for that changes nothing, although there is a gradient."""
 STILL = 1e-3
 """A loss stands still if a window of epochs changes it by less than this part of the constant answer's loss."""
 WINDOW = 3
@@ -24,7 +28,9 @@ def ratios(case: Case) -> np.ndarray:
     """log₁₀ of mean|Δw| / mean|w| of the middle layer, (samples,); NaN where nothing is known."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log10(case.statistic("update_ratio"))
+    too_small_for_float32 = np.isneginf(logs) & (case.statistic("gradient_norm") > 0)
     logs[~np.isfinite(logs)] = np.nan
+    logs[too_small_for_float32] = LEAST
     known = ~np.isnan(logs).all(axis=1)
     middle = np.full(len(logs), np.nan)
     if known.any():
@@ -41,12 +47,8 @@ def too_high(case: Case) -> Numbers | None:
     early = case.recording.iterations[:-1] < EARLY * case.recording.iterations[-1]
     if not twice[~early].any() and not (twice.any() and case.nothing_learned):
         return None
-    rate = case.recording.learning_rates
-    return case.harm | {
-        "ratio": float(np.nanmax(middle[above])),
-        "rate": float(rate.max()),
-        "try": float(rate.max()) / 10,
-    }
+    ratio, rate = float(np.nanmax(middle[above])), float(case.recording.learning_rates.max())
+    return case.harm | {"ratio": ratio, "rate": rate, "try": rate * 10 ** max(USUAL - ratio, -3)}
 
 
 def too_low(case: Case) -> Numbers | None:
@@ -56,8 +58,8 @@ def too_low(case: Case) -> Numbers | None:
     below = middle < LOW
     if not below[-2:].all() or below.mean() < 0.8:
         return None
-    rate = case.recording.learning_rates
-    return case.harm | {"ratio": float(np.nanmedian(middle)), "rate": float(rate.max()), "try": float(rate.max()) * 10}
+    ratio, rate = float(np.nanmedian(middle)), float(case.recording.learning_rates.max())
+    return case.harm | {"ratio": ratio, "rate": rate, "try": rate * 10 ** min(USUAL - ratio, 6)}
 
 
 def stalled(case: Case) -> Numbers | None:
@@ -105,8 +107,8 @@ RULES = [
             "zh": "每一步對權重的改變是權重大小的 10^{ratio:.1f}，通常約為 10^−3；{harm}",
         },
         remedy={
-            "en": "Give the optimizer learning_rate={try:.2g} instead of {rate:.2g}.",
-            "zh": "請把 optimizer 的 learning_rate 從 {rate:.2g} 改成 {try:.2g}。",
+            "en": "Give the optimizer learning_rate={try:.1g} instead of {rate:.2g}.",
+            "zh": "請把 optimizer 的 learning_rate 從 {rate:.2g} 改成 {try:.1g}。",
         },
     ),
     Rule(
@@ -122,8 +124,8 @@ RULES = [
             "zh": "每一步對權重的改變是權重大小的 10^{ratio:.1f}，通常約為 10^−3；{harm}",
         },
         remedy={
-            "en": "Give the optimizer learning_rate={try:.2g} instead of {rate:.2g}.",
-            "zh": "請把 optimizer 的 learning_rate 從 {rate:.2g} 改成 {try:.2g}。",
+            "en": "Give the optimizer learning_rate={try:.1g} instead of {rate:.2g}.",
+            "zh": "請把 optimizer 的 learning_rate 從 {rate:.2g} 改成 {try:.1g}。",
         },
     ),
     Rule(

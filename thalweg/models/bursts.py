@@ -97,8 +97,6 @@ class Bursts:
         job, recorder = self.job, self.recorder
         before = (job.parameters.copy(), job.slots.copy())
         chunk = self.chunk(whole("steps", steps), sampled)
-        if recorder is not None and sampled:
-            recorder.look()
         with Held():  # what is done is counted
             outcome = self.executor.run(chunk)
             if not all_finite(job, outcome):

@@ -119,6 +119,7 @@ class Side:
             except Exception as error:  # a page stays alive whatever happens: it is told, and so is the terminal
                 traceback.print_exc()
                 self.fail(error, "failed")
+                self.send(empty=True)
         if self.survey is not None:
             self.survey.abandoned = True
         with self.working:
@@ -256,11 +257,11 @@ class Side:
         self.playing, self.frame.status, self.dirty = False, status, True
         self.frame.error = told(error)
 
-    def send(self) -> None:
-        """Makes a frame of what is now, and posts it."""
+    def send(self, empty: bool = False) -> None:
+        """Makes a frame of what is now, and posts it; an empty one has nothing that could fail."""
         course = self.course
         self.dirty = False
-        if course is None:
+        if course is None or empty:
             self.deliver(self.frame.empty())
             return
         if "landscape" in self.wanted and (self.survey is None or (self.frame.outside and self.survey.old)):

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 
-from thalweg.engine.native.compiler.compile import callable_of
-from thalweg.engine.native.compiler.kernel import Kernel
-from thalweg.engine.native.kernels.table import ACTIVITY, SUMMARISE
 from thalweg.recordings.recording import BINS, Array
 
-callable_from_python = cache(callable_of)
 MOST_COUNTED = 1 << 13
 """Values in a histogram: of more, evenly spaced ones are counted."""
 SATURATED = 5.0
@@ -51,20 +48,29 @@ def summary(values: Array, native: bool = False) -> Summary:
         return NOTHING
     if native:
         counts, result = np.zeros(BINS, np.int64), np.zeros(5)
-        run(SUMMARISE, values, counts, result, ())
+        run("SUMMARISE", values, counts, result, ())
         squares, sizes, low, high, fine = result.tolist()
         if fine:
             return Summary(math.sqrt(squares), sizes / values.size, counts, low, high)
     return Summary(norm(values), mean_abs(values), *histogram(values))
 
 
-def run(kernel: Kernel, values: Array, counts: Array, result: Array, more: Sequence[int]) -> None:
-    """Calls a kernel of `engine/native/runtime/summaries.py`."""
+def run(kernel: str, values: Array, counts: Array, result: Array, more: Sequence[int]) -> None:
+    """Calls a kernel of `engine/native/runtime/vector_sums.py`."""
     step = -(-values.size // MOST_COUNTED)
     o = np.array(
         [*(values.ctypes.data, values.size, counts.ctypes.data, BINS, step, result.ctypes.data), *more], np.int64
     )
-    callable_from_python(kernel)(o.ctypes.data, LARGE.ctypes.data, counts.ctypes.data, result.ctypes.data)
+    compiled(kernel)(o.ctypes.data, LARGE.ctypes.data, counts.ctypes.data, result.ctypes.data)
+
+
+@cache
+def compiled(kernel: str) -> Callable[..., Any]:
+    """A kernel, callable with four addresses; only here the compiler is loaded."""
+    from thalweg.engine.native.compiler.compile import callable_of
+    from thalweg.engine.native.kernels import table
+
+    return callable_of(getattr(table, kernel))
 
 
 def norm(values: Array) -> float:
@@ -118,19 +124,19 @@ def equal_units(W: Array, b: Array | None) -> float:
     0.6666666666666666
     """
     W = W.reshape(-1, W.shape[-1])
-    columns = (W if b is None else np.concatenate([W, b.reshape(1, -1)])).astype(np.float64)
-    units = columns.shape[1]
-    if not np.isfinite(columns).all():
+    rows, units = W.shape
+    factors = mixture(rows + 1).astype(W.dtype)
+    with np.errstate(all="ignore"):
+        mixed = factors[:-1] @ W + (0 if b is None else factors[-1] * b)  # twins have neighbouring numbers
+    if not np.isfinite(mixed).all():
         return math.nan
-    large = np.abs(columns).max(axis=0, initial=0.0)
-    tolerance = SAME * large
-    mixed = mixture(len(columns)) @ columns  # twins have neighbouring numbers
     order = np.argsort(mixed, kind="stable")
+    near = np.diff(mixed[order]) <= 4 * SAME * np.abs(mixed).max()  # rounding errors of a sum grow no faster than it
     twins = np.zeros(units, bool)
-    near = np.diff(mixed[order]) <= 2 * len(columns) * np.maximum(tolerance[order[1:]], tolerance[order[:-1]])
     for k in np.flatnonzero(near):
-        one, other = order[k], order[k + 1]
-        if np.abs(columns[:, one] - columns[:, other]).max() <= max(tolerance[one], tolerance[other]):
+        one, other = order[k : k + 2]
+        columns = W[:, [one, other]] if b is None else np.vstack([W[:, [one, other]], b[[one, other]]])
+        if np.abs(columns[:, 0] - columns[:, 1]).max() <= SAME * np.abs(columns).max():
             twins[[one, other]] = True
     return float(twins.mean())
 
@@ -162,7 +168,7 @@ def activity(h: Array, a: Array, dies: bool, saturates: bool, native: bool = Fal
     if native:
         counts, result, units = np.zeros(BINS, np.int64), np.zeros(7), h.shape[-1]
         greatest = np.zeros(units, np.float32)
-        run(ACTIVITY, flat, counts, result, (h.ctypes.data, h.size, units, greatest.ctypes.data))
+        run("ACTIVITY", flat, counts, result, (h.ctypes.data, h.size, units, greatest.ctypes.data))
         sums, squares, low, high, fine, dead, saturated = result.tolist()
         if fine:
             mean = sums / flat.size

@@ -9,7 +9,8 @@ from typing import Any
 
 from thalweg.data.tables import Table
 from thalweg.experiments.tuning.outcome import Tuning
-from thalweg.runs import baselines
+from thalweg.runs import baselines, evidence
+from thalweg.runs.judging import judge
 from thalweg.runs.table_run import TableRun
 
 TRIALS = "trials.json"
@@ -20,6 +21,8 @@ def as_run(found: Tuning, options: dict[str, Any], table: Table, skipped: int) -
     """The refitted network as a run, which `thalweg predict` and `thalweg inspect` read."""
     run = TableRun(model=found.model, features=found.features, history=found.history)
     learn, test = map(table.take, found.row_numbers)
+    predicted = run.predicted(test)
+    run.evidence = evidence.of_table(run.features, predicted, test)
     run.facts = {
         "options": options | vars(found.best),
         "source": table.source,
@@ -28,7 +31,7 @@ def as_run(found: Tuning, options: dict[str, Any], table: Table, skipped: int) -
         "seconds": found.seconds,
         "interrupted": found.interrupted,
         "baseline": baselines.constant(found.features, learn, test),
-        **run.judge(test).facts(),
+        **judge(found.features, predicted, test).facts(),
     }
     return run
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.tables import Table, read_table
+from thalweg.errors import DataError, ThalwegError
 from thalweg.play.requests.bounds import TABLE_ROWS, UPLOADS
 from thalweg.play.requests.refusal import RefusedError
 
@@ -102,7 +103,10 @@ class Uploads:
         with tempfile.TemporaryDirectory(prefix="thalweg-play-") as folder:
             path = Path(folder) / f"upload{ending}"
             path.write_bytes(content)
-            read = read_table(path)
+            try:
+                read = read_table(path)
+            except ThalwegError as error:  # it names the file, whose place is none of the page's business
+                raise DataError(str(error).replace(str(path), label)) from None
         table = Table({n: read.column(n) for n in read.names}, label)
         made = Upload(secrets.token_hex(8), label, label, limited(table))
         self.uploaded[made.id] = made

@@ -211,7 +211,7 @@ def weights(given: dict[str, Any], state: State) -> dict[str, Any]:
     }
     if given["bias"] is not None:
         if not given["use_bias"]:
-            raise RefusedError("a layer has given biases and use_bias false", "這一層給了偏置，use_bias 卻是 false")
+            raise RefusedError("a layer has given biases and use_bias false", "這一層給了偏差，use_bias 卻是 false")
         found["bias_initializer"] = knobs.array(given["bias"])
     if state.l1 or state.l2:
         found["kernel_regularizer"] = L1L2(state.l1, state.l2)

@@ -130,7 +130,12 @@ def small(maps: Array) -> Array:
 
 def labels(y: Array, regression: bool) -> Array:
     """Of numbers, those of the first output."""
-    return y.reshape(len(y), y.size // max(1, len(y)))[:, :1].ravel().astype(np.float32) if regression else y.astype(np.int32)
+    return by_row(y)[:, 0] if regression else y.astype(np.int32)
+
+
+def by_row(y: Array) -> Array:
+    """Targets as float32 (rows, outputs), also of no rows."""
+    return y.reshape(len(y), int(np.prod(y.shape[1:]))).astype(np.float32)
 
 
 def squeezed(y: Array) -> Array:

@@ -41,6 +41,7 @@ def subject_of_run(run: Run, evidence: Evidence | None, folder: Path) -> Subject
     subject.remarks = [both(f"Warning: {said}.", f"警告：{said}。") for said in run.facts.get("warnings", [])]
     if run.facts.get("interrupted"):
         subject.remarks.insert(0, both("The training was interrupted by Ctrl-C.", "訓練被 Ctrl-C 中斷。"))
+    subject.diagnose = run.diagnose if run.recording is not None else None
     subject.metric = str(run.facts.get("metric", ""))
     subject.scores = scores_of(run)
     subject.settings = {key: text for key, value in run.facts["options"].items() if (text := shown(value))}
@@ -216,7 +217,7 @@ def alone(run: TableRun) -> Model:
     first: Any = run.first_network()
     task = recipe(run.target.task)
     options = run.facts["options"]
-    copy: Model = Functional.from_config(first.get_config())
+    copy: Model = type(first).from_config(first.get_config())
     copy.set_weights(first.get_weights())
     copy.compile(options.get("optimizer") or "adam", first.loss if first.compiled else options.get("loss") or task.loss)
     return copy

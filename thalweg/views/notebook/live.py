@@ -7,6 +7,7 @@ an SVG, which stays in the saved notebook.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -14,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.errors import ThalwegWarning
 from thalweg.support.jupyter import cell
+from thalweg.support.untrusted import reason
 from thalweg.views.notebook.screens import Screen, screen
 from thalweg.views.web.epochs_svg import charts, sentence
 from thalweg.views.web.svg import COLOURS, Chart, Curve, standalone
@@ -55,6 +58,7 @@ class LiveFigure:
         self.points = Points()
         self.inside: Inside | None = None
         self.place = ""  # how far it is
+        self.broken = False  # whether the notebook could not show it
 
     def add(self, first: int, records: Sequence[Any] | NDArray[Any], logs: Callable[[Any], Logs]) -> None:
         """After epochs from `first` on; `logs` makes the numbers of a record."""
@@ -64,15 +68,18 @@ class LiveFigure:
         """How far it is; draws, if it is time."""
         self.place = place
         now = time.perf_counter()
-        if now - self.begin < LATER or not len(self.points):
+        due = LATER if self.widget is None else self.last - self.begin + max(PAUSE, SHARE * self.cost)
+        if now - self.begin < due or self.broken or not len(self.points):
             return
-        if self.widget is None:
-            self.open()  # which takes longer than a frame
-        elif now - self.last > max(PAUSE, SHARE * self.cost):
-            self.widget.figure = self.frame()
-            self.cost = time.perf_counter() - now
-        else:
-            return
+        try:
+            if self.widget is None:
+                self.open()  # which takes longer than a frame
+            else:
+                self.widget.figure = self.frame()
+                self.cost = time.perf_counter() - now
+        except Exception as error:  # whatever a notebook's parts raise is no reason to end a training
+            self.broken = True
+            warnings.warn(f"the live figure stops here: {reason(error)}", ThalwegWarning, stacklevel=2)
         self.last = time.perf_counter()
 
     def frame(self) -> bytes:

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.errors import DataError
+from thalweg.views.report.number_judgement import LARGEST
 from thalweg.views.report.subject import Array, Clock, ColumnInputs, Figure, Held, Subject, both, thinned, written
 
 REPEATS = 5
@@ -52,6 +54,8 @@ def influence(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     inputs, held = subject.inputs, subject.held
     if not isinstance(inputs, ColumnInputs) or held is None or inputs.random < 2 or not inputs.names:
         return None
+    if held.predicted.ndim == 1 and float(abs(held.truth).max()) > LARGEST:
+        raise DataError(f"the numbers of {subject.target!r} are too large to be squared")
     if not clock.has(LEAST, both("importance of columns, partial dependence", "欄位的重要性與部分相依")):
         return None
     found = importance(inputs, held, PART * clock.left)
@@ -157,6 +161,8 @@ def grid(cells: Array, numeric: bool) -> tuple[list[Any], Array]:
         if len(values) > POINTS:
             wanted = np.quantile(cells[known].astype(np.float64), np.linspace(0.01, 0.99, POINTS))
             keep = np.unique(np.clip(np.searchsorted(values, wanted), 0, len(values) - 1))
+            if len(keep) < POINTS // 2:  # one value is most of them
+                keep = thinned(len(values), POINTS)
         return values[keep].tolist(), known[first[keep]]
     values = cells.tolist()
     kept = [cell for cell, _ in Counter(values).most_common(VALUES)]

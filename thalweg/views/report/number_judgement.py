@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.errors import DataError
 from thalweg.views.report.class_judgement import part_of
 from thalweg.views.report.subject import Array, Figure, Subject, both, written
 
@@ -13,6 +14,8 @@ MOST_POINTS = 1500
 BINS = 15
 PARTS = 8
 TAIL = 0.005
+LARGEST = 1e150
+"""The squares of larger numbers overflow."""
 
 
 def number_judgement(subject: Subject) -> dict[str, Any] | None:
@@ -21,7 +24,9 @@ def number_judgement(subject: Subject) -> dict[str, Any] | None:
     if held is None or subject.task != "regression" or held.predicted.ndim != 1 or not len(held.truth):
         return None
     truth, guess = held.truth.astype(np.float64), held.predicted.astype(np.float64)
-    unit = f"{subject.target}" or "y"
+    unit = subject.target or "y"
+    if max(float(abs(truth).max()), float(abs(guess).max())) > LARGEST:
+        raise DataError(f"the numbers of {unit!r} are too large to be drawn")
     figures = [against(truth, guess, unit), residuals(truth, guess, unit), spread(truth, guess, unit)]
     if len(truth) >= PARTS:
         figures.append(by_truth(truth, guess, unit))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from thalweg.doctor import Diagnosis
 
 Array = NDArray[Any]
 Text = str | dict[str, str]
@@ -185,6 +188,7 @@ class Subject:
         history: a record for each epoch (of each member).
         metric: what "held_out" in the history is.
         recording: what was measured while it trained (`thalweg.recordings`).
+        diagnose: what the doctor says, if he knows more than the recording; None: he is asked about that.
         code: how to reproduce it: what it is, its language and its text.
         settings: by name, for comparisons.
         sizes: by name, for comparisons: parameters, seconds, …
@@ -207,6 +211,7 @@ class Subject:
     history: list[dict[str, Any]] = field(default_factory=list)
     metric: str = ""
     recording: Any = None
+    diagnose: Callable[[], Diagnosis | None] | None = None
     code: list[tuple[Text, str, str]] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, float] = field(default_factory=dict)

@@ -22,7 +22,8 @@ def badness(held: Held) -> Array:
         share = held.predicted[np.arange(len(held.truth)), held.truth.astype(np.int64)].astype(np.float64)
         loss: Array = -np.log(np.clip(share, 1e-12, 1))
         return loss
-    off: Array = abs(held.predicted.astype(np.float64) - held.truth)
+    with np.errstate(over="ignore"):
+        off: Array = abs(held.predicted.astype(np.float64) - held.truth)
     return np.nan_to_num(off, nan=np.inf)
 
 

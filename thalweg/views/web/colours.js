@@ -38,6 +38,7 @@ export function channels(text) {
 function through(stops) {
   const known = stops.map(channels);
   return (share) => {
+    if (Number.isNaN(share)) return [136, 136, 136];
     const place = Math.min(1, Math.max(0, share)) * (known.length - 1);
     const k = Math.min(known.length - 2, Math.floor(place));
     const f = place - k;

@@ -92,6 +92,7 @@ export function redrawn(element, figure, make) {
   return {
     update(next) {
       current = next;
+      width = element.clientWidth || width;
       show();
     },
     destroy() {

@@ -42,8 +42,7 @@ def _script(text: str) -> str:
     for n, token in enumerate(solid):
         if n in gone:
             continue
-        if token.text == "const" and token.kind == "name":
-            token = Token("name", "let")
+        token = _briefer(token)
         if n in joined:  # "; let" after another let
             out[-1], before = ",", Token("sign", ",")
             continue
@@ -52,6 +51,12 @@ def _script(text: str) -> str:
         out.append(token.text)
         before = token
     return "".join(out)
+
+
+def _briefer(token: Token) -> Token:
+    if token.kind == "number" and token.text.startswith("0."):
+        return Token("number", token.text[1:])
+    return Token("name", "let") if token == ("name", "const") else token
 
 
 def _needless(solid: list[Token]) -> Iterator[int]:
@@ -118,4 +123,5 @@ def _style(text: str) -> str:
 
 
 def _lean_style(text: str) -> str:
-    return re.sub(r"\s*([{};,>]|:(?= ))\s*", r"\1", re.sub(r"\s+", " ", text)).replace(";}", "}")
+    text = re.sub(r"\s*([{};,>]|:(?= ))\s*", r"\1", re.sub(r"\s+", " ", text))
+    return re.sub(r"(?<![\w.])0(?=\.\d)", "", text).replace(";}", "}")

@@ -35,10 +35,11 @@ let plots = 0; // so that every clip path has its own name
 
 /**
  * @param {HTMLElement} element
- * @param {PlotOptions} o
+ * @param {PlotOptions} given
  * @returns {Plot}
  */
-export function plotted(element, o) {
+export function plotted(element, given) {
+  const o = { ...given, x: finite(given.x), y: finite(given.y) };
   const xTicks = ticks(o.x[0], o.x[1], Math.max(2, Math.round(o.width / 90))).map((at) => ({ at, text: numeral(at) }));
   const yTicks = o.yTicks ?? ticks(o.y[0], o.y[1], 5).map((at) => ({ at, text: numeral(at) }));
   const left = 12 + Math.max(7, ...yTicks.map((t) => wide(t.text, 12))) + (o.yLabel ? 20 : 0);
@@ -81,6 +82,15 @@ export function plotted(element, o) {
 }
 
 /**
+ * A failed training may leave no range at all.
+ * @param {Range2} range
+ * @returns {Range2}
+ */
+function finite(range) {
+  return range.every(Number.isFinite) ? range : [0, 1];
+}
+
+/**
  * @template T
  * @typedef {object} Reader
  * @property {(x: number, y: number) => T | null} nearest what lies at a place of the plot
@@ -104,8 +114,9 @@ export function probe(plot, reader) {
   let at = null;
   const show = (/** @type {T | null} */ next) => {
     if (next === null) return;
-    at = next;
     const [x, y] = reader.place(next);
+    if (!Number.isFinite(x) || !Number.isFinite(y)) return;
+    at = next;
     ring.setAttribute("cx", String(x));
     ring.setAttribute("cy", String(y));
     ring.setAttribute("visibility", "visible");

@@ -62,7 +62,11 @@ export function followSystem() {
   let before = chosen.theme;
   addEventListener("beforeprint", () => {
     before = chosen.theme;
+    document.body.classList.add("paper"); // as wide as paper: figures are drawn for that width
     setTheme("light");
   });
-  addEventListener("afterprint", () => setTheme(before));
+  addEventListener("afterprint", () => {
+    document.body.classList.remove("paper");
+    setTheme(before);
+  });
 }

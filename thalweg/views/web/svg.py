@@ -24,7 +24,7 @@ FONT = (
     "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'PingFang TC', 'Microsoft JhengHei', 'Noto Sans TC', sans-serif"
 )
 WIDTH, HEIGHT = 380, 250  # of a chart
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 30, 38  # its margins
+LEFT, RIGHT, TOP, BOTTOM = 52, 20, 30, 38  # its margins
 MOST_POINTS = 500
 LETTER = 6.6  # width, roughly
 

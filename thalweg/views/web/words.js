@@ -14,7 +14,6 @@ const WORDS = {
   series: ["series", "條曲線"],
   from_to: ["from {0} to {1}", "從 {0} 到 {1}"],
   total: ["Total", "總計"],
-  of_row: ["of the row", "占該列"],
   rows: ["rows", "列"],
   columns: ["columns", "欄"],
   more_rows: ["Show all {0} rows", "顯示全部 {0} 列"],
@@ -54,7 +53,6 @@ const WORDS = {
   truly_no: ["Truly no", "實際：否"],
   predicted_probability: ["predicted probability", "預測機率"],
   observed_share: ["observed share", "實際比例"],
-  perfect: ["perfectly calibrated", "完美校準"],
   class_: ["class", "類別"],
   image: ["image", "影像"],
   images: ["images", "張影像"],
@@ -63,7 +61,6 @@ const WORDS = {
   after: ["after", "更新後"],
   change: ["change", "變化"],
   weights: ["Weights", "權重"],
-  tutorial_name: ["in the tutorial", "教學文中的名稱"],
   numeric_check: ["numerical derivative", "數值微分"],
   shape: ["shape", "形狀"],
   row: ["row", "列"],
@@ -81,7 +78,6 @@ const WORDS = {
   copied: ["Copied", "已複製"],
   all_points: ["points", "個點"],
   bars: ["bars", "條"],
-  time_of_first: ["earliest at the back", "最早的在最後方"],
   top: ["Top", "頁首"],
 };
 

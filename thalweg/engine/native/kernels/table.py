@@ -30,7 +30,7 @@ def kernels() -> Iterator[tuple[str, Kernel]]:
 
 KERNELS = dict(kernels())
 MACHINE = Kernel("runtime.machine", "machine")
-SUMMARISE, ACTIVITY = (Kernel("runtime.summaries", name) for name in ("summarise", "activity"))
+SUMMARISE, ACTIVITY = (Kernel("runtime.vector_sums", name) for name in ("summarise", "activity"))
 FLUSH, RESTORE = (Kernel("runtime.denormals", name) for name in ("flush", "restore"))
 
 

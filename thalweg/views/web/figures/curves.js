@@ -31,6 +31,7 @@ export function drawCurves(element, figure) {
     plot?.destroy();
     plot = null;
     holder.replaceChildren();
+    width = element.clientWidth || width;
     const data = aligned(current);
     holder.setAttribute("aria-label", curveSummary(current));
     holder.setAttribute("aria-description", word("hover"));

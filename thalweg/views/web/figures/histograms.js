@@ -1,7 +1,7 @@
 // How numbers are distributed, over time: one ridge for each moment, the earliest at the back.
 import { colour, css, faded, sequential } from "../colours.js";
 import { extent, tensor } from "../decode.js";
-import { redrawn } from "../dom.js";
+import { h, redrawn } from "../dom.js";
 import { numeral } from "../format.js";
 import { plotted, probe } from "../plot.js";
 import { said, word } from "../words.js";
@@ -17,8 +17,9 @@ const RISE = 4.5; // the highest ridge, in distances between two
 export function drawHistograms(element, figure) {
   return redrawn(element, figure, (/** @type {Histograms} */ f, width) => {
     const ridges = thinned(f);
+    if (!ridges.length) return h("p", { class: "empty" }, word("no_data"));
     const last = ridges.length - 1;
-    const [low, high] = extent(ridges.flatMap((r) => [r.low, r.high]));
+    const [low, high] = bulk(ridges);
     const room = (high - low || Math.abs(low) || 1) * 0.04;
     const most = Math.max(1e-30, ...ridges.map((r) => Math.max(...r.density)));
     const every = Math.ceil(ridges.length / 8);
@@ -36,12 +37,12 @@ export function drawHistograms(element, figure) {
       xLabel: said(f.value_label) || word("value"),
       yLabel: said(f.time_label),
       yTicks,
-      summary: `${said(f.title)}: ${ridges.length} × ${word("from_to", numeral(low, 3), numeral(high, 3))}`,
-      paint: (context, w, h) => {
+      summary: `${said(f.title)}: ${ridges.length} × ${word("from_to", ...edges(ridges))}`,
+      paint: (context, w, tall) => {
         const scale = sequential(element);
         ridges.forEach((ridge, n) => {
-          const base = h - ((last - n - y[0]) / (y[1] - y[0])) * h;
-          const unit = ((RISE / (y[1] - y[0])) * h) / most;
+          const base = tall - ((last - n - y[0]) / (y[1] - y[0])) * tall;
+          const unit = ((RISE / (y[1] - y[0])) * tall) / most;
           const at = (/** @type {number} */ v) => ((v - x[0]) / (x[1] - x[0])) * w;
           const tone = css(scale(0.3 + (0.5 * n) / (last || 1)));
           drawRidge(context, ridge, at, base, unit, tone, colour(element, "panel"), faded(colour(element, "ink"), 0.35));
@@ -77,6 +78,36 @@ function thinned(f) {
   const usual = found.map((r) => Math.max(...r.density)).sort((p, q) => p - q)[Math.floor(found.length / 2)] ?? 1;
   for (const ridge of found) ridge.density = ridge.density.map((v) => Math.min(v, 2 * usual)); // one spike leaves the others their height
   return found;
+}
+
+/**
+ * @param {Ridge[]} ridges
+ * @returns {[string, string]}
+ */
+function edges(ridges) {
+  const [low, high] = extent(ridges.flatMap((r) => [r.low, r.high]));
+  return [numeral(low, 3), numeral(high, 3)];
+}
+
+/**
+ * Where all but a few numbers lie, at all but a few moments: a first step's large gradients would squeeze the others.
+ * @param {Ridge[]} ridges
+ * @returns {Range2}
+ */
+function bulk(ridges) {
+  const ends = ridges.map((ridge) => {
+    const bins = ridge.counts.length;
+    const within = (/** @type {number} */ share) => {
+      let sum = 0;
+      return ridge.counts.findIndex((n) => (sum += n) >= share * ridge.total);
+    };
+    const bin = (ridge.high - ridge.low) / bins;
+    return [ridge.low + bin * within(0.002), ridge.high - bin * (bins - 1 - within(0.998))];
+  });
+  const lows = ends.map(([low]) => low).sort((p, q) => q - p);
+  const highs = ends.map(([, high]) => high).sort((p, q) => p - q);
+  const most = Math.ceil(0.75 * (ends.length - 1));
+  return extent([lows[most], highs[most]]);
 }
 
 /**
@@ -131,8 +162,8 @@ function ridgeReader(plot, ridges, f) {
     say: ([n, k]) => {
       const ridge = ridges[n];
       const width = (ridge.high - ridge.low) / bins;
-      const edges = [ridge.low + k * width, ridge.low + (k + 1) * width].map((v) => numeral(v, 3)).join(" … ");
-      return `${said(f.time_label)} ${numeral(ridge.time)} · ${edges}: ${numeral(ridge.counts[k])} / ${numeral(ridge.total)}`;
+      const place = [ridge.low + k * width, ridge.low + (k + 1) * width].map((v) => numeral(v, 3)).join(" … ");
+      return `${said(f.time_label)} ${numeral(ridge.time)} · ${place}: ${numeral(ridge.counts[k])} / ${numeral(ridge.total)}`;
     },
   };
 }

@@ -24,6 +24,7 @@ export function drawLandscape(element, figure) {
   const cover = () => over.replaceChildren(...covered(plot, current));
   const show = () => {
     const f = current;
+    width = element.clientWidth || width;
     const [a, b, loss] = [tensor(f.a), tensor(f.b), tensor(f.loss)];
     const field = heights(loss, a.length, b.length, Boolean(f.log));
     const scale = terrain(element);
@@ -87,7 +88,7 @@ export function drawLandscape(element, figure) {
 function heights(loss, columns, rows, log) {
   const finite = Array.from(loss).filter((v) => Number.isFinite(v) && (!log || v > 0)).sort((p, q) => p - q);
   const to = (/** @type {number} */ v) => (log ? Math.log10(v) : v);
-  const low = to(finite[0] ?? 0);
+  const low = to(finite[0] ?? 1);
   const most = finite[finite.length - 1] ?? 1;
   const kept = log ? most : finite[Math.floor(0.97 * (finite.length - 1))] ?? 1;
   const high = to(kept);
@@ -176,12 +177,13 @@ function crossings(context, triangle) {
  */
 function covered(plot, f) {
   const path = f.path ? tensor(f.path) : [];
-  const places = Array.from({ length: path.length / 2 }, (_, n) => [plot.x(path[2 * n]), plot.y(path[2 * n + 1])]);
+  const places = Array.from({ length: path.length / 2 }, (_, n) => [plot.x(path[2 * n]), plot.y(path[2 * n + 1])]).filter((place) => place.every(Number.isFinite));
   /** @type {[number, number, string][]} */
   const names = [];
   const marks = [];
   for (const point of f.points ?? []) {
     const [x, y] = [plot.x(point.a), plot.y(point.b)];
+    if (!Number.isFinite(x + y)) continue;
     const loss = point.loss === undefined || point.loss === null ? "" : ` · ${numeral(point.loss, 3)}`;
     marks.push(svg("path", { class: "solution", d: `M${x} ${y - 6}l6 6l-6 6l-6 -6z` }));
     names.push([x, y, said(point.name) + loss]);
@@ -199,7 +201,7 @@ function covered(plot, f) {
     names.push([first[0], first[1], word("start")]);
     if (!f.ball) names.push([last[0], last[1], word("end")]);
   }
-  if (f.ball) marks.push(svg("circle", { class: "ball", cx: plot.x(f.ball[0]), cy: plot.y(f.ball[1]), r: 7 }));
+  if (f.ball && Number.isFinite(f.ball[0] + f.ball[1])) marks.push(svg("circle", { class: "ball", cx: plot.x(f.ball[0]), cy: plot.y(f.ball[1]), r: 7 }));
   return [...marks, ...named(plot, names)];
 }
 

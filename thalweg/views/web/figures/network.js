@@ -30,6 +30,7 @@ export function drawNetwork(element, figure, model) {
   const ratio = () => Math.min(3, Math.max(1, devicePixelRatio || 1));
 
   const arrange = () => {
+    width = element.clientWidth || width;
     layout = arranged(current, width);
     picture.width = Math.round(width * ratio());
     picture.height = Math.round(layout.height * ratio());

@@ -56,7 +56,7 @@ export function drawCalibration(element, figure) {
   return redrawn(element, figure, (/** @type {Calibration} */ f, width) => {
     const [counts, observed] = [tensor(f.counts), tensor(f.observed)];
     const predicted = tensor(f.predicted);
-    const kept = Array.from(predicted.keys()).filter((n) => counts[n] > 0 && Number.isFinite(observed[n]));
+    const kept = Array.from(predicted.keys()).filter((n) => counts[n] > 0 && Number.isFinite(observed[n] + predicted[n]));
     const [x, y] = [kept.map((n) => predicted[n]), kept.map((n) => observed[n])];
     const most = Math.max(1, ...kept.map((n) => counts[n]));
     const plot = plotted(element, {

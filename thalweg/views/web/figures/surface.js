@@ -21,6 +21,7 @@ export function drawSurface(element, figure) {
   let key;
   const show = () => {
     const f = current;
+    width = element.clientWidth || width;
     const [rows, columns] = tensor(f.values).shape;
     look = looks(element, f);
     plot = plotted(element, {

@@ -40,7 +40,7 @@ export function drawThresholds(element, figure) {
       show();
     }
     function show() {
-      const x = String(plot.x(all[chosen]));
+      const x = String(plot.x(all[chosen]) || 0);
       marker.setAttribute("x1", x);
       marker.setAttribute("x2", x);
       output.textContent = numeral(all[chosen], 3);
@@ -86,8 +86,9 @@ function curvePath(plot, x, y) {
   let d = "";
   let open = false;
   y.forEach((v, n) => {
-    if (Number.isFinite(v)) d += `${open ? "L" : "M"}${plot.x(x[n]).toFixed(1)} ${plot.y(v).toFixed(1)}`;
-    open = Number.isFinite(v);
+    const finite = Number.isFinite(v + x[n]);
+    if (finite) d += `${open ? "L" : "M"}${plot.x(x[n]).toFixed(1)} ${plot.y(v).toFixed(1)}`;
+    open = finite;
   });
   return d;
 }

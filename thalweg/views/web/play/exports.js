@@ -45,26 +45,29 @@ export async function copyLink(app) {
   app.tell(say(copied ? "link_copied" : "link_here"), true);
 }
 
-/** All canvases of the figures, where they stand on the page. @param {App} app */
+/** The panels that hold figures, as they stand on the page. @param {App} app */
 async function savePicture(app) {
   const stage = /** @type {HTMLElement} */ (document.getElementById("stage"));
+  const panels = [...stage.querySelectorAll(".panel")].filter((panel) => panel.clientHeight && panel.querySelector("canvas"));
   const all = stage.getBoundingClientRect();
-  const picture = /** @type {HTMLCanvasElement} */ (h("canvas", { width: Math.ceil(2 * all.width), height: Math.ceil(2 * all.height) }));
+  const bottom = Math.max(...panels.map((panel) => panel.getBoundingClientRect().bottom));
+  const picture = /** @type {HTMLCanvasElement} */ (h("canvas", { width: Math.ceil(2 * all.width), height: Math.ceil(2 * (bottom - all.top)) }));
   const context = /** @type {CanvasRenderingContext2D} */ (picture.getContext("2d"));
-  context.scale(2, 2);
-  context.fillStyle = colour(stage, "paper");
-  context.fillRect(0, 0, all.width, all.height);
-  context.translate(-all.left, -all.top);
-  context.font = "600 14px system-ui, sans-serif";
-  for (const panel of stage.querySelectorAll(".panel")) {
-    const box = panel.getBoundingClientRect();
-    context.fillStyle = colour(stage, "panel");
+  const fill = (/** @type {DOMRect} */ box, /** @type {string} */ name) => {
+    context.fillStyle = colour(stage, name);
     context.fillRect(box.left, box.top, box.width, box.height);
-  }
-  context.fillStyle = colour(stage, "ink");
-  for (const title of stage.querySelectorAll(".panel h3, .readouts")) {
-    const box = title.getBoundingClientRect();
-    if (box.width) context.fillText(/** @type {HTMLElement} */ (title).innerText.replace(/\s+/g, " "), box.left, box.top + 15, box.width);
+  };
+  context.scale(2, 2);
+  context.translate(-all.left, -all.top);
+  fill(all, "paper");
+  for (const panel of panels) fill(panel.getBoundingClientRect(), "panel");
+  for (const text of stage.querySelectorAll(".panel:has(canvas) :is(h3 > span:first-child, .legend-item, .colour-bar span), .readouts > span")) {
+    const box = text.getBoundingClientRect();
+    const style = getComputedStyle(text);
+    context.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+    context.fillStyle = style.color;
+    const inner = text.querySelector("svg, canvas")?.getBoundingClientRect();
+    context.fillText(/** @type {HTMLElement} */ (text).innerText.replace(/\s+/g, " "), inner ? inner.right + 7 : box.left, box.bottom - box.height / 2 + 5);
   }
   for (const canvas of stage.querySelectorAll("canvas")) {
     const box = canvas.getBoundingClientRect();
@@ -72,7 +75,6 @@ async function savePicture(app) {
   }
   for (const drawing of stage.querySelectorAll("svg:not(.sketch)")) await drawSvg(context, drawing);
   picture.toBlob((blob) => blob && save(blob, "thalweg.png"));
-  app.tell(say("export_png"), true);
 }
 
 /**
@@ -87,7 +89,7 @@ async function drawSvg(context, drawing) {
   const parts = drawing.querySelectorAll("*");
   copy.querySelectorAll("*").forEach((part, n) => {
     const style = getComputedStyle(parts[n]);
-    for (const name of ["fill", "stroke", "stroke-width", "opacity", "font", "text-anchor", "stroke-dasharray"]) /** @type {SVGElement} */ (part).style.setProperty(name, style.getPropertyValue(name));
+    for (const name of ["fill", "stroke", "stroke-width", "opacity", "font", "text-anchor", "stroke-dasharray", "paint-order", "stroke-linejoin"]) /** @type {SVGElement} */ (part).style.setProperty(name, style.getPropertyValue(name));
   });
   copy.setAttribute("width", String(box.width));
   copy.setAttribute("height", String(box.height));

@@ -24,6 +24,7 @@ const MADE_OF = {
 };
 /** What the server has to compute for those that can be out of sight. @type {{ [panel: string]: string[] }} */
 const NEEDS = { network: ["units"], surface: ["surface"], landscape: ["landscape"], arithmetic: ["arithmetic"], curves: [], images: ["surface"] };
+const READABLE = 120; // ms: numbers that change more often can't be read
 const LASTING = ["points", "labels", "held_points", "held_labels", "targets"]; // of a surface or line: told once
 
 export class Side {
@@ -52,6 +53,7 @@ export class Side {
     /** @type {Set<string>} */
     this.visible = new Set(Object.keys(NEEDS));
     this.wanted = "";
+    this.written = 0; // when the arithmetic was
     /** @type {{ [name: string]: HTMLElement }} */
     this.places = {};
     this.element = h("div", { class: "side", "data-side": index, role: "region", "aria-label": "AB"[index] });
@@ -172,6 +174,8 @@ export class Side {
     });
     for (const name of this.dirty) {
       if (NEEDS[name] && !this.visible.has(name)) continue;
+      if (name === "arithmetic" && values.status === "playing" && !(performance.now() - this.written > READABLE)) continue;
+      if (name === "arithmetic") this.written = performance.now();
       this.dirty.delete(name);
       if (FIGURES_OF[name]) this.show(name, FIGURES_OF[name](this));
       else act[name]();
@@ -206,5 +210,5 @@ function pick(value, keys) {
 
 /** @param {Finding} f */
 function findingLine(f) {
-  return h("li", { class: `doctor-${f.severity}` }, el("b", said(f.sentence)), " ", el("span.remedy", `${said(f.evidence)} ${say("remedy")}${said(f.remedy)}`));
+  return h("li", { class: `doctor-${f.severity}` }, el("b", said(f.sentence)), el("p.hint", said(f.evidence)), el("p.hint", say("remedy"), said(f.remedy)));
 }

@@ -1,0 +1,40 @@
+"""Lessons and presets: data that page and server read alike; every state of them can be, and trains."""
+
+import pytest
+
+from thalweg.errors import ArgumentError
+from thalweg.play.exercises.uploads import Uploads
+from thalweg.play.requests.page_state import State
+from thalweg.play.scenes import initial, lessons, presets, states_of
+from thalweg.play.training.arithmetic import Choice, arithmetic
+from thalweg.play.training.journey import Course
+
+SCENES = {f"lesson: {name}": scene for name, scene in lessons().items()}
+SCENES |= {f"preset: {name}": scene for name, scene in presets().items()}
+
+
+@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
+def test_every_scene_can_be_played(scene):
+    assert set(scene["title"]) == {"en", "zh"}
+    assert scene["text"]["zh"]
+    for given in states_of(scene):
+        course = Course(State.of(given), Uploads())
+        course.run(3)
+        assert course.network.facts()["parameters"] > 0
+        shown = arithmetic(course.network, Choice(**scene.get("select", {})))
+        assert shown["learning_rate"] > 0
+
+
+def test_there_are_eight_lessons_and_the_presets():
+    assert len(lessons()) == 8
+    assert next(iter(lessons())) == "one-row"
+    assert len(presets()) >= 6
+
+
+def test_unknown_names_list_the_choices():
+    with pytest.raises(ArgumentError, match="did you mean 'one-row'"):
+        initial("one-rwo", None, False)
+    with pytest.raises(ArgumentError, match=r"unknown preset 'x'\. Choose from: .*local-valley"):
+        initial(None, "x", False)
+    assert initial("one-row", None, False)[0]["layers"] == []
+    assert initial(None, None, True)[0]["data"]["name"] == "table"
