@@ -263,6 +263,7 @@ class Recorder:
 
     def so_far(self) -> tuple[Array, dict[str, Array]]:
         """The epochs of the samples, and of each trained layer mean|Δw|/mean|w| in them: for a figure that is live."""
+        self.measure()  # what would wait for the end
         samples = list(self.samples)
         table = dict(statistics(samples, len(self.parts)))["update_ratio"]
         ratios = {part.name: table[:, n] for n, part in enumerate(self.parts) if part.trained}
