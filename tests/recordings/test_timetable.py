@@ -45,6 +45,19 @@ def test_dear_samples_are_taken_at_the_ends_and_until_that_is_known():
     assert followed(Timetable(1000, 50), 1e-2, 1.0) == [0, 1, 999]
 
 
+def test_a_slow_first_step_is_known_at_once():
+    table = Timetable(100, 100)
+    table.first = 0.01
+    table.sampled(0, 0.02)
+    assert table.next(1) == 2  # 100 steps take 1 s, in which one more sample is too much: a step is timed
+    table.ran(1, 0.01)
+    assert table.next(2) == 99
+    table = Timetable(1000, 100)
+    table.first = 0.01
+    table.sampled(0, 0.02)
+    assert table.next(1) == 1
+
+
 def test_the_shortest_trainings_have_some_samples():
     assert followed(Timetable(500, 5), 1e-5, 5e-4) == [0, 1, 125, 250, 375, 499]
 

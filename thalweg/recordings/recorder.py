@@ -153,6 +153,7 @@ class Recorder:
         if not sampled:
             self.timetable.ran(steps, seconds)
             return
+        self.timetable.first = self.timetable.first or max(0.0, seconds - self.own - self.a_sample)
         step = self.timetable.a_step()
         cut = 2 * max(0.0, seconds - self.own - step) if step else 0.0
         self.timetable.sampled(done, self.own + cut + self.a_sample)

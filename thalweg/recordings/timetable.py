@@ -44,6 +44,7 @@ class Timetable:
         self.last = -math.inf  # the last sample
         self.trained = self.spent = self.sampling = 0.0  # seconds; of `spent`, those for samples
         self.trained_steps = self.samples = 0
+        self.first = 0.0  # seconds of the first step, without its sample: if it is slow, that is known at once
 
     def aligned(self, step: int) -> int:
         """The beginning of the epoch in which a step is."""
@@ -92,6 +93,8 @@ class Timetable:
     def allows(self, cost: float) -> bool:
         """Whether a sample may be taken that is wished for: before it is known what a step takes, it may."""
         known = self.steps * self.a_step() if self.trained >= SURE else math.inf
+        if self.trained < SURE < self.first:
+            known = self.steps * self.first
         return self.sampling + 2 * cost <= max(FLOOR, SHARE * known - self.spent + self.sampling)
 
     def candidate(self, least: float) -> int:
