@@ -4,7 +4,6 @@ import importlib.util
 import itertools
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -258,22 +257,3 @@ def test_the_maps_pages_link_to_page_instruction_and_code(site):
     code = (site / "code.md").read_text(encoding="utf-8")
     assert "class Affine(" in code
     assert "def predict(" in code
-
-
-# --- the site as mkdocs builds it ------------------------------------------------------------------------------------
-
-
-def test_the_site_is_built_without_a_warning_and_fetches_nothing(site, tmp_path):
-    pytest.importorskip("material")
-    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    text = text.replace("docs_dir: build/docs", f"docs_dir: {site}").replace("hooks: [docs", f"hooks: [{DOCS}")
-    (tmp_path / "mkdocs.yml").write_text(text.replace("site_dir: build/site", "site_dir: built"), encoding="utf-8")
-    assert re.search(r"mkdocs build --strict(?! --quiet)", (ROOT / "Makefile").read_text(encoding="utf-8"))
-    build = [sys.executable, "-m", "mkdocs", "build", "--strict"]
-    done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    for page in (tmp_path / "built").rglob("*.html"):
-        html = page.read_text(encoding="utf-8")
-        fetched = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"(https?:[^\"]*)", html)
-        assert fetched == [], page.name
-        assert ('lang="zh-Hant"' in html[:200]) == page.name.endswith(".zh.html")
