@@ -88,6 +88,11 @@ def test_the_valley_is_drawn_from_the_tutorials_numbers():
         assert f"from {start} to {float(end):.2f}" in drawn
 
 
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*.svg")), ids=lambda path: path.name)
+def test_a_picture_fetches_nothing(path):
+    assert re.findall(r"url\([\"']?https?:[^)]*|href=[\"']https?:[^\"']*", path.read_text(encoding="utf-8")) == []
+
+
 # --- links and headings ----------------------------------------------------------------------------------------------
 
 
