@@ -12,7 +12,9 @@ from thalweg.doctor import RULES, diagnose
 from thalweg.doctor.finding import Diagnosis
 
 SEEDS = 18
-"""Trainings of each data set."""
+"""Trainings of each data set …"""
+MORE = {"digits as images": 60}
+"""… or more, where they are fast."""
 
 
 @dataclass
@@ -65,7 +67,7 @@ def healthy_trainings(seeds: int = SEEDS) -> Outcome:
     for data in healthy.everything():
         outcome.names.append(data.name)
         results: list[tuple[str, float, Diagnosis]] = []
-        for seed in range(seeds):
+        for seed in range(max(seeds, MORE.get(data.name, 0) if seeds == SEEDS else 0)):
             course = healthy.courses(data, seed)
             model = healthy.trained(data, course, seed)
             assert model.recording is not None
@@ -78,7 +80,7 @@ def healthy_trainings(seeds: int = SEEDS) -> Outcome:
         best = max(healthy.known(data), max(score for _, score, _ in results))
         least = best - healthy.margin(data, best)
         good = sum(score >= least for _, score, _ in results)
-        print(f"{data.name}: {good} of {seeds} healthy (at least {least:.3f}; best {best:.3f})", flush=True)
+        print(f"{data.name}: {good} of {len(results)} healthy (at least {least:.3f}; best {best:.3f})", flush=True)
         for told, score, found in results:
             outcome.trainings += 1
             if not score >= least:  # or not a number

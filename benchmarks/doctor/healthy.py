@@ -122,13 +122,12 @@ def tables() -> Iterator[Data]:
 
 
 def pictures() -> Iterator[Data]:
-    """Images in the shared folder, as numbers from 0 to 1."""
-    for name in ("mnist", "fashion_mnist"):
-        path = SHARED / f"{name}.npz"
-        if path.exists():
-            with np.load(path) as file:
-                x, y = file["X_train"][:MOST], file["y_train"][:MOST]
-            yield standardised((x[..., None] / 255, y.astype(int)), 10, "images", name)
+    """Digits of 28×28 pixels from the shared folder, as numbers from 0 to 1."""
+    path = SHARED / "mnist.npz"
+    if path.exists():
+        with np.load(path) as file:
+            x, y = file["X_train"][:MOST], file["y_train"][:MOST]
+        yield standardised((x[..., None] / 255, y.astype(int)), 10, "images", "mnist")
 
 
 @cache

@@ -346,13 +346,14 @@ def test_a_missing_option_is_a_wrong_call(thalweg):
 
 
 def test_training_that_explodes_exits_with_1(thalweg):
-    code, _, error = thalweg(
+    code, out, error = thalweg(
         *("train", PENGUINS, "--target", "body_mass_g", "--optimizer", "sgd", "--learning-rate", "1e6", "--seed", "0")
     )
     assert code == 1
     for part in ("stopped in epoch", "batch", "not finite", "smaller learning rate (it is 1e+06)"):
         assert part in error
-    assert not Path("runs").exists()
+    assert "report: runs/penguins-failed.html (" in out
+    assert [path.name for path in Path("runs").iterdir()] == ["penguins-failed.html"]
 
 
 def truncated(run):

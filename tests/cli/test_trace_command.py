@@ -1,6 +1,9 @@
 """`thalweg trace`: the numbers are those of the run's network, and every wrong turn has its sentence."""
 
+import base64
 import json
+import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ from thalweg.data.tables import read_table
 from thalweg.runs import image_run, table_run, table_training
 from thalweg.runs.image_run import ImageOptions
 from thalweg.runs.table_run import TableOptions
+from thalweg.views.web.encoding import decode
 
 ROOT = Path(__file__).parents[2]
 PENGUINS = ROOT / "examples" / "penguins.csv"
@@ -29,6 +33,12 @@ def runs(tmp_path_factory):
     made = image_run.train(images, ImageOptions(model="simple", epochs=1, seed=0, lanes=1))
     made.save(folder / "images", ["thalweg", "train"])
     return folder
+
+
+def page_document(path):
+    """The document in a page, as a browser decodes it."""
+    data = re.search(r'id="document">([^<]*)<', Path(path).read_text(encoding="utf-8"))[1]
+    return decode(zlib.decompress(base64.b64decode(data), -15))
 
 
 def test_a_row_of_a_table(run_thalweg, runs):
@@ -51,7 +61,9 @@ def test_a_row_of_a_table(run_thalweg, runs):
     assert found["given"]["target"] == "Adelie"
     assert "gradient" in found["weights"][-1]
     assert "check" not in found
-    assert "<!doctype html>" in Path("t.html").read_text(encoding="utf-8")[:100]
+    (figure,) = page_document("t.html")["sections"][0]["figures"]
+    assert [step["title"] for step in figure["steps"]] == [step["title"] for step in found["steps"]]
+    assert figure["given"][-1] == {"name": "target", "text": "Adelie"}
 
     run = table_run.load(runs / "table")
     table = read_table(PENGUINS).take([3])
@@ -77,8 +89,11 @@ def test_an_image_of_a_source_and_a_picture(run_thalweg, runs):
     assert code == 0, error
     assert "image 2 of" in out
     assert "at the learning rate 0; with this rate the weights stay as they are" in out  # the end of the cosine
-    code, out, error = run_thalweg("trace", runs / "images", runs / "pictures.npz", "--learning-rate", "0.5")
+    code, out, error = run_thalweg(
+        "trace", runs / "images", runs / "pictures.npz", "--learning-rate", "0.5", "--html", "a.html"
+    )
     assert code == 0, error
+    assert "What the network sees" in page_document("a.html")["sections"][0]["figures"][0]["title"]["en"]
     assert "One step on 1 row: Adam, learning rate 0.5" in out
     assert "conv" in out
     Image = pytest.importorskip("PIL.Image")

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.project.test_chinese import faults
+from thalweg.play.requests.page_state import State
 from thalweg.views import web
 
 pytest.importorskip("starlette")
@@ -378,3 +380,22 @@ def test_every_phrase_is_there_in_both_languages():
         said |= set(re.findall(r'say\("(\w+)"', path.read_text(encoding="utf-8")))
     assert said <= set(phrases)
     assert all(entry["en"] and entry["zh"] for entry in phrases.values())
+
+
+@pytest.mark.parametrize("name", ["phrases", "lessons", "presets"])
+def test_one_chinese_word_for_a_thing(name):
+    def chinese(value):
+        if isinstance(value, dict):
+            return [value["zh"]] if set(value) == {"en", "zh"} else [t for v in value.values() for t in chinese(v)]
+        return [t for v in value for t in chinese(v)] if isinstance(value, list) else []
+
+    found = chinese(json.loads((PLAY / f"{name}.json").read_text(encoding="utf-8")))
+    assert len(found) > 8
+    assert not [fault for text in found for fault in faults(text)]
+
+
+def test_lessons_and_presets_are_states_that_the_page_takes():
+    for name, states in (("lessons", lambda entry: [entry["state"]]), ("presets", lambda entry: entry["states"])):
+        for entry in json.loads((PLAY / f"{name}.json").read_text(encoding="utf-8")):
+            for state in states(entry):
+                State.of(state)  # raises for a key or value that it doesn't know

@@ -355,3 +355,12 @@ def test_the_figure_holds_the_same_numbers():
     assert [line["name"] for line in figure["tutorial"]][:2] == ["x", "y"]
     assert figure["weights"][0]["check_error"] < 1e-4
     assert all(set(line["meaning"]) == {"en", "zh"} for line in figure["tutorial"])
+
+
+def test_the_norms_of_gradients_have_names_of_their_own():
+    """Once they were n1, n2, … as the outputs of normalizations are, which then could not be looked up."""
+    model, x, y = several()
+    model.compile(SGD(0.05, clipnorm=0.1), "sparse_categorical_crossentropy")
+    trace = model.trace(x, y)
+    assert trace["n2"].shape == (4, 2, 2, 3)
+    assert trace["‖dW1‖²"] == pytest.approx(np.sum(trace.weights[0].gradient.astype(float) ** 2), rel=1e-5)

@@ -196,6 +196,14 @@ def write_html(path: Path, made: Trace, run: Path, source: str) -> None:
     """Writes the page of a trace."""
     from thalweg.views.web.page import write_page
 
+    figures = [made.figure()]
+    if made["x"].ndim == 4:  # what the network sees, before the numbers that it makes of it
+        pixels = np.asarray(made["x"], np.float64)
+        top = 255 if pixels.max(initial=0) > 1 else 1
+        shown = np.clip(pixels * (255 / top), 0, 255).astype(np.uint8)
+        title = {"en": "What the network sees", "zh": "網路看到的"}
+        captions = [made.given["class"]] if len(shown) == 1 else made.given["class"].split("; ")
+        figures.insert(0, {"kind": "images", "title": title, "images": shown, "captions": captions, "scale": 6})
     title = {"en": f"One step of {run.name}", "zh": f"{run.name} 的一步"}
-    section = {"id": "step", "title": {"en": source, "zh": source}, "figures": [made.figure()]}
+    section = {"id": "step", "title": {"en": source, "zh": source}, "figures": figures}
     write_page(path, {"title": title, "language": "en", "sections": [section]})

@@ -97,7 +97,7 @@ def still_falling(case: Case) -> Numbers | None:
 RULES = [
     Rule(
         name="learning rate too high",
-        symptom=f"log₁₀ of mean|Δw| / mean|w| is above {HIGH:g} in two consecutive samples",
+        symptom=f"log₁₀ of (mean size of Δw / mean size of w) is above {HIGH:g} in two consecutive samples",
         harm=f"poor progress; if it was in the first {EARLY:.0%} of the steps, next to none",
         needs=("samples", "course"),
         check=too_high,
@@ -113,7 +113,8 @@ RULES = [
     ),
     Rule(
         name="learning rate too low",
-        symptom=f"log₁₀ of mean|Δw| / mean|w| is below {LOW:g} in the last two samples, and in 80 % of all",
+        symptom=f"log₁₀ of (mean size of Δw / mean size of w) is below {LOW:g} in the last two samples, and in 80 "
+        f"% of all",
         harm="poor progress",
         needs=("samples", "course"),
         yields_to=("dead units", "symmetry", "vanishing gradients", "saturated units", "unscaled inputs"),

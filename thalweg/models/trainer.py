@@ -335,7 +335,7 @@ class Fit:
             seconds = time.perf_counter() - begin
             chunk = min(LONGEST_CHUNK, max(CHUNK_SECONDS, self.between / BETWEEN))
             if self.recorder is not None:
-                self.recorder.ran(done, steps, seconds, sampled)
+                self.recorder.ran(done, steps, sampled)
             if not sampled:
                 pace = min(steps * chunk / max(seconds, 1e-6), steps * 16.0)
             done += steps

@@ -353,8 +353,8 @@ class Optimizer(hooks.Configured):
             return []
         runs = everything if self.clipnorm is None else layout.runs(lambda weight: weight.path)
         stride = align(len(runs))
-        norms = [Buffer(f"n{k or ''}", (1,), NORMS, per_row=False, offset=k) for k in range(len(runs))]
-        together = Buffer("n", (len(runs),), NORMS, per_row=False, offset=0)
+        norms = [Buffer(f"‖{run.dw}‖²", (1,), NORMS, per_row=False, offset=k) for k, run in enumerate(runs)]
+        together = Buffer("‖d…‖²", (len(runs),), NORMS, per_row=False, offset=0)
         total = [together] * len(runs) if self.clipnorm is None else norms
         return [
             *(gradients.SquaredNorm(run.dw, n, stride) for run, n in zip(runs, norms, strict=True)),

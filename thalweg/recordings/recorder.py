@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ SAMPLES_BYTES, MOST_SAMPLES, LEAST_SAMPLES = 1_000_000, 512, 16
 BYTES_A_LAYER = 8 * len(STATISTICS) + len(HISTOGRAMS) * (8 * 32 + 16)
 Rows = Mapping[str, Array]  # by the names under which programs know them: X, Y, weights
 
+clock = time.perf_counter if os.name == "nt" else time.thread_time
+"""Of this thread: other programs delay long calls more often than short samples. That of Windows is too coarse."""
 PENDING_BYTES = 4_000_000
 """Vectors of steps that are still to be measured."""
 LOSSES_AT_ONCE = 100_000
@@ -66,7 +69,7 @@ class Recorder:
     """
 
     def __init__(self, compiled: Compiled, job: Job, held: Rows | None, steps: int, facts: dict[str, Any]) -> None:
-        begin = time.perf_counter()
+        begin = clock()
         self.compiled, self.job, self.steps = compiled, job, steps
         job.by_step = True
         self.begun = compiled.optimizer.iterations
@@ -88,6 +91,7 @@ class Recorder:
         self.points = PATH_BYTES // max(1, 4 * len(self.compact))
         self.path: list[tuple[int, Array]] = []
         self.walk(0)
+        self.since = begin  # when the running steps began
         self.pending: list[Step] = []  # still to be measured
         self.own = self.a_sample = (
             0.0  # seconds that the sample of the running step has taken; that measuring one takes
@@ -96,7 +100,7 @@ class Recorder:
         self.failed: Step | None = None
         self.sample = self.rows(job.data, held)
         self.facts = facts | self.described(job, held)
-        self.timetable.spent += time.perf_counter() - begin
+        self.timetable.spent += clock() - begin
 
     # --- facts ---------------------------------------------------------------------------------------------------
 
@@ -136,14 +140,16 @@ class Recorder:
 
     def room(self, done: int, steps: int) -> tuple[int, bool]:
         """How many steps to run next, at most `steps`, and whether that is one to sample."""
+        self.since = clock()
         following = self.timetable.next(done)
         return (1, True) if following <= done else (min(steps, following - done), False)
 
-    def ran(self, done: int, steps: int, seconds: float, sampled: bool) -> None:
+    def ran(self, done: int, steps: int, sampled: bool) -> None:
         """Notes how long the steps from `done` on took, and, if they are one that was sampled, the sample.
 
         It cuts the steps around it into two calls of the engine, each of which takes some time.
         """
+        seconds = clock() - self.since
         if not sampled:
             self.timetable.ran(steps, seconds)
             return
@@ -184,7 +190,7 @@ class Recorder:
 
         Most are measured later, together: then code and data are in the caches, and the step that follows has its own.
         """
-        begin = time.perf_counter()
+        begin = clock()
         kept = None if gradient is None else gradient.copy()
         after = None if failed else self.job.parameters.copy()
         if len(self.samples) + len(self.pending) >= self.most:
@@ -192,13 +198,13 @@ class Recorder:
             self.samples = self.samples[::2]
             self.timetable.thin()
         self.pending.append(Step(done, float(chunk.learning_rates[0]), before.copy(), kept, after))
-        self.own += time.perf_counter() - begin
+        self.own += clock() - begin
         if not self.samples or 3 * before.nbytes * len(self.pending) > PENDING_BYTES:
             self.measure()
 
     def measure(self) -> None:
         """Measures the steps that were kept."""
-        begin, count = time.perf_counter(), len(self.pending)
+        begin, count = clock(), len(self.pending)
         for step in self.pending:
             self.samples = [s for s in self.samples if s.iteration < step.done]
             self.samples.append(self.measured(step))
@@ -206,7 +212,7 @@ class Recorder:
                 self.walk(step.done, step.before)
         self.pending.clear()
         if count:
-            self.a_sample = (time.perf_counter() - begin) / count
+            self.a_sample = (clock() - begin) / count
 
     def measured(self, step: Step) -> Taken:
         """The numbers of a step."""
@@ -256,6 +262,7 @@ class Recorder:
 
     def so_far(self) -> tuple[Array, dict[str, Array]]:
         """The epochs of the samples, and of each trained layer mean|Δw|/mean|w| in them: for a figure that is live."""
+        self.measure()  # what would wait for the end
         samples = list(self.samples)
         table = dict(statistics(samples, len(self.parts)))["update_ratio"]
         ratios = {part.name: table[:, n] for n, part in enumerate(self.parts) if part.trained}

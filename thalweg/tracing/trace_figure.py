@@ -12,8 +12,8 @@ from thalweg.tracing.tutorial import givens, in_tutorial, lines
 if TYPE_CHECKING:
     from thalweg.tracing.step_trace import Trace
 
-MOST, MOST_READ, MOST_PIXELS = 1024, 256, 4096
-"""Numbers of an array that go into a page: of what is written, of what is read, of images and feature maps."""
+MOST, MOST_READ = 1024, 256
+"""Numbers of an array that go into a page, which shows the first: of what is written, of what is read."""
 
 Figure = dict[str, Any]
 
@@ -21,7 +21,6 @@ Figure = dict[str, Any]
 def shown(name: str, array: Array, tutorial: str = "", most: int = MOST) -> Figure:
     """An array, or the first numbers of a large one."""
     array = np.asarray(array)
-    most = max(most, MOST_PIXELS) if array.ndim == 4 else most
     cut = array.size > most
     values = np.asarray(array.ravel()[:most] if cut else array, np.float32)
     result: Figure = {"name": name, "shape": list(array.shape), "values": values}

@@ -11,9 +11,9 @@ from thalweg import activations, initializers, losses, optimizers, schedules
 from thalweg.data.recipe import RECIPES, Recipe
 from thalweg.errors import ArgumentError
 from thalweg.play.exercises.exercise import Exercise
-from thalweg.play.requests.typed_formulas import modest
 from thalweg.play.requests.page_state import State
 from thalweg.play.requests.refusal import RefusedError
+from thalweg.play.requests.typed_formulas import modest
 from thalweg.support.naming import choose, snake_case
 
 HALVED = ("halved_squared_error", "half_squared_error")

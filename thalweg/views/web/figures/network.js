@@ -217,16 +217,19 @@ function paintWeights(context, figure, layout, look) {
  */
 function paintUnits(context, figure, layout, look) {
   const size = layout.size;
-  const table = Array.from({ length: 256 }, (_, n) => look.scale(n / 255));
+  const bytes = new Uint8ClampedArray(Array.from({ length: 256 }, (_, n) => [...look.scale(n / 255), 255]).flat());
+  const table = new Uint32Array(bytes.buffer);
   layout.columns.forEach((column, i) => {
     const maps = figure.units?.[i] ? tensor(figure.units[i]) : null;
     const biases = i && figure.biases?.[i - 1] ? tensor(figure.biases[i - 1]) : null;
     const most = biases ? Math.max(...Array.from(biases, Math.abs), 1e-12) : 1;
+    const shown = column.units.map(({ unit }) => unit).filter((unit) => maps && unit < maps.shape[0]);
+    const pictures = maps && mapPictures(maps, shown, table);
     for (const { unit, y } of column.units) {
       const chosen = figure.selected && figure.selected.layer === i - 1 && figure.selected.unit === unit;
-      if (maps && unit < maps.shape[0]) {
-        context.imageSmoothingEnabled = true;
-        context.drawImage(mapPicture(maps, unit, table), column.x - size / 2, y - size / 2, size, size);
+      if (maps && pictures && shown.includes(unit)) {
+        const [, height, width] = maps.shape;
+        context.drawImage(pictures, 0, shown.indexOf(unit) * height, width, height, column.x - size / 2, y - size / 2, size, size);
       }
       context.beginPath();
       if (maps) context.roundRect(column.x - size / 2, y - size / 2, size, size, 3);
@@ -246,30 +249,29 @@ function paintUnits(context, figure, layout, look) {
 let scratch = null; // one small canvas for all maps: what is drawn from it is copied at once
 
 /**
+ * The maps of a column's units, one below the other: a canvas is written once for each column, not for each unit.
  * @param {Tensor} maps (units, height, width)
- * @param {number} unit
- * @param {[number, number, number][]} table
+ * @param {number[]} units
+ * @param {Uint32Array} table colours, as the bytes of a pixel
  */
-function mapPicture(maps, unit, table) {
+function mapPictures(maps, units, table) {
   const [, height, width] = maps.shape;
   const size = height * width;
-  const values = maps.subarray(unit * size, (unit + 1) * size);
-  let most = 1e-12;
-  for (let p = 0; p < size; p++) if (Math.abs(values[p]) > most) most = Math.abs(values[p]);
-  const image = new ImageData(width, height);
-  for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      const value = values[row * width + column];
-      const rgb = table[Math.round(127.5 + (127.5 * value) / most) || 0];
-      const place = 4 * ((height - 1 - row) * width + column); // row 0 is at the bottom, as on the surface
-      image.data[place] = rgb[0];
-      image.data[place + 1] = rgb[1];
-      image.data[place + 2] = rgb[2];
-      image.data[place + 3] = 255;
+  const image = new ImageData(width, height * units.length);
+  const pixels = new Uint32Array(image.data.buffer);
+  units.forEach((unit, n) => {
+    const values = maps.subarray(unit * size, (unit + 1) * size);
+    let most = 1e-12;
+    for (let p = 0; p < size; p++) if (Math.abs(values[p]) > most) most = Math.abs(values[p]);
+    for (let row = 0; row < height; row++) {
+      const start = n * size + (height - 1 - row) * width; // row 0 is at the bottom, as on the surface
+      for (let column = 0; column < width; column++) {
+        pixels[start + column] = table[Math.round(127.5 + (127.5 * values[row * width + column]) / most) || 0];
+      }
     }
-  }
+  });
   scratch ??= document.createElement("canvas");
-  if (scratch.width !== width || scratch.height !== height) [scratch.width, scratch.height] = [width, height];
+  [scratch.width, scratch.height] = [width, image.height];
   scratch.getContext("2d")?.putImageData(image, 0, 0);
   return scratch;
 }

@@ -29,7 +29,7 @@ function networkFigure({ values, selected }) {
   last.maps ??= image ? picture(sample?.y_pred) : answerMap(surface, facts);
   return {
     kind: "network",
-    layers: [{ name: "", kind: "input", units: image ? 1 : facts.inputs.length }, ...layers],
+    layers: [{ name: "", kind: "input", units: image ? 1 : facts.inputs.length }, ...layers.map((/** @type {any} */ { name, kind, units: count, activation }) => ({ name, kind, units: count, activation }))],
     weights: layers.map((/** @type {any} */ l, /** @type {number} */ n) => (image && !n && weights[l.weights].shape.length === 2 ? null : weights[l.weights])),
     biases: layers.map((/** @type {any} */ l) => biases?.[l.weights] ?? null),
     input_names: image ? [facts.shape.slice(0, 2).join("×")] : facts.inputs,

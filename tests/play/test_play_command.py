@@ -1,0 +1,119 @@
+"""`thalweg play`: the address it prints, how it ends, what it says when something is missing or wrong."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from types import SimpleNamespace
+
+import pytest
+from page_client import Page, wait_until
+
+from thalweg.cli.play import play
+from thalweg.errors import ThalwegError
+from thalweg.play import server
+from thalweg.support import extras
+
+COMMAND = [sys.executable, "-W", "error", "-m", "thalweg.cli.main", "play", "--no-open"]
+
+
+def started(*arguments):
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    address = process.stdout.readline().strip()
+    port, _, token = address.removeprefix("http://127.0.0.1:").partition("/?token=")
+    return process, SimpleNamespace(port=int(port), token=token, address=address)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_it_serves_until_ctrl_c_and_ends_quietly(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,c\n" + "".join(f"{n},{n % 3},{n * 2}\n" for n in range(50)))
+    process, site = started(str(tmp_path / "t.csv"))
+    try:
+        with urllib.request.urlopen(site.address, timeout=30) as answer:
+            assert b"<!doctype html>" in answer.read().lower()
+        with Page(site) as page:
+            first = page.until(lambda f: f.get("reset"))
+            assert first["facts"]["targets"] == ["c"]
+            page.say("play")
+            page.until(lambda f: f.get("epoch", 0) > 5)
+            process.send_signal(signal.SIGINT)  # while it trains
+            assert process.wait(20) == 0
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="reads /proc")
+def test_a_paused_server_leaves_the_core_alone():
+    def seconds(pid):
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    process, site = started("--lesson", "one-row")
+    try:
+        with Page(site) as page:
+            page.until(lambda f: f.get("reset"))
+            page.say("play")
+            page.until(lambda f: f.get("epoch", 0) > 2)
+            page.say("pause")
+            page.until(lambda f: f["status"] == "paused")
+            time.sleep(0.5)
+            before = seconds(process.pid)
+            time.sleep(3)
+            assert (seconds(process.pid) - before) / 3 < 0.05
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"preset": "nothing"}, "local-valley"),
+        ({"source": "nowhere.csv"}, "nowhere.csv"),
+        ({"port": 99999}, "from 0"),
+        ({"port": -1}, "from 0"),
+        ({"lesson": "one-row", "preset": "local-valley"}, "one of SOURCE, --lesson and --preset"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(arguments, words):
+    with pytest.raises(ThalwegError, match=re.escape(words)):
+        play(**arguments)
+
+
+def test_an_unknown_lesson_is_a_wrong_call():
+    done = subprocess.run([*COMMAND, "--lesson", "one-rwo"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "did you mean 'one-row'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_said():
+    with server.listening(0) as taken:
+        taken.listen()
+        with pytest.raises(ThalwegError, match="can't be used"):
+            play(port=taken.getsockname()[1])
+
+
+def test_without_the_packages_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(extras, "find_spec", lambda package: None)
+    with pytest.raises(ImportError, match=r"the live page needs starlette: pip install 'thalweg\[play\]'"):
+        server.check_installed()
+
+
+def test_the_browser_is_opened_only_where_there_are_windows(monkeypatch):
+    module = sys.modules["thalweg.cli.play"]
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(module.sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    module.open_browser("http://127.0.0.1:1/")
+    monkeypatch.setenv("DISPLAY", ":0")
+    module.open_browser("http://127.0.0.1:2/")
+    assert wait_until(lambda: opened == ["http://127.0.0.1:2/"])
