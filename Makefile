@@ -48,7 +48,7 @@ pages: .venv/dev .venv/pages
 
 web-types:
 	@if command -v npx > /dev/null; then \
-		npx --yes --package typescript@5.9.3 tsc --project thalweg/views/web/jsconfig.json; \
+		npx --yes --package typescript@5 tsc --project thalweg/views/web/jsconfig.json; \
 	else \
 		echo "web-types: there is no npm, so types aren't checked"; \
 	fi
