@@ -1,5 +1,6 @@
 """Draws docs/train.svg, the picture in the README: what a terminal shows of `make demo`. Run: python docs/picture.py"""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,8 @@ def main() -> None:
     console.print(Text(f"$ thalweg {' '.join(COMMAND)}", style="bold green"))
     console.print(Text(printed.rstrip()))
     console.print()  # rich clips the last line: below its baseline nothing is seen, such as a _
-    console.save_svg(str(ROOT / "docs" / "train.svg"), title="thalweg")
+    drawn = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="thalweg"), flags=re.DOTALL)
+    (ROOT / "docs" / "train.svg").write_text(drawn, encoding="utf-8")  # without fonts from elsewhere
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from thalweg.tabular.features import Features, Target
 
 Array = NDArray[Any]
 
-SHARED = Path("shared/data")
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 """A folder of tables and images that may be there."""
 MOST = 2_500
 """Rows of a data set that are used."""

@@ -82,6 +82,7 @@ def lesson(page, name):
     page.click("[data-key=lessons]")
     page.click(f"[data-key=lesson-{name}]")
     page.wait_for_selector(f"[data-key=lesson-{name}][aria-current]")
+    page.wait_for_function("() => [...document.querySelectorAll('[data-show]')].some(cell => cell.textContent)")
     until(page, "iteration", "v === 0")
 
 

@@ -201,7 +201,7 @@ def test_the_doctor_sees_equal_units(page):
     page.say("pace", epochs=None)
     page.say("play")
     found = page.until(lambda f: any("equal" in finding["sentence"]["en"] for finding in f.get("findings", [])))
-    assert set(found["findings"][0]) == {"rule", "severity", "sentence", "evidence", "remedy"}
+    assert {"rule", "severity", "sentence", "evidence", "remedy"} <= set(found["findings"][0])
 
 
 def test_one_epoch_and_reset(page):

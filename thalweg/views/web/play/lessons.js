@@ -96,7 +96,7 @@ export function followLesson(app, panel) {
   if (!lesson || panel.hidden) return;
   const side = app.sides[0];
   for (const cell of panel.querySelectorAll("[data-show]")) {
-    const text = shown(asked(side, /** @type {HTMLElement} */ (cell).dataset.show ?? ""));
+    const text = side.settled() ? shown(asked(side, /** @type {HTMLElement} */ (cell).dataset.show ?? "")) : ""; // not those of another network
     if (cell.textContent !== text) cell.textContent = text;
   }
   if (!app.done.has(lesson.id) && side.settled() && solved(side, lesson.task.check)) app.finish(lesson.id);
