@@ -105,10 +105,10 @@ def test_a_loop_of_fits_ends():
 def test_steps_that_run_are_counted_and_recorded(monkeypatch, times):
     chunks, run = [], training.Fit.chunk
 
-    def interrupted(fit, done, steps):
+    def interrupted(fit, done, steps, sampled):
         chunks.append(steps)
         press(times if len(chunks) == 3 else 0)
-        return run(fit, done, steps)
+        return run(fit, done, steps, sampled)
 
     monkeypatch.setattr(training.Fit, "chunk", interrupted)
     model = regression()
@@ -137,9 +137,9 @@ def test_a_second_ctrl_c_interrupts_at_once():
 def test_ctrl_c_is_not_lost_where_the_training_diverges(monkeypatch):
     run = training.Fit.chunk
 
-    def interrupted(fit, done, steps):
+    def interrupted(fit, done, steps, sampled):
         press()
-        return run(fit, done, steps)
+        return run(fit, done, steps, sampled)
 
     monkeypatch.setattr(training.Fit, "chunk", interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
