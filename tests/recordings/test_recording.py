@@ -394,7 +394,7 @@ def test_a_recording_belongs_to_the_last_fit_and_is_not_pickled():
     assert model.recording is not None
     model.fit(x, y, verbose=0)
     assert model.recording is None
-    with pytest.raises(ArgumentError, match="record is True or False"):
+    with pytest.raises(ArgumentError, match="record has to be a number"):
         model.fit(x, y, verbose=0, record="often")
 
 

@@ -40,6 +40,15 @@ def test_cheap_samples_are_taken_densely_at_first_and_then_every_epoch():
     assert len(sampled) < 50
 
 
+def test_seconds_to_spend_make_short_trainings_dense():
+    few = followed(Timetable(640, 32), 2e-5, 1e-3)
+    many = followed(Timetable(640, 32, floor=0.06), 2e-5, 1e-3)
+    assert len(few) < 6
+    assert many[:6] == [0, 1, 3, 4, 6, 7]
+    assert 20 < len(many) < 60
+    assert len(followed(Timetable(640, 32, floor=0.06), 2e-5, 1.0)) < 6  # samples as dear as this are few all the same
+
+
 def test_dear_samples_are_taken_at_the_ends_and_until_that_is_known():
     assert followed(Timetable(1000, 50), 1e-5, 1.0) == [0, 1, 250, 500, 999]
     assert followed(Timetable(1000, 50), 1e-2, 1.0) == [0, 1, 999]

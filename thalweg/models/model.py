@@ -329,7 +329,7 @@ class Model(Inspected, Layer):
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
         lanes: int | None = None,
-        record: bool = False,
+        record: bool | float = False,
     ) -> History:
         """Trains for `epochs` passes over the rows, in batches.
 
@@ -354,7 +354,8 @@ class Model(Inspected, Layer):
             lanes: the number of cores that work together; by default one for a small network, otherwise all of them
                 (or THALWEG_LANES). The same seed and number of lanes give the same bits.
             record: whether to measure layers, gradients and updates on the way, as `model.recording` (see
-                `recordings.Recording`), for about 3 % more time or some milliseconds. The weights become the same bits.
+                `recordings.Recording`), for about 3 % more time or some milliseconds. A number: the seconds that this
+                may take in any case, so that a short fit has more samples. The weights become the same bits.
 
         Returns:
             the history; also kept as `model.history`.

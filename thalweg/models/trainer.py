@@ -26,7 +26,8 @@ from thalweg.models.evaluator import Evaluation, batches_of, format_scores
 from thalweg.models.rows import Data, first
 from thalweg.recordings import Recording
 from thalweg.recordings.recorder import Recorder
-from thalweg.support.checks import whole
+from thalweg.recordings.timetable import FLOOR
+from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
 from thalweg.support.jupyter import cell
 from thalweg.support.once import making
@@ -149,7 +150,7 @@ class Fit:
         lanes: int | None,
         validation: Validation,
         steps_per_epoch: int | None,
-        record: bool,
+        record: bool | float,
     ) -> None:
         if not isinstance(shuffle, (bool, np.bool_, Ordering)):
             raise ArgumentError(f"shuffle is True or False, got {shuffle!r}")
@@ -194,9 +195,7 @@ class Fit:
         self.validation = validation
         self.validate = None if held is None else validation.evaluation(model, compiled, held, job)
         self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows, live_figure)
-        if not isinstance(record, (bool, np.bool_)):
-            raise ArgumentError(f"record is True or False, got {record!r}")
-        self.record, self.held = bool(record), held
+        self.record, self.held = seconds_of(record), held
         self.recorder: Recorder | None = None
         self.before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
         self.between = 0.0  # seconds of the last chunk outside its steps
@@ -254,7 +253,7 @@ class Fit:
         self.notify("on_train_begin", {})
         self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
         self.model.recording = None
-        self.recorder = self.begin_recording() if self.record else None
+        self.recorder = None if self.record is None else self.begin_recording(self.record)
         if self.recorder is not None and self.progress.figure is not None:
             self.progress.figure.inside = self.recorder.so_far
         diverged: str | None = None
@@ -282,7 +281,7 @@ class Fit:
                 self.model.recording = self.recording(self.recorder, history, diverged)
         return history
 
-    def begin_recording(self) -> Recorder:
+    def begin_recording(self, seconds: float) -> Recorder:
         """The recorder of the steps to come."""
         epochs = max(0, self.epochs - self.initial_epoch)
         facts = {
@@ -290,7 +289,7 @@ class Fit:
             "shuffle": self.job.shuffle or self.ordering is not None,
             "validation_freq": self.validation.freq if self.held is not None else None,
         }
-        return Recorder(self.compiled, self.job, self.held, epochs * self.job.steps_per_epoch, facts)
+        return Recorder(self.compiled, self.job, self.held, epochs * self.job.steps_per_epoch, facts, seconds)
 
     def recording(self, recorder: Recorder, history: History, diverged: str | None) -> Recording:
         """What was recorded."""
@@ -397,6 +396,13 @@ class Fit:
 
     def notify(self, event: str, *arguments: Any) -> None:
         notify(self.callbacks, event, *arguments)
+
+
+def seconds_of(record: bool | float) -> float | None:
+    """The seconds that samples may take in any case; None if nothing is recorded."""
+    if isinstance(record, (bool, np.bool_)):
+        return FLOOR if record else None
+    return number("record", record, FLOOR)
 
 
 def all_finite(job: Job, outcome: Outcome) -> bool:

@@ -19,7 +19,7 @@ from thalweg.recordings.datafacts import evenly, sample_of, target_facts, twins
 from thalweg.recordings.measuring import NOTHING, Activity, Summary, summary
 from thalweg.recordings.probe import Probe, parts_of
 from thalweg.recordings.recording import HISTOGRAMS, STATISTICS, Array, Histograms, Recording, Sample
-from thalweg.recordings.timetable import Timetable
+from thalweg.recordings.timetable import FLOOR, Timetable
 
 SAMPLES_BYTES, MOST_SAMPLES, LEAST_SAMPLES = 1_000_000, 512, 16
 BYTES_A_LAYER = 8 * len(STATISTICS) + len(HISTOGRAMS) * (8 * 32 + 16)
@@ -66,9 +66,13 @@ class Recorder:
 
     Args:
         data, held: the rows trained and validated on. steps: of the whole fit. facts: those that only the fit knows.
+        floor: seconds that samples may take in any case.
     """
 
-    def __init__(self, compiled: Compiled, job: Job, held: Rows | None, steps: int, facts: dict[str, Any]) -> None:
+    def __init__(
+        self, compiled: Compiled, job: Job, held: Rows | None, steps: int, facts: dict[str, Any],
+        floor: float = FLOOR,
+    ) -> None:  # fmt: skip
         begin = clock()
         self.compiled, self.job, self.steps = compiled, job, steps
         job.by_step = True
@@ -78,7 +82,7 @@ class Recorder:
         bytes_a_sample = BYTES_A_LAYER * max(1, len(self.parts))
         self.most = max(LEAST_SAMPLES, min(MOST_SAMPLES, SAMPLES_BYTES // bytes_a_sample))
         every = job.program.every
-        self.timetable = Timetable(steps, job.steps_per_epoch, every, self.begun, self.most)
+        self.timetable = Timetable(steps, job.steps_per_epoch, every, self.begun, self.most, floor)
         self.samples: list[Taken] = []
         self.losses: list[tuple[int, int, Array]] = []  # of the last chunks: first step, its batch, sums of each step
         self.at, self.means = np.zeros(0, np.int64), np.zeros(0)  # of those before: steps and mean losses

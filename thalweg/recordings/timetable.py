@@ -11,7 +11,9 @@ GROWTH = 1.3
 QUARTERS = 4
 """The training is divided into so many parts, whose beginnings are sampled even before one knows what a step takes."""
 FLOOR = 4e-3
-"""Seconds that samples may take in the shortest training."""
+"""Seconds that samples may take in the shortest training, unless it is told."""
+RECORDING_SECONDS = 0.06
+"""The same for a run in a folder, whose report is to show the first steps."""
 SHARE = 0.03
 """Of the time of the training, the part that samples may take; …"""
 ADVANCE = 0.25
@@ -31,10 +33,14 @@ class Timetable:
         every: steps whose gradients make one update; the last of them is sampled.
         begun: steps done before this training.
         most: samples that are kept: at so many every second is dropped (see `thin`).
+        floor: seconds that samples may take however short the training is.
     """
 
-    def __init__(self, steps: int, per_epoch: int, every: int = 1, begun: int = 0, most: int = 512) -> None:
+    def __init__(
+        self, steps: int, per_epoch: int, every: int = 1, begun: int = 0, most: int = 512, floor: float = FLOOR
+    ) -> None:
         self.steps, self.per_epoch, self.every, self.begun, self.most = steps, per_epoch, every, begun, most
+        self.floor = floor
         parts = {self.aligned(steps * k // QUARTERS) for k in range(1, QUARTERS)}
         self.wished = sorted({self.updating(k) for k in (1, *parts) if 0 <= self.updating(k) < steps})
         self.necessary = sorted(
@@ -82,11 +88,13 @@ class Timetable:
             left += wished
         if not self.trained_steps:  # a step by itself tells what a step takes, …
             return min(necessary, done + 1)
-        if self.trained < SURE:  # … or many small ones
-            return necessary
+        if self.trained < SURE:  # … or many small ones; until then, part of what may be taken in any case
+            early = self.sampling + self.sampling / self.samples <= ADVANCE * (self.floor - FLOOR)
+            return min(necessary, self.candidate(max(done, self.last + self.apart))) if early else necessary
         wanted = self.spent + (1 + len(left)) * self.sampling / self.samples
         step = self.a_step()
-        lacking = (wanted / SHARE - ADVANCE * self.steps * step) / (1 - ADVANCE) - self.trained
+        share = max(SHARE, (self.floor - FLOOR) / (self.steps * step)) if step else SHARE
+        lacking = (wanted / share - ADVANCE * self.steps * step) / (1 - ADVANCE) - self.trained
         wait = math.ceil(max(0.0, lacking) / step) if step else 0
         return min(necessary, self.candidate(max(done + wait, self.last + self.apart)))
 
@@ -95,7 +103,7 @@ class Timetable:
         known = self.steps * self.a_step() if self.trained >= SURE else math.inf
         if self.trained < SURE < self.first:
             known = self.steps * self.first
-        return self.sampling + 2 * cost <= max(FLOOR, SHARE * known - self.spent + self.sampling)
+        return self.sampling + 2 * cost <= max(self.floor, SHARE * known - self.spent + self.sampling)
 
     def candidate(self, least: float) -> int:
         """The first step from `least` on that is among the first, in the growing row, or begins an epoch."""

@@ -21,6 +21,7 @@ from thalweg.data.target import split_rows
 from thalweg.errors import BadRowsError, DataError, DivergedError, ModelFileError, NotFoundError
 from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
+from thalweg.recordings.timetable import RECORDING_SECONDS
 from thalweg.runs import evidence
 from thalweg.runs.facts import is_number, is_text, is_whole
 from thalweg.runs.folder import read_folder, read_recording
@@ -120,7 +121,7 @@ class ImageOptions(TrainingOptions):
                 validation_data=validation,
                 callbacks=[*stop, *callbacks],
                 lanes=self.lanes,
-                record=True,
+                record=RECORDING_SECONDS,
             )
         except KeyboardInterrupt:
             if model.history is None or not model.history.interrupted:  # training hadn't begun

@@ -17,6 +17,7 @@ from thalweg.experiments.population import side_by_side
 from thalweg.models.model import Model
 from thalweg.recordings import Recording
 from thalweg.recordings.datafacts import with_rows
+from thalweg.recordings.timetable import RECORDING_SECONDS
 from thalweg.tabular import temperature
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.clock import Clock
@@ -221,7 +222,7 @@ def fit_one(
     try:
         history = model.fit(
             x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=learned.weights, lanes=lanes,
-            record=record,
+            record=RECORDING_SECONDS if record else False,
         )  # fmt: skip
     except DivergedError as error:
         error.model = model
