@@ -77,6 +77,7 @@ FITS = (
     Fit("30-64-64-3, 1,000 rows, 20 epochs", dense, lambda: table(1000), 20),
     Fit("30-64-64-3, 1,000 rows, 500 epochs", dense, lambda: table(1000), 500),
     Fit("30-64-64-3, 10,000 rows, 50 epochs", dense, lambda: table(10_000), 50),
+    Fit("30-64-64-3, 10,000 rows, 250 epochs", dense, lambda: table(10_000), 250),
     Fit("convnet, 10,000 images, 1 epoch", convnet, lambda: images(10_000), 1),
 )
 
