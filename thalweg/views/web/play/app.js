@@ -59,6 +59,14 @@ export class App {
     this.drawn = [];
     this.scheduled = false;
     this.stale = true; // the panels around the sides
+    this.pressed = false; // a button that is made anew under the pointer wouldn't be clicked
+    document.addEventListener("pointerdown", () => (this.pressed = true));
+    for (const end of ["pointerup", "pointercancel"]) {
+      document.addEventListener(end, () => setTimeout(() => {
+        this.pressed = false;
+        this.redraw();
+      }));
+    }
     /** @type {Map<number, any>} */
     this.sending = new Map();
     this.top = el("header.top");
@@ -94,9 +102,9 @@ export class App {
    * @param {any} hello
    */
   async greet(hello) {
-    this.hello = hello;
-    if (hello.source) this.tables.set(hello.source.id, hello.source);
     const linked = await unpackedLink(location.hash).catch(() => this.tell(say("broken_link")));
+    this.hello = hello; // from here on panels are drawn
+    if (hello.source) this.tables.set(hello.source.id, hello.source);
     (linked?.sides ?? hello.initial).forEach((/** @type {any} */ state) => this.addSide(state));
     if (linked) this.sides.forEach((side) => this.post(side));
     this.setPace(this.pace);
@@ -134,7 +142,7 @@ export class App {
     this.scheduled = true;
     requestAnimationFrame(() => {
       this.scheduled = false;
-      if (this.stale && this.hello) this.showPanels();
+      if (this.stale && this.hello && !this.pressed) this.showPanels();
       for (const side of this.sides) side.draw();
       followLesson(this, this.lessonPanel);
       this.body.dataset.frames = String(this.frames);
