@@ -22,7 +22,6 @@ from thalweg.play.session import Session
 from thalweg.support.extras import need
 from thalweg.support.naming import choose
 from thalweg.version import __version__
-from thalweg.views.web.minifier import lean
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -193,13 +192,10 @@ async def body(request: Request) -> bytes:
 
 
 def answer(path: Path) -> Response:
-    """A file of the page; scripts and style sheets without what only readers need."""
+    """A file of the page."""
     from starlette.responses import Response
 
-    content = path.read_bytes()
-    if path.suffix in (".js", ".css") and "vendor" not in path.parts:
-        content = lean(content.decode(), path.suffix).encode()
-    return Response(content, media_type=f"{TYPES[path.suffix]}; charset=utf-8")
+    return Response(path.read_bytes(), media_type=f"{TYPES[path.suffix]}; charset=utf-8")
 
 
 def listening(port: int) -> socket.socket:

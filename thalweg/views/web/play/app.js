@@ -59,14 +59,6 @@ export class App {
     this.drawn = [];
     this.scheduled = false;
     this.stale = true; // the panels around the sides
-    this.pressed = false; // a button that is made anew under the pointer wouldn't be clicked
-    document.addEventListener("pointerdown", () => (this.pressed = true));
-    for (const end of ["pointerup", "pointercancel"]) {
-      document.addEventListener(end, () => setTimeout(() => {
-        this.pressed = false;
-        this.redraw();
-      }));
-    }
     /** @type {Map<number, any>} */
     this.sending = new Map();
     this.top = el("header.top");
@@ -142,7 +134,7 @@ export class App {
     this.scheduled = true;
     requestAnimationFrame(() => {
       this.scheduled = false;
-      if (this.stale && this.hello && !this.pressed) this.showPanels();
+      if (this.stale && this.hello) this.showPanels();
       for (const side of this.sides) side.draw();
       followLesson(this, this.lessonPanel);
       this.body.dataset.frames = String(this.frames);
