@@ -214,6 +214,7 @@ def test_a_typed_formula_and_a_broken_one(opened):
     page.wait_for_selector(".message.is-error")
     assert "x * expp(" in page.inner_text(".message.is-error")
     page.wait_for_selector("[data-key=activation-all-text][aria-invalid=true]")
+    page.wait_for_timeout(1000)  # the panels are made anew
     page.click("[data-key=tool-s]")  # the page and the old network live on
     until(page, "iteration", "v === 2")
     page.fill("[data-key=activation-all-text]", "x * exp(-x)")

@@ -94,9 +94,9 @@ export class App {
    * @param {any} hello
    */
   async greet(hello) {
-    this.hello = hello;
-    if (hello.source) this.tables.set(hello.source.id, hello.source);
     const linked = await unpackedLink(location.hash).catch(() => this.tell(say("broken_link")));
+    this.hello = hello; // from here on panels are drawn
+    if (hello.source) this.tables.set(hello.source.id, hello.source);
     (linked?.sides ?? hello.initial).forEach((/** @type {any} */ state) => this.addSide(state));
     if (linked) this.sides.forEach((side) => this.post(side));
     this.setPace(this.pace);
