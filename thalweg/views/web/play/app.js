@@ -208,7 +208,17 @@ export class App {
 
   /** @param {{ [key: string]: any }} message */
   send(message) {
+    if (message.do !== "state") this.flush(); // a step is one of the network that is shown
     this.model?.send(message);
+  }
+
+  /** Sends the states that wait for a slider to rest. */
+  flush() {
+    for (const [index, timer] of this.sending) {
+      clearTimeout(timer);
+      this.sending.delete(index);
+      if (this.sides[index]) this.post(this.sides[index]);
+    }
   }
 
   /**
