@@ -22,6 +22,7 @@ from thalweg.play.session import Session
 from thalweg.support.extras import need
 from thalweg.support.naming import choose
 from thalweg.version import __version__
+from thalweg.views.web.minifier import lean
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -192,10 +193,12 @@ async def body(request: Request) -> bytes:
 
 
 def answer(path: Path) -> Response:
-    """A file of the page."""
+    """A file of the page; modules and style sheets as lean as reports carry them."""
     from starlette.responses import Response
 
-    return Response(path.read_bytes(), media_type=f"{TYPES[path.suffix]}; charset=utf-8")
+    ours = path.suffix in (".js", ".css") and "vendor" not in path.parts
+    content = lean(path.read_text("utf-8"), path.suffix).encode() if ours else path.read_bytes()
+    return Response(content, media_type=f"{TYPES[path.suffix]}; charset=utf-8")
 
 
 def listening(port: int) -> socket.socket:
