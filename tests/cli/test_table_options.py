@@ -70,7 +70,9 @@ def test_rows_of_a_group_are_held_out_together(thalweg, monkeypatch):
 
     columns, seen = visits(), []
     train = table_training.solve
-    monkeypatch.setattr(table_training, "solve", lambda task, *more: seen.append(task) or train(task, *more))
+    monkeypatch.setattr(
+        table_training, "solve", lambda task, *more, **how: seen.append(task) or train(task, *more, **how)
+    )
     code, _, error = thalweg("train", "visits.parquet", "--target", "y", "--group", "patient", "--folds", "3", *QUICK)
     assert code == 0, error
     assert "patient" not in inputs()

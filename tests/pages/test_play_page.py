@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chinese_words import faults
 
-from tests.project.test_chinese import faults
 from thalweg.play.requests.page_state import State
 from thalweg.views import web
 

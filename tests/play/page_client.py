@@ -88,11 +88,11 @@ class Page:
         """Sends a state; the frame that brings it, or the error."""
         self.say("state", side=side, state=state)
         plain = {k: v for k, v in state.items() if not isinstance(v, (dict, list))}
-        name = state.get("data", {}).get("name", "spiral")
+        data = {"name": "spiral"} | {k: v for k, v in state.get("data", {}).items() if not isinstance(v, (dict, list))}
 
         def fits(frame):
             told = frame.get("state")
-            brought = told and told["data"]["name"] == name and plain.items() <= told.items()
+            brought = told and data.items() <= told["data"].items() and plain.items() <= told.items()
             return frame["side"] == side and ("error" in frame or brought)
 
         return self.until(fits)

@@ -4,41 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
+from chinese_words import CHINESE, faults
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.zh-TW.md"
-CHINESE = "[\u4e00-\u9fff]"
 FILES = [README, ROOT / "mkdocs.yml", ROOT / "benchmarks" / "report.py"]
 FILES += [path for folder in ("thalweg", "docs") for path in sorted((ROOT / folder).rglob("*.py"))]
 FILES += sorted([*(ROOT / "docs").glob("*.zh.md"), *(ROOT / "docs" / "reference").glob("*.json")])
 FILES += [path for kind in ("*.js", "*.json") for path in sorted((ROOT / "thalweg" / "views").rglob(kind))]
 SAID = {path: text for path in FILES if re.search(CHINESE, text := path.read_text(encoding="utf-8"))}
-OTHER_WORDS = {  # pattern → the word chosen
-    "函式(?!庫)": "函數",
-    "(激活|啟用|活化)函數|激活": "激勵函數",
-    "缺失": "遺漏",
-    "保存": "儲存",
-    "偏置": "偏差",
-    "神經元": "單元",
-    "回合": "輪",
-    "過擬合": "過度擬合",
-    "分佈": "分布",
-    "似然": "概似",
-    "合頁": "鉸鏈",
-    "多類(?!別)": "多類別",
-    "評價": "評估",
-    "預設網路": "內建網路",
-    f"{CHINESE} ?epoch": "輪",
-    f"{CHINESE} ?batch|batch ?{CHINESE}": "批次",
-    rf"{CHINESE}\(": "（）",
-}
-
-
-def faults(text):
-    """The words that aren't the chosen ones; the README's glossary, code and addresses are left out."""
-    text = re.sub(r"## 用語.*?(?=## )", "", text, flags=re.DOTALL)
-    text = re.sub(r"\]\([^)]*\)", "]", text)
-    return [f"{found[0]} → {word}" for other, word in OTHER_WORDS.items() for found in re.finditer(other, text)]
 
 
 @pytest.mark.parametrize("path", SAID, ids=lambda path: str(path.relative_to(ROOT)))

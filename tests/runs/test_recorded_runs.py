@@ -8,6 +8,7 @@ import pytest
 from thalweg.data import read_table
 from thalweg.data.images import Images
 from thalweg.errors import ModelFileError
+from thalweg.recordings.timetable import RECORDING_SECONDS
 from thalweg.runs import image_run, table_training
 from thalweg.runs.folder import RECORDING
 from thalweg.runs.stored import load_run
@@ -71,7 +72,7 @@ def test_folds_are_not_recorded(monkeypatch):
 
     monkeypatch.setattr(Model, "fit", spy)
     penguins(folds=2)
-    assert sorted(asked) == [False] * 5 + [True]
+    assert sorted(asked) == [False] * 5 + [RECORDING_SECONDS]
 
 
 def test_an_image_run_records_its_network(tmp_path):

@@ -38,6 +38,8 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 """The kinds of file that a page is made of."""
+PATIENCE = 5
+"""How many times as much as may be uploaded is received before the answer, which is that it's too much."""
 TOO_MANY = 1013
 """The code with which a socket is closed when enough pages are open."""
 SWITCH = 0.0005
@@ -180,15 +182,22 @@ class TooLargeError(RefusedError):
 
 
 async def body(request: Request) -> bytes:
-    """What a request carries; TooLargeError as soon as it is too much."""
+    """What a request carries; TooLargeError if it is too much.
+
+    The rest is received all the same, within bounds, and dropped: who is still sending doesn't read the answer.
+    """
     declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > UPLOAD_BYTES:
+    if not declared.isdigit() or int(declared) > PATIENCE * UPLOAD_BYTES:
         raise TooLargeError
-    content = bytearray()
+    content, size = bytearray(), 0
     async for part in request.stream():
-        content += part
-        if len(content) > UPLOAD_BYTES:
-            raise TooLargeError
+        size += len(part)
+        if size <= UPLOAD_BYTES:
+            content += part
+        elif size > PATIENCE * UPLOAD_BYTES:
+            break
+    if size > UPLOAD_BYTES:
+        raise TooLargeError
     return bytes(content)
 
 
