@@ -214,5 +214,5 @@ def call(kind: str, arguments: list[str], given: dict[str, Any], state: State, t
 def ending(course: Course) -> str:
     """The lines that say what has come of it."""
     if not course.legs[-1].epochs:
-        return 'print("loss", model.evaluate(x, y, verbose=0, return_dict=True)["loss"])'
-    return 'print("loss", history.history["loss"][-1])'
+        return 'print("loss", float(model.evaluate(x, y, verbose=0, return_dict=True)["loss"]))'
+    return 'print("loss", float(history.history["loss"][-1]))'
