@@ -125,7 +125,7 @@ def test_a_large_message_closes_the_socket(site):
 
         with pytest.raises(ConnectionClosed):
             send()
-        assert page.socket.protocol.close_code in (1009, 1006)  # 1006: the server went while the message was still being sent
+        assert page.socket.protocol.close_code in (1009, 1006)  # 1006: while it was being sent
     with Page(site) as page:  # the server lives on
         assert page.next()["frame"] == 1
 
