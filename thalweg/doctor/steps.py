@@ -94,6 +94,15 @@ def still_falling(case: Case) -> Numbers | None:
     return case.harm | {"fall": falls[0], "window": window, "epochs": len(case.loss), "more": 2 * len(case.loss)}
 
 
+STEP_SIZE = {
+    "en": "a step changes the weights by 10^{ratio:.1f} of their size, where 10^−3 is usual; {harm}",
+    "zh": "每一步對權重的改變是權重大小的 10^{ratio:.1f}，通常約為 10^−3；{harm}",
+}
+OTHER_RATE = {
+    "en": "Give the optimizer learning_rate={try:.1g} instead of {rate:.2g}.",
+    "zh": "請把 optimizer 的 learning_rate 從 {rate:.2g} 改成 {try:.1g}。",
+}
+
 RULES = [
     Rule(
         name="learning rate too high",
@@ -102,14 +111,8 @@ RULES = [
         needs=("samples", "course"),
         check=too_high,
         sentence={"en": "The learning rate is too high.", "zh": "學習率太高。"},
-        evidence={
-            "en": "a step changes the weights by 10^{ratio:.1f} of their size, where 10^−3 is usual; {harm}",
-            "zh": "每一步對權重的改變是權重大小的 10^{ratio:.1f}，通常約為 10^−3；{harm}",
-        },
-        remedy={
-            "en": "Give the optimizer learning_rate={try:.1g} instead of {rate:.2g}.",
-            "zh": "請把 optimizer 的 learning_rate 從 {rate:.2g} 改成 {try:.1g}。",
-        },
+        evidence=STEP_SIZE,
+        remedy=OTHER_RATE,
     ),
     Rule(
         name="learning rate too low",
@@ -120,14 +123,8 @@ RULES = [
         yields_to=("dead units", "symmetry", "vanishing gradients", "saturated units", "unscaled inputs"),
         check=too_low,
         sentence={"en": "The learning rate is too low.", "zh": "學習率太低。"},
-        evidence={
-            "en": "a step changes the weights by 10^{ratio:.1f} of their size, where 10^−3 is usual; {harm}",
-            "zh": "每一步對權重的改變是權重大小的 10^{ratio:.1f}，通常約為 10^−3；{harm}",
-        },
-        remedy={
-            "en": "Give the optimizer learning_rate={try:.1g} instead of {rate:.2g}.",
-            "zh": "請把 optimizer 的 learning_rate 從 {rate:.2g} 改成 {try:.1g}。",
-        },
+        evidence=STEP_SIZE,
+        remedy=OTHER_RATE,
     ),
     Rule(
         name="stalled",
