@@ -37,6 +37,8 @@ THREAD_BYTES = 256 << 20  # of memory for each thread of DuckDB
 NUMBER_BYTES, TEXT_BYTES = 26, 100  # memory of a cell while it is read: in DuckDB, in transit, in a column
 _SAMPLE = 1000
 """Rows that suggest what a column of text may be, before all are examined."""
+_TOGETHER = 100
+"""Columns that a query counts: DuckDB's time grows with their square."""
 
 
 @contextmanager
@@ -138,8 +140,11 @@ def converted(
     trials = {i: _trials(i, set(np.ma.compressed(sample[f"c{i}"]).tolist())) for i in texts}
     found: dict[int, tuple[Kind, str]] = {}
     while pending := {i: trial.pop(0) for i, trial in trials.items() if trial and i not in found}:
-        counts = ", ".join(_count(cell, *_CONVERTED[kind]) for kind, cell in pending.values())
-        counted = connection.execute(f"SELECT {counts} FROM {table}").fetchall()[0]
+        counted: list[int] = []
+        for first in range(0, len(pending), _TOGETHER):
+            part = list(pending.values())[first : first + _TOGETHER]
+            counts = ", ".join(_count(cell, *_CONVERTED[kind]) for kind, cell in part)
+            counted += connection.execute(f"SELECT {counts} FROM {table}").fetchall()[0]
         for (i, (kind, cell)), present, fitting in zip(pending.items(), counted[::2], counted[1::2], strict=True):
             if 0 < present == fitting:
                 found[i] = kind, f"TRY_CAST({cell} AS {_CONVERTED[kind][1]})"
@@ -252,9 +257,9 @@ def _spellings(connection: duckdb.DuckDBPyConnection, read: dict[int, tuple[Kind
     places = {i: kind for i, (kind, _) in read.items() if kind != "date"}
     if not places:
         return {}
-    first = f"(SELECT {', '.join(f'c{i}' for i in places)} FROM fetched LIMIT {_SAMPLE})"
-    different = connection.execute(f"SELECT {', '.join(f'count(DISTINCT c{i})' for i in places)} FROM {first}")
-    few = [i for i, count in zip(places, different.fetchall()[0], strict=True) if count <= FEW]
+    # Counted here: for a few hundred columns, count(DISTINCT …) takes gigabytes.
+    first = connection.execute(f"SELECT {', '.join(f'c{i}' for i in places)} FROM fetched LIMIT {_SAMPLE}").fetchnumpy()
+    few = [i for i in places if len(set(np.ma.compressed(first[f"c{i}"]).tolist())) <= FEW]
     # An integer that is spelled differently begins with +, or is -0.
     odd = [f"bool_or(contains(c{i}, '+') OR contains(c{i}, '-0'))" if places[i] == "integer" else "true" for i in few]
     asked = connection.execute(f"SELECT {', '.join(odd)} FROM fetched").fetchall()[0] if few else ()
