@@ -230,14 +230,14 @@ export class App {
     const state = copied(side.state);
     change(state);
     side.state = state;
-    side.waits = true;
+    side.wait();
     if (!this.sending.has(side.index)) this.sending.set(side.index, setTimeout(() => { this.sending.delete(side.index); this.post(side); }, SEND_AFTER));
     this.changed();
   }
 
   /** @param {Side} side */
   post(side) {
-    side.waits = true;
+    side.wait();
     this.send({ do: "state", side: side.index, state: side.state });
   }
 
@@ -281,7 +281,7 @@ export class App {
     states.forEach((state, n) => {
       const side = this.sides[n] ?? this.addSide(state);
       side.state = copied(state);
-        side.selected = { layer: 0, unit: 0, row: 0 };
+      side.selected = { layer: 0, unit: 0, row: 0 };
       this.post(side);
       this.send({ do: "select", side: n, layer: 0, unit: 0, row: 0 });
     });

@@ -56,7 +56,7 @@ export class Side {
     this.written = 0; // when the arithmetic was
     /** @type {{ [name: string]: HTMLElement }} */
     this.places = {};
-    this.element = h("div", { class: "side", "data-side": index, role: "region", "aria-label": "AB"[index] });
+    this.element = h("div", { class: "side", "data-side": index, role: "region", "aria-label": "AB"[index], "aria-busy": "true" });
     this.observer = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "100px" });
     /** @type {any} */
     this.pad = null;
@@ -117,6 +117,12 @@ export class Side {
   /** Whether what is shown belongs to the state that the page has sent. */
   settled() {
     return !this.waits && this.values.status !== "building";
+  }
+
+  /** The state has changed; what is shown is that of the last one until the server has answered. */
+  wait() {
+    this.waits = true;
+    this.element.setAttribute("aria-busy", "true");
   }
 
   /**
@@ -180,6 +186,7 @@ export class Side {
       if (FIGURES_OF[name]) this.show(name, FIGURES_OF[name](this));
       else act[name]();
     }
+    if (this.settled() && values.status) this.element.setAttribute("aria-busy", "false");
   }
 
   /**
