@@ -103,7 +103,7 @@ class Inspected:
     def diagnose(self) -> Diagnosis:
         """What is wrong with the last fit, in plain sentences, each with its evidence and a remedy.
 
-        Every rule wants a symptom *and* its harm: half of a layer may be dead as long as the network learns. After a
+        Every rule wants a symptom and its harm: half of a layer may be dead as long as the network learns. After a
         fit with `record=True` all rules are checked, and a linear model and a forest of trees are fitted to the
         recorded rows, to know what can be reached; after another fit those that need the losses alone, and it is said
         which rules were not. The rules: docs/doctor.md.
