@@ -22,6 +22,7 @@ from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import Instruction
 from thalweg.program.passes.draft import Request
 from thalweg.recordings import Recording
+from thalweg.support.checks import number
 from thalweg.support.nested import leaves
 from thalweg.support.parts import done_by
 from thalweg.support.printing import out
@@ -76,8 +77,8 @@ class Inspected:
             seconds: for the parts that have to compute; what there is no time for is left out, which the page says.
 
         Raises:
-            ArgumentError: the model isn't compiled or built, or only one of x and y is given. ThalwegError: the file
-            can't be written.
+            ArgumentError: the model isn't compiled or built, only one of x and y is given, or `language` or `seconds`
+            isn't one. ThalwegError: the file can't be written.
 
         >>> import tempfile
         >>> from thalweg import Sequential, layers
@@ -94,6 +95,7 @@ class Inspected:
         from thalweg.views.report.of_model import subject_of
         from thalweg.views.web.page import write_page
 
+        seconds = number("seconds", seconds)
         if self.inputs:
             self.build()
         model: Any = self

@@ -155,6 +155,8 @@ class Recording:
         """The weights at place k of the path, as `set_weights` takes them."""
         if self.path is None:
             raise ArgumentError("the recording has no path: the network has too many weights, or none were recorded")
+        if not -len(self.path) <= k < len(self.path):
+            raise ArgumentError(f"the path has the places 0 to {len(self.path) - 1}, got {k!r}")
         arrays, at = [], 0
         for _, shape in self.facts["weights"]:
             size = math.prod(shape)
