@@ -105,23 +105,26 @@ def test_an_older_answer_does_not_undo_a_newer_change(opened):
 
     def route(socket):
         server = socket.connect_to_server()
+
+        def answered(frame):  # frames about pictures pass: without their acknowledgment there would be no answer
+            held.append((socket, frame)) if holding and (held or b'"sgd"' in frame) else socket.send(frame)
+
         socket.on_message(lambda text: (sent.append(json.loads(text)), server.send(text)))
-        server.on_message(lambda frame: held.append((socket, frame)) if holding else socket.send(frame))
+        server.on_message(answered)
 
     page = opened(route)
     holding.append(True)
     page.select_option("select[data-key=optimizer]", "sgd")
-    wait(page, lambda: any("sgd" in str(m.get("state")) for m in sent) and held)
+    wait(page, lambda: held)
     page.select_option("select[data-key=schedule]", "cosine_decay")
     wait(page, lambda: any("cosine" in str(m.get("state")) for m in sent))
-    frame = b""
-    while b'"sgd"' not in frame:  # the first frames may be about pictures
-        acknowledged = sum(m["do"] == "ack" for m in sent)
-        wait(page, lambda: held)
-        socket, frame = held.pop(0)
-        socket.send(frame)
-        wait(page, lambda before=acknowledged: sum(m["do"] == "ack" for m in sent) > before)
-    assert page.input_value("select[data-key=schedule]") == "cosine_decay"
+    acknowledged = sum(m["do"] == "ack" for m in sent)
+    socket, frame = held.pop(0)
+    held.append(None)  # what comes from now on waits
+    socket.send(frame)
+    wait(page, lambda: sum(m["do"] == "ack" for m in sent) > acknowledged)
+    assert "cosine_decay" in page.input_value("select[data-key=schedule]")
+    held.remove(None)
     holding.clear()
     while held:
         socket, frame = held.pop(0)
