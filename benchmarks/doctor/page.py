@@ -39,8 +39,8 @@ def figures(outcome: Outcome) -> str:
         f"{outcome.healthy} of them were healthy ({', '.join(kinds)}). In these, "
         f"{len(outcome.alarms)} findings were false alarms, in {outcome.alarmed} trainings. Of the {sick} others, "
         f"which predict less well than is known to be possible, {outcome.ill} had a finding. If the best of "
-        f"scikit-learn's models alone set the mark, {outcome.lax} would be healthy; findings in these: {lax}. A "
-        f"diagnosis while a network trains, without simple models, took {outcome.milliseconds:.1f} ms (median)."
+        f"scikit-learn's models alone set the mark, {outcome.lax} would be healthy; findings in these: {lax}. "
+        f"A diagnosis while a network trains, without simple models, took {outcome.milliseconds:.1f} ms (median)."
     )
 
 

@@ -53,4 +53,4 @@ def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
                 "numeric": [False, False],
             }
         )
-    return {"id": "findings", "title": both("The doctor", "診斷"), "text": [first], "figures": figures}
+    return {"id": "findings", "text": [first], "figures": figures}
