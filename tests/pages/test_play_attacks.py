@@ -1,4 +1,4 @@
-"""The live page under what people do: one preset after another, one table after another, wishes that can't be."""
+"""The live page under what people do: preset after preset, table after table, wishes that can't be."""
 
 import json
 import os
