@@ -498,6 +498,8 @@ def test_cut_files_and_other_files_are_refused(recorded, tmp_path):
 
 
 def test_unknown_layers_and_missing_paths_are_named(recorded):
+    with pytest.raises(ArgumentError, match=r"places 0 to \d+, got 9999"):
+        recorded.weights_at(9999)
     with pytest.raises(ArgumentError, match=r"'typo'.*hidden, out"):
         recorded.of("typo")
     with pytest.raises(ArgumentError, match="no path"):

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thalweg import Sequential
+from thalweg import Model, Sequential
+from thalweg.errors import ArgumentError
 from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Embedding, Flatten, Input, MaxPooling2D
 from thalweg.losses import MeanSquaredError, SumSquaredError
 from thalweg.optimizers import SGD, Adam
@@ -270,6 +271,52 @@ def test_a_kink_is_left_out_of_the_check():
     assert "kink" in check.sentence()
 
 
+@ENGINE
+def test_gradients_that_are_0_but_for_rounding_are_no_error(options):
+    """A bias before a normalization: once rounding was divided by rounding, "differ by at most 7.0e+05"."""
+    model = Sequential([Input((3,)), Dense(4), BatchNormalization(), Dense(1)], seed=0, **options)
+    model.compile(SGD(0.1), "mse")
+    check = model.trace(RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(6, 1)), gradient_check=True).check
+    assert [c.path for c in check.arrays if c.zero] == ["dense/b"]
+    assert check.error < 1e-4
+    assert "those of dense/b are 0 but for rounding" in check.sentence()
+    assert "dense/b 的梯度除捨入誤差外為 0" in check.sentence_zh()
+
+
+def test_a_gradient_that_is_said_to_be_0_and_is_not_would_be_found():
+    model, x, y = network("mean", REFERENCE)
+    weight = model.trace(x, y).weights[0]
+    silent = type(weight)(weight.path, weight.name, weight.before, weight.after, np.zeros_like(weight.before))
+    (found,) = central.check(lambda v: float(v @ v), weight.before.ravel().copy(), [(silent, 0)]).arrays
+    assert found.error == 1
+    assert not found.zero
+
+
+def test_a_curve_is_no_kink():
+    """Near a minimum the slopes to either side differ by as much as they are; a kink stays one however near."""
+    model = Sequential([Input((2,)), Dense(3, "tanh"), Dense(1)], seed=0, **REFERENCE)
+    model.compile(SGD(0.1), "mse")
+    x = RANDOM.normal(size=(8, 2))
+    model.fit(x, model.predict(x) + 1e-4, epochs=3, batch_size=8, verbose=0)
+    check = model.trace(x, model.predict(x) + 1e-5, gradient_check=True).check
+    assert sum(c.kinks for c in check.arrays) == 0
+    assert check.error < 1e-4
+
+
+def test_what_is_not_finite_is_not_hidden_by_the_check():
+    model, x, y = network("mean", REFERENCE)
+    x[0, 0] = np.nan
+    assert np.isnan(model.trace(x, y, gradient_check=True).check.error)
+
+
+def test_the_check_counts_the_weights_of_several_outputs():
+    a = Input((3,))
+    model = Model(a, [Dense(1)(a), Dense(2)(a)], seed=0, **REFERENCE)
+    model.compile(SGD(0.1), "mse", loss_weights=[2.0, 0.25])
+    y = [RANDOM.normal(size=(4, 1)), RANDOM.normal(size=(4, 2))]
+    assert model.trace(RANDOM.normal(size=(4, 3)), y, gradient_check=True).check.error < 1e-6
+
+
 def test_tables_of_embeddings_and_bytes_are_checked_too():
     ids = Sequential([Input((3,)), Embedding(7, 2), Flatten(), Dense(1)], seed=0)
     ids.compile(SGD(0.1), "mse")
@@ -314,6 +361,16 @@ def test_the_json_of_a_large_or_broken_step():
     assert "Infinity" in json.dumps(infinite)
 
 
+def test_lengths_that_are_none_are_refused():
+    model = Sequential([Input((2,)), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    trace = model.trace(np.ones((1, 2)), [1.0])
+    with pytest.raises(ArgumentError, match="most has to be a whole number of at least 0, got -1"):
+        trace.to_json(-1)
+    with pytest.raises(ArgumentError, match="width has to be a whole number of at least 1, got -5"):
+        trace.text(-5)
+
+
 def test_a_document_that_breaks_the_schema_is_refused():
     jsonschema = pytest.importorskip("jsonschema")
     document = one_unit().trace(np.ones((1, 5)), [1.0]).to_json()
@@ -335,6 +392,15 @@ def test_the_text_fits(width):
         assert not long
         for part in ("forward", "backward", "update", "weights", "loss before"):
             assert part in text
+
+
+def test_the_range_of_an_array_fits_a_narrow_terminal():
+    from thalweg.tracing.trace_text import numbers
+
+    array = np.array([[-2.3842e-07] * 20, [2.98021e-08] * 20], np.float32)
+    assert max(map(len, numbers(array, 52))) <= 52
+    assert numbers(array, 52)[-1] == "40 numbers, -2.3842e-07 to 2.9802e-08"
+    assert numbers(array, 70)[-1].endswith(", mean -1.0431e-07")
 
 
 def test_the_text_can_be_spelled_in_ascii():

@@ -77,7 +77,7 @@ def leaking(case: Case) -> Numbers | None:
     assert x is not None
     assert y is not None
     gone = 1 - case.held_loss / case.constant if len(case.held_loss) >= 2 else case.gone
-    if gone[-2:].min() < SURE or not 2 <= x.shape[1] <= MOST_COLUMNS:
+    if len(gone) < 2 or gone[-2:].min() < SURE or not 2 <= x.shape[1] <= MOST_COLUMNS:
         return None
     task = "regression" if case.shares is None else "classes"
     target = y.reshape(len(y), -1)

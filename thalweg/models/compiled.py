@@ -342,8 +342,7 @@ class Compiled:
         self, kind: str, data: Data, batch: int, lanes: int = 1, visible: bool = False
     ) -> tuple[Program, int]:
         """The program for these x, y and row weights."""
-        weighted = any(name.startswith("weights") for name in data)
-        return self.lower(Request(kind, batch, lanes, weighted, first(data).dtype == np.uint8, visible))
+        return self.lower(Request(kind, batch, lanes, has_weights(data), first(data).dtype == np.uint8, visible))
 
     def job(
         self,
@@ -457,7 +456,7 @@ class Compiled:
             self.ready(x)
             data = self.data(x, y, sample_weight)
             job = self.job("training", data, len(first(data)), visible=True)
-            plain = self.plain_job(job, "weights" in data) if gradient_check else None
+            plain = self.plain_job(job) if gradient_check else None
         goals = self.objectives()
         weighted = sample_weight is not None or any(goal.weight != 1 for goal in goals)
         losses = [goal.loss for goal in goals]
@@ -466,13 +465,18 @@ class Compiled:
         slots = len(self.optimizer.slot_names())
         return tracing.trace(self.engine, job, self.next_step(), places, setting, slots, plain)
 
-    def plain_job(self, job: Job, weighted: bool) -> Job:
+    def plain_job(self, job: Job) -> Job:
         """The same training step for the reference engine, in float64."""
-        of_bytes = first(dict(job.data)).dtype == np.uint8
-        program, totals = self._lower(Request("training", job.rows, 1, weighted, of_bytes), passes=PLAIN)
+        request = Request("training", job.rows, 1, has_weights(job.data), first(dict(job.data)).dtype == np.uint8)
+        program, totals = self._lower(request, passes=PLAIN)
         data = {k: v if v.dtype == np.uint8 else v.astype(np.float64) for k, v in job.data.items()}
         parameters, slots = job.parameters.astype(np.float64), job.slots.astype(np.float64)
         return replace(job, program=program, totals=totals, data=data, parameters=parameters, slots=slots)
+
+
+def has_weights(data: Mapping[str, Array]) -> bool:
+    """Whether there are weights of rows, for the one output or for each of several."""
+    return any(name.startswith("weights") for name in data)
 
 
 def scores(metrics: Sequence[tuple[metric_module.Named, Shape]], totals: NDArray[np.float64]) -> dict[str, list[float]]:

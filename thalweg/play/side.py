@@ -62,6 +62,7 @@ class Side:
         self.next_frame = 0.0
         self.wanted: set[str] = set(SHOWN)
         self.choice = Choice()
+        self.serial = 0  # of the newest message with a number that was done, or refused
         self.survey: Survey | None = None
         self.thread = threading.Thread(target=self.live, name=f"thalweg side {number}", daemon=True)
         self.thread.start()
@@ -149,6 +150,8 @@ class Side:
                 self.fail(error, "diverged")
             except (ThalwegError, MemoryError) as error:
                 self.refuse(told(error))
+            finally:
+                self.serial = message.get("serial", self.serial)
         if self.playing and self.course is not None:
             self.train(self.course)
         if self.dirty and self.awaited is None and time.monotonic() >= self.next_frame:
@@ -223,6 +226,7 @@ class Side:
 
     def set_state(self, given: Any) -> None:
         """Another state: with the same weights if they can be kept, or anew."""
+        self.frame.error = None  # of an older state
         state = State.of(given)
         course = self.course
         if course is None or not state.keeps_weights(course.state):
@@ -233,7 +237,10 @@ class Side:
             and course.bursts.steps_per_epoch * self.pace.step_seconds < SHORT_EPOCH
             and self.playing
         ):
-            course.run(course.bursts.steps_per_epoch - course.bursts.batch)
+            try:
+                course.run(course.bursts.steps_per_epoch - course.bursts.batch)
+            except DivergedError as error:  # what is changed may be the remedy
+                self.fail(error, "diverged")
         if course.change(state):
             self.frame.changed(course)
             self.survey = None
@@ -274,4 +281,4 @@ class Side:
         with self.condition:
             self.awaited = number
         self.next_frame = time.monotonic() + FRAME_SECONDS
-        self.post({"frame": number, "side": self.number, **content})
+        self.post({"frame": number, "side": self.number, "serial": self.serial, **content})

@@ -13,7 +13,9 @@ from thalweg.tracing.values import TracedWeight
 Loss = Callable[[Array], float]
 STEP = float(np.cbrt(np.finfo(np.float64).eps))  # its truncation error and its rounding error are about equal
 MOST = 200  # numbers of an array that are checked
-KINK = 1e-3  # how much the slopes to either side may differ
+KINK = 1e-3  # how much the slopes to either side may differ, as a share; if it is more, …
+NEARER = 16  # … they are compared again, as many times nearer
+ZERO = 10  # times their rounding: gradients that are smaller are 0, as those of a bias before a normalization
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +25,9 @@ class Checked:
     path: str
     numeric: Array  # (L(w + h) − L(w − h))/2h in the shape of the weights; NaN where it wasn't computed
     checked: int  # how many numbers
-    error: float  # the largest difference from the derived gradient, as a share of the array's largest gradient
+    error: float  # the largest difference of the two, as a share of the array's largest gradient
     kinks: int  # numbers at which the loss has a kink within h, as relu's at 0; they don't count for `error`
+    zero: bool  # whether all are 0 but for rounding: then `error` is a share of the step's largest gradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,7 @@ class Check:
     @property
     def error(self) -> float:
         """The largest of the arrays' errors."""
-        return max((c.error for c in self.arrays), default=0.0)
+        return float(np.max([c.error for c in self.arrays], initial=0.0))  # NaN is the largest
 
     def of(self, path: str) -> Checked | None:
         """The check of one array of weights."""
@@ -49,6 +52,8 @@ class Check:
         total = sum(c.numeric.size for c in self.arrays)
         some = "all" if checked == total else f"{checked:,} of"
         near = f"; {kinks} at a kink of the loss are left out" if kinks else ""
+        if zero := [c.path for c in self.arrays if c.zero]:
+            near += f"; those of {listed(zero)} are 0 but for rounding: of the largest of all"
         return (
             f"central differences in float64 of {some} {total:,} gradients: they differ by at most {self.error:.1e} of "
             f"the largest in the same array{near}"
@@ -60,7 +65,14 @@ class Check:
         total = sum(c.numeric.size for c in self.arrays)
         some = f"全部 {total:,} 個" if checked == total else f"{total:,} 個中的 {checked:,} 個"
         near = f"；{kinks} 個正好在損失函數的折點上，不列入" if kinks else ""
+        if zero := [c.path for c in self.arrays if c.zero]:
+            near += f"；{listed(zero, '、')} 的梯度除捨入誤差外為 0，改與所有梯度中最大的相比"
         return f"以 float64 的中央差分檢查{some}梯度：相差最多是同一陣列中最大梯度的 {self.error:.1e}{near}"
+
+
+def listed(paths: Sequence[str], comma: str = ", ") -> str:
+    """The first of them: "dense_1/b, dense_2/b, …"."""
+    return comma.join([*paths[:3], *["…"] * (len(paths) > 3)])
 
 
 def check(loss: Loss, vector: Array, weights: Sequence[tuple[TracedWeight, int]], seed: int = 0) -> Check:
@@ -74,6 +86,10 @@ def check(loss: Loss, vector: Array, weights: Sequence[tuple[TracedWeight, int]]
     """
     generator = np.random.default_rng(seed)
     middle = loss(vector)
+    gradients = [weight.gradient for weight, _ in weights if weight.gradient is not None]
+    overall = float(np.max([np.max(abs(g), initial=0.0) for g in gradients], initial=0.0))
+    kind = max((float(np.finfo(g.dtype).eps) for g in gradients), default=0.0)
+    rounding = kind * overall + float(np.finfo(np.float64).eps) * abs(middle) / STEP
     checks = []
     for weight, offset in weights:
         if weight.gradient is None:
@@ -85,21 +101,32 @@ def check(loss: Loss, vector: Array, weights: Sequence[tuple[TracedWeight, int]]
             numeric[k], kinks[k] = slope(loss, vector, offset + int(k), middle)
         derived = weight.gradient.ravel().astype(np.float64)
         judged = which[~kinks[which]]
-        largest = max(float(np.max(abs(derived), initial=0.0)), float(np.finfo(np.float32).tiny))
+        own = float(np.max(abs(np.append(derived, numeric[judged]))))
+        zero = 0 < own <= ZERO * rounding
+        largest = max(overall if zero else own, float(np.finfo(np.float32).tiny))
         error = float(np.max(abs(numeric[judged] - derived[judged]), initial=0.0)) / largest
-        checks.append(Checked(weight.path, numeric.reshape(weight.before.shape), len(which), error, int(kinks.sum())))
+        shaped = numeric.reshape(weight.before.shape)
+        checks.append(Checked(weight.path, shaped, len(which), error, int(kinks.sum()), zero))
     return Check(tuple(checks), STEP)
 
 
 def slope(loss: Loss, vector: Array, place: int, middle: float) -> tuple[float, bool]:
     """The central difference with respect to one weight, and whether the loss has a kink there."""
+    h = STEP * max(1.0, abs(float(vector[place])))
+    result, bend = slopes(loss, vector, place, middle, h)
+    if not bend > KINK * abs(result):
+        return result, False
+    nearer, rest = slopes(loss, vector, place, middle, h / NEARER)  # where the loss is only curved, they differ less
+    return nearer, rest > 2 * bend / NEARER
+
+
+def slopes(loss: Loss, vector: Array, place: int, middle: float, h: float) -> tuple[float, float]:
+    """The central difference, and by how much the slopes to either side differ."""
     kept = vector[place]
-    h = STEP * max(1.0, abs(float(kept)))
     vector[place] = kept + h
     above, right = loss(vector), vector[place] - kept
     vector[place] = kept - h
     below, left = loss(vector), kept - vector[place]
     vector[place] = kept
-    result = (above - below) / (right + left)
     bend = abs((above - middle) / right - (middle - below) / left)
-    return float(result), bool(bend > KINK * max(abs(result), 1e-3))
+    return float((above - below) / (right + left)), float(bend)

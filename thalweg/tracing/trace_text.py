@@ -140,7 +140,8 @@ def numbers(array: Array, room: int) -> list[str]:
         "  ".join(text.rjust(size) for text, size in zip(line[:count], widths, strict=False)) + dots for line in cells
     ]
     if dots or len(table) > len(shown):
-        result.append(summary(array))
+        whole = summary(array)
+        result.append(whole if columns_of(whole) <= room else whole.rpartition(", ")[0])
     return result
 
 

@@ -61,6 +61,7 @@ export class App {
     this.stale = true; // the panels around the sides
     /** @type {Map<number, any>} */
     this.sending = new Map();
+    this.serial = 0; // of the newest state of any side
     this.top = el("header.top");
     this.lessonPanel = h("div", { class: "lesson-panel", hidden: true });
     this.notice = h("div", { class: "notice", hidden: true });
@@ -238,7 +239,7 @@ export class App {
   /** @param {Side} side */
   post(side) {
     side.wait();
-    this.send({ do: "state", side: side.index, state: side.state });
+    this.send({ do: "state", side: side.index, state: side.state, serial: side.posted });
   }
 
   /** @param {any} state */
@@ -266,6 +267,8 @@ export class App {
     side.element.remove();
     this.sides.length = 1;
     this.active = 0;
+    clearTimeout(this.sending.get(1));
+    this.sending.delete(1);
     this.send({ do: "state", side: 1, state: null });
   }
 
@@ -284,8 +287,9 @@ export class App {
       side.selected = { layer: 0, unit: 0, row: 0 };
       this.post(side);
       this.send({ do: "select", side: n, layer: 0, unit: 0, row: 0 });
+      side.wait();
+      this.send({ do: "reset", side: n, serial: side.posted });
     });
-    this.send({ do: "reset" });
     this.setPace(pace);
     this.active = 0;
     this.changed();
@@ -380,6 +384,7 @@ export class App {
         Object.assign(s, { output: { activation: "auto" }, loss: "auto" });
         for (const layer of s.layers) delete layer.weights;
         delete s.inputs;
+        delete s.plane;
       });
     }
     this.changed();
