@@ -1,6 +1,7 @@
-# make demo: train on real data.  make test: lint, types, tests, doctests, coverage.  make bench: compare speed with the peers.
+# make demo: train on real data.  make test: lint, types, tests, doctests.  make bench: compare speed with the peers.
 # How well tables are predicted takes hours and isn't part of it: .venv/bin/python -m benchmarks --accuracy
 # make quick: lint, types and the tests that find most, in less than a minute once the kernels are compiled.
+# make coverage: the tests once more, with the share of lines that they run, which doubles their time.
 # make docs: the site, in build/site, with links checked; open build/site/index.html.
 # make lowest: some tests with the lowest versions of the dependencies that pyproject.toml allows (Python 3.11 or 3.12).
 # make parity: after `make test`, the tests that it skipped for want of PyTorch, Keras, JAX or TensorBoard.
@@ -9,7 +10,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo lint quick test parity pages web-types lowest bench docs clean
+.PHONY: demo lint quick test coverage parity pages web-types lowest bench docs clean
 
 .venv/created:
 	$(PYTHON) -m venv .venv
@@ -38,7 +39,10 @@ quick: lint
 		tests/activations/test_formulas.py tests/cli/test_cli.py::test_the_whole_way
 
 test: lint
-	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=
+	$(BIN)/pytest -n auto --dist loadfile
+
+coverage: .venv/dev
+	$(BIN)/pytest -n auto --dist loadfile --cov
 
 parity: .venv/parity
 	$(BIN)/pytest -n auto --dist loadfile --skipped tests --ignore tests/pages

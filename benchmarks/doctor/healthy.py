@@ -30,6 +30,8 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 """A folder of tables and images that may be there."""
 MOST = 2_500
 """Rows of a data set that are used."""
+TABLES = ("penguins", "titanic", "abalone", "spambase", "telco_churn", "nursery", "reg_cpu_act")
+"""The tables of the shared folder that are used."""
 CLOSE = 0.02
 """How much lower than the best known an accuracy may be, besides a standard error; R² three times that."""
 
@@ -74,7 +76,7 @@ def standardised(rows: tuple[Array, Array], classes: int, kind: str, name: str, 
     if not classes:
         y = ((y - y[:first].mean()) / y[:first].std()).astype(np.float32)[:, None]
     elif classes == 2:
-        y = y.astype(np.float32)[:, None]
+        y = (y > 0).astype(np.float32)[:, None]
     cut = [slice(0, first), slice(first, second), slice(second, None)]
     return Data(name, kind, tuple((x[part], y[part]) for part in cut), classes)  # type: ignore[arg-type]
 
@@ -101,24 +103,20 @@ def toys() -> Iterator[Data]:
     yield standardised((x.reshape(-1, 8, 8, 1) / 16, y), 10, "images", "digits as images")
 
 
-def tables() -> Iterator[Data]:
-    """Tables in the shared folder, their columns prepared as `thalweg train` does."""
-    for name, target in {
-        "penguins": "target", "titanic": "target", "abalone": "target", "spambase": "target", "telco_churn": "target",
-        "nursery": "target", "reg_cpu_act": "target",
-    }.items():  # fmt: skip
-        path = SHARED / f"{name}.parquet"
-        if not path.exists():
-            continue
-        table = read_table(path)
-        rows = np.random.default_rng(0).permutation(table.rows)[:MOST]
-        table = table.take(np.sort(rows))
-        goal = Target.of(table, target, None)
-        features = Features.fit(table, goal)
-        assert features.target is not None
-        y = features.targets(table).ravel()
-        classes = len(features.target.classes) if goal.task != "regression" else 0
-        yield standardised((features.matrix(table), y), classes, "table", name)
+def table(name: str) -> Iterator[Data]:
+    """A table in the shared folder, if it is there, its columns prepared as `thalweg train` does."""
+    path = SHARED / f"{name}.parquet"
+    if not path.exists():
+        return
+    table = read_table(path)
+    rows = np.random.default_rng(0).permutation(table.rows)[:MOST]
+    table = table.take(np.sort(rows))
+    goal = Target.of(table, "target", None)
+    features = Features.fit(table, goal)
+    assert features.target is not None
+    y = features.targets(table).ravel()
+    classes = len(features.target.classes) if goal.task != "regression" else 0
+    yield standardised((features.matrix(table), y), classes, "table", name)
 
 
 def pictures() -> Iterator[Data]:
@@ -132,7 +130,7 @@ def pictures() -> Iterator[Data]:
 
 @cache
 def everything() -> list[Data]:
-    return [*toys(), *tables(), *pictures()]
+    return [*toys(), *(data for name in TABLES for data in table(name)), *pictures()]
 
 
 def known(data: Data) -> float:
@@ -224,3 +222,9 @@ def trained(data: Data, course: Course, seed: int) -> Sequential:
     with suppress(DivergedError):  # its sentence is in the recording
         model.fit(x, y, validation_data=validation, record=True, **how)
     return model
+
+
+def train(data: Data, seed: int) -> tuple[str, Sequential]:
+    """The course that the seed draws, in words, and the model after it."""
+    course = courses(data, seed)
+    return f"{course}, seed {seed}", trained(data, course, seed)

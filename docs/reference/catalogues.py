@@ -6,7 +6,7 @@ import inspect
 import json
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,21 @@ from thalweg import (
     callbacks,
     constraints,
     data,
+    doctor,
     initializers,
     layers,
     losses,
     metrics,
     models,
     optimizers,
+    recordings,
     regularizers,
     schedules,
     sklearn,
     tabular,
 )
+from thalweg.runs.run import Run
+from thalweg.tracing.step_trace import Trace
 
 CHINESE = json.loads((Path(__file__).parent / "zh.json").read_text(encoding="utf-8"))
 RULE = ("formula", "use", "avoid", "paper")
@@ -37,6 +41,17 @@ MODEL = (  # the methods that a user calls, in the order in which one meets them
     *("save", "save_weights", "load_weights", "get_weights", "set_weights", "count_params", "get_layer"),
     *("train_on_batch", "test_on_batch", "predict_on_batch", "get_config", "from_config", "to_json"),
 )
+RESULTS: dict[str, tuple[Any, tuple[str, ...]]] = {  # what calls return, and the methods of it that a user calls
+    "Recording": (recordings.Recording, ("of", "weights_at", "with_facts", "save", "load")),
+    "Trace": (Trace, ("tutorial", "text", "to_json", "figure")),
+    "Diagnosis": (doctor.Diagnosis, ("text", "to_json")),
+    "Finding": (doctor.Finding, ("text", "to_json")),
+    "diagnose": (doctor.diagnose, ()),
+    "Run": (Run, ("predict", "predict_proba", "evaluate", "diagnose")),
+    "Comparison": (thalweg.Comparison, ("ranked", "records", "save", "figure")),
+    "LearningRateTest": (thalweg.LearningRateTest, ("plot",)),
+    "Tuning": (thalweg.Tuning, ("ranked", "summary", "verdict", "table", "records", "save", "figure")),
+}
 EXPERIMENTS = ("compare", "find_learning_rate", "fit_many", "lsuv", "tune")
 
 
@@ -52,6 +67,7 @@ class Section:
     things: dict[str, Any]
     facts: tuple[str, ...] = ()
     draw: Callable[[str, Any, Path], bool] | None = None
+    methods: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of things that are returned, not made
 
 
 def classes(module: Any) -> dict[str, Any]:
@@ -90,6 +106,16 @@ def sections() -> list[Section]:
             "Build a network, train it, look into it and keep it. How they belong together: [training](training.md).",
             "建立網路、訓練、查看內部、儲存。",
             of_models(),
+        ),
+        Section(
+            "results",
+            "What calls return",
+            "傳回的物件",
+            "What `fit(…, record=True)`, `trace`, `diagnose`, `load_run`, `compare`, `find_learning_rate` and `tune` "
+            "leave or return. In sentences: [looking in](looking-in.md).",
+            "記錄、追蹤、診斷、訓練結果、比較與搜尋的結果。",
+            {name: thing for name, (thing, _) in RESULTS.items()},
+            methods={name: methods for name, (_, methods) in RESULTS.items() if methods},
         ),
         Section(
             "layers",

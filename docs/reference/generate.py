@@ -20,6 +20,7 @@ if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
 import commands  # noqa: E402 — these stand beside this file
+import functions  # noqa: E402
 import mindmap  # noqa: E402
 from catalogues import Section, arguments, call, fact, fact_zh, sections, text_of  # noqa: E402
 from docstring import escape, first_sentence, markdown  # noqa: E402
@@ -84,8 +85,9 @@ def entry(section: Section, name: str, thing: Any, folder: Path) -> Iterator[str
     if first:
         yield ""
         yield markdown(first)
-    yield ""
-    yield f"```python\n{call(name, thing)}\n```"
+    if name not in section.methods:
+        yield ""
+        yield f"```python\n{call(name, thing)}\n```"
     yield from facts(section, name, thing)
     picture = f"{section.name}-{snake_case(name)}.svg"
     if section.draw is not None and section.draw(name, thing, folder / picture):
@@ -94,6 +96,23 @@ def entry(section: Section, name: str, thing: Any, folder: Path) -> Iterator[str
     if rest:
         yield ""
         yield markdown(rest, arguments(thing))
+    yield from methods(section, name, thing)
+
+
+def methods(section: Section, name: str, thing: Any) -> Iterator[str]:
+    """What can be asked of a thing that a call returned."""
+    if name not in section.methods:
+        return
+    yield ""
+    yield "**Methods 方法**"
+    yield ""
+    for method in section.methods[name]:
+        held = inspect.getattr_static(thing, method)
+        if isinstance(held, property):
+            yield f"- `{method}`: {first_sentence(inspect.getdoc(held) or '')}"
+        else:
+            whose = f"{name}." if isinstance(held, classmethod | staticmethod) else "."
+            yield f"- `{whose}{call(method, getattr(thing, method))}`: {first_sentence(inspect.getdoc(held) or '')}"
 
 
 def facts(section: Section, name: str, thing: Any) -> Iterator[str]:
@@ -118,6 +137,12 @@ def overview(pages: list[Section]) -> str:
     for section in pages:
         names = ", ".join(f"[`{name}`]({section.name}.md#{anchor(name)})" for name in section.things)
         lines += [f"## {section.title} {section.title_zh}", "", f"[{section.title}]({section.name}.md): {names}", ""]
+    lines += [
+        "## Functions 函數",
+        "",
+        "[Functions](functions.md): what is called by its name in `ops`, `random`, `utils` …",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -136,6 +161,7 @@ def write(folder: Path) -> list[Path]:
         path.write_text(page(section, folder), encoding="utf-8")
         written.append(path)
     (folder / "reference.md").write_text(overview(sections()), encoding="utf-8")
+    (folder / "functions.md").write_text(functions.page(), encoding="utf-8")
     (folder / "options.md").write_text(commands.page(), encoding="utf-8")
     mindmap.write(folder)
     return written

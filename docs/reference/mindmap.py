@@ -34,7 +34,6 @@ WORDS = {
         "other": "[English](map.md)",
     },
 }
-PAGES = {"tutorial.md": "tutorial.zh.md"}  # those with a Chinese twin
 
 
 def lines_of(file: str, name: str) -> tuple[int, str]:
@@ -82,14 +81,22 @@ def box(node: dict[str, Any], shape: str, language: str) -> str:
     )
 
 
-def sections(language: str) -> Iterator[str]:
+def link(page: str, language: str, folder: Path) -> str:
+    """A link to a page of the site, or to its Chinese twin if there is one, by its title."""
+    base, _, place = page.partition("#")
+    twin = base.replace(".md", ".zh.md")
+    if language == "zh" and (folder / twin).exists():
+        base = twin
+    title = next(line for line in (folder / base).read_text(encoding="utf-8").splitlines() if line.startswith("# "))
+    return f"[{title[2:]}]({base}{'#' if place else ''}{place})"
+
+
+def sections(language: str, folder: Path) -> Iterator[str]:
     """What the map says of every node: its page, instruction and line of code."""
     words = WORDS[language]
     for node in MAP["nodes"]:
         file, name = node["code"]["file"], node["code"]["name"]
         line, _ = lines_of(file, name)
-        base, _, place = node["page"].partition("#")
-        page = (PAGES.get(base, base) if language == "zh" else base) + (f"#{place}" if place else "")
         instruction = node["instruction"]
         yield f"## {node['title'][language]} {{: #{node['id']} }}"
         yield ""
@@ -97,13 +104,13 @@ def sections(language: str) -> Iterator[str]:
         yield ""
         yield node["text"][language]
         yield ""
-        yield f"- {words['page']}: [{base}]({page})"
+        yield f"- {words['page']}: {link(node['page'], language, folder)}"
         yield f"- {words['instruction']}: " + (f"`{instruction}`" if instruction else words["none"])
         yield f"- {words['code']}: [`{file}`, {name}](code.md#{node['id']}), {line}"
         yield ""
 
 
-def page(language: str) -> str:
+def page(language: str, folder: Path) -> str:
     """The map's page: wide and tall picture, of which the style sheet shows the one that fits."""
     words = WORDS[language]
     head = [
@@ -118,7 +125,7 @@ def page(language: str) -> str:
         words["other"],
         "",
     ]
-    body = [picture("wide", language), "", picture("tall", language), "", *sections(language)]
+    body = [picture("wide", language), "", picture("tall", language), "", *sections(language, folder)]
     return "\n".join([*head, *body])
 
 
@@ -134,6 +141,7 @@ def code() -> str:
 
 
 def write(folder: Path) -> None:
-    """map.md, map.zh.md, code.md."""
-    for name, text in (("map.md", page("en")), ("map.zh.md", page("zh")), ("code.md", code())):
+    """map.md, map.zh.md, code.md, in the folder in which the other pages are."""
+    pages = {"map.md": page("en", folder), "map.zh.md": page("zh", folder), "code.md": code()}
+    for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -34,13 +34,16 @@ def test_pages_name_nothing_to_fetch_and_their_language(built):
     for page in built.rglob("*.html"):
         html = page.read_text(encoding="utf-8")
         assert re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"(https?:[^\"]*)", html) == [], page.name
-        assert ('lang="zh-Hant"' in html[:200]) == page.name.endswith(".zh.html")
+        chinese = page.name.endswith(".zh.html")
+        assert ('lang="zh-Hant"' in html[:200]) == chinese
+        assert ('placeholder="搜尋"' in html) == chinese, page.name
+        assert ("Table of contents" not in html) == chinese, page.name
 
 
 @pytest.mark.parametrize("width", [1280, 400])
 def test_pages_open_as_files(built, new_page, width):
     page = new_page(width)  # a request elsewhere, or anything on the console, fails the test
-    for name in ("index.html", "map.html", "tutorial.zh.html", "losses.html", "guides/table.html"):
+    for name in ("index.html", "map.html", "tutorial.zh.html", "losses.html", "results.html", "guides/table.zh.html"):
         page.goto(f"file://{built / name}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)"), name

@@ -78,10 +78,27 @@ def choose(page, key, value):
     page.select_option(f"select[data-key='{key}']", value)
 
 
+def settled(page):
+    """Waits until the server has answered every change, and its answer is drawn."""
+    page.wait_for_function("() => [...document.querySelectorAll('.side')].every(side => side.ariaBusy === 'false')")
+
+
+def until_numbers(page, selector, wanted):
+    """Waits until the numbers of an element are those that are wanted, to four digits."""
+    read = """([selector, wanted]) => {
+        const text = document.querySelector(selector)?.textContent ?? "";
+        const found = (text.match(/[−-]?[\\d.]+(e[−-]?\\d+)?/g) ?? []).map((v) => Number(v.replaceAll("−", "-")));
+        const equal = (v, n) => Math.abs(v - wanted[n]) <= 1.5e-3 * Math.abs(wanted[n]);
+        return found.length === wanted.length && found.every(equal);
+    }"""
+    page.wait_for_function(read, arg=[selector, np.atleast_1d(wanted).tolist()])
+
+
 def lesson(page, name):
     page.click("[data-key=lessons]")
     page.click(f"[data-key=lesson-{name}]")
     page.wait_for_selector(f"[data-key=lesson-{name}][aria-current]")
+    settled(page)
     page.wait_for_function("() => [...document.querySelectorAll('[data-show]')].some(cell => cell.textContent)")
     until(page, "iteration", "v === 0")
 
@@ -102,14 +119,9 @@ def test_one_step_is_the_tutorials(opened):
     page = opened()
     lesson(page, "one-row")
 
-    def shown(name):
-        text = page.inner_text(f".numpy-value[data-show={name}]")
-        return np.array([number(v) for v in text.strip("[]").split(", ")])
-
     x, y, w = np.array([0.5, -0.2, 0.1, 0.9, -0.4]), 0.6, np.array([0.1, 0.3, -0.2, 0.4, 0.2])
     for step in range(3):
-        page.wait_for_function(f"() => document.querySelector('[data-readout=iteration] b').textContent === '{step}'")
-        page.wait_for_timeout(300)  # the frame's other numbers are drawn with it
+        until(page, "iteration", f"v === {step}")
         h = np.dot(x, w)
         y_predict = 1 / (1 + np.exp(-h))
         error = y - y_predict
@@ -118,14 +130,12 @@ def test_one_step_is_the_tutorials(opened):
         w = w + delta_w
         found = {"h": h, "y_predict": y_predict, "error": error, "error_term": error_term, "delta_w": delta_w}
         for name, value in found.items():
-            np.testing.assert_allclose(shown(name), np.atleast_1d(value), rtol=1.5e-3, err_msg=f"{name} in step {step}")
+            until_numbers(page, f".numpy-value[data-show={name}]", value)
         page.locator(".panel-arithmetic").scroll_into_view_if_needed()
-        page.wait_for_selector(".sum")
         for name in ("h", "y_predict", "error", "error_term"):
-            result = page.inner_text(f".sum[data-name={name}] b")
-            assert math.isclose(number(result), found[name], rel_tol=1.5e-3)
+            until_numbers(page, f".sum[data-name={name}] b", found[name])
         page.keyboard.press("s")
-    assert math.isclose(number(page.inner_text(".numpy-value[data-show=learning_rate]")), 0.5)
+    until_numbers(page, ".numpy-value[data-show=learning_rate]", 0.5)
 
 
 SOLUTIONS = {
@@ -155,7 +165,7 @@ def test_the_lessons_task_is_checked(opened, name):
         else:
             page.fill(f"[data-key='{key}']", value)
             page.press(f"[data-key='{key}']", "Tab")
-    page.wait_for_timeout(500)
+    settled(page)
     if name in ("loss", "learning-rate"):
         page.click("[data-key=tool-r]")
         until(page, "iteration", "v === 0")
@@ -194,7 +204,7 @@ def test_a_table_of_ones_own(opened, tmp_path):
     assert not page.query_selector(".data-panel img")
     page.click(f"[data-key='column-{evil}']")
     choose(page, "pace", "")
-    page.wait_for_timeout(500)
+    settled(page)
     page.click("#play")
     until(page, "val_accuracy", "v >= 90")
 
@@ -214,7 +224,7 @@ def test_a_typed_formula_and_a_broken_one(opened):
     page.wait_for_selector(".message.is-error")
     assert "x * expp(" in page.inner_text(".message.is-error")
     page.wait_for_selector("[data-key=activation-all-text][aria-invalid=true]")
-    page.wait_for_timeout(1000)  # the panels are made anew
+    settled(page)
     page.click("[data-key=tool-s]")  # the page and the old network live on
     until(page, "iteration", "v === 2")
     page.fill("[data-key=activation-all-text]", "x * exp(-x)")
@@ -228,7 +238,7 @@ def test_a_loss_that_is_a_formula(opened):
     choose(page, "loss", "formula")
     page.fill("[data-key=loss-text]", "(y_pred - y_true)**2")
     page.press("[data-key=loss-text]", "Enter")
-    page.wait_for_timeout(500)
+    settled(page)
     page.click("[data-key=tool-s]")
     until(page, "iteration", "v === 1")
     assert 0.1 < readout(page, "loss_now") < 0.5  # the mean of squares about ½, not a cross-entropy
@@ -249,7 +259,7 @@ def test_language(opened):
 def test_exported_python_gives_the_same_loss(opened, tmp_path):
     page = opened()
     page.click("[data-key=data-moons]")
-    page.wait_for_timeout(500)
+    settled(page)
     for epoch in range(3):
         page.click("[data-key=tool-e]")
         until(page, "epoch", f"v === {epoch + 1}")
@@ -272,12 +282,13 @@ def test_the_link_restores_the_state(opened):
     page.click("[data-key=compare]")
     page.wait_for_selector("[data-side='1'] .panel-network canvas")
     choose(page, "activation-all", "sigmoid")  # of B
-    page.wait_for_timeout(500)
+    settled(page)
     page.click("#export summary")
     page.click("[data-key=export-link]")
     page.wait_for_function("() => location.hash.startsWith('#state=')")
     again = opened(hash=page.evaluate("location.hash"))
     again.wait_for_selector("[data-side='1'] .panel-network canvas")
+    settled(again)
     assert again.get_attribute("[data-key=data-circles]", "aria-pressed") == "true"
     assert again.input_value("[data-key=rate-number]") == "0.07"
     assert again.input_value("[data-key=activation-all]") == "relu"
@@ -319,7 +330,7 @@ def test_a_unit_can_be_chosen_and_layers_changed(opened):
     page.wait_for_function("() => document.querySelector('.hidden-layer output').textContent === '7'")
     page.click("[data-key=remove-0-1]")
     page.wait_for_function("() => document.querySelectorAll('.hidden-layer').length === 1")
-    page.wait_for_timeout(500)
+    settled(page)
     page.locator(".panel-arithmetic").scroll_into_view_if_needed()
     choose(page, "layer-0", "0")
     choose(page, "unit-0", "6")

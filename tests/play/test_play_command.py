@@ -1,5 +1,6 @@
 """`thalweg play`: the address it prints, how it ends, what it says when something is missing or wrong."""
 
+import inspect
 import os
 import re
 import signal
@@ -25,6 +26,11 @@ def started(*arguments):
     address = process.stdout.readline().strip()
     port, _, token = address.removeprefix("http://127.0.0.1:").partition("/?token=")
     return process, SimpleNamespace(port=int(port), token=token, address=address)
+
+
+def options(**given):
+    """All options of the command, the others with their defaults."""
+    return {name: option.default for name, option in inspect.signature(play).parameters.items()} | given
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -78,12 +84,13 @@ def test_a_paused_server_leaves_the_core_alone():
         ({"source": "nowhere.csv"}, "nowhere.csv"),
         ({"port": 99999}, "from 0"),
         ({"port": -1}, "from 0"),
+        ({"encoding": "cp950"}, "--encoding and --sheet say how SOURCE is read"),
         ({"lesson": "one-row", "preset": "local-valley"}, "one of SOURCE, --lesson and --preset"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(arguments, words):
     with pytest.raises(ThalwegError, match=re.escape(words)):
-        play(**arguments)
+        play(**options(**arguments))
 
 
 def test_an_unknown_lesson_is_a_wrong_call():
@@ -97,7 +104,7 @@ def test_a_port_in_use_is_said():
     with server.listening(0) as taken:
         taken.listen()
         with pytest.raises(ThalwegError, match="can't be used"):
-            play(port=taken.getsockname()[1])
+            play(**options(port=taken.getsockname()[1]))
 
 
 def test_without_the_packages_it_says_what_to_install(monkeypatch):

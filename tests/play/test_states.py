@@ -137,6 +137,9 @@ def test_what_is_wrong_is_named():
         Course(State.of({"layers": [{"activation": "rleu"}]}), Uploads())
     with pytest.raises(ThalwegError, match="number from 1e-12 to 1e\\+06, got nan"):
         State.of({"learning_rate": NAN})
+    for data in ({"name": "xor", "rows": 2, "share": 0.8}, {"name": "given", "x": [[1]], "y": [1], "share": 0.8}):
+        with pytest.raises(ThalwegError, match="all rows are held out to validate on"):
+            Course(State.of({"data": data}), Uploads())
 
 
 def test_a_refused_state_leaves_the_page_as_it_was(page):

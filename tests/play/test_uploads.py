@@ -163,3 +163,19 @@ def test_the_command_lines_table(tmp_path):
         assert page.hello["source"]["name"] == "homes.csv"
         first = page.until(lambda f: f.get("reset"))
         assert first["facts"]["targets"] == ["price"]
+
+
+@pytest.mark.parametrize("encoding", ["cp950", "utf-16"])
+def test_another_encoding_is_named_with_what_can_be_done(encoding):
+    text = "坪數,房間數,價格\n" + "".join(f"{n},{n % 4},{n * 30}\n" for n in range(40))
+    with pytest.raises(ThalwegError, match=f"looks like {encoding}: save it as UTF-8, or start with thalweg play FILE"):
+        Uploads().add(text.encode(encoding), "房價.csv")
+
+
+def test_the_command_lines_encoding_is_the_programs_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "房價.csv").write_bytes(("坪數,價格\n" + "".join(f"{n},{n * 30}\n" for n in range(40))).encode("cp950"))
+    source = of_source("房價.csv", "cp950")
+    course = Course(State.of({"data": {"name": "table", "target": "價格"}}), Uploads(source))
+    assert course.network.exercise.inputs == ["坪數"]
+    assert "read_table('房價.csv', encoding='cp950')" in course.network.exercise.code

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.zh-TW.md"
 FILES = [README, ROOT / "mkdocs.yml", ROOT / "benchmarks" / "report.py"]
 FILES += [path for folder in ("thalweg", "docs") for path in sorted((ROOT / folder).rglob("*.py"))]
-FILES += sorted([*(ROOT / "docs").glob("*.zh.md"), *(ROOT / "docs" / "reference").glob("*.json")])
+FILES += sorted([*(ROOT / "docs").rglob("*.zh.md"), *(ROOT / "docs" / "reference").glob("*.json")])
 FILES += [path for kind in ("*.js", "*.json") for path in sorted((ROOT / "thalweg" / "views").rglob(kind))]
 SAID = {path: text for path in FILES if re.search(CHINESE, text := path.read_text(encoding="utf-8"))}
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from thalweg import activations, losses
+from thalweg import activations, datasets, losses, ops, random, saving, utils
+from thalweg.doctor import RULES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -78,8 +79,32 @@ def test_both_languages_show_the_same_code(path):
     assert code(path) == code(path.with_suffix("").with_suffix(".zh.md"))
 
 
-def test_start_five_minutes_and_tutorial_have_chinese_twins():
-    assert {path.name for path in TWINS} >= {"index.md", "five-minutes.md", "tutorial.md"}
+def test_what_learners_and_users_read_has_chinese_twins_that_name_each_other():
+    read = {f"{name}.md" for name in ("index", "five-minutes", "tutorial", "recording", "looking-in", "doctor")}
+    read |= {path.name for path in (DOCS / "guides").glob("*.md") if ".zh" not in path.name}
+    assert {path.name for path in TWINS} >= read | {"command-line.md"}
+    for path in TWINS:
+        twin = path.with_suffix("").with_suffix(".zh.md")
+        assert f"[繁體中文]({twin.name})" in path.read_text(encoding="utf-8")
+        assert f"[English]({path.name})" in twin.read_text(encoding="utf-8")
+
+
+def test_chinese_pages_lead_to_chinese_pages():
+    for english in TWINS:
+        page = english.with_suffix("").with_suffix(".zh.md")
+        for link in re.findall(r"\]\(([^)\s:]+\.md)[^)]*\)", prose(page)):
+            aim = (page.parent / link).resolve()
+            assert aim == english or aim not in TWINS, f"{page.name}: {link}"
+
+
+def test_the_doctors_rules_have_their_numbers_in_chinese():
+    text = (DOCS / "doctor.zh.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \S+<br>([^|]+) \| ([^|]+) \| ([^|]+) \|", text, re.MULTILINE)
+    assert [name for name, *_ in rows] == list(RULES)
+    for name, *chinese in rows:
+        for english, other in zip((RULES[name].symptom, RULES[name].harm), chinese, strict=True):
+            a, b = (set(re.findall(r"\d+(?:\.\d+)?", said)) for said in (english, other))
+            assert a == b, f"{name}: {english} | {other}"
 
 
 def test_the_valley_is_drawn_from_the_tutorials_numbers():
@@ -155,7 +180,18 @@ def test_tables_of_the_reference_have_headers(site):
 
 
 GENERATED = {
-    f"{name}.md" for name in ("options", "models", "layers", "activations", "losses", "optimizers", "schedules")
+    f"{name}.md"
+    for name in (
+        "options",
+        "functions",
+        "models",
+        "results",
+        "layers",
+        "activations",
+        "losses",
+        "optimizers",
+        "schedules",
+    )
 }
 GENERATED |= {
     f"{name}.md" for name in ("initializers", "regularizers", "constraints", "metrics", "callbacks", "estimators")
@@ -191,6 +227,22 @@ def test_every_command_is_shown_and_has_its_options(site):
         for parameter in command.params:
             for option in parameter.opts:
                 assert parameter.name == "help" or not option.startswith("--") or f"`{option}`" in options
+
+
+def test_every_function_is_in_a_table(site):
+    text = (site / "functions.md").read_text(encoding="utf-8")
+    for module in (ops, random, utils, saving, datasets):
+        for name in module.__all__:
+            row = re.search(rf"^\| .*`{module.__name__.rpartition('.')[2]}\.{name}\b.* \| (.+) \|$", text, re.MULTILINE)
+            assert row, name
+
+
+def test_what_calls_return_is_told_with_its_methods(site):
+    text = (site / "results.md").read_text(encoding="utf-8")
+    assert "- `.weights_at(k)`: The weights" in text
+    assert "- `Recording.load(path)`: Reads" in text
+    assert "- `.ranked()`: " in text
+    assert "Recording(\n" not in text  # `fit` makes it, not a user
 
 
 def test_every_entry_of_the_reference_has_its_place_and_picture(site):

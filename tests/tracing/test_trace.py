@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from thalweg import Model, Sequential
+from thalweg.errors import ArgumentError
 from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Embedding, Flatten, Input, MaxPooling2D
 from thalweg.losses import MeanSquaredError, SumSquaredError
 from thalweg.optimizers import SGD, Adam
@@ -358,6 +359,16 @@ def test_the_json_of_a_large_or_broken_step():
     infinite = broken.trace(np.ones((1, 5)), [1.0]).to_json()
     checked(json.loads(json.dumps(infinite, allow_nan=False)))
     assert "Infinity" in json.dumps(infinite)
+
+
+def test_lengths_that_are_none_are_refused():
+    model = Sequential([Input((2,)), Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    trace = model.trace(np.ones((1, 2)), [1.0])
+    with pytest.raises(ArgumentError, match="most has to be a whole number of at least 0, got -1"):
+        trace.to_json(-1)
+    with pytest.raises(ArgumentError, match="width has to be a whole number of at least 1, got -5"):
+        trace.text(-5)
 
 
 def test_a_document_that_breaks_the_schema_is_refused():

@@ -394,3 +394,12 @@ def test_a_clock_notes_what_it_leaves_out():
     assert clock.left_out == ["slow things"]
     assert clock.has(1.0, "quick things")
     assert thinned(1_000_000, 3).tolist() == [0, 500_000, 999_999] or len(thinned(1_000_000, 3)) == 3
+
+
+@pytest.mark.parametrize("seconds", [-3, float("nan"), "3"])
+def test_seconds_that_are_none_are_refused(tmp_path, seconds):
+    model = Sequential([layers.Input((2,)), layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(ArgumentError, match="seconds has to be a number"):
+        model.report(tmp_path / "report.html", seconds=seconds)
+    assert list(tmp_path.iterdir()) == []

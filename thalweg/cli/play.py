@@ -10,18 +10,20 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from thalweg.cli.options import TABLES
+from thalweg.cli.options import TABLES, FileFormat, grouped
 from thalweg.errors import ArgumentError
 from thalweg.play import scenes
 from thalweg.play.exercises.uploads import of_source
 from thalweg.play.server import Site, check_installed, listening, serve
 
 
+@grouped
 def play(
     source: Annotated[
         str | None, Argument(help=f"what to learn from: {TABLES}; the page has data of its own, too")
     ] = None,
     *,
+    file_format: FileFormat,
     lesson: Annotated[str | None, Option(help="begins with a lesson, such as one-row")] = None,
     preset: Annotated[str | None, Option(help="begins with a preset, such as dead-relus")] = None,
     port: Annotated[int, Option(help="of 127.0.0.1; 0 is a free one")] = 0,
@@ -32,7 +34,9 @@ def play(
     if sum(given is not None for given in (source, lesson, preset)) > 1:
         raise ArgumentError("give one of SOURCE, --lesson and --preset: each is what the page begins with")
     states = scenes.initial(lesson, preset, source is not None)
-    table = None if source is None else of_source(source)
+    if source is None and file_format != FileFormat():
+        raise ArgumentError("--encoding and --sheet say how SOURCE is read: give one")
+    table = None if source is None else of_source(source, file_format.encoding, file_format.sheet)
     at = listening(port)
     site = Site(at.getsockname()[1], table, states, lesson, preset)
 

@@ -16,6 +16,7 @@ from thalweg.cli.console import Grid, folded, say, say_skipped
 from thalweg.data.images import Images
 from thalweg.data.tables import Table
 from thalweg.data.target import label_text
+from thalweg.doctor import Diagnosis
 from thalweg.errors import ModelFileError
 from thalweg.models.sequential import Sequential
 from thalweg.runs.folder import Facts
@@ -147,7 +148,12 @@ def show_diagnosis(run: Run) -> None:
     if diagnosis is None:
         return
     several = len(run.facts.get("members", [])) > 1
-    say("", f"diagnosis{' of the first network' if several else ''}, by {len(diagnosis.checked)} rules")
+    show_findings(diagnosis, " of the first network" if several else "")
+
+
+def show_findings(diagnosis: Diagnosis, whose: str = "") -> None:
+    """Prints what the doctor finds, each with evidence and remedy."""
+    say("", f"diagnosis{whose}, by {len(diagnosis.checked)} rules")
     for finding in diagnosis.findings:
         say(*(folded(line.strip(), len(line) - len(line.lstrip())) for line in finding.text().splitlines()))
     if not diagnosis.findings:

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from thalweg.cli.console import say
-from thalweg.errors import ArgumentError, DivergedError
+from thalweg.cli.report import show_findings
+from thalweg.errors import ArgumentError, DivergedError, NotFoundError
 from thalweg.runs.folder import free_path, refuse_existing
 from thalweg.runs.reports import pages
 from thalweg.runs.run import Run
@@ -43,6 +44,8 @@ def report(
         raise ArgumentError(f"--seconds has to be 0 or more, got {seconds:g}")
     if len(runs) > MOST_RUNS:
         raise ArgumentError(f"a page compares at most {MOST_RUNS} runs, got {len(runs)}: make several pages")
+    if out is not None and not out.parent.is_dir():
+        raise NotFoundError(f"can't write {out}: there is no folder {out.parent}")
     if len(runs) > 1:
         path = writable(out or free_path(Path("comparison.html")))
         pages.write_comparison(runs, path, language)
@@ -88,10 +91,13 @@ def note(text: str) -> None:
 
 @contextmanager
 def on_failure(source: str, folder: Path, wanted: bool) -> Iterator[None]:
-    """If the training inside diverges, writes a report on it beside where its run folder would be, and says where."""
+    """If the training inside diverges, prints what the doctor finds, and writes a report beside where its run folder
+    would be if that is wanted, and says where."""
     try:
         yield
     except DivergedError as error:
+        if error.model is not None:
+            say_why(error)
         if wanted and error.model is not None:
             path = free_path(folder.with_name(f"{folder.name}-failed.html"))
             try:
@@ -102,3 +108,12 @@ def on_failure(source: str, folder: Path, wanted: bool) -> Iterator[None]:
             except Exception as another:  # the training's own error is what has to be told
                 note(f"there is no report: {reason(another)}")
         raise
+
+
+def say_why(error: DivergedError) -> None:
+    """Prints what the doctor finds in a training that diverged."""
+    try:
+        show_findings(error.model.diagnose())
+        say("")
+    except Exception as another:  # as above
+        note(f"there is no diagnosis: {reason(another)}")

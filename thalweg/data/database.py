@@ -37,6 +37,8 @@ THREAD_BYTES = 256 << 20  # of memory for each thread of DuckDB
 NUMBER_BYTES, TEXT_BYTES = 26, 100  # memory of a cell while it is read: in DuckDB, in transit, in a column
 _SAMPLE = 1000
 """Rows that suggest what a column of text may be, before all are examined."""
+_TOGETHER = 32
+"""Aggregates in one query: its time and its memory grow with their square."""
 
 
 @contextmanager
@@ -138,8 +140,7 @@ def converted(
     trials = {i: _trials(i, set(np.ma.compressed(sample[f"c{i}"]).tolist())) for i in texts}
     found: dict[int, tuple[Kind, str]] = {}
     while pending := {i: trial.pop(0) for i, trial in trials.items() if trial and i not in found}:
-        counts = ", ".join(_count(cell, *_CONVERTED[kind]) for kind, cell in pending.values())
-        counted = connection.execute(f"SELECT {counts} FROM {table}").fetchall()[0]
+        counted = _aggregates(connection, table, [_count(cell, *_CONVERTED[kind]) for kind, cell in pending.values()])
         for (i, (kind, cell)), present, fitting in zip(pending.items(), counted[::2], counted[1::2], strict=True):
             if 0 < present == fitting:
                 found[i] = kind, f"TRY_CAST({cell} AS {_CONVERTED[kind][1]})"
@@ -216,8 +217,7 @@ def _coded(connection: duckdb.DuckDBPyConnection, texts: Sequence[int]) -> dict[
     """
     if not texts:
         return {}
-    counts = ", ".join(f"approx_count_distinct(c{i})" for i in texts)
-    different = connection.execute(f"SELECT {counts} FROM fetched").fetchall()[0]
+    different = _aggregates(connection, "fetched", [f"approx_count_distinct(c{i})" for i in texts])
     coded = {}
     for i in (i for i, count in zip(texts, different, strict=True) if 0 < count <= _SAMPLE):
         distinct = f"SELECT DISTINCT c{i} FROM fetched WHERE c{i} IS NOT NULL"
@@ -247,21 +247,29 @@ def _count(cell: str, pattern: str, sql_type: str) -> str:
     return f"count({cell}), count(*) FILTER ({fits}{real})"
 
 
+def _aggregates(connection: duckdb.DuckDBPyConnection, table: str, wanted: Sequence[str]) -> list[Any]:
+    """The values of aggregates of a table's columns."""
+    found: list[Any] = []
+    for first in range(0, len(wanted), _TOGETHER):
+        found += connection.execute(f"SELECT {', '.join(wanted[first : first + _TOGETHER])} FROM {table}").fetchall()[0]
+    return found
+
+
 def _spellings(connection: duckdb.DuckDBPyConnection, read: dict[int, tuple[Kind, str]]) -> dict[int, dict[float, str]]:
     """How the few different numbers of a column are spelled, if differently from us; see `spelling`."""
     places = {i: kind for i, (kind, _) in read.items() if kind != "date"}
     if not places:
         return {}
-    first = f"(SELECT {', '.join(f'c{i}' for i in places)} FROM fetched LIMIT {_SAMPLE})"
-    different = connection.execute(f"SELECT {', '.join(f'count(DISTINCT c{i})' for i in places)} FROM {first}")
-    few = [i for i, count in zip(places, different.fetchall()[0], strict=True) if count <= FEW]
+    first = f"SELECT {', '.join(f'c{i}' for i in places)} FROM fetched LIMIT {_SAMPLE}"
+    cells = connection.execute(first).fetchnumpy()  # count(DISTINCT …) takes megabytes for each column
+    few = [i for i in places if len(set(np.ma.compressed(cells[f"c{i}"]).tolist())) <= FEW]
     # An integer that is spelled differently begins with +, or is -0.
     odd = [f"bool_or(contains(c{i}, '+') OR contains(c{i}, '-0'))" if places[i] == "integer" else "true" for i in few]
-    asked = connection.execute(f"SELECT {', '.join(odd)} FROM fetched").fetchall()[0] if few else ()
+    asked = _aggregates(connection, "fetched", odd)
     written = {}
     for i in (i for i, wanted in zip(few, asked, strict=True) if wanted):
-        cells = connection.execute(f"SELECT DISTINCT {bare_text(f'c{i}')} FROM fetched LIMIT {FEW + 2}").fetchall()
-        written[i] = spelling({text: float(text) for (text,) in cells if text is not None}, number_text)
+        texts = connection.execute(f"SELECT DISTINCT {bare_text(f'c{i}')} FROM fetched LIMIT {FEW + 2}").fetchall()
+        written[i] = spelling({text: float(text) for (text,) in texts if text is not None}, number_text)
     return written
 
 

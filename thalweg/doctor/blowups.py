@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from thalweg.doctor.case import Case, ever_twice
+from thalweg.doctor.case import Case
 from thalweg.doctor.rule import Numbers, Rule
 
 START = 2.0
@@ -32,7 +32,7 @@ BESIDE = 100.0
 def not_finite(case: Case) -> Numbers | None:
     if not case.diverged:
         return None
-    data = "the data holds" in case.diverged
+    data = not case.blown_up
     return {
         "what": case.diverged,
         "remedy": {
@@ -49,7 +49,10 @@ def not_finite(case: Case) -> Numbers | None:
 def bad_start(case: Case) -> Numbers | None:
     constant = case.constant
     assert constant is not None
-    first = float(case.recording.batch_losses[0]) if len(case.recording.batch_losses) else float(case.loss[0])
+    losses = case.recording.batch_losses if len(case.recording.batch_losses) else case.loss
+    if not len(losses):
+        return None  # it failed in the first step
+    first = float(losses[0])
     spent = int(np.argmax(case.gone > 0)) if (case.gone > 0).any() else len(case.gone)
     equal = np.log(len(case.shares)) if case.shares is not None else 0.0  # the loss of equal probabilities
     first -= float(case.facts.get("initial_penalty") or 0.0)
@@ -105,10 +108,10 @@ def exploding(case: Case) -> Numbers | None:
         beside = gradients / np.maximum(weights, 1.0)  # weights that begin at 0 are no evidence
     beside[~np.isfinite(beside)] = 0.0
     first, last = case.recording.layers[0], case.recording.layers[-1]
-    if ever_twice(across > ACROSS)[0]:
+    if case.ever_twice(across > ACROSS)[0]:
         than = {"en": f"of {last}", "zh": f"{last} 的梯度"}
         return case.harm | {"layer": first, "times": float(across[across > ACROSS].max()), "than": than}
-    twice = ever_twice(beside > BESIDE)
+    twice = case.ever_twice(beside > BESIDE)
     if twice.any():
         place = int(np.where(twice, beside.max(axis=0), 0).argmax())
         than = {"en": "of its weights", "zh": "自己的權重"}

@@ -22,6 +22,8 @@ LAG = 0.25
 """… or if it lags behind what simple models reach by this part of it, and by LITTLE at least."""
 PARTS = 8
 """A training of one epoch is looked at in this many parts."""
+NOT_FINITE = "the data holds"
+"""What the sentence of an error says if data, not training, was to blame."""
 ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 
 MISSING: dict[str, Text] = {
@@ -74,7 +76,7 @@ class Case:
         """Why a rule that needs these can't be checked; None if it can."""
         has: dict[str, Callable[[], bool]] = {
             "samples": lambda: len(self.recording) >= 2,
-            "course": lambda: len(self.loss) >= 2,
+            "course": lambda: len(self.loss) >= 2 or self.blown_up,
             "validation": lambda: len(self.held_loss) >= 2,
             "classes": lambda: self.shares is not None,
             "constant": lambda: self.constant is not None,
@@ -148,6 +150,11 @@ class Case:
         sentence = self.facts.get("diverged")
         return None if sentence is None else str(sentence)
 
+    @property
+    def blown_up(self) -> bool:
+        """Whether the training has led to numbers that aren't finite; it isn't to blame if the data holds some."""
+        return self.diverged is not None and NOT_FINITE not in self.diverged
+
     # --- what the loss could be ----------------------------------------------------------------------------------
 
     @cached_property
@@ -191,7 +198,7 @@ class Case:
         Where a simple model does no better, little progress isn't poor.
         """
         if self.diverged:
-            return True
+            return self.blown_up
         if self.constant is None or len(self.loss) < 2:
             return False
         reached = float(self.gone[-2:].max())
@@ -211,6 +218,8 @@ class Case:
     def harm(self) -> dict[str, Any]:
         """What the texts say of poor progress."""
         values: dict[str, Any] = {"loss": float(self.loss[-1]) if len(self.loss) else np.nan}
+        if self.blown_up:
+            return values | {"harm": {"en": "the training failed", "zh": "訓練失敗了"}}
         if self.constant is None:
             return values | {"harm": {"en": f"the loss is {values['loss']:.4g}", "zh": f"損失為 {values['loss']:.4g}"}}
         constant, loss = self.constant, values["loss"]
@@ -227,6 +236,15 @@ class Case:
     def statistic(self, name: str) -> Array:
         """(samples, layers)."""
         return self.recording.statistics[name]
+
+    def ever_twice(self, flags: Array) -> Array:
+        """By layer, whether something holds in two consecutive samples: (samples, layers) → (layers,).
+
+        Of a training that failed within two samples one has to do: the step that failed has no gradient.
+        """
+        if self.blown_up and len(flags) <= 2:
+            return np.asarray(flags.any(axis=0))
+        return np.asarray((flags[1:] & flags[:-1]).any(axis=0))
 
     @property
     def hidden(self) -> list[int]:
@@ -259,8 +277,3 @@ class Case:
 def last_two(flags: Array) -> Array:
     """By layer, whether something holds in the last two samples: (samples, layers) → (layers,)."""
     return np.asarray(flags[-2:].all(axis=0)) if len(flags) >= 2 else np.zeros(flags.shape[1:], bool)
-
-
-def ever_twice(flags: Array) -> Array:
-    """By layer, whether something holds in any two consecutive samples: (samples, layers) → (layers,)."""
-    return np.asarray((flags[1:] & flags[:-1]).any(axis=0))

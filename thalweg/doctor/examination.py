@@ -23,7 +23,7 @@ def diagnose(
     thorough: bool = True,
     skip: Mapping[str, Text] | None = None,
 ) -> Diagnosis:
-    """What is wrong with a training, by its recording: every rule wants a symptom *and* its harm, twice running.
+    """What is wrong with a training, by its recording: every rule wants a symptom and its harm, twice running.
 
     Args:
         recording: of the training; it may have failed or still be going on.

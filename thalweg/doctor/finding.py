@@ -59,7 +59,7 @@ class Finding:
     Attributes:
         rule: the name of the rule, such as "dead units".
         severity: "error" (nothing was learned, or the training failed), "warning", or "note".
-        sentence: what is wrong.
+        sentence: what is wrong; like the next two a text by language, "en" and "zh".
         evidence: the symptom and the harm, with their numbers.
         remedy: what to try, by the names of thalweg's arguments.
     """

@@ -20,7 +20,9 @@ RISEN = 0.15
 GAP = 0.15
 """… and by how much it is above the training loss."""
 FEWER = 0.02
-"""The share of answers, right at best, that are wrong now; at least two standard errors."""
+"""The share of answers that were right and are wrong now; at least two standard errors."""
+VAGUE = 0.05
+"""Two standard errors of an accuracy that tells little."""
 ONE_ANSWER, EXACTLY = 0.99, 0.003
 """The share of rows with the same answer that counts as all; how near the accuracy is to a class's share, if it is all
 that is known."""
@@ -45,24 +47,25 @@ def overfitting(case: Case) -> Numbers | None:
     gap = (held[-2:] - loss[-2:]) / constant
     if (risen < RISEN).any() or (gap < GAP).any() or loss[-1] > loss[int(held.argmin())]:
         return None
-    if better_now(case, least + RISEN / 2 * constant) or not costly(case, held[-2:] / constant):
+    if better_now(case, least + RISEN / 2 * constant) or not costly(case, held / constant):
         return None
     return {"held": float(held[-1]), "least": least, "epoch": int(held.argmin()) + 1, "loss": float(loss[-1])}
 
 
 def costly(case: Case, held: Floats) -> bool:
-    """Whether fewer answers are right than at best, beyond chance, or they are worth less than a constant answer.
+    """Whether fewer answers are right than when the validation loss was least, beyond chance.
 
-    A validation loss may rise because the network is too sure of itself, while its answers get no worse.
+    A validation loss may rise because the network is too sure of itself, while its answers get no worse. Of so few rows
+    that their answers tell little, or without an accuracy, it is harm if they are worth less than a constant answer.
     """
     right = case.held_accuracy
-    if right is None or len(right) < 4 or (held > 1).all():
+    if right is None or len(right) != len(held) or len(right) < 4:
         return True
-    pairs = (right[1:] + right[:-1]) / 2
-    best = float(pairs.max())
+    least = int(held.argmin())
+    then = float(right[max(0, least - 1) : least + 2].mean())
     rows = max(1, int(case.facts.get("held_rows") or 1))
-    lost = max(FEWER, 2 * np.sqrt(best * (1 - best) / rows))
-    return bool((best - right[-2:] >= lost).all())
+    chance = 2 * np.sqrt(then * (1 - then) / rows)
+    return bool((then - right[-2:] >= max(FEWER, chance)).all() or (chance > VAGUE and (held[-2:] > 1).all()))
 
 
 def better_now(case: Case, least: float) -> bool:
@@ -203,9 +206,10 @@ RULES = [
         symptom=f"the validation loss is above its least value by {RISEN:.0%} of the constant answer's loss, and "
         f"above the "
         f"training loss by {GAP:.0%}",
-        harm=f"in the last two epochs {FEWER:.0%} fewer answers are right than at best, beyond chance, or they are "
-        f"worth less than "
-        "a constant answer; of numbers, the loss itself",
+        harm=f"in the last two epochs {FEWER:.0%} fewer answers are right than when that loss was least, beyond "
+        "chance; "
+        f"or, if chance alone may be {VAGUE:.0%}, "
+        "they are worth less than a constant answer; of numbers, the loss itself",
         needs=("constant", "validation"),
         check=overfitting,
         sentence={

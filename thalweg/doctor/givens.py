@@ -77,7 +77,7 @@ def leaking(case: Case) -> Numbers | None:
     assert x is not None
     assert y is not None
     gone = 1 - case.held_loss / case.constant if len(case.held_loss) >= 2 else case.gone
-    if gone[-2:].min() < SURE or not 2 <= x.shape[1] <= MOST_COLUMNS:
+    if len(gone) < 2 or gone[-2:].min() < SURE or not 2 <= x.shape[1] <= MOST_COLUMNS:
         return None
     task = "regression" if case.shares is None else "classes"
     target = y.reshape(len(y), -1)
@@ -183,7 +183,8 @@ def unfitting(case: Case) -> Numbers | None:
     beyond = values - np.clip(values, low, high)
     share = float((np.abs(beyond) > 1e-6 * np.abs(values).max()).mean())
     left = float(np.square(beyond).mean() / max(values.var(axis=0).mean(), 1e-30))
-    if left < OUT_OF_REACH or (case.constant is not None and case.gone[-2:].max() > 1 - OUT_OF_REACH / 2):
+    gone = case.gone[-2:].max(initial=-np.inf) if case.constant is not None else -np.inf
+    if left < OUT_OF_REACH or gone > 1 - OUT_OF_REACH / 2:
         return None
     english = f"{activation} gives numbers from {low:g} to {high:g}, and {share:.0%} of the targets are outside"
     chinese = f"{activation} 只會給出 {low:g} 到 {high:g} 的數，而 {share:.0%} 的目標不在其中"

@@ -15,9 +15,10 @@ USUAL = -3.0
 """What is recommended (log₁₀, as above)."""
 LEAST = -12.0
 """What a step is taken for that changes nothing, although there is a gradient."""
-STILL = 1e-3
-"""A loss stands still if a window of epochs changes it by less than this part of the constant answer's loss."""
-WINDOW = 3
+WINDOW, STILL = 3, 3e-3
+"""A loss stands still if so many epochs change it by less than this part of the constant answer's loss; …"""
+SHORT, HARDLY = 10, 0.01
+"""… in longer trainings, if the means of such parts of the epochs differ by less than this."""
 FALLING = 0.015
 """A loss still falls if a tenth of the epochs takes away this part of the constant answer's loss, twice running."""
 FAST = 0.05
@@ -43,9 +44,8 @@ def too_high(case: Case) -> Numbers | None:
         return None
     middle = ratios(case)
     above = middle > HIGH
-    twice = above[1:] & above[:-1]
-    early = case.recording.iterations[:-1] < EARLY * case.recording.iterations[-1]
-    if not twice[~early].any() and not (twice.any() and case.nothing_learned):
+    late = above[:-1] & (case.recording.iterations[:-1] >= EARLY * case.recording.iterations[-1])
+    if not (late & above[1:]).any() and not (case.ever_twice(above) and case.nothing_learned):
         return None
     ratio, rate = float(np.nanmax(middle[above])), float(case.recording.learning_rates.max())
     return case.harm | {"ratio": ratio, "rate": rate, "try": rate * 10 ** max(USUAL - ratio, -3)}
@@ -67,10 +67,15 @@ def stalled(case: Case) -> Numbers | None:
     assert constant is not None
     if not case.poor or case.diverged or len(case.loss) < 2 * WINDOW + 1:
         return None
-    before, between, now = case.loss[-2 * WINDOW - 1], case.loss[-WINDOW - 1], case.loss[-1]
-    if max(abs(before - between), abs(between - now)) > STILL * WINDOW * constant:
+    window = len(case.loss) // SHORT
+    if window > WINDOW:  # their means: a batch more or less easy moves the loss of an epoch
+        before, between, now = case.loss[-3 * window :].reshape(3, window).mean(axis=1)
+    else:
+        window = WINDOW
+        before, between, now = case.loss[-2 * WINDOW - 1], case.loss[-WINDOW - 1], case.loss[-1]
+    if max(abs(before - between), abs(between - now)) > (HARDLY if window > WINDOW else STILL) * constant:
         return None
-    return case.harm | {"epochs": 2 * WINDOW, "moved": abs(before - now) / constant}
+    return case.harm | {"epochs": 2 * window, "moved": abs(before - now) / constant}
 
 
 def still_falling(case: Case) -> Numbers | None:
@@ -109,6 +114,7 @@ RULES = [
         symptom=f"log₁₀ of (mean size of Δw / mean size of w) is above {HIGH:g} in two consecutive samples",
         harm=f"poor progress; if it was in the first {EARLY:.0%} of the steps, next to none",
         needs=("samples", "course"),
+        yields_to=("symmetry",),
         check=too_high,
         sentence={"en": "The learning rate is too high.", "zh": "學習率太高。"},
         evidence=STEP_SIZE,
@@ -128,8 +134,8 @@ RULES = [
     ),
     Rule(
         name="stalled",
-        symptom=f"the loss has moved by less than {STILL * WINDOW:.1%} of the constant answer's in {WINDOW} epochs, "
-        "twice running",
+        symptom=f"the loss has moved by less than {STILL:.1%} of the constant answer's in {WINDOW} epochs, or its "
+        f"mean by less than {HARDLY:.0%} in a tenth of {SHORT * (WINDOW + 1)} epochs or more, twice running",
         harm="poor progress",
         needs=("constant", "course"),
         yields_to=("dead units", "symmetry", "vanishing gradients", "saturated units", "learning rate too low",

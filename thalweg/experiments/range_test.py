@@ -31,9 +31,13 @@ SMOOTHING = 0.03  # standard deviation of the smoothing window, as a share of th
 class LearningRateTest:
     """What `find_learning_rate` measured.
 
-    learning_rates: of each completed step. losses: of its batch, before the step. smoothed: their moving average with
-    Gaussian weights. suggestion: the learning rate where `smoothed` falls fastest against log(learning rate), or None
-    if it falls nowhere. ended: why the sweep ended, "end", "loss rose", or "not finite".
+    Attributes:
+        learning_rates: of each completed step.
+        losses: of its batch, before the step.
+        smoothed: their moving average with Gaussian weights.
+        suggestion: the learning rate where `smoothed` falls fastest against log(learning rate), or None if it falls
+            nowhere.
+        ended: why the sweep ended, "end", "loss rose", or "not finite".
     """
 
     learning_rates: NDArray[np.float64]

@@ -95,18 +95,28 @@ class Entry:
 
 @dataclass
 class Comparison:
-    """What `compare` found; printing it shows the table, best entry first."""
+    """What `compare` found; printing it shows the table, best entry first.
+
+    Attributes:
+        knob, task, metric: what was varied, the target's task, and the score on the rows held out.
+        chance: the score of an answer that doesn't look at x.
+        settings: what all trainings had in common.
+        rows: how many there were to learn from, and held out.
+        entries: each value of the knob with its trainings; `score` is their mean, `interval` half of its 95%
+            confidence interval over the seeds.
+        left_out: the entries that don't fit the task, each with the reason.
+    """
 
     KNOBS: ClassVar[tuple[str, ...]] = ("activation", "loss", "learning_rate", "initializer", "optimizer")
 
     knob: str
     task: str
     metric: str
-    chance: float  # the score of an answer that doesn't look at x
+    chance: float
     settings: Settings
-    rows: tuple[int, int]  # to learn from, held out
+    rows: tuple[int, int]
     entries: list[Entry]
-    left_out: dict[str, str] = field(default_factory=dict)  # entries that don't fit the task, with the reason
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def ranked(self) -> list[Entry]:
         """The entries, best score first; those without a score last."""

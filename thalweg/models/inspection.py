@@ -22,6 +22,7 @@ from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import Instruction
 from thalweg.program.passes.draft import Request
 from thalweg.recordings import Recording
+from thalweg.support.checks import number
 from thalweg.support.nested import leaves
 from thalweg.support.parts import done_by
 from thalweg.support.printing import out
@@ -76,8 +77,8 @@ class Inspected:
             seconds: for the parts that have to compute; what there is no time for is left out, which the page says.
 
         Raises:
-            ArgumentError: the model isn't compiled or built, or only one of x and y is given. ThalwegError: the file
-            can't be written.
+            ArgumentError: the model isn't compiled or built, only one of x and y is given, or `language` or `seconds`
+            isn't one. ThalwegError: the file can't be written.
 
         >>> import tempfile
         >>> from thalweg import Sequential, layers
@@ -94,6 +95,7 @@ class Inspected:
         from thalweg.views.report.of_model import subject_of
         from thalweg.views.web.page import write_page
 
+        seconds = number("seconds", seconds)
         if self.inputs:
             self.build()
         model: Any = self
@@ -103,7 +105,7 @@ class Inspected:
     def diagnose(self) -> Diagnosis:
         """What is wrong with the last fit, in plain sentences, each with its evidence and a remedy.
 
-        Every rule wants a symptom *and* its harm: half of a layer may be dead as long as the network learns. After a
+        Every rule wants a symptom and its harm: half of a layer may be dead as long as the network learns. After a
         fit with `record=True` all rules are checked, and a linear model and a forest of trees are fitted to the
         recorded rows, to know what can be reached; after another fit those that need the losses alone, and it is said
         which rules were not. The rules: docs/doctor.md.

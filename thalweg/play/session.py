@@ -159,6 +159,8 @@ def read(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {"do": do}
     if message.get("side") is not None:
         found["side"] = whole(0, 1)("side", message["side"])
+    if message.get("serial") is not None:
+        found["serial"] = whole(0, 2**53)("serial", message["serial"])
     match do:
         case "state":
             found |= {"state": message.get("state"), "side": found.get("side", 0)}

@@ -62,6 +62,7 @@ class Side:
         self.next_frame = 0.0
         self.wanted: set[str] = set(SHOWN)
         self.choice = Choice()
+        self.serial = 0  # of the newest message with a number that was done, or refused
         self.survey: Survey | None = None
         self.thread = threading.Thread(target=self.live, name=f"thalweg side {number}", daemon=True)
         self.thread.start()
@@ -149,6 +150,8 @@ class Side:
                 self.fail(error, "diverged")
             except (ThalwegError, MemoryError) as error:
                 self.refuse(told(error))
+            finally:
+                self.serial = message.get("serial", self.serial)
         if self.playing and self.course is not None:
             self.train(self.course)
         if self.dirty and self.awaited is None and time.monotonic() >= self.next_frame:
@@ -195,9 +198,11 @@ class Side:
             case "step":
                 self.pause(course, finish=False)
                 course.one_step()
+                self.frame.status = "paused"
             case "epoch":
                 self.pause(course, finish=False)
                 self.finish_epoch(course)
+                self.frame.status = "paused"
             case "reset":
                 self.begin(course.state)
             case "draw":
@@ -209,7 +214,8 @@ class Side:
         left = bursts.steps_per_epoch - bursts.batch
         if finish and self.playing and bursts.batch and left * self.pace.step_seconds < SHORT_EPOCH:
             course.run(left)
-        self.playing, self.frame.status = False, "paused"
+        if self.playing:  # a training that has diverged stays so
+            self.playing, self.frame.status = False, "paused"
 
     def finish_epoch(self, course: Course) -> None:
         """The rest of this epoch, in bursts, so that closing the page isn't kept waiting."""
@@ -223,6 +229,7 @@ class Side:
 
     def set_state(self, given: Any) -> None:
         """Another state: with the same weights if they can be kept, or anew."""
+        self.frame.error = None  # of an older state
         state = State.of(given)
         course = self.course
         if course is None or not state.keeps_weights(course.state):
@@ -233,7 +240,10 @@ class Side:
             and course.bursts.steps_per_epoch * self.pace.step_seconds < SHORT_EPOCH
             and self.playing
         ):
-            course.run(course.bursts.steps_per_epoch - course.bursts.batch)
+            try:
+                course.run(course.bursts.steps_per_epoch - course.bursts.batch)
+            except DivergedError as error:  # what is changed may be the remedy
+                self.fail(error, "diverged")
         if course.change(state):
             self.frame.changed(course)
             self.survey = None
@@ -264,9 +274,9 @@ class Side:
         if course is None or empty:
             self.deliver(self.frame.empty())
             return
+        self.deliver(self.frame.made(course, self.wanted, self.choice, self.pace.measured))
         if "landscape" in self.wanted and (self.survey is None or (self.frame.outside and self.survey.old)):
             self.survey = Survey(course, lambda: self.tell({"do": "survey"}))
-        self.deliver(self.frame.made(course, self.wanted, self.choice, self.pace.measured))
 
     def deliver(self, content: dict[str, Any]) -> None:
         """Numbers and posts a frame."""
@@ -274,4 +284,4 @@ class Side:
         with self.condition:
             self.awaited = number
         self.next_frame = time.monotonic() + FRAME_SECONDS
-        self.post({"frame": number, "side": self.number, **content})
+        self.post({"frame": number, "side": self.number, "serial": self.serial, **content})

@@ -89,19 +89,7 @@ class Recording:
         layers: the names of the layers with weights, in order.
         iterations: int64 (samples,), the steps done before each sample; rising.
         epochs: (samples,), the same in epochs, 2.5 being the middle of the third.
-        statistics: by name, (samples, layers):
-
-            - weight_norm, gradient_norm, update_norm: √Σv² over the layer's weights that are trained (if none are, over
-              all of them). The gradient is that of the loss and the penalties, as the optimizer has it.
-            - weight_mean_abs, update_mean_abs: mean |w| and mean |Δw|; update_ratio: the second over the first.
-            - activation_mean, activation_std: of what leaves the layer, after its activation, also if that is a layer
-              of its own (Activation, ReLU) right behind it.
-            - dead: the share of units (channels) whose greatest pre-activation is ≤ 0; NaN unless the activation is 0
-              for all such values.
-            - saturated: the share of pre-activations with |h| ≥ 5; NaN unless the activation is almost flat there on
-              both sides.
-            - equal_units: the share of units that have a twin with the same weights and bias; NaN for layers without a
-              matrix product.
+        statistics: by the names below, (samples, layers).
         histograms: by name ("weights", "gradients", "updates", "activations").
         batch_losses, batch_iterations: (n,), the loss of a batch before its step, penalties included, and the number of
             steps done before it; from the first step, evenly thinned beyond 20,000.
@@ -112,6 +100,20 @@ class Recording:
         path_iterations: int64 (k,), steps done before.
         sample: at most 2,000 rows each of those trained and of those validated on; None for several inputs.
         facts: plain JSON on model, data and training; see docs/recording.md.
+
+    The statistics of a layer at a sample:
+
+    - weight_norm, gradient_norm, update_norm: √Σv² over the layer's weights that are trained (if none are, over
+      all of them). The gradient is that of the loss and the penalties, as the optimizer has it.
+    - weight_mean_abs, update_mean_abs: mean |w| and mean |Δw|; update_ratio: the second over the first.
+    - activation_mean, activation_std: of what leaves the layer, after its activation, also if that is a layer
+      of its own (Activation, ReLU) right behind it.
+    - dead: the share of units (channels) whose greatest pre-activation is ≤ 0; NaN unless the activation is 0
+      for all such values.
+    - saturated: the share of pre-activations with |h| ≥ 5; NaN unless the activation is almost flat there on
+      both sides.
+    - equal_units: the share of units that have a twin with the same weights and bias; NaN for layers without a
+      matrix product.
 
     >>> Recording(facts={"steps": 20})
     <Recording: 0 samples of 20 steps, 0 layers>
@@ -153,6 +155,8 @@ class Recording:
         """The weights at place k of the path, as `set_weights` takes them."""
         if self.path is None:
             raise ArgumentError("the recording has no path: the network has too many weights, or none were recorded")
+        if not -len(self.path) <= k < len(self.path):
+            raise ArgumentError(f"the path has the places 0 to {len(self.path) - 1}, got {k!r}")
         arrays, at = [], 0
         for _, shape in self.facts["weights"]:
             size = math.prod(shape)

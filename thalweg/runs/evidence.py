@@ -33,6 +33,7 @@ MOST_NUMBERS = 1_000_000
 MOST_CELLS = 100_000
 LONGEST = 200
 """Letters of a cell that are kept."""
+MIDNIGHT = "T00:00:00"
 ARRAYS = ("rows", "truth", "predicted", "at", "x")
 
 
@@ -110,7 +111,11 @@ def cells_of(table: Table, name: str) -> list[Any]:
     column = table.column(name)
     if column.kind in ("number", "integer") and not column.written:
         return [None if np.isnan(value) else value for value in column.values.tolist()]
-    return [cell if cell is None else cell[:LONGEST] for cell in column.as_text().tolist()]
+    cells = [cell if cell is None else cell[:LONGEST] for cell in column.as_text().tolist()]
+    if column.kind != "date":
+        return cells
+    days = all(cell is None or cell.endswith(MIDNIGHT) for cell in cells)
+    return [cell and (cell.removesuffix(MIDNIGHT) if days else cell.replace("T", " ")) for cell in cells]
 
 
 def of_images(x: Array, y: Array, predicted: Array) -> Evidence:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from thalweg.program.ir.instruction import Array
+from thalweg.support.checks import whole
 from thalweg.tracing.central import Check
 from thalweg.tracing.trace_figure import figure
 from thalweg.tracing.trace_html import as_html
@@ -97,7 +98,7 @@ class Trace(Mapping[str, Array]):
 
         most: of an array with more numbers only the first are written, and how many there are; None: all of them.
         """
-        return described(self, most)
+        return described(self, None if most is None else whole("most", most, 0))
 
     def figure(self) -> dict[str, Any]:
         """The trace as a figure of a page, of the kind "steps"."""
@@ -105,7 +106,7 @@ class Trace(Mapping[str, Array]):
 
     def text(self, width: int | None = None) -> str:
         """The trace as text for people, `width` columns wide; None: as wide as it is."""
-        return written(self, width)
+        return written(self, None if width is None else whole("width", width))
 
     def __str__(self) -> str:
         from thalweg.support.terminal import columns

@@ -139,7 +139,7 @@ def program(upload: Upload, target: str, task: str, ignored: list[str], data: di
     else:
         where = "  # the file that the page was given: put it here"
     lines = [
-        f"table = read_table({upload.path!r}){where}",
+        f"table = read_table({', '.join([repr(upload.path), *(f'{k}={v!r}' for k, v in upload.how.items())])}){where}",
         f"target = Target.of(table, {target!r}, {task!r})",
     ]
     if data["share"]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from thalweg.data.formats.encodings import likely_encoding
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import DataError, ThalwegError
 from thalweg.play.requests.bounds import TABLE_ROWS, UPLOADS
@@ -22,12 +23,13 @@ ENDINGS = (".csv", ".tsv", ".txt")
 
 @dataclass(frozen=True)
 class Upload:
-    """A table with the name that the page shows, and the path that an exported program reads."""
+    """A table with the name that the page shows, and the path that an exported program reads, and how it does."""
 
     id: str
     name: str
     path: str
     table: Table
+    how: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """What the page shows of it."""
@@ -69,10 +71,11 @@ def suggested(table: Table, usable: list[str]) -> str | None:
     return next(iter(known or usable[-1:]), None)
 
 
-def of_source(source: str) -> Upload:
+def of_source(source: str, encoding: str | None = None, sheet: str | None = None) -> Upload:
     """The table that the command line names."""
-    table = limited(read_table(source))
-    return Upload("source", Path(source).name or source, source, table)
+    how = {key: given for key, given in (("encoding", encoding), ("sheet", sheet)) if given is not None}
+    table = limited(read_table(source, encoding=encoding, sheet=sheet))
+    return Upload("source", Path(source).name or source, source, table, how)
 
 
 def limited(table: Table) -> Table:
@@ -106,6 +109,14 @@ class Uploads:
             try:
                 read = read_table(path)
             except ThalwegError as error:  # it names the file, whose place is none of the page's business
+                likely = likely_encoding(path)
+                if likely not in (None, "utf-8"):
+                    raise RefusedError(
+                        f"{label} isn't UTF-8; it looks like {likely}: save it as UTF-8, or start with thalweg play "
+                        f"FILE --encoding {likely}",
+                        f"{label} 不是 UTF-8，看起來是 {likely}：請存成 UTF-8，或用 "
+                        f"thalweg play 檔案 --encoding {likely} 開始",
+                    ) from None
                 raise DataError(str(error).replace(str(path), label)) from None
         table = Table({n: read.column(n) for n in read.names}, label)
         made = Upload(secrets.token_hex(8), label, label, limited(table))

@@ -116,7 +116,8 @@ class Course:
             self.network.exercise, self.network.state = exercise, state
             self.responses = Responses(self.network)
             return True
-        network = Network(state, self.network.exercise, before=self.network)
+        exercise = posed(state, self.uploads) if "plane" in differs else self.network.exercise
+        network = Network(state, exercise, before=self.network)
         leg = self.legs[-1]
         leg.epochs, leg.whole = self.bursts.epochs, self.bursts.batch == 0
         self.epochs_before, self.iterations_before = self.epoch, self.iteration

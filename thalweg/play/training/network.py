@@ -48,6 +48,11 @@ class Network:
 
     def __init__(self, state: State, exercise: Exercise, before: Network | None = None) -> None:
         self.state, self.exercise = state, exercise
+        if not len(exercise.x):
+            raise RefusedError(
+                "all rows are held out to validate on: take more rows, or a smaller share of them",
+                "所有資料列都拿去驗證了：請增加列數，或減少驗證的比例",
+            )
         self.loss = knobs.loss(state, exercise)
         with building, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

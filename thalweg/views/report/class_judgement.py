@@ -25,29 +25,27 @@ def class_judgement(subject: Subject) -> dict[str, Any] | None:
     truth, shares = held.truth.astype(np.int64), held.predicted.astype(np.float64)
     figures = [confusion(truth, held.guesses, subject.classes)]
     binary = len(subject.classes) == 2
-    chosen = [1] if binary else frequent(truth, MOST_CURVES)
-    figures += ranking(truth, shares, subject.classes, chosen)
+    figures += ranking(truth, shares, subject.classes, [0, 1] if binary else frequent(truth, MOST_CURVES))
     figures.append(calibration(truth, shares, subject.classes, binary))
     if binary:
         figures.append(thresholds(truth == 1, shares[:, 1], subject.classes[1]))
     figures += sureness(truth, shares)
     return {
         "id": "judgement",
-        "title": both("How good the predictions are", "預測的好壞"),
         "text": part_of(held),
         "figures": figures,
     }
 
 
 def part_of(held: Held) -> list[Text]:
-    """A sentence if only a part of the held-out rows was kept."""
+    """A sentence if only a part of the rows was kept."""
     if held.of <= len(held.truth):
         return []
     kept = len(held.truth)
     return [
         both(
-            f"Drawn from {kept:,} of the {held.of:,} held-out rows, chosen at random; the scores above are of all.",
-            f"以下取自 {held.of:,} 個保留資料列中隨機選出的 {kept:,} 列；上面的分數則用了全部。",
+            f"Drawn from {kept:,} of the {held.of:,} rows, chosen at random; the scores above are of all.",
+            f"以下取自 {held.of:,} 列中隨機選出的 {kept:,} 列；上面的分數則用了全部。",
         )
     ]
 
@@ -98,8 +96,11 @@ def ranking(truth: Array, shares: Array, classes: Any, chosen: list[int]) -> lis
             continue
         true, false, found = ranked(positive, shares[:, k])
         area = float(np.sum(np.diff(false) * (true[1:] + true[:-1]) / 2))  # by trapezoids
-        keep = thinned(len(true), POINTS)
-        roc.append({"name": f"{classes[k]} (AUC {area:.3f})", "x": false[keep], "y": true[keep]})
+        hits = np.rint(true * positive.sum())
+        keep = corners(hits, found - hits)
+        keep = keep[thinned(len(keep), POINTS)]
+        if len(classes) > 2 or k == 1:  # of two classes, both have the same area
+            roc.append({"name": f"{classes[k]} (AUC {area:.3f})", "x": false[keep], "y": true[keep]})
         precision = true * positive.sum() / np.maximum(found, 1)
         precision[0] = precision[1]
         average = float(np.sum(np.diff(true) * precision[1:]))
@@ -146,6 +147,16 @@ def ranked(positive: Array, share: Array) -> tuple[Array, Array, Array]:
     true = np.concatenate([[0.0], hits / positive.sum()])
     false = np.concatenate([[0.0], (found - hits) / np.count_nonzero(~positive)])
     return true, false, np.concatenate([[0], found])
+
+
+def corners(x: Array, y: Array) -> Array:
+    """The places where a line through these points changes its direction, with both ends.
+
+    >>> corners(np.array([0, 0, 0, 1, 2]), np.array([0, 1, 2, 2, 2])).tolist()
+    [0, 2, 4]
+    """
+    turns = (np.diff(x, 2) != 0) | (np.diff(y, 2) != 0)
+    return np.flatnonzero(np.concatenate([[True], turns, [True]])) if len(x) > 2 else np.arange(len(x))
 
 
 def calibration(truth: Array, shares: Array, classes: Any, binary: bool) -> Figure:

@@ -33,6 +33,21 @@ MOST_BYTES = 3_500_000
 MOST_OF_A_FIGURE = 400_000
 """Bytes of a figure's pictures; larger ones lose rows and columns of pixels."""
 LEAST_SIDE = 8
+TITLES = {
+    "overview": both("Overview", "概覽"),
+    "findings": both("The doctor", "診斷"),
+    "course": both("The course of the training", "訓練過程"),
+    "judgement": both("How good the predictions are", "預測的好壞"),
+    "mistakes": both("The worst mistakes", "最嚴重的錯誤"),
+    "influence": both("What the predictions depend on", "預測取決於什麼"),
+    "network": both("The network", "網路"),
+    "convolutions": both("What the network looks at", "網路看到了什麼"),
+    "layers": both("Inside the layers", "各層內部"),
+    "landscape": both("The loss landscape", "損失地形"),
+    "program": both("One training step, instruction by instruction", "逐指令看一個訓練步"),
+    "reproduction": both("How to reproduce it", "如何重現"),
+}
+"""Of the sections, in their order."""
 INSIDE = ("findings", "network", "convolutions", "layers", "landscape", "program")
 """The sections that look into one network."""
 
@@ -73,7 +88,8 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
                 found["text"] = [subject.inside, *found.get("text", [])]
         except ThalwegError as error:  # such as a network of a kind that can't be shown so
             made[name] = None
-            failed.append(both(f"{name}: {error}", f"{name}：{error}"))
+            title = TITLES[name]
+            failed.append(both(f"{title['en']}: {error}", f"{title['zh']}：{error}"))
 
     make("overview", lambda: overview(subject))
     make("course", lambda: training_curves(subject))
@@ -87,9 +103,8 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
     make("landscape", lambda: loss_planes(subject, clock.part(0.6)))
     make("findings", lambda: findings(subject, clock))  # last, as its time has no limit
     make("reproduction", lambda: reproduction(subject))
-    order = ["overview", "findings", "course", "judgement", "mistakes", "influence", "network", "convolutions"]
-    order += ["layers", "landscape", "program", "reproduction"]
-    return [section for name in order if (section := made[name]) is not None], failed
+    there = [(title, section) for name, title in TITLES.items() if (section := made[name]) is not None]
+    return [{"title": title} | section for title, section in there], failed
 
 
 def important(section: Section | None) -> list[str]:

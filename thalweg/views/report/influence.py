@@ -6,6 +6,7 @@ held-out rows; a column is moved with all columns of the matrix that it became, 
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ POINTS, VALUES = 20, 12
 AVERAGED = 200
 STACKED = 4096
 MOST_CLASSES = 4
+DATE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?$")
+"""What a date's cell looks like: dates are shown in their order, other texts by how often they occur."""
 LEAST = 0.2
 """Seconds without which neither is begun."""
 PART = 0.6
@@ -70,12 +73,12 @@ def influence(subject: Subject, clock: Clock) -> dict[str, Any] | None:
             figures.append(drawn)
     return {
         "id": "influence",
-        "title": both("What the predictions depend on", "預測取決於什麼"),
         "text": [
             both(
-                "Measured on held-out rows. A column that says the same as another seems unimportant, since the other "
-                "remains; none of this says what causes what.",
-                "在保留資料列上測量。若一欄與另一欄說的是同一件事，單獨打亂它會顯得不重要；這些結果也不代表因果。",
+                f"Measured on {subject.rows_name['en']}. A column that says the same as another seems unimportant, "
+                "since the other remains; none of this says what causes what.",
+                f"在{subject.rows_name['zh']}上測量。"
+                "若一欄與另一欄說的是同一件事，單獨打亂它會顯得不重要；這些結果也不代表因果。",
             )
         ],
         "figures": figures,
@@ -140,9 +143,9 @@ def importance_bars(found: Importance, subject: Subject) -> Figure:
         "title": both("Importance of the columns", "欄位的重要性"),
         "note": both(
             f"By how much the {measure['en']} ({written(found.base)}) grows when a column's cells change places among "
-            f"{found.rows:,} held-out rows; {found.rounds} times each, with the standard deviation.{more}",
-            f"把一欄的值在 {found.rows:,} 個保留資料列間打亂後，{measure['zh']}（{written(found.base)}）增加多少；"
-            f"每欄 {found.rounds} 次，附標準差。{more_zh}",
+            f"{found.rows:,} {subject.rows_name['en']}; {found.rounds} times each, with the standard deviation.{more}",
+            f"把一欄的值在 {found.rows:,} 個{subject.rows_name['zh']}間打亂後，"
+            f"{measure['zh']}（{written(found.base)}）增加多少；每欄 {found.rounds} 次，附標準差。{more_zh}",
         ),
         "labels": [found.names[k] for k in shown],
         "values": found.mean[shown],
@@ -165,7 +168,11 @@ def grid(cells: Array, numeric: bool) -> tuple[list[Any], Array]:
                 keep = thinned(len(values), POINTS)
         return values[keep].tolist(), known[first[keep]]
     values = cells.tolist()
-    kept = [cell for cell, _ in Counter(values).most_common(VALUES)]
+    different = Counter(values)
+    kept = [cell for cell, _ in different.most_common(VALUES)]
+    if all(DATE.match(cell) for cell in different if cell is not None):
+        dates = sorted(cell for cell in different if cell is not None)
+        kept = [*(dates[k] for k in thinned(len(dates), VALUES)), *([None] if None in different else [])]
     labels = [both("missing", "遺漏值") if cell is None else str(cell) for cell in kept]
     return labels, np.array([values.index(cell) for cell in kept])
 

@@ -89,7 +89,7 @@ def layer_statistics(subject: Subject) -> dict[str, Any] | None:
     if len(layers) < len(recording.layers):
         shown = ", ".join(recording.layers[k] for k in layers)
         text.append(both(f"Of {len(recording.layers)} layers: {shown}.", f"{len(recording.layers)} 層中的：{shown}。"))
-    return {"id": "layers", "title": both("Inside the layers", "各層內部"), "text": text, "figures": figures}
+    return {"id": "layers", "text": text, "figures": figures}
 
 
 def over_time(recording: Any, name: str, layers: Array) -> Figure | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from thalweg.errors import ThalwegError
 from thalweg.landscapes import planes, terrain
 from thalweg.views.report.subject import Array, Clock, Figure, Network, Subject, Text, both, thinned
 
@@ -33,24 +33,22 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         return None
     if not float(np.abs(network.model.vector).max(initial=0.0)) < LARGEST:  # nor NaN
         return None
-    if not clock.has(GRID * evaluation_seconds(network.model, x, y), what):
+    if not clock.has(GRID * terrain.Terrain(network.model, x, y).seconds(), what):
         return None
     path = path_of(subject, network)
     seconds = min(MOST, clock.left / 4)
     figures = [around(planes.landscape(network.model, x, y, seconds=seconds))]
     if path is not None and clock.has(LEAST, what):
         figures.insert(0, descent(planes.pca_plane(network.model, x, y, path, seconds=seconds)))
-    others = solutions(network, x, y, clock)
-    if len(others) >= 2 and clock.has(LEAST, what):
-        two = dict(list(others.items())[:2])  # others wouldn't lie on the plane through these
-        found = planes.valleys(network.model, x, y, list(two.values()), seconds=min(seconds, clock.left))
-        figures.append(between(found, list(two)))
+    try:
+        figures += local_valleys(network, x, y, clock, seconds)
+    except ThalwegError as error:  # such as a network that can't be made again, or solutions that are equal
+        subject.missing.append(both(f"Local valleys: {error}", f"局部的山谷：{error}"))
     figures = [figure for figure in figures if np.isfinite(figure["loss"]).any()]
     if not figures:
         return None
     return {
         "id": "landscape",
-        "title": both("The loss landscape", "損失地形"),
         "text": [
             both(
                 "The loss as a function of the weights, on planes through the space of all weights. Distances are "
@@ -62,13 +60,14 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     }
 
 
-def evaluation_seconds(model: Any, x: Array, y: Array) -> float:
-    """About how long one value of the loss takes."""
-    rows = slice(terrain.ROWS)
-    model.evaluate(x[rows], y[rows], verbose=0)
-    begin = time.perf_counter()
-    model.evaluate(x[rows], y[rows], verbose=0)
-    return time.perf_counter() - begin
+def local_valleys(network: Network, x: Any, y: Any, clock: Clock, seconds: float) -> list[Figure]:
+    """The plane through this solution and two others, if there are so many and there is time."""
+    others = solutions(network, x, y, clock)
+    if len(others) < 2 or not clock.has(LEAST, both("local valleys", "局部的山谷")):
+        return []
+    two = dict(list(others.items())[:2])  # others wouldn't lie on the plane through these
+    found = planes.valleys(network.model, x, y, list(two.values()), seconds=min(seconds, clock.left))
+    return [between(found, list(two))]
 
 
 def path_of(subject: Subject, network: Network) -> Array | None:
@@ -83,7 +82,7 @@ def path_of(subject: Subject, network: Network) -> Array | None:
     return path if np.ptp(path, axis=0).any() else None
 
 
-def solutions(network: Network, x: Array, y: Array, clock: Clock) -> dict[str, Array]:
+def solutions(network: Network, x: Any, y: Any, clock: Clock) -> dict[str, Array]:
     """Weights of other solutions: those that there are, or of quick trainings from other initial weights."""
     if len(network.others) >= 2 or network.again is None:
         return network.others

@@ -31,7 +31,7 @@ def network_drawing(subject: Subject) -> dict[str, Any] | None:
                 f"只畫出 {len(network.nodes)} 個層與運算中的前 {MOST_NODES} 個。",
             )
         )
-    return {"id": "network", "title": both("The network", "網路"), "text": text, "figures": figures}
+    return {"id": "network", "text": text, "figures": figures}
 
 
 def summary_table(network: Network) -> Figure:

@@ -32,7 +32,6 @@ def number_judgement(subject: Subject) -> dict[str, Any] | None:
         figures.append(by_truth(truth, guess, unit))
     return {
         "id": "judgement",
-        "title": both("How good the predictions are", "預測的好壞"),
         "text": part_of(held),
         "figures": figures,
     }

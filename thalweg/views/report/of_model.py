@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thalweg import optimizers
-from thalweg.errors import ArgumentError, DivergedError
+from thalweg import layers, losses, metrics, optimizers
+from thalweg.errors import ArgumentError, DivergedError, ThalwegError
+from thalweg.losses.traced import FunctionLoss
 from thalweg.support.naming import snake_case
 from thalweg.version import __version__
 from thalweg.views.report.subject import (
@@ -80,21 +81,22 @@ def subject_of(model: Model, nodes: Sequence[Any], x: Any = None, y: Any = None)
     given = rows_of(subject, recording, x, y)
     if given is not None:
         judged(subject, model, *given)
-        if subject.scores and x is None and recording is not None and recording.sample.held_x is None:
+        if subject.scores and subject.judged_by == "trained":
             subject.remarks.append(
                 both(
                     "Judged by rows that it was trained on, as no others were kept: new rows will fare worse.",
                     "以訓練過的資料列評判（沒有保留其他資料列）：新的資料列會表現得較差。",
                 )
             )
-        if subject.x is None and isinstance(given[0], np.ndarray):
-            subject.x, subject.y = given[0][:MOST_INPUTS], given[1][:MOST_INPUTS]
+        if subject.x is None:
+            subject.x, subject.y = (taken(data, slice(MOST_INPUTS)) for data in given)
     return subject
 
 
 def rows_of(subject: Subject, recording: Any, x: Any, y: Any) -> tuple[Any, Any] | None:
     """The rows to judge by: those given, those validated on, or those trained on; None if there are none."""
     if x is not None:
+        subject.judged_by = "given"
         return plain(x), plain(y)
     sample = None if recording is None else recording.sample
     if sample is None or (sample.held_x is None and sample.x is None):
@@ -107,6 +109,7 @@ def rows_of(subject: Subject, recording: Any, x: Any, y: Any) -> tuple[Any, Any]
         return None
     if sample.held_x is not None and sample.held_y is not None:
         return sample.held_x, sample.held_y
+    subject.judged_by = "trained"
     return None if sample.y is None else (sample.x, sample.y)
 
 
@@ -118,6 +121,13 @@ def plain(data: Any) -> Any:
 def _nested(data: Any) -> bool:
     """Whether it is a list of arrays."""
     return isinstance(data, list) and len(data) > 0 and isinstance(data[0], np.ndarray)
+
+
+def taken(data: Any, rows: Any) -> Any:
+    """These rows of an array, or of each of several."""
+    if isinstance(data, dict):
+        return {name: np.asarray(array)[rows] for name, array in data.items()}
+    return [np.asarray(array)[rows] for array in data] if isinstance(data, list | tuple) else data[rows]
 
 
 def records_of(model: Model) -> list[dict[str, Any]]:
@@ -155,11 +165,11 @@ def described(model: Model, facts: dict[str, Any]) -> list[tuple[Text, Text]]:
 def settings_of(model: Model, facts: dict[str, Any]) -> dict[str, str]:
     """The four knobs and the others."""
     loss = getattr(model.loss, "name", model.loss)
-    optimizer = optimizers.serialize(model.optimizer)["config"]
+    optimizer = described_or_none(lambda: optimizers.serialize(model.optimizer)["config"]) or {}
     return {
         "loss": written(loss),
         "optimizer": type(model.optimizer).__name__,
-        "learning rate": json.dumps(optimizer.get("learning_rate")),
+        "learning rate": json.dumps(optimizer["learning_rate"]) if "learning_rate" in optimizer else "",
         "batch size": written(facts.get("batch")),
         "epochs": written(facts.get("epochs")),
         "seed": str(model.seed),
@@ -201,17 +211,27 @@ def judged(subject: Subject, model: Model, x: Any, y: Any) -> None:
         subject.missing.append(both(f"There are no scores: {error}", f"沒有分數：{error}"))
         return
     subject.task, classes = task_of(model, y)
-    if not subject.task or not isinstance(x, np.ndarray):
+    if not subject.task:
+        subject.missing.append(
+            both(
+                "What it answers to a row is neither one class nor one number: beside the scores, nothing tells how "
+                "good the predictions are, or what they depend on.",
+                "它對一列的回答既不是一個類別，也不是一個數字：除了分數，沒有預測好壞與其依據的圖表。",
+            )
+        )
         return
     subject.classes, subject.target = [str(k) for k in range(classes)], "y"
-    count = len(x)
+    count = len(y)
     rows = np.arange(count)
     if count > MOST_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(count, MOST_ROWS, replace=False))
-        x, y = x[rows], y[rows]
+        x, y = taken(x, rows), y[rows]
     truth = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y))
-    subject.held = Held(rows=rows + 1, truth=truth, predicted=answers(model, subject.task, x), of=count)
-    subject.inputs = inputs_of(subject.held, model, subject.task, x)
+    if subject.task == "binary":
+        truth = (truth >= 0.5).astype(np.int64)  # smoothed labels, too
+    numbers = rows + 1 if subject.judged_by == "given" else np.zeros(0, int)  # a sample's numbers say nothing
+    subject.held = Held(rows=numbers, truth=truth, predicted=answers(model, subject.task, x), of=count)
+    subject.inputs = inputs_of(subject.held, model, subject.task, x) if isinstance(x, np.ndarray) else None
 
 
 def answers(model: Model, task: str, x: Array) -> Array:
@@ -260,18 +280,36 @@ def retrained(model: Model, batch: int, steps: int) -> Callable[[int, Array, Arr
 
     None if it can't be made again from its description.
     """
-    if "layers" not in model.get_config() and "calls" not in model.get_config():
+    config = described_or_none(model.get_config)
+    optimizer = described_or_none(lambda: optimizers.serialize(model.optimizer))
+    if config is None or optimizer is None or not {"layers", "calls"} & config.keys():
         return None
     steps = min(RETRAINED_STEPS, steps)
+    own = {type(layer).__name__: type(layer) for layer in model.layers}
 
-    def again(seed: int, x: Array, y: Array) -> Array:
-        other = type(model).from_config(model.get_config() | {"seed": model.seed + seed})
-        other.compile(optimizers.get(optimizers.serialize(model.optimizer)), model.loss)
-        epochs = max(1, steps // -(-len(x) // batch))
+    def again(seed: int, x: Any, y: Any) -> Array:
+        other: Any = type(model).from_config(config | {"seed": model.seed + seed}, custom_objects=own)
+        other.compile(optimizers.get(optimizer), model.loss)
+        epochs = max(1, steps // -(-len(first_array(x)) // batch))
         other.fit(x, y, batch_size=batch, epochs=epochs, verbose=0)
         return np.concatenate([array.ravel() for array in other.get_weights()])
 
     return again
+
+
+def described_or_none(describe: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    """A description; None of what has none, such as a lambda or an own schedule, and so can't be made again."""
+    try:
+        return describe()
+    except ThalwegError:
+        return None
+
+
+def first_array(data: Any) -> Any:
+    """The array, or the first of several."""
+    if isinstance(data, dict):
+        return next(iter(data.values()))
+    return data[0] if isinstance(data, list | tuple) else data
 
 
 def retrained_share(steps: int) -> float:
@@ -281,32 +319,10 @@ def retrained_share(steps: int) -> float:
 
 def code_of(model: Model, facts: dict[str, Any]) -> list[tuple[Text, str, str]]:
     """Python that makes and trains the same model, and the versions."""
-    config = model.get_config()
-    optimizer = optimizers.serialize(model.optimizer)
-    loss = getattr(model.loss, "name", None)
-    if "layers" in config and "calls" not in config:
-        shape = [f"    Input({tuple(config['input_shape'])!r})," if "input_shape" in config else ""]
-        body = [line for line in [*shape, *(f"    {layer_code(one)}," for one in model.layers)] if line]
-        made = [
-            "from thalweg import Input, Sequential, layers",
-            "",
-            "model = Sequential([",
-            *body,
-            f"], seed={model.seed})",
-        ]
-    elif "calls" in config:
-        text = model.to_json()
-        made = ["from thalweg.models import model_from_json", "", f"model = model_from_json({text!r})"]
-    else:
-        made = [f"model = {type(model).__name__}()  # your own class"]
-    rate = optimizer["config"].get("learning_rate")
-    given = f"{optimizer['class_name']}({rate!r})" if isinstance(rate, float) else repr(optimizer)
-    imported = f"from thalweg.optimizers import {optimizer['class_name']}" if isinstance(rate, float) else ""
-    lines = [*([imported] if imported else []), *made]
-    if loss is not None:
-        lines.append(f"model.compile({given}, {loss!r}, metrics={[str(m) for m in names_of(model)]!r})")
-    batch, epochs, _ = trained(model, facts)
-    lines.append(f"model.fit(x, y, batch_size={batch}, epochs={epochs}, record=True)")
+    imported, optimizer = optimizer_code(model)
+    lines = [*imported, *model_code(model)]
+    lines.append(f"model.compile({optimizer}, {loss_code(model.loss)}, metrics={names_of(model)!r})")
+    lines.append(fit_code(*trained(model, facts)[:2], facts))
     versions = f"thalweg {__version__}\npython {platform.python_version()}\nnumpy {np.__version__}\n"
     return [
         (both("In Python", "以 Python"), "python", "\n".join(lines) + "\n"),
@@ -314,23 +330,105 @@ def code_of(model: Model, facts: dict[str, Any]) -> list[tuple[Text, str, str]]:
     ]
 
 
+def model_code(model: Model) -> list[str]:
+    """The lines that make the model."""
+    config = described_or_none(model.get_config) or {}
+    made = [layer_code(one) for one in model.layers] if "layers" in config and "calls" not in config else []
+    if made and all(made):
+        shape = [f"Input({tuple(config['input_shape'])!r})"] if "input_shape" in config else []
+        body = [f"    {line}," for line in [*shape, *made]]
+        return [
+            "from thalweg import Input, Sequential, layers",
+            "",
+            "model = Sequential([",
+            *body,
+            f"], seed={model.seed})",
+        ]
+    if not {"layers", "calls"} & config.keys():
+        return [f"model = {type(model).__name__}(...)  # as in your program: it can't be told from its description"]
+    own = sorted({type(one).__name__ for one in model.layers if not (known_layer(one) or hasattr(one, "layers"))})
+    objects = f", custom_objects={{{', '.join(f'{name!r}: {name}' for name in own)}}}" if own else ""
+    return ["from thalweg.models import model_from_json", "", f"model = model_from_json({model.to_json()!r}{objects})"]
+
+
+def optimizer_code(model: Model) -> tuple[list[str], str]:
+    """What has to be imported for the optimizer, and how it is written."""
+    described = described_or_none(lambda: optimizers.serialize(model.optimizer))
+    if described is None:
+        return [], f"{type(model.optimizer).__name__}(...)"
+    name, config = described["class_name"], dict(described["config"])
+    rate = config.pop("learning_rate", None)
+    if not config.get("use_ema"):
+        config.pop("ema_momentum", None)
+    given = [] if rate is None else [f"learning_rate={rate!r}"]
+    called = ", ".join([*given, *filter(None, [call_of(type(model.optimizer), config)])])
+    return [f"from thalweg.optimizers import {name}"], f"{name}({called})"
+
+
+def loss_code(loss: Any) -> str:
+    """A loss, or several, as compile takes them."""
+    if loss is None or isinstance(loss, str):
+        return repr(loss)
+    if isinstance(loss, list | tuple):
+        return f"[{', '.join(map(loss_code, loss))}]"
+    if isinstance(loss, dict):
+        return f"{{{', '.join(f'{name!r}: {loss_code(one)}' for name, one in loss.items())}}}"
+    if type(loss) not in losses.CLASSES.values():
+        name = loss.name if isinstance(loss, FunctionLoss) else f"{type(loss).__name__}()"  # one's own
+        return "loss" if name == "<lambda>" else name
+    described: Any = losses.serialize(loss)
+    return repr(loss.name) if call_of(type(loss), described["config"]) == "" else repr(described)
+
+
+def fit_code(batch: int, epochs: int, facts: dict[str, Any]) -> str:
+    """The call of fit; the rows that it validated on, and weights, have to be given by whoever knows them."""
+    more = ", validation_data=(x_validation, y_validation)" if facts.get("held_rows") else ""
+    more += ", shuffle=False" if facts.get("shuffle") is False else ""
+    more += ", sample_weight=weights" if facts.get("weighted") else ""
+    return f"model.fit(x, y, batch_size={batch}, epochs={epochs}{more}, record=True)"
+
+
 def names_of(model: Model) -> list[str]:
     """The metrics as compile takes them, those that have names."""
-    return [name for name in model.metrics_names if name != "loss"]
+    known = {"accuracy", "acc", *metrics.NAMES}
+    return [name for name in model.metrics_names if name in known or name.lower() in known]
 
 
 def layer_code(layer: Any) -> str:
-    """A layer as it is written in Python: the arguments that aren't the default."""
-    signature = inspect.signature(type(layer).__init__)
-    usual = {name: p.default for name, p in signature.parameters.items()}
+    """A layer as it is written in Python; "" for one of one's own, or one that holds others."""
+    if not known_layer(layer):
+        return ""
+    called = call_of(type(layer), layer.get_config())
+    return "" if called is None else f"layers.{type(layer).__name__}({called})"
+
+
+def known_layer(layer: Any) -> bool:
+    """Whether it is one of thalweg's layers."""
+    return getattr(layers, type(layer).__name__, None) is type(layer)
+
+
+def call_of(kind: type, config: dict[str, Any]) -> str | None:
+    """The arguments that aren't the default; None if there are layers among them."""
+    usual = {name: p.default for name, p in inspect.signature(kind).parameters.items()}
     given = []
-    for name, value in layer.get_config().items():
+    for name, value in config.items():
         shown = short(value)
         default = usual.get(name, inspect.Parameter.empty)
         if name == "name" or shown == default or (isinstance(default, tuple) and shown == list(default)):
             continue
+        if default is inspect.Parameter.empty and not shown:  # what every layer or optimizer takes, as it usually is
+            continue
+        if holds_layers(shown):
+            return None
         given.append(f"{name}={tuple(shown) if isinstance(shown, list) else shown!r}")
-    return f"layers.{type(layer).__name__}({', '.join(given)})"
+    return ", ".join(given)
+
+
+def holds_layers(value: Any) -> bool:
+    """Whether there are layers in it, described by class_name and config."""
+    if isinstance(value, dict):
+        return hasattr(layers, str(value.get("class_name"))) or any(map(holds_layers, value.values()))
+    return isinstance(value, list | tuple) and any(map(holds_layers, value))
 
 
 def short(value: Any) -> Any:

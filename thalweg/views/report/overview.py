@@ -29,7 +29,6 @@ def overview(subject: Subject) -> dict[str, Any]:
         figures += [score_table(subject), *against_others(subject)]
     return {
         "id": "overview",
-        "title": both("Overview", "概覽"),
         "text": list(subject.remarks),
         "figures": figures,
     }
@@ -44,9 +43,8 @@ def score_table(subject: Subject) -> Figure:
         known = np.isfinite([score.low, score.high]).all()
         interval = f"{written(score.low)} – {written(score.high)}" if known else ""
         rows.append([score.name, written(score.value), interval, *(written(score.others.get(k)) for k in others)])
-    title = both("Scores on rows held out", "保留資料列上的分數")
     of = subject.held.of if subject.held is not None else 0
-    note = both(f"On {of:,} rows that no weight was learned from.", f"在 {of:,} 個未用於學習權重的資料列上計算。")
+    title, note = scored_on(subject, of)
     return {
         "kind": "table",
         "title": title,
@@ -55,6 +53,16 @@ def score_table(subject: Subject) -> Figure:
         "numeric": [False, *[True] * (2 + len(others))],
         **({"note": note} if of else {}),
     }
+
+
+def scored_on(subject: Subject, of: int) -> tuple[Text, Text]:
+    """The title of the scores, and on how many rows they are."""
+    if subject.judged_by == "held":
+        return both("Scores on rows held out", "保留資料列上的分數"), both(
+            f"On {of:,} rows that no weight was learned from.", f"在 {of:,} 個未用於學習權重的資料列上計算。"
+        )
+    name = subject.rows_name
+    return both(f"Scores on {name['en']}", f"{name['zh']}上的分數"), both(f"On {of:,} rows.", f"在 {of:,} 列上計算。")
 
 
 def against_others(subject: Subject) -> list[Figure]:

@@ -38,7 +38,6 @@ def picture_insides(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         return None
     return {
         "id": "convolutions",
-        "title": both("What the network looks at", "網路看到了什麼"),
         "text": text,
         "figures": figures,
     }

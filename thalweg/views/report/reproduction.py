@@ -27,7 +27,6 @@ def reproduction(subject: Subject) -> dict[str, Any] | None:
         return None
     return {
         "id": "reproduction",
-        "title": both("How to reproduce it", "如何重現"),
         "text": [
             both(
                 "With the same data, versions, seed and number of lanes, the same bits come out.",

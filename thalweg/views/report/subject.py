@@ -23,6 +23,14 @@ def both(en: str, zh: str) -> dict[str, str]:
     return {"en": en, "zh": zh}
 
 
+ROWS = {
+    "held": both("held-out rows", "保留資料列"),
+    "trained": both("training rows", "訓練資料列"),
+    "given": both("given rows", "給定的資料列"),
+}
+"""What the rows are that a training is judged by."""
+
+
 def written(value: Any) -> str:
     """A number for people, in four digits; other things as they are.
 
@@ -183,6 +191,7 @@ class Subject:
         target: what is predicted.
         classes: their names.
         held, scores, inputs, network: see their classes.
+        judged_by: what the rows of the scores and of `held` are: "held" out, "trained" on, or "given" with the model.
         inside: what the network is that is looked into, if it isn't all that predicts.
         x, y: rows as the network takes them, on which the loss is computed for the landscape.
         history: a record for each epoch (of each member).
@@ -202,12 +211,13 @@ class Subject:
     target: str = ""
     classes: Sequence[str] = ()
     held: Held | None = None
+    judged_by: str = "held"
     scores: list[Score] = field(default_factory=list)
     inputs: ColumnInputs | PictureInputs | None = None
     network: Network | None = None
     inside: Text | None = None
-    x: Array | None = None
-    y: Array | None = None
+    x: Any = None
+    y: Any = None
     history: list[dict[str, Any]] = field(default_factory=list)
     metric: str = ""
     recording: Any = None
@@ -216,6 +226,11 @@ class Subject:
     settings: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, float] = field(default_factory=dict)
     missing: list[Text] = field(default_factory=list)
+
+    @property
+    def rows_name(self) -> dict[str, str]:
+        """What the rows are called that it is judged by."""
+        return ROWS[self.judged_by]
 
 
 def thinned(count: int, most: int) -> Array:

@@ -44,7 +44,6 @@ def timing(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         note = both(f"{note['en']} {more} more instructions aren't listed.", f"{note['zh']}另有 {more} 個指令未列出。")
     return {
         "id": "program",
-        "title": both("One training step, instruction by instruction", "逐指令看一個訓練步"),
         "text": [
             both(
                 "The network as it is computed: forward, backward by the chain rule, update. dv is the derivative of "

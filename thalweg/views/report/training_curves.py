@@ -20,7 +20,7 @@ def training_curves(subject: Subject) -> dict[str, Any] | None:
     figures = [*by_epoch(subject), *by_batch(subject.recording), *learning_rates(subject.recording)]
     if not figures:
         return None
-    return {"id": "course", "title": both("The course of the training", "訓練過程"), "figures": figures}
+    return {"id": "course", "figures": figures}
 
 
 def by_epoch(subject: Subject) -> list[Figure]:

@@ -52,17 +52,18 @@ def worst_rows(subject: Subject, important: list[str] | None = None) -> dict[str
         figure = rows_table(subject, held, inputs, places, important or [])
     if figure is None:
         return None
+    name = subject.rows_name
     text = both(
-        "Held-out rows that the prediction misses most: wrong labels and unusual cases stand here first.",
-        "預測偏差最大的保留資料列：標錯的資料與不尋常的例子會先出現在這裡。",
+        f"{name['en'].capitalize()} that the prediction misses most: wrong labels and unusual cases stand here first.",
+        f"預測偏差最大的{name['zh']}：標錯的資料與不尋常的例子會先出現在這裡。",
     )
     if not wrong:
         text = both(
-            "All held-out rows are predicted right; of these the prediction was least sure.",
-            "所有保留資料列都預測正確；以下是預測最沒有把握的。",
+            f"All {name['en']} are predicted right; of these the prediction was least sure.",
+            f"所有{name['zh']}都預測正確；以下是預測最沒有把握的。",
         )
         figure["title"] = both("The least sure rows", "最沒有把握的列")
-    return {"id": "mistakes", "title": both("The worst mistakes", "最嚴重的錯誤"), "text": [text], "figures": [figure]}
+    return {"id": "mistakes", "text": [text], "figures": [figure]}
 
 
 def found_in(inputs: ColumnInputs | PictureInputs, places: Array) -> tuple[Array, Array]:
@@ -82,14 +83,15 @@ def said(subject: Subject, held: Held, place: int) -> tuple[str, str, str]:
         return written(float(truth)), written(guess), written(guess - float(truth))
     shares = held.predicted[place]
     answer = int(shares.argmax())
-    return str(subject.classes[int(truth)]), str(subject.classes[answer]), f"{float(shares[int(truth)]):.1%}"
+    known, guessed = (shortened(str(subject.classes[k])) for k in (int(truth), answer))
+    return known, guessed, f"{float(shares[int(truth)]):.1%}"
 
 
 def rows_table(
     subject: Subject, held: Held, inputs: ColumnInputs | None, places: Array, important: list[str]
 ) -> Figure:
     """The worst rows as a table."""
-    numbers = held.predicted.ndim == 1
+    numbers, numbered = held.predicted.ndim == 1, len(held.rows) > 0
     shown: list[int] = []
     at = places
     there = np.ones(len(places), bool)
@@ -100,19 +102,20 @@ def rows_table(
         shown = order[:MOST_COLUMNS]
     rows = []
     for place, kept, where in zip(places.tolist(), there.tolist(), at.tolist(), strict=True):
-        line = [f"{int(held.rows[place]):,}" if len(held.rows) else "", *said(subject, held, place)]
+        line = [*([f"{int(held.rows[place]):,}"] if numbered else []), *said(subject, held, place)]
         if inputs is not None:
             line += [cell_text(inputs.cells[k][where]) if kept else "" for k in shown]
         rows.append(line)
     names = [inputs.names[k] for k in shown] if inputs is not None else []
     numeric = [inputs.numeric[k] for k in shown] if inputs is not None else []
     last = both("predicted − true", "預測 − 實際") if numbers else both("probability of the truth", "實際類別的機率")
+    first = [both("row", "列")] if numbered else []
     figure: Figure = {
         "kind": "table",
         "title": counted(len(rows), ("row", "rows"), "列"),
-        "columns": [both("row", "列"), both("truth", "實際"), both("prediction", "預測"), last, *names],
+        "columns": [*first, both("truth", "實際"), both("prediction", "預測"), last, *names],
         "rows": rows,
-        "numeric": [True, numbers, numbers, True, *numeric],
+        "numeric": [*[True] * numbered, numbers, numbers, True, *numeric],
     }
     if inputs is not None and len(names) < len(inputs.names):
         figure["note"] = both(
@@ -131,7 +134,11 @@ def cell_text(cell: Any) -> str:
     """A cell for people; "—" if it is missing."""
     if cell is None or (isinstance(cell, float) and np.isnan(cell)):
         return "—"
-    text = written(cell)
+    return shortened(written(cell))
+
+
+def shortened(text: str) -> str:
+    """A text of at most `LONGEST` letters."""
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 

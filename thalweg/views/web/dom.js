@@ -78,13 +78,13 @@ export function onWidth(element, paint) {
  * What most figures return: they are drawn anew for new data, colours, words, and widths.
  * @param {HTMLElement} element
  * @param {any} figure
- * @param {(figure: any, width: number) => (Child | Child[])} make
+ * @param {(figure: any, width: number, again: () => void) => (Child | Child[])} make `again` draws once more, after a click
  * @returns {Drawn}
  */
 export function redrawn(element, figure, make) {
   let current = figure;
   let width = 0;
-  const show = () => element.replaceChildren(...[make(current, width)].flat().filter((c) => c instanceof Node));
+  const show = () => element.replaceChildren(...[make(current, width, show)].flat().filter((c) => c instanceof Node));
   const stop = onWidth(element, (w) => {
     width = w;
     show();

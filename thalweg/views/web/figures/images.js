@@ -11,7 +11,11 @@ import { said, word } from "../words.js";
  */
 export function drawImages(element, figure) {
   let covered = true;
-  const drawn = redrawn(element, figure, (/** @type {Images} */ f, width) => {
+  return redrawn(element, figure, (/** @type {Images} */ f, width, again) => {
+    const toggle = () => {
+      covered = !covered;
+      again();
+    };
     const images = tensor(f.images);
     const [count, height, across] = images.shape;
     if (!count) return h("p", { class: "empty" }, word("no_data"));
@@ -24,23 +28,10 @@ export function drawImages(element, figure) {
       paintPicture(picture, images, n, covered ? overlay : null, diverging(element));
       return h("li", { style: { "max-width": `${Math.max(across * scale, 84)}px` } }, picture, caption ? h("span", { class: "caption" }, caption) : null);
     });
-    const box = overlay && h("input", { type: "checkbox", onchange: toggled });
+    const box = overlay && h("input", { type: "checkbox", onchange: toggle });
     if (box) box.checked = covered;
     return [box ? h("label", { class: "check" }, box, word("saliency")) : null, h("ul", { class: "pictures", "aria-label": said(f.title) }, items)];
   });
-  let latest = figure;
-  function toggled() {
-    covered = !covered;
-    drawn.update(latest);
-  }
-  return {
-    ...drawn,
-    /** @param {Images} next */
-    update(next) {
-      latest = next;
-      drawn.update(next);
-    },
-  };
 }
 
 /**

@@ -37,8 +37,12 @@ export function drawCode(element, figure) {
  */
 export function drawTable(element, figure) {
   let all = false;
-  const drawn = redrawn(element, figure, (/** @type {Table} */ f) => {
+  return redrawn(element, figure, (/** @type {Table} */ f, _, again) => {
     if (!f.rows.length) return h("p", { class: "empty" }, word("no_data"));
+    const toggle = () => {
+      all = !all;
+      again();
+    };
     const right = f.numeric ?? f.columns.map((_, c) => f.rows.every((row) => typeof row[c] === "number" || row[c] === null));
     const many = f.rows.length > FEW + 4;
     const shown = many && !all ? f.rows.slice(0, FEW) : f.rows;
@@ -53,19 +57,6 @@ export function drawTable(element, figure) {
       many ? h("button", { class: "quiet", type: "button", onclick: toggle }, all ? word("fewer_rows") : word("more_rows", f.rows.length)) : null,
     ];
   });
-  let latest = figure;
-  function toggle() {
-    all = !all;
-    drawn.update(latest);
-  }
-  return {
-    ...drawn,
-    /** @param {Table} next */
-    update(next) {
-      latest = next;
-      drawn.update(next);
-    },
-  };
 }
 
 /** @param {any} value */

@@ -61,6 +61,7 @@ export class App {
     this.stale = true; // the panels around the sides
     /** @type {Map<number, any>} */
     this.sending = new Map();
+    this.serial = 0; // of the newest state of any side
     this.top = el("header.top");
     this.lessonPanel = h("div", { class: "lesson-panel", hidden: true });
     this.notice = h("div", { class: "notice", hidden: true });
@@ -230,15 +231,15 @@ export class App {
     const state = copied(side.state);
     change(state);
     side.state = state;
-    side.waits = true;
+    side.wait();
     if (!this.sending.has(side.index)) this.sending.set(side.index, setTimeout(() => { this.sending.delete(side.index); this.post(side); }, SEND_AFTER));
     this.changed();
   }
 
   /** @param {Side} side */
   post(side) {
-    side.waits = true;
-    this.send({ do: "state", side: side.index, state: side.state });
+    side.wait();
+    this.send({ do: "state", side: side.index, state: side.state, serial: side.posted });
   }
 
   /** @param {any} state */
@@ -266,6 +267,8 @@ export class App {
     side.element.remove();
     this.sides.length = 1;
     this.active = 0;
+    clearTimeout(this.sending.get(1));
+    this.sending.delete(1);
     this.send({ do: "state", side: 1, state: null });
   }
 
@@ -281,11 +284,12 @@ export class App {
     states.forEach((state, n) => {
       const side = this.sides[n] ?? this.addSide(state);
       side.state = copied(state);
-        side.selected = { layer: 0, unit: 0, row: 0 };
+      side.selected = { layer: 0, unit: 0, row: 0 };
       this.post(side);
       this.send({ do: "select", side: n, layer: 0, unit: 0, row: 0 });
+      side.wait();
+      this.send({ do: "reset", side: n, serial: side.posted });
     });
-    this.send({ do: "reset" });
     this.setPace(pace);
     this.active = 0;
     this.changed();
@@ -380,6 +384,7 @@ export class App {
         Object.assign(s, { output: { activation: "auto" }, loss: "auto" });
         for (const layer of s.layers) delete layer.weights;
         delete s.inputs;
+        delete s.plane;
       });
     }
     this.changed();

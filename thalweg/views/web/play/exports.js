@@ -1,6 +1,7 @@
 // What leaves the page: programs, the model, a link, a picture.
 import { h } from "../dom.js";
 import { colour } from "../colours.js";
+import { said } from "../words.js";
 import { say } from "./phrases.js";
 import { packed } from "./states.js";
 import { button, el } from "./widgets.js";
@@ -26,7 +27,7 @@ export function exportMenu(app) {
 /** @param {App} app @param {string} kind */
 async function download(app, kind) {
   const answer = await fetch(app.address(`/export/${kind}`, { side: String(app.active) }));
-  if (!answer.ok) return app.tell((await answer.json().catch(() => null))?.error ?? `${answer.status} ${answer.statusText}`);
+  if (!answer.ok) return app.tell(said((await answer.json().catch(() => null))?.error ?? `${answer.status} ${answer.statusText}`));
   const name = /filename="?([^";]+)/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? `thalweg-${kind}`;
   save(await answer.blob(), name);
 }

@@ -45,7 +45,7 @@ export class Side {
     this.selected = { layer: 0, unit: 0, row: 0 };
     /** Where the ball has been on the landscape. @type {number[]} */
     this.trail = [];
-    this.waits = false; // for the answer to a state
+    this.posted = 0; // the number of the newest state, which the answer to it bears
     /** @type {{ [kind: string]: Drawn & { kind: string } }} */
     this.figures = {};
     /** @type {Set<string>} */
@@ -56,7 +56,7 @@ export class Side {
     this.written = 0; // when the arithmetic was
     /** @type {{ [name: string]: HTMLElement }} */
     this.places = {};
-    this.element = h("div", { class: "side", "data-side": index, role: "region", "aria-label": "AB"[index] });
+    this.element = h("div", { class: "side", "data-side": index, role: "region", "aria-label": "AB"[index], "aria-busy": "true" });
     this.observer = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "100px" });
     /** @type {any} */
     this.pad = null;
@@ -116,7 +116,13 @@ export class Side {
 
   /** Whether what is shown belongs to the state that the page has sent. */
   settled() {
-    return !this.waits && this.values.status !== "building";
+    return this.values.serial === this.posted && this.values.status !== "building";
+  }
+
+  /** The state has changed; what is shown is that of the last one until the server has answered. */
+  wait() {
+    this.posted = ++this.app.serial;
+    this.element.setAttribute("aria-busy", "true");
   }
 
   /**
@@ -129,8 +135,7 @@ export class Side {
       for (const name of ["input_maps", "landscape", "ball", "units", "surface", "line", "arithmetic", "drawing", "sample", "findings"]) delete values[name];
       this.points = { epochs: [] };
     }
-    if (frame.state && !this.app.sending.has(this.index)) this.state = frame.state;
-    if (frame.state || frame.error) this.waits = false;
+    if (frame.state && frame.serial === this.posted) this.state = frame.state; // not an older one
     if (frame.state || frame.status === "playing") delete values.error;
     for (const name of ["surface", "line"]) {
       if (frame[name]) frame[name] = { ...pick(values[name], LASTING), ...frame[name] };
@@ -180,6 +185,7 @@ export class Side {
       if (FIGURES_OF[name]) this.show(name, FIGURES_OF[name](this));
       else act[name]();
     }
+    if (this.settled() && values.status) this.element.setAttribute("aria-busy", "false");
   }
 
   /**
