@@ -1,6 +1,7 @@
 """`thalweg report`, and the report that `thalweg train` writes: where it is, what it says, and wrong calls."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,7 +86,7 @@ def test_runs_are_compared(run_thalweg, folder):
         (["one", "--out", "one/run.json"], 2, "one/run.json exists already and is not overwritten"),
         (["one", "--out", "one/report.html"], 2, "one/report.html exists already and is not overwritten"),
         (["one", "--out", "page.pdf"], 2, "a report is an HTML file"),
-        (["one", "--out", "no/such/folder/r.html"], 1, "no/such/folder/r.html can't be written: No such file"),
+        (["one", "--out", "no/such/r.html"], 2, "can't write no/such/r.html: there is no folder no/such"),
         (["one", "--out", "/proc/r.html"], 1, "/proc/r.html can't be written"),
         (["one", "--language", "de"], 2, "unknown language 'de'. Choose from: en, zh"),
         (["one", "--seconds", "-1"], 2, "--seconds has to be 0 or more, got -1"),
@@ -156,8 +157,12 @@ def test_a_training_that_diverges_leaves_a_report(run_thalweg, tmp_path):
     assert "training stopped in epoch" in error
     path = tmp_path / "runs" / "wild-failed.html"
     assert f"report: runs/wild-failed.html ({path.stat().st_size / 1e6:.1f} MB)" in out
+    said = re.sub(r"\s+", " ", out.partition("diagnosis, by ")[2])
+    assert "The training stopped at a number that isn't finite. evidence: training stopped in epoch 1" in said
+    assert "remedy: Give the optimizer a smaller learning_rate" in said
     assert not (tmp_path / "runs" / "wild").exists()
     again = run_thalweg("train", "rows.csv", "--target", "n", "--out", "runs/wild", *QUICK, *wild)
     assert "report: runs/wild-failed-2.html" in again[1]
-    assert run_thalweg("train", "rows.csv", "--target", "n", "--out", "runs/x", "--no-report", *QUICK, *wild)[0] == 1
+    code, out, _ = run_thalweg("train", "rows.csv", "--target", "n", "--out", "runs/x", "--no-report", *QUICK, *wild)
+    assert (code, "remedy: Give the optimizer" in out, "report:" in out) == (1, True, False)
     assert not list((tmp_path / "runs").glob("x*"))

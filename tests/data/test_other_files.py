@@ -312,13 +312,3 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch):
     with pytest.raises(ImportError, match=r"reading .xlsx files needs fastexcel: pip install 'thalweg\[excel\]'"):
         read_table(path)
     assert isinstance(DataError(""), ThalwegError)
-
-
-def test_hundreds_of_columns_of_numbers_need_little_memory(monkeypatch, tmp_path):
-    """Once, 300 columns and 300 rows (600 kB) took more than 2 GiB."""
-    monkeypatch.setenv("THALWEG_MAX_BYTES", "400000000")
-    x = np.random.default_rng(0).normal(size=(300, 150))
-    lines = [",".join(f"c{k}" for k in range(150)), *(",".join(f"{cell:.4f}" for cell in row) for row in x)]
-    (tmp_path / "wide.csv").write_text("\n".join(lines) + "\n")
-    table = read_table(tmp_path / "wide.csv")
-    assert np.allclose(np.column_stack([table.column(name).values for name in table.names]), x, atol=1e-4)

@@ -2,6 +2,7 @@
 
 import json
 import string
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from thalweg import Sequential, callbacks, layers
 from thalweg.doctor import RULES, Diagnosis, Finding, diagnose
 from thalweg.doctor.finding import CHINESE
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
+from thalweg.initializers import RandomNormal
 from thalweg.optimizers import SGD, Adam
 from thalweg.recordings import Recording
 from thalweg.recordings.recording import STATISTICS, Sample
@@ -150,6 +152,29 @@ def test_the_gravest_comes_first():
     assert severities[0] == "error"
 
 
+def test_a_standstill_is_seen_through_noise():
+    noise = 0.006 * np.random.default_rng(0).normal(size=60)
+    assert "stalled" in rules(recording(0.68 + noise))
+    assert "stalled" not in rules(recording(0.69 - np.linspace(0, 0.06, 60) + noise))
+
+
+def risen(right, rows, sample=None):
+    """A recording whose validation loss has risen above a constant answer's, with these accuracies by epoch."""
+    losses = np.linspace(0.7, 0.1, len(right))
+    history = {
+        "epoch": list(range(len(right))), "loss": losses.tolist(), "accuracy": (1 - losses / 2).tolist(),
+        "val_loss": [0.5, 0.4, *np.linspace(0.45, 0.9, len(right) - 2)], "val_accuracy": list(right),
+    }  # fmt: skip
+    return rules(recording(losses, {"history": history, "held_rows": rows}))
+
+
+def test_a_network_that_is_too_sure_of_itself_is_not_overfitted_while_its_answers_stay_right():
+    kept = [0.8, 0.8, 0.8, 0.87, 0.8, 0.79, 0.79, 0.79]  # the best is the luckiest, and no measure
+    assert "overfitting" not in risen(kept, 1000)
+    assert "overfitting" in risen([*kept[:-2], 0.74, 0.74], 1000)
+    assert "overfitting" in risen(kept, 40)  # so few rows tell nothing, and the loss is worse than a constant answer's
+
+
 # --- models ----------------------------------------------------------------------------------------------------------
 
 
@@ -183,12 +208,26 @@ def test_a_training_that_failed():
     assert "learning_rate" in first.remedy["en"]
 
 
-def test_missing_values_have_another_remedy():
-    model, x = network(), X.copy()
+def test_missing_values_have_another_remedy_and_no_other_finding():
+    model, x = network(), 100 * X
     x[5, 1] = np.nan
     with pytest.raises(DivergedError):
         model.fit(x, Y, epochs=1, verbose=0, record=True)
-    assert model.diagnose().findings[0].remedy["en"] == "Fill in or drop the missing values in x and y."
+    (finding,) = model.diagnose().findings
+    assert finding.remedy["en"] == "Fill in or drop the missing values in x and y."
+
+
+def test_a_training_that_fails_at_once_is_asked_for_the_cause():
+    start = RandomNormal(stddev=1.0)
+    stack = [layers.Dense(24, "elu", kernel_initializer=start) for _ in range(12)]
+    model = Sequential([*stack, layers.Dense(1)], seed=1)
+    model.compile(SGD(1e-5), "mse")
+    with pytest.raises(DivergedError):
+        model.fit(X, X[:, :1], epochs=1, verbose=0, record=True)
+    assert len(model.recording) <= 2
+    found = {finding.rule: finding for finding in model.diagnose().findings}
+    assert {"not finite", "exploding gradients"} <= set(found)
+    assert found["exploding gradients"].evidence["en"].endswith("; the training failed")
 
 
 def test_a_network_with_its_best_weights_is_not_overfitted():
@@ -245,12 +284,14 @@ ODD = {  # x, y, last layer, loss, arguments of fit
 }
 
 
+@pytest.mark.parametrize("optimizer", [Adam(), SGD(1e38)], ids=["trained", "failed"])
 @pytest.mark.parametrize("what", ODD)
-def test_whatever_is_trained_can_be_examined(what):
+def test_whatever_is_trained_can_be_examined(what, optimizer):
     x, y, last, loss, how = ODD[what]
     model = Sequential([layers.Flatten(), layers.Dense(8, "relu"), type(last).from_config(last.get_config())], seed=0)
-    model.compile("adam", loss)
-    model.fit(x, y, verbose=0, record=True, **{"epochs": 5, "batch_size": 8} | how)
+    model.compile(type(optimizer).from_config(optimizer.get_config()), loss)
+    with suppress(DivergedError):
+        model.fit(x, y, verbose=0, record=True, **{"epochs": 5, "batch_size": 8} | how)
     diagnosis = model.diagnose()
     assert set(diagnosis.checked) | set(diagnosis.not_checked) == set(RULES)
     assert diagnosis.text("zh")

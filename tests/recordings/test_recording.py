@@ -394,8 +394,12 @@ def test_a_recording_belongs_to_the_last_fit_and_is_not_pickled():
     assert model.recording is not None
     model.fit(x, y, verbose=0)
     assert model.recording is None
-    with pytest.raises(ArgumentError, match="record has to be a number"):
-        model.fit(x, y, verbose=0, record="often")
+
+
+@pytest.mark.parametrize("given", ["often", "yes", -1, 0, None, np.nan, np.inf, []])
+def test_what_is_recorded_is_said_by_true_false_or_seconds(given):
+    with pytest.raises(ArgumentError, match="record is True, False, or the seconds that samples may take"):
+        small().fit(*data(), verbose=0, record=given)
 
 
 def test_batches_one_by_one_are_recorded_alike():

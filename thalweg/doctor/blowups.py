@@ -49,7 +49,10 @@ def not_finite(case: Case) -> Numbers | None:
 def bad_start(case: Case) -> Numbers | None:
     constant = case.constant
     assert constant is not None
-    first = float(case.recording.batch_losses[0]) if len(case.recording.batch_losses) else float(case.loss[0])
+    losses = case.recording.batch_losses if len(case.recording.batch_losses) else case.loss
+    if not len(losses):
+        return None  # it failed in the first step
+    first = float(losses[0])
     spent = int(np.argmax(case.gone > 0)) if (case.gone > 0).any() else len(case.gone)
     equal = np.log(len(case.shares)) if case.shares is not None else 0.0  # the loss of equal probabilities
     first -= float(case.facts.get("initial_penalty") or 0.0)

@@ -183,7 +183,8 @@ def unfitting(case: Case) -> Numbers | None:
     beyond = values - np.clip(values, low, high)
     share = float((np.abs(beyond) > 1e-6 * np.abs(values).max()).mean())
     left = float(np.square(beyond).mean() / max(values.var(axis=0).mean(), 1e-30))
-    if left < OUT_OF_REACH or (case.constant is not None and case.gone[-2:].max() > 1 - OUT_OF_REACH / 2):
+    gone = case.gone[-2:].max(initial=-np.inf) if case.constant is not None else -np.inf
+    if left < OUT_OF_REACH or gone > 1 - OUT_OF_REACH / 2:
         return None
     english = f"{activation} gives numbers from {low:g} to {high:g}, and {share:.0%} of the targets are outside"
     chinese = f"{activation} 只會給出 {low:g} 到 {high:g} 的數，而 {share:.0%} 的目標不在其中"

@@ -402,7 +402,12 @@ def seconds_of(record: bool | float) -> float | None:
     """The seconds that samples may take in any case; None if nothing is recorded."""
     if isinstance(record, (bool, np.bool_)):
         return FLOOR if record else None
-    return number("record", record, FLOOR)
+    try:
+        return number("record", record, FLOOR)
+    except ArgumentError:
+        raise ArgumentError(
+            f"record is True, False, or the seconds that samples may take, {FLOOR:g} or more, got {record!r}"
+        ) from None
 
 
 def all_finite(job: Job, outcome: Outcome) -> bool:

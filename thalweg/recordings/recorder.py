@@ -88,11 +88,10 @@ class Recorder:
         self.at, self.means = np.zeros(0, np.int64), np.zeros(0)  # of those before: steps and mean losses
         self.kept, self.apart = 0, 1  # steps in `losses`; from one of `at` to the next
         self.penalty: float | None = None  # of the first step
-        self.compact = np.concatenate(
-            [np.arange(p.buffer.offset, p.buffer.offset + p.buffer.size) for _, p in compiled.weights.named()]
-            or [np.zeros(0, np.int64)]
-        )
-        self.points = PATH_BYTES // max(1, 4 * len(self.compact))
+        buffers = [p.buffer for _, p in compiled.weights.named()]
+        self.points = PATH_BYTES // max(1, 4 * sum(buffer.size for buffer in buffers))
+        kept = buffers if self.points >= 2 else []  # of many weights, their places alone would take much memory
+        self.compact = np.concatenate([np.zeros(0, np.int64), *(np.arange(b.offset, b.offset + b.size) for b in kept)])
         self.path: list[tuple[int, Array]] = []
         self.walk(0)
         self.since = begin  # when the running steps began
