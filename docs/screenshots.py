@@ -1,6 +1,6 @@
-"""Photographs the live page and a report for the docs: docs/play.png, docs/report.png. Run: python docs/screenshots.py
+"""Photographs the live page and a report for the docs: play.png, report.png and local-valleys.png.
 
-It needs the extras `play` and `pages`, and Chromium, whose path may be given.
+Run: python docs/screenshots.py. It needs the extras `play` and `pages`, and Chromium, whose path may be given.
 """
 
 import re
@@ -35,10 +35,10 @@ def live_page() -> Iterator[str]:
         server.wait()
 
 
-def keep(page: Any, name: str) -> None:
-    """The screen as a file of 256 colours, a third as large."""
+def keep(shown: Any, name: str) -> None:
+    """The screen, or a part of the page, as a file of 256 colours, a third as large."""
     path = DOCS / name
-    page.screenshot(path=path)
+    shown.screenshot(path=path)
     Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
 
 
@@ -59,7 +59,7 @@ def of_play(browser: Any) -> None:
 
 
 def of_report(browser: Any) -> None:
-    """The first screen of the penguins' report."""
+    """The first screen of the penguins' report, and the valleys of three of their networks."""
     page = browser.new_page(viewport={"width": 1280, "height": 860})
     with tempfile.TemporaryDirectory() as folder:
         call = [sys.executable, "-m", "thalweg.cli.main", "train", "examples/penguins.csv", "--target", "target"]
@@ -68,6 +68,13 @@ def of_report(browser: Any) -> None:
         page.goto(f"file://{out}/report.html")
         page.wait_for_timeout(1500)
         keep(page, "report.png")
+        call = [sys.executable, "-m", "thalweg.cli.main", "report", out, "--seconds", "100"]
+        subprocess.run(call, cwd=DOCS.parent, capture_output=True, check=True)
+        page.goto(f"file://{out}/report.html")
+        valleys = page.locator("section#landscape figure").filter(has_text="Local valleys")
+        valleys.locator("canvas").wait_for()
+        page.wait_for_timeout(800)
+        keep(valleys, "local-valleys.png")
 
 
 def main() -> None:

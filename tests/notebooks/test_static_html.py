@@ -158,6 +158,11 @@ def test_gaps_single_points_and_no_points():
         checked(inline([Chart("flat", [Curve("y", [1, 2], [value, value])])]))
 
 
+@pytest.mark.parametrize(("last", "wanted"), [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (60, [10, 20, 30, 40, 50, 60])])
+def test_there_is_no_epoch_between_two(last, wanted):
+    assert svg.whole_ticks(1.0, float(last)) == wanted
+
+
 def test_a_long_curve_keeps_its_peaks():
     y = np.zeros(20_000)
     y[12_345] = 1.0

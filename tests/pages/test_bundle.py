@@ -139,6 +139,25 @@ const delta = beta
 if (alpha.length) {
   beta -= -1;
 }
+function blocks(kind, total) {
+  switch (kind) {
+    case "a": {
+      total += 0.5;
+      break;
+    }
+    case total ? "b" : { total }:
+      return { total, kind: kind ? { total } : { total: 0. + 1 } };
+    default: {
+      total *= 2;
+    }
+  }
+  middle: { if (total) break middle; total = 1; }
+  try {
+    throw { message: kind, total };
+  } catch ({ message, total: again }) {
+    return [message, again, ...(function* () { yield { total }; })()];
+  }
+}
 function patterns({ first, second: [third, fourth = first], ...others }, fifth = { first }) {
   const { length, [`le${"ngth"}`]: again } = alpha;
   let sixth = 0, seventh;
@@ -172,7 +191,8 @@ const division = (8 / 2) / 2, sign = !/[/ ]  x/.test("/  x"), nested = `${`${alp
 const wordy = typeof wide === "function" ? "yes  " : "no", one = 1
 const two = 2
 globalThis.told = [alpha, beta, gamma, gamma.more, delta, patterns({ first: 1, second: [2], x: 5 }), counter.more(),
-  counter.double, Counter.total, [...numbers()], caught, division, sign, nested, wordy, one + two];
+  counter.double, Counter.total, [...numbers()], caught, division, sign, nested, wordy, one + two, blocks("a", 1),
+  blocks("b", 2), blocks("", 3)];
 """
 
 

@@ -12,7 +12,7 @@ import typer
 
 from thalweg.cli.console import say
 from thalweg.cli.report import show_findings
-from thalweg.errors import ArgumentError, DivergedError
+from thalweg.errors import ArgumentError, DivergedError, NotFoundError
 from thalweg.runs.folder import free_path, refuse_existing
 from thalweg.runs.reports import pages
 from thalweg.runs.run import Run
@@ -44,6 +44,8 @@ def report(
         raise ArgumentError(f"--seconds has to be 0 or more, got {seconds:g}")
     if len(runs) > MOST_RUNS:
         raise ArgumentError(f"a page compares at most {MOST_RUNS} runs, got {len(runs)}: make several pages")
+    if out is not None and not out.parent.is_dir():
+        raise NotFoundError(f"can't write {out}: there is no folder {out.parent}")
     if len(runs) > 1:
         path = writable(out or free_path(Path("comparison.html")))
         pages.write_comparison(runs, path, language)

@@ -45,7 +45,8 @@ class Frame:
         """A landscape is there, if it is still the one that is wanted."""
         if survey is None or not survey.done:
             return
-        self.valley, self.valley_sent = survey.valley, False
+        if survey.valley is not None:  # else the last one stays
+            self.valley, self.valley_sent = survey.valley, False
         self.valley_error = survey.error
 
     def empty(self) -> dict[str, Any]:

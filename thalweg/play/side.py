@@ -198,9 +198,11 @@ class Side:
             case "step":
                 self.pause(course, finish=False)
                 course.one_step()
+                self.frame.status = "paused"
             case "epoch":
                 self.pause(course, finish=False)
                 self.finish_epoch(course)
+                self.frame.status = "paused"
             case "reset":
                 self.begin(course.state)
             case "draw":
@@ -212,7 +214,8 @@ class Side:
         left = bursts.steps_per_epoch - bursts.batch
         if finish and self.playing and bursts.batch and left * self.pace.step_seconds < SHORT_EPOCH:
             course.run(left)
-        self.playing, self.frame.status = False, "paused"
+        if self.playing:  # a training that has diverged stays so
+            self.playing, self.frame.status = False, "paused"
 
     def finish_epoch(self, course: Course) -> None:
         """The rest of this epoch, in bursts, so that closing the page isn't kept waiting."""
@@ -271,9 +274,9 @@ class Side:
         if course is None or empty:
             self.deliver(self.frame.empty())
             return
+        self.deliver(self.frame.made(course, self.wanted, self.choice, self.pace.measured))
         if "landscape" in self.wanted and (self.survey is None or (self.frame.outside and self.survey.old)):
             self.survey = Survey(course, lambda: self.tell({"do": "survey"}))
-        self.deliver(self.frame.made(course, self.wanted, self.choice, self.pace.measured))
 
     def deliver(self, content: dict[str, Any]) -> None:
         """Numbers and posts a frame."""

@@ -20,6 +20,7 @@ from thalweg.landscapes.planes import Plane, drawn, extents, random_direction
 from thalweg.landscapes.terrain import Terrain
 from thalweg.models.bursts import Bursts
 from thalweg.models.sequential import Sequential
+from thalweg.play.requests.refusal import RefusedError
 
 Array = NDArray[Any]
 
@@ -28,6 +29,8 @@ AHEAD = 300
 SECONDS = 0.6
 PATH = 64
 """Weights that are remembered of the way."""
+LARGEST = 1e12
+"""Length of the weights around which there is a landscape: a network with larger ones has diverged."""
 REMEMBERED = 50_000
 """Weights of the largest network whose way is remembered."""
 
@@ -68,6 +71,8 @@ def valley(
     if numbers <= 2:
         return of_weights(model, terrain, walked, seconds)
     here = model.vector.copy()
+    if not np.linalg.norm(here.astype(np.float64)) < LARGEST:
+        raise RefusedError("the weights are too large for a landscape around them", "權重太大，畫不出周圍的地形")
     way = [*walked, here, *ahead(model, x, y, batch, shuffle)]
     moving = len(way) >= 3 and len(here) <= REMEMBERED and not np.allclose(way[0], way[-1])
     if not moving:

@@ -184,7 +184,7 @@ def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> N
     if members > 1 or trees:
         subject.inside = both(
             f"Of the first network; the prediction is {trained_text(members, trees, 0)['en']}.",
-            f"這裡看的是第一個網路；預測是{trained_text(members, trees, 0)['zh']}。",
+            f"這裡看的是第一個網路；預測：{trained_text(members, trees, 0)['zh']}。",
         )
     recorded(subject)
     if subject.recording is not None:

@@ -35,8 +35,9 @@ def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         return None
     found = [finding.to_json() for finding in diagnosis.findings]
     checked, unchecked = len(diagnosis.checked), dict(diagnosis.not_checked)
+    rules = "1 rule was" if checked == 1 else f"{checked} rules were"
     first = both(
-        f"{checked} rules were checked; each wants a symptom and its harm.",
+        f"{rules} checked; each wants a symptom and its harm.",
         f"檢查了 {checked} 條規則；每一條都要有症狀與其危害才會提出。",
     )
     figures: list[dict[str, Any]] = [{"kind": "findings", "title": both("Findings", "發現"), "findings": found}]

@@ -54,7 +54,7 @@ def _script(text: str) -> str:
 
 
 def _briefer(token: Token) -> Token:
-    if token.kind == "number" and token.text.startswith("0."):
+    if token.kind == "number" and re.match(r"0\.\d", token.text):
         return Token("number", token.text[1:])
     return Token("name", "let") if token == ("name", "const") else token
 

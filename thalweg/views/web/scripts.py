@@ -32,13 +32,17 @@ KEYWORDS = frozenset((
     "undefined", "var", "void", "while", "with", "yield", "arguments", "eval", "NaN", "Infinity",
 ))
 BEFORE_REGULAR = frozenset(("return", "typeof", "case", "in", "of", "delete", "void", "do", "else"))
+BEFORE_OBJECT = frozenset((
+    "await", "case", "const", "default", "delete", "export", "import", "in", "instanceof", "let", "of", "return",
+    "throw", "typeof", "var", "void", "yield",
+))
 GLOBAL = frozenset((
     "addEventListener", "alert", "atob", "btoa", "cancelAnimationFrame", "clearInterval", "clearTimeout", "confirm",
     "console", "crypto", "devicePixelRatio", "document", "fetch", "getComputedStyle", "globalThis", "history",
     "innerHeight", "innerWidth", "isFinite", "isNaN", "localStorage", "location", "matchMedia", "navigator",
-    "parseFloat", "parseInt", "performance", "prompt", "removeEventListener", "requestAnimationFrame",
-    "reportError", "screen", "self", "sessionStorage", "setInterval", "setTimeout", "structuredClone", "uPlot",
-    "window",
+    "parseFloat", "parseInt", "performance", "prompt", "queueMicrotask", "removeEventListener", "reportError",
+    "requestAnimationFrame", "requestIdleCallback", "screen", "self", "sessionStorage", "setInterval", "setTimeout",
+    "structuredClone", "uPlot", "window",
 ))
 # fmt: on
 """Names that a browser knows, which may be meant where a function elsewhere has its own."""
@@ -163,9 +167,28 @@ def _opened(solid: list[Token], n: int) -> str:
     if any(token.text == "class" for token in solid[max(0, n - 4) : n] if token.kind == "name"):
         return "class"
     if before.kind == "name":
-        opens = ("return", "const", "let", "var", "import", "export", "default", "of", "in", "typeof", "await")
-        return "object" if before.text in opens else ""
+        return "object" if before.text in BEFORE_OBJECT else ""
+    if before.text == ":":
+        return "" if _of_case(solid, n - 1) else "object"
     return "" if before.text in (")", "=>", ";", "{", "}") else "object"
+
+
+def _of_case(solid: list[Token], n: int) -> bool:
+    """Whether the colon at n ends a case of a switch, or a label, rather than a key or the middle of ? :."""
+    depth = 0
+    for m in range(n - 1, -1, -1):
+        text = solid[m].text
+        if solid[m].kind == "template":
+            depth += text.startswith("}") - text.endswith("${")
+        elif solid[m].kind == "sign":
+            depth += (text in (")", "]", "}")) - (text in ("(", "[", "{"))
+            if depth < 0 or (depth == 0 and text in ("?", ",")):
+                return False
+            if depth == 0 and text in (";", "}"):
+                return m == n - 2
+        elif depth == 0 and text in ("case", "default") and solid[m - 1].text not in (".", "?.", ","):
+            return True
+    return False
 
 
 MODIFIERS = ("get", "set", "async", "static", "*", "#")

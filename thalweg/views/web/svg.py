@@ -207,10 +207,12 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def whole_ticks(low: float, high: float) -> list[float]:
-    """Round numbers within the range."""
+    """Whole numbers within the range, such as epochs; round ones where the range has no two."""
     if not high > low:
         return [low]
-    return [t for t in ticks(low, high, 6) if low <= t <= high]
+    found = [t for t in ticks(low, high, 6) if low <= t <= high]
+    whole = [t for t in found if t == int(t)]
+    return whole if len(whole) > 1 else found
 
 
 def number(value: float) -> str:
