@@ -226,6 +226,15 @@ def test_values_are_read_by_keyboard_and_pointer(new_page, file):
         assert len(set(said)) == len(said), title
 
 
+def test_what_fits_has_no_scrollbar(new_page, file):
+    """Their margins once made all tables of numbers two pixels wider than their place."""
+    page = new_page()
+    opened(page, file)
+    over = page.eval_on_selector_all(".scroller", "all => all.map((one) => one.scrollWidth - one.clientWidth)")
+    assert len(over) > 5
+    assert not [pixels for pixels in over if 0 < pixels <= 4]
+
+
 def test_the_threshold_counts(new_page, file, document):
     page = opened(new_page(), file)
     drawn = figure(page, "What a threshold does")

@@ -418,6 +418,8 @@ def test_the_figure_holds_the_same_numbers():
     assert [s["number"] for s in figure["steps"]] == list(range(1, len(trace.steps) + 1))
     named = {v["name"]: v for s in figure["steps"] for v in s["outputs"]}
     assert np.array_equal(named["y_pred"]["values"], trace["y_pred"])
+    assert named["dh1"]["tutorial"] == "error_term = -dh1"
+    assert "tutorial" not in named["h1"]  # it has the same name there
     assert [line["name"] for line in figure["tutorial"]][:2] == ["x", "y"]
     assert figure["weights"][0]["check_error"] < 1e-4
     assert all(set(line["meaning"]) == {"en", "zh"} for line in figure["tutorial"])

@@ -24,7 +24,11 @@ def shown(name: str, array: Array, tutorial: str = "", most: int = MOST) -> Figu
     cut = array.size > most
     values = np.asarray(array.ravel()[:most] if cut else array, np.float32)
     result: Figure = {"name": name, "shape": list(array.shape), "values": values}
-    return result | ({"cut": int(array.size)} if cut else {}) | ({"tutorial": tutorial} if tutorial else {})
+    return (
+        result
+        | ({"cut": int(array.size)} if cut else {})
+        | ({"tutorial": tutorial} if tutorial not in ("", name) else {})
+    )
 
 
 def figure(trace: Trace) -> Figure:

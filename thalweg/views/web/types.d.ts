@@ -195,6 +195,7 @@ interface WeightChange {
 interface Steps extends Figure {
   rows: number;
   learning_rate: number;
+  optimizer?: string;
   loss_before: number;
   loss_after: number;
   given?: { name: string; text: string }[];

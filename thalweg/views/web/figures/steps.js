@@ -51,7 +51,7 @@ function head(f) {
     { class: "shares" },
     fact(`${word("loss")} (${word("before")})`, f.loss_before),
     fact(`${word("loss")} (${word("after")})`, f.loss_after),
-    fact(word("learning_rate"), f.learning_rate),
+    fact(`${word("learning_rate")}${f.optimizer ? ` (${f.optimizer})` : ""}`, f.learning_rate),
     fact(word("rows"), f.rows),
   );
 }
