@@ -102,11 +102,12 @@ def piecewise_linear_adjoint(c: Case) -> Instruction:
     constants, dz = described(c, places, lows, slopes), c.normal("dz", (lows.size,))
     c.values[x] = np.nan_to_num(c.values[x], posinf=9, neginf=-9)
     i = piecewise.PiecewiseLinearAdjoint(x, places, *constants, dz, c.output("dx", x.shape))
-    near = np.abs(c.values[x][:, i_columns(places)] - lows) < 1e-4  # of an edge: either side may be taken
-    far = np.abs(c.values[x][:, i_columns(places)] - lows - 1 / slopes) < 1e-4
-    c.values[x] += np.float32(1e-3) * np.array(
-        [[(near | far)[r, i_columns(places) == k].any() for k in range(x.size)] for r in range(len(near))]
-    )
+    columns = i_columns(places)
+    near = np.abs(c.values[x][:, columns] - lows) < 1e-4  # of an edge: either side may be taken
+    far = np.abs(c.values[x][:, columns] - lows - 1 / slopes) < 1e-4
+    moved = np.zeros_like(c.values[x], bool)
+    np.logical_or.at(moved, (slice(None), columns), near | far)
+    c.values[x] += np.float32(1e-3) * moved
     c.magnitudes["dx"] = lambda m: np.full((), abs(m[dz]).max() * slopes.max())
     return i
 
