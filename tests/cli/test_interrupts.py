@@ -322,7 +322,7 @@ def test_a_run_that_ctrl_c_ends_is_kept(run_thalweg, monkeypatch, arguments):
     monkeypatch.setattr(
         BestEpoch,
         "on_epoch_end",
-        lambda self, epoch, logs: (train(self, epoch, logs), press() if epoch == 2 else time.sleep(0.01 * (epoch > 2))),
+        lambda self, epoch, logs: (train(self, epoch, logs), press() if epoch == 2 else time.sleep(0.05 * (epoch > 2))),
     )
     code, out, error = run_thalweg("train", PENGUINS, "--target", "target", "--seed", "0", "--out", "run", *arguments)
     assert (code, error) == (0, "")
