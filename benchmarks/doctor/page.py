@@ -32,12 +32,13 @@ def table(old: Outcome, new: Outcome) -> str:
 
 def figures(outcome: Outcome) -> str:
     """What was trained, in sentences."""
-    sick, kinds = outcome.trainings - outcome.healthy, (f"{count} on {kind}" for kind, count in outcome.kinds.items())
+    sick = outcome.trainings - outcome.healthy
+    kinds = (f"{count} on {'tables' if kind == 'table' else kind}" for kind, count in outcome.kinds.items())
     lax = ", ".join(f"{rule} {count}" for rule, count in outcome.lax_alarms.most_common()) or "none"
     return (
         f"{outcome.trainings} trainings on {len(outcome.names)} data sets ({', '.join(outcome.names)}); "
-        f"{outcome.healthy} of them were healthy ({', '.join(kinds)}). In these, "
-        f"{len(outcome.alarms)} findings were false alarms, in {outcome.alarmed} trainings. Of the {sick} others, "
+        f"{outcome.healthy} of them were healthy ({', '.join(kinds)}). False "
+        f"alarms in these: {len(outcome.alarms)}, in {outcome.alarmed} of the trainings. Of the {sick} others, "
         f"which predict less well than is known to be possible, {outcome.ill} had a finding. If the best of "
         f"scikit-learn's models alone set the mark, {outcome.lax} would be healthy; findings in these: {lax}. "
         f"A diagnosis while a network trains, without simple models, took {outcome.milliseconds:.1f} ms (median)."

@@ -1,9 +1,11 @@
-"""The live page under what people do: one preset after another, one table after another, wishes that can't be."""
+"""The live page under what people do: preset after preset, table after table, wishes that can't be."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -31,16 +33,26 @@ def address():
 
 @pytest.fixture
 def opened(address, new_page):
-    def open_page(**options):
+    def open_page(route=None, **options):
         host = address.split("/?")[0]
         page = new_page(allowed=(host, host.replace("http", "ws"), "data:", "blob:"), locale="en-US", **options)
         page.set_default_timeout(SECONDS)
+        if route is not None:
+            page.route_web_socket("**/socket*", route)
         page.goto(address)
         page.wait_for_selector("body[data-ready]")
         page.wait_for_function(SETTLED)
         return page
 
     return open_page
+
+
+def wait(page, true):
+    """Waits until something has been sent or received."""
+    end = time.monotonic() + SECONDS / 1000
+    while not true():
+        assert time.monotonic() < end
+        page.wait_for_timeout(20)  # lets messages pass
 
 
 def preset(page, name):
@@ -87,17 +99,36 @@ def test_a_second_table_is_drawn_over_its_own_columns(opened):
     assert page.input_value("select[data-key=axis-0]") == "d"
 
 
-def test_a_change_during_another_is_not_lost(opened):
-    """The second is made while the first one's formula is still being compiled."""
-    page = opened()
-    page.select_option("select[data-key=activation-all]", "formula")
-    page.fill("[data-key=activation-all-text]", "x/(1+abs(x))*0.731")
-    page.keyboard.press("Enter")
-    page.fill("[data-key=rate-number]", "0.123")
-    page.keyboard.press("Enter")
-    page.select_option("select[data-key=optimizer]", "rmsprop")
+def test_an_older_answer_does_not_undo_a_newer_change(opened):
+    """The answer to the first change arrives when the second has been sent, and none to that."""
+    sent, held, holding = [], [], []
+
+    def route(socket):
+        server = socket.connect_to_server()
+
+        def answered(frame):  # frames about pictures pass: without their acknowledgment there would be no answer
+            held.append((socket, frame)) if holding and (held or b'"sgd"' in frame) else socket.send(frame)
+
+        socket.on_message(lambda text: (sent.append(json.loads(text)), server.send(text)))
+        server.on_message(answered)
+
+    page = opened(route)
+    holding.append(True)
+    page.select_option("select[data-key=optimizer]", "sgd")
+    wait(page, lambda: held)
+    page.select_option("select[data-key=schedule]", "cosine_decay")
+    wait(page, lambda: any("cosine" in str(m.get("state")) for m in sent))
+    acknowledged = sum(m["do"] == "ack" for m in sent)
+    socket, frame = held.pop(0)
+    held.append(None)  # what comes from now on waits
+    socket.send(frame)
+    wait(page, lambda: sum(m["do"] == "ack" for m in sent) > acknowledged)
+    assert "cosine_decay" in page.input_value("select[data-key=schedule]")
+    held.remove(None)
+    holding.clear()
+    while held:
+        socket, frame = held.pop(0)
+        socket.send(frame)
     page.wait_for_function(SETTLED)
-    page.click("header.top b")  # what is being typed in is made anew afterwards
-    assert page.input_value("[data-key=rate-number]") == "0.123"
-    assert page.input_value("select[data-key=optimizer]") == "rmsprop"
-    assert page.input_value("[data-key=activation-all-text]") == "x/(1+abs(x))*0.731"
+    assert page.input_value("select[data-key=schedule]") == "cosine_decay"
+    assert page.input_value("select[data-key=optimizer]") == "sgd"

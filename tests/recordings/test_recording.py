@@ -475,7 +475,21 @@ def npy(array):
         ("histograms/weights/counts.npy", lambda old: npy(np.zeros((1, 2, 3)))),
         ("path.npy", lambda old: npy(np.zeros((2, 5), np.float32))),
         ("facts.npy", lambda old: npy(np.frombuffer(b'["no object"]', np.uint8))),
-        ("facts.npy", lambda old: npy(np.frombuffer(b'{"weights": [["W", ["x"]]]}', np.uint8))),
+        *(
+            ("facts.npy", lambda old, facts=facts: npy(np.frombuffer(facts, np.uint8)))
+            for facts in (
+                b'{"weights": [["W", ["x"]]]}',
+                b'{"weights": null}',
+                b'{"epochs": "x"}',
+                b'{"architecture": ["x"]}',
+                b'{"class_counts": [1, "a"]}',
+                b'{"initial_penalty": "x"}',
+                b'{"history": [1]}',
+                b'{"twins": {}}',
+                b'{"history": {"loss": "x"}}',
+                b'{"columns": [3]}',
+            )
+        ),
         ("batch_losses.npy", lambda old: old[:100]),
         ("batch_losses.npy", lambda old: npy(np.array([object()]))),
         ("learning_rates.npy", lambda old: npy(np.array(["text"] * 3))),

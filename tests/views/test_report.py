@@ -200,7 +200,8 @@ def test_importance_ends_with_its_time_and_says_so():
     assert time.perf_counter() - begin < 1.5
     assert 0 < found.looked < 200
     note = english(influence.importance_bars(found, Subject(name="s"))["note"])
-    assert f"There was time for {found.looked} columns." in note
+    assert f"There was time for the first {found.looked} of 200 columns." in note
+    assert found.looked <= influence.SHOWN or f"The 20 most important of {found.looked}." in note
 
 
 def test_dependence_is_that_of_scikit_learn():

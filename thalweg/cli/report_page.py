@@ -21,7 +21,7 @@ from thalweg.support.naming import choose
 from thalweg.support.untrusted import reason
 
 LANGUAGES = ("en", "zh")
-LEAST, MOST, SHARE = 3.0, 10.0, 0.1
+LEAST, MOST, SHARE = 8.0, 15.0, 0.1
 """Seconds that `train` takes for the parts of a report that compute: a tenth of the training, within limits."""
 MOST_RUNS = 12
 MEGABYTE = 1e6

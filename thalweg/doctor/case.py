@@ -253,7 +253,7 @@ class Case:
 
     def kind_of(self, layer: str) -> dict[str, Any]:
         """What the facts say of a layer."""
-        return next((entry for entry in self.facts.get("architecture", []) if entry["name"] == layer), {})
+        return next((entry for entry in self.facts.get("architecture") or [] if entry["name"] == layer), {})
 
     # --- predictions ---------------------------------------------------------------------------------------------
 

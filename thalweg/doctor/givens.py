@@ -55,7 +55,7 @@ def unscaled(case: Case) -> Numbers | None:
     x = case.recording.sample.x
     assert x is not None
     first = case.recording.layers[0] if case.recording.layers else None
-    for entry in case.facts.get("architecture", []):
+    for entry in case.facts.get("architecture") or []:
         if entry["kind"] in SCALING:
             return None
         if entry["name"] == first:
@@ -164,7 +164,7 @@ def unfitting(case: Case) -> Numbers | None:
     assert y is not None
     if not isinstance(loss, str):
         return None
-    units = next((entry.get("units") for entry in reversed(case.facts.get("architecture", []))), None)
+    units = next((entry.get("units") for entry in reversed(case.facts.get("architecture") or [])), None)
     if loss in PROBABLE and (activation not in PROBABLE[loss] or (activation == "softmax" and units == 1)):
         if not case.poor:
             return None  # such as with from_logits=True

@@ -118,9 +118,9 @@ def yardsticks(facts: Mapping[str, Any], sample: Sample, constant: float) -> Yar
     x, y, new_x, new_y = parts(sample)
     if len(x) < LEAST or len(new_x) < LEAST or not np.isfinite(x).all() or not np.isfinite(new_x).all():
         return None
-    if len(np.unique(y, axis=0)) < 2:
-        return None
     counts = class_counts(facts)
+    if len(np.unique(codes_of(y) if counts else y, axis=0)) < 2:
+        return None
     train, judge = standardised(flat(x), flat(new_x))
     binary = facts.get("target_kind") == "binary"
     predicted = class_answers(train, y, judge, len(counts), binary) if counts else number_answers(train, y, judge)
@@ -157,12 +157,17 @@ def standardised(train: Array, judge: Array) -> tuple[Array, Array]:
     return train, np.clip(judge, -10, 10)
 
 
+def codes_of(y: Array) -> Array:
+    """The class of each row; labels may be smoothed, such as 0.1 and 0.9."""
+    return y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else np.rint(y.reshape(len(y))).astype(int)
+
+
 def class_answers(x: Array, y: Array, judge: Array, classes: int, binary: bool) -> dict[str, Array]:
     """By "linear" and "forest", the probabilities for new rows, in the form in which the network gives them."""
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.linear_model import LogisticRegression
 
-    codes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y)).astype(int)
+    codes = codes_of(y)
     models = {
         "linear": LogisticRegression(max_iter=100),
         "forest": ExtraTreesClassifier(50, min_samples_leaf=2, n_jobs=1, random_state=0),

@@ -441,8 +441,13 @@ class Compiled:
         Printed, it is the step as a tutorial writes it. It maps the names of the listing to arrays: h, a, y_pred, their
         adjoints dh, da, the gradients dW, db, and w, the parameter vector after the step.
 
-        gradient_check: whether central differences in float64 are computed beside the gradients (of at most 200
-            numbers of each array, drawn by the model's seed).
+        Args:
+            x, y, sample_weight: rows, as `fit` takes them; all are one batch.
+            gradient_check: whether central differences in float64 are computed beside the gradients (of at most 200
+                numbers of each array, drawn by the model's seed).
+
+        Raises:
+            ThalwegError: the model isn't compiled. ShapeError, DataError: rows that it can't take.
 
         >>> import thalweg
         >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, use_bias=False)], seed=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,7 @@ class Recording:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        steps = int(self.facts.get("steps", len(self.batch_losses)))
+        steps = int(self.facts.get("steps") or len(self.batch_losses))
         return f"<Recording: {len(self)} samples of {steps:,} steps, {len(self.layers)} layers>"
 
     def __len__(self) -> int:
@@ -228,9 +228,11 @@ def made(path: Path, arrays: Mapping[str, Array]) -> Recording:
     facts = read_json(path, ModelFileError, arrays["facts"].astype(np.uint8).tobytes().decode())
     if not isinstance(facts, dict):
         raise ModelFileError(f"{path} is damaged: its facts are no JSON object")
-    weights = facts.get("weights", [])
-    if not isinstance(weights, list) or not all(named_shape(item) for item in weights):
-        raise ModelFileError(f"{path} is damaged: its facts name no shapes of weights")
+    wrong = next(
+        (name for name, right in FACTS.items() if facts.get(name) is not None and not right(facts[name])), None
+    )
+    if wrong is not None:
+        raise ModelFileError(f"{path} is damaged: its facts have no usable {wrong!r}, but {str(facts[wrong])[:40]}")
     return Recording(
         layers=[str(name) for name in arrays["layers"]],
         statistics={name: arrays[f"statistics/{name}"] for name in STATISTICS},
@@ -245,15 +247,45 @@ def made(path: Path, arrays: Mapping[str, Array]) -> Recording:
     )
 
 
-def named_shape(item: Any) -> bool:
-    """Whether this is the name of an array of weights with its shape, ["dense/W", [4, 8]]."""
-    return (
+def count(value: Any) -> bool:
+    """Whether this is a number of things."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def numbers(values: Any) -> bool:
+    """Whether these are numbers, some of which may be missing."""
+    return isinstance(values, list) and all(
+        value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values
+    )
+
+
+def shapes(values: Any) -> bool:
+    """Whether these are the names of arrays of weights with their shapes, [["dense/W", [4, 8]], …]."""
+    return isinstance(values, list) and all(
         isinstance(item, list)
         and len(item) == 2
         and isinstance(item[0], str)
         and isinstance(item[1], list)
-        and all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in item[1])
+        and all(map(count, item[1]))
+        for item in values
     )
 
+
+FACTS: dict[str, Callable[[Any], bool]] = {
+    "weights": shapes,
+    **dict.fromkeys(("epochs", "steps", "rows", "held_rows"), count),
+    "initial_penalty": lambda value: numbers([value]),
+    **dict.fromkeys(("class_counts", "target_mean", "target_std"), numbers),
+    "columns": lambda values: isinstance(values, list) and all(isinstance(name, str) for name in values),
+    "twins": lambda value: isinstance(value, dict) and all(count(value.get(key)) for key in ("equal", "looked_at")),
+    "history": lambda value: (
+        isinstance(value, dict) and all(numbers(value.get(key, [])) for key in ("epoch", "loss", "val_loss"))
+    ),
+    "architecture": lambda values: (
+        isinstance(values, list)
+        and all(isinstance(layer, dict) and {"name", "kind"} <= layer.keys() for layer in values)
+    ),
+}
+"""What those facts of a file have to be with which something is computed, if they are there."""
 
 __all__ = ["BINS", "HISTOGRAMS", "SAMPLE", "STATISTICS", "Histograms", "Recording", "Sample"]

@@ -133,11 +133,13 @@ def importance_bars(found: Importance, subject: Subject) -> Figure:
     """The most important columns."""
     shown = found.order[:SHOWN]
     measure = both("log loss", "對數損失") if subject.classes else both("RMSE", "RMSE")
-    more = f" The {len(shown)} most important of {len(found.names):,}." if len(shown) < len(found.names) else ""
-    more_zh = f"{len(found.names):,} 欄中最重要的 {len(shown)} 欄。" if more else ""
+    more = more_zh = ""
     if found.looked < len(found.names):
-        more += f" There was time for {found.looked:,} columns."
-        more_zh += f"時間只夠看 {found.looked:,} 欄。"
+        more = f" There was time for the first {found.looked:,} of {len(found.names):,} columns."
+        more_zh = f"時間只夠看 {len(found.names):,} 欄中的前 {found.looked:,} 欄。"
+    if len(shown) < found.looked:
+        more += f" The {len(shown)} most important of {found.looked:,}."
+        more_zh += f"{found.looked:,} 欄中最重要的 {len(shown)} 欄。"
     return {
         "kind": "bars",
         "title": both("Importance of the columns", "欄位的重要性"),
