@@ -318,12 +318,15 @@ def test_the_command_line_is_interrupted_while_it_reads(run_thalweg, pressed_whi
 @pytest.mark.parametrize("arguments", [("--members", "1"), ("--members", "3", "--lanes", "2"), ("--folds", "2")])
 def test_a_run_that_ctrl_c_ends_is_kept(run_thalweg, monkeypatch, arguments):
     """Whether the third network has begun or not: those that have are kept, with their best epochs so far."""
-    train = BestEpoch.on_epoch_end
-    monkeypatch.setattr(
-        BestEpoch,
-        "on_epoch_end",
-        lambda self, epoch, logs: (train(self, epoch, logs), press() if epoch == 2 else time.sleep(0.05 * (epoch > 2))),
-    )
+    train, presses = BestEpoch.on_epoch_end, iter([press])  # once, though several networks train side by side
+
+    def on_epoch_end(self, epoch, logs):
+        train(self, epoch, logs)
+        if epoch == 2:
+            next(presses, lambda: None)()
+        time.sleep(0.05 * (epoch > 2))
+
+    monkeypatch.setattr(BestEpoch, "on_epoch_end", on_epoch_end)
     code, out, error = run_thalweg("train", PENGUINS, "--target", "target", "--seed", "0", "--out", "run", *arguments)
     assert (code, error) == (0, "")
     assert "(interrupted)" in out
