@@ -1,8 +1,13 @@
 """A browser for tests of pages: the system's Chromium, driven by Playwright; without either, the test is skipped."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
+from live_page import SECONDS, settled
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -41,3 +46,37 @@ def new_page(browser):
     for page in pages:
         page.close()
     assert not faults
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The address that `thalweg play` prints, and the process."""
+    pytest.importorskip("starlette")
+    pytest.importorskip("uvicorn")
+    command = [sys.executable, "-m", "thalweg.cli.main", "play", "--no-open"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    ) as run:
+        yield run.stdout.readline().strip(), run
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) == 0
+
+
+@pytest.fixture
+def opened(server, new_page):
+    """Opens the live page; whatever it asks for, it asks of its own server."""
+
+    def open_page(hash="", route=None, **options):
+        address = server[0]
+        host = address.split("/?")[0]
+        allowed = (host, host.replace("http", "ws"), "data:", "blob:")
+        page = new_page(allowed=allowed, **{"locale": "en-US", **options})
+        page.set_default_timeout(SECONDS)
+        if route is not None:
+            page.route_web_socket("**/socket*", route)
+        page.goto(address + hash)
+        page.wait_for_selector("body[data-ready]")
+        settled(page)
+        return page
+
+    return open_page

@@ -1,64 +1,14 @@
 """The live page under what people do: preset after preset, table after table, wishes that can't be."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
-import pytest
-
-pytest.importorskip("starlette")
-pytest.importorskip("uvicorn")
-
-SECONDS = 60_000  # milliseconds that anything may take on a busy machine
-SETTLED = """() => {
-    const sides = [...document.querySelectorAll(".side")];
-    return sides.length && sides.every((side) => side.getAttribute("aria-busy") === "false");
-}"""
-
-
-@pytest.fixture(scope="module")
-def address():
-    """What `thalweg play` prints."""
-    command = [sys.executable, "-m", "thalweg.cli.main", "play", "--no-open"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-    ) as run:
-        yield run.stdout.readline().strip()
-        run.send_signal(signal.SIGINT)
-        assert run.wait(60) == 0
-
-
-@pytest.fixture
-def opened(address, new_page):
-    def open_page(route=None, **options):
-        host = address.split("/?")[0]
-        page = new_page(allowed=(host, host.replace("http", "ws"), "data:", "blob:"), locale="en-US", **options)
-        page.set_default_timeout(SECONDS)
-        if route is not None:
-            page.route_web_socket("**/socket*", route)
-        page.goto(address)
-        page.wait_for_selector("body[data-ready]")
-        page.wait_for_function(SETTLED)
-        return page
-
-    return open_page
-
-
-def wait(page, true):
-    """Waits until something has been sent or received."""
-    end = time.monotonic() + SECONDS / 1000
-    while not true():
-        assert time.monotonic() < end
-        page.wait_for_timeout(20)  # lets messages pass
+from live_page import settled, wait
 
 
 def preset(page, name):
     page.click("summary[data-key=presets]")
     page.click(f"[data-key=preset-{name}]")
-    page.wait_for_function(SETTLED)
+    settled(page)
 
 
 def upload(page, name, columns):
@@ -66,7 +16,7 @@ def upload(page, name, columns):
     content = "\n".join([",".join(columns), *rows]).encode()
     page.set_input_files("#upload", files=[{"name": name, "mimeType": "text/csv", "buffer": content}])
     page.wait_for_selector(f"[data-key=column-{columns[0]}]")
-    page.wait_for_function(SETTLED)
+    settled(page)
 
 
 def test_the_differences_go_with_the_second_side(opened):
@@ -81,7 +31,7 @@ def test_the_differences_go_with_the_second_side(opened):
 def test_what_cannot_be_exported_is_said(opened, new_page):
     page = opened()
     page.select_option("select[data-key=optimizer]", "adabelief")
-    page.wait_for_function(SETTLED)
+    settled(page)
     page.click("#export summary")
     page.click("[data-key=export-keras]")
     page.wait_for_selector(".toast:not([hidden])")
@@ -93,7 +43,7 @@ def test_a_second_table_is_drawn_over_its_own_columns(opened):
     page = opened()
     upload(page, "first.csv", ["a", "b", "c", "y"])
     page.select_option("select[data-key=axis-0]", "c")
-    page.wait_for_function(SETTLED)
+    settled(page)
     upload(page, "second.csv", ["d", "e", "f", "y"])
     assert page.inner_text(".message") == ""
     assert page.input_value("select[data-key=axis-0]") == "d"
@@ -112,7 +62,7 @@ def test_an_older_answer_does_not_undo_a_newer_change(opened):
         socket.on_message(lambda text: (sent.append(json.loads(text)), server.send(text)))
         server.on_message(answered)
 
-    page = opened(route)
+    page = opened(route=route)
     holding.append(True)
     page.select_option("select[data-key=optimizer]", "sgd")
     wait(page, lambda: held)
@@ -129,6 +79,6 @@ def test_an_older_answer_does_not_undo_a_newer_change(opened):
     while held:
         socket, frame = held.pop(0)
         socket.send(frame)
-    page.wait_for_function(SETTLED)
+    settled(page)
     assert page.input_value("select[data-key=schedule]") == "cosine_decay"
     assert page.input_value("select[data-key=optimizer]") == "sgd"

@@ -4,7 +4,6 @@ import json
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -13,45 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chinese_words import faults
+from live_page import settled
 
 from thalweg.play.requests.page_state import State
 from thalweg.views import web
 
-pytest.importorskip("starlette")
-pytest.importorskip("uvicorn")
-
 PLAY = Path(web.__file__).parent / "play"
-SECONDS = 60_000  # milliseconds that anything may take on a busy machine
-
-
-@pytest.fixture(scope="module")
-def server():
-    """The address that `thalweg play` prints, and the process."""
-    command = [sys.executable, "-m", "thalweg.cli.main", "play", "--no-open"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-    ) as run:
-        yield run.stdout.readline().strip(), run
-        run.send_signal(signal.SIGINT)
-        assert run.wait(60) == 0
-
-
-@pytest.fixture
-def opened(server, new_page):
-    """Opens the live page; whatever it asks for, it asks of its own server."""
-
-    def open_page(hash="", **options):
-        address = server[0]
-        host = address.split("/?")[0]
-        allowed = (host, host.replace("http", "ws"), "data:", "blob:")
-        page = new_page(allowed=allowed, **{"locale": "en-US", **options})
-        page.set_default_timeout(SECONDS)
-        page.goto(address + hash)
-        page.wait_for_selector("body[data-ready]")
-        page.wait_for_selector(".panel-network canvas")
-        return page
-
-    return open_page
 
 
 def number(text):
@@ -76,11 +42,6 @@ def until(page, name, holds, side=0):
 
 def choose(page, key, value):
     page.select_option(f"select[data-key='{key}']", value)
-
-
-def settled(page):
-    """Waits until the server has answered every change, and its answer is drawn."""
-    page.wait_for_function("() => [...document.querySelectorAll('.side')].every(side => side.ariaBusy === 'false')")
 
 
 def until_numbers(page, selector, wanted):
