@@ -96,3 +96,10 @@ def test_values_are_read_as_python_has_them():
     }
     with pytest.raises(ArgumentError, match="KNOB=VALUES"):
         spaces(["width="])
+
+
+def test_a_missing_package_is_named_before_anything_else(thalweg, monkeypatch):
+    monkeypatch.setattr("thalweg.support.extras.find_spec", lambda name: None)
+    code, out, error = thalweg("tune", PENGUINS, "--target", "target")
+    assert (code, out) == (1, "")
+    assert error.endswith("a search for better settings needs optuna: pip install 'thalweg[tune]'\n")

@@ -122,6 +122,9 @@ def test_what_is_not_checked_is_said():
     assert "沒有檢查：停滯（別處已檢查）" in diagnosis.text("zh")
     assert diagnosis.not_checked["overfitting"]["en"].startswith("there were no validation rows")
     assert diagnosis.not_checked["leaking column"]["en"] == "it takes too long while the network trains"
+    assert repr(diagnosis) == str(diagnosis) == diagnosis.text()
+    with pytest.raises(ArgumentError, match="unknown rule 'staled'; did you mean 'stalled'"):
+        diagnose(recording(), skip={"staled": {"en": "", "zh": ""}})
 
 
 def test_an_unknown_language_is_an_error():

@@ -270,7 +270,9 @@ def test_nan_is_shown_with_its_sentence(opened):
     page.wait_for_selector("[data-side='1'] .panel-network canvas")
     page.click("#play")
     page.wait_for_selector("[data-side='1'] .message.is-error")
-    assert "learning rate" in page.inner_text("[data-side='1'] .message.is-error")
+    said = page.inner_text("[data-side='1'] .message.is-error")
+    assert said.startswith("NaN: training stopped in epoch ")  # once
+    assert "learning rate" in said
     assert page.inner_text("[data-side='1'] [data-readout=loss_now] b") == "NaN"
     assert readout(page, "loss_now") < 2  # A goes on
 

@@ -14,6 +14,7 @@ from thalweg.cli.options import Columns, FileFormat, SkipBad, Source, TestShare,
 from thalweg.cli.report import compile_seconds, end_after
 from thalweg.data.images import is_image_source
 from thalweg.errors import ArgumentError
+from thalweg.experiments.tuning.journal import NEEDED
 from thalweg.experiments.tuning.outcome import Tuning
 from thalweg.experiments.tuning.space import KNOBS
 from thalweg.experiments.tuning.tuner import tune as search_settings
@@ -21,6 +22,7 @@ from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.keeping import keep
 from thalweg.runs.table_run import TableOptions, usable_rows
 from thalweg.runs.table_tuning import as_run, save_tuning
+from thalweg.support.extras import need
 from thalweg.support.naming import choose
 from thalweg.support.progress import Trainings
 
@@ -59,6 +61,7 @@ def tune(
         raise ArgumentError(
             f"{source} holds images: tune is for tables; thalweg train has presets for images (--model)"
         )
+    need(*NEEDED)  # before a table is read for minutes
     name = f"{name_of(source)}-tuned"
     folder = out or free_folder(name)
     refuse_unwritable(folder)

@@ -9,6 +9,7 @@ from thalweg.doctor.case import MISSING, Case, Predict
 from thalweg.doctor.finding import SEVERITIES, Diagnosis, Text
 from thalweg.doctor.rule import Rule
 from thalweg.recordings.recording import Recording
+from thalweg.support.naming import choose
 
 RULES: dict[str, Rule] = {
     rule.name: rule for family in (blowups, steps, lifeless, givens, generalising) for rule in family.RULES
@@ -32,9 +33,14 @@ def diagnose(
             to know what can be reached. Without it, while a network trains, progress is poor only if it is nearly none.
         skip: why rules are left out, by their names.
 
+    Raises:
+        ArgumentError: `skip` has a name that is no rule's.
+
     >>> print(diagnose(Recording(facts={"history": {"loss": [1.0, 3.0, 9.0]}})).findings[0].sentence["en"])
     The loss grows instead of falling.
     """
+    for name in skip or ():
+        choose("rule", name, RULES)
     case = Case(recording, predict, thorough)
     found, checked, not_checked = [], [], dict(skip or {})
     for rule in RULES.values():

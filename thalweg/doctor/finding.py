@@ -85,7 +85,7 @@ class Finding:
         return asdict(self) | {"title": title_of(self.rule)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """All findings about a training, the gravest first; it prints as plain sentences.
 
@@ -118,7 +118,7 @@ class Diagnosis:
             lines.append(f"{LABELS['not checked'][language]}{colon}{named}{opening}{reason}{closing}")
         return "\n".join(lines)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:  # in a notebook it is what its cell ends with
         return self.text()
 
     def to_json(self) -> dict[str, Any]:

@@ -38,6 +38,7 @@ SILENCE = timedelta(minutes=15)  # a trial of another machine that began earlier
 NAMELESS = timedelta(minutes=1)  # and one whose process died before it could name itself
 LOCKED = 10  # seconds after which the lock of a killed process is broken
 PATIENCE = 40  # looks at a study that has just been made, 0.05 seconds apart
+NEEDED = "optuna", "tune", "a search for better settings"  # package, extra, purpose
 STARTUP = 10  # trials that TPE wants before it models anything
 
 
@@ -51,7 +52,7 @@ class Journal:
     """
 
     def __init__(self, path: Path | None, space: Space, metric: Metric, problem: Mapping[str, Any], seed: int) -> None:
-        need("optuna", "tune", "a search for better settings")
+        need(*NEEDED)
         self.path, self.space, self.metric = path, space, metric
         self.lock = threading.RLock()  # Optuna is asked by one thread at a time
         with quiet():

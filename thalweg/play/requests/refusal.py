@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 
 Text = dict[str, str]
 """The same sentence by language: "en" and "zh"."""
@@ -28,6 +28,8 @@ def told(error: BaseException) -> Text:
     >>> told(RefusedError("no", "不行"))["zh"]
     '不行'
     """
+    if isinstance(error, DivergedError):
+        return {"en": f"NaN: {error}", "zh": f"NaN：訓練中止（原文）：{error}"}
     english = str(error) if isinstance(error, ThalwegError) else f"{type(error).__name__}: {error}"
     chinese = error.chinese if isinstance(error, RefusedError) else f"這樣不行（原文）：{english}"
     return {"en": english, "zh": chinese}

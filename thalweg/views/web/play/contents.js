@@ -87,7 +87,7 @@ export function showReadouts({ values, places, app, index, element }) {
  */
 export function showMessage(place, { error, status, notes }) {
   const lost = status === "diverged";
-  const texts = [lost && `${say("diverged")}.`, error && said(error), status === "building" && say("building"), ...(notes ?? []).map(said)];
+  const texts = [error ? said(error) : lost && `${say("diverged")}.`, status === "building" && say("building"), ...(notes ?? []).map(said)];
   const text = texts.filter(Boolean).join(" ");
   if (place.textContent !== text) place.textContent = text;
   place.hidden = !text;
