@@ -65,7 +65,7 @@ web-types:
 lowest: .venv-lowest/installed
 	.venv-lowest/bin/pytest -n auto --dist loadfile tests/project/test_lowest.py tests/models/test_prediction.py tests/data/test_tables.py \
 		tests/data/test_formats.py tests/data/test_queries.py tests/models/test_saving.py tests/activations/test_formulas.py tests/cli/test_cli.py \
-		tests/project/test_structure.py tests/cli/test_full_disk.py
+		tests/cli/test_full_disk.py
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
