@@ -1,9 +1,17 @@
 """When samples are taken: some in any case, the others as long as they stay cheap."""
 
+import time
+from contextlib import nullcontext
+
+import numpy as np
 import pytest
 
+from thalweg import Sequential
+from thalweg.layers import Dense
 from thalweg.recordings import timetable
-from thalweg.recordings.timetable import SHARE, Timetable
+from thalweg.recordings.recorder import Recorder
+from thalweg.recordings.timetable import RECORDING_SECONDS, SHARE, Timetable
+from thalweg.support.stopwatch import compiling
 
 
 def followed(table, step_seconds, sample_seconds):
@@ -111,3 +119,24 @@ def test_after_thinning_samples_are_further_apart():
 @pytest.mark.parametrize("steps", [0, 1, 2])
 def test_short_trainings(steps):
     assert followed(Timetable(steps, 10), 1.0, 1.0) == list(range(steps))
+
+
+def test_what_compiling_takes_is_no_time_of_a_sample(monkeypatch):
+    """The first run of a network compiles what measures it: its report is to have as many samples as the next one's."""
+    measured, first = Recorder.measured, iter([0.3])
+
+    def with_compiling(self, step):
+        seconds = next(first, 0)
+        with compiling if seconds else nullcontext():
+            end = time.thread_time() + seconds
+            while time.thread_time() < end:
+                pass
+        return measured(self, step)
+
+    monkeypatch.setattr(Recorder, "measured", with_compiling)
+    x = np.random.default_rng(0).normal(size=(1000, 4)).astype(np.float32)
+    model = Sequential([Dense(64, "tanh"), Dense(64, "tanh"), Dense(1)], seed=0)
+    model.compile("adam", "mse")
+    model.fit(x, x[:, :1], epochs=40, verbose=0, record=RECORDING_SECONDS)
+    assert next(first, None) is None
+    assert len(model.recording) > 3  # those of the first two steps and of the last would be there in any case

@@ -20,6 +20,7 @@ from thalweg.recordings.measuring import NOTHING, Activity, Summary, summary
 from thalweg.recordings.probe import Probe, parts_of
 from thalweg.recordings.recording import HISTOGRAMS, STATISTICS, Array, Histograms, Recording, Sample
 from thalweg.recordings.timetable import FLOOR, Timetable
+from thalweg.support.stopwatch import compiling
 
 SAMPLES_BYTES, MOST_SAMPLES, LEAST_SAMPLES = 1_000_000, 512, 16
 BYTES_A_LAYER = 8 * len(STATISTICS) + len(HISTOGRAMS) * (8 * 32 + 16)
@@ -73,7 +74,7 @@ class Recorder:
         self, compiled: Compiled, job: Job, held: Rows | None, steps: int, facts: dict[str, Any],
         floor: float = FLOOR,
     ) -> None:  # fmt: skip
-        begin = clock()
+        begin, before = clock(), compiling.seconds
         self.compiled, self.job, self.steps = compiled, job, steps
         job.by_step = True
         self.begun = compiled.optimizer.iterations
@@ -103,7 +104,8 @@ class Recorder:
         self.failed: Step | None = None
         self.sample = self.rows(job.data, held)
         self.facts = facts | self.described(job, held)
-        self.timetable.spent += clock() - begin
+        if compiling.seconds == before:  # compiling is no part of a training's time
+            self.timetable.spent += clock() - begin
 
     # --- facts ---------------------------------------------------------------------------------------------------
 
@@ -208,15 +210,21 @@ class Recorder:
 
     def measure(self) -> None:
         """Measures the steps that were kept."""
-        begin, count = clock(), len(self.pending)
+        begin, count, compiled, first = clock(), len(self.pending), compiling.seconds, not self.samples
         for step in self.pending:
             self.samples = [s for s in self.samples if s.iteration < step.done]
             self.samples.append(self.measured(step))
             if step.done:
                 self.walk(step.done, step.before)
-        self.pending.clear()
         if count:
             self.a_sample = (clock() - begin) / count
+        if count and first and (compiling.seconds > compiled or self.timetable.floor > FLOOR):
+            # The first takes longer than those after it, whose number depends on what one takes.
+            warm = clock()
+            self.measured(self.pending[-1])
+            self.a_sample = clock() - warm
+            self.since += clock() - begin - count * self.a_sample
+        self.pending.clear()
 
     def measured(self, step: Step) -> Taken:
         """The numbers of a step."""
