@@ -204,12 +204,10 @@ RULES = [
     Rule(
         name="overfitting",
         symptom=f"the validation loss is above its least value by {RISEN:.0%} of the constant answer's loss, and "
-        f"above the "
-        f"training loss by {GAP:.0%}",
+        f"above the training loss by {GAP:.0%}",
         harm=f"in the last two epochs {FEWER:.0%} fewer answers are right than when that loss was least, beyond "
-        "chance; "
-        f"or, if chance alone may be {VAGUE:.0%}, "
-        "they are worth less than a constant answer; of numbers, the loss itself",
+        f"chance; or, if chance alone may be {VAGUE:.0%}, they are worth less than a constant answer; of numbers, the "
+        "loss itself",
         needs=("constant", "validation"),
         check=overfitting,
         sentence={

@@ -14,6 +14,7 @@ from thalweg import layers, losses, metrics, optimizers
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.losses.traced import FunctionLoss
 from thalweg.support.naming import snake_case
+from thalweg.support.nested import leaves
 from thalweg.version import __version__
 from thalweg.views.report.subject import (
     Array,
@@ -290,7 +291,7 @@ def retrained(model: Model, batch: int, steps: int) -> Callable[[int, Array, Arr
     def again(seed: int, x: Any, y: Any) -> Array:
         other: Any = type(model).from_config(config | {"seed": model.seed + seed}, custom_objects=own)
         other.compile(optimizers.get(optimizer), model.loss)
-        epochs = max(1, steps // -(-len(first_array(x)) // batch))
+        epochs = max(1, steps // -(-len(next(leaves(x))) // batch))
         other.fit(x, y, batch_size=batch, epochs=epochs, verbose=0)
         return np.concatenate([array.ravel() for array in other.get_weights()])
 
@@ -303,13 +304,6 @@ def described_or_none(describe: Callable[[], dict[str, Any]]) -> dict[str, Any] 
         return describe()
     except ThalwegError:
         return None
-
-
-def first_array(data: Any) -> Any:
-    """The array, or the first of several."""
-    if isinstance(data, dict):
-        return next(iter(data.values()))
-    return data[0] if isinstance(data, list | tuple) else data
 
 
 def retrained_share(steps: int) -> float:
