@@ -24,6 +24,7 @@ import functions  # noqa: E402
 import mindmap  # noqa: E402
 from catalogues import Section, arguments, call, fact, fact_zh, sections, text_of  # noqa: E402
 from docstring import escape, first_sentence, markdown  # noqa: E402
+from places import on_the_site  # noqa: E402
 
 from thalweg.support.naming import snake_case  # noqa: E402
 
@@ -154,7 +155,10 @@ def write(folder: Path) -> list[Path]:
     for source in sorted(path for pattern in COPIED for path in DOCS.glob(pattern)):
         copy = folder / source.relative_to(DOCS)
         copy.parent.mkdir(exist_ok=True)
-        shutil.copy(source, copy)
+        if source.suffix == ".md":
+            copy.write_text(on_the_site(source.read_text(encoding="utf-8"), source), encoding="utf-8")
+        else:
+            shutil.copy(source, copy)
     written = []
     for section in sections():
         path = folder / f"{section.name}.md"

@@ -1,9 +1,13 @@
-"""The map: a training as a picture, drawn from map.json, with a section for every node and the code that it names."""
+"""The map: a training as a picture, drawn from map.json, with a section for every node and the code that it names.
+
+Run as a program, it draws the pictures that the repository shows: docs/map.svg and docs/map.zh.svg.
+"""
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -34,6 +38,18 @@ WORDS = {
         "other": "[English](map.md)",
     },
 }
+STYLE = """
+svg { background: #fff; font-family: "Noto Sans", "Noto Sans TC", "Noto Sans CJK TC", "PingFang TC", sans-serif; }
+rect { fill: #fff; stroke: #5f6b6a; stroke-width: 1.5; }
+.knob rect { fill: #0d948826; stroke: #0d9488; }
+.result rect { stroke-dasharray: 5 3; }
+text { fill: #1f2a29; text-anchor: middle; }
+.name { font-size: 16px; font-weight: 600; }
+.formula { font-size: 13px; font-family: monospace; }
+.edge { font-size: 13px; fill: #5f6b6a; }
+polyline { fill: none; stroke: #5f6b6a; stroke-width: 1.5; }
+marker path { fill: #5f6b6a; }
+"""
 
 
 def lines_of(file: str, name: str) -> tuple[int, str]:
@@ -67,6 +83,13 @@ def picture(shape: str, language: str) -> str:
                 at = f'x="{x0 + 10}" y="{(y0 + y1) / 2 + 4}" style="text-anchor: start"'
             drawn.append(f"<text class='edge' {at}>{escape(edge['text'][language])}</text>")
     return "\n".join([*drawn, *(box(node, shape, language) for node in MAP["nodes"]), "</svg>"])
+
+
+def alone(language: str) -> str:
+    """The wide picture as a file of its own, which brings its style: its boxes lead nowhere."""
+    drawn = picture("wide", language).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    drawn = re.sub(r'<a href="[^"]*" ', "<g ", drawn).replace("</a>", "</g>")
+    return drawn.replace("<defs>", f"<style>{STYLE}</style>\n<defs>", 1) + "\n"
 
 
 def box(node: dict[str, Any], shape: str, language: str) -> str:
@@ -145,3 +168,8 @@ def write(folder: Path) -> None:
     pages = {"map.md": page("en", folder), "map.zh.md": page("zh", folder), "code.md": code()}
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for language, name in (("en", "map.svg"), ("zh", "map.zh.svg")):
+        (ROOT / "docs" / name).write_text(alone(language), encoding="utf-8")

@@ -157,6 +157,47 @@ def test_links_and_anchors_of_the_site_lead_somewhere(site):
     assert seen > 500
 
 
+def test_links_of_the_repository_lead_somewhere_as_it_stands():
+    """A reader of the repository has no site: what `make docs` generates isn't there."""
+    pages = [*ROOT.glob("*.md"), *SOURCES]
+    missing, seen = [], 0
+    for path in pages:
+        for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`]*`", "", prose(path))):
+            if re.match(r"[a-z]+:", link):
+                continue
+            seen += 1
+            file, _, place = link.partition("#")
+            aim = (path.parent / file).resolve() if file else path
+            anchors = {slug(heading) for heading in headings(aim)} if aim.suffix == ".md" and aim.exists() else {place}
+            if not aim.exists() or (place and place not in anchors):
+                missing.append(f"{path.name}: {link}")
+    assert missing == []
+    assert seen > 250
+
+
+def test_a_link_into_the_package_leads_to_its_page_on_the_site(site):
+    guide = (site / "guides" / "images.md").read_text(encoding="utf-8")
+    assert "](../layers.md#residual)" in guide
+    assert "](../schedules.md#onecycle)" in guide
+    assert "thalweg/layers" not in prose(site / "guides" / "images.md")
+    assert "](reference.md)" in (site / "index.md").read_text(encoding="utf-8")
+    assert "](map.zh.md)" in (site / "index.zh.md").read_text(encoding="utf-8")
+    places = load(DOCS / "reference" / "places.py")
+    for aim, page in places.PAGES.items():
+        assert (ROOT / aim).exists(), aim
+        assert (site / page).exists(), page
+    shown = "see ![a](map.svg), [b](map.svg), [c](https://x.org/thalweg/layers), [d](#here), [e](../../thalweg/cli)"
+    assert places.on_the_site(shown, DOCS / "guides" / "x.md") == shown.replace("../../thalweg/cli", "../options.md")
+    assert places.on_the_site("[b](map.svg) ![a](map.svg)", DOCS / "x.md") == "[b](map.md) ![a](map.svg)"
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "map.svg"), ("zh", "map.zh.svg")])
+def test_the_repositorys_map_is_drawn_from_the_same_boxes(language, name):
+    drawn = (DOCS / name).read_text(encoding="utf-8")
+    assert drawn == load(DOCS / "reference" / "mindmap.py").alone(language)
+    assert "href" not in drawn
+
+
 def test_no_heading_twice_no_word_twice_nothing_empty(site):
     for path in site.rglob("*.md"):
         found = headings(path)
