@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numba
@@ -15,11 +16,13 @@ import numpy as np
 import pytest
 
 import thalweg
+from thalweg import Input, Sequential
 from thalweg.engine.lanes import cores
 from thalweg.engine.native.compiler import cache, fingerprint, workers
 from thalweg.engine.native.compiler import compile as compiling
 from thalweg.engine.native.compiler.kernel import HOME, Kernel
 from thalweg.engine.native.kernels.table import KERNELS, MACHINE
+from thalweg.layers import Dense
 
 PACKAGE = Path(thalweg.__file__).parent
 SCRIPT = """
@@ -337,6 +340,28 @@ def test_workers_compile_what_is_missing_and_the_process_what_they_leave(tmp_pat
         assert (here, err.count(ANNOUNCEMENT)) == (str(numba_here), 1)
         assert run(PACKAGE.parent, SEVERAL.format(before=before), **settings) == (f"{loss} False\n", "")
     assert len(losses) == 1
+
+
+def test_a_formulas_kernel_is_compiled_apart_and_stopped_after_its_time(monkeypatch):
+    made = []
+    monkeypatch.setattr(compiling, "make", lambda kernel, make=compiling.make: made.append(kernel.name) or make(kernel))
+
+    def fit(formula):
+        model = Sequential([Input((2,)), Dense(2, formula)], seed=0)
+        model.compile("sgd", "mse")
+        return model.fit(np.ones((4, 2)), np.ones((4, 2)), verbose=0)
+
+    new = time.time_ns() % 10**12  # no kernel of an earlier run is there
+    with workers.formulas_within(1e-3), pytest.raises(workers.TooSlowError, match=r"took more than 0\.001 s"):
+        fit(f"x*tanh(0.{new}1*x)")
+    with workers.formulas_within(600):
+        assert fit(f"x*tanh(0.{new}2*x)").history["loss"]
+        with pytest.raises(workers.TooSlowError), workers.formulas_within(1e-3):  # the inner limit counts, not longer
+            fit(f"x*tanh(0.{new}3*x)")
+        assert fit(f"x*tanh(0.{new}4*x)")
+    assert not [name for name in made if "formula" in name]
+    assert fit(f"x*tanh(0.{new}5*x)")  # without a limit, where it is needed
+    assert [name for name in made if "formula" in name]
 
 
 def test_workers_share_the_work_and_wait_for_what_others_find():

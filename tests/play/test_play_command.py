@@ -1,11 +1,14 @@
 """`thalweg play`: the address it prints, how it ends, what it says when something is missing or wrong."""
 
+import contextlib
+import http.client
 import inspect
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from types import SimpleNamespace
@@ -51,6 +54,55 @@ def test_it_serves_until_ctrl_c_and_ends_quietly(tmp_path):
     finally:
         process.kill()
         process.communicate()
+
+
+SLOW = """
+import sys
+import duckdb
+from thalweg.play.exercises import uploads
+uploads.read_table = lambda path: duckdb.sql("SELECT sum(sin(range)) FROM range(10000000000000)").fetchall()
+sys.argv = ["thalweg", "play", "--no-open"]
+from thalweg.cli.main import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("times", [1, 3])
+def test_ctrl_c_ends_the_server_while_a_file_is_read(times):
+    """Code that no Python signal reaches: it would be waited for, or abort the interpreter's end."""
+    process = subprocess.Popen([sys.executable, "-c", SLOW], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        address = process.stdout.readline().strip()
+        port, _, token = address.removeprefix("http://127.0.0.1:").partition("/?token=")
+        with Page(SimpleNamespace(port=int(port), token=token, address=address)) as page:
+
+            def upload():
+                with contextlib.suppress(OSError, http.client.HTTPException):  # the server goes before it answers
+                    page.upload(b"a,b\n1,2\n")
+
+            sender = threading.Thread(target=upload)
+            sender.start()
+            before = cpu(process.pid)
+            assert wait_until(lambda: cpu(process.pid) > before + 0.5)
+            for _ in range(times):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.3)
+            assert process.wait(30) in (0, 130)
+            sender.join(30)
+        assert "Traceback" not in process.stderr.read()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def cpu(pid):
+    """Seconds of processor time, or of waiting where that can't be read."""
+    if not os.path.exists("/proc/self/stat"):
+        return time.monotonic() / 5
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="reads /proc")

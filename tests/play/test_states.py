@@ -1,12 +1,18 @@
 """States that come from outside: everything is checked, refused in one sentence, and the page lives on."""
 
 import json
+import queue
+import time
 
 import pytest
+from page_client import SECONDS
 
 from thalweg.errors import ThalwegError
+from thalweg.play import side
 from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.requests.page_state import DATA, LAYERS, State
+from thalweg.play.requests.refusal import RefusedError
+from thalweg.play.requests.typed_formulas import modest
 from thalweg.play.training.journey import Course
 
 NAN, INF = float("nan"), float("inf")
@@ -142,7 +148,7 @@ def test_what_is_wrong_is_named():
             Course(State.of({"data": data}), Uploads())
 
 
-def test_a_refused_state_leaves_the_page_as_it_was(page):
+def test_a_refused_state_leaves_the_network_as_it_was(page):
     page.until(lambda f: f.get("reset"))
     page.say("play")
     before = page.until(lambda f: f.get("epoch", 0) > 5)["epoch"]
@@ -150,9 +156,66 @@ def test_a_refused_state_leaves_the_page_as_it_was(page):
         page.say("state", state=given)  # NaN among them, which is no JSON
         error = page.until(lambda f: "error" in f)
         assert error["error"]["zh"]
-    last = page.until(lambda f: f["epoch"] > before + 5)
-    assert last["status"] == "playing"
+        assert error["epoch"] >= before
     assert not any(f.get("reset") for f in page.frames[3:])
+
+
+def test_what_the_page_no_longer_shows_is_not_trained(page):
+    """A wrong formula, then a table, then Play: the network is still that of the data before."""
+    page.until(lambda f: f.get("reset"))
+    table = page.upload(b"a,b,y\n" + b"1,2,3\n2,3,5\n4,4,8\n5,1,6\n" * 10)[1]["table"]
+    wrong = {"layers": [{"activation": "x if"}]}
+    page.say("play")
+    page.until(lambda f: f.get("epoch", 0) > 2)
+    page.say("state", state=wrong)
+    refused = page.until(lambda f: "error" in f)
+    assert refused["status"] == "paused"
+    wrong["data"] = {"name": "table", "source": table["id"], "target": "y"}
+    page.say("state", state=wrong)
+    told = page.until(lambda f: "error" in f)["error"]
+    for what in ("play", "step", "epoch", "reset"):
+        page.say(what)
+        frame = page.until(lambda f: "error" in f)
+        assert frame["error"] == told
+        assert frame["status"] == "paused"
+        assert frame["epoch"] == refused["epoch"]
+    status, answer = page.ask("python")
+    assert status == 400
+    assert json.loads(answer)["error"] == told
+    page.set({"data": wrong["data"]})
+    page.say("play")
+    assert page.until(lambda f: f.get("epoch", 0) > 2)["status"] == "playing"
+    assert page.ask("python")[0] == 200
+
+
+POWERS = ("x**x**x**x", "x**x**x**x**x**x**x", "2**x**2**x**2**x", "x**(x+1)*x**(x+2)*x**(x+3)", "2**-x**x*x**x")
+
+
+@pytest.mark.parametrize("text", POWERS)
+def test_powers_of_variables_count(text):
+    with pytest.raises(RefusedError, match="counts as 3 functions"):
+        modest(text)
+
+
+@pytest.mark.parametrize("text", ["x**x", "2**x", "x**2*x**-0.5", "x**x+2**x", "-x**-2", "x**x**x"])
+def test_a_few_powers_are_modest(text):
+    assert modest(text) == text
+
+
+def test_a_formula_that_takes_too_long_to_compile_is_stopped(monkeypatch):
+    formula = f"x*tanh(1.{time.time_ns()}*x)"  # no kernel of an earlier run is there
+    monkeypatch.setattr(side, "COMPILE_SECONDS", 1e-3)
+    frames = queue.Queue()
+    one = side.Side(0, Uploads(), frames.put)
+    try:
+        one.tell({"do": "state", "state": {"layers": [{"activation": formula}]}})
+        while "error" not in (frame := frames.get(timeout=SECONDS)):
+            one.acknowledge(frame["frame"])
+        error = frame["error"]
+        assert "compiling the formula was stopped" in error["en"]
+        assert "公式編譯超過" in error["zh"]
+    finally:
+        assert one.close(SECONDS)
 
 
 def test_defaults_are_filled_in_and_a_state_survives_json():

@@ -179,3 +179,17 @@ def test_the_command_lines_encoding_is_the_programs_too(tmp_path, monkeypatch):
     course = Course(State.of({"data": {"name": "table", "target": "價格"}}), Uploads(source))
     assert course.network.exercise.inputs == ["坪數"]
     assert "read_table('房價.csv', encoding='cp950')" in course.network.exercise.code
+
+
+def test_a_wide_file_is_refused_by_its_header_before_it_is_read(monkeypatch, page):
+    header = ",".join(f'"c,{n}"' if n % 2 else f"c{n}" for n in range(module.TABLE_FEATURES))
+    row = "1," * (module.TABLE_FEATURES - 1) + "2\n"
+    monkeypatch.setattr(module, "read_table", lambda path: pytest.fail("it was read"))
+    for separator, wide in ((",", header + ",one more"), (";", header.replace(",", ";") + ";one more")):
+        status, answer = page.upload((wide + "\n" + row).encode(), "wide.csv")
+        assert status == 400
+        assert f"wide.csv has {module.TABLE_FEATURES + 1:,} columns" in answer["error"]["en"]
+        assert "2,001 欄" in answer["error"]["zh"]
+        assert separator in wide
+    monkeypatch.undo()
+    assert page.upload((header + "\n" + row * 3).encode(), "wide.csv")[0] == 200

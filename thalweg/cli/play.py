@@ -14,7 +14,7 @@ from thalweg.cli.options import TABLES, FileFormat, grouped
 from thalweg.errors import ArgumentError
 from thalweg.play import scenes
 from thalweg.play.exercises.uploads import of_source
-from thalweg.play.server import Site, check_installed, listening, serve
+from thalweg.play.server import Site, busy, check_installed, listening, serve
 
 
 @grouped
@@ -47,6 +47,9 @@ def play(
             open_browser(site.address)
 
     serve(site, at, started)
+    if busy():  # compiled code that a thread is in would abort when the interpreter takes itself apart
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def open_browser(address: str) -> None:

@@ -178,6 +178,11 @@ def _delimiter(file: Path) -> str:
     return "\t" if _ending(file) in (".tsv", ".tab") else max(",;\t|", key=re.sub('"[^"]*"', "", header).count)
 
 
+def header_width(file: Path) -> int:
+    """How many columns the header of a CSV file names."""
+    return len(re.sub('"[^"]*"', "", _header(file)).split(_delimiter(file)))
+
+
 def _header(file: Path) -> str:
     """The first line that isn't blank."""
     with readable(DataError, f"can't read {file}"), unpacked(file) as stream:
@@ -208,8 +213,7 @@ def csv_failure(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], er
         return found_before
     failure = duckdb_error()
     for file in files:
-        names = re.sub('"[^"]*"', "", _header(file)).split(_delimiter(file))
-        columns = "{" + ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(names))) + "}"
+        columns = "{" + ", ".join(f"'c{i}': 'VARCHAR'" for i in range(header_width(file))) + "}"
         options = f"{_dialect(files[0])}, auto_detect=false, columns={columns}"
         try:
             connection.execute(f"SELECT count(COLUMNS(*)) FROM read_csv({_listed([file])}, {options})").fetchall()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.play.choices import choices
@@ -19,6 +21,7 @@ from thalweg.play.requests.bounds import MESSAGE_BYTES, SESSIONS, UPLOAD_BYTES, 
 from thalweg.play.requests.refusal import RefusedError, told
 from thalweg.play.scenes import WEB, initial
 from thalweg.play.session import Session
+from thalweg.play.side import THREAD
 from thalweg.support.extras import need
 from thalweg.support.naming import choose
 from thalweg.version import __version__
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.websockets import WebSocket
 
+T = TypeVar("T")
 HOST = "127.0.0.1"
 TYPES = {
     ".html": "text/html",
@@ -65,6 +69,7 @@ class Site:
     preset: str | None = None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     sessions: dict[str, Session] = field(default_factory=dict)
+    awaited: set[asyncio.Future[Any]] = field(default_factory=set)
 
     @property
     def address(self) -> str:
@@ -131,16 +136,46 @@ class Site:
             raise RefusedError("this page's connection has ended: load it again", "這一頁的連線已經結束：請重新載入")
         return found
 
+    async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
+        """The result of work in a thread that nobody waits for: Ctrl-C ends the server, whatever is being read.
+
+        Raises:
+            RefusedError: the server ends.
+        """
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+
+        def settle(set_it: Callable[[Any], None], value: Any) -> None:
+            if not result.done():  # it is cancelled when the server ends
+                set_it(value)
+
+        def run() -> None:
+            settled: tuple[Callable[[Any], None], Any]
+            try:
+                settled = result.set_result, work(*arguments)
+            except BaseException as error:  # the request's, not the thread's
+                settled = result.set_exception, error
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, *settled)
+
+        self.awaited.add(result)
+        threading.Thread(target=run, name=f"{THREAD} request", daemon=True).start()
+        try:
+            return await result
+        except asyncio.CancelledError:
+            raise RefusedError("the page has been ended", "這一頁已經結束") from None
+        finally:
+            self.awaited.discard(result)
+
     async def upload(self, request: Request) -> Response:
         """Takes a table's file."""
-        from starlette.concurrency import run_in_threadpool
         from starlette.responses import JSONResponse
 
         try:
             session = self.session(request)
             content = await body(request)
             name = request.query_params.get("name", "table.csv")
-            made = await run_in_threadpool(session.uploads.add, content, name)
+            made = await self.apart(session.uploads.add, content, name)
         except TooLargeError as error:
             return JSONResponse({"error": told(error)}, 413)
         except (ThalwegError, OSError) as error:
@@ -149,7 +184,6 @@ class Site:
 
     async def export(self, request: Request) -> Response:
         """A program, the model or the state, as a file."""
-        from starlette.concurrency import run_in_threadpool
         from starlette.responses import JSONResponse, Response
 
         try:
@@ -163,11 +197,16 @@ class Site:
                 with side.still() as course:
                     return export.made(course)
 
-            content = await run_in_threadpool(made)
+            content = await self.apart(made)
         except ThalwegError as error:
             return JSONResponse({"error": told(error)}, 400)
         headers = {"content-disposition": f'attachment; filename="{export.file}"'}
         return Response(content, media_type=export.type, headers=headers)
+
+
+def busy() -> bool:
+    """Whether threads of a page are still at work."""
+    return any(thread.name.startswith(THREAD) for thread in threading.enumerate())
 
 
 class TooLargeError(RefusedError):
@@ -247,6 +286,11 @@ def serve(site: Site, at: socket.socket, started: Callable[[Callable[[], None]],
             if self.started:
                 started(self.stop)
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            for result in list(site.awaited):
+                result.cancel()
+            await super().shutdown(sockets)
+
         def stop(self) -> None:
             self.should_exit = True
 
@@ -254,6 +298,7 @@ def serve(site: Site, at: socket.socket, started: Callable[[Callable[[], None]],
         site.app(),
         host=HOST,
         port=site.port,
+        lifespan="off",
         log_level="warning",
         access_log=False,  # it would print the token
         ws_max_size=MESSAGE_BYTES,

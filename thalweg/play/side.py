@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from thalweg.engine.native.compiler.workers import formulas_within
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.frame import Frame
 from thalweg.play.requests.page_state import State
 from thalweg.play.requests.refusal import RefusedError, Text, told
+from thalweg.play.requests.typed_formulas import COMPILE_SECONDS, told_if_slow
 from thalweg.play.rhythm import Pace
 from thalweg.play.survey import Survey
 from thalweg.play.training.arithmetic import Choice
@@ -27,6 +29,10 @@ INBOX = 200
 """Messages that may wait; of a page that sends faster than they are done, the oldest are left undone."""
 SHORT_EPOCH = 0.25
 """Seconds: an epoch that takes less is finished before a pause, so that `fit` can repeat the training."""
+THREAD = "thalweg page"
+"""How the names of a page's threads begin."""
+TRAINS = ("play", "step", "epoch", "reset")
+"""What trains with the settings that the page shows."""
 SHOWN = ("surface", "units", "weights", "findings")
 
 
@@ -55,6 +61,7 @@ class Side:
         self.closed = False
         self.awaited: int | None = None  # the frame that the page has to acknowledge
         self.course: Course | None = None
+        self.refused: Text | None = None  # why the newest state can't be: the course is one of an older state
         self.playing = False
         self.pace = Pace(60.0)
         self.frame = Frame(number)
@@ -64,7 +71,7 @@ class Side:
         self.choice = Choice()
         self.serial = 0  # of the newest message with a number that was done, or refused
         self.survey: Survey | None = None
-        self.thread = threading.Thread(target=self.live, name=f"thalweg side {number}", daemon=True)
+        self.thread = threading.Thread(target=self.live, name=f"{THREAD}, side {number}", daemon=True)
         self.thread.start()
 
     # --- called by the connection --------------------------------------------------------------------------------
@@ -91,6 +98,8 @@ class Side:
     def still(self) -> Iterator[Course]:
         """The course, while its thread waits."""
         with self.working:
+            if self.refused is not None:
+                raise RefusedError(self.refused["en"], self.refused["zh"])
             if self.course is None:
                 raise RefusedError("there is no network yet", "還沒有網路")
             yield self.course
@@ -106,6 +115,15 @@ class Side:
     # --- its thread ----------------------------------------------------------------------------------------------
 
     def live(self) -> None:
+        """Lives until it is closed."""
+        with formulas_within(COMPILE_SECONDS):
+            self.rounds()
+        if self.survey is not None:
+            self.survey.abandoned = True
+        with self.working:
+            self.course = self.survey = None
+
+    def rounds(self) -> None:
         """Waits, does what was asked, trains, makes a frame; until it is closed."""
         while True:
             with self.condition:
@@ -121,10 +139,6 @@ class Side:
                 traceback.print_exc()
                 self.fail(error, "failed")
                 self.send(empty=True)
-        if self.survey is not None:
-            self.survey.abandoned = True
-        with self.working:
-            self.course = self.survey = None
 
     def idle(self) -> float | bool | None:
         """Seconds to wait; None for until something happens; False if there is something to do."""
@@ -176,7 +190,7 @@ class Side:
         course = self.course
         match message["do"]:
             case "state":
-                self.set_state(message["state"])
+                self.take_state(message["state"])
             case "refuse":
                 self.refuse(message["error"])
             case "want":
@@ -188,6 +202,8 @@ class Side:
                 self.choice = Choice(**{**vars(self.choice), **given})
             case "survey":
                 self.frame.landed(self.survey)
+            case do if self.refused is not None and do in TRAINS:  # it would train what the page no longer shows
+                self.refuse(self.refused)
             case _ if course is None:
                 raise RefusedError("there is no network yet: send a state", "還沒有網路：請先送出 state")
             case "play":
@@ -226,6 +242,20 @@ class Side:
             course.run(steps)
             self.pace.done(steps, time.monotonic() - begin, course.bursts.steps_per_epoch)
             left -= steps
+
+    def take_state(self, given: Any) -> None:
+        """Another state, or why it can't be; then the training rests until there is one that can."""
+        self.refused = None
+        try:
+            with told_if_slow():
+                self.set_state(given)
+        except DivergedError:
+            raise
+        except (ThalwegError, MemoryError) as error:
+            self.refused = told(error)
+            if self.playing:
+                self.playing, self.frame.status = False, "paused"
+            raise
 
     def set_state(self, given: Any) -> None:
         """Another state: with the same weights if they can be kept, or anew."""

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.formats.encodings import likely_encoding
+from thalweg.data.sources import header_width
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import DataError, ThalwegError
-from thalweg.play.requests.bounds import TABLE_ROWS, UPLOADS
+from thalweg.play.requests.bounds import TABLE_FEATURES, TABLE_ROWS, UPLOADS
 from thalweg.play.requests.refusal import RefusedError
 
 SHOWN_ROWS = 5
@@ -88,6 +89,15 @@ def limited(table: Table) -> Table:
     return table
 
 
+def check_width(columns: int, label: str) -> None:
+    """Refuses a file by its header: columns take longer to read than rows, and the network couldn't take them."""
+    if columns > TABLE_FEATURES:
+        raise RefusedError(
+            f"{label} has {columns:,} columns; a page takes {TABLE_FEATURES:,} at most: give those that matter",
+            f"{label} 有 {columns:,} 欄，網頁最多接受 {TABLE_FEATURES:,} 欄：請只給需要的欄位",
+        )
+
+
 class Uploads:
     """The tables that one page may use, by their ids; only the newest are kept."""
 
@@ -107,7 +117,10 @@ class Uploads:
             path = Path(folder) / f"upload{ending}"
             path.write_bytes(content)
             try:
+                check_width(header_width(path), label)
                 read = read_table(path)
+            except RefusedError:
+                raise
             except ThalwegError as error:  # it names the file, whose place is none of the page's business
                 likely = likely_encoding(path)
                 if likely not in (None, "utf-8"):

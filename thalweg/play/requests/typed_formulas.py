@@ -1,17 +1,25 @@
 """Formulas that are small enough to be compiled while somebody waits.
 
 A formula is differentiated and compiled, which takes seconds where functions of functions of functions multiply. A
-link may carry any formula, so what takes longer than a page should wait is refused before anything begins.
+link may carry any formula, so what is certain to take longer than a page should wait is refused before anything begins,
+and what turns out to is stopped.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from thalweg.engine.native.compiler.workers import TooSlowError
 from thalweg.play.requests.refusal import RefusedError
 
 CALLS, DEPTH, EXPONENTS, OPERATIONS = 8, 3, 24, 40
 """Functions and conditions in all, and within each other; whole exponents together; operators."""
+POWER = 3
+"""Functions that a power counts as whose exponent is no number: it is compiled with its logarithm and special cases."""
+COMPILE_SECONDS = 2.0
+"""Processor time after which the compilation of a formula's kernel is stopped."""
 
 
 def modest(text: str) -> str:
@@ -22,36 +30,65 @@ def modest(text: str) -> str:
     >>> modest("tanh(tanh(tanh(tanh(x))))")
     Traceback (most recent call last):
     thalweg.play.requests.refusal.RefusedError: the formula is too large for the page: at most 8 functions, 3 within \
-each other, exponents that add up to 24, and 40 operators
+each other, exponents that add up to 24, and 40 operators; a power such as x**x counts as 3 functions
     """
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return text
     nodes = list(ast.walk(tree))
-    calls = sum(isinstance(node, (ast.Call, ast.IfExp)) for node in nodes)
+    calls = sum(map(weight, nodes))
     operations = sum(isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare)) for node in nodes)
     exponents = sum(exponent(node) for node in nodes)
     if calls > CALLS or operations > OPERATIONS or exponents > EXPONENTS or depth(tree) > DEPTH:
         raise RefusedError(
             f"the formula is too large for the page: at most {CALLS} functions, {DEPTH} within each other, exponents "
-            f"that add up to {EXPONENTS}, and {OPERATIONS} operators",
-            f"公式太大了：最多 {CALLS} 個函數、巢狀 {DEPTH} 層、指數總和 {EXPONENTS}、{OPERATIONS} 個運算子",
+            f"that add up to {EXPONENTS}, and {OPERATIONS} operators; a power such as x**x counts as {POWER} functions",
+            f"公式太大了：最多 {CALLS} 個函數、巢狀 {DEPTH} 層、指數總和 {EXPONENTS}、{OPERATIONS} 個運算子；"
+            f"x**x 這樣的次方算 {POWER} 個函數",
         )
     return text
 
 
-def exponent(node: ast.AST) -> float:
-    """The size of a power's whole exponent."""
+@contextmanager
+def told_if_slow() -> Iterator[None]:
+    """Tells the page that a formula took too long to compile."""
+    try:
+        yield
+    except TooSlowError:
+        raise RefusedError(
+            f"compiling the formula was stopped after {COMPILE_SECONDS:g} s: try a shorter one, with fewer functions",
+            f"公式編譯超過 {COMPILE_SECONDS:g} 秒，已經停止：請用短一點、函數少一點的公式",
+        ) from None
+
+
+def weight(node: ast.AST) -> int:
+    """How many functions a part of a formula counts as."""
+    return POWER if varies(node) else int(isinstance(node, (ast.Call, ast.IfExp)))
+
+
+def varies(node: ast.AST) -> bool:
+    """Whether it is a power with an exponent that isn't a number."""
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and exponent_of(node.right) is None
+
+
+def exponent_of(node: ast.AST) -> float | None:
+    """The number that an exponent is, as in x**2 and x**-0.5; None if it isn't one."""
     match node:
-        case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int() | float() as value)):
+        case ast.Constant(value=int() | float() as value):
             return abs(value)
-        case ast.BinOp(op=ast.Pow()):
-            return 2.0
-    return 0.0
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+            return exponent_of(operand)
+    return None
+
+
+def exponent(node: ast.AST) -> float:
+    """The size of a power's exponent, if it is a number."""
+    power = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+    return (exponent_of(node.right) or 0.0) if power else 0.0  # type: ignore[attr-defined]
 
 
 def depth(node: ast.AST) -> int:
     """How many functions are within each other."""
     below = max((depth(child) for child in ast.iter_child_nodes(node)), default=0)
-    return below + isinstance(node, (ast.Call, ast.IfExp))
+    return below + bool(weight(node))

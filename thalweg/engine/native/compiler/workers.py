@@ -9,23 +9,90 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import groupby
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from typing import Any
 
 from thalweg.engine.lanes import cores
 from thalweg.engine.native.compiler.cache import is_there, kept, places
 from thalweg.engine.native.compiler.compile import announce, families_of, make
-from thalweg.engine.native.compiler.kernel import Kernel, family_of
+from thalweg.engine.native.compiler.kernel import CompilerError, Kernel, family_of
 from thalweg.support.once import once
 from thalweg.support.stopwatch import compiling as compiling_time
 
 MANY = 4  # kernels from which on it pays to start workers, which takes a second
 MOST = 4  # workers, each of which imports numba and compiles functions that several kernels share
+
+TOO_LONG = 75  # the exit status of a worker that ended because a kernel took too long
+LOOKS = 0.02  # seconds between two looks at the time that a kernel has taken
+
+
+class TooSlowError(CompilerError):
+    """A formula takes longer to compile than its user would wait."""
+
+
+class Limit:
+    """Compiles kernels of formulas in a worker, which is ended when one of them takes too long.
+
+    Args:
+        seconds: processor time that a kernel may take, so that a busy machine allows as much as an idle one.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.worker: subprocess.Popen[str] | None = None
+
+    def compile(self, kernel: Kernel) -> None:
+        """Compiles a kernel to disk; TooSlowError if it takes too long. If no worker can, the caller has to."""
+        try:
+            self.worker = worker = self.worker or start()
+            assert worker.stdin is not None
+            assert worker.stdout is not None
+            print(json.dumps([*kernel, self.seconds]), file=worker.stdin, flush=True)
+            answered = worker.stdout.readline()
+        except (OSError, ValueError):
+            answered = ""
+        if not answered and self.close() == TOO_LONG:
+            raise TooSlowError(f"compiling {kernel.name} took more than {self.seconds:g} s")
+
+    def close(self) -> int | None:
+        """Ends the worker, and returns its exit status if it had ended by itself."""
+        worker, self.worker = self.worker, None
+        if worker is None:
+            return None
+        if worker.stdin is not None:
+            worker.stdin.close()  # a worker that is idle ends by that
+        try:
+            status = worker.wait(0.5)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            status = worker.wait()
+        if worker.stdout is not None:
+            worker.stdout.close()
+        return status
+
+
+_limit: ContextVar[Limit | None] = ContextVar("limit", default=None)
+
+
+@contextmanager
+def formulas_within(seconds: float) -> Iterator[None]:
+    """Within it, in this thread, a formula of which a kernel takes longer to compile raises TooSlowError."""
+    limit = Limit(seconds)
+    before = _limit.set(limit)
+    try:
+        yield
+    finally:
+        _limit.reset(before)
+        limit.close()
 
 
 class Work:
@@ -63,7 +130,12 @@ class Work:
 
 @once
 def prepare(kernels: frozenset[Kernel]) -> None:
-    """Compiles the missing kernels of a program, if they are many."""
+    """Compiles the missing kernels of a program, if they are many, and those of formulas if they may take too long."""
+    limit = _limit.get()
+    if limit is not None and alone_possible():
+        for kernel in sorted(kernels):
+            if kernel.text and "formula" in kernel.name and not is_there(kernel):
+                limit.compile(kernel)
     missing = [kernel for kernel in kernels if not is_there(kernel)]
     if len(missing) >= MANY and possible():
         announce()
@@ -98,9 +170,14 @@ def compile_together(kernels: list[Kernel]) -> None:
 
 
 def possible() -> bool:
-    """Whether there are a second core, a folder through which to pass the code, and an interpreter, which a program
-    that embeds Python isn't."""
-    return cores() > 1 and places().write is not None and Path(sys.executable or "").stem.lower().startswith("python")
+    """Whether several workers would be faster: they need a second core."""
+    return cores() > 1 and alone_possible()
+
+
+def alone_possible() -> bool:
+    """Whether there are a folder through which to pass the code, and an interpreter, which a program that embeds Python
+    isn't."""
+    return places().write is not None and Path(sys.executable or "").stem.lower().startswith("python")
 
 
 def start() -> subprocess.Popen[str]:
@@ -122,7 +199,7 @@ def direct(worker: subprocess.Popen[str], work: Work, first: bool) -> None:
     while group := work.take(first):
         try:
             for kernel in group:
-                print(json.dumps(kernel), file=worker.stdin, flush=True)
+                print(json.dumps([*kernel, None]), file=worker.stdin, flush=True)
                 work.found(Kernel(*family) for family in json.loads(worker.stdout.readline()))
         except (OSError, ValueError):  # the worker has ended
             return
@@ -131,18 +208,42 @@ def direct(worker: subprocess.Popen[str], work: Work, first: bool) -> None:
 
 
 def serve() -> None:
-    """The loop of a worker."""
+    """The loop of a worker: a line holds a kernel, and the seconds after which to give up, or null."""
     gc.disable()  # it would scan numba's many objects again and again, and free little
     answers: Any = sys.stdout
     sys.stdout = sys.stderr  # for whatever prints when it is imported
     for line in sys.stdin:
         families = []
         try:
-            kernel = Kernel(*json.loads(line))
-            content = kept(kernel) or make(kernel)
+            *parts, seconds = json.loads(line)
+            kernel = Kernel(*parts)
+            with giving_up_after(seconds):
+                content = kept(kernel) or make(kernel)
             if content and not is_there(kernel):  # the disk is full: nothing can be passed on
                 return
             families = [family_of(symbol) for symbol in families_of(content or b"")]
         except Exception:  # it will recur in the process that needs the kernel
             pass
         print(json.dumps(families), file=answers, flush=True)
+
+
+@contextmanager
+def giving_up_after(seconds: float | None) -> Iterator[None]:
+    """Ends this process if what is within computes for longer: a thread can't be stopped, and a process can."""
+    if seconds is None:
+        yield
+        return
+    from thalweg.engine.native.compiler import emit  # noqa: F401 — importing numba isn't the formula's fault
+
+    done, end = Event(), time.process_time() + seconds
+
+    def watch() -> None:
+        while not done.wait(LOOKS):
+            if time.process_time() > end:
+                os._exit(TOO_LONG)
+
+    Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
