@@ -190,7 +190,8 @@ def network(rng):
         {"id": "d", "name": ATTACK, "kind": "Flatten", "shape": [5408], "params": 0},
         {"id": "e", "name": "dense_1", "kind": "Dense", "shape": "(10,)", "params": 54090},
     ]
-    edges = [["x", "a"], ["a", "b"], ["b", "c"], ["a", "c"], ["c", "d"], ["d", "e"]]
+    nodes.append({"id": "f", "name": "beside", "kind": "Conv2D", "shape": "(26, 26, 8)", "params": 1160})
+    edges = [["x", "a"], ["a", "b"], ["b", "c"], ["a", "f"], ["f", "c"], ["a", "c"], ["c", "d"], ["d", "e"]]
     return [
         {
             "kind": "network",

@@ -226,6 +226,15 @@ def test_values_are_read_by_keyboard_and_pointer(new_page, file):
         assert len(set(said)) == len(said), title
 
 
+def test_a_network_of_two_columns_is_whole_on_a_phone(new_page, file):
+    page = opened(new_page(400), file)
+    graph = page.locator("svg.graph").first
+    room = graph.locator("xpath=..").bounding_box()
+    boxes = [box.bounding_box() for box in graph.locator(".node rect").all()]
+    assert len({round(box["x"]) for box in boxes}) > 1
+    assert all(box["x"] >= room["x"] and box["x"] + box["width"] <= room["x"] + room["width"] for box in boxes)
+
+
 def test_what_fits_has_no_scrollbar(new_page, file):
     """Their margins once made all tables of numbers two pixels wider than their place."""
     page = new_page()

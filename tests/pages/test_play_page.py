@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chinese_words import faults
-from live_page import settled
+from live_page import settled, wait
 
 from thalweg.play.requests.page_state import State
 from thalweg.views import web
 
 PLAY = Path(web.__file__).parent / "play"
+LESSONS = json.loads((PLAY / "lessons.json").read_text(encoding="utf-8"))
 
 
 def number(text):
@@ -112,13 +113,16 @@ SOLUTIONS = {
 
 
 def test_every_lesson_has_a_solution():
-    assert list(SOLUTIONS) == [entry["id"] for entry in json.loads((PLAY / "lessons.json").read_text(encoding="utf-8"))]
+    assert list(SOLUTIONS) == [entry["id"] for entry in LESSONS]
 
 
+@pytest.mark.parametrize("locale", ["en-US", "zh-TW"])
 @pytest.mark.parametrize("name", SOLUTIONS)
-def test_the_lessons_task_is_checked(opened, name):
-    page = opened()
+def test_the_lessons_task_is_checked(opened, name, locale):
+    heard = {}
+    page = opened(locale=locale, heard=heard)
     lesson(page, name)
+    assert_lines_are_those_of_the_engine(page, name, heard)
     assert not page.query_selector(".task.is-done")
     for act, key, value in SOLUTIONS[name]:
         if act == "select":
@@ -135,6 +139,32 @@ def test_the_lessons_task_is_checked(opened, name):
         choose(page, "pace", "60")
     page.click("#play")
     page.wait_for_selector(".task.is-done")
+    page.click("#play")
+    assert_lines_are_those_of_the_engine(page, name, heard)
+
+
+def assert_lines_are_those_of_the_engine(page, name, heard):
+    """What stands in the lesson, against what the server said last; tests/play/test_lessons.py executes its lines."""
+    read = """() => [...document.querySelectorAll(".numpy tr")].map((row) => {
+        const value = row.querySelector(".numpy-value");
+        return [row.querySelector(".numpy-line").textContent, value?.dataset.show ?? null, value?.textContent ?? ""];
+    })"""
+    wait(page, lambda: heard.get("status") == "paused")
+    settled(page)
+    page.wait_for_timeout(300)  # the last frame of a training that was paused
+    values, compared = heard["arithmetic"], 0
+    names = values["code"] | {"learning_rate": f"{heard['state']['learning_rate']:g}"}
+    (entry,) = (entry for entry in LESSONS if entry["id"] == name)
+    shown = page.evaluate(read)
+    wanted = [re.sub(r"\{(\w+)\}", lambda m: names[m[1]], one["line"]) for one in entry["code"]]
+    assert [line for line, *_ in shown] == wanted
+    for line, show, text in shown:
+        if show is not None and show != "epoch":
+            found = [number(v) for v in re.findall(r"[−-]?[\d.,]*\d(?:e[−-]?\d+)?", text.replace(", ", " "))]
+            assert len(found) == np.size(values[show]), f"{line}: {text}"
+            np.testing.assert_allclose(found, np.ravel(values[show]), rtol=1.5e-3, atol=1e-12, err_msg=line)
+            compared += 1
+    assert compared >= 2
 
 
 def test_without_the_right_knob_the_task_stays_open(opened):
@@ -318,6 +348,22 @@ def test_a_digit_is_drawn_and_recognised(opened):
     page.mouse.up()
     page.wait_for_selector(".probabilities .best")
     assert page.inner_text(".probabilities .best span >> nth=0") == "1"
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_formula_fits_the_card_of_its_layer(opened, width):
+    page = opened(width=width)
+    card = page.locator(".layer-card.hidden-layer").first
+    card.locator("select").select_option("formula")
+    card.locator(".formula input").fill("x * sigmoid(1.702 * x) + 0.1")
+    card.locator(".formula button").click()
+    settled(page)
+    inside = card.bounding_box()
+    for part in ("select", ".formula input", ".formula button"):
+        box = card.locator(part).first.bounding_box()
+        assert inside["x"] <= box["x"], part
+        assert box["x"] + box["width"] <= inside["x"] + inside["width"], part
+    assert card.locator(".formula input").first.bounding_box()["width"] > 140
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

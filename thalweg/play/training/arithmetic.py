@@ -20,12 +20,16 @@ from thalweg.activations import FormulaFunction
 from thalweg.engine import make_executor
 from thalweg.layers import Conv2D
 from thalweg.losses import SumSquaredError
+from thalweg.play.requests.page_state import State
 from thalweg.play.requests.refusal import Text, both
 from thalweg.play.training.network import Network, activation_name
+from thalweg.play.training.numpy_lines import factor_of, numpy_lines
 from thalweg.program.formula.language import evaluate
 from thalweg.support.once import making
 
 Array = NDArray[Any]
+MOST_ROWS = 200
+"""Rows whose sum is shown: it is computed anew for each frame."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +60,40 @@ class Step:
 
 @dataclass(frozen=True)
 class Values:
-    """What a layer's forward instruction read and wrote for one row, and all values of the step, by name."""
+    """What a layer's forward instruction read and wrote for some rows, and all values of the step, by name.
 
-    x: Array
-    h: Array
-    of: dict[str, Array]
+    Without "inputs" and "terms", everything is the first row's.
+    """
+
+    inputs: Array
+    outputs: Array
+    all: dict[str, Array]
     name: str  # of what it wrote
+
+    @property
+    def x(self) -> Array:
+        first: Array = self.inputs[0]
+        return first
+
+    @property
+    def h(self) -> Array:
+        first: Array = self.outputs[0]
+        return first
+
+    @property
+    def of(self) -> dict[str, Array]:
+        return {name: values[0] for name, values in self.all.items()}
+
+    @property
+    def terms(self) -> Array:
+        """−∂L/∂h of every row, where L is the mean over the rows."""
+        return -self.all[f"d{self.name}"].astype(np.float64)
 
     @property
     def error_term(self) -> Array:
         """−∂L/∂h."""
-        return -self.of[f"d{self.name}"].astype(np.float64)
+        first: Array = self.terms[0]
+        return first
 
 
 def kernel_of(layer: Any) -> tuple[Array, Array | None]:
@@ -75,23 +102,23 @@ def kernel_of(layer: Any) -> tuple[Array, Array | None]:
     return arrays[0], arrays[1] if layer.use_bias else None
 
 
-def executed(network: Network, layer: Any, row: int) -> Values:
-    """A step on one row, executed one instruction at a time; the weights don't change."""
-    model, x, y = network.model, network.exercise.x[row : row + 1], network.y[row : row + 1]
+def executed(network: Network, layer: Any, rows: slice) -> Values:
+    """A step on some rows, executed one instruction at a time; the weights don't change."""
+    model, x, y = network.model, network.exercise.x[rows], network.y[rows]
     compiled = model._compiled
     kernel = layer.parameters[0].buffer
     with making:  # no other thread compiles the model
         compiled.ready(x)
-        job = compiled.job("training", compiled.data(x, y), 1, visible=True)
+        job = compiled.job("training", compiled.data(x, y), len(x), visible=True)
     job.parameters, job.slots = model.vector.copy(), compiled.slots.copy()
     values: dict[str, Array] = {}
-    read, written, name = np.zeros(0), np.zeros(0), ""
+    read, written, name = np.zeros((1, 0)), np.zeros((1, 0)), ""
     for instruction, memory in make_executor(compiled.engine, job).trace(compiled.next_step()):
         output = instruction.outputs[0]
         if not name and output.per_row and kernel in instruction.inputs:
-            name, written = output.name, memory[output][0].copy()
-            read = memory[next(b for b in instruction.inputs if b.per_row)][0].copy()
-        values |= {b.name: memory[b][0].copy() for b in instruction.outputs if b.per_row}
+            name, written = output.name, memory[output].copy()
+            read = memory[next(b for b in instruction.inputs if b.per_row)].copy()
+        values |= {b.name: memory[b].copy() for b in instruction.outputs if b.per_row}
     return Values(read, written, values, name)
 
 
@@ -112,7 +139,7 @@ def arithmetic(network: Network, choice: Choice, step: Step | None = None) -> di
     """What the page shows for a unit and a row, at the weights now; with a step, what it really changed."""
     choice = choice.within(network)
     layer = network.kernels[choice.layer]
-    values = executed(network, layer, choice.row)
+    values = executed(network, layer, slice(choice.row, choice.row + 1))
     kernel, bias = kernel_of(layer)
     convolution = isinstance(layer, Conv2D)
     place = largest(values.h, choice.unit) if convolution else ()
@@ -145,8 +172,13 @@ def arithmetic(network: Network, choice: Choice, step: Step | None = None) -> di
         "loss": row_loss(network, choice.row),
     }
     found |= errors(network, choice, layer, values, found, at)
+    found["difference"] = found["error"] if found["y"] is None else found["y"] - found["y_predict"]
+    several = layer is network.layers[-1] and len(network.kernels[-1].output_shape) == 1 and layer.output_shape[-1] > 1
+    found["code"] = numpy_lines(network, layer, found, "[i, j]" if convolution else "[k]" * several)
     if convolution:
         found["place"] = list(place)
+    else:
+        found |= over_rows(network, choice, layer, w, found["b"])
     if step is not None:
         found["step"] = change(network, choice, kernel, bias, step)
     notes = found.pop("notes") + reservations(network, convolution, place)
@@ -166,15 +198,17 @@ def errors(
         "error_term": "error_term = error" if name == "linear" else f"error_term = error·{name}′(h)",
         "delta_w": "delta_w = learning_rate·error_term·x",
     }
-    result: dict[str, Any] = {"y": None, "error": None, "formulas": equations, "notes": []}
+    result: dict[str, Any] = {"y": None, "error": None, "formulas": equations, "notes": [], "joined": False}
     last = layer is network.layers[-1]
     if last:
         y = wanted(network, choice.row, at)
         result["y"] = y
         derived = values.of.get("dy_pred")
         if derived is None or (values.name == "y_pred" and name != "linear"):
-            result["error"] = y - found["y_predict"]
-            equations |= {"error": "error = y − y_predict", "error_term": "error_term = y − y_predict"}
+            result |= {"error": y - found["y_predict"], "joined": True}
+            over = factor_of(network)
+            shared = f"(y − y_predict)/{over.denominator}" if over and over.denominator > 1 else "y − y_predict"
+            equations |= {"error": "error = y − y_predict", "error_term": f"error_term = {shared}"}
             result["notes"].append(
                 both(
                     f"{name} and this cross-entropy together: their derivatives cancel, and what is left is "
@@ -196,6 +230,29 @@ def errors(
     if found["slope"] is None and not last:
         equations["error_term"] = "error_term = −∂L/∂h"
     return result
+
+
+def over_rows(network: Network, choice: Choice, layer: Any, w: Array, b: float | None) -> dict[str, Any]:
+    """What all rows ask of a unit together, and the weights after the step that they make: the sum of the rows'
+    error_term·x, of which the weights move by the mean. Nothing where a step takes some of the rows, as then it
+    depends on which, or where the optimizer makes another step of it."""
+    state, rows = network.state, len(network.exercise.x)
+    if state.optimizer != "sgd" or state.l1 or state.l2 or state.batch < rows or rows > MOST_ROWS or random(state):
+        return {}
+    values = executed(network, layer, slice(0, rows))
+    if len(values.inputs) != rows:  # they were computed in several blocks
+        return {}
+    terms = values.terms.reshape(rows, -1)[:, choice.unit] * rows  # of the rows' mean loss
+    x = values.inputs.reshape(rows, -1).astype(np.float64)
+    rate = float(network.model.optimizer.learning_rate)
+    total: Array = terms @ x
+    found: dict[str, Any] = {"del_w": total, "w_new": w + rate * total / rows}
+    return found if b is None else found | {"del_b": terms.sum(), "b_new": b + rate * terms.sum() / rows}
+
+
+def random(state: State) -> bool:
+    """Whether rows are answered by chance, or together with the others."""
+    return bool(state.dropout) or any(layer["kind"] in ("dropout", "batch_norm") for layer in state.layers)
 
 
 def called(layer: Any) -> str:

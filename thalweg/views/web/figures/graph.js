@@ -4,7 +4,11 @@ import { numeral } from "../format.js";
 import { fitted, wide } from "../measure.js";
 import { said, word } from "../words.js";
 
-const BOX = { width: 212, height: 54, across: 28, down: 30, aside: 46 };
+/** @typedef {{ width: number, height: number, across: number, down: number, aside: number }} Sizes */
+
+const BOXES = { width: 212, height: 54, across: 28, down: 30, aside: 46 };
+const NARROW_BOXES = { ...BOXES, width: 168, across: 16, aside: 24 }; // on a telephone
+const LEAST_SHARE = 0.7; // of its size, to which a drawing shrinks before it is scrolled
 
 /**
  * @param {HTMLElement} element
@@ -12,23 +16,25 @@ const BOX = { width: 212, height: 54, across: 28, down: 30, aside: 46 };
  * @returns {Drawn}
  */
 export function drawGraph(element, figure) {
-  return redrawn(element, figure, (/** @type {Graph} */ f) => {
+  return redrawn(element, figure, (/** @type {Graph} */ f, room) => {
     if (!f.nodes.length) return h("p", { class: "empty" }, word("no_data"));
     const rows = layered(f);
     const widest = Math.max(...rows.map((row) => row.length));
-    const width = widest * (BOX.width + BOX.across) - BOX.across + 2 * BOX.aside;
-    const height = rows.length * (BOX.height + BOX.down) - BOX.down + 2;
+    const across = (/** @type {Sizes} */ size) => widest * (size.width + size.across) - size.across + 2 * size.aside;
+    const sizes = across(BOXES) <= room ? BOXES : NARROW_BOXES;
+    const width = across(sizes);
+    const height = rows.length * (sizes.height + sizes.down) - sizes.down + 2;
     /** @type {Map<string, { x: number, y: number }>} */
     const places = new Map();
     rows.forEach((row, level) => {
-      const left = (width - row.length * (BOX.width + BOX.across) + BOX.across) / 2;
-      row.forEach((id, n) => places.set(id, { x: left + n * (BOX.width + BOX.across), y: 1 + level * (BOX.height + BOX.down) }));
+      const left = (width - row.length * (sizes.width + sizes.across) + sizes.across) / 2;
+      row.forEach((id, n) => places.set(id, { x: left + n * (sizes.width + sizes.across), y: 1 + level * (sizes.height + sizes.down) }));
     });
     const drawing = svg(
       "svg",
-      { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", class: "graph", "aria-label": graphSummary(f) },
-      f.edges.flatMap(([a, b]) => edge(places, a, b)),
-      f.nodes.filter((node) => places.has(node.id)).map((node) => box(node, /** @type {any} */ (places.get(node.id)))),
+      { width: Math.max(Math.min(width, room), LEAST_SHARE * width), viewBox: `0 0 ${width} ${height}`, role: "img", class: "graph", "aria-label": graphSummary(f) },
+      f.edges.flatMap(([a, b]) => edge(places, a, b, sizes)),
+      f.nodes.filter((node) => places.has(node.id)).map((node) => box(node, /** @type {any} */ (places.get(node.id)), sizes)),
     );
     return h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": said(f.title) }, drawing);
   });
@@ -72,38 +78,40 @@ function layered(figure) {
  * @param {Map<string, { x: number, y: number }>} places
  * @param {string} a
  * @param {string} b
+ * @param {Sizes} sizes
  */
-function edge(places, a, b) {
+function edge(places, a, b, sizes) {
   const [from, to] = [places.get(a), places.get(b)];
   if (!from || !to) return [];
-  const [x0, y0] = [from.x + BOX.width / 2, from.y + BOX.height];
-  const [x1, y1] = [to.x + BOX.width / 2, to.y];
-  const far = y1 - y0 > BOX.down + 1; // passes at the side of what stands between
-  const aside = far ? Math.max(BOX.width / 2 + 16, 0) : 0;
+  const [x0, y0] = [from.x + sizes.width / 2, from.y + sizes.height];
+  const [x1, y1] = [to.x + sizes.width / 2, to.y];
+  const far = y1 - y0 > sizes.down + 1; // passes at the side of what stands between
+  const aside = far ? Math.max(sizes.width / 2 + 16, 0) : 0;
   const d = far
-    ? `M${x0 + BOX.width / 2 - 20} ${y0}C${x0 + aside + 24} ${y0 + 24} ${x1 + aside + 24} ${y1 - 24} ${x1 + BOX.width / 2 - 20} ${y1 - 5}`
+    ? `M${x0 + sizes.width / 2 - 20} ${y0}C${x0 + aside + 24} ${y0 + 24} ${x1 + aside + 24} ${y1 - 24} ${x1 + sizes.width / 2 - 20} ${y1 - 5}`
     : `M${x0} ${y0}C${x0} ${(y0 + y1) / 2} ${x1} ${(y0 + y1) / 2} ${x1} ${y1 - 5}`;
-  const tip = far ? x1 + BOX.width / 2 - 20 : x1;
+  const tip = far ? x1 + sizes.width / 2 - 20 : x1;
   return [svg("path", { class: "edge", d }), svg("path", { class: "tip", d: `M${tip - 4} ${y1 - 7}L${tip} ${y1}L${tip + 4} ${y1 - 7}z` })];
 }
 
 /**
  * @param {Graph["nodes"][number]} node
  * @param {{ x: number, y: number }} place
+ * @param {Sizes} sizes
  */
-function box(node, place) {
+function box(node, place, sizes) {
   const shape = node.shape === undefined ? "" : Array.isArray(node.shape) ? `(${node.shape.join(", ")})` : node.shape;
   const params = node.params ? `${numeral(node.params)} ${word("parameters")}` : "";
-  const room = BOX.width - 36;
+  const room = sizes.width - 36;
   const kind = node.kind === node.name ? "" : node.kind;
   const [name, left] = [fitted(node.name, Math.max(room * 0.6, room - wide(kind, 11)), 14), fitted(shape, room - wide(params, 11), 11)];
   const line = (/** @type {string} */ role, /** @type {number} */ y, /** @type {boolean} */ right, /** @type {string} */ text) =>
-    svg("text", { class: role, x: right ? BOX.width - 12 : 12, y, "text-anchor": right ? "end" : "start" }, text);
+    svg("text", { class: role, x: right ? sizes.width - 12 : 12, y, "text-anchor": right ? "end" : "start" }, text);
   return svg(
     "g",
     { class: /input/i.test(node.kind) ? "node node-input" : "node", transform: `translate(${place.x}, ${place.y})` },
     svg("title", {}, [node.name, node.kind, shape, params].filter(Boolean).join(" · ")),
-    svg("rect", { x: 0.5, y: 0.5, width: BOX.width - 1, height: BOX.height - 1, rx: 8 }),
+    svg("rect", { x: 0.5, y: 0.5, width: sizes.width - 1, height: sizes.height - 1, rx: 8 }),
     line("node-name", 22, false, name),
     line("node-kind", 22, true, fitted(kind, room - wide(name, 14), 11)),
     line("node-kind", 42, false, left),

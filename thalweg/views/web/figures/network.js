@@ -8,10 +8,11 @@ import { said, word } from "../words.js";
 import { dots } from "../plot.js";
 
 const MOST_UNITS = 24; // in a column; further ones are folded
+const NAMED = 34; // pixels beside a map: short names are whole on a telephone, too
 const BUCKETS = 7; // widths of lines; those of a width are one path
 
 /**
- * A canvas, so that a live page can draw it anew for each frame. With maps, columns stand evenly: that of layer i has
+ * A canvas, so that a live page can draw it anew for each frame. With maps, columns stand evenly where there is room: that of layer i has
  * its middle at (i + ½)·width / layers; without, the outer ones leave more room for names. Click or Enter selects a unit: `{do: "select", layer, unit}`, layers counted behind the inputs.
  * @param {HTMLElement} element
  * @param {Network} figure
@@ -124,7 +125,8 @@ function arranged(figure, width) {
   const height = Math.max(most, 3) * space + 60;
   const layers = figure.layers.length;
   const even = width / layers / 2;
-  const margin = figure.units || layers < 2 ? even : Math.max(even, Math.min(110, width * 0.22));
+  const size = figure.units ? space * 0.84 : Math.min(18, space * 0.72);
+  const margin = layers < 2 ? even : Math.max(even, figure.units ? size / 2 + NAMED : Math.min(110, width * 0.22));
   const columns = figure.layers.map((layer, i) => {
     const count = shown[i];
     const first = (height - 44 - count * space) / 2 + space / 2 + 4;
@@ -136,7 +138,7 @@ function arranged(figure, width) {
     }
     return { units, x: layers < 2 ? even : margin + (i * (width - 2 * margin)) / (layers - 1), folded: folded ? folded + 1 : 0, foldedAt: first + (count - 2) * space };
   });
-  return { columns, height, size: figure.units ? space * 0.84 : Math.min(18, space * 0.72), top: 4, bottom: height - 40 };
+  return { columns, height, size, top: 4, bottom: height - 40 };
 }
 
 /**

@@ -27,9 +27,6 @@ export function asked(side, name) {
   if (name.startsWith("weights.")) return at(values, name);
   if (name === "abs_error") return a.error === undefined ? undefined : Math.abs(a.error);
   if (name === "loss") return values.loss_now ?? values.loss;
-  if (name === "w_new") return a.w_after;
-  if (name === "del_w") return a.x && Array.from(a.x, (v) => /** @type {number} */ (v) * a.error_term);
-  if (name === "activation") return a.y_predict;
   return values[name] ?? a[name];
 }
 
@@ -75,7 +72,17 @@ export function showLesson(app, panel) {
 
 /** @param {{ line: string, show?: string }} one */
 function codeLine(one) {
-  return el("tr", el("td", el("code.numpy-line", one.line)), el("td", one.show && h("code", { class: "numpy-value", "data-show": one.show })));
+  return el("tr", el("td", h("code", { class: "numpy-line", "data-line": one.line })), el("td", one.show && h("code", { class: "numpy-value", "data-show": one.show })));
+}
+
+/**
+ * A line as it is for the network now: {error_term} is the server's line for it, {learning_rate} the number.
+ * @param {Side} side
+ * @param {string} line
+ */
+function written(side, line) {
+  const code = side.values.arithmetic?.code ?? {};
+  return line.replace(/\{(\w+)\}/g, (_, name) => code[name] ?? String(asked(side, `state.${name}`) ?? ""));
 }
 
 /** @param {App} app @param {any} lesson */
@@ -98,6 +105,10 @@ export function followLesson(app, panel) {
   for (const cell of panel.querySelectorAll("[data-show]")) {
     const text = side.settled() ? shown(asked(side, /** @type {HTMLElement} */ (cell).dataset.show ?? "")) : ""; // not those of another network
     if (cell.textContent !== text) cell.textContent = text;
+  }
+  for (const cell of panel.querySelectorAll("[data-line]")) {
+    const text = written(side, /** @type {HTMLElement} */ (cell).dataset.line ?? "");
+    if (side.settled() && cell.textContent !== text) cell.textContent = text;
   }
   if (!app.done.has(lesson.id) && side.settled() && solved(side, lesson.task.check)) app.finish(lesson.id);
   panel.querySelector("#task")?.classList.toggle("is-done", app.done.has(lesson.id));

@@ -1,0 +1,142 @@
+"""A lesson's lines of NumPy, executed: each has to give the number that stands beside it."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from thalweg.play.exercises.uploads import Uploads
+from thalweg.play.requests.page_state import State
+from thalweg.play.scenes import lessons
+from thalweg.play.training.arithmetic import Choice, arithmetic
+from thalweg.play.training.journey import Course
+
+LESSONS = lessons()
+
+
+def sigmoid(h):
+    return 1 / (1 + np.exp(-h))
+
+
+FUNCTIONS = {
+    "sigmoid": sigmoid,
+    "sigmoid_prime": lambda h: sigmoid(h) * (1 - sigmoid(h)),
+    "tanh": np.tanh,
+    "tanh_prime": lambda h: 1 / np.cosh(h) ** 2,
+    "gelu": lambda h: h / 2 * (1 + math.erf(h / math.sqrt(2))),
+    "gelu_prime": lambda h: (1 + math.erf(h / math.sqrt(2))) / 2 + h * math.exp(-h * h / 2) / math.sqrt(2 * math.pi),
+    "sin": np.sin,
+    "cos": np.cos,
+    "exp": np.exp,
+    "loss_prime": lambda y, y_predict: np.tanh(y_predict - y),  # of log-cosh
+}
+CHANGES = {  # what a learner changes on the way, and must see in the code
+    "one-row": [{}, {"learning_rate": 0.1}, {"loss": "mean_squared_error"}, {"loss": "log_cosh"}],
+    "many-rows": [{}, {"loss": "binary_crossentropy"}],
+    "several-outputs": [{}, {"loss": "mean_squared_error"}, {"loss": "binary_crossentropy"}],
+    "local-valley": [{}, {"weights": [[1.2]]}, {"activation": "x * exp(-x**2)"}],
+    "activation": [{}, *({"activation": name} for name in ("tanh", "gelu", "sigmoid", "x * exp(-x**2)"))],
+    "loss": [{}, {"loss": "binary_crossentropy"}, {"loss": "mean_squared_error"}],
+    "learning-rate": [{}, {"learning_rate": 0.3}],
+    "edges": [{}, {"loss": "sum_squared_error"}],
+}
+CASES = [(name, change) for name, changes in CHANGES.items() for change in changes]
+
+
+def course_of(name, change):
+    state = LESSONS[name]["state"]
+    if "activation" in change and state["layers"]:
+        state = state | {"layers": [{**state["layers"][0], **change}]}
+    elif "activation" in change or "weights" in change:
+        state = state | {"output": state["output"] | change}
+    else:
+        state = state | change
+    return Course(State.of(state), Uploads())
+
+
+def chosen(course, unit=0):
+    """A unit's numbers for the last row, at which the loops of the lessons end."""
+    return arithmetic(course.network, Choice(0, unit, len(course.network.exercise.x) - 1))
+
+
+def written(line, found, state):
+    """A line as the page writes it."""
+    return re.sub(r"\{(\w+)\}", lambda m: str(found["code"].get(m[1], getattr(state, m[1], ""))), line)
+
+
+def givens(course, found, unit):
+    """What the lines start from."""
+    network, exercise = course.network, course.network.exercise
+    kernel = network.kernels[0].get_weights()[0].astype(float)
+    features, row = exercise.x.astype(float), found["row"]
+    given = FUNCTIONS | {"np": np, "learn_rate": found["learning_rate"], "k": unit, "epochs": 1}
+    if kernel.ndim == 4:
+        shape = exercise.y.shape[1:3]
+        maps = {name: np.zeros(shape) for name in ("h", "y_predict", "error", "error_term")}
+        i, j = found["place"]
+        return given | maps | {
+            "x": features[row, ..., 0], "kernel": kernel[..., 0, 0], "y": exercise.y[row].reshape(shape), "i": i, "j": j
+        }  # fmt: skip
+    given |= {"x": features[row], "w": kernel[:, unit].copy(), "b": found["b"], "W": kernel.copy()}
+    targets = np.asarray(exercise.y, float).reshape(len(features), -1)
+    given |= {"features": features, "targets": targets if targets.shape[1] > 1 else targets[:, 0], "y": found["y"]}
+    given |= {f"x{n}": value for n, value in enumerate(features[row], start=1)}
+    if "next" in found:
+        follower = network.kernels[1].get_weights()[0].astype(float)
+        given |= {"W_next": follower, "error_term_next": found["next"]["error_term"]}
+    return given
+
+
+@pytest.mark.parametrize("steps", [0, 40])
+@pytest.mark.parametrize(("name", "change"), CASES, ids=[f"{n} {', '.join(map(str, c.values()))}" for n, c in CASES])
+def test_the_lines_give_the_numbers_beside_them(name, change, steps):
+    course = course_of(name, change)
+    course.run(steps)
+    for unit in range(2 if name == "several-outputs" else 1):
+        found = chosen(course, unit)
+        lines = [(written(one["line"], found, course.state), one.get("show")) for one in LESSONS[name]["code"]]
+        given = givens(course, found, unit)
+        if name == "learning-rate":  # its lines begin in the middle
+            exec("h = np.dot(x, w) + b\nerror = np.dot(W_next[k], error_term_next)", given)
+        exec("\n".join(line for line, _ in lines), given)
+        compared = 0
+        for line, show in lines:
+            if show is None or show == "epoch":
+                continue
+            loop = re.match(r" *for (\w+), ", line)
+            target = loop or re.match(r" *(\w+(?:\[.*?\])?) \+?= ", line)
+            value = given[loop[1]] if loop else eval(target[1] if target else line.strip(), given)
+            assert found[show] is not None, line
+            np.testing.assert_allclose(
+                np.ravel(value), np.ravel(found[show]), rtol=2e-4, atol=2e-6, err_msg=f"{line}  # {show}"
+            )
+            compared += 1
+        assert compared >= 2
+
+
+def test_the_weights_beside_the_last_line_are_those_after_the_step():
+    for name, shown in (
+        ("one-row", "w_after"),
+        ("many-rows", "w_new"),
+        ("several-outputs", "w_new"),
+        ("local-valley", "w_new"),
+    ):
+        course = course_of(name, {})
+        for _ in range(3):
+            wanted = chosen(course)
+            course.run(1)
+            after = course.network.kernels[0].get_weights()
+            np.testing.assert_allclose(after[0][:, 0], wanted[shown], rtol=1e-5)
+            if wanted["b"] is not None:
+                np.testing.assert_allclose(after[1], [wanted["b_new"]], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"batch": 2}, {"optimizer": "adam"}, {"l2": 0.1}, {"dropout": 0.5}],
+    ids=lambda change: next(iter(change)),
+)
+def test_no_step_of_all_rows_is_shown_where_none_is_made(change):
+    course = course_of("many-rows", change)
+    assert not {"del_w", "w_new"} & set(chosen(course))
