@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from thalweg.doctor.case import Case
 from thalweg.doctor.rule import Numbers, Rule
-from thalweg.doctor.yardsticks import LINEAR
+from thalweg.doctor.yardsticks import LINEAR, loss_of
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -40,8 +40,6 @@ def overfitting(case: Case) -> Numbers | None:
     constant = case.constant
     assert constant is not None
     held, loss = case.held_loss, case.loss
-    if len(held) != len(loss):
-        return None
     least = float(held.min())
     risen = (held[-2:] - least) / constant
     gap = (held[-2:] - loss[-2:]) / constant
@@ -72,8 +70,8 @@ def better_now(case: Case, least: float) -> bool:
     """Whether the network as it was left has a smaller loss on new rows, as after restore_best_weights."""
     if case.outputs is None or case.recording.sample.held_y is None:
         return False
-    losses = row_losses_of(case, case.outputs, case.recording.sample.held_y)
-    return losses is not None and float(losses.mean()) < least
+    function = loss_of(case.facts)
+    return function is not None and float(function(case.recording.sample.held_y, case.outputs)) < least
 
 
 def codes(values: Floats, outputs: int) -> Codes:
@@ -172,9 +170,7 @@ def confirmed(case: Case, name: str) -> bool:
     Of classes, fewer of its answers are right; of numbers, its squared errors are larger.
     """
     assert case.yardsticks is not None
-    assert case.predict is not None
-    network = np.asarray(case.predict(case.yardsticks.x))
-    network = network.reshape(len(network), -1)
+    network = case.answers(case.yardsticks.x)
     other, y, least = case.yardsticks.predicted[name], np.asarray(case.yardsticks.y), 0.0
     if case.shares is None:
         truth = y.reshape(len(y), -1)
@@ -208,7 +204,7 @@ RULES = [
         harm=f"in the last two epochs {FEWER:.0%} fewer answers are right than when that loss was least, beyond "
         f"chance; or, if chance alone may be {VAGUE:.0%}, they are worth less than a constant answer; of numbers, the "
         "loss itself",
-        needs=("constant", "validation"),
+        needs=("constant", "validation", "each", "plain"),
         check=overfitting,
         sentence={
             "en": "The network learns its rows by heart: it has become worse on those that it doesn't learn from.",

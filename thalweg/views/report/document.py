@@ -101,7 +101,7 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
     make("layers", lambda: layer_statistics(subject))
     make("program", lambda: timing(subject, clock))
     make("landscape", lambda: loss_planes(subject, clock.part(0.6)))
-    make("findings", lambda: findings(subject, clock))  # last, as its time has no limit
+    make("findings", lambda: findings(subject, clock))
     make("reproduction", lambda: reproduction(subject))
     there = [(title, section) for name, title in TITLES.items() if (section := made[name]) is not None]
     return [{"title": title} | section for title, section in there], failed

@@ -8,14 +8,11 @@ from thalweg.doctor import Diagnosis, diagnose
 from thalweg.recordings import Recording
 from thalweg.views.report.subject import Clock, Subject, Text, both
 
-LEAST = 1.0
-"""Seconds without which no linear model and no forest are fitted, to know what can be reached."""
-
 
 def examined(subject: Subject, clock: Clock) -> Diagnosis | None:
     """What the doctor says; None without a history."""
     if subject.diagnose is not None:
-        return subject.diagnose()
+        return subject.diagnose(clock.left)
     recording = subject.recording
     if recording is None:
         records = [record for record in subject.history if not record.get("member")]
@@ -25,7 +22,7 @@ def examined(subject: Subject, clock: Clock) -> Diagnosis | None:
         recording = Recording(facts={"history": {key: [record[key] for record in records] for key in keys}})
     network = subject.network
     predict = None if network is None else lambda x: network.model.predict(x, verbose=0)
-    return diagnose(recording, predict, thorough=clock.left >= LEAST)
+    return diagnose(recording, predict, seconds=clock.left)
 
 
 def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
