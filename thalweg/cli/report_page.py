@@ -19,6 +19,7 @@ from thalweg.runs.reports import pages
 from thalweg.runs.run import Run
 from thalweg.support.files import explained
 from thalweg.support.naming import choose
+from thalweg.support.stages import stage
 from thalweg.support.untrusted import reason
 
 LANGUAGES = ("en", "zh")
@@ -113,7 +114,8 @@ def on_failure(source: str, folder: Path, wanted: bool) -> Iterator[None]:
 def say_why(error: DivergedError) -> Diagnosis | None:
     """Prints what the doctor finds in a training that diverged, and returns it; None if he can't say."""
     try:
-        diagnosis: Diagnosis = error.model.diagnose()
+        with stage("the doctor examines the training"):
+            diagnosis: Diagnosis = error.model.diagnose()
         show_findings(diagnosis)
         say("")
     except Exception as another:  # as above

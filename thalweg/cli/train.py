@@ -33,6 +33,7 @@ from thalweg.runs.keeping import keep
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableOptions
 from thalweg.support.seeds import draw_seed
+from thalweg.support.stages import stage
 
 
 @given.grouped
@@ -62,7 +63,8 @@ def train(
         refuse_given(context, given.FOR_TABLES, "tables", f"{source} holds images (see --model)")
         size = given.two_numbers(pictures.size)
         image_options = chosen(image_run.ImageOptions, optimization, pictures, training, size=size)
-        images = read_images(source, image_options.size, image_options.channels, image_options.skip_bad)
+        with stage(f"reading {source}"):
+            images = read_images(source, image_options.size, image_options.channels, image_options.skip_bad)
         with report_page.on_failure(source, place, not no_report):
             run, next_input = image_run.train(images, image_options, report.announce_images), "PICTURE.png"
     else:
@@ -71,11 +73,18 @@ def train(
         layers = None if network.layers is None else given.whole_numbers(network.layers)
         read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
         options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
+        with stage(f"reading {source}"):
+            table = file_format.read(source)
         with report_page.on_failure(source, place, not no_report), Networks() as watch:
-            run = table_training.train(file_format.read(source), options, report.announce_table, watch.begin)
+            run = table_training.train(table, options, report.announce_table, watch.begin)
         next_input = "NEW_ROWS --out predictions.csv"
     command = ["thalweg", *sys.argv[1:]]
-    folder, problem = keep(lambda place: run.save(place, command), out or free_folder(given.name_of(source)))
+
+    def save(place: Path) -> None:
+        with stage(f"writing {place}"):
+            run.save(place, command)
+
+    folder, problem = keep(save, out or free_folder(given.name_of(source)))
     report.show_trained(run, folder, next_input)
     if not no_report:
         report_page.report_trained(run, folder)

@@ -296,6 +296,11 @@ class Case:
         """(samples, layers)."""
         return self.recording.statistics[name]
 
+    @property
+    def rates(self) -> Array:
+        """The learning rates, as far as they were recorded."""
+        return self.recording.course_of_rates[1]
+
     def ever_twice(self, flags: Array) -> Array:
         """By layer, whether something holds in two consecutive samples: (samples, layers) → (layers,).
 

@@ -9,6 +9,7 @@ from thalweg.doctor.budget import SECONDS, TooLongError
 from thalweg.doctor.case import MISSING, Case, Predict
 from thalweg.doctor.finding import SEVERITIES, Diagnosis, Text
 from thalweg.doctor.rule import Rule
+from thalweg.doctor.yardsticks import load
 from thalweg.recordings.recording import Recording
 from thalweg.support.naming import choose
 
@@ -44,6 +45,8 @@ def diagnose(
     """
     for name in skip or ():
         choose("rule", name, RULES)
+    if thorough and recording.sample.x is not None:
+        load()  # which can take longer than all that follows
     case = Case(recording, predict, thorough, seconds)
     found, checked, not_checked = [], [], dict(skip or {})
     for rule in RULES.values():

@@ -32,6 +32,8 @@ FOUND, OTHERS_FIND = 0.1, 0.3
 """A rare class is overlooked if no more than the first part of its rows is found, and simple models find the second."""
 FEWEST = 8
 """Of so few rows of a class nothing is said."""
+FEW_ROWS = 20
+"""Fewer rows of a class to learn from, or fewer to validate by, show nothing that holds for others."""
 WORSE, BETTER = 0.1, 0.1
 """Of the constant answer's loss: how much worse than a linear model a network is, or how much better a forest is."""
 
@@ -140,6 +142,31 @@ def in_proportion(probabilities: Floats, shares: Floats) -> Codes:
     return np.asarray((probabilities / np.maximum(shares, 1e-12)).argmax(axis=1))
 
 
+def too_few(case: Case) -> Numbers | None:
+    rows, held = int(case.facts.get("rows") or 0), int(case.facts.get("held_rows") or 0)
+    classes = 1 if case.shares is None else int(np.count_nonzero(case.shares))
+    if case.diverged or not rows or rows >= FEW_ROWS * classes:
+        return None
+    judged = held >= FEW_ROWS and len(case.held_loss) >= 2
+    if judged and (case.held_loss[-2:] <= case.constant).any():
+        return None
+    what = {"en": "", "zh": ""} if classes == 1 else {"en": f" of {classes} classes", "zh": f"（{classes} 類）"}
+    last = f"{case.held_loss[-1]:.4g}" if judged else ""
+    so = {
+        "en": f"{held} to validate by have a loss of {last}, and a constant answer has {case.constant:.4g}"
+        if judged
+        else f"{held} to validate by, where one more or less that is right is {1 / held:.0%} of the accuracy"
+        if held
+        else "none to validate by",
+        "zh": f"{held} 列驗證資料的損失為 {last}，而只回答一個常數就有 {case.constant:.4g}"
+        if judged
+        else f"驗證用 {held} 列，其中一列對錯就是 {1 / held:.0%} 的準確率"
+        if held
+        else "沒有驗證資料",
+    }
+    return {"rows": rows, "what": what, "so": so}
+
+
 def no_better(case: Case) -> Numbers | None:
     yardsticks = case.yardsticks
     assert yardsticks is not None
@@ -222,6 +249,26 @@ RULES = [
             "zh": "請停在最好的一輪（callbacks.EarlyStopping(patience=10, restore_best_weights=True)）；或用 "
             "layers.Dropout、"
             "kernel_regularizer='l2'、減少單元，或增加資料。",
+        },
+    ),
+    Rule(
+        name="too few rows",
+        symptom=f"fewer than {FEW_ROWS} rows of a class to learn from, on average (of numbers: in all)",
+        harm=f"fewer than {FEW_ROWS} rows to validate by, so that no score means anything; or the validation loss of "
+        "the last two epochs is above that of a constant answer",
+        needs=("constant", "course"),
+        check=too_few,
+        sentence={
+            "en": "There are too few rows to learn anything that holds for others.",
+            "zh": "資料列太少，學到的東西無法用在其他資料上。",
+        },
+        evidence={"en": "{rows:,} rows{what} to learn from; {so}", "zh": "訓練用 {rows:,} 列{what}；{so}"},
+        remedy={
+            "en": "Get more rows, some hundreds of each class; vary the images that there are (layers.RandomFlip, "
+            "layers.RandomTranslation); until then use few units, and judge by cross-validation "
+            "(thalweg train: --folds 5).",
+            "zh": "請增加資料，每類數百列；影像可用 layers.RandomFlip、layers.RandomTranslation 產生變化；"
+            "在那之前請用較少的單元，並以交叉驗證評判（thalweg train：--folds 5）。",
         },
     ),
     Rule(

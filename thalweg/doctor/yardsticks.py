@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,12 @@ def entropy(counts: Array) -> float:
 def margins(function: Loss) -> bool:
     """Whether the loss takes margins rather than probabilities or numbers."""
     return "hinge" in function.name
+
+
+def load() -> None:
+    """Imports what simple models are made of, so that the seconds of an examination are those of its work."""
+    for name in ("discriminant_analysis", "ensemble", "linear_model", "metrics", "tree"):
+        import_module(f"sklearn.{name}")
 
 
 def seconds_of(sample: Sample) -> float:

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.doctor import Diagnosis, diagnose
@@ -22,6 +21,7 @@ from thalweg.recordings import Recording
 from thalweg.runs.evidence import Evidence
 from thalweg.runs.folder import MODEL, RECORDING, write_folder
 from thalweg.support.checks import whole
+from thalweg.support.stages import stage
 
 Array = NDArray[Any]
 Scores = dict[str, float]
@@ -134,7 +134,8 @@ class Run(ABC):
         if self.examined is None and self.recording is not None:
             network = self.recorded_network()
             predict = partial(network.predict, verbose=0)
-            self.examined = diagnose(self.recording, predict, seconds=seconds, skip=self.told)
+            with stage("the doctor examines the training"):
+                self.examined = diagnose(self.recording, predict, seconds=seconds, skip=self.told)
         return self.examined
 
     def save(self, folder: Path, command: Sequence[str]) -> None:
@@ -142,12 +143,6 @@ class Run(ABC):
         further = self.descriptions() | (self.evidence.files() if self.evidence is not None else {})
         further |= {} if self.recording is None else {RECORDING: self.recording.save}
         write_folder(folder, command, self.model, further, self.history, self.facts)
-
-
-def class_baseline(trained: Array, tested: Array, classes: Sequence[Any]) -> dict[str, Any]:
-    """The score of always giving the most frequent class of the training rows; both are class numbers (rows,)."""
-    answer = int(np.bincount(trained).argmax())
-    return {"answer": classes[answer], "scores": {"accuracy": float((tested == answer).mean())}}
 
 
 def prediction_columns(first: dict[str, Array], guesses: Array, shares: Mapping[Any, Array]) -> dict[str, Array]:

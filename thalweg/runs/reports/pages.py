@@ -14,6 +14,7 @@ from thalweg.runs.reports.run_subjects import run_name, subject_of_run
 from thalweg.runs.run import Run
 from thalweg.runs.stored import load_run
 from thalweg.runs.table_run import TableRun
+from thalweg.support.stages import stage
 from thalweg.views.report.document import SECONDS, report_document
 from thalweg.views.report.of_model import subject_of
 from thalweg.views.report.several import comparison_document
@@ -25,7 +26,8 @@ REPORT = "report.html"
 
 def stored_subject(folder: Path, diagnosis: Diagnosis | None = None) -> Subject:
     """What a report says of a run folder; `diagnosis`: what the doctor has said of it, if he was asked already."""
-    run = load_run(folder)
+    with stage(f"reading {folder}"):
+        run = load_run(folder)
     run.examined = diagnosis
     return subject_of_run(run, load_evidence(folder, input_shape(run), classes(run)), folder)
 

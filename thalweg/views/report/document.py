@@ -9,6 +9,7 @@ import numpy as np
 
 from thalweg.errors import ThalwegError
 from thalweg.support.files import to_json
+from thalweg.support.stages import stage
 from thalweg.views.report.class_judgement import class_judgement
 from thalweg.views.report.findings import findings
 from thalweg.views.report.influence import influence
@@ -83,7 +84,8 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
 
     def make(name: str, section: Callable[[], Section | None]) -> None:
         try:
-            made[name] = found = section()
+            with stage(f"the report: {TITLES[name]['en'].lower()}"):
+                made[name] = found = section()
             if found is not None and name in INSIDE and subject.inside is not None:
                 found["text"] = [subject.inside, *found.get("text", [])]
         except ThalwegError as error:  # such as a network of a kind that can't be shown so
