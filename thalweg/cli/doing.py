@@ -54,8 +54,13 @@ def spinner(name: str) -> Live:
     from rich.spinner import Spinner
     from rich.text import Text
 
-    drawn = Spinner("line", Text(name))
-    kept = {"redirect_stdout": False, "redirect_stderr": False}
-    live = Live(drawn, console=Console(stderr=True), transient=True, refresh_per_second=8, **kept)
+    live = Live(
+        Spinner("line", Text(name)),
+        console=Console(stderr=True),
+        transient=True,
+        refresh_per_second=8,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
     live.start()
     return live

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from thalweg.data.target import label_text
 from thalweg.doctor.givens import TWINS
 from thalweg.runs.mistakes import class_mistakes, number_mistakes
 from thalweg.runs.scores import Score, class_scores, number_scores
-from thalweg.runs.suspicions import Leak
+from thalweg.runs.suspicions import Key, Leak
 from thalweg.tabular.features import Features
 
 FEW = 20
@@ -75,6 +76,18 @@ def given_away(leaks: Sequence[Leak], looked: int, columns: int) -> list[str]:
     return [
         f"columns that tell the target by themselves: {names}{part}; if they aren't known before the answer is, the "
         f"scores mean nothing: leave them out with --ignore"
+    ]
+
+
+def counting(keys: Sequence[Key]) -> list[str]:
+    """A warning of inputs that are the rows' numbers or keys."""
+    if not keys:
+        return []
+    names = listed([f"{key.column!r} ({key.low:.0f} … {key.high:.0f})" for key in keys])
+    options = " ".join(f"--ignore {shlex.quote(key.column)}" for key in keys[:MOST_NAMED])
+    return [
+        f"inputs that look like row numbers or keys: {names}; each row has its own, so they say nothing about new "
+        f"rows, and rows can be learned by heart from them: leave them out with {options}"
     ]
 
 

@@ -151,6 +151,7 @@ def comparison(judgement: Judgement, features: Features, parts: Parts[Table], op
         line = baselines.linear(features, parts.train, parts.test, balanced, seed)
     with stage("looking for columns that give the answer away"):
         leaks, looked = suspicions.leaks(features, parts.train, seed)
+        keys = suspicions.keys(features, parts.train, seed)
     with stage("looking for rows that are in both parts"):
         twins = suspicions.twins(features, parts.train, parts.test)
     rare = {} if balanced else suspicions.rare_classes(features, parts.train)
@@ -158,6 +159,7 @@ def comparison(judgement: Judgement, features: Features, parts: Parts[Table], op
     warnings = [
         *judging.beaten(judgement, always, line, balanced, "columns"),
         *judging.given_away(leaks, looked, used),
+        *judging.counting(keys),
         *judging.seen_before(twins, parts.test.rows),
         *judging.too_rare(rare),
     ]

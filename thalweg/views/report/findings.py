@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg.doctor import Diagnosis, diagnose
+from thalweg.doctor.finding import title_of
 from thalweg.recordings import Recording
 from thalweg.views.report.subject import Clock, Subject, Text, both
 
@@ -47,8 +48,14 @@ def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
                 "kind": "table",
                 "title": both("Not checked", "未檢查的規則"),
                 "columns": [both("why", "原因"), both("rules", "規則")],
-                "rows": [[why, ", ".join(rules)] for why, rules in reasons.values()],
+                "rows": [[why, named(rules)] for why, rules in reasons.values()],
                 "numeric": [False, False],
             }
         )
     return {"id": "findings", "text": [first], "figures": figures}
+
+
+def named(rules: list[str]) -> Text:
+    """Rules by their names in both languages."""
+    titles = [title_of(rule) for rule in rules]
+    return both(", ".join(title["en"] for title in titles), "、".join(title["zh"] for title in titles))
