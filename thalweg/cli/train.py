@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,7 @@ from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableOptions
 from thalweg.support.seeds import draw_seed
 from thalweg.support.stages import stage
+from thalweg.support.terminal import interactive
 
 
 @given.grouped
@@ -65,7 +67,8 @@ def train(
         image_options = chosen(image_run.ImageOptions, optimization, pictures, training, size=size)
         with stage(f"reading {source}"):
             images = read_images(source, image_options.size, image_options.channels, image_options.skip_bad)
-        with report_page.on_failure(source, place, not no_report):
+        silence = nullcontext() if interactive() else stage("training")  # where fit draws nothing
+        with report_page.on_failure(source, place, not no_report), silence:
             run, next_input = image_run.train(images, image_options, report.announce_images), "PICTURE.png"
     else:
         refuse_given(context, given.FOR_IMAGES, "images", f"{source} is a table (see --layers)")

@@ -70,10 +70,14 @@ def costly(case: Case, held: Floats) -> bool:
 
 def better_now(case: Case, least: float) -> bool:
     """Whether the network as it was left has a smaller loss on new rows, as after restore_best_weights."""
-    if case.outputs is None or case.recording.sample.held_y is None:
+    kept = case.facts.get("kept_epoch")
+    if kept and kept <= len(case.held_loss):
+        return bool(case.held_loss[kept - 1] < least)
+    if case.predict is None or case.recording.sample.held_x is None or case.recording.sample.held_y is None:
         return False
     function = loss_of(case.facts)
-    return function is not None and float(function(case.recording.sample.held_y, case.outputs)) < least
+    held_x, held_y = case.recording.sample.held_x, case.recording.sample.held_y
+    return function is not None and float(function(held_y, case.answers(held_x))) < least
 
 
 def codes(values: Floats, outputs: int) -> Codes:

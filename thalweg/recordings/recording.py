@@ -284,7 +284,7 @@ def shapes(values: Any) -> bool:
 
 FACTS: dict[str, Callable[[Any], bool]] = {
     "weights": shapes,
-    **dict.fromkeys(("epochs", "steps", "rows", "held_rows"), count),
+    **dict.fromkeys(("epochs", "steps", "rows", "held_rows", "kept_epoch"), count),
     "initial_penalty": lambda value: numbers([value]),
     **dict.fromkeys(("class_counts", "target_mean", "target_std"), numbers),
     "columns": lambda values: isinstance(values, list) and all(isinstance(name, str) for name in values),

@@ -15,6 +15,7 @@ LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
 def stage(name: str) -> Iterator[None]:
     """The `with` of work that may take seconds; of stages within stages the outermost is told.
 
+    >>> from contextlib import nullcontext
     >>> heard = []
     >>> with told(lambda name: nullcontext(heard.append(name))), stage("reading rows.csv"), stage("sniffing"):
     ...     pass

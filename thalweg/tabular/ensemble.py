@@ -238,15 +238,27 @@ def fit_one(
         of_all = len(x) / len(learn)  # the fit's loss is a mean over all its rows, with those of weight 0
         course = recording.facts["history"]
         course |= {"loss": [of_all * value for value in course["loss"]], "val_loss": watcher.losses}
-        recording = recording.with_facts(history=course, held_penalised=False, weighted=rows.weights is not None)
+        told = {"held_penalised": False, "kept_epoch": watcher.best_epoch, "weighted": rows.weights is not None}
+        recording = recording.with_facts(history=course, **told)
     return Trained(number, model, watcher, held, records, recording)
 
 
 def held_loss(model: Model, y: Array, outputs: Array) -> float:
-    """The loss of a member's outputs, which lack the last activation, without penalties and weights of rows."""
+    """The loss of a member's outputs, which lack the last activation, without penalties and weights of rows.
+
+    A cross-entropy at its best temperature, as it counts: one is chosen for the ensemble in the end.
+    """
     last: Any = model.layers[-1]
+    if "crossentropy" in model.loss.name and isinstance(last, Activation):
+        outputs = outputs / np.float32(temperature.least_loss(outputs, codes_of(y), None)[1])
     made = last(outputs) if isinstance(last, Activation) else outputs
     return float(model.loss(y, made))
+
+
+def codes_of(y: Array) -> Array:
+    """Class numbers (rows,) of encoded targets."""
+    wide = y.ndim == 2 and y.shape[1] > 1
+    return (y.argmax(axis=1) if wide else y.reshape(len(y))).astype(np.int64)
 
 
 def join(blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], judge: Judge, count: int) -> Ensemble:

@@ -28,8 +28,8 @@ def stored_subject(folder: Path, diagnosis: Diagnosis | None = None) -> Subject:
     """What a report says of a run folder; `diagnosis`: what the doctor has said of it, if he was asked already."""
     with stage(f"reading {folder}"):
         run = load_run(folder)
-    run.examined = diagnosis
-    return subject_of_run(run, load_evidence(folder, input_shape(run), classes(run)), folder)
+        run.examined = diagnosis
+        return subject_of_run(run, load_evidence(folder, input_shape(run), classes(run)), folder)
 
 
 def input_shape(run: Run) -> tuple[int, ...]:
