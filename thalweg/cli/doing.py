@@ -32,8 +32,8 @@ def doing(name: str) -> Iterator[None]:
             if interactive(sys.stderr):
                 shown.append(spinner(name))
                 return
-            passed = time.perf_counter() - begin
-            print(f"{name} …" if pause == QUIET else f"{name} … {passed:.0f} s", file=sys.stderr, flush=True)
+            passed = "" if pause == QUIET else f", {time.perf_counter() - begin:.0f} s so far"
+            print(f"… {name}{passed}", file=sys.stderr, flush=True)
             pause = AGAIN
 
     thread = Thread(target=watch, daemon=True)

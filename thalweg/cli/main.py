@@ -25,7 +25,7 @@ from thalweg.cli.train import train
 from thalweg.cli.tune import tune
 from thalweg.errors import BadRowsError, ThalwegError, ThalwegWarning
 from thalweg.support.printing import tolerate
-from thalweg.support.stages import told
+from thalweg.support.progress import told
 from thalweg.support.untrusted import VARIABLE
 from thalweg.version import __version__
 

@@ -19,7 +19,7 @@ from thalweg.runs.reports import pages
 from thalweg.runs.run import Run
 from thalweg.support.files import explained
 from thalweg.support.naming import choose
-from thalweg.support.stages import stage
+from thalweg.support.progress import stage
 from thalweg.support.untrusted import reason
 
 LANGUAGES = ("en", "zh")

@@ -33,8 +33,8 @@ from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.keeping import keep
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableOptions
+from thalweg.support.progress import stage
 from thalweg.support.seeds import draw_seed
-from thalweg.support.stages import stage
 from thalweg.support.terminal import interactive
 
 

@@ -42,7 +42,7 @@ from thalweg.runs.scores import class_scores
 from thalweg.schedules import CosineDecay
 from thalweg.support.checks import number
 from thalweg.support.naming import choose
-from thalweg.support.stages import stage
+from thalweg.support.progress import stage
 from thalweg.support.untrusted import Npz, readable
 from thalweg.views.plots import KernelHistory, kernels_of
 

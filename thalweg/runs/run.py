@@ -21,7 +21,7 @@ from thalweg.recordings import Recording
 from thalweg.runs.evidence import Evidence
 from thalweg.runs.folder import MODEL, RECORDING, write_folder
 from thalweg.support.checks import whole
-from thalweg.support.stages import stage
+from thalweg.support.progress import stage
 
 Array = NDArray[Any]
 Scores = dict[str, float]

@@ -18,8 +18,8 @@ from thalweg.runs.divisions import group_codes, times
 from thalweg.runs.judging import Judgement
 from thalweg.runs.run import Array, Parts
 from thalweg.runs.table_run import OF_MEMBERS, TableOptions, TableRun, divide, fit_all
+from thalweg.support.progress import stage
 from thalweg.support.seeds import draw_seed
-from thalweg.support.stages import stage
 from thalweg.support.stopwatch import compiling
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.ensemble import Ensemble, Progress

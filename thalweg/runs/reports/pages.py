@@ -14,7 +14,7 @@ from thalweg.runs.reports.run_subjects import run_name, subject_of_run
 from thalweg.runs.run import Run
 from thalweg.runs.stored import load_run
 from thalweg.runs.table_run import TableRun
-from thalweg.support.stages import stage
+from thalweg.support.progress import stage
 from thalweg.views.report.document import SECONDS, report_document
 from thalweg.views.report.of_model import subject_of
 from thalweg.views.report.several import comparison_document

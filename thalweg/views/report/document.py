@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.errors import ThalwegError
 from thalweg.support.files import to_json
-from thalweg.support.stages import stage
+from thalweg.support.progress import stage
 from thalweg.views.report.class_judgement import class_judgement
 from thalweg.views.report.findings import findings
 from thalweg.views.report.influence import influence
