@@ -269,10 +269,10 @@ RULES = [
         evidence={"en": "{rows:,} rows{what} to learn from; {so}", "zh": "訓練用 {rows:,} 列{what}；{so}"},
         remedy={
             "en": "Get more rows, some hundreds of each class; vary the images that there are (layers.RandomFlip, "
-            "layers.RandomTranslation); until then use few units, and judge by cross-validation "
-            "(thalweg train: --folds 5).",
+            "layers.RandomTranslation); until then use few units, and judge a table by "
+            "cross-validation (thalweg train: --folds 5).",
             "zh": "請增加資料，每類數百列；影像可用 layers.RandomFlip、layers.RandomTranslation 產生變化；"
-            "在那之前請用較少的單元，並以交叉驗證評判（thalweg train：--folds 5）。",
+            "在那之前請用較少的單元，表格則以交叉驗證評判（thalweg train：--folds 5）。",
         },
     ),
     Rule(

@@ -77,7 +77,7 @@ def report_document(subject: Subject, language: str = "en", seconds: float = SEC
 def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]]:
     """The sections that there are, in order, and what couldn't be made.
 
-    What needs time comes in the order of its worth: first what the predictions depend on.
+    What needs time comes in the order of its worth: first what is wrong, then what the predictions depend on.
     """
     made: dict[str, Section | None] = {}
     failed: list[Text] = []
@@ -96,6 +96,7 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
     make("overview", lambda: overview(subject))
     make("course", lambda: training_curves(subject))
     make("judgement", lambda: class_judgement(subject) or number_judgement(subject))
+    make("findings", lambda: findings(subject, clock.part(0.5)))
     make("influence", lambda: influence(subject, clock.part(0.4)))
     make("mistakes", lambda: worst_rows(subject, important(made["influence"])))
     make("network", lambda: network_drawing(subject))
@@ -103,7 +104,6 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
     make("layers", lambda: layer_statistics(subject))
     make("program", lambda: timing(subject, clock))
     make("landscape", lambda: loss_planes(subject, clock.part(0.6)))
-    make("findings", lambda: findings(subject, clock))
     make("reproduction", lambda: reproduction(subject))
     there = [(title, section) for name, title in TITLES.items() if (section := made[name]) is not None]
     return [{"title": title} | section for title, section in there], failed
