@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import pytest
 
 from thalweg.cli import doing
+from thalweg.cli.bars import Networks
 from thalweg.support import progress as stages
 
 
@@ -81,3 +82,11 @@ def test_on_a_terminal_a_line_is_redrawn_and_taken_away(monkeypatch):
             time.sleep(0.02)
     assert "examining" in terminal.text
     assert terminal.text.endswith(("\x1b[2K", "\x1b[?25h", "\x1b[1A\x1b[2K"))
+
+
+def test_a_stage_ends_the_lines_of_the_training_before_it(said):
+    with Networks() as watch, stages.told(watch.stage):
+        watch.begin("training", 1)
+        with stages.stage("judging"):
+            said()
+            assert "training" not in "".join(said())

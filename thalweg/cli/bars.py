@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -44,6 +44,11 @@ class Networks:
             self.display.done = self.display.total
             self.display.live.stop()
             self.display = None
+
+    def stage(self, name: str) -> AbstractContextManager[None]:
+        """What follows a training: its lines have ended."""
+        self.close()
+        return doing(name)
 
     def begin(self, title: str, members: int) -> Networks:
         """Another training, of so many networks."""

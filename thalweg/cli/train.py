@@ -33,7 +33,7 @@ from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.keeping import keep
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableOptions
-from thalweg.support.progress import stage
+from thalweg.support.progress import stage, told
 from thalweg.support.seeds import draw_seed
 from thalweg.support.terminal import interactive
 
@@ -78,7 +78,7 @@ def train(
         options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
         with stage(f"reading {source}"):
             table = file_format.read(source)
-        with report_page.on_failure(source, place, not no_report), Networks() as watch:
+        with report_page.on_failure(source, place, not no_report), Networks() as watch, told(watch.stage):
             run = table_training.train(table, options, report.announce_table, watch.begin)
         next_input = "NEW_ROWS --out predictions.csv"
     command = ["thalweg", *sys.argv[1:]]
