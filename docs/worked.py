@@ -31,6 +31,8 @@ BLOCK = re.compile(
     r"(?:\n```text\n(?P<shown>.*?)^```\n)?",
     re.DOTALL | re.MULTILINE,
 )
+STAGE = "… "
+"""How a line begins that says what takes long: whether it does depends on the machine."""
 NUMBER = re.compile(r"[−+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?%?")
 WORD = re.compile(r"[^\W\d_]{2,}")
 COLUMNS = 100  # of the terminal in which commands run
@@ -84,7 +86,8 @@ class Page:
             text = done.stdout.decode("utf-8").replace(str(folder) + os.sep, "")
             if done.returncode:
                 raise RuntimeError(f"{self.path.name}: {command}\n{text}")
-            lines = "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
+            kept = [line.rstrip() for line in text.strip("\n").splitlines() if not line.startswith(STAGE)]
+            lines = "\n".join(kept)
             yield f"$ {command}\n{lines}\n" if lines else f"$ {command}\n"
 
     def compare(self, code: str, shown: str, printed: str, same: Callable[[str, str], bool]) -> None:

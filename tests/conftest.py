@@ -97,9 +97,11 @@ def fresh(monkeypatch):
 @pytest.fixture
 def run_thalweg(monkeypatch, capsys, tmp_path):
     """Runs a command in an empty folder; returns exit code, standard output, standard error."""
+    from thalweg.cli import doing
     from thalweg.cli import main as cli
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doing, "QUIET", 1e6)  # what it says depends on how fast the machine is
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["thalweg", *map(str, arguments)])

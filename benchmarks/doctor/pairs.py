@@ -153,6 +153,10 @@ def by_heart(provoked: bool) -> Sequential:
     return trained(dense(64, 64), (x, y), Adam(0.01), 150 if provoked else 30)
 
 
+def few(provoked: bool) -> Sequential:
+    return trained(dense(16), moons(40 if provoked else 400), Adam(0.01), 40)
+
+
 def one_answer(provoked: bool) -> Sequential:
     x, y = circles(1500)
     keep = (y[:, 0] == 0) | (np.arange(len(y)) % 9 == 0)
@@ -213,6 +217,7 @@ PAIRS = [
     Pair("exploding gradients", "12 layers of relu, weights of deviation 3/√24", "1.4/√24", exploding),
     Pair("symmetry", "a ring; initial weights of 0", "glorot_uniform", equal),
     Pair("overfitting", "90 noisy rows, 64 + 64 units, 150 epochs", "1,500 rows, 30 epochs", by_heart),
+    Pair("too few rows", "two moons of 30 rows, 10 to validate by", "of 300, and 100", few),
     Pair("answers the majority", "a ring nine times its disc; units without activation", "relu", one_answer),
     Pair("imbalance", "a class with 4 % of the rows, overlapping", "with 50 %", overlooked),
     Pair("unscaled inputs", "a ring times 100, SGD(0.1)", "of radius 1", unscaled),

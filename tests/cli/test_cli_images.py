@@ -1,6 +1,7 @@
 """The command line on images, as a new user meets it: training, predictions, pictures, and the wrong turns."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ from thalweg import Sequential, layers
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run as image_runs
-from thalweg.runs import presets
+from thalweg.runs import judging, presets
+from thalweg.runs.judging import Judgement
+from thalweg.runs.scores import class_scores
 from thalweg.views import plots
 from thalweg.views.figures import new_figure
 
@@ -45,6 +48,33 @@ def thalweg(run_thalweg):
 
 
 QUICK = ("--seed", "0", "--batch-size", "16", "--learning-rate", "0.01")
+
+
+def test_few_pictures_and_scores_no_better_than_guessing_are_warned_of(thalweg):
+    x, y = stripes(24)
+    noise = np.random.default_rng(2).permutation(y)  # the pictures say nothing
+    np.savez("few.npz", x=np.concatenate([x, x[:1]]), y=np.append(noise, 2))
+    code, out, error = thalweg("train", "few.npz", "--model", "small.yaml", "--epochs", "40", "--out", "run", *QUICK)
+    assert code == 0, error
+    facts = json.loads(Path("run/run.json").read_text())
+    warnings = " ".join(facts["warnings"])
+    assert re.search(r"few pictures to learn from \(.*\): 2 1, ", warnings)  # the class with one
+    assert re.search(r"\d pictures to watch by: .* --validation-share", warnings)
+    assert re.search(r"\d pictures held out: .* --test-share", warnings)
+    assert re.search(r"accuracy \S+: no better than \S+, .*either the pictures say nothing about the target", warnings)
+    assert facts["baseline"]["scores"].keys() == facts["held-out"].keys() == facts["intervals"].keys()
+    assert all(part in " ".join(out.split()) for part in ("warning: few pictures", "95 % interval"))
+    assert "There are too few rows to learn anything that holds for others." in out
+    assert thalweg("inspect", "run")[0] == 0
+
+
+def test_probabilities_worse_than_the_shares_of_the_classes_are_warned_of():
+    baseline = {"scores": {"accuracy": 0.5, "log loss": 0.69}}
+    y = np.arange(40) % 2
+    shares = np.where((np.arange(40) % 4 < 3)[:, None], np.eye(2)[y], 1 - np.eye(2)[y]) * 0.98 + 0.01
+    (said,) = judging.beaten(Judgement(class_scores(y, shares), {}), baseline, None, False, "pictures")
+    assert said.startswith("log loss 1.159: worse than 0.69, that of giving every row the shares of the classes")
+    assert not judging.beaten(Judgement(class_scores(y, shares), {}), baseline, None, True, "pictures")  # weighted
 
 
 def test_the_whole_way(thalweg):

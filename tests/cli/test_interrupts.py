@@ -70,6 +70,11 @@ def consistent(model):
     return epochs
 
 
+def without_stages(printed):
+    """What was printed, without what a slow machine says of its stages."""
+    return "".join(line for line in printed.splitlines(True) if not line.startswith("… "))
+
+
 @pytest.mark.parametrize("held", [{}, {"validation_split": 0.0}, {"validation_data": (X, Y)}])
 def test_ctrl_c_reaches_the_caller_and_the_training_is_kept(held):
     model, ends = regression(), []
@@ -381,4 +386,4 @@ main()
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
     )
-    assert (done.returncode, done.stderr) == (130, "thalweg: interrupted\n")
+    assert (done.returncode, without_stages(done.stderr)) == (130, "thalweg: interrupted\n")

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from thalweg import Input, Model, Sequential, layers, optimizers
+from thalweg import Input, Model, Sequential, layers, optimizers, schedules
 from thalweg.callbacks import Callback, EarlyStopping, TerminateOnNaN
 from thalweg.errors import ArgumentError, DivergedError, ModelFileError
 from thalweg.recordings import Recording
@@ -103,6 +103,25 @@ def test_batch_losses_are_those_of_train_on_batch(engine, lanes):
     expected = [both[1].train_on_batch(*batch) for batch in batches]
     assert recording.batch_iterations.tolist() == list(range(9))
     np.testing.assert_allclose(recording.batch_losses, expected, 1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_learning_rate_of_every_step_is_kept(engine, tmp_path):
+    x, y = data(40)
+    schedule = schedules.CosineDecay(0.01, 30, warmup_target=1.0, warmup_steps=10)
+    model = small(engine)
+    model.compile(optimizers.SGD(schedule), "mse")
+    model.fit(x, y, batch_size=4, epochs=4, verbose=0, record=True)
+    recording = model.recording
+    assert recording.batch_iterations.tolist() == list(range(40))
+    np.testing.assert_allclose(recording.batch_rates, [schedule(step) for step in range(40)], 1e-6)
+    assert recording.batch_rates.max() == recording.batch_rates[10] == 1.0
+    recording.save(tmp_path / "new.npz")
+    assert np.array_equal(Recording.load(tmp_path / "new.npz").batch_rates, recording.batch_rates)
+    rewritten(tmp_path / "new.npz", "batch_rates.npy", None)  # as an older version wrote it
+    steps, rates = Recording.load(tmp_path / "new.npz").course_of_rates
+    assert np.array_equal(steps, recording.iterations)
+    assert np.array_equal(rates, recording.learning_rates)
 
 
 def test_penalties_are_part_of_the_losses_and_told_apart():
@@ -493,6 +512,7 @@ def npy(array):
         ("batch_losses.npy", lambda old: old[:100]),
         ("batch_losses.npy", lambda old: npy(np.array([object()]))),
         ("learning_rates.npy", lambda old: npy(np.array(["text"] * 3))),
+        ("batch_rates.npy", lambda old: npy(np.zeros(2))),
     ],
 )
 def test_damaged_files_are_refused(recorded, tmp_path, name, content):

@@ -54,6 +54,23 @@ def test_rows_cells_and_predictions_are_those_of_the_source(kept):
     assert np.array_equal(run.features.matrix(inputs), found.x)
 
 
+def test_a_report_names_the_columns_left_out_and_why(tmp_path):
+    table = {name: column.tolist() for name, column in ((n, read_table(str(PENGUINS))[n]) for n in ("sex", "target"))}
+    rows = len(table["sex"])
+    table |= {
+        "flipper": np.arange(rows) % 7.0,
+        "same": ["x"] * rows,
+        "note": [f"note {k} of mine" for k in range(rows)],
+    }
+    table |= {"ring": np.arange(rows), "dropped": np.arange(rows) % 3}
+    options = TableOptions(target="target", id="ring", ignore=("dropped",), **OPTIONS)
+    table_training.train(read_table(table), options).save(tmp_path / "run", ["thalweg", "train"])
+    facts = {name["en"]: value for name, value in stored_subject(tmp_path / "run").facts}
+    named = dict(part.split(": ", 1) for part in facts["columns left out"].split("; "))
+    assert named.keys() == {"same", "note", "ring", "dropped"}
+    assert (named["ring"], named["dropped"]) == ("--id", "--ignore")
+
+
 def test_a_report_of_the_folder_scores_as_the_run(kept):
     run, folder = kept
     subject = stored_subject(folder)

@@ -81,3 +81,58 @@ def test_rare_classes():
     assert suspicions.rare_classes(Features.fit(even, "y"), even) == {}
     numbers = columns(y=NOISE[:, 2])
     assert suspicions.rare_classes(Features.fit(numbers, "y"), numbers) == {}
+
+
+# --- row numbers and keys --------------------------------------------------------------------------------------------
+
+
+def keys(target=KIND, **more):
+    """The keys found among the rows that are learned from: four of five."""
+    learn = np.sort(np.random.default_rng(1).permutation(ROWS)[: 4 * ROWS // 5])
+    table = columns(**more, y=target).take(learn)
+    return [key.column for key in suspicions.keys(Features.fit(table, "y"), table)]
+
+
+NUMBERS = np.arange(1.0, ROWS + 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("PassengerId", NUMBERS),
+        ("n", NUMBERS - 1),
+        ("anything", RANDOM.permutation(NUMBERS)),
+        ("customer_id", 10_000 + RANDOM.permutation(np.arange(ROWS) * 37.0)),
+        ("訂單編號", 2_000_000 + 3 * NUMBERS),
+        ("Unnamed: 0", NUMBERS - 1),
+    ],
+)
+def test_row_numbers_and_keys_are_named(name, cells):
+    assert keys(**{name: cells}) == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("year", 1900.0 + np.arange(ROWS)),  # one row a year
+        ("sorted", np.sort(NOISE[:, 2])),
+        ("price", np.sort(RANDOM.integers(1, 10**6, ROWS)).astype(float)),
+        ("humid", 40 + np.arange(ROWS) * 2.0),
+        ("id", (np.arange(ROWS) // 4).astype(float)),  # of groups
+        ("store_no", RANDOM.integers(1, 30, ROWS).astype(float)),
+        ("n", np.where(np.arange(ROWS) == 7, np.nan, NUMBERS)),
+    ],
+)
+def test_measurements_years_and_groups_are_no_keys(name, cells):
+    assert keys(**{name: cells}) == []
+
+
+def test_a_day_that_says_something_is_no_key():
+    trend = NUMBERS / 50 + NOISE[:, 2]
+    assert keys(trend, day=NUMBERS) == []
+    assert keys(NOISE[:, 2], day=NUMBERS) == ["day"]
+
+
+def test_of_few_rows_nothing_is_called_a_key():
+    table = Table.of({"id": np.arange(12.0), "y": np.arange(12.0) ** 2})
+    assert suspicions.keys(Features.fit(table, "y"), table) == []

@@ -14,11 +14,15 @@ from thalweg import Sequential, layers
 from thalweg.errors import ArgumentError, DivergedError
 from thalweg.models.inspection import steps_of
 from thalweg.optimizers import SGD
+from thalweg.recordings import Recording
 from thalweg.views.report import class_judgement, influence, number_judgement
 from thalweg.views.report.document import MOST_BYTES, report_document, size_of, within
 from thalweg.views.report.of_model import subject_of
+from thalweg.views.report.overview import score_table
+from thalweg.views.report.picture_insides import picture_insides
 from thalweg.views.report.several import comparison_document
-from thalweg.views.report.subject import Clock, ColumnInputs, Held, Score, Subject, thinned
+from thalweg.views.report.subject import Clock, ColumnInputs, Held, Network, PictureInputs, Score, Subject, thinned
+from thalweg.views.report.training_curves import learning_rates
 from thalweg.views.report.worst_rows import worst_of
 from thalweg.views.web.page import page_html
 
@@ -77,6 +81,72 @@ def test_roc_and_precision_recall_are_scikit_learns():
         assert recall["series"][k]["name"] == f"{name} (AP {average:.3f})"
         assert np.interp(0.5, roc["series"][k]["x"], roc["series"][k]["y"]) > 0.5
     assert [english(series["name"]) for series in roc["series"]][-1] == "guessing"
+
+
+def test_curves_say_of_which_classes_they_are():
+    assert all("note" not in figure for figure in of_kind(classes_section(), "curves")[:2])
+    truth = np.repeat(np.arange(10), np.arange(10, 20))
+    shares = np.full((len(truth), 10), 0.1)
+    for figure in of_kind(classes_section(truth, shares, [f"k{k}" for k in range(10)]), "curves")[:2]:
+        assert english(figure["note"]) == "Of 6 of the 10 classes, the most frequent ones, each against the rest."
+    missing = of_kind(classes_section(TRUTH[TRUTH > 0], SHARES[TRUTH > 0]), "curves")[0]
+    assert english(missing["note"]).startswith("Of 2 of the 3 classes")
+
+
+def test_unknown_scores_are_dashes_and_no_column_is_empty():
+    scores = [Score(name="accuracy", value=0.5, others={"always x": 0.4}), Score(name="AUC", value=np.nan)]
+    table = score_table(Subject(name="s", scores=scores))
+    assert [english(title) for title in table["columns"]] == ["score", "this run", "always x"]
+    assert table["rows"] == [["accuracy", "0.5", "0.4"], ["AUC", "—", "—"]]
+    assert len(table["numeric"]) == 3
+    scores[0] = Score(name="accuracy", value=0.5, low=0.4, high=0.6)
+    assert score_table(Subject(name="s", scores=scores))["rows"] == [["accuracy", "0.5", "0.4 – 0.6"], ["AUC", "—", ""]]
+
+
+def test_the_learning_rate_is_drawn_with_its_peak():
+    steps = np.arange(20_000)
+    rates = np.where(steps == 777, 3.0, 1 + steps / 1e5)
+    recording = Recording(batch_losses=rates, batch_iterations=steps, batch_rates=rates)
+    (figure,) = learning_rates(recording)
+    (series,) = figure["series"]
+    assert len(series["x"]) < 1100
+    assert series["y"].max() == 3.0
+    assert series["x"][series["y"].argmax()] == 777
+    assert "note" not in figure
+    old = Recording(iterations=steps[:4], learning_rates=rates[:4])
+    assert english(learning_rates(old)[0]["note"]).startswith("Known at 4 steps")
+
+
+def pictures_section(seconds, size=6):
+    """What a network on pictures of three classes looks at."""
+    model = Sequential([layers.Conv2D(2, 3, activation="relu"), layers.Flatten(), layers.Dense(3, "softmax")], seed=0)
+    x = RNG.random((30, size, size, 1)).astype(np.float32)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.predict(x, verbose=0)
+    truth = np.arange(30) % 3
+    subject = Subject(name="s", task="multiclass", classes=NAMES, held=held(truth, model.predict(x, verbose=0)))
+    subject.inputs = PictureInputs(at=np.arange(30), random=30, x=x)
+    subject.network = Network(model=model, nodes=[])
+    clock = Clock(seconds)
+    return picture_insides(subject, clock), clock, subject
+
+
+def test_saliency_is_captioned_with_truth_prediction_and_probability():
+    section, _, subject = pictures_section(100.0)
+    figure = next(f for f in section["figures"] if "overlay" in f)
+    places = [0, 1, 2]  # the first of each class
+    guesses, sure = subject.held.guesses[places], subject.held.predicted[places].max(axis=1)
+    assert figure["captions"] == [
+        f"{NAMES[k]} → {NAMES[g]} ({s:.0%})" for k, g, s in zip(places, guesses, sure, strict=True)
+    ]
+    assert "what it was taken for" in english(figure["note"])
+
+
+def test_saliency_that_would_take_too_long_is_named(monkeypatch):
+    monkeypatch.setattr("thalweg.views.report.picture_insides.BACKWARD", 1e6)
+    section, clock, _ = pictures_section(5.0)
+    assert not any("overlay" in f for f in section["figures"])
+    assert [english(what) for what in clock.left_out] == ["saliency"]
 
 
 def test_thresholds_count_hits_and_errors():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any
 
+from thalweg.cli.doing import doing
 from thalweg.support.printing import out
 from thalweg.support.progress import LONG, Display, pairs
 from thalweg.support.terminal import interactive
@@ -24,6 +26,7 @@ class Networks:
         self.display: Display | None = None
         self.title, self.done = "", [0]  # epochs of each network
         self.last = time.perf_counter()
+        self.silence = ExitStack()  # of epochs that take long, where nothing is drawn
 
     def __enter__(self) -> Networks:
         return self
@@ -35,11 +38,17 @@ class Networks:
 
     def close(self) -> None:
         """The lines stay as they are."""
+        self.silence.close()
         if self.display is not None:
             self.display.ended = True
             self.display.done = self.display.total
             self.display.live.stop()
             self.display = None
+
+    def stage(self, name: str) -> AbstractContextManager[None]:
+        """What follows a training: its lines have ended."""
+        self.close()
+        return doing(name)
 
     def begin(self, title: str, members: int) -> Networks:
         """Another training, of so many networks."""
@@ -50,6 +59,8 @@ class Networks:
             self.display.head = title
             self.display.below = [[f"network {number + 1}"] for number in range(min(members, MOST_LINES))]
             self.display.live.start()
+        else:
+            self.silence.enter_context(doing(title))
         return self
 
     def __call__(self, member: int, epoch: int, epochs: int, logs: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ import typer
 
 from thalweg.cli.apply import evaluate, predict
 from thalweg.cli.compare import compare
+from thalweg.cli.doing import doing
 from thalweg.cli.inspect_run import inspect
 from thalweg.cli.pictures import features, filters
 from thalweg.cli.play import play
@@ -24,6 +25,7 @@ from thalweg.cli.train import train
 from thalweg.cli.tune import tune
 from thalweg.errors import BadRowsError, ThalwegError, ThalwegWarning
 from thalweg.support.printing import tolerate
+from thalweg.support.progress import told
 from thalweg.support.untrusted import VARIABLE
 from thalweg.version import __version__
 
@@ -71,7 +73,8 @@ def main() -> None:
     tolerate(sys.stderr)
     warnings.showwarning = note  # the place in the code is of no use here
     try:
-        app(prog_name="thalweg")
+        with told(doing):
+            app(prog_name="thalweg")
     except ThalwegError as error:
         hint = "; --skip-bad leaves them out" if isinstance(error, BadRowsError) else ""
         print(f"thalweg: {in_options(str(error))}{hint}", file=sys.stderr)

@@ -12,12 +12,14 @@ import typer
 
 from thalweg.cli.console import say
 from thalweg.cli.report import show_findings
+from thalweg.doctor import Diagnosis
 from thalweg.errors import ArgumentError, DivergedError, NotFoundError
 from thalweg.runs.folder import free_path, refuse_existing
 from thalweg.runs.reports import pages
 from thalweg.runs.run import Run
 from thalweg.support.files import explained
 from thalweg.support.naming import choose
+from thalweg.support.progress import stage
 from thalweg.support.untrusted import reason
 
 LANGUAGES = ("en", "zh")
@@ -76,7 +78,7 @@ def report_trained(run: Run, folder: Path) -> None:
     seconds = min(MOST, max(LEAST, SHARE * float(run.facts["seconds"])))
     path = folder / pages.REPORT
     try:
-        pages.write_stored(folder, path, seconds=seconds)
+        pages.write_stored(folder, path, seconds=seconds, diagnosis=run.examined)
         say_where(path)
     except KeyboardInterrupt:
         note(f"the report was interrupted; the run is kept, and thalweg report {folder} makes one")
@@ -96,24 +98,27 @@ def on_failure(source: str, folder: Path, wanted: bool) -> Iterator[None]:
     try:
         yield
     except DivergedError as error:
-        if error.model is not None:
-            say_why(error)
+        diagnosis = None if error.model is None else say_why(error)
         if wanted and error.model is not None:
             path = free_path(folder.with_name(f"{folder.name}-failed.html"))
             try:
                 with explained(path):
                     path.parent.mkdir(parents=True, exist_ok=True)
-                pages.write_failed(error, path, source)
+                pages.write_failed(error, path, source, diagnosis)
                 say_where(path)
             except Exception as another:  # the training's own error is what has to be told
                 note(f"there is no report: {reason(another)}")
         raise
 
 
-def say_why(error: DivergedError) -> None:
-    """Prints what the doctor finds in a training that diverged."""
+def say_why(error: DivergedError) -> Diagnosis | None:
+    """Prints what the doctor finds in a training that diverged, and returns it; None if he can't say."""
     try:
-        show_findings(error.model.diagnose())
+        with stage("the doctor examines the training"):
+            diagnosis: Diagnosis = error.model.diagnose()
+        show_findings(diagnosis)
         say("")
     except Exception as another:  # as above
         note(f"there is no diagnosis: {reason(another)}")
+        return None
+    return diagnosis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +33,9 @@ from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.keeping import keep
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableOptions
+from thalweg.support.progress import stage, told
 from thalweg.support.seeds import draw_seed
+from thalweg.support.terminal import interactive
 
 
 @given.grouped
@@ -62,8 +65,10 @@ def train(
         refuse_given(context, given.FOR_TABLES, "tables", f"{source} holds images (see --model)")
         size = given.two_numbers(pictures.size)
         image_options = chosen(image_run.ImageOptions, optimization, pictures, training, size=size)
-        images = read_images(source, image_options.size, image_options.channels, image_options.skip_bad)
-        with report_page.on_failure(source, place, not no_report):
+        with stage(f"reading {source}"):
+            images = read_images(source, image_options.size, image_options.channels, image_options.skip_bad)
+        silence = nullcontext() if interactive() else stage("training")  # where fit draws nothing
+        with report_page.on_failure(source, place, not no_report), silence:
             run, next_input = image_run.train(images, image_options, report.announce_images), "PICTURE.png"
     else:
         refuse_given(context, given.FOR_IMAGES, "images", f"{source} is a table (see --layers)")
@@ -71,11 +76,18 @@ def train(
         layers = None if network.layers is None else given.whole_numbers(network.layers)
         read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
         options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
-        with report_page.on_failure(source, place, not no_report), Networks() as watch:
-            run = table_training.train(file_format.read(source), options, report.announce_table, watch.begin)
+        with stage(f"reading {source}"):
+            table = file_format.read(source)
+        with report_page.on_failure(source, place, not no_report), Networks() as watch, told(watch.stage):
+            run = table_training.train(table, options, report.announce_table, watch.begin)
         next_input = "NEW_ROWS --out predictions.csv"
     command = ["thalweg", *sys.argv[1:]]
-    folder, problem = keep(lambda place: run.save(place, command), out or free_folder(given.name_of(source)))
+
+    def save(place: Path) -> None:
+        with stage(f"writing {place}"):
+            run.save(place, command)
+
+    folder, problem = keep(save, out or free_folder(given.name_of(source)))
     report.show_trained(run, folder, next_input)
     if not no_report:
         report_page.report_trained(run, folder)

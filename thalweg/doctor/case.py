@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.doctor.budget import SECONDS, Budget, TooLongError
 from thalweg.doctor.finding import Text
-from thalweg.doctor.yardsticks import Yardsticks, constant_loss, yardsticks
+from thalweg.doctor.yardsticks import Yardsticks, constant_loss, seconds_of, yardsticks
 from thalweg.recordings.recording import Recording
 
 Array = NDArray[Any]
@@ -27,21 +29,40 @@ NOT_FINITE = "the data holds"
 ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 
 MISSING: dict[str, Text] = {
+    "recorded": {
+        "en": "only the losses are known: fit(record=True) records the rest",
+        "zh": "只知道損失：fit(record=True) 才會記錄其他的",
+    },
     "samples": {
-        "en": "nothing was recorded by layers: fit(record=True)",
-        "zh": "沒有各層的紀錄：請用 fit(record=True)",
+        "en": "it takes two steps that were recorded by layers",
+        "zh": "至少要有兩步的逐層紀錄",
     },
     "course": {"en": "it takes two epochs, or one of many batches", "zh": "至少要有兩輪，或一輪裡有許多批次"},
     "validation": {
         "en": "there were no validation rows: validation_split or validation_data",
         "zh": "沒有驗證資料：請給 validation_split 或 validation_data",
     },
-    "classes": {"en": "the target isn't a class", "zh": "目標不是類別"},
+    "once": {"en": "it takes two epochs that were validated", "zh": "至少要有兩輪做過驗證"},
+    "each": {"en": "some epochs were not validated: validation_freq=1", "zh": "有些輪沒有驗證：validation_freq=1"},
+    "plain": {
+        "en": "rows are weighted in the training loss, and not in that of the validation",
+        "zh": "訓練損失中的資料列有權重，驗證損失則沒有",
+    },
+    "classes": {"en": "the target isn't one class of several", "zh": "目標不是多個類別中的一個"},
     "constant": {
         "en": "the loss of a constant answer isn't known for this loss",
         "zh": "不知道常數答案在這個損失函數下的損失",
     },
+    "weighted": {
+        "en": "the loss of a constant answer isn't known for weighted rows: validate on others",
+        "zh": "不知道常數答案在加權資料列上的損失：請給驗證資料",
+    },
+    "always": {
+        "en": "a constant answer is always right: the target has one value",
+        "zh": "只回答一個常數就全對：目標只有一個值",
+    },
     "rows": {"en": "no rows of the data were recorded", "zh": "沒有記錄任何資料列"},
+    "inputs": {"en": "of several inputs no rows are recorded", "zh": "有多個輸入時不記錄資料列"},
     "columns": {"en": "the rows aren't columns of a table", "zh": "資料不是表格的欄"},
     "yardsticks": {
         "en": "no simple model could be fitted for comparison",
@@ -58,6 +79,10 @@ MISSING: dict[str, Text] = {
     "twins": {"en": "rows of both parts were not compared", "zh": "沒有比較訓練與驗證的資料列"},
     "time": {"en": "it takes too long while the network trains", "zh": "訓練中檢查太花時間"},
 }
+OF_LOSSES = ("course", "validation", "accuracy")
+"""What may be known without a recording."""
+WARM = 8
+"""Rows that are predicted first, to know what the others will take."""
 
 
 class Case:
@@ -67,17 +92,27 @@ class Case:
         recording: of the training.
         predict: the outputs of the network, as it was left, for rows of inputs; None if they can't be had.
         thorough: whether simple models may be fitted, to know what can be reached.
+        seconds: that all of it may take.
     """
 
-    def __init__(self, recording: Recording, predict: Predict | None = None, thorough: bool = True) -> None:
+    def __init__(
+        self, recording: Recording, predict: Predict | None = None, thorough: bool = True, seconds: float = SECONDS
+    ) -> None:
         self.recording, self.facts, self.predict, self.thorough = recording, recording.facts, predict, thorough
+        self.budget = Budget(seconds)
+        self.late: dict[str, Text] = {}
+        """What there was no time for, and how much it would take."""
 
     def missing(self, needs: tuple[str, ...]) -> Text | None:
         """Why a rule that needs these can't be checked; None if it can."""
+        if "loss" not in self.facts and not set(needs) <= set(OF_LOSSES):
+            return MISSING["recorded"]
         has: dict[str, Callable[[], bool]] = {
             "samples": lambda: len(self.recording) >= 2,
             "course": lambda: len(self.loss) >= 2 or self.blown_up,
             "validation": lambda: len(self.held_loss) >= 2,
+            "each": lambda: len(self.held_loss) == len(self.loss),
+            "plain": lambda: not self.facts.get("weighted"),
             "classes": lambda: self.shares is not None,
             "constant": lambda: self.constant is not None,
             "rows": lambda: self.recording.sample.x is not None and self.recording.sample.y is not None,
@@ -87,7 +122,19 @@ class Case:
             "accuracy": lambda: self.accuracy is not None,
             "twins": lambda: bool(self.facts.get("twins")),
         }
-        return next((MISSING[need] for need in needs if not has[need]()), None)
+        return next((self.why(need) for need in needs if not has[need]()), None)
+
+    def why(self, need: str) -> Text:
+        """Why there isn't what a rule needs."""
+        if need in self.late:
+            return self.late[need]
+        weighted = bool(self.facts.get("weighted")) and len(self.held_loss) < 2
+        other = {
+            "validation": "once" if len(self.held_loss) else need,
+            "constant": "weighted" if weighted else "always" if self.one_value else need,
+            "rows": "inputs" if self.facts.get("inputs", 1) > 1 else need,
+        }
+        return MISSING[other.get(need, need)]
 
     # --- the course of the loss ----------------------------------------------------------------------------------
 
@@ -111,7 +158,8 @@ class Case:
     def held_loss(self) -> Array:
         """The validation loss of the epochs that were validated, without penalties."""
         held = self.logged("val_loss")
-        return held - self.penalties if len(held) == len(self.penalties) else held
+        penalised = self.facts.get("held_penalised", True) and len(held) == len(self.penalties)
+        return held - self.penalties if penalised else held
 
     @cached_property
     def penalties(self) -> Array:
@@ -165,6 +213,12 @@ class Case:
             return None
         return np.asarray(np.array(counts, np.float64) / sum(counts))
 
+    @property
+    def one_value(self) -> bool:
+        """Whether all rows trained on have the same target."""
+        spread = self.facts.get("target_std")
+        return bool((self.shares is not None and self.shares.max() == 1) or (spread and not any(spread)))
+
     @cached_property
     def constant(self) -> float | None:
         """The loss of the best constant answer; None if it isn't known, as with weighted rows and no others."""
@@ -188,6 +242,11 @@ class Case:
     def yardsticks(self) -> Yardsticks | None:
         """What simple models reach on rows that they haven't seen; None if that can't be said, or not in the time."""
         if not self.thorough or self.constant is None:
+            return None
+        try:
+            self.budget.allow(seconds_of(self.recording.sample))
+        except TooLongError as error:
+            self.late["yardsticks"] = error.why
             return None
         return yardsticks(self.facts, self.recording.sample, self.constant)
 
@@ -237,6 +296,11 @@ class Case:
         """(samples, layers)."""
         return self.recording.statistics[name]
 
+    @property
+    def rates(self) -> Array:
+        """The learning rates, as far as they were recorded."""
+        return self.recording.course_of_rates[1]
+
     def ever_twice(self, flags: Array) -> Array:
         """By layer, whether something holds in two consecutive samples: (samples, layers) → (layers,).
 
@@ -267,11 +331,23 @@ class Case:
 
     @cached_property
     def outputs(self) -> Array | None:
-        """The network's outputs for the rows it is judged by, (rows, outputs)."""
+        """The network's outputs for the rows it is judged by, (rows, outputs); None if they can't be had in time."""
         if self.predict is None or self.judged is None:
             return None
-        outputs = np.asarray(self.predict(self.judged[0]))
-        return outputs.reshape(len(outputs), -1)
+        try:
+            return self.answers(self.judged[0])
+        except TooLongError as error:
+            self.late["predictions"] = error.why
+            return None
+
+    def answers(self, x: Array) -> Array:
+        """The network's outputs, (rows, outputs); raises TooLongError if there isn't the time."""
+        assert self.predict is not None
+        self.predict(x[:WARM])  # what is done once isn't counted
+        begin = time.perf_counter()
+        self.predict(x[:WARM])
+        self.budget.allow((time.perf_counter() - begin) * len(x) / WARM)
+        return np.asarray(self.predict(x)).reshape(len(x), -1)
 
 
 def last_two(flags: Array) -> Array:

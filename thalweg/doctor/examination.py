@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from thalweg.doctor import blowups, generalising, givens, lifeless, steps
+from thalweg.doctor.budget import SECONDS, TooLongError
 from thalweg.doctor.case import MISSING, Case, Predict
 from thalweg.doctor.finding import SEVERITIES, Diagnosis, Text
 from thalweg.doctor.rule import Rule
+from thalweg.doctor.yardsticks import load
 from thalweg.recordings.recording import Recording
 from thalweg.support.naming import choose
 
@@ -22,6 +24,7 @@ def diagnose(
     predict: Predict | None = None,
     *,
     thorough: bool = True,
+    seconds: float = SECONDS,
     skip: Mapping[str, Text] | None = None,
 ) -> Diagnosis:
     """What is wrong with a training, by its recording: every rule wants a symptom and its harm, twice running.
@@ -31,6 +34,7 @@ def diagnose(
         predict: a function from inputs to the network's outputs, for the rules that look at its answers.
         thorough: whether to fit a linear model and a forest to the recorded rows, which takes some tenths of a second,
             to know what can be reached. Without it, while a network trains, progress is poor only if it is nearly none.
+        seconds: that it may take. A rule whose work wouldn't fit is not checked, and it is said what it would take.
         skip: why rules are left out, by their names.
 
     Raises:
@@ -41,7 +45,9 @@ def diagnose(
     """
     for name in skip or ():
         choose("rule", name, RULES)
-    case = Case(recording, predict, thorough)
+    if thorough and recording.sample.x is not None:
+        load()  # which can take longer than all that follows
+    case = Case(recording, predict, thorough, seconds)
     found, checked, not_checked = [], [], dict(skip or {})
     for rule in RULES.values():
         if rule.name in not_checked:
@@ -50,8 +56,13 @@ def diagnose(
         if why is not None:
             not_checked[rule.name] = why
             continue
+        try:
+            finding = rule.finding(case)
+        except TooLongError as error:
+            not_checked[rule.name] = error.why
+            continue
         checked.append(rule.name)
-        if (finding := rule.finding(case)) is not None:
+        if finding is not None:
             found.append(finding)
     names = {finding.rule for finding in found}
     kept = [finding for finding in found if not names.intersection(RULES[finding.rule].yields_to)]

@@ -30,6 +30,7 @@ CHINESE = {
     "shared rows": "重複的資料列",
     "loss that doesn't fit": "損失函數不相配",
     "overfitting": "過度擬合",
+    "too few rows": "資料太少",
     "answers the majority": "只答多數類別",
     "imbalance": "類別不平衡",
     "no better than a linear model": "不比線性模型好",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from thalweg.doctor.case import Case
 from thalweg.doctor.rule import Numbers, Rule
-from thalweg.doctor.yardsticks import LINEAR
+from thalweg.doctor.yardsticks import LINEAR, loss_of
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -32,6 +32,8 @@ FOUND, OTHERS_FIND = 0.1, 0.3
 """A rare class is overlooked if no more than the first part of its rows is found, and simple models find the second."""
 FEWEST = 8
 """Of so few rows of a class nothing is said."""
+FEW_ROWS = 20
+"""Fewer rows of a class to learn from, or fewer to validate by, show nothing that holds for others."""
 WORSE, BETTER = 0.1, 0.1
 """Of the constant answer's loss: how much worse than a linear model a network is, or how much better a forest is."""
 
@@ -40,8 +42,6 @@ def overfitting(case: Case) -> Numbers | None:
     constant = case.constant
     assert constant is not None
     held, loss = case.held_loss, case.loss
-    if len(held) != len(loss):
-        return None
     least = float(held.min())
     risen = (held[-2:] - least) / constant
     gap = (held[-2:] - loss[-2:]) / constant
@@ -70,10 +70,14 @@ def costly(case: Case, held: Floats) -> bool:
 
 def better_now(case: Case, least: float) -> bool:
     """Whether the network as it was left has a smaller loss on new rows, as after restore_best_weights."""
-    if case.outputs is None or case.recording.sample.held_y is None:
+    kept = case.facts.get("kept_epoch")
+    if kept and kept <= len(case.held_loss):
+        return bool(case.held_loss[kept - 1] < least)
+    if case.predict is None or case.recording.sample.held_x is None or case.recording.sample.held_y is None:
         return False
-    losses = row_losses_of(case, case.outputs, case.recording.sample.held_y)
-    return losses is not None and float(losses.mean()) < least
+    function = loss_of(case.facts)
+    held_x, held_y = case.recording.sample.held_x, case.recording.sample.held_y
+    return function is not None and float(function(held_y, case.answers(held_x))) < least
 
 
 def codes(values: Floats, outputs: int) -> Codes:
@@ -142,6 +146,31 @@ def in_proportion(probabilities: Floats, shares: Floats) -> Codes:
     return np.asarray((probabilities / np.maximum(shares, 1e-12)).argmax(axis=1))
 
 
+def too_few(case: Case) -> Numbers | None:
+    rows, held = int(case.facts.get("rows") or 0), int(case.facts.get("held_rows") or 0)
+    classes = 1 if case.shares is None else int(np.count_nonzero(case.shares))
+    if case.diverged or not rows or rows >= FEW_ROWS * classes:
+        return None
+    judged = held >= FEW_ROWS and len(case.held_loss) >= 2
+    if judged and (case.held_loss[-2:] <= case.constant).any():
+        return None
+    what = {"en": "", "zh": ""} if classes == 1 else {"en": f" of {classes} classes", "zh": f"（{classes} 類）"}
+    last = f"{case.held_loss[-1]:.4g}" if judged else ""
+    so = {
+        "en": f"{held} to validate by have a loss of {last}, and a constant answer has {case.constant:.4g}"
+        if judged
+        else f"{held} to validate by, where one more or less that is right is {1 / held:.0%} of the accuracy"
+        if held
+        else "none to validate by",
+        "zh": f"{held} 列驗證資料的損失為 {last}，而只回答一個常數就有 {case.constant:.4g}"
+        if judged
+        else f"驗證用 {held} 列，其中一列對錯就是 {1 / held:.0%} 的準確率"
+        if held
+        else "沒有驗證資料",
+    }
+    return {"rows": rows, "what": what, "so": so}
+
+
 def no_better(case: Case) -> Numbers | None:
     yardsticks = case.yardsticks
     assert yardsticks is not None
@@ -172,9 +201,7 @@ def confirmed(case: Case, name: str) -> bool:
     Of classes, fewer of its answers are right; of numbers, its squared errors are larger.
     """
     assert case.yardsticks is not None
-    assert case.predict is not None
-    network = np.asarray(case.predict(case.yardsticks.x))
-    network = network.reshape(len(network), -1)
+    network = case.answers(case.yardsticks.x)
     other, y, least = case.yardsticks.predicted[name], np.asarray(case.yardsticks.y), 0.0
     if case.shares is None:
         truth = y.reshape(len(y), -1)
@@ -208,7 +235,7 @@ RULES = [
         harm=f"in the last two epochs {FEWER:.0%} fewer answers are right than when that loss was least, beyond "
         f"chance; or, if chance alone may be {VAGUE:.0%}, they are worth less than a constant answer; of numbers, the "
         "loss itself",
-        needs=("constant", "validation"),
+        needs=("constant", "validation", "each", "plain"),
         check=overfitting,
         sentence={
             "en": "The network learns its rows by heart: it has become worse on those that it doesn't learn from.",
@@ -226,6 +253,26 @@ RULES = [
             "zh": "請停在最好的一輪（callbacks.EarlyStopping(patience=10, restore_best_weights=True)）；或用 "
             "layers.Dropout、"
             "kernel_regularizer='l2'、減少單元，或增加資料。",
+        },
+    ),
+    Rule(
+        name="too few rows",
+        symptom=f"fewer than {FEW_ROWS} rows of a class to learn from, on average (of numbers: in all)",
+        harm=f"fewer than {FEW_ROWS} rows to validate by, so that no score means anything; or the validation loss of "
+        "the last two epochs is above that of a constant answer",
+        needs=("constant", "course"),
+        check=too_few,
+        sentence={
+            "en": "There are too few rows to learn anything that holds for others.",
+            "zh": "資料列太少，學到的東西無法用在其他資料上。",
+        },
+        evidence={"en": "{rows:,} rows{what} to learn from; {so}", "zh": "訓練用 {rows:,} 列{what}；{so}"},
+        remedy={
+            "en": "Get more rows, some hundreds of each class; vary the images that there are (layers.RandomFlip, "
+            "layers.RandomTranslation); until then use few units, and judge a table by "
+            "cross-validation (thalweg train: --folds 5).",
+            "zh": "請增加資料，每類數百列；影像可用 layers.RandomFlip、layers.RandomTranslation 產生變化；"
+            "在那之前請用較少的單元，表格則以交叉驗證評判（thalweg train：--folds 5）。",
         },
     ),
     Rule(

@@ -3,6 +3,7 @@ loss that doesn't fit the output."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,12 @@ def leaking(case: Case) -> Numbers | None:
     learn, judge = order[: len(order) // 2], order[len(order) // 2 :]
     if not (tells_apart(truth[learn]) and tells_apart(truth[judge])):
         return None
-    scores = np.array([tree_score(x[:, [k]], truth, learn, judge, task) for k in range(x.shape[1])])
+    scores = np.zeros(x.shape[1])
+    for k in range(x.shape[1]):
+        begin = time.perf_counter()
+        scores[k] = tree_score(x[:, [k]], truth, learn, judge, task)
+        if k == 1:  # after the imports: it tells what the others take, and the tree on all of them as much again
+            case.budget.allow(2 * x.shape[1] * (time.perf_counter() - begin))
     place = int(scores.argmax())
     if scores[place] < GIVES_AWAY:
         return None

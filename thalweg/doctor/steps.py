@@ -47,7 +47,7 @@ def too_high(case: Case) -> Numbers | None:
     late = above[:-1] & (case.recording.iterations[:-1] >= EARLY * case.recording.iterations[-1])
     if not (late & above[1:]).any() and not (case.ever_twice(above) and case.nothing_learned):
         return None
-    ratio, rate = float(np.nanmax(middle[above])), float(case.recording.learning_rates.max())
+    ratio, rate = float(np.nanmax(middle[above])), float(case.rates.max())
     return case.harm | {"ratio": ratio, "rate": rate, "try": rate * 10 ** max(USUAL - ratio, -3)}
 
 
@@ -58,7 +58,7 @@ def too_low(case: Case) -> Numbers | None:
     below = middle < LOW
     if not below[-2:].all() or below.mean() < 0.8:
         return None
-    ratio, rate = float(np.nanmedian(middle)), float(case.recording.learning_rates.max())
+    ratio, rate = float(np.nanmedian(middle)), float(case.rates.max())
     return case.harm | {"ratio": ratio, "rate": rate, "try": rate * 10 ** min(USUAL - ratio, 6)}
 
 
@@ -93,7 +93,7 @@ def still_falling(case: Case) -> Numbers | None:
         return None
     if not case.poor and min(falls) < FAST:
         return None
-    rates = case.recording.learning_rates
+    rates = case.rates
     if len(rates) and rates[-1] < 0.05 * rates.max():
         return None  # a schedule has brought it to its end
     return case.harm | {"fall": falls[0], "window": window, "epochs": len(case.loss), "more": 2 * len(case.loss)}

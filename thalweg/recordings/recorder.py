@@ -85,8 +85,10 @@ class Recorder:
         every = job.program.every
         self.timetable = Timetable(steps, job.steps_per_epoch, every, self.begun, self.most, floor)
         self.samples: list[Taken] = []
-        self.losses: list[tuple[int, int, Array]] = []  # of the last chunks: first step, its batch, sums of each step
-        self.at, self.means = np.zeros(0, np.int64), np.zeros(0)  # of those before: steps and mean losses
+        self.losses: list[tuple[int, int, Array, Array]] = []
+        """Of the last chunks: the first step, its batch, the sums of each step, and the learning rate of each."""
+        self.at, self.means, self.rates = np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
+        """Of those before: steps, mean losses, learning rates."""
         self.kept, self.apart = 0, 1  # steps in `losses`; from one of `at` to the next
         self.penalty: float | None = None  # of the first step
         buffers = [p.buffer for _, p in compiled.weights.named()]
@@ -165,9 +167,10 @@ class Recorder:
         self.own = 0.0
 
     def note(self, chunk: Chunk, outcome: Outcome) -> None:
-        """Keeps the losses of a chunk."""
+        """Keeps the losses and learning rates of a chunk."""
         assert outcome.losses is not None
-        self.losses.append((chunk.iteration - self.begun, chunk.batch, outcome.losses))
+        rates = chunk.learning_rates[: len(outcome.losses)]
+        self.losses.append((chunk.iteration - self.begun, chunk.batch, outcome.losses, rates))
         self.kept += len(outcome.losses)
         if self.kept > LOSSES_AT_ONCE:
             self.settle()
@@ -178,18 +181,19 @@ class Recorder:
         if not noted:
             return
         job, per_epoch = self.job, self.job.steps_per_epoch
-        steps = np.concatenate([first + np.arange(len(sums)) for first, _, sums in noted])
-        batches = np.concatenate([batch + np.arange(len(sums)) for _, batch, sums in noted]) % per_epoch
-        sums = np.concatenate([sums for _, _, sums in noted])
+        steps = np.concatenate([first + np.arange(len(sums)) for first, _, sums, _ in noted])
+        batches = np.concatenate([batch + np.arange(len(sums)) for _, batch, sums, _ in noted]) % per_epoch
+        sums = np.concatenate([sums for _, _, sums, _ in noted])
         rows = np.where(batches == per_epoch - 1, job.rows - (per_epoch - 1) * job.batch, job.batch)
         if self.penalty is None and len(sums):
             self.penalty = float(sums[0, 1] / rows[0])
         self.at = np.concatenate([self.at, steps])
         self.means = np.concatenate([self.means, sums.sum(axis=1) / rows])
+        self.rates = np.concatenate([self.rates, *(rates for _, _, _, rates in noted)])
         while np.count_nonzero(self.at % self.apart == 0) > MOST_LOSSES:
             self.apart *= 2
         chosen = self.at % self.apart == 0
-        self.at, self.means = self.at[chosen], self.means[chosen]
+        self.at, self.means, self.rates = self.at[chosen], self.means[chosen], self.rates[chosen]
 
     def take(self, chunk: Chunk, done: int, before: Array, gradient: Array | None, failed: bool = False) -> None:
         """Keeps a sample of the step that a chunk was: weights before it, its gradient, its update unless it failed.
@@ -305,6 +309,7 @@ class Recorder:
             histograms=dict(histograms(samples, len(parts))),
             batch_losses=self.means,
             batch_iterations=self.at,
+            batch_rates=self.rates,
             learning_rates=np.array([s.learning_rate for s in samples], np.float64),
             path=np.stack([w for _, w in path]) if path else None,
             path_iterations=np.array([k for k, _ in path], np.int64),

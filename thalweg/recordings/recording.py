@@ -25,6 +25,8 @@ HISTOGRAMS = ("weights", "gradients", "updates", "activations")
 BINS = 32
 SAMPLE = ("x", "y", "held_x", "held_y")
 VECTORS = ("iterations", "epochs", "batch_losses", "batch_iterations", "learning_rates", "path_iterations")
+SINCE = ("batch_rates",)
+"""Vectors that older files lack."""
 
 
 def no_numbers() -> Array:
@@ -93,7 +95,7 @@ class Recording:
         histograms: by name ("weights", "gradients", "updates", "activations").
         batch_losses, batch_iterations: (n,), the loss of a batch before its step, penalties included, and the number of
             steps done before it; from the first step, evenly thinned beyond 20,000.
-        learning_rates: (samples,).
+        learning_rates: (samples,); batch_rates: (n,), of the steps of `batch_losses`. Empty in older files.
         path: float32 (k, weights), all weights at some times, each time the arrays of `get_weights` one after the
             other (see `weights_at`): the first are those before the training, the last those that it left. None if
             they are too many for 4 MB.
@@ -127,6 +129,7 @@ class Recording:
     batch_losses: Array = field(default_factory=no_numbers)
     batch_iterations: Array = field(default_factory=no_steps)
     learning_rates: Array = field(default_factory=no_numbers)
+    batch_rates: Array = field(default_factory=no_numbers)
     path: Array | None = None
     path_iterations: Array = field(default_factory=no_steps)
     sample: Sample = field(default_factory=Sample)
@@ -139,6 +142,12 @@ class Recording:
     def __len__(self) -> int:
         """The number of samples."""
         return len(self.iterations)
+
+    @property
+    def course_of_rates(self) -> tuple[Array, Array]:
+        """Steps done, and the learning rate of the step after them: of each batch, or in older files of the samples."""
+        known = len(self.batch_rates) > 0
+        return (self.batch_iterations, self.batch_rates) if known else (self.iterations, self.learning_rates)
 
     def of(self, layer: str) -> dict[str, Array]:
         """The statistics of a layer, each (samples,)."""
@@ -172,7 +181,7 @@ class Recording:
             "layers": np.array(self.layers, np.str_),
             "facts": np.frombuffer(to_json(self.facts).encode(), np.uint8),
         }
-        result |= {name: getattr(self, name) for name in VECTORS}
+        result |= {name: getattr(self, name) for name in (*VECTORS, *SINCE)}
         result |= {f"statistics/{name}": values for name, values in self.statistics.items()}
         for name, histograms in self.histograms.items():
             for part, values in zip(("counts", "low", "high"), histograms, strict=True):
@@ -207,6 +216,7 @@ class Recording:
             ("learning_rates", self.learning_rates, (samples,)),
             ("batch_losses", self.batch_losses, (len(self.batch_iterations),)),
             ("batch_iterations", self.batch_iterations, (len(self.batch_iterations),)),
+            ("batch_rates", self.batch_rates, (len(self.batch_rates) and len(self.batch_iterations),)),
         ]
         by_layer = (samples, layers) if samples else None
         for name, values in self.statistics.items():
@@ -244,6 +254,7 @@ def made(path: Path, arrays: Mapping[str, Array]) -> Recording:
         sample=Sample(**{name: arrays.get(f"sample/{name}") for name in SAMPLE}),
         facts=facts,
         **{name: arrays[name] for name in VECTORS},
+        **{name: arrays[name] for name in SINCE if name in arrays},
     )
 
 
@@ -273,7 +284,7 @@ def shapes(values: Any) -> bool:
 
 FACTS: dict[str, Callable[[Any], bool]] = {
     "weights": shapes,
-    **dict.fromkeys(("epochs", "steps", "rows", "held_rows"), count),
+    **dict.fromkeys(("epochs", "steps", "rows", "held_rows", "kept_epoch"), count),
     "initial_penalty": lambda value: numbers([value]),
     **dict.fromkeys(("class_counts", "target_mean", "target_std"), numbers),
     "columns": lambda values: isinstance(values, list) and all(isinstance(name, str) for name in values),

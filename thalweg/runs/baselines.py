@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from thalweg.data.cells import Array
 from thalweg.data.tables import Table
 from thalweg.runs.scores import class_scores, number_scores
 from thalweg.tabular.features import Features
@@ -28,9 +30,14 @@ def constant(features: Features, train: Table, test: Table) -> dict[str, Any]:
         truth = target.numbers(test)
         return {"answer": target.mean, "scores": values(number_scores(truth, np.full(len(truth), target.mean)))}
     trained, tested = (features.targets(part).ravel().astype(int) for part in (train, test))
-    shares = np.bincount(trained, minlength=len(target.classes)) / len(trained)
+    return same_answer(trained, tested, target.classes)
+
+
+def same_answer(trained: Array, tested: Array, classes: Sequence[Any]) -> dict[str, Any]:
+    """`constant` of classes; both are class numbers, (rows,)."""
+    shares = np.bincount(trained, minlength=len(classes)) / len(trained)
     scores = class_scores(tested, np.tile(shares, (len(tested), 1)))
-    return {"answer": target.classes[int(shares.argmax())], "scores": values(scores)}
+    return {"answer": classes[int(shares.argmax())], "scores": values(scores)}
 
 
 def linear(features: Features, train: Table, test: Table, balanced: bool = False, seed: int = 0) -> dict[str, Any]:

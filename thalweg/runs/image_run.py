@@ -22,9 +22,12 @@ from thalweg.errors import BadRowsError, DataError, DivergedError, ModelFileErro
 from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
 from thalweg.recordings.timetable import RECORDING_SECONDS
-from thalweg.runs import evidence
+from thalweg.runs import evidence, judging
+from thalweg.runs.baselines import same_answer
 from thalweg.runs.facts import is_number, is_text, is_whole
 from thalweg.runs.folder import read_folder, read_recording
+from thalweg.runs.judging import Judgement
+from thalweg.runs.mistakes import class_mistakes
 from thalweg.runs.presets import hidden_layers
 from thalweg.runs.run import (
     Array,
@@ -32,13 +35,14 @@ from thalweg.runs.run import (
     Run,
     Scores,
     TrainingOptions,
-    class_baseline,
     load_network,
     prediction_columns,
 )
+from thalweg.runs.scores import class_scores
 from thalweg.schedules import CosineDecay
 from thalweg.support.checks import number
 from thalweg.support.naming import choose
+from thalweg.support.progress import stage
 from thalweg.support.untrusted import Npz, readable
 from thalweg.views.plots import KernelHistory, kernels_of
 
@@ -57,7 +61,6 @@ PEAK = (
 )
 BATCHES, LEAST_STEPS_AN_EPOCH = (128, 64, 32, 16), 20
 EPOCHS, MOST_EPOCHS, LEAST_STEPS = 15, 100, 600
-USUAL = (BATCHES[0], EPOCHS)
 WARM_UP = 0.1  # share of the steps in which it rises to the peak: Adam's first means are over few gradients
 
 
@@ -195,14 +198,26 @@ def course(rows: int, options: ImageOptions) -> ImageOptions:
 
 
 def describe_course(rows: int, asked: ImageOptions, chosen: ImageOptions) -> str:
-    """A line on batch size and epochs, with the reason if they are neither the usual ones nor those asked for."""
+    """A line on batch size and epochs, with the reason if what wasn't asked for isn't the usual.
+
+    >>> asked = ImageOptions(batch_size=32)
+    >>> describe_course(86, asked, course(86, asked))
+    'batches of 32, 100 epochs: 300 steps (with 86 images, the usual 15 epochs would be only 45 steps)'
+    """
     assert chosen.batch_size is not None
     assert chosen.epochs is not None
-    steps, usual = (epochs * -(-rows // batch) for batch, epochs in ((chosen.batch_size, chosen.epochs), USUAL))
-    line = f"batches of {chosen.batch_size:,}, {chosen.epochs:,} epochs: {steps:,} steps"
-    if (chosen.batch_size, chosen.epochs) in (USUAL, (asked.batch_size, asked.epochs)):
+    batch, epochs, usual = chosen.batch_size, chosen.epochs, []
+    line = f"batches of {batch:,}, {epochs:,} epochs: {epochs * -(-rows // batch):,} steps"
+    if asked.batch_size is None and batch != BATCHES[0]:
+        batch = BATCHES[0]
+        usual.append(f"batches of {batch}")
+    if asked.epochs is None and epochs != EPOCHS:
+        epochs = EPOCHS
+        usual.append(f"{epochs} epochs")
+    if not usual:
         return line
-    return f"{line} (the usual {USUAL[0]} and {USUAL[1]} would be {usual:,}, too few for {rows:,} images)"
+    steps = epochs * -(-rows // batch)
+    return f"{line} (with {rows:,} images, the usual {' and '.join(usual)} would be only {steps:,} steps)"
 
 
 def divide(images: Images, options: ImageOptions) -> Parts[Images]:
@@ -294,17 +309,34 @@ def train(
     run.recording = model.recording
     counts = parts.count(lambda part: len(part.y))
     run.facts = options.facts(images.source, counts, model.seed, history.seconds, history.interrupted)
-    run.facts["held-out"] = score(run, parts.test)
-    shares = model.predict(parts.test.x, verbose=0)
-    run.evidence = evidence.of_images(parts.test.x, parts.test.y, shares)
-    run.facts["baseline"] = class_baseline(parts.train.y, parts.test.y, images.classes)
+    with stage("judging by the images held out"):
+        shares = model.predict(parts.test.x, verbose=0)
+        run.facts |= comparison(shares, parts)
+        run.evidence = evidence.of_images(parts.test.x, parts.test.y, shares)
     return run
 
 
+def comparison(shares: Array, parts: Parts[Images]) -> dict[str, Any]:
+    """What run.json says of predictions for the images held out: scores, mistakes, a simpler answer, warnings."""
+    test, trained = parts.test, parts.train.y
+    watched = 0 if parts.validation is None else len(parts.validation.y)
+    found = judged(test, shares)
+    always = same_answer(trained, test.y, test.classes)
+    warnings = [
+        *judging.beaten(found, always, None, False, "pictures"),
+        *judging.few_pictures(trained, watched, len(test.y), test.classes),
+    ]
+    return found.facts() | {"baseline": always, "warnings": warnings}
+
+
+def judged(images: Images, shares: Array) -> Judgement:
+    """The judgement on predicted probabilities (rows, classes) for images whose class is known."""
+    return Judgement(class_scores(images.y, shares), class_mistakes(images.y, shares, images.classes))
+
+
 def score(run: ImageRun, images: Images) -> Scores:
-    """Accuracy and mean log loss."""
-    loss, accuracy = run.model.evaluate(images.x, images.y, verbose=0)
-    return {"accuracy": accuracy, "log loss": loss}
+    """The scores of a run on images."""
+    return judged(images, run.model.predict(images.x, verbose=0)).values
 
 
 def images_for(run: ImageRun, source: str | Path, skip_bad: bool = False) -> tuple[Images, Sequence[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,11 @@ from thalweg.data.target import label_text
 from thalweg.doctor.givens import TWINS
 from thalweg.runs.mistakes import class_mistakes, number_mistakes
 from thalweg.runs.scores import Score, class_scores, number_scores
-from thalweg.runs.suspicions import Leak
+from thalweg.runs.suspicions import Key, Leak
 from thalweg.tabular.features import Features
 
+FEW = 20
+"""Of fewer pictures, a class isn't learned, nor is a score to be relied on."""
 MOST_NAMED = 5
 """How many columns or classes a warning names."""
 
@@ -76,6 +79,18 @@ def given_away(leaks: Sequence[Leak], looked: int, columns: int) -> list[str]:
     ]
 
 
+def counting(keys: Sequence[Key]) -> list[str]:
+    """A warning of inputs that are the rows' numbers or keys."""
+    if not keys:
+        return []
+    names = listed([f"{key.column!r} ({key.low:.0f} … {key.high:.0f})" for key in keys])
+    options = " ".join(f"--ignore {shlex.quote(key.column)}" for key in keys[:MOST_NAMED])
+    return [
+        f"inputs that look like row numbers or keys: {names}; each row has its own, so they say nothing about new "
+        f"rows, and rows can be learned by heart from them: leave them out with {options}"
+    ]
+
+
 def seen_before(twins: int, rows: int) -> list[str]:
     """A warning of held-out rows that stand among the rows learned from, too."""
     if twins < max(1, TWINS * rows):
@@ -86,10 +101,14 @@ def seen_before(twins: int, rows: int) -> list[str]:
     ]
 
 
-def beaten(judgement: Judgement, baseline: dict[str, Any], linear: dict[str, Any] | None, weighted: bool) -> list[str]:
+def beaten(
+    judgement: Judgement, baseline: dict[str, Any], linear: dict[str, Any] | None, weighted: bool, inputs: str
+) -> list[str]:
     """Warnings of scores no better than those of one answer for all, or of a linear model.
 
-    `weighted`: the classes were weighted, so that the balanced accuracy counts.
+    Args:
+        weighted: the classes were weighted, so that the balanced accuracy counts.
+        inputs: what the network answers to, "columns" or "pictures".
     """
     if "RMSE" in judgement.scores:
         first = main = "RMSE"
@@ -99,14 +118,46 @@ def beaten(judgement: Judgement, baseline: dict[str, Any], linear: dict[str, Any
     own, other = judgement.scores[first].value, baseline["scores"].get(first, np.nan)
     if not is_better(first, own, other) and not np.isnan([own, other]).any():
         said.append(
-            f"{first} {own:.4g}: no better than {other:.4g}, that of the same answer for every row: either the columns "
-            "say nothing about the target, or the training failed"
+            f"{first} {own:.4g}: no better than {other:.4g}, that of the same answer for every row: either the "
+            f"{inputs} say nothing about the target, or the training failed"
+        )
+    own, other = judgement.scores[main].value, baseline["scores"].get(main, np.nan)
+    if main == "log loss" and is_better(main, other, own):
+        said.append(
+            f"log loss {own:.4g}: worse than {other:.4g}, that of giving every row the shares of the classes: it is "
+            "sure of answers that are wrong, so don't rely on its probabilities; more rows, or fewer epochs, help"
         )
     if linear is not None:
         score, other = judgement.scores[main], linear["scores"].get(main, np.nan)
         if is_better(main, other, score.value):
             chance = " (within the interval, so it may be chance)" if score.low <= other <= score.high else ""
             said.append(f"a {linear['model']} is better: {main} {other:.4g}, and {score.value:.4g} here{chance}")
+    return said
+
+
+def few_pictures(trained: Array, watched: int, tested: int, classes: Sequence[Any]) -> list[str]:
+    """Warnings of too few pictures: of a class to learn from, to watch by, and to judge by.
+
+    Args:
+        trained: class numbers of the pictures learned from.
+        watched, tested: how many there are to watch by, 0 if none are asked for, and to judge by.
+    """
+    counts = np.bincount(trained, minlength=len(classes))
+    few = [k for k in np.argsort(counts, kind="stable") if counts[k] < FEW]
+    said = []
+    if few:
+        shown = listed([f"{label_text(classes[k])} {counts[k]}" for k in few])
+        said.append(
+            f"few pictures to learn from ({FEW} of each class are a bare minimum, some hundreds are usual): {shown}; "
+            "take more, and vary those that you have: --flip horizontal --shift 0.1 --rotate 0.05 --zoom 0.1"
+        )
+    for count, what, share in ((watched, "to watch by", "validation"), (tested, "held out", "test")):
+        if 0 < count < FEW:
+            said.append(
+                f"{count} picture{'s' * (count > 1)} {what}: one more or less that is right changes the accuracy by "
+                f"{1 / count:.0%}, so such a score is mostly chance; take more pictures, or give a larger "
+                f"--{share}-share"
+            )
     return said
 
 

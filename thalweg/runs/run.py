@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.doctor import Diagnosis, diagnose
+from thalweg.doctor.budget import SECONDS
 from thalweg.doctor.finding import Text
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.loading import load_model
@@ -20,6 +21,7 @@ from thalweg.recordings import Recording
 from thalweg.runs.evidence import Evidence
 from thalweg.runs.folder import MODEL, RECORDING, write_folder
 from thalweg.support.checks import whole
+from thalweg.support.progress import stage
 
 Array = NDArray[Any]
 Scores = dict[str, float]
@@ -97,6 +99,7 @@ class Run(ABC):
     facts: dict[str, Any] = field(default_factory=dict)  # run.json: command, options, versions, scores
     recording: Recording | None = None  # of the training; of several networks, of the first
     evidence: Evidence | None = None  # what the folder keeps for the report, of a run that was just trained
+    examined: Diagnosis | None = None  # what the doctor has said of it, who is asked once
 
     told: ClassVar[Mapping[str, Text]] = {}  # rules of the doctor that are left out, and why
 
@@ -120,27 +123,26 @@ class Run(ABC):
     def recorded_network(self) -> Model:
         """The network that the recording is of."""
 
-    def diagnose(self) -> Diagnosis | None:
+    def diagnose(self, seconds: float = SECONDS) -> Diagnosis | None:
         """What is wrong with the training, of several networks with the first one's; None if nothing was recorded.
 
         Of tables, what `suspicions` finds in the whole table isn't looked for again in the recorded rows.
+
+        Args:
+            seconds: that it may take, unless it was asked for before.
         """
-        if self.recording is None:
-            return None
-        network = self.recorded_network()
-        return diagnose(self.recording, lambda x: network.predict(x, verbose=0), skip=self.told)
+        if self.examined is None and self.recording is not None:
+            network = self.recorded_network()
+            predict = partial(network.predict, verbose=0)
+            with stage("the doctor examines the training"):
+                self.examined = diagnose(self.recording, predict, seconds=seconds, skip=self.told)
+        return self.examined
 
     def save(self, folder: Path, command: Sequence[str]) -> None:
         """Writes the run folder."""
         further = self.descriptions() | (self.evidence.files() if self.evidence is not None else {})
         further |= {} if self.recording is None else {RECORDING: self.recording.save}
         write_folder(folder, command, self.model, further, self.history, self.facts)
-
-
-def class_baseline(trained: Array, tested: Array, classes: Sequence[Any]) -> dict[str, Any]:
-    """The score of always giving the most frequent class of the training rows; both are class numbers (rows,)."""
-    answer = int(np.bincount(trained).argmax())
-    return {"answer": classes[answer], "scores": {"accuracy": float((tested == answer).mean())}}
 
 
 def prediction_columns(first: dict[str, Array], guesses: Array, shares: Mapping[Any, Array]) -> dict[str, Array]:

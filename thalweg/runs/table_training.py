@@ -18,6 +18,7 @@ from thalweg.runs.divisions import group_codes, times
 from thalweg.runs.judging import Judgement
 from thalweg.runs.run import Array, Parts
 from thalweg.runs.table_run import OF_MEMBERS, TableOptions, TableRun, divide, fit_all
+from thalweg.support.progress import stage
 from thalweg.support.seeds import draw_seed
 from thalweg.support.stopwatch import compiling
 from thalweg.tabular.clock import Clock
@@ -39,12 +40,13 @@ def train(
     """
     options.check()
     options = replace(options, seed=draw_seed() if options.seed is None else options.seed)
-    table, target, parts = divide(table, options)
-    try:
-        prepared = made_ready(parts.train, target, options)
-    except BadRowsError:
-        fit_all(table, options)  # names the bad rows of all parts
-        raise
+    with stage("fitting the columns"):
+        table, target, parts = divide(table, options)
+        try:
+            prepared = made_ready(parts.train, target, options)
+        except BadRowsError:
+            fit_all(table, options)  # names the bad rows of all parts
+            raise
     if announce is not None:
         announce(prepared, parts)
     begin, compiled = time.perf_counter(), compiling.seconds
@@ -58,11 +60,12 @@ def train(
     run.facts = options.facts(table.source, rows, options.seed, seconds, found.interrupted)
     run.facts["options"] |= settings(prepared)
     run.facts |= members(found, prepared)
-    if run.trees:
-        run.facts["networks"] = run.judge(parts.test, alone=True).values
-    predicted = run.predicted(parts.test)
-    judgement = judging.judge(run.features, predicted, parts.test)
-    run.evidence = evidence.of_table(run.features, predicted, parts.test)
+    with stage("judging by the rows held out"):
+        if run.trees:
+            run.facts["networks"] = run.judge(parts.test, alone=True).values
+        predicted = run.predicted(parts.test)
+        judgement = judging.judge(run.features, predicted, parts.test)
+        run.evidence = evidence.of_table(run.features, predicted, parts.test)
     run.facts |= judgement.facts() | comparison(judgement, prepared.features, parts, options)
     if options.folds is not None and not found.interrupted:
         run.facts["folds"] = cross_validated(table, target, options, progress)
@@ -143,15 +146,20 @@ def members(found: Ensemble, prepared: Prepared) -> dict[str, Any]:
 def comparison(judgement: Judgement, features: Features, parts: Parts[Table], options: TableOptions) -> dict[str, Any]:
     """What run.json says beside the scores: those of simpler answers, and warnings."""
     balanced, seed = options.class_weight is not None, options.split_seed
-    always = baselines.constant(features, parts.train, parts.test)
-    line = baselines.linear(features, parts.train, parts.test, balanced, seed)
-    leaks, looked = suspicions.leaks(features, parts.train, seed)
-    twins = suspicions.twins(features, parts.train, parts.test)
+    with stage("fitting a linear model to compare with"):
+        always = baselines.constant(features, parts.train, parts.test)
+        line = baselines.linear(features, parts.train, parts.test, balanced, seed)
+    with stage("looking for columns that give the answer away"):
+        leaks, looked = suspicions.leaks(features, parts.train, seed)
+        keys = suspicions.keys(features, parts.train, seed)
+    with stage("looking for rows that are in both parts"):
+        twins = suspicions.twins(features, parts.train, parts.test)
     rare = {} if balanced else suspicions.rare_classes(features, parts.train)
     used = sum(1 for column in features.columns if column.features)
     warnings = [
-        *judging.beaten(judgement, always, line, balanced),
+        *judging.beaten(judgement, always, line, balanced, "columns"),
         *judging.given_away(leaks, looked, used),
+        *judging.counting(keys),
         *judging.seen_before(twins, parts.test.rows),
         *judging.too_rare(rare),
     ]

@@ -165,10 +165,11 @@ class Blueprint:
             ends.append(layers.Activation(activation, name=f"{name}_probability")(tempered))
         mean = ends[0] if len(ends) == 1 else layers.Average(name="mean")(ends)
         whole = Functional(x, mean, name="ensemble", seed=0)
-        for model in trained:
+        for number, model in enumerate(trained):  # after Ctrl-C the first ones may be missing
             for layer in model.layers:
                 if layer.weighted:
-                    whole.get_layer(layer.name).set_weights(list(layer.get_weights()))
+                    name = f"{named(number)}{str(layer.name).removeprefix(str(model.name))}"
+                    whole.get_layer(name).set_weights(list(layer.get_weights()))
         return whole, [Functional(x, end, name=named(number), seed=0) for number, end in enumerate(ends)]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from thalweg.data.recipe import recipe
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.experiments.population import side_by_side
+from thalweg.layers import Activation
 from thalweg.models.model import Model
 from thalweg.recordings import Recording
 from thalweg.recordings.datafacts import with_rows
@@ -218,7 +219,9 @@ def fit_one(
     batch = settings.batch_of(len(x))
     model, bare = blueprint.member(number, seed, settings.epochs * -(-len(x) // batch))
     y = recipe(blueprint.task).encode(learned.y, blueprint.outputs, model.loss)
-    watcher = BestEpoch(bare, rows.x[held], held, judge, clock, lanes, settings.patience, tell)
+    encoded = recipe(blueprint.task).encode(rows.y, blueprint.outputs, model.loss)
+    loss = partial(held_loss, model, encoded[held]) if record and len(held) else None
+    watcher = BestEpoch(bare, rows.x[held], held, judge, clock, lanes, settings.patience, tell, loss)
     try:
         history = model.fit(
             x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=learned.weights, lanes=lanes,
@@ -231,9 +234,31 @@ def fit_one(
     recording = model.recording
     if recording is not None and len(held):  # they are rows of the fit with a weight of 0, or not in it
         learn = np.setdiff1d(np.arange(len(rows.x)), held, assume_unique=True)
-        y = recipe(blueprint.task).encode(rows.y, blueprint.outputs, model.loss)
-        recording = with_rows(recording, rows.x, y, learn, held)
+        recording = with_rows(recording, rows.x, encoded, learn, held)
+        of_all = len(x) / len(learn)  # the fit's loss is a mean over all its rows, with those of weight 0
+        course = recording.facts["history"]
+        course |= {"loss": [of_all * value for value in course["loss"]], "val_loss": watcher.losses}
+        told = {"held_penalised": False, "kept_epoch": watcher.best_epoch, "weighted": rows.weights is not None}
+        recording = recording.with_facts(history=course, **told)
     return Trained(number, model, watcher, held, records, recording)
+
+
+def held_loss(model: Model, y: Array, outputs: Array) -> float:
+    """The loss of a member's outputs, which lack the last activation, without penalties and weights of rows.
+
+    A cross-entropy at its best temperature, as it counts: one is chosen for the ensemble in the end.
+    """
+    last: Any = model.layers[-1]
+    if "crossentropy" in model.loss.name and isinstance(last, Activation):
+        outputs = outputs / np.float32(temperature.least_loss(outputs, codes_of(y), None)[1])
+    made = last(outputs) if isinstance(last, Activation) else outputs
+    return float(model.loss(y, made))
+
+
+def codes_of(y: Array) -> Array:
+    """Class numbers (rows,) of encoded targets."""
+    wide = y.ndim == 2 and y.shape[1] > 1
+    return (y.argmax(axis=1) if wide else y.reshape(len(y))).astype(np.int64)
 
 
 def join(blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], judge: Judge, count: int) -> Ensemble:

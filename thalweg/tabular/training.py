@@ -34,6 +34,7 @@ class BestEpoch(Callback):
         lanes: cores to judge with.
         patience: epochs without a better one after which it ends; 0: never; None: by its best epoch.
         progress: called after each epoch with its number from 1, and the logs.
+        loss: of outputs for the held-out rows, kept by epoch in `losses`; None: it isn't wanted.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class BestEpoch(Callback):
         lanes: int,
         patience: int | None = None,
         progress: Callable[[int, Logs], None] | None = None,
+        loss: Callable[[Array], float] | None = None,
     ) -> None:
-        self.patience, self.progress = patience, progress
+        self.patience, self.progress, self.loss = patience, progress, loss
+        self.losses: list[float] = []
         self.bare, self.x, self.rows, self.judge, self.clock, self.lanes = bare, x, rows, judge, clock, lanes
         self.best: tuple[float, ...] = (-np.inf,)
         self.best_epoch = 0  # counted from 1; 0: none was judged
@@ -92,6 +95,8 @@ class BestEpoch(Callback):
             return None
         outputs = self.bare.predict(self.x, verbose=0, lanes=self.lanes)
         score = self.judge(self.rows, outputs)
+        if self.loss is not None and len(self.losses) < epoch:
+            self.losses.append(self.loss(outputs))
         if score > self.best or self.outputs is None:
             self.best, self.best_epoch, self.outputs = score, epoch, outputs
             self.weights = self.vector.copy()

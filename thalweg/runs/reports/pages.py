@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from thalweg.doctor import Diagnosis
 from thalweg.errors import ArgumentError, DivergedError
 from thalweg.models.inspection import steps_of
 from thalweg.runs.evidence import load_evidence
@@ -13,6 +14,7 @@ from thalweg.runs.reports.run_subjects import run_name, subject_of_run
 from thalweg.runs.run import Run
 from thalweg.runs.stored import load_run
 from thalweg.runs.table_run import TableRun
+from thalweg.support.progress import stage
 from thalweg.views.report.document import SECONDS, report_document
 from thalweg.views.report.of_model import subject_of
 from thalweg.views.report.several import comparison_document
@@ -22,10 +24,12 @@ from thalweg.views.web.page import write_page
 REPORT = "report.html"
 
 
-def stored_subject(folder: Path) -> Subject:
-    """What a report says of a run folder."""
-    run = load_run(folder)
-    return subject_of_run(run, load_evidence(folder, input_shape(run), classes(run)), folder)
+def stored_subject(folder: Path, diagnosis: Diagnosis | None = None) -> Subject:
+    """What a report says of a run folder; `diagnosis`: what the doctor has said of it, if he was asked already."""
+    with stage(f"reading {folder}"):
+        run = load_run(folder)
+        run.examined = diagnosis
+        return subject_of_run(run, load_evidence(folder, input_shape(run), classes(run)), folder)
 
 
 def input_shape(run: Run) -> tuple[int, ...]:
@@ -41,20 +45,23 @@ def classes(run: Run) -> int:
     return len(run.classes) if isinstance(run, ImageRun) else 0
 
 
-def write_stored(folder: Path, path: Path, language: str = "en", seconds: float = SECONDS) -> None:
-    """Writes the report of a run folder."""
-    write_page(path, report_document(stored_subject(folder), language, seconds))
+def write_stored(
+    folder: Path, path: Path, language: str = "en", seconds: float = SECONDS, diagnosis: Diagnosis | None = None
+) -> None:
+    """Writes the report of a run folder; `diagnosis` as in `stored_subject`."""
+    write_page(path, report_document(stored_subject(folder, diagnosis), language, seconds))
 
 
-def write_failed(error: DivergedError, path: Path, source: str, language: str = "en") -> None:
-    """Writes a report of a training that failed, of which no run folder is kept."""
+def write_failed(error: DivergedError, path: Path, source: str, diagnosis: Diagnosis | None) -> None:
+    """Writes a report of a training that failed, of which no run folder is kept; `diagnosis` as in `stored_subject`."""
     model = error.model
     subject = subject_of(model, steps_of(model._weights.graph))
     subject.name = f"{Path(source).stem}: a training that failed"
     subject.facts = [(both("source", "資料來源"), source), *subject.facts]
     if not subject.remarks:
         subject.remarks.append(both(f"The training failed: {error}", f"訓練失敗：{error}"))
-    write_page(path, report_document(subject, language))
+    subject.diagnose = None if diagnosis is None else lambda _: diagnosis
+    write_page(path, report_document(subject))
 
 
 def write_comparison(folders: Sequence[Path], path: Path, language: str = "en") -> None:

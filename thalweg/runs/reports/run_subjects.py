@@ -25,6 +25,8 @@ from thalweg.tabular.trees import mixed
 from thalweg.views.report.of_model import retrained, retrained_share
 from thalweg.views.report.subject import ColumnInputs, Network, PictureInputs, Score, Subject, Text, both, written
 
+MOST_LEFT_OUT = 30
+"""Columns that aren't used and are named."""
 FIRST_NAMED = "member_1_"
 """How the names of the first network's layers begin in an ensemble's graph."""
 
@@ -164,6 +166,7 @@ def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> N
                 f"使用 {len(run.features.columns)} 欄中的 {used} 欄，成為 {len(run.features.feature_names)} 個輸入",
             ),
         ),
+        *left_out(run),
         (both("rows", "資料列"), rows_text(facts)),
         (both("trained", "訓練了"), trained_text(members, trees, run.model.count_params())),
         (both("training", "訓練過程"), seconds_text(facts, len(run.history))),
@@ -197,6 +200,20 @@ def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> N
     if subject.x is None:
         rows = evidence.at[: evidence.random]
         subject.x, subject.y = evidence.x[: evidence.random], encoded(run, first, evidence.held.truth[rows])
+
+
+def left_out(run: TableRun) -> list[tuple[Text, Text]]:
+    """The columns that aren't inputs, each with the reason; nothing if all are."""
+    options = run.facts["options"]
+    unused = {column.name: column.understood for column in run.features.describe() if not column.features}
+    unused |= dict.fromkeys(options.get("ignore") or (), "--ignore")
+    unused |= {options[name]: f"--{name}" for name in ("id", "group", "time") if options.get(name)}
+    used = {column.name for column in run.features.columns if column.features}  # such as a time that is kept
+    named = [f"{name}: {why}" for name, why in unused.items() if name not in used]
+    if not named:
+        return []
+    more = [f"… {len(named) - MOST_LEFT_OUT:,}"] * (len(named) > MOST_LEFT_OUT)
+    return [(both("columns left out", "未使用的欄位"), "; ".join([*named[:MOST_LEFT_OUT], *more]))]
 
 
 def trained_text(members: int, trees: Any, weights: int) -> dict[str, str]:

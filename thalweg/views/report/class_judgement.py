@@ -89,11 +89,12 @@ def confusion(truth: Array, guesses: Array, classes: Any) -> Figure:
 
 def ranking(truth: Array, shares: Array, classes: Any, chosen: list[int]) -> list[Figure]:
     """ROC and precision-recall curves of these classes, each against the rest."""
-    roc, recall = [], []
+    roc, recall, count = [], [], 0
     for k in chosen:
         positive = truth == k
         if positive.all() or not positive.any():
             continue
+        count += 1
         true, false, found = ranked(positive, shares[:, k])
         area = float(np.sum(np.diff(false) * (true[1:] + true[:-1]) / 2))  # by trapezoids
         hits = np.rint(true * positive.sum())
@@ -107,6 +108,12 @@ def ranking(truth: Array, shares: Array, classes: Any, chosen: list[int]) -> lis
         recall.append({"name": f"{classes[k]} (AP {average:.3f})", "x": true[keep], "y": precision[keep]})
     if not roc:
         return []
+    note = {}
+    if count < len(classes):
+        note["note"] = both(
+            f"Of {count} of the {len(classes)} classes, the most frequent ones, each against the rest.",
+            f"{len(classes)} 個類別中最常見的 {count} 個，各對其餘類別。",
+        )
     chance = {
         "name": both("guessing", "隨機猜測"),
         "x": np.array([0.0, 1.0]),
@@ -121,6 +128,7 @@ def ranking(truth: Array, shares: Array, classes: Any, chosen: list[int]) -> lis
             "x_label": both("false positive rate", "偽陽性率"),
             "y_label": both("true positive rate", "真陽性率"),
             "series": [*roc, chance],
+            **note,
         },
         {
             "kind": "curves",
@@ -129,6 +137,7 @@ def ranking(truth: Array, shares: Array, classes: Any, chosen: list[int]) -> lis
             "x_label": both("recall", "召回率"),
             "y_label": both("precision", "精確率"),
             "series": recall,
+            **note,
         },
     ]
 

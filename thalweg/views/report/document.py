@@ -9,6 +9,7 @@ import numpy as np
 
 from thalweg.errors import ThalwegError
 from thalweg.support.files import to_json
+from thalweg.support.progress import stage
 from thalweg.views.report.class_judgement import class_judgement
 from thalweg.views.report.findings import findings
 from thalweg.views.report.influence import influence
@@ -76,14 +77,15 @@ def report_document(subject: Subject, language: str = "en", seconds: float = SEC
 def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]]:
     """The sections that there are, in order, and what couldn't be made.
 
-    What needs time comes in the order of its worth: first what the predictions depend on.
+    What needs time comes in the order of its worth: first what is wrong, then what the predictions depend on.
     """
     made: dict[str, Section | None] = {}
     failed: list[Text] = []
 
     def make(name: str, section: Callable[[], Section | None]) -> None:
         try:
-            made[name] = found = section()
+            with stage(f"the report: {TITLES[name]['en'].lower()}"):
+                made[name] = found = section()
             if found is not None and name in INSIDE and subject.inside is not None:
                 found["text"] = [subject.inside, *found.get("text", [])]
         except ThalwegError as error:  # such as a network of a kind that can't be shown so
@@ -94,6 +96,7 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
     make("overview", lambda: overview(subject))
     make("course", lambda: training_curves(subject))
     make("judgement", lambda: class_judgement(subject) or number_judgement(subject))
+    make("findings", lambda: findings(subject, clock.part(0.5)))
     make("influence", lambda: influence(subject, clock.part(0.4)))
     make("mistakes", lambda: worst_rows(subject, important(made["influence"])))
     make("network", lambda: network_drawing(subject))
@@ -101,7 +104,6 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
     make("layers", lambda: layer_statistics(subject))
     make("program", lambda: timing(subject, clock))
     make("landscape", lambda: loss_planes(subject, clock.part(0.6)))
-    make("findings", lambda: findings(subject, clock))  # last, as its time has no limit
     make("reproduction", lambda: reproduction(subject))
     there = [(title, section) for name, title in TITLES.items() if (section := made[name]) is not None]
     return [{"title": title} | section for title, section in there], failed

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg.doctor import Diagnosis, diagnose
+from thalweg.doctor.finding import title_of
 from thalweg.recordings import Recording
 from thalweg.views.report.subject import Clock, Subject, Text, both
-
-LEAST = 1.0
-"""Seconds without which no linear model and no forest are fitted, to know what can be reached."""
 
 
 def examined(subject: Subject, clock: Clock) -> Diagnosis | None:
     """What the doctor says; None without a history."""
     if subject.diagnose is not None:
-        return subject.diagnose()
+        return subject.diagnose(clock.left)
     recording = subject.recording
     if recording is None:
         records = [record for record in subject.history if not record.get("member")]
@@ -25,7 +23,7 @@ def examined(subject: Subject, clock: Clock) -> Diagnosis | None:
         recording = Recording(facts={"history": {key: [record[key] for record in records] for key in keys}})
     network = subject.network
     predict = None if network is None else lambda x: network.model.predict(x, verbose=0)
-    return diagnose(recording, predict, thorough=clock.left >= LEAST)
+    return diagnose(recording, predict, seconds=clock.left)
 
 
 def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
@@ -50,8 +48,14 @@ def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
                 "kind": "table",
                 "title": both("Not checked", "未檢查的規則"),
                 "columns": [both("why", "原因"), both("rules", "規則")],
-                "rows": [[why, ", ".join(rules)] for why, rules in reasons.values()],
+                "rows": [[why, named(rules)] for why, rules in reasons.values()],
                 "numeric": [False, False],
             }
         )
     return {"id": "findings", "text": [first], "figures": figures}
+
+
+def named(rules: list[str]) -> Text:
+    """Rules by their names in both languages."""
+    titles = [title_of(rule) for rule in rules]
+    return both(", ".join(title["en"] for title in titles), "、".join(title["zh"] for title in titles))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.subject import Figure, Subject, Text, both, written
+from thalweg.views.report.subject import Figure, Score, Subject, Text, both, written
 
 ERRORS = ("log loss", "loss", "RMSE", "MAE")
 """Scores that are better the smaller they are."""
@@ -37,12 +37,13 @@ def overview(subject: Subject) -> dict[str, Any]:
 def score_table(subject: Subject) -> Figure:
     """Scores with intervals, beside those of simpler answers."""
     others = list(dict.fromkeys(name for score in subject.scores for name in score.others))
-    columns: list[Text] = [both("score", "分數"), both("this run", "本次執行"), both("95 % interval", "95 % 信賴區間")]
-    rows = []
-    for score in subject.scores:
-        known = np.isfinite([score.low, score.high]).all()
-        interval = f"{written(score.low)} – {written(score.high)}" if known else ""
-        rows.append([score.name, written(score.value), interval, *(written(score.others.get(k)) for k in others)])
+    intervals = [interval(score) for score in subject.scores]
+    columns: list[Text] = [both("score", "分數"), both("this run", "本次執行")]
+    columns += [both("95 % interval", "95 % 信賴區間")] * any(intervals)
+    rows = [
+        [score.name, known(score.value), *[limits] * any(intervals), *(known(score.others.get(k)) for k in others)]
+        for score, limits in zip(subject.scores, intervals, strict=True)
+    ]
     of = subject.held.of if subject.held is not None else 0
     title, note = scored_on(subject, of)
     return {
@@ -50,9 +51,20 @@ def score_table(subject: Subject) -> Figure:
         "title": title,
         "columns": [*columns, *others],
         "rows": rows,
-        "numeric": [False, *[True] * (2 + len(others))],
+        "numeric": [False, *[True] * (len(columns) - 1 + len(others))],
         **({"note": note} if of else {}),
     }
+
+
+def interval(score: Score) -> str:
+    """The limits of a score's interval; "" if they aren't known."""
+    there = np.isfinite([score.low, score.high]).all()
+    return f"{written(score.low)} – {written(score.high)}" if there else ""
+
+
+def known(value: float | None) -> str:
+    """A score for people; "—" where there is none."""
+    return "—" if value is None or np.isnan(value) else written(value)
 
 
 def scored_on(subject: Subject, of: int) -> tuple[Text, Text]:

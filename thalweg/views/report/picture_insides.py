@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
 
 from thalweg.views.report.convnet_figures import kernel_figures, map_figures, saliency_figure
 from thalweg.views.report.subject import Clock, Figure, PictureInputs, Subject, Text, both
+from thalweg.views.report.worst_rows import CAPTIONS, caption
 
 LEAST = 0.2
+BACKWARD = 3.0
+"""How many times as long as forward it takes forward and back."""
 MOST_PICTURES = 12
 MOST_PIXELS = 1 << 19
 """Of a picture: those of larger ones would take long in NumPy."""
@@ -27,13 +31,17 @@ def picture_insides(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     text: list[Text] = []
     inputs, held = subject.inputs, subject.held
     if isinstance(inputs, PictureInputs) and inputs.random and int(np.prod(shape)) <= MOST_PIXELS:
+        seconds = np.inf  # that one picture takes in NumPy
         if clock.has(LEAST, both("feature maps", "特徵圖")):
             if held is not None and subject.classes:
-                truth = subject.classes[int(held.truth[inputs.at[0]])]
-                text.append(both(f"The feature maps are of a picture of {truth}.", f"特徵圖取自一張 {truth} 的圖。"))
+                said = caption(subject, held, int(inputs.at[0]))
+                text.append(both(f"The feature maps are of this picture: {said}.", f"特徵圖取自這張圖：{said}。"))
+            begin = time.perf_counter()
             figures += map_figures(network.model, inputs.x[:1])
-        if held is not None and subject.classes and clock.has(LEAST, both("saliency", "顯著圖")):
-            figures.append(salient(subject, inputs))
+            seconds = time.perf_counter() - begin
+        what = both("saliency", "顯著圖")
+        if held is not None and subject.classes and clock.has(BACKWARD * seconds, what):
+            figures.append(salient(subject, inputs, int(clock.left / 2 / (BACKWARD * seconds))))
     if not figures:
         return None
     return {
@@ -43,16 +51,24 @@ def picture_insides(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     }
 
 
-def salient(subject: Subject, inputs: PictureInputs) -> Figure:
-    """One picture of each class, and the pixels on which its prediction depends."""
+def salient(subject: Subject, inputs: PictureInputs, most: int) -> Figure:
+    """A picture of each class, `most` at most, and the pixels on which its prediction depends."""
     held, network = subject.held, subject.network
     assert held is not None
     assert network is not None
     at = inputs.at[: inputs.random]
     _, first = np.unique(held.truth[at], return_index=True)
-    first = np.sort(first)[:MOST_PICTURES]
+    count = len(first)
+    first = np.sort(first)[: max(1, min(most, MOST_PICTURES))]
     guesses = held.guesses[at[first]].astype(np.int64)
-    captions = [str(subject.classes[k]) for k in guesses.tolist()]
+    captions = [caption(subject, held, place) for place in at[first].tolist()]
     units = network.model.output_shape[-1]
     answers = guesses if units > 1 else np.zeros(len(guesses), np.int64)
-    return saliency_figure(network.model, inputs.x[first], answers, captions)
+    figure = saliency_figure(network.model, inputs.x[first], answers, captions)
+    more = both("", "")
+    if len(first) < count:
+        more = both(f" Of {len(first)} of {count} classes.", f"{count} 類中的 {len(first)} 類。")
+    note = figure["note"]
+    return figure | {
+        "note": {key: f"{note[key]}{gap}{CAPTIONS[key]}{more[key]}" for key, gap in (("en", " "), ("zh", ""))}
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.overview import ERRORS
+from thalweg.views.report.overview import ERRORS, interval, known
 from thalweg.views.report.subject import Figure, Score, Subject, Text, both, thinned, written
 from thalweg.views.report.training_curves import EPOCH, MOST_EPOCHS, curves, number, split, titled
 
@@ -66,10 +66,8 @@ def scores_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[st
 
 def scored(score: Score | None) -> str:
     """A score with its interval, if it is known."""
-    if score is None:
-        return ""
-    known = np.isfinite([score.low, score.high]).all()
-    return f"{written(score.value)} ({written(score.low)} – {written(score.high)})" if known else written(score.value)
+    limits = "" if score is None else interval(score)
+    return known(None if score is None else score.value) + (f" ({limits})" if limits else "")
 
 
 def same_rows(subjects: Sequence[Subject]) -> Text:

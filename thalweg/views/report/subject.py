@@ -197,7 +197,8 @@ class Subject:
         history: a record for each epoch (of each member).
         metric: what "held_out" in the history is.
         recording: what was measured while it trained (`thalweg.recordings`).
-        diagnose: what the doctor says, if he knows more than the recording; None: he is asked about that.
+        diagnose: what the doctor says within some seconds, if he knows more than the recording, or has been asked
+            already; None: he is asked about the recording.
         code: how to reproduce it: what it is, its language and its text.
         settings: by name, for comparisons.
         sizes: by name, for comparisons: parameters, seconds, …
@@ -221,7 +222,7 @@ class Subject:
     history: list[dict[str, Any]] = field(default_factory=list)
     metric: str = ""
     recording: Any = None
-    diagnose: Callable[[], Diagnosis | None] | None = None
+    diagnose: Callable[[float], Diagnosis | None] | None = None
     code: list[tuple[Text, str, str]] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, float] = field(default_factory=dict)

@@ -147,14 +147,16 @@ def condensed(x: Array, y: Array, most: int) -> tuple[Array, Array, Array, Array
 
 
 def learning_rates(recording: Any) -> list[Figure]:
-    """The learning rate over the steps; nothing if it is constant."""
-    if recording is None or len(recording.learning_rates) < 2:
+    """The learning rate of every step; nothing if it is constant."""
+    if recording is None:
         return []
-    rates = np.asarray(recording.learning_rates, np.float64)
-    if np.ptp(rates[np.isfinite(rates)]) == 0:
+    x, rates = (np.asarray(part, np.float64) for part in recording.course_of_rates)
+    if len(rates) < 2 or np.ptp(rates[np.isfinite(rates)]) == 0:
         return []
-    keep = thinned(len(rates), MOST_POINTS)
-    x = np.asarray(recording.iterations, np.float64)[keep]
+    keep = np.union1d(thinned(len(rates), MOST_POINTS), [rates.argmax(), rates.argmin()])
     name = both("learning rate", "學習率")
-    series = [{"name": name, "x": x, "y": rates[keep]}]
-    return [curves(both("Learning rate", "學習率"), series, both("step", "步"), name)]
+    note = None
+    if not len(recording.batch_rates):  # a file of an older version
+        note = both(f"Known at {len(rates)} steps; between them it may be another.", f"只知道 {len(rates)} 步的值。")
+    series = [{"name": name, "x": x[keep], "y": rates[keep]}]
+    return [curves(both("Learning rate", "學習率"), series, both("step", "步"), name, note)]

@@ -14,6 +14,10 @@ LONGEST = 60
 """Letters of a cell that are shown."""
 SIDE = 96
 """Pixels of a picture's side, at most."""
+CAPTIONS = both(
+    "The class, what it was taken for, and the probability given to that.",
+    "依序為：實際類別、被認作的類別、給它的機率。",
+)
 
 
 def badness(held: Held) -> Array:
@@ -148,21 +152,21 @@ def pictures(subject: Subject, held: Held, inputs: PictureInputs, places: Array)
     if not there.any():
         return None
     shown = as_small(inputs.bytes[at[there]])
-    captions = []
-    for place in places[there].tolist():
-        truth, guess, _ = said(subject, held, place)
-        captions.append(f"{truth} → {guess} ({float(held.predicted[place].max()):.0%})")
+    captions = [caption(subject, held, place) for place in places[there].tolist()]
     return {
         "kind": "images",
         "title": counted(len(captions), ("picture", "pictures"), "張圖"),
-        "note": both(
-            "The class, what it was taken for, and the probability given to that.",
-            "依序為：實際類別、被認作的類別、給它的機率。",
-        ),
+        "note": CAPTIONS,
         "images": shown,
         "captions": captions,
         "scale": max(1, round(SIDE / max(shown.shape[1:3]))),
     }
+
+
+def caption(subject: Subject, held: Held, place: int) -> str:
+    """What stands below a picture; see `CAPTIONS`."""
+    truth, guess, _ = said(subject, held, place)
+    return f"{truth} → {guess} ({float(held.predicted[place].max()):.0%})"
 
 
 def as_small(images: Array) -> Array:

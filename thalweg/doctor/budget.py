@@ -1,0 +1,47 @@
+"""The seconds that an examination may take: work that wouldn't fit isn't begun, and it is said what it would take."""
+
+from __future__ import annotations
+
+import time
+
+from thalweg.doctor.finding import Text
+from thalweg.errors import ThalwegError
+from thalweg.support.stopwatch import compiling
+
+SECONDS = 10.0
+"""For an examination, unless it is told: usual ones take one or two."""
+
+
+class TooLongError(ThalwegError):
+    """Work that would take longer than there is time for."""
+
+    def __init__(self, seconds: float, left: float) -> None:
+        super().__init__(f"it would take about {seconds:.2g} s, and {left:.2g} s are left")
+        self.why: Text = {"en": str(self), "zh": f"大約需要 {seconds:.2g} 秒，而只剩 {left:.2g} 秒"}
+
+
+class Budget:
+    """Seconds that pass; compiling kernels isn't counted, since it is done once.
+
+    >>> budget = Budget(5.0)
+    >>> budget.allow(1.0)
+    >>> budget.allow(60.0)
+    Traceback (most recent call last):
+    ...
+    thalweg.doctor.budget.TooLongError: it would take about 60 s, and 5 s are left
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.begin, self.compiled = time.perf_counter(), compiling.so_far
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        passed = time.perf_counter() - self.begin - (compiling.so_far - self.compiled)
+        return max(0.0, self.seconds - passed)
+
+    def allow(self, seconds: float) -> None:
+        """Raises TooLongError unless there is time for so many seconds of work."""
+        if seconds > self.left:
+            raise TooLongError(seconds, self.left)
