@@ -12,6 +12,7 @@ from typer import Option
 from thalweg.cli.console import Grid, say, say_skipped
 from thalweg.cli.options import Columns, FileFormat, SkipBad, Source, TestShare, chosen, grouped, name_of
 from thalweg.cli.report import compile_seconds, end_after
+from thalweg.cli.train import check_target
 from thalweg.data.images import is_image_source
 from thalweg.errors import ArgumentError
 from thalweg.experiments.tuning.journal import NEEDED
@@ -33,7 +34,7 @@ WORDS = {"true": True, "false": False, "on": True, "off": False}
 def tune(
     source: Source,
     *,
-    target: Annotated[str, Option(help="the column to predict")],
+    target: Annotated[str | None, Option(help="the column to predict")] = None,
     trials: Annotated[int | None, Option(help="how many; 100, or as many as --time-limit allows")] = None,
     time_limit: Annotated[float | None, Option(help="seconds for search, reruns and the last fit")] = None,
     metric: Annotated[str | None, Option(help="log_loss, accuracy, auc, rmse, mae …")] = None,
@@ -61,6 +62,7 @@ def tune(
         raise ArgumentError(
             f"{source} holds images: tune is for tables; thalweg train has presets for images (--model)"
         )
+    target = check_target(source, target)
     need(*NEEDED)  # before a table is read for minutes
     name = f"{name_of(source)}-tuned"
     folder = out or free_folder(name)
