@@ -11,6 +11,7 @@ from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run as image_runs
 from thalweg.runs import presets
+from thalweg.runs.image_options import warm_cosine
 from thalweg.views import plots
 from thalweg.views.figures import new_figure
 
@@ -55,7 +56,9 @@ def test_the_whole_way(thalweg):
     facts = json.loads(Path("run/run.json").read_text())
     assert facts["held-out"]["accuracy"] >= 0.95 > facts["baseline"]["scores"]["accuracy"]
     about = json.loads(Path("run/images.json").read_text())
-    assert about == {"classes": ["0", "1"], "height": 8, "width": 8, "channels": 1, "scale": 1 / 255}
+    shape = {"height": 8, "width": 8, "channels": 1}
+    read = {"scale": 1 / 255, "range": [0, 255], "fit": "stretch", "transparency": "white"}
+    assert about == {"classes": ["0", "1"], **shape, **read}
 
     code, out, _ = thalweg("evaluate", "run", "stripes.npz")
     assert code == 0
@@ -126,7 +129,7 @@ def test_the_learning_rate_rises_and_falls_unless_it_is_to_be_constant(thalweg, 
 @pytest.mark.parametrize("steps", [1, 2, 9, 10, 11, 1000])
 def test_the_learning_rate_of_any_number_of_steps(steps):
     """Never 0, the peak once, and 0 where training has ended."""
-    rates = image_runs.warm_cosine(0.1, steps)(np.arange(steps + 1))
+    rates = warm_cosine(0.1, steps)(np.arange(steps + 1))
     assert rates[:-1].min() > 0
     assert np.argwhere(np.isclose(rates, 0.1, rtol=1e-12)).tolist() == [[steps // 10]]
     assert (np.diff(rates)[: steps // 10] > 0).all()

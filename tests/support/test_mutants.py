@@ -15,7 +15,8 @@ import pytest
 import thalweg
 from thalweg import Sequential, layers
 from thalweg.cli.inspect_run import inspect
-from thalweg.data.images import read_images, read_picture
+from thalweg.data.images import read_images
+from thalweg.data.pictures import Reading, read_picture
 from thalweg.data.tables import read_table, write_table
 from thalweg.errors import ThalwegError
 from thalweg.initializers import FromFile
@@ -104,7 +105,7 @@ def picture(ending, mode="RGB"):
 
 def look(path):
     read_picture(path)
-    read_picture(path, (6, 7), 1)
+    read_picture(path, Reading((6, 7), 1))
 
 
 def network(folder):

@@ -28,19 +28,23 @@ class Survey:
 
     Attributes:
         bad: pictures and class folders that can't be used, and why.
-        shapes: pictures by their shape, where they aren't brought to one.
+        shapes: pictures by their height and width.
+        notes: what should be known though nothing is wrong.
     """
 
     bad: dict[Path, str] = field(default_factory=dict)
     shapes: dict[tuple[int, ...], list[Path]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def check(self, skip_bad: bool) -> None:
-        """Raises if anything is wrong that isn't to be left out."""
+        """Raises if anything is wrong that isn't to be left out; else warns of what should be known."""
         said = [*([sizes(self.shapes)] if len(self.shapes) > 1 else []), *([] if skip_bad else grouped(self.bad))]
         if self.bad and not skip_bad:
             raise BadRowsError(self.bad, said="; ".join(said))
         if said:
             raise DataError(said[0])
+        for said_too in self.notes:
+            warnings.warn(said_too, ThalwegWarning, stacklevel=4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +85,15 @@ def sizes(shapes: dict[tuple[int, ...], list[Path]]) -> str:
 
 def read_folder(folder: Path, reading: Reading, skip_bad: bool = False) -> Images:
     """A folder of class folders, or train/ and test/ with the same classes."""
-    parts = parts_in(folder)
     survey = Survey()
+    parts = parts_in(folder, survey)
     train, test = (folder / part for part in parts) if parts else (folder, None)
-    names = class_folders(train)
-    further = class_folders(test, least=0) if test is not None else []
-    pictures = read_classes(train, names, reading, survey)
+    names = class_folders(train, survey)
+    further = class_folders(test, survey, least=0) if test is not None else []
+    pictures = read_classes(train, names, reading, survey, alone=test is None)
     if pictures is not None and test is not None:
         same = replace(reading, channels=pictures.x.shape[3])
-        tested = read_classes(test, names, same, survey, some=True)
+        tested = read_classes(test, names, same, survey, held=True)
     for name in further:
         if test is not None and name not in names:
             survey.bad[test / name] = f"{test / name} is a class that {train} doesn't have"
@@ -124,29 +128,31 @@ def of_classes(folder: Path, pictures: Pictures, names: Sequence[str], skipped: 
     return Images(pictures.x, y, classes, str(folder), None, skipped, *rest_of(pictures))
 
 
-def parts_in(folder: Path) -> tuple[str, str] | None:
+def parts_in(folder: Path, survey: Survey) -> tuple[str, str] | None:
     """The folders for training and for testing, if it is divided so: train and test, or train and val."""
     found = {name.lower(): name for name in folders_in(folder)}
     held = [found[name] for name in (TEST, *VALIDATION) if name in found]
     if TRAIN not in found or not held:
         return None
     if len(held) > 1:
-        note(f"{folder / held[1]} isn't used: scores are those of {folder / held[0]}")
+        survey.notes.append(f"{folder / held[1]} isn't used: scores are those of {folder / held[0]}")
     if others := [name for key, name in found.items() if key not in (TRAIN, TEST, *VALIDATION)]:
-        note(f"{listed([folder / name for name in others])}: not used, beside {found[TRAIN]} and {held[0]}")
+        survey.notes.append(
+            f"{listed([folder / name for name in others])}: not used, beside {found[TRAIN]} and {held[0]}"
+        )
     return found[TRAIN], held[0]
 
 
-def class_folders(folder: Path, least: int = 2) -> list[str]:
+def class_folders(folder: Path, survey: Survey, least: int = 2) -> list[str]:
     """The names of the classes: the folders in it that aren't hidden."""
     names = folders_in(folder)
     loose = [file for file in files_in(folder) if is_picture(file)]
     if len(names) >= least:
         if loose:
-            note(f"{len(loose):,} pictures beside the class folders aren't used: {listed(loose)}")
+            survey.notes.append(f"pictures beside the class folders aren't used: {listed(loose)}")
         deep = [folder / name / inner for name in names for inner in folders_in(folder / name)]
         if deep:
-            note(f"pictures in folders of a class folder count as that class: {listed(deep)}")
+            survey.notes.append(f"pictures in folders of a class folder count as that class: {listed(deep)}")
         return names
     needed = f"{folder} needs a folder of images for each of at least two classes"
     if not names:
@@ -158,19 +164,22 @@ def class_folders(folder: Path, least: int = 2) -> list[str]:
 
 
 def read_classes(
-    folder: Path, classes: Sequence[str], reading: Reading, survey: Survey, some: bool = False
+    folder: Path, classes: Sequence[str], reading: Reading, survey: Survey, alone: bool = False, held: bool = False
 ) -> Pictures | None:
-    """The pictures of each class, None without any; with `some`, a class may have none."""
+    """The pictures of each class, None without any.
+
+    `alone`: they are all there are, to learn from and to judge by. `held`: to judge by, where a class may have none.
+    """
     files = [(number, f) for number, name in enumerate(classes) for f in pictures_in(folder / name)]
     found = read_pictures([f for _, f in files], reading, survey)
     read = found[0]
     counts = np.bincount([number for number, f in files if f in read], minlength=len(classes))
-    for number in () if some else np.flatnonzero(counts == 0).tolist():
+    for number in () if held else np.flatnonzero(counts == 0).tolist():
         there = any(n == number for n, _ in files)
         path = folder / classes[number]
         survey.bad[path] = f"{path} is a class folder without images{' that can be read' if there else ''}"
-    if not some and (single := [folder / classes[number] for number in np.flatnonzero(counts == 1).tolist()]):
-        note(f"class folders with one picture, which can't be learned from and judged by: {listed(single)}")
+    if alone and (single := [folder / classes[number] for number in np.flatnonzero(counts == 1).tolist()]):
+        survey.notes.append(f"class folders with a single picture, learned from and not judged by: {listed(single)}")
     if found[1] is None:
         return None
     y = np.array([number for number, f in files if f in read], int)
@@ -209,7 +218,9 @@ def read_pictures(files: Sequence[Path], reading: Reading, survey: Survey) -> tu
         read[file] = stretched
         grey += picture.shape[2] == 1
     if x is not None and 0 < grey < len(read):
-        note(f"{grey:,} of {len(read):,} pictures are grey: all are taken in colour; --channels 1 makes all grey")
+        survey.notes.append(
+            f"{grey:,} of {len(read):,} pictures are grey: all are taken in colour; --channels 1 makes all grey"
+        )
     return read, None if x is None else x[: len(read)]
 
 
@@ -252,8 +263,3 @@ def hidden(name: str, folder: bool = False) -> bool:
 def is_picture(file: Path) -> bool:
     """Whether the name ends as a picture's."""
     return (guess_type(file.name)[0] or "").startswith("image/")
-
-
-def note(text: str) -> None:
-    """A warning."""
-    warnings.warn(text, ThalwegWarning, stacklevel=4)

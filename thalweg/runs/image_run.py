@@ -109,7 +109,7 @@ class ImageRun(Run):
         Warns of pictures that don't look like those of training.
         """
         paths = [source] if isinstance(source, str | Path) else list(source)
-        return self.shares({Path(path): self.picture(Path(path)) for path in paths})
+        return self.shares(paths, [self.picture(Path(path)) for path in paths])
 
     def evaluate(self, source: Any) -> Scores:
         """Accuracy and log loss on images as `thalweg train` takes them; on the test images, if there are any."""
@@ -165,10 +165,10 @@ class ImageRun(Run):
             for said in self.likeness.warnings(x, self.range, name, stretched, self.reading.invert):
                 warnings.warn(said, ThalwegWarning, stacklevel=3)
 
-    def shares(self, pictures: dict[Path, tuple[Array, float]]) -> Array:
-        """The probability of each class for pictures read from files, (rows, classes)."""
-        x, files = np.stack([pixels for pixels, _ in pictures.values()]), list(pictures)
-        self.compare(x, lambda row: str(files[row]), np.array([stretched for _, stretched in pictures.values()]))
+    def shares(self, files: Sequence[Any], pictures: Sequence[tuple[Array, float]]) -> Array:
+        """The probability of each class for pictures read from these files, (rows, classes)."""
+        x = np.stack([pixels for pixels, _ in pictures])
+        self.compare(x, lambda row: str(files[row]), np.array([stretched for _, stretched in pictures]))
         shares: Array = self.model.predict(x, verbose=0)
         return shares
 
@@ -324,21 +324,24 @@ def predictions(run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False)
 
     Warns of pictures that don't look like those of training.
     """
-    read: dict[Path, tuple[Array, float]] = {}
+    files: list[Path] = []
+    read: list[tuple[Array, float]] = []
     bad: dict[Path, str] = {}
     for picture in pictures:
         try:
-            read[picture] = run.picture(picture)
+            read.append(run.picture(picture))
+            files.append(picture)
         except NotFoundError:
             raise
         except DataError as error:
             bad[picture] = str(error)
     if bad and not (skip_bad and read):
         raise BadRowsError(bad, said="; ".join(grouped(bad)))
-    shares = run.shares(read)
-    files = np.array([str(picture) for picture in read], object)
+    shares = run.shares(files, read)
     guesses = np.array([run.classes[k] for k in shares.argmax(axis=1)], object)
-    columns = prediction_columns({"file": files}, guesses, dict(zip(run.classes, shares.T, strict=True)))
+    columns = prediction_columns(
+        {"file": np.array(list(map(str, files)), object)}, guesses, dict(zip(run.classes, shares.T, strict=True))
+    )
     return columns, list(bad.values())
 
 
