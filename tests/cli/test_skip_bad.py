@@ -257,7 +257,7 @@ def test_a_small_folder_is_learned(tmp_path):
     shares = []
     for more in ({"batch_size": 128, "epochs": 15}, {}):
         run = image_runs.train(images, image_runs.ImageOptions(model=str(tmp_path / "net.yaml"), seed=0, **more))
-        shares.append(image_runs.score(run, held)["accuracy"])
+        shares.append(image_runs.score(run, held).values["accuracy"])
     assert shares[0] < 0.7
     assert shares[1] > 0.85
 

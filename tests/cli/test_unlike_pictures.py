@@ -40,7 +40,9 @@ def trained(tmp_path_factory):
     (folder / "small.yaml").write_text(SMALL)
     x, y = strokes(200)
     images = Images(x[..., None], y, ("lying", "standing"), "strokes")
-    options = ImageOptions(model=str(folder / "small.yaml"), epochs=20, batch_size=16, learning_rate=0.01, seed=0, lanes=1)
+    options = ImageOptions(
+        model=str(folder / "small.yaml"), epochs=20, batch_size=16, learning_rate=0.01, seed=0, lanes=1
+    )
     image_run.train(images, options).save(folder / "run", ["thalweg", "train"])
     return folder
 
@@ -95,9 +97,10 @@ def test_one_picture_alone_is_judged_as_among_others(run_thalweg, trained, drawn
     """The control: of one inverted picture among ten, one is told of."""
     assert run_thalweg("predict", trained / "run", "paper/3.png")[2].startswith("note: paper/3.png is dark where")
     among = [f"learned/{k}.png" for k in range(9)]
-    assert "note: 1 of 10 pictures (paper/3.png) is dark" in run_thalweg(
-        "predict", trained / "run", "paper/3.png", *among
-    )[2]
+    assert (
+        "note: 1 of 10 pictures (paper/3.png) is dark"
+        in run_thalweg("predict", trained / "run", "paper/3.png", *among)[2]
+    )
     assert run_thalweg("predict", trained / "run", "learned/3.png")[2] == ""
 
 
@@ -258,5 +261,3 @@ def test_hits_and_false_alarms(name, rows):
 
     assert told(test) <= 10
     assert told(255 - test) >= 9900
-
-

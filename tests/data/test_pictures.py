@@ -122,7 +122,11 @@ REFUSED = [
     ("i.tif", lambda path: Image.new("I", (8, 6)).save(path), "i.tif has pixels of the kind 'I', not of 8 or 16 bits"),
     ("a.heic", with_bytes(struct.pack(">I", 24) + b"ftypheic" + bytes(40)), "a.heic is a HEIC picture, .* save it as"),
     ("b.jpg", with_bytes(struct.pack(">I", 24) + b"ftypmif1" + bytes(40)), "b.jpg is a HEIC picture"),
-    ("a.svg", with_bytes(b"<?xml version='1.0'?>\n<svg xmlns='x'></svg>"), r"a.svg is a drawing \(SVG\), .*: export it"),
+    (
+        "a.svg",
+        with_bytes(b"<?xml version='1.0'?>\n<svg xmlns='x'></svg>"),
+        r"a.svg is a drawing \(SVG\), .*: export it",
+    ),
     ("a.pdf", with_bytes(b"%PDF-1.7\n"), "a.pdf is a PDF document"),
     ("none.png", with_bytes(b""), "none.png is empty"),
     ("text.png", with_bytes(b"no picture"), "text.png is not an image"),

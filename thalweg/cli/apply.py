@@ -16,6 +16,8 @@ from thalweg.data.sources import writable
 from thalweg.data.tables import Table, write_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.runs import image_run, table_run
+from thalweg.runs.judging import Judgement
+from thalweg.runs.run import Run
 
 OF_FILES, OF_PICTURES = ("encoding", "sheet"), ("invert", "fit")
 
@@ -48,8 +50,13 @@ def evaluate_table(run: Path, rows: Table, skip_bad: bool) -> None:
         table, skipped = table_run.usable(loaded, table, with_targets=True)
         say_skipped(skipped)
     warn_of_unseen(loaded, table)
-    found, before = loaded.judge(table).facts(), {"held out in training": loaded.facts["held-out"]}
-    show_scores("score", table.rows, found["held-out"], found["intervals"], before)
+    show_judgement(loaded, table.rows, loaded.judge(table))
+
+
+def show_judgement(run: Run, rows: int, judgement: Judgement) -> None:
+    """Prints scores beside those of the training, and where predictions are wrong."""
+    found, before = judgement.facts(), {"held out in training": run.facts["held-out"]}
+    show_scores("score", rows, found["held-out"], found["intervals"], before)
     show_mistakes(found["mistakes"])
 
 
@@ -59,7 +66,7 @@ def evaluate_images(run: Path, source: str, invert: bool, fit: str | None, skip_
     loaded.read_as(invert, fit)
     images, skipped = image_run.images_for(loaded, source, skip_bad)
     say_skipped(skipped)
-    show_scores("score", len(images.y), image_run.score(loaded, images))
+    show_judgement(loaded, len(images.y), image_run.score(loaded, images))
 
 
 @grouped

@@ -74,19 +74,17 @@ class ImageOptions(TrainingOptions):
         self,
         model: Sequential,
         train: tuple[Array, Array],
-        validation: tuple[Array, ...] | None,
+        validation: tuple[Array, Array] | None,
         callbacks: Sequence[Callback] = (),
     ) -> tuple[History, int]:
         """`Sequential.fit`, recorded, and the epoch whose weights are kept, the first being 1.
 
-        That is the best one by the validation rows, if there are any; else the last. A training that Ctrl-C ends is
-        kept too.
+        That is the best one by the validation loss, in which rows aren't weighted, or without validation rows the last.
+        A training that Ctrl-C ends is kept too.
         """
         assert self.epochs is not None
         watch = EarlyStopping(RECIPE.monitor, patience=self.early_stopping or self.epochs, restore_best_weights=True)
         weights = balanced_weights(train[1]) if self.class_weight else None
-        if validation is not None and weights is not None:
-            validation = (*validation, weights[validation[1]])
         try:
             history = model.fit(
                 *train,

@@ -47,7 +47,9 @@ from thalweg.runs.image_options import (
     describe_course,
     warm_cosine,
 )
+from thalweg.runs.judging import Judgement
 from thalweg.runs.likeness import Likeness
+from thalweg.runs.mistakes import class_mistakes
 from thalweg.runs.presets import hidden_layers
 from thalweg.runs.run import (
     Array,
@@ -58,6 +60,7 @@ from thalweg.runs.run import (
     load_network,
     prediction_columns,
 )
+from thalweg.runs.scores import class_scores
 from thalweg.support.naming import choose
 from thalweg.support.untrusted import Npz, readable
 from thalweg.views.plots import KernelHistory, kernels_of
@@ -112,9 +115,9 @@ class ImageRun(Run):
         return self.shares(paths, [self.picture(Path(path)) for path in paths])
 
     def evaluate(self, source: Any) -> Scores:
-        """Accuracy and log loss on images as `thalweg train` takes them; on the test images, if there are any."""
+        """Scores by name on images as `thalweg train` takes them; on the test images, if there are any."""
         images, _ = images_for(self, source)
-        return score(self, images)
+        return score(self, images).values
 
     def recorded_network(self) -> Model:
         return self.model
@@ -245,8 +248,8 @@ def train(
     counts = parts.count(lambda part: len(part.y))
     run.facts = options.facts(images.source, counts, model.seed, history.seconds, history.interrupted)
     run.facts |= kept(history, best, counts["validation"], model.seed)
-    run.facts["held-out"] = score(run, parts.test)
     shares = model.predict(parts.test.x, verbose=0)
+    run.facts |= judged(parts.test, shares).facts()
     run.evidence = evidence.of_images(parts.test.x, parts.test.y, shares)
     run.facts["baseline"] = class_baseline(parts.train.y, parts.test.y, images.classes)
     return run
@@ -261,10 +264,14 @@ def kept(history: History, best: int, held: int, seed: int) -> dict[str, Any]:
     return {"members": [member], "metric": "log_loss"}
 
 
-def score(run: ImageRun, images: Images) -> Scores:
-    """Accuracy and mean log loss."""
-    loss, accuracy = run.model.evaluate(images.x, images.y, verbose=0)
-    return {"accuracy": accuracy, "log loss": loss}
+def score(run: ImageRun, images: Images) -> Judgement:
+    """The judgement on the network's predictions."""
+    return judged(images, run.model.predict(images.x, verbose=0))
+
+
+def judged(images: Images, shares: Array) -> Judgement:
+    """The judgement on predicted probabilities (rows, classes)."""
+    return Judgement(class_scores(images.y, shares), class_mistakes(images.y, shares, images.classes))
 
 
 def images_for(run: ImageRun, source: str | Path, skip_bad: bool = False) -> tuple[Images, Sequence[str]]:
