@@ -197,6 +197,7 @@ def test_images_that_are_not_finite(tmp_path):
     assert len(images.skipped) == 2
 
 
+@pytest.mark.filterwarnings("ignore:.* of nearly one colour")  # as they are
 def test_pictures_whole_way(thalweg, photos):
     train = ("train", photos, "--model", "mlp", "--epochs", "1", "--seed", "0", "--out", "run")
     code, _, error = thalweg(*train)

@@ -13,6 +13,7 @@ from thalweg.data.recipe import recipe
 from thalweg.data.target import split_rows
 from thalweg.models.sequential import Sequential
 from thalweg.recordings.timetable import RECORDING_SECONDS
+from thalweg.runs.best_epoch import BestEpoch
 from thalweg.runs.run import Array, TrainingOptions, balanced_weights
 from thalweg.schedules import CosineDecay
 from thalweg.support.checks import number
@@ -76,14 +77,14 @@ class ImageOptions(TrainingOptions):
         train: tuple[Array, Array],
         validation: tuple[Array, Array] | None,
         callbacks: Sequence[Callback] = (),
-    ) -> tuple[History, int]:
-        """`Sequential.fit`, recorded, and the epoch whose weights are kept, the first being 1.
+    ) -> tuple[History, BestEpoch | None]:
+        """`Sequential.fit`, recorded, and the epoch whose weights are kept: the best by the validation rows, if any.
 
-        That is the best one by the validation loss, in which rows aren't weighted, or without validation rows the last.
         A training that Ctrl-C ends is kept too.
         """
         assert self.epochs is not None
-        watch = EarlyStopping(RECIPE.monitor, patience=self.early_stopping or self.epochs, restore_best_weights=True)
+        best = None if validation is None else BestEpoch(len(validation[1]))
+        stop = EarlyStopping(RECIPE.monitor, patience=self.early_stopping or 0) if self.early_stopping else None
         weights = balanced_weights(train[1]) if self.class_weight else None
         try:
             history = model.fit(
@@ -91,7 +92,7 @@ class ImageOptions(TrainingOptions):
                 batch_size=self.batch_size,
                 epochs=self.epochs,
                 validation_data=validation,
-                callbacks=[*([] if validation is None else [watch]), *callbacks],
+                callbacks=[*(one for one in (best, stop) if one is not None), *callbacks],
                 class_weight=None if weights is None else dict(enumerate(weights.tolist())),
                 lanes=self.lanes,
                 record=RECORDING_SECONDS,
@@ -100,8 +101,7 @@ class ImageOptions(TrainingOptions):
             if model.history is None or not model.history.interrupted:  # training hadn't begun
                 raise
             history = model.history
-        kept = watch.best_epoch + 1 if validation is not None and watch.best_weights is not None else len(history.epoch)
-        return history, kept
+        return history, best
 
 
 def course(rows: int, options: ImageOptions) -> ImageOptions:

@@ -35,6 +35,7 @@ from thalweg.errors import (
 from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
 from thalweg.runs import evidence
+from thalweg.runs.best_epoch import BestEpoch
 from thalweg.runs.facts import is_known, is_list, is_number, is_text, is_whole
 from thalweg.runs.folder import read_folder, read_recording
 from thalweg.runs.image_options import (
@@ -247,7 +248,7 @@ def train(
     run.recording = model.recording
     counts = parts.count(lambda part: len(part.y))
     run.facts = options.facts(images.source, counts, model.seed, history.seconds, history.interrupted)
-    run.facts |= kept(history, best, counts["validation"], model.seed)
+    run.facts |= kept(history, best, model.seed)
     shares = model.predict(parts.test.x, verbose=0)
     run.facts |= judged(parts.test, shares).facts()
     run.evidence = evidence.of_images(parts.test.x, parts.test.y, shares)
@@ -255,13 +256,12 @@ def train(
     return run
 
 
-def kept(history: History, best: int, held: int, seed: int) -> dict[str, Any]:
+def kept(history: History, best: BestEpoch | None, seed: int) -> dict[str, Any]:
     """What run.json says of the epoch whose weights were kept, as of a table's networks; {} without validation rows."""
-    if not held or not history.epoch:
+    if best is None or not best.epoch:
         return {}
-    score = history.history[RECIPE.monitor][best - 1]
-    member = {"best epoch": best, "epochs": len(history.epoch), "held out": held, "score": score, "seed": seed}
-    return {"members": [member], "metric": "log_loss"}
+    how_far = {"best epoch": best.epoch, "epochs": len(history.epoch), "held out": best.rows}
+    return {"members": [{**how_far, "score": best.score, "seed": seed}], "metric": "accuracy"}
 
 
 def score(run: ImageRun, images: Images) -> Judgement:
