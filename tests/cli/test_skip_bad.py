@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thalweg.data.image_set import Images
-from thalweg.data.images import is_image_source, read_images
+from thalweg.data.images import Images, is_image_source, read_images
 from thalweg.data.tables import Table, read_table, write_table
 from thalweg.errors import BadRowsError, DataError
 from thalweg.runs import image_run as image_runs

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import thalweg
-from thalweg.data.image_set import Images
+from thalweg.data.images import Images
+from thalweg.data.images.likeness import Likeness
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, DataError, ModelFileError, ThalwegWarning
 from thalweg.runs import image_run
 from thalweg.runs.image_options import ImageOptions
-from thalweg.runs.likeness import Likeness
 
 Image = pytest.importorskip("PIL.Image")
 pytest.importorskip("yaml")

@@ -6,9 +6,9 @@ import struct
 import numpy as np
 import pytest
 
-from thalweg.data import images as module
+from thalweg.data.images import image_sources as module
 from thalweg.data.images import read_images
-from thalweg.data.pictures import read_picture
+from thalweg.data.images.picture_files import read_picture
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 
 Image = pytest.importorskip("PIL.Image")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from thalweg.data.images import is_image_source, pictures_in, read_images
+from thalweg.data.images import is_image_source, read_images
+from thalweg.data.images.image_folders import pictures_in
 from thalweg.errors import ArgumentError, BadRowsError, DataError, ThalwegWarning
 
 Image = pytest.importorskip("PIL.Image")

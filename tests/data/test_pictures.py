@@ -5,8 +5,8 @@ import struct
 import numpy as np
 import pytest
 
-from thalweg.data.image_set import range_of
-from thalweg.data.pictures import Reading, read_picture
+from thalweg.data.images.image_set import range_of
+from thalweg.data.images.picture_files import Reading, read_picture
 from thalweg.errors import ArgumentError, DataError
 
 Image = pytest.importorskip("PIL.Image")

@@ -16,7 +16,7 @@ import thalweg
 from thalweg import Sequential, layers
 from thalweg.data import database
 from thalweg.data.images import read_images
-from thalweg.data.pictures import read_picture
+from thalweg.data.images.picture_files import read_picture
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.initializers import FromFile

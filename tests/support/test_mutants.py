@@ -16,7 +16,7 @@ import thalweg
 from thalweg import Sequential, layers
 from thalweg.cli.inspect_run import inspect
 from thalweg.data.images import read_images
-from thalweg.data.pictures import Reading, read_picture
+from thalweg.data.images.picture_files import Reading, read_picture
 from thalweg.data.tables import read_table, write_table
 from thalweg.errors import ThalwegError
 from thalweg.initializers import FromFile

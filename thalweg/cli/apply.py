@@ -11,7 +11,7 @@ import typer
 from thalweg.cli.console import say, say_skipped
 from thalweg.cli.options import FileFormat, Fit, Invert, RunFolder, SkipBad, Source, grouped, refuse_given
 from thalweg.cli.report import show_mistakes, show_predictions, show_scores, warn_of_unseen
-from thalweg.data.image_folders import pictures_in
+from thalweg.data.images.image_folders import pictures_in
 from thalweg.data.sources import writable
 from thalweg.data.tables import Table, write_table
 from thalweg.errors import ArgumentError, DataError

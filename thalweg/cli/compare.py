@@ -11,7 +11,7 @@ from thalweg.cli.console import Grid, say, say_skipped
 from thalweg.cli.options import Columns, ComparedTraining, FileFormat, Source, chosen, grouped, name_of, whole_numbers
 from thalweg.cli.report import compile_seconds, end_after
 from thalweg.cli.train import check_target
-from thalweg.data.images import is_image_source
+from thalweg.data.images.image_sources import is_image_source
 from thalweg.errors import ArgumentError
 from thalweg.experiments.results import Comparison
 from thalweg.runs import table_comparison

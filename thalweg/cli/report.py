@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from thalweg.cli.console import Grid, folded, say, say_skipped
-from thalweg.data.image_set import BYTES, Images
+from thalweg.data.images.image_set import BYTES, Images
+from thalweg.data.images.likeness import PROPORTIONS
 from thalweg.data.tables import Table
 from thalweg.data.target import label_text
 from thalweg.doctor import Diagnosis
 from thalweg.errors import ModelFileError
 from thalweg.models.sequential import Sequential
 from thalweg.runs.folder import Facts
-from thalweg.runs.likeness import PROPORTIONS
 from thalweg.runs.run import Parts, Run, Scores
 from thalweg.runs.table_run import TableRun
 from thalweg.support.stopwatch import compiling

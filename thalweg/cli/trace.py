@@ -12,7 +12,7 @@ import typer
 
 from thalweg.cli.console import Grid, folded, say
 from thalweg.cli.options import FileFormat, Fit, Invert, RunFolder, grouped, refuse_given
-from thalweg.data.images import is_image_source
+from thalweg.data.images.image_sources import is_image_source
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.runs import image_run, table_run

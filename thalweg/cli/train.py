@@ -25,7 +25,7 @@ from thalweg.cli.options import (
     chosen,
     refuse_given,
 )
-from thalweg.data.images import is_image_source, is_one_picture, one_picture, read_images
+from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run, table_training
 from thalweg.runs.folder import free_folder, refuse_unwritable

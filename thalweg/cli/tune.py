@@ -13,7 +13,7 @@ from thalweg.cli.console import Grid, say, say_skipped
 from thalweg.cli.options import Columns, FileFormat, SkipBad, Source, TestShare, chosen, grouped, name_of
 from thalweg.cli.report import compile_seconds, end_after
 from thalweg.cli.train import check_target
-from thalweg.data.images import is_image_source
+from thalweg.data.images.image_sources import is_image_source
 from thalweg.errors import ArgumentError
 from thalweg.experiments.tuning.journal import NEEDED
 from thalweg.experiments.tuning.outcome import Tuning

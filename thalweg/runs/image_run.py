@@ -17,12 +17,13 @@ import numpy as np
 
 from thalweg import layers
 from thalweg.callbacks import History
-from thalweg.data.image_arrays import has_idx
-from thalweg.data.image_folders import grouped
-from thalweg.data.image_folders import read_folder as read_pictures
-from thalweg.data.image_set import BYTES, Images, Range
-from thalweg.data.images import is_one_picture, one_picture, read_images
-from thalweg.data.pictures import FITS, TRANSPARENCY, Reading, read_picture
+from thalweg.data.images.image_arrays import has_idx
+from thalweg.data.images.image_folders import grouped
+from thalweg.data.images.image_folders import read_folder as read_pictures
+from thalweg.data.images.image_set import BYTES, Images, Range
+from thalweg.data.images.image_sources import is_one_picture, one_picture, read_images
+from thalweg.data.images.likeness import Likeness
+from thalweg.data.images.picture_files import FITS, TRANSPARENCY, Reading, read_picture
 from thalweg.errors import (
     ArgumentError,
     BadRowsError,
@@ -35,13 +36,13 @@ from thalweg.errors import (
 from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
 from thalweg.runs import evidence
-from thalweg.runs.best_epoch import BestEpoch
 from thalweg.runs.facts import is_known, is_list, is_number, is_text, is_whole
 from thalweg.runs.folder import read_folder, read_recording
 from thalweg.runs.image_options import (
     PEAK,
     RECIPE,
     SCHEDULES,
+    BestEpoch,
     ImageOptions,
     augmentation,
     course,
@@ -49,7 +50,6 @@ from thalweg.runs.image_options import (
     warm_cosine,
 )
 from thalweg.runs.judging import Judgement
-from thalweg.runs.likeness import Likeness
 from thalweg.runs.mistakes import class_mistakes
 from thalweg.runs.presets import hidden_layers
 from thalweg.runs.run import (

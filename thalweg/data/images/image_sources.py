@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from thalweg.data.image_arrays import has_idx, read_idx_folder, read_npz
-from thalweg.data.image_folders import folders_in, is_picture, pictures_in, read_folder
-from thalweg.data.image_set import Images, of_arrays
-from thalweg.data.pictures import CHANNELS, Reading, Size
+from thalweg.data.images.image_arrays import has_idx, read_idx_folder, read_npz
+from thalweg.data.images.image_folders import folders_in, is_picture, pictures_in, read_folder
+from thalweg.data.images.image_set import Images, of_arrays
+from thalweg.data.images.picture_files import CHANNELS, Reading, Size
 from thalweg.data.sources import is_table_file
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 

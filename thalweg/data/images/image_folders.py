@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from thalweg.data.cells import Array
-from thalweg.data.image_set import Images
-from thalweg.data.pictures import Reading, read_picture, spell
+from thalweg.data.images.image_set import Images
+from thalweg.data.images.picture_files import Reading, read_picture, spell
 from thalweg.errors import BadRowsError, DataError, NotFoundError, ThalwegWarning
 from thalweg.support.untrusted import allowed, too_large
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from thalweg.data.cells import Array
-from thalweg.data.image_set import Images, Range
-from thalweg.data.pictures import spell
+from thalweg.data.images.image_set import Images, Range
+from thalweg.data.images.picture_files import spell
 from thalweg.errors import ModelFileError
 from thalweg.support.untrusted import Npz, readable
 

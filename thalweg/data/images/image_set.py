@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from thalweg.data.cells import Array
-from thalweg.data.image_arrays import Pair
-from thalweg.data.pictures import spell
+from thalweg.data.images.image_arrays import Pair
+from thalweg.data.images.picture_files import spell
 from thalweg.errors import BadRowsError, DataError
 
 Range = tuple[float, float]  # black and white
