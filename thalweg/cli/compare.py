@@ -11,7 +11,7 @@ from thalweg.cli.console import Grid, say, say_skipped
 from thalweg.cli.options import Columns, ComparedTraining, FileFormat, Source, chosen, grouped, name_of, whole_numbers
 from thalweg.cli.report import compile_seconds, end_after
 from thalweg.cli.train import check_target
-from thalweg.data.images.image_sources import is_image_source
+from thalweg.data.images.image_sources import is_image_source, is_one_picture
 from thalweg.errors import ArgumentError
 from thalweg.experiments.results import Comparison
 from thalweg.runs import table_comparison
@@ -36,10 +36,10 @@ def compare(
     out: Annotated[Path | None, Option(help="the folder; by default comparisons/NAME-KNOB, numbered")] = None,
 ) -> None:
     """Trains the same network with every entry of one knob, several seeds each, and compares."""
-    if is_image_source(source):
+    if is_image_source(source) or is_one_picture(source):
         raise ArgumentError(
-            f"{source} holds images: compare is for tables; train a run with each setting (thalweg train {source} "
-            "--model …), and thalweg report RUN RUN puts them side by side"
+            f"{source} holds images: compare is for tables; train a run with each setting, such as --model resnet, "
+            "and thalweg report RUN RUN puts them side by side"
         )
     choose("knob", knob, Comparison.KNOBS)
     target = check_target(source, target)

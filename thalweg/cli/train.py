@@ -25,6 +25,7 @@ from thalweg.cli.options import (
     chosen,
     refuse_given,
 )
+from thalweg.data.images.image_folders import is_picture
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run, table_training
@@ -90,6 +91,7 @@ def check_target(source: str, target: str | None) -> str:
         raise ArgumentError(f"{one_picture(source)}, such as photos/ with photos/cat/ and photos/dog/")
     if target is not None:
         return target
-    if not Path(source).suffix and len(source.split()) == 1 and not Path(source).exists():
+    named = is_picture(Path(source)) or (not Path(source).suffix and len(source.split()) == 1)
+    if named and not Path(source).exists():
         raise NotFoundError(f"there is no file or folder {source}")
     raise ArgumentError("give the column to predict: --target NAME")

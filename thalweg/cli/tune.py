@@ -13,7 +13,7 @@ from thalweg.cli.console import Grid, say, say_skipped
 from thalweg.cli.options import Columns, FileFormat, SkipBad, Source, TestShare, chosen, grouped, name_of
 from thalweg.cli.report import compile_seconds, end_after
 from thalweg.cli.train import check_target
-from thalweg.data.images.image_sources import is_image_source
+from thalweg.data.images.image_sources import is_image_source, is_one_picture
 from thalweg.errors import ArgumentError
 from thalweg.experiments.tuning.journal import NEEDED
 from thalweg.experiments.tuning.outcome import Tuning
@@ -58,7 +58,7 @@ def tune(
 
     The same command again goes on where it was ended; run twice at once, both work on the same trials.
     """
-    if is_image_source(source):
+    if is_image_source(source) or is_one_picture(source):
         raise ArgumentError(
             f"{source} holds images: tune is for tables; thalweg train has presets for images (--model)"
         )
