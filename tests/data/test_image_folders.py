@@ -80,7 +80,7 @@ def test_grey_and_coloured_pictures_together_are_coloured(photos):
     """Whichever comes first."""
     picture(photos / "cat" / "0.png", "L")
     picture(photos / "dog" / "2.png", "LA")
-    with pytest.warns(ThalwegWarning, match=r"^2 of 6 pictures are grey: all are taken in colour"):
+    with pytest.warns(ThalwegWarning, match=r"\(2 of 6 are grey\): all are taken in colour"):
         images = read_images(photos)
     assert images.shape == (6, 8, 3)
     assert images.x[:, 0, 0].tolist() == [[128] * 3, *[[9, 99, 199]] * 4, [images.x[5, 0, 0, 0]] * 3]

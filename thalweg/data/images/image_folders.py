@@ -218,9 +218,8 @@ def read_pictures(files: Sequence[Path], reading: Reading, survey: Survey) -> tu
         read[file] = stretched
         grey += picture.shape[2] == 1
     if x is not None and 0 < grey < len(read):
-        survey.notes.append(
-            f"{grey:,} of {len(read):,} pictures are grey: all are taken in colour; --channels 1 makes all grey"
-        )
+        some = f"grey and coloured pictures ({grey:,} of {len(read):,} are grey)"
+        survey.notes.append(f"{some}: all are taken in colour; --channels 1 makes all grey")
     return read, None if x is None else x[: len(read)]
 
 
