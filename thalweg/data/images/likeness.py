@@ -21,6 +21,7 @@ from thalweg.support.untrusted import Npz, readable
 CELLS = 8  # a side
 LEAST_SPREAD = 0.1  # of black to white: cells that are the same in all training pictures, such as corners, vary so much
 USUAL = 0.999  # share of the training pictures within the limit
+MARGIN = 1.5  # times the limit: few training pictures say little of how far others lie
 TIMES = 2.0  # nearer to training's, inverted: it looks inverted
 FLAT = 0.25  # of training's least contrast
 PROPORTIONS = 1.1  # change of proportions, beyond training's, that is told
@@ -73,7 +74,7 @@ class Likeness:
         cells, contrasts = (np.concatenate(part) for part in zip(*parts, strict=True))
         own = _distance(cells, self.mean, self.spread)
         other = _distance(1 - cells, self.mean, self.spread)
-        turned = (own > self.limit) & (own > TIMES * other)
+        turned = (own > MARGIN * self.limit) & (own > TIMES * other)
         remedy = "leave out --invert" if inverted else "--invert turns them round"
         said = [
             _counted(turned, name, f"dark where training's were light, and light where they were dark: {remedy}"),
