@@ -239,6 +239,11 @@ def test_a_damaged_likeness_is_refused(trained, tmp_path):
     np.savez(tmp_path / "likeness.npz", mean=1.0, spread=1.0, limits=[1.0, 2.0], stretched=[1.0, 1.0])
     with pytest.raises(ModelFileError, match="doesn't belong to images of 12×12×1"):
         Likeness.load(tmp_path / "likeness.npz", (12, 12, 1))
+    grid = np.ones((8, 8, 1))
+    for spread, limits in ((0 * grid, [1.0, 2.0]), (grid, [np.nan, 2.0])):
+        np.savez(tmp_path / "likeness.npz", mean=grid, spread=spread, limits=limits, stretched=[1.0, 1.0])
+        with pytest.raises(ModelFileError, match="its numbers aren't those of pictures"):
+            Likeness.load(tmp_path / "likeness.npz", (12, 12, 1))
 
 
 # --- how often it is right -------------------------------------------------------------------------------------------

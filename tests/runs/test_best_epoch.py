@@ -12,6 +12,7 @@ from thalweg.callbacks import Callback
 from thalweg.data.images import Images
 from thalweg.runs import image_options, image_run
 from thalweg.runs.image_options import BestEpoch, ImageOptions
+from thalweg.runs.reports.pages import stored_subject
 
 
 class Put(Callback):
@@ -83,6 +84,8 @@ def test_scores_report_and_predictions_are_those_of_the_kept_weights(spoiled, tm
     assert (run.evidence.held.predicted.argmax(axis=1) == run.evidence.held.truth).mean() > 0.9
     run.save(tmp_path / "run", ["thalweg"])
     loaded = thalweg.load_run(tmp_path / "run")
+    told = [text for text in stored_subject(tmp_path / "run").facts if text[0]["en"] == "weights kept"]
+    assert told[0][1]["en"] == f"those of epoch {member['best epoch']} of 20"
     assert image_run.score(loaded, spots(200, seed=1)).values["accuracy"] > 0.9
 
 

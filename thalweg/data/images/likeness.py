@@ -104,6 +104,9 @@ class Likeness:
         sound = mean.shape == spread.shape == grid and limits.shape == stretched.shape == (2,)
         if not sound or any(array.dtype.kind != "f" for array in (mean, spread, limits, stretched)):
             raise ModelFileError(f"{problem}: it doesn't belong to images of {spell(shape)}")
+        numbers = np.concatenate([array.ravel() for array in (mean, spread, limits, stretched)])
+        if not np.isfinite(numbers).all() or not (spread > 0).all():
+            raise ModelFileError(f"{problem}: its numbers aren't those of pictures")
         return cls(mean, spread, float(limits[0]), float(limits[1]), (float(stretched[0]), float(stretched[1])))
 
 
