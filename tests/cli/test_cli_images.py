@@ -172,6 +172,15 @@ def test_a_folder_of_photographs_with_every_augmentation(thalweg):
         (("train", "photos", "--size", "big"), 2, "--size takes a number of pixels such as 64"),
         (("train", "nothing.npz"), 2, "there is no file or folder nothing.npz"),
         (("train", "bad.npz"), 1, "bad.npz: image 3 (counted from 0) holds nan at pixel (0, 0, 0)"),
+        (("train", "a.png"), 2, "a.png is a single picture: give a folder with a folder of pictures for each class"),
+        (("train", "a.png", "--size", "8"), 2, "a.png is a single picture"),
+        (("train", "none.png"), 2, "there is no file or folder none.png"),
+        (("compare", "activation", "stripes.npz"), 2, "compare is for tables; train a run with each setting"),
+        (("compare", "activation", "a.png"), 2, "compare is for tables"),
+        (("compare", "activation", "a.csv"), 2, "give the column to predict: --target NAME"),
+        (("tune", "stripes.npz"), 2, "tune is for tables"),
+        (("train", "stripes.npz", "--fit", "crop"), 2, "leave out --size, --channels and --fit"),
+        (("train", "a.csv", "--target", "a", "--fit", "crop"), 2, "--fit is for images"),
         (("train", "photoz"), 2, "there is no file or folder photoz"),
         (
             ("train", "stripes.npz", "--model", "wide.yaml"),
@@ -186,6 +195,7 @@ def test_a_folder_of_photographs_with_every_augmentation(thalweg):
 def test_wrong_turns_are_told_in_one_line(thalweg, arguments, exit_code, said):
     Path("photos").mkdir()
     Path("a.csv").write_text("a,b\n1,2\n")
+    Image.new("L", (8, 8)).save("a.png")
     Path("wide.yaml").write_text("- Conv2D: {filters: 4, kernel_size: 9}\n- Flatten\n")
     Path("groups.yaml").write_text("- Conv2D: {filters: 4, kernel_size: 3, groups: 2}\n- Flatten\n")
     Path("open.yaml").write_text("- Conv2D: {filters: 4, kernel_size: 3}\n")
