@@ -31,9 +31,9 @@ class BadRowsError(DataError):
 
     SHOWN: ClassVar[int] = 3
 
-    def __init__(self, problems: Mapping[Any, str], remedy: str = "") -> None:
+    def __init__(self, problems: Mapping[Any, str], remedy: str = "", said: str = "") -> None:
         self.problems, self.remedy = dict(problems), remedy
-        super().__init__(f"{first_of(list(self.problems.values()))}{remedy}")
+        super().__init__(f"{said or first_of(list(self.problems.values()))}{remedy}")
 
     @classmethod
     def together(cls, errors: Sequence[BadRowsError]) -> BadRowsError:

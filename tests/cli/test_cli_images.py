@@ -12,6 +12,7 @@ from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run as image_runs
 from thalweg.runs import judging, presets
+from thalweg.runs.image_options import warm_cosine
 from thalweg.runs.judging import Judgement
 from thalweg.runs.scores import class_scores
 from thalweg.views import plots
@@ -85,7 +86,9 @@ def test_the_whole_way(thalweg):
     facts = json.loads(Path("run/run.json").read_text())
     assert facts["held-out"]["accuracy"] >= 0.95 > facts["baseline"]["scores"]["accuracy"]
     about = json.loads(Path("run/images.json").read_text())
-    assert about == {"classes": ["0", "1"], "height": 8, "width": 8, "channels": 1, "scale": 1 / 255}
+    shape = {"height": 8, "width": 8, "channels": 1}
+    read = {"scale": 1 / 255, "range": [0, 255], "fit": "stretch", "transparency": "white"}
+    assert about == {"classes": ["0", "1"], **shape, **read}
 
     code, out, _ = thalweg("evaluate", "run", "stripes.npz")
     assert code == 0
@@ -156,7 +159,7 @@ def test_the_learning_rate_rises_and_falls_unless_it_is_to_be_constant(thalweg, 
 @pytest.mark.parametrize("steps", [1, 2, 9, 10, 11, 1000])
 def test_the_learning_rate_of_any_number_of_steps(steps):
     """Never 0, the peak once, and 0 where training has ended."""
-    rates = image_runs.warm_cosine(0.1, steps)(np.arange(steps + 1))
+    rates = warm_cosine(0.1, steps)(np.arange(steps + 1))
     assert rates[:-1].min() > 0
     assert np.argwhere(np.isclose(rates, 0.1, rtol=1e-12)).tolist() == [[steps // 10]]
     assert (np.diff(rates)[: steps // 10] > 0).all()
@@ -199,6 +202,15 @@ def test_a_folder_of_photographs_with_every_augmentation(thalweg):
         (("train", "photos", "--size", "big"), 2, "--size takes a number of pixels such as 64"),
         (("train", "nothing.npz"), 2, "there is no file or folder nothing.npz"),
         (("train", "bad.npz"), 1, "bad.npz: image 3 (counted from 0) holds nan at pixel (0, 0, 0)"),
+        (("train", "a.png"), 2, "a.png is a single picture: give a folder with a folder of pictures for each class"),
+        (("train", "a.png", "--size", "8"), 2, "a.png is a single picture"),
+        (("train", "none.png"), 2, "there is no file or folder none.png"),
+        (("compare", "activation", "stripes.npz"), 2, "compare is for tables; train a run with each setting"),
+        (("compare", "activation", "a.png"), 2, "compare is for tables"),
+        (("compare", "activation", "a.csv"), 2, "give the column to predict: --target NAME"),
+        (("tune", "stripes.npz"), 2, "tune is for tables"),
+        (("train", "stripes.npz", "--fit", "crop"), 2, "leave out --size, --channels and --fit"),
+        (("train", "a.csv", "--target", "a", "--fit", "crop"), 2, "--fit is for images"),
         (("train", "photoz"), 2, "there is no file or folder photoz"),
         (
             ("train", "stripes.npz", "--model", "wide.yaml"),
@@ -213,6 +225,7 @@ def test_a_folder_of_photographs_with_every_augmentation(thalweg):
 def test_wrong_turns_are_told_in_one_line(thalweg, arguments, exit_code, said):
     Path("photos").mkdir()
     Path("a.csv").write_text("a,b\n1,2\n")
+    Image.new("L", (8, 8)).save("a.png")
     Path("wide.yaml").write_text("- Conv2D: {filters: 4, kernel_size: 9}\n- Flatten\n")
     Path("groups.yaml").write_text("- Conv2D: {filters: 4, kernel_size: 3, groups: 2}\n- Flatten\n")
     Path("open.yaml").write_text("- Conv2D: {filters: 4, kernel_size: 3}\n")

@@ -98,7 +98,7 @@ def test_an_image_of_a_source_and_a_picture(run_thalweg, runs):
     assert "conv" in out
     Image = pytest.importorskip("PIL.Image")
     Path("1").mkdir()
-    Image.fromarray(np.zeros((8, 8), np.uint8)).save("1/a.png")
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (8, 8), np.uint8)).save("1/a.png")
     code, out, error = run_thalweg("trace", runs / "images", "1/a.png", "--json", "t.json")
     assert code == 0, error
     assert json.loads(Path("t.json").read_text())["given"] == {"picture": "1/a.png", "class": "1"}

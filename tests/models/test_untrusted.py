@@ -15,7 +15,8 @@ import pytest
 import thalweg
 from thalweg import Sequential, layers
 from thalweg.data import database
-from thalweg.data.images import read_images, read_picture
+from thalweg.data.images import read_images
+from thalweg.data.images.picture_files import read_picture
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.initializers import FromFile
@@ -109,7 +110,7 @@ def test_a_picture_s_pixels_are_limited_too(tmp_path, monkeypatch):
     Image.new("L", (200, 100)).save(tmp_path / "a.png")
     before = Image.MAX_IMAGE_PIXELS
     monkeypatch.setenv("THALWEG_MAX_BYTES", str(24 * 20_000))
-    assert read_picture(tmp_path / "a.png").shape == (100, 200, 1)
+    assert read_picture(tmp_path / "a.png")[0].shape == (100, 200, 1)
     monkeypatch.setenv("THALWEG_MAX_BYTES", str(24 * 19_999))
     assert "a.png has more than 19,999 pixels: if you trust it, set THALWEG_MAX_BYTES" in said(
         DataError, lambda: read_picture(tmp_path / "a.png")

@@ -39,6 +39,7 @@ ROOMS = [
     ["thalweg.doctor"],
     ["thalweg.recordings"],
     ["thalweg.callbacks", "thalweg.datasets"],
+    ["thalweg.data.images"],
     ["thalweg.data"],
     ["thalweg.data.formats"],
     ["thalweg.data.notations"],

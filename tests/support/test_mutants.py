@@ -15,7 +15,8 @@ import pytest
 import thalweg
 from thalweg import Sequential, layers
 from thalweg.cli.inspect_run import inspect
-from thalweg.data.images import read_images, read_picture
+from thalweg.data.images import read_images
+from thalweg.data.images.picture_files import Reading, read_picture
 from thalweg.data.tables import read_table, write_table
 from thalweg.errors import ThalwegError
 from thalweg.initializers import FromFile
@@ -104,7 +105,7 @@ def picture(ending, mode="RGB"):
 
 def look(path):
     read_picture(path)
-    read_picture(path, (6, 7), 1)
+    read_picture(path, Reading((6, 7), 1))
 
 
 def network(folder):
@@ -203,6 +204,7 @@ PARSERS = {  # by name: what makes the file, how its content is mutated, what re
     "columns.json": (run_on_a_table("columns.json"), mutants.of_json_text, use, 60),
     "run.json": (run_on_a_table("run.json"), mutants.of_json_text, use, 40),
     "images.json": (run_on_images("images.json"), mutants.of_json_text, use, 20),
+    "likeness.npz": (run_on_images("likeness.npz"), mutants.of_zip, use, 20),
     "kernels.npz": (run_on_images("kernels.npz"), mutants.of_zip, use, 20),
     "model": (model_file, mutants.of_bytes, thalweg.load_model, 100),
     "npy weights": (weights("npy"), mutants.of_bytes, lambda path: FromFile(path)((3, 3)), 150),

@@ -9,26 +9,36 @@ from typing import Annotated
 import typer
 
 from thalweg.cli.console import say, say_skipped
-from thalweg.cli.options import FileFormat, RunFolder, SkipBad, Source, grouped, refuse_given
+from thalweg.cli.options import FileFormat, Fit, Invert, RunFolder, SkipBad, Source, grouped, refuse_given
 from thalweg.cli.report import show_mistakes, show_predictions, show_scores, warn_of_unseen
-from thalweg.data.images import pictures_in
+from thalweg.data.images.image_folders import pictures_in
 from thalweg.data.sources import writable
 from thalweg.data.tables import Table, write_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.runs import image_run, table_run
+from thalweg.runs.judging import Judgement
+from thalweg.runs.run import Run
 
-OF_FILES = ("encoding", "sheet")
+OF_FILES, OF_PICTURES = ("encoding", "sheet"), ("invert", "fit")
 
 
 @grouped
 def evaluate(
-    context: typer.Context, run: RunFolder, source: Source, *, file_format: FileFormat, skip_bad: SkipBad = False
+    context: typer.Context,
+    run: RunFolder,
+    source: Source,
+    *,
+    file_format: FileFormat,
+    invert: Invert = False,
+    fit: Fit = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Scores a run on rows whose target is known, or on images (the source's test images, if it has any)."""
     if image_run.is_image_run(run):
         refuse_given(context, OF_FILES, "tables", f"{run} was trained on images")
-        evaluate_images(run, source, skip_bad)
+        evaluate_images(run, source, invert, fit, skip_bad)
     else:
+        refuse_given(context, OF_PICTURES, "images", f"{run} was trained on a table")
         evaluate_table(run, file_format.read(source), skip_bad)
 
 
@@ -40,17 +50,23 @@ def evaluate_table(run: Path, rows: Table, skip_bad: bool) -> None:
         table, skipped = table_run.usable(loaded, table, with_targets=True)
         say_skipped(skipped)
     warn_of_unseen(loaded, table)
-    found, before = loaded.judge(table).facts(), {"held out in training": loaded.facts["held-out"]}
-    show_scores("score", table.rows, found["held-out"], found["intervals"], before)
+    show_judgement(loaded, table.rows, loaded.judge(table))
+
+
+def show_judgement(run: Run, rows: int, judgement: Judgement) -> None:
+    """Prints scores beside those of the training, and where predictions are wrong."""
+    found, before = judgement.facts(), {"held out in training": run.facts["held-out"]}
+    show_scores("score", rows, found["held-out"], found["intervals"], before)
     show_mistakes(found["mistakes"])
 
 
-def evaluate_images(run: Path, source: str, skip_bad: bool) -> None:
+def evaluate_images(run: Path, source: str, invert: bool, fit: str | None, skip_bad: bool) -> None:
     """The scores of a run on images."""
     loaded = image_run.load(run)
+    loaded.read_as(invert, fit)
     images, skipped = image_run.images_for(loaded, source, skip_bad)
     say_skipped(skipped)
-    show_scores("score", len(images.y), image_run.score(loaded, images))
+    show_judgement(loaded, len(images.y), image_run.score(loaded, images))
 
 
 @grouped
@@ -67,6 +83,8 @@ def predict(
         typer.Option(help="tables: a column to write beside the predictions; by default the training's"),
     ] = None,
     file_format: FileFormat,
+    invert: Invert = False,
+    fit: Fit = None,
     skip_bad: SkipBad = False,
 ) -> None:
     """Writes a prediction for every row, or for every picture, and the probability of each class.
@@ -74,12 +92,15 @@ def predict(
     With --skip-bad, a table's predictions have a first column "row", the row's number.
     """
     if not image_run.is_image_run(run):
+        refuse_given(context, OF_PICTURES, "images", f"{run} was trained on a table")
         predict_table(run, source, out, id, skip_bad, file_format)
     elif id is not None:
         raise ArgumentError(f"--id is for tables, and {run} was trained on images: predictions name the file")
     else:
         refuse_given(context, OF_FILES, "tables", f"{run} was trained on images")
-        predict_pictures(run, source, out, skip_bad)
+        loaded = image_run.load(run)
+        loaded.read_as(invert, fit)
+        predict_pictures(loaded, source, out, skip_bad)
 
 
 def predict_table(
@@ -108,11 +129,11 @@ def predict_table(
     say(f"{table.rows:,} predictions of {loaded.target.name}: {out}")
 
 
-def predict_pictures(run: Path, source: list[str], out: Path | None, skip_bad: bool) -> None:
+def predict_pictures(run: image_run.ImageRun, source: list[str], out: Path | None, skip_bad: bool) -> None:
     """Prints a line for every picture, or writes a table of them to a file."""
     if out is not None:
         writable(out)
-    columns, skipped = image_run.predictions(image_run.load(run), pictures(source), skip_bad)
+    columns, skipped = image_run.predictions(run, pictures(source), skip_bad)
     say_skipped(skipped)
     if out is None:
         show_predictions(columns)

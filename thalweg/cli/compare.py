@@ -10,6 +10,8 @@ from typer import Argument, Option
 from thalweg.cli.console import Grid, say, say_skipped
 from thalweg.cli.options import Columns, ComparedTraining, FileFormat, Source, chosen, grouped, name_of, whole_numbers
 from thalweg.cli.report import compile_seconds, end_after
+from thalweg.cli.train import check_target
+from thalweg.data.images.image_sources import is_image_source, is_one_picture
 from thalweg.errors import ArgumentError
 from thalweg.experiments.results import Comparison
 from thalweg.runs import table_comparison
@@ -25,7 +27,7 @@ def compare(
     knob: Annotated[str, Argument(help="activation, loss, learning_rate, initializer or optimizer")],
     source: Source,
     *,
-    target: Annotated[str, Option(help="the column to predict")],
+    target: Annotated[str | None, Option(help="the column to predict")] = None,
     entries: Annotated[str | None, Option(help="what to try, such as relu,tanh; by default all that fit")] = None,
     seeds: Annotated[int, Option(help="trainings of each entry")] = 3,
     file_format: FileFormat,
@@ -34,7 +36,13 @@ def compare(
     out: Annotated[Path | None, Option(help="the folder; by default comparisons/NAME-KNOB, numbered")] = None,
 ) -> None:
     """Trains the same network with every entry of one knob, several seeds each, and compares."""
+    if is_image_source(source) or is_one_picture(source):
+        raise ArgumentError(
+            f"{source} holds images: compare is for tables; train a run with each setting, such as --model resnet, "
+            "and thalweg report RUN RUN puts them side by side"
+        )
     choose("knob", knob, Comparison.KNOBS)
+    target = check_target(source, target)
     layers = whole_numbers(training.layers)
     fixed: dict[str, Any] = {"validation_share": 0.0, "early_stopping": 0, "seed": 0}
     options = chosen(TableOptions, columns, training, target=target, layers=layers, **columns.lists(), **fixed)

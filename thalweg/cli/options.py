@@ -23,6 +23,13 @@ RunFolder = Annotated[Path, Argument(metavar="RUN", help="a run folder, as `thal
 SkipBad = Annotated[
     bool, Option("--skip-bad", help="leave out rows and pictures that can't be used; says how many, and why")
 ]
+Invert = Annotated[
+    bool, Option("--invert", help="images: dark for light and light for dark, as with ink on paper for white on black")
+]
+Fit = Annotated[
+    str | None,
+    Option(help="images: stretch, crop or pad (with black) other proportions; by default as in training"),
+]
 Activation = Annotated[str, Option(help="of the hidden layers")]
 Loss = Annotated[str | None, Option(help="by default cross-entropy for classes, mse for numbers")]
 Optimizer = Annotated[str, Option(help="adam, sgd, …")]
@@ -85,9 +92,6 @@ class Ensemble:
     metric: Annotated[
         str | None, Option(help="tables: what epochs are chosen by; log_loss, accuracy, auc …, rmse, mae …")
     ] = None
-    class_weight: Annotated[
-        str | None, Option(help="tables: balanced, for rare classes that count as much as frequent ones")
-    ] = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,14 @@ class Pictures:
 
     model: Annotated[str, Option(help="images: convnet, resnet, simple, mlp, or a .yaml file with layers")] = "convnet"
     size: Annotated[str | None, Option(help="images: bring pictures to 64 (×64) or 48x64 pixels")] = None
-    channels: Annotated[int | None, Option(help="images: 1 makes pictures grey, 3 coloured")] = None
+    channels: Annotated[
+        int | None,
+        Option(help="images: 1 makes pictures grey, 3 coloured, 4 keeps transparency; else 1 or 3"),
+    ] = None
+    fit: Annotated[
+        str | None,
+        Option(help="images: with --size, stretch (changes proportions; the default), crop or pad (with black)"),
+    ] = None
     flip: Annotated[str | None, Option(help="images: mirror half of them, horizontal or vertical")] = None
     shift: Annotated[float, Option(help="images: move them by up to this share of their size")] = 0.0
     rotate: Annotated[float, Option(help="images: turn them by up to this share of a full turn")] = 0.0
@@ -148,6 +159,9 @@ class Training:
     early_stopping: Annotated[
         int | None,
         Option(help="epochs without improvement before it stops, 0: never; 1.5 times the best, for images 0"),
+    ] = None
+    class_weight: Annotated[
+        str | None, Option(help="balanced, for rare classes that count as much as frequent ones")
     ] = None
     seed: Annotated[int | None, Option(help="fixes the split, the weights and the order; drawn if absent")] = None
     lanes: Annotated[int | None, Option(help="cores to use; by default as many as pay")] = None

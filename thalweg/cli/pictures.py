@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from thalweg.cli.console import say
+from thalweg.cli.options import Fit, Invert
 from thalweg.errors import ArgumentError
 from thalweg.models.sequential import Sequential
 from thalweg.runs import image_run
@@ -45,11 +46,14 @@ def filters(
 def features(
     run: RunFolder,
     picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="a picture file")],
+    invert: Invert = False,
+    fit: Fit = None,
     out: Out = None,
 ) -> None:
     """Draws what every layer makes of a picture: its feature maps, layer by layer."""
     path = free_picture(out, "features")
     loaded = load_image_run(run)
+    loaded.read_as(invert, fit)
     pixels = loaded.pixels(picture)
     assert isinstance(loaded.model, Sequential)  # as `thalweg train` makes it
     values = plots.feature_maps(loaded.model, pixels)

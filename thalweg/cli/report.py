@@ -12,8 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from thalweg.cli.console import Grid, folded, say, say_skipped
-from thalweg.data.images import Images
+from thalweg.data.images.image_set import BYTES, Images
+from thalweg.data.images.likeness import PROPORTIONS
 from thalweg.data.tables import Table
 from thalweg.data.target import label_text
 from thalweg.doctor import Diagnosis
@@ -77,14 +80,33 @@ def announce_images(parts: Parts[Images], model: Sequential, course: str) -> Non
     height, width, channels = images.shape
     names = ", ".join(images.classes[:12]) + (", …" if len(images.classes) > 12 else "")
     kind = "bytes" if images.x.dtype.name == "uint8" else "numbers"
+    black_white = "" if images.range in (BYTES, None) else f" from {images.range[0]:g} (black) to {images.range[1]:g}"
     say(
-        f"images of {height}×{width} pixels, channels: {channels}, as {kind}", f"{len(images.classes)} classes: {names}"
+        f"images of {height}×{width} pixels, channels: {channels}, as {kind}{black_white}",
+        f"{len(images.classes)} classes: {names}",
+        *distortion(images),
     )
     say_skipped(parts.skipped)
     held = len(parts.validation.y) if parts.validation is not None else 0
     say(f"images: {len(images.y):,} to learn from, {held:,} to watch by, {len(parts.test.y):,} held out", "")
     model.summary()
     say("", course, learning_rate(model), "")
+
+
+def distortion(images: Images) -> list[str]:
+    """A line on pictures whose proportions are changed, if any are noticeably."""
+    if images.stretched is None or images.files is None:
+        return []
+    change = np.maximum(images.stretched, 1 / images.stretched)
+    changed = int((change > PROPORTIONS).sum())
+    if not changed:
+        return []
+    worst = int(change.argmax())
+    how = "squeezed" if images.stretched[worst] < 1 else "flattened"
+    return [
+        f"proportions are changed in {changed:,} of {len(change):,} pictures, at most {change[worst]:.2f} times "
+        f"({images.files[worst]} is {how}); --fit crop or --fit pad keeps them"
+    ]
 
 
 def learning_rate(model: Sequential) -> str:

@@ -11,8 +11,8 @@ import numpy as np
 import typer
 
 from thalweg.cli.console import Grid, folded, say
-from thalweg.cli.options import FileFormat, RunFolder, grouped, refuse_given
-from thalweg.data.images import is_image_source
+from thalweg.cli.options import FileFormat, Fit, Invert, RunFolder, grouped, refuse_given
+from thalweg.data.images.image_sources import is_image_source
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.runs import image_run, table_run
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from thalweg.tracing.step_trace import Trace
 
 Chosen = tuple["Model", Array, Array, dict[str, str]]  # a network, x, y, and what they are
-OF_FILES = ("encoding", "sheet")
+OF_FILES, OF_PICTURES = ("encoding", "sheet"), ("invert", "fit")
 
 
 @grouped
@@ -45,6 +45,8 @@ def trace(
         float | None, typer.Option(help="of the step; by default what the run's optimizer is at")
     ] = None,
     label: Annotated[str | None, typer.Option(help="images: a picture's class, if it isn't its folder's name")] = None,
+    invert: Invert = False,
+    fit: Fit = None,
     json: Annotated[Path | None, typer.Option(help="also writes it as JSON (docs/trace.schema.json)")] = None,
     html: Annotated[Path | None, typer.Option(help="also writes it as a page for a browser")] = None,
     file_format: FileFormat,
@@ -61,9 +63,12 @@ def trace(
     numbers = [1 if row is None else row] if rows is None else row_numbers(rows)
     if image_run.is_image_run(run):
         refuse_given(context, OF_FILES, "tables", f"{run} was trained on images")
-        network, x, y, given = pictures_of(run, source, numbers, row is None and rows is None, label)
+        loaded = image_run.load(run)
+        loaded.read_as(invert, fit)
+        network, x, y, given = pictures_of(loaded, source, numbers, row is None and rows is None, label)
     else:
         refuse_given(context, ("label",), "images", f"{run} was trained on a table, whose target is a column")
+        refuse_given(context, OF_PICTURES, "images", f"{run} was trained on a table")
         network, x, y, given = rows_of(run, file_format.read(source), numbers)
     if learning_rate is not None:
         network.optimizer.set_learning_rate(number("--learning-rate", learning_rate, 0))
@@ -163,9 +168,8 @@ def which_step(network: Model) -> str:
 # --- images ----------------------------------------------------------------------------------------------------------
 
 
-def pictures_of(folder: Path, source: str, numbers: Sequence[int], first: bool, label: str | None) -> Chosen:
+def pictures_of(run: image_run.ImageRun, source: str, numbers: Sequence[int], first: bool, label: str | None) -> Chosen:
     """The network, and rows of an image source (of its test images, if it has any) or one picture."""
-    run = image_run.load(folder)
     if is_image_source(source):
         if label is not None:
             raise ArgumentError(f"--label is for one picture; {source} knows the classes of its images")

@@ -26,10 +26,12 @@ from thalweg.cli.options import (
     chosen,
     refuse_given,
 )
-from thalweg.data.images import is_image_source, read_images
+from thalweg.data.images.image_folders import is_picture
+from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run, table_training
 from thalweg.runs.folder import free_folder, refuse_unwritable
+from thalweg.runs.image_options import ImageOptions
 from thalweg.runs.keeping import keep
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableOptions
@@ -64,15 +66,16 @@ def train(
     if is_image_source(source):
         refuse_given(context, given.FOR_TABLES, "tables", f"{source} holds images (see --model)")
         size = given.two_numbers(pictures.size)
-        image_options = chosen(image_run.ImageOptions, optimization, pictures, training, size=size)
+        image_options = chosen(ImageOptions, optimization, pictures, training, size=size)
+        asked = (image_options.size, image_options.channels, image_options.skip_bad, image_options.fit)
         with stage(f"reading {source}"):
-            images = read_images(source, image_options.size, image_options.channels, image_options.skip_bad)
+            images = read_images(source, *asked)
         silence = nullcontext() if interactive() else stage("training")  # where fit draws nothing
         with report_page.on_failure(source, place, not no_report), silence:
             run, next_input = image_run.train(images, image_options, report.announce_images), "PICTURE.png"
     else:
+        target = check_target(source, target)
         refuse_given(context, given.FOR_IMAGES, "images", f"{source} is a table (see --layers)")
-        check_target(source, target)
         layers = None if network.layers is None else given.whole_numbers(network.layers)
         read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
         options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
@@ -94,10 +97,13 @@ def train(
     report.end_after(problem)
 
 
-def check_target(source: str, target: str | None) -> None:
-    """Raises unless a column to predict is given, or if the source doesn't exist."""
+def check_target(source: str, target: str | None) -> str:
+    """The column to predict, or an error if none is given, or if the source is a picture or doesn't exist."""
+    if is_one_picture(source):
+        raise ArgumentError(f"{one_picture(source)}, such as photos/ with photos/cat/ and photos/dog/")
     if target is not None:
-        return
-    if not Path(source).suffix and len(source.split()) == 1 and not Path(source).exists():
+        return target
+    named = is_picture(Path(source)) or (not Path(source).suffix and len(source.split()) == 1)
+    if named and not Path(source).exists():
         raise NotFoundError(f"there is no file or folder {source}")
     raise ArgumentError("give the column to predict: --target NAME")

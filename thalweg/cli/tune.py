@@ -12,7 +12,8 @@ from typer import Option
 from thalweg.cli.console import Grid, say, say_skipped
 from thalweg.cli.options import Columns, FileFormat, SkipBad, Source, TestShare, chosen, grouped, name_of
 from thalweg.cli.report import compile_seconds, end_after
-from thalweg.data.images import is_image_source
+from thalweg.cli.train import check_target
+from thalweg.data.images.image_sources import is_image_source, is_one_picture
 from thalweg.errors import ArgumentError
 from thalweg.experiments.tuning.journal import NEEDED
 from thalweg.experiments.tuning.outcome import Tuning
@@ -33,7 +34,7 @@ WORDS = {"true": True, "false": False, "on": True, "off": False}
 def tune(
     source: Source,
     *,
-    target: Annotated[str, Option(help="the column to predict")],
+    target: Annotated[str | None, Option(help="the column to predict")] = None,
     trials: Annotated[int | None, Option(help="how many; 100, or as many as --time-limit allows")] = None,
     time_limit: Annotated[float | None, Option(help="seconds for search, reruns and the last fit")] = None,
     metric: Annotated[str | None, Option(help="log_loss, accuracy, auc, rmse, mae …")] = None,
@@ -57,10 +58,11 @@ def tune(
 
     The same command again goes on where it was ended; run twice at once, both work on the same trials.
     """
-    if is_image_source(source):
+    if is_image_source(source) or is_one_picture(source):
         raise ArgumentError(
             f"{source} holds images: tune is for tables; thalweg train has presets for images (--model)"
         )
+    target = check_target(source, target)
     need(*NEEDED)  # before a table is read for minutes
     name = f"{name_of(source)}-tuned"
     folder = out or free_folder(name)

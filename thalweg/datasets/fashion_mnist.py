@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thalweg.data.images import read_idx
+from thalweg.data.images.image_arrays import read_idx
 from thalweg.datasets.fetching import GOOGLE, Folder, Source, fetch, present
 from thalweg.datasets.labelled_images import checked, of_archive
 from thalweg.datasets.pickled import Array

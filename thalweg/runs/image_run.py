@@ -1,11 +1,13 @@
 """Runs on images: from pictures to a trained network in a folder, and back.
 
-The folder is like a table run's, with images.json (classes, size, channels, scale) in place of columns.json, and
-kernels.npz, the kernels of the first convolution after every epoch.
+The folder is like a table run's, with images.json (classes, size, channels, scale, and how pictures are read) in place
+of columns.json, likeness.npz (what training's pictures looked like), and kernels.npz, the kernels of the first
+convolution after every epoch.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,19 +15,41 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import layers, optimizers
-from thalweg.callbacks import Callback, EarlyStopping, History
-from thalweg.data.images import Images, has_idx, read_images, read_picture
-from thalweg.data.recipe import recipe
-from thalweg.data.target import split_rows
-from thalweg.errors import BadRowsError, DataError, DivergedError, ModelFileError, NotFoundError
+from thalweg import layers
+from thalweg.callbacks import History
+from thalweg.data.images.image_arrays import has_idx
+from thalweg.data.images.image_folders import grouped
+from thalweg.data.images.image_folders import read_folder as read_pictures
+from thalweg.data.images.image_set import BYTES, Images, Range
+from thalweg.data.images.image_sources import is_one_picture, one_picture, read_images
+from thalweg.data.images.likeness import Likeness
+from thalweg.data.images.picture_files import FITS, TRANSPARENCY, Reading, read_picture
+from thalweg.errors import (
+    ArgumentError,
+    BadRowsError,
+    DataError,
+    DivergedError,
+    ModelFileError,
+    NotFoundError,
+    ThalwegWarning,
+)
 from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
-from thalweg.recordings.timetable import RECORDING_SECONDS
 from thalweg.runs import evidence, judging
 from thalweg.runs.baselines import same_answer
-from thalweg.runs.facts import is_number, is_text, is_whole
+from thalweg.runs.facts import is_known, is_list, is_number, is_text, is_whole
 from thalweg.runs.folder import read_folder, read_recording
+from thalweg.runs.image_options import (
+    PEAK,
+    RECIPE,
+    SCHEDULES,
+    BestEpoch,
+    ImageOptions,
+    augmentation,
+    course,
+    describe_course,
+    warm_cosine,
+)
 from thalweg.runs.judging import Judgement
 from thalweg.runs.mistakes import class_mistakes
 from thalweg.runs.presets import hidden_layers
@@ -34,20 +58,16 @@ from thalweg.runs.run import (
     Parts,
     Run,
     Scores,
-    TrainingOptions,
     load_network,
     prediction_columns,
 )
 from thalweg.runs.scores import class_scores
-from thalweg.schedules import CosineDecay
-from thalweg.support.checks import number
 from thalweg.support.naming import choose
 from thalweg.support.progress import stage
 from thalweg.support.untrusted import Npz, readable
 from thalweg.views.plots import KernelHistory, kernels_of
 
-RECIPE = recipe("multiclass")
-IMAGES, KERNELS = "images.json", "kernels.npz"
+IMAGES, KERNELS, LIKENESS = "images.json", "kernels.npz", "likeness.npz"
 DESCRIPTION: dict[str, Callable[[Any], bool]] = {  # what images.json holds
     "classes": lambda value: isinstance(value, list) and all(map(is_text, value)),
     "height": is_whole,
@@ -55,91 +75,33 @@ DESCRIPTION: dict[str, Callable[[Any], bool]] = {  # what images.json holds
     "channels": is_whole,
     "scale": lambda value: value is not None and is_number(value) and 0 < value <= 1,
 }
-SCHEDULES = ("cosine", "constant")
-PEAK = (
-    3.0  # of the cosine, as a multiple of the optimizer's own learning rate; over all steps the mean is half the peak
-)
-BATCHES, LEAST_STEPS_AN_EPOCH = (128, 64, 32, 16), 20
-EPOCHS, MOST_EPOCHS, LEAST_STEPS = 15, 100, 600
-WARM_UP = 0.1  # share of the steps in which it rises to the peak: Adam's first means are over few gradients
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageOptions(TrainingOptions):
-    """The options for training on images, with the defaults of `thalweg train`."""
-
-    optimizer: str = "adam"
-    validation_share: float = 0.1
-    early_stopping: int = 0
-    model: str = "convnet"
-    size: tuple[int, int] | None = None
-    channels: int | None = None
-    flip: str | None = None
-    shift: float = 0.0
-    rotate: float = 0.0
-    zoom: float = 0.0
-    contrast: float = 0.0
-    schedule: str = "cosine"
-
-    def check_own(self) -> None:
-        for name in ("shift", "rotate", "zoom", "contrast"):
-            number(name, getattr(self, name))
-
-    def make_optimizer(self) -> optimizers.Optimizer:
-        """The optimizer, at the learning rate asked for."""
-        optimizer = optimizers.get(self.optimizer)
-        if self.learning_rate is not None:
-            optimizer.learning_rate = self.learning_rate
-        return optimizer
-
-    def split(self, y: Array, test_apart: bool = False) -> tuple[Array, Array | None, Array]:
-        """Row numbers to train on, to validate on (None if none are asked for) and to test on, split by class.
-
-        `test_apart`: the test rows are elsewhere, so none are taken here.
-        """
-        learn, test = np.arange(len(y)), np.arange(0)
-        if not test_apart:
-            learn, test = split_rows(y, RECIPE.task, self.test_share, self.split_seed)
-        if not self.validation_share:
-            return learn, None, test
-        first, second = split_rows(y[learn], RECIPE.task, self.validation_share, self.split_seed)
-        return learn[first], learn[second], test
-
-    def fit(
-        self,
-        model: Sequential,
-        train: tuple[Array, Array],
-        validation: tuple[Array, Array] | None,
-        callbacks: Sequence[Callback] = (),
-    ) -> History:
-        """`Sequential.fit`, recorded, with early stopping if asked for; a training that Ctrl-C ends is kept."""
-        assert self.epochs is not None
-        patience = self.early_stopping
-        stop = [EarlyStopping(RECIPE.monitor, patience=patience, restore_best_weights=True)] if patience else []
-        try:
-            return model.fit(
-                *train,
-                batch_size=self.batch_size,
-                epochs=self.epochs,
-                validation_data=validation,
-                callbacks=[*stop, *callbacks],
-                lanes=self.lanes,
-                record=RECORDING_SECONDS,
-            )
-        except KeyboardInterrupt:
-            if model.history is None or not model.history.interrupted:  # training hadn't begun
-                raise
-            return model.history
+SINCE: dict[str, Callable[[Any], bool]] = {  # what those of older versions lack
+    "range": lambda value: value is None or (is_list(value, is_known, 2) and value[0] < value[1]),
+    "fit": lambda value: value in FITS,
+    "transparency": lambda value: value in TRANSPARENCY,
+}
 
 
 @dataclass(kw_only=True)
 class ImageRun(Run):
-    """A network with the classes it tells apart."""
+    """A network with the classes it tells apart.
+
+    Attributes:
+        classes: their names.
+        scale: the pixels are multiplied by it, in the network's first layer.
+        reading: how a picture file becomes pixels; its `invert` and `fit` may be set for pictures that differ.
+        range: the network's numbers for black and white; None if they aren't known.
+        likeness: what training's pictures looked like, if it is known.
+        kernels: of the first convolution, before and after every epoch.
+    """
 
     model: Sequential
     classes: tuple[str, ...]
-    scale: float  # the pixels are multiplied by it, in the network's first layer
-    kernels: list[Array] = field(default_factory=list)  # of the first convolution: before, and after every epoch
+    scale: float
+    reading: Reading
+    range: Range | None = BYTES
+    likeness: Likeness | None = None
+    kernels: list[Array] = field(default_factory=list)
 
     def predict(self, source: Any) -> Array:
         """The likeliest class of each picture, (rows,). `source`: paths of pictures, or one path."""
@@ -147,15 +109,17 @@ class ImageRun(Run):
         return names
 
     def predict_proba(self, source: Any) -> Array:
-        """The probability of each class, (rows, classes), in the order of `classes`."""
+        """The probability of each class, (rows, classes), in the order of `classes`.
+
+        Warns of pictures that don't look like those of training.
+        """
         paths = [source] if isinstance(source, str | Path) else list(source)
-        shares: Array = self.model.predict(np.stack([self.pixels(Path(path)) for path in paths]), verbose=0)
-        return shares
+        return self.shares(paths, [self.picture(Path(path)) for path in paths])
 
     def evaluate(self, source: Any) -> Scores:
-        """Accuracy and log loss on images as `thalweg train` takes them; on the test images, if there are any."""
+        """Scores by name on images as `thalweg train` takes them; on the test images, if there are any."""
         images, _ = images_for(self, source)
-        return score(self, images)
+        return score(self, images).values
 
     def recorded_network(self) -> Model:
         return self.model
@@ -169,94 +133,65 @@ class ImageRun(Run):
             "width": width,
             "channels": channels,
             "scale": self.scale,
+            "range": self.range,
+            "fit": self.reading.fit,
+            "transparency": self.reading.transparency,
         }
-        return {IMAGES: about} | ({KERNELS: {"kernels": np.stack(self.kernels)}} if self.kernels else {})
+        likeness = {} if self.likeness is None else {LIKENESS: self.likeness.save}
+        return {IMAGES: about} | likeness | ({KERNELS: {"kernels": np.stack(self.kernels)}} if self.kernels else {})
+
+    def read_as(self, invert: bool, fit: str | None = None) -> None:
+        """From now on, reads pictures inverted, or fitted otherwise than in training."""
+        self.reading = replace(self.reading, invert=invert, fit=fit or self.reading.fit)
 
     def pixels(self, picture: Path) -> Array:
-        """A picture from a file, as the network takes it."""
-        height, width, channels = self.model.input_shape
-        x = read_picture(picture, (height, width), channels)
-        return x if self.scale != 1 else (x / 255).astype(np.float32)  # the network has learned from 0 … 1
+        """A picture from a file, as the network takes it; warns if it doesn't look like those of training."""
+        x, stretched = self.picture(picture)
+        self.compare(x[None], lambda row: str(picture), np.array([stretched]))
+        return x
+
+    def picture(self, file: Path) -> tuple[Array, float]:
+        """A picture from a file, as the network takes it, and how much wider it was made."""
+        x, stretched = read_picture(file, self.reading)
+        return in_range(x, self.known_range()), stretched
+
+    def known_range(self) -> Range:
+        """Black and white, or an error if they aren't known."""
+        if self.range is None:
+            raise ArgumentError(
+                "the network was trained on an array of numbers whose black and white aren't known, so it can't take "
+                "picture files: train on bytes, or on numbers from 0 to 1 or from -1 to 1"
+            )
+        return self.range
+
+    def compare(self, x: Array, name: Callable[[int], str], stretched: Array | None) -> None:
+        """Warns of pictures (rows, height, width, channels) that don't look like those of training."""
+        if self.likeness is not None and self.range is not None:
+            for said in self.likeness.warnings(x, self.range, name, stretched, self.reading.invert):
+                warnings.warn(said, ThalwegWarning, stacklevel=3)
+
+    def shares(self, files: Sequence[Any], pictures: Sequence[tuple[Array, float]]) -> Array:
+        """The probability of each class for pictures read from these files, (rows, classes)."""
+        x = np.stack([pixels for pixels, _ in pictures])
+        self.compare(x, lambda row: str(files[row]), np.array([stretched for _, stretched in pictures]))
+        shares: Array = self.model.predict(x, verbose=0)
+        return shares
 
 
-def course(rows: int, options: ImageOptions) -> ImageOptions:
-    """The options with batch size and epochs: as asked for, or by the number of training images.
-
-    A network learns in steps, not in epochs: 86 images in batches of 128 would be one step an epoch. So a batch is 128
-    images if that gives 20 steps an epoch, otherwise half as many, down to 16; and epochs are 15, or as many as give
-    600 steps, up to 100.
-
-    >>> [(o.batch_size, o.epochs) for o in (course(rows, ImageOptions()) for rows in (54_000, 1000, 86))]
-    [(128, 15), (32, 19), (16, 100)]
-    """
-    batch, epochs = options.batch_size, options.epochs
-    if batch is None:
-        batch = next((b for b in BATCHES if b * LEAST_STEPS_AN_EPOCH <= rows), BATCHES[-1])
-    if epochs is None:
-        epochs = min(max(EPOCHS, -(-LEAST_STEPS // -(-rows // batch))), MOST_EPOCHS)
-    return replace(options, batch_size=batch, epochs=epochs)
-
-
-def describe_course(rows: int, asked: ImageOptions, chosen: ImageOptions) -> str:
-    """A line on batch size and epochs, with the reason if what wasn't asked for isn't the usual.
-
-    >>> asked = ImageOptions(batch_size=32)
-    >>> describe_course(86, asked, course(86, asked))
-    'batches of 32, 100 epochs: 300 steps (with 86 images, the usual 15 epochs would be only 45 steps)'
-    """
-    assert chosen.batch_size is not None
-    assert chosen.epochs is not None
-    batch, epochs, usual = chosen.batch_size, chosen.epochs, []
-    line = f"batches of {batch:,}, {epochs:,} epochs: {epochs * -(-rows // batch):,} steps"
-    if asked.batch_size is None and batch != BATCHES[0]:
-        batch = BATCHES[0]
-        usual.append(f"batches of {batch}")
-    if asked.epochs is None and epochs != EPOCHS:
-        epochs = EPOCHS
-        usual.append(f"{epochs} epochs")
-    if not usual:
-        return line
-    steps = epochs * -(-rows // batch)
-    return f"{line} (with {rows:,} images, the usual {' and '.join(usual)} would be only {steps:,} steps)"
+def in_range(x: Array, black_white: Range) -> Array:
+    """Bytes as numbers between the network's black and white."""
+    if black_white == BYTES:
+        return x
+    black, white = black_white
+    numbers: Array = (x * ((white - black) / 255) + black).astype(np.float32)
+    return numbers
 
 
 def divide(images: Images, options: ImageOptions) -> Parts[Images]:
     """Splits by class; if the source has test images, they are the test part."""
     learn, held, test = options.split(images.y, test_apart=images.test is not None)
-    validation = None if held is None else take(images, held)
-    return Parts(take(images, learn), validation, images.test or take(images, test), images.skipped)
-
-
-def take(images: Images, rows: Array) -> Images:
-    """The images with these rows; no copy if these are all."""
-    if len(rows) == len(images.y):
-        return images
-    return replace(images, x=images.x[rows], y=images.y[rows])
-
-
-def augmentation(options: ImageOptions, top: float) -> list[layers.Layer]:
-    """The layers that change the images in training; `top` is the greatest pixel."""
-    stack: list[layers.Layer] = []
-    if options.flip is not None:
-        stack.append(layers.RandomFlip(options.flip))
-    if options.shift:
-        stack.append(layers.RandomTranslation(options.shift, options.shift))
-    if options.rotate:
-        stack.append(layers.RandomRotation(options.rotate))
-    if options.zoom:
-        stack.append(layers.RandomZoom(options.zoom))
-    if options.contrast:
-        stack.append(layers.RandomContrast(options.contrast, (0, top)))
-    return stack
-
-
-def warm_cosine(peak: float, steps: int) -> CosineDecay:
-    """Rises linearly to the peak in the first tenth of the steps, then falls along half a cosine to 0.
-
-    A gradual warm-up (Goyal et al. 2017), then SGDR's first period (Loshchilov and Hutter, ICLR 2017).
-    """
-    warm = int(WARM_UP * steps)
-    return CosineDecay(peak / (warm + 1), steps - warm, warmup_target=peak, warmup_steps=warm)
+    validation = None if held is None else images.take(held)
+    return Parts(images.take(learn), validation, images.test or images.take(test), images.skipped)
 
 
 def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential, float]:
@@ -264,7 +199,7 @@ def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential
 
     It is compiled for that many steps of training.
     """
-    scale = 1.0 if images.x.dtype != np.uint8 and float(images.x.max()) <= 1 else 1 / 255
+    scale = 1 / float(abs(images.x).max() if images.range is None else images.range[1])
     stack: list[Any] = [layers.Input(images.shape), *augmentation(options, 1 / scale), layers.Rescaling(scale)]
     stack += hidden_layers(options.model, images.shape)
     stack.append(layers.Dense(RECIPE.units(len(images.classes)), RECIPE.activation))
@@ -300,15 +235,21 @@ def train(
     validation = None if held is None else (held.x, held.y)
     recorders = [recorder] if recorder is not None else []
     try:
-        history = options.fit(model, (parts.train.x, parts.train.y), validation, recorders)
+        history, best = options.train_network(model, (parts.train.x, parts.train.y), validation, recorders)
     except DivergedError as error:
         error.model = model
         raise
-    run = ImageRun(model=model, classes=images.classes, scale=scale, history=history.records())
+    height, width, channels = images.shape
+    reading = Reading((height, width), channels, options.fit or "stretch")
+    run = ImageRun(
+        model=model, classes=images.classes, scale=scale, reading=reading, range=images.range, history=history.records()
+    )
+    run.likeness = None if images.range is None else Likeness.of(parts.train)
     run.kernels = recorder.kernels if recorder is not None else []
     run.recording = model.recording
     counts = parts.count(lambda part: len(part.y))
     run.facts = options.facts(images.source, counts, model.seed, history.seconds, history.interrupted)
+    run.facts |= kept(history, best, model.seed)
     with stage("judging by the images held out"):
         shares = model.predict(parts.test.x, verbose=0)
         run.facts |= comparison(shares, parts)
@@ -329,23 +270,62 @@ def comparison(shares: Array, parts: Parts[Images]) -> dict[str, Any]:
     return found.facts() | {"baseline": always, "warnings": warnings}
 
 
+def kept(history: History, best: BestEpoch | None, seed: int) -> dict[str, Any]:
+    """What run.json says of the epoch whose weights were kept, as of a table's networks; {} without validation rows."""
+    if best is None or not best.epoch:
+        return {}
+    how_far = {"best epoch": best.epoch, "epochs": len(history.epoch), "held out": best.rows}
+    return {"members": [{**how_far, "score": best.score, "seed": seed}], "metric": "accuracy"}
+
+
+def score(run: ImageRun, images: Images) -> Judgement:
+    """The judgement on the network's predictions."""
+    return judged(images, run.model.predict(images.x, verbose=0))
+
+
 def judged(images: Images, shares: Array) -> Judgement:
-    """The judgement on predicted probabilities (rows, classes) for images whose class is known."""
+    """The judgement on predicted probabilities (rows, classes)."""
     return Judgement(class_scores(images.y, shares), class_mistakes(images.y, shares, images.classes))
 
 
-def score(run: ImageRun, images: Images) -> Scores:
-    """The scores of a run on images."""
-    return judged(images, run.model.predict(images.x, verbose=0)).values
-
-
 def images_for(run: ImageRun, source: str | Path, skip_bad: bool = False) -> tuple[Images, Sequence[str]]:
-    """The images of a source (its test images, if it has any) as the network takes them, and what was left out."""
-    height, width, channels = run.model.input_shape
-    pictures = Path(source).is_dir() and not has_idx(Path(source))
-    size, kind = ((height, width), channels) if pictures else (None, None)
-    images = read_images(source, size, kind, skip_bad)
-    return fitting(run, images.test or images), images.skipped
+    """The images of a source (its test images, if it has any) as the network takes them, and what was left out.
+
+    Warns of those that don't look like those of training.
+    """
+    path = Path(source)
+    if path.is_dir() and not has_idx(path):
+        images = read_pictures(path, run.reading, skip_bad)
+    elif is_one_picture(path):
+        raise ArgumentError(f"{one_picture(path)}; thalweg predict takes pictures whose class isn't known")
+    else:
+        images = turned(run, read_images(path, skip_bad=skip_bad))
+    found = fitting(run, images.test or images)
+    run.compare(found.x, found.name, found.stretched)
+    return found, images.skipped
+
+
+def turned(run: ImageRun, images: Images) -> Images:
+    """The arrays, which have to be in the network's numbers; inverted if that is asked for."""
+    check_range(run, images)
+    test = None if images.test is None else turned(run, images.test)
+    if not run.reading.invert:
+        return images
+    return replace(images, x=(sum(run.known_range()) - images.x).astype(images.x.dtype), test=test)
+
+
+def check_range(run: ImageRun, images: Images) -> None:
+    """Raises for arrays in other numbers than those that the network learned from."""
+    if run.range is None or not len(images.x):
+        return
+    least, most = float(images.x.min()), float(images.x.max())
+    fractions = images.x.dtype != np.uint8 and not (images.x == np.rint(images.x)).all()
+    if least < run.range[0] or most > run.range[1] or (fractions and most <= 1 < run.range[1]):
+        black, white = run.range
+        raise DataError(
+            f"{images.source} holds numbers from {least:g} to {most:g}, and the network learned from {black:g} (black) "
+            f"to {white:g} (white): bring them to that"
+        )
 
 
 def fitting(run: ImageRun, images: Images) -> Images:
@@ -355,26 +335,34 @@ def fitting(run: ImageRun, images: Images) -> Images:
     if unknown := sorted(set(images.classes) - set(run.classes)):
         raise DataError(f"{images.source} has the class {unknown[0]!r}, which the network has never met")
     numbers = np.array([run.classes.index(name) for name in images.classes])
+    if images.files is not None:
+        images = replace(images, x=in_range(images.x, run.known_range()))
     return replace(images, y=numbers[images.y], classes=run.classes)
 
 
 def predictions(run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False) -> tuple[dict[str, Array], list[str]]:
-    """Columns (file, likeliest class, probability of each class), and what was wrong with the pictures left out."""
-    x: dict[Path, Array] = {}
+    """Columns (file, likeliest class, probability of each class), and what was wrong with the pictures left out.
+
+    Warns of pictures that don't look like those of training.
+    """
+    files: list[Path] = []
+    read: list[tuple[Array, float]] = []
     bad: dict[Path, str] = {}
     for picture in pictures:
         try:
-            x[picture] = run.pixels(picture)
+            read.append(run.picture(picture))
+            files.append(picture)
         except NotFoundError:
             raise
         except DataError as error:
             bad[picture] = str(error)
-    if bad and not (skip_bad and x):
-        raise BadRowsError(bad)
-    shares = run.model.predict(np.stack(list(x.values())), verbose=0)
-    files = np.array([str(picture) for picture in x], object)
+    if bad and not (skip_bad and read):
+        raise BadRowsError(bad, said="; ".join(grouped(bad)))
+    shares = run.shares(files, read)
     guesses = np.array([run.classes[k] for k in shares.argmax(axis=1)], object)
-    columns = prediction_columns({"file": files}, guesses, dict(zip(run.classes, shares.T, strict=True)))
+    columns = prediction_columns(
+        {"file": np.array(list(map(str, files)), object)}, guesses, dict(zip(run.classes, shares.T, strict=True))
+    )
     return columns, list(bad.values())
 
 
@@ -393,6 +381,8 @@ def load(folder: Path) -> ImageRun:
         name in about and check(about[name]) for name, check in DESCRIPTION.items()
     ):
         raise ModelFileError(f"{folder / IMAGES} is damaged: it needs {', '.join(DESCRIPTION)}")
+    if wrong := [name for name, check in SINCE.items() if name in about and not check(about[name])]:
+        raise ModelFileError(f"{folder / IMAGES} is damaged: {wrong[0]!r} is not what a training writes")
     classes, scale = tuple(about["classes"]), float(about["scale"])
     shape = tuple(about[name] for name in ("height", "width", "channels"))
     model = load_network(folder, (shape, (len(classes),)), IMAGES)
@@ -405,6 +395,23 @@ def load(folder: Path) -> ImageRun:
         if recorded.ndim != 5 or recorded.dtype.kind != "f" or not recorded.size:
             raise ModelFileError(f"{folder / KERNELS} is damaged: it holds no kernels of a convolution")
         kernels = list(recorded)
-    run = ImageRun(model=model, classes=classes, scale=scale, history=history, facts=facts, kernels=kernels)
+    run = ImageRun(
+        model=model,
+        classes=classes,
+        scale=scale,
+        reading=Reading(shape[:2], shape[2], about.get("fit", "stretch"), about.get("transparency", "dropped")),
+        range=range_of(about),
+        history=history,
+        facts=facts,
+        kernels=kernels,
+    )
+    if (folder / LIKENESS).is_file():
+        run.likeness = Likeness.load(folder / LIKENESS, shape)
     run.recording = read_recording(folder)
     return run
+
+
+def range_of(about: dict[str, Any]) -> Range | None:
+    """Black and white by images.json; older ones have 0 and what the scale makes 1."""
+    found = about.get("range", (0.0, BYTES[1] if about["scale"] != 1 else 1.0))
+    return None if found is None else (float(found[0]), float(found[1]))

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.doctor import Diagnosis, diagnose
@@ -21,6 +22,7 @@ from thalweg.recordings import Recording
 from thalweg.runs.evidence import Evidence
 from thalweg.runs.folder import MODEL, RECORDING, write_folder
 from thalweg.support.checks import whole
+from thalweg.support.naming import choose
 from thalweg.support.progress import stage
 
 Array = NDArray[Any]
@@ -39,6 +41,7 @@ class TrainingOptions(ABC):
     test_share: float = 0.2
     validation_share: float | None = None
     early_stopping: int | None = None
+    class_weight: str | None = None  # "balanced"
     seed: int | None = None
     lanes: int | None = None
     skip_bad: bool = False  # leave out rows and pictures that can't be used
@@ -54,6 +57,8 @@ class TrainingOptions(ABC):
             given = getattr(self, name)
             if given is not None and not least <= given < 1:
                 raise ArgumentError(f"the {name.replace('_', ' ')} has to be {wanted} and below 1, got {given:g}")
+        if self.class_weight is not None:
+            choose("class weight", self.class_weight, ["balanced"])
         if self.early_stopping is not None:
             whole("early stopping's patience", self.early_stopping, 0)
         if self.early_stopping and self.validation_share == 0:
@@ -143,6 +148,17 @@ class Run(ABC):
         further = self.descriptions() | (self.evidence.files() if self.evidence is not None else {})
         further |= {} if self.recording is None else {RECORDING: self.recording.save}
         write_folder(folder, command, self.model, further, self.history, self.facts)
+
+
+def balanced_weights(codes: Array) -> Array:
+    """A weight for each class number, (classes,), so that the rows of all classes have the same sum; 0 without rows.
+
+    >>> balanced_weights(np.array([0, 0, 0, 1]))
+    array([0.66666667, 2.        ])
+    """
+    counts = np.bincount(codes)
+    weights: Array = len(codes) / (np.count_nonzero(counts) * np.maximum(counts, 1)) * (counts > 0)
+    return weights
 
 
 def prediction_columns(first: dict[str, Array], guesses: Array, shares: Mapping[Any, Array]) -> dict[str, Array]:

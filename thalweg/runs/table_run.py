@@ -23,7 +23,6 @@ from thalweg.runs.forest import load_trees, save_trees
 from thalweg.runs.judging import Judgement, judge
 from thalweg.runs.run import Array, Parts, Run, Scores, TrainingOptions, load_network, prediction_columns
 from thalweg.support.checks import number, whole
-from thalweg.support.naming import choose
 from thalweg.support.untrusted import readable
 from thalweg.tabular.features import Features, Target, without_bad_rows
 from thalweg.tabular.qualities import Settings, settings_of
@@ -56,7 +55,6 @@ class TableOptions(TrainingOptions):
     quality: str = "balanced"
     time_limit: float | None = None
     metric: str | None = None
-    class_weight: str | None = None
     members: int | None = None
     trees: bool = True  # beside the networks, where they help
     layers: tuple[int, ...] | None = None
@@ -71,8 +69,6 @@ class TableOptions(TrainingOptions):
             whole("folds", self.folds, 2)
         if self.time_limit is not None:
             number("time limit", self.time_limit, 1e-9)
-        if self.class_weight is not None:
-            choose("class weight", self.class_weight, ["balanced"])
         if self.keep_time and self.time is None:
             raise ArgumentError("--keep-time goes with --time COLUMN")
         apart = [name for name in (self.target, self.id, self.group, self.time) if name is not None]

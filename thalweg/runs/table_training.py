@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.engine.lanes import cores
@@ -16,7 +14,7 @@ from thalweg.errors import ArgumentError, BadRowsError
 from thalweg.runs import baselines, evidence, judging, suspicions
 from thalweg.runs.divisions import group_codes, times
 from thalweg.runs.judging import Judgement
-from thalweg.runs.run import Array, Parts
+from thalweg.runs.run import Array, Parts, balanced_weights
 from thalweg.runs.table_run import OF_MEMBERS, TableOptions, TableRun, divide, fit_all
 from thalweg.support.progress import stage
 from thalweg.support.seeds import draw_seed
@@ -96,8 +94,7 @@ def class_factors(table: Table, target: Target, options: TableOptions) -> Array 
     if target.task == "regression":
         raise ArgumentError("--class-weight is for classes, and the target is a number")
     codes = encoded(target, table)
-    counts = np.bincount(codes, minlength=len(target.classes))
-    weights: Array = len(codes) / (np.count_nonzero(counts) * counts[codes])
+    weights: Array = balanced_weights(codes)[codes]
     return weights
 
 

@@ -353,6 +353,7 @@ def about_images(subject: Subject, run: ImageRun, evidence: Evidence | None) -> 
             ),
         ),
         (both("training", "訓練過程"), seconds_text(facts, len(run.history))),
+        *((both("weights kept", "保留的權重"), kept_text(member)) for member in facts.get("members", [])),
         (both("seed", "亂數種子"), str(facts["seed"])),
     ]
     batch = int(facts["options"]["batch_size"])
@@ -372,6 +373,12 @@ def about_images(subject: Subject, run: ImageRun, evidence: Evidence | None) -> 
     if subject.x is None:
         subject.x = evidence.x[: evidence.random]
         subject.y = evidence.held.truth[evidence.at[: evidence.random]]
+
+
+def kept_text(member: dict[str, Any]) -> Text:
+    """Which epoch's weights were kept."""
+    best, epochs = member["best epoch"], member["epochs"]
+    return both(f"those of epoch {best:,} of {epochs:,}", f"{epochs:,} 輪中第 {best:,} 輪的")
 
 
 def run_name(folder: Path) -> str:
