@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -26,13 +28,16 @@ from thalweg.cli.options import (
     refuse_given,
 )
 from thalweg.data.images import is_image_source, read_images
+from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run, table_training
 from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.keeping import keep
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableOptions
+from thalweg.support.interrupts import Kept
 from thalweg.support.seeds import draw_seed
+from thalweg.tabular.clock import Clock
 
 
 @given.grouped
@@ -57,29 +62,41 @@ def train(
         training = replace(training, seed=draw_seed())
     place = out or free_folder(given.name_of(source))
     refuse_unwritable(place)
-    run: Run
+    fit: Callable[[Kept], Run]
     if is_image_source(source):
         refuse_given(context, given.FOR_TABLES, "tables", f"{source} holds images (see --model)")
         size = given.two_numbers(pictures.size)
         image_options = chosen(image_run.ImageOptions, optimization, pictures, training, size=size)
         images = read_images(source, image_options.size, image_options.channels, image_options.skip_bad)
-        with report_page.on_failure(source, place, not no_report):
-            run, next_input = image_run.train(images, image_options, report.announce_images), "PICTURE.png"
+        fit = partial(image_run.train, images, image_options, report.announce_images)
+        next_input = "PICTURE.png"
     else:
         refuse_given(context, given.FOR_IMAGES, "images", f"{source} is a table (see --layers)")
         check_target(source, target)
         layers = None if network.layers is None else given.whole_numbers(network.layers)
         read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
         options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
-        with report_page.on_failure(source, place, not no_report), Networks() as watch:
-            run = table_training.train(file_format.read(source), options, report.announce_table, watch.begin)
+        options.check()
+        clock = Clock(options.time_limit)
+        with clock.refusing("reading the table"):
+            table = file_format.read(source)
+        fit = partial(train_networks, table, options, clock)
         next_input = "NEW_ROWS --out predictions.csv"
     command = ["thalweg", *sys.argv[1:]]
-    folder, problem = keep(lambda place: run.save(place, command), out or free_folder(given.name_of(source)))
-    report.show_trained(run, folder, next_input)
+    with Kept() as kept:
+        with report_page.on_failure(source, place, not no_report):
+            run = fit(kept)
+        folder, problem = keep(lambda place: run.save(place, command), out or free_folder(given.name_of(source)))
+        report.show_trained(run, folder, next_input)
     if not no_report:
         report_page.report_trained(run, folder)
     report.end_after(problem)
+
+
+def train_networks(table: Table, options: TableOptions, clock: Clock, kept: Kept) -> Run:
+    """Trains on a table, and shows how far it is."""
+    with Networks() as watch:
+        return table_training.train(table, options, report.announce_table, watch.begin, clock, kept)
 
 
 def check_target(source: str, target: str | None) -> None:

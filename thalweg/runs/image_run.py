@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from thalweg import layers, optimizers
-from thalweg.callbacks import Callback, EarlyStopping, History
+from thalweg.callbacks import Callback, EarlyStopping, History, LambdaCallback
 from thalweg.data.images import Images, has_idx, read_images, read_picture
 from thalweg.data.recipe import recipe
 from thalweg.data.target import split_rows
@@ -38,6 +39,7 @@ from thalweg.runs.run import (
 )
 from thalweg.schedules import CosineDecay
 from thalweg.support.checks import number
+from thalweg.support.interrupts import Kept
 from thalweg.support.naming import choose
 from thalweg.support.untrusted import Npz, readable
 from thalweg.views.plots import KernelHistory, kernels_of
@@ -109,24 +111,19 @@ class ImageOptions(TrainingOptions):
         validation: tuple[Array, Array] | None,
         callbacks: Sequence[Callback] = (),
     ) -> History:
-        """`Sequential.fit`, recorded, with early stopping if asked for; a training that Ctrl-C ends is kept."""
+        """`Sequential.fit`, recorded, with early stopping if asked for."""
         assert self.epochs is not None
         patience = self.early_stopping
         stop = [EarlyStopping(RECIPE.monitor, patience=patience, restore_best_weights=True)] if patience else []
-        try:
-            return model.fit(
-                *train,
-                batch_size=self.batch_size,
-                epochs=self.epochs,
-                validation_data=validation,
-                callbacks=[*stop, *callbacks],
-                lanes=self.lanes,
-                record=RECORDING_SECONDS,
-            )
-        except KeyboardInterrupt:
-            if model.history is None or not model.history.interrupted:  # training hadn't begun
-                raise
-            return model.history
+        return model.fit(
+            *train,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            validation_data=validation,
+            callbacks=[*stop, *callbacks],
+            lanes=self.lanes,
+            record=RECORDING_SECONDS,
+        )
 
 
 @dataclass(kw_only=True)
@@ -268,9 +265,15 @@ def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential
 
 
 def train(
-    images: Images, options: ImageOptions, announce: Callable[[Parts[Images], Sequential, str], None] | None = None
+    images: Images,
+    options: ImageOptions,
+    announce: Callable[[Parts[Images], Sequential, str], None] | None = None,
+    kept: Kept | None = None,
 ) -> ImageRun:
-    """Divides the images, trains, and scores on those held out. `announce` is called before training begins."""
+    """Divides the images, trains, and scores on those held out.
+
+    `announce` is called before training begins; from then on `kept`, if given, has Ctrl-C end it.
+    """
     options.check()
     parts = divide(images, options)
     rows, asked = len(parts.train.y), options
@@ -283,7 +286,10 @@ def train(
     recorder = KernelHistory() if kernels_of(model) else None
     held = parts.validation
     validation = None if held is None else (held.x, held.y)
-    recorders = [recorder] if recorder is not None else []
+    recorders: list[Callback] = [recorder] if recorder is not None else []
+    if kept is not None:
+        stop = partial(setattr, model, "stop_training", True)
+        recorders.append(LambdaCallback(on_train_begin=lambda logs: kept.begin(stop)))
     try:
         history = options.fit(model, (parts.train.x, parts.train.y), validation, recorders)
     except DivergedError as error:
