@@ -14,6 +14,7 @@ from typing import Any
 
 from thalweg.cli.console import Grid, folded, say, say_skipped
 from thalweg.data.images import Images
+from thalweg.data.tables import Table
 from thalweg.data.target import label_text
 from thalweg.doctor import Diagnosis
 from thalweg.errors import ModelFileError
@@ -66,7 +67,8 @@ def outlook_text(outlook: Sequence[Outlook]) -> str:
     in_use = peak_memory()
     memory = f", with up to {(in_use + first.memory) / 1e9:.1f} GB of memory" if in_use else ""
     fast = [f"--quality fast takes {time_text(other.seconds)}" for other in others if other.seconds < first.seconds]
-    return f"this takes {time_text(first.seconds)}{memory}; {', '.join([*fast, '--time-limit SECONDS ends it in time'])}"
+    choices = ", ".join([*fast, "--time-limit SECONDS ends it in time"])
+    return f"this takes {time_text(first.seconds)}{memory}; {choices}"
 
 
 def time_text(seconds: float) -> str:

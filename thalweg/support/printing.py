@@ -115,17 +115,17 @@ def lasting_streams() -> Iterator[Lasting]:
     A stream that was closed before the program began, as by `>&-`, is one that goes nowhere. Yields standard output.
     """
     before = sys.stdout, sys.stderr
-    given = [open(os.devnull, "w", encoding="utf-8") if stream is None else stream for stream in before]
-    for stream in given:
-        tolerate(stream)
-    lasting = [Lasting(stream) for stream in given]
-    sys.stdout, sys.stderr = lasting  # type: ignore[assignment]
-    try:
-        yield lasting[0]
-    finally:
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        lasting = [Lasting(stream or nowhere) for stream in before]
         for stream in lasting:
-            stream.flush()
-        sys.stdout, sys.stderr = before
+            tolerate(stream.stream)
+        sys.stdout, sys.stderr = lasting
+        try:
+            yield lasting[0]
+        finally:
+            for stream in lasting:
+                stream.flush()
+            sys.stdout, sys.stderr = before
 
 
 def out(text: str) -> None:

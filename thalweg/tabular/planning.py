@@ -88,7 +88,7 @@ def rounded_up(seconds: float) -> int:
     >>> rounded_up(7.1), rounded_up(104.0)
     (8, 110)
     """
-    unit = 10 ** max(0, math.floor(math.log10(max(seconds, 1))) - 1)
+    unit: int = 10 ** max(0, math.floor(math.log10(max(seconds, 1))) - 1)
     return math.ceil(seconds / unit) * unit
 
 

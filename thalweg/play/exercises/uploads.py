@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from thalweg.data.tables import Table, read_table
 from thalweg.errors import DataError, ThalwegError
 from thalweg.play.requests.bounds import TABLE_ROWS, UPLOADS
 from thalweg.play.requests.refusal import RefusedError
+from thalweg.support.leftovers import own_folder
 
 SHOWN_ROWS = 5
 KINDS = {"number": "number", "integer": "number", "boolean": "boolean", "text": "category", "date": "date"}
@@ -103,8 +103,8 @@ class Uploads:
         """
         label = "".join(c for c in Path(name).name if c.isprintable())[:80] or "table.csv"
         ending = next((e for e in ENDINGS if label.lower().endswith(e)), ".csv")
-        with tempfile.TemporaryDirectory(prefix="thalweg-play-") as folder:
-            path = Path(folder) / f"upload{ending}"
+        with own_folder("thalweg-play-") as folder:
+            path = folder / f"upload{ending}"
             path.write_bytes(content)
             try:
                 read = read_table(path)
