@@ -1,7 +1,7 @@
 """Folders that are there while something is written or read: if a process is killed, the next one removes them.
 
-A process holds a lock on its folder, which the system takes back when the process is gone, however it ended. Where there
-are no such locks, as on Windows, nothing is known to be left over, and nothing is removed.
+A process holds a lock on its folder, which the system takes back when the process is gone, however it ended. Where
+there are no such locks, as on Windows, nothing is known to be left over, and nothing is removed.
 """
 
 from __future__ import annotations

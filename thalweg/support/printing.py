@@ -74,6 +74,7 @@ class Lasting:
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
+        self.leaving = {errno.EPIPE, errno.EIO} if stream.isatty() else {errno.EPIPE}  # what a reader's end is called
         self.error: OSError | None = None  # the first
 
     def __getattr__(self, name: str) -> Any:
@@ -104,8 +105,8 @@ class Lasting:
 
     @property
     def lost(self) -> str:
-        """Why something couldn't be written; "" if nothing was, or if its reader had enough."""
-        return "" if self.error is None or self.error.errno == errno.EPIPE else self.error.strerror or str(self.error)
+        """Why something couldn't be written; "" if all was, or if its reader has gone."""
+        return "" if self.error is None or self.error.errno in self.leaving else self.error.strerror or str(self.error)
 
 
 @contextmanager

@@ -161,7 +161,7 @@ class Tuning:
         pairs, conclusion = len(self.reruns.pairs), self.reruns.conclusion(self.reruns.entry(self.chosen))
         more = f"; {self.reruns.needed} are needed" if pairs < self.reruns.needed else ""
         kept = (
-            "" if conclusion == "better" else "; its settings are kept for the best mean, the default's may be as good"
+            "" if conclusion == "better" else "; its settings are kept for their mean, the default's may be as good"
         )
         return f"{self.chosen} against the default in {pairs} rerun{'s' * (pairs > 1)}: {conclusion}{more}{kept}"
 

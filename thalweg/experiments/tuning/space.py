@@ -205,7 +205,7 @@ class Space:
         """The default, and candidates that differ from it in one knob: each value of a knob is in one of them."""
         found = [self.default]
         for knob, values in self.searched.items():
-            others = (values.low, values.high) if isinstance(values, Range) else values
+            others: tuple[Any, ...] = (values.low, values.high) if isinstance(values, Range) else values
             found += [dataclasses.replace(self.default, **{knob: value}) for value in others]
         return list(dict.fromkeys(found))
 

@@ -97,8 +97,7 @@ def is_whole(line: bytes) -> bool:
 def say_dropped(path: Path, size: int) -> None:
     """Warns that trials may be lost."""
     warnings.warn(
-        f"the end of {path}, {size:,} bytes, was damaged or cut short, and is dropped; the trial that it belonged to is "
-        "trained again",
+        f"the end of {path}, {size:,} bytes, was damaged or cut short, and is dropped; its trial is trained again",
         ThalwegWarning,
         stacklevel=2,
     )
