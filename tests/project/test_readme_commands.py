@@ -116,7 +116,11 @@ def folder(tmp_path):
 def test_both_readmes_have_the_same_commands():
     assert commands("README.zh-TW.md") == COMMANDS
     lines = [line for line, _ in COMMANDS]
-    for one in ("thalweg train examples/penguins.csv --target target", "thalweg filters runs/mnist --epochs", "make demo"):
+    for one in (
+        "thalweg train examples/penguins.csv --target target",
+        "thalweg filters runs/mnist --epochs",
+        "make demo",
+    ):
         assert one in lines
     assert {"images", "plot"} <= set(dict(COMMANDS)["python examples/edges.py"])
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import thalweg
-from thalweg.support.leftovers import ENDING, own_folder, sweep
+from thalweg.support.files import ENDING, own_folder, sweep
 
 pytest.importorskip("fcntl")
 ROOT = Path(thalweg.__file__).parents[1]
 HOLD = """
 import sys
 from pathlib import Path
-from thalweg.support.leftovers import own_folder
+from thalweg.support.files import own_folder
 with own_folder(sys.argv[1], Path(sys.argv[2])) as folder:
     (folder / "half").write_text("written")
     print(folder, flush=True)
@@ -71,7 +71,7 @@ def test_what_only_looks_like_a_leftover_stays(tmp_path):
 
 def test_a_folder_that_a_sweep_took_first_is_made_again(tmp_path, monkeypatch):
     """Between making a folder and locking it, another process removes it."""
-    lock, seen = thalweg.support.leftovers.lock, []
+    lock, seen = thalweg.support.files.lock, []
 
     def late(folder):
         seen.append(folder)
@@ -79,7 +79,7 @@ def test_a_folder_that_a_sweep_took_first_is_made_again(tmp_path, monkeypatch):
             folder.rmdir()
         return lock(folder)
 
-    monkeypatch.setattr(thalweg.support.leftovers, "lock", late)
+    monkeypatch.setattr(thalweg.support.files, "lock", late)
     with own_folder("x-", tmp_path) as folder:
         assert folder.is_dir()
         assert len(seen) == 2

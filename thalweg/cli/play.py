@@ -15,7 +15,7 @@ from thalweg.errors import ArgumentError
 from thalweg.play import scenes
 from thalweg.play.exercises.uploads import of_source
 from thalweg.play.server import Site, check_installed, listening, serve
-from thalweg.support.leftovers import sweep
+from thalweg.support.files import sweep
 
 
 @grouped

@@ -23,10 +23,9 @@ from thalweg.runs.folder import Facts
 from thalweg.runs.run import Parts, Run, Scores
 from thalweg.runs.table_run import TableRun
 from thalweg.runs.table_training import Plan
-from thalweg.support.machine import peak_memory
 from thalweg.support.stopwatch import compiling
 from thalweg.tabular.features import Features
-from thalweg.tabular.planning import Outlook
+from thalweg.tabular.planning import Outlook, peak_memory
 
 MOST_COLUMNS = 40
 """How many columns of a table are listed; a line counts the others."""

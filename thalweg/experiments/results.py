@@ -187,7 +187,12 @@ class Comparison:
         chart = Chart(f"held-out {self.metric}", curves, "epoch") if curves else None
         head = f"{self.knob.replace('_', ' ')}: {self.task}, {self.rows[0]:,} rows to learn from"
         drawn = "" if chart is None else inline([chart])
-        parts = [line(head, strong=True), html_table(self.header(), self.lines(), range(1, 8)), *map(line, self.summary()), drawn]
+        parts = [
+            line(head, strong=True),
+            html_table(self.header(), self.lines(), range(1, 8)),
+            *map(line, self.summary()),
+            drawn,
+        ]
         return block(*parts, *(line(f"left out: {name}: {why}") for name, why in self.left_out.items()))
 
     def records(self) -> dict[str, Any]:

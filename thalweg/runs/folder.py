@@ -20,8 +20,7 @@ from thalweg.errors import ArgumentError, ModelFileError, NotFoundError
 from thalweg.models.model import Model
 from thalweg.recordings import Recording
 from thalweg.runs.facts import holds, is_number, is_whole, problem_in
-from thalweg.support.files import explained, to_json
-from thalweg.support.leftovers import own_folder
+from thalweg.support.files import explained, own_folder, to_json
 from thalweg.support.untrusted import read_json, readable
 from thalweg.version import __version__
 

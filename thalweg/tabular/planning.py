@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -119,3 +120,13 @@ def outlook(prepared: Prepared, lanes: int, *others: Settings) -> list[Outlook]:
             memory = at_once * rows * (CELL * len(categorical(features, x)) + ROW)
         found.append(Outlook(seconds, memory))
     return found
+
+
+def peak_memory() -> int:
+    """The most bytes of memory that this process has had so far; 0 where the system doesn't say, as on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from thalweg.errors import ArgumentError, DataError
-from thalweg.support.leftovers import own_folder
+from thalweg.support.files import own_folder
 from thalweg.support.untrusted import CHUNK, allowed, readable, too_large, unpacked
 
 KNOWN = ("utf-8", "utf-16", "cp950", "big5", "gb18030", "latin-1", "cp1252", "shift_jis")

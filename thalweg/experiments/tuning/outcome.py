@@ -160,9 +160,7 @@ class Tuning:
             return f"nothing was better than the default on average, in {len(self.reruns.pairs)} reruns of each"
         pairs, conclusion = len(self.reruns.pairs), self.reruns.conclusion(self.reruns.entry(self.chosen))
         more = f"; {self.reruns.needed} are needed" if pairs < self.reruns.needed else ""
-        kept = (
-            "" if conclusion == "better" else "; its settings are kept for their mean, the default's may be as good"
-        )
+        kept = "" if conclusion == "better" else "; its settings are kept for their mean, the default's may be as good"
         return f"{self.chosen} against the default in {pairs} rerun{'s' * (pairs > 1)}: {conclusion}{more}{kept}"
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:

@@ -14,7 +14,7 @@ from thalweg.data.tables import Table, read_table
 from thalweg.errors import DataError, ThalwegError
 from thalweg.play.requests.bounds import TABLE_ROWS, UPLOADS
 from thalweg.play.requests.refusal import RefusedError
-from thalweg.support.leftovers import own_folder
+from thalweg.support.files import own_folder
 
 SHOWN_ROWS = 5
 KINDS = {"number": "number", "integer": "number", "boolean": "boolean", "text": "category", "date": "date"}

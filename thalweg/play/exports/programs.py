@@ -17,7 +17,7 @@ from thalweg.play.exports.dialect import KERAS, THALWEG, Dialect
 from thalweg.play.requests.page_state import State
 from thalweg.play.training import knobs
 from thalweg.play.training.journey import Course, Leg
-from thalweg.support.leftovers import own_folder
+from thalweg.support.files import own_folder
 
 
 @dataclass(frozen=True)
