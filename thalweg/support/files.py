@@ -1,7 +1,7 @@
 """Files are written under another name and then moved: a file is either complete or as it was before.
 
-Folders that are there while something is written are removed by the next process if theirs is killed: it holds a lock on
-them, which the system takes back. Where there are no such locks, as on Windows, nothing is removed.
+Folders that are there while something is written are removed by the next process if theirs is killed: it holds a lock
+on them, which the system takes back. Where there are no such locks, as on Windows, nothing is removed.
 """
 
 from __future__ import annotations
