@@ -417,7 +417,7 @@ def test_a_time_limit_begins_with_what_has_to_be_compiled(monkeypatch):
         raise InterruptedError
 
     monkeypatch.setattr(tuner.Search, "run", begun)
-    space = [], {"activation": ["relu", "tanh"], "depth": [1, 2], "width": 8, "numbers": "plain"}
+    space = {"activation": ["relu", "tanh"], "depth": [1, 2], "width": 8, "numbers": "plain"}
     x = np.random.default_rng(0).normal(size=(120, 2))
     y = (x[:, 0] > 0).astype(int)
     with pytest.raises(InterruptedError):

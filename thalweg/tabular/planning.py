@@ -70,7 +70,7 @@ def drawn(random: np.random.Generator, count: int, wanted: int, codes: Array | N
     """So many of the rows, at random, and a few more of rare classes, sorted.
 
     >>> codes = np.repeat([0, 1], [990, 10])
-    >>> np.bincount(codes[drawn(np.random.default_rng(0), 1000, 100, codes)])[1]
+    >>> int(np.bincount(codes[drawn(np.random.default_rng(0), 1000, 100, codes)])[1])
     10
     """
     order = random.permutation(count)
