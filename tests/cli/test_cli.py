@@ -154,7 +154,7 @@ def test_rows_without_a_target_are_not_judged(thalweg):
 def announced(monkeypatch):
     """What is known before training."""
     tasks = []
-    monkeypatch.setattr(report, "announce_table", lambda prepared, parts: tasks.append(prepared))
+    monkeypatch.setattr(report, "announce_table", lambda plan: tasks.append(plan.prepared))
     return tasks
 
 

@@ -347,9 +347,9 @@ def test_a_run_that_ctrl_c_ends_is_kept(run_thalweg, monkeypatch, arguments):
 @pytest.mark.parametrize(
     "place",
     ["thalweg.tabular.features.Features.fit", "thalweg.tabular.blueprint.Blueprint.member",
-     "thalweg.runs.table_training.comparison", "thalweg.models.model_file.save_model", "thalweg.engine.make_executor"],
+     "thalweg.engine.make_executor"],
 )  # fmt: skip
-def test_elsewhere_nothing_is_left(run_thalweg, monkeypatch, place):
+def test_before_a_step_is_done_nothing_is_left(run_thalweg, monkeypatch, place):
     module, name = place.rsplit(".", 1)
     owners = {"fit": thalweg.tabular.features.Features, "member": thalweg.tabular.blueprint.Blueprint}
     owner = owners[name] if name in owners else sys.modules[module]

@@ -13,7 +13,8 @@ from thalweg import activations, compare, initializers, losses, optimizers
 from thalweg.data.recipe import RECIPES
 from thalweg.errors import ArgumentError, DataError
 from thalweg.experiments.entries import UNFIT_LOSSES, catalogue, entries_of
-from thalweg.experiments.results import Entry, Run
+from thalweg.experiments.problem import Settings
+from thalweg.experiments.results import Comparison, Entry, Run
 from thalweg.experiments.units import look_at_units
 from thalweg.layers import Dense, Input
 from thalweg.support.naming import snake_case
@@ -82,6 +83,54 @@ def test_score_and_interval_are_students():
     entry.runs[2].failure = "diverged: …"
     assert entry.finals == [0.8, 0.9]
     assert entry.failed == pytest.approx(1 / 3)
+
+
+def compared(*entries, rows=1000):
+    """A comparison of these scores, by entry and seed."""
+    found = [Entry(f"e{k}", [Run(seed, scores=[score]) for seed, score in enumerate(e)]) for k, e in enumerate(entries)]
+    return Comparison("activation", "binary", "accuracy", 0.5, Settings(), (800, rows), found)
+
+
+def test_what_is_worse_than_the_best_is_marked_by_differences_over_common_seeds():
+    """The scores of a seed go together, so that intervals of each entry overlap where differences don't."""
+    base = np.array([0.80, 0.90, 0.70, 0.85])
+    found = compared(base, base - 0.05 - [0.001, 0.002, 0.0, 0.001], base - [0.1, -0.1, 0.05, -0.01])
+    best, clear, unclear = found.entries
+    assert found.ranked()[0] is best
+    assert (found.worse(best), found.worse(clear), found.worse(unclear)) == (False, True, False)
+    assert best.interval > 0.05  # the control
+    assert found.summary() == [
+        "worse than e0, the best on average over 4 seeds: 1 of 2; the order of the others may be chance"
+    ]
+    assert [entry["worse"] for entry in found.records()["entries"]] == [False, False, True]
+    assert found.summary()[0] in str(found)
+    assert found.summary()[0] in found._repr_html_()
+
+
+def test_two_seeds_of_many_entries_tell_nothing_apart():
+    found = compared(*[[0.9 - 0.01 * k, 0.91 - 0.011 * k] for k in range(36)])
+    assert not any(map(found.worse, found.entries))
+    said = "nothing is told apart from e0, the best on average over 2 seeds; more seeds may tell"
+    assert found.summary() == [said]
+
+
+def test_a_difference_of_a_row_in_each_of_few_seeds_is_no_proof():
+    found = compared([0.9] * 3, [0.89] * 3, rows=100)
+    assert not found.worse(found.entries[1])
+    said = "worse than e0, the best on average over 3 seeds: 1 of 1"
+    assert compared([0.9] * 3, [0.7] * 3, rows=100).summary() == [said]
+
+
+def test_entries_that_diverged_are_not_compared():
+    found = compared([0.9, 0.91], [0.1, 0.2])
+    for run in found.entries[1].runs:
+        run.failure = "diverged: …"
+    assert not found.worse(found.entries[1])
+    for run in found.entries[0].runs:
+        run.failure = "diverged: …"
+    assert found.summary() == ["every training diverged"]
+    assert not any(map(found.worse, found.entries))
+    assert compared([0.9, 0.8]).summary() == []
 
 
 def test_dead_and_saturated_units_are_found():
@@ -209,6 +258,7 @@ def test_the_command(command):
     code, out, error = command("activation", PENGUINS, "--target", "target", "--entries", "relu,tanh", *quick)
     assert code == 0, error
     assert re.search(r"held-out accuracy +± 95%", out)
+    assert "the best on average over 2 seeds" in out
     assert {line.split()[0] for line in out.splitlines() if re.match(r"(relu|tanh) ", line)} == {"relu", "tanh"}
     assert "comparisons/penguins-activation/comparison.json" in out
     assert json.loads(Path("comparisons/penguins-activation/comparison.json").read_text())["task"] == "multiclass"

@@ -398,3 +398,33 @@ def test_importance_finds_the_knob_that_matters():
         assert found["learning_rate"] > 0.7
         assert sum(found.values()) == pytest.approx(1)
     assert importances(trials[:5], space, ahead[:5]) == {}
+
+
+def test_a_time_limit_begins_with_what_has_to_be_compiled(monkeypatch):
+    """Each value of every knob is trained for a step before the first trial; without a limit none is."""
+    from thalweg.experiments.tuning import tuner
+
+    fitted, fit = [], tuner.fit
+
+    def noted(material, candidate, *more):
+        fitted.append(candidate)
+        return fit(material, candidate, *more)
+
+    monkeypatch.setattr(tuner, "fit", noted)
+    monkeypatch.setattr(tuner, "WARM_UP", 100.0)
+
+    def begun(search, lanes):
+        raise InterruptedError
+
+    monkeypatch.setattr(tuner.Search, "run", begun)
+    space = {"activation": ["relu", "tanh"], "depth": [1, 2], "width": 8, "numbers": "plain"}
+    x = np.random.default_rng(0).normal(size=(120, 2))
+    y = (x[:, 0] > 0).astype(int)
+    with pytest.raises(InterruptedError):
+        thalweg.tune(x, y, time_limit=1000, space=space, lanes=1)
+    assert {c.activation for c in fitted} == {"relu", "tanh"}
+    assert {c.depth for c in fitted} == {1, 2}
+    fitted.clear()
+    with pytest.raises(InterruptedError):
+        thalweg.tune(x, y, trials=1, space=space, lanes=1)
+    assert fitted == []

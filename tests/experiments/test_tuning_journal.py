@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import warnings
 from collections import Counter
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -13,11 +14,12 @@ import pytest
 
 import thalweg
 from thalweg.data.recipe import recipe
-from thalweg.errors import ArgumentError, ModelFileError
+from thalweg.errors import ArgumentError, ModelFileError, ThalwegWarning
 from thalweg.experiments.tuning import journal as journals
 from thalweg.experiments.tuning.journal import Journal, born, is_alive, process
 from thalweg.experiments.tuning.jury import Metric
 from thalweg.experiments.tuning.space import Space
+from thalweg.experiments.tuning.trial_file import drop_half_line, mend, refuse_other_files
 
 pytest.importorskip("optuna")
 SPACE = Space.of(recipe("binary"), 1000)
@@ -130,6 +132,83 @@ def test_another_search_is_refused(tmp_path):
         with pytest.raises(ModelFileError, match="doesn't hold the trials"):
             opened(tmp_path / "text")
         assert (tmp_path / "text").read_text() == text
+
+
+def searched(path):
+    """A journal with three finished trials, and the scores in it."""
+    journal = opened(path)
+    for score in range(3):
+        end(journal, journal.claim(None, quasi_random=True), float(score))
+    return path.read_bytes()
+
+
+def test_a_journal_cut_anywhere_is_mended(tmp_path):
+    """At every byte of its last two lines, and of its first two; what lacks the line break alone is complete."""
+    path = tmp_path / "trials"
+    whole = searched(path)
+    lines = whole.splitlines(keepends=True)
+    last, first = len(lines[-1]) + len(lines[-2]), len(lines[0]) + len(lines[1])
+    for mended in (mend, drop_half_line):
+        for size in [*range(1, first), *range(len(whole) - last, len(whole))]:
+            cut = whole[:size].rfind(b"\n") + 1
+            complete = whole[size : size + 1] == b"\n"
+            path.write_bytes(whole[:size])
+            refuse_other_files(path)
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                mended(path)
+            assert path.read_bytes() == (whole[: size + 1] if complete else whole[:cut])
+            assert len(said) == (size != cut and not complete)
+            assert not said or f"{size - cut:,} bytes, was damaged or cut short" in str(said[0].message)
+
+
+@pytest.mark.parametrize("left", [-1, -2, -70])
+def test_a_journal_cut_short_goes_on(left, tmp_path):
+    path = tmp_path / "trials"
+    path.write_bytes(searched(path)[:left])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ThalwegWarning)
+        journal = opened(path)
+    end(journal, journal.claim(None, quasi_random=True), 9.0)
+    assert [trial.value for trial in opened(path).finished()][:2] == [0.0, 1.0]
+    assert 9.0 in [trial.value for trial in opened(path).finished()]
+
+
+@pytest.mark.parametrize(
+    "damage", [b"\xff\xfe\x00", b"\x00" * 100, b"{}\n", b"rubbish\n\xc3\n\n\xc3", b'{"op_code": 4}\n']
+)
+def test_garbage_at_the_end_is_dropped(damage, tmp_path):
+    path = tmp_path / "trials"
+    whole = searched(path)
+    path.write_bytes(whole + damage)
+    with pytest.warns(ThalwegWarning, match=f"{len(damage)} bytes, was damaged or cut short, and is dropped"):
+        journal = opened(path)
+    assert path.read_bytes().startswith(whole)
+    assert [trial.value for trial in journal.finished()] == [0.0, 1.0, 2.0]
+
+
+def test_damage_before_the_end_is_said_and_nothing_changed(tmp_path):
+    path = tmp_path / "trials"
+    lines = searched(path).splitlines(keepends=True)
+    damaged = b"".join([*lines[:4], b"\xff\n", *lines[5:]])
+    path.write_bytes(damaged)
+    with pytest.raises(ModelFileError, match=f"line 5 of {len(lines)} is none of Optuna's"):
+        opened(path)
+    assert path.read_bytes() == damaged
+
+
+def test_what_a_dying_process_leaves_is_no_beginning_of_another_line(tmp_path):
+    """While a search runs, another process dies within a line."""
+    path = tmp_path / "trials"
+    journal, other = opened(path), opened(path)
+    trial = journal.claim(None, quasi_random=True)
+    with path.open("ab") as file:
+        file.write(b'{"op_code":6,"wor')
+    with pytest.warns(ThalwegWarning, match="17 bytes"):
+        end(journal, trial, 0.5)
+    end(other, other.claim(None, quasi_random=True), 0.7)
+    assert [trial.value for trial in journal.finished()] == [0.5, 0.7]
+    assert [trial.value for trial in opened(path).finished()] == [0.5, 0.7]
 
 
 def trial(owner, seconds=0):

@@ -78,7 +78,7 @@ def show_comparison(found: Comparison, target: str, seeds: int) -> None:
     """The table, best entry first, and what was left out."""
     say(f"{found.task} target {target}: {found.rows[0]:,} rows to learn from, {found.rows[1]:,} held out", "")
     say(Grid(f"{found.knob}, {seeds} seed{'s' * (seeds > 1)} each", found.header(), found.lines()), "")
-    say(f"chance: {found.chance:.4f}")
+    say(*found.summary(), f"chance: {found.chance:.4f}")
     if compiled := compile_seconds():
         say(f"the seconds are those of training; compiling kernels took {compiled} more")
     for name, why in found.left_out.items():

@@ -1,7 +1,7 @@
 """The command line: parses, calls `thalweg.runs`, prints. `thalweg --help` lists the commands.
 
 Exit codes: 0 done, 1 the data or the training failed, 2 the call was wrong, 130 interrupted. A training ended by
-Ctrl-C is kept: 0.
+Ctrl-C is kept: 0. Output that nobody reads any more is no error; one that couldn't be written is 1, after the work.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from thalweg.cli.trace import trace
 from thalweg.cli.train import train
 from thalweg.cli.tune import tune
 from thalweg.errors import BadRowsError, ThalwegError, ThalwegWarning
-from thalweg.support.printing import tolerate
+from thalweg.support.interrupts import ended_as_by_ctrl_c
+from thalweg.support.printing import lasting_streams
 from thalweg.support.progress import told
 from thalweg.support.untrusted import VARIABLE
 from thalweg.version import __version__
@@ -68,10 +69,21 @@ def note(message: Warning | str, category: type[Warning], *where: object, **othe
 
 
 def main() -> None:
-    """The entry point: an error of thalweg's becomes one line on standard error and its exit code."""
-    tolerate(sys.stdout)
-    tolerate(sys.stderr)
+    """The entry point: whatever becomes of the terminal, a command does its work."""
     warnings.showwarning = note  # the place in the code is of no use here
+    with lasting_streams() as output, ended_as_by_ctrl_c():
+        try:
+            run()
+        except SystemExit as end:
+            output.flush()
+            if output.lost:
+                print(f"thalweg: not all of the output could be written: {output.lost}", file=sys.stderr)
+                sys.exit(end.code or 1)
+            raise
+
+
+def run() -> None:
+    """Runs the command, and exits; an error becomes one line."""
     try:
         with told(doing):
             app(prog_name="thalweg")

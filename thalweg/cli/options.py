@@ -86,7 +86,9 @@ class Ensemble:
         str,
         Option(help="tables: fast (two networks), balanced (four) or best (eight, larger); with trees"),
     ] = "balanced"
-    time_limit: Annotated[float | None, Option(help="tables: seconds of training, at most")] = None
+    time_limit: Annotated[
+        float | None, Option(help="tables: seconds for reading and training, at most; fewer rows if they have to be")
+    ] = None
     members: Annotated[int | None, Option(help="tables: how many networks; their predictions are averaged")] = None
     no_trees: Annotated[bool, Option("--no-trees", help="tables: networks alone")] = False
     metric: Annotated[

@@ -15,6 +15,7 @@ from thalweg.errors import ArgumentError
 from thalweg.play import scenes
 from thalweg.play.exercises.uploads import of_source
 from thalweg.play.server import Site, busy, check_installed, listening, serve
+from thalweg.support.files import sweep
 
 
 @grouped
@@ -37,6 +38,7 @@ def play(
     if source is None and file_format != FileFormat():
         raise ArgumentError("--encoding and --sheet say how SOURCE is read: give one")
     table = None if source is None else of_source(source, file_format.encoding, file_format.sheet)
+    sweep()
     at = listening(port)
     site = Site(at.getsockname()[1], table, states, lesson, preset)
 

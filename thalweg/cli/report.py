@@ -25,16 +25,20 @@ from thalweg.models.sequential import Sequential
 from thalweg.runs.folder import Facts
 from thalweg.runs.run import Parts, Run, Scores
 from thalweg.runs.table_run import TableRun
+from thalweg.runs.table_training import Plan
 from thalweg.support.stopwatch import compiling
 from thalweg.tabular.features import Features
-from thalweg.tabular.preparation import Prepared
+from thalweg.tabular.planning import Outlook, peak_memory
 
 MOST_COLUMNS = 40
 """How many columns of a table are listed; a line counts the others."""
+LONG = 30.0
+"""Seconds of a training from which on it is said before how long it takes."""
 
 
-def announce_table(prepared: Prepared, parts: Parts[Table]) -> None:
-    """Prints how the columns were understood, and the network, before training begins."""
+def announce_table(plan: Plan) -> None:
+    """Prints how the columns were understood, the network, and how long it will take, before training begins."""
+    prepared, parts = plan.prepared, plan.parts
     target = prepared.features.target
     assert target is not None
     show_columns(prepared.features, missing=True)
@@ -52,6 +56,33 @@ def announce_table(prepared: Prepared, parts: Parts[Table]) -> None:
     trees = prepared.blueprint.settings.trees
     beside = f"; {' and '.join(trees)} where they help" if trees else ""
     say("", f"{lead}, {'each ' if count > 1 else ''}of the {epoch}{beside}")
+    if plan.sample is not None:
+        of, needed = plan.rows, plan.sample.needed
+        say(f"the time limit allows {parts.train.rows:,} of {of:,} rows; --time-limit {needed} would allow all")
+    if plan.outlook and plan.outlook[0].seconds > LONG:
+        say(outlook_text(plan.outlook))
+
+
+def outlook_text(outlook: Sequence[Outlook]) -> str:
+    """How long it will take, how much memory, and what is faster."""
+    first, *others = outlook
+    in_use = peak_memory()
+    memory = f", with up to {(in_use + first.memory) / 1e9:.1f} GB of memory" if in_use else ""
+    fast = [f"--quality fast takes {time_text(other.seconds)}" for other in others if other.seconds < first.seconds]
+    choices = ", ".join([*fast, "--time-limit SECONDS ends it in time"])
+    return f"this takes {time_text(first.seconds)}{memory}; {choices}"
+
+
+def time_text(seconds: float) -> str:
+    """About how long.
+
+    >>> [time_text(seconds) for seconds in (33, 95, 260, 7000)]
+    ['about 30 seconds', 'about 2 minutes', 'about 4 minutes', 'about 2 hours']
+    """
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 1.5 * size:
+            return f"about {seconds / size:.0f} {unit}"
+    return f"about {max(1, round(seconds / 10)) * 10} seconds"
 
 
 def show_columns(features: Features, missing: bool = False) -> None:
@@ -71,7 +102,7 @@ def show_columns(features: Features, missing: bool = False) -> None:
 
 def in_options(text: str) -> str:
     """A message with arguments spelled as options: task="multiclass" becomes --task multiclass."""
-    return re.sub(r"""\btask=["'](\w+)["']""", r"--task \1", text)
+    return re.sub(r"""\btask=["'](\w+)["']""", r"--task \1", text).replace("time_limit=", "--time-limit ")
 
 
 def announce_images(parts: Parts[Images], model: Sequential, course: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +29,9 @@ from thalweg.cli.options import (
     refuse_given,
 )
 from thalweg.data.images.image_folders import is_picture
+from thalweg.data.images.image_set import Images
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
+from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run, table_training
 from thalweg.runs.folder import free_folder, refuse_unwritable
@@ -35,9 +39,11 @@ from thalweg.runs.image_options import ImageOptions
 from thalweg.runs.keeping import keep
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableOptions
+from thalweg.support.interrupts import Kept
 from thalweg.support.progress import stage, told
 from thalweg.support.seeds import draw_seed
 from thalweg.support.terminal import interactive
+from thalweg.tabular.clock import Clock
 
 
 @given.grouped
@@ -62,7 +68,7 @@ def train(
         training = replace(training, seed=draw_seed())
     place = out or free_folder(given.name_of(source))
     refuse_unwritable(place)
-    run: Run
+    fit: Callable[[Kept], Run]
     if is_image_source(source):
         refuse_given(context, given.FOR_TABLES, "tables", f"{source} holds images (see --model)")
         size = given.two_numbers(pictures.size)
@@ -70,19 +76,19 @@ def train(
         asked = (image_options.size, image_options.channels, image_options.skip_bad, image_options.fit)
         with stage(f"reading {source}"):
             images = read_images(source, *asked)
-        silence = nullcontext() if interactive() else stage("training")  # where fit draws nothing
-        with report_page.on_failure(source, place, not no_report), silence:
-            run, next_input = image_run.train(images, image_options, report.announce_images), "PICTURE.png"
+        fit = partial(train_images, images, image_options)
+        next_input = "PICTURE.png"
     else:
         target = check_target(source, target)
         refuse_given(context, given.FOR_IMAGES, "images", f"{source} is a table (see --layers)")
         layers = None if network.layers is None else given.whole_numbers(network.layers)
         read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
         options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
-        with stage(f"reading {source}"):
+        options.check()
+        clock = Clock(options.time_limit)
+        with clock.refusing("reading the table"), stage(f"reading {source}"):
             table = file_format.read(source)
-        with report_page.on_failure(source, place, not no_report), Networks() as watch, told(watch.stage):
-            run = table_training.train(table, options, report.announce_table, watch.begin)
+        fit = partial(train_networks, table, options, clock)
         next_input = "NEW_ROWS --out predictions.csv"
     command = ["thalweg", *sys.argv[1:]]
 
@@ -90,11 +96,26 @@ def train(
         with stage(f"writing {place}"):
             run.save(place, command)
 
-    folder, problem = keep(save, out or free_folder(given.name_of(source)))
-    report.show_trained(run, folder, next_input)
+    with Kept() as kept:
+        with report_page.on_failure(source, place, not no_report):
+            run = fit(kept)
+        folder, problem = keep(save, out or free_folder(given.name_of(source)))
+        report.show_trained(run, folder, next_input)
     if not no_report:
         report_page.report_trained(run, folder)
     report.end_after(problem)
+
+
+def train_images(images: Images, options: ImageOptions, kept: Kept) -> Run:
+    """Trains on images; where fit draws nothing, a line says that it's at work."""
+    with nullcontext() if interactive() else stage("training"):
+        return image_run.train(images, options, report.announce_images, kept)
+
+
+def train_networks(table: Table, options: TableOptions, clock: Clock, kept: Kept) -> Run:
+    """Trains on a table, and shows how far it is."""
+    with Networks() as watch, told(watch.stage):
+        return table_training.train(table, options, report.announce_table, watch.begin, clock, kept)
 
 
 def check_target(source: str, target: str | None) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[Any]
+LEVEL = 0.05
 
 
 @dataclass
@@ -122,9 +123,40 @@ class Comparison:
         """The entries, best score first; those without a score last."""
         return sorted(self.entries, key=lambda e: (math.isnan(e.score), -e.score if not math.isnan(e.score) else 0.0))
 
+    def worse(self, entry: Entry) -> bool:
+        """Whether an entry is told apart from the best: by the differences of their scores over common seeds.
+
+        The 95% intervals of all entries together, by Student's t for the level 0.05/(entries − 1) (Bonferroni); scores
+        that differ by less than a row of those held out count as different by chance.
+        """
+        best = {run.seed: run.scores[-1] for run in self.ranked()[0].runs if not run.diverged}
+        pairs = [run.scores[-1] - best[run.seed] for run in entry.runs if not run.diverged and run.seed in best]
+        if len(pairs) < 2:
+            return False
+        from scipy.stats import t
+
+        spread = max(float(np.std(pairs, ddof=1)), 1 / self.rows[1])
+        level = LEVEL / 2 / max(1, len(self.entries) - 1)
+        return bool(np.mean(pairs) < -t.ppf(1 - level, len(pairs) - 1) * spread / math.sqrt(len(pairs)))
+
+    def summary(self) -> list[str]:
+        """What the numbers tell, in sentences."""
+        best, *others = self.ranked()
+        seeds = max(len(entry.runs) for entry in self.entries)
+        if math.isnan(best.score):
+            return ["every training diverged"]
+        if not others:
+            return []
+        worse = sum(map(self.worse, others))
+        over = f"over {seeds} seed{'s' * (seeds > 1)}"
+        if not worse:
+            return [f"nothing is told apart from {best.name}, the best on average {over}; more seeds may tell"]
+        rest = "; the order of the others may be chance" if worse < len(others) else ""
+        return [f"worse than {best.name}, the best on average {over}: {worse} of {len(others)}{rest}"]
+
     def header(self) -> list[str]:
         """The columns of the table."""
-        return [self.knob, f"held-out {self.metric}", "± 95%", "failed", "seconds", "dead", "saturated"]
+        return [self.knob, f"held-out {self.metric}", "± 95%", "", "failed", "seconds", "dead", "saturated"]
 
     def lines(self) -> list[list[str]]:
         """The rows of the table."""
@@ -133,6 +165,7 @@ class Comparison:
                 e.name,
                 number_text(e.score, "{:.4f}"),
                 number_text(e.interval, "{:.4f}"),
+                "worse" if self.worse(e) else "",
                 f"{e.failed:.0%}" if e.failed else "",
                 f"{e.seconds:.2f}",
                 number_text(e.units("dead"), "{:.0%}"),
@@ -142,7 +175,7 @@ class Comparison:
         ]
 
     def __str__(self) -> str:
-        return table([self.header(), *self.lines()], range(1, 7), columns())
+        return "\n".join([table([self.header(), *self.lines()], range(1, 8), columns()), *self.summary()])
 
     def _repr_html_(self) -> str:
         """The table and the curves of the best entries, for notebooks."""
@@ -154,7 +187,12 @@ class Comparison:
         chart = Chart(f"held-out {self.metric}", curves, "epoch") if curves else None
         head = f"{self.knob.replace('_', ' ')}: {self.task}, {self.rows[0]:,} rows to learn from"
         drawn = "" if chart is None else inline([chart])
-        parts = [line(head, strong=True), html_table(self.header(), self.lines(), range(1, 7)), drawn]
+        parts = [
+            line(head, strong=True),
+            html_table(self.header(), self.lines(), range(1, 8)),
+            *map(line, self.summary()),
+            drawn,
+        ]
         return block(*parts, *(line(f"left out: {name}: {why}") for name, why in self.left_out.items()))
 
     def records(self) -> dict[str, Any]:
@@ -164,6 +202,7 @@ class Comparison:
                 "name": e.name,
                 "score": e.score,
                 "interval": e.interval,
+                "worse": self.worse(e),
                 "failed": e.failed,
                 "seconds": e.seconds,
                 "dead": e.units("dead"),
@@ -180,6 +219,7 @@ class Comparison:
             "rows": {"train": self.rows[0], "held out": self.rows[1]},
             "settings": {name: plain(value) for name, value in vars(self.settings).items()},
             "left out": self.left_out,
+            "summary": self.summary(),
             "entries": entries,
         }
         result: dict[str, Any] = finite(facts)

@@ -8,10 +8,7 @@ their inputs); older runs lack these.
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
-import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +20,7 @@ from thalweg.errors import ArgumentError, ModelFileError, NotFoundError
 from thalweg.models.model import Model
 from thalweg.recordings import Recording
 from thalweg.runs.facts import holds, is_number, is_whole, problem_in
-from thalweg.support.files import explained, to_json
+from thalweg.support.files import explained, own_folder, to_json
 from thalweg.support.untrusted import read_json, readable
 from thalweg.version import __version__
 
@@ -61,8 +58,8 @@ def refuse_unwritable(folder: Path) -> None:
     """Raises before training if the folder couldn't be written afterwards; leaves nothing behind."""
     try:
         refuse_existing(folder)
-        parent = next(p for p in folder.absolute().parents if p.exists())
-        os.rmdir(tempfile.mkdtemp(dir=parent, prefix=f".{folder.name}."))
+        with own_folder(f".{folder.name}.", next(p for p in folder.absolute().parents if p.exists())):
+            pass
     except OSError as error:
         raise ArgumentError(f"{folder} can't be made: {error.strerror}; give another --out") from None
 
@@ -86,8 +83,7 @@ def write_folder(
     facts = {"command": list(command), **facts, "versions": versions}
     with explained(folder, ModelFileError):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        try:
+        with own_folder(f".{folder.name}.", folder.parent) as temporary:
             model.save(temporary / MODEL)
             for name, content in descriptions.items():
                 if callable(content):
@@ -101,9 +97,6 @@ def write_folder(
             temporary.chmod(0o755)
             refuse_existing(folder)
             temporary.rename(folder)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -10,13 +10,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from thalweg import layers
-from thalweg.callbacks import History
+from thalweg.callbacks import Callback, History, LambdaCallback
 from thalweg.data.images.image_arrays import has_idx
 from thalweg.data.images.image_folders import grouped
 from thalweg.data.images.image_folders import read_folder as read_pictures
@@ -62,6 +63,7 @@ from thalweg.runs.run import (
     prediction_columns,
 )
 from thalweg.runs.scores import class_scores
+from thalweg.support.interrupts import Kept
 from thalweg.support.naming import choose
 from thalweg.support.progress import stage
 from thalweg.support.untrusted import Npz, readable
@@ -218,9 +220,15 @@ def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential
 
 
 def train(
-    images: Images, options: ImageOptions, announce: Callable[[Parts[Images], Sequential, str], None] | None = None
+    images: Images,
+    options: ImageOptions,
+    announce: Callable[[Parts[Images], Sequential, str], None] | None = None,
+    kept: Kept | None = None,
 ) -> ImageRun:
-    """Divides the images, trains, and scores on those held out. `announce` is called before training begins."""
+    """Divides the images, trains, and scores on those held out.
+
+    `announce` is called before training begins; from then on `kept`, if given, has Ctrl-C end it.
+    """
     options.check()
     parts = divide(images, options)
     rows, asked = len(parts.train.y), options
@@ -233,7 +241,10 @@ def train(
     recorder = KernelHistory() if kernels_of(model) else None
     held = parts.validation
     validation = None if held is None else (held.x, held.y)
-    recorders = [recorder] if recorder is not None else []
+    recorders: list[Callback] = [recorder] if recorder is not None else []
+    if kept is not None:
+        stop = partial(setattr, model, "stop_training", True)
+        recorders.append(LambdaCallback(on_train_begin=lambda logs: kept.begin(stop)))
     try:
         history, best = options.train_network(model, (parts.train.x, parts.train.y), validation, recorders)
     except DivergedError as error:
@@ -249,7 +260,7 @@ def train(
     run.recording = model.recording
     counts = parts.count(lambda part: len(part.y))
     run.facts = options.facts(images.source, counts, model.seed, history.seconds, history.interrupted)
-    run.facts |= kept(history, best, model.seed)
+    run.facts |= kept_epoch(history, best, model.seed)
     with stage("judging by the images held out"):
         shares = model.predict(parts.test.x, verbose=0)
         run.facts |= comparison(shares, parts)
@@ -270,7 +281,7 @@ def comparison(shares: Array, parts: Parts[Images]) -> dict[str, Any]:
     return found.facts() | {"baseline": always, "warnings": warnings}
 
 
-def kept(history: History, best: BestEpoch | None, seed: int) -> dict[str, Any]:
+def kept_epoch(history: History, best: BestEpoch | None, seed: int) -> dict[str, Any]:
     """What run.json says of the epoch whose weights were kept, as of a table's networks; {} without validation rows."""
     if best is None or not best.epoch:
         return {}

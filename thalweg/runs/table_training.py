@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from thalweg.data.tables import Table
@@ -16,44 +17,79 @@ from thalweg.runs.divisions import group_codes, times
 from thalweg.runs.judging import Judgement
 from thalweg.runs.run import Array, Parts, balanced_weights
 from thalweg.runs.table_run import OF_MEMBERS, TableOptions, TableRun, divide, fit_all
+from thalweg.support.interrupts import Kept
 from thalweg.support.progress import stage
 from thalweg.support.seeds import draw_seed
 from thalweg.support.stopwatch import compiling
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.ensemble import Ensemble, Progress
 from thalweg.tabular.features import Features
+from thalweg.tabular.planning import Outlook, Sample, outlook, sample_in_time
 from thalweg.tabular.preparation import Prepared, encoded, prepare
+from thalweg.tabular.qualities import Settings
 
-Announce = Callable[[Prepared, Parts[Table]], None]
 Begin = Callable[[str, int], Progress]
 """What is told of the epochs of a training: made from its title and the number of its networks."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is known before training begins.
+
+    Attributes:
+        prepared, parts: the rows to learn from, made ready, and all.
+        sample: which of them, if the time limit doesn't allow all.
+        outlook: how long this takes, and how long with the quality "fast" if that is another; nothing if it is short.
+        rows: how many there are to learn from without a limit.
+    """
+
+    prepared: Prepared
+    parts: Parts[Table]
+    sample: Sample | None
+    outlook: list[Outlook]
+    rows: int
+
+
 def train(
-    table: Table, options: TableOptions, announce: Announce | None = None, progress: Begin | None = None
+    table: Table,
+    options: TableOptions,
+    announce: Callable[[Plan], None] | None = None,
+    progress: Begin | None = None,
+    clock: Clock | None = None,
+    kept: Kept | None = None,
 ) -> TableRun:
     """Divides the rows, fits the columns on the training rows, trains, and judges on the held-out rows.
 
-    `announce` is called before training begins, with all that is known by then.
+    Args:
+        announce: called before training begins, with all that is known by then.
+        progress: see `Begin`.
+        clock: of the time limit, if it began before, as the table was read.
+        kept: has Ctrl-C end the training once that has begun.
     """
     options.check()
     options = replace(options, seed=draw_seed() if options.seed is None else options.seed)
-    with stage("fitting the columns"):
+    clock = clock or Clock(options.time_limit)
+    clock.part(1 / (1 + (options.folds or 0)))
+    with clock.refusing("reading the table and its columns"), stage("fitting the columns"):
         table, target, parts = divide(table, options)
-        try:
-            prepared = made_ready(parts.train, target, options)
-        except BadRowsError:
-            fit_all(table, options)  # names the bad rows of all parts
-            raise
+        prepared, sample = ready_in_time(table, parts.train, target, options, clock)
+    foreseen = [] if options.time_limit is not None else outlook(prepared, lanes_of(options), *faster(options))
+    count = parts.train.rows
+    if sample is not None:
+        parts = replace(parts, train=parts.train.take(sample.rows))
     if announce is not None:
-        announce(prepared, parts)
+        announce(Plan(prepared, parts, sample, [times_folds(one, options) for one in foreseen], count))
+    if kept is not None:
+        kept.begin(clock.interrupt)
     begin, compiled = time.perf_counter(), compiling.seconds
-    found = solve(prepared, options, "training", progress, record=True)
+    found = solve(prepared, options, "training", progress, clock, record=True)
     seconds = time.perf_counter() - begin - (compiling.seconds - compiled)
     run = TableRun(model=found.model, features=prepared.features, history=history(found), trees=found.trees)
     if found.recording is not None:
         run.recording = found.recording.with_facts(columns=list(prepared.features.feature_names))
     rows = parts.count(lambda part: part.rows) | {"without target": target.missing}
+    if sample is not None:
+        rows["left out by the time limit"] = count - parts.train.rows
     assert options.seed is not None
     run.facts = options.facts(table.source, rows, options.seed, seconds, found.interrupted)
     run.facts["options"] |= settings(prepared)
@@ -66,8 +102,40 @@ def train(
         run.evidence = evidence.of_table(run.features, predicted, parts.test)
     run.facts |= judgement.facts() | comparison(judgement, prepared.features, parts, options)
     if options.folds is not None and not found.interrupted:
-        run.facts["folds"] = cross_validated(table, target, options, progress)
+        run.facts["folds"] = cross_validated(table, target, options, progress, clock)
     return run
+
+
+def ready_in_time(
+    table: Table, train: Table, target: Target, options: TableOptions, clock: Clock
+) -> tuple[Prepared, Sample | None]:
+    """The training rows made ready, or a sample of them if the time limit doesn't allow all."""
+
+    def ready(rows: Array) -> Prepared:
+        return made_ready(train.take(rows), target, options)
+
+    try:
+        codes = None if clock.limit == math.inf or target.task == "regression" else encoded(target, train)
+        sample = sample_in_time(ready, train.rows, codes, clock, lanes_of(options), options.split_seed)
+        return made_ready(train, target, options) if sample is None else ready(sample.rows), sample
+    except BadRowsError:
+        fit_all(table, options)  # names the bad rows of all parts
+        raise
+
+
+def faster(options: TableOptions) -> list[Settings]:
+    """The settings of the quality "fast", if that is another."""
+    return [replace(options, quality="fast").settings] if options.quality != "fast" else []
+
+
+def times_folds(one: Outlook, options: TableOptions) -> Outlook:
+    """What it is with the trainings on folds."""
+    return replace(one, seconds=one.seconds * (1 + (options.folds or 0)))
+
+
+def lanes_of(options: TableOptions) -> int:
+    """Networks at a time."""
+    return cores() if options.lanes is None else options.lanes
 
 
 def made_ready(table: Table, target: Target, options: TableOptions) -> Prepared:
@@ -99,13 +167,11 @@ def class_factors(table: Table, target: Target, options: TableOptions) -> Array 
 
 
 def solve(
-    prepared: Prepared, options: TableOptions, title: str, progress: Begin | None, record: bool = False
+    prepared: Prepared, options: TableOptions, title: str, progress: Begin | None, clock: Clock, record: bool = False
 ) -> Ensemble:
     """Trains the networks side by side, within this training's part of the time limit; may record the first."""
-    limit = None if options.time_limit is None else options.time_limit / (1 + (options.folds or 0))
-    lanes = cores() if options.lanes is None else options.lanes
     told = None if progress is None else progress(title, prepared.blueprint.settings.members)
-    return prepared.train(Clock(limit), lanes, told, record)
+    return prepared.train(clock, lanes_of(options), told, record)
 
 
 def settings(prepared: Prepared) -> dict[str, Any]:
@@ -164,15 +230,16 @@ def comparison(judgement: Judgement, features: Features, parts: Parts[Table], op
 
 
 def cross_validated(
-    table: Table, target: Target, options: TableOptions, progress: Begin | None
+    table: Table, target: Target, options: TableOptions, progress: Begin | None, clock: Clock
 ) -> dict[str, list[float]]:
     """The scores of ensembles, each trained without a fold of all rows and judged on it; until Ctrl-C."""
     assert options.folds is not None
     scores: dict[str, list[float]] = {}
     try:  # on Ctrl-C the run, which is trained, is kept with the folds that are done
         for number, (learn, test) in enumerate(options.division.folds(table, target, options.folds), start=1):
-            prepared = made_ready(table.take(learn), target, options)
-            found = solve(prepared, options, f"fold {number} of {options.folds}", progress)
+            clock.part(1 / (options.folds - number + 1))
+            prepared, _ = ready_in_time(table, table.take(learn), target, options, clock)
+            found = solve(prepared, options, f"fold {number} of {options.folds}", progress, clock)
             if found.interrupted:
                 break
             run = TableRun(model=found.model, features=prepared.features, history=[], trees=found.trees)

@@ -41,6 +41,63 @@ def stopped_by_ctrl_c(stop: Callable[[], Any]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def ended_as_by_ctrl_c() -> Iterator[None]:
+    """A closed terminal, and a request to end, do what Ctrl-C does, unless they are ignored, as by nohup."""
+    before = {}
+    if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+        numbers = [getattr(signal, name) for name in ("SIGHUP", "SIGTERM") if hasattr(signal, name)]  # Windows: one
+        before = {n: signal.SIG_DFL for n in numbers if signal.getsignal(n) is signal.SIG_DFL}
+    for number in before:
+        signal.signal(number, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Kept:
+    """Ctrl-C during a training that is to be kept: it ends the training, however often it is pressed.
+
+    From `begin` to the end of the context it calls what `begin` was given; before that it does what it always did.
+
+    >>> with Kept() as kept:
+    ...     kept.begin(lambda: print("the training ends"))
+    ...     signal.raise_signal(signal.SIGINT)
+    the training ends
+    """
+
+    def __init__(self) -> None:
+        self.stop: Callable[[], Any] | None = None
+        self.before: Callable[[int, FrameType | None], Any] | None = None
+
+    def begin(self, stop: Callable[[], Any]) -> None:
+        """A training begins, which `stop` ends. May be called again, for the next one."""
+        self.stop = stop
+
+    def __enter__(self) -> Kept:
+        before = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is threading.main_thread() and callable(before):
+            self.before = before
+            signal.signal(signal.SIGINT, self.take)
+        return self
+
+    def take(self, number: int, frame: FrameType | None) -> None:
+        """The signal's handler."""
+        assert self.before is not None
+        if self.stop is None:
+            self.before(number, frame)
+        else:
+            self.stop()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+
+
 class Held:
     """While this context is open, Ctrl-C only sets `pressed`; it is passed on when the context closes.
 

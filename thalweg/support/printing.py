@@ -6,9 +6,13 @@ Signs that can't be encoded are written in ASCII: - for −, ^2 for ², sigma fo
 from __future__ import annotations
 
 import codecs
+import errno
 import io
+import os
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 HANDLER = "thalweg-ascii"
@@ -59,6 +63,70 @@ def tolerate(stream: Any) -> None:
     """Makes a stream spell out what it can't encode instead of raising; for the command line's own streams."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors=HANDLER)
+
+
+class Lasting:
+    """A stream that outlives its reader: from the first write that fails on, what is written goes nowhere.
+
+    A program whose output is of less worth than its work goes on when `head` has read enough, the terminal is closed,
+    or the disk behind the stream is full.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.leaving = {errno.EPIPE, errno.EIO} if stream.isatty() else {errno.EPIPE}  # what a reader's end is called
+        self.error: OSError | None = None  # the first
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes, if there is still somewhere to write to."""
+        try:
+            self.stream.write(text)
+        except OSError as error:
+            self.give_up(error)
+        return len(text)
+
+    def flush(self) -> None:
+        """Writes what waits."""
+        try:
+            self.stream.flush()
+        except OSError as error:
+            self.give_up(error)
+
+    def give_up(self, error: OSError) -> None:
+        """Sends the rest nowhere, with what still waits in the stream: Python would try it once more at its end."""
+        self.error = self.error or error
+        with suppress(OSError):  # of a stream that is no file
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
+
+    @property
+    def lost(self) -> str:
+        """Why something couldn't be written; "" if all was, or if its reader has gone."""
+        return "" if self.error is None or self.error.errno in self.leaving else self.error.strerror or str(self.error)
+
+
+@contextmanager
+def lasting_streams() -> Iterator[Lasting]:
+    """Standard output and standard error that spell out what they can't encode, and outlive their readers.
+
+    A stream that was closed before the program began, as by `>&-`, is one that goes nowhere. Yields standard output.
+    """
+    before = sys.stdout, sys.stderr
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        lasting = [Lasting(stream or nowhere) for stream in before]
+        for stream in lasting:
+            tolerate(stream.stream)
+        sys.stdout, sys.stderr = lasting
+        try:
+            yield lasting[0]
+        finally:
+            for stream in lasting:
+                stream.flush()
+            sys.stdout, sys.stderr = before
 
 
 def out(text: str) -> None:

@@ -190,6 +190,7 @@ def train(
             side_by_side([partial(one, k) for k in range(len(held_out))], at_once, clock.stop)
     except KeyboardInterrupt:
         interrupted = True
+    interrupted = interrupted or clock.interrupted
     ended = [trained for _, trained in sorted(found.items()) if isinstance(trained, Trained) and trained.steps]
     errors = [error for error in found.values() if isinstance(error, DivergedError)]
     if not ended:

@@ -49,6 +49,8 @@ class Prepared:
         rows, judge, kinds = self.rows, self.judge, self.blueprint.settings.trees
         clock.check("reading the columns")
         grown = grow(self.features, rows.x, judge.y, rows.weights, self.folds, kinds, self.seed, clock, lanes)
+        if clock.interrupted:
+            raise KeyboardInterrupt
         held_out = self.folds[: self.blueprint.settings.members]
         found = train(self.blueprint, rows, held_out, judge, self.seed, clock, lanes, progress, record)
         networks, y = found.out_of_fold, judge.y

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,13 @@ LEAST_WEIGHT = {"networks": 0.02, "HistGradientBoosting": 0.02, "ExtraTrees": 0.
 """Those of less weight are left out; unpruned trees take about a megabyte each."""
 MOST_ROWS = {"ExtraTrees": 20_000}
 NETWORKS = "networks"
+BOOSTED = "HistGradientBoosting"
+ITERATIONS, FEWER = 500, 100
+"""Of boosting, at most; and where held-out rows can't say when to stop."""
+TRIAL_ROWS, TRIAL_SHARE = 20_000, 1 / 4
+"""What the pace is measured on: so many rows, and no more than this share of them."""
+GROWTH = 2.0
+"""More rows need more iterations: up to so many times those of the trial are allowed for."""
 
 
 class Trees(NamedTuple):
@@ -118,7 +126,7 @@ def grow(
     clock: Clock,
     lanes: int,
 ) -> list[Grown]:
-    """Trees of each kind, four fits without a quarter of the rows each; none if they would take too long.
+    """Trees of each kind, four fits without a quarter of the rows each; of fewer rows where a time limit is short.
 
     Args:
         y: class numbers or standardised numbers (rows,).
@@ -128,15 +136,19 @@ def grow(
     target = features.target
     assert target is not None
     folds = [rows for rows in {rows.tobytes(): rows for rows in folds}.values() if len(rows)]
-    kinds = [name for name in kinds if len(x) <= MOST_ROWS.get(name, len(x))]
-    coded = categorical(features, x)
-    if not folds or not kinds or len(coded) > MOST_COLUMNS or len(target.classes) > MOST_CLASSES:
+    kinds = kinds_for(features, x, kinds)
+    if not folds or not kinds:
         return []
-    z = compact(features, x)
+    coded, z = categorical(features, x), compact(features, x)
     parts = [
         np.concatenate([folds[k] for k in part]) for part in np.array_split(range(len(folds)), min(FITS, len(folds)))
     ]
     budget, begin, took = PART * clock.left, clock.passed, [0.0]
+    most, iterations = len(x), ITERATIONS
+    if clock.limit < np.inf and BOOSTED in kinds and len(x) > TRIAL_ROWS:
+        pace = TreePace.of(features, x, y, weights)
+        most = int((budget + begin - clock.passed) * min(lanes, len(parts)) / (len(parts) * GROWTH * pace.row))
+        iterations = min(iterations, round(GROWTH * pace.iterations))
     shape = (len(x), len(target.classes)) if target.classes else (len(x),)
     grown: list[Grown] = []
 
@@ -144,31 +156,71 @@ def grow(
         if clock.stopped or clock.passed - begin + max(took) > budget:
             return None
         started = clock.passed
-        model = fit(z, y, weights, held, coded, target.task, seed)
+        learn = np.setdiff1d(np.arange(len(z)), held, assume_unique=True)
+        if len(learn) > most:
+            learn = np.sort(np.random.default_rng(seed).choice(learn, most, replace=False))
+        model = fit(z, y, weights, learn, held, coded, target.task, seed)
         out_of_fold[held] = predictions([model], features, z[held])
         took.append(clock.passed - started)
         return model
 
-    for name in kinds:
+    fitting = KINDS | {BOOSTED: partial(boosted, iterations=iterations)}
+    for name in kinds if most else ():
         out_of_fold = np.full(shape, np.nan)
-        fits = side_by_side([partial(one, KINDS[name], out_of_fold, held) for held in parts], lanes, clock.stop)
+        fits = side_by_side([partial(one, fitting[name], out_of_fold, held) for held in parts], lanes, clock.stop)
         models = [model for model in fits if model is not None]
         if models:
             grown.append(Grown(name, models, out_of_fold))
     return grown
 
 
-def boosted(z: Array, y: Array, weights: Array | None, held: Array, coded: list[bool], task: str, seed: int) -> Any:
-    """HistGradientBoosting without the held-out rows, which say when to stop; 100 iterations where they can't."""
+def kinds_for(features: Features, x: Array, kinds: Sequence[str]) -> list[str]:
+    """Those of the kinds that are grown for a matrix; none where they would take longer than the networks."""
+    assert features.target is not None
+    if len(categorical(features, x)) > MOST_COLUMNS or len(features.target.classes) > MOST_CLASSES:
+        return []
+    return [name for name in kinds if len(x) <= MOST_ROWS.get(name, len(x))]
+
+
+class TreePace(NamedTuple):
+    """How fast boosted trees grow here: seconds for each row of a fit, in so many iterations."""
+
+    row: float
+    iterations: int
+
+    @classmethod
+    def of(cls, features: Features, x: Array, y: Array, weights: Array | None) -> TreePace:
+        """Measures a fit to a few of the rows, a quarter of them held out."""
+        assert features.target is not None
+        most = max(2, min(TRIAL_ROWS * 2 // max(2, len(features.target.classes)), int(len(x) * TRIAL_SHARE)))
+        rows = np.random.default_rng(0).permutation(len(x))[:most]
+        z, learn, held = compact(features, x[rows]), np.arange(most // 4, most), np.arange(most // 4)
+        weights = None if weights is None else weights[rows]
+        begin = time.perf_counter()
+        model = boosted(z, y[rows], weights, learn, held, categorical(features, x), features.target.task, 0)
+        return cls((time.perf_counter() - begin) / len(learn), model.n_iter_)
+
+
+def boosted(
+    z: Array,
+    y: Array,
+    weights: Array | None,
+    learn: Array,
+    held: Array,
+    coded: list[bool],
+    task: str,
+    seed: int,
+    iterations: int = ITERATIONS,
+) -> Any:
+    """HistGradientBoosting of some rows; held-out ones say when to stop, or it has 100 iterations where they can't."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
-    learn = np.setdiff1d(np.arange(len(z)), held, assume_unique=True)
     told = task == "regression" or len(np.unique(y[learn])) == len(np.unique(y))
     watched = told and "X_val" in inspect.signature(kind.fit).parameters
     model = kind(
         random_state=seed % 2**31,
-        max_iter=500 if watched else 100,
+        max_iter=iterations if watched else min(iterations, FEWER),
         early_stopping=watched,
         categorical_features=coded if any(coded) else None,
     )
@@ -178,13 +230,14 @@ def boosted(z: Array, y: Array, weights: Array | None, held: Array, coded: list[
     return _with_one_thread(model, z[learn], y[learn], None if weights is None else weights[learn], more)
 
 
-def extra(z: Array, y: Array, weights: Array | None, held: Array, coded: list[bool], task: str, seed: int) -> Any:
+def extra(
+    z: Array, y: Array, weights: Array | None, learn: Array, held: Array, coded: list[bool], task: str, seed: int
+) -> Any:
     """Extremely randomized trees (Geurts, Ernst, Wehenkel 2006), 25 in each of the four fits; they remember copies."""
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
 
-    learn = np.setdiff1d(np.arange(len(z)), held, assume_unique=True)
     kind, most = (ExtraTreesRegressor, 0.4) if task == "regression" else (ExtraTreesClassifier, "sqrt")
     model = kind(25, max_features=most, random_state=(seed + int(held[0])) % 2**31)
     chained = make_pipeline(SimpleImputer(strategy="constant", fill_value=-1.0), model)
@@ -204,7 +257,7 @@ def _with_one_thread(model: Any, x: Array, y: Array, weights: Array | None, more
         return model.fit(x, y, sample_weight=weights, **more)
 
 
-KINDS: Mapping[str, Callable[..., Any]] = {"HistGradientBoosting": boosted, "ExtraTrees": extra}
+KINDS: dict[str, Callable[..., Any]] = {BOOSTED: boosted, "ExtraTrees": extra}
 
 
 # --- weighting -------------------------------------------------------------------------------------------------------

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from thalweg.errors import ArgumentError, DataError
+from thalweg.support.files import own_folder
 from thalweg.support.untrusted import CHUNK, allowed, readable, too_large, unpacked
 
 KNOWN = ("utf-8", "utf-16", "cp950", "big5", "gb18030", "latin-1", "cp1252", "shift_jis")
@@ -42,8 +42,8 @@ def decoded(files: Sequence[Path], encoding: str) -> Iterator[list[Path]]:
         DataError: a file isn't text in this encoding, or is larger than is allowed.
     """
     name, limit = codec(encoding), allowed(*files)
-    with tempfile.TemporaryDirectory(prefix="thalweg-") as folder:
-        copies = [Path(folder, f"{number}-{file.name.removesuffix('.gz')}") for number, file in enumerate(files)]
+    with own_folder("thalweg-text-") as folder:
+        copies = [folder / f"{number}-{file.name.removesuffix('.gz')}" for number, file in enumerate(files)]
         for file, copy in zip(files, copies, strict=True):
             limit -= _decode(file, copy, name, limit)
         try:

@@ -6,7 +6,6 @@ lock, on which trials are within the budget. Each trial names its process; those
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import sys
@@ -23,9 +22,8 @@ from thalweg.errors import ArgumentError, ModelFileError
 from thalweg.experiments.tuning.jury import Metric
 from thalweg.experiments.tuning.quasi_random import quasi_random_sampler
 from thalweg.experiments.tuning.space import Space
+from thalweg.experiments.tuning.trial_file import open_file
 from thalweg.support.extras import need
-from thalweg.support.files import explained
-from thalweg.support.untrusted import readable
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -36,7 +34,6 @@ PROCESS, ABANDONED, RETRY = "process", "abandoned", "retry of"
 FACTOR = 3  # of as many trials one goes on to the next cycle
 SILENCE = timedelta(minutes=15)  # a trial of another machine that began earlier than this has died with its process
 NAMELESS = timedelta(minutes=1)  # and one whose process died before it could name itself
-LOCKED = 10  # seconds after which the lock of a killed process is broken
 PATIENCE = 40  # looks at a study that has just been made, 0.05 seconds apart
 NEEDED = "optuna", "tune", "a search for better settings"  # package, extra, purpose
 STARTUP = 10  # trials that TPE wants before it models anything
@@ -159,16 +156,10 @@ def counts(trial: FrozenTrial) -> bool:
 def open_study(path: Path | None, metric: Metric) -> tuple[Study, bool]:
     """The study in this file, or a new one in memory; and whether it is new."""
     import optuna
-    from optuna.storages import InMemoryStorage, JournalStorage
-    from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+    from optuna.storages import InMemoryStorage
 
     pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=FACTOR)
-    with explained(path or Path()):
-        if path is not None:
-            refuse_other_files(path)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = JournalFileSymlinkLock(str(path), grace_period=LOCKED)
-        storage = InMemoryStorage() if path is None else JournalStorage(JournalFileBackend(str(path), lock))
+    storage = InMemoryStorage() if path is None else open_file(path)
     names = [study.study_name for study in storage.get_all_studies()]
     if names and NAME not in names:
         raise ModelFileError(f"{path} holds another program's study, {names[0]!r}: give another storage")
@@ -177,16 +168,6 @@ def open_study(path: Path | None, metric: Metric) -> tuple[Study, bool]:
         return optuna.create_study(direction=metric.direction, **made), True
     except optuna.exceptions.DuplicatedStudyError:
         return optuna.load_study(**made), False
-
-
-def refuse_other_files(path: Path) -> None:
-    """Raises if there is a file that is no journal of Optuna's: nothing may be appended to it."""
-    if not path.exists():
-        return
-    with readable(ModelFileError, f"{path} doesn't hold the trials of a search"), path.open("rb") as file:
-        begin = file.readline()
-        if begin and not isinstance(json.loads(begin).get("op_code"), int):
-            raise ValueError("its first line is none of Optuna's")
 
 
 def tree_parzen_estimator(seed: int) -> Any:

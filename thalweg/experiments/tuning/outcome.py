@@ -141,7 +141,8 @@ class Tuning:
         """What came of it, in sentences."""
         states = [trial.state for trial in self.trials]
         counted = ", ".join(f"{states.count(s)} {s}" for s in ("complete", "pruned", "diverged") if s in states)
-        lines = [f"{len(self.trials)} trials ({counted}) in {self.seconds:.0f} s; best settings: {self.best.text()}"]
+        lines = [f"{len(self.trials)} trials ({counted}) in {self.seconds:.0f} s"]
+        lines.append(f"settings kept, those of {self.chosen}: {self.best.text()}")
         lines.append(self.verdict())
         mean, error = self.difference
         what = "log-loss" if self.task != "regression" else "squared error, standardised,"
@@ -159,7 +160,8 @@ class Tuning:
             return f"nothing was better than the default on average, in {len(self.reruns.pairs)} reruns of each"
         pairs, conclusion = len(self.reruns.pairs), self.reruns.conclusion(self.reruns.entry(self.chosen))
         more = f"; {self.reruns.needed} are needed" if pairs < self.reruns.needed else ""
-        return f"{self.chosen} against the default in {pairs} rerun{'s' * (pairs > 1)}: {conclusion}{more}"
+        kept = "" if conclusion == "better" else "; its settings are kept for their mean, the default's may be as good"
+        return f"{self.chosen} against the default in {pairs} rerun{'s' * (pairs > 1)}: {conclusion}{more}{kept}"
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """Title, header and lines of each table of the report."""

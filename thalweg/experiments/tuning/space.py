@@ -201,6 +201,14 @@ class Space:
             for knob, values in self.searched.items()
         }
 
+    def one_by_one(self) -> list[Candidate]:
+        """The default, and candidates that differ from it in one knob: each value of a knob is in one of them."""
+        found = [self.default]
+        for knob, values in self.searched.items():
+            others: tuple[Any, ...] = (values.low, values.high) if isinstance(values, Range) else values
+            found += [dataclasses.replace(self.default, **{knob: value}) for value in others]
+        return list(dict.fromkeys(found))
+
     def facts(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {k: dict(vars(v)) if isinstance(v, Range) else list(v) for k, v in self.dimensions.items()}

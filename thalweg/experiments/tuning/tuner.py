@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 TRIALS = 100  # by default, without a time limit
 TOP = 5  # candidates that are rerun against the default
+WARM_UP = 0.1  # the share of the time limit that looking for kernels to compile may take
 SEARCHED, RERUN = 0.65, 0.92  # shares of the time limit after which the search, and the reruns, end
 Report = Callable[[float, float, str], None]
 
@@ -71,8 +73,8 @@ def tune(
         space: {knob: values} to replace those searched: a list, (low, high) for "learning_rate" and "dropout", or one
             value, which isn't searched. The knobs are the fields of `Tuning.best`.
         trials: how many; 100 by default, or with a time limit as many as there is time for.
-        time_limit: seconds of wall time for search, reruns and refit together. Compiling kernels, once on a machine,
-            comes on top.
+        time_limit: seconds of wall time for search, reruns and refit together. What has to be compiled, once on a
+            machine, is compiled before they count.
         storage: a file that keeps the trials. A search that was ended goes on where it stopped, and several processes
             may work on one at once; `trials` counts those of all. By default they are kept in memory.
         folds, seeds: of the reruns.
@@ -136,6 +138,8 @@ class Work:
         search = Search(self.material, self.division, journal, self.cycles, self.clock, SEARCHED, budget, self.progress)
         found = Reruns(self.metric, self.cycles.count, [], folds * seeds)
         try:
+            if self.clock.seconds is not None:
+                self.compile_kernels()
             search.run(self.lanes)
             known = attempts(journal)
             if not known:
@@ -151,6 +155,27 @@ class Work:
                 raise
             return found, True
         return found, False
+
+    def compile_kernels(self) -> None:
+        """Trains each value of every knob for a step, so that what is compiled is compiled before the time counts.
+
+        On a machine that has all kernels this takes a small part of the limit, and ends if it takes more.
+        """
+        waiting, running = self.space.one_by_one(), Running()
+        cycle = Cycles(self.space.default.batch_size, 1)
+        total = len(waiting)
+
+        def work() -> None:
+            while waiting and not running.stopped.is_set():
+                candidate = waiting.pop()
+                with suppress(DivergedError):  # the search finds out
+                    fit(self.material, candidate, *self.division, self.metric, cycle, self.material.seed, running)
+
+        def look() -> bool:
+            self.progress(total - len(waiting), total, "compiling kernels before the time limit counts")
+            return self.clock.share() > WARM_UP
+
+        on_lanes(work, self.lanes, running, look)
 
     def best(self, trials: Sequence[Attempt]) -> list[Attempt]:
         """The best few that differ from each other and from the default."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from thalweg.data.tables import Table, read_table
 from thalweg.errors import DataError, ThalwegError
 from thalweg.play.requests.bounds import TABLE_FEATURES, TABLE_ROWS, UPLOADS
 from thalweg.play.requests.refusal import RefusedError
+from thalweg.support.files import own_folder
 
 SHOWN_ROWS = 5
 KINDS = {"number": "number", "integer": "number", "boolean": "boolean", "text": "category", "date": "date"}
@@ -113,8 +113,8 @@ class Uploads:
         """
         label = "".join(c for c in Path(name).name if c.isprintable())[:80] or "table.csv"
         ending = next((e for e in ENDINGS if label.lower().endswith(e)), ".csv")
-        with tempfile.TemporaryDirectory(prefix="thalweg-play-") as folder:
-            path = Path(folder) / f"upload{ending}"
+        with own_folder("thalweg-play-") as folder:
+            path = folder / f"upload{ending}"
             path.write_bytes(content)
             try:
                 check_width(header_width(path), label)

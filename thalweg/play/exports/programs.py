@@ -7,10 +7,8 @@ of epochs, its loss is the page's, bit for bit. Keras draws other initial weight
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from thalweg.layers import Dense
@@ -19,6 +17,7 @@ from thalweg.play.exports.dialect import KERAS, THALWEG, Dialect
 from thalweg.play.requests.page_state import State
 from thalweg.play.training import knobs
 from thalweg.play.training.journey import Course, Leg
+from thalweg.support.files import own_folder
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ def keras_program(course: Course) -> bytes:
 
 def model_file(course: Course) -> bytes:
     """The model with its weights and its optimizer's state, as `load_model` reads it."""
-    with tempfile.TemporaryDirectory(prefix="thalweg-play-") as folder:
-        path = Path(folder) / "model.safetensors"
+    with own_folder("thalweg-play-") as folder:
+        path = folder / "model.safetensors"
         course.network.model.save(path)
         return path.read_bytes()
 
