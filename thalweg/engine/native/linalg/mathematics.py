@@ -30,6 +30,7 @@ ONE_BY_PI = _d(0.3183098861837907)
 PI_HIGH = _d(3.141592653589793)  # π = high + low
 PI_LOW = _d(1.2246467991473532e-16)
 DOUBLE_ROUNDING = _d(6755399441055744.0)  # 1.5·2⁵²
+DIGIT = _d(16777216.0)  # 2²⁴
 ALMOST_HALF = _f(0.49999997)  # which doesn't round up the sum with an odd number beyond 2²³
 SQRT_HALF_BITS = _i(0x3F3504F3)
 
@@ -358,46 +359,79 @@ def power(x, y):
 
 @numba.njit(inline="always", **FLAGS)
 def signed_power(x, y):
-    """xʸ for any x: for negative x, y has to be whole. The error is that of `power`."""
-    size = select(y == _f(0), _f(1), power(abs(x), y))
-    half = _f(0.5) * y
-    odd = half != np.floor(half)
-    negative = select(y == np.floor(y), select(odd, -size, size), NAN)
-    return select((x < _f(0)) & (y != _f(0)), negative, size)
+    """xʸ for any x: for a finite negative x, y has to be whole. The error is that of `power`.
+
+    As IEEE 754 has it, 1ʸ and x⁰ are 1 even for NaN, (−1)^±∞ is 1, and the sign of 0 counts where y is odd.
+    """
+    size = abs(x)
+    exact = (size == _f(1)) & (y == y) | (y == _f(1))  # by the logarithm it would be 0·∞, or off at both ends
+    size = select(exact, size, power(size, y))
+    half, whole = _f(0.5) * y, y == np.floor(y)
+    odd = whole & (half != np.floor(half))
+    signed = select((float_bits(x) < _i(0)) & odd, -size, size)
+    signed = select((x < _f(0)) & (x > -INFINITY) & (whole == False), NAN, signed)  # noqa: E712 — numba's `not` branches
+    return select((x == _f(1)) | (y == _f(0)), _f(1), signed)
 
 
 @numba.njit(inline="always", **FLAGS)
 def atan2(y, x):
-    """The angle of the point (x, y), in −π … π; 0 at the origin."""
-    angle = select(y == _f(0), _f(0), atan(y / x))
-    turned = select(y < _f(0), angle - _f(3.14159265), angle + _f(3.14159265))
-    return select(x < _f(0), turned, angle)
+    """The angle of the point (x, y), in −π … π, with the signs of 0 and of ∞ as in IEEE 754. Error: 3 ulp."""
+    across, up = abs(x), abs(y)
+    same = select(up == _f(0), _f(0), _f(1))  # both 0 or both infinite, where the quotient would be NaN
+    angle = atan(select(up == across, same, up / across))
+    angle = select(float_bits(x) < _i(0), _f(3.14159265) - angle, angle)
+    return select(float_bits(y) < _i(0), -angle, angle)
 
 
 @numba.njit(inline="always", **FLAGS)
-def _quotient_and_rest(x, y):
-    """⌊x/y⌋ and x − y·⌊x/y⌋, which has the sign of y, in float64: a quotient rounded up to the next whole number, or
-    one that the compiler computes as x·(1/y), is put right by its rest."""
-    wide, by = _d(x), _d(y)
-    q = np.floor(wide / by)
-    rest = multiply_add(-q, by, wide)
-    low = rest * by < _d(0)
-    q = q - _d(1) if low else q
-    rest = rest + by if low else rest
-    high = abs(rest) >= abs(by)
-    return q + _d(1) if high else q, rest - by if high else rest
+def _rest(x, y):
+    """|x| mod |y| for a finite x and y ≠ 0, exactly, by long division with digits of 24 bits in float64.
+
+    Nearly always there is one digit; 12, if x is among the largest floats and y among the smallest.
+    """
+    rest, by = _d(abs(x)), _d(abs(y))
+    if by > rest:
+        return rest
+    unit = by
+    while unit * DIGIT <= rest:
+        unit = unit * DIGIT
+    while True:
+        rest = multiply_add(-np.floor(rest / unit), unit, rest)  # the product is exact
+        rest = rest + unit if rest < _d(0) else rest  # the quotient had been rounded up to the next whole number
+        if not unit > by:
+            return rest
+        unit = unit / DIGIT
 
 
 @numba.njit(inline="always", **FLAGS)
+def _negative(x):
+    """Whether the sign of a float, which may be −0 or −∞, is minus."""
+    return float_bits(x) < _i(0)
+
+
+@numba.njit(forceinline=True, **FLAGS)
 def mod(x, y):
-    """The rest of a division, with the sign of y, as in Python."""
-    return _f(_quotient_and_rest(x, y)[1])
+    """The rest of a division, with the sign of y, as in Python. NaN for an infinite x, or y = 0."""
+    if not abs(x) < INFINITY or y == _f(0):
+        return NAN
+    rest, by = _rest(x, y), _d(abs(y))
+    if rest > _d(0) and _negative(x) != _negative(y):
+        rest = by - rest
+    return _f(-rest) if _negative(y) else _f(rest)
 
 
-@numba.njit(inline="always", **FLAGS)
+@numba.njit(forceinline=True, **FLAGS)
 def floor_divide(x, y):
-    """⌊x/y⌋"""
-    return _f(_quotient_and_rest(x, y)[0])
+    """⌊x/y⌋; x/y if y = 0, NaN for an infinite x."""
+    if y == _f(0):
+        return x / y
+    if not abs(x) < INFINITY:
+        return NAN
+    rest = _rest(x, y)
+    whole = np.rint((_d(abs(x)) - rest) / _d(abs(y)))
+    if _negative(x) != _negative(y):
+        return _f(-whole - _d(1)) if rest > _d(0) else _f(-whole)
+    return _f(whole)
 
 
 @numba.njit(forceinline=True, **FLAGS)
