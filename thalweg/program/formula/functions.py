@@ -15,6 +15,7 @@ class Function(NamedTuple):
     native: str  # empty for min and max: generated/code.py writes these, as it knows which argument can be NaN
     shown: str  # with placeholders, or a formula of x that defines it
     also: tuple[str, ...] = ()  # the functions that one call of the native code computes, in the order of its results
+    near: str = ""  # faster native code, that of a loop in which every |argument| is at most 2²⁰
 
 
 def same(name: str, native: str, shown: str) -> Function:
@@ -72,8 +73,8 @@ FUNCTIONS = {
     "sqrt": same("sqrt", "np.sqrt({0})", "√({0})"),
     "abs": same("abs", "abs({0})", "|{0}|"),
     "sign": same("sign", "maths.sign({0})", "sign({0})"),
-    "sin": same("sin", "maths.sin({0})", "sin({0})"),
-    "cos": same("cos", "maths.cos({0})", "cos({0})"),
+    "sin": same("sin", "maths.sin({0})", "sin({0})")._replace(near="maths.near_sin({0})"),
+    "cos": same("cos", "maths.cos({0})", "cos({0})")._replace(near="maths.near_cos({0})"),
     "arctan": same("arctan", "maths.atan({0})", "arctan({0})"),
     "arctan2": same("arctan2", "maths.atan2({0}, {1})", "arctan2({0}, {1})"),
     "sinh": same("sinh", "maths.sinh({0})", "sinh({0})"),

@@ -11,7 +11,15 @@ import math
 import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, bits_float, float_bits, multiply_add, select
+from thalweg.engine.native.compiler.llvm import (
+    FLAGS,
+    INNER,
+    bits_float,
+    float_bits,
+    multiply_add,
+    power_of_two,
+    select,
+)
 
 _f = np.float32
 _d = np.float64
@@ -31,6 +39,8 @@ PI_HIGH = _d(3.141592653589793)  # π = high + low
 PI_LOW = _d(1.2246467991473532e-16)
 DOUBLE_ROUNDING = _d(6755399441055744.0)  # 1.5·2⁵²
 DIGIT = _d(16777216.0)  # 2²⁴
+DIGITS_OF_1_BY_PI = (5340353.0, 12003106.0, 693502.0, 1289192.0, 16423534.0, 14708145.0, 4902046.0, 2213920.0)
+NEAR = _f(1048576.0)  # 2²⁰: up to here, near_sin and near_cos hold
 ALMOST_HALF = _f(0.49999997)  # which doesn't round up the sum with an odd number beyond 2²³
 SQRT_HALF_BITS = _i(0x3F3504F3)
 
@@ -268,8 +278,8 @@ def _sin_of_rest(r):
 def _turned(x, quarter):
     """sin(x + quarter·π/2), quarter 0 or 1: ±sin(x − m·π) with the integer or half-integer m near x/π.
 
-    The reduction is done in float64, where its error is negligible for |x| up to 10⁹ (10⁶ without fused multiply-add);
-    beyond, the result is some number between −1 and 1, as a float32 of that size is not known to within one period.
+    The reduction is done in float64, where its error is negligible for |x| up to 2²⁰, and up to 10⁹ with fused
+    multiply-add; beyond, the result is arbitrary.
     """
     half = _d(0.5 * quarter)
     wide = _d(x)
@@ -279,20 +289,59 @@ def _turned(x, quarter):
     odd = _f(k - _d(2) * np.floor(_d(0.5) * k))
     y = _sin_of_rest(rest)
     y = select(odd > _f(0.5), -y, y)
-    y = select(abs(y) <= _f(1), y, _f(1))  # far out, the rest is arbitrary
     return select(abs(x) < INFINITY, y, NAN)
 
 
 @numba.njit(inline="always", **FLAGS)
-def sin(x):
-    """sin x. Error: 2 ulp up to 10⁹."""
+def near_sin(x):
+    """sin x for |x| up to 2²⁰. Error: 2 ulp. Beyond, `sin` is needed, whose branch keeps a loop from being vectorised."""
     return _turned(x, 0)
 
 
 @numba.njit(inline="always", **FLAGS)
-def cos(x):
-    """cos x. Error: 2 ulp up to 10⁹."""
+def near_cos(x):
+    """cos x for |x| up to 2²⁰. Error: 2 ulp."""
     return _turned(x, 1)
+
+
+@numba.njit(inline="always", **FLAGS)
+def _without_turns(t):
+    """What is left of t half turns, t ≥ 0, without whole turns; exact."""
+    return multiply_add(np.floor(_d(0.5) * t), _d(-2), t)
+
+
+@numba.njit(**INNER)
+def _turned_far(x, quarter):
+    """The same for |x| from 2²⁰ on, by Payne and Hanek's reduction: of |x|/π = 2ᵉ·m·0.d₀d₁d₂…, in the base 2²⁴ and with a
+    whole m below 2²⁴, the products of m and a digit that are whole turns are left out. Four more make 2⁻²⁴ of the rest.
+    """
+    bits = _i(float_bits(x) & _i(0x7FFFFFFF))
+    e = (bits >> 23) - 150
+    first = max(e + 23, 24) // 24 - 1
+    weight = _d(power_of_two(_i(e - 24 * (first + 1)))) * _d((bits & 0x7FFFFF) | 0x800000)
+    a = _without_turns(weight * DIGITS_OF_1_BY_PI[first])
+    b = _without_turns(weight / DIGIT * DIGITS_OF_1_BY_PI[first + 1])
+    c = weight / DIGIT / DIGIT * DIGITS_OF_1_BY_PI[first + 2]
+    d = weight / DIGIT / DIGIT / DIGIT * DIGITS_OF_1_BY_PI[first + 3]
+    sum_of_two, half = multiply_add(a, _d(1), b), _d(0.5 * quarter)
+    k = np.rint(sum_of_two + c + half)
+    rest = multiply_add(sum_of_two, _d(1), -multiply_add(k, _d(1), -half))
+    rest = multiply_add(multiply_add(rest, _d(1), c), _d(1), d)
+    y = _sin_of_rest(_f(PI_HIGH * rest))
+    negative = (k - _d(2) * np.floor(_d(0.5) * k) > _d(0.5)) != (x < _f(0) and quarter == 0)
+    return -y if negative else y
+
+
+@numba.njit(inline="always", **FLAGS)
+def sin(x):
+    """sin x. Error: 2 ulp."""
+    return _turned_far(x, 0) if NEAR < abs(x) < INFINITY else _turned(x, 0)
+
+
+@numba.njit(inline="always", **FLAGS)
+def cos(x):
+    """cos x. Error: 2 ulp."""
+    return _turned_far(x, 1) if NEAR < abs(x) < INFINITY else _turned(x, 1)
 
 
 @numba.njit(inline="always", **FLAGS)
