@@ -275,16 +275,22 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
 
 
 def _where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    if x1 is None and x2 is None:
+        return np.where(condition)
+    if x1 is None or x2 is None:
+        raise refuse("where takes both x1 and x2, or neither, for the places where the condition is not 0")
     return np.where(condition, x1, x2)
 
 
 @operation(_where)
-def where(condition: Any, x1: Any, x2: Any) -> Any:
-    """x₁ where the condition is not 0, otherwise x₂, with broadcasting.
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    """x₁ where the condition is not 0, otherwise x₂, with broadcasting; of an array alone, the places where it is not 0.
 
-    >>> where([True, False], 1, 2).tolist()
-    [1, 2]
+    >>> where([True, False], 1, 2).tolist(), where([[False, True]])
+    ([1, 2], (array([0]), array([1])))
     """
+    if x1 is None or x2 is None:
+        raise refuse("where takes x1 and x2 in a network: how many places a condition has isn't known when it is drawn")
     program = program_of([condition, x1, x2])
     per_row = [v for v in (condition, x1, x2) if isinstance(v, Traced) and v.buffer.per_row]
     given = [operand(program, aligned(v, per_row[0])[0] if per_row else v) for v in (condition, x1, x2)]

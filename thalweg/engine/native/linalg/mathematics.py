@@ -477,7 +477,7 @@ def floor_divide(x, y):
     if not abs(x) < INFINITY:
         return NAN
     rest = _rest(x, y)
-    whole = np.rint((_d(abs(x)) - rest) / _d(abs(y)))
+    whole = np.floor((_d(abs(x)) - rest) / _d(abs(y)) + _d(0.5))
     if _negative(x) != _negative(y):
         return _f(-whole - _d(1)) if rest > _d(0) else _f(-whole)
     return _f(whole)
