@@ -183,7 +183,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     rank = ndim(x)
     both = [list(a) if isinstance(a, (tuple, list)) else [a] for a in (source, destination)]
     if any(not -rank <= k < rank for axes in both for k in axes):
-        raise refuse(f"moveaxis has the axes 0 … {rank - 1} of a tensor of shape {shape(x)}, got {source}, {destination}")
+        raise refuse(f"moveaxis has the axes 0 … {rank - 1} of the shape {shape(x)}, got {source} and {destination}")
     old, new = ([k % rank for k in axes] for axes in both)
     if not len(old) == len(new) == len(set(old)) == len(set(new)):
         raise refuse(f"moveaxis takes as many places as axes, each once, got {source} and {destination}")

@@ -284,7 +284,7 @@ def _where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
 
 @operation(_where)
 def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
-    """x₁ where the condition is not 0, otherwise x₂, with broadcasting; of an array alone, the places where it is not 0.
+    """x₁ where the condition is not 0, otherwise x₂, with broadcasting; of an array alone, where it is not 0.
 
     >>> where([True, False], 1, 2).tolist(), where([[False, True]])
     ([1, 2], (array([0]), array([1])))

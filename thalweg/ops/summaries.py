@@ -128,7 +128,9 @@ def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> bool(any([0, 1])), bool(any([]))
     (True, False)
     """
-    return largest(truth(x), axis, keepdims) if isinstance(x, Operators) else np.any(x, axes_of(axis), keepdims=keepdims)
+    if isinstance(x, Operators):
+        return largest(truth(x), axis, keepdims)
+    return np.any(x, axes_of(axis), keepdims=keepdims)
 
 
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -137,7 +139,9 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> bool(all([0, 1])), bool(all([]))
     (False, True)
     """
-    return smallest(truth(x), axis, keepdims) if isinstance(x, Operators) else np.all(x, axes_of(axis), keepdims=keepdims)
+    if isinstance(x, Operators):
+        return smallest(truth(x), axis, keepdims)
+    return np.all(x, axes_of(axis), keepdims=keepdims)
 
 
 def truth(x: Any) -> Any:
@@ -205,7 +209,8 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """‖x‖ of vectors along an axis, or of matrices along two; None: of all numbers, or of one vector or matrix.
 
-    Of vectors, (Σ|x|ᵖ)^(1/p) with p = ord, 2 by default; the largest and smallest |x| (inf, -inf); how many aren't 0 (0).
+    Of vectors, (Σ|x|ᵖ)^(1/p) with p = ord, 2 by default; the largest and smallest |x| (inf, -inf); how many aren't 0
+    (0).
     Of matrices, √Σx² ("fro", the default), the largest or smallest Σ|x| of a column (1, -1) or a row (inf, -inf); on
     arrays also the largest or smallest singular value (2, -2), or the sum of all ("nuc").
 

@@ -219,7 +219,12 @@ def with_number(kind: str, reverse: bool) -> Equation:
 # Of −∞ and −0, a power isn't the root.
 ROOTS = {
     0.5: unary("power one half", "sqrt(where(h == -inf, inf, h))", "0.5 / a", cost=4),
-    -0.5: unary("power minus one half", "where(h == 0, inf, 1 / sqrt(where(h == -inf, inf, h)))", "-0.5 * a * a * a", cost=8),
+    -0.5: unary(
+        "power minus one half",
+        "where(h == 0, inf, 1 / sqrt(where(h == -inf, inf, h)))",
+        "-0.5 * a * a * a",
+        cost=8,
+    ),
 }
 
 

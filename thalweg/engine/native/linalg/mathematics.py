@@ -294,7 +294,7 @@ def _turned(x, quarter):
 
 @numba.njit(inline="always", **FLAGS)
 def near_sin(x):
-    """sin x for |x| up to 2²⁰. Error: 2 ulp. Beyond, `sin` is needed, whose branch keeps a loop from being vectorised."""
+    """sin x for |x| up to 2²⁰. Error: 2 ulp. `sin` has a branch, so its loops aren't vectorised."""
     return _turned(x, 0)
 
 
@@ -312,8 +312,10 @@ def _without_turns(t):
 
 @numba.njit(**INNER)
 def _turned_far(x, quarter):
-    """The same for |x| from 2²⁰ on, by Payne and Hanek's reduction: of |x|/π = 2ᵉ·m·0.d₀d₁d₂…, in the base 2²⁴ and with a
-    whole m below 2²⁴, the products of m and a digit that are whole turns are left out. Four more make 2⁻²⁴ of the rest.
+    """The same for |x| from 2²⁰ on, by Payne and Hanek's reduction.
+
+    Of |x|/π = 2ᵉ·m·0.d₀d₁d₂…, with a whole m and the digits d in the base 2²⁴, the products of m and a digit that are
+    whole turns are left out; the four digits from there on suffice.
     """
     bits = _i(float_bits(x) & _i(0x7FFFFFFF))
     e = (bits >> 23) - 150
