@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from thalweg.ops.operation import operand, operation
 from thalweg.ops.tensor import Traced, program_of, refuse
+from thalweg.program.formula import functions
 from thalweg.program.ir.instruction import Buffer
 
 __all__ = [
@@ -144,7 +146,7 @@ floor_divide = two(
     "floor_divide", np.floor_divide, "⌊x₁/x₂⌋; no derivative.\n\n>>> float(floor_divide(7.0, 2.0))\n3.0\n"
 )
 mod = two("mod", np.mod, "The remainder of x₁/x₂, with the sign of x₂.\n\n>>> float(mod(7.0, 4.0))\n3.0\n")
-power = two("power", np.power, "x₁ to the power of x₂.\n\n>>> float(power(3.0, 2.0))\n9.0\n")
+power = two("power", partial(functions.power, np), "x₁ to the power of x₂.\n\n>>> float(power(3.0, 2.0))\n9.0\n")
 maximum = two("maximum", np.maximum, "The larger of x₁ and x₂.\n\n>>> float(maximum(3.0, 2.0))\n3.0\n")
 minimum = two("minimum", np.minimum, "The smaller of x₁ and x₂.\n\n>>> float(minimum(3.0, 2.0))\n2.0\n")
 arctan2 = two("arctan2", np.arctan2, "The angle of the point (x₂, x₁).\n\n>>> float(arctan2(0.0, 1.0))\n0.0\n")

@@ -58,6 +58,12 @@ def normal_density(xp: Any, x: Any) -> Any:
     return xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 
 
+def power(xp: Any, x: Any, y: Any) -> Any:
+    """xʸ; of −∞ and ½ it is ∞, as in IEEE 754, where NumPy takes the root."""
+    z = xp.power(x, y)
+    return xp.where((x == -math.inf) & (y == 0.5), math.inf, z).astype(z.dtype) if z.dtype.kind == "f" else z
+
+
 def pochhammer(xp: Any, a: float, q: float, n: float) -> float:
     """The q-Pochhammer symbol (a; q)ₙ = Π (1 − a·qᵏ) for k < n, for scalars 0 ≤ a < ½, 0 ≤ q < 1."""
     return math.prod(1 - a * q**k for k in range(min(int(n), 2000)))
@@ -85,7 +91,7 @@ FUNCTIONS = {
     "round": same("rint", "np.rint({0})", "round({0})"),
     "mod": same("mod", "maths.mod({0}, {1})", "mod({0}, {1})"),
     "floor_divide": same("floor_divide", "maths.floor_divide({0}, {1})", "floor({0}/{1})"),
-    "pow": same("power", "maths.signed_power({0}, {1})", "pow({0}, {1})"),
+    "pow": Function(power, "maths.signed_power({0}, {1})", "pow({0}, {1})"),
     "min": same("minimum", "", "min({0}, {1})"),
     "max": same("maximum", "", "max({0}, {1})"),
     "where": same("where", "select({0}, {1}, {2})", "({0} ? {1} : {2})"),
