@@ -7,9 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness import Case, Shape
 from special_rows import EXCUSED, GRID, LEAST, NUMBERS, PAIRS, TABLES, WITH_NUMBERS, Row, ieee_power, row
 
 from thalweg import Input, Model, ops
+from thalweg.program.formula import operations
+from thalweg.program.formula.operations import BINARY, UNARY
+from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
+from thalweg.program.instructions.pointwise import Pointwise
+from thalweg.program.ir.instruction import Buffer
 
 WAYS = ("native", "reference", "array")
 READS_DENORMALS = platform.machine().lower() in ("x86_64", "amd64", "i686")
@@ -51,13 +57,13 @@ def computed(table: str, way: str) -> list[Any]:
     return model.predict(values if len(values) > 1 else values[0], verbose=0)
 
 
-def differing(got: Any, want: Any, rtol: float) -> Any:
+def differing(got: Any, want: Any, rtol: float, flushed: float = 1.01 * LEAST) -> Any:
     """Where results aren't what is agreed; see special_rows.py."""
     got = np.asarray(got, "d")
     with np.errstate(over="ignore"):
         rounded = np.asarray(want, "d").astype("f").astype("d")
     with np.errstate(invalid="ignore"):
-        close = np.abs(got - rounded) <= rtol * np.abs(rounded) + 1.01 * LEAST
+        close = np.abs(got - rounded) <= rtol * np.abs(rounded) + flushed
     close &= np.isfinite(rounded)
     return ~((got == rounded) | close | (np.isnan(got) & np.isnan(rounded)))
 
@@ -97,3 +103,71 @@ def test_a_wrong_result_is_noticed():
     for r, got in zip(TABLES["one"], computed("one", "array"), strict=True):
         got = np.asarray(got, "d")
         assert not np.nan_to_num(got).any() or differing(-got, got, r.rtol).any(), r.name
+
+
+def slope_case(build: Any, rows: int) -> Case:
+    with np.errstate(all="ignore"):
+        case = Case(build, Shape(rows=rows))
+    case.dtype = np.float32
+    return case
+
+
+def of_one(name: str) -> Case:
+    """The adjoint of an operation of one number, with dz = 1, from the grid or what the operation makes of it."""
+
+    def build(case: Case) -> ElementwiseAdjoint:
+        equation = UNARY[name]
+        of = Elementwise(Buffer("h", (1,)), Buffer("a", (1,)), equation, tuple(map(float, equation.arguments.values())))
+        v = GRID[:, None] if of.source is of.h else of.value(np, GRID[:, None])
+        return ElementwiseAdjoint(of, case.put("v", (1,), v), case.put("da", (1,), 1.0), case.output("dh", (1,)))
+
+    return slope_case(build, len(GRID))
+
+
+def of_two(name: str, operand: str) -> Case:
+    """The adjoint of an operation of two numbers with respect to one, with dz = 1."""
+
+    def build(case: Case) -> Pointwise:
+        adjoint = operations.adjoint(BINARY[name], operand)
+        values = {"dz": 1.0, "x": PAIRS[:, :1], "y": PAIRS[:, 1:]}
+        return Pointwise(adjoint, tuple(case.put(n, (1,), values[n]) for n in adjoint.slopes), case.output("z", (1,)))
+
+    return slope_case(build, len(PAIRS))
+
+
+SLOPES = [(of_one, name) for name, equation in UNARY.items() if equation.slope]
+SLOPES += [(of_two, name, operand) for name, o in BINARY.items() for operand, slope in o.slopes.items() if slope]
+
+
+@pytest.mark.skipif(not READS_DENORMALS, reason="denormal operands are 0 on this processor")
+@pytest.mark.parametrize("made", SLOPES, ids=["-".join(made[1:]) for made in SLOPES])
+def test_slopes_at_special_values(made):
+    """A native kernel's adjoint is the reference's."""
+    case = made[0](*made[1:])
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ((want,), (got,)) = case.reference().values(), case.native().values()
+    wrong = differing(got, want, 1e-4, 100 * LEAST)  # xʸ·ln x, where xʸ is denormal
+    values = [case.values[b].ravel()[wrong.ravel()][:6] for b in case.instruction.operands]
+    assert not wrong.any(), f"{values}: {want[wrong][:6]}"
+
+
+@pytest.mark.parametrize(
+    ("case", "at", "want"),
+    [
+        (("arcsin",), 1.0, np.inf),
+        (("arcsin",), -1.0, np.inf),
+        (("arccos",), 1.0, -np.inf),
+        (("sqrt",), 0.0, np.inf),
+        (("log",), 0.0, np.inf),
+        (("abs",), -0.0, 0.0),
+        (("arctan2", "x"), (1e30, 1e30), 5e-31),
+        (("arctan2", "y"), (-1.0, -0.0), 1.0),
+    ],
+)
+def test_a_slope_at_a_point(case, at, want):
+    case = (of_one if len(case) == 1 else of_two)(*case)
+    (got,) = case.native().values()
+    points = GRID if got.shape[0] == len(GRID) else PAIRS
+    place = np.flatnonzero((points == np.float32(at)).reshape(len(points), -1).all(1))[0]
+    assert got.ravel()[place] == pytest.approx(want)
