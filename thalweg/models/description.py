@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from thalweg import activations, layers
+from thalweg.activations.own import PythonFunction
 from thalweg.errors import ArgumentError, ModelFileError
 from thalweg.layers import Input, Layer
 from thalweg.models.compiled import Compiled
@@ -51,7 +52,7 @@ def check_names(found: Sequence[Layer]) -> None:
             [(getattr(layer.function, "__name__", ""), layer.function)] if isinstance(layer, layers.Lambda) else []
         )
         for value in vars(layer).values():
-            if isinstance(value, activations.PythonFunction):
+            if isinstance(value, PythonFunction):
                 functions.append((value.name, value.function))
             elif isinstance(value, activations.CustomFunction):
                 functions.append((value.name, value))

@@ -101,7 +101,7 @@ def linspace(
     >>> linspace(0, 1, 3).tolist(), linspace(0, 1, 2, endpoint=False).tolist()
     ([0.0, 0.5, 1.0], [0.0, 0.5])
     """
-    return np.linspace(start, stop, num, endpoint, retstep, dtype, axis)
+    return np.linspace(start, stop, num, endpoint, retstep, dtype, axis)  # type: ignore[call-overload]
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Any:
