@@ -6,7 +6,7 @@ import pytest
 from scipy import special
 
 from thalweg.engine.native.compiler.llvm import FLAGS, floats
-from thalweg.engine.native.linalg import mathematics
+from thalweg.engine.native.linalg import angles, mathematics
 
 STEP = 63  # an odd step visits every pattern of low bits
 NORMAL = np.finfo("f").tiny
@@ -107,7 +107,9 @@ OWN = {
     "mish_gate": mish_gate,
     "mish_slope": mish_slope,
 }
-LOOPS = {name: elementwise(OWN.get(name) or getattr(mathematics, name)) for name in EXACT}
+LOOPS = {
+    name: elementwise(OWN.get(name) or getattr(mathematics, name, None) or getattr(angles, name)) for name in EXACT
+}
 
 
 def ours(name, x):
