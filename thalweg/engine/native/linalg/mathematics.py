@@ -1,4 +1,4 @@
-"""float32 exp, log, tanh, erf and others that LLVM vectorises when they are called in a loop; angles.py has sin and cos.
+"""float32 exp, log, tanh, erf and others that LLVM vectorises when called in a loop; angles.py has sin and cos.
 
 numba's own np.exp and np.tanh call the C library once per element. Here every function is a polynomial without
 branches, inlined into its caller. NaN and infinity propagate as IEEE 754 requires.
