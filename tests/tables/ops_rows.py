@@ -164,6 +164,15 @@ for name in ("any", "all"):
         slope=False,
     )
 row("count_nonzero", lambda x: ops.count_nonzero(x, -1), lambda x: (x != 0).sum(-1), values=whole, slope=False)
+row(
+    "count_nonzero",
+    lambda x: ops.count_nonzero(x, (1, 2), True),
+    lambda x: np.count_nonzero(x, (1, 2), keepdims=True),
+    values=whole,
+    slope=False,
+)
+row("max", lambda x: ops.max(x, 1, initial=0.5), lambda x: x.max(1, initial=0.5))
+row("min", lambda x: ops.min(x, (1, 2), True, -0.5), lambda x: x.min((1, 2), keepdims=True, initial=-0.5))
 for name in ("argmax", "argmin"):
     for axis in (1, -1):
         row(name, lambda x, f=getattr(ops, name), axis=axis: f(x, axis), slope=False)
@@ -175,11 +184,23 @@ row(
     lambda x: (x.mean((1, 2), keepdims=True), x.var((1, 2), keepdims=True)),
 )
 row("average", lambda x: ops.average(x, 1), lambda x: x.mean(1))
+for axis, weights in ((1, [1.0, 2, 0, 4, 1]), (2, [1.0, 2, 5]), (-1, [0.0, 1, 2])):
+    row(
+        "average",
+        lambda x, axis=axis, w=weights: ops.average(x, axis, w),
+        lambda x, axis=axis, w=weights: np.average(x, axis, w),
+    )
 row("average", lambda x, w: ops.average(x, 1, w), lambda x, w: np.average(x, 1, w), X, X, values=positive)
 row("norm", lambda x: ops.norm(x, axis=-1), lambda x: np.linalg.norm(x, axis=-1))
 row("norm", lambda x: ops.norm(x, 2, 1, True), lambda x: np.linalg.norm(x, 2, 1, True))
 row("norm", lambda x: ops.norm(x, 1, 1), lambda x: np.linalg.norm(x, 1, 1))
 row("norm", lambda x: ops.norm(x, np.inf, 2), lambda x: np.linalg.norm(x, np.inf, 2))
+for order in (0.5, 3, -np.inf, 0):
+    row("norm", lambda x, p=order: ops.norm(x, p, 1), lambda x, p=order: np.linalg.norm(x, p, 1), slope=order != 0)
+for order in (1, -1, np.inf, -np.inf, None):
+    for axes in ((1, 2), (2, 1)):
+        row("norm", lambda x, p=order, a=axes: ops.norm(x, p, a), lambda x, p=order, a=axes: np.linalg.norm(x, p, a))
+row("norm", lambda x: ops.norm(x, 1, (-2, -1), True), lambda x: np.linalg.norm(x, 1, (-2, -1), True))
 row("norm", lambda x: ops.norm(x, "fro", (1, 2)), lambda x: np.linalg.norm(x, "fro", (1, 2)))
 for name in ("normalize", "l2_normalize"):
     row(name, getattr(ops, name), lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True))
@@ -199,6 +220,8 @@ row("transpose", lambda x: ops.transpose(x, (0, 2, 1)))
 row("transpose", lambda x: ops.transpose(x, (0, 3, 1, 2)), None, (4, 3, 2))
 row("moveaxis", lambda x: ops.moveaxis(x, 1, -1), lambda x: np.moveaxis(x, 1, -1), (4, 3, 2))
 row("moveaxis", lambda x: ops.moveaxis(x, -1, 1), lambda x: np.moveaxis(x, -1, 1), (4, 3, 2))
+row("moveaxis", lambda x: ops.moveaxis(x, (1, 3), (3, 2)), lambda x: np.moveaxis(x, (1, 3), (3, 2)), (4, 3, 2))
+row("moveaxis", lambda x: ops.moveaxis(x, [-1, 1], [1, 2]), lambda x: np.moveaxis(x, [-1, 1], [1, 2]), (4, 3, 2))
 row("swapaxes", lambda x: ops.swapaxes(x, 1, 3), lambda x: np.swapaxes(x, 1, 3), (4, 3, 2))
 row("swapaxes", lambda x: ops.swapaxes(x, -1, -2), lambda x: np.swapaxes(x, -1, -2))
 for axis in (1, 2, 3, -1, -2):
@@ -270,14 +293,20 @@ row("unstack", lambda x: ops.unstack(x, axis=1), lambda x: [x[:, k] for k in ran
 row("unstack", lambda x: ops.unstack(x, 3, -1), lambda x: [x[..., k] for k in range(3)])
 row("flip", lambda x: ops.flip(x, 1), lambda x: x[:, ::-1])
 row("flip", lambda x: ops.flip(x, -1), lambda x: x[..., ::-1])
+row("flip", lambda x: ops.flip(x, (1, 2)), lambda x: x[:, ::-1, ::-1])
+row("roll", lambda x: ops.roll(x, (1, 2), (2, 1)), lambda x: np.roll(x, (1, 2), (2, 1)))
+row("roll", lambda x: ops.roll(x, 1, (1, 2)), lambda x: np.roll(x, 1, (1, 2)))
 row("roll", lambda x: ops.roll(x, 2, 1), lambda x: np.concatenate([x[:, -2:], x[:, :-2]], 1))
 row("roll", lambda x: ops.roll(x, -1, axis=-1), lambda x: np.concatenate([x[..., 1:], x[..., :1]], 2))
 row("repeat", lambda x: ops.repeat(x, 3, 1), lambda x: x[:, np.arange(15) // 3])
 row("repeat", lambda x: ops.repeat(x, 2, axis=-1), lambda x: x[..., np.arange(6) // 2])
 row("tile", lambda x: ops.tile(x, (1, 2, 3)), lambda x: np.concatenate([np.concatenate([x] * 2, 1)] * 3, 2))
 row("tile", lambda x: ops.tile(x, 2), lambda x: np.concatenate([x, x], 2))
-row("diagonal", ops.diagonal, lambda x: np.einsum("nii->ni", x), (4, 4))
-row("diagonal", ops.diagonal, lambda x: np.einsum("npii->npi", x), (2, 4, 4))
+row("diagonal", lambda x: ops.diagonal(x, axis1=1, axis2=2), lambda x: np.einsum("nii->ni", x), (4, 4))
+row("diagonal", lambda x: ops.diagonal(x, 0, -2, -1), lambda x: np.einsum("npii->npi", x), (2, 4, 4))
+row("diagonal", lambda x: ops.diagonal(x, 0, 1, 3), lambda x: np.einsum("nipi->npi", x), (4, 2, 4))
+row("diagonal", lambda x: ops.diagonal(x, 1, 1, 2), lambda x: x[:, [0, 1], [1, 2]])
+row("diagonal", lambda x: ops.diagonal(x, -2, 1, 2), lambda x: x[:, [2, 3, 4], [0, 1, 2]])
 
 # --- products ---------------------------------------------------------------------------------------------------------
 
@@ -295,7 +324,7 @@ row("matmul", lambda x: ops.matmul(x, np.stack([A, 2 * A])), None, (2, 5, 3))
 row("dot", lambda x: ops.dot(x, A), lambda x: np.einsum("npi,io->npo", x, A))
 for name in ("dot", "vdot"):
     row(name, lambda x, f=getattr(ops, name): x * f(A[0], A[1]), lambda x: x * (A[0] * A[1]).sum())
-row("outer", ops.outer, lambda x, y: x[..., :, None] * y[..., None, :], (3,), (4,))
+row("outer", lambda x: x * ops.outer(A[0, :2], A[0, :2]).sum(), lambda x: x * A[0, :2].sum() ** 2)
 row("tensordot", lambda x: ops.tensordot(x, A, 1), lambda x: np.einsum("npi,io->npo", x, A))
 row("tensordot", lambda x: ops.tensordot(x, A, [[1], [0]]), lambda x: np.einsum("nip,io->npo", x, A), (3, 5))
 row("tensordot", lambda x: ops.tensordot(x, A, ([1, 2], [0, 1])), lambda x: np.einsum("nio,io->n", x, A), (3, 4))
@@ -320,6 +349,8 @@ row("full", lambda x: x + ops.full((5, 3), 2.0), lambda x: x + 2)
 row("zeros_like", lambda x: x + ops.zeros_like(x), lambda x: x + 0)
 row("ones_like", lambda x: x + ops.ones_like(x), lambda x: x + 1)
 row("full_like", lambda x: x + ops.full_like(x, 2.5), lambda x: x + 2.5)
+row("full_like", lambda x: x + ops.full_like(x, 2.5, "int32"), lambda x: x + 2)
+row("linspace", lambda x: x + ops.linspace(0, 3, 3, endpoint=False), lambda x: x + np.array([0, 1, 2]))
 row("arange", lambda x: x + ops.arange(3), lambda x: x + np.array([0, 1, 2]))
 row("arange", lambda x: x + ops.arange(1, 7, 2, dtype="float32"), lambda x: x + np.array([1, 3, 5]))
 row("linspace", lambda x: x + ops.linspace(0, 1, 3), lambda x: x + np.array([0, 0.5, 1]))

@@ -61,6 +61,11 @@ def get(identifier: str | ActivationFunction | dict[str, Any] | None) -> Activat
         function = choose("activation", identifier["name"], NAMES).using(**identifier["arguments"])
     elif isinstance(identifier, str):
         function = choose("activation", identifier, NAMES | ALIASES)
+        if identifier in REGISTERED:
+            raise ArgumentError(
+                f"there are two activations called {identifier!r}, a built-in one and the one that is registered or in "
+                "custom_objects: give the latter another name"
+            )
     elif isinstance(identifier, ActivationFunction):
         function = identifier
     else:

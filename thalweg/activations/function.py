@@ -187,8 +187,18 @@ class BuiltInFunction(ActivationFunction):
             return program.elementwise(self.equation, h, tuple(self.numbers().values()))
         return h if self.kind is None else program.rowwise(self.kind, h)  # type: ignore[arg-type]
 
-    def __call__(self, x: Any, **arguments: float | bool | None) -> Any:
-        """f(x) in the precision of x (whole numbers become float64), with NumPy; of a tensor, a tensor."""
+    def __call__(self, x: Any, *values: float | bool | None, **arguments: float | bool | None) -> Any:
+        """f(x) in the precision of x (whole numbers become float64), with NumPy; of a tensor, a tensor.
+
+        >>> from thalweg.activations import threshold
+        >>> threshold([-1.0, 2.0], 0, 5)
+        array([5., 2.])
+        """
+        names = ("axis",) if self.rowwise else self.argument_names()
+        if len(values) > len(names) or set(names[: len(values)]) & set(arguments):
+            told = f"x and then {', '.join(names)}, each once" if names else "x alone"
+            raise ArgumentError(f"{self.name} takes {told}, got {values} and {arguments}")
+        arguments = dict(zip(names, values, strict=False)) | arguments
         tensor = isinstance(x, Operators)
         h: Any = x if tensor else np.asarray(x)
         if self.rowwise and len(h.shape) and arguments.get("axis") == len(h.shape) - 1:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import activations, initializers
+from thalweg import activations, initializers, ops
 from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.kernel_layer import ActivationLike, KernelLayer, RegularizerLike
@@ -19,6 +19,7 @@ from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
+from thalweg.support.nested import leaves, mapped
 from thalweg.support.registry import REGISTERED
 
 __all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Lambda", "Rescaling"]
@@ -63,7 +64,12 @@ class Input(Symbol):
         if batch_size is not None:
             whole("Input's batch_size", batch_size)
         if batch_shape is not None:
-            shape = [whole("Input's batch_shape", n) for n in batch_shape[1:] if n is not None]
+            if not isinstance(batch_shape, (Sequence, np.ndarray)) or not len(batch_shape) or None in batch_shape[1:]:
+                raise ArgumentError(
+                    "Input's batch_shape has the rows first, of which there may be any number, None, and a size for "
+                    f"every other axis, as in (None, 5, 8), got {batch_shape!r}"
+                )
+            shape = [whole("Input's batch_shape", n) for n in batch_shape[1:]]
         sizes = shape if isinstance(shape, (Sequence, np.ndarray)) else (shape,)
         whole_sizes = tuple(whole("Input's shape", n) for n in sizes)
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -256,7 +262,8 @@ class Lambda(Layer):
 
     Args:
         function: of a tensor, or of a list of them; `training` is passed if it takes it.
-        output_shape: Keras's; not needed, as the shape is that of what the function returns.
+        output_shape: the shape of a row of what the function returns, or a function of the input's shape that gives it
+            with the rows; not needed, but if it is given, it is checked.
         arguments: further arguments of the function, by name.
 
     A file holds the function's name: to load it, register it by `saving.register_keras_serializable` or give it in
@@ -286,13 +293,30 @@ class Lambda(Layer):
             raise ArgumentError(f"Lambda takes a function of tensors, got {function!r}")
         if mask is not None:
             raise ArgumentError("Lambda: no layer takes a mask yet, so mask has to be None")
-        self.function, self.arguments = function, dict(arguments or {})
+        if not callable(output_shape) and output_shape is not None:
+            sizes = output_shape if isinstance(output_shape, (tuple, list)) else (output_shape,)
+            output_shape = tuple(whole("Lambda's output_shape", n) for n in sizes)
+        self.function, self.promised, self.arguments = function, output_shape, dict(arguments or {})
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         """What the function returns."""
         code = getattr(self.function, "__code__", None)
         own = code is not None and "training" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        return self.function(x, **self.arguments, **({"training": training} if own else {}))
+        result = self.function(x, **self.arguments, **({"training": training} if own else {}))
+        if self.promised is not None:
+            self.check_shape(x, result)
+        return result
+
+    def check_shape(self, x: Any, result: Any) -> None:
+        """Raises if the result of the function has another shape than was promised."""
+        told: Any = self.promised
+        want = tuple(told(mapped(x, ops.shape)))[1:] if callable(told) else told
+        got = [tuple(ops.shape(r))[1:] for r in leaves(result)]
+        if got != [want]:
+            raise ShapeError(
+                f"Lambda: output_shape promises rows of shape {want}, its function returns "
+                f"{', '.join(map(str, got))}: leave output_shape out, or give that of what is returned"
+            )
 
     def get_config(self) -> dict[str, Any]:
         name = getattr(self.function, "__name__", "")
@@ -300,7 +324,12 @@ class Lambda(Layer):
             raise ArgumentError(
                 f"layer {self.name!r}: a lambda has no name under which it could be found again; make it a function"
             )
-        return {"function": name, "arguments": self.arguments, "name": self.name}
+        shape = {} if self.promised is None else {"output_shape": self.promised}
+        if callable(self.promised):
+            raise ArgumentError(
+                f"layer {self.name!r}: a file can't hold an output_shape that is a function; leave it out"
+            )
+        return {"function": name, "arguments": self.arguments, "name": self.name} | shape
 
 
 def connect_all(layers: Sequence[Layer], shape: Shape) -> Shape:

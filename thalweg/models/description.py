@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from thalweg import activations, layers
-from thalweg.errors import ModelFileError
+from thalweg.activations.own import PythonFunction
+from thalweg.errors import ArgumentError, ModelFileError
 from thalweg.layers import Input, Layer
 from thalweg.models.compiled import Compiled
 from thalweg.models.drawing import Drawn, Own
@@ -23,6 +24,7 @@ Places = dict[int, list[int]]  # the id of a symbol → [call, result]; call −
 
 def describe(graph: Graph) -> dict[str, Any]:
     """The graph as JSON."""
+    check_names(graph.layers)
     if isinstance(graph, Chain):
         chain: dict[str, Any] = {"layers": [layers.serialize(layer) for layer in graph.layers]}
         for front in graph.inputs:
@@ -37,6 +39,29 @@ def describe(graph: Graph) -> dict[str, Any]:
         "config": graph.model.get_config(),
         "own": mapped(graph.shapes, lambda n: list(graph.input_shapes[n])),
     }
+
+
+def check_names(found: Sequence[Layer]) -> None:
+    """Raises if two functions of the user's share the name that is all a file holds of each."""
+    named: dict[str, Any] = {}
+    waiting = list(found)
+    while waiting:
+        layer = waiting.pop()
+        waiting += layer.inside
+        functions = (
+            [(getattr(layer.function, "__name__", ""), layer.function)] if isinstance(layer, layers.Lambda) else []
+        )
+        for value in vars(layer).values():
+            if isinstance(value, PythonFunction):
+                functions.append((value.name, value.function))
+            elif isinstance(value, activations.CustomFunction):
+                functions.append((value.name, value))
+        for name, function in functions:
+            if named.setdefault(name, function) != function:
+                raise ArgumentError(
+                    f"layer {layer.name!r}: the model has two functions called {name!r}, and a file tells functions "
+                    "apart by their names: rename one"
+                )
 
 
 def settings(compiled: Compiled) -> dict[str, Any]:

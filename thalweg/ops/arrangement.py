@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.ops.operation import across_rows, operand, operation, row_axes
-from thalweg.ops.tensor import Operators, Traced, program_of, refuse
+from thalweg.ops.tensor import FUNCTIONS, Operators, Traced, program_of, refuse
 from thalweg.program.ir.instruction import Buffer
 
 __all__ = [
@@ -121,8 +121,15 @@ def inferred(count: int, target: Sequence[Any], x: Traced) -> tuple[int, ...]:
     return tuple(count // known if n == -1 else int(n) for n in target)
 
 
+def of_one_row(sizes: Any) -> Any:
+    """A shape of an array, which is the same for all rows: its size is 1 where the rows of a network are."""
+    if not isinstance(sizes, (tuple, list)):
+        return 1 if sizes is ROWS else sizes
+    return tuple(1 if n is ROWS or n is None else n for n in sizes)
+
+
 def _reshape(x: Any, newshape: Any) -> Any:
-    return np.reshape(x, newshape)
+    return np.reshape(x, of_one_row(newshape))
 
 
 @operation(_reshape)
@@ -167,15 +174,22 @@ def transpose(x: Any, axes: Any = None) -> Any:
     return x.buffer if found == tuple(range(len(found))) else program.permute(x.buffer, found)
 
 
-def moveaxis(x: Any, source: int, destination: int) -> Any:
-    """x with one axis at another place.
+def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    """x with one axis, or each of several, at another place.
 
-    >>> moveaxis(np.zeros((2, 3, 4)), 1, 2).shape
-    (2, 4, 3)
+    >>> moveaxis(np.zeros((2, 3, 4)), 1, 2).shape, moveaxis(np.zeros((2, 3, 4)), (0, 1), (2, 0)).shape
+    ((2, 4, 3), (3, 4, 2))
     """
     rank = ndim(x)
-    order = [k for k in range(rank) if k != source % rank]
-    order.insert(destination % rank, source % rank)
+    both = [list(a) if isinstance(a, (tuple, list)) else [a] for a in (source, destination)]
+    if any(not -rank <= k < rank for axes in both for k in axes):
+        raise refuse(f"moveaxis has the axes 0 … {rank - 1} of the shape {shape(x)}, got {source} and {destination}")
+    old, new = ([k % rank for k in axes] for axes in both)
+    if not len(old) == len(new) == len(set(old)) == len(set(new)):
+        raise refuse(f"moveaxis takes as many places as axes, each once, got {source} and {destination}")
+    order = [k for k in range(rank) if k not in old]
+    for place, axis in sorted(zip(new, old, strict=True)):
+        order.insert(place, axis)
     return transpose(x, tuple(order))
 
 
@@ -301,7 +315,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
     return buffer
 
 
-@operation(np.broadcast_to)
+@operation(lambda x, shape: np.broadcast_to(x, of_one_row(shape)))
 def broadcast_to(x: Any, shape: Any) -> Any:
     """x repeated along axes of size 1, up to a shape.
 
@@ -322,10 +336,13 @@ def broadcast_to(x: Any, shape: Any) -> Any:
 
 
 def triangle(x: Any, k: int, upper: bool) -> Any:
-    """x times a matrix of ones on one side of a diagonal."""
-    rows, columns = (int(n) for n in shape(x)[-2:])
-    kept = np.triu(np.ones((rows, columns)), k) if upper else np.tril(np.ones((rows, columns)), k)
-    return np.multiply(x, kept) if not isinstance(x, Operators) else x * kept
+    """x on one side of a diagonal, 0 on the other."""
+    if ndim(x) < 2:
+        raise refuse(f"{'triu' if upper else 'tril'} takes matrices, along the last two axes, got the shape {shape(x)}")
+    if not isinstance(x, Operators):
+        return np.triu(x, k) if upper else np.tril(x, k)
+    ones = np.ones([int(n) for n in shape(x)[-2:]])
+    return FUNCTIONS["where"](np.triu(ones, k) if upper else np.tril(ones, k), x, 0.0)
 
 
 def tril(x: Any, k: int = 0) -> Any:

@@ -53,12 +53,17 @@ vdot = dot
 
 
 def outer(x1: Any, x2: Any) -> Any:
-    """Every product of a number of x₁ and one of x₂, along two axes.
+    """Every product of a number of x₁ and one of x₂, along two axes; of arrays and weights of any shape.
 
-    >>> outer([1, 2], [3]).tolist()
-    [[3], [6]]
+    >>> outer([1, 2], [[3], [4]]).tolist()
+    [[3, 4], [6, 8]]
     """
-    return multiply(expand_dims(x1, -1), expand_dims(x2, -2))
+    if any(isinstance(x, Operators) and bool(x.shape) and x.shape[0] is None for x in (x1, x2)):
+        raise refuse(
+            "outer multiplies every number of x1 by every one of x2, those of other rows too; "
+            "for the vectors of each row there is einsum('bi,bj->bij', x1, x2)"
+        )
+    return multiply(expand_dims(reshape(x1, (-1,)), 1), expand_dims(reshape(x2, (-1,)), 0))
 
 
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:

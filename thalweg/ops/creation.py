@@ -6,19 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.ops.arrangement import ROWS
-from thalweg.ops.tensor import Operators
+from thalweg.ops.arrangement import of_one_row
+from thalweg.ops.operation import operand, operation
+from thalweg.ops.tensor import program_of
 
 __all__ = [
     "arange", "eye", "full", "full_like", "identity", "linspace", "meshgrid", "ones", "ones_like", "zeros",
     "zeros_like",
 ]  # fmt: skip
-
-
-def like(x: Any, value: float) -> Any:
-    if not isinstance(x, Operators):
-        return np.full_like(np.asarray(x, np.result_type(np.asarray(x), np.int8)), value)
-    return x * 0.0 + value
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = "float32") -> Any:
@@ -27,10 +22,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = "float32") -> Any:
     >>> full((2,), 3.0).tolist()
     [3.0, 3.0]
     """
-    sizes = (
-        (shape,) if isinstance(shape, (int, np.integer)) else tuple(1 if n is ROWS or n is None else n for n in shape)
-    )
-    return np.full(sizes, fill_value, dtype)
+    return np.full(of_one_row(shape), fill_value, dtype)
 
 
 def zeros(shape: Any, dtype: Any = "float32") -> Any:
@@ -51,31 +43,38 @@ def ones(shape: Any, dtype: Any = "float32") -> Any:
     return full(shape, 1, dtype)
 
 
-def zeros_like(x: Any) -> Any:
-    """0 for every number of x.
+def zeros_like(x: Any, dtype: Any = None) -> Any:
+    """0 for every number of x, in its type or another.
 
     >>> zeros_like([1, 2]).tolist()
     [0, 0]
     """
-    return like(x, 0)
+    return full_like(x, 0, dtype)
 
 
-def ones_like(x: Any) -> Any:
-    """1 for every number of x.
+def ones_like(x: Any, dtype: Any = None) -> Any:
+    """1 for every number of x, in its type or another.
 
     >>> ones_like([1, 2]).tolist()
     [1, 1]
     """
-    return like(x, 1)
+    return full_like(x, 1, dtype)
 
 
-def full_like(x: Any, fill_value: float) -> Any:
-    """One number for every number of x.
+def _full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+    return np.full_like(np.asarray(x, np.result_type(np.asarray(x), np.int8)), fill_value, dtype)
 
-    >>> full_like([1, 2], 7).tolist()
-    [7, 7]
+
+@operation(_full_like)
+def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """One number for every number of x, in its type or another.
+
+    >>> full_like([1, 2], 7).tolist(), full_like([1, 2], 7.5, "float32").tolist()
+    ([7, 7], [7.5, 7.5])
     """
-    return like(x, fill_value)
+    program = program_of([x])
+    like, value = operand(program, x), _full_like(np.zeros(()), fill_value, dtype)
+    return program.broadcast_to(program.constant(value), like.shape, like.per_row)
 
 
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
@@ -88,13 +87,21 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     return values if dtype is None else values.astype(dtype)
 
 
-def linspace(start: float, stop: float, num: int = 50) -> Any:
-    """Equally spaced numbers from start to stop, as an array.
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """Equally spaced numbers from start to stop, as an array: without stop itself unless `endpoint`.
 
-    >>> linspace(0, 1, 3).tolist()
-    [0.0, 0.5, 1.0]
+    >>> linspace(0, 1, 3).tolist(), linspace(0, 1, 2, endpoint=False).tolist()
+    ([0.0, 0.5, 1.0], [0.0, 0.5])
     """
-    return np.linspace(start, stop, num)
+    return np.linspace(start, stop, num, endpoint, retstep, dtype, axis)  # type: ignore[call-overload]
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from thalweg.ops.arrangement import ROWS
+from thalweg.ops.creation import zeros_like
 from thalweg.ops.operation import operation
-from thalweg.ops.tensor import Traced, current, operand_shape, refuse
+from thalweg.ops.tensor import FUNCTIONS, Traced, current, operand_shape, refuse
 from thalweg.support.checks import number, whole
 
 __all__ = ["SeedGenerator", "bernoulli", "dropout", "normal", "uniform"]
@@ -30,8 +31,11 @@ def seed_of(seed: Any) -> int | None:
     return seed.seed if isinstance(seed, SeedGenerator) else None if seed is None else whole("seed", seed, least=0)
 
 
-def drawn(kind: str, shape: Any, seed: Any, *amounts: float) -> Any:
+def drawn(kind: str, shape: Any, seed: Any, *amounts: float, dtype: Any = None) -> Any:
     """Random numbers of a shape: for every row if it begins with the rows of a network, otherwise an array."""
+    kind_of_float = np.dtype(dtype or "float32")
+    if kind_of_float.kind != "f":
+        raise refuse(f"random numbers are floats, got dtype={dtype!r}; ops.cast makes others of them")
     sizes = tuple(shape)
     rows = bool(sizes) and (sizes[0] is ROWS or sizes[0] is None)
     if not rows:
@@ -46,7 +50,7 @@ def drawn(kind: str, shape: Any, seed: Any, *amounts: float) -> Any:
             "uniform": lambda: draw.uniform(amounts[0], amounts[1], sizes),
             "bernoulli": lambda: draw.random(sizes) < amounts[0],
         }
-        return np.asarray(made[kind](), np.float32)
+        return np.asarray(made[kind](), kind_of_float)
     program = current()
     if program is None:
         raise refuse("random numbers for the rows of a network are drawn in a layer's call(self, x)")
@@ -59,7 +63,7 @@ def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None
     >>> normal((2, 3), seed=0).shape
     (2, 3)
     """
-    return drawn("normal", shape, seed, float(mean), float(stddev))
+    return drawn("normal", shape, seed, float(mean), float(stddev), dtype=dtype)
 
 
 def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
@@ -68,7 +72,7 @@ def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = N
     >>> bool((uniform((9,), seed=0) < 1).all())
     True
     """
-    return drawn("uniform", shape, seed, float(minval), float(maxval))
+    return drawn("uniform", shape, seed, float(minval), float(maxval), dtype=dtype)
 
 
 def bernoulli(shape: Any, p: float = 0.5, seed: Any = None) -> Any:
@@ -81,18 +85,25 @@ def bernoulli(shape: Any, p: float = 0.5, seed: Any = None) -> Any:
 
 
 def _dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
-    kept = np.random.default_rng(seed_of(seed)).random(np.shape(inputs)) >= rate
-    return np.asarray(inputs) * kept / (1 - rate)
+    if rate == 1:
+        return zeros_like(inputs)
+    rate, shape = number("dropout's rate", rate, 0, 1), np.shape(inputs) if noise_shape is None else noise_shape
+    kept = np.random.default_rng(seed_of(seed)).random(shape) >= rate
+    return np.where(kept, np.asarray(inputs) / (1 - rate), 0)
 
 
 @operation(_dropout)
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
-    """0 with probability `rate`, otherwise inputs/(1 − rate), in every kind of program.
+    """0 with probability `rate`, up to 1, otherwise inputs/(1 − rate), in every kind of program.
+
+    noise_shape: of an array, a shape with 1 along the axes whose numbers are kept or dropped together.
 
     >>> dropout(np.ones(2), 0.0).tolist()
     [1.0, 1.0]
     """
+    if rate == 1:
+        return zeros_like(inputs).buffer
     if noise_shape is not None:
         raise refuse("dropout draws for every number by itself: leave out noise_shape")
     keep = drawn("bernoulli", (ROWS, *operand_shape(inputs)), seed, 1 - number("dropout's rate", rate, 0, 1))
-    return (inputs * keep * (1 / (1 - rate))).buffer
+    return FUNCTIONS["where"](keep, inputs * (1 / (1 - rate)), 0.0).buffer

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.ops.arrangement import ROWS, broadcast_to, ndim, reshape, shape
+from thalweg.ops.arrangement import ROWS, broadcast_to, moveaxis, ndim, reshape, shape
 from thalweg.ops.operation import across_rows, inner_axis, operand, operation
 from thalweg.ops.tensor import Operators, Traced, program_of, refuse
 from thalweg.program.ir.instruction import Buffer
@@ -204,30 +204,48 @@ def shape_along(x: Any, axis: int, what: str) -> int:
     return int(n)
 
 
-def flip(x: Any, axis: int) -> Any:
-    """x with an axis reversed.
+def flip(x: Any, axis: Any = None) -> Any:
+    """x with an axis reversed, or several; None: all.
 
     >>> flip(np.array([1, 2]), 0).tolist()
     [2, 1]
     """
-    return moved(x, axis, lambda n: np.arange(n)[::-1], "flip")
+    if not isinstance(x, Operators):
+        return np.flip(x, tuple(axis) if isinstance(axis, list) else axis)
+    for a in range(ndim(x)) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,):
+        x = moved(x, a, lambda n: np.arange(n)[::-1], "flip")
+    return x
 
 
-def roll(x: Any, shift: int, axis: int) -> Any:
-    """x moved along an axis; what leaves at one end comes back at the other.
+def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    """x moved along an axis, or several; what leaves at one end comes back at the other. None: as if it had one axis.
 
-    >>> roll(np.array([1, 2, 3]), 1, 0).tolist()
-    [3, 1, 2]
+    >>> roll(np.array([1, 2, 3]), 1, 0).tolist(), roll(np.array([[1, 2], [3, 4]]), 1).tolist()
+    ([3, 1, 2], [[4, 1], [2, 3]])
     """
-    return moved(x, axis, lambda n: np.roll(np.arange(n), shift), "roll")
+    if not isinstance(x, Operators):
+        return np.roll(x, shift, axis)
+    if axis is None:
+        raise across_rows("roll") if x.shape[0] is None else refuse("roll needs an axis in a network")
+    shifts, axes = np.broadcast_arrays(shift, axis)
+    for by, a in zip(shifts.ravel().tolist(), axes.ravel().tolist(), strict=True):
+        x = moved(x, a, partial(rolled, by=by), "roll")
+    return x
 
 
-def repeat(x: Any, repeats: Any, axis: int) -> Any:
-    """Each number several times, along an axis.
+def rolled(n: int, by: int) -> Any:
+    """The places 0 … n − 1, moved."""
+    return np.roll(np.arange(n), by)
 
-    >>> repeat(np.array([1, 2]), 2, 0).tolist()
-    [1, 1, 2, 2]
+
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each number several times, along an axis; None: along one axis of all numbers.
+
+    >>> repeat(np.array([1, 2]), 2, 0).tolist(), repeat(np.array([[1, 2], [3, 4]]), 2).tolist()
+    ([1, 1, 2, 2], [1, 1, 2, 2, 3, 3, 4, 4])
     """
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
     if repeats is ROWS and axis % ndim(x) == 0:
         return for_all_rows(x, "repeat")
     return moved(x, axis, lambda n: np.repeat(np.arange(n), repeats), "repeat")
@@ -263,14 +281,19 @@ def tile(x: Any, repeats: Any) -> Any:
     return x
 
 
-def diagonal(x: Any) -> Any:
-    """The numbers x[…, k, k] of square matrices, the last two axes.
+def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The numbers x[k, k + offset] of matrices, which lie along two axes, as a new last axis.
 
-    >>> diagonal(np.eye(2)).tolist()
-    [1.0, 1.0]
+    In a network axis 0 are the rows: write axis1=1, axis2=2 for the matrix of each row.
+
+    >>> diagonal(np.eye(2)).tolist(), diagonal(np.array([[1, 2], [3, 4]]), offset=1).tolist()
+    ([1.0, 1.0], [2])
     """
-    n = int(shape(x)[-1])
     if not isinstance(x, Operators):
-        return np.diagonal(x, axis1=-2, axis2=-1)
-    flat = reshape(x, (*shape(x)[:-2], n * n))
-    return take(flat, np.arange(n) * (n + 1), -1)
+        return np.diagonal(x, offset, axis1, axis2)
+    x = moveaxis(x, (axis1, axis2), (-2, -1))  # raises for the axis of the rows
+    rows, columns = (int(n) for n in shape(x)[-2:])
+    places = np.diagonal(np.arange(rows * columns).reshape(rows, columns), offset)
+    if not places.size:
+        raise refuse(f"diagonal of matrices of shape ({rows}, {columns}) is empty for offset={offset}")
+    return take(reshape(x, (*shape(x)[:-2], rows * columns)), places, -1)

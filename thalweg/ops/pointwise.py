@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from thalweg.ops.operation import operand, operation
 from thalweg.ops.tensor import Traced, program_of, refuse
+from thalweg.program.formula import functions
 from thalweg.program.ir.instruction import Buffer
 
 __all__ = [
@@ -144,7 +146,7 @@ floor_divide = two(
     "floor_divide", np.floor_divide, "⌊x₁/x₂⌋; no derivative.\n\n>>> float(floor_divide(7.0, 2.0))\n3.0\n"
 )
 mod = two("mod", np.mod, "The remainder of x₁/x₂, with the sign of x₂.\n\n>>> float(mod(7.0, 4.0))\n3.0\n")
-power = two("power", np.power, "x₁ to the power of x₂.\n\n>>> float(power(3.0, 2.0))\n9.0\n")
+power = two("power", partial(functions.power, np), "x₁ to the power of x₂.\n\n>>> float(power(3.0, 2.0))\n9.0\n")
 maximum = two("maximum", np.maximum, "The larger of x₁ and x₂.\n\n>>> float(maximum(3.0, 2.0))\n3.0\n")
 minimum = two("minimum", np.minimum, "The smaller of x₁ and x₂.\n\n>>> float(minimum(3.0, 2.0))\n2.0\n")
 arctan2 = two("arctan2", np.arctan2, "The angle of the point (x₂, x₁).\n\n>>> float(arctan2(0.0, 1.0))\n0.0\n")
@@ -275,16 +277,22 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
 
 
 def _where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    if x1 is None and x2 is None:
+        return np.where(condition)
+    if x1 is None or x2 is None:
+        raise refuse("where takes both x1 and x2, or neither, for the places where the condition is not 0")
     return np.where(condition, x1, x2)
 
 
 @operation(_where)
-def where(condition: Any, x1: Any, x2: Any) -> Any:
-    """x₁ where the condition is not 0, otherwise x₂, with broadcasting.
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    """x₁ where the condition is not 0, otherwise x₂, with broadcasting; of an array alone, where it is not 0.
 
-    >>> where([True, False], 1, 2).tolist()
-    [1, 2]
+    >>> where([True, False], 1, 2).tolist(), where([[False, True]])
+    ([1, 2], (array([0]), array([1])))
     """
+    if x1 is None or x2 is None:
+        raise refuse("where takes x1 and x2 in a network: how many places a condition has isn't known when it is drawn")
     program = program_of([condition, x1, x2])
     per_row = [v for v in (condition, x1, x2) if isinstance(v, Traced) and v.buffer.per_row]
     given = [operand(program, aligned(v, per_row[0])[0] if per_row else v) for v in (condition, x1, x2)]

@@ -40,6 +40,8 @@ from thalweg.program.instructions.standardization import ChannelScale, Standardi
 from thalweg.program.ir.counter import key
 from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Constant, Instruction
 
+LEAST_NORMAL = 2.0**-126  # of float32
+
 
 class Builder:
     """Collects the forward instructions of a network and names their values: h1 = x·W1 + b1, a1 = max(h1, 0), …"""
@@ -384,9 +386,14 @@ class Builder:
 
     def scalar(self, kind: str, x: Buffer, number: float, reverse: bool = False) -> Buffer:
         """a = f(x, number), or f(number, x) if `reverse`: an operation of `operations.BINARY`."""
+        if number != number or 0 < abs(number) < LEAST_NORMAL:  # kernels take them for a number, or for 0
+            constant = self.constant(number)
+            return self.binary(kind, constant, x) if reverse else self.binary(kind, x, constant)
         if kind == "power" and not reverse:
-            if number in (roots := {0.5: "sqrt", -0.5: "rsqrt", -1.0: "reciprocal", 2.0: "square"}):
-                return self.unary(roots[number], x)
+            if number in (products := {-1.0: "reciprocal", 2.0: "square"}):
+                return self.unary(products[number], x)
+            if number in operations.ROOTS:
+                return self.elementwise(operations.ROOTS[number], x)
             if number in range(3, 9):
                 return self.elementwise(operations.whole_power(int(number)), x)
         return self.elementwise(operations.with_number(kind, reverse), x, (float(number),))

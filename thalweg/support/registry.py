@@ -30,10 +30,21 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
         if not callable(thing):
             raise ArgumentError(f"register_keras_serializable registers classes and functions, got {thing!r}")
         own = name or str(thing.__name__)  # type: ignore[attr-defined]
+        before = REGISTERED.get(own, thing)
+        if before is not thing and home(before) != home(thing):  # a definition that is repeated replaces the first
+            raise ArgumentError(
+                f"{own!r} is already the name of {'.'.join(home(before))}, and files name it so: register "
+                f"{'.'.join(home(thing))} under another, with name=…"
+            )
         REGISTERED[own] = REGISTERED[f"{package}>{own}"] = thing
         return thing
 
     return register
+
+
+def home(thing: Any) -> tuple[str, str]:
+    """Where a class or function is defined: its module, and its name there."""
+    return str(getattr(thing, "__module__", "")), str(getattr(thing, "__qualname__", repr(thing)))
 
 
 @contextmanager

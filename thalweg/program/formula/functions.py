@@ -15,6 +15,7 @@ class Function(NamedTuple):
     native: str  # empty for min and max: generated/code.py writes these, as it knows which argument can be NaN
     shown: str  # with placeholders, or a formula of x that defines it
     also: tuple[str, ...] = ()  # the functions that one call of the native code computes, in the order of its results
+    near: str = ""  # faster native code, that of a loop in which every |argument| is at most 2²⁰
 
 
 def same(name: str, native: str, shown: str) -> Function:
@@ -57,6 +58,12 @@ def normal_density(xp: Any, x: Any) -> Any:
     return xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 
 
+def power(xp: Any, x: Any, y: Any) -> Any:
+    """xʸ; of −∞ and ½ it is ∞, as in IEEE 754, where NumPy takes the root."""
+    z = xp.power(x, y)
+    return xp.where((x == -math.inf) & (y == 0.5), math.inf, z).astype(z.dtype) if z.dtype.kind == "f" else z
+
+
 def pochhammer(xp: Any, a: float, q: float, n: float) -> float:
     """The q-Pochhammer symbol (a; q)ₙ = Π (1 − a·qᵏ) for k < n, for scalars 0 ≤ a < ½, 0 ≤ q < 1."""
     return math.prod(1 - a * q**k for k in range(min(int(n), 2000)))
@@ -72,8 +79,8 @@ FUNCTIONS = {
     "sqrt": same("sqrt", "np.sqrt({0})", "√({0})"),
     "abs": same("abs", "abs({0})", "|{0}|"),
     "sign": same("sign", "maths.sign({0})", "sign({0})"),
-    "sin": same("sin", "maths.sin({0})", "sin({0})"),
-    "cos": same("cos", "maths.cos({0})", "cos({0})"),
+    "sin": same("sin", "maths.sin({0})", "sin({0})")._replace(near="maths.near_sin({0})"),
+    "cos": same("cos", "maths.cos({0})", "cos({0})")._replace(near="maths.near_cos({0})"),
     "arctan": same("arctan", "maths.atan({0})", "arctan({0})"),
     "arctan2": same("arctan2", "maths.atan2({0}, {1})", "arctan2({0}, {1})"),
     "sinh": same("sinh", "maths.sinh({0})", "sinh({0})"),
@@ -84,7 +91,7 @@ FUNCTIONS = {
     "round": same("rint", "np.rint({0})", "round({0})"),
     "mod": same("mod", "maths.mod({0}, {1})", "mod({0}, {1})"),
     "floor_divide": same("floor_divide", "maths.floor_divide({0}, {1})", "floor({0}/{1})"),
-    "pow": same("power", "maths.signed_power({0}, {1})", "pow({0}, {1})"),
+    "pow": Function(power, "maths.signed_power({0}, {1})", "pow({0}, {1})"),
     "min": same("minimum", "", "min({0}, {1})"),
     "max": same("maximum", "", "max({0}, {1})"),
     "where": same("where", "select({0}, {1}, {2})", "({0} ? {1} : {2})"),

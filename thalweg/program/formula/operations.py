@@ -51,6 +51,9 @@ def comparison(name: str, condition: str) -> Operation:
     return binary(name, f"where({condition}, 1, 0)")
 
 
+# y/(x² + y²), without overflow
+ANGLE_SLOPE = """size = max(abs(x), abs(y))
+({} / size) / ((x / size) * (x / size) + (y / size) * (y / size)) / size"""
 BINARY = {
     "add": binary("sum of two", "x + y", "1", "1"),
     "subtract": binary("difference", "x - y", "1", "-1"),
@@ -65,7 +68,7 @@ BINARY = {
     "power": binary(
         "power", "pow(x, y)", "where(y == 0, 0, y * pow(x, y - 1))", "where(x == 0, 0, pow(x, y) * log(x))", cost=20
     ),
-    "arctan2": binary("angle", "arctan2(x, y)", "y / (x * x + y * y)", "-x / (x * x + y * y)", cost=15),
+    "arctan2": binary("angle", "arctan2(x, y)", ANGLE_SLOPE.format("y"), ANGLE_SLOPE.format("-x"), cost=15),
     "floor_divide": binary("floor divide", "floor_divide(x, y)", cost=4),
     "mod": binary("mod", "mod(x, y)", "1", "-floor_divide(x, y)", cost=4),
     "equal": comparison("equal", "x == y"),
@@ -211,6 +214,18 @@ def with_number(kind: str, reverse: bool) -> Equation:
     name = f"{operation.name} from number" if reverse else f"{operation.name} with number"
     slope = renamed(operation.slopes[operand] or "")
     return Equation(name, renamed(operation.value), slope, {"c": None}, cost=operation.cost)
+
+
+# Of −∞ and −0, a power isn't the root.
+ROOTS = {
+    0.5: unary("power one half", "sqrt(where(h == -inf, inf, h))", "0.5 / a", cost=4),
+    -0.5: unary(
+        "power minus one half",
+        "where(h == 0, inf, 1 / sqrt(where(h == -inf, inf, h)))",
+        "-0.5 * a * a * a",
+        cost=8,
+    ),
+}
 
 
 @lru_cache(maxsize=256)

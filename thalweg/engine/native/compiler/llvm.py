@@ -17,8 +17,9 @@ from numba.np import arrayobj
 
 from thalweg.engine.native.compiler.loader import CLOCK, NAP, SYMBOLS, YIELD
 
-# Never plain fastmath=True: it lets LLVM assume that NaN and infinity don't occur, but they have to be detected.
-FLAGS = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}, "error_model": "numpy", "nogil": True}
+# Never plain fastmath=True: it lets LLVM assume that NaN and infinity don't occur, but they have to be detected. Nor
+# "arcp": with it, 1/√0 is NaN, as is 1/√∞, and x/y is 0 for a y beyond 2¹²⁶, whose inverse is denormal.
+FLAGS = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy", "nogil": True}
 INNER = {**FLAGS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}  # for functions that only compiled code calls
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()

@@ -34,13 +34,13 @@ def cumulative_sum(o, c, s, f):
 
 def argmax(o, c, s, f):
     """z = the index of the first largest element, or of the first smallest"""
-    before, n, after, sign = o[2] * (s[ROWS] if o[5] else 1), o[3], o[4], F32(-1 if o[6] else 1)
+    before, n, after, smallest = o[2] * (s[ROWS] if o[5] else 1), o[3], o[4], o[6]
     for run in range(before):
         x, z = floats(o[0] + 4 * run * n * after, n * after), floats(o[1] + 4 * run * after, after)
         for j in range(after):
-            best, top = 0, sign * x[j]
+            best, top = 0, x[j]
             for k in range(1, n):
-                v = sign * x[k * after + j]
-                if v > top or (v != v and top == top):
+                v = x[k * after + j]
+                if (v < top if smallest else v > top) or (v != v and top == top):
                     best, top = k, v
             z[j] = F32(best)

@@ -1,4 +1,4 @@
-"""float32 exp, log, tanh, erf, sin and others that LLVM vectorises when they are called in a loop.
+"""float32 exp, log, tanh, erf and others that LLVM vectorises when called in a loop; angles.py has sin and cos.
 
 numba's own np.exp and np.tanh call the C library once per element. Here every function is a polynomial without
 branches, inlined into its caller. NaN and infinity propagate as IEEE 754 requires.
@@ -12,6 +12,7 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, bits_float, float_bits, multiply_add, select
+from thalweg.engine.native.linalg.angles import NEAR, atan, atan2, cos, near_cos, near_sin, sin  # noqa: F401 — of maths
 
 _f = np.float32
 _d = np.float64
@@ -26,11 +27,7 @@ EXP_MIN = _f(-87.33654)  # the smallest float with a normal exp: below, exp is 0
 INFINITY = _f(np.inf)
 NAN = _f(np.nan)
 SMALLEST_NORMAL = _f(1.1754944e-38)
-ONE_BY_PI = _d(0.3183098861837907)
-PI_HIGH = _d(3.141592653589793)  # π = high + low
-PI_LOW = _d(1.2246467991473532e-16)
-DOUBLE_ROUNDING = _d(6755399441055744.0)  # 1.5·2⁵²
-ALMOST_HALF = _f(0.49999997)  # which doesn't round up the sum with an odd number beyond 2²³
+DIGIT = _d(16777216.0)  # 2²⁴
 SQRT_HALF_BITS = _i(0x3F3504F3)
 
 
@@ -254,84 +251,6 @@ def erf(x):
 
 
 @numba.njit(inline="always", **FLAGS)
-def _sin_of_rest(r):
-    """sin r for r in −π/2 … π/2."""
-    s = r * r
-    p = multiply_add(s, _f(2.60576530e-6), _f(-1.98095963e-4))
-    p = multiply_add(p, s, _f(8.33306616e-3))
-    p = multiply_add(p, s, _f(-1.66666595e-1))
-    return multiply_add(p * s, r, r)
-
-
-@numba.njit(inline="always", **FLAGS)
-def _turned(x, quarter):
-    """sin(x + quarter·π/2), quarter 0 or 1: ±sin(x − m·π) with the integer or half-integer m near x/π.
-
-    The reduction is done in float64, where its error is negligible for |x| up to 10⁹ (10⁶ without fused multiply-add);
-    beyond, the result is some number between −1 and 1, as a float32 of that size is not known to within one period.
-    """
-    half = _d(0.5 * quarter)
-    wide = _d(x)
-    k = multiply_add(multiply_add(multiply_add(wide, ONE_BY_PI, half), _d(1), DOUBLE_ROUNDING), _d(1), -DOUBLE_ROUNDING)
-    m = multiply_add(k, _d(1), -half)
-    rest = _f(multiply_add(m, -PI_LOW, multiply_add(m, -PI_HIGH, wide)))
-    odd = _f(k - _d(2) * np.floor(_d(0.5) * k))
-    y = _sin_of_rest(rest)
-    y = select(odd > _f(0.5), -y, y)
-    y = select(abs(y) <= _f(1), y, _f(1))  # far out, the rest is arbitrary
-    return select(abs(x) < INFINITY, y, NAN)
-
-
-@numba.njit(inline="always", **FLAGS)
-def sin(x):
-    """sin x. Error: 2 ulp up to 10⁹."""
-    return _turned(x, 0)
-
-
-@numba.njit(inline="always", **FLAGS)
-def cos(x):
-    """cos x. Error: 2 ulp up to 10⁹."""
-    return _turned(x, 1)
-
-
-@numba.njit(inline="always", **FLAGS)
-def cos_of_turns(x):
-    """cos(2πx) = sin(2π(¼ − |r|)) with r = x − round(x). Error: 3 ulp.
-
-    All in float32: an argument in turns loses nothing when whole turns are taken off.
-    """
-    r = x - np.floor(x + ALMOST_HALF)
-    return _sin_of_rest(_f(6.2831853) * (_f(0.25) - abs(r)))
-
-
-@numba.njit(inline="always", **FLAGS)
-def sin_of_turns(x):
-    """sin(2πx), in the same way: sin(2πr) = ±sin(2π(½ − |r|)) where |r| > ¼."""
-    r = x - np.floor(x + ALMOST_HALF)
-    size = abs(r)
-    y = _sin_of_rest(_f(6.2831853) * select(size > _f(0.25), _f(0.5) - size, size))
-    return select(r < _f(0), -y, y)
-
-
-@numba.njit(inline="always", **FLAGS)
-def atan(x):
-    """arctan x = base + arctan z: z = x up to √2 − 1, (x − 1)/(x + 1) up to √2 + 1, and −1/x beyond. Error: 2 ulp."""
-    size = abs(x)
-    large, middle = size > _f(2.41421356), size > _f(0.41421356)
-    above = select(large, _f(-1), select(middle, size - _f(1), size))
-    below = select(large, size, select(middle, size + _f(1), _f(1)))
-    base = select(large, _f(1.57079633), select(middle, _f(0.78539816), _f(0)))
-    z = above / below
-    s = z * z
-    p = multiply_add(s, _f(-6.083375e-2), _f(1.0595972e-1))
-    p = multiply_add(p, s, _f(-1.4243845e-1))
-    p = multiply_add(p, s, _f(1.9998489e-1))
-    p = multiply_add(p, s, _f(-3.3333316e-1))
-    y = base + multiply_add(p * s, z, z)
-    return select(x < _f(0), -y, y)
-
-
-@numba.njit(inline="always", **FLAGS)
 def sinh(x):
     """(eˣ − e⁻ˣ)/2, a polynomial up to 1. Error: 4 ulp."""
     s = x * x
@@ -358,46 +277,69 @@ def power(x, y):
 
 @numba.njit(inline="always", **FLAGS)
 def signed_power(x, y):
-    """xʸ for any x: for negative x, y has to be whole. The error is that of `power`."""
-    size = select(y == _f(0), _f(1), power(abs(x), y))
-    half = _f(0.5) * y
-    odd = half != np.floor(half)
-    negative = select(y == np.floor(y), select(odd, -size, size), NAN)
-    return select((x < _f(0)) & (y != _f(0)), negative, size)
+    """xʸ for any x: for a finite negative x, y has to be whole. The error is that of `power`.
+
+    As IEEE 754 has it, 1ʸ and x⁰ are 1 even for NaN, (−1)^±∞ is 1, and the sign of 0 counts where y is odd.
+    """
+    size = abs(x)
+    exact = (size == _f(1)) & (y == y) | (y == _f(1))  # by the logarithm it would be 0·∞, or off at both ends
+    size = select(exact, size, power(size, y))
+    half, whole = _f(0.5) * y, y == np.floor(y)
+    odd = whole & (half != np.floor(half))
+    signed = select((float_bits(x) < _i(0)) & odd, -size, size)
+    signed = select((x < _f(0)) & (x > -INFINITY) & (whole == False), NAN, signed)  # noqa: E712 — numba's `not` branches
+    return select((x == _f(1)) | (y == _f(0)), _f(1), signed)
 
 
 @numba.njit(inline="always", **FLAGS)
-def atan2(y, x):
-    """The angle of the point (x, y), in −π … π; 0 at the origin."""
-    angle = select(y == _f(0), _f(0), atan(y / x))
-    turned = select(y < _f(0), angle - _f(3.14159265), angle + _f(3.14159265))
-    return select(x < _f(0), turned, angle)
+def _rest(x, y):
+    """|x| mod |y| for a finite x and y ≠ 0, exactly, by long division with digits of 24 bits in float64.
+
+    Nearly always there is one digit; 12, if x is among the largest floats and y among the smallest.
+    """
+    rest, by = _d(abs(x)), _d(abs(y))
+    if by > rest:
+        return rest
+    unit = by
+    while unit * DIGIT <= rest:
+        unit = unit * DIGIT
+    while True:
+        rest = multiply_add(-np.floor(rest / unit), unit, rest)  # the product is exact
+        rest = rest + unit if rest < _d(0) else rest  # the quotient had been rounded up to the next whole number
+        if not unit > by:
+            return rest
+        unit = unit / DIGIT
 
 
 @numba.njit(inline="always", **FLAGS)
-def _quotient_and_rest(x, y):
-    """⌊x/y⌋ and x − y·⌊x/y⌋, which has the sign of y, in float64: a quotient rounded up to the next whole number, or
-    one that the compiler computes as x·(1/y), is put right by its rest."""
-    wide, by = _d(x), _d(y)
-    q = np.floor(wide / by)
-    rest = multiply_add(-q, by, wide)
-    low = rest * by < _d(0)
-    q = q - _d(1) if low else q
-    rest = rest + by if low else rest
-    high = abs(rest) >= abs(by)
-    return q + _d(1) if high else q, rest - by if high else rest
+def _negative(x):
+    """Whether the sign of a float, which may be −0 or −∞, is minus."""
+    return float_bits(x) < _i(0)
 
 
-@numba.njit(inline="always", **FLAGS)
+@numba.njit(forceinline=True, **FLAGS)
 def mod(x, y):
-    """The rest of a division, with the sign of y, as in Python."""
-    return _f(_quotient_and_rest(x, y)[1])
+    """The rest of a division, with the sign of y, as in Python. NaN for an infinite x, or y = 0."""
+    if not abs(x) < INFINITY or y == _f(0):
+        return NAN
+    rest, by = _rest(x, y), _d(abs(y))
+    if rest > _d(0) and _negative(x) != _negative(y):
+        rest = by - rest
+    return _f(-rest) if _negative(y) else _f(rest)
 
 
-@numba.njit(inline="always", **FLAGS)
+@numba.njit(forceinline=True, **FLAGS)
 def floor_divide(x, y):
-    """⌊x/y⌋"""
-    return _f(_quotient_and_rest(x, y)[0])
+    """⌊x/y⌋; x/y if y = 0, NaN for an infinite x."""
+    if y == _f(0):
+        return x / y
+    if not abs(x) < INFINITY:
+        return NAN
+    rest = _rest(x, y)
+    whole = np.floor((_d(abs(x)) - rest) / _d(abs(y)) + _d(0.5))
+    if _negative(x) != _negative(y):
+        return _f(-whole - _d(1)) if rest > _d(0) else _f(-whole)
+    return _f(whole)
 
 
 @numba.njit(forceinline=True, **FLAGS)

@@ -17,12 +17,15 @@ COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "
 class Code:
     """Statements t0 = …, t1 = …, all of float32.
 
-    symbols: the code's name for each variable of the formulas. numbers: the variables that are never NaN.
+    symbols: the code's name for each variable of the formulas. numbers: the variables that are never NaN. near: use the
+    faster code of functions that have some, and note their arguments in `bounded`.
     """
 
-    def __init__(self, symbols: Mapping[str, str], numbers: Collection[str] = ()) -> None:
+    def __init__(self, symbols: Mapping[str, str], numbers: Collection[str] = (), near: bool = False) -> None:
         self.symbols = dict(symbols)
         self.numbers = set(numbers)
+        self.near = near
+        self.bounded: list[str] = []
         self.lines: list[str] = []
         self.names: dict[str, str] = {}  # the code of a part → its name
 
@@ -71,7 +74,11 @@ class Code:
                 return self.extreme(x, y, "<" if name == "max" else ">")
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 function = FUNCTIONS[name]
-                call = function.native.format(*(self.of(a) for a in arguments))
+                values = [self.of(a) for a in arguments]
+                if self.near and function.near:
+                    self.bounded += values
+                    return function.near.format(*values)
+                call = function.native.format(*values)
                 return self.one_of(call, function.also, name) if function.also else call
         raise TypeError(f"not part of a formula: {ast.unparse(e)}")
 

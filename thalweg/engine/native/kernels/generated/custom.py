@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.compiler.kernel import CompilerError, Kernel
-from thalweg.engine.native.kernels.generated.formulas import IMPORTS, PLAIN, generated
+from thalweg.engine.native.kernels.generated.formulas import IMPORTS, KERNEL, PLAIN, generated
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.activations import ElementwiseAdjoint
 from thalweg.program.instructions.custom_activation import CustomActivation
@@ -31,7 +31,8 @@ def kernel_of_custom(i: Instruction) -> Kernel:
     assert isinstance(of, CustomActivation)
     own, what, loop = (of.pair.value, "value", "value") if of is i else (of.pair.derivative, "derivative", "adjoint")
     definition = own.text.replace("def own(", "@numba.njit(forceinline=True, **FLAGS)\ndef own(", 1)
-    kernel = generated("custom", IMPORTS + OWN.replace("{definition}", definition) + PLAIN.format(loop=loop, k="()"))
+    head = IMPORTS + OWN.replace("{definition}", definition)
+    kernel = generated("custom", head + PLAIN.format(loop=loop, k="()") + KERNEL)
     try:
         address_of(kernel)
     except CompilerError as error:

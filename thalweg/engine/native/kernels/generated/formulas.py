@@ -25,12 +25,12 @@ IMPORTS = """import numba
 import numpy as np
 
 from thalweg.engine.native.linalg import mathematics as maths
-from thalweg.engine.native.kernels.generated.loops import adjoint, each, scalar, value
+from thalweg.engine.native.kernels.generated.loops import adjoint, any_of, each, scalar, value
 from thalweg.engine.native.compiler.llvm import FLAGS, floats, select, unknown
 from thalweg.engine.native.kernels.losses.loss_loops import elements, total, total_and_slopes
 from thalweg.engine.native.layouts.state import ACCUMULATE, BATCH_ROWS, ROWS
 
-F32 = np.float32
+F32, I32 = np.float32, np.int32
 """
 
 FUNCTION = """
@@ -42,14 +42,16 @@ def {name}({arguments}):
 
 PLAIN = """
 
-def {{name}}(o, c, s, f):
+@scalar
+def run(function, o, c, s):
     {loop}(function, o, s, {k})
 """
 
 # An activation's value or adjoint with trainable parameters, one number per unit. o: operands, positions, units.
 UNITS = """
 
-def {{name}}(o, c, s, f):
+@scalar
+def run(function, o, c, s):
     units = o[{last} + 2]
     {parameters}
     one = unknown(F32(1))
@@ -66,7 +68,8 @@ def {{name}}(o, c, s, f):
 
 GRADIENT = """
 
-def {{name}}(o, c, s, f):
+@scalar
+def run(function, o, c, s):
     units = o[{last} + 2]
     {parameters}
     y = floats(o[{last}], units)
@@ -77,6 +80,42 @@ def {{name}}(o, c, s, f):
         x, z = floats(o[0] + 4 * r * units, units), floats(o[{source}] + 4 * r * units, units)
         for j in range(units):
             y[j] += z[j] * {call}
+"""
+
+KERNEL = """
+
+def {name}(o, c, s, f):
+    run(function, o, c, s)
+"""
+
+# For an equation with functions that are faster where no argument is far from 0.
+NEAR_OR_FAR = """
+
+def {name}(o, c, s, f):
+    if far_among(o, c, s):
+        run(function, o, c, s)
+    else:
+        run(near, o, c, s)
+"""
+
+FAR_PLAIN = """
+
+@scalar
+def far_among(o, c, s):
+    return any_of(far, o[0], o[{size}] * (s[ROWS] if o[{size} + 1] else 1), {k})
+"""
+
+FAR_UNITS = """
+
+@scalar
+def far_among(o, c, s):
+    units, found = o[{last} + 2], I32(0)
+    {parameters}
+    for r in range(s[ROWS] * o[{last} + 1]):
+        x = floats(o[0] + 4 * r * units, units)
+        for j in range(units):
+            found |= I32({far})
+    return found != I32(0)
 """
 
 LOSS = """
@@ -149,23 +188,34 @@ def activation_kernel(kernel: str, computes: str, equation: Equation, text: str,
     forward = computes == "value"
     parameters = [f"p{n}" for n in range(count)]
     symbols = {"h": "x", "a": "x"} | places(equation.arguments, "k[{}]") | {p: p for p in parameters}
+    arguments = ["x", "k", *parameters]
     code = Code(symbols, equation.arguments)
-    head = IMPORTS + written(code, [code.of(text)], ["x", "k", *parameters])
+    head, entry = IMPORTS + written(code, [code.of(text)], arguments), KERNEL
+    near = Code(symbols, equation.arguments, near=True)
+    nearby = near.of(text)
+    if near.bounded:
+        head += written(near, [nearby], arguments, name="near")
+        head += written(near, [" | ".join(f"(abs({v}) > maths.NEAR)" for v in near.bounded)], arguments, name="far")
+        entry = NEAR_OR_FAR
     k = tuple_of(len(equation.arguments))
     if not count:
-        return generated(kernel, head + PLAIN.format(loop="value" if forward else "adjoint", k=k))
-    call = f"function({{}}, {k}, {', '.join(f'{p}[j]' for p in parameters)})"
+        loop, size = ("value", 2) if forward else ("adjoint", 3)
+        far = FAR_PLAIN.format(size=size, k=k) if near.bounded else ""
+        return generated(kernel, head + PLAIN.format(loop=loop, k=k) + far + entry)
+    given = f"{k}, {', '.join(f'{p}[j]' for p in parameters)}"
+    call = f"function({{}}, {given})"
     last, source = (count + 1, 0) if forward else (count + 2, count + 1)
     words: dict[str, str | int] = {"last": last, "source": source}
     words["parameters"] = "\n    ".join(f"{p} = floats(o[{n + 1}], units)" for n, p in enumerate(parameters))
+    far = FAR_UNITS.format(far=f"far(x[j], {given})", **words) if near.bounded else ""
     if computes == "gradient":
-        return generated(kernel, head + GRADIENT.format(call=call.format("x[j]"), **words))
+        return generated(kernel, head + GRADIENT.format(call=call.format("x[j]"), **words) + far + entry)
     in_place, apart = (
         (call.format("y[j] * one"), call.format("z[j]"))
         if forward
         else (f"y[j] * {call.format('x[j]')}", f"z[j] * {call.format('x[j]')}")
     )
-    return generated(kernel, head + UNITS.format(in_place=in_place, apart=apart, **words))
+    return generated(kernel, head + UNITS.format(in_place=in_place, apart=apart, **words) + far + entry)
 
 
 def kernel_of_loss(i: Instruction) -> Kernel:

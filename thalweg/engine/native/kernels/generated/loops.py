@@ -11,7 +11,7 @@ import numpy as np
 from thalweg.engine.native.compiler.llvm import FLAGS, floats, unknown
 from thalweg.engine.native.layouts.state import ROWS
 
-F32 = np.float32
+F32, I32 = np.float32, np.int32
 
 scalar = numba.njit(inline="always", **FLAGS)
 
@@ -45,6 +45,15 @@ def each_adjoint(slope, v, da, dh, n, arguments):
         d = floats(da, n)
         for i in range(n):
             y[i] = d[i] * slope(x[i], arguments)
+
+
+@scalar
+def any_of(condition, v, n, arguments):
+    """Whether a condition holds for one of n numbers."""
+    x, found = floats(v, n), I32(0)
+    for i in range(n):
+        found |= I32(condition(x[i], arguments))
+    return found != I32(0)
 
 
 @scalar

@@ -6,7 +6,7 @@ import numpy as np
 from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack, store_f32
 from thalweg.engine.native.kernels.generated.loops import scalar
 from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
-from thalweg.engine.native.linalg.mathematics import cos_of_turns, sin_of_turns
+from thalweg.engine.native.linalg.angles import cos_of_turns, sin_of_turns
 from thalweg.engine.native.linalg.moves import turn
 
 F32 = np.float32
