@@ -19,6 +19,7 @@ from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
+from thalweg.support.parts import held_by
 from thalweg.support.registry import REGISTERED
 
 __all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Lambda", "Rescaling"]
@@ -45,7 +46,7 @@ class Input(Symbol):
     ((None, 4), (None, 2))
     """
 
-    __slots__ = ("kind",)
+    __slots__ = ("kind", "layer")
     title_zh = "輸入"
     summary_zh = "說明一列資料的形狀。"
 
@@ -71,6 +72,7 @@ class Input(Symbol):
         super().__init__(None, 0, (None, *whole_sizes), name or "", False)
         kind = "float32" if dtype is None else getattr(dtype, "__name__", None) or str(dtype)
         self.kind = choose("dtype of an input", kind, KINDS)
+        self.layer = InputLayer(input_tensor=self)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal input."""
@@ -78,15 +80,56 @@ class Input(Symbol):
         return {"shape": list(self.row_shape), "name": self.name or None} | kind
 
 
-def InputLayer(
-    shape: Sequence[int] | int | None = None, input_shape: Sequence[int] | int | None = None, **named: Any
-) -> Input:
-    """Keras's name of `Input` as the first layer of a `Sequential`, with its arguments; input_shape: an older name.
+class InputLayer(Layer):
+    """An input as Keras counts it among the layers of `Model(inputs, outputs)`; `output` is its tensor.
 
-    >>> InputLayer(input_shape=(4,)).shape
-    (None, 4)
+    Args:
+        shape, batch_size, dtype, batch_shape, name: those of `Input`. input_shape: an older name of `shape`.
+        input_tensor: in place of all these, the tensor itself.
+
+    >>> import thalweg
+    >>> x = thalweg.Input((4,), name="columns")
+    >>> thalweg.Model(x, Dense(1, name="price")(x)).layers
+    [<InputLayer columns: (4,) → (4,)>, <Dense price: (4,) → (1,)>]
     """
-    return Input(input_shape if shape is None else shape, **named)
+
+    tensor: Symbol
+
+    def __init__(
+        self,
+        shape: Sequence[int] | int | None = None,
+        batch_size: int | None = None,
+        dtype: str | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_tensor: Symbol | None = None,
+        name: str | None = None,
+        *,
+        input_shape: Sequence[int] | int | None = None,
+    ) -> None:
+        shape = input_shape if shape is None else shape
+        if input_tensor is None:
+            input_tensor = Input(shape, name, dtype=dtype, batch_size=batch_size, batch_shape=batch_shape)
+            input_tensor.layer = self
+        elif any(v is not None for v in (shape, batch_size, dtype, batch_shape, name)):
+            raise ArgumentError("InputLayer takes an input_tensor, or the shape of one: not both")
+        self.tensor = input_tensor
+        super().__init__(input_tensor.name or None)
+        self.input_shape = self.output_shape = input_tensor.row_shape
+
+    name: str | None = held_by("tensor", "name", "The name of the input.")
+
+    @property
+    def output(self) -> Symbol:
+        """The tensor."""
+        return self.tensor
+
+    input = output
+
+    def forward(self, program: Builder, x: Any) -> Any:
+        raise ArgumentError(f"the InputLayer {self.name!r} is a beginning: call a layer on its output")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"batch_shape": self.tensor.shape, "dtype": getattr(self.tensor, "kind", "float32"), "name": self.name}
 
 
 class Dense(KernelLayer):
@@ -304,13 +347,14 @@ class Lambda(Layer):
 
 
 def connect_all(layers: Sequence[Layer], shape: Shape) -> Shape:
-    """Builds layer after layer and returns the last output shape; if one can't be built, none is."""
-    for place, layer in enumerate(layers):
+    """Builds layer after layer, unless it is, and returns the last output shape; if one can't be, none is."""
+    new = [layer for layer in layers if not layer.built]
+    for layer in layers:
         try:
-            shape = layer.connect(shape)
+            shape = layer.connect(shape) if layer in new else layer.row_out
         except BaseException as error:
-            for built in layers[:place]:
-                built.release()
+            for other in new[: new.index(layer)]:
+                other.release()
             if isinstance(error, ShapeError):
                 raise ShapeError(f"layer {layer.name!r} with inputs of shape {shape}: {error}") from None
             raise

@@ -89,6 +89,12 @@ class Compiled:
         self.forget()
         self.warn()
 
+    def restart(self) -> None:
+        """The layers have changed: if it is compiled, the optimizer starts over."""
+        self.forget()
+        if self.complete:
+            self.optimizer.iterations, self.slots = 0, aligned(0, self.weights.dtype)
+
     def forget(self) -> None:
         """Drops the programs, which are made again when they are needed."""
         self._programs.clear()

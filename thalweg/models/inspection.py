@@ -138,7 +138,7 @@ def glyphs(weights: Weights) -> list[Glyph]:
     if isinstance(graph, Drawn) or not weights.placed or len(graph.input_shapes) != 1:
         return []
     front = [Glyph("input", "Input", tuple(graph.input_shapes[0]))]
-    shapes = [(layer, layer.output_shape) for layer in graph.layers]
+    shapes = [(layer, layer.row_out) for layer in graph.layers]
     if any(not isinstance(shape, tuple) for _, shape in shapes):
         return []
     layers = [
@@ -188,7 +188,7 @@ def steps_of(graph: Graph) -> list[Step]:
     if not isinstance(graph, Drawn):
         steps, before = [], ["input"]
         for layer in graph.layers:
-            shape = "?" if layer.output_shape is None else mapped_shapes(layer.output_shape)
+            shape = "?" if layer.row_out is None else mapped_shapes(layer.row_out)
             count = layer.count_params() if layer.built else None
             steps.append(Step(str(layer.name), type(layer).__name__, shape, count, before))
             before = [str(layer.name)]

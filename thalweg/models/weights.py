@@ -169,8 +169,12 @@ class Weights:
                 raise
 
     def named(self) -> list[tuple[str, Parameter]]:
-        """(layer/key, parameter) of every array of weights, in order."""
+        """(layer/key, parameter) of every array of weights, in the order in which they lie in memory and in files."""
         return unique(pair for layer in self.graph.layers for pair in layer.all_parameters())
+
+    def listed(self) -> list[tuple[str, Parameter]]:
+        """The same in Keras's order of layers, which `get_weights` and `set_weights` have."""
+        return unique(pair for layer in self.graph.listed for pair in layer.all_parameters())
 
     def live(self) -> list[tuple[str, Parameter]]:
         """(layer/key, parameter) of those that training changes, moving averages included."""
@@ -186,11 +190,11 @@ class Weights:
 
     def get(self) -> list[Array]:
         """Copies of all arrays."""
-        return [np.array(p.array) for _, p in self.named()]
+        return [np.array(p.array) for _, p in self.listed()]
 
     def set(self, weights: Sequence[ArrayLike]) -> None:
         """Replaces all arrays; if their number or a shape is wrong, nothing changes."""
-        set_arrays(self.named(), list(weights))
+        set_arrays(self.listed(), list(weights))
 
 
 def unique(pairs: Iterable[tuple[str, Parameter]]) -> list[tuple[str, Parameter]]:

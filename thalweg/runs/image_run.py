@@ -159,7 +159,7 @@ class ImageRun(Run):
 
     def descriptions(self) -> dict[str, Any]:
         """Classes, size, channels and scale, as images.json, and the recorded kernels, as kernels.npz."""
-        height, width, channels = self.model.input_shape
+        height, width, channels = self.model.row_in
         about = {
             "classes": list(self.classes),
             "height": height,
@@ -171,7 +171,7 @@ class ImageRun(Run):
 
     def pixels(self, picture: Path) -> Array:
         """A picture from a file, as the network takes it."""
-        height, width, channels = self.model.input_shape
+        height, width, channels = self.model.row_in
         x = read_picture(picture, (height, width), channels)
         return x if self.scale != 1 else (x / 255).astype(np.float32)  # the network has learned from 0 … 1
 
@@ -259,10 +259,10 @@ def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential
         peak = optimizer.learning_rate * (PEAK if options.learning_rate is None else 1)
         optimizer.learning_rate = warm_cosine(peak, steps)
     model.compile(optimizer, RECIPE.loss, metrics=[RECIPE.metric])
-    if model.output_shape is None:
+    if model.row_out is None:
         model.build()
-    if model.output_shape != (len(images.classes),):
-        shape = model.layers[-1].input_shape
+    if model.row_out != (len(images.classes),):
+        shape = model.inside[-1].row_in
         raise DataError(f"{options.model} ends in the shape {shape}: end with Flatten or GlobalAveragePooling2D")
     return model, scale
 
@@ -309,7 +309,7 @@ def score(run: ImageRun, images: Images) -> Scores:
 
 def images_for(run: ImageRun, source: str | Path, skip_bad: bool = False) -> tuple[Images, Sequence[str]]:
     """The images of a source (its test images, if it has any) as the network takes them, and what was left out."""
-    height, width, channels = run.model.input_shape
+    height, width, channels = run.model.row_in
     pictures = Path(source).is_dir() and not has_idx(Path(source))
     size, kind = ((height, width), channels) if pictures else (None, None)
     images = read_images(source, size, kind, skip_bad)
@@ -318,8 +318,8 @@ def images_for(run: ImageRun, source: str | Path, skip_bad: bool = False) -> tup
 
 def fitting(run: ImageRun, images: Images) -> Images:
     """The images with the run's class numbers; an error for an unknown class or another shape."""
-    if images.shape != run.model.input_shape:
-        raise DataError(f"{images.source} has images of {images.shape}, the network takes {run.model.input_shape}")
+    if images.shape != run.model.row_in:
+        raise DataError(f"{images.source} has images of {images.shape}, the network takes {run.model.row_in}")
     if unknown := sorted(set(images.classes) - set(run.classes)):
         raise DataError(f"{images.source} has the class {unknown[0]!r}, which the network has never met")
     numbers = np.array([run.classes.index(name) for name in images.classes])

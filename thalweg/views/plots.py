@@ -35,7 +35,7 @@ LONGEST = 10  # characters of a class's name under a bar
 def kernels_of(model: Model) -> dict[str, Layer]:
     """The layers with a kernel (height, width, inputs, outputs), by name."""
     model.build()
-    return {str(layer.name): layer for layer in model.layers if any(len(p.buffer.shape) == 4 for p in layer.parameters)}
+    return {str(layer.name): layer for layer in model.inside if any(len(p.buffer.shape) == 4 for p in layer.parameters)}
 
 
 def kernel_of(model: Model, layer: str | None) -> tuple[str, Array]:
@@ -71,10 +71,10 @@ def feature_maps(model: Sequential, picture: Array) -> dict[str, Array]:
     network, passes = model._compiled.network(), TARGETS[model.engine].passes
     request = Request("inference", of_bytes=x.dtype == np.uint8)
     values: dict[str, Array] = {}
-    for count, layer in enumerate(model.layers, start=1):
-        assert layer.output_shape is not None
-        first = replace(network, run=Chain.part(model.layers[:count]), output_shapes=[layer.output_shape])
-        y = np.empty((1, *layer.output_shape), model.dtype)
+    for count, layer in enumerate(model.inside, start=1):
+        assert layer.row_out is not None
+        first = replace(network, run=Chain.part(model.inside[:count]), output_shapes=[layer.row_out])
+        y = np.empty((1, *layer.row_out), model.dtype)
         program = lower(first, request, passes)
         job = Job(program, {"X": x, "Y_pred": y}, 1, 1, model.vector, model.vector[:0])
         make_executor(model.engine, job).run(Chunk(0, 0, 1, 0, np.zeros(1)))
