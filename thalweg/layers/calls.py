@@ -34,11 +34,20 @@ class Called(hooks.Configured):
     built: bool
     input_shape: Any
     output_shape: Any
-    inside: Any
 
     @property
     def default_name(self) -> str:
         """The name of a layer that was given none."""
+        raise NotImplementedError
+
+    @property
+    def shown_name(self) -> str:
+        """Its name in messages, in quotes, even before it has one."""
+        return repr(self.name or self.default_name)
+
+    @property
+    def inside(self) -> list[Any]:
+        """The layers inside."""
         raise NotImplementedError
 
     def build_for(self, input_shape: Any) -> None:
@@ -112,7 +121,7 @@ class Called(hooks.Configured):
         results = vars(self).get("results", [])
         if len(results) != 1:
             raise ThalwegError(
-                f"layer {self.name or self.default_name!r} was called {len(results)} times in networks, so it has no one output"
+                f"layer {self.shown_name} was called {len(results)} times in networks, so it has no one output"
             )
         call = next(leaves(results[0])).node
         return (call.arguments[0] if len(call.arguments) == 1 else list(call.arguments)), results[0]

@@ -341,7 +341,7 @@ class Lambda(Layer):
         name = getattr(self.function, "__name__", "")
         if not name.isidentifier():
             raise ArgumentError(
-                f"layer {self.name!r}: a lambda has no name under which it could be found again; make it a function"
+                f"layer {self.shown_name}: a lambda has no name under which it could be found again; make it a function"
             )
         return {"function": name, "arguments": self.arguments, "name": self.name}
 
@@ -356,6 +356,6 @@ def connect_all(layers: Sequence[Layer], shape: Shape) -> Shape:
             for other in new[: new.index(layer)]:
                 other.release()
             if isinstance(error, ShapeError):
-                raise ShapeError(f"layer {layer.name!r} with inputs of shape {shape}: {error}") from None
+                raise ShapeError(f"layer {layer.shown_name} with inputs of shape {shape}: {error}") from None
             raise
     return shape

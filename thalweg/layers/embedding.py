@@ -134,7 +134,7 @@ class Embedding(Layer):
         numbers = ids.values.astype(np.int64)
         if np.any(numbers != ids.values) or numbers.min() < 0 or numbers.max() >= self.input_dim:
             raise DataError(
-                f"layer {self.name!r} takes ids from 0 to {self.input_dim - 1}, but got {ids.values.tolist()}"
+                f"layer {self.shown_name} takes ids from 0 to {self.input_dim - 1}, but got {ids.values.tolist()}"
             )
         return program.take(self.W, numbers, 0)
 

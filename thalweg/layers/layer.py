@@ -112,6 +112,11 @@ class Layer(HasVariables, Called):
         """Whether the shapes are known and the parameters declared."""
         return self.input_shape is not None
 
+    @built.setter
+    def built(self, value: bool) -> None:
+        if value is not True:  # which Keras's layers say at the end of build
+            raise ArgumentError(f"{type(self).__name__} sets built = {value!r}: thalweg knows itself what is built")
+
     @property
     def row_in(self) -> Shapes:
         """The shape of a row of the input, as layers know it; that of a model is Keras's, with None for the rows."""
@@ -122,11 +127,6 @@ class Layer(HasVariables, Called):
         """The same of the output."""
         return self.output_shape
 
-    @built.setter
-    def built(self, value: bool) -> None:
-        if value is not True:  # which Keras's layers say at the end of build
-            raise ArgumentError(f"{type(self).__name__} sets built = {value!r}: thalweg knows itself what is built")
-
     def __repr__(self) -> str:
         shape = "" if self.output_shape is None else f": {self.input_shape} → {self.output_shape}"
         return f"<{type(self).__name__} {self.name or '(unnamed)'}{shape}>"
@@ -135,11 +135,6 @@ class Layer(HasVariables, Called):
     def default_name(self) -> str:
         """The name of a layer that was given none, as in Keras."""
         return snake_case(type(self).__name__)
-
-    @property
-    def shown_name(self) -> str:
-        """Its name in messages, in quotes, even before it has one."""
-        return repr(self.name or self.default_name)
 
     def build(self, input_shape: Any) -> None:
         """Declares the weights, by `add_weight`, for inputs of shape (rows, *input_shape)."""

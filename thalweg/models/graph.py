@@ -149,7 +149,9 @@ class Chain(Graph):
             self.inputs = [layer]
         else:
             if any(layer is other for other in self.layers):
-                raise ArgumentError(f"layer {layer.name!r} is already in the model; make a new one for a second place")
+                raise ArgumentError(
+                    f"layer {layer.shown_name} is already in the model; make a new one for a second place"
+                )
             layer.check_free()
             if isinstance(layer, Lookup) and len(self.entry) < len(self.layers):
                 raise layer.misplaced()

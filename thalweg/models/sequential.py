@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
-from thalweg.layers import MODELS, CustomObjects, Input, Layer, deserialize
 from thalweg.errors import ThalwegError
+from thalweg.layers import MODELS, CustomObjects, Input, Layer, deserialize
 from thalweg.models.graph import Chain
 from thalweg.models.model import Model
 from thalweg.support import hooks
