@@ -115,7 +115,7 @@ class Called(hooks.Configured):
 
     def only_call(self) -> tuple[Any, Any]:
         """What the layer was called with in a network, and what it returned."""
-        chain = vars(self).get("chain")
+        chain = vars(self).get("_sequential")
         if chain is not None and not vars(self).get("results"):
             chain.draw()  # the layers of a Sequential are called when somebody asks
         results = vars(self).get("results", [])

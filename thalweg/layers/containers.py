@@ -142,7 +142,7 @@ class Parallel(Container):
     >>> model = Sequential([Input((8, 8, 3)), Parallel([Conv2D(4, 1), Conv2D(6, 3, padding="same"), []])])
     >>> model.build()
     >>> model.output_shape
-    (8, 8, 13)
+    (None, 8, 8, 13)
     """
 
     title_zh = "並聯"

@@ -19,6 +19,7 @@ from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
+from thalweg.support.nested import mapped
 from thalweg.support.parts import held_by
 from thalweg.support.registry import REGISTERED
 
@@ -346,14 +347,23 @@ class Lambda(Layer):
         return {"function": name, "arguments": self.arguments, "name": self.name}
 
 
-def connect_all(layers: Sequence[Layer], shape: Shape) -> Shape:
-    """Builds layer after layer, unless it is, and returns the last output shape; if one can't be, none is."""
-    new = [layer for layer in layers if not layer.built]
+def connect_all(layers: Sequence[Layer], shape: Shape, shared: bool = False) -> Shape:
+    """Builds layer after layer and returns the last output shape; if one can't be built, none is.
+
+    shared: whether they may be built already, for the same shape.
+    """
+    made: list[Layer] = []
     for layer in layers:
         try:
-            shape = layer.connect(shape) if layer in new else layer.row_out
+            if shared and layer.built:
+                if mapped(layer.row_in, int) != mapped(shape, int):
+                    raise ShapeError(f"it has weights for rows of shape {layer.row_in}")
+                shape = layer.row_out
+                continue
+            shape = layer.connect(shape)
+            made.append(layer)
         except BaseException as error:
-            for other in new[: new.index(layer)]:
+            for other in made:
                 other.release()
             if isinstance(error, ShapeError):
                 raise ShapeError(f"layer {layer.shown_name} with inputs of shape {shape}: {error}") from None

@@ -108,6 +108,11 @@ class Layer(HasVariables, Called):
         return list({id(layer): layer for layer in found}.values())
 
     @property
+    def listed(self) -> list[Layer]:
+        """The layers inside, in Keras's order."""
+        return self.inside
+
+    @property
     def built(self) -> bool:
         """Whether the shapes are known and the parameters declared."""
         return self.input_shape is not None
@@ -298,8 +303,8 @@ class Layer(HasVariables, Called):
 
     def build_around(self) -> None:
         """Builds the `Sequential` that the layer is in, if its input is known: then the layer has weights."""
-        if not self.built and "chain" in vars(self):
-            vars(self)["chain"].make()
+        if not self.built and "_sequential" in vars(self):
+            vars(self)["_sequential"].make()
 
     @property
     def weights(self) -> list[Variable]:

@@ -18,6 +18,7 @@ from thalweg.ops.tensor import Traced
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.naming import choose
+from thalweg.support.nested import leaves
 
 UNKNOWN_INPUT = "the input shape isn't known yet: begin with Input(shape), or give data"
 
@@ -152,14 +153,14 @@ class Chain(Graph):
                 raise ArgumentError(
                     f"layer {layer.shown_name} is already in the model; make a new one for a second place"
                 )
-            layer.check_free()
+            layer.check_made()
             if isinstance(layer, Lookup) and len(self.entry) < len(self.layers):
                 raise layer.misplaced()
-            name_layers([*self.layers, layer])
+            name_layers(sorted([*self.layers, layer], key=lambda one: not one.built))  # those of others keep their names
             if not self.inputs and not self.layers and "input_shape" in layer.declared:
                 self.inputs = [Input(layer.declared["input_shape"])]
             self.layers.append(layer)
-            vars(layer)["chain"] = self
+            vars(layer)["_sequential"] = self
 
     def make(self) -> None:
         """Builds the model if its input is known."""
@@ -173,8 +174,8 @@ class Chain(Graph):
             raise ThalwegError(UNKNOWN_INPUT)
         value: Any = self.inputs[0]
         for layer in self.layers:
-            results = vars(layer).get("results")
-            value = results[0] if results else layer(value)
+            known = [r for r in vars(layer).get("results", []) if next(leaves(r)).node.arguments[0] is value]
+            value = known[0] if known else layer(value)
         return value
 
     def pop(self) -> Layer:
@@ -213,7 +214,7 @@ class Chain(Graph):
         front = self.inputs or [Input(tuple(input_shape or ()), dtype="string" if text else "float32")]
         self.feeds[0].check(front[0])
         new = [layer for layer in self.layers if not layer.built]
-        output = connect_all(self.layers, front[0].row_shape)
+        output = connect_all(self.layers, front[0].row_shape, shared=True)
         try:
             yield
         except BaseException:

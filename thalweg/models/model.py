@@ -134,7 +134,8 @@ class Model(Inspected, Layer):
     seed: int = held_by("_compiled", "seed", "The seed of initial weights, shuffling and dropout.")
     engine: str = held_by("_compiled", "engine", '"native" or "reference".')
 
-    named_parameters = done_by("_weights", Weights.named)
+    named_parameters = done_by("_weights", Weights.listed)
+    listed: list[Layer] = held_by("_graph", "listed", "The layers as Keras counts them.")
     trained_parameters = done_by("_weights", Weights.trained)
 
     @property

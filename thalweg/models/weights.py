@@ -6,7 +6,7 @@ Models with common layers (an encoder, and the autoencoder around it) share the 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from thalweg.engine import aligned
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError
 from thalweg.layers.arguments import check_types
-from thalweg.layers.layer import Parameter, Shape
+from thalweg.layers.layer import Layer, Parameter, Shape
 from thalweg.models.graph import Graph
 from thalweg.ops.variable import set_arrays
 from thalweg.program.ir.memory import align
@@ -174,7 +174,8 @@ class Weights:
 
     def listed(self) -> list[tuple[str, Parameter]]:
         """The same in Keras's order of layers, which `get_weights` and `set_weights` have."""
-        return unique(pair for layer in self.graph.listed for pair in layer.all_parameters())
+        places = {id(parameter): place for place, parameter in enumerate(within(self.graph.listed))}
+        return sorted(self.named(), key=lambda pair: places[id(pair[1])])
 
     def live(self) -> list[tuple[str, Parameter]]:
         """(layer/key, parameter) of those that training changes, moving averages included."""
@@ -195,6 +196,13 @@ class Weights:
     def set(self, weights: Sequence[ArrayLike]) -> None:
         """Replaces all arrays; if their number or a shape is wrong, nothing changes."""
         set_arrays(self.listed(), list(weights))
+
+
+def within(layers: Iterable[Layer]) -> Iterator[Parameter]:
+    """The parameters of these layers and of those inside them, in Keras's order."""
+    for layer in layers:
+        yield from layer.parameters
+        yield from within(layer.listed)
 
 
 def unique(pairs: Iterable[tuple[str, Parameter]]) -> list[tuple[str, Parameter]]:

@@ -35,7 +35,7 @@ LONGEST = 10  # characters of a class's name under a bar
 def kernels_of(model: Model) -> dict[str, Layer]:
     """The layers with a kernel (height, width, inputs, outputs), by name."""
     model.build()
-    return {str(layer.name): layer for layer in model.inside if any(len(p.buffer.shape) == 4 for p in layer.parameters)}
+    return {str(layer.name): layer for layer in model.layers if any(len(p.buffer.shape) == 4 for p in layer.parameters)}
 
 
 def kernel_of(model: Model, layer: str | None) -> tuple[str, Array]:
