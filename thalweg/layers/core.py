@@ -126,11 +126,16 @@ class InputLayer(Layer):
 
     input = output
 
+    @property
+    def batch_shape(self) -> tuple[int | None, ...]:
+        """Its shape, None for the rows."""
+        return (None, *self.tensor.row_shape)
+
     def forward(self, program: Builder, x: Any) -> Any:
         raise ArgumentError(f"the InputLayer {self.name!r} is a beginning: call a layer on its output")
 
     def get_config(self) -> dict[str, Any]:
-        return {"batch_shape": self.tensor.shape, "dtype": getattr(self.tensor, "kind", "float32"), "name": self.name}
+        return {"batch_shape": self.batch_shape, "dtype": getattr(self.tensor, "kind", "float32"), "name": self.name}
 
 
 class Dense(KernelLayer):

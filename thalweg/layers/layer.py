@@ -66,7 +66,7 @@ class Layer(HasVariables, Called):
     ...         return x * ops.sigmoid(ops.matmul(x, self.w))
     """
 
-    uncalled = hooks.LAYER
+    uncalled, lacking = hooks.LAYER, hooks.LAYER_LACKS
     every: ClassVar[tuple[str, ...]] = EVERY  # what the constructor of every layer takes
     takes_numbers: ClassVar[bool] = False  # whether a row may be one number, of shape ()
     declared: Mapping[str, Any] = MappingProxyType({})  # of these, the input's shape and type, where they were given

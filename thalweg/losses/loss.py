@@ -38,7 +38,7 @@ class Loss(hooks.Configured):
     The class attributes from `formula` on are its entry in the reference pages.
     """
 
-    uncalled = hooks.LOSS
+    uncalled, lacking = hooks.LOSS, hooks.LOSS_LACKS
 
     reduction: str = field(default="sum_over_batch_size", kw_only=True)
 

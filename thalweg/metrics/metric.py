@@ -31,7 +31,7 @@ class Metric(hooks.Configured):
     of your own for use by itself overrides `update_state` and `result`, in NumPy.
     """
 
-    uncalled = hooks.METRIC
+    uncalled, lacking = hooks.METRIC, hooks.METRIC_LACKS
     called_with = {"score": ("sums", "rows", "output")}  # noqa: RUF012
 
     name: str = field(default="", kw_only=True, repr=False)  # the key in `History` and in the logs

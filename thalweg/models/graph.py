@@ -156,7 +156,9 @@ class Chain(Graph):
             layer.check_made()
             if isinstance(layer, Lookup) and len(self.entry) < len(self.layers):
                 raise layer.misplaced()
-            name_layers(sorted([*self.layers, layer], key=lambda one: not one.built))  # those of others keep their names
+            name_layers(
+                sorted([*self.layers, layer], key=lambda one: not one.built)
+            )  # those of others keep their names
             if not self.inputs and not self.layers and "input_shape" in layer.declared:
                 self.inputs = [Input(layer.declared["input_shape"])]
             self.layers.append(layer)

@@ -69,7 +69,7 @@ class Model(Inspected, Layer):
     >>> model.compile("adam", {"price": "mse", "kind": "sparse_categorical_crossentropy"}, loss_weights={"price": 0.1})
     """
 
-    uncalled = hooks.MODEL
+    uncalled, lacking = hooks.MODEL, hooks.MODEL_LACKS
     every = ("trainable",)
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
