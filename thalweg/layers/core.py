@@ -20,7 +20,6 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
-from thalweg.support.parts import held_by
 from thalweg.support.registry import REGISTERED
 
 __all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Lambda", "Rescaling"]
@@ -117,7 +116,14 @@ class InputLayer(Layer):
         super().__init__(input_tensor.name or None)
         self.input_shape = self.output_shape = input_tensor.row_shape
 
-    name: str | None = held_by("tensor", "name", "The name of the input.")
+    @property
+    def name(self) -> str | None:  # type: ignore[override]
+        """The name of the input, None while it has none."""
+        return self.tensor.name or None
+
+    @name.setter
+    def name(self, value: str | None) -> None:
+        self.tensor.name = value or ""
 
     @property
     def output(self) -> Symbol:

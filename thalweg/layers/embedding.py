@@ -100,7 +100,8 @@ class Embedding(Layer):
 
     @property
     def embeddings(self) -> Variable | None:
-        """W, once the layer is built."""
+        """W, once the input's shape is known."""
+        self.build_around()
         return getattr(self, "W", None)
 
     def given(self, weights: Any) -> Array:
@@ -123,6 +124,17 @@ class Embedding(Layer):
             self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
         )
+
+    def on_arrays(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        ids = np.asarray(arguments[0])
+        if ids.dtype.kind in "buif" and ids.ndim:
+            wrong = np.argwhere(~((ids >= 0) & (ids < self.input_dim) & (ids == np.floor(ids))))
+            if len(wrong):
+                place = tuple(wrong[0])
+                raise DataError(
+                    f"layer {self.shown_name} takes ids from 0 to {self.input_dim - 1}, but row {place[0]} has {ids[place]}"
+                )
+        return super().on_arrays(arguments, named)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         if isinstance(x, Constant):  # positions, say, which are the same for every row
