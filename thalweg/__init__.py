@@ -5,9 +5,8 @@
 >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 """
 
-import sys
-
 from thalweg import (
+    absent,
     activations,
     backend,
     callbacks,
@@ -44,11 +43,10 @@ from thalweg.models.sequential import Sequential
 from thalweg.optimizers import Optimizer
 from thalweg.regularizers import Regularizer
 from thalweg.runs.stored import load_run
-from thalweg.support import absent
 from thalweg.version import __version__
 
 absent.answer_for(
-    sys.modules[__name__], activations, backend, callbacks, constraints, initializers, layers, losses, metrics, ops,
+    activations, backend, callbacks, constraints, initializers, layers, losses, metrics, ops,
     optimizers, preprocessing, random, regularizers, saving, schedules, utils,
 )  # fmt: skip
 

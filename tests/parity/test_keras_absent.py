@@ -7,8 +7,8 @@ import pytest
 from keras_names import KINDS, module_here, names_of, on_page, public, rendered, stored
 
 import thalweg
+from thalweg import absent
 from thalweg.errors import AbsentModuleError, AbsentNameError
-from thalweg.support import absent
 
 ABSENT = [(module, name) for module, names in absent.INSTEAD.items() for name in names]
 EXTRA = {"estimator", "np_utils", "text", "experimental", "CuDNNLSTM", "CuDNNGRU", "GroupedQueryAttention"}  # older, …
@@ -33,12 +33,12 @@ def untold(pairs):
 def test_every_name_that_was_written_down_is_here_or_answered_for():
     _, pairs = stored()
     assert len(pairs) > 1000
-    assert not untold(pairs), "name these in thalweg/support/absent.py"
+    assert not untold(pairs), "name these in thalweg/absent.py"
 
 
 def test_every_name_of_keras_is_here_or_answered_for(keras):
     pairs = names_of(keras)
-    assert not untold(pairs), "name these in thalweg/support/absent.py"
+    assert not untold(pairs), "name these in thalweg/absent.py"
     version, written = stored()
     if version == keras.__version__:
         assert written == pairs
@@ -54,7 +54,7 @@ def test_no_row_is_stale():
     _, pairs = stored()
     for module, name in ABSENT:
         place = module_here(module)
-        assert name not in vars(place), f"{module}.{name} is here now: take it out of thalweg/support/absent.py"
+        assert name not in vars(place), f"{module}.{name} is here now: take it out of thalweg/absent.py"
         theirs = ("optimizers.schedules" if module == "schedules" else module, name)
         assert theirs in pairs or name in EXTRA, f"Keras has no {module}.{name}"
 

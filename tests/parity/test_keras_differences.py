@@ -9,6 +9,7 @@ import pytest
 
 from thalweg import (
     Sequential,
+    absent,
     activations,
     callbacks,
     constraints,
@@ -22,7 +23,6 @@ from thalweg import (
     schedules,
 )
 from thalweg.optimizers.optimizer import Common, Optimizer
-from thalweg.support import absent
 
 TEXT = (Path(__file__).parents[2] / "docs" / "keras-differences.md").read_text(encoding="utf-8")
 OURS = {m.__name__.rpartition(".")[2]: m for m in (

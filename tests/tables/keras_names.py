@@ -8,7 +8,7 @@ import types
 from pathlib import Path
 
 import thalweg
-from thalweg.support import absent
+from thalweg import absent
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "keras-differences.md"

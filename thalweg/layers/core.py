@@ -117,7 +117,7 @@ class InputLayer(Layer):
         self.input_shape = self.output_shape = input_tensor.row_shape
 
     @property
-    def name(self) -> str | None:  # type: ignore[override]
+    def name(self) -> str | None:
         """The name of the input, None while it has none."""
         return self.tensor.name or None
 

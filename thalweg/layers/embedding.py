@@ -130,9 +130,9 @@ class Embedding(Layer):
         if ids.dtype.kind in "buif" and ids.ndim:
             wrong = np.argwhere(~((ids >= 0) & (ids < self.input_dim) & (ids == np.floor(ids))))
             if len(wrong):
-                place = tuple(wrong[0])
+                wanted, row = ids[tuple(wrong[0])], wrong[0][0]
                 raise DataError(
-                    f"layer {self.shown_name} takes ids from 0 to {self.input_dim - 1}, but row {place[0]} has {ids[place]}"
+                    f"layer {self.shown_name} takes ids from 0 to {self.input_dim - 1}, but row {row} has {wanted}"
                 )
         return super().on_arrays(arguments, named)
 

@@ -16,7 +16,6 @@ from thalweg.data.streams import collected, is_stream
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import CustomObjects, Input, Layer
-from thalweg.layers.calls import with_rows
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
@@ -139,26 +138,9 @@ class Model(Inspected, Layer):
     trained_parameters = done_by("_weights", Weights.trained)
 
     @property
-    def layers(self) -> list[Layer]:
-        """The layers as Keras counts them: those of `Model(inputs, outputs)` begin with an InputLayer."""
-        return self._graph.listed
-
-    @property
     def inside(self) -> list[Layer]:
         """The layers without those of the inputs; of a class with `call`, the ones that are attributes."""
         return Layer.inside.fget(self) if isinstance(self._graph, Own) else list(self._graph.layers)  # type: ignore[attr-defined]
-
-    @property
-    def input_shape(self) -> Any:
-        """The input's shape with None for the rows, or a list of those of all inputs."""
-        return with_rows(self._graph.input_shape)
-
-    @property
-    def output_shape(self) -> Any:
-        """The output's shape with None for the rows, or a list of those of all; None while it is unknown."""
-        if self.inputs:
-            self.build()
-        return with_rows(self._graph.output_shape) if self.built else None
 
     row_in: Any = held_by("_graph", "input_shape", "The shape of a row of the input, or a list of those of all.")
     row_out: Any = held_by("_graph", "output_shape", "The shape of a row of the output, or a list; None if unknown.")

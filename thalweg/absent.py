@@ -230,8 +230,8 @@ def sentence(module: str, name: str) -> str | None:
 
 
 def answer_for(*modules: ModuleType) -> None:
-    """Lets modules answer for what they lack, as attributes and in `from … import`."""
-    for module in modules:
+    """Lets modules, and thalweg itself, answer for what they lack, as attributes and in `from … import`."""
+    for module in (sys.modules[OWN], *modules):
         vars(module)["__getattr__"] = answering(module)
         vars(module).setdefault("__path__", [])  # so that Python asks the finder, too
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
