@@ -207,8 +207,9 @@ def transfer_weights(keras):
         return keras.Model(i, keras.layers.Dense(2, name="d")(keras.layers.GlobalAveragePooling2D()(h)))
 
     a, b = drawn(mk()), mk()
+    a.get_layer("b").set_weights([np.ones(2), np.zeros(2), np.full(2, 0.1), np.full(2, 2.0)])
     b.set_weights(a.get_weights())
-    b.get_layer("d").set_weights([np.zeros((2, 2)), np.ones(2)])
+    b.get_layer("d").set_weights([np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones(2)])
     return (
         rounded(a.get_layer("c").get_weights()[0].sum() - b.get_layer("c").get_weights()[0].sum()),
         rounded(b.predict(IM, verbose=0)[0]),
